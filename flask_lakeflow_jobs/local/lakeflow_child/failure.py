@@ -8,7 +8,7 @@ import traceback
 from contextlib import suppress
 
 from .missing_module import advise_on_module
-from .spark_advice import find_advice
+from .spark.spark_advice import find_advice
 from .surroundings_advice import find_advice as find_surroundings_advice
 
 TYPE_CHECKING = False

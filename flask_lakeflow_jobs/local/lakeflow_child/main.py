@@ -8,7 +8,7 @@ import sys
 
 from .dbutils import DBUtils, NotebookExit
 from .runtime_modules import RuntimeModules
-from .spark import TaskSpark
+from .spark.task_spark import TaskSpark
 from .supervisor import supervise
 from .workspace_paths import WorkspacePaths
 
@@ -96,11 +96,11 @@ def _run_kind(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
 
         run_wheel(payload, dbutils)
     elif kind == "pipeline":
-        from .pipeline import run_pipeline
+        from .pipelines.pipeline import run_pipeline
 
         run_pipeline(payload, dbutils)
     elif kind == "spark_submit":
-        from .spark_submit import run_submit
+        from .spark.spark_submit import run_submit
 
         run_submit(payload)
     elif kind == "operator":
@@ -112,15 +112,15 @@ def _run_kind(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
 
         return run_statement_task(payload, dbutils.task_spark)
     elif kind == "dbt":
-        from .dbt_task import run_dbt
+        from .dbt.dbt_task import run_dbt
 
         return run_dbt(payload)
     elif dbutils.task_spark.is_installed:
-        from .spark_sql import run_file
+        from .spark.spark_sql import run_file
 
         return run_file(dbutils.task_spark.session, payload["path"], payload["parameters"])
     else:
-        from .sql import run_sql
+        from .sql.run_sql import run_sql
 
         return run_sql(payload["path"], payload["parameters"])
     return {}

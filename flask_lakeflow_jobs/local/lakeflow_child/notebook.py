@@ -320,13 +320,13 @@ def _run_sql(cell: Cell, path: str, names: dict[str, Any]) -> None:
     spark = names["dbutils"].task_spark
     parameters = names["dbutils"].widgets.getAll()
     if spark.is_installed:
-        from .spark_sql import run_statements
+        from .spark.spark_sql import run_statements
 
         names["_sqldf"] = run_statements(spark.session, cell.text.strip(), parameters)
         return
     try:
-        from .sql import run_statements as run_in_duckdb
-        from .sql_session import SqlSession
+        from .sql.run_sql import run_statements as run_in_duckdb
+        from .sql.sql_session import SqlSession
     except ImportError:
         raise RuntimeError(
             "SQL in a notebook needs Spark or DuckDB here. Install one of them: "

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-    from .spark import TaskSpark
+    from .spark.task_spark import TaskSpark
 
     Row = tuple[Any, ...]
 
@@ -199,8 +199,8 @@ def _run(payload: dict[str, Any], spark: TaskSpark) -> dict[str, Any]:
 def _run_on_duckdb(
     spark: TaskSpark, statement: str, values: dict[str, Any], request: dict[str, Any]
 ) -> Iterator[tuple[list[dict[str, Any]], Iterable[Row]]]:
-    from .catalogs import use
-    from .sql import run_statement
+    from .sql.catalogs import use
+    from .sql.run_sql import run_statement
 
     database = _connect()
     try:
@@ -220,7 +220,7 @@ def _connect() -> Any:
     """Open the database, however long a task uses it. The statement can be canceled meanwhile."""
     import duckdb
 
-    from .catalogs import connect
+    from .sql.catalogs import connect
 
     while True:
         try:
@@ -246,7 +246,7 @@ def _describe_duckdb(statement: str, description: list[Any]) -> list[dict[str, A
 def _run_on_spark(
     spark: TaskSpark, statement: str, values: dict[str, Any], request: dict[str, Any]
 ) -> Iterator[tuple[list[dict[str, Any]], Iterable[Row]]]:
-    from .spark_catalog import quote_part
+    from .spark.spark_catalog import quote_part
 
     session = spark.session
     for kind in ("catalog", "schema"):

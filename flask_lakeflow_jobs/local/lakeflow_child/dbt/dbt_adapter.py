@@ -1,0 +1,121 @@
+"""Makes the adapter of dbt for DuckDB understand projects that are written for Databricks.
+
+dbt has no interface for it, so that functions of dbt are replaced in the process of the task.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import textwrap
+
+from ..sql.sql_advice import UnsupportedStatement
+from ..sql.sql_macros import ALL_MACROS, create_macros
+from ..sql.sql_translation import is_skipped, parse, translate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_PACKAGE = "lakeflow_local"
+_MACROS = """
+    {% materialization streaming_table, adapter='duckdb' %}
+      {{ return(materialization_table_duckdb()) }}
+    {% endmaterialization %}
+
+    {% materialization materialized_view, adapter='duckdb' %}
+      {{ return(materialization_view_duckdb()) }}
+    {% endmaterialization %}
+
+    {% materialization view, adapter='duckdb' %}
+      {{ return(materialization_view_default()) }}
+    {% endmaterialization %}
+"""
+_TRANSLATED = ("analysis", "model", "operation", "snapshot", "sql_operation", "test")
+# The names of tables in rendered code, which are texts to Databricks.
+_NAME = re.compile(r'"([^"\n]+)"((?:\."[^"\n]+")+)')
+_NOTHING = "select 1"
+_MARK = "lakeflow_has_macros"
+_NO_METRICS = (
+    "DuckDB has no metric views. Write a plain view for a local run, or simulate the job (its tag "
+    "'local_simulation')."
+)
+
+
+def adapt(folder: str) -> None:
+    """Replace the functions of dbt.
+
+    :param folder: for the macros that it adds.
+    """
+    from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
+    from dbt.adapters.factory import FACTORY
+    from dbt.compilation import Compiler
+
+    package = _write_package(folder)
+    find_names, find_types = FACTORY.get_adapter_package_names, FACTORY.get_adapter_type_names
+    compile_code, execute = Compiler._compile_code, DuckDBCursorWrapper.execute
+
+    def compile_and_translate(self: Any, node: Any, *arguments: Any, **options: Any) -> Any:
+        node = compile_code(self, node, *arguments, **options)
+        if str(node.language) == "sql" and str(node.resource_type) in _TRANSLATED:
+            node.compiled_code = _translate_node(node)
+        return node
+
+    def execute_or_skip(self: Any, sql: str, bindings: Any = None) -> Any:
+        if not hasattr(self, _MARK):
+            setattr(self, _MARK, True)  # before the first statement of each thread
+            create_macros(self._cursor, set(), ALL_MACROS)
+        return execute(self, skip_command(sql), bindings)
+
+    FACTORY.packages[_PACKAGE] = package
+    FACTORY.get_adapter_package_names = lambda name: [_PACKAGE, *find_names(name)]
+    # Macros are looked up as on Databricks: first its own ones.
+    FACTORY.get_adapter_type_names = lambda name: ["databricks", *find_types(name)]
+    Compiler._compile_code = compile_and_translate
+    DuckDBCursorWrapper.execute = execute_or_skip
+
+
+def translate_code(code: str) -> str:
+    """Translate the code of a model, in which dbt has quoted the names of tables as for DuckDB.
+
+    :raises UnsupportedStatement: DuckDB cannot run it.
+    """
+    quoted = _NAME.sub(lambda match: match[0].replace('"', "`"), code).rstrip().rstrip(";")
+    if not quoted.strip():
+        return code
+    tree = parse(quoted)
+    return _NOTHING if is_skipped(tree) else ";\n".join(translate(tree))
+
+
+def skip_command(sql: str) -> str:
+    """Return a query in place of a command that changes no result, as in a hook."""
+    if not re.match(
+        r"\s*(?:/\*.*?\*/\s*)*(?:OPTIMIZE|VACUUM|GRANT|REVOKE|ANALYZE\s+TABLE)\b",
+        sql,
+        re.IGNORECASE | re.DOTALL,
+    ):
+        return sql
+    return _NOTHING
+
+
+def _translate_node(node: Any) -> str:
+    from dbt_common.exceptions import CompilationError
+
+    if str(node.config.materialized) == "metric_view":  # its code is YAML
+        raise CompilationError(_NO_METRICS, node=node)
+    try:
+        return translate_code(node.compiled_code or "")
+    except UnsupportedStatement as error:
+        raise CompilationError(str(error), node=node) from None
+
+
+def _write_package(folder: str) -> Any:
+    from pathlib import Path
+
+    package = Path(folder, "macros_of_databricks")
+    os.makedirs(package / "macros", exist_ok=True)
+    (package / "dbt_project.yml").write_text(
+        f"name: {_PACKAGE}\nversion: 1.0.0\nconfig-version: 2\nmacro-paths: [macros]\n"
+    )
+    (package / "macros" / "materializations.sql").write_text(textwrap.dedent(_MACROS))
+    return package

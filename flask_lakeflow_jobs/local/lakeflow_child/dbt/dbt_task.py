@@ -1,0 +1,130 @@
+"""Runs the commands of a ``dbt_task`` on the tables of SQL tasks."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+
+from ..sql.catalogs import connect, locked_warehouse
+from ..sql.sql_advice import find_advice
+from .dbt_project import DbtProject
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_FAILED = ("error", "fail", "runtime error", "partial success")
+_MAX_NAMED = 5  # failed nodes in a message
+# How dbt says that it cannot reach the hub or a repository.
+_NO_NETWORK = re.compile(
+    r"ConnectionError|Max retries exceeded|Name or service not known|Could not resolve host"
+    r"|unable to access|Temporary failure in name resolution|Error fetching|hub\.getdbt\.com",
+    re.IGNORECASE,
+)
+
+
+def run_dbt(payload: dict[str, Any]) -> dict[str, Any]:
+    """Run the commands in order, until one fails.
+
+    :return: ``error`` if one has failed, and ``dbt_results``.
+    """
+    project = DbtProject(payload["folder"])
+    connect().close()  # the file of the default catalog exists from now on
+    os.environ.update(project.variables())
+    results: list[dict[str, Any]] = []
+    with locked_warehouse():
+        project.link()
+        os.chdir(project.root)
+        project.write_profile(payload["profile"])
+        from .dbt_adapter import adapt
+
+        adapt(project.folder)
+        from dbt.cli.main import dbtRunner
+
+        for arguments in payload["parameters"]:
+            print("$ dbt", *arguments, flush=True)
+            result = dbtRunner().invoke(arguments)
+            nodes = list(getattr(result.result, "results", None) or ())
+            results += [read_result(each) for each in nodes]
+            if not result.success:
+                error = describe_failure(arguments, results, result.exception, project.source)
+                print(error, file=sys.stderr)
+                return {"error": error, "error_trace": error, "dbt_results": results}
+    return {"dbt_results": results}
+
+
+def read_result(result: Any) -> dict[str, Any]:
+    """Return the result of a model, a test or another node of dbt."""
+    node = result.node
+    return {
+        "name": str(node.name),
+        "kind": str(node.resource_type),
+        "path": str(node.original_file_path),
+        "status": str(result.status),
+        "message": advise(str(result.message or ""), getattr(node, "compiled_code", None) or ""),
+        "seconds": round(float(result.execution_time or 0), 3),
+    }
+
+
+def advise(message: str, code: str) -> str:
+    """Put advice before an error about code that DuckDB does not run."""
+    error = " ".join(_error_lines(message))
+    if error.startswith("Parser Error") or "Function with name" in error:
+        return f"{find_advice(code)} ({error})"
+    return message
+
+
+def describe_failure(
+    arguments: list[str], results: list[dict[str, Any]], error: BaseException | None, source: str
+) -> str:
+    """Describe a failed command: what failed, in which file and line, why, and what to do."""
+    failed = [each for each in results if each["status"] in _FAILED]
+    if failed:
+        first = failed[0]
+        line = find_line(os.path.join(source, first["path"]), first["message"])
+        place = f"{first['path']}, line {line}" if line else first["path"]
+        message = " ".join(_error_lines(first["message"]))
+        text = f"{place}: the {first['kind']} {first['name']} failed: {message}"
+        others = ", ".join(each["name"] for each in failed[1:_MAX_NAMED])
+        return f"{text} Failed too: {others}." if others else text
+    message = " ".join(str(error or "see the log").split())
+    if arguments[0] == "deps" and _NO_NETWORK.search(message):
+        return (
+            "dbt deps cannot reach the packages that packages.yml names: connect to the network, "
+            f"or add the folder dbt_packages to the project and remove 'dbt deps'. {message}"
+        )
+    return f"dbt {arguments[0]} failed: {message}"
+
+
+def find_line(file: str, message: str) -> int | None:
+    """Return the line of a file that an error is about, by a name that the error quotes.
+
+    :return: from 1; ``None`` if no line has the name.
+    """
+    if match := re.search(r"\bline (\d+)\b", message):
+        return int(match[1])
+    names = re.findall(r"""["'`]([^"'`\n]+)["'`]|\bwith name (\S+)""", message)
+    try:
+        with open(file, encoding="utf-8") as text:
+            lines = text.read().lower().splitlines()
+    except (OSError, UnicodeError):
+        return None
+    for name in (quoted or plain for quoted, plain in names):
+        for number, line in enumerate(lines, start=1):
+            if re.search(rf"(?<!\w){re.escape(name.lower())}(?!\w)", line):
+                return number
+    return None
+
+
+def _error_lines(message: str) -> list[str]:
+    """Return the lines of a message that describe the error, without dbt's heading and hints."""
+    lines = [each.strip() for each in message.splitlines() if each.strip()]
+    kept = [
+        each
+        for each in lines
+        if not re.match(
+            r"(?:Runtime|Database|Compilation) Error in|compiled code at|>|\^|LINE ", each
+        )
+    ]
+    return kept or lines or ["see the log."]

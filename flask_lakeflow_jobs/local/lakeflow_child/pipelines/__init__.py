@@ -1,0 +1,1 @@
+"""Pipelines, with pyspark's own runner."""

@@ -1,0 +1,222 @@
+"""Updates a pipeline of the bundle with Spark Declarative Pipelines, as ``spark-pipelines`` does.
+
+Each file of the pipeline becomes a file of the run's folder that calls :func:`define`. So its code
+may be a notebook, and its errors name its own lines.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import sys
+import warnings
+from importlib import import_module
+from pathlib import Path
+
+from ..samples import SPARK_SAMPLES, TRIPS
+from ..script import extend_import_path
+from .pipeline_api import PipelineApi
+from .pipeline_sql import to_spark
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import types
+    from typing import Any
+
+    from ..dbutils import DBUtils
+
+_SPEC = "spark-pipeline.yml"
+_DEFINITIONS = "definitions"
+# By default, each stream would start 200 tasks for each batch.
+_SETTINGS = {"spark.sql.shuffle.partitions": "4", "spark.sql.streaming.schemaInference": "true"}
+# Patterns in the errors of Spark, and what to do about them.
+_ADVICE = {
+    r"read_files": (
+        "Spark has no read_files. Use spark.read in Python, or SQL such as SELECT * FROM "
+        "csv.`path`."
+    ),
+    r"PARSE_SYNTAX_ERROR": (
+        "Spark's pipelines do not know this statement of Databricks. Define the table in Python, "
+        "or simulate the job (tag 'local_simulation')."
+    ),
+    r"TABLE_OR_VIEW_NOT_FOUND": (
+        "The table is not in the local workspace. Create it in a task before, which runs on the "
+        "same pyspark."
+    ),
+}
+
+
+class PipelineFailed(Exception):
+    """An update that Spark has ended with an error."""
+
+    __module__ = "builtins"  # errors name the class alone
+
+
+_state: dict[str, Any] = {}
+
+
+def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
+    """Update the ``pipeline`` of a payload."""
+    pipeline = payload["pipeline"]
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
+    extend_import_path(payload)
+    sys.path.insert(0, pipeline["root"])
+    folder = Path(payload["result_file"]).parent
+    os.chdir(folder)  # Spark leaves files in the working directory
+    session = _start_session(folder)
+    schema = pipeline["schema"].replace("`", "``")
+    session.sql(f"CREATE DATABASE IF NOT EXISTS `{schema}`")
+    if any(TRIPS in Path(file).read_text(errors="replace") for file in pipeline["files"]):
+        _create_samples(session)
+    dbutils.serve_imports({})
+    api = PipelineApi(session, frozenset(pipeline["catalogs"]), payload["mounts"])
+    api.install()
+    _state.update(api=api, dbutils=dbutils, session=session, catalogs=pipeline["catalogs"])
+    write_spec(folder, pipeline, payload["parameters"])
+    sys.argv = list_arguments(folder / _SPEC, pipeline)
+    events = _record_events()
+    try:
+        import_module("pyspark.pipelines.cli").main()
+    except Exception as error:
+        if type(error).__module__.startswith("pyspark."):
+            raise PipelineFailed(describe_failure([*events, str(error)])) from error
+        frames = find_frames(error.__traceback__, tuple(pipeline["files"]))
+        raise error.with_traceback(frames) from error.__cause__
+
+
+def write_spec(folder: Path, pipeline: dict[str, Any], configuration: dict[str, str]) -> None:
+    """Write the pipeline's spec, and a file for each of its definitions, into a folder."""
+    name = re.sub(r"[^\w-]", "_", pipeline["id"])
+    storage = Path(os.environ.get("LAKEFLOW_LOCAL_SPARK", folder)) / "pipelines" / name
+    spec = {
+        "name": pipeline["name"],
+        "storage": storage.as_uri(),
+        "database": pipeline["schema"],
+        "configuration": {**_SETTINGS, **configuration},
+        "libraries": [{"glob": {"include": f"{_DEFINITIONS}/**"}}],
+    }
+    (folder / _SPEC).write_text(json.dumps(spec))  # JSON is YAML too
+    definitions = folder / _DEFINITIONS
+    definitions.mkdir()
+    for number, file in enumerate(pipeline["files"]):
+        stem = re.sub(r"\W", "_", Path(file).stem)
+        text = f"from {__name__} import define\n\ndefine({file!r})\n"
+        (definitions / f"d{number:04}_{stem}.py").write_text(text)
+
+
+def list_arguments(spec: Path, pipeline: dict[str, Any]) -> list[str]:
+    """Return the arguments of spark-pipelines."""
+    arguments = ["spark-pipelines", "run", "--spec", str(spec)]
+    if pipeline["full_refresh_all"]:
+        return [*arguments, "--full-refresh-all"]
+    for option, names in (
+        ("--full-refresh", pipeline["full_refresh"]),
+        ("--refresh", pipeline["refresh"]),
+    ):
+        if names:
+            arguments += [option, ",".join(str(name) for name in names)]
+    return arguments
+
+
+def describe_failure(messages: list[str]) -> str:
+    """Return the cause of a failed update, and what to do about it.
+
+    :param messages: of Spark's events, and of its error, which often names no cause.
+    """
+    cause = next((each for each in messages if "\nError:" in each), messages[-1]).strip()
+    advice = (text for pattern, text in _ADVICE.items() if re.search(pattern, cause))
+    return " ".join([*list(advice)[:1], *cause.split("\n")[:2]])
+
+
+def find_frames(
+    frames: types.TracebackType | None, files: tuple[str, ...]
+) -> types.TracebackType | None:
+    """Return the frames from the first one in one of the files on; all if there is none."""
+    found = frames
+    while found is not None and not found.tb_frame.f_code.co_filename.startswith(files):
+        found = found.tb_next
+    return found or frames
+
+
+def define(file: str) -> None:
+    """Run a file of the pipeline, and register the tables that it defines."""
+    from ..notebook import read_cells, run_cell
+
+    dbutils, session = _state["dbutils"], _state["session"]
+    with open(file, encoding="utf-8-sig") as stream:
+        text = stream.read()
+    names = {
+        "__name__": Path(file).stem,
+        "__file__": file,
+        **dbutils.notebook_names(),
+        "spark": session,
+    }
+    if Path(file).suffix == ".sql":
+        _register_sql(text, file)
+    elif Path(file).suffix == ".ipynb" or text.startswith("# Databricks notebook source"):
+        for cell in read_cells(file):
+            if cell.language == "sql":
+                _register_sql("\n" * cell.line + cell.text, file)
+            else:
+                run_cell(cell, file, names)
+    else:
+        exec(compile(text, file, "exec", dont_inherit=True), names)  # noqa: S102 (its purpose)
+    _state["api"].register()
+
+
+def _register_sql(text: str, file: str) -> None:
+    registry = import_module("pyspark.pipelines.graph_element_registry")
+    translated, lost = to_spark(text, _state["catalogs"])
+    if lost:
+        print(f"{file}: Expectations are not checked here: {', '.join(lost)}.", file=sys.stderr)
+    if translated.strip():
+        registry.get_active_graph_element_registry().register_sql(translated, Path(file))
+
+
+def _create_samples(session: Any) -> None:
+    _, schema, view = TRIPS.split(".")
+    session.sql(f"CREATE DATABASE IF NOT EXISTS {schema}")
+    session.sql(f"CREATE OR REPLACE VIEW {schema}.{view} AS {SPARK_SAMPLES[TRIPS]['text']}")
+
+
+def _start_session(folder: Path) -> Any:
+    from pyspark.sql import SparkSession
+
+    # It sets all settings once more in the running session, and warns of those that it cannot.
+    warnings.filterwarnings("ignore", "Failed to set spark")
+    builder = SparkSession.builder
+    if "SPARK_REMOTE" not in os.environ:
+        from pyspark.sql.connect.client import core
+
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        channel: Any = core.DefaultChannelBuilder
+        channel.default_port = staticmethod(lambda: port)
+        settings = {
+            "spark.connect.grpc.binding.address": "127.0.0.1",
+            "spark.connect.grpc.binding.port": str(port),
+            "spark.local.dir": str(folder),
+            "spark.ui.showConsoleProgress": "false",
+            **_SETTINGS,
+        }
+        builder = builder.remote("local[*]")
+        for name, value in settings.items():
+            builder = builder.config(name, value)
+    return builder.getOrCreate()
+
+
+def _record_events() -> list[str]:
+    """Return the list of the messages that Spark is going to print."""
+    module = import_module("pyspark.pipelines.spark_connect_pipeline")
+    log = module.log_with_provided_timestamp
+    events: list[str] = []
+
+    def log_and_keep(message: str, *args: Any) -> None:
+        events.append(message)
+        log(message, *args)
+
+    module.log_with_provided_timestamp = log_and_keep  # type: ignore[attr-defined]
+    return events

@@ -1,0 +1,310 @@
+"""Names of Databricks' pipelines for Spark's: the module ``dlt`` and ``pyspark.pipelines``.
+
+Spark 4.1 and later have tables, views, flows and sinks. Expectations are filters here, and a table
+whose query is no stream is a materialized view, as on Databricks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import re
+import sys
+import types
+from importlib import import_module
+
+from ..workspace_paths import WorkspacePaths
+from .pipeline_sql import drop_catalogs, to_spark
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Query = Callable[[], Any]
+
+_ALIASES = {
+    "create_streaming_live_table": "create_streaming_table",
+    "create_target_table": "create_streaming_table",
+    "create_table": "table",
+    "apply_changes": "create_auto_cdc_flow",
+    "view": "temporary_view",
+}
+_NO_EQUAL = (
+    "apply_changes_from_snapshot",
+    "create_auto_cdc_from_snapshot_flow",
+    "create_auto_cdc_flow",
+    "foreach_batch_sink",
+    "on_event_hook",
+)
+_NAMES = ("name", "target", "source")
+_STREAM = re.compile(r"\bSTREAM\b", re.IGNORECASE)
+
+
+class NotInSpark(Exception):
+    """A part of Databricks' pipelines that Spark's lack. The message says what to do."""
+
+    __module__ = "builtins"  # errors name the class alone
+
+
+class PipelineApi:
+    """The functions that define a pipeline. They are registered at the end of each file.
+
+    :param session: of Spark Connect.
+    :param catalogs: names of catalogs to drop: Spark has one catalog here.
+    :param mounts: local folders by their paths in the workspace.
+    """
+
+    def __init__(self, session: Any, catalogs: frozenset[str], mounts: dict[str, str]) -> None:
+        self._session = session
+        self._catalogs = catalogs
+        self._paths = WorkspacePaths(mounts)
+        self._pending: list[Callable[[], None]] = []
+
+    def install(self) -> None:
+        """Make the names importable, and let readers take names and paths of Databricks."""
+        pipelines = import_module("pyspark.pipelines")
+        dlt = types.ModuleType("dlt")
+        functions = self.functions(pipelines)
+        for name, function in functions.items():
+            setattr(pipelines, name, function)
+            setattr(dlt, name, function)
+        sys.modules["dlt"] = dlt
+        self._extend_readers()
+
+    def functions(self, pipelines: Any) -> dict[str, Any]:
+        """Return the functions by name.
+
+        :param pipelines: the module ``pyspark.pipelines``.
+        """
+        functions = {
+            name: self._defer(getattr(pipelines, name), is_table=name == "table")
+            for name in ("table", "materialized_view", "temporary_view", "append_flow")
+        }
+        for name in ("create_streaming_table", "create_sink", "create_auto_cdc_flow"):
+            if hasattr(pipelines, name):
+                functions[name] = self._adapt(getattr(pipelines, name))
+        functions |= {name: _missing(name) for name in _NO_EQUAL if name not in functions}
+        functions |= {alias: functions[name] for alias, name in _ALIASES.items()}
+        return functions | {
+            "read": lambda name: self._session.table(name),
+            "read_stream": lambda name: self._session.readStream.table(name),
+            **EXPECTATIONS,
+        }
+
+    def register(self) -> None:
+        """Register what a file has defined."""
+        pending, self._pending = self._pending, []
+        for register in pending:
+            register()
+
+    def name(self, name: str) -> str:
+        """Return a name without its catalog and without the schema ``LIVE``."""
+        return drop_catalogs(re.sub(r"^LIVE\.", "", name, flags=re.IGNORECASE), self._catalogs)
+
+    def _defer(self, original: Any, *, is_table: bool) -> Any:
+        """Return a decorator that registers its function later, with the expectations around it."""
+
+        def decorator(function: Query | None = None, **options: Any) -> Any:
+            if function is None or not callable(function):
+                return lambda decorated: decorator(decorated, **options)
+            query = as_query(function)
+            adapted = self._arguments(original, options)
+
+            def register() -> None:
+                if not is_table:
+                    original(**adapted)(query)
+                    return
+                registries = import_module("pyspark.pipelines.graph_element_registry")
+                registry = registries.get_active_graph_element_registry()
+                chooser = _Chooser(registry, self._session, query)
+                with registries.graph_element_registration_context(chooser):
+                    original(**adapted)(query)
+
+            self._pending.append(register)
+            return query
+
+        return decorator
+
+    def _adapt(self, original: Any) -> Any:
+        def call(*args: Any, **options: Any) -> Any:
+            names = list(inspect.signature(original).parameters)
+            return original(
+                **self._arguments(original, {**dict(zip(names, args, strict=False)), **options})
+            )
+
+        return call
+
+    def _arguments(self, original: Any, options: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments that Spark's function takes; say which it does not."""
+        taken = inspect.signature(original).parameters
+        if ignored := [name for name in options if name not in taken]:
+            print(
+                f"{original.__name__} of Spark has no {', '.join(ignored)}, which has no effect.",
+                file=sys.stderr,
+            )
+        return {
+            name: self.name(value) if name in _NAMES and isinstance(value, str) else value
+            for name, value in options.items()
+            if name in taken
+        }
+
+    def _extend_readers(self) -> None:
+        session_class: Any = type(self._session)
+        batch: Any = type(self._session.read)
+        stream: Any = type(self._session.readStream)
+        for owner in (session_class, batch, stream):
+            owner.table = self._with_name(owner.table)
+        for owner in (batch, stream):
+            owner.load = self._with_path(owner.load)
+        sql = session_class.sql
+        session_class.sql = lambda session, text, *args, **options: sql(
+            session, to_spark(text, self._catalogs)[0], *args, **options
+        )
+        _read_with_auto_loader(stream)
+
+    def _with_name(self, method: Any) -> Any:
+        return lambda reader, name, *args, **options: method(
+            reader, self.name(name), *args, **options
+        )
+
+    def _with_path(self, method: Any) -> Any:
+        def load(reader: Any, path: Any = None, *args: Any, **options: Any) -> Any:
+            return method(reader, self._paths.translate(path), *args, **options)
+
+        return load
+
+
+class _Chooser:
+    """A registry that makes a table a materialized view if its query is no stream."""
+
+    def __init__(self, registry: Any, session: Any, query: Any) -> None:
+        self._registry = registry
+        self._client = session.client
+        self._query = query
+        self._output: Any = None
+
+    def register_output(self, output: Any) -> None:
+        """Keep the output until its flow is known."""
+        self._output = output
+
+    def register_flow(self, flow: Any) -> None:
+        """Register a flow, and then its output."""
+        code = inspect.unwrap(self._query).__code__
+        place = dataclasses.replace(
+            flow.source_code_location, filename=code.co_filename, line_number=code.co_firstlineno
+        )
+        frames: list[Any] = []
+
+        def query() -> Any:
+            frames.append(self._query())
+            return frames[-1]
+
+        self._registry.register_flow(
+            dataclasses.replace(flow, func=query, source_code_location=place)
+        )
+        output = dataclasses.replace(self._output, source_code_location=place)
+        if not is_stream(frames[-1]._plan.plan(self._client)):
+            view = import_module("pyspark.pipelines.output").MaterializedView
+            fields = {each.name: getattr(output, each.name) for each in dataclasses.fields(output)}
+            output = view(**fields)
+        self._registry.register_output(output)
+
+
+def is_stream(message: Any) -> bool:
+    """Return whether a plan, as a message of Spark Connect, reads a stream."""
+    for field, value in message.ListFields():
+        if field.name == "is_streaming" and value:
+            return True
+        if field.name == "query" and isinstance(value, str) and _STREAM.search(value):
+            return True
+        for each in value if hasattr(value, "add") else (value,):
+            if hasattr(each, "ListFields") and is_stream(each):
+                return True
+    return False
+
+
+def as_query(function: Any) -> Any:
+    """Return a function whose rows are checked by the expectations in its list ``checks``."""
+    if hasattr(function, "checks"):
+        return function
+
+    @functools.wraps(function)
+    def query() -> Any:
+        frame = function()
+        for check in query.checks:  # type: ignore[attr-defined]
+            frame = check(frame)
+        return frame
+
+    query.checks = []  # type: ignore[attr-defined]
+    return query
+
+
+def _keep(frame: Any, name: str, condition: str) -> Any:
+    print(f"The expectation {name!r} is not counted here.", file=sys.stderr)
+    return frame
+
+
+def _drop(frame: Any, name: str, condition: str) -> Any:
+    return frame.where(condition)
+
+
+def _fail(frame: Any, name: str, condition: str) -> Any:
+    message = f"A row violates the expectation {name}: {condition}"
+    message = message.replace("\\", "\\\\").replace("'", "\\'")
+    return frame.where(f"CASE WHEN ({condition}) THEN true ELSE raise_error('{message}') END")
+
+
+def _expectation(apply: Any) -> Any:
+    def expect(name: str, condition: str) -> Any:
+        return expect_all({name: condition})
+
+    def expect_all(expectations: dict[str, str]) -> Any:
+        def decorate(function: Any) -> Any:
+            query = as_query(function)
+            for name, condition in expectations.items():
+                query.checks.append(functools.partial(apply, name=name, condition=condition))
+            return query
+
+        return decorate
+
+    return expect, expect_all
+
+
+#: The decorators of expectations by name.
+EXPECTATIONS: dict[str, Any] = {
+    f"{name}{ending}": function
+    for ending, apply in (("", _keep), ("_or_drop", _drop), ("_or_fail", _fail))
+    for name, function in zip(("expect", "expect_all"), _expectation(apply), strict=True)
+}
+
+
+def _missing(name: str) -> Any:
+    def call(*args: Any, **options: Any) -> Any:
+        raise NotInSpark(
+            f"Spark's pipelines have no {name}. Define the table with table or append_flow, or "
+            "simulate the job (tag 'local_simulation')."
+        )
+
+    return call
+
+
+def _read_with_auto_loader(stream: Any) -> None:
+    """Read files as they are for the format ``cloudFiles``, without the options of Auto Loader."""
+    set_format, set_option = stream.format, stream.option
+
+    def format_(reader: Any, source: str) -> Any:
+        return reader if source == "cloudFiles" else set_format(reader, source)
+
+    def option(reader: Any, key: str, value: Any) -> Any:
+        if key == "cloudFiles.format":
+            return set_format(reader, value)
+        return reader if key.startswith("cloudFiles.") else set_option(reader, key, value)
+
+    def options(reader: Any, **values: Any) -> Any:
+        for key, value in values.items():
+            reader = reader.option(key, value)
+        return reader
+
+    stream.format, stream.option, stream.options = format_, option, options

@@ -1,0 +1,1 @@
+"""Spark: on Sail, or on a Java of the user."""

@@ -1,0 +1,126 @@
+"""The table function ``read_files`` on Sail, which lacks it: each call becomes a temporary view."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ..statements import remove_comments
+from .stream_sources import METADATA, FileSource, list_files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Evaluate = Callable[[str], Any]
+
+_TEXT = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+_CALL = re.compile(rf"{_TEXT}|(?P<call>\bread_files\s*\()", re.IGNORECASE | re.DOTALL)
+_PIECE = re.compile(rf"{_TEXT}|[()\[\],]|[^'\"()\[\],]+", re.DOTALL)
+_OPTION = re.compile(r"\s*(?:`([^`]+)`|([\w.]+))\s*=>\s*(.*)", re.DOTALL)
+_FORMATS = {
+    "avro": "avro",
+    "csv": "csv",
+    "json": "json",
+    "jsonl": "json",
+    "ndjson": "json",
+    "orc": "orc",
+    "parquet": "parquet",
+    "tsv": "csv",
+    "txt": "text",
+}
+
+
+def replace_read_files(
+    statement: str, session: Any, evaluate: Evaluate, translate: Callable[[Any], Any]
+) -> str:
+    """Replace each call of ``read_files`` by the name of a view of the files.
+
+    :param evaluate: returns the value of an expression.
+    :param translate: returns the path of this machine for one of the workspace.
+    """
+    if "read_files" not in statement.lower():
+        return statement
+    statement = remove_comments(statement)
+    while match := next((each for each in _CALL.finditer(statement) if each["call"]), None):
+        arguments, end = split_arguments(statement, match.end())
+        frame = _read(session, arguments, evaluate, translate, has_metadata=METADATA in statement)
+        view = f"lakeflow_files_{os.urandom(8).hex()}"
+        frame.createOrReplaceTempView(view)
+        statement = statement[: match.start()] + view + statement[end:]
+    return statement
+
+
+def split_arguments(text: str, start: int) -> tuple[list[str], int]:
+    """Return the arguments of a call, and where it ends.
+
+    :param start: where its first argument begins.
+    :raises ValueError: the call does not end.
+    """
+    arguments, depth = [""], 0
+    for piece in _PIECE.finditer(text, start):
+        if piece[0] == ")" and depth == 0:
+            return arguments, piece.end()
+        depth += (piece[0] in ("(", "[")) - (piece[0] in (")", "]"))
+        if piece[0] == "," and depth == 0:
+            arguments.append("")
+        else:
+            arguments[-1] += piece[0]
+    raise ValueError("The call of read_files has no ')' at its end. Add it.")
+
+
+def find_format(files: list[str]) -> str:
+    """Return the format of files by their names.
+
+    :raises ValueError: they name none.
+    """
+    for file in files:
+        for extension in os.path.basename(file).lower().split(".")[:0:-1]:
+            if extension in _FORMATS:
+                return _FORMATS[extension]
+    raise ValueError(
+        "read_files does not find the format of the files. Name it, as in format => 'csv'."
+    )
+
+
+def _read(
+    session: Any,
+    arguments: list[str],
+    evaluate: Evaluate,
+    translate: Callable[[Any], Any],
+    *,
+    has_metadata: bool,
+) -> Any:
+    options: dict[str, Any] = {"inferColumnTypes": True}
+    path = ""
+    for argument in arguments:
+        if match := _OPTION.fullmatch(argument):
+            options[match[1] or match[2]] = evaluate(match[3])
+        else:
+            path = str(translate(evaluate(argument)))
+    names = {name.lower(): name for name in options}
+    schema = options.pop(names.get("schema", ""), None)
+    typed = options.pop(names.get("schemahints", ""), None)
+    pattern = options.pop(names.get("filenamepattern", ""), None)
+    kind = options.pop(names.get("format", ""), None) or find_format(list_files(path))
+    settings = {
+        f"cloudFiles.{name}" if name == "inferColumnTypes" else name: _to_text(value)
+        for name, value in options.items()
+    }
+    settings |= {"cloudFiles.format": kind, **({"pathGlobFilter": pattern} if pattern else {})}
+    frame = FileSource(session, path, "cloudFiles", schema, settings).read_all(
+        has_metadata=has_metadata
+    )
+    for field in _split_columns(session, typed):
+        if field.name in frame.columns:
+            frame = frame.withColumn(field.name, frame[field.name].cast(field.dataType))
+    return frame
+
+
+def _split_columns(session: Any, typed: str | None) -> list[Any]:
+    return session.createDataFrame([], typed).schema.fields if typed else []
+
+
+def _to_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

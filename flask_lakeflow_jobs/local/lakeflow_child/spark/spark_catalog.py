@@ -1,0 +1,219 @@
+"""Keeps the catalog of Sail, which has it in memory only, in a file of the workspace.
+
+The sessions of several runs may change it at once. So each knows the catalog that it has loaded
+or saved last, and saves what it has changed since.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+from contextlib import contextmanager
+from itertools import dropwhile, takewhile
+
+from ..samples import SPARK_SAMPLES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    Entries = dict[str, dict[str, Any]]
+
+_MARK = "spark.lakeflow.catalog"
+_ORDER = {"schema": 0, "table": 1, "view": 2}
+_SELF_DESCRIBING = ("delta", "parquet")
+
+
+def load_catalog(session: Any) -> None:
+    """Bring a session up to date with the file.
+
+    An entry that cannot be created stays in the file: the session does not know it, so that it
+    does not count as removed.
+    """
+    with _locked() as folder:
+        saved = {**SPARK_SAMPLES, **_read(os.path.join(folder, "catalog.json"))}
+        known = _read(_session_file(folder, session)) if session.conf.get(_MARK, "") else {}
+        failed = _apply(session, known, saved)
+        loaded = {name: entry for name, entry in saved.items() if name not in failed}
+        _write(_session_file(folder, session), loaded)
+        session.conf.set(_MARK, "loaded")
+
+
+def save_catalog(session: Any) -> None:
+    """Add the changes of a session to the file."""
+    with _locked() as folder:
+        known = _read(_session_file(folder, session))
+        own = _describe(session, known)
+        if own == known:
+            return
+        catalog = os.path.join(folder, "catalog.json")
+        _write(catalog, merge(known, own, _read(catalog)))
+        _write(_session_file(folder, session), own)
+
+
+def merge(known: Entries, own: Entries, saved: Entries) -> Entries:
+    """Apply the changes from one catalog to another one to a third."""
+    merged = dict(saved)
+    for name in known.keys() | own.keys():
+        if own.get(name) == known.get(name):
+            continue
+        if name in own:
+            merged[name] = own[name]
+        else:
+            merged.pop(name, None)
+    return merged
+
+
+def _apply(session: Any, known: Entries, saved: Entries) -> set[str]:
+    """Change a session from one catalog to another; return the names that it cannot have."""
+    changed = [name for name in known.keys() | saved.keys() if known.get(name) != saved.get(name)]
+    if not changed:
+        return set()
+    for name in changed:
+        if name in known and known[name]["type"] != "schema":
+            session.sql(f"DROP {known[name]['type'].upper()} IF EXISTS {quote_name(name)}")
+    # A run that started before another one has named a catalog does not have it.
+    catalogs = {*_list(session, "SHOW CATALOGS", "catalog")}
+    missing = {name for name in saved if name.partition(".")[0] not in catalogs}
+    created = sorted(
+        (name for name in changed if name in saved and name not in missing),
+        key=lambda name: _ORDER[saved[name]["type"]],
+    )
+    failures: dict[str, Exception] = {}
+    while created and len(failures) < len(created):
+        name = created.pop(0)
+        try:
+            session.sql(_create_statement(name, saved[name]))
+            failures.clear()
+        except Exception as error:  # a view may need another one that is not there yet
+            created.append(name)
+            failures[name] = error
+    for name, failure in failures.items():
+        reason = str(failure).partition("\n")[0]
+        print(
+            f"The {saved[name]['type']} {name} of an earlier run cannot be read now: {reason} Its "
+            f"entry stays in {os.path.join(os.environ['LAKEFLOW_LOCAL_SPARK'], 'catalog.json')}."
+        )
+    return missing | failures.keys()
+
+
+def _create_statement(name: str, entry: dict[str, Any]) -> str:
+    quoted = quote_name(name)
+    if entry["type"] == "schema":
+        return f"CREATE SCHEMA IF NOT EXISTS {quoted}"
+    if entry["type"] == "view":
+        return f"CREATE OR REPLACE VIEW {quoted} AS {entry['text']}"
+    columns = ", ".join(f"{quote_part(column)} {kind}" for column, kind in entry.get("columns", ()))
+    options = ", ".join(
+        f"{_text(key)} {_text(value)}" for key, value in entry.get("options", {}).items()
+    )
+    return (
+        f"CREATE TABLE IF NOT EXISTS {quoted} {f'({columns}) ' if columns else ''}"
+        f"USING {entry['provider']} {f'OPTIONS ({options}) ' if options else ''}"
+        f"LOCATION {_text(entry['location'])}"
+    )
+
+
+def _describe(session: Any, known: Entries) -> Entries:
+    """Return the catalog of a session.
+
+    :param known: has the entries of what cannot be described any more, as its files are lost.
+    """
+    entries: Entries = {}
+    for catalog in _list(session, "SHOW CATALOGS", "catalog"):
+        if catalog == "system":
+            continue
+        for schema in _list(session, f"SHOW SCHEMAS IN {quote_part(catalog)}", "name"):
+            path = f"{catalog}.{schema}"
+            if schema != "default":
+                entries[path] = {"type": "schema"}
+            for row in session.sql(f"SHOW TABLES IN {quote_name(path)}").collect():
+                if not row.isTemporary:
+                    name = f"{path}.{row.tableName}"
+                    try:
+                        entries[name] = _describe_table(session, name)
+                    except Exception as error:
+                        print(f"The table {name} cannot be read now: {error}", file=sys.stderr)
+                        if name in known:
+                            entries[name] = known[name]
+    return entries
+
+
+def _describe_table(session: Any, name: str) -> dict[str, Any]:
+    rows = session.sql(f"DESCRIBE EXTENDED {quote_name(name)}").collect()
+    columns, details = read_description([(row.col_name, row.data_type) for row in rows])
+    if details["Type"] == "VIEW":
+        return {"type": "view", "text": details["View Text"]}
+    provider = details["Provider"]
+    entry: dict[str, Any] = {"type": "table", "provider": provider, "location": details["Location"]}
+    if provider not in _SELF_DESCRIBING:
+        entry["columns"] = columns
+        entry["options"] = read_options(details.get("Table Properties", ""))
+    return entry
+
+
+def read_description(rows: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], dict[str, str]]:
+    """Split the rows of DESCRIBE EXTENDED into columns and details."""
+    columns = list(takewhile(lambda row: row[0] and not row[0].startswith("#"), rows))
+    details = dropwhile(lambda row: not row[0].startswith("# Detailed"), rows)
+    return columns, dict(details)
+
+
+def read_options(properties: str) -> dict[str, str]:
+    """Read the options of a data source, as DESCRIBE lists them: ``[option.header=true]``."""
+    options = {}
+    for each in properties.strip("[]").split(", "):
+        key, _, value = each.partition("=")
+        if key.startswith("option."):
+            options[key.removeprefix("option.")] = value
+    return options
+
+
+def quote_name(name: str) -> str:
+    """Quote a name of catalog, schema and table."""
+    return ".".join(quote_part(part) for part in name.split(".", 2))
+
+
+def quote_part(part: str) -> str:
+    """Quote one part of a name."""
+    return "`" + part.replace("`", "``") + "`"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _list(session: Any, statement: str, column: str) -> list[str]:
+    return [row[column] for row in session.sql(statement).collect()]
+
+
+@contextmanager
+def _locked() -> Iterator[str]:
+    folder = os.environ["LAKEFLOW_LOCAL_SPARK"]
+    lock = os.open(os.path.join(folder, "catalog.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        os.close(lock)
+
+
+def _session_file(folder: str, session: Any) -> str:
+    return os.path.join(folder, f"session-{session.session_id}.json")
+
+
+def _read(path: str) -> Entries:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return dict(json.load(file))
+    except FileNotFoundError:
+        return {}
+
+
+def _write(path: str, entries: Entries) -> None:
+    with open(path + ".part", "w", encoding="utf-8") as file:
+        json.dump(entries, file)
+    os.replace(path + ".part", path)

@@ -1,0 +1,189 @@
+"""Statements of Databricks' SQL on Sail: which are rewritten, and which need not run here."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ..statements import (
+    MAX_ROWS,
+    ResultTable,
+    remove_comments,
+    replace_braces,
+    replace_tokens,
+    split_statements,
+)
+from .spark_catalog import quote_part
+from .spark_schemas import find_schema
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Query = Callable[[str], Any]
+
+# These change permissions, statistics, caches or the layout of files, and no result.
+_SKIPPED = re.compile(
+    r"\s*(OPTIMIZE|VACUUM|ANALYZE\s+TABLE|GRANT|REVOKE|REFRESH|UNCACHE|CLEAR\s+CACHE"
+    r"|CACHE(?!.*\bAS\b)"  # with AS, it defines a view
+    r"|COMMENT\s+ON|REORG|FSCK|MSCK)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_OWNER = re.compile(r"\s*ALTER\b.*\b(?:SET\s+)?OWNER\s+TO\b", re.IGNORECASE | re.DOTALL)
+_NAME = r"(`(?:[^`]|``)+`|[\w-]+)"
+_CATALOG = re.compile(rf"\s*CREATE\s+CATALOG\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}", re.IGNORECASE)
+_VOLUME = re.compile(
+    r"\s*CREATE\s+(?:EXTERNAL\s+)?VOLUME\s+(?:IF\s+NOT\s+EXISTS\s+)?"
+    rf"{_NAME}(?:\.{_NAME})?(?:\.{_NAME})?(?=[\s;]|$)",
+    re.IGNORECASE,
+)
+_USE = re.compile(
+    rf"\s*USE\s+(?:(?:SCHEMA|DATABASE)\s+)?(?:{_NAME}\.)?{_NAME}\s*;?\s*$", re.IGNORECASE
+)
+_METRICS = re.compile(r"\s*CREATE\s+(?:OR\s+\w+\s+)?VIEW\b.*?\bWITH\s+METRICS\b", re.I | re.S)
+_USE_CATALOG = re.compile(r"\s*USE\s+CATALOG\s+(['\"])(.+)\1\s*;?\s*$", re.IGNORECASE)
+# Databricks chooses the columns by which it lays out the files; Sail has no such choice.
+_CLUSTERED = re.compile(r"(\bCREATE\b.*?)\bCLUSTER\s+BY\s+AUTO\b", re.IGNORECASE | re.DOTALL)
+_REFRESHED = re.compile(
+    r"\bCREATE\s+(?:OR\s+(?:REFRESH|REPLACE)\s+)?(?:STREAMING\s+(TABLE)|MATERIALIZED\s+(VIEW))\b"
+    r"(?:\s+IF\s+NOT\s+EXISTS\b)?",
+    re.IGNORECASE,
+)
+_STREAM = re.compile(
+    rf"\b((?:FROM|JOIN)\s+)STREAM(?:\s*\(\s*({_NAME}(?:\.{_NAME})*)\s*\)|\s+(?={_NAME}))",
+    re.IGNORECASE,
+)
+_QUERY = re.compile(
+    r"[\s(]*(SELECT|WITH|SHOW|DESCRIBE|DESC|EXPLAIN|VALUES|TABLE|FROM)\b", re.IGNORECASE
+)
+_IDENTIFIER = re.compile(r"\bIDENTIFIER\s*\(([^()]*)\)", re.IGNORECASE)
+
+
+def insert_parameters(statement: str, parameters: dict[str, Any]) -> str:
+    """Replace ``:name`` by its value: Sail takes parameters in queries only."""
+
+    def replacement(token: re.Match[str]) -> str:
+        name = token["named"]
+        return _to_literal(parameters[name]) if name in parameters else token[0]
+
+    return replace_tokens(statement, replacement)
+
+
+def rewrite(statement: str, query: Query, mounts: dict[str, str]) -> str:
+    """Return a statement that Sail can run in place of a command of Databricks.
+
+    :param query: runs a statement of Sail.
+    :param mounts: the folders of this machine by their paths in the workspace.
+    :raises ValueError: a catalog does not exist, or Sail has no such object.
+    """
+    bare = remove_comments(statement)
+    if match := _SKIPPED.match(bare):
+        return _skip(match[1].upper())
+    if _OWNER.match(bare):
+        return _skip("ALTER … OWNER TO")
+    named = _IDENTIFIER.sub(lambda match: _evaluate(match[1], query), statement)
+    bare = remove_comments(named)
+    if match := _CATALOG.match(bare):
+        return _check_catalog(match[1].strip("`"), query)
+    if match := _VOLUME.match(bare):
+        return _create_volume([part.strip("`") for part in match.groups() if part], query, mounts)
+    if _METRICS.match(bare):
+        raise ValueError(
+            "Sail has no metric views. Write a plain view for a local run, or simulate the job "
+            "(its tag 'local_simulation')."
+        )
+    if match := _USE_CATALOG.match(bare):
+        return f"USE CATALOG {quote_part(match[2])}"
+    named = _CLUSTERED.sub(lambda match: match[1], named, 1)
+    if _REFRESHED.match(bare.lstrip()):
+        named = _create_whole(named)
+    if schema := find_schema(bare):
+        query(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    if match := _USE.match(bare):
+        if match[1]:
+            query(f"USE CATALOG {match[1]}").collect()
+        return f"USE SCHEMA {match[2]}"
+    return named
+
+
+def run_statements(session: Any, text: str, parameters: dict[str, str]) -> Any:
+    """Run statements, show the result of each query, and return the last result."""
+    frame = None
+    for statement in split_statements(replace_braces(text)):
+        frame = session.sql(statement, parameters)
+        if is_query(statement):
+            frame.show(truncate=False)
+    return frame
+
+
+def run_file(session: Any, path: str, parameters: dict[str, str]) -> dict[str, Any]:
+    """Run a file; print and return the rows of the last statement's result.
+
+    :return: ``rows`` for other tasks, and ``query_result`` for the output.
+    """
+    with open(path, encoding="utf-8-sig") as file:
+        statements = split_statements(replace_braces(file.read()))
+    table = None
+    for statement in statements:
+        frame = session.sql(statement, parameters)
+        table = None
+        if is_query(statement):
+            rows = frame.limit(MAX_ROWS + 1).collect()
+            table = ResultTable(frame.columns, [tuple(row) for row in rows])
+    if table is None:
+        return {}
+    table.print()
+    return {"rows": table.to_json(), "query_result": table.to_query_result()}
+
+
+def is_query(statement: str) -> bool:
+    """Return whether a statement returns rows to show."""
+    return bool(_QUERY.match(remove_comments(statement)))
+
+
+def _to_literal(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, (bool, int, float)):
+        return str(value)
+    text = str(value).replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{text}'"
+
+
+def _skip(name: str) -> str:
+    return f"SELECT '{name} is skipped: it changes no result in the local workspace.' AS message"
+
+
+def _check_catalog(name: str, query: Query) -> str:
+    catalogs = [row["catalog"] for row in query("SHOW CATALOGS").collect()]
+    if name not in catalogs:
+        raise ValueError(
+            f"The catalog {name!r} does not exist in the local workspace. Name it in a parameter "
+            "or a variable with 'catalog' in its name, and start the run again. Its catalogs: "
+            f"{', '.join(catalogs)}."
+        )
+    return f"SELECT 'The catalog {name} exists.' AS message"
+
+
+def _create_volume(names: list[str], query: Query, mounts: dict[str, str]) -> str:
+    if len(names) < 3:
+        (current,) = query("SELECT current_catalog(), current_schema()").collect()
+        names = [*tuple(current)[: 3 - len(names)], *names]
+    if bad := [name for name in names if os.sep in name or name in (".", "..")]:
+        raise ValueError(f"{bad[0]!r} is no name of a volume, a schema or a catalog.")
+    os.makedirs(os.path.join(mounts["/Volumes"], *names), exist_ok=True)
+    return f"SELECT 'The volume {'.'.join(names)} exists.' AS message"
+
+
+def _create_whole(statement: str) -> str:
+    """Create a streaming table or a materialized view whole, since Sail has none of them."""
+    created = _REFRESHED.sub(
+        lambda match: f"CREATE OR REPLACE {match[1] or match[2]}", statement, 1
+    )
+    return _STREAM.sub(lambda match: match[1] + (match[2] or ""), created)
+
+
+def _evaluate(expression: str, query: Query) -> str:
+    ((name,),) = query(f"SELECT {expression}").collect()
+    return ".".join(quote_part(part.strip("`")) for part in str(name).split("."))

@@ -1,0 +1,126 @@
+"""The Spark session of a task: that of Sail, which its run shares, or one of the user's pyspark."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import types
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from ..workspace_paths import WorkspacePaths
+
+#: The variable with the message of a Spark server that does not start.
+_FAILURE = "LAKEFLOW_LOCAL_SPARK_ERROR"
+
+_INSTALL_ADVICE = (
+    "There is no Spark in this environment. Install it to use 'spark' in the local workspace: "
+    "pip install 'flask-lakeflow-jobs[spark]'."
+)
+
+
+class SessionStarter:
+    """An import hook that starts a session as soon as code imports ``pyspark.sql``.
+
+    On Databricks a session is always active. Starting it for every task would take seconds.
+    """
+
+    def __init__(self, start: Callable[[], Any]) -> None:
+        self._start = start
+
+    def find_spec(
+        self,
+        name: str,
+        path: Sequence[str] | None = None,
+        target: types.ModuleType | None = None,
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Let the session start after the import of ``pyspark.sql``."""
+        if name != "pyspark.sql":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def execute_and_start(module: types.ModuleType) -> None:
+                execute(module)
+                self._start()
+
+            spec.loader.exec_module = execute_and_start  # type: ignore[method-assign]
+        return spec
+
+
+class TaskSpark:
+    """The Spark of a task, which starts when its code uses it.
+
+    :param payload: of the task.
+    :param paths: translates paths of the workspace.
+    """
+
+    def __init__(self, payload: dict[str, Any], paths: WorkspacePaths) -> None:
+        self._payload = payload
+        self._paths = paths
+        self._session: Any = None
+        self._is_sail = "LAKEFLOW_LOCAL_SAIL" in os.environ
+
+    def install(self) -> None:
+        """Start a session when the task imports ``pyspark.sql``."""
+        sys.meta_path.insert(0, SessionStarter(self._start))
+
+    @property
+    def is_installed(self) -> bool:
+        """True if Spark runs the SQL of tasks, and not DuckDB."""
+        if importlib.machinery.PathFinder.find_spec("pyspark") is None:
+            return False
+        from shutil import which
+
+        if self._is_sail or _FAILURE in os.environ or "SPARK_REMOTE" in os.environ:
+            return True  # a server that does not start fails SQL, which would miss its tables
+        return "JAVA_HOME" in os.environ or which("java") is not None
+
+    @property
+    def session(self) -> Any:
+        """The active session.
+
+        :raises RuntimeError: Spark is missing, or the workspace could not start it.
+        """
+        if self._session is None:
+            try:
+                import pyspark.sql  # noqa: F401  # it starts the session
+            except ImportError:
+                raise RuntimeError(_INSTALL_ADVICE) from None
+        if self._session is None:  # scripts with a pyspark of their own configure it themselves
+            from pyspark.sql import SparkSession
+
+            self._session = SparkSession.builder.getOrCreate()
+        return self._session
+
+    def save(self) -> None:
+        """Save the catalog, so that later runs see the tables of this task."""
+        if self._is_sail and self._session is not None:
+            from .spark_catalog import save_catalog
+
+            try:
+                save_catalog(self._session)
+            except Exception as error:  # the task's own result counts
+                print(f"Later runs may not see new tables of this task: {error}", file=sys.stderr)
+
+    def _start(self) -> None:
+        if message := os.environ.get(_FAILURE):
+            raise RuntimeError(message)
+        if self._is_sail:
+            from .spark_connect import connect
+
+            self._session = connect(self._payload, self._paths)
+        else:
+            from .spark_jvm import prepare_session
+
+            prepare_session()
+            if self._payload["kind"] == "notebook":
+                from pyspark.sql import SparkSession
+
+                self._session = SparkSession.builder.getOrCreate()

@@ -1,0 +1,168 @@
+"""The catalogs and schemas of the warehouse: DuckDB files and schemas, created on first use."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import ExitStack, contextmanager
+
+import duckdb
+
+from ..samples import DUCKDB_SAMPLES
+from .sql_macros import create_macros
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+#: The catalog ``main`` in DuckDB.
+DATABASE = "warehouse"
+#: The schema of each catalog that Databricks uses where a statement names none.
+DEFAULT_SCHEMA = "default"
+# DuckDB allows no database to be called ``main``, the most common catalog.
+_OWN_CATALOGS = (DATABASE, "main")
+_EXTENSION = ".duckdb"
+_MAX_LOCK_WAIT_SECONDS = 300.0  # a statement of another task may take long
+
+
+class Warehouse:
+    """A connection to the warehouse, with all catalogs attached that statements have created.
+
+    One task at a time has one: DuckDB lets only one process open a file, and tasks that open
+    several in different orders would wait for each other for ever.
+    """
+
+    def __init__(self) -> None:
+        self._lock = ExitStack()
+        self._lock.enter_context(locked_warehouse())
+        try:
+            self._database = _retry_while_locked(lambda: duckdb.connect(catalog_file(DATABASE)))
+            for catalog in list_catalogs():
+                if catalog not in _OWN_CATALOGS:
+                    _attach(self._database, catalog)
+            use(self._database, is_catalog=True, names=["main"])
+            self._database.execute("SET TimeZone = 'UTC'")  # as Databricks by default
+            _add_samples(self._database)
+            self._macros: set[str] = set()
+            views = "SELECT string_agg(sql, ' ') FROM duckdb_views() WHERE NOT internal"
+            self.create_macros(self._database.execute(views).fetchone()[0] or "")
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def create_macros(self, text: str) -> None:
+        """Create the functions of Databricks that a text of SQL calls."""
+        create_macros(self._database, self._macros, text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    def close(self) -> None:
+        """Close the connection, and let the next task open one."""
+        self._database.close()
+        self._lock.close()
+
+
+def connect() -> Any:
+    """Open the warehouse, when no other task uses it."""
+    return Warehouse()
+
+
+@contextmanager
+def locked_warehouse() -> Iterator[None]:
+    """Wait until no other task uses the warehouse, and keep others from using it."""
+    lock = os.open(os.path.join(_folder(), ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Waiting for another task that uses the tables.", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def list_catalogs() -> list[str]:
+    """Return the names of all catalogs that have a file."""
+    names = (os.path.splitext(name) for name in os.listdir(_folder()))
+    return sorted(catalog for catalog, extension in names if extension == _EXTENSION)
+
+
+def use(database: Any, *, is_catalog: bool, names: list[str]) -> None:
+    """Make a catalog or a schema the current one."""
+    if is_catalog:
+        path = _create_schema(database, [".".join(names), DEFAULT_SCHEMA])
+    else:
+        path = _create_schema(database, names)
+    database.execute(f"USE {quote_name(path)}")
+
+
+def create_catalog(database: Any, name: str) -> str:
+    """Create a catalog if it is missing, and return its name in DuckDB."""
+    if name in _OWN_CATALOGS:
+        return DATABASE
+    if os.sep in name or name.startswith("."):
+        raise ValueError(f"{name!r} is no name of a catalog.")
+    _attach(database, name)
+    return name
+
+
+def prepare_create(database: Any, kind: str, names: list[str]) -> None:
+    """Create the catalog and the schema that a CREATE statement needs.
+
+    :param kind: of the object that it creates, such as ``TABLE``.
+    :param names: the parts of its name.
+    """
+    if len(names) > 1 and kind == "SCHEMA":
+        create_catalog(database, names[0])
+    elif len(names) > 1:
+        _create_schema(database, names[:-1])
+
+
+def quote_name(names: list[str]) -> str:
+    """Join the parts of a name, each quoted for DuckDB."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in names)
+
+
+def _create_schema(database: Any, names: list[str]) -> list[str]:
+    *catalog, schema = names
+    path = [*(create_catalog(database, each) for each in catalog), schema]
+    database.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_name(path)}")
+    return path
+
+
+def _add_samples(database: Any) -> None:
+    if not os.path.exists(catalog_file("samples")):
+        database.execute("ATTACH ':memory:' AS samples")
+        for statement in DUCKDB_SAMPLES:
+            database.execute(statement)
+
+
+def _attach(database: Any, catalog: str) -> None:
+    file = catalog_file(catalog).replace("'", "''")
+    statement = f"ATTACH IF NOT EXISTS '{file}' AS {quote_name([catalog])}"
+    _retry_while_locked(lambda: database.execute(statement))
+
+
+def _retry_while_locked(attempt: Callable[[], Any]) -> Any:
+    """Wait for a process that is no task: only one at a time can open a DuckDB file."""
+    deadline = time.monotonic() + _MAX_LOCK_WAIT_SECONDS
+    while True:
+        try:
+            return attempt()
+        except duckdb.IOException as error:
+            if "lock" not in str(error).lower() or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def catalog_file(catalog: str) -> str:
+    """Return the file of a catalog."""
+    return os.path.join(_folder(), catalog + _EXTENSION)
+
+
+def _folder() -> str:
+    return os.environ["LAKEFLOW_LOCAL_DATA"]

@@ -1,0 +1,211 @@
+"""Runs SQL statements of Databricks in DuckDB."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import duckdb
+from sqlglot import exp
+
+from ..statements import ResultTable, replace_braces, split_statements
+from .catalogs import connect
+from .sql_advice import UnsupportedStatement
+from .sql_commands import Commands
+from .sql_session import (
+    Immediate,
+    SqlSession,
+    assign_variables,
+    find_missing_variable,
+    insert_session_variables,
+    insert_variables,
+    list_variables,
+    number_markers,
+)
+from .sql_translation import find_identifiers, is_skipped, parse, skipped_name, translate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+
+def run_sql(path: str, parameters: dict[str, str]) -> dict[str, Any]:
+    """Run a file; print and return the rows of the last statement's result.
+
+    :return: ``rows`` for other tasks, and ``query_result`` for the output.
+    """
+    with open(path, encoding="utf-8-sig") as file:
+        table = run_statements(file.read(), parameters, os.path.basename(path))
+    return {"rows": table.to_json(), "query_result": table.to_query_result()} if table else {}
+
+
+def run_statements(
+    text: str,
+    parameters: dict[str, str],
+    place: str = "",
+    line: int = 0,
+    session: SqlSession | None = None,
+) -> ResultTable | None:
+    """Run statements; print and return the result of the last one, if it has any.
+
+    :param place: of the text, for errors: the name of a file, or a cell of it.
+    :param line: of the place, from 0, at which the text begins.
+    :param session: of the notebook.
+    """
+    database = connect()
+    table = None
+    try:
+        if session:
+            session.restore(database)
+        for statement, offset in _list_statements(_insert_texts(text, parameters)):
+            try:
+                result = run_statement(database, statement, parameters)
+                table = None if result is None else _read(result)
+            except (duckdb.Error, UnsupportedStatement) as error:
+                if place:
+                    error.args = (f"{place}, line {line + offset + 1}: {error}",)
+                raise
+        if session:
+            session.keep(database)
+    finally:
+        database.close()
+    if table is not None:
+        table.print()
+    return table
+
+
+def run_statement(database: Any, statement: str, parameters: dict[str, str]) -> Any:
+    """Run one statement of Databricks, with its parameters as ``:name``.
+
+    ``CREATE WIDGET`` adds a parameter to them.
+
+    :param database: see :func:`.connect`.
+    :return: the connection, with a result to fetch; ``None`` if there is none.
+    :raises UnsupportedStatement: DuckDB cannot run it; the message says what to do.
+    """
+    return _Runner(database, parameters).run(statement)
+
+
+class _Runner:
+    """Runs statements with parameters."""
+
+    def __init__(self, database: Any, parameters: dict[str, Any]) -> None:
+        self._database = database
+        self._parameters = parameters
+        self._commands = Commands(database, self._evaluate, parameters)
+
+    def run(self, statement: str) -> Any:
+        """Run a statement; return the connection if it has a result."""
+        named = self._resolve_identifiers(statement)
+        tree = parse(named)
+        if is_skipped(tree):
+            print(f"{skipped_name(tree)} is skipped: it changes no result in the local workspace.")
+            return None
+        if isinstance(tree, exp.Command) and tree.name == "EXECUTE":
+            return self._run_immediate(Immediate(tree.text("expression")))
+        is_done, result = self._commands.run(named, tree)
+        if not is_done:
+            self._commands.prepare(tree)
+            result = self._run_with_variables(named, tree)
+            self._commands.clean_up(tree)
+        return result if result is not None and result.description else None
+
+    def _run_immediate(self, immediate: Immediate) -> Any:
+        """Run a statement that is the value of an expression."""
+        (statement,) = self._evaluate_text(immediate.statement)
+        named, positional = {}, []
+        for each in immediate.using:
+            (value,) = self._evaluate(each.unalias())
+            if isinstance(each, exp.Alias):
+                named[each.alias] = value
+            else:
+                positional.append(value)
+        text, parameters = number_markers(str(statement), positional)
+        result = _Runner(self._database, {**named, **parameters}).run(text)
+        if not immediate.into:
+            return result
+        row = None if result is None else result.fetchone()
+        assign_variables(self._database, immediate.into, row or tuple(None for _ in immediate.into))
+        return None
+
+    def _run_with_variables(self, statement: str, tree: exp.Expr) -> Any:
+        """Read a name that is no column as the variable of this name, as Databricks does."""
+        tree = tree.transform(insert_session_variables)
+        used: set[str] = set()
+        while True:
+            try:
+                translated = translate(insert_variables(tree, frozenset(used)))
+                return self._execute_all(statement, translated)
+            except duckdb.BinderException as error:
+                name = find_missing_variable(error, list_variables(self._database))
+                if name is None or name in used:
+                    raise
+                used.add(name)
+
+    def _execute_all(self, statement: str, translated: list[str]) -> Any:
+        if len(translated) == 1:
+            return self._execute(statement, translated[0])
+        self._database.execute("BEGIN")
+        try:
+            for each in translated:
+                result = self._execute(statement, each)
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+        return result
+
+    def _execute(self, statement: str, translated: str) -> Any:
+        """Run a statement of DuckDB that does the work of one of Databricks."""
+        parameters = self._parameters
+        self._database.create_macros(translated)
+        try:
+            (extracted,) = self._database.extract_statements(translated)
+            names = extracted.named_parameters
+            if missing := names - parameters.keys():
+                raise ValueError(f"The parameter {', '.join(sorted(missing))} has no value.")
+            return self._database.execute(extracted, {name: parameters[name] for name in names})
+        except (duckdb.ParserException, duckdb.NotImplementedException) as error:
+            raise UnsupportedStatement(statement, error) from error
+        except duckdb.CatalogException as error:
+            if "Function with name" in str(error):
+                raise UnsupportedStatement(statement, error) from error
+            raise
+
+    def _resolve_identifiers(self, statement: str) -> str:
+        """Replace each ``IDENTIFIER(…)`` by the name that the expression inside evaluates to."""
+        for start, end, expression in reversed(find_identifiers(statement)):
+            (name,) = self._evaluate_text(expression)
+            quoted = ".".join(f"`{part.strip('`')}`" for part in str(name).split("."))
+            statement = statement[:start] + quoted + statement[end:]
+        return statement
+
+    def _evaluate_text(self, expression: str) -> tuple[Any, ...]:
+        return self._evaluate(parse(f"SELECT {expression}"))
+
+    def _evaluate(self, tree: exp.Expr) -> tuple[Any, ...]:
+        """Return the first row of a query, or the value of an expression."""
+        query = tree if isinstance(tree, exp.Query) else exp.select(tree.copy())
+        row = self._run_with_variables(query.sql("databricks"), query).fetchone()
+        return tuple(row) if row else tuple(None for _ in query.selects)
+
+
+def _list_statements(text: str) -> Iterator[tuple[str, int]]:
+    """Yield each statement, and the line from 0 at which it begins."""
+    text = replace_braces(text)
+    end = 0
+    for statement in split_statements(text):
+        start = text.index(statement, end)
+        end = start + len(statement)
+        blank = len(statement) - len(statement.lstrip())
+        yield statement, text.count("\n", 0, start + blank)
+
+
+def _insert_texts(text: str, parameters: dict[str, str]) -> str:
+    """Replace ``${name}``, the older form of a parameter, which may be a part of anything."""
+    return re.sub(r"\$\{(\w+)\}", lambda match: parameters.get(match[1], match[0]), text)
+
+
+def _read(result: Any) -> ResultTable:
+    return ResultTable([column[0] for column in result.description], result.fetchall())

@@ -1,0 +1,323 @@
+"""Translates a statement of Databricks to statements of DuckDB: sqlglot, and rules for the rest.
+
+Pure. Each rule changes the tree that sqlglot has parsed.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import sqlglot
+from sqlglot import TokenType, exp
+from sqlglot.dialects.databricks import Databricks
+from sqlglot.errors import ErrorLevel, SqlglotError
+
+from ..statements import remove_comments
+from .catalogs import DATABASE
+from .sql_advice import UnsupportedStatement
+from .sql_expansion import expand
+from .sql_functions import FUNCTION_RULES
+from .sql_rows import ROW_RULES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Tree = exp.Expr
+
+# These change permissions, statistics, caches or the layout of files, and no result.
+_SKIPPED = (exp.Grant, exp.Revoke, exp.Analyze, exp.Cache, exp.Uncache, exp.Refresh)
+_SKIPPED_COMMANDS = re.compile(
+    r"\s*(OPTIMIZE|VACUUM|GRANT|REVOKE|ANALYZE|REFRESH|CACHE|UNCACHE|CLEAR\s+CACHE|RESET"
+    r"|COMMENT\s+ON|REORG|FSCK|MSCK|DENY|ALTER\b.*\bOWNER\s+TO|ALTER\b.*\b(?:UN)?SET\s+TAGS"
+    r"|ALTER\b.*\bUNSET\s+TBLPROPERTIES|ALTER\b.*\b\w+\s+PREDICTIVE\s+OPTIMIZATION"
+    r"|DROP\s+(?:FEATURE|PRIMARY\s+KEY|FOREIGN\s+KEY))\b",
+    re.IGNORECASE | re.DOTALL,
+)
+# sqlglot reads the first words of these as something else. They are for the commands of ``sql``.
+_COMMANDS = re.compile(
+    r"\s*(CLEAR|RESET|REORG|SHOW|DESC(?:RIBE)?|EXECUTE(?=\s+IMMEDIATE))\s+(.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_TABLE = re.compile(r"\s*TABLE\s+((?:`[^`]+`|[\w.])+)\s*$", re.IGNORECASE)
+# sqlglot knows the position of a column without the parentheses only.
+_POSITIONS = re.compile(
+    r"(\s*ALTER\s+TABLE\b.*?\bADD\s+COLUMNS?)\s*\((.*\b(?:AFTER|FIRST)\b.*)\)\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
+# Columns are added as a query needs them, or the statement fails.
+_DEEP = re.compile(r"(?<=\s)DEEP\s+CLONE(?=\s)", re.IGNORECASE)
+_EVOLUTION = re.compile(r"(\s*(?:INSERT|MERGE))\s+WITH\s+SCHEMA\s+EVOLUTION\b", re.IGNORECASE)
+_NAMESPACE = re.compile(
+    r"(\s*CREATE\s+(?:SCHEMA|DATABASE)\s+(?:IF\s+NOT\s+EXISTS\s+)?"
+    r"(?!IF\s)(?:`[^`]+`|[\w-]+)(?:\.(?:`[^`]+`|[\w-]+))?)\s+\w",
+    re.IGNORECASE,
+)
+
+
+class _Dialect(Databricks):
+    """Databricks as of runtime 17, where two quotes in a text are one."""
+
+    class Tokenizer(Databricks.Tokenizer):
+        STRING_ESCAPES = ["'", '"', "\\"]  # noqa: RUF012 (as in the base class)
+
+    class Parser(Databricks.Parser):  # type: ignore[misc, valid-type]
+        FUNCTIONS = {  # noqa: RUF012 (as in the base class)
+            **Databricks.Parser.FUNCTIONS,
+            # The base class takes the key for the map.
+            "MAP_CONTAINS_KEY": lambda args: exp.ArrayContains(
+                this=exp.MapKeys(this=args[0]), expression=args[1]
+            ),
+        }
+
+
+# Its warnings about statements that it does not parse are errors here, with advice.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
+
+
+def parse(statement: str) -> Tree:
+    """Parse a statement of Databricks or, if it is none, of DuckDB.
+
+    :raises UnsupportedStatement: it is neither.
+    """
+    # Databricks' options of a schema say where it is stored.
+    text = match[1] if (match := _NAMESPACE.match(statement)) else statement
+    bare = remove_comments(statement)
+    if match := _COMMANDS.match(bare):
+        return exp.Command(this=match[1].upper(), expression=exp.Literal.string(match[2].strip()))
+    if match := _POSITIONS.match(bare):
+        text = f"{match[1]} {match[2]}"
+    if match := _TABLE.match(bare):
+        text = f"SELECT * FROM {match[1]}"  # noqa: S608 (a name)
+    text = _DEEP.sub("CLONE", _EVOLUTION.sub(r"\1", text, count=1), count=1)
+    try:
+        return _parse_one(text, _Dialect)
+    except SqlglotError as error:
+        try:
+            return _parse_one(text, "duckdb")
+        except SqlglotError:
+            raise UnsupportedStatement(statement, _describe(error)) from None
+
+
+def translate(tree: Tree) -> list[str]:
+    """Translate a parsed statement to statements of DuckDB, to be run in one transaction."""
+    for rule in (*_RULES, *ROW_RULES, *FUNCTION_RULES):
+        tree = tree.transform(rule, copy=False) or tree
+    return [
+        each.sql("duckdb", unsupported_level=ErrorLevel.IGNORE, comments=False)
+        for each in expand(tree)
+    ]
+
+
+def to_duckdb(statement: str) -> list[str]:
+    """Translate one statement of Databricks to statements of DuckDB.
+
+    Parameters ``:name`` become ``$name``. ``IDENTIFIER(…)``, ``USE`` and ``CREATE CATALOG`` need a
+    connection: see ``run_statement`` of ``sql``.
+
+    :raises UnsupportedStatement: it is no SQL.
+    """
+    return translate(parse(statement))
+
+
+def is_skipped(tree: Tree) -> bool:
+    """Return whether a statement changes no result here, so that it need not run."""
+    if isinstance(tree, exp.Cache):
+        return tree.expression is None  # with AS, it defines a view
+    if isinstance(tree, exp.Alter):
+        actions = tree.args.get("actions") or []
+        return bool(actions) and all(map(_is_skipped_action, actions))
+    if isinstance(tree, exp.Comment):
+        return tree.args.get("kind") not in ("TABLE", "COLUMN", "VIEW")
+    if isinstance(tree, exp.Command):
+        return bool(_SKIPPED_COMMANDS.match(_text_of(tree)))
+    return isinstance(tree, _SKIPPED)
+
+
+def skipped_name(tree: Tree) -> str:
+    """Return the name of a statement that is skipped, such as ``OPTIMIZE``."""
+    text = _text_of(tree) if isinstance(tree, exp.Command) else type(tree).__name__
+    return text.split()[0].upper()
+
+
+def find_identifiers(statement: str) -> list[tuple[int, int, str]]:
+    """Find each ``IDENTIFIER(…)``: its start, its end and the expression inside."""
+    found = []
+    try:
+        tokens = sqlglot.tokenize(statement, dialect=_Dialect)
+    except SqlglotError:
+        return []
+    for index, token in enumerate(tokens[:-1]):
+        is_name = token.token_type == TokenType.VAR and token.text.upper() == "IDENTIFIER"
+        if not is_name or tokens[index + 1].token_type != TokenType.L_PAREN:
+            continue
+        depth = 0
+        for other in tokens[index + 1 :]:
+            depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(other.token_type, 0)
+            if depth == 0:
+                inside = statement[tokens[index + 1].end + 1 : other.start]
+                found.append((token.start, other.end + 1, inside))
+                break
+    return found
+
+
+def name_of(table: Tree) -> list[str]:
+    """Return the parts of the name of a table or a schema."""
+    parts = (table.args.get(part) for part in ("catalog", "db", "this"))
+    return [part.name for part in parts if isinstance(part, exp.Expression)]
+
+
+def _parse_one(text: str, dialect: type[Databricks] | str) -> Tree:
+    found = [each for each in sqlglot.parse(text, read=dialect) if isinstance(each, exp.Expression)]
+    # A comment behind the last semicolon is one of its own.
+    trees = [each for each in found if not isinstance(each, exp.Semicolon)]
+    if len(trees) != 1:
+        raise SqlglotError(f"There are {len(trees)} statements in place of one.")
+    return trees[0]
+
+
+def _text_of(command: exp.Command) -> str:
+    expression = command.args.get("expression")
+    return f"{command.this} {getattr(expression, 'name', None) or expression or ''}"
+
+
+def _is_skipped_action(action: Tree) -> bool:
+    if isinstance(action, exp.AlterSet):
+        return not action.args.get("location")
+    if isinstance(action, exp.AddConstraint):
+        return action.find(exp.CheckColumnConstraint) is None
+    if isinstance(action, exp.Command):
+        return bool(_SKIPPED_COMMANDS.match(_text_of(action)))
+    return isinstance(action, exp.ClusterProperty)
+
+
+def _describe(error: SqlglotError) -> Exception:
+    for each in getattr(error, "errors", None) or ():
+        if each.get("description"):
+            return ValueError(f"{each['description']}, near {each['highlight']!r}")
+    return ValueError(str(error).partition("\n")[0])
+
+
+def _rename_main_catalog(node: Tree) -> Tree:
+    """DuckDB allows no database to be called ``main``."""
+    catalog = node.args.get("catalog") if isinstance(node, (exp.Table, exp.Column)) else None
+    if isinstance(catalog, exp.Identifier) and catalog.name.lower() == "main":
+        node.set("catalog", exp.to_identifier(DATABASE))
+    return node
+
+
+def _refresh_by_replacing(node: Tree) -> Tree:
+    """A materialized view is a view, which is always up to date."""
+    if isinstance(node, exp.Create) and node.kind == "VIEW" and node.args.get("refresh"):
+        node.set("refresh", False)
+        node.set("replace", True)
+    if isinstance(node, exp.Drop):
+        node.set("materialized", False)
+    return node
+
+
+def _read_global_views(node: Tree) -> Tree:
+    """A global temporary view is one of the session, as there is no other session."""
+    if isinstance(node, exp.Table) and node.db.lower() == "global_temp":
+        node.set("db", None)
+    return node
+
+
+def _assign_bare_columns(node: Tree) -> Tree:
+    """DuckDB takes no table in the name of a column that is assigned."""
+    if isinstance(node, exp.Update):
+        for each in node.expressions:
+            if isinstance(each, exp.EQ) and isinstance(each.this, exp.Column):
+                each.set("this", exp.column(each.this.this.copy()))
+    return node
+
+
+def _compute_columns(node: Tree) -> Tree:
+    """DuckDB needs parentheses around the expression of a generated column."""
+    if isinstance(node, exp.ComputedColumnConstraint) and not isinstance(node.this, exp.Paren):
+        node.set("this", exp.paren(node.this.copy()))
+    return node
+
+
+def _clone_by_query(node: Tree) -> Tree:
+    """A clone is a copy of the rows."""
+    if isinstance(node, exp.Create) and isinstance(clone := node.args.get("clone"), exp.Clone):
+        node.set("expression", exp.select("*").from_(clone.this.copy()))
+        node.set("clone", None)
+    return node
+
+
+def _default_parameters(node: Tree) -> Tree:
+    """The default of a parameter of a function follows ``:=`` in DuckDB."""
+    if isinstance(node, exp.UserDefinedFunction):
+        for column in node.find_all(exp.ColumnDef):
+            for each in column.find_all(exp.DefaultColumnConstraint):
+                text = f"{column.this.sql('duckdb')} := {each.this.sql('duckdb')}"
+                column.replace(exp.Var(this=text))
+    return node
+
+
+def _call_databases_schemas(node: Tree) -> Tree:
+    """A schema may be called a database."""
+    if isinstance(node, (exp.Create, exp.Drop)) and node.args.get("kind") == "DATABASE":
+        node.set("kind", "SCHEMA")
+    return node
+
+
+def _drop_informational_keys(node: Tree) -> Tree | None:
+    """Databricks enforces no keys of a table."""
+    keys = (exp.PrimaryKey, exp.ForeignKey, exp.PrimaryKeyColumnConstraint, exp.Reference)
+    if isinstance(node, exp.Constraint):
+        return None if any(isinstance(each, keys) for each in node.expressions) else node
+    if isinstance(node, exp.ColumnConstraint) and isinstance(node.args.get("kind"), keys):
+        return None
+    return None if isinstance(node, keys) else node
+
+
+def _read_paths_as_texts(node: Tree) -> Tree:
+    """``column:path`` is a text on Databricks, and JSON with its quotes in DuckDB."""
+    if isinstance(node, exp.JSONExtract) and node.args.get("variant_extract"):
+        return exp.JSONExtractScalar(this=node.this, expression=node.expression)
+    return node
+
+
+def _drop_time_zones(node: Tree) -> Tree:
+    """A timestamp of Databricks is shown in the zone of the session, which is UTC."""
+    if isinstance(node, exp.DataType) and node.this in (
+        exp.DataType.Type.TIMESTAMPTZ,
+        exp.DataType.Type.TIMESTAMPLTZ,
+    ):
+        return exp.DataType.build("timestamp")
+    return node
+
+
+def _name_column_of_range(node: Tree) -> Tree:
+    """The column of ``range()`` is ``id`` on Databricks, and ``range`` in DuckDB."""
+    if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Anonymous):
+        return node
+    query = node.find_ancestor(exp.Query)
+    is_duckdb = query is not None and any(
+        column.name.lower() == "range" for column in query.find_all(exp.Column)
+    )
+    if node.this.name.lower() == "range" and not is_duckdb:
+        columns = [exp.to_identifier(each) for each in node.alias_column_names or ["id"]]
+        name = exp.to_identifier(node.alias or "range")
+        node.set("alias", exp.TableAlias(this=name, columns=columns))
+    return node
+
+
+_RULES: tuple[Callable[[Tree], Tree | None], ...] = (
+    _rename_main_catalog,
+    _refresh_by_replacing,
+    _read_global_views,
+    _assign_bare_columns,
+    _compute_columns,
+    _clone_by_query,
+    _default_parameters,
+    _call_databases_schemas,
+    _drop_informational_keys,
+    _read_paths_as_texts,
+    _drop_time_zones,
+    _name_column_of_range,
+)

@@ -1,0 +1,148 @@
+"""Names of Databricks' pipelines, on a stand-in of Spark's."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from flask_lakeflow_jobs.local.lakeflow_child.pipelines.pipeline_api import (
+    EXPECTATIONS,
+    NotInSpark,
+    PipelineApi,
+    as_query,
+    is_stream,
+)
+
+
+class Frame:
+    """A DataFrame that notes its conditions."""
+
+    def __init__(self, *conditions: str) -> None:
+        self.conditions = conditions
+
+    def where(self, condition: str) -> Frame:
+        return Frame(*self.conditions, condition)
+
+
+class Message:
+    """A message of Spark Connect with these fields."""
+
+    def __init__(self, **fields: Any) -> None:
+        self._fields = fields
+
+    def ListFields(self) -> list[Any]:  # noqa: N802 (its name in protobuf)
+        return [(SimpleNamespace(name=name), value) for name, value in self._fields.items()]
+
+
+class Messages(list[Message]):
+    """A repeated field."""
+
+    add = None
+
+
+def orders() -> Frame:
+    return Frame()
+
+
+@pytest.fixture
+def registered() -> list[Any]:
+    return []
+
+
+@pytest.fixture
+def api(registered: list[Any]) -> PipelineApi:
+    session = SimpleNamespace(
+        table=lambda name: f"table {name}",
+        readStream=SimpleNamespace(table=lambda name: f"stream {name}"),
+    )
+    return PipelineApi(session, frozenset({"dev"}), {})
+
+
+@pytest.fixture
+def functions(api: PipelineApi, registered: list[Any]) -> dict[str, Any]:
+    def materialized_view(*, name: str = "", comment: str = "") -> Any:
+        return lambda query: registered.append((name or query.__name__, comment, query()))
+
+    def append_flow(*, target: str) -> Any:
+        return lambda query: registered.append((target, query()))
+
+    def create_streaming_table(name: str, *, comment: str = "") -> None:
+        registered.append((name, comment))
+
+    return api.functions(
+        SimpleNamespace(
+            table=materialized_view,
+            materialized_view=materialized_view,
+            temporary_view=materialized_view,
+            append_flow=append_flow,
+            create_streaming_table=create_streaming_table,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("decorator", "conditions"),
+    [
+        (EXPECTATIONS["expect"]("a", "n > 0"), ()),
+        (EXPECTATIONS["expect_or_drop"]("a", "n > 0"), ("n > 0",)),
+        (EXPECTATIONS["expect_all_or_drop"]({"a": "n > 0", "b": "m > 0"}), ("n > 0", "m > 0")),
+        (
+            EXPECTATIONS["expect_or_fail"]("a", "t > 'x'"),
+            (
+                (
+                    "CASE WHEN (t > 'x') THEN true ELSE raise_error("
+                    "'A row violates the expectation a: t > \\'x\\'') END"
+                ),
+            ),
+        ),
+    ],
+)
+def test_expectation_is_a_filter(decorator: Any, conditions: tuple[str, ...]) -> None:
+    query = decorator(orders)
+    assert query().conditions == conditions
+    assert query.__name__ == "orders"
+    assert as_query(query) is query
+
+
+def test_decorators_register_later_with_all_expectations(
+    api: PipelineApi, functions: dict[str, Any], registered: list[Any]
+) -> None:
+    query = functions["materialized_view"](orders)  # below an expectation, and without arguments
+    functions["expect_or_drop"]("a", "n > 0")(query)
+    functions["view"](name="dev.sales.large", comment="c", temporary=True)(orders)
+    functions["append_flow"](target="LIVE.all")(orders)
+    assert registered == []
+    api.register()
+    api.register()
+    names = [(*rest, frame.conditions) for *rest, frame in registered]
+    assert names == [("orders", "", ("n > 0",)), ("sales.large", "c", ()), ("all", ())]
+
+
+def test_functions_of_databricks_have_equals_or_say_that_they_have_none(
+    functions: dict[str, Any], registered: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    functions["create_target_table"]("dev.sales.all", comment="c", path="/x")
+    assert registered == [("sales.all", "c")]
+    assert "create_streaming_table of Spark has no path, which" in capsys.readouterr().err
+    assert functions["read"]("a") == "table a"
+    assert functions["read_stream"]("a") == "stream a"
+    with pytest.raises(NotInSpark, match="Spark's pipelines have no create_auto_cdc_flow"):
+        functions["apply_changes"](target="t")
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (Message(), False),
+        (Message(read=Message(is_streaming=True)), True),
+        (Message(join=Message(left=Message(), right=Message(is_streaming=True))), True),
+        (Message(inputs=Messages([Message(), Message(is_streaming=True)])), True),
+        (Message(names=["is_streaming"], read=Message(is_streaming=False)), False),
+        (Message(sql=Message(query="SELECT * FROM STREAM(t)")), True),
+        (Message(sql=Message(query="SELECT * FROM streams")), False),
+    ],
+)
+def test_plan_is_a_stream_if_a_part_reads_one(message: Any, expected: bool) -> None:
+    assert is_stream(message) is expected

@@ -1,0 +1,45 @@
+"""Which Spark a task uses, with a package in place of pyspark."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flask_lakeflow_jobs.local.lakeflow_child.spark.task_spark import TaskSpark
+from flask_lakeflow_jobs.local.lakeflow_child.workspace_paths import WorkspacePaths
+
+
+@pytest.fixture
+def spark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TaskSpark]:
+    """The Spark of a task for which no server has started, without Java."""
+    package = tmp_path / "pyspark" / "sql"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pyspark"]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in ("JAVA_HOME", "SPARK_REMOTE", "LAKEFLOW_LOCAL_SAIL", "LAKEFLOW_LOCAL_SPARK_ERROR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    spark = TaskSpark({"kind": "sql"}, WorkspacePaths({}))
+    spark.install()
+    yield spark
+    sys.modules.pop("pyspark", None)
+
+
+def test_client_of_spark_without_server_and_java_runs_no_sql(spark: TaskSpark) -> None:
+    assert not spark.is_installed
+
+
+def test_server_that_does_not_start_fails_sql(
+    spark: TaskSpark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKEFLOW_LOCAL_SPARK_ERROR", "Sail did not start.")
+    assert spark.is_installed
+    with pytest.raises(RuntimeError, match=r"^Sail did not start\.$"):
+        _ = spark.session

@@ -1,0 +1,141 @@
+"""SQL of Databricks as SQL of DuckDB."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("duckdb")
+pytest.importorskip("sqlglot")
+
+from flask_lakeflow_jobs.local.lakeflow_child.sql.sql_advice import UnsupportedStatement
+from flask_lakeflow_jobs.local.lakeflow_child.sql.sql_translation import (
+    find_identifiers,
+    is_skipped,
+    parse,
+    to_duckdb,
+    translate,
+)
+
+SOURCE = "CREATE OR REPLACE TEMPORARY TABLE lakeflow_source AS SELECT * FROM t"
+INSERT = "INSERT INTO t SELECT * FROM lakeflow_source"
+DROP = "DROP TABLE lakeflow_source"
+
+
+@pytest.mark.parametrize(
+    ("databricks", "duckdb"),
+    [
+        ("SELECT :day", "SELECT $day"),
+        ("SELECT $day", "SELECT $day"),
+        ("SELECT ':day', \":day\" -- :day", "SELECT ':day', ':day'"),
+        ("SELECT 'it''s :day' /* {{day}} */", "SELECT 'it''s :day'"),
+        (r"SELECT 'it\'s', \"a\"\"b\"".replace('\\"', '"'), "SELECT 'it''s', 'a\"b'"),
+        ("SELECT x::int, a:b", "SELECT LAKEFLOW_INT(x), a ->> '$.b'"),
+        ("SELECT `my column`", 'SELECT "my column"'),
+        ("SELECT current_date(), Current_Timestamp ( )", "SELECT CURRENT_DATE, CURRENT_TIMESTAMP"),
+        ("SELECT date_add(d, 1)", "SELECT CAST(CAST(d AS DATE) + INTERVAL 1 DAY AS DATE)"),
+        ("SELECT CAST(d AS TIMESTAMP)", "SELECT CAST(CAST(d AS TIMESTAMPTZ) AS TIMESTAMP)"),
+        ("SELECT id FROM range(3)", "SELECT id FROM RANGE(3) AS range(id)"),
+        ("SELECT r.id FROM range(3) r", "SELECT r.id FROM RANGE(3) AS r(id)"),
+        ("SELECT range FROM range(3)", "SELECT range FROM RANGE(3)"),
+        ("SELECT * FROM main.sales.days", "SELECT * FROM warehouse.sales.days"),
+        ('SELECT * FROM "main".sales.days', "SELECT * FROM warehouse.sales.days"),
+        ("SELECT * FROM main.days", "SELECT * FROM main.days"),
+        ("CREATE SCHEMA IF NOT EXISTS main.sales", "CREATE SCHEMA IF NOT EXISTS warehouse.sales"),
+        ("CREATE DATABASE s MANAGED LOCATION 'x'", "CREATE SCHEMA s"),
+        ("DROP SCHEMA main.sales", "DROP SCHEMA warehouse.sales"),
+        ("SELECT 'main.a.b' -- main.a.b", "SELECT 'main.a.b'"),
+        ("SELECT domain.a.b", "SELECT domain.a.b"),
+        (
+            "CREATE OR REFRESH MATERIALIZED VIEW v AS SELECT 1",
+            "CREATE OR REPLACE VIEW v AS SELECT 1",
+        ),
+        (
+            "CREATE TABLE t (a INT PRIMARY KEY, b INT NOT NULL)",
+            "CREATE TABLE t (a INT, b INT NOT NULL)",
+        ),
+        (
+            "CREATE TABLE t (a INT, PRIMARY KEY (a), CONSTRAINT f FOREIGN KEY (a) REFERENCES s(b))",
+            "CREATE TABLE t (a INT)",
+        ),
+    ],
+)
+def test_to_duckdb_translates_a_statement(databricks: str, duckdb: str) -> None:
+    assert to_duckdb(databricks) == [duckdb]
+
+
+@pytest.mark.parametrize(
+    ("databricks", "duckdb"),
+    [
+        ("INSERT OVERWRITE t SELECT * FROM t", [SOURCE, "DELETE FROM t", INSERT, DROP]),
+        (
+            "INSERT INTO t REPLACE WHERE a = :a SELECT * FROM t",
+            [SOURCE, "DELETE FROM t WHERE a = $a", INSERT, DROP],
+        ),
+        (
+            "CREATE TABLE s.t (n INT GENERATED ALWAYS AS IDENTITY (START WITH 5))",
+            [
+                'CREATE SEQUENCE IF NOT EXISTS "s"."t_n_sequence" START 5',
+                'CREATE TABLE s.t (n INT DEFAULT NEXTVAL(\'"s"."t_n_sequence"\'))',
+            ],
+        ),
+    ],
+)
+def test_to_duckdb_needs_several_statements_for_one(databricks: str, duckdb: list[str]) -> None:
+    assert to_duckdb(databricks) == duckdb
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("OPTIMIZE t ZORDER BY (a)", True),
+        ("GRANT SELECT ON TABLE t TO `x`", True),
+        ("REVOKE SELECT ON TABLE t FROM `x`", True),
+        ("ANALYZE TABLE t COMPUTE STATISTICS", True),
+        ("VACUUM t RETAIN 1 HOURS", True),
+        ("COMMENT ON SCHEMA main.a IS 'x'", True),
+        ("COMMENT ON COLUMN a.b IS 'x'", False),
+        ("ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0)", False),
+        ("ALTER TABLE t SET LOCATION 'x'", False),
+        ("ALTER SCHEMA a OWNER TO `x`", True),
+        ("ALTER TABLE t SET TBLPROPERTIES ('a' = 'b')", True),
+        ("ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY (a)", True),
+        ("CACHE TABLE t", True),
+        ("CACHE TABLE t AS SELECT 1", False),
+        ("ALTER TABLE t ADD COLUMNS (a INT)", False),
+        ("SELECT 1", False),
+    ],
+)
+def test_is_skipped(statement: str, expected: bool) -> None:
+    assert is_skipped(parse(statement)) is expected
+
+
+@pytest.mark.parametrize(
+    ("statement", "expressions"),
+    [
+        ("SELECT * FROM IDENTIFIER(:a || '.b')", [":a || '.b'"]),
+        ("USE IDENTIFIER(concat(:a, '(')); DROP identifier ( :b )", ["concat(:a, '(')", ":b "]),
+        ("SELECT 'IDENTIFIER(:a)', identifier -- IDENTIFIER(:a)", []),
+        ("SELECT 'open", []),
+    ],
+)
+def test_find_identifiers(statement: str, expressions: list[str]) -> None:
+    assert [each.strip() for _, _, each in find_identifiers(statement)] == [
+        each.strip() for each in expressions
+    ]
+
+
+def test_parse_drops_a_comment_behind_the_statement() -> None:
+    assert translate(parse("SELECT 1; -- the end")) == ["SELECT 1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("SELEC 1", r"The statement: SELEC 1 \(.*near '1'\)$"),
+        ("SELECT 1; SELECT 2", r"\(There are 2 statements in place of one\)$"),
+        ("-- nothing", r"\(There are 0 statements in place of one\)$"),
+    ],
+)
+def test_parse_of_no_statement_is_an_error_with_advice(text: str, error: str) -> None:
+    with pytest.raises(UnsupportedStatement, match=error):
+        parse(text)
