@@ -37,7 +37,7 @@ from .engine.services import TaskServices
 from .engine.spark import Spark
 from .engine.statements import StatementRunner
 from .engine.work import CannotRun, NestedRun
-from .environment import read_environment
+from .environment import keep_bytecode, read_environment
 from .errors import ApiError
 from .home import Address, WorkspaceError, WorkspaceFolder
 from .http.application import Application
@@ -235,7 +235,7 @@ class Workspace:
     def _task_environment(self, host: str, token: str) -> Mapping[str, str]:
         """Return the environment of this process, with credentials for this workspace only."""
         return {
-            **read_environment(),
+            **keep_bytecode(read_environment(), self._folder.path / "bytecode"),
             "DATABRICKS_HOST": host,
             "DATABRICKS_TOKEN": token,
             "LAKEFLOW_LOCAL_DATA": str(self._folder.data),

@@ -221,6 +221,23 @@ def test_task_inherits_the_environment_without_credentials_of_the_app(
     assert logs == "LAKEFLOW_SECRET_PROD_KEY OTHER\n"
 
 
+@pytest.mark.parametrize("own", [{}, {"PYTHONPYCACHEPREFIX": "own"}])
+def test_task_keeps_the_bytecode_that_its_environment_forbids_beside_modules(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: dict[str, str]
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
+    for name, value in own.items():
+        monkeypatch.setenv(name, str(tmp_path / value))
+    code = "import shop, sys; print(shop.__cached__)"
+    client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": code, "shop.py": ""})
+    logs = client.outputs(client.run("etl"))["main"].logs or ""
+    kept = Path(logs.strip())
+    assert kept.is_file()
+    assert ("own" if own else "bytecode") in kept.relative_to(tmp_path).parts
+    assert not list(tmp_path.rglob("__pycache__"))
+
+
 def test_missing_secret_names_the_variable_to_set(serve: Serve) -> None:
     client = serve(
         {"etl": {"tasks": [notebook_task("main")]}},
