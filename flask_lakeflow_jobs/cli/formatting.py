@@ -155,7 +155,7 @@ def format_error(error: LakeflowJobsError) -> str:
         lines += [
             f"  {field}: {message}" if field else f"  {message}"
             for field, message in _flatten_messages(error.messages)
-            if message not in error.detail
+            if message.rstrip(".").lower() not in error.detail.lower()
         ]
     return "\n".join(lines)
 

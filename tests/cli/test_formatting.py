@@ -140,6 +140,12 @@ def test_run_has_one_fact_per_line_and_its_tasks() -> None:
     ]
 
 
+def test_error_does_not_repeat_the_message_of_a_field() -> None:
+    detail = "The job 'etl' has no task 'x'. Its tasks: y."
+    error = InvalidParameters(detail, {"only": ["Has no task 'x'."]})
+    assert format_error(error) == detail
+
+
 def test_task_that_never_started_has_no_start_and_no_duration() -> None:
     never = run_state("TERMINATED", "UPSTREAM_FAILED")
     tasks = [task("read", never, start_time=MOMENT, end_time=MOMENT)]
