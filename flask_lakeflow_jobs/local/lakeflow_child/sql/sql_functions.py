@@ -203,13 +203,15 @@ def _call_macros(node: Tree) -> Tree:
     if isinstance(node, exp.Format):
         return exp.Anonymous(this="printf", expressions=[node.this.copy(), *node.expressions])
     if isinstance(node, exp.ArraySize):
-        return exp.func("cardinality", node.this.copy())
+        is_map = isinstance(node.this, exp.VarMap)
+        return exp.func("cardinality" if is_map else "lakeflow_size", node.this.copy())
     if isinstance(node, exp.NextDay) and not _is_date(node.this):
         node.set("this", exp.cast(node.this.copy(), "date"))
     if isinstance(node, exp.Quantile):
         return exp.func("quantile_cont", node.this.copy(), node.args["quantile"].copy())
     if isinstance(node, exp.Exists) and node.expression:
-        return exp.func("lakeflow_exists", node.this.copy(), node.expression.copy())
+        found = _count_found(node.this, node.expression)
+        return exp.paren(exp.GT(this=found, expression=exp.Literal.number(0)))
     if isinstance(node, exp.Reduce) and isinstance(finish := node.args.get("finish"), exp.Lambda):
         node.set("finish", None)
         inner = exp.Array(expressions=[node.copy()])
@@ -236,6 +238,11 @@ def _call_anonymous(node: exp.Anonymous) -> Tree:
     name, arguments = node.name.lower(), node.expressions
     if name in _CASTS and len(arguments) == 1:
         return _truncate(exp.cast(arguments[0].copy(), _CASTS[name]))
+    if name == "forall" and len(arguments) > 1:
+        size = exp.Anonymous(this="len", expressions=[arguments[0].copy()])
+        return exp.paren(exp.EQ(this=_count_found(*arguments[:2]), expression=size))
+    if name == "cardinality" and arguments:
+        return exp.func("lakeflow_size", arguments[0].copy())
     if name in ("isnull", "isnotnull"):
         test = exp.Is(this=arguments[0].copy(), expression=exp.null())
         return exp.paren(test if name == "isnull" else exp.not_(test))
@@ -254,6 +261,12 @@ def _call_anonymous(node: exp.Anonymous) -> Tree:
             value = exp.func("try_strptime", value, exp.Literal.string(pattern))
         return exp.TryCast(this=value, to=to)
     return node
+
+
+def _count_found(values: Tree, condition: Tree) -> Tree:
+    """Count the values of a list for which a lambda is true."""
+    found = exp.Anonymous(this="list_filter", expressions=[values.copy(), condition.copy()])
+    return exp.Anonymous(this="len", expressions=[found])
 
 
 def _is_window(node: Tree) -> bool:

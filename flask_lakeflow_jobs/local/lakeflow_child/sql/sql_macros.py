@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+import duckdb
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -31,7 +33,7 @@ def _truncated(kind: str, *, is_tried: bool = False) -> str:
 def _type_name() -> str:
     """Return the names of types as Databricks has them."""
     text = "lower(system.main.typeof(x))"
-    for duckdb, databricks in (
+    for own, databricks in (
         ("integer", "int"),
         ("varchar", "string"),
         ("blob", "binary"),
@@ -39,10 +41,12 @@ def _type_name() -> str:
         ("hugeint", "bigint"),
         ('"null"', "void"),
     ):
-        text = f"replace({text}, '{duckdb}', '{databricks}')"
+        text = f"replace({text}, '{own}', '{databricks}')"
     return rf"regexp_replace({text}, '^([a-z]+(?:\(\d+,\d+\))?)\[\]$', 'array<\1>')"
 
 
+# Of lists and of maps; before DuckDB 2, no function takes both.
+_SIZE = "len(x)" if duckdb.__version__.startswith("1.") else "cardinality(x)"
 _AS_TIME = "CAST(x AS TIMESTAMP)"
 _KEEP_FIRST = "list_filter({0}, lambda e, i: list_position({0}, e) = i)"
 _MACROS = {
@@ -53,7 +57,7 @@ _MACROS = {
     ),
     "lakeflow_divisor(x)": f"CASE WHEN x = 0 THEN error('{_ZERO}') ELSE x END",
     "lakeflow_typeof(x)": _type_name(),
-    "lakeflow_exists(l, f)": "len(list_filter(l, f)) > 0",
+    "lakeflow_size(x)": _SIZE,
     "lakeflow_epoch(x)": "CAST(floor(epoch(CAST(x AS TIMESTAMP))) AS BIGINT)",
     "lakeflow_month_days(d)": "(year(d) * 12 + month(d))",
     "lakeflow_months_between(a, b)": (
@@ -129,7 +133,6 @@ _MACROS = {
     ),
     "arrays_overlap(a, b)": "list_has_any(a, b)",
     "array_repeat(x, n)": "list_transform(range(n), lambda i: x)",
-    "forall(l, f)": "len(list_filter(l, f)) = len(l)",
     "map_from_arrays(k, v)": "map(k, v)",
 }
 

@@ -51,7 +51,7 @@ def rows(text: str) -> list[tuple[Any, ...]]:
         ("CREATE TABLE u SHALLOW CLONE t", "SELECT count(*) FROM u", [(2,)]),
         ("CREATE OR REPLACE TABLE u DEEP CLONE t", "SELECT count(*) FROM u", [(2,)]),
         ("CREATE TABLE g (a INT, b INT GENERATED ALWAYS AS (a * 2)); INSERT INTO g (a) VALUES (3)", "SELECT * FROM g", [(3, 6)]),
-        ("CREATE FUNCTION plus(x INT, y INT DEFAULT 3) RETURNS INT RETURN x + y", "SELECT plus(2), plus(2, 1)", [(5, 3)]),
+        ("CREATE TEMPORARY FUNCTION plus(x INT, y INT DEFAULT 3) RETURNS INT RETURN x + y", "SELECT plus(2), plus(2, 1)", [(5, 3)]),
         ("TRUNCATE TABLE t PARTITION (id = 1)", ALL, [(2, "b")]),
         ("INSERT INTO t PARTITION (id = 3) VALUES ('c')", ALL, [(1, "a"), (2, "b"), (3, "c")]),
         ("INSERT OVERWRITE t PARTITION (id = 1) SELECT 'z'", ALL, [(1, "z"), (2, "b")]),
