@@ -32,7 +32,10 @@ _PATTERNS = {
         r"pip install 'flask-lakeflow-jobs|^A \w+_task needs"
         r"|needs (?:the module )?[\w.]+, which|^The packages of the task"
     ),
-    Verdict.NOT_HERE: r"^(?:Sail |A \w+_task|The local workspace cannot|DuckDB )|Sail has no|JVM",
+    Verdict.NOT_HERE: (
+        r"^(?:Sail |A \w+_task|The local workspace (?:cannot|does not serve)|DuckDB )"
+        r"|Sail has no|JVM"
+    ),
     Verdict.SURROUNDINGS: (
         r"[Ss]ecret |cannot reach|Copy the file|is not in the local workspace|There is no file"
         r"|in the bundle \('spark_env_vars'|DATABRICKS_HOST|credential|bucket|does not exist"

@@ -36,11 +36,21 @@ Ehu2AB2ZAA27ACFZEiO3ACW/KgMyEie2AB2ZAAkUACm4ACuxAAAAAQA1AAAABAACIRAANgAAAAQAAQA3
 """
 FILES = {
     "pipeline/shop/names.py": 'COLUMN = "n"\n',
+    "libraries/rides.py": 'FOLDER = "/databricks-datasets/nyctaxi/sample/json/"\n',
     "pipeline/transformations/orders.py": """
+        import sys
+
         from pyspark import pipelines as dp
         from pyspark.sql.functions import col
 
         from shop.names import COLUMN
+
+        sys.path.append("../../libraries")
+        from rides import FOLDER
+
+        @dp.materialized_view
+        def rides():
+            return spark.read.format("json").load(FOLDER).where("fare_amount < 30")
 
         @dp.table(name="main.sales.orders", cluster_by_auto=True)
         @dp.expect_or_drop("positive", "n > 0")
@@ -84,6 +94,7 @@ FILES = {
         spark = SparkSession.builder.getOrCreate()
         for name in ("orders", "totals", "landed", "trips"):
             print("read", name, sorted(spark.table(f"sales.{name}").collect()))
+        print("read rides", spark.table("sales.rides").count())
     """,
 }
 PIPELINES = {
@@ -176,6 +187,7 @@ def test_pipeline_shares_its_tables_and_locates_its_errors(client: Client, tmp_p
         "read totals [Row(n=2, day='mon')]",
         "read landed [Row(who='ann')]",
         "read trips [Row(n=2000)]",
+        "read rides 1068",
     ]
     assert outputs["broken"].error == "ValueError: no day"
     assert 'pipeline/broken.py", line 5, in broken' in str(outputs["broken"].error_trace)

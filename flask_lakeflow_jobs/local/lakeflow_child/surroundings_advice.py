@@ -16,6 +16,7 @@ _UNREACHABLE = re.compile(
     r"|Temporary failure in name resolution|Network is unreachable|All connection attempts failed"
 )
 _NO_PATH = re.compile(r"\[PATH_NOT_FOUND\] Path does not exist: (?:file:)?(/[^\s]*?)\.?(?:\s|$)")
+_NOT_SERVED = re.compile(r"No API found for '([A-Z]+ [^']+)'")
 _CONNECTION_ERRORS = ("ConnectionError", "ConnectError", "ConnectTimeout", "URLError", "gaierror")
 _OS_FILES = ("<frozen os>", os.__file__)
 
@@ -31,6 +32,11 @@ def find_advice(error: BaseException) -> str | None:
         )
     if match := _NO_PATH.search(str(error)):
         return _advise_on_file(match[1])
+    if match := _NOT_SERVED.search(str(error)):
+        return (
+            f"The local workspace does not serve {match[1]}. Simulate the job (its tag "
+            "'local_simulation')."
+        )
     match = _UNREACHABLE.search(str(error))
     if match and type(error).__name__ in _CONNECTION_ERRORS:
         return (

@@ -27,6 +27,7 @@ def _raise_for_missing_key() -> None:
         (FileNotFoundError(2, "none", 3), None),
         (ValueError("[PATH_NOT_FOUND] Path does not exist: /Volumes/a."), "Copy the file to /Vol"),
         (ValueError("[PATH_NOT_FOUND] Path does not exist: /data"), None),
+        (ValueError("No API found for 'GET /x'"), "The local workspace does not serve GET /x. Si"),
         (ConnectionError("Failed to resolve 'a.example'"), "This machine cannot reach a.example."),
         (URLError(socket.gaierror("Name or service not known")), "This machine cannot reach the"),
         (ValueError("Failed to resolve 'a.example'"), None),

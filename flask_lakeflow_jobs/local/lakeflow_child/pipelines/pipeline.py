@@ -43,7 +43,8 @@ _ADVICE = {
     ),
     r"TABLE_OR_VIEW_NOT_FOUND": (
         "The table is not in the local workspace. Create it in a task before, which runs on the "
-        "same pyspark."
+        "same pyspark; if the pipeline defines it, read it without methods that need its columns "
+        "at once, such as dropna."
     ),
 }
 
@@ -141,7 +142,16 @@ def find_frames(
 
 
 def define(file: str) -> None:
-    """Run a file of the pipeline, and register the tables that it defines."""
+    """Run a file of the pipeline in its own folder, and register the tables that it defines."""
+    folder = os.getcwd()
+    os.chdir(os.path.dirname(file))
+    try:
+        _define(file)
+    finally:
+        os.chdir(folder)
+
+
+def _define(file: str) -> None:
     from ..notebook import read_cells, run_cell
 
     dbutils, session = _state["dbutils"], _state["session"]
