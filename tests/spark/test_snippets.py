@@ -81,6 +81,25 @@ RUN = {
         "\"format => 'csv', header => true, schema => 'id INT, day DATE')\")\n"
         "assert spark.table('dev.snippets.files').first().day.year == 2024"
     ),
+    "files that do not exist": (
+        "from pyspark.errors import AnalysisException\n"
+        "try:\n    spark.read.csv('/Volumes/dev/raw/files/none.csv', schema='n INT')\n"
+        "except AnalysisException as error:\n    assert 'PATH_NOT_FOUND' in str(error)\n"
+        "else:\n    raise AssertionError"
+    ),
+    "streaming table": (
+        "spark.sql('CREATE OR REFRESH STREAMING TABLE dev.snippets.streamed CLUSTER BY AUTO AS '\n"
+        "'SELECT * FROM STREAM dev.snippets.saved')\n"
+        "assert spark.table('dev.snippets.streamed').count() > 0"
+    ),
+    "materialized view": (
+        "spark.sql('CREATE OR REPLACE MATERIALIZED VIEW dev.snippets.m AS SELECT * FROM dev.snippets.t')\n"
+        "spark.table('dev.snippets.m').collect()"
+    ),
+    "use texts": (
+        "spark.sql(\"USE CATALOG 'dev'\"); spark.sql(\"USE IDENTIFIER('snippets')\")\n"
+        "spark.table('saved').collect(); spark.sql('USE main.default')"
+    ),
     "modules of a cluster": (
         "from databricks.connect import DatabricksSession; from pyspark.dbutils import DBUtils; "
         "DatabricksSession.builder.getOrCreate().range(1).collect(); "
@@ -98,6 +117,10 @@ ADVISED = {
         "frame.drop",
     ),
     "function": ("spark.sql('CREATE FUNCTION f() RETURNS INT RETURN 1')", "install pyspark"),
+    "metric view": (
+        "spark.sql('CREATE VIEW dev.snippets.m WITH METRICS LANGUAGE YAML AS $$source: t$$')",
+        "Write a plain view",
+    ),
     "clone": (
         "spark.sql('CREATE TABLE dev.snippets.u SHALLOW CLONE dev.snippets.t')",
         "install pyspark",
@@ -136,5 +159,5 @@ def test_usual_snippets_run_or_say_what_to_do(workspaces: Callable[..., Any]) ->
     errors = json.loads(output.notebook_output.result)
     assert {name: error for name, error in errors.items() if name not in ADVISED} == {}
     for name, (_, advice) in ADVISED.items():
-        assert errors[name].startswith("Sail "), name
+        assert errors[name].removeprefix("ValueError: ").startswith("Sail "), name
         assert advice in errors[name]
