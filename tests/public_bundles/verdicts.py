@@ -30,15 +30,19 @@ _PATTERNS = {
     Verdict.TIME: r"^Run cancelled",
     Verdict.EXTRA: (
         r"pip install 'flask-lakeflow-jobs|^A \w+_task needs"
-        r"|needs (?:the module )?[\w.]+, which|^The packages of the task"
+        r"|needs (?:the module )?[\w.]+, (?:which|and lists)|^The packages of the task"
+        r"|^There is no JAR"
     ),
     Verdict.NOT_HERE: (
-        r"^(?:Sail |A \w+_task|The local workspace (?:cannot|does not serve)|DuckDB )"
-        r"|Sail has no|JVM"
+        r"^(?:Sail (?!has no access)|A \w+_task|The local workspace (?:cannot|does not serve))"
+        r"|^DuckDB "
+        r"|Sail has no (?!access)|: DuckDB has no|JVM|No API found for"
     ),
     Verdict.SURROUNDINGS: (
         r"[Ss]ecret |cannot reach|Copy the file|is not in the local workspace|There is no file"
         r"|in the bundle \('spark_env_vars'|DATABRICKS_HOST|credential|bucket|does not exist"
+        r"|Copy (?:some|the files) |PATH_NOT_FOUND|Registered Model|NameResolutionError"
+        r"|apache\.hadoop\.fs"
     ),
 }
 

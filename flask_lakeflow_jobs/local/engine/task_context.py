@@ -85,7 +85,7 @@ class TaskContext:
                 "folder": str(folder),
                 "root": str(self.files.root),
                 "libraries": list(dict.fromkeys(libraries)),
-                "missing_libraries": missing,
+                "missing_libraries": list(dict.fromkeys(missing)),
                 "requirements": requirements.to_list(),
                 "has_own_packages": installed is not None,
                 "environment": self.files.localize(read_environment(self.settings, spec)),

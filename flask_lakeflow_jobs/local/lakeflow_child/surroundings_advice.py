@@ -9,6 +9,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import types
 
+_COPY = (
+    "Copy the file to {}, in an earlier task or by hand: the local workspace has the files of the "
+    "bundle, and volumes that are empty at first."
+)
 _WORKSPACE_ROOTS = ("/Volumes/", "/Workspace/", "/dbfs/", "/databricks-datasets/")
 # In the errors of requests, httpx, urllib and sockets.
 _UNREACHABLE = re.compile(
@@ -31,14 +35,16 @@ def find_advice(error: BaseException) -> str | None:
             "the environment of the local workspace."
         )
     if match := _NO_PATH.search(str(error)):
-        return _advise_on_file(match[1])
+        return _COPY.format(match[1])
     if match := _NOT_SERVED.search(str(error)):
         return (
             f"The local workspace does not serve {match[1]}. Simulate the job (its tag "
             "'local_simulation')."
         )
     match = _UNREACHABLE.search(str(error))
-    if match and type(error).__name__ in _CONNECTION_ERRORS:
+    # Spark names the error of its own source of data in the text.
+    kinds = f"{type(error).__name__}: {error}"
+    if match and any(f"{each}: " in kinds for each in _CONNECTION_ERRORS):
         return (
             f"This machine cannot reach {match[1] or match[2] or 'the host of the task'}. Allow "
             "the connection, or simulate the job (its tag 'local_simulation')."
@@ -47,12 +53,7 @@ def find_advice(error: BaseException) -> str | None:
 
 
 def _advise_on_file(path: str) -> str | None:
-    if not path.startswith(_WORKSPACE_ROOTS):
-        return None
-    return (
-        f"Copy the file to {path}, in an earlier task or by hand: the local workspace has the "
-        "files of the bundle, and volumes that are empty at first."
-    )
+    return _COPY.format(path) if path.startswith(_WORKSPACE_ROOTS) else None
 
 
 def _comes_from_environ(trace: types.TracebackType | None) -> bool:

@@ -41,6 +41,10 @@ _ADVICE = {
         "Spark's pipelines do not know this statement of Databricks. Define the table in Python, "
         "or simulate the job (tag 'local_simulation')."
     ),
+    r"Class org\.apache\.hadoop\.fs\.\S+ not found|UnsupportedFileSystem|UNSUPPORTED_FILE_SYSTEM": (
+        "Spark has no access to this storage in the cloud here. Copy the files into a volume, such "
+        "as /Volumes/main/default/files, or simulate the job (its tag 'local_simulation')."
+    ),
     r"TABLE_OR_VIEW_NOT_FOUND": (
         "The table is not in the local workspace. Create it in a task before, which runs on the "
         "same pyspark; if the pipeline defines it, read it without methods that need its columns "

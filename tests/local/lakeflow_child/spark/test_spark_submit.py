@@ -94,6 +94,15 @@ def test_arguments_of_a_pipeline_choose_its_tables(
                 "csv.`path`. b Error: could not resolve read_files to a function"
             ),
         ),
+        (
+            ["ClassNotFoundException: Class org.apache.hadoop.fs.gs.FS not found"],
+            (
+                "Spark has no access to this storage in the cloud here. Copy the files into a "
+                "volume, such as /Volumes/main/default/files, or simulate the job (its tag "
+                "'local_simulation'). ClassNotFoundException: Class org.apache.hadoop.fs.gs.FS "
+                "not found"
+            ),
+        ),
     ],
 )
 def test_failed_update_names_the_first_cause(messages: list[str], expected: str) -> None:
