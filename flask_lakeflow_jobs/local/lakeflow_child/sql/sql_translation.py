@@ -35,7 +35,7 @@ _SKIPPED_COMMANDS = re.compile(
     r"|DROP\s+(?:FEATURE|PRIMARY\s+KEY|FOREIGN\s+KEY))\b",
     re.IGNORECASE | re.DOTALL,
 )
-# sqlglot reads the first words of these as something else. They are for the commands of ``sql``.
+# sqlglot reads the first words of these as something else. They are for ``sql_commands``.
 _COMMANDS = re.compile(
     r"\s*(CLEAR|RESET|REORG|SHOW|DESC(?:RIBE)?|EXECUTE(?=\s+IMMEDIATE))\s+(.*)",
     re.IGNORECASE | re.DOTALL,
@@ -114,7 +114,7 @@ def to_duckdb(statement: str) -> list[str]:
     """Translate one statement of Databricks to statements of DuckDB.
 
     Parameters ``:name`` become ``$name``. ``IDENTIFIER(…)``, ``USE`` and ``CREATE CATALOG`` need a
-    connection: see ``run_statement`` of ``sql``.
+    connection: see ``run_sql.run_statement``.
 
     :raises UnsupportedStatement: it is no SQL.
     """
