@@ -58,6 +58,8 @@ export class RunParts {
   #replaceAll({ whole, version }) {
     const next = this.#root.cloneNode(false);
     next.innerHTML = whole;
+    const [search, nextSearch] = [this.#root, next].map((each) => each.querySelector(".lf-find"));
+    if (search && nextSearch) nextSearch.value = search.value; // the update does not know it
     replace(this.#root, next);
     this.#shown.clear();
     this.#version = version;
