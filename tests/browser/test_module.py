@@ -25,11 +25,15 @@ WATCH = """
 async ({urls, hide}) => {
   if (hide) delete window[hide];
   const { watchRun, watchRuns } = await import("/api/jobs/lakeflow.js");
-  const calls = { outcomes: [], connections: [], errors: [], stale: 0, fresh: 0, ends: 0 };
+  const calls = { outcomes: [], states: [], connections: [], errors: [], stale: 0, fresh: 0 };
+  calls.ends = 0;
   window.calls = calls;
   const jobIn = (url) => url.split("/runs/")[0].split("/").at(-1);
   const on = {
-    status: ({ outcome }, url) => calls.outcomes.push([jobIn(url), outcome]),
+    status: ({ outcome }, url, state) => {
+      calls.outcomes.push([jobIn(url), outcome]);
+      calls.states.push(state);
+    },
     stale: () => calls.stale++,
     fresh: () => calls.fresh++,
     end: () => calls.ends++,
@@ -78,12 +82,17 @@ def wait_for_outcome(page: Page, outcome: str) -> None:
 
 
 def wait_for_end(page: Page) -> list[str]:
-    """Wait for the end of the only run and return its outcomes. A pending run is running, too."""
+    """Wait for the end of the only run and return its outcomes: "running" while it is pending, too.
+
+    Each state is reported once.
+    """
     page.wait_for_function("calls.ends > 0")
     assert read_calls(page)["ends"] == 1
     assert read_calls(page)["connections"][-1] == "closed"
     outcomes = [outcome for _, outcome in read_calls(page)["outcomes"]]
     assert outcomes.count("succeeded") == 1
+    states = read_calls(page)["states"]
+    assert len(states) == len({*states})
     return [outcome for outcome, _ in groupby(outcomes)]
 
 

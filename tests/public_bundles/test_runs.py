@@ -1,4 +1,4 @@
-"""How the attempts of a run's tasks are reported."""
+"""Reports of the attempts of a run's tasks."""
 
 from __future__ import annotations
 

@@ -4,15 +4,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from textwrap import dedent
 from typing import Any
 
 import pytest
 
-from tests.local.support import notebook_task
-from tests.spark.test_snippets import build_notebook
+from tests.spark.support import check_snippets
 
 #: Each begins with a table of three rows, ``t``, and a frame with changes, ``new``.
 SNIPPETS = {
@@ -172,14 +169,4 @@ def begin():
     "notebook_task", differs="DeltaTable runs SQL of Sail; its layout of files stays."
 )
 def test_delta_table_does_in_sql_what_it_does_on_databricks(workspaces: Callable[..., Any]) -> None:
-    snippets = SNIPPETS | {name: code for name, (code, _) in ADVISED.items()}
-    codes = {name: f"t = begin()\n{dedent(code)}" for name, code in snippets.items()}
-    notebook = build_notebook(codes, BEGIN)
-    jobs = {"etl": {"tasks": [notebook_task("main", "main.py")]}}
-    client = workspaces(jobs, {"main.py": notebook}).start()
-    output = client.outputs(client.run("etl"))["main"]
-    assert output.notebook_output, output.error_trace
-    errors = json.loads(output.notebook_output.result)
-    assert {name: error for name, error in errors.items() if name not in ADVISED} == {}
-    for name, (_, advice) in ADVISED.items():
-        assert advice in errors[name], name
+    check_snippets(workspaces, SNIPPETS, ADVISED, begin=BEGIN, prepare="t = begin()")

@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.local.support import notebook_task
+from tests.spark.support import check_snippets
 
 RUN = {
     "show": "spark.range(3).show()",
@@ -128,36 +127,7 @@ ADVISED = {
 }
 
 
-def build_notebook(snippets: dict[str, str], begin: str = "") -> str:
-    """Return a notebook that runs each snippet and exits with the errors as JSON.
-
-    :param begin: code that comes before them.
-    """
-    return f"""# Databricks notebook source
-import json, tempfile
-from lakeflow_child.failure import describe_error
-from pyspark.sql import SparkSession, Window, functions as F
-folder, errors = tempfile.mkdtemp(), {{}}
-spark.sql("CREATE SCHEMA IF NOT EXISTS dev.snippets")
-spark.range(1).write.mode("overwrite").saveAsTable("dev.snippets.saved")
-{begin}
-for snippet, code in json.loads({json.dumps(json.dumps(snippets))!s}).items():
-    try:
-        exec(code)
-    except Exception as error:
-        errors[snippet] = describe_error(error)["error"]
-dbutils.notebook.exit(json.dumps(errors))
-"""
-
-
 def test_usual_snippets_run_or_say_what_to_do(workspaces: Callable[..., Any]) -> None:
-    snippets = RUN | {name: code for name, (code, _) in ADVISED.items()}
-    jobs = {"etl": {"tasks": [notebook_task("main", "main.py")]}}
-    client = workspaces(jobs, {"main.py": build_notebook(snippets)}).start()
-    output = client.outputs(client.run("etl"))["main"]
-    assert output.notebook_output, output.error_trace
-    errors = json.loads(output.notebook_output.result)
-    assert {name: error for name, error in errors.items() if name not in ADVISED} == {}
-    for name, (_, advice) in ADVISED.items():
-        assert errors[name].removeprefix("ValueError: ").startswith("Sail "), name
-        assert advice in errors[name]
+    errors = check_snippets(workspaces, RUN, ADVISED)
+    for name, error in errors.items():
+        assert error.removeprefix("ValueError: ").startswith("Sail "), name

@@ -4,15 +4,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from textwrap import dedent
 from typing import Any
 
 import pytest
 
-from tests.local.support import notebook_task
-from tests.spark.test_snippets import build_notebook
+from tests.spark.support import check_snippets
 
 #: Each begins with new folders, ``source`` and ``checkpoint``, and a new table, ``name``.
 SNIPPETS = {
@@ -189,13 +186,4 @@ def check(*rows):
     "notebook_task", differs="Streams on Sail read what is new once, and end; they keep no state."
 )
 def test_streams_read_what_is_new_or_say_what_to_do(workspaces: Callable[..., Any]) -> None:
-    snippets = SNIPPETS | {name: code for name, (code, _) in ADVISED.items()}
-    codes = {name: f"begin()\n{dedent(code)}" for name, code in snippets.items()}
-    jobs = {"etl": {"tasks": [notebook_task("main", "main.py")]}}
-    client = workspaces(jobs, {"main.py": build_notebook(codes, BEGIN)}).start()
-    output = client.outputs(client.run("etl"))["main"]
-    assert output.notebook_output, output.error_trace
-    errors = json.loads(output.notebook_output.result)
-    assert {name: error for name, error in errors.items() if name not in ADVISED} == {}
-    for name, (_, advice) in ADVISED.items():
-        assert advice in errors[name], name
+    check_snippets(workspaces, SNIPPETS, ADVISED, begin=BEGIN, prepare="begin()")

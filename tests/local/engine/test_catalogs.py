@@ -1,4 +1,4 @@
-"""Which catalogs a bundle names."""
+"""The catalogs that a bundle names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which packages a task lists, and the folder that they are installed into."""
+"""The packages that a task lists, and the folder that they are installed into."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import re
 from urllib.parse import unquote
 
 from .column_sql import write_text
+from .spark_catalog import NAME_PART
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 _COMMIT = re.compile(r"(\d{20})\.json")
-_PART = r"(?:`(?:[^`]|``)+`|[\w-]+)"
 _DESCRIBE = re.compile(
-    rf"((?:^|\()\s*)DESC(?:RIBE)?\s+(HISTORY|DETAIL)\s+({_PART}(?:\.{_PART})*)", re.IGNORECASE
+    r"((?:^|\()\s*)DESC(?:RIBE)?\s+(HISTORY|DETAIL)\s+"
+    rf"({NAME_PART}(?:\.{NAME_PART})*)",
+    re.IGNORECASE,
 )
 _HISTORY = {
     "version": "BIGINT",

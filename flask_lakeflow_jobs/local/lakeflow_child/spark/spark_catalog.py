@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from itertools import dropwhile, takewhile
 
 from ..samples import SPARK_SAMPLES
+from .column_sql import write_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     Entries = dict[str, dict[str, Any]]
+
+#: A part of a name in SQL, as a pattern.
+NAME_PART = r"(?:`(?:[^`]|``)+`|[\w-]+)"
 
 _MARK = "spark.lakeflow.catalog"
 _ORDER = {"schema": 0, "table": 1, "view": 2}
@@ -108,12 +112,12 @@ def _create_statement(name: str, entry: dict[str, Any]) -> str:
         return f"CREATE OR REPLACE VIEW {quoted} AS {entry['text']}"
     columns = ", ".join(f"{quote_part(column)} {kind}" for column, kind in entry.get("columns", ()))
     options = ", ".join(
-        f"{_text(key)} {_text(value)}" for key, value in entry.get("options", {}).items()
+        f"{write_text(key)} {write_text(value)}" for key, value in entry.get("options", {}).items()
     )
     return (
         f"CREATE TABLE IF NOT EXISTS {quoted} {f'({columns}) ' if columns else ''}"
         f"USING {entry['provider']} {f'OPTIONS ({options}) ' if options else ''}"
-        f"LOCATION {_text(entry['location'])}"
+        f"LOCATION {write_text(entry['location'])}"
     )
 
 
@@ -180,10 +184,6 @@ def quote_name(name: str) -> str:
 def quote_part(part: str) -> str:
     """Quote one part of a name."""
     return "`" + part.replace("`", "``") + "`"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _list(session: Any, statement: str, column: str) -> list[str]:

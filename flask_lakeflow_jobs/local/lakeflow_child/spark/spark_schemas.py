@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import re
 
-from .spark_catalog import quote_part
+from .spark_catalog import NAME_PART, quote_part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_PART = r"(?:`(?:[^`]|``)+`|[\w-]+)"
-_NAME = rf"({_PART}(?:\s*\.\s*{_PART}){{0,2}})"
+_NAME = rf"({NAME_PART}(?:\s*\.\s*{NAME_PART}){{0,2}})"
 _USE = re.compile(rf"\s*USE\s+(?:SCHEMA\s+|DATABASE\s+)?{_NAME}\s*;?\s*$", re.IGNORECASE)
 _CREATE = re.compile(
     r"\s*CREATE\s+(?:OR\s+\w+\s+)?(?:EXTERNAL\s+|MATERIALIZED\s+)?(?:TABLE|VIEW)\s+"
@@ -65,7 +64,7 @@ def _find_schema_of(table: str) -> str | None:
 
 
 def _split(name: str) -> list[str]:
-    return [part.strip("`").replace("``", "`") for part in re.findall(_PART, name)]
+    return [part.strip("`").replace("``", "`") for part in re.findall(NAME_PART, name)]
 
 
 def _quote(parts: list[str]) -> str:

@@ -13,7 +13,8 @@ from ..statements import (
     replace_tokens,
     split_statements,
 )
-from .spark_catalog import quote_part
+from .column_sql import write_text
+from .spark_catalog import NAME_PART, quote_part
 from .spark_schemas import find_schema
 
 TYPE_CHECKING = False
@@ -31,7 +32,7 @@ _SKIPPED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _OWNER = re.compile(r"\s*ALTER\b.*\b(?:SET\s+)?OWNER\s+TO\b", re.IGNORECASE | re.DOTALL)
-_NAME = r"(`(?:[^`]|``)+`|[\w-]+)"
+_NAME = rf"({NAME_PART})"
 _CATALOG = re.compile(rf"\s*CREATE\s+CATALOG\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}", re.IGNORECASE)
 _VOLUME = re.compile(
     r"\s*CREATE\s+(?:EXTERNAL\s+)?VOLUME\s+(?:IF\s+NOT\s+EXISTS\s+)?"
@@ -147,8 +148,7 @@ def _to_literal(value: Any) -> str:
         return "NULL"
     if isinstance(value, (bool, int, float)):
         return str(value)
-    text = str(value).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{text}'"
+    return write_text(str(value))
 
 
 def _skip(name: str) -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+    from typing_extensions import Self
+
 _SOURCE = "_lakeflow_source"  # the attribute of a plan whose rows are replaced
 _STATEFUL = ("Aggregate", "Deduplicate")
 
@@ -39,35 +41,42 @@ def serve_streams(session_class: Any, translate: Callable[[Any], Any]) -> None:
     functions.input_file_name = lambda: functions.col(f"{METADATA}.file_path")
 
 
-class StreamReader:
-    """Reads a stream: ``spark.readStream``."""
+class StreamBuilder:
+    """The format and the options of a stream."""
 
-    def __init__(self, session: Any, translate: Callable[[Any], Any]) -> None:
-        self._session = session
+    def __init__(self, translate: Callable[[Any], Any]) -> None:
         self._translate = translate
         self._format = "delta"
-        self._schema: Any = None
         self._options: dict[str, Any] = {}
 
-    def format(self, source: str) -> StreamReader:
+    def format(self, source: str) -> Self:
         """Choose the format."""
         self._format = source
         return self
 
-    def schema(self, schema: Any) -> StreamReader:
-        """Give the columns."""
-        self._schema = schema
-        return self
-
-    def option(self, key: str, value: Any) -> StreamReader:
+    def option(self, key: str, value: Any) -> Self:
         """Set an option."""
         return self.options(**{key: value})
 
-    def options(self, **options: Any) -> StreamReader:
-        """Set options."""
+    def options(self, **options: Any) -> Self:
+        """Set options; ``None`` sets nothing."""
         for key, value in options.items():
             if value is not None:
                 self._options[key] = str(value).lower() if isinstance(value, bool) else value
+        return self
+
+
+class StreamReader(StreamBuilder):
+    """Reads a stream: ``spark.readStream``."""
+
+    def __init__(self, session: Any, translate: Callable[[Any], Any]) -> None:
+        super().__init__(translate)
+        self._session = session
+        self._schema: Any = None
+
+    def schema(self, schema: Any) -> StreamReader:
+        """Give the columns."""
+        self._schema = schema
         return self
 
     def load(
@@ -105,24 +114,17 @@ class StreamReader:
         return lambda path, schema=None, **options: self.load(path, name, schema, **options)
 
 
-class StreamWriter:
+class StreamWriter(StreamBuilder):
     """Writes a stream: ``frame.writeStream``."""
 
     def __init__(self, frame: Any, translate: Callable[[Any], Any]) -> None:
+        super().__init__(translate)
         self._frame = frame
-        self._translate = translate
-        self._format = "delta"
         self._mode = "append"
         self._name: str | None = None
-        self._options: dict[str, Any] = {}
         self._partitions: tuple[Any, ...] = ()
         self._function: Any = None
         self._ends = False
-
-    def format(self, source: str) -> StreamWriter:
-        """Choose the format."""
-        self._format = source
-        return self
 
     def outputMode(self, outputMode: str) -> StreamWriter:
         """Choose what each batch writes."""
@@ -132,16 +134,6 @@ class StreamWriter:
     def queryName(self, queryName: str) -> StreamWriter:
         """Give a name."""
         self._name = queryName
-        return self
-
-    def option(self, key: str, value: Any) -> StreamWriter:
-        """Set an option."""
-        return self.options(**{key: value})
-
-    def options(self, **options: Any) -> StreamWriter:
-        """Set options."""
-        for key, value in options.items():
-            self._options[key] = str(value).lower() if isinstance(value, bool) else value
         return self
 
     def partitionBy(self, *cols: Any) -> StreamWriter:

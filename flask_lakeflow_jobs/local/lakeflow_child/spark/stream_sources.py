@@ -14,7 +14,7 @@ from .delta_log import find_location, read_commits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from typing import Any
 
 _STATE = "lakeflow-local.json"
@@ -76,7 +76,7 @@ class FileSource:
             for key, value in options.items()
             if not key.lower().startswith("cloudfiles.") and key.lower() != "pathglobfilter"
         }
-        if is_auto_loader and str(own.get("cloudfiles.inferColumnTypes".lower())).lower() == "true":
+        if is_auto_loader and str(own.get("cloudfiles.infercolumntypes")).lower() == "true":
             self._options["inferSchema"] = "true"
 
     def read_all(self, *, has_metadata: bool = False) -> Any:
@@ -221,14 +221,13 @@ def list_files(path: str, pattern: str = "*") -> list[str]:
             "to a volume, such as /Volumes/main/raw/in."
         )
     roots = glob.glob(path, recursive=True) if glob.has_magic(path) else [path]
-    found = (file for root in roots for file in _walk(root, os.path.isdir))
+    found = (file for root in roots for file in _walk(root))
     return sorted({file for file in found if fnmatch(os.path.basename(file), pattern)})
 
 
-def _walk(root: str, is_folder: Callable[[str], bool]) -> Iterator[str]:
-    if not is_folder(root):
-        yield from [root] if os.path.isfile(root) else []
-        return
+def _walk(root: str) -> Iterator[str]:
+    if os.path.isfile(root):
+        yield root
     for folder, folders, files in os.walk(root):
         folders[:] = [each for each in folders if not each.startswith(("_", "."))]
         yield from (os.path.join(folder, each) for each in files if not each.startswith(("_", ".")))

@@ -85,6 +85,18 @@ def locked_warehouse() -> Iterator[None]:
         os.close(lock)
 
 
+@contextmanager
+def transaction(database: Any) -> Iterator[None]:
+    """Commit all changes of the block, or none if it fails."""
+    database.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
+
+
 def list_catalogs() -> list[str]:
     """Return the names of all catalogs that have a file."""
     names = (os.path.splitext(name) for name in os.listdir(_folder()))

@@ -9,7 +9,7 @@ import duckdb
 from sqlglot import exp
 
 from ..statements import ResultTable, replace_braces, split_statements
-from .catalogs import connect
+from .catalogs import connect, transaction
 from .sql_advice import UnsupportedStatement
 from .sql_commands import Commands
 from .sql_session import (
@@ -146,14 +146,9 @@ class _Runner:
     def _execute_all(self, statement: str, translated: list[str]) -> Any:
         if len(translated) == 1:
             return self._execute(statement, translated[0])
-        self._database.execute("BEGIN")
-        try:
+        with transaction(self._database):
             for each in translated:
                 result = self._execute(statement, each)
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
         return result
 
     def _execute(self, statement: str, translated: str) -> Any:

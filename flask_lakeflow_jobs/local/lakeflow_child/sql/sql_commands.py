@@ -8,7 +8,7 @@ import re
 import sqlglot
 from sqlglot import exp
 
-from .catalogs import create_catalog, prepare_create, quote_name, use
+from .catalogs import create_catalog, prepare_create, quote_name, transaction, use
 from .sql_advice import UnsupportedStatement
 from .sql_expansion import find_created, sequence_of
 from .sql_session import declare_variables, drop_variable, set_variables
@@ -134,8 +134,6 @@ class Commands:
     def _alter(self, statement: str, tree: exp.Alter) -> bool:
         """Alter a table by creating it again, where DuckDB cannot alter it."""
         actions = tree.args.get("actions") or []
-        if tree.find(exp.AlterSet, exp.Drop) is None and tree.find(*_REBUILT) is None:
-            return False
         for action in actions:
             if isinstance(action, exp.AlterSet):
                 raise UnsupportedStatement(statement, ValueError("a location"))
@@ -163,21 +161,16 @@ class Commands:
             _apply(create.this, action, comments)
         create.this.set("this", exp.to_table(table, dialect="duckdb"))
         create.set("replace", True)
-        run_in_transaction(
-            self._database,
-            [
-                f"CREATE OR REPLACE TEMP TABLE {_OLD} AS SELECT {names} FROM {table}",
-                create.sql("duckdb"),
-                f"INSERT INTO {table} ({names}) SELECT {names} FROM {_OLD}",
-                f"DROP TABLE {_OLD}",
-                *(
-                    f"COMMENT ON COLUMN {table}.{quote_name([name])} IS "
-                    f"{exp.Literal.string(comment).sql('duckdb')}"
-                    for name, comment in comments
-                    if comment
-                ),
-            ],
-        )
+        copied = f"CREATE OR REPLACE TEMP TABLE {_OLD} AS SELECT {names} FROM {table}"
+        filled = f"INSERT INTO {table} ({names}) SELECT {names} FROM {_OLD}"
+        statements = [copied, create.sql("duckdb"), filled, f"DROP TABLE {_OLD}"]
+        for name, comment in comments:
+            if comment:
+                text = exp.Literal.string(comment).sql("duckdb")
+                statements.append(f"COMMENT ON COLUMN {table}.{quote_name([name])} IS {text}")
+        with transaction(self._database):
+            for each in statements:
+                self._database.execute(each)
 
     def _check_no_checks(self, statement: str, tree: exp.Alter) -> None:
         """Keys are not kept, so that they need not be dropped; names of checks are not kept."""
@@ -213,18 +206,6 @@ class Commands:
     def _path(self, table: Any) -> list[str]:
         catalog, schema, name = table_path(self._database, name_of(table))
         return [to_duckdb_catalog(catalog), schema, name]
-
-
-def run_in_transaction(database: Any, statements: list[str]) -> None:
-    """Run all statements, or none."""
-    database.execute("BEGIN")
-    try:
-        for each in statements:
-            database.execute(each)
-    except BaseException:
-        database.execute("ROLLBACK")
-        raise
-    database.execute("COMMIT")
 
 
 def _apply(schema: Tree, action: Tree, comments: list[tuple[str, Any]]) -> None:

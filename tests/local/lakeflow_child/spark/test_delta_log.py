@@ -1,4 +1,4 @@
-"""What the log of a Delta table says about it."""
+"""The history and the details of a Delta table, from its log."""
 
 from __future__ import annotations
 

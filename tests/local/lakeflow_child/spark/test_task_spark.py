@@ -1,4 +1,4 @@
-"""Which Spark a task uses, with a package in place of pyspark."""
+"""The Spark that a task uses, with a package in place of pyspark."""
 
 from __future__ import annotations
 

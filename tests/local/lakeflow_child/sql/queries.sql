@@ -1,5 +1,5 @@
--- Queries, each followed by its rows as Databricks documents them (SQL language reference), in the
--- format JSON_ARRAY of the Statement Execution API.
+-- Queries, each followed by the rows expected of Databricks, in the format JSON_ARRAY of the
+-- Statement Execution API. No workspace was asked for them.
 
 SELECT a, a + 1 AS b, b * 2 AS c FROM (SELECT 1 AS a);
 -- [["1", "2", "4"]]

@@ -1,4 +1,4 @@
-"""Definitions and changes of tables in the SQL of Databricks, with the results it documents."""
+"""Definitions and changes of tables in the SQL of Databricks, with the results expected of it."""
 
 # ruff: noqa: E501, S608  # rows of a table; fixed texts
 from __future__ import annotations

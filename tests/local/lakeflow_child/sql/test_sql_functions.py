@@ -1,4 +1,4 @@
-"""Queries in the SQL of Databricks, with the results it documents; they are in ``queries.sql``."""
+"""Queries in the SQL of Databricks, with the results expected of it: those of ``queries.sql``."""
 
 from __future__ import annotations
 

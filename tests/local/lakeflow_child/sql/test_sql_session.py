@@ -1,4 +1,4 @@
-"""What SQL keeps between statements: variables, and the state of a notebook."""
+"""State that lasts from one SQL statement to the next: variables, and that of a notebook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``SHOW`` and ``DESCRIBE``, with the columns that Databricks documents."""
+"""``SHOW`` and ``DESCRIBE``, with the columns expected of Databricks."""
 
 from __future__ import annotations
 
