@@ -207,7 +207,7 @@ def _check_notify_urls(settings: AppSettings) -> None:
     """Check the URLs of messages, if there are any."""
     if not any(job.notify.urls for job in settings.jobs.values()):
         return
-    from .notify import check_urls
+    from .following.notifier import check_urls
 
     checked = set()
     for key, job in settings.jobs.items():

@@ -21,7 +21,7 @@ from .idempotency import RunOptions, RunStarter, Triggered
 from .identity import HasHeaders, add_requester, display_name, read_user_identity
 from .progress import ProgressReceiver
 from .reader import JobReader
-from .recording import Actor
+from .record.recording import Actor
 from .results import wrap_call, wrap_watch
 from .runs.ids import parse_run_id
 from .runs.outcome import has_ended

@@ -17,7 +17,7 @@ from .errors import Conflict, InvalidRequest, LakeflowJobsError
 from .runs.progress_token import add_token, create_token, find_token_field
 
 if TYPE_CHECKING:
-    from .recording import Actor
+    from .record.recording import Actor
     from .runs.outcome import RunStatus
     from .sdk_types import BaseRun, Run
     from .state import AppState

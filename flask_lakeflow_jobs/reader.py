@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .errors import HandleClosed, MissingUserToken
+from .record.recording import PYTHON, Origin
 from .record.values import RowState
-from .recording import PYTHON, Origin
 from .runs.explanation import Explanation, explain_run
 from .runs.ids import parse_run_id
 from .runs.iterations import Iteration

@@ -22,7 +22,7 @@ from flask_caching.backends.base import BaseCache
 from .clock import Clock, SystemClock
 from .config.keys import CACHE, LAKEBASE, RECORD_URL
 from .config.readers import SettingsReader
-from .database import CHOOSE_SCHEMA, Database, open_database
+from .database.database import CHOOSE_SCHEMA, Database, open_database
 from .errors import ConfigurationError, DatabaseUnavailable
 from .state import database_credentials
 

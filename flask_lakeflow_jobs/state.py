@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from . import signals, telemetry
 from .concurrency import load_module, reset_in_new_processes
 from .config import keys
-from .ends import EndRecorder
 from .errors import ConfigurationError
-from .following import LEASE_SECONDS, Follower, RunFinder
+from .following.ends import EndRecorder
+from .following.follower import LEASE_SECONDS, Follower, RunFinder
+from .following.notifier import MessageBuilder, Notifier
 from .identity import APP
-from .notify import MessageBuilder, Notifier
-from .recording import Recording
-from .requesters import Requesters
+from .record.recording import Recording
+from .record.requesters import Requesters
 from .watching.hub import Hub
 from .watching.schedule import PollSettings
 from .watching.source import UpstreamSource

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from flask_lakeflow_jobs import DatabaseUnavailable
 from flask_lakeflow_jobs.clock import Clock
-from flask_lakeflow_jobs.database import open_database
+from flask_lakeflow_jobs.database.database import open_database
 from flask_lakeflow_jobs.record.store import Record
 
 T = TypeVar("T")

@@ -19,7 +19,7 @@ from flask_caching import Cache
 
 from flask_lakeflow_jobs import ConfigurationError, DatabaseUnavailable, LakeflowJobs
 from flask_lakeflow_jobs.cache import COOLDOWN_SECONDS, ENTRY_VERSION, KEY_PREFIX, SharedCache
-from flask_lakeflow_jobs.database import MIN_CONNECT_SECONDS, open_database
+from flask_lakeflow_jobs.database.database import MIN_CONNECT_SECONDS, open_database
 from flask_lakeflow_jobs.sql_cache import (
     CACHE_SQL_URL,
     MAX_KEY_CHARS,

@@ -10,7 +10,7 @@ from types import FrameType
 import click
 from flask.cli import with_appcontext
 
-from ..following import Follower
+from ..following.follower import Follower
 from ..maintenance import Maintenance
 from .exit_codes import ExitCode, format_exit_codes
 from .handles import get_state

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InvalidParameters, LakeflowJobsError
-from ..requesters import NO_ACTIONS
+from ..record.requesters import NO_ACTIONS
 from ..runs.durations import age_of, duration_of, format_duration
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state, select_last_attempts
 from ..runs.starts import never_started
@@ -20,7 +20,7 @@ from .tables import format_table
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
-    from ..requesters import RunAction, RunActions
+    from ..record.requesters import RunAction, RunActions
     from ..runs.explanation import Explanation, FailedTask
     from ..runs.outcome import AnyRun, RunStatus
     from ..runs.progress import Progress

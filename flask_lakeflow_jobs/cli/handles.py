@@ -12,7 +12,7 @@ from ..errors import UnknownJob
 from ..globals import current_state
 from ..handle import JobHandle
 from ..identity import APP
-from ..recording import Origin
+from ..record.recording import Origin
 from ..state import AppState
 
 

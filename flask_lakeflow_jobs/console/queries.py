@@ -17,7 +17,7 @@ from .titles import JobTitle, build_title
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
-    from ..requesters import RunActions
+    from ..record.requesters import RunActions
     from ..runs.reports import Reports
     from ..sdk_types import BaseRun, Run, RunTask, SdkJob
     from ..upstream.read_cache import CachedResponse

@@ -33,7 +33,7 @@ from .timeline import Timeline, build_timeline
 if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..handle import JobHandle
-    from ..requesters import RunActions
+    from ..record.requesters import RunActions
     from ..runs.progress import Progress, RunProgress
     from ..sdk_types import Run
     from ..web.auth import Authorizer

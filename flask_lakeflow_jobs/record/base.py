@@ -19,7 +19,7 @@ from .versions import check_version, upgrade
 
 if TYPE_CHECKING:
     from ..clock import Clock
-    from ..database import Database
+    from ..database.database import Database
     from .values import Action, PageToken
 
 #: Rows that one statement deletes, so that others can write in between.

@@ -16,13 +16,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from ..database import concerns_statement, was_disconnected
+from ..database.database import concerns_statement, was_disconnected
 from ..errors import DatabaseUnavailable
-from ..group_commit import GroupCommit, Write
 from ..text import clean_line, first_line
+from .group_commit import GroupCommit, Write
 
 if TYPE_CHECKING:
-    from ..database import Database
+    from ..database.database import Database
 
 Insert: TypeAlias = "postgresql.Insert | sqlite.Insert"
 

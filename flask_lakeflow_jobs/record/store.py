@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.keys import RECORD_URL
-from ..database import open_database
+from ..database.database import open_database
 from .actions import RecordedActions
 from .deliveries import Deliveries
 from .leases import Leases
@@ -14,7 +14,7 @@ from .runs import RecordedRuns
 
 if TYPE_CHECKING:
     from ..clock import Clock
-    from ..database import Credentials
+    from ..database.database import Credentials
 
 
 class Record(RecordedRuns, RecordedActions, Deliveries, Leases):

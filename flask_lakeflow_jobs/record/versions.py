@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from ..database import CHOOSE_SCHEMA
+from ..database.database import CHOOSE_SCHEMA
 from ..errors import RecordOutdated
 from .schema import VERSION_TABLE
 
 if TYPE_CHECKING:
-    from ..database import Database
+    from ..database.database import Database
 
 #: All versions of the schema, oldest first; one migration each.
 VERSIONS = ("0001",)

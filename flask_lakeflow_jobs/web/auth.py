@@ -17,7 +17,7 @@ from ..globals import Jobs, current_state
 from ..handle import JobHandle
 from ..identity import APP, display_name, read_proxy_address, read_proxy_user
 from ..progress import invalid_token
-from ..recording import Actor, Origin
+from ..record.recording import Actor, Origin
 from ..state import AppState
 from .csrf import require_same_origin
 from .requests import MAX_QUOTED_NAME_LENGTH

@@ -12,7 +12,7 @@ from .first_request import FirstRequestHook
 from .servers import Server
 
 if TYPE_CHECKING:
-    from ..following import Follower
+    from ..following.follower import Follower
 
 #: How long a process that ends waits until the lease is released.
 STOP_SECONDS = 2.0

@@ -14,7 +14,7 @@ from flask import Flask
 
 from flask_lakeflow_jobs import LakeflowJobs, maintenance
 from flask_lakeflow_jobs.cli.following import FollowReport
-from flask_lakeflow_jobs.following import Follower
+from flask_lakeflow_jobs.following.follower import Follower
 from flask_lakeflow_jobs.maintenance import Maintenance
 from tests.cli.conftest import RunFlask
 

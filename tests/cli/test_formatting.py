@@ -19,7 +19,7 @@ from flask_lakeflow_jobs.cli.formatting import (
     join_lines,
 )
 from flask_lakeflow_jobs.errors import InvalidParameters, RunTimeout
-from flask_lakeflow_jobs.requesters import RunAction, RunActions
+from flask_lakeflow_jobs.record.requesters import RunAction, RunActions
 from flask_lakeflow_jobs.runs.explanation import Explanation, FailedTask
 from flask_lakeflow_jobs.runs.outcome import Outcome
 from tests import run_documents

@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 
 from flask_lakeflow_jobs import RunStatus, current_jobs, run_finished, run_repaired
-from flask_lakeflow_jobs.following import Follower
+from flask_lakeflow_jobs.following.follower import Follower
 from flask_lakeflow_jobs.record.store import Record
 from flask_lakeflow_jobs.state import AppState
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
@@ -157,7 +157,7 @@ class TestDelivery:
     def test_receiver_that_raises_gets_the_same_id_from_another_process(
         self, make_process: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("flask_lakeflow_jobs.delivery.FIRST_RETRY_SECONDS", 0.2)
+        monkeypatch.setattr("flask_lakeflow_jobs.following.delivery.FIRST_RETRY_SECONDS", 0.2)
         first, second, receiver = make_process(), make_process(), Receiver()
         receiver.connect(first, second)
         receiver.failures = 1

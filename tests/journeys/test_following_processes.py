@@ -25,7 +25,8 @@ PROCESS = """
 import os, sys, time
 from pathlib import Path
 from flask import Flask
-from flask_lakeflow_jobs import LakeflowJobs, delivery, run_finished
+from flask_lakeflow_jobs import LakeflowJobs, run_finished
+from flask_lakeflow_jobs.following import delivery
 
 delivery.CLAIM_SECONDS, delivery.FAILURE_WAIT_SECONDS = 2.0, 0.2
 folder = Path(sys.argv[1])

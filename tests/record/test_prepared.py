@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from flask_lakeflow_jobs.database import open_database
+from flask_lakeflow_jobs.database.database import open_database
 from flask_lakeflow_jobs.errors import DatabaseUnavailable
-from flask_lakeflow_jobs.group_commit import Write
+from flask_lakeflow_jobs.record.group_commit import Write
 from flask_lakeflow_jobs.record.prepared import (
     CompiledStatement,
     MakeInsert,

@@ -12,7 +12,7 @@ from flask import Flask
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from flask_lakeflow_jobs import ConfigurationError, LakeflowJobs
-from flask_lakeflow_jobs.following import Follower
+from flask_lakeflow_jobs.following.follower import Follower
 from flask_lakeflow_jobs.web.following import FollowStart
 from tests.web.frames import call_from
 

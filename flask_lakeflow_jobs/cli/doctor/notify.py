@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from ...config.jobs import Job
 from ...config.keys import NOTIFY
-from ...notify import NotifyFailed, send_message
+from ...following.notifier import NotifyFailed, send_message
 from .findings import Finding
 
 TITLE = "Test of flask-lakeflow-jobs"

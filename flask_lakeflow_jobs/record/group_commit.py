@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from .concurrency import reset_in_new_processes
+from ..concurrency import reset_in_new_processes
 
 V = TypeVar("V")
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from flask import Flask
 
 from flask_lakeflow_jobs import ConfigurationError, Outcome, RunStatus
 from flask_lakeflow_jobs.config.notify import NotifyRule, NotifyUrl, parse_notify
-from flask_lakeflow_jobs.notify import (
+from flask_lakeflow_jobs.following.notifier import (
     EndMessage,
     Notifier,
     NotifyFailed,

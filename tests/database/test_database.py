@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from flask_lakeflow_jobs import ConfigurationError
-from flask_lakeflow_jobs.database import (
+from flask_lakeflow_jobs.database.database import (
     MIN_PSYCOPG,
     PSYCOPG,
     open_database,
@@ -20,7 +20,7 @@ from flask_lakeflow_jobs.database import (
 )
 
 URL = "postgresql+psycopg://app:s3cret@db.example.com/jobs"
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def parse(url: str | bool) -> str:

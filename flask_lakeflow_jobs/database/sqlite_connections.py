@@ -11,8 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .clock import Clock, SystemClock
-from .errors import DatabaseUnavailable
+from ..clock import Clock, SystemClock
+from ..errors import DatabaseUnavailable
 
 #: After so many written pages (16 MB), SQLite moves them into the database. A page that was written
 #: several times meanwhile, such as that of an index, is moved once.

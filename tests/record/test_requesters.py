@@ -17,8 +17,8 @@ from flask_lakeflow_jobs.cache import SharedCache
 from flask_lakeflow_jobs.globals import current_state
 from flask_lakeflow_jobs.idempotency import RunOptions
 from flask_lakeflow_jobs.identity import APP
-from flask_lakeflow_jobs.recording import Actor, Origin
-from flask_lakeflow_jobs.requesters import (
+from flask_lakeflow_jobs.record.recording import Actor, Origin
+from flask_lakeflow_jobs.record.requesters import (
     MAX_ACTIONS,
     NO_ACTIONS,
     TTL_SECONDS,

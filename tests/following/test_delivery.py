@@ -16,9 +16,10 @@ from flask import Flask, current_app
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs import DatabaseUnavailable, delivery
+from flask_lakeflow_jobs import DatabaseUnavailable
 from flask_lakeflow_jobs.clock import SystemClock
-from flask_lakeflow_jobs.delivery import (
+from flask_lakeflow_jobs.following import delivery
+from flask_lakeflow_jobs.following.delivery import (
     CLAIM_SECONDS,
     MAX_ATTEMPTS,
     MAX_RETRY_SECONDS,

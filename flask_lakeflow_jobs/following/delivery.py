@@ -18,16 +18,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from weakref import ref
 
-from .concurrency import reset_in_new_processes
-from .errors import DatabaseUnavailable, RecordOutdated
-from .text import MAX_ERROR_CHARS, clean_line
+from ..concurrency import reset_in_new_processes
+from ..errors import DatabaseUnavailable, RecordOutdated
+from ..text import MAX_ERROR_CHARS, clean_line
 
 if TYPE_CHECKING:
     from blinker import NamedSignal
     from flask import Flask
 
-    from .clock import Clock
-    from .record.deliveries import Address, Deliveries, Delivery
+    from ..clock import Clock
+    from ..record.deliveries import Address, Deliveries, Delivery
 
 #: A receiver that raises is called so many times in all, over about three and a half hours.
 MAX_ATTEMPTS = 10

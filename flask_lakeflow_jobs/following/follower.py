@@ -11,20 +11,20 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from .concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inline
-from .errors import LakeflowJobsError, RunNotFound
-from .identity import APP
-from .watching.watched_run import RunKey
+from ..concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inline
+from ..errors import LakeflowJobsError, RunNotFound
+from ..identity import APP
+from ..watching.watched_run import RunKey
 
 if TYPE_CHECKING:
-    from .clock import Clock
-    from .config.jobs import Job
-    from .record.runs import RecordedRun, RecordedRuns
-    from .runs.outcome import RunStatus
-    from .sdk_types import BaseRun
-    from .upstream.gateway import Upstream
-    from .watching.hub import Hub
-    from .watching.subscription import Subscription
+    from ..clock import Clock
+    from ..config.jobs import Job
+    from ..record.runs import RecordedRun, RecordedRuns
+    from ..runs.outcome import RunStatus
+    from ..sdk_types import BaseRun
+    from ..upstream.gateway import Upstream
+    from ..watching.hub import Hub
+    from ..watching.subscription import Subscription
 
 LEASE_NAME = "follow"
 
@@ -144,7 +144,7 @@ class RunFinder:
         self._since[job.key] = max([since, *(run.start_time or 0 for run in runs)])
 
     def _newest_recorded(self, job: Job) -> int:
-        from .record.runs import RunFilter  # needs SQLAlchemy, an extra
+        from ..record.runs import RunFilter  # needs SQLAlchemy, an extra
 
         now = int(self._clock.now() * 1000)
         newest = self._record.list_runs(RunFilter(job_keys=[job.key]), limit=1)

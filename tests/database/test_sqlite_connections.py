@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.sqlite_connections import MAX_PAUSE, begin_writing
+from flask_lakeflow_jobs.database.sqlite_connections import MAX_PAUSE, begin_writing
 from tests.clocks import FakeClock
 
 LOCKED = sqlite3.OperationalError("database is locked")

@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
-from .config.keys import NOTIFY
-from .config.notify import NotifyRule, NotifyUrl, describe_url
-from .errors import ConfigurationError
-from .identity import APP
-from .pages import find_run_page
-from .runs.durations import duration_of, format_duration
-from .runs.explanation import explain_run
-from .runs.ids import normalize_page_url
-from .runs.outcome import SUCCESSES, Outcome
-from .runs.redaction import redact_text
-from .text import MAX_ERROR_CHARS, clean_line
-from .upstream.cached_reads import CachedReads
+from ..config.keys import NOTIFY
+from ..config.notify import NotifyRule, NotifyUrl, describe_url
+from ..errors import ConfigurationError
+from ..identity import APP
+from ..pages import find_run_page
+from ..runs.durations import duration_of, format_duration
+from ..runs.explanation import explain_run
+from ..runs.ids import normalize_page_url
+from ..runs.outcome import SUCCESSES, Outcome
+from ..runs.redaction import redact_text
+from ..text import MAX_ERROR_CHARS, clean_line
+from ..upstream.cached_reads import CachedReads
 
 if TYPE_CHECKING:
-    from .config.jobs import Job
-    from .record.runs import RecordedRuns
-    from .runs.outcome import RunStatus
-    from .upstream.gateway import Upstream
+    from ..config.jobs import Job
+    from ..record.runs import RecordedRuns
+    from ..runs.outcome import RunStatus
+    from ..upstream.gateway import Upstream
 
 #: The signal whose deliveries are messages.
 SIGNAL = "run_finished"

@@ -8,28 +8,28 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from . import signals
-from .delivery import Outbox
-from .errors import DatabaseUnavailable, RecordOutdated
-from .record.values import RunEnd
-from .runs.outcome import (
+from .. import signals
+from ..errors import DatabaseUnavailable, RecordOutdated
+from ..record.values import RunEnd
+from ..runs.outcome import (
     SUCCESSES,
     RunStatus,
     find_root_causes,
     parse_state,
     select_last_attempts,
 )
-from .runs.redaction import redact, redact_text
-from .text import MAX_ERROR_CHARS, clean_line
+from ..runs.redaction import redact, redact_text
+from ..text import MAX_ERROR_CHARS, clean_line
+from .delivery import Outbox
 
 if TYPE_CHECKING:
     from flask import Flask
 
-    from .clock import Clock
-    from .config.jobs import Job
+    from ..clock import Clock
+    from ..config.jobs import Job
+    from ..record.store import Record
+    from ..watching.watched_run import RunKey
     from .delivery import ReceiverSource
-    from .record.store import Record
-    from .watching.watched_run import RunKey
 
 #: The signals that go through the outbox, by the names that the record has.
 OUTBOX_SIGNALS = {"run_finished": signals.run_finished, "run_repaired": signals.run_repaired}

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from flask_lakeflow_jobs.group_commit import GroupCommit, Write
+from flask_lakeflow_jobs.record.group_commit import GroupCommit, Write
 from tests.support import wait_until
 
 InThreads = Callable[..., list[threading.Thread]]

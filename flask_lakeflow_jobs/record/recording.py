@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from .errors import LakeflowJobsError
-from .record.values import Action, RunRequest
-from .runs.redaction import redact
-from .text import clean_line
+from ..errors import LakeflowJobsError
+from ..runs.redaction import redact
+from ..text import clean_line
+from .values import Action, RunRequest
 
 if TYPE_CHECKING:
-    from .config.jobs import Job
-    from .identity import Identity
-    from .record.store import Record
+    from ..config.jobs import Job
+    from ..identity import Identity
+    from .store import Record
 
 #: Longer details of an action are cut.
 MAX_DETAIL_CHARS = 500

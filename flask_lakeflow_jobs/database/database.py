@@ -19,11 +19,11 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from .concurrency import reset_in_new_processes
-from .errors import ConfigurationError, DatabaseUnavailable, LakeflowJobsError
+from ..concurrency import reset_in_new_processes
+from ..errors import ConfigurationError, DatabaseUnavailable, LakeflowJobsError
+from ..text import MAX_ERROR_CHARS, clean_line
 from .kept_connections import KeptConnections
 from .sqlite_connections import begin_writing, create_file, set_up_connection
-from .text import MAX_ERROR_CHARS, clean_line
 
 #: The file of the database in the instance folder, if the setting is ``True``.
 DEFAULT_FILE = "lakeflow-record.sqlite3"

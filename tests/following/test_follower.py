@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from flask_lakeflow_jobs import RunNotFound, RunStatus, UpstreamUnavailable
 from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.errors import NotAllowed
-from flask_lakeflow_jobs.following import (
+from flask_lakeflow_jobs.following.follower import (
     ERROR_WAIT_SECONDS,
     LEASE_SECONDS,
     LOOKBACK_MS,

@@ -14,15 +14,15 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from .cache import hash_json
-from .errors import DatabaseUnavailable, RecordOutdated
-from .memo import Memo
+from ..cache import hash_json
+from ..errors import DatabaseUnavailable, RecordOutdated
+from ..memo import Memo
 
 if TYPE_CHECKING:
-    from .cache import SharedCache
-    from .clock import Clock
-    from .record.store import Record
+    from ..cache import SharedCache
+    from ..clock import Clock
     from .recording import Actor
+    from .store import Record
 
 ActionName = Literal["trigger", "cancel", "repair"]
 

@@ -1,0 +1,1 @@
+"""The app's SQL database: SQLite or Postgres, through SQLAlchemy."""
