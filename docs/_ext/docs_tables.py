@@ -9,28 +9,21 @@ fails if a table is outdated. Run this module to update all pages::
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import click
-from docs_console import (
-    api_endpoint,
-    console_endpoints,
-    css_variables,
-    make_app,
-    template_globals,
-)
+from docs_commands import commands
+from docs_console import console_endpoints, css_variables, template_globals
 from docs_ledger import ledger_bundle, ledger_routes, ledger_tasks
 from docs_local import local_limits
 from docs_markdown import Table, as_json, code, params_of, sentence, summary_of
+from docs_routes import http_parameters, local_api, routes
 from docs_servers import PROXIES, SERVERS, describe_server
 
 from flask_lakeflow_jobs import JobConfig, LakeflowJobsError, Outcome, RunStatus
-from flask_lakeflow_jobs.cli import command_group
 from flask_lakeflow_jobs.cli.exit_codes import MEANINGS, exit_code_of
 from flask_lakeflow_jobs.config.keys import KEYS, SDK_KEYS
 from flask_lakeflow_jobs.local.task_kinds import TASK_KINDS, TaskKind
@@ -40,30 +33,6 @@ from flask_lakeflow_jobs.runs.progress import RunProgress
 from flask_lakeflow_jobs.telemetry import GAUGES
 from flask_lakeflow_jobs.web.problems import PROBLEM_TYPE_PREFIX
 from flask_lakeflow_jobs.web.sse.format import EVENT_TYPES
-
-#: The endpoints that the SDK's JobsAPI calls, and whether the local workspace serves them.
-JOBS_API: Mapping[str, bool] = {
-    "POST jobs/create": True,
-    "GET jobs/get": True,
-    "GET jobs/list": True,
-    "POST jobs/update": True,
-    "POST jobs/reset": True,
-    "POST jobs/delete": True,
-    "POST jobs/run-now": True,
-    "POST jobs/runs/submit": True,
-    "GET jobs/runs/get": True,
-    "GET jobs/runs/list": True,
-    "GET jobs/runs/get-output": True,
-    "GET jobs/runs/export": True,
-    "POST jobs/runs/cancel": True,
-    "POST jobs/runs/cancel-all": True,
-    "POST jobs/runs/repair": True,
-    "POST jobs/runs/delete": True,
-    "GET permissions/jobs/{id}": True,
-    "GET permissions/jobs/{id}/permissionLevels": True,
-    "PUT permissions/jobs/{id}": True,
-    "PATCH permissions/jobs/{id}": True,
-}
 
 #: The meaning of each outcome.
 OUTCOME_MEANINGS: Mapping[Outcome, str] = {
@@ -86,9 +55,6 @@ OUTCOME_MEANINGS: Mapping[Outcome, str] = {
     Outcome.INTERNAL_ERROR: "Databricks could not carry out the run.",
     Outcome.UNKNOWN: "The run has a state that this version does not know.",
 }
-
-#: The job of the app whose OpenAPI document provides the routes.
-JOB = "etl"
 
 #: Example parameters for each task type.
 EXAMPLES: Mapping[str, dict[str, Any]] = {
@@ -246,74 +212,6 @@ def _subclasses_of(error: type[LakeflowJobsError]) -> Iterator[type[LakeflowJobs
         yield from _subclasses_of(subclass)
 
 
-def routes() -> Table:
-    """Build the table of HTTP routes from the OpenAPI document."""
-    app = make_app()
-    return Table(
-        ("Method", "Path", "What it does", "Endpoint", "Statuses"),
-        tuple(
-            (
-                code(method.upper()),
-                code(path),
-                operation["summary"].removesuffix(f" of {JOB}"),
-                code(api_endpoint(app, method, path.replace("<key>", JOB).replace("<id>", "1"))),
-                " ".join(map(code, sorted(operation["responses"]))),
-            )
-            for method, path, operation in _operations()
-        ),
-    )
-
-
-def http_parameters() -> Table:
-    """Build the table of query parameters and headers."""
-    rows: dict[tuple[str, str, str], list[str]] = {}
-    for method, path, operation in _operations():
-        for parameter in operation.get("parameters", []):
-            key = (parameter["name"], parameter["in"], parameter["description"])
-            rows.setdefault(key, []).append(f"`{method.upper()} {path}`")
-    return Table(
-        ("Name", "Where", "Meaning", "Routes"),
-        tuple(
-            (code(name), where, meaning, ", ".join(paths))
-            for (name, where, meaning), paths in rows.items()
-        ),
-    )
-
-
-def _operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield method, path and operation of the OpenAPI document of an app with all routes."""
-    document = make_app().test_client().get("/api/jobs/openapi.json").get_json()
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            if method != "parameters":
-                for index, parameter in enumerate(operation.get("parameters", [])):
-                    if "$ref" in parameter:
-                        name = parameter["$ref"].rpartition("/")[2]
-                        operation["parameters"][index] = document["components"]["parameters"][name]
-                yield method, document["servers"][0]["url"] + format_path(path), operation
-
-
-def format_path(path: str) -> str:
-    """Convert a path of the OpenAPI document to the notation of the docs."""
-    return (
-        path.replace(f"/{JOB}/", "/{key}/")
-        .replace("{run_id}", "{id}")
-        .replace("{", "<")
-        .replace("}", ">")
-    )
-
-
-def local_api() -> Table:
-    """Build the table of Jobs API endpoints in the local workspace."""
-    return Table(
-        ("Endpoint", "Local workspace"),
-        tuple(
-            (code(endpoint), "served" if is_served else "not served: 404")
-            for endpoint, is_served in JOBS_API.items()
-        ),
-    )
-
-
 def local_tasks() -> Table:
     """Build the table of task kinds in the local workspace."""
     return Table(
@@ -365,41 +263,6 @@ def proxies() -> Table:
             for row in PROXIES
         ),
     )
-
-
-def commands() -> str:
-    """Render the commands of ``flask jobs`` with their options in Markdown."""
-    return "\n\n".join(
-        _render_group(command_group, click.Context(command_group, info_name="flask jobs"))
-    )
-
-
-def _render_group(group: click.Group, context: click.Context) -> Iterator[str]:
-    """Yield the commands of a group, each followed by its own commands if it is a group."""
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        if command is not None:
-            inner = click.Context(command, info_name=name, parent=context)
-            yield _render_command(command, inner)
-            if isinstance(command, click.Group):
-                yield from _render_group(command, inner)
-
-
-def _render_command(command: click.Command, context: click.Context) -> str:
-    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
-    options = [
-        record
-        for parameter in command.get_params(context)
-        if isinstance(parameter, click.Option)
-        and (record := parameter.get_help_record(context))
-        and "--help" not in record[0]
-    ]
-    table = Table(
-        ("Option", "Meaning"), tuple((code(option), meaning) for option, meaning in options)
-    )
-    text = inspect.cleandoc(command.help or "").replace("\b\n", "")
-    parts = [f"### `{context.command_path}`", f"```text\n{usage}\n```", text]
-    return "\n\n".join([*parts, table.to_markdown()] if options else parts)
 
 
 #: The tables by their names in pages.

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 from databricks.sdk.service import jobs
-from docs_tables import JOBS_API
+from docs_routes import JOBS_API
 
 from flask_lakeflow_jobs.local import Address
 from flask_lakeflow_jobs.local.engine.kinds import build_work

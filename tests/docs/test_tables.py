@@ -7,7 +7,9 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import click
+import docs_commands
 import docs_console
+import docs_routes
 import docs_tables
 import pytest
 import yaml
@@ -86,7 +88,7 @@ def test_errors_table_has_status_and_exit_code() -> None:
 
 
 def test_routes_table_has_every_contract_route() -> None:
-    routes = {(row[0].strip("`"), row[1].strip("`")) for row in docs_tables.routes().rows}
+    routes = {(row[0].strip("`"), row[1].strip("`")) for row in docs_routes.routes().rows}
     assert {
         ("POST", "/api/jobs/<key>/run"),
         ("GET", "/api/jobs/<key>/runs"),
@@ -154,7 +156,7 @@ def test_params_of_reads_units_and_roles_of_a_docstring() -> None:
 
 
 def test_commands_section_has_every_option() -> None:
-    section = docs_tables.commands()
+    section = docs_commands.commands()
     context = click.Context(command_group)
     for name in command_group.list_commands(context):
         command = command_group.get_command(context, name)
@@ -166,7 +168,7 @@ def test_commands_section_has_every_option() -> None:
 
 
 def test_commands_section_has_the_commands_of_groups() -> None:
-    assert "### `flask jobs record upgrade`" in docs_tables.commands()
+    assert "### `flask jobs record upgrade`" in docs_commands.commands()
 
 
 def test_observability_page_has_every_metric() -> None:
