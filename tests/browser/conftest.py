@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.proxy import Proxy
+from tests.browser.proxy import MakeProxy, Proxy
 from tests.console.conftest import app, make_shop, shop
 from tests.support import DEADLINE
 
@@ -126,7 +126,7 @@ def check_accessibility() -> CheckAccessibility:
 
 
 @pytest.fixture
-def make_proxy() -> Iterator[Callable[[str], Proxy]]:
+def make_proxy() -> Iterator[MakeProxy]:
     """A function that starts a proxy in front of an app."""
     proxies: list[Proxy] = []
 

@@ -11,7 +11,7 @@ from flask import g, render_template_string
 from jinja2 import DictLoader
 
 import flask_lakeflow_jobs
-from tests.browser.test_console import wait_for_end, wait_for_task
+from tests.browser.run_pages import wait_for_end, wait_for_task
 from tests.console.support import run, start
 from tests.docs.blocks import blocks_in
 

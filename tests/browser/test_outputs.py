@@ -7,7 +7,7 @@ import re
 from flask import Flask
 
 from tests.browser.conftest import CheckAccessibility, OpenPage
-from tests.browser.test_console import wait_for_task
+from tests.browser.run_pages import wait_for_task
 from tests.console.support import start
 from tests.support import RunGate
 

@@ -1,4 +1,4 @@
-"""Parameters: checked by the schema, put where run-now wants them, and never lost."""
+"""Parameters: put where run-now wants them, and never lost."""
 
 from __future__ import annotations
 
@@ -8,38 +8,26 @@ import enum
 import ipaddress
 import json
 import pathlib
-import re
 import uuid
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from marshmallow import INCLUDE, Schema, ValidationError, fields, post_load, validates_schema
-from marshmallow import validate as rules
 
-from flask_lakeflow_jobs import ConfigurationError, InvalidParameters
+from flask_lakeflow_jobs import InvalidParameters
 from flask_lakeflow_jobs.runs.params import (
     MAX_FIELD_BYTES,
     RUN_NOW_FIELDS,
     TASK_TYPES,
     build_run_now_fields,
     format_param,
-    validate_params,
-    validate_task_keys,
 )
 
 
 class Color(enum.Enum):
     RED = "red"
-
-
-class Etl(Schema):
-    start_date = fields.Date(required=True, data_key="startDate")
-    limit = fields.Integer(load_default=10, validate=rules.Range(min=1))
-    full = fields.Boolean()
-    note = fields.String(allow_none=True)
 
 
 def placed(task_type: str | None, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,22 +120,6 @@ def test_build_run_now_fields_formats_values_format_value(value: object, text: s
 
 def test_build_run_now_fields_omits_none() -> None:
     assert placed("notebook", {"a": None, "b": "x"}) == {"notebook_params": {"b": "x"}}
-
-
-@pytest.mark.parametrize("schema", [None, Etl()])
-@pytest.mark.parametrize("params", [["a"], [], "abc", "", 5, 0, [("a", "x")], {"secret"}])
-def test_validate_params_that_are_no_mapping_raises(params: Any, schema: Schema | None) -> None:
-    with pytest.raises(InvalidParameters, match=f"not {type(params).__name__}") as caught:
-        validate_params(schema, params)
-    assert "secret" not in caught.value.detail
-
-
-@pytest.mark.parametrize("schema", [None, Etl(unknown=INCLUDE)])
-def test_validate_params_with_name_that_is_no_string_raises(schema: Schema | None) -> None:
-    params: Any = {"startDate": "2025-01-01", 1: "a", None: "b"}
-    with pytest.raises(InvalidParameters) as caught:
-        validate_params(schema, params)
-    assert caught.value.messages == {"1": ["Must be text."], "None": ["Must be text."]}
 
 
 @pytest.mark.parametrize("task_type", ["notebook", "python_wheel", "sql", "job"])
@@ -314,196 +286,3 @@ def test_build_run_now_fields_never_loses_a_parameter(
         map(str, leaves({name: params[name] for name in given_names}))
     )
     json.dumps(result, allow_nan=False)
-
-
-def test_validate_params_applies_defaults_and_keeps_names() -> None:
-    assert validate_params(Etl(), {"startDate": "2025-01-02", "full": "true"}) == {
-        "startDate": dt.date(2025, 1, 2),
-        "limit": 10,
-        "full": True,
-    }
-
-
-def test_validate_params_result_is_formatted_format_value() -> None:
-    wire = validate_params(Etl(), {"startDate": "2025-01-02", "note": None})
-    assert placed("notebook", wire) == {
-        "notebook_params": {"startDate": "2025-01-02", "limit": "10"}
-    }
-
-
-def test_validate_params_without_task_type_loses_nothing() -> None:
-    wire = validate_params(Etl(), {"startDate": "2025-01-02"})
-    assert set(refused(None, wire).messages) == {"startDate", "limit"}
-
-
-def test_validate_params_errors_have_messages_by_field() -> None:
-    with pytest.raises(InvalidParameters) as caught:
-        validate_params(Etl(), {"startDate": "soon", "limit": 0, "colour": "red"})
-    assert set(caught.value.messages) == {"startDate", "limit", "colour"}
-    assert caught.value.code == 400
-    assert isinstance(caught.value.__cause__, ValidationError)
-
-
-def test_validate_params_schema_level_error_is_reported() -> None:
-    class Window(Schema):
-        start = fields.Integer()
-        end = fields.Integer()
-
-        @validates_schema
-        def check(self, data: dict[str, Any], **_: Any) -> None:
-            if data["start"] > data["end"]:
-                raise ValidationError("The end comes first.")
-
-    with pytest.raises(InvalidParameters) as caught:
-        validate_params(Window(), {"start": 2, "end": 1})
-    assert caught.value.messages == {"_schema": ["The end comes first."]}
-
-
-def test_validate_params_messages_about_items_are_json() -> None:
-    schema = Schema.from_dict({"days": fields.List(fields.Date())})()
-    with pytest.raises(InvalidParameters) as caught:
-        validate_params(schema, {"days": ["2025-01-01", "x"]})
-    assert "days" in json.loads(json.dumps(caught.value.messages))
-
-
-def test_validate_params_without_schema_returns_a_copy() -> None:
-    given_params = {"a": 1}
-    result = validate_params(None, given_params)
-    result["b"] = 2
-    assert given_params == {"a": 1}
-    assert validate_params(None, None) == {}
-
-
-def test_validate_params_with_unknown_include_keeps_unknown_names() -> None:
-    class Open(Schema):
-        class Meta:
-            unknown = INCLUDE
-
-        known = fields.Integer()
-
-    assert validate_params(Open(), {"known": "1", "more": "x"}) == {"known": 1, "more": "x"}
-
-
-def test_validate_params_maps_attributes_back_to_data_keys() -> None:
-    schema = Schema.from_dict(
-        {"day": fields.Date(attribute="range.day"), "n": fields.Integer(attribute="count")}
-    )()
-    assert validate_params(schema, {"day": "2025-01-02", "n": 3}) == {
-        "day": dt.date(2025, 1, 2),
-        "n": 3,
-    }
-
-
-def test_validate_params_schema_may_load_into_an_object() -> None:
-    class Range(NamedTuple):
-        start: int
-        end: int
-
-    class RangeSchema(Schema):
-        start = fields.Integer()
-        end = fields.Integer(load_default=9)
-
-        @post_load
-        def make(self, data: dict[str, Any], **_: Any) -> Range:
-            return Range(**data)
-
-    assert validate_params(RangeSchema(), {"start": 1}) == {"start": 1, "end": 9}
-
-
-def test_validate_params_lost_parameter_raises_configuration_error() -> None:
-    class Opaque(Schema):
-        start = fields.Integer()
-
-        @post_load
-        def make(self, data: dict[str, Any], **_: Any) -> object:
-            return object()
-
-    with pytest.raises(ConfigurationError, match="start"):
-        validate_params(Opaque(), {"start": 1})
-
-
-@pytest.mark.parametrize("name", ["read", "+read", "load+", "+load+"])
-def test_validate_task_keys_accepts_keys_of_the_job(name: str) -> None:
-    validate_task_keys([name], ["read", "load"], "etl")
-
-
-@pytest.mark.parametrize(
-    ("only", "tasks", "expected"),
-    [
-        (
-            ["rad", "+load"],
-            ["read", "load"],
-            "no task 'rad'. Did you mean 'read'? Its tasks: read, load.",
-        ),
-        (["re+ad"], ["read"], "no task 're+ad'. Did you mean 'read'? Its tasks: read."),
-        (["read", "load"], [], "no task 'read', 'load'. Its tasks: none."),
-    ],
-)
-def test_validate_task_keys_names_unknown_keys(
-    only: list[str], tasks: list[str], expected: str
-) -> None:
-    with pytest.raises(
-        InvalidParameters, match=re.escape(f"The job 'etl' has {expected}")
-    ) as raised:
-        validate_task_keys(only, tasks, "etl")
-    assert set(raised.value.messages) == {"only"}
-
-
-@pytest.mark.parametrize(
-    ("params", "name"),
-    [
-        ({"note": "a\ud800"}, "note"),
-        ({"tags": {"list": ["ok", "\udfff"]}}, "tags"),
-        ({"tags": {"\ud800": 1}}, "tags"),
-        ({"x\ud800": "ok"}, "x\\ud800"),
-    ],
-)
-@pytest.mark.parametrize("schema", [None, Etl()])
-def test_half_of_a_character_is_refused(
-    params: dict[str, Any], name: str, schema: Schema | None
-) -> None:
-    with pytest.raises(InvalidParameters) as caught:
-        validate_params(schema, params)
-
-    assert list(caught.value.messages) == [name]
-    caught.value.detail.encode()
-
-
-def test_whole_characters_outside_the_basic_plane_are_accepted() -> None:
-    assert validate_params(None, {"note": "\U0001f600"}) == {"note": "\U0001f600"}
-
-
-class Period(Schema):
-    """Two dates, which a hook compares."""
-
-    start = fields.Date(required=True)
-    end = fields.Date(load_default=dt.date(2025, 1, 31))
-
-    @post_load
-    def check(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        assert data["start"] <= data["end"]
-        return data
-
-
-@pytest.mark.parametrize(
-    ("params", "expected"),
-    [
-        ({}, {}),
-        (
-            {"start": "2025-01-01", "end": "2025-01-02"},
-            {"start": dt.date(2025, 1, 1), "end": dt.date(2025, 1, 2)},
-        ),
-    ],
-)
-def test_partial_params_need_nothing_and_get_no_default(
-    params: dict[str, Any], expected: dict[str, Any]
-) -> None:
-    assert validate_params(Period(), params, partial=True) == expected
-
-
-def test_partial_params_that_a_hook_cannot_check_are_refused() -> None:
-    with pytest.raises(InvalidParameters, match="Pass all of them"):
-        validate_params(Period(), {"start": "2025-01-01"}, partial=True)
-    with pytest.raises(InvalidParameters) as refused:
-        validate_params(Period(), {"start": "soon", "end": "2025-01-01"}, partial=True)
-    assert set(refused.value.messages) == {"start"}

@@ -1,9 +1,36 @@
+"""What the tests of HTTP share."""
+
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from flask import Flask
+
+from flask_lakeflow_jobs import current_jobs
+
+RunToEnd = Callable[[str], int]
+
+
+@pytest.fixture(params=["", "/"], ids=["bare", "slash"])
+def end(request: pytest.FixtureRequest) -> str:
+    """The end of a path: both are the same route, without a redirect."""
+    return str(request.param)
+
+
+@pytest.fixture
+def run_to_end(app: Flask) -> RunToEnd:
+    """Runs a job to its end and returns the run id."""
+
+    def finish(key: str, params: Any = None) -> int:
+        with app.app_context():
+            run_id = current_jobs[key].run_now(params).run_id
+            current_jobs[key].wait(run_id)
+        return run_id
+
+    return finish
 
 
 @pytest.fixture

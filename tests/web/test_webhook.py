@@ -1,9 +1,7 @@
-"""Notifications from Databricks: their effect, and who may send them."""
+"""Notifications from Databricks: their effect."""
 
 from __future__ import annotations
 
-import base64
-import hmac
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +11,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from werkzeug.test import TestResponse
 
 from flask_lakeflow_jobs import RunStatus, current_jobs, run_changed, run_finished
 from flask_lakeflow_jobs.testing import FaultyWorkspace
@@ -21,34 +18,12 @@ from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
 from tests.support import ALICE, RunGate, on_behalf_of, wait_until
-
-USER, PASSWORD = "databricks", "correct horse"
-TOKEN = "bearer-of-notifications"
-LOGIN = {
-    "LAKEFLOW_JOBS_WEBHOOK_USERNAME": USER,
-    "LAKEFLOW_JOBS_WEBHOOK_PASSWORD": PASSWORD,
-}
-PATH = "/api/jobs/webhook"
+from tests.web.notifications import LOGIN, PASSWORD, PATH, USER, notification, notify
 
 
 @pytest.fixture
 def app(make_app: MakeApp) -> Flask:
     return make_app(**LOGIN)
-
-
-def notification(job_id: object, run_id: object, **run: object) -> dict[str, Any]:
-    """The payload. Source: Databricks documentation, "Add notifications on a job"."""
-    return {
-        "event_type": "jobs.on_success",
-        "workspace_id": "123",
-        "run": {"run_id": run_id, **run},
-        "job": {"job_id": job_id, "name": "nightly"},
-    }
-
-
-def notify(app: Flask, body: Any, **options: Any) -> TestResponse:
-    options.setdefault("auth", (USER, PASSWORD))
-    return app.test_client().post(PATH, json=body, **options)
 
 
 @contextmanager
@@ -292,108 +267,6 @@ def test_notification_with_an_invalid_body_is_refused(app: Flask) -> None:
     assert client.post(PATH, auth=auth, json=large).status_code == 413
     broken = client.post(PATH, auth=auth, data="{", content_type="application/json")
     assert broken.status_code == 400
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
-
-
-def basic(text: str) -> dict[str, str]:
-    return {"Authorization": "Basic " + base64.b64encode(text.encode()).decode()}
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"Authorization": "Basic"},
-        {"Authorization": "Basic !!!"},
-        {"Authorization": "Basic /w=="},
-        {"Authorization": f"Bearer {PASSWORD}"},
-        basic(""),
-        basic(":"),
-        basic(USER),
-        basic(f"{USER}:"),
-        basic(f":{PASSWORD}"),
-        basic(f"{USER}:{PASSWORD} "),
-        basic(f"{USER}:{PASSWORD.upper()}"),
-        basic(f"{USER}s:{PASSWORD}"),
-        basic(f"{USER}:пароль"),
-        on_behalf_of(ALICE),
-    ],
-    ids=str,
-)
-def test_notification_with_invalid_credentials_is_401(
-    app: Flask, fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int], headers: dict[str, str]
-) -> None:
-    body = notification(job_ids["never"], 1)
-    response = notify(app, body, headers=headers, auth=None)
-    assert response.status_code == 401
-    assert response.mimetype == "application/problem+json"
-    assert response.get_json()["type"].endswith(":webhook-login-refused")
-    assert response.headers["WWW-Authenticate"].startswith("Basic realm=")
-    assert PASSWORD not in response.text
-    assert fault_proxy.find_requests() == []
-
-
-@pytest.mark.parametrize(
-    ("settings", "schemes"),
-    [
-        ({"LAKEFLOW_JOBS_WEBHOOK_TOKEN": TOKEN}, ["Bearer"]),
-        ({"LAKEFLOW_JOBS_WEBHOOK_TOKEN": TOKEN, **LOGIN}, ["Basic", "Bearer"]),
-    ],
-    ids=["token", "both"],
-)
-def test_notification_with_a_bearer_token_is_accepted(
-    make_app: MakeApp,
-    job_ids: Mapping[str, int],
-    settings: dict[str, str],
-    schemes: Sequence[str],
-) -> None:
-    app, body = make_app(**settings), notification(job_ids["never"], 1)
-    assert notify(app, body, auth=None, headers=bearer(TOKEN)).status_code == 204
-    for wrong in ("", TOKEN + "x", TOKEN[:-1], PASSWORD, f"{USER}:{PASSWORD}"):
-        refused = notify(app, body, auth=None, headers=bearer(wrong))
-        assert refused.status_code == 401
-        login = refused.headers["WWW-Authenticate"]
-        assert [scheme for scheme in ("Basic", "Bearer") if scheme in login] == schemes
-        assert TOKEN not in refused.text
-    accepts_basic = notify(app, body).status_code == 204
-    assert accepts_basic is ("Basic" in schemes)
-
-
-def test_bearer_token_is_compared_in_constant_time(
-    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app = make_app(LAKEFLOW_JOBS_WEBHOOK_TOKEN=TOKEN)
-    compared: list[tuple[bytes, bytes]] = []
-
-    def record(one: bytes, other: bytes) -> bool:
-        compared.append((one, other))
-        return hmac.compare_digest(one, other)
-
-    monkeypatch.setattr("flask_lakeflow_jobs.web.webhook.compare_digest", record)
-    notify(app, {}, auth=None, headers=bearer("wrong"))
-    assert compared == [(b"wrong", TOKEN.encode())]
-
-
-def test_credentials_are_checked_before_the_body(app: Flask) -> None:
-    assert app.test_client().post(PATH, data="{").status_code == 401
-
-
-@pytest.mark.parametrize("auth", [(USER, "wrong"), ("wrong", PASSWORD), ("wrong", "wrong")])
-def test_credentials_are_both_compared_in_constant_time(
-    app: Flask, monkeypatch: pytest.MonkeyPatch, auth: tuple[str, str]
-) -> None:
-    compared: list[tuple[bytes, bytes]] = []
-
-    def record(one: bytes, other: bytes) -> bool:
-        compared.append((one, other))
-        return hmac.compare_digest(one, other)
-
-    monkeypatch.setattr("flask_lakeflow_jobs.web.webhook.compare_digest", record)
-    assert notify(app, {}, auth=auth).status_code == 401
-    assert [other for _, other in compared] == [USER.encode(), PASSWORD.encode()]
 
 
 def test_notification_of_another_site_is_403(app: Flask) -> None:

@@ -1,0 +1,175 @@
+"""The module ``lakeflow.js`` where streams are missing, refused or buffered, in Chromium."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from flask import abort, request
+
+from tests.browser.conftest import OpenPage
+from tests.browser.module_page import (
+    read_calls,
+    start_gated,
+    wait_for_end,
+    wait_for_outcome,
+    watch,
+    with_page,
+)
+from tests.browser.proxy import MakeProxy
+from tests.conftest import MakeApp, Serve
+from tests.support import RunGate, wait_until
+
+if TYPE_CHECKING:
+    pass
+
+
+@pytest.fixture
+def site(make_app: MakeApp, serve: Serve) -> str:
+    return serve(with_page(make_app()))
+
+
+def test_watch_run_without_event_source_polls(
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/page")
+    page.clock.install()
+    watch(page, start_gated(page, run_gate), hide="EventSource")
+    wait_for_outcome(page, "running")
+    page.clock.run_for(6_000)
+    wait_until(lambda: proxy.count("poll=1") >= 2, "the second poll")
+    assert proxy.count("poll=1", "lastEventId=") == proxy.count("poll=1") - 1
+    run_gate.open()
+    while not read_calls(page)["ends"]:
+        page.clock.run_for(1_000)
+    assert wait_for_end(page) == ["running", "succeeded"]
+    assert read_calls(page)["connections"] == ["polling", "closed"]
+
+
+def test_watch_run_polls_if_a_proxy_buffers_streams(
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/page")
+    page.clock.install()
+    url = start_gated(page, run_gate)
+    proxy.is_buffering = True
+    watch(page, url)
+    wait_until(lambda: proxy.count("/stream"), "the stream")
+    page.clock.run_for(10_000)
+    wait_for_outcome(page, "running")
+    run_gate.open()
+    while not read_calls(page)["ends"]:
+        page.clock.run_for(1_000)
+    wait_for_end(page)
+    assert proxy.count("/stream") == 1 + proxy.count(
+        "poll=1"
+    )  # the module does not try streams again
+
+
+def test_watch_run_keeps_a_silent_stream_after_a_check(
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/page")
+    page.clock.install()
+    watch(page, start_gated(page, run_gate))
+    wait_for_outcome(page, "running")
+    page.clock.run_for(31_000)
+    wait_until(lambda: proxy.count("poll=1"), "the check")
+    run_gate.open()
+    assert wait_for_end(page) == ["running", "succeeded"]
+    assert proxy.count("/stream") == 1 + proxy.count("poll=1")  # the module kept the stream
+
+
+def test_watch_run_polls_if_a_gateway_refuses_streams(
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/page")
+    url = start_gated(page, run_gate)
+    page.evaluate("import('/api/jobs/lakeflow.js')")
+    page.clock.install()
+    proxy.is_down = True
+    watch(page, url)
+    wait_until(lambda: proxy.count("poll=1"), "the first poll")
+    proxy.is_down = False
+    run_gate.open()
+    while not read_calls(page)["ends"]:
+        page.clock.run_for(500)
+    wait_for_end(page)
+
+
+@pytest.mark.parametrize("is_problem", [True, False])
+def test_watch_run_survives_maintenance_of_the_app(
+    make_app: MakeApp, serve: Serve, open_page: OpenPage, run_gate: RunGate, is_problem: bool
+) -> None:
+    app = with_page(make_app())
+    refused: list[str] = []
+
+    @app.before_request
+    def refuse() -> Any:
+        if not is_down or "/stream" not in request.path:
+            return None
+        refused.append(request.path)
+        return abort(503) if is_problem else ({"error": "maintenance"}, 503)
+
+    is_down = False
+    page = open_page(f"{serve(app)}/page")
+    url = start_gated(page, run_gate)
+    page.evaluate("import('/api/jobs/lakeflow.js')")
+    page.clock.install()
+    is_down = True
+    watch(page, url)
+    wait_until(lambda: len(refused) >= 2, "the refused stream and the first poll")
+    is_down = False
+    run_gate.open()
+    while not read_calls(page)["ends"]:
+        page.clock.run_for(500)
+    assert read_calls(page)["errors"] == []
+    wait_for_end(page)
+
+
+def test_watch_run_hidden_page_does_not_poll(
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/page")
+    page.clock.install()
+    url = start_gated(page, run_gate)
+    page.evaluate(
+        """() => {
+          window.show = (visible) => {
+            Object.defineProperty(document, "hidden", { value: !visible, configurable: true });
+            document.dispatchEvent(new Event("visibilitychange"));
+          };
+          show(false);
+        }"""
+    )
+    watch(page, url, hide="EventSource")
+    page.clock.run_for(60_000)
+    assert proxy.count("poll=1") == 0
+    assert read_calls(page)["connections"] == ["paused"]
+    page.evaluate("show(true)")
+    page.clock.run_for(10)
+    wait_for_outcome(page, "running")
+
+
+def test_watch_run_offline_page_resumes_when_online(
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    page = open_page(f"{site}/page")
+    watch(page, start_gated(page, run_gate), hide="EventSource")
+    wait_for_outcome(page, "running")
+    page.clock.install()
+    page.context.set_offline(True)
+    page.clock.run_for(6_000)
+    page.wait_for_function("calls.connections.at(-1) === 'offline'")
+    run_gate.open()
+    page.context.set_offline(False)
+    page.clock.run_for(10)
+    page.wait_for_function("calls.connections.at(-1) !== 'offline'")
+    while not read_calls(page)["ends"]:
+        page.clock.run_for(1_000)
+    wait_for_end(page)

@@ -1,0 +1,157 @@
+"""Tasks that run SQL, on DuckDB."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.local.conftest import Serve
+from tests.local.support import (
+    depends_on,
+    python_task,
+    require_duckdb,
+    task_results,
+)
+
+
+def sql(key: str, path: str, **more: Any) -> dict[str, Any]:
+    body = {"warehouse_id": "any", "file": {"path": path, "source": "WORKSPACE"}}
+    return {"task_key": key, "sql_task": {**body, **more.pop("body", {})}, **more}
+
+
+def test_sql_task_runs_the_statements_of_its_file(serve: Serve) -> None:
+    require_duckdb()
+    tasks = [
+        sql("make", "make.sql"),
+        sql("sum", "sum.sql", body={"parameters": {"least": "2"}}, depends_on=depends_on("make")),
+        sql("broken", "broken.sql", depends_on=depends_on("make")),
+        sql("missing", "sum.sql", depends_on=depends_on("make")),
+    ]
+    client = serve(
+        {"etl": {"tasks": tasks}},
+        {
+            "make.sql": """
+                -- a comment with :no_parameter
+                CREATE TABLE numbers AS SELECT range::INTEGER AS n, 'a:b' AS t FROM range(5);
+            """,
+            "sum.sql": "SELECT 1;\nSELECT sum(n) AS total FROM numbers WHERE n >= :least::INTEGER;",
+            "broken.sql": "SELECT * FROM nowhere;",
+        },
+    )
+    run = client.run("etl")
+    assert task_results(run) == {
+        "make": "SUCCESS",
+        "sum": "SUCCESS",
+        "broken": "FAILED",
+        "missing": "FAILED",
+    }
+    outputs = client.outputs(run)
+    assert outputs["sum"].sql_output is not None
+    assert "nowhere" in (outputs["broken"].error or "")
+    assert outputs["missing"].error == "ValueError: The parameter least has no value."
+    assert client.rows(run, "sum") == [["total"], ["9"]]
+
+
+@pytest.mark.ledger("sql_task", differs="SQL runs on DuckDB, or on Sail with the extra `spark`.")
+def test_sql_task_accepts_the_dialect_of_databricks(serve: Serve) -> None:
+    require_duckdb()
+    tasks = [
+        sql("make", "make.sql"),
+        sql("read", "read.sql", depends_on=depends_on("make")),
+        sql("full", "full.sql", depends_on=depends_on("make")),
+        python_task(
+            "rows",
+            "main.py",
+            "{{tasks.read.output.first_row.day}}",
+            "{{tasks.read.output.rows}}",
+            depends_on=depends_on("read"),
+        ),
+    ]
+    parameters = [
+        {"name": "catalog", "default": "sales"},
+        {"name": "schema", "default": "raw"},
+        {"name": "day", "default": "mon;day"},
+    ]
+    client = serve(
+        {"etl": {"parameters": parameters, "tasks": tasks}},
+        {
+            "make.sql": """
+                -- Created; each time
+                USE CATALOG {{catalog}};
+                USE IDENTIFIER({{schema}});
+                CREATE OR REPLACE TABLE `all days` AS SELECT {{ day }} AS day, 'a;b' AS text;
+                CREATE TABLE IF NOT EXISTS other (n INT); /* ; */
+            """,
+            "read.sql": """
+                USE CATALOG {{catalog}};
+                SELECT day, text FROM IDENTIFIER(:schema || '.all days');
+            """,
+            "full.sql": """
+                SELECT day FROM sales.raw.`all days`;
+            """,
+            "main.py": "import sys; print(*sys.argv[1:], sep='\\n')",
+        },
+    )
+    run = client.run("etl")
+    outputs = client.outputs(run)
+    assert task_results(run) == dict.fromkeys(("make", "read", "full", "rows"), "SUCCESS"), outputs
+    assert outputs["rows"].logs == 'mon;day\n[{"day": "mon;day", "text": "a;b"}]\n'
+
+
+def test_sql_task_may_name_the_catalog_main(serve: Serve) -> None:
+    require_duckdb()
+    text = "USE CATALOG main; USE SCHEMA sales; CREATE OR REPLACE TABLE t AS SELECT 1 AS n;"
+    files = {"a.sql": text, "b.sql": "SELECT n FROM sales.t"}
+    tasks = [sql("make", "a.sql"), sql("read", "b.sql", depends_on=depends_on("make"))]
+    client = serve({"etl": {"tasks": tasks}}, files)
+    assert client.rows(client.run("etl"), "read") == [["n"], ["1"]]
+
+
+def test_sql_task_creates_catalogs_and_schemas_on_first_use(serve: Serve) -> None:
+    require_duckdb()
+    text = """
+        CREATE CATALOG IF NOT EXISTS lake COMMENT 'all of it';
+        CREATE SCHEMA IF NOT EXISTS sea.raw;
+        CREATE OR REPLACE TABLE main.sales.orders AS SELECT 1 AS n;
+        CREATE OR REPLACE TABLE lake.sales.orders AS SELECT 2 AS n;
+        CREATE OR REPLACE TABLE shop.orders AS SELECT 4 AS n;
+        CREATE SCHEMA IF NOT EXISTS main.`by day`;
+        USE CATALOG main;
+        CREATE OR REPLACE VIEW IDENTIFIER('main.by day.v') AS SELECT * FROM sales.orders;
+        USE SCHEMA sea.raw;
+        CREATE OR REPLACE TABLE orders AS SELECT 8 AS n;
+    """
+    total = """
+        SELECT sum(n) AS total, 'main.a.b' AS text FROM (
+            SELECT n FROM main.`by day`.v UNION SELECT n FROM lake.sales.orders
+            UNION SELECT n FROM shop.orders UNION SELECT n FROM sea.raw.orders
+        )
+    """
+    tasks = [sql("make", "make.sql"), sql("read", "read.sql", depends_on=depends_on("make"))]
+    client = serve({"etl": {"tasks": tasks}}, {"make.sql": text, "read.sql": total})
+    assert client.rows(client.run("etl"), "read") == [["total", "text"], ["15", "main.a.b"]]
+
+
+def test_sql_task_ignores_storage_clauses_of_databricks(serve: Serve) -> None:
+    require_duckdb()
+    text = """
+        CREATE OR REPLACE TABLE orders (
+            id BIGINT NOT NULL COMMENT 'the (one) id', comment STRING COMMENT "any; text", day DATE
+        )
+        USING DELTA
+        PARTITIONED BY (day) -- COMMENT
+        COMMENT 'It''s all; of it'
+        TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true', 'quality' = 'gold');
+        INSERT INTO orders VALUES (1, 'USING DELTA', CURRENT_DATE());
+        CREATE OR REPLACE TABLE stamped USING DELTA CLUSTER BY AUTO AS
+            SELECT comment, 'current_timestamp()' AS text, CURRENT_TIMESTAMP() < now() AS late
+            FROM orders;
+        CREATE OR REPLACE MATERIALIZED VIEW daily.stamped AS SELECT * FROM default.stamped;
+        SELECT * FROM daily.stamped;
+    """
+    client = serve({"etl": {"tasks": [sql("main", "a.sql")]}}, {"a.sql": text})
+    assert client.rows(client.run("etl"), "main") == [
+        ["comment", "text", "late"],
+        ["USING DELTA", "current_timestamp()", "False"],
+    ]
