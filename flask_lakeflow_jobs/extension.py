@@ -46,8 +46,8 @@ class LakeflowJobs:
     :param jobs: key → :class:`JobConfig` or a mapping with the same keys.
     :param cache: your own Flask-Caching ``Cache``, used instead of ``LAKEFLOW_JOBS_CACHE``.
     :param policy: ``(user, action, job key) -> bool``, which decides what a user may do over HTTP.
-        The actions are ``view``, ``run``, ``cancel``, ``repair``, ``report`` and ``audit``. Any
-        result except ``True`` denies the action, and so does an exception.
+        The actions are ``view``, ``run``, ``cancel``, ``repair``, ``schedule``, ``report`` and
+        ``audit``. Any result except ``True`` denies the action, and so does an exception.
     :param user_loader: returns the user of the current request or ``None``; with Flask-Login,
         ``lambda: current_user``. Without it, the user is a :class:`ProxyUser` if
         ``LAKEFLOW_JOBS_TRUST_PROXY_HEADERS`` is set, and ``None`` otherwise.

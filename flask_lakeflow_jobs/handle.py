@@ -190,12 +190,17 @@ class JobHandle(JobReader):
         self._audit("canceled", run_id, user)
         self._send(signals.run_canceled, run_id, user=user)
 
-    def cancel_all_runs(self) -> None:
-        """Request the cancellation of all runs of this job."""
+    def cancel_all_runs(self, *, requested_by: str | None = None) -> None:
+        """Request the cancellation of all runs of this job.
+
+        :param requested_by: the name of the requester, for the log.
+        """
         upstream = self._upstream()
-        with self._recorded("cancel_all"):
+        user = display_name(requested_by)
+        with self._recorded("cancel_all", user):
             upstream.cancel_all_runs()
         self._state.hub.invalidate_job(self.job.job_id)
+        _log.info("Job %s: all runs canceled, requested by %r.", self.key, user)
 
     def repair_run(
         self,

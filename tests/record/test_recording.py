@@ -205,7 +205,7 @@ def test_cancel_and_repair_are_recorded(app: Flask) -> None:
     with app.app_context():
         never = current_jobs["never"]
         never.cancel_run(never.run_now().run_id, requested_by="ada")
-        never.cancel_all_runs()
+        never.cancel_all_runs(requested_by="cy")
         failing = current_jobs["failing"]
         run_id = failing.run_now().run_id
         failing.wait(run_id)
@@ -213,7 +213,7 @@ def test_cancel_and_repair_are_recorded(app: Flask) -> None:
     actions = {action.action: action for action in record_of(app).list_actions()}
     assert (actions["cancel"].requested_by, actions["cancel"].result) == ("ada", "accepted")
     assert (actions["repair"].requested_by, actions["repair"].run_id) == ("bob", run_id)
-    assert actions["cancel_all"].run_id is None
+    assert (actions["cancel_all"].requested_by, actions["cancel_all"].run_id) == ("cy", None)
 
 
 def test_cancel_that_fails_is_recorded_as_failed(app: Flask, fault_proxy: FaultyWorkspace) -> None:
