@@ -177,7 +177,7 @@ def _scans_table(record: Any, filters: Any) -> bool:
             result = connection.exec_driver_sql(prefix + sql, values)
             plans.extend(" ".join(map(str, row)) for row in result)
 
-    engine = record.database.database
+    engine = record.database.engine
     event.listen(engine, "before_cursor_execute", explain)
     try:
         record.list_runs(filters)
