@@ -14,7 +14,6 @@ from flask_lakeflow_jobs import ConfigurationError
 from flask_lakeflow_jobs.config.keys import KEYS as KEYS_OF_THE_APP
 from flask_lakeflow_jobs.config.readers import SettingsReader
 from flask_lakeflow_jobs.config.settings import AppSettings, load_settings
-from flask_lakeflow_jobs.errors import quote
 
 
 def no_bundle(path: Path) -> Mapping[str, int]:
@@ -88,27 +87,26 @@ SECONDS += ["STREAM_MAX_SECONDS", "HEARTBEAT"]
 NO_SECONDS = [0, -1, "0", "soon", "nan", "inf", True, [], 10**400, 10**5000]
 NO_COUNTS = [0, -1, "1.5", 1.5, "three", True, [], "٣", "9" * 5000, 10**5000]
 
-BAD = [
-    *((name, value) for name in SECONDS for value in NO_SECONDS),
-    *(("READ_ATTEMPTS", value) for value in NO_COUNTS),
-    *(("MAX_STREAMS", value) for value in NO_COUNTS[1:]),
-    *(("CACHE_TTL", value) for value in [-1, "nan", True]),
-    *(("CONSOLE", value) for value in ["maybe", 2, []]),
-    *(("CACHE", value) for value in ["{", "[]", 5, ["SimpleCache"], {}, "{}", {"CACHE_DIR": "x"}]),
-    *(("BUNDLE", value) for value in [5, ["databricks.yml"]]),
-]
+BAD: dict[str, list[Any]] = {
+    **dict.fromkeys(SECONDS, NO_SECONDS),
+    "READ_ATTEMPTS": NO_COUNTS,
+    "MAX_STREAMS": NO_COUNTS[1:],
+    "CACHE_TTL": [-1, "nan", True],
+    "CONSOLE": ["maybe", 2, []],
+    "CACHE": ["{", "[]", 5, ["SimpleCache"], {}, "{}", {"CACHE_DIR": "x"}],
+    "BUNDLE": [5, ["databricks.yml"]],
+}
 
 
-@pytest.mark.parametrize(("name", "value"), BAD, ids=lambda value: quote(value)[:20])
-def test_setting_with_invalid_value_raises_error_that_names_its_key(
-    name: str, value: object
-) -> None:
+@pytest.mark.parametrize("name", BAD)
+def test_setting_with_invalid_value_raises_error_that_names_its_key(name: str) -> None:
     key = f"LAKEFLOW_JOBS_{name}"
-    with pytest.raises(ConfigurationError, match=rf"^{key}\b"):
-        settings({key: value})
-    if isinstance(value, str):
+    for value in BAD[name]:
         with pytest.raises(ConfigurationError, match=rf"^{key}\b"):
-            settings({}, {key: value})
+            settings({key: value})
+        if isinstance(value, str):
+            with pytest.raises(ConfigurationError, match=rf"^{key}\b"):
+                settings({}, {key: value})
 
 
 @given(

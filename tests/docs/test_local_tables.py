@@ -6,7 +6,6 @@ import inspect
 import re
 from typing import Any
 
-import pytest
 import requests
 from databricks.sdk.service import jobs
 from docs_routes import JOBS_API
@@ -18,20 +17,18 @@ from flask_lakeflow_jobs.local.task_kinds import TASK_KINDS
 from tests.support import DEADLINE
 
 
-@pytest.mark.parametrize(("endpoint", "is_served"), JOBS_API.items())
-def test_jobs_api_table_matches_what_is_served(
-    endpoint: str, is_served: bool, workspace: Address
-) -> None:
-    method, path = endpoint.replace("{id}", "1").split()
-    response = requests.request(
-        method,
-        f"{workspace.host}/api/2.2/{path}",
-        headers={"Authorization": f"Bearer {workspace.token}"},
-        json=None if method == "GET" else {},
-        timeout=DEADLINE,
-    )
-    is_found = response.ok or response.json()["error_code"] != "ENDPOINT_NOT_FOUND"
-    assert is_found is is_served
+def test_jobs_api_table_matches_what_is_served(workspace: Address) -> None:
+    for endpoint, is_served in JOBS_API.items():
+        method, path = endpoint.replace("{id}", "1").split()
+        response = requests.request(
+            method,
+            f"{workspace.host}/api/2.2/{path}",
+            headers={"Authorization": f"Bearer {workspace.token}"},
+            json=None if method == "GET" else {},
+            timeout=DEADLINE,
+        )
+        is_found = response.ok or response.json()["error_code"] != "ENDPOINT_NOT_FOUND"
+        assert is_found is is_served, endpoint
 
 
 def test_jobs_api_table_has_every_endpoint_of_the_sdk() -> None:
@@ -42,9 +39,9 @@ def test_jobs_api_table_has_every_endpoint_of_the_sdk() -> None:
     assert {f"{method} {path.replace('job_id', 'id')}" for method, path in calls} == set(JOBS_API)
 
 
-@pytest.mark.parametrize("kind", sorted(TASK_KINDS))
-def test_task_table_matches_what_runs(kind: str) -> None:
-    assert ("cannot do:" in read_refusal(kind)) is (not TASK_KINDS[kind].is_run)
+def test_task_table_matches_what_runs() -> None:
+    refused = {kind for kind in TASK_KINDS if "cannot do:" in read_refusal(kind)}
+    assert refused == {name for name, kind in TASK_KINDS.items() if not kind.is_run}
 
 
 def read_refusal(kind: str) -> str:
