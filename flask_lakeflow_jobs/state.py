@@ -94,6 +94,7 @@ class AppState:
                 accepts_notifications=(
                     settings.accepts_notifications or settings.progress_parameter is not None
                 ),
+                read_timeout=settings.read_timeout,
             ),
             is_closing=is_closing,
         )

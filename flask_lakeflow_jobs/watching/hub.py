@@ -13,9 +13,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inline
+from ..errors import UpstreamTimeout
 from .history import History
 from .lease import TICK_SECONDS, LeaseCoordinator
 from .notifications import Notification, Notifications
+from .poll import Poll, PollAbandoned
 from .poller import OnChange, RunPoller, StateChangeDispatcher
 from .progress import SharedProgress
 from .schedule import PollSettings, is_list_cheaper
@@ -40,6 +42,15 @@ MIN_LEASE_SECONDS = 2.0
 
 #: A thread that has started no polls for so long is taken for dead, and started again.
 STALLED_SECONDS = 30.0
+
+#: A poll that has not advanced for so long, besides the timeout of a read, is abandoned.
+STUCK_SECONDS = 60.0
+
+#: The most that may pass between two steps: a longer time is one in which the process slept.
+MAX_STEP_SECONDS = 4 * TICK_SECONDS
+
+#: Abandoned polls that have not ended. Each keeps its thread, so there are no more of them.
+MAX_ABANDONED_POLLS = 48
 
 _log = logging.getLogger("flask_lakeflow_jobs.polling")
 
@@ -81,7 +92,8 @@ class Hub:
         self._watched_runs: dict[RunKey, WatchedRun] = {}
         self._is_running = False
         self._stepped_at = self._clock.monotonic()
-        self._active_polls = 0
+        self._polls: set[Poll] = set()
+        self._abandoned_polls = 0
         self._dispatcher = StateChangeDispatcher(self._on_change)
         self._notifications = Notifications(self._cache, self._clock)
         self._progress = SharedProgress(self._cache, self._clock)
@@ -294,13 +306,15 @@ class Hub:
 
         :return: seconds until the next one is.
         """
-        now = self._stepped_at = self._clock.monotonic()
+        now = self._clock.monotonic()
+        elapsed, self._stepped_at = now - self._stepped_at, now
+        self._abandon_stuck(min(elapsed, MAX_STEP_SECONDS))
         if self._settings.accepts_notifications and self._notifications.is_due:
             self._spawn(self._receive_notifications)
-        for watched_runs, group_size in self._take_due(now):
-            self._spawn(partial(self._poll, watched_runs, group_size))
+        for poll in self._take_due(now):
+            self._spawn(partial(self._poll, poll))
         with self._changed:
-            if self._active_polls >= MAX_CONCURRENT_POLLS:
+            if len(self._polls) >= MAX_CONCURRENT_POLLS:
                 return self._settings.poll_interval  # the end of a poll comes first
             next_poll_at = min(
                 (run.next_poll_at for run in self._watched_runs.values() if run.is_waiting),
@@ -308,23 +322,41 @@ class Hub:
             )
         return max(0.0, next_poll_at - self._clock.monotonic())
 
-    def _take_due(self, now: float) -> list[tuple[list[WatchedRun], int]]:
-        """Start the polls of the runs that are due, grouped; each with the size of its group."""
+    def _abandon_stuck(self, elapsed: float) -> None:
+        """Give up polls that no longer advance, so that their runs are polled again.
+
+        :param elapsed: seconds since the last step.
+        """
+        max_idle = self._settings.read_timeout + STUCK_SECONDS
+        with self._changed:
+            stuck = [poll for poll in self._polls if poll.count_idle(elapsed) > max_idle]
+            stuck = stuck[: MAX_ABANDONED_POLLS - self._abandoned_polls]
+            self._abandoned_polls += len(stuck)
+            for poll in stuck:
+                poll.is_abandoned = True
+                self._finish(poll)
+        for poll in stuck:
+            _log.error("A poll of %d runs hangs. They are polled again.", len(poll.watched_runs))
+            for watched_run in poll.watched_runs:
+                watched_run.publish(transient_error=UpstreamTimeout("A poll of the run hangs."))
+
+    def _take_due(self, now: float) -> list[Poll]:
+        """Start the polls of the runs that are due, grouped."""
         with self._changed:
             self._drop_unneeded(now)
             groups: dict[str, list[WatchedRun]] = {}
             for watched_run in self._watched_runs.values():
                 if watched_run.is_waiting:
                     groups.setdefault(watched_run.run_key.group, []).append(watched_run)
-            taken = []
+            taken: list[Poll] = []
             for group, waiting in groups.items():
                 due = [run for run in waiting if run.next_poll_at <= now]
-                if due and self._active_polls < MAX_CONCURRENT_POLLS:
+                if due and len(self._polls) + len(taken) < MAX_CONCURRENT_POLLS:
                     polled = waiting if is_list_cheaper(len(waiting), len(due)) else due
                     for watched_run in polled:
                         watched_run.start_poll()
-                    self._active_polls += 1
-                    taken.append((polled, self._group_size(group)))
+                    taken.append(Poll(polled, self._group_size(group)))
+            self._polls.update(taken)
             return taken
 
     def _drop_unneeded(self, now: float) -> None:
@@ -341,15 +373,23 @@ class Hub:
             for run_key, run in self._watched_runs.items()
         )
 
-    def _poll(self, watched_runs: Sequence[WatchedRun], group_size: int) -> None:
+    def _poll(self, poll: Poll) -> None:
         try:
-            self._poller.poll(watched_runs, group_size)
+            self._poller.poll(poll)
+        except PollAbandoned:
+            _log.warning("A poll that was abandoned no longer hangs.")
         except Exception:
-            _log.exception("Unexpected error while polling %d runs.", len(watched_runs))
+            _log.exception("Unexpected error while polling %d runs.", len(poll.watched_runs))
         finally:
             with self._changed:
-                now = self._clock.monotonic()
-                for watched_run in watched_runs:
-                    watched_run.finish_poll(now, min_delay=TICK_SECONDS)
-                self._active_polls -= 1
+                if poll.is_abandoned:
+                    self._abandoned_polls -= 1
+                else:
+                    self._finish(poll)
                 self._changed.notify()
+
+    def _finish(self, poll: Poll) -> None:
+        now = self._clock.monotonic()
+        for watched_run in poll.watched_runs:
+            watched_run.finish_poll(now, min_delay=TICK_SECONDS)
+        self._polls.discard(poll)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ..upstream.jobs_api import ApiResponse
     from .history import History
     from .lease import LeaseCoordinator
+    from .poll import Poll
     from .progress import SharedProgress
     from .schedule import PollSettings
     from .snapshot import StateId
@@ -81,13 +82,14 @@ class RunPoller:
         self._group_poll_at: dict[str, float] = {}
         self._failing: WeakSet[WatchedRun] = WeakSet()  # those without subscribers disappear
 
-    def poll(self, watched_runs: Sequence[WatchedRun], group_size: int) -> None:
+    def poll(self, poll: Poll) -> None:
         """Poll runs of one group, unless another process does, and set when each is polled next.
 
         A list read also updates those of the runs that are not due.
 
-        :param group_size: how many runs of the group are subscribed to and active.
+        :raises PollAbandoned: the hub no longer waits for this poll.
         """
+        watched_runs, group_size = poll.watched_runs, poll.group_size
         acquired = self._acquire(watched_runs)
         if not acquired:
             return
@@ -96,6 +98,7 @@ class RunPoller:
             if group_size >= MIN_GROUP_SIZE
             else None
         )
+        poll.advance()
         history_refreshed = self._history.start_refresh(acquired[0].run_key)
         listed = self._read_group(acquired, watched_runs, group_size)
         batch = [
@@ -107,12 +110,13 @@ class RunPoller:
         history_refreshed.wait(HISTORY_TIMEOUT_SECONDS)
         began = self._clock.monotonic()
         for watched_run in unlisted:
+            poll.advance()
             with _log_unexpected_error(watched_run):
                 batch.append((watched_run, self._read_one(watched_run)))
             if self._clock.monotonic() - began > MAX_BATCH_SECONDS:
-                self._handle(batch, group_poll_at)
+                self._handle(poll, batch, group_poll_at)
                 batch, began = [], self._clock.monotonic()
-        self._handle(batch, group_poll_at)
+        self._handle(poll, batch, group_poll_at)
 
     def _acquire(self, watched_runs: Sequence[WatchedRun]) -> list[WatchedRun]:
         """Return the runs that are due and whose lease this process has acquired.
@@ -163,7 +167,10 @@ class RunPoller:
             return error
 
     def _handle(
-        self, batch: Sequence[tuple[WatchedRun, Result]], group_poll_at: float | None
+        self,
+        poll: Poll,
+        batch: Sequence[tuple[WatchedRun, Result]],
+        group_poll_at: float | None,
     ) -> None:
         """Publish the results of reads to the subscribers and to the other processes.
 
@@ -171,10 +178,12 @@ class RunPoller:
         """
         if not batch:
             return
+        poll.advance()
         void = self._leases.find_void([watched_run for watched_run, _ in batch])
         polls: list[PollResult] = []
         failures: dict[WatchedRun, float | None] = {}
         for watched_run, result in batch:
+            poll.advance()
             with _log_unexpected_error(watched_run):
                 if watched_run.run_key in void:
                     watched_run.poll_again()
@@ -183,6 +192,7 @@ class RunPoller:
                     self._handle_error(watched_run, result)
                 else:
                     polls.append(self._handle_run(watched_run, result, group_poll_at))
+        poll.advance()
         self._leases.publish(polls)
         self._leases.publish_failures(failures)
 

@@ -56,11 +56,13 @@ class PollSettings:
     :param poll_interval: seconds; the longest delay between two polls of an active run.
     :param terminal_ttl: seconds for which an end that another process saw is valid.
     :param accepts_notifications: notifications may arrive, in this process or in another.
+    :param read_timeout: seconds that one read takes at most.
     """
 
     poll_interval: float
     terminal_ttl: float
     accepts_notifications: bool = False
+    read_timeout: float = 30.0
 
 
 class NextPoll(NamedTuple):
