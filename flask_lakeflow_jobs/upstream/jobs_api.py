@@ -22,6 +22,7 @@ from databricks.sdk.service.jobs import (
 )
 
 from ..errors import InvalidParameters, InvalidRequest
+from .conform import conform
 from .error_mapping import IncompleteResponse
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class JobsApiClient:
         settings = dict(first.get("settings") or {})
         for page in _pages_after(first, get_page):
             _extend(settings, page.get("settings") or {}, PAGED_SETTINGS_FIELDS)
-        return _parse({**first, "settings": settings}, Job.from_dict, "job_id")
+        return _parse({**first, "settings": settings}, Job, "job_id")
 
     def get_run(
         self, run_id: int, *, history: bool = False, resolved: bool = False
@@ -97,7 +98,7 @@ class JobsApiClient:
         names = [name for name in PAGED_RUN_FIELDS if name != "tasks" or not run.get("iterations")]
         for page in _pages_after(dict(run), get_page):
             _extend(run, page, names)
-        return _parse(run, Run.from_dict, "run_id")
+        return _parse(run, Run, "run_id")
 
     def get_run_first_page(self, run_id: int) -> tuple[ApiResponse[Run], float | None]:
         """Return a run, with only the first page of its tasks, and the workspace's time.
@@ -106,7 +107,7 @@ class JobsApiClient:
         """
         run = self._get("runs/get", ["Date"], run_id=run_id)
         server_time = _parse_date(run.pop("Date", None))
-        return _parse(run, Run.from_dict, "run_id"), server_time
+        return _parse(run, Run, "run_id"), server_time
 
     def list_runs(
         self, job_id: int, limit: int, filters: Mapping[str, Any], *, all_tasks: bool = True
@@ -129,7 +130,7 @@ class JobsApiClient:
             for page in _pages_after(first, get_page):
                 yield from page.get("runs") or ()
 
-        runs = [_parse(run, BaseRun.from_dict, "run_id") for run in islice(get_runs(), limit)]
+        runs = [_parse(run, BaseRun, "run_id") for run in islice(get_runs(), limit)]
         is_expanded = all_tasks and filters.get("expand_tasks")
         return [self._expand(run) if is_expanded else run for run in runs]
 
@@ -138,7 +139,7 @@ class JobsApiClient:
 
         :param task_run_id: the run id of the task, not of the job's run.
         """
-        return _parse(self._get("runs/get-output", run_id=task_run_id), RunOutput.from_dict)
+        return _parse(self._get("runs/get-output", run_id=task_run_id), RunOutput)
 
     def export_notebook(self, task_run_id: int) -> dict[str, Any]:
         """Return the code of a notebook's run and its output, as HTML pages under ``views``."""
@@ -209,7 +210,7 @@ class JobsApiClient:
         if not run.document.get("has_more"):
             return run
         document = self.get_run(int(run.value.run_id or 0)).document
-        return _parse(document, BaseRun.from_dict, "run_id")
+        return _parse(document, BaseRun, "run_id")
 
     def _get(self, path: str, response_headers: Sequence[str] = (), **query: Any) -> dict[str, Any]:
         """Return a page of a response, with some of its headers among its fields."""
@@ -231,11 +232,15 @@ class JobsApiClient:
         return page
 
 
-def _parse(
-    document: dict[str, Any], parse: Callable[[dict[str, Any]], T], *required: str
-) -> ApiResponse[T]:
-    """Return a response without its null fields and page token."""
-    value = parse(document)
+def _parse(received: Any, kind: type[T], *required: str) -> ApiResponse[T]:
+    """Return a response without its null fields and page token.
+
+    :param kind: the SDK's dataclass.
+    """
+    if not isinstance(received, dict):
+        raise IncompleteResponse("A part of a response is not a JSON object.")
+    document = conform(received, kind)
+    value: T = kind.from_dict(document)  # type: ignore[attr-defined]
     for name in required:
         if getattr(value, name) is None:
             raise IncompleteResponse(f"A response has no {name}.")

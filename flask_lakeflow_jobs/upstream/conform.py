@@ -1,0 +1,120 @@
+"""Documents of the Jobs API whose values have the types of the SDK's dataclasses.
+
+Everything behind this package relies on these types. A proxy, a preview of the service or another
+implementation of the API may send others.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
+from enum import Enum
+from functools import cache
+from typing import Any, TypeAlias, Union, get_args, get_origin, get_type_hints
+
+#: Returns a value with the right type, or ``MISSING``.
+Converter: TypeAlias = Callable[[Any], Any]
+
+MISSING: Any = object()
+
+#: Of the service's integers, which have 64 bits.
+MIN_INT, MAX_INT = -(2**63), 2**63 - 1
+
+MAX_INT_CHARS = 20
+
+#: Tasks are distinguished by it, so every one has it.
+TASK_KEY = "task_key"
+
+
+def conform(document: Mapping[str, Any], kind: type) -> dict[str, Any]:
+    """Return a document without nulls, and without values of another type than the SDK's field.
+
+    Numbers in strings and the reverse are converted. Unknown fields stay as they are.
+
+    :param kind: the dataclass.
+    """
+    converters = _converters(kind)
+    conformed = {}
+    for name, value in document.items():
+        convert = converters.get(name)
+        if convert is not None:
+            value = MISSING if value is None else convert(value)
+        if value is not MISSING:
+            conformed[name] = value
+    if TASK_KEY in converters:
+        conformed.setdefault(TASK_KEY, "")
+    return conformed
+
+
+@cache
+def _converters(kind: type) -> Mapping[str, Converter]:
+    return {name: _converter(annotation) for name, annotation in get_type_hints(kind).items()}
+
+
+def _converter(annotation: Any) -> Converter:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in (Union, types.UnionType):
+        options = [each for each in arguments if each is not type(None)]
+        return _converter(options[0]) if len(options) == 1 else _keep
+    if origin is list:
+        return _list_converter(_converter(arguments[0]))
+    if origin is dict:
+        return _dict_converter(_converter(arguments[1]))
+    if not isinstance(annotation, type):
+        return _keep
+    if issubclass(annotation, Enum):
+        return _to_text  # a value that the SDK does not know stays in the document
+    if is_dataclass(annotation):
+        return lambda value: conform(value, annotation) if isinstance(value, dict) else MISSING
+    return SCALARS.get(annotation, _keep)
+
+
+def _list_converter(convert: Converter) -> Converter:
+    def convert_list(values: Any) -> Any:
+        if not isinstance(values, list):
+            return MISSING
+        converted = [MISSING if value is None else convert(value) for value in values]
+        return [value for value in converted if value is not MISSING]
+
+    return convert_list
+
+
+def _dict_converter(convert: Converter) -> Converter:
+    def convert_dict(values: Any) -> Any:
+        if not isinstance(values, dict):
+            return MISSING
+        converted = {
+            name: MISSING if value is None else convert(value) for name, value in values.items()
+        }
+        return {name: value for name, value in converted.items() if value is not MISSING}
+
+    return convert_dict
+
+
+def _keep(value: Any) -> Any:
+    return value
+
+
+def _to_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value) if isinstance(value, int) and MIN_INT <= value <= MAX_INT else MISSING
+
+
+def _to_int(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    elif isinstance(value, str) and len(value) <= MAX_INT_CHARS and value.isascii():
+        value = int(value) if value.removeprefix("-").isdigit() else MISSING
+    is_int = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_int and MIN_INT <= value <= MAX_INT else MISSING
+
+
+def _to_bool(value: Any) -> Any:
+    return value if isinstance(value, bool) else MISSING
+
+
+SCALARS: Mapping[type, Converter] = {str: _to_text, int: _to_int, bool: _to_bool}
