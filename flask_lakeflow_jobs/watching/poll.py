@@ -31,7 +31,7 @@ class Poll:
         self._idle = 0.0
 
     def advance(self) -> None:
-        """Note that the poll goes on.
+        """Note that the poll makes progress.
 
         :raises PollAbandoned: it is too late.
         """
