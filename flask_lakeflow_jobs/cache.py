@@ -52,6 +52,11 @@ SLOW_RESPONSE_SECONDS = 0.5
 
 COOLDOWN_SECONDS = 5.0
 
+#: While an access takes longer than this, there are no others: a backend without a timeout may hold
+#: each of them forever. After the second time, it is given up, and others try again.
+HANGING_SECONDS = 5.0
+GIVEN_UP_SECONDS = 60.0
+
 #: Settings of the SDK, besides ``SDK_KEYS``, that select a workspace or an identity.
 #: Source: databricks-sdk, ``Config``.
 OTHER_SDK_KEYS = (
@@ -105,6 +110,7 @@ class Availability:
     def __init__(self) -> None:
         self._failing: dict[str, float] = {}  # kind of access: moment of its last failure
         self._suspended_until = -math.inf
+        self.current: dict[object, float] = {}  # access: moment of its start
 
     @property
     def is_failing(self) -> bool:
@@ -113,6 +119,11 @@ class Availability:
     def is_suspended(self, now: float) -> bool:
         """Return whether the backend is left alone for now."""
         return now < self._suspended_until
+
+    def hanging_seconds(self, now: float) -> float:
+        """Return for how long an access has been hanging; 0 if none is."""
+        elapsed = [now - began for began in [*self.current.values()]]
+        return max([0.0, *(each for each in elapsed if HANGING_SECONDS < each < GIVEN_UP_SECONDS)])
 
     def record(self, kind: str, elapsed: float, now: float, *, failed: bool) -> bool:
         """Record an access.
@@ -284,18 +295,25 @@ class SharedCache:
         began = self._clock.monotonic()
         if self._availability.is_suspended(began):
             return None
-        result, error = None, None
+        current = self._availability.current
+        if current and (hanging := self._availability.hanging_seconds(began)):
+            self._record(kind, hanging, began, TimeoutError("It does not respond."))
+            return None
+        result, error, access = None, None, object()
+        current[access] = began
         try:
             result = call(*args)
         except Exception as raised:
             error = raised
+        finally:
+            del current[access]
         now = self._clock.monotonic()
-        elapsed = now - began
-        if self._availability.record(kind, elapsed, now, failed=error is not None):
-            self._log_availability(error, elapsed)
+        self._record(kind, now - began, now, error)
         return result
 
-    def _log_availability(self, error: Exception | None, elapsed: float) -> None:
+    def _record(self, kind: str, elapsed: float, now: float, error: Exception | None) -> None:
+        if not self._availability.record(kind, elapsed, now, failed=error is not None):
+            return
         if not self.is_failing:
             _log.warning("The shared cache is available again.")
             return

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from flask_lakeflow_jobs import (
 from flask_lakeflow_jobs.cache import (
     COOLDOWN_SECONDS,
     ENTRY_VERSION,
+    GIVEN_UP_SECONDS,
+    HANGING_SECONDS,
     KEY_PREFIX,
     SLOW_FAILURE_SECONDS,
     SLOW_RESPONSE_SECONDS,
@@ -270,6 +273,49 @@ def test_availability_changes_at_most_twice_per_cooldown(
         for number, failed in enumerate(outcomes)
     )
     assert changes <= 2 + 2 * len(outcomes) * interval / COOLDOWN_SECONDS
+
+
+class HangingStore(SimpleCache):
+    """A backend without a timeout, whose first accesses hang while others begin."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.during: Callable[[], object] = lambda: None
+        self.accesses = 0
+
+    def get(self, key: str) -> None:
+        self.accesses += 1
+        self._clock.sleep(HANGING_SECONDS + 0.1)
+        self.during()
+
+
+def test_shared_cache_is_left_alone_while_an_access_hangs(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = FakeClock()
+    store = HangingStore(clock)
+    cache = SharedCache(store, clock)
+    store.during = lambda: [cache.get(f"other{number}") for number in range(100)]
+    cache.get("first")
+    assert store.accesses == 1
+    assert cache.is_failing
+    assert caplog.text.count("unavailable") == 1
+
+
+def test_shared_cache_is_tried_again_although_an_access_hangs_forever() -> None:
+    clock = FakeClock()
+    store = HangingStore(clock)
+    cache = SharedCache(store, clock)
+
+    def go_on() -> None:
+        store.during = lambda: None
+        clock.sleep(GIVEN_UP_SECONDS)
+        cache.get("other")
+
+    store.during = go_on
+    cache.get("first")
+    assert store.accesses == 2
 
 
 def test_shared_cache_reads_and_writes_many_keys(shared: SharedCache) -> None:

@@ -74,7 +74,8 @@ class Notifications:
     def is_due(self) -> bool:
         """Return whether it is time to receive those of the other processes."""
         elapsed = self._clock.monotonic() - self._checked_at
-        return self._cache.is_cross_process and elapsed >= CHECK_INTERVAL_SECONDS
+        is_idle = not self._lock.locked()  # a cache that hangs must not collect threads
+        return self._cache.is_cross_process and is_idle and elapsed >= CHECK_INTERVAL_SECONDS
 
     def publish(self, job_id: int, run_id: int, *, is_progress: bool = False) -> Notification:
         """Pass a notification on to the other processes.

@@ -78,6 +78,22 @@ def test_notifications_are_due_in_intervals(cache: SharedCache, clock: FakeClock
     assert is_due == [False, True, False]
 
 
+def test_no_more_threads_wait_for_a_cache_that_hangs(
+    cache: SharedCache, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notifications = Notifications(cache, clock)
+    is_due = []
+
+    def hang(key: str) -> None:
+        clock.sleep(3600.0)
+        is_due.append(notifications.is_due)
+
+    monkeypatch.setattr(cache, "get", hang)
+    clock.sleep(CHECK_INTERVAL_SECONDS)
+    notifications.receive()
+    assert is_due == [False]
+
+
 def test_notifications_without_other_processes_are_never_due(clock: FakeClock) -> None:
     notifications = Notifications(process_cache(), clock)
     notifications.publish(7, 1)
