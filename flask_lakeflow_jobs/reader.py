@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .errors import HandleClosed, MissingUserToken
+from .errors import HandleClosed, MissingUserToken, RunNotFound
 from .record.recording import PYTHON, Origin
 from .record.values import RowState
-from .runs.explanation import Explanation, explain_run
+from .runs.comparison import Comparison, compare_runs
+from .runs.explanation import Explanation, explain_run, find_root_error
 from .runs.ids import parse_run_id
 from .runs.iterations import Iteration
 from .runs.logs import DEFAULT_PART_BYTES, MAX_PART_BYTES, LogPart
-from .runs.outcome import RunStatus
+from .runs.matrix import MAX_RUNS, Cell, Matrix, build_cells, build_rows
+from .runs.outcome import RunStatus, has_ended
 from .runs.params import normalize_task_keys
+from .runs.redaction import redact
 from .runs.reports import select_progress
 from .upstream.cached_reads import CachedReads
 from .watching.iterator import RunWatch, iterate_run, iterate_run_async
@@ -218,6 +221,59 @@ class JobReader:
         """
         reads = cached_reads_of(self)
         return reads.list_iterations(reads.find_loop(parse_run_id(run_id), task))
+
+    def read_matrix(self, limit: int = MAX_RUNS) -> Matrix:
+        """Return the tasks of the newest runs side by side. Ended runs are read only once.
+
+        :param limit: the maximum number of runs, from 1 to 25.
+        :raises InvalidRequest: the limit is below 1.
+        """
+        state, now = self._state, self._state.clock.now() * 1000
+        listed = cached_reads_of(self).list_runs(min(limit, MAX_RUNS)).value
+        runs = [
+            state.upstream.parse_base_run(redact(each, self.job.secret_overrides))
+            for each in listed
+        ]
+        return Matrix(runs, build_rows(self._read_columns(runs, now)), now)
+
+    def _read_columns(self, runs: Sequence[BaseRun], now: float) -> list[Sequence[Cell]]:
+        reads, memo = cached_reads_of(self), self._state.matrix_columns
+
+        def read(run: BaseRun) -> Sequence[Cell]:
+            key = (reads.identity_key, self.job.job_id, run.run_id, run.end_time)
+            column = memo.get(key) if has_ended(run) else None
+            if column is None:
+                try:
+                    document = reads.get_run(run.run_id or 0).value
+                except RunNotFound:  # deleted since it was listed
+                    return ()
+                column = build_cells(self._state.upstream.parse_run(document), now)
+                # The document may be from before a repair.
+                if has_ended(run) and document.get("end_time") == run.end_time:
+                    memo.put(key, column, len(column) + 1)
+            return column
+
+        return reads.run_concurrently(read, runs)
+
+    def compare(self, run_id: int | str, other_run_id: int | str) -> Comparison:
+        """Compare two runs: their parameters with secrets redacted, tasks, durations and errors.
+
+        :raises RunNotFound: this job has no such run.
+        """
+        reads, parse, overrides = (
+            cached_reads_of(self),
+            self._state.upstream.parse_run,
+            self.job.secret_overrides,
+        )
+
+        def read(each: int) -> tuple[Run, str]:
+            run = parse(redact(reads.get_run(each).value, overrides))
+            return run, find_root_error(run, reads, overrides) if has_ended(run) else ""
+
+        found = reads.run_concurrently(read, [parse_run_id(run_id), parse_run_id(other_run_id)])
+        found.sort(key=lambda pair: (pair[0].start_time or 0, pair[0].run_id or 0))
+        runs, errors = zip(*found, strict=True)
+        return compare_runs(runs, errors, self._state.clock.now() * 1000)
 
     def explain(self, run_id: int | str) -> Explanation:
         """Explain why a run failed: its root-cause tasks, last attempt only, with error and trace.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import signals, telemetry
@@ -14,6 +14,7 @@ from .following.ends import EndRecorder
 from .following.follower import LEASE_SECONDS, Follower, RunFinder
 from .following.notifier import MessageBuilder, Notifier
 from .identity import APP
+from .memo import Memo
 from .record.recording import Recording
 from .record.requesters import Requesters
 from .watching.hub import Hub
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .config.settings import AppSettings
     from .identity import UserLoader
     from .record.store import Record
+    from .runs.matrix import Cell
     from .runs.outcome import RunStatus
     from .upstream.gateway import Upstream
 
@@ -38,6 +40,10 @@ EXTENSION_KEY = "lakeflow_jobs"
 
 #: Polls are late if none has succeeded for so many poll intervals and the timeout of a read.
 LATE_INTERVALS = 3
+
+
+#: Cells of matrices in the memory of one process.
+MAX_MATRIX_CELLS = 50_000
 
 
 class AppState:
@@ -100,6 +106,8 @@ class AppState:
         )
         #: Returns the numbers of the event streams, if the app serves any.
         self.read_streams: Callable[[], dict[str, Any]] = dict
+        #: The tasks of ended runs in matrices, by identity, job, run and end.
+        self.matrix_columns: Memo[Hashable, Sequence[Cell]] = Memo(MAX_MATRIX_CELLS)
         self._connect = connect
         self._upstream: Upstream | None = None
         self._reset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -266,6 +267,65 @@ class TestReading:
         handle.wait(run_id)
 
         assert handle.get_outputs(run_id) == {"only": handle.get_run_output(run_id)}
+
+
+class TestSideBySide:
+    def test_matrix_has_an_empty_column_for_a_run_that_is_gone(
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace
+    ) -> None:
+        _run_to_end("quick")
+        fault_proxy.fail(Refusal(404, "RESOURCE_DOES_NOT_EXIST"), path="runs/get")
+        with make_app(LAKEFLOW_JOBS_CACHE_TTL=0).app_context():
+            found = current_jobs["quick"].read_matrix(1)
+        assert (len(found.runs), found.rows) == (1, [])
+
+    def test_matrix_reads_no_more_runs_than_it_may(self, fault_proxy: FaultyWorkspace) -> None:
+        current_jobs["never"].read_matrix(10**9)
+        (sent,) = fault_proxy.find_requests("GET", "runs/list")
+        assert sent.query["limit"] == "25"
+
+    def test_matrix_does_not_keep_the_tasks_of_an_earlier_end(
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace
+    ) -> None:
+        """A cached run may be from before a repair that the list already knows."""
+        _run_to_end("quick")
+        fault_proxy.fail(_ended_later, path="runs/list", times=1)
+        with make_app(LAKEFLOW_JOBS_CACHE_TTL=0).app_context():
+            before = len(fault_proxy.find_requests("GET", "runs/get"))
+            for reads in (1, 2, 2):
+                current_jobs["quick"].read_matrix(1)
+                assert len(fault_proxy.find_requests("GET", "runs/get")) == before + reads
+
+    def test_compare_has_any_two_runs_of_the_job_the_earlier_first(self) -> None:
+        handle = current_jobs["never"]
+        ids = [handle.run_now({"day": day}).run_id for day in ("2026-01-01", "2026-01-02")]
+        try:
+            compared = handle.compare(ids[1], str(ids[0]))
+        finally:
+            handle.cancel_all_runs()
+        assert [run.run_id for run in compared.runs] == ids
+        (day,) = (each for each in compared.parameters if each.name == "day")
+        assert (day.values, day.differs) == (["2026-01-01", "2026-01-02"], True)
+
+    def test_compare_has_the_root_error_of_a_failed_run(self) -> None:
+        handle = current_jobs["failing"]
+        ids = [_run_to_end("failing") for _ in range(2)]
+        error = handle.compare(*ids).errors[0]
+        assert error.startswith(f"{handle.explain(ids[0]).tasks[0].task_key}: ")
+
+
+def _run_to_end(key: str) -> int:
+    run_id = current_jobs[key].run_now().run_id
+    current_jobs[key].wait(run_id)
+    return run_id
+
+
+def _ended_later(exchange: Exchange) -> None:
+    """Let the newest run have ended later than it has."""
+    reply = exchange.forward()
+    document = json.loads(reply.body)
+    document["runs"][0]["end_time"] += 1
+    exchange.respond(type(reply)(200, reply.headers, json.dumps(document).encode()))
 
 
 def _no_runs(exchange: Exchange) -> None:

@@ -16,6 +16,7 @@ from .exit_codes import ExitCode, format_exit_codes
 #: serves requests needs none of them.
 COMMANDS = {
     "cancel": ".run:cancel",
+    "compare": ".show:compare",
     "doctor": ".doctor.checks:doctor",
     "follow": ".following:follow",
     "list": ".show:list_jobs",

@@ -176,23 +176,49 @@ key_argument = click.argument("key", required=False, shell_complete=complete_key
 def run_argument(command: Command) -> Command:
     """Add the arguments ``[KEY] RUN``; the command gets ``key``, or ``None``, and ``run_id``."""
 
-    @click.argument(
-        "words", metavar="[KEY] RUN", nargs=-1, required=True, shell_complete=complete_words
-    )
+    @_words_argument("[KEY] RUN")
     @wraps(command)
     def with_run(*args: Any, words: tuple[str, ...], **kwargs: Any) -> Any:
         if len(words) > 2:
             raise click.UsageError(f"Expected a job key and a run id, not {' '.join(words)!r}.")
         *key, run = words
-        if not key and run in get_state().settings.jobs:
-            raise click.UsageError(f"Which run of {run}? List them with: flask jobs runs {run}")
-        try:
-            run_id = parse_run_id(run)
-        except InvalidRequest as error:
-            raise click.UsageError(error.detail) from None
-        return command(*args, key=key[0] if key else None, run_id=run_id, **kwargs)
+        return command(
+            *args, key=key[0] if key else None, run_id=_parse_run(run, is_alone=not key), **kwargs
+        )
 
     return cast("Command", with_run)
+
+
+def pair_argument(command: Command) -> Command:
+    """Add the arguments ``[KEY] RUN RUN``; the command gets ``key`` and ``run_ids``."""
+
+    @_words_argument("[KEY] RUN RUN")
+    @wraps(command)
+    def with_pair(*args: Any, words: tuple[str, ...], **kwargs: Any) -> Any:
+        if not 2 <= len(words) <= 3:
+            raise click.UsageError(
+                f"Expected a job key and the ids of two runs, not {' '.join(words)!r}."
+            )
+        *key, first, second = words
+        run_ids = (_parse_run(first, is_alone=not key), _parse_run(second, is_alone=False))
+        return command(*args, key=key[0] if key else None, run_ids=run_ids, **kwargs)
+
+    return cast("Command", with_pair)
+
+
+def _words_argument(metavar: str) -> Callable[[Command], Command]:
+    return click.argument(
+        "words", metavar=metavar, nargs=-1, required=True, shell_complete=complete_words
+    )
+
+
+def _parse_run(text: str, *, is_alone: bool) -> int:
+    if is_alone and text in get_state().settings.jobs:
+        raise click.UsageError(f"Which run of {text}? List them with: flask jobs runs {text}")
+    try:
+        return parse_run_id(text)
+    except InvalidRequest as error:
+        raise click.UsageError(error.detail) from None
 
 
 def output_option(command: Command) -> Command:

@@ -14,6 +14,7 @@ from ..errors import JobNotFound, LakeflowJobsError, NotAllowed
 from ..reader import cached_reads_of
 from ..runs.outcome import SUCCESSES, has_ended, outcome_of
 from ..runs.redaction import redact, redact_outputs, summarize_newest_run
+from .comparison import format_comparison
 from .formatting import (
     final_duration,
     format_explanation,
@@ -29,6 +30,7 @@ from .options import (
     key_argument,
     limit_option,
     output_option,
+    pair_argument,
     run_argument,
     table_option,
     task_option,
@@ -189,6 +191,19 @@ def _format_run(handle: JobHandle, run: Run | BaseRun) -> list[str]:
     actions = state.requesters.read_one(handle.job.job_id, run.run_id or 0)
     url = find_run_url(state, handle.job, run)
     return format_run(handle.key, run, actions, state.clock.now(), url)
+
+
+@click.command()
+@with_appcontext
+@pair_argument
+@output_option
+def compare(key: str | None, run_ids: tuple[int, int], as_json: bool) -> None:
+    """Compare two runs of a job: parameters, tasks, durations and errors."""
+    compared = get_handle(key).compare(*run_ids)
+    if as_json:
+        print_document(compared.to_dict())
+    else:
+        print_result("\n".join(format_comparison(compared, table_width())))
 
 
 @click.command()

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InvalidRequest, RunNotFound, quote
 from ..globals import current_state
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
+from ..runs.run_parameters import flatten_parameters
 from ..text import format_cell
 from ..web.auth import request_handle
 from ..web.optional_reads import read_in_time
 from ..web.run_list import FILTERS, ListedRun, RunPage, RunQuery, format_time, read_page
 from . import queries
 from .root_errors import FAILURES, MAX_READ_RUNS, EndedRun, read_root_errors
-from .summaries import StateLabel, flatten_parameters
+from .summaries import StateLabel
 from .titles import JobTitle, build_title
 
 if TYPE_CHECKING:

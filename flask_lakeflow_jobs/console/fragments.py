@@ -17,6 +17,7 @@ from .links import page_url
 from .parts import RunMarkup
 from .run_page import RunView, build_run_view
 from .state import console_state
+from .summaries import StateLabel
 
 if TYPE_CHECKING:
     from ..web.auth import Authorizer
@@ -27,6 +28,8 @@ def register(pages: Blueprint) -> None:
     for fragment in (lakeflow_head, lakeflow_job_card, lakeflow_job_cards, lakeflow_run):
         pages.add_app_template_global(fragment)
     pages.add_app_template_filter(filters.duration, "lakeflow_duration")
+    pages.add_app_template_filter(filters.change, "lakeflow_change")
+    pages.add_app_template_filter(StateLabel, "lakeflow_state")
     pages.add_app_template_filter(filters.moment, "lakeflow_moment")
     pages.add_app_template_filter(_ago, "lakeflow_ago")
     pages.add_app_template_filter(_format_parameters, "lakeflow_parameters")

@@ -12,8 +12,8 @@ from marshmallow.fields import AwareDateTime
 from ..runs.params import LIST_NAMES, NAMED_FIELDS
 from ..runs.params_schema import build_json_schema
 from ..runs.redaction import REDACTED, SecretOverrides, is_secret_name
+from ..runs.run_parameters import job_parameters_of
 from .forms import FLAGS, WHOLE_FORM, Control, Form
-from .summaries import job_parameters_of
 
 if TYPE_CHECKING:
     from marshmallow import Schema

@@ -10,15 +10,14 @@ from werkzeug.exceptions import NotFound
 from ..errors import LakeflowJobsError
 from ..globals import current_state
 from ..record.values import PageToken, RowState
+from ..runs.comparison import parse_pair
 from ..runs.outcome import Outcome
 from ..web.auth import current_authorizer, request_handle
 from ..web.run_list import PAGE_SIZE, read_page, read_run_query
 from . import all_runs, filters, history, queries
 from .cards import read_cards
-from .comparison import parse_pair, read_comparison
 from .fragments import render_page
 from .history import Filter
-from .matrix import read_matrix
 from .summaries import Summary
 from .trend import MAX_RUNS, build_trend, summarize_recorded
 
@@ -92,17 +91,29 @@ def show_matrix(key: str) -> str:
     """Show the tasks of the last runs of a job, with states and durations."""
     authorizer = current_authorizer()
     with request_handle(authorizer, key) as handle:
-        matrix, title = read_matrix(handle), queries.read_title(handle)
-    return render_page("matrix.html", matrix=matrix, title=title)
+        matrix, title = handle.read_matrix(), queries.read_title(handle)
+        runs = queries.summarize_runs(handle, matrix.runs)
+    found = {run.state.kind for run in runs}
+    cells = (cell for row in matrix.rows for cell in row.cells if cell is not None)
+    found |= {filters.KINDS[cell.outcome] for cell in cells}
+    return render_page(
+        "matrix.html",
+        rows=matrix.rows,
+        runs=runs,
+        title=title,
+        kinds={kind: name for kind, name in filters.KIND_NAMES.items() if kind in found},
+    )
 
 
 def show_comparison(key: str) -> str:
     """Compare two runs of a job; ``run`` is the id of each."""
     authorizer = current_authorizer()
-    run_ids = parse_pair(request.args.getlist("run"))
+    first, second = parse_pair(request.args.getlist("run"))
     with request_handle(authorizer, key) as handle:
-        compared, title = read_comparison(handle, run_ids), queries.read_title(handle)
-    return render_page("comparison.html", compared=compared, title=title)
+        compared, title = handle.compare(first, second), queries.read_title(handle)
+        runs = queries.summarize_runs(handle, compared.runs)
+    errors = [error or run.message for error, run in zip(compared.errors, runs, strict=True)]
+    return render_page("comparison.html", compared=compared, runs=runs, errors=errors, title=title)
 
 
 def _read_ended_runs(job: Job) -> list[Summary]:

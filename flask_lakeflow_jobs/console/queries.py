@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from ..reader import cached_reads_of
 from ..runs.outcome import has_ended
 from ..runs.redaction import redact
 from .state import console_state
+from .summaries import Summary, summarize
 from .task_markup import TaskMarkup
 from .titles import JobTitle, build_title
 
@@ -51,6 +52,12 @@ def requester_parameter() -> str | None:
 def read_actions(handle: JobHandle, runs: Iterable[Run | BaseRun]) -> dict[int, RunActions]:
     """Read who started, canceled and repaired runs, by run id."""
     return current_state().requesters.read(handle.job.job_id, [run.run_id or 0 for run in runs])
+
+
+def summarize_runs(handle: JobHandle, runs: Sequence[Run | BaseRun]) -> list[Summary]:
+    """Summarize runs as they are now, with those who started them."""
+    moment, parameter, actions = now(), requester_parameter(), read_actions(handle, runs)
+    return [summarize(run, moment, parameter, actions[run.run_id or 0].started_by) for run in runs]
 
 
 @dataclass(frozen=True)

@@ -7,22 +7,17 @@ run and one of its output, so a page reads few of them and remembers all.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import LakeflowJobsError, RunNotFound
 from ..globals import current_state
 from ..reader import cached_reads_of
-from ..runs.explanation import explain_run
-from ..runs.outcome import Outcome, find_root_causes
-from ..runs.redaction import redact_text
-from ..text import MAX_ERROR_CHARS, clean_line, first_line
+from ..runs.explanation import find_root_error
+from ..runs.outcome import Outcome
 from .state import RootError, console_state
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
-    from ..sdk_types import Run
-    from ..upstream.cached_reads import CachedReads
 
 #: Runs of one page whose errors are read. The page has those of the others when it is loaded again.
 MAX_READ_RUNS = 5
@@ -73,7 +68,8 @@ def read_root_errors(
             document = reads.get_run(run.run_id).value
         except RunNotFound:  # the record keeps runs longer than the workspace does
             return RootError("", now + RETRY_SECONDS)
-        text = _read_error(handle, reads, state.upstream.parse_run(document))
+        run_with_tasks = state.upstream.parse_run(document)
+        text = find_root_error(run_with_tasks, reads, handle.job.secret_overrides)
         # The document may be from before a repair.
         ended = document.get("end_time") or document.get("start_time") or 0
         is_final = bool(text) and ended == run.ended
@@ -87,13 +83,3 @@ def read_root_errors(
     except LakeflowJobsError:  # the list is useful without
         pass
     return {run.run_id: error.text for run, error in found.items() if error and error.text}
-
-
-def _read_error(handle: JobHandle, reads: CachedReads, run: Run) -> str:
-    """Read the error of the first task that made a run fail; empty if there is none."""
-    causes = find_root_causes(run.tasks)[:1]
-    for task in explain_run(replace(run, tasks=causes), reads).tasks:
-        if task.error:
-            text = redact_text(first_line(task.error), handle.job.secret_overrides)
-            return clean_line(f"{task.task_key}: {text}", MAX_ERROR_CHARS)
-    return ""

@@ -14,6 +14,7 @@ from ..runs.explanation import MAX_READ_TASKS, explain_run
 from ..runs.ids import find_databricks_url
 from ..runs.outcome import Outcome, has_ended, outcome_of
 from ..runs.reports import select_progress
+from ..runs.run_parameters import parameters_of
 from ..text import first_line
 from ..watching.snapshot import compute_state_id
 from . import filters, queries, tasks
@@ -27,7 +28,7 @@ from .groups import (
     group_rows,
 )
 from .queries import RECENT_RUNS, Permissions
-from .summaries import Summary, expected_end, parameters_of, summarize
+from .summaries import Summary, expected_end, summarize
 from .timeline import Timeline, build_timeline
 
 if TYPE_CHECKING:

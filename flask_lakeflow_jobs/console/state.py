@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, cast
+from collections.abc import Callable, Hashable, Mapping
+from typing import NamedTuple, cast
 
 from flask import current_app
 
@@ -11,15 +11,9 @@ from ..memo import Memo
 from ..pages import PageUrl
 from .task_markup import MAX_KEPT_TASKS, AttemptId, KeptTask
 
-if TYPE_CHECKING:
-    from .tasks import Cell
-
 #: The key of the state in ``app.extensions``.
 EXTENSION = "lakeflow_jobs.console"
 
-
-#: Cells of matrices in the memory of one process.
-MAX_MATRIX_CELLS = 50_000
 
 #: Root errors in the memory of one process.
 MAX_ROOT_ERRORS = 2_000
@@ -50,8 +44,6 @@ class ConsoleState:
         self.csp_nonce = csp_nonce
         #: The tasks of runs that were shown lately, by the URL of their pages.
         self.tasks: Memo[str, Mapping[AttemptId, KeptTask]] = Memo(MAX_KEPT_TASKS)
-        #: The tasks of ended runs in matrices, by identity, job, run and end.
-        self.matrix_columns: Memo[Hashable, Sequence[Cell]] = Memo(MAX_MATRIX_CELLS)
         #: The root errors of runs, by identity, key and id of the job, run and end.
         self.root_errors: Memo[Hashable, RootError] = Memo(MAX_ROOT_ERRORS)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..runs.durations import age_of, duration_of
+from ..runs.durations import length_of
 from ..runs.outcome import SUCCESSES, Outcome, has_ended, outcome_of, parse_state
-from ..runs.repair import RUN_PARAMETERS
+from ..runs.run_parameters import parameters_of
 from ..watching import forecast
 from ..watching.history import phase_durations
 from . import filters
@@ -79,7 +79,7 @@ def summarize(
         state=StateLabel(outcome_of(run)),
         started=run.start_time or None,
         ended=ended,
-        length=_length(run, now),
+        length=length_of(run, now),
         who=started_by or requester_of(run, requester_parameter),
         trigger=_name_trigger(run.trigger.value) if run.trigger else None,
         message=parse_state(run).message,
@@ -90,14 +90,6 @@ def summarize(
 def _name_trigger(name: str) -> str:
     """Return how a run was started, in a word of the Jobs UI where there is one."""
     return {"ONE_TIME": "manual", "PERIODIC": "schedule"}.get(name, name.replace("_", " ").lower())
-
-
-def _length(run: Run | BaseRun, now: float) -> float | None:
-    """Return the milliseconds that a run took, or has taken so far."""
-    if not run.start_time:
-        return None
-    seconds = (duration_of(run) or 0.0) if has_ended(run) else age_of(run, now / 1000)
-    return seconds * 1000
 
 
 def usual_length(runs: Iterable[Summary]) -> float | None:
@@ -118,33 +110,6 @@ def requester_of(run: Run | BaseRun, parameter: str | None) -> str | None:
         if recorded:
             return recorded
     return run.creator_user_name
-
-
-def job_parameters_of(run: Run | BaseRun) -> dict[str, str]:
-    """Return a run's job parameters by name."""
-    return {
-        item.name: item.value if item.value is not None else item.default or ""
-        for item in run.job_parameters or []
-        if item.name
-    }
-
-
-def parameters_of(run: Run | BaseRun) -> dict[str, str]:
-    """Return all parameters of a run by name, and lists by their field."""
-    fields = run.overriding_parameters.as_dict() if run.overriding_parameters else {}
-    return flatten_parameters({**fields, "job_parameters": job_parameters_of(run)})
-
-
-def flatten_parameters(fields: Mapping[str, Any]) -> dict[str, str]:
-    """Return the parameters in the fields of run-now by name, and lists by their field."""
-    found: dict[str, Any] = {}
-    for name in ("job_parameters", *RUN_PARAMETERS):
-        value = fields.get(name)
-        if isinstance(value, Mapping):
-            found.update(value)
-        elif value:
-            found[name] = " ".join(map(str, value)) if isinstance(value, list) else value
-    return {name: "" if value is None else str(value) for name, value in found.items()}
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..runs.ids import find_databricks_url
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
-from ..runs.starts import PHASES, never_started
+from ..runs.starts import PHASES, times_of
 from . import filters
 from .summaries import StateLabel
 
@@ -64,23 +64,6 @@ class Attempt:
         return anchor(self.key, self.number)
 
 
-class Cell(NamedTuple):
-    """The last attempt of a task in one run. Times are in milliseconds since the epoch.
-
-    :param run_id: of the attempt.
-    :param number: of the attempt, counted from 1.
-    :param length: milliseconds that it took, or has taken so far.
-    """
-
-    key: str
-    run_id: int | None
-    number: int
-    state: StateLabel
-    started: int | None
-    ended: int | None
-    length: float | None
-
-
 def anchor(key: str, number: int) -> str:
     """Return the anchor of an attempt's row.
 
@@ -95,9 +78,7 @@ def build_attempt(task: RunTask, now: float, axis: Axis, *, is_last: bool) -> At
     :param now: milliseconds since the epoch.
     """
     state = StateLabel(outcome_of(task))
-    began = task.start_time or None
-    over = (task.end_time or began) if has_ended(task) else None
-    has_run = began is not None and not never_started(task)
+    times = times_of(task, now)
     return Attempt(
         key=task.task_key,
         run_id=task.run_id,
@@ -105,14 +86,14 @@ def build_attempt(task: RunTask, now: float, axis: Axis, *, is_last: bool) -> At
         is_last=is_last,
         state=state,
         kind=kind_label(task),
-        started=began if has_run else None,
-        ended=over,
-        length=max(0.0, (now if over is None else over) - (began or 0)) if has_run else None,
+        started=times.started,
+        ended=times.ended,
+        length=times.length,
         # The page states once, above the tasks, that the run was canceled.
         message="" if state.outcome is Outcome.CANCELED else parse_state(task).message,
         progress=_progress(task),
         url=find_databricks_url(task.run_page_url),
-        segments=_segments(task, now, axis) if has_run else [],
+        segments=_segments(task, now, axis) if times.started else [],
     )
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .outcome import has_ended
+
 if TYPE_CHECKING:
+    from ..sdk_types import BaseRun, Run
     from .outcome import AnyRun
 
 
@@ -29,6 +32,33 @@ def age_of(run: AnyRun, now: float) -> float:
     if not run.start_time:
         return 0.0
     return max(0.0, now - (run.start_time + (run.queue_duration or 0)) / 1000)
+
+
+def length_of(run: Run | BaseRun, now: float) -> float | None:
+    """Return the milliseconds that a run took, or has taken so far; ``None`` before its start.
+
+    :param now: milliseconds since the epoch.
+    """
+    if not run.start_time:
+        return None
+    seconds = (duration_of(run) or 0.0) if has_ended(run) else age_of(run, now / 1000)
+    return seconds * 1000
+
+
+#: Durations that differ by less are the same: it is noise.
+MIN_CHANGE_SECONDS = 0.05
+
+
+def format_change(seconds: float | None) -> str:
+    """Format the difference of two durations, such as ``+1.2 s``.
+
+    :param seconds: ``None`` is formatted as an empty string: they cannot be compared.
+    """
+    if seconds is None:
+        return ""
+    if abs(seconds) < MIN_CHANGE_SECONDS:
+        return "the same"
+    return ("+" if seconds > 0 else "-") + format_duration(abs(seconds))
 
 
 def format_duration(seconds: float | None, *, whole_seconds: bool = False) -> str:

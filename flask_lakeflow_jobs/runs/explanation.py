@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from ..errors import LakeflowJobsError
+from ..text import MAX_ERROR_CHARS, clean_line, first_line
 from .outcome import Outcome, classify, find_root_causes, is_root_cause, parse_state
-from .redaction import redact_progress_tokens
+from .redaction import SecretOverrides, redact_progress_tokens, redact_text
 
 if TYPE_CHECKING:
     from ..sdk_types import Run, RunOutput, RunTask
@@ -129,6 +130,19 @@ def explain_run(
         message=state.message,
         url=run.run_page_url,
     )
+
+
+def find_root_error(run: Run, reader: TaskReader, overrides: SecretOverrides) -> str:
+    """Return the error of the first task that made a run fail, in one line; empty without one.
+
+    :param overrides: of the job, see :func:`.redaction.redact`.
+    """
+    for task in find_root_causes(run.tasks)[:1]:
+        error = _explain_task(task, parse_state(task), reader).error
+        if error:
+            text = redact_text(first_line(error), overrides)
+            return clean_line(f"{task.task_key}: {text}", MAX_ERROR_CHARS)
+    return ""
 
 
 def _explain_task(task: RunTask, state: StateFields, reader: TaskReader | None) -> FailedTask:

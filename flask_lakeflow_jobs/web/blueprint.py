@@ -42,6 +42,8 @@ ROUTES: list[Route] = [
     ("/<key>/status", views.show_status, ["GET"]),
     ("/<key>/schedule", views.show_schedule, ["GET"]),
     ("/<key>/schedule", views.change_schedule, ["POST"]),
+    ("/<key>/matrix", views.show_matrix, ["GET"]),
+    ("/<key>/compare", views.compare_runs, ["GET"]),
     ("/<key>/runs/<run_id>", views.show_run, ["GET"]),
     ("/<key>/runs/<run_id>", views.cancel_run, ["DELETE"]),
     ("/<key>/runs/<run_id>/actions", views.list_actions, ["GET"]),

@@ -13,7 +13,9 @@ from flask import Response, request, url_for
 from ..globals import current_state
 from ..idempotency import Triggered
 from ..reader import cached_reads_of, subscribe_to
+from ..runs.comparison import parse_pair
 from ..runs.ids import parse_run_id
+from ..runs.matrix import MAX_RUNS
 from ..runs.redaction import redact, summarize_newest_run
 from ..runs.triggers import triggers_of
 from ..watching.snapshot import StateId
@@ -25,6 +27,7 @@ from .requests import (
     read_idempotency_key,
     read_last_event_id,
     read_limit,
+    read_number,
     read_params,
     read_paused,
     read_progress,
@@ -148,6 +151,18 @@ def change_schedule(key: str) -> Response:
         change = handle.pause if read_paused(request) else handle.resume
         change(requested_by=authorizer.user_name)
     return Response(status=204)
+
+
+def show_matrix(key: str) -> Response:
+    with request_handle(current_authorizer(), key) as handle:
+        return json_response(
+            handle.read_matrix(max(1, read_number(request, "limit", MAX_RUNS))).to_dict()
+        )
+
+
+def compare_runs(key: str) -> Response:
+    with request_handle(current_authorizer(), key) as handle:
+        return json_response(handle.compare(*parse_pair(request.args.getlist("run"))).to_dict())
 
 
 def show_run(key: str, run_id: str) -> Response:

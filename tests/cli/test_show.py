@@ -58,17 +58,38 @@ def test_list_with_a_hidden_job_has_the_runs_of_the_others(
 def test_json_equals_that_of_the_http_api(app: Flask, flask_jobs: RunFlask) -> None:
     run_id = start_run(flask_jobs, "words", "-p", "args=x")
     flask_jobs("watch", "words", run_id)
+    other = start_run(flask_jobs, "words")
+    flask_jobs("watch", "words", other)
     client = app.test_client()
     for args, path in [
         (["runs", "words"], "/words/runs"),
         (["runs", "words", "--limit", "1"], "/words/runs?limit=1"),
         (["show", "words", run_id], f"/words/runs/{run_id}"),
+        (["compare", "words", run_id, other], f"/words/compare?run={run_id}&run={other}"),
         (["status", "words"], "/words/status"),
         (["output", "words", run_id], f"/words/runs/{run_id}/output"),
         (["output", "words", run_id, "--task", "say"], f"/words/runs/{run_id}/output?task=say"),
     ]:
         assert flask_jobs(*args, "--json").document == client.get(f"/api/jobs{path}").get_json()
     assert flask_jobs("list", "--json").document == client.get("/api/jobs").get_json()
+
+
+def test_compare_shows_what_differs(flask_jobs: RunFlask) -> None:
+    first, second = (start_run(flask_jobs, "etl", "-p", f"day={day}") for day in (1, 2))
+    for run_id in (first, second):
+        flask_jobs("watch", "etl", run_id)
+    lines = flask_jobs("compare", "etl", second, first).stdout.splitlines()
+    facts = {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
+    assert facts["Run"] == [first, second]
+    assert facts["day"] == ["1", "2", "differs"]
+    assert lines[lines.index("") + 1].split("  ")[0] == "TASK"
+
+
+@pytest.mark.parametrize("args", [["1"], ["etl", "1"], ["etl", "1", "2", "3"], ["etl", "1", "x"]])
+def test_compare_asks_for_two_runs(flask_jobs: RunFlask, args: list[str]) -> None:
+    result = flask_jobs("compare", *args)
+    assert result.exit_code == 2
+    assert "run" in result.stderr
 
 
 def test_runs_are_listed_newest_first(flask_jobs: RunFlask) -> None:

@@ -65,7 +65,7 @@ def test_root_error_of_an_earlier_end_is_read_again(
         run_concurrently=lambda read, runs: [read(each) for each in runs],
     )
     monkeypatch.setattr(root_errors, "cached_reads_of", lambda handle: stub)
-    monkeypatch.setattr(root_errors, "_read_error", lambda *args: ERROR)
+    monkeypatch.setattr(root_errors, "find_root_error", lambda *args: ERROR)
     with app.app_context():
         for _ in range(2):
             end = EndedRun(1, Outcome.FAILED, ended)

@@ -13,7 +13,6 @@ from flask_lakeflow_jobs.console.graph import build_graph
 from flask_lakeflow_jobs.console.summaries import (
     build_strip,
     expected_end,
-    parameters_of,
     summarize,
 )
 from flask_lakeflow_jobs.console.timeline import build_timeline
@@ -97,17 +96,6 @@ def test_summary_requester_is_recorded_one_first() -> None:
     assert summarize(noted, START, "who").who == "ada"
     assert summarize(noted, START).who == "robot"
     assert summarize(run(creator_user_name="robot"), START, "who").who == "robot"
-
-
-def test_parameters_of_run_are_defaults_and_overrides() -> None:
-    given = run(
-        job_parameters=[
-            {"name": "day", "default": "1"},
-            {"name": "to", "default": "1", "value": "2"},
-        ],
-        overriding_parameters={"python_params": ["a", "b"], "notebook_params": {"x": "y"}},
-    )
-    assert parameters_of(given) == {"day": "1", "to": "2", "python_params": "a b", "x": "y"}
 
 
 def test_axis_of_ended_run_is_its_duration() -> None:

@@ -17,6 +17,29 @@ from tests.support import RunGate
 from tests.web.conftest import RunToEnd
 
 
+class TestSideBySide:
+    def test_matrix_has_the_tasks_of_each_run(
+        self, client: FlaskClient, run_to_end: RunToEnd, end: str
+    ) -> None:
+        run_ids = [run_to_end("pipeline") for _ in range(2)]
+        document = client.get(f"/api/jobs/pipeline/matrix{end}?limit=2").get_json()
+        assert [run["runId"] for run in document["runs"]] == run_ids[::-1]
+        assert all(len(task["runs"]) == 2 for task in document["tasks"])
+        assert {run["outcome"] for task in document["tasks"] for run in task["runs"]} == {
+            "succeeded"
+        }
+
+    def test_comparison_has_both_runs(
+        self, client: FlaskClient, run_to_end: RunToEnd, end: str
+    ) -> None:
+        first, second = run_to_end("quick"), run_to_end("quick")
+        query = f"run={second}&run={first}"
+        document = client.get(f"/api/jobs/quick/compare{end}?{query}").get_json()
+        assert [run["runId"] for run in document["runs"]] == [first, second]
+        assert client.get(f"/api/jobs/never/compare{end}?{query}").status_code == 404
+        assert client.get(f"/api/jobs/quick/compare{end}?run={first}").status_code == 400
+
+
 class TestTrigger:
     def test_trigger_returns_the_run_id_and_its_location(
         self, client: FlaskClient, fault_proxy: FaultyWorkspace, end: str

@@ -1,0 +1,38 @@
+"""The parameters that a run has. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .repair import RUN_PARAMETERS
+
+if TYPE_CHECKING:
+    from ..sdk_types import BaseRun, Run
+
+
+def job_parameters_of(run: Run | BaseRun) -> dict[str, str]:
+    """Return a run's job parameters by name."""
+    return {
+        item.name: item.value if item.value is not None else item.default or ""
+        for item in run.job_parameters or []
+        if item.name
+    }
+
+
+def parameters_of(run: Run | BaseRun) -> dict[str, str]:
+    """Return all parameters of a run by name, and lists by their field."""
+    fields = run.overriding_parameters.as_dict() if run.overriding_parameters else {}
+    return flatten_parameters({**fields, "job_parameters": job_parameters_of(run)})
+
+
+def flatten_parameters(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parameters in the fields of run-now by name, and lists by their field."""
+    found: dict[str, Any] = {}
+    for name in ("job_parameters", *RUN_PARAMETERS):
+        value = fields.get(name)
+        if isinstance(value, Mapping):
+            found.update(value)
+        elif value:
+            found[name] = " ".join(map(str, value)) if isinstance(value, list) else value
+    return {name: "" if value is None else str(value) for name, value in found.items()}
