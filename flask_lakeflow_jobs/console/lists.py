@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Response, request
+from flask import Response, redirect, request
 from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
 
 from ..errors import LakeflowJobsError
 from ..globals import current_state
 from ..record.values import PageToken, RowState
 from ..runs.comparison import parse_pair
+from ..runs.ids import parse_run_id
 from ..runs.outcome import Outcome
 from ..web.auth import current_authorizer, request_handle
 from ..web.run_list import PAGE_SIZE, read_page, read_run_query
 from . import all_runs, filters, history, queries
 from .cards import read_cards
 from .fragments import render_page
-from .history import Filter
+from .history import READ_SIZE, Filter
+from .links import page_url
 from .summaries import Summary
 from .trend import MAX_RUNS, build_trend, summarize_recorded
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
+    from ..handle import JobHandle
+
+#: The runs after a run that are read to find the next one.
+MAX_NEWER_RUNS = 100
 
 
 def show_all_runs() -> str:
@@ -114,6 +121,38 @@ def show_comparison(key: str) -> str:
         runs = queries.summarize_runs(handle, compared.runs)
     errors = [error or run.message for error, run in zip(compared.errors, runs, strict=True)]
     return render_page("comparison.html", compared=compared, runs=runs, errors=errors, title=title)
+
+
+def show_neighbor(key: str, run_id: str, which: str) -> BaseResponse:
+    """Redirect to the run before or after a run of a job; ``which`` is ``previous`` or ``next``."""
+    with request_handle(current_authorizer(), key) as handle:
+        found = _find_neighbor(handle, parse_run_id(run_id), which)
+    return redirect(page_url("lakeflow_console.show_run", key=key, run_id=found))
+
+
+def compare_with_previous(key: str, run_id: str) -> BaseResponse:
+    """Redirect to the comparison of a run with the one before it."""
+    with request_handle(current_authorizer(), key) as handle:
+        ids = [_find_neighbor(handle, parse_run_id(run_id), "previous"), run_id]
+    return redirect(page_url("lakeflow_console.show_comparison", key=key, run=ids))
+
+
+def _find_neighbor(handle: JobHandle, run_id: int, which: str) -> int:
+    """Return the id of the run before or after a run.
+
+    :raises NotFound: there is none, or too many runs came after it.
+    """
+    run, _ = queries.read_run(handle, run_id)
+    if which == "previous":
+        listed = queries.list_runs(handle, READ_SIZE, start_time_to=run.start_time)
+    else:  # the newest come first
+        listed = queries.list_runs(handle, MAX_NEWER_RUNS, start_time_from=run.start_time)
+    ids = [each.run_id or 0 for each in listed]
+    at = ids.index(run_id) + (1 if which == "previous" else -1) if run_id in ids else -1
+    if not 0 <= at < len(ids):
+        limit = "" if which == "previous" else f" among the newest {MAX_NEWER_RUNS}"
+        raise NotFound(f"There is no {which} run of this job{limit}.")
+    return ids[at]
 
 
 def _read_ended_runs(job: Job) -> list[Summary]:

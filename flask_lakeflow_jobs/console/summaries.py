@@ -30,7 +30,8 @@ class StateLabel:
 
     @property
     def word(self) -> str:
-        return self.outcome.label
+        # "Blocked" reads as an error; the chips above such tasks call them waiting, too.
+        return "waiting" if self.outcome is Outcome.BLOCKED else self.outcome.label
 
 
 @dataclass(frozen=True)

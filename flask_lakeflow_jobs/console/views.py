@@ -71,6 +71,8 @@ def console_blueprint(
         ("/<key>/runs/<run_id>/cancel", redirect_to_run, ["GET"]),
         ("/<key>/runs/<run_id>/repair", repair_run, ["POST"]),
         ("/<key>/runs/<run_id>/repair", show_repair, ["GET"]),
+        ("/<key>/runs/<run_id>/<any(previous, next):which>", lists.show_neighbor, ["GET"]),
+        ("/<key>/runs/<run_id>/compare", lists.compare_with_previous, ["GET"]),
         ("/<key>/matrix", lists.show_matrix, ["GET"]),
         ("/<key>/compare", lists.show_comparison, ["GET"]),
         ("/<key>/schedule", change_schedule, ["POST"]),

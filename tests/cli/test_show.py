@@ -75,13 +75,13 @@ def test_json_equals_that_of_the_http_api(app: Flask, flask_jobs: RunFlask) -> N
 
 
 def test_compare_shows_what_differs(flask_jobs: RunFlask) -> None:
-    first, second = (start_run(flask_jobs, "etl", "-p", f"day={day}") for day in (1, 2))
+    first, second = (start_run(flask_jobs, "etl", "-p", f"day=2013-01-0{day}") for day in (1, 2))
     for run_id in (first, second):
         flask_jobs("watch", "etl", run_id)
     lines = flask_jobs("compare", "etl", second, first).stdout.splitlines()
     facts = {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
     assert facts["Run"] == [first, second]
-    assert facts["day"] == ["1", "2", "differs"]
+    assert facts["day"] == ["2013-01-01", "2013-01-02", "differs"]
     assert lines[lines.index("") + 1].split("  ")[0] == "TASK"
 
 

@@ -7,6 +7,7 @@ import pytest
 from flask_lakeflow_jobs.record.values import RunEnd
 from flask_lakeflow_jobs.testing.fault_proxy import Address
 from tests.console.conftest import MakeShop
+from tests.console.support import run
 from tests.support import on_behalf_of
 
 DAY_MS = 86_400_000
@@ -27,3 +28,28 @@ def test_trend_shows_recorded_runs_only_of_jobs_that_run_as_the_app(
     state.record.database.close()
     assert page.status_code == 200
     assert ("usually take 1 d 0 h" in page.text) is shows_record
+
+
+def test_a_run_leads_to_its_neighbors_and_to_the_comparison_with_the_one_before(
+    make_shop: MakeShop,
+) -> None:
+    app = make_shop()
+    first, second, third = (run(app, "listed", {"args": [word]}) for word in "abc")
+    client = app.test_client()
+
+    def follow(run_id: int, rest: str) -> str:
+        response = client.get(f"/jobs/listed/runs/{run_id}/{rest}")
+        return response.location or str(response.status_code)
+
+    assert follow(second, "previous") == f"/jobs/listed/runs/{first}"
+    assert follow(second, "next") == f"/jobs/listed/runs/{third}"
+    assert follow(third, "next") == "404"
+    assert follow(third, "compare") == f"/jobs/listed/compare?run={second}&run={third}"
+    assert client.get(follow(third, "compare")).status_code == 200
+
+
+def test_neighbors_of_a_run_need_the_permission_to_view(make_shop: MakeShop) -> None:
+    run_id = run(make_shop(), "listed", {"args": ["a"]})
+    app = make_shop(policy=lambda user, action, job: action != "view")
+    for rest in ("previous", "next", "compare"):
+        assert app.test_client().get(f"/jobs/listed/runs/{run_id}/{rest}").status_code == 404

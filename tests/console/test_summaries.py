@@ -155,7 +155,7 @@ def test_timeline_has_all_attempts_graph_the_last() -> None:
     assert [(row.key, row.number, row.state.word) for row in line.rows] == [
         ("a", 1, "failed"),
         ("a", 2, "running"),
-        ("b", 1, "blocked"),
+        ("b", 1, "waiting"),
     ]
     shown = build_graph((("a", ()), ("b", ("a",))), line.rows)
     assert [(node.attempt.key, node.attempt.number) for node in shown.nodes] == [("a", 2), ("b", 1)]

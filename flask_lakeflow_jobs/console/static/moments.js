@@ -5,7 +5,7 @@ const MINUTE_MS = 60_000;
 const REFRESH_MS = 15_000;
 
 /** The parts of an ISO time that each form shows. */
-const FORMS = { moment: [0, 16], exact: [0, 19], clock: [11, 19], short: [5, 16] };
+const FORMS = { moment: [0, 16], exact: [0, 19], clock: [11, 19], short: [5, 19] };
 
 /** Units of relative times, and their sizes in seconds, as on the server. */
 const UNITS = [["d", 86_400], ["h", 3_600], ["min", 60]];

@@ -24,4 +24,5 @@ export const readSkew = (root) => Number(root.querySelector("[data-now]")?.datas
 /** Update the growing durations. */
 export function updateDurations(root, now) {
   for (const each of root.querySelectorAll("[data-ticks]")) each.textContent = formatDuration(now - Number(each.dataset.ticks));
+  for (const each of root.querySelectorAll("[data-since]")) each.value = now - Number(each.dataset.since);
 }
