@@ -227,9 +227,9 @@ class Workspace:
             return parse_path("/Bundle"), bundle.files_root
 
     def _find_catalogs(self) -> set[str]:
-        """Return the catalogs that the bundle names in its jobs and its files."""
+        """Return the catalogs that the bundle names in its jobs, pipelines and files."""
         bundle = self.registry.bundle
-        settings = [job.settings for job in bundle.jobs.values()]
+        settings = [*(job.settings for job in bundle.jobs.values()), *bundle.pipelines.values()]
         return find_catalogs(settings) | find_catalogs_in_folder(bundle.root)
 
     def _task_environment(self, host: str, token: str) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from enum import Enum
 _SENTENCE = re.compile(r".+?[.!](?=\s|$)", re.DOTALL)
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Warning): ")
 _VERBS = (
-    "add|allow|build|check|copy|create|declare|define|fill|give|install|list|mark|name|pass|put"
+    "add|allow|build|check|copy|correct|create|declare|define|fill|give|install|list|mark|name|pass|put"
     "|read|remove|run|set|simulate|upload|use|write"
 )
 _REMEDY = re.compile(rf"\b(?:{_VERBS})\b", re.IGNORECASE)
@@ -30,11 +30,13 @@ _PATTERNS = {
     Verdict.TIME: r"^Run cancelled",
     Verdict.EXTRA: (
         r"pip install 'flask-lakeflow-jobs|^A \w+_task needs"
-        r"|needs (?:the module )?[\w.]+, (?:which|and lists)|^The packages of the task"
+        r"|needs (?:the module )?[\w.]+, (?:which|and lists)|^Correct the packages"
         r"|^There is no JAR"
+        r"|^Add \S+ to sys\.path"
     ),
     Verdict.NOT_HERE: (
         r"^(?:Sail (?!has no access)|A \w+_task|The local workspace (?:cannot|does not serve))"
+        r"|Write the cell in"
         r"|^DuckDB "
         r"|Sail has no (?!access)|: DuckDB has no|JVM|No API found for"
     ),

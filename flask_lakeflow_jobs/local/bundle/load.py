@@ -164,12 +164,7 @@ class _Loader:
         return with_tasks
 
     def _load_job(self, key: str, settings: LocatedDict, location: Location) -> BundleJob:
-        try:
-            validate_settings(settings)
-        except FieldError as error:
-            raise BundleError(
-                f"Job {key!r}: {error.message}", _locate(error, settings, location)
-            ) from None
+        self._validate(key, settings, location)
         for undefined in find_undefined_keys(settings):
             place = _locate(undefined, settings, location)
             self._warn(f"Job {key!r}: {undefined.message}", place)
@@ -177,6 +172,22 @@ class _Loader:
         self._calls += _find_calls(key, settings, location)
         plain = {name: each for name, each in settings.items() if name not in _NOT_SETTINGS}
         return BundleJob(key, derive_job_id(key), _plain(plain))
+
+    def _validate(self, key: str, settings: LocatedDict, location: Location) -> None:
+        """Check a job, and drop values of other types, as the CLI does (``libs/dyn/convert``)."""
+        while True:
+            try:
+                return validate_settings(settings)
+            except FieldError as error:
+                place = _locate(error, settings, location)
+                name = error.path[-1]
+                if error.expected not in ("array", "object") or not isinstance(name, str):
+                    raise BundleError(f"Job {key!r}: {error.message}", place) from None
+                self._warn(f"Job {key!r}: {error.message} Until then, it is ignored.", place)
+                holder: Any = settings
+                for step in error.path[:-1]:
+                    holder = holder[step]
+                del holder[name]
 
     def _warn_of_former_tag(self, key: str, settings: LocatedDict, location: Location) -> None:
         tags = settings.get("tags")

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..user_data.notebooks import find_notebook_file
 from .errors import BundleError, Location
 from .yaml import LocatedDict, LocatedList
 
-#: The suffixes of notebooks, in the order of the CLI (its ``libs/notebook``).
-NOTEBOOK_SUFFIXES = (".py", ".ipynb", ".sql", ".r", ".scala")
 _PIP_FLAG = re.compile(r"^(-e|--editable|-r|--requirement)[ =]\s*")
 
 
@@ -67,17 +66,24 @@ class PathTranslator:
             return
         location = body.locations.get(key)
         local = self._local_path(path, location)
-        if is_notebook and not local.is_file():
-            local = _add_notebook_suffix(local)
+        if is_notebook:
+            local = find_notebook_file(local) or local
         if not (local.is_dir() if is_folder else local.is_file()):
             kind = "folder" if is_folder else "file"
             message = f"There is no {kind} {path!r} (expected at {local}). "
-            message += "Create it, or correct the path."
-            raise BundleError(message, location)
+            raise BundleError(message + self._advise_on_missing(path, location), location)
         deployed = self._workspace_path(local, path, location)
         # A deployed notebook has no suffix, except for those of the designer.
         has_suffix = not is_notebook or deployed.endswith(".designer.ipynb")
         body[key] = deployed if has_suffix else deployed.rpartition(".")[0]
+
+    def _advise_on_missing(self, path: str, location: Location | None) -> str:
+        """Return the path to write if the author took it for one that starts at the bundle."""
+        likely = Path(os.path.normpath(self._bundle_root / path))
+        if not likely.exists():
+            return "Create it, or correct the path."
+        right = Path(os.path.relpath(likely, self._folder_of(location))).as_posix()
+        return f"Write {right!r}: paths start at the folder of the file that has them."
 
     def _translate_library(self, library: LocatedDict, key: str) -> None:
         path = library.get(key)
@@ -103,10 +109,13 @@ class PathTranslator:
         return self._workspace_path(local, path, location) if is_inside else str(local)
 
     def _local_path(self, path: str, location: Location | None) -> Path:
-        folder = self._bundle_root
+        return Path(os.path.normpath(self._folder_of(location) / path))
+
+    def _folder_of(self, location: Location | None) -> Path:
+        """Return the folder to which the paths at a location are relative."""
         if location and location[0].suffix != ".py":
-            folder = location[0].parent
-        return Path(os.path.normpath(folder / path))
+            return location[0].parent
+        return self._bundle_root
 
     def _workspace_path(self, local: Path, path: str, location: Location | None) -> str:
         if not local.is_relative_to(self.root):
@@ -141,11 +150,6 @@ def find_files_root(root: Path, sync: LocatedDict) -> Path:
         for each, (file, _) in zip(paths, paths.locations, strict=True)
     ]
     return Path(os.path.commonpath([root, *folders]))
-
-
-def _add_notebook_suffix(path: Path) -> Path:
-    candidates = (path.with_name(path.name + suffix) for suffix in NOTEBOOK_SUFFIXES)
-    return next((file for file in candidates if file.is_file()), path)
 
 
 def _is_relative(path: str) -> bool:

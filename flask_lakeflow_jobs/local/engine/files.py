@@ -9,9 +9,9 @@ from typing import Any
 
 from ..bundle.git import GitRepository
 from ..bundle.load import Bundle
-from ..bundle.paths import NOTEBOOK_SUFFIXES
 from ..home import WorkspaceFolder
 from ..model import Settings
+from ..user_data.notebooks import find_notebook_file
 
 #: The path of a Unity Catalog volume: catalog, schema and name.
 _VOLUME = re.compile(r"(?<![\w./-])/Volumes/[\w-]+/[\w-]+/[\w-]+", re.ASCII)
@@ -20,9 +20,10 @@ _TOP_FOLDERS = ("Users", "Shared", "Repos")
 _WORKSPACE = re.compile(rf"(?<![\w./-])/Workspace(?=/(?:{'|'.join(_TOP_FOLDERS)})/)")
 _DBFS = re.compile(r"(?<![\w./-])/dbfs(?=/)")
 
-#: A path below a Git folder, or below a deployed bundle, of anyone.
+#: A path below a Git folder, or below a deployed bundle, of anyone or of a group.
 _COPY = re.compile(
-    r"(?:/Workspace)?/(?:Users|Repos)/[^/]+/(?:\.bundle/[^/]+/[^/]+/files|[^/.][^/]*)/(.+)"
+    r"(?:(?:/Workspace)?/(?:Shared|(?:Users|Repos)/[^/]+)|/Workspace/[^/]+)"
+    r"/(?:\.bundle/[^/]+/[^/]+/files|[^/.][^/]*)/(.+)"
 )
 
 
@@ -111,16 +112,16 @@ class WorkspaceFiles:
 
         :raises FileMissing: the file does not exist.
         """
-        return self._find(path, ("",))
+        return self._find(path, lambda file: file if file.is_file() else None)
 
     def find_notebook(self, path: str) -> Path:
         """Return the notebook at a path, which may lack its extension, as in the workspace.
 
         :raises FileMissing: the notebook does not exist.
         """
-        return self._find(path, ("", *NOTEBOOK_SUFFIXES))
+        return self._find(path, find_notebook_file)
 
-    def _find(self, path: str, suffixes: tuple[str, ...]) -> Path:
+    def _find(self, path: str, find: Callable[[Path], Path | None]) -> Path:
         bundle = self._bundle()
         bases = self._candidates(path)
         # The author's copy of the bundle in another workspace.
@@ -131,13 +132,12 @@ class WorkspaceFiles:
         if (repository := GitRepository(bundle.root).root) is not None:
             bases.append(repository / path)
         for base in bases:
-            for suffix in suffixes:
-                candidate = base.with_name(base.name + suffix)
-                if candidate.is_file():
-                    return candidate
+            if (file := find(base)) is not None:
+                return file
         raise FileMissing(
-            f"There is no file {path!r} in the local workspace. It serves the files of the "
-            f"bundle in {bundle.root} under {bundle.files_path}, and the files that were uploaded."
+            f"Add the file {path!r} to the bundle, or upload it: it is not in the local workspace. "
+            f"This serves the files of the bundle in {bundle.root} under {bundle.files_path}, and "
+            "the files that were uploaded."
         )
 
     def _candidates(self, path: str) -> list[Path]:

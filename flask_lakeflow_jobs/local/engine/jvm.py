@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model import Settings
-from .catalogs import BUILT_IN_CATALOGS, find_catalogs
+from .catalogs import BUILT_IN_CATALOGS, find_catalogs, find_catalogs_in_file
 from .compute import find_environment, mappings
 from .files import WorkspaceFiles
 from .task_context import TaskContext
@@ -65,20 +65,21 @@ def build_pipeline(spec: Settings, context: TaskContext) -> ProcessWork:
         for name, value in (source or {}).items()
     }
     catalog = pipeline.get("catalog")
+    code = find_definitions(pipeline, context.files)
+    named = set().union(*map(find_catalogs_in_file, code), [catalog] if catalog else [])
     return replace(context, settings=settings).build_process(
         "pipeline",
         {**spec, "environment_key": _ENVIRONMENT},
         context.files.root,
+        notebooks=code,
         parameters=context.files.localize(configuration),
         pipeline={
             "id": pipeline_id,
             "name": str(pipeline.get("name") or pipeline_id),
             "root": str(root),
             "schema": str(pipeline.get("schema") or pipeline.get("target") or "default"),
-            "files": find_definitions(pipeline, context.files),
-            "catalogs": sorted(
-                {*BUILT_IN_CATALOGS, *find_catalogs(configuration), *([catalog] if catalog else [])}
-            ),
+            "files": code,
+            "catalogs": sorted({*BUILT_IN_CATALOGS, *find_catalogs(configuration), *named}),
             "full_refresh_all": bool(body.get("full_refresh")),
             "full_refresh": body.get("full_refresh_selection") or [],
             "refresh": body.get("refresh_selection") or [],

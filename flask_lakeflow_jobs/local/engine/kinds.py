@@ -92,7 +92,10 @@ def _build_notebook(spec: Settings, context: TaskContext) -> ProcessWork:
     body = spec["notebook_task"]
     path = context.find_file(body, "notebook_path", is_notebook=True)
     widgets = context.merge_parameters(body, "base_parameters", "notebook_params")
-    return context.build_process("notebook", spec, path.parent, path=str(path), parameters=widgets)
+    file = str(path)
+    return context.build_process(
+        "notebook", spec, path.parent, notebooks=[file], path=file, parameters=widgets
+    )
 
 
 def _build_python(spec: Settings, context: TaskContext) -> ProcessWork:

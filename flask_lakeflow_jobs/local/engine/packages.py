@@ -27,6 +27,10 @@ _FILE = re.compile(r"^(?:-r|--requirement)[ =]?\s*(.+)$")
 # In a requirements file, other ones: -r adds their packages, -c only restricts versions.
 _NESTED = re.compile(r"^(?:(-r|--requirement)|-c|--constraint)[ =]?\s*([^#\s].*?)\s*(?:\s#.*)?$")
 _CREDENTIALS = re.compile(r"://[^/\s]+@")  # in the address of an index or a repository
+_ADVICE = (
+    "Correct the packages that the task lists, or the access of this machine to their index: they "
+    "cannot be installed."
+)
 _MAX_SECONDS = 15 * 60
 _LOG_LINES = 5  # of an installer, in an error
 _LOG_BYTES = 4096
@@ -165,14 +169,12 @@ def _run_installer(
                 pass_fds=(lock,),
             )
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            raise InstallFailed(f"The packages of the task cannot be installed: {error}.") from None
+            raise InstallFailed(f"{_ADVICE} {error}.") from None
         if code:
             log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_BYTES))
             lines = log.read().decode(errors="replace").strip().splitlines()
             message = f"{' '.join(command)} failed: " + "\n".join(lines[-_LOG_LINES:])
-            raise InstallFailed(
-                "The packages of the task cannot be installed. " + _hide_credentials(message)
-            )
+            raise InstallFailed(f"{_ADVICE} {_hide_credentials(message)}")
 
 
 def _hide_credentials(text: str) -> str:

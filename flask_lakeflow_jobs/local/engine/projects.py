@@ -12,8 +12,16 @@ from typing import Any
 
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 # Every cluster has its own versions. Here, another pyspark would hide that of the session.
+# And dbt's adapter for Databricks is replaced by that for DuckDB.
 _OF_A_CLUSTER = frozenset(
-    ["databricks-connect", "databricks-dlt", "delta-spark", "pyspark", "pyspark-client"]
+    [
+        "databricks-connect",
+        "databricks-dlt",
+        "dbt-databricks",
+        "delta-spark",
+        "pyspark",
+        "pyspark-client",
+    ]
 )
 _CARET = re.compile(r"\^\s*(\d+(?:\.\d+)*)$")
 # Fields of a package that Poetry takes from elsewhere.
@@ -40,8 +48,13 @@ def list_dependencies(projects: Iterable[Path], own: Iterable[Path]) -> Iterator
     for dependency in (each for project in projects for each in read_dependencies(project)):
         name = _name_of(dependency)
         is_own = any(declares(project, name) for project in own)
-        if not is_own and _normalize(name) not in _OF_A_CLUSTER:
+        if not is_own and not is_of_a_cluster(dependency):
             yield dependency
+
+
+def is_of_a_cluster(dependency: str) -> bool:
+    """Return whether every cluster has its own version of a package."""
+    return _normalize(_name_of(dependency)) in _OF_A_CLUSTER
 
 
 def read_dependencies(project: Path) -> tuple[str, ...]:

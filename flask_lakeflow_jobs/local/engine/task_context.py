@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from .compute import (
     read_environment,
 )
 from .files import FileMissing, WorkspaceFiles
+from .notebook_packages import list_notebook_requirements
 from .packages import Packages, list_requirements
-from .projects import list_dependencies
+from .projects import is_of_a_cluster, list_dependencies
 from .templating import format_value
 from .work import CannotRun, ProcessWork
 
@@ -54,14 +55,23 @@ class TaskContext:
             if not git or body.get("source") == "WORKSPACE":
                 raise CannotRun(str(error)) from None
             raise CannotRun(
-                f"{error} It does not clone {git.get('git_url')}: check the repository out around "
-                "the bundle, or remove 'git_source' here."
+                f"Check {git.get('git_url')} out around the bundle, or remove 'git_source' here: "
+                f"the local workspace does not clone it. {error}"
             ) from None
 
-    def build_process(self, kind: str, spec: Settings, folder: Path, **fields: Any) -> ProcessWork:
+    def build_process(
+        self,
+        kind: str,
+        spec: Settings,
+        folder: Path,
+        *,
+        notebooks: Sequence[str] = (),
+        **fields: Any,
+    ) -> ProcessWork:
         """Build the payload of a kind from the fields that all kinds share and its own ones.
 
         :param folder: the working directory, and the first place to import from.
+        :param notebooks: the files of code that may install packages themselves.
         """
         libraries: list[str] = []
         dependencies: list[str] = []
@@ -74,9 +84,15 @@ class TaskContext:
             libraries += found
             dependencies += list_dependencies(projects, [*self.files.projects, *projects])
         requirements = list_requirements(self.settings, spec)
-        files = tuple(str(self.files.to_local_path(file)) for file in requirements.files)
-        packages = tuple(dict.fromkeys((*requirements.packages, *dependencies)))
-        requirements = replace(requirements, packages=packages, files=files)
+        own = list_notebook_requirements(notebooks)
+        files = [str(self.files.to_local_path(each)) for each in requirements.files]
+        packages = [*requirements.packages, *dependencies, *own.packages]
+        requirements = replace(
+            requirements,
+            packages=tuple(each for each in dict.fromkeys(packages) if not is_of_a_cluster(each)),
+            files=(*files, *own.files),
+            options=(*requirements.options, *own.options),
+        )
         if (installed := self.packages.find_folder(requirements)) is not None:
             libraries.append(str(installed))
         return ProcessWork(

@@ -24,6 +24,7 @@ def describe_error(
     missing_libraries: Sequence[str] = (),
     *,
     is_installed: bool = False,
+    root: str = "",
 ) -> dict[str, str]:
     """Print the trace; return the ``error`` and ``error_trace`` of a run's output.
 
@@ -32,6 +33,7 @@ def describe_error(
     :param requirements: the packages that the task lists.
     :param missing_libraries: the wheels and projects among them that do not exist.
     :param is_installed: whether these packages are installed.
+    :param root: the folder of the bundle.
     """
     visited: set[int] = set()
     pending: list[BaseException | None] = [error]
@@ -47,7 +49,7 @@ def describe_error(
     advice = find_advice(error) if "LAKEFLOW_LOCAL_SAIL" in os.environ else None
     if advice is None and isinstance(error, ModuleNotFoundError) and error.name:
         advice = advise_on_module(
-            error.name, requirements, missing_libraries, is_installed=is_installed
+            error.name, requirements, missing_libraries, is_installed=is_installed, root=root
         )
     advice = advice or find_surroundings_advice(error)
     if advice is not None:

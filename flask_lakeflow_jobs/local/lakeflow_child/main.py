@@ -66,6 +66,7 @@ def _run(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
             payload["requirements"],
             payload["missing_libraries"],
             is_installed=payload["has_own_packages"],
+            root=payload["root"],
         )
 
 

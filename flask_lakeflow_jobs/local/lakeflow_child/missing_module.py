@@ -1,7 +1,8 @@
-"""Advice on a module that a task cannot import: which package to install, and how. Pure."""
+"""Advice on a module that a task cannot import: which package to install, and how."""
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
@@ -10,6 +11,8 @@ from collections.abc import Sequence
 # Several packages have modules below these names.
 _NAMESPACES = ("azure", "databricks", "google")
 _SETTING = "LAKEFLOW_JOBS_LOCAL_INSTALL = True"
+_MAX_FOLDERS = 2000  # of a bundle that are searched; those of others hold no code of its own
+_FOLDERS_OF_OTHERS = frozenset(["__pycache__", "build", "dist", "node_modules", "site-packages"])
 
 
 def advise_on_module(
@@ -18,6 +21,7 @@ def advise_on_module(
     missing_libraries: Sequence[str] = (),
     *,
     is_installed: bool,
+    root: str = "",
 ) -> str:
     """Return what to do about a missing module.
 
@@ -25,6 +29,7 @@ def advise_on_module(
     :param requirements: the packages that the task lists.
     :param missing_libraries: the wheels and projects that it lists and that do not exist.
     :param is_installed: whether these packages are installed.
+    :param root: the folder of the bundle; empty to search no folder.
     """
     name = module.partition(".")[0]
     if name in _NAMESPACES:
@@ -33,6 +38,11 @@ def advise_on_module(
         return (
             f"The task needs the module {name}, and lists {', '.join(missing_libraries)}, which "
             "does not exist. Build it or copy it there."
+        )
+    if root and (folder := find_folder_of(name, root)):
+        return (
+            f"Add {folder} to sys.path before the import of {name}: the bundle has the module "
+            "there, and tasks import from the folder of their own file and from that of the bundle."
         )
     listed = ", ".join(requirements)
     if is_installed:
@@ -56,6 +66,36 @@ def advise_on_module(
         f"The task needs the module {name}, which {sys.prefix} does not have. Install it there, or "
         f"list its package in the task's environment and set {_SETTING}."
     )
+
+
+def find_folder_of(module: str, root: str) -> str | None:
+    """Return the folder of a bundle that has a module or a package, relative to the bundle."""
+    pending = [root]
+    for _ in range(_MAX_FOLDERS):
+        if not pending:
+            break
+        folder = pending.pop(0)
+        try:
+            entries = sorted(os.scandir(folder), key=lambda each: each.name)
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.name == f"{module}.py" or (entry.name == module and _has_code(entry.path)):
+                return os.path.relpath(folder, root)
+        pending += [each.path for each in entries if _is_own_folder(each)]
+    return None
+
+
+def _has_code(folder: str) -> bool:
+    try:
+        return any(name.endswith(".py") for name in os.listdir(folder))
+    except OSError:
+        return False
+
+
+def _is_own_folder(entry: os.DirEntry[str]) -> bool:
+    is_of_others = entry.name.startswith(".") or entry.name in _FOLDERS_OF_OTHERS
+    return not is_of_others and entry.is_dir(follow_symlinks=False)
 
 
 def _normalize(name: str) -> str:

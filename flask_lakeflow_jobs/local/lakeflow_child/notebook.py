@@ -41,6 +41,10 @@ _TIMERS = ("time", "timeit")
 _INSTALLERS = ("pip", "uv", "conda")
 _LANGUAGE_MAGICS = ("python", "sql", "r", "scala", "sh", "bash", "md", "md-sandbox", "run", "fs")
 
+_NO_CELL = (
+    "Write the cell in Python or SQL, or simulate the job (its tag 'local_simulation'): a {} cell "
+    "cannot run in the local workspace."
+)
 _CO_COROUTINE = 0x80  # of the module inspect, which takes long to import
 # Names in a notebook's namespace: the flags to compile its cells with, its event loop, and what SQL
 # keeps between cells.
@@ -144,7 +148,7 @@ def _read_ipynb(text: str) -> list[Cell]:
     notebook = json.loads(text)
     metadata = notebook.get("metadata", {})
     databricks = metadata.get("application/vnd.databricks.v1+notebook", {})
-    language = databricks.get("language") or "python"
+    language = (databricks.get("language") or _kernel_language(metadata)).lower()
     cells = []
     for number, cell in enumerate(notebook["cells"], start=1):
         if cell["cell_type"] == "code":
@@ -152,6 +156,12 @@ def _read_ipynb(text: str) -> list[Cell]:
             text = source if isinstance(source, str) else "".join(source)
             cells.append(_apply_language_magic(Cell(text, 0, language, number)))
     return cells
+
+
+def _kernel_language(metadata: dict[str, Any]) -> str:
+    """Return the language that a notebook of another editor names, if it can run on Databricks."""
+    name = (metadata.get("language_info") or {}).get("name") or "python"
+    return name if name.lower() in _LANGUAGE_MAGICS else "python"
 
 
 def _apply_language_magic(cell: Cell) -> Cell:
@@ -162,7 +172,7 @@ def _apply_language_magic(cell: Cell) -> Cell:
     if not magic.startswith("%") or name in _IGNORED_MAGICS + _INSTALLERS + _TIMERS + _SETTERS:
         return cell
     if name not in _LANGUAGE_MAGICS:
-        raise NotImplementedError(f"A {magic} cell cannot run in the local workspace.")
+        raise NotImplementedError(_NO_CELL.format(magic))
     return Cell(above + argument + rest, cell.line, name, cell.number)
 
 
@@ -198,7 +208,7 @@ def run_cell(cell: Cell, path: str, names: dict[str, Any]) -> None:
         command, *arguments = text.split()
         print(getattr(names["dbutils"].fs, command)(*arguments))
     else:
-        raise NotImplementedError(f"A %{cell.language} cell cannot run in the local workspace.")
+        raise NotImplementedError(_NO_CELL.format(f"%{cell.language}"))
 
 
 def _run_python(cell: Cell, path: str, names: dict[str, Any]) -> None:
@@ -274,7 +284,7 @@ def _replace_magic(line: str) -> str:
 def _run_line_magic(names: dict[str, Any], line: str) -> None:
     name = line.lstrip("%!").split(" ")[0]
     if name in _INSTALLERS:
-        print(f"Skipped '{line}': the task uses the packages of the local environment.")
+        print(f"Skipped '{line}': packages are installed before a task, if at all.")
     elif line.startswith("!"):
         _run_shell(line[1:])
     elif name == "sh":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+_TITLE = b" Databricks notebook source"
 NOTEBOOK_EXTENSIONS = (".py", ".ipynb", ".sql", ".r", ".scala")
 
 
@@ -29,13 +30,21 @@ def to_workspace_path(path: str, mounts: dict[str, str]) -> str:
     return path
 
 
+def is_notebook(file: str) -> bool:
+    """Return whether a file is a notebook."""
+    with open(file, "rb") as opened:
+        return file.endswith(".ipynb") or _TITLE in opened.readline()
+
+
 def find_notebook(caller: str, path: str, mounts: dict[str, str]) -> str:
     """Find the file of a notebook, whose path usually lacks its extension.
 
     :param caller: the notebook that a relative path starts from.
     """
     base = os.path.normpath(os.path.join(os.path.dirname(caller), to_local_path(path, mounts)))
-    for candidate in (base, *(base + extension for extension in NOTEBOOK_EXTENSIONS)):
-        if os.path.isfile(candidate):
-            return candidate
+    named = (base + extension for extension in NOTEBOOK_EXTENSIONS)
+    files = [base] if os.path.isfile(base) else [each for each in named if os.path.isfile(each)]
+    # A notebook comes before a plain file of the same name.
+    if files:
+        return next(filter(is_notebook, files), files[0])
     raise FileNotFoundError(f"There is no notebook {path!r} (expected at {base}).")

@@ -19,7 +19,10 @@ _UNREACHABLE = re.compile(
     r"Failed to resolve '([^']+)'|host='([^']+)'|Max retries exceeded|Name or service not known"
     r"|Temporary failure in name resolution|Network is unreachable|All connection attempts failed"
 )
-_NO_PATH = re.compile(r"\[PATH_NOT_FOUND\] Path does not exist: (?:file:)?(/[^\s]*?)\.?(?:\s|$)")
+_NO_PATH = re.compile(
+    r"\[PATH_NOT_FOUND\] Path does not exist: (?:file:)?((?:dbfs:)?/[^\s]*?)\.?(?:\s|$)"
+)
+_NO_PARAMETER = re.compile(r"No value found for placeholder with name :(\w+)")
 _NOT_SERVED = re.compile(r"No API found for '([A-Z]+ [^']+)'")
 _CONNECTION_ERRORS = ("ConnectionError", "ConnectError", "ConnectTimeout", "URLError", "gaierror")
 _OS_FILES = ("<frozen os>", os.__file__)
@@ -36,6 +39,11 @@ def find_advice(error: BaseException) -> str | None:
         )
     if match := _NO_PATH.search(str(error)):
         return _COPY.format(match[1])
+    if match := _NO_PARAMETER.search(str(error)):
+        return (
+            f"Give the parameter {match[1]} a value: under 'base_parameters' of the task or "
+            "'parameters' of the job."
+        )
     if match := _NOT_SERVED.search(str(error)):
         return (
             f"The local workspace does not serve {match[1]}. Simulate the job (its tag "

@@ -1,9 +1,10 @@
-"""Notebooks and the files that hold them. Pure."""
+"""Notebooks and the files that hold them."""
 
 from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 _TITLE = " Databricks notebook source"
@@ -37,6 +38,30 @@ def is_notebook(name: str, head: bytes) -> bool:
         return False
     title = (_SOURCES[suffix][1] + _TITLE).encode()
     return head.removeprefix(b"\xef\xbb\xbf").startswith(title)
+
+
+def is_notebook_file(file: Path) -> bool:
+    """Return whether a file of this machine exists and is a notebook."""
+    if not file.name.lower().endswith(SUFFIXES):
+        return False
+    try:
+        with open(file, "rb") as opened:
+            return is_notebook(file.name, opened.read(HEAD_BYTES))
+    except OSError:
+        return False
+
+
+def find_notebook_file(path: Path) -> Path | None:
+    """Return the file of a notebook whose path may lack its suffix.
+
+    As in the workspace, a file without the header of a notebook comes after the notebook of the
+    same name. It is returned if there is no notebook, for the task to say what is wrong with it.
+    """
+    if path.is_file():
+        return path
+    named = (path.with_name(path.name + suffix) for suffix in (*SUFFIXES, ".R"))
+    files = [each for each in named if each.is_file()]
+    return next(filter(is_notebook_file, files), next(iter(files), None))
 
 
 def language_of(name: str, content: bytes) -> str:

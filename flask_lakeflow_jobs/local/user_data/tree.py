@@ -135,7 +135,7 @@ class WorkspaceTree:
         self._write(own, [content], node, overwrite=overwrite)
         for other in notebooks.SUFFIXES:
             sibling = (*parts[:-1], parts[-1] + other)
-            if other != suffix and _is_notebook(self.folder.locate(sibling)):
+            if other != suffix and notebooks.is_notebook_file(self.folder.locate(sibling)):
                 self.folder.remove(sibling, recursive=False)
 
     def remove(self, parts: Parts, *, recursive: bool) -> None:
@@ -212,7 +212,7 @@ def _find(folder: Folder, parts: Parts, inner: Parts) -> Node | None:
         return node
     for suffix in (*notebooks.SUFFIXES, ".R") if inner else ():
         candidate = folder.locate((*inner[:-1], inner[-1] + suffix))
-        if _is_notebook(candidate):
+        if notebooks.is_notebook_file(candidate):
             return Node(parts, "NOTEBOOK", candidate)
     return node  # a notebook, by the name of its file
 
@@ -229,7 +229,7 @@ def _classify(folder: Folder, parts: Parts, inner: Parts) -> Node | None:
 
 
 def _to_node(parts: Parts, file: Path) -> Node:
-    if _is_notebook(file):
+    if notebooks.is_notebook_file(file):
         return Node((*parts[:-1], os.path.splitext(parts[-1])[0]), "NOTEBOOK", file)
     return Node(parts, "FILE", file)
 
@@ -237,13 +237,3 @@ def _to_node(parts: Parts, file: Path) -> Node:
 def _has_content(file: Path, content: Iterable[bytes]) -> bool:
     with open(file, "rb") as opened:
         return all(opened.read(len(chunk)) == chunk for chunk in content) and not opened.read(1)
-
-
-def _is_notebook(file: Path) -> bool:
-    if not file.name.lower().endswith(notebooks.SUFFIXES):
-        return False
-    try:
-        with open(file, "rb") as opened:
-            return notebooks.is_notebook(file.name, opened.read(notebooks.HEAD_BYTES))
-    except OSError:
-        return False

@@ -212,6 +212,13 @@ def test_load_bundle_unexpected_failure_is_bundle_error(
             ),
         ),
         (
+            bundle_text("email_notifications: {on_failure: me@example.com}"),
+            (
+                "databricks.yml:6: Job 'etl': 'on_failure' has to be a list. Until then, it is "
+                "ignored."
+            ),
+        ),
+        (
             bundle_text("name: again"),
             "databricks.yml:6: The key 'name' occurs twice. The last value counts.",
         ),

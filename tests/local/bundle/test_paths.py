@@ -67,6 +67,15 @@ def test_translate_refuses_missing_file(folder: Path, task: Any, message: str) -
     assert error.value.location == (inner / "databricks.yml", 7)
 
 
+def test_missing_file_that_the_folder_of_the_bundle_has_is_named(folder: Path) -> None:
+    (folder / "src").mkdir(exist_ok=True)
+    write_file(folder, "", "src/load.py")
+    task = {"spark_python_task": {"python_file": "./src/load.py"}}
+    with pytest.raises(BundleError) as error:
+        translate(folder, {"tasks": [task]}, file="resources/jobs/load.yml")
+    assert "Write '../../src/load.py': paths start at" in error.value.message
+
+
 @pytest.mark.ledger(
     "job: git_source", differs="Nothing is cloned. The checkout around the bundle is used."
 )

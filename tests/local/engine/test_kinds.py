@@ -227,7 +227,7 @@ def test_sql_without_duckdb_is_refused(folder: Path, monkeypatch: pytest.MonkeyP
     )
 
 
-@pytest.mark.ledger("job: git_source", refused="… It does not clone …: check the repository out")
+@pytest.mark.ledger("job: git_source", refused="Check … out around the bundle")
 @pytest.mark.parametrize(
     ("settings", "body", "names_repository"),
     [
@@ -244,8 +244,29 @@ def test_missing_file_is_refused(
         {"python_file": "nowhere.py", **body},
         context(folder, settings=settings),
     )
-    assert message.startswith("There is no file 'nowhere.py' in the local workspace.")
-    assert ("It does not clone https://example.com/a.git" in message) is names_repository
+    assert "Add the file 'nowhere.py' to the bundle, or upload it: it is not" in message
+    clone = "Check https://example.com/a.git out around the bundle"
+    assert message.startswith(clone if names_repository else "Add the file")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/Workspace/Users/me@example.com/shop/src/load.py",
+        "/Repos/me@example.com/shop/src/load.py",
+        "/Workspace/Users/me@example.com/.bundle/shop/dev/files/src/load.py",
+        "/Workspace/Shared/shop/src/load.py",
+        "/Shared/.bundle/shop/dev/files/src/load.py",
+        "/Workspace/data-team/shop/src/load.py",
+    ],
+)
+def test_path_in_the_workspace_of_the_author_leads_to_the_file_of_the_bundle(
+    folder: Path, path: str
+) -> None:
+    (folder / "src/load.py").touch()
+    spec = {"task_key": "main", "spark_python_task": {"python_file": path}}
+    work = build_work(spec, context(folder))
+    assert payload(work)["path"] == str(folder / "src/load.py")
 
 
 # Other kinds

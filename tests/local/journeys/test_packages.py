@@ -78,7 +78,7 @@ def test_package_that_is_not_installed_is_named_first(tmp_path: Path) -> None:
 
 def test_package_that_cannot_be_installed_fails_the_task(tmp_path: Path) -> None:
     output = run_task(tmp_path, "cowbell==2.0", install=True)
-    assert "The packages of the task cannot be installed." in str(output.error)
+    assert "Correct the packages that the task lists" in str(output.error)
     assert "cowbell" in str(output.error)
     assert "pip install" in str(output.error)
 

@@ -324,7 +324,9 @@ def test_git_source_files_are_those_of_the_bundle(serve: Serve, folder: str) -> 
     assert client.outputs(run)["main"].logs == "found\n"
     (_, missing) = run.tasks or []
     assert missing.state is not None
-    assert "It does not clone https://example.com/a.git" in (missing.state.state_message or "")
+    assert "Check https://example.com/a.git out around the bundle" in (
+        missing.state.state_message or ""
+    )
 
 
 def test_git_source_files_begin_at_the_repository(serve: Serve, tmp_path: Path) -> None:

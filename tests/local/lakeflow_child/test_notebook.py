@@ -297,8 +297,8 @@ def test_ipynb_with_sql_and_python(serve: Serve) -> None:
 @pytest.mark.parametrize(
     ("name", "header", "error"),
     [
-        ("a.r", "# Databricks notebook source\nx <- 1", "A %r cell cannot run"),
-        ("a.scala", "// Databricks notebook source\nval x = 1", "A %scala cell cannot run"),
+        ("a.r", "# Databricks notebook source\nx <- 1", "a %r cell cannot run"),
+        ("a.scala", "// Databricks notebook source\nval x = 1", "a %scala cell cannot run"),
         ("a.sql", "SELECT 1", "its first line has to be '-- Databricks notebook source'"),
     ],
 )
@@ -312,7 +312,10 @@ def test_other_language_or_header_is_an_error(
 def test_unsupported_magic_is_an_error(serve: Serve) -> None:
     client = notebook_client(serve, "# MAGIC %scala\n# MAGIC val x = 1")
     output = output_of(client)
-    assert output.error == ("NotImplementedError: A %scala cell cannot run in the local workspace.")
+    assert output.error == (
+        "NotImplementedError: Write the cell in Python or SQL, or simulate the job (its tag "
+        "'local_simulation'): a %scala cell cannot run in the local workspace."
+    )
 
 
 def test_run_returns_the_exit_value_of_another_notebook(serve: Serve) -> None:

@@ -64,6 +64,13 @@ def test_find_notebook_adds_the_extension(tmp_path: Path, extension: str) -> Non
         assert find_notebook(caller, path, mounts) == str(file)
 
 
+def test_notebook_comes_before_a_plain_file_of_its_name(tmp_path: Path) -> None:
+    (tmp_path / "load.py").write_text("x = 1")
+    assert find_notebook(str(tmp_path / "caller.py"), "load", {}) == str(tmp_path / "load.py")
+    (tmp_path / "load.sql").write_text("-- Databricks notebook source\n")
+    assert find_notebook(str(tmp_path / "caller.py"), "load", {}) == str(tmp_path / "load.sql")
+
+
 def test_find_notebook_names_the_missing_file(tmp_path: Path) -> None:
     message = rf"^There is no notebook 'other' \(expected at {tmp_path}/other\)\.$"
     with pytest.raises(FileNotFoundError, match=message):

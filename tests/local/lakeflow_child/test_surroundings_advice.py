@@ -27,6 +27,8 @@ def _raise_for_missing_key() -> None:
         (FileNotFoundError(2, "none", 3), None),
         (ValueError("[PATH_NOT_FOUND] Path does not exist: /Volumes/a."), "Copy the file to /Vol"),
         (ValueError("[PATH_NOT_FOUND] Path does not exist: /data"), "Copy the file to /data,"),
+        (ValueError("[PATH_NOT_FOUND] Path does not exist: dbfs:/a"), "Copy the file to dbfs:/a,"),
+        (ValueError("No value found for placeholder with name :day"), "Give the parameter day a v"),
         (ValueError("No API found for 'GET /x'"), "The local workspace does not serve GET /x. Si"),
         (ConnectionError("Failed to resolve 'a.example'"), "This machine cannot reach a.example."),
         (ValueError("ConnectionError: host='a.example'"), "This machine cannot reach a.example."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local.user_data.notebooks import (
     LANGUAGES,
+    find_notebook_file,
     from_jupyter,
     is_jupyter,
     is_notebook,
@@ -41,6 +43,18 @@ from flask_lakeflow_jobs.local.user_data.notebooks import (
 )
 def test_notebook_is_known_by_its_name_and_title(name: str, content: bytes, expected: bool) -> None:
     assert is_notebook(name, content) is expected
+
+
+def test_notebook_comes_before_a_plain_file_of_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "load"
+    assert find_notebook_file(path) is None
+    plain = tmp_path / "load.py"
+    plain.write_text("x = 1")
+    assert find_notebook_file(path) == plain
+    notebook = tmp_path / "load.ipynb"
+    notebook.write_text("{}")
+    assert find_notebook_file(path) == notebook
+    assert find_notebook_file(plain) == plain
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import warnings
 from importlib import import_module
 from pathlib import Path
 
+from ..paths import is_notebook
 from ..samples import SPARK_SAMPLES, TRIPS
 from ..script import extend_import_path
 from .pipeline_api import PipelineApi
@@ -167,14 +168,14 @@ def _define(file: str) -> None:
         **dbutils.notebook_names(),
         "spark": session,
     }
-    if Path(file).suffix == ".sql":
-        _register_sql(text, file)
-    elif Path(file).suffix == ".ipynb" or text.startswith("# Databricks notebook source"):
+    if is_notebook(file):
         for cell in read_cells(file):
             if cell.language == "sql":
                 _register_sql("\n" * cell.line + cell.text, file)
             else:
                 run_cell(cell, file, names)
+    elif Path(file).suffix == ".sql":
+        _register_sql(text, file)
     else:
         exec(compile(text, file, "exec", dont_inherit=True), names)  # noqa: S102 (its purpose)
     _state["api"].register()

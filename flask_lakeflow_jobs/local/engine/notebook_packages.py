@@ -1,0 +1,61 @@
+"""The packages that notebooks install themselves, by ``%pip install``."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from .packages import Requirements
+
+_INSTALL = re.compile(r"^(?:# MAGIC )?[ \t]*%(?:uv )?pip install\b(.*)$", re.MULTILINE)
+_CONTINUED = re.compile(r"\\\n(?:# MAGIC)?")
+_FILE_OPTIONS = ("-r", "--requirement")
+_INDEX_OPTIONS = ("--index-url", "--extra-index-url", "--find-links")
+_SKIPPED_OPTIONS = ("-c", "--constraint", "-e", "--editable", "-t", "--target", "--trusted-host")
+# A path, or a text of Python that only the run of the notebook knows.
+_NO_PACKAGE = re.compile(r"[-./~$\\]|.*[{}$]|.*\.(?:whl|tar\.gz|zip)$|\w+:")
+
+
+def list_notebook_requirements(notebooks: Iterable[str]) -> Requirements:
+    """List the packages that notebooks install, those of notebooks that they run not included."""
+    packages: list[str] = []
+    files: list[str] = []
+    options: list[str] = []
+    for notebook in map(Path, notebooks):
+        for words in _read_commands(notebook):
+            pending = iter(words)
+            for word in pending:
+                option, _, value = word.partition("=")
+                if option in (*_FILE_OPTIONS, *_INDEX_OPTIONS, *_SKIPPED_OPTIONS):
+                    value = value or next(pending, "")
+                    if option in _FILE_OPTIONS and not re.search(r"[{}$]", value):
+                        files.append(str(notebook.parent / value))
+                    elif option in _INDEX_OPTIONS:
+                        options.append(f"{option}={value}")
+                elif not _NO_PACKAGE.match(word):
+                    packages.append(word)
+    return Requirements(tuple(packages), tuple(files), tuple(dict.fromkeys(options)))
+
+
+def _read_commands(notebook: Path) -> Iterator[list[str]]:
+    """Yield the words after each ``%pip install``."""
+    for match in _INSTALL.finditer(_CONTINUED.sub(" ", _read_code(notebook))):
+        try:
+            yield shlex.split(match[1], comments=True)
+        except ValueError:  # a quote without an end, which pip would refuse
+            continue
+
+
+def _read_code(notebook: Path) -> str:
+    """Return the code of a notebook; empty if it cannot be read, which its task reports."""
+    try:
+        text = notebook.read_text(encoding="utf-8-sig", errors="replace")
+        if notebook.suffix != ".ipynb":
+            return text
+        cells = [each for each in json.loads(text)["cells"] if each["cell_type"] == "code"]
+        return "\n".join("".join(each["source"]) for each in cells)
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""

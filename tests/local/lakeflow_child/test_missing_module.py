@@ -1,0 +1,40 @@
+"""Advice on a module that a task cannot import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flask_lakeflow_jobs.local.lakeflow_child.missing_module import (
+    advise_on_module,
+    find_folder_of,
+)
+
+
+@pytest.mark.parametrize(
+    ("file", "folder"),
+    [
+        ("src/shop.py", "src"),
+        ("src/lib/shop/__init__.py", "src/lib"),
+        ("src/lib/shop/models.py", "src/lib"),
+        ("shop.py", "."),
+        ("src/shop/data.csv", None),
+        ("src/other.py", None),
+        (".venv/lib/shop.py", None),
+        ("node_modules/shop.py", None),
+    ],
+)
+def test_folder_of_a_module_of_the_bundle(tmp_path: Path, file: str, folder: str | None) -> None:
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).touch()
+    assert find_folder_of("shop", str(tmp_path)) == folder
+
+
+def test_advice_names_the_folder_that_the_import_path_lacks(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/shop.py").touch()
+    advice = advise_on_module("shop.models", ["other"], is_installed=True, root=str(tmp_path))
+    assert advice.startswith("Add src to sys.path before the import of shop: the bundle has")
+    missing = advise_on_module("none", ["other"], is_installed=True, root=str(tmp_path))
+    assert missing.startswith("The task needs the module none, which no package has")
