@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -46,6 +47,27 @@ def test_acquire_lease_by_many_at_once_has_one_holder(
     assert sorted(results) == [False] * 7 + [True]
 
 
+@pytest.mark.parametrize("skew", [3600.0, -3600.0, 5.0])
+def test_lease_of_a_dead_process_ends_although_clocks_differ(
+    record: Record, clock: FakeClock, skew: float
+) -> None:
+    """The first holder's clock is ahead or behind. It renews for a while, and dies."""
+    record.release_lease("follow", "a")
+    skewed = Record(record.database, FakeClock(clock.now() + skew), upgrades_itself=True)
+    led = []
+    for second in range(60):
+        if second < 30:
+            skewed.acquire_lease("follow", "a", SECONDS)
+        led.append(second % 3 == 0 and record.acquire_lease("follow", "b", SECONDS))
+        clock.sleep(1)
+        skewed._clock.sleep(1)
+    assert any(led[30 : 30 + 2 * SECONDS])
+    if skew > 0:
+        assert not any(led[:30])
+
+
+SECONDS = 10
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["acquire", "renew", "release", "wait"]),
@@ -64,19 +86,19 @@ def test_leases_any_history_have_one_holder_at_a_time(
     for holder in "abc":
         record.release_lease("follow", holder)
     holder_now, expires_at = None, 0.0
-    for step, holder, seconds in steps:
+    for step, holder, waited in steps:
         is_free = holder_now in (None, holder) or clock.now() >= expires_at
         if step == "acquire":
-            assert record.acquire_lease("follow", holder, seconds) is is_free
+            assert record.acquire_lease("follow", holder, SECONDS) is is_free
         elif step == "renew":
             is_free = holder_now == holder
-            assert record.renew_lease("follow", holder, seconds) is is_free
+            assert record.renew_lease("follow", holder, SECONDS) is is_free
         elif step == "release":
             record.release_lease("follow", holder)
             holder_now = None if holder_now == holder else holder_now
             continue
         else:
-            clock.sleep(seconds)
+            clock.sleep(waited)
             continue
         if is_free:
-            holder_now, expires_at = holder, clock.now() + seconds
+            holder_now, expires_at = holder, clock.now() + SECONDS
