@@ -97,8 +97,8 @@ def _describe_period(periodic: Mapping[str, Any]) -> str:
 
 
 def _read_schedule(schedule: Mapping[str, Any], now: float) -> tuple[str, int | None]:
-    expression = schedule.get("quartz_cron_expression", "")
-    zone_id = schedule.get("timezone_id", "UTC")
+    expression = schedule.get("quartz_cron_expression") or ""
+    zone_id = schedule.get("timezone_id") or "UTC"
     quartz = parse_quartz(expression)
     words = describe_quartz(quartz) if quartz else None
     label = f"{words} {zone_id}" if words else f"{expression} ({zone_id})"

@@ -28,7 +28,7 @@ TASK_KEY = "task_key"
 
 
 def conform(document: Mapping[str, Any], kind: type) -> dict[str, Any]:
-    """Return a document without nulls, and without values of another type than the SDK's field.
+    """Return a document without the values that have another type than the SDK's field.
 
     Numbers in strings and the reverse are converted. Unknown fields stay as they are.
 
@@ -38,12 +38,12 @@ def conform(document: Mapping[str, Any], kind: type) -> dict[str, Any]:
     conformed = {}
     for name, value in document.items():
         convert = converters.get(name)
-        if convert is not None:
-            value = MISSING if value is None else convert(value)
+        if convert is not None and value is not None:
+            value = convert(value)
         if value is not MISSING:
             conformed[name] = value
-    if TASK_KEY in converters:
-        conformed.setdefault(TASK_KEY, "")
+    if TASK_KEY in converters and conformed.get(TASK_KEY) is None:
+        conformed[TASK_KEY] = ""
     return conformed
 
 

@@ -65,11 +65,11 @@ def test_conforming_document_is_unchanged() -> None:
             [{"task_key": []}, {"run_id": 2}],
             [{"task_key": ""}, {"run_id": 2, "task_key": ""}],
         ),
-        ("state", {"result_state": None}, {}),
+        ("state", {"result_state": None}, {"result_state": None}),
         (
             "overriding_parameters",
-            {"jar_params": None, "notebook_params": {"a": None}},
-            {"notebook_params": {}},
+            {"jar_params": ["a", None], "notebook_params": {"a": None}},
+            {"jar_params": ["a"], "notebook_params": {}},
         ),
     ],
 )
