@@ -39,7 +39,10 @@ def normalize_page_url(url: str | None) -> str | None:
 
     :param url: the run's ``run_page_url``.
     """
-    parts = urlsplit(url or "")
+    try:
+        parts = urlsplit(url or "")
+    except ValueError:
+        return None
     if parts.scheme not in ("http", "https"):
         return None
     old = re.fullmatch(r"job/(\d+)/run/(\d+)", parts.fragment, re.ASCII)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
+from typing import Any
 
 from flask import Response, request, url_for
+from werkzeug.exceptions import ClientDisconnected
 
+from ..concurrency import is_gevent_patched
 from ..errors import InvalidRequest
 from ..reader import cached_reads_of
 from ..runs.ids import parse_run_id
 from ..runs.redaction import redact, redact_outputs, remove_dbt_headers
 from .auth import current_authorizer, request_handle
-from .requests import check_connection, read_log_request, read_number, read_tasks
+from .requests import read_log_request, read_number, read_tasks
 from .responses import json_response
 
 #: Iterations in one page. Each has an output, and the workspace allows 20 reads of such a second.
@@ -71,3 +77,16 @@ def list_iterations(key: str, run_id: str) -> Response:
             "nextPageToken": str(following) if following < len(iterations) else None,
         }
     )
+
+
+def check_connection(environ: Mapping[str, Any]) -> None:
+    """Raise if the client of a request has disconnected, where the server gives its socket.
+
+    :raises ClientDisconnected: the client no longer waits for the response.
+    """
+    sock = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
+    if type(sock) is not socket.socket or is_gevent_patched():  # TLS, or another server
+        return
+    with suppress(OSError):  # nothing to read, or it is gone: then the response fails
+        if sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b"":
+            raise ClientDisconnected

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import IO, Any, NamedTuple, NoReturn, cast
 
 from flask import Request
 from marshmallow import Schema, ValidationError, fields, validate
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wsgi import LimitedStream
 
-from ..concurrency import is_gevent_patched
 from ..errors import InvalidParameters, InvalidRequest, UnsupportedMediaType, quote
 from ..runs.ids import parse_id, parse_run_id
 from ..runs.logs import DEFAULT_PART_BYTES, MAX_PART_BYTES, MIN_PART_BYTES
@@ -225,13 +222,19 @@ def read_body(request: Request) -> bytes:
     """Read and cache the body of a request.
 
     :raises RequestEntityTooLarge: the body is too large.
+    :raises InvalidRequest: the server cannot read the body.
     """
     if request.content_length is None:
         # Limit a body of unknown length too. Data that the app has read already is cached.
         limited = LimitedStream(request.stream, MAX_BODY_BYTES + 1, is_max=True)
         request.stream = cast("IO[bytes]", limited)
     is_too_large = (request.content_length or 0) > MAX_BODY_BYTES
-    body = b"" if is_too_large else request.get_data()
+    try:
+        body = b"" if is_too_large else request.get_data()
+    except HTTPException:
+        raise
+    except Exception as error:  # the server's own, such as for a malformed chunk
+        raise InvalidRequest("The request body cannot be read: it is malformed.") from error
     if is_too_large or len(body) > MAX_BODY_BYTES:
         raise RequestEntityTooLarge(f"The body is larger than {MAX_BODY_BYTES} bytes.")
     return body
@@ -378,19 +381,6 @@ def read_number(request: Request, name: str, default: int) -> int:
     if not re.fullmatch(r"-?[0-9]{1,18}", text, re.ASCII):
         raise InvalidRequest(f"'{name}' must be a whole number, not {quote(text)}.")
     return int(text)
-
-
-def check_connection(environ: Mapping[str, Any]) -> None:
-    """Raise if the client of a request has disconnected, where the server gives its socket.
-
-    :raises ClientDisconnected: the client no longer waits for the response.
-    """
-    sock = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
-    if type(sock) is not socket.socket or is_gevent_patched():  # TLS, or another server
-        return
-    with suppress(OSError):  # nothing to read, or it is gone: then the response fails
-        if sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b"":
-            raise ClientDisconnected
 
 
 def read_last_event_id(request: Request) -> str:

@@ -78,6 +78,12 @@ def test_normalize_page_url_rewrites_old_addresses(url: str | None, expected: st
     assert normalize_page_url(url) == expected
 
 
+@pytest.mark.parametrize("url", ["http://[", "https://a]b", "http://\u2100.com"])
+def test_malformed_page_address_is_none(url: str) -> None:
+    assert normalize_page_url(url) is None
+    assert build_run_url(url, 4, 5) is None
+
+
 def test_build_run_url_from_the_page_of_another_run() -> None:
     sibling = "https://x.cloud/?o=1#job/2/run/3"
     assert build_run_url(sibling, 4, 5) == "https://x.cloud/jobs/4/runs/5?o=1"

@@ -16,6 +16,7 @@ from werkzeug.exceptions import ClientDisconnected
 
 from flask_lakeflow_jobs import InvalidParameters, InvalidRequest, UnsupportedMediaType
 from flask_lakeflow_jobs.testing import FaultyWorkspace
+from flask_lakeflow_jobs.web.outputs import check_connection
 from flask_lakeflow_jobs.web.requests import (
     MAX_BODY_BYTES,
     MAX_KEY_LENGTH,
@@ -23,7 +24,6 @@ from flask_lakeflow_jobs.web.requests import (
     MAX_PARAMETERS,
     MAX_STREAMED_RUNS,
     MAX_VALUE_BYTES,
-    check_connection,
     read_flag,
     read_last_event_id,
     read_limit,
@@ -105,6 +105,27 @@ def test_read_params_truncated_body_raises_invalid_request(
     with (
         FLASK.test_request_context("/", method="POST", content_type=content_type) as context,
         pytest.raises(InvalidRequest, match="incomplete"),
+    ):
+        read_params(Request({**context.request.environ, **environ}))
+
+
+class MalformedBody:
+    """A body that the server cannot read. gunicorn then raises errors of its own."""
+
+    def read(self, size: int = -1) -> bytes:
+        raise RuntimeError("Invalid chunk size: b'zz'")
+
+
+@pytest.mark.parametrize(
+    "headers", [{"HTTP_TRANSFER_ENCODING": "chunked"}, {"CONTENT_LENGTH": "9"}]
+)
+def test_read_params_body_that_the_server_cannot_read_raises_invalid_request(
+    headers: dict[str, str],
+) -> None:
+    environ = {"wsgi.input": MalformedBody(), "wsgi.input_terminated": True, **headers}
+    with (
+        FLASK.test_request_context("/", method="POST", content_type=JSON) as context,
+        pytest.raises(InvalidRequest, match="malformed"),
     ):
         read_params(Request({**context.request.environ, **environ}))
 
