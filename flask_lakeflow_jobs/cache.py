@@ -199,6 +199,11 @@ class SharedCache:
         return type(self._backend).__name__ not in PROCESS_ONLY_BACKENDS
 
     @property
+    def is_process_memory(self) -> bool:
+        """Return whether entries are kept, but in the memory of this process only."""
+        return type(self._backend).__name__ == "SimpleCache"
+
+    @property
     def is_failing(self) -> bool:
         """Return whether the backend fails or is slow."""
         return self._availability.is_failing

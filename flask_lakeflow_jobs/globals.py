@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from flask import Flask, current_app, has_app_context
+from flask import Flask, current_app
 
 from .concurrency import reset_after_late_patch
 from .errors import UnknownJob
@@ -19,13 +19,14 @@ def current_state() -> AppState:
 
     :raises RuntimeError: there is no app context, or the extension is not set up.
     """
-    if not has_app_context():
+    reset_after_late_patch()
+    try:
+        state = current_app.extensions.get(EXTENSION_KEY)
+    except RuntimeError:  # there is no context
         raise RuntimeError(
             "current_jobs works only inside an app context: in a view, in a command, or inside"
             " 'with app.app_context():'."
-        )
-    reset_after_late_patch()
-    state = current_app.extensions.get(EXTENSION_KEY)
+        ) from None
     if state is None:
         raise RuntimeError(
             "This app has no Lakeflow Jobs: call LakeflowJobs(app), or init_app(app) on the"

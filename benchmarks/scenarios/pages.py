@@ -13,7 +13,7 @@ from werkzeug.test import EnvironBuilder
 from flask_lakeflow_jobs import LakeflowJobs
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.state import EXTENSION_KEY
-from flask_lakeflow_jobs.upstream.read_cache import CacheKey
+from flask_lakeflow_jobs.upstream.response_store import CacheKey
 
 from ..bench import Bench
 from ..report import Row

@@ -10,10 +10,12 @@ from ..errors import InvalidRequest, quote
 #: Ids of the Jobs API are signed 64-bit integers.
 MAX_ID = 2**63 - 1
 
+MAX_DIGITS = 19
+
 
 def parse_id(value: object) -> int | None:
     """Return the id of a job or run from a number or a string; ``None`` if it is not an id."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,19}", value, re.ASCII):
+    if isinstance(value, str) and len(value) <= MAX_DIGITS and value.isascii() and value.isdigit():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         return None

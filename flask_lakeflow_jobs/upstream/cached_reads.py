@@ -20,7 +20,8 @@ from .outputs import (
     read_or_explain,
     read_output_page,
 )
-from .read_cache import CachedResponse, CacheKey
+from .read_cache import CachedResponse
+from .response_store import CacheKey
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Run, RunOutput, RunTask

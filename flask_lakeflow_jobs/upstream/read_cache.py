@@ -8,18 +8,25 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ..concurrency import reset_in_new_processes
 from ..errors import LakeflowJobsError
-from ..memo import Memo
+from .response_store import (
+    RETENTION_SECONDS,
+    CacheKey,
+    Entry,
+    Generation,
+    ProcessStore,
+    ResponseStore,
+    SharedStore,
+    Texts,
+)
 
 if TYPE_CHECKING:
     from ..cache import SharedCache
     from ..clock import Clock
     from ..config.jobs import Job
-    from ..identity import Identity
 
 #: How long a response that may change at any moment is fresh. Simultaneous readers share it.
 ACTIVE_TTL_SECONDS = 1.0
@@ -27,20 +34,6 @@ ACTIVE_TTL_SECONDS = 1.0
 #: The same for ``AFTER_WRITE_SECONDS`` after a write, while the workspace carries it out.
 AFTER_WRITE_TTL_SECONDS = 0.25
 AFTER_WRITE_SECONDS = 10.0
-
-#: How long a response is stored, to be served stale if the workspace does not respond.
-RETENTION_SECONDS = 3600.0
-
-#: Larger responses are not stored: logs can have megabytes.
-MAX_RESPONSE_CHARS = 1_000_000
-
-#: Characters of all responses in a cache that only this process sees. Its backend counts entries,
-#: and 500 entries may be 500 MB.
-MAX_PROCESS_CHARS = 32_000_000
-
-
-#: Where a parsed entry keeps the texts that were made of it. No key of JSON equals it.
-TEXTS: Any = object()
 
 
 class CachedResponse(NamedTuple):
@@ -55,7 +48,7 @@ class CachedResponse(NamedTuple):
     value: Any
     age: float = 0.0
     is_stale: bool = False
-    texts: dict[tuple[str, str], str] | None = None
+    texts: Texts | None = None
 
     def keep_text(self, name: tuple[str, str], make: Callable[[], str]) -> str:
         """Return a text that is made of the response, and made once while it is cached."""
@@ -71,27 +64,8 @@ class CachedResponse(NamedTuple):
         return marshal.loads(marshal.dumps(self.value))  # noqa: S302  # the fastest copy of JSON
 
 
-#: The id and the time of a job's last write.
-Generation: TypeAlias = dict[str, Any]
-
 #: A cache key, its generation, and the number of writes in this process.
 InFlightRead: TypeAlias = tuple[str, str, int]
-
-
-@dataclass(frozen=True)
-class CacheKey:
-    """The identity, job and resource of a read. Identities share no responses.
-
-    :param resource: e.g. ``run:12``.
-    """
-
-    identity: Identity
-    job: Job
-    resource: str
-
-    @property
-    def key(self) -> str:
-        return f"read:{self.identity.key}:{self.job.job_id}:{self.resource}"
 
 
 class ReadCache:
@@ -104,10 +78,11 @@ class ReadCache:
     """
 
     def __init__(self, shared: SharedCache, clock: Clock, *, final_ttl: float) -> None:
-        self._shared = shared
+        self._store: ResponseStore = (
+            ProcessStore() if shared.is_process_memory else SharedStore(shared)
+        )
         self._clock = clock
         self._final_ttl = final_ttl
-        self._stored: Memo[str, None] = Memo(MAX_PROCESS_CHARS, MAX_RESPONSE_CHARS)
         self._reset()
         reset_in_new_processes(self._reset)
 
@@ -134,21 +109,23 @@ class ReadCache:
             no longer fresh. Not asked about responses from right after a write.
         :raises LakeflowJobsError: the read failed; errors are not cached.
         """
-        stored = self._shared.get_parsed(_generation_key(key.job), key.key)
-        generation, entry = _parse_generation(stored[0]), _parse_entry(stored[1])
-        if entry is not None and entry["generation"] != generation["id"]:
-            entry = None
+        generation, entry = self._store.get(key)
         now = self._clock.now()
-        if entry is not None and (age := now - entry["at"]) >= 0:
-            was_settled = entry["lifetime"] >= ACTIVE_TTL_SECONDS
-            if age < entry["lifetime"] or (was_settled and accepts(entry["value"], age)):
-                return CachedResponse(entry["value"], age, texts=entry.setdefault(TEXTS, {}))
+        age = 0.0
+        if entry is not None:
+            age = now - entry.at
+            if entry.generation != generation.id or age > RETENTION_SECONDS:
+                entry = None
+            elif 0 <= age < entry.lifetime or (
+                age >= 0 and entry.lifetime >= ACTIVE_TTL_SECONDS and accepts(entry.value, age)
+            ):
+                return CachedResponse(entry.value, age, texts=entry.texts)
         try:
             return self._fetch_once(key, generation, fetch, is_final)
         except LakeflowJobsError as error:
             if entry is None or not stale_if_error or not error.retryable:
                 raise
-            return CachedResponse(entry["value"], max(0.0, now - entry["at"]), is_stale=True)
+            return CachedResponse(entry.value, max(0.0, age), is_stale=True)
 
     def store(self, key: CacheKey, generation: Generation, value: Any, *, is_final: bool) -> None:
         """Store a response.
@@ -158,25 +135,21 @@ class ReadCache:
         :param is_final: the response no longer changes.
         """
         now = self._clock.now()
-        is_after_write = now - generation["at"] < AFTER_WRITE_SECONDS
+        is_after_write = now - generation.at < AFTER_WRITE_SECONDS
         active_ttl = AFTER_WRITE_TTL_SECONDS if is_after_write else ACTIVE_TTL_SECONDS
         ttl = self._final_ttl if is_final else min(active_ttl, self._final_ttl)
-        entry = {"generation": generation["id"], "at": now, "lifetime": ttl, "value": value}
         if ttl > 0:
-            size = self._shared.set(key.key, entry, RETENTION_SECONDS, max_chars=MAX_RESPONSE_CHARS)
-            if not self._shared.is_cross_process:
-                self._shared.delete(*self._stored.put(key.key, None, size))
+            self._store.put(key, Entry(generation.id, now, ttl, value))
 
     def invalidate(self, job: Job) -> None:
         """Begin a new generation of a job, so that earlier responses are no longer served."""
         with self._lock:
             self._writes[job.job_id] += 1
-        generation = {"id": uuid.uuid4().hex, "at": self._clock.now()}
-        self._shared.set(_generation_key(job), generation, RETENTION_SECONDS)
+        self._store.set_generation(job, Generation(uuid.uuid4().hex, self._clock.now()))
 
     def get_generation(self, job: Job) -> Generation:
         """Return the current generation of a job."""
-        return _parse_generation(self._shared.get(_generation_key(job)))
+        return self._store.get_generation(job)
 
     def _fetch_once(
         self,
@@ -188,7 +161,7 @@ class ReadCache:
         """Fetch a response, or wait for the one that another thread fetches."""
         while True:
             with self._lock:
-                read = (key.key, generation["id"], self._writes[key.job.job_id])
+                read = (key.key, generation.id, self._writes[key.job.job_id])
                 existing = self._in_flight.get(read)
                 if existing is None:
                     future = self._in_flight[read] = Future()
@@ -215,28 +188,3 @@ class ReadCache:
     def _release(self, read: InFlightRead) -> None:
         with self._lock:
             self._in_flight.pop(read, None)
-
-
-def _generation_key(job: Job) -> str:
-    return f"generation:{job.job_id}"
-
-
-def _parse_generation(stored: Any) -> Generation:
-    """Read the generation of a job; the first one if there is none, or of another shape."""
-    match stored:
-        case {"id": str(id), "at": int() | float() as at}:
-            return {"id": id, "at": at}
-    return {"id": "", "at": 0.0}
-
-
-def _parse_entry(stored: Any) -> dict[str, Any] | None:
-    """Read an entry of the shared cache; ``None`` if it has another shape."""
-    match stored:
-        case {
-            "generation": str(),
-            "at": int() | float(),
-            "lifetime": int() | float(),
-            "value": _,
-        }:
-            return cast("dict[str, Any]", stored)
-    return None

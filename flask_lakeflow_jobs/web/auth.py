@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from typing import Any, Literal
 
@@ -208,23 +208,18 @@ def app_handle(authorizer: Authorizer, key: str, action: Action = "view") -> Job
     raise UnknownJob(key[:MAX_QUOTED_NAME_LENGTH], names)
 
 
-@contextmanager
 def request_handle(
     authorizer: Authorizer, key: str, action: Action = "view"
-) -> Iterator[JobHandle]:
-    """Yield a handle on a job, after an authorization check. It acts with the token of the request
-    if the job runs as its users.
+) -> AbstractContextManager[JobHandle]:
+    """Return the context of a handle on a job, after an authorization check. The handle acts with
+    the token of the request if the job runs as its users.
 
     :raises UnknownJob: there is no such job, or the user may not view it.
     :raises NotAllowed: the user may view the job, but not do that.
-    :raises MissingUserToken: the job runs as its users, and the request carries no token.
+    :raises MissingUserToken: on entry: the job runs as its users, and the request carries no token.
     """
     handle = app_handle(authorizer, key, action)
-    if handle.job.run_as == "user":
-        with handle.as_user(request) as user_handle:
-            yield user_handle
-    else:
-        yield handle
+    return handle.as_user(request) if handle.job.run_as == "user" else nullcontext(handle)
 
 
 @contextmanager

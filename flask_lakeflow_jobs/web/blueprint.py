@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import TypeAlias
 
 from flask import Blueprint, Flask, Response, request
@@ -25,8 +25,9 @@ from .assets import (
     browser_streams,
     progress_helper,
 )
-from .csrf import refuse_cross_site
+from .csrf import SAFE_METHODS, refuse_cross_site
 from .problems import register_error_handlers
+from .responses import TYPE_IS_SENT
 from .servers import is_closing
 from .sse.open import StreamOpener
 from .state import EXTENSION, WebState
@@ -96,33 +97,40 @@ def build_blueprint(url_prefix: str, *, accepts_notifications: bool = False) -> 
     for rule, view, methods in routes:
         blueprint.add_url_rule(
             rule,
-            view_func=view,
+            view_func=_protect(view, methods),
             methods=methods,
             strict_slashes=False,
             provide_automatic_options=not has_prefix,
         )
     if has_prefix:  # without a prefix, the fallback would serve all paths of the app
-        fallback = Fallback(routes)
+        unserved = _protect(Fallback(routes).respond, METHODS)
         for rule in ("/", "/<path:rest>"):
             blueprint.add_url_rule(
                 rule,
                 "unserved",
-                fallback.respond,
+                unserved,
                 methods=METHODS,
                 strict_slashes=False,
                 provide_automatic_options=False,
             )
-    blueprint.before_request(lambda: refuse_cross_site(request))
-    blueprint.after_request(_forbid_sniffing)
     register_error_handlers(blueprint)
     return blueprint
 
 
-def _forbid_sniffing(response: Response) -> Response:
-    """Keep browsers from taking a response, which quotes jobs and runs, for a page."""
-    # its only value; setdefault would take as long as a read of the cache
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
+def _protect(view: Callable[..., Response], methods: Collection[str]) -> Callable[..., Response]:
+    """Return a view that refuses requests of other sites, if any of its methods is unsafe.
+
+    A hook would take longer than the read of a run, also where it has nothing to check.
+    """
+    if SAFE_METHODS.issuperset(methods):
+        return view
+
+    @wraps(view)
+    def protected(**path: str) -> Response:
+        refuse_cross_site(request)
+        return view(**path)
+
+    return protected
 
 
 class Fallback:
@@ -153,7 +161,7 @@ class Fallback:
         allowed = [adapter.allowed_methods(f"/{rest}") for adapter in self._adapters]
         methods = sorted(next(filter(None, allowed), ()))
         if methods and request.method == "OPTIONS":
-            return Response(status=204, headers={"Allow": ", ".join(methods)})
+            return Response(status=204, headers={"Allow": ", ".join(methods), **TYPE_IS_SENT})
         if methods:
             raise MethodNotAllowed(methods)
         raise NotFound("There is no such route. GET openapi.json lists all routes.")

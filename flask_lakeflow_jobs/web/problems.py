@@ -10,6 +10,7 @@ from flask import Blueprint, Response
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
 from ..errors import InvalidParameters, LakeflowJobsError, UpstreamError
+from .responses import text_response
 
 PROBLEM_JSON = "application/problem+json"
 PROBLEM_TYPE_PREFIX = "urn:problem-type:flask-lakeflow-jobs:"
@@ -57,11 +58,10 @@ def respond_with_problem(error: HTTPException) -> Response:
         _log.warning("%s (%s)", error, error.upstream_code or error.kind)
     document = _build_any_problem(error)
     text = json.dumps(document, default=str)  # a message may be a lazy translation
-    response = Response(text, status=document["status"], mimetype=PROBLEM_JSON)
+    response = text_response(text, status=document["status"], mimetype=PROBLEM_JSON)
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value
-    response.headers["Cache-Control"] = "no-store"
     return response
 
 

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..upstream.read_cache import CachedResponse
 
+#: Keeps browsers from taking a response, which quotes jobs and runs, for a page.
+TYPE_IS_SENT = {"X-Content-Type-Options": "nosniff"}
+
+HEADERS = {"Cache-Control": "no-store", **TYPE_IS_SENT}
+
 
 def encode_read(view: str, job: Job, cached: CachedResponse, build: Callable[[], Any]) -> str:
     """Return the JSON text of a response to a read. Equal reads are encoded once.
@@ -40,5 +45,8 @@ def json_response(value: Any) -> Response:
     return text_response(encode_json(value))
 
 
-def text_response(text: str) -> Response:
-    return Response(text, mimetype="application/json", headers={"Cache-Control": "no-store"})
+def text_response(text: str, *, status: int = 200, mimetype: str = "application/json") -> Response:
+    response = Response(text, status, mimetype=mimetype)
+    for name, value in HEADERS.items():
+        response.headers.add(name, value)
+    return response

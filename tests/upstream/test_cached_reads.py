@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from flask_lakeflow_jobs import UpstreamError, current_jobs
 from flask_lakeflow_jobs.state import EXTENSION_KEY
 from flask_lakeflow_jobs.testing import Drop, Exchange, FaultyWorkspace, Refusal
+from flask_lakeflow_jobs.upstream.response_store import CacheKey
 from tests.conftest import MakeApp
 from tests.support import DEADLINE, RunGate, wait_until
 
@@ -162,21 +163,21 @@ class TestWithoutWorkspace:
 def test_lists_of_a_period_are_not_cached(fault_proxy: FaultyWorkspace, app: Flask) -> None:
     """Anybody could fill the cache with pages of a history from made-up places."""
     stored: list[str] = []
-    cache = app.extensions[EXTENSION_KEY].cache
-    original = cache.set
+    cache = app.extensions[EXTENSION_KEY].upstream.cache
+    original = cache.store
 
-    def record(key: str, *args: Any, **kwargs: Any) -> Any:
-        stored.append(key)
+    def record(key: CacheKey, *args: Any, **kwargs: Any) -> Any:
+        stored.append(key.resource)
         return original(key, *args, **kwargs)
 
-    cache.set = record
+    cache.store = record
     for moment in range(3):
         current_jobs["never"].list_runs(start_time_to=moment)
         current_jobs["never"].list_runs(start_time_from=moment)
     assert len(fault_proxy.find_requests("GET", "runs/list")) == 6
     assert stored == []
     current_jobs["never"].list_runs()
-    assert len(stored) == 1
+    assert stored == ["runs:20:{}"]
 
 
 def test_caller_may_change_what_a_read_returned() -> None:

@@ -19,10 +19,13 @@ from flask_lakeflow_jobs.upstream.read_cache import (
     ACTIVE_TTL_SECONDS,
     AFTER_WRITE_SECONDS,
     AFTER_WRITE_TTL_SECONDS,
+    ReadCache,
+)
+from flask_lakeflow_jobs.upstream.response_store import (
     MAX_PROCESS_CHARS,
     MAX_RESPONSE_CHARS,
+    RETENTION_SECONDS,
     CacheKey,
-    ReadCache,
 )
 from tests.clocks import FakeClock
 from tests.run_documents import JOB_ID, build_job
@@ -52,14 +55,19 @@ class Reads:
         return self.cache.read(key, self.fetch, lambda _: is_final, **options)
 
 
-@pytest.fixture
-def reads() -> Reads:
-    return Reads()
+class SharedMemory(SimpleCache):
+    """A store that passes for one of several processes: its type is not that of one."""
+
+
+@pytest.fixture(params=[SimpleCache, SharedMemory], ids=["process", "shared"])
+def reads(request: pytest.FixtureRequest) -> Reads:
+    return Reads(backend=request.param())
 
 
 @pytest.mark.parametrize("name", [KEY.key, f"generation:{KEY.job.job_id}"])
 @pytest.mark.parametrize("stored", [1, "text", [], {}, {"id": 1}, {"generation": "", "at": None}])
-def test_entry_of_another_shape_is_missing(reads: Reads, name: str, stored: Any) -> None:
+def test_entry_of_another_shape_is_missing(name: str, stored: Any) -> None:
+    reads = Reads(backend=SharedMemory())
     reads.shared.set(name, stored, 60)
     assert reads.read().value == 1
 
@@ -136,15 +144,21 @@ def test_large_response_is_not_stored(reads: Reads) -> None:
 
 
 def test_cache_of_one_process_is_limited_by_size() -> None:
-    """Its backend counts entries: 500 outputs of 1 MB each stayed in each worker for an hour."""
-    backend = SimpleCache()
-    reads = Reads(backend=backend)
+    """A backend that counts entries kept 500 outputs of 1 MB each in each worker for an hour."""
+    reads = Reads()
     keys = [replace(KEY, resource=f"output:{number}") for number in range(50)]
     for key in keys:
         reads.cache.store(key, reads.cache.get_generation(KEY.job), "x" * 900_000, is_final=True)
-    stored = [key for key in keys if reads.shared.get(key.key) is not None]
+    stored = [key for key in keys if reads.read(key).value == "x" * 900_000]
     assert stored == keys[-len(stored) :]
     assert MAX_PROCESS_CHARS - 1_000_000 < len(stored) * 900_000 < MAX_PROCESS_CHARS
+
+
+def test_change_of_a_fetched_value_does_not_change_the_stored_one(reads: Reads) -> None:
+    value = {"a": [1]}
+    reads.cache.store(KEY, reads.cache.get_generation(KEY.job), value, is_final=True)
+    value["a"].append(2)
+    assert reads.read().value == {"a": [1]}
 
 
 def test_response_is_parsed_once_and_copied_for_those_who_may_change_it(reads: Reads) -> None:
@@ -211,6 +225,14 @@ def test_stale_response_is_served_after_a_transient_error(
     else:
         with pytest.raises(type(error)):
             reads.read(stale_if_error=stale_if_error)
+
+
+def test_response_is_not_served_stale_forever(reads: Reads) -> None:
+    reads.read(is_final=True)
+    reads.clock.sleep(RETENTION_SECONDS + 1)
+    reads.error = UpstreamUnavailable("Down.")
+    with pytest.raises(UpstreamUnavailable):
+        reads.read(stale_if_error=True)
 
 
 class HeldFetch:
@@ -310,7 +332,8 @@ import os, sys, threading
 from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.cache import SharedCache
-from flask_lakeflow_jobs.upstream.read_cache import CacheKey, ReadCache
+from flask_lakeflow_jobs.upstream.read_cache import ReadCache
+from flask_lakeflow_jobs.upstream.response_store import CacheKey
 from cachelib import SimpleCache
 from types import SimpleNamespace
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 EVENT_STREAM = "text/event-stream"
 
-#: They keep proxies from buffering, compressing or storing a stream.
+#: They keep proxies from buffering, compressing or storing a stream, and browsers from guessing.
 HEADERS = {
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",
+    "X-Content-Type-Options": "nosniff",
 }
 
 HEARTBEAT_COMMENT = b": still here\n\n"

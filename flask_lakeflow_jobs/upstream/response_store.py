@@ -1,0 +1,160 @@
+"""Storage of responses: the memory of one process, or a cache that processes share."""
+
+from __future__ import annotations
+
+import marshal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from ..memo import Memo
+
+if TYPE_CHECKING:
+    from ..cache import SharedCache
+    from ..config.jobs import Job
+    from ..identity import Identity
+
+#: How long a response is stored, to be served stale if the workspace does not respond.
+RETENTION_SECONDS = 3600.0
+
+#: Larger responses are not stored: logs can have megabytes.
+MAX_RESPONSE_CHARS = 1_000_000
+
+#: Characters of all responses in the memory of a process, where they take up to six times as many
+#: bytes; and what the rest of a response counts.
+MAX_PROCESS_CHARS = 12_000_000
+ENTRY_CHARS = 1_000
+
+#: Where a parsed entry keeps the texts that were made of it. No key of JSON equals it.
+TEXTS: Any = object()
+
+Texts = dict[tuple[str, str], str]
+
+
+@dataclass(frozen=True)
+class CacheKey:
+    """The identity, job and resource of a read. Identities share no responses.
+
+    :param resource: e.g. ``run:12``.
+    """
+
+    identity: Identity
+    job: Job
+    resource: str
+
+    @property
+    def key(self) -> str:
+        return f"read:{self.identity.key}:{self.job.job_id}:{self.resource}"
+
+
+class Generation(NamedTuple):
+    """The last write to a job. Responses of an earlier generation are not served."""
+
+    id: str
+    at: float
+
+
+FIRST = Generation("", 0.0)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A stored response.
+
+    :param generation: the id of the job's generation when the response was requested.
+    :param at: when the workspace sent it.
+    :param lifetime: seconds for which it is fresh.
+    :param texts: what readers made of it.
+    """
+
+    generation: str
+    at: float
+    lifetime: float
+    value: Any
+    texts: Texts = field(default_factory=dict)
+
+
+class ResponseStore(Protocol):
+    """Keeps responses and generations for a :class:`.ReadCache`."""
+
+    def get(self, key: CacheKey) -> tuple[Generation, Entry | None]:
+        """Return the generation of the job of a key, and the response, if there is one."""
+
+    def put(self, key: CacheKey, entry: Entry) -> None:
+        """Keep a response, unless it is too large."""
+
+    def get_generation(self, job: Job) -> Generation: ...
+
+    def set_generation(self, job: Job, generation: Generation) -> None: ...
+
+
+class ProcessStore:
+    """Keeps responses in the memory of this process, ready to be read."""
+
+    def __init__(self) -> None:
+        self._entries: Memo[str, Entry] = Memo(MAX_PROCESS_CHARS, MAX_RESPONSE_CHARS)
+        self._generations: dict[int, Generation] = {}
+
+    def get(self, key: CacheKey) -> tuple[Generation, Entry | None]:
+        return self._generations.get(key.job.job_id, FIRST), self._entries.get(key.key)
+
+    def put(self, key: CacheKey, entry: Entry) -> None:
+        copied = marshal.dumps(entry.value)  # the caller may change the original
+        kept = replace(entry, value=marshal.loads(copied))  # noqa: S302
+        self._entries.put(key.key, kept, len(copied) + ENTRY_CHARS)
+
+    def get_generation(self, job: Job) -> Generation:
+        return self._generations.get(job.job_id, FIRST)
+
+    def set_generation(self, job: Job, generation: Generation) -> None:
+        self._generations[job.job_id] = generation
+
+
+class SharedStore:
+    """Keeps responses in a cache that the processes of an app share."""
+
+    def __init__(self, shared: SharedCache) -> None:
+        self._shared = shared
+
+    def get(self, key: CacheKey) -> tuple[Generation, Entry | None]:
+        generation, entry = self._shared.get_parsed(_generation_key(key.job), key.key)
+        return _parse_generation(generation), _parse_entry(entry)
+
+    def put(self, key: CacheKey, entry: Entry) -> None:
+        stored = {
+            "generation": entry.generation,
+            "at": entry.at,
+            "lifetime": entry.lifetime,
+            "value": entry.value,
+        }
+        self._shared.set(key.key, stored, RETENTION_SECONDS, max_chars=MAX_RESPONSE_CHARS)
+
+    def get_generation(self, job: Job) -> Generation:
+        return _parse_generation(self._shared.get(_generation_key(job)))
+
+    def set_generation(self, job: Job, generation: Generation) -> None:
+        self._shared.set(_generation_key(job), generation._asdict(), RETENTION_SECONDS)
+
+
+def _generation_key(job: Job) -> str:
+    return f"generation:{job.job_id}"
+
+
+def _parse_generation(stored: Any) -> Generation:
+    """Read the generation of a job; the first one if there is none, or of another shape."""
+    match stored:
+        case {"id": str(id), "at": int() | float() as at}:
+            return Generation(id, at)
+    return FIRST
+
+
+def _parse_entry(stored: Any) -> Entry | None:
+    """Read an entry of the shared cache; ``None`` if it has another shape."""
+    match stored:
+        case {
+            "generation": str(generation),
+            "at": int() | float() as at,
+            "lifetime": int() | float() as lifetime,
+            "value": value,
+        }:
+            return Entry(generation, at, lifetime, value, stored.setdefault(TEXTS, {}))
+    return None
