@@ -31,7 +31,8 @@ def check_snippets(
     output = client.outputs(client.run("etl"))["main"]
     assert output.notebook_output, output.error_trace
     errors: dict[str, str] = json.loads(output.notebook_output.result)
-    assert {name: error for name, error in errors.items() if name not in advised} == {}
+    failed = {name: error for name, error in errors.items() if name not in advised}
+    assert not failed, failed
     for name, (_, advice) in advised.items():
         assert advice in errors[name], name
     return errors

@@ -104,25 +104,99 @@ RUN = {
         "DatabricksSession.builder.getOrCreate().range(1).collect(); "
         "DBUtils(spark).fs.ls('/Volumes/dev/raw/in')"
     ),
-    "settings": "spark.conf.set('spark.sql.shuffle.partitions', '8')",
+    "columns except": (
+        "spark.sql('CREATE OR REPLACE TEMP VIEW pairs AS SELECT 1 AS n, 2 AS m, \\'{\"a\": 3}\\' AS j')\n"
+        "row = spark.sql('SELECT * EXCEPT (j), m + 1 AS p, p * 2 AS q, j:a::int AS a FROM pairs '\n"
+        "'QUALIFY row_number() OVER (ORDER BY n) = 1').first()\n"
+        "assert tuple(row) == (1, 2, 3, 6, 3), row"
+    ),
+    "rows of a subquery": (
+        "spark.sql('CREATE OR REPLACE TABLE dev.snippets.d CLUSTER BY (n) AS SELECT 1 AS n, 2 AS m')\n"
+        "spark.sql('INSERT INTO dev.snippets.d (n) VALUES (7), (8)')\n"
+        "spark.sql('DELETE FROM dev.snippets.d WHERE n IN (SELECT 8)')\n"
+        "assert sorted(map(tuple, spark.table('dev.snippets.d').collect())) == [(1, 2), (7, None)]\n"
+        "spark.sql('TRUNCATE TABLE dev.snippets.d'); assert spark.table('dev.snippets.d').count() == 0"
+    ),
+    "replace a table by other columns": (
+        "for columns in ('1 AS n, 2 AS m', '\"x\" AS n, 3 AS o'):\n"
+        "    spark.sql(f'CREATE OR REPLACE TABLE dev.snippets.r AS SELECT {columns}')\n"
+        "assert spark.table('dev.snippets.r').first().asDict() == {'n': 'x', 'o': 3}\n"
+        "spark.sql('CREATE TABLE dev.snippets.u SHALLOW CLONE dev.snippets.r')\n"
+        "assert spark.table('dev.snippets.u').columns == ['n', 'o']"
+    ),
+    "alter a table": (
+        "spark.sql('CREATE OR REPLACE TABLE dev.snippets.a (n INT PRIMARY KEY, day STRING) PARTITIONED BY (day) "
+        "TBLPROPERTIES (delta.enableChangeDataFeed = true)')\n"
+        "spark.sql(\"INSERT INTO dev.snippets.a VALUES (1, 'x')\")\n"
+        "for change in ('ADD COLUMNS (m BIGINT AFTER n)', 'RENAME COLUMN n TO o', 'ALTER COLUMN o TYPE BIGINT', 'CLUSTER BY (o)'):\n"
+        "    spark.sql(f'ALTER TABLE dev.snippets.a {change}')\n"
+        "assert spark.table('dev.snippets.a').dtypes == [('o', 'bigint'), ('m', 'bigint'), ('day', 'string')]\n"
+        "assert spark.sql('DESCRIBE DETAIL dev.snippets.a').first().partitionColumns == ['day']\n"
+        "assert spark.sql('SHOW PARTITIONS dev.snippets.a').first().day == 'x'"
+    ),
+    "replace some rows": (
+        "frame = spark.createDataFrame([(1, 'x'), (2, 'y')], 'n INT, day STRING')\n"
+        "frame.write.partitionBy('day').mode('overwrite').saveAsTable('dev.snippets.p')\n"
+        "new = spark.createDataFrame([(3, 'y')], 'n INT, day STRING').write.mode('overwrite')\n"
+        "new.option('replaceWhere', 'n = 2').saveAsTable('dev.snippets.p')\n"
+        "assert sorted(map(tuple, spark.table('dev.snippets.p').collect())) == [(1, 'x'), (3, 'y')]\n"
+        "spark.createDataFrame([(4, 'x')], 'n INT, day STRING').write.mode('overwrite').partitionBy('day') \\\n"
+        "    .option('partitionOverwriteMode', 'dynamic').saveAsTable('dev.snippets.p')\n"
+        "assert sorted(map(tuple, spark.table('dev.snippets.p').collect())) == [(3, 'y'), (4, 'x')]\n"
+        "frame.write.partitionBy('day').format('delta').save(folder + '/p')\n"
+        "frame.filter('n = 2').write.format('delta').mode('overwrite').option('replaceWhere', \"day = 'y'\").save(folder + '/p')\n"
+        "assert spark.read.format('delta').load(folder + '/p').count() == 2"
+    ),
+    "catalog with a name of the run": (
+        "spark.range(3).createOrReplaceTempView('kept'); spark.udf.register('kept_too', lambda n: n, 'long')\n"
+        "name = 'env' + '_' + 'sales'; spark.sql(f'CREATE CATALOG IF NOT EXISTS {name}')\n"
+        "spark.sql(f'USE CATALOG {name}'); spark.sql('CREATE SCHEMA IF NOT EXISTS gold')\n"
+        "spark.sql('CREATE TABLE gold.t AS SELECT kept_too(id) AS id FROM kept')\n"
+        "spark.catalog.setCurrentCatalog('main'); assert spark.table(f'{name}.gold.t').count() == 3\n"
+        "assert spark.table('dev.snippets.saved').count() > 0\n"
+        "spark.range(1).write.saveAsTable('env' + '_other.gold.t'); assert spark.table(f'{name}.gold.t').count() == 3"
+    ),
+    "functions": (
+        "spark.sql('CREATE OR REPLACE FUNCTION dev.snippets.twice(n INT) RETURNS INT RETURN n * 2')\n"
+        "spark.sql('CREATE OR REPLACE FUNCTION dev.snippets.plus(n INT) RETURNS INT LANGUAGE PYTHON AS $$\\n  return n + 1\\n$$')\n"
+        "row = spark.sql('SELECT dev.snippets.twice(dev.snippets.plus(id::int)) FROM range(3) WHERE id = 2').first()\n"
+        "assert row[0] == 6, row"
+    ),
+    "copy into": (
+        "open('/Volumes/dev/raw/copied/a.csv', 'w').write('id,name\\n1,a\\n')\n"
+        "spark.sql('CREATE TABLE IF NOT EXISTS dev.snippets.copied')\n"
+        "for count in (1, 0):\n"
+        "    row = spark.sql(\"COPY INTO dev.snippets.copied FROM (SELECT id::int AS id, _metadata.file_name AS f FROM '/Volumes/dev/raw/copied') \"\n"
+        "        \"FILEFORMAT = CSV FORMAT_OPTIONS ('header' = 'true') COPY_OPTIONS ('mergeSchema' = 'true')\").first()\n"
+        "    assert row.num_affected_rows == str(count), row\n"
+        "assert tuple(spark.table('dev.snippets.copied').first()) == (1, 'a.csv')"
+    ),
+    "name of the file": (
+        "frame = spark.read.option('header', True).csv('/Volumes/dev/raw/files').withColumn('f', F.col('_metadata.file_name'))\n"
+        "assert frame.columns == ['id', 'day', 'f'] and frame.first().f == 'a.csv', frame.columns\n"
+        "frame.withColumn('p', F.input_file_name()).write.mode('overwrite').saveAsTable('dev.snippets.named')\n"
+        "assert spark.table('dev.snippets.named').columns == ['id', 'day', 'f', 'p']"
+    ),
+    "information schema": (
+        "query = \"SELECT column_name FROM dev.information_schema.columns WHERE table_schema = 'snippets' AND table_name = 'named'\"\n"
+        "assert spark.sql(query).count() == 4\n"
+        "assert spark.sql('SHOW SCHEMAS IN dev').filter(\"databaseName = 'snippets'\").count() == 1"
+    ),
+    "display": "spark.range(2).display(); spark.catalog.refreshTable('dev.snippets.saved')",
+    "settings": "spark.sql('SET spark.a.b = 3'); assert spark.conf.get('spark.a.b') == '3'; spark.conf.get('spark.databricks.workspaceUrl'); spark.conf.set('spark.sql.shuffle.partitions', '8')",
     "another session": "SparkSession.builder.master('local[2]').appName('a').getOrCreate().range(1).count()",
 }
 ADVISED = {
     "RDD": ("spark.range(3).rdd.map(print)", "Use DataFrames"),
     "SparkContext": ("spark.sparkContext.setLogLevel('WARN')", "Use DataFrames"),
     "Kafka": ("spark.read.format('kafka').load().collect()", "the format kafka"),
-    "columns except": (
-        "spark.sql('SELECT * EXCEPT (n) FROM (SELECT 1 AS n, 2 AS m)').collect()",
-        "frame.drop",
+    "function of a model": (
+        "spark.sql(\"SELECT ai_query('m', 'p')\").collect()",
+        "local_simulation",
     ),
-    "function": ("spark.sql('CREATE FUNCTION f() RETURNS INT RETURN 1')", "install pyspark"),
     "metric view": (
         "spark.sql('CREATE VIEW dev.snippets.m WITH METRICS LANGUAGE YAML AS $$source: t$$')",
         "Write a plain view",
-    ),
-    "clone": (
-        "spark.sql('CREATE TABLE dev.snippets.u SHALLOW CLONE dev.snippets.t')",
-        "install pyspark",
     ),
 }
 

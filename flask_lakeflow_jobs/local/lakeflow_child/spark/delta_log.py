@@ -144,6 +144,15 @@ def read_commits(location: str) -> Iterator[tuple[int, list[dict[str, Any]]]]:
             yield int(match[1]), [json.loads(line) for line in file if line.strip()]
 
 
+def read_metadata(location: str) -> dict[str, Any]:
+    """Return the metadata of a table: its schema, its partitions and its properties."""
+    metadata: dict[str, Any] = {}
+    for _, actions in read_commits(location):
+        for action in actions:
+            metadata = action.get("metaData", metadata)
+    return metadata
+
+
 def _build_query(columns: dict[str, str], rows: list[dict[str, Any]]) -> str:
     values = ", ".join(
         f"({', '.join(_to_sql(row.get(name), kind) for name, kind in columns.items())})"

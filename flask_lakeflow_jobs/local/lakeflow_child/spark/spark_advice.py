@@ -13,7 +13,7 @@ _NO_SERVER = r"StatusCode\.UNAVAILABLE|session \S+ is not running"
 _NO_JVM = "JVM_ATTRIBUTE_NOT_SUPPORTED"
 _NO_FORMAT = r"No data source found for: (\w+)"
 _NO_VERSION = r"Missing commit file: expected version"
-_NO_EXCEPT = r"found \S+ at \d+:\d+ expected query\s*$"
+_NO_MODEL = r"unknown function: (ai_\w+|http_request|vector_search)"
 _NO_STORAGE = r"Generic (?:GCS|S3|MicrosoftAzure) error"
 _BAD_CLIENT = "unsupported PySpark version"
 _UNKNOWN = r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|unknown function:"
@@ -32,16 +32,15 @@ _ADVICE = {
         "that you run once."
     ),
     _NO_CATALOG: (
-        "The catalog {} is not in the local workspace. Name it in a parameter or a variable with "
-        "'catalog' in its name."
+        "The catalog {} is not in the local workspace. Create it first, with CREATE CATALOG."
     ),
     _NO_VERSION: (
         "Sail does not find earlier versions of a table with more than ten of them. Save the rows "
         f"in a table of their own, or {JVM}."
     ),
-    _NO_EXCEPT: (
-        "Sail has no SELECT * EXCEPT (…). Name the columns, or select them in Python: "
-        "frame.drop('name')."
+    _NO_MODEL: (
+        "Sail has no function {}, which calls a service of Databricks. Simulate the job (its tag "
+        "'local_simulation')."
     ),
     _NO_STORAGE: (
         "Sail has no access to this storage in the cloud. Copy the files into a volume, such as "

@@ -58,6 +58,12 @@ def save_catalog(session: Any) -> None:
         _write(_session_file(folder, session), own)
 
 
+def list_saved_catalogs() -> list[str]:
+    """Return the catalogs that the file has tables of."""
+    path = os.path.join(os.environ["LAKEFLOW_LOCAL_SPARK"], "catalog.json")
+    return sorted({name.partition(".")[0] for name in _read(path)})
+
+
 def merge(known: Entries, own: Entries, saved: Entries) -> Entries:
     """Apply the changes from one catalog to another one to a third."""
     merged = dict(saved)
@@ -80,7 +86,7 @@ def _apply(session: Any, known: Entries, saved: Entries) -> set[str]:
         if name in known and known[name]["type"] != "schema":
             session.sql(f"DROP {known[name]['type'].upper()} IF EXISTS {quote_name(name)}")
     # A run that started before another one has named a catalog does not have it.
-    catalogs = {*_list(session, "SHOW CATALOGS", "catalog")}
+    catalogs = {*_list(session, "SHOW CATALOGS")}
     missing = {name for name in saved if name.partition(".")[0] not in catalogs}
     created = sorted(
         (name for name in changed if name in saved and name not in missing),
@@ -127,10 +133,10 @@ def _describe(session: Any, known: Entries) -> Entries:
     :param known: has the entries of what cannot be described any more, as its files are lost.
     """
     entries: Entries = {}
-    for catalog in _list(session, "SHOW CATALOGS", "catalog"):
+    for catalog in _list(session, "SHOW CATALOGS"):
         if catalog == "system":
             continue
-        for schema in _list(session, f"SHOW SCHEMAS IN {quote_part(catalog)}", "name"):
+        for schema in _list(session, f"SHOW SCHEMAS IN {quote_part(catalog)}"):
             path = f"{catalog}.{schema}"
             if schema != "default":
                 entries[path] = {"type": "schema"}
@@ -186,8 +192,8 @@ def quote_part(part: str) -> str:
     return "`" + part.replace("`", "``") + "`"
 
 
-def _list(session: Any, statement: str, column: str) -> list[str]:
-    return [row[column] for row in session.sql(statement).collect()]
+def _list(session: Any, statement: str) -> list[str]:
+    return [row[0] for row in session.sql(statement).collect()]
 
 
 @contextmanager

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..workspace_paths import WorkspacePaths
+    from .sail_sql import SailSql
 
 _MAX_RETRIES = 4  # takes some seconds; by default a call waits for ten minutes for a lost server
 
@@ -25,24 +26,32 @@ def connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     from pyspark.sql import SparkSession
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
+    from .displays import serve_displays
+    from .new_catalogs import Catalogs
+    from .sail_sql import SailSql
     from .spark_catalog import load_catalog
     from .spark_schemas import serve_schemas
     from .spark_streams import serve_streams
+    from .table_writers import serve_writers
 
     _ignore_master(SparkSession)
     session = SparkSession.builder.getOrCreate()
     _keep_alive(type(session))
     session.client.set_retry_policies([DefaultPolicy(max_retries=_MAX_RETRIES)])
+    catalogs = Catalogs(session)  # it remembers the settings that follow
     _pickle_own_modules((payload["root"], payload["folder"]))
     session.conf.set("spark.sql.sources.default", "delta")
     session.conf.set(
         "spark.sql.warehouse.dir", os.path.join(os.environ["LAKEFLOW_LOCAL_SPARK"], "warehouse")
     )
     load_catalog(session)
+    serve_writers()
+    serve_displays()
     serve_schemas()
     paths.install_in_spark()
     serve_streams(type(session), paths.translate)
-    _extend_sql(type(session), payload["mounts"], paths)
+    catalogs.require_saved()
+    _extend_sql(type(session), SailSql(type(session).sql, payload["mounts"], paths, catalogs))
     return session
 
 
@@ -56,29 +65,21 @@ def _keep_alive(session_class: Any) -> None:
     session_class.stop = lambda self: None
 
 
-def _extend_sql(session_class: Any, mounts: dict[str, str], paths: WorkspacePaths) -> None:
+def _extend_sql(session_class: Any, runner: SailSql) -> None:
     """Run statements of Databricks that Sail lacks."""
-    from .delta_log import replace_descriptions
-    from .read_files import replace_read_files
-    from .spark_sql import insert_parameters, is_query, rewrite
+    from pyspark.sql.connect.catalog import Catalog
 
-    run = session_class.sql
+    from .spark_catalog import quote_part
 
     def sql(self: Any, sqlQuery: str, args: Any = None, **names: Any) -> Any:  # noqa: N803
-        sqlQuery = paths.translate_sql(sqlQuery)  # noqa: N806
-        sqlQuery = replace_descriptions(sqlQuery, lambda text: run(self, text))  # noqa: N806
+        return runner.sql(self, sqlQuery, args, **names)
 
-        def evaluate(expression: str) -> Any:
-            ((value,),) = run(self, f"SELECT {expression}", args, **names).collect()
-            return value
-
-        sqlQuery = replace_read_files(sqlQuery, self, evaluate, paths.translate)  # noqa: N806
-        if is_query(sqlQuery):
-            return run(self, sqlQuery, args, **names)
-        statement = insert_parameters(sqlQuery, args) if isinstance(args, dict) else sqlQuery
-        return run(self, rewrite(statement, lambda text: run(self, text), mounts), **names)
+    def set_catalog(self: Any, catalogName: str) -> None:  # noqa: N803
+        self._sparkSession.sql(f"USE CATALOG {quote_part(catalogName)}")
 
     session_class.sql = sql
+    catalog_class: Any = Catalog
+    catalog_class.setCurrentCatalog = set_catalog
 
 
 def _pickle_own_modules(folders: tuple[str, ...]) -> None:

@@ -32,7 +32,7 @@ def find_schema(statement: str) -> str | None:
     if match := _CREATE.match(statement):
         return _find_schema_of(match[1])
     if match := _USE.match(statement):
-        return _quote(_split(match[1]))
+        return _quote(split_name(match[1]))
     return None
 
 
@@ -59,11 +59,12 @@ def _create_schema_first(write: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _find_schema_of(table: str) -> str | None:
-    *schema, _ = _split(table) or [""]
+    *schema, _ = split_name(table) or [""]
     return _quote(schema) if schema else None
 
 
-def _split(name: str) -> list[str]:
+def split_name(name: str) -> list[str]:
+    """Return the parts of a name, without their quotes."""
     return [part.strip("`").replace("``", "`") for part in re.findall(NAME_PART, name)]
 
 

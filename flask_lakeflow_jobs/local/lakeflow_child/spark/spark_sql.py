@@ -31,9 +31,18 @@ _SKIPPED = re.compile(
     r"|COMMENT\s+ON|REORG|FSCK|MSCK)\b",
     re.IGNORECASE | re.DOTALL,
 )
-_OWNER = re.compile(r"\s*ALTER\b.*\b(?:SET\s+)?OWNER\s+TO\b", re.IGNORECASE | re.DOTALL)
+_ALTER = re.compile(
+    r"\s*(?:ALTER\b.*?\b((?:SET\s+)?OWNER\s+TO|(?:UN)?SET\s+TAGS|ROW\s+FILTER|(?:SET|DROP)\s+MASK"
+    r"|UNSET\s+TBLPROPERTIES|PREDICTIVE\s+OPTIMIZATION)|(ALTER\s+(?:SCHEMA|DATABASE|CATALOG|VOLUME)"
+    r"|RESET|SET\s+TIME\s*ZONE))\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _NAME = rf"({NAME_PART})"
 _CATALOG = re.compile(rf"\s*CREATE\s+CATALOG\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}", re.IGNORECASE)
+_NO_VOLUME = re.compile(
+    rf"\s*DROP\s+VOLUME\s+(?:IF\s+EXISTS\s+)?{_NAME}(?:\.{_NAME})?(?:\.{_NAME})?(?=[\s;]|$)",
+    re.IGNORECASE,
+)
 _VOLUME = re.compile(
     r"\s*CREATE\s+(?:EXTERNAL\s+)?VOLUME\s+(?:IF\s+NOT\s+EXISTS\s+)?"
     rf"{_NAME}(?:\.{_NAME})?(?:\.{_NAME})?(?=[\s;]|$)",
@@ -43,7 +52,9 @@ _USE = re.compile(
     rf"\s*USE\s+(?:(?:SCHEMA|DATABASE)\s+)?(?:{_NAME}\.)?{_NAME}\s*;?\s*$", re.IGNORECASE
 )
 _METRICS = re.compile(r"\s*CREATE\s+(?:OR\s+\w+\s+)?VIEW\b.*?\bWITH\s+METRICS\b", re.I | re.S)
-_USE_CATALOG = re.compile(r"\s*USE\s+CATALOG\s+(['\"])(.+)\1\s*;?\s*$", re.IGNORECASE)
+_USE_CATALOG = re.compile(
+    rf"\s*(?:USE|SET)\s+CATALOG\s+(?:(['\"])(.+)\1|{_NAME})\s*;?\s*$", re.IGNORECASE
+)
 # Databricks chooses the columns by which it lays out the files; Sail has no such choice.
 _CLUSTERED = re.compile(r"(\bCREATE\b.*?)\bCLUSTER\s+BY\s+AUTO\b", re.IGNORECASE | re.DOTALL)
 _REFRESHED = re.compile(
@@ -71,31 +82,40 @@ def insert_parameters(statement: str, parameters: dict[str, Any]) -> str:
     return replace_tokens(statement, replacement)
 
 
-def rewrite(statement: str, query: Query, mounts: dict[str, str]) -> str:
+def rewrite(
+    statement: str,
+    query: Query,
+    mounts: dict[str, str],
+    require: Callable[[str], None] = lambda _: None,
+) -> str:
     """Return a statement that Sail can run in place of a command of Databricks.
 
     :param query: runs a statement of Sail.
     :param mounts: the folders of this machine by their paths in the workspace.
+    :param require: makes the catalog of a statement known.
     :raises ValueError: a catalog does not exist, or Sail has no such object.
     """
     bare = remove_comments(statement)
     if match := _SKIPPED.match(bare):
         return _skip(match[1].upper())
-    if _OWNER.match(bare):
-        return _skip("ALTER … OWNER TO")
+    if match := _ALTER.match(bare):
+        return _skip(f"ALTER … {match[1].upper()}" if match[1] else match[2].upper())
     named = _IDENTIFIER.sub(lambda match: _evaluate(match[1], query), statement)
     bare = remove_comments(named)
+    require(bare)
     if match := _CATALOG.match(bare):
         return _check_catalog(match[1].strip("`"), query)
     if match := _VOLUME.match(bare):
         return _create_volume([part.strip("`") for part in match.groups() if part], query, mounts)
+    if match := _NO_VOLUME.match(bare):
+        return _drop_volume([part.strip("`") for part in match.groups() if part], query, mounts)
     if _METRICS.match(bare):
         raise ValueError(
             "Sail has no metric views. Write a plain view for a local run, or simulate the job "
             "(its tag 'local_simulation')."
         )
     if match := _USE_CATALOG.match(bare):
-        return f"USE CATALOG {quote_part(match[2])}"
+        return f"USE CATALOG {quote_part(match[2]) if match[1] else match[3]}"
     named = _CLUSTERED.sub(lambda match: match[1], named, 1)
     if _REFRESHED.match(bare.lstrip()):
         named = _create_whole(named)
@@ -167,13 +187,28 @@ def _check_catalog(name: str, query: Query) -> str:
 
 
 def _create_volume(names: list[str], query: Query, mounts: dict[str, str]) -> str:
+    os.makedirs(_find_volume(names, query, mounts), exist_ok=True)
+    return f"SELECT 'The volume {'.'.join(names)} exists.' AS message"
+
+
+def _drop_volume(names: list[str], query: Query, mounts: dict[str, str]) -> str:
+    from shutil import rmtree
+
+    rmtree(_find_volume(names, query, mounts), ignore_errors=True)
+    return f"SELECT 'The volume {'.'.join(names)} is removed.' AS message"
+
+
+def _find_volume(names: list[str], query: Query, mounts: dict[str, str]) -> str:
+    """Return the folder of a volume.
+
+    :raises ValueError: its name would be another folder.
+    """
     if len(names) < 3:
         (current,) = query("SELECT current_catalog(), current_schema()").collect()
         names = [*tuple(current)[: 3 - len(names)], *names]
     if bad := [name for name in names if os.sep in name or name in (".", "..")]:
         raise ValueError(f"{bad[0]!r} is no name of a volume, a schema or a catalog.")
-    os.makedirs(os.path.join(mounts["/Volumes"], *names), exist_ok=True)
-    return f"SELECT 'The volume {'.'.join(names)} exists.' AS message"
+    return os.path.join(mounts["/Volumes"], *names)
 
 
 def _create_whole(statement: str) -> str:

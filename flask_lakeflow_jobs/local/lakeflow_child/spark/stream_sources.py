@@ -83,6 +83,10 @@ class FileSource:
         """Return the rows of all files that there are."""
         return self._read(list_files(self._path, self._pattern), has_metadata=has_metadata)
 
+    def read(self, files: list[str]) -> Any:
+        """Return the rows of files, with the column of the file."""
+        return self._read(files, has_metadata=True)
+
     def read_new(self, state: Any, *, has_metadata: bool) -> tuple[Any, Any]:
         """Return the rows of the files that are not in the state, and the new state.
 

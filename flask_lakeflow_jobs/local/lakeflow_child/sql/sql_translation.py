@@ -5,16 +5,15 @@ Pure. Each rule changes the tree that sqlglot has parsed.
 
 from __future__ import annotations
 
-import logging
 import re
 
 import sqlglot
 from sqlglot import TokenType, exp
-from sqlglot.dialects.databricks import Databricks
 from sqlglot.errors import ErrorLevel, SqlglotError
 
 from ..statements import remove_comments
 from .catalogs import DATABASE
+from .databricks_dialect import DatabricksDialect, parse_one
 from .sql_advice import UnsupportedStatement
 from .sql_expansion import expand
 from .sql_functions import FUNCTION_RULES
@@ -56,26 +55,6 @@ _NAMESPACE = re.compile(
 )
 
 
-class _Dialect(Databricks):
-    """Databricks as of runtime 17, where two quotes in a text are one."""
-
-    class Tokenizer(Databricks.Tokenizer):
-        STRING_ESCAPES = ["'", '"', "\\"]  # noqa: RUF012 (as in the base class)
-
-    class Parser(Databricks.Parser):  # type: ignore[misc, valid-type]
-        FUNCTIONS = {  # noqa: RUF012 (as in the base class)
-            **Databricks.Parser.FUNCTIONS,
-            # The base class takes the key for the map.
-            "MAP_CONTAINS_KEY": lambda args: exp.ArrayContains(
-                this=exp.MapKeys(this=args[0]), expression=args[1]
-            ),
-        }
-
-
-# Its warnings about statements that it does not parse are errors here, with advice.
-logging.getLogger("sqlglot").setLevel(logging.ERROR)
-
-
 def parse(statement: str) -> Tree:
     """Parse a statement of Databricks or, if it is none, of DuckDB.
 
@@ -92,10 +71,10 @@ def parse(statement: str) -> Tree:
         text = f"SELECT * FROM {match[1]}"  # noqa: S608 (a name)
     text = _DEEP.sub("CLONE", _EVOLUTION.sub(r"\1", text, count=1), count=1)
     try:
-        return _parse_one(text, _Dialect)
+        return parse_one(text, DatabricksDialect)
     except SqlglotError as error:
         try:
-            return _parse_one(text, "duckdb")
+            return parse_one(text, "duckdb")
         except SqlglotError:
             raise UnsupportedStatement(statement, _describe(error)) from None
 
@@ -145,7 +124,7 @@ def find_identifiers(statement: str) -> list[tuple[int, int, str]]:
     """Find each ``IDENTIFIER(…)``: its start, its end and the expression inside."""
     found = []
     try:
-        tokens = sqlglot.tokenize(statement, dialect=_Dialect)
+        tokens = sqlglot.tokenize(statement, dialect=DatabricksDialect)
     except SqlglotError:
         return []
     for index, token in enumerate(tokens[:-1]):
@@ -166,15 +145,6 @@ def name_of(table: Tree) -> list[str]:
     """Return the parts of the name of a table or a schema."""
     parts = (table.args.get(part) for part in ("catalog", "db", "this"))
     return [part.name for part in parts if isinstance(part, exp.Expression)]
-
-
-def _parse_one(text: str, dialect: type[Databricks] | str) -> Tree:
-    found = [each for each in sqlglot.parse(text, read=dialect) if isinstance(each, exp.Expression)]
-    # A comment behind the last semicolon is one of its own.
-    trees = [each for each in found if not isinstance(each, exp.Semicolon)]
-    if len(trees) != 1:
-        raise SqlglotError(f"There are {len(trees)} statements in place of one.")
-    return trees[0]
 
 
 def _text_of(command: exp.Command) -> str:

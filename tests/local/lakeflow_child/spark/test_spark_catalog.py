@@ -94,9 +94,9 @@ class Session:
     def collect(self) -> list[Any]:
         *_, last = self._answer.split()
         if self._answer == "SHOW CATALOGS":
-            return [{"catalog": name} for name in self._catalogs]
+            return [(name,) for name in self._catalogs]
         if self._answer.startswith("SHOW SCHEMAS"):
-            return [{"name": "s"}]
+            return [("s",)]
         if self._answer.startswith("SHOW TABLES"):
             names = [each for each in sorted(self.tables) if each.startswith(f"{last}.")]
             return [SimpleNamespace(tableName=each[-1], isTemporary=False) for each in names]

@@ -42,6 +42,10 @@ class Query:
         "CACHE LAZY TABLE t",
         "ALTER TABLE t SET OWNER TO `me`",
         "COMMENT ON TABLE t IS 'x'",
+        "ALTER TABLE t SET TAGS ('a' = 'b')",
+        "ALTER TABLE t SET ROW FILTER f ON (a)",
+        "ALTER SCHEMA s SET DBPROPERTIES ('a' = 'b')",
+        "SET TIME ZONE 'UTC'",
         "CREATE CATALOG IF NOT EXISTS dev",
     ],
 )
@@ -83,6 +87,7 @@ SCHEMA = "CREATE SCHEMA IF NOT EXISTS `dev`.`sales`"
         ),
         ("CREATE TABLE t AS SELECT 1", "CREATE TABLE t AS SELECT 1", []),
         ("USE CATALOG dev", "USE CATALOG dev", []),
+        ("SET CATALOG dev", "USE CATALOG dev", []),
         ("USE CATALOG 'dev-1';", "USE CATALOG `dev-1`", []),
         ("CREATE TABLE t (n INT) CLUSTER BY AUTO", "CREATE TABLE t (n INT) ", []),
         (
@@ -110,6 +115,8 @@ def test_rewrite_creates_the_folder_of_a_volume(tmp_path: Path) -> None:
     rewrite("CREATE VOLUME files", Query(), mounts)
     assert (tmp_path / "dev/raw/files").is_dir()
     assert (tmp_path / "main/default/files").is_dir()
+    rewrite("DROP VOLUME IF EXISTS dev.raw.files", Query(), mounts)
+    assert not (tmp_path / "dev/raw/files").exists()
 
 
 def test_rewrite_creates_no_volume_outside_of_its_folder(tmp_path: Path) -> None:

@@ -1,0 +1,121 @@
+"""``COPY INTO`` on Sail, which lacks it: files that a table does not have yet are appended."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+
+from sqlglot import exp
+
+from .delta_log import find_location
+from .refused_queries import write
+from .show_commands import build_values
+from .stream_sources import METADATA, FileSource, list_files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_STATE = "_lakeflow_copied.json"  # in the folder of the table, so that it goes with it
+
+
+def copy_into(tree: exp.Copy, session: Any) -> str:
+    """Append the rows of new files to a table; return a query for their number.
+
+    :raises ValueError: the statement names no files.
+    """
+    table, options = write(tree.this), _read_parameters(tree)
+    (source,) = tree.args["files"]
+    path = source.find(exp.Table) if isinstance(source, exp.Subquery) else source
+    if path is None:
+        raise ValueError("COPY INTO needs files, such as FROM '/Volumes/main/raw/in'.")
+    files = list_files(path.name.strip("'"), options["copy"].pop("pattern", "*"))
+    exists = session.catalog.tableExists(table)
+    state = os.path.join(find_location(session.sql, table), _STATE) if exists else None
+    copied = _read(state)
+    forced = options["copy"].get("force", "").lower() == "true"
+    new = [each for each in files if forced or _mark(each) not in copied]
+    count = 0
+    if new:
+        rows = _load(session, options, new, has_metadata=METADATA in write(source))
+        count = _append(session, table if exists else None, table, _select(session, source, rows))
+    state = state or os.path.join(find_location(session.sql, table), _STATE)
+    with open(state, "w", encoding="utf-8") as file:
+        json.dump(sorted({*copied, *map(_mark, new)}), file)
+    columns = ["num_affected_rows", "num_inserted_rows", "num_skipped_corrupt_files"]
+    return build_values(columns, [(count, count, 0)])
+
+
+def _read_parameters(tree: exp.Copy) -> dict[str, Any]:
+    found: dict[str, Any] = {"format": "parquet", "read": {}, "copy": {}}
+    for each in tree.args.get("params") or ():
+        name = each.name.upper()
+        values = {
+            str(pair.this.name): str(pair.args["value"].name).lower()
+            if isinstance(pair.args["value"], exp.Boolean)
+            else str(pair.args["value"].name)
+            for pair in each.expressions
+            if isinstance(pair, exp.Property)
+        }
+        if name == "FILEFORMAT":
+            found["format"] = each.expression.name.lower()
+        elif name == "FORMAT_OPTIONS":
+            found["read"] = values
+        elif name == "COPY_OPTIONS":
+            found["copy"] |= {key.lower(): value for key, value in values.items()}
+        elif name == "PATTERN":
+            found["copy"]["pattern"] = each.expression.name
+    found["read"].pop("mergeSchema", None)
+    return found
+
+
+def _load(session: Any, options: dict[str, Any], files: list[str], *, has_metadata: bool) -> Any:
+    if has_metadata:
+        source = FileSource(session, files[0], options["format"], None, options["read"])
+        return source.read(files)
+    return session.read.format(options["format"]).options(**options["read"]).load(files)
+
+
+def _select(session: Any, source: exp.Expr, rows: Any) -> Any:
+    """Return the columns that a query of the files selects."""
+    if not isinstance(source, exp.Subquery):
+        return rows
+    view = f"lakeflow_copied_{os.urandom(8).hex()}"
+    rows.createOrReplaceTempView(view)
+    table = source.find(exp.Table)
+    if table is not None:
+        table.replace(exp.to_table(view))
+    return session.sql(write(source.this))
+
+
+def _append(session: Any, existing: str | None, table: str, rows: Any) -> int:
+    kinds = (
+        {field.name.lower(): field for field in session.table(existing).schema.fields}
+        if existing
+        else {}
+    )
+    columns = [
+        rows[name].cast(kinds[name.lower()].dataType).alias(kinds[name.lower()].name)
+        if name.lower() in kinds
+        else rows[name]
+        for name in rows.columns
+    ]
+    rows = rows.select(*columns)
+    writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
+    writer.saveAsTable(table)
+    return int(rows.count())
+
+
+def _read(state: str | None) -> set[str]:
+    if state is None or not os.path.exists(state):
+        return set()
+    with open(state, encoding="utf-8") as file:
+        return set(json.load(file))
+
+
+def _mark(file: str) -> str:
+    """Return what tells a file from a later one of its name."""
+    status = os.stat(file)
+    text = f"{file} {status.st_size} {status.st_mtime_ns}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

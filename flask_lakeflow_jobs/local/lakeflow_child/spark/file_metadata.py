@@ -1,0 +1,118 @@
+"""The column ``_metadata`` of files on Sail, which lacks it: requests that name it read each file.
+
+Frames know it too late, so the requests to the server are changed.
+"""
+
+from __future__ import annotations
+
+from .stream_sources import METADATA, FileSource, is_file_format, list_files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+_REQUESTS = ("AnalyzePlan", "Config", "ExecutePlan")
+_HOLDERS = ("root", "input")  # the fields of a plan or a command that have a frame
+_SIDES = ("left_input", "right_input")
+
+
+class MetadataStub:
+    """Changes the requests of a client.
+
+    :param stub: of the client.
+    :param session: to which the client belongs.
+    :param see: is called with each request.
+    """
+
+    def __init__(self, stub: Any, session: Any, see: Callable[[Any], None]) -> None:
+        self._stub = stub
+        self._session = session
+        self._see = see
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._stub, name)
+        if name not in _REQUESTS:
+            return method
+
+        def call(request: Any, *arguments: Any, **named: Any) -> Any:
+            self._see(request)
+            if METADATA.encode() in request.SerializeToString():
+                self._change(request)
+            return method(request, *arguments, **named)
+
+        return call
+
+    def _change(self, request: Any) -> None:
+        names = {each.unparsed_identifier for each in _find(request, "UnresolvedAttribute")}
+        if not any(each.partition(".")[0] == METADATA for each in names):
+            return
+        if any(METADATA in each.name for each in _find(request, "Alias")):
+            return  # a stream, whose source has added it
+        changed = False
+        for relation in list(_find(request, "Relation")):
+            if (source := _find_source(relation)) is not None:
+                self._read_files(relation, source)
+                changed = True
+            elif changed and METADATA not in names and relation.HasField("set_op"):
+                for side in _SIDES:
+                    _drop(getattr(relation.set_op, side))
+        if changed and METADATA not in names:
+            _hide(request)
+
+    def _read_files(self, relation: Any, source: Any) -> None:
+        options = dict(source.options)
+        pattern = next((v for k, v in options.items() if k.lower() == "pathglobfilter"), "*")
+        files = [file for path in source.paths for file in list_files(path, pattern)]
+        reader = FileSource(
+            self._session, source.paths[0], source.format, source.schema or None, options
+        )
+        number = relation.common.plan_id
+        relation.CopyFrom(reader.read(files)._plan.plan(self._session.client))
+        relation.common.plan_id = number
+
+
+def _find_source(relation: Any) -> Any:
+    """Return the files that a relation reads; ``None`` if it reads none."""
+    if relation.WhichOneof("rel_type") != "read" or relation.read.is_streaming:
+        return None
+    if relation.read.WhichOneof("read_type") != "data_source":
+        return None
+    source = relation.read.data_source
+    return source if source.paths and is_file_format(source.format) else None
+
+
+def _find(message: Any, name: str) -> Iterator[Any]:
+    """Yield the messages of a type below a message, the inner ones first."""
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        if field.message_type.GetOptions().map_entry:
+            each = value.values()
+        else:
+            each = [value] if hasattr(value, "ListFields") else value
+        for inner in each:
+            if hasattr(inner, "ListFields"):
+                yield from _find(inner, name)
+    if message.DESCRIPTOR.name == name:
+        yield message
+
+
+def _hide(message: Any) -> None:
+    """Drop the column from the frame that a request holds at its top."""
+    for field, value in message.ListFields():
+        if field.message_type is None or not hasattr(value, "ListFields"):
+            continue
+        if value.DESCRIPTOR.name != "Relation":
+            _hide(value)
+        elif field.name in _HOLDERS:
+            _drop(value)
+
+
+def _drop(relation: Any) -> None:
+    inner = type(relation)()
+    inner.CopyFrom(relation)
+    relation.Clear()
+    relation.common.plan_id = inner.common.plan_id
+    relation.drop.input.CopyFrom(inner)
+    relation.drop.column_names.append(METADATA)

@@ -1,0 +1,148 @@
+"""Catalogs that a task names while it runs, as in ``f"{environment}_sales"``.
+
+Sail knows the catalogs with which its listener was opened. For another one, the session moves to a
+new listener, with its tables, temporary views, functions and settings.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+
+from .file_metadata import MetadataStub
+from .sail import PORT_FILE
+from .spark_catalog import NAME_PART, list_saved_catalogs, load_catalog, quote_part, save_catalog
+from .spark_schemas import find_schema, split_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_NAME = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
+_REMEMBERED = ("create_dataframe_view", "register_function", "register_table_function")
+_CATALOG = re.compile(
+    rf"\s*(?:(?:CREATE|USE|SET)\s+CATALOG)\s+(?:IF\s+NOT\s+EXISTS\s+)?['\"]?({NAME_PART})",
+    re.IGNORECASE,
+)
+_SCHEMA = re.compile(
+    r"\s*CREATE\s+(?:SCHEMA|DATABASE)\s+(?:IF\s+NOT\s+EXISTS\s+)?"
+    rf"({NAME_PART}(?:\s*\.\s*{NAME_PART})?)",
+    re.IGNORECASE,
+)
+_VIEW = re.compile(
+    r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:GLOBAL\s+)?TEMP(?:ORARY)?\s+VIEW\b", re.IGNORECASE
+)
+
+
+def find_catalog(statement: str) -> str | None:
+    """Return the catalog that a statement creates, uses or writes to.
+
+    :param statement: without comments.
+    :return: ``None`` if it names none.
+    """
+    if match := _CATALOG.match(statement):
+        return str(match[1]).strip("`")
+    match = _SCHEMA.match(statement)
+    parts = split_name(match[1] if match else find_schema(statement) or "")
+    return parts[0] if len(parts) > 1 else None
+
+
+class Catalogs:
+    """Those that a session knows.
+
+    :param session: of Spark Connect.
+    """
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._known: set[str] = set()
+        self._commands: list[Any] = []
+        self._settings: list[Any] = []
+        self._remember(session.client)
+
+    def require_saved(self) -> None:
+        """Know the catalogs with tables of other tasks."""
+        self._require(list_saved_catalogs())
+
+    def require_for(self, statement: str) -> None:
+        """Know the catalog that a statement creates or uses.
+
+        :param statement: without comments.
+        """
+        if (name := find_catalog(statement)) is not None:
+            self._require([name])
+
+    def _require(self, names: list[str]) -> None:
+        missing = self._find_missing(names)
+        if missing:
+            self._move(missing)
+
+    def _find_missing(self, names: list[str]) -> list[str]:
+        if not set(names) <= self._known:
+            rows = self._session.sql("SHOW CATALOGS").collect()
+            self._known = {row["catalog"] for row in rows} | {"global_temp", "system"}
+        return [each for each in names if each not in self._known and _NAME.fullmatch(each)]
+
+    def _move(self, catalogs: list[str]) -> None:
+        """Continue the session at a listener that knows more catalogs."""
+        session = self._session
+        ((catalog, schema),) = session.sql("SELECT current_catalog(), current_schema()").collect()
+        save_catalog(session)
+        answer = _ask(session.client, catalogs)
+        client = type(session.client)(
+            f"sc://127.0.0.1:{answer['port']}/;session_id={answer['session']}"
+            f";user_id={session.client._user_id}"
+        )
+        client.set_retry_policies(session.client.get_retry_policies())
+        commands, settings = self._commands, self._settings
+        self._commands, self._settings = [], []
+        session.client.__dict__.update(client.__dict__)  # others refer to the client too
+        session._session_id = session.client._session_id
+        self._remember(session.client)
+        self._known |= {*catalogs}
+        for each in settings:
+            session.client.config(each)
+        load_catalog(session)
+        for each in commands:
+            session.client.execute_command(each)
+        session.sql(f"USE CATALOG {quote_part(catalog)}")
+        session.sql(f"USE SCHEMA {quote_part(schema)}")
+
+    def _remember(self, client: Any) -> None:
+        """Keep what makes the session what it is."""
+        client._stub = MetadataStub(client._stub, self._session, self._see)
+
+    def _see(self, request: Any) -> None:
+        if request.DESCRIPTOR.name == "ConfigRequest":
+            if request.operation.WhichOneof("op_type") == "set":
+                self._settings.append(request.operation)
+            return
+        if request.DESCRIPTOR.name != "ExecutePlanRequest" or not request.plan.HasField("command"):
+            return
+        command = request.plan.command
+        kind = command.WhichOneof("command_type")
+        text = _text_of(command) if kind == "sql_command" else ""
+        if kind in _REMEMBERED or _VIEW.match(text):
+            self._commands.append(command)
+
+
+def _text_of(command: Any) -> str:
+    request = command.sql_command
+    return str(request.sql or request.input.sql.query)
+
+
+def _ask(client: Any, catalogs: list[str]) -> dict[str, Any]:
+    folder = os.environ["LAKEFLOW_LOCAL_SPARK"]
+    with open(os.path.join(folder, PORT_FILE), encoding="utf-8") as file:
+        port = int(file.read())
+    request = {"port": _port_of(client), "catalogs": catalogs}
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        with connection.makefile("rb") as answers:
+            return dict(json.loads(answers.readline()))
+
+
+def _port_of(client: Any) -> int:
+    return int(client._builder.endpoint.rpartition(":")[2])

@@ -1,0 +1,264 @@
+"""Queries of Databricks that Sail refuses, written with what it takes. Pure.
+
+The rules change the tree that sqlglot has parsed, from the inner queries to the outer ones.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    Tree = exp.Expr
+    #: Returns the names and the types of the columns of a query.
+    Describe = Callable[[str], dict[str, str]]
+
+_KEPT = "lakeflow_qualifies"
+#: All users are in all groups here.
+_MEMBERSHIPS = ("IS_ACCOUNT_GROUP_MEMBER", "IS_MEMBER")
+_AGGREGATES = ("ANY_VALUE", "APPROX_COUNT_DISTINCT", "BOOL_AND", "BOOL_OR", "EVERY", "MODE")
+
+
+def rewrite_queries(tree: Tree, describe: Describe) -> Tree:
+    """Write the queries in a tree with what Sail takes.
+
+    :param describe: asks Sail for the columns of a query.
+    """
+    tree = tree.transform(_rename_functions)
+    for pivot in tree.find_all(exp.Pivot):
+        for field in pivot.args.get("fields") or ():
+            if isinstance(field, exp.In) and not isinstance(field.this, (exp.Paren, exp.Tuple)):
+                field.set("this", exp.paren(field.this.copy()))
+    for select in reversed(list(tree.find_all(exp.Select))):  # the inner ones first
+        _read_sample(select)
+        _read_paths(select, describe)
+        _expand_aliases(select, describe)
+        _group_by_numbers(select)
+        _expand_stars(select, describe)
+        rewritten = _qualify(select)
+        if rewritten is not select:
+            if select is tree:
+                tree = rewritten
+            else:
+                select.replace(rewritten)
+            _expand_stars(rewritten, describe)
+    return tree
+
+
+def write(tree: Tree) -> str:
+    """Return the text of a tree, with functions as their author has written them."""
+    return tree.sql("databricks", normalize_functions=False, comments=False)
+
+
+def _rename_functions(node: Tree) -> Tree:
+    if isinstance(node, exp.If):
+        node.meta.pop("name", None)  # it may be IFF
+    if isinstance(node, exp.DecodeCase):
+        value, *pairs = node.expressions
+        tests = [
+            exp.If(this=exp.NullSafeEQ(this=value.copy(), expression=key), true=result)
+            for key, result in zip(pairs[::2], pairs[1::2], strict=False)
+        ]
+        return exp.Case(ifs=tests, default=pairs[-1] if len(pairs) % 2 else None)
+    if isinstance(node, exp.Anonymous) and node.name.upper() in _MEMBERSHIPS:
+        return exp.true()
+    return node
+
+
+def _expand_stars(select: exp.Select, describe: Describe) -> None:
+    """Name the columns of ``* EXCEPT (…)``."""
+    expressions: list[Tree] = []
+    for each in select.expressions:
+        star = each.this if isinstance(each, exp.Column) else each
+        if not isinstance(star, exp.Star) or not star.args.get("except_"):
+            expressions.append(each)
+            continue
+        excluded = {column.name.lower() for column in star.args["except_"]}
+        table = each.args.get("table") if isinstance(each, exp.Column) else None
+        for source in [table] if table else _list_sources(select):
+            for name in _columns_of(select, describe, source):
+                if name.lower() not in excluded:
+                    column = exp.column(exp.to_identifier(name, quoted=True), table=source)
+                    expressions.append(column)
+    select.set("expressions", expressions)
+
+
+def _list_sources(select: exp.Select) -> list[Any]:
+    """Return the names by which the rows of a query are known; ``None`` for all of them."""
+    joins = select.args.get("joins") or []
+    if not joins or select.args.get("laterals") or any(join.args.get("using") for join in joins):
+        return [None]
+    found: list[Any] = []
+    for each in (select.args["from_"], *joins):
+        if isinstance(each, exp.Join) and each.kind in ("SEMI", "ANTI"):
+            continue
+        name = each.this.alias_or_name if isinstance(each.this, exp.Expression) else ""
+        if not name:
+            return [None]
+        found.append(exp.to_identifier(name, quoted=True))
+    return found
+
+
+def _columns_of(
+    select: exp.Select, describe: Describe, source: Tree | None = None
+) -> dict[str, str]:
+    """Return the columns of the rows that a query reads.
+
+    :param source: a single one of its tables.
+    """
+    probe = exp.Select(
+        expressions=[exp.Column(this=exp.Star(), table=source.copy()) if source else exp.Star()],
+        **{
+            key: [each.copy() for each in value] if isinstance(value, list) else value.copy()
+            for key in ("from_", "joins", "laterals")
+            if (value := select.args.get(key))
+        },
+    )
+    names = list(_list_names(select))
+    if names:
+        probe.set("with_", exp.With(expressions=[each.copy() for each in names]))
+    return describe(write(probe))
+
+
+def _list_names(node: Tree) -> Iterator[Tree]:
+    """Yield the named queries that a query knows, the outer ones first."""
+    parent = node.parent
+    if parent is not None:
+        yield from _list_names(parent)
+    if isinstance(parent, exp.With):
+        for each in parent.expressions:
+            if each is node:
+                return
+            yield each
+    elif (names := node.args.get("with_")) is not None:
+        yield from names.expressions
+
+
+def _qualify(select: exp.Select) -> exp.Select:
+    """Filter by the result of window functions in an outer query."""
+    qualify = select.args.get("qualify")
+    if qualify is None:
+        return select
+    condition = _insert_aliases(select, qualify.this.copy())
+    inner = select.copy()
+    outer = exp.Select(
+        expressions=[exp.Star(except_=[exp.column(_KEPT)])],
+        from_=exp.From(
+            this=exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier("qualified")))
+        ),
+        where=exp.Where(this=exp.column(_KEPT)),
+    )
+    for key in ("with_", "order", "limit", "offset"):
+        if value := inner.args.get(key):
+            inner.set(key, None)
+            outer.set(key, value)
+    inner.set("qualify", None)
+    inner.append("expressions", exp.alias_(condition, _KEPT))
+    return outer
+
+
+def _insert_aliases(select: exp.Select, condition: Tree) -> Tree:
+    aliases = {each.alias.lower(): each.this for each in select.expressions if each.alias}
+
+    def insert(node: Tree) -> Tree:
+        if isinstance(node, exp.Column) and not node.table and node.name.lower() in aliases:
+            return exp.paren(aliases[node.name.lower()].copy())
+        return node
+
+    return condition.transform(insert)
+
+
+def _expand_aliases(select: exp.Select, describe: Describe) -> None:
+    """Replace an alias that a later column uses by its expression, unless a column has its name."""
+    aliases: dict[str, Tree] = {}
+    columns: set[str] | None = None
+    for each in select.expressions:
+        used = [
+            column
+            for column in each.find_all(exp.Column)
+            if not column.table and column.name.lower() in aliases
+        ]
+        if used and columns is None:
+            columns = {name.lower() for name in _read_columns(select, describe)}
+        for column in used:
+            if columns is not None and column.name.lower() not in columns:
+                column.replace(exp.paren(aliases[column.name.lower()].copy()))
+        if isinstance(each, exp.Alias):
+            aliases[each.alias.lower()] = each.this
+
+
+def _read_columns(select: exp.Select, describe: Describe) -> dict[str, str]:
+    return _columns_of(select, describe) if select.args.get("from_") else {}
+
+
+def _group_by_numbers(select: exp.Select) -> None:
+    """Write ``GROUP BY ALL`` and ``ORDER BY ALL`` with the numbers of the columns."""
+    numbers = range(1, len(select.expressions) + 1)
+    group = select.args.get("group")
+    if group is not None and group.args.get("all"):
+        keys = [
+            exp.Literal.number(number)
+            for number, each in zip(numbers, select.expressions, strict=True)
+            if not _has_aggregate(each)
+        ]
+        select.set("group", exp.Group(expressions=keys) if keys else None)
+    order = select.args.get("order")
+    if order is not None and len(order.expressions) == 1:
+        (ordered,) = order.expressions
+        if isinstance(ordered.this, exp.Var) and ordered.this.name.upper() == "ALL":
+            copies = []
+            for number in numbers:
+                copy = ordered.copy()
+                copy.set("this", exp.Literal.number(number))
+                copies.append(copy)
+            order.set("expressions", copies)
+
+
+def _has_aggregate(expression: Tree) -> bool:
+    for node in expression.find_all(exp.AggFunc, exp.Anonymous):
+        is_aggregate = isinstance(node, exp.AggFunc) or node.name.upper() in _AGGREGATES
+        if is_aggregate and not isinstance(node.parent, exp.Window):
+            return True
+    return False
+
+
+def _read_paths(select: exp.Select, describe: Describe) -> None:
+    """Read ``column:path`` by a function, which differs for texts and for variants."""
+    columns: dict[str, str] | None = None
+    for path in list(select.find_all(exp.JSONExtract)):
+        if not path.args.get("variant_extract") or path.find_ancestor(exp.Select) is not select:
+            continue
+        if columns is None:
+            columns = {
+                name.lower(): kind.lower() for name, kind in _read_columns(select, describe).items()
+            }
+        text = exp.Literal.string(path.expression.sql("spark").strip("'"))
+        root = path.this
+        kind = columns.get(root.name.lower(), "") if isinstance(root, exp.Column) else ""
+        is_variant = isinstance(root, exp.ParseJSON) or "variant" in kind or "metadata:" in kind
+        if not is_variant:
+            path.replace(exp.Anonymous(this="get_json_object", expressions=[root.copy(), text]))
+            continue
+        cast = path.parent
+        kind = write(cast.args["to"]) if isinstance(cast, exp.Cast) else "variant"
+        arguments = [root.copy(), text, exp.Literal.string(kind.lower())]
+        value = exp.Anonymous(this="variant_get", expressions=arguments)
+        (cast if isinstance(cast, exp.Cast) else path).replace(value)
+
+
+def _read_sample(select: exp.Select) -> None:
+    """Take the first rows for ``TABLESAMPLE (n ROWS)``, as Databricks does."""
+    for sample in list(select.find_all(exp.TableSample)):
+        table = sample.parent
+        size = sample.args.get("size")
+        if size is None or not isinstance(table, exp.Table):
+            continue
+        table.set("sample", None)
+        name = table.alias_or_name
+        rows = exp.Select(expressions=[exp.Star()], from_=exp.From(this=table.copy()))
+        rows.set("limit", exp.Limit(expression=size.copy()))
+        alias = exp.TableAlias(this=exp.to_identifier(name))
+        table.replace(exp.Subquery(this=rows, alias=alias))

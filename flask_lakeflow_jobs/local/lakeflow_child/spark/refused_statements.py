@@ -1,0 +1,181 @@
+"""Statements of Databricks that Sail refuses, as others that do the same. Pure."""
+
+# ruff: noqa: S608  # the statements are those of the user's own task
+
+from __future__ import annotations
+
+import re
+
+from sqlglot import exp
+
+from .refused_queries import write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .refused_queries import Describe, Tree
+
+_CLONE = re.compile(
+    r"\s*CREATE\s+(OR\s+REPLACE\s+)?TABLE\s+(IF\s+NOT\s+EXISTS\s+)?(\S+)\s+"
+    r"(?:(?:DEEP|SHALLOW)\s+)?CLONE\s+(\S+(?:\s+(?:VERSION|TIMESTAMP)\s+AS\s+OF\s+(?:'[^']*'|\S+))?)",
+    re.IGNORECASE,
+)
+_RESTORE = re.compile(
+    r"\s*RESTORE\s+(?:TABLE\s+)?(\S+)\s+(?:TO\s+)?((?:VERSION|TIMESTAMP)\s+AS\s+OF\s+.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+# Where a schema is stored changes no result.
+_SCHEMA = re.compile(
+    r"(\s*CREATE\s+(?:SCHEMA|DATABASE)\s+(?:IF\s+NOT\s+EXISTS\s+)?(?!IF\s)\S+)\s+\w", re.IGNORECASE
+)
+_VERSION = re.compile(r"([\w`.]+)@v(\d+)\b", re.IGNORECASE)
+# Features of Delta tables that Sail lacks. They change no result of other statements.
+_FEATURES = re.compile(
+    r"delta\.(?:enable(?!DeletionVectors)\w+|feature\.\w+|universalFormat\.\w+|\w*Duration|\w+\.\w*Duration)",
+    re.IGNORECASE,
+)
+_KEYS = (exp.PrimaryKey, exp.ForeignKey, exp.UniqueColumnConstraint)
+_COLUMN_KEYS = (*_KEYS, exp.PrimaryKeyColumnConstraint, exp.Reference)
+_SOURCE = "lakeflow_source"
+
+
+def rewrite_text(statement: str) -> str:
+    """Write what sqlglot does not parse."""
+    if match := _CLONE.match(statement):
+        replace, exists, name, source = match.groups(default="")
+        return f"CREATE {replace}TABLE {exists}{name} AS SELECT * FROM {source}"
+    if match := _RESTORE.match(statement):
+        return f"INSERT OVERWRITE {match[1]} SELECT * FROM {match[1]} {match[2]}"
+    if match := _SCHEMA.match(statement):
+        return match[1]
+    return _VERSION.sub(r"\1 VERSION AS OF \2", statement)
+
+
+def rewrite_statement(tree: Tree, describe: Describe) -> Tree:
+    """Return a statement that does the same as one that Sail refuses; or the one itself.
+
+    :param describe: asks Sail for the columns of a query.
+    """
+    if isinstance(tree, exp.Create) and tree.kind == "TABLE":
+        return _create_table(tree)
+    if isinstance(tree, exp.TruncateTable):
+        return _truncate(tree)
+    if isinstance(tree, exp.Delete):
+        return _delete(tree, describe)
+    if isinstance(tree, exp.Insert):
+        return _insert(tree, describe)
+    if isinstance(tree, exp.Merge) and (names := tree.args.get("with_")) is not None:
+        return _merge(tree, names)
+    return tree
+
+
+def _create_table(create: exp.Create) -> Tree:
+    properties = create.args.get("properties")
+    source = None
+    for each in list(properties.expressions) if properties is not None else ():
+        if isinstance(each, exp.LikeProperty):
+            source = each.this
+        is_comment = isinstance(each, exp.SchemaCommentProperty) and create.expression is not None
+        if is_comment or isinstance(each, (exp.ClusterProperty, exp.LikeProperty)):
+            each.pop()
+    if properties is not None:
+        _drop_features(properties)
+    if source is not None:
+        query = exp.select("*").from_(source.copy()).where(exp.false())
+        create.set("expression", query)
+    if isinstance(create.this, exp.Schema):
+        for each in list(create.this.expressions):
+            if isinstance(each, _KEYS) or (
+                isinstance(each, exp.Constraint) and each.find(*_KEYS) is not None
+            ):
+                each.pop()
+        for constraint in list(create.this.find_all(exp.ColumnConstraint)):
+            if isinstance(constraint.args.get("kind"), _COLUMN_KEYS):
+                constraint.pop()
+    return create
+
+
+def is_feature(node: Tree) -> bool:
+    """Return whether a property chooses a feature of Delta tables that Sail lacks."""
+    return isinstance(node, exp.Property) and bool(
+        _FEATURES.fullmatch(node.name or node.this.sql("databricks"))
+    )
+
+
+def _drop_features(properties: exp.Properties) -> None:
+    for each in list(properties.expressions):
+        if is_feature(each):
+            each.pop()
+
+
+def _truncate(tree: exp.TruncateTable) -> Tree:
+    partition = tree.args.get("partition")
+    rows = exp.and_(*(each.copy() for each in partition.expressions)) if partition else None
+    return exp.Delete(this=tree.expressions[0], where=rows and exp.Where(this=rows))
+
+
+def _delete(delete: exp.Delete, describe: Describe) -> Tree:
+    """Merge with the rows to delete, which a query finds: Sail takes no subquery in DELETE."""
+    where = delete.args.get("where")
+    if where is None or where.find(exp.Query) is None:
+        return delete
+    table = delete.this
+    target = table.copy()
+    target.set("alias", exp.TableAlias(this=exp.to_identifier("lakeflow_target")))
+    rows = exp.select("*").distinct().from_(table.copy()).where(where.this.copy())
+    bare = table.copy()
+    bare.set("alias", None)
+    same = exp.and_(
+        *(
+            exp.NullSafeEQ(
+                this=exp.column(exp.to_identifier(name, quoted=True), table="lakeflow_target"),
+                expression=exp.column(exp.to_identifier(name, quoted=True), table=_SOURCE),
+            )
+            for name in describe(f"SELECT * FROM {write(bare)}")
+        )
+    )
+    return exp.Merge(
+        this=target,
+        using=exp.Subquery(this=rows, alias=exp.TableAlias(this=exp.to_identifier(_SOURCE))),
+        on=same,
+        whens=exp.Whens(expressions=[exp.When(matched=True, then=exp.Var(this="DELETE"))]),
+    )
+
+
+def _insert(insert: exp.Insert, describe: Describe) -> Tree:
+    """Give NULL to the columns that an INSERT does not name."""
+    schema = insert.this
+    if not isinstance(schema, exp.Schema) or not isinstance(
+        insert.expression, (exp.Query, exp.Values)
+    ):
+        return insert
+    named = [each.name for each in schema.expressions]
+    known = {name.lower() for name in named}
+    kinds = describe(f"SELECT * FROM {write(schema.this)}")
+    missing = {name: kind for name, kind in kinds.items() if name.lower() not in known}
+    if not missing:
+        return insert
+    alias = exp.TableAlias(
+        this=exp.to_identifier(_SOURCE),
+        columns=[exp.to_identifier(name, quoted=True) for name in named],
+    )
+    source = insert.expression
+    source = source if isinstance(source, exp.Values) else exp.Subquery(this=source)
+    source.set("alias", alias)
+    values: list[Tree] = [exp.column(exp.to_identifier(name, quoted=True)) for name in named]
+    values += [exp.cast(exp.null(), kind, dialect="databricks") for kind in missing.values()]
+    query = exp.Select(expressions=values, from_=exp.From(this=source.copy()))
+    names = [exp.to_identifier(name, quoted=True) for name in (*named, *missing)]
+    insert.set("this", exp.Schema(this=schema.this.copy(), expressions=names))
+    insert.set("expression", query)
+    return insert
+
+
+def _merge(merge: exp.Merge, names: Tree) -> Tree:
+    """Name the queries of a merge in its source."""
+    source = merge.args["using"]
+    query = exp.select("*").from_(source.copy())
+    query.set("with_", names.copy())
+    alias = exp.TableAlias(this=exp.to_identifier(source.alias_or_name))
+    merge.set("using", exp.Subquery(this=query, alias=alias))
+    merge.set("with_", None)
+    return merge

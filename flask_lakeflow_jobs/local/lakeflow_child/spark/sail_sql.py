@@ -1,0 +1,195 @@
+"""Runs the SQL of Databricks on Sail: statements that Sail refuses are written otherwise."""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import partial
+
+from ..statements import remove_comments
+from .delta_log import replace_descriptions
+from .read_files import replace_read_files
+from .show_commands import replace_show
+from .spark_sql import insert_parameters, is_query, rewrite
+from .table_writers import create_as
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..workspace_paths import WorkspacePaths
+    from .new_catalogs import Catalogs
+
+_CREATE_AS = re.compile(
+    r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?TABLE\b.*?\b(?:AS\s+(?:SELECT|WITH|VALUES|TABLE|FROM)|AS\s*\()",
+    re.IGNORECASE | re.DOTALL,
+)
+_SET = re.compile(r"\s*SET\s+((?:spark|delta)\.[\w.]+)\s*=\s*([^;]*)", re.IGNORECASE)
+_MERGE = re.compile(r"\s*MERGE\s+INTO\b", re.IGNORECASE)
+_INFORMATION = "information_schema"
+# COPY INTO or a frame gives it its columns.
+_WITHOUT_COLUMNS = re.compile(
+    r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?[\w.`-]+"
+    r"(?:\s+USING\s+DELTA)?\s*;?\s*$",
+    re.IGNORECASE,
+)
+_EVOLVES = "spark.databricks.delta.schema.autoMerge.enabled"
+# Beyond it, a statement is data, and parsing takes seconds.
+_MAX_LENGTH = 200_000
+
+
+class SailSql:
+    """The method ``sql`` of sessions.
+
+    :param run: the method of Spark Connect.
+    :param mounts: the folders of this machine by their paths in the workspace.
+    """
+
+    def __init__(
+        self, run: Any, mounts: dict[str, str], paths: WorkspacePaths, catalogs: Catalogs
+    ) -> None:
+        self._run = run
+        self._catalogs = catalogs
+        self._functions: Any = None
+        self._mounts = mounts
+        self._paths = paths
+
+    def sql(self, session: Any, statement: str, args: Any = None, **names: Any) -> Any:
+        """Run a statement of Databricks."""
+        statement = self._paths.translate_sql(statement)
+        statement = replace_descriptions(statement, lambda text: self._run(session, text))
+
+        def evaluate(expression: str) -> Any:
+            ((value,),) = self._run(session, f"SELECT {expression}", args, **names).collect()
+            return value
+
+        if is_query(statement):
+            statement = replace_show(
+                statement, lambda text: self._run(session, text), self._mounts["/Volumes"]
+            )
+        statement = replace_read_files(statement, session, evaluate, self._paths.translate)
+        if is_query(statement):
+            return self._run_or_rewrite(session, statement, args, names)
+        if match := _SET.match(statement):
+            session.conf.set(match[1], match[2].strip().strip("'\""))
+            return self._run(
+                session, f"SELECT '{match[1]}' AS key, :value AS value", {"value": match[2]}
+            )
+        if _MERGE.match(statement) and session.conf.get(_EVOLVES, "false") == "true":
+            statement = _MERGE.sub("MERGE WITH SCHEMA EVOLUTION INTO", statement, count=1)
+        if isinstance(args, dict):
+            statement, args = insert_parameters(statement, args), None
+        statement = rewrite(
+            statement,
+            lambda text: self._run(session, text),
+            self._mounts,
+            self._catalogs.require_for,
+        )
+        if _WITHOUT_COLUMNS.match(statement):
+            statement = "SELECT 'The first rows give the table its columns.' AS message"
+        if _CREATE_AS.match(remove_comments(statement)):
+            created = self._create_as(session, statement, names)
+            if created is not None:
+                return created
+        return self._run_or_rewrite(session, statement, args, names)
+
+    def _run_or_rewrite(self, session: Any, statement: str, args: Any, names: Any) -> Any:
+        try:
+            frame = self._run(session, statement, args, **names)
+            if is_query(statement):
+                frame.schema  # noqa: B018  # Sail resolves a query only now
+        except Exception as error:
+            is_refusal = _is_refusal(error) or _INFORMATION in statement.lower()
+            if not is_refusal or len(statement) > _MAX_LENGTH:
+                raise
+            rewritten = self._rewrite(session, statement, args)
+            if rewritten is None:
+                raise
+            frame = self._run(session, rewritten, args)
+        return frame
+
+    def _rewrite(self, session: Any, statement: str, args: Any) -> str | None:
+        """Return a statement that does the same, or ``None`` if there is none."""
+        try:
+            from sqlglot import exp
+            from sqlglot.errors import SqlglotError
+        except ImportError:
+            return None
+        from ..sql.databricks_dialect import DatabricksDialect, parse_one
+        from .alter_tables import alter_table
+        from .copy_into import copy_into
+        from .information_schema import insert_information
+        from .refused_queries import rewrite_queries, write
+        from .refused_statements import rewrite_statement, rewrite_text
+        from .sql_udfs import SqlFunctions
+
+        def describe(query: str) -> dict[str, str]:
+            fields = self._run(session, query, args).schema.fields
+            return {field.name: field.dataType.simpleString() for field in fields}
+
+        text = rewrite_text(remove_comments(statement))
+        try:
+            tree = parse_one(text, DatabricksDialect)
+        except SqlglotError:
+            return None
+        if isinstance(tree, exp.Copy):
+            return copy_into(tree, session)
+        parse = partial(parse_one, dialect=DatabricksDialect)
+        if self._functions is None:
+            self._functions = SqlFunctions(os.environ["LAKEFLOW_LOCAL_SPARK"], session.udf.register)
+        if (message := self._functions.run(tree)) is not None:
+            return str(message)
+        if isinstance(tree, exp.Alter):
+            return alter_table(tree, lambda each: session.sql(each))
+        before = write(tree)
+        if _INFORMATION in statement.lower():
+            tree = insert_information(tree, lambda each: self._run(session, each), parse)
+        tree = self._functions.insert(tree, parse)
+        after = write(rewrite_queries(rewrite_statement(tree, describe), describe))
+        changes = after != before or text != remove_comments(statement) or is_query(statement)
+        return after if changes else None
+
+    def _create_as(self, session: Any, statement: str, names: Any) -> Any:
+        """Create a table by a frame: Sail keeps the old columns of a table that it replaces."""
+        try:
+            from sqlglot import exp
+            from sqlglot.errors import SqlglotError
+        except ImportError:
+            return None
+        from ..sql.databricks_dialect import DatabricksDialect, parse_one
+        from .refused_queries import write
+
+        try:
+            tree = parse_one(statement, DatabricksDialect)
+        except SqlglotError:
+            return None
+        if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Table):
+            return None
+        table = write(tree.this)
+        if not tree.args.get("replace") and session.catalog.tableExists(table):
+            return None  # Sail has the right answer
+        properties = tree.args.get("properties")
+        options: dict[str, Any] = {"provider": "delta", "partitions": [], "path": None}
+        for each in properties.expressions if properties is not None else ():
+            if isinstance(each, exp.FileFormatProperty):
+                options["provider"] = each.name.lower()
+            elif isinstance(each, exp.PartitionedByProperty):
+                options["partitions"] = [part.name for part in each.this.expressions]
+            elif isinstance(each, exp.LocationProperty):
+                options["path"] = each.this.name
+        query = self._run_or_rewrite(session, write(tree.expression), None, names)
+        return create_as(session, table, query, **options)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Return whether Sail has refused a statement, as opposed to have failed to run it."""
+    if not type(error).__module__.startswith("pyspark."):
+        return False
+    return re.search(_REFUSALS, f"{type(error).__name__}: {error}") is not None
+
+
+_REFUSALS = (
+    r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|cannot resolve attribute"
+    r"|INSERT is missing value|input schema for INSERT|[Tt]able features|expected Delta interval"
+    r"|enableTypeWidening|found for ALTER|unknown function"
+)

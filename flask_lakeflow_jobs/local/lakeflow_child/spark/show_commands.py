@@ -1,0 +1,151 @@
+"""``SHOW`` and ``DESCRIBE`` on Sail, which lacks some of them and names columns otherwise."""
+
+# ruff: noqa: S608  # the statements are those of the user's own task
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+
+from .column_sql import write_text
+from .delta_log import find_location, read_metadata
+from .spark_catalog import NAME_PART, quote_part
+from .spark_schemas import split_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Query = Callable[[str], Any]
+
+_NAME = rf"((?:{NAME_PART}\s*\.\s*)*{NAME_PART})"
+_IN = rf"(?:\s+(?:IN|FROM)\s+{_NAME})?"
+_LIKE = r"(?:\s+(?:LIKE\s+)?'([^']*)')?"
+_END = r"\s*;?\s*$"
+
+
+def replace_show(statement: str, query: Query, volumes: str) -> str:
+    """Return a query that shows the same as a statement that Sail lacks.
+
+    :param query: runs a statement of Sail.
+    :param volumes: the folder of the volumes.
+    """
+    for pattern, build in _COMMANDS.items():
+        if match := re.match(pattern + _END, statement, re.IGNORECASE):
+            return build(match, query, volumes)
+    return statement
+
+
+def build_values(columns: list[str], rows: list[tuple[Any, ...]]) -> str:
+    """Return a query for rows of texts."""
+    texts = [
+        ", ".join("CAST(NULL AS STRING)" if each is None else write_text(str(each)) for each in row)
+        for row in rows
+    ]
+    if not texts:
+        nulls = ", ".join(f"CAST(NULL AS STRING) AS {column}" for column in columns)
+        return f"SELECT {nulls} WHERE false"
+    values = ", ".join(f"({text})" for text in texts)
+    return f"SELECT * FROM VALUES {values} AS shown({', '.join(columns)})"
+
+
+def _show_schemas(match: re.Match[str], query: Query, _: str) -> str:
+    rows = query(f"SHOW SCHEMAS IN {match[1]}" if match[1] else "SHOW SCHEMAS").collect()
+    names = sorted(row["name"] for row in rows)
+    return build_values(["databaseName"], [(each,) for each in names if _is_like(each, match[2])])
+
+
+def _show_columns(match: re.Match[str], query: Query, _: str) -> str:
+    name = f"{match[2]}.{match[1]}" if match[2] else match[1]
+    columns = query(f"SELECT * FROM {name}").columns
+    return build_values(["col_name"], [(each,) for each in columns])
+
+
+def _show_properties(match: re.Match[str], query: Query, _: str) -> str:
+    configured = read_metadata(find_location(query, match[1])).get("configuration") or {}
+    rows = [(key, value) for key, value in sorted(configured.items()) if match[2] in (None, key)]
+    return build_values(["key", "value"], rows)
+
+
+def _show_create(match: re.Match[str], query: Query, _: str) -> str:
+    fields = query(f"SELECT * FROM {match[1]}").schema.fields
+    columns = ",\n  ".join(f"{each.name} {each.dataType.simpleString().upper()}" for each in fields)
+    text = f"CREATE TABLE {match[1]} (\n  {columns})\nUSING delta"
+    return build_values(["createtab_stmt"], [(text,)])
+
+
+def _show_partitions(match: re.Match[str], query: Query, _: str) -> str:
+    names = read_metadata(find_location(query, match[1])).get("partitionColumns") or []
+    if not names:
+        raise ValueError(
+            f"[DELTA_SHOW_PARTITION_IN_NON_PARTITIONED_TABLE] {match[1]} has no partitions. Create "
+            "it with PARTITIONED BY (…)."
+        )
+    columns = ", ".join(map(quote_part, names))
+    return f"SELECT DISTINCT {columns} FROM {match[1]}"
+
+
+def _show_volumes(match: re.Match[str], query: Query, volumes: str) -> str:
+    catalog, schema = _find_schema(match[1], query)
+    folder = os.path.join(volumes, catalog, schema)
+    found = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    rows = [(schema, each) for each in found if _is_like(each, match[2])]
+    return build_values(["database", "volume_name"], rows)
+
+
+def _describe_volume(match: re.Match[str], query: Query, volumes: str) -> str:
+    *schema, name = split_name(match[1])
+    catalog, database = _find_schema(".".join(schema), query)
+    path = f"/Volumes/{catalog}/{database}/{name}"
+    if not os.path.isdir(os.path.join(volumes, catalog, database, name)):
+        raise ValueError(f"There is no volume {match[1]}. Create it with CREATE VOLUME.")
+    columns = ["name", "catalog", "database", "storageLocation", "volumeType"]
+    return build_values(columns, [(name, catalog, database, path, "MANAGED")])
+
+
+def _describe_catalog(match: re.Match[str], query: Query, _: str) -> str:
+    columns = ["info_name", "info_value"]
+    return build_values(columns, [("Catalog Name", match[1].strip("`")), ("Comment", "")])
+
+
+def _describe_query(match: re.Match[str], query: Query, _: str) -> str:
+    fields = query(match[1]).schema.fields
+    rows = [(each.name, each.dataType.simpleString(), None) for each in fields]
+    return build_values(["col_name", "data_type", "comment"], rows)
+
+
+def _show_nothing(columns: list[str]) -> Callable[..., str]:
+    return lambda *_: build_values(columns, [])
+
+
+def _find_schema(name: str | None, query: Query) -> tuple[str, str]:
+    parts = split_name(name or "")
+    if len(parts) < 2:
+        (current,) = query("SELECT current_catalog(), current_schema()").collect()
+        parts = [current[0], parts[0] if parts else current[1]]
+    return parts[-2], parts[-1]
+
+
+def _is_like(name: str, pattern: str | None) -> bool:
+    """Return whether a name matches a pattern with ``*`` or ``%``, and ``|`` between several."""
+    choices = (pattern or "*").lower().replace("%", "*").split("|")
+    return any(fnmatch.fnmatchcase(name.lower(), each) for each in choices)
+
+
+_GRANTS = ["Principal", "ActionType", "ObjectType", "ObjectKey"]
+_COMMANDS: dict[str, Callable[..., str]] = {
+    rf"\s*SHOW\s+(?:SCHEMAS|DATABASES){_IN}{_LIKE}": _show_schemas,
+    rf"\s*SHOW\s+COLUMNS\s+(?:IN|FROM)\s+{_NAME}{_IN}": _show_columns,
+    rf"\s*SHOW\s+TBLPROPERTIES\s+{_NAME}(?:\s*\(\s*'?([^')]*)'?\s*\))?": _show_properties,
+    rf"\s*SHOW\s+CREATE\s+TABLE\s+{_NAME}": _show_create,
+    rf"\s*SHOW\s+PARTITIONS\s+{_NAME}": _show_partitions,
+    rf"\s*SHOW\s+VOLUMES{_IN}{_LIKE}": _show_volumes,
+    r"\s*SHOW\s+GRANTS?\b.*": _show_nothing(_GRANTS),
+    rf"\s*SHOW\s+USER\s+FUNCTIONS{_IN}{_LIKE}": _show_nothing(["function"]),
+    rf"\s*DESC(?:RIBE)?\s+VOLUME\s+{_NAME}": _describe_volume,
+    rf"\s*DESC(?:RIBE)?\s+CATALOG\s+(?:EXTENDED\s+)?{_NAME}": _describe_catalog,
+    r"\s*DESC(?:RIBE)?\s+QUERY\s+(.*)": _describe_query,
+    rf"\s*DESC(?:RIBE)?\s+FORMATTED\s+{_NAME}": lambda match, *_: f"DESCRIBE EXTENDED {match[1]}",
+}

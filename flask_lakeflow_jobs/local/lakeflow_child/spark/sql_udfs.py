@@ -1,0 +1,212 @@
+"""Functions that SQL creates, which Sail lacks: a call becomes what the function returns.
+
+They are kept in a file of the workspace, and temporary ones in the process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from textwrap import dedent, indent
+
+from sqlglot import exp
+
+from .refused_queries import write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Parse = Callable[[str], exp.Expr]
+    #: ``parameters`` (names and defaults), ``body``, ``returns`` and ``language``.
+    Function = dict[str, Any]
+
+_MAX_DEPTH = 20  # of functions that call others
+_PREFIX = "lakeflow_udf_"
+
+
+class SqlFunctions:
+    """The functions of a workspace.
+
+    :param folder: keeps their file.
+    :param register: makes a function of Python known to Sail: its name, itself and its type.
+    """
+
+    def __init__(self, folder: str, register: Callable[[str, Any, str], Any]) -> None:
+        self._file = os.path.join(folder, "functions.json")
+        self._register = register
+        self._temporary: dict[str, Function] = {}
+        self._registered: set[str] = set()
+
+    def run(self, tree: exp.Expr) -> str | None:
+        """Create or drop a function; return a query for a message, or ``None`` for others."""
+        if isinstance(tree, exp.Drop) and tree.args.get("kind") == "FUNCTION":
+            (table,) = tree.args["tables"]
+            name = _key(table)
+            self._temporary.pop(name, None)
+            self._write({key: each for key, each in self._read().items() if key != name})
+            return "SELECT 'The function is dropped.' AS message"
+        if not isinstance(tree, exp.Create) or tree.kind != "FUNCTION":
+            return None
+        name, function = describe_function(tree)
+        if tree.find(exp.TemporaryProperty) is not None:
+            self._temporary[name] = function
+        elif not tree.args.get("exists") or name not in self._read():
+            self._write({**self._read(), name: function})
+        self._registered.discard(name)
+        return "SELECT 'The function is created.' AS message"
+
+    def insert(self, tree: exp.Expr, parse: Parse) -> exp.Expr:
+        """Replace the calls in a tree by what the functions return."""
+        functions = {**self._read(), **self._temporary}
+        for _ in range(_MAX_DEPTH if functions else 0):
+            found = False
+            for call in list(tree.find_all(exp.Anonymous)):
+                parts = [call.name.lower()]
+                outer: exp.Expr = call
+                if isinstance(call.parent, exp.Dot) and call.arg_key == "expression":
+                    outer = call.parent
+                    names = [
+                        each.name.lower() for each in call.parent.this.find_all(exp.Identifier)
+                    ]
+                    parts = [*names, *parts]
+                name = find_function(functions, parts)
+                if name is None:
+                    continue
+                found = True
+                tree = _replace(tree, outer, self._expand(name, functions[name], call, parse))
+            if not found:
+                break
+        return tree
+
+    def _expand(self, name: str, function: Function, call: exp.Anonymous, parse: Parse) -> exp.Expr:
+        arguments = bind_arguments(name, function, call.expressions, parse)
+        if function["language"] == "PYTHON":
+            known = _PREFIX + name.replace(".", "_")
+            if name not in self._registered:
+                self._register(known, compile_function(function), function["returns"])
+                self._registered.add(name)
+            return exp.Anonymous(this=known, expressions=list(arguments.values()))
+        return expand_body(name, parse(function["body"]), arguments, function["returns"])
+
+    def _read(self) -> dict[str, Function]:
+        try:
+            with open(self._file, encoding="utf-8") as file:
+                return dict(json.load(file))
+        except FileNotFoundError:
+            return {}
+
+    def _write(self, functions: dict[str, Function]) -> None:
+        with open(self._file + ".part", "w", encoding="utf-8") as file:
+            json.dump(functions, file)
+        os.replace(self._file + ".part", self._file)
+
+
+def describe_function(tree: exp.Create) -> tuple[str, Function]:
+    """Return the name of a function that a statement creates, and what it does.
+
+    :raises ValueError: it is written in another language than SQL or Python.
+    """
+    properties = {type(each): each for each in tree.find_all(exp.Property)}
+    language = properties.get(exp.LanguageProperty)
+    kind = language.name.upper() if language is not None else "SQL"
+    if kind not in ("PYTHON", "SQL") or tree.expression is None:
+        raise ValueError(
+            f"The local workspace runs no functions in {kind}. Write it in SQL or Python."
+        )
+    returns = properties.get(exp.ReturnsProperty)
+    is_table = returns is not None and returns.args.get("is_table")
+    body = tree.expression.this
+    parameters = [
+        (
+            column.name,
+            next((write(d.this) for d in column.find_all(exp.DefaultColumnConstraint)), None),
+        )
+        for column in tree.this.expressions
+    ]
+    return _key(tree.this.this), {
+        "parameters": parameters,
+        "body": body if isinstance(body, str) else write(body),
+        "returns": "" if returns is None or is_table else write(returns.this),
+        "language": kind,
+    }  # fmt: skip
+
+
+def find_function(functions: dict[str, Function], parts: list[str]) -> str | None:
+    """Return the name of the function that a call means; its last parts are enough."""
+    for name in functions:
+        known = name.split(".")
+        if known[-len(parts) :] == parts or parts[-len(known) :] == known:
+            return name
+    return None
+
+
+def bind_arguments(
+    name: str, function: Function, given: list[exp.Expr], parse: Parse
+) -> dict[str, exp.Expr]:
+    """Return the argument of each parameter, in order.
+
+    :raises ValueError: one is missing.
+    """
+    named = {
+        each.this.name.lower(): each.expression for each in given if isinstance(each, exp.Kwarg)
+    }
+    positional = [each for each in given if not isinstance(each, exp.Kwarg)]
+    arguments = {}
+    for index, (parameter, default) in enumerate(function["parameters"]):
+        value = positional[index] if index < len(positional) else named.get(parameter.lower())
+        if value is None and default is None:
+            raise ValueError(
+                f"The function {name} needs the argument {parameter}. Give it a value."
+            )
+        arguments[parameter.lower()] = parse(str(default)) if value is None else value
+    return arguments
+
+
+def expand_body(
+    name: str, body: exp.Expr, arguments: dict[str, exp.Expr], returns: str
+) -> exp.Expr:
+    """Insert arguments into what a function returns."""
+    own = name.rpartition(".")[2]
+
+    def insert(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Column) and node.table.lower() in ("", own):
+            value = arguments.get(node.name.lower())
+            return node if value is None else exp.paren(value.copy())
+        return node
+
+    filled = body.transform(insert)
+    if isinstance(filled, exp.Select):
+        filled = exp.Subquery(this=filled)
+    elif not isinstance(filled, exp.Subquery):
+        filled = exp.paren(filled)
+    return exp.cast(filled, returns, dialect="databricks") if returns else filled
+
+
+def compile_function(function: Function) -> Any:
+    """Return a function of Python."""
+    names = ", ".join(parameter for parameter, _ in function["parameters"])
+    source = f"def handler({names}):\n{indent(dedent(function['body']).strip(chr(10)), '    ')}\n"
+    found: dict[str, Any] = {}
+    exec(source, found)  # noqa: S102  # it is the user's own
+    return found["handler"]
+
+
+def _replace(tree: exp.Expr, call: exp.Expr, value: exp.Expr) -> exp.Expr:
+    table = call.parent
+    if isinstance(table, exp.Table):
+        alias = exp.TableAlias(this=exp.to_identifier(table.alias or "called"))
+        query = value if isinstance(value, exp.Subquery) else exp.Subquery(this=value)
+        query.set("alias", alias)
+        table.replace(query)
+        return tree
+    if call is tree:
+        return value
+    call.replace(value)
+    return tree
+
+
+def _key(table: exp.Expr) -> str:
+    parts = (table.args.get(part) for part in ("catalog", "db", "this"))
+    return ".".join(part.name.lower() for part in parts if isinstance(part, exp.Expression))

@@ -1,0 +1,188 @@
+"""Writes tables as Databricks does, where Sail writes other rows or columns."""
+
+# ruff: noqa: N802, N803  # the names of Spark
+# ruff: noqa: S608  # the statements are those of the user's own task
+
+from __future__ import annotations
+
+import json
+import os
+
+from .column_sql import ColumnSql
+from .spark_catalog import quote_part
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_REPLACING = ("partitionoverwritemode", "replacewhere")
+_NULLABLE = ("containsNull", "nullable", "valueContainsNull")
+
+
+def serve_writers() -> None:
+    """Let frames replace some rows of a table, and write columns that take NULL."""
+    from pyspark.sql.connect.readwriter import DataFrameWriter, DataFrameWriterV2
+
+    writer: Any = DataFrameWriter
+    writer.saveAsTable = _write_table(writer.saveAsTable)
+    writer.save = _write_folder(writer.save)
+    writer.clusterBy = lambda self, *_: self  # the layout of files changes no result
+    other: Any = DataFrameWriterV2
+    other.clusterBy = lambda self, *_: self
+    other.overwritePartitions = _overwrite_partitions
+
+
+def create_as(
+    session: Any, table: str, query: Any, *, provider: str, partitions: list[str], path: str | None
+) -> Any:
+    """Create or replace a table with the rows of a query, which may read it."""
+    writer = query.write.format(provider).mode("overwrite").option("overwriteSchema", "true")
+    if partitions:
+        writer = writer.partitionBy(*partitions)
+    if path is not None:
+        writer = writer.option("path", path)
+    writer.saveAsTable(table)
+    return session.sql(f"SELECT 'The table {table.replace(chr(39), '')} is written.' AS message")
+
+
+def make_nullable(frame: Any) -> Any:
+    """Return a frame whose columns take NULL, as those of a new table do."""
+    from pyspark.sql.types import StructType
+
+    schema = frame.schema
+    text = schema.json()
+    nullable = StructType.fromJson(_allow_null(json.loads(text)))
+    if nullable == schema:
+        return frame
+    return frame.sparkSession.createDataFrame([], nullable).unionAll(frame)
+
+
+def _allow_null(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: True if key in _NULLABLE else _allow_null(each) for key, each in value.items()}
+    return [*map(_allow_null, value)] if isinstance(value, list) else value
+
+
+def _write_table(save: Callable[..., Any]) -> Any:
+    def saveAsTable(
+        self: Any,
+        name: str,
+        format: str | None = None,  # noqa: A002
+        mode: str | None = None,
+        partitionBy: Any = None,
+        **options: Any,
+    ) -> None:
+        self.options(**options)
+        if mode:
+            self.mode(mode)
+        session = self._spark
+        exists = bool(session.catalog.tableExists(name))
+        condition = _find_replaced(self) if exists else None
+        if condition is not None:
+            _replace_rows(session, name, _frame_of(self), condition)
+            return
+        if not exists or self._write.mode == "overwrite":
+            self._write._child = make_nullable(_frame_of(self))._plan
+        save(self, name, format, None, partitionBy)
+
+    return _like(saveAsTable, save)
+
+
+def _write_folder(save: Callable[..., Any]) -> Any:
+    def save_folder(
+        self: Any,
+        path: str | None = None,
+        format: str | None = None,  # noqa: A002
+        mode: str | None = None,
+        partitionBy: Any = None,
+        **options: Any,
+    ) -> None:
+        self.options(**options)
+        if format:
+            self.format(format)
+        if mode:
+            self.mode(mode)
+        if partitionBy:
+            self.partitionBy(partitionBy)
+        is_delta = self._write.source in (None, "delta")
+        is_table = is_delta and path is not None and _is_table(self._spark, path)
+        condition = _find_replaced(self) if is_table else None
+        if condition is not None:
+            self._spark.sql(f"DELETE FROM delta.`{path}` WHERE {condition}")
+            self.mode("append")
+            self._write.options = {
+                key: value
+                for key, value in self._write.options.items()
+                if key.lower() not in _REPLACING
+            }
+        save(self, path)
+
+    return _like(save_folder, save)
+
+
+def _find_replaced(writer: Any) -> str | None:
+    """Return the condition of the rows that a writer replaces; ``None`` for all of them."""
+    options = {key.lower(): value for key, value in writer._write.options.items()}
+    if writer._write.mode != "overwrite":
+        return None
+    if condition := options.get("replacewhere"):
+        return str(condition)
+    mode = options.get("partitionoverwritemode") or writer._spark.conf.get(
+        "spark.sql.sources.partitionOverwriteMode", "static"
+    )
+    columns = writer._write.partitioning_cols
+    if str(mode).lower() != "dynamic" or not columns:
+        return None
+    rows = _frame_of(writer).select(*columns).distinct().collect()
+    text = ColumnSql(writer._spark.client, lambda _: None)
+    tests = (
+        " AND ".join(
+            f"{quote_part(name)} <=> {text.write(_literal(value))}"
+            for name, value in zip(columns, row, strict=True)
+        )
+        for row in rows
+    )
+    return " OR ".join(f"({test})" for test in tests) or "false"
+
+
+def _frame_of(writer: Any) -> Any:
+    from pyspark.sql.connect.dataframe import DataFrame
+
+    return DataFrame(writer._df, writer._spark)
+
+
+def _overwrite_partitions(self: Any) -> None:
+    """Overwrite the partitions of which there are rows."""
+    detail = self._spark.sql(f"DESCRIBE DETAIL {self._table_name}").first()
+    writer = _frame_of(self).write.mode("overwrite").partitionBy(*detail.partitionColumns)
+    writer.option("partitionOverwriteMode", "dynamic").saveAsTable(self._table_name)
+
+
+def _is_table(session: Any, path: str) -> bool:
+    from .delta_tables import DeltaTable
+
+    return DeltaTable.isDeltaTable(session, path)
+
+
+def _literal(value: Any) -> Any:
+    from pyspark.sql import functions
+
+    return functions.lit(value)
+
+
+def _replace_rows(session: Any, name: str, frame: Any, condition: str) -> None:
+    """Replace the rows of a condition, column by column of the table."""
+    columns = ", ".join(map(quote_part, session.table(name).columns))
+    view = f"lakeflow_replacement_{os.urandom(8).hex()}"
+    frame.createOrReplaceTempView(view)
+    try:
+        session.sql(f"INSERT INTO {name} REPLACE WHERE {condition} SELECT {columns} FROM {view}")
+    finally:
+        session.catalog.dropTempView(view)
+
+
+def _like(call: Any, function: Any) -> Any:
+    call.__name__ = call.__qualname__ = function.__name__
+    call.__doc__ = function.__doc__
+    return call

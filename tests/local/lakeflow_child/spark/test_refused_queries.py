@@ -1,0 +1,95 @@
+"""Queries of Databricks that Sail refuses, written with what it takes."""
+
+# ruff: noqa: E501  # lines of SQL
+
+from __future__ import annotations
+
+import pytest
+
+from flask_lakeflow_jobs.local.lakeflow_child.spark.refused_queries import rewrite_queries, write
+from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_dialect import (
+    DatabricksDialect,
+    parse_one,
+)
+
+#: The columns of each table.
+COLUMNS = {
+    "t": {"id": "int", "name": "string", "v": "struct<value:binary,metadata:binary>"},
+    "u": {"id": "int", "n": "bigint"},
+}
+
+
+def describe(query: str) -> dict[str, str]:
+    """Return the columns of a query that reads ``t`` alone, or of the table that it names."""
+    tables = [each for each in COLUMNS if f"FROM {each}" in query or f"JOIN {each}" in query]
+    named = [
+        each for each in tables if f"SELECT `{each}`.*" in query or f"SELECT {each}.*" in query
+    ]
+    return COLUMNS[(named or tables)[0]] | ({"rn": "int"} if "AS rn" in query else {})
+
+
+def rewrite(query: str) -> str:
+    return write(rewrite_queries(parse_one(query, DatabricksDialect), describe))
+
+
+@pytest.mark.parametrize(
+    ("query", "rewritten"),
+    [
+        ("SELECT * EXCEPT (v) FROM t", "SELECT `id`, `name` FROM t"),
+        (
+            "SELECT t.* EXCEPT (ID, v), n FROM t JOIN u ON t.id = u.id",
+            "SELECT t.`name`, n FROM t JOIN u ON t.id = u.id",
+        ),
+        (
+            "SELECT * EXCEPT (v) FROM t JOIN u ON t.id = u.id",
+            "SELECT `t`.`id`, `t`.`name`, `u`.`id`, `u`.`n` FROM t JOIN u ON t.id = u.id",
+        ),
+        (
+            "WITH r AS (SELECT *, row_number() OVER (ORDER BY id) AS rn FROM t) SELECT * EXCEPT (rn, v) FROM r",
+            "WITH r AS (SELECT *, row_number() OVER (ORDER BY id) AS rn FROM t) SELECT `id`, `name` FROM r",
+        ),
+        ("SELECT name, sum(id) FROM t GROUP BY ALL", "SELECT name, sum(id) FROM t GROUP BY 1"),
+        ("SELECT sum(id) FROM t GROUP BY ALL", "SELECT sum(id) FROM t"),
+        ("SELECT id, name FROM t ORDER BY ALL", "SELECT id, name FROM t ORDER BY 1, 2"),
+        ("SELECT id + 1 AS a, a * 2 AS b FROM t", "SELECT id + 1 AS a, (id + 1) * 2 AS b FROM t"),
+        ("SELECT 1 AS id, id + 1 AS b FROM t", "SELECT 1 AS id, id + 1 AS b FROM t"),
+        ("SELECT 1 AS a, a + 1 AS b", "SELECT 1 AS a, (1) + 1 AS b"),
+        ("SELECT name:a.b[0] FROM t", "SELECT get_json_object(name, '$.a.b[0]') FROM t"),
+        (
+            "SELECT v:a::int AS a FROM t",
+            "SELECT variant_get(v, '$.a', 'int') AS a FROM t",
+        ),
+        (
+            "SELECT * FROM t PIVOT (sum(id) FOR name IN ('a' AS a))",
+            "SELECT * FROM t PIVOT(sum(id) FOR (name) IN ('a' AS a))",
+        ),
+        ("SELECT * FROM t TABLESAMPLE (2 ROWS)", "SELECT * FROM (SELECT * FROM t LIMIT 2) AS t"),
+        ("SELECT iff(is_member('a'), 1, 2)", "SELECT IF(TRUE, 1, 2)"),
+    ],
+)
+def test_query_is_written_with_what_sail_takes(query: str, rewritten: str) -> None:
+    assert rewrite(query).lower() == rewritten.lower()
+
+
+def test_qualify_filters_in_an_outer_query_which_keeps_the_order() -> None:
+    query = "SELECT id, row_number() OVER (ORDER BY id) AS rn FROM t QUALIFY rn < 3 ORDER BY id"
+    assert (
+        rewrite(query)
+        .lower()
+        .endswith(
+            "FROM (SELECT id, row_number() OVER (ORDER BY id) AS rn, (row_number() OVER (ORDER BY id)) < 3 AS lakeflow_qualifies FROM t) AS qualified WHERE lakeflow_qualifies ORDER BY id".lower()
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM t",
+        "SELECT id FROM t EXCEPT SELECT id FROM u",
+        "SELECT transform(array(1), x -> x + 1) FROM t",
+        "SELECT name AS a, count(*) AS c FROM t GROUP BY name ORDER BY c DESC",
+    ],
+)
+def test_other_queries_stay(query: str) -> None:
+    assert rewrite(query) == write(parse_one(query, DatabricksDialect))

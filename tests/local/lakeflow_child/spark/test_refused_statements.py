@@ -1,0 +1,80 @@
+"""Statements of Databricks that Sail refuses, as others that do the same."""
+
+# ruff: noqa: E501  # lines of SQL
+# ruff: noqa: S608  # nothing runs them
+
+from __future__ import annotations
+
+import pytest
+
+from flask_lakeflow_jobs.local.lakeflow_child.spark.refused_queries import write
+from flask_lakeflow_jobs.local.lakeflow_child.spark.refused_statements import (
+    rewrite_statement,
+    rewrite_text,
+)
+from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_dialect import (
+    DatabricksDialect,
+    parse_one,
+)
+
+SAME = "lakeflow_target.`{0}` IS NOT DISTINCT FROM lakeflow_source.`{0}`"
+
+
+def rewrite(statement: str) -> str:
+    tree = parse_one(rewrite_text(statement), DatabricksDialect)
+    return write(rewrite_statement(tree, lambda _: {"id": "int", "name": "string"}))
+
+
+@pytest.mark.parametrize(
+    ("statement", "rewritten"),
+    [
+        ("CREATE TABLE a CLUSTER BY (id) AS SELECT 1", "CREATE TABLE a AS SELECT 1"),
+        (
+            "CREATE TABLE a (id INT PRIMARY KEY, b INT NOT NULL, CONSTRAINT k FOREIGN KEY (b) REFERENCES c (d)) CLUSTER BY (id) COMMENT 'x'",
+            "CREATE TABLE a (id INT, b INT NOT NULL) COMMENT 'x'",
+        ),
+        (
+            "CREATE TABLE a (id INT) TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true', delta.enableRowTracking = true, 'quality' = 'gold')",
+            "CREATE TABLE a (id INT) TBLPROPERTIES ('quality'='gold')",
+        ),
+        ("CREATE TABLE a LIKE b", "CREATE TABLE a AS SELECT * FROM b WHERE FALSE"),
+        ("CREATE OR REPLACE TABLE a DEEP CLONE b", "CREATE OR REPLACE TABLE a AS SELECT * FROM b"),
+        (
+            "CREATE TABLE IF NOT EXISTS a SHALLOW CLONE b VERSION AS OF 3",
+            "CREATE TABLE IF NOT EXISTS a AS SELECT * FROM b VERSION AS OF 3",
+        ),
+        (
+            "RESTORE TABLE a TO VERSION AS OF 3",
+            "INSERT OVERWRITE TABLE a SELECT * FROM a VERSION AS OF 3",
+        ),
+        (
+            "CREATE SCHEMA IF NOT EXISTS a.b MANAGED LOCATION 's3://c'",
+            "CREATE SCHEMA IF NOT EXISTS a.b",
+        ),
+        ("SELECT * FROM a.b@v3", "SELECT * FROM a.b VERSION AS OF 3"),
+        ("TRUNCATE TABLE a", "DELETE FROM a"),
+        ("DELETE FROM a WHERE id = 1", "DELETE FROM a WHERE id = 1"),
+        (
+            "DELETE FROM a WHERE id IN (SELECT id FROM b)",
+            f"MERGE INTO a AS lakeflow_target USING (SELECT DISTINCT * FROM a WHERE id IN (SELECT id FROM b)) AS lakeflow_source ON {SAME.format('id')} AND {SAME.format('name')} WHEN MATCHED THEN DELETE",
+        ),
+        (
+            "INSERT INTO a (id) SELECT 1",
+            "INSERT INTO a (`id`, `name`) SELECT `id`, CAST(NULL AS STRING) FROM (SELECT 1) AS lakeflow_source(`id`)",
+        ),
+        (
+            "INSERT INTO a (id) VALUES (1)",
+            "INSERT INTO a (`id`, `name`) SELECT `id`, CAST(NULL AS STRING) FROM VALUES (1) AS lakeflow_source(`id`)",
+        ),
+        (
+            "INSERT INTO a (name, id) VALUES ('x', 1)",
+            "INSERT INTO a (name, id) VALUES ('x', 1)",
+        ),
+        (
+            "WITH s AS (SELECT 1 AS id) MERGE INTO a USING s ON a.id = s.id WHEN MATCHED THEN DELETE",
+            "MERGE INTO a USING (WITH s AS (SELECT 1 AS id) SELECT * FROM s) AS s ON a.id = s.id WHEN MATCHED THEN DELETE",
+        ),
+    ],
+)
+def test_statement_is_written_as_one_that_sail_takes(statement: str, rewritten: str) -> None:
+    assert rewrite(statement) == rewritten
