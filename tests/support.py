@@ -27,13 +27,17 @@ T = TypeVar("T")
 def wait_until(condition: Callable[[], T], name: str) -> T:
     """Return the first true value of a condition, which is checked repeatedly.
 
+    It is checked ever less often, as checks cost what the awaited process needs.
+
     :param name: the condition, for the message.
     """
     deadline = time.monotonic() + DEADLINE
+    pause = 0.005
     while time.monotonic() < deadline:
         if value := condition():
             return value
-        time.sleep(0.005)
+        time.sleep(pause)
+        pause = min(1.2 * pause, 0.05)
     raise AssertionError(f"{name}: not true within {DEADLINE:g} seconds")
 
 

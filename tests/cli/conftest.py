@@ -63,7 +63,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
         yield address
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def job_ids() -> Mapping[str, int]:
     """The ids of the bundle's jobs."""
     return {key: job.job_id for key, job in load_bundle(BUNDLE).jobs.items()}

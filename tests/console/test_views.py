@@ -13,11 +13,11 @@ from flask.testing import FlaskClient
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_lakeflow_jobs import ConfigurationError, LakeflowJobs
-from flask_lakeflow_jobs.local import Address, load_bundle
+from flask_lakeflow_jobs.local import Address
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.clocks import FakeClock
 from tests.console.conftest import MakeShop
-from tests.console.support import BUNDLE, OWN, run, shop_app, start, text_of
+from tests.console.support import JOB_IDS, OWN, run, shop_app, start, text_of
 from tests.support import RunGate
 
 # Whether it is there
@@ -218,10 +218,8 @@ def jobs_on(page: str) -> list[str]:
 
 def test_front_page_shows_jobs_page_by_page(make_shop: MakeShop) -> None:
     """With 1,000 jobs, each load made 2,002 calls."""
-    ids = {
-        key: load_bundle(BUNDLE).jobs["hourly"].job_id for key in map("many{}".format, range(200))
-    }
-    client = make_shop(jobs={key: {"job_id": job_id} for key, job_id in ids.items()}).test_client()
+    many = {f"many{number}": {"job_id": JOB_IDS["hourly"]} for number in range(200)}
+    client = make_shop(jobs=many).test_client()
     url, shown = "/jobs/?view=cards", []
     while url:
         page = client.get(url).text

@@ -39,7 +39,7 @@ from tests.local.support import (
 )
 from tests.support import DEADLINE, wait_until
 
-KILLS = int(os.environ.get("LAKEFLOW_KILLS", "12"))
+KILLS = int(os.environ.get("LAKEFLOW_KILLS", "5"))
 
 # A process with a child; both run forever.
 LINGER = """

@@ -26,9 +26,9 @@ def test_operator_task_calls_its_function_and_locates_its_errors(serve: Serve) -
         operator("class", "shop.jobs.Sensor"),
     ]
     code = """
-        from databricks.sdk.runtime import dbutils
-
         def send(day: str, count: int):
+            from databricks.sdk.runtime import dbutils  # takes two seconds
+
             print(day, count + 1)
             dbutils.jobs.taskValues.set("sent", count)
             return "dropped"
