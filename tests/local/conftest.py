@@ -35,6 +35,22 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         yield start
 
 
+@pytest.fixture(scope="module")
+def module_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of ``module_client``."""
+    return tmp_path_factory.mktemp("module")
+
+
+@pytest.fixture(scope="module")
+def module_client(module_folder: Path) -> Iterator[Client]:
+    """A client of one workspace for the tests of a module that leave it as it was."""
+    jobs = {"etl": simulated_job(simulated_task("main"))}
+    path = write_bundle(module_folder, jobs, {})
+    with Workspace(path, module_folder / "folder") as address:
+        ids = {key: job.job_id for key, job in load_bundle(path).jobs.items()}
+        yield Client(address, ids)
+
+
 @pytest.fixture
 def clock() -> ManualClock:
     """A clock for a workspace."""

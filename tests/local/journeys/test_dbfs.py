@@ -123,23 +123,28 @@ ERRORS: list[tuple[Callable[[Any], Any], type[DatabricksError], str]] = [
 ]
 
 
+@pytest.fixture(scope="module")
+def dbfs(module_client: Client, module_folder: Path) -> Any:
+    """DBFS with a file, and with a link to a secret outside."""
+    module_client.sdk.dbfs.put("/dir/a", contents=encode(1))
+    (module_folder / "secret").write_text("a")
+    (module_folder / "folder" / "data" / "dbfs" / "link").symlink_to(module_folder)
+    return module_client.sdk.dbfs
+
+
 @pytest.mark.parametrize(("call", "error", "message"), ERRORS)
 def test_bad_call_is_refused(
-    client: Client,
-    tmp_path: Path,
+    dbfs: Any,
+    module_folder: Path,
     call: Callable[[Any], Any],
     error: type[Exception],
     message: str,
 ) -> None:
-    dbfs = client.sdk.dbfs
-    dbfs.put("/dir/a", contents=encode(1))
-    (tmp_path / "secret").write_text("a")
-    (tmp_path / "folder" / "data" / "dbfs" / "link").symlink_to(tmp_path)
-    before = sorted(tmp_path.rglob("*"))
+    before = sorted(module_folder.rglob("*"))
     with pytest.raises(error) as caught:
         call(dbfs)
     assert message in str(caught.value)
-    assert sorted(tmp_path.rglob("*")) == before
+    assert sorted(module_folder.rglob("*")) == before
 
 
 def test_links_that_lead_nowhere_are_not_listed(client: Client, tmp_path: Path) -> None:

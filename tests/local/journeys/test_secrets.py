@@ -118,20 +118,27 @@ ERRORS: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
 ]
 
 
+@pytest.fixture(scope="module")
+def secrets(module_client: Client) -> Any:
+    """Secrets with the empty scope ``prod``."""
+    module_client.sdk.secrets.create_scope("prod")
+    return module_client.sdk.secrets
+
+
 @pytest.mark.parametrize(("call", "error", "message"), ERRORS)
 def test_bad_call_is_refused_without_the_value(
-    client: Client,
+    secrets: Any,
     caplog: pytest.LogCaptureFixture,
     call: Callable[[Any], Any],
     error: type[Exception],
     message: str,
 ) -> None:
-    client.sdk.secrets.create_scope("prod")
     with caplog.at_level(logging.INFO), pytest.raises(error) as caught:
-        call(client.sdk.secrets)
+        call(secrets)
     assert message in str(caught.value)
     assert "hunter2" not in f"{caught.value}{caplog.text}"
-    assert list(client.sdk.secrets.list_secrets("prod")) == []
+    assert [scope.name for scope in secrets.list_scopes()] == ["prod"]
+    assert list(secrets.list_secrets("prod")) == []
 
 
 def test_number_of_scopes_and_secrets_is_limited(

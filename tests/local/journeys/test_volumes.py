@@ -27,7 +27,7 @@ from flask_lakeflow_jobs.local.home import WorkspaceFolder
 from flask_lakeflow_jobs.local.http.server import MAX_BODY_BYTES
 from flask_lakeflow_jobs.local.user_data.folder import Folder
 from tests.local.conftest import Serve
-from tests.local.support import Client, notebook_task, simulated_job, simulated_task
+from tests.local.support import Client, notebook_task
 from tests.support import DEADLINE, wait_until
 
 VOLUME = "/Volumes/main/default/files"
@@ -111,35 +111,42 @@ ERRORS: list[tuple[Callable[[Any], Any], type[DatabricksError], str]] = [
 ]
 
 
+@pytest.fixture(scope="module")
+def volumes_client(module_client: Client, module_folder: Path) -> Client:
+    """A client of a workspace with files in a volume, and with a link to a secret outside."""
+    for name, content in (("dir/a", b"a"), ("digits", b"0123456789"), ("empty", b"")):
+        module_client.sdk.files.upload(f"{VOLUME}/{name}", io.BytesIO(content))
+    (module_folder / "secret").write_text("a")
+    (module_folder / "folder" / VOLUME.lower().lstrip("/") / "link").symlink_to(module_folder)
+    return module_client
+
+
 @pytest.mark.parametrize(("call", "error", "message"), ERRORS)
 def test_bad_call_is_refused(
-    client: Client,
-    tmp_path: Path,
+    volumes_client: Client,
+    module_folder: Path,
     call: Callable[[Any], Any],
     error: type[Exception],
     message: str,
 ) -> None:
-    client.sdk.files.upload(f"{VOLUME}/dir/a", io.BytesIO(b"a"))
-    (tmp_path / "secret").write_text("a")
-    (tmp_path / "folder" / VOLUME.lower().lstrip("/") / "link").symlink_to(tmp_path)
-    before = sorted(tmp_path.rglob("*"))
+    before = sorted(module_folder.rglob("*"))
     with pytest.raises(error) as caught:
-        call(client.sdk.files)
+        call(volumes_client.sdk.files)
     assert message in str(caught.value)
-    assert sorted(tmp_path.rglob("*")) == before
+    assert sorted(module_folder.rglob("*")) == before
 
 
-@pytest.mark.parametrize("method", ["PUT", "GET", "HEAD", "DELETE"])
 @pytest.mark.parametrize("kind", ["files", "directories"])
 @pytest.mark.parametrize(
     "path", ["Volumes/a/b/c/../../../../x", "..%2F..%2Fx", "Volumes%2F..%2F..%2Fx", "%2Fetc%2Fx"]
 )
 def test_path_stays_in_the_volumes(
-    client: Client, tmp_path: Path, method: str, kind: str, path: str
+    volumes_client: Client, module_folder: Path, kind: str, path: str
 ) -> None:
-    before = sorted(tmp_path.rglob("*"))
-    status, _ = client.raw(method, f"/api/2.0/fs/{kind}/{path}", b"x" if method == "PUT" else None)
-    assert (status, sorted(tmp_path.rglob("*"))) == (400, before)
+    before = sorted(module_folder.rglob("*"))
+    for method, body in (("PUT", b"x"), ("GET", None), ("HEAD", None), ("DELETE", None)):
+        status, _ = volumes_client.raw(method, f"/api/2.0/fs/{kind}/{path}", body)
+        assert (method, status, sorted(module_folder.rglob("*"))) == (method, 400, before)
 
 
 @pytest.mark.parametrize(
@@ -156,22 +163,22 @@ def test_path_stays_in_the_volumes(
         ("lines=1-2", 200, b"0123456789"),
     ],
 )
-def test_range_of_a_file_is_sent(client: Client, value: str, status: int, content: bytes) -> None:
-    client.sdk.files.upload(f"{VOLUME}/a", io.BytesIO(b"0123456789"))
-    assert fetch_range(client, value) == (status, content)
+def test_range_of_a_file_is_sent(
+    volumes_client: Client, value: str, status: int, content: bytes
+) -> None:
+    assert fetch_range(volumes_client, "digits", value) == (status, content)
 
 
 @pytest.mark.parametrize(
     ("value", "status"), [("bytes=0-", 200), ("bytes=-5", 200), ("bytes=5-", 416)]
 )
-def test_range_of_an_empty_file_is_empty(client: Client, value: str, status: int) -> None:
-    client.sdk.files.upload(f"{VOLUME}/a", io.BytesIO(b""))
-    assert fetch_range(client, value) == (status, b"")
+def test_range_of_an_empty_file_is_empty(volumes_client: Client, value: str, status: int) -> None:
+    assert fetch_range(volumes_client, "empty", value) == (status, b"")
 
 
-def fetch_range(client: Client, value: str) -> tuple[int, bytes]:
+def fetch_range(client: Client, name: str, value: str) -> tuple[int, bytes]:
     headers = {"Authorization": f"Bearer {client.address.token}", "Range": value}
-    return client.raw("GET", f"/api/2.0/fs/files{VOLUME}/a", headers=headers)
+    return client.raw("GET", f"/api/2.0/fs/files{VOLUME}/{name}", headers=headers)
 
 
 @pytest.mark.parametrize(
@@ -187,6 +194,7 @@ def fetch_range(client: Client, value: str) -> tuple[int, bytes]:
 )
 def test_client_that_sends_a_large_body_gets_an_answer(
     serve: Serve,
+    etl_jobs: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
     method: str,
     path: str,
@@ -196,7 +204,7 @@ def test_client_that_sends_a_large_body_gets_an_answer(
 ) -> None:
     for module in (volumes, workspace_files):
         monkeypatch.setattr(module, "MAX_FILE_BYTES", MAX_BODY_BYTES)
-    client = serve({"etl": simulated_job(simulated_task("main"))})
+    client = serve(etl_jobs)
     headers = {"Authorization": f"Bearer {token or client.address.token}"}
     answer, error = client.http(method, f"/api/2.0/{path}", LARGE, headers=headers)
     assert (answer, error["error_code"]) == (status, code)
@@ -214,17 +222,17 @@ def test_client_that_sends_a_large_body_gets_an_answer(
     ],
 )
 def test_part_of_a_file_that_has_changed_is_refused(
-    client: Client, tmp_path: Path, date: str, status: int
+    volumes_client: Client, module_folder: Path, date: str, status: int
 ) -> None:
     """The SDK reads large files in parts at once, which have to be of one version."""
-    client.sdk.files.upload(f"{VOLUME}/a", io.BytesIO(b"0123456789"))
-    os.utime(tmp_path / "folder" / "volumes" / VOLUME.removeprefix("/Volumes/") / "a", (0, 1000.5))
+    os.utime(module_folder / "folder" / VOLUME.lower().lstrip("/") / "digits", (0, 1000.5))
     headers = {
-        "Authorization": f"Bearer {client.address.token}",
+        "Authorization": f"Bearer {volumes_client.address.token}",
         "Range": "bytes=2-3",
         "If-Unmodified-Since": date,
     }
-    answer, content = client.raw("GET", f"/api/2.0/fs/files{VOLUME}/a", headers=headers)
+    url = f"/api/2.0/fs/files{VOLUME}/digits"
+    answer, content = volumes_client.raw("GET", url, headers=headers)
     assert (answer, content == b"23") == (status, status == 206)
 
 

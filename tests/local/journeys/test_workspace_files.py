@@ -49,6 +49,10 @@ def import_file(client: Client, path: str, content: bytes, query: str = "") -> t
 @pytest.fixture
 def home(client: Client) -> str:
     """An empty folder of the user."""
+    return make_home(client)
+
+
+def make_home(client: Client) -> str:
     path = f"/Workspace/Users/{client.sdk.current_user.me().user_name}/home"
     client.sdk.workspace.mkdirs(path)
     return path
@@ -208,16 +212,27 @@ ERRORS: list[tuple[Callable[[Any, str], Any], type[DatabricksError], str]] = [
 ]
 
 
+@pytest.fixture(scope="module")
+def filled_home(module_client: Client) -> str:
+    """A folder of the user with a notebook and a folder."""
+    home = make_home(module_client)
+    module_client.sdk.workspace.mkdirs(f"{home}/folder/inner")
+    module_client.sdk.workspace.upload(f"{home}/nb", SOURCE, language=Language.PYTHON)
+    return home
+
+
 @pytest.mark.ledger(
     "POST workspace/import", "GET workspace/export", refused="The local workspace has no format …"
 )
 @pytest.mark.parametrize(("call", "error", "message"), ERRORS)
 def test_bad_call_is_refused(
-    client: Client, home: str, call: Callable[[Any, str], Any], error: type[Exception], message: str
+    module_client: Client,
+    filled_home: str,
+    call: Callable[[Any, str], Any],
+    error: type[Exception],
+    message: str,
 ) -> None:
-    workspace = client.sdk.workspace
-    workspace.mkdirs(f"{home}/folder/inner")
-    workspace.upload(f"{home}/nb", SOURCE, language=Language.PYTHON)
+    workspace, home = module_client.sdk.workspace, filled_home
     before = list(workspace.list(home, recursive=True))
     with pytest.raises(error) as caught:
         call(workspace, home)
