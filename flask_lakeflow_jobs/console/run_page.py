@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from .task_markup import TaskMarkup
     from .titles import JobTitle
 
+#: A group of more tasks is closed on a new page, although all tasks are in it.
+MAX_OPEN_TASKS = 100
+
 
 @dataclass(frozen=True)
 class Cause:
@@ -89,6 +92,7 @@ class RunView:
     :param expected_end: ``None``: not predictable.
     :param url: its page in the workspace.
     :param stale_since: set if the workspace does not respond.
+    :param is_live: the script of the page has requested it.
     """
 
     job: Job
@@ -109,6 +113,7 @@ class RunView:
     now: float
     progress: RunProgress | None
     filter: TaskFilter
+    is_live: bool
 
     @property
     def bars(self) -> list[tuple[Progress, str | None]]:
@@ -124,6 +129,14 @@ class RunView:
     def groups(self) -> Sequence[TaskGroup]:
         """The attempts by the state of their task."""
         return group_rows(self.timeline.rows)
+
+    def opens(self, group: TaskGroup) -> bool:
+        """Return whether a group is open on a new page: also if all tasks ended alike.
+
+        An update opens none: pages would receive the whole markup for it.
+        """
+        is_only = group.count == len(self.graph.nodes) <= MAX_OPEN_TASKS
+        return group.is_open or (is_only and self.is_over and not self.is_live)
 
     @property
     def is_grouped(self) -> bool:
@@ -206,6 +219,7 @@ def build_run_view(
         now=moment,
         progress=select_progress(response.value, queries.read_progress(handle, run_id)),
         filter=wanted,
+        is_live=is_live,
     )
 
 
