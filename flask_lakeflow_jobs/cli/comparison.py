@@ -26,8 +26,6 @@ def format_comparison(compared: Comparison, width: int | None = None) -> list[st
         ["Started", *(format_moment(run.start_time) for run in runs), ""],
         ["Duration", *(format_elapsed(run, now) for run in runs), _change(compared.change)],
     ]
-    if any(compared.errors):
-        facts.append(["Error", *compared.errors, ""])
     facts += [
         [
             each.name,
@@ -40,8 +38,10 @@ def format_comparison(compared: Comparison, width: int | None = None) -> list[st
         [task.key, *map(_format_cell, task.cells), _change(task.change)] for task in compared.tasks
     ]
     header = ["EARLIER RUN", "LATER RUN", "CHANGE"]
+    pairs = zip(runs, compared.errors, strict=True)
     return [
         *format_table(["", *header], facts, width),
+        *(f"Error of run {run.run_id}: {error}" for run, error in pairs if error),
         "",
         *format_table(["TASK", *header], tasks, width),
     ]

@@ -253,12 +253,15 @@ def format_run(
     actions: RunActions = NO_ACTIONS,
     now: float = 0.0,
     url: str | None = None,
+    *,
+    width: int | None = None,
 ) -> list[str]:
     """Format a run, one fact per line, and a table of its tasks.
 
     :param actions: who started, canceled and repaired it, if the app knows that.
     :param now: seconds since the epoch.
     :param url: the address of its page.
+    :param width: as for :func:`.format_table`, of the table of its tasks.
     """
     facts = {
         "Run": f"{run.run_id} of {key}",
@@ -274,7 +277,7 @@ def format_run(
     }
     lines = [f"{name + ':':<10}{value}" for name, value in facts.items() if value]
     if tasks := select_last_attempts(run.tasks):
-        lines += ["", *_format_tasks(tasks, now)]
+        lines += ["", *_format_tasks(tasks, now, width)]
     return lines
 
 
@@ -282,7 +285,7 @@ def _format_action(action: RunAction | None) -> str:
     return f"by {action.name}, {format_moment(action.at)}" if action is not None else ""
 
 
-def _format_tasks(tasks: Iterable[RunTask], now: float) -> list[str]:
+def _format_tasks(tasks: Iterable[RunTask], now: float, width: int | None) -> list[str]:
     return format_table(
         ["TASK", "OUTCOME", "ATTEMPT", f"STARTED ({local_zone()})", "DURATION"],
         (
@@ -295,4 +298,5 @@ def _format_tasks(tasks: Iterable[RunTask], now: float) -> list[str]:
             ]
             for task in tasks
         ),
+        width,
     )

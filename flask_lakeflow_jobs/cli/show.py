@@ -190,7 +190,7 @@ def _format_run(handle: JobHandle, run: Run | BaseRun) -> list[str]:
     state = get_state()
     actions = state.requesters.read_one(handle.job.job_id, run.run_id or 0)
     url = find_run_url(state, handle.job, run)
-    return format_run(handle.key, run, actions, state.clock.now(), url)
+    return format_run(handle.key, run, actions, state.clock.now(), url, width=table_width())
 
 
 @click.command()

@@ -153,6 +153,12 @@ def test_task_that_never_started_has_no_start_and_no_duration() -> None:
     assert click.unstyle(row).split() == ["read", "UPSTREAM_FAILED", "1"]
 
 
+def test_tasks_of_a_run_fit_the_terminal() -> None:
+    tasks = [task("load_the_orders_of_region_000", SUCCEEDED, start_time=MOMENT)]
+    lines = format_run("etl", run_documents.run(SUCCEEDED, tasks=tasks), width=70)
+    assert max(len(click.unstyle(line)) for line in lines[-2:]) <= 70
+
+
 def test_run_names_people_who_changed_it() -> None:
     actions = RunActions(
         (
