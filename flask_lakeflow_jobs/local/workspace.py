@@ -17,6 +17,7 @@ from .api.dbfs import DbfsEndpoints
 from .api.jobs import JobEndpoints
 from .api.parameters import parse_run_request
 from .api.permissions import PermissionEndpoints
+from .api.pipelines import PipelineEndpoints
 from .api.request import Request
 from .api.runs import RunEndpoints
 from .api.secrets import SecretEndpoints
@@ -160,6 +161,7 @@ class Workspace:
             AuthEndpoints(token, host, current_user_name(), workspace_id, clock),
             JobEndpoints(self.registry),
             RunEndpoints(self.registry, self._unit_of_work, engine, files, serializer),
+            PipelineEndpoints(self.registry).routes,
             warehouses.routes,
             permissions.routes,
             statements.routes,

@@ -74,6 +74,9 @@ FILES = {
         select date_add(date '2025-01-31', 1) as day,
           nvl(null, {{ adapter.dispatch('one')() }}) as n
         """,
+    "dbt/models/elsewhere.sql": """
+        {{ config(materialized='table', database='archive') }} select 1 as one
+        """,
     "dbt/models/all_orders.sql": """
         {{ config(materialized='incremental', unique_key='id', incremental_strategy='merge') }}
         select id, item from {{ source('raw', 'orders') }}
@@ -95,7 +98,8 @@ FILES = {
         SELECT id, if(id = 2, 'cake', 'tea') AS item FROM range(3)
         """,
     "read.sql": """
-        SELECT item, worth, day, n, note FROM ann.worth JOIN ann.sold USING (item), ann.daily
+        SELECT item, worth, day, n, note FROM ann.worth JOIN ann.sold USING (item), ann.daily,
+          archive.ann.elsewhere
         ORDER BY worth
         """,
 }

@@ -18,6 +18,7 @@ from .yaml import LocatedDict, LocatedList, format_scalar
 _MAX_COST = 10_000_000  # in characters, see _cost_of
 _LOOKUP_COST = 100
 
+_WRITE = "Write its value in its place, or ${var.name} for a variable of the bundle."
 # A letter, then letters and digits, with dashes and underscores between them.
 _SEGMENT = r"[^\W\d_](?:[-_]*[^\W_])*"
 _INDEXES = r"(?:\[[0-9]+\])*"
@@ -145,7 +146,7 @@ def _interpolate_text(text: str, lookup: Callable[[str], Any], chain: tuple[str,
     def replace(match: re.Match[str]) -> Any:
         name = match[1]
         if name in chain:
-            raise CircularReference(f"${{{name}}} refers to itself.")
+            raise CircularReference(f"${{{name}}} refers to itself. {_WRITE}")
         try:
             value = lookup(name)
         except UnknownHere:
@@ -309,12 +310,12 @@ class References:
             elif isinstance(value, dict) and part in value:
                 value = value[part]
             else:
-                raise UndefinedReference(f"${{{name}}} has no value here.")
+                raise UndefinedReference(f"${{{name}}} has no value here. {_WRITE}")
         return value
 
     def _follow(self, name: str) -> Any:
         if name in self._resolving:
-            raise CircularReference(f"${{{name}}} refers to itself.")
+            raise CircularReference(f"${{{name}}} refers to itself. {_WRITE}")
         self._resolving.append(name)
         try:
             return self._find(name)

@@ -71,6 +71,9 @@ class Application:
             ("POST", "jobs/runs/cancel-all"): runs.cancel_all,
             ("POST", "jobs/runs/delete"): runs.delete,
             ("GET", "preview/scim/v2/Me"): lambda request: auth.me(),
+            ("GET", "preview/scim/v2/Users"): auth.list_users,
+            ("GET", "preview/scim/v2/Groups"): auth.list_groups,
+            ("GET", "repos"): lambda request: {},
         }
         self._routes = RouteTable(ChainMap(own, *map(dict, more)))
         self._uploads = RouteTable(uploads)

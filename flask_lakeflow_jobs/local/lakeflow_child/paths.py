@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+_HOMES = ("/Workspace/Users", "/Workspace/Shared", "/Workspace/Repos")
 _TITLE = b" Databricks notebook source"
 NOTEBOOK_EXTENSIONS = (".py", ".ipynb", ".sql", ".r", ".scala")
 
@@ -15,11 +16,35 @@ def to_local_path(path: str, mounts: dict[str, str]) -> str:
         for prefix in (mount, mount.removeprefix("/Workspace")):
             if normalized == prefix or normalized.startswith(prefix + "/"):
                 local = folder + normalized[len(prefix) :]
+                copy = _find_copy(normalized, local, mounts) if mount in _HOMES else local
                 # /Users/me may as well be a folder of this machine.
-                is_unclear = prefix != mount and prefix.count("/") == 1
+                is_unclear = copy == local and prefix != mount and prefix.count("/") == 1
                 if not is_unclear or os.path.isdir(os.path.dirname(local)):
-                    return local
+                    return copy
     return path
+
+
+def _find_copy(path: str, local: str, mounts: dict[str, str]) -> str:
+    """Return the file of the bundle, if a path leads to the author's copy of it, else ``local``.
+
+    The copy is a deployment, or a Git folder of the name that the folder of the bundle has. Only
+    what exists is found, so that other files are written where they belong.
+    """
+    if os.path.exists(local):
+        return local
+    _, home, *parts = path.removeprefix("/Workspace").split("/")
+    parts = parts[home != "Shared" :]
+    deployed = [each for each in mounts if each.startswith("/Workspace/") and each not in _HOMES]
+    for root in (mounts[each] for each in deployed):
+        if parts[:1] == [".bundle"] and parts[3:4] == ["files"]:
+            inner = parts[4:]
+        elif parts[:1] == [os.path.basename(root)]:
+            inner = parts[1:]
+        else:
+            continue
+        if os.path.exists(candidate := os.path.join(root, *inner)):
+            return candidate
+    return local
 
 
 def to_workspace_path(path: str, mounts: dict[str, str]) -> str:

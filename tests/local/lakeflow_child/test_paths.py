@@ -42,6 +42,31 @@ def test_folder_of_users_may_be_one_of_this_machine(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "local"),
+    [
+        ("/Workspace/Users/ann/.bundle/shop/dev/files/src/a.csv", "shop/src/a.csv"),
+        ("/Workspace/Users/ann/.bundle/shop/dev/files", "shop"),
+        ("/Workspace/Shared/.bundle/shop/dev/files/src", "shop/src"),
+        ("/Workspace/Repos/ann/shop/src/a.csv", "shop/src/a.csv"),
+        ("/Repos/ann/shop/src/a.csv", "shop/src/a.csv"),
+        ("/Workspace/Users/ann/other/src/a.csv", "files/Users/ann/other/src/a.csv"),
+        ("/Workspace/Users/ann/shop/src/new.csv", "files/Users/ann/shop/src/new.csv"),
+        ("/Workspace/Users/ann/shop/own.csv", "files/Users/ann/shop/own.csv"),
+    ],
+)
+def test_copy_of_the_bundle_of_its_author_leads_to_the_bundle(
+    tmp_path: Path, path: str, local: str
+) -> None:
+    for file in ("shop/src/a.csv", "shop/own.csv", "files/Users/ann/shop/own.csv"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    homes = {f"/Workspace/{each}": f"{tmp_path}/files/{each}" for each in ("Users", "Shared")}
+    homes["/Workspace/Repos"] = f"{tmp_path}/files/Repos"
+    mounts = {"/Workspace/Users/me/.bundle/shop/dev/files": f"{tmp_path}/shop", **homes}
+    assert to_local_path(path, mounts) == f"{tmp_path}/{local}"
+
+
+@pytest.mark.parametrize(
     ("path", "workspace"),
     [
         ("/src/bundle/a/b", "/Users/me/files/a/b"),

@@ -9,6 +9,7 @@ import os
 import re
 import textwrap
 
+from ..sql.catalogs import create_catalog
 from ..sql.sql_advice import UnsupportedStatement
 from ..sql.sql_macros import ALL_MACROS, create_macros
 from ..sql.sql_translation import is_skipped, parse, translate
@@ -35,6 +36,9 @@ _TRANSLATED = ("analysis", "model", "operation", "snapshot", "sql_operation", "t
 # The names of tables in rendered code, which are texts to Databricks.
 _NAME = re.compile(r'"([^"\n]+)"((?:\."[^"\n]+")+)')
 _NOTHING = "select 1"
+_CREATE_SCHEMA = re.compile(
+    r'\s*(?:/\*.*?\*/\s*)*create\s+schema\s+if\s+not\s+exists\s+"([A-Za-z_]\w*)"\.', re.I | re.S
+)
 _MARK = "lakeflow_has_macros"
 _NO_METRICS = (
     "DuckDB has no metric views. Write a plain view for a local run, or simulate the job (its tag "
@@ -65,6 +69,8 @@ def adapt(folder: str) -> None:
         if not hasattr(self, _MARK):
             setattr(self, _MARK, True)  # before the first statement of each thread
             create_macros(self._cursor, set(), ALL_MACROS)
+        if match := _CREATE_SCHEMA.match(sql):
+            create_catalog(self._cursor, match[1])  # one that only a macro names
         return execute(self, skip_command(sql), bindings)
 
     FACTORY.packages[_PACKAGE] = package

@@ -133,7 +133,12 @@ def describe_failure(messages: list[str]) -> str:
     """
     cause = next((each for each in messages if "\nError:" in each), messages[-1]).strip()
     advice = (text for pattern, text in _ADVICE.items() if re.search(pattern, cause))
-    return " ".join([*list(advice)[:1], *cause.split("\n")[:2]])
+    lines = cause.split("\n")
+    described = lines[:2]
+    if lines[1:2] and "Traceback (most recent call last)" in lines[1]:
+        # The error of Python comes after the trace, whose lines are indented.
+        described += [each for each in lines[2:] if each[:1].strip()][:1]
+    return " ".join([*list(advice)[:1], *described])
 
 
 def find_frames(

@@ -88,6 +88,10 @@ def test_arguments_of_a_pipeline_choose_its_tables(
             "Failed to resolve flow: 'a'. Error: [X] No table.",
         ),
         (
+            ["a\nError: Traceback (most recent call last):\n  File x\n    f()\nKeyError: 'day'\n"],
+            "a Error: Traceback (most recent call last): KeyError: 'day'",
+        ),
+        (
             ["b\nError: could not resolve read_files to a function", "Failed."],
             (
                 "Spark has no read_files. Use spark.read in Python, or SQL such as SELECT * FROM "

@@ -1,0 +1,37 @@
+"""Endpoints of pipelines, through the SDK."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from databricks.sdk.errors import BadRequest, NotFound
+
+from flask_lakeflow_jobs.local import Workspace
+from tests.local.support import Client, python_task, write_bundle
+
+
+@pytest.mark.ledger(
+    "GET pipelines",
+    "GET pipelines/{id}",
+    differs="They are those of the bundle. Their ids are their keys, and they are idle.",
+)
+def test_pipelines_of_the_bundle_are_found(tmp_path: Path) -> None:
+    path = write_bundle(tmp_path, {"etl": {"tasks": [python_task("main")]}}, {"main.py": ""})
+    more = "resources: {pipelines: {gold: {name: Gold}, raw: {catalog: main}}}\n"
+    (tmp_path / "pipelines.yml").write_text(more)
+    path.write_text(f"{path.read_text()}\ninclude: [pipelines.yml]\n")
+    with Workspace(path, tmp_path / "folder") as address:
+        pipelines = Client(address, {}).sdk.pipelines
+        listed = {each.pipeline_id: each.name for each in pipelines.list_pipelines()}
+        assert listed == {"gold": "Gold", "raw": "raw"}
+        found = pipelines.list_pipelines(filter="name LIKE '%ol%'")
+        assert [each.pipeline_id for each in found] == ["gold"]
+        assert list(pipelines.list_pipelines(filter="name LIKE 'ol'")) == []
+        raw = pipelines.get("raw")
+        assert raw.spec
+        assert (raw.name, raw.spec.id, raw.spec.catalog) == ("raw", "raw", "main")
+        with pytest.raises(NotFound, match=r"Define it under 'resources\.pipelines'"):
+            pipelines.get("none")
+        with pytest.raises(BadRequest, match="Filter pipelines by name"):
+            list(pipelines.list_pipelines(filter="notebook='x'"))

@@ -1,0 +1,53 @@
+"""The files of a pipeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from flask_lakeflow_jobs.local.lakeflow_child.pipelines import pipeline
+
+NOTEBOOK = """-- Databricks notebook source
+-- MAGIC %md
+-- MAGIC # Two tables
+
+-- COMMAND ----------
+
+CREATE STREAMING TABLE a AS SELECT 1
+
+-- COMMAND ----------
+
+CREATE MATERIALIZED VIEW b AS SELECT 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "registered"),
+    [
+        (
+            NOTEBOOK,
+            ["CREATE STREAMING TABLE a AS SELECT 1", "CREATE MATERIALIZED VIEW b AS SELECT 2"],
+        ),
+        ("SELECT 1; SELECT 2", ["SELECT 1; SELECT 2"]),
+    ],
+)
+def test_cells_of_an_sql_notebook_need_no_semicolon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, registered: list[str]
+) -> None:
+    file = tmp_path / "tables.sql"
+    file.write_text(text)
+    found: list[str] = []
+    monkeypatch.setattr(pipeline, "_register_sql", lambda text, file: found.append(text))
+    state = {
+        "api": SimpleNamespace(register=lambda: None),
+        "dbutils": SimpleNamespace(notebook_names=dict),
+        "session": None,
+    }
+    monkeypatch.setattr(pipeline, "_state", state)
+    pipeline.define(str(file))
+    assert [each.strip() for each in found] == registered
+    for each in found:  # errors name the lines of the file
+        number, line = next(pair for pair in enumerate(each.splitlines()) if pair[1])
+        assert text.splitlines()[number] == line
