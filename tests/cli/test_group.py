@@ -38,10 +38,11 @@ COMMANDS = [
     ("fault", "timeout", "exit_code", "args"),
     [
         *((Refusal(403), "30", 6, args) for args in COMMANDS),
-        *((GatewayPage(502), "0.2", 7, args) for args in COMMANDS),
-        *((Refusal(401), "30", 6, args) for args in COMMANDS[:3]),
-        *((Refusal(400, "SOMETHING_NEW"), "30", None, args) for args in COMMANDS[:3]),
-        *((Silence(), "0.2", 7, args) for args in COMMANDS[:3]),
+        (GatewayPage(502), "0.2", 7, COMMANDS[0]),
+        (GatewayPage(502), "0.2", 7, COMMANDS[1]),
+        (Refusal(401), "30", 6, COMMANDS[0]),
+        (Refusal(400, "SOMETHING_NEW"), "30", None, COMMANDS[0]),
+        (Silence(), "0.2", 7, COMMANDS[1]),
     ],
     ids=repr,
 )

@@ -61,10 +61,12 @@ class RecordingPolicy:
 
 class TestPolicy:
     @pytest.mark.parametrize(
-        ("result", "method", "path", "action"),
+        ("result", "routes"),
         [
-            *((result, *route) for result in (False, RuntimeError("broken")) for route in ROUTES),
-            *((result, *ROUTES[0]) for result in (None, 0)),
+            (False, ROUTES),
+            (RuntimeError("broken"), ROUTES[:2]),  # which logs it for each of the jobs
+            (None, ROUTES[:1]),
+            (0, ROUTES[:1]),
         ],
     )
     def test_denying_or_failing_policy_hides_the_job_without_an_upstream_call(
@@ -72,51 +74,51 @@ class TestPolicy:
         make_app: MakeApp,
         fault_proxy: FaultyWorkspace,
         result: object,
-        method: str,
-        path: str,
-        action: str,
+        routes: list[tuple[str, str, str]],
     ) -> None:
         """The response is that to a job that does not exist."""
         policy = RecordingPolicy(result)
         client = make_app(policy=policy).test_client()
+        for method, path, action in routes:
+            policy.calls.clear()
 
-        response = client.open(f"/api/jobs/{path}", method=method)
-
-        assert response.status_code == 404
-        assert response.mimetype == "application/problem+json"
-        assert "broken" not in response.text
-        assert policy.calls[0] == (action, "never")
-        assert set(policy.calls[1:]) <= {("view", job) for job in JOBS}
-        assert not fault_proxy.requests
-        unknown = client.open(f"/api/jobs/{path.replace('never', 'unknown')}", method=method)
-        assert unknown.text.replace("'unknown'", "'never'") == response.text
-        assert list(unknown.headers.keys()) == list(response.headers.keys())
-
-    @pytest.mark.parametrize(("method", "path", "action"), ROUTES)
-    def test_action_on_a_viewable_job_is_403_and_on_a_hidden_job_404(
-        self, make_app: MakeApp, method: str, path: str, action: str
-    ) -> None:
-        for viewable, status in ((True, 403), (False, 404)):
-            client = make_app(
-                policy=lambda user, action, job, viewable=viewable: action == "view" and viewable,
-                LAKEFLOW_JOBS_READ_ONLY=action != "view",
-            ).test_client()
             response = client.open(f"/api/jobs/{path}", method=method)
-            if action != "view" or not viewable:
-                assert response.status_code == status
 
-    @pytest.mark.parametrize(("method", "path", "action"), ROUTES)
-    def test_allowing_policy_is_called_once_with_the_action(
-        self, make_app: MakeApp, method: str, path: str, action: str
+            assert (path, response.status_code) == (path, 404)
+            assert response.mimetype == "application/problem+json"
+            assert "broken" not in response.text
+            assert policy.calls[0] == (action, "never")
+            assert set(policy.calls[1:]) <= {("view", job) for job in JOBS}
+            assert not fault_proxy.requests
+            unknown = client.open(f"/api/jobs/{path.replace('never', 'unknown')}", method=method)
+            assert unknown.text.replace("'unknown'", "'never'") == response.text
+            assert list(unknown.headers.keys()) == list(response.headers.keys())
+
+    @pytest.mark.parametrize("read_only", [True, False])
+    @pytest.mark.parametrize(("viewable", "status"), [(True, 403), (False, 404)])
+    def test_action_on_a_viewable_job_is_403_and_on_a_hidden_job_404(
+        self, make_app: MakeApp, viewable: bool, status: int, read_only: bool
     ) -> None:
+        client = make_app(
+            policy=lambda user, action, job: action == "view" and viewable,
+            LAKEFLOW_JOBS_READ_ONLY=read_only,
+        ).test_client()
+        for method, path, action in ROUTES:
+            if action != "view" or not viewable:
+                response = client.open(f"/api/jobs/{path}", method=method)
+                assert (path, response.status_code) == (path, status)
+
+    def test_allowing_policy_is_called_once_with_the_action(self, make_app: MakeApp) -> None:
         policy = RecordingPolicy(True)
         client = make_app(policy=policy).test_client()
+        for method, path, action in ROUTES:
+            policy.calls.clear()
 
-        response = client.open(f"/api/jobs/{path}", method=method)
+            response = client.open(f"/api/jobs/{path}", method=method)
 
-        assert response.status_code != 403
-        assert "This app has no job" not in response.text
-        assert policy.calls == [(action, "never")]
+            assert response.status_code != 403, path
+            assert "This app has no job" not in response.text
+            assert policy.calls == [(action, "never")]
 
     def test_failing_policy_is_logged(
         self, make_app: MakeApp, caplog: pytest.LogCaptureFixture
@@ -259,34 +261,24 @@ def test_user_who_is_not_authenticated_is_none(make_app: MakeApp, is_authenticat
     assert set(policy.users) == {user if is_authenticated else None}
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("POST", "never/run"),
-        ("GET", "never"),
-        ("GET", ""),
-        ("GET", "openapi.json"),
-        ("GET", "health"),
-    ],
-)
 def test_failing_user_loader_is_403_and_reveals_nothing(
-    make_app: MakeApp,
-    fault_proxy: FaultyWorkspace,
-    caplog: pytest.LogCaptureFixture,
-    method: str,
-    path: str,
+    make_app: MakeApp, fault_proxy: FaultyWorkspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail() -> Any:
         raise LookupError("session 4711 is broken")
 
     client = make_app(policy=UserPolicy(None), user_loader=fail).test_client()
-    with caplog.at_level(logging.ERROR):
-        response = client.open(f"/api/jobs/{path}", method=method)
+    for path in ("never/run", "never", "", "openapi.json", "health"):
+        caplog.clear()
+        with caplog.at_level(logging.ERROR):
+            response = client.open(
+                f"/api/jobs/{path}", method="POST" if path == "never/run" else "GET"
+            )
 
-    assert response.status_code == 403
-    assert response.mimetype == "application/problem+json"
-    assert "4711" not in response.text
-    assert "4711" in caplog.text
+        assert (path, response.status_code) == (path, 403)
+        assert response.mimetype == "application/problem+json"
+        assert "4711" not in response.text
+        assert "4711" in caplog.text
     assert fault_proxy.find_requests("POST", "run-now") == []
 
 
