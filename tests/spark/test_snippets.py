@@ -182,13 +182,27 @@ RUN = {
         "assert spark.sql(query).count() == 4\n"
         "assert spark.sql('SHOW SCHEMAS IN dev').filter(\"databaseName = 'snippets'\").count() == 1"
     ),
+    "lists as RDDs": (
+        "spark.sparkContext.setLogLevel('WARN')\n"
+        "assert spark.range(3).rdd.flatMap(lambda row: row).collect() == [0, 1, 2]\n"
+        "assert spark.createDataFrame(spark.sparkContext.parallelize([(1, 'a')]), ['n', 's']).first().s == 'a'"
+    ),
+    "JSON over several lines": (
+        "open('/Volumes/dev/raw/lines/a.json', 'w').write('[\\n{\"n\": 1},\\n{\"n\": 2}\\n]')\n"
+        "assert spark.read.option('multiLine', True).json('/Volumes/dev/raw/lines').count() == 2"
+    ),
+    "fewer columns": (
+        "spark.createDataFrame([(5,)], 'o BIGINT').write.mode('append').saveAsTable('dev.snippets.a')\n"
+        "assert spark.sql('INSERT INTO dev.snippets.a (o) VALUES (6)').first().num_affected_rows == 1\n"
+        "assert spark.table('dev.snippets.a').count() == 3"
+    ),
     "display": "spark.range(2).display(); spark.catalog.refreshTable('dev.snippets.saved')",
     "settings": "spark.sql('SET spark.a.b = 3'); assert spark.conf.get('spark.a.b') == '3'; spark.conf.get('spark.databricks.workspaceUrl'); spark.conf.set('spark.sql.shuffle.partitions', '8')",
     "another session": "SparkSession.builder.master('local[2]').appName('a').getOrCreate().range(1).count()",
 }
 ADVISED = {
-    "RDD": ("spark.range(3).rdd.map(print)", "Use DataFrames"),
-    "SparkContext": ("spark.sparkContext.setLogLevel('WARN')", "Use DataFrames"),
+    "RDD": ("spark.range(3).rdd.aggregate(0, max, max)", "Use DataFrames"),
+    "SparkContext": ("spark.sparkContext.wholeTextFiles('/a')", "Use DataFrames"),
     "Kafka": ("spark.read.format('kafka').load().collect()", "the format kafka"),
     "function of a model": (
         "spark.sql(\"SELECT ai_query('m', 'p')\").collect()",

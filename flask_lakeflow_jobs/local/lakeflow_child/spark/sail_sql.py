@@ -10,7 +10,7 @@ from ..statements import remove_comments
 from .delta_log import replace_descriptions
 from .read_files import replace_read_files
 from .show_commands import replace_show
-from .spark_sql import insert_parameters, is_query, rewrite
+from .spark_sql import find_lack, insert_parameters, is_query, rewrite
 from .table_writers import create_as
 
 TYPE_CHECKING = False
@@ -25,6 +25,8 @@ _CREATE_AS = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _SET = re.compile(r"\s*SET\s+((?:spark|delta)\.[\w.]+)\s*=\s*([^;]*)", re.IGNORECASE)
+# The counts of other changes are those of the rows that Sail has written.
+_INSERT = re.compile(r"\s*INSERT\b", re.IGNORECASE)
 _MERGE = re.compile(r"\s*MERGE\s+INTO\b", re.IGNORECASE)
 _INFORMATION = "information_schema"
 # COPY INTO or a frame gives it its columns.
@@ -91,7 +93,10 @@ class SailSql:
             created = self._create_as(session, statement, names)
             if created is not None:
                 return created
-        return self._run_or_rewrite(session, statement, args, names)
+        frame = self._run_or_rewrite(session, statement, args, names)
+        if _INSERT.match(remove_comments(statement)) and frame.columns == ["count"]:
+            return frame.selectExpr("count AS num_affected_rows", "count AS num_inserted_rows")
+        return frame
 
     def _run_or_rewrite(self, session: Any, statement: str, args: Any, names: Any) -> Any:
         try:
@@ -99,6 +104,8 @@ class SailSql:
             if is_query(statement):
                 frame.schema  # noqa: B018  # Sail resolves a query only now
         except Exception as error:
+            if (advice := find_lack(statement)) is not None:
+                raise NotImplementedError(advice) from error
             is_refusal = _is_refusal(error) or _INFORMATION in statement.lower()
             if not is_refusal or len(statement) > _MAX_LENGTH:
                 raise

@@ -25,7 +25,7 @@ _ADVICE = {
         "spark/server.log in the folder of the workspace. Run the failed task again: "
         "flask jobs repair."
     ),
-    _NO_JVM: f"Sail has no RDDs and no SparkContext. Use DataFrames, or {JVM}.",
+    _NO_JVM: f"Sail has no part of Spark that needs Java. Use DataFrames, or {JVM}.",
     _NO_FORMAT: f"Sail does not read or write the format {{}}. Use files or tables, or {JVM}.",
     _NO_TABLE: (
         "The table {} is not in the local workspace. Create it in an earlier task, or in a job "

@@ -27,6 +27,8 @@ def connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
     from .displays import serve_displays
+    from .local_rdds import serve_rdds
+    from .multiline_json import serve_multiline_json
     from .new_catalogs import Catalogs
     from .sail_sql import SailSql
     from .spark_catalog import load_catalog
@@ -47,8 +49,10 @@ def connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     load_catalog(session)
     serve_writers()
     serve_displays()
+    serve_rdds(type(session))
     serve_schemas()
     paths.install_in_spark()
+    serve_multiline_json(paths.translate)
     serve_streams(type(session), paths.translate)
     catalogs.require_saved()
     _extend_sql(type(session), SailSql(type(session).sql, payload["mounts"], paths, catalogs))

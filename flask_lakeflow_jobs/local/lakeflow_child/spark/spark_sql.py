@@ -66,10 +66,25 @@ _STREAM = re.compile(
     rf"\b((?:FROM|JOIN)\s+)STREAM(?:\s*\(\s*({_NAME}(?:\.{_NAME})*)\s*\)|\s+(?={_NAME}))",
     re.IGNORECASE,
 )
+_LACKS = {
+    r"\s*WITH\s+RECURSIVE\b": (
+        "Sail has no recursive queries. Write a loop in Python that appends to a table."
+    ),
+    r"\s*(?:EXECUTE\s+IMMEDIATE|DECLARE|BEGIN|SET\s+VAR(?:IABLE)?|CALL)\b": (
+        "Sail runs no scripts in SQL. Write the steps in Python, with spark.sql(f'…') for each."
+    ),
+    r".*\btable_changes\s*\(": (
+        "Sail does not know what has changed in a table. Compare it with a copy of its last state."
+    ),
+    r"\s*CONVERT\s+TO\s+DELTA\b": (
+        "Sail converts no files. Write them: spark.read.parquet(…).write.format('delta').save(…)."
+    ),
+}
 _QUERY = re.compile(
     r"[\s(]*(SELECT|WITH|SHOW|DESCRIBE|DESC|EXPLAIN|VALUES|TABLE|FROM)\b", re.IGNORECASE
 )
-_IDENTIFIER = re.compile(r"\bIDENTIFIER\s*\(([^()]*)\)", re.IGNORECASE)
+_NESTED = r"[^()]|\((?:[^()]|\([^()]*\))*\)"  # calls in calls
+_IDENTIFIER = re.compile(rf"\bIDENTIFIER\s*\(((?:{_NESTED})*)\)", re.IGNORECASE)
 
 
 def insert_parameters(statement: str, parameters: dict[str, Any]) -> str:
@@ -126,6 +141,15 @@ def rewrite(
             query(f"USE CATALOG {match[1]}").collect()
         return f"USE SCHEMA {match[2]}"
     return named
+
+
+def find_lack(statement: str) -> str | None:
+    """Return what to write in place of a statement that Sail refuses, if that is known."""
+    bare = remove_comments(statement)
+    for pattern, advice in _LACKS.items():
+        if re.match(pattern, bare, re.IGNORECASE | re.DOTALL):
+            return advice
+    return None
 
 
 def run_statements(session: Any, text: str, parameters: dict[str, str]) -> Any:

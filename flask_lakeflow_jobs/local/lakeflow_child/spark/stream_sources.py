@@ -69,6 +69,7 @@ class FileSource:
         own = {key.lower(): value for key, value in options.items()}
         self._format = own.get("cloudfiles.format", "parquet") if is_auto_loader else file_format
         self._schema = schema
+        self._hints = own.get("cloudfiles.schemahints")
         self._pattern = own.get("pathglobfilter", "*")
         self._has_rescued = is_auto_loader and not schema and self._format.lower() != "binaryfile"
         self._options = {
@@ -115,7 +116,12 @@ class FileSource:
 
     def _load(self, files: list[str], schema: Any) -> Any:
         reader = self._session.read.format(self._format).options(**self._options)
-        return (reader.schema(schema) if schema else reader).load(files)
+        frame = (reader.schema(schema) if schema else reader).load(files)
+        hints = self._session.createDataFrame([], self._hints).schema if self._hints else ()
+        for field in hints:
+            if field.name in frame.columns:
+                frame = frame.withColumn(field.name, frame[field.name].cast(field.dataType))
+        return frame
 
     def _add_rescued(self, frame: Any) -> Any:
         from pyspark.sql import functions

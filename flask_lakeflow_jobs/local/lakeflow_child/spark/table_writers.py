@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+_MISSING = " for INSERT"  # of the messages about columns
 _REPLACING = ("partitionoverwritemode", "replacewhere")
 _NULLABLE = ("containsNull", "nullable", "valueContainsNull")
 
@@ -84,9 +85,26 @@ def _write_table(save: Callable[..., Any]) -> Any:
             return
         if not exists or self._write.mode == "overwrite":
             self._write._child = make_nullable(_frame_of(self))._plan
-        save(self, name, format, None, partitionBy)
+        try:
+            save(self, name, format, None, partitionBy)
+        except Exception as error:
+            if not exists or _MISSING not in str(error) or self._write.mode != "append":
+                raise
+            self._write._child = _fill(_frame_of(self), session.table(name))._plan
+            save(self, name, format, None, partitionBy)
 
     return _like(saveAsTable, save)
+
+
+def _fill(frame: Any, table: Any) -> Any:
+    """Add the columns of a table that a frame lacks, with NULL."""
+    from pyspark.sql import functions
+
+    known = {each.lower() for each in frame.columns}
+    missing = (each for each in table.schema.fields if each.name.lower() not in known)
+    return frame.withColumns(
+        {each.name: functions.lit(None).cast(each.dataType) for each in missing}
+    )
 
 
 def _write_folder(save: Callable[..., Any]) -> Any:

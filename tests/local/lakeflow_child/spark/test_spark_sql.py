@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.spark.spark_sql import (
+    find_lack,
     insert_parameters,
     is_query,
     rewrite,
@@ -155,3 +156,19 @@ def test_insert_parameters_as_literals(value: Any, literal: str) -> None:
 )
 def test_is_query(statement: str, expected: bool) -> None:
     assert is_query(statement) is expected
+
+
+@pytest.mark.parametrize(
+    ("statement", "advice"),
+    [
+        ("-- all\nWITH RECURSIVE r AS (SELECT 1) SELECT * FROM r", "a loop in Python"),
+        ("EXECUTE IMMEDIATE 'SELECT 1'", "spark.sql"),
+        ("DECLARE v INT", "spark.sql"),
+        ("SELECT * FROM table_changes('t', 1)", "Compare it"),
+        ("CONVERT TO DELTA parquet.`/a`", "Write them"),
+        ("SELECT 1", ""),
+    ],
+)
+def test_what_sail_lacks_is_refused_with_a_remedy(statement: str, advice: str) -> None:
+    assert advice in (find_lack(statement) or "")
+    assert bool(find_lack(statement)) == bool(advice)

@@ -1,0 +1,239 @@
+"""The SparkContext and the RDDs of a task on Sail, which has none: lists in the task's process."""
+
+# ruff: noqa: N802, N803, N815  # the names of Spark
+
+from __future__ import annotations
+
+import os
+from functools import reduce
+from itertools import chain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+_IGNORED = (
+    "addFile",
+    "addPyFile",
+    "cancelAllJobs",
+    "setCheckpointDir",
+    "setJobDescription",
+    "setJobGroup",
+    "setLocalProperty",
+    "setLogLevel",
+)
+
+
+class LocalContext:
+    """The SparkContext of a session."""
+
+    applicationId = "local"
+    appName = "local"
+    master = "local[*]"
+    uiWebUrl = None
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    @property
+    def defaultParallelism(self) -> int:
+        """The processors of the machine."""
+        return os.cpu_count() or 1
+
+    @property
+    def version(self) -> str:
+        """The version of Spark."""
+        return str(self._session.version)
+
+    def getConf(self) -> Any:
+        """Return the settings of the session."""
+        return self._session.conf
+
+    def parallelize(self, c: Iterable[Any], numSlices: int | None = None) -> LocalRdd:
+        """Return an RDD of a list."""
+        return LocalRdd(self._session, lambda: iter(c))
+
+    def emptyRDD(self) -> LocalRdd:
+        """Return an RDD without elements."""
+        return self.parallelize(())
+
+    def textFile(self, name: str, *_: Any) -> LocalRdd:
+        """Return the lines of files."""
+        return self._session.read.text(name).rdd.map(lambda row: row[0])  # type: ignore[no-any-return]
+
+    def broadcast(self, value: Any) -> Any:
+        """Return a value that functions may use."""
+        from types import SimpleNamespace
+
+        nothing = lambda *_: None  # noqa: E731
+        return SimpleNamespace(value=value, unpersist=nothing, destroy=nothing)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _IGNORED:
+            return lambda *_, **__: None
+        raise _not_supported(f"sparkContext.{name}")
+
+
+class LocalRdd:
+    """The elements of a list, which are computed when they are needed.
+
+    :param iterate: returns them.
+    """
+
+    def __init__(self, session: Any, iterate: Callable[[], Iterator[Any]]) -> None:
+        self._session = session
+        self._iterate = iterate
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._iterate()
+
+    def map(self, f: Callable[[Any], Any], *_: Any) -> LocalRdd:
+        """Apply a function to each element."""
+        return self._then(lambda each: map(f, each))
+
+    def flatMap(self, f: Callable[[Any], Any], *_: Any) -> LocalRdd:
+        """Apply a function that returns several elements."""
+        return self._then(lambda each: chain.from_iterable(map(f, each)))
+
+    def filter(self, f: Callable[[Any], Any]) -> LocalRdd:
+        """Keep some elements."""
+        return self._then(lambda each: filter(f, each))
+
+    def mapPartitions(self, f: Callable[[Any], Any], *_: Any) -> LocalRdd:
+        """Apply a function to all elements."""
+        return self._then(lambda each: iter(f(each)))
+
+    def mapValues(self, f: Callable[[Any], Any]) -> LocalRdd:
+        """Apply a function to the value of each pair."""
+        return self.map(lambda pair: (pair[0], f(pair[1])))
+
+    def reduceByKey(self, func: Callable[[Any, Any], Any], *_: Any) -> LocalRdd:
+        """Combine the values of each key."""
+        return self.groupByKey().mapValues(lambda values: reduce(func, values))
+
+    def groupByKey(self, *_: Any) -> LocalRdd:
+        """Collect the values of each key."""
+
+        def group(pairs: Iterator[Any]) -> Iterator[Any]:
+            found: dict[Any, list[Any]] = {}
+            for key, value in pairs:
+                found.setdefault(key, []).append(value)
+            return iter(found.items())
+
+        return self._then(group)
+
+    def sortBy(self, keyfunc: Callable[[Any], Any], ascending: bool = True, *_: Any) -> LocalRdd:
+        """Sort the elements."""
+        return self._then(lambda each: iter(sorted(each, key=keyfunc, reverse=not ascending)))
+
+    def distinct(self, *_: Any) -> LocalRdd:
+        """Keep each element once."""
+        return self._then(lambda each: iter(dict.fromkeys(each)))
+
+    def zipWithIndex(self) -> LocalRdd:
+        """Number the elements from 0."""
+        return self._then(lambda each: ((value, index) for index, value in enumerate(each)))
+
+    def keys(self) -> LocalRdd:
+        """Return the keys of pairs."""
+        return self.map(lambda pair: pair[0])
+
+    def values(self) -> LocalRdd:
+        """Return the values of pairs."""
+        return self.map(lambda pair: pair[1])
+
+    def union(self, other: LocalRdd) -> LocalRdd:
+        """Append the elements of another RDD."""
+        return self._then(lambda each: chain(each, other))
+
+    def cache(self, *_: Any) -> LocalRdd:
+        """Return the same elements."""
+        return self
+
+    persist = unpersist = repartition = coalesce = cache
+
+    def collect(self) -> list[Any]:
+        """Return the elements."""
+        return list(self)
+
+    def collectAsMap(self) -> dict[Any, Any]:
+        """Return the pairs."""
+        return dict(self.collect())
+
+    def count(self) -> int:
+        """Return their number."""
+        return len(self.collect())
+
+    def take(self, num: int) -> list[Any]:
+        """Return the first elements."""
+        return self.collect()[:num]
+
+    def first(self) -> Any:
+        """Return the first element.
+
+        :raises ValueError: there is none.
+        """
+        for each in self:
+            return each
+        raise ValueError("RDD is empty")
+
+    def isEmpty(self) -> bool:
+        """Return whether there is no element."""
+        return not self.take(1)
+
+    def reduce(self, f: Callable[[Any, Any], Any]) -> Any:
+        """Combine the elements."""
+        return reduce(f, self)
+
+    def foreach(self, f: Callable[[Any], Any]) -> None:
+        """Call a function with each element."""
+        for each in self:
+            f(each)
+
+    def sum(self) -> Any:
+        """Return the sum of the elements."""
+        return sum(self)
+
+    def getNumPartitions(self) -> int:
+        """Return 1: a list has no partitions."""
+        return 1
+
+    def toDF(self, schema: Any = None, sampleRatio: Any = None) -> Any:
+        """Return a frame of the elements."""
+        return self._session.createDataFrame(self.collect(), schema)
+
+    def _then(self, change: Callable[[Iterator[Any]], Iterator[Any]]) -> LocalRdd:
+        return LocalRdd(self._session, lambda: change(iter(self)))
+
+    def __getattr__(self, name: str) -> Any:
+        raise _not_supported(f"rdd.{name}")
+
+
+def serve_rdds(session_class: Any) -> None:
+    """Let sessions have a context, and frames an RDD."""
+    from pyspark.sql.connect.dataframe import DataFrame
+
+    frame_class: Any = DataFrame
+    frame_class.rdd = property(
+        lambda self: LocalRdd(self.sparkSession, lambda: iter(self.collect()))
+    )
+    session_class.sparkContext = property(LocalContext)
+    create = session_class.createDataFrame
+
+    def createDataFrame(self: Any, data: Any, *arguments: Any, **named: Any) -> Any:
+        rows = data.collect() if isinstance(data, LocalRdd) else data
+        return create(self, rows, *arguments, **named)
+
+    session_class.createDataFrame = createDataFrame
+
+
+def _not_supported(name: str) -> Exception:
+    """Return the error of Spark Connect, for which there is an advice."""
+    if name.rpartition(".")[2].startswith("__"):
+        return AttributeError(name)
+    from pyspark.errors import PySparkAttributeError
+
+    return PySparkAttributeError(
+        errorClass="JVM_ATTRIBUTE_NOT_SUPPORTED", messageParameters={"attr_name": name}
+    )
