@@ -234,6 +234,7 @@ def _not_supported(name: str) -> Exception:
         return AttributeError(name)
     from pyspark.errors import PySparkAttributeError
 
-    return PySparkAttributeError(
+    error: Exception = PySparkAttributeError(
         errorClass="JVM_ATTRIBUTE_NOT_SUPPORTED", messageParameters={"attr_name": name}
     )
+    return error
