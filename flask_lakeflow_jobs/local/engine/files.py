@@ -134,9 +134,10 @@ class WorkspaceFiles:
         for base in bases:
             if (file := find(base)) is not None:
                 return file
+        shown = f"/Workspace{name}" if name != path and name.startswith("/") else path
         raise FileMissing(
-            f"Add the file {path!r} to the bundle, or upload it: it is not in the local workspace. "
-            f"This serves the files of the bundle in {bundle.root} under {bundle.files_path}, and "
+            f"Add the file {shown!r} to the bundle, or upload it: it is not in the local workspace."
+            f" This serves the files of the bundle in {bundle.root} under {bundle.files_path}, and "
             "the files that were uploaded."
         )
 

@@ -19,6 +19,7 @@ _OF_A_CLUSTER = frozenset(
         "databricks-dlt",
         "dbt-databricks",
         "delta-spark",
+        "pyarrow",  # pyspark refuses those that are too old
         "pyspark",
         "pyspark-client",
     ]

@@ -249,6 +249,12 @@ def test_missing_file_is_refused(
     assert message.startswith(clone if names_repository else "Add the file")
 
 
+def test_missing_file_is_named_by_its_path_in_the_workspace(folder: Path) -> None:
+    local = WorkspaceFolder(folder).files / "Users/ann/none.py"
+    message = refusal("spark_python_task", {"python_file": str(local)}, context(folder))
+    assert message.startswith("Add the file '/Workspace/Users/ann/none.py' to the bundle")
+
+
 @pytest.mark.parametrize(
     "path",
     [

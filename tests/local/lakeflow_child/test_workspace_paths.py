@@ -45,6 +45,13 @@ def test_translate_path(paths: WorkspacePaths, tmp_path: Path, path: Any, local:
     assert paths.translate(path) == local
 
 
+def test_prefix_before_a_translated_parameter_is_dropped(
+    paths: WorkspacePaths, tmp_path: Path
+) -> None:
+    path = paths.translate("/Volumes/main/raw/in/a")
+    assert paths.translate(f"dbfs:{path}") == path
+
+
 def test_translated_path_creates_its_volume_only(paths: WorkspacePaths, tmp_path: Path) -> None:
     paths.translate("/Volumes/main/raw")
     assert not (tmp_path / "volumes").exists()
