@@ -127,6 +127,15 @@ def run_inline(call: Callable[[], None]) -> None:
     call()
 
 
+def is_failure(error: BaseException) -> bool:
+    """Return whether other people's code has failed.
+
+    Interrupts and gevent's timeouts are no failures: they are for the caller of the thread.
+    """
+    cancelled = getattr(sys.modules.get("asyncio"), "CancelledError", ())
+    return isinstance(error, (Exception, SystemExit, cancelled))
+
+
 def descriptor_limit() -> int | None:
     """Return how many files the process may open (``RLIMIT_NOFILE``); ``None``: no limit."""
     try:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from blinker import NamedSignal, Namespace
 
+from .concurrency import is_failure
+
 if TYPE_CHECKING:
     from flask import Flask
 
@@ -37,5 +39,8 @@ def send(signal: NamedSignal, app: Flask, **payload: Any) -> None:
     for receiver in signal.receivers_for(app):
         try:
             receiver(app, **payload)
-        except (Exception, SystemExit):  # the caller still needs the id of its run
+        except BaseException as error:
+            if not is_failure(error):
+                raise
+            # the caller still needs the id of its run
             _log.exception("A receiver of %s failed.", signal.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -36,7 +37,7 @@ def test_send_calls_only_receivers_of_the_app() -> None:
     assert received_ids == [2]
 
 
-@pytest.mark.parametrize("failure", [RuntimeError, SystemExit])
+@pytest.mark.parametrize("failure", [RuntimeError, SystemExit, asyncio.CancelledError])
 def test_send_logs_a_failing_receiver_and_calls_the_others(
     failure: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:

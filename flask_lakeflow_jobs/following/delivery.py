@@ -39,6 +39,9 @@ MAX_RETRY_SECONDS = 3600.0
 #: A claim lasts so long after its process has died. A process that runs a receiver renews it.
 CLAIM_SECONDS = 60.0
 
+#: How many receivers may take long at once. The other deliveries continue in another thread.
+MAX_SLOW_RECEIVERS = 8
+
 #: The longest wait of the thread, so that it notices deliveries of other processes.
 MAX_WAIT_SECONDS = 10.0
 
@@ -150,6 +153,9 @@ Write: TypeAlias = Callable[[], None]
 class Outbox:
     """The deliveries of one app in one process.
 
+    One thread makes them one after the other. While a receiver takes long, or never returns,
+    another thread makes the others.
+
     :param signals: those that go through the outbox, by the name that the record has.
     :param others: further receivers.
     :param has_thread: whether :meth:`wake` starts a thread; if not, call :meth:`deliver_due`.
@@ -180,6 +186,7 @@ class Outbox:
         self._changed = threading.Condition()
         self._holder = uuid.uuid4().hex
         self._thread: threading.Thread | None = None
+        self._slow_threads: set[threading.Thread] = set()
         self._is_due = False
         self._is_stopping = False
         self._is_registered = False
@@ -243,12 +250,33 @@ class Outbox:
             except Exception as error:  # of a database that is down or restarts
                 _log.debug("Deliveries are delayed: %s", error)
                 delay = FAILURE_WAIT_SECONDS
+            if self._end_slow_thread():
+                return
             with self._changed:
                 if self._is_stopping or (delay is None and not self._is_due):
                     self._thread = None
                     return
                 if not self._is_due and delay is not None:
                     self._changed.wait(min(delay, MAX_WAIT_SECONDS))
+
+    def _relieve(self, thread: threading.Thread) -> None:
+        """Make the other deliveries in another thread, because a receiver takes long."""
+        with self._changed:
+            if thread is not self._thread or len(self._slow_threads) >= MAX_SLOW_RECEIVERS:
+                return
+            self._slow_threads.add(thread)
+            self._thread = None
+        self.wake()
+
+    def _end_slow_thread(self) -> bool:
+        """Return whether the current thread has to end, because another one has its work."""
+        thread = threading.current_thread()
+        with self._changed:
+            is_slow = thread in self._slow_threads
+            self._slow_threads.discard(thread)
+        if is_slow:
+            self.wake()  # there may be a result that could not be written
+        return is_slow
 
     def deliver_due(self) -> float | None:
         """Deliver what is due now, one after the other.
@@ -268,7 +296,11 @@ class Outbox:
         receivers = self._find_receivers()
         if not receivers:
             return None
-        while not self._is_stopping and (delivery := self._claim(receivers)) is not None:
+        thread = threading.current_thread()
+        while (
+            not (self._is_stopping or thread in self._slow_threads)
+            and (delivery := self._claim(receivers)) is not None
+        ):
             if delivery.attempts >= MAX_ATTEMPTS:  # the last ones were interrupted
                 self._store.fail_delivery(delivery.delivery_id, "Every attempt was interrupted.")
             else:
@@ -309,7 +341,7 @@ class Outbox:
                 payload = self._codec.decode(delivery.payload or "{}")
                 with self._app.app_context():
                     receiver(self._app, **payload, delivery_id=delivery.delivery_id)
-            except (Exception, SystemExit) as raised:
+            except BaseException as raised:  # asyncio's cancellation must not end the thread
                 error = raised
         # before all others: the next delivery waits until this result is written
         self._deferred.appendleft(self._result(delivery, error))
@@ -332,18 +364,19 @@ class Outbox:
 
     def _write_deferred(self) -> None:
         while self._deferred:
+            write = self._deferred.popleft()
             try:
-                self._deferred[0]()
+                write()
             except (DatabaseUnavailable, RecordOutdated):
+                self._deferred.appendleft(write)
                 raise
             except Exception:
                 _log.exception("Unexpected error while the end of a run was recorded.")
-            self._deferred.popleft()
 
     @contextmanager
     def _keep_claim(self, delivery_id: str) -> Iterator[None]:
         """Renew a claim for as long as its receiver runs."""
-        done = threading.Event()
+        done, thread = threading.Event(), threading.current_thread()
 
         def renew() -> None:
             while not done.is_set():
@@ -351,6 +384,7 @@ class Outbox:
                     self._store.renew_claim(delivery_id, self._holder, CLAIM_SECONDS)
                 except Exception as error:
                     _log.debug("A claim was not renewed: %s", error)
+                self._relieve(thread)
                 done.wait(CLAIM_SECONDS / 3)
 
         timer = threading.Timer(CLAIM_SECONDS / 3, renew)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import threading
@@ -31,7 +32,7 @@ from flask_lakeflow_jobs.following.delivery import (
 from tests.clocks import FakeClock
 from tests.record.rows import add_run, end
 from tests.records import SwitchableRecord, switchable_record
-from tests.support import wait_until
+from tests.support import DEADLINE, wait_until
 
 
 @given(st.integers(1, MAX_ATTEMPTS - 1))
@@ -172,7 +173,7 @@ class TestOutbox:
         assert harness.outbox().deliver_due() is None
 
     def test_receiver_that_raises_is_called_again_with_the_same_id(self, harness: Harness) -> None:
-        failures = iter([OSError("down"), SystemExit(1)])
+        failures = iter([OSError("down"), SystemExit(1), asyncio.CancelledError()])
 
         def fail() -> None:
             if error := next(failures, None):
@@ -181,11 +182,11 @@ class TestOutbox:
         harness.connect("a", fail)
         sent = harness.send()
         outbox = harness.outbox()
-        for delay in (5.0, 15.0):
+        for delay in (5.0, 15.0, 45.0):
             assert outbox.deliver_due() == pytest.approx(delay, abs=0.01)
             harness.clock.sleep(delay)
         assert outbox.deliver_due() is None
-        assert harness.calls == [("a", sent["a"])] * 3
+        assert harness.calls == [("a", sent["a"])] * 4
 
     def test_receiver_that_always_raises_fails_at_the_limit(self, harness: Harness) -> None:
         def fail() -> None:
@@ -344,3 +345,39 @@ class TestThread:
         outbox.wake()
         assert len(harness.undelivered()) == 1
         assert "lakeflow-outbox" not in [thread.name for thread in threading.enumerate()]
+
+    def test_receivers_that_hang_delay_no_others(
+        self, harness: Harness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(delivery, "CLAIM_SECONDS", 0.3)
+        returns = threading.Event()
+        harness.connect("hanging", lambda: returns.wait(DEADLINE))
+        harness.connect("well")
+        for _ in range(3):
+            harness.send()
+        signals = {"run_finished": harness.signal}
+        outbox = Outbox(harness.app, harness.record, signals, JsonCodec(), SystemClock())
+        outbox.wake()
+
+        def calls() -> list[str]:
+            return sorted(name for name, _ in harness.calls)
+
+        wait_until(lambda: calls() == ["hanging"] * 3 + ["well"] * 3, "calls of all receivers")
+        returns.set()
+        wait_until(lambda: harness.undelivered() == [], "results of all receivers")
+        wait_until(lambda: "lakeflow-outbox" not in names_of_threads(), "the end of the threads")
+        assert len(harness.calls) == 6
+
+    def test_receivers_that_hang_are_limited(
+        self, harness: Harness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(delivery, "MAX_SLOW_RECEIVERS", 1)
+        outbox = harness.outbox()
+        for number in range(3):
+            outbox._thread = threading.Thread(name=f"slow-{number}")
+            outbox._relieve(outbox._thread)
+        assert len(outbox._slow_threads) == 1
+
+
+def names_of_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate()]
