@@ -23,8 +23,11 @@ MIN_INT, MAX_INT = -(2**63), 2**63 - 1
 
 MAX_INT_CHARS = 20
 
-#: Tasks are distinguished by it, so every one has it.
-TASK_KEY = "task_key"
+#: The field by which the objects of a list are distinguished, so that every one has it.
+KEY_FIELDS = {
+    **dict.fromkeys(("Task", "RunTask", "TaskDependency"), "task_key"),
+    **dict.fromkeys(("JobParameter", "JobParameterDefinition"), "name"),
+}
 
 
 def conform(document: Mapping[str, Any], kind: type) -> dict[str, Any]:
@@ -42,8 +45,9 @@ def conform(document: Mapping[str, Any], kind: type) -> dict[str, Any]:
             value = convert(value)
         if value is not MISSING:
             conformed[name] = value
-    if TASK_KEY in converters and conformed.get(TASK_KEY) is None:
-        conformed[TASK_KEY] = ""
+    key = KEY_FIELDS.get(kind.__name__)
+    if key is not None and conformed.get(key) is None:
+        conformed[key] = ""
     return conformed
 
 

@@ -65,6 +65,7 @@ def test_conforming_document_is_unchanged() -> None:
             [{"task_key": []}, {"run_id": 2}],
             [{"task_key": ""}, {"run_id": 2, "task_key": ""}],
         ),
+        ("job_parameters", [{"value": "1"}], [{"value": "1", "name": ""}]),
         ("state", {"result_state": None}, {"result_state": None}),
         (
             "overriding_parameters",
