@@ -57,7 +57,8 @@ def test_two_selected_runs_are_compared(
     check_accessibility(page)
     with page.expect_navigation():
         page.click("[data-compares]")
-    assert {*page.locator(".lf-compare td.lf-number").all_inner_texts()} == {*map(str, ids[:2])}
+    inputs = page.locator(".lf-compare input[name=run]")
+    assert {each.input_value() for each in inputs.all()} == {*map(str, ids[:2])}
     check_accessibility(page)
     page.screenshot(path=screenshots / f"comparison-{width}-{scheme}.png", full_page=True)
     page.goto(f"{url}/matrix")
