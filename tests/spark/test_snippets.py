@@ -40,6 +40,10 @@ RUN = {
     "delete": "spark.sql('DELETE FROM dev.snippets.t WHERE n = 4')",
     "time travel": "spark.sql('SELECT * FROM dev.snippets.t VERSION AS OF 0').collect()",
     "identifier": "spark.sql('SELECT * FROM IDENTIFIER(:t)', {'t': 'dev.snippets.t'}).collect()",
+    "described by an identifier": (
+        "assert spark.sql('DESCRIBE IDENTIFIER(concat(:s, \".t\"))', {'s': 'dev.snippets'}).first().col_name == 'n'\n"
+        "spark.range(9).approxQuantile('id', [0.5], 0.1)"
+    ),
     "named schema": "spark.sql('CREATE SCHEMA IF NOT EXISTS IDENTIFIER(:s)', {'s': 'dev.named'})",
     "create a volume": "spark.sql('CREATE VOLUME IF NOT EXISTS dev.snippets.files')",
     "detail": "assert spark.sql('DESCRIBE DETAIL dev.snippets.t').first().format == 'delta'",

@@ -24,6 +24,7 @@ def serve_displays() -> None:
 
     frame_class: Any = DataFrame
     frame_class.display = lambda self, *_, **__: self.show(truncate=False)
+    frame_class.approxQuantile = _find_quantiles
     conf_class: Any = RuntimeConf
     get = conf_class.get
 
@@ -44,3 +45,23 @@ def serve_displays() -> None:
         setattr(catalog_class, name, lambda self, *_: None)  # Sail keeps no copies
     catalog_class.clearCache = lambda self: None
     catalog_class.isCached = lambda self, _: False
+
+
+def _find_quantiles(
+    self: Any,
+    col: Any,
+    probabilities: Any,
+    relativeError: float,  # noqa: N803 (its name in Spark)
+) -> Any:
+    """Return quantiles by an aggregate, as Sail lacks the method."""
+    from pyspark.sql import functions
+
+    names = [col] if isinstance(col, str) else col
+    found = [
+        [
+            float(self.select(functions.percentile_approx(name, float(each))).first()[0])
+            for each in probabilities
+        ]
+        for name in names
+    ]
+    return found[0] if isinstance(col, str) else found

@@ -10,7 +10,7 @@ from ..statements import remove_comments
 from .delta_log import replace_descriptions
 from .read_files import replace_read_files
 from .show_commands import replace_show
-from .spark_sql import find_lack, insert_parameters, is_query, rewrite
+from .spark_sql import find_lack, insert_parameters, is_query, replace_identifiers, rewrite
 from .table_writers import create_as
 
 TYPE_CHECKING = False
@@ -27,6 +27,7 @@ _CREATE_AS = re.compile(
 _SET = re.compile(r"\s*SET\s+((?:spark|delta)\.[\w.]+)\s*=\s*([^;]*)", re.IGNORECASE)
 # The counts of other changes are those of the rows that Sail has written.
 _INSERT = re.compile(r"\s*INSERT\b", re.IGNORECASE)
+_SHOW = re.compile(r"\s*(?:DESC(?:RIBE)?|SHOW)\b", re.IGNORECASE)
 _MERGE = re.compile(r"\s*MERGE\s+INTO\b", re.IGNORECASE)
 _INFORMATION = "information_schema"
 # COPY INTO or a frame gives it its columns.
@@ -59,6 +60,10 @@ class SailSql:
     def sql(self, session: Any, statement: str, args: Any = None, **names: Any) -> Any:
         """Run a statement of Databricks."""
         statement = self._paths.translate_sql(statement)
+        if _SHOW.match(remove_comments(statement)):  # Sail knows IDENTIFIER in other queries only
+            if isinstance(args, dict):
+                statement, args = insert_parameters(statement, args), None
+            statement = replace_identifiers(statement, lambda text: self._run(session, text))
         statement = replace_descriptions(statement, lambda text: self._run(session, text))
 
         def evaluate(expression: str) -> Any:

@@ -116,6 +116,11 @@ def _describe_query(match: re.Match[str], query: Query, _: str) -> str:
     return build_values(["col_name", "data_type", "comment"], rows)
 
 
+def _describe_quoted(match: re.Match[str], query: Query, _: str) -> str:
+    """Sail takes a quoted name after TABLE only."""
+    return f"DESCRIBE TABLE {match[1] or ''}{match[2]}"
+
+
 def _show_nothing(columns: list[str]) -> Callable[..., str]:
     return lambda *_: build_values(columns, [])
 
@@ -147,5 +152,6 @@ _COMMANDS: dict[str, Callable[..., str]] = {
     rf"\s*DESC(?:RIBE)?\s+VOLUME\s+{_NAME}": _describe_volume,
     rf"\s*DESC(?:RIBE)?\s+CATALOG\s+(?:EXTENDED\s+)?{_NAME}": _describe_catalog,
     r"\s*DESC(?:RIBE)?\s+QUERY\s+(.*)": _describe_query,
+    r"\s*DESC(?:RIBE)?\s+(EXTENDED\s+)?(`.*)": _describe_quoted,
     rf"\s*DESC(?:RIBE)?\s+FORMATTED\s+{_NAME}": lambda match, *_: f"DESCRIBE EXTENDED {match[1]}",
 }

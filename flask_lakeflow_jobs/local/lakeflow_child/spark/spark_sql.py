@@ -115,7 +115,7 @@ def rewrite(
         return _skip(match[1].upper())
     if match := _ALTER.match(bare):
         return _skip(f"ALTER … {match[1].upper()}" if match[1] else match[2].upper())
-    named = _IDENTIFIER.sub(lambda match: _evaluate(match[1], query), statement)
+    named = replace_identifiers(statement, query)
     bare = remove_comments(named)
     require(bare)
     if match := _CATALOG.match(bare):
@@ -141,6 +141,11 @@ def rewrite(
             query(f"USE CATALOG {match[1]}").collect()
         return f"USE SCHEMA {match[2]}"
     return named
+
+
+def replace_identifiers(statement: str, query: Query) -> str:
+    """Replace each ``IDENTIFIER(…)`` by the name that the expression inside evaluates to."""
+    return _IDENTIFIER.sub(lambda match: _evaluate(match[1], query), statement)
 
 
 def find_lack(statement: str) -> str | None:

@@ -56,6 +56,7 @@ SHOWN = "SELECT * FROM VALUES {} AS shown({})"
             SHOWN.format("('id', 'int', CAST(NULL AS STRING))", "col_name, data_type, comment"),
         ),
         ("DESC FORMATTED t", "DESCRIBE EXTENDED t"),
+        ("DESCRIBE EXTENDED `a-b`.t", "DESCRIBE TABLE EXTENDED `a-b`.t"),
         ("SHOW TABLES", "SHOW TABLES"),
         ("SELECT 1", "SELECT 1"),
     ],
