@@ -42,8 +42,28 @@ FLAGS = [
 #: Console messages of Chromium about failed requests and login pages, which tests cause on purpose.
 REQUEST_MESSAGES = ("Failed to load resource", "EventSource's response has a MIME type")
 
+#: The rules of axe-core to check in a scheme, after all were checked in the light one: contrast
+#: alone depends on it.
+SCHEME_RULES = {"light": (), "dark": ("color-contrast",)}
+
 OpenPage = Callable[..., "Page"]
-CheckAccessibility = Callable[["Page"], None]
+CheckAccessibility = Callable[..., None]
+
+
+def find_violations(page: Page, *rules: str) -> list[str]:
+    """Return what axe-core finds in a page.
+
+    :param rules: the only rules to check; none: all.
+    """
+    from axe_playwright_python.sync_playwright import Axe
+
+    options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+    found = Axe().run(page, options=options).response["violations"]
+    return [
+        f"{each['id']}: {each['help']}: {node['target']}"
+        for each in found
+        for node in each["nodes"]
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -112,15 +132,10 @@ def screenshots(pytestconfig: pytest.Config, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def check_accessibility() -> CheckAccessibility:
-    """A function that asserts that axe-core finds no violation in a page."""
-    from axe_playwright_python.sync_playwright import Axe
+    """A function that asserts that axe-core finds no violation in a page, of all or some rules."""
 
-    def check(page: Page) -> None:
-        violations = Axe().run(page).response["violations"]
-        assert not [
-            (each["id"], each["help"], [node["target"] for node in each["nodes"]])
-            for each in violations
-        ]
+    def check(page: Page, *rules: str) -> None:
+        assert find_violations(page, *rules) == []
 
     return check
 

@@ -11,6 +11,7 @@ from flask import g, render_template_string
 from jinja2 import DictLoader
 
 import flask_lakeflow_jobs
+from tests.browser.conftest import SCHEME_RULES
 from tests.browser.run_pages import wait_for_end, wait_for_task
 from tests.console.support import run, start
 from tests.docs.blocks import blocks_in
@@ -107,5 +108,5 @@ def test_frame_of_the_guide_has_the_styles_of_host_and_console(
             page.locator("main h1").evaluate("title => getComputedStyle(title).fontWeight") == "650"
         )
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        check_accessibility(page)
+        check_accessibility(page, *SCHEME_RULES[scheme])
     page.screenshot(path=screenshots / f"frame-{scheme}.png")

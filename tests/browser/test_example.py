@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 RESULT = "#result:not([hidden]):has(#sample-note[hidden])"
 
 SERVERS = {
-    "sync": ["--workers=2"],
     "gthread": ["--workers=2", "--worker-class=gthread", "--threads=8"],
+    "sync": ["--workers=2"],
     "gevent": ["--workers=2", "--worker-class=gevent"],
 }
 
+#: For tests of what the server decides: whether the page follows a stream or polls.
+on_every_server = pytest.mark.parametrize("site", SERVERS, indirect=True)
 
-@pytest.fixture(scope="module", params=SERVERS)
+
+@pytest.fixture(scope="module", params=["gthread"])
 def site(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
@@ -42,6 +45,7 @@ def count_runs(site: Site) -> int:
     return len(site.request("/api/jobs/etl/runs?limit=100").json()["runs"])
 
 
+@on_every_server
 def test_example_journey_from_form_to_charts(site: Site, open_page: OpenPage) -> None:
     page = open_page(site.url)
     start(page, until="2013-01-02")
@@ -94,6 +98,7 @@ def test_example_form_error_is_at_its_field(site: Site, open_page: OpenPage) -> 
     assert page.evaluate("document.activeElement.id") == "endDate"
 
 
+@on_every_server
 def test_example_page_survives_killed_workers(site: Site, open_page: OpenPage) -> None:
     """The page shows the end of a run whose workers were killed, without a second run."""
     before = count_runs(site)

@@ -10,7 +10,7 @@ from flask import Flask
 from playwright.sync_api import expect
 
 from flask_lakeflow_jobs.local import Workspace, load_bundle
-from tests.browser.conftest import CheckAccessibility, OpenPage
+from tests.browser.conftest import SCHEME_RULES, CheckAccessibility, OpenPage
 from tests.conftest import Serve
 from tests.console.support import run, shop_app, start
 from tests.local.support import write_bundle
@@ -152,6 +152,6 @@ def test_page_of_many_tasks_is_accessible(
     url = f"{serve(app)}{ended}"
     page = open_page(url, viewport={"width": width, "height": 900}, color_scheme=scheme)
     page.locator("summary[data-part=group-good]").click()
-    check_accessibility(page)
+    check_accessibility(page, *SCHEME_RULES[scheme])
     page.screenshot(path=screenshots / f"large-{width}-{scheme}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -10,7 +10,7 @@ from flask import Flask, render_template_string
 
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.local import Workspace, load_bundle
-from tests.browser.conftest import CheckAccessibility, OpenPage
+from tests.browser.conftest import SCHEME_RULES, CheckAccessibility, OpenPage
 from tests.browser.run_pages import click_link, wait_for_end, wait_for_task
 from tests.conftest import Serve
 from tests.console.support import run, shop_app, start
@@ -204,7 +204,7 @@ def test_all_pages_are_accessible(
     )
 
     def check(screenshot: str = "") -> None:
-        check_accessibility(page)
+        check_accessibility(page, *SCHEME_RULES[scheme])
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         if screenshot and width == WIDE:
             page.screenshot(path=screenshots / f"{screenshot}-{scheme}.png", full_page=True)

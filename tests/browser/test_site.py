@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import SCHEME_RULES, OpenPage, find_violations
 from tests.docs.blocks import ROOT
 
 if TYPE_CHECKING:
@@ -59,14 +59,6 @@ def sideways(page: Page) -> int:
     return max(int(found), 0)
 
 
-def violations(page: Page) -> list[str]:
-    """Return what axe-core finds in the page."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page).response["violations"]
-    return [f"{each['id']}: {node['target']}" for each in found for node in each["nodes"]]
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [PHONE, DESKTOP])
 def test_pages_fit_are_accessible_and_load_from_one_host(
@@ -80,7 +72,7 @@ def test_pages_fit_are_accessible_and_load_from_one_host(
         page.goto(f"{docs_site}/{path}")
         if pixels := sideways(page):
             problems.append(f"/{path} is {pixels} px too wide")
-        problems += [f"/{path} {found}" for found in violations(page)]
+        problems += [f"/{path} {found}" for found in find_violations(page, *SCHEME_RULES[scheme])]
     assert problems == []
     assert hosts == {urlsplit(docs_site).netloc}
 
