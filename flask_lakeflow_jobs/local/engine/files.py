@@ -134,11 +134,11 @@ class WorkspaceFiles:
         for base in bases:
             if (file := find(base)) is not None:
                 return file
-        shown = f"/Workspace{name}" if name != path and name.startswith("/") else path
+        absolute = f"/Workspace{name}" if name != path and name.startswith("/") else path
         raise FileMissing(
-            f"Add the file {shown!r} to the bundle, or upload it: it is not in the local workspace."
-            f" This serves the files of the bundle in {bundle.root} under {bundle.files_path}, and "
-            "the files that were uploaded."
+            f"Add the file {absolute!r} to the bundle, or upload it: it is not in the local "
+            f"workspace. This serves the files of the bundle in {bundle.root} under "
+            f"{bundle.files_path}, and the files that were uploaded."
         )
 
     def _candidates(self, path: str) -> list[Path]:
