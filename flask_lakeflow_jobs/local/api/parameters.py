@@ -147,8 +147,8 @@ def _parse_task_parameters(request: Request) -> dict[str, Any]:
         raise InvalidParameterValue(
             "jar_params cannot be specified in conjunction with notebook_params."
         )
-    for name in _LIMITED:
-        size = len(json.dumps({name: parameters.get(name)}, separators=(",", ":")).encode())
+    for name in filter(parameters.__contains__, _LIMITED):
+        size = len(json.dumps({name: parameters[name]}, separators=(",", ":")).encode())
         if size > _MAX_PARAMETER_BYTES:
             raise InvalidParameterValue(
                 f"{name} takes {size} bytes as JSON; at most {_MAX_PARAMETER_BYTES} are allowed."

@@ -51,6 +51,15 @@ class Decision:
     effects: tuple[Effect, ...] = ()
     outputs: dict[int, dict[str, Any]] = field(default_factory=dict)
 
+    def followed_by(self, later: Decision, end: TaskEnded) -> Decision:
+        """Return this decision and a later one as one.
+
+        :param end: leads to the later one, and replaces the start of its task.
+        """
+        start = StartTask(end.task_id)
+        effects = (each for each in self.effects if each != start)
+        return Decision(later.run, (*effects, *later.effects), {**self.outputs, **later.outputs})
+
 
 def decide(
     run: JobRun, event: Event, *, now: float, running_runs: int, new_id: Callable[[], int]

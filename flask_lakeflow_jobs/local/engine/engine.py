@@ -15,7 +15,7 @@ from ..clock import Clock
 from ..errors import RunDoesNotExist
 from ..model import SINGLE_TASK, JobRun, TaskRun
 from ..store.unit_of_work import UnitOfWork
-from .decisions import decide
+from .decisions import Decision, decide
 from .events import (
     AdvanceQueue,
     CancelRequested,
@@ -31,6 +31,7 @@ from .events import (
     StartTask,
     StopTask,
     TaskCancelRequested,
+    TaskEnded,
     WorkspaceRestarted,
 )
 from .files import WorkspaceFiles
@@ -207,15 +208,11 @@ class Engine:
             run = submitted.run if submitted else self._unit_of_work.find_run(event.run_id)
         except RunDoesNotExist:  # deleted since the event was scheduled
             return
-        decision = decide(
-            run,
-            event,
-            now=self._clock.time(),
-            running_runs=self._limits.running_runs(run.job_id),
-            new_id=self._unit_of_work.new_id,
-        )
+        decision = self._decide(run, event)
+        while (end := self._find_known_end(decision)) is not None:
+            decision = decision.followed_by(self._decide(decision.run, end), end)
         if submitted:
-            self._unit_of_work.add_run(decision.run, submitted.token)
+            self._unit_of_work.add_run(decision.run, submitted.token, decision.outputs)
         elif decision.run is not run:
             self._unit_of_work.save_run(decision.run, decision.outputs)
             self._is_store_failing = False
@@ -227,6 +224,27 @@ class Engine:
                 _log.exception("The effect %s failed", effect)
         if run.is_active and not decision.run.is_active:
             self._task_runner.end_run(run)
+
+    def _decide(self, run: JobRun, event: Event) -> Decision:
+        return decide(
+            run,
+            event,
+            now=self._clock.time(),
+            running_runs=self._limits.running_runs(run.job_id),
+            new_id=self._unit_of_work.new_id,
+        )
+
+    def _find_known_end(self, decision: Decision) -> TaskEnded | None:
+        """Return the end of a task that is to be started, if it is known without any work.
+
+        It is committed together with the start.
+        """
+        for effect in decision.effects:
+            if isinstance(effect, StartTask):
+                task = decision.run.attempt(effect.task_id)
+                if (end := self._task_runner.find_known_end(decision.run, task)) is not None:
+                    return end
+        return None
 
     def _execute(self, effect: Effect, run: JobRun) -> None:
         match effect:

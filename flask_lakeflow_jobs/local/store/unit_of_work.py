@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 from ..errors import InvalidParameterValue, RunDoesNotExist
@@ -104,11 +105,20 @@ class UnitOfWork:
         """
         return 10**14 + secrets.randbelow(2**53 - 10**14)
 
-    def add_run(self, run: JobRun, token: str | None = None) -> None:
-        """Commit a new run and the idempotency token that started it."""
+    def add_run(
+        self,
+        run: JobRun,
+        token: str | None = None,
+        outputs: Mapping[int, dict[str, Any]] = MappingProxyType({}),
+    ) -> None:
+        """Commit a new run and the idempotency token that started it.
+
+        :param outputs: by the id of the attempt, of tasks that have ended at once.
+        """
         with self._lock:
             with self._store.transaction():
                 self._store.add_run(run, token)
+                self._store.save_outputs(outputs)
             self._cache(run)
 
     def save_run(self, run: JobRun, outputs: Mapping[int, dict[str, Any]]) -> None:

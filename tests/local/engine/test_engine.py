@@ -113,6 +113,49 @@ def test_run_that_ends_while_the_disk_is_full_ends_once_there_is_room(
     assert len(workshop.runs.load_output(task)["result"]) == 100_000
 
 
+@pytest.mark.parametrize(("result", "ended"), [("SUCCESS", 2), ("FAILED", 1)])
+def test_run_that_takes_no_time_is_committed_once_with_its_end(
+    workshop: Workshop,
+    open_workshop: Callable[[], Workshop],
+    result: str,
+    ended: int,
+) -> None:
+    statements: list[str] = []
+    workshop.store._db.set_trace_callback(statements.append)
+    simulation = {"result": result, "output": "42"}
+    run_id = workshop.start(
+        simulated_task("a"), simulated_task("b", "a"), token="t", simulation=simulation
+    )
+    assert workshop.state(run_id) == result
+    assert statements.count("COMMIT") == 1
+    workshop.engine.close()
+    again = open_workshop()
+    run = again.runs.find_run(run_id)
+    assert [again.runs.load_output(task).get("result") for task in run.tasks] == [
+        *["42"] * ended,
+        *[None] * (2 - ended),
+    ]
+    assert again.start(token="t") == run_id
+
+
+def test_run_that_fails_at_once_is_tried_again(workshop: Workshop, clock: ManualClock) -> None:
+    task = simulated_task("a", max_retries=1)
+    run_id = workshop.start(task, simulation={"result": ["FAILED", "SUCCESS"]})
+    assert workshop.state(run_id) == "RUNNING"
+    clock.advance(60)
+    assert workshop.state(run_id) == "SUCCESS"
+
+
+def test_run_that_takes_no_time_lets_the_next_one_of_the_queue_begin(
+    workshop: Workshop, clock: ManualClock
+) -> None:
+    first = workshop.start(may_queue=True, simulation={"seconds": 5})
+    waiting = [workshop.start(may_queue=True) for _ in range(3)]
+    assert [workshop.state(each) for each in waiting] == ["QUEUED"] * 3
+    clock.advance(5)
+    assert [workshop.state(each) for each in (first, *waiting)] == ["SUCCESS"] * 4
+
+
 def test_run_that_is_being_canceled_ends_once_it_can_be_saved(
     workshop: Workshop, clock: ManualClock
 ) -> None:
@@ -306,7 +349,7 @@ def test_restart_marks_active_runs_as_lost(
     ]
     assert again.runs.find_run(queued).state == states.LOST_IN_QUEUE
     assert again.runs.is_idle
-    assert again.state(again.start()) == "RUNNING"
+    assert again.state(again.start(simulation={"seconds": 5})) == "RUNNING"
 
 
 def test_restart_deletes_ended_runs_after_sixty_days(
