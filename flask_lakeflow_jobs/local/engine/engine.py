@@ -46,6 +46,7 @@ _log = logging.getLogger("flask_lakeflow_jobs.local")
 _MAX_PROCESSES = max(8, 4 * (os.cpu_count() or 1))
 _MAX_NESTING = 10
 _RETRY_SECONDS = 1.0  # until an event that could not be saved is tried again
+_MAX_KNOWN_ENDS = 20  # in one transaction, during which other events wait
 _RETENTION_DAYS = 60  # like the service
 
 
@@ -209,7 +210,9 @@ class Engine:
         except RunDoesNotExist:  # deleted since the event was scheduled
             return
         decision = self._decide(run, event)
-        while (end := self._find_known_end(decision)) is not None:
+        for _ in range(_MAX_KNOWN_ENDS):
+            if (end := self._find_known_end(decision)) is None:
+                break
             decision = decision.followed_by(self._decide(decision.run, end), end)
         if submitted:
             self._unit_of_work.add_run(decision.run, submitted.token, decision.outputs)

@@ -138,6 +138,12 @@ def test_run_that_takes_no_time_is_committed_once_with_its_end(
     assert again.start(token="t") == run_id
 
 
+def test_run_of_many_tasks_that_take_no_time_ends(workshop: Workshop, clock: ManualClock) -> None:
+    run_id = workshop.start(*(simulated_task(f"t{number}") for number in range(100)))
+    clock.advance(1)
+    assert workshop.state(run_id) == "SUCCESS"
+
+
 def test_run_that_fails_at_once_is_tried_again(workshop: Workshop, clock: ManualClock) -> None:
     task = simulated_task("a", max_retries=1)
     run_id = workshop.start(task, simulation={"result": ["FAILED", "SUCCESS"]})
