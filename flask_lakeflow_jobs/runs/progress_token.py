@@ -16,7 +16,7 @@ from typing import Any
 from itsdangerous import BadData, URLSafeSerializer
 
 from ..errors import InvalidParameters
-from ..text import PROGRESS_TOKEN_PREFIX
+from ..text import PROGRESS_TOKEN_PREFIX, PROGRESS_TOKENS
 from .params import NAMED_FIELDS
 
 #: Separates these tokens from everything else that the app's key signs.
@@ -41,7 +41,7 @@ def create_token(keys: Sequence[str | bytes], job_id: int, now: float) -> str:
 
 def is_token_valid(keys: Sequence[str | bytes], token: str, job_id: int, now: float) -> bool:
     """Return whether the app has signed a token for a run of this job, and it has not expired."""
-    if not token.startswith(PROGRESS_TOKEN_PREFIX):
+    if not PROGRESS_TOKENS.fullmatch(token):  # a decoder takes characters of other alphabets
         return False
     try:
         values = _serializer(keys).loads(token.removeprefix(PROGRESS_TOKEN_PREFIX))
