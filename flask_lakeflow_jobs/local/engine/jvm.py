@@ -79,6 +79,7 @@ def build_pipeline(spec: Settings, context: TaskContext) -> ProcessWork:
             "root": str(root),
             "schema": str(pipeline.get("schema") or pipeline.get("target") or "default"),
             "files": code,
+            "catalog": str(catalog or BUILT_IN_CATALOGS[0]),
             "catalogs": sorted({*BUILT_IN_CATALOGS, *find_catalogs(configuration), *named}),
             "full_refresh_all": bool(body.get("full_refresh")),
             "full_refresh": body.get("full_refresh_selection") or [],
@@ -166,8 +167,7 @@ def require_jvm(kind: str, requirement: str, *modules: str) -> None:
             else importlib.util.find_spec(module) is not None
         )
     if not is_complete:
-        client = importlib.util.find_spec("pysail") or homes
-        removed = "pip uninstall pysail pyspark-client; " if client else ""
+        removed = "pip uninstall pyspark-client; " if homes else ""
         raise CannotRun(
             f"A {kind} needs pyspark with its Java libraries here: {removed}pip install "
             f"'{requirement}'."

@@ -60,8 +60,9 @@ class Spark:
         if "SPARK_REMOTE" in environment or not _is_installed("pyspark"):
             return {}
         if payload.get("kind") in JVM_PROCESSES and _is_installed("pysail"):
-            # Beside a full pyspark, Sail keeps its own tables.
-            return configure_jvm(self._folder / "jvm", environment)
+            # Beside a full pyspark, Sail keeps its own tables, and gets those of pipelines.
+            variables = configure_jvm(self._folder / "jvm", environment)
+            return {**variables, "LAKEFLOW_LOCAL_SAIL_FOLDER": str(self._folder)}
         if not _is_installed("pysail"):
             return configure_jvm(self._folder, environment)
         named = find_catalogs(payload["parameters"]) | find_catalogs_in_file(payload.get("path"))

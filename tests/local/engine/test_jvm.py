@@ -69,7 +69,7 @@ def test_pipeline_is_that_of_the_bundle(folder: Path) -> None:
     assert {"dev", "main"} < set(pipeline.pop("catalogs"))
     assert pipeline == {
         "id": "shop", "name": "Shop", "root": str(folder / "src"), "schema": "sales",
-        "full_refresh_all": False, "full_refresh": [], "refresh": ["t"],
+        "catalog": "dev", "full_refresh_all": False, "full_refresh": [], "refresh": ["t"],
     }  # fmt: skip
     landing = str(folder / "volumes/dev/sales/landing")
     assert work["parameters"] == {"shop.n": "2", "shop.where": landing}
@@ -203,7 +203,7 @@ def test_spark_submit_takes_its_parameters(folder: Path) -> None:
     ("installed", "has_java", "message"),
     [
         ((), True, "A pipeline_task needs pyspark with its Java libraries here: pip install 'x'."),
-        (("pyspark", "pipelines"), True, "here: pip uninstall pysail pyspark-client; pip install"),
+        (("pyspark", "pipelines"), True, "here: pip uninstall pyspark-client; pip install"),
         (("pyspark", "jars"), True, "A pipeline_task needs pyspark with its Java libraries here"),
         (("pyspark", "pipelines", "jars"), False, "A pipeline_task needs Java here: install a JRE"),
         (("pyspark", "pipelines", "jars"), True, ""),

@@ -18,6 +18,7 @@ from pathlib import Path
 from ..paths import is_notebook
 from ..samples import SPARK_SAMPLES, TRIPS
 from ..script import extend_import_path
+from ..spark.spark_catalog import add_tables
 from .pipeline_api import PipelineApi
 from .pipeline_sql import to_spark
 
@@ -83,6 +84,7 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
     write_spec(folder, pipeline, payload["parameters"])
     sys.argv = list_arguments(folder / _SPEC, pipeline)
     events = _record_events()
+    _share_tables(session, pipeline)
     try:
         import_module("pyspark.pipelines.cli").main()
     except Exception as error:
@@ -226,6 +228,22 @@ def _start_session(folder: Path) -> Any:
         for name, value in settings.items():
             builder = builder.config(name, value)
     return builder.getOrCreate()
+
+
+def _share_tables(session: Any, pipeline: dict[str, Any]) -> None:
+    """Let Sail, if it runs the other tasks, read the tables of the pipeline after the update."""
+    folder = os.environ.get("LAKEFLOW_LOCAL_SAIL_FOLDER")
+    if folder is None:
+        return
+    stop = session.stop  # ends the update
+
+    def share_and_stop() -> None:
+        try:
+            add_tables(folder, session, pipeline["catalog"], pipeline["schema"])
+        finally:
+            stop()
+
+    session.stop = share_and_stop
 
 
 def _record_events() -> list[str]:

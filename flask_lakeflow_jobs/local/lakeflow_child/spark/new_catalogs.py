@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 _REMEMBERED = ("create_dataframe_view", "register_function", "register_table_function")
 _CATALOG = re.compile(
-    rf"\s*(?:(?:CREATE|USE|SET)\s+CATALOG)\s+(?:IF\s+NOT\s+EXISTS\s+)?['\"]?({NAME_PART})",
+    rf"\s*(?:(?:CREATE|USE|SET)\s+CATALOG)\s+(?:IF\s+NOT\s+EXISTS\s+)?(?!IF\s+NOT\b)['\"]?({NAME_PART})",
     re.IGNORECASE,
 )
 _SCHEMA = re.compile(

@@ -64,6 +64,26 @@ def list_saved_catalogs() -> list[str]:
     return sorted({name.partition(".")[0] for name in _read(path)})
 
 
+def add_tables(folder: str, session: Any, catalog: str, schema: str) -> None:
+    """Add the tables of a Spark with Java to the file: its tables are Parquet, which Sail reads.
+
+    :param folder: of Sail.
+    :param session: of that Spark, which has one catalog.
+    :param catalog: to which the tables belong on Sail.
+    """
+    entries: Entries = {f"{catalog}.{schema}": {"type": "schema"}}
+    for row in session.sql(f"SHOW TABLES IN {quote_part(schema)}").collect():
+        if row.isTemporary:
+            continue
+        entry = _describe_table(session, f"{schema}.{row.tableName}")
+        if entry["type"] == "table" and entry["provider"] in _SELF_DESCRIBING:
+            entry["location"] = entry["location"].removeprefix("file:")
+            entries[f"{catalog}.{schema}.{row.tableName}"] = entry
+    with _locked(folder):
+        file = os.path.join(folder, "catalog.json")
+        _write(file, _read(file) | entries)
+
+
 def merge(known: Entries, own: Entries, saved: Entries) -> Entries:
     """Apply the changes from one catalog to another one to a third."""
     merged = dict(saved)
@@ -197,8 +217,8 @@ def _list(session: Any, statement: str) -> list[str]:
 
 
 @contextmanager
-def _locked() -> Iterator[str]:
-    folder = os.environ["LAKEFLOW_LOCAL_SPARK"]
+def _locked(folder: str | None = None) -> Iterator[str]:
+    folder = folder or os.environ["LAKEFLOW_LOCAL_SPARK"]
     lock = os.open(os.path.join(folder, "catalog.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)

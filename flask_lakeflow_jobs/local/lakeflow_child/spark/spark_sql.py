@@ -38,7 +38,9 @@ _ALTER = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _NAME = rf"({NAME_PART})"
-_CATALOG = re.compile(rf"\s*CREATE\s+CATALOG\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}", re.IGNORECASE)
+_CATALOG = re.compile(
+    rf"\s*CREATE\s+CATALOG\s+(?:IF\s+NOT\s+EXISTS\s+)?(?!IF\s+NOT\b){_NAME}", re.IGNORECASE
+)
 _NO_VOLUME = re.compile(
     rf"\s*DROP\s+VOLUME\s+(?:IF\s+EXISTS\s+)?{_NAME}(?:\.{_NAME})?(?:\.{_NAME})?(?=[\s;]|$)",
     re.IGNORECASE,

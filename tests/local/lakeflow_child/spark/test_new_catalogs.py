@@ -17,6 +17,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.sail import add_catalogs
         ("SET CATALOG dev", "dev"),
         ("CREATE SCHEMA IF NOT EXISTS dev.sales COMMENT 'x'", "dev"),
         ("CREATE DATABASE dev.sales", "dev"),
+        ("CREATE CATALOG IF NOT EXISTS ", None),
         ("CREATE SCHEMA sales", None),
         ("USE dev.sales", "dev"),
         ("USE SCHEMA sales", None),

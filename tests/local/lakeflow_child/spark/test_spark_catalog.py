@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 
 from flask_lakeflow_jobs.local.lakeflow_child.spark.spark_catalog import (
+    add_tables,
     load_catalog,
     merge,
     quote_name,
@@ -132,3 +133,39 @@ def test_entries_that_cannot_be_created_stay_in_the_file(
     session.tables.remove("main.s.a")
     save_catalog(session)
     assert json.loads(file.read_text()).keys() == {*saved, "main.s.d", "main.s"} - {"main.s.a"}
+
+
+def test_tables_of_a_pipeline_are_added_to_those_of_sail(tmp_path: Path) -> None:
+    def describe(name: str, kind: str, provider: str) -> list[tuple[str, str]]:
+        details = [("Type", kind), ("Provider", provider), ("Location", f"file:/w/{name}")]
+        return [("id", "bigint"), ("# Detailed Table Information", ""), *details]
+
+    answers = {
+        "SHOW TABLES IN `sales`": [
+            SimpleNamespace(tableName=name, isTemporary=name == "passing")
+            for name in ("orders", "passing", "odd", "seen")
+        ],
+        "DESCRIBE EXTENDED `sales`.`orders`": describe("orders", "MANAGED", "parquet"),
+        "DESCRIBE EXTENDED `sales`.`odd`": describe("odd", "MANAGED", "orc"),
+        "DESCRIBE EXTENDED `sales`.`seen`": [
+            *describe("seen", "VIEW", "parquet"),
+            ("View Text", "SELECT 1"),
+        ],
+    }
+
+    class Row(tuple[str, str]):
+        col_name = property(lambda self: self[0])
+        data_type = property(lambda self: self[1])
+
+    def sql(statement: str) -> Any:
+        rows = [Row(row) if isinstance(row, tuple) else row for row in answers[statement]]
+        return SimpleNamespace(collect=lambda: rows)
+
+    file = tmp_path / "catalog.json"
+    file.write_text(json.dumps({"main.x.own": {"type": "table"}}))
+    add_tables(str(tmp_path), SimpleNamespace(sql=sql), "dev", "sales")
+    assert json.loads(file.read_text()) == {
+        "main.x.own": {"type": "table"},
+        "dev.sales": {"type": "schema"},
+        "dev.sales.orders": {"type": "table", "provider": "parquet", "location": "/w/orders"},
+    }
