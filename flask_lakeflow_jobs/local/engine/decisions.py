@@ -51,7 +51,7 @@ class Decision:
     effects: tuple[Effect, ...] = ()
     outputs: dict[int, dict[str, Any]] = field(default_factory=dict)
 
-    def followed_by(self, later: Decision, end: TaskEnded) -> Decision:
+    def combined_with(self, later: Decision, end: TaskEnded) -> Decision:
         """Return this decision and a later one as one.
 
         :param end: leads to the later one, and replaces the start of its task.

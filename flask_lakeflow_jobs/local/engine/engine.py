@@ -213,7 +213,7 @@ class Engine:
         for _ in range(_MAX_KNOWN_ENDS):
             if (end := self._find_known_end(decision)) is None:
                 break
-            decision = decision.followed_by(self._decide(decision.run, end), end)
+            decision = decision.combined_with(self._decide(decision.run, end), end)
         if submitted:
             self._unit_of_work.add_run(decision.run, submitted.token, decision.outputs)
         elif decision.run is not run:

@@ -140,7 +140,7 @@ def test_tables_of_a_pipeline_are_added_to_those_of_sail(tmp_path: Path) -> None
         details = [("Type", kind), ("Provider", provider), ("Location", f"file:/w/{name}")]
         return [("id", "bigint"), ("# Detailed Table Information", ""), *details]
 
-    answers = {
+    answers: dict[str, list[Any]] = {
         "SHOW TABLES IN `sales`": [
             SimpleNamespace(tableName=name, isTemporary=name == "passing")
             for name in ("orders", "passing", "odd", "seen")
