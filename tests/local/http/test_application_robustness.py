@@ -140,5 +140,5 @@ def test_token_that_is_not_printable_is_refused(client: Client, token: str) -> N
 
 
 def test_workspace_still_serves_after_all_requests(client: Client) -> None:
-    assert state_fields(client.jobs.get_run(client.start("etl")))[0] == "RUNNING"
+    assert state_fields(client.jobs.get_run(client.start("etl")))[0] == "TERMINATED"
     assert [job.settings.name for job in client.jobs.list(name="etl") if job.settings] == ["etl"]
