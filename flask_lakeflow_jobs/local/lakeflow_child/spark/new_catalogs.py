@@ -12,7 +12,7 @@ import re
 import socket
 
 from .file_metadata import MetadataStub
-from .sail import PORT_FILE
+from .sail import CATALOG_NAME, PORT_FILE
 from .spark_catalog import NAME_PART, list_saved_catalogs, load_catalog, quote_part, save_catalog
 from .spark_schemas import find_schema, split_name
 
@@ -20,7 +20,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_NAME = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 _REMEMBERED = ("create_dataframe_view", "register_function", "register_table_function")
 _CATALOG = re.compile(
     rf"\s*(?:(?:CREATE|USE|SET)\s+CATALOG)\s+(?:IF\s+NOT\s+EXISTS\s+)?(?!IF\s+NOT\b)['\"]?({NAME_PART})",
@@ -83,7 +82,7 @@ class Catalogs:
         if not set(names) <= self._known:
             rows = self._session.sql("SHOW CATALOGS").collect()
             self._known = {row["catalog"] for row in rows} | {"global_temp", "system"}
-        return [each for each in names if each not in self._known and _NAME.fullmatch(each)]
+        return [each for each in names if each not in self._known and CATALOG_NAME.fullmatch(each)]
 
     def _move(self, catalogs: list[str]) -> None:
         """Continue the session at a listener that knows more catalogs."""

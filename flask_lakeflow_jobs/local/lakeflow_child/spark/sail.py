@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socketserver
 import threading
 import uuid
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 #: The file with the port at which tasks ask for catalogs.
 PORT_FILE = "catalogs.port"
+CATALOG_NAME = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 _CATALOGS = "SAIL_CATALOG__LIST"
 
 
@@ -60,11 +62,11 @@ class Listeners:
 
 
 def add_catalogs(setting: str, catalogs: list[str]) -> str:
-    """Add catalogs to the setting of Sail that lists them."""
+    """Add catalogs to the setting of Sail that lists them, except for names that it cannot hold."""
     added = (
         f'{{type="memory",name="{name}",initial_database=["default"]}}'
         for name in catalogs
-        if f'name="{name}"' not in setting
+        if CATALOG_NAME.fullmatch(name) and f'name="{name}"' not in setting
     )
     return f"[{','.join([setting.strip('[]'), *added])}]"
 

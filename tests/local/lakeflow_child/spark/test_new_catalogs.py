@@ -35,4 +35,4 @@ def test_add_catalogs_to_the_setting_of_sail_once() -> None:
     setting = f"[{entry.format('main')}]"
     wider = add_catalogs(setting, ["dev", "main"])
     assert wider == f"[{entry.format('main')},{entry.format('dev')}]"
-    assert add_catalogs(wider, ["dev"]) == wider
+    assert add_catalogs(wider, ["dev", 'x"},{name="y']) == wider
