@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from flask import Flask
 
@@ -22,9 +20,6 @@ from tests.browser.module_page import (
 from tests.browser.proxy import MakeProxy
 from tests.conftest import MakeApp, Serve
 from tests.support import RunGate, wait_until
-
-if TYPE_CHECKING:
-    pass
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from flask import abort, request
@@ -19,9 +19,6 @@ from tests.browser.module_page import (
 from tests.browser.proxy import MakeProxy
 from tests.conftest import MakeApp, Serve
 from tests.support import RunGate, wait_until
-
-if TYPE_CHECKING:
-    pass
 
 
 @pytest.fixture

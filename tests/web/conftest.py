@@ -1,4 +1,4 @@
-"""What the tests of HTTP share."""
+"""Fixtures of the tests of HTTP."""
 
 from __future__ import annotations
 

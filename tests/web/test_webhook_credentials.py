@@ -1,4 +1,4 @@
-"""Who may send notifications."""
+"""Credentials of those who send notifications."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_notification_with_a_bearer_token_is_accepted(
 
 @pytest.fixture
 def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bytes, bytes]]:
-    """What was compared in constant time."""
+    """The values that were compared in constant time."""
     pairs: list[tuple[bytes, bytes]] = []
 
     def record(one: bytes, other: bytes) -> bool:
