@@ -19,17 +19,15 @@ from ..web.run_list import PAGE_SIZE, read_page, read_run_query
 from . import all_runs, filters, history, queries
 from .cards import read_cards
 from .fragments import render_page
-from .history import READ_SIZE, Filter
+from .history import Filter
 from .links import page_url
+from .neighbors import find_neighbor
 from .summaries import Summary
 from .trend import MAX_RUNS, build_trend, summarize_recorded
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..handle import JobHandle
-
-#: The runs after a run that are read to find the next one.
-MAX_NEWER_RUNS = 100
 
 
 def show_all_runs() -> str:
@@ -140,19 +138,11 @@ def compare_with_previous(key: str, run_id: str) -> BaseResponse:
 def _find_neighbor(handle: JobHandle, run_id: int, which: str) -> int:
     """Return the id of the run before or after a run.
 
-    :raises NotFound: there is none, or too many runs came after it.
+    :raises NotFound: there is none.
     """
-    run, _ = queries.read_run(handle, run_id)
-    if which == "previous":
-        listed = queries.list_runs(handle, READ_SIZE, start_time_to=run.start_time)
-    else:  # the newest come first
-        listed = queries.list_runs(handle, MAX_NEWER_RUNS, start_time_from=run.start_time)
-    ids = [each.run_id or 0 for each in listed]
-    at = ids.index(run_id) + (1 if which == "previous" else -1) if run_id in ids else -1
-    if not 0 <= at < len(ids):
-        limit = "" if which == "previous" else f" among the newest {MAX_NEWER_RUNS}"
-        raise NotFound(f"There is no {which} run of this job{limit}.")
-    return ids[at]
+    if (found := find_neighbor(handle, run_id, which)) is None:
+        raise NotFound(f"There is no {which} run of this job.")
+    return found
 
 
 def _read_ended_runs(job: Job) -> list[Summary]:

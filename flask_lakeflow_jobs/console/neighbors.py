@@ -1,0 +1,52 @@
+"""The runs of a job before and after one of its runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import queries
+from .history import READ_SIZE
+
+if TYPE_CHECKING:
+    from ..handle import JobHandle
+    from ..sdk_types import Run
+
+
+def find_neighbor(handle: JobHandle, run_id: int, which: str) -> int | None:
+    """Return the id of the run before or after a run; ``None``: there is none.
+
+    :param which: ``previous`` or ``next``.
+    """
+    run, _ = queries.read_run(handle, run_id)
+    return (_find_previous if which == "previous" else _find_next)(handle, run)
+
+
+def _find_previous(handle: JobHandle, run: Run) -> int | None:
+    listed = queries.list_runs(handle, READ_SIZE, start_time_to=run.start_time)
+    ids = [each.run_id for each in listed]
+    older = ids[ids.index(run.run_id) + 1 :] if run.run_id in ids else []
+    return older[0] if older else None
+
+
+def _find_next(handle: JobHandle, run: Run) -> int | None:
+    """Halve the time since a run until one read has the runs in it.
+
+    The Jobs API lists the newest runs first, so the run after an old one is at the end of a long
+    list.
+    """
+    start = run.start_time or 0
+    low = high = start
+    until: int | None = None  # first all newer runs
+    while until is None or until > low:
+        listed = queries.list_runs(handle, READ_SIZE, start_time_from=start, start_time_to=until)
+        ids = [each.run_id for each in listed]
+        if run.run_id not in ids:
+            high = (listed[-1].start_time or 0) if len(listed) == READ_SIZE else low
+        elif at := ids.index(run.run_id):
+            return ids[at - 1]
+        elif until is None:
+            return None
+        else:
+            low = until
+        until = (low + high) // 2
+    return None
