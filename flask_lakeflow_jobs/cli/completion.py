@@ -10,15 +10,19 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 from flask.cli import ScriptInfo
 
+from ..runs.outcome import outcome_of
+from .formatting import format_datetime
 from .handles import find_handle, get_state
 from .local import is_workspace_available
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
 
-    Complete = Callable[[click.Context, click.Parameter, str], list[str]]
+    Item = CompletionItem[str]
+    Complete = Callable[[click.Context, click.Parameter, str], list[Item]]
 
 #: The longest wait for a response of the workspace.
 LOOKUP_TIMEOUT_SECONDS = 3.0
@@ -28,7 +32,7 @@ def _in_app_context(complete: Complete) -> Complete:
     """Run a completion in the context of the app, without its output and its errors."""
 
     @wraps(complete)
-    def quiet(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    def quiet(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Item]:
         discarded = io.StringIO()
         try:
             with redirect_stdout(discarded), redirect_stderr(discarded):
@@ -42,77 +46,89 @@ def _in_app_context(complete: Complete) -> Complete:
 
 
 @_in_app_context
-def complete_key(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+def complete_key(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Item]:
     """Complete the key of a job."""
-    return _start_with(incomplete, get_state().settings.jobs)
+    return _start_with(incomplete, _list_keys())
 
 
 @_in_app_context
-def complete_words(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+def complete_words(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Item]:
     """Complete ``[KEY] RUN``: first the key of a job, then one of its newest runs."""
     words = ctx.params.get("words") or ()
     if words:
         return _start_with(incomplete, _fetch(partial(_list_runs, find_handle(words[0]))))
-    keys = list(get_state().settings.jobs)
+    keys = _list_keys()
     runs = _fetch(partial(_list_runs, find_handle(None))) if len(keys) == 1 else []
     return _start_with(incomplete, keys + runs)
 
 
 @_in_app_context
-def complete_tasks(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+def complete_tasks(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Item]:
     """Complete the last of several task keys that are separated by commas."""
     words = ctx.params.get("words") or [ctx.params.get("key") or next(iter(ctx.args), None)]
     *before, typed = incomplete.split(",")
-    tasks = _fetch(partial(_list_tasks, find_handle(words[0])))
-    return [",".join([*before, task]) for task in _start_with(typed, tasks) if task not in before]
+    tasks = _start_with(typed, _fetch(partial(_list_tasks, find_handle(words[0]))))
+    keys = [task.value for task in tasks if task.value not in before]
+    return [CompletionItem(",".join([*before, key])) for key in keys]
 
 
 @_in_app_context
-def complete_parameter(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+def complete_parameter(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Item]:
     """Complete ``name=`` for the parameters of the job on the command line."""
     # while an option lacks its value, click does not parse the arguments before it
     key = ctx.params.get("key") or next(iter(ctx.args), None)
-    names = list_parameters(find_handle(key))
-    return [f"{name}=" for name in _start_with(incomplete, names)]
+    return _start_with(incomplete, list_parameters(find_handle(key)))
 
 
-def list_parameters(handle: JobHandle) -> list[str]:
+def list_parameters(handle: JobHandle) -> list[Item]:
     """List the parameters of a job, from the app's settings or else from the workspace."""
-    if names := list(handle.job.params_schema.get("properties", {})):
-        return names
+    if names := handle.job.params_schema.get("properties", {}):
+        return [CompletionItem(f"{name}=") for name in names]
     return _fetch(partial(_list_job_parameters, handle)) if handle.job.task_type == "job" else []
 
 
-def _start_with(incomplete: str, words: Iterable[str]) -> list[str]:
-    return [word for word in words if word.startswith(incomplete)]
+def _start_with(incomplete: str, items: Iterable[Item]) -> list[Item]:
+    return [item for item in items if item.value.startswith(incomplete)]
 
 
-def _list_job_parameters(handle: JobHandle) -> list[str]:
+def _list_keys() -> list[Item]:
+    jobs = get_state().settings.jobs.values()
+    return [CompletionItem(job.key, help=" ".join((job.description or "").split())) for job in jobs]
+
+
+def _list_job_parameters(handle: JobHandle) -> list[Item]:
     settings = handle.get_job().settings
-    return [parameter.name for parameter in (settings and settings.parameters) or []]
+    parameters = (settings and settings.parameters) or []
+    return [CompletionItem(f"{parameter.name}=") for parameter in parameters]
 
 
-def _list_tasks(handle: JobHandle) -> list[str]:
+def _list_tasks(handle: JobHandle) -> list[Item]:
     settings = handle.get_job().settings
-    return [task.task_key for task in (settings and settings.tasks) or []]
+    return [CompletionItem(task.task_key) for task in (settings and settings.tasks) or []]
 
 
-def _list_runs(handle: JobHandle) -> list[str]:
-    return [str(run.run_id) for run in handle.list_runs()]
+def _list_runs(handle: JobHandle) -> list[Item]:
+    """List the newest runs. zsh and fish show what distinguishes their ids."""
+    return [
+        CompletionItem(
+            str(run.run_id), help=f"{outcome_of(run).label} {format_datetime(run.start_time)}"
+        )
+        for run in handle.list_runs()
+    ]
 
 
-def _fetch(read: Callable[[], list[str]]) -> list[str]:
-    """Return words that are read from the workspace; none if it takes too long or fails."""
+def _fetch(read: Callable[[], list[Item]]) -> list[Item]:
+    """Return items that are read from the workspace; none if it takes too long or fails."""
     if not is_workspace_available():
         return []
-    words: list[str] = []
+    items: list[Item] = []
 
     def fetch() -> None:
         with suppress(Exception):  # a thread would print it
             # The shell prints them as they are, and a terminal would obey an escape.
-            words.extend(word for word in read() if word.isprintable())
+            items.extend(item for item in read() if item.value.isprintable())
 
     thread = Thread(target=fetch, daemon=True)  # so that it does not delay the end of the process
     thread.start()
     thread.join(LOOKUP_TIMEOUT_SECONDS)
-    return list(words)
+    return list(items)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.shell_completion import ShellComplete
@@ -21,12 +23,17 @@ from tests.cli.conftest import BUNDLE, RunFlask, start_run
 from tests.support import DEADLINE
 
 
-def complete(
+def complete_items(
     *args: str, typed: str = "", create_app: Callable[[], Flask] = apps.create_app
-) -> list[str]:
+) -> dict[str, str | None]:
+    """Return what is completed, with the text that some shells show beside it."""
     group = FlaskGroup(create_app=create_app, load_dotenv=False)
     shell = ShellComplete(group, {}, "flask", "_FLASK_COMPLETE")
-    return [item.value for item in shell.get_completions(["jobs", *args], typed)]
+    return {item.value: item.help for item in shell.get_completions(["jobs", *args], typed)}
+
+
+def complete(*args: str, **options: Any) -> list[str]:
+    return list(complete_items(*args, **options))
 
 
 @pytest.mark.parametrize(
@@ -88,6 +95,8 @@ def test_run_completes_the_newest_runs_of_the_job(
     assert complete("show", "words")[:2] == [newer, older]
     assert complete("watch", "words", typed=older) == [older]
     assert complete("show", "nope") == []
+    shown = complete_items("show", "words")[newer] or ""
+    assert re.fullmatch(r"\w+ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", shown)
 
 
 @pytest.mark.parametrize(
