@@ -66,7 +66,7 @@ class LiveLogs:
             )
             if part.text:
                 lines = part.text.removesuffix("\n").split("\n")
-                print_output("\n".join(prefix + line for line in lines))
+                print_output("\n".join(prefix + line for line in lines), needs_reader=True)
                 before = self._printed.get(task.run_id, "")
                 self._printed[task.run_id] = (before + part.text)[-_KEPT_CHARS:]
             self._offsets[task.run_id] = part.next_offset

@@ -79,10 +79,12 @@ class LogPrinter:
         self._only_failed = only_failed
         self._only = only
         self._printed: set[int] = set()
+        self._is_following = False
         self._live = LiveLogs(handle, run_id, get_state().clock)
 
     def follow(self) -> Iterator[RunStatus]:
         """Yield the states of the run until its end, and print the logs that grow meanwhile."""
+        self._is_following = True
         if self._only_failed or not self._live.is_supported():
             yield from self._handle.watch(self._run_id)
             return
@@ -111,7 +113,8 @@ class LogPrinter:
             if printed is not None:
                 output = {**output, "logs": ""}
             loop = loops.get(task.task_key)
-            print_output("\n".join(format_task_log(task, output, loop, printed=printed or "")))
+            text = "\n".join(format_task_log(task, output, loop, printed=printed or ""))
+            print_output(text, needs_reader=self._is_following)
 
     def _is_wanted(self, task: RunTask) -> bool:
         if self._only and task.task_key not in self._only:

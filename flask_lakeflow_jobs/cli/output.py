@@ -21,6 +21,7 @@ import click
 from ..runs.outcome import Outcome
 from ..runs.redaction import redact_progress_tokens
 from .escapes import KEEP_COLORS, keep_words, remove_escapes
+from .exit_codes import ExitCode
 from .fields import select_fields
 from .json_text import format_json
 from .updates import format_update
@@ -52,14 +53,17 @@ def print_result(text: str) -> None:
     _print(clean(text.removesuffix("\n")), to_stderr=False)
 
 
-def print_output(text: str) -> None:
-    """Print the output of a task to stdout; on a terminal in its own colors, and JSON as tables."""
+def print_output(text: str, *, needs_reader: bool = False) -> None:
+    """Print the output of a task to stdout; on a terminal in its own colors, and JSON as tables.
+
+    :param needs_reader: more follows, so end the command if the reader has closed the pipe.
+    """
     text, width = text.removesuffix("\n"), table_width()
     if width is None:
-        _print(clean(text), to_stderr=False)
+        text = clean(text)
     else:
-        formatted = format_json(text, width) or text
-        _print(remove_escapes(formatted, KEEP_COLORS), to_stderr=False)
+        text = remove_escapes(format_json(text, width) or text, KEEP_COLORS)
+    _print(text, to_stderr=False, needs_reader=needs_reader)
 
 
 def choose_fields(
@@ -88,8 +92,9 @@ def print_document(document: Mapping[str, Any], optional: Collection[str] = ()) 
 
 
 def print_json_line(document: Any) -> None:
-    """Print one of several results as a line of JSON."""
-    print_result(json.dumps(document, separators=(",", ":")))
+    """Print one of several results as a line of JSON; end the command if the pipe is closed."""
+    line = json.dumps(document, separators=(",", ":"))
+    _print(clean(line), to_stderr=False, needs_reader=True)
 
 
 def print_progress(lines: str | Iterable[str]) -> None:
@@ -108,7 +113,7 @@ def print_warning(message: str) -> None:
     print_progress(f"{click.style('Warning:', fg='yellow')} {message}")
 
 
-def _print(text: str, *, to_stderr: bool) -> None:
+def _print(text: str, *, to_stderr: bool, needs_reader: bool = False) -> None:
     text = redact_progress_tokens(text)
     stream = sys.stderr if to_stderr else sys.stdout
     if stream is None:  # it was closed when this process started
@@ -119,6 +124,8 @@ def _print(text: str, *, to_stderr: bool) -> None:
     except OSError as error:
         # The exit code reports how the run ended, even if nobody reads the output.
         _redirect_to_null(stream)
+        if needs_reader and isinstance(error, BrokenPipeError):
+            raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
         if not to_stderr and not isinstance(error, BrokenPipeError):
             print_warning(f"The result could not be written: {error.strerror}.")
 

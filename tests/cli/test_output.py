@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
+import click
 import pytest
 
+from flask_lakeflow_jobs.cli.exit_codes import ExitCode
 from flask_lakeflow_jobs.cli.output import (
     print_document,
     print_json_line,
+    print_output,
     print_result,
     quiet_sdk,
     report_retries,
@@ -63,6 +69,31 @@ def test_json_lines_are_compact_and_documents_are_not(capsys: pytest.CaptureFixt
     print_json_line({"a": [1, "ä"]})
     print_document({"a": 1})
     assert capsys.readouterr().out == '{"a":[1,"\\u00e4"]}\n{\n  "a": 1\n}\n'
+
+
+@pytest.mark.parametrize(
+    ("print_more", "exit_code"),
+    [
+        (partial(print_output, "x", needs_reader=True), ExitCode.INTERRUPTED),
+        (partial(print_json_line, {}), ExitCode.INTERRUPTED),
+        (partial(print_output, "x"), None),
+        (partial(print_result, "x"), None),
+    ],
+)
+def test_closed_pipe_ends_a_command_that_has_more_to_print(
+    print_more: Callable[[], None], exit_code: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log that is followed, as in ``flask jobs logs -f etl 12 | grep -m1 ready``."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with open(write_end, "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        if exit_code is None:
+            print_more()
+        else:
+            with pytest.raises(click.exceptions.Exit) as raised:
+                print_more()
+            assert raised.value.exit_code == exit_code
 
 
 @pytest.mark.parametrize("text", ["x", "x\n"])
