@@ -20,6 +20,14 @@ from tests.browser.proxy import MakeProxy
 from tests.conftest import MakeApp, Serve
 from tests.support import RunGate, wait_until
 
+#: A function that shows or hides the page, as far as its scripts can see.
+DEFINE_SHOW = """() => {
+  window.show = (visible) => {
+    Object.defineProperty(document, "hidden", { value: !visible, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  };
+}"""
+
 
 @pytest.fixture
 def site(make_app: MakeApp, serve: Serve) -> str:
@@ -135,15 +143,8 @@ def test_watch_run_hidden_page_does_not_poll(
     page = open_page(f"{proxy.url}/page")
     page.clock.install()
     url = start_gated(page, run_gate)
-    page.evaluate(
-        """() => {
-          window.show = (visible) => {
-            Object.defineProperty(document, "hidden", { value: !visible, configurable: true });
-            document.dispatchEvent(new Event("visibilitychange"));
-          };
-          show(false);
-        }"""
-    )
+    page.evaluate(DEFINE_SHOW)
+    page.evaluate("show(false)")
     watch(page, url, hide="EventSource")
     page.clock.run_for(60_000)
     assert proxy.count("poll=1") == 0
@@ -151,6 +152,33 @@ def test_watch_run_hidden_page_does_not_poll(
     page.evaluate("show(true)")
     page.clock.run_for(10)
     wait_for_outcome(page, "running")
+
+
+def test_watch_run_hidden_page_gives_its_stream_back(
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    """Over HTTP/1.1, six streams in other tabs would keep the browser from loading a page."""
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/page")
+    page.clock.install()
+    page.evaluate(DEFINE_SHOW)
+    watch(page, start_gated(page, run_gate))
+    wait_for_outcome(page, "running")
+    page.evaluate("show(false)")
+    page.clock.run_for(5_000)
+    page.evaluate("show(true)")
+    page.clock.run_for(10_000)
+    assert read_calls(page)["connections"] == ["connecting", "live"]
+    page.evaluate("show(false)")
+    page.clock.run_for(60_000)
+    assert read_calls(page)["connections"][-1] == "paused"
+    streams = proxy.count("/stream")
+    run_gate.open()
+    page.evaluate("show(true)")
+    while not read_calls(page)["ends"]:
+        page.clock.run_for(500)
+    assert wait_for_end(page)[-1] == "succeeded"
+    assert proxy.count("/stream") > streams
 
 
 def test_watch_run_offline_page_resumes_when_online(

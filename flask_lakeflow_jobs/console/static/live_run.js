@@ -70,7 +70,7 @@ export class LiveRun {
       error: ({ message }) => this.#show({ streamError: message }),
       connection: (connection) => this.#show({ connection }),
     };
-    this.#stop = watchRun(root.dataset.lakeflowRun, handlers, { whileHidden: () => this.#notifier.isOn, brief: true });
+    this.#stop = watchRun(root.dataset.lakeflowRun, handlers, { whileHidden: () => true, brief: true });
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
   }
 

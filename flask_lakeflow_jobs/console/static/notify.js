@@ -12,10 +12,6 @@ export class EndNotifier {
     this.name = name;
   }
 
-  get isOn() {
-    return this.#isOn;
-  }
-
   /** Show the button in new markup. Where notifications do not exist, it stays hidden. */
   adapt(button) {
     if (!button || !isSupported()) return;

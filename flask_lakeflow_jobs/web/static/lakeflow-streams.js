@@ -14,6 +14,9 @@ const SILENCE_MS = 30_000;
 const SHORT_STREAM_MS = 1_500;
 const MIN_SHORT_STREAMS = 2; // in a row
 
+/** After this time, a hidden page gives its connection back: over HTTP/1.1, a browser has six for all its tabs. */
+const HIDDEN_MS = 10_000;
+
 const POLL_INTERVAL_MS = 5_000;
 const MAX_STREAM_FAILURES = 2;
 
@@ -51,8 +54,8 @@ export class Watch {
   begin() {
     document.addEventListener("visibilitychange", this.#resume);
     addEventListener("online", this.#resume);
-    if (typeof EventSource === "undefined") this.#poll();
-    else this.#stream();
+    if (this.#mayStream()) this.#stream();
+    else this.#poll();
   }
 
   stop() {
@@ -161,7 +164,7 @@ export class Watch {
   }
 
   #mayStream() {
-    return typeof EventSource !== "undefined" && this.#streamFailures < MAX_STREAM_FAILURES;
+    return typeof EventSource !== "undefined" && this.#streamFailures < MAX_STREAM_FAILURES && !document.hidden;
   }
 
   #pollLater(delay) {
@@ -169,9 +172,17 @@ export class Watch {
   }
 
   #resume = () => {
+    if (document.hidden) return this.#setTimer("hide", HIDDEN_MS, () => this.#source && this.#leaveStream());
+    clearTimeout(this.#timers.get("hide"));
     const isWaiting = this.#connection === "paused" || this.#connection === "offline";
-    if (isWaiting && !document.hidden) this.#pollLater(0);
+    if (isWaiting || (!this.#source && this.#mayStream())) this.#pollLater(0);
   };
+
+  /** Poll instead, or pause. */
+  #leaveStream() {
+    this.#close();
+    this.#poll();
+  }
 
   /** Return the current state as events of a stream; none if nothing has changed. */
   async #fetchEvents() {

@@ -118,7 +118,7 @@ function sleep(milliseconds, signal) {
  * @typedef {object} WatchOptions
  * @property {AbortSignal} [signal]  stops watching
  * @property {typeof fetch} [fetch]
- * @property {() => boolean} [whileHidden]  whether to poll while the page is hidden too
+ * @property {() => boolean} [whileHidden]  whether to poll while the page is hidden; otherwise watching pauses
  * @property {boolean} [brief]  leave out the documents of the runs, which are long if they have many tasks
  */
 export function watchRun(runUrl, handlers, options = {}) {
