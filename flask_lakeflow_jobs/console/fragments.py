@@ -104,8 +104,10 @@ def _may_view(authorizer: Authorizer, key: str) -> bool:
 
 
 def render(template: str, **given: Any) -> Markup:
-    """Render a template of the console; what cannot be encoded is replaced."""
-    text = render_template(f"lakeflow_jobs/{template}", url_for=page_url, **given)
+    """Render a template of the console, with the time; what cannot be encoded is replaced."""
+    text = render_template(
+        f"lakeflow_jobs/{template}", url_for=page_url, now=queries.now(), **given
+    )
     return Markup(text.encode(errors="replace").decode())  # noqa: S704
 
 
@@ -123,9 +125,9 @@ def render_live(view: RunView) -> Markup:
 
 
 def render_page(template: str, **given: Any) -> Markup:
-    """Render a page, with the user's name and the time."""
+    """Render a page, with the user's name."""
     try:
         user = current_authorizer().user_name
     except NotAllowed:  # the error page shows no name
         user = None
-    return render(template, user=user, now=queries.now(), **given)
+    return render(template, user=user, **given)

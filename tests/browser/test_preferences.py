@@ -8,6 +8,7 @@ import pytest
 
 from tests.browser.conftest import CheckAccessibility, OpenPage
 from tests.console.support import run
+from tests.support import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,6 +84,20 @@ def test_shortcut_on_a_field_puts_the_cursor_there(jobs_page: Page, site: str) -
     jobs_page.keyboard.press("/")
     jobs_page.keyboard.type("ann")
     assert jobs_page.input_value("[name=who]") == "ann"
+
+
+def test_shortcuts_do_not_wait_for_the_other_scripts(
+    jobs_page: Page, site: str, width: int
+) -> None:
+    jobs_page.route("**/~static/live_run.js", lambda _: None)  # is never answered
+    jobs_page.goto(f"{site}/jobs", wait_until="commit")
+    jobs_page.wait_for_selector("[name=q]")
+
+    def focus_search() -> bool:
+        jobs_page.keyboard.press("/")
+        return bool(jobs_page.evaluate("document.activeElement.name === 'q'"))
+
+    wait_until(focus_search, "the cursor in the search")
 
 
 def test_question_mark_lists_the_shortcuts_of_the_page(

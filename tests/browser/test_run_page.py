@@ -132,7 +132,7 @@ def test_run_page_cancels_after_confirmation(
     assert int(sent[0].removeprefix("token-")) > 0
 
 
-def test_run_page_escape_dismisses_cancel_confirmation(
+def test_run_page_escape_or_a_click_elsewhere_dismisses_cancel_confirmation(
     app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
@@ -143,6 +143,10 @@ def test_run_page_escape_dismisses_cancel_confirmation(
     page.keyboard.press("Escape")
     assert not page.is_visible("text='Yes, cancel it'")
     assert page.evaluate("document.activeElement.textContent") == "Cancel"
+    page.click("summary:has-text('Cancel')")
+    assert page.is_visible("text='Yes, cancel it'")
+    page.mouse.click(2, 400)
+    assert not page.is_visible("text='Yes, cancel it'")
     run_gate.open()
     wait_for_end(page)
     assert page.text_content(".lf-big") == "succeeded"

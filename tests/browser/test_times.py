@@ -55,6 +55,20 @@ def test_times_are_local_utc_or_relative_and_move_nothing(
         assert page.evaluate("window.shifts") < 0.01, choice
 
 
+def test_relative_times_do_not_depend_on_the_clock_of_the_browser(
+    make_shop: MakeShop, serve: Serve, open_page: OpenPage
+) -> None:
+    app = make_shop()
+    run(app, "hourly")
+    page = open_page(timezone_id="Asia/Kolkata")
+    page.add_init_script("const now = Date.now; Date.now = () => now() - 3_600_000;")
+    for path in ("jobs", "jobs/hourly", "jobs/hourly/run"):
+        page.goto(f"{serve(app)}/{path}")
+        ago = page.locator("time[data-form=ago][title*='+05:30'] >> nth=0")
+        ago.wait_for(state="attached")
+        assert "in " not in str(ago.text_content()), path
+
+
 def test_tab_shows_the_state_of_the_run(
     make_shop: MakeShop, serve: Serve, open_page: OpenPage, run_gate: RunGate
 ) -> None:

@@ -12,7 +12,10 @@ import { watchTaskLinks } from "./task_links.js";
 
 document.addEventListener("toggle", ({ target }) => target.open && target.dataset.source && loadOutput(target), true);
 
-/** Close an open confirmation with Escape. */
+/** Close an open menu or confirmation with Escape, or with a click elsewhere. */
+document.addEventListener("click", ({ target }) => {
+  for (const each of document.querySelectorAll(".lf-confirm[open]")) each.open = each.contains(target);
+});
 document.addEventListener("keydown", ({ key, target }) => {
   const confirmation = key === "Escape" && target.closest?.(".lf-confirm[open]");
   if (!confirmation) return;

@@ -9,8 +9,14 @@ export function addCopyButtons(root) {
     button.className = "lf-button lf-copy";
     button.textContent = "Copy";
     button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(box.querySelector("pre").textContent);
-      button.textContent = "Copied";
+      const text = box.querySelector("pre");
+      try {
+        await navigator.clipboard.writeText(text.textContent);
+        button.textContent = "Copied";
+      } catch {
+        getSelection().selectAllChildren(text); // the reader copies it with the keyboard
+        button.textContent = "Selected";
+      }
       setTimeout(() => (button.textContent = "Copy"), 2000);
     });
     box.append(button);

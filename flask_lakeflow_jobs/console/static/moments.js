@@ -40,6 +40,16 @@ function describe(moment) {
   return offset ? `${formatIso(moment, offset)} ${formatOffset(offset)}\n${utc}` : utc;
 }
 
+/** By how much the server's clock is ahead: that of the reader may be wrong. */
+let skew = 0;
+
+/** Read this from markup that has just arrived; without the server's time in it, the last value stays. */
+export function readSkew(root) {
+  const now = root.querySelector("[data-now]")?.dataset.now;
+  if (now) skew = Number(now) - Date.now();
+  return skew;
+}
+
 /** The reader's choice: `local`, `utc` or `relative`. */
 const readChoice = () => document.documentElement.dataset.lfTimes ?? "local";
 
@@ -55,9 +65,10 @@ function show(time, choice, now) {
 
 /** Show the times in an element as the reader has chosen. */
 export function localize(root) {
-  const [choice, now] = [readChoice(), Date.now()];
+  const [choice, now] = [readChoice(), Date.now() + skew];
   for (const time of root.querySelectorAll("time[data-form]")) show(time, choice, now);
 }
 
+readSkew(document);
 new MutationObserver(() => localize(document)).observe(document.documentElement, { attributeFilter: ["data-lf-times"] });
 setInterval(() => document.hidden || localize(document), REFRESH_MS);

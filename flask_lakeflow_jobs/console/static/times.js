@@ -18,9 +18,6 @@ function formatDuration(milliseconds) {
 /** Say how old the shown state is. */
 export const formatAge = (moment) => `Shown is the state of ${formatClock(moment)}.`;
 
-/** Return by how much the server's clock is ahead, from markup that has just arrived. */
-export const readSkew = (root) => Number(root.querySelector("[data-now]")?.dataset.now ?? Date.now()) - Date.now();
-
 /** Update the growing durations. */
 export function updateDurations(root, now) {
   for (const each of root.querySelectorAll("[data-ticks]")) each.textContent = formatDuration(now - Number(each.dataset.ticks));
