@@ -87,8 +87,7 @@ def test_run_round_unanswered_request_finds_its_run(
     assert record.list_runs()[0].run_id is None  # its process may still wait for the response
     clock.sleep(200)
     maintenance.run_round()
-    run = record.get_row(row_id)
-    assert run is not None
+    (run,) = [run for run in record.list_runs() if run.id == row_id]
     assert (run.state, run.run_id) == (RowState.STARTED, run_id)
     assert maintenance.run_round() == IDLE_SECONDS
 
@@ -106,8 +105,7 @@ def test_run_round_request_that_never_arrived_is_not_started(
     row_id = record.list_runs()[0].id
     clock.sleep(200)
     maintenance.run_round()
-    run = record.get_row(row_id)
-    assert run is not None
+    (run,) = [run for run in record.list_runs() if run.id == row_id]
     assert (run.state, run.run_id) == (RowState.NOT_STARTED, None)
     assert run.error is not None
     assert "no run of this request" in run.error

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .base import PRUNE_BATCH, RecordBase, insert_action, select_page
+from .base import RecordBase, insert_action, select_page
 from .schema import actions
 from .values import Action, PageToken
 
@@ -56,8 +56,6 @@ class RecordedActions(RecordBase):
         *,
         job_keys: Sequence[str] | None = None,
         requested_by: str | None = None,
-        result: str | None = None,
-        run: tuple[int, int] | None = None,
         since: int | None = None,
         until: int | None = None,
         limit: int = 50,
@@ -65,7 +63,6 @@ class RecordedActions(RecordBase):
     ) -> list[RecordedAction]:
         """Return one page of actions, newest first.
 
-        :param run: the job's id and the run's.
         :param since: milliseconds since the epoch, inclusive.
         :param until: milliseconds since the epoch, exclusive.
         :param token: the ``page_token`` of the last action of the page before.
@@ -75,10 +72,6 @@ class RecordedActions(RecordBase):
             conditions.append(actions.c.job_key.in_(job_keys))
         if requested_by is not None:
             conditions.append(actions.c.requested_by == requested_by)
-        if result is not None:
-            conditions.append(actions.c.result == result)
-        if run is not None:
-            conditions += [actions.c.job_id == run[0], actions.c.run_id == run[1]]
         if since is not None:
             conditions.append(actions.c.at >= since)
         if until is not None:
@@ -106,12 +99,7 @@ class RecordedActions(RecordBase):
         :param before: milliseconds since the epoch.
         :return: how many were deleted.
         """
-        batch = sa.select(actions.c.id).where(actions.c.at < before).limit(PRUNE_BATCH)
-        statement = actions.delete().where(actions.c.id.in_(batch))
-        deleted = 0
-        while count := self._write(lambda connection: connection.execute(statement).rowcount):
-            deleted += count
-        return deleted
+        return self._delete(actions, actions.c.at < before)
 
 
 def _parse(row: Any) -> RecordedAction:

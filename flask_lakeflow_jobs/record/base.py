@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ..database.database import Database
     from .values import Action, PageToken
 
-#: Rows that one statement deletes, so that others can write in between.
-PRUNE_BATCH = 500
+#: Rows that one statement deletes.
+DELETE_BATCH = 500
 
 #: After a failure that took so long, nothing is written for a while: triggers would wait.
 SLOW_FAILURE_SECONDS, COOLDOWN_SECONDS = 1.0, 10.0
@@ -122,6 +122,15 @@ class RecordBase:
         self.check_schema()
         with self.database.read() as connection:
             yield connection
+
+    def _delete(self, table: sa.Table, condition: sa.ColumnElement[bool]) -> int:
+        """Delete rows, in batches so that others can write in between; return how many."""
+        batch = sa.select(table.c.id).where(condition).limit(DELETE_BATCH)
+        statement = table.delete().where(table.c.id.in_(batch))
+        deleted = 0
+        while count := self._write(lambda connection: connection.execute(statement).rowcount):
+            deleted += count
+        return deleted
 
     def _now(self) -> int:
         """Return the milliseconds since the epoch."""

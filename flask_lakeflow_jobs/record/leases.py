@@ -56,18 +56,6 @@ class Leases(RecordBase):
         self._seen[name] = found, since
         return found if now - since >= seconds else None
 
-    def renew_lease(self, name: str, holder: str, seconds: float) -> bool:
-        """Extend a lease.
-
-        :return: whether this holder still had it, so that no other one can have acted meanwhile.
-        """
-        statement = (
-            leases.update()
-            .where(leases.c.name == name, leases.c.holder == holder)
-            .values(expires_at=self._now() + round(seconds * 1000))
-        )
-        return self._write(lambda connection: connection.execute(statement).rowcount) == 1
-
     def release_lease(self, name: str, holder: str) -> None:
         """End a lease, if this holder has it."""
         statement = leases.delete().where(leases.c.name == name, leases.c.holder == holder)

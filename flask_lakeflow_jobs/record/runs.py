@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .base import PRUNE_BATCH, RecordBase, insert_action, select_page
+from .base import RecordBase, insert_action, select_page
 from .schema import deliveries, runs
 from .statements import ADD_TRIGGER, BEGIN_RUN, COMPLETE_RUN
 from .values import UNFINISHED, Action, PageToken, RowState, RunEnd, RunRequest
@@ -136,7 +136,6 @@ class RecordedRuns(RecordBase):
         run_id: int,
         *,
         started_at: int,
-        identity: str = "app",
         requested_by: str | None = None,
         page_url: str | None = None,
     ) -> bool:
@@ -155,7 +154,7 @@ class RecordedRuns(RecordBase):
                 source="found",
                 requested_at=started_at,
                 started_at=started_at,
-                identity=identity,
+                identity="app",
                 requested_by=requested_by,
                 page_url=page_url,
             )
@@ -169,14 +168,13 @@ class RecordedRuns(RecordBase):
         end: RunEnd,
         receivers: Sequence[str] = (),
         *,
-        signal: str = "run_finished",
         payload: str | None = None,
     ) -> bool:
         """Record the end of a run and, in the same transaction, what is to be delivered.
 
         A repaired run ends again. An end that is not later than the recorded one changes nothing.
 
-        :param receivers: the names of the receivers of the signal.
+        :param receivers: the names of the receivers of ``run_finished``.
         :param payload: the keyword arguments for them as JSON, redacted.
         :return: whether this call was the first for this end of a recorded run.
         """
@@ -199,7 +197,7 @@ class RecordedRuns(RecordBase):
             row = connection.execute(update).one_or_none()
             if row is None:
                 return False
-            self._add_deliveries(connection, row.id, row.ends, signal, receivers, payload)
+            self._add_deliveries(connection, row.id, row.ends, "run_finished", receivers, payload)
             return True
 
         return self._write(finish)
@@ -210,12 +208,11 @@ class RecordedRuns(RecordBase):
         run_id: int,
         receivers: Sequence[str] = (),
         *,
-        signal: str = "run_repaired",
         payload: str | None = None,
     ) -> bool:
         """Record that an ended run continues, because it is repaired.
 
-        :param receivers: as for :meth:`finish_run`.
+        :param receivers: the names of the receivers of ``run_repaired``.
         :return: whether the record has the run.
         """
         update = (
@@ -234,7 +231,9 @@ class RecordedRuns(RecordBase):
             row = connection.execute(update).one_or_none()
             if row is None:
                 return False
-            self._add_deliveries(connection, row.id, row.repairs, signal, receivers, payload)
+            self._add_deliveries(
+                connection, row.id, row.repairs, "run_repaired", receivers, payload
+            )
             return True
 
         return self._write(reopen)
@@ -270,13 +269,6 @@ class RecordedRuns(RecordBase):
         is_run = (runs.c.job_id == job_id) & (runs.c.run_id == run_id)
         with self._read() as connection:
             row = connection.execute(sa.select(*_COLUMNS).where(is_run)).one_or_none()
-        return None if row is None else _parse(row)
-
-    def get_row(self, row_id: int) -> RecordedRun | None:
-        """Return a run by its row."""
-        with self._read() as connection:
-            statement = sa.select(*_COLUMNS).where(runs.c.id == row_id)
-            row = connection.execute(statement).one_or_none()
         return None if row is None else _parse(row)
 
     def list_unfinished_runs(self, limit: int = 1_000) -> list[RecordedRun]:
@@ -343,12 +335,7 @@ class RecordedRuns(RecordBase):
         :return: how many runs were deleted.
         """
         is_old = sa.and_(runs.c.requested_at < before, runs.c.state != RowState.STARTED.value)
-        batch = sa.select(runs.c.id).where(is_old).limit(PRUNE_BATCH)
-        statement = runs.delete().where(runs.c.id.in_(batch))
-        deleted = 0
-        while count := self._write(lambda connection: connection.execute(statement).rowcount):
-            deleted += count
-        return deleted
+        return self._delete(runs, is_old)
 
 
 def _move_run(connection: sa.Connection, token: str, job_id: int, run_id: int) -> None:
