@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+from collections.abc import Iterable
 
 #: Longer lines are cut.
 MAX_LINE_CHARS = 2_000
@@ -26,13 +29,21 @@ TOKENS = re.compile(
     rf"\bdapi\w{{4,}}(?:-\d+)?|\beyJ[\w-]{{6,}}(?:\.[\w-]+)*|{PROGRESS_TOKENS.pattern}"
 )
 
-
 #: Beginnings of cells that spreadsheets take for formulas. Source: OWASP, "CSV Injection".
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def format_cell(value: object) -> str:
-    """Return a cell of CSV that no spreadsheet takes for a formula; empty for ``None``."""
+def format_csv_line(values: Iterable[object]) -> str:
+    """Return a line of CSV, without its end, that no spreadsheet takes for formulas.
+
+    :param values: ``None`` makes an empty cell.
+    """
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow(map(_format_cell, values))
+    return buffer.getvalue().removesuffix("\r\n")
+
+
+def _format_cell(value: object) -> str:
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 

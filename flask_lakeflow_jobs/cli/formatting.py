@@ -13,9 +13,9 @@ import click
 
 from ..errors import InvalidParameters, LakeflowJobsError
 from ..record.requesters import NO_ACTIONS
-from ..runs.durations import age_of, duration_of, format_duration
+from ..runs.durations import age_of, duration_of, format_duration, never_started
+from ..runs.iterations import count_iterations
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state, select_last_attempts
-from ..runs.starts import never_started
 from .tables import format_table
 
 if TYPE_CHECKING:
@@ -106,14 +106,11 @@ def format_attempt(task: RunTask) -> str:
 
 def format_iterations(task: RunTask) -> str:
     """Format the progress of a ``for_each_task``; the text is empty for other tasks."""
-    loop = task.for_each_task
-    stats = loop.stats.task_run_stats if loop and loop.stats else None
-    if stats is None or not stats.total_iterations:
+    counts = count_iterations(task)
+    if counts is None:
         return ""
-    failed = f", {stats.failed_iterations} failed" if stats.failed_iterations else ""
-    # The Jobs API counts canceled iterations as completed, and as failed.
-    done = stats.succeeded_iterations if has_ended(task) else stats.completed_iterations
-    return f"{done or 0} of {stats.total_iterations} iterations{failed}"
+    failed = f", {counts.failed} failed" if counts.failed else ""
+    return f"{counts.done} of {counts.total} iterations{failed}"
 
 
 def join_lines(text: str | None) -> str:

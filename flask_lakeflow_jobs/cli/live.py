@@ -18,7 +18,7 @@ from rich.text import Text
 from ..runs.durations import format_duration
 from ..runs.outcome import (
     ACTIVE_OUTCOMES,
-    CONSEQUENCES,
+    NEVER_STARTED,
     SUCCESSES,
     Outcome,
     RunStatus,
@@ -136,7 +136,7 @@ def _rank_of(task: RunTask) -> tuple[int, int]:
     outcome = outcome_of(task)
     if outcome in IN_PROGRESS:
         return 0, 0
-    if not has_ended(task) or outcome in CONSEQUENCES:
+    if not has_ended(task) or outcome in NEVER_STARTED:
         return 3, 0
     return (2 if outcome in SUCCESSES else 1), -(task.end_time or 0)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -16,7 +14,7 @@ from flask.cli import AppGroup, with_appcontext
 
 from ..config.keys import RECORD_DAYS, RECORD_URL
 from ..errors import ConfigurationError
-from ..text import format_cell
+from ..text import format_csv_line
 from .formatting import format_datetime, format_moment, local_zone
 from .handles import get_state
 from .options import limit_option, output_option
@@ -226,14 +224,8 @@ def _format_csv(rows: Iterator[Any]) -> Iterator[str]:
         values = asdict(row)
         if not header:
             header = list(values)
-            yield _format_csv_line(header)
-        yield _format_csv_line([*map(format_cell, values.values())])
-
-
-def _format_csv_line(cells: Sequence[str]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow(cells)
-    return buffer.getvalue()
+            yield format_csv_line(header)
+        yield format_csv_line(values.values())
 
 
 def _format_json_lines(rows: Iterator[Any]) -> Iterator[str]:

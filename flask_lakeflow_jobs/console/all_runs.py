@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -15,7 +13,7 @@ from ..errors import InvalidRequest, RunNotFound, quote
 from ..globals import current_state
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
 from ..runs.run_parameters import flatten_parameters
-from ..text import format_cell
+from ..text import format_csv_line
 from ..web.auth import request_handle
 from ..web.optional_reads import read_in_time
 from ..web.run_list import FILTERS, ListedRun, RunPage, RunQuery, format_time, read_page
@@ -34,6 +32,12 @@ MAX_EXPORT_PAGES = 20
 
 #: The formats of an export, and their media types.
 EXPORT_TYPES: Mapping[str, str] = {"csv": "text/csv", "json": "application/json"}
+
+#: The columns of CSV, as JSON names them.
+EXPORT_COLUMNS = (
+    *("job", "runId", "outcome", "requestedBy"),
+    *("requestedAt", "startedAt", "endedAt", "error"),
+)
 
 
 @dataclass(frozen=True)
@@ -195,10 +199,5 @@ def _export(run: ListedRun) -> dict[str, Any]:
 
 def write_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return rows as CSV in which no cell is a formula."""
-    names = ["job", "runId", "outcome", "requestedBy", "requestedAt", "startedAt", "endedAt"]
-    names.append("error")
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows({name: format_cell(row[name]) for name in names} for row in rows)
-    return text.getvalue()
+    lines = [EXPORT_COLUMNS, *([row[name] for name in EXPORT_COLUMNS] for row in rows)]
+    return "".join(f"{format_csv_line(line)}\r\n" for line in lines)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..runs.durations import PHASES, times_of
 from ..runs.ids import find_databricks_url
+from ..runs.iterations import count_iterations
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
-from ..runs.starts import PHASES, times_of
 from . import filters
 from .summaries import StateLabel
 
@@ -91,7 +92,7 @@ def build_attempt(task: RunTask, now: float, axis: Axis, *, is_last: bool) -> At
         length=times.length,
         # The page states once, above the tasks, that the run was canceled.
         message="" if state.outcome is Outcome.CANCELED else parse_state(task).message,
-        progress=_progress(task),
+        progress=f"{counts.done}/{counts.total}" if (counts := count_iterations(task)) else "",
         url=find_databricks_url(task.run_page_url),
         segments=_segments(task, now, axis) if times.started else [],
     )
@@ -115,16 +116,6 @@ def kind_label(task: RunTask | Task) -> str:
         (name for field, name in filters.TASK_KIND_LABELS.items() if getattr(task, field, None)),
         "Task",
     )
-
-
-def _progress(task: RunTask) -> str:
-    loop = task.for_each_task
-    stats = loop.stats.task_run_stats if loop and loop.stats else None
-    if stats is None or not stats.total_iterations:
-        return ""
-    # The Jobs API counts canceled iterations as completed, and as failed.
-    done = stats.succeeded_iterations if has_ended(task) else stats.completed_iterations
-    return f"{done or 0}/{stats.total_iterations}"
 
 
 def _segments(task: RunTask, now: float, axis: Axis) -> list[Segment]:

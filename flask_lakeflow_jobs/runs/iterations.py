@@ -6,10 +6,13 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .outcome import Outcome, has_ended, outcome_of
 from .redaction import NO_OVERRIDES, SecretOverrides, redact
+
+if TYPE_CHECKING:
+    from ..sdk_types import RunTask
 
 #: An attempt of an iteration as a document of the Jobs API.
 Document = Mapping[str, Any]
@@ -54,6 +57,25 @@ class Iteration:
             "endTime": self.end_time,
             "duration": self.duration,
         }
+
+
+class IterationCounts(NamedTuple):
+    """How many iterations of a for-each task are done, how many of them failed, and all."""
+
+    done: int
+    failed: int
+    total: int
+
+
+def count_iterations(task: RunTask) -> IterationCounts | None:
+    """Return the counts of a for-each task; ``None`` for other tasks, and before its start."""
+    loop = task.for_each_task
+    stats = loop.stats.task_run_stats if loop and loop.stats else None
+    if stats is None or not stats.total_iterations:
+        return None
+    # The Jobs API counts canceled iterations as completed, and as failed.
+    done = stats.succeeded_iterations if has_ended(task) else stats.completed_iterations
+    return IterationCounts(done or 0, stats.failed_iterations or 0, stats.total_iterations)
 
 
 def list_iterations(run: Document, overrides: SecretOverrides = NO_OVERRIDES) -> list[Iteration]:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .durations import length_of
+from .durations import length_of, times_of
 from .outcome import Outcome, has_ended, outcome_of, select_last_attempts
-from .starts import times_of
 
 if TYPE_CHECKING:
     from ..sdk_types import BaseRun, Run

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..errors import InvalidRequest, quote
+
 if TYPE_CHECKING:
     from ..sdk_types import BaseRun, Run, RunTask
     from .progress import RunProgress
@@ -119,8 +121,9 @@ BY_TERMINATION_CODE = {
 
 SUCCESSES = frozenset({Outcome.SUCCEEDED, Outcome.SUCCEEDED_WITH_FAILURES})
 
-#: Outcomes that follow from something else, so never the cause of a failure.
-CONSEQUENCES = frozenset(
+#: Outcomes of a task that never started: they follow from something else, so none is the cause of a
+#: failure.
+NEVER_STARTED = frozenset(
     {
         Outcome.UPSTREAM_FAILED,
         Outcome.UPSTREAM_CANCELED,
@@ -250,9 +253,27 @@ def select_last_attempts(tasks: Iterable[RunTask] | None) -> list[RunTask]:
     return list(last.values())
 
 
+def find_attempt(tasks: Iterable[RunTask] | None, key: str, attempt: int | None = None) -> RunTask:
+    """Return an attempt of a task.
+
+    :param tasks: of a run.
+    :param attempt: counted from 1; by default the last one.
+    :raises InvalidRequest: the run has no such task or attempt.
+    """
+    attempts = [task for task in tasks or () if task.task_key == key and task.run_id]
+    if not attempts:
+        raise InvalidRequest(f"The run has no task {quote(key)} that has started.")
+    if attempt is None:
+        return select_last_attempts(attempts)[0]
+    for task in attempts:
+        if (task.attempt_number or 0) + 1 == attempt:
+            return task
+    raise InvalidRequest(f"The task {quote(key)} has no attempt {attempt}. It has {len(attempts)}.")
+
+
 def is_root_cause(task: RunTask) -> bool:
     """Return whether a task failed, and not as a consequence of something else."""
-    return has_ended(task) and outcome_of(task) not in SUCCESSES | CONSEQUENCES
+    return has_ended(task) and outcome_of(task) not in SUCCESSES | NEVER_STARTED
 
 
 def find_root_causes(tasks: Iterable[RunTask] | None) -> list[RunTask]:

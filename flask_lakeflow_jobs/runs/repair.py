@@ -8,23 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Conflict
 from .outcome import Outcome, has_ended, outcome_of, select_last_attempts
+from .params import RUN_NOW_FIELDS
 
 if TYPE_CHECKING:
     from ..sdk_types import Run
-
-#: The parameters of a run that a repair must repeat, because the Jobs API does not keep them.
-#: Source: apache/airflow issue 64828.
-RUN_PARAMETERS = (
-    "dbt_commands",
-    "jar_params",
-    "notebook_params",
-    "pipeline_params",
-    "python_named_params",
-    "python_params",
-    "spark_submit_params",
-    "sql_params",
-)
-
 
 #: Outcomes of the tasks that a repair of all failed tasks reruns.
 FAILED_OUTCOMES = frozenset(
@@ -118,10 +105,9 @@ def build_repair_arguments(
         "rerun_tasks": list(rerun_tasks) if rerun_tasks else None,
         "rerun_all_failed_tasks": None if rerun_tasks else True,
     }
-    parameters = run.overriding_parameters
-    for name in RUN_PARAMETERS:
-        value = getattr(parameters, name, None)
-        if value:
+    # The Jobs API does not keep them. Source: apache/airflow issue 64828.
+    for name in RUN_NOW_FIELDS:
+        if value := getattr(run.overriding_parameters, name, None):
             arguments[name] = value
     if run.job_parameters:
         arguments["job_parameters"] = {

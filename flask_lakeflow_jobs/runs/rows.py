@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..text import format_cell
+from ..text import format_csv_line
 
 
 @dataclass(frozen=True)
@@ -26,9 +24,7 @@ class Rows:
     def to_csv(self) -> Iterator[str]:
         """Yield the lines of a CSV file that no spreadsheet takes for formulas."""
         for row in (self.columns, *self.rows):
-            buffer = io.StringIO()
-            csv.writer(buffer).writerow([format_cell(value) for value in row])
-            yield buffer.getvalue()
+            yield f"{format_csv_line(row)}\r\n"
 
 
 def read_rows(output: Mapping[str, Any]) -> Rows | None:

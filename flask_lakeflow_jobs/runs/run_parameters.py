@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .repair import RUN_PARAMETERS
+from .params import RUN_NOW_FIELDS
 
 if TYPE_CHECKING:
     from ..sdk_types import BaseRun, Run
@@ -29,7 +29,7 @@ def parameters_of(run: Run | BaseRun) -> dict[str, str]:
 def flatten_parameters(fields: Mapping[str, Any]) -> dict[str, str]:
     """Return the parameters in the fields of run-now by name, and lists by their field."""
     found: dict[str, Any] = {}
-    for name in ("job_parameters", *RUN_PARAMETERS):
+    for name in RUN_NOW_FIELDS:
         value = fields.get(name)
         if isinstance(value, Mapping):
             found.update(value)

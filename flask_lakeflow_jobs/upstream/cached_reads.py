@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import InvalidRequest, NotAllowed, RunNotFound, UpstreamError, quote
-from ..runs.attempts import find_attempt
 from ..runs.iterations import Iteration, list_iterations
 from ..runs.logs import LogPart
 from ..runs.notebook_export import extract_output
-from ..runs.outcome import has_ended
+from ..runs.outcome import find_attempt, has_ended
 from .outputs import (
     Output,
     OutputPage,

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from flask_lakeflow_jobs import Outcome, RunStatus
 from flask_lakeflow_jobs.runs.outcome import (
     BY_TERMINATION_CODE,
-    CONSEQUENCES,
+    NEVER_STARTED,
     SUCCESSES,
     StateFields,
     classify,
@@ -360,7 +360,7 @@ def test_find_root_causes_sorts_root_causes_by_end() -> None:
 
 
 def test_consequences_and_successes_are_disjoint() -> None:
-    assert not CONSEQUENCES & SUCCESSES
+    assert not NEVER_STARTED & SUCCESSES
 
 
 def test_outcome_label_is_its_value_in_plain_words() -> None:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.errors import InvalidRequest
-from flask_lakeflow_jobs.runs.attempts import find_attempt
 from flask_lakeflow_jobs.runs.logs import LogPart
+from flask_lakeflow_jobs.runs.outcome import find_attempt
 from flask_lakeflow_jobs.runs.rows import read_rows
 from tests import run_documents
 from tests.run_documents import FAILED, SUCCEEDED, task
