@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.text import MAX_LINE_CHARS, TOKENS, clean_line
+from flask_lakeflow_jobs.text import (
+    FORMULA_STARTS,
+    MAX_LINE_CHARS,
+    TOKENS,
+    clean_line,
+    format_csv_line,
+)
 
 
 @pytest.mark.parametrize(
@@ -39,3 +48,11 @@ def test_clean_line_is_cut_before_patterns_match_it() -> None:
     line = clean_line("dapi" * 1_000_000)
     assert len(line) <= MAX_LINE_CHARS + 1
     assert not TOKENS.search(line)
+
+
+@given(st.lists(st.text("ab\"'=,;\r\n\t"), min_size=1, max_size=4))
+def test_format_csv_line_is_read_back_as_one_row_without_formulas(cells: list[str]) -> None:
+    text = io.StringIO(f"{format_csv_line(cells)}\r\n", newline="")
+    (row,) = csv.reader(text)
+    assert [cell.removeprefix("'") for cell in row] == [cell.removeprefix("'") for cell in cells]
+    assert not any(cell.startswith(FORMULA_STARTS) for cell in row)

@@ -1,4 +1,4 @@
-"""Runs, jobs and errors as text for people. Pure.
+"""Jobs, runs, comparisons and errors as text for people. Pure.
 
 Text may be colored; click removes the colors if the output is not a terminal.
 """
@@ -13,7 +13,13 @@ import click
 
 from ..errors import InvalidParameters, LakeflowJobsError
 from ..record.requesters import NO_ACTIONS
-from ..runs.durations import age_of, duration_of, format_duration, never_started
+from ..runs.durations import (
+    age_of,
+    duration_of,
+    format_change,
+    format_duration,
+    never_started,
+)
 from ..runs.iterations import count_iterations
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state, select_last_attempts
 from .tables import format_table
@@ -21,7 +27,9 @@ from .tables import format_table
 if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..record.requesters import RunAction, RunActions
+    from ..runs.comparison import Comparison
     from ..runs.explanation import Explanation, FailedTask
+    from ..runs.matrix import Cell
     from ..runs.outcome import AnyRun, RunStatus
     from ..runs.progress import Progress
     from ..sdk_types import BaseRun, Run, RunTask
@@ -297,3 +305,53 @@ def _format_tasks(tasks: Iterable[RunTask], now: float, width: int | None) -> li
         ),
         width,
     )
+
+
+def format_comparison(compared: Comparison, width: int | None = None) -> list[str]:
+    """Format two runs side by side: facts and parameters, then tasks.
+
+    :param width: as for :func:`.format_table`.
+    """
+    runs, now = compared.runs, compared.now / 1000
+    facts = [
+        ["Run", *(str(run.run_id) for run in runs), ""],
+        ["Outcome", *(format_outcome(outcome_of(run)) for run in runs), ""],
+        ["Started", *(format_moment(run.start_time) for run in runs), ""],
+        [
+            "Duration",
+            *(format_elapsed(run, now) for run in runs),
+            _format_length_change(compared.change),
+        ],
+    ]
+    facts += [
+        [
+            each.name,
+            *("-" if value is None else value for value in each.values),
+            "differs" if each.differs else "",
+        ]
+        for each in compared.parameters
+    ]
+    tasks = [
+        [task.key, *map(_format_compared_task, task.cells), _format_length_change(task.change)]
+        for task in compared.tasks
+    ]
+    header = ["EARLIER RUN", "LATER RUN", "CHANGE"]
+    pairs = zip(runs, compared.errors, strict=True)
+    return [
+        *format_table(["", *header], facts, width),
+        *(f"Error of run {run.run_id}: {error}" for run, error in pairs if error),
+        "",
+        *format_table(["TASK", *header], tasks, width),
+    ]
+
+
+def _format_compared_task(cell: Cell | None) -> str:
+    if cell is None:
+        return "-"
+    length = None if cell.length is None else cell.length / 1000
+    text = format_duration(length, whole_seconds=cell.ended is None)
+    return f"{format_outcome(cell.outcome)} {text}".rstrip()
+
+
+def _format_length_change(milliseconds: float | None) -> str:
+    return format_change(None if milliseconds is None else milliseconds / 1000)

@@ -9,13 +9,13 @@ import click
 from flask.cli import with_appcontext
 
 from ..reader import cached_reads_of
+from ..runs.logs import DEFAULT_PART_BYTES
 from ..runs.outcome import has_ended, is_root_cause, select_last_attempts
 from ..runs.params import validate_task_keys
 from ..runs.redaction import redact_outputs
 from .exit_codes import ExitCode, exit_code_of, format_exit_codes
 from .formatting import format_outcome
 from .handles import get_handle, get_state
-from .live_logs import LiveLogs
 from .loops import read_loops
 from .options import run_argument, task_option
 from .output import print_output, print_progress
@@ -24,9 +24,17 @@ from .output_text import format_task_log
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..clock import Clock
     from ..handle import JobHandle
     from ..runs.outcome import RunStatus
     from ..sdk_types import Run, RunTask
+
+
+#: Seconds between two polls of the logs of a run.
+POLL_SECONDS = 0.5
+
+#: Characters of a log that are kept to find a trace in them.
+_KEPT_CHARS = 64 * 1024
 
 
 @click.command(epilog=format_exit_codes())
@@ -120,3 +128,59 @@ class LogPrinter:
         if self._only and task.task_key not in self._only:
             return False
         return not self._only_failed or is_root_cause(task)
+
+
+class LiveLogs:
+    """Prints the lines that running tasks write, where the workspace has them: the local one."""
+
+    def __init__(self, handle: JobHandle, run_id: int, clock: Clock) -> None:
+        self._clock = clock
+        self._handle = handle
+        self._run_id = run_id
+        self._offsets: dict[int, int] = {}
+        self._printed: dict[int, str] = {}
+        self._finished: set[int] = set()
+
+    def is_supported(self) -> bool:
+        """Return whether the workspace has the logs of running tasks."""
+        tasks = self._handle.get_run(self._run_id).tasks or ()
+        first = next((task for task in tasks if task.run_id), None)
+        if first is None:
+            return False
+        return self._handle.read_log(self._run_id, int(first.run_id or 0)).is_live
+
+    def poll(self) -> Iterator[RunStatus]:
+        """Yield the state of the run now and then, the last time after its end."""
+        while not (status := self._handle.status(self._run_id)).is_terminal:
+            yield status
+            self._clock.sleep(POLL_SECONDS)
+        yield status
+
+    def printed_of(self, task: RunTask) -> str | None:
+        """Return the last part of what was printed of a task; ``None``: nothing was."""
+        return self._printed.get(task.run_id or 0)
+
+    def print_new(self, task: RunTask, task_count: int) -> None:
+        """Print the lines that a task has written since the last call.
+
+        :param task_count: of the run. If it has several tasks, each line begins with the key.
+        """
+        if not task.run_id or task.run_id in self._finished:
+            return
+        prefix = f"{task.task_key} | " if task_count > 1 else ""
+        offset = self._offsets.get(task.run_id, 0)
+        while True:
+            part = self._handle.read_log(
+                self._run_id, task.run_id, offset=offset, limit=DEFAULT_PART_BYTES
+            )
+            if part.text:
+                lines = part.text.removesuffix("\n").split("\n")
+                print_output("\n".join(prefix + line for line in lines), needs_reader=True)
+                before = self._printed.get(task.run_id, "")
+                self._printed[task.run_id] = (before + part.text)[-_KEPT_CHARS:]
+            self._offsets[task.run_id] = part.next_offset
+            if part.is_final:
+                self._finished.add(task.run_id)
+            if part.next_offset <= offset or part.is_final:
+                return
+            offset = part.next_offset

@@ -23,7 +23,7 @@ from ..runs.redaction import redact_progress_tokens
 from .escapes import KEEP_COLORS, keep_words, remove_escapes
 from .exit_codes import ExitCode
 from .fields import select_fields
-from .json_text import format_json
+from .tables import format_json
 from .updates import format_update
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The commands that start, follow, cancel and repair runs."""
+"""The commands that start, follow, cancel and repair runs, and pause jobs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import click
 from flask.cli import with_appcontext
 
 from ..errors import InvalidParameters, LakeflowJobsError, RunNotFound, RunTimeout
+from ..reader import cached_reads_of
 from ..runs.outcome import has_ended, outcome_of
 from ..runs.repair import plan_repair
+from ..runs.triggers import triggers_of
 from .completion import complete_parameter, complete_tasks
 from .exit_codes import ExitCode, format_exit_codes
-from .follow import ResultFormat, RunPrinter, choose_progress
-from .formatting import format_error, format_outcome
+from .formatting import format_error, format_moment, format_outcome
 from .handles import get_handle, get_state
 from .options import (
     key_argument,
@@ -31,6 +32,7 @@ from .options import (
 )
 from .output import print_document, print_error, print_progress, print_result
 from .pages import print_run_url
+from .run_printer import ResultFormat, RunPrinter, choose_progress
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
@@ -235,6 +237,36 @@ def repair(
     else:
         print_result(str(repair_id))
     print_progress(f"Watch it: flask jobs watch {handle.key} {run_id}")
+
+
+@click.command()
+@with_appcontext
+@key_argument
+def pause(key: str | None) -> None:
+    """Pause the schedule and all triggers of a job.
+
+    Active runs go on, and you can still start runs yourself.
+    """
+    handle = get_handle(key)
+    handle.pause()
+    print_progress(f"{handle.key} is paused. Resume it: flask jobs resume {handle.key}")
+
+
+@click.command()
+@with_appcontext
+@key_argument
+def resume(key: str | None) -> None:
+    """Resume the schedule and all triggers of a job.
+
+    A continuous job starts at once.
+    """
+    handle = get_handle(key)
+    handle.resume()
+    job = cached_reads_of(handle).get_job().value
+    print_progress(f"{handle.key} is no longer paused. It starts:")
+    for trigger in triggers_of(job, get_state().clock.now() * 1000):
+        when = f", next {format_moment(trigger.next_start)}" if trigger.next_start else ""
+        print_progress(f"  {trigger.label}{when}")
 
 
 def start_run(handle: JobHandle, params: Mapping[str, Any], **options: Any) -> Triggered:

@@ -14,9 +14,9 @@ from ..errors import JobNotFound, LakeflowJobsError, NotAllowed
 from ..reader import cached_reads_of
 from ..runs.outcome import SUCCESSES, has_ended, outcome_of
 from ..runs.redaction import redact, redact_outputs, summarize_newest_run
-from .comparison import format_comparison
 from .formatting import (
     final_duration,
+    format_comparison,
     format_explanation,
     format_jobs,
     format_run,

@@ -1,75 +1,110 @@
-"""Following a run whose workspace fails on the way."""
+"""``flask jobs follow``: what it prints, and how it stops."""
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
+from flask import Flask
 
-from flask_lakeflow_jobs.testing import (
-    Exchange,
-    FaultyWorkspace,
-    Refusal,
-)
-from tests.cli import apps
+from flask_lakeflow_jobs import LakeflowJobs, maintenance
+from flask_lakeflow_jobs.cli.follow import FollowReport
+from flask_lakeflow_jobs.following.follower import Follower
+from flask_lakeflow_jobs.maintenance import Maintenance
 from tests.cli.conftest import RunFlask
-from tests.support import RunGate
 
 
-def test_unreadable_output_is_a_warning(fault_proxy: FaultyWorkspace, flask_jobs: RunFlask) -> None:
-    fault_proxy.fail(Refusal(403), path="jobs/runs/get-output")
-    result = flask_jobs("run", "words", of=apps.create_app())
-    assert (result.exit_code, result.stdout) == (0, "")
-    assert "Warning: Cannot read the output:" in result.stderr
-    assert "flask jobs output words" in result.stderr
+@pytest.fixture
+def recorded_app(tmp_path: Path) -> Flask:
+    app = Flask("app", instance_path=str(tmp_path))
+    app.config["LAKEFLOW_JOBS_RECORD_URL"] = True
+    LakeflowJobs(app, jobs={"etl": {"job_id": 1}})
+    return app
 
 
-class FailAfter:
-    """Forward requests until a response contains a text, and refuse later ones."""
-
-    def __init__(self, text: bytes, refusal: Refusal) -> None:
-        self._text = text
-        self._refusal = refusal
-        self._is_refusing = False
-
-    def __call__(self, exchange: Exchange) -> None:
-        if self._is_refusing:
-            self._refusal(exchange)
-            return
-        reply = exchange.forward()
-        self._is_refusing = self._text in reply.body
-        exchange.respond(reply)
-
-
-def test_refused_watch_prints_how_to_watch_again(
-    fault_proxy: FaultyWorkspace, flask_jobs: RunFlask, run_gate: RunGate
+@pytest.mark.parametrize(
+    ("number", "exit_code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)], ids=["TERM", "INT"]
+)
+def test_follow_stops_cleanly_at_a_signal(
+    number: signal.Signals,
+    exit_code: int,
+    recorded_app: Flask,
+    flask_jobs: RunFlask,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    fault_proxy.fail(FailAfter(b"RUNNING", Refusal(403)), path="jobs/runs/get")
-    result = flask_jobs(
-        "run", "held", "-p", f"gate={run_gate.params['gate']}", of=apps.create_app()
-    )
-    assert (result.exit_code, result.stdout) == (6, "")
-    url, last = result.stderr.splitlines()[-2:]
-    run_id = url.rpartition("/")[2].partition("?")[0]
-    assert last == f"Watch it again: flask jobs watch held {run_id}"
+    step = Follower.step
+    maintained = threading.Event()
+    monkeypatch.setattr(Maintenance, "run_forever", lambda self: maintained.set())
+
+    def step_and_signal(self: Follower) -> float:
+        delay = step(self)
+        assert maintained.wait(10)
+        os.kill(os.getpid(), number)
+        return delay
+
+    monkeypatch.setattr(Follower, "step", step_and_signal)
+    before = signal.getsignal(number)
+    result = flask_jobs("follow", of=recorded_app)
+    assert result.exit_code == exit_code
+    assert result.stderr.splitlines() == [
+        "Following 0 runs.",
+        "Stopped. Another process takes over the runs, if there is one.",
+    ]
+    assert signal.getsignal(number) == before
+    state = recorded_app.extensions["lakeflow_jobs"]
+    assert state.record.acquire_lease("follow", "other", 15.0)
 
 
-def test_deleted_run_is_an_error_without_the_watch_command(
-    fault_proxy: FaultyWorkspace, flask_jobs: RunFlask, run_gate: RunGate
+def test_follow_without_a_thread_for_the_upkeep_follows(
+    recorded_app: Flask, flask_jobs: RunFlask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fault_proxy.fail(FailAfter(b"RUNNING", Refusal(404)), path="jobs/runs/get")
-    result = flask_jobs(
-        "run", "held", "-p", f"gate={run_gate.params['gate']}", of=apps.create_app()
-    )
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert "Error: The job 'held' has no run" in result.stderr
-    assert "Watch it again" not in result.stderr
+    def refuse(call: Callable[[], None]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(maintenance, "start_thread", refuse)
+    monkeypatch.setattr(Follower, "run", lambda self, report: report())
+    result = flask_jobs("follow", of=recorded_app)
+    assert result.exit_code == 0
+    assert "Stopped." in result.stderr
 
 
-def test_unreadable_explanation_is_a_warning_of_a_failure(
-    fault_proxy: FaultyWorkspace, flask_jobs: RunFlask, monkeypatch: pytest.MonkeyPatch
+def test_follow_without_a_record_names_the_keys(flask_jobs: RunFlask) -> None:
+    result = flask_jobs("follow")
+    assert result.exit_code == 2
+    assert "LAKEFLOW_JOBS_FOLLOW requires LAKEFLOW_JOBS_RECORD_URL" in result.stderr
+
+
+def test_follow_with_an_outdated_record_names_the_command(
+    tmp_path: Path, flask_jobs: RunFlask
 ) -> None:
-    monkeypatch.setenv("LAKEFLOW_JOBS_CACHE_TTL", "0")
-    fault_proxy.fail(FailAfter(b"INTERNAL_ERROR", Refusal(403)), path="jobs/runs/get")
-    result = flask_jobs("run", "broken", of=apps.create_app())
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert "Warning: Cannot read why the run ended like this:" in result.stderr
-    assert "of broken: FAILED.\n" in result.stderr
+    app = Flask("app", instance_path=str(tmp_path))
+    app.config["LAKEFLOW_JOBS_RECORD_URL"] = f"sqlite:///{tmp_path}/empty.sqlite3"
+    LakeflowJobs(app, jobs={"etl": {"job_id": 1}})
+    result = flask_jobs("follow", of=app)
+    assert result.exit_code == 2
+    assert "flask jobs record upgrade" in result.stderr
+
+
+def test_report_prints_changes_only(capsys: pytest.CaptureFixture[str]) -> None:
+    follower: Any = threading.local()
+    report = FollowReport(follower)
+    for follower.is_leading, follower.run_count in [
+        (False, 0),
+        (False, 0),
+        (True, 0),
+        (True, 1),
+        (True, 1),
+        (True, 2),
+    ]:
+        report.report()
+    assert capsys.readouterr().err.splitlines() == [
+        "Another process of the app follows its runs. Waiting to take over.",
+        "Following 0 runs.",
+        "Following 1 run.",
+        "Following 2 runs.",
+    ]

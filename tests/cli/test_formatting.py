@@ -9,6 +9,7 @@ import pytest
 
 from flask_lakeflow_jobs.cli.formatting import (
     final_duration,
+    format_comparison,
     format_datetime,
     format_error,
     format_explanation,
@@ -20,6 +21,7 @@ from flask_lakeflow_jobs.cli.formatting import (
 )
 from flask_lakeflow_jobs.errors import InvalidParameters, RunTimeout
 from flask_lakeflow_jobs.record.requesters import RunAction, RunActions
+from flask_lakeflow_jobs.runs.comparison import compare_runs
 from flask_lakeflow_jobs.runs.explanation import Explanation, FailedTask
 from flask_lakeflow_jobs.runs.outcome import Outcome
 from tests import run_documents
@@ -219,3 +221,27 @@ def test_final_duration_of_an_active_run_is_none() -> None:
 def test_join_lines_removes_line_breaks() -> None:
     assert join_lines(" a\n\tb \r\n") == "a b"
     assert join_lines(None) == ""
+
+
+COMPARED_ERROR = (
+    "check: a long error that says which rows of which table were not as they should be"
+)
+
+
+def test_comparison_fits_the_terminal_and_keeps_its_errors_whole() -> None:
+    runs = [
+        run_documents.run(
+            SUCCEEDED, run_id=1, start_time=1000, end_time=3000, tasks=[task("load", SUCCEEDED)]
+        ),
+        run_documents.run(
+            FAILED, run_id=2, start_time=5000, end_time=9000, tasks=[task("check", FAILED)]
+        ),
+    ]
+    compared = compare_runs(runs, ["", COMPARED_ERROR], 10_000)
+    lines = [click.unstyle(line) for line in format_comparison(compared, 60)]
+    error = f"Error of run 2: {COMPARED_ERROR}"
+    assert error in lines
+    assert max(len(line) for line in lines if line != error) <= 60
+    rows = [line.split() for line in lines]
+    assert ["Duration", "2.0", "s", "4.0", "s", "+2.0", "s"] in rows
+    assert ["load", "SUCCEEDED", "-"] in rows
