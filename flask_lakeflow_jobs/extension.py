@@ -23,9 +23,8 @@ from .identity import UserLoader
 from .maintenance import Maintenance
 from .state import EXTENSION_KEY, AppState, database_credentials
 from .web.blueprint import register_routes
-from .web.following import FollowStart
+from .web.first_request import FollowStart, WarmUp
 from .web.servers import get_call_timeout, is_closing
-from .web.warm_up import WarmUp
 
 if TYPE_CHECKING:
     from flask_caching import Cache

@@ -1,11 +1,12 @@
-"""The headers of the console's responses."""
+"""The headers of the console's responses, and their compression."""
 
 from __future__ import annotations
 
 import logging
 import re
+import zlib
 
-from flask import Response
+from flask import Request, Response
 
 from .state import console_state
 
@@ -14,6 +15,14 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self';"
     " frame-ancestors 'self'"
 )
+
+#: Smaller bodies fit into one packet as they are.
+MIN_COMPRESSED_BYTES = 1_000
+
+COMPRESSION_LEVEL = 6
+
+#: The format of ``gzip``, with its header and checksum.
+GZIP = 16 + zlib.MAX_WBITS
 
 _log = logging.getLogger("flask_lakeflow_jobs.web")
 
@@ -42,3 +51,18 @@ def _content_security_policy() -> str:
         return CONTENT_SECURITY_POLICY
     allowed = f"'self' 'nonce-{nonce}'"
     return f"{CONTENT_SECURITY_POLICY}; script-src {allowed}; style-src {allowed}"
+
+
+def compress(response: Response, request: Request) -> Response:
+    """Compress the body of a response if the client accepts it and it is worth it.
+
+    The body must not hold a secret beside text that another site can choose.
+    """
+    response.vary.add("Accept-Encoding")
+    body = response.get_data()
+    if len(body) < MIN_COMPRESSED_BYTES or request.accept_encodings.quality("gzip") <= 0:
+        return response
+    compressor = zlib.compressobj(COMPRESSION_LEVEL, wbits=GZIP)
+    response.set_data(compressor.compress(body) + compressor.flush())
+    response.headers["Content-Encoding"] = "gzip"
+    return response

@@ -1,12 +1,14 @@
-"""Text of tasks as HTML: colors of the terminal become classes, and addresses become links. Pure.
+"""Text of tasks as HTML: with colors of the terminal, links, and JSON that folds. Pure.
 
 The text is hostile. Everything is escaped; all other control sequences are removed.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from markupsafe import Markup, escape
 
@@ -28,6 +30,15 @@ _MAX_DIGITS = 9
 
 #: Longer lines are cut: a browser takes seconds for them.
 MAX_LINE_CHARS = 20_000
+
+
+#: Larger or deeper JSON is shown as text.
+MAX_JSON_CHARS = 200_000
+MAX_JSON_NODES = 2_000
+MAX_JSON_DEPTH = 30
+
+#: Members of an object or array that is open at first.
+_MAX_OPEN_MEMBERS = 50
 
 
 class Style:
@@ -128,3 +139,53 @@ def link(text: str) -> Markup:
         )
         last = match.start() + len(url)
     return Markup("").join([*parts, escape(text[last:])])
+
+
+def render_json(text: str) -> Markup | None:
+    """Render an object or an array of JSON, which folds without a script.
+
+    :return: ``None`` if the text is anything else, or too large.
+    """
+    if not text.lstrip().startswith(("{", "[")) or len(text) > MAX_JSON_CHARS:
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not value or _count_nodes(value, 0) > MAX_JSON_NODES:
+        return None
+    return _render_value(value, 0)
+
+
+def _count_nodes(value: Any, depth: int) -> int:
+    if depth > MAX_JSON_DEPTH:
+        return MAX_JSON_NODES + 1
+    nested = value.values() if isinstance(value, dict) else value
+    if not isinstance(value, dict | list):
+        return 1
+    total = 1
+    for each in nested:
+        total += _count_nodes(each, depth + 1)
+        if total > MAX_JSON_NODES:
+            break
+    return total
+
+
+def _render_value(value: Any, depth: int) -> Markup:
+    if not isinstance(value, dict | list) or not value:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        kind = "text" if isinstance(value, str) else "value"
+        return Markup('<span class="lf-json-{}">{}</span>').format(kind, link(text))
+    members = list(value.items()) if isinstance(value, dict) else list(enumerate(value))
+    items = Markup("").join(
+        Markup('<li><span class="lf-json-key">{}</span> {}</li>').format(
+            f"{name}:", _render_value(each, depth + 1)
+        )
+        for name, each in members
+    )
+    word = "member" if isinstance(value, dict) else "item"
+    summary = f"{len(members)} {word}{'' if len(members) == 1 else 's'}"
+    is_open = Markup(" open") if depth < 2 and len(members) <= _MAX_OPEN_MEMBERS else ""
+    return Markup("<details{}><summary>{}</summary><ul>{}</ul></details>").format(
+        is_open, summary, items
+    )

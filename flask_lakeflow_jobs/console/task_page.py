@@ -20,9 +20,8 @@ from ..runs.redaction import redact, remove_dbt_headers
 from ..runs.rows import Rows, read_rows
 from . import queries
 from .axis import Axis
-from .json_text import render_json
 from .logs import LogView, read_log_view
-from .rich_text import render_text
+from .rich_text import render_json, render_text
 from .summaries import StateLabel
 from .tasks import Attempt, build_attempt
 from .timeline import build_timeline

@@ -6,14 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flask import Blueprint, Response, current_app, redirect, request
+from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from ..errors import (
-    InvalidRequest,
-    LakeflowJobsError,
-    RunNotFound,
-)
+from ..errors import InvalidRequest, LakeflowJobsError, RunNotFound
 from ..pages import HOST_PAGES, PageUrl
 from ..runs.ids import parse_run_id
 from ..web import assets
@@ -21,12 +18,11 @@ from ..web.auth import app_handle, current_authorizer, request_handle
 from ..web.csrf import require_same_origin
 from ..web.requests import read_form
 from ..web.responses import encode_json
-from . import embedding, fragments, lists, task_views
-from .compression import compress
+from . import fragments, lists, task_views
 from .form_page import show_form, start_run
 from .fragments import render, render_page
 from .groups import TaskFilter
-from .headers import protect
+from .headers import compress, protect
 from .jobs_page import show_jobs
 from .links import page_url
 from .repair_page import repair_run, show_repair
@@ -40,6 +36,12 @@ VERSION_HEADER = "Lakeflow-Version"
 
 #: The header of an update with the host's CSRF token, which must not be in its compressed body.
 TOKEN_HEADER = "Lakeflow-Csrf-Token"  # noqa: S105
+
+#: The endpoints of fragments for pages of the host. Their errors are fragments, too.
+FRAGMENTS = ("lakeflow_console.show_cards", "lakeflow_console.show_run_fragment")
+
+#: HTMX's status "stop polling" (https://htmx.org/docs/#polling).
+STOP_POLLING = 286
 
 _assets = assets.Assets(FOLDER / "static", assets.STATIC_FOLDER)
 
@@ -79,8 +81,8 @@ def console_blueprint(
         ("/~runs", lists.show_all_runs, ["GET"]),
         ("/~runs/export", lists.export_all_runs, ["GET"]),
         ("/~audit", lists.show_audit, ["GET"]),
-        ("/~cards", embedding.show_cards, ["GET"]),
-        ("/<key>/runs/<run_id>/fragment", embedding.show_run_fragment, ["GET"]),
+        ("/~cards", show_cards, ["GET"]),
+        ("/<key>/runs/<run_id>/fragment", show_run_fragment, ["GET"]),
         ("/~static/<name>", static, ["GET"]),
     ):
         pages.add_url_rule(rule, view_func=view, methods=methods, strict_slashes=False)
@@ -140,6 +142,23 @@ def _run_view(key: str, run_id: str, *, is_live: bool = False) -> RunView:
         )
 
 
+def show_cards() -> Markup:
+    """Respond with the fragment ``lakeflow_job_cards``; ``key`` selects jobs."""
+    return fragments.render_cards(request.args.getlist("key"))
+
+
+def show_run_fragment(key: str, run_id: str) -> Response:
+    """Respond with the fragment ``lakeflow_run``; to HTMX with status 286 if the run has ended."""
+    authorizer = current_authorizer()
+    with request_handle(authorizer, key) as handle:
+        view = build_run_view(authorizer, handle, parse_run_id(run_id))
+    response = Response(fragments.render_live(view))
+    response.vary.add("HX-Request")
+    if view.is_over and "HX-Request" in request.headers:
+        response.status_code = STOP_POLLING
+    return response
+
+
 def cancel_run(key: str, run_id: str) -> BaseResponse:
     """Request the cancellation of a run, and redirect to its page."""
     authorizer = current_authorizer()
@@ -172,7 +191,7 @@ def _show_error(error: HTTPException) -> BaseResponse | tuple[str, int, dict[str
         raise error
     title = getattr(error, "title", error.name)
     detail = getattr(error, "detail", error.description)
-    if request.endpoint in embedding.ENDPOINTS:
+    if request.endpoint in FRAGMENTS:
         page = render("_problem.html", error={"title": title, "detail": detail})
         return page, error.code, _retry_after(error)
     about = _find_subject(error)

@@ -1,14 +1,30 @@
-"""Work that each process begins after the first request that it has served."""
+"""Work that each process begins after its first request: the warm-up, and following."""
 
 from __future__ import annotations
 
+import atexit
+import logging
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
 from flask import Response, current_app, request
 
 from ..concurrency import reset_after_late_patch, reset_in_new_processes
+from ..errors import LakeflowJobsError
 from .servers import Server, find_server
+from .sse.limits import limit_connections
+
+if TYPE_CHECKING:
+    from ..following.follower import Follower
+
+#: How long a process that ends waits until the lease is released.
+STOP_SECONDS = 2.0
+
+_polling_log = logging.getLogger("flask_lakeflow_jobs.polling")
+_upstream_log = logging.getLogger("flask_lakeflow_jobs.upstream")
 
 
 class FirstRequestHook(ABC):
@@ -46,3 +62,77 @@ class FirstRequestHook(ABC):
     @abstractmethod
     def _begin(self, server: Server) -> None:
         """Begin on a server; requests that end at the same moment may call this together."""
+
+
+class WarmUp(FirstRequestHook):
+    """Adjusts the server, and warms up a process once.
+
+    :param warm_up: loads the SDK, logs in and connects; ``None``: nothing does before the first
+        call.
+    """
+
+    def __init__(self, warm_up: Callable[[], None] | None) -> None:
+        super().__init__()
+        self._warm_up = warm_up
+
+    def _begin(self, server: Server) -> None:
+        limit_connections(server)
+        if self._is_first() and self._warm_up is not None:
+            run = partial(self._run, self._warm_up)
+            thread = threading.Thread(target=run, name="lakeflow-warm-up", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # too many threads
+                _upstream_log.info("The process is not warmed up: %s", error)
+
+    def _run(self, warm_up: Callable[[], None]) -> None:
+        try:
+            warm_up()
+        except LakeflowJobsError as error:
+            _upstream_log.info("The warm-up failed, so the first call logs in: %s", error)
+        except Exception as error:  # its message is not known to be free of secrets
+            _upstream_log.info("The warm-up failed: %s", type(error).__name__)
+
+
+class FollowStart(FirstRequestHook):
+    """Starts to follow runs in a thread, once per process.
+
+    A server that serves one request at a time does not run threads beside it, or stops the process
+    for long, so ``flask jobs follow`` follows there.
+
+    :param build: builds the follower of this process.
+    """
+
+    def __init__(self, build: Callable[[], Follower]) -> None:
+        super().__init__()
+        self._build = build
+
+    def _begin(self, server: Server) -> None:
+        if server.threads == 1:
+            self._is_done = True
+            _polling_log.warning(
+                "%s serves one request at a time, so this process follows no runs. Run 'flask jobs"
+                " follow' beside it.",
+                server.name,
+            )
+            return
+        self.start()
+
+    def start(self) -> None:
+        """Start following in this process, unless it was started."""
+        if not self._is_first():
+            return
+        follower = self._build()
+        thread = threading.Thread(target=follower.run, name="lakeflow-follow", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # too many threads
+            _polling_log.warning("This process follows no runs: %s", error)
+            return
+        atexit.register(self._stop, follower, thread)
+
+    @staticmethod
+    def _stop(follower: Follower, thread: threading.Thread) -> None:
+        """Release the lease, so that another process takes over at once."""
+        follower.stop()
+        thread.join(STOP_SECONDS)

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.console import json_text, rich_text
-from flask_lakeflow_jobs.console.json_text import render_json
-from flask_lakeflow_jobs.console.rich_text import link, render_lines
+from flask_lakeflow_jobs.console import rich_text
+from flask_lakeflow_jobs.console.rich_text import link, render_json, render_lines
 
 LINK = (
     '<a href="https://x.org/a?b=1&amp;c=2" rel="noreferrer noopener nofollow">'
@@ -96,5 +95,5 @@ def test_render_json_of_anything_else_is_none(text: str) -> None:
 
 
 def test_render_json_of_a_large_value_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_text, "MAX_NODES", 3)
+    monkeypatch.setattr(rich_text, "MAX_JSON_NODES", 3)
     assert render_json("[1, 2, 3]") is None

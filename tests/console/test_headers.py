@@ -7,9 +7,9 @@ import gzip
 import pytest
 from flask import Flask, Response, request
 
-from flask_lakeflow_jobs.console.compression import MIN_BYTES, compress
+from flask_lakeflow_jobs.console.headers import MIN_COMPRESSED_BYTES, compress
 
-BODY = "abc" * MIN_BYTES
+BODY = "abc" * MIN_COMPRESSED_BYTES
 
 
 @pytest.mark.parametrize(

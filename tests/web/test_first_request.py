@@ -13,7 +13,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from flask_lakeflow_jobs import ConfigurationError, LakeflowJobs
 from flask_lakeflow_jobs.following.follower import Follower
-from flask_lakeflow_jobs.web.following import FollowStart
+from flask_lakeflow_jobs.web.first_request import FollowStart
 from tests.web.frames import call_from
 
 

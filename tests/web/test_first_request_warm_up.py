@@ -18,7 +18,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from flask_lakeflow_jobs import LakeflowJobs, LakeflowJobsError, UpstreamUnavailable
 from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal, hash_token
 from flask_lakeflow_jobs.upstream.circuit_breaker import FAILURE_THRESHOLD
-from flask_lakeflow_jobs.web.warm_up import WarmUp
+from flask_lakeflow_jobs.web.first_request import WarmUp
 from tests.conftest import MakeApp, Serve
 from tests.support import DEADLINE, wait_until
 from tests.web.frames import call_from
@@ -28,7 +28,7 @@ FORK = """
 import os, threading
 from flask import Flask
 from werkzeug.test import EnvironBuilder, run_wsgi_app
-from flask_lakeflow_jobs.web.warm_up import WarmUp
+from flask_lakeflow_jobs.web.first_request import WarmUp
 
 def warm_up():
     os.write(1, b"parent " if os.getpid() == parent else b"child ")
