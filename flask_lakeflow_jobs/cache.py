@@ -22,6 +22,7 @@ from .config.keys import CACHE, SDK_KEYS
 from .config.readers import SettingsReader
 from .errors import ConfigurationError
 from .memo import Memo
+from .text import first_line
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -238,7 +239,7 @@ class SharedCache:
         if not keys:
             return []
         prefixed = [self._prefix + key for key in keys]
-        stored = self._access("read", self._many("get_many"), *prefixed)
+        stored = self._access("read", self._get_many, *prefixed)
         return [_parse_entry(entry) for entry in stored or [None] * len(keys)]
 
     def set(self, key: str, value: Any, seconds: float, *, max_chars: int | None = None) -> int:
@@ -347,8 +348,8 @@ def _explain_init_error(error: Exception) -> str:
             extra = f"flask-lakeflow-jobs[{BACKEND_EXTRAS[cause.name]}]"
             return f"{CACHE.name} requires {cause.name}: pip install '{extra}'."
         cause = cause.__cause__ or cause.__context__
-    first_line = next(iter(str(error).splitlines()), type(error).__name__)
-    return f"{CACHE.name} is not a valid Flask-Caching configuration: {first_line}"
+    reason = first_line(str(error)) or type(error).__name__
+    return f"{CACHE.name} is not a valid Flask-Caching configuration: {reason}"
 
 
 def _timeout(seconds: float) -> int:

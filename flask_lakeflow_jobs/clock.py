@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+#: How far the clocks of this machine and of those of the workspace may be apart.
+CLOCK_SKEW_SECONDS = 5.0
+
 
 class Clock(Protocol):
     """The time, and a way to wait."""

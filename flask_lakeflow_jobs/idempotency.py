@@ -13,6 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from .cache import hash_json
+from .clock import CLOCK_SKEW_SECONDS
 from .errors import Conflict, InvalidRequest, LakeflowJobsError
 from .runs.progress_token import add_token, create_token, find_token_field
 
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 #: How long the record of a key is kept. The workspace keeps its own for longer.
 KEY_TTL_SECONDS = 24 * 3600.0
-
-#: How far the clocks of the workspace's machines, and this one's, may be apart.
-CLOCK_SKEW_SECONDS = 5.0
 
 #: Start of a reference such as ``{{job.start_time.iso_date}}``. A run has its resolved value.
 #: Source: Databricks documentation, "What is a dynamic value reference?".

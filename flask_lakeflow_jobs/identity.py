@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import ipaddress
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +12,7 @@ from typing import Any, Protocol, TypeAlias
 
 from .config.keys import ATTRIBUTION_PARAMETER
 from .errors import ConfigurationError, InvalidParameters, MissingUserToken
+from .text import UNPRINTABLE
 
 #: The header in which Databricks Apps forwards the token of a user who authorized the app.
 #: Source: Databricks Apps documentation, "HTTP headers passed to Databricks apps".
@@ -25,8 +25,6 @@ UserLoader: TypeAlias = Callable[[], Any]
 NAME_ATTRIBUTES = ("email", "name", "username", "id")
 
 MAX_NAME_CHARS = 255
-
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class Headers(Protocol):
@@ -152,7 +150,7 @@ def display_name(user: Any) -> str | None:
 
 
 def _one_line(name: Any) -> str | None:
-    text = "" if name is None else _CONTROL_CHARACTERS.sub(" ", str(name)).strip()
+    text = "" if name is None else UNPRINTABLE.sub(" ", str(name)).strip()
     return text[:MAX_NAME_CHARS] or None
 
 

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from .clock import CLOCK_SKEW_SECONDS
 from .concurrency import start_thread
 from .errors import DatabaseUnavailable, LakeflowJobsError, RecordOutdated
-from .idempotency import CLOCK_SKEW_SECONDS, Comparison, compare_parameters
+from .idempotency import Comparison, compare_parameters
 from .identity import APP
 from .runs.redaction import redact
 

@@ -52,12 +52,6 @@ class JobReader:
         is_operator: bool = False,
         origin: Origin = PYTHON,
     ) -> None:
-        """Bind a job to an identity.
-
-        :param is_operator: the caller operates the app on its command line and may use the app's
-            own identity even for a job that runs as its users.
-        :param origin: where the caller's actions come from, for the record.
-        """
         self._state = state
         self._identity = identity
         self._is_operator = is_operator

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any, TypeAlias
 
 from ..errors import ConfigurationError, quote
 from ..runs.outcome import ACTIVE_OUTCOMES, SUCCESSES, Outcome
+from .readers import parse_json
 
 #: The outcomes of ended runs.
 END_OUTCOMES = frozenset(Outcome) - set(ACTIVE_OUTCOMES.values())
@@ -80,7 +80,7 @@ def parse_notify(
     if isinstance(value, NotifyRule):
         return value
     if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
-        value = _parse_json(name, value)
+        value = parse_json(name, value)
     if value is None or value is True:
         return default
     if value is False:
@@ -104,15 +104,6 @@ def parse_notify(
     if value.get("base_url") is not None:
         rule = replace(rule, base_url=_parse_base_url(f"{name}.base_url", value["base_url"]))
     return rule
-
-
-def _parse_json(name: str, text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ConfigurationError(
-            f"{name} is not JSON: {error.msg} at position {error.pos}."
-        ) from None
 
 
 def _parse_urls(name: str, value: Any) -> tuple[NotifyUrl, ...]:

@@ -16,6 +16,9 @@ MAX_INT = 999_999_999
 #: An instance, or an endpoint of a project with autoscaling.
 LAKEBASE_NAME = r"[\w.-]+|projects/[\w.-]+/branches/[\w.-]+/endpoints/[\w.-]+"
 
+#: What a flag may be.
+WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
 T = TypeVar("T")
 
 
@@ -63,8 +66,7 @@ class SettingsReader:
         if not self.is_set(key):
             return bool(key.default)
         value = self.get(key.name)
-        words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-        parsed = words.get(str(value).strip().lower())
+        parsed = WORDS.get(str(value).strip().lower())
         if parsed is None:
             raise ConfigurationError(f"{key.name} must be true or false, not {quote(value)}.")
         return parsed
@@ -94,8 +96,7 @@ class SettingsReader:
         value = self.get(key.name)
         if isinstance(value, str) and "://" in value:
             return value
-        words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-        parsed = words.get(str(value).strip().lower())
+        parsed = WORDS.get(str(value).strip().lower())
         if parsed is None:
             raise ConfigurationError(f"{key.name} must be true, false or the URL of a database.")
         return parsed
@@ -118,12 +119,7 @@ class SettingsReader:
             return dict(key.default)
         value = self.get(key.name)
         if isinstance(value, str):
-            try:
-                value = json.loads(value)
-            except json.JSONDecodeError as error:
-                raise ConfigurationError(
-                    f"{key.name} is not JSON: {error.msg} at position {error.pos}"
-                ) from None
+            value = parse_json(key.name, value)
         if not isinstance(value, Mapping):
             raise ConfigurationError(f"{key.name} must be a mapping, not {type(value).__name__}.")
         return value
@@ -136,6 +132,19 @@ class SettingsReader:
                 f"{key.name} must have a CACHE_TYPE, such as {key.default['CACHE_TYPE']!r}."
             )
         return value
+
+
+def parse_json(name: str, text: str) -> Any:
+    """Parse JSON, which no message quotes.
+
+    :param name: the setting, for the message.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigurationError(
+            f"{name} is not JSON: {error.msg} at position {error.pos}."
+        ) from None
 
 
 def parse_number(

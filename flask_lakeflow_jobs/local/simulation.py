@@ -21,8 +21,6 @@ from . import states
 from .model import Settings
 
 SIMULATION_TAG = "local_simulation"
-#: Its former name, which has no effect any more.
-FORMER_SIMULATION_TAG = "local_script"
 SIMULATED_RESULTS = {
     "SUCCESS": states.SUCCESS,
     "FAILED": states.FAILED,

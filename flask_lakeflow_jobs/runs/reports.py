@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from ..clock import CLOCK_SKEW_SECONDS
 from .outcome import has_ended
 from .progress import Progress, RunProgress
 
 #: Reports that are kept of one run; the newest ones, each of another task.
 MAX_REPORTS = 100
-
-#: How far the clocks of the app and of the workspace may be apart.
-CLOCK_SKEW_MS = 5_000
 
 #: In place of a task key: the report is about the run as a whole.
 WHOLE_RUN = ""
@@ -71,7 +69,7 @@ def select_progress(run: Mapping[str, Any], reports: Reports) -> RunProgress | N
 
 def _earliest_report(task: Mapping[str, Any]) -> int:
     """Return the moment from which a report can be about an attempt."""
-    return (task.get("start_time") or 0) - CLOCK_SKEW_MS
+    return (task.get("start_time") or 0) - round(CLOCK_SKEW_SECONDS * 1000)
 
 
 def _active_attempts(run: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -25,7 +25,7 @@ from ..errors import (
     UpstreamUnauthenticated,
     UpstreamUnavailable,
 )
-from ..text import clean_line
+from ..text import clean_line, first_line
 
 if TYPE_CHECKING:
     from ..identity import Identity
@@ -172,7 +172,7 @@ def as_ambiguous(error: LakeflowJobsError) -> LakeflowJobsError:
 
 def clean_message(message: str, identity: Identity) -> str:
     """Return the first line of a message, of limited length and without tokens."""
-    line = next(iter(message.strip().splitlines()), "")
+    line = first_line(message.strip())
     return clean_line(line.replace(identity.token, "…") if identity.token else line)
 
 

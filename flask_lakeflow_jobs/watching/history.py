@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import LakeflowJobsError
+from ..memo import Memo
 from ..runs.outcome import has_ended
 from ..runs.phases import MAX_TASKS, Phase, PhaseDurations, ended_phases
 
@@ -69,12 +69,12 @@ class History:
         self._clock = clock
         self._spawn = spawn
         self._lock = threading.Lock()
-        self._by_group: OrderedDict[str, JobHistory] = OrderedDict()
+        self._by_group: Memo[str, JobHistory] = Memo(MAX_JOBS)
 
     def durations(self, run_key: RunKey) -> PhaseDurations:
         """Return the durations of past runs of the job; empty until they have been read."""
         with self._lock:
-            return self._by_group.get(run_key.group, NOT_READ).durations
+            return self._get(run_key.group).durations
 
     def start_refresh(self, run_key: RunKey) -> threading.Event:
         """Read the durations in the background if they have expired.
@@ -100,20 +100,20 @@ class History:
         if not has_ended(run):
             return
         with self._lock:
-            expiry, durations = self._by_group.get(run_key.group, NOT_READ)
+            expiry, durations = self._get(run_key.group)
             if expiry:  # otherwise the next refresh reads this run too
                 self._store(run_key.group, expiry, add_phases(durations, ended_phases(run)))
 
+    def _get(self, group: str) -> JobHistory:
+        return self._by_group.get(group) or NOT_READ
+
     def _store(self, group: str, expiry: float, durations: PhaseDurations) -> None:
-        self._by_group[group] = JobHistory(expiry, durations)
-        self._by_group.move_to_end(group)
-        if len(self._by_group) > MAX_JOBS:
-            self._by_group.popitem(last=False)
+        self._by_group.put(group, JobHistory(expiry, durations), 1)
 
     def _claim_refresh(self, group: str) -> bool:
         now = self._clock.monotonic()
         with self._lock:
-            expiry, durations = self._by_group.get(group, NOT_READ)
+            expiry, durations = self._get(group)
             if now < expiry:
                 return False
             self._store(group, now + HISTORY_RETRY_SECONDS, durations)

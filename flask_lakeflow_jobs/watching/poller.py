@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Union
 from weakref import WeakSet
 
 from ..errors import LakeflowJobsError, UpstreamThrottled
+from ..memo import Memo
 from ..runs.outcome import RunStatus
 from ..runs.reports import reports_of, select_progress
 from .lease import TICK_SECONDS, Lease, PollResult
@@ -314,7 +314,7 @@ class StateChangeDispatcher:
     def __init__(self, on_change: OnChange) -> None:
         self._on_change = on_change
         self._lock = threading.Lock()
-        self._last: OrderedDict[tuple[str, int], StateId] = OrderedDict()
+        self._last: Memo[tuple[str, int], StateId | None] = Memo(MAX_DISPATCHED_RUNS)
 
     def dispatch(self, run_key: RunKey, snapshot: Snapshot) -> None:
         """Call the app with a state, unless it had this one or a later one."""
@@ -323,13 +323,10 @@ class StateChangeDispatcher:
             last = self._last.get(run)
             if last == snapshot.id or (last and snapshot.id.is_before(last)):
                 return
-            self._last[run] = snapshot.id
-            self._last.move_to_end(run)
-            if len(self._last) > MAX_DISPATCHED_RUNS:
-                self._last.popitem(last=False)
+            self._last.put(run, snapshot.id, 1)
         self._on_change(run_key, snapshot.status)
 
     def reset(self, run_key: RunKey) -> None:
         """Call the app with the run's next state, whichever it had before."""
         with self._lock:
-            self._last.pop((run_key.job.key, run_key.run_id), None)
+            self._last.put((run_key.job.key, run_key.run_id), None, 1)

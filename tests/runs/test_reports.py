@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flask_lakeflow_jobs.clock import CLOCK_SKEW_SECONDS
 from flask_lakeflow_jobs.runs.progress import Progress
 from flask_lakeflow_jobs.runs.reports import (
-    CLOCK_SKEW_MS,
     MAX_REPORTS,
     WHOLE_RUN,
     merge_reports,
@@ -22,6 +22,7 @@ from tests.run_documents import SUCCEEDED, Document, run_state, task
 
 RUNNING = run_state("RUNNING")
 NOW = 1_764_000_000_000
+SKEW_MS = round(CLOCK_SKEW_SECONDS * 1000)
 
 
 def report(percent: float, key: str | None = None, at: int = NOW) -> Progress:
@@ -104,7 +105,7 @@ def test_new_attempt_shows_nothing_of_the_attempt_before() -> None:
     first = task("a", SUCCEEDED, start_time=NOW - 60_000)
     second = task("a", RUNNING, attempt_number=1, start_time=NOW)
     run = run_with(second, first)
-    assert select_progress(run, by_task(report(90, "a", NOW - CLOCK_SKEW_MS - 1))) is None
-    shown = select_progress(run, by_task(report(5, "a", NOW - CLOCK_SKEW_MS)))
+    assert select_progress(run, by_task(report(90, "a", NOW - SKEW_MS - 1))) is None
+    shown = select_progress(run, by_task(report(5, "a", NOW - SKEW_MS)))
     assert shown is not None
     assert shown.tasks["a"].percent == 5

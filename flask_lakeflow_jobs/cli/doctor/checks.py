@@ -19,11 +19,11 @@ from flask import current_app, url_for
 from flask.cli import with_appcontext
 from werkzeug.routing import BuildError
 
+from ...clock import CLOCK_SKEW_SECONDS
 from ...concurrency import descriptor_limit
 from ...config import keys
 from ...config.jobs import JOB_PREFIX, Job, build_env_name
 from ...errors import DatabaseUnavailable, LakeflowJobsError, RecordOutdated
-from ...idempotency import CLOCK_SKEW_SECONDS
 from ...identity import APP
 from ...runs.ids import parse_id
 from ...state import AppState

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from ..model import Settings
-from ..simulation import FORMER_SIMULATION_TAG, SIMULATION_TAG
 from .dependencies import find_reachable
 from .documents import display_path, find_root_file
 from .errors import BundleError, Location
@@ -168,7 +167,6 @@ class _Loader:
         for undefined in find_undefined_keys(settings):
             place = _locate(undefined, settings, location)
             self._warn(f"Job {key!r}: {undefined.message}", place)
-        self._warn_of_former_tag(key, settings, location)
         self._calls += _find_calls(key, settings, location)
         plain = {name: each for name, each in settings.items() if name not in _NOT_SETTINGS}
         return BundleJob(key, derive_job_id(key), _plain(plain))
@@ -188,17 +186,6 @@ class _Loader:
                 for step in error.path[:-1]:
                     holder = holder[step]
                 del holder[name]
-
-    def _warn_of_former_tag(self, key: str, settings: LocatedDict, location: Location) -> None:
-        tags = settings.get("tags")
-        if not isinstance(tags, LocatedDict):
-            return
-        if FORMER_SIMULATION_TAG in tags and SIMULATION_TAG not in tags:
-            self._warn(
-                f"Job {key!r}: The tag {FORMER_SIMULATION_TAG!r} has no effect, so the job is not "
-                f"simulated. Its name is {SIMULATION_TAG!r} now.",
-                tags.locations.get(FORMER_SIMULATION_TAG, location),
-            )
 
     def _warn_of_call_cycles(self) -> None:
         called: dict[str, set[str]] = {}

@@ -337,13 +337,3 @@ def test_load_bundle_damaged_is_loaded_or_refused(folder: Path, tree: Any) -> No
         load_bundle(path)
     except BundleError as error:
         assert error.__cause__ is None, "unexpected failure"  # noqa: PT017 (or is it loaded?)
-
-
-def test_former_tag_of_a_simulation_is_a_warning(load: Load) -> None:
-    bundle = load(bundle_text("tags: {local_script: '{}'}"))
-    (warning,) = bundle.warnings
-    assert warning == (
-        "databricks.yml:6: Job 'etl': The tag 'local_script' has no effect, so the job is not "
-        "simulated. Its name is 'local_simulation' now."
-    )
-    assert load(bundle_text("tags: {local_script: '', local_simulation: '{}'}")).warnings == ()
