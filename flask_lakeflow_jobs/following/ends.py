@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from ..runs.outcome import (
 )
 from ..runs.redaction import redact, redact_text
 from ..text import MAX_ERROR_CHARS, clean_line
-from .delivery import Outbox
+from .delivery import Outbox, Write
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from ..config.jobs import Job
     from ..record.store import Record
+    from ..watching.snapshot import Restore
     from ..watching.watched_run import RunKey
     from .delivery import ReceiverSource
 
@@ -39,9 +40,6 @@ OUTBOX_SIGNALS = {"run_finished": signals.run_finished, "run_repaired": signals.
 RECENT_SECONDS = 3600.0
 
 _log = logging.getLogger("flask_lakeflow_jobs")
-
-#: Rebuilds a status from its ``to_dict()``.
-Restore = Callable[[dict[str, Any]], RunStatus]
 
 
 class StatusCodec:
@@ -104,14 +102,8 @@ class EndRecorder:
 
         While the database is unavailable, the end is kept and recorded later.
         """
-        try:
-            self._finish(run_key, status)
-        except DatabaseUnavailable as error:
-            _log.warning("The end of run %s is recorded later: %s", run_key.run_id, error)
-            self.outbox.defer(partial(self._finish, run_key, status))
-        except RecordOutdated as error:
-            _log.error("The end of run %s is not recorded: %s", run_key.run_id, error)
-            self._send("run_finished", _finished(run_key, status))
+        write, payload = partial(self._finish, run_key, status), _finished(run_key, status)
+        self._write(f"The end of run {run_key.run_id}", write, "run_finished", payload)
 
     def repair(self, run_key: RunKey, repair_id: int, user: str | None) -> None:
         """Record that a run is repaired.
@@ -124,14 +116,19 @@ class EndRecorder:
             "repair_id": repair_id,
             "user": user,
         }
+        write = partial(self._repair, run_key, payload)
+        self._write(f"The repair of run {run_key.run_id}", write, "run_repaired", payload)
+
+    def _write(self, what: str, write: Write, signal: str, payload: Mapping[str, Any]) -> None:
+        """Write to the record, now or later; send the signal here if that is not possible."""
         try:
-            self._repair(run_key, payload)
+            write()
         except DatabaseUnavailable as error:
-            _log.warning("The repair of run %s is recorded later: %s", run_key.run_id, error)
-            self.outbox.defer(partial(self._repair, run_key, payload))
+            _log.warning("%s is recorded later: %s", what, error)
+            self.outbox.defer(write)
         except RecordOutdated as error:
-            _log.error("The repair of run %s is not recorded: %s", run_key.run_id, error)
-            self._send("run_repaired", payload)
+            _log.error("%s is not recorded: %s", what, error)
+            self._send(signal, payload)
 
     def abandon(self, run_key: RunKey, reason: str) -> None:
         """Record that the end of a run will never be known, because the workspace dropped it."""

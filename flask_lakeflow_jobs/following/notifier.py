@@ -58,18 +58,14 @@ class EndMessage:
 
     @property
     def title(self) -> str:
-        return f"{self.job}: {self.outcome_in_words}"
-
-    @property
-    def outcome_in_words(self) -> str:
-        return self.outcome.value.replace("_", " ")
+        return f"{self.job}: {self.outcome.label}"
 
     def format(self, template: str | None) -> str:
         """Return the text, in the words of a template if there is one."""
         if template is not None:
-            return template.format(**{**vars(self), "outcome": self.outcome_in_words})
+            return template.format(**{**vars(self), "outcome": self.outcome.label})
         took = f" after {self.duration}" if self.duration else ""
-        lines = [f"Run {self.run_id} of {self.job} ended{took}: {self.outcome_in_words}."]
+        lines = [f"Run {self.run_id} of {self.job} ended{took}: {self.outcome.label}."]
         if self.requested_by:
             lines.append(f"Requested by {self.requested_by}.")
         return "\n".join([*lines, *filter(None, [self.error, self.url])])
