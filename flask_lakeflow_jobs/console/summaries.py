@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..runs.durations import length_of
 from ..runs.outcome import SUCCESSES, Outcome, has_ended, outcome_of, parse_state
-from ..runs.run_parameters import parameters_of
+from ..runs.run_parameters import parameters_of, requester_of
 from ..watching import forecast
 from ..watching.history import phase_durations
 from . import filters
@@ -99,18 +99,6 @@ def usual_length(runs: Iterable[Summary]) -> float | None:
         run.length for run in runs if run.state.outcome in SUCCESSES and run.length is not None
     ]
     return median(lengths) if lengths else None
-
-
-def requester_of(run: Run | BaseRun, parameter: str | None) -> str | None:
-    """Return who requested a run: as the app recorded it, otherwise as the workspace did.
-
-    :param parameter: the job parameter in which the app records it.
-    """
-    if parameter:
-        recorded = parameters_of(run).get(parameter)
-        if recorded:
-            return recorded
-    return run.creator_user_name
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The parameters that a run has. Pure."""
+"""The parameters that a run has, and the requester that one of them may name. Pure."""
 
 from __future__ import annotations
 
@@ -18,6 +18,15 @@ def job_parameters_of(run: Run | BaseRun) -> dict[str, str]:
         for item in run.job_parameters or []
         if item.name
     }
+
+
+def requester_of(run: Run | BaseRun, parameter: str | None) -> str | None:
+    """Return who requested a run: as the app recorded it, otherwise as the workspace did.
+
+    :param parameter: the job parameter in which the app records it, if it does.
+    """
+    recorded = job_parameters_of(run).get(parameter) if parameter else None
+    return recorded or run.creator_user_name
 
 
 def parameters_of(run: Run | BaseRun) -> dict[str, str]:

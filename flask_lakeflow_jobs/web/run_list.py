@@ -21,6 +21,7 @@ from ..globals import current_state
 from ..record.values import PageToken, RowState
 from ..runs.outcome import ACTIVE_OUTCOMES, Outcome, has_ended, outcome_of, parse_state
 from ..runs.redaction import redact
+from ..runs.run_parameters import requester_of
 from .auth import request_handle
 
 if TYPE_CHECKING:
@@ -302,12 +303,12 @@ def _position(run: ListedRun) -> PageToken:
 
 
 def _from_run(job: Job, run: BaseRun, started_by: str | None) -> ListedRun:
-    is_ended = has_ended(run)
+    is_ended, parameter = has_ended(run), current_state().settings.attribution_parameter
     return ListedRun(
         job=job.key,
         run_id=run.run_id or 0,
         outcome=outcome_of(run),
-        requested_by=started_by or _requester_of(run),
+        requested_by=started_by or requester_of(run, parameter),
         started_at=run.start_time or None,
         ended_at=(run.end_time or run.start_time) if is_ended else None,
         error=None if not is_ended else parse_state(run).message or None,
@@ -323,10 +324,3 @@ def _params_of(run: BaseRun) -> dict[str, Any]:
         for item in run.job_parameters or []
     }
     return {**fields, "job_parameters": values} if values else fields
-
-
-def _requester_of(run: BaseRun) -> str | None:
-    """Return who requested a run: as the app attributed it, otherwise as the workspace did."""
-    name = current_state().settings.attribution_parameter
-    values = {item.name: item.value for item in run.job_parameters or []}
-    return (values.get(name) if name else None) or run.creator_user_name
