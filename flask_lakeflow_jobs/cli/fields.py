@@ -1,4 +1,4 @@
-"""The members of a JSON document that ``--fields`` selects. Pure."""
+"""The members of a JSON document that the user chooses with ``--fields``."""
 
 from __future__ import annotations
 
@@ -9,16 +9,23 @@ import click
 
 from ..errors import suggest
 
+#: Where a context of click has the members that the user has chosen.
+FIELDS = "flask_lakeflow_jobs.fields"
 
-def parse_fields(text: str) -> list[str]:
-    """Parse names that are separated by commas.
 
-    :raises click.BadParameter: one is empty.
-    """
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise click.BadParameter(f"{text!r} must be names separated by commas.")
+def choose_fields(
+    ctx: click.Context, _param: click.Parameter, names: list[str] | None
+) -> list[str] | None:
+    """Have the documents of a command printed with these members only, as a callback of click."""
+    if names is not None:
+        ctx.meta[FIELDS] = names
     return names
+
+
+def chosen_fields() -> list[str] | None:
+    """Return the members that the user has chosen; ``None``: all."""
+    context = click.get_current_context(silent=True)
+    return context.meta.get(FIELDS) if context is not None else None
 
 
 def select_fields(

@@ -15,9 +15,8 @@ from ..errors import InvalidRequest
 from ..runs.ids import parse_run_id
 from ..runs.params import LIST_NAMES, PIPELINE_LISTS, RUN_NOW_FIELDS
 from .completion import complete_key, complete_tasks, complete_words
-from .fields import parse_fields
+from .fields import choose_fields, chosen_fields
 from .handles import get_state
-from .output import choose_fields, chosen_fields
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -56,10 +55,22 @@ def parse_task_keys(text: str) -> list[str]:
 
     :raises click.BadParameter: one is empty.
     """
-    keys = [key.strip() for key in text.split(",")]
-    if not all(keys):
-        raise click.BadParameter(f"{text!r} must be task keys separated by commas.")
-    return keys
+    return _split(text, "task keys")
+
+
+def parse_fields(text: str) -> list[str]:
+    """Parse the names of members that are separated by commas.
+
+    :raises click.BadParameter: one is empty.
+    """
+    return _split(text, "names")
+
+
+def _split(text: str, what: str) -> list[str]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise click.BadParameter(f"{text!r} must be {what} separated by commas.")
+    return parts
 
 
 def parse_idempotency_key(text: str) -> str:

@@ -22,7 +22,7 @@ from ..runs.outcome import Outcome
 from ..runs.redaction import redact_progress_tokens
 from .escapes import KEEP_COLORS, keep_words, remove_escapes
 from .exit_codes import ExitCode
-from .fields import select_fields
+from .fields import chosen_fields, select_fields
 from .tables import format_json
 from .updates import format_update
 
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 #: The parent of the loggers of the SDK.
 SDK_LOGGER = "databricks"
-
-#: Where a context of click has the members that the user has chosen.
-FIELDS = "flask_lakeflow_jobs.fields"
 
 #: An error of the workspace may quote a whole page.
 MAX_RETRY_NOTICE_CHARACTERS = 300
@@ -64,21 +61,6 @@ def print_output(text: str, *, needs_reader: bool = False) -> None:
     else:
         text = remove_escapes(format_json(text, width) or text, KEEP_COLORS)
     _print(text, to_stderr=False, needs_reader=needs_reader)
-
-
-def choose_fields(
-    ctx: click.Context, _param: click.Parameter, names: list[str] | None
-) -> list[str] | None:
-    """Have the documents of a command printed with these members only, as a callback of click."""
-    if names is not None:
-        ctx.meta[FIELDS] = names
-    return names
-
-
-def chosen_fields() -> list[str] | None:
-    """Return the members that the user has chosen; ``None``: all."""
-    context = click.get_current_context(silent=True)
-    return context.meta.get(FIELDS) if context is not None else None
 
 
 def print_document(document: Mapping[str, Any], optional: Collection[str] = ()) -> None:

@@ -14,6 +14,7 @@ from ..errors import JobNotFound, LakeflowJobsError, NotAllowed
 from ..reader import cached_reads_of
 from ..runs.outcome import SUCCESSES, has_ended, outcome_of
 from ..runs.redaction import redact, redact_outputs, summarize_newest_run
+from .fields import chosen_fields
 from .formatting import (
     final_duration,
     format_comparison,
@@ -36,7 +37,6 @@ from .options import (
     task_option,
 )
 from .output import (
-    chosen_fields,
     print_document,
     print_output,
     print_progress,

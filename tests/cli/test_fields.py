@@ -7,7 +7,8 @@ from typing import Any
 import click
 import pytest
 
-from flask_lakeflow_jobs.cli.fields import parse_fields, select_fields
+from flask_lakeflow_jobs.cli.fields import select_fields
+from flask_lakeflow_jobs.cli.options import parse_fields
 from tests.cli.conftest import RunFlask, start_run
 
 
