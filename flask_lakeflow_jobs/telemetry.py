@@ -15,7 +15,7 @@ from weakref import WeakSet
 from .errors import LakeflowJobsError
 
 if TYPE_CHECKING:
-    from opentelemetry.metrics import Counter
+    from opentelemetry.metrics import Counter, Meter
     from opentelemetry.metrics import Observation as Measured
 
 T = TypeVar("T")
@@ -38,16 +38,25 @@ STREAM_BOUNDS_SECONDS = (1, 5, 15, 30, 60, 120, 180, 240, 300)
 COUNTED = {"upstream": "attempts", "trigger": None, "stream": "events"}
 
 
+@cache
+def _get_meter() -> Meter | None:
+    """Return the meter of the extension, or ``None`` without OpenTelemetry."""
+    try:
+        from opentelemetry import metrics  # an extra
+    except ImportError:
+        return None
+    return metrics.get_meter(INSTRUMENTATION_NAME)
+
+
 class Instruments:
     """The instruments of one kind of operation.
 
     :param kind: one of :data:`COUNTED`.
     """
 
-    def __init__(self, kind: str) -> None:
-        from opentelemetry import metrics, trace  # an extra
+    def __init__(self, kind: str, meter: Meter) -> None:
+        from opentelemetry import trace  # an extra
 
-        meter = metrics.get_meter(INSTRUMENTATION_NAME)
         self.counted = COUNTED[kind]
         self.tracer = trace.get_tracer(INSTRUMENTATION_NAME)
         self.span_kind = trace.SpanKind.CLIENT if kind == "upstream" else trace.SpanKind.INTERNAL
@@ -68,82 +77,77 @@ class Instruments:
 class Gauge:
     """A number that is read whenever metrics are exported.
 
-    :param path: where it is in the health of an app.
+    :param path: where it is in the health of an app, with dots.
     :param combine: makes one number of those of all apps in the process.
     """
 
     name: str
     unit: str
     description: str
-    path: tuple[str, ...]
+    path: str
     combine: Callable[[list[float]], float] = sum
 
 
 GAUGES = (
-    Gauge(
-        "lakeflow.streams.pushed",
-        "{stream}",
-        "Streams that hold no thread",
-        ("streams", "pushed"),
-    ),
+    Gauge("lakeflow.streams.pushed", "{stream}", "Streams that hold no thread", "streams.pushed"),
     Gauge(
         "lakeflow.streams.threads",
         "{stream}",
         "Streams that hold a thread each",
-        ("streams", "onThreads"),
+        "streams.onThreads",
     ),
     Gauge(
         "lakeflow.streams.limit",
         "{stream}",
         "Maximum number of streams, from the first stream on",
-        ("streams", "limit"),
+        "streams.limit",
     ),
     Gauge(
         "lakeflow.streams.free",
         "{stream}",
         "Streams that still fit, from the first stream on",
-        ("streams", "free"),
+        "streams.free",
     ),
     Gauge(
         "lakeflow.streams.sent_to_poll",
         "{viewer}",
         "Viewers that had to poll, since the process started",
-        ("streams", "sentToPoll"),
+        "streams.sentToPoll",
     ),
-    Gauge("lakeflow.runs.watched", "{run}", "Runs with viewers", ("watchedRuns",)),
+    Gauge("lakeflow.runs.watched", "{run}", "Runs with viewers", "watchedRuns"),
     Gauge(
         "lakeflow.poll.age",
         "s",
         "Seconds since the last successful poll, while there is a run to poll",
-        ("secondsSincePoll",),
+        "secondsSincePoll",
         max,
     ),
     Gauge(
         "lakeflow.circuit_breaker.open",
         "1",
         "1 while the workspace does not respond, otherwise 0",
-        ("circuitBreakerOpen",),
+        "circuitBreakerOpen",
         max,
     ),
     Gauge(
         "lakeflow.cache.available",
         "1",
         "1 while the shared cache can be used, otherwise 0",
-        ("cacheAvailable",),
+        "cacheAvailable",
         min,
     ),
     Gauge(
         "lakeflow.record.available",
         "1",
         "1 while the record can be written, otherwise 0; only in an app with one",
-        ("recordAvailable",),
+        "recordAvailable",
         min,
     ),
     Gauge(
         "lakeflow.record.failures",
         "{write}",
         "Writes to the record that failed, since the process started",
-        ("recordFailures",),
+        "recordFailures",
     ),
 )
 
@@ -167,11 +171,9 @@ def observe_health(app: HasHealth) -> None:
 
 @cache
 def _create_gauges() -> bool:
-    try:
-        from opentelemetry import metrics  # an extra
-    except ImportError:
+    meter = _get_meter()
+    if meter is None:
         return False
-    meter = metrics.get_meter(INSTRUMENTATION_NAME)
     for gauge in GAUGES:
         meter.create_observable_gauge(
             gauge.name,
@@ -188,7 +190,7 @@ def _observe_gauge(gauge: Gauge, options: object) -> Iterator[Measured]:
     values = []
     for app in list(_observed):
         value: Any = app.health()
-        for key in gauge.path:
+        for key in gauge.path.split("."):
             value = value.get(key)
         if value is not None:
             values.append(float(value))
@@ -205,20 +207,15 @@ def count_finished_run(job: str, outcome: str) -> None:
 
 @cache
 def _finished_runs_counter() -> Counter | None:
-    try:
-        from opentelemetry import metrics  # an extra
-    except ImportError:
-        return None
-    return metrics.get_meter(INSTRUMENTATION_NAME).create_counter("lakeflow.runs.finished")
+    meter = _get_meter()
+    return None if meter is None else meter.create_counter("lakeflow.runs.finished")
 
 
 @cache
 def instruments_for(kind: str) -> Instruments | None:
     """Return the instruments of a kind of operation, or ``None`` without OpenTelemetry."""
-    try:
-        return Instruments(kind)
-    except ImportError:
-        return None
+    meter = _get_meter()
+    return None if meter is None else Instruments(kind, meter)
 
 
 class Observation:

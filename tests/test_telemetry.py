@@ -274,7 +274,7 @@ def test_every_gauge_is_a_number_of_the_health(make_app: MakeApp) -> None:
     numbers: Any = health(make_app(LAKEFLOW_JOBS_RECORD_URL=True))
     for gauge in telemetry.GAUGES:
         value = numbers
-        for key in gauge.path:
+        for key in gauge.path.split("."):
             value = value[key]
         assert value is None or isinstance(value, int | float), gauge.name
 

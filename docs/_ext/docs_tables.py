@@ -231,8 +231,7 @@ def gauges() -> Table:
     return Table(
         ("Gauge", "In the health document", "Meaning"),
         tuple(
-            (code(gauge.name), code(".".join(gauge.path)), sentence(gauge.description))
-            for gauge in GAUGES
+            (code(gauge.name), code(gauge.path), sentence(gauge.description)) for gauge in GAUGES
         ),
     )
 
