@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -231,16 +229,6 @@ def test_command_records_operator(app: Flask, monkeypatch: pytest.MonkeyPatch) -
     assert result.exit_code == 0
     action = only_action(app)
     assert (action.source, action.requested_by) == ("cli", "operator")
-
-
-def test_import_without_record_loads_no_sqlalchemy() -> None:
-    program = (
-        "import sys, flask, flask_lakeflow_jobs;"
-        "app = flask.Flask('app'); flask_lakeflow_jobs.LakeflowJobs(app);"
-        "print([name for name in ('sqlalchemy', 'alembic') if name in sys.modules])"
-    )
-    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert output.stdout.strip() == "[]", output.stderr
 
 
 def test_read_of_ended_run_records_its_end(app: Flask) -> None:
