@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidRequest, RunNotFound, quote
+from ..errors import InvalidRequest, LakeflowJobsError, RunNotFound, quote
 from ..globals import current_state
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
 from ..runs.run_parameters import flatten_parameters
 from ..text import format_csv_line
 from ..web.auth import request_handle
-from ..web.optional_reads import read_in_time
 from ..web.run_list import FILTERS, ListedRun, RunPage, RunQuery, format_time, read_page
 from . import queries
 from .root_errors import FAILURES, MAX_READ_RUNS, EndedRun, read_root_errors
@@ -25,6 +26,11 @@ from .titles import JobTitle, build_title
 if TYPE_CHECKING:
     from ..handle import JobHandle
     from ..web.auth import Authorizer
+
+#: Seconds that a page waits for what it can do without. It takes far less, except in an outage.
+MAX_READ_SECONDS = 3.0
+
+MAX_CONCURRENT_READS = 8
 
 #: Runs of a page, and the pages that an export reads at most.
 EXPORT_PAGE_SIZE = 500
@@ -142,6 +148,32 @@ def _read_errors(
         [partial(read, key, int(number < MAX_READ_RUNS)) for number, key in enumerate(failed)]
     )
     return dict(errors)
+
+
+def read_in_time(reads: Sequence[Callable[[], None]], seconds: float = MAX_READ_SECONDS) -> bool:
+    """Make reads concurrently, in the caller's context, and stop waiting when the time is up.
+
+    A read that has begun continues in its thread: what it reads is in the cache for the next page.
+
+    :param reads: each stores its result itself. Errors of this package are ignored.
+    :return: whether all have ended.
+    """
+    if not reads:
+        return True
+    threads = ThreadPoolExecutor(min(len(reads), MAX_CONCURRENT_READS))
+    try:
+        futures = [threads.submit(copy_context().run, _ignore_errors, read) for read in reads]
+        done, late = wait(futures, seconds)
+        for each in done:
+            each.result()  # raises what is a mistake of ours
+        return not late
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _ignore_errors(read: Callable[[], None]) -> None:
+    with suppress(LakeflowJobsError):
+        read()
 
 
 def filters_of(arguments: Mapping[str, str]) -> dict[str, str]:
