@@ -29,8 +29,7 @@ from .csrf import SAFE_METHODS, refuse_cross_site
 from .problems import register_error_handlers
 from .responses import TYPE_IS_SENT
 from .servers import is_closing
-from .sse.open import StreamOpener
-from .state import EXTENSION, WebState
+from .sse.open import EXTENSION, StreamOpener
 from .webhook import take_notification
 
 Route: TypeAlias = tuple[str, Callable[..., Response], Collection[str]]
@@ -72,12 +71,11 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 
 
 def register_routes(app: Flask, settings: AppSettings, clock: Clock, *, url_prefix: str) -> None:
-    """Register the blueprint on an app, with the state of the HTTP interface.
+    """Register the blueprint on an app, with the opener of its streams.
 
     :raises ConfigurationError: the prefix is not a valid path.
     """
-    streams = StreamOpener(settings, clock, is_closing)
-    app.extensions[EXTENSION] = WebState(streams)
+    streams = app.extensions[EXTENSION] = StreamOpener(settings, clock, is_closing)
     app.extensions[EXTENSION_KEY].read_streams = streams.limiter.describe_usage
     app.register_blueprint(
         build_blueprint(url_prefix, accepts_notifications=settings.accepts_notifications)

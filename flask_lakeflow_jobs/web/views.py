@@ -43,7 +43,7 @@ from .sse.encoder import (
     encode_run_update,
     parse_last_event_id,
 )
-from .state import web_state
+from .sse.open import stream_opener
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
@@ -74,7 +74,7 @@ def show_health() -> Response:
     health = current_state().health()
     if not any(current_authorizer().viewable_jobs()):
         return json_response({"status": health["status"]})
-    server = web_state().streams.describe_server(request.environ)
+    server = stream_opener().describe_server(request.environ)
     return json_response({**health, "server": server})
 
 
@@ -222,7 +222,7 @@ def _stream_one(
     handle: JobHandle, run_id: int, *, poll: bool, is_brief: bool, is_trigger: bool = False
 ) -> Response:
     last_state = StateId.parse(read_last_event_id(request))
-    return web_state().streams.open(
+    return stream_opener().open(
         subscribe_to(handle, run_id, last_state),
         encode_brief_run_update if is_brief else encode_run_update,
         [] if last_state is None else [last_state],
@@ -243,7 +243,7 @@ def stream_runs() -> Response:
             subscribe_to(handle, run_id, last_states.get(run_id))
             for handle, (_, run_id) in zip(handles, runs, strict=True)
         ]
-    return web_state().streams.open(
+    return stream_opener().open(
         Subscription.join(subscriptions),
         MultiRunEventEncoder(runs, last_states, is_brief=is_brief).encode,
         list(last_states.values()),

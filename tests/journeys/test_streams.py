@@ -296,7 +296,7 @@ class TestHead:
         self, make_app: MakeApp, serve: Serve, run_gate: RunGate
     ) -> None:
         app = make_app(LAKEFLOW_JOBS_MAX_STREAMS=1)
-        limiter = app.extensions["lakeflow_jobs.web"].streams.limiter
+        limiter = app.extensions["lakeflow_jobs.web"].limiter
         with app.app_context():
             run_id = start_run("gated", run_gate.params)
             url = f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream"

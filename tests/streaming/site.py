@@ -13,7 +13,7 @@ from flask import Flask
 
 from flask_lakeflow_jobs import LakeflowJobs
 from flask_lakeflow_jobs.globals import current_state
-from flask_lakeflow_jobs.web.state import web_state
+from flask_lakeflow_jobs.web.sse.open import stream_opener
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -35,7 +35,7 @@ def create_app() -> Flask:
         state = current_state()
         return {
             "pid": os.getpid(),
-            "streams": web_state().streams.limiter.held,
+            "streams": stream_opener().limiter.held,
             "watched": state.hub.subscribed_run_count,
             "threads": sorted(thread.name for thread in threading.enumerate()),
             "connections": _connections(),

@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from flask import Response
+from flask import Response, current_app
 
 from ...watching.subscription import Subscription
 from ...watching.watched_run import RunUpdate
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from ...config.settings import AppSettings
     from ...errors import LakeflowJobsError
     from ...watching.snapshot import StateId
+
+#: The key of an app's opener in ``app.extensions``.
+EXTENSION = "lakeflow_jobs.web"
 
 #: Seconds that a response waits for the first poll: proxies and clients wait for its headers.
 FIRST_READ_SECONDS = 5.0
@@ -86,6 +89,11 @@ def decide_stream(
     if not has_permit or (may_be_finished and is_unread):
         return StreamDecision.SNAPSHOT
     return StreamDecision.STREAM
+
+
+def stream_opener() -> StreamOpener:
+    """Return the opener of the current app."""
+    return cast("StreamOpener", current_app.extensions[EXTENSION])
 
 
 class StreamOpener:
