@@ -41,7 +41,6 @@ EXTENSION_KEY = "lakeflow_jobs"
 #: Polls are late if none has succeeded for so many poll intervals and the timeout of a read.
 LATE_INTERVALS = 3
 
-
 #: Cells of matrices in the memory of one process.
 MAX_MATRIX_CELLS = 50_000
 

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 #: For a form that may or may not have started a run.
 RETRY_NOTICE = "Press Run to try again. If a run has started, you see it, and no second one starts."
 
-
 #: The names of the controls. No parameter of a job begins with a tilde.
 ONLY, QUEUE, TARGET = "~only", "~queue", "~target"
 

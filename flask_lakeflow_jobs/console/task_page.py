@@ -11,7 +11,7 @@ from flask import request
 from markupsafe import Markup
 from werkzeug.exceptions import NotFound
 
-from ..errors import LakeflowJobsError
+from ..errors import InvalidRequest, LakeflowJobsError
 from ..reader import cached_reads_of
 from ..runs.ids import build_run_url
 from ..runs.iterations import Iteration
@@ -145,7 +145,10 @@ def build_task_view(
     """
     run, _ = queries.read_run(handle, run_id)
     reads = cached_reads_of(handle, stale_if_error=True)
-    task, parent = find_task(reads, run, task_run_id)
+    try:
+        task, parent = reads.find_attempt_or_iteration(run.tasks or [], task_run_id)
+    except InvalidRequest as error:
+        raise NotFound(error.detail) from error
     attempt = _build_attempt(run, task, parent)
     response = reads.get_whole_output(task)
     overrides = handle.job.secret_overrides
@@ -168,22 +171,6 @@ def build_task_view(
         before,
         after,
     )
-
-
-def find_task(reads: CachedReads, run: Run, task_run_id: int) -> tuple[RunTask, RunTask | None]:
-    """Return an attempt of a task, or of an iteration with its for-each task.
-
-    :raises NotFound: the run has none.
-    """
-    for task in run.tasks or ():
-        if task.run_id == task_run_id:
-            return task, None
-    for loop in run.tasks or ():
-        if loop.for_each_task and loop.run_id:
-            for iteration in reads.read_iterations(loop):
-                if iteration.run_id == task_run_id:
-                    return iteration, loop
-    raise NotFound(f"Run {run.run_id} has no task with the id {task_run_id}.")
 
 
 def _build_attempt(run: Run, task: RunTask, parent: RunTask | None) -> Attempt:

@@ -44,7 +44,7 @@ def show_log_part(key: str, run_id: str, task_run_id: str) -> str:
     """Render the lines of a log from an offset on, for the page's script."""
     with request_handle(current_authorizer(), key) as handle:
         reads = cached_reads_of(handle)
-        task = reads.find_task(parse_run_id(run_id), parse_run_id(task_run_id))
+        task = _find_task(reads, run_id, task_run_id)
         part = reads.read_log(task, read_number(request, "offset", 0), DEFAULT_PART_BYTES)
     return render(
         "_log_lines.html", key=key, run_id=run_id, task_run_id=task_run_id, log=view_log(part)
@@ -56,7 +56,8 @@ def download_log(key: str, run_id: str, task_run_id: str) -> Response:
     name = f"{key}-{run_id}-{task_run_id}.log"
     with ExitStack() as stack:
         handle = stack.enter_context(request_handle(current_authorizer(), key))
-        reads, task = _find(cached_reads_of(handle), run_id, task_run_id)
+        reads = cached_reads_of(handle)
+        task = _find_task(reads, run_id, task_run_id)
         # each part is read within the request's time limit, which only its context knows
         parts = stream_with_context(read_text(reads, task))
         first = next(parts)  # an error of it is a response
@@ -69,7 +70,8 @@ def download_log(key: str, run_id: str, task_run_id: str) -> Response:
 def download_rows(key: str, run_id: str, task_run_id: str) -> Response:
     """Send the rows of a SQL task as CSV."""
     with request_handle(current_authorizer(), key) as handle:
-        reads, task = _find(cached_reads_of(handle), run_id, task_run_id)
+        reads = cached_reads_of(handle)
+        task = _find_task(reads, run_id, task_run_id)
         output = redact(reads.get_whole_output(task).value, handle.job.secret_overrides)
     rows = read_rows(output)
     if rows is None:
@@ -79,8 +81,8 @@ def download_rows(key: str, run_id: str, task_run_id: str) -> Response:
     return _file([text], "text/csv", f"{key}-{run_id}-{task_run_id}{cut}.csv")
 
 
-def _find(reads: CachedReads, run_id: str, task_run_id: str) -> tuple[CachedReads, RunTask]:
-    return reads, reads.find_task(parse_run_id(run_id), parse_run_id(task_run_id))
+def _find_task(reads: CachedReads, run_id: str, task_run_id: str) -> RunTask:
+    return reads.find_task(parse_run_id(run_id), parse_run_id(task_run_id))
 
 
 def _file(lines: Iterable[str], media_type: str, name: str) -> Response:

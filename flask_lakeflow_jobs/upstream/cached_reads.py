@@ -230,13 +230,25 @@ class CachedReads:
         tasks = self._upstream.parse_run(self.get_run(run_id).value).tasks or []
         if isinstance(task, str):
             return find_attempt(tasks, task, attempt)
-        found = [each for each in tasks if each.run_id == task]
-        loops = [each for each in tasks if each.for_each_task and each.run_id]
-        for loop in [] if found else loops:
-            found += [each for each in self.read_iterations(loop) if each.run_id == task]
-        if not found:
-            raise InvalidRequest(f"Run {run_id} has no task with the id {task}.")
-        return found[0]
+        return self.find_attempt_or_iteration(tasks, task)[0]
+
+    def find_attempt_or_iteration(
+        self, tasks: Sequence[RunTask], task_run_id: int
+    ) -> tuple[RunTask, RunTask | None]:
+        """Return an attempt of a task of a run; or an iteration, and its for-each task.
+
+        :param tasks: those of the run.
+        :raises InvalidRequest: there is none with this run id.
+        """
+        for task in tasks:
+            if task.run_id == task_run_id:
+                return task, None
+        for loop in tasks:
+            if loop.for_each_task and loop.run_id:
+                for iteration in self.read_iterations(loop):
+                    if iteration.run_id == task_run_id:
+                        return iteration, loop
+        raise InvalidRequest(f"The run has no task with the id {task_run_id}.")
 
     def find_loop(self, run_id: int, task: str) -> RunTask:
         """Return the last attempt of a for-each task.
