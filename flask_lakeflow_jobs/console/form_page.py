@@ -207,15 +207,15 @@ def read_form_page(handle: JobHandle) -> FormPage:
 
 def refuse_unreadable(handle: JobHandle, form: Form, sent: dict[str, str]) -> None:
     """Raise for texts that cannot be parsed, together with all other errors."""
-    find_unreadable = form.find_unreadable(sent)
-    if not find_unreadable:
+    unreadable = form.find_unreadable(sent)
+    if not unreadable:
         return
     messages: dict[str, Any] = {}
     try:
         handle.check(form.params(sent))
     except InvalidParameters as error:
         messages = error.messages
-    raise InvalidParameters("Some values cannot be parsed.", {**messages, **find_unreadable})
+    raise InvalidParameters("Some values cannot be parsed.", {**messages, **unreadable})
 
 
 def _idempotency_key(nonce: str) -> str | None:

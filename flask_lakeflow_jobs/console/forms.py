@@ -15,7 +15,6 @@ from ..runs.redaction import REDACTED
 #: The choices of a flag that may be left out.
 FLAGS = ("true", "false")
 
-
 #: What a reader should do, by marshmallow's own messages. Those of the app's schema stay.
 PLAIN_MESSAGES: Mapping[str, str] = {
     "Missing data for required field.": "Enter a value.",
@@ -29,7 +28,6 @@ PLAIN_MESSAGES: Mapping[str, str] = {
     "Not a valid email address.": "Enter an email address, such as ada@example.com.",
     "Not a valid URL.": "Enter an address, such as https://example.com.",
 }
-
 
 #: The name of the control that holds all parameters, and of errors of the whole form.
 WHOLE_FORM = "_schema"

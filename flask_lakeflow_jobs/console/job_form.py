@@ -30,10 +30,8 @@ BY_FORMAT: Mapping[str, str] = {
     "uri": "url",
 }
 
-
 #: Labels of lists of parameters, by name.
 LIST_LABELS: Mapping[str, str] = {"args": "Arguments", "commands": "Commands"}
-
 
 #: Attributes of an input, by their names in JSON Schema.
 LIMITS: Mapping[str, str] = {

@@ -31,7 +31,6 @@ _MAX_DIGITS = 9
 #: Longer lines are cut: a browser takes seconds for them.
 MAX_LINE_CHARS = 20_000
 
-
 #: Larger or deeper JSON is shown as text.
 MAX_JSON_CHARS = 200_000
 MAX_JSON_NODES = 2_000

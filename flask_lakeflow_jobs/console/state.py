@@ -14,7 +14,6 @@ from .task_markup import MAX_KEPT_TASKS, AttemptId, KeptTask
 #: The key of the state in ``app.extensions``.
 EXTENSION = "lakeflow_jobs.console"
 
-
 #: Root errors in the memory of one process.
 MAX_ROOT_ERRORS = 2_000
 

@@ -70,7 +70,6 @@ PIPELINE_LISTS = {
     "reset_checkpoint_selection",
 }
 
-
 #: Places the parameters of one task type in the fields of run-now.
 Placement = Callable[[Mapping[str, Any]], dict[str, Any]]
 

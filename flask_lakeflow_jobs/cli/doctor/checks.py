@@ -51,7 +51,6 @@ CONNECTION_REMEDY = (
     "Check that DATABRICKS_HOST is the address of a workspace, and that this machine can reach it."
 )
 
-
 #: Seconds within which a running app responds with its health.
 HEALTH_TIMEOUT = 5.0
 
