@@ -234,7 +234,7 @@ def test_log_download_is_read_within_its_request(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The request knows how long a read may take before the server kills it."""
-    monkeypatch.setattr(task_views, "_find", lambda reads, *_: (reads, ENDED))
+    monkeypatch.setattr(task_views, "_find_task", lambda *_: ENDED)
     lines = (f"{has_request_context()}\n" for _ in range(3))
     monkeypatch.setattr(task_views, "read_text", lambda *_: lines)
     assert app.test_client().get("/jobs/nightly/runs/1/tasks/2/log").text == "True\n" * 3
