@@ -60,7 +60,7 @@ class Iteration:
 
 
 class IterationCounts(NamedTuple):
-    """How many iterations of a for-each task are done, how many of them failed, and all."""
+    """The numbers of iterations of a for-each task: those that are done or failed, and all."""
 
     done: int
     failed: int
