@@ -314,6 +314,8 @@ class DatabaseUnavailable(LakeflowJobsError, exceptions.ServiceUnavailable):
     kind = "database-unavailable"
     title = "Database unavailable"
     retryable = True
+    #: The database responds, and refuses this statement. Others may succeed.
+    is_refusal = False
 
 
 class RunTimeout(LakeflowJobsError, exceptions.GatewayTimeout, TimeoutError):

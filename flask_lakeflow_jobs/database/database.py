@@ -17,11 +17,18 @@ from weakref import WeakValueDictionary, finalize
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 
 from ..concurrency import reset_in_new_processes
 from ..errors import ConfigurationError, DatabaseUnavailable, LakeflowJobsError
-from ..text import MAX_ERROR_CHARS, clean_line
+from ..text import MAX_ERROR_CHARS, clean_line, first_line
 from .kept_connections import KeptConnections
 from .sqlite_connections import begin_writing, create_file, set_up_connection
 
@@ -53,6 +60,9 @@ BEGIN
   END IF;
 END $$
 """
+
+#: Errors of a database that responds.
+REFUSALS = (DataError, IntegrityError, ProgrammingError)
 
 T = TypeVar("T")
 
@@ -209,12 +219,14 @@ class Database:
     def _translate_errors(self) -> Iterator[None]:
         try:
             yield
-        except sa.exc.IntegrityError:
-            raise
         except SQLAlchemyError as error:
-            raise DatabaseUnavailable(
-                f"The database {self.address} does not respond: {_describe(error)}"
-            ) from error
+            is_refusal = isinstance(error, REFUSALS)
+            problem = "refuses a statement" if is_refusal else "does not respond"
+            unavailable = DatabaseUnavailable(
+                f"The database {self.address} {problem}: {_describe(error)}"
+            )
+            unavailable.is_refusal = is_refusal
+            raise unavailable from error
 
     def _create_engine(self) -> sa.Engine:
         if self.is_sqlite:
@@ -359,7 +371,10 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 def _describe(error: SQLAlchemyError) -> str:
     """Return the error of the driver in one line, without statement and parameters."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    return clean_line(str(cause).strip(), MAX_ERROR_CHARS)
+    text = str(cause).strip()
+    if isinstance(error, REFUSALS):  # further lines of Postgres have the values of a row
+        text = first_line(text)
+    return clean_line(text, MAX_ERROR_CHARS)
 
 
 def concerns_statement(error: Exception) -> bool:

@@ -1,8 +1,8 @@
 """Delivery of ends through the record: each end reaches every receiver at least once.
 
 An end is written together with one delivery per receiver. A process claims a delivery, calls its
-receiver and writes the result. If the process dies in between, its claim expires, and another
-process calls the receiver again.
+receiver and writes the result. If the process dies in between, another one ends its claim, and the
+receiver is called again.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from weakref import ref
 from ..concurrency import reset_in_new_processes
 from ..errors import DatabaseUnavailable, RecordOutdated
 from ..text import MAX_ERROR_CHARS, clean_line
+from .claims import ClaimWatch
 
 if TYPE_CHECKING:
     from blinker import NamedSignal
@@ -36,7 +37,7 @@ FIRST_RETRY_SECONDS = 5.0
 RETRY_FACTOR = 3
 MAX_RETRY_SECONDS = 3600.0
 
-#: A claim lasts so long after its process has died. A process that runs a receiver renews it.
+#: A claim lasts for so long after its process has died. A process that runs a receiver renews it.
 CLAIM_SECONDS = 60.0
 
 #: How many receivers may take long at once. The other deliveries continue in another thread.
@@ -119,33 +120,6 @@ class ReceiverSource(Protocol):
         """Return all of them by name."""
 
 
-class Continuity:
-    """The time for which this process has used the record without a gap.
-
-    A claim that expired during an outage may belong to a process that is about to renew it. So a
-    process takes over claims only after it has seen the record work for as long as a claim lasts.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._since: float | None = None
-        self._last = 0.0
-
-    def note_success(self) -> None:
-        now = self._clock.monotonic()
-        if self._since is None or now - self._last > CLAIM_SECONDS / 2:
-            self._since = now
-        self._last = now
-
-    def note_failure(self) -> None:
-        self._since = None
-
-    @property
-    def is_long(self) -> bool:
-        since = self._since
-        return since is not None and self._clock.monotonic() - since >= CLAIM_SECONDS
-
-
 #: Writes something to the record.
 Write: TypeAlias = Callable[[], None]
 
@@ -191,7 +165,7 @@ class Outbox:
         self._is_stopping = False
         self._is_registered = False
         self._deferred: deque[Write] = deque()
-        self._continuity = Continuity(self._clock)
+        self._claims = ClaimWatch(self._clock, CLAIM_SECONDS)
 
     def address(self, signal: str, payload: Mapping[str, Any]) -> list[str]:
         """Return the names of the receivers of an event: those that are connected now."""
@@ -284,12 +258,10 @@ class Outbox:
         :return: seconds until the next delivery is due; ``None`` if there is none.
         """
         try:
-            delay = self._deliver_due()
+            return self._deliver_due()
         except Exception:
-            self._continuity.note_failure()
+            self._claims.forget()
             raise
-        self._continuity.note_success()
-        return delay
 
     def _deliver_due(self) -> float | None:
         self._write_deferred()
@@ -302,14 +274,16 @@ class Outbox:
             and (delivery := self._claim(receivers)) is not None
         ):
             if delivery.attempts >= MAX_ATTEMPTS:  # the last ones were interrupted
-                self._store.fail_delivery(delivery.delivery_id, "Every attempt was interrupted.")
+                self._store.fail_delivery(
+                    delivery.delivery_id, self._holder, "Every attempt was interrupted."
+                )
             else:
                 self._deliver(delivery, receivers[delivery.signal, delivery.receiver])
             self._write_deferred()
         next_at = self._store.next_delivery_at([*receivers])
         if next_at is None:
             return None
-        # A claim may have expired that this process may not take over yet.
+        # A claim may have expired by this process's clock only.
         return max(FAILURE_WAIT_SECONDS, next_at / 1000 - self._clock.now())
 
     def _find_receivers(self) -> dict[Address, Receiver]:
@@ -321,15 +295,11 @@ class Outbox:
         return found
 
     def _claim(self, receivers: Collection[Address]) -> Delivery | None:
-        takes_over = self._continuity.is_long
-        for delivery in self._store.list_due_deliveries(
-            CANDIDATES, addresses=[*receivers], takes_over=takes_over
-        ):
-            claimed = self._store.claim_delivery(
-                delivery.delivery_id, self._holder, CLAIM_SECONDS, takes_over=takes_over
-            )
-            self._continuity.note_success()
-            if claimed:
+        store = self._store
+        for claim in self._claims.find_abandoned(store.list_claims):
+            store.end_claim(claim)
+        for delivery in store.list_due_deliveries(CANDIDATES, addresses=[*receivers]):
+            if store.claim_delivery(delivery.delivery_id, self._holder, CLAIM_SECONDS):
                 return delivery
         return None
 
@@ -359,15 +329,21 @@ class Outbox:
         )
         message = clean_line(f"{type(error).__name__}: {error}", MAX_ERROR_CHARS)
         if delay is None:
-            return partial(self._store.fail_delivery, delivery.delivery_id, message)
-        return partial(self._store.retry_delivery, delivery.delivery_id, message, delay)
+            return partial(self._store.fail_delivery, delivery.delivery_id, self._holder, message)
+        return partial(
+            self._store.retry_delivery, delivery.delivery_id, self._holder, message, delay
+        )
 
     def _write_deferred(self) -> None:
-        while self._deferred:
+        """Write what was deferred. A write that the database refuses delays no other."""
+        for _ in range(len(self._deferred)):
             write = self._deferred.popleft()
             try:
                 write()
-            except (DatabaseUnavailable, RecordOutdated):
+            except (DatabaseUnavailable, RecordOutdated) as error:
+                if getattr(error, "is_refusal", False):
+                    self._deferred.append(write)
+                    continue
                 self._deferred.appendleft(write)
                 raise
             except Exception:

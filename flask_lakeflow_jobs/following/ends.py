@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import signals
 from ..errors import DatabaseUnavailable, RecordOutdated
+from ..identity import display_name
 from ..record.values import RunEnd
 from ..runs.outcome import (
     SUCCESSES,
@@ -180,7 +181,7 @@ class EndRecorder:
             job.job_id,
             run_key.run_id,
             started_at=run.start_time or status.timestamp,
-            requested_by=run.creator_user_name,
+            requested_by=display_name(run.creator_user_name),
             page_url=run.run_page_url,
         )
         return True

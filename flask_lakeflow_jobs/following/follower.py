@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inline
 from ..errors import LakeflowJobsError, RunNotFound
-from ..identity import APP
+from ..identity import APP, display_name
 from ..watching.watched_run import RunKey
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class RunFinder:
                     job.job_id,
                     run.run_id,
                     started_at=run.start_time or since,
-                    requested_by=run.creator_user_name,
+                    requested_by=display_name(run.creator_user_name),
                     page_url=run.run_page_url,
                 )
         self._listed[job.key] = {run.run_id for run in runs if run.run_id}

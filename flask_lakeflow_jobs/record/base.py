@@ -94,7 +94,7 @@ class RecordBase:
             _log.warning("Runs and actions are recorded again.")
 
     def check_schema(self) -> None:
-        """Check the version of the schema, once per process.
+        """Check the version of the schema, at the first use and after each failure.
 
         :raises RecordOutdated: it is another one. The message says what to run.
         :raises DatabaseUnavailable: the database does not respond.
@@ -109,18 +109,17 @@ class RecordBase:
 
     def _write(self, call: Callable[[sa.Connection], T]) -> T:
         """Run a call in a transaction; it may run twice, see :meth:`.Database.run`."""
-        self.check_schema()
-        return self.database.run(call)
+        with self._checked_schema():
+            return self.database.run(call)
 
     def _write_prepared(self, *steps: Step) -> bool:
         """Execute prepared statements, see :meth:`.PreparedWriter.write`."""
-        self.check_schema()
-        return self._prepared.write(*steps)
+        with self._checked_schema():
+            return self._prepared.write(*steps)
 
     @contextmanager
     def _read(self) -> Iterator[sa.Connection]:
-        self.check_schema()
-        with self.database.read() as connection:
+        with self._checked_schema(), self.database.read() as connection:
             yield connection
 
     def _delete(self, table: sa.Table, condition: sa.ColumnElement[bool]) -> int:
@@ -131,6 +130,15 @@ class RecordBase:
         while count := self._write(lambda connection: connection.execute(statement).rowcount):
             deleted += count
         return deleted
+
+    @contextmanager
+    def _checked_schema(self) -> Iterator[None]:
+        self.check_schema()
+        try:
+            yield
+        except DatabaseUnavailable:
+            self._is_checked = False  # somebody may have dropped the tables, or restored old ones
+            raise
 
     def _now(self) -> int:
         """Return the milliseconds since the epoch."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, fields
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
@@ -47,6 +47,17 @@ class Delivery:
     run_id: int
 
 
+class Claim(NamedTuple):
+    """The right of one process to make a delivery; another one after each renewal.
+
+    :param claimed_until: milliseconds since the epoch, by the clock of that process.
+    """
+
+    delivery_id: str
+    claimed_by: str
+    claimed_until: int
+
+
 _COLUMNS = [
     (deliveries if field.name in deliveries.c else runs).c[field.name] for field in fields(Delivery)
 ]
@@ -60,20 +71,30 @@ class Deliveries(RecordBase):
         limit: int = 100,
         *,
         addresses: Collection[Address] | None = None,
-        takes_over: bool = True,
     ) -> list[Delivery]:
         """Return deliveries that are due and that no process has claimed, oldest first.
 
         :param addresses: only those for these receivers.
-        :param takes_over: include those whose claim has expired.
         """
-        now = self._now()
         return self._select_deliveries(
             *_is_open(addresses),
-            deliveries.c.next_attempt_at <= now,
-            _is_unclaimed(now, takes_over),
+            deliveries.c.next_attempt_at <= self._now(),
+            deliveries.c.claimed_by.is_(None),
             limit=limit,
         )
+
+    def list_claims(self) -> list[Claim]:
+        """Return all claims."""
+        statement = sa.select(*(deliveries.c[name] for name in Claim._fields))
+        claimed = statement.where(*_is_open(None), deliveries.c.claimed_by.is_not(None))
+        with self._read() as connection:
+            return [Claim(*row) for row in connection.execute(claimed)]
+
+    def end_claim(self, claim: Claim) -> None:
+        """End a claim, unless it was renewed, because its process has died."""
+        is_same = [deliveries.c[name] == value for name, value in claim._asdict().items()]
+        statement = deliveries.update().where(*is_same).values(claimed_by=None, claimed_until=None)
+        self._write(lambda connection: connection.execute(statement))
 
     def next_delivery_at(self, addresses: Collection[Address]) -> int | None:
         """Return when the next delivery is due, or its claim expires.
@@ -92,28 +113,24 @@ class Deliveries(RecordBase):
         """Return deliveries that have not succeeded, including those that were given up."""
         return self._select_deliveries(IS_UNDELIVERED, limit=limit)
 
-    def claim_delivery(
-        self, delivery_id: str, holder: str, seconds: float, *, takes_over: bool = True
-    ) -> bool:
+    def claim_delivery(self, delivery_id: str, holder: str, seconds: float) -> bool:
         """Take the right to deliver, and count an attempt.
 
         :param holder: the process.
-        :param seconds: after so long, another process may claim it.
-        :param takes_over: take it from another process whose claim has expired.
+        :param seconds: until the claim expires, unless it is renewed.
         :return: whether this process has it.
         """
-        now = self._now()
         statement = (
             deliveries.update()
             .where(
                 deliveries.c.delivery_id == delivery_id,
                 IS_UNDELIVERED,
                 deliveries.c.failed_at.is_(None),
-                _is_unclaimed(now, takes_over),
+                deliveries.c.claimed_by.is_(None),
             )
             .values(
                 claimed_by=holder,
-                claimed_until=now + round(seconds * 1000),
+                claimed_until=self._now() + round(seconds * 1000),
                 attempts=deliveries.c.attempts + 1,
             )
         )
@@ -132,33 +149,35 @@ class Deliveries(RecordBase):
         self._write(lambda connection: connection.execute(statement))
 
     def complete_delivery(self, delivery_id: str) -> None:
-        """Record that the receiver has returned."""
+        """Record that the receiver has returned, in whichever process."""
         self._update(delivery_id, delivered_at=self._now(), last_error=None, payload=None)
 
-    def retry_delivery(self, delivery_id: str, error: str, seconds: float) -> None:
-        """Record that the receiver raised, and when to try again.
+    def retry_delivery(self, delivery_id: str, holder: str, error: str, seconds: float) -> None:
+        """Record that the receiver raised, and when to try again, unless another process does.
 
         :param error: one line, without secrets.
         :param seconds: until the next attempt.
         """
         next_attempt_at = self._now() + round(seconds * 1000)
-        self._update(delivery_id, next_attempt_at=next_attempt_at, last_error=error)
+        self._update(delivery_id, holder, next_attempt_at=next_attempt_at, last_error=error)
 
-    def fail_delivery(self, delivery_id: str, error: str) -> None:
-        """Give a delivery up.
+    def fail_delivery(self, delivery_id: str, holder: str, error: str) -> None:
+        """Give a delivery up, unless another process tries again.
 
         :param error: one line, without secrets.
         """
-        self._update(delivery_id, failed_at=self._now(), last_error=error)
+        self._update(delivery_id, holder, failed_at=self._now(), last_error=error)
 
-    def _update(self, delivery_id: str, **values: Any) -> None:
-        """Change a delivery, and end the claim."""
-        statement = (
-            deliveries.update()
-            .where(deliveries.c.delivery_id == delivery_id)
-            .values(claimed_by=None, claimed_until=None, **values)
-        )
-        self._write(lambda connection: connection.execute(statement))
+    def _update(self, delivery_id: str, holder: str | None = None, **values: Any) -> None:
+        """Change a delivery, and end the claim.
+
+        :param holder: only while this process has the claim; ``None``: in any case.
+        """
+        statement = deliveries.update().where(deliveries.c.delivery_id == delivery_id)
+        if holder is not None:
+            statement = statement.where(deliveries.c.claimed_by == holder)
+        changed = statement.values(claimed_by=None, claimed_until=None, **values)
+        self._write(lambda connection: connection.execute(changed))
 
     def _select_deliveries(self, *conditions: sa.ColumnElement[bool], limit: int) -> list[Delivery]:
         statement = (
@@ -179,8 +198,3 @@ def _is_open(addresses: Collection[Address] | None) -> list[sa.ColumnElement[boo
         address = sa.tuple_(deliveries.c.signal, deliveries.c.receiver)
         conditions.append(address.in_([*addresses]))
     return conditions
-
-
-def _is_unclaimed(now: int, takes_over: bool) -> sa.ColumnElement[bool]:
-    until = deliveries.c.claimed_until
-    return sa.or_(until.is_(None), until <= now) if takes_over else until.is_(None)

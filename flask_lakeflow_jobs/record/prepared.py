@@ -18,7 +18,6 @@ from sqlalchemy.exc import IntegrityError
 
 from ..database.database import concerns_statement, was_disconnected
 from ..errors import DatabaseUnavailable
-from ..text import clean_line, first_line
 from .group_commit import GroupCommit, Write
 
 if TYPE_CHECKING:
@@ -139,19 +138,10 @@ class PreparedWriter:
         batches = [batch for turn in _take_turns(group) for batch in _collect_rows(turn).items()]
         try:
             return self._execute_once(batches)
-        except IntegrityError:
-            pass
         except DatabaseUnavailable as error:
-            if not was_disconnected(error):
+            if not (was_disconnected(error) or isinstance(error.__cause__, IntegrityError)):
                 raise
-        try:
-            return self._execute_once(batches)
-        except IntegrityError as error:
-            # Further lines of Postgres have the values of the row.
-            reason = clean_line(first_line(str(error.orig)))
-            raise DatabaseUnavailable(
-                f"The database {self._database.address} refuses a row: {reason}"
-            ) from error
+        return self._execute_once(batches)
 
     def _execute_once(self, batches: Sequence[tuple[PreparedStatement, Rows]]) -> bool:
         dialect = self._database.engine.dialect

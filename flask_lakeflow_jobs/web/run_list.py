@@ -18,6 +18,7 @@ from flask import Request
 
 from ..errors import InvalidRequest, MissingUserToken, quote
 from ..globals import current_state
+from ..identity import display_name
 from ..record.values import PageToken, RowState
 from ..runs.outcome import ACTIVE_OUTCOMES, Outcome, has_ended, outcome_of, parse_state
 from ..runs.redaction import redact
@@ -134,7 +135,7 @@ def read_run_query(request: Request, authorizer: Authorizer) -> RunQuery:
     return RunQuery(
         job=values["job"] or None,
         outcome=_parse_outcome(values["outcome"]),
-        by=values["by"] or None,
+        by=display_name(values["by"]),
         since=since,
         until=until,
         after=PageToken.parse(values["pageToken"]) if values["pageToken"] else None,

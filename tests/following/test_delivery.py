@@ -29,6 +29,7 @@ from flask_lakeflow_jobs.following.delivery import (
     receiver_name,
     retry_delay,
 )
+from flask_lakeflow_jobs.record.store import Record
 from tests.clocks import FakeClock
 from tests.record.rows import add_run, end
 from tests.records import SwitchableRecord, switchable_record
@@ -97,6 +98,18 @@ class JsonCodec:
     def decode(self, text: str) -> dict[str, Any]:
         decoded: dict[str, Any] = json.loads(text)
         return decoded
+
+
+class ClockAhead(FakeClock):
+    """A clock with another time of day."""
+
+    def __init__(self, clock: FakeClock, seconds: float) -> None:
+        super().__init__()
+        self._clock = clock
+        self._ahead = seconds
+
+    def now(self) -> float:
+        return self._clock.now() + self._ahead
 
 
 class Harness:
@@ -241,6 +254,24 @@ class TestClaims:
         self.use(harness, outbox)
         assert harness.calls == [("a", sent["a"])]
 
+    @pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
+    def test_claim_of_a_process_with_another_clock_is_left_to_it(
+        self, harness: Harness, ahead: float
+    ) -> None:
+        """As long as it is renewed."""
+        harness.connect("a")
+        sent = harness.send()
+        store = Record(harness.record.database, ClockAhead(harness.clock, ahead))
+        assert store.claim_delivery(sent["a"], "running", CLAIM_SECONDS)
+        outbox = harness.outbox()
+        for _ in range(30):
+            outbox.deliver_due()
+            harness.clock.sleep(10.0)
+            store.renew_claim(sent["a"], "running", CLAIM_SECONDS)
+        assert harness.calls == []
+        self.use(harness, outbox)
+        assert harness.calls == [("a", sent["a"])]
+
     def test_result_that_cannot_be_written_is_written_later(self, harness: Harness) -> None:
         def stop_database() -> None:
             harness.record.is_available = False
@@ -265,6 +296,8 @@ class TestClaims:
     @staticmethod
     def claim(harness: Harness, delivery_id: str) -> None:
         """Claim a delivery like a process that then dies."""
+        for earlier in harness.record.list_claims():
+            harness.record.end_claim(earlier)
         assert harness.record.claim_delivery(delivery_id, "dead", CLAIM_SECONDS)
 
     def test_delivery_that_is_always_interrupted_fails_at_the_limit(self, harness: Harness) -> None:
@@ -272,7 +305,6 @@ class TestClaims:
         sent = harness.send()
         for _ in range(MAX_ATTEMPTS):
             self.claim(harness, sent["a"])
-            harness.clock.sleep(CLAIM_SECONDS)
         self.use(harness, harness.outbox())
         assert harness.calls == []
         ((_, _, has_failed, error),) = harness.undelivered()
@@ -315,6 +347,24 @@ class TestDeferred:
         outbox.deliver_due()
         outbox.deliver_due()
         assert written == [1]
+
+    def test_deferred_write_that_the_database_refuses_blocks_no_delivery(
+        self, harness: Harness
+    ) -> None:
+        outbox, tries = harness.outbox(), []
+
+        def write() -> None:
+            tries.append(1)
+            with harness.record.database.write() as connection:
+                connection.exec_driver_sql("UPDATE lakeflow_runs SET job_key = NULL")
+
+        harness.connect("a")
+        harness.send()
+        outbox.defer(write)
+        outbox.deliver_due()
+        assert [name for name, _ in harness.calls] == ["a"]
+        outbox.deliver_due()
+        assert len(tries) > 1
 
     def test_deferred_write_with_a_defect_blocks_no_other(
         self, harness: Harness, caplog: pytest.LogCaptureFixture

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from flask_lakeflow_jobs import DatabaseUnavailable
+from flask_lakeflow_jobs import DatabaseUnavailable, RecordOutdated
 from flask_lakeflow_jobs.record.base import COOLDOWN_SECONDS
+from flask_lakeflow_jobs.record.schema import VERSION_TABLE, metadata
 from flask_lakeflow_jobs.record.store import Record, open_record
+from flask_lakeflow_jobs.record.values import Action
+from flask_lakeflow_jobs.record.versions import UPGRADE_COMMAND, upgrade
 from tests.clocks import FakeClock
 
 
@@ -31,6 +34,35 @@ def test_attempt_after_slow_failure_waits_no_more(record: Record, clock: FakeClo
     clock.sleep(COOLDOWN_SECONDS)
     assert record.attempt(lambda: "written") == "written"
     assert not record.is_failing
+
+
+def test_dropped_tables_are_reported_and_found_again(tmp_path: Path, clock: FakeClock) -> None:
+    url = f"sqlite:///{tmp_path}/record.sqlite3"
+    record = open_record(url, tmp_path, clock)
+    upgrade(record.database)
+    record.add_found_run("etl", 1, 7, started_at=1)
+    with record.database.write() as connection:
+        metadata.drop_all(connection)
+        connection.exec_driver_sql(f"DROP TABLE {VERSION_TABLE}")
+    with pytest.raises(DatabaseUnavailable, match="no such table"):
+        record.get_run(1, 7)
+    with pytest.raises(RecordOutdated, match=UPGRADE_COMMAND):
+        record.get_run(1, 7)
+    upgrade(record.database)
+    assert record.get_run(1, 7) is None
+
+
+def test_attempt_of_a_write_that_the_database_refuses_returns_none(
+    record: Record,
+) -> None:
+    """Such as a constraint that somebody has added: triggers must not fail."""
+    record.check_schema()
+    with record.database.write() as connection:
+        connection.exec_driver_sql("CREATE UNIQUE INDEX one ON lakeflow_actions (job_key)")
+    action = Action("cancel", "accepted", "etl", 1)
+    record.record_action(action)
+    assert record.attempt(lambda: record.record_action(action)) is None
+    assert record.is_failing
 
 
 def test_attempt_after_fast_failure_tries_again(record: Record) -> None:

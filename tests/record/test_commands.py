@@ -94,7 +94,7 @@ def test_show_undelivered_shows_last_error(app: Flask, record: Record) -> None:
     record.finish_run(end(7), ["app.send_mail"])
     (delivery,) = record.list_due_deliveries()
     record.claim_delivery(delivery.delivery_id, "here", 10)
-    record.fail_delivery(delivery.delivery_id, "SMTPError: no")
+    record.fail_delivery(delivery.delivery_id, "here", "SMTPError: no")
     output = run(app, "show", "--undelivered").output
     for text in ("app.send_mail", "given up", "SMTPError: no"):
         assert text in output

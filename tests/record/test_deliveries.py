@@ -26,15 +26,42 @@ def test_claim_delivery_claimed_by_another_returns_false(
     assert record.list_due_deliveries() == []
 
 
-def test_claim_delivery_after_expiry_counts_attempts(
-    record: Record, delivery: Delivery, clock: FakeClock
+def test_claim_delivery_after_the_end_of_a_claim_counts_attempts(
+    record: Record, delivery: Delivery
 ) -> None:
     record.claim_delivery(delivery.delivery_id, "a", 30)
-    clock.sleep(30)
+    (claim,) = record.list_claims()
+    record.end_claim(claim)
     assert record.claim_delivery(delivery.delivery_id, "b", 30)
     (undelivered,) = record.list_undelivered()
     assert (undelivered.attempts, undelivered.claimed_by) == (2, "b")
     assert undelivered.delivery_id == delivery.delivery_id
+
+
+def test_end_claim_after_a_renewal_has_no_effect(
+    record: Record, delivery: Delivery, clock: FakeClock
+) -> None:
+    record.claim_delivery(delivery.delivery_id, "a", 30)
+    (claim,) = record.list_claims()
+    clock.sleep(29)
+    record.renew_claim(delivery.delivery_id, "a", 30)
+    record.end_claim(claim)
+    (renewed,) = record.list_claims()
+    assert (renewed.claimed_by, renewed.claimed_until > claim.claimed_until) == ("a", True)
+
+
+def test_result_of_a_process_that_lost_its_claim_does_not_end_that_of_another(
+    record: Record, delivery: Delivery
+) -> None:
+    record.claim_delivery(delivery.delivery_id, "paused", 30)
+    record.end_claim(*record.list_claims())
+    record.claim_delivery(delivery.delivery_id, "b", 30)
+    record.retry_delivery(delivery.delivery_id, "paused", "It raised.", 0)
+    record.fail_delivery(delivery.delivery_id, "paused", "It raised ten times.")
+    (undelivered,) = record.list_undelivered()
+    assert (undelivered.claimed_by, undelivered.failed_at) == ("b", None)
+    record.complete_delivery(delivery.delivery_id)
+    assert record.list_undelivered() == []
 
 
 def test_complete_delivery_is_never_due_again(
@@ -51,7 +78,7 @@ def test_retry_delivery_is_due_after_delay(
     record: Record, delivery: Delivery, clock: FakeClock
 ) -> None:
     record.claim_delivery(delivery.delivery_id, "a", 30)
-    record.retry_delivery(delivery.delivery_id, "It raised.", 60)
+    record.retry_delivery(delivery.delivery_id, "a", "It raised.", 60)
     clock.sleep(59)
     assert record.list_due_deliveries() == []
     clock.sleep(1)
@@ -63,7 +90,7 @@ def test_fail_delivery_stays_undelivered(
     record: Record, delivery: Delivery, clock: FakeClock
 ) -> None:
     record.claim_delivery(delivery.delivery_id, "a", 30)
-    record.fail_delivery(delivery.delivery_id, "It raised ten times.")
+    record.fail_delivery(delivery.delivery_id, "a", "It raised ten times.")
     clock.sleep(3_600)
     assert record.list_due_deliveries() == []
     assert not record.claim_delivery(delivery.delivery_id, "b", 30)

@@ -89,7 +89,7 @@ def test_execute_all_refused_row_is_tried_again_and_then_an_error(record: Record
     PreparedWriter(record.database)._execute_all([write])
     assert isinstance(write.error, DatabaseUnavailable)
     assert isinstance(write.error.__cause__, sa.exc.IntegrityError)
-    assert "refuses a row" in write.error.detail
+    assert "refuses a statement" in write.error.detail
     assert "of-a-user" not in write.error.detail
     assert len(tries) == 2
 

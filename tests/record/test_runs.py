@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flask_lakeflow_jobs import DatabaseUnavailable
 from flask_lakeflow_jobs.record.runs import RecordedRun, RunFilter
 from flask_lakeflow_jobs.record.schema import deliveries
 from flask_lakeflow_jobs.record.store import Record
@@ -158,7 +158,7 @@ def test_finish_run_failing_delivery_records_no_end(record: Record) -> None:
                 next_attempt_at=0,
             )
         )
-    with pytest.raises(sa.exc.IntegrityError):
+    with pytest.raises(DatabaseUnavailable, match="refuses"):
         record.finish_run(end(), ["mail"])
     assert get(record, row_id).state is RowState.STARTED
 

@@ -83,6 +83,7 @@ class TestFromTheRecord:
             ("outcome=queued", []),
             ("by=alice&outcome=failed&job=quick", [1000]),
             ("by=bob", []),
+            ("by=alice%00&outcome=failed&job=quick", [1000]),  # Postgres refuses the character
         ],
     )
     def test_filters_select_runs(self, recorded: Flask, query: str, expected: list[int]) -> None:

@@ -1,0 +1,49 @@
+"""The claims of deliveries, as one process sees them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..clock import Clock
+    from ..record.deliveries import Claim
+
+#: Seconds between two looks.
+LOOK_SECONDS = 1.0
+
+
+class ClaimWatch:
+    """Finds claims whose processes no longer renew them.
+
+    The clocks of two processes may differ, and no process can renew a claim while the record is
+    unavailable. So a claim is abandoned for a process that has seen it unchanged for as long as
+    claims last, by its own clock and without a gap.
+
+    :param seconds: how long a claim lasts.
+    """
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._since: dict[Claim, float] = {}
+        self._looked_at = -math.inf
+
+    def forget(self) -> None:
+        """Begin again, because the record is unavailable."""
+        self._since = {}
+
+    def find_abandoned(self, read: Callable[[], Sequence[Claim]]) -> list[Claim]:
+        """Return the abandoned claims, at most once in ``LOOK_SECONDS``.
+
+        :param read: reads all claims.
+        """
+        now = self._clock.monotonic()
+        if now - self._looked_at < min(LOOK_SECONDS, self._seconds / 10):
+            return []
+        if now - self._looked_at > self._seconds / 2:
+            self.forget()
+        self._looked_at = now
+        self._since = {claim: self._since.get(claim, now) for claim in read()}
+        return [claim for claim, since in self._since.items() if now - since >= self._seconds]
