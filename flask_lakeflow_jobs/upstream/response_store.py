@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import marshal
+import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 #: How long a response is stored, to be served stale if the workspace does not respond.
 RETENTION_SECONDS = 3600.0
+
+#: How long the processes know the last write to a job.
+GENERATION_SECONDS = 24 * 3600.0
 
 #: Larger responses are not stored: logs can have megabytes.
 MAX_RESPONSE_CHARS = 1_000_000
@@ -53,6 +57,7 @@ class Generation(NamedTuple):
     at: float
 
 
+#: In place of one that is not known.
 FIRST = Generation("", 0.0)
 
 
@@ -120,8 +125,11 @@ class SharedStore:
         return _parse_generation(generation), _parse_entry(entry)
 
     def put(self, key: CacheKey, entry: Entry) -> None:
+        generation = entry.generation or self._begin_generation(key.job)
+        if generation is None:
+            return
         stored = {
-            "generation": entry.generation,
+            "generation": generation,
             "at": entry.at,
             "lifetime": entry.lifetime,
             "value": entry.value,
@@ -132,7 +140,20 @@ class SharedStore:
         return _parse_generation(self._shared.get(_generation_key(job)))
 
     def set_generation(self, job: Job, generation: Generation) -> None:
-        self._shared.set(_generation_key(job), generation._asdict(), RETENTION_SECONDS)
+        self._shared.set(_generation_key(job), generation._asdict(), GENERATION_SECONDS)
+
+    def _begin_generation(self, job: Job) -> str | None:
+        """Begin the first generation of a job, and return its id; ``None`` if there is one by now.
+
+        Without an id of its own, its responses would be served again when a full cache drops the
+        last generation.
+        """
+        first = Generation(uuid.uuid4().hex, FIRST.at)
+        if self._shared.add(_generation_key(job), first._asdict(), GENERATION_SECONDS):
+            return first.id
+        if self.get_generation(job) == FIRST:  # the entry has another shape
+            self._shared.delete(_generation_key(job))
+        return None
 
 
 def _generation_key(job: Job) -> str:

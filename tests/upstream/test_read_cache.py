@@ -103,6 +103,26 @@ def test_response_is_fresh_for_its_time_to_live(
     assert reads.read(is_final=is_final).value == 2
 
 
+def test_response_from_before_a_write_is_not_served_after_the_cache_has_dropped_the_write() -> None:
+    reads = Reads(backend=SharedMemory())
+    assert reads.read(is_final=True).value == reads.read(is_final=True).value == 1
+    reads.cache.invalidate(KEY.job)
+    reads.shared.delete(f"generation:{KEY.job.job_id}")
+    assert reads.read(is_final=True).value == 2
+    assert reads.read(is_final=True).value == 2
+
+
+def test_response_that_was_requested_before_the_first_write_is_not_stored() -> None:
+    reads = Reads(backend=SharedMemory())
+
+    def fetch() -> int:
+        reads.cache.invalidate(KEY.job)
+        return 0
+
+    assert reads.cache.read(KEY, fetch, lambda _: True).value == 0
+    assert reads.read(is_final=True).value == 1
+
+
 def test_response_from_the_future_is_not_served(reads: Reads) -> None:
     reads.read(is_final=True)
     reads.clock.elapsed = -1.0
