@@ -100,6 +100,30 @@ def test_run_job_lost_response_starts_no_second_run(
     assert len(tokens) == 1
 
 
+def test_run_job_whose_response_breaks_off_starts_no_second_run(
+    site: str, open_page: OpenPage, fault_proxy: FaultyWorkspace
+) -> None:
+    page = open_page(f"{site}/page")
+    page.evaluate(
+        """
+        () => {
+          const { text } = Response.prototype;
+          let calls = 0;
+          Response.prototype.text = async function () {
+            if (++calls === 1) throw new TypeError("network error");
+            return text.call(this);
+          };
+        }
+        """
+    )
+    assert run(page, "quick")["replayed"]
+    tokens = {
+        request.body["idempotency_token"]
+        for request in fault_proxy.find_requests("POST", "run-now")
+    }
+    assert len(tokens) == 1
+
+
 def test_run_job_retries_while_gateway_is_down(
     site: str, make_proxy: MakeProxy, open_page: OpenPage
 ) -> None:

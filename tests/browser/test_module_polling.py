@@ -52,6 +52,78 @@ def test_watch_run_without_event_source_polls(
     assert read_calls(page)["connections"] == ["polling", "closed"]
 
 
+def test_watch_runs_that_polls_follows_the_others_after_an_error_of_one(
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    """Each poll repeats the error."""
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/page")
+    page.clock.install()
+    watch(page, start_gated(page, run_gate), "/api/jobs/quick/runs/99", hide="EventSource")
+    for polls in range(1, 5):
+        wait_until(lambda: proxy.count("poll=1") >= polls, f"poll {polls}")  # noqa: B023
+        page.clock.run_for(6_000)
+    run_gate.open()
+    while not read_calls(page)["ends"]:
+        page.clock.run_for(1_000)
+    assert read_calls(page)["outcomes"][-1] == ["gated", "succeeded"]
+    assert len(read_calls(page)["errors"]) == 1
+
+
+#: Breaks the connection in the middle of the second response that a page reads.
+CUT = """
+() => {
+  const { text } = Response.prototype;
+  window.texts = 0;
+  Response.prototype.text = async function () {
+    if (++texts === 2) throw new TypeError("network error");
+    return text.call(this);
+  };
+}
+"""
+
+#: Polls a run with a handler that fails at each state.
+WATCH_AND_FAIL = """
+async (url) => {
+  delete window.EventSource;
+  addEventListener("unhandledrejection", (event) => event.preventDefault());
+  const { watchRun } = await import("/api/jobs/lakeflow.js");
+  window.calls = { states: 0, ends: 0 };
+  const status = () => { calls.states++; throw new Error("the page's own"); };
+  watchRun(url, { status, end: () => calls.ends++ });
+}
+"""
+
+
+def test_poll_whose_connection_breaks_is_repeated(
+    site: str, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    page = open_page(f"{site}/page")
+    page.clock.install()
+    url = start_gated(page, run_gate)
+    page.evaluate(CUT)
+    watch(page, url, hide="EventSource")
+    wait_for_outcome(page, "running")
+    run_gate.open()
+    while not read_calls(page)["ends"]:
+        page.clock.run_for(1_000)
+    assert wait_for_end(page)[-1] == "succeeded"
+    assert page.evaluate("texts") > 2
+
+
+def test_watch_run_continues_after_an_error_of_its_handler(
+    site: str, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    page = open_page(f"{site}/page")
+    page.clock.install()
+    page.evaluate(WATCH_AND_FAIL, start_gated(page, run_gate))
+    page.wait_for_function("calls.states > 0")
+    run_gate.open()
+    while not read_calls(page)["ends"]:
+        page.clock.run_for(1_000)
+    assert read_calls(page)["states"] > 1
+
+
 def test_watch_run_polls_if_a_proxy_buffers_streams(
     site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
 ) -> None:

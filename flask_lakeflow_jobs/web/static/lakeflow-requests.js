@@ -53,6 +53,22 @@ export async function request(url, { fetch = globalThis.fetch, ...options } = {}
   throw new JobsError(await readProblem(response), readRetryAfter(response));
 }
 
+/**
+ * Read the text of a response.
+ * @param {Response} response
+ * @param {AbortSignal} [signal]  that of the request
+ * @returns {Promise<string>}
+ * @throws {JobsError} if the connection breaks; an abort throws the error of fetch
+ */
+export async function readText(response, signal) {
+  try {
+    return await response.text();
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new JobsError(UNREACHABLE);
+  }
+}
+
 /** @param {Response} response @returns {Promise<Problem>} */
 async function readProblem(response) {
   const { status } = response;

@@ -1,6 +1,6 @@
 // Streams of events for lakeflow.js: by EventSource as long as that works, otherwise by polls.
 
-import { JobsError, MAX_DELAY_MS, backoff, request } from "./lakeflow-requests.js";
+import { JobsError, MAX_DELAY_MS, backoff, readText, request } from "./lakeflow-requests.js";
 
 const NO_STREAM = {
   detail: "The response is not an event stream. Reload the page; you may have to sign in.",
@@ -25,6 +25,7 @@ export class Watch {
   /** @type {EventSource | undefined} */
   #source;
   #lastId = "";
+  #failed = new Set(); // URLs of runs that cannot be followed
   #isOver = false;
   #connection = "";
   #streamFailures = 0;
@@ -125,8 +126,11 @@ export class Watch {
       if (!isBuffered) return this.#checkAfter(SILENCE_MS);
       this.#close();
       this.#streamFailures = MAX_STREAM_FAILURES; // the proxy buffers the next stream too
-      this.#handleAll(events);
-      this.#pollLater(this.#pollInterval);
+      try {
+        this.#handleAll(events);
+      } finally {
+        this.#pollLater(this.#pollInterval);
+      }
     });
   }
 
@@ -145,8 +149,11 @@ export class Watch {
       this.#pollFailures = 0;
       if (this.#mayStream()) this.#setTimer("stream", backoff(this.#streamFailures, 1_000), () => this.#stream());
       else this.#setConnection("polling");
-      this.#handleAll(events);
-      if (!this.#mayStream()) this.#pollLater(this.#pollInterval);
+      try {
+        this.#handleAll(events);
+      } finally {
+        if (!this.#mayStream()) this.#pollLater(this.#pollInterval); // also if a handler throws
+      }
     } catch (error) {
       if (!this.#isOver) this.#onFailedPoll(error);
     }
@@ -194,7 +201,7 @@ export class Watch {
     });
     if (response.status === 204) return [{ name: "end", data: "", id: "" }];
     if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) throw new JobsError(NO_STREAM);
-    return parseEvents(await response.text());
+    return parseEvents(await readText(response, this.#abort.signal));
   }
 
   /** @param {Record<string, string>} query */
@@ -217,14 +224,16 @@ export class Watch {
     else if (name === "error") this.#handleError(new JobsError(body), runUrl);
     else if (id !== this.#lastId) {
       this.#lastId = id;
+      this.#failed.delete(runUrl);
       this.handlers.status?.(body, runUrl, id);
     }
   }
 
   #handleError(error, runUrl) {
+    if (this.#failed.has(runUrl)) return; // each poll repeats it
+    this.#failed.add(runUrl);
     this.handlers.error?.(error, runUrl);
-    this.runs -= 1;
-    if (this.runs === 0) this.stop();
+    if (this.#failed.size === this.runs) this.stop();
   }
 
   #end() {

@@ -5,7 +5,7 @@
 //     const { url } = await runJob("/api/jobs/etl", { day: "2025-01-01" });
 //     watchRun(url, { status: ({ outcome }) => show(outcome), end: () => show("done") });
 
-import { JobsError, MAX_DELAY_MS, backoff, request } from "./lakeflow-requests.js";
+import { JobsError, MAX_DELAY_MS, backoff, readText, request } from "./lakeflow-requests.js";
 import { Watch } from "./lakeflow-streams.js";
 
 export { JobsError, request };
@@ -74,7 +74,7 @@ export async function runJob(jobUrl, params = {}, { idempotencyKey = newKey(), s
   for (let attempt = 1; ; attempt++) {
     try {
       const response = await request(`${job}/run`, options);
-      const runId = /"runId":\s*(\d+)/.exec(await response.text())?.[1];
+      const runId = /"runId":\s*(\d+)/.exec(await readText(response, signal))?.[1];
       if (!runId) throw new JobsError({ detail: "The response has no run id. Check the runs of the job." });
       const replayed = response.headers.get("Idempotency-Replayed") === "true";
       return { runId, url: `${job}/runs/${runId}`, replayed };
