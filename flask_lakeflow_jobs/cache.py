@@ -89,9 +89,9 @@ class PlainTextSerializer(BaseSerializer):
     def loads(self, bvalue: bytes | None) -> str | int | None:
         try:
             text = "" if bvalue is None else bvalue.decode()
-        except UnicodeDecodeError:  # a pickle that another program wrote
+            return int(text) if text.isdecimal() else text or None
+        except ValueError:  # a pickle, or another thing that another program wrote
             return None
-        return int(text) if text.isdecimal() else text or None
 
     def dump(self, value: Any, f: IO[bytes], protocol: int = 0) -> None:
         f.write(self.dumps(value))
@@ -252,7 +252,7 @@ class SharedCache:
         entry = _dump_entry(value)
         if seconds <= 0 or (max_chars is not None and len(entry) > max_chars):
             return 0
-        self._access("write", self._backend.set, self._prefix + key, entry, _timeout(seconds))
+        self._access("write", self._set, self._prefix + key, entry, _timeout(seconds))
         return len(entry)
 
     def set_many(self, values: Mapping[str, Any], seconds: float) -> None:
@@ -260,6 +260,10 @@ class SharedCache:
         if values:
             entries = {self._prefix + key: _dump_entry(value) for key, value in values.items()}
             self._access("write", self._many("set_many"), entries, _timeout(seconds))
+
+    def _set(self, key: str, entry: str, seconds: int) -> None:
+        if self._backend.set(key, entry, seconds) is False:  # that of files, on a full disk
+            raise OSError("It does not store entries. Is the disk full?")
 
     def add(self, key: str, value: Any, seconds: float) -> bool:
         """Store a value if there is none. If several processes try, exactly one succeeds.
@@ -273,7 +277,7 @@ class SharedCache:
         if self.get(key) is not None:
             return False
         self.delete(key)  # some backends refuse to add if an expired entry exists
-        return self._add(key, value, seconds)
+        return self._add(key, value, seconds) or self.get(key) is None
 
     def _add(self, key: str, value: Any, seconds: float) -> bool:
         stored = self._access(
@@ -359,7 +363,7 @@ def _timeout(seconds: float) -> int:
 def _parse_entry(stored: Any) -> Any:
     try:
         entry = json.loads(stored) if isinstance(stored, str) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(entry, dict) or entry.get("version") != ENTRY_VERSION:
         return None

@@ -62,7 +62,7 @@ class JsonSerializer(BaseSerializer):
     def loads(self, bvalue: bytes | None) -> Any:
         try:
             return None if bvalue is None else json.loads(bvalue)
-        except ValueError:  # another program wrote it
+        except (ValueError, RecursionError):  # another program wrote it
             return None
 
     def dump(self, value: Any, f: IO[bytes], protocol: int = 0) -> None:

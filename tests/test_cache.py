@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import sys
@@ -74,6 +75,43 @@ def test_shared_cache_add_replaces_an_expired_entry(
     monkeypatch.setattr("cachelib.file.time", lambda: now + 10)
     assert shared.add("claim", "second", 5)
     assert not shared.add("claim", "third", 5)
+
+
+def test_shared_cache_that_stores_nothing_leaves_each_process_to_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A full disk: that of files logs it and returns."""
+    shared = SharedCache.from_config(Flask(__name__), files(tmp_path), None)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cachelib.file.os.replace", refuse)
+        assert shared.add("lease", True, 60)
+        shared.set("key", 1, 60)
+        assert shared.is_failing
+    assert "Is the disk full?" in caplog.text
+    assert shared.add("lease", True, 60)
+    assert not shared.add("lease", True, 60)
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"1" * 5_000, b"[" * 200_000, b"\xff", b"null", b'{"version":1}', "\u00b2".encode()]
+)
+def test_shared_cache_with_garbage_has_no_value(
+    tmp_path: Path, garbage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    shared = SharedCache.from_config(Flask(__name__), files(tmp_path), None)
+    shared.set("key", 1, 60)
+    for path in tmp_path.iterdir():
+        content = path.read_bytes()
+        if b"version" in content:
+            path.write_bytes(content[:4] + garbage)
+    assert shared.get("key") is None
+    assert shared.get_many(["key"]) == shared.get_parsed("key") == [None]
+    assert not shared.is_failing
+    assert not caplog.records
 
 
 def test_shared_cache_namespaces_are_separate(tmp_path: Path) -> None:

@@ -36,6 +36,9 @@ class CallFuture(Generic[T]):
         self._result: T
         self._error: BaseException | None = None
         self.is_abandoned = False
+        self.has_begun = False
+        self.has_ended = False
+        self.is_stuck = False  # it has been given up while it went on
         self._done = threading.Lock()
         self._done.acquire()
 
@@ -43,12 +46,14 @@ class CallFuture(Generic[T]):
         """Make the call, unless it is abandoned."""
         if not self.is_abandoned:
             _current.future = self
+            self.has_begun = True
             try:
                 self._result = self._call()
             except BaseException as error:
                 self._error = error
             finally:
                 _current.future = None  # an idle thread must not keep the call alive
+        self.has_ended = True
         self._done.release()
 
     def wait(self, timeout: float) -> T:
@@ -75,13 +80,15 @@ class DaemonThreadPool:
 
     The SDK has no timeout for a whole call: its own counts between two bytes, and its token
     requests have none. An abandoned call keeps its thread until it ends, and sends no further
-    request. At the limit, new calls wait for a free thread, within their own timeout. The threads
-    are daemons, so that a hanging call does not keep the process alive, as those of
-    :class:`~concurrent.futures.ThreadPoolExecutor` would.
+    request. Another thread takes its place, for as many calls as there are threads: a workspace
+    that sends a byte now and then would hold all of them for hours. At the limit, new calls wait
+    for a free thread, within their own timeout. The threads are daemons, so that a hanging call
+    does not keep the process alive, as those of :class:`~concurrent.futures.ThreadPoolExecutor`
+    would.
 
     A call costs one wake-up each way: under load, each further one costs as much as a small call.
 
-    :param limit: the maximum number of threads.
+    :param limit: the maximum number of threads, besides those of calls that were given up.
     """
 
     def __init__(self, limit: int) -> None:
@@ -92,6 +99,7 @@ class DaemonThreadPool:
     def _reset(self) -> None:
         self._lock = threading.Lock()
         self._threads = 0
+        self._stuck = 0
         self._idle: list[SimpleQueue[CallFuture[Any]]] = []
         self._waiting: deque[CallFuture[Any]] = deque()
 
@@ -105,24 +113,50 @@ class DaemonThreadPool:
         with self._lock:
             if self._idle:
                 self._idle.pop().put(future)
-            elif self._threads < self._limit:
-                self._start_thread().put(future)
             else:
                 self._waiting.append(future)
-        return future.wait(timeout)
+                self._start_thread()
+            if is_inline := not self._threads:
+                self._waiting.remove(future)
+        if is_inline:  # the system has no thread for it
+            return call()
+        try:
+            return future.wait(timeout)
+        finally:
+            if not future.has_ended:
+                self._give_up(future)
 
-    def _start_thread(self) -> SimpleQueue[CallFuture[Any]]:
-        inbox: SimpleQueue[CallFuture[Any]] = SimpleQueue()
-        threading.Thread(
-            target=self._run_calls, args=(inbox,), name="lakeflow-call", daemon=True
-        ).start()
+    def _give_up(self, future: CallFuture[Any]) -> None:
+        """Let no other call wait for one that was abandoned."""
+        with self._lock:
+            if future in self._waiting:
+                self._waiting.remove(future)
+            elif future.has_begun and not future.has_ended and self._stuck < self._limit:
+                future.is_stuck = True
+                self._stuck += 1
+                self._threads -= 1
+                self._start_thread()
+
+    def _start_thread(self) -> None:
+        """Start a thread for the calls that wait, if there are any and the limit allows it."""
+        if not self._waiting or self._threads >= self._limit:
+            return
         self._threads += 1
-        return inbox
+        thread = threading.Thread(target=self._run_calls, name="lakeflow-call", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the system has no more; another one makes the call
+            self._threads -= 1
 
-    def _run_calls(self, inbox: SimpleQueue[CallFuture[Any]]) -> None:
-        future: CallFuture[Any] | None = inbox.get()
+    def _run_calls(self) -> None:
+        inbox: SimpleQueue[CallFuture[Any]] = SimpleQueue()
+        future = self._get_next(inbox)
         while future is not None:
             future.run()
+            with self._lock:
+                if future.is_stuck:  # another thread has taken this one's place
+                    self._stuck -= 1
+                    return
             future = None  # a thread that waits must not keep the call alive
             future = self._get_next(inbox)
 

@@ -90,7 +90,7 @@ class Hub:
         """Set up the state of this process. A forked child has none of its parent's threads."""
         self._changed = threading.Condition()
         self._watched_runs: dict[RunKey, WatchedRun] = {}
-        self._is_running = False
+        self._thread: threading.Thread | None = None
         self._stepped_at = self._clock.monotonic()
         self._polls: set[Poll] = set()
         self._abandoned_polls = 0
@@ -137,8 +137,8 @@ class Hub:
         """
         with self._changed:
             watched_run = self._watch(run_key, last_state)
+            self._start_thread()  # before it counts: too many threads are an error
             watched_run.subscriber_count += 1
-            self._start_thread()
             self._changed.notify()
         return Subscription([SubscribedRun(watched_run, last_state)], self._clock, self)
 
@@ -264,15 +264,16 @@ class Hub:
         """Start the thread that starts the polls, unless it runs."""
         now = self._clock.monotonic()
         has_stalled = now - self._stepped_at > STALLED_SECONDS
-        if not self._has_thread or (self._is_running and not has_stalled):
+        if not self._has_thread or (self._thread is not None and not has_stalled):
             return
-        if self._is_running:
+        if self._thread is not None:
             _log.error("No polls were started for %.0f s. Starting again.", now - self._stepped_at)
-        self._is_running, self._stepped_at = True, now  # before: a greenlet may run at once
+        self._stepped_at = now
+        self._thread = threading.Thread(target=self._run, name="lakeflow-watch", daemon=True)
         try:
-            threading.Thread(target=self._run, name="lakeflow-watch", daemon=True).start()
+            self._thread.start()
         except RuntimeError:
-            self._is_running = False
+            self._thread = None
             raise
 
     def check_thread(self) -> None:
@@ -288,8 +289,10 @@ class Hub:
                 _log.exception("Unexpected error while starting the polls that are due.")
                 delay = TICK_SECONDS
             with self._changed:
+                if self._thread is not threading.current_thread():
+                    return  # another one was started while this process was paused
                 if not self._watched_runs:
-                    self._is_running = False
+                    self._thread = None
                     return
                 self._changed.wait(min(delay, TICK_SECONDS))
             if self.is_closing():

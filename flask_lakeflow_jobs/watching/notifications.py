@@ -87,9 +87,11 @@ class Notifications:
         notification = Notification(uuid.uuid4().hex[:12], job_id, run_id, is_progress)
         if self._cache.is_cross_process:
             with self._lock:
-                self._received.add(notification.id)
                 others = [each for each in self._read() if not notification.replaces(each)]
                 notifications = [*others, notification][-MAX_NOTIFICATIONS:]
+                # Without a watched run, this process receives none, and would keep all ids.
+                self._received &= {each.id for each in others}
+                self._received.add(notification.id)
                 self._cache.set(
                     CACHE_KEY, [asdict(each) for each in notifications], NOTIFICATIONS_TTL_SECONDS
                 )

@@ -75,12 +75,14 @@ def test_abandoned_call_has_no_waiter() -> None:
 
 def test_call_abandoned_before_it_began_never_begins() -> None:
     pool, hanging, late = DaemonThreadPool(1), Hanging(), threading.Event()
-    with pytest.raises(TimeoutError):
-        pool.run(hanging, 0.01)
-    assert hanging.began.wait(DEADLINE)
-    with pytest.raises(TimeoutError):
-        pool.run(late.set, 0.0)
-    hanging.released.set()
+    with ThreadPoolExecutor(1) as callers:
+        first = callers.submit(pool.run, hanging, DEADLINE)
+        assert hanging.began.wait(DEADLINE)
+        with pytest.raises(TimeoutError):
+            pool.run(late.set, 0.0)
+        assert not pool._waiting
+        hanging.released.set()
+        assert first.result() == "at last"
     assert pool.run(lambda: "next", DEADLINE) == "next"
     assert not late.is_set()
 
@@ -105,17 +107,48 @@ def test_calls_run_concurrently_up_to_the_limit() -> None:
 
 def test_calls_beyond_the_limit_wait_for_a_thread() -> None:
     pool, hanging, third = DaemonThreadPool(2), [Hanging(), Hanging()], threading.Event()
+    with ThreadPoolExecutor(2) as callers:
+        for call in hanging:
+            callers.submit(pool.run, call, DEADLINE)
+        assert all(call.began.wait(DEADLINE) for call in hanging)
+        with pytest.raises(TimeoutError):
+            pool.run(third.set, 0.01)
+        assert not third.is_set()
+        hanging[0].released.set()
+        pool.run(third.set, DEADLINE)
+        assert third.is_set()
+        hanging[1].released.set()
+
+
+def test_calls_that_were_given_up_leave_their_places_to_others_up_to_the_limit() -> None:
+    """A workspace that sends a byte now and then keeps the threads of all calls for hours."""
+    pool, hanging = DaemonThreadPool(2), [Hanging() for _ in range(4)]
     for call in hanging:
         with pytest.raises(TimeoutError):
             pool.run(call, 0.01)
-    assert all(call.began.wait(DEADLINE) for call in hanging)
+        assert call.began.wait(DEADLINE)
     with pytest.raises(TimeoutError):
-        pool.run(third.set, 0.01)
-    assert not third.is_set()
-    hanging[0].released.set()
-    pool.run(third.set, DEADLINE)
-    assert third.is_set()
-    hanging[1].released.set()
+        pool.run(lambda: "result", 0.01)
+    hanging[3].released.set()
+    assert pool.run(lambda: "result", DEADLINE) == "result"
+    for call in hanging:
+        call.released.set()
+    wait_until(lambda: pool._stuck == 0, "the end of the calls")
+    together = threading.Barrier(2)
+    with ThreadPoolExecutor(2) as callers:
+        meetings = [callers.submit(pool.run, together.wait, DEADLINE) for _ in range(2)]
+        assert sorted(each.result() for each in meetings) == [0, 1]
+
+
+def test_call_without_a_thread_is_made_by_its_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    pool = DaemonThreadPool(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert pool.run(threading.current_thread, DEADLINE) is threading.current_thread()
+    assert pool.run(threading.current_thread, DEADLINE) is not threading.current_thread()
 
 
 def test_threads_are_daemons() -> None:

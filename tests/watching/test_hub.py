@@ -256,6 +256,29 @@ def test_thread_that_stalls_is_started_again_while_a_subscriber_waits(
         assert subscription.wait(0.0) == []
     assert [thread.name for thread in started] == ["lakeflow-watch"] * 2
     assert "No polls were started for 3" in caplog.text
+    for thread in started:  # the first one goes on, like that of a process that was paused
+        monkeypatch.setattr(threading, "current_thread", lambda thread=thread: thread)
+        if thread is started[1]:
+            subscription.close()
+            harness.clock.sleep(POLL_INTERVAL)
+        harness.hub._run()
+    assert harness.hub._thread is None
+
+
+def test_subscriber_without_a_thread_for_the_polls_is_not_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody would close its subscription, so the run would be polled forever."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    harness = HubHarness(spawn=run_inline)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            harness.subscribe()
+    assert harness.hub.subscribed_run_count == 0
 
 
 # Notifications

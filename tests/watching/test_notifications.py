@@ -62,6 +62,16 @@ def test_notification_is_received_once_by_each_other_process(
     assert [each.receive() for each in (publisher, *others)] == [[], [], []]
 
 
+def test_publisher_that_receives_none_remembers_only_those_in_the_list(
+    cache: SharedCache, clock: FakeClock
+) -> None:
+    publisher = Notifications(cache, clock)
+    for run_id in range(3 * MAX_NOTIFICATIONS):
+        publisher.publish(7, run_id)
+    assert len(publisher._received) <= MAX_NOTIFICATIONS + 1
+    assert publisher.receive() == []
+
+
 def test_notification_expires(cache: SharedCache, clock: FakeClock) -> None:
     Notifications(cache, clock).publish(7, 1)
     clock.sleep(NOTIFICATIONS_TTL_SECONDS)

@@ -143,7 +143,7 @@ class StreamOpener:
             if decision is StreamDecision.NOT_FOUND:
                 raise first.errors[0]
             if decision is StreamDecision.FINISHED:
-                return Response(status=204)
+                return Response(status=204, headers={"Cache-Control": "no-store"})
             if decision is StreamDecision.SNAPSHOT or permit is None:
                 if not poll:
                     self.limiter.count_sent_to_poll()

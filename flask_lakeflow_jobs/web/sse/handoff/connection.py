@@ -42,15 +42,16 @@ class GunicornConnection:
         """Send ``Connection: close``: another request on the connection would be lost."""
         self._response.force_close()
 
-    def detach(self, sent: int) -> int | None:
+    def has_sent(self, sent: int) -> bool:
+        """Return whether gunicorn has sent the headers and so many bytes of the body, in chunks."""
+        response = self._response
+        return bool(response.headers_sent and response.chunked and response.sent == sent)
+
+    def detach(self) -> int | None:
         """Take the socket; gunicorn keeps one that is disconnected, and ends the request.
 
-        :param sent: bytes of the body that gunicorn must have sent by now.
         :return: the file descriptor, non-blocking; ``None``: the connection stays with gunicorn.
         """
-        response = self._response
-        if not (response.headers_sent and response.chunked and response.sent == sent):
-            return None
         with contextlib.suppress(OSError, AttributeError):  # not TCP, or not Linux
             self._socket.setsockopt(
                 socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MILLISECONDS

@@ -111,28 +111,41 @@ class SocketWriter:
         self._listeners: dict[WatchedRun, Callable[[], None]] = {}
         self._now = self._next_check = self._clock.monotonic()
 
+    def start(self) -> bool:
+        """Start the thread, unless it runs. Return whether it does.
+
+        Call this before a socket is detached: there may be too many threads or open files.
+        """
+        with self._lock:
+            if self._thread is not None:
+                return True
+            with contextlib.ExitStack() as resources:
+                try:
+                    self._epoll = resources.enter_context(select.epoll())
+                    self._wake_in, self._wake_out = os.pipe()
+                    resources.callback(os.close, self._wake_in)
+                    resources.callback(os.close, self._wake_out)
+                    os.set_blocking(self._wake_in, False)
+                    os.set_blocking(self._wake_out, False)
+                    self._epoll.register(self._wake_in, select.EPOLLIN)
+                    thread = threading.Thread(target=self._run, name="lakeflow-push", daemon=True)
+                    thread.start()
+                except (OSError, RuntimeError):
+                    return False
+                resources.pop_all()  # they stay open
+            self._thread = thread
+            atexit.register(self._wait_at_exit)
+            return True
+
     def add(self, descriptor: int, stream: Stream, first: bytes = b"") -> None:
-        """Write a stream from now on.
+        """Write a stream from now on; the thread has been started.
 
         :param descriptor: of a non-blocking socket, which is closed with the stream.
         :param stream: its opening was sent already.
         :param first: the first events.
         """
-        with self._lock:
-            if self._thread is None:
-                self._start_thread()
         self._added.append(StreamSocket(descriptor, stream, first, self._clock.monotonic()))
         self._wake()
-
-    def _start_thread(self) -> None:
-        self._epoll = select.epoll()
-        self._wake_in, self._wake_out = os.pipe()
-        os.set_blocking(self._wake_in, False)
-        os.set_blocking(self._wake_out, False)
-        self._epoll.register(self._wake_in, select.EPOLLIN)
-        self._thread = threading.Thread(target=self._run, name="lakeflow-push", daemon=True)
-        self._thread.start()
-        atexit.register(self._wait_at_exit)
 
     def _wait_at_exit(self) -> None:
         """Delay the exit of the process: gunicorn no longer waits for these streams."""
@@ -341,9 +354,12 @@ class HandoffBody(Iterator[bytes]):
         connection, self._connection = self._connection, None
         if connection is None:
             return False
-        descriptor = connection.detach(len(OPENING))
+        if not connection.has_sent(len(OPENING)):
+            log_obstacle("a middleware changes the body")
+            return False
+        descriptor = connection.detach() if self._writer.start() else None
         if descriptor is None:
-            log_obstacle("a middleware changes the body, or no more files can be opened")
+            log_obstacle("no more threads can be started or files opened")
             return False
         self._writer.add(descriptor, self._stream, events)
         return True

@@ -64,7 +64,8 @@ def test_detach_keeps_the_descriptor_and_disconnects_gunicorns_socket(
     response = Response(near)
     connection = find_connection(environ(near), response.start_response)
     assert connection is not None
-    descriptor = connection.detach(10)
+    assert connection.has_sent(10)
+    descriptor = connection.detach()
     assert descriptor is not None
     with socket.socket(fileno=descriptor) as detached:
         with pytest.raises(BrokenPipeError):
@@ -78,17 +79,14 @@ def test_detach_keeps_the_descriptor_and_disconnects_gunicorns_socket(
 @pytest.mark.parametrize(
     ("attribute", "value"), [("headers_sent", False), ("chunked", False), ("sent", 9)]
 )
-def test_detach_with_an_unexpected_response_returns_none(
+def test_has_sent_with_an_unexpected_response_is_false(
     pair: tuple[socket.socket, socket.socket], attribute: str, value: object
 ) -> None:
-    near, far = pair
-    response = Response(near)
-    connection = find_connection(environ(near), response.start_response)
+    response = Response(pair[0])
+    connection = find_connection(environ(pair[0]), response.start_response)
     setattr(response, attribute, value)
     assert connection is not None
-    assert connection.detach(10) is None
-    near.sendall(b"gunicorn's")
-    assert far.recv(100) == b"gunicorn's"
+    assert not connection.has_sent(10)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +156,7 @@ def test_detach_at_the_limit_on_open_files_returns_none(
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(socket, "socketpair", raise_emfile)
-    assert connection.detach(10) is None
+    assert connection.detach() is None
     near.sendall(b"gunicorn's")
     assert far.recv(100) == b"gunicorn's"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
@@ -75,6 +77,7 @@ class WriterHarness:
         near.setblocking(False)
         far.settimeout(DEADLINE)
         self._stack.enter_context(far)
+        assert self.writer.start()
         self.writer.add(near.detach(), stream)
         return far
 
@@ -303,10 +306,37 @@ class Connection:
     def announce_close(self) -> None:
         self.is_closing = True
 
-    def detach(self, sent: int) -> int:
-        assert sent == len(OPENING)
+    def has_sent(self, sent: int) -> bool:
+        return sent == len(OPENING)
+
+    def detach(self) -> int:
         self.near.setblocking(False)
         return self.near.detach()
+
+
+def test_body_without_a_thread_to_write_it_stays_with_the_server(
+    writer_harness: WriterHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the next one is handed off, when there is one again."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    near, far = socket.socketpair()
+    monkeypatch.setattr(writer, "find_connection", lambda *_: Connection(near))
+    body = writer_harness.body()
+    body.start({}, None)
+    assert next(body) == OPENING
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        open_files = len(os.listdir("/proc/self/fd"))
+        assert b"running" in next(body)
+        assert len(os.listdir("/proc/self/fd")) == open_files
+    near.sendall(b"gunicorn's")
+    assert far.recv(100) == b"gunicorn's"
+    body.close()
+    with far, near:
+        assert b"running" in read(writer_harness.client(), b"\n\n")
 
 
 @pytest.mark.parametrize("state", [RUNNING, ENDED], ids=["running", "ended"])
