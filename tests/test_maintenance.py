@@ -232,6 +232,7 @@ with app.app_context():
 """
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(("accepted", "kills"), [(True, 2), (False, 1)])
 def test_run_round_after_kill_during_request_resolves_it(
     make_app: MakeApp,

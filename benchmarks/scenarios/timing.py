@@ -75,7 +75,7 @@ class Lengths:
 ALL_LENGTHS = (
     Lengths("a job with history that takes 30 s ± 20 %", 24, 36, 2.0),
     Lengths("the same at 10 s ± 20 %", 8, 12, 1.2),
-    Lengths("lengths nobody can foresee (uniform 2–60 s)", 2, 60, None),
+    Lengths("unpredictable lengths (uniform 2–60 s)", 2, 60, None),
 )
 
 

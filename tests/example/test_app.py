@@ -110,6 +110,7 @@ def test_create_app_uses_the_given_instance_path(tmp_path: Path) -> None:
     assert one.instance_path != other.instance_path != served_app.instance_path
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(("folder", "module"), [(EXAMPLE.parent, "example_app"), (EXAMPLE, "app")])
 def test_app_can_be_imported_as_package_and_from_its_folder(folder: Path, module: str) -> None:
     """From the root of the repository, and as Databricks Apps does it."""

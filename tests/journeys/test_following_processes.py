@@ -19,6 +19,8 @@ from tests.conftest import MakeApp
 from tests.journeys.test_ends import record_of
 from tests.support import RunGate, wait_until
 
+pytestmark = pytest.mark.processes
+
 #: A process that follows runs with a short lease and short claims. It says when it leads, and its
 #: receiver writes down each call. While the file ``hang`` exists, the receiver does not return.
 PROCESS = """
