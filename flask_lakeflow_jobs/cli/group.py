@@ -60,7 +60,7 @@ class JobsGroup(AppGroup):
         except LakeflowJobsError as error:
             print_error(format_error(error))
             ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, click.Abort):  # Ctrl-C, and Ctrl-D as the answer to a question
             print_progress("Interrupted.")
             ctx.exit(ExitCode.INTERRUPTED)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -220,12 +220,16 @@ def repair(
     """
     handle = get_handle(key)
     plan = plan_repair(handle.get_run(run_id), only, dependents=dependents)
-    repair_id = handle.repair_run(
-        run_id,
-        rerun_tasks=only,
-        rerun_dependent_tasks=True if dependents else None,
-        params=merge_params(handle.job, params_file, params),
-    )
+    merged = merge_params(handle.job, params_file, params)
+    with advise_if_interrupted(
+        "repair was being requested", f"flask jobs show {handle.key} {run_id}"
+    ):
+        repair_id = handle.repair_run(
+            run_id,
+            rerun_tasks=only,
+            rerun_dependent_tasks=True if dependents else None,
+            params=merged,
+        )
     if tasks := [f"{task.key} ({task.reason})" for task in plan if task.reason]:
         print_progress(f"Rerunning {', '.join(tasks)}.")
     extra = {"repairId": repair_id}
@@ -275,17 +279,22 @@ def start_run(handle: JobHandle, params: Mapping[str, Any], **options: Any) -> T
     :param options: as for :meth:`JobHandle.run_now`.
     """
     try:
-        return handle.run_now(params, **options)
+        with advise_if_interrupted("run was being started", f"flask jobs runs {handle.key}"):
+            return handle.run_now(params, **options)
     except InvalidParameters:
         for name, value in params.items():
             if isinstance(value, str) and takes_object(handle.job, name):
                 print_progress(f"{name} is an object. Pass it in a JSON file, with --params-file.")
         raise
+
+
+@contextmanager
+def advise_if_interrupted(what: str, command: str) -> Iterator[None]:
+    """Exit if the block is interrupted, and print how to see whether it was carried out."""
+    try:
+        yield
     except KeyboardInterrupt:
-        print_progress(
-            "Interrupted while the run was being started. Check whether it was: flask jobs runs"
-            f" {handle.key}"
-        )
+        print_progress(f"Interrupted while the {what}. Check whether it was: {command}")
         raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
 
 

@@ -12,7 +12,7 @@ from flask_lakeflow_jobs import JobConfig, LakeflowJobs
 from flask_lakeflow_jobs.cli import handles
 from flask_lakeflow_jobs.config.jobs import build_env_name
 from tests.cli import apps
-from tests.cli.conftest import RunFlask, start_run
+from tests.cli.conftest import CommandResult, RunFlask, start_run
 
 
 def test_key_is_optional_in_an_app_with_one_job(
@@ -39,6 +39,17 @@ def test_missing_key_is_asked_for_on_a_terminal(
     monkeypatch.setattr(click, "prompt", lambda *_, **__: "words")
     run_id = start_run(flask_jobs)
     assert run_id in flask_jobs("runs", "words").stdout
+
+
+def test_ctrl_c_as_the_answer_exits_as_interrupted(
+    flask_jobs: RunFlask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise click.Abort
+
+    monkeypatch.setattr(handles, "is_interactive", lambda: True)
+    monkeypatch.setattr(click, "prompt", interrupt)
+    assert flask_jobs("runs") == CommandResult(130, "", "Interrupted.\n")
 
 
 def test_app_without_jobs_explains_how_to_configure_one(

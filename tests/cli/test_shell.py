@@ -95,6 +95,19 @@ def test_ctrl_c_while_starting_suggests_a_check(
     assert "Check whether it was: flask jobs runs words" in result.stderr
 
 
+def test_ctrl_c_while_repairing_suggests_a_check(
+    start_flask_jobs: StartFlask, flask_jobs_process: RunFlask, fault_proxy: FaultyWorkspace
+) -> None:
+    run_id = parse_run_id(flask_jobs_process("run", "broken").stderr.splitlines()[-1])
+    fault_proxy.fail(Silence(), path="jobs/runs/repair")
+    process = start_flask_jobs("repair", "broken", run_id)
+    fault_proxy.wait_for(path="jobs/runs/repair")
+    process.send_signal(signal.SIGINT)
+    result = read_to_end(process)
+    assert (result.exit_code, result.stdout) == (130, "")
+    assert f"Check whether it was: flask jobs show broken {run_id}" in result.stderr
+
+
 def test_ctrl_c_prints_no_traceback(
     start_flask_jobs: StartFlask, fault_proxy: FaultyWorkspace
 ) -> None:
