@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 from flask.cli import ScriptInfo
 
+from ..concurrency import load_module
 from ..runs.outcome import outcome_of
 from .formatting import format_datetime
 from .handles import find_handle, get_state
@@ -121,6 +122,8 @@ def _fetch(read: Callable[[], list[Item]]) -> list[Item]:
     """Return items that are read from the workspace; none if it takes too long or fails."""
     if not is_workspace_available():
         return []
+    # It imports the SDK: on a busy machine, that alone may take longer than the workspace may.
+    load_module("flask_lakeflow_jobs.upstream.gateway")
     items: list[Item] = []
 
     def fetch() -> None:
