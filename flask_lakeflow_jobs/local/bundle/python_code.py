@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +22,7 @@ from ..environment import read_environment
 from ..programs import run_program
 from .errors import BundleError, Location
 from .merge import read_section
-from .python_sources import find_python_sources
+from .python_sources import SOURCE_FOLDERS, find_python_sources
 from .yaml import LocatedDict, LocatedList
 
 _TIME_LIMIT_SECONDS = 60
@@ -99,7 +99,7 @@ class PythonCode:
                     [python, "-m", _MODULE, "--phase", phase, *options],
                     _TIME_LIMIT_SECONDS,
                     cwd=self.root,
-                    env=read_environment(),
+                    env=self._build_environment(),
                     stdout=subprocess.DEVNULL,
                     stderr=errors,
                 )
@@ -113,6 +113,16 @@ class PythonCode:
             ) from None
         except OSError as error:
             raise BundleError(f"{python} does not start: {error}.", self.location) from None
+
+    def _build_environment(self) -> dict[str, str]:
+        """Return the environment of the code, which imports the bundle's own package too.
+
+        An environment that ``venv_path`` names usually has it installed.
+        """
+        environment = read_environment()
+        folders = [str(self.root / name) for name in SOURCE_FOLDERS]
+        paths = [environment.get("PYTHONPATH", ""), *folders]
+        return {**environment, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
     def _find_interpreter(self) -> str:
         venv = self.section.get("venv_path")
@@ -182,6 +192,25 @@ def find_python_code(tree: LocatedDict, root: Path) -> PythonCode | None:
     if not used.get("resources") and not used.get("mutators"):
         return None
     return PythonCode(root, used, (tree if section else former).locations["python"])
+
+
+def keep_locations(former: Any, changed: Any) -> Any:
+    """Return a changed value in which everything that is as before keeps its location.
+
+    The paths in it start at the folder of the file that has them.
+    """
+    if former == changed:
+        return former
+    keys: Iterable[Any] = ()
+    if isinstance(former, LocatedDict) and isinstance(changed, LocatedDict):
+        keys = former.locations.keys() & changed.keys()
+    elif isinstance(former, LocatedList) and isinstance(changed, LocatedList):
+        keys = range(min(len(former), len(changed)))
+    for key in keys:
+        changed[key] = keep_locations(former[key], changed[key])
+        if former[key] == changed[key]:
+            changed.locations[key] = former.locations[key]
+    return changed
 
 
 def _has_package() -> bool:

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-# Python finds the modules of a bundle in its folder, and those of its own package often below src.
-_SOURCE_FOLDERS = ("", "src")
+#: Python finds the modules of a bundle in its folder, and those of its own package often below src.
+SOURCE_FOLDERS = ("", "src")
 _MAX_MODULES = 1000
 _OUTSIDE = sys.stdlib_module_names | {"databricks"}
 
@@ -33,7 +33,7 @@ def find_python_sources(root: Path, modules: Sequence[str]) -> Iterator[Path]:
         package = name.rpartition(".")[0]
         if package:  # Python runs its code too
             pending.append(package)
-        for base in _SOURCE_FOLDERS:
+        for base in SOURCE_FOLDERS:
             path = root.joinpath(base, *name.split("."))
             for each, own_package in (
                 (path, ""),

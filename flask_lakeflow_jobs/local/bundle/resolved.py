@@ -21,7 +21,7 @@ from .merge import apply_target, choose_target, copy_mapping, read_section
 from .paths import PathTranslator, find_files_root
 from .pipelines import read_pipelines
 from .presets import read_presets
-from .python_code import PackageMissing, PythonCode, find_python_code
+from .python_code import PackageMissing, PythonCode, find_python_code, keep_locations
 from .references import CircularReference, References, find_references, interpolate
 from .run_as import read_run_as
 from .validation import find_unknown_fields
@@ -160,7 +160,8 @@ def _run_code(
         document["resources"] = {"jobs": jobs}
         changed = code.run("apply_mutators", document).get("jobs", LocatedDict())
         for key in [key for key in changed if key in jobs and changed[key] != jobs[key]]:
-            jobs[key], jobs.locations[key] = changed[key], changed.locations[key]
+            jobs[key] = keep_locations(jobs[key], changed[key])
+            jobs.locations[key] = changed.locations[key]
             _at(jobs.locations[key], normalize_document, jobs[key])
 
 

@@ -71,7 +71,7 @@ def build_pipeline(spec: Settings, context: TaskContext) -> ProcessWork:
         "pipeline",
         {**spec, "environment_key": _ENVIRONMENT},
         context.files.root,
-        notebooks=code,
+        code=code,
         parameters=context.files.localize(configuration),
         pipeline={
             "id": pipeline_id,

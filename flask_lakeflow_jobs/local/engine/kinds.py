@@ -94,7 +94,7 @@ def _build_notebook(spec: Settings, context: TaskContext) -> ProcessWork:
     widgets = context.merge_parameters(body, "base_parameters", "notebook_params")
     file = str(path)
     return context.build_process(
-        "notebook", spec, path.parent, notebooks=[file], path=file, parameters=widgets
+        "notebook", spec, path.parent, code=[file], path=file, parameters=widgets
     )
 
 
@@ -107,6 +107,7 @@ def _build_python(spec: Settings, context: TaskContext) -> ProcessWork:
         "script",
         spec,
         path.parent,
+        code=[str(path)],
         path=str(path),
         parameters=[str(each) for each in parameters],
     )
@@ -175,6 +176,7 @@ def _build_wheel(spec: Settings, context: TaskContext) -> ProcessWork:
         "wheel",
         spec,
         context.files.root,
+        package=body["package_name"],
         package_name=body["package_name"],
         entry_point=body["entry_point"],
         parameters=parameters,

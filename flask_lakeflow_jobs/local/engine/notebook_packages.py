@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from .cluster_packages import read_code
 from .packages import Requirements
 
 _INSTALL = re.compile(r"^(?:# MAGIC )?[ \t]*%(?:uv )?pip install\b(.*)$", re.MULTILINE)
@@ -42,20 +42,8 @@ def list_notebook_requirements(notebooks: Iterable[str]) -> Requirements:
 
 def _read_commands(notebook: Path) -> Iterator[list[str]]:
     """Yield the words after each ``%pip install``."""
-    for match in _INSTALL.finditer(_CONTINUED.sub(" ", _read_code(notebook))):
+    for match in _INSTALL.finditer(_CONTINUED.sub(" ", read_code(notebook))):
         try:
             yield shlex.split(match[1], comments=True)
         except ValueError:  # a quote without an end, which pip would refuse
             continue
-
-
-def _read_code(notebook: Path) -> str:
-    """Return the code of a notebook; empty if it cannot be read, which its task reports."""
-    try:
-        text = notebook.read_text(encoding="utf-8-sig", errors="replace")
-        if notebook.suffix != ".ipynb":
-            return text
-        cells = [each for each in json.loads(text)["cells"] if each["cell_type"] == "code"]
-        return "\n".join("".join(each["source"]) for each in cells)
-    except (OSError, ValueError, LookupError, TypeError):
-        return ""

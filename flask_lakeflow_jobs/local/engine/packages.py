@@ -102,11 +102,11 @@ class Packages:
 
     def __init__(self, folder: Path, *, is_enabled: bool) -> None:
         self._folder = folder
-        self._is_enabled = is_enabled
+        self.is_enabled = is_enabled
 
     def find_folder(self, requirements: Requirements) -> Path | None:
         """Return the folder to import packages from; ``None`` if nothing is to be installed."""
-        if not self._is_enabled or not (requirements.packages or requirements.files):
+        if not self.is_enabled or not (requirements.packages or requirements.files):
             return None
         files = [each.lines for file in requirements.files for each in _read_all(file)]
         content = [sys.version_info[:2], requirements.packages, requirements.options, files]

@@ -55,7 +55,12 @@ def list_dependencies(projects: Iterable[Path], own: Iterable[Path]) -> Iterator
 
 def is_of_a_cluster(dependency: str) -> bool:
     """Return whether every cluster has its own version of a package."""
-    return _normalize(_name_of(dependency)) in _OF_A_CLUSTER
+    return normalize_name(dependency) in _OF_A_CLUSTER
+
+
+def normalize_name(dependency: str) -> str:
+    """Return the name of the package of a dependency, as package indexes compare it (PEP 503)."""
+    return _normalize(_name_of(dependency))
 
 
 def read_dependencies(project: Path) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model import Settings
+from .cluster_packages import list_cluster_packages
 from .compute import (
     find_import_paths,
     find_local_libraries,
@@ -65,13 +66,15 @@ class TaskContext:
         spec: Settings,
         folder: Path,
         *,
-        notebooks: Sequence[str] = (),
+        code: Sequence[str] = (),
+        package: str = "",
         **fields: Any,
     ) -> ProcessWork:
         """Build the payload of a kind from the fields that all kinds share and its own ones.
 
         :param folder: the working directory, and the first place to import from.
-        :param notebooks: the files of code that may install packages themselves.
+        :param code: the files with the code of the task.
+        :param package: the one whose code the task runs.
         """
         libraries: list[str] = []
         dependencies: list[str] = []
@@ -84,7 +87,7 @@ class TaskContext:
             libraries += found
             dependencies += list_dependencies(projects, [*self.files.projects, *projects])
         requirements = list_requirements(self.settings, spec)
-        own = list_notebook_requirements(notebooks)
+        own = list_notebook_requirements(code)
         files = [str(self.files.to_local_path(each)) for each in requirements.files]
         packages = [*requirements.packages, *dependencies, *own.packages]
         requirements = replace(
@@ -93,6 +96,10 @@ class TaskContext:
             files=(*files, *own.files),
             options=(*requirements.options, *own.options),
         )
+        if self.packages.is_enabled:
+            folders = [*libraries, str(self.files.root)]
+            found = list_cluster_packages(code, folders, package, requirements.to_list())
+            requirements = replace(requirements, packages=(*requirements.packages, *found))
         if (installed := self.packages.find_folder(requirements)) is not None:
             libraries.append(str(installed))
         return ProcessWork(

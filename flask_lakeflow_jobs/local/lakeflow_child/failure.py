@@ -25,6 +25,7 @@ def describe_error(
     *,
     is_installed: bool = False,
     root: str = "",
+    mounts: dict[str, str] | None = None,
 ) -> dict[str, str]:
     """Print the trace; return the ``error`` and ``error_trace`` of a run's output.
 
@@ -34,6 +35,7 @@ def describe_error(
     :param missing_libraries: the wheels and projects among them that do not exist.
     :param is_installed: whether these packages are installed.
     :param root: the folder of the bundle.
+    :param mounts: folders of this machine by their paths in the workspace.
     """
     visited: set[int] = set()
     pending: list[BaseException | None] = [error]
@@ -51,7 +53,7 @@ def describe_error(
         advice = advise_on_module(
             error.name, requirements, missing_libraries, is_installed=is_installed, root=root
         )
-    advice = advice or find_surroundings_advice(error)
+    advice = advice or find_surroundings_advice(error, mounts or {}, root)
     if advice is not None:
         last_line = f"{advice} {last_line}"
         trace += f"{advice}\n"

@@ -67,6 +67,7 @@ def _run(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
             payload["missing_libraries"],
             is_installed=payload["has_own_packages"],
             root=payload["root"],
+            mounts=payload["mounts"],
         )
 
 

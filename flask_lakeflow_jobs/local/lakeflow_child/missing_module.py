@@ -8,6 +8,8 @@ import shlex
 import sys
 from collections.abc import Sequence
 
+from .cluster_packages import find_package
+
 # Several packages have modules below these names.
 _NAMESPACES = ("azure", "databricks", "google")
 _SETTING = "LAKEFLOW_JOBS_LOCAL_INSTALL = True"
@@ -45,18 +47,26 @@ def advise_on_module(
             "there, and tasks import from the folder of their own file and from that of the bundle."
         )
     listed = ", ".join(requirements)
+    found = find_package(module)
+    package = found[1] if found else name
     if is_installed:
         return (
             f"The task needs the module {name}, which no package has that its environment lists: "
             f"{listed}. Add the package that has it."
         )
     for requirement in requirements:
-        if _normalize(re.split(r"[\s\[<>=!~;@]", requirement)[0]) == _normalize(name):
+        if _normalize(requirement) in (_normalize(name), _normalize(package)):
             return (
                 f"The task needs {name}, which its environment lists: {requirement}. Set {_SETTING}"
                 " to let the local workspace install the packages of tasks, or install it: "
                 f"pip install {shlex.quote(requirement)}."
             )
+    if found:
+        return (
+            f"The task needs the module {name}, which clusters of Databricks have. Install it "
+            f"here: pip install {shlex.quote(package)}. Or set {_SETTING} to let the local "
+            "workspace install the packages of tasks."
+        )
     if listed:
         return (
             f"The task needs the module {name}. Its environment lists: {listed}. Set {_SETTING} to "
@@ -98,5 +108,7 @@ def _is_own_folder(entry: os.DirEntry[str]) -> bool:
     return not is_of_others and entry.is_dir(follow_symlinks=False)
 
 
-def _normalize(name: str) -> str:
+def _normalize(requirement: str) -> str:
+    """Return the name of a requirement's package, as package indexes compare it (PEP 503)."""
+    name = re.split(r"[\s\[<>=!~;@]", requirement)[0]
     return re.sub(r"[-_.]+", "-", name).lower()

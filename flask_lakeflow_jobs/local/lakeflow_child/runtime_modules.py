@@ -11,6 +11,8 @@ import sys
 import types
 from importlib.machinery import ModuleSpec, PathFinder
 
+from .mlflow_store import MlflowFinder
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +88,7 @@ class RuntimeModules(ServedModules):
     def install(self) -> None:
         """Serve the modules from now on."""
         sys.meta_path.append(self)
+        sys.meta_path.insert(0, MlflowFinder())
         if "LAKEFLOW_LOCAL_SAIL" in os.environ:
             sys.meta_path.insert(0, DeltaModules({}))
 

@@ -159,3 +159,35 @@ def test_python_code_runs_with_venv_of_bundle(
     python.write_text('#!/bin/sh\necho "${SECRET_KEY-none}" >&2; exit 1\n')
     with pytest.raises(BundleError, match=r"The Python code of the bundle failed: none\."):
         load("python: {resources: ['defined:load'], venv_path: .venv}")
+
+
+@pytest.mark.usefixtures("code")
+def test_paths_of_a_changed_job_start_at_the_file_that_has_them(folder: Path, load: Load) -> None:
+    job = """
+        resources:
+          jobs:
+            nightly:
+              tasks:
+                - {task_key: main, notebook_task: {notebook_path: ../src/notebook.py}}
+    """
+    write_file(folder, job, "resources/nightly.yml")
+    more = PYTHON + "include: [resources/*.yml]\nvariables: {day: {default: monday}}\n"
+    bundle = load(bundle_text(more=more))
+    settings = bundle.jobs["nightly"].settings
+    assert settings["timeout_seconds"] == 60
+    path = settings["tasks"][0]["notebook_task"]["notebook_path"]
+    assert path == f"{bundle.files_path}/src/notebook"
+
+
+def test_python_code_imports_the_package_of_the_bundle(folder: Path, load: Load) -> None:
+    write_file(folder, "DAY = 'monday'", "src/shop/__init__.py")
+    write_file(
+        folder,
+        CODE.replace("{day}", "{DAY}").replace(
+            "from dataclasses import replace",
+            "from shop import DAY\n    from dataclasses import replace",
+        ),
+        "defined/jobs.py",
+    )
+    bundle = load(bundle_text(more=PYTHON + "variables: {day: {default: sunday}}"))
+    assert bundle.jobs["report"].settings["name"] == "report of monday"

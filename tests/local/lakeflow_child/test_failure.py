@@ -90,9 +90,10 @@ def test_error_of_a_missing_module_begins_with_advice(serve: Serve) -> None:
     assert advice in (output.error_trace or "").splitlines()[-1]
 
 
-@pytest.mark.parametrize("path", ["/Volumes/none/x/y/a.csv", "/Workspace/none/a", "/dbfs/none/a"])
+@pytest.mark.parametrize("path", ["/Volumes/none/x/y/a", "/Workspace/none/a", "/dbfs/none/a"])
 def test_missing_workspace_path_is_preceded_by_advice(serve: Serve, path: str) -> None:
     client = notebook_client(serve, f"open({path!r})")
     error = output_of(client).error or ""
-    assert error.startswith(f"Copy the file to {path}, in an earlier task or by hand")
+    assert error.startswith("Copy the file to /")
+    assert f"{path})" in error or f"to {path}, in an earlier task or by hand" in error
     assert error.endswith(f"FileNotFoundError: [Errno 2] No such file or directory: {path!r}")

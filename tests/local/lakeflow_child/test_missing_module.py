@@ -38,3 +38,13 @@ def test_advice_names_the_folder_that_the_import_path_lacks(tmp_path: Path) -> N
     assert advice.startswith("Add src to sys.path before the import of shop: the bundle has")
     missing = advise_on_module("none", ["other"], is_installed=True, root=str(tmp_path))
     assert missing.startswith("The task needs the module none, which no package has")
+
+
+def test_advice_names_the_package_of_a_module_that_clusters_have() -> None:
+    advice = advise_on_module("sklearn.svm", [], is_installed=False)
+    assert advice.startswith(
+        "The task needs the module sklearn, which clusters of Databricks have. Install it here: "
+        "pip install scikit-learn. Or set LAKEFLOW_JOBS_LOCAL_INSTALL = True"
+    )
+    listed = advise_on_module("sklearn", ["scikit-learn>=1.2"], is_installed=False)
+    assert listed.startswith("The task needs sklearn, which its environment lists: scikit-learn")

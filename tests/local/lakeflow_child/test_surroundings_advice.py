@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+from pathlib import Path
 from urllib.error import URLError
 
 import pytest
@@ -13,6 +15,10 @@ from flask_lakeflow_jobs.local.lakeflow_child.surroundings_advice import find_ad
 
 def _raise_for_missing_variable() -> None:
     os.environ["LAKEFLOW_NO_SUCH_VARIABLE"]
+
+
+def _raise_for_missing_program() -> None:
+    subprocess.run(["lakeflow-no-such-program"], check=True)  # noqa: S607
 
 
 def _raise_for_missing_key() -> None:
@@ -29,6 +35,16 @@ def _raise_for_missing_key() -> None:
         (ValueError("[PATH_NOT_FOUND] Path does not exist: /data"), "Copy the file to /data,"),
         (ValueError("[PATH_NOT_FOUND] Path does not exist: dbfs:/a"), "Copy the file to dbfs:/a,"),
         (ValueError("No value found for placeholder with name :day"), "Give the parameter day a v"),
+        (ValueError("The parameter day, to has no value."), "Give the parameter day, to a value: "),
+        (ValueError('No files found that match the pattern "/a/*.csv"'), "Copy the file to /a/*.c"),
+        (
+            ValueError("l. 2: Table with name a does not exist!"),
+            "The table a is not in the local w",
+        ),
+        (
+            ValueError("The table or view `a`.`b` cannot be found."),
+            "The table `a`.`b` is not in th",
+        ),
         (ValueError("No API found for 'GET /x'"), "The local workspace does not serve GET /x. Si"),
         (ConnectionError("Failed to resolve 'a.example'"), "This machine cannot reach a.example."),
         (ValueError("ConnectionError: host='a.example'"), "This machine cannot reach a.example."),
@@ -36,13 +52,51 @@ def _raise_for_missing_key() -> None:
         (ValueError("Failed to resolve 'a.example'"), None),
         (_raise_for_missing_variable, "Set LAKEFLOW_NO_SUCH_VARIABLE in the bundle"),
         (_raise_for_missing_key, None),
+        (_raise_for_missing_program, "Install the program lakeflow-no-such-program on this mach"),
     ],
 )
 def test_advice_on_surroundings(error: object, advice: str | None) -> None:
     if callable(error):
-        with pytest.raises(KeyError) as raised:
+        with pytest.raises((KeyError, FileNotFoundError)) as raised:
             error()
         error = raised.value
     assert isinstance(error, BaseException)
-    found = find_advice(error)
+    found = find_advice(error, {})
     assert found is None if advice is None else (found or "").startswith(advice)
+
+
+MOUNTS = {"/Workspace/b": "/bundle", "/Volumes": "/data/volumes", "/dbfs": "/data/dbfs"}
+
+
+@pytest.mark.parametrize(
+    ("path", "advice"),
+    [
+        ("/Volumes/a/b/c/d", "Copy the file to /data/volumes/a/b/c/d (in the workspace: /Volumes/"),
+        ("/data/volumes/a/b/c/d", "Copy the file to /data/volumes/a/b/c/d, in an earlier task or"),
+        (
+            "/bundle/in/a.csv",
+            "Add the file a.csv to the bundle, or write it in an earlier task: it",
+        ),
+        ("/elsewhere/a.csv", None),
+    ],
+)
+def test_advice_on_a_missing_file_names_its_place_on_this_machine(
+    path: str, advice: str | None
+) -> None:
+    found = find_advice(FileNotFoundError(2, "none", path), MOUNTS, "/bundle")
+    assert found is None if advice is None else (found or "").startswith(advice)
+
+
+def test_advice_on_a_relative_path_names_the_folder_of_the_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = find_advice(FileNotFoundError(2, "none", "in/a.csv"), {}, str(tmp_path))
+    assert (found or "").endswith(f"it is not in the folder {tmp_path}/in.")
+
+
+def test_advice_on_a_path_of_dbfs_names_its_place_on_this_machine() -> None:
+    error = ValueError("[PATH_NOT_FOUND] Path does not exist: dbfs:/databricks-datasets/a.csv.")
+    found = find_advice(error, MOUNTS) or ""
+    place = "/data/dbfs/databricks-datasets/a.csv (in the workspace: dbfs:/databricks-datasets/a"
+    assert found.startswith(f"Copy the file to {place}")

@@ -1,0 +1,83 @@
+"""Keeps what MLflow records in the folder of the workspace, in place of the service of Databricks.
+
+Otherwise, runs and models would be written beside the author's notebooks.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.machinery import ModuleSpec, PathFinder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import types
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+_OF_DATABRICKS = "databricks"  # how the addresses of its tracking and of its registries begin
+_VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
+
+
+class MlflowFinder:
+    """Finds ``mlflow`` where it is installed, and directs it to the workspace once it is loaded."""
+
+    def find_spec(
+        self,
+        name: str,
+        path: Sequence[str] | None = None,
+        target: types.ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """Return how to load ``mlflow``."""
+        spec = PathFinder.find_spec(name) if name == "mlflow" else None
+        if spec is None or spec.loader is None:
+            return None
+        load = spec.loader.exec_module
+
+        def exec_module(module: types.ModuleType) -> None:
+            _set_variables()
+            load(module)
+            _redirect(module)
+
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+def _set_variables() -> None:
+    from pathlib import Path  # few tasks use MLflow
+
+    place = (Path(os.environ["LAKEFLOW_LOCAL_DATA"]) / "mlflow").as_uri()
+    for name in _VARIABLES:
+        if os.environ.get(name, _OF_DATABRICKS).startswith(_OF_DATABRICKS):
+            os.environ[name] = place
+    # Newer versions keep runs in a database, but their files in the working directory.
+    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+
+
+def _redirect(module: types.ModuleType) -> None:
+    """Let the addresses of Databricks stand for the workspace."""
+    tracking = getattr(module, "tracking", None)
+    for name in ("set_tracking_uri", "set_registry_uri"):
+        if (function := getattr(module, name, None)) is not None:
+            for each in filter(None, (module, tracking)):
+                setattr(each, name, _ignore_databricks(function))
+    if (client := getattr(module, "MlflowClient", None)) is not None:
+        client.__init__ = _drop_databricks(client.__init__)
+
+
+def _ignore_databricks(function: Callable[..., Any]) -> Callable[..., Any]:
+    def set_uri(uri: Any) -> None:
+        if not str(uri).startswith(_OF_DATABRICKS):
+            function(uri)
+
+    return set_uri
+
+
+def _drop_databricks(initialize: Callable[..., Any]) -> Callable[..., Any]:
+    def call(self: Any, *uris: Any, **named: Any) -> None:
+        kept = [None if str(each).startswith(_OF_DATABRICKS) else each for each in uris]
+        rest = {
+            key: each for key, each in named.items() if not str(each).startswith(_OF_DATABRICKS)
+        }
+        initialize(self, *kept, **rest)
+
+    return call

@@ -1,0 +1,74 @@
+"""MLflow in tasks: its runs and models are kept in the folder of the workspace."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_lakeflow_jobs.local.lakeflow_child.mlflow_store import MlflowFinder
+
+# The names of MLflow that take the address of a service.
+MLFLOW = """\
+import os
+from types import SimpleNamespace
+
+SEEN = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
+
+def set_tracking_uri(uri):
+    SEEN["tracking"] = uri
+
+def set_registry_uri(uri):
+    SEEN["registry"] = uri
+
+class MlflowClient:
+    def __init__(self, tracking_uri=None, registry_uri=None):
+        self.uris = [tracking_uri, registry_uri]
+
+tracking = SimpleNamespace(set_tracking_uri=set_tracking_uri)
+"""
+
+
+@pytest.fixture
+def mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A stand-in for MLflow, as a task imports it."""
+    (tmp_path / "mlflow.py").write_text(MLFLOW)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("LAKEFLOW_LOCAL_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "databricks")
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", "https://mlflow.example")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setattr(sys, "meta_path", [MlflowFinder(), *sys.meta_path])
+    monkeypatch.delitem(sys.modules, "mlflow", raising=False)
+    yield importlib.import_module("mlflow")
+    sys.modules.pop("mlflow", None)
+
+
+def test_service_of_databricks_is_the_folder_of_the_workspace(mlflow: Any, tmp_path: Path) -> None:
+    assert {
+        "MLFLOW_TRACKING_URI": (tmp_path / "data/mlflow").as_uri(),
+        "MLFLOW_REGISTRY_URI": "https://mlflow.example",
+    } == mlflow.SEEN
+
+
+def test_addresses_of_databricks_are_ignored_and_others_are_used(mlflow: Any) -> None:
+    for uri in ("databricks", "databricks://profile"):
+        mlflow.set_tracking_uri(uri)
+        mlflow.tracking.set_tracking_uri(uri)
+    mlflow.set_registry_uri("databricks-uc")
+    assert not mlflow.SEEN.keys() & {"tracking", "registry"}
+    mlflow.set_tracking_uri("https://a.example")
+    mlflow.set_registry_uri(Path("models"))
+    assert (mlflow.SEEN["tracking"], mlflow.SEEN["registry"]) == (
+        "https://a.example",
+        Path("models"),
+    )
+
+
+def test_client_takes_only_the_addresses_of_others(mlflow: Any) -> None:
+    assert mlflow.MlflowClient("databricks", registry_uri="databricks-uc").uris == [None, None]
+    assert mlflow.MlflowClient(None, "https://a.example").uris == [None, "https://a.example"]
