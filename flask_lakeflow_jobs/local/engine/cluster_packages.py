@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..lakeflow_child.cluster_packages import find_package
-from ..user_data.notebooks import find_notebook_file
 from .projects import normalize_name
+from .source_code import find_included, read_code
 
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import\b[ \t]*\(?([\w, \t]*)|import[ \t]+([\w., \t]+))",
     re.MULTILINE,
 )
-_RUN = re.compile(r"^(?:# MAGIC )?[ \t]*%run[ \t]+[\"']?([^\s\"']+)", re.MULTILINE)
 _MAX_FILES = 100  # that are read, on the thread that starts tasks
 
 
@@ -39,7 +37,7 @@ def list_cluster_packages(
             continue
         visited.add(file)
         code = read_code(file)
-        pending += _find_included(code, file)
+        pending += find_included(code, file)
         for module in _list_imports(code):
             own = _find_own_files(module, file.parent, folders)
             pending += own
@@ -52,25 +50,6 @@ def list_cluster_packages(
 
 def _list_files(package: str, folders: Sequence[str]) -> list[Path]:
     return sorted(each for base in folders for each in Path(base, package).rglob("*.py") if package)
-
-
-def read_code(file: Path) -> str:
-    """Return the code of a file or a notebook; empty if it cannot be read, which its task says."""
-    try:
-        text = file.read_text(encoding="utf-8-sig", errors="replace")
-        if file.suffix != ".ipynb":
-            return text
-        cells = [each for each in json.loads(text)["cells"] if each["cell_type"] == "code"]
-        return "\n".join("".join(each["source"]) for each in cells)
-    except (OSError, ValueError, LookupError, TypeError):
-        return ""
-
-
-def _find_included(code: str, file: Path) -> Iterator[Path]:
-    """Yield the notebooks that a notebook runs in its own place."""
-    for match in _RUN.finditer(code):
-        if (included := find_notebook_file(file.parent / match[1])) is not None:
-            yield included
 
 
 def _list_imports(code: str) -> Iterator[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from .cluster_packages import read_code
 from .packages import Requirements
+from .source_code import find_included, read_code
 
 _INSTALL = re.compile(r"^(?:# MAGIC )?[ \t]*%(?:uv )?pip install\b(.*)$", re.MULTILINE)
 _CONTINUED = re.compile(r"\\\n(?:# MAGIC)?")
@@ -20,12 +21,12 @@ _NO_PACKAGE = re.compile(r"[-./~$\\]|.*[{}$]|.*\.(?:whl|tar\.gz|zip)$|\w+:")
 
 
 def list_notebook_requirements(notebooks: Iterable[str]) -> Requirements:
-    """List the packages that notebooks install, those of notebooks that they run not included."""
+    """List the packages that notebooks install, and those that they run."""
     packages: list[str] = []
     files: list[str] = []
     options: list[str] = []
-    for notebook in map(Path, notebooks):
-        for words in _read_commands(notebook):
+    for notebook, code in _read_all(notebooks):
+        for words in _split_commands(code):
             pending = iter(words)
             for word in pending:
                 option, _, value = word.partition("=")
@@ -40,9 +41,22 @@ def list_notebook_requirements(notebooks: Iterable[str]) -> Requirements:
     return Requirements(tuple(packages), tuple(files), tuple(dict.fromkeys(options)))
 
 
-def _read_commands(notebook: Path) -> Iterator[list[str]]:
+def _read_all(notebooks: Iterable[str]) -> Iterator[tuple[Path, str]]:
+    """Yield each notebook and all that they run, once, with its code."""
+    visited: set[Path] = set()
+    pending = [*map(Path, notebooks)]
+    while pending:
+        notebook = Path(os.path.normpath(pending.pop(0)))
+        if notebook not in visited:
+            visited.add(notebook)
+            code = read_code(notebook)
+            yield notebook, code
+            pending += find_included(code, notebook)
+
+
+def _split_commands(code: str) -> Iterator[list[str]]:
     """Yield the words after each ``%pip install``."""
-    for match in _INSTALL.finditer(_CONTINUED.sub(" ", read_code(notebook))):
+    for match in _INSTALL.finditer(_CONTINUED.sub(" ", code)):
         try:
             yield shlex.split(match[1], comments=True)
         except ValueError:  # a quote without an end, which pip would refuse

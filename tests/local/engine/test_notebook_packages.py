@@ -55,3 +55,19 @@ def test_notebook_that_cannot_be_read_lists_nothing(tmp_path: Path, text: str) -
     notebook = tmp_path / "load.ipynb"
     notebook.write_text(text)
     assert list_notebook_requirements([str(notebook), "/none.py"]) == Requirements()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "# MAGIC %run ../setup",
+        '# MAGIC %run "../setup" $a="1"',
+        "dbutils.notebook.run('../setup', 60)",
+    ],
+)
+def test_packages_of_notebooks_that_a_notebook_runs(tmp_path: Path, command: str) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "setup.py").write_text(f"{HEADER}# MAGIC %pip install cowsay\n# MAGIC %run ./setup")
+    notebook = tmp_path / "src/load.py"
+    notebook.write_text(f"{HEADER}# MAGIC %run ./none\n{command}")
+    assert list_notebook_requirements([str(notebook)]) == Requirements(("cowsay",))
