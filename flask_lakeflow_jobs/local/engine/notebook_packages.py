@@ -8,10 +8,14 @@ import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ..user_data.notebooks import is_notebook_file
 from .packages import Requirements
 from .source_code import find_included, read_code
 
-_INSTALL = re.compile(r"^(?:# MAGIC )?[ \t]*%(?:uv )?pip install\b(.*)$", re.MULTILINE)
+# IPython takes a line that begins with the name of a magic for one.
+_INSTALL = re.compile(
+    r"^(?:(?:# MAGIC )?[ \t]*%(?:uv )?pip install|pip install)\b(.*)$", re.MULTILINE
+)
 _CONTINUED = re.compile(r"\\\n(?:# MAGIC)?")
 _FILE_OPTIONS = ("-r", "--requirement")
 _INDEX_OPTIONS = ("--index-url", "--extra-index-url", "--find-links")
@@ -47,7 +51,7 @@ def _read_all(notebooks: Iterable[str]) -> Iterator[tuple[Path, str]]:
     pending = [*map(Path, notebooks)]
     while pending:
         notebook = Path(os.path.normpath(pending.pop(0)))
-        if notebook not in visited:
+        if notebook not in visited and is_notebook_file(notebook):
             visited.add(notebook)
             code = read_code(notebook)
             yield notebook, code

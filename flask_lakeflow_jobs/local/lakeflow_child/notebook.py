@@ -272,6 +272,8 @@ def _replace_magics(text: str) -> str:
 
 
 def _is_call(line: str) -> bool:
+    if line.startswith("pip install "):  # IPython takes it for the magic of this name
+        return True
     return line.startswith(("%", "!")) and line.partition(" ")[0].lstrip("%") not in _TIMERS
 
 

@@ -25,6 +25,8 @@ HEADER = "# Databricks notebook source\n"
         ("%pip install -c limits.txt -e . cowsay", ("cowsay",)),
         ("%pip install 'cowsay", ()),
         ("%pip uninstall cowsay", ()),
+        ("\n\npip install cowsay", ("cowsay",)),
+        ("\n\n  pip install cowsay", ()),
         ("%sh pip install cowsay", ()),
     ],
 )
@@ -71,3 +73,9 @@ def test_packages_of_notebooks_that_a_notebook_runs(tmp_path: Path, command: str
     notebook = tmp_path / "src/load.py"
     notebook.write_text(f"{HEADER}# MAGIC %run ./none\n{command}")
     assert list_notebook_requirements([str(notebook)]) == Requirements(("cowsay",))
+
+
+def test_plain_file_installs_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "main.py"
+    file.write_text('"""Install once:\n\n%pip install cowsay\n"""')
+    assert list_notebook_requirements([str(file)]) == Requirements()

@@ -80,6 +80,7 @@ def test_line_magics_among_python(serve: Serve) -> None:
     text = """
 # DBTITLE 1,Packages
 # MAGIC %pip install nothing
+pip install nothing
 total = 1
 # COMMAND ----------
 # MAGIC %load_ext autoreload
