@@ -7,6 +7,8 @@ import os
 import sys
 import types
 
+from .not_served import raise_not_served
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +114,7 @@ class NotebookUtils:
         return self._owner.entry_point
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"dbutils.notebook.{name} is not served by the local workspace.")
+        raise_not_served(f"notebook.{name}")
 
 
 class TaskValuesUtils:
@@ -145,8 +147,8 @@ class TaskValuesUtils:
             return values[key]
         if default is _REQUIRED or default is None:
             raise ValueError(
-                f"The task {taskKey!r} has set no value {key!r}. Its values: "
-                f"{', '.join(values) or 'none'}."
+                f"Set the value {key!r} in the task {taskKey!r}, or give get() a default: the task "
+                f"has set no such value. Its values: {', '.join(values) or 'none'}."
             )
         return default
 
@@ -163,6 +165,9 @@ class LibraryUtils:
 
     def restartPython(self) -> None:  # noqa: N802
         """Do nothing; the packages are those of the local environment."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise_not_served(f"library.{name}")
 
 
 def display(*values: Any) -> None:
@@ -262,7 +267,7 @@ class DBUtils:
         }
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"dbutils.{name} is not served by the local workspace.")
+        raise_not_served(name)
 
     def serve_imports(self, names: dict[str, Any]) -> None:
         """Make ``from databricks.sdk.runtime import dbutils, spark`` return these objects.

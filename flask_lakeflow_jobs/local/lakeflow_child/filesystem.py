@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 
+from .not_served import raise_not_served
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -31,6 +33,15 @@ class FileInfo:
 
     def __repr__(self) -> str:
         return f"FileInfo(path={self.path!r}, name={self.name!r}, size={self.size})"
+
+
+class MountInfo:
+    """A mount of a storage, as ``dbutils.fs.mounts`` lists it."""
+
+    def __init__(self, mount_point: str) -> None:
+        self.mountPoint = mount_point
+        self.source = ""
+        self.encryptionType = ""
 
 
 class FileSystemUtils:
@@ -103,8 +114,29 @@ class FileSystemUtils:
         shutil.move(self._file_to_remove(source), target)
         return True
 
+    def mount(self, source: str, mountPoint: str, *_: Any, **options: Any) -> bool:  # noqa: N803
+        """Create an empty folder in place of a storage, for files that are copied by hand."""
+        print(f"Copy the files of {source} to {self._file(mountPoint)}: it is not mounted here.")
+        return self.mkdirs(mountPoint)
+
+    updateMount = mount  # noqa: N815
+
+    def mounts(self) -> list[MountInfo]:
+        """List the folders below ``/mnt``."""
+        folder = os.path.join(self._dbfs, "mnt")
+        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        return [MountInfo(f"/mnt/{name}") for name in names]
+
+    def refreshMounts(self) -> bool:  # noqa: N802
+        """Do nothing; the folders are the same for all tasks."""
+        return True
+
+    def unmount(self, mountPoint: str) -> bool:  # noqa: N803
+        """Keep the folder, whose files may have been copied by hand."""
+        return True
+
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"dbutils.fs.{name} is not served by the local workspace.")
+        raise_not_served(f"fs.{name}")
 
     def _file_to_remove(self, path: str) -> str:
         """Return the file of a path that a task may remove.

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _ROOTS = ("/Volumes", "/Workspace", "/dbfs", "dbfs:/", "/databricks-datasets")
 # Without /Workspace, these are also folders of some machines. So only the bundle's own are taken.
 _SHORT_ROOTS = ("/Users", "/Repos", "/Shared")
+# Spark takes them for folders of DBFS. On this machine, the first may be a disk.
+_DBFS_FOLDERS = ("/mnt/", "/FileStore/")
 # Functions of os that take one path, or two.
 _ONE_PATH = ["access", "chdir", "chmod", "chown", "getxattr", "listdir", "listxattr", "lstat"]
 _ONE_PATH += ["mkdir", "open", "readlink", "remove", "rmdir", "scandir", "setxattr", "stat"]
@@ -30,7 +32,11 @@ _TWO_PATHS = ("link", "rename", "replace", "symlink")
 _SUPPORT = ("dir_fd", "effective_ids", "fd", "follow_symlinks")
 _FILE_FORMATS = frozenset(["avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text"])
 _PATTERN = frozenset("*?[{")
-_IN_SQL = r"(?<=['\"`])(?:dbfs:/|/Volumes/|/dbfs/|/databricks-datasets/)[^'\"`]*(?=['\"`])"
+_IN_SQL = (
+    r"(?<=['\"`])(?:dbfs:/|/Volumes/|/dbfs/|/databricks-datasets/|/mnt/|/FileStore/)"
+    r"[^'\"`]*(?=['\"`])"
+)
+_stat = os.stat  # before it translates paths
 
 
 class WorkspacePaths:
@@ -52,7 +58,9 @@ class WorkspacePaths:
         if not isinstance(text, str):
             return path
         local = text
-        if text.startswith(_ROOTS):
+        if text.startswith(_DBFS_FOLDERS) and not _exists("/".join(text.split("/")[:3])):
+            local = to_local_path(f"/dbfs{text}", self._mounts)
+        elif text.startswith(_ROOTS):
             name = _spell_out_dbfs(text)
             inner = text.removeprefix("dbfs:")
             if any(inner.startswith(f"{folder}/") for folder in self._mounts.values()):
@@ -158,6 +166,14 @@ def _require(path: str) -> None:
         from pyspark.errors import AnalysisException
 
         raise AnalysisException(f"[PATH_NOT_FOUND] Path does not exist: {path}")
+
+
+def _exists(path: str) -> bool:
+    try:
+        _stat(path)
+    except OSError:
+        return False
+    return True
 
 
 def _spell_out_dbfs(path: str) -> str:

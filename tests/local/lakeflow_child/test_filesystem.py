@@ -122,9 +122,24 @@ def test_rm_removes_full_folders_only_with_recurse(fs: FileSystemUtils) -> None:
 
 
 def test_other_calls_are_not_served(fs: FileSystemUtils) -> None:
-    message = r"^dbutils\.fs\.mount is not served by the local workspace\.$"
-    with pytest.raises(AttributeError, match=message):
-        fs.mount  # noqa: B018
+    with pytest.raises(AttributeError, match=r"^Leave dbutils\.fs\.cacheFiles out for a local run"):
+        fs.cacheFiles  # noqa: B018
+
+
+def test_mount_is_a_folder_for_the_files_of_a_storage(
+    fs: FileSystemUtils, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fs.mounts() == []
+    assert fs.mount(source="wasbs://raw@a.example", mountPoint="/mnt/raw", extra_configs={})
+    place = tmp_path / "dbfs/mnt/raw"
+    assert place.is_dir()
+    copy = f"Copy the files of wasbs://raw@a.example to {place}: it is not mounted here.\n"
+    assert capsys.readouterr().out == copy
+    (place / "a.csv").touch()
+    assert [each.mountPoint for each in fs.mounts()] == ["/mnt/raw"]
+    assert fs.refreshMounts()
+    assert fs.unmount("/mnt/raw")
+    assert [each.name for each in fs.ls("dbfs:/mnt/raw")] == ["a.csv"]
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ def paths(tmp_path: Path) -> WorkspacePaths:
         ("/Workspace/Users/me/files/a", "/b/a"),
         ("/Users/me/files/a", "/b/a"),
         ("/Users/you/a", "/Users/you/a"),
+        ("/mnt/lakeflow-none/a", "{}/dbfs/mnt/lakeflow-none/a"),
+        ("/FileStore/lakeflow-none/a", "{}/dbfs/FileStore/lakeflow-none/a"),
         ("data/Volumes/a", "data/Volumes/a"),
         (b"/Volumes/a", b"/Volumes/a"),
         (3, 3),

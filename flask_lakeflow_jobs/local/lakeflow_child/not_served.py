@@ -1,0 +1,18 @@
+"""The error about what ``dbutils`` has on Databricks only."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+
+def raise_not_served(name: str) -> NoReturn:
+    """Raise an error about a part of ``dbutils`` that does not exist here.
+
+    :raises AttributeError: always.
+    """
+    raise AttributeError(
+        f"Leave dbutils.{name} out for a local run, or simulate the job (its tag "
+        "'local_simulation'): the local workspace does not have it."
+    )
