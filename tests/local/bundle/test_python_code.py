@@ -80,7 +80,7 @@ def test_load_bundle_has_jobs_of_python_code(load: Load, code: Path) -> None:
         (
             '"notebook_path": "src/notebook.py"',
             '"notebook_path": "src/none.py"',
-            "defined/jobs.py:24: There is no file 'src/none.py'",
+            "defined/jobs.py:12: There is no file 'src/none.py'",
         ),
         (
             'resources.add_job("report"',
