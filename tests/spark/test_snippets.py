@@ -84,6 +84,15 @@ RUN = {
         "\"format => 'csv', header => true, schema => 'id INT, day DATE')\")\n"
         "assert spark.table('dev.snippets.files').first().day.year == 2024"
     ),
+    "folder without files": (
+        "import os\nfrom pyspark.errors import AnalysisException\n"
+        "os.makedirs('/Volumes/main/default/empty/in')\n"
+        "path = '/Volumes/main/default/empty'\n"
+        "assert spark.read.schema('id INT').csv(path).count() == 0\n"
+        "try:\n    spark.read.csv(path, header=True)\n"
+        "except AnalysisException as error:\n    assert 'UNABLE_TO_INFER_SCHEMA' in str(error)\n"
+        "else:\n    raise AssertionError\n"
+    ),
     "files that do not exist": (
         "from pyspark.errors import AnalysisException\n"
         "try:\n    spark.read.csv('/Volumes/dev/raw/files/none.csv', schema='n INT')\n"

@@ -30,6 +30,7 @@ _NO_PATH = re.compile(
 _NO_PARAMETER = re.compile(
     r"No value found for placeholder with name :(\w+)|^The parameter ([\w, ]+) has no value\."
 )
+_NO_COLUMNS = re.compile(r"Unable to infer schema for \w+: there is no file in (\S+)\. ")
 # In the errors of DuckDB and of Spark.
 _NO_FILES = re.compile(r'No files found that match the pattern "([^"]+)"')
 _NO_TABLE = re.compile(r"Table with name (\S+) does not exist|The table or view (\S+) cannot be f")
@@ -58,6 +59,11 @@ def find_advice(error: BaseException, mounts: dict[str, str], root: str = "") ->
         )
     if match := _NO_PATH.search(str(error)) or _NO_FILES.search(str(error)):
         return _COPY.format(_describe_place(match[1], mounts))
+    if match := _NO_COLUMNS.search(str(error)):
+        return (
+            f"Copy files to {_describe_place(match[1], mounts)}, in an earlier task or by hand, or "
+            "give their columns with schema(): volumes are empty at first."
+        )
     if match := _NO_PARAMETER.search(str(error)):
         return (
             f"Give the parameter {match[1] or match[2]} a value: under 'parameters' or "

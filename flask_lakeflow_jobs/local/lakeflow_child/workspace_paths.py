@@ -31,6 +31,7 @@ _ONE_PATH += ["statvfs", "truncate", "unlink", "utime"]
 _TWO_PATHS = ("link", "rename", "replace", "symlink")
 _SUPPORT = ("dir_fd", "effective_ids", "fd", "follow_symlinks")
 _FILE_FORMATS = frozenset(["avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text"])
+_INFERRED = frozenset(["avro", "csv", "json", "orc", "parquet"])
 _PATTERN = frozenset("*?[{")
 _IN_SQL = (
     r"(?<=['\"`])(?:dbfs:/|/Volumes/|/dbfs/|/databricks-datasets/|/mnt/|/FileStore/)"
@@ -148,14 +149,19 @@ class WorkspacePaths:
 
 
 def _require_files(load: Callable[..., Any]) -> Any:
-    """Let a reader fail if its files do not exist, as Spark's does; Sail reads no rows then."""
+    """Let a reader fail if its files do not exist, as Spark's does; Sail reads no rows then.
+
+    A folder without files is not enough to find columns.
+    """
 
     def call(owner: Any, path: Any = None, format: Any = None, **named: Any) -> Any:  # noqa: A002
         paths = path if isinstance(path, (list, tuple)) else [path]
-        source = format or owner._format
-        for each in paths if source is None or source.lower() in _FILE_FORMATS else ():
+        source = (format or owner._format or "parquet").lower()
+        for each in paths if source in _FILE_FORMATS else ():
             if isinstance(each, str) and each.startswith(("/", "dbfs:/")):
                 _require(each)
+                if source in _INFERRED and not (owner._schema or named.get("schema")):
+                    _require_columns(each, source)
         return load(owner, path, format, **named)
 
     return _like(call, load)
@@ -166,6 +172,18 @@ def _require(path: str) -> None:
         from pyspark.errors import AnalysisException
 
         raise AnalysisException(f"[PATH_NOT_FOUND] Path does not exist: {path}")
+
+
+def _require_columns(path: str, source: str) -> None:
+    """Require a file in a folder, which may be deep in it."""
+    if not os.path.isdir(path) or any(files for _, _, files in os.walk(path)):
+        return
+    from pyspark.errors import AnalysisException
+
+    raise AnalysisException(
+        f"[UNABLE_TO_INFER_SCHEMA] Unable to infer schema for {source.upper()}: there is no file "
+        f"in {path}. It must be specified manually."
+    )
 
 
 def _exists(path: str) -> bool:

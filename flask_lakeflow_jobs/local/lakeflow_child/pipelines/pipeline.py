@@ -47,6 +47,10 @@ _ADVICE = {
         "Spark has no access to this storage in the cloud here. Copy the files into a volume, such "
         "as /Volumes/main/default/files, or simulate the job (its tag 'local_simulation')."
     ),
+    r"ATTEMPT_ANALYSIS_IN_PIPELINE_QUERY_FUNCTION": (
+        "Write the function of the table without methods that need rows or columns at once, such "
+        "as columns, schema, count and collect: Spark's pipelines refuse them in such a function."
+    ),
     r"TABLE_OR_VIEW_NOT_FOUND": (
         "The table is not in the local workspace. Create it in a task before, which runs on the "
         "same pyspark; if the pipeline defines it, read it without methods that need its columns "
@@ -133,7 +137,10 @@ def describe_failure(messages: list[str]) -> str:
 
     :param messages: of Spark's events, and of its error, which often names no cause.
     """
-    cause = next((each for each in messages if "\nError:" in each), messages[-1]).strip()
+    errors = [each for each in messages if "\nError:" in each]
+    # A flow that reads another one fails too, and may be named first.
+    causes = [each for each in errors if "due to upstream failure" not in each]
+    cause = [*causes, *errors, messages[-1]][0].strip()
     advice = (text for pattern, text in _ADVICE.items() if re.search(pattern, cause))
     lines = cause.split("\n")
     described = lines[:2]

@@ -88,6 +88,23 @@ def test_arguments_of_a_pipeline_choose_its_tables(
             "Failed to resolve flow: 'a'. Error: [X] No table.",
         ),
         (
+            ["due to upstream failure: 'b'.\nError: no a.", "Failed: 'a'.\nError: [X] No table."],
+            "Failed: 'a'. Error: [X] No table.",
+        ),
+        (
+            ["due to upstream failure: 'b'.\nError: no a.", "Failed."],
+            "due to upstream failure: 'b'. Error: no a.",
+        ),
+        (
+            ["t\nError: [ATTEMPT_ANALYSIS_IN_PIPELINE_QUERY_FUNCTION] Move it."],
+            (
+                "Write the function of the table without methods that need rows or columns at "
+                "once, such as columns, schema, count and collect: Spark's pipelines refuse them "
+                "in such a function. "
+                "t Error: [ATTEMPT_ANALYSIS_IN_PIPELINE_QUERY_FUNCTION] Move it."
+            ),
+        ),
+        (
             ["a\nError: Traceback (most recent call last):\n  File x\n    f()\nKeyError: 'day'\n"],
             "a Error: Traceback (most recent call last): KeyError: 'day'",
         ),
