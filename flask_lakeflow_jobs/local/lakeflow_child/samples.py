@@ -1,15 +1,18 @@
-"""The trips that templates of bundles read: a table, and a folder of ``/databricks-datasets``.
+"""The data that templates of bundles read: trips, and orders in ``/databricks-datasets``.
 
-Every workspace of Databricks has them. Here, they are 2,000 made-up trips, always the same.
+Every workspace of Databricks has them. Here, they are 2,000 made-up rows, always the same.
 """
 
 from __future__ import annotations
 
 import os
 
-_TRIPS = 2000
-#: The folder, which older templates read.
-TRIPS_FOLDER = "/databricks-datasets/nyctaxi/sample/json"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_ROWS = 2000
 
 TRIPS = "samples.nyctaxi.trips"
 
@@ -51,48 +54,81 @@ DUCKDB_SAMPLES = (
 )
 
 
-def serve_trips(path: str, mounts: dict[str, str]) -> None:
-    """Write the folder of trips if a path of the workspace names it."""
-    if path.removeprefix("/dbfs").startswith(TRIPS_FOLDER):
-        write_trips(mounts["/dbfs"] + TRIPS_FOLDER)
+def serve_samples(path: str, mounts: dict[str, str]) -> None:
+    """Write a folder of samples if a path of the workspace names it."""
+    name = path.removeprefix("/dbfs")
+    for folder, build_row in _FOLDERS.items():
+        if name.startswith(folder):
+            _write_folder(mounts["/dbfs"] + folder, build_row)
 
 
-def write_trips(folder: str) -> None:
-    """Write the folder, unless it exists.
+def _write_folder(folder: str, build_row: Callable[[int], dict[str, Any]]) -> None:
+    """Write a folder, unless it exists.
 
     :param folder: its place on this machine.
     """
     import json
-    from datetime import datetime, timedelta
 
     if os.path.isdir(folder):
         return
     os.makedirs(os.path.dirname(folder), exist_ok=True)
     unfinished = f"{folder}.{os.getpid()}"
     os.makedirs(unfinished, exist_ok=True)
-    with open(os.path.join(unfinished, "trips.json"), "w", encoding="utf-8") as file:
-        for number in range(_TRIPS):
-            start = datetime(2016, 1, 1) + timedelta(seconds=number * 2591 % 5184000)
-            distance = round(0.3 + number * 7919 % 1000 / 50.0, 2)
-            fare = round(2.5 + 2.5 * distance, 1)
-            trip = {
-                "VendorID": number % 2 + 1,
-                "tpep_pickup_datetime": start.isoformat(),
-                "tpep_dropoff_datetime": (
-                    start + timedelta(seconds=int(180 + 240 * distance))
-                ).isoformat(),
-                "passenger_count": number % 5 + 1,
-                "trip_distance": distance,
-                "PULocationID": number * 31 % 263 + 1,
-                "DOLocationID": number * 47 % 263 + 1,
-                "payment_type": number % 4 + 1,
-                "fare_amount": fare,
-                "total_amount": round(fare + 0.8, 2),
-            }
-            file.write(json.dumps(trip) + "\n")
+    with open(os.path.join(unfinished, "rows.json"), "w", encoding="utf-8") as file:
+        file.writelines(json.dumps(build_row(number)) + "\n" for number in range(_ROWS))
     try:
         os.rename(unfinished, folder)
     except OSError:  # another task has written it meanwhile
         import shutil
 
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _build_trip(number: int) -> dict[str, Any]:
+    from datetime import datetime, timedelta
+
+    start = datetime(2016, 1, 1) + timedelta(seconds=number * 2591 % 5184000)
+    distance = round(0.3 + number * 7919 % 1000 / 50.0, 2)
+    fare = round(2.5 + 2.5 * distance, 1)
+    return {
+        "VendorID": number % 2 + 1,
+        "tpep_pickup_datetime": start.isoformat(),
+        "tpep_dropoff_datetime": (start + timedelta(seconds=int(180 + 240 * distance))).isoformat(),
+        "passenger_count": number % 5 + 1,
+        "trip_distance": distance,
+        "PULocationID": number * 31 % 263 + 1,
+        "DOLocationID": number * 47 % 263 + 1,
+        "payment_type": number % 4 + 1,
+        "fare_amount": fare,
+        "total_amount": round(fare + 0.8, 2),
+    }
+
+
+def _build_order(number: int) -> dict[str, Any]:
+    customer = number * 31 % 277
+    product = {
+        "id": f"P{number * 7 % 97}",
+        "name": f"Product {number * 7 % 97}",
+        "curr": "USD",
+        "price": 5 + number * 13 % 400,
+        "qty": number % 4 + 1,
+        "unit": "pcs",
+    }
+    return {
+        "customer_id": str(10001 + customer),
+        "customer_name": f"Customer {customer}",
+        "number_of_line_items": "1",
+        # The seconds are those of August to October 2019.
+        "order_datetime": str(1564617600 + number * 3971 % 7948800),
+        "order_number": 316500000 + number,
+        "ordered_products": [product],
+        "promo_info": [],
+        "clicked_items": [[product["id"], str(number % 9)]],
+    }
+
+
+# Those that older templates and the ones for SQL and dbt read.
+_FOLDERS = {
+    "/databricks-datasets/nyctaxi/sample/json": _build_trip,
+    "/databricks-datasets/retail-org/sales_orders": _build_order,
+}

@@ -12,7 +12,7 @@ import os
 import sys
 
 from .paths import to_local_path
-from .samples import serve_trips
+from .samples import serve_samples
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,13 @@ _IN_SQL = (
     r"(?<=['\"`])(?:dbfs:/|/Volumes/|/dbfs/|/databricks-datasets/|/mnt/|/FileStore/)"
     r"[^'\"`]*(?=['\"`])"
 )
+_installed: list[WorkspacePaths] = []  # those of this process
 _stat = os.stat  # before it translates paths
+
+
+def localize_sql(statement: str) -> str:
+    """Translate the paths in a statement, in a task."""
+    return _installed[-1].translate_sql(statement) if _installed else statement
 
 
 class WorkspacePaths:
@@ -70,7 +76,7 @@ class WorkspacePaths:
                 self._create_volume(name)
             local = to_local_path(name, self._mounts)
             if "/databricks-datasets/" in name:
-                serve_trips(name, self._mounts)
+                serve_samples(name, self._mounts)
         elif text.startswith(_SHORT_ROOTS):
             local = to_local_path(text, self._deployed)
         return path if local == text else local
@@ -88,6 +94,7 @@ class WorkspacePaths:
 
     def install(self) -> None:
         """Let Python's file operations take paths of the workspace."""
+        _installed.append(self)
         builtins.open = io.open = self._wrap(io.open)
         for name in filter(os.__dict__.__contains__, _ONE_PATH):  # some only exist on Linux
             setattr(os, name, self._wrap(getattr(os, name)))

@@ -13,6 +13,7 @@ from ..sql.catalogs import create_catalog
 from ..sql.sql_advice import UnsupportedStatement
 from ..sql.sql_macros import ALL_MACROS, create_macros
 from ..sql.sql_translation import is_skipped, parse, translate
+from ..workspace_paths import localize_sql
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def translate_code(code: str) -> str:
     if not quoted.strip():
         return code
     tree = parse(quoted)
-    return _NOTHING if is_skipped(tree) else ";\n".join(translate(tree))
+    return _NOTHING if is_skipped(tree) else localize_sql(";\n".join(translate(tree)))
 
 
 def skip_command(sql: str) -> str:

@@ -9,6 +9,7 @@ import duckdb
 from sqlglot import exp
 
 from ..statements import ResultTable, replace_braces, split_statements
+from ..workspace_paths import localize_sql
 from .catalogs import connect, transaction
 from .sql_advice import UnsupportedStatement
 from .sql_commands import Commands
@@ -154,6 +155,7 @@ class _Runner:
     def _execute(self, statement: str, translated: str) -> Any:
         """Run a statement of DuckDB that does the work of one of Databricks."""
         parameters = self._parameters
+        translated = localize_sql(translated)
         self._database.create_macros(translated)
         try:
             (extracted,) = self._database.extract_statements(translated)

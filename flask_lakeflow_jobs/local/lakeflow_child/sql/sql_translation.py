@@ -16,6 +16,7 @@ from .catalogs import DATABASE
 from .databricks_dialect import DatabricksDialect, parse_one
 from .sql_advice import UnsupportedStatement
 from .sql_expansion import expand
+from .sql_files import FILE_RULES
 from .sql_functions import FUNCTION_RULES
 from .sql_rows import ROW_RULES
 
@@ -81,7 +82,7 @@ def parse(statement: str) -> Tree:
 
 def translate(tree: Tree) -> list[str]:
     """Translate a parsed statement to statements of DuckDB, to be run in one transaction."""
-    for rule in (*_RULES, *ROW_RULES, *FUNCTION_RULES):
+    for rule in (*_RULES, *FILE_RULES, *ROW_RULES, *FUNCTION_RULES):
         tree = tree.transform(rule, copy=False) or tree
     return [
         each.sql("duckdb", unsupported_level=ErrorLevel.IGNORE, comments=False)

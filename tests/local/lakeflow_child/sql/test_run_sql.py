@@ -101,7 +101,7 @@ def test_storage_clauses_are_ignored(clauses: str) -> None:
 @pytest.mark.parametrize(
     ("statement", "advice"),
     [
-        ("CREATE OR REFRESH STREAMING TABLE t AS SELECT 1", "DuckDB has no streaming tables."),
+        ("CREATE STREAMING TABLE t SCHEDULE EVERY 1 HOUR AS SELECT 1", "DuckDB has no streaming t"),
         ("CREATE VIEW v WITH METRICS LANGUAGE YAML AS $$x$$", "DuckDB has no metric views."),
         ("DESCRIBE HISTORY t", "DuckDB keeps no history of tables. Read the table as it is, or"),
         ("ALTER TABLE t ALTER COLUMN a SET MASK f", "DuckDB has no row filters and no masks."),
