@@ -98,8 +98,8 @@ class TaskContext:
         )
         if self.packages.is_enabled:
             folders = [*libraries, str(self.files.root)]
-            found = list_cluster_packages(code, folders, package, requirements.to_list())
-            requirements = replace(requirements, packages=(*requirements.packages, *found))
+            lacking = list_cluster_packages(code, folders, package, requirements.to_list())
+            requirements = replace(requirements, packages=(*requirements.packages, *lacking))
         if (installed := self.packages.find_folder(requirements)) is not None:
             libraries.append(str(installed))
         return ProcessWork(

@@ -37,7 +37,8 @@ _IGNORED = frozenset(
 def _read_streams_whole(node: Tree) -> Tree:
     """A stream is read from its beginning."""
     if isinstance(node, exp.Stream):
-        return node.this
+        source: Tree = node.this
+        return source
     if isinstance(node, exp.Create) and node.kind == "TABLE" and node.args.get("refresh"):
         node.set("refresh", False)
         node.set("replace", True)
@@ -59,7 +60,7 @@ def _read_files(node: Tree) -> Tree:
     reader = _READERS.get(kind.lower())
     if reader is None or not values.keys() <= {*_OPTIONS, *_IGNORED}:
         return node
-    arguments = [exp.Literal.string(_match_files(path.name))]
+    arguments: list[Tree] = [exp.Literal.string(_match_files(path.name))]
     if reader == "read_csv":
         values.setdefault("header", exp.false())
         arguments += [
