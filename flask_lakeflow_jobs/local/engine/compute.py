@@ -75,12 +75,15 @@ def find_project_of(package: str, projects: Iterable[Path]) -> list[Path]:
 
 
 def find_import_paths(library: Path, projects: Iterable[Path]) -> list[str]:
-    """Return the import paths of a library: sources of its projects, and built wheels."""
+    """Return the import paths of a library: sources of its projects, and built wheels.
+
+    The folder of a project may be the package itself.
+    """
     sources = [
         str(folder)
         for project in projects
-        for folder in (project / "src", project)
-        if folder.is_dir()
+        for folder in (project / "src", project, project.parent)
+        if folder.is_dir() and (folder != project.parent or (project / "__init__.py").is_file())
     ]
     return [*sources, *sorted(glob.glob(str(library)))] if library.suffix == ".whl" else sources
 
