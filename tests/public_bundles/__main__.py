@@ -44,8 +44,8 @@ def _repositories(bundles: list[Listed]) -> set[tuple[str, str]]:
 
 
 def _extract(repository: str, commit: str, folder: Path) -> Path | None:
-    root = folder / "sources" / repository.replace("/", "+")
-    root.parent.mkdir(exist_ok=True)
+    root = folder / "sources" / repository  # paths of its author may name its folder
+    root.parent.mkdir(parents=True, exist_ok=True)
     try:
         extract(repository, commit, root)
     except NotFetched as error:

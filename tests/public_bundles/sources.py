@@ -63,7 +63,7 @@ def extract(repository: str, commit: str, into: Path) -> None:
         if clones := os.environ.get("PUBLIC_BUNDLES"):
             archive = _git(_find_clone(Path(clones), repository), "archive", commit)
         else:
-            clone = into.with_suffix(".git")
+            clone = into.with_name(f"{into.name}.git")
             address = f"https://github.com/{repository}"
             _git(Path.cwd(), "init", "--quiet", "--bare", str(clone))
             _git(clone, "fetch", "--quiet", "--depth", "1", address, commit)
