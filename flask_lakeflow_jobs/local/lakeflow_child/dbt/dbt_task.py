@@ -8,6 +8,7 @@ import sys
 
 from ..sql.catalogs import connect, locked_warehouse
 from ..sql.sql_advice import find_advice
+from ..surroundings_advice import find_advice as find_surroundings_advice
 from .dbt_project import DbtProject
 
 TYPE_CHECKING = False
@@ -85,6 +86,8 @@ def describe_failure(
         line = find_line(os.path.join(source, first["path"]), first["message"])
         place = f"{first['path']}, line {line}" if line else first["path"]
         message = " ".join(_error_lines(first["message"]))
+        if advice := find_surroundings_advice(ValueError(message), {}):
+            message = f"{advice} {message}"
         text = f"{place}: the {first['kind']} {first['name']} failed: {message}"
         others = ", ".join(each["name"] for each in failed[1:_MAX_NAMED])
         return f"{text} Failed too: {others}." if others else text

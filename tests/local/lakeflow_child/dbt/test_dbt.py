@@ -141,6 +141,13 @@ NAMES = (
             None,
             'models/a.sql, line 2: the model a failed: Binder Error: no column "m" Failed too: b.',
         ),
+        (
+            [result("a", "Catalog Error: Table with name x does not exist!")],
+            None,
+            "models/a.sql: the model a failed: The table x is not in the local workspace. Create it "
+            "in an earlier task, or in a job that you run once. Catalog Error: Table with name x "
+            "does not exist!",
+        ),
         ([], ValueError("no\n target"), "dbt run failed: no target"),
         ([], None, "dbt run failed: see the log"),
     ],
