@@ -43,7 +43,7 @@ _PATTERNS = {
     Verdict.SURROUNDINGS: (
         r"[Ss]ecret |cannot reach|Copy the file|is not in the local workspace|There is no file"
         r"|in the bundle \('spark_env_vars'|DATABRICKS_HOST|credential|bucket|does not exist"
-        r"|Copy (?:some|the files) |PATH_NOT_FOUND|Registered Model|NameResolutionError"
+        r"|Copy (?:some|(?:the )?files) |PATH_NOT_FOUND|Registered Model|NameResolutionError"
         r"|apache\.hadoop\.fs"
     ),
 }

@@ -38,6 +38,10 @@ def _read_streams_whole(node: Tree) -> Tree:
     """A stream is read from its beginning."""
     if isinstance(node, exp.Stream):
         source: Tree = node.this
+        if isinstance(source, exp.Subquery) and isinstance(source.this, exp.Table):
+            table = source.this  # as in STREAM(t) AS s
+            table.set("alias", source.args.get("alias"))
+            return table
         return source
     if isinstance(node, exp.Create) and node.kind == "TABLE" and node.args.get("refresh"):
         node.set("refresh", False)

@@ -144,9 +144,11 @@ NAMES = (
         (
             [result("a", "Catalog Error: Table with name x does not exist!")],
             None,
-            "models/a.sql: the model a failed: The table x is not in the local workspace. Create it "
-            "in an earlier task, or in a job that you run once. Catalog Error: Table with name x "
-            "does not exist!",
+            (
+                "models/a.sql: the model a failed: The table x is not in the local workspace. "
+                "Create it in an earlier task, or in a job that you run once. Catalog Error: Table "
+                "with name x does not exist!"
+            ),
         ),
         ([], ValueError("no\n target"), "dbt run failed: no target"),
         ([], None, "dbt run failed: see the log"),

@@ -79,7 +79,7 @@ def test_streaming_table_is_created_whole_by_each_run() -> None:
         CREATE OR REFRESH STREAMING TABLE t AS SELECT n FROM STREAM READ_FILES(
             "/Volumes/main/raw/in/json/", format => "json"
         );
-        CREATE OR REFRESH STREAMING TABLE copy AS SELECT * FROM STREAM(t);
+        CREATE OR REFRESH STREAMING TABLE copy AS SELECT s.* FROM STREAM(t) AS s;
         SELECT count(*) FROM copy
     """
     assert read(text) == [(2,)]
