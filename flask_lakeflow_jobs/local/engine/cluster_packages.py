@@ -44,8 +44,13 @@ def list_cluster_packages(
             missing = None if own else _find_missing(module)
             if missing:
                 found[missing] = None
-    names = set(map(normalize_name, listed))
-    return tuple(each for each in found if normalize_name(each) not in names)
+    # A part of a package, such as mlflow-skinny, has its module too.
+    names = tuple(f"{normalize_name(each)}-" for each in listed)
+    return tuple(
+        each
+        for each in found
+        if not any(name.startswith(f"{normalize_name(each)}-") for name in names)
+    )
 
 
 def _list_files(package: str, folders: Sequence[str]) -> list[Path]:

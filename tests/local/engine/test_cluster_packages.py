@@ -96,6 +96,9 @@ def test_packages_that_the_task_lists_are_left_to_it(tmp_path: Path) -> None:
     write(tmp_path, {"main.py": "import mlflow, sklearn"})
     listed = ["Scikit_Learn[x]>=1.2", "cowsay"]
     assert list_cluster_packages([str(tmp_path / "main.py")], [], "", listed) == (MLFLOW,)
+    listed = ["mlflow-skinny==3.7", "scikit"]
+    found = list_cluster_packages([str(tmp_path / "main.py")], [], "", listed)
+    assert found == ("scikit-learn",)
 
 
 def test_module_of_the_bundle_is_no_package(tmp_path: Path) -> None:
