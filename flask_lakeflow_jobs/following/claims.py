@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from ..record.deliveries import Claim
 
-#: Seconds between two looks.
-LOOK_SECONDS = 1.0
+#: Seconds between two checks.
+CHECK_SECONDS = 1.0
 
 
 class ClaimWatch:
@@ -28,22 +28,22 @@ class ClaimWatch:
         self._clock = clock
         self._seconds = seconds
         self._since: dict[Claim, float] = {}
-        self._looked_at = -math.inf
+        self._checked_at = -math.inf
 
-    def forget(self) -> None:
-        """Begin again, because the record is unavailable."""
+    def begin_again(self) -> None:
+        """Take no claim for seen before: the record was unavailable."""
         self._since = {}
 
     def find_abandoned(self, read: Callable[[], Sequence[Claim]]) -> list[Claim]:
-        """Return the abandoned claims, at most once in ``LOOK_SECONDS``.
+        """Return the abandoned claims, at most once in ``CHECK_SECONDS``.
 
         :param read: reads all claims.
         """
         now = self._clock.monotonic()
-        if now - self._looked_at < min(LOOK_SECONDS, self._seconds / 10):
+        if now - self._checked_at < min(CHECK_SECONDS, self._seconds / 10):
             return []
-        if now - self._looked_at > self._seconds / 2:
-            self.forget()
-        self._looked_at = now
+        if now - self._checked_at > self._seconds / 2:
+            self.begin_again()
+        self._checked_at = now
         self._since = {claim: self._since.get(claim, now) for claim in read()}
         return [claim for claim, since in self._since.items() if now - since >= self._seconds]

@@ -260,7 +260,7 @@ class Outbox:
         try:
             return self._deliver_due()
         except Exception:
-            self._claims.forget()
+            self._claims.begin_again()
             raise
 
     def _deliver_due(self) -> float | None:
