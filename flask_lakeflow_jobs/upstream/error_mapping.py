@@ -368,7 +368,12 @@ OTHER_RULES = (
         UpstreamUnavailable,
         "The connection to the workspace broke before a response arrived.",
     ),
-    Rule(_is_a(NonApiResponse), UpstreamError, NON_API_DETAIL),
+    Rule(
+        _is_a(NonApiResponse, requests.TooManyRedirects),
+        UpstreamError,
+        NON_API_DETAIL,
+        retryable=True,
+    ),
     Rule(
         _is_a(ResponseTooLarge),
         UpstreamError,

@@ -205,7 +205,13 @@ def test_failure_has_its_error_and_is_retried(
 
 @pytest.mark.parametrize(
     "error",
-    [TimeoutError("late"), KeyError("run_id"), ValueError("not a number"), AttributeError()],
+    [
+        TimeoutError("late"),
+        KeyError("run_id"),
+        ValueError("not a number"),
+        AttributeError(),
+        requests.TooManyRedirects("Exceeded 30 redirects."),
+    ],
 )
 def test_failure_within_the_call_is_not_retried_at_once(error: Exception) -> None:
     assert not is_retryable(error)
