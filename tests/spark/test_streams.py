@@ -118,6 +118,115 @@ SNIPPETS = {
         load()
         check(("x", 2))
     """,
+    "duplicates of earlier batches": """
+        def load(frame, kind):
+            frame.writeStream.option("checkpointLocation", checkpoint + kind).trigger(availableNow=True).toTable(name + kind)
+            return sorted(map(tuple, spark.table(name + kind).collect()), key=str)
+        def read_all():
+            files = spark.readStream.schema("k STRING, n INT").json(source)
+            rows = spark.readStream.table(name + "_in")
+            return [
+                [load(frame.dropDuplicates(["k"]), f"_keys{i}"), load(frame.distinct().select("n"), f"_all{i}"),
+                 load(frame.filter(frame.n > 0).dropDuplicates(["k"]).limit(3).select(frame["k"]), f"_three{i}")]
+                for i, frame in enumerate((files, rows))
+            ]
+        put_rows(1, ("a", 1), ("a", 1), (None, 2))
+        assert read_all() == [[[("a", 1), (None, 2)], [(1,), (2,)], [("a",), (None,)]]] * 2, read_all()
+        put_rows(2, ("a", 3), (None, 2), ("b", -4), ("c", 5))
+        assert read_all() == [[[("a", 1), ("b", -4), ("c", 5), (None, 2)], [(-4,), (1,), (2,), (3,), (5,)],
+                               [("a",), ("c",), (None,)]]] * 2, read_all()
+        put_rows(3, ("c", 5), ("b", 4), ("d", 7))
+        assert read_all() == [[[("a", 1), ("b", -4), ("c", 5), ("d", 7), (None, 2)], [(-4,), (1,), (2,), (3,), (4,), (5,), (7,)],
+                               [("a",), ("c",), (None,)]]] * 2, read_all()
+    """,
+    "groups that new rows change": """
+        def read_all():
+            found = []
+            def keep(batch, number):
+                found.append((number, sorted(map(tuple, batch.collect()), key=str)))
+            files = spark.readStream.schema("k STRING, n INT").json(source)
+            rows = spark.readStream.table(name + "_in")
+            for i, frame in enumerate((files, rows)):
+                grouped = frame.groupBy(frame.k).agg(F.count("*").alias("c"), F.sum("n").alias("n")).filter("c < 9")
+                for j, changed in enumerate((grouped, frame.groupBy().count(), frame.dropDuplicates().groupBy("k").count())):
+                    changed.writeStream.outputMode("update").foreachBatch(keep) \\
+                        .option("checkpointLocation", f"{checkpoint}{i}{j}").trigger(availableNow=True).start()
+            return found
+        put_rows(1, ("a", 1), ("a", 1), (None, 2))
+        assert read_all() == [(0, [("a", 2, 2), (None, 1, 2)]), (0, [(3,)]), (0, [("a", 1), (None, 1)])] * 2
+        put_rows(2, (None, 3), ("b", 4))
+        assert read_all() == [(1, [("b", 1, 4), (None, 2, 5)]), (1, [(5,)]), (1, [("b", 1), (None, 2)])] * 2
+        put_rows(3, ("a", 0), ("b", 4))
+        assert read_all() == [(2, [("a", 3, 2), ("b", 2, 8)]), (2, [(7,)]), (2, [("a", 2)])] * 2
+        assert read_all() == []
+    """,
+    "windows that a watermark closes": """
+        def read_all():
+            frames = spark.readStream.schema("k STRING, n INT").json(source), spark.readStream.table(name + "_in")
+            for i, frame in enumerate(frames):
+                timed = frame.withColumn("t", F.timestamp_seconds("n")).withWatermark("t", "10 seconds")
+                grouped = timed.groupBy(F.window("t", "5 seconds"), "k").count()
+                grouped.select(F.unix_timestamp("window.end").alias("ends"), "k", "count").writeStream.outputMode("append") \\
+                    .option("checkpointLocation", f"{checkpoint}{i}").trigger(availableNow=True).toTable(f"{name}_{i}")
+                timed.dropDuplicates(["k", "t"]).select("n", "k").writeStream \\
+                    .option("checkpointLocation", f"{checkpoint}d{i}").trigger(availableNow=True).toTable(f"{name}_d{i}")
+                timed.dropDuplicatesWithinWatermark(["k"]).select("n", "k").writeStream \\
+                    .option("checkpointLocation", f"{checkpoint}w{i}").trigger(availableNow=True).toTable(f"{name}_w{i}")
+            return [[sorted(map(tuple, spark.table(f"{name}_{kind}{i}").collect())) for kind in ("", "d", "w")] for i in (0, 1)]
+        put_rows(1, ("a", 1), ("a", 1), ("b", 14))
+        assert read_all() == [[[], [(1, "a"), (14, "b")], [(1, "a"), (14, "b")]]] * 2, read_all()
+        put_rows(2, ("a", 4), ("a", 16), ("b", 14))
+        assert read_all() == [[[(5, "a", 3)], [(1, "a"), (14, "b"), (16, "a")], [(1, "a"), (14, "b")]]] * 2, read_all()
+        put_rows(3, ("a", 4), ("a", 36))
+        closed, timed = [(5, "a", 3), (15, "b", 2), (20, "a", 1)], [(1, "a"), (14, "b"), (16, "a"), (36, "a")]
+        assert read_all() == [[closed, timed, [(1, "a"), (14, "b")]]] * 2, read_all()
+        put_rows(4, ("b", 37))
+        assert read_all() == [[closed, [*timed, (37, "b")], [(1, "a"), (14, "b"), (37, "b")]]] * 2, read_all()
+    """,
+    "rows of two streams": """
+        def load():
+            one = spark.readStream.schema("k STRING, n INT").json(source)
+            two = spark.readStream.table(name + "_in").alias("t")
+            one.join(two, one["k"] == F.col("t.k")).select(one["k"], one["n"], F.col("t.n").alias("m")).writeStream \\
+                .option("checkpointLocation", checkpoint).trigger(availableNow=True).toTable(name)
+        put("1.json", '{"k": "a", "n": 1}')
+        spark.createDataFrame([], "k STRING, n INT").write.saveAsTable(name + "_in")
+        load()
+        check()
+        put_rows(2, ("a", 2))
+        load()
+        check(("a", 1, 2), ("a", 2, 2))
+        put_rows(3, ("a", 2), ("b", 3))
+        load()
+        check(*sorted([("a", 1, 2), ("a", 2, 2), ("a", 1, 2), ("a", 2, 2), ("a", 2, 2), ("a", 2, 2), ("b", 3, 3)]))
+    """,
+    "rows of a table that was changed": """
+        def load(version):
+            spark.readStream.option("startingVersion", version).option("skipChangeCommits", "true") \\
+                .table(name + "_in").dropDuplicates(["k"]).writeStream \\
+                .option("checkpointLocation", checkpoint + version).trigger(availableNow=True).toTable(name + "_" + version)
+            return sorted(map(tuple, spark.table(name + "_" + version).collect()))
+        put_rows(1, ("a", 1))
+        assert load("latest") == [] and load("0") == [("a", 1)]
+        put_rows(2, ("b", 2))
+        assert load("latest") == [("b", 2)] and load("0") == [("a", 1), ("b", 2)]
+        spark.sql(f"DELETE FROM {name}_in WHERE k = 'b'")
+        put_rows(3, ("a", 3), ("b", 4))
+        assert load("latest") == [("a", 3), ("b", 2)] and load("0") == [("a", 1), ("b", 2)]
+    """,
+    "columns that some files lack": """
+        def load():
+            spark.readStream.format("cloudFiles").option("cloudFiles.format", "json").load(source).groupBy("k").agg(
+                F.sum("n").alias("n"), F.max("m").alias("m")).writeStream.outputMode("update").foreachBatch(
+                lambda batch, _: found.append(sorted(map(tuple, batch.collect())))) \\
+                .option("checkpointLocation", checkpoint).trigger(availableNow=True).start()
+            return found.pop()
+        found = []
+        put("a.json", '{"k": "a", "n": 1, "m": "x"}')
+        assert load() == [("a", 1, "x")]
+        put("b.json", '{"k": "a", "n": 2}')
+        assert load() == [("a", 3, "x")]
+    """,
     "folders": """
         put("a.json", '{"id": 1}')
         spark.readStream.schema("id INT").json(source + "/*.json").writeStream.format("parquet") \\
@@ -158,7 +267,50 @@ ADVISED = {
     ),
     "feed of changes": (
         "spark.range(1).write.saveAsTable(name); spark.readStream.option('readChangeFeed', True).table(name)",
-        "feed of changes",
+        "Compare the table with a copy",
+    ),
+    "changes of a table": (
+        "spark.read.option('readChangeFeed', 'true').option('startingVersion', 0).table('dev.snippets.saved')",
+        "Compare the table with a copy",
+    ),
+    "changes in SQL": (
+        "spark.sql('CREATE TABLE dev.snippets.changes AS SELECT * FROM table_changes(\\'dev.snippets.saved\\', 0)')",
+        "Compare the table with a copy",
+    ),
+    "groups without a watermark": (
+        "put_rows(1, ('a', 1)); spark.readStream.table(name + '_in').groupBy('k').count().writeStream.toTable(name)",
+        "UNSUPPORTED_OPERATION] The output mode append is not supported",
+    ),
+    "complete without groups": (
+        "put_rows(1, ('a', 1)); spark.readStream.table(name + '_in').writeStream.outputMode('complete').toTable(name)",
+        "The output mode complete is not supported",
+    ),
+    "groups that a table would keep": (
+        (
+            "put_rows(1, ('a', 1)); spark.readStream.table(name + '_in').groupBy('k').count().writeStream"
+            ".outputMode('update').toTable(name)"
+        ),
+        "Write with MERGE in foreachBatch",
+    ),
+    "outer join of streams": (
+        (
+            "put_rows(1, ('a', 1)); rows = spark.readStream.table(name + '_in'); "
+            "rows.join(rows, 'k', 'left').writeStream.toTable(name)"
+        ),
+        "inner join only",
+    ),
+    "file that is gone": (
+        (
+            "put_rows(1, ('a', 1)); rows = spark.readStream.schema('k STRING').json(source).distinct()\n"
+            "for file in ('1', '2'):\n"
+            "    rows.writeStream.option('checkpointLocation', checkpoint).toTable(name)\n"
+            "    os.rename(f'{source}/1.json', f'{source}/2.json')"
+        ),
+        "Put it back",
+    ),
+    "time to begin at": (
+        "spark.readStream.option('startingTimestamp', '2024-01-01').table('dev.snippets.saved')",
+        "Give startingVersion",
     ),
 }
 BEGIN = """
@@ -176,6 +328,11 @@ def put(file, text):
     with open(path, "w") as out:
         out.write(text)
 
+def put_rows(number, *rows):
+    put(f"{number}.json", "".join(json.dumps({"k": k, "n": n}) + "\\n" for k, n in rows))
+    frame = spark.createDataFrame([*rows], "k STRING, n INT")
+    frame.write.mode("append").saveAsTable(name + "_in")
+
 def check(*rows):
     found = sorted(map(tuple, spark.table(name).collect()))
     assert found == [*rows], found
@@ -183,7 +340,8 @@ def check(*rows):
 
 
 @pytest.mark.ledger(
-    "notebook_task", differs="Streams on Sail read what is new once, and end; they keep no state."
+    "notebook_task",
+    differs="Streams on Sail read what is new once, and end; they read earlier rows as a state.",
 )
 def test_streams_read_what_is_new_or_say_what_to_do(workspaces: Callable[..., Any]) -> None:
     check_snippets(workspaces, SNIPPETS, ADVISED, begin=BEGIN, prepare="begin()")

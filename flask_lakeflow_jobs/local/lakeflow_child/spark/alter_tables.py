@@ -7,9 +7,11 @@ Its earlier versions stay.
 
 from __future__ import annotations
 
+import json
+
 from sqlglot import exp
 
-from .delta_log import find_location, read_metadata
+from .delta_log import find_location, read_metadata, write_columns
 from .refused_queries import write
 from .refused_statements import is_feature
 from .spark_catalog import quote_part
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     #: The SQL of each column, by its name.
     Columns = dict[str, str]
 
+# Metadata of columns: of those that the table fills, and of how their values are stored.
+_IDENTITY, _DEFAULT, _GENERATED = "delta.identity.", "CURRENT_DEFAULT", "delta.generationExpression"
+_STORED = ("delta.columnMapping.", "delta.typeChanges")
+
 
 def alter_table(tree: exp.Alter, query: Callable[[str], Any]) -> str | None:
     """Alter a table; return a statement in place of the one that Sail refuses.
@@ -35,28 +41,65 @@ def alter_table(tree: exp.Alter, query: Callable[[str], Any]) -> str | None:
     actions = tree.args.get("actions") or []
     if not actions or tree.args.get("kind") != "TABLE":
         return None
-    if isinstance(actions[0], exp.AlterRename):
-        query(f"CREATE TABLE {write(actions[0].this)} AS SELECT * FROM {table}").collect()
-        return f"DROP TABLE {table}"
-    if all(map(_is_skipped, actions)):
+    comments = _find_comments(tree)
+    if all(map(_is_skipped, actions)) and not comments:
         return "SELECT 'ALTER TABLE is skipped: it changes no result here.' AS message"
-    frame = query(f"SELECT * FROM {table}")
-    columns = {name: quote_part(name) for name in frame.columns}
-    altered = columns
+    metadata = read_metadata(find_location(query, table))
+    fields = json.loads(metadata["schemaString"])["fields"]
+    columns = {field["name"]: quote_part(field["name"]) for field in fields}
+    altered, target = columns, table
+    if isinstance(actions[0], exp.AlterRename):
+        actions, target = [], write(actions[0].this)
     for action in actions:
         changed = change_columns(altered, action)
         if changed is None:
             return None
         altered = changed
-    if altered == columns:
+    if altered == columns and target == table and not comments:
         return "SELECT 'ALTER TABLE has nothing to do.' AS message"
-    selected = ", ".join(f"{text} AS {quote_part(name)}" for name, text in altered.items())
-    partitions = read_metadata(find_location(query, table)).get("partitionColumns") or []
-    writer = query(f"SELECT {selected} FROM {table}").write.format("delta").mode("overwrite")
-    if kept := [name for name in partitions if name in altered]:
-        writer = writer.partitionBy(*kept)
-    writer.option("overwriteSchema", "true").saveAsTable(table)
+    if altered != columns or target != table:
+        _check_fields(fields, table, is_new=target != table)
+        selected = ", ".join(f"{text} AS {quote_part(name)}" for name, text in altered.items())
+        writer = query(f"SELECT {selected} FROM {table}").write.format("delta")
+        writer = writer.mode("overwrite" if target == table else "error")
+        partitions = metadata.get("partitionColumns") or []
+        if kept := [name for name in partitions if name in altered]:
+            writer = writer.partitionBy(*kept)
+        writer.option("overwriteSchema", "true").saveAsTable(target)
+    kept_fields = {}
+    for name, text in altered.items():
+        found = (each for each in fields if columns[each["name"]] in text)
+        field: dict[str, Any] = next(found, {"metadata": {}})
+        known = {key: v for key, v in field["metadata"].items() if not key.startswith(_STORED)}
+        kept_fields[name] = {**field, "metadata": {**known, **comments.get(name.lower(), {})}}
+    write_columns(find_location(query, target), kept_fields)
+    if target != table:
+        return f"DROP TABLE {table}"
     return "SELECT 'The table is altered.' AS message"
+
+
+def _check_fields(fields: list[dict[str, Any]], table: str, *, is_new: bool) -> None:
+    """Refuse to write a column again that the table itself fills."""
+    filled = (_IDENTITY, _DEFAULT, _GENERATED) if is_new else (_IDENTITY,)
+    for field in fields:
+        if any(key.startswith(filled) for key in field["metadata"]):
+            raise ValueError(
+                f"Sail cannot write the column {field['name']} of {table} again, which the table "
+                "fills. Create a table with the columns that you need, and INSERT the rows into it."
+            )
+
+
+def _find_comments(tree: exp.Alter) -> dict[str, dict[str, str]]:
+    """Return the metadata with the comments that a statement gives to columns."""
+    comments = {
+        definition.name.lower(): {"comment": comment.this.name}
+        for definition in tree.find_all(exp.ColumnDef)
+        for comment in definition.find_all(exp.CommentColumnConstraint)
+    }
+    for action in tree.find_all(exp.AlterColumn):
+        if (comment := action.args.get("comment")) is not None:
+            comments[action.this.name.lower()] = {"comment": comment.name}
+    return comments
 
 
 def change_columns(columns: Columns, action: Tree) -> Columns | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 
 from sqlglot import exp
 
 from .delta_log import find_location
+from .json_files import read_json, write_json
 from .refused_queries import write
 from .show_commands import build_values
 from .stream_sources import METADATA, FileSource, list_files
@@ -33,7 +33,7 @@ def copy_into(tree: exp.Copy, session: Any) -> str:
     files = list_files(path.name.strip("'"), options["copy"].pop("pattern", "*"))
     exists = session.catalog.tableExists(table)
     state = os.path.join(find_location(session.sql, table), _STATE) if exists else None
-    copied = _read(state)
+    copied = set(read_json(state, ())) if state else set()
     forced = options["copy"].get("force", "").lower() == "true"
     new = [each for each in files if forced or _mark(each) not in copied]
     count = 0
@@ -41,8 +41,7 @@ def copy_into(tree: exp.Copy, session: Any) -> str:
         rows = _load(session, options, new, has_metadata=METADATA in write(source))
         count = _append(session, table if exists else None, table, _select(session, source, rows))
     state = state or os.path.join(find_location(session.sql, table), _STATE)
-    with open(state, "w", encoding="utf-8") as file:
-        json.dump(sorted({*copied, *map(_mark, new)}), file)
+    write_json(state, sorted({*copied, *map(_mark, new)}))
     columns = ["num_affected_rows", "num_inserted_rows", "num_skipped_corrupt_files"]
     return build_values(columns, [(count, count, 0)])
 
@@ -105,13 +104,6 @@ def _append(session: Any, existing: str | None, table: str, rows: Any) -> int:
     writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
     writer.saveAsTable(table)
     return int(rows.count())
-
-
-def _read(state: str | None) -> set[str]:
-    if state is None or not os.path.exists(state):
-        return set()
-    with open(state, encoding="utf-8") as file:
-        return set(json.load(file))
 
 
 def _mark(file: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from urllib.parse import unquote
 
 from .column_sql import write_text
@@ -12,9 +13,13 @@ from .spark_catalog import NAME_PART
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
+    #: A version of a table, and the actions that lead to it.
+    Commit = tuple[int, list[dict[str, Any]]]
+
+_LOG = "_delta_log"
 _COMMIT = re.compile(r"(\d{20})\.json")
 _DESCRIBE = re.compile(
     r"((?:^|\()\s*)DESC(?:RIBE)?\s+(HISTORY|DETAIL)\s+"
@@ -34,6 +39,12 @@ _HISTORY = {
     "operationMetrics": "MAP<STRING, STRING>",
     "userMetadata": "STRING",
     "engineInfo": "STRING",
+}
+_UNCHANGED = "numUpdatedRows"
+_COUNTS = {
+    "num_updated_rows": (_UNCHANGED, "numTargetRowsUpdated"),
+    "num_deleted_rows": ("numDeletedRows", "numTargetRowsDeleted"),
+    "num_inserted_rows": ("numTargetRowsInserted",),
 }
 _DETAIL = {
     "format": "STRING",
@@ -81,7 +92,7 @@ def find_location(query: Callable[[str], Any], name: str) -> str:
         rows = query(f"DESCRIBE EXTENDED {name}").collect()
         location = {row.col_name: row.data_type for row in rows}.get("Location", "")
     location = re.sub("^file:(?://)?(?=/)", "", location)
-    if not os.path.isdir(os.path.join(location, "_delta_log")):
+    if not os.path.isdir(os.path.join(location, _LOG)):
         raise ValueError(
             f"{name} is no Delta table with files on this machine, so its history cannot be read "
             "here. Save it as a Delta table first."
@@ -100,21 +111,40 @@ def build_history(location: str, limit: int | None = None) -> str:
     return _build_query(_HISTORY, rows)
 
 
+def build_counts(kind: str, location: str, version: int) -> str | None:
+    """Return a query for the numbers of rows that a statement has changed.
+
+    :param kind: ``DELETE``, ``MERGE`` or ``UPDATE``.
+    :param version: of the table before it.
+    :return: ``None`` if the log does not say it.
+    """
+    metrics: dict[str, Any] = {} if list_versions(location)[-1] > version else {_UNCHANGED: 0}
+    for _, actions in read_commits(location, version):
+        info: dict[str, Any] = next(
+            (each["commitInfo"] for each in actions if "commitInfo" in each), {}
+        )
+        if info.get("operation") in ("DELETE", "MERGE", "UPDATE"):  # others may write too
+            metrics = info.get("operationMetrics") or {}
+            break
+    if not any(key in metrics for keys in _COUNTS.values() for key in keys):
+        return None
+    counts = {name: sum(int(metrics.get(key, 0)) for key in keys) for name, keys in _COUNTS.items()}
+    shown = {"num_affected_rows": sum(counts.values()), **(counts if kind == "MERGE" else {})}
+    return f"SELECT {', '.join(f'{count}L AS {name}' for name, count in shown.items())}"
+
+
 def build_detail(location: str, name: str) -> str:
     """Return a query for the format, the location and the size of a table."""
     metadata: dict[str, Any] = {}
     protocol: dict[str, Any] = {}
-    files: dict[str, int] = {}
     modified = None
-    for _, actions in read_commits(location):
+    commits = list(read_commits(location))
+    files = find_files(commits)
+    for _, actions in commits:
         for action in actions:
             metadata = action.get("metaData", metadata)
             protocol = action.get("protocol", protocol)
             modified = action.get("commitInfo", {}).get("timestamp", modified)
-            if "add" in action:
-                files[action["add"]["path"]] = action["add"].get("size", 0)
-            elif "remove" in action:
-                files.pop(action["remove"]["path"], None)
     features = (protocol.get("readerFeatures") or []) + (protocol.get("writerFeatures") or [])
     row = {
         "format": "delta",
@@ -127,7 +157,7 @@ def build_detail(location: str, name: str) -> str:
         "partitionColumns": metadata.get("partitionColumns") or [],
         "clusteringColumns": [],
         "numFiles": len(files),
-        "sizeInBytes": sum(files.values()),
+        "sizeInBytes": sum(each.get("size", 0) for each in files.values()),
         "properties": metadata.get("configuration") or {},
         "minReaderVersion": protocol.get("minReaderVersion"),
         "minWriterVersion": protocol.get("minWriterVersion"),
@@ -136,12 +166,55 @@ def build_detail(location: str, name: str) -> str:
     return _build_query(_DETAIL, [row])
 
 
-def read_commits(location: str) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    """Yield the version and the actions of each commit that is still in the log."""
-    folder = os.path.join(unquote(location), "_delta_log")
-    for match in filter(None, map(_COMMIT.fullmatch, sorted(os.listdir(folder)))):
-        with open(os.path.join(folder, match[0]), encoding="utf-8") as file:
-            yield int(match[1]), [json.loads(line) for line in file if line.strip()]
+def list_versions(location: str) -> list[int]:
+    """Return the versions of a table whose commits are still in the log."""
+    names = os.listdir(os.path.join(unquote(location), _LOG))
+    return sorted(int(match[1]) for match in map(_COMMIT.fullmatch, names) if match)
+
+
+def read_commits(location: str, after: int = -1) -> Iterator[Commit]:
+    """Yield the version and the actions of each commit after a version that is in the log."""
+    for version in list_versions(location):
+        if version > after:
+            with open(_find_commit(location, version), encoding="utf-8") as file:
+                yield version, [json.loads(line) for line in file if line.strip()]
+
+
+def write_columns(location: str, fields: dict[str, dict[str, Any]]) -> None:
+    """Give the columns of a table their comments and other metadata, by a commit.
+
+    :param fields: of a schema, by the names of the columns. Their types and names do not count.
+    """
+    metadata = read_metadata(location)
+    schema = json.loads(metadata["schemaString"])
+    for field in schema["fields"]:
+        known = fields.get(field["name"], {})
+        field["nullable"] = known.get("nullable", field["nullable"])
+        field["metadata"] |= known.get("metadata", {})
+    info = {"timestamp": time.time_ns() // 10**6, "operation": "CHANGE COLUMN"}
+    actions = [
+        {"commitInfo": {**info, "operationParameters": {}}},
+        {"metaData": {**metadata, "schemaString": json.dumps(schema)}},
+    ]
+    version = list_versions(location)[-1] + 1
+    with open(_find_commit(location, version), "x", encoding="utf-8") as file:
+        file.writelines(json.dumps(action) + "\n" for action in actions)
+
+
+def _find_commit(location: str, version: int) -> str:
+    return os.path.join(unquote(location), _LOG, f"{version:020}.json")
+
+
+def find_files(commits: Iterable[Commit]) -> dict[str, dict[str, Any]]:
+    """Return the files of a table after some commits, by their paths."""
+    files = {}
+    for _, actions in commits:
+        for action in actions:
+            if "add" in action:
+                files[action["add"]["path"]] = action["add"]
+            elif "remove" in action:
+                files.pop(action["remove"]["path"], None)
+    return files
 
 
 def read_metadata(location: str) -> dict[str, Any]:

@@ -5,11 +5,12 @@ Frames know it too late, so the requests to the server are changed.
 
 from __future__ import annotations
 
+from .connect_plans import copy_message, find_messages
 from .stream_sources import METADATA, FileSource, is_file_format, list_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any
 
 _REQUESTS = ("AnalyzePlan", "Config", "ExecutePlan")
@@ -44,13 +45,13 @@ class MetadataStub:
         return call
 
     def _change(self, request: Any) -> None:
-        names = {each.unparsed_identifier for each in _find(request, "UnresolvedAttribute")}
+        names = {each.unparsed_identifier for each in find_messages(request, "UnresolvedAttribute")}
         if not any(each.partition(".")[0] == METADATA for each in names):
             return
-        if any(METADATA in each.name for each in _find(request, "Alias")):
+        if any(METADATA in each.name for each in find_messages(request, "Alias")):
             return  # a stream, whose source has added it
         changed = False
-        for relation in list(_find(request, "Relation")):
+        for relation in list(find_messages(request, "Relation")):
             if (source := _find_source(relation)) is not None:
                 self._read_files(relation, source)
                 changed = True
@@ -82,22 +83,6 @@ def _find_source(relation: Any) -> Any:
     return source if source.paths and is_file_format(source.format) else None
 
 
-def _find(message: Any, name: str) -> Iterator[Any]:
-    """Yield the messages of a type below a message, the inner ones first."""
-    for field, value in message.ListFields():
-        if field.message_type is None:
-            continue
-        if field.message_type.GetOptions().map_entry:
-            each = value.values()
-        else:
-            each = [value] if hasattr(value, "ListFields") else value
-        for inner in each:
-            if hasattr(inner, "ListFields"):
-                yield from _find(inner, name)
-    if message.DESCRIPTOR.name == name:
-        yield message
-
-
 def _hide(message: Any) -> None:
     """Drop the column from the frame that a request holds at its top."""
     for field, value in message.ListFields():
@@ -110,8 +95,7 @@ def _hide(message: Any) -> None:
 
 
 def _drop(relation: Any) -> None:
-    inner = type(relation)()
-    inner.CopyFrom(relation)
+    inner = copy_message(relation)
     relation.Clear()
     relation.common.plan_id = inner.common.plan_id
     relation.drop.input.CopyFrom(inner)

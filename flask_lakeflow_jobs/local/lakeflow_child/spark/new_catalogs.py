@@ -15,16 +15,13 @@ from .file_metadata import MetadataStub
 from .sail import CATALOG_NAME, PORT_FILE
 from .spark_catalog import NAME_PART, list_saved_catalogs, load_catalog, quote_part, save_catalog
 from .spark_schemas import find_schema, split_name
+from .spark_sql import CATALOG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 _REMEMBERED = ("create_dataframe_view", "register_function", "register_table_function")
-_CATALOG = re.compile(
-    rf"\s*(?:(?:CREATE|USE|SET)\s+CATALOG)\s+(?:IF\s+NOT\s+EXISTS\s+)?(?!IF\s+NOT\b)['\"]?({NAME_PART})",
-    re.IGNORECASE,
-)
 _SCHEMA = re.compile(
     r"\s*CREATE\s+(?:SCHEMA|DATABASE)\s+(?:IF\s+NOT\s+EXISTS\s+)?"
     rf"({NAME_PART}(?:\s*\.\s*{NAME_PART})?)",
@@ -41,8 +38,8 @@ def find_catalog(statement: str) -> str | None:
     :param statement: without comments.
     :return: ``None`` if it names none.
     """
-    if match := _CATALOG.match(statement):
-        return str(match[1]).strip("`")
+    if match := CATALOG.match(statement):
+        return str(match[2]).strip("`")
     match = _SCHEMA.match(statement)
     parts = split_name(match[1] if match else find_schema(statement) or "")
     return parts[0] if len(parts) > 1 else None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from functools import partial
 
 from ..statements import remove_comments
-from .delta_log import replace_descriptions
+from .delta_log import build_counts, find_location, list_versions, replace_descriptions
 from .read_files import replace_read_files
 from .show_commands import replace_show
+from .spark_catalog import NAME_PART
 from .spark_sql import find_lack, insert_parameters, is_query, replace_identifiers, rewrite
 from .table_writers import create_as
 
@@ -25,8 +25,13 @@ _CREATE_AS = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _SET = re.compile(r"\s*SET\s+((?:spark|delta)\.[\w.]+)\s*=\s*([^;]*)", re.IGNORECASE)
-# The counts of other changes are those of the rows that Sail has written.
 _INSERT = re.compile(r"\s*INSERT\b", re.IGNORECASE)
+# Sail counts the rows that it has written for these, which may be others.
+_CHANGE = re.compile(
+    r"\s*(DELETE|UPDATE|MERGE)\s+(?:WITH\s+SCHEMA\s+EVOLUTION\s+)?(?:FROM\s+|INTO\s+)?"
+    rf"({NAME_PART}(?:\.{NAME_PART})*)",
+    re.IGNORECASE,
+)
 _SHOW = re.compile(r"\s*(?:DESC(?:RIBE)?|SHOW)\b", re.IGNORECASE)
 _MERGE = re.compile(r"\s*MERGE\s+INTO\b", re.IGNORECASE)
 _INFORMATION = "information_schema"
@@ -98,10 +103,24 @@ class SailSql:
             created = self._create_as(session, statement, names)
             if created is not None:
                 return created
+        bare = remove_comments(statement)
+        change = self._find_change(session, bare)
         frame = self._run_or_rewrite(session, statement, args, names)
-        if _INSERT.match(remove_comments(statement)) and frame.columns == ["count"]:
+        if change is not None and (counts := build_counts(*change)) is not None:
+            return self._run(session, counts)
+        if _INSERT.match(bare) and frame.columns == ["count"]:
             return frame.selectExpr("count AS num_affected_rows", "count AS num_inserted_rows")
         return frame
+
+    def _find_change(self, session: Any, statement: str) -> tuple[str, str, int] | None:
+        """Return what a statement does, the folder of its table, and the version of that."""
+        if (match := _CHANGE.match(statement)) is None:
+            return None
+        try:
+            location = find_location(lambda text: self._run(session, text), match[2])
+        except Exception:  # the statement itself fails with the right message, or has no counts
+            return None
+        return match[1].upper(), location, list_versions(location)[-1]
 
     def _run_or_rewrite(self, session: Any, statement: str, args: Any, names: Any) -> Any:
         try:
@@ -122,12 +141,10 @@ class SailSql:
 
     def _rewrite(self, session: Any, statement: str, args: Any) -> str | None:
         """Return a statement that does the same, or ``None`` if there is none."""
-        try:
-            from sqlglot import exp
-            from sqlglot.errors import SqlglotError
-        except ImportError:
+        if (tree := _parse(statement)) is None:
             return None
-        from ..sql.databricks_dialect import DatabricksDialect, parse_one
+        from sqlglot import exp
+
         from .alter_tables import alter_table
         from .copy_into import copy_into
         from .information_schema import insert_information
@@ -139,14 +156,8 @@ class SailSql:
             fields = self._run(session, query, args).schema.fields
             return {field.name: field.dataType.simpleString() for field in fields}
 
-        text = rewrite_text(remove_comments(statement))
-        try:
-            tree = parse_one(text, DatabricksDialect)
-        except SqlglotError:
-            return None
         if isinstance(tree, exp.Copy):
             return copy_into(tree, session)
-        parse = partial(parse_one, dialect=DatabricksDialect)
         if self._functions is None:
             self._functions = SqlFunctions(os.environ["LAKEFLOW_LOCAL_SPARK"], session.udf.register)
         if (message := self._functions.run(tree)) is not None:
@@ -155,26 +166,21 @@ class SailSql:
             return alter_table(tree, lambda each: session.sql(each))
         before = write(tree)
         if _INFORMATION in statement.lower():
-            tree = insert_information(tree, lambda each: self._run(session, each), parse)
-        tree = self._functions.insert(tree, parse)
+            tree = insert_information(tree, lambda each: self._run(session, each), _parse)
+        tree = self._functions.insert(tree, _parse)
         after = write(rewrite_queries(rewrite_statement(tree, describe), describe))
-        changes = after != before or text != remove_comments(statement) or is_query(statement)
+        bare = remove_comments(statement)
+        changes = after != before or rewrite_text(bare) != bare or is_query(statement)
         return after if changes else None
 
     def _create_as(self, session: Any, statement: str, names: Any) -> Any:
         """Create a table by a frame: Sail keeps the old columns of a table that it replaces."""
-        try:
-            from sqlglot import exp
-            from sqlglot.errors import SqlglotError
-        except ImportError:
+        if (tree := _parse(statement)) is None:
             return None
-        from ..sql.databricks_dialect import DatabricksDialect, parse_one
+        from sqlglot import exp
+
         from .refused_queries import write
 
-        try:
-            tree = parse_one(statement, DatabricksDialect)
-        except SqlglotError:
-            return None
         if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Table):
             return None
         table = write(tree.this)
@@ -191,6 +197,21 @@ class SailSql:
                 options["path"] = each.this.name
         query = self._run_or_rewrite(session, write(tree.expression), None, names)
         return create_as(session, table, query, **options)
+
+
+def _parse(statement: str) -> Any:
+    """Return the tree of a statement; ``None`` if sqlglot is missing or does not know it."""
+    try:
+        from sqlglot.errors import SqlglotError
+    except ImportError:
+        return None
+    from ..sql.databricks_dialect import DatabricksDialect, parse_one
+    from .refused_statements import rewrite_text
+
+    try:
+        return parse_one(rewrite_text(remove_comments(statement)), DatabricksDialect)
+    except SqlglotError:
+        return None
 
 
 def _is_refusal(error: Exception) -> bool:

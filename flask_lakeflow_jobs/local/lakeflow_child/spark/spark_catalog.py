@@ -7,7 +7,6 @@ or saved last, and saves what it has changed since.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import sys
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from itertools import dropwhile, takewhile
 
 from ..samples import SPARK_SAMPLES
 from .column_sql import write_text
+from .json_files import read_json, write_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,30 +38,31 @@ def load_catalog(session: Any) -> None:
     does not count as removed.
     """
     with _locked() as folder:
-        saved = {**SPARK_SAMPLES, **_read(os.path.join(folder, "catalog.json"))}
-        known = _read(_session_file(folder, session)) if session.conf.get(_MARK, "") else {}
+        saved = {**SPARK_SAMPLES, **read_json(os.path.join(folder, "catalog.json"), {})}
+        is_known = session.conf.get(_MARK, "")
+        known = read_json(_session_file(folder, session), {}) if is_known else {}
         failed = _apply(session, known, saved)
         loaded = {name: entry for name, entry in saved.items() if name not in failed}
-        _write(_session_file(folder, session), loaded)
+        write_json(_session_file(folder, session), loaded)
         session.conf.set(_MARK, "loaded")
 
 
 def save_catalog(session: Any) -> None:
     """Add the changes of a session to the file."""
     with _locked() as folder:
-        known = _read(_session_file(folder, session))
+        known = read_json(_session_file(folder, session), {})
         own = _describe(session, known)
         if own == known:
             return
         catalog = os.path.join(folder, "catalog.json")
-        _write(catalog, merge(known, own, _read(catalog)))
-        _write(_session_file(folder, session), own)
+        write_json(catalog, merge(known, own, read_json(catalog, {})))
+        write_json(_session_file(folder, session), own)
 
 
 def list_saved_catalogs() -> list[str]:
     """Return the catalogs that the file has tables of."""
     path = os.path.join(os.environ["LAKEFLOW_LOCAL_SPARK"], "catalog.json")
-    return sorted({name.partition(".")[0] for name in _read(path)})
+    return sorted({name.partition(".")[0] for name in read_json(path, {})})
 
 
 def add_tables(folder: str, session: Any, catalog: str, schema: str) -> None:
@@ -81,7 +82,7 @@ def add_tables(folder: str, session: Any, catalog: str, schema: str) -> None:
             entries[f"{catalog}.{schema}.{row.tableName}"] = entry
     with _locked(folder):
         file = os.path.join(folder, "catalog.json")
-        _write(file, _read(file) | entries)
+        write_json(file, read_json(file, {}) | entries)
 
 
 def merge(known: Entries, own: Entries, saved: Entries) -> Entries:
@@ -229,17 +230,3 @@ def _locked(folder: str | None = None) -> Iterator[str]:
 
 def _session_file(folder: str, session: Any) -> str:
     return os.path.join(folder, f"session-{session.session_id}.json")
-
-
-def _read(path: str) -> Entries:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return dict(json.load(file))
-    except FileNotFoundError:
-        return {}
-
-
-def _write(path: str, entries: Entries) -> None:
-    with open(path + ".part", "w", encoding="utf-8") as file:
-        json.dump(entries, file)
-    os.replace(path + ".part", path)

@@ -14,6 +14,7 @@ from ..statements import (
     split_statements,
 )
 from .column_sql import write_text
+from .spark_advice import NO_FEED
 from .spark_catalog import NAME_PART, quote_part
 from .spark_schemas import find_schema
 
@@ -38,15 +39,14 @@ _ALTER = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _NAME = rf"({NAME_PART})"
-_CATALOG = re.compile(
-    rf"\s*CREATE\s+CATALOG\s+(?:IF\s+NOT\s+EXISTS\s+)?(?!IF\s+NOT\b){_NAME}", re.IGNORECASE
-)
-_NO_VOLUME = re.compile(
-    rf"\s*DROP\s+VOLUME\s+(?:IF\s+EXISTS\s+)?{_NAME}(?:\.{_NAME})?(?:\.{_NAME})?(?=[\s;]|$)",
+#: Creates or uses a catalog.
+CATALOG = re.compile(
+    r"\s*(CREATE|USE|SET)\s+CATALOG\s+(?:IF\s+NOT\s+EXISTS\s+)?(?!IF\s+NOT\b)['\"]?"
+    rf"{_NAME}['\"]?",
     re.IGNORECASE,
 )
 _VOLUME = re.compile(
-    r"\s*CREATE\s+(?:EXTERNAL\s+)?VOLUME\s+(?:IF\s+NOT\s+EXISTS\s+)?"
+    r"\s*(CREATE|DROP)\s+(?:EXTERNAL\s+)?VOLUME\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?"
     rf"{_NAME}(?:\.{_NAME})?(?:\.{_NAME})?(?=[\s;]|$)",
     re.IGNORECASE,
 )
@@ -54,9 +54,6 @@ _USE = re.compile(
     rf"\s*USE\s+(?:(?:SCHEMA|DATABASE)\s+)?(?:{_NAME}\.)?{_NAME}\s*;?\s*$", re.IGNORECASE
 )
 _METRICS = re.compile(r"\s*CREATE\s+(?:OR\s+\w+\s+)?VIEW\b.*?\bWITH\s+METRICS\b", re.I | re.S)
-_USE_CATALOG = re.compile(
-    rf"\s*(?:USE|SET)\s+CATALOG\s+(?:(['\"])(.+)\1|{_NAME})\s*;?\s*$", re.IGNORECASE
-)
 # Databricks chooses the columns by which it lays out the files; Sail has no such choice.
 _CLUSTERED = re.compile(r"(\bCREATE\b.*?)\bCLUSTER\s+BY\s+AUTO\b", re.IGNORECASE | re.DOTALL)
 _REFRESHED = re.compile(
@@ -75,9 +72,7 @@ _LACKS = {
     r"\s*(?:EXECUTE\s+IMMEDIATE|DECLARE|BEGIN|SET\s+VAR(?:IABLE)?|CALL)\b": (
         "Sail runs no scripts in SQL. Write the steps in Python, with spark.sql(f'…') for each."
     ),
-    r".*\btable_changes\s*\(": (
-        "Sail does not know what has changed in a table. Compare it with a copy of its last state."
-    ),
+    r".*\btable_changes\s*\(": NO_FEED,
     r"\s*CONVERT\s+TO\s+DELTA\b": (
         "Sail converts no files. Write them: spark.read.parquet(…).write.format('delta').save(…)."
     ),
@@ -120,19 +115,18 @@ def rewrite(
     named = replace_identifiers(statement, query)
     bare = remove_comments(named)
     require(bare)
-    if match := _CATALOG.match(bare):
-        return _check_catalog(match[1].strip("`"), query)
+    if match := CATALOG.match(bare):
+        name = match[2].strip("`")
+        is_used = match[1].upper() != "CREATE"
+        return f"USE CATALOG {quote_part(name)}" if is_used else _check_catalog(name, query)
     if match := _VOLUME.match(bare):
-        return _create_volume([part.strip("`") for part in match.groups() if part], query, mounts)
-    if match := _NO_VOLUME.match(bare):
-        return _drop_volume([part.strip("`") for part in match.groups() if part], query, mounts)
+        verb, *names = (part.strip("`") for part in match.groups() if part)
+        return _change_volume(verb.upper(), names, query, mounts)
     if _METRICS.match(bare):
         raise ValueError(
             "Sail has no metric views. Write a plain view for a local run, or simulate the job "
             "(its tag 'local_simulation')."
         )
-    if match := _USE_CATALOG.match(bare):
-        return f"USE CATALOG {quote_part(match[2]) if match[1] else match[3]}"
     named = _CLUSTERED.sub(lambda match: match[1], named, 1)
     if _REFRESHED.match(bare.lstrip()):
         named = _create_whole(named)
@@ -217,29 +211,25 @@ def _check_catalog(name: str, query: Query) -> str:
     return f"SELECT 'The catalog {name} exists.' AS message"
 
 
-def _create_volume(names: list[str], query: Query, mounts: dict[str, str]) -> str:
-    os.makedirs(_find_volume(names, query, mounts), exist_ok=True)
-    return f"SELECT 'The volume {'.'.join(names)} exists.' AS message"
-
-
-def _drop_volume(names: list[str], query: Query, mounts: dict[str, str]) -> str:
-    from shutil import rmtree
-
-    rmtree(_find_volume(names, query, mounts), ignore_errors=True)
-    return f"SELECT 'The volume {'.'.join(names)} is removed.' AS message"
-
-
-def _find_volume(names: list[str], query: Query, mounts: dict[str, str]) -> str:
-    """Return the folder of a volume.
+def _change_volume(verb: str, names: list[str], query: Query, mounts: dict[str, str]) -> str:
+    """Create or drop the folder of a volume.
 
     :raises ValueError: its name would be another folder.
     """
-    if len(names) < 3:
+    path = names
+    if len(path) < 3:
         (current,) = query("SELECT current_catalog(), current_schema()").collect()
-        names = [*tuple(current)[: 3 - len(names)], *names]
-    if bad := [name for name in names if os.sep in name or name in (".", "..")]:
+        path = [*tuple(current)[: 3 - len(path)], *path]
+    if bad := [name for name in path if os.sep in name or name in (".", "..")]:
         raise ValueError(f"{bad[0]!r} is no name of a volume, a schema or a catalog.")
-    return os.path.join(mounts["/Volumes"], *names)
+    folder = os.path.join(mounts["/Volumes"], *path)
+    if verb == "CREATE":
+        os.makedirs(folder, exist_ok=True)
+        return f"SELECT 'The volume {'.'.join(names)} exists.' AS message"
+    from shutil import rmtree
+
+    rmtree(folder, ignore_errors=True)
+    return f"SELECT 'The volume {'.'.join(names)} is removed.' AS message"
 
 
 def _create_whole(statement: str) -> str:

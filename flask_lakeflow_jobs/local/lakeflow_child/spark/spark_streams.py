@@ -1,7 +1,7 @@
 """Streams on Sail, which reads and writes batches only: each start reads what is new, once.
 
 The frame of a stream has the rows of all that is there. When it starts, they are replaced by those
-that its checkpoint does not know, and the result is written as a batch.
+that its checkpoint does not know, and what they add to the result is written as a batch.
 """
 
 # ruff: noqa: N802, N803, N815  # the names of Spark
@@ -9,19 +9,27 @@ that its checkpoint does not know, and the result is written as a batch.
 from __future__ import annotations
 
 import uuid
+from functools import wraps
+from itertools import zip_longest
 
 from .spark_advice import JVM
-from .stream_sources import METADATA, Checkpoint, FileSource, TableSource, is_file_format
+from .stream_plans import FORGETFUL, SOURCE, WATERMARK, StreamPlan, find_marks, mark_frame
+from .stream_results import NEW, OLD, StreamResult, refuse_mode
+from .stream_sources import (
+    METADATA,
+    Checkpoint,
+    FileSource,
+    TableSource,
+    check_feed,
+    is_file_format,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any
 
     from typing_extensions import Self
-
-_SOURCE = "_lakeflow_source"  # the attribute of a plan whose rows are replaced
-_STATEFUL = ("Aggregate", "Deduplicate")
 
 
 def serve_streams(session_class: Any, translate: Callable[[Any], Any]) -> None:
@@ -31,14 +39,32 @@ def serve_streams(session_class: Any, translate: Callable[[Any], Any]) -> None:
     """
     from pyspark.sql import functions
     from pyspark.sql.connect.dataframe import DataFrame
+    from pyspark.sql.connect.readwriter import DataFrameReader
 
     session_class.readStream = property(lambda self: StreamReader(self, translate))
     session_class.streams = property(lambda self: StreamManager())
     frame_class: Any = DataFrame
     frame_class.writeStream = property(lambda self: StreamWriter(self, translate))
-    frame_class.isStreaming = property(lambda self: bool(list(_find_sources(self._plan))))
-    frame_class.withWatermark = lambda self, *_: self  # a batch has no late rows
+    frame_class.isStreaming = property(lambda self: bool(find_marks(self, SOURCE)))
+    frame_class.withWatermark = lambda self, eventTime, delayThreshold: mark_frame(
+        self, WATERMARK, (eventTime, delayThreshold)
+    )
+    frame_class.dropDuplicatesWithinWatermark = lambda self, subset=None: mark_frame(
+        self.dropDuplicates(subset), FORGETFUL, True
+    )
+    reader: Any = DataFrameReader
+    for name in ("load", "table"):
+        setattr(reader, name, _refuse_feeds(getattr(reader, name)))
     functions.input_file_name = lambda: functions.col(f"{METADATA}.file_path")
+
+
+def _refuse_feeds(read: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(read)
+    def call(self: Any, *arguments: Any, **named: Any) -> Any:
+        check_feed({**self._options, **named})
+        return read(self, *arguments, **named)
+
+    return call
 
 
 class StreamBuilder:
@@ -102,11 +128,12 @@ class StreamReader(StreamBuilder):
         source = FileSource(
             self._session, str(self._translate(path)), self._format, self._schema, self._options
         )
-        return _mark(source)
+        return mark_frame(source.read_all().select("*"), SOURCE, source)
 
     def table(self, tableName: str) -> Any:
         """Return the frame of a stream of a table."""
-        return _mark(TableSource(self._session, tableName, self._options))
+        source = TableSource(self._session, tableName, self._options)
+        return mark_frame(source.read_all().select("*"), SOURCE, source)
 
     def __getattr__(self, name: str) -> Any:
         if not is_file_format(name):
@@ -228,47 +255,58 @@ class StreamWriter(StreamBuilder):
                 writer.saveAsTable(table)
 
     def _run(self, write: Callable[[Any], None], *, is_first: bool = False) -> StreamQuery:
-        """Replace the rows of each source by those that are new, and write the result."""
-        from pyspark.sql.connect.dataframe import DataFrame
-
-        plan = self._frame._plan
-        sources = list(_find_sources(plan))
-        if not sources:
+        """Write what the new rows of each source add to the result."""
+        plan = StreamPlan(self._frame)
+        if not plan.sources:
             raise ValueError(
                 "writeStream needs a stream, such as spark.readStream.table(…). Write a batch with "
                 "write."
             )
-        self._print_notes(plan)
+        is_table = self._function is None and self._format not in ("console", "memory", "noop")
+        if self._mode == "update" and is_table and "aggregate" in plan.stateful:
+            raise refuse_mode(
+                "update",
+                f"groups in {self._format}, where the old ones would stay",
+                "Write with MERGE in foreachBatch, or use outputMode('complete').",
+            )
+        if not self._ends:
+            print(
+                "The local workspace reads a stream once: this one ends when it has read what is "
+                "there, as with .trigger(availableNow=True)."
+            )
         checkpoint = Checkpoint(self._find_checkpoint())
         known = checkpoint.read()
-        states = [*known["sources"], *[None] * len(sources)]
-        has_metadata = METADATA in str(plan.to_proto(self._frame.sparkSession.client))
-        reads = []
-        for (_, source), state in zip(sources, states, strict=False):
-            old = None if self._mode == "complete" else state
-            reads.append(source.read_new(old, has_metadata=has_metadata))
         batch = known["batch"]
-        query = StreamQuery(self._name, batch, [rows for rows, _ in reads if rows is not None])
+        states = dict(zip_longest(plan.sources, known["sources"][: len(plan.sources)]))
+        has_metadata = METADATA.encode() in plan.relation.SerializeToString()
+        read = {
+            number: source.read_new(states[number], has_metadata=has_metadata)
+            for number, source in plan.sources.items()
+        }
+        query = StreamQuery(self._name, batch, [new for new, _ in read.values() if new is not None])
         if query.is_empty and (self._function is not None or not is_first):
             print("The stream has nothing new to read.")
+            checkpoint.write(batch, [state for _, state in read.values()])
             return query
-        children = [node._child for node, _ in sources]
-        for (node, source), (rows, _) in zip(sources, reads, strict=True):
-            if rows is None:
-                rows = source.read_all(has_metadata=has_metadata).limit(0)
-            node._child = rows._plan
-        try:
-            frame: Any = DataFrame(plan, self._frame.sparkSession)
-            if has_metadata:
-                frame = frame.drop(METADATA)
-            if self._function is None:
-                write(frame)
-            else:
-                self._function(frame, batch)
-        finally:
-            for (node, _), child in zip(sources, children, strict=True):
-                node._child = child
-        checkpoint.write(batch + 1, [state for _, state in reads])
+        rows = {}
+        for number, source in plan.sources.items():
+            old, (new, _) = None, read[number]
+            if plan.stateful and states[number] is not None:
+                old = source.read_old(states[number], has_metadata=has_metadata)
+            found = [each for each in (new, old) if each is not None]
+            nothing = (found or [source.read_all(has_metadata=has_metadata)])[0].limit(0)
+            rows[number] = {
+                OLD: nothing if old is None else old,
+                NEW: nothing if new is None else new,
+            }
+        frame = StreamResult(self._frame.sparkSession, plan, rows, self._mode).build()
+        if has_metadata:
+            frame = frame.drop(METADATA)
+        if self._function is None:
+            write(frame)
+        else:
+            self._function(frame, batch)
+        checkpoint.write(batch + 1, [state for _, state in read.values()])
         return query
 
     def _find_checkpoint(self) -> str | None:
@@ -276,19 +314,6 @@ class StreamWriter(StreamBuilder):
             if key.lower() == "checkpointlocation":
                 return str(self._translate(value))
         return None
-
-    def _print_notes(self, plan: Any) -> None:
-        if not self._ends:
-            print(
-                "The local workspace reads a stream once: this one ends when it has read what is "
-                "there, as with .trigger(availableNow=True)."
-            )
-        names = {type(each).__name__ for each in _walk(plan)}
-        if self._mode != "complete" and any(name.startswith(_STATEFUL) for name in names):
-            print(
-                "This stream keeps no state in the local workspace: it groups and compares the new "
-                "rows alone. Write with outputMode('complete') or foreachBatch to use all rows."
-            )
 
 
 class StreamQuery:
@@ -341,33 +366,3 @@ class StreamManager:
 
     def resetTerminated(self) -> None:
         """Do nothing: no stream has ended with an error."""
-
-
-def _mark(source: Any) -> Any:
-    """Return the frame of a source, with a plan whose rows can be replaced."""
-    frame = source.read_all().select("*")
-    setattr(frame._plan, _SOURCE, source)
-    return frame
-
-
-def _find_sources(plan: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield each plan of a source with the source."""
-    for each in _walk(plan):
-        if (source := getattr(each, _SOURCE, None)) is not None:
-            yield each, source
-
-
-def _walk(plan: Any) -> Iterator[Any]:
-    """Yield a plan and all below it, each once."""
-    from pyspark.sql.connect.plan import LogicalPlan
-
-    visited: set[int] = set()
-    pending = [plan]
-    while pending:
-        each = pending.pop()
-        if not isinstance(each, LogicalPlan) or id(each) in visited:
-            continue
-        visited.add(id(each))
-        yield each
-        for value in vars(each).values():
-            pending += value if isinstance(value, (list, tuple)) else [value]

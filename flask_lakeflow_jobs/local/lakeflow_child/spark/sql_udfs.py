@@ -5,12 +5,12 @@ They are kept in a file of the workspace, and temporary ones in the process.
 
 from __future__ import annotations
 
-import json
 import os
 from textwrap import dedent, indent
 
 from sqlglot import exp
 
+from .json_files import read_json, write_json
 from .refused_queries import write
 
 TYPE_CHECKING = False
@@ -45,7 +45,7 @@ class SqlFunctions:
             (table,) = tree.args["tables"]
             name = _key(table)
             self._temporary.pop(name, None)
-            self._write({key: each for key, each in self._read().items() if key != name})
+            write_json(self._file, {key: each for key, each in self._read().items() if key != name})
             return "SELECT 'The function is dropped.' AS message"
         if not isinstance(tree, exp.Create) or tree.kind != "FUNCTION":
             return None
@@ -53,7 +53,7 @@ class SqlFunctions:
         if tree.find(exp.TemporaryProperty) is not None:
             self._temporary[name] = function
         elif not tree.args.get("exists") or name not in self._read():
-            self._write({**self._read(), name: function})
+            write_json(self._file, {**self._read(), name: function})
         self._registered.discard(name)
         return "SELECT 'The function is created.' AS message"
 
@@ -91,16 +91,7 @@ class SqlFunctions:
         return expand_body(name, parse(function["body"]), arguments, function["returns"])
 
     def _read(self) -> dict[str, Function]:
-        try:
-            with open(self._file, encoding="utf-8") as file:
-                return dict(json.load(file))
-        except FileNotFoundError:
-            return {}
-
-    def _write(self, functions: dict[str, Function]) -> None:
-        with open(self._file + ".part", "w", encoding="utf-8") as file:
-            json.dump(functions, file)
-        os.replace(self._file + ".part", self._file)
+        return dict(read_json(self._file, {}))
 
 
 def describe_function(tree: exp.Create) -> tuple[str, Function]:

@@ -7,10 +7,12 @@ import hashlib
 import json
 import os
 from fnmatch import fnmatch
-from functools import reduce
 from urllib.parse import unquote
 
-from .delta_log import find_location, read_commits
+from .connect_plans import union_frames
+from .delta_log import find_files, find_location, read_commits
+from .json_files import read_json, write_json
+from .spark_advice import NO_FEED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,19 +40,13 @@ class Checkpoint:
 
     def read(self) -> dict[str, Any]:
         """Return the number of the next batch and the state of each source."""
-        if self._file is not None and os.path.exists(self._file):
-            with open(self._file, encoding="utf-8") as file:
-                return dict(json.load(file))
-        return {"batch": 0, "sources": []}
+        begin = {"batch": 0, "sources": []}
+        return dict(begin if self._file is None else read_json(self._file, begin))
 
     def write(self, batch: int, sources: list[Any]) -> None:
         """Remember them, after a batch has been written."""
-        if self._file is None:
-            return
-        os.makedirs(os.path.dirname(self._file), exist_ok=True)
-        with open(self._file + ".part", "w", encoding="utf-8") as file:
-            json.dump({"batch": batch, "sources": sources}, file)
-        os.replace(self._file + ".part", self._file)
+        if self._file is not None:
+            write_json(self._file, {"batch": batch, "sources": sources})
 
 
 class FileSource:
@@ -98,6 +94,19 @@ class FileSource:
         rows = self._read(new, has_metadata=has_metadata) if new else None
         return rows, [*(state or ()), *new]
 
+    def read_old(self, state: Any, *, has_metadata: bool) -> Any:
+        """Return the rows of the files in a state; ``None`` if there are none.
+
+        :raises ValueError: a file is gone.
+        """
+        for file in state:
+            if not os.path.exists(file):
+                raise ValueError(
+                    f"The stream compares new rows with those of {file}, which is gone. Put it "
+                    "back, or remove the checkpoint to read the files that are there again."
+                )
+        return self._read(state, has_metadata=has_metadata) if state else None
+
     def _read(self, files: list[str], *, has_metadata: bool) -> Any:
         if not files and not self._schema:
             raise ValueError(
@@ -106,13 +115,15 @@ class FileSource:
             )
         if not files:
             return self._add_metadata(self._session.createDataFrame([], self._schema), None)
-        if not has_metadata:
-            return self._add_rescued(self._load(files, self._schema))
         schema = self._schema
-        if not schema and self._format.lower() in ("csv", "json"):
-            schema = self._load(files, None).schema  # a single file may lack columns
+        if not schema and self._format.lower() not in ("binaryfile", "text"):
+            everything = sorted({*files, *list_files(self._path, self._pattern)})
+            if has_metadata or files != everything:
+                schema = self._load(everything, None).schema  # some files may lack columns
+        if not has_metadata:
+            return self._add_rescued(self._load(files, schema))
         frames = [self._add_metadata(self._load([file], schema), file) for file in files]
-        return self._add_rescued(reduce(lambda one, two: one.unionAll(two), frames))
+        return self._add_rescued(union_frames(frames))
 
     def _load(self, files: list[str], schema: Any) -> Any:
         reader = self._session.read.format(self._format).options(**self._options)
@@ -161,11 +172,13 @@ class TableSource:
         self._skips = own.get("skipchangecommits") == "true" or own.get("ignoredeletes") == "true"
         self._rereads = own.get("ignorechanges") == "true"
         start = own.get("startingversion")
-        self._start = int(start) if start is not None and start.isdigit() else None
-        if "true" in (own.get("readchangefeed"), own.get("readchangedata")):
+        self._start = None if start is None else -1 if start == "latest" else int(start)
+        if "startingtimestamp" in own:
             raise NotImplementedError(
-                "Sail has no feed of changes. Compare the table with a copy of its last state."
+                "A stream of the local workspace does not begin at a time. Give startingVersion, "
+                "which DESCRIBE HISTORY lists."
             )
+        check_feed(options)
 
     def read_all(self, *, has_metadata: bool = False) -> Any:
         """Return all rows."""
@@ -174,13 +187,34 @@ class TableSource:
     def read_new(self, state: Any, *, has_metadata: bool) -> tuple[Any, Any]:
         """Return the rows that are new since the state, and the new state."""
         commits = list(read_commits(self._location))
-        new = {"location": self._location, "version": commits[-1][0]}
+        last = commits[-1][0]
         if state is None or state["location"] != self._location:
+            state = {"location": self._location, "first": last, "whole": self._start is None}
             if self._start is None:
-                return self.read_all(), new
-            state = {"version": self._start - 1}
+                return self.read_all(), {**state, "version": last}
+            if self._start >= 0:
+                state["first"] = self._start - 1
+            state["version"] = state["first"]
         files = list(self._find_files(commits, state["version"]))
-        return (self._load(files) if files else None), new
+        return (self._load(files) if files else None), {**state, "version": last}
+
+    def read_old(self, state: Any, *, has_metadata: bool) -> Any:
+        """Return the rows that were read up to a state; ``None`` if there are none.
+
+        They are those of the version that was read first, and those that later ones add.
+        """
+        if state["location"] != self._location:
+            return None
+        commits = [each for each in read_commits(self._location) if each[0] <= state["version"]]
+        begin = [each for each in commits if each[0] <= state["first"]]
+        if state["whole"] and not (begin and begin[0][0] == 0):
+            raise ValueError(
+                f"The stream compares new rows with earlier ones, but the log of {self._name} does "
+                "not go back to them. Remove the checkpoint to read all rows again."
+            )
+        files = list(find_files(begin).values()) if state["whole"] else []
+        files += self._find_files(commits, state["first"])
+        return self._load(files) if files else None
 
     def _find_files(self, commits: list[Any], version: int) -> Iterator[dict[str, Any]]:
         for number, actions in commits:
@@ -200,6 +234,11 @@ class TableSource:
     def _load(self, files: list[dict[str, Any]]) -> Any:
         from pyspark.sql import functions
 
+        if any(file.get("deletionVector") for file in files):
+            raise ValueError(
+                f"The files of {self._name} have deletion vectors, which a stream of the local "
+                "workspace does not read. Set delta.enableDeletionVectors to false for a local run."
+            )
         fields = self.read_all().schema.fields
         groups: dict[str, list[dict[str, Any]]] = {}
         for file in files:
@@ -214,7 +253,17 @@ class TableSource:
             for name in missing:  # added to the table later
                 frame = frame.withColumn(name, functions.lit(None))
             frames.append(frame.select(*(frame[e.name].cast(e.dataType) for e in fields)))
-        return reduce(lambda one, two: one.unionAll(two), frames)
+        return union_frames(frames)
+
+
+def check_feed(options: dict[str, Any]) -> None:
+    """Refuse to read the changes of a table, in place of its rows.
+
+    :raises NotImplementedError: the options ask for them.
+    """
+    own = {key.lower(): str(value).lower() for key, value in options.items()}
+    if "true" in (own.get("readchangefeed"), own.get("readchangedata")):
+        raise NotImplementedError(NO_FEED)
 
 
 def is_file_format(name: str) -> bool:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+from functools import wraps
 
 from .column_sql import ColumnSql
+from .delta_tables import DeltaTable
 from .spark_catalog import quote_part
 
 TYPE_CHECKING = False
@@ -66,6 +68,7 @@ def _allow_null(value: Any) -> Any:
 
 
 def _write_table(save: Callable[..., Any]) -> Any:
+    @wraps(save)
     def saveAsTable(
         self: Any,
         name: str,
@@ -93,7 +96,7 @@ def _write_table(save: Callable[..., Any]) -> Any:
             self._write._child = _fill(_frame_of(self), session.table(name))._plan
             save(self, name, format, None, partitionBy)
 
-    return _like(saveAsTable, save)
+    return saveAsTable
 
 
 def _fill(frame: Any, table: Any) -> Any:
@@ -108,6 +111,7 @@ def _fill(frame: Any, table: Any) -> Any:
 
 
 def _write_folder(save: Callable[..., Any]) -> Any:
+    @wraps(save)
     def save_folder(
         self: Any,
         path: str | None = None,
@@ -124,7 +128,7 @@ def _write_folder(save: Callable[..., Any]) -> Any:
         if partitionBy:
             self.partitionBy(partitionBy)
         is_delta = self._write.source in (None, "delta")
-        is_table = is_delta and path is not None and _is_table(self._spark, path)
+        is_table = is_delta and path is not None and DeltaTable.isDeltaTable(self._spark, path)
         condition = _find_replaced(self) if is_table else None
         if condition is not None:
             self._spark.sql(f"DELETE FROM delta.`{path}` WHERE {condition}")
@@ -136,11 +140,13 @@ def _write_folder(save: Callable[..., Any]) -> Any:
             }
         save(self, path)
 
-    return _like(save_folder, save)
+    return save_folder
 
 
 def _find_replaced(writer: Any) -> str | None:
     """Return the condition of the rows that a writer replaces; ``None`` for all of them."""
+    from pyspark.sql import functions
+
     options = {key.lower(): value for key, value in writer._write.options.items()}
     if writer._write.mode != "overwrite":
         return None
@@ -156,7 +162,7 @@ def _find_replaced(writer: Any) -> str | None:
     text = ColumnSql(writer._spark.client, lambda _: None)
     tests = (
         " AND ".join(
-            f"{quote_part(name)} <=> {text.write(_literal(value))}"
+            f"{quote_part(name)} <=> {text.write(functions.lit(value))}"
             for name, value in zip(columns, row, strict=True)
         )
         for row in rows
@@ -177,18 +183,6 @@ def _overwrite_partitions(self: Any) -> None:
     writer.option("partitionOverwriteMode", "dynamic").saveAsTable(self._table_name)
 
 
-def _is_table(session: Any, path: str) -> bool:
-    from .delta_tables import DeltaTable
-
-    return DeltaTable.isDeltaTable(session, path)
-
-
-def _literal(value: Any) -> Any:
-    from pyspark.sql import functions
-
-    return functions.lit(value)
-
-
 def _replace_rows(session: Any, name: str, frame: Any, condition: str) -> None:
     """Replace the rows of a condition, column by column of the table."""
     columns = ", ".join(map(quote_part, session.table(name).columns))
@@ -198,9 +192,3 @@ def _replace_rows(session: Any, name: str, frame: Any, condition: str) -> None:
         session.sql(f"INSERT INTO {name} REPLACE WHERE {condition} SELECT {columns} FROM {view}")
     finally:
         session.catalog.dropTempView(view)
-
-
-def _like(call: Any, function: Any) -> Any:
-    call.__name__ = call.__qualname__ = function.__name__
-    call.__doc__ = function.__doc__
-    return call

@@ -4,10 +4,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 from sqlglot import exp
 
 from flask_lakeflow_jobs.local.lakeflow_child.spark.alter_tables import alter_table, change_columns
+from flask_lakeflow_jobs.local.lakeflow_child.spark.delta_log import read_metadata
 from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_dialect import (
     DatabricksDialect,
     parse_one,
@@ -67,3 +72,85 @@ def test_change_without_a_result_is_skipped(change: str) -> None:
     tree = parse_one(f"ALTER TABLE t {change}", DatabricksDialect)
     assert isinstance(tree, exp.Alter)
     assert "skipped" in str(alter_table(tree, lambda _: None))
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> str:
+    """A Delta table with a comment, a number that it gives, and columns with names as stored."""
+    fields = [
+        ("id", {"comment": "key", "delta.columnMapping.id": 1}),
+        ("name", {"delta.columnMapping.id": 2}),
+    ]
+    schema = [{"name": n, "type": "string", "nullable": True, "metadata": m} for n, m in fields]
+    write_log(tmp_path, schema)
+    return f"delta.`{tmp_path}`"
+
+
+def write_log(folder: Path, fields: list[dict[str, Any]]) -> None:
+    metadata = {"schemaString": json.dumps({"fields": fields}), "partitionColumns": ["name"]}
+    log = folder / "_delta_log"
+    log.mkdir()
+    (log / f"{0:020}.json").write_text(json.dumps({"metaData": metadata}) + "\n")
+
+
+def alter(table: str, change: str, query: Any) -> str | None:
+    tree = parse_one(f"ALTER TABLE {table} {change}", DatabricksDialect)
+    assert isinstance(tree, exp.Alter)
+    return alter_table(tree, query)
+
+
+def read_fields(table: str) -> dict[str, Any]:
+    schema = json.loads(read_metadata(table.split("`")[1])["schemaString"])
+    return {field["name"]: field["metadata"] for field in schema["fields"]}
+
+
+class Frame:
+    """A frame whose writer replaces a table by one with the columns a, b and c."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.write = self
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: self
+
+    def saveAsTable(self, name: str) -> None:  # noqa: N802 (its name in Spark)
+        fields = [{"name": n, "type": "string", "nullable": True, "metadata": {}} for n in "abc"]
+        metadata = {"schemaString": json.dumps({"fields": fields})}
+        path = self._folder / "_delta_log" / f"{1:020}.json"
+        path.write_text(json.dumps({"metaData": metadata}) + "\n")
+
+
+def test_table_that_is_written_again_keeps_comments(table: str, tmp_path: Path) -> None:
+    queries: list[str] = []
+
+    def query(statement: str) -> Frame:
+        queries.append(statement)
+        return Frame(tmp_path)
+
+    alter(table, "RENAME COLUMN ID TO a", query)
+    assert queries == [f"SELECT `id` AS `a`, `name` AS `name` FROM {table}"]  # noqa: S608 (quoted)
+    assert read_fields(table) == {"a": {"comment": "key"}, "b": {}, "c": {}}
+
+
+def test_comment_alone_leaves_the_rows(table: str) -> None:
+    alter(table, "ALTER COLUMN NAME COMMENT 'it''s'", lambda _: pytest.fail("a query"))
+    assert read_fields(table)["name"] == {"delta.columnMapping.id": 2, "comment": "it's"}
+    assert read_fields(table)["id"]["comment"] == "key"
+
+
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [
+        ("delta.identity.step", "DROP COLUMN name"),
+        ("delta.identity.step", "RENAME TO other"),
+        ("CURRENT_DEFAULT", "RENAME TO other"),
+    ],
+)
+def test_column_that_the_table_fills_is_not_lost(key: str, change: str, tmp_path: Path) -> None:
+    fields = [
+        {"name": n, "type": "long", "nullable": True, "metadata": {key: 1}} for n in ("id", "name")
+    ]
+    write_log(tmp_path, fields)
+    with pytest.raises(ValueError, match=r"the column id of .* INSERT the rows into it"):
+        alter(f"delta.`{tmp_path}`", change, lambda _: pytest.fail("a query"))

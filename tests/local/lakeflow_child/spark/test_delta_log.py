@@ -10,8 +10,13 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.spark.delta_log import (
+    build_counts,
+    find_files,
     find_location,
+    read_commits,
+    read_metadata,
     replace_descriptions,
+    write_columns,
 )
 
 COMMITS: list[list[dict[str, Any]]] = [
@@ -85,3 +90,62 @@ def test_other_statements_stay(statement: str) -> None:
 def test_table_without_files_here_is_named() -> None:
     with pytest.raises(ValueError, match=r"dev\.a\.t is no Delta table with files on this machine"):
         find_location(describe("s3://bucket/t"), "dev.a.t")
+
+
+def commit(table: str, version: int, *actions: dict[str, Any]) -> None:
+    path = Path(table, "_delta_log", f"{version:020}.json")
+    path.write_text("".join(json.dumps(each) + "\n" for each in actions))
+
+
+@pytest.mark.parametrize(
+    ("kind", "metrics", "counts"),
+    [
+        ("DELETE", {"numDeletedRows": 2, "numCopiedRows": 9}, "2L AS num_affected_rows"),
+        ("DELETE", {"numTargetRowsDeleted": "1"}, "1L AS num_affected_rows"),
+        (
+            "UPDATE",
+            {"numTargetRowsUpdated": 3, "numTargetRowsCopied": 9},
+            "3L AS num_affected_rows",
+        ),
+        (
+            "MERGE",
+            {"numTargetRowsInserted": 1, "numTargetRowsUpdated": 2, "numTargetRowsDeleted": 4},
+            (
+                "7L AS num_affected_rows, 2L AS num_updated_rows, 4L AS num_deleted_rows, "
+                "1L AS num_inserted_rows"
+            ),
+        ),
+    ],
+)
+def test_counts_are_those_of_the_first_change_after_a_version(
+    table: str, kind: str, metrics: dict[str, Any], counts: str
+) -> None:
+    commit(table, 3, {"commitInfo": {"operation": "WRITE", "operationMetrics": {"n": 8}}})
+    commit(table, 4, {"commitInfo": {"operation": "MERGE", "operationMetrics": metrics}})
+    commit(table, 5, {"commitInfo": {"operation": "MERGE"}})
+    assert build_counts(kind, table, 2) == f"SELECT {counts}"
+    assert build_counts(kind, table, 4) is None
+    assert build_counts("DELETE", table, 5) == "SELECT 0L AS num_affected_rows"
+
+
+def test_files_of_a_version_are_those_added_and_not_removed(table: str) -> None:
+    commits = list(read_commits(table))
+    assert list(find_files(commits[:2])) == ["a", "b"]
+    assert find_files(commits) == {"b": {"path": "b", "size": 5}}
+    assert [version for version, _ in read_commits(table, after=0)] == [1, 2]
+
+
+def test_columns_get_metadata_in_a_commit_of_its_own(table: str) -> None:
+    fields = [
+        {"name": "id", "type": "long", "nullable": True, "metadata": {"a": 1}},
+        {"name": "day", "type": "string", "nullable": True, "metadata": {}},
+    ]
+    schema = json.dumps({"type": "struct", "fields": fields})
+    commit(table, 3, {"metaData": {"id": "x", "schemaString": schema, "partitionColumns": ["day"]}})
+    known = {"name": "old", "type": "int", "nullable": False, "metadata": {"comment": "it's"}}
+    write_columns(table, {"id": known, "other": known})
+    written = read_metadata(table)
+    assert written["partitionColumns"] == ["day"]
+    metadata = {"a": 1, "comment": "it's"}
+    changed = {"name": "id", "type": "long", "nullable": False, "metadata": metadata}
+    assert json.loads(written["schemaString"])["fields"] == [changed, fields[1]]

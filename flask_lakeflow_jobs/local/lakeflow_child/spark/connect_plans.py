@@ -1,0 +1,62 @@
+"""Plans of Spark Connect, as the messages that go to the server."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+
+def list_messages(message: Any) -> Iterator[Any]:
+    """Yield the messages of the fields of a message."""
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        if field.message_type.GetOptions().map_entry:
+            values = value.values()
+        else:
+            values = [value] if hasattr(value, "ListFields") else value
+        yield from (each for each in values if hasattr(each, "ListFields"))
+
+
+def find_messages(message: Any, name: str) -> Iterator[Any]:
+    """Yield the messages of a type below a message, the inner ones first."""
+    for each in list_messages(message):
+        yield from find_messages(each, name)
+    if message.DESCRIPTOR.name == name:
+        yield message
+
+
+def list_inputs(message: Any) -> Iterator[Any]:
+    """Yield the relations that a relation reads."""
+    for each in list_messages(message):
+        if each.DESCRIPTOR.name == "Relation":
+            yield each
+        else:
+            yield from list_inputs(each)
+
+
+def copy_message(message: Any) -> Any:
+    """Return a copy of a message."""
+    copy = type(message)()
+    copy.CopyFrom(message)
+    return copy
+
+
+def make_frame(session: Any, relation: Any) -> Any:
+    """Return a frame of a relation, whose columns are known by their names only."""
+    from pyspark.sql.connect.dataframe import DataFrame
+    from pyspark.sql.connect.plan import LogicalPlan
+
+    plan: Any = LogicalPlan(None)
+    plan.plan = lambda _: relation
+    return DataFrame(plan, session)
+
+
+def union_frames(frames: list[Any]) -> Any:
+    """Return the rows of frames, in a plan that is not deep: the server limits its depth."""
+    half = len(frames) // 2
+    if half == 0:
+        return frames[0]
+    return union_frames(frames[:half]).unionAll(union_frames(frames[half:]))
