@@ -136,7 +136,9 @@ def _list_resources(resources: list[Json], name: str, request: Request) -> Json:
     :param name: the field that a filter may compare.
     """
     if condition := request.read_text("filter"):
-        match = re.fullmatch(rf"""{name}\s+(eq|co|sw)\s+["']?(.*?)["']?""", condition, re.I)
+        # With DOTALL, what follows the operator matches at once: no text takes long.
+        pattern = rf"""{name}\s+(eq|co|sw)\s+["']?(.*?)["']?"""
+        match = re.fullmatch(pattern, condition, re.IGNORECASE | re.DOTALL)
         if match is None:
             raise InvalidParameterValue(f"Filter by {name}, such as: {name} eq users.")
         compare = _COMPARISONS[match[1].lower()]

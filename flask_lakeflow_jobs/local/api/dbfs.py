@@ -188,9 +188,12 @@ class DbfsEndpoints:
         with _errors(parts):
             if self._describe(parts)["is_dir"]:
                 raise InvalidParameterValue(f"{join_path(parts)} is a directory.")
-            with open(self._folder.locate(parts), "rb") as file:
-                file.seek(offset)
-                data = file.read(length)
+            file = self._folder.locate(parts)
+            if not file.is_file():  # a pipe would have no end
+                raise FileNotFoundError
+            with open(file, "rb") as opened:
+                opened.seek(offset)
+                data = opened.read(length)
         return {"bytes_read": len(data), "data": base64.b64encode(data).decode()}
 
     def drop_handles(self) -> None:

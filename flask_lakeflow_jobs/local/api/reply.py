@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from ..user_data.folder import read_chunks
 
-
+@dataclass(frozen=True, slots=True)
 class FileBody:
     """A part of a file as the body of a reply.
 
-    :param file: is closed with the reply.
+    :param file: at the beginning of the part. It is closed with the reply.
     """
 
-    def __init__(self, file: BinaryIO, start: int, length: int) -> None:
-        self._file = file
-        self._start = start
-        self.length = length
-
-    def __iter__(self) -> Iterator[bytes]:
-        self._file.seek(self._start)
-        yield from read_chunks(self._file, self.length)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+    file: BinaryIO
+    length: int
 
 
 @dataclass(frozen=True, slots=True)

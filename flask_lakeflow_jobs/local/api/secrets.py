@@ -80,7 +80,7 @@ class SecretEndpoints:
         text = request.read_text("string_value")
         if (text is None) == (request.fields.get("bytes_value") is None):
             raise InvalidParameterValue("Set one of string_value and bytes_value.")
-        value = read_base64(request, "bytes_value") if text is None else _encode(text)
+        value = read_base64(request, "bytes_value") if text is None else text.encode()
         if len(value) > MAX_SECRET_BYTES:
             raise _limit(f"The secret is larger than {MAX_SECRET_BYTES // 1024} KiB.")
         with _errors():
@@ -159,13 +159,6 @@ def _check_name(name: str, value: str) -> None:
         raise InvalidParameterValue(
             f"{name} has to consist of at most 128 letters, digits and characters of _-@./"
         )
-
-
-def _encode(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:  # its text would name the value
-        raise InvalidParameterValue("string_value is no valid text. Use bytes_value.") from None
 
 
 @contextmanager

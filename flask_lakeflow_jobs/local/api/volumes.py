@@ -63,7 +63,7 @@ class VolumeEndpoints:
         parts = self._parse(request)
         with _errors(parts):
             file = self._folder.locate(parts)
-            if file.is_dir():
+            if not file.is_file():  # a pipe would have no end
                 raise FileNotFoundError
             opened = open(file, "rb")  # noqa: SIM115 (the reply closes it)
         status = os.fstat(opened.fileno())
@@ -83,7 +83,8 @@ class VolumeEndpoints:
         if (start, end) != (0, status.st_size):
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{status.st_size}"
         code = 206 if "Content-Range" in headers else 200
-        return Reply(code, headers, FileBody(opened, start, end - start))
+        opened.seek(start)
+        return Reply(code, headers, FileBody(opened, end - start))
 
     def delete_file(self, request: Request) -> Reply:
         """``DELETE fs/files/{path}``."""

@@ -282,4 +282,4 @@ def _send(node: Node) -> Reply:
     # Of this file: another one may have its place by now.
     length = os.fstat(file.fileno()).st_size
     headers = {"Content-Type": "application/octet-stream"}
-    return Reply(200, headers, FileBody(file, 0, length))
+    return Reply(200, headers, FileBody(file, length))

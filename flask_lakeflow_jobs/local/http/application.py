@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import re
+import sqlite3
 import time
 import uuid
 from collections import ChainMap
@@ -22,7 +24,7 @@ from ..api.runs import RunEndpoints
 from ..errors import ApiError
 from .bodies import read_body, read_fields
 from .routes import Handler, Routes, RouteTable, UploadRoutes
-from .server import MAX_BODY_BYTES
+from .server import MAX_BODY_BYTES, FilePart
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 
@@ -30,6 +32,12 @@ _API_PATH = re.compile(r"/api/(2\.[0-2])/(.+)")
 #: What the service does not have is under a path of its own.
 _ADDITIONS = "/api/local/"
 _API_PREFIX = re.compile(r"/api/[0-9.]+(?=/)")
+#: Of a request without a token, such as one for a token.
+_MAX_ANONYMOUS_BODY_BYTES = 2**16
+#: Errors of the disk, and of a process that has opened too many files.
+_OUTSIDE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
+#: The requests that may be forms.
+_FORMS = ("workspace/import", "dbfs/put")
 _RUN_PAGE = re.compile(r"/jobs/([0-9]+)/runs/([0-9]+)")
 
 Environ = dict[str, Any]
@@ -88,34 +96,27 @@ class Application:
             status, response = 200, self._handle(environ)
         except ApiError as error:
             status, response = error.status, _error_body(environ, error)
-        except Exception:
-            _log.exception("%s %s failed", environ["REQUEST_METHOD"], environ["PATH_INFO"])
-            status = 500
-            response = {
-                "error_code": "INTERNAL_ERROR",
-                "message": "Internal error of the local workspace. See its log.",
-            }
+        except Exception as error:
+            status, response = 500, _internal_error(environ, error)
         reply = response if isinstance(response, Reply) else _to_reply(status, response)
         headers = {"Content-Length": str(reply.length), **reply.headers, **self._auth.headers()}
         start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", [*headers.items()])
         if isinstance(reply.body, bytes):
             return [] if environ["REQUEST_METHOD"] == "HEAD" else [reply.body]
         if environ["REQUEST_METHOD"] == "HEAD":
-            reply.body.close()
+            reply.body.file.close()
             return []
-        return reply.body
+        return FilePart(reply.body.file)
 
     def max_body_bytes(self, method: str, path: str, authorization: str) -> int:
         """Return the size of the largest body of a request."""
-        match = _API_PATH.fullmatch(path)
-        upload = match and self._uploads.find(method, match[2])
-        if not upload:
-            return MAX_BODY_BYTES
         try:
             self._auth.check(authorization)
         except ApiError:
-            return MAX_BODY_BYTES
-        return upload[0].max_bytes
+            return _MAX_ANONYMOUS_BODY_BYTES
+        match = _API_PATH.fullmatch(path)
+        upload = match and self._uploads.find(method, match[2])
+        return upload[0].max_bytes if upload else MAX_BODY_BYTES
 
     def _handle(self, environ: Environ) -> Any:
         """Return the response: HTML as a string, a reply, anything else as JSON."""
@@ -142,7 +143,8 @@ class Application:
                 return upload_route.handle(_read_upload(environ, version, variables))
             if route := self._routes.find(method, endpoint):
                 handler, variables = route
-                return handler(_read_request(environ, version, variables))
+                is_form = endpoint in _FORMS
+                return handler(_read_request(environ, version, variables, may_be_form=is_form))
         if addition := self._additions.get((method, path)):
             return addition(_read_request(environ, "local", {}))
         api_path = _API_PREFIX.sub("", path, count=1)
@@ -158,8 +160,10 @@ def _check_size(environ: Environ, limit: int) -> None:
         )
 
 
-def _read_request(environ: Environ, version: str, variables: Mapping[str, str]) -> Request:
-    query, body = _read_query(environ), read_fields(environ)
+def _read_request(
+    environ: Environ, version: str, variables: Mapping[str, str], *, may_be_form: bool = False
+) -> Request:
+    query, body = _read_query(environ), read_fields(environ, may_be_form=may_be_form)
     fields = {**body, **query} if environ["REQUEST_METHOD"] == "GET" else {**query, **body}
     conditions = environ.get("HTTP_RANGE", ""), environ.get("HTTP_IF_UNMODIFIED_SINCE", "")
     return Request(version, {**fields, **variables}, *conditions)
@@ -167,7 +171,7 @@ def _read_request(environ: Environ, version: str, variables: Mapping[str, str]) 
 
 def _drop_telemetry(request: Request) -> dict[str, Any]:
     """Accept what the Databricks CLI reports about its use, which it would send again."""
-    received = len(request.fields.get("protoLogs") or ())
+    received = len(request.read_text_list("protoLogs") or ())
     return {"errors": [], "numSuccess": 0, "numProtoSuccess": received}
 
 
@@ -186,6 +190,19 @@ def _to_reply(status: int, response: Any) -> Reply:
     content_type = "text/html; charset=utf-8" if is_page else "application/json"
     body = (response if is_page else json.dumps(response)).encode()
     return Reply(status, {"Content-Type": content_type}, body)
+
+
+def _internal_error(environ: Environ, error: Exception) -> dict[str, Any]:
+    message = "Internal error of the local workspace. See its log."
+    is_outside = isinstance(error, sqlite3.OperationalError) or (
+        isinstance(error, OSError) and error.errno in _OUTSIDE
+    )
+    if is_outside:
+        message = f"The local workspace cannot use its folder: {error}."
+    method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+    # The log may be on the same full disk.
+    _log.error("%s %s failed: %s", method, path, error, exc_info=None if is_outside else error)
+    return {"error_code": "INTERNAL_ERROR", "message": message}
 
 
 def _error_body(environ: Environ, error: ApiError) -> dict[str, Any]:

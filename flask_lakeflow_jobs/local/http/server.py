@@ -8,12 +8,12 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 from typing import Any
 
 from waitress import create_server, wasyncore
-from waitress.buffers import OverflowableBuffer
+from waitress.buffers import OverflowableBuffer, ReadOnlyFileBasedBuffer
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 
@@ -76,6 +76,8 @@ class HttpServer:
         self._server.pull_trigger()
         self._thread.join()
         self._server.task_dispatcher.shutdown()
+        for channel in list(self._server.active_channels.values()):
+            channel.handle_close()  # also the files that it was sending
         wasyncore.close_all(self._sockets)
 
     @contextmanager
@@ -110,6 +112,8 @@ class HttpServer:
             # Larger bodies go through temporary files.
             inbuf_overflow=_MAX_BODY_IN_MEMORY_BYTES,
             outbuf_overflow=_MAX_RESPONSE_IN_MEMORY_BYTES,
+            # No thread waits for a client to read: four such clients would take all of them.
+            outbuf_high_watermark=sys.maxsize,
             asyncore_use_poll=True,
             ident=None,
         )
@@ -123,8 +127,33 @@ class HttpServer:
         try:
             while not self._stopping:
                 wasyncore.loop(timeout=1, use_poll=True, map=self._sockets, count=1)
+                if self._server.in_connection_overflow:
+                    self._close_idle_connections()
         except Exception:
             _log.exception("The server failed")
+
+    def _close_idle_connections(self) -> None:
+        """Make room for new connections. Those that have been silent longest are closed."""
+        channels = self._server.active_channels.values()
+        idle = sorted(
+            (each for each in channels if not each.requests), key=lambda each: each.last_activity
+        )
+        for channel in idle[: -(-len(idle) // 4)]:
+            channel.will_close = True
+
+
+class FilePart(ReadOnlyFileBasedBuffer):  # type: ignore[misc]
+    """The rest of a file as a response. The server's thread sends it, as slowly as it is read."""
+
+    def get(self, numbytes: int = -1, skip: bool = False) -> bytes:
+        """Return what is sent next.
+
+        :raises OSError: something has cut the file since; the connection is closed then.
+        """
+        data = bytes(super().get(numbytes, skip))
+        if not data and self.remain:
+            raise OSError("The file has become shorter while it was sent.")
+        return data
 
 
 class _RequestParser(HTTPRequestParser):  # type: ignore[misc]
@@ -195,10 +224,10 @@ def _max_connections() -> int:
 
 def _bind(preferred_port: int) -> socket.socket:
     # Not by waitress, which leaks a server if the port is taken.
-    try:
-        return socket.create_server((_LOOPBACK, preferred_port))
-    except OSError:
-        return socket.create_server((_LOOPBACK, 0))
+    if preferred_port in range(2**16):
+        with suppress(OSError):
+            return socket.create_server((_LOOPBACK, preferred_port))
+    return socket.create_server((_LOOPBACK, 0))
 
 
 def _not_ready(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -103,7 +103,10 @@ class Folder:
         if file.is_symlink() or not file.is_dir():
             file.unlink()
         elif recursive:
-            shutil.rmtree(file)
+            try:
+                shutil.rmtree(file)
+            except RecursionError:
+                raise OSError(errno.ENAMETOOLONG, "It has too many levels") from None
         else:
             file.rmdir()
 

@@ -45,6 +45,8 @@ def is_notebook_file(file: Path) -> bool:
     if not file.name.lower().endswith(SUFFIXES):
         return False
     try:
+        if not file.is_file():  # a pipe could be opened by two only
+            return False
         with open(file, "rb") as opened:
             return is_notebook(file.name, opened.read(HEAD_BYTES))
     except OSError:

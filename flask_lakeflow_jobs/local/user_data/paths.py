@@ -7,6 +7,7 @@ import re
 from ..errors import InvalidParameterValue
 
 MAX_PATH_BYTES = 2048  # so that it fits into a folder of this machine
+MAX_LEVELS = 100
 #: Of one part of a path. The files of notebooks and unfinished files need a few bytes more.
 MAX_NAME_BYTES = 240
 
@@ -37,6 +38,8 @@ def parse_path(path: str | None, name: str = "path") -> Parts:
         )
     if len(path.encode()) > MAX_PATH_BYTES:
         raise InvalidParameterValue(f"{name} is longer than {MAX_PATH_BYTES:,} bytes.")
+    if len(parts) > MAX_LEVELS:
+        raise InvalidParameterValue(f"{name} has more than {MAX_LEVELS} levels.")
     return parts
 
 

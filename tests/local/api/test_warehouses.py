@@ -68,5 +68,6 @@ def test_node_type_is_selected(client: Client) -> None:
 
 @pytest.mark.ledger("POST /telemetry-ext", differs="It is dropped.")
 def test_telemetry_of_a_client_is_dropped(client: Client) -> None:
+    assert client.http("POST", "/telemetry-ext", {"protoLogs": 2})[0] == 400
     answer = client.http("POST", "/telemetry-ext", {"protoLogs": ["a", "b"]})
     assert answer == (200, {"errors": [], "numSuccess": 0, "numProtoSuccess": 2})

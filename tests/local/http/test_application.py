@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sqlite3
 import uuid
 from http.client import HTTPConnection
 from typing import Any
@@ -12,6 +14,8 @@ import pytest
 from flask_lakeflow_jobs.local.registry import Registry
 from tests.local.support import Client
 from tests.support import DEADLINE
+
+HALF_A_CHARACTER = "The body contains half a character: a lone surrogate."
 
 
 def pop_request_id(body: Any) -> Any:
@@ -87,6 +91,11 @@ def test_fields_of_a_get_may_be_json(client: Client) -> None:
     [
         ("jobs/run-now", b"{", "The body is not JSON."),
         ("jobs/run-now", b"[" * 100_000, "The body is not JSON."),
+        ("jobs/create", b'{"tags": {"n": NaN}}', "The body is not JSON."),
+        ("jobs/create", b'{"tags": {"n": -1e999}}', "The body is not JSON."),
+        ("jobs/create", rb'{"name": "\uD800"}', HALF_A_CHARACTER),
+        ("jobs/create", b'{"name": "\xed\xa0\x80"}', "The body is not JSON."),
+        ("jobs/create", '{"name": "\\udc00"}'.encode("utf-16"), HALF_A_CHARACTER),
         ("jobs/run-now", [], "The body has to be an object."),
         (
             "jobs/run-now",
@@ -109,6 +118,46 @@ def test_malformed_body_is_refused(client: Client, path: str, body: Any, message
             "message": f"Could not parse request object: {message}",
         },
     )
+
+
+def test_form_is_accepted_only_where_the_service_has_one(client: Client) -> None:
+    headers = {
+        "Authorization": f"Bearer {client.address.token}",
+        "Content-Type": "multipart/form-data; boundary=b",
+    }
+    part = b'--b\r\nContent-Disposition: form-data; name="name"; filename="x"\r\n\r\nx\r\n--b--'
+    status, error = client.http("POST", "/api/2.2/jobs/create", part, headers=headers)
+    assert (status, error["error_code"]) == (400, "MALFORMED_REQUEST")
+
+
+def test_whole_characters_of_two_surrogates_are_accepted(client: Client) -> None:
+    body = rb'{"name": "\ud83d\ude00"}'
+    status, created = client.http("POST", "/api/2.2/jobs/create", body)
+    assert status == 200
+    assert client.jobs.get(created["job_id"]).as_dict()["settings"]["name"] == "\U0001f600"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        sqlite3.OperationalError("database or disk is full"),
+        OSError(errno.ENOSPC, "No space left on device"),
+    ],
+)
+def test_full_disk_is_shown(
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    def fail(self: object, job_id: int) -> None:
+        raise error
+
+    monkeypatch.setattr(Registry, "find", fail)
+    status, answer = client.http("GET", "/api/2.2/jobs/get?job_id=7")
+    message = f"The local workspace cannot use its folder: {error}."
+    assert (status, answer) == (500, {"error_code": "INTERNAL_ERROR", "message": message})
+    assert "Traceback" not in caplog.text
 
 
 def test_internal_error_is_logged_and_not_shown(

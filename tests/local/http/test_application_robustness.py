@@ -33,7 +33,14 @@ keys = st.sampled_from([*FIELDS, *sorted(TASK_KINDS)])
 texts = st.sampled_from(
     ["a", "b", "", "+a", "{{job.id}}", "{{tasks.a.x}}", "true", "5", "[1]", "é"]
 )
-leaves = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), texts, st.text(max_size=5))
+leaves = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    texts,
+    st.text(max_size=5),
+)
 trees = st.recursive(
     leaves,
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=4)),
@@ -132,7 +139,7 @@ def test_number_of_tasks_is_bounded(client: Client) -> None:
     assert "The job has 5001 tasks; at most 5000 run here." in answer["message"]
 
 
-@pytest.mark.parametrize("token", ["\ud800", "a\nb", "a\0", "\x1b]0;x"])
+@pytest.mark.parametrize("token", ["a\nb", "a\0", "\x1b]0;x"])
 def test_token_that_is_not_printable_is_refused(client: Client, token: str) -> None:
     body = {"job_id": client.job_ids["etl"], "idempotency_token": token}
     status, answer = client.http("POST", "/api/2.2/jobs/run-now", body)

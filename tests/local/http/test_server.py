@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import resource
 import socket
+import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,9 +16,11 @@ from urllib.request import urlopen
 
 import pytest
 
-from flask_lakeflow_jobs.local.http.server import HttpServer
+from flask_lakeflow_jobs.local.http.server import FilePart, HttpServer
 from tests.local.support import break_new_servers
 from tests.support import DEADLINE, wait_until
+
+FILE_BYTES = 2**28
 
 
 def hello(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -33,6 +37,13 @@ def test_server_serves_an_application_until_it_is_stopped() -> None:
     assert not server.is_serving
     with pytest.raises(OSError, match="refused"):
         urlopen(server.host)  # noqa: S310
+
+
+def test_server_takes_another_port_if_the_preferred_one_is_none() -> None:
+    server = HttpServer(99_999)
+    assert 0 < server.port < 2**16
+    server.start(hello)
+    server.stop()
 
 
 def test_server_takes_another_port_if_the_preferred_one_is_taken() -> None:
@@ -76,6 +87,63 @@ def test_connections_leave_files_for_the_rest(
     assert server._server.adj.connection_limit == connections
     server.start(hello)
     server.stop()
+
+
+def test_idle_connections_give_way_to_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (16, 16))
+    server = HttpServer(0)
+    server.start(hello)
+    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(40)]
+    idle[0].send(b"GET / HT")  # a part of a request is none
+    with urlopen(server.host, timeout=DEADLINE) as response:  # noqa: S310 (http)
+        assert response.read() == b"hello"
+    for each in idle:
+        each.close()
+    server.stop()
+
+
+@pytest.fixture
+def file_server() -> Iterator[tuple[HttpServer, Any]]:
+    """A server of a large file at /file, and that file."""
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/file":
+            return hello(environ, start_response)
+        start_response("200 OK", [("Content-Length", str(FILE_BYTES))])
+        return FilePart(open(file.name, "rb"))
+
+    with tempfile.NamedTemporaryFile() as file:
+        file.truncate(FILE_BYTES)
+        server = HttpServer(0)
+        server.start(application)
+        yield server, file
+        server.stop()
+
+
+def test_clients_that_do_not_read_take_no_threads(file_server: tuple[HttpServer, Any]) -> None:
+    """The server has four threads."""
+    server, _ = file_server
+    with ExitStack() as stack:
+        for _ in range(6):
+            address = ("127.0.0.1", server.port)
+            client = stack.enter_context(socket.create_connection(address, DEADLINE))
+            client.send(b"GET /file HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+            assert client.recv(1) == b"H"
+        with urlopen(server.host, timeout=DEADLINE) as response:  # noqa: S310 (http)
+            assert response.read() == b"hello"
+
+
+def test_file_that_is_cut_while_it_is_sent_ends_the_connection(
+    file_server: tuple[HttpServer, Any],
+) -> None:
+    server, file = file_server
+    with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as client:
+        client.send(b"GET /file HTTP/1.1\r\nHost: x\r\n\r\n")
+        received = len(client.recv(1))
+        file.truncate(0)
+        while chunk := client.recv(2**20):
+            received += len(chunk)
+    assert received < FILE_BYTES
 
 
 def test_requests_that_wait_leave_threads_to_others() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import errno
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -153,6 +154,14 @@ def test_links_that_lead_nowhere_are_not_listed(client: Client, tmp_path: Path) 
     (dbfs / "out").symlink_to(tmp_path)
     (dbfs / "missing").symlink_to("nothing")
     assert [each.path for each in client.sdk.dbfs.list("/")] == ["/a"]
+
+
+def test_pipe_is_not_read(client: Client, tmp_path: Path) -> None:
+    """A read of it would wait for a writer, and four would take all threads of the server."""
+    client.sdk.dbfs.put("/a", contents="")
+    os.mkfifo(tmp_path / "folder" / "data" / "dbfs" / "pipe")
+    answer = client.http("GET", "/api/2.0/dbfs/read?path=/pipe")
+    assert (answer[0], answer[1]["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
 
 
 def test_file_appears_with_its_end(client: Client, tmp_path: Path) -> None:

@@ -112,8 +112,8 @@ ERRORS: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
     ),
     (
         lambda s: s.put_secret("prod", "k", string_value="hunter2\ud800"),
-        InvalidParameterValue,
-        "string_value is no valid text.",
+        BadRequest,
+        "half a character",
     ),
 ]
 

@@ -191,7 +191,7 @@ def test_notebook_task_runs_an_ipynb(serve: Serve) -> None:
 
 
 @pytest.mark.ledger("GET jobs/runs/export", same="API")
-def test_export_returns_the_code_and_output_of_a_notebook(serve: Serve) -> None:
+def test_export_returns_the_code_and_output_of_a_notebook(serve: Serve, tmp_path: Path) -> None:
     tasks = [notebook_task("main"), python_task("other", "other.py")]
     text = "# Databricks notebook source\nprint('<shown>')\ndbutils.notebook.exit('done')\n"
     client = serve({"etl": {"tasks": tasks}}, {"notebook.py": text, "other.py": ""})
@@ -210,6 +210,10 @@ def test_export_returns_the_code_and_output_of_a_notebook(serve: Serve) -> None:
     assert view.content is not None
     assert "print(&#x27;&lt;shown&gt;&#x27;)" in view.content
     assert "<pre>&lt;shown&gt;\n</pre>" in view.content
+    (tmp_path / "bundle" / "notebook.py").unlink()
+    (tmp_path / "bundle" / "notebook.py").symlink_to("x" * 300)
+    status, error = client.http("GET", f"{path}CODE")
+    assert (status, error["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
     status, error = client.http("GET", f"/api/2.2/jobs/runs/export?run_id={other.run_id}")
     assert (status, error["message"]) == (400, f"Run {other.run_id} is not a run of a notebook.")
 

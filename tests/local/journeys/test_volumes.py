@@ -253,6 +253,12 @@ def test_list_leaves_out_what_is_gone_by_now(
     assert [each.name for each in client.sdk.files.list_directory_contents(VOLUME)] == ["a"]
 
 
+def test_pipe_is_not_read(client: Client, tmp_path: Path) -> None:
+    client.sdk.files.create_directory(VOLUME)
+    os.mkfifo(tmp_path / "folder" / VOLUME.lower().lstrip("/") / "pipe")
+    assert client.raw("GET", f"/api/2.0/fs/files{VOLUME}/pipe")[0] == 404
+
+
 def test_task_sees_the_same_files(serve: Serve) -> None:
     code = """
         # Databricks notebook source

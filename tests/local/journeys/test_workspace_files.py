@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -302,6 +303,15 @@ def test_link_that_leads_out_is_refused(client: Client, home: str, tmp_path: Pat
             call()
     assert list(workspace.list(home)) == []
     assert [each.name for each in secret.iterdir()] == ["a.txt"]
+
+
+def test_pipe_is_no_notebook(client: Client, home: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "folder" / "files" / home.removeprefix("/Workspace/") / "pipe.py")
+    workspace = client.sdk.workspace
+    assert list(workspace.list(home)) == []
+    for path in ("pipe", "pipe.py"):
+        with pytest.raises(ResourceDoesNotExist):
+            workspace.get_status(f"{home}/{path}")
 
 
 def test_job_runs_uploaded_code(client: Client, home: str) -> None:

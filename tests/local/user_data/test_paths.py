@@ -45,6 +45,7 @@ def test_path_has_parts(path: str, parts: tuple[str, ...]) -> None:
         ("/" + "a" * (MAX_NAME_BYTES + 1), "path has a name that is longer than 240 bytes."),
         ("/" + "é" * (MAX_NAME_BYTES // 2 + 1), "path has a name that is longer"),
         ("/" + "a/" * 3000, "path is longer than 2,048 bytes."),
+        ("/a" * 101, "path has more than 100 levels."),
     ],
 )
 def test_hostile_path_is_refused(path: str | None, message: str) -> None:
