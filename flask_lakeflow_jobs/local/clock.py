@@ -13,6 +13,8 @@ from typing import Protocol
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 Callback = Callable[[], None]
 
+_MAX_DRIFT_SECONDS = 1.0  # of the system's time, until it counts as set
+
 
 class Clock(Protocol):
     """Returns the time and calls functions at given times."""
@@ -40,23 +42,35 @@ class _Schedule:
     def pop(self) -> Callback:
         return heapq.heappop(self._entries)[2]
 
+    def shift(self, seconds: float) -> None:
+        self._entries = [(when + seconds, number, call) for when, number, call in self._entries]
+
 
 class SystemClock:
-    """The system's time, and a thread for callbacks, from the first :meth:`call_at` on."""
+    """The system's time, and a thread for callbacks, from the first :meth:`call_at` on.
 
-    def __init__(self) -> None:
+    If the system's time is set, or the machine sleeps, the callbacks move with it: it takes as long
+    to each as it would have.
+
+    :param read: returns the seconds since the epoch.
+    """
+
+    def __init__(self, read: Callable[[], float] = time.time) -> None:
+        self._read = read
         self._schedule = _Schedule()
+        self._offset = read() - time.monotonic()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._stopped = False
 
     def time(self) -> float:
         """Return the seconds since the epoch."""
-        return time.time()
+        return self._read()
 
     def call_at(self, when: float, callback: Callback) -> None:
         """Call ``callback`` at ``when`` (seconds since the epoch)."""
         with self._changed:
+            self._follow_jumps()
             earliest = self._schedule.next_time()
             self._schedule.add(when, callback)
             if self._thread is None:
@@ -83,6 +97,7 @@ class SystemClock:
     def _next_due(self) -> Callback | None:
         with self._changed:
             while not self._stopped:
+                self._follow_jumps()
                 earliest = self._schedule.next_time()
                 if earliest is None:
                     self._changed.wait()
@@ -90,8 +105,14 @@ class SystemClock:
                 remaining = earliest - self.time()
                 if remaining <= 0:
                     return self._schedule.pop()
-                self._changed.wait(remaining)
+                self._changed.wait(min(remaining, threading.TIMEOUT_MAX))
         return None
+
+    def _follow_jumps(self) -> None:
+        offset = self._read() - time.monotonic()
+        if abs(offset - self._offset) > _MAX_DRIFT_SECONDS:
+            self._schedule.shift(offset - self._offset)
+            self._offset = offset
 
 
 class ManualClock:

@@ -54,11 +54,14 @@ def ensure_workspace(
     if (address := _find_running(home, wanted)) is not None:
         return address
     home.create()
-    with home.start_lock(timeout):
-        # Another process may have started it while this one waited for the lock.
-        if (address := _find_running(home, wanted)) is not None:
-            return address
-        return _start(home, wanted, timeout)
+    try:
+        with home.start_lock(timeout):
+            # Another process may have started it while this one waited for the lock.
+            if (address := _find_running(home, wanted)) is not None:
+                return address
+            return _start(home, wanted, timeout)
+    except OSError as error:
+        raise home.unusable(error) from error
 
 
 def stop_workspace(folder: str | Path) -> bool:
@@ -77,6 +80,7 @@ def stop_workspace(folder: str | Path) -> bool:
             f"The workspace in {home.path} is part of this process. Call its stop()."
         )
     try:
+        os.kill(pid, signal.SIGCONT)  # it may be suspended
         os.kill(pid, signal.SIGTERM)
     except ProcessLookupError:
         return False

@@ -73,6 +73,13 @@ class WorkspaceFolder:
             ) from error
         self.check()
 
+    def unusable(self, error: Exception) -> WorkspaceError:
+        """Return the error of a folder whose files cannot be read or written."""
+        return WorkspaceError(
+            f"The local workspace cannot use its folder {self.path}: {error}. Use a writable "
+            "folder on a disk with room."
+        )
+
     def check(self) -> None:
         """Check that only this user can have written what the folder contains.
 
@@ -108,7 +115,7 @@ class WorkspaceFolder:
         """
         self.check()
         try:
-            descriptor = os.open(self._serving, os.O_RDWR | os.O_CLOEXEC)
+            descriptor = os.open(self._serving, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
         try:
@@ -241,7 +248,8 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 
 
 def _write_json(path: Path, content: dict[str, Any], *, is_durable: bool = False) -> None:
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    # Only the process that serves the folder writes. What a killed one has left is written over.
+    unfinished = path.with_name(f"{path.name}.part")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w") as file:
         json.dump(content, file)

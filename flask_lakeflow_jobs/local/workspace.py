@@ -90,16 +90,18 @@ class Workspace:
         """Start the server and return its address.
 
         :raises BundleError: the bundle is invalid.
-        :raises WorkspaceError: another process serves the folder, or its database is damaged.
+        :raises WorkspaceError: another process serves the folder, or it cannot be used.
         """
         bundle = load_bundle(self._bundle_path, target=self._target)
         self._folder.create()
         with ExitStack() as resources:
-            resources.callback(os.close, self._folder.acquire())
-            # It may name a process that died, whose number is another one's by now.
-            self._folder.remove_address()
             try:
+                resources.callback(os.close, self._folder.acquire())
+                # It may name a process that died, whose number is another one's by now.
+                self._folder.remove_address()
                 address = self._serve(bundle, resources)
+            except (OSError, sqlite3.OperationalError) as error:
+                raise self._folder.unusable(error) from error
             except sqlite3.DatabaseError as error:
                 raise WorkspaceError(
                     f"The database {self._folder.database} cannot be used: {error}. Move it away "

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local import ManualClock, SystemClock
+from tests.support import DEADLINE
 
 SECONDS = st.integers(0, 100)
 
@@ -66,3 +67,26 @@ def test_system_clock_calls_nothing_after_stop() -> None:
     remaining = set(threading.enumerate()) - other_threads
     assert not any(thread.name == "clock" for thread in remaining)
     assert calls == []
+
+
+@pytest.mark.parametrize("jump", [-3600, 3600])
+def test_system_clock_keeps_delays_when_the_time_is_set(jump: float) -> None:
+    offset, calls, done = 0.0, list[str](), threading.Event()
+    clock = SystemClock(lambda: time.time() + offset)
+    clock.call_at(clock.time() + 600, lambda: calls.append("early"))
+    clock.call_at(clock.time() + 0.05, done.set)
+    offset = jump
+    assert done.wait(DEADLINE)
+    done.clear()
+    clock.call_at(clock.time() + 0.05, done.set)
+    assert done.wait(DEADLINE)
+    clock.stop()
+    assert calls == []
+
+
+def test_system_clock_waits_for_times_that_no_thread_can_wait_for() -> None:
+    clock, done = SystemClock(), threading.Event()
+    clock.call_at(1e30, lambda: None)
+    clock.call_at(clock.time(), done.set)
+    assert done.wait(DEADLINE)
+    clock.stop()

@@ -164,6 +164,14 @@ def test_ensure_quotes_why_the_workspace_did_not_start(
         ensure_workspace(workspace_folder, tmp_path / "nowhere" / "databricks.yml")
 
 
+def test_ensure_in_a_folder_that_cannot_be_written_is_refused(
+    etl_bundle: Path, workspace_folder: Path
+) -> None:
+    (workspace_folder / "workspace.log").mkdir(parents=True)
+    with pytest.raises(WorkspaceError, match=r"cannot use its folder .*: .*workspace\.log"):
+        ensure_workspace(workspace_folder, etl_bundle)
+
+
 def test_ensure_names_the_packages_to_install(
     etl_bundle: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +201,11 @@ def test_stop_returns_whether_the_workspace_was_running(
     assert stop_workspace(workspace_folder) is False
     assert not (workspace_folder / "address.json").exists()
     assert ensure_workspace(workspace_folder, etl_bundle).token == address.token
+
+
+def test_workspace_that_was_suspended_is_stopped(etl_bundle: Path, workspace_folder: Path) -> None:
+    os.kill(ensure_workspace(workspace_folder, etl_bundle).pid, signal.SIGSTOP)
+    assert stop_workspace(workspace_folder)
 
 
 def test_workspace_that_ends_leaves_no_zombie(etl_bundle: Path, workspace_folder: Path) -> None:

@@ -163,6 +163,15 @@ def test_create_log_starts_an_empty_private_log(home: WorkspaceFolder) -> None:
     assert home.log.stat().st_mode & 0o777 == 0o600
 
 
+def test_what_a_killed_process_was_writing_does_not_pile_up(home: WorkspaceFolder) -> None:
+    home.write_secrets({"a": 1})
+    before = sorted(home.path.iterdir())
+    (home.path / "secrets.json.part").write_text('{"a')
+    home.write_secrets({"a": 2})
+    assert home.read_secrets() == {"a": 2}
+    assert sorted(home.path.iterdir()) == before
+
+
 def test_secrets_are_on_the_disk_before_they_replace_the_old_ones(
     home: WorkspaceFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

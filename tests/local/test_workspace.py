@@ -69,6 +69,13 @@ def test_damaged_database_is_refused(tmp_path: Path) -> None:
         assert [job.job_id for job in Client(address, {}).jobs.list()]
 
 
+def test_folder_that_cannot_be_written_is_refused(etl_bundle: Path, workspace_folder: Path) -> None:
+    (workspace_folder / "runs.sqlite").mkdir(parents=True)
+    message = r"cannot use its folder .*: .*Is a directory.*\. Use a writable folder on a disk"
+    with pytest.raises(WorkspaceError, match=message):
+        Workspace(etl_bundle, workspace_folder).start()
+
+
 def test_bundle_may_refer_to_the_address_of_its_workspace(serve: Serve) -> None:
     client = serve(
         {"etl": {"name": "at ${workspace.host}", **simulated_job(simulated_task("main"))}}
