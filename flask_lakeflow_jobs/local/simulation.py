@@ -46,7 +46,7 @@ def read_simulation(settings: Settings) -> dict[str, Any] | None:
         return None
     try:
         simulation = json.loads(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         raise SimulationError(f"The tag {SIMULATION_TAG!r} is not valid JSON.") from None
     if not isinstance(simulation, dict) or not isinstance(simulation.get("tasks", {}), dict):
         raise SimulationError(

@@ -34,6 +34,7 @@ def test_read_simulation_returns_the_fields(simulation: dict[str, Any]) -> None:
     [
         ("{", "The tag 'local_simulation' is not valid JSON."),
         (5, "The tag 'local_simulation' is not valid JSON."),
+        ("[" * 100_000, "The tag 'local_simulation' is not valid JSON."),
         ("[]", "The tag 'local_simulation' must hold a JSON object, and so must its 'tasks'."),
         ('{"tasks": []}', "The tag 'local_simulation' must hold a JSON object, and so"),
         ('{"minutes": 1}', "The fields of the tag 'local_simulation' are error, output, result,"),

@@ -76,8 +76,7 @@ def update_settings(
             updated[field] = _merge(updated.get(field, []), value, LIST_KEYS[field])
         else:
             updated[field] = value
-    for path in fields_to_remove:
-        _remove(updated, path)
+    _remove(updated, set(fields_to_remove))
     return _check({**updated, "tasks": updated.get("tasks", [])}, needs_tasks=False)
 
 
@@ -145,10 +144,14 @@ def _merge(items: list[Any], changes: list[Any], key: str) -> list[Any]:
     return list(merged.values())
 
 
-def _remove(settings: Settings, path: str) -> None:
-    field, _, item_key = path.partition("/")
-    if not item_key:
-        settings.pop(field, None)
-    elif field in LIST_KEYS:
-        key = LIST_KEYS[field]
-        settings[field] = [item for item in settings.get(field, []) if item.get(key) != item_key]
+def _remove(settings: Settings, paths: set[str]) -> None:
+    """Remove fields, such as ``tags``, and items of lists, such as ``tasks/load``."""
+    for field in settings.keys() & paths:
+        del settings[field]
+    for field, key in LIST_KEYS.items():
+        if isinstance(items := settings.get(field), list):
+            settings[field] = [
+                each
+                for each in items
+                if not isinstance(each, dict) or f"{field}/{each.get(key)}" not in paths
+            ]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -23,7 +21,7 @@ _OLDER, _NEWER = 0, 1
 
 def encode_token(position: list[int]) -> str:
     """Convert a position to a token."""
-    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
+    return base64.urlsafe_b64encode(",".join(map(str, position)).encode()).decode()
 
 
 def decode_token(token: str, length: int) -> list[int]:
@@ -32,14 +30,10 @@ def decode_token(token: str, length: int) -> list[int]:
     :raises ApiError: the token is invalid.
     """
     try:
-        position = json.loads(base64.urlsafe_b64decode(token.encode()))
-    except (ValueError, binascii.Error):
-        position = None
-    if (
-        not isinstance(position, list)
-        or len(position) != length
-        or not all(isinstance(each, int) and 0 <= each < 2**63 for each in position)
-    ):
+        position = [int(each) for each in base64.urlsafe_b64decode(token.encode()).split(b",")]
+    except ValueError:
+        position = []
+    if len(position) != length or not all(0 <= each < 2**63 for each in position):
         raise InvalidParameterValue(f"Invalid page token {token!r}.")
     return position
 

@@ -76,7 +76,7 @@ def parse_idempotency_token(request: Request) -> str | None:
             f"The idempotency token has {len(token)} characters; at most {_MAX_TOKEN_LENGTH} are "
             "allowed."
         )
-    if token and not token.isprintable():  # nor is half of a surrogate pair, which cannot be saved
+    if token and not token.isprintable():
         raise InvalidParameterValue("The idempotency token must consist of printable characters.")
     return token or None
 

@@ -132,6 +132,9 @@ class RunEndpoints:
             source = self._files.find_notebook(path).read_text(errors="replace")
         except FileMissing as error:
             raise InvalidParameterValue(str(error)) from None
+        except OSError as error:
+            message = f"The notebook {path} cannot be read: {error.strerror}."
+            raise InvalidParameterValue(message) from None
         name = path.rpartition("/")[2]
         content = render_notebook(name, source, output, f"{run.name}: {task.key}")
         return {"views": [{"content": content, "name": name, "type": "NOTEBOOK"}]}

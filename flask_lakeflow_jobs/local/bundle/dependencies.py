@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 
@@ -20,10 +20,10 @@ def find_cycle(parents: Mapping[str, Collection[str]]) -> list[str]:
     return []
 
 
-def find_reachable(start: str, edges: Mapping[str, set[str]]) -> set[str]:
-    """Return all keys that are reached from ``start`` along ``edges``."""
+def find_reachable(starts: Iterable[str], edges: Mapping[str, set[str]]) -> set[str]:
+    """Return all keys that are reached from one of ``starts`` along ``edges``."""
     found: set[str] = set()
-    pending = [start]
+    pending = list(starts)
     while pending:
         for key in edges.get(pending.pop(), set()) - found:
             found.add(key)

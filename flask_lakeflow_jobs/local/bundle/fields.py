@@ -81,13 +81,12 @@ def _is(*types: type) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, types)
 
 
-def _number(minimum: int, maximum: int | None = None) -> Field:
+def _number(minimum: int, maximum: int = 2**31 - 1) -> Field:
     def accepts(value: Any) -> bool:
         is_number = isinstance(value, int) and not isinstance(value, bool)
-        return is_number and minimum <= value and (maximum is None or value <= maximum)
+        return is_number and minimum <= value <= maximum
 
-    upper = "on" if maximum is None else f"to {maximum}"
-    message = f"{{name}} has to be a number from {minimum} {upper}, not {{value!r}}."
+    message = f"{{name}} has to be a number from {minimum} to {maximum}, not {{value!r}}."
     return Field("number", accepts, message)
 
 

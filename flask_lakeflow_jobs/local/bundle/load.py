@@ -193,7 +193,7 @@ class _Loader:
             called.setdefault(str(derive_job_id(call.job)), set()).add(str(call.job_id))
         for call in self._calls:
             job_id = str(call.job_id)
-            if str(derive_job_id(call.job)) in {job_id, *find_reachable(job_id, called)}:
+            if str(derive_job_id(call.job)) in {job_id, *find_reachable([job_id], called)}:
                 self._warn(
                     f"Job {call.job!r}: Task {call.task!r} runs a job that leads back to this one. "
                     "It fails where the circle closes.",

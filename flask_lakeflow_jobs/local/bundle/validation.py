@@ -238,7 +238,8 @@ def _check_dependencies(tasks: list[Settings]) -> None:
 
 
 def _duplicates(names: list[str]) -> Iterator[int]:
-    return (index for index, name in enumerate(names) if name in names[:index])
+    first = {name: index for index, name in reversed([*enumerate(names)])}
+    return (index for index, name in enumerate(names) if first[name] != index)
 
 
 def _convert(value: Any, field: Field, conversions: Mapping[str, Callable[[Any], Any]]) -> None:

@@ -49,7 +49,7 @@ def simulate(simulation: dict[str, Any], task: TaskRun) -> SimulatedWork:
         place = "result" if "notebook_task" in task.spec else "logs"
         output = {place: str(fields["output"])}
     if state.result == "FAILED":
-        output["error"] = output["error_trace"] = fields.get("error", state.message)
+        output["error"] = output["error_trace"] = str(fields.get("error", state.message))
     return SimulatedWork(seconds, state, output, fields.get("values", {}))
 
 

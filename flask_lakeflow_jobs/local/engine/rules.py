@@ -129,14 +129,12 @@ def select_keys(tasks: list[Settings], only: list[str]) -> set[str]:
     for key, parents in upstream.items():
         for parent in parents & downstream.keys():
             downstream[parent].add(key)
-    selected: set[str] = set()
-    for selector in only:
-        key = selector.strip("+")
+    keys = {selector: selector.strip("+") for selector in only}
+    for key in keys.values():
         if key not in upstream:
             raise KeyError(key)
-        selected.add(key)
-        if selector.startswith("+"):
-            selected |= find_reachable(key, upstream)
-        if selector.endswith("+"):
-            selected |= find_reachable(key, downstream)
-    return selected
+    return {
+        *keys.values(),
+        *find_reachable((key for each, key in keys.items() if each.startswith("+")), upstream),
+        *find_reachable((key for each, key in keys.items() if each.endswith("+")), downstream),
+    }

@@ -9,6 +9,10 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ..model import JobRun, TaskRun
+from .work import CannotRun
+
+#: The length of all values for which the references of a task stand.
+MAX_LENGTH = 2**24
 
 # A part of a name that holds other characters stands in backticks or, formerly, in brackets.
 REFERENCE = re.compile(r"\{\{\s*([A-Za-z_](?:[\w.\-]|`[^`{}]+`|\[[^\[\]{}]+\])*)\s*\}\}")
@@ -78,6 +82,11 @@ class TaskReferences:
         self._task = task
         self._workspace = workspace
         self._resolving: list[str] = []  # job parameters, each inside the value of the one before
+        self._parameters = {
+            each["name"]: each.get("value", each["default"]) for each in run.parameters
+        }
+        self._resolved: dict[str, Any] = {}
+        self._length = 0
         self._values = {
             "job.id": run.job_id,
             "job.name": run.name,
@@ -111,6 +120,16 @@ class TaskReferences:
             self._prefixes["input."] = self._of_input
 
     def __getitem__(self, name: str) -> Any:
+        value = self._find(name)
+        self._length += len(format_value(value))
+        if self._length > MAX_LENGTH:
+            raise CannotRun(
+                f"The references of the task stand for more than {MAX_LENGTH:,} characters. Pass "
+                "large values in a file."
+            )
+        return value
+
+    def _find(self, name: str) -> Any:
         if name in self._values:
             return self._values[name]
         for prefix, find in self._prefixes.items():
@@ -128,14 +147,14 @@ class TaskReferences:
         """Return a parameter. Its value may hold references, but none that lead back to it."""
         if name in self._resolving:
             raise UnknownReference(f"job.parameters.{name}")
-        parameter = next((each for each in self._run.parameters if each["name"] == name), None)
-        if parameter is None:
-            raise KeyError(name)
-        self._resolving.append(name)
-        try:
-            return resolve(parameter.get("value", parameter["default"]), self)
-        finally:
-            self._resolving.pop()
+        if name not in self._resolved:
+            value = self._parameters[name]
+            self._resolving.append(name)
+            try:
+                self._resolved[name] = resolve(value, self)
+            finally:
+                self._resolving.pop()
+        return self._resolved[name]
 
     def _of_task(self, path: str) -> Any:
         key, _, attribute = path.partition(".")

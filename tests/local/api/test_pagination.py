@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from contextlib import suppress
 from itertools import chain
 from typing import Any
@@ -44,7 +45,11 @@ def test_decode_token_of_any_text_is_a_position_or_an_error(token: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "token", ["abc", "W10=", encode_token([1, 2]), encode_token([-1]), encode_token([2**63])]
+    "token",
+    [
+        *("abc", "W10=", "\ud800", base64.b64encode(b"[" * 100_000).decode()),
+        *map(encode_token, ([1, 2], [-1], [2**63])),
+    ],
 )
 def test_decode_token_refuses_other_tokens(token: str) -> None:
     with pytest.raises(InvalidParameterValue, match="Invalid page token"):

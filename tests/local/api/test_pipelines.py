@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from databricks.sdk.errors import BadRequest, NotFound
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local import Workspace
+from flask_lakeflow_jobs.local.api.pipelines import is_like
 from tests.local.support import Client, python_task, write_bundle
 
 
@@ -35,3 +39,13 @@ def test_pipelines_of_the_bundle_are_found(tmp_path: Path) -> None:
             pipelines.get("none")
         with pytest.raises(BadRequest, match="Filter pipelines by name"):
             list(pipelines.list_pipelines(filter="notebook='x'"))
+
+
+@given(st.text("ab", max_size=8), st.text("ab%", max_size=6))
+def test_pattern_matches_as_the_regular_expression(name: str, pattern: str) -> None:
+    assert is_like(name, pattern) == bool(re.fullmatch(pattern.replace("%", ".*"), name))
+
+
+def test_pattern_of_many_wildcards_takes_no_time() -> None:
+    """A regular expression would try for years, and stop all threads meanwhile."""
+    assert not is_like("a" * 100, "%a" * 50 + "%" * 50 + "b")

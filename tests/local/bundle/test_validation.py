@@ -49,7 +49,12 @@ def test_validate_settings_accepts(settings: dict[str, Any]) -> None:
         (
             job(timeout_seconds=-1),
             ("timeout_seconds",),
-            "'timeout_seconds' has to be a number from 0 on, not -1.",
+            "'timeout_seconds' has to be a number from 0 to 2147483647, not -1.",
+        ),
+        (
+            job(timeout_seconds=10**400),
+            ("timeout_seconds",),
+            "'timeout_seconds' has to be a number from 0 to 2147483647, not 1000",
         ),
         (job(tags=[]), ("tags",), "'tags' has to be a mapping."),
         (
@@ -124,12 +129,12 @@ def test_validate_settings_accepts(settings: dict[str, Any]) -> None:
         (
             job(task(max_retries="x")),
             ("tasks", 0, "max_retries"),
-            "'max_retries' of task 'a' has to be a number from -1 on, not 'x'.",
+            "'max_retries' of task 'a' has to be a number from -1 to 2147483647, not 'x'.",
         ),
         (
             job(task(timeout_seconds=True)),
             ("tasks", 0, "timeout_seconds"),
-            "'timeout_seconds' of task 'a' has to be a number from 0 on, not True.",
+            "'timeout_seconds' of task 'a' has to be a number from 0 to 2147483647, not True.",
         ),
         (
             job(task(run_if="MAYBE")),

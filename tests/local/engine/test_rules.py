@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -178,6 +179,14 @@ def test_select_keys(only: list[str], selected: str) -> None:
     edges = {"a": [], "b": ["a"], "c": ["b"], "d": ["c"], "x": []}
     tasks = [{"task_key": key, "depends_on": depends_on(*edges[key])} for key in edges]
     assert rules.select_keys(tasks, only) == set(selected)
+
+
+def test_select_keys_of_a_long_chain_visits_each_task_once() -> None:
+    keys = [f"t{number}" for number in range(20_000)]
+    tasks: list[dict[str, Any]] = [{"task_key": "t0"}]
+    for parent, key in itertools.pairwise(keys):
+        tasks.append({"task_key": key, "depends_on": depends_on(parent)})
+    assert rules.select_keys(tasks, [f"+{key}" for key in keys]) == set(keys)
 
 
 def test_select_keys_of_an_unknown_task_is_a_key_error() -> None:

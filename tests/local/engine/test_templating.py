@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local import states
 from flask_lakeflow_jobs.local.engine.templating import TaskReferences, UnknownReference, resolve
+from flask_lakeflow_jobs.local.engine.work import CannotRun
 from flask_lakeflow_jobs.local.model import JobRun, Repair, TaskRun
 from flask_lakeflow_jobs.local.states import State
 
@@ -165,3 +166,25 @@ def test_job_parameter_may_hold_references() -> None:
 def test_job_parameter_that_leads_back_to_itself_is_refused(parameters: dict[str, str]) -> None:
     with pytest.raises(UnknownReference, match=r"\{\{job.parameters.a\}\}"):
         references(parameters=parameters)["job.parameters.a"]
+
+
+def nested_parameters(leaf: str) -> dict[str, str]:
+    """Return parameters, each of which has the one before it ten times in its value."""
+    names = [f"p{number}" for number in range(40)]
+    values = [f"{{{{job.parameters.{name}}}}}" * 10 for name in names]
+    return dict(zip(names, [leaf, *values], strict=False))
+
+
+def test_parameters_in_parameters_are_resolved_once() -> None:
+    assert references(parameters=nested_parameters(""))["job.parameters.p39"] == ""
+
+
+def test_parameters_that_grow_beyond_measure_are_refused() -> None:
+    with pytest.raises(CannotRun, match=r"more than 16,777,216 characters\. Pass large values in"):
+        _ = references(parameters=nested_parameters("x"))["job.parameters.p39"]
+
+
+def test_references_of_one_task_share_the_measure() -> None:
+    found = references(parameters={"large": "x" * 2**20})
+    with pytest.raises(CannotRun, match="more than"):
+        resolve(["{{job.parameters.large}}"] * 20, found)
