@@ -102,7 +102,7 @@ class Workspace:
                 address = self._serve(bundle, resources)
             except (OSError, sqlite3.OperationalError) as error:
                 raise self._folder.unusable(error) from error
-            except sqlite3.DatabaseError as error:
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
                 raise WorkspaceError(
                     f"The database {self._folder.database} cannot be used: {error}. Move it away "
                     "to start with an empty one; its runs are lost then."
@@ -112,6 +112,7 @@ class Workspace:
 
     def _serve(self, bundle: Bundle, resources: ExitStack) -> Address:
         store = Store(self._folder.database)
+        resources.callback(store.close)
         secrets = SecretStore(self._folder, read_environment)
         for leftover in (self._folder.tasks, self._folder.unfinished):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -119,6 +120,7 @@ class Workspace:
         self._folder.data.mkdir(mode=0o700, exist_ok=True)
         token, last_port = self._folder.read_identity()
         self._server = HttpServer(last_port if self._port is None else self._port)
+        resources.callback(self._server.stop)  # if the rest fails
         host = self._server.host
         workspace_id = 10**15 + zlib.crc32(str(self._folder.path).encode())
         self._unit_of_work = UnitOfWork(store)

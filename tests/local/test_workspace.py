@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -67,6 +68,18 @@ def test_damaged_database_is_refused(tmp_path: Path) -> None:
     database.unlink()
     with workspace as address:
         assert [job.job_id for job in Client(address, {}).jobs.list()]
+
+
+@pytest.mark.parametrize("damage", ["SET settings = '{'", "SET settings = CAST(x'FF' AS TEXT)"])
+def test_damaged_record_is_refused(etl_bundle: Path, workspace_folder: Path, damage: str) -> None:
+    workspace = Workspace(etl_bundle, workspace_folder)
+    with workspace as address:
+        Client(address, {}).jobs.create(name="x")
+    with closing(sqlite3.connect(workspace_folder / "runs.sqlite")) as database:
+        database.execute(f"UPDATE jobs {damage}")
+        database.commit()
+    with pytest.raises(WorkspaceError, match=r"runs\.sqlite|cannot use its folder"):
+        workspace.start()
 
 
 def test_folder_that_cannot_be_written_is_refused(etl_bundle: Path, workspace_folder: Path) -> None:

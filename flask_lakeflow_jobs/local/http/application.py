@@ -194,7 +194,7 @@ def _to_reply(status: int, response: Any) -> Reply:
 
 def _internal_error(environ: Environ, error: Exception) -> dict[str, Any]:
     message = "Internal error of the local workspace. See its log."
-    is_outside = isinstance(error, sqlite3.OperationalError) or (
+    is_outside = type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError) or (
         isinstance(error, OSError) and error.errno in _OUTSIDE
     )
     if is_outside:

@@ -15,7 +15,7 @@ from typing import Any
 from waitress import create_server, wasyncore
 from waitress.buffers import OverflowableBuffer, ReadOnlyFileBasedBuffer
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 # It warns of each request that waits for a thread: thousands of times under load, to no use.
@@ -70,11 +70,14 @@ class HttpServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop, and close all connections."""
+        """Stop, and close all connections. A second call does nothing."""
         with self._waiting_lock:
+            if self._stopping:
+                return
             self._stopping = True
-        self._server.pull_trigger()
-        self._thread.join()
+        if self._thread.ident is not None:  # it was started
+            self._server.pull_trigger()
+            self._thread.join()
         self._server.task_dispatcher.shutdown()
         for channel in list(self._server.active_channels.values()):
             channel.handle_close()  # also the files that it was sending
@@ -170,7 +173,10 @@ class _RequestParser(HTTPRequestParser):  # type: ignore[misc]
 
     def parse_header(self, header_plus: bytes) -> None:
         """Read the headers, before waitress compares the size of the body with its setting."""
-        super().parse_header(header_plus)
+        try:
+            super().parse_header(header_plus)
+        except ValueError:  # waitress would close the connection without an answer
+            raise ParsingError("The head of the request cannot be read") from None
         if self.body_rcv is None:
             return
         authorization = self.headers.get("AUTHORIZATION", "")

@@ -176,11 +176,8 @@ class Store:
         rows = self._db.execute(
             "SELECT record, settings FROM tasks WHERE job_run_id = ? ORDER BY number", (run_id,)
         )
-        tasks = [
-            TaskRun.from_record(json.loads(record), json.loads(settings))
-            for record, settings in rows
-        ]
-        return JobRun.from_record(json.loads(row[0]), json.loads(row[1]), tasks)
+        tasks = [TaskRun.from_record(_parse(record), _parse(settings)) for record, settings in rows]
+        return JobRun.from_record(_parse(row[0]), _parse(row[1]), tasks)
 
     def job_run_of_task(self, task_run_id: int) -> int | None:
         """Return the id of the run to which an attempt belongs."""
@@ -270,7 +267,7 @@ class Store:
         row = self._db.execute(
             "SELECT record FROM outputs WHERE run_id = ?", (task_run_id,)
         ).fetchone()
-        return dict(json.loads(row[0])) if row else {}
+        return dict(_parse(row[0])) if row else {}
 
     # Jobs created through the API
 
@@ -291,7 +288,7 @@ class Store:
         rows = self._db.execute("SELECT job_id, created, creator, settings FROM jobs")
         names = ("job_id", "created", "creator")
         return [
-            {**dict(zip(names, rest, strict=True)), "settings": json.loads(text)}
+            {**dict(zip(names, rest, strict=True)), "settings": _parse(text)}
             for *rest, text in rows
         ]
 
@@ -308,8 +305,15 @@ class Store:
         row = self._db.execute(
             "SELECT entries FROM permissions WHERE object = ?", (path,)
         ).fetchone()
-        return row and list(json.loads(row[0]))
+        return row and list(_parse(row[0]))
 
 
 # Made once: ``json.dumps`` with options makes an encoder for each call.
 _dump = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise sqlite3.DatabaseError("a record is damaged") from None

@@ -141,10 +141,11 @@ def test_whole_characters_of_two_surrogates_are_accepted(client: Client) -> None
     "error",
     [
         sqlite3.OperationalError("database or disk is full"),
+        sqlite3.DatabaseError("a record is damaged"),
         OSError(errno.ENOSPC, "No space left on device"),
     ],
 )
-def test_full_disk_is_shown(
+def test_failure_of_the_disk_is_shown(
     client: Client,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,

@@ -133,6 +133,18 @@ def test_clients_that_do_not_read_take_no_threads(file_server: tuple[HttpServer,
             assert response.read() == b"hello"
 
 
+@pytest.mark.parametrize(
+    "head", [b"GET http://[::1/ HTTP/1.1", b"GET / HTTP/1.1\r\nContent-Length: " + b"9" * 5000]
+)
+def test_head_that_cannot_be_read_gets_an_answer(head: bytes) -> None:
+    server = HttpServer(0)
+    server.start(hello)
+    with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as client:
+        client.send(head + b"\r\nHost: x\r\n\r\n")
+        assert client.recv(2**10).startswith(b"HTTP/1.")
+    server.stop()
+
+
 def test_file_that_is_cut_while_it_is_sent_ends_the_connection(
     file_server: tuple[HttpServer, Any],
 ) -> None:
