@@ -209,6 +209,11 @@ RUN = {
         "assert spark.sql('INSERT INTO dev.snippets.a (o) VALUES (6)').first().num_affected_rows == 1\n"
         "assert spark.table('dev.snippets.a').count() == 3"
     ),
+    "table with a record of changes": (
+        "writer = spark.range(2).write.mode('overwrite').option('delta.enableChangeDataFeed', 'true')\n"
+        "writer.saveAsTable('dev.snippets.changing'); writer.format('delta').save(folder + '/changing')\n"
+        "assert spark.sql('UPDATE dev.snippets.changing SET id = 3').first().num_affected_rows == 2"
+    ),
     "display": "spark.range(2).display(); spark.catalog.refreshTable('dev.snippets.saved')",
     "settings": "spark.sql('SET spark.a.b = 3'); assert spark.conf.get('spark.a.b') == '3'; spark.conf.get('spark.databricks.workspaceUrl'); spark.conf.set('spark.sql.shuffle.partitions', '8')",
     "another session": "SparkSession.builder.master('local[2]').appName('a').getOrCreate().range(1).count()",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _MISSING = " for INSERT"  # of the messages about columns
+_FEED = "delta.enablechangedatafeed"  # Sail has none, and refuses a table with it
 _REPLACING = ("partitionoverwritemode", "replacewhere")
 _NULLABLE = ("containsNull", "nullable", "valueContainsNull")
 
@@ -78,6 +79,7 @@ def _write_table(save: Callable[..., Any]) -> Any:
         **options: Any,
     ) -> None:
         self.options(**options)
+        _drop_feed(self)
         if mode:
             self.mode(mode)
         session = self._spark
@@ -97,6 +99,11 @@ def _write_table(save: Callable[..., Any]) -> Any:
             save(self, name, format, None, partitionBy)
 
     return saveAsTable
+
+
+def _drop_feed(writer: Any) -> None:
+    options = writer._write.options
+    writer._write.options = {key: options[key] for key in options if key.lower() != _FEED}
 
 
 def _fill(frame: Any, table: Any) -> Any:
@@ -121,6 +128,7 @@ def _write_folder(save: Callable[..., Any]) -> Any:
         **options: Any,
     ) -> None:
         self.options(**options)
+        _drop_feed(self)
         if format:
             self.format(format)
         if mode:
