@@ -20,7 +20,7 @@ from ..emulators import EMULATORS, Emulator, Running, start
 from ..emulators.kinds import OURS, write_bundle
 from ..emulators.process import install, installed_bytes, send
 from ..report import Row
-from ..servers import needed
+from ..servers import NotInstalled, needed
 from ..stats import median
 
 #: Connections that wrk holds.
@@ -252,32 +252,37 @@ def _measure_kills(environments: Environments, kills: int) -> Row:
         " are those left 3 s after a kill.",
         ours,
         "none lost, none doubled, no process left",
-        ": 0 lost, 0 doubled, 0 processes" in ours,
+        ours.endswith(": 0 lost, 0 doubled, 0 processes left"),
         "; ".join(f"{text} ({name})" for name, text in others.items()),
     )
 
 
 def _kill_often(emulator: Emulator, environment: Path, folder: Path, kills: int) -> str:
     random = Random(7)
-    acknowledged = lost = doubled = processes = 0
+    acknowledged = lost = doubled = processes = killed = 0
     runs: dict[int, tuple[int, str]] = {}
-    for round_ in range(kills + 1):
-        with start(emulator, environment, folder) as running:
-            gone = [run_id for run_id in runs if not _knows(running, run_id)]
-            kept = {run_id: each for run_id, each in runs.items() if run_id not in {*gone}}
-            lost += len(gone)
-            doubled += sum(
-                _start_again(running, *each) != run_id for run_id, each in list(kept.items())[-5:]
-            )
-            if round_ == kills:
-                break
-            jobs = _jobs_of(emulator, running)
-            runs = _load_until_killed(running, jobs, random)
-            acknowledged += len(runs)
-            processes += running.remaining(3)
+    refusal = ""
+    try:
+        while True:
+            with start(emulator, environment, folder) as running:
+                gone = {run_id for run_id in runs if not _knows(running, run_id)}
+                kept = [run_id for run_id in runs if run_id not in gone]
+                lost += len(gone)
+                doubled += sum(_start_again(running, *runs[each]) != each for each in kept[-5:])
+                if killed == kills:
+                    break
+                jobs = _jobs_of(emulator, running)
+                runs = _load_until_killed(running, jobs, random)
+                acknowledged += len(runs)
+                processes += running.remaining(3)
+                killed += 1
+    except NotInstalled as error:
+        if not killed:
+            raise
+        refusal = f" before the start after kill {killed}, which failed ({error})"
     return (
         f"{acknowledged:,} acknowledged: {lost:,} lost, {doubled} doubled, {processes} processes"
-        " left"
+        f" left{refusal}"
     )
 
 
