@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -59,29 +59,50 @@ def sideways(page: Page) -> int:
     return max(int(found), 0)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [PHONE, DESKTOP])
-def test_pages_fit_are_accessible_and_load_from_one_host(
-    width: int, scheme: str, docs_site: str, open_page: OpenPage
-) -> None:
-    page = open_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+def check_pages(page: Page, site: str, find: Callable[[], list[str]]) -> None:
+    """Assert that no page is too wide, loads from another host or has a problem.
+
+    :param find: returns the problems of the page that is open.
+    """
     hosts: set[str] = set()
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
     problems = []
     for path in PAGES:
-        page.goto(f"{docs_site}/{path}")
+        page.goto(f"{site}/{path}")
         if pixels := sideways(page):
             problems.append(f"/{path} is {pixels} px too wide")
-        problems += [f"/{path} {found}" for found in find_violations(page, *SCHEME_RULES[scheme])]
+        problems += [f"/{path} {found}" for found in find()]
     assert problems == []
-    assert hosts == {urlsplit(docs_site).netloc}
+    assert hosts == {urlsplit(site).netloc}
 
 
+@pytest.mark.xdist_group("site")
+def test_pages_are_accessible_in_both_schemes(docs_site: str, open_page: OpenPage) -> None:
+    page = open_page(viewport={"width": DESKTOP, "height": 900})
+
+    def find() -> list[str]:
+        page.emulate_media(color_scheme="light")
+        light = find_violations(page)
+        page.emulate_media(color_scheme="dark")
+        return [*light, *find_violations(page, *SCHEME_RULES["dark"])]
+
+    check_pages(page, docs_site, find)
+
+
+@pytest.mark.xdist_group("site")
+def test_pages_fit_a_phone_and_are_accessible_there(docs_site: str, open_page: OpenPage) -> None:
+    page = open_page(viewport={"width": PHONE, "height": 900})
+    # Colors are those of the desktop, and take the longest to check.
+    check_pages(page, docs_site, lambda: find_violations(page, without=["color-contrast"]))
+
+
+@pytest.mark.xdist_group("site")
 def test_code_block_copy_button_is_there(docs_site: str, open_page: OpenPage) -> None:
     page = open_page(docs_site)
     assert page.locator("button.copybtn").count() >= 1
 
 
+@pytest.mark.xdist_group("site")
 def test_search_finds_a_setting(docs_site: str, open_page: OpenPage) -> None:
     page = open_page(f"{docs_site}/search/?q=LAKEFLOW_JOBS_CONSOLE")
     page.wait_for_selector("#search-results li a")
