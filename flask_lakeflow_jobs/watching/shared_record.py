@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..runs.reports import Reports, parse_reports
 from .progress import progress_key
+from .schedule import MAX_RETRY_AFTER_SECONDS
 from .snapshot import Restore, Snapshot, StateId
 from .watched_run import NO_CHANGE
 
@@ -79,6 +80,9 @@ class PollRecord:
                 "change_id": str(change_id),
                 "notification_id": str() | None as notification_id,
             }:
+                # No record of ours lasts longer. One that does would end the polls of its run.
+                limit = MAX_RETRY_AFTER_SECONDS if state_id is None else RECORD_TTL_SECONDS
+                ttl = ttl if ttl < limit else limit
                 return cls(poll_id, state_id, ttl, published_at, change_id, notification_id)
         return None
 

@@ -12,7 +12,9 @@ from flask_caching.backends import SimpleCache
 
 from flask_lakeflow_jobs import RunStatus
 from flask_lakeflow_jobs.cache import KEY_PREFIX, SharedCache
+from flask_lakeflow_jobs.watching.schedule import MAX_RETRY_AFTER_SECONDS
 from flask_lakeflow_jobs.watching.shared_record import (
+    RECORD_TTL_SECONDS,
     PollRecord,
     SharedRecords,
     choose_record,
@@ -43,6 +45,19 @@ def store() -> Store:
 @pytest.fixture
 def records(store: Store) -> SharedRecords:
     return SharedRecords(SharedCache(store), restore, FakeClock(), lease_seconds=5.0)
+
+
+@pytest.mark.parametrize("ttl", [1e9, float("inf"), float("nan")])
+@pytest.mark.parametrize(
+    ("state_id", "limit"),
+    [(None, MAX_RETRY_AFTER_SECONDS), (str(RUNNING.id), RECORD_TTL_SECONDS)],
+)
+def test_forged_record_does_not_end_the_polls_of_its_run(
+    ttl: float, state_id: str | None, limit: float
+) -> None:
+    record = PollRecord.parse(asdict(replace(RECORD, state_id=state_id, ttl=ttl)))
+    assert record is not None
+    assert record.ttl == limit
 
 
 def test_published_record_and_state_are_read_by_others(
