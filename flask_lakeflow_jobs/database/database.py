@@ -221,9 +221,9 @@ class Database:
             yield
         except SQLAlchemyError as error:
             is_refusal = isinstance(error, REFUSALS)
-            problem = "refuses a statement" if is_refusal else "does not respond"
+            problem = " refuses a statement: " if is_refusal else " does not respond: "
             unavailable = DatabaseUnavailable(
-                f"The database {self.address} {problem}: {_describe(error)}"
+                f"The database {self.address}{problem}{_describe(error)}"
             )
             unavailable.is_refusal = is_refusal
             raise unavailable from error

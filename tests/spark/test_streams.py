@@ -265,7 +265,7 @@ ADVISED = {
         "put('a.json', '{\"n\": 1}'); spark.readStream.json(source).writeStream.format('kafka').start()",
         "kafka",
     ),
-    "feed of changes": (
+    "changes of a stream": (
         "spark.range(1).write.saveAsTable(name); spark.readStream.option('readChangeFeed', True).table(name)",
         "Compare the table with a copy",
     ),

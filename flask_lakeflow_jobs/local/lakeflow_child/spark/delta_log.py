@@ -129,8 +129,8 @@ def build_counts(kind: str, location: str, version: int) -> str | None:
     if not any(key in metrics for keys in _COUNTS.values() for key in keys):
         return None
     counts = {name: sum(int(metrics.get(key, 0)) for key in keys) for name, keys in _COUNTS.items()}
-    shown = {"num_affected_rows": sum(counts.values()), **(counts if kind == "MERGE" else {})}
-    return f"SELECT {', '.join(f'{count}L AS {name}' for name, count in shown.items())}"
+    visible = {"num_affected_rows": sum(counts.values()), **(counts if kind == "MERGE" else {})}
+    return f"SELECT {', '.join(f'{count}L AS {name}' for name, count in visible.items())}"
 
 
 def build_detail(location: str, name: str) -> str:

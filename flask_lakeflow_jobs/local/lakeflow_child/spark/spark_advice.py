@@ -8,9 +8,9 @@ JVM = (
     "install pyspark and Java in place of Sail: pip uninstall pysail pyspark-client; "
     "pip install pyspark"
 )
-NO_FEED = (
-    "Sail has no feed of changes (delta.enableChangeDataFeed). Compare the table with a copy of "
-    "its last state."
+NO_CHANGES = (
+    "Sail does not list the changes of a table (delta.enableChangeDataFeed). Compare the table "
+    "with a copy of its last state."
 )
 # Patterns in the errors of Sail 0.7 and pyspark 4, the more special ones first.
 _NO_SERVER = r"StatusCode\.UNAVAILABLE|session \S+ is not running"

@@ -14,7 +14,7 @@ from ..statements import (
     split_statements,
 )
 from .column_sql import write_text
-from .spark_advice import NO_FEED
+from .spark_advice import NO_CHANGES
 from .spark_catalog import NAME_PART, quote_part
 from .spark_schemas import find_schema
 
@@ -72,7 +72,7 @@ _LACKS = {
     r"\s*(?:EXECUTE\s+IMMEDIATE|DECLARE|BEGIN|SET\s+VAR(?:IABLE)?|CALL)\b": (
         "Sail runs no scripts in SQL. Write the steps in Python, with spark.sql(f'…') for each."
     ),
-    r".*\btable_changes\s*\(": NO_FEED,
+    r".*\btable_changes\s*\(": NO_CHANGES,
     r"\s*CONVERT\s+TO\s+DELTA\b": (
         "Sail converts no files. Write them: spark.read.parquet(…).write.format('delta').save(…)."
     ),

@@ -13,15 +13,15 @@ from functools import wraps
 from itertools import zip_longest
 
 from .spark_advice import JVM
-from .stream_plans import FORGETFUL, SOURCE, WATERMARK, StreamPlan, find_marks, mark_frame
+from .stream_plans import SOURCE, WATERMARK, WITHIN_WATERMARK, StreamPlan, find_marks, mark_frame
 from .stream_results import NEW, OLD, StreamResult, refuse_mode
 from .stream_sources import (
     METADATA,
     Checkpoint,
     FileSource,
     TableSource,
-    check_feed,
     is_file_format,
+    refuse_changes,
 )
 
 TYPE_CHECKING = False
@@ -50,18 +50,18 @@ def serve_streams(session_class: Any, translate: Callable[[Any], Any]) -> None:
         self, WATERMARK, (eventTime, delayThreshold)
     )
     frame_class.dropDuplicatesWithinWatermark = lambda self, subset=None: mark_frame(
-        self.dropDuplicates(subset), FORGETFUL, True
+        self.dropDuplicates(subset), WITHIN_WATERMARK, True
     )
     reader: Any = DataFrameReader
     for name in ("load", "table"):
-        setattr(reader, name, _refuse_feeds(getattr(reader, name)))
+        setattr(reader, name, _refuse_changes(getattr(reader, name)))
     functions.input_file_name = lambda: functions.col(f"{METADATA}.file_path")
 
 
-def _refuse_feeds(read: Callable[..., Any]) -> Callable[..., Any]:
+def _refuse_changes(read: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(read)
     def call(self: Any, *arguments: Any, **named: Any) -> Any:
-        check_feed({**self._options, **named})
+        refuse_changes({**self._options, **named})
         return read(self, *arguments, **named)
 
     return call

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 #: The marks of plans: the source whose rows are replaced, the column of the event time with the
 #: delay, and whether duplicates are dropped within the watermark only.
-SOURCE, WATERMARK, FORGETFUL = "_lakeflow_source", "_lakeflow_watermark", "_lakeflow_forgetful"
+SOURCE, WATERMARK, WITHIN_WATERMARK = (
+    "_lakeflow_source",
+    "_lakeflow_watermark",
+    "_lakeflow_within_watermark",
+)
 _STATEFUL = ("aggregate", "deduplicate", "join", "limit")
 
 
@@ -24,7 +28,7 @@ class StreamPlan:
         self.relation = frame._plan.plan(frame.sparkSession.client)
         self.sources = find_marks(frame, SOURCE)
         self.watermarks: dict[int, tuple[str, str]] = find_marks(frame, WATERMARK)
-        self.forgetful = find_marks(frame, FORGETFUL)
+        self.within_watermark = find_marks(frame, WITHIN_WATERMARK)
         found = filter(self.is_stateful, find_messages(self.relation, "Relation"))
         self.stateful = {str(each.WhichOneof("rel_type")) for each in found}
 

@@ -71,7 +71,7 @@ class StreamResult:
         if filled.HasField("set_op"):
             inputs = [[self._to_relation(self._unite(each))] for each in inputs]
         if len(inputs) == 1 and kind == NEW and self._plan.has_state(relation):
-            _forget_plans(filled)
+            _drop_plans(filled)
         return [_replace_inputs(filled, each) for each in product(*inputs)]
 
     def _aggregate(self, relation: Any) -> Any:
@@ -81,7 +81,7 @@ class StreamResult:
         node = relation.aggregate
         rows = self._mark(self._read(node.input, OLD), self._read(node.input, NEW))
         grouped = copy_message(relation)
-        _forget_plans(grouped)
+        _drop_plans(grouped)
         grouped.aggregate.input.CopyFrom(self._to_relation(rows))
         is_new: Any = functions.max(_IS_NEW).alias(_IS_NEW)
         grouped.aggregate.aggregate_expressions.append(is_new.to_plan(self._client))
@@ -110,7 +110,7 @@ class StreamResult:
 
         node = relation.deduplicate
         old = self._read(node.input, OLD)
-        if relation.common.plan_id in self._plan.forgetful:
+        if relation.common.plan_id in self._plan.within_watermark:
             old = self._drop_late(old, node.input, is_delayed=True)
         new = self._drop_late(self._read(node.input, NEW), node.input)
         names = [*node.column_names] or [name for name in new.columns if name != METADATA]
@@ -210,7 +210,7 @@ def _replace_inputs(relation: Any, inputs: Sequence[Any]) -> Any:
     return replaced
 
 
-def _forget_plans(node: Any) -> None:
+def _drop_plans(node: Any) -> None:
     """Let columns be known by their names: the rows are no longer those of a plan."""
     for each in find_messages(node, "UnresolvedAttribute"):
         each.ClearField("plan_id")

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from .connect_plans import union_frames
 from .delta_log import find_files, find_location, read_commits
 from .json_files import read_json, write_json
-from .spark_advice import NO_FEED
+from .spark_advice import NO_CHANGES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class TableSource:
                 "A stream of the local workspace does not begin at a time. Give startingVersion, "
                 "which DESCRIBE HISTORY lists."
             )
-        check_feed(options)
+        refuse_changes(options)
 
     def read_all(self, *, has_metadata: bool = False) -> Any:
         """Return all rows."""
@@ -256,14 +256,14 @@ class TableSource:
         return union_frames(frames)
 
 
-def check_feed(options: dict[str, Any]) -> None:
+def refuse_changes(options: dict[str, Any]) -> None:
     """Refuse to read the changes of a table, in place of its rows.
 
     :raises NotImplementedError: the options ask for them.
     """
     own = {key.lower(): str(value).lower() for key, value in options.items()}
     if "true" in (own.get("readchangefeed"), own.get("readchangedata")):
-        raise NotImplementedError(NO_FEED)
+        raise NotImplementedError(NO_CHANGES)
 
 
 def is_file_format(name: str) -> bool:

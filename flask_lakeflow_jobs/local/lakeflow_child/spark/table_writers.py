@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _MISSING = " for INSERT"  # of the messages about columns
-_FEED = "delta.enablechangedatafeed"  # Sail has none, and refuses a table with it
+_CHANGES = "delta.enablechangedatafeed"  # Sail has none, and refuses a table with it
 _REPLACING = ("partitionoverwritemode", "replacewhere")
 _NULLABLE = ("containsNull", "nullable", "valueContainsNull")
 
@@ -79,7 +79,7 @@ def _write_table(save: Callable[..., Any]) -> Any:
         **options: Any,
     ) -> None:
         self.options(**options)
-        _drop_feed(self)
+        _drop_changes(self)
         if mode:
             self.mode(mode)
         session = self._spark
@@ -101,9 +101,9 @@ def _write_table(save: Callable[..., Any]) -> Any:
     return saveAsTable
 
 
-def _drop_feed(writer: Any) -> None:
+def _drop_changes(writer: Any) -> None:
     options = writer._write.options
-    writer._write.options = {key: options[key] for key in options if key.lower() != _FEED}
+    writer._write.options = {key: options[key] for key in options if key.lower() != _CHANGES}
 
 
 def _fill(frame: Any, table: Any) -> Any:
@@ -128,7 +128,7 @@ def _write_folder(save: Callable[..., Any]) -> Any:
         **options: Any,
     ) -> None:
         self.options(**options)
-        _drop_feed(self)
+        _drop_changes(self)
         if format:
             self.format(format)
         if mode:
