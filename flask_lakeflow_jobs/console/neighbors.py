@@ -35,18 +35,21 @@ def _find_next(handle: JobHandle, run: Run) -> int | None:
     list.
     """
     start = run.start_time or 0
-    low = high = start
+    low, high = start - 1, start  # until one: no later run; until the other: perhaps too many
     until: int | None = None  # first all newer runs
-    while until is None or until > low:
+    while until is None or low < until:
         listed = queries.list_runs(handle, READ_SIZE, start_time_from=start, start_time_to=until)
         ids = [each.run_id for each in listed]
-        if run.run_id not in ids:
-            high = (listed[-1].start_time or 0) if len(listed) == READ_SIZE else low
-        elif at := ids.index(run.run_id):
-            return ids[at - 1]
-        elif until is None:
+        if run.run_id in ids:
+            if at := ids.index(run.run_id):
+                return ids[at - 1]
+            if until is None:
+                return None
+            low = until
+        elif len(listed) < READ_SIZE:
             return None
         else:
-            low = until
-        until = (low + high) // 2
+            oldest = listed[-1].start_time or 0
+            high = oldest if until is None else min(oldest, until - 1)
+        until = (low + high + 1) // 2
     return None

@@ -70,6 +70,11 @@ def test_each_run_has_its_neighbors(gaps: list[int], data: st.DataObject) -> Non
     assert find(workspace, run_id, "previous") == (run_id - 1 or None)
 
 
+def test_next_run_of_many_at_one_moment_is_found() -> None:
+    starts = [1_000, 1_000, *range(1_001, 1_015), *[1_015] * 12]
+    assert find(Workspace(starts), 1, "next") == 2
+
+
 def test_next_run_after_an_old_one_takes_few_reads() -> None:
     workspace = Workspace([1_000_000 + 3_600_000 * number for number in range(5_000)])
     assert find(workspace, 1, "next") == 2
