@@ -92,7 +92,7 @@ INVALID_TOKEN = re.compile(r"(?i)\b(invalid|expired)\b.*\btoken\b|\btoken\b.*\be
 APPENDED = re.compile(r"(?:Config|Env): |This is likely a bug")
 
 #: Of what a workspace may ask for; any more is a mistake, or no number that fits.
-MAX_RETRY_AFTER_SECONDS = 24 * 3600
+MAX_REQUESTED_DELAY_SECONDS = 24 * 3600
 
 #: Characters of an error code that are kept.
 MAX_CODE_CHARS = 100
@@ -162,7 +162,7 @@ def is_ambiguous(error: BaseException) -> bool:
 def get_retry_after(error: BaseException | None) -> float | None:
     """Return the seconds that the workspace asks clients to wait, if any."""
     seconds = getattr(error, "retry_after_secs", None)
-    return None if seconds is None else float(max(0, min(seconds, MAX_RETRY_AFTER_SECONDS)))
+    return None if seconds is None else float(max(0, min(seconds, MAX_REQUESTED_DELAY_SECONDS)))
 
 
 def as_ambiguous(error: LakeflowJobsError) -> LakeflowJobsError:

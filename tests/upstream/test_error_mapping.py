@@ -27,7 +27,7 @@ from flask_lakeflow_jobs import (
 from flask_lakeflow_jobs.identity import APP, Identity
 from flask_lakeflow_jobs.text import MAX_LINE_CHARS
 from flask_lakeflow_jobs.upstream.error_mapping import (
-    MAX_RETRY_AFTER_SECONDS,
+    MAX_REQUESTED_DELAY_SECONDS,
     OTHER_RULES,
     RESPONSE_RULES,
     ErrorContext,
@@ -281,7 +281,7 @@ def test_retry_after_is_passed_on(kind: type[DatabricksError]) -> None:
     assert get_retry_after(error) == 7.0
     assert translate(error, READ).retry_seconds == 7.0
     error.retry_after_secs = 10**400
-    assert get_retry_after(error) == MAX_RETRY_AFTER_SECONDS
+    assert get_retry_after(error) == MAX_REQUESTED_DELAY_SECONDS
 
 
 def test_retry_after_without_error_is_none() -> None:
