@@ -192,7 +192,8 @@ def test_pipeline_shares_its_tables_and_locates_its_errors(client: Client, tmp_p
     assert outputs["broken"].error == "ValueError: no day"
     assert 'pipeline/broken.py", line 5, in broken' in str(outputs["broken"].error_trace)
     error = str(outputs["lost"].error)
-    assert error.startswith("PipelineFailed: The table is not in the local workspace. Create it in")
+    table = "`spark_catalog`.`sales`.`nowhere`"
+    assert error.startswith(f"The table {table} is not in the local workspace. Create it in")
     assert "`sales`.`nowhere` cannot be found" in error
     after = {path for path in (tmp_path / "bundle").rglob("*") if "__pycache__" not in str(path)}
     assert after == before
