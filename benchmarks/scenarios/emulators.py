@@ -276,10 +276,10 @@ def _kill_often(emulator: Emulator, environment: Path, folder: Path, kills: int)
                 acknowledged += len(runs)
                 processes += running.remaining(3)
                 killed += 1
-    except NotInstalled as error:
+    except NotInstalled:
         if not killed:
             raise
-        refusal = f" before the start after kill {killed}, which failed ({error})"
+        refusal = f" before the start after kill {killed}, which failed"
     return (
         f"{acknowledged:,} acknowledged: {lost:,} lost, {doubled} doubled, {processes} processes"
         f" left{refusal}"
