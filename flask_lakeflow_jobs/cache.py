@@ -7,10 +7,8 @@ import hashlib
 import json
 import logging
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from cachelib import BaseCache
@@ -18,8 +16,7 @@ from cachelib.serializers import BaseSerializer
 from flask_caching import Cache
 
 from .clock import Clock, SystemClock
-from .config.keys import CACHE, SDK_KEYS
-from .config.readers import SettingsReader
+from .config.keys import CACHE
 from .errors import ConfigurationError
 from .memo import Memo
 from .text import first_line
@@ -57,22 +54,6 @@ COOLDOWN_SECONDS = 5.0
 #: each of them forever. After the second time, it is given up, and others try again.
 HANGING_SECONDS = 5.0
 GIVEN_UP_SECONDS = 60.0
-
-#: Settings of the SDK, besides ``SDK_KEYS``, that select a workspace or an identity.
-#: Source: databricks-sdk, ``Config``.
-OTHER_SDK_KEYS = (
-    "DATABRICKS_ACCOUNT_ID",
-    "DATABRICKS_WORKSPACE_ID",
-    "DATABRICKS_USERNAME",
-    "DATABRICKS_AZURE_RESOURCE_ID",
-    "ARM_TENANT_ID",
-    "ARM_CLIENT_ID",
-    "ARM_CLIENT_SECRET",
-    "GOOGLE_SERVICE_ACCOUNT",
-    "GOOGLE_CREDENTIALS",
-)
-
-_PASSWORD_LINE = re.compile(r"(?mi)^\s*password\b.*$")
 
 _log = logging.getLogger("flask_lakeflow_jobs")
 
@@ -268,9 +249,11 @@ class SharedCache:
     def add(self, key: str, value: Any, seconds: float) -> bool:
         """Store a value if there is none. If several processes try, exactly one succeeds.
 
+        A backend that fails or stores nothing lets all of them succeed: each works by itself.
+
         :param value: anything that JSON can represent.
         :param seconds: how long to keep it.
-        :return: whether the value was stored; always true if the backend fails.
+        :return: whether this process may act as the one that stored it.
         """
         if self._add(key, value, seconds):
             return True
@@ -372,27 +355,6 @@ def _parse_entry(stored: Any) -> Any:
 
 def _dump_entry(value: Any) -> str:
     return json.dumps({"version": ENTRY_VERSION, "value": value}, separators=(",", ":"))
-
-
-def cache_namespace(settings: SettingsReader, bundle: Path | None, instance: Path) -> str:
-    """Return a name for the workspace and the app's identity there.
-
-    All processes of an app have the same one. It does not reveal the credentials that it is made
-    of: tokens and secrets are too long to guess, and passwords are left out.
-
-    :param bundle: the bundle that runs on the local workspace; ``None`` for a real workspace.
-    :param instance: the app's instance folder, where the local workspace lives.
-    """
-    if bundle is not None:
-        return hash_json([str(bundle), str(instance)])[:16]
-    values = {
-        key: str(value) for key in (*SDK_KEYS, *OTHER_SDK_KEYS) if (value := settings.get(key))
-    }
-    if "DATABRICKS_HOST" not in values:
-        profiles = Path(values.get("DATABRICKS_CONFIG_FILE", "~/.databrickscfg")).expanduser()
-        text = profiles.read_text(errors="replace") if profiles.is_file() else ""
-        values["profiles"] = _PASSWORD_LINE.sub("", text)
-    return hash_json(values)[:16]
 
 
 def hash_json(value: object, default: Callable[[Any], Any] | None = None) -> str:

@@ -17,7 +17,6 @@ from .circuit_breaker import CircuitBreaker
 from .clients import Clients, NotRetried
 from .error_mapping import (
     ErrorContext,
-    IncompleteResponse,
     as_ambiguous,
     clean_error,
     get_retry_after,
@@ -27,6 +26,7 @@ from .error_mapping import (
     is_unreachable,
     translate,
 )
+from .failures import IncompleteResponse
 from .thread_pool import CallTimeout, DaemonThreadPool
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from databricks.sdk.clock import Clock as SdkClock
 from databricks.sdk.core import Config
 
 from ..concurrency import reset_in_new_processes
-from .error_mapping import LoginFailed
+from .failures import LoginFailed
 from .session import install_session
 
 if TYPE_CHECKING:

@@ -26,30 +26,16 @@ from ..errors import (
     UpstreamUnavailable,
 )
 from ..text import clean_line, first_line
+from .failures import (
+    IncompleteResponse,
+    LoginFailed,
+    NonApiResponse,
+    RedirectedWrite,
+    ResponseTooLarge,
+)
 
 if TYPE_CHECKING:
     from ..identity import Identity
-
-
-class IncompleteResponse(Exception):
-    """A successful response without required fields."""
-
-
-class NonApiResponse(Exception):
-    """A page in place of a response of the Jobs API, such as a proxy's."""
-
-
-class ResponseTooLarge(Exception):
-    """A response that is larger than any of the Jobs API."""
-
-
-class RedirectedWrite(Exception):
-    """A redirect of a write, whose body would be sent to another address."""
-
-
-class LoginFailed(Exception):
-    """The SDK has no credentials, or they cannot be used."""
-
 
 #: Responses after which the same request may succeed.
 TRANSIENT_RESPONSES = (
@@ -91,7 +77,7 @@ INVALID_TOKEN = re.compile(r"(?i)\b(invalid|expired)\b.*\btoken\b|\btoken\b.*\be
 #: The part of a message that the SDK appends for its own developers.
 APPENDED = re.compile(r"(?:Config|Env): |This is likely a bug")
 
-#: Of what a workspace may ask for; any more is a mistake, or no number that fits.
+#: The longest delay that a workspace may ask for. A longer one is a mistake.
 MAX_REQUESTED_DELAY_SECONDS = 24 * 3600
 
 #: Characters of an error code that are kept.

@@ -23,7 +23,7 @@ from databricks.sdk.service.jobs import (
 
 from ..errors import InvalidParameters, InvalidRequest
 from .conform import conform
-from .error_mapping import IncompleteResponse
+from .failures import IncompleteResponse
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient

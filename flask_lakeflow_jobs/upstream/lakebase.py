@@ -11,7 +11,8 @@ from ..config.keys import LAKEBASE
 from ..errors import LakeflowJobsError, UpstreamError
 from ..identity import APP
 from .calls import Call, RetryPolicy
-from .error_mapping import ErrorContext, IncompleteResponse, LoginFailed
+from .error_mapping import ErrorContext
+from .failures import IncompleteResponse, LoginFailed
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient

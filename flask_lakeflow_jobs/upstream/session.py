@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import requests
 from requests.adapters import HTTPAdapter
 
-from .error_mapping import LoginFailed, NonApiResponse, RedirectedWrite, ResponseTooLarge
+from .failures import LoginFailed, NonApiResponse, RedirectedWrite, ResponseTooLarge
 from .thread_pool import CallTimeout, has_waiter
 
 if TYPE_CHECKING:

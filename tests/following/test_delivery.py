@@ -1,19 +1,15 @@
-"""Deliveries of ends: names of receivers, retries, claims and their results."""
+"""Deliveries of ends: names of receivers, retries and their results."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import json
 import threading
-from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 from blinker import NamedSignal
-from flask import Flask, current_app
+from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +17,6 @@ from flask_lakeflow_jobs import DatabaseUnavailable
 from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.following import delivery
 from flask_lakeflow_jobs.following.delivery import (
-    CLAIM_SECONDS,
     MAX_ATTEMPTS,
     MAX_RETRY_SECONDS,
     Outbox,
@@ -29,10 +24,7 @@ from flask_lakeflow_jobs.following.delivery import (
     receiver_name,
     retry_delay,
 )
-from flask_lakeflow_jobs.record.store import Record
-from tests.clocks import FakeClock
-from tests.record.rows import add_run, end
-from tests.records import SwitchableRecord, switchable_record
+from tests.following.conftest import Harness, JsonCodec
 from tests.support import DEADLINE, wait_until
 
 
@@ -91,76 +83,6 @@ def test_name_receivers_leaves_out_those_of_other_apps() -> None:
     assert [*name_receivers(signal, other).values()] == [receive]
 
 
-class JsonCodec:
-    def encode(self, payload: Mapping[str, Any]) -> str:
-        return json.dumps(payload)
-
-    def decode(self, text: str) -> dict[str, Any]:
-        decoded: dict[str, Any] = json.loads(text)
-        return decoded
-
-
-class ClockAhead(FakeClock):
-    """A clock with another time of day."""
-
-    def __init__(self, clock: FakeClock, seconds: float) -> None:
-        super().__init__()
-        self._clock = clock
-        self._ahead = seconds
-
-    def now(self) -> float:
-        return self._clock.now() + self._ahead
-
-
-class Harness:
-    """An app, its signal, a record, and outboxes as several processes have them."""
-
-    def __init__(self, record: SwitchableRecord, clock: FakeClock) -> None:
-        self.app = Flask("app")
-        self.signal = NamedSignal("finished")
-        self.record = record
-        self.clock = clock
-        self.calls: list[tuple[str, str]] = []
-        self._run_ids = itertools.count(1)
-
-    def outbox(self) -> Outbox:
-        signals = {"run_finished": self.signal}
-        return Outbox(self.app, self.record, signals, JsonCodec(), self.clock, has_thread=False)
-
-    def connect(self, name: str, fail: Any = lambda: None) -> None:
-        def receiver(sender: Flask, *, job: str, delivery_id: str, **_: Any) -> None:
-            assert (sender, job) == (self.app, "etl")
-            assert current_app.name == "app"
-            self.calls.append((name, delivery_id))
-            fail()
-
-        receiver.__qualname__ = name
-        self.signal.connect(receiver, weak=False)
-
-    def send(self) -> dict[str, str]:
-        """Record the end of a new run. Return the ids of its deliveries by receiver."""
-        outbox, run_id = self.outbox(), next(self._run_ids)
-        add_run(self.record, run_id)
-        payload = {"job": "etl", "run_id": run_id}
-        receivers = outbox.address("run_finished", payload)
-        self.record.finish_run(end(run_id), receivers, payload=outbox.encode(payload))
-        rows = self.record.list_undelivered()
-        return {row.receiver.rpartition(".")[2]: row.delivery_id for row in rows}
-
-    def undelivered(self) -> list[tuple[str, int, bool, str | None]]:
-        return [
-            (row.receiver, row.attempts, row.failed_at is not None, row.last_error)
-            for row in self.record.list_undelivered()
-        ]
-
-
-@pytest.fixture
-def harness(tmp_path: Path) -> Iterator[Harness]:
-    clock = FakeClock()
-    with switchable_record(tmp_path, clock) as record:
-        yield Harness(record, clock)
-
-
 class TestOutbox:
     def test_deliver_due_calls_each_receiver_once(self, harness: Harness) -> None:
         harness.connect("a")
@@ -212,7 +134,7 @@ class TestOutbox:
             harness.clock.sleep(delay)
         assert len(harness.calls) == MAX_ATTEMPTS
         assert harness.undelivered() == [
-            (f"{__name__}.a", MAX_ATTEMPTS, True, "ValueError: token …")
+            (f"{Harness.__module__}.a", MAX_ATTEMPTS, True, "ValueError: token …")
         ]
 
     def test_failing_receiver_does_not_delay_others(self, harness: Harness) -> None:
@@ -221,114 +143,6 @@ class TestOutbox:
         harness.send()
         harness.outbox().deliver_due()
         assert sorted(name for name, _ in harness.calls) == ["a", "b"]
-
-
-class TestClaims:
-    def test_claim_of_a_dead_process_is_taken_over_after_it_expired(self, harness: Harness) -> None:
-        harness.connect("a")
-        sent = harness.send()
-        self.claim(harness, sent["a"])
-        outbox = harness.outbox()
-        waited = 0.0
-        while (delay := outbox.deliver_due()) is not None:
-            harness.clock.sleep(min(delay, 10.0))
-            waited += min(delay, 10.0)
-        assert harness.calls == [("a", sent["a"])]
-        assert CLAIM_SECONDS <= waited <= CLAIM_SECONDS + 11.0
-
-    def test_process_after_an_outage_leaves_expired_claims_to_their_holders(
-        self, harness: Harness
-    ) -> None:
-        harness.connect("a")
-        outbox = harness.outbox()
-        self.use(harness, outbox)
-        sent = harness.send()
-        self.claim(harness, sent["a"])
-        harness.record.is_available = False
-        harness.clock.sleep(CLAIM_SECONDS * 2)
-        with pytest.raises(DatabaseUnavailable):
-            outbox.deliver_due()
-        harness.record.is_available = True
-        outbox.deliver_due()
-        assert harness.calls == []
-        self.use(harness, outbox)
-        assert harness.calls == [("a", sent["a"])]
-
-    @pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
-    def test_claim_of_a_process_with_another_clock_is_left_to_it(
-        self, harness: Harness, ahead: float
-    ) -> None:
-        """As long as it is renewed."""
-        harness.connect("a")
-        sent = harness.send()
-        store = Record(harness.record.database, ClockAhead(harness.clock, ahead))
-        assert store.claim_delivery(sent["a"], "running", CLAIM_SECONDS)
-        outbox = harness.outbox()
-        for _ in range(30):
-            outbox.deliver_due()
-            harness.clock.sleep(10.0)
-            store.renew_claim(sent["a"], "running", CLAIM_SECONDS)
-        assert harness.calls == []
-        self.use(harness, outbox)
-        assert harness.calls == [("a", sent["a"])]
-
-    def test_result_that_cannot_be_written_is_written_later(self, harness: Harness) -> None:
-        def stop_database() -> None:
-            harness.record.is_available = False
-
-        harness.connect("a", stop_database)
-        harness.send()
-        outbox = harness.outbox()
-        with pytest.raises(DatabaseUnavailable):
-            outbox.deliver_due()
-        harness.record.is_available = True
-        assert outbox.deliver_due() is None
-        assert len(harness.calls) == 1
-        assert harness.undelivered() == []
-
-    @staticmethod
-    def use(harness: Harness, outbox: Outbox) -> None:
-        """Let a process see that the record works, for as long as a claim lasts."""
-        for _ in range(8):
-            outbox.deliver_due()
-            harness.clock.sleep(10.0)
-
-    @staticmethod
-    def claim(harness: Harness, delivery_id: str) -> None:
-        """Claim a delivery like a process that then dies."""
-        for earlier in harness.record.list_claims():
-            harness.record.end_claim(earlier)
-        assert harness.record.claim_delivery(delivery_id, "dead", CLAIM_SECONDS)
-
-    def test_delivery_that_is_always_interrupted_fails_at_the_limit(self, harness: Harness) -> None:
-        harness.connect("a")
-        sent = harness.send()
-        for _ in range(MAX_ATTEMPTS):
-            self.claim(harness, sent["a"])
-        self.use(harness, harness.outbox())
-        assert harness.calls == []
-        ((_, _, has_failed, error),) = harness.undelivered()
-        assert (has_failed, error) == (True, "Every attempt was interrupted.")
-
-    def test_claim_is_renewed_while_its_receiver_runs(
-        self, harness: Harness, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(delivery, "CLAIM_SECONDS", 0.03)
-        claims: set[int | None] = set()
-
-        def wait_for_renewals() -> None:
-            def read() -> bool:
-                (row,) = harness.record.list_undelivered()
-                claims.add(row.claimed_until)
-                harness.clock.sleep(1.0)
-                return len(claims) > 2
-
-            wait_until(read, "renewals")
-
-        harness.connect("a", wait_for_renewals)
-        harness.send()
-        harness.outbox().deliver_due()
-        assert harness.undelivered() == []
 
 
 class TestDeferred:

@@ -36,8 +36,8 @@ from flask_lakeflow_jobs.upstream.clients import Clients
 from flask_lakeflow_jobs.upstream.error_mapping import (
     MAX_CODE_CHARS,
     ErrorContext,
-    IncompleteResponse,
 )
+from flask_lakeflow_jobs.upstream.failures import IncompleteResponse
 from tests.clocks import FakeClock
 
 INTERNAL = sdk.InternalError("Oops.")

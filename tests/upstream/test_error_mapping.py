@@ -32,11 +32,6 @@ from flask_lakeflow_jobs.upstream.error_mapping import (
     RESPONSE_RULES,
     ErrorContext,
     Failure,
-    IncompleteResponse,
-    LoginFailed,
-    NonApiResponse,
-    RedirectedWrite,
-    ResponseTooLarge,
     Rule,
     get_retry_after,
     is_ambiguous,
@@ -44,6 +39,13 @@ from flask_lakeflow_jobs.upstream.error_mapping import (
     is_timeout,
     is_unreachable,
     translate,
+)
+from flask_lakeflow_jobs.upstream.failures import (
+    IncompleteResponse,
+    LoginFailed,
+    NonApiResponse,
+    RedirectedWrite,
+    ResponseTooLarge,
 )
 
 USER = Identity("users-own-secret")

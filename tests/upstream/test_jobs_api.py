@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from databricks.sdk import WorkspaceClient
 
-from flask_lakeflow_jobs.upstream.error_mapping import IncompleteResponse
+from flask_lakeflow_jobs.upstream.failures import IncompleteResponse
 from flask_lakeflow_jobs.upstream.jobs_api import JobsApiClient
 
 Document = dict[str, Any]

@@ -8,17 +8,14 @@ from collections.abc import Callable
 
 import pytest
 
-from flask_lakeflow_jobs import RunNotFound, RunStatus, UpstreamUnavailable
+from flask_lakeflow_jobs import RunNotFound, UpstreamUnavailable
 from flask_lakeflow_jobs.cache import SharedCache
 from flask_lakeflow_jobs.concurrency import run_inline
-from flask_lakeflow_jobs.watching import hub as hub_module
 from flask_lakeflow_jobs.watching.hub import (
     MAX_CONCURRENT_POLLS,
     STALLED_SECONDS,
-    STUCK_SECONDS,
     Hub,
 )
-from flask_lakeflow_jobs.watching.lease import TICK_SECONDS
 from flask_lakeflow_jobs.watching.schedule import (
     ERROR_DELAY_SECONDS,
     MIN_DELAY_SECONDS,
@@ -45,9 +42,6 @@ from tests.watching.support import (
 )
 
 REPAIRED = run(attempt_number=1)
-
-#: Seconds after which a poll that does not advance is abandoned: the timeout of a read is 30 s.
-STUCK = 30.0 + STUCK_SECONDS
 
 
 def test_forty_subscribers_cost_one_poll(harness: HubHarness) -> None:
@@ -355,93 +349,3 @@ def test_polls_of_another_process_count_as_successful() -> None:
     ages = [hub.seconds_since_poll for hub in processes.hubs]
     assert len(processes.source.polls) < 8
     assert all(age is not None and age <= 2 * POLL_INTERVAL for age in ages), ages
-
-
-def step_for(harness: HubHarness, seconds: float) -> None:
-    """Let the hub step as its thread does."""
-    for _ in range(round(seconds / TICK_SECONDS)):
-        harness.poll(after=TICK_SECONDS)
-
-
-class HangingReceiver:
-    """A receiver of states that waits while the hub goes on.
-
-    :param seconds: how long it waits the first time.
-    """
-
-    def __init__(self, harness: HubHarness, seconds: float) -> None:
-        self._harness = harness
-        self._seconds = seconds
-        self.calls = 0
-
-    def __call__(self, run_key: RunKey, status: RunStatus) -> None:
-        self.calls += 1
-        if self.calls == 1:
-            step_for(self._harness, self._seconds)
-
-
-def hang(harness: HubHarness, seconds: float) -> HangingReceiver:
-    receiver = HangingReceiver(harness, seconds)
-    harness.hub._dispatcher._on_change = receiver
-    harness.hub._spawn = run_inline
-    return receiver
-
-
-def test_run_is_polled_again_although_a_receiver_hangs(
-    harness: HubHarness, caplog: pytest.LogCaptureFixture
-) -> None:
-    receiver = hang(harness, STUCK + POLL_INTERVAL)
-    subscription = harness.subscribe()
-    harness.poll(LONG_RUNNING)
-    assert len(harness.source.polls) >= 2
-    assert receiver.calls == 1, "the state was sent twice"
-    assert "hangs" in caplog.text
-    harness.poll(ENDED, after=POLL_INTERVAL)
-    assert outcomes(subscription.collect()) == ["succeeded"]
-    assert receiver.calls == 2
-
-
-def test_run_is_not_polled_twice_at_a_time_while_a_poll_may_be_slow(harness: HubHarness) -> None:
-    hang(harness, STUCK - 2 * TICK_SECONDS)
-    harness.subscribe()
-    harness.poll(LONG_RUNNING)
-    assert len(harness.source.polls) == 1
-
-
-def test_poll_during_which_the_process_sleeps_is_not_abandoned(harness: HubHarness) -> None:
-    polls: list[Callable[[], None]] = []
-    harness.hub._spawn = polls.append
-    harness.subscribe()
-    for _ in range(5):
-        harness.poll(RUNNING, after=3600.0)
-    assert len(polls) == 1
-
-
-def test_abandoned_poll_that_goes_on_publishes_nothing(harness: HubHarness) -> None:
-    polls: list[Callable[[], None]] = []
-    harness.hub._spawn = polls.append
-    subscription = harness.subscribe()
-    harness.poll(RUNNING)
-    step_for(harness, STUCK + 1.0)
-    [first, second] = polls
-    second()
-    assert outcomes(subscription.collect()) == ["running"]
-    harness.source.set_response(ENDED)
-    first()
-    assert subscription.collect() == []
-    assert len(harness.source.polls) == 1
-
-
-def test_hanging_polls_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each keeps its thread."""
-    monkeypatch.setattr(hub_module, "MAX_ABANDONED_POLLS", 2)
-    harness = HubHarness()
-    polls: list[Callable[[], None]] = []
-    harness.hub._spawn = polls.append
-    harness.subscribe()
-    harness.poll(RUNNING)
-    step_for(harness, 5 * STUCK)
-    assert len(polls) == 3
-    polls[0]()
-    step_for(harness, 1.0)
-    assert len(polls) == 4

@@ -40,9 +40,9 @@ _HISTORY = {
     "userMetadata": "STRING",
     "engineInfo": "STRING",
 }
-_UNCHANGED = "numUpdatedRows"
+_UPDATED = "numUpdatedRows"
 _COUNTS = {
-    "num_updated_rows": (_UNCHANGED, "numTargetRowsUpdated"),
+    "num_updated_rows": (_UPDATED, "numTargetRowsUpdated"),
     "num_deleted_rows": ("numDeletedRows", "numTargetRowsDeleted"),
     "num_inserted_rows": ("numTargetRowsInserted",),
 }
@@ -118,7 +118,8 @@ def build_counts(kind: str, location: str, version: int) -> str | None:
     :param version: of the table before it.
     :return: ``None`` if the log does not say it.
     """
-    metrics: dict[str, Any] = {} if list_versions(location)[-1] > version else {_UNCHANGED: 0}
+    is_changed = list_versions(location)[-1] > version
+    metrics: dict[str, Any] = {} if is_changed else {_UPDATED: 0}
     for _, actions in read_commits(location, version):
         info: dict[str, Any] = next(
             (each["commitInfo"] for each in actions if "commitInfo" in each), {}
