@@ -63,19 +63,27 @@ def alter_table(tree: exp.Alter, query: Callable[[str], Any]) -> str | None:
         writer = query(f"SELECT {selected} FROM {table}").write.format("delta")
         writer = writer.mode("overwrite" if target == table else "error")
         partitions = metadata.get("partitionColumns") or []
-        if kept := [name for name in partitions if name in altered]:
-            writer = writer.partitionBy(*kept)
+        if remaining := [name for name in partitions if name in altered]:
+            writer = writer.partitionBy(*remaining)
         writer.option("overwriteSchema", "true").saveAsTable(target)
-    kept_fields = {}
-    for name, text in altered.items():
-        found = (each for each in fields if columns[each["name"]] in text)
-        field: dict[str, Any] = next(found, {"metadata": {}})
-        known = {key: v for key, v in field["metadata"].items() if not key.startswith(_STORED)}
-        kept_fields[name] = {**field, "metadata": {**known, **comments.get(name.lower(), {})}}
-    write_columns(find_location(query, target), kept_fields)
+    kept = {name: _find_field(text, fields) for name, text in altered.items()}
+    for name, field in kept.items():
+        field["metadata"] |= comments.get(name.lower(), {})
+    write_columns(find_location(query, target), kept)
     if target != table:
         return f"DROP TABLE {table}"
     return "SELECT 'The table is altered.' AS message"
+
+
+def _find_field(text: str, fields: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the field of a former column that a column is made of, without how it was stored.
+
+    :param text: the expression of the column.
+    """
+    found = (each for each in fields if quote_part(each["name"]) in text)
+    field: dict[str, Any] = next(found, {"metadata": {}})
+    known = field["metadata"].items()
+    return {**field, "metadata": {key: v for key, v in known if not key.startswith(_STORED)}}
 
 
 def _check_fields(fields: list[dict[str, Any]], table: str, *, is_new: bool) -> None:

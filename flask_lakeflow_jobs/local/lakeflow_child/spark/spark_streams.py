@@ -288,17 +288,15 @@ class StreamWriter(StreamBuilder):
             print("The stream has nothing new to read.")
             checkpoint.write(batch, [state for _, state in read.values()])
             return query
-        rows = {}
-        for number, source in plan.sources.items():
-            old, (new, _) = None, read[number]
-            if plan.stateful and states[number] is not None:
-                old = source.read_old(states[number], has_metadata=has_metadata)
-            found = [each for each in (new, old) if each is not None]
-            nothing = (found or [source.read_all(has_metadata=has_metadata)])[0].limit(0)
-            rows[number] = {
-                OLD: nothing if old is None else old,
-                NEW: nothing if new is None else new,
-            }
+        rows = {
+            number: _tell_apart(
+                source,
+                read[number][0],
+                states[number] if plan.stateful else None,
+                has_metadata=has_metadata,
+            )
+            for number, source in plan.sources.items()
+        }
         frame = StreamResult(self._frame.sparkSession, plan, rows, self._mode).build()
         if has_metadata:
             frame = frame.drop(METADATA)
@@ -314,6 +312,18 @@ class StreamWriter(StreamBuilder):
             if key.lower() == "checkpointlocation":
                 return str(self._translate(value))
         return None
+
+
+def _tell_apart(source: Any, new: Any, state: Any, *, has_metadata: bool) -> dict[str, Any]:
+    """Return the old and the new rows of a source, as frames with the same columns.
+
+    :param new: the new rows; ``None`` if there are none.
+    :param state: what the stream had read of the source before; ``None``: nothing that counts.
+    """
+    old = None if state is None else source.read_old(state, has_metadata=has_metadata)
+    found = [each for each in (new, old) if each is not None]
+    nothing = (found or [source.read_all(has_metadata=has_metadata)])[0].limit(0)
+    return {OLD: nothing if old is None else old, NEW: nothing if new is None else new}
 
 
 class StreamQuery:
