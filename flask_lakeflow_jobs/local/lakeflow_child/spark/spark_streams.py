@@ -289,7 +289,7 @@ class StreamWriter(StreamBuilder):
             checkpoint.write(batch, [state for _, state in read.values()])
             return query
         rows = {
-            number: _tell_apart(
+            number: _split_rows(
                 source,
                 read[number][0],
                 states[number] if plan.stateful else None,
@@ -314,7 +314,7 @@ class StreamWriter(StreamBuilder):
         return None
 
 
-def _tell_apart(source: Any, new: Any, state: Any, *, has_metadata: bool) -> dict[str, Any]:
+def _split_rows(source: Any, new: Any, state: Any, *, has_metadata: bool) -> dict[str, Any]:
     """Return the old and the new rows of a source, as frames with the same columns.
 
     :param new: the new rows; ``None`` if there are none.
