@@ -82,7 +82,7 @@ class TestTwoKeysOfOneJob:
         }
         app = make_app(jobs=jobs)
         with app.app_context():
-            run_id = current_jobs["open"].run_now({"name": "hunter2"}).run_id
+            run_id = current_jobs["open"].run_now({"name": "correct horse"}).run_id
             current_jobs["open"].wait(run_id)
             yield app
 
@@ -91,8 +91,8 @@ class TestTwoKeysOfOneJob:
         newest = current_jobs["open"].last_run()
         assert newest is not None
         for _ in range(2):
-            assert "hunter2" in client.get(f"/api/jobs/open/runs/{newest.run_id}").text
-            assert "hunter2" not in client.get(f"/api/jobs/secret/runs/{newest.run_id}").text
+            assert "correct horse" in client.get(f"/api/jobs/open/runs/{newest.run_id}").text
+            assert "correct horse" not in client.get(f"/api/jobs/secret/runs/{newest.run_id}").text
 
     def test_views_of_one_read_have_their_own_responses(self, app: Flask) -> None:
         client = app.test_client()
