@@ -23,7 +23,7 @@ from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.clocks import FakeClock
 from tests.compiled_code import share_compiled_code
 from tests.postgres import PostgresServer, is_installed
-from tests.support import ALICE, BOB, BUNDLE, LiveServer, RunGate
+from tests.support import ALICE, BOB, BUNDLE, DEADLINE, LiveServer, RunGate
 
 #: Examples may be slow on a busy machine.
 settings.register_profile(
@@ -209,5 +209,5 @@ def in_threads() -> Iterator[Callable[..., list[threading.Thread]]]:
 
     yield start
     for thread in started:
-        thread.join(30)
+        thread.join(DEADLINE)
         assert not thread.is_alive(), "A call did not return."

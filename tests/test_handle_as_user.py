@@ -131,7 +131,7 @@ class TestAsUser:
                 current_jobs["never"].run_now({"day": "app"})
 
         for thread in in_threads(user(ALICE), user(BOB), app_itself):
-            thread.join(30)
+            thread.join(DEADLINE)
 
         sent = {
             started.body["job_parameters"]["day"]: started.token

@@ -254,7 +254,7 @@ def test_run_round_after_kill_during_request_resolves_it(
         if accepted:  # the workspace has started the run
             wait_for_forwarding(requests[-1])
         process.send_signal(signal.SIGKILL)
-        process.wait(30)
+        process.wait(DEADLINE)
     app = make_app(
         LAKEFLOW_JOBS_RECORD_URL=f"sqlite:///{instance}/lakeflow-record.sqlite3", clock=clock
     )

@@ -17,6 +17,7 @@ from flask_lakeflow_jobs.cli.follow import FollowReport
 from flask_lakeflow_jobs.following.follower import Follower
 from flask_lakeflow_jobs.maintenance import Maintenance
 from tests.cli.conftest import RunFlask
+from tests.support import DEADLINE
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_follow_stops_cleanly_at_a_signal(
 
     def step_and_signal(self: Follower) -> float:
         delay = step(self)
-        assert maintained.wait(10)
+        assert maintained.wait(DEADLINE)
         os.kill(os.getpid(), number)
         return delay
 

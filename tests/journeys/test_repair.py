@@ -14,7 +14,7 @@ from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace
 from tests.conftest import MakeApp, Serve
 from tests.sse_client import Event, Stream
-from tests.support import RunGate
+from tests.support import DEADLINE, RunGate
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_stream_discards_a_poll_from_before_a_repair(
     def respond_late(exchange: Exchange) -> None:
         response = exchange.forward()
         poll_started.set()
-        repaired.wait(30)
+        repaired.wait(DEADLINE)
         exchange.respond(response)
 
     def follow() -> None:
@@ -174,10 +174,10 @@ def test_stream_discards_a_poll_from_before_a_repair(
     before = client.get(f"/api/jobs/failing/runs/{failed_run}").get_json()
     fault_proxy.fail(respond_late, path="runs/get", times=1)
     (viewer,) = in_threads(follow)
-    assert poll_started.wait(30)
+    assert poll_started.wait(DEADLINE)
     assert repair(client, failed_run).status_code == 200
     repaired.set()
-    viewer.join(30)
+    viewer.join(DEADLINE)
 
     states = [event.json["run"] for event in events if event.name == "message"]
     assert states

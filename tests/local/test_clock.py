@@ -52,7 +52,7 @@ def test_system_clock_calls_in_order_of_time(caplog: pytest.LogCaptureFixture) -
     clock.call_at(now + 0.05, lambda: calls.append("second"))
     clock.call_at(now, fail)
     clock.call_at(now, lambda: calls.append("first"))
-    assert done.wait(30)
+    assert done.wait(DEADLINE)
     clock.stop()
     assert calls == ["first", "second"]
     assert "a failure of a callback" in caplog.text

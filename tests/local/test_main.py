@@ -30,7 +30,7 @@ def test_command_prints_exports_and_serves_until_a_signal(
         lines = [process.stdout.readline() for _ in range(4)]
         address = ensure_workspace(workspace_folder, etl_bundle)
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(DEADLINE) == 0
     jobs = load_bundle(etl_bundle).jobs
     assert lines == [
         f"export DATABRICKS_HOST={address.host}\n",

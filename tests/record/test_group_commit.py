@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from flask_lakeflow_jobs.record.group_commit import GroupCommit, Write
-from tests.support import wait_until
+from tests.support import DEADLINE, wait_until
 
 InThreads = Callable[..., list[threading.Thread]]
 
@@ -25,7 +25,7 @@ class Disk:
     def execute(self, writes: Sequence[Write[str, str]]) -> None:
         self.groups.append([write.value for write in writes])
         if len(self.groups) == 1:
-            assert self.go_on.wait(30)
+            assert self.go_on.wait(DEADLINE)
         for write in writes:
             if write.value == "bad":
                 raise ValueError("It is full.")
@@ -55,7 +55,7 @@ class Disk:
             wait_until(partial(self.has_waiting, number), "the write of a thread")
         self.go_on.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(DEADLINE)
         return results
 
 

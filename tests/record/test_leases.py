@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.record.store import Record
 from tests.clocks import FakeClock
+from tests.support import DEADLINE
 
 
 def test_acquire_lease_held_by_another_returns_false(record: Record) -> None:
@@ -43,7 +44,7 @@ def test_acquire_lease_by_many_at_once_has_one_holder(
         for number in range(8)
     ]
     for thread in in_threads(*calls):
-        thread.join(30)
+        thread.join(DEADLINE)
     assert sorted(results) == [False] * 7 + [True]
 
 

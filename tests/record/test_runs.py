@@ -19,6 +19,7 @@ from flask_lakeflow_jobs.record.store import Record
 from flask_lakeflow_jobs.record.values import Action, RowState
 from tests.clocks import FakeClock
 from tests.record.rows import add_run, end, request
+from tests.support import DEADLINE
 
 InThreads = Callable[..., list[threading.Thread]]
 
@@ -134,7 +135,7 @@ def test_finish_run_by_many_at_once_is_first_once(record: Record, in_threads: In
     results: list[bool] = []
     calls = [lambda: results.append(record.finish_run(end(), ["mail"])) for _ in range(8)]
     for thread in in_threads(*calls):
-        thread.join(30)
+        thread.join(DEADLINE)
     assert sorted(results) == [False] * 7 + [True]
     assert len(record.list_due_deliveries()) == 1
 

@@ -18,6 +18,7 @@ from flask_lakeflow_jobs.record.schema import VERSION_TABLE, metadata
 from flask_lakeflow_jobs.record.store import Record, open_record
 from flask_lakeflow_jobs.record.versions import MIGRATIONS, VERSIONS, check_version, upgrade
 from tests.clocks import FakeClock
+from tests.support import DEADLINE
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_upgrade_by_many_at_once_succeeds(
     before: list[str | None] = []
     calls = [lambda: before.append(upgrade(empty.database)[0]) for _ in range(4)]
     for thread in in_threads(*calls):
-        thread.join(30)
+        thread.join(DEADLINE)
     assert sorted(map(str, before)) == [*[VERSIONS[-1]] * 3, "None"]
 
 

@@ -20,7 +20,7 @@ if "CI" not in os.environ:
 @pytest.fixture(autouse=True)
 def _long_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time for tasks that import pyspark, which takes many seconds on a busy machine."""
-    monkeypatch.setattr("tests.support.DEADLINE", 300.0)
+    monkeypatch.setattr("tests.support.DEADLINE", 1200.0)
 
 
 class SparkWorkspace:

@@ -26,7 +26,7 @@ from flask_lakeflow_jobs.testing import (
     TruncatedBody,
     hash_token,
 )
-from tests.support import ALICE
+from tests.support import ALICE, DEADLINE
 
 RUN_NOW = "/api/2.2/jobs/run-now"
 LIST = "/api/2.2/jobs/list"
@@ -285,7 +285,7 @@ class TestFaults:
         (thread,) = in_threads(call)
         fault_proxy.wait_for(path="jobs/list")
         fault_proxy.stop()
-        thread.join(30)
+        thread.join(DEADLINE)
         caller.close()
         assert len(caught) == 1
 

@@ -48,7 +48,7 @@ def test_simultaneous_reads_of_threads_are_one_request(
     may_respond = threading.Event()
 
     def hold(exchange: Exchange) -> None:
-        may_respond.wait(30)
+        may_respond.wait(DEADLINE)
         exchange.respond(exchange.forward())
 
     fault_proxy.fail(hold, path="runs/get")
@@ -65,7 +65,7 @@ def test_simultaneous_reads_of_threads_are_one_request(
     fault_proxy.wait_for(path="runs/get")
     may_respond.set()
     for thread in threads:
-        thread.join(30)
+        thread.join(DEADLINE)
 
     assert found == [run_id] * 20
     assert len(fault_proxy.find_requests("GET", "runs/get")) == 1

@@ -35,6 +35,7 @@ from flask_lakeflow_jobs.testing import (
     SlowBody,
 )
 from tests.conftest import MakeApp
+from tests.support import DEADLINE
 from tests.upstream.support import GRACE_SECONDS, SHORT_SECONDS, TRANSIENT_FAULTS
 
 pytestmark = pytest.mark.usefixtures("app_context")
@@ -201,7 +202,7 @@ def test_hanging_call_does_not_block_other_calls(
 
     assert hanging.is_alive()
     fault_proxy.stop()  # breaks the hanging connection; the retry cannot connect
-    hanging.join(30)
+    hanging.join(DEADLINE)
     fault_proxy.start()
 
 
@@ -211,7 +212,7 @@ def test_write_that_timed_out_during_login_is_not_sent(
     may_log_in = threading.Event()
 
     def hold(exchange: Exchange) -> None:
-        may_log_in.wait(30)
+        may_log_in.wait(DEADLINE)
         exchange.respond(exchange.forward())
 
     fault_proxy.fail(hold, path="oidc/v1/token")

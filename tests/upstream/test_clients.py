@@ -19,7 +19,7 @@ from flask_lakeflow_jobs import LakeflowJobs, UpstreamUnauthenticated, current_j
 from flask_lakeflow_jobs.local import ensure_workspace, stop_workspace
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal, hash_token
 from tests.conftest import MakeApp
-from tests.support import ALICE, BUNDLE, RunGate, on_behalf_of
+from tests.support import ALICE, BUNDLE, DEADLINE, RunGate, on_behalf_of
 
 DISCOVERY = "databricks-config"
 TOKENS = "oidc/v1/token"
@@ -64,7 +64,7 @@ class TestAppIdentity:
                 current_jobs["never"].run_now()
 
         for thread in in_threads(*[call] * 8):
-            thread.join(30)
+            thread.join(DEADLINE)
 
         assert len(fault_proxy.find_requests(path=DISCOVERY)) <= 1  # none with older SDKs
         assert len(fault_proxy.find_requests("POST", "run-now")) == 8

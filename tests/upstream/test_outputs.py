@@ -24,6 +24,7 @@ from flask_lakeflow_jobs.upstream.outputs import (
     read_output_page,
 )
 from tests.run_documents import FAILED, RUN_ID, SUCCEEDED, run, task
+from tests.support import DEADLINE
 
 NO_OUTPUT = {"info": "The workspace has no output of it."}
 
@@ -133,7 +134,7 @@ def test_reads_end_at_their_timeout_and_begin_no_more() -> None:
 
     def hang(number: int) -> None:
         begun.append(number)
-        may_end.wait(30)
+        may_end.wait(DEADLINE)
 
     with pytest.raises(UpstreamTimeout, match="did not send 100 outputs within 0 seconds"):
         read_concurrently(hang, range(100), Waiting(0.0))
@@ -149,7 +150,7 @@ def test_reads_end_when_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
-        read_concurrently(lambda _: may_end.wait(30), range(100), Waiting(30.0, leave))
+        read_concurrently(lambda _: may_end.wait(DEADLINE), range(100), Waiting(30.0, leave))
     may_end.set()
 
 

@@ -139,7 +139,7 @@ def test_simultaneous_calls_reuse_their_connections(serve_host: Serve) -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(DEADLINE)
 
     assert len(job_paths_of(host)) == 3 * calls
     assert host.connections <= calls + 1  # one for discovery
