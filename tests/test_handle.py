@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -257,18 +257,6 @@ class TestIntervening:
 
 
 class TestResults:
-    def test_results_of_success_has_data(self) -> None:
-        result: Any = current_jobs["never"].results.run_now()
-
-        assert (result.ok, result.status, result.message) == (True, None, None)
-        assert result.data.run_id > 0
-
-    def test_results_of_failure_has_status_and_message(self) -> None:
-        result: Any = current_jobs["quick"].results.get_run(UNKNOWN_RUN)
-
-        assert (result.ok, result.data, result.status) == (False, None, 404)
-        assert "no run 1" in result.message
-
     def test_results_offer_every_call_of_the_handle(self) -> None:
         results: Any = current_jobs["never"].results
         run_id = results.run_now().data.run_id
@@ -304,21 +292,6 @@ class TestResults:
         assert len(fault_proxy.find_requests("POST", "run-now")) == 1
         assert [result.ok for result in watch] == [True]
         assert current_jobs["never"].results.get_run(watch.run_id or 0).ok
-
-    def test_results_of_failed_start_have_no_run(self) -> None:
-        watch = current_jobs["gated"].results.run_and_wait({"gate": object()})
-
-        assert watch.run_id is None
-        assert [(result.ok, result.status) for result in watch] == [(False, 400)]
-
-    def test_results_of_invalid_run_id_is_a_failure(self) -> None:
-        [only] = current_jobs["never"].results.watch("abc")
-
-        assert (only.ok, only.status) == (False, 400)
-
-    def test_results_unknown_name_raises_attribute_error(self) -> None:
-        with pytest.raises(AttributeError, match="run_later"):
-            cast("Any", current_jobs["never"].results).run_later()
 
 
 class TestSettings:

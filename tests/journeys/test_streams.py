@@ -206,28 +206,7 @@ class TestResume:
         with Stream.open(url + path, last_event_id=last_id) as again:
             assert again.status == 204
 
-    def test_resume_by_query_parameter_after_the_end_is_204(self, url: str) -> None:
-        path = f"/never/runs/{finish_run('never')}/stream"
-        with Stream.open(url + path) as stream:
-            last_id = list(stream)[-1].last_id
-
-        with Stream.open(f"{url}{path}?lastEventId={last_id}") as again:
-            assert again.status == 204
-
-    @pytest.mark.parametrize(
-        "junk",
-        [
-            "999999.4.0-0123456789ab",
-            "",
-            "x",
-            "0.9.0-zzzzzzzzzzzz",
-            "9" * 5000,
-            "a.b.c-d",
-            "é\xff",
-            "1:2,3:4",
-            "-" * 99,
-        ],
-    )
+    @pytest.mark.parametrize("junk", ["999999.4.0-0123456789ab", "9" * 5000, "é\xff"])
     def test_resume_with_an_invalid_id_sends_the_current_state(self, url: str, junk: str) -> None:
         with Stream.open(
             f"{url}/never/runs/{finish_run('never')}/stream", last_event_id=junk

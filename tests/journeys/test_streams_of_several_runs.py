@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from flask.testing import FlaskClient
 
 from tests.conftest import MakeApp, Serve
@@ -81,20 +80,3 @@ class TestSeveralRuns:
         assert [event.json["job"] for event in states_in(events)] == ["never", "again"]
         with Stream.open(path, last_event_id=events[-1].last_id) as over:
             assert over.status == 204
-
-    @pytest.mark.parametrize(
-        ("query", "status"),
-        [
-            ("", 400),
-            ("run=", 400),
-            ("run=never", 400),
-            ("run=never:x", 400),
-            ("run=nope:1", 404),
-            ("&".join(["run=never:1"] * 51), 400),
-        ],
-        ids=["none", "empty", "no id", "bad id", "unknown job", "too many"],
-    )
-    def test_stream_of_several_runs_with_an_invalid_query_is_refused(
-        self, client: FlaskClient, query: str, status: int
-    ) -> None:
-        assert client.get(f"/api/jobs/stream?{query}").status_code == status

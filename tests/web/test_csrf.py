@@ -110,28 +110,14 @@ class TestRoutes:
     def test_unsafe_request_of_another_site_is_403(
         self, client: FlaskClient, fault_proxy: FaultyWorkspace, method: str, path: str
     ) -> None:
-        for headers in (
-            {"Sec-Fetch-Site": "cross-site"},
-            {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
-            {"Sec-Fetch-Site": "same-site"},
-            {"Origin": "https://evil.example"},
-            {"Origin": "http://localhost:8000"},
-            {"Origin": "null"},
-        ):
+        for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
             response = client.open(f"/api/jobs/never/{path}", method=method, headers=headers)
             assert (headers, response.status_code) == (headers, 403)
         assert not fault_proxy.requests
 
-    def test_unsafe_request_of_the_app_or_another_client_is_200(self, client: FlaskClient) -> None:
-        for headers in (
-            {},
-            {"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"},
-            {"Sec-Fetch-Site": "none"},
-            {"Origin": "http://localhost"},
-            {"Origin": "https://app.example", "X-Forwarded-Host": "app.example"},
-        ):
-            response = client.post("/api/jobs/never/run", headers=headers)
-            assert (headers, response.status_code) == (headers, 200)
+    def test_unsafe_request_of_the_app_is_200(self, client: FlaskClient) -> None:
+        headers = {"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}
+        assert client.post("/api/jobs/never/run", headers=headers).status_code == 200
 
     def test_safe_request_of_another_site_is_200(self, client: FlaskClient) -> None:
         response = client.get("/api/jobs/never/status", headers={"Sec-Fetch-Site": "cross-site"})

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import socket
 from collections.abc import Callable
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.exceptions import ClientDisconnected
 
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal
@@ -230,3 +232,22 @@ class TestLogs:
         run_id = run_to_end("quick")
         url = f"/api/jobs/quick/runs/{run_id}/iterations?task=only"
         assert "is no for-each task" in client.get(url).get_json()["detail"]
+
+
+@pytest.mark.parametrize("name", ["gunicorn.socket", "werkzeug.socket"])
+def test_disconnected_client_is_noticed(name: str) -> None:
+    near, far = socket.socketpair()
+    with near:
+        outputs.check_connection({name: near})
+        far.send(b"GET / HTTP/1.1")  # the next request, which stays to be read
+        outputs.check_connection({name: near})
+        assert near.recv(3) == b"GET"
+        near.recv(99)
+        far.close()
+        with pytest.raises(ClientDisconnected):
+            outputs.check_connection({name: near})
+
+
+def test_client_of_an_unknown_server_counts_as_connected() -> None:
+    outputs.check_connection({})
+    outputs.check_connection({"gunicorn.socket": object()})

@@ -5,113 +5,30 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 
 import pytest
 from databricks.sdk.service.jobs import Run
 from flask import Flask, request
 
 from flask_lakeflow_jobs.watching.watched_run import RunUpdate
-from flask_lakeflow_jobs.web.servers import Server
-from flask_lakeflow_jobs.web.sse.encoder import encode_run_update
 from flask_lakeflow_jobs.web.sse.handoff import writer
 from flask_lakeflow_jobs.web.sse.handoff.writer import (
     LAST_CHUNK,
     STALL_TIMEOUT_SECONDS,
-    HandoffBody,
-    SocketWriter,
     StreamResponse,
     format_chunk,
     frame,
 )
-from flask_lakeflow_jobs.web.sse.limits import StreamLimiter
 from flask_lakeflow_jobs.web.sse.stream import (
     OPENING,
     POLLING_RETRY_MILLISECONDS,
-    BlockingBody,
     Stream,
 )
-from tests.clocks import FakeClock
 from tests.run_documents import run, run_state
-from tests.support import DEADLINE, wait_until
-from tests.watching.support import ENDED, POLL_INTERVAL, RUNNING, HubHarness
-
-HEARTBEAT = 10.0
-LIFETIME = 280.0
-TWO_THREADS = Server("two threads", threads=2)
-ONE_THREAD = Server("one thread", threads=1)
-
-
-class WriterHarness:
-    """A hub in front of one run, a writer, and as many clients as a test needs."""
-
-    def __init__(self) -> None:
-        self.clock = FakeClock()
-        self.hub_harness = HubHarness(clock=self.clock)
-        self.limiter = StreamLimiter(100)
-        self.is_closing = False
-        self.writer = SocketWriter(
-            self.clock, heartbeat=HEARTBEAT, is_closing=lambda: self.is_closing
-        )
-        self._stack = ExitStack()
-
-    def poll(self, response: object = None, *, after: float = 0.0) -> None:
-        self.hub_harness.poll(response, after=after)  # type: ignore[arg-type]
-
-    def stream(self) -> Stream:
-        permit = self.limiter.acquire_socket(TWO_THREADS)
-        assert permit is not None
-        ends_at = self.clock.monotonic() + LIFETIME
-        subscription = self.hub_harness.subscribe()
-        return Stream(subscription, encode_run_update, ends_at=ends_at, permit=permit)
-
-    def hand_off(self, stream: Stream, *, buffer: int | None = None) -> socket.socket:
-        """Let the writer write a stream; return the client's socket.
-
-        :param buffer: bytes that the kernel buffers for a client that does not read.
-        """
-        near, far = socket.socketpair()
-        if buffer is not None:
-            near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
-        near.setblocking(False)
-        far.settimeout(DEADLINE)
-        self._stack.enter_context(far)
-        assert self.writer.start()
-        self.writer.add(near.detach(), stream)
-        return far
-
-    def client(self, *, buffer: int | None = None) -> socket.socket:
-        return self.hand_off(self.stream(), buffer=buffer)
-
-    def body(self, server: Server = TWO_THREADS, state: object = RUNNING) -> HandoffBody:
-        """A body whose first event has the state of the run."""
-        stream = self.stream()
-        self.poll(state)
-        events = stream.encode(stream.subscription.wait_for_first(0.0))
-        fallback = BlockingBody(
-            stream,
-            events,
-            heartbeat=0.0,
-            clock=self.clock,
-            is_closing=lambda: self.is_closing,
-        )
-        return HandoffBody(fallback, stream, events, self.writer, server)
-
-    def wait_for_held(self, count: int) -> None:
-        wait_until(lambda: self.limiter.held == count, f"{count} streams")
-
-    def close(self) -> None:
-        self.is_closing = True
-        self.wait_for_held(0)
-        self._stack.close()
-
-
-@pytest.fixture
-def writer_harness() -> Iterator[WriterHarness]:
-    writer_harness = WriterHarness()
-    yield writer_harness
-    writer_harness.close()
+from tests.support import DEADLINE
+from tests.watching.support import ENDED, POLL_INTERVAL, RUNNING
+from tests.web.sse.handoff.conftest import HEARTBEAT, LIFETIME, ONE_THREAD, WriterHarness
 
 
 def read(client: socket.socket, until: bytes) -> bytes:
@@ -147,108 +64,108 @@ def test_frame_of_equal_data_is_shared() -> None:
 
 
 def test_writer_sends_updates_as_chunks_and_closes_after_the_end(
-    writer_harness: WriterHarness,
+    harness: WriterHarness,
 ) -> None:
-    client = writer_harness.client()
-    writer_harness.poll(RUNNING)
+    client = harness.client()
+    harness.poll(RUNNING)
     chunk = read(client, b"\n\n\r\n")
     size, _, event = chunk.partition(b"\r\n")
     assert chunk == format_chunk(event.removesuffix(b"\r\n"))
     assert int(size, 16) == len(event) - 2
-    writer_harness.poll(ENDED, after=POLL_INTERVAL)
+    harness.poll(ENDED, after=POLL_INTERVAL)
     assert b"event: end\n" in read(client, LAST_CHUNK)
     assert client.recv(100) == b""
-    writer_harness.wait_for_held(0)
-    assert writer_harness.hub_harness.hub.subscribed_run_count == 0
+    harness.wait_for_held(0)
+    assert harness.hub_harness.hub.subscribed_run_count == 0
 
 
-def test_writer_sends_an_update_from_before_the_handoff(writer_harness: WriterHarness) -> None:
-    writer_harness.hub_harness.subscribe()
-    writer_harness.poll(ENDED)
-    stream = writer_harness.stream()
-    writer_harness.poll()
-    client = writer_harness.hand_off(stream)
+def test_writer_sends_an_update_from_before_the_handoff(harness: WriterHarness) -> None:
+    harness.hub_harness.subscribe()
+    harness.poll(ENDED)
+    stream = harness.stream()
+    harness.poll()
+    client = harness.hand_off(stream)
     assert b"event: end\n" in read(client, LAST_CHUNK)
 
 
-def test_writer_without_updates_sends_comments(writer_harness: WriterHarness) -> None:
-    client = writer_harness.client()
-    writer_harness.poll(RUNNING)
+def test_writer_without_updates_sends_comments(harness: WriterHarness) -> None:
+    client = harness.client()
+    harness.poll(RUNNING)
     read(client, b"\n\n\r\n")
     for _ in range(3):
-        writer_harness.clock.sleep(HEARTBEAT)
+        harness.clock.sleep(HEARTBEAT)
         comment = read(client, b"\n\n\r\n")
         assert comment.partition(b"\r\n")[2].startswith(b":")
 
 
-def test_writer_ends_a_stream_after_its_lifetime(writer_harness: WriterHarness) -> None:
-    client = writer_harness.client()
-    writer_harness.clock.sleep(LIFETIME)
+def test_writer_ends_a_stream_after_its_lifetime(harness: WriterHarness) -> None:
+    client = harness.client()
+    harness.clock.sleep(LIFETIME)
     assert b"retry: " in read(client, LAST_CHUNK)
-    writer_harness.wait_for_held(0)
+    harness.wait_for_held(0)
 
 
 def test_writer_ends_a_stream_with_constant_updates_after_its_lifetime(
-    writer_harness: WriterHarness,
+    harness: WriterHarness,
 ) -> None:
-    client = writer_harness.client()
+    client = harness.client()
     data = b""
     for number in range(int(LIFETIME / POLL_INTERVAL) + 1):
         state = run(run_state("RUNNING", message=f"State {number}."))
-        writer_harness.poll(state, after=POLL_INTERVAL)
+        harness.poll(state, after=POLL_INTERVAL)
         data += read(client, b"\r\n")
         if data.endswith(LAST_CHUNK):
             break
     assert data.endswith(LAST_CHUNK)
 
 
-def test_writer_of_a_closing_process_ends_all_streams(writer_harness: WriterHarness) -> None:
-    clients = [writer_harness.client() for _ in range(20)]
-    writer_harness.poll(RUNNING)
+def test_writer_of_a_closing_process_ends_all_streams(harness: WriterHarness) -> None:
+    clients = [harness.client() for _ in range(20)]
+    harness.poll(RUNNING)
     for client in clients:
         read(client, b"\n\n\r\n")
-    writer_harness.is_closing = True
+    harness.is_closing = True
     for client in clients:
         assert b"retry: " in read(client, LAST_CHUNK)
-    writer_harness.wait_for_held(0)
+    harness.wait_for_held(0)
 
 
-def test_writer_frees_the_stream_of_a_client_that_left(writer_harness: WriterHarness) -> None:
-    clients = [writer_harness.client() for _ in range(3)]
+def test_writer_frees_the_stream_of_a_client_that_left(harness: WriterHarness) -> None:
+    clients = [harness.client() for _ in range(3)]
     clients[0].close()
-    writer_harness.wait_for_held(2)
-    assert writer_harness.hub_harness.hub.subscribed_run_count == 1
+    harness.wait_for_held(2)
+    assert harness.hub_harness.hub.subscribed_run_count == 1
     for client in clients[1:]:
         client.close()
-    writer_harness.wait_for_held(0)
-    assert writer_harness.hub_harness.hub.subscribed_run_count == 0
+    harness.wait_for_held(0)
+    assert harness.hub_harness.hub.subscribed_run_count == 0
 
 
 def test_writer_slow_client_skips_states_and_stalled_client_is_dropped(
-    writer_harness: WriterHarness,
+    harness: WriterHarness,
 ) -> None:
     large = "x" * 2**20
-    slow, stalled = writer_harness.client(buffer=4096), writer_harness.client(buffer=4096)
-    quick = writer_harness.client()
+    slow, stalled = harness.client(buffer=4096), harness.client(buffer=4096)
+    quick = harness.client()
     for number in range(5):
         state = run(run_state("RUNNING", message=f"State {number}."), description=large)
-        writer_harness.poll(state, after=POLL_INTERVAL)
+        harness.poll(state, after=POLL_INTERVAL)
         read(quick, b"State %d." % number)
     data = read(slow, b"State 4.")
     assert b"State 0." in data
     assert b"State 2." not in data
-    writer_harness.clock.sleep(STALL_TIMEOUT_SECONDS)
-    writer_harness.wait_for_held(2)
+    harness.clock.sleep(STALL_TIMEOUT_SECONDS)
+    harness.wait_for_held(2)
     stalled.close()
 
 
 def test_writer_error_in_one_stream_ends_no_other(
-    writer_harness: WriterHarness,
+    harness: WriterHarness,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    clients = [writer_harness.client() for _ in range(5)]
-    writer_harness.poll(RUNNING)
+    clients = [harness.client() for _ in range(5)]
+    harness.poll(RUNNING)
     for client in clients:
         read(client, b"\n\n\r\n")
     encode, errors = Stream.encode, [KeyError("surprise")]
@@ -259,31 +176,31 @@ def test_writer_error_in_one_stream_ends_no_other(
         return encode(stream, updates)
 
     monkeypatch.setattr(Stream, "encode", fail_once)
-    writer_harness.poll(ENDED, after=POLL_INTERVAL)
+    harness.poll(ENDED, after=POLL_INTERVAL)
     rests = [read_all(client) for client in clients]
     assert sum(b"event: end\n" in rest for rest in rests) == 4
     assert "surprise" in caplog.text
-    writer_harness.wait_for_held(0)
+    harness.wait_for_held(0)
 
 
-def test_body_without_a_connection_continues_in_its_thread(writer_harness: WriterHarness) -> None:
-    body = writer_harness.body()
+def test_body_without_a_connection_continues_in_its_thread(harness: WriterHarness) -> None:
+    body = harness.body()
     body.start({}, None)
     assert next(body) == OPENING
     assert b"running" in next(body)
     assert next(body).startswith(b":")
-    writer_harness.poll(ENDED, after=POLL_INTERVAL)
+    harness.poll(ENDED, after=POLL_INTERVAL)
     assert b"event: end\n" in next(body)
     with pytest.raises(StopIteration):
         next(body)
     body.close()
-    assert writer_harness.limiter.held == 0
+    assert harness.limiter.held == 0
 
 
 def test_body_without_a_connection_or_a_thread_makes_the_client_poll(
-    writer_harness: WriterHarness,
+    harness: WriterHarness,
 ) -> None:
-    body = writer_harness.body(ONE_THREAD)
+    body = harness.body(ONE_THREAD)
     body.start({}, None)
     assert next(body) == OPENING
     last = next(body)
@@ -293,7 +210,7 @@ def test_body_without_a_connection_or_a_thread_makes_the_client_poll(
         next(body)
     body.close()
     body.close()
-    assert writer_harness.limiter.held == 0
+    assert harness.limiter.held == 0
 
 
 class Connection:
@@ -315,7 +232,7 @@ class Connection:
 
 
 def test_body_without_a_thread_to_write_it_stays_with_the_server(
-    writer_harness: WriterHarness, monkeypatch: pytest.MonkeyPatch
+    harness: WriterHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And the next one is handed off, when there is one again."""
 
@@ -324,7 +241,7 @@ def test_body_without_a_thread_to_write_it_stays_with_the_server(
 
     near, far = socket.socketpair()
     monkeypatch.setattr(writer, "find_connection", lambda *_: Connection(near))
-    body = writer_harness.body()
+    body = harness.body()
     body.start({}, None)
     assert next(body) == OPENING
     with monkeypatch.context() as patch:
@@ -336,19 +253,19 @@ def test_body_without_a_thread_to_write_it_stays_with_the_server(
     assert far.recv(100) == b"gunicorn's"
     body.close()
     with far, near:
-        assert b"running" in read(writer_harness.client(), b"\n\n")
+        assert b"running" in read(harness.client(), b"\n\n")
 
 
 @pytest.mark.parametrize("state", [RUNNING, ENDED], ids=["running", "ended"])
 def test_body_with_a_long_first_event_needs_no_thread_while_it_is_sent(
-    writer_harness: WriterHarness, monkeypatch: pytest.MonkeyPatch, state: Run
+    harness: WriterHarness, monkeypatch: pytest.MonkeyPatch, state: Run
 ) -> None:
     """A client that reads nothing must hold no thread of the server."""
     long_state = Run.from_dict({**state.as_dict(), "description": "x" * 5_000_000})
     near, far = socket.socketpair()
     connection = Connection(near)
     monkeypatch.setattr(writer, "find_connection", lambda *_: connection)
-    body = writer_harness.body(ONE_THREAD, long_state)
+    body = harness.body(ONE_THREAD, long_state)
     with far:
         body.start({}, None)
         assert connection.is_closing
@@ -356,64 +273,58 @@ def test_body_with_a_long_first_event_needs_no_thread_while_it_is_sent(
         with pytest.raises(StopIteration):
             next(body)
         body.close()
-        assert writer_harness.limiter.held == 1
+        assert harness.limiter.held == 1
         far.settimeout(DEADLINE)
         assert len(read(far, b"\n\n\r\n")) > 5_000_000
         if state is RUNNING:
-            writer_harness.poll(ENDED, after=POLL_INTERVAL)
+            harness.poll(ENDED, after=POLL_INTERVAL)
             assert b"event: end\n" in read_all(far)
-    writer_harness.wait_for_held(0)
+    harness.wait_for_held(0)
 
 
 def test_body_with_a_short_end_keeps_the_connection(
-    writer_harness: WriterHarness, monkeypatch: pytest.MonkeyPatch
+    harness: WriterHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     near, far = socket.socketpair()
     connection = Connection(near)
     monkeypatch.setattr(writer, "find_connection", lambda *_: connection)
     with near, far:
-        body = writer_harness.body(state=ENDED)
+        body = harness.body(state=ENDED)
         body.start({}, None)
         opening, events = body
     assert (opening, connection.is_closing) == (OPENING, False)
     assert b"event: end\n" in events
-    assert writer_harness.limiter.held == 0
+    assert harness.limiter.held == 0
 
 
-def test_body_that_is_never_read_holds_nothing_after_close(writer_harness: WriterHarness) -> None:
-    body = writer_harness.body()
-    assert writer_harness.limiter.held == 1
-    body.close()
-    assert writer_harness.limiter.held == 0
-    assert writer_harness.hub_harness.hub.subscribed_run_count == 0
-
-
-def test_response_is_streamed(writer_harness: WriterHarness) -> None:
+def test_response_is_streamed(harness: WriterHarness) -> None:
     """An ``after_request`` function of the app must leave its body alone."""
     with Flask(__name__).app_context():
-        response = StreamResponse(writer_harness.body())
+        response = StreamResponse(harness.body())
         assert response.is_streamed
+        assert harness.limiter.held == 1
         response.close()
-    assert writer_harness.limiter.held == 0
+    assert harness.limiter.held == 0
+    assert harness.hub_harness.hub.subscribed_run_count == 0
 
 
 def test_response_returns_its_body_so_that_it_can_be_freed(
-    writer_harness: WriterHarness,
+    harness: WriterHarness,
 ) -> None:
     with Flask(__name__).test_request_context():
-        response = StreamResponse(writer_harness.body())
+        response = StreamResponse(harness.body())
         body = response(request.environ, lambda *_: lambda _: None)
         assert body is response.response
         response.close()
 
 
-def test_response_calls_on_close_functions_at_its_end(writer_harness: WriterHarness) -> None:
+def test_response_calls_on_close_functions_at_its_end(harness: WriterHarness) -> None:
     calls = []
     with Flask(__name__).test_request_context():
-        response = StreamResponse(writer_harness.body())
+        response = StreamResponse(harness.body())
         response.call_on_close(lambda: calls.append(True))
         body = response(request.environ, lambda *_: lambda _: None)
     assert not calls
     body.close()  # type: ignore[attr-defined]
     assert calls == [True]
-    assert writer_harness.limiter.held == 0
+    assert harness.limiter.held == 0
