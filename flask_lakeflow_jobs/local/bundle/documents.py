@@ -18,6 +18,10 @@ from .yaml import LocatedDict, LocatedList, load_yaml
 _ROOT_FILES = ("databricks.yml", "databricks.yaml", "bundle.yml", "bundle.yaml")
 _SUFFIXES = (".yml", ".yaml", ".json")
 _WILDCARDS = "*?["
+_YAML_ADVICE = {
+    "mapping values are not allowed here": "Quote a value that contains ': '",
+    "expected <block end>, but found '-'": "Give a list a key of its own: here it follows keys",
+}
 
 
 def find_root_file(path: Path) -> Path:
@@ -159,4 +163,5 @@ def _read(file: Path, warnings: list[tuple[str, Location | None]] | None = None)
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
         line = mark.line + 1 if mark else 0
-        raise BundleError(f"The file is not valid YAML: {problem}.", (file, line)) from None
+        advice = f" {_YAML_ADVICE[problem]}." if problem in _YAML_ADVICE else ""
+        raise BundleError(f"The file is not valid YAML: {problem}.{advice}", (file, line)) from None

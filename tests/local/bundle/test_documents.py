@@ -126,6 +126,16 @@ def test_read_documents_refuses_job_defined_twice(folder: Path, load: Load) -> N
         ("", 1, "The file has to hold a mapping with 'bundle' and 'resources'."),
         ("- a\n- b", 1, "The file has to hold a mapping with 'bundle' and 'resources'."),
         ("a: [1,\nb: 2", 2, "The file is not valid YAML: "),
+        (
+            "a: <TO DO: b>",
+            1,
+            "The file is not valid YAML: mapping values are not allowed here. Quote a value",
+        ),
+        (
+            "a:\n  b: 1\n  - c",
+            3,
+            "The file is not valid YAML: expected <block end>, but found '-'. Give a list a key",
+        ),
         ("x: " + 3000 * "[" + 3000 * "]", 1, "The file is nested more than 100 levels deep."),
     ],
 )
