@@ -135,6 +135,11 @@ class EntryPoint:
         """Return the context."""
         return Context(self._payload)
 
+    def getCurrentBindings(self) -> dict[str, str]:  # noqa: N802
+        """Return the parameters of the notebook's run."""
+        parameters = self._payload["parameters"]
+        return dict(parameters) if isinstance(parameters, dict) else {}
+
 
 def _notebook_path(payload: dict[str, Any]) -> str | None:
     if payload["kind"] != "notebook":

@@ -77,3 +77,16 @@ def test_missing_value_of_the_context_is_an_error(serve: Serve) -> None:
     assert output_of(client).error == (
         "LookupError: The context has no clusterId in the local workspace."
     )
+
+
+def test_current_bindings_are_the_parameters_of_the_run(serve: Serve) -> None:
+    text = """
+bindings = dbutils.notebook.entry_point.getCurrentBindings()
+dbutils.notebook.exit(" ".join(f"{key}={bindings[key]}" for key in bindings))
+"""
+    task = notebook_task("main")
+    task["notebook_task"]["base_parameters"] = {"day": "1"}
+    client = serve({"etl": {"tasks": [task]}}, {"notebook.py": HEADER + text})
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.notebook_output is not None, output.error_trace
+    assert output.notebook_output.result == "day=1"
