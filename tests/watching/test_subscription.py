@@ -221,12 +221,12 @@ def test_permanent_error_is_the_end(harness: HubHarness) -> None:
 
 def test_wait_for_first_counts_from_the_first_subscriber() -> None:
     clock = SystemClock()
-    watched_run = WatchedRun(ONE, clock.monotonic() - 5.0)
+    watched_run = WatchedRun(ONE, clock.monotonic() - 60.0)
     hub = HubHarness(clock=clock).hub
     subscription = Subscription([SubscribedRun(watched_run, None)], clock, hub)
     began = clock.monotonic()
-    assert subscription.wait_for_first(5.0) == []
-    assert clock.monotonic() - began < 5.0
+    assert subscription.wait_for_first(60.0) == []
+    assert clock.monotonic() - began < 60.0
 
 
 @pytest.mark.parametrize("others", [[], [TWO]])
