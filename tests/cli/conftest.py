@@ -17,13 +17,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from databricks.sdk import WorkspaceClient
 from flask import Flask
 
 from flask_lakeflow_jobs.config.jobs import build_env_name
 from flask_lakeflow_jobs.local import Address, Workspace, load_bundle, stop_workspace
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.cli import apps
-from tests.support import DEADLINE
+from tests.support import DEADLINE, RunGate, wait_until
 
 BUNDLE = Path(__file__).parent / "bundle" / "databricks.yml"
 ROOT = Path(__file__).parents[2]
@@ -67,6 +68,20 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
 def job_ids() -> Mapping[str, int]:
     """The ids of the bundle's jobs."""
     return {key: job.job_id for key, job in load_bundle(BUNDLE).jobs.items()}
+
+
+@pytest.fixture
+def run_gate(
+    run_gate: RunGate, workspace: Address, job_ids: Mapping[str, int]
+) -> Iterator[RunGate]:
+    """A gate whose runs have ended before the next test, which may ask for active runs."""
+    yield run_gate
+    run_gate.open()
+    jobs = WorkspaceClient(host=workspace.host, token=workspace.token).jobs
+    wait_until(
+        lambda: not any(jobs.list_runs(job_id=job_ids["held"], active_only=True)),
+        "the end of the runs",
+    )
 
 
 @pytest.fixture(autouse=True)
