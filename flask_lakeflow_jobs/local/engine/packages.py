@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..model import Settings
@@ -31,6 +32,8 @@ _ADVICE = (
     "Correct the packages that the task lists, or the access of this machine to their index: they "
     "cannot be installed."
 )
+# The newest pyarrow that takes numpy 1, which its metadata does not say.
+_PYARROW_FOR_NUMPY_1 = "pyarrow>=18,<23"
 _MAX_SECONDS = 15 * 60
 _LOG_LINES = 5  # of an installer, in an error
 _LOG_BYTES = 4096
@@ -136,7 +139,17 @@ class Packages:
             shutil.rmtree(unfinished, ignore_errors=True)
             command = _build_command(unfinished, requirements)
             _run_installer(command, environment, lock, is_stopped)
+            if _needs_pyarrow(unfinished):
+                pyarrow = Requirements((_PYARROW_FOR_NUMPY_1,), (), requirements.options)
+                command = _build_command(unfinished, pyarrow)
+                _run_installer(command, environment, lock, is_stopped)
             unfinished.rename(folder)
+
+
+def _needs_pyarrow(folder: Path) -> bool:
+    """Return whether packages hide a numpy that the pyarrow of the app needs, as Spark does."""
+    is_hidden = any(folder.glob("numpy-1.*.dist-info")) and not (folder / "pyarrow").exists()
+    return is_hidden and find_spec("pyarrow") is not None
 
 
 def _build_command(target: Path, requirements: Requirements) -> list[str]:

@@ -132,3 +132,35 @@ def test_failed_installation_names_no_credentials_of_an_index(
 def test_listed_packages_show_no_credentials() -> None:
     listed = Requirements(("a @ git+https://ann:word@git.example/a.git",)).to_list()
     assert listed == ["a @ git+https://[REDACTED]@git.example/a.git"]
+
+
+@pytest.mark.parametrize(
+    ("folders", "has_pyarrow", "installed"),
+    [
+        (["numpy-1.26.4.dist-info"], True, ["a", "pyarrow>=18,<23"]),
+        (["numpy-1.26.4.dist-info"], False, ["a"]),
+        (["numpy-1.26.4.dist-info", "pyarrow"], True, ["a"]),
+        (["numpy-2.1.0.dist-info"], True, ["a"]),
+    ],
+)
+def test_pyarrow_is_installed_beside_numpy_1(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    folders: list[str],
+    has_pyarrow: bool,
+    installed: list[str],
+) -> None:
+    """The pyarrow of the app may refuse the numpy of the task, and Spark needs both."""
+    packages = []
+
+    def install(command: list[str], *_: Any, **__: Any) -> int:
+        target = Path(command[command.index("--target") + 1])
+        for folder in folders:
+            (target / folder).mkdir(parents=True, exist_ok=True)
+        packages.append(command[-1])
+        return 0
+
+    monkeypatch.setattr(packages_module, "run_program", install)
+    monkeypatch.setattr(packages_module, "find_spec", lambda _: has_pyarrow or None)
+    Packages(tmp_path, is_enabled=True).install(Requirements(("a",)), {})
+    assert packages == installed
