@@ -226,6 +226,14 @@ ADVISED = {
         "spark.sql(\"SELECT ai_query('m', 'p')\").collect()",
         "local_simulation",
     ),
+    "column that a select dropped": (
+        "spark.table('dev.snippets.saved').selectExpr('1 AS n').distinct().where('id = 1').count()",
+        "no column id here",
+    ),
+    "column of NULL": (
+        "spark.sql('SELECT 1 AS a, NULL AS b').write.saveAsTable('dev.snippets.nothing')",
+        "Give a type",
+    ),
     "metric view": (
         "spark.sql('CREATE VIEW dev.snippets.m WITH METRICS LANGUAGE YAML AS $$source: t$$')",
         "Write a plain view",

@@ -33,7 +33,12 @@ _NO_PARAMETER = re.compile(
 _NO_COLUMNS = re.compile(r"Unable to infer schema for \w+: there is no file in (\S+)\. ")
 # In the errors of DuckDB and of Spark.
 _NO_FILES = re.compile(r'No files found that match the pattern "([^"]+)"')
-_NO_TABLE = re.compile(r"Table with name (\S+) does not exist|The table or view (\S+) cannot be f")
+_NO_TABLE = re.compile(
+    r"Table with name (\S+) does not exist|The table or view (\S+) cannot be f"
+    r"|\[TABLE_OR_VIEW_NOT_FOUND\] Table or view not found: ([^\s,]+)"
+)
+# In the errors of mlflow.
+_NO_MODEL = re.compile(r"Registered Model with name=(\S+) not found")
 _NOT_SERVED = re.compile(r"No API found for '([A-Z]+ [^']+)'")
 _CONNECTION_ERRORS = ("ConnectionError", "ConnectError", "ConnectTimeout", "URLError", "gaierror")
 _OS_FILES = ("<frozen os>", os.__file__)
@@ -71,13 +76,18 @@ def find_advice(error: BaseException, mounts: dict[str, str], root: str = "") ->
         )
     if match := _NO_TABLE.search(str(error)):
         return (
-            f"The table {match[1] or match[2]} is not in the local workspace. Create it in an "
+            f"The table {match[1] or match[2] or match[3]} is not in the local workspace. Create "
+            "it in an earlier task, or in a job that you run once."
+        )
+    if match := _NO_MODEL.search(str(error)):
+        return (
+            f"The model {match[1]} is not registered in the local workspace. Create it in an "
             "earlier task, or in a job that you run once."
         )
     if match := _NOT_SERVED.search(str(error)):
         return (
-            f"The local workspace does not serve {match[1]}. Simulate the job (its tag "
-            "'local_simulation')."
+            f"The local workspace does not serve {match[1]}. {_describe_way_out(match[1])} the job "
+            "(its tag 'local_simulation')."
         )
     match = _UNREACHABLE.search(str(error))
     # Spark names the error of its own source of data in the text.
@@ -88,6 +98,12 @@ def find_advice(error: BaseException, mounts: dict[str, str], root: str = "") ->
             "the connection, or simulate the job (its tag 'local_simulation')."
         )
     return None
+
+
+def _describe_way_out(route: str) -> str:
+    if " /unity-catalog/" in route:
+        return "Use SQL instead (SHOW, DESCRIBE, CREATE … IF NOT EXISTS), or simulate"
+    return "Simulate"
 
 
 def _advise_on_file(path: str, mounts: dict[str, str], root: str) -> str | None:

@@ -45,7 +45,19 @@ def _raise_for_missing_key() -> None:
             ValueError("The table or view `a`.`b` cannot be found."),
             "The table `a`.`b` is not in th",
         ),
+        (
+            Exception("No rows: [TABLE_OR_VIEW_NOT_FOUND] Table or view not found: a"),
+            "The table a is not in the local w",
+        ),
+        (
+            ValueError("Registered Model with name=main.ml.a not found"),
+            "The model main.ml.a is not registered in the local workspace. Create",
+        ),
         (ValueError("No API found for 'GET /x'"), "The local workspace does not serve GET /x. Si"),
+        (
+            ValueError("No API found for 'GET /unity-catalog/catalogs'"),
+            "The local workspace does not serve GET /unity-catalog/catalogs. Use SQL",
+        ),
         (ConnectionError("Failed to resolve 'a.example'"), "This machine cannot reach a.example."),
         (ValueError("ConnectionError: host='a.example'"), "This machine cannot reach a.example."),
         (URLError(socket.gaierror("Name or service not known")), "This machine cannot reach the"),

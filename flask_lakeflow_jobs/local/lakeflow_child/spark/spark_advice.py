@@ -22,6 +22,8 @@ _NO_STORAGE = r"Generic (?:GCS|S3|MicrosoftAzure) error"
 _BAD_CLIENT = "unsupported PySpark version"
 _UNKNOWN = r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|unknown function:"
 _NO_TABLE = r"Table or view not found: ([^\s,]+)"
+_NO_COLUMN = r'attribute ObjectName\(\[Identifier\("([^"]+)"\)\]\) is missing from the schema'
+_NULL_COLUMN = r"Invalid data type for Delta Lake: Null"
 _NO_CATALOG = r"Catalog not found: ([^\s,]+)"
 _ADVICE = {
     _NO_SERVER: (
@@ -34,6 +36,11 @@ _ADVICE = {
     _NO_TABLE: (
         "The table {} is not in the local workspace. Create it in an earlier task, or in a job "
         "that you run once."
+    ),
+    _NO_COLUMN: "Sail finds no column {} here. Select it too, or correct its name.",
+    _NULL_COLUMN: (
+        "Sail writes no column without a type. Give a type to the columns that have only NULL: "
+        "cast(), or a schema."
     ),
     _NO_CATALOG: (
         "The catalog {} is not in the local workspace. Create it first, with CREATE CATALOG."
