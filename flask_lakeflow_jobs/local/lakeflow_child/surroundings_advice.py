@@ -27,6 +27,7 @@ _UNREACHABLE = re.compile(
 _NO_PATH = re.compile(
     r"\[PATH_NOT_FOUND\] Path does not exist: (?:file:)?((?:dbfs:)?/[^\s]*?)\.?(?:\s|$)"
 )
+_PATH = re.compile(r"(?<![\w:/.])/[^\s'\"`,;)]*[^\s'\"`,;).]")
 _NO_PARAMETER = re.compile(
     r"No value found for placeholder with name :(\w+)|^The parameter ([\w, ]+) has no value\."
 )
@@ -50,10 +51,7 @@ def find_advice(error: BaseException, mounts: dict[str, str], root: str = "") ->
     :param mounts: folders of this machine by their paths in the workspace.
     :param root: the folder of the bundle.
     """
-    if isinstance(error, FileNotFoundError) and isinstance(error.filename, (str, os.PathLike)):
-        path = os.fspath(error.filename)
-        if not isinstance(path, str):
-            return None
+    if isinstance(error, FileNotFoundError) and (path := _find_path(error)):
         if "/" not in path and _comes_from(error.__traceback__, (subprocess.__file__,)):
             return _PROGRAM.format(path)
         return _advise_on_file(path, mounts, root)
@@ -104,6 +102,15 @@ def _describe_way_out(route: str) -> str:
     if " /unity-catalog/" in route:
         return "Use SQL instead (SHOW, DESCRIBE, CREATE … IF NOT EXISTS), or simulate"
     return "Simulate"
+
+
+def _find_path(error: FileNotFoundError) -> str | None:
+    """Return the path of the file. Code that raises the error itself has it in the text only."""
+    if error.filename is None:
+        match = _PATH.search(str(error))
+        return match[0] if match else None
+    path = os.fspath(error.filename) if isinstance(error.filename, (str, os.PathLike)) else None
+    return path if isinstance(path, str) else None
 
 
 def _advise_on_file(path: str, mounts: dict[str, str], root: str) -> str | None:

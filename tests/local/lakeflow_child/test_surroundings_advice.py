@@ -31,6 +31,8 @@ def _raise_for_missing_key() -> None:
         (FileNotFoundError(2, "none", "/Volumes/main/raw/in/a"), "Copy the file to /Volumes/main"),
         (FileNotFoundError(2, "none", "/tmp/a"), None),
         (FileNotFoundError(2, "none", 3), None),
+        (FileNotFoundError("No files: '/Volumes/main/raw/in'."), "Copy the file to /Volumes/main"),
+        (FileNotFoundError("No files in https://a.example/b"), None),
         (ValueError("[PATH_NOT_FOUND] Path does not exist: /Volumes/a."), "Copy the file to /Vol"),
         (ValueError("[PATH_NOT_FOUND] Path does not exist: /data"), "Copy the file to /data,"),
         (ValueError("[PATH_NOT_FOUND] Path does not exist: dbfs:/a"), "Copy the file to dbfs:/a,"),
