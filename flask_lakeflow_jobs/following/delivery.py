@@ -12,7 +12,7 @@ import logging
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from ..clock import Clock
     from ..record.deliveries import Address, Deliveries, Delivery
+    from .notifier import Notifier
 
 #: A receiver that raises is called so many times in all, over about three and a half hours.
 MAX_ATTEMPTS = 10
@@ -39,6 +40,9 @@ MAX_RETRY_SECONDS = 3600.0
 
 #: A claim lasts for so long after its process has died. A process that runs a receiver renews it.
 CLAIM_SECONDS = 60.0
+
+#: Seconds between two renewals. After the first, another thread makes the other deliveries.
+RENEWAL_SECONDS = CLAIM_SECONDS / 3
 
 #: How many receivers may take long at once. The other deliveries continue in another thread.
 MAX_SLOW_RECEIVERS = 8
@@ -110,16 +114,6 @@ class Codec(Protocol):
     def decode(self, text: str) -> dict[str, Any]: ...
 
 
-class ReceiverSource(Protocol):
-    """Receivers that are no receivers of a signal, such as those that send messages to people."""
-
-    def select(self, signal: str, payload: Mapping[str, Any]) -> Sequence[str]:
-        """Return the names of those that want to know of an event."""
-
-    def find(self, signal: str) -> Mapping[str, Receiver]:
-        """Return all of them by name."""
-
-
 #: Writes something to the record.
 Write: TypeAlias = Callable[[], None]
 
@@ -131,7 +125,7 @@ class Outbox:
     another thread makes the others.
 
     :param signals: those that go through the outbox, by the name that the record has.
-    :param others: further receivers.
+    :param others: receivers that send messages to people.
     :param has_thread: whether :meth:`wake` starts a thread; if not, call :meth:`deliver_due`.
     """
 
@@ -143,7 +137,7 @@ class Outbox:
         codec: Codec,
         clock: Clock,
         *,
-        others: ReceiverSource | None = None,
+        others: Notifier | None = None,
         has_thread: bool = True,
     ) -> None:
         self._app = app
@@ -361,9 +355,9 @@ class Outbox:
                 except Exception as error:
                     _log.debug("A claim was not renewed: %s", error)
                 self._relieve(thread)
-                done.wait(CLAIM_SECONDS / 3)
+                done.wait(RENEWAL_SECONDS)
 
-        timer = threading.Timer(CLAIM_SECONDS / 3, renew)
+        timer = threading.Timer(RENEWAL_SECONDS, renew)
         timer.daemon = True
         timer.start()
         try:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..record.store import Record
     from ..watching.snapshot import Restore
     from ..watching.watched_run import RunKey
-    from .delivery import ReceiverSource
+    from .notifier import Notifier
 
 #: The signals that go through the outbox, by the names that the record has.
 OUTBOX_SIGNALS = {"run_finished": signals.run_finished, "run_repaired": signals.run_repaired}
@@ -82,7 +82,7 @@ class EndRecorder:
         clock: Clock,
         restore: Restore,
         *,
-        others: ReceiverSource | None = None,
+        others: Notifier | None = None,
         has_thread: bool = True,
     ) -> None:
         self._app = app

@@ -119,7 +119,7 @@ class TestClaims:
     def test_claim_is_renewed_while_its_receiver_runs(
         self, harness: Harness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(delivery, "CLAIM_SECONDS", 0.03)
+        monkeypatch.setattr(delivery, "RENEWAL_SECONDS", 0.01)
         claims: set[int | None] = set()
 
         def wait_for_renewals() -> None:

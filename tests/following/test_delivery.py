@@ -213,7 +213,7 @@ class TestThread:
     def test_receivers_that_hang_delay_no_others(
         self, harness: Harness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(delivery, "CLAIM_SECONDS", 0.3)
+        monkeypatch.setattr(delivery, "RENEWAL_SECONDS", 0.1)  # no claim expires meanwhile
         returns = threading.Event()
         harness.connect("hanging", lambda: returns.wait(DEADLINE))
         harness.connect("well")

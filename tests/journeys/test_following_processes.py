@@ -30,7 +30,8 @@ from flask import Flask
 from flask_lakeflow_jobs import LakeflowJobs, run_finished
 from flask_lakeflow_jobs.following import delivery
 
-delivery.CLAIM_SECONDS, delivery.FAILURE_WAIT_SECONDS = 2.0, 0.2
+delivery.CLAIM_SECONDS, delivery.RENEWAL_SECONDS = 2.0, 0.6
+delivery.FAILURE_WAIT_SECONDS = 0.2
 folder = Path(sys.argv[1])
 app = Flask("app", instance_path=str(folder))
 LakeflowJobs(app)
