@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inline
 from ..errors import UpstreamTimeout
 from .history import History
-from .lease import TICK_SECONDS, LeaseCoordinator
+from .lease import TICK_SECONDS, LeaseCoordinator, lease_seconds
 from .notifications import Notification, Notifications
 from .poll import Poll, PollAbandoned
 from .poller import OnChange, RunPoller, StateChangeDispatcher
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 #: Three quarters of the calls that an app makes at once; the others are left to its requests.
 MAX_CONCURRENT_POLLS = 48
-
-MIN_LEASE_SECONDS = 2.0
 
 #: A thread that has started no polls for so long is taken for dead, and started again.
 STALLED_SECONDS = 30.0
@@ -97,11 +95,11 @@ class Hub:
         self._dispatcher = StateChangeDispatcher(self._on_change)
         self._notifications = Notifications(self._cache, self._clock)
         self._progress = SharedProgress(self._cache, self._clock)
-        lease_seconds = max(MIN_LEASE_SECONDS, self._settings.poll_interval)
+        seconds = lease_seconds(self._settings.poll_interval)
         self._leases = LeaseCoordinator(
-            SharedRecords(self._cache, self._source.restore, self._clock, lease_seconds),
+            SharedRecords(self._cache, self._source.restore, self._clock, seconds),
             self._clock,
-            max_wait=lease_seconds + TICK_SECONDS,
+            max_wait=seconds + TICK_SECONDS,
         )
         self._poller = RunPoller(
             self._source,

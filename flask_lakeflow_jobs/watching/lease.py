@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 #: Seconds between two reads of what other processes have published.
 TICK_SECONDS = 0.25
 
+MIN_LEASE_SECONDS = 2.0
+
 
 class Lease(Enum):
     """The result of an attempt to acquire the lease on a run that is due."""
@@ -31,6 +33,11 @@ class Lease(Enum):
     ACQUIRED = auto()  # this process polls the run
     FRESH = auto()  # another process has polled the run recently
     HELD = auto()  # another process is polling the run
+
+
+def lease_seconds(poll_interval: float) -> float:
+    """Return how long a lease is held at most, if its process does not publish a poll before."""
+    return max(MIN_LEASE_SECONDS, poll_interval)
 
 
 def record_age(published_at: float, now: float, max_age: float) -> float | None:

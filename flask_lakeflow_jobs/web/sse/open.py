@@ -20,7 +20,7 @@ from .format import EVENT_STREAM, HEADERS
 from .handoff.connection import is_supported
 from .handoff.writer import HandoffBody, SocketWriter, StreamResponse
 from .limits import StreamLimiter, StreamPermit
-from .stream import OPENING, BlockingBody, Stream, add_jitter, encode_current_state
+from .stream import OPENING, BlockingBody, Stream, choose_lifetime, encode_current_state
 
 if TYPE_CHECKING:
     from ...clock import Clock
@@ -149,7 +149,7 @@ class StreamOpener:
                     self.limiter.count_sent_to_poll()
                 return _respond([encode_current_state(subscription, first.updates, encode)])
             now = self._clock.monotonic()
-            lifetime = add_jitter(min(self._settings.stream_max_seconds, server.max_stream_seconds))
+            lifetime = choose_lifetime(self._settings.stream_max_seconds, server)
             stream = Stream(subscription, encode, ends_at=now + lifetime, permit=permit)
             events = stream.encode(first.updates)
             resources.pop_all()  # from here on, the stream closes and releases them

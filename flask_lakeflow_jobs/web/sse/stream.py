@@ -14,6 +14,7 @@ from .format import HEARTBEAT_COMMENT, format_retry
 
 if TYPE_CHECKING:
     from ...clock import Clock
+    from ..servers import Server
     from .encoder import EventEncoder
     from .limits import StreamPermit
 
@@ -160,6 +161,10 @@ def encode_current_state(
     return format_retry(POLLING_RETRY_MILLISECONDS) + events + end
 
 
-def add_jitter(seconds: float) -> float:
-    """Shorten a lifetime by up to a tenth, so that streams do not all end at once."""
-    return seconds * random.uniform(0.9, 1.0)  # noqa: S311
+def choose_lifetime(max_seconds: float, server: Server) -> float:
+    """Return the seconds that a stream lasts: up to a tenth less than the app, which knows its
+    proxy, and the server allow, so that streams do not all end at once.
+
+    :param max_seconds: ``LAKEFLOW_JOBS_STREAM_MAX_SECONDS``.
+    """
+    return min(max_seconds, server.max_stream_seconds) * random.uniform(0.9, 1.0)  # noqa: S311

@@ -24,7 +24,7 @@ from flask_lakeflow_jobs.web.sse.stream import (
     RETRY_MILLISECONDS,
     BlockingBody,
     Stream,
-    add_jitter,
+    choose_lifetime,
     encode_current_state,
 )
 from tests.run_documents import SUCCEEDED, build_job, run, run_state, state_id_of
@@ -229,10 +229,17 @@ def test_body_of_a_closing_process_ends(hub_harness: HubHarness) -> None:
     assert not viewer.parser.is_incomplete
 
 
-def test_add_jitter_shortens_by_up_to_a_tenth() -> None:
-    lifetimes = {add_jitter(LIFETIME) for _ in range(50)}
+@pytest.mark.parametrize(
+    ("server", "limit"),
+    [(Server("any"), LIFETIME), (Server("any", request_timeout=60.0), 30.0)],
+    ids=["app", "server"],
+)
+def test_lifetime_is_up_to_a_tenth_less_than_app_and_server_allow(
+    server: Server, limit: float
+) -> None:
+    lifetimes = {choose_lifetime(LIFETIME, server) for _ in range(50)}
     assert len(lifetimes) > 40
-    assert all(0.9 * LIFETIME <= lifetime <= LIFETIME for lifetime in lifetimes)
+    assert all(0.9 * limit <= lifetime <= limit for lifetime in lifetimes)
 
 
 @pytest.mark.parametrize("parts", [0, 1, 2])
