@@ -95,75 +95,35 @@ __all__ = [
     "run_triggered",
 ]
 
+#: The names of each module.
 _MODULES = {
-    "config.jobs": (
-        "JobConfig",
-        "JobMapping",
-    ),
+    "config.jobs": "JobConfig JobMapping",
     "errors": (
-        "ConfigurationError",
-        "Conflict",
-        "DatabaseUnavailable",
-        "HandleClosed",
-        "InvalidParameters",
-        "InvalidRequest",
-        "InvalidUserToken",
-        "InvalidWebhookCredentials",
-        "JobNotFound",
-        "LakeflowJobsError",
-        "MissingUserToken",
-        "NotAllowed",
-        "RecordOutdated",
-        "RunNotFound",
-        "RunTimeout",
-        "UnknownJob",
-        "UnsupportedMediaType",
-        "UpstreamError",
-        "UpstreamThrottled",
-        "UpstreamTimeout",
-        "UpstreamUnauthenticated",
-        "UpstreamUnavailable",
+        "ConfigurationError Conflict DatabaseUnavailable HandleClosed InvalidParameters "
+        "InvalidRequest InvalidUserToken InvalidWebhookCredentials JobNotFound "
+        "LakeflowJobsError MissingUserToken NotAllowed RecordOutdated RunNotFound RunTimeout "
+        "UnknownJob UnsupportedMediaType UpstreamError UpstreamThrottled UpstreamTimeout "
+        "UpstreamUnauthenticated UpstreamUnavailable"
     ),
-    "extension": ("LakeflowJobs",),
-    "globals": (
-        "current_jobs",
-        "health",
-    ),
-    "handle": ("JobHandle",),
-    "idempotency": ("Triggered",),
-    "identity": ("ProxyUser",),
-    "results": (
-        "ExecutionResult",
-        "ResultWatch",
-    ),
-    "runs.explanation": (
-        "Explanation",
-        "FailedTask",
-    ),
-    "runs.outcome": (
-        "Outcome",
-        "RunStatus",
-    ),
-    "runs.progress": (
-        "Progress",
-        "RunProgress",
-    ),
-    "signals": (
-        "run_canceled",
-        "run_changed",
-        "run_finished",
-        "run_repaired",
-        "run_triggered",
-    ),
-    "watching.iterator": ("RunWatch",),
-    "web.auth": ("authorize",),
+    "extension": "LakeflowJobs",
+    "globals": "current_jobs health",
+    "handle": "JobHandle",
+    "idempotency": "Triggered",
+    "identity": "ProxyUser",
+    "results": "ExecutionResult ResultWatch",
+    "runs.explanation": "Explanation FailedTask",
+    "runs.outcome": "Outcome RunStatus",
+    "runs.progress": "Progress RunProgress",
+    "signals": "run_canceled run_changed run_finished run_repaired run_triggered",
+    "watching.iterator": "RunWatch",
+    "web.auth": "authorize",
 }
 
 
 def __getattr__(name: str) -> Any:
     # Lazy: the local workspace is a part of the package, and starts without Flask.
     for module, names in _MODULES.items():
-        if name in names:
+        if name in names.split():
             return getattr(import_module(f"{__name__}.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

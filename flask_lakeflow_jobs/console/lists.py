@@ -27,7 +27,6 @@ from .trend import MAX_RUNS, build_trend, summarize_recorded
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
-    from ..handle import JobHandle
 
 
 def show_all_runs() -> str:
@@ -124,25 +123,15 @@ def show_comparison(key: str) -> str:
 def show_neighbor(key: str, run_id: str, which: str) -> BaseResponse:
     """Redirect to the run before or after a run of a job; ``which`` is ``previous`` or ``next``."""
     with request_handle(current_authorizer(), key) as handle:
-        found = _find_neighbor(handle, parse_run_id(run_id), which)
+        found = find_neighbor(handle, parse_run_id(run_id), which)
     return redirect(page_url("lakeflow_console.show_run", key=key, run_id=found))
 
 
 def compare_with_previous(key: str, run_id: str) -> BaseResponse:
     """Redirect to the comparison of a run with the one before it."""
     with request_handle(current_authorizer(), key) as handle:
-        ids = [_find_neighbor(handle, parse_run_id(run_id), "previous"), run_id]
+        ids = [find_neighbor(handle, parse_run_id(run_id), "previous"), run_id]
     return redirect(page_url("lakeflow_console.show_comparison", key=key, run=ids))
-
-
-def _find_neighbor(handle: JobHandle, run_id: int, which: str) -> int:
-    """Return the id of the run before or after a run.
-
-    :raises NotFound: there is none.
-    """
-    if (found := find_neighbor(handle, run_id, which)) is None:
-        raise NotFound(f"There is no {which} run of this job.")
-    return found
 
 
 def _read_ended_runs(job: Job) -> list[Summary]:

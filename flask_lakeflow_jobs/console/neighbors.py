@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from werkzeug.exceptions import NotFound
+
 from . import queries
 from .history import READ_SIZE
 
@@ -12,13 +14,17 @@ if TYPE_CHECKING:
     from ..sdk_types import Run
 
 
-def find_neighbor(handle: JobHandle, run_id: int, which: str) -> int | None:
-    """Return the id of the run before or after a run; ``None``: there is none.
+def find_neighbor(handle: JobHandle, run_id: int, which: str) -> int:
+    """Return the id of the run before or after a run.
 
     :param which: ``previous`` or ``next``.
+    :raises NotFound: there is none.
     """
     run, _ = queries.read_run(handle, run_id)
-    return (_find_previous if which == "previous" else _find_next)(handle, run)
+    found = (_find_previous if which == "previous" else _find_next)(handle, run)
+    if found is None:
+        raise NotFound(f"There is no {which} run of this job.")
+    return found
 
 
 def _find_previous(handle: JobHandle, run: Run) -> int | None:

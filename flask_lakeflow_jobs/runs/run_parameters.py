@@ -31,8 +31,13 @@ def requester_of(run: Run | BaseRun, parameter: str | None) -> str | None:
 
 def parameters_of(run: Run | BaseRun) -> dict[str, str]:
     """Return all parameters of a run by name, and lists by their field."""
+    return flatten_parameters(fields_of(run))
+
+
+def fields_of(run: Run | BaseRun) -> dict[str, Any]:
+    """Return the parameters of a run in the fields of run-now."""
     fields = run.overriding_parameters.as_dict() if run.overriding_parameters else {}
-    return flatten_parameters({**fields, "job_parameters": job_parameters_of(run)})
+    return {**fields, "job_parameters": job_parameters_of(run)}
 
 
 def flatten_parameters(fields: Mapping[str, Any]) -> dict[str, str]:

@@ -1,10 +1,14 @@
-"""Reading requests: bodies, query parameters and headers, checked strictly."""
+"""Reading requests: bodies, query parameters and headers, checked strictly.
+
+A body that is not JSON raises :exc:`UnsupportedMediaType`, one that is too large
+:exc:`RequestEntityTooLarge`, and one that is malformed :exc:`InvalidRequest`.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import IO, Any, NamedTuple, NoReturn, cast
 
 from flask import Request
@@ -65,17 +69,9 @@ def read_params(request: Request) -> Mapping[str, Any]:
     """Read the parameters in the body of a trigger.
 
     :return: empty if the body is empty.
-    :raises UnsupportedMediaType: the body is not JSON.
-    :raises RequestEntityTooLarge: the body is too large.
-    :raises InvalidRequest: the body is malformed.
     :raises InvalidParameters: ``params`` is not an object, or too large.
     """
-    document = _read_object(request, '{"params": {…}}')
-    unknown = sorted(set(document) - {"params"})
-    if unknown:
-        raise InvalidRequest(
-            f"Unknown members in the body: {', '.join(map(repr, unknown))}. Use 'params' only."
-        )
+    document = _read_object(request, '{"params": {…}}', ("params",))
     params = document.get("params")
     if params is None:
         return {}
@@ -111,9 +107,6 @@ def read_repair(request: Request) -> dict[str, Any]:
     """Read the body of a repair as arguments of ``repair_run``.
 
     :return: empty if the body is empty.
-    :raises UnsupportedMediaType: the body is not JSON.
-    :raises RequestEntityTooLarge: the body is too large.
-    :raises InvalidRequest: the body is malformed.
     :raises InvalidParameters: some members are invalid.
     """
     document = _read_object(request, '{"rerunTasks": ["…"], "rerunDependentTasks": true}')
@@ -130,9 +123,7 @@ def read_repair(request: Request) -> dict[str, Any]:
 def read_paused(request: Request) -> bool:
     """Read the body of a change of a job's schedule: whether to pause it.
 
-    :raises UnsupportedMediaType: the body is not JSON.
-    :raises RequestEntityTooLarge: the body is too large.
-    :raises InvalidRequest: the body is malformed or has other members.
+    :raises InvalidRequest: the body has other members.
     """
     document = _read_object(request, '{"paused": true}')
     if set(document) != {"paused"} or not isinstance(document["paused"], bool):
@@ -141,18 +132,9 @@ def read_paused(request: Request) -> bool:
 
 
 def read_progress(request: Request) -> dict[str, Any]:
-    """Read the body of a progress report as arguments of ``report_progress``, which checks them.
-
-    :raises UnsupportedMediaType: the body is not JSON.
-    :raises RequestEntityTooLarge: the body is too large.
-    :raises InvalidRequest: the body is malformed or has unknown members.
-    """
-    document = _read_object(request, '{"percent": 40, "message": "…", "task": "…"}')
-    unknown = sorted(set(document) - {"percent", "message", "task"})
-    if unknown:
-        raise InvalidRequest(
-            f"Unknown members in the body: {quote(unknown)}. Use 'percent', 'message' and 'task'."
-        )
+    """Read the body of a progress report as arguments of ``report_progress``, which checks them."""
+    example = '{"percent": 40, "message": "…", "task": "…"}'
+    document = _read_object(request, example, ("percent", "message", "task"))
     return {"percent": document.get("percent"), **document}
 
 
@@ -175,9 +157,7 @@ def read_notification(request: Request) -> tuple[int, int]:
     In the notification of a task, the run id is that of the run that the task belongs to.
     Source: Databricks documentation, "Add notifications on a job", HTTP webhook payloads.
 
-    :raises UnsupportedMediaType: the body is not JSON.
-    :raises RequestEntityTooLarge: the body is too large.
-    :raises InvalidRequest: the body is malformed, or contains no ids.
+    :raises InvalidRequest: the body contains no ids.
     """
     example = '{"job": {"job_id": …}, "run": {"run_id": …}}'
     document = _read_object(request, example)
@@ -197,8 +177,13 @@ def _find_id(document: dict[str, Any], member: str, name: str) -> int | None:
     return parse_id(value)
 
 
-def _read_object(request: Request, example: str) -> dict[str, Any]:
-    """Return the JSON object in a body; an empty body is an empty object."""
+def _read_object(
+    request: Request, example: str, members: Collection[str] | None = None
+) -> dict[str, Any]:
+    """Return the JSON object in a body; an empty body is an empty object.
+
+    :param members: those that it may have; ``None``: the caller checks them.
+    """
     body = read_body(request)
     if len(body) < _min_body_length(request):
         raise InvalidRequest(
@@ -215,6 +200,11 @@ def _read_object(request: Request, example: str) -> dict[str, Any]:
     document = _parse_json(body) if body else {}
     if not isinstance(document, dict):
         raise InvalidRequest(f"The body must be a JSON object: {example}.")
+    unknown = [] if members is None else sorted(set(document) - {*members})
+    if unknown:
+        raise InvalidRequest(
+            f"Unknown members in the body: {quote(unknown)}. The body must be {example}."
+        )
     return document
 
 

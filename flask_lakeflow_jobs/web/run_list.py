@@ -22,7 +22,7 @@ from ..identity import display_name
 from ..record.values import PageToken, RowState
 from ..runs.outcome import ACTIVE_OUTCOMES, Outcome, has_ended, outcome_of, parse_state
 from ..runs.redaction import redact
-from ..runs.run_parameters import requester_of
+from ..runs.run_parameters import fields_of, requester_of
 from .auth import request_handle
 
 if TYPE_CHECKING:
@@ -289,7 +289,7 @@ def _read_workspace(handle: JobHandle, query: RunQuery, budget: _Budget) -> Iter
         )
         listed = sorted(
             (_from_run(handle.job, run, actions[run.run_id or 0].started_by) for run in runs),
-            key=_position,
+            key=lambda run: run.position,
             reverse=True,
         )
         older = [run for run in listed if last is None or run.position < last]
@@ -297,10 +297,6 @@ def _read_workspace(handle: JobHandle, query: RunQuery, budget: _Budget) -> Iter
         if len(runs) < READ_SIZE or not older:
             return
         last = older[-1].position
-
-
-def _position(run: ListedRun) -> PageToken:
-    return run.position
 
 
 def _from_run(job: Job, run: BaseRun, started_by: str | None) -> ListedRun:
@@ -314,14 +310,5 @@ def _from_run(job: Job, run: BaseRun, started_by: str | None) -> ListedRun:
         ended_at=(run.end_time or run.start_time) if is_ended else None,
         error=None if not is_ended else parse_state(run).message or None,
         position=PageToken(run.start_time or 0, run.run_id or 0),
-        params=redact(_params_of(run), job.secret_overrides),
+        params=redact(fields_of(run), job.secret_overrides),
     )
-
-
-def _params_of(run: BaseRun) -> dict[str, Any]:
-    fields = run.overriding_parameters.as_dict() if run.overriding_parameters else {}
-    values = {
-        item.name: item.default if item.value is None else item.value
-        for item in run.job_parameters or []
-    }
-    return {**fields, "job_parameters": values} if values else fields

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.exceptions import NotFound
 
 from flask_lakeflow_jobs.console import neighbors
 
@@ -50,7 +51,10 @@ class Workspace:
 def find(workspace: Workspace, run_id: int, which: str) -> int | None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(neighbors, "queries", workspace)
-        return neighbors.find_neighbor(HANDLE, run_id, which)
+        try:
+            return neighbors.find_neighbor(HANDLE, run_id, which)
+        except NotFound:
+            return None
 
 
 @given(
