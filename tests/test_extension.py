@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from flask import Flask, abort
-from marshmallow import fields
 from werkzeug.exceptions import HTTPException
 
 import flask_lakeflow_jobs
@@ -150,17 +149,6 @@ def test_routes_work_with_and_without_trailing_slash(slash: str) -> None:
     client = make().test_client()
     for path in ("/api/jobs", "/api/jobs/etl"):
         assert client.get(path + slash).status_code == 200
-
-
-def test_list_of_jobs_makes_no_upstream_request() -> None:
-    app = make(
-        jobs={"etl": JobConfig(job_id=7, task_type="job", params={"day": fields.Date()})},
-        DATABRICKS_HOST="http://127.0.0.1:1",
-    )
-    [described] = app.test_client().get("/api/jobs/").get_json()["jobs"]
-    assert (described["key"], described["taskType"]) == ("etl", "job")
-    assert described["params"]["properties"] == {"day": {"type": "string", "format": "date"}}
-    assert app.test_client().get("/api/jobs/etl").get_json() == described
 
 
 def own_pages(app: Flask) -> None:

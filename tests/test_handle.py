@@ -11,9 +11,7 @@ import pytest
 from flask import Flask
 
 from flask_lakeflow_jobs import (
-    Conflict,
     InvalidParameters,
-    RunNotFound,
     RunStatus,
     RunTimeout,
     UpstreamUnavailable,
@@ -112,11 +110,6 @@ class TestWatching:
         assert last.outcome == "succeeded"
         assert len(fault_proxy.find_requests("POST")) == 1
 
-    def test_wait_for_failing_run_returns_failed(self) -> None:
-        run_id = current_jobs["failing"].run_now().run_id
-
-        assert current_jobs["failing"].wait(run_id).outcome == "failed"
-
     def test_wait_timeout_leaves_the_run_active(self, run_gate: RunGate) -> None:
         handle = current_jobs["gated"]
         run_id = handle.run_now(run_gate.params).run_id
@@ -183,10 +176,6 @@ class TestWatching:
 
         assert handle.wait(run_id).outcome == "succeeded"
 
-    def test_wait_for_unknown_run_raises_run_not_found(self, fault_proxy: FaultyWorkspace) -> None:
-        with pytest.raises(RunNotFound):
-            current_jobs["quick"].wait(UNKNOWN_RUN)
-
 
 class TestIntervening:
     def test_cancel_run_ends_the_run_as_canceled(self, run_gate: RunGate) -> None:
@@ -244,16 +233,6 @@ class TestIntervening:
             run_gate.open()
 
         assert (states[0], states[-1]) == ("queued", "succeeded")
-
-    def test_repair_run_of_active_run_raises_conflict(
-        self, run_gate: RunGate, fault_proxy: FaultyWorkspace
-    ) -> None:
-        handle = current_jobs["gated"]
-        run_id = handle.run_now(run_gate.params).run_id
-
-        with pytest.raises(Conflict, match="has not ended"):
-            handle.repair_run(run_id)
-        assert not fault_proxy.find_requests("POST", "repair")
 
 
 class TestResults:

@@ -18,7 +18,6 @@ from flask_lakeflow_jobs import (
     InvalidParameters,
     InvalidRequest,
     JobNotFound,
-    UnknownJob,
     current_jobs,
 )
 from flask_lakeflow_jobs.idempotency import (
@@ -113,14 +112,6 @@ class TestRunNow:
         assert sent.body["queue"] == {"enabled": True}
         assert sent.body["performance_target"] == "STANDARD"
 
-    def test_run_now_without_options_sends_only_job_and_token(
-        self, fault_proxy: FaultyWorkspace
-    ) -> None:
-        current_jobs["never"].run_now()
-
-        (sent,) = fault_proxy.find_requests("POST", "jobs/run-now")
-        assert set(sent.body) == {"job_id", "idempotency_token"}
-
     def test_run_now_with_unknown_performance_target_sends_nothing(
         self, fault_proxy: FaultyWorkspace
     ) -> None:
@@ -130,18 +121,10 @@ class TestRunNow:
         assert "performance_target" in caught.value.messages
         assert not fault_proxy.find_requests("POST")
 
-    def test_run_now_with_unknown_task_raises_invalid_parameters(self) -> None:
-        with pytest.raises(InvalidParameters, match="nowhere"):
-            current_jobs["pipeline"].run_now(only=["nowhere"])
-
     def test_run_now_of_missing_job_raises_job_not_found(self, make_app: MakeApp) -> None:
         app = make_app(jobs={"gone": {"job_id": 42}})
         with app.app_context(), pytest.raises(JobNotFound, match="42"):
             current_jobs["gone"].run_now()
-
-    def test_current_jobs_unknown_key_lists_known_keys(self) -> None:
-        with pytest.raises(UnknownJob, match="'quick'"):
-            current_jobs["nope"]
 
 
 class TestIdempotency:

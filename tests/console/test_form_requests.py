@@ -178,9 +178,6 @@ def test_form_without_workspace_uses_cached_definition(shop: Address, tmp_path: 
     [
         {},
         {"Origin": "https://evil.example"},
-        {"Origin": "null"},
-        {"Sec-Fetch-Site": "cross-site"},
-        {"Sec-Fetch-Site": "same-site"},
     ],
 )
 def test_form_from_another_origin_is_refused(client: FlaskClient, headers: dict[str, str]) -> None:

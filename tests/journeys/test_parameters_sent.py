@@ -13,8 +13,6 @@ from flask_lakeflow_jobs import InvalidParameters, current_jobs
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.conftest import MakeApp
 
-UNKNOWN_RUN = 1
-
 
 class EtlParams(Schema):
     """Of a job whose names differ inside and outside."""
@@ -88,65 +86,12 @@ class TestParametersSent:
                 send_params(params, task_type="pipeline")
             assert not fault_proxy.find_requests("POST")
 
-    def test_schema_without_task_type_sends_all_parameters(
-        self, send_params: Callable[..., Any], fault_proxy: FaultyWorkspace
-    ) -> None:
-        with pytest.raises(InvalidParameters, match="task_type") as caught:
-            send_params(ETL, params=EtlParams)
-
-        assert set(caught.value.messages) == set(ETL_AS_TEXT)
-        assert not fault_proxy.find_requests("POST")
-
     def test_run_now_fields_without_task_type_are_sent_unchanged(
         self, send_params: Callable[..., Any]
     ) -> None:
         params = {"notebook_params": {"day": "1"}, "python_params": ["x"]}
 
         assert send_params(params) == params
-
-    @pytest.mark.parametrize(
-        "name", ["job_id", "idempotency_token", "only", "queue", "performance_target", "day"]
-    )
-    def test_other_parameters_without_task_type_are_refused(
-        self, send_params: Callable[..., Any], fault_proxy: FaultyWorkspace, name: str
-    ) -> None:
-        with pytest.raises(InvalidParameters) as caught:
-            send_params({name: "1"})
-
-        assert set(caught.value.messages) == {name}
-        assert not fault_proxy.find_requests("POST")
-
-    def test_dbt_job_with_parameters_is_refused(self, send_params: Callable[..., Any]) -> None:
-        with pytest.raises(InvalidParameters, match="dbt"):
-            send_params({"day": "1"}, task_type="dbt")
-        assert send_params({}, task_type="dbt") == {}
-
-    def test_null_parameter_is_omitted(self, send_params: Callable[..., Any]) -> None:
-        params = {"startDate": "2013-01-02", "dry": None, "tries": 1}
-
-        assert send_params(params, task_type="job", params=EtlParams) == {
-            "job_parameters": {"startDate": "2013-01-02", "tries": "1"}
-        }
-
-    @pytest.mark.parametrize(
-        "params", [{"args": "not a list"}, {"args": [None]}, {"args": ["x"], "more": 1}]
-    )
-    def test_args_that_are_no_list_are_refused(
-        self, send_params: Callable[..., Any], fault_proxy: FaultyWorkspace, params: Any
-    ) -> None:
-        with pytest.raises(InvalidParameters):
-            send_params(params, task_type="python_script")
-        assert not fault_proxy.find_requests("POST")
-
-    @pytest.mark.parametrize("value", [{"a": 1}, ["a"], float("nan"), float("inf")])
-    def test_value_without_text_form_is_refused(
-        self, send_params: Callable[..., Any], value: Any
-    ) -> None:
-        with pytest.raises(InvalidParameters) as caught:
-            send_params({"day": value}, task_type="notebook")
-
-        assert caught.value.code == 400
-        assert set(caught.value.messages) == {"day"}
 
     def test_value_that_the_schema_deserialized_is_sent_as_text(
         self, send_params: Callable[..., Any]
@@ -159,12 +104,3 @@ class TestParametersSent:
         }
 
         assert send_params(params, task_type="job", params=schema) == {"job_parameters": params}
-
-    def test_schema_errors_are_reported_by_field(
-        self, send_params: Callable[..., Any], fault_proxy: FaultyWorkspace
-    ) -> None:
-        with pytest.raises(InvalidParameters) as caught:
-            send_params({"tries": 9, "typo": 1}, task_type="job", params=EtlParams)
-
-        assert set(caught.value.messages) == {"startDate", "tries", "typo"}
-        assert not fault_proxy.find_requests("POST")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask, request
 
-from flask_lakeflow_jobs import ConfigurationError, current_jobs, run_canceled, run_triggered
+from flask_lakeflow_jobs import current_jobs, run_canceled, run_triggered
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.conftest import MakeApp
 from tests.support import RunGate
@@ -134,17 +134,6 @@ def test_attribution_of_a_job_without_job_parameters_is_500(
     assert "LAKEFLOW_JOBS_ATTRIBUTION_PARAMETER" in detail
     assert "python_params" in detail
     assert fault_proxy.find_requests("POST", "run-now") == []
-
-
-@pytest.mark.parametrize("value", ["two words", "", 7, "a/b"])
-def test_attribution_parameter_with_an_invalid_name_fails_init(
-    make_app: MakeApp, value: Any
-) -> None:
-    if value == "":
-        make_app(LAKEFLOW_JOBS_ATTRIBUTION_PARAMETER=value)
-        return
-    with pytest.raises(ConfigurationError, match="LAKEFLOW_JOBS_ATTRIBUTION_PARAMETER"):
-        make_app(LAKEFLOW_JOBS_ATTRIBUTION_PARAMETER=value)
 
 
 def test_lists_and_pages_name_users_without_a_job_parameter(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,10 +11,10 @@ from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs import UpstreamError, current_jobs
 from flask_lakeflow_jobs.state import EXTENSION_KEY
-from flask_lakeflow_jobs.testing import Drop, Exchange, FaultyWorkspace, Refusal
+from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace
 from flask_lakeflow_jobs.upstream.response_store import CacheKey
 from tests.conftest import MakeApp
-from tests.support import DEADLINE, RunGate, wait_until
+from tests.support import RunGate, wait_until
 
 pytestmark = pytest.mark.usefixtures("app_context")
 
@@ -39,62 +38,6 @@ def test_active_run_is_never_served_for_long(run_gate: RunGate) -> None:
     run_gate.open()
 
     assert wait_until(lambda: current_jobs["gated"].get_run(run_id).end_time, "its end")
-
-
-def test_simultaneous_reads_of_threads_are_one_request(
-    app: Flask, fault_proxy: FaultyWorkspace, in_threads: Callable[..., Any]
-) -> None:
-    run_id = current_jobs["never"].run_now().run_id
-    may_respond = threading.Event()
-
-    def hold(exchange: Exchange) -> None:
-        may_respond.wait(DEADLINE)
-        exchange.respond(exchange.forward())
-
-    fault_proxy.fail(hold, path="runs/get")
-    found = []
-    ready = threading.Barrier(21, timeout=DEADLINE)
-
-    def read() -> None:
-        with app.app_context():
-            ready.wait()
-            found.append(current_jobs["never"].get_run(run_id).run_id)
-
-    threads = in_threads(*[read] * 20)
-    ready.wait()
-    fault_proxy.wait_for(path="runs/get")
-    may_respond.set()
-    for thread in threads:
-        thread.join(DEADLINE)
-
-    assert found == [run_id] * 20
-    assert len(fault_proxy.find_requests("GET", "runs/get")) == 1
-
-
-def test_failed_read_is_not_cached(fault_proxy: FaultyWorkspace) -> None:
-    run_id = current_jobs["never"].run_now().run_id
-    fault_proxy.fail(Refusal(403), path="runs/get", times=1)
-
-    assert not current_jobs["never"].results.get_run(run_id).ok
-    assert current_jobs["never"].results.get_run(run_id).ok
-
-
-def test_write_is_visible_to_the_next_read(run_gate: RunGate) -> None:
-    handle = current_jobs["gated"]
-    for _ in range(3):
-        run_id = handle.run_now(run_gate.params).run_id
-        last = handle.last_run()
-        assert last is not None
-        assert last.run_id == run_id
-    assert handle.get_run(run_id).state is not None
-
-    handle.cancel_run(run_id)
-
-    state = handle.get_run(run_id).state
-    assert state is not None
-    assert state.life_cycle_state is not None
-    assert state.life_cycle_state.value in ("TERMINATING", "TERMINATED")
-    run_gate.open()
 
 
 def test_polled_run_is_served_to_reads(fault_proxy: FaultyWorkspace) -> None:

@@ -252,11 +252,6 @@ def test_rejected_parameters_are_invalid_in_a_write_only() -> None:
     assert "Bad day." in translated.detail
 
 
-def test_rejected_token_is_401_for_a_user_and_502_for_the_app() -> None:
-    error = sdk.Unauthenticated("Invalid token.")
-    assert (translate(error, USERS_READ).code, translate(error, READ).code) == (401, 502)
-
-
 @pytest.mark.parametrize(
     "message", ["Invalid access token. [ReqId: 1]", "Token is expired", "Expired access token."]
 )

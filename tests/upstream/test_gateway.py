@@ -9,15 +9,9 @@ import pytest
 from flask import Flask, request
 
 from flask_lakeflow_jobs import (
-    Conflict,
-    InvalidParameters,
     InvalidRequest,
     InvalidUserToken,
-    JobNotFound,
-    LakeflowJobsError,
-    NotAllowed,
     UpstreamError,
-    UpstreamUnauthenticated,
     UpstreamUnavailable,
     current_jobs,
 )
@@ -143,37 +137,6 @@ def test_run_now_refused_after_an_ambiguous_attempt_is_not_retryable(
         current_jobs["never"].run_now()
 
     assert not caught.value.retryable
-
-
-@pytest.mark.parametrize(
-    ("fault", "error"),
-    [
-        (Refusal(400), InvalidParameters),
-        (Refusal(401), UpstreamUnauthenticated),
-        (Refusal(403), NotAllowed),
-        (Refusal(404), JobNotFound),
-        (Refusal(409), Conflict),
-    ],
-    ids=repr,
-)
-def test_run_now_refused_permanently_is_sent_once(
-    fault_proxy: FaultyWorkspace, fault: Fault, error: type[LakeflowJobsError]
-) -> None:
-    fault_proxy.fail(fault, path="run-now")
-
-    with pytest.raises(error):
-        current_jobs["never"].run_now()
-
-    assert len(fault_proxy.find_requests("POST")) == 1
-
-
-def test_run_now_denied_has_the_upstream_code_and_message(fault_proxy: FaultyWorkspace) -> None:
-    fault_proxy.fail(Refusal(403, "PERMISSION_DENIED", "User x does not have Manage Run on job 1"))
-
-    with pytest.raises(NotAllowed, match="Manage Run on job 1") as caught:
-        current_jobs["never"].run_now()
-
-    assert caught.value.upstream_code == "PERMISSION_DENIED"
 
 
 def test_cancel_run_is_retried(fault_proxy: FaultyWorkspace) -> None:

@@ -14,10 +14,8 @@ from flask_lakeflow_jobs.testing import (
     Drop,
     Fault,
     FaultyWorkspace,
-    GatewayPage,
     InvalidBody,
     Refusal,
-    Silence,
 )
 from tests.conftest import MakeApp
 from tests.support import ALICE, on_behalf_of
@@ -123,17 +121,11 @@ class TestUpstream:
     @pytest.mark.parametrize(
         ("fault", "status", "retryable"),
         [
-            (Refusal(401), 502, "never"),
             (Refusal(403), 403, "never"),
-            (Refusal(409), 409, "never"),
             (Refusal(429, retry_after=3600), 429, "always"),
-            (Refusal(500), 502, "if not carried out"),
-            (GatewayPage(502), 502, "if not carried out"),
             (Refusal(503, retry_after=3600), 503, "always"),
-            (Refusal(504), 504, "if not carried out"),
             (InvalidBody(), 502, "if not carried out"),
             (Drop(), 503, "if not carried out"),
-            (Silence(), 504, "if not carried out"),
         ],
         ids=repr,
     )
@@ -145,10 +137,7 @@ class TestUpstream:
         status: int,
         retryable: str,
     ) -> None:
-        timeout = 0.5 if isinstance(fault, Silence) else 2.0  # long enough on a busy machine
-        client = make_app(
-            LAKEFLOW_JOBS_TIMEOUT=timeout, LAKEFLOW_JOBS_READ_ATTEMPTS=1
-        ).test_client()
+        client = make_app(LAKEFLOW_JOBS_TIMEOUT=2.0, LAKEFLOW_JOBS_READ_ATTEMPTS=1).test_client()
 
         for method, path, upstream in (
             ("POST", "/run", "run-now"),

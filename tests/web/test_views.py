@@ -89,34 +89,8 @@ class TestTrigger:
         assert again.headers["Idempotency-Replayed"] == "true"
         assert again.headers["Location"] == first.headers["Location"]
 
-    def test_trigger_with_a_used_key_and_other_parameters_is_409(self, client: FlaskClient) -> None:
-        headers = {"Idempotency-Key": "another-click"}
-        client.post("/api/jobs/never/run", headers=headers)
-
-        response = client.post(
-            "/api/jobs/never/run", headers=headers, json={"params": {"day": "2"}}
-        )
-
-        assert response.status_code == 409
-
-    def test_trigger_twice_without_a_key_starts_two_runs(self, client: FlaskClient) -> None:
-        runs = {client.post("/api/jobs/never/run").get_json()["runId"] for _ in range(2)}
-
-        assert len(runs) == 2
-
 
 class TestRuns:
-    def test_runs_are_twenty_newest_first_by_default(
-        self, app: Flask, client: FlaskClient, end: str
-    ) -> None:
-        with app.app_context():
-            started = [current_jobs["never"].run_now().run_id for _ in range(21)]
-
-        response = client.get(f"/api/jobs/never/runs{end}")
-
-        assert response.status_code == 200
-        assert [run["run_id"] for run in response.get_json()["runs"]] == started[:0:-1]
-
     @pytest.mark.parametrize(
         ("limit", "delivered"), [("1", 1), ("0", 1), ("-5", 1), ("60", 60), ("1000", 100)]
     )
