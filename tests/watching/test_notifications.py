@@ -274,14 +274,6 @@ def test_notification_causes_a_poll_for_every_identity() -> None:
     assert have_ended([subscription]) == [True]
 
 
-def test_notification_causes_no_poll_of_other_runs() -> None:
-    processes, _ = just_polled(0.0, 0.0)
-    for job_id, run_id in ((JOB.job_id, ONE.run_id + 1), (JOB.job_id + 1, ONE.run_id)):
-        processes.hubs[0].receive_notification(job_id, run_id, [])
-    processes.run(SOON)
-    assert processes.source.polls == []
-
-
 def test_notification_after_the_end_is_known_dispatches_it_once() -> None:
     processes, subscriptions = just_polled(0.0)
     processes.source.set_response(ENDED)

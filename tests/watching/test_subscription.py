@@ -14,7 +14,7 @@ from flask_lakeflow_jobs.watching.hub import Hub
 from flask_lakeflow_jobs.watching.schedule import PollSettings
 from flask_lakeflow_jobs.watching.subscription import SubscribedRun, Subscription, Wakeup
 from flask_lakeflow_jobs.watching.watched_run import RunKey, WatchedRun
-from tests.run_documents import FAILED, run, run_state, state_id_of
+from tests.run_documents import FAILED, run, state_id_of
 from tests.support import DEADLINE, wait_until
 from tests.watching.support import (
     ENDED,
@@ -104,33 +104,6 @@ def test_subscription_with_a_seen_state_gets_only_later_states(
     harness.poll(polled)
     assert outcomes(subscription.wait_for_first(0.0)) == expected
     assert subscription.is_finished is (polled is ENDED)
-
-
-def test_poll_that_lags_behind_takes_no_state_back(harness: HubHarness) -> None:
-    subscription = harness.subscribe()
-    harness.poll(RUNNING)
-    subscription.collect()
-    harness.poll(QUEUED, after=POLL_INTERVAL)
-    assert subscription.collect() == []
-    assert outcomes(harness.subscribe().wait_for_first(0.0)) == ["running"]
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "expected"),
-    [
-        ("BLOCKED", "PENDING", ["blocked", "pending"]),
-        ("A_NEW_STATE", "QUEUED", ["unknown", "queued"]),
-    ],
-)
-def test_states_without_an_order_are_all_updates(
-    harness: HubHarness, before: str, after: str, expected: list[str]
-) -> None:
-    subscription, collected = harness.subscribe(), []
-    for state in (before, after):
-        harness.poll(run(run_state(state)), after=POLL_INTERVAL)
-        collected += outcomes(subscription.collect())
-    assert collected == expected
-    assert outcomes(harness.subscribe().wait_for_first(0.0)) == expected[1:]
 
 
 # Several runs

@@ -9,11 +9,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from flask_lakeflow_jobs import Outcome, current_jobs
-from flask_lakeflow_jobs.record.values import PageToken, RunEnd, RunRequest
+from flask_lakeflow_jobs import current_jobs
+from flask_lakeflow_jobs.record.values import RunEnd, RunRequest
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from flask_lakeflow_jobs.web import run_list
-from flask_lakeflow_jobs.web.run_list import ListedRun, RunQuery
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
 from tests.support import ALICE, on_behalf_of
@@ -195,11 +194,3 @@ def test_date_as_the_end_includes_its_day() -> None:
     begin = run_list.parse_time("from", "2026-01-31T02:00:00+02:00")
     assert begin is not None
     assert begin % day == 0
-
-
-def test_query_matches_outcome_and_requester() -> None:
-    run = ListedRun("etl", 1, Outcome.FAILED, "alice", 1, 2, None, PageToken(1, 1))
-    assert RunQuery().matches(run)
-    assert RunQuery(outcome=Outcome.FAILED, by="alice").matches(run)
-    assert not RunQuery(outcome=Outcome.SUCCEEDED).matches(run)
-    assert not RunQuery(by="bob").matches(run)

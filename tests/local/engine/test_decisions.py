@@ -253,15 +253,6 @@ def test_canceled_task_of_a_queued_run_starts_no_other_task() -> None:
     assert course.apply(QueueAdvanced(RUN)) == (AdvanceQueue(JOB), StartTask(101))
 
 
-# For-each tasks
-
-
-# Runs of other jobs
-
-
-# Repairs
-
-
 # Restarts and late events
 
 
