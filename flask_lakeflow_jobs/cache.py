@@ -15,6 +15,7 @@ from cachelib import BaseCache
 from cachelib.serializers import BaseSerializer
 from flask_caching import Cache
 
+from .cache_entries import EntryFormat
 from .clock import Clock, SystemClock
 from .config.keys import CACHE
 from .errors import ConfigurationError
@@ -23,9 +24,6 @@ from .text import first_line
 
 if TYPE_CHECKING:
     from flask import Flask
-
-#: Version of the format of entries. Entries of another version are ignored.
-ENTRY_VERSION = 1
 
 KEY_PREFIX = "lakeflow-jobs:"
 
@@ -131,14 +129,21 @@ class SharedCache:
 
     :param backend: a Flask-Caching backend.
     :param namespace: entries of another namespace are not found.
+    :param secret: entries that were written without it are ignored.
     """
 
     def __init__(
-        self, backend: BaseCache, clock: Clock | None = None, *, namespace: str = ""
+        self,
+        backend: BaseCache,
+        clock: Clock | None = None,
+        *,
+        namespace: str = "",
+        secret: str = "",
     ) -> None:
         self._backend = backend
         self._clock = clock or SystemClock()
         self._prefix = f"{KEY_PREFIX}{namespace}:" if namespace else KEY_PREFIX
+        self._entries = EntryFormat(secret)
         self._availability = Availability()
         self._get_many = self._many("get_many")
         self._parsed: Memo[str, tuple[str, Any]] = Memo(MAX_PARSED_CHARS)
@@ -152,12 +157,14 @@ class SharedCache:
         clock: Clock | None = None,
         *,
         namespace: str = "",
+        secret: str = "",
     ) -> SharedCache:
         """Create the cache of an app.
 
         :param config: a Flask-Caching configuration.
         :param cache: the host's own cache, which is used instead of the configuration.
         :param namespace: separates apps that share one cache.
+        :param secret: signs the entries.
         :raises ConfigurationError: Flask-Caching does not accept the configuration.
         """
         if cache is None:
@@ -173,7 +180,7 @@ class SharedCache:
         backend = copy.copy(app.extensions["cache"][cache])  # the host's keeps its serializer
         if hasattr(backend, "serializer"):
             backend.serializer = PlainTextSerializer()
-        return cls(backend, clock, namespace=namespace)
+        return cls(backend, clock, namespace=namespace, secret=secret)
 
     @property
     def is_cross_process(self) -> bool:
@@ -192,7 +199,8 @@ class SharedCache:
 
     def get(self, key: str) -> Any:
         """Return a value, or ``None`` if there is none."""
-        return _parse_entry(self._access("read", self._backend.get, self._prefix + key))
+        stored = self._access("read", self._backend.get, self._prefix + key)
+        return self._entries.parse(key, stored)
 
     def get_parsed(self, *keys: str) -> list[Any]:
         """Return the values of several keys in one round trip, each parsed once for all readers.
@@ -211,7 +219,7 @@ class SharedCache:
         kept = self._parsed.get(key)
         if kept is not None and kept[0] == stored:
             return kept[1]
-        value = _parse_entry(stored)
+        value = self._entries.parse(key, stored)
         self._parsed.put(key, (stored, value), len(stored))
         return value
 
@@ -220,8 +228,8 @@ class SharedCache:
         if not keys:
             return []
         prefixed = [self._prefix + key for key in keys]
-        stored = self._access("read", self._get_many, *prefixed)
-        return [_parse_entry(entry) for entry in stored or [None] * len(keys)]
+        stored = self._access("read", self._get_many, *prefixed) or [None] * len(keys)
+        return [self._entries.parse(key, entry) for key, entry in zip(keys, stored, strict=False)]
 
     def set(self, key: str, value: Any, seconds: float, *, max_chars: int | None = None) -> int:
         """Store a value, and return the characters that it takes; 0 if it is not stored.
@@ -230,7 +238,7 @@ class SharedCache:
         :param seconds: how long to keep it.
         :param max_chars: a value whose JSON is longer is not stored.
         """
-        entry = _dump_entry(value)
+        entry = self._entries.dump(key, value)
         if seconds <= 0 or (max_chars is not None and len(entry) > max_chars):
             return 0
         self._access("write", self._set, self._prefix + key, entry, _timeout(seconds))
@@ -239,7 +247,9 @@ class SharedCache:
     def set_many(self, values: Mapping[str, Any], seconds: float) -> None:
         """Store several values in one round trip, as with :meth:`set`."""
         if values:
-            entries = {self._prefix + key: _dump_entry(value) for key, value in values.items()}
+            entries = {
+                self._prefix + key: self._entries.dump(key, value) for key, value in values.items()
+            }
             self._access("write", self._many("set_many"), entries, _timeout(seconds))
 
     def _set(self, key: str, entry: str, seconds: int) -> None:
@@ -263,8 +273,9 @@ class SharedCache:
         return self._add(key, value, seconds) or self.get(key) is None
 
     def _add(self, key: str, value: Any, seconds: float) -> bool:
+        entry = self._entries.dump(key, value)
         stored = self._access(
-            "write", self._backend.add, self._prefix + key, _dump_entry(value), _timeout(seconds)
+            "write", self._backend.add, self._prefix + key, entry, _timeout(seconds)
         )
         return stored is not False
 
@@ -341,20 +352,6 @@ def _explain_init_error(error: Exception) -> str:
 
 def _timeout(seconds: float) -> int:
     return max(1, round(seconds))
-
-
-def _parse_entry(stored: Any) -> Any:
-    try:
-        entry = json.loads(stored) if isinstance(stored, str) else None
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(entry, dict) or entry.get("version") != ENTRY_VERSION:
-        return None
-    return entry.get("value")
-
-
-def _dump_entry(value: Any) -> str:
-    return json.dumps({"version": ENTRY_VERSION, "value": value}, separators=(",", ":"))
 
 
 def hash_json(value: object, default: Callable[[Any], Any] | None = None) -> str:

@@ -1,9 +1,10 @@
-"""The part of an app's cache keys that tells its workspace and identity from others."""
+"""The workspace and the identity of an app, in its cache keys and in the signatures of entries."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from .cache import hash_json
 from .config.keys import SDK_KEYS
@@ -26,17 +27,30 @@ OTHER_SDK_KEYS = (
 _PASSWORD_LINE = re.compile(r"(?mi)^\s*password\b.*$")
 
 
-def cache_namespace(settings: SettingsReader, bundle: Path | None, instance: Path) -> str:
-    """Return a name for the workspace and the app's identity there.
+class CacheNamespace(NamedTuple):
+    """The entries of an app in a shared cache. All its processes have the same one.
 
-    All processes of an app have the same one. It does not reveal the credentials that it is made
-    of: tokens and secrets are too long to guess, and passwords are left out.
+    Neither part reveals the credentials that it is made of: tokens and secrets are too long to
+    guess, and passwords are left out.
+
+    :param name: the start of the keys.
+    :param secret: signs the entries; as hard to guess as the credentials.
+    """
+
+    name: str
+    secret: str
+
+
+def cache_namespace(
+    settings: SettingsReader, bundle: Path | None, instance: Path
+) -> CacheNamespace:
+    """Return the namespace of the workspace and the app's identity there.
 
     :param bundle: the bundle that runs on the local workspace; ``None`` for a real workspace.
     :param instance: the app's instance folder, where the local workspace lives.
     """
     if bundle is not None:
-        return hash_json([str(bundle), str(instance)])[:16]
+        return _namespace([str(bundle), str(instance)])
     values = {
         key: str(value) for key in (*SDK_KEYS, *OTHER_SDK_KEYS) if (value := settings.get(key))
     }
@@ -44,4 +58,9 @@ def cache_namespace(settings: SettingsReader, bundle: Path | None, instance: Pat
         profiles = Path(values.get("DATABRICKS_CONFIG_FILE", "~/.databrickscfg")).expanduser()
         text = profiles.read_text(errors="replace") if profiles.is_file() else ""
         values["profiles"] = _PASSWORD_LINE.sub("", text)
-    return hash_json(values)[:16]
+    return _namespace(values)
+
+
+def _namespace(values: object) -> CacheNamespace:
+    digest = hash_json(values)
+    return CacheNamespace(digest[:16], digest[16:])

@@ -106,7 +106,12 @@ class LakeflowJobs:
         clock, instance = self._clock, Path(app.instance_path)
         namespace = cache_namespace(reader, settings.bundle, instance)
         cache = SharedCache.from_config(
-            app, settings.cache, self._cache, clock, namespace=namespace
+            app,
+            settings.cache,
+            self._cache,
+            clock,
+            namespace=namespace.name,
+            secret=namespace.secret,
         )
         state = app.extensions[EXTENSION_KEY] = AppState(
             app,

@@ -24,7 +24,6 @@ from flask_lakeflow_jobs import (
 )
 from flask_lakeflow_jobs.cache import (
     COOLDOWN_SECONDS,
-    ENTRY_VERSION,
     GIVEN_UP_SECONDS,
     HANGING_SECONDS,
     KEY_PREFIX,
@@ -33,6 +32,7 @@ from flask_lakeflow_jobs.cache import (
     Availability,
     SharedCache,
 )
+from flask_lakeflow_jobs.cache_entries import ENTRY_VERSION
 from tests.clocks import FakeClock
 from tests.support import FailingStore
 
@@ -165,7 +165,8 @@ def test_shared_cache_stores_json_with_a_version(tmp_path: Path) -> None:
     SharedCache.from_config(Flask(__name__), files(tmp_path), None).set("key", {"a": 1}, 60)
     stored = [path.read_bytes()[4:] for path in tmp_path.iterdir()]
     entries = [json.loads(content) for content in stored if content.startswith(b"{")]
-    assert entries == [{"version": ENTRY_VERSION, "value": {"a": 1}}]
+    [entry] = entries
+    assert (entry["version"], entry["value"]) == (ENTRY_VERSION, {"a": 1})
 
 
 class Bomb:

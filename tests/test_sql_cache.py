@@ -18,7 +18,8 @@ from flask import Flask
 from flask_caching import Cache
 
 from flask_lakeflow_jobs import ConfigurationError, DatabaseUnavailable, LakeflowJobs
-from flask_lakeflow_jobs.cache import COOLDOWN_SECONDS, ENTRY_VERSION, KEY_PREFIX, SharedCache
+from flask_lakeflow_jobs.cache import COOLDOWN_SECONDS, KEY_PREFIX, SharedCache
+from flask_lakeflow_jobs.cache_entries import ENTRY_VERSION
 from flask_lakeflow_jobs.database.database import MIN_CONNECT_SECONDS, open_database
 from flask_lakeflow_jobs.sql_cache import (
     CACHE_SQL_URL,
@@ -233,7 +234,8 @@ def test_shared_cache_on_sql_stores_json_with_a_version(url: str) -> None:
     shared.set("key", {"a": 1}, 60)
     [(key, value)] = execute(url, f"SELECT key, value FROM {TABLE}")  # noqa: S608
     assert key == f"app:{KEY_PREFIX}key"
-    assert json.loads(value) == {"version": ENTRY_VERSION, "value": {"a": 1}}
+    entry = json.loads(value)
+    assert (entry["version"], entry["value"]) == (ENTRY_VERSION, {"a": 1})
     assert shared.is_cross_process
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +12,7 @@ from cachelib import SimpleCache
 from flask import Flask
 
 from flask_lakeflow_jobs import current_jobs
-from flask_lakeflow_jobs.cache import SharedCache
+from flask_lakeflow_jobs.cache import SharedCache, hash_json
 from flask_lakeflow_jobs.globals import current_state
 from flask_lakeflow_jobs.idempotency import RunOptions
 from flask_lakeflow_jobs.identity import APP
@@ -105,11 +104,9 @@ def test_requesters_shared_cache_has_bounded_entries_without_ids() -> None:
 
 @pytest.mark.parametrize("stored", ["text", {"by": "ann"}, [1, {"by": "ann"}], None])
 def test_requesters_other_entries_are_ignored(stored: object) -> None:
-    class Cache(CrossProcessCache):
-        def get(self, key: str) -> str:
-            return json.dumps({"version": 1, "value": stored})
-
-    requesters = Requesters(SharedCache(Cache()), None, FakeClock())
+    cache = SharedCache(CrossProcessCache())
+    requesters = Requesters(cache, None, FakeClock())
+    cache.set(f"requesters:{hash_json([7, 1])}", stored, 60)
     assert requesters.read_one(7, 1) == NO_ACTIONS
     requesters.write(actor("ann"), 1, "cancel")
 

@@ -15,11 +15,11 @@ from flask_caching.backends.rediscache import RedisCache
 
 from flask_lakeflow_jobs.cache import (
     COOLDOWN_SECONDS,
-    ENTRY_VERSION,
     KEY_PREFIX,
     REDIS_TIMEOUT_SECONDS,
     SharedCache,
 )
+from flask_lakeflow_jobs.cache_entries import ENTRY_VERSION
 from flask_lakeflow_jobs.clock import Clock
 from tests.clocks import FakeClock
 from tests.sharing.conftest import RedisServer
@@ -45,10 +45,12 @@ def test_redis_entry_is_json_with_a_version_and_expires(redis_server: RedisServe
     shared.set("key", {"a": 1}, 60)
     shared.add("lease", True, 5)
     contents = redis_server.contents()
-    assert {name: json.loads(value) for name, value in contents.items()} == {
-        f"flask_cache_{KEY_PREFIX}key": {"version": ENTRY_VERSION, "value": {"a": 1}},
-        f"flask_cache_{KEY_PREFIX}lease": {"version": ENTRY_VERSION, "value": True},
+    entries = {name: json.loads(value) for name, value in contents.items()}
+    assert {name: entry["value"] for name, entry in entries.items()} == {
+        f"flask_cache_{KEY_PREFIX}key": {"a": 1},
+        f"flask_cache_{KEY_PREFIX}lease": True,
     }
+    assert {entry["version"] for entry in entries.values()} == {ENTRY_VERSION}
     with redis_server.client() as client:
         assert all(0 < client.ttl(name) <= 60 for name in contents)
 
@@ -62,10 +64,7 @@ def test_host_cache_holds_json_entries_next_to_its_own_pickles(redis_server: Red
         host.set("own", {1, 2})
         assert host.get("own") == {1, 2}
     contents = redis_server.contents()
-    assert json.loads(contents[f"host:{KEY_PREFIX}key"]) == {
-        "version": ENTRY_VERSION,
-        "value": {"a": 1},
-    }
+    assert json.loads(contents[f"host:{KEY_PREFIX}key"])["value"] == {"a": 1}
     assert contents["host:own"].startswith(b"!\x80")
 
 

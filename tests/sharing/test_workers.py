@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from flask_lakeflow_jobs.cache_entries import ENTRY_VERSION
 from tests.postgres import PostgresServer
 from tests.run_documents import run_state
 from tests.sharing.conftest import PostgresStore, SharedStore
@@ -82,7 +83,7 @@ def test_forty_viewers_on_four_workers_cost_the_polls_of_one(
             assert next(viewer).json["outcome"] == "succeeded"
             assert [event.name for event in viewer] == ["end"]
     for value in shared_store.contents().values():
-        assert json.loads(value)["version"] == 1
+        assert json.loads(value)["version"] == ENTRY_VERSION
 
 
 def test_hundred_runs_on_four_workers_cost_the_pages_of_a_list(

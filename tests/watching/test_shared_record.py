@@ -12,6 +12,7 @@ from flask_caching.backends import SimpleCache
 
 from flask_lakeflow_jobs import RunStatus
 from flask_lakeflow_jobs.cache import KEY_PREFIX, SharedCache
+from flask_lakeflow_jobs.cache_entries import ENTRY_VERSION
 from flask_lakeflow_jobs.watching.schedule import MAX_RETRY_AFTER_SECONDS
 from flask_lakeflow_jobs.watching.shared_record import (
     RECORD_TTL_SECONDS,
@@ -218,4 +219,4 @@ def test_only_the_last_state_of_a_run_is_stored(records: SharedRecords, store: S
 def test_entries_are_json_with_a_version(records: SharedRecords, store: Store) -> None:
     records.publish({ONE: RECORD}, {ONE: RUNNING})
     names = [f"{KEY_PREFIX}poll:{ONE.key}", f"{KEY_PREFIX}state:{ONE.key}"]
-    assert [json.loads(store.get(name))["version"] for name in names] == [1, 1]
+    assert [json.loads(store.get(name))["version"] for name in names] == [ENTRY_VERSION] * 2
