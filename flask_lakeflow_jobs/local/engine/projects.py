@@ -101,12 +101,15 @@ def _read_pyproject(file: Path) -> Iterator[str]:
 
 
 def _convert_version(version: str) -> str:
-    """Convert a version of Poetry. A caret keeps the first number that is not 0."""
-    if match := _CARET.match(version.strip()):
+    """Convert a version of Poetry: a caret keeps the first number that is not 0, none all."""
+    version = version.strip()
+    if match := _CARET.match(version):
         parts = match[1].split(".")
         kept = next((each for each, part in enumerate(parts) if int(part)), len(parts) - 1)
         following = [*parts[:kept], str(int(parts[kept]) + 1)]
         return f">={match[1]},<{'.'.join(following)}"
+    if re.fullmatch(r"\d\w*(\.\w+)*(\.\*)?", version):
+        return f"=={version}"
     return version if re.match(r"(==|!=|<=?|>=?|~=)\s*\d", version) else ""
 
 

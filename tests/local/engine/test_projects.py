@@ -16,6 +16,7 @@ from flask_lakeflow_jobs.local.engine.projects import list_dependencies, read_de
     [
         ('[project]\ndependencies = ["cowsay>=6", "rich"]', ("cowsay>=6", "rich")),
         ('[tool.poetry.dependencies]\npython = "^3.10"\ncowsay = "^6.1"', ("cowsay>=6.1,<7",)),
+        ('[tool.poetry.dependencies]\na = "1.26.4"\nb = "1.2.*"', ("a==1.26.4", "b==1.2.*")),
         ('[tool.poetry.dependencies]\na = ">=1"\nb = "*"\nc = {path = "c"}', ("a>=1", "b")),
         (
             '[tool.poetry.dependencies]\na = "^0.2.3"\nb = "^0.0.3"\nc = {version = "^0"}',
