@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -124,6 +125,7 @@ class HttpServer:
         # for each part. As an option it is deprecated; without it, requests only take longer.
         server.adj.send_bytes = _MIN_BYTES_TO_SEND
         server.channel_class = _channel_class(lambda *request: self._max_body_bytes(*request))
+        server.handle_accept = partial(self._accept_all, server.handle_accept)
         return server
 
     def _serve(self) -> None:
@@ -134,6 +136,15 @@ class HttpServer:
                     self._close_idle_connections()
         except Exception:
             _log.exception("The server failed")
+
+    def _accept_all(self, accept: Callable[[], None]) -> None:
+        """Accept all that wait. Each step of the loop looks at every connection, so a step for each
+        of thousands would delay the next request by seconds.
+        """
+        accepted = -1
+        while accepted < len(self._sockets) < self._server.adj.connection_limit:
+            accepted = len(self._sockets)
+            accept()
 
     def _close_idle_connections(self) -> None:
         """Make room for new connections. Those that have been silent longest are closed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import resource
 import socket
 import tempfile
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
+from waitress import wasyncore
 
 from flask_lakeflow_jobs.local.http.server import FilePart, HttpServer
 from tests.local.support import break_new_servers
@@ -100,6 +102,27 @@ def test_idle_connections_give_way_to_new_ones(monkeypatch: pytest.MonkeyPatch) 
     for each in idle:
         each.close()
     server.stop()
+
+
+def test_connections_that_wait_are_accepted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps, loop = itertools.count(), wasyncore.loop
+
+    def count(**options: Any) -> None:
+        if options["map"] is server._sockets:
+            next(steps)
+        loop(**options)
+
+    monkeypatch.setattr(wasyncore, "loop", count)
+    server = HttpServer(0)
+    with ExitStack() as stack:
+        for _ in range(200):
+            address = "127.0.0.1", server.port
+            stack.enter_context(socket.create_connection(address))
+        server.start(hello)
+        with urlopen(server.host, timeout=DEADLINE) as response:  # noqa: S310 (http)
+            assert response.read() == b"hello"
+        assert next(steps) < 100
+        server.stop()
 
 
 @pytest.fixture
