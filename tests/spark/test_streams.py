@@ -41,6 +41,9 @@ SNIPPETS = {
         rows = spark.table(name).orderBy("id").collect()
         assert [(r.id, r.more, r.file, r._rescued_data) for r in rows] == [(1, None, "a.json", None), (2, "x", "b.json", None)]
         assert rows[0].path == source + "/a.json"
+        put("c.json", '{"id": 3}')
+        spark.readStream.schema("id INT").json(source).select("_metadata.file_name", "id").writeStream.toTable(name + "_s")
+        assert sorted(map(tuple, spark.table(name + "_s").collect())) == [("a.json", 1), ("b.json", 2), ("c.json", 3)]
     """,
     "table to table": """
         spark.range(2).write.saveAsTable(name + "_in")

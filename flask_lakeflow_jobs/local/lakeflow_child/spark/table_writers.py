@@ -59,7 +59,8 @@ def make_nullable(frame: Any) -> Any:
     nullable = StructType.fromJson(_allow_null(json.loads(text)))
     if nullable == schema:
         return frame
-    return frame.sparkSession.createDataFrame([], nullable).unionAll(frame)
+    # Without an alias, Sail confuses the columns of unions in the frame.
+    return frame.sparkSession.createDataFrame([], nullable).unionAll(frame.alias("rows"))
 
 
 def _allow_null(value: Any) -> Any:
