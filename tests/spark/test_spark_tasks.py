@@ -76,9 +76,14 @@ frame.write.mode("overwrite").saveAsTable(f"{catalog}.sales.orders")
 # MAGIC USE main.default;
 # MAGIC CREATE OR REPLACE VIEW main.default.counted AS SELECT count(*) AS n FROM visits;
 # MAGIC OPTIMIZE main.default.visits;
-# MAGIC SELECT n FROM main.default.counted
+# MAGIC CREATE WIDGET TEXT schema_name DEFAULT 'default';
+# MAGIC SELECT n FROM main.${schema_name}.counted WHERE '$schema_name' = getArgument('schema_name')
 
 # COMMAND ----------
+assert dbutils.widgets.get("schema_name") == "default"
+spark.conf.set("my.table", "main.default.counted")
+row = spark.sql("SELECT '${my.table}' AS t, '${my.none}' AS u FROM ${my.table}").first()
+assert (row.t, row.u) == ("main.default.counted", "${my.none}")
 display(_sqldf)
 dbutils.notebook.exit(str(_sqldf.first().n))
 """,

@@ -335,6 +335,7 @@ def _run_sql(cell: Cell, path: str, names: dict[str, Any]) -> None:
         from .spark.spark_sql import run_statements
 
         names["_sqldf"] = run_statements(spark.session, cell.text.strip(), parameters)
+        _declare_widgets(parameters, names)
         return
     try:
         from .sql.run_sql import run_statements as run_in_duckdb
@@ -347,7 +348,12 @@ def _run_sql(cell: Cell, path: str, names: dict[str, Any]) -> None:
     place = os.path.basename(path) + (f", cell {cell.number}" if cell.number else "")
     session = names.get(_SQL) or names.setdefault(_SQL, SqlSession())
     run_in_duckdb(cell.text, parameters, place, cell.line, session)
-    for name, value in parameters.items():  # SQL creates widgets too
-        names["dbutils"].widgets.text(name, value)
+    _declare_widgets(parameters, names)
     # On Databricks, the result as a DataFrame; here, an error that names what is missing.
     names["_sqldf"] = names["dbutils"].spark
+
+
+def _declare_widgets(parameters: dict[str, str], names: dict[str, Any]) -> None:
+    """Declare the widgets that SQL has created."""
+    for name, value in parameters.items():
+        names["dbutils"].widgets.text(name, value)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .connect_plans import copy_message, find_messages
 from .stream_sources import METADATA, FileSource, is_file_format, list_files
+from .using_joins import name_keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class MetadataStub:
             self._see(request)
             if METADATA.encode() in request.SerializeToString():
                 self._change(request)
+            name_keys(request, self._session)
             return method(request, *arguments, **named)
 
         return call

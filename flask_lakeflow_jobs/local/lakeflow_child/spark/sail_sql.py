@@ -10,7 +10,15 @@ from .delta_log import build_counts, find_location, list_versions, replace_descr
 from .read_files import replace_read_files
 from .show_commands import replace_show
 from .spark_catalog import NAME_PART
-from .spark_sql import find_lack, insert_parameters, is_query, replace_identifiers, rewrite
+from .spark_sql import (
+    find_lack,
+    insert_parameters,
+    insert_settings,
+    is_query,
+    replace_identifiers,
+    rewrite,
+)
+from .spark_views import qualify_view
 from .table_writers import create_as
 
 TYPE_CHECKING = False
@@ -64,7 +72,7 @@ class SailSql:
 
     def sql(self, session: Any, statement: str, args: Any = None, **names: Any) -> Any:
         """Run a statement of Databricks."""
-        statement = self._paths.translate_sql(statement)
+        statement = self._paths.translate_sql(insert_settings(statement, session.conf))
         if _SHOW.match(remove_comments(statement)):  # Sail knows IDENTIFIER in other queries only
             if isinstance(args, dict):
                 statement, args = insert_parameters(statement, args), None
@@ -97,6 +105,7 @@ class SailSql:
             self._mounts,
             self._catalogs.require_for,
         )
+        statement = qualify_view(statement, lambda text: self._run(session, text))
         if _WITHOUT_COLUMNS.match(statement):
             statement = "SELECT 'The first rows give the table its columns.' AS message"
         if _CREATE_AS.match(remove_comments(statement)):

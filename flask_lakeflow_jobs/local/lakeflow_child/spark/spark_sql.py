@@ -65,6 +65,14 @@ _STREAM = re.compile(
     rf"\b((?:FROM|JOIN)\s+)STREAM(?:\s*\(\s*({_NAME}(?:\.{_NAME})*)\s*\)|\s+(?={_NAME}))",
     re.IGNORECASE,
 )
+_WIDGET = re.compile(
+    r"\s*CREATE\s+WIDGET\s+\w+\s+(\w+)\s+DEFAULT\s+(['\"])(.*?)\2", re.IGNORECASE | re.DOTALL
+)
+_ARGUMENT = re.compile(
+    r"\$\{\s*(\w+)\s*\}|(?<![\w$])\$([A-Za-z_]\w*)|\bgetArgument\(\s*['\"](\w+)['\"]\s*\)",
+    re.IGNORECASE,
+)
+_SETTING = re.compile(r"\$\{\s*(\w+(?:\.\w+)+)\s*\}")
 _LACKS = {
     r"\s*WITH\s+RECURSIVE\b": (
         "Sail has no recursive queries. Write a loop in Python that appends to a table."
@@ -92,6 +100,23 @@ def insert_parameters(statement: str, parameters: dict[str, Any]) -> str:
         return _to_literal(parameters[name]) if name in parameters else token[0]
 
     return replace_tokens(statement, replacement)
+
+
+def insert_arguments(text: str, parameters: dict[str, str]) -> str:
+    """Replace ``${name}``, ``$name`` and ``getArgument('name')``, as older notebooks write them."""
+
+    def replace(match: re.Match[str]) -> str:
+        name = match[1] or match[2] or match[3]
+        if name not in parameters:
+            return match[0]
+        return write_text(parameters[name]) if match[3] else parameters[name]
+
+    return _ARGUMENT.sub(replace, text)
+
+
+def insert_settings(text: str, conf: Any) -> str:
+    """Replace ``${spark.name}`` by the setting of the session, as Spark does."""
+    return _SETTING.sub(lambda match: conf.get(match[1], match[0]), text)
 
 
 def rewrite(
@@ -154,10 +179,16 @@ def find_lack(statement: str) -> str | None:
 
 
 def run_statements(session: Any, text: str, parameters: dict[str, str]) -> Any:
-    """Run statements, show the result of each query, and return the last result."""
+    """Run statements, show the result of each query, and return the last result.
+
+    :param parameters: of the notebook; ``CREATE WIDGET`` adds to them.
+    """
     frame = None
     for statement in split_statements(replace_braces(text)):
-        frame = session.sql(statement, parameters)
+        if match := _WIDGET.match(remove_comments(statement)):
+            parameters.setdefault(match[1], match[3])
+            continue
+        frame = session.sql(insert_arguments(statement, parameters), parameters)
         if is_query(statement):
             frame.show(truncate=False)
     return frame

@@ -1,0 +1,58 @@
+"""Views whose tables stay the same: Sail looks for them in the schema that is current later."""
+
+from __future__ import annotations
+
+import re
+
+from ..statements import remove_comments
+from .spark_catalog import quote_part
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_VIEW = re.compile(r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?VIEW\b", re.IGNORECASE)
+#: The first part of a name such as ``delta.`/folder```.
+_FORMATS = ("avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text")
+
+
+def qualify_view(statement: str, query: Callable[[str], Any]) -> str:
+    """Name the catalogs and the schemas of the tables in the text of a new view.
+
+    :param query: runs a statement of Sail.
+    """
+    if not _VIEW.match(bare := remove_comments(statement)):
+        return statement
+    if not (names := _find_names(bare)):
+        return statement
+    ((catalog, schema),) = query("SELECT current_catalog(), current_schema()").collect()
+    for start, has_schema in sorted(names, reverse=True):
+        parts = (catalog,) if has_schema else (catalog, schema)
+        prefix = "".join(f"{quote_part(part)}." for part in parts)
+        bare = bare[:start] + prefix + bare[start:]
+    return bare
+
+
+def _find_names(statement: str) -> list[tuple[int, bool]]:
+    """Return where names without a catalog begin, and whether they have a schema."""
+    try:
+        from sqlglot import exp
+        from sqlglot.errors import SqlglotError
+    except ImportError:
+        return []
+    from ..sql.databricks_dialect import DatabricksDialect, parse_one
+
+    try:
+        tree = parse_one(statement, DatabricksDialect)
+    except SqlglotError:  # Sail tells what it does not know
+        return []
+    local = {each.alias.lower() for each in tree.find_all(exp.CTE)}
+    found = []
+    for table in tree.expression.find_all(exp.Table) if isinstance(tree, exp.Create) else ():
+        first = table.args.get("db") or table.this
+        is_local = not table.db and table.name.lower() in local
+        is_named = isinstance(first, exp.Identifier) and "start" in first.meta
+        if is_named and not (table.catalog or is_local or table.db.lower() in _FORMATS):
+            found.append((first.meta["start"], bool(table.db)))
+    return found

@@ -1,0 +1,186 @@
+"""The keys of joins by the names of columns: on Sail, ``u.*`` lacks them and ``u.id`` is unknown.
+
+Sail knows the key of a side by the number of its plan, right above the join, and the merged key by
+its name alone. Requests are changed to name it so.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .connect_plans import find_messages, list_inputs, list_messages, make_frame
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+_STAR = re.compile(r"\s*(\w+)\.\*\s*")
+_COLUMN = re.compile(r"\s*(\w+)\.(\w+)\s*")
+#: Nodes through which the number of a plan is still known.
+_TRANSPARENT = ("deduplicate", "filter", "hint", "limit", "sort")
+#: Nodes with columns of their own.
+_OPAQUE = ("aggregate", "project", "set_op", "to_df", "unpivot")
+_OUTER = {
+    "left": ("JOIN_TYPE_FULL_OUTER", "JOIN_TYPE_RIGHT_OUTER"),
+    "right": ("JOIN_TYPE_FULL_OUTER", "JOIN_TYPE_LEFT_OUTER"),
+}
+
+
+class Side:
+    """A side of joins that has an alias.
+
+    :param relation: with the alias.
+    """
+
+    def __init__(self, relation: Any) -> None:
+        self.relation = relation
+        self.alias = relation.subquery_alias.alias
+        self.keys: set[str] = set()
+        self._is_kept = True
+        self._is_near = True
+
+    def join(self, join: Any, side: str) -> None:
+        """Note a join above."""
+        keys = {each.lower() for each in join.using_columns}
+        if keys:
+            kind = join.JoinType.Name(join.join_type)
+            self._is_kept = self._is_kept and kind not in _OUTER[side]
+        self.move(is_near=bool(keys) and not self.keys)
+        self.keys |= keys
+
+    def move(self, *, is_near: bool) -> None:
+        """Note a node above."""
+        self._is_near = self._is_near and (is_near or not self.keys)
+
+    def point(self, attribute: Any, name: str) -> None:
+        """Let an attribute be the column of a name of this side."""
+        if name.lower() not in self.keys:
+            attribute.unparsed_identifier = f"{self.alias}.{_quote(name)}"
+        elif self._is_near:
+            attribute.unparsed_identifier = _quote(name)
+            attribute.plan_id = self.relation.common.plan_id
+        else:
+            attribute.unparsed_identifier = self.write(name)
+
+    def write(self, name: str) -> str:
+        """Return the name in SQL of a key.
+
+        :raises NotImplementedError: it is not the key of the join, which may have other rows.
+        """
+        if self._is_kept:
+            return _quote(name)
+        raise NotImplementedError(
+            f"Sail has no {self.alias}.{name} after an outer join by the name {name!r}. Join by a "
+            f"condition, such as F.col('a.{name}') == F.col('{self.alias}.{name}')."
+        )
+
+
+def name_keys(request: Any, session: Any) -> None:
+    """Change the names of keys in a request.
+
+    :param session: which knows the columns of the sides.
+    """
+    relations = list(find_messages(request, "Relation"))
+    if not any(each.join.using_columns for each in relations):
+        return
+    for relation in relations:
+        kind = relation.WhichOneof("rel_type")
+        sides: dict[str, Side] = {}
+        for each in list_inputs(relation) if kind not in ("set_op", "subquery_alias") else ():
+            sides |= {key: side for key, side in _find_sides(each).items() if side.keys}
+        for side in sides.values() if kind == "with_columns" else ():
+            side.move(is_near=False)
+        if sides:
+            _change(relation, sides, session)
+
+
+def _find_sides(relation: Any) -> dict[str, Side]:
+    """Return the sides with an alias that a node passes on, by their aliases."""
+    kind = relation.WhichOneof("rel_type")
+    if kind == "subquery_alias":
+        return {relation.subquery_alias.alias: Side(relation)}
+    if kind in _OPAQUE:
+        return {}
+    if kind == "join":
+        return _join_sides(relation.join)
+    found: dict[str, Side] = {}
+    for each in list_inputs(relation):
+        found |= _find_sides(each)
+    for side in found.values():
+        side.move(is_near=kind in _TRANSPARENT)
+    return found
+
+
+def _join_sides(join: Any) -> dict[str, Side]:
+    kind = join.JoinType.Name(join.join_type)
+    found: dict[str, Side] = {}
+    for name in ("left",) if "SEMI" in kind or "ANTI" in kind else ("left", "right"):
+        for alias, side in _find_sides(getattr(join, name)).items():
+            side.join(join, name)
+            found[alias] = side
+    return found
+
+
+def _change(relation: Any, sides: dict[str, Side], session: Any) -> None:
+    if relation.HasField("project"):
+        expressions = [
+            each
+            for expression in relation.project.expressions
+            for each in _expand(expression, sides, session)
+        ]
+        del relation.project.expressions[:]
+        relation.project.expressions.extend(expressions)
+    for expression in _find_own(relation, "Expression"):
+        kind = expression.WhichOneof("expr_type")
+        text = expression.expression_string.expression
+        if kind == "expression_string" and (match := _COLUMN.fullmatch(text)):
+            if match[1] in sides:
+                sides[match[1]].point(expression.unresolved_attribute, match[2])
+        elif kind == "expression_string":
+            expression.expression_string.expression = _replace(text, sides)
+        elif kind == "unresolved_attribute":
+            attribute = expression.unresolved_attribute
+            match = _COLUMN.fullmatch(attribute.unparsed_identifier)
+            if match and match[1] in sides and not attribute.HasField("plan_id"):
+                sides[match[1]].point(attribute, match[2])
+
+
+def _expand(expression: Any, sides: dict[str, Side], session: Any) -> list[Any]:
+    """Return the columns in place of ``u.*``."""
+    text = expression.unresolved_star.unparsed_target or expression.expression_string.expression
+    match = _STAR.fullmatch(text)
+    if match is None or match[1] not in sides:
+        return [expression]
+    side = sides[match[1]]
+    columns = []
+    for name in make_frame(session, side.relation).columns:
+        columns.append(type(expression)())
+        side.point(columns[-1].unresolved_attribute, name)
+    return columns
+
+
+def _replace(text: str, sides: dict[str, Side]) -> str:
+    """Return an expression with the names of keys alone."""
+    aliases = "|".join(map(re.escape, sides))
+    pattern = rf"'(?:[^'\\]|\\.)*'|(?<![\w.`])({aliases})\.(\w+)\b(?!\s*[.(])"
+
+    def replace(match: re.Match[str]) -> str:
+        alias, name = match.groups()
+        is_key = alias in sides and name.lower() in sides[alias].keys
+        return sides[alias].write(name) if is_key else match[0]
+
+    return re.sub(pattern, replace, text)
+
+
+def _find_own(message: Any, name: str) -> Iterator[Any]:
+    """Yield the messages of a type below a node, without those of the nodes that it reads."""
+    for each in list_messages(message):
+        if each.DESCRIPTOR.name != "Relation":
+            if each.DESCRIPTOR.name == name:
+                yield each
+            yield from _find_own(each, name)
+
+
+def _quote(name: str) -> str:
+    return name if re.fullmatch(r"\w+", name) else "`" + name.replace("`", "``") + "`"
