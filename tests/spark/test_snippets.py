@@ -226,6 +226,10 @@ RUN = {
         "twice = a.join(b, 'k').join(b.alias('c'), ['k'], 'left_semi')\n"
         "assert tuple(twice.select('a.*', 'b.n').first()) == (1, 'x', 5)"
     ),
+    "part of a variant": (
+        "row = spark.sql('SELECT to_json(v:a) AS a, v:a.b::int AS b FROM (SELECT parse_json(\\'{\"a\": {\"b\": 3}}\\') AS v)').first()\n"
+        "assert tuple(row) == ('{\"b\":3}', 3), row"
+    ),
     "view of a table in its schema": (
         "for name in ('views', 'others'):\n"
         "    spark.sql(f'USE dev.{name}')\n"

@@ -242,9 +242,10 @@ def _read_paths(select: exp.Select, describe: Describe) -> None:
         if not is_variant:
             path.replace(exp.Anonymous(this="get_json_object", expressions=[root.copy(), text]))
             continue
+        arguments = [root.copy(), text]
         cast = path.parent
-        kind = write(cast.args["to"]) if isinstance(cast, exp.Cast) else "variant"
-        arguments = [root.copy(), text, exp.Literal.string(kind.lower())]
+        if isinstance(cast, exp.Cast):
+            arguments.append(exp.Literal.string(write(cast.args["to"]).lower()))
         value = exp.Anonymous(this="variant_get", expressions=arguments)
         (cast if isinstance(cast, exp.Cast) else path).replace(value)
 
