@@ -112,6 +112,23 @@ def test_run_page_loaded_during_outage_recovers(
         wait_for_end(page)
 
 
+def test_run_page_recovers_as_soon_as_the_network_is_back(
+    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
+    wait_for_task(page, "wait", "going")
+    page.wait_for_selector("[data-connection=live]")
+    page.context.route("**/live*", lambda route: route.abort())
+    # A load is due at once, because the time line is too short, and the next one never.
+    page.clock.set_fixed_time(page.evaluate("Date.now() + 3_600_000"))
+    page.wait_for_selector("[data-connection=stale]:has-text('cannot be reached')")
+    page.context.unroute("**/live*")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.wait_for_selector("[data-connection=live]")
+    run_gate.open()
+    wait_for_end(page)
+
+
 def test_run_page_cancels_after_confirmation(
     app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:

@@ -68,8 +68,12 @@ export class LiveRun {
         if (this.#status) this.#notifier.tell(this.#status.outcome);
       },
       error: ({ message }) => this.#show({ streamError: message }),
-      connection: (connection) => this.#show({ connection }),
+      connection: (connection) => {
+        if (connection === "live") this.#retry();
+        this.#show({ connection });
+      },
     };
+    addEventListener("online", this.#retry);
     this.#stop = watchRun(root.dataset.lakeflowRun, handlers, { whileHidden: () => true, brief: true });
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
   }
@@ -127,6 +131,11 @@ export class LiveRun {
     }
   }
 
+  /** Load the page at the next tick if the last load failed, because the app can be reached again. */
+  #retry = () => {
+    this.#retryAt = 0;
+  };
+
   /** Adapt new markup from the server to the browser. */
   #adapt() {
     this.#skew = readSkew(this.#root);
@@ -158,6 +167,7 @@ export class LiveRun {
   /** Stop after another script has removed the run from the page. */
   #close() {
     clearInterval(this.#ticker);
+    removeEventListener("online", this.#retry);
     this.#stop();
     this.#announcer.remove();
   }

@@ -2,7 +2,7 @@
 
 import { fetchPage } from "./content.js";
 
-/** While the workspace has new lines at once, and otherwise. */
+/** While the workspace has new lines at once, and otherwise, also after a failure. */
 const LIVE_INTERVAL_MS = 1_000;
 const INTERVAL_MS = 10_000;
 
@@ -96,16 +96,18 @@ class Log {
   async #poll() {
     if (!this.#root.isConnected) return;
     let isMore = false;
+    let hasFailed = false;
     if (!document.hidden) {
       try {
         isMore = await this.#load();
         this.#tellMatches();
       } catch (error) {
         this.#state.textContent = error.message; // the next load may succeed
+        hasFailed = true;
       }
     }
     if (this.#isFinal) return;
-    const interval = "live" in this.#lines.dataset ? LIVE_INTERVAL_MS : INTERVAL_MS;
+    const interval = "live" in this.#lines.dataset && !hasFailed ? LIVE_INTERVAL_MS : INTERVAL_MS;
     setTimeout(() => this.#poll(), isMore ? 0 : interval);
   }
 
