@@ -47,7 +47,8 @@ def check_version(database: Database) -> None:
     if version is None or version in VERSIONS:
         state = "has no tables yet" if version is None else f"has the old schema {version}"
         raise RecordOutdated(
-            f"The record {database.address} {state}. Run '{UPGRADE_COMMAND}', then restart the app."
+            f"The record {database.address} {state}. Run '{UPGRADE_COMMAND}'."
+            " The app needs no restart."
         )
     raise RecordOutdated(
         f"The record {database.address} has the schema {version!r} of a newer version of"
