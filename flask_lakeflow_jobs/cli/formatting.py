@@ -259,14 +259,16 @@ def format_run(
     now: float = 0.0,
     url: str | None = None,
     *,
+    parameters: Mapping[str, str] | None = None,
     width: int | None = None,
 ) -> list[str]:
-    """Format a run, one fact per line, and a table of its tasks.
+    """Format a run, one fact per line, and tables of its parameters and tasks.
 
     :param actions: who started, canceled and repaired it, if the app knows that.
     :param now: seconds since the epoch.
     :param url: the address of its page.
-    :param width: as for :func:`.format_table`, of the table of its tasks.
+    :param parameters: without secrets.
+    :param width: as for :func:`.format_table`, of the tables.
     """
     facts = {
         "Run": f"{run.run_id} of {key}",
@@ -281,6 +283,9 @@ def format_run(
         "Run URL": url or "",
     }
     lines = [f"{name + ':':<10}{value}" for name, value in facts.items() if value]
+    if parameters:
+        rows = ([name, join_lines(value)] for name, value in parameters.items())
+        lines += ["", *format_table(["PARAMETER", "VALUE"], rows, width)]
     if tasks := select_last_attempts(run.tasks):
         lines += ["", *_format_tasks(tasks, now, width)]
     return lines

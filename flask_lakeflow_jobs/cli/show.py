@@ -14,6 +14,7 @@ from ..errors import JobNotFound, LakeflowJobsError, NotAllowed
 from ..reader import cached_reads_of
 from ..runs.outcome import SUCCESSES, has_ended, outcome_of
 from ..runs.redaction import redact, redact_outputs, summarize_newest_run
+from ..runs.run_parameters import parameters_of
 from .fields import chosen_fields
 from .formatting import (
     final_duration,
@@ -190,7 +191,16 @@ def _format_run(handle: JobHandle, run: Run | BaseRun) -> list[str]:
     state = get_state()
     actions = state.requesters.read_one(handle.job.job_id, run.run_id or 0)
     url = find_run_url(state, handle.job, run)
-    return format_run(handle.key, run, actions, state.clock.now(), url, width=table_width())
+    redacted = redact(run.as_dict(), handle.job.secret_overrides)
+    return format_run(
+        handle.key,
+        run,
+        actions,
+        state.clock.now(),
+        url,
+        parameters=parameters_of(state.upstream.parse_base_run(redacted)),
+        width=table_width(),
+    )
 
 
 @click.command()

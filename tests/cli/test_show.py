@@ -125,6 +125,13 @@ def test_show_has_the_tasks_and_the_error_of_a_failed_run(flask_jobs: RunFlask) 
     assert result.stdout.endswith("  ValueError: row 7 has no date\n")
 
 
+def test_show_and_status_have_the_parameters_without_secrets(flask_jobs: RunFlask) -> None:
+    run_id = start_run(flask_jobs, "words", "-p", "args=--day=1", "-p", "args=--token=hunter2")
+    for args in (["show", "words", run_id], ["status", "words"]):
+        result = flask_jobs(*args)
+        assert "\nPARAMETER      VALUE\npython_params  --day=1 --token=***\n" in result.stdout
+
+
 def test_job_without_runs_is_reported_on_stderr(
     flask_jobs: RunFlask, fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int]
 ) -> None:
