@@ -30,6 +30,7 @@ from .runs.params import (
     normalize_task_keys,
     validate_params,
     validate_task_keys,
+    write_declared_values,
 )
 from .runs.progress import Progress
 from .runs.progress_token import refuse_parameter
@@ -312,6 +313,8 @@ class JobHandle(JobReader):
     ) -> dict[str, Any]:
         """Return the fields of run-now that carry the parameters and the requester."""
         values = validate_params(self.job.schema, params, partial=partial)
+        if self.job.schema is not None:  # without one, the job would not expect lists and objects
+            values = write_declared_values(self.job.task_type, values)
         fields = build_run_now_fields(self.job.task_type, values)
         refuse_parameter(fields, self._state.settings.progress_parameter)
         attribution = self._state.settings.attribution_parameter

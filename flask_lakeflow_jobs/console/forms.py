@@ -76,6 +76,18 @@ class Control:
             return self
         return replace(self, value=_flag(text) if self.is_flag else text)
 
+    def with_parameter(self, text: str) -> Control:
+        """Return the control with a parameter of a job, whose lists are JSON."""
+        return self.with_text(_as_lines(text) if self.control == "lines" else text)
+
+    def takes_default(self, text: str) -> bool:
+        """Return whether the control can show the value of the definition."""
+        if self.value or self.control in ("password", "checkbox"):
+            return False
+        if self.control in ("lines", "json"):
+            return (_parse(text) if self.control == "json" else _read_list(text)) is not None
+        return not self.choices or text in self.choices
+
     def text_in(self, sent: Mapping[str, str]) -> str:
         """Return its text in a form that a browser has sent.
 
@@ -129,11 +141,11 @@ class Form:
         return next((each for each in self.fields if each.errors), None)
 
     def with_values(self, values: Mapping[str, str]) -> Form:
-        """Return the form with values, by name; redacted values are left out."""
+        """Return the form with parameters of a job, by name; redacted values are left out."""
         return replace(
             self,
             fields=[
-                each.with_text(values[each.name]) if each.name in values else each
+                each.with_parameter(values[each.name]) if each.name in values else each
                 for each in self.fields
             ],
         )
@@ -144,16 +156,13 @@ class Form:
             {
                 each.name: text
                 for each in self.fields
-                if not each.value
-                and each.control not in ("password", "json", "lines", "checkbox")
-                and (text := defaults.get(each.name))
-                and (not each.choices or text in each.choices)
+                if (text := defaults.get(each.name)) and each.takes_default(text)
             }
         )
 
     def with_sent(self, sent: Mapping[str, str]) -> Form:
         """Return the form with what a browser has sent."""
-        return self.with_values({each.name: each.text_in(sent) for each in self.fields})
+        return replace(self, fields=[each.with_text(each.text_in(sent)) for each in self.fields])
 
     def params(self, sent: Mapping[str, str]) -> dict[str, Any]:
         """Parse the parameters that a browser has sent.
@@ -212,6 +221,25 @@ class Form:
             fields=[replace(each, errors=messages.get(each.name, ())) for each in self.fields],
             errors=rest or ([] if messages else [error.detail]),
         )
+
+
+def _as_lines(text: str) -> str:
+    items = _read_list(text)
+    return text if items is None else "\n".join(items)
+
+
+def _read_list(text: str) -> list[str] | None:
+    """Return the items of a list of texts that JSON contains; ``None`` if it is something else."""
+    items = _parse(text)
+    is_list = isinstance(items, list) and all(isinstance(each, str) for each in items)
+    return items if is_list else None
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _flag(text: str) -> str:

@@ -212,6 +212,4 @@ def _run_params(run: Run, task_type: str | None) -> Mapping[str, Any]:
 
 
 def _format_run_value(value: object) -> str:
-    if isinstance(value, list):
-        return "\n".join(map(str, value))
     return value if isinstance(value, str) else json.dumps(value)

@@ -214,6 +214,26 @@ def build_run_now_fields(task_type: str | None, params: Mapping[str, Any]) -> di
     return fields
 
 
+def write_declared_values(task_type: str | None, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Write lists and objects that a schema declares as JSON, if the job takes texts by name."""
+    if task_type not in NAMED_FIELDS or task_type == "pipeline":
+        return dict(params)
+    return {name: _write_json(value) for name, value in params.items()}
+
+
+def _write_json(value: object) -> object:
+    if not isinstance(value, list | tuple | dict):
+        return value
+    try:
+        return json.dumps(value, default=_format_item, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, InvalidParameters):  # the placement names the parameter
+        return value
+
+
+def _format_item(value: object) -> str:
+    return _format_values({"item": value})["item"]
+
+
 def _place_unchanged(params: Mapping[str, Any]) -> dict[str, Any]:
     params = _present(params)
     misplaced = sorted(set(params) - set(RUN_NOW_FIELDS))

@@ -269,6 +269,25 @@ def test_schema_fields_without_default_have_those_of_the_definition() -> None:
     }
 
 
+def test_list_and_object_have_the_json_of_the_definition_or_of_a_run() -> None:
+    schema = Schema.from_dict(
+        {
+            "regions": fields.List(fields.String()),
+            "names": fields.List(fields.String()),
+            "options": fields.Dict(),
+            "other": fields.Dict(),
+        }
+    )
+    defaults = {"regions": '["eu", "us"]', "names": "ann,bob", "options": "{}", "other": "{"}
+    parameters = [{"name": name, "default": value} for name, value in defaults.items()]
+    form = build_form(job(schema()), definition(parameters=parameters))
+    values = {field.name: field.value for field in form.fields}
+    assert values == {"regions": "eu\nus", "names": "", "options": "{}", "other": ""}
+    form = form.with_values({"regions": '["asia"]', "names": "ann,bob"})
+    assert [field.value for field in form.fields[:2]] == ["asia", "ann,bob"]
+    assert form.with_sent({"regions": '["asia"]'}).fields[0].value == '["asia"]'
+
+
 def test_visible_params_have_no_password() -> None:
     schema = Schema.from_dict({"day": fields.Date(), "password": fields.String()})
     form = build_form(job(schema()), None).with_values({"day": "2025-01-01", "password": "x"})

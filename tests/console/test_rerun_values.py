@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from flask_lakeflow_jobs.console.forms import WHOLE_FORM
-from flask_lakeflow_jobs.console.job_form import read_run_values
+from flask_lakeflow_jobs.console.job_form import build_form, read_run_values
 from flask_lakeflow_jobs.runs.params import TASK_TYPES, build_run_now_fields
-from tests.run_documents import run
+from tests.run_documents import build_job, run
 
-#: Parameters of each task type, and the texts of them in a form.
+#: Parameters of each task type, and their texts. Lists are JSON.
 GIVEN: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "notebook": ({"day": "1"}, {"day": "1"}),
     "python_wheel": ({"day": "1"}, {"day": "1"}),
     "sql": ({"day": "1"}, {"day": "1"}),
     "job": ({"day": "1"}, {"day": "1"}),
-    "python_script": ({"args": ["a", "b c"]}, {"args": "a\nb c"}),
-    "spark_jar": ({"args": ["a", "b c"]}, {"args": "a\nb c"}),
-    "dbt_commands": ({"commands": ["dbt run"]}, {"commands": "dbt run"}),
+    "python_script": ({"args": ["a", "b c"]}, {"args": '["a", "b c"]'}),
+    "spark_jar": ({"args": ["a", "b c"]}, {"args": '["a", "b c"]'}),
+    "dbt_commands": ({"commands": ["dbt run"]}, {"commands": '["dbt run"]'}),
     "dbt": ({}, {}),
     "pipeline": ({"full_refresh": True}, {"full_refresh": "true"}),
 }
@@ -56,7 +57,7 @@ def test_rerun_without_task_type_uses_run_now_fields() -> None:
     )
     given = read_run_values(started, None)
     assert json.loads(given["notebook_params"]) == {"day": "1"}
-    assert given["python_params"] == "a\nb"
+    assert json.loads(given["python_params"]) == ["a", "b"]
 
 
 def test_rerun_redacted_values_are_left_out() -> None:
@@ -64,3 +65,10 @@ def test_rerun_redacted_values_are_left_out() -> None:
     given = read_run_values(started, "notebook")
     assert "token" not in given
     assert json.loads(given[WHOLE_FORM]) == {"day": "1"}
+
+
+def test_rerun_argument_that_is_json_stays_one() -> None:
+    form = build_form(replace(build_job(), task_type="python_script"), None)
+    started = run(overriding_parameters={"python_params": ['["eu", "us"]']})
+    (control,) = form.with_values(read_run_values(started, "python_script")).fields
+    assert control.value == '["eu", "us"]'

@@ -23,6 +23,15 @@ class EtlParams(Schema):
     ratio = fields.Float()
 
 
+class Inputs(Schema):
+    """Of a job with a list and an object, as for-each tasks and notebooks read them."""
+
+    regions = fields.List(fields.String())
+    days = fields.List(fields.Date())
+    options = fields.Dict()
+    tries = fields.Integer()
+
+
 ETL = {"startDate": "2013-01-02", "dry": True, "ratio": 0.5}
 ETL_AS_TEXT = {"startDate": "2013-01-02", "tries": "3", "dry": "true", "ratio": "0.5"}
 
@@ -54,6 +63,26 @@ class TestParametersSent:
         self, send_params: Callable[..., Any], task_type: str, field: str
     ) -> None:
         assert send_params(ETL, task_type=task_type, params=EtlParams) == {field: ETL_AS_TEXT}
+        given = {"regions": ["eü", "us"], "days": ["2013-01-02"], "options": {"a": [1, None]}}
+        assert send_params({**given, "tries": 1}, task_type=task_type, params=Inputs) == {
+            field: {
+                "regions": '["eü", "us"]',
+                "days": '["2013-01-02"]',
+                "options": '{"a": [1, null]}',
+                "tries": "1",
+            }
+        }
+
+    def test_list_that_no_schema_declares_is_refused(self, send_params: Callable[..., Any]) -> None:
+        with pytest.raises(InvalidParameters, match="regions: Cannot be sent as text"):
+            send_params({"regions": ["eu"]}, task_type="job")
+
+    def test_object_that_json_cannot_express_is_refused(
+        self, send_params: Callable[..., Any]
+    ) -> None:
+        for value in (float("nan"), b"bytes", object()):
+            with pytest.raises(InvalidParameters, match="options: Cannot be sent as text"):
+                send_params({"options": {"a": value}}, task_type="job", params=Inputs)
 
     @pytest.mark.parametrize(
         ("task_type", "field"), [("python_script", "python_params"), ("spark_jar", "jar_params")]
