@@ -9,7 +9,7 @@ import click
 from flask import current_app
 
 from ..pages import find_run_page
-from ..runs.ids import normalize_page_url
+from ..runs.page_urls import normalize_page_url
 from .output import print_progress, print_warning
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from werkzeug.exceptions import NotFound
 
 from ..errors import InvalidRequest, LakeflowJobsError
 from ..reader import cached_reads_of
-from ..runs.ids import build_run_url
 from ..runs.iterations import Iteration
 from ..runs.outcome import select_last_attempts
+from ..runs.page_urls import build_run_url
 from ..runs.redaction import redact, remove_dbt_headers
 from ..runs.rows import Rows, read_rows
 from . import queries

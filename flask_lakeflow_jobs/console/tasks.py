@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..runs.durations import PHASES, times_of
-from ..runs.ids import find_databricks_url
 from ..runs.iterations import count_iterations
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
+from ..runs.page_urls import find_databricks_url
 from . import filters
 from .summaries import StateLabel
 

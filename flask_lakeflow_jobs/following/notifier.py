@@ -16,8 +16,8 @@ from ..identity import APP
 from ..pages import find_run_page
 from ..runs.durations import duration_of, format_duration
 from ..runs.explanation import explain_run
-from ..runs.ids import normalize_page_url
 from ..runs.outcome import SUCCESSES, Outcome
+from ..runs.page_urls import normalize_page_url
 from ..runs.redaction import redact_text
 from ..text import MAX_ERROR_CHARS, clean_line
 from ..upstream.cached_reads import CachedReads
