@@ -227,8 +227,8 @@ RUN = {
         "assert tuple(twice.select('a.*', 'b.n').first()) == (1, 'x', 5)"
     ),
     "part of a variant": (
-        "row = spark.sql('SELECT to_json(v:a) AS a, v:a.b::int AS b FROM (SELECT parse_json(\\'{\"a\": {\"b\": 3}}\\') AS v)').first()\n"
-        "assert tuple(row) == ('{\"b\":3}', 3), row"
+        "row = spark.sql('SELECT to_json(v:a) AS a, v:a.b::int AS b, v:[\\'c d\\']::int AS c FROM (SELECT parse_json(\\'{\"a\": {\"b\": 3}, \"c d\": 4}\\') AS v)').first()\n"
+        "assert tuple(row) == ('{\"b\":3}', 3, 4), row"
     ),
     "view of a table in its schema": (
         "for name in ('views', 'others'):\n"

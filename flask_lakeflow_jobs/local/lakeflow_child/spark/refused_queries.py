@@ -235,7 +235,8 @@ def _read_paths(select: exp.Select, describe: Describe) -> None:
             columns = {
                 name.lower(): kind.lower() for name, kind in _read_columns(select, describe).items()
             }
-        text = exp.Literal.string(path.expression.sql("spark").strip("'"))
+        written = path.expression.sql("spark")[1:-1].replace("\\'", "'")
+        text = exp.Literal.string(written)
         root = path.this
         kind = columns.get(root.name.lower(), "") if isinstance(root, exp.Column) else ""
         is_variant = isinstance(root, exp.ParseJSON) or "variant" in kind or "metadata:" in kind
