@@ -40,6 +40,11 @@ _OUTSIDE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, er
 _FORMS = ("workspace/import", "dbfs/put")
 _RUN_PAGE = re.compile(r"/jobs/([0-9]+)/runs/([0-9]+)")
 
+_AFTER_DAMAGE = (
+    " Stop the workspace and move its database away to start with an empty one; its runs are lost "
+    "then."
+)
+
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
@@ -198,7 +203,8 @@ def _internal_error(environ: Environ, error: Exception) -> dict[str, Any]:
         isinstance(error, OSError) and error.errno in _OUTSIDE
     )
     if is_outside:
-        message = f"The local workspace cannot use its folder: {error}."
+        remedy = _AFTER_DAMAGE if type(error) is sqlite3.DatabaseError else ""
+        message = f"The local workspace cannot use its folder: {error}.{remedy}"
     method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
     # The log may be on the same full disk.
     _log.error("%s %s failed: %s", method, path, error, exc_info=None if is_outside else error)

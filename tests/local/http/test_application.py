@@ -138,26 +138,28 @@ def test_whole_characters_of_two_surrogates_are_accepted(client: Client) -> None
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "remedy"),
     [
-        sqlite3.OperationalError("database or disk is full"),
-        sqlite3.DatabaseError("a record is damaged"),
-        OSError(errno.ENOSPC, "No space left on device"),
+        (sqlite3.OperationalError("database or disk is full"), ""),
+        (sqlite3.DatabaseError("a record is damaged"), "move its database away"),
+        (OSError(errno.ENOSPC, "No space left on device"), ""),
     ],
 )
-def test_failure_of_the_disk_is_shown(
+def test_failure_of_the_disk_is_shown_with_the_remedy(
     client: Client,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     error: Exception,
+    remedy: str,
 ) -> None:
     def fail(self: object, job_id: int) -> None:
         raise error
 
     monkeypatch.setattr(Registry, "find", fail)
     status, answer = client.http("GET", "/api/2.2/jobs/get?job_id=7")
-    message = f"The local workspace cannot use its folder: {error}."
-    assert (status, answer) == (500, {"error_code": "INTERNAL_ERROR", "message": message})
+    assert (status, answer["error_code"]) == (500, "INTERNAL_ERROR")
+    assert f"The local workspace cannot use its folder: {error}." in answer["message"]
+    assert remedy in answer["message"]
     assert "Traceback" not in caplog.text
 
 
