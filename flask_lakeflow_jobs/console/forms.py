@@ -238,7 +238,7 @@ def _read_list(text: str) -> list[str] | None:
 def _parse(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -276,13 +276,15 @@ def test_list_and_object_have_the_json_of_the_definition_or_of_a_run() -> None:
             "names": fields.List(fields.String()),
             "options": fields.Dict(),
             "other": fields.Dict(),
+            "deep": fields.Dict(),
         }
     )
     defaults = {"regions": '["eu", "us"]', "names": "ann,bob", "options": "{}", "other": "{"}
+    defaults["deep"] = "[" * 9_000
     parameters = [{"name": name, "default": value} for name, value in defaults.items()]
     form = build_form(job(schema()), definition(parameters=parameters))
     values = {field.name: field.value for field in form.fields}
-    assert values == {"regions": "eu\nus", "names": "", "options": "{}", "other": ""}
+    assert values == {"regions": "eu\nus", "names": "", "options": "{}", "other": "", "deep": ""}
     form = form.with_values({"regions": '["asia"]', "names": "ann,bob"})
     assert [field.value for field in form.fields[:2]] == ["asia", "ann,bob"]
     assert form.with_sent({"regions": '["asia"]'}).fields[0].value == '["asia"]'
