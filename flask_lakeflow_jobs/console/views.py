@@ -86,9 +86,9 @@ def console_blueprint(
         ("/~static/<name>", static, ["GET"]),
     ):
         pages.add_url_rule(rule, view_func=view, methods=methods, strict_slashes=False)
-    # This runs before all functions of the app, some of which parse the form.
-    pages.url_value_preprocessor(lambda *_: read_form(request))
-    pages.before_request(lambda: require_same_origin(request))
+    # This runs before all functions of the app, some of which parse the form. It is no
+    # before_request: APIFlask builds no document if a blueprint that is not its own has one.
+    pages.url_value_preprocessor(lambda *_: _check_request())
     pages.after_request(protect)
     pages.register_error_handler(HTTPException, _show_error)
     state = ConsoleState(host_page_url, csp_nonce)
@@ -96,6 +96,11 @@ def console_blueprint(
     pages.record_once(lambda setup: setup.app.extensions.update(kept))
     fragments.register(pages)
     return pages
+
+
+def _check_request() -> None:
+    require_same_origin(request)
+    read_form(request)
 
 
 def static(name: str) -> Response:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_lakeflow_jobs import current_jobs, run_finished
+from flask_lakeflow_jobs import LakeflowJobs, current_jobs, run_finished
 from tests.conftest import MakeApp
 from tests.hosts.support import import_package
 
@@ -23,6 +23,14 @@ def test_flask_admin_serves_its_pages_beside_the_console(make_app: MakeApp) -> N
     assert "Shop" in client.get("/admin/").text
     assert "never" in client.get("/jobs/").text
     assert client.post("/api/jobs/never/run", json={}).status_code == 200
+
+
+def test_apiflask_documents_an_app_that_has_the_console() -> None:
+    app: Flask = import_package("apiflask").APIFlask("shop")
+    app.config["LAKEFLOW_JOBS_CONSOLE"] = True
+    LakeflowJobs(app, jobs={"etl": {"job_id": 7}})
+
+    assert app.test_client().get("/openapi.json").status_code == 200
 
 
 def test_dash_that_serves_all_other_paths_leaves_the_routes_alone(make_app: MakeApp) -> None:
