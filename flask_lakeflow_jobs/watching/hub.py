@@ -244,7 +244,8 @@ class Hub:
             or watched_run.is_expired(now)
             or (watched_run.has_ended and self._leases.is_shared)  # others may have repaired it
         ):
-            watched_run = self._watched_runs[run_key] = WatchedRun(run_key, now)
+            outdated = None if watched_run is None else watched_run.state
+            watched_run = self._watched_runs[run_key] = WatchedRun(run_key, now, outdated)
         elif watched_run.is_outdated_by(last_state):
             # Poll when the end expires: a subscriber may claim any last state.
             poll_at = watched_run.next_poll_at
@@ -361,10 +362,10 @@ class Hub:
             return taken
 
     def _drop_unneeded(self, now: float) -> None:
-        """Drop runs without subscribers. Until its next poll, such a run serves new subscribers."""
+        """Drop runs without subscribers, which serve new ones for a while."""
         for run_key, watched_run in list(self._watched_runs.items()):
             is_unneeded = not (watched_run.is_needed or watched_run.is_polling)
-            if is_unneeded and watched_run.next_poll_at <= now:
+            if is_unneeded and not watched_run.is_kept(now):
                 del self._watched_runs[run_key]
 
     def _group_size(self, group: str) -> int:

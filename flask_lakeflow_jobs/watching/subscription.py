@@ -90,6 +90,14 @@ class SubscribedRun:
             )
         return updates
 
+    def collect_first(self) -> list[RunUpdate]:
+        """Return the first updates: before the first poll, the last state that was known."""
+        outdated = None if self.watched_run.state.is_known else self.watched_run.outdated
+        if outdated is None or not self._is_new(outdated):
+            return self.collect()
+        self._last_state = outdated.id
+        return [RunUpdate(self.watched_run.run_key, outdated)]
+
     def _is_new(self, snapshot: Snapshot) -> bool:
         if self._last_state is None:
             return True
@@ -153,12 +161,15 @@ class Subscription:
     def wait_for_first(self, timeout: float) -> list[RunUpdate]:
         """Wait until every run was polled, successfully or not.
 
+        If there was no time for a poll, a state from before is better than none: where clients
+        come at the same moment again and again, few of them can wait.
+
         :param timeout: seconds since the run was first watched. They are the same seconds for all
             its subscribers, or many of them in turn would hold up a server with few threads.
         """
         created_at = max(run.watched_run.created_at for run in self._runs)
         self._wait_until(Subscription._is_known, created_at + timeout - self._clock.monotonic())
-        return self.collect()
+        return [update for run in self._runs for update in run.collect_first()]
 
     def wait(self, timeout: float, should_stop: Callable[[], bool] = never) -> list[RunUpdate]:
         """Wait for updates.

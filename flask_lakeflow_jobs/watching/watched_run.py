@@ -140,17 +140,24 @@ class LeaseState:
     handled_notification_id: str | None = None
 
 
+#: Seconds for which the state of a run without subscribers is kept after its next poll was due:
+#: clients that poll come back within them.
+KEPT_SECONDS = 10.0
+
+
 class WatchedRun:
     """A run that this process polls for its subscribers.
 
     The hub changes :attr:`subscriber_count` and the poll state, under its lock.
 
     :param now: the moment of the first poll, by the monotonic clock.
+    :param outdated: the last state that was known before; an end may have been repaired since.
     """
 
-    def __init__(self, run_key: RunKey, now: float) -> None:
+    def __init__(self, run_key: RunKey, now: float, outdated: WatchedState | None = None) -> None:
         self.run_key = run_key
         self.created_at = now
+        self.outdated = outdated.snapshot if outdated and not outdated.is_final else None
         self.next_poll_at = now
         self.state = WatchedState()
         self.poll_state = PollState.IDLE
@@ -198,6 +205,11 @@ class WatchedRun:
         """Return whether the state is too old for a new subscriber."""
         is_kept_up_to_date = self.subscriber_count > 0 and not self.state.is_final
         return not is_kept_up_to_date and self.next_poll_at <= now
+
+    def is_kept(self, now: float) -> bool:
+        """Return whether the state is still of use without subscribers."""
+        has_state = self.state.snapshot is not None and not self.state.is_final
+        return self.next_poll_at + (KEPT_SECONDS if has_state else 0.0) > now
 
     def is_outdated_by(self, last_state: StateId | None) -> bool:
         """Return whether a subscriber has a state that came after the end known here."""

@@ -13,7 +13,7 @@ from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.watching.hub import Hub
 from flask_lakeflow_jobs.watching.schedule import PollSettings
 from flask_lakeflow_jobs.watching.subscription import SubscribedRun, Subscription, Wakeup
-from flask_lakeflow_jobs.watching.watched_run import RunKey, WatchedRun
+from flask_lakeflow_jobs.watching.watched_run import KEPT_SECONDS, RunKey, WatchedRun
 from tests.run_documents import FAILED, run, state_id_of
 from tests.support import DEADLINE, wait_until
 from tests.watching.support import (
@@ -67,6 +67,31 @@ def test_end_is_the_last_update_and_the_last_poll(harness: HubHarness) -> None:
     harness.poll(after=3600.0)
     assert len(harness.source.polls) == 2
     assert subscription.wait(DEADLINE) == [], "there is nothing to wait for"
+
+
+def test_first_wait_that_is_too_short_for_a_poll_gives_the_last_state(harness: HubHarness) -> None:
+    """Where many clients poll at the same moments, only one of them can wait."""
+    first = harness.subscribe()
+    harness.poll(RUNNING)
+    first.close()
+    harness.clock.sleep(POLL_INTERVAL + 1)
+
+    late, informed = harness.subscribe(), harness.subscribe(seen={ONE: state_id_of(RUNNING)})
+    assert outcomes(late.wait_for_first(0.0)) == ["running"]
+    assert informed.wait_for_first(0.0) == []
+    harness.poll(RUNNING)
+    assert late.collect() == [], "it has this state"
+    harness.poll(ENDED, after=POLL_INTERVAL)
+    assert outcomes(late.collect()) == ["succeeded"]
+
+
+def test_last_state_is_not_kept_long_without_subscribers(harness: HubHarness) -> None:
+    first = harness.subscribe()
+    harness.poll(RUNNING)
+    first.close()
+    harness.poll(after=POLL_INTERVAL + KEPT_SECONDS)
+
+    assert harness.subscribe().wait_for_first(0.0) == []
 
 
 def test_state_between_two_waits_is_not_lost(harness: HubHarness) -> None:
