@@ -17,7 +17,9 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-HEARTBEAT_COMMENT = b": still here\n\n"
+#: No empty line follows it, nor a retry field: some clients call the app with an event without data
+#: at each empty line, and its JSON parser then fails.
+HEARTBEAT_COMMENT = b": still here\n"
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -40,7 +42,7 @@ def format_event(data: str, *, name: str | None = None, id: str | None = None) -
 
 def format_retry(milliseconds: int) -> bytes:
     """Format the delay after which a client reconnects."""
-    return f"retry: {milliseconds:d}\n\n".encode()
+    return f"retry: {milliseconds:d}\n".encode()
 
 
 def _one_line(text: str) -> str:

@@ -117,6 +117,17 @@ def test_format_retry_sets_the_delay_without_an_event(milliseconds: int) -> None
     assert parser.retry == milliseconds
 
 
+def test_only_events_end_with_an_empty_line() -> None:
+    """At each empty line, httpx-sse and fetch-event-source call the app, without data or not."""
+    stream = format_retry(1) + HEARTBEAT_COMMENT + format_event("a") + HEARTBEAT_COMMENT
+    assert stream.split(b"\n\n") == [
+        format_retry(1) + HEARTBEAT_COMMENT + b"data: a",
+        HEARTBEAT_COMMENT,
+    ]
+    [event] = SseParser().feed(stream)
+    assert event.data == "a"
+
+
 def test_no_message_starts_with_a_byte_order_mark() -> None:
     for wire in (format_event("a"), format_retry(1), HEARTBEAT_COMMENT):
         assert not wire.startswith(b"\xef\xbb\xbf")

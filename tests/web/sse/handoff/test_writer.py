@@ -94,7 +94,7 @@ def test_writer_without_updates_sends_comments(harness: WriterHarness) -> None:
     read(client, b"\n\n\r\n")
     for _ in range(3):
         harness.clock.sleep(HEARTBEAT)
-        comment = read(client, b"\n\n\r\n")
+        comment = read(client, b"\n\r\n")
         assert comment.partition(b"\r\n")[2].startswith(b":")
 
 
@@ -205,7 +205,7 @@ def test_body_without_a_connection_or_a_thread_makes_the_client_poll(
     assert next(body) == OPENING
     last = next(body)
     assert last.count(b"running") == 1
-    assert last.endswith(b"retry: %d\n\n" % POLLING_RETRY_MILLISECONDS)
+    assert last.endswith(b"retry: %d\n" % POLLING_RETRY_MILLISECONDS)
     with pytest.raises(StopIteration):
         next(body)
     body.close()
