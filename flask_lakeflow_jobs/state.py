@@ -73,7 +73,6 @@ class AppState:
         self.user_loader = user_loader
         #: The record of runs and actions, if the app has one.
         self.record = record
-        self.recording = Recording(record)
         #: Who started, canceled and repaired each run.
         self.requesters = Requesters(cache, record, clock)
         #: Records ends, if the app has a record.
@@ -88,6 +87,7 @@ class AppState:
                 source.restore,
                 others=self._build_notifier(record),
             )
+        self.recording = Recording(record, clock, self._record_later)
         self.hub = Hub(
             source,
             self._send_changed,
@@ -114,6 +114,10 @@ class AppState:
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
+
+    def _record_later(self, write: Callable[[], None]) -> None:
+        if self.ends is not None:
+            self.ends.outbox.defer(write)
 
     @property
     def signing_keys(self) -> list[str | bytes]:

@@ -175,7 +175,7 @@ class Outbox:
     def defer(self, write: Write) -> None:
         """Write something to the record as soon as it can be reached again."""
         if len(self._deferred) >= MAX_DEFERRED:
-            _log.error("The record has been unavailable for too long. The end of a run is lost.")
+            _log.error("The record is unavailable for too long: a run or its end is not recorded.")
             return
         self._deferred.append(write)
         self.wake()

@@ -6,7 +6,7 @@ Without a record, all of it does nothing. If the record fails, the app continues
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +18,7 @@ from ..text import clean_line
 from .values import Action, RunRequest
 
 if TYPE_CHECKING:
+    from ..clock import Clock
     from ..config.jobs import Job
     from ..identity import Identity
     from .store import Record
@@ -86,10 +87,15 @@ class Recording:
     """The writes of one app to its record.
 
     :param record: ``None``: nothing is recorded.
+    :param defer: makes a write as soon as the record can be reached again.
     """
 
-    def __init__(self, record: Record | None) -> None:
+    def __init__(
+        self, record: Record | None, clock: Clock, defer: Callable[[Callable[[], None]], None]
+    ) -> None:
         self._record = record
+        self._clock = clock
+        self._defer = defer
 
     @contextmanager
     def request_run(
@@ -98,7 +104,8 @@ class Recording:
         """Record a run before the block requests it, and afterwards what came of it.
 
         A block that ends in any other way than by a response or an error leaves the entry open. It
-        is resolved later.
+        is resolved later. While the record is unavailable, a run that has started is kept, and
+        recorded later.
 
         :param token: the idempotency token of the request.
         :param fields: the fields of run-now that carry parameters.
@@ -117,7 +124,9 @@ class Recording:
             requested_by=actor.requested_by or actor.origin.user,
             params=describe_params(fields, actor.job),
         )
-        has_row = record.attempt(partial(record.begin_run, request)) is not None
+        at = round(self._clock.now() * 1000)
+        begin = partial(record.begin_run, request, at)
+        has_row = record.attempt(begin) is not None
         try:
             yield entry
         except LakeflowJobsError as error:
@@ -128,10 +137,19 @@ class Recording:
             else:
                 record.attempt(partial(record.fail_run, token, detail, action))
             raise
-        if has_row and entry.run_id is not None:
-            action = actor.describe("trigger", run_id=entry.run_id)
-            complete = partial(record.complete_run, token, actor.job.job_id, entry.run_id, action)
+        if entry.run_id is None:
+            return
+        action = actor.describe("trigger", run_id=entry.run_id)
+        complete = partial(record.complete_run, token, actor.job.job_id, entry.run_id, action)
+        if has_row:
             record.attempt(complete)
+            return
+
+        def begin_and_complete() -> None:
+            begin()
+            complete(at)
+
+        self._defer(begin_and_complete)
 
     @contextmanager
     def record_call(

@@ -90,26 +90,35 @@ ALL_RUNS = RunFilter()
 class RecordedRuns(RecordBase):
     """The runs of the record."""
 
-    def begin_run(self, request: RunRequest) -> str:
+    def begin_run(self, request: RunRequest, at: int | None = None) -> str:
         """Record that a run is about to be requested, and return the token of the request.
 
         A token that is recorded already keeps its row: the workspace starts one run for it.
+
+        :param at: milliseconds since the epoch; ``None``: now.
         """
-        self._write_prepared((BEGIN_RUN, {**vars(request), "requested_at": self._now()}))
+        requested_at = self._now() if at is None else at
+        self._write_prepared((BEGIN_RUN, {**vars(request), "requested_at": requested_at}))
         return request.token
 
     def complete_run(
-        self, token: str, job_id: int, run_id: int, trigger: Action | None = None
+        self,
+        token: str,
+        job_id: int,
+        run_id: int,
+        trigger: Action | None = None,
+        at: int | None = None,
     ) -> None:
         """Record the run that the workspace has started for a request.
 
         :param token: that of the request.
         :param trigger: the action that caused it. It was a replay if the token had a run before.
+        :param at: when, in milliseconds since the epoch; ``None``: now.
         """
         values = {"token": token, "job_id": job_id, "run_id": run_id}
         steps = [(COMPLETE_RUN, values)]
         if trigger is not None:
-            action = {**vars(trigger), "at": self._now(), "token": token}
+            action = {**vars(trigger), "at": self._now() if at is None else at, "token": token}
             steps.insert(0, (ADD_TRIGGER, action))
         if not self._write_prepared(*steps):
             self._write(lambda connection: _move_run(connection, token, job_id, run_id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -151,9 +152,29 @@ def test_run_now_after_outage_records_again(
     assert result.exit_code == 0, result.output
     with app.app_context():
         current_jobs["quick"].run_now()
-    assert len(record_of(app).list_runs()) == 1
     assert not record_of(app).is_failing
     assert "Runs and actions are recorded again." in caplog.text
+
+
+def test_run_that_started_during_an_outage_is_recorded_afterwards(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
+    blocker = tmp_path / "folder"
+    blocker.write_text("")
+    app = make_app(LAKEFLOW_JOBS_RECORD_URL=f"sqlite:///{blocker}/record.sqlite3")
+    with app.app_context():
+        before = time.time() * 1000
+        run_id = current_jobs["quick"].run_now().run_id
+        after = time.time() * 1000
+    blocker.unlink()
+    upgraded = app.test_cli_runner().invoke(args=["jobs", "record", "upgrade"])
+    assert upgraded.exit_code == 0, upgraded.output
+    wait_until(lambda: record_of(app).list_actions(), "the action is recorded")
+    (run,) = record_of(app).list_runs()
+    assert (run.run_id, run.state) == (run_id, RowState.STARTED)
+    action = only_action(app)
+    assert (action.run_id, action.result) == (run_id, "accepted")
+    assert before - 1 <= run.requested_at == action.at <= after + 1
 
 
 def test_trigger_over_http_records_user_and_address(make_app: MakeApp) -> None:
