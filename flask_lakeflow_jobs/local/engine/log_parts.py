@@ -148,13 +148,15 @@ def _find_word(
     stays: it is behind a word, at a secret, or inside a word that is longer than a part.
     """
     first = max(0, start - limit)
-    behind = read(first, start)
+    around = max(0, first - redactor.overlap)
+    data = bytearray(read(around, start + redactor.overlap + 1))
+    for begin, end in redactor.find(bytes(data)):
+        if begin <= start - around <= end:
+            return start
+        data[begin:end] = b"*" * (end - begin)  # a blank in a secret ends no part
+    behind = data[first - around : start - around]
     word = max(map(behind.rfind, _BLANKS)) + 1
     if word == len(behind) or (word == 0 and first + limit == start):
-        return start
-    around = max(0, start - redactor.overlap - 1)
-    secrets = redactor.find(read(around, start + redactor.overlap + 1))
-    if any(begin <= start - around <= end for begin, end in secrets):
         return start
     return first + word
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local.engine import log_parts
@@ -105,6 +105,7 @@ def test_parts_of_a_log_have_all_of_it_and_no_part_of_a_secret(
     st.lists(st.text("abx \n", max_size=12), max_size=6),
     st.integers(1, 12),
 )
+@example([" a"], [" a", "aa"], 3)
 def test_parts_read_while_a_log_grows_are_those_of_the_whole_log(
     secrets: list[str], pieces: list[str], limit: int
 ) -> None:
