@@ -226,6 +226,20 @@ RUN = {
         "twice = a.join(b, 'k').join(b.alias('c'), ['k'], 'left_semi')\n"
         "assert tuple(twice.select('a.*', 'b.n').first()) == (1, 'x', 5)"
     ),
+    "keys of joins with USING": (
+        "for name, rows in {'ul': \"(1, 'x'), (2, 'y') AS t(k, s)\", 'ur': '(1, 5), (3, 6) AS t(k, n)'}.items():\n"
+        "    spark.sql(f'CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM VALUES {rows}')\n"
+        "def read(text):\n    return sorted(map(tuple, spark.sql(text, {'n': 4}).collect()))\n"
+        "assert read('SELECT l.*, r.n FROM ul l JOIN (SELECT * FROM ur WHERE n > :n) r USING (k)') == [(1, 'x', 5)]\n"
+        "assert read('SELECT l.k, l.* EXCEPT (k) FROM ul l LEFT JOIN ur USING (k) WHERE l.k > 1 ORDER BY l.k') == [(2, 'y')]\n"
+        "assert read('SELECT ur.*, s FROM ul RIGHT JOIN ur USING (k)') == [(1, 5, 'x'), (3, 6, None)]\n"
+        "assert read('SELECT ul.* FROM ul LEFT ANTI JOIN ur USING (k)') == [(2, 'y')]\n"
+        "text = 'WITH o AS (SELECT 1), a AS (SELECT l.*, r.n FROM ul l LEFT JOIN ur r USING (k)), b AS (SELECT a.* FROM a JOIN ur USING (k)) '\n"
+        "assert read(text + 'SELECT b.*, EXISTS (SELECT 1 FROM ur WHERE ur.k = 3) FROM b JOIN ur USING (k)') == [(1, 'x', 5, True)]\n"
+        "spark.sql('CREATE OR REPLACE TABLE dev.snippets.joined AS SELECT ul.* FROM ul JOIN ur USING (k)')\n"
+        "spark.sql('INSERT INTO dev.snippets.joined SELECT ul.* FROM ul LEFT JOIN ur USING (k) GROUP BY ul.k, s HAVING ul.k > 1')\n"
+        "assert read('SELECT * FROM dev.snippets.joined') == [(1, 'x'), (2, 'y')]"
+    ),
     "part of a variant": (
         "row = spark.sql('SELECT to_json(v:a) AS a, v:a.b::int AS b, v:[\\'c d\\']::int AS c FROM (SELECT parse_json(\\'{\"a\": {\"b\": 3}, \"c d\": 4}\\') AS v)').first()\n"
         "assert tuple(row) == ('{\"b\":3}', 3, 4), row"
@@ -261,6 +275,22 @@ ADVISED = {
     "key of an outer join": (
         "spark.range(2).alias('a').join(spark.range(1).alias('b'), 'id', 'full').filter('b.id IS NULL').collect()",
         "Join by a condition",
+    ),
+    "key of an outer join with USING": (
+        "spark.sql('SELECT ur.* FROM ul LEFT JOIN ur USING (k)').collect()",
+        "has no ur.k here after a JOIN with USING (k). Join by a condition, such as ON ur.k = other.k",
+    ),
+    "key with USING in a query within": (
+        "spark.sql('SELECT (SELECT max(o.n) FROM ur o WHERE o.k = ul.k) FROM ul JOIN ur USING (k)').collect()",
+        "Join by a condition",
+    ),
+    "key with USING below an alias": (
+        "spark.sql('SELECT upper(s) AS k FROM ul JOIN ur USING (k) ORDER BY ul.k').collect()",
+        "Join by a condition",
+    ),
+    "several keys": (
+        "spark.sql('SELECT ul.k FROM ul JOIN ur USING (k) JOIN ur o ON ul.k = o.k').collect()",
+        "In place of JOIN … USING (k), join by a condition with ON",
     ),
     "metric view": (
         "spark.sql('CREATE VIEW dev.snippets.m WITH METRICS LANGUAGE YAML AS $$source: t$$')",

@@ -117,6 +117,11 @@ def _columns_of(
             if (value := select.args.get(key))
         },
     )
+    return describe_in(select, probe, describe)
+
+
+def describe_in(select: exp.Select, probe: exp.Select, describe: Describe) -> dict[str, str]:
+    """Return the columns of a query that stands at the place of another one."""
     names = list(_list_names(select))
     if names:
         probe.set("with_", exp.With(expressions=[each.copy() for each in names]))
@@ -126,14 +131,17 @@ def _columns_of(
 def _list_names(node: Tree) -> Iterator[Tree]:
     """Yield the named queries that a query knows, the outer ones first."""
     parent = node.parent
-    if parent is not None:
-        yield from _list_names(parent)
     if isinstance(parent, exp.With):
+        query = parent.parent
+        if query is not None and query.parent is not None:
+            yield from _list_names(query.parent)
         for each in parent.expressions:
             if each is node:
                 return
             yield each
-    elif (names := node.args.get("with_")) is not None:
+    if parent is not None:
+        yield from _list_names(parent)
+    if (names := node.args.get("with_")) is not None:
         yield from names.expressions
 
 

@@ -49,6 +49,7 @@ _WITHOUT_COLUMNS = re.compile(
     r"(?:\s+USING\s+DELTA)?\s*;?\s*$",
     re.IGNORECASE,
 )
+_USING = re.compile(r"\bJOIN\b.*\bUSING\s*\(", re.IGNORECASE | re.DOTALL)
 _EVOLVES = "spark.databricks.delta.schema.autoMerge.enabled"
 # Beyond it, a statement is data, and parsing takes seconds.
 _MAX_LENGTH = 200_000
@@ -132,6 +133,7 @@ class SailSql:
         return match[1].upper(), location, list_versions(location)[-1]
 
     def _run_or_rewrite(self, session: Any, statement: str, args: Any, names: Any) -> Any:
+        statement = self._name_keys(session, statement, args, names)
         try:
             frame = self._run(session, statement, args, **names)
             if is_query(statement):
@@ -147,6 +149,21 @@ class SailSql:
                 raise
             frame = self._run(session, rewritten, args)
         return frame
+
+    def _name_keys(self, session: Any, statement: str, args: Any, names: Any) -> str:
+        """Return a statement with the keys of ``JOIN … USING`` as Sail knows them."""
+        if len(statement) > _MAX_LENGTH or not _USING.search(statement):
+            return statement
+        if (tree := _parse(statement)) is None:
+            return statement
+        from .refused_queries import write
+        from .using_sql import name_keys
+
+        def describe(query: str) -> dict[str, str]:
+            fields = self._run_or_rewrite(session, query, args, names).schema.fields
+            return {field.name: field.dataType.simpleString() for field in fields}
+
+        return write(tree) if name_keys(tree, describe) else statement
 
     def _rewrite(self, session: Any, statement: str, args: Any) -> str | None:
         """Return a statement that does the same, or ``None`` if there is none."""

@@ -23,6 +23,7 @@ _BAD_CLIENT = "unsupported PySpark version"
 _UNKNOWN = r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|unknown function:"
 _NO_TABLE = r"Table or view not found: ([^\s,]+)"
 _NO_COLUMN = r'attribute ObjectName\(\[Identifier\("([^"]+)"\)\]\) is missing from the schema'
+_SAME_COLUMNS = r'ambiguous attribute: ObjectName\(\[Identifier\("([^"]+)"\)\]\)'
 _NULL_COLUMN = r"Invalid data type for Delta Lake: Null"
 _NO_CATALOG = r"Catalog not found: ([^\s,]+)"
 _ADVICE = {
@@ -38,6 +39,10 @@ _ADVICE = {
         "that you run once."
     ),
     _NO_COLUMN: "Sail finds no column {} here. Select it too, or correct its name.",
+    _SAME_COLUMNS: (
+        "Sail finds several columns {0} here. Name the table too, such as t.{0}. In place of "
+        "JOIN … USING ({0}), join by a condition with ON."
+    ),
     _NULL_COLUMN: (
         "Sail writes no column without a type. Give a type to the columns that have only NULL: "
         "cast(), or a schema."

@@ -1,0 +1,122 @@
+"""The keys of ``JOIN … USING`` in SQL: on Sail, ``u.*`` lacks them and ``u.id`` is unknown. Pure.
+
+Sail knows the merged key by its name alone, which has the rows of the side that the join keeps.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from .refused_queries import describe_in
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .refused_queries import Describe, Tree
+
+
+class _Side:
+    """A table of a query with joins, and whether the merged keys have its values."""
+
+    def __init__(self, source: Tree) -> None:
+        self.source = source
+        self.keys: dict[str, bool] = {}
+
+    def join(self, join: exp.Join, outer: tuple[str, ...]) -> None:
+        for each in join.args.get("using") or ():
+            name = each.name.lower()
+            self.keys[name] = self.keys.get(name, True) and join.side not in outer
+
+
+def name_keys(tree: Tree, describe: Describe) -> bool:
+    """Name the keys of joins without their table, and return whether the tree has changed.
+
+    :param describe: asks Sail for the columns of a query.
+    :raises NotImplementedError: a merged key has not the values of the table.
+    """
+    is_changed = False
+    for select in reversed(list(tree.find_all(exp.Select))):  # the inner ones first
+        sides = {name: side for name, side in _find_sides(select).items() if side.keys}
+        if sides:
+            is_changed |= _expand_stars(select, sides, describe)
+            is_changed |= _name_columns(select, sides)
+    return is_changed
+
+
+def _find_sides(select: exp.Select) -> dict[str, _Side]:
+    sides: dict[str, _Side] = {}
+    for each in (select.args.get("from_"), *(select.args.get("joins") or ())):
+        if each is None:
+            continue
+        side = _Side(each.this)
+        if isinstance(each, exp.Join):
+            for left in sides.values():
+                left.join(each, ("RIGHT", "FULL"))
+            if each.kind in ("SEMI", "ANTI"):
+                continue
+            side.join(each, ("LEFT", "FULL"))
+        sides[each.this.alias_or_name.lower()] = side
+    return sides
+
+
+def _expand_stars(select: exp.Select, sides: dict[str, _Side], describe: Describe) -> bool:
+    """Name the columns of ``u.*``."""
+    expressions: list[Tree] = []
+    for each in select.expressions:
+        side = sides.get(each.table.lower()) if isinstance(each, exp.Column) else None
+        if side is None or not isinstance(each.this, exp.Star):
+            expressions.append(each)
+            continue
+        probe = exp.select("*").from_(side.source.copy())
+        excluded = {column.name.lower() for column in each.this.args.get("except_") or ()}
+        for name in describe_in(select, probe, describe):
+            if name.lower() not in excluded:
+                identifier = exp.to_identifier(name, quoted=True)
+                expressions.append(exp.column(identifier, table=each.args["table"].copy()))
+    is_changed = len(expressions) != len(select.expressions) or any(
+        new is not old for new, old in zip(expressions, select.expressions, strict=True)
+    )
+    select.set("expressions", expressions)
+    return is_changed
+
+
+def _name_columns(select: exp.Select, sides: dict[str, _Side]) -> bool:
+    """Leave out the table of each key."""
+    aliases = {
+        each.alias.lower()
+        for each in select.expressions
+        if isinstance(each, exp.Alias) and each.this.name.lower() != each.alias.lower()
+    }
+    is_changed = False
+    for column in list(select.find_all(exp.Column)):
+        side = sides.get(column.table.lower())
+        name = column.name.lower()
+        is_star = isinstance(column.this, exp.Star)
+        if side is None or not (is_star or name in side.keys) or _is_hidden(column, select):
+            continue
+        is_outside = column.find_ancestor(exp.Select) is not select
+        is_alias = name in aliases and column.find_ancestor(exp.Order, exp.Having) is not None
+        if is_star or is_outside or is_alias or not side.keys[name]:
+            _refuse(column, next(iter(side.keys)) if is_star else column.name)
+        column.set("table", None)
+        is_changed = True
+    return is_changed
+
+
+def _is_hidden(column: exp.Column, select: exp.Select) -> bool:
+    """Return whether a query in between has a table of this name, or knows none of outside."""
+    node: Tree | None = column.find_ancestor(exp.Select)
+    while node is not None and node is not select:
+        if isinstance(node, exp.Select) and column.table.lower() in _find_sides(node):
+            return True
+        if isinstance(node, (exp.CTE, exp.From, exp.Join)):
+            return True
+        node = node.parent
+    return False
+
+
+def _refuse(column: exp.Column, key: str) -> None:
+    table = column.table
+    raise NotImplementedError(
+        f"Sail has no {table}.{column.name} here after a JOIN with USING ({key}). Join by a "
+        f"condition, such as ON {table}.{key} = other.{key}."
+    )
