@@ -11,7 +11,8 @@ from .concurrency import load_module, reset_in_new_processes
 from .config import keys
 from .errors import ConfigurationError
 from .following.ends import EndRecorder
-from .following.follower import LEASE_SECONDS, Follower, RunFinder
+from .following.follower import Follower, RunFinder
+from .following.lease import LEASE_SECONDS
 from .following.notifier import MessageBuilder, Notifier
 from .identity import APP
 from .memo import Memo

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +14,7 @@ from ..concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inli
 from ..errors import LakeflowJobsError, RunNotFound
 from ..identity import APP, display_name
 from ..watching.watched_run import RunKey
+from .lease import LEASE_SECONDS, FollowerLease, LeaseStore
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -25,14 +25,6 @@ if TYPE_CHECKING:
     from ..upstream.gateway import Upstream
     from ..watching.hub import Hub
     from ..watching.subscription import Subscription
-
-LEASE_NAME = "follow"
-
-#: The lease of a process that dies ends after so long.
-LEASE_SECONDS = 15.0
-
-#: The lease is renewed so many times while it lasts.
-RENEWALS_PER_LEASE = 3
 
 #: A run that cannot be read for a lasting reason, such as missing permissions, is read again.
 ERROR_WAIT_SECONDS = 60.0
@@ -50,17 +42,11 @@ LOOKBACK_MS = 86_400_000
 _log = logging.getLogger("flask_lakeflow_jobs.polling")
 
 
-class FollowStore(Protocol):
+class FollowStore(LeaseStore, Protocol):
     """The part of the record that following needs. Every method may raise an error."""
 
     def list_unfinished_runs(self) -> Sequence[RecordedRun]:
         """Return the unfinished runs that have an id, oldest first."""
-
-    def acquire_lease(self, name: str, holder: str, seconds: float) -> bool:
-        """Acquire or renew a lease. Return whether this process holds it."""
-
-    def release_lease(self, name: str, holder: str) -> None:
-        """Give a lease up, if this process holds it."""
 
 
 def choose_runs(
@@ -151,55 +137,6 @@ class RunFinder:
         return max(newest[0].requested_at, now - LOOKBACK_MS) if newest else now
 
 
-class Lease:
-    """The right of this process to follow the runs of the app.
-
-    :param seconds: how long it lasts without being renewed.
-    """
-
-    def __init__(self, store: FollowStore, clock: Clock, seconds: float = LEASE_SECONDS) -> None:
-        self._store = store
-        self._clock = clock
-        self._seconds = seconds
-        self._holder = uuid.uuid4().hex
-        self._held_until: float | None = None
-
-    @property
-    def renewal_delay(self) -> float:
-        """Seconds between two renewals."""
-        return self._seconds / RENEWALS_PER_LEASE
-
-    @property
-    def is_held(self) -> bool:
-        held_until = self._held_until
-        return held_until is not None and self._clock.monotonic() < held_until
-
-    def renew(self) -> bool:
-        """Acquire or renew the lease.
-
-        :return: whether this process holds it. If the record cannot be reached, a lease that was
-            acquired lasts until its end, because no other process can acquire it before.
-        """
-        started = self._clock.monotonic()
-        try:
-            is_acquired = self._store.acquire_lease(LEASE_NAME, self._holder, self._seconds)
-        except Exception as error:
-            _log.debug("The lease on following could not be renewed: %s", error)
-            return self.is_held
-        self._held_until = started + self._seconds if is_acquired else None
-        return self.is_held
-
-    def release(self) -> None:
-        """Give the lease up, so that another process takes over at once."""
-        if self._held_until is None:
-            return
-        self._held_until = None
-        try:
-            self._store.release_lease(LEASE_NAME, self._holder)
-        except Exception as error:
-            _log.debug("The lease on following could not be released: %s", error)
-
-
 #: Writes the end of a run; repeated calls have no effect.
 Finish = Callable[[RunKey, "RunStatus"], None]
 
@@ -245,7 +182,7 @@ class Follower:
         reset_in_new_processes(self._reset)
 
     def _reset(self) -> None:
-        self._lease = Lease(self._store, self._clock, self._lease_seconds)
+        self._lease = FollowerLease(self._store, self._clock, self._lease_seconds)
         self._subscriptions: dict[RunKey, Subscription] = {}
         self._skipped_until: dict[RunKey, float] = {}
         self._search_at = self._clock.monotonic()

@@ -17,13 +17,12 @@ from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.errors import NotAllowed
 from flask_lakeflow_jobs.following.follower import (
     ERROR_WAIT_SECONDS,
-    LEASE_SECONDS,
     LOOKBACK_MS,
     Follower,
-    Lease,
     RunFinder,
     choose_runs,
 )
+from flask_lakeflow_jobs.following.lease import LEASE_SECONDS, FollowerLease
 from flask_lakeflow_jobs.record.runs import RecordedRun
 from flask_lakeflow_jobs.record.values import RowState
 from flask_lakeflow_jobs.watching.watched_run import RunKey
@@ -124,7 +123,7 @@ class TestLease:
     def test_lease_is_held_by_one_until_it_expires(
         self, record: SwitchableRecord, clock: FakeClock
     ) -> None:
-        first, second = Lease(record, clock), Lease(record, clock)
+        first, second = FollowerLease(record, clock), FollowerLease(record, clock)
         assert (first.renew(), second.renew()) == (True, False)
         clock.sleep(LEASE_SECONDS - 1)
         assert (first.is_held, second.renew()) == (True, False)
@@ -134,7 +133,7 @@ class TestLease:
     def test_released_lease_is_free_at_once(
         self, record: SwitchableRecord, clock: FakeClock
     ) -> None:
-        first, second = Lease(record, clock), Lease(record, clock)
+        first, second = FollowerLease(record, clock), FollowerLease(record, clock)
         first.renew()
         first.release()
         assert second.renew()
@@ -142,7 +141,7 @@ class TestLease:
     def test_lease_lasts_to_its_end_while_the_record_is_unavailable(
         self, record: SwitchableRecord, clock: FakeClock
     ) -> None:
-        lease = Lease(record, clock)
+        lease = FollowerLease(record, clock)
         lease.renew()
         record.is_available = False
         clock.sleep(LEASE_SECONDS - 1)

@@ -1,0 +1,79 @@
+"""The lease on following: one process of the app has it at a time."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ..clock import Clock
+
+LEASE_NAME = "follow"
+
+#: The lease of a process that dies ends after so long.
+LEASE_SECONDS = 15.0
+
+#: The lease is renewed so many times while it lasts.
+RENEWALS_PER_LEASE = 3
+
+_log = logging.getLogger("flask_lakeflow_jobs.polling")
+
+
+class LeaseStore(Protocol):
+    """The part of the record that has leases. Every method may raise an error."""
+
+    def acquire_lease(self, name: str, holder: str, seconds: float) -> bool:
+        """Acquire or renew a lease. Return whether this process holds it."""
+
+    def release_lease(self, name: str, holder: str) -> None:
+        """Give a lease up, if this process holds it."""
+
+
+class FollowerLease:
+    """The right of this process to follow the runs of the app.
+
+    :param seconds: how long it lasts without being renewed.
+    """
+
+    def __init__(self, store: LeaseStore, clock: Clock, seconds: float = LEASE_SECONDS) -> None:
+        self._store = store
+        self._clock = clock
+        self._seconds = seconds
+        self._holder = uuid.uuid4().hex
+        self._held_until: float | None = None
+
+    @property
+    def renewal_delay(self) -> float:
+        """Seconds between two renewals."""
+        return self._seconds / RENEWALS_PER_LEASE
+
+    @property
+    def is_held(self) -> bool:
+        held_until = self._held_until
+        return held_until is not None and self._clock.monotonic() < held_until
+
+    def renew(self) -> bool:
+        """Acquire or renew the lease.
+
+        :return: whether this process holds it. If the record cannot be reached, a lease that was
+            acquired lasts until its end, because no other process can acquire it before.
+        """
+        started = self._clock.monotonic()
+        try:
+            is_acquired = self._store.acquire_lease(LEASE_NAME, self._holder, self._seconds)
+        except Exception as error:
+            _log.debug("The lease on following could not be renewed: %s", error)
+            return self.is_held
+        self._held_until = started + self._seconds if is_acquired else None
+        return self.is_held
+
+    def release(self) -> None:
+        """Give the lease up, so that another process takes over at once."""
+        if self._held_until is None:
+            return
+        self._held_until = None
+        try:
+            self._store.release_lease(LEASE_NAME, self._holder)
+        except Exception as error:
+            _log.debug("The lease on following could not be released: %s", error)
