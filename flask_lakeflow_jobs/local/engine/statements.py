@@ -160,7 +160,7 @@ class StatementRunner:
             "libraries": [],
             "missing_libraries": [],
             "requirements": [],
-            "has_own_packages": False,
+            "installs_packages": False,
             "environment": {},
             "mounts": self._files.mounts,
             "task_values": {},

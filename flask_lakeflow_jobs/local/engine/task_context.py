@@ -110,7 +110,7 @@ class TaskContext:
                 "libraries": list(dict.fromkeys(libraries)),
                 "missing_libraries": list(dict.fromkeys(missing)),
                 "requirements": requirements.to_list(),
-                "has_own_packages": installed is not None,
+                "installs_packages": self.packages.is_enabled,
                 "environment": self.files.localize(read_environment(self.settings, spec)),
                 "mounts": self.files.mounts,
                 "task_values": self.task_values,

@@ -23,7 +23,7 @@ def describe_error(
     requirements: Sequence[str] = (),
     missing_libraries: Sequence[str] = (),
     *,
-    is_installed: bool = False,
+    installs: bool = False,
     root: str = "",
     mounts: dict[str, str] | None = None,
 ) -> dict[str, str]:
@@ -33,7 +33,7 @@ def describe_error(
 
     :param requirements: the packages that the task lists.
     :param missing_libraries: the wheels and projects among them that do not exist.
-    :param is_installed: whether these packages are installed.
+    :param installs: whether the workspace installs these packages.
     :param root: the folder of the bundle.
     :param mounts: folders of this machine by their paths in the workspace.
     """
@@ -51,7 +51,7 @@ def describe_error(
     advice = find_advice(error) if "LAKEFLOW_LOCAL_SAIL" in os.environ else None
     if advice is None and isinstance(error, ModuleNotFoundError) and error.name:
         advice = advise_on_module(
-            error.name, requirements, missing_libraries, is_installed=is_installed, root=root
+            error.name, requirements, missing_libraries, installs=installs, root=root
         )
     advice = advice or find_surroundings_advice(error, mounts or {}, root)
     if advice is not None:

@@ -65,7 +65,7 @@ def _run(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
             error,
             payload["requirements"],
             payload["missing_libraries"],
-            is_installed=payload["has_own_packages"],
+            installs=payload["installs_packages"],
             root=payload["root"],
             mounts=payload["mounts"],
         )

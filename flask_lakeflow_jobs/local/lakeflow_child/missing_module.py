@@ -22,7 +22,7 @@ def advise_on_module(
     requirements: Sequence[str],
     missing_libraries: Sequence[str] = (),
     *,
-    is_installed: bool,
+    installs: bool,
     root: str = "",
 ) -> str:
     """Return what to do about a missing module.
@@ -30,7 +30,7 @@ def advise_on_module(
     :param module: its name, which may have dots.
     :param requirements: the packages that the task lists.
     :param missing_libraries: the wheels and projects that it lists and that do not exist.
-    :param is_installed: whether these packages are installed.
+    :param installs: whether the workspace installs these packages.
     :param root: the folder of the bundle; empty to search no folder.
     """
     name = module.partition(".")[0]
@@ -49,10 +49,15 @@ def advise_on_module(
     listed = ", ".join(requirements)
     found = find_package(module)
     package = found[1] if found else name
-    if is_installed:
+    if installs and listed:
         return (
             f"The task needs the module {name}, which no package has that its environment lists: "
             f"{listed}. Add the package that has it."
+        )
+    if installs:
+        return (
+            f"The task needs the module {name}, which {sys.prefix} does not have. List its package"
+            f"{f', {package},' if found else ''} in the task's environment."
         )
     for requirement in requirements:
         if _normalize(requirement) in (_normalize(name), _normalize(package)):

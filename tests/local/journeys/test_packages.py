@@ -31,11 +31,11 @@ def write_wheel(folder: Path) -> None:
             wheel.writestr(name, text)
 
 
-def run_task(folder: Path, requirement: str, *, install: bool, times: int = 1) -> RunOutput:
+def run_task(folder: Path, requirement: str | None, *, install: bool, times: int = 1) -> RunOutput:
     """Run a task that imports ``cowbell``, and return its last output."""
     (folder / "bundle").mkdir()
     write_wheel(folder)
-    environment: dict[str, Any] = {"dependencies": ["-r requirements.txt"]}
+    environment: dict[str, Any] = {"dependencies": ["-r requirements.txt"] if requirement else []}
     job = {
         "tasks": [python_task("main", environment_key="e")],
         "environments": [{"environment_key": "e", "spec": environment}],
@@ -74,6 +74,14 @@ def test_package_that_is_not_installed_is_named_first(tmp_path: Path) -> None:
         "The task needs cowbell, which its environment lists: cowbell==1.0. Set "
         "LAKEFLOW_JOBS_LOCAL_INSTALL = True"
     )
+
+
+def test_module_of_no_listed_package_does_not_ask_for_the_setting_that_is_on(
+    tmp_path: Path,
+) -> None:
+    output = run_task(tmp_path, None, install=True)
+    assert "List its package in the task's environment." in str(output.error)
+    assert "LAKEFLOW_JOBS_LOCAL_INSTALL" not in str(output.error)
 
 
 def test_package_that_cannot_be_installed_fails_the_task(tmp_path: Path) -> None:

@@ -34,17 +34,24 @@ def test_folder_of_a_module_of_the_bundle(tmp_path: Path, file: str, folder: str
 def test_advice_names_the_folder_that_the_import_path_lacks(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src/shop.py").touch()
-    advice = advise_on_module("shop.models", ["other"], is_installed=True, root=str(tmp_path))
+    advice = advise_on_module("shop.models", ["other"], installs=True, root=str(tmp_path))
     assert advice.startswith("Add src to sys.path before the import of shop: the bundle has")
-    missing = advise_on_module("none", ["other"], is_installed=True, root=str(tmp_path))
+    missing = advise_on_module("none", ["other"], installs=True, root=str(tmp_path))
     assert missing.startswith("The task needs the module none, which no package has")
 
 
+def test_advice_of_a_workspace_that_installs_is_where_to_list_the_package() -> None:
+    advice = advise_on_module("yfinance", [], installs=True)
+    assert advice.endswith(" does not have. List its package in the task's environment.")
+    found = advise_on_module("sklearn.svm", [], installs=True)
+    assert found.endswith(" List its package, scikit-learn, in the task's environment.")
+
+
 def test_advice_names_the_package_of_a_module_that_clusters_have() -> None:
-    advice = advise_on_module("sklearn.svm", [], is_installed=False)
+    advice = advise_on_module("sklearn.svm", [], installs=False)
     assert advice.startswith(
         "The task needs the module sklearn, which clusters of Databricks have. Install it here: "
         "pip install scikit-learn. Or set LAKEFLOW_JOBS_LOCAL_INSTALL = True"
     )
-    listed = advise_on_module("sklearn", ["scikit-learn>=1.2"], is_installed=False)
+    listed = advise_on_module("sklearn", ["scikit-learn>=1.2"], installs=False)
     assert listed.startswith("The task needs sklearn, which its environment lists: scikit-learn")
