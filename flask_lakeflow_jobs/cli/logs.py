@@ -50,7 +50,7 @@ _KEPT_CHARS = 64 * 1024
 @click.option("--failed", is_flag=True, help="Print the logs of the tasks that made the run fail.")
 @task_option
 def logs(key: str | None, run_id: int, follow: bool, failed: bool, tasks: Sequence[str]) -> None:
-    """Print what the tasks of a run wrote, with their errors and traces.
+    """Print what the tasks of a run wrote, and their errors.
 
     The Jobs API has the log of a task only once the task has ended. The local workspace has it at
     once. The exit code is 0 for every outcome of the run; with --follow, it is that of the outcome.

@@ -111,7 +111,7 @@ def filter_options(command: Command) -> Command:
 @record.command()
 @with_appcontext
 def upgrade() -> None:
-    """Create the tables of the record, or bring them to the newest version."""
+    """Create or upgrade the tables of the record."""
     from ..record.versions import upgrade as upgrade_schema  # the extra "record"
 
     before, after = upgrade_schema(get_record().database)
@@ -134,7 +134,10 @@ def upgrade() -> None:
 def show(
     selects_actions: bool, filters: dict[str, Any], undelivered: bool, limit: int, as_json: bool
 ) -> None:
-    """Show recorded runs, newest first; or actions, or what could not be delivered."""
+    """Show recorded runs, newest first.
+
+    Options select actions, or what could not be delivered, in place of runs.
+    """
     found = get_record()
     rows: Sequence[Any]
     if undelivered:

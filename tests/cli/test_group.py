@@ -112,6 +112,12 @@ def test_colors_are_for_terminals_without_no_color(
     assert "\x1b" not in flask_jobs("runs", "words", "--limit", "1", color=True).stdout
 
 
+@pytest.mark.parametrize("group", [[], ["record"]])
+def test_no_summary_of_a_command_is_cut(flask_jobs: RunFlask, group: list[str]) -> None:
+    _, *lines = flask_jobs(*group, "--help").stdout.splitlines()  # the usage ends with dots
+    assert [line for line in lines if line.endswith("...") or len(line) > 80] == []
+
+
 @pytest.mark.parametrize("args", [[], ["run"], ["watch"]])
 def test_help_has_the_exit_codes(flask_jobs: RunFlask, args: list[str]) -> None:
     result = flask_jobs(*args, "--help")
