@@ -187,6 +187,11 @@ class InvalidParameters(LakeflowJobsError, exceptions.BadRequest):
         super().__init__(detail, upstream_code=upstream_code)
         self.messages: dict[str, Any] = dict(messages or {})
 
+    def with_others(self, other: InvalidParameters) -> InvalidParameters:
+        """Return an error that also has the messages of another one."""
+        detail = f"{self.detail} {other.detail}"
+        return InvalidParameters(detail, {**self.messages, **other.messages})
+
 
 class UnsupportedMediaType(LakeflowJobsError, exceptions.UnsupportedMediaType):
     """The body is not JSON."""

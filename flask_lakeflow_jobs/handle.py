@@ -115,7 +115,7 @@ class JobHandle(JobReader):
         with telemetry.observe_trigger(self.key) as observation:
             user = display_name(requested_by)
             starter = RunStarter(self._state, self._actor(user), self)
-            fields = self._build_fields(params, user)
+            fields = self._check_arguments(params, user, only)
             try:
                 if idempotency_key is None:
                     triggered = starter.start(fields, options)
@@ -145,8 +145,22 @@ class JobHandle(JobReader):
         :raises InvalidParameters: the job does not accept the parameters or has no such task.
         :raises ConfigurationError: the job cannot receive the name of the requester.
         """
-        self._build_fields(params, None)
+        self._check_arguments(params, None, only)
         self._check_tasks(only)
+
+    def _check_arguments(
+        self, params: Mapping[str, Any] | None, user: str | None, only: Sequence[str] | None
+    ) -> dict[str, Any]:
+        """Return the fields of run-now; if they are refused, also name the tasks that are."""
+        try:
+            return self._build_fields(params, user)
+        except InvalidParameters as error:
+            try:
+                with suppress(UpstreamError, NotAllowed, JobNotFound):
+                    self._check_tasks(only)
+            except InvalidParameters as tasks:
+                raise tasks.with_others(error) from None
+            raise
 
     def _check_tasks(self, only: Sequence[str] | None) -> None:
         if task_keys := normalize_task_keys(only):

@@ -189,6 +189,28 @@ def test_only_runs_the_named_tasks(flask_jobs: RunFlask) -> None:
     assert outcomes.get("report", "EXCLUDED") == "EXCLUDED"
 
 
+@pytest.mark.parametrize("options", [[], ["--restart"]])
+def test_unknown_task_and_missing_parameter_are_one_error(
+    fault_proxy: FaultyWorkspace, flask_jobs: RunFlask, options: list[str]
+) -> None:
+    result = flask_jobs("run", "etl", "--only", "raed", *options)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "The job 'etl' has no task 'raed'. Did you mean 'read'?" in result.stderr
+    assert result.stderr.count("day: Missing data for required field.") == 1
+    assert not fault_proxy.find_requests("POST", "run-now")
+
+
+def test_missing_parameter_is_named_if_the_tasks_are_right_or_unknown(
+    fault_proxy: FaultyWorkspace, flask_jobs: RunFlask
+) -> None:
+    right = flask_jobs("run", "etl", "--only", "read")
+    fault_proxy.fail(GatewayPage(502), path="jobs/get")
+    unknown = flask_jobs("run", "etl", "--only", "raed", of=apps.create_app())
+    assert right.stderr.endswith(" parameters. day: Missing data for required field.\n")
+    assert "no task" not in right.stderr
+    assert unknown == right
+
+
 def test_idempotency_key_starts_one_run(flask_jobs: RunFlask) -> None:
     first = flask_jobs("run", "words", "--idempotency-key", "k", "--no-wait")
     again = flask_jobs("run", "words", "--idempotency-key", "k", "--no-wait", "--json")
