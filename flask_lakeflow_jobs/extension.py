@@ -15,7 +15,7 @@ from .cache_namespace import cache_namespace
 from .cli import command_group
 from .clock import Clock, SystemClock
 from .concurrency import load_module
-from .config.jobs import JobConfigs, Policy
+from .config.jobs import JobConfigs, LocalJob, Policy
 from .config.keys import BUNDLE, CONSOLE, FOLLOW, NOTIFY, RECORD_URL
 from .config.readers import SettingsReader
 from .config.settings import AppSettings, load_settings
@@ -222,7 +222,7 @@ def _check_notify_urls(settings: AppSettings) -> None:
             check_urls(NOTIFY.name if is_default else f"jobs[{key!r}].notify", job.notify)
 
 
-def _read_bundle_jobs(path: Path) -> Mapping[str, int]:
+def _read_bundle_jobs(path: Path) -> Mapping[str, LocalJob]:
     try:  # an extra
         from .local import BundleError, load_bundle
     except ModuleNotFoundError as error:
@@ -233,4 +233,8 @@ def _read_bundle_jobs(path: Path) -> Mapping[str, int]:
         bundle = load_bundle(path)
     except BundleError as error:
         raise ConfigurationError(f"{BUNDLE.name}: {error}") from error
-    return {key: job.job_id for key, job in bundle.jobs.items()}
+    jobs = {}
+    for key, job in bundle.jobs.items():
+        text = job.settings.get("description")
+        jobs[key] = LocalJob(job.job_id, text if isinstance(text, str) else None)
+    return jobs

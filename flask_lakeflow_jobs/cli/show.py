@@ -58,7 +58,10 @@ if TYPE_CHECKING:
 @with_appcontext
 @table_option
 def list_jobs(as_json: bool, is_wide: bool) -> None:
-    """List the jobs of this app, each with its newest run."""
+    """List the jobs of this app, each with its newest run.
+
+    Descriptions are the app's or its bundle's: to read those of the workspace takes a call per job.
+    """
     jobs = list(get_state().settings.jobs.values())
     if as_json:
         print_document({"jobs": [job.to_dict() for job in jobs]})
@@ -208,7 +211,7 @@ def _format_run(handle: JobHandle, run: Run | BaseRun) -> list[str]:
 @pair_argument
 @output_option
 def compare(key: str | None, run_ids: tuple[int, int], as_json: bool) -> None:
-    """Compare two runs of a job: parameters, tasks, durations and errors."""
+    """Compare two runs: parameters, tasks, durations and errors."""
     compared = get_handle(key).compare(*run_ids)
     if as_json:
         print_document(compared.to_dict())

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict
 
 from marshmallow import Schema
 
@@ -59,7 +59,8 @@ class JobConfig:
     :param run_as: ``"app"`` or ``"user"``. With ``"user"``, only handles from ``as_user`` can act,
         and the HTTP routes act with the token of the requester.
     :param policy: ``(user, action, job key) -> bool``, for this job instead of the extension's.
-    :param description: a text for people, in the HTTP API.
+    :param description: a text for people, in lists and the HTTP API. By default, that of the
+        bundle.
     :param follow: with ``LAKEFLOW_JOBS_FOLLOW``: ``"own"`` follows the runs that the app starts,
         ``"all"`` also those that are started elsewhere, such as by a schedule, and ``False`` none.
     :param notify: overrides ``LAKEFLOW_JOBS_NOTIFY`` for this job: URLs, a mapping, or ``False``.
@@ -130,6 +131,13 @@ class Job:
 JobConfigs: TypeAlias = Mapping[str, JobConfig | JobMapping]
 
 
+class LocalJob(NamedTuple):
+    """A job of the bundle on the local workspace."""
+
+    job_id: int
+    description: str | None = None
+
+
 def build_env_name(key: str) -> str:
     """Return the name of the setting with the id of a job.
 
@@ -163,7 +171,7 @@ class _Candidate:
 def resolve_jobs(
     reader: SettingsReader,
     code: JobConfigs,
-    local_ids: Mapping[str, int],
+    local: Mapping[str, LocalJob],
     defaults: JobConfig,
 ) -> dict[str, Job]:
     """Return the jobs of an app: configured ones, those of the bundle and discovered ones.
@@ -171,16 +179,17 @@ def resolve_jobs(
     An earlier one of these sources takes precedence over a later one.
 
     :param code: the jobs that the code configures; ``LAKEFLOW_JOBS`` overrides them.
-    :param local_ids: key → id of the jobs on the local workspace. There, these ids apply.
+    :param local: the jobs on the local workspace, by key. There, their ids apply, and their
+        descriptions where the app has none.
     :param defaults: for jobs that do not override them: ``wait_timeout`` and ``notify``.
     :raises ConfigurationError: a job has no id, or a setting is invalid.
     """
     for name in _job_variables(reader.config):
         if (value := reader.config[name]) is not None:
             _require_id(value, name)  # also where the id of a bundle applies
-    ids_by_variable = {build_env_name(key): job_id for key, job_id in local_ids.items()}
+    local_by_variable = {build_env_name(key): job for key, job in local.items()}
     accepted: dict[str, _Candidate] = {}
-    for candidate in _find_candidates(reader, code, local_ids, defaults):
+    for candidate in _find_candidates(reader, code, local, defaults):
         key, source = candidate.key, candidate.source
         if problem := _find_key_problem(key):
             candidate.report(
@@ -190,7 +199,7 @@ def resolve_jobs(
             )
             continue
         first = accepted.setdefault(key, candidate)
-        if build_env_name(key) not in ids_by_variable and _contradicts(reader, candidate, first):
+        if build_env_name(key) not in local_by_variable and _contradicts(reader, candidate, first):
             candidate.report(
                 f"{first.variable} and {source} give the job {key!r} different ids.",
                 remedy="Keep one of them.",
@@ -200,14 +209,14 @@ def resolve_jobs(
         key: _build_job(
             key,
             candidate.config,
-            ids_by_variable.get(build_env_name(key)) or _find_id(reader, candidate),
+            local_by_variable.get(build_env_name(key)) or LocalJob(_find_id(reader, candidate)),
         )
         for key, candidate in accepted.items()
     }
 
 
 def _find_candidates(
-    reader: SettingsReader, code: JobConfigs, local_ids: Mapping[str, int], default: JobConfig
+    reader: SettingsReader, code: JobConfigs, local_keys: Iterable[str], default: JobConfig
 ) -> Iterator[_Candidate]:
     """Yield the jobs that the sources name, in the order of precedence."""
     configured = _configured_jobs(reader, code, default)
@@ -215,7 +224,7 @@ def _find_candidates(
     variables = {candidate.variable for candidate in configured}
     bundled = [
         _Candidate(key, "The bundle", variable, default, is_strict=False)
-        for key in local_ids
+        for key in local_keys
         if (variable := build_env_name(key)) not in variables
     ]
     yield from bundled
@@ -347,17 +356,17 @@ def _build_config(where: str, settings: Mapping[str, Any], default: JobConfig) -
     )
 
 
-def _build_job(key: str, config: JobConfig, job_id: int) -> Job:
+def _build_job(key: str, config: JobConfig, found: LocalJob) -> Job:
     assert config.params is None or isinstance(config.params, Schema)  # noqa: S101
     return Job(
         key=key,
-        job_id=job_id,
+        job_id=found.job_id,
         task_type=config.task_type,
         schema=config.params,
         wait_timeout=config.wait_timeout,
         run_as=config.run_as,
         policy=config.policy,
-        description=config.description,
+        description=config.description or found.description,
         follow=config.follow,
         notify=parse_notify("", config.notify),
     )

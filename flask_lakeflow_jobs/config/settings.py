@@ -11,14 +11,14 @@ from typing import Any, TypeAlias
 
 from ..errors import ConfigurationError
 from . import keys
-from .jobs import Job, JobConfig, JobConfigs, resolve_jobs
+from .jobs import Job, JobConfig, JobConfigs, LocalJob, resolve_jobs
 from .notify import NotifyRule, parse_notify
 from .readers import SettingsReader
 
 _log = logging.getLogger("flask_lakeflow_jobs")
 
-#: Returns key → id of the jobs of a bundle.
-ReadBundleJobs: TypeAlias = Callable[[Path], Mapping[str, int]]
+#: Returns the jobs of a bundle, by key.
+ReadBundleJobs: TypeAlias = Callable[[Path], Mapping[str, LocalJob]]
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def load_settings(
         suggestion = f" Did you mean {closest}?" if closest else ""
         _log.warning("%s is not a setting and is ignored.%s", name, suggestion)
     bundle = None if reader.get("DATABRICKS_HOST") else _read_bundle(reader, root)
-    local_ids = read_bundle_jobs(bundle) if bundle else {}
+    local_jobs = read_bundle_jobs(bundle) if bundle else {}
     timeout = reader.read_optional(reader.read_seconds, keys.TIMEOUT)
     read_timeout = reader.read_seconds(keys.READ_TIMEOUT)
     write_timeout = reader.read_seconds(keys.WRITE_TIMEOUT)
@@ -93,7 +93,7 @@ def load_settings(
     notify = parse_notify(keys.NOTIFY.name, reader.get(keys.NOTIFY.name) or None)
     defaults = JobConfig(wait_timeout=wait_timeout, notify=notify)
     settings = AppSettings(
-        jobs=resolve_jobs(reader, jobs or {}, local_ids, defaults),
+        jobs=resolve_jobs(reader, jobs or {}, local_jobs, defaults),
         sdk={
             argument: str(reader.config[name])
             for name, argument in keys.SDK_KEYS.items()

@@ -18,6 +18,7 @@ from flask_lakeflow_jobs.config.jobs import (
     RESERVED_KEYS,
     Job,
     JobConfigs,
+    LocalJob,
     build_env_name,
     resolve_jobs,
 )
@@ -34,12 +35,16 @@ def jobs(
     config: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     local: Mapping[str, int] | None = None,
+    described: Mapping[str, str] | None = None,
     wait_timeout: float = 600.0,
 ) -> dict[str, Job]:
     return resolve_jobs(
         SettingsReader(config or {}, environ or {}),
         code or {},
-        local or {},
+        {
+            key: LocalJob(job_id, (described or {}).get(key))
+            for key, job_id in (local or {}).items()
+        },
         JobConfig(wait_timeout=wait_timeout),
     )
 
@@ -367,6 +372,16 @@ def test_resolve_jobs_bundle_ids_override_all_others() -> None:
     )
     assert ids(found) == {"etl": 101, "report": 102, "extra": 103}
     assert found["etl"].task_type == "notebook"
+
+
+def test_resolve_jobs_bundle_description_applies_where_the_app_has_none() -> None:
+    found = jobs(
+        {"etl": JobConfig(description="of the app"), "report": {}},
+        local={"etl": 101, "report": 102, "extra": 103},
+        described={"etl": "of the bundle", "report": "of the bundle"},
+    )
+    descriptions = {key: job.description for key, job in found.items()}
+    assert descriptions == {"etl": "of the app", "report": "of the bundle", "extra": None}
 
 
 def test_job_mapping_has_the_keys_of_job_config() -> None:

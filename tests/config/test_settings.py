@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import ConfigurationError
+from flask_lakeflow_jobs.config.jobs import LocalJob
 from flask_lakeflow_jobs.config.keys import KEYS as KEYS_OF_THE_APP
 from flask_lakeflow_jobs.config.readers import SettingsReader
 from flask_lakeflow_jobs.config.settings import AppSettings, load_settings
 
 
-def no_bundle(path: Path) -> Mapping[str, int]:
+def no_bundle(path: Path) -> Mapping[str, LocalJob]:
     raise AssertionError(f"The bundle {path} must not be read.")
 
 
@@ -206,9 +207,9 @@ def test_webhook_credentials_with_colon_or_number_are_invalid() -> None:
         settings({"LAKEFLOW_JOBS_WEBHOOK_PASSWORD": 12345678})
 
 
-def jobs_of(path: Path) -> Mapping[str, int]:
+def jobs_of(path: Path) -> Mapping[str, LocalJob]:
     assert path.name == "databricks.yml"
-    return {"etl": 11}
+    return {"etl": LocalJob(11)}
 
 
 def test_bundle_without_host_defines_jobs() -> None:
