@@ -17,8 +17,9 @@ from ...watching.watched_run import RunUpdate
 from ..servers import UNLIMITED, Server, find_server
 from .encoder import EventEncoder
 from .format import EVENT_STREAM, HEADERS
+from .handoff.body import HandoffBody, StreamResponse
 from .handoff.connection import is_supported
-from .handoff.writer import HandoffBody, SocketWriter, StreamResponse
+from .handoff.writer import SocketWriter
 from .limits import StreamLimiter, StreamPermit
 from .stream import OPENING, BlockingBody, Stream, choose_lifetime, encode_current_state
 

@@ -10,7 +10,8 @@ import pytest
 
 from flask_lakeflow_jobs.web.servers import Server
 from flask_lakeflow_jobs.web.sse.encoder import encode_run_update
-from flask_lakeflow_jobs.web.sse.handoff.writer import HandoffBody, SocketWriter
+from flask_lakeflow_jobs.web.sse.handoff.body import HandoffBody
+from flask_lakeflow_jobs.web.sse.handoff.writer import SocketWriter
 from flask_lakeflow_jobs.web.sse.limits import StreamLimiter
 from flask_lakeflow_jobs.web.sse.stream import BlockingBody, Stream
 from tests.clocks import FakeClock

@@ -12,11 +12,10 @@ from databricks.sdk.service.jobs import Run
 from flask import Flask, request
 
 from flask_lakeflow_jobs.watching.watched_run import RunUpdate
-from flask_lakeflow_jobs.web.sse.handoff import writer
+from flask_lakeflow_jobs.web.sse.handoff.body import StreamResponse
 from flask_lakeflow_jobs.web.sse.handoff.writer import (
     LAST_CHUNK,
     STALL_TIMEOUT_SECONDS,
-    StreamResponse,
     format_chunk,
     frame,
 )
@@ -29,6 +28,9 @@ from tests.run_documents import run, run_state
 from tests.support import DEADLINE
 from tests.watching.support import ENDED, POLL_INTERVAL, RUNNING
 from tests.web.sse.handoff.conftest import HEARTBEAT, LIFETIME, ONE_THREAD, WriterHarness
+
+#: What finds the connection of a body.
+FIND_CONNECTION = "flask_lakeflow_jobs.web.sse.handoff.body.find_connection"
 
 
 def read(client: socket.socket, until: bytes) -> bytes:
@@ -240,7 +242,7 @@ def test_body_without_a_thread_to_write_it_stays_with_the_server(
         raise RuntimeError("can't start new thread")
 
     near, far = socket.socketpair()
-    monkeypatch.setattr(writer, "find_connection", lambda *_: Connection(near))
+    monkeypatch.setattr(FIND_CONNECTION, lambda *_: Connection(near))
     body = harness.body()
     body.start({}, None)
     assert next(body) == OPENING
@@ -264,7 +266,7 @@ def test_body_with_a_long_first_event_needs_no_thread_while_it_is_sent(
     long_state = Run.from_dict({**state.as_dict(), "description": "x" * 5_000_000})
     near, far = socket.socketpair()
     connection = Connection(near)
-    monkeypatch.setattr(writer, "find_connection", lambda *_: connection)
+    monkeypatch.setattr(FIND_CONNECTION, lambda *_: connection)
     body = harness.body(ONE_THREAD, long_state)
     with far:
         body.start({}, None)
@@ -287,7 +289,7 @@ def test_body_with_a_short_end_keeps_the_connection(
 ) -> None:
     near, far = socket.socketpair()
     connection = Connection(near)
-    monkeypatch.setattr(writer, "find_connection", lambda *_: connection)
+    monkeypatch.setattr(FIND_CONNECTION, lambda *_: connection)
     with near, far:
         body = harness.body(state=ENDED)
         body.start({}, None)
