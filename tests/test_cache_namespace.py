@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs import UpstreamUnauthenticated, current_jobs
-from flask_lakeflow_jobs.cache_namespace import cache_namespace
+from flask_lakeflow_jobs.cache_namespace import CacheNamespace, cache_namespace
 from flask_lakeflow_jobs.config.readers import SettingsReader
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.conftest import MakeApp
@@ -24,7 +24,7 @@ def namespace(
     *,
     bundle: Path | None = None,
     instance: Path = INSTANCE,
-) -> str:
+) -> CacheNamespace:
     return cache_namespace(SettingsReader(config or {}, environ or {}), bundle, instance)
 
 
