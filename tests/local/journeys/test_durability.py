@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import random
-import signal
-import threading
-import uuid
-from collections.abc import Iterator, Sequence
-from http.client import HTTPConnection, HTTPException
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from flask_lakeflow_jobs.local import (
-    Address,
     ManualClock,
     Workspace,
     ensure_workspace,
-    load_bundle,
     stop_workspace,
 )
-from flask_lakeflow_jobs.local.home import WorkspaceFolder
+from tests.local.kills import KILLS, check_runs, client_of, kill, kill_repeatedly
 from tests.local.support import (
-    ENDED,
-    Client,
     depends_on,
     is_running,
     python_task,
@@ -37,9 +25,7 @@ from tests.local.support import (
     task_results,
     write_bundle,
 )
-from tests.support import DEADLINE, wait_until
-
-KILLS = int(os.environ.get("LAKEFLOW_KILLS", "5"))
+from tests.support import wait_until
 
 # A process with a child; both run forever.
 LINGER = """
@@ -54,15 +40,6 @@ time.sleep(1000)
 def folder(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "folder"
     stop_workspace(tmp_path / "folder")
-
-
-def kill(address: Address, folder: Path) -> None:
-    os.kill(address.pid, signal.SIGKILL)
-    wait_until(lambda: not WorkspaceFolder(folder).is_served(), "the end of the workspace")
-
-
-def client_of(address: Address, bundle: Path) -> Client:
-    return Client(address, {key: job.job_id for key, job in load_bundle(bundle).jobs.items()})
 
 
 def test_killed_workspace_marks_its_active_runs_and_ends_their_processes(
@@ -124,54 +101,6 @@ def test_stopped_workspace_ends_the_processes_of_its_tasks(tmp_path: Path) -> No
         assert state_fields(client_of(address, bundle).jobs.get_run(run_id))[0] == "INTERNAL_ERROR"
 
 
-class Load:
-    """A client that starts, cancels and deletes runs until the workspace dies.
-
-    :ivar acknowledged: the tokens of the runs that it started, by run id.
-    :ivar doubtful: the runs whose deletion was not acknowledged.
-    """
-
-    def __init__(self, client: Client, seed: int, keys: Sequence[str] = ("etl", "quick")) -> None:
-        self._client = client
-        self._keys = keys
-        self._random = random.Random(seed)
-        self.acknowledged: dict[int, str] = {}
-        self.deleted: set[int] = set()
-        self.doubtful: set[int] = set()
-        self.thread = threading.Thread(target=self._run)
-        self.thread.start()
-
-    def _run(self) -> None:
-        host = self._client.address.host.removeprefix("http://")
-        connection = HTTPConnection(host, timeout=DEADLINE)
-        try:
-            while True:
-                key = self._random.choice(self._keys)
-                token = uuid.uuid4().hex
-                body = {"job_id": self._client.job_ids[key], "idempotency_token": token}
-                run_id = self._post(connection, "run-now", body)["run_id"]
-                self.acknowledged[run_id] = token
-                if self._random.random() < 0.3:
-                    victim = self._random.choice(list(self.acknowledged))
-                    self._post(connection, "runs/cancel", {"run_id": victim})
-                if self._random.random() < 0.1:
-                    victim = self._random.choice(list(self.acknowledged))
-                    self.doubtful.add(victim)
-                    if self._post(connection, "runs/delete", {"run_id": victim}) == {}:
-                        self.deleted.add(victim)
-                        del self.acknowledged[victim]
-                    self.doubtful.discard(victim)
-        except (OSError, HTTPException):
-            return
-        finally:
-            connection.close()
-
-    def _post(self, connection: HTTPConnection, path: str, body: Any) -> Any:
-        headers = {"Authorization": f"Bearer {self._client.address.token}"}
-        connection.request("POST", f"/api/2.2/jobs/{path}", json.dumps(body), headers)
-        return json.loads(connection.getresponse().read())
-
-
 def test_killed_workspace_loses_no_acknowledged_run(tmp_path: Path, folder: Path) -> None:
     etl_jobs = simulated_job(simulated_task("a"), simulated_task("b", "a"), seconds=[0, 0.02])
     etl = {"tasks": [python_task("main"), python_task("next", depends_on=depends_on("main"))]}
@@ -180,26 +109,10 @@ def test_killed_workspace_loses_no_acknowledged_run(tmp_path: Path, folder: Path
         "etl": {**etl, "max_concurrent_runs": 3},
     }
     bundle = write_bundle(tmp_path, jobs, {"main.py": "import time; time.sleep(0.05)"})
-    chance = random.Random(1)
-    loads: list[Load] = []
-    for number in range(KILLS):
-        address = ensure_workspace(folder, bundle)
-        client = client_of(address, bundle)
-        latest = [Load(client, 2 * number + offset) for offset in range(2)]
-        threading.Event().wait(chance.uniform(0.02, 0.3))
-        kill(address, folder)
-        for load in latest:
-            load.thread.join()
-        loads += latest
+    loads = kill_repeatedly(folder, bundle, ("etl", "quick"), seed=1, seconds=(0.02, 0.3))
     client = client_of(ensure_workspace(folder, bundle), bundle)
-    acknowledged = {run: token for load in loads for run, token in load.acknowledged.items()}
-    doubtful = {run for load in loads for run in load.doubtful}
-    deleted = {run for load in loads for run in load.deleted}
+    acknowledged = check_runs(client, loads)
     assert len(acknowledged) > 3 * KILLS
-    listed = {run.run_id: run for run in client.jobs.list_runs(limit=25)}
-    assert acknowledged.keys() - doubtful <= listed.keys()
-    assert not deleted & listed.keys()
-    assert {state_fields(run)[0] for run in listed.values()} <= ENDED
     run_id, token = next(iter(acknowledged.items()))
     body = {"job_id": client.job_ids["quick"], "idempotency_token": token}
     assert client.http("POST", "/api/2.2/jobs/run-now", body)[1]["run_id"] == run_id
