@@ -15,6 +15,7 @@ from tests.console.support import run, start
 from tests.support import RunGate, wait_until
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Route
     from werkzeug.wrappers import Response as BaseResponse
 
 
@@ -97,6 +98,27 @@ def test_pages_keep_content_and_say_when_logged_out(
     jobs.reload()
     page.reload()
     wait_for_end(page)
+
+
+def test_head_says_when_logged_out_though_its_stream_is_open(
+    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
+    wait_for_task(page, "wait", "going")
+    page.wait_for_selector("[data-connection=live]")
+    held: list[Route] = []  # the page's own loads would show it too, some time later
+    live = page.get_attribute("[data-live]", "data-live")
+    page.route(f"{site}{live}*", lambda route: held.append(route))
+    source = page.get_attribute("[id$=-wait-1]", "data-source")
+    page.route(f"{site}{source}*", lambda route: route.fulfill(status=401))
+    page.click("[id$=-wait-1] summary")
+    page.wait_for_selector("[data-connection=stale]:has-text('You are no longer logged in.')")
+    page.unroute_all()
+    for route in held:
+        route.continue_()
+    page.evaluate("dispatchEvent(new Event('online'))")  # it loads again now, not in 30 seconds
+    page.wait_for_selector("[data-connection=live]")
+    assert page.text_content("[data-connection]") == "Live"
 
 
 def test_jobs_page_is_live(app: Flask, site: str, open_page: OpenPage, run_gate: RunGate) -> None:

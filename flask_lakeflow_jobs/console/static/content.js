@@ -4,6 +4,12 @@ import { request } from "./lakeflow.js";
 
 export const LOGGED_OUT = "You are no longer logged in. Reload the page.";
 
+/** Return an error, and send the event "lf-loggedout": streams that are open do not notice. */
+export function loggedOut() {
+  dispatchEvent(new Event("lf-loggedout"));
+  return new Error(LOGGED_OUT);
+}
+
 /**
  * Return a copy of an element with its current content from the server. If the element has an id, the response is a
  * whole page that contains it.
@@ -15,7 +21,7 @@ export async function loadContent(url, element, marker) {
   const text = await (await fetchPage(url)).text();
   const page = new DOMParser().parseFromString(`<div>${text}</div>`, "text/html");
   const source = element.id ? page.getElementById(element.id) : page.body.firstElementChild;
-  if (!source?.querySelector(marker)) throw new Error(LOGGED_OUT);
+  if (!source?.querySelector(marker)) throw loggedOut();
   const copy = element.cloneNode(false);
   copy.append(...source.childNodes);
   return copy;
@@ -29,6 +35,6 @@ export async function fetchPage(url, headers = {}) {
   try {
     return await request(url, { redirect: "manual", headers });
   } catch (error) {
-    throw LOGIN_STATUSES.includes(error.problem?.status) ? new Error(LOGGED_OUT) : error;
+    throw LOGIN_STATUSES.includes(error.problem?.status) ? loggedOut() : error;
   }
 }

@@ -1,5 +1,6 @@
 // A run on a page, updated as it changes.
 
+import { LOGGED_OUT } from "./content.js";
 import { Graph } from "./graph.js";
 import { watchRun } from "./lakeflow.js";
 import { localize, readSkew } from "./moments.js";
@@ -74,6 +75,7 @@ export class LiveRun {
       },
     };
     addEventListener("online", this.#retry);
+    addEventListener("lf-loggedout", this.#handleLogout);
     this.#stop = watchRun(root.dataset.lakeflowRun, handlers, { whileHidden: () => true, brief: true });
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
   }
@@ -125,11 +127,18 @@ export class LiveRun {
       this.#adapt();
       if (this.#meta.word !== word) this.#announcer.textContent = `The run is ${this.#meta.word}.`;
     } catch (error) {
-      this.#loadError = error.message;
-      this.#retryAt = Date.now() + RETRY_INTERVAL_MS;
-      this.#show({});
+      this.#handleFailure(error.message);
     }
   }
+
+  #handleFailure(message) {
+    this.#loadError = message;
+    this.#retryAt = Date.now() + RETRY_INTERVAL_MS;
+    this.#show({});
+  }
+
+  /** Another request of the page, such as that of a log, was answered with a login page. */
+  #handleLogout = () => this.#handleFailure(LOGGED_OUT);
 
   /** Load the page at the next tick if the last load failed, because the app can be reached again. */
   #retry = () => {
@@ -168,6 +177,7 @@ export class LiveRun {
   #close() {
     clearInterval(this.#ticker);
     removeEventListener("online", this.#retry);
+    removeEventListener("lf-loggedout", this.#handleLogout);
     this.#stop();
     this.#announcer.remove();
   }

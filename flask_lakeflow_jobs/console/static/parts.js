@@ -1,6 +1,6 @@
 // The parts of a run on its page. The server sends those that differ from the version that the page shows.
 
-import { LOGGED_OUT, fetchPage } from "./content.js";
+import { fetchPage, loggedOut } from "./content.js";
 import { replace } from "./patch.js";
 
 /** Characters of a digest in a version, as the server has it. */
@@ -41,7 +41,7 @@ export class RunParts {
   /** Load the current state. */
   async load() {
     const response = await fetchPage(this.#root.dataset.live, { "Lakeflow-Version": this.#version || "none" });
-    if (!response.headers.get("Content-Type")?.startsWith("application/json")) throw new Error(LOGGED_OUT);
+    if (!response.headers.get("Content-Type")?.startsWith("application/json")) throw loggedOut();
     const update = await response.json();
     const focused = this.#root.contains(document.activeElement) ? document.activeElement.id : "";
     if (update.whole === undefined) this.#apply(update);
