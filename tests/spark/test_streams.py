@@ -64,6 +64,17 @@ SNIPPETS = {
         else:
             raise AssertionError("a deletion passed")
     """,
+    "rows that arrive during the first batch": """
+        spark.range(2).write.saveAsTable(name + "_in")
+        seen = []
+        def load(batch, number):
+            spark.range(5, 6).write.mode("append").saveAsTable(name + "_in")
+            seen.append(sorted(row.id for row in batch.collect()))
+        for _ in range(2):
+            spark.readStream.table(name + "_in").writeStream.foreachBatch(load) \\
+                .option("checkpointLocation", checkpoint).trigger(availableNow=True).start()
+        assert seen == [[0, 1], [5]], seen
+    """,
     "changes that are skipped": """
         spark.sql(f"CREATE TABLE {name}_in (id INT, day STRING) PARTITIONED BY (day)")
         def load():

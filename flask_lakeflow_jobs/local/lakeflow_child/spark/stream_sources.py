@@ -182,7 +182,11 @@ class TableSource:
 
     def read_all(self, *, has_metadata: bool = False) -> Any:
         """Return all rows."""
-        return self._session.sql(f"SELECT * FROM {self._name}")  # noqa: S608 (of the user's task)
+        return self._select("")
+
+    def _select(self, version: str) -> Any:
+        query = f"SELECT * FROM {self._name}{version}"  # noqa: S608 (of the user's task)
+        return self._session.sql(query)
 
     def read_new(self, state: Any, *, has_metadata: bool) -> tuple[Any, Any]:
         """Return the rows that are new since the state, and the new state."""
@@ -191,7 +195,8 @@ class TableSource:
         if state is None or state["location"] != self._location:
             state = {"location": self._location, "first": last, "whole": self._start is None}
             if self._start is None:
-                return self.read_all(), {**state, "version": last}
+                # They are read later. Rows that arrive until then belong to the next batch.
+                return self._select(f" VERSION AS OF {last}"), {**state, "version": last}
             if self._start >= 0:
                 state["first"] = self._start - 1
             state["version"] = state["first"]
