@@ -240,6 +240,22 @@ RUN = {
         "spark.sql('INSERT INTO dev.snippets.joined SELECT ul.* FROM ul LEFT JOIN ur USING (k) GROUP BY ul.k, s HAVING ul.k > 1')\n"
         "assert read('SELECT * FROM dev.snippets.joined') == [(1, 'x'), (2, 'y')]"
     ),
+    "insert into a folder": (
+        "path = '/Volumes/dev/raw/in/folder'\n"
+        "spark.createDataFrame([(1, 'a')], 'n INT, s STRING').write.format('delta').save(path)\n"
+        "before = spark.sql('SHOW TABLES').count()\n"
+        "row = spark.sql(f'-- more\\nINSERT INTO delta.`{path}` SELECT n + 1, :s FROM delta.`{path}`', {'s': 'b'}).first()\n"
+        "assert row.asDict() == {'num_affected_rows': 1, 'num_inserted_rows': 1}, row\n"
+        "spark.sql(f'insert into table delta . `{path}` (n) VALUES (3)')\n"
+        "rows = spark.read.format('delta').load(path)\n"
+        "assert sorted(map(tuple, rows.collect())) == [(1, 'a'), (2, 'b'), (3, None)]\n"
+        "spark.sql(f\"INSERT OVERWRITE delta.`{path}` VALUES (4, 'd')\")\n"
+        "assert list(map(tuple, spark.sql(f'SELECT * FROM delta.`{path}`').collect())) == [(4, 'd')]\n"
+        "assert spark.sql('SHOW TABLES').count() == before\n"
+        "try:\n    spark.sql('INSERT INTO delta.`/Volumes/dev/raw/in/none` VALUES (1)')\n"
+        "except Exception as error:\n    assert 'is not a Delta table. Write it first' in str(error)\n"
+        "else:\n    raise AssertionError"
+    ),
     "part of a variant": (
         "row = spark.sql('SELECT to_json(v:a) AS a, v:a.b::int AS b, v:[\\'c d\\']::int AS c FROM (SELECT parse_json(\\'{\"a\": {\"b\": 3}, \"c d\": 4}\\') AS v)').first()\n"
         "assert tuple(row) == ('{\"b\":3}', 3, 4), row"

@@ -19,7 +19,7 @@ from .spark_sql import (
     rewrite,
 )
 from .spark_views import qualify_view
-from .table_writers import create_as
+from .table_writers import create_as, name_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ _CREATE_AS = re.compile(
 )
 _SET = re.compile(r"\s*SET\s+((?:spark|delta)\.[\w.]+)\s*=\s*([^;]*)", re.IGNORECASE)
 _INSERT = re.compile(r"\s*INSERT\b", re.IGNORECASE)
+_INSERT_PATH = re.compile(
+    r"(\s*INSERT\s+(?:INTO|OVERWRITE)\s+(?:TABLE\s+)?)delta\s*\.\s*`([^`]+)`", re.IGNORECASE
+)
 # Sail counts the rows that it has written for these, which may be others.
 _CHANGE = re.compile(
     r"\s*(DELETE|UPDATE|MERGE)\s+(?:WITH\s+SCHEMA\s+EVOLUTION\s+)?(?:FROM\s+|INTO\s+)?"
@@ -91,6 +94,10 @@ class SailSql:
         statement = replace_read_files(statement, session, evaluate, self._paths.translate)
         if is_query(statement):
             return self._run_or_rewrite(session, statement, args, names)
+        bare = remove_comments(statement)
+        if match := _INSERT_PATH.match(bare):
+            with name_folder(session, match[2]) as table:
+                return self.sql(session, f"{match[1]}{table}{bare[match.end() :]}", args, **names)
         if match := _SET.match(statement):
             session.conf.set(match[1], match[2].strip().strip("'\""))
             return self._run(

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import contextmanager
 from functools import wraps
+from uuid import uuid4
 
-from .column_sql import ColumnSql
+from .column_sql import ColumnSql, write_text
 from .delta_tables import DeltaTable
 from .spark_catalog import quote_part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 _MISSING = " for INSERT"  # of the messages about columns
@@ -67,6 +69,18 @@ def _allow_null(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: True if key in _NULLABLE else _allow_null(each) for key, each in value.items()}
     return [*map(_allow_null, value)] if isinstance(value, list) else value
+
+
+@contextmanager
+def name_folder(session: Any, path: str) -> Iterator[str]:
+    """Give the Delta table in a folder a name for a while: Sail inserts only into a named one."""
+    DeltaTable.forPath(session, path)  # else, Sail would make one without columns
+    name = f"lakeflow_{uuid4().hex}"
+    session.sql(f"CREATE TABLE {name} USING delta LOCATION {write_text(path)}")
+    try:
+        yield name
+    finally:
+        session.sql(f"DROP TABLE {name}")
 
 
 def _write_table(save: Callable[..., Any]) -> Any:
