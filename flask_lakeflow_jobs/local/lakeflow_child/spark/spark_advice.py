@@ -63,8 +63,8 @@ _ADVICE = {
         "/Volumes/main/default/files, or simulate the job (its tag 'local_simulation')."
     ),
     _BAD_CLIENT: (
-        "Sail does not take this version of pyspark. Install one that it takes: "
-        "pip install 'flask-lakeflow-jobs[spark]'."
+        "Sail does not take this version of pyspark. Install an older one: "
+        "pip install 'pyspark<4.3', or 'pyspark-client<4.3' without Java."
     ),
     _UNKNOWN: f"Sail does not support this statement or function. Write it otherwise, or {JVM}.",
 }

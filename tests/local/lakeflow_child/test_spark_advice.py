@@ -1,0 +1,16 @@
+"""Advice on errors of Spark that its tests on Sail do not meet."""
+
+from __future__ import annotations
+
+from flask_lakeflow_jobs.local.lakeflow_child.spark.spark_advice import find_advice
+
+
+class SparkError(Exception):
+    __module__ = "pyspark.errors"
+
+
+def test_client_that_sail_refuses_is_replaced_by_one_of_its_kind() -> None:
+    """Both a pyspark with Java and the client alone would be a broken pyspark."""
+    advice = find_advice(SparkError("unsupported PySpark version: 4.3.0")) or ""
+    assert advice.endswith("pip install 'pyspark<4.3', or 'pyspark-client<4.3' without Java.")
+    assert find_advice(ValueError("unsupported PySpark version: 4.3.0")) is None
