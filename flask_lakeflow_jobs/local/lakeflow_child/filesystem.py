@@ -61,6 +61,8 @@ class FileSystemUtils:
         folder = self._file(path)
         if os.path.isfile(folder):
             return [FileInfo(os.path.dirname(path), folder)]
+        if folder in self._folders and not os.path.exists(folder):
+            return []  # the first file creates the root
         files = (os.path.join(folder, name) for name in sorted(os.listdir(folder)))
         # A file may be gone by now, and a link may lead nowhere.
         return [FileInfo(path, file) for file in files if os.path.exists(file)]

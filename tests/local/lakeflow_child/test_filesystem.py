@@ -39,6 +39,13 @@ def test_path_leads_to_a_file_of_this_machine(
     assert [each.path for each in fs.ls(path)] == [path]
 
 
+@pytest.mark.parametrize("path", ["/", "dbfs:/", "/Volumes"])
+def test_root_of_a_new_workspace_is_empty(fs: FileSystemUtils, path: str) -> None:
+    assert fs.ls(path) == []
+    with pytest.raises(FileNotFoundError):
+        fs.ls("dbfs:/none")
+
+
 @pytest.mark.parametrize(
     "path",
     [
