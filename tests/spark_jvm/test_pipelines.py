@@ -92,6 +92,7 @@ FILES = {
         from pyspark.sql import SparkSession
 
         spark = SparkSession.builder.getOrCreate()
+        print("read on", type(spark).__module__)
         for name in ("orders", "totals", "landed", "trips"):
             print("read", name, sorted(spark.table(f"sales.{name}").collect()))
         print("read rides", spark.table("sales.rides").count())
@@ -183,6 +184,7 @@ def test_pipeline_shares_its_tables_and_locates_its_errors(client: Client, tmp_p
     assert task_results(run) == expected, outputs
     lines = str(outputs["read"].logs).splitlines()
     assert [line for line in lines if line.startswith("read ")] == [
+        "read on pyspark.sql.connect.session",  # Sail, and the pipeline on Java
         "read orders [Row(n=1), Row(n=2), Row(n=3)]",
         "read totals [Row(n=2, day='mon')]",
         "read landed [Row(who='ann')]",
