@@ -43,7 +43,7 @@ def test_fragments_follow_the_hosts_color_scheme(
 def test_updates_of_200_tasks_replace_only_what_changed(
     tmp_path: Path, serve: Serve, open_page: OpenPage
 ) -> None:
-    """How long that takes is a matter of the benchmarks."""
+    """The benchmarks measure the time that updates take."""
     tasks = [
         {
             "task_key": f"task_{at:03}",

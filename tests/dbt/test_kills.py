@@ -39,13 +39,19 @@ def test_killed_workspace_loses_no_run_and_leaves_no_process(
     bundle = write_bundle(tmp_path, jobs, {**FILES, "read.sql": "SELECT n FROM daily"})
     with_dbt: list[bool] = []
 
-    def look(is_first: bool) -> None:
+    def note_processes(is_first: bool) -> None:
         if is_first:  # a busy machine may need longer than usual until tasks run
             wait_until(lambda: "payload.json" in read_commands(mark), "a task's process")
         with_dbt.append("payload.json" in read_commands(mark))
 
     loads = kill_repeatedly(
-        folder, bundle, ("quick", "dbt"), seed=4, seconds=(0.5, 6), look=look, mark=mark
+        folder,
+        bundle,
+        ("quick", "dbt"),
+        seed=4,
+        seconds=(0.5, 6),
+        before_kill=note_processes,
+        mark=mark,
     )
     client = client_of(ensure_workspace(folder, bundle), bundle)
     count = len(check_runs(client, loads))

@@ -89,14 +89,14 @@ def kill_repeatedly(
     *,
     seed: int,
     seconds: tuple[float, float],
-    look: Callable[[bool], None] = lambda is_first: None,
+    before_kill: Callable[[bool], None] = lambda is_first: None,
     mark: str | None = None,
 ) -> list[Load]:
     """Kill the workspace, again and again, while two clients use it.
 
     :param keys: the jobs that the clients start.
     :param seconds: the shortest and the longest time until a kill.
-    :param look: called before each kill.
+    :param before_kill: called with whether the kill is the first.
     :param mark: of the processes that must have ended before the workspace starts again.
     """
     chance = random.Random(seed)
@@ -105,7 +105,7 @@ def kill_repeatedly(
         client = client_of(ensure_workspace(folder, bundle), bundle)
         latest = [Load(client, 2 * number + each, keys) for each in range(2)]
         threading.Event().wait(chance.uniform(*seconds))
-        look(number == 0)
+        before_kill(number == 0)
         kill(client.address, folder)
         for load in latest:
             load.thread.join()

@@ -45,13 +45,19 @@ def test_killed_workspace_loses_no_run_and_leaves_no_process(
     bundle = write_bundle(tmp_path, jobs, {"main.py": SPARK})
     commands: list[str] = []
 
-    def look(is_first: bool) -> None:
+    def note_processes(is_first: bool) -> None:
         if is_first:  # a busy machine may need longer than usual until tasks run
             wait_until(lambda: "sleep" in read_commands(mark), "the child of a task")
         commands.append(read_commands(mark))
 
     loads = kill_repeatedly(
-        folder, bundle, ("quick", "spark"), seed=3, seconds=(0.5, 6), look=look, mark=mark
+        folder,
+        bundle,
+        ("quick", "spark"),
+        seed=3,
+        seconds=(0.5, 6),
+        before_kill=note_processes,
+        mark=mark,
     )
     acknowledged = check_runs(client_of(ensure_workspace(folder, bundle), bundle), loads)
     servers, children = (sum(each in line for line in commands) for each in ("--sail", "sleep"))

@@ -70,7 +70,7 @@ def test_end_is_the_last_update_and_the_last_poll(harness: HubHarness) -> None:
 
 
 def test_first_wait_that_is_too_short_for_a_poll_gives_the_last_state(harness: HubHarness) -> None:
-    """Where many clients poll at the same moments, only one of them can wait."""
+    """Of many clients that poll at the same moment, only one can wait."""
     first = harness.subscribe()
     harness.poll(RUNNING)
     first.close()

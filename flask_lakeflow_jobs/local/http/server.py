@@ -138,8 +138,10 @@ class HttpServer:
             _log.exception("The server failed")
 
     def _accept_all(self, accept: Callable[[], None]) -> None:
-        """Accept all that wait. Each step of the loop looks at every connection, so a step for each
-        of thousands would delay the next request by seconds.
+        """Accept all waiting connections.
+
+        Each step of the loop checks every connection, so a step for each of thousands would delay
+        the next request by seconds.
         """
         accepted = -1
         while accepted < len(self._sockets) < self._server.adj.connection_limit:

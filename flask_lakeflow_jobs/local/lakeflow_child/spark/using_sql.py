@@ -1,4 +1,4 @@
-"""The keys of ``JOIN … USING`` in SQL: on Sail, ``u.*`` lacks them and ``u.id`` is unknown. Pure.
+"""The keys of ``JOIN … USING`` in SQL: on Sail, ``u.*`` lacks them and ``u.id`` is unknown.
 
 Sail knows the merged key by its name alone, which has the rows of the side that the join keeps.
 """
