@@ -351,10 +351,11 @@ def _find_lines(
     lines: dict[str, list[list[Point]]] = {}
     xs = [sizes.margin + layer * sizes.column for layer in spots.depth]
     ys = [round(row + height / 2, 1) for row, height in zip(rows, heights, strict=True)]
+    ends = list(zip(xs, ys, strict=True))  # shared by lines: a graph may have ten thousand of them
     for spot, others in enumerate(spots.right):
         start = (xs[spot] + sizes.width, ys[spot])
         for other in others:
-            line = [start, (xs[other], ys[other])]
+            line = [start, ends[other]]
             if other >= spots.tasks:  # past a bend, on both sides of its layer
                 line.append((xs[other] + sizes.width, ys[other]))
             lines.setdefault(keys[spots.origin[spot]], []).append(line)
