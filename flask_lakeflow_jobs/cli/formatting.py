@@ -223,7 +223,7 @@ def format_runs(
     runs: Sequence[BaseRun],
     actions: Mapping[int, RunActions],
     now: float,
-    pages: Sequence[str] | None = None,
+    details: Sequence[tuple[Mapping[str, str], str]] = (),
     *,
     width: int | None = None,
 ) -> list[str]:
@@ -231,12 +231,17 @@ def format_runs(
 
     :param actions: who started each run, if the app knows that, by run id.
     :param now: seconds since the epoch.
-    :param pages: the addresses of the runs' pages; ``None``: without them.
+    :param details: the parameters of each run, without secrets, and the address of its page; empty:
+        without them.
     :param width: as for :func:`.format_table`.
     """
     header = ["RUN ID", "OUTCOME", f"STARTED ({local_zone()})", "DURATION", "BY"]
+    more = [
+        (" ".join(f"{name}={value}" for name, value in parameters.items()), page)
+        for parameters, page in details
+    ]
     return format_table(
-        header if pages is None else [*header, "URL"],
+        [*header, "PARAMETERS", "URL"] if more else header,
         (
             [
                 str(run.run_id),
@@ -244,7 +249,7 @@ def format_runs(
                 format_datetime(run.start_time),
                 format_elapsed(run, now),
                 actions.get(run.run_id or 0, NO_ACTIONS).started_by or run.creator_user_name or "",
-                *([] if pages is None else [pages[number]]),
+                *(more[number] if more else ()),
             ]
             for number, run in enumerate(runs)
         ),

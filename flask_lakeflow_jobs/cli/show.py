@@ -134,10 +134,12 @@ def runs(key: str | None, limit: int, as_json: bool, is_wide: bool) -> None:
     else:
         state, run_ids = get_state(), [run.run_id or 0 for run in newest]
         actions = state.requesters.read(handle.job.job_id, run_ids)
-        pages = [find_run_url(state, handle.job, run) or "" for run in newest] if is_wide else None
-        table = format_runs(
-            newest, actions, state.clock.now(), pages, width=None if is_wide else table_width()
-        )
+        details = [
+            (_read_parameters(handle, run), find_run_url(state, handle.job, run) or "")
+            for run in (newest if is_wide else ())
+        ]
+        width = None if is_wide else table_width()
+        table = format_runs(newest, actions, state.clock.now(), details, width=width)
         print_result("\n".join(table))
 
 
@@ -194,16 +196,21 @@ def _format_run(handle: JobHandle, run: Run | BaseRun) -> list[str]:
     state = get_state()
     actions = state.requesters.read_one(handle.job.job_id, run.run_id or 0)
     url = find_run_url(state, handle.job, run)
-    redacted = redact(run.as_dict(), handle.job.secret_overrides)
     return format_run(
         handle.key,
         run,
         actions,
         state.clock.now(),
         url,
-        parameters=parameters_of(state.upstream.parse_base_run(redacted)),
+        parameters=_read_parameters(handle, run),
         width=table_width(),
     )
+
+
+def _read_parameters(handle: JobHandle, run: Run | BaseRun) -> dict[str, str]:
+    """Return the parameters of a run by name, without the values of secrets."""
+    redacted = redact(run.as_dict(), handle.job.secret_overrides)
+    return parameters_of(get_state().upstream.parse_base_run(redacted))
 
 
 @click.command()

@@ -107,14 +107,12 @@ def test_runs_are_rows_of_a_table() -> None:
         creator_user_name="ann@example.com",
     )
     runs: list[Any] = [newest, run_documents.run(start_time=MOMENT)]
-    lines = [
-        click.unstyle(line)
-        for line in format_runs(runs, {}, MOMENT / 1000 + 9, ["https://page", ""])
-    ]
+    details = [({"day": "2026-11-24", "kind": "full"}, "https://page"), ({}, "")]
+    lines = [click.unstyle(line) for line in format_runs(runs, {}, MOMENT / 1000 + 9, details)]
     assert [line.split() for line in lines[1:]] == [
         [
             *("1001", "SUCCEEDED", "2026-11-24", "15:02:01", "1.5", "s", "ann@example.com"),
-            "https://page",
+            *("day=2026-11-24", "kind=full", "https://page"),
         ],
         ["1001", "RUNNING", "2026-11-24", "15:02:01", "9", "s"],
     ]

@@ -148,11 +148,13 @@ def test_show_has_the_tasks_and_the_error_of_a_failed_run(flask_jobs: RunFlask) 
     assert result.stdout.endswith("  ValueError: row 7 has no date\n")
 
 
-def test_show_and_status_have_the_parameters_without_secrets(flask_jobs: RunFlask) -> None:
+def test_show_status_and_runs_have_the_parameters_without_secrets(flask_jobs: RunFlask) -> None:
     run_id = start_run(flask_jobs, "words", "-p", "args=--day=1", "-p", "args=--token=hunter2")
     for args in (["show", "words", run_id], ["status", "words"]):
         result = flask_jobs(*args)
         assert "\nPARAMETER      VALUE\npython_params  --day=1 --token=***\n" in result.stdout
+    listed = flask_jobs("runs", "words", "-o", "wide", "--limit", "1")
+    assert "  python_params=--day=1 --token=***" in listed.stdout
 
 
 def test_job_without_runs_is_reported_on_stderr(
