@@ -61,6 +61,12 @@ BEGIN
 END $$
 """
 
+#: What to do about a file of SQLite that is damaged.
+AFTER_DAMAGE = (
+    ". Stop the app, restore a copy of the file or move it away, and run 'flask jobs record"
+    " upgrade'."
+)
+
 #: Errors of a database that responds.
 REFUSALS = (DataError, IntegrityError, ProgrammingError)
 
@@ -221,9 +227,13 @@ class Database:
             yield
         except SQLAlchemyError as error:
             is_refusal = isinstance(error, REFUSALS)
-            problem = " refuses a statement: " if is_refusal else " does not respond: "
+            problem, remedy = "does not respond", ""
+            if is_refusal:
+                problem = "refuses a statement"
+            elif type(error.__cause__) is sqlite3.DatabaseError:
+                problem, remedy = "is damaged", AFTER_DAMAGE
             unavailable = DatabaseUnavailable(
-                f"The database {self.address}{problem}{_describe(error)}"
+                f"The database {self.address} {problem}: {_describe(error)}{remedy}"
             )
             unavailable.is_refusal = is_refusal
             raise unavailable from error

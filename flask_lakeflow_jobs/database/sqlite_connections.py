@@ -27,13 +27,13 @@ SYSTEM_CLOCK = SystemClock()
 
 
 def create_file(path: Path) -> None:
-    """Create an empty database that only the user of this process may read."""
+    """Create an empty database that only the user of this process may read, if there is none."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         raise DatabaseUnavailable(
-            f"The database {str(path)!r} cannot be created: {error.strerror}."
+            f"The database {str(path)!r} cannot be written: {error.strerror}."
         ) from error
 
 

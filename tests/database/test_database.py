@@ -9,8 +9,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import sqlalchemy as sa
 
-from flask_lakeflow_jobs import ConfigurationError
+from flask_lakeflow_jobs import ConfigurationError, DatabaseUnavailable
 from flask_lakeflow_jobs.database.database import (
     MIN_PSYCOPG,
     PSYCOPG,
@@ -90,3 +91,15 @@ def test_close_while_a_connection_is_in_use_closes_it_afterwards(tmp_path: Path)
         assert isinstance(each, sqlite3.Connection)
         with pytest.raises(sqlite3.ProgrammingError, match="closed"):
             each.execute("SELECT 1")
+
+
+@pytest.mark.parametrize("use", ["read", "write", "write_directly"])
+def test_damaged_file_is_named_with_its_remedy(use: str, tmp_path: Path) -> None:
+    (tmp_path / "record.sqlite3").write_bytes(b"\0garbage" * 1024)
+    database = open_database("sqlite:///record.sqlite3", instance_path=tmp_path, setting="X_URL")
+    with (
+        pytest.raises(DatabaseUnavailable, match=r"is damaged: .* restore a copy") as caught,
+        getattr(database, use)() as connection,
+    ):
+        connection.execute(sa.text("SELECT 1"))
+    assert "flask jobs record upgrade" in caught.value.detail

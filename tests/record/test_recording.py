@@ -130,7 +130,7 @@ def test_run_now_record_unavailable_starts_run_and_logs_once(
             assert current_jobs["quick"].run_now().run_id
     messages = [each.message for each in caplog.records if "not recorded" in each.message]
     assert len(messages) == 1
-    assert "cannot be created" in messages[0]
+    assert "cannot be written" in messages[0]
     assert record_of(app).failed_writes == 2
     numbers = app.test_client().get("/api/jobs/health").get_json()
     assert (numbers["status"], numbers["recordAvailable"]) == ("degraded", False)

@@ -351,7 +351,8 @@ def check_record(record: Record) -> Finding:
     except RecordOutdated as error:
         return Finding.failure("record", error, "")
     except DatabaseUnavailable as error:
-        return Finding.failure("record", error, f"Check {keys.RECORD_URL.name} and the server.")
+        place = "its folder" if record.database.is_sqlite else "the server"
+        return Finding.failure("record", error, f"Check {keys.RECORD_URL.name} and {place}.")
     return Finding.ok("record", f"{record.database.address} can be read.")
 
 
