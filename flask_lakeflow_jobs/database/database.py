@@ -227,13 +227,13 @@ class Database:
             yield
         except SQLAlchemyError as error:
             is_refusal = isinstance(error, REFUSALS)
-            problem, remedy = "does not respond", ""
+            problem, remedy = " does not respond: ", ""
             if is_refusal:
-                problem = "refuses a statement"
+                problem = " refuses a statement: "
             elif type(error.__cause__) is sqlite3.DatabaseError:
-                problem, remedy = "is damaged", AFTER_DAMAGE
+                problem, remedy = " is damaged: ", AFTER_DAMAGE
             unavailable = DatabaseUnavailable(
-                f"The database {self.address} {problem}: {_describe(error)}{remedy}"
+                f"The database {self.address}{problem}{_describe(error)}{remedy}"
             )
             unavailable.is_refusal = is_refusal
             raise unavailable from error
