@@ -47,7 +47,8 @@ RENEWAL_SECONDS = CLAIM_SECONDS / 3
 #: How many receivers may take long at once. The other deliveries continue in another thread.
 MAX_SLOW_RECEIVERS = 8
 
-#: The longest wait of the thread, so that it notices deliveries of other processes.
+#: The longest wait of the thread, so that it notices deliveries of other processes, and tries writes
+#: again that the database refused.
 MAX_WAIT_SECONDS = 10.0
 
 #: The wait before the record is used again after it failed.
@@ -249,13 +250,14 @@ class Outbox:
     def deliver_due(self) -> float | None:
         """Deliver what is due now, one after the other.
 
-        :return: seconds until the next delivery is due; ``None`` if there is none.
+        :return: seconds until something is due again; ``None`` if nothing is left.
         """
         try:
-            return self._deliver_due()
+            delay = self._deliver_due()
         except Exception:
             self._claims.begin_again()
             raise
+        return MAX_WAIT_SECONDS if delay is None and self._deferred else delay
 
     def _deliver_due(self) -> float | None:
         self._write_deferred()
