@@ -47,8 +47,8 @@ RENEWAL_SECONDS = CLAIM_SECONDS / 3
 #: How many receivers may take long at once. The other deliveries continue in another thread.
 MAX_SLOW_RECEIVERS = 8
 
-#: The longest wait of the thread, so that it notices deliveries of other processes, and tries writes
-#: again that the database refused.
+#: The longest wait of the thread, so that it notices deliveries of other processes, and tries again
+#: what the database has refused.
 MAX_WAIT_SECONDS = 10.0
 
 #: The wait before the record is used again after it failed.
