@@ -17,17 +17,17 @@ from tests.docs.blocks import ROOT
 
 #: Parts of the checkout that the source distribution contains.
 SHIPPED = ["docs", "example_app", "flask_lakeflow_jobs", "tests"]
-SHIPPED_FILES = ["CHANGES.md", "CONTRIBUTING.md", "LICENSE", "MANIFEST.in", "README.md"]
-SHIPPED_FILES += ["SECURITY.md", "pyproject.toml", "setup.cfg", "tox.ini"]
+SHIPPED_FILES = ["CHANGES.md", "CONTRIBUTING.md", "LICENSE", "README.md"]
+SHIPPED_FILES += ["SECURITY.md", "pyproject.toml", "tox.ini"]
 MADE = shutil.ignore_patterns("__pycache__", "*.py[co]", ".*", "instance", "*.egg-info", "_build")
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of the checkout, since building leaves files."""
-    pytest.importorskip("setuptools", minversion="77", reason="builds the distribution")
+    pytest.importorskip("flit_core", reason="builds the distribution")
     copy = tmp_path / "checkout"
-    copy.mkdir()
+    (copy / "dist").mkdir(parents=True)
     for name in SHIPPED:
         shutil.copytree(ROOT / name, copy / name, ignore=MADE)
     for name in SHIPPED_FILES:
@@ -37,7 +37,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def build(checkout: Path, kind: str) -> Path:
     """Build a distribution and return its file."""
-    program = f"from setuptools import build_meta; build_meta.build_{kind}('dist')"
+    program = f"from flit_core import buildapi; buildapi.build_{kind}('dist')"
     subprocess.run([sys.executable, "-c", program], cwd=checkout, check=True, capture_output=True)
     [built] = (checkout / "dist").iterdir()
     return built
