@@ -33,9 +33,8 @@ def read_loops(handle: JobHandle, run: Run, keys: Collection[str]) -> dict[str, 
         if task.task_key in keys:
             iterations = reads.list_iterations(task)
             outputs = reads.get_iteration_outputs(task, iterations[:MAX_ITERATIONS])
-            by_text = {str(run_id): output for run_id, output in outputs.items()}
-            redacted = redact_outputs(by_text, handle.job.secret_overrides)
-            loops[task.task_key] = (iterations, {int(key): redacted[key] for key in redacted})
+            redacted = redact_outputs(outputs, handle.job.secret_overrides)
+            loops[task.task_key] = (iterations, redacted)
     return loops
 
 

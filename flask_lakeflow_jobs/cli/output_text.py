@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from ..runs.durations import format_duration
 from ..runs.iterations import Iteration
 from ..runs.outcome import outcome_of, select_last_attempts
-from ..runs.redaction import remove_dbt_headers
 from ..runs.rows import read_rows
 from .formatting import (
     format_attempt,
@@ -67,7 +66,7 @@ def format_output(output: Output) -> str:
     else:
         parts += [
             json.dumps(value, indent=2)
-            for name, value in remove_dbt_headers(dict(output)).items()
+            for name, value in output.items()
             if name.endswith("_output") and any(value.values())
         ]
     return "\n".join(filter(None, parts))

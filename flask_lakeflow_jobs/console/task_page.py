@@ -16,7 +16,7 @@ from ..reader import cached_reads_of
 from ..runs.iterations import Iteration
 from ..runs.outcome import select_last_attempts
 from ..runs.page_urls import build_run_url
-from ..runs.redaction import redact, remove_dbt_headers
+from ..runs.redaction import redact, redact_output
 from ..runs.rows import Rows, read_rows
 from . import queries
 from .axis import Axis
@@ -151,8 +151,7 @@ def build_task_view(
         raise NotFound(error.detail) from error
     attempt = _build_attempt(run, task, parent)
     response = reads.get_whole_output(task)
-    overrides = handle.job.secret_overrides
-    output = redact(remove_dbt_headers(response.value), overrides)
+    output = redact_output(response.value, handle.job.secret_overrides)
     siblings = run.tasks or [] if parent is None else reads.read_iterations(parent)
     before, after = _neighbors(siblings, task, is_iteration=parent is not None)
     hide = str(output.get("error_trace") or "")

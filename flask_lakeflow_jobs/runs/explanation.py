@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from ..errors import LakeflowJobsError
@@ -110,22 +111,16 @@ def explain_run(
     }
     state = parse_state(document or run)
 
-    def explain_task(task: RunTask) -> FailedTask:
+    def explain(task: RunTask, reader: TaskReader | None = None) -> FailedTask:
         return _explain_task(task, parse_state(documents.get(task.run_id, task)), reader)
-
-    def explain_briefly(task: RunTask) -> FailedTask:
-        return _explain_task(task, parse_state(documents.get(task.run_id, task)), None)
 
     causes = find_root_causes(run.tasks)
     first, others = causes[:MAX_READ_TASKS], causes[MAX_READ_TASKS:]
-    tasks = _read_if_possible(lambda: run_concurrently(explain_task, first))
+    tasks = _read_if_possible(lambda: run_concurrently(partial(explain, reader=reader), first))
     return Explanation(
         run_id=run.run_id,
         outcome=classify(state),
-        tasks=[
-            *(map(explain_briefly, first) if tasks is None else tasks),
-            *map(explain_briefly, others),
-        ],
+        tasks=[*(map(explain, first) if tasks is None else tasks), *map(explain, others)],
         termination_code=state.termination_code,
         message=state.message,
         url=run.run_page_url,

@@ -94,22 +94,19 @@ def list_iterations(run: Document, overrides: SecretOverrides = NO_OVERRIDES) ->
         inputs = [_format_values(each, overrides) for each in first]
     else:
         inputs = [_format_input(each, overrides) for each in inputs]
-    found = [_build(number, each, inputs[number - 1]) for number, each in enumerate(first, 1)]
     numbers: dict[str, list[int]] = {}
     for number, each in enumerate(first, 1):
         numbers.setdefault(_key_of(each), []).append(number)
+    found: list[Iteration] = []
     taken: Counter[tuple[str, int]] = Counter()
-    for document in documents:
-        attempt = document.get("attempt_number") or 0
-        if not attempt:
-            continue
-        key = _key_of(document)
-        same, count = numbers.get(key, []), taken[key, attempt]
-        taken[key, attempt] += 1
+    for each in documents:
+        key = _key_of(each), each.get("attempt_number") or 0
+        same, count = numbers.get(key[0], []), taken[key]
+        taken[key] += 1
         if count < len(same):
-            found.append(_build(same[count], document, inputs[same[count] - 1]))
+            found.append(_build(same[count], each, inputs[same[count] - 1]))
         else:
-            found.append(_build(len(first), document, _format_values(document, overrides)))
+            found.append(_build(len(first), each, _format_values(each, overrides)))
     return sorted(found, key=lambda each: (each.number, each.attempt))
 
 

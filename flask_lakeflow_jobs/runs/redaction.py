@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..text import PROGRESS_TOKEN_PREFIX, PROGRESS_TOKENS
 from .outcome import life_cycle_of, outcome_of
 
 if TYPE_CHECKING:
     from marshmallow import Schema
+
+K = TypeVar("K")
 
 REDACTED = "***"
 
@@ -107,18 +109,13 @@ def _redact_list(values: list[Any], overrides: SecretOverrides) -> list[Any]:
             result.append(REDACTED)
             follows_secret = False
         else:
-            result.append(_redact_argument(value, overrides))
+            result.append(redact_text(value, overrides))
             follows_secret = value.startswith("-") and _is_secret(value, overrides)
     return result
 
 
-def redact_text(text: str, overrides: SecretOverrides = NO_OVERRIDES) -> str:
-    """Redact ``name=value`` and ``--name value`` of secrets in a line of text."""
-    return _redact_argument(text, overrides)
-
-
-def _redact_argument(text: str, overrides: SecretOverrides) -> str:
-    """Redact one argument of a script, or a whole command."""
+def redact_text(text: str, overrides: SecretOverrides) -> str:
+    """Redact ``name=value`` and ``--name value`` of secrets in an argument or a line of text."""
     text = redact_progress_tokens(text)
 
     def replace(match: re.Match[str]) -> str:
@@ -169,23 +166,14 @@ def summarize_newest_run(
 
 
 def redact_outputs(
-    outputs: Mapping[str, dict[str, Any]], overrides: SecretOverrides
-) -> dict[str, Any]:
-    """Redact the outputs of a run.
-
-    :param outputs: by task key.
-    """
-    return {
-        task_key: redact(remove_dbt_headers(output), overrides)
-        for task_key, output in outputs.items()
-    }
+    outputs: Mapping[K, Mapping[str, Any]], overrides: SecretOverrides
+) -> dict[K, dict[str, Any]]:
+    """Redact outputs of tasks, by any key."""
+    return {key: redact_output(output, overrides) for key, output in outputs.items()}
 
 
-def remove_dbt_headers(output: dict[str, Any]) -> dict[str, Any]:
-    """Return the output of a task without the headers of a dbt task, which have credentials."""
-    if "dbt_output" not in output:
-        return output
-    dbt = {
-        name: value for name, value in output["dbt_output"].items() if name != "artifacts_headers"
-    }
-    return {**output, "dbt_output": dbt}
+def redact_output(output: Mapping[str, Any], overrides: SecretOverrides) -> dict[str, Any]:
+    """Redact the output of a task; that of a dbt task has headers with credentials."""
+    redacted = redact(output, overrides)
+    redacted.get("dbt_output", {}).pop("artifacts_headers", None)
+    return redacted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Conflict
@@ -60,10 +60,7 @@ def plan_repair(
     else:
         chosen = dict.fromkeys(rerun_tasks, "chosen")
     reasons = {**_depend_on(tasks, chosen), **chosen} if dependents else chosen
-    return [
-        TaskToRepair(task.key, task.outcome, task.waits_for, reasons.get(task.key, ""))
-        for task in tasks
-    ]
+    return [replace(task, reason=reasons.get(task.key, "")) for task in tasks]
 
 
 def _depend_on(tasks: Sequence[TaskToRepair], keys: Mapping[str, str]) -> dict[str, str]:

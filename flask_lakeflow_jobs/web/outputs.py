@@ -15,7 +15,7 @@ from ..concurrency import is_gevent_patched
 from ..errors import InvalidRequest
 from ..reader import cached_reads_of
 from ..runs.ids import parse_run_id
-from ..runs.redaction import redact, redact_outputs, remove_dbt_headers
+from ..runs.redaction import redact_outputs
 from .auth import current_authorizer, request_handle
 from .requests import read_log_request, read_number, read_tasks
 from .responses import json_response
@@ -62,14 +62,8 @@ def list_iterations(key: str, run_id: str) -> Response:
         iterations = reads.list_iterations(loop)
         page = iterations[first : first + ITERATIONS_PER_PAGE]
         outputs = reads.get_iteration_outputs(loop, page)
-    overrides = handle.job.secret_overrides
-    documents = [
-        {
-            **each.to_dict(),
-            "output": redact(remove_dbt_headers(outputs.get(each.run_id, {})), overrides),
-        }
-        for each in page
-    ]
+    redacted = redact_outputs(outputs, handle.job.secret_overrides)
+    documents = [{**each.to_dict(), "output": redacted.get(each.run_id, {})} for each in page]
     following = first + ITERATIONS_PER_PAGE
     return json_response(
         {

@@ -67,14 +67,6 @@ def test_empty_output_is_left_out(fields: dict[str, Any]) -> None:
     assert output_lines({"a": output(**fields)}) == []
 
 
-def test_output_of_a_dbt_task_has_no_credentials() -> None:
-    result = output(
-        dbt_output={"artifacts_link": "https://x", "artifacts_headers": {"k": "secret"}}
-    )
-    assert "secret" not in "".join(output_lines({"a": result}))
-    assert "https://x" in "".join(output_lines({"a": result}))
-
-
 @pytest.mark.parametrize(
     ("written", "lines"),
     [

@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
-from flask_lakeflow_jobs.runs.redaction import REDACTED, is_secret_name, redact, secret_overrides
+from flask_lakeflow_jobs.runs.redaction import (
+    REDACTED,
+    is_secret_name,
+    redact,
+    redact_output,
+    secret_overrides,
+)
 from tests import run_documents
 
 
@@ -173,3 +179,11 @@ def test_redact_any_document_is_idempotent(
     once = redact(document)
     assert redact(once) == once
     assert once.keys() == document.keys()
+
+
+def test_redact_output_of_a_dbt_task_has_no_credentials() -> None:
+    output = {"dbt_output": {"artifacts_link": "https://x", "artifacts_headers": {"k": "v"}}}
+    original = copy.deepcopy(output)
+
+    assert redact_output(output, {}) == {"dbt_output": {"artifacts_link": "https://x"}}
+    assert output == original
