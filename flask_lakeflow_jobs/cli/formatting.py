@@ -330,7 +330,7 @@ def format_comparison(compared: Comparison, width: int | None = None) -> list[st
         [
             "Duration",
             *(format_elapsed(run, now) for run in runs),
-            _format_length_change(compared.change),
+            format_change(compared.change),
         ],
     ]
     facts += [
@@ -342,7 +342,7 @@ def format_comparison(compared: Comparison, width: int | None = None) -> list[st
         for each in compared.parameters
     ]
     tasks = [
-        [task.key, *map(_format_compared_task, task.cells), _format_length_change(task.change)]
+        [task.key, *map(_format_compared_task, task.cells), format_change(task.change)]
         for task in compared.tasks
     ]
     header = ["EARLIER RUN", "LATER RUN", "CHANGE"]
@@ -361,7 +361,3 @@ def _format_compared_task(cell: Cell | None) -> str:
     length = None if cell.length is None else cell.length / 1000
     text = format_duration(length, whole_seconds=cell.ended is None)
     return f"{format_outcome(cell.outcome)} {text}".rstrip()
-
-
-def _format_length_change(milliseconds: float | None) -> str:
-    return format_change(None if milliseconds is None else milliseconds / 1000)

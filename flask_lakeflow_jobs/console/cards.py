@@ -70,7 +70,7 @@ class Card:
 
     @property
     def bars(self) -> list[Bar]:
-        return build_strip(self.runs, RECENT_RUNS)
+        return build_strip(self.runs)
 
     @property
     def last(self) -> Summary | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 
-from ..runs.durations import format_change, format_duration
+from ..runs.durations import format_duration
 from ..runs.outcome import Outcome
 
 #: The kind of each outcome; a kind has one color and one icon.
@@ -92,11 +92,6 @@ def duration(milliseconds: float | None, *, is_growing: bool = False) -> str:
     """Format a duration; one that is still growing without fractions of a second."""
     seconds = None if milliseconds is None else milliseconds / 1000
     return format_duration(seconds, whole_seconds=is_growing)
-
-
-def change(milliseconds: float | None) -> str:
-    """Format the difference of two durations."""
-    return format_change(None if milliseconds is None else milliseconds / 1000)
 
 
 def format_ago(milliseconds: float) -> str:

@@ -19,6 +19,7 @@ from . import queries
 from .cards import Card, read_cards
 from .forms import Form
 from .fragments import render_page
+from .headers import retry_after
 from .job_form import build_form, read_run_values
 from .links import page_url
 from .queries import find_permissions
@@ -179,9 +180,8 @@ def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict
             if not error.retryable:
                 raise
             # a run may have started: the same nonce finds it
-            headers = {name: text for name, text in error.get_headers() if name == "Retry-After"}
             notice = f"{error.detail} {RETRY_NOTICE}"
-            return page.render(notice=notice, nonce=nonce), error.code, headers
+            return page.render(notice=notice, nonce=nonce), error.code, retry_after(error)
         may_view = authorizer.allows("view", handle.job)
     run_id, replayed = triggered.run_id, "1" if triggered.replayed else None
     where = (

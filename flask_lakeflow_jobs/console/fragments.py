@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from ..errors import LakeflowJobsError, NotAllowed
 from ..globals import current_state
+from ..runs.durations import format_change
 from ..web.auth import app_handle, current_authorizer, request_handle
 from . import filters, queries
 from .cards import CARDS_PER_PAGE, read_cards
@@ -28,7 +29,7 @@ def register(pages: Blueprint) -> None:
     for fragment in (lakeflow_head, lakeflow_job_card, lakeflow_job_cards, lakeflow_run):
         pages.add_app_template_global(fragment)
     pages.add_app_template_filter(filters.duration, "lakeflow_duration")
-    pages.add_app_template_filter(filters.change, "lakeflow_change")
+    pages.add_app_template_filter(format_change, "lakeflow_change")
     pages.add_app_template_filter(StateLabel, "lakeflow_state")
     pages.add_app_template_filter(filters.moment, "lakeflow_moment")
     pages.add_app_template_filter(_ago, "lakeflow_ago")

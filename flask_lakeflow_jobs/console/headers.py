@@ -7,6 +7,7 @@ import re
 import zlib
 
 from flask import Request, Response
+from werkzeug.exceptions import HTTPException
 
 from .state import console_state
 
@@ -51,6 +52,11 @@ def _content_security_policy() -> str:
         return CONTENT_SECURITY_POLICY
     allowed = f"'self' 'nonce-{nonce}'"
     return f"{CONTENT_SECURITY_POLICY}; script-src {allowed}; style-src {allowed}"
+
+
+def retry_after(error: HTTPException) -> dict[str, str]:
+    """Return the ``Retry-After`` header of an error, if it has one."""
+    return {name: value for name, value in error.get_headers() if name == "Retry-After"}
 
 
 def compress(response: Response, request: Request) -> Response:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..record.values import PageToken
 from . import queries
 from .root_errors import EndedRun, read_root_errors
 from .summaries import Summary, summarize
@@ -47,38 +47,17 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Cursor:
-    """A place in a history: right after a run.
-
-    :param started: when the run started, in milliseconds since the epoch.
-    :param run_id: needed because several runs may start at one moment.
-    """
-
-    started: int
-    run_id: int
-
-    def __str__(self) -> str:
-        return f"{self.started}.{self.run_id}"
-
-
-def parse_cursor(text: str) -> Cursor | None:
-    """Read a cursor from a link; ``None`` if it is not one."""
-    match = re.fullmatch(r"(\d{1,16})\.(\d{1,19})", text, re.ASCII)
-    return Cursor(int(match[1]), int(match[2])) if match else None
-
-
-@dataclass(frozen=True)
 class Page:
     """A page of a history.
 
     :param runs: those that match, newest first.
     :param runs_read: how many runs were read to find them.
-    :param last: the place after the last run that was read.
+    :param last: the last run that was read.
     """
 
     runs: Sequence[Summary]
     runs_read: int
-    last: Cursor | None
+    last: PageToken | None
     has_more: bool
 
     @property
@@ -87,7 +66,7 @@ class Page:
         return max((run.length or 0.0 for run in self.runs), default=0.0)
 
 
-def read_page(handle: JobHandle, wanted: Filter, after: Cursor | None) -> Page:
+def read_page(handle: JobHandle, wanted: Filter, after: PageToken | None) -> Page:
     """Read a page of a job's history.
 
     :param after: ``None``: begin with the newest run.
@@ -96,13 +75,13 @@ def read_page(handle: JobHandle, wanted: Filter, after: Cursor | None) -> Page:
     found: list[Summary] = []
     runs_read = 0
     for _ in range(MAX_READS):
-        batch = queries.list_runs(handle, READ_SIZE, start_time_to=after.started if after else None)
+        batch = queries.list_runs(handle, READ_SIZE, start_time_to=after.at if after else None)
         has_more = len(batch) == READ_SIZE
         older = _older(batch, after)
         actions = queries.read_actions(handle, older)
         for left, run in zip(range(len(older) - 1, -1, -1), older, strict=True):
             runs_read += 1
-            after = Cursor(run.start_time or 0, run.run_id or 0)
+            after = PageToken(run.start_time or 0, run.run_id or 0)
             started_by = actions[run.run_id or 0].started_by
             summary = summarize(run, moment, parameter, started_by)
             if wanted.matches(summary):
@@ -121,7 +100,7 @@ def _explain(handle: JobHandle, runs: Sequence[Summary]) -> list[Summary]:
     return [replace(run, message=errors.get(run.run_id, run.message)) for run in runs]
 
 
-def _older(batch: list[BaseRun], after: Cursor | None) -> list[BaseRun]:
-    """Return the runs of a list that come after the cursor."""
+def _older(batch: list[BaseRun], after: PageToken | None) -> list[BaseRun]:
+    """Return the runs of a list that come after the last one before."""
     ids = [run.run_id for run in batch]
-    return batch[ids.index(after.run_id) + 1 :] if after and after.run_id in ids else batch
+    return batch[ids.index(after.number) + 1 :] if after and after.number in ids else batch

@@ -65,18 +65,17 @@ def show_audit() -> str:
     record = current_state().record
     if record is None or not keys:
         raise NotFound("There are no actions that you may see. They require a record.")
-    text = request.args.get("pageToken", "")
-    token = PageToken.parse(text) if text else None
+    token = PageToken.parse(request.args.get("pageToken", ""))
     actions = record.list_actions(job_keys=keys, limit=PAGE_SIZE, token=token)
     last = str(actions[-1].page_token) if len(actions) == PAGE_SIZE else None
     return render_page("audit.html", actions=actions, next=last)
 
 
 def show_history(key: str) -> str:
-    """Show the history of a job, page by page; ``outcome``, ``who`` and ``after`` select runs."""
+    """Show the history of a job, page by page; ``outcome`` and ``who`` select runs."""
     authorizer = current_authorizer()
     wanted = Filter(request.args.get("outcome", ""), request.args.get("who", "").strip())
-    after = history.parse_cursor(request.args.get("after", ""))
+    after = PageToken.parse(request.args.get("pageToken", ""))
     with request_handle(authorizer, key) as handle:
         page = history.read_page(handle, wanted, after)
     (card,) = read_cards(authorizer, [key])

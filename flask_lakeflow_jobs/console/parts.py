@@ -12,6 +12,7 @@ import hashlib
 import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
@@ -149,8 +150,7 @@ class RunMarkup:
         return {"digests": changed, "parts": parts, "buckets": buckets}
 
     def _task_parts(self) -> Iterable[TaskPart]:
-        for parts in self._lists.values():
-            yield from parts
+        return chain.from_iterable(self._lists.values())
 
     def _digests(self) -> list[str]:
         buckets: list[list[str]] = [[] for _ in range(BUCKETS)]

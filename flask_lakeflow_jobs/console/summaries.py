@@ -116,16 +116,15 @@ class Bar:
 BAR_HEIGHTS = 10
 
 
-def build_strip(runs: Sequence[Summary], places: int) -> list[Bar]:
+def build_strip(runs: Sequence[Summary]) -> list[Bar]:
     """Return the bars of a job's recent runs, newest last, durations as heights.
 
     :param runs: newest first.
     """
-    recent = runs[:places]
-    longest = max((run.length or 0 for run in recent), default=0) or 1
+    longest = max((run.length or 0 for run in runs), default=0) or 1
     return [
         Bar(run, height=max(1, round(BAR_HEIGHTS * (run.length or 0) / longest)))
-        for run in reversed(recent)
+        for run in reversed(runs)
     ]
 
 

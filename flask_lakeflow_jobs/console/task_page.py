@@ -18,6 +18,7 @@ from ..runs.outcome import select_last_attempts
 from ..runs.page_urls import build_run_url
 from ..runs.redaction import redact, redact_output
 from ..runs.rows import Rows, read_rows
+from ..web.outputs import ITERATIONS_PER_PAGE
 from . import queries
 from .axis import Axis
 from .logs import LogView, read_log_view
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 TRUNCATED_NOTE = (
     "Truncated: the Jobs API keeps no more. The run's page in the workspace has all of it."
 )
-
-ITERATIONS_PER_PAGE = 50
 
 #: Characters of an iteration's output in the table.
 _MAX_BRIEF_CHARS = 200

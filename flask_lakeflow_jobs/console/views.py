@@ -22,7 +22,7 @@ from . import fragments, lists, task_views
 from .form_page import show_form, start_run
 from .fragments import render, render_page
 from .groups import TaskFilter
-from .headers import compress, protect
+from .headers import compress, protect, retry_after
 from .jobs_page import show_jobs
 from .links import page_url
 from .repair_page import repair_run, show_repair
@@ -198,10 +198,10 @@ def _show_error(error: HTTPException) -> BaseResponse | tuple[str, int, dict[str
     detail = getattr(error, "detail", error.description)
     if request.endpoint in FRAGMENTS:
         page = render("_problem.html", error={"title": title, "detail": detail})
-        return page, error.code, _retry_after(error)
+        return page, error.code, retry_after(error)
     about = _find_subject(error)
     page = render_page("error.html", title=title, detail=detail, code=error.code, about=about)
-    return page, error.code, _retry_after(error)
+    return page, error.code, retry_after(error)
 
 
 def _find_subject(error: HTTPException) -> dict[str, str]:
@@ -215,8 +215,3 @@ def _find_subject(error: HTTPException) -> dict[str, str]:
         return {}
     names = ["key"] if isinstance(error, RunNotFound | InvalidRequest) else ["key", "run_id"]
     return {name: arguments[name] for name in names if name in arguments}
-
-
-def _retry_after(error: HTTPException) -> dict[str, str]:
-    """Return the ``Retry-After`` header of an error, if it has one."""
-    return {name: value for name, value in error.get_headers() if name == "Retry-After"}

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from ..errors import InvalidRequest, quote
+from ..runs.ids import parse_id
 
 
 class RowState(str, Enum):
@@ -103,14 +104,16 @@ class PageToken(NamedTuple):
         return f"{self.at}-{self.number}"
 
     @classmethod
-    def parse(cls, text: str) -> PageToken:
-        """Parse the text of a token.
+    def parse(cls, text: str) -> PageToken | None:
+        """Parse the text of a token; an empty one is ``None``, the first page.
 
         :raises InvalidRequest: no page has this token.
         """
-        match = re.fullmatch(r"([0-9]{1,15})-([0-9]{1,18})", text, re.ASCII)
-        if match is None:
+        if not text:
+            return None
+        match = re.fullmatch(r"([0-9]{1,15})-([0-9]{1,19})", text)
+        if match is None or (number := parse_id(match[2])) is None:
             raise InvalidRequest(
                 f"'pageToken' must be the nextPageToken of the page before, not {quote(text)}."
             )
-        return cls(int(match[1]), int(match[2]))
+        return cls(int(match[1]), number)

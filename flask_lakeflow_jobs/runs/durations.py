@@ -93,19 +93,19 @@ def times_of(task: RunTask, now: float) -> Times:
 
 
 #: Durations that differ by less are the same: it is noise.
-MIN_CHANGE_SECONDS = 0.05
+MIN_CHANGE_MILLISECONDS = 50
 
 
-def format_change(seconds: float | None) -> str:
+def format_change(milliseconds: float | None) -> str:
     """Format the difference of two durations, such as ``+1.2 s``.
 
-    :param seconds: ``None`` is formatted as an empty string: they cannot be compared.
+    :param milliseconds: ``None`` is formatted as an empty string: they cannot be compared.
     """
-    if seconds is None:
+    if milliseconds is None:
         return ""
-    if abs(seconds) < MIN_CHANGE_SECONDS:
+    if abs(milliseconds) < MIN_CHANGE_MILLISECONDS:
         return "the same"
-    return ("+" if seconds > 0 else "-") + format_duration(abs(seconds))
+    return ("+" if milliseconds > 0 else "-") + format_duration(abs(milliseconds) / 1000)
 
 
 def format_duration(seconds: float | None, *, whole_seconds: bool = False) -> str:

@@ -138,7 +138,7 @@ def read_run_query(request: Request, authorizer: Authorizer) -> RunQuery:
         by=display_name(values["by"]),
         since=since,
         until=until,
-        after=PageToken.parse(values["pageToken"]) if values["pageToken"] else None,
+        after=PageToken.parse(values["pageToken"]),
     )
 
 

@@ -205,14 +205,13 @@ def test_strip_has_newest_right_and_longest_highest() -> None:
         summarize(run(SUCCEEDED, run_id=at, start_time=START, end_time=START + at * 1000), START)
         for at in (3, 1, 2)
     ]
-    bars = build_strip(runs, 4)
+    bars = build_strip(runs)
     assert [(bar.run.run_id, bar.height) for bar in bars] == [(2, 7), (1, 3), (3, 10)]
-    assert [bar.run for bar in build_strip(runs, 2)] == [runs[1], runs[0]]
-    assert build_strip([], 2) == []
+    assert build_strip([]) == []
 
 
 def test_strip_of_runs_without_duration_has_lowest_bars() -> None:
-    (bar,) = build_strip([summarize(run(SUCCEEDED, start_time=0), START)], 4)
+    (bar,) = build_strip([summarize(run(SUCCEEDED, start_time=0), START)])
     assert bar.height == 1
 
 
