@@ -207,11 +207,7 @@ class SharedCache:
 
         Do not change them: other readers have the same objects.
         """
-        prefixed = [self._prefix + key for key in keys]
-        stored = self._access("read", self._get_many, *prefixed)
-        return [self._parse_once(*pair) for pair in zip(keys, stored or (), strict=False)] or [
-            None for _ in keys
-        ]
+        return self._read_many(keys, self._parse_once)
 
     def _parse_once(self, key: str, stored: Any) -> Any:
         if not isinstance(stored, str):
@@ -225,11 +221,12 @@ class SharedCache:
 
     def get_many(self, keys: Sequence[str]) -> list[Any]:
         """Return the values of several keys in one round trip; ``None`` where there is none."""
-        if not keys:
-            return []
+        return self._read_many(keys, self._entries.parse) if keys else []
+
+    def _read_many(self, keys: Sequence[str], parse: Callable[[str, Any], Any]) -> list[Any]:
         prefixed = [self._prefix + key for key in keys]
         stored = self._access("read", self._get_many, *prefixed) or [None] * len(keys)
-        return [self._entries.parse(key, entry) for key, entry in zip(keys, stored, strict=False)]
+        return [parse(key, entry) for key, entry in zip(keys, stored, strict=False)]
 
     def set(self, key: str, value: Any, seconds: float, *, max_chars: int | None = None) -> int:
         """Store a value, and return the characters that it takes; 0 if it is not stored.

@@ -5,8 +5,16 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+from werkzeug.http import parse_date
+
 #: How far the clocks of this machine and of those of the workspace may be apart.
 CLOCK_SKEW_SECONDS = 5.0
+
+
+def parse_server_time(header: str | None) -> float | None:
+    """Return the seconds since the epoch of a ``Date`` header, on average; ``None`` without one."""
+    date = parse_date(header)
+    return None if date is None else date.timestamp() + 0.5  # it has no fractions of seconds
 
 
 class Clock(Protocol):

@@ -118,7 +118,7 @@ class Maintenance:
         """
         settled = self._state.clock.now() - self._state.settings.write_timeout - CLOCK_SKEW_SECONDS
         rows = self._record.list_unresolved_runs(round(settled * 1000))
-        for key, group in groupby(sorted(rows, key=lambda row: row.job_key), _job_of):
+        for key, group in groupby(sorted(rows, key=_job_of), _job_of):
             job = self._state.settings.jobs.get(key[0])
             if job is None or job.job_id != key[1]:  # of another app, or of a job that was removed
                 continue

@@ -13,10 +13,9 @@ import os
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
-from cachelib.serializers import BaseSerializer
 from flask_caching.backends.base import BaseCache
 
 from .clock import Clock, SystemClock
@@ -53,23 +52,17 @@ PURGE_ROWS = 1_000
 CREATION_LOCK = 0x6C616B66
 
 
-class JsonSerializer(BaseSerializer):
+class JsonSerializer:
     """Stores what JSON can represent, in place of cachelib's pickles."""
 
-    def dumps(self, value: Any, protocol: int = 0) -> bytes:
+    def dumps(self, value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode()
 
-    def loads(self, bvalue: bytes | None) -> Any:
+    def loads(self, stored: bytes) -> Any:
         try:
-            return None if bvalue is None else json.loads(bvalue)
+            return json.loads(stored)
         except (ValueError, RecursionError):  # another program wrote it
             return None
-
-    def dump(self, value: Any, f: IO[bytes], protocol: int = 0) -> None:
-        f.write(self.dumps(value))
-
-    def load(self, f: IO[bytes]) -> Any:
-        return self.loads(f.read())
 
 
 class _Statements:
@@ -137,7 +130,7 @@ class SqlCache(BaseCache):
     :param key_prefix: separates apps that share a table.
     """
 
-    serializer: BaseSerializer = JsonSerializer()
+    serializer = JsonSerializer()
 
     def __init__(
         self,
@@ -245,16 +238,13 @@ class SqlCache(BaseCache):
     def _run(self, call: Callable[[sa.Connection], T]) -> T:
         """Run a statement; once more if its connection turned out to be cut."""
         if not self._has_table:
-            self._create_table()
+            self._database.run(self._statements.create_table)
+            self._has_table = True
         try:
             return self._database.run(call)
         except DatabaseUnavailable:
             self._has_table = False  # somebody may have dropped it
             raise
-
-    def _create_table(self) -> None:
-        self._database.run(self._statements.create_table)
-        self._has_table = True
 
     def _name(self, key: str) -> str:
         name = self._prefix + key
@@ -266,7 +256,7 @@ class SqlCache(BaseCache):
         return json.dumps(names) if self._database.is_sqlite else names
 
     def _dump(self, value: Any) -> str:
-        return (self.serializer.dumps(value) or b"").decode()
+        return self.serializer.dumps(value).decode()
 
     def _lifetime(self, timeout: int | timedelta | None) -> int:
         return self._normalize_timeout(timeout) * 1000 or FOREVER

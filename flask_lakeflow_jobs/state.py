@@ -173,7 +173,7 @@ class AppState:
             telemetry.instruments_for(kind)
         upstream = self.upstream
         if any(job.run_as == "app" for job in self.settings.jobs.values()):
-            upstream.open_connection(APP)
+            upstream.open_connection()
 
     def receive_notification(self, job_id: int, run_id: int) -> bool:
         """Poll a run at once, because a notification says that it may have changed.
@@ -187,7 +187,7 @@ class AppState:
         jobs = [job for job in self.settings.jobs.values() if job.job_id == job_id]
         if not jobs:
             return False
-        self.upstream.invalidate(jobs[0])
+        self.upstream.cache.invalidate(jobs[0])
         run_keys = [RunKey(APP, job, run_id) for job in jobs if job.run_as == "app"]
         self.hub.receive_notification(job_id, run_id, run_keys)
         return True

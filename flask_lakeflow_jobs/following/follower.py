@@ -8,18 +8,19 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ..concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inline
 from ..errors import LakeflowJobsError, RunNotFound
 from ..identity import APP, display_name
 from ..watching.watched_run import RunKey
-from .lease import LEASE_SECONDS, FollowerLease, LeaseStore
+from .lease import LEASE_SECONDS, FollowerLease
 
 if TYPE_CHECKING:
     from ..clock import Clock
     from ..config.jobs import Job
-    from ..record.runs import RecordedRun, RecordedRuns
+    from ..record.runs import RecordedRun
+    from ..record.store import Record
     from ..runs.outcome import RunStatus
     from ..sdk_types import BaseRun
     from ..upstream.gateway import Upstream
@@ -40,13 +41,6 @@ OVERLAP_MS = 60_000
 LOOKBACK_MS = 86_400_000
 
 _log = logging.getLogger("flask_lakeflow_jobs.polling")
-
-
-class FollowStore(LeaseStore, Protocol):
-    """The part of the record that following needs. Every method may raise an error."""
-
-    def list_unfinished_runs(self) -> Sequence[RecordedRun]:
-        """Return the unfinished runs that have an id, oldest first."""
 
 
 def choose_runs(
@@ -79,7 +73,7 @@ class RunFinder:
 
     def __init__(
         self,
-        record: RecordedRuns,
+        record: Record,
         upstream: Callable[[], Upstream],
         jobs: Mapping[str, Job],
         clock: Clock,
@@ -154,7 +148,7 @@ class Follower:
 
     def __init__(
         self,
-        store: FollowStore,
+        record: Record,
         hub: Hub,
         jobs: Mapping[str, Job],
         clock: Clock,
@@ -167,7 +161,7 @@ class Follower:
         lease_seconds: float = LEASE_SECONDS,
         spawn: Spawn | None = run_in_thread,
     ) -> None:
-        self._store = store
+        self._record = record
         self._hub = hub
         self._jobs = jobs
         self._clock = clock
@@ -182,7 +176,7 @@ class Follower:
         reset_in_new_processes(self._reset)
 
     def _reset(self) -> None:
-        self._lease = FollowerLease(self._store, self._clock, self._lease_seconds)
+        self._lease = FollowerLease(self._record, self._clock, self._lease_seconds)
         self._subscriptions: dict[RunKey, Subscription] = {}
         self._skipped_until: dict[RunKey, float] = {}
         self._search_at = self._clock.monotonic()
@@ -235,7 +229,7 @@ class Follower:
         if held:
             try:
                 self._follow(
-                    choose_runs(self._store.list_unfinished_runs(), self._jobs, self._skipped())
+                    choose_runs(self._record.list_unfinished_runs(), self._jobs, self._skipped())
                 )
             except Exception as error:  # of a database that is down or restarts
                 _log.debug("The unfinished runs could not be read: %s", error)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import uuid
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..clock import Clock
+    from ..record.store import Record
 
 LEASE_NAME = "follow"
 
@@ -20,24 +21,14 @@ RENEWALS_PER_LEASE = 3
 _log = logging.getLogger("flask_lakeflow_jobs.polling")
 
 
-class LeaseStore(Protocol):
-    """The part of the record that has leases. Every method may raise an error."""
-
-    def acquire_lease(self, name: str, holder: str, seconds: float) -> bool:
-        """Acquire or renew a lease. Return whether this process holds it."""
-
-    def release_lease(self, name: str, holder: str) -> None:
-        """Give a lease up, if this process holds it."""
-
-
 class FollowerLease:
     """The right of this process to follow the runs of the app.
 
     :param seconds: how long it lasts without being renewed.
     """
 
-    def __init__(self, store: LeaseStore, clock: Clock, seconds: float = LEASE_SECONDS) -> None:
-        self._store = store
+    def __init__(self, record: Record, clock: Clock, seconds: float = LEASE_SECONDS) -> None:
+        self._record = record
         self._clock = clock
         self._seconds = seconds
         self._holder = uuid.uuid4().hex
@@ -61,7 +52,7 @@ class FollowerLease:
         """
         started = self._clock.monotonic()
         try:
-            is_acquired = self._store.acquire_lease(LEASE_NAME, self._holder, self._seconds)
+            is_acquired = self._record.acquire_lease(LEASE_NAME, self._holder, self._seconds)
         except Exception as error:
             _log.debug("The lease on following could not be renewed: %s", error)
             return self.is_held
@@ -74,6 +65,6 @@ class FollowerLease:
             return
         self._held_until = None
         try:
-            self._store.release_lease(LEASE_NAME, self._holder)
+            self._record.release_lease(LEASE_NAME, self._holder)
         except Exception as error:
             _log.debug("The lease on following could not be released: %s", error)

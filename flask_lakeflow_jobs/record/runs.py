@@ -201,15 +201,7 @@ class RecordedRuns(RecordBase):
             .values(values)
             .returning(runs.c.id, runs.c.ends)
         )
-
-        def finish(connection: sa.Connection) -> bool:
-            row = connection.execute(update).one_or_none()
-            if row is None:
-                return False
-            self._add_deliveries(connection, row.id, row.ends, "run_finished", receivers, payload)
-            return True
-
-        return self._write(finish)
+        return self._update_and_deliver(update, "run_finished", receivers, payload)
 
     def reopen_run(
         self,
@@ -235,43 +227,41 @@ class RecordedRuns(RecordBase):
             )
             .returning(runs.c.id, runs.c.repairs)
         )
+        return self._update_and_deliver(update, "run_repaired", receivers, payload)
 
-        def reopen(connection: sa.Connection) -> bool:
-            row = connection.execute(update).one_or_none()
-            if row is None:
-                return False
-            self._add_deliveries(
-                connection, row.id, row.repairs, "run_repaired", receivers, payload
-            )
-            return True
-
-        return self._write(reopen)
-
-    def _add_deliveries(
+    def _update_and_deliver(
         self,
-        connection: sa.Connection,
-        row_id: int,
-        number: int,
+        update: sa.Executable,
         signal: str,
         receivers: Sequence[str],
         payload: str | None,
-    ) -> None:
-        now = self._now()
-        rows = [
-            {
-                "delivery_id": str(uuid.uuid4()),
-                "run": row_id,
-                "end_number": number,
-                "signal": signal,
-                "receiver": receiver,
-                "payload": payload,
-                "created_at": now,
-                "next_attempt_at": now,
-            }
-            for receiver in dict.fromkeys(receivers)
-        ]
-        if rows:
-            connection.execute(deliveries.insert(), rows)
+    ) -> bool:
+        """Update a run and, in the same transaction, add a delivery for each receiver.
+
+        :param update: returns the row and the number of the event.
+        :return: whether there is such a run.
+        """
+
+        def write(connection: sa.Connection) -> bool:
+            if (row := connection.execute(update).one_or_none()) is None:
+                return False
+            row_id, number = row
+            now = self._now()
+            for receiver in dict.fromkeys(receivers):
+                delivery = deliveries.insert().values(
+                    delivery_id=str(uuid.uuid4()),
+                    run=row_id,
+                    end_number=number,
+                    signal=signal,
+                    receiver=receiver,
+                    payload=payload,
+                    created_at=now,
+                    next_attempt_at=now,
+                )
+                connection.execute(delivery)
+            return True
+
+        return self._write(write)
 
     def get_run(self, job_id: int, run_id: int) -> RecordedRun | None:
         """Return a run, or ``None`` if the record does not have it."""

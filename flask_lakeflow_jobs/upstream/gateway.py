@@ -21,6 +21,7 @@ from databricks.sdk.service.jobs import (
 from databricks.sdk.service.jobs import Job as SdkJob
 
 from ..errors import JobNotFound, LakeflowJobsError, RunNotFound, UpstreamError
+from ..identity import APP
 from .calls import MAX_CONCURRENT_CALLS, Call, CallResources, RetryPolicy
 from .clients import Clients, NotRetried, WorkspaceAddress
 from .error_mapping import NO_ENDPOINT, ErrorContext, translate
@@ -98,30 +99,25 @@ class Upstream:
         """Return the calls about one job, made with one identity."""
         return BoundUpstream(self, identity, job)
 
-    def get_current_user(self, identity: Identity) -> dict[str, Any]:
-        """Return the identity's user or service principal (SCIM), and the response's ``Date``."""
-
-        context = ErrorContext(identity)
+    def get_current_user(self) -> dict[str, Any]:
+        """Return the app's user or service principal (SCIM), and the response's ``Date``."""
+        context = ErrorContext(APP)
         call = Call(self.call_resources, "who_am_i", _get_current_user, self.read_policy, context)
         return dict(call.run())
 
-    def open_connection(self, identity: Identity) -> None:
-        """Log in and send one request, so that the next call finds a token and a connection.
+    def open_connection(self) -> None:
+        """Log in as the app and send one request, so that its next call finds a connection.
 
         This is neither retried nor counted by the circuit breaker.
 
         :raises LakeflowJobsError: the login or the request failed.
         """
         try:
-            _get_current_user(self.call_resources.clients.get_client(identity))
+            _get_current_user(self.call_resources.clients.get_client(APP))
         except NotRetried as error:
-            raise translate(error.failure, ErrorContext(identity)) from None
+            raise translate(error.failure, ErrorContext(APP)) from None
         except Exception as error:
-            raise translate(error, ErrorContext(identity)) from error
-
-    def invalidate(self, job: Job) -> None:
-        """Invalidate the cached reads of a job in all processes."""
-        self.cache.invalidate(job)
+            raise translate(error, ErrorContext(APP)) from error
 
 
 def _get_current_user(client: WorkspaceClient) -> Any:
@@ -338,7 +334,8 @@ class BoundUpstream:
         try:
             return self._call(operation, send, policy, context)
         finally:
-            self._upstream.invalidate(self._job)  # even if the write failed: it may be ambiguous
+            # even if the write failed: it may be ambiguous
+            self._upstream.cache.invalidate(self._job)
 
     def _call(
         self,

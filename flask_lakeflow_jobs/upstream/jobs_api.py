@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from databricks.sdk.service.jobs import (
     RunOutput,
 )
 
+from ..clock import parse_server_time
 from ..errors import InvalidParameters, InvalidRequest
 from .conform import conform
 from .failures import IncompleteResponse
@@ -106,7 +106,7 @@ class JobsApiClient:
         :return: the time in seconds since the epoch; ``None`` if the response has none.
         """
         run = self._get("runs/get", ["Date"], run_id=run_id)
-        server_time = _parse_date(run.pop("Date", None))
+        server_time = parse_server_time(run.pop("Date", None))
         return _parse(run, Run, "run_id"), server_time
 
     def list_runs(
@@ -265,14 +265,6 @@ def _extend(document: dict[str, Any], page: Mapping[str, Any], names: Sequence[s
     for name in names:
         if page.get(name):
             document[name] = [*(document.get(name) or ()), *page[name]]
-
-
-def _parse_date(header: str | None) -> float | None:
-    """Return the seconds since the epoch of a ``Date`` header, rounded to the middle of one."""
-    try:
-        return parsedate_to_datetime(header or "").timestamp() + 0.5
-    except ValueError:
-        return None
 
 
 def check_list_arguments(limit: Any, filters: Mapping[str, Any]) -> None:

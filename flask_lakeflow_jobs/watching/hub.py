@@ -371,7 +371,7 @@ class Hub:
     def _group_size(self, group: str) -> int:
         """Return how many runs of a group are subscribed to and active."""
         return sum(
-            run_key.group == group and run.subscriber_count > 0 and not run.state.is_final
+            run_key.group == group and run.is_waited_for
             for run_key, run in self._watched_runs.items()
         )
 

@@ -203,8 +203,7 @@ class WatchedRun:
 
     def is_expired(self, now: float) -> bool:
         """Return whether the state is too old for a new subscriber."""
-        is_kept_up_to_date = self.subscriber_count > 0 and not self.state.is_final
-        return not is_kept_up_to_date and self.next_poll_at <= now
+        return not self.is_waited_for and self.next_poll_at <= now
 
     def is_kept(self, now: float) -> bool:
         """Return whether the state is still of use without subscribers."""

@@ -15,7 +15,6 @@ from flask_lakeflow_jobs import (
     UpstreamUnauthenticated,
     UpstreamUnavailable,
 )
-from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.testing import FaultyWorkspace, InvalidBody, Refusal, Silence, hash_token
 from flask_lakeflow_jobs.upstream.calls import RetryPolicy
 from flask_lakeflow_jobs.upstream.lakebase import POLICY, create_password
@@ -58,7 +57,7 @@ def test_create_password_of_an_app_with_oauth_is_its_token(
         DATABRICKS_CLIENT_SECRET=fault_proxy.token,
     )
     password = create(app, True)
-    app.extensions["lakeflow_jobs"].upstream.get_current_user(APP)
+    app.extensions["lakeflow_jobs"].upstream.get_current_user()
     [request] = fault_proxy.find_requests("GET", "scim/v2/Me")
     assert request.token == hash_token(password)
 

@@ -8,7 +8,6 @@ import shlex
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from flask import current_app, url_for
 from flask.cli import with_appcontext
 from werkzeug.routing import BuildError
 
-from ...clock import CLOCK_SKEW_SECONDS
+from ...clock import CLOCK_SKEW_SECONDS, parse_server_time
 from ...concurrency import descriptor_limit
 from ...config import keys
 from ...config.jobs import JOB_PREFIX, Job, build_env_name
@@ -228,7 +227,7 @@ def _check_workspace(setup: Setup) -> Iterator[Finding]:
     state = setup.state
     try:
         requested = state.clock.now()
-        user = state.upstream.get_current_user(APP)
+        user = state.upstream.get_current_user()
         responded = state.clock.now()
     except LakeflowJobsError as error:
         is_refused = error.exit_code == ExitCode.NOT_AUTHORIZED
@@ -264,10 +263,8 @@ def check_clock(date: str | None, requested: float, responded: float) -> Finding
     :param requested: seconds since the epoch at which it was requested.
     :param responded: seconds since the epoch at which it had arrived.
     """
-    try:
-        # a Date has no fractions of seconds, so it is half a second behind on average
-        server_time = parsedate_to_datetime(date or "").timestamp() + 0.5
-    except ValueError:
+    server_time = parse_server_time(date)
+    if server_time is None:
         return Finding.warning("clock", "The workspace does not send its time.")
     ahead = max(0.0, requested - server_time) or min(0.0, responded - server_time)
     if abs(ahead) <= CLOCK_SKEW_SECONDS:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
+from ...runs.ids import parse_id
 from ...runs.redaction import redact
 from ...watching.snapshot import Snapshot, StateId
 from ...watching.subscription import Subscription
@@ -80,11 +81,10 @@ def parse_last_event_id(text: str, run_ids: Collection[int]) -> dict[int, StateI
     """Read the ``Last-Event-ID`` of a stream of several runs, and ignore what is not valid."""
     last_states = {}
     for part in text.split(","):
-        run_id, _, state_text = part.partition(":")
-        state = StateId.parse(state_text)
-        is_number = run_id.isascii() and run_id.isdecimal() and len(run_id) < 20
-        if state is not None and is_number and int(run_id) in run_ids:
-            last_states[int(run_id)] = state
+        id_text, _, state_text = part.partition(":")
+        run_id, state = parse_id(id_text), StateId.parse(state_text)
+        if run_id is not None and run_id in run_ids and state is not None:
+            last_states[run_id] = state
     return last_states
 
 
