@@ -116,7 +116,7 @@ def _run_kind(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
     elif kind == "dbt":
         from .dbt.dbt_task import run_dbt
 
-        return run_dbt(payload)
+        return run_dbt(payload, dbutils.task_spark)
     elif dbutils.task_spark.is_installed:
         from .spark.spark_sql import run_file
 

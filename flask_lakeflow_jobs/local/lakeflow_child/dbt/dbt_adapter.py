@@ -9,7 +9,8 @@ import os
 import re
 import textwrap
 
-from ..sql.catalogs import create_catalog
+from ..spark.spark_views import qualify
+from ..sql.catalogs import DATABASE, create_catalog
 from ..sql.sql_advice import UnsupportedStatement
 from ..sql.sql_macros import ALL_MACROS, create_macros
 from ..sql.sql_translation import is_skipped, parse, translate
@@ -41,6 +42,8 @@ _CREATE_SCHEMA = re.compile(
     r'\s*(?:/\*.*?\*/\s*)*create\s+schema\s+if\s+not\s+exists\s+"([A-Za-z_]\w*)"\.', re.I | re.S
 )
 _MARK = "lakeflow_has_macros"
+#: The nodes that dbt has compiled, and their code in the SQL of Databricks, by their ids.
+_compiled: dict[str, tuple[Any, str]] = {}
 _NO_METRICS = (
     "DuckDB has no metric views. Write a plain view for a local run, or simulate the job (its tag "
     "'local_simulation')."
@@ -63,6 +66,7 @@ def adapt(folder: str) -> None:
     def compile_and_translate(self: Any, node: Any, *arguments: Any, **options: Any) -> Any:
         node = compile_code(self, node, *arguments, **options)
         if str(node.language) == "sql" and str(node.resource_type) in _TRANSLATED:
+            _compiled[node.unique_id] = (node, node.compiled_code or "")
             node.compiled_code = _translate_node(node)
         return node
 
@@ -82,16 +86,46 @@ def adapt(folder: str) -> None:
     DuckDBCursorWrapper.execute = execute_or_skip
 
 
+def close() -> None:
+    """Close the connection of dbt to DuckDB."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    if DuckDBConnectionManager._ENV is not None:
+        DuckDBConnectionManager._ENV.close()
+    DuckDBConnectionManager.close_all_connections()
+
+
+def find_view(name: str) -> str | None:
+    """Return the query of a view that dbt has compiled, in the SQL of Databricks."""
+    from dbt.artifacts.resources import InjectedCTE
+    from dbt.compilation import inject_ctes_into_sql
+
+    for node, code in _compiled.values():
+        catalog = "main" if node.database == DATABASE else node.database
+        if f"{catalog}.{node.schema}.{node.alias}".lower() == name:
+            local = [
+                InjectedCTE(each.id, f"{each.sql.partition('(')[0]}({_compiled[each.id][1]}\n)")
+                for each in node.extra_ctes
+            ]
+            text = _quote_names(inject_ctes_into_sql(code, local))
+            return qualify(text.replace(f"`{DATABASE}`.", "`main`."), catalog, node.schema)
+    return None
+
+
 def translate_code(code: str) -> str:
     """Translate the code of a model, in which dbt has quoted the names of tables as for DuckDB.
 
     :raises UnsupportedStatement: DuckDB cannot run it.
     """
-    quoted = _NAME.sub(lambda match: match[0].replace('"', "`"), code).rstrip().rstrip(";")
+    quoted = _quote_names(code)
     if not quoted.strip():
         return code
     tree = parse(quoted)
     return _NOTHING if is_skipped(tree) else localize_sql(";\n".join(translate(tree)))
+
+
+def _quote_names(code: str) -> str:
+    return _NAME.sub(lambda match: match[0].replace('"', "`"), code).rstrip().rstrip(";")
 
 
 def skip_command(sql: str) -> str:

@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..spark.task_spark import TaskSpark
+
 _FAILED = ("error", "fail", "runtime error", "partial success")
 _MAX_NAMED = 5  # failed nodes in a message
 # How dbt says that it cannot reach the hub or a repository.
@@ -25,33 +27,53 @@ _NO_NETWORK = re.compile(
 )
 
 
-def run_dbt(payload: dict[str, Any]) -> dict[str, Any]:
-    """Run the commands in order, until one fails.
+def run_dbt(payload: dict[str, Any], spark: TaskSpark) -> dict[str, Any]:
+    """Run the commands in order, until one fails. Tasks on Sail have the same tables.
 
     :return: ``error`` if one has failed, and ``dbt_results``.
     """
     project = DbtProject(payload["folder"])
     connect().close()  # the file of the default catalog exists from now on
     os.environ.update(project.variables())
-    results: list[dict[str, Any]] = []
     with locked_warehouse():
-        project.link()
-        os.chdir(project.root)
-        project.write_profile(payload["profile"])
-        from .dbt_adapter import adapt
+        if not spark.is_sail:
+            return _run_commands(payload, project)
+        from .dbt_adapter import close, find_view
+        from .shared_tables import SharedTables
 
-        adapt(project.folder)
-        from dbt.cli.main import dbtRunner
+        file = os.path.join(os.path.dirname(project.folder), "shared.json")
+        tables = SharedTables(spark.session, file, find_view)
+        tables.fetch()
+        try:
+            outcome = _run_commands(payload, project)
+        finally:
+            close()
+            errors = tables.publish()
+            print(*errors, sep="\n", end="\n" * bool(errors), file=sys.stderr)
+        if errors and "error" not in outcome:
+            outcome["error"] = outcome["error_trace"] = " ".join(errors)
+        return outcome
 
-        for arguments in payload["parameters"]:
-            print("$ dbt", *arguments, flush=True)
-            result = dbtRunner().invoke(arguments)
-            nodes = list(getattr(result.result, "results", None) or ())
-            results += [read_result(each) for each in nodes]
-            if not result.success:
-                error = describe_failure(arguments, results, result.exception, project.source)
-                print(error, file=sys.stderr)
-                return {"error": error, "error_trace": error, "dbt_results": results}
+
+def _run_commands(payload: dict[str, Any], project: DbtProject) -> dict[str, Any]:
+    results: list[dict[str, Any]] = []
+    project.link()
+    os.chdir(project.root)
+    project.write_profile(payload["profile"])
+    from .dbt_adapter import adapt
+
+    adapt(project.folder)
+    from dbt.cli.main import dbtRunner
+
+    for arguments in payload["parameters"]:
+        print("$ dbt", *arguments, flush=True)
+        result = dbtRunner().invoke(arguments)
+        nodes = list(getattr(result.result, "results", None) or ())
+        results += [read_result(each) for each in nodes]
+        if not result.success:
+            error = describe_failure(arguments, results, result.exception, project.source)
+            print(error, file=sys.stderr)
+            return {"error": error, "error_trace": error, "dbt_results": results}
     return {"dbt_results": results}
 
 

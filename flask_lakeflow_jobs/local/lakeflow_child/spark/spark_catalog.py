@@ -65,6 +65,11 @@ def list_saved_catalogs() -> list[str]:
     return sorted({name.partition(".")[0] for name in read_json(path, {})})
 
 
+def describe_catalog(session: Any) -> Entries:
+    """Return the schemas, tables and views that a session can read now."""
+    return _describe(session, {})
+
+
 def add_tables(folder: str, session: Any, catalog: str, schema: str) -> None:
     """Add the tables of a Spark with Java to the file: its tables are Parquet, which Sail reads.
 

@@ -24,14 +24,19 @@ def qualify_view(statement: str, query: Callable[[str], Any]) -> str:
     """
     if not _VIEW.match(bare := remove_comments(statement)):
         return statement
-    if not (names := _find_names(bare)):
+    if not _find_names(bare):
         return statement
     ((catalog, schema),) = query("SELECT current_catalog(), current_schema()").collect()
-    for start, has_schema in sorted(names, reverse=True):
+    return qualify(bare, catalog, schema)
+
+
+def qualify(query: str, catalog: str, schema: str) -> str:
+    """Name the catalog and the schema of the tables in a query, or in the statement of a view."""
+    for start, has_schema in sorted(_find_names(query), reverse=True):
         parts = (catalog,) if has_schema else (catalog, schema)
         prefix = "".join(f"{quote_part(part)}." for part in parts)
-        bare = bare[:start] + prefix + bare[start:]
-    return bare
+        query = query[:start] + prefix + query[start:]
+    return query
 
 
 def _find_names(statement: str) -> list[tuple[int, bool]]:
@@ -49,7 +54,8 @@ def _find_names(statement: str) -> list[tuple[int, bool]]:
         return []
     local = {each.alias.lower() for each in tree.find_all(exp.CTE)}
     found = []
-    for table in tree.expression.find_all(exp.Table) if isinstance(tree, exp.Create) else ():
+    query = tree.expression if isinstance(tree, exp.Create) else tree
+    for table in query.find_all(exp.Table):
         first = table.args.get("db") or table.this
         is_local = not table.db and table.name.lower() in local
         is_named = isinstance(first, exp.Identifier) and "start" in first.meta

@@ -83,6 +83,11 @@ class TaskSpark:
         return "JAVA_HOME" in os.environ or which("java") is not None
 
     @property
+    def is_sail(self) -> bool:
+        """True if the tables of tasks are those of Sail, which may not have started."""
+        return self._is_sail or _FAILURE in os.environ
+
+    @property
     def session(self) -> Any:
         """The active session.
 

@@ -32,11 +32,14 @@ class Warehouse:
 
     One task at a time has one: DuckDB lets only one process open a file, and tasks that open
     several in different orders would wait for each other for ever.
+
+    :param is_locked: true if the task keeps the others from it already.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_locked: bool = False) -> None:
         self._lock = ExitStack()
-        self._lock.enter_context(locked_warehouse())
+        if not is_locked:
+            self._lock.enter_context(locked_warehouse())
         try:
             self._database = _retry_while_locked(lambda: duckdb.connect(catalog_file(DATABASE)))
             for catalog in list_catalogs():
