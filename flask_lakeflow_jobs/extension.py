@@ -16,7 +16,7 @@ from .cli import command_group
 from .clock import Clock, SystemClock
 from .concurrency import load_module
 from .config.jobs import JobConfigs, LocalJob, Policy
-from .config.keys import BUNDLE, CONSOLE, FOLLOW, NOTIFY, RECORD_URL
+from .config.keys import BUNDLE, CONSOLE, CONSOLE_PREFIX, FOLLOW, NOTIFY, RECORD_URL
 from .config.readers import SettingsReader
 from .config.settings import AppSettings, load_settings
 from .errors import ConfigurationError, UpstreamUnavailable
@@ -161,6 +161,11 @@ class LakeflowJobs:
             raise ConfigurationError(
                 f"{CONSOLE.name} requires the HTTP routes, because its pages follow runs over them."
                 " Do not set register_blueprint to False."
+            )
+        if prefix == self._url_prefix.rstrip("/"):
+            raise ConfigurationError(
+                f"{CONSOLE_PREFIX.name} and url_prefix must differ, because the console and the"
+                f" HTTP routes have the same paths. Both are {prefix!r}."
             )
         # Only apps that serve the console load it.
         from .console import console_blueprint

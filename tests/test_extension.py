@@ -134,6 +134,15 @@ def test_url_prefix_that_is_no_path_raises(prefix: Any) -> None:
         LakeflowJobs(Flask("app"), jobs=ETL, url_prefix=prefix)
 
 
+def test_host_matching_requires_register_blueprint_false() -> None:
+    with pytest.raises(ConfigurationError, match="host_matching"):
+        LakeflowJobs(Flask("app", host_matching=True, static_folder=None), jobs=ETL)
+    app = Flask("app", host_matching=True, static_folder=None)
+    LakeflowJobs(app, jobs=ETL, register_blueprint=False)
+    with app.app_context():
+        assert list(current_jobs) == ["etl"]
+
+
 def test_register_blueprint_false_registers_no_routes() -> None:
     app = Flask("app")
     rules = len(list(app.url_map.iter_rules()))

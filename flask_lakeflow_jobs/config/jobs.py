@@ -20,7 +20,7 @@ from ..runs.redaction import SecretOverrides, secret_overrides
 from .keys import JOBS, WAIT_TIMEOUT
 from .notify import NO_RULE, NotifyRule, NotifySetting, parse_notify
 from .params import Params, build_schema
-from .readers import SettingsReader, parse_number
+from .readers import SettingsReader, parse_seconds
 
 _log = logging.getLogger("flask_lakeflow_jobs")
 
@@ -352,7 +352,7 @@ def _build_config(where: str, settings: Mapping[str, Any], default: JobConfig) -
         config,
         notify=parse_notify(f"{where}.notify", config.notify, parse_notify("", default.notify)),
         params=build_schema(f"{where}.params", config.params),
-        wait_timeout=parse_number(f"{where}.wait_timeout", config.wait_timeout, above=0.0),
+        wait_timeout=parse_seconds(f"{where}.wait_timeout", config.wait_timeout),
     )
 
 

@@ -136,7 +136,10 @@ def _parse_outcomes(name: str, value: Any) -> frozenset[Outcome]:
         return OUTCOME_GROUPS[value]
     values = [value] if isinstance(value, str) else value
     ends = {outcome.value: outcome for outcome in END_OUTCOMES}
-    if not isinstance(values, Sequence) or not values or any(each not in ends for each in values):
+    are_known = isinstance(values, Sequence) and all(
+        isinstance(each, str) and each in ends for each in values
+    )
+    if not are_known or not values:
         raise ConfigurationError(
             f"{name} must be 'all', 'failures' or a list of outcomes of ended runs"
             f" ({', '.join(sorted(ends))}), not {quote(value)}."

@@ -13,6 +13,9 @@ from .keys import Key
 
 MAX_INT = 999_999_999
 
+#: 23 days. A socket cannot wait for 25: it counts milliseconds in 31 bits.
+MAX_SECONDS = 2_000_000.0
+
 #: An instance, or an endpoint of a project with autoscaling.
 LAKEBASE_NAME = r"[\w.-]+|projects/[\w.-]+/branches/[\w.-]+/endpoints/[\w.-]+"
 
@@ -46,8 +49,7 @@ class SettingsReader:
         """Read a number of seconds: above zero, or at least ``minimum``."""
         if not self.is_set(key):
             return float(key.default)
-        above = 0.0 if minimum is None else None
-        return parse_number(key.name, self.get(key.name), above=above, minimum=minimum)
+        return parse_seconds(key.name, self.get(key.name), minimum=minimum)
 
     def read_int(self, key: Key, *, minimum: int = 1) -> int:
         value = self.get(key.name)
@@ -147,24 +149,20 @@ def parse_json(name: str, text: str) -> Any:
         ) from None
 
 
-def parse_number(
-    name: str, value: Any, *, above: float | None = None, minimum: float | None = None
-) -> float:
-    """Parse a finite number.
+def parse_seconds(name: str, value: Any, *, minimum: float | None = None) -> float:
+    """Parse a number of seconds: above zero, or at least ``minimum``.
 
     :param name: the setting, for the message.
-    :param above: an exclusive lower bound.
-    :param minimum: an inclusive lower bound.
     """
     try:
         number = float("nan") if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = float("nan")
-    if above is not None and not above < number < float("inf"):
-        raise ConfigurationError(f"{name} must be a number above {above:g}, not {quote(value)}.")
-    if minimum is not None and not minimum <= number < float("inf"):
+    is_enough = number > 0.0 if minimum is None else number >= minimum
+    if not (is_enough and number <= MAX_SECONDS):
+        bound = "above 0" if minimum is None else f"of at least {minimum:g}"
         raise ConfigurationError(
-            f"{name} must be a number of at least {minimum:g}, not {quote(value)}."
+            f"{name} must be a number {bound} and at most {MAX_SECONDS:.0f}, not {quote(value)}."
         )
     return number
 

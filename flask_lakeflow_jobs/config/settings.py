@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, quote
 from . import keys
 from .jobs import Job, JobConfig, JobConfigs, LocalJob, resolve_jobs
 from .notify import NotifyRule, parse_notify
@@ -94,11 +94,7 @@ def load_settings(
     defaults = JobConfig(wait_timeout=wait_timeout, notify=notify)
     settings = AppSettings(
         jobs=resolve_jobs(reader, jobs or {}, local_jobs, defaults),
-        sdk={
-            argument: str(reader.config[name])
-            for name, argument in keys.SDK_KEYS.items()
-            if reader.config.get(name) not in (None, "")
-        },
+        sdk=_read_sdk_arguments(reader.config),
         bundle=bundle,
         poll_interval=reader.read_seconds(keys.POLL_INTERVAL),
         read_timeout=timeout or read_timeout,
@@ -148,6 +144,18 @@ def _require_record(settings: AppSettings) -> None:
         )
 
 
+def _read_sdk_arguments(config: Mapping[str, Any]) -> dict[str, str]:
+    arguments = {}
+    for name, argument in keys.SDK_KEYS.items():
+        value = config.get(name)
+        # A number: Flask's from_prefixed_env() reads a client id of digits as one.
+        if isinstance(value, bool) or not isinstance(value, str | int | Path | None):
+            raise ConfigurationError(f"{name} must be text, not {type(value).__name__}.")
+        if value not in (None, ""):
+            arguments[argument] = str(value)
+    return arguments
+
+
 def _read_progress_parameter(reader: SettingsReader) -> str | None:
     name = reader.read_optional(reader.read_parameter_name, keys.PROGRESS_PARAMETER)
     if name is None:
@@ -192,7 +200,10 @@ def _read_bundle(reader: SettingsReader, root: Path) -> Path | None:
         return None
     if not isinstance(value, str | Path):
         raise ConfigurationError(
-            f"{keys.BUNDLE.name} must be the path of a databricks.yml, not {value!r}."
+            f"{keys.BUNDLE.name} must be the path of a databricks.yml, not {quote(value)}."
         )
     path = root / value
-    return (path if path.exists() else Path(value)).resolve()
+    try:
+        return (path if path.exists() else Path(value)).resolve()
+    except (OSError, ValueError) as error:  # such as a name that is too long
+        raise ConfigurationError(f"{keys.BUNDLE.name} is not a path: {error}.") from None

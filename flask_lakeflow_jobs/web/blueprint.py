@@ -13,6 +13,7 @@ from werkzeug.routing import Map, MapAdapter, Rule
 from ..clock import Clock
 from ..config.readers import parse_path_prefix
 from ..config.settings import AppSettings
+from ..errors import ConfigurationError
 from ..state import EXTENSION_KEY
 from . import outputs, views
 from .assets import (
@@ -73,8 +74,13 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 def register_routes(app: Flask, settings: AppSettings, clock: Clock, *, url_prefix: str) -> None:
     """Register the blueprint on an app, with the opener of its streams.
 
-    :raises ConfigurationError: the prefix is not a valid path.
+    :raises ConfigurationError: the prefix is not a valid path, or the app matches hosts.
     """
+    if app.url_map.host_matching:  # it would respond to every request with 404
+        raise ConfigurationError(
+            "The HTTP routes do not work in an app with host_matching. Serve them from an app of"
+            " their own, or set register_blueprint to False."
+        )
     streams = app.extensions[EXTENSION] = StreamOpener(settings, clock, is_closing)
     app.extensions[EXTENSION_KEY].read_streams = streams.limiter.describe_usage
     app.register_blueprint(

@@ -68,6 +68,7 @@ def test_setting_of_a_job_overrides_what_it_names() -> None:
         ({"hunter": 2}, f"{KEY} has no setting 'hunter'"),
         ({"outcomes": ["running"]}, f"{KEY}.outcomes must be 'all', 'failures' or"),
         ({"outcomes": []}, f"{KEY}.outcomes must be"),
+        ({"outcomes": [[]]}, f"{KEY}.outcomes must be"),
         ({"template": 5}, f"{KEY}.template must be text"),
         ({"template": "{job"}, f"{KEY}.template is not a template"),
         ({"template": "{job.__class__}"}, f"{KEY}.template may contain"),

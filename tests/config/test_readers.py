@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import ConfigurationError
 from flask_lakeflow_jobs.config.keys import Key
-from flask_lakeflow_jobs.config.readers import SettingsReader, parse_number, parse_path_prefix
+from flask_lakeflow_jobs.config.readers import (
+    MAX_SECONDS,
+    SettingsReader,
+    parse_path_prefix,
+    parse_seconds,
+)
 
 KEY = Key("KEY", None, "")
 
@@ -58,18 +63,24 @@ def test_read_parameter_name_with_other_characters_raises(value: object) -> None
         SettingsReader({"KEY": value}, {}).read_parameter_name(KEY)
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_parse_number_accepts_finite_numbers_within_bounds(number: float) -> None:
-    assert parse_number("KEY", repr(number), minimum=number) == number
-    assert parse_number("KEY", number, above=math.nextafter(number, -math.inf)) == number
-    with pytest.raises(ConfigurationError, match="must be a number above"):
-        parse_number("KEY", number, above=number)
+@given(st.floats(min_value=0.0, max_value=MAX_SECONDS))
+def test_parse_seconds_accepts_numbers_within_bounds(number: float) -> None:
+    assert parse_seconds("KEY", repr(number), minimum=number) == number
+    assert parse_seconds("KEY", number, minimum=math.nextafter(number, -math.inf)) == number
+    with pytest.raises(ConfigurationError, match="must be a number of at least"):
+        parse_seconds("KEY", number, minimum=math.nextafter(number, math.inf))
 
 
-@pytest.mark.parametrize("value", [True, None, "soon", "nan", "inf", [], 10**400])
-def test_parse_number_of_other_values_raises(value: object) -> None:
+def test_parse_seconds_without_minimum_accepts_numbers_above_zero() -> None:
+    assert parse_seconds("KEY", math.ulp(0.0)) == math.ulp(0.0)
+    with pytest.raises(ConfigurationError, match=r"must be a number above 0 and at most 2000000,"):
+        parse_seconds("KEY", 0)
+
+
+@pytest.mark.parametrize("value", [True, None, "soon", "nan", "inf", [], 10**400, 2_000_001])
+def test_parse_seconds_of_other_values_raises(value: object) -> None:
     with pytest.raises(ConfigurationError, match=r"^KEY must be a number"):
-        parse_number("KEY", value, minimum=0.0)
+        parse_seconds("KEY", value, minimum=0.0)
 
 
 @pytest.mark.parametrize("path", ["/jobs", "/a/b.c/~d-e"])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from flask_lakeflow_jobs import ConfigurationError
 from flask_lakeflow_jobs.config.jobs import LocalJob
 from flask_lakeflow_jobs.config.keys import KEYS as KEYS_OF_THE_APP
+from flask_lakeflow_jobs.config.keys import SDK_KEYS
 from flask_lakeflow_jobs.config.readers import SettingsReader
 from flask_lakeflow_jobs.config.settings import AppSettings, load_settings
 
@@ -85,7 +86,7 @@ def test_setting_in_app_config_overrides_environment_and_default(
 
 SECONDS = ["TIMEOUT", "READ_TIMEOUT", "WRITE_TIMEOUT", "WAIT_TIMEOUT", "POLL_INTERVAL"]
 SECONDS += ["STREAM_MAX_SECONDS", "HEARTBEAT"]
-NO_SECONDS = [0, -1, "0", "soon", "nan", "inf", True, [], 10**400, 10**5000]
+NO_SECONDS = [0, -1, "0", "soon", "nan", "inf", True, [], 1e7, 10**400, 10**5000]
 NO_COUNTS = [0, -1, "1.5", 1.5, "three", True, [], "٣", "9" * 5000, 10**5000]
 
 BAD: dict[str, list[Any]] = {
@@ -95,7 +96,7 @@ BAD: dict[str, list[Any]] = {
     "CACHE_TTL": [-1, "nan", True],
     "CONSOLE": ["maybe", 2, []],
     "CACHE": ["{", "[]", 5, ["SimpleCache"], {}, "{}", {"CACHE_DIR": "x"}],
-    "BUNDLE": [5, ["databricks.yml"]],
+    "BUNDLE": [5, 10**5000, ["databricks.yml"], "\0", "x" * 5000],
 }
 
 
@@ -152,6 +153,15 @@ def test_sdk_settings_are_read_from_app_config_only() -> None:
         "profile": "p",
     }
     assert settings({"DATABRICKS_TOKEN": ""}, {"DATABRICKS_HOST": "https://e"}).sdk == {}
+    assert settings({"DATABRICKS_CLIENT_ID": 12}).sdk == {"client_id": "12"}
+
+
+@pytest.mark.parametrize("name", SDK_KEYS)
+@pytest.mark.parametrize("value", [True, ["hunter2"], {"hunter2": 1}, b"hunter2", 1.5])
+def test_sdk_setting_that_is_no_text_raises(name: str, value: object) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name} must be text") as caught:
+        settings({name: value})
+    assert "hunter2" not in str(caught.value)
 
 
 def test_settings_repr_hides_secrets() -> None:

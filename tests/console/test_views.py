@@ -41,6 +41,14 @@ def test_console_invalid_prefix_stops_the_app(make_shop: MakeShop, prefix: objec
         make_shop(config={"LAKEFLOW_JOBS_CONSOLE_PREFIX": prefix})
 
 
+@pytest.mark.parametrize("url_prefix", ["/jobs", "/jobs/"])
+def test_console_at_the_prefix_of_the_http_routes_stops_the_app(
+    make_shop: MakeShop, url_prefix: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"^LAKEFLOW_JOBS_CONSOLE_PREFIX and url_prefix"):
+        make_shop(url_prefix=url_prefix)
+
+
 def test_console_requires_the_http_routes(make_shop: MakeShop) -> None:
     with pytest.raises(ConfigurationError, match="register_blueprint"):
         make_shop(register_blueprint=False)

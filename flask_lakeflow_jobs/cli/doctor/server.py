@@ -34,8 +34,6 @@ THREAD_OPTIONS: dict[str, tuple[str, int | None]] = {
     "mod_wsgi-express": ("--threads", 5),
 }
 
-STREAMING_WORKERS = ("gevent", "eventlet")
-
 COMMAND_LINES = {
     "app.yaml": """\
 command:
@@ -127,7 +125,7 @@ def _check_worker(server: Gunicorn, *, has_push: bool) -> Finding:
                 COMMAND_LINES,
             )
         return Finding.ok(ABOUT, f"{name} holds streams.")
-    if server.worker_class in STREAMING_WORKERS:
+    if server.worker_class == "gevent":
         return Finding.ok(ABOUT, f"{name} holds streams.")
     return Finding.warning(ABOUT, f"{name} may not hold streams.", ADVICE)
 

@@ -46,6 +46,7 @@ def test_parse_gunicorn_reads_options_and_the_environment(
         ("gunicorn -k gthread --threads 4 a:b", {}, [Level.OK]),
         ("gunicorn -k gthread --threads 4 a:b", {"has_push": False}, [Level.ERROR]),
         ("gunicorn -k gevent a:b", {}, [Level.OK]),
+        ("gunicorn -k eventlet a:b", {}, [Level.WARNING]),
         ("gunicorn -k gevent -w 4 a:b", {}, [Level.OK]),
         ("gunicorn -k gevent -w 4 a:b", {"shares_cache": False}, [Level.OK, Level.WARNING]),
         ("gunicorn -k tornado a:b", {}, [Level.WARNING]),
