@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -63,6 +63,22 @@ class Request:
         if value is None or isinstance(value, str):
             return value
         raise UnexpectedType(name, "string", value)
+
+    def require_text(self, name: str) -> str:
+        """Read a string that must be neither missing nor blank."""
+        text = self.read_text(name)
+        if not text or text.isspace():
+            raise InvalidParameterValue(f"Missing required field: {name}")
+        return text
+
+    def read_choice(self, name: str, choices: Sequence[str]) -> str:
+        """Read one of several strings; empty if it is missing."""
+        value = self.read_text(name) or ""
+        if value and value not in choices:
+            raise InvalidParameterValue(
+                f"Unknown {name} {value!r}. Use one of {', '.join(choices)}."
+            )
+        return value
 
     def read_text_list(self, name: str) -> list[str] | None:
         """Read a list of strings; numbers and booleans become text."""

@@ -115,11 +115,7 @@ class RunEndpoints:
 
     def export(self, request: Request) -> Json:
         """``jobs/runs/export``: the code of a notebook and its output."""
-        views = request.read_text("views_to_export") or "CODE"
-        if views not in _VIEWS:
-            raise InvalidParameterValue(
-                f"Unknown views_to_export {views!r}. Use one of {', '.join(_VIEWS)}."
-            )
+        views = request.read_choice("views_to_export", _VIEWS)
         with self._unit_of_work.exclusive():
             run, task = self._find_single_task(request)
             output = self._engine.output_of(task)
@@ -233,15 +229,10 @@ def _parse_filter(request: Request) -> RunFilter:
     active, completed = request.read_bool("active_only"), request.read_bool("completed_only")
     if active and completed:
         raise InvalidParameterValue("active_only and completed_only cannot both be true.")
-    run_type = request.read_text("run_type") or None
-    if run_type is not None and run_type not in _RUN_TYPES:
-        raise InvalidParameterValue(
-            f"Unknown run_type {run_type!r}. Use one of {', '.join(_RUN_TYPES)}."
-        )
     return RunFilter(
         job_id=request.read_int("job_id"),
         active=True if active else False if completed else None,
-        run_type=run_type,
+        run_type=request.read_choice("run_type", _RUN_TYPES) or None,
         started_from=request.read_int("start_time_from"),
         started_to=request.read_int("start_time_to"),
     )

@@ -48,7 +48,7 @@ class SecretEndpoints:
 
     def create_scope(self, request: Request) -> Json:
         """``secrets/scopes/create``."""
-        scope = _require(request, "scope")
+        scope = request.require_text("scope")
         _check_name("scope", scope)
         if request.read_text("scope_backend_type") not in (None, "", "DATABRICKS"):
             raise InvalidParameterValue(
@@ -70,12 +70,12 @@ class SecretEndpoints:
     def delete_scope(self, request: Request) -> Json:
         """``secrets/scopes/delete``."""
         with _errors():
-            self._secrets.delete_scope(_require(request, "scope"))
+            self._secrets.delete_scope(request.require_text("scope"))
         return {}
 
     def put(self, request: Request) -> Json:
         """``secrets/put``."""
-        scope, key = _require(request, "scope"), _require(request, "key")
+        scope, key = request.require_text("scope"), request.require_text("key")
         _check_name("key", key)
         text = request.read_text("string_value")
         if (text is None) == (request.fields.get("bytes_value") is None):
@@ -92,7 +92,7 @@ class SecretEndpoints:
 
     def get(self, request: Request) -> Json:
         """``secrets/get``: the value in base64."""
-        scope, key = _require(request, "scope"), _require(request, "key")
+        scope, key = request.require_text("scope"), request.require_text("key")
         with _errors():
             value = self._secrets.get(scope, key)
         return {"key": key, "value": base64.b64encode(value).decode()}
@@ -100,7 +100,7 @@ class SecretEndpoints:
     def list(self, request: Request) -> Json:
         """``secrets/list``: the keys of a scope."""
         with _errors():
-            secrets = self._secrets.list(_require(request, "scope"))
+            secrets = self._secrets.list(request.require_text("scope"))
         return {
             "secrets": [
                 {"key": each.key, "last_updated_timestamp": each.updated} for each in secrets
@@ -110,13 +110,13 @@ class SecretEndpoints:
     def delete(self, request: Request) -> Json:
         """``secrets/delete``."""
         with _errors():
-            self._secrets.delete(_require(request, "scope"), _require(request, "key"))
+            self._secrets.delete(request.require_text("scope"), request.require_text("key"))
         return {}
 
     def put_acl(self, request: Request) -> Json:
         """``secrets/acls/put``."""
-        scope, principal = _require(request, "scope"), _require(request, "principal")
-        permission = _require(request, "permission")
+        scope, principal = request.require_text("scope"), request.require_text("principal")
+        permission = request.require_text("permission")
         if permission not in _PERMISSIONS:
             raise InvalidParameterValue(f"permission has to be one of {', '.join(_PERMISSIONS)}.")
         with _errors():
@@ -125,9 +125,9 @@ class SecretEndpoints:
 
     def get_acl(self, request: Request) -> Json:
         """``secrets/acls/get``."""
-        principal = _require(request, "principal")
+        principal = request.require_text("principal")
         with _errors():
-            acls = self._secrets.acls(_require(request, "scope"))
+            acls = self._secrets.acls(request.require_text("scope"))
         if principal not in acls:
             raise _no_acl(principal)
         return {"principal": principal, "permission": acls[principal]}
@@ -135,23 +135,16 @@ class SecretEndpoints:
     def list_acls(self, request: Request) -> Json:
         """``secrets/acls/list``."""
         with _errors():
-            acls = self._secrets.acls(_require(request, "scope"))
+            acls = self._secrets.acls(request.require_text("scope"))
         return {"items": [{"principal": name, "permission": acls[name]} for name in sorted(acls)]}
 
     def delete_acl(self, request: Request) -> Json:
         """``secrets/acls/delete``."""
-        scope, principal = _require(request, "scope"), _require(request, "principal")
+        scope, principal = request.require_text("scope"), request.require_text("principal")
         with _errors():
             if not self._secrets.delete_acl(scope, principal):
                 raise _no_acl(principal)
         return {}
-
-
-def _require(request: Request, name: str) -> str:
-    value = request.read_text(name)
-    if not value:
-        raise InvalidParameterValue(f"Missing required field: {name}")
-    return value
 
 
 def _check_name(name: str, value: str) -> None:

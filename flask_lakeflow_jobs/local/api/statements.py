@@ -52,10 +52,7 @@ class StatementEndpoints:
         seconds = parse_wait_timeout(request)
         action = parse_timeout_action(request, seconds)
         statement_request = parse_statement(request)
-        warehouse_id = request.read_text("warehouse_id")
-        if not warehouse_id:
-            raise InvalidParameterValue("Missing required field: warehouse_id")
-        self._warehouses.wake(warehouse_id)
+        self._warehouses.wake(request.require_text("warehouse_id"))
         statement = self._runner.start(statement_request)
         if not seconds:
             return self._serialize(statement)
@@ -132,11 +129,7 @@ def parse_timeout_action(request: Request, seconds: int) -> str:
     :param seconds: for which the request waits.
     :raises ApiError: it is unknown, or the request does not wait.
     """
-    action = request.read_text("on_wait_timeout") or "CONTINUE"
-    if action not in _TIMEOUT_ACTIONS:
-        raise InvalidParameterValue(
-            f"Unknown on_wait_timeout {action!r}. Use one of {', '.join(_TIMEOUT_ACTIONS)}."
-        )
+    action = request.read_choice("on_wait_timeout", _TIMEOUT_ACTIONS) or "CONTINUE"
     if action == "CANCEL" and seconds == 0:
         raise InvalidParameterValue("on_wait_timeout CANCEL needs a wait_timeout above 0s.")
     return action
@@ -147,9 +140,7 @@ def parse_statement(request: Request) -> StatementRequest:
 
     :raises ApiError: a field is invalid, or results of this form are not returned here.
     """
-    statement = request.read_text("statement")
-    if not statement or not statement.strip():
-        raise InvalidParameterValue("Missing required field: statement")
+    statement = request.require_text("statement")
     for field, only in (("disposition", "INLINE"), ("format", "JSON_ARRAY")):
         value = request.read_text(field)
         if value not in (None, only):

@@ -94,12 +94,9 @@ class WarehouseEndpoints:
 
     def get_cluster(self, request: Request) -> Json:
         """``GET clusters/get``."""
-        cluster_id = request.read_text("cluster_id")
-        if not cluster_id:
-            raise InvalidParameterValue("Missing required field: cluster_id")
         raise InvalidParameterValue(
-            f"Cluster {cluster_id} does not exist. The local workspace has no clusters: tasks run "
-            "on this machine."
+            f"Cluster {request.require_text('cluster_id')} does not exist. The local workspace has "
+            "no clusters: tasks run on this machine."
         )
 
     def find(self, warehouse_id: str) -> str:

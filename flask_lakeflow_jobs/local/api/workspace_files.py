@@ -89,8 +89,9 @@ class WorkspaceFileEndpoints:
         if len(content) > MAX_NOTEBOOK_BYTES:
             raise _TooLarge(path.text, MAX_NOTEBOOK_BYTES)
         overwrite = request.read_bool("overwrite")
+        language = request.read_choice("language", notebooks.LANGUAGES)
         with _errors(path):
-            self._import(path.parts, format_name, _read_language(request), content, overwrite)
+            self._import(path.parts, format_name, language, content, overwrite)
         return {}
 
     def import_file(self, request: Upload) -> Json:
@@ -105,7 +106,7 @@ class WorkspaceFileEndpoints:
                 if request.length > MAX_NOTEBOOK_BYTES:
                     raise _TooLarge(path.text, MAX_NOTEBOOK_BYTES)
                 content = request.body.read(request.length)
-                self._import(path.parts, "AUTO", None, content, overwrite)
+                self._import(path.parts, "AUTO", "", content, overwrite)
             else:
                 chunks = read_chunks(request.body, request.length)
                 self._tree.write(path.parts, chunks, overwrite=overwrite)
@@ -141,7 +142,7 @@ class WorkspaceFileEndpoints:
             return _send(node)
 
     def _import(
-        self, parts: Parts, format_name: str, language: str | None, content: bytes, overwrite: bool
+        self, parts: Parts, format_name: str, language: str, content: bytes, overwrite: bool
     ) -> None:
         write_notebook = self._tree.write_notebook
         if format_name == "JUPYTER":
@@ -149,7 +150,7 @@ class WorkspaceFileEndpoints:
                 raise InvalidParameterValue("The content is no Jupyter notebook.")
             write_notebook(parts, notebooks.JUPYTER_SUFFIX, content, overwrite=overwrite)
         elif format_name == "SOURCE":
-            if language is None:
+            if not language:
                 raise InvalidParameterValue(
                     "The language of the notebook is missing. Set 'language', or the format AUTO."
                 )
@@ -242,22 +243,11 @@ def _errors(path: _Path, *, exists: int = 400) -> Iterator[None]:
 
 
 def _read_format(request: Request) -> str:
-    name = request.read_text("format") or "SOURCE"
-    if name in _REFUSED:
+    if (name := request.read_text("format")) in _REFUSED:
         raise InvalidParameterValue(
             f"The local workspace has no format {name}. Use one of {', '.join(_FORMATS)}."
         )
-    if name not in _FORMATS:
-        raise InvalidParameterValue(f"Unknown format: {name}. Use one of {', '.join(_FORMATS)}.")
-    return name
-
-
-def _read_language(request: Request) -> str | None:
-    language = request.read_text("language")
-    if language and language not in notebooks.LANGUAGES:
-        languages = ", ".join(notebooks.LANGUAGES)
-        raise InvalidParameterValue(f"Unknown language: {language}. Use one of {languages}.")
-    return language or None
+    return request.read_choice("format", _FORMATS) or "SOURCE"
 
 
 def _convert(node: Node, content: bytes, format_name: str) -> tuple[str, bytes]:

@@ -53,9 +53,23 @@ def test_missing_and_null_fields_are_none(method: str) -> None:
     assert getattr(request(None), method)("other") is None
 
 
-def test_require_int_missing_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("method", "value"),
+    [("require_int", None), *(("require_text", each) for each in (None, "", " "))],
+)
+def test_required_field_missing_is_refused(method: str, value: str | None) -> None:
     with pytest.raises(InvalidParameterValue, match=r"^Missing required field: field$"):
-        request(None).require_int("field")
+        getattr(request(value), method)("field")
+
+
+@pytest.mark.parametrize(("value", "expected"), [("ON", "ON"), ("", ""), (None, "")])
+def test_read_choice_returns_a_choice_or_nothing(value: str | None, expected: str) -> None:
+    assert request(value).read_choice("field", ("ON", "OFF")) == expected
+
+
+def test_read_choice_of_another_text_is_refused() -> None:
+    with pytest.raises(InvalidParameterValue, match=r"^Unknown field 'on'. Use one of ON, OFF.$"):
+        request("on").read_choice("field", ("ON", "OFF"))
 
 
 @pytest.mark.parametrize(
