@@ -161,10 +161,14 @@ class Workspace:
         volumes = VolumeEndpoints(Folder(self._folder.volumes, self._folder.unfinished))
         dbfs = DbfsEndpoints(Folder(self._folder.dbfs, self._folder.unfinished))
         resources.callback(dbfs.drop_handles)
+        auth = AuthEndpoints(token, host, current_user_name(), workspace_id, clock)
+        runs = RunEndpoints(self.registry, self._unit_of_work, engine, files, serializer)
         self._application = Application(
-            AuthEndpoints(token, host, current_user_name(), workspace_id, clock),
-            JobEndpoints(self.registry),
-            RunEndpoints(self.registry, self._unit_of_work, engine, files, serializer),
+            auth,
+            runs.get_log,
+            auth.routes,
+            JobEndpoints(self.registry).routes,
+            runs.routes,
             PipelineEndpoints(self.registry).routes,
             warehouses.routes,
             permissions.routes,

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 from ..clock import Clock
 from ..errors import ApiError, InvalidParameterValue
-from .request import Request
+from .request import Request, Routes
 from .serializers import Json
 
 _TOKEN_USER = "token"  # noqa: S105 (the user name for a token sent by HTTP Basic)
@@ -32,6 +32,11 @@ class AuthEndpoints:
         self._user = user
         self._workspace_id = workspace_id
         self._clock = clock
+        self.routes: Routes = {
+            ("GET", "preview/scim/v2/Me"): lambda request: self.me(),
+            ("GET", "preview/scim/v2/Users"): self.list_users,
+            ("GET", "preview/scim/v2/Groups"): self.list_groups,
+        }
 
     def check(self, authorization: str) -> None:
         """Check the ``Authorization`` header of a request.

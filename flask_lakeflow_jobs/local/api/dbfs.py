@@ -7,16 +7,16 @@ import errno
 import itertools
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from ..errors import ApiError, InvalidParameterValue
 from ..user_data.folder import Folder
 from ..user_data.paths import Parts, join_path, parse_path
-from .request import Request, read_base64
+from .request import Request, Routes, read_base64
 from .serializers import Json
 
 #: Of a block that is written or read, as in the service.
@@ -53,7 +53,7 @@ class DbfsEndpoints:
         self._lock = threading.Lock()
         self._handles: dict[int, _Handle] = {}
         self._ids = itertools.count(int.from_bytes(os.urandom(6), "big"))
-        self.routes: dict[tuple[str, str], Callable[[Request], Any]] = {
+        self.routes: Routes = {
             ("GET", "dbfs/get-status"): self.get_status,
             ("GET", "dbfs/list"): self.list,
             ("POST", "dbfs/mkdirs"): self.mkdirs,

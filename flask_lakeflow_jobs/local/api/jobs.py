@@ -7,7 +7,7 @@ from ..permissions import KINDS, complete_entries, parse_entries
 from ..registry import RegisteredJob, Registry
 from .job_settings import LIST_KEYS, complete_settings, parse_job_settings, update_settings
 from .pagination import page_fields, paginate_nested, parse_limit, parse_start, truncate_nested
-from .request import Request
+from .request import Request, Routes
 from .serializers import Json
 
 _DEFAULT_LIMIT = 20
@@ -22,6 +22,14 @@ class JobEndpoints:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
+        self.routes: Routes = {
+            ("GET", "jobs/get"): self.get,
+            ("GET", "jobs/list"): self.list,
+            ("POST", "jobs/create"): self.create,
+            ("POST", "jobs/update"): self.update,
+            ("POST", "jobs/reset"): self.reset,
+            ("POST", "jobs/delete"): self.delete,
+        }
 
     def create(self, request: Request) -> Json:
         """``jobs/create``."""

@@ -17,7 +17,7 @@ from ..permissions import (
 )
 from ..registry import Registry
 from ..store.unit_of_work import UnitOfWork
-from .request import Request
+from .request import Request, Routes
 from .serializers import Json
 
 #: Kinds of objects that have two names: the SDK uses one of them, Terraform the other.
@@ -39,11 +39,7 @@ class PermissionEndpoints:
         self._registry = registry
         self._unit_of_work = unit_of_work
         self._find_warehouse = find_warehouse
-
-    @property
-    def routes(self) -> dict[tuple[str, str], Callable[[Request], Json]]:
-        """The routes of these endpoints."""
-        return {
+        self.routes: Routes = {
             ("GET", "permissions/{kind}/{object_id}"): self.get,
             ("PUT", "permissions/{kind}/{object_id}"): self.set,
             ("PATCH", "permissions/{kind}/{object_id}"): self.update,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fnmatch
+import glob
 import re
-from collections.abc import Callable
 
 from ..errors import ApiError, InvalidParameterValue
 from ..model import Settings
 from ..registry import Registry
-from .request import Request
+from .request import Request, Routes
 from .serializers import Json
 
 
@@ -17,11 +18,7 @@ class PipelineEndpoints:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-
-    @property
-    def routes(self) -> dict[tuple[str, str], Callable[[Request], Json]]:
-        """The routes of these endpoints."""
-        return {("GET", "pipelines"): self.list, ("GET", "pipelines/{id}"): self.get}
+        self.routes: Routes = {("GET", "pipelines"): self.list, ("GET", "pipelines/{id}"): self.get}
 
     def list(self, request: Request) -> Json:
         """``GET pipelines``; a filter by name has ``%`` for any characters."""
@@ -62,20 +59,8 @@ class PipelineEndpoints:
 
 
 def is_like(name: str, pattern: str) -> bool:
-    """Return whether a name matches a pattern, in time that grows with the length of both."""
-    first, *parts = pattern.split("%")
-    if not parts:
-        return name == first
-    last = parts.pop()
-    position, end = len(first), len(name) - len(last)
-    if position > end or not (name.startswith(first) and name.endswith(last)):
-        return False
-    for part in parts:
-        found = name.find(part, position, end)
-        if found < 0:
-            return False
-        position = found + len(part)
-    return True
+    """Return whether a name matches a pattern."""
+    return fnmatch.fnmatchcase(name, glob.escape(pattern).replace("%", "*"))
 
 
 def _name_of(key: str, settings: Settings) -> str:

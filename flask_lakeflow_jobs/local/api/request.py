@@ -127,6 +127,13 @@ class UploadRoute:
     max_bytes: int
 
 
+#: Handlers by method and path below ``/api/2.x/``. ``{name}`` in a path stands for one part of it,
+#: ``{name...}`` for all that is left; the request has their values among its fields.
+Routes = Mapping[tuple[str, str], Callable[[Request], Any]]
+#: The same for requests whose body is a file.
+UploadRoutes = Mapping[tuple[str, str], UploadRoute]
+
+
 def read_base64(request: Request, name: str) -> bytes:
     """Read bytes: a file of a form, or text in base64.
 

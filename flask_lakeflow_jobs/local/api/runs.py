@@ -18,7 +18,7 @@ from .html import render_notebook
 from .job_settings import parse_settings
 from .pagination import paginate_nested, paginate_runs, parse_limit, truncate_nested
 from .parameters import parse_idempotency_token, parse_repair_request, parse_run_request
-from .request import Request
+from .request import Request, Routes
 from .serializers import Json, RunSerializer
 
 _DEFAULT_LIMIT = 20
@@ -45,6 +45,18 @@ class RunEndpoints:
         self._engine = engine
         self._files = files
         self._serializer = serializer
+        self.routes: Routes = {
+            ("POST", "jobs/run-now"): self.run_now,
+            ("POST", "jobs/runs/submit"): self.submit,
+            ("POST", "jobs/runs/repair"): self.repair,
+            ("GET", "jobs/runs/export"): self.export,
+            ("GET", "jobs/runs/get"): self.get,
+            ("GET", "jobs/runs/list"): self.list,
+            ("GET", "jobs/runs/get-output"): self.get_output,
+            ("POST", "jobs/runs/cancel"): self.cancel,
+            ("POST", "jobs/runs/cancel-all"): self.cancel_all,
+            ("POST", "jobs/runs/delete"): self.delete,
+        }
 
     def run_now(self, request: Request) -> Json:
         """``jobs/run-now``."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from ..clock import Clock
 from ..errors import ApiError, InvalidParameterValue
 from ..user_data.secrets import ScopeMissing, SecretMissing, SecretStore
-from .request import Request, read_base64
+from .request import Request, Routes, read_base64
 from .serializers import Json
 
 MAX_SECRET_BYTES = 128 * 1024
@@ -32,7 +31,7 @@ class SecretEndpoints:
         self._secrets = secrets
         self._user = user
         self._clock = clock
-        self.routes: dict[tuple[str, str], Callable[[Request], Any]] = {
+        self.routes: Routes = {
             ("POST", "secrets/scopes/create"): self.create_scope,
             ("GET", "secrets/scopes/list"): self.list_scopes,
             ("POST", "secrets/scopes/delete"): self.delete_scope,

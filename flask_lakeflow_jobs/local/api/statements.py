@@ -9,7 +9,7 @@ from typing import Any
 
 from ..engine.statements import SUCCEEDED, Statement, StatementRequest, StatementRunner
 from ..errors import InvalidParameterValue, UnexpectedType
-from .request import Request
+from .request import Request, Routes
 from .serializers import Json
 from .warehouses import WarehouseEndpoints
 
@@ -36,11 +36,7 @@ class StatementEndpoints:
         self._runner = runner
         self._warehouses = warehouses
         self._waiting = waiting
-
-    @property
-    def routes(self) -> dict[tuple[str, str], Callable[[Request], Json]]:
-        """The routes of these endpoints."""
-        return {
+        self.routes: Routes = {
             ("POST", "sql/statements"): self.execute,
             ("GET", "sql/statements/{id}"): self.get,
             ("GET", "sql/statements/{id}/result/chunks/{index}"): self.get_chunk,

@@ -5,16 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email.utils import formatdate, parsedate_to_datetime
-from typing import Any
 
 from ..errors import ApiError, InvalidParameterValue
 from ..user_data.folder import Folder, read_chunks
 from ..user_data.paths import Parts, join_path, parse_path
 from .reply import FileBody, Reply
-from .request import Request, Upload, UploadRoute
+from .request import Request, Routes, Upload, UploadRoute, UploadRoutes
 from .serializers import Json
 
 MAX_FILE_BYTES = 5 * 2**30
@@ -33,7 +32,7 @@ class VolumeEndpoints:
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
-        self.routes: dict[tuple[str, str], Callable[[Request], Any]] = {
+        self.routes: Routes = {
             ("GET", "fs/files/{path...}"): self.download,
             ("HEAD", "fs/files/{path...}"): self.download,
             ("DELETE", "fs/files/{path...}"): self.delete_file,
@@ -42,7 +41,7 @@ class VolumeEndpoints:
             ("GET", "fs/directories/{path...}"): self.list_directory,
             ("DELETE", "fs/directories/{path...}"): self.delete_directory,
         }
-        self.uploads = {
+        self.uploads: UploadRoutes = {
             ("PUT", "fs/files/{path...}"): UploadRoute(self.upload, MAX_FILE_BYTES),
         }
 

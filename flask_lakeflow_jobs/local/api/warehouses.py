@@ -6,13 +6,13 @@ that a job names, so that a deployment finds the warehouse that it looks up. The
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import ApiError, InvalidParameterValue
 from ..registry import Registry
-from .request import Request
+from .request import Request, Routes
 from .serializers import Json
 
 #: The id of the warehouse, like those of the service 16 hexadecimal digits.
@@ -57,11 +57,7 @@ class WarehouseEndpoints:
         self._registry = registry
         self._host = urlsplit(host)
         self._stopped: set[str] = set()
-
-    @property
-    def routes(self) -> dict[tuple[str, str], Callable[[Request], Json]]:
-        """The routes of these endpoints."""
-        return {
+        self.routes: Routes = {
             ("GET", "sql/warehouses"): self.list,
             ("GET", "sql/warehouses/{id}"): self.get,
             ("POST", "sql/warehouses/{id}/start"): self.start,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from ..errors import ApiError, InvalidParameterValue
 from ..user_data import notebooks
@@ -14,7 +13,7 @@ from ..user_data.folder import read_chunks
 from ..user_data.paths import Parts, join_path
 from ..user_data.tree import Node, NotEmpty, OfBundle, SameFile, WorkspaceTree
 from .reply import FileBody, Reply
-from .request import Request, Upload, UploadRoute, read_base64
+from .request import Request, Routes, Upload, UploadRoute, UploadRoutes, read_base64
 from .serializers import Json
 
 #: Of a notebook, and of what an import or an export carries in JSON.
@@ -30,7 +29,7 @@ class WorkspaceFileEndpoints:
 
     def __init__(self, tree: WorkspaceTree) -> None:
         self._tree = tree
-        self.routes: dict[tuple[str, str], Callable[[Request], Any]] = {
+        self.routes: Routes = {
             ("GET", "workspace/get-status"): self.get_status,
             ("GET", "workspace/list"): self.list,
             ("POST", "workspace/mkdirs"): self.mkdirs,
@@ -38,8 +37,9 @@ class WorkspaceFileEndpoints:
             ("POST", "workspace/import"): self.import_,
             ("GET", "workspace/export"): self.export,
             ("GET", "workspace-files/{path...}"): self.download,
+            ("GET", "repos"): lambda request: {},
         }
-        self.uploads = {
+        self.uploads: UploadRoutes = {
             ("POST", "workspace-files/import-file/{path...}"): UploadRoute(
                 self.import_file, MAX_FILE_BYTES
             ),

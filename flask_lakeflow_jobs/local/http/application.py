@@ -17,13 +17,11 @@ from urllib.parse import parse_qsl
 
 from ..api.auth import AuthEndpoints
 from ..api.html import render_home_page, render_run_page
-from ..api.jobs import JobEndpoints
 from ..api.reply import Reply
-from ..api.request import Request, Upload
-from ..api.runs import RunEndpoints
+from ..api.request import Request, Routes, Upload, UploadRoutes
 from ..errors import ApiError
 from .bodies import read_body, read_fields
-from .routes import Handler, Routes, RouteTable, UploadRoutes
+from .routes import RouteTable
 from .server import MAX_BODY_BYTES, FilePart
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
@@ -52,46 +50,24 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 class Application:
     """The workspace as a WSGI application.
 
-    :param more: the routes of further APIs.
+    :param get_log: returns a part of the log of an attempt.
+    :param routes: those of each API.
     :param uploads: the routes whose requests have a file as their body.
     """
 
     def __init__(
         self,
         auth: AuthEndpoints,
-        jobs: JobEndpoints,
-        runs: RunEndpoints,
-        *more: Routes,
+        get_log: Callable[[Request], Any],
+        *routes: Routes,
         uploads: UploadRoutes,
     ) -> None:
         self._auth = auth
         self.last_request = time.monotonic()
-        own: dict[tuple[str, str], Handler] = {
-            ("GET", "jobs/get"): jobs.get,
-            ("GET", "jobs/list"): jobs.list,
-            ("POST", "jobs/create"): jobs.create,
-            ("POST", "jobs/update"): jobs.update,
-            ("POST", "jobs/reset"): jobs.reset,
-            ("POST", "jobs/delete"): jobs.delete,
-            ("POST", "jobs/run-now"): runs.run_now,
-            ("POST", "jobs/runs/submit"): runs.submit,
-            ("POST", "jobs/runs/repair"): runs.repair,
-            ("GET", "jobs/runs/export"): runs.export,
-            ("GET", "jobs/runs/get"): runs.get,
-            ("GET", "jobs/runs/list"): runs.list,
-            ("GET", "jobs/runs/get-output"): runs.get_output,
-            ("POST", "jobs/runs/cancel"): runs.cancel,
-            ("POST", "jobs/runs/cancel-all"): runs.cancel_all,
-            ("POST", "jobs/runs/delete"): runs.delete,
-            ("GET", "preview/scim/v2/Me"): lambda request: auth.me(),
-            ("GET", "preview/scim/v2/Users"): auth.list_users,
-            ("GET", "preview/scim/v2/Groups"): auth.list_groups,
-            ("GET", "repos"): lambda request: {},
-        }
-        self._routes = RouteTable(ChainMap(own, *map(dict, more)))
+        self._routes = RouteTable(ChainMap(*map(dict, routes)))
         self._uploads = RouteTable(uploads)
-        self._additions: dict[tuple[str, str], Handler] = {
-            ("GET", f"{_ADDITIONS}task-log"): runs.get_log,
+        self._additions: Routes = {
+            ("GET", f"{_ADDITIONS}task-log"): get_log,
             ("POST", "/telemetry-ext"): _drop_telemetry,
         }
 

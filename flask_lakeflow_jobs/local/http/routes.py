@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
-
-from ..api.request import Request, UploadRoute
-
-Handler = Callable[[Request], Any]
-#: Handlers by method and path below ``/api/2.x/``. ``{name}`` in a path stands for one part of it,
-#: ``{name...}`` for all that is left; the request has their values among its fields.
-Routes = Mapping[tuple[str, str], Handler]
-#: The same for requests whose body is a file.
-UploadRoutes = Mapping[tuple[str, str], UploadRoute]
+from collections.abc import Mapping
+from typing import Generic, TypeVar
 
 AnyHandler = TypeVar("AnyHandler")
 
