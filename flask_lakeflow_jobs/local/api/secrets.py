@@ -83,7 +83,7 @@ class SecretEndpoints:
         if len(value) > MAX_SECRET_BYTES:
             raise _limit(f"The secret is larger than {MAX_SECRET_BYTES // 1024} KiB.")
         with _errors():
-            keys = {each.key for each in self._secrets.list(scope)}
+            keys = self._secrets.list(scope)
             if key not in keys and len(keys) >= MAX_SECRETS:
                 raise _limit(f"Scope {scope} has {MAX_SECRETS:,} secrets. Delete one first.")
             self._secrets.put(scope, key, value, int(self._clock.time() * 1000))
@@ -102,7 +102,7 @@ class SecretEndpoints:
             secrets = self._secrets.list(request.require_text("scope"))
         return {
             "secrets": [
-                {"key": each.key, "last_updated_timestamp": each.updated} for each in secrets
+                {"key": key, "last_updated_timestamp": updated} for key, updated in secrets.items()
             ]
         }
 

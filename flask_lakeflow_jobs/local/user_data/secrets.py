@@ -6,7 +6,6 @@ import base64
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ..environment import SECRET_PREFIX, find_secrets
@@ -14,17 +13,6 @@ from ..home import WorkspaceFolder
 
 #: An object of the file: scopes by name.
 _Content = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class SecretInfo:
-    """A secret without its value.
-
-    :param updated: milliseconds since the epoch.
-    """
-
-    key: str
-    updated: int
 
 
 class ScopeMissing(LookupError):
@@ -87,13 +75,12 @@ class SecretStore:
             self._find(scope)
             self._save({name: each for name, each in self._scopes.items() if name != scope})
 
-    def list(self, scope: str) -> list[SecretInfo]:
-        """Return the secrets of a scope.
+    def list(self, scope: str) -> dict[str, int]:
+        """Return when each secret of a scope was put, in milliseconds since the epoch, by key.
 
         :raises ScopeMissing: it does not exist.
         """
-        secrets = self._find(scope)["secrets"]
-        return [SecretInfo(key, secrets[key]["updated"]) for key in sorted(secrets)]
+        return {key: each["updated"] for key, each in sorted(self._find(scope)["secrets"].items())}
 
     def get(self, scope: str, key: str) -> bytes:
         """Return a secret.
