@@ -69,7 +69,7 @@ def run_program(
             pass_fds=(lifeline.read_end, *pass_fds),
             **options,
         )
-    except OSError:
+    except BaseException:
         lifeline.cut()
         raise
     finally:

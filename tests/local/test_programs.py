@@ -50,6 +50,14 @@ def test_program_has_a_time_limit() -> None:
         run_program(command, 0)
 
 
+@pytest.mark.parametrize("name", ["no such program", "a name with \0"])
+def test_program_that_cannot_start_leaves_no_open_file(name: str, tmp_path: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises((OSError, ValueError)):
+        run_program([name], 60, cwd=tmp_path / "missing")
+    assert os.listdir("/proc/self/fd") == before
+
+
 def test_program_ends_if_its_process_is_killed(tmp_path: Path) -> None:
     code = f"""
 import sys

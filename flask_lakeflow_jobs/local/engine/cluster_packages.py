@@ -54,7 +54,7 @@ def list_cluster_packages(
 
 
 def _list_files(package: str, folders: Sequence[str]) -> list[Path]:
-    return sorted(each for base in folders for each in Path(base, package).rglob("*.py") if package)
+    return sorted(each for base in folders if package for each in Path(base, package).rglob("*.py"))
 
 
 def _list_imports(code: str) -> Iterator[str]:

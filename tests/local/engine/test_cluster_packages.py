@@ -54,6 +54,14 @@ def test_packages_that_a_script_imports(
     assert list_cluster_packages([str(tmp_path / "main.py")], [], "", []) == packages
 
 
+def test_folders_of_a_task_without_a_package_are_not_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may hold thousands of files, and the thread that starts tasks reads them."""
+    monkeypatch.setattr(Path, "rglob", lambda *_: pytest.fail("All files were listed."))
+    assert list_cluster_packages([], [str(tmp_path)], "", []) == ()
+
+
 @pytest.mark.parametrize(
     ("code", "inner"),
     [
