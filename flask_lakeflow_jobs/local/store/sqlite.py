@@ -66,30 +66,28 @@ class Store:
         self._dumped: dict[int, tuple[Settings, str]] = {}
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         try:
-            version = self._prepare()
-        except sqlite3.DatabaseError:
+            self._prepare(path)
+        except BaseException:
             self._db.close()
             raise
-        if version == 0:
-            self._db.executescript(
-                f"BEGIN;{_SCHEMA}PRAGMA user_version = {_SCHEMA_VERSION};COMMIT;"
-            )
-        elif version != _SCHEMA_VERSION:
-            self._db.close()
-            raise WorkspaceError(
-                f"{path} was written by another version of the local workspace. "
-                f"Move {path.parent} away, or name another folder."
-            )
-        self._db.executescript(_LATER_TABLES)
 
-    def _prepare(self) -> int:
+    def _prepare(self, path: Path) -> None:
         # With WAL, a killed process loses nothing; with NORMAL, a power cut may.
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         # Pages that change with each run are moved into the database, and flushed, less often.
         self._db.execute("PRAGMA wal_autocheckpoint = 4000")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        return int(version)
+        if version == 0:
+            self._db.executescript(
+                f"BEGIN;{_SCHEMA}PRAGMA user_version = {_SCHEMA_VERSION};COMMIT;"
+            )
+        elif version != _SCHEMA_VERSION:
+            raise WorkspaceError(
+                f"{path} was written by another version of the local workspace. "
+                f"Move {path.parent} away, or name another folder."
+            )
+        self._db.executescript(_LATER_TABLES)
 
     def close(self) -> None:
         """Close the database."""
@@ -233,20 +231,18 @@ class Store:
 
     def delete_run(self, run: JobRun) -> None:
         """Delete a run, its tasks and its outputs. Its idempotency token stays in use."""
-        self._db.execute(
-            "DELETE FROM outputs WHERE run_id IN (SELECT run_id FROM tasks WHERE job_run_id = ?)",
-            (run.run_id,),
-        )
-        self._db.execute("DELETE FROM tasks WHERE job_run_id = ?", (run.run_id,))
-        self._db.execute("DELETE FROM runs WHERE run_id = ?", (run.run_id,))
+        self._delete_runs("run_id = ?", run.run_id)
 
     def delete_runs_before(self, moment: int) -> None:
         """Delete ended runs that started before a moment, in milliseconds since the epoch."""
-        old = "SELECT run_id FROM runs WHERE started < ? AND active = 0"
-        tasks = f"SELECT run_id FROM tasks WHERE job_run_id IN ({old})"  # noqa: S608 (fixed text)
-        self._db.execute(f"DELETE FROM outputs WHERE run_id IN ({tasks})", (moment,))  # noqa: S608
-        self._db.execute(f"DELETE FROM tasks WHERE job_run_id IN ({old})", (moment,))  # noqa: S608
-        self._db.execute("DELETE FROM runs WHERE started < ? AND active = 0", (moment,))
+        self._delete_runs("started < ? AND active = 0", moment)
+
+    def _delete_runs(self, condition: str, value: int) -> None:
+        runs = f"SELECT run_id FROM runs WHERE {condition}"  # noqa: S608 (fixed text)
+        tasks = f"SELECT run_id FROM tasks WHERE job_run_id IN ({runs})"  # noqa: S608
+        self._db.execute(f"DELETE FROM outputs WHERE run_id IN ({tasks})", (value,))  # noqa: S608
+        self._db.execute(f"DELETE FROM tasks WHERE job_run_id IN ({runs})", (value,))  # noqa: S608
+        self._db.execute(f"DELETE FROM runs WHERE {condition}", (value,))  # noqa: S608
 
     def run_id_of_token(self, token: str) -> int | None:
         """Return the id of the run that an idempotency token has started."""
@@ -286,10 +282,9 @@ class Store:
     def load_jobs(self) -> list[dict[str, Any]]:
         """Return all jobs: ``job_id``, ``created``, ``creator`` and ``settings``."""
         rows = self._db.execute("SELECT job_id, created, creator, settings FROM jobs")
-        names = ("job_id", "created", "creator")
         return [
-            {**dict(zip(names, rest, strict=True)), "settings": _parse(text)}
-            for *rest, text in rows
+            {"job_id": job_id, "created": created, "creator": creator, "settings": _parse(settings)}
+            for job_id, created, creator, settings in rows
         ]
 
     # Permissions
