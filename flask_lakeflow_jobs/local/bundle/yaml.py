@@ -52,7 +52,7 @@ def load_yaml(path: Path, warnings: list[tuple[str, Location | None]] | None = N
     loader = _Loader(content, path)
     try:
         node = loader.get_single_node()
-        document = None if node is None else _construct(loader, node, path, ())
+        document = None if node is None else loader.construct_located(node, ())
         if warnings is not None:
             warnings += dict.fromkeys(loader.repeated)
         return document
@@ -81,36 +81,90 @@ class _Loader(yaml.SafeLoader):
     def __init__(self, stream: bytes, path: Path) -> None:
         super().__init__(stream)
         self._path = path
-        self.anchored: set[yaml.Node] = set()
+        self._anchored: set[yaml.Node] = set()
         self.repeated: list[tuple[str, Location]] = []  # keys, as warnings
-        self.nodes = 0  # that were constructed, those of an alias each time
+        self._nodes = 0  # that were constructed, those of an alias each time
         self._depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if self._depth > MAX_DEPTH:
-            raise _too_deep((self._path, event.start_mark.line + 1))
+            raise _too_deep(self._locate(event))
         self._depth += 1
         node = super().compose_node(parent, index)
         self._depth -= 1
         if node is not None and event.anchor:
-            self.anchored.add(node)
+            self._anchored.add(node)
         return node
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         super().flatten_mapping(node)
         if len(node.value) > MAX_NODES:  # older PyYAML keeps every copy of a merged key
-            raise _too_many_nodes(_location(self._path, node))
+            raise _too_many_nodes(self._locate(node))
 
-    def is_anchored(self, node: yaml.Node) -> bool:
+    def construct_located(self, node: yaml.Node, above: tuple[yaml.Node, ...]) -> Any:
+        """Return the value of a node with its locations.
+
+        :param above: the nodes that contain it.
+        """
+        if node in above:
+            raise yaml.constructor.ConstructorError(
+                None, None, "an alias that contains itself", node.start_mark
+            )
+        if len(above) > MAX_DEPTH:
+            raise _too_deep(self._locate(node))
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            raise _too_many_nodes(self._locate(node))
+        above = (*above, node)
+        if isinstance(node, yaml.MappingNode):
+            self._check_keys(node)
+            anchored = {key.value for key, value in node.value if self._is_anchored(value)}
+            self.flatten_mapping(node)
+            mapping = LocatedDict()
+            mapping.anchored = anchored
+            for key_node, value_node in node.value:
+                key = str(key_node.value)
+                mapping[key] = self.construct_located(value_node, above)
+                mapping.locations[key] = self._locate(key_node)
+            return mapping
+        if isinstance(node, yaml.SequenceNode):
+            items = LocatedList(self.construct_located(each, above) for each in node.value)
+            items.locations = [*map(self._locate, node.value)]
+            return items
+        return self.construct_object(node)
+
+    def _check_keys(self, node: yaml.MappingNode) -> None:
+        keys: set[str] = set()
+        for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise BundleError(
+                    "A key has to be a string, not a list or a mapping. Put quotes around a "
+                    "reference in braces: '{{…}}'.",
+                    self._locate(key_node),
+                )
+            if key_node.value in keys and key_node.tag == "tag:yaml.org,2002:merge":
+                raise BundleError(
+                    "The key '<<' occurs twice. Merge a list of mappings: '<<: [*a, *b]'.",
+                    self._locate(key_node),
+                )
+            if key_node.value in keys:
+                message = f"The key {key_node.value!r} occurs twice. The last value counts."
+                self.repeated.append((message, self._locate(key_node)))
+            keys.add(key_node.value)
+
+    def _is_anchored(self, node: yaml.Node) -> bool:
         """Return whether a node, or everything inside it, has an anchor."""
-        if node in self.anchored:
+        if node in self._anchored:
             return True
         if isinstance(node, yaml.MappingNode):
-            return bool(node.value) and all(self.is_anchored(value) for _, value in node.value)
+            return bool(node.value) and all(self._is_anchored(value) for _, value in node.value)
         if isinstance(node, yaml.SequenceNode):
-            return bool(node.value) and all(map(self.is_anchored, node.value))
+            return bool(node.value) and all(map(self._is_anchored, node.value))
         return False
+
+    def _locate(self, node: yaml.Node) -> Location:
+        return self._path, node.start_mark.line + 1
 
 
 def _construct_int(_: yaml.SafeLoader, node: yaml.ScalarNode) -> int | str:
@@ -143,56 +197,3 @@ for _tag, _pattern, _first_characters in (
     )
 _Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 _Loader.add_constructor("tag:yaml.org,2002:float", lambda _, node: float(node.value))
-
-
-def _construct(loader: _Loader, node: yaml.Node, path: Path, above: tuple[yaml.Node, ...]) -> Any:
-    if node in above:
-        raise yaml.constructor.ConstructorError(
-            None, None, "an alias that contains itself", node.start_mark
-        )
-    if len(above) > MAX_DEPTH:
-        raise _too_deep(_location(path, node))
-    loader.nodes += 1
-    if loader.nodes > MAX_NODES:
-        raise _too_many_nodes(_location(path, node))
-    above = (*above, node)
-    if isinstance(node, yaml.MappingNode):
-        _check_keys(node, path, loader.repeated)
-        anchored = {key.value for key, value in node.value if loader.is_anchored(value)}
-        loader.flatten_mapping(node)
-        mapping = LocatedDict()
-        mapping.anchored = anchored
-        for key_node, value_node in node.value:
-            key = str(key_node.value)
-            mapping[key] = _construct(loader, value_node, path, above)
-            mapping.locations[key] = _location(path, key_node)
-        return mapping
-    if isinstance(node, yaml.SequenceNode):
-        items = LocatedList(_construct(loader, each, path, above) for each in node.value)
-        items.locations = [_location(path, each) for each in node.value]
-        return items
-    return loader.construct_object(node)
-
-
-def _check_keys(node: yaml.MappingNode, path: Path, repeated: list[tuple[str, Location]]) -> None:
-    keys: set[str] = set()
-    for key_node, _ in node.value:
-        if not isinstance(key_node, yaml.ScalarNode):
-            raise BundleError(
-                "A key has to be a string, not a list or a mapping. Put quotes around a reference "
-                "in braces: '{{…}}'.",
-                _location(path, key_node),
-            )
-        if key_node.value in keys and key_node.tag == "tag:yaml.org,2002:merge":
-            raise BundleError(
-                "The key '<<' occurs twice. Merge a list of mappings: '<<: [*a, *b]'.",
-                _location(path, key_node),
-            )
-        if key_node.value in keys:
-            message = f"The key {key_node.value!r} occurs twice. The last value counts."
-            repeated.append((message, _location(path, key_node)))
-        keys.add(key_node.value)
-
-
-def _location(path: Path, node: yaml.Node) -> Location:
-    return path, node.start_mark.line + 1
