@@ -18,7 +18,11 @@ def read_environment() -> dict[str, str]:
 
     Secrets for tasks (``LAKEFLOW_SECRET_…``) stay.
     """
-    return {name: value for name, value in os.environ.items() if not _is_of_the_app(name)}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_APP_PREFIXES) and name != "SECRET_KEY"
+    }
 
 
 def keep_bytecode(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
@@ -45,7 +49,3 @@ def drop_credentials(environment: Mapping[str, str]) -> dict[str, str]:
     """
     prefixes = ("DATABRICKS_", "LAKEFLOW_")
     return {name: value for name, value in environment.items() if not name.startswith(prefixes)}
-
-
-def _is_of_the_app(name: str) -> bool:
-    return name.startswith(_APP_PREFIXES) or name == "SECRET_KEY"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .redaction import SecretRedactor
@@ -86,13 +86,12 @@ def read_stored(text: str, start: int, offset: int, limit: int) -> LogPart:
         limit,
         has_ended=True,
     )
-    return LogPart(
-        part.text,
-        "",
-        part.offset + start,
-        part.next_offset + start,
-        part.is_final,
-        part.line if start == 0 else None,
+    return replace(
+        part,
+        rest="",
+        offset=part.offset + start,
+        next_offset=part.next_offset + start,
+        line=part.line if start == 0 else None,
     )
 
 

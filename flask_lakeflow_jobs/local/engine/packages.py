@@ -61,8 +61,13 @@ class Requirements:
 
         They lack comments, options, and the credentials in an address.
         """
-        found = (each for file in self.files for each in _read_all(file) if each.adds_packages)
-        lines = [line.partition(" #")[0].strip() for each in found for line in each.lines]
+        read = (each for file in self.files for each in _read_all(file))
+        lines = [
+            line.partition(" #")[0].strip()
+            for lines, adds_packages in read
+            for line in lines
+            if adds_packages
+        ]
         listed = [*self.packages, *(line for line in lines if line and line[0] not in "#-")]
         return [_hide_credentials(each) for each in listed]
 
@@ -111,7 +116,7 @@ class Packages:
         """Return the folder to import packages from; ``None`` if nothing is to be installed."""
         if not self.is_enabled or not (requirements.packages or requirements.files):
             return None
-        files = [each.lines for file in requirements.files for each in _read_all(file)]
+        files = [lines for file in requirements.files for lines, _ in _read_all(file)]
         content = [sys.version_info[:2], requirements.packages, requirements.options, files]
         return self._folder / hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
@@ -210,19 +215,11 @@ def _locked(path: Path, is_stopped: Callable[[], bool]) -> Iterator[int]:
         os.close(lock)
 
 
-@dataclass(frozen=True, slots=True)
-class _RequirementsFile:
-    """A requirements file, or one that it names.
+def _read_all(file: str) -> Iterator[tuple[list[str], bool]]:
+    """Yield the lines of a requirements file and of all that it names, each once.
 
-    :param adds_packages: false for constraints.
+    :return: the lines, and whether they add packages; constraints do not.
     """
-
-    lines: list[str]
-    adds_packages: bool
-
-
-def _read_all(file: str) -> Iterator[_RequirementsFile]:
-    """Yield a requirements file and all that it names, each once."""
     visited: set[tuple[Path, bool]] = set()
     pending = [(Path(file), True)]
     while pending:
@@ -232,7 +229,7 @@ def _read_all(file: str) -> Iterator[_RequirementsFile]:
             continue
         visited.add((path, adds_packages))
         lines = _read(path)
-        yield _RequirementsFile(lines, adds_packages)
+        yield lines, adds_packages
         for match in filter(None, map(_NESTED.match, map(str.strip, lines))):
             name = match[2].strip("\"'")
             pending.append((path.parent / name, adds_packages and match[1] is not None))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from ..model import JobRun, TaskRun
@@ -15,7 +16,7 @@ from .work import CannotRun
 MAX_LENGTH = 2**24
 
 # A part of a name that holds other characters stands in backticks or, formerly, in brackets.
-REFERENCE = re.compile(r"\{\{\s*([A-Za-z_](?:[\w.\-]|`[^`{}]+`|\[[^\[\]{}]+\])*)\s*\}\}")
+_REFERENCE = re.compile(r"\{\{\s*([A-Za-z_](?:[\w.\-]|`[^`{}]+`|\[[^\[\]{}]+\])*)\s*\}\}")
 
 _NAMESPACES = ("job.", "task.", "tasks.", "workspace.", "backfill.")
 
@@ -62,7 +63,7 @@ def _resolve_text(text: str, lookup: Lookup) -> str:
                 raise UnknownReference(name) from None
             return match.group(0)
 
-    return REFERENCE.sub(replacement, text)
+    return _REFERENCE.sub(replacement, text)
 
 
 def format_value(value: Any) -> str:
@@ -80,7 +81,6 @@ class TaskReferences:
     def __init__(self, run: JobRun, task: TaskRun, workspace: Mapping[str, Any]) -> None:
         self._run = run
         self._task = task
-        self._workspace = workspace
         self._resolving: list[str] = []  # job parameters, each inside the value of the one before
         self._parameters = {
             each["name"]: each.get("value", each["default"]) for each in run.parameters
@@ -108,11 +108,11 @@ class TaskReferences:
         }
         if path := (task.spec.get("notebook_task") or {}).get("notebook_path"):
             self._values["task.notebook_path"] = path
-        self._prefixes = {
-            "workspace.": self._of_workspace,
+        self._prefixes: dict[str, Callable[[str], Any]] = {
+            "workspace.": workspace.__getitem__,
             "job.parameters.": self._of_job_parameter,
-            "job.start_time.": self._of_start_time,
-            "job.trigger.time.": self._of_start_time,
+            "job.start_time.": partial(_format_moment, run.start_time),
+            "job.trigger.time.": partial(_format_moment, run.start_time),
             "tasks.": self._of_task,
         }
         if task.parent:
@@ -136,12 +136,6 @@ class TaskReferences:
             if name.startswith(prefix):
                 return find(name.removeprefix(prefix))
         raise KeyError(name)
-
-    def _of_workspace(self, name: str) -> Any:
-        return self._workspace[name]
-
-    def _of_start_time(self, form: str) -> Any:
-        return _format_moment(self._run.start_time, form)
 
     def _of_job_parameter(self, name: str) -> Any:
         """Return a parameter. Its value may hold references, but none that lead back to it."""
