@@ -9,6 +9,7 @@ import time
 import zlib
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from .api.volumes import VolumeEndpoints
 from .api.warehouses import WarehouseEndpoints
 from .api.workspace_files import WorkspaceFileEndpoints
 from .bundle.load import Bundle, load_bundle
-from .bundle.variables import current_user_name, hash_variables
+from .bundle.variables import hash_variables
 from .clock import Clock, SystemClock
 from .engine.catalogs import find_catalogs, find_catalogs_in_folder
 from .engine.engine import Engine
@@ -129,17 +130,12 @@ class Workspace:
         # Read the bundle again: it may refer to the address, which is known only now.
         read = partial(load_bundle, self._bundle_path, target=self._target, host=host)
         self.registry = Registry(read, self._unit_of_work, clock)
-        tree = WorkspaceTree(
-            Folder(self._folder.files, self._folder.unfinished), self._bundle_files
-        )
-        tree.make(parse_path(f"/Users/{current_user_name()}"))
-        tree.make(("Shared",))
         files = WorkspaceFiles(lambda: self.registry.bundle, self._folder)
         services = TaskServices(
             lambda: self._task_environment(host, token),
             secrets.values,
             Packages(self._folder.path / "packages", is_enabled=self._installs),
-            Spark(self._folder.path / "spark", self._find_catalogs, current_user_name()),
+            Spark(self._folder.path / "spark", self._find_catalogs, self.registry.user),
         )
         engine = Engine(
             self._unit_of_work,
@@ -152,17 +148,15 @@ class Workspace:
         )
         resources.callback(engine.close)
         resources.callback(system_clock.stop)
-        serializer = RunSerializer(host, workspace_id)
-        warehouses = WarehouseEndpoints(self.registry, host)
-        permissions = PermissionEndpoints(self.registry, self._unit_of_work, warehouses.find)
         runner = StatementRunner(self._folder.path / "statements", files, services)
-        statements = StatementEndpoints(runner, warehouses, self._server.waiting)
-        workspace_files = WorkspaceFileEndpoints(tree)
+        auth = AuthEndpoints(token, host, self.registry.user, workspace_id, clock)
+        serializer = RunSerializer(host, workspace_id)
+        runs = RunEndpoints(self.registry, self._unit_of_work, engine, files, serializer)
+        warehouses = WarehouseEndpoints(self.registry, host)
+        workspace_files = WorkspaceFileEndpoints(self._create_tree())
         volumes = VolumeEndpoints(Folder(self._folder.volumes, self._folder.unfinished))
         dbfs = DbfsEndpoints(Folder(self._folder.dbfs, self._folder.unfinished))
         resources.callback(dbfs.drop_handles)
-        auth = AuthEndpoints(token, host, current_user_name(), workspace_id, clock)
-        runs = RunEndpoints(self.registry, self._unit_of_work, engine, files, serializer)
         self._application = Application(
             auth,
             runs.get_log,
@@ -171,10 +165,10 @@ class Workspace:
             runs.routes,
             PipelineEndpoints(self.registry).routes,
             warehouses.routes,
-            permissions.routes,
-            statements.routes,
+            PermissionEndpoints(self.registry, self._unit_of_work, warehouses.find).routes,
+            StatementEndpoints(runner, warehouses, self._server.waiting).routes,
             workspace_files.routes,
-            SecretEndpoints(secrets, current_user_name(), clock).routes,
+            SecretEndpoints(secrets, self.registry.user, clock).routes,
             dbfs.routes,
             volumes.routes,
             uploads={**workspace_files.uploads, **volumes.uploads},
@@ -183,13 +177,21 @@ class Workspace:
         resources.callback(self._server.stop)
         resources.callback(runner.close)  # before, as requests may wait for statements
         self._folder.save_port(token, self._server.port)
-        address = Address(host, token, os.getpid())
         resources.callback(self._folder.remove_address)
+        return self._publish_address(host, token, bundle)
+
+    def _create_tree(self) -> WorkspaceTree:
+        folder = Folder(self._folder.files, self._folder.unfinished)
+        tree = WorkspaceTree(folder, self._bundle_files)
+        tree.make(parse_path(f"/Users/{self.registry.user}"))
+        tree.make(("Shared",))
+        return tree
+
+    def _publish_address(self, host: str, token: str, bundle: Bundle) -> Address:
+        address = Address(host, token, os.getpid())
         self._folder.write_address(
             {
-                "host": host,
-                "token": token,
-                "pid": address.pid,
+                **asdict(address),
                 "bundle": str(bundle.path),
                 "target": bundle.target,
                 "default_target": bundle.default_target,
