@@ -9,33 +9,7 @@ from typing import Any
 from .. import states
 from ..model import JobRun, Repair, TaskRun
 from ..states import STOPPED, State
-from . import rules
-from .events import (
-    AdvanceQueue,
-    CancelRequested,
-    Effect,
-    Event,
-    IterationsStarted,
-    NestedRunEnded,
-    QueueAdvanced,
-    RepairRequest,
-    RepairRequested,
-    RetryDue,
-    RunSubmitted,
-    RunTimedOut,
-    ScheduleEvent,
-    SendEvent,
-    StartTask,
-    StopTask,
-    TaskCancelRequested,
-    TaskEnded,
-    TaskEvent,
-    TaskPrepared,
-    TaskQueued,
-    TaskStarted,
-    TaskTimedOut,
-    WorkspaceRestarted,
-)
+from . import effects, events, rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +22,21 @@ class Decision:
     """
 
     run: JobRun
-    effects: tuple[Effect, ...] = ()
+    effects: tuple[effects.Effect, ...] = ()
     outputs: dict[int, dict[str, Any]] = field(default_factory=dict)
 
-    def combined_with(self, later: Decision, end: TaskEnded) -> Decision:
+    def combined_with(self, later: Decision, end: events.TaskEnded) -> Decision:
         """Return this decision and a later one as one.
 
         :param end: leads to the later one, and replaces the start of its task.
         """
-        start = StartTask(end.task_id)
-        effects = (each for each in self.effects if each != start)
-        return Decision(later.run, (*effects, *later.effects), {**self.outputs, **later.outputs})
+        start = effects.StartTask(end.task_id)
+        kept = (each for each in self.effects if each != start)
+        return Decision(later.run, (*kept, *later.effects), {**self.outputs, **later.outputs})
 
 
 def decide(
-    run: JobRun, event: Event, *, now: float, running_runs: int, new_id: Callable[[], int]
+    run: JobRun, event: events.Event, *, now: float, running_runs: int, new_id: Callable[[], int]
 ) -> Decision:
     """Apply an event to a run.
 
@@ -87,7 +61,7 @@ class _Transition:
         self._run = run
         self._tasks = {task.run_id: task for task in (*run.tasks, *run.iterations)}
         self._has_changed_tasks = False
-        self._effects: list[Effect] = []
+        self._effects: list[effects.Effect] = []
         self._outputs: dict[int, dict[str, Any]] = {}
         self._loops: set[int] = set()  # for-each attempts whose iterations have changed
         self._now = now
@@ -106,30 +80,30 @@ class _Transition:
             )
         return Decision(run, tuple(self._effects), self._outputs)
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: events.Event) -> None:
         match event:
-            case RunSubmitted():
+            case events.RunSubmitted():
                 self._admit(may_queue=event.may_queue)
-            case QueueAdvanced():
+            case events.QueueAdvanced():
                 if self._run.state.life_cycle == "QUEUED" and self._has_room:
                     self._begin()
-                    self._effects.append(AdvanceQueue(self._run.job_id))
-            case CancelRequested():
+                    self._effects.append(effects.AdvanceQueue(self._run.job_id))
+            case events.CancelRequested():
                 self._stop_run("CANCELED")
-            case RunTimedOut():
+            case events.RunTimedOut():
                 if len(self._run.repairs) == event.repairs:
                     self._stop_run("TIMEDOUT")
-            case RepairRequested():
+            case events.RepairRequested():
                 if not self._run.is_active:
                     self._repair(event.repair_id, event.request)
-            case NestedRunEnded():
+            case events.NestedRunEnded():
                 for each in tuple(self._tasks.values()):
                     if each.nested_run_id == event.nested_run_id:
                         self._complete(each, event.state)
-            case WorkspaceRestarted():
+            case events.WorkspaceRestarted():
                 if self._run.is_active:
                     self._mark_lost()
-            case TaskEvent():
+            case events.TaskEvent():
                 task = self._tasks.get(event.task_id)
                 if task is not None and not task.state.is_terminal:
                     self._apply_to_task(task, event)
@@ -172,8 +146,8 @@ class _Transition:
             self._update_run(queue_duration=self._now_ms - self._run.start_time)
         self._update_run(state=states.RUNNING)
         if timeout := self._run.settings.get("timeout_seconds"):
-            timed_out = RunTimedOut(self._run.run_id, len(self._run.repairs))
-            self._effects.append(ScheduleEvent(self._now + timeout, timed_out))
+            timed_out = events.RunTimedOut(self._run.run_id, len(self._run.repairs))
+            self._effects.append(effects.ScheduleEvent(self._now + timeout, timed_out))
 
     def _stop_run(self, ending: str) -> None:
         if not self._run.is_active or self._run.ending:
@@ -187,13 +161,13 @@ class _Transition:
         if self._run.repairs:
             self._close_repair()
         if self._run.started_by:
-            ended = NestedRunEnded(
+            ended = events.NestedRunEnded(
                 self._run.started_by, self._run.run_id, rules.compute_nested_state(self._run)
             )
-            self._effects.append(SendEvent(ended))
-        self._effects.append(AdvanceQueue(self._run.job_id))
+            self._effects.append(effects.SendEvent(ended))
+        self._effects.append(effects.AdvanceQueue(self._run.job_id))
 
-    def _repair(self, repair_id: int, request: RepairRequest) -> None:
+    def _repair(self, repair_id: int, request: events.RepairRequest) -> None:
         if not self._run.repairs:
             self._update_run(repairs=(Repair(0, self._run.start_time),))
             self._close_repair()
@@ -248,36 +222,36 @@ class _Transition:
 
     # Tasks
 
-    def _apply_to_task(self, task: TaskRun, event: TaskEvent) -> None:
+    def _apply_to_task(self, task: TaskRun, event: events.TaskEvent) -> None:
         match event:
-            case TaskPrepared():
+            case events.TaskPrepared():
                 self._put_task(replace(task, resolved=event.resolved))
-            case TaskQueued():
+            case events.TaskQueued():
                 if task.state.life_cycle == "PENDING":
                     self._put_task(replace(task, state=states.QUEUED_FOR_PROCESS))
-            case TaskStarted():
+            case events.TaskStarted():
                 self._mark_started(replace(task, nested_run_id=event.nested_run_id))
-            case IterationsStarted():
+            case events.IterationsStarted():
                 self._start_iterations(task, event)
-            case TaskEnded():
+            case events.TaskEnded():
                 if event.output:
                     self._outputs[task.run_id] = event.output
                 ended = replace(task, values=event.values, rows=event.rows, outcome=event.outcome)
                 self._complete(ended, event.state)
-            case RetryDue():
+            case events.RetryDue():
                 if task.state.life_cycle == "WAITING_FOR_RETRY":
                     self._start_task(task)
-            case TaskTimedOut():
+            case events.TaskTimedOut():
                 self._stop_task(task, "TIMEDOUT")
-            case TaskCancelRequested():
+            case events.TaskCancelRequested():
                 self._stop_task(task, "CANCELED")
 
     def _start_task(self, task: TaskRun) -> None:
         self._put_task(replace(task, state=states.PENDING, start_time=self._now_ms))
         if timeout := task.spec.get("timeout_seconds"):
-            timed_out = TaskTimedOut(self._run.run_id, task.run_id)
-            self._effects.append(ScheduleEvent(self._now + timeout, timed_out))
-        self._effects.append(StartTask(task.run_id))
+            timed_out = events.TaskTimedOut(self._run.run_id, task.run_id)
+            self._effects.append(effects.ScheduleEvent(self._now + timeout, timed_out))
+        self._effects.append(effects.StartTask(task.run_id))
 
     def _mark_started(self, task: TaskRun) -> None:
         waited = self._now_ms - task.start_time
@@ -288,7 +262,7 @@ class _Transition:
         if task.state.life_cycle in {"PENDING", "QUEUED"}:
             task = replace(task, state=states.RUNNING)
         elif task.nested_run_id:
-            self._effects.append(SendEvent(CancelRequested(task.nested_run_id)))
+            self._effects.append(effects.SendEvent(events.CancelRequested(task.nested_run_id)))
         self._put_task(task)
 
     def _stop_task(self, task: TaskRun, ending: str) -> None:
@@ -305,9 +279,9 @@ class _Transition:
                 self._stop_task(iteration, ending)
             self._loops.add(task.run_id)
         elif task.nested_run_id:
-            self._effects.append(SendEvent(CancelRequested(task.nested_run_id)))
+            self._effects.append(effects.SendEvent(events.CancelRequested(task.nested_run_id)))
         else:
-            self._effects.append(StopTask(task.run_id))
+            self._effects.append(effects.StopTask(task.run_id))
 
     def _complete(self, task: TaskRun, state: State) -> None:
         """End a task whose work has ended; a task that was asked to stop ends as stopped."""
@@ -344,12 +318,12 @@ class _Transition:
         self._put_task(retry)
         # The documentation of the field counts from the start of the failed attempt.
         earliest = (task.start_time + task.spec.get("min_retry_interval_millis", 0)) / 1000
-        due = RetryDue(self._run.run_id, retry.run_id)
-        self._effects.append(ScheduleEvent(max(self._now, earliest), due))
+        due = events.RetryDue(self._run.run_id, retry.run_id)
+        self._effects.append(effects.ScheduleEvent(max(self._now, earliest), due))
 
     # For-each tasks
 
-    def _start_iterations(self, task: TaskRun, event: IterationsStarted) -> None:
+    def _start_iterations(self, task: TaskRun, event: events.IterationsStarted) -> None:
         self._mark_started(replace(task, concurrency=event.concurrency))
         for index, item in enumerate(event.inputs):
             iteration = TaskRun(

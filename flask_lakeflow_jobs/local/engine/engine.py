@@ -15,25 +15,8 @@ from ..clock import Clock
 from ..errors import RunDoesNotExist
 from ..model import SINGLE_TASK, JobRun, TaskRun
 from ..store.unit_of_work import UnitOfWork
+from . import effects, events
 from .decisions import Decision, decide
-from .events import (
-    AdvanceQueue,
-    CancelRequested,
-    Effect,
-    Event,
-    QueueAdvanced,
-    RepairRequest,
-    RepairRequested,
-    RunRequest,
-    RunSubmitted,
-    ScheduleEvent,
-    SendEvent,
-    StartTask,
-    StopTask,
-    TaskCancelRequested,
-    TaskEnded,
-    WorkspaceRestarted,
-)
 from .files import WorkspaceFiles
 from .limits import RunLimits
 from .log_parts import LogPart, read_stored
@@ -72,7 +55,7 @@ class Engine:
         folder: Path,
         services: TaskServices,
         workspace: Mapping[str, Any],
-        nested_request: Callable[[NestedRun], RunRequest],
+        nested_request: Callable[[NestedRun], events.RunRequest],
     ) -> None:
         self._unit_of_work = unit_of_work
         self._clock = clock
@@ -88,7 +71,7 @@ class Engine:
             create_nested=self._create_nested_run,
             submit=self._report,
         )
-        self._events: deque[Event] = deque()
+        self._events: deque[events.Event] = deque()
         self._is_draining = False
         self._is_closed = False
         self._is_store_failing = False
@@ -96,7 +79,7 @@ class Engine:
 
     # Commands. Each is committed when it returns.
 
-    def start_run(self, request: RunRequest) -> JobRun:
+    def start_run(self, request: events.RunRequest) -> JobRun:
         """Start a run, or return the one that the idempotency token has started before.
 
         :raises ApiError: the token belongs to a run that has been deleted.
@@ -107,24 +90,24 @@ class Engine:
                 if existing is not None:
                     return existing
             run = self._create_run(request)
-            self.submit(RunSubmitted(run, request.token, request.may_queue))
+            self.submit(events.RunSubmitted(run, request.token, request.may_queue))
             return self._unit_of_work.find_run(run.run_id)
 
     def cancel(self, run: JobRun) -> None:
         """Cancel a run. It ends once all its tasks have ended."""
-        self.submit(CancelRequested(run.run_id))
+        self.submit(events.CancelRequested(run.run_id))
 
     def cancel_task(self, run: JobRun, task: TaskRun) -> None:
         """Cancel one attempt of a task."""
-        self.submit(TaskCancelRequested(run.run_id, task.run_id))
+        self.submit(events.TaskCancelRequested(run.run_id, task.run_id))
 
-    def repair(self, run: JobRun, request: RepairRequest) -> int:
+    def repair(self, run: JobRun, request: events.RepairRequest) -> int:
         """Run tasks of a run that has ended again.
 
         :return: the id of the repair.
         """
         repair_id = self._unit_of_work.new_id()
-        self.submit(RepairRequested(run.run_id, repair_id, request))
+        self.submit(events.RepairRequested(run.run_id, repair_id, request))
         return repair_id
 
     def output_of(self, task: TaskRun) -> dict[str, Any]:
@@ -152,7 +135,7 @@ class Engine:
 
     # Events and effects
 
-    def submit(self, event: Event) -> None:
+    def submit(self, event: events.Event) -> None:
         """Handle an event, and all events that follow from it.
 
         While another thread handles events, wait for it. An event that an effect submits is only
@@ -181,14 +164,14 @@ class Engine:
             if failure is not None:
                 raise failure
 
-    def _report(self, event: Event) -> None:
+    def _report(self, event: events.Event) -> None:
         """Submit an event from a thread that no caller waits for."""
         try:
             self.submit(event)
         except Exception as error:
             self._retry_or_log(event, error)
 
-    def _retry_or_log(self, event: Event, error: Exception) -> None:
+    def _retry_or_log(self, event: events.Event, error: Exception) -> None:
         """Handle an event again that could not be committed, for example on a full disk.
 
         Without another try, its run would never end.
@@ -201,10 +184,10 @@ class Engine:
         self._is_store_failing = True
         self._clock.call_at(self._clock.time() + _RETRY_SECONDS, partial(self._report, event))
 
-    def _handle(self, event: Event) -> None:
+    def _handle(self, event: events.Event) -> None:
         if self._is_closed:
             return
-        submitted = event if isinstance(event, RunSubmitted) else None
+        submitted = event if isinstance(event, events.RunSubmitted) else None
         try:
             run = submitted.run if submitted else self._unit_of_work.find_run(event.run_id)
         except RunDoesNotExist:  # deleted since the event was scheduled
@@ -228,7 +211,7 @@ class Engine:
         if run.is_active and not decision.run.is_active:
             self._task_runner.end_run(run)
 
-    def _decide(self, run: JobRun, event: Event) -> Decision:
+    def _decide(self, run: JobRun, event: events.Event) -> Decision:
         return decide(
             run,
             event,
@@ -237,35 +220,35 @@ class Engine:
             new_id=self._unit_of_work.new_id,
         )
 
-    def _find_known_end(self, decision: Decision) -> TaskEnded | None:
+    def _find_known_end(self, decision: Decision) -> events.TaskEnded | None:
         """Return the end of a task that is to be started, if it is known without any work.
 
         It is committed together with the start.
         """
         for effect in decision.effects:
-            if isinstance(effect, StartTask):
+            if isinstance(effect, effects.StartTask):
                 task = decision.run.attempt(effect.task_id)
                 if (end := self._task_runner.find_known_end(decision.run, task)) is not None:
                     return end
         return None
 
-    def _execute(self, effect: Effect, run: JobRun) -> None:
+    def _execute(self, effect: effects.Effect, run: JobRun) -> None:
         match effect:
-            case StartTask(task_id):
+            case effects.StartTask(task_id):
                 self._task_runner.start(run, run.attempt(task_id))
-            case StopTask(task_id):
+            case effects.StopTask(task_id):
                 self._task_runner.stop(run, run.attempt(task_id))
-            case ScheduleEvent(when, event):
+            case effects.ScheduleEvent(when, event):
                 self._clock.call_at(when, partial(self._report, event))
-            case SendEvent(event):
+            case effects.SendEvent(event):
                 self.submit(event)
-            case AdvanceQueue(job_id):
+            case effects.AdvanceQueue(job_id):
                 if (run_id := self._limits.next_queued(job_id)) is not None:
-                    self.submit(QueueAdvanced(run_id))
+                    self.submit(events.QueueAdvanced(run_id))
 
     # New runs
 
-    def _create_run(self, request: RunRequest, *, started_by: int = 0) -> JobRun:
+    def _create_run(self, request: events.RunRequest, *, started_by: int = 0) -> JobRun:
         run_id = self._unit_of_work.new_id()
         # A run of a job without a list of tasks is its own task (flyteorg/flytekit pull 1935).
         is_its_task = request.settings.get("format") == SINGLE_TASK
@@ -310,7 +293,7 @@ class Engine:
         """Mark the runs that were active as lost, and delete old ones."""
         with self._unit_of_work.exclusive() as store:
             for run_id in store.active_run_ids():
-                self.submit(WorkspaceRestarted(run_id))
+                self.submit(events.WorkspaceRestarted(run_id))
             now_ms = int(self._clock.time() * 1000)
             with store.transaction():
                 store.delete_runs_before(now_ms - _RETENTION_DAYS * 24 * 60 * 60 * 1000)

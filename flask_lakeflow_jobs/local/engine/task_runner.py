@@ -12,15 +12,7 @@ from .. import states
 from ..clock import Clock
 from ..model import JobRun, Settings, TaskRun
 from ..simulation import read_simulation
-from .events import (
-    Event,
-    IterationsStarted,
-    RunSubmitted,
-    TaskEnded,
-    TaskPrepared,
-    TaskQueued,
-    TaskStarted,
-)
+from . import events
 from .files import WorkspaceFiles
 from .kinds import build_work, simulate
 from .log_parts import LogPart
@@ -53,7 +45,7 @@ class TaskRunner:
         max_processes: int,
         workspace: Mapping[str, Any],
         create_nested: Callable[[JobRun, NestedRun], JobRun],
-        submit: Callable[[Event], None],
+        submit: Callable[[events.Event], None],
     ) -> None:
         self._files = files
         self._clock = clock
@@ -75,7 +67,7 @@ class TaskRunner:
             _log.exception("Task %s of run %s could not be started", task.key, run.run_id)
             self._refuse(run, task, f"The local workspace could not start the task: {error!r}.")
 
-    def find_known_end(self, run: JobRun, task: TaskRun) -> TaskEnded | None:
+    def find_known_end(self, run: JobRun, task: TaskRun) -> events.TaskEnded | None:
         """Return the end of a task that takes no time; ``None`` if it has to be started."""
         try:
             simulation = read_simulation(run.settings)
@@ -84,14 +76,14 @@ class TaskRunner:
             return None
         if work is None or work.seconds > 0:
             return None
-        return TaskEnded(run.run_id, task.run_id, work.state, work.output, work.values)
+        return events.TaskEnded(run.run_id, task.run_id, work.state, work.output, work.values)
 
     def stop(self, run: JobRun, task: TaskRun) -> None:
         """Stop the work of a task soon. Its end is reported by :class:`TaskEnded`."""
         if (process := self._processes.get(task.run_id)) is not None:
             self._pool.stop(process)
         else:
-            ended = TaskEnded(run.run_id, task.run_id, states.CANCELED)
+            ended = events.TaskEnded(run.run_id, task.run_id, states.CANCELED)
             self._clock.call_at(self._clock.time(), partial(self._submit, ended))
 
     def end_run(self, run: JobRun) -> None:
@@ -124,25 +116,27 @@ class TaskRunner:
             return
         references = TaskReferences(run, task, self._workspace)
         resolved = _resolve_settings(task.spec, references)
-        self._submit(TaskPrepared(*ids, resolved))
+        self._submit(events.TaskPrepared(*ids, resolved))
         match build_work(self._files.localize(resolved), self._context(run, task, references)):
             case ConditionResult(outcome):
-                self._submit(TaskEnded(*ids, states.SUCCESS, outcome=outcome))
+                self._submit(events.TaskEnded(*ids, states.SUCCESS, outcome=outcome))
             case ForEach(spec, inputs, concurrency):
-                self._submit(IterationsStarted(*ids, spec, inputs, concurrency))
+                self._submit(events.IterationsStarted(*ids, spec, inputs, concurrency))
             case NestedRun() as work:
                 nested = self._create_nested(run, work)
-                self._submit(RunSubmitted(nested, may_queue=True))
-                self._submit(TaskStarted(*ids, nested.run_id))
+                self._submit(events.RunSubmitted(nested, may_queue=True))
+                self._submit(events.TaskStarted(*ids, nested.run_id))
             case ProcessWork() as work:
                 self._start_process(run, task, work)
 
     def _refuse(self, run: JobRun, task: TaskRun, message: str) -> None:
-        self._submit(TaskEnded(run.run_id, task.run_id, states.INVALID_TASK.because(message)))
+        self._submit(
+            events.TaskEnded(run.run_id, task.run_id, states.INVALID_TASK.because(message))
+        )
 
     def _simulate(self, run: JobRun, task: TaskRun, work: SimulatedWork) -> None:
-        self._submit(TaskStarted(run.run_id, task.run_id))
-        ended = TaskEnded(run.run_id, task.run_id, work.state, work.output, work.values)
+        self._submit(events.TaskStarted(run.run_id, task.run_id))
+        ended = events.TaskEnded(run.run_id, task.run_id, work.state, work.output, work.values)
         self._clock.call_at(self._clock.time() + work.seconds, partial(self._submit, ended))
 
     def _start_process(self, run: JobRun, task: TaskRun, work: ProcessWork) -> None:
@@ -153,12 +147,12 @@ class TaskRunner:
             environment,
             self._services.secrets,
             prepare=partial(self._services.prepare, work, environment),
-            on_start=partial(self._submit, TaskStarted(run.run_id, task.run_id)),
+            on_start=partial(self._submit, events.TaskStarted(run.run_id, task.run_id)),
             on_exit=partial(self._end_process, run.run_id, task.run_id),
         )
         self._processes[task.run_id] = process
         if not self._pool.start(process):
-            self._submit(TaskQueued(run.run_id, task.run_id))
+            self._submit(events.TaskQueued(run.run_id, task.run_id))
 
     def _end_process(self, run_id: int, task_id: int, end: Exit) -> None:
         process = self._processes[task_id]
@@ -200,7 +194,9 @@ def _resolve_settings(spec: Settings, references: TaskReferences) -> Settings:
     return {**spec, "for_each_task": {**resolve(outer, references), "task": body.get("task")}}
 
 
-def _build_task_ended(run_id: int, task_id: int, end: Exit, *, is_stopped: bool) -> TaskEnded:
+def _build_task_ended(
+    run_id: int, task_id: int, end: Exit, *, is_stopped: bool
+) -> events.TaskEnded:
     output = dict(end.outcome)
     values, rows = output.pop("values", {}), output.pop("rows", [])
     if isinstance(result := output.get("result"), str):
@@ -216,4 +212,4 @@ def _build_task_ended(run_id: int, task_id: int, end: Exit, *, is_stopped: bool)
     if is_stopped:
         output = {key: value for key, value in output.items() if not key.startswith("error")}
     state = states.FAILED if "error" in output else states.SUCCESS
-    return TaskEnded(run_id, task_id, state, output, values, rows)
+    return events.TaskEnded(run_id, task_id, state, output, values, rows)

@@ -9,7 +9,8 @@ from typing import Any
 
 from flask_lakeflow_jobs.local import states
 from flask_lakeflow_jobs.local.engine.decisions import Decision, decide
-from flask_lakeflow_jobs.local.engine.events import Effect, Event, RunSubmitted, TaskEnded
+from flask_lakeflow_jobs.local.engine.effects import Effect
+from flask_lakeflow_jobs.local.engine.events import Event, RunSubmitted, TaskEnded
 from flask_lakeflow_jobs.local.engine.packages import Packages
 from flask_lakeflow_jobs.local.engine.services import TaskServices
 from flask_lakeflow_jobs.local.engine.spark import Spark

@@ -9,18 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local import states
-from flask_lakeflow_jobs.local.engine.events import (
+from flask_lakeflow_jobs.local.engine.effects import (
     AdvanceQueue,
-    CancelRequested,
     Effect,
+    ScheduleEvent,
+    StartTask,
+    StopTask,
+)
+from flask_lakeflow_jobs.local.engine.events import (
+    CancelRequested,
     Event,
     IterationsStarted,
     QueueAdvanced,
     RunSubmitted,
     RunTimedOut,
-    ScheduleEvent,
-    StartTask,
-    StopTask,
     TaskCancelRequested,
     TaskEnded,
     TaskQueued,

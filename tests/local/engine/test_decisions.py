@@ -9,10 +9,15 @@ import pytest
 
 from flask_lakeflow_jobs.local import states
 from flask_lakeflow_jobs.local.engine.decisions import Decision
-from flask_lakeflow_jobs.local.engine.events import (
+from flask_lakeflow_jobs.local.engine.effects import (
     AdvanceQueue,
-    CancelRequested,
     Effect,
+    ScheduleEvent,
+    StartTask,
+    StopTask,
+)
+from flask_lakeflow_jobs.local.engine.events import (
+    CancelRequested,
     Event,
     IterationsStarted,
     NestedRunEnded,
@@ -20,9 +25,6 @@ from flask_lakeflow_jobs.local.engine.events import (
     RetryDue,
     RunSubmitted,
     RunTimedOut,
-    ScheduleEvent,
-    StartTask,
-    StopTask,
     TaskCancelRequested,
     TaskPrepared,
     TaskQueued,

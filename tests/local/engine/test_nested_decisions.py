@@ -8,8 +8,14 @@ import pytest
 
 from flask_lakeflow_jobs.local import states
 from flask_lakeflow_jobs.local.engine.decisions import Decision
-from flask_lakeflow_jobs.local.engine.events import (
+from flask_lakeflow_jobs.local.engine.effects import (
     AdvanceQueue,
+    ScheduleEvent,
+    SendEvent,
+    StartTask,
+    StopTask,
+)
+from flask_lakeflow_jobs.local.engine.events import (
     CancelRequested,
     Event,
     IterationsStarted,
@@ -18,10 +24,6 @@ from flask_lakeflow_jobs.local.engine.events import (
     RepairRequested,
     RetryDue,
     RunTimedOut,
-    ScheduleEvent,
-    SendEvent,
-    StartTask,
-    StopTask,
     TaskCancelRequested,
     TaskStarted,
     TaskTimedOut,
