@@ -13,6 +13,16 @@ from .task_kinds import TASK_KINDS
 #: The settings of a job or a task, as the Jobs API spells them.
 Settings = dict[str, Any]
 
+#: The lists of a job's settings, and the key that tells their items apart.
+LIST_KEYS = {
+    "environments": "environment_key",
+    "job_clusters": "job_cluster_key",
+    "parameters": "name",
+    "tasks": "task_key",
+}
+#: The settings that start runs of a job by themselves, and can be paused.
+TRIGGER_FIELDS = ("schedule", "trigger", "continuous", "triggers")
+
 #: The ``format`` of a job: with a list of tasks, or created without one.
 MULTI_TASK = "MULTI_TASK"
 SINGLE_TASK = "SINGLE_TASK"
@@ -217,6 +227,11 @@ RUN_IF_RULES = (
     "ALL_FAILED",
     "AT_LEAST_ONE_FAILED",
 )
+
+
+def mappings(value: Any) -> list[Any]:
+    """Return the mappings in a list of settings, without its other items."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def kind_of(task: Settings) -> str:

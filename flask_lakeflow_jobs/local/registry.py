@@ -15,15 +15,12 @@ from .bundle.load import Bundle
 from .bundle.variables import current_user_name
 from .clock import Clock
 from .errors import InvalidState, JobDoesNotExist
-from .model import Settings
+from .model import TRIGGER_FIELDS, Settings
 from .permissions import Entry
 from .store.sqlite import Store
 from .store.unit_of_work import UnitOfWork
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
-
-#: The settings that start runs of a job by themselves, and can be paused.
-TRIGGER_FIELDS = ("schedule", "trigger", "continuous", "triggers")
 
 # The time of modification and the size of each file.
 _FileVersions = dict[Path, tuple[int, int]]

@@ -19,16 +19,9 @@ from ..bundle.validation import (
     validate_settings,
 )
 from ..errors import InvalidParameterValue, UnexpectedType
-from ..model import MULTI_TASK, SINGLE_TASK, Settings
+from ..model import LIST_KEYS, MULTI_TASK, SINGLE_TASK, Settings
 from ..task_kinds import TASK_KINDS
 
-#: The lists of a job's settings, and the key by which an update merges their items.
-LIST_KEYS = {
-    "tasks": "task_key",
-    "job_clusters": "job_cluster_key",
-    "environments": "environment_key",
-    "parameters": "name",
-}
 _NOT_SETTINGS = {"access_control_list", "idempotency_token", "run_name"}
 
 _SINGLE_TASK_FIELDS = TASK_KINDS.keys() | {

@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..model import LIST_KEYS, TRIGGER_FIELDS
 from .errors import BundleError, Location
 from .merge import merge_items
 from .paths import PathTranslator
 from .presets import Presets
 from .validation import convert_bundle_settings, drop_nulls, drop_unknown_fields
 from .yaml import LocatedDict, LocatedList
-
-# The CLI's resourcemutator/merge_job_*. It does not merge environments, but a workspace refuses two
-# of one key.
-_ITEM_KEYS = {
-    "environments": "environment_key",
-    "job_clusters": "job_cluster_key",
-    "parameters": "name",
-    "tasks": "task_key",
-}
-_TRIGGERS = ("schedule", "trigger", "continuous")
 
 # Texts that may be empty: required fields, and mappings with any keys.
 _REQUIRED_TEXTS = frozenset(
@@ -45,7 +36,6 @@ _REQUIRED_TEXTS = frozenset(
         "warehouse_id",
     ]
 )
-_REQUIRED_KEYS = {"environments": "environment_key", "job_clusters": "job_cluster_key"}
 _FREE_MAPPINGS = frozenset(
     [
         "base_parameters",
@@ -65,7 +55,7 @@ _FREE_MAPPINGS = frozenset(
 
 def find_repeated_items(job: LocatedDict) -> Iterator[tuple[str, Location]]:
     """Yield a message and location for each item of a job's lists that has the key of another."""
-    for field, identity in _ITEM_KEYS.items():
+    for field, identity in LIST_KEYS.items():
         items = job.get(field)
         if not isinstance(items, LocatedList):
             continue
@@ -86,7 +76,9 @@ def normalize_document(job: LocatedDict) -> None:
 
     :raises BundleError: it has a field that only a deployment sets.
     """
-    for field, identity in _ITEM_KEYS.items():
+    # The CLI's resourcemutator/merge_job_*. It does not merge environments, but a workspace refuses
+    # two of one key.
+    for field, identity in LIST_KEYS.items():
         if isinstance(items := job.get(field), LocatedList):
             job[field] = merge_items(items, identity)
     drop_unknown_fields(job)
@@ -155,14 +147,14 @@ def _fill_in_defaults(job: LocatedDict) -> None:
     job.setdefault("max_concurrent_runs", 1)
     # The CLI queues by default, like jobs that are made in the UI.
     job.setdefault("queue", LocatedDict({"enabled": True}))
-    for key in _TRIGGERS:
+    for key in TRIGGER_FIELDS:
         if isinstance(trigger := job.get(key), LocatedDict):
             trigger.setdefault("pause_status", "UNPAUSED")
 
 
 def _drop_empty_texts(value: Any, parent: str) -> None:
     if isinstance(value, LocatedDict) and parent not in _FREE_MAPPINGS:
-        kept = {*_REQUIRED_TEXTS, _REQUIRED_KEYS.get(parent)}
+        kept = {*_REQUIRED_TEXTS, LIST_KEYS.get(parent)}
         for key in [key for key, each in value.items() if each == "" and key not in kept]:
             del value[key]
         for key, each in value.items():

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..model import mappings
 from ..user_data.notebooks import find_notebook_file
 from .errors import BundleError, Location
 from .yaml import LocatedDict, LocatedList
 
+#: What pip takes before the path of a project that is imported from its sources.
+EDITABLE = re.compile(r"^(-e|--editable)[ =]\s*")
 _PIP_FLAG = re.compile(r"^(-e|--editable|-r|--requirement)[ =]\s*")
 
 
@@ -23,9 +26,9 @@ class PathTranslator:
     :param bundle_root: the folder of the bundle, to which paths in Python code are relative.
     """
 
-    def __init__(self, root: Path, files_path: str, bundle_root: Path | None = None) -> None:
+    def __init__(self, root: Path, files_path: str, bundle_root: Path) -> None:
         self.root = root
-        self._bundle_root = bundle_root or root
+        self._bundle_root = bundle_root
         self._files_path = files_path
 
     def translate(self, settings: LocatedDict) -> None:
@@ -37,11 +40,11 @@ class PathTranslator:
             # The paths of a job with a Git source are paths in that repository.
             if "git_source" not in settings:
                 self._translate_code(task)
-            for library in _mappings(task.get("libraries")):
+            for library in mappings(task.get("libraries")):
                 self._translate_library(library, "jar")
                 self._translate_library(library, "whl")
                 self._translate_library(library, "requirements")
-        for environment in _mappings(settings.get("environments")):
+        for environment in mappings(settings.get("environments")):
             spec = environment.get("spec")
             dependencies = spec.get("dependencies") if isinstance(spec, LocatedDict) else None
             if isinstance(dependencies, LocatedList):
@@ -62,7 +65,7 @@ class PathTranslator:
         self, body: LocatedDict, key: str, *, is_notebook: bool = False, is_folder: bool = False
     ) -> None:
         path = body.get(key)
-        if not isinstance(path, str) or body.get("source") == "GIT" or not _is_relative(path):
+        if not isinstance(path, str) or body.get("source") == "GIT" or not is_relative(path):
             return
         location = body.locations.get(key)
         local = self._local_path(path, location)
@@ -82,12 +85,12 @@ class PathTranslator:
         likely = Path(os.path.normpath(self._bundle_root / path))
         if not likely.exists():
             return "Create it, or correct the path."
-        right = Path(os.path.relpath(likely, self._folder_of(location))).as_posix()
+        right = Path(os.path.relpath(likely, folder_of(location, self._bundle_root))).as_posix()
         return f"Write {right!r}: paths start at the folder of the file that has them."
 
     def _translate_library(self, library: LocatedDict, key: str) -> None:
         path = library.get(key)
-        if isinstance(path, str) and _is_relative(path):
+        if isinstance(path, str) and is_relative(path):
             library[key] = self._library_path(path, library.locations.get(key))
 
     def _translate_dependencies(self, dependencies: LocatedList) -> None:
@@ -98,7 +101,7 @@ class PathTranslator:
             flag = match.group() if (match := _PIP_FLAG.match(dependency)) else ""
             quoted = dependency[len(flag) :].strip()
             path = quoted.strip("\"'")
-            if _is_relative(path) if flag else _is_local_dependency(path):
+            if is_relative(path) if flag else is_local_dependency(path):
                 translated = self._library_path(path, location)
                 dependencies[index] = flag + quoted.replace(path, translated)
 
@@ -109,13 +112,7 @@ class PathTranslator:
         return self._workspace_path(local, path, location) if is_inside else str(local)
 
     def _local_path(self, path: str, location: Location | None) -> Path:
-        return Path(os.path.normpath(self._folder_of(location) / path))
-
-    def _folder_of(self, location: Location | None) -> Path:
-        """Return the folder to which the paths at a location are relative."""
-        if location and location[0].suffix != ".py":
-            return location[0].parent
-        return self._bundle_root
+        return Path(os.path.normpath(folder_of(location, self._bundle_root) / path))
 
     def _workspace_path(self, local: Path, path: str, location: Location | None) -> str:
         if not local.is_relative_to(self.root):
@@ -127,9 +124,16 @@ class PathTranslator:
         return f"{self._files_path}/{local.relative_to(self.root).as_posix()}"
 
 
+def folder_of(location: Location | None, bundle_root: Path) -> Path:
+    """Return the folder at which the relative paths at a location start."""
+    if location and location[0].suffix != ".py":
+        return location[0].parent
+    return bundle_root
+
+
 def iter_tasks(settings: dict[str, Any]) -> Iterator[Any]:
     """Yield the tasks of a job, and the tasks inside its for-each tasks."""
-    for task in _mappings(settings.get("tasks")):
+    for task in mappings(settings.get("tasks")):
         yield task
         loop = task.get("for_each_task")
         if isinstance(loop, dict) and isinstance(loop.get("task"), dict):
@@ -152,16 +156,12 @@ def find_files_root(root: Path, sync: LocatedDict) -> Path:
     return Path(os.path.commonpath([root, *folders]))
 
 
-def _is_relative(path: str) -> bool:
+def is_relative(path: str) -> bool:
+    """Return whether a path is one of a local file, neither absolute nor an address."""
     return not PurePosixPath(path).is_absolute() and ":/" not in path
 
 
-def _is_local_dependency(dependency: str) -> bool:
+def is_local_dependency(dependency: str) -> bool:
     """Return whether pip takes a dependency for a path, not for the name of a package."""
     is_path = dependency.startswith((".", "~")) or dependency.endswith(".whl")
-    return is_path and _is_relative(dependency)
-
-
-def _mappings(value: Any) -> list[LocatedDict]:
-    items = value if isinstance(value, list) else []
-    return [each for each in items if isinstance(each, LocatedDict)]
+    return is_path and is_relative(dependency)

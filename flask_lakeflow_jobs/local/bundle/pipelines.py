@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from ..model import Settings
+from ..model import Settings, mappings
 from .errors import Location
+from .paths import EDITABLE, folder_of, is_local_dependency, is_relative
 from .yaml import LocatedDict, LocatedList
 
-_EDITABLE = re.compile(r"^(?:-e|--editable)[ =]\s*")
 # The field of each kind of library that is code.
 _CODE_FIELDS = {"file": "path", "notebook": "path", "glob": "include"}
 
@@ -34,11 +33,9 @@ def read_pipelines(section: Any, root: Path) -> dict[str, Settings]:
 
 def _read_pipeline(pipeline: LocatedDict, default: Location | None, root: Path) -> Settings:
     def localize(path: Any, location: Location | None) -> Any:
-        if not isinstance(path, str) or PurePosixPath(path).is_absolute() or ":/" in path:
+        if not isinstance(path, str) or not is_relative(path):
             return path
-        place = location or default
-        folder = place[0].parent if place and place[0].suffix != ".py" else root
-        return os.path.normpath(folder / path)
+        return os.path.normpath(folder_of(location or default, root) / path)
 
     settings = dict(pipeline)
     if "root_path" in pipeline:
@@ -49,7 +46,7 @@ def _read_pipeline(pipeline: LocatedDict, default: Location | None, root: Path) 
             for kind, field in _CODE_FIELDS.items()
             if isinstance(body := library.get(kind), LocatedDict)
         }
-        for library in _items(pipeline.get("libraries"))
+        for library in mappings(pipeline.get("libraries"))
     ]
     environment = pipeline.get("environment")
     dependencies = environment.get("dependencies") if isinstance(environment, dict) else None
@@ -67,12 +64,6 @@ def _read_pipeline(pipeline: LocatedDict, default: Location | None, root: Path) 
 def _localize_dependency(dependency: Any, localize: Any, location: Location | None) -> Any:
     if not isinstance(dependency, str):
         return dependency
-    if flag := _EDITABLE.match(dependency):
+    if flag := EDITABLE.match(dependency):
         return f"--editable {localize(dependency[flag.end() :].strip(), location)}"
-    is_path = dependency.startswith(".") or dependency.endswith(".whl")
-    return localize(dependency, location) if is_path else dependency
-
-
-def _items(value: Any) -> list[LocatedDict]:
-    items = value if isinstance(value, list) else []
-    return [each for each in items if isinstance(each, LocatedDict)]
+    return localize(dependency, location) if is_local_dependency(dependency) else dependency

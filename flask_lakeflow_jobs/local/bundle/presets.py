@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..model import TRIGGER_FIELDS
 from .errors import BundleError
 from .yaml import LocatedDict, format_scalar
 
@@ -40,7 +41,7 @@ class Presets:
         if self.max_concurrent_runs and not settings.get("max_concurrent_runs"):
             settings["max_concurrent_runs"] = self.max_concurrent_runs
         if self.pause_status:
-            for key in ("schedule", "continuous", "trigger"):
+            for key in TRIGGER_FIELDS:
                 if isinstance(settings.get(key), dict):
                     settings[key].setdefault("pause_status", self.pause_status)
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..model import Settings
+from ..bundle.paths import EDITABLE
+from ..model import Settings, mappings
 from .projects import declares, is_project
 
-_EDITABLE = re.compile(r"^(-e|--editable)[ =]\s*")
 _EXTRAS = re.compile(r"\[[\w,\s-]*\]$")
 
 
@@ -27,7 +27,7 @@ def find_local_libraries(settings: Settings, spec: Settings) -> Iterator[str]:
     for dependency in find_environment(settings, spec).get("dependencies") or ():
         if not isinstance(dependency, str):
             continue
-        path = _EXTRAS.sub("", _EDITABLE.sub("", dependency))
+        path = _EXTRAS.sub("", EDITABLE.sub("", dependency))
         if path != dependency or path.endswith(".whl") or path.startswith("/"):
             yield path
 
@@ -88,7 +88,7 @@ def find_import_paths(library: Path, projects: Iterable[Path]) -> list[str]:
     return [*sources, *sorted(glob.glob(str(library)))] if library.suffix == ".whl" else sources
 
 
-def read_environment(settings: Settings, spec: Settings) -> dict[str, str]:
+def read_variables(settings: Settings, spec: Settings) -> dict[str, str]:
     """Return the environment variables from a task's cluster and from the job."""
     cluster = spec.get("new_cluster") or _find_named(
         settings, "job_clusters", "job_cluster_key", spec
@@ -107,8 +107,3 @@ def _find_named(settings: Settings, section: str, key: str, spec: Settings) -> M
     item_key = spec.get(key)
     items = (each for each in mappings(settings.get(section)) if each.get(key) == item_key)
     return next(items, {}) if item_key else {}
-
-
-def mappings(value: Any) -> list[dict[str, Any]]:
-    """Return the mappings in a list of the bundle, without its other items."""
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

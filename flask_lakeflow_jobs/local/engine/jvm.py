@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..model import Settings
+from ..model import Settings, mappings
 from .catalogs import BUILT_IN_CATALOGS, find_catalogs, find_catalogs_in_file
-from .compute import find_environment, mappings
+from .compute import find_environment
 from .files import WorkspaceFiles
 from .task_context import TaskContext
 from .templating import format_value

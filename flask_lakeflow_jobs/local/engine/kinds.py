@@ -9,10 +9,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ..model import NUMBER_OPERATORS, TEXT_OPERATORS, Settings, TaskRun, kind_of
+from ..model import NUMBER_OPERATORS, TEXT_OPERATORS, Settings, TaskRun, kind_of, mappings
 from ..simulation import SIMULATED_RESULTS
 from ..task_kinds import SQL_OBJECTS, describe_refusal
-from .compute import mappings
 from .dbt import build_dbt
 from .jvm import build_jar, build_pipeline, build_submit
 from .task_context import TaskContext

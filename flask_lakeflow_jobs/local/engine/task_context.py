@@ -14,11 +14,11 @@ from .compute import (
     find_local_libraries,
     find_project_of,
     find_projects,
-    read_environment,
+    read_variables,
 )
 from .files import FileMissing, WorkspaceFiles
 from .notebook_packages import list_notebook_requirements
-from .packages import Packages, list_requirements
+from .packages import Packages, Requirements, list_requirements
 from .projects import is_of_a_cluster, list_dependencies
 from .templating import format_value
 from .work import CannotRun, ProcessWork
@@ -77,25 +77,16 @@ class TaskContext:
         :param package: the one whose code the task runs.
         """
         libraries: list[str] = []
-        dependencies: list[str] = []
         missing: list[str] = []
+        projects: list[Path] = []
         for library in self._list_libraries(spec):
-            projects = find_projects(library, self.files.projects)
-            found = find_import_paths(library, projects)
+            sources = find_projects(library, self.files.projects)
+            found = find_import_paths(library, sources)
             if not found:
                 missing.append(str(library))
             libraries += found
-            dependencies += list_dependencies(projects, [*self.files.projects, *projects])
-        requirements = list_requirements(self.settings, spec)
-        own = list_notebook_requirements(code)
-        files = [str(self.files.to_local_path(each)) for each in requirements.files]
-        packages = [*requirements.packages, *dependencies, *own.packages]
-        requirements = replace(
-            requirements,
-            packages=tuple(each for each in dict.fromkeys(packages) if not is_of_a_cluster(each)),
-            files=(*files, *own.files),
-            options=(*requirements.options, *own.options),
-        )
+            projects += sources
+        requirements = self._list_requirements(spec, projects, code)
         if self.packages.is_enabled:
             folders = [*libraries, str(self.files.root)]
             lacking = list_cluster_packages(code, folders, package, requirements.to_list())
@@ -111,7 +102,7 @@ class TaskContext:
                 "missing_libraries": list(dict.fromkeys(missing)),
                 "requirements": requirements.to_list(),
                 "installs_packages": self.packages.is_enabled,
-                "environment": self.files.localize(read_environment(self.settings, spec)),
+                "environment": self.files.localize(read_variables(self.settings, spec)),
                 "mounts": self.files.mounts,
                 "task_values": self.task_values,
                 "run": self.run,
@@ -127,6 +118,20 @@ class TaskContext:
         ]
         package = spec.get("python_wheel_task", {}).get("package_name")
         return listed or (find_project_of(package, self.files.projects) if package else [])
+
+    def _list_requirements(
+        self, spec: Settings, projects: Sequence[Path], code: Sequence[str]
+    ) -> Requirements:
+        """Return the packages that a task lists, and those of its projects and notebooks."""
+        listed, own = list_requirements(self.settings, spec), list_notebook_requirements(code)
+        dependencies = list_dependencies(projects, [*self.files.projects, *projects])
+        packages = dict.fromkeys([*listed.packages, *dependencies, *own.packages])
+        files = [str(self.files.to_local_path(each)) for each in listed.files]
+        return Requirements(
+            packages=tuple(each for each in packages if not is_of_a_cluster(each)),
+            files=(*files, *own.files),
+            options=(*listed.options, *own.options),
+        )
 
     def merge_parameters(self, body: Settings, task_field: str, run_field: str) -> dict[str, str]:
         """Merge the parameters of the task, of the job and of run-now; later ones take precedence.

@@ -16,7 +16,7 @@ from tests.local.bundle.support import bundle_text, locate, tasks_text, write_fi
 
 def translate(folder: Path, settings: Any, *, file: str = "databricks.yml") -> LocatedDict:
     located: LocatedDict = locate(settings, 7, folder / file)
-    PathTranslator(folder, "/files").translate(located)
+    PathTranslator(folder, "/files", folder).translate(located)
     return located
 
 

@@ -12,7 +12,7 @@ from flask_lakeflow_jobs.local.engine.compute import (
     find_local_libraries,
     find_project_of,
     find_projects,
-    read_environment,
+    read_variables,
 )
 from flask_lakeflow_jobs.local.engine.packages import list_requirements
 
@@ -148,7 +148,7 @@ SETTINGS = {
     ],
 )
 def test_environment_of_a_task(spec: dict[str, Any], expected: dict[str, str]) -> None:
-    assert read_environment(SETTINGS, spec) == expected
+    assert read_variables(SETTINGS, spec) == expected
 
 
 def test_project_of_a_package_is_the_one_that_declares_it(tmp_path: Path) -> None:
