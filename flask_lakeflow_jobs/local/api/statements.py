@@ -154,9 +154,9 @@ def parse_statement(request: Request) -> StatementRequest:
     )
 
 
-def _parse_parameters(value: Any) -> tuple[dict[str, str | None], ...]:
+def _parse_parameters(value: Any) -> list[dict[str, str | None]]:
     if value is None:
-        return ()
+        return []
     if not isinstance(value, list):
         raise UnexpectedType("parameters", "array", value)
     parameters = []
@@ -170,7 +170,7 @@ def _parse_parameters(value: Any) -> tuple[dict[str, str | None], ...]:
         parameters.append(
             {"name": name, "value": item.read_text("value"), "type": item.read_text("type")}
         )
-    return tuple(parameters)
+    return parameters
 
 
 def _parse_limit(request: Request, name: str) -> int:

@@ -10,7 +10,7 @@ import json
 import shutil
 import threading
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from ..errors import ApiError
 from .files import WorkspaceFiles
 from .processes import Exit, ProcessPool, TaskProcess
 from .services import TaskServices
-from .work import ProcessWork
+from .task_context import TaskContext
 
 MAX_KEPT = 200
 MAX_KEPT_BYTES = 256 * 2**20
@@ -40,7 +40,7 @@ class StatementRequest:
     statement: str
     catalog: str = ""
     schema: str = ""
-    parameters: tuple[dict[str, str | None], ...] = ()
+    parameters: list[dict[str, str | None]] = field(default_factory=list)
     row_limit: int = 0
     byte_limit: int = 0
 
@@ -152,36 +152,29 @@ class StatementRunner:
         results.mkdir(mode=0o700, parents=True)
         # Spark knows its runs by a number. Each statement has a session of its own.
         number = uuid.UUID(statement.statement_id).int % 2**53
-        root = str(self._files.root)
-        payload = {
-            "kind": "statement",
-            "folder": root,
-            "root": root,
-            "libraries": [],
-            "missing_libraries": [],
-            "requirements": [],
-            "installs_packages": False,
-            "environment": {},
-            "mounts": self._files.mounts,
-            "task_values": {},
-            "run": {"runId": number, "multitaskParentRunId": number},
-            "chunks_folder": str(results),
-            "parameters": {
-                "statement": request.statement,
-                "catalog": request.catalog,
-                "schema": request.schema,
-                "parameters": list(request.parameters),
-                "row_limit": request.row_limit,
-                "byte_limit": request.byte_limit,
-            },
-        }
+        context = TaskContext(
+            settings={},
+            files=self._files,
+            packages=self._services.packages,
+            job_parameters={},
+            overriding={},
+            task_values={},
+            run={"runId": number, "multitaskParentRunId": number},
+        )
+        work = context.build_process(
+            "statement",
+            {},
+            self._files.root,
+            chunks_folder=str(results),
+            parameters=asdict(request),
+        )
         environment = self._services.environment()
         return TaskProcess(
-            payload,
+            work.payload,
             results.with_suffix(".process"),
             environment,
             self._services.secrets,
-            prepare=partial(self._services.prepare, ProcessWork(payload), environment),
+            prepare=partial(self._services.prepare, work, environment),
             on_start=partial(self._note_start, statement),
             on_exit=partial(self._note_end, statement, number),
         )

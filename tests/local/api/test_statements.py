@@ -38,10 +38,10 @@ def test_statement_is_read_with_its_parameters_and_limits() -> None:
         "SELECT 1",
         "c",
         "s",
-        (
+        [
             {"name": "day", "value": "1", "type": "INT"},
             {"name": "none", "value": None, "type": None},
-        ),
+        ],
         7,
         8,
     )

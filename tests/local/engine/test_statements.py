@@ -34,7 +34,7 @@ class FakeProcess:
 def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StatementRunner]:
     """A runner whose processes are fakes."""
     monkeypatch.setattr(statements, "TaskProcess", FakeProcess)
-    files: Any = SimpleNamespace(root=tmp_path, mounts={})
+    files: Any = SimpleNamespace(root=tmp_path, projects=(), mounts={}, localize=dict)
     runner = StatementRunner(tmp_path / "statements", files, task_services(tmp_path))
     yield runner
     runner.close()
