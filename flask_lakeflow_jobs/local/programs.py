@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,18 @@ class Lifeline:
     """A pipe that is closed to kill a process, and that closes when this process dies."""
 
     def __init__(self) -> None:
-        self.read_end, self._write_end = os.pipe()
+        self._read_end, self._write_end = os.pipe()
+
+    @contextmanager
+    def passed(self) -> Iterator[int]:
+        """Give the other end to a process that the body starts; none starts if the body fails."""
+        try:
+            yield self._read_end
+        except BaseException:
+            self.cut()
+            raise
+        finally:
+            os.close(self._read_end)
 
     def cut(self) -> None:
         """Close this process's end of the pipe."""
@@ -61,19 +72,14 @@ def run_program(
     """
     deadline = time.monotonic() + seconds
     lifeline = Lifeline()
-    try:
+    with lifeline.passed() as end:
         process = subprocess.Popen(
-            [sys.executable, str(CHILD), "--run", str(lifeline.read_end), *command],
+            [sys.executable, str(CHILD), "--run", str(end), *command],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            pass_fds=(lifeline.read_end, *pass_fds),
+            pass_fds=(end, *pass_fds),
             **options,
         )
-    except BaseException:
-        lifeline.cut()
-        raise
-    finally:
-        os.close(lifeline.read_end)
     try:
         while True:
             with suppress(subprocess.TimeoutExpired):

@@ -103,7 +103,6 @@ _BOOLEAN = Field("boolean")
 _COUNT = _number(0)
 _DECIMAL = Field("decimal")
 _INTEGER = Field("number")
-_JOB_ID = Field("number")  # or a reference, which is resolved when the task starts
 _LABEL = Field("string")
 _LABELS = Field(item=_LABEL)
 _NAME = Field("string", _is(str), "The name of a job has to be a string.")
@@ -184,7 +183,7 @@ _KINDS: dict[str, _Keys] = {
     },
     "run_job_task": {
         _ANY: "pipeline_params",
-        _JOB_ID: "job_id",
+        _INTEGER: "job_id",  # or a reference, which is resolved when the task starts
         _LABELS: "dbt_commands jar_params python_params spark_submit_params",
         _VALUES: "job_parameters notebook_params python_named_params sql_params",
     },

@@ -126,10 +126,8 @@ class PythonCode:
 
     def _find_interpreter(self) -> str:
         venv = self.section.get("venv_path")
-        if isinstance(venv, str):
-            for name in ("bin/python", "Scripts/python.exe"):
-                if (python := self.root / venv / name).is_file():
-                    return str(python)
+        if isinstance(venv, str) and (python := self.root / venv / "bin/python").is_file():
+            return str(python)
         if not _has_package():
             raise self._missing(sys.prefix)
         return sys.executable

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import shlex
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +41,11 @@ def build_dbt(spec: Settings, context: TaskContext) -> ProcessWork:
 
 def is_installed() -> bool:
     """Return whether dbt and its adapter for DuckDB are installed."""
-    if not all(map(importlib.util.find_spec, ("dbt", "duckdb", "sqlglot"))):
+    modules = ("dbt", "duckdb", "sqlglot", "dbt.adapters.duckdb")
+    try:
+        return all(map(importlib.util.find_spec, modules))
+    except ModuleNotFoundError:  # of dbt.adapters
         return False
-    with suppress(ModuleNotFoundError):  # dbt.adapters may be missing too
-        return importlib.util.find_spec("dbt.adapters.duckdb") is not None
-    return False
 
 
 def split_commands(commands: Sequence[str]) -> tuple[list[list[str]], dict[str, list[str]]]:

@@ -161,11 +161,11 @@ class TaskProcess:
             if self.is_stopped:
                 return False
             self._lifeline = Lifeline()
-            try:
+            with self._lifeline.passed() as end:
                 payload = {
                     **self._payload,
                     "result_file": str(self._folder / "result.json"),
-                    "lifeline": self._lifeline.read_end,
+                    "lifeline": end,
                 }
                 payload_file.write_text(json.dumps(payload))
                 self._process = subprocess.Popen(
@@ -175,11 +175,9 @@ class TaskProcess:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    pass_fds=(self._lifeline.read_end,),
+                    pass_fds=(end,),
                     start_new_session=True,
                 )
-            finally:
-                os.close(self._lifeline.read_end)
         return True
 
     def _read_outcome(self) -> dict[str, Any]:

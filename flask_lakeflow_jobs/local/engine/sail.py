@@ -70,26 +70,21 @@ class SailServer:
         for outdated in folder.glob("session-*.json"):
             outdated.unlink(missing_ok=True)
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        self._log.write_bytes(b"")
         self._lifeline = Lifeline()
-        try:
-            self._log.write_bytes(b"")
-            with open(self._log, "ab") as log:  # appending, so that it can be cut meanwhile
-                self._process = subprocess.Popen(
-                    [sys.executable, *SAIL_ARGUMENTS, str(self._lifeline.read_end)],
-                    cwd=folder,
-                    env={**environment, "RUST_LOG": "warn"},
-                    bufsize=0,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    pass_fds=(self._lifeline.read_end,),
-                    start_new_session=True,
-                )
-        except OSError:
-            self._lifeline.cut()
-            raise
-        finally:
-            os.close(self._lifeline.read_end)
+        # Appending, so that it can be cut meanwhile.
+        with self._lifeline.passed() as end, open(self._log, "ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, *SAIL_ARGUMENTS, str(end)],
+                cwd=folder,
+                env={**environment, "RUST_LOG": "warn"},
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                pass_fds=(end,),
+                start_new_session=True,
+            )
         self._input: Any = self._process.stdin
         self._output: Any = self._process.stdout
 

@@ -7,7 +7,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -79,8 +78,7 @@ class Folder:
                 os.fsync(file.fileno())
             self.publish(unfinished, parts, overwrite=overwrite)
         finally:
-            with suppress(FileNotFoundError):
-                unfinished.unlink()
+            unfinished.unlink(missing_ok=True)
 
     def make(self, parts: Parts) -> None:
         """Create a folder and its parents.
