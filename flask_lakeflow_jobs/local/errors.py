@@ -50,6 +50,13 @@ class RunDoesNotExist(InvalidParameterValue):
         super().__init__(f"Run {run_id} does not exist.")
 
 
+class ResourceDoesNotExist(ApiError):
+    """404 RESOURCE_DOES_NOT_EXIST."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(404, "RESOURCE_DOES_NOT_EXIST", message)
+
+
 class InvalidState(ApiError):
     """400 INVALID_STATE."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import ApiError, InvalidParameterValue
+from ..errors import ApiError, InvalidParameterValue, ResourceDoesNotExist
 from ..user_data.folder import Folder
 from ..user_data.paths import Parts, join_path, parse_path
 from .request import Request, Routes, read_base64
@@ -204,8 +204,9 @@ class DbfsEndpoints:
 
     def _find(self, number: int) -> _Handle:
         if number not in self._handles:
-            message = f"No handle {number} is open. A restart of the workspace closes all handles."
-            raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", message)
+            raise ResourceDoesNotExist(
+                f"No handle {number} is open. A restart of the workspace closes all handles."
+            )
         return self._handles[number]
 
     def _parse(self, request: Request, name: str = "path") -> Parts:
@@ -241,8 +242,7 @@ def _errors(parts: Parts) -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, NotADirectoryError):
-        message = f"No file or directory exists on path {path}."
-        raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", message) from None
+        raise ResourceDoesNotExist(f"No file or directory exists on path {path}.") from None
     except (FileExistsError, IsADirectoryError):
         message = f"A file or directory already exists at the input path dbfs:{path}."
         raise ApiError(400, "RESOURCE_ALREADY_EXISTS", message) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import ApiError, InvalidParameterValue
+from ..errors import ApiError, InvalidParameterValue, ResourceDoesNotExist
 from ..permissions import (
     KINDS,
     Entry,
@@ -102,7 +102,7 @@ class PermissionEndpoints:
             else:
                 object_id = request.require_int("object_id")
         except ApiError as error:
-            raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", error.message) from None
+            raise ResourceDoesNotExist(error.message) from None
         return KINDS[name], f"{name}/{object_id}"
 
     def _load(self, kind: ObjectKind, path: str) -> list[Entry]:

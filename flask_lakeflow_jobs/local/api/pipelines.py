@@ -6,7 +6,7 @@ import fnmatch
 import glob
 import re
 
-from ..errors import ApiError, InvalidParameterValue
+from ..errors import InvalidParameterValue, ResourceDoesNotExist
 from ..model import Settings
 from ..registry import Registry
 from .request import Request, Routes
@@ -40,11 +40,9 @@ class PipelineEndpoints:
         key = request.fields["id"]
         settings = self._registry.bundle.pipelines.get(key)
         if settings is None:
-            raise ApiError(
-                404,
-                "RESOURCE_DOES_NOT_EXIST",
+            raise ResourceDoesNotExist(
                 f"The specified pipeline {key} was not found. Define it under "
-                "'resources.pipelines' of the bundle.",
+                "'resources.pipelines' of the bundle."
             )
         return {**self._describe(key, settings), "spec": {**settings, "id": key}}
 

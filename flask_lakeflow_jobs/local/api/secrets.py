@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..clock import Clock
-from ..errors import ApiError, InvalidParameterValue
+from ..errors import ApiError, InvalidParameterValue, ResourceDoesNotExist
 from ..user_data.secrets import ScopeMissing, SecretMissing, SecretStore
 from .request import Request, Routes, read_base64
 from .serializers import Json
@@ -158,15 +158,13 @@ def _errors() -> Iterator[None]:
     try:
         yield
     except ScopeMissing as error:
-        message = f"Scope {error} does not exist!"
-        raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", message) from None
+        raise ResourceDoesNotExist(f"Scope {error} does not exist!") from None
     except SecretMissing as error:
-        raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", str(error)) from None
+        raise ResourceDoesNotExist(str(error)) from None
 
 
 def _no_acl(principal: str) -> ApiError:
-    message = f"{principal} has no permission on the scope."
-    return ApiError(404, "RESOURCE_DOES_NOT_EXIST", message)
+    return ResourceDoesNotExist(f"{principal} has no permission on the scope.")
 
 
 def _limit(message: str) -> ApiError:

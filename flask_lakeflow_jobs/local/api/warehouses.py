@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import ApiError, InvalidParameterValue
+from ..errors import InvalidParameterValue, ResourceDoesNotExist
 from ..registry import Registry
 from .request import Request, Routes
 from .serializers import Json
@@ -101,11 +101,9 @@ class WarehouseEndpoints:
         :raises ApiError: there is none with this id.
         """
         if warehouse_id not in self._find_all():
-            raise ApiError(
-                404,
-                "RESOURCE_DOES_NOT_EXIST",
+            raise ResourceDoesNotExist(
                 f"SQL warehouse {warehouse_id} does not exist. The warehouse of the local "
-                f"workspace is {WAREHOUSE_ID}; it also answers to each id that a job names.",
+                f"workspace is {WAREHOUSE_ID}; it also answers to each id that a job names."
             )
         return warehouse_id
 

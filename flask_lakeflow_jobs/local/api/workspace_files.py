@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from ..errors import ApiError, InvalidParameterValue
+from ..errors import ApiError, InvalidParameterValue, ResourceDoesNotExist
 from ..user_data import notebooks
 from ..user_data.folder import read_chunks
 from ..user_data.paths import Parts, join_path
@@ -219,7 +219,7 @@ def _errors(path: _Path, *, exists: int = 400) -> Iterator[None]:
         message = f"Path ({text}) doesn't exist."
         if missing != join_path(path.parts):
             message = f"The parent folder ({missing}) does not exist."
-        raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", message) from None
+        raise ResourceDoesNotExist(message) from None
     except SameFile as error:
         message = f"Path ({text}) already exists: the local workspace keeps it in the same file as "
         message += f"{error}. Delete that, or use another name."
@@ -228,16 +228,14 @@ def _errors(path: _Path, *, exists: int = 400) -> Iterator[None]:
         message = f"Path ({text}) already exists."
         raise ApiError(exists, "RESOURCE_ALREADY_EXISTS", message) from None
     except NotEmpty:
-        message = f"Folder ({text}) is not empty"
-        raise ApiError(400, "DIRECTORY_NOT_EMPTY", message) from None
+        raise ApiError(400, "DIRECTORY_NOT_EMPTY", f"Folder ({text}) is not empty") from None
     except OfBundle as error:
         message = f"{text} is a file of the bundle. Change it there: {error}."
         raise ApiError(403, "PERMISSION_DENIED", message) from None
     except PermissionError as error:
         raise ApiError(403, "PERMISSION_DENIED", str(error)) from None
     except NotADirectoryError:
-        message = f"Path ({text}) doesn't exist."
-        raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", message) from None
+        raise ResourceDoesNotExist(f"Path ({text}) doesn't exist.") from None
     except OSError as error:
         raise ApiError(400, "IO_ERROR", f"{text}: {error.strerror}.") from None
 

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import ApiError
+from ..errors import ApiError, ResourceDoesNotExist
 from .files import WorkspaceFiles
 from .processes import Exit, ProcessPool, TaskProcess
 from .services import TaskServices
@@ -226,8 +226,7 @@ class StatementRunner:
 
 
 def _not_kept(statement_id: str) -> ApiError:
-    message = (
+    return ResourceDoesNotExist(
         f"The statement {statement_id} was not found. The local workspace keeps the last "
         f"{MAX_KEPT} statements, and none over a restart."
     )
-    return ApiError(404, "RESOURCE_DOES_NOT_EXIST", message)
