@@ -221,7 +221,8 @@ class Workspace:
         """Seconds since the last request or the end of the last run; 0 while one is active."""
         if not self._unit_of_work.is_idle:
             return 0.0
-        return time.monotonic() - self._application.last_request
+        last_use = max(self._application.last_request, self._unit_of_work.last_end)
+        return time.monotonic() - last_use
 
     def _nested_request(self, work: NestedRun) -> RunRequest:
         try:

@@ -46,6 +46,18 @@ def test_runs_are_deleted_after_sixty_days(tmp_path: Path) -> None:
     assert kept == [0, 1, 1]
 
 
+def test_idle_seconds_count_from_the_end_of_the_last_run(tmp_path: Path) -> None:
+    path = write_bundle(tmp_path, {"etl": simulated_job(simulated_task("main"), seconds=DAY)}, {})
+    clock = ManualClock()
+    workspace = Workspace(path, tmp_path / "folder", clock=clock)
+    with workspace as address:
+        Client(address, {"etl": load_bundle(path).jobs["etl"].job_id}).start("etl")
+        workspace._application.last_request -= DAY  # nobody asks for the run while it runs
+        assert workspace.idle_seconds == 0
+        clock.advance(DAY)
+        assert 0 < workspace.idle_seconds < DAY / 2
+
+
 def test_database_of_another_version_is_refused(tmp_path: Path) -> None:
     path = write_bundle(tmp_path, {"etl": simulated_job(simulated_task("main"))}, {})
     with Workspace(path, tmp_path / "folder"):

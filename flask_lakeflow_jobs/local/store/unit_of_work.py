@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ class UnitOfWork:
         self._lock = threading.RLock()
         self._active: dict[int, JobRun] = {}
         self._ended: OrderedDict[int, JobRun] = OrderedDict()
+        #: When the last active run ended, by the monotonic clock.
+        self.last_end = 0.0
 
     @contextmanager
     def exclusive(self) -> Iterator[Store]:
@@ -156,7 +159,8 @@ class UnitOfWork:
             self._ended.pop(run.run_id, None)
             self._active[run.run_id] = run
             return
-        self._active.pop(run.run_id, None)
+        if self._active.pop(run.run_id, None) is not None:
+            self.last_end = time.monotonic()
         self._ended[run.run_id] = run
         self._ended.move_to_end(run.run_id)
         if len(self._ended) > _MAX_CACHED_RUNS:
