@@ -47,9 +47,9 @@ class SameFile(FileExistsError):
     """A notebook and a file that would be one file of this machine, as ``x`` and ``x.py``."""
 
 
-def parse_workspace_path(path: str | None, name: str = "path") -> Parts:
+def parse_workspace_path(path: str | None) -> Parts:
     """Split a path of a workspace file, with or without ``/Workspace``."""
-    parts = parse_path(path, name)
+    parts = parse_path(path)
     return parts[1:] if parts[:1] == (_ROOT,) else parts
 
 
