@@ -265,7 +265,7 @@ class JobHandle(JobReader):
         :raises Conflict: the job has no schedule and no trigger, or somebody changed them at the
             same time.
         """
-        self._set_paused(True, "pause", display_name(requested_by))
+        self._set_paused(True, display_name(requested_by))
 
     def resume(self, *, requested_by: str | None = None) -> None:
         """Resume the schedule and all triggers of the job. A continuous job starts at once.
@@ -276,10 +276,10 @@ class JobHandle(JobReader):
         :raises Conflict: the job has no schedule and no trigger, or somebody changed them at the
             same time.
         """
-        self._set_paused(False, "resume", display_name(requested_by))
+        self._set_paused(False, display_name(requested_by))
 
-    def _set_paused(self, paused: bool, action: str, user: str | None) -> None:
-        upstream = self._upstream()
+    def _set_paused(self, paused: bool, user: str | None) -> None:
+        upstream, action = self._upstream(), "pause" if paused else "resume"
         with self._recorded(action, user):
             build = partial(build_pause_update, paused=paused, job=self.key)
             upstream.change_job(build)

@@ -50,27 +50,15 @@ def parse_param(text: str) -> tuple[str, str]:
     return name, value
 
 
-def parse_task_keys(text: str) -> list[str]:
-    """Parse task keys that are separated by commas.
+def parse_names(text: str) -> list[str]:
+    """Parse keys of tasks, or names of members, that are separated by commas.
 
     :raises click.BadParameter: one is empty.
     """
-    return _split(text, "task keys")
-
-
-def parse_fields(text: str) -> list[str]:
-    """Parse the names of members that are separated by commas.
-
-    :raises click.BadParameter: one is empty.
-    """
-    return _split(text, "names")
-
-
-def _split(text: str, what: str) -> list[str]:
-    parts = [part.strip() for part in text.split(",")]
-    if not all(parts):
-        raise click.BadParameter(f"{text!r} must be {what} separated by commas.")
-    return parts
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise click.BadParameter(f"{text!r} must be names separated by commas.")
+    return names
 
 
 def parse_idempotency_key(text: str) -> str:
@@ -174,7 +162,7 @@ limit_option = click.option(
 
 fields_option = click.option(
     "--fields",
-    type=parse_fields,
+    type=parse_names,
     metavar="NAMES",
     expose_value=False,
     callback=choose_fields,
@@ -232,53 +220,43 @@ def _parse_run(text: str, *, is_alone: bool) -> int:
         raise click.UsageError(error.detail) from None
 
 
-def output_option(command: Command) -> Command:
-    """Add ``--output`` and its alias ``--json``; the command gets ``as_json``."""
-
-    @_with_formats("text", "json", help="Print text, or JSON as in the HTTP API.")
-    @wraps(command)
-    def with_output(*args: Any, output: str, json_alias: bool, **kwargs: Any) -> Any:
-        as_json = json_alias or output == "json" or chosen_fields() is not None
-        return command(*args, as_json=as_json, **kwargs)
-
-    return cast("Command", with_output)
-
-
-def document_option(command: Command) -> Command:
-    """Add the same, and ``--fields`` for a part of the JSON."""
-    return fields_option(output_option(command))
-
-
-def table_option(command: Command) -> Command:
-    """Add the same with the format ``wide``; the command gets ``as_json`` and ``is_wide``."""
-
-    @fields_option
-    @_with_formats(
-        "text",
-        "wide",
-        "json",
-        help="Print a table, one with all columns, or JSON as in the HTTP API.",
-    )
-    @wraps(command)
-    def with_output(*args: Any, output: str, json_alias: bool, **kwargs: Any) -> Any:
-        as_json = json_alias or output == "json" or chosen_fields() is not None
-        return command(*args, as_json=as_json, is_wide=output == "wide", **kwargs)
-
-    return cast("Command", with_output)
-
-
 def _with_formats(*formats: str, help: str) -> Callable[[Command], Command]:  # noqa: A002
+    """Add ``--output`` and its alias ``--json``; the command gets ``as_json``.
+
+    With the format ``wide`` among them, it also gets ``is_wide``.
+    """
+
     def add(command: Command) -> Command:
-        command = click.option("--json", "json_alias", is_flag=True, help="Same as --output json.")(
-            command
-        )
-        return click.option(
+        @click.option(
             "-o",
             "--output",
             type=click.Choice(formats),
             default=formats[0],
             show_default=True,
             help=help,
-        )(command)
+        )
+        @click.option("--json", "json_alias", is_flag=True, help="Same as --output json.")
+        @wraps(command)
+        def with_output(*args: Any, output: str, json_alias: bool, **kwargs: Any) -> Any:
+            if "wide" in formats:
+                kwargs["is_wide"] = output == "wide"
+            as_json = json_alias or output == "json" or chosen_fields() is not None
+            return command(*args, as_json=as_json, **kwargs)
+
+        return cast("Command", with_output)
 
     return add
+
+
+output_option = _with_formats("text", "json", help="Print text, or JSON as in the HTTP API.")
+
+
+def document_option(command: Command) -> Command:
+    """Add ``--output``, and ``--fields`` for a part of the JSON."""
+    return fields_option(output_option(command))
+
+
+def table_option(command: Command) -> Command:
+    """Add the same with the format ``wide``."""
+    help_ = "Print a table, one with all columns, or JSON as in the HTTP API."
+    return fields_option(_with_formats("text", "wide", "json", help=help_)(command))

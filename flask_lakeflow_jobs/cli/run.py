@@ -24,8 +24,8 @@ from .options import (
     output_option,
     parse_duration,
     parse_idempotency_key,
+    parse_names,
     parse_param,
-    parse_task_keys,
     read_json_object,
     run_argument,
     takes_object,
@@ -80,7 +80,7 @@ strict_option = click.option(
 @params_file_option
 @click.option(
     "--only",
-    type=parse_task_keys,
+    type=parse_names,
     metavar="TASKS",
     shell_complete=complete_tasks,
     help="Run only these tasks, separated by commas. +a adds the tasks that a depends on, a+ those"
@@ -185,7 +185,7 @@ def cancel(key: str | None, run_id: int) -> None:
 @run_argument
 @click.option(
     "--only",
-    type=parse_task_keys,
+    type=parse_names,
     metavar="TASKS",
     shell_complete=complete_tasks,
     help="Rerun these tasks, separated by commas, instead of all that failed.",

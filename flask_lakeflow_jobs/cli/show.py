@@ -163,8 +163,8 @@ def show(key: str | None, run_id: int, web: bool, as_json: bool) -> None:
         return
     run = handle.get_run(run_id)
     lines = _format_run(handle, run)
-    for key, iterations in list_loops(handle, run).items():
-        lines += ["", f"Iterations of {key}:", *format_loop(iterations, table_width())]
+    for task_key, iterations in list_loops(handle, run).items():
+        lines += ["", f"Iterations of {task_key}:", *format_loop(iterations, table_width())]
     if has_ended(run) and outcome_of(run) not in SUCCESSES:
         lines += ["", *format_explanation(handle.explain(run_id))]
     print_result("\n".join(lines))

@@ -162,16 +162,13 @@ class Outbox:
         self._deferred: deque[Write] = deque()
         self._claims = ClaimWatch(self._clock, CLAIM_SECONDS)
 
-    def address(self, signal: str, payload: Mapping[str, Any]) -> list[str]:
-        """Return the names of the receivers of an event: those that are connected now."""
+    def address(self, signal: str, payload: Mapping[str, Any]) -> tuple[list[str], str | None]:
+        """Return the names of the receivers of an event, those that are connected now, and the
+        payload as the record stores it for them."""
         names = [*name_receivers(self._signals[signal], self._app)]
         if self._others is not None:
             names += self._others.select(signal, payload)
-        return names
-
-    def encode(self, payload: Mapping[str, Any]) -> str:
-        """Return a payload as the record stores it."""
-        return self._codec.encode(payload)
+        return names, self._codec.encode(payload) if names else None
 
     def defer(self, write: Write) -> None:
         """Write something to the record as soon as it can be reached again."""

@@ -148,10 +148,9 @@ class EndRecorder:
 
     def _finish(self, run_key: RunKey, status: RunStatus) -> None:
         payload, end = _finished(run_key, status), build_end(run_key, status)
-        receivers = self.outbox.address("run_finished", payload)
-        text = self.outbox.encode(payload) if receivers else None
+        receivers, text = self.outbox.address("run_finished", payload)
         finish = partial(self._record.finish_run, end, receivers, payload=text)
-        if not finish() and not self._is_recorded(run_key):
+        if not finish() and self._record.get_run(end.job_id, end.run_id) is None:
             if not self._add_found_run(run_key, status):
                 self._send("run_finished", payload)
                 return
@@ -159,16 +158,12 @@ class EndRecorder:
         self.outbox.wake()
 
     def _repair(self, run_key: RunKey, payload: Mapping[str, Any]) -> None:
-        receivers = self.outbox.address("run_repaired", payload)
-        text = self.outbox.encode(payload) if receivers else None
+        receivers, text = self.outbox.address("run_repaired", payload)
         job_id, run_id = run_key.job.job_id, run_key.run_id
         if self._record.reopen_run(job_id, run_id, receivers, payload=text):
             self.outbox.wake()
         else:
             self._send("run_repaired", payload)
-
-    def _is_recorded(self, run_key: RunKey) -> bool:
-        return self._record.get_run(run_key.job.job_id, run_key.run_id) is not None
 
     def _add_found_run(self, run_key: RunKey, status: RunStatus) -> bool:
         """Record a run that was started elsewhere, if all runs of its job are followed."""

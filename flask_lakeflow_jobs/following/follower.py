@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inline
@@ -278,12 +279,11 @@ class Follower:
         if self._find is None or self._is_searching or now < self._search_at:
             return
         self._search_at, self._is_searching = now + self._poll_interval, True
-        self._spawn(self._run_search)
+        self._spawn(partial(self._run_search, self._find))
 
-    def _run_search(self) -> None:
+    def _run_search(self, find: Callable[[], None]) -> None:
         try:
-            if self._find is not None:
-                self._find()
+            find()
         except LakeflowJobsError as error:
             _log.info("Runs that were started elsewhere could not be found: %s", error)
         except Exception:

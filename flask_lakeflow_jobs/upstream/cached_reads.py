@@ -179,7 +179,7 @@ class CachedReads:
         :raises RunNotFound: the run does not exist, or belongs to another job.
         """
         run = self._upstream.parse_run(self.get_run(run_id).value)
-        waiting = Waiting(self._upstream.read_policy.timeout, check)
+        waiting = Waiting(self._max_seconds, check)
         return read_output_page(run, self._get_output_of, waiting, tasks=tasks, after=after)
 
     def get_outputs(self, run_id: int, tasks: Sequence[str] = ()) -> dict[str, Output]:
@@ -199,7 +199,7 @@ class CachedReads:
 
         :raises UpstreamTimeout: the time is up.
         """
-        return read_concurrently(read, items, Waiting(self._upstream.read_policy.timeout))
+        return read_concurrently(read, items, Waiting(self._max_seconds))
 
     def read_output(self, task: RunTask) -> RunOutput:
         """Return the output of one task, as the Jobs API has it."""
@@ -276,9 +276,8 @@ class CachedReads:
         ended = [
             each for each in self.read_iterations(loop) if each.run_id in wanted and has_ended(each)
         ]
-        waiting = Waiting(self._upstream.read_policy.timeout)
-        outputs = read_concurrently(
-            lambda task: read_or_explain(task, self._get_output_of), ended, waiting
+        outputs = self.run_concurrently(
+            lambda task: read_or_explain(task, self._get_output_of), ended
         )
         return {int(task.run_id or 0): output for task, output in zip(ended, outputs, strict=True)}
 
@@ -306,6 +305,12 @@ class CachedReads:
         key = CacheKey(self._identity, self._job, f"run:{run_id}")
         self._cache.store(key, generation, run.document, is_final=has_ended(run.document))
         return run
+
+    @property
+    def _max_seconds(self) -> float:
+        """The timeout of one read, or less if the server kills the caller's request before."""
+        resources = self._upstream.call_resources
+        return min(self._upstream.read_policy.timeout, resources.get_max_timeout())
 
     def _get_output_of(self, task: RunTask | Run) -> Output:
         output: Output = self.get_whole_output(task).copy_value()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 from flask import Response, request
@@ -17,13 +18,13 @@ MEDIA_TYPES = {
     ".svg": "image/svg+xml",
 }
 
-BROWSER_MODULE = "lakeflow.js"
-
-#: The module imports these two.
-BROWSER_REQUESTS, BROWSER_STREAMS = "lakeflow-requests.js", "lakeflow-streams.js"
-
-#: Tasks report progress with it.
-PROGRESS_HELPER = "progress.py"
+#: The files that pages and tasks of users load, by the names of their endpoints.
+FILES = {
+    "browser_module": "lakeflow.js",  # it imports the next two
+    "browser_requests": "lakeflow-requests.js",
+    "browser_streams": "lakeflow-streams.js",
+    "progress_helper": "progress.py",
+}
 
 STATIC_FOLDER = Path(__file__).with_name("static")
 
@@ -64,21 +65,11 @@ class Assets:
 _assets = Assets(STATIC_FOLDER)
 
 
-def browser_module() -> Response:
-    """Respond with the browser module; the name of the view is the name of the endpoint."""
-    return _assets.respond(BROWSER_MODULE)
+def build_view(endpoint: str, name: str) -> Callable[[], Response]:
+    """Return a view that responds with a file; its name is that of the endpoint."""
 
+    def view() -> Response:
+        return _assets.respond(name)
 
-def browser_requests() -> Response:
-    """Respond with the part of the browser module that sends requests."""
-    return _assets.respond(BROWSER_REQUESTS)
-
-
-def browser_streams() -> Response:
-    """Respond with the part of the browser module that follows streams."""
-    return _assets.respond(BROWSER_STREAMS)
-
-
-def progress_helper() -> Response:
-    """Respond with the source of the helper for tasks; the name of the view is the endpoint's."""
-    return _assets.respond(PROGRESS_HELPER)
+    view.__name__ = endpoint
+    return view

@@ -16,16 +16,7 @@ from ..config.settings import AppSettings
 from ..errors import ConfigurationError
 from ..state import EXTENSION_KEY
 from . import outputs, views
-from .assets import (
-    BROWSER_MODULE,
-    BROWSER_REQUESTS,
-    BROWSER_STREAMS,
-    PROGRESS_HELPER,
-    browser_module,
-    browser_requests,
-    browser_streams,
-    progress_helper,
-)
+from .assets import FILES, build_view
 from .csrf import SAFE_METHODS, refuse_cross_site
 from .problems import register_error_handlers
 from .responses import TYPE_IS_SENT
@@ -58,10 +49,7 @@ ROUTES: list[Route] = [
     ("/stream", views.stream_runs, ["GET"]),
     ("/openapi.json", views.show_openapi, ["GET"]),
     ("/health", views.show_health, ["GET"]),
-    (f"/{BROWSER_MODULE}", browser_module, ["GET"]),
-    (f"/{BROWSER_REQUESTS}", browser_requests, ["GET"]),
-    (f"/{BROWSER_STREAMS}", browser_streams, ["GET"]),
-    (f"/{PROGRESS_HELPER}", progress_helper, ["GET"]),
+    *((f"/{name}", build_view(endpoint, name), ["GET"]) for endpoint, name in FILES.items()),
 ]
 
 #: The route for notifications exists only if the app has credentials for it.

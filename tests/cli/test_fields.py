@@ -8,7 +8,6 @@ import click
 import pytest
 
 from flask_lakeflow_jobs.cli.fields import select_fields
-from flask_lakeflow_jobs.cli.options import parse_fields
 from tests.cli.conftest import RunFlask, start_run
 
 
@@ -35,12 +34,6 @@ def test_select_fields_unknown_name_suggests_known_ones() -> None:
         "There is no field 'runid'. Did you mean 'run_id'? The fields: end_time, run_id."
     )
     assert select_fields({"run_id": 1}, ["end_time"], ["end_time"]) == {"end_time": None}
-
-
-@pytest.mark.parametrize("text", ["", "a,", ",a"])
-def test_parse_fields_empty_name_is_refused(text: str) -> None:
-    with pytest.raises(click.BadParameter):
-        parse_fields(text)
 
 
 def test_commands_print_chosen_fields_as_json(flask_jobs: RunFlask) -> None:

@@ -16,8 +16,8 @@ from flask_lakeflow_jobs.cli.options import (
     merge_params,
     parse_duration,
     parse_idempotency_key,
+    parse_names,
     parse_param,
-    parse_task_keys,
     read_json_object,
     run_argument,
     takes_object,
@@ -62,14 +62,14 @@ def test_param_without_name_or_equals_sign_is_refused(text: str) -> None:
         parse_param(text)
 
 
-def test_task_keys_are_separated_by_commas() -> None:
-    assert parse_task_keys("a, +b,c+") == ["a", "+b", "c+"]
+def test_names_are_separated_by_commas() -> None:
+    assert parse_names("a, +b,c+") == ["a", "+b", "c+"]
 
 
-@pytest.mark.parametrize("text", ["", ",", "a,,b", "a,"])
-def test_task_keys_with_an_empty_one_are_refused(text: str) -> None:
-    with pytest.raises(click.BadParameter, match="task keys"):
-        parse_task_keys(text)
+@pytest.mark.parametrize("text", ["", ",", "a,,b", "a,", ",a"])
+def test_names_with_an_empty_one_are_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="names separated by commas"):
+        parse_names(text)
 
 
 def test_idempotency_key_must_not_be_empty() -> None:

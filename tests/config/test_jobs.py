@@ -282,19 +282,8 @@ def test_resolve_jobs_reserved_configured_key_raises(key: str) -> None:
         assert "another key" in sentence
 
 
-def test_resolve_jobs_reserved_discovered_key_raises_or_warns(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    variable = {"DATABRICKS_JOB_STREAM": "5"}
-    assert "DATABRICKS_JOB_STREAM names a job 'stream'" in refused(config=variable)
-    assert ids(jobs(environ={**variable, "DATABRICKS_JOB_ETL": "1"})) == {"etl": 1}
-    [warning] = caplog.messages
-    assert "DATABRICKS_JOB_STREAM names a job 'stream'" in warning
-    assert "LAKEFLOW_JOBS" in warning
-
-
-@pytest.mark.parametrize("name", ["", "A B", "A/B", ".", ".."])
-def test_resolve_jobs_invalid_discovered_key_raises_or_warns(
+@pytest.mark.parametrize("name", ["", "A B", "A/B", ".", "..", "STREAM"])
+def test_resolve_jobs_refused_discovered_key_raises_or_warns(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     variable = {f"DATABRICKS_JOB_{name}": "5"}
@@ -302,6 +291,7 @@ def test_resolve_jobs_invalid_discovered_key_raises_or_warns(
     assert ids(jobs(environ={**variable, "DATABRICKS_JOB_ETL": "1"})) == {"etl": 1}
     [warning] = caplog.messages
     assert f"DATABRICKS_JOB_{name} names a job {name.lower()!r}" in warning
+    assert "LAKEFLOW_JOBS" in warning
 
 
 @pytest.mark.parametrize(

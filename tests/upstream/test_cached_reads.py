@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,12 +10,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from flask_lakeflow_jobs import UpstreamError, current_jobs
+from flask_lakeflow_jobs import UpstreamError, UpstreamTimeout, current_jobs
+from flask_lakeflow_jobs.reader import cached_reads_of
 from flask_lakeflow_jobs.state import EXTENSION_KEY
 from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace
 from flask_lakeflow_jobs.upstream.response_store import CacheKey
 from tests.conftest import MakeApp
-from tests.support import RunGate, wait_until
+from tests.support import DEADLINE, RunGate, wait_until
 
 pytestmark = pytest.mark.usefixtures("app_context")
 
@@ -48,6 +50,15 @@ def test_polled_run_is_served_to_reads(fault_proxy: FaultyWorkspace) -> None:
     assert current_jobs["quick"].get_run(run_id).end_time
 
     assert len(fault_proxy.find_requests("GET", "runs/get")) == polls
+
+
+def test_concurrent_reads_take_no_longer_than_the_thread_may(app: Flask) -> None:
+    """A sync worker of gunicorn is killed with a request that takes too long."""
+    app.extensions[EXTENSION_KEY].upstream.call_resources.get_max_timeout = lambda: 0.1
+    ends = threading.Event()
+    with pytest.raises(UpstreamTimeout, match=r"within 0\.1 seconds"):
+        cached_reads_of(current_jobs["quick"]).run_concurrently(ends.wait, [DEADLINE])
+    ends.set()
 
 
 class TestWithoutWorkspace:

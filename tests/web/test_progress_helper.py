@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask, Response, redirect, request
 
-from flask_lakeflow_jobs.web.assets import PROGRESS_HELPER, STATIC_FOLDER
+from flask_lakeflow_jobs.web.assets import FILES, STATIC_FOLDER
 from tests.support import LiveServer
 
 TOKEN = "lfjp_token"
@@ -18,7 +18,9 @@ TOKEN = "lfjp_token"
 
 @pytest.fixture
 def helper() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("progress", STATIC_FOLDER / PROGRESS_HELPER)
+    spec = importlib.util.spec_from_file_location(
+        "progress", STATIC_FOLDER / FILES["progress_helper"]
+    )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -15,7 +15,7 @@ TEXT = "This is a test. Messages about the ends of runs arrive here. Jobs: {jobs
 
 def send_tests(jobs: Mapping[str, Job]) -> Iterator[Finding]:
     """Send a test message to each URL, once."""
-    urls = {url: url for job in jobs.values() for url in job.notify.urls}
+    urls = dict.fromkeys(url for job in jobs.values() for url in job.notify.urls)
     if not urls:
         yield Finding.error(
             "notify", "Nobody is notified of ends.", f"Set {NOTIFY.name} to a URL of Apprise."
