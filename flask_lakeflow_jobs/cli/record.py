@@ -38,9 +38,6 @@ class Row(Protocol):
     def page_token(self) -> PageToken: ...
 
 
-R = TypeVar("R", bound=Row)
-
-
 @click.group(cls=AppGroup)
 def record() -> None:
     """Show, export and maintain the record of runs and actions."""

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from ..errors import LakeflowJobsError, RunNotFound
 from ..reader import cached_reads_of
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from ..runs.explanation import Explanation
     from ..runs.outcome import RunStatus
     from ..sdk_types import Run
-
-T = TypeVar("T")
 
 
 class ResultFormat(Enum):

@@ -16,6 +16,8 @@ from ..runs.page_urls import find_databricks_url
 from ..runs.reports import select_progress
 from ..runs.run_parameters import parameters_of
 from ..text import first_line
+from ..watching.forecast import expected_end
+from ..watching.history import phase_durations
 from ..watching.snapshot import compute_state_id
 from . import filters, queries, tasks
 from .graph import Graph, build_graph
@@ -28,7 +30,7 @@ from .groups import (
     group_rows,
 )
 from .queries import RECENT_RUNS, Permissions
-from .summaries import Summary, expected_end, summarize
+from .summaries import Summary, summarize
 from .timeline import Timeline, build_timeline
 
 if TYPE_CHECKING:
@@ -228,7 +230,7 @@ def _expected_end(handle: JobHandle, run: Run, moment: float) -> int | None:
         past = handle.list_runs(RECENT_RUNS)
     except LakeflowJobsError:  # the page is useful without a prediction
         return None
-    return expected_end(run, past, moment)
+    return expected_end(run, phase_durations(past), moment / 1000)
 
 
 def _read_repairs(handle: JobHandle, run: Run, state: str, moment: float) -> list[Summary]:

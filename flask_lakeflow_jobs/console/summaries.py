@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 from ..runs.durations import length_of
 from ..runs.outcome import SUCCESSES, Outcome, has_ended, outcome_of, parse_state
 from ..runs.run_parameters import parameters_of, requester_of
-from ..watching import forecast
-from ..watching.history import phase_durations
 from . import filters
 
 if TYPE_CHECKING:
@@ -126,12 +124,3 @@ def build_strip(runs: Sequence[Summary]) -> list[Bar]:
         Bar(run, height=max(1, round(BAR_HEIGHTS * (run.length or 0) / longest)))
         for run in reversed(runs)
     ]
-
-
-def expected_end(run: Run | BaseRun, past: Iterable[BaseRun], now: float) -> int | None:
-    """Predict when an active run will end, from the job's recent successes.
-
-    :param now: milliseconds since the epoch.
-    :return: milliseconds since the epoch.
-    """
-    return forecast.expected_end(run, phase_durations(past), now / 1000)

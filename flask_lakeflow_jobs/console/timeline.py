@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..runs.outcome import Outcome, has_ended, outcome_of, select_last_attempts
-from .axis import Axis, Mark, find_step, fold_idle_times
+from .axis import Axis, find_step, fold_idle_times
 from .filters import duration
 from .tasks import build_attempt
 
@@ -42,10 +42,6 @@ class Timeline:
     axis: Axis
     bands: Sequence[Band]
     rows: Sequence[Attempt]
-
-    @property
-    def marks(self) -> Sequence[Mark]:
-        return self.axis.marks
 
 
 def build_timeline(

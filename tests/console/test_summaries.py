@@ -6,13 +6,12 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from databricks.sdk.service.jobs import BaseRun, RunTask
+from databricks.sdk.service.jobs import RunTask
 
 from flask_lakeflow_jobs.console import filters as w
 from flask_lakeflow_jobs.console.graph import build_graph
 from flask_lakeflow_jobs.console.summaries import (
     build_strip,
-    expected_end,
     summarize,
 )
 from flask_lakeflow_jobs.console.timeline import build_timeline
@@ -171,7 +170,7 @@ def test_timeline_task_that_never_ran_has_no_duration() -> None:
 
 def test_axis_below_a_second_has_marks() -> None:
     ended = run(SUCCEEDED, start_time=START, end_time=START + 500)
-    assert [mark.label for mark in build_timeline(ended, START).marks] == [
+    assert [mark.label for mark in build_timeline(ended, START).axis.marks] == [
         "0.0 s",
         "0.1 s",
         "0.2 s",
@@ -183,7 +182,10 @@ def test_axis_below_a_second_has_marks() -> None:
 
 def test_axis_of_hours_labels_hours_on_all_marks() -> None:
     ended = run(SUCCEEDED, start_time=START, end_time=START + 2 * 3_600_000)
-    assert [mark.label for mark in build_timeline(ended, START).marks][:2] == ["0:00:00", "0:30:00"]
+    assert [mark.label for mark in build_timeline(ended, START).axis.marks][:2] == [
+        "0:00:00",
+        "0:30:00",
+    ]
 
 
 def test_timeline_for_each_task_shows_progress() -> None:
@@ -213,18 +215,6 @@ def test_strip_has_newest_right_and_longest_highest() -> None:
 def test_strip_of_runs_without_duration_has_lowest_bars() -> None:
     (bar,) = build_strip([summarize(run(SUCCEEDED, start_time=0), START)])
     assert bar.height == 1
-
-
-def test_expected_end_follows_earlier_durations() -> None:
-    past = [
-        BaseRun.from_dict({**SUCCEEDED, "start_time": START, "end_time": START + each * 1000})
-        for each in (10, 10, 10, 10)
-    ]
-    going = run(start_time=START)
-    assert expected_end(going, past, START + 4000) == START + 10_000
-    assert expected_end(going, past[:2], START + 4000) is None
-    assert expected_end(run(run_state("QUEUED"), start_time=START), past, START + 4000) is None
-    assert expected_end(run(SUCCEEDED, start_time=START), past, START + 4000) is None
 
 
 CANCELED = run_state("TERMINATED", "CANCELED", message="Run cancelled.")
