@@ -123,14 +123,13 @@ def build_jar(spec: Settings, context: TaskContext) -> ProcessWork:
         raise CannotRun("The spark_jar_task needs a 'main_class_name'.")
     jars = _find_jars(spec, context)
     require_jvm("spark_jar_task", "pyspark")
-    parameters = context.overriding.get("jar_params", body.get("parameters") or [])
     return context.build_process(
         "spark_submit",
         spec,
         context.files.root,
         main_class=name,
         jars=jars,
-        parameters=[str(each) for each in parameters],
+        parameters=context.list_parameters(body, "jar_params"),
     )
 
 
@@ -138,14 +137,14 @@ def build_submit(spec: Settings, context: TaskContext) -> ProcessWork:
     """Run spark-submit with the parameters; run-now's ``spark_submit_params`` come first."""
     require_jvm("spark_submit_task", "pyspark")
     body = spec["spark_submit_task"]
-    parameters = context.overriding.get("spark_submit_params", body.get("parameters") or [])
+    parameters = context.list_parameters(body, "spark_submit_params")
     if not parameters:
         raise CannotRun("The spark_submit_task needs 'parameters', such as a JAR and its class.")
     return context.build_process(
         "spark_submit",
         spec,
         context.files.root,
-        parameters=[str(each).removeprefix("file:") for each in parameters],
+        parameters=[each.removeprefix("file:") for each in parameters],
     )
 
 

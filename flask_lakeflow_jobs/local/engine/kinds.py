@@ -101,14 +101,13 @@ def _build_python(spec: Settings, context: TaskContext) -> ProcessWork:
     """Run the file in its own folder; run-now's ``python_params`` replace the task's parameters."""
     body = spec["spark_python_task"]
     path = context.find_file(body, "python_file")
-    parameters = context.overriding.get("python_params", body.get("parameters") or [])
     return context.build_process(
         "script",
         spec,
         path.parent,
         code=[str(path)],
         path=str(path),
-        parameters=[str(each) for each in parameters],
+        parameters=context.list_parameters(body, "python_params"),
     )
 
 
@@ -165,10 +164,8 @@ def _build_sql(spec: Settings, context: TaskContext) -> ProcessWork:
 def _build_wheel(spec: Settings, context: TaskContext) -> ProcessWork:
     """Call the entry point with the positional parameters, or with ``--name=value`` arguments."""
     body = spec["python_wheel_task"]
-    positional = context.overriding.get("python_params", body.get("parameters"))
-    if positional:
-        parameters = [str(each) for each in positional]
-    else:
+    parameters = context.list_parameters(body, "python_params")
+    if not parameters:
         named = context.merge_parameters(body, "named_parameters", "python_named_params")
         parameters = [f"--{name}={value}" for name, value in named.items()]
     return context.build_process(

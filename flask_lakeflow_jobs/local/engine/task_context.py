@@ -133,6 +133,10 @@ class TaskContext:
             options=(*listed.options, *own.options),
         )
 
+    def list_parameters(self, body: Settings, run_field: str) -> list[str]:
+        """Return the positional parameters of run-now or, without them, those of the task."""
+        return [str(each) for each in self.overriding.get(run_field, body.get("parameters") or [])]
+
     def merge_parameters(self, body: Settings, task_field: str, run_field: str) -> dict[str, str]:
         """Merge the parameters of the task, of the job and of run-now; later ones take precedence.
 
