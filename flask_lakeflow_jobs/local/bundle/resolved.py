@@ -107,7 +107,8 @@ def resolve_bundle(
         initialize(job)
     if (code := find_python_code(tree, root)) is not None:
         sources += code.find_sources()
-        _set_jobs(tree, jobs)
+        resources = tree["resources"] = copy_mapping(read_section(tree, "resources"))
+        resources["jobs"] = jobs
         on_code()
         try:
             _run_code(code, tree, _describe(tree, name, values, references), initialize)
@@ -119,14 +120,7 @@ def resolve_bundle(
     references.is_complete = True
     files_path = interpolate("${workspace.file_path}", references.find)
     files_root = find_files_root(root, read_section(tree, "sync"))
-    metadata_path = interpolate("${workspace.state_path}/metadata.json", references.find)
-    paths = PathTranslator(files_root, files_path, root)
-    for key in jobs:
-        location = jobs.locations[key]
-        job = jobs[key] = interpolate(jobs[key], references.find, location)
-        for each, place in find_references(_settings_of(job), location):
-            warn(f"Job {key!r}: Only a workspace knows ${{{each}}}, so it stays as it is.", place)
-        _at(location, finish_document, job, paths, metadata_path)
+    _finish_jobs(jobs, references, PathTranslator(files_root, files_path, root), warn)
     section = read_section(tree, "resources").get("pipelines")
     pipelines = read_pipelines(interpolate(section, references.find), root)
     return ResolvedBundle(name, default_target, jobs, pipelines, files_path, files_root, tree)
@@ -186,10 +180,17 @@ def _find_value(key: str, values: LocatedDict, references: References) -> Any:
         return values[key]
 
 
-def _set_jobs(tree: LocatedDict, jobs: LocatedDict) -> None:
-    resources = copy_mapping(read_section(tree, "resources"))
-    resources["jobs"] = jobs
-    tree["resources"] = resources
+def _finish_jobs(
+    jobs: LocatedDict, references: References, paths: PathTranslator, warn: Warn
+) -> None:
+    """Turn the jobs into what ``bundle deploy`` would create."""
+    metadata_path = interpolate("${workspace.state_path}/metadata.json", references.find)
+    for key in jobs:
+        location = jobs.locations[key]
+        job = jobs[key] = interpolate(jobs[key], references.find, location)
+        for each, place in find_references(_settings_of(job), location):
+            warn(f"Job {key!r}: Only a workspace knows ${{{each}}}, so it stays as it is.", place)
+        _at(location, finish_document, job, paths, metadata_path)
 
 
 def _settings_of(job: LocatedDict) -> LocatedDict:
