@@ -23,6 +23,7 @@ from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.clocks import FakeClock
 from tests.compiled_code import share_compiled_code
 from tests.postgres import PostgresServer, is_installed
+from tests.quick_collection import collect_quickly
 from tests.support import ALICE, BOB, BUNDLE, DEADLINE, LiveServer, RunGate
 
 #: Examples may be slow on a busy machine.
@@ -41,6 +42,12 @@ Serve = Callable[[Flask], str]
 def pytest_xdist_auto_num_workers() -> int:
     """Use one worker more than there are cores: many tests wait for a process or for a response."""
     return 1 + (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    with collect_quickly():
+        return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)
