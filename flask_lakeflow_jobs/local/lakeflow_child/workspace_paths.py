@@ -1,7 +1,7 @@
 """Paths of the workspace in file operations, such as ``open("/Volumes/main/raw/in/day.csv")``.
 
 On a cluster these are paths of the machine. Here they stand for other folders, so the functions of
-``os`` and ``io``, with which Python code opens files, translate them first. Spark takes them too.
+``os`` and ``io``, with which Python code opens files, translate them first.
 """
 
 from __future__ import annotations
@@ -30,9 +30,6 @@ _ONE_PATH += ["mkdir", "open", "readlink", "remove", "rmdir", "scandir", "setxat
 _ONE_PATH += ["statvfs", "truncate", "unlink", "utime"]
 _TWO_PATHS = ("link", "rename", "replace", "symlink")
 _SUPPORT = ("dir_fd", "effective_ids", "fd", "follow_symlinks")
-_FILE_FORMATS = frozenset(["avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text"])
-_INFERRED = frozenset(["avro", "csv", "json", "orc", "parquet"])
-_PATTERN = frozenset("*?[{")
 _IN_SQL = (
     r"(?<=['\"`])(?:dbfs:/|/Volumes/|/dbfs/|/databricks-datasets/|/mnt/|/FileStore/)"
     r"[^'\"`]*(?=['\"`])"
@@ -102,15 +99,6 @@ class WorkspacePaths:
             setattr(os, name, self._wrap_both(getattr(os, name)))
         sys.path_hooks.insert(0, self._find_importer)
 
-    def install_in_spark(self) -> None:
-        """Let DataFrames of Spark Connect be read from and written to such paths."""
-        from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter
-
-        reader: Any = DataFrameReader
-        reader.load = _require_files(self._wrap_method(reader.load))
-        writer: Any = DataFrameWriter
-        writer.save = self._wrap_method(writer.save)
-
     def _create_volume(self, name: str) -> None:
         """Create the volume of a path, as if it were deployed."""
         parts = os.path.normpath(name).split("/")[2:5]
@@ -147,51 +135,6 @@ class WorkspacePaths:
 
         return _replace(function, call)
 
-    def _wrap_method(self, method: Callable[..., Any]) -> Any:
-        def call(owner: Any, path: Any = None, *arguments: Any, **named: Any) -> Any:
-            many = [*map(self.translate, path)] if isinstance(path, (list, tuple)) else None
-            return method(owner, many or self.translate(path), *arguments, **named)
-
-        return _like(call, method)
-
-
-def _require_files(load: Callable[..., Any]) -> Any:
-    """Let a reader fail if its files do not exist, as Spark's does; Sail reads no rows then.
-
-    A folder without files is not enough to find columns.
-    """
-
-    def call(owner: Any, path: Any = None, format: Any = None, **named: Any) -> Any:  # noqa: A002
-        paths = path if isinstance(path, (list, tuple)) else [path]
-        source = (format or owner._format or "parquet").lower()
-        for each in paths if source in _FILE_FORMATS else ():
-            if isinstance(each, str) and each.startswith(("/", "dbfs:/")):
-                _require(each)
-                if source in _INFERRED and not (owner._schema or named.get("schema")):
-                    _require_columns(each, source)
-        return load(owner, path, format, **named)
-
-    return _like(call, load)
-
-
-def _require(path: str) -> None:
-    if not _PATTERN.intersection(path) and not os.path.exists(path):
-        from pyspark.errors import AnalysisException
-
-        raise AnalysisException(f"[PATH_NOT_FOUND] Path does not exist: {path}")
-
-
-def _require_columns(path: str, source: str) -> None:
-    """Require a file in a folder, which may be deep in it."""
-    if not os.path.isdir(path) or any(files for _, _, files in os.walk(path)):
-        return
-    from pyspark.errors import AnalysisException
-
-    raise AnalysisException(
-        f"[UNABLE_TO_INFER_SCHEMA] Unable to infer schema for {source.upper()}: there is no file "
-        f"in {path}. It must be specified manually."
-    )
-
 
 def _exists(path: str) -> bool:
     try:
@@ -215,15 +158,11 @@ def _replace(function: Any, call: Any) -> Any:
     It is a static method: in a class that keeps it, as ``pathlib`` of Python 3.10 does, it becomes
     no method, as built-in functions do not.
     """
-    replacement = staticmethod(_like(call, function))
+    call.__name__ = call.__qualname__ = function.__name__
+    call.__doc__ = function.__doc__
+    replacement = staticmethod(call)
     for each in _SUPPORT:  # modules such as shutil ask what a function of os can do
         known = getattr(os, f"supports_{each}")
         if function in known:
             known.add(replacement)
     return replacement
-
-
-def _like(call: Any, function: Any) -> Any:
-    call.__name__ = call.__qualname__ = function.__name__
-    call.__doc__ = function.__doc__
-    return call

@@ -210,22 +210,14 @@ class LocalRdd:
         raise _not_supported(f"rdd.{name}")
 
 
-def serve_rdds(session_class: Any) -> None:
-    """Let sessions have a context, and frames an RDD."""
-    from pyspark.sql.connect.dataframe import DataFrame
-
-    frame_class: Any = DataFrame
-    frame_class.rdd = property(
-        lambda self: LocalRdd(self.sparkSession, lambda: iter(self.collect()))
-    )
-    session_class.sparkContext = property(LocalContext)
-    create = session_class.createDataFrame
+def take_rdds(create: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a method that creates frames take RDDs."""
 
     def createDataFrame(self: Any, data: Any, *arguments: Any, **named: Any) -> Any:
         rows = data.collect() if isinstance(data, LocalRdd) else data
         return create(self, rows, *arguments, **named)
 
-    session_class.createDataFrame = createDataFrame
+    return createDataFrame
 
 
 def _not_supported(name: str) -> Exception:

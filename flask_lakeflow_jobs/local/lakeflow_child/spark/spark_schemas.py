@@ -36,26 +36,20 @@ def find_schema(statement: str) -> str | None:
     return None
 
 
-def serve_schemas() -> None:
-    """Let the methods of DataFrames that write tables create their schemas."""
-    from pyspark.sql.connect.readwriter import DataFrameWriter, DataFrameWriterV2
-
-    for writer, methods in (
-        (DataFrameWriter, ("saveAsTable",)),
-        (DataFrameWriterV2, ("create", "createOrReplace")),
-    ):
-        for method in methods:
-            setattr(writer, method, _create_schema_first(getattr(writer, method)))
+def create_schema_of(table: str, session: Any) -> None:
+    """Create the schema of a table, if its name has one."""
+    if schema := _find_schema_of(table):
+        session.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
 
 
-def _create_schema_first(write: Callable[..., Any]) -> Callable[..., Any]:
-    def write_to_schema(self: Any, *arguments: Any, **named: Any) -> Any:
-        table = getattr(self, "_table_name", None) or [*arguments, *named.values()][0]
-        if schema := _find_schema_of(str(table)):
-            self._spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        return write(self, *arguments, **named)
+def create_schema_first(create: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Let a method of writers that creates a table create its schema."""
 
-    return write_to_schema
+    def create_in_schema(self: Any) -> None:
+        create_schema_of(self._table_name, self._spark)
+        create(self)
+
+    return create_in_schema
 
 
 def _find_schema_of(table: str) -> str | None:

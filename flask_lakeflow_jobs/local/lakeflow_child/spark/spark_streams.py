@@ -9,20 +9,12 @@ that its checkpoint does not know, and what they add to the result is written as
 from __future__ import annotations
 
 import uuid
-from functools import wraps
 from itertools import zip_longest
 
 from .spark_advice import JVM
-from .stream_plans import SOURCE, WATERMARK, WITHIN_WATERMARK, StreamPlan, find_marks, mark_frame
+from .stream_plans import SOURCE, StreamPlan, mark_frame
 from .stream_results import NEW, OLD, StreamResult, refuse_mode
-from .stream_sources import (
-    METADATA,
-    Checkpoint,
-    FileSource,
-    TableSource,
-    is_file_format,
-    refuse_changes,
-)
+from .stream_sources import METADATA, Checkpoint, FileSource, TableSource, is_file_format
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,43 +24,11 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-def serve_streams(session_class: Any, translate: Callable[[Any], Any]) -> None:
-    """Let sessions and frames of Spark Connect read and write streams.
+class StreamBuilder:
+    """The format and the options of a stream.
 
     :param translate: returns the path of this machine for one of the workspace.
     """
-    from pyspark.sql import functions
-    from pyspark.sql.connect.dataframe import DataFrame
-    from pyspark.sql.connect.readwriter import DataFrameReader
-
-    session_class.readStream = property(lambda self: StreamReader(self, translate))
-    session_class.streams = property(lambda self: StreamManager())
-    frame_class: Any = DataFrame
-    frame_class.writeStream = property(lambda self: StreamWriter(self, translate))
-    frame_class.isStreaming = property(lambda self: bool(find_marks(self, SOURCE)))
-    frame_class.withWatermark = lambda self, eventTime, delayThreshold: mark_frame(
-        self, WATERMARK, (eventTime, delayThreshold)
-    )
-    frame_class.dropDuplicatesWithinWatermark = lambda self, subset=None: mark_frame(
-        self.dropDuplicates(subset), WITHIN_WATERMARK, True
-    )
-    reader: Any = DataFrameReader
-    for name in ("load", "table"):
-        setattr(reader, name, _refuse_changes(getattr(reader, name)))
-    functions.input_file_name = lambda: functions.col(f"{METADATA}.file_path")
-
-
-def _refuse_changes(read: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(read)
-    def call(self: Any, *arguments: Any, **named: Any) -> Any:
-        refuse_changes({**self._options, **named})
-        return read(self, *arguments, **named)
-
-    return call
-
-
-class StreamBuilder:
-    """The format and the options of a stream."""
 
     def __init__(self, translate: Callable[[Any], Any]) -> None:
         self._translate = translate

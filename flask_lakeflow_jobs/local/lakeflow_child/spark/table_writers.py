@@ -14,6 +14,7 @@ from uuid import uuid4
 from .column_sql import ColumnSql, write_text
 from .delta_tables import DeltaTable
 from .spark_catalog import quote_part
+from .spark_schemas import create_schema_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,19 +25,6 @@ _MISSING = " for INSERT"  # of the messages about columns
 _CHANGES = "delta.enablechangedatafeed"  # Sail has none, and refuses a table with it
 _REPLACING = ("partitionoverwritemode", "replacewhere")
 _NULLABLE = ("containsNull", "nullable", "valueContainsNull")
-
-
-def serve_writers() -> None:
-    """Let frames replace some rows of a table, and write columns that take NULL."""
-    from pyspark.sql.connect.readwriter import DataFrameWriter, DataFrameWriterV2
-
-    writer: Any = DataFrameWriter
-    writer.saveAsTable = _write_table(writer.saveAsTable)
-    writer.save = _write_folder(writer.save)
-    writer.clusterBy = lambda self, *_: self  # the layout of files changes no result
-    other: Any = DataFrameWriterV2
-    other.clusterBy = lambda self, *_: self
-    other.overwritePartitions = _overwrite_partitions
 
 
 def create_as(
@@ -83,7 +71,9 @@ def name_folder(session: Any, path: str) -> Iterator[str]:
         session.sql(f"DROP TABLE {name}")
 
 
-def _write_table(save: Callable[..., Any]) -> Any:
+def write_table(save: Callable[..., Any]) -> Any:
+    """Let a writer replace some rows of a table, and write columns that take NULL."""
+
     @wraps(save)
     def saveAsTable(
         self: Any,
@@ -98,6 +88,7 @@ def _write_table(save: Callable[..., Any]) -> Any:
         if mode:
             self.mode(mode)
         session = self._spark
+        create_schema_of(name, session)
         exists = bool(session.catalog.tableExists(name))
         condition = _find_replaced(self) if exists else None
         if condition is not None:
@@ -132,7 +123,9 @@ def _fill(frame: Any, table: Any) -> Any:
     )
 
 
-def _write_folder(save: Callable[..., Any]) -> Any:
+def write_folder(save: Callable[..., Any], translate: Callable[[Any], Any]) -> Any:
+    """Let a writer replace some rows of a folder, whose path is one of the workspace."""
+
     @wraps(save)
     def save_folder(
         self: Any,
@@ -142,6 +135,7 @@ def _write_folder(save: Callable[..., Any]) -> Any:
         partitionBy: Any = None,
         **options: Any,
     ) -> None:
+        path = translate(path)
         self.options(**options)
         _drop_changes(self)
         if format:
@@ -199,7 +193,7 @@ def _frame_of(writer: Any) -> Any:
     return DataFrame(writer._df, writer._spark)
 
 
-def _overwrite_partitions(self: Any) -> None:
+def overwrite_partitions(self: Any) -> None:
     """Overwrite the partitions of which there are rows."""
     detail = self._spark.sql(f"DESCRIBE DETAIL {self._table_name}").first()
     writer = _frame_of(self).write.mode("overwrite").partitionBy(*detail.partitionColumns)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.multiline_json import copy_by_line
+from flask_lakeflow_jobs.local.lakeflow_child.spark.file_readers import copy_by_line
 
 
 @pytest.mark.parametrize(

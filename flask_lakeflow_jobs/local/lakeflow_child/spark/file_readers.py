@@ -1,0 +1,117 @@
+"""Reads files as Spark does, where Sail finds no rows: missing files, and JSON of several lines."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from functools import wraps
+
+from .stream_sources import list_files, refuse_changes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Load = Callable[..., Any]
+
+_FILE_FORMATS = frozenset(["avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text"])
+_INFERRED = frozenset(["avro", "csv", "json", "orc", "parquet"])
+_PATTERN = frozenset("*?[{")
+
+
+def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
+    """Let a reader take paths of the workspace, and fail if its files do not exist.
+
+    :param load: the method of Spark Connect.
+    :param translate: returns the path of this machine for one of the workspace.
+    """
+
+    @wraps(load)
+    def load_files(
+        self: Any,
+        path: Any = None,
+        format: str | None = None,  # noqa: A002
+        schema: Any = None,
+        **options: Any,
+    ) -> Any:
+        self.options(**options)
+        refuse_changes(self._options)
+        source = (format or self._format or "delta").lower()
+        paths = path if isinstance(path, (list, tuple)) else [path]
+        for each in paths if source in _FILE_FORMATS else ():
+            if isinstance(each, str) and each.startswith(("/", "dbfs:/")):
+                _require(each)
+                if source in _INFERRED and not (self._schema or schema):
+                    _require_columns(each, source)
+        local = [*map(translate, paths)]
+        if source == "json" and path is not None:
+            local = _copy_lines(self, local)
+        return load(self, local if path is not None else None, format, schema)
+
+    return load_files
+
+
+def wrap_table(table: Load) -> Load:
+    """Let a reader of tables refuse to read their changes."""
+
+    @wraps(table)
+    def read_table(self: Any, *arguments: Any, **named: Any) -> Any:
+        refuse_changes(self._options)
+        return table(self, *arguments, **named)
+
+    return read_table
+
+
+def copy_by_line(file: str, folder: str) -> str:
+    """Return a copy of a file that has each value in one line.
+
+    :param folder: keeps the copies.
+    """
+    with open(file, encoding="utf-8-sig") as source:
+        value = json.load(source)
+    values = value if isinstance(value, list) else [value]
+    text = "".join(json.dumps(each) + "\n" for each in values)
+    os.makedirs(folder, exist_ok=True)
+    copy = os.path.join(folder, hashlib.sha256(f"{file}{text}".encode()).hexdigest()[:32] + ".json")
+    with open(copy, "w", encoding="utf-8") as target:
+        target.write(text)
+    return copy
+
+
+def _copy_lines(reader: Any, paths: list[Any]) -> list[Any]:
+    """Return copies of files with values over several lines, if the options say that they have."""
+    own = {key.lower(): str(value) for key, value in reader._options.items()}
+    if own.get("multiline", "").lower() != "true":
+        return paths
+    pattern = own.get("pathglobfilter", "*")
+    files = [file for each in paths for file in list_files(str(each), pattern)]
+    if not files:
+        return paths
+    reader._options = {
+        key: value
+        for key, value in reader._options.items()
+        if key.lower() not in ("multiline", "pathglobfilter")
+    }
+    folder = os.path.join(os.environ["LAKEFLOW_LOCAL_SPARK"], "json")
+    return [copy_by_line(each, folder) for each in files]
+
+
+def _require(path: str) -> None:
+    if not _PATTERN.intersection(path) and not os.path.exists(path):
+        from pyspark.errors import AnalysisException
+
+        raise AnalysisException(f"[PATH_NOT_FOUND] Path does not exist: {path}")
+
+
+def _require_columns(path: str, source: str) -> None:
+    """Require a file in a folder, which may be deep in it: else, nothing has columns."""
+    if not os.path.isdir(path) or any(files for _, _, files in os.walk(path)):
+        return
+    from pyspark.errors import AnalysisException
+
+    raise AnalysisException(
+        f"[UNABLE_TO_INFER_SCHEMA] Unable to infer schema for {source.upper()}: there is no file "
+        f"in {path}. It must be specified manually."
+    )

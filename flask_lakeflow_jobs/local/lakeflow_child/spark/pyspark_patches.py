@@ -1,0 +1,172 @@
+"""What a task on Sail finds changed in pyspark: all of it is listed here.
+
+Each was needed with Sail 0.7.2 and pyspark 4.2. To find out whether it still is, leave it out and
+run ``tests/spark``.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from .file_readers import wrap_load, wrap_table
+from .local_rdds import LocalContext, LocalRdd, take_rdds
+from .spark_catalog import quote_part
+from .spark_schemas import create_schema_first
+from .spark_streams import StreamManager, StreamReader, StreamWriter
+from .stream_plans import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
+from .stream_sources import METADATA
+from .table_writers import overwrite_partitions, write_folder, write_table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .sail_sql import SailSql
+
+#: Databricks, documentation of Spark configuration properties: set on each cluster.
+_TAGS = {
+    "spark.databricks.clusterUsageTags.clusterId": "local",
+    "spark.databricks.clusterUsageTags.clusterName": "local",
+    "spark.databricks.clusterUsageTags.clusterOwnerOrgId": "0",
+    "spark.databricks.clusterUsageTags.sparkVersion": "local",
+    "spark.databricks.workspaceUrl": "localhost",
+}
+_CACHES = ("cacheTable", "recoverPartitions", "refreshByPath", "refreshTable", "uncacheTable")
+
+
+def patch_pyspark(
+    session_class: Any,
+    runner: SailSql,
+    translate: Callable[[Any], Any],
+    folders: tuple[str, ...],
+) -> None:
+    """Change the classes of Spark Connect, once in a process.
+
+    :param runner: runs statements of Databricks.
+    :param translate: returns the path of this machine for one of the workspace.
+    :param folders: of the bundle's modules.
+    """
+    from pyspark.serializers import CloudPickleSerializer
+    from pyspark.sql import SparkSession, functions
+    from pyspark.sql.connect.catalog import Catalog
+    from pyspark.sql.connect.conf import RuntimeConf
+    from pyspark.sql.connect.dataframe import DataFrame
+    from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter, DataFrameWriterV2
+
+    patches: list[tuple[Any, str, Any]] = [
+        # Databricks ignores it, and Spark Connect refuses it.
+        (SparkSession.Builder, "master", lambda self, _: self),
+        # Other tasks of the run use the session too.
+        (session_class, "stop", lambda self: None),
+        # Databricks has them beside those of Spark.
+        (DataFrame, "display", lambda self, *_, **__: self.show(truncate=False)),
+        (RuntimeConf, "get", _know_tags(RuntimeConf.get)),
+        # Sail cannot import the modules of the bundle.
+        (CloudPickleSerializer, "dumps", _pickle_modules(CloudPickleSerializer.dumps, folders)),
+        # Sail refuses some statements of Databricks, and that with which pyspark sets a catalog.
+        (session_class, "sql", _run_by(runner)),
+        (Catalog, "setCurrentCatalog", _set_catalog),
+        # Sail keeps no copies of tables.
+        *((Catalog, name, lambda self, _: None) for name in _CACHES),
+        (Catalog, "clearCache", lambda self: None),
+        (Catalog, "isCached", lambda self, _: False),
+        # Sail lacks quantiles, the context, RDDs and the name of a row's file.
+        (DataFrame, "approxQuantile", _find_quantiles),
+        (DataFrame, "rdd", property(_to_rdd)),
+        (session_class, "sparkContext", property(LocalContext)),
+        (session_class, "createDataFrame", take_rdds(session_class.createDataFrame)),
+        (functions, "input_file_name", lambda: functions.col(f"{METADATA}.file_path")),
+        # Sail reads and writes batches only.
+        (session_class, "readStream", property(lambda self: StreamReader(self, translate))),
+        (session_class, "streams", property(lambda self: StreamManager())),
+        (DataFrame, "writeStream", property(lambda self: StreamWriter(self, translate))),
+        (DataFrame, "isStreaming", property(lambda self: bool(find_marks(self, SOURCE)))),
+        (DataFrame, "withWatermark", _mark_watermark),
+        (DataFrame, "dropDuplicatesWithinWatermark", _mark_within_watermark),
+        # Sail reads other files, and writes other rows and columns.
+        (DataFrameReader, "load", wrap_load(DataFrameReader.load, translate)),
+        (DataFrameReader, "table", wrap_table(DataFrameReader.table)),
+        (DataFrameWriter, "save", write_folder(DataFrameWriter.save, translate)),
+        (DataFrameWriter, "saveAsTable", write_table(DataFrameWriter.saveAsTable)),
+        (DataFrameWriterV2, "overwritePartitions", overwrite_partitions),
+        # Nothing has created the schema.
+        *(
+            (DataFrameWriterV2, name, create_schema_first(getattr(DataFrameWriterV2, name)))
+            for name in ("create", "createOrReplace")
+        ),
+        # Sail refuses it, though the layout of files changes no result.
+        (DataFrameWriter, "clusterBy", lambda self, *_: self),
+        (DataFrameWriterV2, "clusterBy", lambda self, *_: self),
+    ]
+    for owner, name, value in patches:
+        setattr(owner, name, value)
+
+
+def _know_tags(get: Callable[..., Any]) -> Callable[..., Any]:
+    def get_setting(self: Any, key: str, *default: Any, **named: Any) -> Any:
+        if key in _TAGS and not default and not named:
+            return get(self, key, _TAGS[key])
+        return get(self, key, *default, **named)
+
+    return get_setting
+
+
+def _pickle_modules(dumps: Callable[..., Any], folders: tuple[str, ...]) -> Callable[..., Any]:
+    """Send the code of modules along, as Sail runs functions in its own process."""
+    from pyspark import cloudpickle
+
+    register: Any = cloudpickle.register_pickle_by_value
+    places = tuple(f"{folder}/" for folder in folders)
+
+    def dumps_with_modules(self: Any, value: Any) -> Any:
+        for module in list(sys.modules.values()):
+            file = getattr(module, "__file__", None) or ""
+            if file.startswith(places) and module.__spec__:
+                register(module)
+        return dumps(self, value)
+
+    return dumps_with_modules
+
+
+def _run_by(runner: SailSql) -> Callable[..., Any]:
+    def sql(self: Any, sqlQuery: str, args: Any = None, **names: Any) -> Any:  # noqa: N803
+        return runner.sql(self, sqlQuery, args, **names)
+
+    return sql
+
+
+def _set_catalog(self: Any, catalogName: str) -> None:  # noqa: N803 (its name in Spark)
+    self._sparkSession.sql(f"USE CATALOG {quote_part(catalogName)}")
+
+
+def _find_quantiles(
+    self: Any,
+    col: Any,
+    probabilities: Any,
+    relativeError: float,  # noqa: N803 (its name in Spark)
+) -> Any:
+    """Return quantiles by an aggregate."""
+    from pyspark.sql import functions
+
+    names = [col] if isinstance(col, str) else col
+    found = [
+        [
+            float(self.select(functions.percentile_approx(name, float(each))).first()[0])
+            for each in probabilities
+        ]
+        for name in names
+    ]
+    return found[0] if isinstance(col, str) else found
+
+
+def _to_rdd(frame: Any) -> LocalRdd:
+    return LocalRdd(frame.sparkSession, lambda: iter(frame.collect()))
+
+
+def _mark_watermark(self: Any, eventTime: str, delayThreshold: str) -> Any:  # noqa: N803
+    return mark_frame(self, WATERMARK, (eventTime, delayThreshold))
+
+
+def _mark_within_watermark(self: Any, subset: Any = None) -> Any:
+    return mark_frame(self.dropDuplicates(subset), WITHIN_WATERMARK, True)
