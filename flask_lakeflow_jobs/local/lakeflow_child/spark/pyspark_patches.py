@@ -1,4 +1,4 @@
-"""What a task on Sail finds changed in pyspark: all of it is listed here.
+"""The changes to pyspark in a task on Sail: all of them are listed here.
 
 Each was needed with Sail 0.7.2 and pyspark 4.2. To find out whether it still is, leave it out and
 run ``tests/spark``.
