@@ -33,7 +33,7 @@ def replace_show(statement: str, query: Query, volumes: str) -> str:
     :param volumes: the folder of the volumes.
     """
     for pattern, build in _COMMANDS.items():
-        if match := re.match(pattern + _END, statement, re.IGNORECASE):
+        if match := re.match(pattern + _END, statement, re.IGNORECASE | re.DOTALL):
             return build(match, query, volumes)
     return statement
 
@@ -116,13 +116,9 @@ def _describe_query(match: re.Match[str], query: Query, _: str) -> str:
     return build_values(["col_name", "data_type", "comment"], rows)
 
 
-def _describe_quoted(match: re.Match[str], query: Query, _: str) -> str:
-    """Sail takes a quoted name after TABLE only."""
-    return f"DESCRIBE TABLE {match[1] or ''}{match[2]}"
-
-
-def _show_nothing(columns: list[str]) -> Callable[..., str]:
-    return lambda *_: build_values(columns, [])
+def _describe_table(match: re.Match[str], query: Query, _: str) -> str:
+    """Sail takes a name after TABLE only."""
+    return f"DESCRIBE TABLE {'EXTENDED ' if match[1] else ''}{match[2]}"
 
 
 def _find_schema(name: str | None, query: Query) -> tuple[str, str]:
@@ -147,11 +143,9 @@ _COMMANDS: dict[str, Callable[..., str]] = {
     rf"\s*SHOW\s+CREATE\s+TABLE\s+{_NAME}": _show_create,
     rf"\s*SHOW\s+PARTITIONS\s+{_NAME}": _show_partitions,
     rf"\s*SHOW\s+VOLUMES{_IN}{_LIKE}": _show_volumes,
-    r"\s*SHOW\s+GRANTS?\b.*": _show_nothing(_GRANTS),
-    rf"\s*SHOW\s+USER\s+FUNCTIONS{_IN}{_LIKE}": _show_nothing(["function"]),
+    r"\s*SHOW\s+GRANTS?\b.*": lambda *_: build_values(_GRANTS, []),
     rf"\s*DESC(?:RIBE)?\s+VOLUME\s+{_NAME}": _describe_volume,
     rf"\s*DESC(?:RIBE)?\s+CATALOG\s+(?:EXTENDED\s+)?{_NAME}": _describe_catalog,
-    r"\s*DESC(?:RIBE)?\s+QUERY\s+(.*)": _describe_query,
-    r"\s*DESC(?:RIBE)?\s+(EXTENDED\s+)?(`.*)": _describe_quoted,
-    rf"\s*DESC(?:RIBE)?\s+FORMATTED\s+{_NAME}": lambda match, *_: f"DESCRIBE EXTENDED {match[1]}",
+    r"\s*DESC(?:RIBE)?\s+(?:QUERY\s+|(?=(?:SELECT|WITH|VALUES|FROM)\b))(.*)": _describe_query,
+    rf"\s*DESC(?:RIBE)?\s+(?:TABLE\s+)?(EXTENDED\s+|FORMATTED\s+)?{_NAME}": _describe_table,
 }
