@@ -159,7 +159,16 @@ RUN = {
         "assert sorted(map(tuple, spark.table('dev.snippets.p').collect())) == [(3, 'y'), (4, 'x')]\n"
         "frame.write.partitionBy('day').format('delta').save(folder + '/p')\n"
         "frame.filter('n = 2').write.format('delta').mode('overwrite').option('replaceWhere', \"day = 'y'\").save(folder + '/p')\n"
-        "assert spark.read.format('delta').load(folder + '/p').count() == 2"
+        "assert spark.read.format('delta').load(folder + '/p').count() == 2\n"
+        "new = spark.createDataFrame([(4, 'x')], 'n INT, day STRING').write.mode('overwrite').partitionBy('day')\n"
+        "new.format('delta').option('partitionOverwriteMode', 'dynamic').save(folder + '/p')\n"
+        "assert sorted(map(tuple, spark.read.format('delta').load(folder + '/p').collect())) == [(2, 'y'), (4, 'x')]"
+    ),
+    "descriptions": (
+        "for text in ('dev.snippets.t', 'TABLE dev.snippets.t', '`dev`.snippets.t', 'EXTENDED dev.snippets.t', 'SELECT 1\\nAS n'):\n"
+        "    for word in ('DESCRIBE', 'desc'):\n"
+        "        assert spark.sql(f'{word} {text}').first().col_name == 'n', text\n"
+        "assert spark.sql('SHOW USER FUNCTIONS IN dev.snippets').columns == ['function']"
     ),
     "catalog with a name of the run": (
         "spark.range(3).createOrReplaceTempView('kept'); spark.udf.register('kept_too', lambda n: n, 'long')\n"
@@ -178,12 +187,13 @@ RUN = {
     ),
     "copy into": (
         "open('/Volumes/dev/raw/copied/a.csv', 'w').write('id,name\\n1,a\\n')\n"
-        "spark.sql('CREATE TABLE IF NOT EXISTS dev.snippets.copied')\n"
+        "spark.sql('CREATE TABLE IF NOT EXISTS dev.snippets.copied'); before = {each.name for each in spark.catalog.listTables()}\n"
         "for count in (1, 0):\n"
         "    row = spark.sql(\"COPY INTO dev.snippets.copied FROM (SELECT id::int AS id, _metadata.file_name AS f FROM '/Volumes/dev/raw/copied') \"\n"
         "        \"FILEFORMAT = CSV FORMAT_OPTIONS ('header' = 'true') COPY_OPTIONS ('mergeSchema' = 'true')\").first()\n"
         "    assert row.num_affected_rows == str(count), row\n"
-        "assert tuple(spark.table('dev.snippets.copied').first()) == (1, 'a.csv')"
+        "assert tuple(spark.table('dev.snippets.copied').first()) == (1, 'a.csv')\n"
+        "assert {each.name for each in spark.catalog.listTables()} == before"
     ),
     "name of the file": (
         "frame = spark.read.option('header', True).csv('/Volumes/dev/raw/files').withColumn('f', F.col('_metadata.file_name'))\n"

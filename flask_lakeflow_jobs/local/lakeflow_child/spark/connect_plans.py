@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from uuid import uuid4
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +55,17 @@ def make_frame(session: Any, relation: Any) -> Any:
     plan: Any = LogicalPlan(None)
     plan.plan = lambda _: relation
     return DataFrame(plan, session)
+
+
+@contextmanager
+def name_frame(frame: Any) -> Iterator[str]:
+    """Give a frame a name for a while. Other tasks share the session, so that it is a new one."""
+    view = f"lakeflow_{uuid4().hex}"
+    frame.createOrReplaceTempView(view)
+    try:
+        yield view
+    finally:
+        frame.sparkSession.catalog.dropTempView(view)
 
 
 def union_frames(frames: list[Any]) -> Any:

@@ -7,6 +7,7 @@ import os
 
 from sqlglot import exp
 
+from .connect_plans import name_frame
 from .delta_log import find_location
 from .json_files import read_json, write_json
 from .refused_queries import write
@@ -39,7 +40,8 @@ def copy_into(tree: exp.Copy, session: Any) -> str:
     count = 0
     if new:
         rows = _load(session, options, new, has_metadata=METADATA in write(source))
-        count = _append(session, table if exists else None, table, _select(session, source, rows))
+        with name_frame(rows) as view:
+            count = _append(_select(session, source, view), table, exists=exists)
     state = state or os.path.join(find_location(session.sql, table), _STATE)
     write_json(state, sorted({*copied, *map(_mark, new)}))
     columns = ["num_affected_rows", "num_inserted_rows", "num_skipped_corrupt_files"]
@@ -76,24 +78,22 @@ def _load(session: Any, options: dict[str, Any], files: list[str], *, has_metada
     return session.read.format(options["format"]).options(**options["read"]).load(files)
 
 
-def _select(session: Any, source: exp.Expr, rows: Any) -> Any:
-    """Return the columns that a query of the files selects."""
+def _select(session: Any, source: exp.Expr, view: str) -> Any:
+    """Return the columns that a query of the files selects.
+
+    :param view: of the rows of the files.
+    """
     if not isinstance(source, exp.Subquery):
-        return rows
-    view = f"lakeflow_copied_{os.urandom(8).hex()}"
-    rows.createOrReplaceTempView(view)
+        return session.table(view)
     table = source.find(exp.Table)
     if table is not None:
         table.replace(exp.to_table(view))
     return session.sql(write(source.this))
 
 
-def _append(session: Any, existing: str | None, table: str, rows: Any) -> int:
-    kinds = (
-        {field.name.lower(): field for field in session.table(existing).schema.fields}
-        if existing
-        else {}
-    )
+def _append(rows: Any, table: str, *, exists: bool) -> int:
+    fields = rows.sparkSession.table(table).schema.fields if exists else ()
+    kinds = {field.name.lower(): field for field in fields}
     columns = [
         rows[name].cast(kinds[name.lower()].dataType).alias(kinds[name.lower()].name)
         if name.lower() in kinds

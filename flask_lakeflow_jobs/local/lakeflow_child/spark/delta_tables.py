@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 
 from .column_sql import ColumnSql
+from .connect_plans import name_frame
 from .delta_builder import DeltaTableBuilder, IdentityGenerator
 from .delta_log import build_detail, build_history, find_location
 
@@ -227,17 +228,12 @@ class DeltaMergeBuilder:
         """Run the merge."""
         if not self._clauses:
             raise ValueError("A merge needs a clause, such as whenMatchedUpdateAll().")
-        session = self._table._session
-        view = f"lakeflow_merge_{os.urandom(8).hex()}"  # other tasks share the session
-        self._source.createOrReplaceTempView(view)
         evolution = "WITH SCHEMA EVOLUTION " if self._evolves else ""
-        try:
-            return session.sql(
+        with name_frame(self._source) as view:
+            return self._table._session.sql(
                 f"MERGE {evolution}INTO {self._table._target} USING {view} AS {self._alias} "
                 f"ON {self._write(self._condition)} {' '.join(self._clauses)}"
             )
-        finally:
-            session.catalog.dropTempView(view)
 
     def _update(self, match: str, condition: Any, values: Any) -> DeltaMergeBuilder:
         return self._add(match, condition, f"UPDATE SET {write_assignments(values, self._write)}")

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import contextmanager
 from functools import wraps
 from uuid import uuid4
 
 from .column_sql import ColumnSql, write_text
+from .connect_plans import name_frame
 from .delta_tables import DeltaTable
 from .spark_catalog import quote_part
 from .spark_schemas import create_schema_of
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _MISSING = " for INSERT"  # of the messages about columns
 _CHANGES = "delta.enablechangedatafeed"  # Sail has none, and refuses a table with it
-_REPLACING = ("partitionoverwritemode", "replacewhere")
 _NULLABLE = ("containsNull", "nullable", "valueContainsNull")
 
 
@@ -148,13 +147,7 @@ def write_folder(save: Callable[..., Any], translate: Callable[[Any], Any]) -> A
         is_table = is_delta and path is not None and DeltaTable.isDeltaTable(self._spark, path)
         condition = _find_replaced(self) if is_table else None
         if condition is not None:
-            self._spark.sql(f"DELETE FROM delta.`{path}` WHERE {condition}")
-            self.mode("append")
-            self._write.options = {
-                key: value
-                for key, value in self._write.options.items()
-                if key.lower() not in _REPLACING
-            }
+            self.option("replaceWhere", condition)
         save(self, path)
 
     return save_folder
@@ -203,9 +196,5 @@ def overwrite_partitions(self: Any) -> None:
 def _replace_rows(session: Any, name: str, frame: Any, condition: str) -> None:
     """Replace the rows of a condition, column by column of the table."""
     columns = ", ".join(map(quote_part, session.table(name).columns))
-    view = f"lakeflow_replacement_{os.urandom(8).hex()}"
-    frame.createOrReplaceTempView(view)
-    try:
+    with name_frame(frame) as view:
         session.sql(f"INSERT INTO {name} REPLACE WHERE {condition} SELECT {columns} FROM {view}")
-    finally:
-        session.catalog.dropTempView(view)
