@@ -104,9 +104,7 @@ def build_history(location: str, limit: int | None = None) -> str:
     """Return a query for the commits of a table, the last one first."""
     rows = []
     for version, actions in list(read_commits(location))[::-1][:limit]:
-        info: dict[str, Any] = next(
-            (each["commitInfo"] for each in actions if "commitInfo" in each), {}
-        )
+        info = _find_info(actions)
         rows.append({**info, "version": version, "operation": info.get("operation", "UNKNOWN")})
     return _build_query(_HISTORY, rows)
 
@@ -121,9 +119,7 @@ def build_counts(kind: str, location: str, version: int) -> str | None:
     is_changed = list_versions(location)[-1] > version
     metrics: dict[str, Any] = {} if is_changed else {_UPDATED: 0}
     for _, actions in read_commits(location, version):
-        info: dict[str, Any] = next(
-            (each["commitInfo"] for each in actions if "commitInfo" in each), {}
-        )
+        info = _find_info(actions)
         if info.get("operation") in ("DELETE", "MERGE", "UPDATE"):  # others may write too
             metrics = info.get("operationMetrics") or {}
             break
@@ -225,6 +221,10 @@ def read_metadata(location: str) -> dict[str, Any]:
         for action in actions:
             metadata = action.get("metaData", metadata)
     return metadata
+
+
+def _find_info(actions: list[dict[str, Any]]) -> dict[str, Any]:
+    return next((each["commitInfo"] for each in actions if "commitInfo" in each), {})
 
 
 def _build_query(columns: dict[str, str], rows: list[dict[str, Any]]) -> str:

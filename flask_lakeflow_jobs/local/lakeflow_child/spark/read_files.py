@@ -19,6 +19,14 @@ _TEXT = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _CALL = re.compile(rf"{_TEXT}|(?P<call>\bread_files\s*\()", re.IGNORECASE | re.DOTALL)
 _PIECE = re.compile(rf"{_TEXT}|[()\[\],]|[^'\"()\[\],]+", re.DOTALL)
 _OPTION = re.compile(r"\s*(?:`([^`]+)`|([\w.]+))\s*=>\s*(.*)", re.DOTALL)
+# The options of read_files by those of readers; others are the same.
+_OPTIONS = {
+    "filenamepattern": "pathGlobFilter",
+    "format": "cloudFiles.format",
+    "infercolumntypes": "cloudFiles.inferColumnTypes",
+    "schema": "schema",
+    "schemahints": "cloudFiles.schemaHints",
+}
 _FORMATS = {
     "avro": "avro",
     "csv": "csv",
@@ -92,34 +100,19 @@ def _read(
     *,
     has_metadata: bool,
 ) -> Any:
-    options: dict[str, Any] = {"inferColumnTypes": True}
+    settings = {"cloudFiles.inferColumnTypes": "true"}
     path = ""
     for argument in arguments:
         if match := _OPTION.fullmatch(argument):
-            options[match[1] or match[2]] = evaluate(match[3])
+            name = match[1] or match[2]
+            settings[_OPTIONS.get(name.lower(), name)] = _to_text(evaluate(match[3]))
         else:
             path = str(translate(evaluate(argument)))
-    names = {name.lower(): name for name in options}
-    schema = options.pop(names.get("schema", ""), None)
-    typed = options.pop(names.get("schemahints", ""), None)
-    pattern = options.pop(names.get("filenamepattern", ""), None)
-    kind = options.pop(names.get("format", ""), None) or find_format(list_files(path))
-    settings = {
-        f"cloudFiles.{name}" if name == "inferColumnTypes" else name: _to_text(value)
-        for name, value in options.items()
-    }
-    settings |= {"cloudFiles.format": kind, **({"pathGlobFilter": pattern} if pattern else {})}
-    frame = FileSource(session, path, "cloudFiles", schema, settings).read_all(
-        has_metadata=has_metadata
-    )
-    for field in _split_columns(session, typed):
-        if field.name in frame.columns:
-            frame = frame.withColumn(field.name, frame[field.name].cast(field.dataType))
-    return frame
-
-
-def _split_columns(session: Any, typed: str | None) -> list[Any]:
-    return session.createDataFrame([], typed).schema.fields if typed else []
+    schema = settings.pop("schema", None)
+    if "cloudFiles.format" not in settings:
+        settings["cloudFiles.format"] = find_format(list_files(path))
+    source = FileSource(session, path, "cloudFiles", schema, settings)
+    return source.read_all(has_metadata=has_metadata)
 
 
 def _to_text(value: Any) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import product
 
 from .connect_plans import copy_message, find_messages, list_inputs, make_frame, union_frames
+from .spark_catalog import quote_part
 from .stream_sources import METADATA
 
 TYPE_CHECKING = False
@@ -229,4 +230,4 @@ def refuse_mode(mode: str, stream: str, remedy: str) -> Exception:
 def _column(name: str) -> Any:
     from pyspark.sql import functions
 
-    return functions.col("`" + name.replace("`", "``") + "`")
+    return functions.col(quote_part(name))
