@@ -194,6 +194,7 @@ class TestDeferred:
 
 class TestThread:
     def test_wake_delivers_in_the_background_and_the_thread_ends(self, harness: Harness) -> None:
+        others = set(threading.enumerate())
         harness.connect("a")
         harness.send()
         outbox = Outbox(
@@ -209,13 +210,13 @@ class TestThread:
         harness.send()
         outbox.wake()
         assert len(harness.undelivered()) == 1
-        assert "lakeflow-outbox" not in [thread.name for thread in threading.enumerate()]
+        assert not outboxes_besides(others)
 
     def test_receivers_that_hang_delay_no_others(
         self, harness: Harness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(delivery, "RENEWAL_SECONDS", 0.1)  # no claim expires meanwhile
-        returns = threading.Event()
+        others, returns = set(threading.enumerate()), threading.Event()
         harness.connect("hanging", lambda: returns.wait(DEADLINE))
         harness.connect("well")
         for _ in range(3):
@@ -230,7 +231,7 @@ class TestThread:
         wait_until(lambda: calls() == ["hanging"] * 3 + ["well"] * 3, "calls of all receivers")
         returns.set()
         wait_until(lambda: harness.undelivered() == [], "results of all receivers")
-        wait_until(lambda: "lakeflow-outbox" not in names_of_threads(), "the end of the threads")
+        wait_until(lambda: not outboxes_besides(others), "the end of the threads")
         assert len(harness.calls) == 6
 
     def test_receivers_that_hang_are_limited(
@@ -244,5 +245,10 @@ class TestThread:
         assert len(outbox._slow_threads) == 1
 
 
-def names_of_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate()]
+def outboxes_besides(others: set[threading.Thread]) -> list[threading.Thread]:
+    """The threads of outboxes, except those that other tests have left."""
+    return [
+        thread
+        for thread in threading.enumerate()
+        if thread.name == "lakeflow-outbox" and thread not in others
+    ]
