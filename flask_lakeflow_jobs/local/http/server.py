@@ -18,6 +18,8 @@ from waitress.buffers import OverflowableBuffer, ReadOnlyFileBasedBuffer
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 
+from ..home import WorkspaceError
+
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 # It warns of each request that waits for a thread: thousands of times under load, to no use.
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
@@ -246,7 +248,13 @@ def _bind(preferred_port: int) -> socket.socket:
     if preferred_port in range(2**16):
         with suppress(OSError):
             return socket.create_server((_LOOPBACK, preferred_port))
-    return socket.create_server((_LOOPBACK, 0))
+    try:
+        return socket.create_server((_LOOPBACK, 0))
+    except OSError as error:  # such as in a container with IPv6 only
+        raise WorkspaceError(
+            f"The local workspace cannot listen on {_LOOPBACK}: {error}. Give the loopback"
+            " interface this address."
+        ) from error
 
 
 def _not_ready(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -18,6 +18,8 @@ from urllib.request import urlopen
 import pytest
 from waitress import wasyncore
 
+from flask_lakeflow_jobs.local.home import WorkspaceError
+from flask_lakeflow_jobs.local.http import server as server_module
 from flask_lakeflow_jobs.local.http.server import FilePart, HttpServer
 from tests.local.support import break_new_servers
 from tests.support import DEADLINE, wait_until
@@ -39,6 +41,12 @@ def test_server_serves_an_application_until_it_is_stopped() -> None:
     assert not server.is_serving
     with pytest.raises(OSError, match="refused"):
         urlopen(server.host)  # noqa: S310
+
+
+def test_server_without_its_address_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "_LOOPBACK", "192.0.2.1")  # no machine has it: RFC 5737
+    with pytest.raises(WorkspaceError, match=r"^The local workspace cannot listen on 192\.0\.2\.1"):
+        HttpServer(0)
 
 
 def test_server_takes_another_port_if_the_preferred_one_is_none() -> None:
