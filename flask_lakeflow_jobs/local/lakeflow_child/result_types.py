@@ -42,6 +42,8 @@ _TYPES = {
 _STRING = ("STRING", "STRING")
 _DECIMAL = re.compile(r"decimal\((\d+),\s*(\d+)\)", re.IGNORECASE)
 _NAME = re.compile(r"\w+")
+# In a type of Spark: the name of a field, a comma between types, or another word.
+_PART = re.compile(r"(?P<field>[^<>,:]+):|(?P<comma>,)(?!\d)|\w+")
 # Outside of these bounds, Java writes a number with an exponent.
 _PLAIN_NUMBERS = (1e-3, 1e7)
 
@@ -135,5 +137,9 @@ def _describe_spark(kind: str) -> tuple[str, str]:
     match = _NAME.match(kind)
     name = match[0].lower() if match else ""
     if name in {"array", "struct", "map", "decimal"}:
-        return name.upper(), kind.upper()
+        return name.upper(), _PART.sub(_spell_part, kind)
     return ("TIMESTAMP",) * 2 if name.startswith("timestamp") else _TYPES.get(name, _STRING)
+
+
+def _spell_part(part: re.Match[str]) -> str:
+    return f"{part[0]} " if part["field"] or part["comma"] else part[0].upper()

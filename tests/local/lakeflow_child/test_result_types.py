@@ -47,6 +47,10 @@ def test_type_of_duckdb_has_its_name_on_databricks(kind: str, expected: tuple[st
         ("decimal(10,2)", ("DECIMAL", "DECIMAL(10,2)")),
         ("timestamp_ntz", ("TIMESTAMP", "TIMESTAMP")),
         ("array<string>", ("ARRAY", "ARRAY<STRING>")),
+        (
+            "struct<orderId:int,prices:map<string,decimal(5,2)>>",
+            ("STRUCT", "STRUCT<orderId: INT, prices: MAP<STRING, DECIMAL(5,2)>>"),
+        ),
         ("void", ("NULL", "VOID")),
     ],
 )
