@@ -156,6 +156,8 @@ def require_jvm(kind: str, requirement: str, *modules: str) -> None:
     :param modules: further ones that it needs. ``pipelines`` is one of pyspark.
     :raises CannotRun: it cannot.
     """
+    if importlib.util.find_spec("pysail"):  # it refuses a newer one
+        requirement += ",<4.3" if "=" in requirement else "<4.3"
     found = importlib.util.find_spec("pyspark")
     homes = [Path(each) for each in (found and found.submodule_search_locations) or ()]
     is_complete = any((home / "jars").is_dir() for home in [*homes, *_spark_homes()])

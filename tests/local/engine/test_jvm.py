@@ -204,6 +204,7 @@ def test_spark_submit_takes_its_parameters(folder: Path) -> None:
     [
         ((), True, "A pipeline_task needs pyspark with its Java libraries here: pip install 'x'."),
         (("pyspark", "pipelines"), True, "here: pip uninstall pyspark-client; pip install"),
+        (("pyspark", "pysail"), True, "pip uninstall pyspark-client; pip install 'x<4.3'."),
         (("pyspark", "jars"), True, "A pipeline_task needs pyspark with its Java libraries here"),
         (("pyspark", "pipelines", "jars"), False, "A pipeline_task needs Java here: install a JRE"),
         (("pyspark", "pipelines", "jars"), True, ""),
@@ -222,6 +223,8 @@ def test_missing_java_is_named_with_its_remedy(
     for name in installed[1:]:
         (tmp_path / name).mkdir()
     found = {"pyspark": Spec() if installed else None, "json": Spec()}
+    if "pysail" in installed:
+        found["pysail"] = Spec()
     monkeypatch.setattr("importlib.util.find_spec", found.get)
     monkeypatch.setattr("shutil.which", lambda name: "/bin/java" if has_java else None)
     for name in ("JAVA_HOME", "SPARK_HOME"):
