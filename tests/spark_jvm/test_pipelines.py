@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,6 +81,40 @@ FILES = {
             files = spark.readStream.format("cloudFiles").option("cloudFiles.format", "json")
             return files.load(spark.conf.get("shop.landing"))
     """,
+    "save.py": """
+        from pyspark.sql import SparkSession
+
+        spark = SparkSession.builder.getOrCreate()
+        rows = spark.createDataFrame([(1, "tea", 1), (2, "cake", 1)], "id long, item string, v int")
+        writer = rows.write.mode("overwrite").partitionBy("item")
+        writer.saveAsTable("main.raw.orders")
+        spark.sql("DELETE FROM main.raw.orders WHERE id = 1")
+        spark.sql("INSERT INTO main.raw.orders VALUES (3, 'tea', 1)")
+        spark.sql("CREATE OR REPLACE TABLE dev.raw.day AS SELECT DATE '2025-01-31' AS day")
+    """,
+    "pipeline/sold.sql": """
+        CREATE OR REFRESH MATERIALIZED VIEW main.raw.sold AS
+        SELECT id, item, day FROM main.raw.orders CROSS JOIN dev.raw.day;
+    """,
+    "pipeline/clash.sql": "CREATE OR REFRESH MATERIALIZED VIEW main.raw.day AS SELECT 1 AS day;",
+    "change.py": """
+        from pyspark.sql import SparkSession
+
+        spark = SparkSession.builder.getOrCreate()
+        print("sold", sorted(spark.table("main.raw.sold").collect()))
+        spark.sql("ALTER TABLE main.raw.orders ADD COLUMN note STRING")
+        spark.sql("INSERT INTO main.raw.orders (id, item, v, note) VALUES (4, 'milk', 1, 'x')")
+        spark.sql("DROP TABLE dev.raw.day")
+        spark.sql("CREATE TABLE dev.raw.day AS SELECT DATE '2025-02-01' AS day")
+    """,
+    "after.py": """
+        from pyspark.sql import SparkSession
+
+        spark = SparkSession.builder.getOrCreate()
+        print("sold", sorted(spark.table("main.raw.sold").collect()))
+        print("orders", spark.table("main.raw.orders").count())
+        print("day", spark.table("dev.raw.day").first().day)
+    """,
     "pipeline/broken.py": """
         from pyspark import pipelines as dp
 
@@ -110,6 +145,8 @@ PIPELINES = {
             {"notebook": {"path": "pipeline/notebook"}},
         ],
     },
+    "sold": {"schema": "raw", "libraries": [{"file": {"path": "pipeline/sold.sql"}}]},
+    "clash": {"schema": "raw", "libraries": [{"file": {"path": "pipeline/clash.sql"}}]},
     "lost": {"libraries": [{"file": {"path": "pipeline/lost.sql"}}]},
     "broken": {"libraries": [{"file": {"path": "pipeline/broken.py"}}]},
 }
@@ -134,6 +171,24 @@ JOBS = {
             pipeline_task("broken"),
             pipeline_task("lost"),
         ],
+    },
+    "sail": {
+        "tasks": [
+            python_task("save", "save.py"),
+            {**pipeline_task("sold"), "depends_on": depends_on("save")},
+            {**python_task("change", "change.py"), "depends_on": depends_on("sold")},
+            {
+                **pipeline_task("sold"),
+                "task_key": "again",
+                "depends_on": depends_on("change"),
+            },
+            {**pipeline_task("clash"), "depends_on": depends_on("again")},
+            {
+                **python_task("after", "after.py"),
+                "depends_on": depends_on("clash"),
+                "run_if": "ALL_DONE",
+            },
+        ]
     },
     "jars": {"tasks": [jar_task("print"), jar_task("fail")]},
     "long": {"tasks": [jar_task("sleep")]},
@@ -200,6 +255,25 @@ def test_pipeline_shares_its_tables_and_locates_its_errors(client: Client, tmp_p
     after = {path for path in (tmp_path / "bundle").rglob("*") if "__pycache__" not in str(path)}
     assert after == before
     assert find_processes(str(tmp_path)) == []
+
+
+@pytest.mark.ledger(
+    "pipeline_task", differs="It reads the Delta and Parquet tables of Sail, but not its views."
+)
+def test_pipeline_reads_the_tables_of_sail_as_they_are(client: Client) -> None:
+    run = client.run("sail")
+    outputs = client.outputs(run)
+    errors = {key: (output.error, output.logs) for key, output in outputs.items()}
+    failed = {key for key, result in task_results(run).items() if result != "SUCCESS"}
+    assert failed == {"clash"}, errors
+    error = "PipelineFailed: The pipeline defines a table that a task on Sail has saved. Drop that"
+    assert str(outputs["clash"].error).startswith(error)
+    day = "day=datetime.date(2025, 1, 31)"
+    sold = f"sold [Row(id=2, item='cake', {day}), Row(id=3, item='tea', {day})]"
+    assert sold in str(outputs["change"].logs)
+    lines = str(outputs["after"].logs).splitlines()
+    assert len(re.findall(r"day=datetime\.date\(2025, 2, 1\)", lines[0])) == 3, lines
+    assert {"orders 3", "day 2025-02-01"} <= set(lines)
 
 
 def test_jar_prints_its_parameters_and_reports_its_exception(client: Client) -> None:

@@ -21,6 +21,7 @@ from ..script import extend_import_path
 from ..spark.spark_catalog import add_tables
 from .pipeline_api import PipelineApi
 from .pipeline_sql import to_spark
+from .sail_tables import offer_tables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ _ADVICE = {
     r"Class org\.apache\.hadoop\.fs\.\S+ not found|UnsupportedFileSystem|UNSUPPORTED_FILE_SYSTEM": (
         "Spark has no access to this storage in the cloud here. Copy the files into a volume, such "
         "as /Volumes/main/default/files, or simulate the job (its tag 'local_simulation')."
+    ),
+    r"CANNOT_TRUNCATE_EXTERNAL_TABLE": (
+        "The pipeline defines a table that a task on Sail has saved. Drop that table first, or "
+        "give one of them another name."
     ),
     r"ATTEMPT_ANALYSIS_IN_PIPELINE_QUERY_FUNCTION": (
         "Write the function of the table without methods that need rows or columns at once, such "
@@ -238,10 +243,11 @@ def _start_session(folder: Path) -> Any:
 
 
 def _share_tables(session: Any, pipeline: dict[str, Any]) -> None:
-    """Let Sail, if it runs the other tasks, read the tables of the pipeline after the update."""
+    """Read the tables of Sail, if it runs the other tasks, and let it read those of the update."""
     folder = os.environ.get("LAKEFLOW_LOCAL_SAIL_FOLDER")
     if folder is None:
         return
+    offer_tables(folder, session, pipeline["catalog"])
     stop = session.stop  # ends the update
 
     def share_and_stop() -> None:

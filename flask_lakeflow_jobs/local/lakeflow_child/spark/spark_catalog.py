@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: A part of a name in SQL, as a pattern.
 NAME_PART = r"(?:`(?:[^`]|``)+`|[\w-]+)"
 
+#: The folder with the tables that pipelines have from Sail.
+OFFERED = os.path.join("jvm", "offered")
+
 _MARK = "spark.lakeflow.catalog"
 _ORDER = {"schema": 0, "table": 1, "view": 2}
 _SELF_DESCRIBING = ("delta", "parquet")
@@ -59,6 +62,14 @@ def save_catalog(session: Any) -> None:
         write_json(_session_file(folder, session), own)
 
 
+def read_catalog(folder: str) -> Entries:
+    """Return the schemas, tables and views that tasks have saved.
+
+    :param folder: of Sail.
+    """
+    return dict(read_json(os.path.join(folder, "catalog.json"), {}))
+
+
 def list_saved_catalogs() -> list[str]:
     """Return the catalogs that the file has tables of."""
     path = os.path.join(os.environ["LAKEFLOW_LOCAL_SPARK"], "catalog.json")
@@ -84,6 +95,8 @@ def add_tables(folder: str, session: Any, catalog: str, schema: str) -> None:
         entry = _describe_table(session, f"{schema}.{row.tableName}")
         if entry["type"] == "table" and entry["provider"] in _SELF_DESCRIBING:
             entry["location"] = entry["location"].removeprefix("file:")
+            if entry["location"].startswith(os.path.join(folder, OFFERED, "")):
+                continue  # a table of Sail
             entries[f"{catalog}.{schema}.{row.tableName}"] = entry
     with _locked(folder):
         file = os.path.join(folder, "catalog.json")
