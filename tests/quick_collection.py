@@ -21,8 +21,8 @@ _SCRIPTS = (".__main__", ".main", ".env")
 def collect_quickly() -> Iterator[None]:
     """Do not trace the collection, and never look for garbage in what it leaves.
 
-    Coverage makes the collection twice as slow. It has to see how modules of the package are
-    imported, so these are imported first.
+    Both take a fifth of the collection, in each process of tests. Coverage has to see how modules
+    of the package are imported, so these are imported first.
     """
     coverage = sys.modules.get("coverage")
     current = coverage.Coverage.current() if coverage else None
