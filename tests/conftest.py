@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import threading
@@ -23,13 +24,13 @@ from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.clocks import FakeClock
 from tests.compiled_code import share_compiled_code
 from tests.postgres import PostgresServer, is_installed
-from tests.quick_collection import collect_quickly
 from tests.support import ALICE, BOB, BUNDLE, DEADLINE, LiveServer, RunGate
 
 #: Examples may be slow on a busy machine.
 settings.register_profile(
     "no-deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile("few", settings.get_profile("no-deadline"), max_examples=10)
 settings.load_profile("no-deadline")
 
 share_compiled_code()
@@ -46,8 +47,13 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    with collect_quickly():
+    """Look for no garbage in what thousands of tests leave, now and later."""
+    gc.disable()
+    try:
         return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
