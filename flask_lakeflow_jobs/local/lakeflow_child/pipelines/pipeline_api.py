@@ -165,9 +165,10 @@ class PipelineApi:
         _read_with_auto_loader(stream)
 
     def _with_name(self, method: Any) -> Any:
-        return lambda reader, name, *args, **options: method(
-            reader, self.name(name), *args, **options
-        )
+        def read(reader: Any, tableName: str, *args: Any, **options: Any) -> Any:  # noqa: N803
+            return method(reader, self.name(tableName), *args, **options)
+
+        return read
 
     def _with_path(self, method: Any) -> Any:
         def load(reader: Any, path: Any = None, *args: Any, **options: Any) -> Any:

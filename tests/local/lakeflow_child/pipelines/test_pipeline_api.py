@@ -146,3 +146,26 @@ def test_functions_of_databricks_have_equals_or_say_that_they_have_none(
 )
 def test_plan_is_a_stream_if_a_part_reads_one(message: Any, expected: bool) -> None:
     assert is_stream(message) is expected
+
+
+def test_readers_take_the_name_of_a_table_by_its_keyword() -> None:
+    class Reader:
+        def table(self, tableName: str) -> str:  # noqa: N803 (its name in pyspark)
+            return tableName
+
+        def load(self, path: str) -> str:
+            return path
+
+    class Stream(Reader):
+        format = option = options = None
+
+    class Session(Reader):
+        read, readStream = Reader(), Stream()  # noqa: N815
+
+        def sql(self, text: str) -> str:
+            return text
+
+    session = Session()
+    PipelineApi(session, frozenset({"dev"}), {})._extend_readers()
+    for reader in (session, session.read, session.readStream):
+        assert reader.table(tableName="dev.sales.orders") == reader.table("sales.orders")
