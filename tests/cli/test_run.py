@@ -232,7 +232,7 @@ def test_idempotency_key_starts_one_run(flask_jobs: RunFlask) -> None:
         (["words", "-p", "args"], "must be name=value"),
         (["words", "--params-file", "/nowhere/params.json"], "/nowhere/params.json"),
         (["words", "--timeout", "soon"], "is not a duration"),
-        (["words", "--only", ",a"], "task keys"),
+        (["words", "--only", ",a"], "must be names separated by commas"),
         (["words", "--idempotency-key", ""], "empty"),
         (["words", "--output", "yaml"], "yaml"),
         (["nope"], "Its jobs: 'broken', 'each', 'etl'"),
