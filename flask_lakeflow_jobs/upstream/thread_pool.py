@@ -44,9 +44,9 @@ class CallFuture(Generic[T]):
 
     def run(self) -> None:
         """Make the call, unless it is abandoned."""
+        self.has_begun = True  # before the check, so that whoever gives it up sees one or the other
         if not self.is_abandoned:
             _current.future = self
-            self.has_begun = True
             try:
                 self._result = self._call()
             except BaseException as error:
