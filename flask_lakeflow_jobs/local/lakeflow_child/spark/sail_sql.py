@@ -52,7 +52,7 @@ _WITHOUT_COLUMNS = re.compile(
     r"(?:\s+USING\s+DELTA)?\s*;?\s*$",
     re.IGNORECASE,
 )
-_USING = re.compile(r"\bJOIN\b.*\bUSING\s*\(", re.IGNORECASE | re.DOTALL)
+_USING = re.compile(r"\bJOIN\b.*\bUSING\s*\(|\bNATURAL\b.*\bJOIN\b", re.IGNORECASE | re.DOTALL)
 _EVOLVES = "spark.databricks.delta.schema.autoMerge.enabled"
 # Beyond it, a statement is data, and parsing takes seconds.
 _MAX_LENGTH = 200_000
@@ -158,7 +158,7 @@ class SailSql:
         return frame
 
     def _name_keys(self, session: Any, statement: str, args: Any, names: Any) -> str:
-        """Return a statement with the keys of ``JOIN … USING`` as Sail knows them."""
+        """Return a statement with the keys of joins by names as Sail knows them."""
         if len(statement) > _MAX_LENGTH or not _USING.search(statement):
             return statement
         if (tree := _parse(statement)) is None:

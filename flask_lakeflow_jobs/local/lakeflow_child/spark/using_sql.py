@@ -1,4 +1,6 @@
-"""The keys of ``JOIN … USING`` in SQL: on Sail, ``u.*`` lacks them and ``u.id`` is unknown.
+"""The keys of ``JOIN … USING`` and of natural joins in SQL.
+
+On Sail, ``u.*`` lacks them and ``u.id`` is unknown.
 
 Sail knows the merged key by its name alone, which has the rows of the side that the join keeps.
 """
@@ -35,10 +37,30 @@ def name_keys(tree: Tree, describe: Describe) -> bool:
     """
     is_changed = False
     for select in reversed(list(tree.find_all(exp.Select))):  # the inner ones first
+        is_changed |= _name_natural_keys(select, describe)
         sides = {name: side for name, side in _find_sides(select).items() if side.keys}
         if sides:
             is_changed |= _expand_stars(select, sides, describe)
             is_changed |= _name_columns(select, sides)
+    return is_changed
+
+
+def _name_natural_keys(select: exp.Select, describe: Describe) -> bool:
+    """Name the keys of natural joins: the columns that both sides have."""
+    is_changed = False
+    joins = select.args.get("joins") or []
+    for number, join in enumerate(joins):
+        if join.method.upper() != "NATURAL":
+            continue
+        left = exp.select("*").from_(select.args["from_"].this.copy())
+        left.set("joins", [each.copy() for each in joins[:number]])
+        right = exp.select("*").from_(join.this.copy())
+        shared = {name.lower() for name in describe_in(select, right, describe)}
+        keys = [name for name in describe_in(select, left, describe) if name.lower() in shared]
+        if keys:
+            join.set("method", None)
+            join.set("using", [exp.to_identifier(name, quoted=True) for name in keys])
+            is_changed = True
     return is_changed
 
 
