@@ -5,7 +5,6 @@ Only apps that configure a database import this module: SQLAlchemy is an extra.
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -16,9 +15,7 @@ from weakref import WeakValueDictionary, finalize
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
-    ArgumentError,
     DataError,
     DBAPIError,
     IntegrityError,
@@ -27,13 +24,11 @@ from sqlalchemy.exc import (
 )
 
 from ..concurrency import reset_in_new_processes
-from ..errors import ConfigurationError, DatabaseUnavailable, LakeflowJobsError
+from ..errors import DatabaseUnavailable, LakeflowJobsError
 from ..text import MAX_ERROR_CHARS, clean_line, first_line
 from .kept_connections import KeptConnections
 from .sqlite_connections import begin_writing, create_file, set_up_connection
-
-#: The file of the database in the instance folder, if the setting is ``True``.
-DEFAULT_FILE = "lakeflow-record.sqlite3"
+from .urls import parse_database_url
 
 #: Seconds that a write waits for the write of another process, and that a connection may take.
 WAIT_SECONDS = 5
@@ -43,10 +38,6 @@ MIN_CONNECT_SECONDS = 2
 
 #: Connections that a process keeps, at most.
 POOL_SIZE = 10
-
-#: The first version whose compiled wait ends by itself, so that a timeout can be applied.
-MIN_PSYCOPG = (3, 2, 11)
-PSYCOPG = "psycopg[binary]>=3.2.11"
 
 #: Creates a schema for the tables of this user of Postgres, if it may not create any elsewhere. A
 #: service principal of Lakebase may create schemas, but no tables in the schema ``public``. The
@@ -322,52 +313,6 @@ def open_database(
         if database is None:
             database = _databases[name] = Database(parsed, timeout=timeout, autocommit=autocommit)
         return database
-
-
-def parse_database_url(url: str | bool, *, instance_path: Path, setting: str) -> sa.URL:
-    """Parse a URL without ever quoting it: it may contain a password.
-
-    :param url: as for :func:`open_database`.
-    :raises ConfigurationError: it is malformed, or needs a driver that is not installed.
-    """
-    if url is True:
-        return sa.URL.create("sqlite", database=str(instance_path / DEFAULT_FILE))
-    try:
-        parsed = make_url(str(url))
-        backend = parsed.get_backend_name()
-    except (ArgumentError, ValueError):
-        raise ConfigurationError(
-            f"{setting} must be true or a URL such as 'postgresql+psycopg://user@host/name' or"
-            " 'sqlite:///record.sqlite3'."
-        ) from None
-    if backend == "postgresql":
-        return _require_psycopg(parsed.set(drivername="postgresql+psycopg"), setting)
-    if backend != "sqlite":
-        raise ConfigurationError(f"{setting} must be a database of SQLite or PostgreSQL.")
-    if parsed.database in (None, "", ":memory:"):
-        raise ConfigurationError(
-            f"{setting} must name a file, such as 'sqlite:///record.sqlite3'. A database in memory"
-            " ends with its process."
-        )
-    return parsed.set(drivername="sqlite", database=str(instance_path / str(parsed.database)))
-
-
-def _require_psycopg(url: sa.URL, setting: str) -> sa.URL:
-    try:
-        import psycopg  # installed by the user, like every driver
-    except ImportError:
-        raise ConfigurationError(f"{setting} requires a driver: pip install '{PSYCOPG}'.") from None
-    if parse_version(psycopg.__version__) < MIN_PSYCOPG:
-        raise ConfigurationError(
-            f"{setting} requires another version of psycopg than {psycopg.__version__}, which waits"
-            f" forever for a server that hangs: pip install '{PSYCOPG}'."
-        )
-    return url
-
-
-def parse_version(text: str) -> tuple[int, ...]:
-    """Return the leading numbers of a version, for comparisons."""
-    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -1,82 +1,15 @@
-"""The URL of a database, and its driver."""
+"""Connections to a database of SQLite: what closes them, and a damaged file."""
 
 from __future__ import annotations
 
-import re
 import sqlite3
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import sqlalchemy as sa
 
-from flask_lakeflow_jobs import ConfigurationError, DatabaseUnavailable
-from flask_lakeflow_jobs.database.database import (
-    MIN_PSYCOPG,
-    PSYCOPG,
-    open_database,
-    parse_database_url,
-    parse_version,
-)
-
-URL = "postgresql+psycopg://app:s3cret@db.example.com/jobs"
-ROOT = Path(__file__).parents[2]
-
-
-def parse(url: str | bool) -> str:
-    parsed = parse_database_url(url, instance_path=Path("/app"), setting="X_URL")
-    return parsed.render_as_string()
-
-
-def install_psycopg(version: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = None if version is None else ModuleType("psycopg")
-    if module is not None:
-        module.__version__ = str(version)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "psycopg", module)
-
-
-@pytest.mark.parametrize("version", [None, "3.1.18", "3.2.3", "3.2.10", "3.2.10.dev1"])
-def test_postgres_with_missing_or_old_driver_says_what_to_install(
-    version: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install_psycopg(version, monkeypatch)
-    with pytest.raises(ConfigurationError, match=re.escape(f"pip install '{PSYCOPG}'")) as caught:
-        parse(URL)
-    assert "X_URL requires" in caught.value.detail
-    assert "s3cret" not in caught.value.detail
-
-
-@pytest.mark.parametrize("version", ["3.2.11", "3.3.0", "3.10", "4.0.0b1"])
-def test_postgres_with_newer_driver_is_accepted(
-    version: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install_psycopg(version, monkeypatch)
-    assert parse(URL) == "postgresql+psycopg://app:***@db.example.com/jobs"
-
-
-def test_lowest_driver_is_that_of_the_tests() -> None:
-    lines = (ROOT / "pyproject.toml").read_text()
-    assert set(re.findall(r'"(psycopg\[binary\][^"]*)"', lines)) == {PSYCOPG}
-    assert parse_version(PSYCOPG.partition(">=")[2]) == MIN_PSYCOPG
-
-
-@pytest.mark.parametrize(
-    ("url", "parsed"),
-    [
-        (True, "sqlite:////app/lakeflow-record.sqlite3"),
-        ("sqlite:///own.db", "sqlite:////app/own.db"),
-        ("sqlite:////srv/own.db", "sqlite:////srv/own.db"),
-    ],
-)
-def test_sqlite_path_is_relative_to_the_instance_folder(url: str | bool, parsed: str) -> None:
-    assert parse(url) == parsed
-
-
-@pytest.mark.parametrize("url", ["mysql://db/x", "sqlite://", "sqlite:///:memory:", "no url", ""])
-def test_other_url_is_refused_without_being_quoted(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="X_URL must"):
-        parse(url)
+from flask_lakeflow_jobs import DatabaseUnavailable
+from flask_lakeflow_jobs.database.database import open_database
 
 
 def test_close_while_a_connection_is_in_use_closes_it_afterwards(tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""The URL of the app's SQL database, and the driver that it needs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from ..errors import ConfigurationError
+
+#: The file of the database in the instance folder, if the setting is ``True``.
+DEFAULT_FILE = "lakeflow-record.sqlite3"
+
+#: The first version whose compiled wait ends by itself, so that a timeout can be applied.
+MIN_PSYCOPG = (3, 2, 11)
+PSYCOPG = "psycopg[binary]>=3.2.11"
+
+
+def parse_database_url(url: str | bool, *, instance_path: Path, setting: str) -> sa.URL:
+    """Parse a URL without ever quoting it: it may contain a password.
+
+    :param url: ``True``: SQLite in the instance folder.
+    :param instance_path: the folder for a relative path of SQLite.
+    :param setting: the key that has the URL, for messages.
+    :raises ConfigurationError: it is malformed, or needs a driver that is not installed.
+    """
+    if url is True:
+        return sa.URL.create("sqlite", database=str(instance_path / DEFAULT_FILE))
+    try:
+        parsed = make_url(str(url))
+        backend = parsed.get_backend_name()
+    except (ArgumentError, ValueError):
+        raise ConfigurationError(
+            f"{setting} must be true or a URL such as 'postgresql+psycopg://user@host/name' or"
+            " 'sqlite:///record.sqlite3'."
+        ) from None
+    if backend == "postgresql":
+        return _require_psycopg(parsed.set(drivername="postgresql+psycopg"), setting)
+    if backend != "sqlite":
+        raise ConfigurationError(f"{setting} must be a database of SQLite or PostgreSQL.")
+    if parsed.database in (None, "", ":memory:"):
+        raise ConfigurationError(
+            f"{setting} must name a file, such as 'sqlite:///record.sqlite3'. A database in memory"
+            " ends with its process."
+        )
+    return parsed.set(drivername="sqlite", database=str(instance_path / str(parsed.database)))
+
+
+def _require_psycopg(url: sa.URL, setting: str) -> sa.URL:
+    try:
+        import psycopg  # installed by the user, like every driver
+    except ImportError:
+        raise ConfigurationError(f"{setting} requires a driver: pip install '{PSYCOPG}'.") from None
+    if parse_version(psycopg.__version__) < MIN_PSYCOPG:
+        raise ConfigurationError(
+            f"{setting} requires another version of psycopg than {psycopg.__version__}, which waits"
+            f" forever for a server that hangs: pip install '{PSYCOPG}'."
+        )
+    return url
+
+
+def parse_version(text: str) -> tuple[int, ...]:
+    """Return the leading numbers of a version, for comparisons."""
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
