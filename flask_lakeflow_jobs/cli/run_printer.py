@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -65,6 +68,24 @@ def choose_progress(key: str, clock: Clock, result_format: ResultFormat) -> Prog
     return LineProgress()
 
 
+@contextmanager
+def interrupt_on_signals() -> Iterator[None]:
+    """Treat the end of the terminal and SIGTERM as Ctrl-C, unless they are ignored or handled."""
+    numbers = [
+        number
+        for number in (signal.SIGHUP, signal.SIGTERM)
+        if threading.current_thread() is threading.main_thread()
+        and signal.getsignal(number) is signal.SIG_DFL
+    ]
+    for number in numbers:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
 @dataclass
 class RunPrinter:
     """Follows a run and prints it.
@@ -87,7 +108,7 @@ class RunPrinter:
         :raises RunNotFound: the job has no such run.
         """
         try:
-            with progress:
+            with interrupt_on_signals(), progress:
                 for status in self.handle.watch(self.run_id, timeout=timeout):
                     self._update(status)
                     progress.show(status)

@@ -64,13 +64,14 @@ def test_ascii_stream_gets_escaped_characters(flask_jobs_process: RunFlask) -> N
     assert "\n3 rows of \\u2603\n" in result.stdout
 
 
-def test_ctrl_c_stops_following_and_the_run_continues(
-    start_flask_jobs: StartFlask, flask_jobs_process: RunFlask, run_gate: RunGate
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signal_stops_following_and_the_run_continues(
+    number: int, start_flask_jobs: StartFlask, flask_jobs_process: RunFlask, run_gate: RunGate
 ) -> None:
     process = start_flask_jobs("run", "held", "-p", f"gate={run_gate.params['gate']}")
     run_id = parse_run_id(wait_for_line(process.stderr, "Run URL: "))
     wait_for_line(process.stderr, "wait  RUNNING")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     result = read_to_end(process)
     assert (result.exit_code, result.stdout) == (130, "")
     first, url, last = result.stderr.splitlines()[-3:]
