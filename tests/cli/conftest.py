@@ -151,6 +151,12 @@ def flask_jobs(app: Flask) -> RunFlask:
     return run
 
 
+def _heed_signals() -> None:
+    """Heed signals that a process in the background of a shell, or of nohup, ignores."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start_flask_jobs() -> Iterator[StartFlask]:
     """Start ``flask jobs …`` as a process, which is killed at the end of the test."""
@@ -166,8 +172,7 @@ def start_flask_jobs() -> Iterator[StartFlask]:
                 stderr=options.pop("stderr", subprocess.PIPE),
                 text=True,
                 encoding="utf-8",
-                # children of a test in the background of a shell would ignore Ctrl-C
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                preexec_fn=_heed_signals,
                 **options,
             )
             stack.enter_context(process)
