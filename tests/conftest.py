@@ -47,7 +47,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Look for no garbage in what thousands of tests leave, now and later."""
+    """Keep thousands of collected tests out of all searches for garbage, which would take long."""
     gc.disable()
     try:
         return (yield)

@@ -25,7 +25,6 @@ MADE = shutil.ignore_patterns("__pycache__", "*.py[co]", ".*", "instance", "*.eg
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of the checkout, since building leaves files."""
-    pytest.importorskip("flit_core", reason="builds the distribution")
     copy = tmp_path / "checkout"
     (copy / "dist").mkdir(parents=True)
     for name in SHIPPED:

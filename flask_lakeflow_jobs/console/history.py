@@ -101,6 +101,6 @@ def _explain(handle: JobHandle, runs: Sequence[Summary]) -> list[Summary]:
 
 
 def _older(batch: list[BaseRun], after: PageToken | None) -> list[BaseRun]:
-    """Return the runs of a list that come after the last one before."""
+    """Return the runs of a list that come after the last run that was read."""
     ids = [run.run_id for run in batch]
     return batch[ids.index(after.number) + 1 :] if after and after.number in ids else batch

@@ -44,7 +44,7 @@ class CallFuture(Generic[T]):
 
     def run(self) -> None:
         """Make the call, unless it is abandoned."""
-        self.has_begun = True  # before the check, so that whoever gives it up sees one or the other
+        self.has_begun = True  # before the check: a caller that gives up now counts this thread
         if not self.is_abandoned:
             _current.future = self
             try:

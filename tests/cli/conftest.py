@@ -151,8 +151,8 @@ def flask_jobs(app: Flask) -> RunFlask:
     return run
 
 
-def _heed_signals() -> None:
-    """Heed signals that a process in the background of a shell, or of nohup, ignores."""
+def _reset_signals() -> None:
+    """React to signals that a process in the background of a shell, or under nohup, ignores."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
@@ -172,7 +172,7 @@ def start_flask_jobs() -> Iterator[StartFlask]:
                 stderr=options.pop("stderr", subprocess.PIPE),
                 text=True,
                 encoding="utf-8",
-                preexec_fn=_heed_signals,
+                preexec_fn=_reset_signals,
                 **options,
             )
             stack.enter_context(process)
