@@ -59,7 +59,7 @@ def make_frame(session: Any, relation: Any) -> Any:
 
 @contextmanager
 def name_frame(frame: Any) -> Iterator[str]:
-    """Give a frame a name for a while. Other tasks share the session, so that it is a new one."""
+    """Name a frame while the body runs, as no other task does that shares the session."""
     view = f"lakeflow_{uuid4().hex}"
     frame.createOrReplaceTempView(view)
     try:
