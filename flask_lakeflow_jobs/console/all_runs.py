@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, suppress
-from contextvars import copy_context
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidRequest, LakeflowJobsError, RunNotFound, quote
+from ..errors import InvalidRequest, RunNotFound, UpstreamTimeout, quote
 from ..globals import current_state
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
 from ..runs.run_parameters import flatten_parameters
 from ..text import format_csv_line
+from ..upstream.concurrent_reads import read_each
 from ..web.auth import request_handle
 from ..web.run_list import FILTERS, ListedRun, RunPage, RunQuery, format_time, read_page
 from . import queries
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
 #: Seconds that a page waits for what it can do without. It takes far less, except in an outage.
 MAX_READ_SECONDS = 3.0
-
-MAX_CONCURRENT_READS = 8
 
 #: Runs of a page, and the pages that an export reads at most.
 EXPORT_PAGE_SIZE = 500
@@ -103,7 +100,7 @@ def read_rows(
         reads = [partial(read_title, key) for key in keys]
         if current_state().record is not None:
             reads += [partial(read_present, run) for run in runs if _is_unfinished(run)]
-        is_reachable = read_in_time(reads)
+        is_reachable = _read_in_time(reads)
         runs = [present.get((run.job, run.run_id), run) for run in runs]
         errors = _read_errors(handles, runs) if is_reachable else {}
     rows = [Row(run, now, errors.get((run.job, run.run_id), run.error)) for run in runs]
@@ -144,36 +141,16 @@ def _read_errors(
         errors.update({(key, run_id): error for run_id, error in found.items()})
 
     failed = dict.fromkeys(run.job for run in runs if run.outcome in FAILURES)
-    read_in_time(
+    _read_in_time(
         [partial(read, key, int(number < MAX_READ_RUNS)) for number, key in enumerate(failed)]
     )
     return dict(errors)
 
 
-def read_in_time(reads: Sequence[Callable[[], None]], seconds: float = MAX_READ_SECONDS) -> bool:
-    """Make reads concurrently, in the caller's context, and stop waiting when the time is up.
-
-    A read that has begun continues in its thread: what it reads is in the cache for the next page.
-
-    :param reads: each stores its result itself. Errors of this package are ignored.
-    :return: whether all have ended.
-    """
-    if not reads:
-        return True
-    threads = ThreadPoolExecutor(min(len(reads), MAX_CONCURRENT_READS))
-    try:
-        futures = [threads.submit(copy_context().run, _ignore_errors, read) for read in reads]
-        done, late = wait(futures, seconds)
-        for each in done:
-            each.result()  # raises what is a mistake of ours
-        return not late
-    finally:
-        threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _ignore_errors(read: Callable[[], None]) -> None:
-    with suppress(LakeflowJobsError):
-        read()
+def _read_in_time(reads: Sequence[Callable[[], None]]) -> bool:
+    """Make reads, each of which stores its result itself; return whether none was too late."""
+    ends = read_each(lambda read: read(), reads, MAX_READ_SECONDS)
+    return not any(isinstance(end, UpstreamTimeout) for end in ends)
 
 
 def filters_of(arguments: Mapping[str, str]) -> dict[str, str]:

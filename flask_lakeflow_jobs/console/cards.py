@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from ..reader import cached_reads_of
 from ..runs.outcome import SUCCESSES, Outcome
 from ..runs.redaction import redact
 from ..runs.triggers import Trigger, next_start_of, triggers_of
+from ..upstream.concurrent_reads import read_each
 from . import queries
 from .queries import RECENT_RUNS, Permissions, find_permissions
 from .summaries import Bar, Summary, build_strip, summarize
@@ -37,9 +37,6 @@ FAILING_KINDS = ("bad", "late")
 #: How long the runs of a job are shown on cards if none is active, unless the app starts one. All
 #: viewers share them; their pages check for other runs every half minute.
 IDLE_TTL_SECONDS = 10.0
-
-#: Jobs that are read concurrently.
-MAX_CONCURRENT_JOBS = 8
 
 
 @dataclass(frozen=True)
@@ -115,23 +112,21 @@ class Card:
 
 
 def read_cards(authorizer: Authorizer, keys: Iterable[str]) -> list[Card]:
-    """Read jobs concurrently; one that cannot be read does not delay the others.
+    """Read jobs concurrently, within the timeout of one read. Each has its own error.
 
     :param keys: of jobs that the requester may view.
     """
     state = current_state()
     moment, parameter = queries.now(), queries.requester_parameter()
 
-    def read(blank: Card, handle: JobHandle | LakeflowJobsError) -> Card:
+    def read(given: tuple[Card, JobHandle | LakeflowJobsError]) -> Card:
+        blank, handle = given
         if isinstance(handle, LakeflowJobsError):
-            return replace(blank, error=handle)
+            raise handle
         reads = cached_reads_of(handle, stale_if_error=True)
-        try:
-            response = reads.list_runs(RECENT_RUNS, idle_ttl=IDLE_TTL_SECONDS)
-            document = reads.get_job().value
-            settings = state.upstream.parse_job(document).settings
-        except LakeflowJobsError as error:
-            return replace(blank, error=error)
+        response = reads.list_runs(RECENT_RUNS, idle_ttl=IDLE_TTL_SECONDS)
+        document = reads.get_job().value
+        settings = state.upstream.parse_job(document).settings
         return replace(
             blank,
             runs=[
@@ -145,11 +140,16 @@ def read_cards(authorizer: Authorizer, keys: Iterable[str]) -> list[Card]:
             stale_since=queries.stale_since(response, moment),
         )
 
-    with ExitStack() as stack, ThreadPoolExecutor(MAX_CONCURRENT_JOBS) as threads:
+    with ExitStack() as stack:
         handles = [Jobs(state)[key] for key in keys]
         blanks = [Card(handle.job, find_permissions(authorizer, handle)) for handle in handles]
         acting = [_handle_or_error(handle, stack) for handle in handles]
-        return list(threads.map(read, blanks, acting))
+        given = list(zip(blanks, acting, strict=True))
+        ends = read_each(read, given, state.upstream.max_read_seconds)
+    return [
+        replace(blank, error=end) if isinstance(end, LakeflowJobsError) else end
+        for blank, end in zip(blanks, ends, strict=True)
+    ]
 
 
 def _handle_or_error(handle: JobHandle, stack: ExitStack) -> JobHandle | LakeflowJobsError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import InvalidRequest, NotAllowed, RunNotFound, UpstreamError, quote
@@ -11,14 +12,8 @@ from ..runs.iterations import Iteration, list_iterations
 from ..runs.logs import LogPart
 from ..runs.notebook_export import extract_output
 from ..runs.outcome import find_attempt, has_ended
-from .outputs import (
-    Output,
-    OutputPage,
-    Waiting,
-    read_concurrently,
-    read_or_explain,
-    read_output_page,
-)
+from .concurrent_reads import read_all
+from .outputs import Output, OutputPage, read_or_explain, read_output_page
 from .read_cache import CachedResponse
 from .response_store import CacheKey
 
@@ -177,10 +172,16 @@ class CachedReads:
         :param tasks: and the others: see :func:`.outputs.read_output_page`.
         :param check: raises if the caller no longer waits.
         :raises RunNotFound: the run does not exist, or belongs to another job.
+        :raises UpstreamTimeout: the time is up.
         """
         run = self._upstream.parse_run(self.get_run(run_id).value)
-        waiting = Waiting(self._max_seconds, check)
-        return read_output_page(run, self._get_output_of, waiting, tasks=tasks, after=after)
+        return read_output_page(
+            run,
+            self._get_output_of,
+            partial(self.run_concurrently, check=check),
+            tasks=tasks,
+            after=after,
+        )
 
     def get_outputs(self, run_id: int, tasks: Sequence[str] = ()) -> dict[str, Output]:
         """Return the outputs of a run's tasks by task key, of all pages.
@@ -194,12 +195,19 @@ class CachedReads:
             outputs |= more
         return outputs
 
-    def run_concurrently(self, read: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    def run_concurrently(
+        self,
+        read: Callable[[T], R],
+        items: Sequence[T],
+        *,
+        check: Callable[[], None] = lambda: None,
+    ) -> list[R]:
         """Make several reads, within the timeout of one.
 
+        :param check: raises if the caller no longer waits.
         :raises UpstreamTimeout: the time is up.
         """
-        return read_concurrently(read, items, Waiting(self._max_seconds))
+        return read_all(read, items, self._upstream.max_read_seconds, check)
 
     def read_output(self, task: RunTask) -> RunOutput:
         """Return the output of one task, as the Jobs API has it."""
@@ -305,12 +313,6 @@ class CachedReads:
         key = CacheKey(self._identity, self._job, f"run:{run_id}")
         self._cache.store(key, generation, run.document, is_final=has_ended(run.document))
         return run
-
-    @property
-    def _max_seconds(self) -> float:
-        """The timeout of one read, or less if the server kills the caller's request before."""
-        resources = self._upstream.call_resources
-        return min(self._upstream.read_policy.timeout, resources.get_max_timeout())
 
     def _get_output_of(self, task: RunTask | Run) -> Output:
         output: Output = self.get_whole_output(task).copy_value()

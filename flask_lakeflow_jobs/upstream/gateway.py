@@ -79,6 +79,11 @@ class Upstream:
         )
         self.call_resources = CallResources(clients, clock, get_max_timeout)
 
+    @property
+    def max_read_seconds(self) -> float:
+        """The timeout of one read, or less if the server kills the caller's request before."""
+        return min(self.read_policy.timeout, self.call_resources.get_max_timeout())
+
     #: The SDK's dataclasses for documents of the Jobs API.
     parse_run = staticmethod(Run.from_dict)
     parse_base_run = staticmethod(BaseRun.from_dict)

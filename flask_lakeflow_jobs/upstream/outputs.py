@@ -1,31 +1,28 @@
-"""The outputs of a run's tasks, read page by page and concurrently."""
+"""The outputs of a run's tasks, read page by page."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
-from ..errors import InvalidRequest, RunNotFound, UpstreamError, UpstreamTimeout, quote
+from ..errors import InvalidRequest, RunNotFound, UpstreamError, quote
 from ..runs.outcome import has_ended, select_last_attempts
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Run, RunTask
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 #: The output of one task, as JSON of the Jobs API.
 Output: TypeAlias = dict[str, Any]
 
+#: Calls a function for each of several tasks, and returns the results in their order.
+RunConcurrently: TypeAlias = (
+    "Callable[[Callable[[RunTask], Output], Sequence[RunTask]], list[Output]]"
+)
+
 #: Outputs in one page.
 MAX_OUTPUTS = 100
-
-#: Concurrent reads of outputs. The workspace allows 20 such reads a second.
-MAX_CONCURRENT_OUTPUT_READS = 4
-
-#: How often a caller that waits for outputs is asked whether it still wants them.
-CHECK_INTERVAL_SECONDS = 0.5
 
 #: The error codes for the output of a task that never ran, or whose output is purged.
 NO_OUTPUT_CODES = frozenset({"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"})
@@ -42,21 +39,10 @@ class OutputPage(NamedTuple):
     next_after: str | None = None
 
 
-class Waiting(NamedTuple):
-    """The limits of a caller that waits for several reads.
-
-    :param timeout: seconds.
-    :param check: called now and then; it raises if the caller no longer waits.
-    """
-
-    timeout: float
-    check: Callable[[], None] = lambda: None
-
-
 def read_output_page(
     run: Run,
     read: Callable[[RunTask | Run], Output],
-    waiting: Waiting,
+    run_concurrently: RunConcurrently = lambda read, tasks: list(map(read, tasks)),
     *,
     tasks: Sequence[str] = (),
     after: str | None = None,
@@ -69,7 +55,6 @@ def read_output_page(
     :param tasks: the keys of the tasks; by default all.
     :param after: the key of the task after which the page begins.
     :raises InvalidRequest: the run has no such task.
-    :raises UpstreamTimeout: the time is up.
     """
     attempts = [task for task in select_last_attempts(run.tasks) if task.run_id is not None]
     if not attempts and not tasks and not after:
@@ -78,7 +63,7 @@ def read_output_page(
             {each.run_name or str(each.run_id): read_or_explain(each, read) for each in ended}
         )
     chosen, next_after = _select_page(attempts, tasks, after)
-    outputs = read_concurrently(lambda task: read_or_explain(task, read), chosen, waiting)
+    outputs = run_concurrently(lambda task: read_or_explain(task, read), chosen)
     by_key = {task.task_key: output for task, output in zip(chosen, outputs, strict=True)}
     return OutputPage(by_key, next_after)
 
@@ -104,35 +89,3 @@ def _select_page(
     wanted = [task for task in attempts[first:] if not tasks or task.task_key in tasks]
     page = wanted[:MAX_OUTPUTS]
     return page, page[-1].task_key if len(wanted) > MAX_OUTPUTS else None
-
-
-def read_concurrently(read: Callable[[T], R], items: Sequence[T], waiting: Waiting) -> list[R]:
-    """Read several items, a few at a time. The first error ends it, and so does the timeout.
-
-    A read that has begun continues in its thread, within its own timeout.
-
-    :raises UpstreamTimeout: the time is up.
-    """
-    if not items:
-        return []
-    pool = ThreadPoolExecutor(min(len(items), MAX_CONCURRENT_OUTPUT_READS))
-    try:
-        futures = [pool.submit(read, item) for item in items]
-        left = waiting.timeout
-        while True:
-            done, others = wait(
-                futures, min(left, CHECK_INTERVAL_SECONDS), return_when=FIRST_EXCEPTION
-            )
-            for each in done:
-                each.result()  # raises its error
-            if not others:
-                return [future.result() for future in futures]
-            left -= CHECK_INTERVAL_SECONDS
-            if left <= 0:
-                raise UpstreamTimeout(
-                    f"The workspace did not send {len(items)} outputs within"
-                    f" {waiting.timeout:g} seconds. Try again: those that it sent are cached."
-                )
-            waiting.check()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)

@@ -5,27 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import re
-import threading
 from collections.abc import Iterator
-from contextvars import ContextVar
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from flask_lakeflow_jobs import UpstreamTimeout
 from flask_lakeflow_jobs.console import all_runs
-from flask_lakeflow_jobs.console.all_runs import read_in_time, write_csv
+from flask_lakeflow_jobs.console.all_runs import write_csv
 from flask_lakeflow_jobs.record.runs import RunFilter
 from flask_lakeflow_jobs.text import FORMULA_STARTS
 from tests.console.conftest import MakeShop
 from tests.console.support import run, text_of
-from tests.support import DEADLINE, wait_until
+from tests.support import wait_until
 
 #: A run that the workspace has deleted.
 GONE = 7
-
-NAME = ContextVar("NAME", default="")
 
 ROW: dict[str, Any] = {
     "job": "etl", "runId": 1, "outcome": "failed", "requestedBy": None, "requestedAt": "t",
@@ -126,7 +121,7 @@ def test_all_runs_page_in_an_outage_is_as_recorded(
     behind: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[int] = []
-    monkeypatch.setattr(all_runs, "read_in_time", lambda reads: waits.append(len(reads)))
+    monkeypatch.setattr(all_runs, "_read_in_time", lambda reads: waits.append(len(reads)))
     assert list_outcomes(behind) == ["running", "running"]
     assert waits == [3], "the page waits once, for the name of the job and both runs"
 
@@ -136,32 +131,3 @@ def test_all_runs_page_in_an_outage_is_as_recorded(
 )
 def test_invalid_filter_or_format_is_400(app: Flask, url: str) -> None:
     assert app.test_client().get(f"/jobs/{url}").status_code == 400
-
-
-def test_reads_have_the_context_of_the_caller_and_their_errors_are_ignored() -> None:
-    names: list[str] = []
-
-    def fail() -> None:
-        raise UpstreamTimeout("The workspace does not respond.")
-
-    NAME.set("caller")
-    assert read_in_time([fail, lambda: names.append(NAME.get())], DEADLINE)
-    assert names == ["caller"]
-    assert read_in_time([])
-
-
-def test_mistake_in_a_read_is_raised() -> None:
-    with pytest.raises(ZeroDivisionError):
-        read_in_time([lambda: print(1 / 0)], DEADLINE)
-
-
-def test_late_read_is_not_waited_for() -> None:
-    is_open = threading.Event()
-
-    def wait() -> None:
-        is_open.wait(DEADLINE)
-
-    try:
-        assert not read_in_time([wait], 0.01)
-    finally:
-        is_open.set()

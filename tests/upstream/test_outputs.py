@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
@@ -13,24 +12,12 @@ from flask_lakeflow_jobs import (
     NotAllowed,
     RunNotFound,
     UpstreamError,
-    UpstreamTimeout,
 )
-from flask_lakeflow_jobs.upstream.outputs import (
-    MAX_CONCURRENT_OUTPUT_READS,
-    MAX_OUTPUTS,
-    Output,
-    Waiting,
-    read_concurrently,
-    read_output_page,
-)
+from flask_lakeflow_jobs.upstream.outputs import MAX_OUTPUTS, Output, read_output_page
 from tests.run_documents import FAILED, RUN_ID, SUCCEEDED, run, task
-from tests.support import DEADLINE
 
 NO_OUTPUT = {"info": "The workspace has no output of it."}
 
-
-#: Longer than any test.
-WAITING = Waiting(30.0)
 
 MANY = run(tasks=[task(f"t{number}", SUCCEEDED, run_id=number) for number in range(1, 251)])
 
@@ -61,7 +48,7 @@ def read(task: RunTask | Run) -> Output:
     ids=["queued", "running", "without tasks", "without tasks, named", "last attempts"],
 )
 def test_outputs_are_those_of_the_last_attempts(ended: Run, expected: dict[str, Any]) -> None:
-    assert read_output_page(ended, read, WAITING) == (expected, None)
+    assert read_output_page(ended, read) == (expected, None)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +66,7 @@ def test_missing_output_does_not_fail_the_others(error: Exception) -> None:
         return read(task)
 
     ended = run(tasks=[task("a", SUCCEEDED, run_id=1), task("b", SUCCEEDED, run_id=2)])
-    assert read_output_page(ended, read_first, WAITING).outputs == {
+    assert read_output_page(ended, read_first).outputs == {
         "a": NO_OUTPUT,
         "b": {"logs": "of 2"},
     }
@@ -93,7 +80,7 @@ def test_other_errors_are_raised(error: Exception) -> None:
         raise error
 
     with pytest.raises(type(error)):
-        read_output_page(run(tasks=[task("a", SUCCEEDED)]), fail, WAITING)
+        read_output_page(run(tasks=[task("a", SUCCEEDED)]), fail)
 
 
 def test_outputs_of_many_tasks_come_in_pages() -> None:
@@ -101,7 +88,7 @@ def test_outputs_of_many_tasks_come_in_pages() -> None:
     pages: list[dict[str, Output]] = []
     after = None
     while not pages or after is not None:
-        page, after = read_output_page(MANY, read, WAITING, after=after)
+        page, after = read_output_page(MANY, read, after=after)
         pages.append(page)
     assert [len(page) for page in pages] == [MAX_OUTPUTS, MAX_OUTPUTS, 50]
     assert [key for page in pages for key in page] == [f"t{number}" for number in range(1, 251)]
@@ -114,10 +101,10 @@ def test_outputs_of_named_tasks_are_read_alone() -> None:
         calls.append(each.run_id)
         return read(each)
 
-    page = read_output_page(MANY, record, WAITING, tasks=["t200", "t3"])
+    page = read_output_page(MANY, record, tasks=["t200", "t3"])
     assert page == ({"t3": {"logs": "of 3"}, "t200": {"logs": "of 200"}}, None)
     assert sorted(map(int, filter(None, calls))) == [3, 200]
-    assert read_output_page(MANY, read, WAITING, tasks=["t200", "t3"], after="t3").outputs == {
+    assert read_output_page(MANY, read, tasks=["t200", "t3"], after="t3").outputs == {
         "t200": {"logs": "of 200"}
     }
 
@@ -125,46 +112,4 @@ def test_outputs_of_named_tasks_are_read_alone() -> None:
 @pytest.mark.parametrize("query", [{"tasks": ["x"]}, {"after": "x"}, {"tasks": ["t1", "x"]}])
 def test_outputs_of_unknown_task_are_refused(query: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest, match="has no task 'x'"):
-        read_output_page(MANY, read, WAITING, **query)
-
-
-def test_reads_end_at_their_timeout_and_begin_no_more() -> None:
-    may_end = threading.Event()
-    begun: list[int] = []
-
-    def hang(number: int) -> None:
-        begun.append(number)
-        may_end.wait(DEADLINE)
-
-    with pytest.raises(UpstreamTimeout, match="did not send 100 outputs within 0 seconds"):
-        read_concurrently(hang, range(100), Waiting(0.0))
-    may_end.set()
-    assert len(begun) < 10
-
-
-def test_reads_end_when_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flask_lakeflow_jobs.upstream.outputs.CHECK_INTERVAL_SECONDS", 0.001)
-    may_end = threading.Event()
-
-    def leave() -> None:
-        raise ConnectionResetError
-
-    with pytest.raises(ConnectionResetError):
-        read_concurrently(lambda _: may_end.wait(DEADLINE), range(100), Waiting(30.0, leave))
-    may_end.set()
-
-
-def test_first_error_ends_the_other_reads() -> None:
-    calls: list[int] = []
-    released = threading.Event()
-
-    def fail(number: int) -> None:
-        calls.append(number)
-        if number > 0:  # these have begun when the first one fails
-            released.wait()
-        raise NotAllowed("No.")
-
-    with pytest.raises(NotAllowed):
-        read_concurrently(fail, range(1000), WAITING)
-    released.set()
-    assert len(calls) <= MAX_CONCURRENT_OUTPUT_READS + 1
+        read_output_page(MANY, read, **query)

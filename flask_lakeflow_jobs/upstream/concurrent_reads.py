@@ -1,0 +1,85 @@
+"""Several reads at a time, with a limit of time for all together.
+
+They run in the caller's context. Once the caller no longer waits, no other read begins. One that
+has begun continues in its thread, within its own timeout: what it reads is cached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import copy_context
+from typing import TypeVar
+
+from ..errors import LakeflowJobsError, UpstreamTimeout
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+#: The reads of one caller that run at the same time.
+MAX_CONCURRENT_READS = 8
+
+#: The same for outputs, of which the workspace allows 20 reads a second.
+MAX_CONCURRENT_OUTPUT_READS = 4
+
+#: How often a caller that waits is asked whether it still does.
+CHECK_INTERVAL_SECONDS = 0.5
+
+
+def read_all(
+    read: Callable[[T], R],
+    items: Sequence[T],
+    seconds: float,
+    check: Callable[[], None] = lambda: None,
+) -> list[R]:
+    """Read all items, which may be outputs. The first error ends it.
+
+    :param check: called now and then; it raises if the caller no longer waits.
+    :raises UpstreamTimeout: the time is up.
+    """
+    with _begin(read, items, MAX_CONCURRENT_OUTPUT_READS) as futures:
+        left = seconds
+        while True:
+            done, others = wait(
+                futures, min(left, CHECK_INTERVAL_SECONDS), return_when=FIRST_EXCEPTION
+            )
+            for each in done:
+                each.result()  # raises its error
+            if not others:
+                return [future.result() for future in futures]
+            left -= CHECK_INTERVAL_SECONDS
+            if left <= 0:
+                raise UpstreamTimeout(
+                    f"The workspace did not send {len(items)} responses within {seconds:g} seconds."
+                    " Try again: those that it sent are cached."
+                )
+            check()
+
+
+def read_each(
+    read: Callable[[T], R], items: Sequence[T], seconds: float
+) -> list[R | LakeflowJobsError]:
+    """Read items, and return the error of each that was not read, such as that the time is up."""
+
+    def read_or_return_error(item: T) -> R | LakeflowJobsError:
+        try:
+            return read(item)
+        except LakeflowJobsError as error:
+            return error
+
+    late = UpstreamTimeout(f"The workspace did not respond within {seconds:g} seconds.")
+    with _begin(read_or_return_error, items, MAX_CONCURRENT_READS) as futures:
+        done, _ = wait(futures, seconds)
+        return [future.result() if future in done else late for future in futures]
+
+
+@contextmanager
+def _begin(
+    read: Callable[[T], R], items: Sequence[T], max_threads: int
+) -> Iterator[list[Future[R]]]:
+    threads = ThreadPoolExecutor(max(1, min(len(items), max_threads)))
+    try:
+        yield [threads.submit(copy_context().run, read, item) for item in items]
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)

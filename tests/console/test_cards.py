@@ -1,0 +1,34 @@
+"""Cards: how long a page waits for them."""
+
+from __future__ import annotations
+
+import math
+import threading
+from pathlib import Path
+
+import pytest
+
+from flask_lakeflow_jobs.local import Address
+from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace
+from tests.console.support import shop_app, text_of
+
+
+def test_cards_of_a_workspace_that_hangs_are_late_when_the_server_would_kill_the_request(
+    shop: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the thread of the request finds the limit of its server."""
+    with FaultyWorkspace(shop) as fault_proxy:
+        app = shop_app(fault_proxy, tmp_path, config={"LAKEFLOW_JOBS_READ_ATTEMPTS": 1})
+        resources = app.extensions["lakeflow_jobs"].upstream.call_resources
+        served_by = threading.current_thread()
+        monkeypatch.setattr(
+            resources,
+            "get_max_timeout",
+            lambda: 0.0 if threading.current_thread() is served_by else math.inf,
+        )
+        fault_proxy.fail(Exchange.hang)
+        page = app.test_client().get("/jobs/?view=cards")
+    assert page.status_code == 200
+    cards = page.text.count("<article")
+    assert cards > 1
+    assert text_of(page.text).count("did not respond within 0 seconds") == cards
