@@ -22,6 +22,14 @@ _TOKENS = re.compile(
     r"|(?P<end>;)",
     re.DOTALL,
 )
+# These change permissions, statistics, caches or the layout of files, and no result.
+_SKIPPED = re.compile(
+    r"\s*(?:(OPTIMIZE|VACUUM|ANALYZE|GRANT|REVOKE|DENY|REFRESH|UNCACHE|CLEAR\s+CACHE|RESET"
+    r"|CACHE(?!\s+(?:LAZY\s+)?TABLE\b.*\b(?:AS|SELECT)\b)"  # with a query, it defines a view
+    r"|REORG|FSCK|MSCK)|ALTER\b.*?\b((?:SET\s+)?OWNER\s+TO|(?:UN)?SET\s+TAGS"
+    r"|UNSET\s+TBLPROPERTIES|PREDICTIVE\s+OPTIMIZATION))\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 #: Rows of a SQL task for other tasks. Databricks, documentation of dynamic value references.
 MAX_ROWS = 1000
@@ -94,6 +102,18 @@ def remove_comments(statement: str) -> str:
             pieces.append(statement[start : token.start()])
             start = end
     return "".join([*pieces, statement[start:]])
+
+
+def find_skipped(statement: str) -> str | None:
+    """Return the name of a statement that changes no result here, such as ``OPTIMIZE``."""
+    if (match := _SKIPPED.match(remove_comments(statement))) is None:
+        return None
+    return f"ALTER … {match[2].upper()}" if match[2] else match[1].upper()
+
+
+def describe_skipped(name: str) -> str:
+    """Say that a statement is skipped."""
+    return f"{name} is skipped: it changes no result in the local workspace."
 
 
 def replace_braces(text: str) -> str:

@@ -13,7 +13,8 @@ from ..spark.spark_views import qualify
 from ..sql.catalogs import DATABASE, create_catalog
 from ..sql.sql_advice import UnsupportedStatement
 from ..sql.sql_macros import ALL_MACROS, create_macros
-from ..sql.sql_translation import is_skipped, parse, translate
+from ..sql.sql_translation import parse, skipped_name, translate
+from ..statements import find_skipped
 from ..workspace_paths import localize_sql
 
 TYPE_CHECKING = False
@@ -121,7 +122,7 @@ def translate_code(code: str) -> str:
     if not quoted.strip():
         return code
     tree = parse(quoted)
-    return _NOTHING if is_skipped(tree) else localize_sql(";\n".join(translate(tree)))
+    return _NOTHING if skipped_name(quoted, tree) else localize_sql(";\n".join(translate(tree)))
 
 
 def _quote_names(code: str) -> str:
@@ -130,13 +131,7 @@ def _quote_names(code: str) -> str:
 
 def skip_command(sql: str) -> str:
     """Return a query in place of a command that changes no result, as in a hook."""
-    if not re.match(
-        r"\s*(?:/\*.*?\*/\s*)*(?:OPTIMIZE|VACUUM|GRANT|REVOKE|ANALYZE\s+TABLE)\b",
-        sql,
-        re.IGNORECASE | re.DOTALL,
-    ):
-        return sql
-    return _NOTHING
+    return _NOTHING if find_skipped(sql) else sql
 
 
 def _translate_node(node: Any) -> str:

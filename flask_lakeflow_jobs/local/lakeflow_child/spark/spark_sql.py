@@ -8,6 +8,8 @@ import re
 from ..statements import (
     MAX_ROWS,
     ResultTable,
+    describe_skipped,
+    find_skipped,
     remove_comments,
     replace_braces,
     replace_tokens,
@@ -25,17 +27,10 @@ if TYPE_CHECKING:
 
     Query = Callable[[str], Any]
 
-# These change permissions, statistics, caches or the layout of files, and no result.
-_SKIPPED = re.compile(
-    r"\s*(OPTIMIZE|VACUUM|ANALYZE\s+TABLE|GRANT|REVOKE|REFRESH|UNCACHE|CLEAR\s+CACHE"
-    r"|CACHE(?!.*\bAS\b)"  # with AS, it defines a view
-    r"|COMMENT\s+ON|REORG|FSCK|MSCK)\b",
-    re.IGNORECASE | re.DOTALL,
-)
-_ALTER = re.compile(
-    r"\s*(?:ALTER\b.*?\b((?:SET\s+)?OWNER\s+TO|(?:UN)?SET\s+TAGS|ROW\s+FILTER|(?:SET|DROP)\s+MASK"
-    r"|UNSET\s+TBLPROPERTIES|PREDICTIVE\s+OPTIMIZATION)|(ALTER\s+(?:SCHEMA|DATABASE|CATALOG|VOLUME)"
-    r"|RESET|SET\s+TIME\s*ZONE))\b",
+# Sail does not know these either.
+_SKIPPED_ON_SAIL = re.compile(
+    r"\s*(?:(COMMENT\s+ON|ALTER\s+(?:SCHEMA|DATABASE|CATALOG|VOLUME)|SET\s+TIME\s*ZONE)"
+    r"|ALTER\b.*?\b(ROW\s+FILTER|(?:SET|DROP)\s+MASK))\b",
     re.IGNORECASE | re.DOTALL,
 )
 _NAME = rf"({NAME_PART})"
@@ -133,10 +128,10 @@ def rewrite(
     :raises ValueError: a catalog does not exist, or Sail has no such object.
     """
     bare = remove_comments(statement)
-    if match := _SKIPPED.match(bare):
-        return _skip(match[1].upper())
-    if match := _ALTER.match(bare):
-        return _skip(f"ALTER … {match[1].upper()}" if match[1] else match[2].upper())
+    if name := find_skipped(bare):
+        return _skip(name)
+    if match := _SKIPPED_ON_SAIL.match(bare):
+        return _skip(match[1].upper() if match[1] else f"ALTER … {match[2].upper()}")
     named = replace_identifiers(statement, query)
     bare = remove_comments(named)
     require(bare)
@@ -228,7 +223,7 @@ def _to_literal(value: Any) -> str:
 
 
 def _skip(name: str) -> str:
-    return f"SELECT '{name} is skipped: it changes no result in the local workspace.' AS message"
+    return f"SELECT '{describe_skipped(name)}' AS message"
 
 
 def _check_catalog(name: str, query: Query) -> str:

@@ -8,7 +8,7 @@ import re
 import duckdb
 from sqlglot import exp
 
-from ..statements import ResultTable, replace_braces, split_statements
+from ..statements import ResultTable, describe_skipped, replace_braces, split_statements
 from ..workspace_paths import localize_sql
 from .catalogs import connect, transaction
 from .sql_advice import UnsupportedStatement
@@ -23,7 +23,7 @@ from .sql_session import (
     list_variables,
     number_markers,
 )
-from .sql_translation import find_identifiers, is_skipped, parse, skipped_name, translate
+from .sql_translation import find_identifiers, parse, skipped_name, translate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ class _Runner:
         """Run a statement; return the connection if it has a result."""
         named = self._resolve_identifiers(statement)
         tree = parse(named)
-        if is_skipped(tree):
-            print(f"{skipped_name(tree)} is skipped: it changes no result in the local workspace.")
+        if name := skipped_name(named, tree):
+            print(describe_skipped(name))
             return None
         if isinstance(tree, exp.Command) and tree.name == "EXECUTE":
             return self._run_immediate(Immediate(tree.text("expression")))

@@ -11,7 +11,7 @@ import sqlglot
 from sqlglot import TokenType, exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
-from ..statements import remove_comments
+from ..statements import find_skipped, remove_comments
 from .catalogs import DATABASE
 from .databricks_dialect import DatabricksDialect, parse_one
 from .sql_advice import UnsupportedStatement
@@ -26,15 +26,9 @@ if TYPE_CHECKING:
 
     Tree = exp.Expr
 
-# These change permissions, statistics, caches or the layout of files, and no result.
-_SKIPPED = (exp.Grant, exp.Revoke, exp.Analyze, exp.Cache, exp.Uncache, exp.Refresh)
-_SKIPPED_COMMANDS = re.compile(
-    r"\s*(OPTIMIZE|VACUUM|GRANT|REVOKE|ANALYZE|REFRESH|CACHE|UNCACHE|CLEAR\s+CACHE|RESET"
-    r"|COMMENT\s+ON|REORG|FSCK|MSCK|DENY|ALTER\b.*\bOWNER\s+TO|ALTER\b.*\b(?:UN)?SET\s+TAGS"
-    r"|ALTER\b.*\bUNSET\s+TBLPROPERTIES|ALTER\b.*\b\w+\s+PREDICTIVE\s+OPTIMIZATION"
-    r"|DROP\s+(?:FEATURE|PRIMARY\s+KEY|FOREIGN\s+KEY))\b",
-    re.IGNORECASE | re.DOTALL,
-)
+_SKIPPED_DROPS = re.compile(r"\s*DROP\s+(?:FEATURE|PRIMARY\s+KEY|FOREIGN\s+KEY)\b", re.IGNORECASE)
+# DuckDB has comments of these only.
+_SKIPPED_COMMENT = re.compile(r"\s*COMMENT\s+ON\s+(?!(?:TABLE|COLUMN|VIEW)\b)", re.IGNORECASE)
 # sqlglot reads the first words of these as something else. They are for ``sql_commands``.
 _COMMANDS = re.compile(
     r"\s*(CLEAR|RESET|REORG|SHOW|DESC(?:RIBE)?|EXECUTE(?=\s+IMMEDIATE))\s+(.*)",
@@ -101,24 +95,14 @@ def to_duckdb(statement: str) -> list[str]:
     return translate(parse(statement))
 
 
-def is_skipped(tree: Tree) -> bool:
-    """Return whether a statement changes no result here, so that it need not run."""
-    if isinstance(tree, exp.Cache):
-        return tree.expression is None  # with AS, it defines a view
-    if isinstance(tree, exp.Alter):
-        actions = tree.args.get("actions") or []
-        return bool(actions) and all(map(_is_skipped_action, actions))
-    if isinstance(tree, exp.Comment):
-        return tree.args.get("kind") not in ("TABLE", "COLUMN", "VIEW")
-    if isinstance(tree, exp.Command):
-        return bool(_SKIPPED_COMMANDS.match(_text_of(tree)))
-    return isinstance(tree, _SKIPPED)
-
-
-def skipped_name(tree: Tree) -> str:
-    """Return the name of a statement that is skipped, such as ``OPTIMIZE``."""
-    text = _text_of(tree) if isinstance(tree, exp.Command) else type(tree).__name__
-    return text.split()[0].upper()
+def skipped_name(statement: str, tree: Tree) -> str | None:
+    """Return the name of a statement that need not run here; ``None`` if it must."""
+    if name := find_skipped(statement):
+        return name
+    if _SKIPPED_COMMENT.match(remove_comments(statement)):
+        return "COMMENT ON"
+    actions = tree.args.get("actions") if isinstance(tree, exp.Alter) else None
+    return "ALTER" if actions and all(map(_is_skipped_action, actions)) else None
 
 
 def find_identifiers(statement: str) -> list[tuple[int, int, str]]:
@@ -159,7 +143,7 @@ def _is_skipped_action(action: Tree) -> bool:
     if isinstance(action, exp.AddConstraint):
         return action.find(exp.CheckColumnConstraint) is None
     if isinstance(action, exp.Command):
-        return bool(_SKIPPED_COMMANDS.match(_text_of(action)))
+        return bool(_SKIPPED_DROPS.match(_text_of(action)))
     return isinstance(action, exp.ClusterProperty)
 
 

@@ -10,8 +10,8 @@ pytest.importorskip("sqlglot")
 from flask_lakeflow_jobs.local.lakeflow_child.sql.sql_advice import UnsupportedStatement
 from flask_lakeflow_jobs.local.lakeflow_child.sql.sql_translation import (
     find_identifiers,
-    is_skipped,
     parse,
+    skipped_name,
     to_duckdb,
     translate,
 )
@@ -101,12 +101,14 @@ def test_to_duckdb_needs_several_statements_for_one(databricks: str, duckdb: lis
         ("ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY (a)", True),
         ("CACHE TABLE t", True),
         ("CACHE TABLE t AS SELECT 1", False),
+        ("CACHE LAZY TABLE t SELECT 1", False),
+        ("CACHE SELECT a FROM t", True),
         ("ALTER TABLE t ADD COLUMNS (a INT)", False),
         ("SELECT 1", False),
     ],
 )
-def test_is_skipped(statement: str, expected: bool) -> None:
-    assert is_skipped(parse(statement)) is expected
+def test_statement_that_changes_no_result_is_skipped(statement: str, expected: bool) -> None:
+    assert bool(skipped_name(statement, parse(statement))) is expected
 
 
 @pytest.mark.parametrize(
