@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 
 from ..statements import remove_comments
 from .delta_log import build_counts, find_location, list_versions, replace_descriptions
@@ -76,50 +77,49 @@ class SailSql:
 
     def sql(self, session: Any, statement: str, args: Any = None, **names: Any) -> Any:
         """Run a statement of Databricks."""
-        statement = self._paths.translate_sql(insert_settings(statement, session.conf))
-        if _SHOW.match(remove_comments(statement)):  # Sail knows IDENTIFIER in other queries only
-            if isinstance(args, dict):
-                statement, args = insert_parameters(statement, args), None
-            statement = replace_identifiers(statement, lambda text: self._run(session, text))
-        statement = replace_descriptions(statement, lambda text: self._run(session, text))
+        query = partial(self._run, session)
 
         def evaluate(expression: str) -> Any:
             ((value,),) = self._run(session, f"SELECT {expression}", args, **names).collect()
             return value
 
+        statement = self._paths.translate_sql(insert_settings(statement, session.conf))
+        if _SHOW.match(remove_comments(statement)):  # Sail knows IDENTIFIER in other queries only
+            statement, args = _insert_arguments(statement, args)
+            statement = replace_identifiers(statement, query)
+        statement = replace_descriptions(statement, query)
         if is_query(statement):
-            statement = replace_show(
-                statement, lambda text: self._run(session, text), self._mounts["/Volumes"]
-            )
+            statement = replace_show(statement, query, self._mounts["/Volumes"])
         statement = replace_read_files(statement, session, evaluate, self._paths.translate)
         if is_query(statement):
             return self._run_or_rewrite(session, statement, args, names)
+        return self._run_command(session, statement, args, names)
+
+    def _run_command(self, session: Any, statement: str, args: Any, names: Any) -> Any:
         bare = remove_comments(statement)
         if match := _INSERT_PATH.match(bare):
             with name_folder(session, match[2]) as table:
                 return self.sql(session, f"{match[1]}{table}{bare[match.end() :]}", args, **names)
         if match := _SET.match(statement):
             session.conf.set(match[1], match[2].strip().strip("'\""))
-            return self._run(
-                session, f"SELECT '{match[1]}' AS key, :value AS value", {"value": match[2]}
-            )
+            row = f"SELECT '{match[1]}' AS key, :value AS value"
+            return self._run(session, row, {"value": match[2]})
         if _MERGE.match(statement) and session.conf.get(_EVOLVES, "false") == "true":
             statement = _MERGE.sub("MERGE WITH SCHEMA EVOLUTION INTO", statement, count=1)
-        if isinstance(args, dict):
-            statement, args = insert_parameters(statement, args), None
-        statement = rewrite(
-            statement,
-            lambda text: self._run(session, text),
-            self._mounts,
-            self._catalogs.require_for,
-        )
-        statement = qualify_view(statement, lambda text: self._run(session, text))
+        statement, args = _insert_arguments(statement, args)
+        query = partial(self._run, session)
+        statement = rewrite(statement, query, self._mounts, self._catalogs.require_for)
+        statement = qualify_view(statement, query)
         if _WITHOUT_COLUMNS.match(statement):
             statement = "SELECT 'The first rows give the table its columns.' AS message"
         if _CREATE_AS.match(remove_comments(statement)):
             created = self._create_as(session, statement, names)
             if created is not None:
                 return created
+        return self._run_and_count(session, statement, args, names)
+
+    def _run_and_count(self, session: Any, statement: str, args: Any, names: Any) -> Any:
+        """Run a statement; return the numbers of rows that it has changed as Databricks does."""
         bare = remove_comments(statement)
         change = self._find_change(session, bare)
         frame = self._run_or_rewrite(session, statement, args, names)
@@ -134,7 +134,7 @@ class SailSql:
         if (match := _CHANGE.match(statement)) is None:
             return None
         try:
-            location = find_location(lambda text: self._run(session, text), match[2])
+            location = find_location(partial(self._run, session), match[2])
         except Exception:  # the statement itself fails with the right message, or has no counts
             return None
         return match[1].upper(), location, list_versions(location)[-1]
@@ -230,6 +230,13 @@ class SailSql:
                 options["path"] = each.this.name
         query = self._run_or_rewrite(session, write(tree.expression), None, names)
         return create_as(session, table, query, **options)
+
+
+def _insert_arguments(statement: str, args: Any) -> tuple[str, Any]:
+    """Return a statement with its named arguments inserted, and the arguments that are left."""
+    return (
+        (insert_parameters(statement, args), None) if isinstance(args, dict) else (statement, args)
+    )
 
 
 def _parse(statement: str) -> Any:
