@@ -18,29 +18,51 @@ _COPY = (
 )
 _ADD = "Add the file {} to the bundle, or write it in an earlier task: it is not in the folder {}."
 _PROGRAM = "Install the program {} on this machine: the task runs it."
+_COPY_OR_NAME = (
+    "Copy files to {}, in an earlier task or by hand, or give their columns with schema(): volumes "
+    "are empty at first."
+)
+_GIVE = (
+    "Give the parameter {} a value: under 'parameters' or 'base_parameters' of the task, or under "
+    "'parameters' of the job."
+)
+_CREATE_TABLE = (
+    "The table {} is not in the local workspace. Create it in an earlier task, or in a job that "
+    "you run once."
+)
+_CREATE_MODEL = (
+    "The model {} is not registered in the local workspace. Create it in an earlier task, or in a "
+    "job that you run once."
+)
+_SIMULATE = "The local workspace does not serve {}. Simulate the job (its tag 'local_simulation')."
+_USE_SQL = (
+    "The local workspace does not serve {}. Use SQL instead (SHOW, DESCRIBE, CREATE … IF NOT "
+    "EXISTS), or simulate the job (its tag 'local_simulation')."
+)
 _WORKSPACE_ROOTS = ("/Volumes/", "/Workspace/", "/dbfs/", "/databricks-datasets/")
+_PATH = re.compile(r"(?<![\w:/.])/[^\s'\"`,;)]*[^\s'\"`,;).]")
+# What to do, by what an error says about a path of the workspace.
+_BY_PLACE = {
+    r"\[PATH_NOT_FOUND\] Path does not exist: (?:file:)?((?:dbfs:)?/[^\s]*?)\.?(?:\s|$)": _COPY,
+    r'No files found that match the pattern "([^"]+)"': _COPY,  # DuckDB
+    r"Unable to infer schema for \w+: there is no file in (\S+)\. ": _COPY_OR_NAME,
+}
+# What to do, by what an error says about a name.
+_BY_NAME = {
+    r"No value found for placeholder with name :(\w+)": _GIVE,
+    r"^The parameter ([\w, ]+) has no value\.": _GIVE,
+    r"Table with name (\S+) does not exist": _CREATE_TABLE,  # DuckDB
+    r"The table or view (\S+) cannot be f": _CREATE_TABLE,
+    r"\[TABLE_OR_VIEW_NOT_FOUND\] Table or view not found: ([^\s,]+)": _CREATE_TABLE,
+    r"Registered Model with name=(\S+) not found": _CREATE_MODEL,  # mlflow
+    r"No API found for '([A-Z]+ /unity-catalog/[^']+)'": _USE_SQL,
+    r"No API found for '([A-Z]+ [^']+)'": _SIMULATE,
+}
 # In the errors of requests, httpx, urllib and sockets.
 _UNREACHABLE = re.compile(
     r"Failed to resolve '([^']+)'|host='([^']+)'|Max retries exceeded|Name or service not known"
     r"|Temporary failure in name resolution|Network is unreachable|All connection attempts failed"
 )
-_NO_PATH = re.compile(
-    r"\[PATH_NOT_FOUND\] Path does not exist: (?:file:)?((?:dbfs:)?/[^\s]*?)\.?(?:\s|$)"
-)
-_PATH = re.compile(r"(?<![\w:/.])/[^\s'\"`,;)]*[^\s'\"`,;).]")
-_NO_PARAMETER = re.compile(
-    r"No value found for placeholder with name :(\w+)|^The parameter ([\w, ]+) has no value\."
-)
-_NO_COLUMNS = re.compile(r"Unable to infer schema for \w+: there is no file in (\S+)\. ")
-# In the errors of DuckDB and of Spark.
-_NO_FILES = re.compile(r'No files found that match the pattern "([^"]+)"')
-_NO_TABLE = re.compile(
-    r"Table with name (\S+) does not exist|The table or view (\S+) cannot be f"
-    r"|\[TABLE_OR_VIEW_NOT_FOUND\] Table or view not found: ([^\s,]+)"
-)
-# In the errors of mlflow.
-_NO_MODEL = re.compile(r"Registered Model with name=(\S+) not found")
-_NOT_SERVED = re.compile(r"No API found for '([A-Z]+ [^']+)'")
 _CONNECTION_ERRORS = ("ConnectionError", "ConnectError", "ConnectTimeout", "URLError", "gaierror")
 _OS_FILES = ("<frozen os>", os.__file__)
 
@@ -60,33 +82,12 @@ def find_advice(error: BaseException, mounts: dict[str, str], root: str = "") ->
             f"Set {error.args[0]} in the bundle ('spark_env_vars', 'environment_variables') or in "
             "the environment of the local workspace."
         )
-    if match := _NO_PATH.search(str(error)) or _NO_FILES.search(str(error)):
-        return _COPY.format(_describe_place(match[1], mounts))
-    if match := _NO_COLUMNS.search(str(error)):
-        return (
-            f"Copy files to {_describe_place(match[1], mounts)}, in an earlier task or by hand, or "
-            "give their columns with schema(): volumes are empty at first."
-        )
-    if match := _NO_PARAMETER.search(str(error)):
-        return (
-            f"Give the parameter {match[1] or match[2]} a value: under 'parameters' or "
-            "'base_parameters' of the task, or under 'parameters' of the job."
-        )
-    if match := _NO_TABLE.search(str(error)):
-        return (
-            f"The table {match[1] or match[2] or match[3]} is not in the local workspace. Create "
-            "it in an earlier task, or in a job that you run once."
-        )
-    if match := _NO_MODEL.search(str(error)):
-        return (
-            f"The model {match[1]} is not registered in the local workspace. Create it in an "
-            "earlier task, or in a job that you run once."
-        )
-    if match := _NOT_SERVED.search(str(error)):
-        return (
-            f"The local workspace does not serve {match[1]}. {_describe_way_out(match[1])} the job "
-            "(its tag 'local_simulation')."
-        )
+    for pattern, advice in _BY_PLACE.items():
+        if match := re.search(pattern, str(error)):
+            return advice.format(_describe_place(match[1], mounts))
+    for pattern, advice in _BY_NAME.items():
+        if match := re.search(pattern, str(error)):
+            return advice.format(match[1])
     match = _UNREACHABLE.search(str(error))
     # Spark names the error of its own source of data in the text.
     kinds = f"{type(error).__name__}: {error}"
@@ -96,12 +97,6 @@ def find_advice(error: BaseException, mounts: dict[str, str], root: str = "") ->
             "the connection, or simulate the job (its tag 'local_simulation')."
         )
     return None
-
-
-def _describe_way_out(route: str) -> str:
-    if " /unity-catalog/" in route:
-        return "Use SQL instead (SHOW, DESCRIBE, CREATE … IF NOT EXISTS), or simulate"
-    return "Simulate"
 
 
 def _find_path(error: FileNotFoundError) -> str | None:
