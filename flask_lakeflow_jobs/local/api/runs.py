@@ -112,25 +112,21 @@ class RunEndpoints:
 
     def get_output(self, request: Request) -> Json:
         """``jobs/runs/get-output``."""
-        with self._unit_of_work.exclusive():
-            run, task = self._find_single_task(request)
-            return self._serializer.serialize_output(run, task, self._engine.output_of(task))
+        task_id = self._find_single_task(request).run_id
+        return self._serializer.serialize_output(*self._engine.read_output(task_id))
 
     def get_log(self, request: Request) -> Json:
         """``/api/local/task-log``: a part of the log of an attempt. The service has none."""
         offset = request.read_int("offset") or 0
         limit = request.read_int("limit") or DEFAULT_PART_BYTES
         limit = max(MIN_PART_BYTES, min(limit, MAX_PART_BYTES))
-        with self._unit_of_work.exclusive():
-            _, task = self._find_single_task(request)
-            return asdict(self._engine.read_log_part(task, offset, limit))
+        task_id = self._find_single_task(request).run_id
+        return asdict(self._engine.read_log_part(task_id, offset, limit))
 
     def export(self, request: Request) -> Json:
         """``jobs/runs/export``: the code of a notebook and its output."""
         views = request.read_choice("views_to_export", _VIEWS)
-        with self._unit_of_work.exclusive():
-            run, task = self._find_single_task(request)
-            output = self._engine.output_of(task)
+        run, task, output = self._engine.read_output(self._find_single_task(request).run_id)
         if "notebook_task" not in task.spec:
             raise InvalidParameterValue(f"Run {task.run_id} is not a run of a notebook.")
         if views == "DASHBOARDS":
@@ -212,7 +208,7 @@ class RunEndpoints:
         except ApiError:
             return self._unit_of_work.find_task(run_id)
 
-    def _find_single_task(self, request: Request) -> tuple[JobRun, TaskRun]:
+    def _find_single_task(self, request: Request) -> TaskRun:
         run_id = request.require_int("run_id")
         try:
             run, task = self._unit_of_work.find_task(run_id)
@@ -221,14 +217,12 @@ class RunEndpoints:
             latest = list(run.latest_attempts().values())
             # From API 2.1 on, a run of one task counts as a run with multiple tasks.
             if request.version == "2.0" and len(latest) == 1:
-                return run, latest[0]
+                return latest[0]
             raise InvalidParameterValue(
                 "Retrieving the output of runs with multiple tasks is not supported. "
                 "Please retrieve the output of each individual task run instead."
             ) from None
-        if run_id == run.run_id:
-            return run, run.latest_attempts()[task.key]
-        return run, task
+        return run.latest_attempts()[task.key] if run_id == run.run_id else task
 
     def _current_settings(self, run: JobRun) -> Settings:
         try:

@@ -110,17 +110,24 @@ class Engine:
         self.submit(events.RepairRequested(run.run_id, repair_id, request))
         return repair_id
 
-    def output_of(self, task: TaskRun) -> dict[str, Any]:
-        """Return the output of an attempt, or its output so far."""
-        output = {"nested_run_id": task.nested_run_id} if task.nested_run_id else {}
-        if task.state.is_terminal:
-            return output | self._unit_of_work.load_output(task)
-        return output | self._task_runner.output_of(task)
+    # Logs may have megabytes, so those of processes are read without the lock. A process that ends
+    # meanwhile takes its log along, so the state is read after it.
 
-    def read_log_part(self, task: TaskRun, offset: int, limit: int) -> LogPart:
+    def read_output(self, task_id: int) -> tuple[JobRun, TaskRun, dict[str, Any]]:
+        """Return an attempt with its run, and its output or its output so far."""
+        output = self._task_runner.output_of(task_id)
+        run, task = self._unit_of_work.find_task(task_id)
+        if task.state.is_terminal:
+            output = self._unit_of_work.load_output(task)
+        nested = {"nested_run_id": task.nested_run_id} if task.nested_run_id else {}
+        return run, task, nested | output
+
+    def read_log_part(self, task_id: int, offset: int, limit: int) -> LogPart:
         """Return a part of the log of an attempt, or of its log so far."""
+        part = self._task_runner.read_log_part(task_id, offset, limit)
+        _, task = self._unit_of_work.find_task(task_id)
         if not task.state.is_terminal:
-            return self._task_runner.read_log_part(task, offset, limit)
+            return part
         output = self._unit_of_work.load_output(task)
         return read_stored(output.get("logs", ""), output.get("logs_start", 0), offset, limit)
 

@@ -90,16 +90,16 @@ class TaskRunner:
         """Note that a run has ended; it may be repaired."""
         self._services.end_run(run.run_id)
 
-    def output_of(self, task: TaskRun) -> dict[str, Any]:
+    def output_of(self, task_id: int) -> dict[str, Any]:
         """Return the output so far of a task that has not ended."""
-        if (process := self._processes.get(task.run_id)) is None:
+        if (process := self._processes.get(task_id)) is None:
             return {}
         logs, truncated = process.read_logs()
         return {"logs": logs, "logs_truncated": truncated}
 
-    def read_log_part(self, task: TaskRun, offset: int, limit: int) -> LogPart:
+    def read_log_part(self, task_id: int, offset: int, limit: int) -> LogPart:
         """Return a part of the log so far of a task that has not ended."""
-        if (process := self._processes.get(task.run_id)) is None:
+        if (process := self._processes.get(task_id)) is None:
             return LogPart("", "", 0, 0, is_final=False, line=1)
         return process.read_log_part(offset, limit)
 

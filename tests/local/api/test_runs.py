@@ -10,6 +10,8 @@ from databricks.sdk.errors import InvalidParameterValue, ResourceDoesNotExist
 from databricks.sdk.service.jobs import SparkPythonTask, SubmitTask
 
 from flask_lakeflow_jobs.local import ManualClock
+from flask_lakeflow_jobs.local.engine.log_parts import LogPart
+from flask_lakeflow_jobs.local.engine.task_runner import TaskRunner
 from tests.local.conftest import Serve
 from tests.local.support import (
     Client,
@@ -71,6 +73,31 @@ def test_output_of_a_run_of_one_task_by_its_own_id_in_version_2_0(client: Client
     (task,) = run.tasks or []
     status, output = get_output(client, run.run_id, "2.0")
     assert (status, output["metadata"]["run_id"]) == (200, task.run_id)
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/2.2/jobs/runs/get-output", "/api/2.2/jobs/runs/export", "/api/local/task-log"]
+)
+def test_other_requests_are_answered_while_a_log_is_read(
+    serve: Serve, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    client = serve({"etl": simulated_job(simulated_task("main"), seconds=5)}, clock=clock)
+    run_id = client.start("etl")
+    _, run = client.http("GET", f"/api/2.2/jobs/runs/get?run_id={run_id}")
+    lists: list[tuple[int, Any]] = []
+
+    def read(*_: Any) -> Any:
+        lists.append(client.http("GET", "/api/2.2/jobs/runs/list"))
+        return (
+            {}
+            if path != "/api/local/task-log"
+            else LogPart("", "", 0, 0, is_final=False, line=None)
+        )
+
+    monkeypatch.setattr(TaskRunner, "output_of", read)
+    monkeypatch.setattr(TaskRunner, "read_log_part", read)
+    client.http("GET", f"{path}?run_id={run['tasks'][0]['run_id']}")
+    assert [status for status, _ in lists] == [200]
 
 
 def test_active_run_shows_states_and_times(serve: Serve, clock: ManualClock) -> None:

@@ -20,12 +20,14 @@ from flask_lakeflow_jobs.local.engine.events import (
     TaskEnded,
 )
 from flask_lakeflow_jobs.local.engine.spark import Spark
+from flask_lakeflow_jobs.local.engine.task_runner import TaskRunner
 from flask_lakeflow_jobs.local.engine.work import CannotRun, NestedRun
 from flask_lakeflow_jobs.local.errors import InvalidParameterValue
 from flask_lakeflow_jobs.local.store.sqlite import Store
 from flask_lakeflow_jobs.local.store.unit_of_work import UnitOfWork
 from tests.local.engine.support import task_services
 from tests.local.support import depends_on, simulated_job, simulated_task
+from tests.support import DEADLINE
 
 DAY = 24 * 60 * 60
 
@@ -302,14 +304,37 @@ def test_submit_after_close_does_nothing(workshop: Workshop) -> None:
 
 def test_output_of_an_ended_task_is_the_one_that_was_committed(workshop: Workshop) -> None:
     run_id = workshop.start(simulation={"seconds": 5, "output": "42"})
-    task = workshop.runs.find_run(run_id).tasks[0]
-    assert workshop.engine.output_of(task) == {}
+    task_id = workshop.runs.find_run(run_id).tasks[0].run_id
+    assert workshop.engine.read_output(task_id)[2] == {}
     workshop.clock.advance(5)
-    task = workshop.runs.find_run(run_id).tasks[0]
     expected = {"result": "42"}
-    assert workshop.engine.output_of(task) == expected
-    workshop.engine.submit(TaskEnded(run_id, task.run_id, states.FAILED, {"logs": "late"}))
-    assert workshop.engine.output_of(task) == expected
+    assert workshop.engine.read_output(task_id)[2] == expected
+    workshop.engine.submit(TaskEnded(run_id, task_id, states.FAILED, {"logs": "late"}))
+    assert workshop.engine.read_output(task_id)[2] == expected
+
+
+def test_task_may_end_while_its_log_is_read(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is read without the lock, which the end of the task needs."""
+    run_id = workshop.start(simulation={"seconds": 5})
+    task_id = workshop.runs.find_run(run_id).tasks[0].run_id
+    end = TaskEnded(run_id, task_id, states.SUCCESS, {"logs": "all"})
+    submit = threading.Thread(target=workshop.engine.submit, args=(end,))
+
+    def read(self: TaskRunner, task_id: int, *_: int) -> Any:
+        if submit.ident is None:
+            submit.start()
+        submit.join(DEADLINE)
+        assert not submit.is_alive(), "the lock is held"
+        return {"logs": "so far"}
+
+    monkeypatch.setattr(TaskRunner, "output_of", read)
+    monkeypatch.setattr(TaskRunner, "read_log_part", read)
+    run, task, output = workshop.engine.read_output(task_id)
+    assert output == {"logs": "all"}
+    assert (run.is_active, task.state.is_terminal) == (False, True)
+    assert workshop.engine.read_log_part(task_id, 0, 100).text == "all"
 
 
 # The queue of a job

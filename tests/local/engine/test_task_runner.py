@@ -24,7 +24,7 @@ from flask_lakeflow_jobs.local.engine.services import TaskServices
 from flask_lakeflow_jobs.local.engine.task_runner import TaskRunner
 from flask_lakeflow_jobs.local.engine.work import CannotRun, NestedRun, ProcessWork
 from flask_lakeflow_jobs.local.home import WorkspaceFolder
-from flask_lakeflow_jobs.local.model import JobRun, TaskRun
+from flask_lakeflow_jobs.local.model import JobRun
 from tests.local.engine.support import RUN, job_run, task_services
 from tests.local.support import python_task, simulated_job, write_bundle
 from tests.support import wait_until
@@ -215,8 +215,8 @@ def test_process_over_the_limit_is_queued_and_ends_when_it_is_stopped(
 def test_output_of_a_process_is_its_log_so_far(harness: Harness, tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text("import time; print('so far'); time.sleep(1000)")
     run = job_run(python_task("a"))
-    assert harness.runner.output_of(run.tasks[0]) == {}
+    assert harness.runner.output_of(TASK) == {}
     harness.runner.start(run, run.tasks[0])
     output = {"logs": "so far\n", "logs_truncated": False}
-    wait_until(lambda: harness.runner.output_of(run.tasks[0]) == output, "the first line")
-    assert harness.runner.output_of(TaskRun(4711, {"task_key": "other"})) == {}
+    wait_until(lambda: harness.runner.output_of(TASK) == output, "the first line")
+    assert harness.runner.output_of(4711) == {}
