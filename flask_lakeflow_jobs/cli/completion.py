@@ -48,7 +48,6 @@ def _in_app_context(complete: Complete) -> Complete:
 
 @_in_app_context
 def complete_key(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Item]:
-    """Complete the key of a job."""
     return _start_with(incomplete, _list_keys())
 
 

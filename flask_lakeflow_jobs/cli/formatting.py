@@ -49,7 +49,6 @@ COLORS: Mapping[Outcome, str] = {
 
 
 def format_outcome(outcome: Outcome) -> str:
-    """Format an outcome in its color."""
     return click.style(outcome.name, fg=COLORS.get(outcome))
 
 

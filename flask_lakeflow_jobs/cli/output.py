@@ -86,12 +86,10 @@ def print_progress(lines: str | Iterable[str]) -> None:
 
 
 def print_error(message: str) -> None:
-    """Print an error to stderr."""
     print_progress(f"{click.style('Error:', fg='red')} {message}")
 
 
 def print_warning(message: str) -> None:
-    """Print a warning to stderr."""
     print_progress(f"{click.style('Warning:', fg='yellow')} {message}")
 
 

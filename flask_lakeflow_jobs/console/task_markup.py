@@ -179,7 +179,6 @@ class TaskMarkup:
         }
 
     def render_nodes(self, graph: Graph) -> list[TaskPart]:
-        """Render the tasks of the graph."""
         sizes = graph.layout.sizes
         return [self._render_node(node, sizes) for node in graph.nodes]
 

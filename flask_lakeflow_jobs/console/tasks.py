@@ -111,7 +111,6 @@ def without_growth(attempt: Attempt) -> Attempt:
 
 
 def kind_label(task: RunTask | Task) -> str:
-    """Return the label of a task's kind."""
     return next(
         (name for field, name in filters.TASK_KIND_LABELS.items() if getattr(task, field, None)),
         "Task",

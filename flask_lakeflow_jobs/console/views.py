@@ -51,7 +51,6 @@ def console_blueprint(
     host_page_url: PageUrl | None = None,
     csp_nonce: Callable[[], str] | None = None,
 ) -> Blueprint:
-    """Build the blueprint of the console."""
     pages = Blueprint(
         "lakeflow_console",
         __name__,

@@ -94,7 +94,6 @@ class MessageBuilder:
         self._jobs = jobs
 
     def build(self, job: str, run_id: int, status: RunStatus, rule: NotifyRule) -> EndMessage:
-        """Build the message about an end."""
         config = self._jobs[job]
         row = self._record.get_run(config.job_id, run_id)
         error = self._explain(config, status) or (row and row.error) or ""

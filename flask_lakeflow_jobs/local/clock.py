@@ -80,7 +80,6 @@ class SystemClock:
                 self._changed.notify()
 
     def stop(self) -> None:
-        """Stop all callbacks."""
         with self._changed:
             self._stopped = True
             self._changed.notify()

@@ -30,8 +30,6 @@ class ApiError(Exception):
 
 
 class InvalidParameterValue(ApiError):
-    """400 INVALID_PARAMETER_VALUE."""
-
     def __init__(self, message: str) -> None:
         super().__init__(400, "INVALID_PARAMETER_VALUE", message)
 
@@ -51,22 +49,16 @@ class RunDoesNotExist(InvalidParameterValue):
 
 
 class ResourceDoesNotExist(ApiError):
-    """404 RESOURCE_DOES_NOT_EXIST."""
-
     def __init__(self, message: str) -> None:
         super().__init__(404, "RESOURCE_DOES_NOT_EXIST", message)
 
 
 class InvalidState(ApiError):
-    """400 INVALID_STATE."""
-
     def __init__(self, message: str) -> None:
         super().__init__(400, "INVALID_STATE", message)
 
 
 class MalformedRequest(ApiError):
-    """400 MALFORMED_REQUEST."""
-
     def __init__(self, message: str) -> None:
         super().__init__(400, "MALFORMED_REQUEST", f"Could not parse request object: {message}")
 

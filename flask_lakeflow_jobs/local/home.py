@@ -169,7 +169,6 @@ class WorkspaceFolder:
         _write_json(self._address, content)
 
     def remove_address(self) -> None:
-        """Remove the address of the workspace."""
         self._address.unlink(missing_ok=True)
 
     def read_identity(self) -> tuple[str, int]:

@@ -149,7 +149,6 @@ class StateFields(NamedTuple):
 
 
 def parse_state(run: RunOrDocument) -> StateFields:
-    """Return the state of a run or a task."""
     state, status = _read_state(run, "state"), _read_state(run, "status")
     details = _read_object(status, "termination_details")
     queue = _read_object(status, "queue_details")
@@ -190,7 +189,6 @@ def outcome_of(run: RunOrDocument) -> Outcome:
 
 
 def classify(state: StateFields) -> Outcome:
-    """Return the outcome of a state."""
     if not state.has_ended:
         return (
             ACTIVE_OUTCOMES.get(state.life_cycle or "")

@@ -156,7 +156,6 @@ class JobsApiClient:
         return self._do("/api/local/task-log", query, [])
 
     def get_permissions(self, job_id: int) -> JobPermissions:
-        """Return the permissions on a job."""
         return self._client.jobs.get_permissions(str(job_id))
 
     def run_now(self, job_id: int, arguments: Mapping[str, Any]) -> RunNowResponse:

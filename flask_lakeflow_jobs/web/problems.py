@@ -22,7 +22,6 @@ _log = logging.getLogger("flask_lakeflow_jobs.web")
 
 
 def build_problem(error: LakeflowJobsError) -> dict[str, Any]:
-    """Build the problem document of an error."""
     document: dict[str, Any] = {
         "type": PROBLEM_TYPE_PREFIX + error.kind,
         "title": error.title,

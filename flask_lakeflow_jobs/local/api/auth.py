@@ -56,7 +56,6 @@ class AuthEndpoints:
             raise ApiError(401, "UNAUTHENTICATED", "Invalid access token.")
 
     def host_metadata(self) -> Json:
-        """``/.well-known/databricks-config``."""
         return {
             "oidc_endpoint": f"{self._host}/oidc",
             "workspace_id": str(self._workspace_id),
@@ -66,7 +65,6 @@ class AuthEndpoints:
         }
 
     def oauth_metadata(self) -> Json:
-        """``/oidc/.well-known/oauth-authorization-server``."""
         return {
             "issuer": f"{self._host}/oidc",
             "authorization_endpoint": f"{self._host}/oidc/v1/authorize",
@@ -97,7 +95,6 @@ class AuthEndpoints:
         }
 
     def me(self) -> Json:
-        """``/api/2.0/preview/scim/v2/Me``."""
         return {
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
             "id": str(self._workspace_id + 1),

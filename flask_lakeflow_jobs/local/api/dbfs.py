@@ -67,7 +67,6 @@ class DbfsEndpoints:
         }
 
     def get_status(self, request: Request) -> Json:
-        """``dbfs/get-status``."""
         parts = self._parse(request)
         with _errors(parts):
             return self._describe(parts)
@@ -88,7 +87,6 @@ class DbfsEndpoints:
             return {"files": files}
 
     def mkdirs(self, request: Request) -> Json:
-        """``dbfs/mkdirs``."""
         parts = self._parse(request)
         with _errors(parts):
             self._folder.make(parts)
@@ -105,7 +103,6 @@ class DbfsEndpoints:
         return {}
 
     def move(self, request: Request) -> Json:
-        """``dbfs/move``."""
         source = self._parse(request, "source_path")
         target = self._parse(request, "destination_path")
         with _errors(source):
@@ -147,7 +144,6 @@ class DbfsEndpoints:
         return {"handle": handle}
 
     def add_block(self, request: Request) -> Json:
-        """``dbfs/add-block``."""
         block = read_base64(request, "data")
         _check_block(len(block))
         number = request.require_int("handle")
@@ -162,7 +158,6 @@ class DbfsEndpoints:
         return {}
 
     def close(self, request: Request) -> Json:
-        """``dbfs/close``."""
         with self._lock:
             handle = self._find(request.require_int("handle"))
             del self._handles[request.require_int("handle")]

@@ -18,8 +18,6 @@ _KIND = KINDS["jobs"]
 
 
 class JobEndpoints:
-    """The handlers of ``jobs/…``."""
-
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self.routes: Routes = {
@@ -32,7 +30,6 @@ class JobEndpoints:
         }
 
     def create(self, request: Request) -> Json:
-        """``jobs/create``."""
         settings = parse_job_settings(request.fields, request.fields.get("name", _DEFAULT_NAME))
         settings.setdefault("name", _DEFAULT_NAME)
         if request.version == "2.2":
@@ -42,7 +39,6 @@ class JobEndpoints:
         return {"job_id": self._registry.create(settings, permissions).job_id}
 
     def update(self, request: Request) -> Json:
-        """``jobs/update``."""
         changes = request.read_object("new_settings") or {}
         fields_to_remove = request.read_text_list("fields_to_remove") or []
 
@@ -54,7 +50,6 @@ class JobEndpoints:
         return {}
 
     def reset(self, request: Request) -> Json:
-        """``jobs/reset``."""
         new_settings = request.read_object("new_settings") or {}
 
         def edit(job: RegisteredJob) -> Settings:
@@ -68,12 +63,10 @@ class JobEndpoints:
         return {}
 
     def delete(self, request: Request) -> Json:
-        """``jobs/delete``."""
         self._registry.delete(request.require_int("job_id"))
         return {}
 
     def get(self, request: Request) -> Json:
-        """``jobs/get``."""
         job = self._find(request)
         settings = complete_settings(job.settings, request.version)
         settings = paginate_nested(settings, LIST_KEYS, request)
@@ -83,7 +76,6 @@ class JobEndpoints:
         return shape
 
     def list(self, request: Request) -> Json:
-        """``jobs/list``."""
         default = _UNLIMITED if request.version == "2.0" else _DEFAULT_LIMIT
         limit = parse_limit(request, default=default, maximum=_MAX_LIMIT)
         start = parse_start(request)

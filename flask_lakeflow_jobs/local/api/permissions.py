@@ -51,7 +51,6 @@ class PermissionEndpoints:
         }
 
     def get(self, request: Request) -> Json:
-        """``GET permissions/{kind}/{id}``."""
         kind, path = self._find(request)
         return serialize(kind, path, self._load(kind, path), self._registry.user)
 
@@ -69,7 +68,6 @@ class PermissionEndpoints:
             return self._save(kind, path, merge_entries(self._load(kind, path), changes))
 
     def levels(self, request: Request) -> Json:
-        """``GET permissions/{kind}/{id}/permissionLevels``."""
         kind, _ = self._find(request)
         return {
             "permission_levels": [

@@ -36,7 +36,6 @@ class PipelineEndpoints:
         return {"statuses": found} if found else {}
 
     def get(self, request: Request) -> Json:
-        """``GET pipelines/{id}``."""
         key = request.fields["id"]
         settings = self._registry.bundle.pipelines.get(key)
         if settings is None:

@@ -58,7 +58,6 @@ class Request:
         raise UnexpectedType(name, "boolean", value)
 
     def read_text(self, name: str) -> str | None:
-        """Read a string."""
         value = self.fields.get(name)
         if value is None or isinstance(value, str):
             return value
@@ -97,7 +96,6 @@ class Request:
         return {key: _to_text(f"{name}.{key}", each) for key, each in value.items()}
 
     def read_object(self, name: str) -> dict[str, Any] | None:
-        """Read a mapping."""
         value = self.fields.get(name)
         if value is None or isinstance(value, dict):
             return value

@@ -59,13 +59,11 @@ class RunEndpoints:
         }
 
     def run_now(self, request: Request) -> Json:
-        """``jobs/run-now``."""
         job = self._registry.find(request.require_int("job_id"))
         run = self._engine.start_run(parse_run_request(job, request))
         return {"run_id": run.run_id, "number_in_job": run.run_id}
 
     def submit(self, request: Request) -> Json:
-        """``jobs/runs/submit``."""
         name = request.read_text("run_name") or "Untitled"
         settings = parse_settings(request.fields, name)
         run = self._engine.start_run(
@@ -98,7 +96,6 @@ class RunEndpoints:
         return paginate_nested(shape, _NESTED_LISTS, request)
 
     def list(self, request: Request) -> Json:
-        """``jobs/runs/list``."""
         run_filter = _parse_filter(request)
         maximum = _MAX_LIMIT_2_0 if request.version == "2.0" else _MAX_LIMIT
         limit = parse_limit(request, default=_DEFAULT_LIMIT, maximum=maximum)
@@ -111,7 +108,6 @@ class RunEndpoints:
         return {"runs": shapes, **fields} if shapes else fields
 
     def get_output(self, request: Request) -> Json:
-        """``jobs/runs/get-output``."""
         task_id = self._find_single_task(request).run_id
         return self._serializer.serialize_output(*self._engine.read_output(task_id))
 
@@ -153,7 +149,6 @@ class RunEndpoints:
         return {}
 
     def cancel_all(self, request: Request) -> Json:
-        """``jobs/runs/cancel-all``."""
         job_id = request.read_int("job_id")
         only_queued = request.read_bool("all_queued_runs")
         if job_id is not None:
@@ -166,7 +161,6 @@ class RunEndpoints:
         return {}
 
     def repair(self, request: Request) -> Json:
-        """``jobs/runs/repair``."""
         with self._unit_of_work.exclusive():
             run = self._unit_of_work.find_run(request.require_int("run_id"))
             if run.is_active:
@@ -183,7 +177,6 @@ class RunEndpoints:
             return {"repair_id": self._engine.repair(run, repair_request)}
 
     def delete(self, request: Request) -> Json:
-        """``jobs/runs/delete``."""
         with self._unit_of_work.exclusive():
             run = self._unit_of_work.find_run(request.require_int("run_id"))
             if run.is_active:

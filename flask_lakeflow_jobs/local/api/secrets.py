@@ -46,7 +46,6 @@ class SecretEndpoints:
         }
 
     def create_scope(self, request: Request) -> Json:
-        """``secrets/scopes/create``."""
         scope = request.require_text("scope")
         _check_name("scope", scope)
         if request.read_text("scope_backend_type") not in (None, "", "DATABRICKS"):
@@ -62,18 +61,15 @@ class SecretEndpoints:
         return {}
 
     def list_scopes(self, request: Request) -> Json:
-        """``secrets/scopes/list``."""
         scopes = self._secrets.scopes()
         return {"scopes": [{"name": each, "backend_type": "DATABRICKS"} for each in scopes]}
 
     def delete_scope(self, request: Request) -> Json:
-        """``secrets/scopes/delete``."""
         with _errors():
             self._secrets.delete_scope(request.require_text("scope"))
         return {}
 
     def put(self, request: Request) -> Json:
-        """``secrets/put``."""
         scope, key = request.require_text("scope"), request.require_text("key")
         _check_name("key", key)
         text = request.read_text("string_value")
@@ -107,13 +103,11 @@ class SecretEndpoints:
         }
 
     def delete(self, request: Request) -> Json:
-        """``secrets/delete``."""
         with _errors():
             self._secrets.delete(request.require_text("scope"), request.require_text("key"))
         return {}
 
     def put_acl(self, request: Request) -> Json:
-        """``secrets/acls/put``."""
         scope, principal = request.require_text("scope"), request.require_text("principal")
         permission = request.require_text("permission")
         if permission not in _PERMISSIONS:
@@ -123,7 +117,6 @@ class SecretEndpoints:
         return {}
 
     def get_acl(self, request: Request) -> Json:
-        """``secrets/acls/get``."""
         principal = request.require_text("principal")
         with _errors():
             acls = self._secrets.acls(request.require_text("scope"))
@@ -132,13 +125,11 @@ class SecretEndpoints:
         return {"principal": principal, "permission": acls[principal]}
 
     def list_acls(self, request: Request) -> Json:
-        """``secrets/acls/list``."""
         with _errors():
             acls = self._secrets.acls(request.require_text("scope"))
         return {"items": [{"principal": name, "permission": acls[name]} for name in sorted(acls)]}
 
     def delete_acl(self, request: Request) -> Json:
-        """``secrets/acls/delete``."""
         scope, principal = request.require_text("scope"), request.require_text("principal")
         with _errors():
             if not self._secrets.delete_acl(scope, principal):

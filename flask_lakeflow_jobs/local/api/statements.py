@@ -59,11 +59,9 @@ class StatementEndpoints:
         return self._serialize(statement)
 
     def get(self, request: Request) -> Json:
-        """``GET sql/statements/{id}``."""
         return self._serialize(self._runner.find(request.fields["id"]))
 
     def get_chunk(self, request: Request) -> Json:
-        """``GET sql/statements/{id}/result/chunks/{index}``."""
         statement = self._runner.find(request.fields["id"])
         index = request.require_int("index")
         if not 0 <= index < len(statement.chunks):
@@ -74,7 +72,6 @@ class StatementEndpoints:
         return self._serialize_chunk(statement, index)
 
     def cancel(self, request: Request) -> Json:
-        """``POST sql/statements/{id}/cancel``."""
         self._runner.cancel(self._runner.find(request.fields["id"]))
         return {}
 

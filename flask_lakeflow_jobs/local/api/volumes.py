@@ -86,7 +86,6 @@ class VolumeEndpoints:
         return Reply(code, headers, FileBody(opened, end - start))
 
     def delete_file(self, request: Request) -> Reply:
-        """``DELETE fs/files/{path}``."""
         parts = self._parse(request)
         with _errors(parts):
             if self._folder.locate(parts).is_dir():
@@ -95,7 +94,6 @@ class VolumeEndpoints:
         return Reply(204)
 
     def create_directory(self, request: Request) -> Reply:
-        """``PUT fs/directories/{path}``."""
         parts = self._parse(request)
         if len(parts) < _VOLUME_LENGTH:
             raise _not_in_a_volume(parts)
@@ -104,7 +102,6 @@ class VolumeEndpoints:
         return Reply(204)
 
     def find_directory(self, request: Request) -> Reply:
-        """``HEAD fs/directories/{path}``."""
         parts = self._parse(request)
         with _errors(parts):
             if not self._folder.locate(parts).is_dir():

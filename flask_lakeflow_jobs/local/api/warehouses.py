@@ -69,17 +69,14 @@ class WarehouseEndpoints:
         }
 
     def list(self, request: Request) -> Json:
-        """``GET sql/warehouses``."""
         found = self._find_all()
         return {"warehouses": [self._serialize(each, name) for each, name in found.items()]}
 
     def get(self, request: Request) -> Json:
-        """``GET sql/warehouses/{id}``."""
         warehouse_id = self.find(request.fields["id"])
         return self._serialize(warehouse_id, self._find_all().get(warehouse_id, warehouse_id))
 
     def start(self, request: Request) -> Json:
-        """``POST sql/warehouses/{id}/start``."""
         self.wake(request.fields["id"])
         return {}
 
@@ -89,7 +86,6 @@ class WarehouseEndpoints:
         return {}
 
     def get_cluster(self, request: Request) -> Json:
-        """``GET clusters/get``."""
         raise InvalidParameterValue(
             f"Cluster {request.require_text('cluster_id')} does not exist. The local workspace has "
             "no clusters: tasks run on this machine."

@@ -46,7 +46,6 @@ class WorkspaceFileEndpoints:
         }
 
     def get_status(self, request: Request) -> Json:
-        """``workspace/get-status``."""
         path = _Path(self._tree, request)
         with _errors(path):
             return path.describe(self._tree.find(path.parts))
@@ -66,14 +65,12 @@ class WorkspaceFileEndpoints:
             return {"objects": objects} if objects else {}
 
     def mkdirs(self, request: Request) -> Json:
-        """``workspace/mkdirs``."""
         path = _Path(self._tree, request)
         with _errors(path):
             self._tree.make(path.parts)
         return {}
 
     def delete(self, request: Request) -> Json:
-        """``workspace/delete``."""
         path = _Path(self._tree, request)
         if not path.parts:
             raise ApiError(403, "PERMISSION_DENIED", "The root of the workspace cannot be deleted.")
@@ -175,7 +172,6 @@ class _Path:
         self._with_format = request.read_bool("return_export_info")
 
     def describe(self, node: Node) -> Json:
-        """Return the document of a node."""
         document: Json = {
             "object_type": node.kind,
             "path": self._prefix + join_path(node.parts),

@@ -98,7 +98,6 @@ class Engine:
         self.submit(events.CancelRequested(run.run_id))
 
     def cancel_task(self, run: JobRun, task: TaskRun) -> None:
-        """Cancel one attempt of a task."""
         self.submit(events.TaskCancelRequested(run.run_id, task.run_id))
 
     def repair(self, run: JobRun, request: events.RepairRequest) -> int:

@@ -12,7 +12,6 @@ MAX_DEPTH = 100  # of JSON; what is deeper could be read, but not always process
 
 
 def read_body(environ: dict[str, Any]) -> bytes:
-    """Read the body of a request."""
     return bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
 
 

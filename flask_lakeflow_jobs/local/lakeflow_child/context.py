@@ -33,7 +33,6 @@ class Option:
         return default if self._value is None else self._value
 
     def isDefined(self) -> bool:  # noqa: N802
-        """Return whether there is a value."""
         return self._value is not None
 
     def isEmpty(self) -> bool:  # noqa: N802
@@ -65,7 +64,6 @@ class ScalaMap:
         return self.get(name).get()
 
     def contains(self, name: str) -> bool:
-        """Return whether there is a value of this name."""
         return name in self._values
 
 
@@ -128,11 +126,9 @@ class EntryPoint:
         return self
 
     def notebook(self) -> EntryPoint:
-        """Return its ``notebook``."""
         return self
 
     def getContext(self) -> Context:  # noqa: N802
-        """Return the context."""
         return Context(self._payload)
 
     def getCurrentBindings(self) -> dict[str, str]:  # noqa: N802

@@ -75,17 +75,13 @@ class WidgetsUtils:
         return dict(self._values)
 
     def remove(self, name: str) -> None:
-        """Remove a parameter."""
         self._values.pop(name, None)
 
     def removeAll(self) -> None:  # noqa: N802
-        """Remove all parameters."""
         self._values.clear()
 
 
 class NotebookUtils:
-    """``dbutils.notebook``."""
-
     def __init__(self, owner: DBUtils, run_notebook: RunNotebook) -> None:
         self._owner = owner
         self._run_notebook = run_notebook
@@ -154,15 +150,11 @@ class TaskValuesUtils:
 
 
 class JobsUtils:
-    """``dbutils.jobs``."""
-
     def __init__(self, task_values: TaskValuesUtils) -> None:
         self.taskValues = task_values
 
 
 class LibraryUtils:
-    """``dbutils.library``."""
-
     def restartPython(self) -> None:  # noqa: N802
         """Do nothing; the packages are those of the local environment."""
 
@@ -224,7 +216,6 @@ class DBUtils:
 
     @property
     def fs(self) -> Any:
-        """``dbutils.fs``."""
         from .filesystem import FileSystemUtils
 
         dbfs = os.path.join(os.environ["LAKEFLOW_LOCAL_DATA"], "dbfs")
@@ -239,7 +230,6 @@ class DBUtils:
 
     @property
     def secrets(self) -> Any:
-        """``dbutils.secrets``."""
         from .secrets import SecretsUtils
 
         return SecretsUtils(*self._workspace)

@@ -24,11 +24,9 @@ class FileInfo:
         self.modificationTime = int(status.st_mtime * 1000)
 
     def isDir(self) -> bool:  # noqa: N802 (its name on Databricks)
-        """Return whether this is a folder."""
         return self._is_dir
 
     def isFile(self) -> bool:  # noqa: N802
-        """Return whether this is a file."""
         return not self._is_dir
 
     def __repr__(self) -> str:
@@ -57,7 +55,6 @@ class FileSystemUtils:
         self._folders = {dbfs: "/dbfs"} | {folder: mount for mount, folder in mounts.items()}
 
     def ls(self, path: str) -> list[FileInfo]:
-        """List a folder."""
         folder = self._file(path)
         if os.path.isfile(folder):
             return [FileInfo(os.path.dirname(path), folder)]

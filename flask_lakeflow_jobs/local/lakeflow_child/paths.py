@@ -56,7 +56,6 @@ def to_workspace_path(path: str, mounts: dict[str, str]) -> str:
 
 
 def is_notebook(file: str) -> bool:
-    """Return whether a file is a notebook."""
     with open(file, "rb") as opened:
         return file.endswith(".ipynb") or _TITLE in opened.readline()
 

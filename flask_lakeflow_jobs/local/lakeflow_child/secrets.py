@@ -22,7 +22,6 @@ class SecretScope:
         self.name = name
 
     def getName(self) -> str:  # noqa: N802 (its name on Databricks)
-        """Return the name."""
         return self.name
 
     def __repr__(self) -> str:
@@ -50,21 +49,17 @@ class SecretsUtils:
         self._token = token
 
     def get(self, scope: str, key: str) -> str:
-        """Return a secret."""
         return self.getBytes(scope, key).decode()
 
     def getBytes(self, scope: str, key: str) -> bytes:  # noqa: N802 (its name on Databricks)
-        """Return a secret as bytes."""
         from base64 import b64decode
 
         return b64decode(self._call("get", scope=scope, key=key)["value"])
 
     def listScopes(self) -> list[SecretScope]:  # noqa: N802
-        """List the scopes."""
         return [SecretScope(each["name"]) for each in self._call("scopes/list")["scopes"]]
 
     def list(self, scope: str) -> list[SecretMetadata]:
-        """List the secrets of a scope."""
         return [SecretMetadata(each["key"]) for each in self._call("list", scope=scope)["secrets"]]
 
     def insert(self, text: str) -> str:

@@ -36,8 +36,6 @@ MAX_ROWS = 1000
 
 
 class ResultTable:
-    """The result of a statement."""
-
     def __init__(self, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
         self.columns = columns
         self.rows = rows
@@ -94,7 +92,6 @@ def split_statements(text: str) -> list[str]:
 
 
 def remove_comments(statement: str) -> str:
-    """Remove the comments from a statement."""
     pieces = []
     start = 0
     for token, end in _iter_tokens(statement):

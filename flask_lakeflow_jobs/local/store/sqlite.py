@@ -90,7 +90,6 @@ class Store:
         self._db.executescript(_LATER_TABLES)
 
     def close(self) -> None:
-        """Close the database."""
         self._db.close()
 
     @contextmanager

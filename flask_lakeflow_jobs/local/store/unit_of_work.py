@@ -143,14 +143,12 @@ class UnitOfWork:
             self._cache(run)
 
     def delete_run(self, run: JobRun) -> None:
-        """Delete a run that has ended."""
         with self._lock:
             with self._store.transaction():
                 self._store.delete_run(run)
             self._ended.pop(run.run_id, None)
 
     def close(self) -> None:
-        """Close the store."""
         with self._lock:
             self._store.close()
 

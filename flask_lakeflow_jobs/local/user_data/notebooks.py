@@ -89,7 +89,6 @@ def to_source(content: bytes, language: str) -> tuple[str, bytes]:
 
 
 def is_jupyter(content: bytes) -> bool:
-    """Return whether a content is a Jupyter notebook."""
     try:
         notebook = json.loads(content)
     except (ValueError, RecursionError):

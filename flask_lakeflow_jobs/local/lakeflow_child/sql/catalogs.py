@@ -175,7 +175,6 @@ def _retry_while_locked(attempt: Callable[[], Any]) -> Any:
 
 
 def catalog_file(catalog: str) -> str:
-    """Return the file of a catalog."""
     return os.path.join(_folder(), catalog + _EXTENSION)
 
 

@@ -58,8 +58,6 @@ def frame(data: bytes, *, is_last: bool) -> memoryview:
 
 
 class StreamSocket:
-    """A stream and the socket that it is written to."""
-
     __slots__ = ("backlog", "descriptor", "first", "last_write", "stream")
 
     def __init__(self, descriptor: int, stream: Stream, first: bytes, now: float) -> None:
