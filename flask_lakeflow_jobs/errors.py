@@ -139,10 +139,7 @@ class JobNotFound(LakeflowJobsError, exceptions.NotFound):
 
 
 class RunNotFound(LakeflowJobsError, exceptions.NotFound):
-    """The job has no such run. The run may belong to another job.
-
-    :param job: the job's key.
-    """
+    """The job has no such run. The run may belong to another job."""
 
     code = 404
     exit_code = 2
@@ -326,7 +323,6 @@ class DatabaseUnavailable(LakeflowJobsError, exceptions.ServiceUnavailable):
 class RunTimeout(LakeflowJobsError, exceptions.GatewayTimeout, TimeoutError):
     """The run did not end within the timeout. It continues.
 
-    :param seconds: the timeout.
     :param last_error: why the state of the run is not known, as a sentence.
     """
 

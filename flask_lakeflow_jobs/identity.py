@@ -162,7 +162,6 @@ def add_requester(
     :param fields: the fields of run-now that carry parameters.
     :param parameter: the name of the job parameter; ``None``: do not add it.
     :param requested_by: the name of the requester, if known.
-    :param job: the job's key.
     :raises InvalidParameters: the caller has set that parameter.
     :raises ConfigurationError: the job has parameters of another kind, which the Jobs API does not
         accept together with job parameters.

@@ -24,7 +24,6 @@ _log = logging.getLogger("flask_lakeflow_jobs.web")
 def find_run_page(app: Flask, key: str, run_id: int, base_url: str | None = None) -> str | None:
     """Return the address of a run's page: the host's own, or that of the console.
 
-    :param key: the job's.
     :param base_url: the address of the app; ``None``: that of ``SERVER_NAME``.
     :return: ``None`` if the app has no console, or its address is not known.
     """

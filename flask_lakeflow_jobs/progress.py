@@ -23,7 +23,6 @@ class RunFacts(NamedTuple):
     """The facts about a run that stay the same while it is active.
 
     :param tokens: the hashes of the progress tokens in its parameters.
-    :param tasks: the keys of its tasks.
     """
 
     tokens: list[str]

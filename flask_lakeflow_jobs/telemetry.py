@@ -222,8 +222,6 @@ class Observation:
     """An observed operation: a span, its duration and a count.
 
     Without instruments it does nothing.
-
-    :param name: the name of the span.
     """
 
     __slots__ = ("_attributes", "_count", "_instruments", "_started_at", "_token", "span")

@@ -150,7 +150,6 @@ def build_env_name(key: str) -> str:
 class _Candidate:
     """A job that a source names.
 
-    :param source: the source, for messages.
     :param variable: the setting with the job's id.
     :param is_strict: an invalid candidate is an error. Otherwise it is ignored with a warning,
         because it may have another purpose.

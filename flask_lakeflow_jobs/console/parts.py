@@ -35,11 +35,7 @@ _PLACE = re.compile(r"<!--(part|list) ([^ ]+)-->")
 
 
 class TaskPart(NamedTuple):
-    """A part that shows a task or an attempt.
-
-    :param key: of the task.
-    :param name: of the part.
-    """
+    """A part that shows a task or an attempt."""
 
     key: str
     name: str

@@ -74,7 +74,6 @@ class RunFailure:
     :param causes: at most :data:`.MAX_READ_TASKS`, first to fail first.
     :param more: the number of further causes.
     :param message: the workspace's, if no task caused the failure.
-    :param code: the termination code.
     """
 
     causes: Sequence[Cause]

@@ -20,7 +20,6 @@ class Snippet:
 def build_snippets(key: str, params: Mapping[str, Any], url: str) -> list[Snippet]:
     """Return what starts a run on the command line, over HTTP and in Python.
 
-    :param key: the job's key.
     :param params: the parameters, without secrets.
     :param url: the absolute URL of the route that starts a run.
     """

@@ -47,7 +47,6 @@ class KeptTask:
     :param built_for: the start and the folds of the timeline, whether the attempt is the last, and
         whether the page's script updates durations.
     :param group: the kind of the group that its row is in.
-    :param place: of its node.
     """
 
     document: Document
@@ -114,7 +113,6 @@ class TaskMarkup:
     ) -> TaskMarkup:
         """Return the tasks of a run, with what is known of them from earlier states.
 
-        :param key: of the job.
         :param parse: parses a task and redacts its secrets.
         """
         url = url_for("lakeflow_console.show_task", key=key, run_id=run_id, task_run_id=0)

@@ -53,7 +53,6 @@ def build_timeline(
     """Build the timeline of all attempts of a run, in the order of their start.
 
     :param now: milliseconds since the epoch, as ``expected_end``.
-    :param build: builds an attempt.
     """
     axis = _axis(run, now, expected_end)
     last = {id(task) for task in select_last_attempts(run.tasks)}

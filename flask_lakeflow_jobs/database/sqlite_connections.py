@@ -54,7 +54,6 @@ def begin_writing(
 ) -> None:
     """Begin a transaction that writes, as soon as no other process writes.
 
-    :param execute: executes a statement.
     :param timeout: seconds to wait for another process.
     """
     deadline = clock.monotonic() + timeout

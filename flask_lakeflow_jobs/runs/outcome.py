@@ -254,7 +254,6 @@ def select_last_attempts(tasks: Iterable[RunTask] | None) -> list[RunTask]:
 def find_attempt(tasks: Iterable[RunTask] | None, key: str, attempt: int | None = None) -> RunTask:
     """Return an attempt of a task.
 
-    :param tasks: of a run.
     :param attempt: counted from 1; by default the last one.
     :raises InvalidRequest: the run has no such task or attempt.
     """
@@ -275,10 +274,7 @@ def is_root_cause(task: RunTask) -> bool:
 
 
 def find_root_causes(tasks: Iterable[RunTask] | None) -> list[RunTask]:
-    """Return the tasks that made a run fail, in the order of their ends.
-
-    :param tasks: the tasks of a run.
-    """
+    """Return the tasks that made a run fail, in the order of their ends."""
     failed = filter(is_root_cause, select_last_attempts(tasks))
     return sorted(failed, key=lambda task: task.end_time or 0)
 

@@ -68,7 +68,6 @@ def ended_phases(run: Run | BaseRun) -> Iterator[Phase]:
 def active_phases(run: Run | BaseRun, durations: PhaseDurations, now: float) -> list[Phase]:
     """Return the phases that are going on. When one of them ends, the run has a new state.
 
-    :param run: an active one.
     :param durations: of past runs of the job.
     :param now: seconds since the epoch.
     """

@@ -34,8 +34,6 @@ def conform(document: Mapping[str, Any], kind: type) -> dict[str, Any]:
     """Return a document without the values that have another type than the SDK's field.
 
     Numbers in strings and the reverse are converted. Unknown fields stay as they are.
-
-    :param kind: the dataclass.
     """
     converters = _converters(kind)
     conformed = {}

@@ -46,7 +46,6 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 class ApiResponse(Generic[T]):
     """A response of the Jobs API.
 
-    :param document: its JSON.
     :param value: the SDK's dataclass, which leaves out what its version does not know.
     """
 

@@ -24,8 +24,6 @@ def build_document(
     """Build the OpenAPI 3.1 document of an app.
 
     :param jobs: those that the reader may view.
-    :param url: the URL of the routes.
-    :param version: the version of the extension.
     """
     document: Json = json.loads(TEMPLATE.read_text(encoding="utf-8"))
     document["info"]["version"] = version

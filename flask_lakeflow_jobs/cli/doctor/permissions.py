@@ -60,8 +60,6 @@ def report_unreadable_job(job: Job, error: LakeflowJobsError, user: Mapping[str,
 
     The service answers ``PERMISSION_DENIED`` for a job that exists, and "does not exist" otherwise.
     Sources: databricks-sdk-py, errors/overrides.py; databricks/cli, libs/testserver.
-
-    :param user: the user in SCIM.
     """
     about = f"job {job.key}"
     if isinstance(error, JobNotFound):
@@ -115,10 +113,7 @@ def grant_lines(key: str, name: str) -> dict[str, str]:
 def check_permissions(
     job: Job, permissions: JobPermissions, user: Mapping[str, Any]
 ) -> Iterator[Finding]:
-    """Check that a user may run a job.
-
-    :param user: the user in SCIM.
-    """
+    """Check that a user may run a job."""
     about, name = f"job {job.key}", str(user.get("userName"))
     if may_run(permissions, user):
         yield Finding.ok(about, f"{name} may run it.")

@@ -75,7 +75,6 @@ class AuthEndpoints:
     def issue_token(self, authorization: str, form: str) -> Json:
         """``/oidc/v1/token``.
 
-        :param form: the body.
         :raises ApiError: wrong secret or grant.
         """
         fields = {key: values[0] for key, values in parse_qs(form).items()}

@@ -104,11 +104,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload(Request):
-    """A request whose body is a file.
-
-    :param body: the file.
-    :param length: its size.
-    """
+    """A request whose body is a file."""
 
     body: BinaryIO
     length: int

@@ -41,7 +41,6 @@ def read_documents(
 ) -> tuple[LocatedDict, list[tuple[str, Location | None]]]:
     """Read all files of a bundle and merge them.
 
-    :param file: the root file.
     :param sources: receives every file that is read, and every folder in which one may yet appear.
     :return: the merged tree, and warnings with their locations.
     :raises BundleError: a file cannot be read.

@@ -45,7 +45,6 @@ class Bundle:
     :param target: the target for which it was read.
     :param default_target: the target if none is requested; empty if there is none.
     :param jobs: its jobs by resource key.
-    :param files_path: the path of its files in the workspace.
     :param files_root: the folder of these files; by ``sync.paths`` it may contain the bundle's.
     :param projects: the folders of the projects of which a deployment builds wheels.
     :param pipelines: the settings of its pipelines by resource key, with paths of local files.

@@ -15,7 +15,6 @@ def merge(base: Any, override: Any, location: Location | None = None) -> Any:
     """Merge mappings key by key, join lists, and replace anything else (the CLI's
     ``libs/dyn/merge``). A key without a value changes nothing.
 
-    :param location: of the override.
     :raises BundleError: one is a reference, and the other is a mapping or list.
     """
     if isinstance(base, LocatedDict) and isinstance(override, LocatedDict):

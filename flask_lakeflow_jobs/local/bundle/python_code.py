@@ -42,7 +42,6 @@ class PythonCode:
 
     :param root: the bundle's folder.
     :param section: the section that names the code.
-    :param location: of this section.
     """
 
     root: Path

@@ -41,7 +41,6 @@ class ResolvedBundle:
 
     :param jobs: the document of each job, by resource key. Nothing says that it could run.
     :param pipelines: the settings of each pipeline, by resource key.
-    :param files_path: the path of its files in the workspace.
     :param files_root: the folder of these files.
     :param tree: all of the bundle, references replaced.
     """
@@ -65,7 +64,6 @@ def resolve_bundle(
 ) -> ResolvedBundle:
     """Read a bundle for a target.
 
-    :param file: its root file.
     :param target: the name of the target; ``None`` for that in the environment, or the default one.
     :param host: the address of the workspace, if known.
     :param sources: receives every file that is read, and every file or folder that may yet appear.

@@ -18,7 +18,6 @@ _EXTRAS = re.compile(r"\[[\w,\s-]*\]$")
 def find_local_libraries(settings: Settings, spec: Settings) -> Iterator[str]:
     """Yield the local wheels and projects among a task's libraries and dependencies.
 
-    :param settings: the settings of the job.
     :param spec: the settings of the task.
     """
     for library in list_libraries(settings, spec):

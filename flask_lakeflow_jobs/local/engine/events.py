@@ -16,7 +16,6 @@ class RunRequest:
     :param parameters: the job's parameters, each ``name``, ``default`` and, if set, ``value``.
     :param overriding: task parameters by the field of run-now.
     :param only: the keys of the tasks to run; all, if empty.
-    :param token: the idempotency token.
     :param may_queue: whether the run waits if its job has reached its limit of runs.
     :param performance_target: overrides the target of the settings, if not empty.
     """

@@ -151,7 +151,6 @@ def build_submit(spec: Settings, context: TaskContext) -> ProcessWork:
 def require_jvm(kind: str, requirement: str, *modules: str) -> None:
     """Check that a task can start Java.
 
-    :param kind: of the task.
     :param requirement: of pip, to install what is missing.
     :param modules: further ones that it needs. ``pipelines`` is one of pyspark.
     :raises CannotRun: it cannot.

@@ -77,7 +77,6 @@ def list_requirements(settings: Settings, spec: Settings) -> Requirements:
 
     Local wheels and projects are not among them: they are imported from where they are.
 
-    :param settings: the settings of the job.
     :param spec: the settings of the task.
     """
     packages, files, options = [], [], []

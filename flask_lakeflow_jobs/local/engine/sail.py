@@ -59,7 +59,6 @@ class SailServer:
     It ends with this process, also if that is killed. Its methods must not be called at once.
 
     :param folder: keeps its log and its working files.
-    :param environment: of the process.
     """
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:

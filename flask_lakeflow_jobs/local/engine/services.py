@@ -29,7 +29,6 @@ class TaskServices:
     ) -> dict[str, str]:
         """Install the packages of a task, and start Spark for it.
 
-        :param environment: of the task.
         :param is_stopped: returns whether the task has been stopped.
         :return: further variables of its environment.
         :raises InstallFailed: a package cannot be installed.

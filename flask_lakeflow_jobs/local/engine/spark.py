@@ -52,7 +52,6 @@ class Spark:
     ) -> dict[str, str]:
         """Return the variables that a task's process needs to use Spark.
 
-        :param payload: of the task.
         :param environment: of the task's process, without credentials. The server gets it too.
         :param is_stopped: returns whether the task has been stopped.
         :raises Stopped: the task has been stopped.

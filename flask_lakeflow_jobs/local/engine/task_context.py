@@ -28,7 +28,6 @@ from .work import CannotRun, ProcessWork
 class TaskContext:
     """The surroundings of a task when it starts.
 
-    :param settings: the settings of the job.
     :param job_parameters: the job's parameters with the values of this run.
     :param overriding: the task parameters of run-now (``notebook_params`` …).
     :param task_values: the values that earlier tasks have set, by task key.

@@ -189,10 +189,8 @@ def udf(*args: Any, **options: Any) -> Any:
 class DBUtils:
     """The object that notebooks know as ``dbutils``.
 
-    :param payload: of the task.
     :param run_notebook: runs the notebook at a path, with a time limit in seconds and parameters,
         and returns its exit value.
-    :param spark: the Spark of the task.
     """
 
     def __init__(

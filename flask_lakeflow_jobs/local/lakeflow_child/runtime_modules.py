@@ -67,10 +67,7 @@ class ServedModules:
 
 
 class RuntimeModules(ServedModules):
-    """Finds these modules after all other ones.
-
-    :param dbutils: of the task.
-    """
+    """Finds these modules after all other ones."""
 
     def __init__(self, dbutils: DBUtils) -> None:
         connect = {

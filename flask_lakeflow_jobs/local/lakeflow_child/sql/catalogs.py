@@ -129,7 +129,6 @@ def prepare_create(database: Any, kind: str, names: list[str]) -> None:
     """Create the catalog and the schema that a CREATE statement needs.
 
     :param kind: of the object that it creates, such as ``TABLE``.
-    :param names: the parts of its name.
     """
     if len(names) > 1 and kind == "SCHEMA":
         create_catalog(database, names[0])

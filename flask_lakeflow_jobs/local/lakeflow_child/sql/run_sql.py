@@ -52,7 +52,6 @@ def run_statements(
 
     :param place: of the text, for errors: the name of a file, or a cell of it.
     :param line: of the place, from 0, at which the text begins.
-    :param session: of the notebook.
     """
     database = connect()
     table = None

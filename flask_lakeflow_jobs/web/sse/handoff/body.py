@@ -28,7 +28,6 @@ class HandoffBody(Iterator[bytes]):
     long, and would hold the thread until the client has read them.
 
     :param fallback: the body to continue with if the connection cannot be handed off.
-    :param events: the first events.
     """
 
     def __init__(

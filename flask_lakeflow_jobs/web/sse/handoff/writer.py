@@ -129,7 +129,6 @@ class SocketWriter:
 
         :param descriptor: of a non-blocking socket, which is closed with the stream.
         :param stream: its opening was sent already.
-        :param first: the first events.
         """
         self._added.append(StreamSocket(descriptor, stream, first, self._clock.monotonic()))
         self._wake()
