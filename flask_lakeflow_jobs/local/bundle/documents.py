@@ -84,7 +84,9 @@ def display_path(file: Path, root: Path) -> str:
 
 
 def _patterns(tree: LocatedDict) -> Iterator[tuple[str, Location]]:
-    patterns = tree.get("include", LocatedList())
+    patterns = tree.get("include")
+    if patterns is None:  # also where all its lines are comments
+        return iter(())
     if not isinstance(patterns, LocatedList) or not all(isinstance(p, str) for p in patterns):
         raise BundleError("'include' has to be a list of paths.", tree.locations["include"])
     return zip(patterns, patterns.locations, strict=True)

@@ -73,6 +73,10 @@ def test_read_documents_accepts_included_file_of_comments(
     assert list(load(bundle_text(more="include: [idle.yml]")).jobs) == ["etl"]
 
 
+def test_read_documents_accepts_include_of_comments(load: Load) -> None:
+    assert list(load(bundle_text(more="include:\n#  - more.yml")).jobs) == ["etl"]
+
+
 @pytest.mark.parametrize(
     ("pattern", "folders"),
     [
