@@ -94,11 +94,25 @@ RUN = {
         "except AnalysisException as error:\n    assert 'UNABLE_TO_INFER_SCHEMA' in str(error)\n"
         "else:\n    raise AssertionError\n"
     ),
+    "files by address": (
+        "import os\n"
+        "folder = 'file:/Volumes/dev/raw/addresses'\n"
+        "spark.sql('SELECT 1 AS id').write.mode('overwrite').csv(folder, header=True)\n"
+        "assert os.path.isdir('/Volumes/dev/raw/addresses')\n"
+        "for path in (folder, folder.replace('file:/', 'file:///')):\n"
+        "    assert spark.read.csv(path, header=True).columns == ['id'], path\n"
+        "assert spark.sql(f'SELECT * FROM csv.`{folder}`').count() == 2\n"
+        "assert spark.sql(\n"
+        "    f\"SELECT id FROM read_files('{folder}', format => 'csv', header => true)\"\n"
+        ").count() == 1"
+    ),
     "files that do not exist": (
         "from pyspark.errors import AnalysisException\n"
-        "try:\n    spark.read.csv('/Volumes/dev/raw/files/none.csv', schema='n INT')\n"
-        "except AnalysisException as error:\n    assert 'PATH_NOT_FOUND' in str(error)\n"
-        "else:\n    raise AssertionError"
+        "for path in ('/Volumes/dev/raw/files/none.csv', 'file:/none.csv'):\n"
+        "    try:\n        spark.read.csv(path, schema='n INT')\n"
+        "    except AnalysisException as error:\n"
+        "        assert f'[PATH_NOT_FOUND] Path does not exist: {path}' in str(error)\n"
+        "    else:\n        raise AssertionError(path)"
     ),
     "streaming table": (
         "spark.sql('CREATE OR REFRESH STREAMING TABLE dev.snippets.streamed CLUSTER BY AUTO AS '\n"

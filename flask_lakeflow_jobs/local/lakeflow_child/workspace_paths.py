@@ -31,7 +31,7 @@ _ONE_PATH += ["statvfs", "truncate", "unlink", "utime"]
 _TWO_PATHS = ("link", "rename", "replace", "symlink")
 _SUPPORT = ("dir_fd", "effective_ids", "fd", "follow_symlinks")
 _IN_SQL = (
-    r"(?<=['\"`])(?:dbfs:/|/Volumes/|/dbfs/|/databricks-datasets/|/mnt/|/FileStore/)"
+    r"(?<=['\"`])(?:dbfs:/|file:/|/Volumes/|/dbfs/|/databricks-datasets/|/mnt/|/FileStore/)"
     r"[^'\"`]*(?=['\"`])"
 )
 _installed: list[WorkspacePaths] = []  # those of this process
@@ -78,12 +78,18 @@ class WorkspacePaths:
             local = to_local_path(text, self._deployed)
         return path if local == text else local
 
+    def translate_uri(self, path: Any) -> Any:
+        """Translate a path that Spark gets: of ``file:/tmp/a``, Sail would read nothing."""
+        if isinstance(path, str) and path.startswith("file:/"):
+            path = "/" + path.removeprefix("file:").lstrip("/")
+        return self.translate(path)
+
     def translate_sql(self, statement: str) -> str:
         """Translate the paths in the texts and quoted names of a statement."""
         import re  # it delays the start of tasks, and few have SQL
 
         def translate(match: re.Match[str]) -> str:
-            local = str(self.translate(match[0]))
+            local = str(self.translate_uri(match[0]))
             is_cut = match[0].endswith("/") and not local.endswith("/")  # as in '/Volumes/a/' || b
             return f"{local}/" if is_cut else local
 

@@ -47,6 +47,21 @@ def test_translate_path(paths: WorkspacePaths, tmp_path: Path, path: Any, local:
     assert paths.translate(path) == local
 
 
+@pytest.mark.parametrize(
+    ("path", "local"),
+    [
+        ("file:/Volumes/main/raw/in", "{}/volumes/main/raw/in"),
+        ("file:///tmp/a", "/tmp/a"),
+        ("/dbfs/tmp/a", "{}/dbfs/tmp/a"),
+        (None, None),
+    ],
+)
+def test_translate_uri_drops_file_scheme(
+    paths: WorkspacePaths, tmp_path: Path, path: Any, local: Any
+) -> None:
+    assert paths.translate_uri(path) == (local and local.format(tmp_path))
+
+
 def test_prefix_before_a_translated_parameter_is_dropped(
     paths: WorkspacePaths, tmp_path: Path
 ) -> None:

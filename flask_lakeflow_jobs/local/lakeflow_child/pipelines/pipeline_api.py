@@ -172,7 +172,7 @@ class PipelineApi:
 
     def _with_path(self, method: Any) -> Any:
         def load(reader: Any, path: Any = None, *args: Any, **options: Any) -> Any:
-            return method(reader, self._paths.translate(path), *args, **options)
+            return method(reader, self._paths.translate_uri(path), *args, **options)
 
         return load
 

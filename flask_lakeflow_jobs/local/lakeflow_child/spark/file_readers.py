@@ -40,12 +40,12 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
         refuse_changes(self._options)
         source = (format or self._format or "delta").lower()
         paths = path if isinstance(path, (list, tuple)) else [path]
-        for each in paths if source in _FILE_FORMATS else ():
-            if isinstance(each, str) and each.startswith(("/", "dbfs:/")):
-                _require(each)
-                if source in _INFERRED and not (self._schema or schema):
-                    _require_columns(each, source)
         local = [*map(translate, paths)]
+        for each, file in zip(paths, local, strict=True) if source in _FILE_FORMATS else ():
+            if isinstance(file, str) and file.startswith("/"):
+                _require(each, file)
+                if source in _INFERRED and not (self._schema or schema):
+                    _require_columns(each, file, source)
         if source == "json" and path is not None:
             local = _copy_lines(self, local)
         return load(self, local if path is not None else None, format, schema)
@@ -98,16 +98,16 @@ def _copy_lines(reader: Any, paths: list[Any]) -> list[Any]:
     return [copy_by_line(each, folder) for each in files]
 
 
-def _require(path: str) -> None:
-    if not _PATTERN.intersection(path) and not os.path.exists(path):
+def _require(path: str, file: str) -> None:
+    if not _PATTERN.intersection(path) and not os.path.exists(file):
         from pyspark.errors import AnalysisException
 
         raise AnalysisException(f"[PATH_NOT_FOUND] Path does not exist: {path}")
 
 
-def _require_columns(path: str, source: str) -> None:
+def _require_columns(path: str, folder: str, source: str) -> None:
     """Require a file in a folder, which may be deep in it: else, nothing has columns."""
-    if not os.path.isdir(path) or any(files for _, _, files in os.walk(path)):
+    if not os.path.isdir(folder) or any(files for _, _, files in os.walk(folder)):
         return
     from pyspark.errors import AnalysisException
 

@@ -90,7 +90,7 @@ class SailSql:
         statement = replace_descriptions(statement, query)
         if is_query(statement):
             statement = replace_show(statement, query, self._mounts["/Volumes"])
-        statement = replace_read_files(statement, session, evaluate, self._paths.translate)
+        statement = replace_read_files(statement, session, evaluate, self._paths.translate_uri)
         if is_query(statement):
             return self._run_or_rewrite(session, statement, args, names)
         return self._run_command(session, statement, args, names)

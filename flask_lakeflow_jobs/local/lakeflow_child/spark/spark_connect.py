@@ -41,7 +41,7 @@ def connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     patch_pyspark(
         type(session),
         SailSql(type(session).sql, payload["mounts"], paths, catalogs),
-        paths.translate,
+        paths.translate_uri,
         (payload["root"], payload["folder"]),
     )
     return session
