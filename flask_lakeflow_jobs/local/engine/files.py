@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ from ..user_data.notebooks import find_notebook_file
 _VOLUME = re.compile(r"(?<![\w./-])/Volumes/[\w-]+/[\w-]+/[\w-]+", re.ASCII)
 #: The top folders of workspace files. Other names could be folders of this machine.
 _TOP_FOLDERS = ("Users", "Shared", "Repos")
-_WORKSPACE = re.compile(rf"(?<![\w./-])/Workspace(?=/(?:{'|'.join(_TOP_FOLDERS)})/)")
+_WORKSPACE = rf"(?<![\w./-])/Workspace(?=/(?:{'|'.join(_TOP_FOLDERS)})/)"
 _DBFS = re.compile(r"(?<![\w./-])/dbfs(?=/)")
 
 #: A path below a Git folder, or below a deployed bundle, of anyone or of a group.
@@ -97,7 +98,13 @@ class WorkspaceFiles:
             whole_path = rf"(?<![\w./-]){re.escape(bundle.files_path)}(?![\w.-])"
             text = re.sub(whole_path, lambda _: str(bundle.files_root), text)
         if "/Workspace/" in text:
-            text = _WORKSPACE.sub(lambda _: str(self._folder.files), text)
+            # Code puts /files/… behind the folder of the deployment, which has no local equal.
+            deployment = re.escape(os.path.dirname(bundle.files_path))
+            text = re.sub(
+                rf"(?!{deployment}/?(?![\w./-])){_WORKSPACE}",
+                lambda _: str(self._folder.files),
+                text,
+            )
         if "/dbfs/" in text:
             text = _DBFS.sub(lambda _: str(self._folder.dbfs), text)
         return _VOLUME.sub(self._create_volume, text) if "/Volumes/" in text else text
