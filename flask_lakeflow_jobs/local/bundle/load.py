@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,7 +132,7 @@ class _Loader:
             self._load_jobs(resolved),
             resolved.files_path,
             resolved.files_root,
-            (self._root, *_find_artifacts(resolved.tree)),
+            (self._root, *_find_artifacts(resolved.tree, self._root)),
             resolved.pipelines,
             tuple(self._sources),
             tuple(self._warnings),
@@ -211,12 +212,19 @@ class _Loader:
         return f"{name}:{line}: {message}" if line else f"{name}: {message}"
 
 
-def _find_artifacts(tree: LocatedDict) -> Iterator[Path]:
-    """Yield the folder of each artifact."""
+def _find_artifacts(tree: LocatedDict, root: Path) -> Iterator[Path]:
+    """Yield the folder of each artifact, and the folders that its build command names."""
     artifacts = tree.get("artifacts")
     for artifact in artifacts.values() if isinstance(artifacts, LocatedDict) else ():
-        if isinstance(artifact, LocatedDict) and isinstance(path := artifact.get("path"), str):
-            yield Path(os.path.normpath(artifact.locations["path"][0].parent / path))
+        if not isinstance(artifact, LocatedDict):
+            continue
+        folder = root
+        if isinstance(path := artifact.get("path"), str):
+            folder = artifact.locations["path"][0].parent / path
+        words = re.findall(r"(?<![\w./-])[\w.][\w./-]*", str(artifact.get("build", "")))
+        for each in ("", *words):
+            if (folder / each).is_dir():
+                yield Path(os.path.normpath(folder / each))
 
 
 def _find_calls(key: str, settings: LocatedDict, default: Location) -> Iterator[_JobCall]:

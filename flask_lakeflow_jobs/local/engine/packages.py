@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -147,6 +148,7 @@ class Packages:
                 pyarrow = Requirements((_PYARROW_FOR_NUMPY_1,), (), requirements.options)
                 command = _build_command(unfinished, pyarrow)
                 _run_installer(command, environment, lock, is_stopped)
+            _remove_old_protobuf(unfinished)
             unfinished.rename(folder)
 
 
@@ -154,6 +156,22 @@ def _needs_pyarrow(folder: Path) -> bool:
     """Return whether packages hide a numpy that the pyarrow of the app needs, as Spark does."""
     is_hidden = any(folder.glob("numpy-1.*.dist-info")) and not (folder / "pyarrow").exists()
     return is_hidden and find_spec("pyarrow") is not None
+
+
+def _remove_old_protobuf(folder: Path) -> None:
+    """Let tasks import the protobuf of the app in place of an older one, which Spark refuses."""
+    if find_spec("pyspark") is None:
+        return
+    with suppress(PackageNotFoundError):
+        own = _parse_version(version("protobuf"))
+        for info in folder.glob("protobuf-*.dist-info"):
+            if _parse_version(info.name.removeprefix("protobuf-")) < own:
+                for each in (info, folder / "google/protobuf", folder / "google/_upb"):
+                    shutil.rmtree(each, ignore_errors=True)
+
+
+def _parse_version(text: str) -> tuple[int, ...]:
+    return tuple(int(each) for each in re.findall(r"\d+", text)[:2])
 
 
 def _build_command(target: Path, requirements: Requirements) -> list[str]:

@@ -37,6 +37,9 @@ def describe_error(
     :param root: the folder of the bundle.
     :param mounts: folders of this machine by their paths in the workspace.
     """
+    # By sync.paths, the files of the bundle may begin above its folder.
+    folders = (mounts or {}).values()
+    root = next((each for each in folders if f"{root}/".startswith(f"{each}/")), root)
     visited: set[int] = set()
     pending: list[BaseException | None] = [error]
     while pending:

@@ -46,6 +46,9 @@ def run_wheel(payload: dict[str, Any], dbutils: DBUtils) -> None:
         name,
     )
     function = getattr(_import_or_none(module_name), function_name, None)
+    if function is None and payload["missing_libraries"]:
+        # With the name, advice on the missing wheel comes before the message.
+        raise ModuleNotFoundError(f"No package named {package!r}", name=package)
     if function is None:
         raise AttributeError(
             f"The package {package!r} has no entry point {name!r}, and there is no function "

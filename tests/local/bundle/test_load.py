@@ -337,3 +337,23 @@ def test_load_bundle_damaged_is_loaded_or_refused(folder: Path, tree: Any) -> No
         load_bundle(path)
     except BundleError as error:
         assert error.__cause__ is None, "unexpected failure"  # noqa: PT017 (or is it loaded?)
+
+
+@pytest.mark.parametrize(
+    ("artifact", "projects"),
+    [
+        ("path: tools/shop", ["", "tools/shop"]),
+        ("build: uv build ./tools/shop --wheel --out-dir .build", ["", "", "tools/shop"]),
+        ("build: (cd tools/shop/ && python setup.py bdist_wheel)", ["", "", "tools/shop"]),
+        ("{path: tools, build: uv build shop --out-dir ../x}", ["", "tools", "tools/shop"]),
+        ("build: cp -r /etc tools/none", ["", ""]),
+        ("build: 5", ["", ""]),
+    ],
+)
+def test_projects_are_those_of_artifacts_and_of_their_builds(
+    folder: Path, load: Load, artifact: str, projects: list[str]
+) -> None:
+    (folder / "tools" / "shop").mkdir(parents=True)
+    text = artifact if artifact.startswith("{") else f"{{{artifact}}}"
+    bundle = load(bundle_text(more=f"artifacts: {{a: {text}}}"))
+    assert list(bundle.projects) == [folder / each for each in projects]

@@ -164,3 +164,28 @@ def test_pyarrow_is_installed_beside_numpy_1(
     monkeypatch.setattr(packages_module, "find_spec", lambda _: has_pyarrow or None)
     Packages(tmp_path, is_enabled=True).install(Requirements(("a",)), {})
     assert packages == installed
+
+
+@pytest.mark.parametrize(
+    ("listed", "own", "kept"),
+    [("4.25.9", "7.36.2", False), ("7.36.2", "7.36.2", True), ("8.0.0", "7.36.2", True)],
+)
+def test_older_protobuf_does_not_hide_that_of_spark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: str, own: str, kept: bool
+) -> None:
+    def install(command: list[str], *_: Any, **__: Any) -> int:
+        target = Path(command[command.index("--target") + 1])
+        for folder in (f"protobuf-{listed}.dist-info", "google/protobuf", "google/auth"):
+            (target / folder).mkdir(parents=True)
+        return 0
+
+    monkeypatch.setattr(packages_module, "run_program", install)
+    monkeypatch.setattr(packages_module, "find_spec", lambda _: True)
+    monkeypatch.setattr(packages_module, "version", lambda _: own)
+    packages, requirements = Packages(tmp_path, is_enabled=True), Requirements(("a",))
+    packages.install(requirements, {})
+    folder = packages.find_folder(requirements)
+    assert folder is not None
+    assert (folder / "google/protobuf").exists() == kept
+    assert (folder / f"protobuf-{listed}.dist-info").exists() == kept
+    assert (folder / "google/auth").exists()

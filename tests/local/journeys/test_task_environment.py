@@ -62,7 +62,7 @@ def test_wheel_task_that_lists_no_wheel_runs_the_project_of_its_package(serve: S
     assert output.logs == "sold\n", output.error
 
 
-@pytest.mark.parametrize("kind", ["python", "wheel"])
+@pytest.mark.parametrize("kind", ["python", "wheel", "wheel of a project"])
 def test_error_about_a_wheel_that_is_not_there_names_it_first(
     serve: Serve, tmp_path: Path, kind: str
 ) -> None:
@@ -70,8 +70,10 @@ def test_error_about_a_wheel_that_is_not_there_names_it_first(
     task = {
         "python": python_task("main", libraries=libraries),
         "wheel": wheel(libraries=libraries),
+        "wheel of a project": wheel(libraries=[*libraries, {"whl": "./other"}]),
     }[kind]
-    client = serve({"etl": {"tasks": [task]}}, {"main.py": "import my_shop"})
+    files = {"main.py": "import my_shop", "other/pyproject.toml": '[project]\nname = "other"'}
+    client = serve({"etl": {"tasks": [task]}}, files)
     error = client.outputs(client.run("etl"))["main"].error or ""
     missing = tmp_path / "bundle" / "dist" / "my_shop-1.*.whl"
     assert (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,16 @@ def test_describe_error_handles_a_circle_of_causes() -> None:
 def test_describe_error_without_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     assert describe_error(KeyError("x"))["error"] == "KeyError: 'x'"
+
+
+def test_module_is_looked_for_in_all_files_of_the_bundle(tmp_path: Path) -> None:
+    """By ``sync.paths``, they may begin above its folder."""
+    (tmp_path / "src" / "shop").mkdir(parents=True)
+    (tmp_path / "src" / "shop" / "prices.py").touch()
+    error = ModuleNotFoundError("No module named 'shop'", name="shop")
+    mounts = {"/Workspace/Users/me/files": str(tmp_path), "/Volumes": "/volumes"}
+    described = describe_error(error, root=str(tmp_path / "bundle"), mounts=mounts)
+    assert described["error"].startswith("Add src to sys.path before the import of shop")
 
 
 def test_trace_has_the_lines_of_the_file_and_no_own_frames(serve: Serve) -> None:

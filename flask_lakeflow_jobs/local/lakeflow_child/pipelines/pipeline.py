@@ -166,9 +166,14 @@ def find_frames(
 
 
 def define(file: str) -> None:
-    """Run a file of the pipeline in its own folder, and register the tables that it defines."""
+    """Run a file of the pipeline in its own folder, and register the tables that it defines.
+
+    The file imports modules from there too, as the notebooks of public bundles do.
+    """
     folder = os.getcwd()
     os.chdir(os.path.dirname(file))
+    if os.path.dirname(file) not in sys.path:
+        sys.path.append(os.path.dirname(file))
     try:
         _define(file)
     finally:

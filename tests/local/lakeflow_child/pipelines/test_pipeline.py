@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +24,16 @@ CREATE MATERIALIZED VIEW b AS SELECT 2
 """
 
 
+@pytest.fixture(autouse=True)
+def _state(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = {
+        "api": SimpleNamespace(register=lambda: None),
+        "dbutils": SimpleNamespace(notebook_names=dict),
+        "session": None,
+    }
+    monkeypatch.setattr(pipeline, "_state", state)
+
+
 @pytest.mark.parametrize(
     ("text", "registered"),
     [
@@ -40,14 +51,20 @@ def test_cells_of_an_sql_notebook_need_no_semicolon(
     file.write_text(text)
     found: list[str] = []
     monkeypatch.setattr(pipeline, "_register_sql", lambda text, file: found.append(text))
-    state = {
-        "api": SimpleNamespace(register=lambda: None),
-        "dbutils": SimpleNamespace(notebook_names=dict),
-        "session": None,
-    }
-    monkeypatch.setattr(pipeline, "_state", state)
     pipeline.define(str(file))
     assert [each.strip() for each in found] == registered
     for each in found:  # errors name the lines of the file
         number, line = next(pair for pair in enumerate(each.splitlines()) if pair[1])
         assert text.splitlines()[number] == line
+
+
+@pytest.mark.parametrize("title", ["", "# Databricks notebook source\n"])
+def test_file_imports_modules_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, title: str
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "lakeflow_prices.py").write_text("price = 3")
+    file = tmp_path / "tables.py"
+    file.write_text(f"{title}import lakeflow_prices\nassert lakeflow_prices.price == 3")
+    pipeline.define(str(file))
+    sys.modules.pop("lakeflow_prices")
