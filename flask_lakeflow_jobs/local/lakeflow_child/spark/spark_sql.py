@@ -84,7 +84,11 @@ _QUERY = re.compile(
     r"[\s(]*(SELECT|WITH|SHOW|DESCRIBE|DESC|EXPLAIN|VALUES|TABLE|FROM)\b", re.IGNORECASE
 )
 _NESTED = r"[^()]|\((?:[^()]|\([^()]*\))*\)"  # calls in calls
-_IDENTIFIER = re.compile(rf"\bIDENTIFIER\s*\(((?:{_NESTED})*)\)", re.IGNORECASE)
+_IDENTIFIER = re.compile(
+    r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`|--[^\n]*|/\*.*?\*/"
+    rf"|\bIDENTIFIER\s*\((?P<name>(?:{_NESTED})*)\)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def insert_parameters(statement: str, parameters: dict[str, Any]) -> str:
@@ -161,7 +165,11 @@ def rewrite(
 
 def replace_identifiers(statement: str, query: Query) -> str:
     """Replace each ``IDENTIFIER(…)`` by the name that the expression inside evaluates to."""
-    return _IDENTIFIER.sub(lambda match: _evaluate(match[1], query), statement)
+
+    def replace(match: re.Match[str]) -> str:
+        return match[0] if match["name"] is None else _evaluate(match["name"], query)
+
+    return _IDENTIFIER.sub(replace, statement)
 
 
 def find_lack(statement: str) -> str | None:

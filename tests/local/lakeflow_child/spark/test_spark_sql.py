@@ -61,6 +61,14 @@ SCHEMA = "CREATE SCHEMA IF NOT EXISTS `dev`.`sales`"
     ("statement", "rewritten", "queries"),
     [
         ("INSERT INTO t VALUES ('--')", "INSERT INTO t VALUES ('--')", []),
+        *(
+            (text, text, [])
+            for text in (
+                "CREATE TABLE t (a INT COMMENT 'The identifier (part of a key).')",
+                "INSERT INTO t VALUES ('it''s identifier (1)', \"identifier (2)\")",
+                "INSERT INTO t /* identifier (1) */ VALUES (1) -- identifier (2)",
+            )
+        ),
         ("CACHE TABLE t AS SELECT 1", "CACHE TABLE t AS SELECT 1", []),
         ("USE SCHEMA dev.sales", "USE SCHEMA sales", [SCHEMA, "USE CATALOG dev"]),
         ("USE dev.sales;", "USE SCHEMA sales", [SCHEMA, "USE CATALOG dev"]),
