@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from ..errors import ApiError, InvalidParameterValue, ResourceDoesNotExist
+from ..lakeflow_child import notebook_files
 from ..user_data import notebooks
 from ..user_data.folder import read_chunks
 from ..user_data.paths import Parts, join_path
@@ -95,11 +96,11 @@ class WorkspaceFileEndpoints:
         """``workspace-files/import-file/{path}``: a file, or a notebook by its content."""
         path = _Path(self._tree, request, "/" + request.fields["path"].lstrip("/"))
         overwrite = request.read_bool("overwrite")
-        head = request.body.read(notebooks.HEAD_BYTES)
+        head = request.body.read(notebook_files.HEAD_BYTES)
         request.body.seek(0)
         with _errors(path, exists=409):
             name = path.parts[-1] if path.parts else ""
-            if notebooks.is_notebook(name, head):
+            if notebook_files.is_notebook(name, head):
                 if request.length > MAX_NOTEBOOK_BYTES:
                     raise _TooLarge(path.text, MAX_NOTEBOOK_BYTES)
                 content = request.body.read(request.length)
@@ -145,7 +146,7 @@ class WorkspaceFileEndpoints:
         if format_name == "JUPYTER":
             if not notebooks.is_jupyter(content):
                 raise InvalidParameterValue("The content is no Jupyter notebook.")
-            write_notebook(parts, notebooks.JUPYTER_SUFFIX, content, overwrite=overwrite)
+            write_notebook(parts, notebook_files.JUPYTER_SUFFIX, content, overwrite=overwrite)
         elif format_name == "SOURCE":
             if not language:
                 raise InvalidParameterValue(
@@ -153,7 +154,7 @@ class WorkspaceFileEndpoints:
                 )
             suffix, source = notebooks.to_source(content, language)
             write_notebook(parts, suffix, source, overwrite=overwrite)
-        elif parts and notebooks.is_notebook(parts[-1], content):
+        elif parts and notebook_files.is_notebook(parts[-1], content):
             stem, _, suffix = parts[-1].rpartition(".")
             suffix = "." + suffix.lower()
             write_notebook((*parts[:-1], stem), suffix, content, overwrite=overwrite)
@@ -187,7 +188,7 @@ class _Path:
         }
         if node.kind == "FILE":
             return {**document, "size": status.st_size}
-        is_jupyter = node.file.suffix == notebooks.JUPYTER_SUFFIX
+        is_jupyter = node.file.suffix == notebook_files.JUPYTER_SUFFIX
         content = node.file.read_bytes() if is_jupyter else b""
         document["language"] = notebooks.language_of(node.file.name, content)
         if self._with_format:
@@ -247,7 +248,7 @@ def _read_format(request: Request) -> str:
 def _convert(node: Node, content: bytes, format_name: str) -> tuple[str, bytes]:
     """Return the name and the content of a file or a notebook in a format."""
     name = node.file.name
-    is_jupyter = node.file.suffix == notebooks.JUPYTER_SUFFIX
+    is_jupyter = node.file.suffix == notebook_files.JUPYTER_SUFFIX
     if node.kind == "NOTEBOOK" and format_name == "JUPYTER" and not is_jupyter:
         language = notebooks.language_of(name, content)
         return "x.ipynb", notebooks.to_jupyter(content, language)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..lakeflow_child.notebook_files import find_notebook_file
 from ..model import mappings
-from ..user_data.notebooks import find_notebook_file
 from .errors import BundleError, Location
 from .yaml import LocatedDict, LocatedList
 
@@ -70,7 +70,7 @@ class PathTranslator:
         location = body.locations.get(key)
         local = self._local_path(path, location)
         if is_notebook:
-            local = find_notebook_file(local) or local
+            local = Path(find_notebook_file(local) or local)
         if not (local.is_dir() if is_folder else local.is_file()):
             kind = "folder" if is_folder else "file"
             message = f"There is no {kind} {path!r} (expected at {local}). "

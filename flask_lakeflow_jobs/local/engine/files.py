@@ -11,8 +11,8 @@ from typing import Any
 from ..bundle.git import GitRepository
 from ..bundle.load import Bundle
 from ..home import WorkspaceFolder
+from ..lakeflow_child.notebook_files import find_notebook_file
 from ..model import Settings
-from ..user_data.notebooks import find_notebook_file
 
 #: The path of a Unity Catalog volume: catalog, schema and name.
 _VOLUME = re.compile(r"(?<![\w./-])/Volumes/[\w-]+/[\w-]+/[\w-]+", re.ASCII)
@@ -128,7 +128,7 @@ class WorkspaceFiles:
         """
         return self._find(path, find_notebook_file)
 
-    def _find(self, path: str, find: Callable[[Path], Path | None]) -> Path:
+    def _find(self, path: str, find: Callable[[Path], str | Path | None]) -> Path:
         bundle = self._bundle()
         bases = self._candidates(path)
         # The author's copy of the bundle in another workspace.
@@ -140,7 +140,7 @@ class WorkspaceFiles:
             bases.append(repository / path)
         for base in bases:
             if (file := find(base)) is not None:
-                return file
+                return Path(file)
         absolute = f"/Workspace{name}" if name != path and name.startswith("/") else path
         raise FileMissing(
             f"Add the file {absolute!r} to the bundle, or upload it: it is not in the local "

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..user_data.notebooks import is_notebook_file
+from ..lakeflow_child.notebook_files import is_notebook_file
 from .packages import Requirements
 from .source_code import find_included, read_code
 

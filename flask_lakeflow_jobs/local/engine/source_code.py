@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..user_data.notebooks import find_notebook_file
+from ..lakeflow_child.notebook_files import JUPYTER_SUFFIX, find_notebook_file
 
 _RUN = re.compile(
     r"^(?:# MAGIC )?[ \t]*%run[ \t]+[\"']?([^\s\"']+)"
@@ -20,7 +20,7 @@ def read_code(file: Path) -> str:
     """Return the code of a file or a notebook; empty if it cannot be read, which its task says."""
     try:
         text = file.read_text(encoding="utf-8-sig", errors="replace")
-        if file.suffix != ".ipynb":
+        if file.suffix != JUPYTER_SUFFIX:
             return text
         cells = [each for each in json.loads(text)["cells"] if each["cell_type"] == "code"]
         return "\n".join("".join(each["source"]) for each in cells)
@@ -32,4 +32,4 @@ def find_included(code: str, file: Path) -> Iterator[Path]:
     """Yield the notebooks that a notebook runs in its own process."""
     for match in _RUN.finditer(code):
         if (included := find_notebook_file(file.parent / (match[1] or match[2]))) is not None:
-            yield included
+            yield Path(included)

@@ -10,7 +10,8 @@ from _ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
 from functools import partial
 
 from .dbutils import DBUtils, NotebookExit
-from .paths import find_notebook, to_local_path
+from .notebook_files import JUPYTER_SUFFIX, SEPARATOR, SOURCES, TITLE, find_notebook
+from .paths import to_local_path
 from .script import create_main_module, extend_import_path
 
 TYPE_CHECKING = False
@@ -18,14 +19,6 @@ if TYPE_CHECKING:
     import types
     from typing import Any
 
-_TITLE = " Databricks notebook source"
-# Language and start of a comment, by the extension of a source notebook.
-_LANGUAGES = {
-    ".py": ("python", "#"),
-    ".sql": ("sql", "--"),
-    ".r": ("r", "#"),
-    ".scala": ("scala", "//"),
-}
 # These magics concern the display of a notebook or its tools; they do nothing here.
 _IGNORED_MAGICS = (
     "matplotlib",
@@ -109,11 +102,11 @@ def read_cells(path: str) -> list[Cell]:
     """Read the cells of a notebook in order."""
     with open(path, encoding="utf-8-sig") as file:
         text = file.read()
-    extension = os.path.splitext(path)[1].lower()
-    if extension == ".ipynb":
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix == JUPYTER_SUFFIX:
         return _read_ipynb(text)
-    language, comment = _LANGUAGES.get(extension, _LANGUAGES[".py"])
-    header = comment + _TITLE
+    language, comment = SOURCES.get(suffix, SOURCES[".py"])
+    header = comment + TITLE
     if not text.startswith(header):
         raise ValueError(
             f"{path} is no notebook: its first line has to be {header!r}. "
@@ -124,7 +117,7 @@ def read_cells(path: str) -> list[Cell]:
     start = 1
     # Not splitlines(), which also splits at separators that may be part of a text.
     for number, line in enumerate(text.split("\n")[1:], start=1):
-        if line.strip() == f"{comment} COMMAND ----------":
+        if line.strip() == comment + SEPARATOR:
             cells.append(Cell("\n".join(lines), start, language))
             lines, start = [], number + 1
         else:

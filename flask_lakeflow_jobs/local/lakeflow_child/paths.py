@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 
 _HOMES = ("/Workspace/Users", "/Workspace/Shared", "/Workspace/Repos")
-_TITLE = b" Databricks notebook source"
-NOTEBOOK_EXTENSIONS = (".py", ".ipynb", ".sql", ".r", ".scala")
 
 
 def to_local_path(path: str, mounts: dict[str, str]) -> str:
@@ -53,22 +51,3 @@ def to_workspace_path(path: str, mounts: dict[str, str]) -> str:
         if path.startswith(folder + "/"):
             return mount.removeprefix("/Workspace") + path[len(folder) :]
     return path
-
-
-def is_notebook(file: str) -> bool:
-    with open(file, "rb") as opened:
-        return file.endswith(".ipynb") or _TITLE in opened.readline()
-
-
-def find_notebook(caller: str, path: str, mounts: dict[str, str]) -> str:
-    """Find the file of a notebook, whose path usually lacks its extension.
-
-    :param caller: the notebook that a relative path starts from.
-    """
-    base = os.path.normpath(os.path.join(os.path.dirname(caller), to_local_path(path, mounts)))
-    named = (base + extension for extension in NOTEBOOK_EXTENSIONS)
-    files = [base] if os.path.isfile(base) else [each for each in named if os.path.isfile(each)]
-    # A notebook comes before a plain file of the same name.
-    if files:
-        return next(filter(is_notebook, files), files[0])
-    raise FileNotFoundError(f"There is no notebook {path!r} (expected at {base}).")

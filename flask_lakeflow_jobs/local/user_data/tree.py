@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import notebooks
+from ..lakeflow_child import notebook_files
 from .folder import Folder
 from .paths import Parts, join_path, parse_path
 
@@ -133,9 +133,9 @@ class WorkspaceTree:
         if self._kind(own) not in (None, "NOTEBOOK"):
             raise SameFile(join_path(own))
         self._write(own, [content], node, overwrite=overwrite)
-        for other in notebooks.SUFFIXES:
+        for other in notebook_files.SUFFIXES:
             sibling = (*parts[:-1], parts[-1] + other)
-            if other != suffix and notebooks.is_notebook_file(self.folder.locate(sibling)):
+            if other != suffix and notebook_files.is_notebook_file(self.folder.locate(sibling)):
                 self.folder.remove(sibling, recursive=False)
 
     def remove(self, parts: Parts, *, recursive: bool) -> None:
@@ -210,9 +210,9 @@ def _find(folder: Folder, parts: Parts, inner: Parts) -> Node | None:
     node = _to_node(parts, file) if file.is_file() else None
     if node is not None and node.kind == "FILE":
         return node
-    for suffix in (*notebooks.SUFFIXES, ".R") if inner else ():
+    for suffix in (*notebook_files.SUFFIXES, ".R") if inner else ():
         candidate = folder.locate((*inner[:-1], inner[-1] + suffix))
-        if notebooks.is_notebook_file(candidate):
+        if notebook_files.is_notebook_file(candidate):
             return Node(parts, "NOTEBOOK", candidate)
     return node  # a notebook, by the name of its file
 
@@ -229,7 +229,7 @@ def _classify(folder: Folder, parts: Parts, inner: Parts) -> Node | None:
 
 
 def _to_node(parts: Parts, file: Path) -> Node:
-    if notebooks.is_notebook_file(file):
+    if notebook_files.is_notebook_file(file):
         return Node((*parts[:-1], os.path.splitext(parts[-1])[0]), "NOTEBOOK", file)
     return Node(parts, "FILE", file)
 

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.paths import (
-    NOTEBOOK_EXTENSIONS,
-    find_notebook,
     to_local_path,
     to_workspace_path,
 )
@@ -76,27 +74,3 @@ def test_copy_of_the_bundle_of_its_author_leads_to_the_bundle(
 )
 def test_to_workspace_path(path: str, workspace: str) -> None:
     assert to_workspace_path(path, MOUNTS) == workspace
-
-
-@pytest.mark.parametrize("extension", NOTEBOOK_EXTENSIONS)
-def test_find_notebook_adds_the_extension(tmp_path: Path, extension: str) -> None:
-    file = tmp_path / "deep" / f"other{extension}"
-    file.parent.mkdir()
-    file.touch()
-    mounts = {"/Workspace/files": str(tmp_path)}
-    caller = str(tmp_path / "deep" / "caller.py")
-    for path in ("other", "./other", f"../deep/other{extension}", "/files/deep/other"):
-        assert find_notebook(caller, path, mounts) == str(file)
-
-
-def test_notebook_comes_before_a_plain_file_of_its_name(tmp_path: Path) -> None:
-    (tmp_path / "load.py").write_text("x = 1")
-    assert find_notebook(str(tmp_path / "caller.py"), "load", {}) == str(tmp_path / "load.py")
-    (tmp_path / "load.sql").write_text("-- Databricks notebook source\n")
-    assert find_notebook(str(tmp_path / "caller.py"), "load", {}) == str(tmp_path / "load.sql")
-
-
-def test_find_notebook_names_the_missing_file(tmp_path: Path) -> None:
-    message = rf"^There is no notebook 'other' \(expected at {tmp_path}/other\)\.$"
-    with pytest.raises(FileNotFoundError, match=message):
-        find_notebook(str(tmp_path / "caller.py"), "other", {})

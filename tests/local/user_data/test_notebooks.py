@@ -1,60 +1,22 @@
-"""Notebooks and the files that hold them."""
+"""Notebooks as clients upload and download them."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flask_lakeflow_jobs.local.lakeflow_child.notebook_files import is_notebook
 from flask_lakeflow_jobs.local.user_data.notebooks import (
     LANGUAGES,
-    find_notebook_file,
     from_jupyter,
     is_jupyter,
-    is_notebook,
     language_of,
     to_jupyter,
     to_source,
 )
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "expected"),
-    [
-        ("a.py", b"# Databricks notebook source\nx", True),
-        ("a.py", b"\xef\xbb\xbf# Databricks notebook source", True),
-        ("a.PY", b"# Databricks notebook source", True),
-        ("a.py", b"# Databricks", False),
-        ("a.py", b"\n# Databricks notebook source", False),
-        ("a.sql", b"-- Databricks notebook source", True),
-        ("a.sql", b"# Databricks notebook source", False),
-        ("a.R", b"# Databricks notebook source", True),
-        ("a.scala", b"// Databricks notebook source", True),
-        ("a.txt", b"# Databricks notebook source", False),
-        ("py", b"# Databricks notebook source", False),
-        (".py", b"# Databricks notebook source", False),
-        ("a.ipynb", b' {"cells": []}', True),
-        ("a.ipynb", b"text", False),
-        ("a.ipynb", b"", False),
-    ],
-)
-def test_notebook_is_known_by_its_name_and_title(name: str, content: bytes, expected: bool) -> None:
-    assert is_notebook(name, content) is expected
-
-
-def test_notebook_comes_before_a_plain_file_of_its_name(tmp_path: Path) -> None:
-    path = tmp_path / "load"
-    assert find_notebook_file(path) is None
-    plain = tmp_path / "load.py"
-    plain.write_text("x = 1")
-    assert find_notebook_file(path) == plain
-    notebook = tmp_path / "load.ipynb"
-    notebook.write_text("{}")
-    assert find_notebook_file(path) == notebook
-    assert find_notebook_file(plain) == plain
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import warnings
 from importlib import import_module
 from pathlib import Path
 
-from ..paths import is_notebook
+from ..notebook_files import is_notebook_file
 from ..samples import SPARK_SAMPLES, TRIPS
 from ..script import extend_import_path
 from ..spark.spark_catalog import add_tables
@@ -192,7 +192,7 @@ def _define(file: str) -> None:
         **dbutils.notebook_names(),
         "spark": session,
     }
-    if is_notebook(file):
+    if is_notebook_file(file):
         for cell in read_cells(file):
             if cell.language == "sql":
                 _register_sql("\n" * cell.line + cell.text, file)
