@@ -181,16 +181,6 @@ class _ReadsSpent(Exception):
     """A page has read as much as it may."""
 
 
-class _Budget:
-    def __init__(self, reads: int) -> None:
-        self._reads = reads
-
-    def spend(self) -> None:
-        if self._reads == 0:
-            raise _ReadsSpent
-        self._reads -= 1
-
-
 def read_page(authorizer: Authorizer, query: RunQuery, limit: int | None = None) -> RunPage:
     """Read one page of the runs that the user may view.
 
@@ -203,7 +193,7 @@ def read_page(authorizer: Authorizer, query: RunQuery, limit: int | None = None)
     has_record = current_state().record is not None
     recorded = [job.key for job in jobs if has_record and job.run_as == "app"]
     read = [job.key for job in jobs if job.key not in recorded]
-    budget = _Budget(len(read) + MAX_MORE_READS)
+    reads = iter(range(len(read) + MAX_MORE_READS))  # of all sources together
     with ExitStack() as stack:
         sources = [_read_record(recorded, query, limit + 1)] if recorded else []
         for key in read:
@@ -213,7 +203,7 @@ def read_page(authorizer: Authorizer, query: RunQuery, limit: int | None = None)
                 if query.job is not None:
                     raise
                 continue
-            sources.append(_read_workspace(handle, query, budget))
+            sources.append(_read_workspace(handle, query, reads))
         return _merge(sources, query, limit)
 
 
@@ -271,15 +261,17 @@ def _from_row(row: RecordedRun, run_id: int, *, is_requested: bool) -> ListedRun
     )
 
 
-def _read_workspace(handle: JobHandle, query: RunQuery, budget: _Budget) -> Iterator[ListedRun]:
+def _read_workspace(
+    handle: JobHandle, query: RunQuery, reads: Iterator[int]
+) -> Iterator[ListedRun]:
     """Yield the runs of a job, newest first.
 
+    :param reads: has one item for each read that the page still may make.
     :raises _ReadsSpent: there may be more, but this page has read enough.
     """
     last = query.after
     until = query.until - 1 if query.until is not None else None
-    while True:
-        budget.spend()
+    for _ in reads:
         ends = [end for end in (until, last.at if last else None) if end is not None]
         runs = handle.list_runs(
             READ_SIZE, start_time_from=query.since, start_time_to=min(ends, default=None)
@@ -297,6 +289,7 @@ def _read_workspace(handle: JobHandle, query: RunQuery, budget: _Budget) -> Iter
         if len(runs) < READ_SIZE or not older:
             return
         last = older[-1].position
+    raise _ReadsSpent
 
 
 def _from_run(job: Job, run: BaseRun, started_by: str | None) -> ListedRun:

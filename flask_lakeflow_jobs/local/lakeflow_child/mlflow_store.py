@@ -11,7 +11,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import types
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import Any
 
 _OF_DATABRICKS = "databricks"  # how the addresses of its tracking and of its registries begin
@@ -21,12 +21,7 @@ _VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 class MlflowFinder:
     """Finds ``mlflow`` where it is installed, and directs it to the workspace once it is loaded."""
 
-    def find_spec(
-        self,
-        name: str,
-        path: Sequence[str] | None = None,
-        target: types.ModuleType | None = None,
-    ) -> ModuleSpec | None:
+    def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
         """Return how to load ``mlflow``."""
         spec = PathFinder.find_spec(name) if name == "mlflow" else None
         if spec is None or spec.loader is None:

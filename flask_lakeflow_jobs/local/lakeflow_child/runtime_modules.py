@@ -15,7 +15,6 @@ from .mlflow_store import MlflowFinder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
 
     from .dbutils import DBUtils
@@ -48,12 +47,7 @@ class ServedModules:
     def __init__(self, names: dict[str, dict[str, Any]]) -> None:
         self._names = names
 
-    def find_spec(
-        self,
-        name: str,
-        path: Sequence[str] | None = None,
-        target: types.ModuleType | None = None,
-    ) -> ModuleSpec | None:
+    def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
         """Return how to load a module, if it is one of these."""
         return ModuleSpec(name, self) if name in self._names else None  # type: ignore[arg-type]
 
@@ -93,12 +87,7 @@ class RuntimeModules(ServedModules):
 class DeltaModules(ServedModules):
     """Finds the modules of Delta Lake before all other ones, but not a ``delta`` of the bundle."""
 
-    def find_spec(
-        self,
-        name: str,
-        path: Sequence[str] | None = None,
-        target: types.ModuleType | None = None,
-    ) -> ModuleSpec | None:
+    def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
         """Return how to load a module of Delta Lake."""
         if name == "delta" and not self._names:
             installed = PathFinder.find_spec(name)
@@ -108,4 +97,4 @@ class DeltaModules(ServedModules):
             from .spark.delta_tables import build_modules  # few tasks need it
 
             self._names = build_modules()
-        return super().find_spec(name, path, target)
+        return super().find_spec(name)
