@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .logs import clean_records
+from .loggers import clean_records
 
 if TYPE_CHECKING:
     from .config.jobs import JobConfig, JobMapping

@@ -16,7 +16,7 @@ from ..runs.redaction import redact_outputs
 from .exit_codes import ExitCode, exit_code_of, format_exit_codes
 from .formatting import format_outcome
 from .handles import get_handle, get_state
-from .loops import read_loops
+from .iterations import read_loops
 from .options import run_argument, task_option
 from .output import print_output, print_progress
 from .output_text import format_task_log

@@ -25,8 +25,8 @@ from .formatting import (
     format_runs,
 )
 from .handles import get_handle, get_state
+from .iterations import list_loops, read_loops
 from .local import is_workspace_available
-from .loops import list_loops, read_loops
 from .options import (
     document_option,
     key_argument,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..runs.outcome import Outcome, outcome_of, select_last_attempts
-from ..runs.reports import reports_of
+from ..runs.progress_reports import reports_of
 from .formatting import (
     format_attempt,
     format_final_duration,

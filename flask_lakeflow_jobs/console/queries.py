@@ -19,7 +19,7 @@ from .titles import JobTitle, build_title
 if TYPE_CHECKING:
     from ..handle import JobHandle
     from ..record.requesters import RunActions
-    from ..runs.reports import Reports
+    from ..runs.progress_reports import Reports
     from ..sdk_types import BaseRun, Run, RunTask, SdkJob
     from ..upstream.read_cache import CachedResponse
     from ..web.auth import Authorizer

@@ -13,7 +13,7 @@ from ..reader import cached_reads_of
 from ..runs.explanation import MAX_READ_TASKS, explain_run
 from ..runs.outcome import Outcome, has_ended, outcome_of
 from ..runs.page_urls import find_databricks_url
-from ..runs.reports import select_progress
+from ..runs.progress_reports import select_progress
 from ..runs.run_parameters import parameters_of
 from ..text import first_line
 from ..watching.forecast import expected_end

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..cache import SharedCache
     from ..clock import Clock
     from ..runs.progress import Progress
-    from ..runs.reports import Reports
+    from ..runs.progress_reports import Reports
     from .progress import RunIds
     from .snapshot import StateId
     from .source import RunSource

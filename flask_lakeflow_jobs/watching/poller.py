@@ -14,7 +14,7 @@ from weakref import WeakSet
 from ..errors import LakeflowJobsError, UpstreamThrottled
 from ..memo import Memo
 from ..runs.outcome import RunStatus
-from ..runs.reports import reports_of, select_progress
+from ..runs.progress_reports import reports_of, select_progress
 from .lease import TICK_SECONDS, Lease, PollResult
 from .schedule import (
     ERROR_DELAY_SECONDS,
@@ -28,7 +28,7 @@ from .snapshot import Snapshot
 
 if TYPE_CHECKING:
     from ..clock import Clock
-    from ..runs.reports import Reports
+    from ..runs.progress_reports import Reports
     from ..sdk_types import Run
     from ..upstream.jobs_api import ApiResponse
     from .history import History

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..memo import Memo
-from ..runs.reports import WHOLE_RUN, Reports, merge_reports, parse_reports
+from ..runs.progress_reports import WHOLE_RUN, Reports, merge_reports, parse_reports
 
 if TYPE_CHECKING:
     from ..cache import SharedCache

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..runs.reports import Reports, parse_reports
+from ..runs.progress_reports import Reports, parse_reports
 from .progress import progress_key
 from .schedule import MAX_RETRY_AFTER_SECONDS
 from .snapshot import Restore, Snapshot, StateId

@@ -10,7 +10,7 @@ from enum import Enum, auto
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..runs.reports import Reports, merge_reports
+from ..runs.progress_reports import Reports, merge_reports
 
 if TYPE_CHECKING:
     from ..config.jobs import Job

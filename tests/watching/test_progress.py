@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from flask_lakeflow_jobs.runs.progress import Progress
-from flask_lakeflow_jobs.runs.reports import WHOLE_RUN
+from flask_lakeflow_jobs.runs.progress_reports import WHOLE_RUN
 from flask_lakeflow_jobs.watching.notifications import CHECK_INTERVAL_SECONDS
 from flask_lakeflow_jobs.watching.progress import MIN_UPDATE_SECONDS, SharedProgress
 from flask_lakeflow_jobs.watching.subscription import Subscription

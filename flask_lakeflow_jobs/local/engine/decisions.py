@@ -316,10 +316,9 @@ class _Transition:
             item=task.item,
         )
         self._put_task(retry)
-        # The documentation of the field counts from the start of the failed attempt.
-        earliest = (task.start_time + task.spec.get("min_retry_interval_millis", 0)) / 1000
         due = events.RetryDue(self._run.run_id, retry.run_id)
-        self._effects.append(effects.ScheduleEvent(max(self._now, earliest), due))
+        when = max(self._now, rules.earliest_retry(task))
+        self._effects.append(effects.ScheduleEvent(when, due))
 
     # For-each tasks
 

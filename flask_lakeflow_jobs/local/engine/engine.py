@@ -18,8 +18,8 @@ from ..store.unit_of_work import UnitOfWork
 from . import effects, events
 from .decisions import Decision, decide
 from .files import WorkspaceFiles
-from .limits import RunLimits
 from .log_parts import LogPart, read_stored
+from .run_queues import RunQueues
 from .services import TaskServices
 from .task_runner import TaskRunner
 from .work import CannotRun, NestedRun
@@ -60,7 +60,7 @@ class Engine:
         self._unit_of_work = unit_of_work
         self._clock = clock
         self._nested_request = nested_request
-        self._limits = RunLimits()
+        self._queues = RunQueues()
         self._task_runner = TaskRunner(
             files,
             clock,
@@ -208,7 +208,7 @@ class Engine:
         elif decision.run is not run:
             self._unit_of_work.save_run(decision.run, decision.outputs)
             self._is_store_failing = False
-        self._limits.track(decision.run)
+        self._queues.track(decision.run)
         for effect in decision.effects:
             try:
                 self._execute(effect, decision.run)
@@ -222,7 +222,7 @@ class Engine:
             run,
             event,
             now=self._clock.time(),
-            running_runs=self._limits.running_runs(run.job_id),
+            running_runs=self._queues.running_runs(run.job_id),
             new_id=self._unit_of_work.new_id,
         )
 
@@ -249,7 +249,7 @@ class Engine:
             case effects.SendEvent(event):
                 self.submit(event)
             case effects.AdvanceQueue(job_id):
-                if (run_id := self._limits.next_queued(job_id)) is not None:
+                if (run_id := self._queues.next_queued(job_id)) is not None:
                     self.submit(events.QueueAdvanced(run_id))
 
     # New runs

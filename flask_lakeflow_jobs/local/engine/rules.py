@@ -114,6 +114,15 @@ def may_retry(task: TaskRun) -> bool:
     return task.state.result == "FAILED" and task.state.code != "INVALID_RUN_CONFIGURATION"
 
 
+def earliest_retry(task: TaskRun) -> float:
+    """Return the moment, in seconds since the epoch, before which no other attempt begins.
+
+    The documentation of the field counts from the start of the failed attempt.
+    """
+    delay: int = task.spec.get("min_retry_interval_millis", 0)
+    return (task.start_time + delay) / 1000
+
+
 def select_keys(tasks: list[Settings], only: list[str]) -> set[str]:
     """Return the keys of the tasks that ``only`` selects.
 

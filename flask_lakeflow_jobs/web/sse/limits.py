@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 from ...concurrency import descriptor_limit
 from ...config.keys import MAX_STREAMS
+from ...loggers import log_once
 from ..servers import UNKNOWN, Server
-from .logs import log_once
 
 #: Streams with a thread or greenlet each, if the server has more than enough.
 DEFAULT_MAX_STREAMS = 1_000
@@ -114,7 +114,8 @@ class StreamLimiter:
     def acquire_thread(self, server: Server) -> StreamPermit | None:
         """Return a permit for a stream that holds a thread, or ``None`` at the limit."""
         if self._thread_limit(server) == 0 and self._max_streams != 0:
-            log_once(f"Viewers poll, because {explain_polling(server)}.")
+            reason = explain_polling(server)
+            log_once("flask_lakeflow_jobs.web", f"Viewers poll, because {reason}.")
         with self._lock:
             self._limit = self.capacity(server, is_pushed=False)
             is_added = self.held < descriptor_capacity() and self._add_thread(server)

@@ -10,8 +10,8 @@ from contextlib import ExitStack
 
 import pytest
 
+from flask_lakeflow_jobs import loggers
 from flask_lakeflow_jobs.web.servers import UNLIMITED, Server
-from flask_lakeflow_jobs.web.sse import logs
 from flask_lakeflow_jobs.web.sse.limits import (
     DEFAULT_MAX_SOCKETS,
     DEFAULT_MAX_STREAMS,
@@ -84,7 +84,7 @@ def test_acquire_thread_logs_once_why_viewers_poll(
     server: Server,
     reason: str,
 ) -> None:
-    monkeypatch.setattr(logs, "_logged", {})
+    monkeypatch.setattr(loggers, "_logged", {})
     caplog.set_level(logging.INFO, "flask_lakeflow_jobs.web")
     for _ in range(3):
         assert StreamLimiter(None).acquire_thread(server) is None

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ..logs import log_once
+from ....loggers import log_once
 
 #: The lowest version on which the handoff is tested.
 MIN_GUNICORN = (23,)
@@ -86,7 +86,8 @@ def find_connection(environ: Mapping[str, Any], start_response: Any) -> Gunicorn
 
 def log_obstacle(reason: str) -> None:
     """Log once per process why a stream is not handed off."""
-    log_once(f"Event streams of this process hold a thread each, because {reason}.")
+    message = f"Event streams of this process hold a thread each, because {reason}."
+    log_once("flask_lakeflow_jobs.web", message)
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.web.sse import logs
+from flask_lakeflow_jobs import loggers
 from flask_lakeflow_jobs.web.sse.handoff import connection
 from flask_lakeflow_jobs.web.sse.handoff.connection import (
     detach_socket,
@@ -134,7 +134,7 @@ def test_find_connection_logs_once_why_there_is_none(
     is_wrapped: bool,
     reason: str,
 ) -> None:
-    monkeypatch.setattr(logs, "_logged", {})
+    monkeypatch.setattr(loggers, "_logged", {})
     response = Response(pair[0])
     start_response = (lambda *_: None) if is_wrapped else response.start_response
     with caplog.at_level(logging.INFO, "flask_lakeflow_jobs.web"):

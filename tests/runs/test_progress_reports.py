@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.clock import CLOCK_SKEW_SECONDS
 from flask_lakeflow_jobs.runs.progress import Progress
-from flask_lakeflow_jobs.runs.reports import (
+from flask_lakeflow_jobs.runs.progress_reports import (
     MAX_REPORTS,
     WHOLE_RUN,
     merge_reports,

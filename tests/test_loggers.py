@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import flask_lakeflow_jobs
-from flask_lakeflow_jobs.logs import LOGGER_NAMES
+from flask_lakeflow_jobs import loggers
+from flask_lakeflow_jobs.loggers import LOGGER_NAMES, log_once
 
 PACKAGE = Path(flask_lakeflow_jobs.__file__).parent
 
@@ -41,3 +42,20 @@ def test_all_loggers_of_the_package_are_cleaned() -> None:
         )
     }
     assert used == set(LOGGER_NAMES)
+
+
+def test_log_once_called_while_it_logs_logs_one_line(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loggers, "_logged", {})
+    name = "flask_lakeflow_jobs.web"
+    caplog.set_level(logging.INFO, name)
+
+    def log_again(_: logging.LogRecord) -> bool:
+        if len(caplog.records) < 3:
+            log_once(name, "Viewers poll.")
+        return True
+
+    monkeypatch.setattr(caplog.handler, "filters", [log_again])
+    log_once(name, "Viewers poll.")
+    assert caplog.messages == ["Viewers poll."]

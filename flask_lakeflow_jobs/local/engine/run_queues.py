@@ -7,7 +7,7 @@ from collections import defaultdict
 from ..model import JobRun
 
 
-class RunLimits:
+class RunQueues:
     """The running and the queued runs of each job, by their ids."""
 
     def __init__(self) -> None:

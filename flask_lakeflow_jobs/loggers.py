@@ -17,6 +17,10 @@ LOGGER_NAMES = (
 )
 
 
+#: The lines of :func:`log_once`, each with the call that logged it.
+_logged: dict[str, object] = {}
+
+
 class RecordCleaner(logging.Filter):
     """A filter that keeps every record on one line, without tokens.
 
@@ -39,3 +43,13 @@ def clean_records() -> None:
     cleaner = RecordCleaner()
     for name in LOGGER_NAMES:
         logging.getLogger(name).addFilter(cleaner)
+
+
+def log_once(name: str, message: str) -> None:
+    """Log a line at level INFO, if this process has not logged it yet.
+
+    :param name: the logger's.
+    """
+    call = object()
+    if _logged.setdefault(message, call) is call:  # atomic: threads may log at the same time
+        logging.getLogger(name).info(message)
