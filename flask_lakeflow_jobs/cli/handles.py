@@ -67,5 +67,5 @@ def find_operator() -> str | None:
     """Return the name of the user who runs the command, if the system has one."""
     try:
         return getpass.getuser()
-    except (OSError, KeyError):  # a container's user without an entry
+    except (OSError, KeyError, ImportError):  # a container's user without an entry, or Windows
         return None

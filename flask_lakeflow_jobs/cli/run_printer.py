@@ -73,8 +73,9 @@ def interrupt_on_signals() -> Iterator[None]:
     """Treat the end of the terminal and SIGTERM as Ctrl-C, unless they are ignored or handled."""
     numbers = [
         number
-        for number in (signal.SIGHUP, signal.SIGTERM)
-        if threading.current_thread() is threading.main_thread()
+        for name in ("SIGHUP", "SIGTERM")
+        if (number := getattr(signal, name, None)) is not None  # Windows has no SIGHUP
+        and threading.current_thread() is threading.main_thread()
         and signal.getsignal(number) is signal.SIG_DFL
     ]
     for number in numbers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -13,6 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
+
+try:
+    import fcntl
+except ModuleNotFoundError as error:
+    raise ImportError(
+        "The local workspace needs Linux or macOS. On Windows, run your app in WSL, or use a"
+        " workspace of Databricks."
+    ) from error
 
 _MAX_READ_LOCK_SECONDS = 0.5  # for which is_served() of another process may hold the lock
 _LOCK_RETRY_SECONDS = 0.01

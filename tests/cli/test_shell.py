@@ -17,6 +17,26 @@ from tests.support import DEADLINE, RunGate
 
 pytestmark = pytest.mark.processes
 
+#: Removes what Windows does not have.
+AS_ON_WINDOWS = """
+import importlib.abc, os, signal, sys
+
+MISSING = {"fcntl", "pwd", "resource"}
+
+class Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name in MISSING:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Finder())
+for name in MISSING:
+    sys.modules.pop(name, None)
+for name in ("fork", "geteuid", "getuid", "killpg", "register_at_fork", "setsid"):
+    delattr(os, name)
+for name in ("SIGHUP", "SIGKILL", "pthread_sigmask"):
+    delattr(signal, name)
+"""
+
 
 def wait_for_line(stream: IO[str] | None, text: str) -> str:
     """Read a stream up to the line that contains a text."""
@@ -176,3 +196,28 @@ def test_run_on_the_local_workspace_outlives_its_command(
     run_gate.open()
     watched = flask_jobs_process("watch", "held", run_id)
     assert (watched.exit_code, watched.stdout) == (0, "waiting\n")
+
+
+@pytest.fixture
+def windows(tmp_path: Path) -> dict[str, str]:
+    """An environment in which Python lacks what it lacks on Windows."""
+    (tmp_path / "sitecustomize.py").write_text(AS_ON_WINDOWS)
+    return {"PYTHONPATH": str(tmp_path), "USERNAME": "ada"}
+
+
+@pytest.mark.parametrize("user", ["ada", ""])
+def test_run_on_windows_succeeds(
+    flask_jobs_process: RunFlask, windows: dict[str, str], user: str
+) -> None:
+    names = dict.fromkeys(("LOGNAME", "USER", "LNAME"), "")
+    env = {**windows, **names, "USERNAME": user}
+    result = flask_jobs_process("run", "words", env=env)
+    assert result.exit_code == 0, result.stderr
+
+
+def test_bundle_on_windows_is_refused(
+    flask_jobs_process: RunFlask, windows: dict[str, str], own_workspace: None
+) -> None:
+    result = flask_jobs_process("list", env=windows)
+    assert result.exit_code == 2, result.stderr
+    assert "LAKEFLOW_JOBS_BUNDLE: The local workspace needs Linux or macOS." in result.stderr

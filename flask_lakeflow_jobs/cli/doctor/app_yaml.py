@@ -38,7 +38,7 @@ def read_app_yaml(folders: Sequence[Path]) -> AppYaml | None:
     if path is None:
         return None
     try:
-        return parse_app_yaml(path, yaml.safe_load(path.read_text()))
+        return parse_app_yaml(path, yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, yaml.YAMLError) as error:
         return AppYaml(path, error=" ".join(str(error).split()))
 
