@@ -74,7 +74,7 @@ class Login:
         return redirect("/login") if self._status == 302 else Response("Who?", self._status)
 
 
-@pytest.mark.parametrize("status", [302, 401])
+@pytest.mark.parametrize("status", [200, 302, 401])
 def test_pages_keep_content_and_say_when_logged_out(
     app: Flask, serve: Serve, open_page: OpenPage, run_gate: RunGate, status: int
 ) -> None:
@@ -100,8 +100,11 @@ def test_pages_keep_content_and_say_when_logged_out(
     wait_for_end(page)
 
 
+@pytest.mark.parametrize(
+    "login", [{"status": 401}, {"content_type": "text/html", "body": "<form>Who?</form>"}]
+)
 def test_head_says_when_logged_out_though_its_stream_is_open(
-    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
+    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate, login: dict[str, object]
 ) -> None:
     page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
     wait_for_task(page, "wait", "going")
@@ -109,9 +112,9 @@ def test_head_says_when_logged_out_though_its_stream_is_open(
     held: list[Route] = []  # the page's own loads would show it too, some time later
     live = page.get_attribute("[data-live]", "data-live")
     page.route(f"{site}{live}*", lambda route: held.append(route))
-    source = page.get_attribute("[id$=-wait-1]", "data-source")
-    page.route(f"{site}{source}*", lambda route: route.fulfill(status=401))
     page.click("[id$=-wait-1] summary")
+    log = page.get_attribute("[data-log]", "data-log")
+    page.route(f"{site}{log}*", lambda route: route.fulfill(**login))
     page.wait_for_selector("[data-connection=stale]:has-text('You are no longer logged in.')")
     page.unroute_all()
     for route in held:

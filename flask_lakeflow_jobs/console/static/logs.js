@@ -1,6 +1,6 @@
 // Logs of tasks: new lines, following, search, and links to lines.
 
-import { fetchPage } from "./content.js";
+import { fetchPage, loggedOut } from "./content.js";
 
 /** While the workspace has new lines at once, and otherwise, also after a failure. */
 const LIVE_INTERVAL_MS = 1_000;
@@ -117,7 +117,7 @@ class Log {
     url.searchParams.set("offset", this.#next);
     const text = await (await fetchPage(url)).text();
     const added = new DOMParser().parseFromString(text, "text/html").querySelector(".lf-lines");
-    if (!added) throw new Error("The log cannot be loaded. Reload the page.");
+    if (!added) throw loggedOut();
     const lines = this.#lines;
     const isContinued = added.dataset.offset === this.#next;
     const isMore = isContinued && added.dataset.next !== this.#next && !("final" in added.dataset);
