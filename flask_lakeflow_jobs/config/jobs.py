@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict
@@ -208,7 +208,8 @@ def resolve_jobs(
         key: _build_job(
             key,
             candidate.config,
-            local_by_variable.get(build_env_name(key)) or LocalJob(_find_id(reader, candidate)),
+            local_by_variable.get(build_env_name(key))
+            or LocalJob(_find_id(reader, candidate, local)),
         )
         for key, candidate in accepted.items()
     }
@@ -267,7 +268,7 @@ def _job_variables(names: Iterable[object]) -> list[str]:
     return sorted(name for name in names if isinstance(name, str) and name.startswith(JOB_PREFIX))
 
 
-def _find_id(reader: SettingsReader, candidate: _Candidate) -> int:
+def _find_id(reader: SettingsReader, candidate: _Candidate, local_keys: Collection[str]) -> int:
     if candidate.config.job_id is not None:
         return candidate.config.job_id
     variables = [candidate.variable]
@@ -277,6 +278,11 @@ def _find_id(reader: SettingsReader, candidate: _Candidate) -> int:
         value = reader.get(name)
         if value is not None and (value != "" or name in reader.config):
             return _require_id(value, name)
+    if local_keys:
+        raise ConfigurationError(
+            f"The bundle has no job {quote(candidate.key)} with tasks."
+            f"{suggest(candidate.key, local_keys)} Its jobs: {', '.join(sorted(local_keys))}."
+        )
     raise ConfigurationError(
         f"The job {candidate.key!r} has no id. Set {candidate.variable}, or 'job_id' in"
         f" {JOBS.name}."

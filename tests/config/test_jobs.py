@@ -138,6 +138,13 @@ def test_resolve_jobs_configured_job_with_invalid_id_raises() -> None:
     assert "DATABRICKS_JOB_ETL" in refused({"etl": {}}, environ={"DATABRICKS_JOB_ETL": "123abc"})
 
 
+def test_resolve_jobs_job_that_is_not_in_the_bundle_names_its_jobs() -> None:
+    sentence = refused({"onne": {}}, local={"two": 2, "one": 1})
+    assert sentence == (
+        "The bundle has no job 'onne' with tasks. Did you mean 'one'? Its jobs: one, two."
+    )
+
+
 def test_resolve_jobs_configured_job_without_id_names_the_setting() -> None:
     sentence = refused({"nightly-load": {}})
     assert "'nightly-load'" in sentence
