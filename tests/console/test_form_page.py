@@ -78,6 +78,7 @@ class Report(Schema):
 
     day = fields.Date(required=True)
     at = fields.DateTime()
+    there = fields.AwareDateTime()
     count = fields.Integer()
     ratio = fields.Float()
     name = fields.String(validate=validate.Length(min=1))
@@ -85,13 +86,21 @@ class Report(Schema):
 
 
 def test_form_errors_say_what_to_enter() -> None:
-    data = {"at": "x", "count": "1.5", "ratio": "x", "name": "", "mail": "x"}
+    data = {
+        "at": "x",
+        "there": "2026-11-23T06:00:00",
+        "count": "1.5",
+        "ratio": "x",
+        "name": "",
+        "mail": "x",
+    }
     controls = [Control(name, name, "text") for name in ("day", *data)]
     error = InvalidParameters("No.", Report().validate(data))
     form = Form(controls).with_errors(error)
     assert {each.name: [*each.errors] for each in form.fields} == {
         "day": ["Enter a value."],
-        "at": ["Enter a date and a time, such as 2026-11-23T06:00:00."],
+        "at": ["Enter a date and a time."],
+        "there": ["Enter the offset, too, such as 2026-11-23T06:00:00+01:00."],
         "count": ["Enter a whole number."],
         "ratio": ["Enter a number."],
         "name": ["Enter a value."],
