@@ -107,6 +107,7 @@ class TaskView:
     """The output of an attempt of a task, or of an iteration.
 
     :param parent: the for-each task of an iteration.
+    :param iteration: its number and its input.
     :param attempts: the attempts of the task, in order.
     :param before: the task before it in the run, or the iteration.
     """
@@ -118,6 +119,7 @@ class TaskView:
     loop: Loop | None
     log: LogView | None
     parent: RunTask | None
+    iteration: Iteration | None
     attempts: Sequence[RunTask]
     before: RunTask | None
     after: RunTask | None
@@ -152,6 +154,7 @@ def build_task_view(
     response = reads.get_whole_output(task)
     output = redact_output(response.value, handle.job.secret_overrides)
     siblings = run.tasks or [] if parent is None else reads.read_iterations(parent)
+    iterations = [] if parent is None else reads.list_iterations(parent)
     before, after = _neighbors(siblings, task, is_iteration=parent is not None)
     hide = str(output.get("error_trace") or "")
     rows = read_rows(output)
@@ -165,6 +168,7 @@ def build_task_view(
         _read_loop(reads, task) if task.for_each_task else None,
         read_log_view(reads, task, line=line, hide=hide) if has_log else None,
         parent,
+        next((each for each in iterations if each.run_id == task_run_id), None),
         [] if parent else [each for each in siblings if each.task_key == task.task_key],
         before,
         after,

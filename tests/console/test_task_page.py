@@ -18,6 +18,7 @@ from flask_lakeflow_jobs.console.logs import read_text, view_log
 from flask_lakeflow_jobs.console.task_page import TRUNCATED_NOTE, Text, texts_of
 from flask_lakeflow_jobs.local import Workspace, load_bundle
 from flask_lakeflow_jobs.runs.logs import LogPart
+from tests.console.support import text_of
 from tests.local.support import notebook_task, python_task, write_bundle
 from tests.support import DEADLINE
 
@@ -128,6 +129,8 @@ def test_for_each_page_has_its_iterations_and_they_have_pages(
     (link, *_) = re.findall(r'scope="row"><a href="([^"]+)">1</a>', page)
     iteration = run_pages[0].get(link).get_data(as_text=True)
     assert 'rel="next">' in iteration
+    assert "region iteration 1 " in text_of(iteration)
+    assert "Input north" in text_of(iteration)
     assert re.search(r"/tasks/\d+\">regions</a>", iteration)
     monkeypatch.setattr(task_page, "ITERATIONS_PER_PAGE", 1)
     second = page_of(run_pages, "regions", "?page=2")
