@@ -72,7 +72,7 @@ class Row:
 
     @property
     def length(self) -> float | None:
-        if self.started is None:
+        if self.started is None or self.started == self.ended:  # it was skipped
             return None
         return max(0.0, (self.now if self.ended is None else self.ended) - self.started)
 

@@ -129,10 +129,29 @@ def test_pages_with_long_names_do_not_overflow(
         for path in ("", "/~runs", "/unknown", *(f"/{name}{each}" for each in pages)):
             page.goto(f"{site}{path}")
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        page.goto(f"{site}/{name}/runs/{runs[0]}")
+        ends = page.locator(".lf-split > :last-child").all()
+        assert len(ends) == 4, "both tasks, in the graph and in the timeline"
+        for end in ends:
+            assert end.evaluate("""each => each.getBoundingClientRect().right <=
+                each.closest(".lf-node, .lf-name").getBoundingClientRect().right""")
         page.set_viewport_size({"width": 1440, "height": 900})
         page.goto(f"{site}/~runs")
         table = page.get_by_role("region", name="Runs")
         assert table.evaluate("each => each.scrollWidth <= each.clientWidth")
+
+
+def test_all_runs_page_has_the_same_columns_in_each_row_on_a_phone(
+    app: Flask, site: str, open_page: OpenPage
+) -> None:
+    for key in ("hourly", "flaky"):
+        run(app, key)
+    page = open_page(f"{site}/jobs/~runs", viewport={"width": NARROW, "height": 700})
+    places = page.locator(".lf-took").evaluate_all(
+        "cells => cells.map(each => each.getBoundingClientRect().left)"
+    )
+    assert len(places) > 1
+    assert len({*places}) == 1
 
 
 def test_pages_fit_a_phone(

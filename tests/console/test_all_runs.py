@@ -16,8 +16,8 @@ from flask_lakeflow_jobs.console.all_runs import write_csv
 from flask_lakeflow_jobs.record.runs import RunFilter
 from flask_lakeflow_jobs.text import FORMULA_STARTS
 from tests.console.conftest import MakeShop
-from tests.console.support import run, text_of
-from tests.support import wait_until
+from tests.console.support import run, start, text_of
+from tests.support import RunGate, wait_until
 
 #: A run that the workspace has deleted.
 GONE = 7
@@ -90,6 +90,15 @@ def test_all_runs_page_has_parameters_without_secrets_and_root_errors(
     wait_until(lambda: error in client.get("/jobs/~runs?job=flaky").text, "the root error")
     if (opened := app.extensions["lakeflow_jobs"].record) is not None:
         opened.database.close()
+
+
+def test_all_runs_page_skipped_run_has_no_duration(make_shop: MakeShop, run_gate: RunGate) -> None:
+    app = make_shop(jobs={"alone": {"task_type": "job"}})
+    start(app, "alone", run_gate.params)
+    run_id = run(app, "alone", run_gate.params)
+    page = app.test_client().get("/jobs/~runs?job=alone&outcome=skipped").text
+    (row,) = [row for row in page.split("<tr>") if f"/runs/{run_id}" in row]
+    assert 'lf-took">\N{EN DASH}' in row
 
 
 @pytest.fixture

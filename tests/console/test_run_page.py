@@ -150,6 +150,13 @@ def test_run_page_explains_a_failure(app: Flask) -> None:
     assert "Traceback" in page
 
 
+def test_run_page_failed_tasks_are_not_green_though_the_run_succeeded(make_shop: MakeShop) -> None:
+    app = make_shop(jobs={"partial": {}})
+    page = app.test_client().get(f"/jobs/partial/runs/{run(app, 'partial')}").text
+    assert "succeeded with failures" in page
+    assert 'class="lf-card lf-failure" data-kind="bad"' in page
+
+
 def test_run_page_works_without_scripts(app: Flask, run_gate: RunGate) -> None:
     client = app.test_client()
     run_id = start(app, "gated", run_gate.params)
