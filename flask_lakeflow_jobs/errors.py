@@ -46,7 +46,7 @@ class LakeflowJobsError(exceptions.HTTPException):
     :param retry_after: seconds after which the same request may succeed, if known.
     """
 
-    code = 500
+    code: int = 500
     exit_code = 1
     kind = "error"
     title = "Request failed"

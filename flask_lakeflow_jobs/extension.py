@@ -76,6 +76,10 @@ class LakeflowJobs:
         csp_nonce: Callable[[], str] | None = None,
         clock: Clock | None = None,
     ) -> None:
+        if not isinstance(jobs or {}, Mapping):
+            raise ConfigurationError(
+                f"jobs must be a mapping of keys to JobConfig, not {type(jobs).__name__}."
+            )
         self._jobs = dict(jobs or {})
         self._cache = cache
         self._policy = policy

@@ -101,6 +101,11 @@ def test_one_extension_serves_two_apps_with_own_settings() -> None:
         assert current_jobs["shared"].job.job_id == 2
 
 
+def test_jobs_argument_that_is_no_mapping_raises() -> None:
+    with pytest.raises(ConfigurationError, match="jobs must be a mapping"):
+        LakeflowJobs(jobs=["etl"])  # type: ignore[arg-type]
+
+
 def test_jobs_argument_is_copied() -> None:
     configs = dict(ETL)
     jobs = LakeflowJobs(jobs=configs)

@@ -23,6 +23,7 @@ def test_current_jobs_is_a_read_only_mapping() -> None:
         assert current_jobs["etl"].key == "etl"
         assert "etl" in repr(current_jobs)
         assert "etl" in repr(current_jobs["etl"])
+        assert repr(current_jobs["etl"].watch(12)) == "<RunWatch of run 12>"
         with pytest.raises(TypeError):
             current_jobs["new"] = current_jobs["etl"]  # type: ignore[index]
 

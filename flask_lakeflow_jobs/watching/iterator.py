@@ -40,6 +40,9 @@ class RunWatch(Iterator[RunStatus]):
         self._states = states
         self._open_async = open_async
 
+    def __repr__(self) -> str:
+        return f"<RunWatch of run {self.run_id}>"
+
     def __next__(self) -> RunStatus:
         return next(self._states)
 

@@ -44,7 +44,8 @@ def render_run_page(job_id: str, run_id: str) -> str:
     return _PAGE.format(
         title=f"Run {run_id} of job {job_id}",
         text="This run belongs to the local workspace, which has no pages of its own. "
-        f"Show it with <code>flask jobs show KEY {run_id}</code>.",
+        f"Show it with <code>flask jobs show KEY {run_id}</code>, or switch on the console of your "
+        "app: <code>LAKEFLOW_JOBS_CONSOLE = True</code>.",
         script="",
     )
 

@@ -17,6 +17,7 @@ def test_run_page_names_the_command_that_shows_the_run() -> None:
     page = render_run_page("5", "7")
     assert "Run 7 of job 5" in page
     assert "flask jobs show KEY 7" in page
+    assert "LAKEFLOW_JOBS_CONSOLE" in page
 
 
 def test_notebook_page_escapes_code_and_output() -> None:
