@@ -17,7 +17,7 @@ from ..runs.progress_reports import select_progress
 from ..runs.run_parameters import parameters_of
 from ..text import first_line
 from ..watching.forecast import expected_end
-from ..watching.history import phase_durations
+from ..watching.past_durations import phase_durations
 from ..watching.snapshot import compute_state_id
 from . import filters, queries, tasks
 from .graph import Graph, build_graph

@@ -68,6 +68,7 @@ class Workspace:
     _server: HttpServer
     _application: Application
     _unit_of_work: UnitOfWork
+    _runner: StatementRunner
 
     def __init__(
         self,
@@ -114,7 +115,7 @@ class Workspace:
     def _serve(self, bundle: Bundle, resources: ExitStack) -> Address:
         store = Store(self._folder.database)
         resources.callback(store.close)
-        secrets = SecretStore(self._folder, read_environment)
+        self._unit_of_work = UnitOfWork(store)
         for leftover in (self._folder.tasks, self._folder.unfinished):
             shutil.rmtree(leftover, ignore_errors=True)
         self._folder.tasks.mkdir(mode=0o700, exist_ok=True)
@@ -122,20 +123,31 @@ class Workspace:
         token, last_port = self._folder.read_identity()
         self._server = HttpServer(last_port if self._port is None else self._port)
         resources.callback(self._server.stop)  # if the rest fails
+        # Read the bundle again: it may refer to the address, which is known only now.
         host = self._server.host
-        workspace_id = 10**15 + zlib.crc32(str(self._folder.path).encode())
-        self._unit_of_work = UnitOfWork(store)
+        read = partial(load_bundle, self._bundle_path, target=self._target, host=host)
         system_clock = SystemClock()
         clock = self._clock or system_clock
-        # Read the bundle again: it may refer to the address, which is known only now.
-        read = partial(load_bundle, self._bundle_path, target=self._target, host=host)
         self.registry = Registry(read, self._unit_of_work, clock)
+        self._application = self._build_application(token, clock, resources)
+        resources.callback(system_clock.stop)
+        self._server.start(self._application, self._application.max_body_bytes)
+        resources.callback(self._server.stop)
+        resources.callback(self._runner.close)  # before, as requests may wait for statements
+        self._folder.save_port(token, self._server.port)
+        resources.callback(self._folder.remove_address)
+        return self._publish_address(host, token, bundle)
+
+    def _build_application(self, token: str, clock: Clock, resources: ExitStack) -> Application:
+        host, user = self._server.host, self.registry.user
+        workspace_id = 10**15 + zlib.crc32(str(self._folder.path).encode())
         files = WorkspaceFiles(lambda: self.registry.bundle, self._folder)
+        secrets = SecretStore(self._folder, read_environment)
         services = TaskServices(
             lambda: self._task_environment(host, token),
             secrets.values,
             Packages(self._folder.path / "packages", is_enabled=self._installs),
-            Spark(self._folder.path / "spark", self._find_catalogs, self.registry.user),
+            Spark(self._folder.path / "spark", self._find_catalogs, user),
         )
         engine = Engine(
             self._unit_of_work,
@@ -147,9 +159,8 @@ class Workspace:
             self._nested_request,
         )
         resources.callback(engine.close)
-        resources.callback(system_clock.stop)
-        runner = StatementRunner(self._folder.path / "statements", files, services)
-        auth = AuthEndpoints(token, host, self.registry.user, workspace_id, clock)
+        self._runner = StatementRunner(self._folder.path / "statements", files, services)
+        auth = AuthEndpoints(token, host, user, workspace_id, clock)
         serializer = RunSerializer(host, workspace_id)
         runs = RunEndpoints(self.registry, self._unit_of_work, engine, files, serializer)
         warehouses = WarehouseEndpoints(self.registry, host)
@@ -157,7 +168,7 @@ class Workspace:
         volumes = VolumeEndpoints(Folder(self._folder.volumes, self._folder.unfinished))
         dbfs = DbfsEndpoints(Folder(self._folder.dbfs, self._folder.unfinished))
         resources.callback(dbfs.drop_handles)
-        self._application = Application(
+        return Application(
             auth,
             runs.get_log,
             auth.routes,
@@ -166,19 +177,13 @@ class Workspace:
             PipelineEndpoints(self.registry).routes,
             warehouses.routes,
             PermissionEndpoints(self.registry, self._unit_of_work, warehouses.find).routes,
-            StatementEndpoints(runner, warehouses, self._server.waiting).routes,
+            StatementEndpoints(self._runner, warehouses, self._server.waiting).routes,
             workspace_files.routes,
-            SecretEndpoints(secrets, self.registry.user, clock).routes,
+            SecretEndpoints(secrets, user, clock).routes,
             dbfs.routes,
             volumes.routes,
             uploads={**workspace_files.uploads, **volumes.uploads},
         )
-        self._server.start(self._application, self._application.max_body_bytes)
-        resources.callback(self._server.stop)
-        resources.callback(runner.close)  # before, as requests may wait for statements
-        self._folder.save_port(token, self._server.port)
-        resources.callback(self._folder.remove_address)
-        return self._publish_address(host, token, bundle)
 
     def _create_tree(self) -> WorkspaceTree:
         folder = Folder(self._folder.files, self._folder.unfinished)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from ..concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inline
 from ..errors import UpstreamTimeout
-from .history import History
 from .lease import TICK_SECONDS, LeaseCoordinator, lease_seconds
 from .notifications import Notification, Notifications
+from .past_durations import History
 from .poll import Poll, PollAbandoned
 from .poller import OnChange, RunPoller, StateChangeDispatcher
 from .progress import SharedProgress

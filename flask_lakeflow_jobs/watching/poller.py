@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from ..runs.progress_reports import Reports
     from ..sdk_types import Run
     from ..upstream.jobs_api import ApiResponse
-    from .history import History
     from .lease import LeaseCoordinator
+    from .past_durations import History
     from .poll import Poll
     from .progress import SharedProgress
     from .schedule import PollSettings

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.runs.phases import MIN_DURATIONS, Phase, PhaseDurations
 from flask_lakeflow_jobs.upstream import jobs_api
-from flask_lakeflow_jobs.watching.history import phase_durations
+from flask_lakeflow_jobs.watching.past_durations import phase_durations
 from flask_lakeflow_jobs.watching.schedule import (
     DELAY_SHARE_OF_AGE,
     MIN_DELAY_SECONDS,

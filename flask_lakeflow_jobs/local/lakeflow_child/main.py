@@ -110,7 +110,7 @@ def _run_kind(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
 
         run_operator(payload, dbutils)
     elif kind == "statement":
-        from .statement import run_statement_task
+        from .statement_execution import run_statement_task
 
         return run_statement_task(payload, dbutils.task_spark)
     elif kind == "dbt":

@@ -13,8 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.local.lakeflow_child import statement
-from flask_lakeflow_jobs.local.lakeflow_child.statement import ChunkWriter, convert_parameter
+from flask_lakeflow_jobs.local.lakeflow_child import statement_execution
+from flask_lakeflow_jobs.local.lakeflow_child.statement_execution import (
+    ChunkWriter,
+    convert_parameter,
+)
 
 ROWS = st.lists(st.tuples(st.one_of(st.none(), st.text(max_size=30))), max_size=30)
 
@@ -70,7 +73,7 @@ def write(rows: list[Any], chunk_bytes: int, **limits: int) -> tuple[ChunkWriter
     """Write rows; return the writer and the rows of each file."""
     limits = {"row_limit": 0, "byte_limit": 0, **limits}
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(statement, "_MAX_CHUNK_BYTES", chunk_bytes)
+        patch.setattr(statement_execution, "_MAX_CHUNK_BYTES", chunk_bytes)
         writer = ChunkWriter(folder, **limits)
         writer.write_all(rows)
         files = [Path(folder, f"{index}.json") for index, _ in enumerate(writer.chunks)]
@@ -102,6 +105,6 @@ def test_byte_limit_keeps_whole_rows_below_it(rows: list[Any], byte_limit: int) 
 
 
 def test_result_above_the_limit_of_the_api_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statement, "MAX_RESULT_BYTES", 2**20)
+    monkeypatch.setattr(statement_execution, "MAX_RESULT_BYTES", 2**20)
     with pytest.raises(ValueError, match=r"^The result is larger than 1 MiB, the most that"):
         write([("x" * 2**19,)] * 3, 2**20)

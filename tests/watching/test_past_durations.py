@@ -14,7 +14,7 @@ from flask_lakeflow_jobs.cache import SharedCache
 from flask_lakeflow_jobs.concurrency import run_inline
 from flask_lakeflow_jobs.identity import Identity
 from flask_lakeflow_jobs.runs.phases import Phase
-from flask_lakeflow_jobs.watching.history import (
+from flask_lakeflow_jobs.watching.past_durations import (
     FORMAT_VERSION,
     HISTORY_RETRY_SECONDS,
     HISTORY_TTL_SECONDS,
