@@ -76,27 +76,24 @@ def _describe_times(quartz: Quartz) -> str | None:
         return f"at {_join(_clock(*time) for time in product(hours, minutes, seconds))}"
     if len(seconds) > 1:
         return None
-    if len(minutes) == 1:
-        every, offset = _step_of(hours, 24, "hour"), minutes[0]
-        if every is None:
-            return None
-        after = f" at minute {offset}" if offset else ""
-    else:
-        every = _step_of(minutes, 60, "minute")
-        if every is None:
-            return None
-        after = f" from minute {minutes[0]}" if minutes[0] else ""
-    if seconds[0]:
-        after += f", second {seconds[0]}" if after else f" at second {seconds[0]}"
-    if len(hours) == 24:
-        return every + after
-    is_range = list(hours) == [*range(hours[0], hours[-1] + 1)]
-    if len(minutes) == 1 and not is_range:
-        return f"{every} from {_clock(hours[0], minutes[0], seconds[0])}"
-    if not is_range:
+    is_hourly = len(minutes) == 1
+    every = _step_of(hours, 24, "hour") if is_hourly else _step_of(minutes, 60, "minute")
+    if every is None:
         return None
+    if len(hours) == 24:
+        return every + _describe_offset(minutes[0], seconds[0], is_hourly=is_hourly)
     first, last = (_clock(hours[at], minutes[at], seconds[0]) for at in (0, -1))
-    return f"{every} from {first} to {last}"
+    if list(hours) == [*range(hours[0], hours[-1] + 1)]:
+        return f"{every} from {first} to {last}"
+    return f"{every} from {first}" if is_hourly else None
+
+
+def _describe_offset(minute: int, second: int, *, is_hourly: bool) -> str:
+    """Describe the first time in an hour, unless it is the hour's beginning."""
+    parts = [f"minute {minute}"] if minute else []
+    parts += [f"second {second}"] if second else []
+    word = "at" if is_hourly or not minute else "from"
+    return f" {word} {', '.join(parts)}" if parts else ""
 
 
 def _step_of(values: Sequence[int], size: int, unit: str) -> str | None:
