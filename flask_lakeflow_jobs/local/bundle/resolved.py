@@ -72,21 +72,15 @@ def resolve_bundle(
     :raises BundleError: the CLI would refuse it.
     """
     root = file.parent
-    tree, warnings = read_documents(file, sources)
-    for message, location in (*warnings, *find_unknown_fields(tree)):
-        warn(message, location)
-    for key in _SECTIONS:
-        read_section(tree, key)
-    read_section(read_section(tree, "bundle"), "git")
+    tree = _read_tree(file, sources, warn)
     name = choose_target(tree, target or read_target())
     default_target = _default_target(tree)
     _warn_of_repeated_items(tree, warn)
     apply_target(tree, name)
     overrides = root / f".databricks/bundle/{name}/variable-overrides.json"
     sources.append(overrides)
-    values = assign_variables(
-        read_section(tree, "variables"), read_mapping(overrides) if overrides.is_file() else {}
-    )
+    overriding = read_mapping(overrides) if overrides.is_file() else {}
+    values = assign_variables(read_section(tree, "variables"), overriding)
     references = References(tree, root, name, values, host)
     _check_variables(values, references, warn)
     references.presets = read_presets(
@@ -105,15 +99,10 @@ def resolve_bundle(
         initialize(job)
     if (code := find_python_code(tree, root)) is not None:
         sources += code.find_sources()
-        resources = tree["resources"] = copy_mapping(read_section(tree, "resources"))
-        resources["jobs"] = jobs
+        tree["resources"] = copy_mapping(read_section(tree, "resources"))
+        tree["resources"]["jobs"] = jobs
         on_code()
-        try:
-            _run_code(code, tree, _describe(tree, name, values, references), initialize)
-        except PackageMissing as error:
-            if not jobs:
-                raise
-            warn(error.message, error.location)
+        _run_code(code, tree, _describe(tree, name, values, references), initialize, warn)
         jobs = _read_jobs(tree)
     references.is_complete = True
     files_path = interpolate("${workspace.file_path}", references.find)
@@ -124,30 +113,63 @@ def resolve_bundle(
     return ResolvedBundle(name, default_target, jobs, pipelines, files_path, files_root, tree)
 
 
+def _read_tree(file: Path, sources: list[Path], warn: Warn) -> LocatedDict:
+    """Read the files of a bundle; each of its sections is a mapping."""
+    tree, warnings = read_documents(file, sources)
+    for message, location in (*warnings, *find_unknown_fields(tree)):
+        warn(message, location)
+    for key in _SECTIONS:
+        read_section(tree, key)
+    read_section(read_section(tree, "bundle"), "git")
+    return tree
+
+
 def _run_code(
     code: PythonCode,
     tree: LocatedDict,
     document: dict[str, Any],
     initialize: Callable[[LocatedDict], None],
+    warn: Warn,
 ) -> None:
     """Add the resources that Python code defines to a tree, and change jobs as its mutators do.
 
+    A bundle that has jobs in YAML too does without the package of the code.
+
     :param document: the bundle as the code sees it.
     """
+    jobs = read_section(tree, "resources")["jobs"]
+    try:
+        if code.section.get("resources"):
+            _load_resources(code, tree, document, initialize)
+        _apply_mutators(code, tree, document)
+    except PackageMissing as error:
+        if not jobs:
+            raise
+        warn(error.message, error.location)
+
+
+def _load_resources(
+    code: PythonCode,
+    tree: LocatedDict,
+    document: dict[str, Any],
+    initialize: Callable[[LocatedDict], None],
+) -> None:
     resources = read_section(tree, "resources")
-    if code.section.get("resources"):
-        for kind, loaded in code.run("load_resources", document).items():
-            known = read_section(resources, kind)
-            for key in [key for key in loaded if key in known and loaded[key] != known[key]]:
-                message = f"{key!r} of {kind!r} is already defined in YAML."
-                raise BundleError(message, loaded.locations[key])
-            all_of_kind = resources[kind] = copy_mapping(known)  # the output has them again
-            for key in [key for key in loaded if key not in known]:
-                all_of_kind[key], all_of_kind.locations[key] = loaded[key], loaded.locations[key]
-                if kind == "jobs":
-                    _at(loaded.locations[key], normalize_document, loaded[key])
-                    initialize(loaded[key])
-    jobs = resources["jobs"]
+    for kind, loaded in code.run("load_resources", document).items():
+        known = read_section(resources, kind)
+        for key in [key for key in loaded if key in known and loaded[key] != known[key]]:
+            message = f"{key!r} of {kind!r} is already defined in YAML."
+            raise BundleError(message, loaded.locations[key])
+        all_of_kind = resources[kind] = copy_mapping(known)  # the output has them again
+        for key in [key for key in loaded if key not in known]:
+            all_of_kind[key], all_of_kind.locations[key] = loaded[key], loaded.locations[key]
+            if kind == "jobs":
+                _at(loaded.locations[key], normalize_document, loaded[key])
+                initialize(loaded[key])
+
+
+def _apply_mutators(code: PythonCode, tree: LocatedDict, document: dict[str, Any]) -> None:
+    jobs = read_section(tree, "resources")["jobs"]
     if code.section.get("mutators") and jobs:
         document["resources"] = {"jobs": jobs}
         changed = code.run("apply_mutators", document).get("jobs", LocatedDict())
