@@ -9,7 +9,7 @@ from docs_markdown import Table
 from flask_lakeflow_jobs.local import daemon
 from flask_lakeflow_jobs.local.api import dbfs, parameters, runs, secrets, volumes, workspace_files
 from flask_lakeflow_jobs.local.bundle import validation, yaml
-from flask_lakeflow_jobs.local.engine import engine, kinds, processes
+from flask_lakeflow_jobs.local.engine import engine, kinds, task_logs
 from flask_lakeflow_jobs.local.engine import statements as kept_statements
 from flask_lakeflow_jobs.local.http import bodies, server
 from flask_lakeflow_jobs.local.lakeflow_child import dbutils, statement_execution, statements
@@ -25,7 +25,7 @@ LIMITS: Mapping[str, str] = {
     "levels of jobs that start each other": f"{engine._MAX_NESTING}",
     "processes of tasks at the same time": "4 for each CPU, and 8 at least",
     "log of a task, and result of a notebook": (
-        f"{processes.MAX_OUTPUT_BYTES // 2**20} MiB of each"
+        f"{task_logs.MAX_OUTPUT_BYTES // 2**20} MiB of each"
     ),
     "value of `dbutils.jobs.taskValues`": f"{dbutils._MAX_TASK_VALUE_BYTES // 1024} KiB as JSON",
     "rows of a SQL task for other tasks": f"{statements.MAX_ROWS:,}",

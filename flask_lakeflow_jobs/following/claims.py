@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from ..record.deliveries import Claim
 
+#: A claim lasts for so long after its process has died. A process that runs a receiver renews it.
+CLAIM_SECONDS = 60.0
+
+#: Seconds between two renewals. After the first, another thread makes the other deliveries.
+RENEWAL_SECONDS = CLAIM_SECONDS / 3
+
 #: Seconds between two checks.
 CHECK_SECONDS = 1.0
 

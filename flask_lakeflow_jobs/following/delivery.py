@@ -21,7 +21,7 @@ from weakref import ref
 from ..concurrency import reset_in_new_processes
 from ..errors import DatabaseUnavailable, RecordOutdated
 from ..text import MAX_ERROR_CHARS, clean_line
-from .claims import ClaimWatch
+from .claims import CLAIM_SECONDS, RENEWAL_SECONDS, ClaimWatch
 
 if TYPE_CHECKING:
     from blinker import NamedSignal
@@ -37,12 +37,6 @@ MAX_ATTEMPTS = 10
 FIRST_RETRY_SECONDS = 5.0
 RETRY_FACTOR = 3
 MAX_RETRY_SECONDS = 3600.0
-
-#: A claim lasts for so long after its process has died. A process that runs a receiver renews it.
-CLAIM_SECONDS = 60.0
-
-#: Seconds between two renewals. After the first, another thread makes the other deliveries.
-RENEWAL_SECONDS = CLAIM_SECONDS / 3
 
 #: How many receivers may take long at once. The other deliveries continue in another thread.
 MAX_SLOW_RECEIVERS = 8

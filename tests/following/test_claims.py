@@ -6,11 +6,8 @@ import pytest
 
 from flask_lakeflow_jobs import DatabaseUnavailable
 from flask_lakeflow_jobs.following import delivery
-from flask_lakeflow_jobs.following.delivery import (
-    CLAIM_SECONDS,
-    MAX_ATTEMPTS,
-    Outbox,
-)
+from flask_lakeflow_jobs.following.claims import CLAIM_SECONDS
+from flask_lakeflow_jobs.following.delivery import MAX_ATTEMPTS, Outbox
 from flask_lakeflow_jobs.record.store import Record
 from tests.clocks import FakeClock
 from tests.following.conftest import Harness

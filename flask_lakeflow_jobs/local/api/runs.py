@@ -8,7 +8,7 @@ from functools import partial
 from ..engine.engine import Engine
 from ..engine.events import RunRequest
 from ..engine.files import FileMissing, WorkspaceFiles
-from ..engine.log_parts import DEFAULT_PART_BYTES, MAX_PART_BYTES, MIN_PART_BYTES
+from ..engine.task_logs import DEFAULT_PART_BYTES, MAX_PART_BYTES, MIN_PART_BYTES
 from ..errors import ApiError, InvalidParameterValue, InvalidState
 from ..model import JobRun, Settings, TaskRun
 from ..registry import Registry

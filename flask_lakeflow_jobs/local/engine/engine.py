@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -18,15 +17,15 @@ from ..store.unit_of_work import UnitOfWork
 from . import effects, events
 from .decisions import Decision, decide
 from .files import WorkspaceFiles
-from .log_parts import LogPart, read_stored
+from .processes import MAX_PROCESSES
 from .run_queues import RunQueues
 from .services import TaskServices
+from .task_logs import LogPart, read_stored
 from .task_runner import TaskRunner
 from .work import CannotRun, NestedRun
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 
-_MAX_PROCESSES = max(8, 4 * (os.cpu_count() or 1))
 _MAX_NESTING = 10
 _RETRY_SECONDS = 1.0  # until an event that could not be saved is tried again
 _MAX_KNOWN_ENDS = 20  # in one transaction, during which other events wait
@@ -66,7 +65,7 @@ class Engine:
             clock,
             folder,
             services,
-            _MAX_PROCESSES,
+            MAX_PROCESSES,
             workspace,
             create_nested=self._create_nested_run,
             submit=self._report,

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from ..programs import CHILD, Lifeline, Stopped
-from .log_parts import LogPart, position_of_stored, read_growing
 from .packages import InstallFailed
 from .redaction import SecretRedactor
+from .task_logs import LogPart, read_growing, read_tail
 
-#: The part of a task's logs and of a notebook's result that the Jobs API returns.
-MAX_OUTPUT_BYTES = 5 * 1024 * 1024
+#: Processes that run at once.
+MAX_PROCESSES = max(8, 4 * (os.cpu_count() or 1))
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 
@@ -109,7 +109,7 @@ class TaskProcess:
 
     def read_logs(self) -> tuple[str, bool]:
         """Return the last part of the output, and whether it is truncated."""
-        return _read_tail(self._folder / "log", self._redactor, has_ended=False)[:2]
+        return read_tail(self._folder / "log", self._redactor, has_ended=False)[:2]
 
     def read_log_part(self, offset: int, limit: int) -> LogPart:
         """Return a part of the output so far; see :func:`.read_growing`."""
@@ -149,7 +149,7 @@ class TaskProcess:
             if self._lifeline is not None:
                 self._lifeline.cut()
         outcome = self._redactor.redact(failure) if failure else self._read_outcome()
-        tail = _read_tail(self._folder / "log", self._redactor, has_ended=True)
+        tail = read_tail(self._folder / "log", self._redactor, has_ended=True)
         self._on_exit(Exit(outcome, *tail))
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -256,19 +256,3 @@ def _describe_exit(process: subprocess.Popen[bytes] | None) -> str:
         with suppress(ValueError):
             return f"The task's process was ended by the signal {signal.Signals(-code).name}."
     return f"The task's process ended with exit code {code} before the code had finished."
-
-
-def _read_tail(path: Path, redactor: SecretRedactor, *, has_ended: bool) -> tuple[str, bool, int]:
-    """Return the last 5 MB of a log without secrets, whether it is longer, and their position."""
-    try:
-        with open(path, "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            start = max(0, size - MAX_OUTPUT_BYTES)
-            overlap = min(start, redactor.overlap)
-            file.seek(start - overlap)
-            data = file.read(overlap + MAX_OUTPUT_BYTES)
-    except OSError:
-        return "", False, 0
-    end = len(data) if has_ended else redactor.find_begun(data)
-    text = redactor.redact_log(data, overlap, end).decode(errors="replace")
-    return text, start > 0, position_of_stored(text, size, start)

@@ -15,10 +15,10 @@ from ..simulation import read_simulation
 from . import events
 from .files import WorkspaceFiles
 from .kinds import build_work, simulate
-from .log_parts import LogPart
-from .processes import MAX_OUTPUT_BYTES, Exit, ProcessPool, TaskProcess
+from .processes import Exit, ProcessPool, TaskProcess
 from .services import TaskServices
 from .task_context import TaskContext
+from .task_logs import MAX_OUTPUT_BYTES, LogPart
 from .templating import TaskReferences, UnknownReference, resolve
 from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork
 

@@ -10,7 +10,7 @@ from databricks.sdk.errors import InvalidParameterValue, ResourceDoesNotExist
 from databricks.sdk.service.jobs import SparkPythonTask, SubmitTask
 
 from flask_lakeflow_jobs.local import ManualClock
-from flask_lakeflow_jobs.local.engine.log_parts import LogPart
+from flask_lakeflow_jobs.local.engine.task_logs import LogPart
 from flask_lakeflow_jobs.local.engine.task_runner import TaskRunner
 from tests.local.conftest import Serve
 from tests.local.support import (

@@ -201,7 +201,7 @@ def test_cancel_all_cancels_queued_runs_or_those_of_a_job(serve: Serve, clock: M
 def test_tasks_over_the_limit_of_processes_are_queued(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("flask_lakeflow_jobs.local.engine.engine._MAX_PROCESSES", 2)
+    monkeypatch.setattr("flask_lakeflow_jobs.local.engine.engine.MAX_PROCESSES", 2)
     code = """
         import os, sys, time
         deadline = time.monotonic() + 120

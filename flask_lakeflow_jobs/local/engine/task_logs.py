@@ -1,7 +1,8 @@
-"""Parts of a task's log, from a position on, while the task writes it and afterwards.
+"""Logs of tasks: the end that the Jobs API returns, and parts from a position on.
 
-The Jobs API has nothing of the kind. A part ends behind a line or, in a long line, behind a word,
-and never inside a secret. It begins with a whole word and, from the end of a log, with a line.
+The Jobs API has no parts. There are some while a task writes its log, and afterwards. A part ends
+behind a line or, in a long line, behind a word, and never inside a secret. It begins with a whole
+word and, from the end of a log, with a line.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .redaction import SecretRedactor
+
+#: The part of a task's logs and of a notebook's result that the Jobs API returns.
+MAX_OUTPUT_BYTES = 5 * 1024 * 1024
 
 #: Bytes of a part.
 MIN_PART_BYTES = 4 * 1024
@@ -93,6 +97,22 @@ def read_stored(text: str, start: int, offset: int, limit: int) -> LogPart:
         next_offset=part.next_offset + start,
         line=part.line if start == 0 else None,
     )
+
+
+def read_tail(path: Path, redactor: SecretRedactor, *, has_ended: bool) -> tuple[str, bool, int]:
+    """Return the last 5 MB of a log without secrets, whether it is longer, and their position."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            start = max(0, size - MAX_OUTPUT_BYTES)
+            overlap = min(start, redactor.overlap)
+            file.seek(start - overlap)
+            data = file.read(overlap + MAX_OUTPUT_BYTES)
+    except OSError:
+        return "", False, 0
+    end = len(data) if has_ended else redactor.find_begun(data)
+    text = redactor.redact_log(data, overlap, end).decode(errors="replace")
+    return text, start > 0, position_of_stored(text, size, start)
 
 
 def position_of_stored(text: str, size: int, start: int) -> int:

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.local.engine import log_parts
-from flask_lakeflow_jobs.local.engine.log_parts import (
+from flask_lakeflow_jobs.local.engine import task_logs
+from flask_lakeflow_jobs.local.engine.redaction import SecretRedactor
+from flask_lakeflow_jobs.local.engine.task_logs import (
     LogPart,
     position_of_stored,
     read_growing,
     read_stored,
 )
-from flask_lakeflow_jobs.local.engine.redaction import SecretRedactor
 
 NO_SECRETS = SecretRedactor([])
 
@@ -69,7 +69,7 @@ def test_stored_log_with_redacted_lines_begins_again() -> None:
 
 
 def test_line_number_far_into_a_log_is_unknown(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_parts, "_MAX_COUNTED_BYTES", 3)
+    monkeypatch.setattr(task_logs, "_MAX_COUNTED_BYTES", 3)
     log.write_text("a\nb\nc\n")
     assert read_growing(log, NO_SECRETS, 4, 4096).line is None
 
@@ -90,7 +90,7 @@ def test_parts_of_a_log_have_all_of_it_and_no_part_of_a_secret(
 
     offset, texts = 0, []
     for _ in range(len(log) + 1):
-        part = log_parts._read_part(read, len(log), redactor, offset, limit, has_ended=True)
+        part = task_logs._read_part(read, len(log), redactor, offset, limit, has_ended=True)
         assert part.offset == offset
         texts.append(part.text)
         offset = part.next_offset
@@ -118,7 +118,7 @@ def test_parts_read_while_a_log_grows_are_those_of_the_whole_log(
     for piece in (*pieces, None):
         log += (piece or "").encode()
         for _ in range(len(log) + 1):
-            part = log_parts._read_part(
+            part = task_logs._read_part(
                 read, len(log), redactor, offset, limit, has_ended=piece is None
             )
             assert part.offset == offset
@@ -138,7 +138,7 @@ def test_part_from_any_position_has_no_piece_of_a_secret(offset: int, limit: int
     def read(start: int, end: int) -> bytes:
         return log[start:end]
 
-    part = log_parts._read_part(read, len(log), redactor, offset, limit, has_ended=True)
+    part = task_logs._read_part(read, len(log), redactor, offset, limit, has_ended=True)
     assert not set("PQSUVW") & set(part.text.replace("[REDACTED]", "") + part.rest)
 
 
@@ -151,7 +151,7 @@ def test_part_from_inside_a_word_has_the_whole_word(offset: int) -> None:
         return log[start:end]
 
     redactor = SecretRedactor([])
-    part = log_parts._read_part(read, len(log), redactor, offset, 4096, has_ended=True)
+    part = task_logs._read_part(read, len(log), redactor, offset, 4096, has_ended=True)
     words = part.text.split()
     assert set(words) <= {"token", "lfjp_abcdefghijklmnopqrstuvwxyz.0123456789", "follows"}
     assert log[part.offset :].decode() == part.text
