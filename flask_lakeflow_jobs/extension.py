@@ -218,7 +218,6 @@ def _open_record(app: Flask, settings: AppSettings, instance: Path, clock: Clock
 
 
 def _check_notify_urls(settings: AppSettings) -> None:
-    """Check the URLs of messages, if there are any."""
     if not any(job.notify.urls for job in settings.jobs.values()):
         return
     from .following.notifier import check_urls

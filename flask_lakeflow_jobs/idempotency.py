@@ -58,6 +58,7 @@ class RunCalls(Protocol):
 class Triggered:
     """A run that was started.
 
+    :param run_id: the run's id.
     :param number_in_job: the same number as ``run_id``; Databricks keeps it for old clients.
     :param replayed: an earlier trigger with the same idempotency key started this run.
     """

@@ -39,7 +39,6 @@ def _clean_argument(value: object) -> object:
 
 
 def clean_records() -> None:
-    """Clean the records of all loggers of the extension."""
     cleaner = RecordCleaner()
     for name in LOGGER_NAMES:
         logging.getLogger(name).addFilter(cleaner)

@@ -209,6 +209,7 @@ class JobReader:
     def list_iterations(self, run_id: int | str, task: str) -> list[Iteration]:
         """Return the iterations of a for-each task with all their attempts, in order.
 
+        :param task: the key of the task.
         :raises RunNotFound: this job has no such run.
         :raises InvalidRequest: the run has no such for-each task.
         """

@@ -113,7 +113,6 @@ class Job:
 
     @property
     def params_schema(self) -> dict[str, Any]:
-        """The JSON Schema of the parameters."""
         return build_params_schema(self.schema, self.task_type)
 
     def to_dict(self) -> dict[str, Any]:

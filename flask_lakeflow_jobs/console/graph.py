@@ -88,8 +88,6 @@ class Layout:
 
 @dataclass(frozen=True)
 class Node:
-    """A task in the graph."""
-
     attempt: Attempt
     x: float
     y: float

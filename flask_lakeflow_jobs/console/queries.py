@@ -136,7 +136,6 @@ def read_run_with_markup(
 
 
 def read_progress(handle: JobHandle, run_id: int) -> Reports:
-    """Read what a run has reported about its progress."""
     return current_state().hub.read_progress((handle.job.job_id, run_id))
 
 

@@ -172,7 +172,6 @@ class WorkspaceFolder:
         return content if content is not None and _is_complete(content) else None
 
     def write_address(self, content: dict[str, Any]) -> None:
-        """Publish the address of the workspace."""
         _write_json(self._address, content)
 
     def remove_address(self) -> None:

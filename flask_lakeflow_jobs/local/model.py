@@ -132,7 +132,6 @@ class JobRun:
 
     @property
     def is_active(self) -> bool:
-        """Return whether the run has not ended."""
         return not self.state.is_terminal
 
     @property

@@ -27,7 +27,6 @@ class State:
 
     @property
     def is_terminal(self) -> bool:
-        """Return whether the run has ended."""
         return self.life_cycle not in ACTIVE
 
     @property

@@ -28,7 +28,6 @@ class TaskKind:
 
     @property
     def is_run(self) -> bool:
-        """Return whether the local workspace runs it."""
         return self.runs is not None
 
 

@@ -44,7 +44,6 @@ class ComparedTask(Row):
         return first != second
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the task for JSON."""
         return {
             **super().to_dict(),
             "change": round_length(self.change),
@@ -73,7 +72,6 @@ class Comparison:
         return _subtract([length_of(run, self.now) for run in self.runs])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the comparison for JSON."""
         return {
             "runs": [
                 {**describe_run(run, self.now), "error": error or None}

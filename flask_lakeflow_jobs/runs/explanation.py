@@ -23,12 +23,15 @@ T = TypeVar("T")
 class FailedTask:
     """A task that made a run fail.
 
+    :param task_key: the task's key.
     :param run_id: the id of the task's last attempt.
     :param attempt: the number of that attempt, counted from 0.
+    :param outcome: the task's outcome.
     :param error: the error in one line. For a for-each task, the most common errors of its
         iterations, or else the first; for a task that runs a job, the run to look up.
     :param error_trace: the stack trace; for a for-each task, that of its first failed iteration.
     :param termination_code: the code of the Jobs API.
+    :param message: the workspace's message.
     :param url: the page of the task's run.
     """
 
@@ -47,9 +50,12 @@ class FailedTask:
 class Explanation:
     """Why a run failed.
 
+    :param run_id: the run's id.
+    :param outcome: the run's outcome.
     :param tasks: the tasks that made it fail, in the order of their ends. Empty if it did not fail
         because of a task. Those after the first five have no error and no trace.
     :param termination_code: the code of the Jobs API.
+    :param message: the workspace's message.
     :param url: the run's page.
     """
 

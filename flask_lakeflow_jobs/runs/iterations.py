@@ -46,7 +46,6 @@ class Iteration:
         return max(0, self.end_time - self.start_time)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the iteration for JSON."""
         return {
             "iteration": self.number,
             "taskRunId": self.run_id,

@@ -73,7 +73,6 @@ class LogPart:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the part for JSON."""
         return {
             "text": self.text,
             "rest": self.rest,

@@ -35,7 +35,6 @@ class Cell(NamedTuple):
     length: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the attempt for JSON."""
         return {
             "taskRunId": self.run_id,
             "attempt": self.number,
@@ -57,7 +56,6 @@ class Row:
     cells: Sequence[Cell | None]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the task for JSON."""
         return {"task": self.key, "runs": [cell and cell.to_dict() for cell in self.cells]}
 
 
@@ -75,7 +73,6 @@ class Matrix:
     now: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the matrix for JSON."""
         return {
             "runs": [describe_run(run, self.now) for run in self.runs],
             "tasks": [row.to_dict() for row in self.rows],

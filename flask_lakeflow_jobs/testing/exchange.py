@@ -132,6 +132,7 @@ class ForwardedRequest:
 class Exchange:
     """A request that waits for its response. Faults are called with it.
 
+    :param request: the record of the request.
     :param connection: the socket to the client.
     :param out: the file that writes to the client.
     :param closing: set when the proxy stops.

@@ -37,6 +37,7 @@ HTML = "text/html; charset=utf-8"
 class Refusal:
     """An error in the workspace's format. The request does not reach the workspace.
 
+    :param status: the HTTP status.
     :param error_code: the code in the body; ``None``: the code for the status.
     :param retry_after: seconds, for the ``Retry-After`` header; ``None``: no header.
     """

@@ -177,6 +177,7 @@ def authorize(action: Action, key: str) -> str | None:
 
     :param action: as for the ``policy``: ``view``, ``run``, ``cancel``, ``repair``, ``schedule``,
         ``report`` or ``audit``.
+    :param key: the job's.
     :return: ``None`` if the user is unknown.
     :raises UnknownJob: there is no such job, or the user may not view it.
     :raises NotAllowed: the user may view the job, but not do that, or the request comes from

@@ -69,7 +69,6 @@ class Finding:
         return cls(about, Level.ERROR, error.detail, remedy, lines or {}, code)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the finding as JSON."""
         return {
             "about": self.about,
             "level": self.level.value,
@@ -89,7 +88,6 @@ def worst_exit_code(findings: Iterable[Finding]) -> ExitCode:
 
 
 def format_findings(findings: Iterable[Finding]) -> Iterator[str]:
-    """Format findings as lines of text."""
     for finding in findings:
         level = click.style(f"{finding.level.value:<8}", fg=LEVEL_COLORS[finding.level])
         yield f"{level} {finding.about}: {finding.message}"

@@ -113,7 +113,6 @@ def grant_lines(key: str, name: str) -> dict[str, str]:
 def check_permissions(
     job: Job, permissions: JobPermissions, user: Mapping[str, Any]
 ) -> Iterator[Finding]:
-    """Check that a user may run a job."""
     about, name = f"job {job.key}", str(user.get("userName"))
     if may_run(permissions, user):
         yield Finding.ok(about, f"{name} may run it.")

@@ -43,5 +43,4 @@ class TaskServices:
         self.spark.end_run(run_id)
 
     def close(self) -> None:
-        """Stop all services."""
         self.spark.close()

@@ -29,14 +29,12 @@ class Option:
         return self._value
 
     def getOrElse(self, default: Any) -> Any:  # noqa: N802 (its name on Databricks)
-        """Return the value, or ``default`` if it is missing."""
         return default if self._value is None else self._value
 
     def isDefined(self) -> bool:  # noqa: N802
         return self._value is not None
 
     def isEmpty(self) -> bool:  # noqa: N802
-        """Return whether the value is missing."""
         return self._value is None
 
     def toString(self) -> str:  # noqa: N802
@@ -122,7 +120,6 @@ class EntryPoint:
         self._payload = payload
 
     def getDbutils(self) -> EntryPoint:  # noqa: N802
-        """Return Java's ``dbutils``."""
         return self
 
     def notebook(self) -> EntryPoint:

@@ -71,7 +71,6 @@ class WidgetsUtils:
         return self.get(name) if optional is None else self._values.get(name, optional)
 
     def getAll(self) -> dict[str, str]:  # noqa: N802
-        """Return all parameters with their values."""
         return dict(self._values)
 
     def remove(self, name: str) -> None:

@@ -70,7 +70,6 @@ class FileSystemUtils:
             return opened.read(maxBytes).decode(errors="replace")
 
     def put(self, file: str, contents: str, overwrite: bool = False) -> bool:
-        """Write a text to a file."""
         target = self._file(file)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with open(target, "w" if overwrite else "x", encoding="utf-8") as opened:

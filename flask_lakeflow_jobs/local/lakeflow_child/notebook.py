@@ -93,13 +93,11 @@ def run_other_notebook(
 
 
 def run_cells(path: str, names: dict[str, Any]) -> None:
-    """Run all cells of a notebook in a namespace."""
     for cell in read_cells(path):
         run_cell(cell, path, names)
 
 
 def read_cells(path: str) -> list[Cell]:
-    """Read the cells of a notebook in order."""
     with open(path, encoding="utf-8-sig") as file:
         text = file.read()
     suffix = os.path.splitext(path)[1].lower()
@@ -185,7 +183,6 @@ def _split_at_first_line(text: str) -> tuple[str, str, str]:
 
 
 def run_cell(cell: Cell, path: str, names: dict[str, Any]) -> None:
-    """Run a cell of a notebook in a namespace."""
     text = cell.text.strip()
     if cell.language == "python":
         _run_python(cell, path, names)

@@ -27,7 +27,6 @@ class SessionBuilder:
         self._dbutils = dbutils
 
     def getOrCreate(self) -> Any:  # noqa: N802 (its name on Databricks)
-        """Return the session of the task."""
         return self._dbutils.task_spark.session
 
     create = getOrCreate

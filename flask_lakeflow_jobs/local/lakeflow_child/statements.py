@@ -109,7 +109,6 @@ def find_skipped(statement: str) -> str | None:
 
 
 def describe_skipped(name: str) -> str:
-    """Say that a statement is skipped."""
     return f"{name} is skipped: it changes no result in the local workspace."
 
 

@@ -46,7 +46,6 @@ class SqlSession:
             _assign(database, *variable)
 
     def keep(self, database: Any) -> None:
-        """Keep the state of a connection."""
         path = database.execute(
             "SELECT system.main.current_database(), system.main.current_schema()"
         ).fetchone()
