@@ -135,6 +135,7 @@ def test_notification_ends_a_watch_at_once(
     with finished_runs(app) as finished:
         notify(app, notification(job_ids["gated"], run_id))
         wait_until(lambda: states[-1].is_terminal, "the end in the watch")
+        wait_until(lambda: finished, "the signal, which follows the state")
     assert finished == [("gated", run_id)]
 
 
