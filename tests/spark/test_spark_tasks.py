@@ -96,6 +96,8 @@ CREATE OR REPLACE TABLE totals AS SELECT sum(p) AS p, max(d) AS d FROM orders;
 SELECT * FROM totals
 """,
     "script.py": """
+import pandas
+pandas.__version__ = "1.5.3"  # tasks may list an older one than pyspark accepts
 from pyspark.sql import SparkSession
 
 spark = SparkSession.builder.appName("app").master("local[*]").getOrCreate()

@@ -14,3 +14,10 @@ def test_client_that_sail_refuses_is_replaced_by_one_of_its_kind() -> None:
     advice = find_advice(SparkError("unsupported PySpark version: 4.3.0")) or ""
     assert advice.endswith("pip install 'pyspark<4.3', or 'pyspark-client<4.3' without Java.")
     assert find_advice(ValueError("unsupported PySpark version: 4.3.0")) is None
+
+
+def test_function_of_databricks_alone_can_be_registered() -> None:
+    advice = find_advice(SparkError("unknown function: h3_longlatash3")) or ""
+    assert advice.startswith("Only Databricks has the function h3_longlatash3. Define one of its")
+    assert "spark.udf.register('h3_longlatash3', …)" in advice
+    assert (find_advice(SparkError("unknown function: x")) or "").startswith("Sail does not")

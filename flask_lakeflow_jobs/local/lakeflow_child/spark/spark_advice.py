@@ -18,6 +18,7 @@ _NO_JVM = "JVM_ATTRIBUTE_NOT_SUPPORTED"
 _NO_FORMAT = r"No data source found for: (\w+)"
 _NO_VERSION = r"Missing commit file: expected version"
 _NO_MODEL = r"unknown function: (ai_\w+|http_request|vector_search)"
+_ONLY_DATABRICKS = r"unknown function: ((?:h3|st)_\w+)"
 _NO_STORAGE = r"Generic (?:GCS|S3|MicrosoftAzure) error"
 _BAD_CLIENT = "unsupported PySpark version"
 _UNKNOWN = r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|unknown function:"
@@ -57,6 +58,10 @@ _ADVICE = {
     _NO_MODEL: (
         "Sail has no function {}, which calls a service of Databricks. Simulate the job (its tag "
         "'local_simulation')."
+    ),
+    _ONLY_DATABRICKS: (
+        "Only Databricks has the function {0}. Define one of its name in Python, with "
+        "spark.udf.register('{0}', …), or simulate the job (its tag 'local_simulation')."
     ),
     _NO_STORAGE: (
         "Sail has no access to this storage in the cloud. Copy the files into a volume, such as "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +19,12 @@ def connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     :param payload: of the task.
     :param paths: translates paths of the workspace.
     """
-    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
     from pyspark.sql import SparkSession
+    from pyspark.sql.pandas import utils
+
+    # Tasks list an older pandas, as clusters have, or a newer one. Modules import this by name.
+    check: Any = utils.require_minimum_pandas_version
+    check.__code__ = (lambda: None).__code__
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
     from .new_catalogs import Catalogs
