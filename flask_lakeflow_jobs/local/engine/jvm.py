@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ..model import Settings, mappings
-from .catalogs import BUILT_IN_CATALOGS, find_catalogs, find_catalogs_in_file
+from .catalogs import (
+    BUILT_IN_CATALOGS,
+    find_catalogs,
+    find_catalogs_in_file,
+    find_catalogs_in_folder,
+)
 from .compute import find_environment
 from .files import WorkspaceFiles
 from .task_context import TaskContext
@@ -81,6 +86,8 @@ def build_pipeline(spec: Settings, context: TaskContext) -> ProcessWork:
             "files": code,
             "catalog": str(catalog or BUILT_IN_CATALOGS[0]),
             "catalogs": sorted({*BUILT_IN_CATALOGS, *find_catalogs(configuration), *named}),
+            # A module that the files import may read the sample table.
+            "has_samples": "samples" in named | find_catalogs_in_folder(context.files.root),
             "full_refresh_all": bool(body.get("full_refresh")),
             "full_refresh": body.get("full_refresh_selection") or [],
             "refresh": body.get("refresh_selection") or [],

@@ -69,7 +69,8 @@ def test_pipeline_is_that_of_the_bundle(folder: Path) -> None:
     assert {"dev", "main"} < set(pipeline.pop("catalogs"))
     assert pipeline == {
         "id": "shop", "name": "Shop", "root": str(folder / "src"), "schema": "sales",
-        "catalog": "dev", "full_refresh_all": False, "full_refresh": [], "refresh": ["t"],
+        "catalog": "dev", "has_samples": False,
+        "full_refresh_all": False, "full_refresh": [], "refresh": ["t"],
     }  # fmt: skip
     landing = str(folder / "volumes/dev/sales/landing")
     assert work["parameters"] == {"shop.n": "2", "shop.where": landing}
@@ -84,6 +85,14 @@ def test_parameters_of_run_now_decide_which_tables_are_refreshed(folder: Path) -
     assert (pipeline["schema"], pipeline["name"]) == ("raw", "old")
     assert (pipeline["full_refresh_all"], pipeline["full_refresh"]) == (True, ["t"])
     assert pipeline["root"] == str(folder / "src")
+
+
+@pytest.mark.parametrize("file", ["src/a.py", "src/shop/taxis.py"])
+def test_pipeline_has_samples_that_its_files_or_their_modules_read(folder: Path, file: str) -> None:
+    (folder / file).parent.mkdir(exist_ok=True)
+    (folder / file).write_text("trips = spark.read.table('samples.nyctaxi.trips')")
+    work = build("pipeline_task", {"pipeline_id": "shop"}, context(folder))
+    assert work["pipeline"]["has_samples"] is True
 
 
 @pytest.mark.ledger("pipeline_task", refused="The bundle has no pipeline …. Define it under")

@@ -84,7 +84,7 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
     session = _start_session(folder)
     schema = pipeline["schema"].replace("`", "``")
     session.sql(f"CREATE DATABASE IF NOT EXISTS `{schema}`")
-    if any(TRIPS in Path(file).read_text(errors="replace") for file in pipeline["files"]):
+    if pipeline["has_samples"]:
         _create_samples(session)
     dbutils.serve_imports({})
     api = PipelineApi(session, frozenset(pipeline["catalogs"]), payload["mounts"])
