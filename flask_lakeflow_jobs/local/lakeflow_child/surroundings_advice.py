@@ -64,6 +64,7 @@ _UNREACHABLE = re.compile(
     r"|Temporary failure in name resolution|Network is unreachable|All connection attempts failed"
 )
 _CONNECTION_ERRORS = ("ConnectionError", "ConnectError", "ConnectTimeout", "URLError", "gaierror")
+_CLIENT_FILES = ("urllib/request.py", "socket.py")
 _OS_FILES = ("<frozen os>", os.__file__)
 
 
@@ -92,10 +93,22 @@ def find_advice(error: BaseException, mounts: dict[str, str], root: str = "") ->
     # Spark names the error of its own source of data in the text.
     kinds = f"{type(error).__name__}: {error}"
     if match and any(f"{each}: " in kinds for each in _CONNECTION_ERRORS):
+        host = match[1] or match[2] or _find_host(error) or "the host of the task"
         return (
-            f"This machine cannot reach {match[1] or match[2] or 'the host of the task'}. Allow "
-            "the connection, or simulate the job (its tag 'local_simulation')."
+            f"This machine cannot reach {host}. Allow the connection, or simulate the job (its tag "
+            "'local_simulation')."
         )
+    return None
+
+
+def _find_host(error: BaseException) -> str | None:
+    """Return the host of a connection from the frames of an error, whose text lacks it."""
+    trace = error.__traceback__
+    while trace is not None:
+        host = trace.tb_frame.f_locals.get("host")
+        if isinstance(host, str) and trace.tb_frame.f_code.co_filename.endswith(_CLIENT_FILES):
+            return host
+        trace = trace.tb_next
     return None
 
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 from pathlib import Path
 from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 
@@ -77,6 +78,23 @@ def test_advice_on_surroundings(error: object, advice: str | None) -> None:
     assert isinstance(error, BaseException)
     found = find_advice(error, {})
     assert found is None if advice is None else (found or "").startswith(advice)
+
+
+def test_advice_on_a_connection_finds_the_host_that_the_error_lacks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    for attempt in (
+        lambda: urlopen("http://a.example/day.csv"),
+        lambda: socket.create_connection(("a.example", 80)),
+    ):
+        with pytest.raises(OSError, match="Name or service") as raised:
+            attempt()
+        advice = find_advice(raised.value, {})
+        assert (advice or "").startswith("This machine cannot reach a.example. Allow")
 
 
 MOUNTS = {"/Workspace/b": "/bundle", "/Volumes": "/data/volumes", "/dbfs": "/data/dbfs"}
