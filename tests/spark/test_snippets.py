@@ -94,6 +94,13 @@ RUN = {
         "except AnalysisException as error:\n    assert 'UNABLE_TO_INFER_SCHEMA' in str(error)\n"
         "else:\n    raise AssertionError\n"
     ),
+    "doubled quotes": (
+        "spark.sql(\"CREATE OR REPLACE TABLE dev.snippets.quotes (a STRING COMMENT 'it''s') \"\n"
+        "          \"COMMENT 'b''c' TBLPROPERTIES ('a' = 'b''c')\")\n"
+        "spark.sql(\"INSERT INTO dev.snippets.quotes VALUES ('it''s'), ('')\")\n"
+        "query = \"SELECT a FROM dev.snippets.quotes WHERE a = 'it''s'\"\n"
+        'assert spark.sql(query).first().a == "it\'s"'
+    ),
     "files by address": (
         "import os\n"
         "folder = 'file:/Volumes/dev/raw/addresses'\n"

@@ -40,6 +40,7 @@ _USE_SQL = (
     "EXISTS), or simulate the job (its tag 'local_simulation')."
 )
 _WORKSPACE_ROOTS = ("/Volumes/", "/Workspace/", "/dbfs/", "/databricks-datasets/")
+_CLOUD = re.compile(r"/((?:abfss?|adl|gs|s3[an]?|wasbs?):)/(.*)")
 _PATH = re.compile(r"(?<![\w:/.])/[^\s'\"`,;)]*[^\s'\"`,;).]")
 # What to do, by what an error says about a path of the workspace.
 _BY_PLACE = {
@@ -127,6 +128,12 @@ def _advise_on_file(path: str, mounts: dict[str, str], root: str) -> str | None:
     folder, name = os.path.split(path)
     if root and os.path.abspath(path).startswith(root + "/"):
         return _ADD.format(name, os.path.abspath(folder))
+    if match := _CLOUD.search(path):  # dbutils.fs has a folder for each
+        return (
+            f"The local workspace has no access to {match[1]}//{match[2]}. Copy the files into a "
+            "volume, such as /Volumes/main/default/files, or simulate the job (its tag "
+            "'local_simulation')."
+        )
     # The paths in parameters of a task are translated before it starts.
     is_of_workspace = any(path.startswith(f"{each}/") for each in mounts.values())
     return _COPY.format(path) if is_of_workspace else None

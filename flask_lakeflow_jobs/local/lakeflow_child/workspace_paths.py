@@ -31,7 +31,8 @@ _ONE_PATH += ["statvfs", "truncate", "unlink", "utime"]
 _TWO_PATHS = ("link", "rename", "replace", "symlink")
 _SUPPORT = ("dir_fd", "effective_ids", "fd", "follow_symlinks")
 _IN_SQL = (
-    r"(?<=['\"`])(?:dbfs:/|file:/|/Volumes/|/dbfs/|/databricks-datasets/|/mnt/|/FileStore/)"
+    r"(?:(?<=['\"`])(?:dbfs:/|/Volumes/|/dbfs/|/databricks-datasets/|/mnt/|/FileStore/)"
+    r"|(?:(?<=`)|(?<=FROM ['\"])|(?<=LOCATION ['\"]))file:/)"  # elsewhere, it may be any text
     r"[^'\"`]*(?=['\"`])"
 )
 _installed: list[WorkspacePaths] = []  # those of this process
@@ -93,7 +94,7 @@ class WorkspacePaths:
             is_cut = match[0].endswith("/") and not local.endswith("/")  # as in '/Volumes/a/' || b
             return f"{local}/" if is_cut else local
 
-        return re.sub(_IN_SQL, translate, statement)
+        return re.sub(_IN_SQL, translate, statement, flags=re.IGNORECASE)
 
     def install(self) -> None:
         """Let Python's file operations take paths of the workspace."""

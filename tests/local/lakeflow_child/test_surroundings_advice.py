@@ -109,6 +109,10 @@ MOUNTS = {"/Workspace/b": "/bundle", "/Volumes": "/data/volumes", "/dbfs": "/dat
             "/bundle/in/a.csv",
             "Add the file a.csv to the bundle, or write it in an earlier task: it",
         ),
+        (
+            "/data/dbfs/abfss:/raw@a.example/in",
+            "The local workspace has no access to abfss://raw@a.example/in. Copy the files into",
+        ),
         ("/elsewhere/a.csv", None),
     ],
 )

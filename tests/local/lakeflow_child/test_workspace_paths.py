@@ -120,6 +120,12 @@ def test_translate_sql_changes_texts_and_quoted_names(
     assert translated == statement.format(tmp_path / "volumes")
 
 
+@pytest.mark.parametrize("address", ["csv.`{}`", "COPY INTO t FROM '{}'", 't location "{}"'])
+def test_translate_sql_drops_file_scheme_of_paths(paths: WorkspacePaths, address: str) -> None:
+    assert paths.translate_sql(address.format("file:/tmp/a")) == address.format("/tmp/a")
+    assert paths.translate_sql("SELECT 'file:/tmp/a'") == "SELECT 'file:/tmp/a'"
+
+
 def test_code_of_a_task_uses_paths_of_the_workspace(serve: Serve) -> None:
     client = notebook_client(
         serve,

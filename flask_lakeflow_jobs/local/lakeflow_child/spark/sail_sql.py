@@ -12,6 +12,7 @@ from .read_files import replace_read_files
 from .show_commands import replace_show
 from .spark_catalog import NAME_PART
 from .spark_sql import (
+    escape_quotes,
     find_lack,
     insert_parameters,
     insert_settings,
@@ -83,7 +84,8 @@ class SailSql:
             ((value,),) = self._run(session, f"SELECT {expression}", args, **names).collect()
             return value
 
-        statement = self._paths.translate_sql(insert_settings(statement, session.conf))
+        statement = insert_settings(escape_quotes(statement), session.conf)
+        statement = self._paths.translate_sql(statement)
         if _SHOW.match(remove_comments(statement)):  # Sail knows IDENTIFIER in other queries only
             statement, args = _insert_arguments(statement, args)
             statement = replace_identifiers(statement, query)

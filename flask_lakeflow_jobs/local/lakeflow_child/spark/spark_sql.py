@@ -84,8 +84,14 @@ _QUERY = re.compile(
     r"[\s(]*(SELECT|WITH|SHOW|DESCRIBE|DESC|EXPLAIN|VALUES|TABLE|FROM)\b", re.IGNORECASE
 )
 _NESTED = r"[^()]|\((?:[^()]|\([^()]*\))*\)"  # calls in calls
+_OTHER = r"`[^`]*`|--[^\n]*|/\*.*?\*/"  # a quoted name or a comment
+_DOUBLED = re.compile(
+    rf"{_OTHER}|\b[rR](?:'[^']*'|\"[^\"]*\")"
+    r"|(?P<text>'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\")",
+    re.DOTALL,
+)
 _IDENTIFIER = re.compile(
-    r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`|--[^\n]*|/\*.*?\*/"
+    rf"{_OTHER}|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
     rf"|\bIDENTIFIER\s*\((?P<name>(?:{_NESTED})*)\)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -116,6 +122,20 @@ def insert_arguments(text: str, parameters: dict[str, str]) -> str:
 def insert_settings(text: str, conf: Any) -> str:
     """Replace ``${spark.name}`` by the setting of the session, as Spark does."""
     return _SETTING.sub(lambda match: conf.get(match[1], match[0]), text)
+
+
+def escape_quotes(statement: str) -> str:
+    """Write each doubled quote in a text as Sail reads it: of ``'it''s'``, it would lose one."""
+
+    def replace(match: re.Match[str]) -> str:
+        if (text := match["text"]) is None:
+            return match[0]
+        quote = text[0]
+        pairs = re.compile(rf"\\.|{quote}{quote}", re.DOTALL)
+        inner = pairs.sub(lambda each: each[0].replace(quote * 2, f"\\{quote}"), text[1:-1])
+        return f"{quote}{inner}{quote}"
+
+    return _DOUBLED.sub(replace, statement)
 
 
 def rewrite(

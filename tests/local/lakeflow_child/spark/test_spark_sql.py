@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.spark.spark_sql import (
+    escape_quotes,
     find_lack,
     insert_parameters,
     is_query,
@@ -180,3 +181,20 @@ def test_is_query(statement: str, expected: bool) -> None:
 def test_what_sail_lacks_is_refused_with_a_remedy(statement: str, advice: str) -> None:
     assert advice in (find_lack(statement) or "")
     assert bool(find_lack(statement)) == bool(advice)
+
+
+@pytest.mark.parametrize(
+    ("statement", "escaped"),
+    [
+        ("SELECT 'it''s', ''''", r"SELECT 'it\'s', '\''"),
+        ("SELECT '', 'a' 'b', 'c\\''''", r"SELECT '', 'a' 'b', 'c\'\''"),
+        ('SELECT "c""d", \'e "" f\'', r'SELECT "c\"d", ' + "'e \"\" f'"),
+        (r"SELECT 'a\\''b'", r"SELECT 'a\\\'b'"),
+        (
+            "SELECT r'a' /* it''s */ -- ''\nFROM `a''b`",
+            "SELECT r'a' /* it''s */ -- ''\nFROM `a''b`",
+        ),
+    ],
+)
+def test_escape_quotes_changes_doubled_quotes_only(statement: str, escaped: str) -> None:
+    assert escape_quotes(statement) == escaped
