@@ -16,8 +16,8 @@ from ..reader import cached_reads_of
 from ..runs.iterations import Iteration
 from ..runs.outcome import select_last_attempts
 from ..runs.page_urls import build_run_url
+from ..runs.query_rows import Rows, read_rows
 from ..runs.redaction import redact, redact_output
-from ..runs.rows import Rows, read_rows
 from ..web.outputs import ITERATIONS_PER_PAGE
 from . import queries
 from .axis import Axis

@@ -13,8 +13,8 @@ from werkzeug.exceptions import NotFound
 from ..reader import cached_reads_of
 from ..runs.ids import parse_run_id
 from ..runs.logs import DEFAULT_PART_BYTES
+from ..runs.query_rows import read_rows
 from ..runs.redaction import redact, redact_progress_tokens
-from ..runs.rows import read_rows
 from ..web.auth import current_authorizer, request_handle
 from ..web.requests import read_number
 from .fragments import render, render_page

@@ -22,7 +22,7 @@ from databricks.sdk.service.jobs import (
 
 from ..clock import parse_server_time
 from ..errors import InvalidParameters, InvalidRequest
-from .conform import conform
+from .document_types import conform
 from .failures import IncompleteResponse
 
 if TYPE_CHECKING:

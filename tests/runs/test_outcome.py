@@ -18,13 +18,14 @@ from databricks.sdk.service.jobs import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs import Outcome, RunStatus
+from flask_lakeflow_jobs import InvalidRequest, Outcome, RunStatus
 from flask_lakeflow_jobs.runs.outcome import (
     BY_TERMINATION_CODE,
     NEVER_STARTED,
     SUCCESSES,
     StateFields,
     classify,
+    find_attempt,
     find_root_causes,
     has_ended,
     life_cycle_of,
@@ -377,3 +378,14 @@ def test_dataclass_has_ended_as_its_document_has() -> None:
         }
         for dataclass in (Run.from_dict(document), BaseRun.from_dict(document)):
             assert has_ended(dataclass) is has_ended(document), document
+
+
+def test_find_attempt_is_by_key_and_number() -> None:
+    attempts = [task("a", FAILED, run_id=1), task("a", SUCCEEDED, run_id=2, attempt_number=1)]
+    tasks = run(SUCCEEDED, tasks=attempts).tasks
+    assert find_attempt(tasks, "a").run_id == 2
+    assert find_attempt(tasks, "a", 1).run_id == 1
+    with pytest.raises(InvalidRequest, match="has no attempt 3"):
+        find_attempt(tasks, "a", 3)
+    with pytest.raises(InvalidRequest, match="no task 'b'"):
+        find_attempt(tasks, "b")

@@ -9,7 +9,7 @@ from databricks.sdk.service.jobs import Job, Run, RunOutput
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.upstream.conform import MAX_INT, conform
+from flask_lakeflow_jobs.upstream.document_types import MAX_INT, conform
 from tests.run_documents import SUCCEEDED, run_state, task
 
 RUN = {
