@@ -47,6 +47,9 @@ REQUEST_MESSAGES = ("Failed to load resource", "EventSource's response has a MIM
 #: alone depends on it.
 SCHEME_RULES = {"light": (), "dark": ("color-contrast",)}
 
+#: A script for screenshots: Chromium without a window blocks notifications.
+ALLOW_NOTIFICATIONS = "Object.defineProperty(Notification, 'permission', {value: 'default'})"
+
 OpenPage = Callable[..., "Page"]
 CheckAccessibility = Callable[..., None]
 

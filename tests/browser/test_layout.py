@@ -10,7 +10,7 @@ from flask import Flask, render_template_string
 
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.local import Workspace, load_bundle
-from tests.browser.conftest import SCHEME_RULES, CheckAccessibility, OpenPage
+from tests.browser.conftest import ALLOW_NOTIFICATIONS, SCHEME_RULES, CheckAccessibility, OpenPage
 from tests.browser.run_pages import click_link, wait_for_end, wait_for_task
 from tests.conftest import Serve
 from tests.console.support import run, shop_app, start
@@ -225,6 +225,8 @@ def test_all_pages_are_accessible(
         reduced_motion="reduce",
     )
 
+    page.add_init_script(ALLOW_NOTIFICATIONS)
+
     def check(screenshot: str = "") -> None:
         check_accessibility(page, *SCHEME_RULES[scheme])
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -233,7 +235,7 @@ def test_all_pages_are_accessible(
 
     page.fill("[name=day]", "")
     click_link(page, "button:has-text('Run')")
-    check("form")
+    check()
     page.fill("[name=day]", "2026-11-23")
     page.click("button:has-text('Run')")
     page.wait_for_url("**/runs/*")
@@ -260,9 +262,9 @@ def test_all_pages_are_accessible(
     page.goto(f"{url}/hourly/runs/{run_id}")
     wait_for_end(page)
     page.goto(f"{url}/hourly")
-    check("history")
+    check()
     page.goto(url)
-    check("jobs")
+    check()
     page.goto(f"{url}?view=table")
     check()
     page.goto(f"{url}/nowhere")

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from flask_lakeflow_jobs import current_jobs
-from tests.browser.conftest import CheckAccessibility, OpenPage
+from tests.browser.conftest import ALLOW_NOTIFICATIONS, CheckAccessibility, OpenPage
 from tests.console.support import start
 from tests.support import RunGate
 
@@ -54,6 +54,9 @@ def test_progress_is_a_bar_with_its_message_at_the_run_and_its_task(
 ) -> None:
     run_id = start(app, "gated", run_gate.params)
     page = open_run(open_page, site, run_id)
+    page.add_init_script(ALLOW_NOTIFICATIONS)
+    page.reload()
+    page.wait_for_selector("[data-connection=live]")
     assert page.is_hidden("[data-part=progress]")
     report(app, "gated", run_id, 40, "4 of 10 files <b>", task="wait")
     bar = "[data-part=progress] progress"
@@ -68,7 +71,8 @@ def test_progress_is_a_bar_with_its_message_at_the_run_and_its_task(
     page.wait_for_selector(f"{bar}[aria-label='Progress of the run'][value='65']")
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        page.screenshot(path=screenshots / f"progress-{scheme}.png")
+        clip = {"x": 0, "y": 0, "width": 1280, "height": 640}
+        page.screenshot(path=screenshots / f"progress-{scheme}.png", clip=clip)
     run_gate.open()
     page.wait_for_selector(ENDED, state="attached")
     assert page.is_hidden("[data-part=progress]")
