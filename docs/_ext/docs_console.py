@@ -11,7 +11,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from flask_lakeflow_jobs import LakeflowJobs
-from flask_lakeflow_jobs.console.filters import KINDS
+from flask_lakeflow_jobs.console.labels import KINDS
 from flask_lakeflow_jobs.console.views import FOLDER
 
 #: The meanings of the CSS variables that are not the color of an outcome.

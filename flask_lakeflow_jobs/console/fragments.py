@@ -12,7 +12,7 @@ from ..errors import LakeflowJobsError, NotAllowed
 from ..globals import current_state
 from ..runs.durations import format_change
 from ..web.auth import app_handle, current_authorizer, request_handle
-from . import filters, queries
+from . import labels, queries
 from .cards import CARDS_PER_PAGE, read_cards
 from .links import page_url
 from .parts import RunMarkup
@@ -28,23 +28,23 @@ def register(pages: Blueprint) -> None:
     """Register the fragments and filters with the templates of the app."""
     for fragment in (lakeflow_head, lakeflow_job_card, lakeflow_job_cards, lakeflow_run):
         pages.add_app_template_global(fragment)
-    pages.add_app_template_filter(filters.duration, "lakeflow_duration")
+    pages.add_app_template_filter(labels.duration, "lakeflow_duration")
     pages.add_app_template_filter(format_change, "lakeflow_change")
     pages.add_app_template_filter(StateLabel, "lakeflow_state")
-    pages.add_app_template_filter(filters.moment, "lakeflow_moment")
+    pages.add_app_template_filter(labels.moment, "lakeflow_moment")
     pages.add_app_template_filter(_ago, "lakeflow_ago")
     pages.add_app_template_filter(_format_parameters, "lakeflow_parameters")
 
 
 def _ago(milliseconds: float) -> str:
-    return filters.format_ago(queries.now() - milliseconds)
+    return labels.format_ago(queries.now() - milliseconds)
 
 
 def _format_parameters(parameters: Mapping[str, str]) -> str:
     """Format the parameters of a run, except those that the app itself adds."""
     settings = current_state().settings
     own = (settings.attribution_parameter, settings.progress_parameter)
-    return filters.format_parameters(
+    return labels.format_parameters(
         {name: value for name, value in parameters.items() if name not in own}
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .filters import KIND_NAMES
+from .labels import KIND_NAMES
 
 if TYPE_CHECKING:
     from .tasks import Attempt

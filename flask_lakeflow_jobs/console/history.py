@@ -30,7 +30,7 @@ MAX_READS = 4
 class Filter:
     """A filter of runs; an empty field matches all.
 
-    :param kind: of outcome, see :data:`.filters.KINDS`.
+    :param kind: of outcome, see :data:`.labels.KINDS`.
     :param who: a part of the requester's name.
     """
 

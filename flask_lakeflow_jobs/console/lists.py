@@ -16,7 +16,7 @@ from ..runs.ids import parse_run_id
 from ..runs.outcome import Outcome
 from ..web.auth import current_authorizer, request_handle
 from ..web.run_list import PAGE_SIZE, read_page, read_run_query
-from . import all_runs, filters, history, queries
+from . import all_runs, history, labels, queries
 from .cards import read_cards
 from .fragments import render_page
 from .history import Filter
@@ -85,7 +85,7 @@ def show_history(key: str) -> str:
         page=page,
         wanted=wanted,
         after=after,
-        kinds=filters.KIND_NAMES,
+        kinds=labels.KIND_NAMES,
         trend=build_trend(_read_ended_runs(handle.job) or card.runs),
     )
 
@@ -98,13 +98,13 @@ def show_matrix(key: str) -> str:
         runs = queries.summarize_runs(handle, matrix.runs)
     found = {run.state.kind for run in runs}
     cells = (cell for row in matrix.rows for cell in row.cells if cell is not None)
-    found |= {filters.KINDS[cell.outcome] for cell in cells}
+    found |= {labels.KINDS[cell.outcome] for cell in cells}
     return render_page(
         "matrix.html",
         rows=matrix.rows,
         runs=runs,
         title=title,
-        kinds={kind: name for kind, name in filters.KIND_NAMES.items() if kind in found},
+        kinds={kind: name for kind, name in labels.KIND_NAMES.items() if kind in found},
     )
 
 

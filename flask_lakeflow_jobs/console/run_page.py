@@ -19,7 +19,7 @@ from ..text import first_line
 from ..watching.forecast import expected_end
 from ..watching.past_durations import phase_durations
 from ..watching.snapshot import compute_state_id
-from . import filters, queries, tasks
+from . import labels, queries, tasks
 from .graph import Graph, build_graph
 from .groups import (
     MAX_LISTED_TASKS,
@@ -271,5 +271,5 @@ def _failure(handle: JobHandle, run: Run, document: Mapping[str, Any]) -> RunFai
         more=len(tasks) - len(causes),
         message=explained.message,
         code=explained.termination_code,
-        advice=filters.CODE_ADVICE.get(explained.termination_code or ""),
+        advice=labels.CODE_ADVICE.get(explained.termination_code or ""),
     )

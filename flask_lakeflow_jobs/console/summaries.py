@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..runs.durations import length_of
 from ..runs.outcome import SUCCESSES, Outcome, has_ended, outcome_of, parse_state
 from ..runs.run_parameters import parameters_of, requester_of
-from . import filters
+from . import labels
 
 if TYPE_CHECKING:
     from ..sdk_types import BaseRun, Run
@@ -24,7 +24,7 @@ class StateLabel:
 
     @property
     def kind(self) -> str:
-        return filters.KINDS[self.outcome]
+        return labels.KINDS[self.outcome]
 
     @property
     def word(self) -> str:

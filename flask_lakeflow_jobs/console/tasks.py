@@ -10,7 +10,7 @@ from ..runs.durations import PHASES, times_of
 from ..runs.iterations import count_iterations
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
 from ..runs.page_urls import find_databricks_url
-from . import filters
+from . import labels
 from .summaries import StateLabel
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def without_growth(attempt: Attempt) -> Attempt:
 
 def kind_label(task: RunTask | Task) -> str:
     return next(
-        (name for field, name in filters.TASK_KIND_LABELS.items() if getattr(task, field, None)),
+        (name for field, name in labels.TASK_KIND_LABELS.items() if getattr(task, field, None)),
         "Task",
     )
 
@@ -137,5 +137,5 @@ def _segment(
     phase: str, at: float, length: float, axis: Axis, *, is_growing: bool = False
 ) -> Segment:
     # An attempt is in no fold, so its durations are as long on the axis as they were.
-    text = filters.duration(length, is_growing=is_growing)
+    text = labels.duration(length, is_growing=is_growing)
     return Segment(phase, axis.at(at), round(length, 1), text, is_growing)

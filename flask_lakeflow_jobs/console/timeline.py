@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..runs.outcome import Outcome, has_ended, outcome_of, select_last_attempts
 from .axis import Axis, find_step, fold_idle_times
-from .filters import duration
+from .labels import duration
 from .tasks import build_attempt
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from databricks.sdk.service.jobs import RunTask
 
-from flask_lakeflow_jobs.console import filters as w
+from flask_lakeflow_jobs.console import labels
 from flask_lakeflow_jobs.console.graph import build_graph
 from flask_lakeflow_jobs.console.summaries import (
     build_strip,
@@ -22,21 +22,21 @@ START = 1_000_000
 
 
 def test_every_outcome_has_a_kind_with_a_name() -> None:
-    assert set(w.KINDS) == set(Outcome)
-    assert set(w.KIND_NAMES) == set(w.KINDS.values())
+    assert set(labels.KINDS) == set(Outcome)
+    assert set(labels.KIND_NAMES) == set(labels.KINDS.values())
 
 
 def test_every_kind_has_an_icon_for_the_tab() -> None:
-    static = Path(w.__file__).parent / "static"
+    static = Path(labels.__file__).parent / "static"
     assert {path.stem for path in static.glob("icon-*.svg")} == {
-        f"icon-{kind}" for kind in w.KIND_NAMES
+        f"icon-{kind}" for kind in labels.KIND_NAMES
     }
 
 
 def test_duration_filter_takes_milliseconds() -> None:
-    assert w.duration(None) == ""
-    assert w.duration(61_900) == "1 min 2 s"
-    assert w.duration(1_900, is_growing=True) == "1 s"
+    assert labels.duration(None) == ""
+    assert labels.duration(61_900) == "1 min 2 s"
+    assert labels.duration(1_900, is_growing=True) == "1 s"
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def test_duration_filter_takes_milliseconds() -> None:
     ],
 )
 def test_format_parameters_is_one_short_line(parameters: dict[str, str], text: str | None) -> None:
-    formatted = w.format_parameters(parameters)
-    assert len(formatted) <= w.MAX_PARAMETERS_CHARS
+    formatted = labels.format_parameters(parameters)
+    assert len(formatted) <= labels.MAX_PARAMETERS_CHARS
     assert text is None or formatted == text
 
 
@@ -59,12 +59,12 @@ def test_format_parameters_is_one_short_line(parameters: dict[str, str], text: s
     [(3, "just now"), (12, "12 s ago"), (125, "2 min ago"), (90_000, "1 d ago")],
 )
 def test_format_ago_uses_one_unit(seconds: int, text: str) -> None:
-    assert w.format_ago(seconds * 1000) == text
+    assert labels.format_ago(seconds * 1000) == text
 
 
 def test_every_task_kind_of_the_sdk_has_a_label() -> None:
     kinds = {each.name for each in dataclasses.fields(RunTask) if each.name.endswith("_task")}
-    assert kinds - set(w.TASK_KIND_LABELS) == set()
+    assert kinds - set(labels.TASK_KIND_LABELS) == set()
 
 
 def test_summary_of_active_run_has_growing_duration() -> None:
