@@ -135,14 +135,13 @@ def _draw(structure: Structure) -> tuple[Layout, Mapping[str, str]]:
     return replace(layout, lines={}), layout.paths()
 
 
-def lay_out(depends_on: Mapping[str, Iterable[str]], sizes: Sizes | None = None) -> Layout:
+def lay_out(depends_on: Mapping[str, Iterable[str]]) -> Layout:
     """Lay out tasks from left to right.
 
     :param depends_on: task key → the keys of the tasks that it waits for. Unknown keys are ignored,
         and so is a dependency that closes a cycle.
-    :param sizes: ``None``: smaller ones for many tasks.
     """
-    sizes = sizes or (Sizes() if len(depends_on) <= MAX_LARGE_TASKS else SMALL)
+    sizes = Sizes() if len(depends_on) <= MAX_LARGE_TASKS else SMALL
     spots = Spots.of(depends_on)
     sweeps = SWEEPS if spots.has_bends else SWEEPS_OF_STRAIGHT_LINES
     _sort_layers(spots, sweeps)

@@ -84,8 +84,7 @@ class WorkspaceFileEndpoints:
         path = _Path(self._tree, request)
         format_name = _read_format(request)
         content = read_base64(request, "content")
-        if len(content) > MAX_NOTEBOOK_BYTES:
-            raise _TooLarge(path.text, MAX_NOTEBOOK_BYTES)
+        _check_size(path, len(content))
         overwrite = request.read_bool("overwrite")
         language = request.read_choice("language", notebooks.LANGUAGES)
         with _errors(path):
@@ -101,8 +100,7 @@ class WorkspaceFileEndpoints:
         with _errors(path, exists=409):
             name = path.parts[-1] if path.parts else ""
             if notebook_files.is_notebook(name, head):
-                if request.length > MAX_NOTEBOOK_BYTES:
-                    raise _TooLarge(path.text, MAX_NOTEBOOK_BYTES)
+                _check_size(path, request.length)
                 content = request.body.read(request.length)
                 self._import(path.parts, "AUTO", "", content, overwrite)
             else:
@@ -122,8 +120,7 @@ class WorkspaceFileEndpoints:
                 )
             if node.kind == "FILE" and request.read_bool("direct_download"):
                 return _send(node)
-            if node.file.stat().st_size > MAX_NOTEBOOK_BYTES:
-                raise _TooLarge(path.text, MAX_NOTEBOOK_BYTES)
+            _check_size(path, node.file.stat().st_size)
             name, content = _convert(node, node.file.read_bytes(), format_name)
         if request.read_bool("direct_download"):
             return Reply(200, {"Content-Type": "application/octet-stream"}, content)
@@ -196,10 +193,10 @@ class _Path:
         return document
 
 
-class _TooLarge(ApiError):
-    def __init__(self, path: str | None, limit: int) -> None:
-        message = f"{path} is larger than {limit // 2**20} MiB."
-        super().__init__(400, "MAX_NOTEBOOK_SIZE_EXCEEDED", message)
+def _check_size(path: _Path, size: int) -> None:
+    if size > MAX_NOTEBOOK_BYTES:
+        message = f"{path.text} is larger than {MAX_NOTEBOOK_BYTES // 2**20} MiB."
+        raise ApiError(400, "MAX_NOTEBOOK_SIZE_EXCEEDED", message)
 
 
 @contextmanager
