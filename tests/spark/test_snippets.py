@@ -115,7 +115,7 @@ RUN = {
     ),
     "files that do not exist": (
         "from pyspark.errors import AnalysisException\n"
-        "for path in ('/Volumes/dev/raw/files/none.csv', 'file:/none.csv'):\n"
+        "for path in ('/Volumes/dev/raw/files/none.csv', '/Volumes/dev/raw/files/n*', 'file:/none.csv'):\n"
         "    try:\n        spark.read.csv(path, schema='n INT')\n"
         "    except AnalysisException as error:\n"
         "        assert f'[PATH_NOT_FOUND] Path does not exist: {path}' in str(error)\n"

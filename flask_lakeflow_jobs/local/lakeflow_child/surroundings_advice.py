@@ -102,14 +102,18 @@ def find_advice(error: BaseException, mounts: dict[str, str], root: str = "") ->
     return None
 
 
-def _find_host(error: BaseException) -> str | None:
+def _find_host(error: BaseException | None) -> str | None:
     """Return the host of a connection from the frames of an error, whose text lacks it."""
-    trace = error.__traceback__
-    while trace is not None:
-        host = trace.tb_frame.f_locals.get("host")
-        if isinstance(host, str) and trace.tb_frame.f_code.co_filename.endswith(_CLIENT_FILES):
-            return host
-        trace = trace.tb_next
+    visited: list[BaseException] = []
+    while error is not None and error not in visited:
+        visited.append(error)
+        trace = error.__traceback__
+        while trace is not None:
+            host = trace.tb_frame.f_locals.get("host")
+            if isinstance(host, str) and trace.tb_frame.f_code.co_filename.endswith(_CLIENT_FILES):
+                return host
+            trace = trace.tb_next
+        error = error.__context__
     return None
 
 

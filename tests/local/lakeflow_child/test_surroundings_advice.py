@@ -86,10 +86,17 @@ def test_advice_on_a_connection_finds_the_host_that_the_error_lacks(
     def refuse(*_: object, **__: object) -> None:
         raise socket.gaierror(-2, "Name or service not known")
 
+    def download() -> None:
+        try:
+            urlopen("http://a.example/day.csv")
+        except OSError as error:
+            raise ConnectionError(str(error)) from error
+
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     for attempt in (
         lambda: urlopen("http://a.example/day.csv"),
         lambda: socket.create_connection(("a.example", 80)),
+        download,
     ):
         with pytest.raises(OSError, match="Name or service") as raised:
             attempt()

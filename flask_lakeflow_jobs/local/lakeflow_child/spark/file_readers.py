@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 _FILE_FORMATS = frozenset(["avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text"])
 _INFERRED = frozenset(["avro", "csv", "json", "orc", "parquet"])
-_PATTERN = frozenset("*?[{")
 
 
 def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
@@ -99,7 +99,8 @@ def _copy_lines(reader: Any, paths: list[Any]) -> list[Any]:
 
 
 def _require(path: str, file: str) -> None:
-    if not _PATTERN.intersection(path) and not os.path.exists(file):
+    # Python's patterns have no {a,b}.
+    if not os.path.exists(file) and "{" not in path and not glob.glob(file):
         from pyspark.errors import AnalysisException
 
         raise AnalysisException(f"[PATH_NOT_FOUND] Path does not exist: {path}")
