@@ -91,17 +91,27 @@ FILES = {
         spark.sql("DELETE FROM main.raw.orders WHERE id = 1")
         spark.sql("INSERT INTO main.raw.orders VALUES (3, 'tea', 1)")
         spark.sql("CREATE OR REPLACE TABLE dev.raw.day AS SELECT DATE '2025-01-31' AS day")
+        text = "SELECT day, 1 AS one FROM dev.raw.day"
+        spark.sql(f"CREATE OR REPLACE VIEW dev.raw.days AS {text}")
     """,
     "pipeline/sold.sql": """
-        CREATE OR REFRESH MATERIALIZED VIEW main.raw.sold AS
-        SELECT id, item, day FROM main.raw.orders CROSS JOIN dev.raw.day;
+        CREATE OR REFRESH MATERIALIZED VIEW main.gold.sold AS
+        SELECT id, item, day FROM main.raw.orders CROSS JOIN dev.raw.days;
     """,
-    "pipeline/clash.sql": "CREATE OR REFRESH MATERIALIZED VIEW main.raw.day AS SELECT 1 AS day;",
+    "pipeline/clash.py": """
+        from pyspark import pipelines as dp
+
+        dp.create_streaming_table("orders")
+
+        @dp.append_flow(target="orders")
+        def more():
+            return spark.readStream.table("main.raw.orders")
+    """,
     "change.py": """
         from pyspark.sql import SparkSession
 
         spark = SparkSession.builder.getOrCreate()
-        print("sold", sorted(spark.table("main.raw.sold").collect()))
+        print("sold", sorted(spark.table("main.gold.sold").collect()))
         spark.sql("ALTER TABLE main.raw.orders ADD COLUMN note STRING")
         spark.sql("INSERT INTO main.raw.orders (id, item, v, note) VALUES (4, 'milk', 1, 'x')")
         spark.sql("DROP TABLE dev.raw.day")
@@ -111,7 +121,7 @@ FILES = {
         from pyspark.sql import SparkSession
 
         spark = SparkSession.builder.getOrCreate()
-        print("sold", sorted(spark.table("main.raw.sold").collect()))
+        print("sold", sorted(spark.table("main.gold.sold").collect()))
         print("orders", spark.table("main.raw.orders").count())
         print("day", spark.table("dev.raw.day").first().day)
     """,
@@ -146,7 +156,7 @@ PIPELINES = {
         ],
     },
     "sold": {"schema": "raw", "libraries": [{"file": {"path": "pipeline/sold.sql"}}]},
-    "clash": {"schema": "raw", "libraries": [{"file": {"path": "pipeline/clash.sql"}}]},
+    "clash": {"schema": "raw", "libraries": [{"file": {"path": "pipeline/clash.py"}}]},
     "lost": {"libraries": [{"file": {"path": "pipeline/lost.sql"}}]},
     "broken": {"libraries": [{"file": {"path": "pipeline/broken.py"}}]},
 }
@@ -258,7 +268,7 @@ def test_pipeline_shares_its_tables_and_locates_its_errors(client: Client, tmp_p
 
 
 @pytest.mark.ledger(
-    "pipeline_task", differs="It reads the Delta and Parquet tables of Sail, but not its views."
+    "pipeline_task", differs="It reads tables and views of Sail, without their catalog."
 )
 def test_pipeline_reads_the_tables_of_sail_as_they_are(client: Client) -> None:
     run = client.run("sail")
@@ -266,7 +276,7 @@ def test_pipeline_reads_the_tables_of_sail_as_they_are(client: Client) -> None:
     errors = {key: (output.error, output.logs) for key, output in outputs.items()}
     failed = {key for key, result in task_results(run).items() if result != "SUCCESS"}
     assert failed == {"clash"}, errors
-    error = "PipelineFailed: The pipeline defines a table that a task on Sail has saved. Drop that"
+    error = "TableIsTaken: The pipeline defines the table raw.orders, but a task has saved main."
     assert str(outputs["clash"].error).startswith(error)
     day = "day=datetime.date(2025, 1, 31)"
     sold = f"sold [Row(id=2, item='cake', {day}), Row(id=3, item='tea', {day})]"

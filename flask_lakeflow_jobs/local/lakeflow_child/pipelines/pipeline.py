@@ -18,10 +18,11 @@ from pathlib import Path
 from ..notebook_files import is_notebook_file
 from ..samples import SPARK_SAMPLES, TRIPS
 from ..script import extend_import_path
-from ..spark.spark_catalog import add_tables
+from ..spark.spark_catalog import add_tables, quote_part
+from ..spark.spark_schemas import split_name
 from .pipeline_api import PipelineApi
-from .pipeline_sql import to_spark
-from .sail_tables import offer_tables
+from .pipeline_sql import find_tables, to_spark
+from .sail_tables import SailTables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,10 +48,6 @@ _ADVICE = {
     r"Class org\.apache\.hadoop\.fs\.\S+ not found|UnsupportedFileSystem|UNSUPPORTED_FILE_SYSTEM": (
         "Spark has no access to this storage in the cloud here. Copy the files into a volume, such "
         "as /Volumes/main/default/files, or simulate the job (its tag 'local_simulation')."
-    ),
-    r"CANNOT_TRUNCATE_EXTERNAL_TABLE": (
-        "The pipeline defines a table that a task on Sail has saved. Drop that table first, or "
-        "give one of them another name."
     ),
     r"ATTEMPT_ANALYSIS_IN_PIPELINE_QUERY_FUNCTION": (
         "Write the function of the table without methods that need rows or columns at once, such "
@@ -82,8 +79,7 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
     folder = Path(payload["result_file"]).parent
     os.chdir(folder)  # Spark leaves files in the working directory
     session = _start_session(folder)
-    schema = pipeline["schema"].replace("`", "``")
-    session.sql(f"CREATE DATABASE IF NOT EXISTS `{schema}`")
+    session.sql(f"CREATE DATABASE IF NOT EXISTS {quote_part(pipeline['schema'])}")
     if pipeline["has_samples"]:
         _create_samples(session)
     dbutils.serve_imports({})
@@ -93,6 +89,7 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
     write_spec(folder, pipeline, payload["parameters"])
     sys.argv = list_arguments(folder / _SPEC, pipeline)
     events = _record_events()
+    _watch_definitions(session, pipeline["schema"])
     _share_tables(session, pipeline)
     try:
         import_module("pyspark.pipelines.cli").main()
@@ -210,6 +207,8 @@ def _register_sql(text: str, file: str) -> None:
     translated, lost = to_spark(text, _state["catalogs"])
     if lost:
         print(f"{file}: Expectations are not checked here: {', '.join(lost)}.", file=sys.stderr)
+    for name in find_tables(translated):
+        _note_table(name)
     if translated.strip():
         registry.get_active_graph_element_registry().register_sql(translated, Path(file))
 
@@ -252,16 +251,48 @@ def _share_tables(session: Any, pipeline: dict[str, Any]) -> None:
     folder = os.environ.get("LAKEFLOW_LOCAL_SAIL_FOLDER")
     if folder is None:
         return
-    offer_tables(folder, session, pipeline["catalog"])
+    tables = SailTables(folder, session, pipeline)
+    tables.offer()
+    _state["refuse_taken"] = tables.refuse_taken
     stop = session.stop  # ends the update
 
     def share_and_stop() -> None:
         try:
-            add_tables(folder, session, pipeline["catalog"], pipeline["schema"])
+            for schema in _state["schemas"]:
+                add_tables(folder, session, pipeline["catalog"], schema)
         finally:
             stop()
 
     session.stop = share_and_stop
+
+
+def _watch_definitions(session: Any, schema: str) -> None:
+    """Create the schemas of the tables that the pipeline defines, before Spark writes to them."""
+    cli: Any = import_module("pyspark.pipelines.cli")
+    registries = import_module("pyspark.pipelines.spark_connect_graph_element_registry")
+    registry = registries.SparkConnectGraphElementRegistry
+    table = import_module("pyspark.pipelines.output").Table
+    register, start = registry.register_output, cli.start_run
+    _state["schemas"] = {schema}
+
+    def register_output(self: Any, output: Any) -> None:
+        if isinstance(output, table):
+            _note_table(output.name)
+        register(self, output)
+
+    def start_run(*args: Any, **options: Any) -> Any:
+        for each in _state["schemas"]:
+            session.sql(f"CREATE DATABASE IF NOT EXISTS {quote_part(each)}")
+        return start(*args, **options)
+
+    registry.register_output = register_output
+    cli.start_run = start_run
+
+
+def _note_table(name: str) -> None:
+    if "refuse_taken" in _state:
+        _state["refuse_taken"](name)
+    _state["schemas"] |= set(split_name(name)[-2:-1])
 
 
 def _record_events() -> list[str]:

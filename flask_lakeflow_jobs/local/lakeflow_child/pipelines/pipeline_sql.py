@@ -25,6 +25,12 @@ _CONSTRAINT = re.compile(
     _UNCHANGED + r"|\bCONSTRAINT\s+(?P<name>`[^`]+`|\w+)\s+EXPECT\s*(?=\()",
     re.IGNORECASE | re.DOTALL,
 )
+_TABLE = re.compile(
+    _UNCHANGED
+    + r"|\bCREATE\s+(?:STREAMING\s+TABLE|MATERIALIZED\s+VIEW)\s+(?:IF\s+NOT\s+EXISTS\s+)?"
+    r"(?P<name>(?:`[^`]+`|\w+)(?:\.(?:`[^`]+`|\w+))*)",
+    re.IGNORECASE | re.DOTALL,
+)
 _VIOLATION = re.compile(r"\s*ON\s+VIOLATION\s+(?:DROP\s+ROW|FAIL\s+UPDATE)", re.IGNORECASE)
 
 
@@ -41,9 +47,15 @@ def to_spark(text: str, catalogs: Iterable[str]) -> tuple[str, list[str]]:
 def drop_catalogs(text: str, catalogs: Iterable[str]) -> str:
     """Drop the catalog from each name of three parts in SQL."""
     names = "|".join(re.escape(name) for name in sorted(catalogs, key=len, reverse=True))
-    pattern = rf"{_UNCHANGED}|(?<![\w.`])`?(?:{names})`?\.(?=(?:`[^`]+`|\w+)\.[`\w])"
+    dot = r"\s*\.\s*"  # Sail keeps the texts of views with spaces
+    pattern = rf"{_UNCHANGED}|(?<![\w.`])`?(?:{names})`?{dot}(?=(?:`[^`]+`|\w+){dot}[`\w])"
     flags = re.DOTALL | re.IGNORECASE
     return re.sub(pattern, lambda match: match["unchanged"] or "", text, flags=flags)
+
+
+def find_tables(text: str) -> list[str]:
+    """Return the names of the tables that a translated text defines."""
+    return [match["name"] for match in _TABLE.finditer(text) if match["name"]]
 
 
 def _replace_forms(text: str) -> str:

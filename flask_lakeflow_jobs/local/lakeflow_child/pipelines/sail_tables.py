@@ -1,63 +1,186 @@
-"""Offers the tables of Sail to a pipeline, whose Spark with Java reads Parquet but not Delta.
+"""Offers the tables and views of Sail to a pipeline, whose Spark with Java cannot read Delta.
 
-The files of a table's last version are linked into a folder, which is a table of Parquet.
+The files of a table's last version are linked into a folder, which is a table of Parquet. The
+pipeline may read such a table but not define one of its name, as Spark would write to its files.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+from contextlib import suppress
 from urllib.parse import unquote
 
 from ..spark.column_sql import write_text
 from ..spark.delta_log import read_commits
 from ..spark.json_files import read_json, write_json
 from ..spark.spark_catalog import OFFERED, quote_name, quote_part, read_catalog
+from ..spark.spark_schemas import split_name
+from .pipeline_sql import drop_catalogs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    Entry = dict[str, Any]
 
-def offer_tables(folder: str, session: Any, catalog: str) -> None:
-    """Let a pipeline read the Delta and Parquet tables of Sail, by schema and name.
 
-    A pipeline's own tables stay. It has one catalog: of two tables of one name, that of its own
-    catalog is offered.
+class TableIsTaken(Exception):
+    """A table of a pipeline has the name of another one. The message says what to do."""
+
+    __module__ = "builtins"  # errors name the class alone
+
+
+class SailTables:
+    """The tables and views of Sail that a pipeline reads, by schema and name.
+
+    A pipeline has one catalog: of two tables of one name, that of its own catalog is offered.
 
     :param folder: of Sail.
     :param session: of the Spark with Java.
-    :param catalog: of the pipeline.
+    :param pipeline: of the payload.
     """
-    root = os.path.join(folder, OFFERED)
-    file = os.path.join(root, "offered.json")
-    before: dict[str, Any] = read_json(file, {})
-    entries = read_catalog(folder)
-    found: dict[str, dict[str, Any]] = {}
-    for name in sorted(entries, key=lambda name: name.startswith(f"{catalog}.")):
-        if entries[name].get("provider") in ("delta", "parquet"):
-            found[name.partition(".")[2].lower()] = entries[name]
-    for name in before.keys() - found.keys():
-        session.sql(f"DROP TABLE IF EXISTS {quote_name(name)}")
-        shutil.rmtree(os.path.join(root, name), ignore_errors=True)
-    offered = {}
-    for name, entry in found.items():
-        is_own = name not in before and session.catalog.tableExists(quote_name(name))
-        if is_own or entry["location"].startswith(os.path.join(folder, "jvm", "")):
-            continue
+
+    def __init__(self, folder: str, session: Any, pipeline: dict[str, Any]) -> None:
+        self._folder = folder
+        self._session = session
+        self._pipeline = pipeline
+        self._root = os.path.join(folder, OFFERED)
+        self._taken: dict[str, str] = {}  # their names on Sail, by those of the pipeline
+        self._hidden: dict[str, str] = {}  # what the pipeline reads in place of a table of Sail
+
+    def offer(self) -> None:
+        """Create the tables and views that the pipeline can read. Its own tables stay.
+
+        :raises TableIsTaken: the pipeline names a table that another one of its name hides.
+        """
+        file = os.path.join(self._root, "offered.json")
+        before: dict[str, Any] = read_json(file, {})
+        found = self._find(before)
+        for path in self._pipeline["files"]:
+            with open(path, encoding="utf-8", errors="replace") as code:
+                self._refuse_hidden(code.read())
+        # If this task is killed, the next one knows that these are no tables of a pipeline.
+        write_json(file, {**dict.fromkeys(found), **before})
+        for name in before.keys() - found.keys():
+            self._drop(name)
+        offered = {}
+        failures: dict[str, Exception] = {}
+        waiting = sorted(found, key=lambda name: bool(found[name]["type"] == "view"))
+        while len(failures) < len(waiting):
+            name = waiting.pop(0)
+            try:
+                table = self._describe(found[name])
+                if "view" in table or table != before.get(name):
+                    self._drop(name)
+                    self._create(name, table)
+                offered[name] = table
+                failures.clear()
+            except Exception as error:  # a view may need another one that is not there yet
+                waiting.append(name)
+                failures[name] = error
+        for name, failure in failures.items():
+            self._drop(name)  # rather than its earlier rows
+            reason = str(failure).partition("\n")[0]
+            print(f"The pipeline cannot read {self._taken[name]}, which is on Sail: {reason}")
+        write_json(file, offered)
+
+    def refuse_taken(self, name: str) -> None:
+        """Refuse to define a table that a task has saved.
+
+        :param name: without a catalog, perhaps quoted.
+        :raises TableIsTaken: a task has saved one of this name.
+        """
+        path = ".".join([self._pipeline["schema"], *split_name(name)][-2:])
+        if taken := self._taken.get(path.lower()):
+            raise TableIsTaken(
+                f"The pipeline defines the table {path}, but a task has saved {taken}. Drop that "
+                "one in a task before, or give one of them another name."
+            )
+
+    def _find(self, before: dict[str, Any]) -> dict[str, Entry]:
+        """Return the entries of Sail that the pipeline reads."""
+        entries = read_catalog(self._folder)
+        own = f"{self._pipeline['catalog']}."
+        found: dict[str, Entry] = {}
+        for full in sorted(entries, key=lambda name: not name.startswith(own)):
+            entry, name = entries[full], full.partition(".")[2].lower()
+            kind = entry.get("provider", entry["type"])
+            location = entry.get("location", "")
+            is_offered = kind in ("delta", "parquet", "view")
+            if not is_offered or location.startswith(os.path.join(self._folder, "jvm", "")):
+                continue
+            if name in found:
+                self._hidden[full.lower()] = self._taken[name]
+            elif name not in before and self._session.catalog.tableExists(quote_name(name)):
+                self._hidden[full.lower()] = f"the pipeline's own {name}"
+            else:
+                found[name], self._taken[name] = entry, full
+        return found
+
+    def _refuse_hidden(self, text: str) -> None:
+        plain = re.sub(r"\s*\.\s*", ".", text.lower().replace("`", ""))
+        for name, other in self._hidden.items():
+            if re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", plain):
+                raise TableIsTaken(
+                    f"The pipeline names the table {name}, but reads {other} in its place, as its "
+                    "names have one catalog here. Give one of them another name or schema."
+                )
+
+    def _describe(self, entry: Entry) -> Entry:
+        """Return the text of a view, or the location of a table, its columns and its files."""
+        if entry["type"] == "view":
+            self._refuse_hidden(entry["text"])
+            catalogs = {name.partition(".")[0] for name in read_catalog(self._folder)}
+            return {"view": drop_catalogs(entry["text"], catalogs)}
+        return _describe_table(entry)
+
+    def _drop(self, name: str) -> None:
+        for kind in ("TABLE", "VIEW"):
+            with suppress(Exception):  # it is of the other kind
+                self._session.sql(f"DROP {kind} IF EXISTS {quote_name(name)}")
+        shutil.rmtree(os.path.join(self._root, name), ignore_errors=True)
+
+    def _create(self, name: str, table: Entry) -> None:
+        query, quoted = self._session.sql, quote_name(name)
+        query(f"CREATE DATABASE IF NOT EXISTS {quote_part(name.partition('.')[0])}")
+        if "view" in table:
+            query(f"CREATE VIEW {quoted} AS {table['view']}")
+            return
+        columns, partitions, location = "", "", table["location"]
+        if "files" in table:
+            from pyspark.sql.types import StructType
+
+            location = os.path.join(self._root, name)
+            link_files(table["location"], table["files"], location)
+            fields = StructType.fromJson(table["schema"]).fields
+            columns = ", ".join(f"{quote_part(f.name)} {f.dataType.simpleString()}" for f in fields)
+            columns = f"({columns})"
+        if table.get("partitions"):
+            partitions = f"PARTITIONED BY ({', '.join(map(quote_part, table['partitions']))})"
+        query(
+            f"CREATE TABLE {quoted} {columns} USING parquet {partitions} "
+            f"LOCATION {write_text(location)}"
+        )
+        if partitions:
+            query(f"MSCK REPAIR TABLE {quoted}")
+
+
+def link_files(source: str, names: list[str], target: str) -> None:
+    """Link files of one folder into another one, or copy them to another file system."""
+    os.makedirs(target, exist_ok=True)
+    for name in names:
+        place = os.path.join(target, name)
+        os.makedirs(os.path.dirname(place), exist_ok=True)
         try:
-            table = _describe(entry)
-            if table != before.get(name):
-                _create(session, name, table, os.path.join(root, name))
-            offered[name] = table
-        except Exception as error:
-            session.sql(f"DROP TABLE IF EXISTS {quote_name(name)}")  # rather than its earlier rows
-            print(f"The pipeline cannot read the table {name} of Sail: {error}")
-    write_json(file, offered)
+            os.link(os.path.join(source, name), place)
+        except OSError:
+            shutil.copyfile(os.path.join(source, name), place)
 
 
-def _describe(entry: dict[str, Any]) -> dict[str, Any]:
+def _describe_table(entry: Entry) -> Entry:
     """Return the location of a table, its columns, partitions and files."""
     location = entry["location"].removeprefix("file://")
     if entry["provider"] == "parquet":
@@ -79,30 +202,3 @@ def _describe(entry: dict[str, Any]) -> dict[str, Any]:
         "partitions": metadata.get("partitionColumns") or [],
         "files": sorted(files),
     }
-
-
-def _create(session: Any, name: str, table: dict[str, Any], folder: str) -> None:
-    from pyspark.sql.types import StructType
-
-    columns, partitions, location = "", "", table["location"]
-    shutil.rmtree(folder, ignore_errors=True)
-    if "files" in table:
-        for each in table["files"]:
-            place = os.path.join(folder, each)
-            os.makedirs(os.path.dirname(place), exist_ok=True)
-            os.link(os.path.join(location, each), place)
-        os.makedirs(folder, exist_ok=True)
-        fields = StructType.fromJson(table["schema"]).fields
-        columns = ", ".join(f"{quote_part(f.name)} {f.dataType.simpleString()}" for f in fields)
-        columns = f"({columns})"
-        location = folder
-    if table.get("partitions"):
-        partitions = f"PARTITIONED BY ({', '.join(map(quote_part, table['partitions']))})"
-    session.sql(f"CREATE DATABASE IF NOT EXISTS {quote_part(name.partition('.')[0])}")
-    session.sql(f"DROP TABLE IF EXISTS {quote_name(name)}")
-    session.sql(
-        f"CREATE TABLE {quote_name(name)} {columns} USING parquet {partitions} "
-        f"LOCATION {write_text(location)}"
-    )
-    if partitions:
-        session.sql(f"MSCK REPAIR TABLE {quote_name(name)}")
