@@ -192,13 +192,18 @@ RUN = {
         "assert spark.sql('SHOW USER FUNCTIONS IN dev.snippets').columns == ['function']"
     ),
     "catalog with a name of the run": (
+        "for name in ('dropped', 'replaced'):\n"
+        "    spark.range(1).createOrReplaceTempView(name); spark.range(1).createOrReplaceGlobalTempView(name)\n"
+        "spark.catalog.dropTempView('dropped'); spark.sql('DROP VIEW global_temp.dropped'); spark.range(2).createOrReplaceTempView('replaced')\n"
         "spark.range(3).createOrReplaceTempView('kept'); spark.udf.register('kept_too', lambda n: n, 'long')\n"
         "name = 'env' + '_' + 'sales'; spark.sql(f'CREATE CATALOG IF NOT EXISTS {name}')\n"
         "spark.sql(f'USE CATALOG {name}'); spark.sql('CREATE SCHEMA IF NOT EXISTS gold')\n"
         "spark.sql('CREATE TABLE gold.t AS SELECT kept_too(id) AS id FROM kept')\n"
         "spark.catalog.setCurrentCatalog('main'); assert spark.table(f'{name}.gold.t').count() == 3\n"
         "assert spark.table('dev.snippets.saved').count() > 0\n"
-        "spark.range(1).write.saveAsTable('env' + '_other.gold.t'); assert spark.table(f'{name}.gold.t').count() == 3"
+        "spark.range(1).write.saveAsTable('env' + '_other.gold.t'); assert spark.table(f'{name}.gold.t').count() == 3\n"
+        "assert not spark.catalog.tableExists('dropped') and not spark.catalog.tableExists('global_temp.dropped')\n"
+        "assert spark.table('replaced').count() == 2 and spark.table('global_temp.replaced').count() == 1"
     ),
     "functions": (
         "spark.sql('CREATE OR REPLACE FUNCTION dev.snippets.twice(n INT) RETURNS INT RETURN n * 2')\n"
@@ -302,6 +307,72 @@ RUN = {
         "assert tuple(spark.table('dev.views.v').first()) == ('views', 'views')\n"
         "spark.sql('USE main.default')"
     ),
+    "unpivot": (
+        "spark.sql(\"CREATE OR REPLACE TEMP VIEW wide AS SELECT * FROM VALUES ('a', 1, NULL), ('b', 3, 4) AS t(k, y1, y2)\")\n"
+        "def read(text):\n    return sorted(map(tuple, spark.sql(text).collect()), key=str)\n"
+        "assert read('SELECT * FROM wide UNPIVOT (n FOR year IN (y1 AS `2021`, y2))') == [('a', '2021', 1), ('b', '2021', 3), ('b', 'y2', 4)]\n"
+        "rows = read('SELECT u.* FROM wide AS w UNPIVOT INCLUDE NULLS ((n, m) FOR q IN ((y1, y2) AS `all`, (y2, y1))) AS u')\n"
+        "assert rows == [('a', 'all', 1, None), ('a', 'y2_y1', None, 1), ('b', 'all', 3, 4), ('b', 'y2_y1', 4, 3)], rows"
+    ),
+    "patterns": (
+        "row = spark.sql(\"SELECT 'abc' LIKE ANY ('x%', 'a%'), 'abc' LIKE ALL ('x%', 'a%'), 'abc' NOT ILIKE ANY ('A%')\").first()\n"
+        "assert tuple(row) == (True, False, False), row"
+    ),
+    "types of parameters": (
+        "from datetime import date, datetime; from decimal import Decimal\n"
+        "values = [date(2024, 1, 2), datetime(2024, 1, 2, 3), Decimal('1.50'), 'a?', None, 2.5]\n"
+        "spark.sql('CREATE OR REPLACE TABLE dev.snippets.typed AS SELECT :d AS d, :t AS t, :x AS x', dict(zip('dtx', values)))\n"
+        "assert spark.table('dev.snippets.typed').dtypes == [('d', 'date'), ('t', 'timestamp'), ('x', 'decimal(3,2)')]\n"
+        "spark.sql('CREATE OR REPLACE TABLE dev.snippets.marked (d DATE, t TIMESTAMP, x DECIMAL(3, 2), s STRING, n INT, f DOUBLE)')\n"
+        "spark.sql(\"INSERT INTO dev.snippets.marked SELECT ?, ?, ?, ?, ?, ? WHERE '?' = '?'\", values)\n"
+        "assert list(spark.table('dev.snippets.marked').first()) == values"
+    ),
+    "columns of a table": (
+        "spark.sql(\"CREATE OR REPLACE TABLE dev.snippets.c COMMENT 'all' TBLPROPERTIES ('shop.kind' = 'x') AS SELECT 1 AS a, 'x' AS b, 2 AS c\")\n"
+        "assert tuple(spark.sql(\"SHOW TBLPROPERTIES dev.snippets.c ('shop.kind')\").first()) == ('shop.kind', 'x')\n"
+        "assert spark.sql('DESCRIBE DETAIL dev.snippets.c').first().description == 'all'\n"
+        "for change in (\"a COMMENT 'first'\", 'c FIRST', 'a SET NOT NULL', 'b AFTER c', 'b SET NOT NULL', 'b DROP NOT NULL'):\n"
+        "    spark.sql(f'ALTER TABLE dev.snippets.c ALTER COLUMN {change}')\n"
+        "rows = [('c', 'int', None), ('b', 'string', None), ('a', 'int', 'first')]\n"
+        "assert list(map(tuple, spark.sql('DESCRIBE dev.snippets.c').collect())) == rows\n"
+        "assert list(map(tuple, spark.sql('DESC TABLE dev.snippets.c a').collect())) == [('col_name', 'a'), ('data_type', 'int'), ('comment', 'first')]\n"
+        "spark.sql('INSERT INTO dev.snippets.c VALUES (3, NULL, 4)')\n"
+        "assert list(map(tuple, spark.sql('SELECT * FROM dev.snippets.c WHERE c = 3').collect())) == [(3, None, 4)]\n"
+        "for statement in ('INSERT INTO dev.snippets.c VALUES (5, NULL, NULL)', 'ALTER TABLE dev.snippets.c ALTER COLUMN b SET NOT NULL'):\n"
+        "    try:\n        spark.sql(statement)\n"
+        "    except Exception as error:\n        assert 'NULL' in str(error)\n"
+        "    else:\n        raise AssertionError(statement)\n"
+        "spark.range(1).write.format('delta').save('/Volumes/dev/raw/in/described')\n"
+        "spark.sql(\"CREATE TABLE dev.snippets.described LOCATION '/Volumes/dev/raw/in/described'\")\n"
+        "assert spark.sql('DESCRIBE dev.snippets.described').first().col_name == 'id'"
+    ),
+    "lists of objects": (
+        "assert spark.sql('SHOW CATALOGS').columns == ['catalog']\n"
+        "spark.sql('CREATE OR REPLACE VIEW dev.snippets.shown AS SELECT 1 AS n')\n"
+        "row = spark.sql(\"SHOW VIEWS IN dev.snippets LIKE 'shown'\").first()\n"
+        "assert (row.namespace, row.viewName, row.isTemporary) == ('snippets', 'shown', False)\n"
+        "spark.sql('CREATE OR REPLACE FUNCTION dev.snippets.gone(n INT) RETURNS INT RETURN n')\n"
+        "spark.sql('USE dev.snippets'); spark.sql('DROP FUNCTION IF EXISTS gone'); spark.sql('USE main.default')"
+    ),
+    "view of the name of a table": (
+        "try:\n    spark.sql('CREATE OR REPLACE VIEW dev.snippets.saved AS SELECT 5 AS n')\n"
+        "except ValueError as error:\n    assert 'Drop it first, with DROP TABLE dev.snippets.saved' in str(error)\n"
+        "else:\n    raise AssertionError"
+    ),
+    "types of folders": (
+        "frame = spark.createDataFrame([(1, 2, 1.5, '2024-01-01', 'x')], 'n INT, i INT, f DOUBLE, d STRING, s STRING')\n"
+        "frame.write.partitionBy('i', 'f', 'd', 's').parquet('/Volumes/dev/raw/in/typed')\n"
+        "kinds = spark.read.parquet('/Volumes/dev/raw/in/typed').select('i', 'f', 'd', 's', '_metadata.file_name').dtypes\n"
+        "assert [kind for _, kind in kinds] == ['int', 'double', 'date', 'string', 'string'], kinds"
+    ),
+    "version of a location": (
+        "spark.range(2).write.mode('overwrite').saveAsTable('dev.snippets.versions'); spark.range(3).write.mode('overwrite').saveAsTable('dev.snippets.versions')\n"
+        "location = spark.sql('DESCRIBE DETAIL dev.snippets.versions').first().location\n"
+        "assert spark.read.format('delta').option('versionAsOf', 0).load(location).count() == 2"
+    ),
+    "frame of a list of files": (
+        "assert spark.createDataFrame(dbutils.fs.ls('/Volumes/dev/raw/in')).columns == ['path', 'name', 'size', 'modificationTime']"
+    ),
     "display": "spark.range(2).display(); spark.catalog.refreshTable('dev.snippets.saved')",
     "settings": "spark.sql('SET spark.a.b = 3'); assert spark.conf.get('spark.a.b') == '3'; spark.conf.get('spark.databricks.workspaceUrl'); spark.conf.set('spark.sql.shuffle.partitions', '8')",
     "another session": "SparkSession.builder.master('local[2]').appName('a').getOrCreate().range(1).count()",
@@ -342,6 +413,15 @@ ADVISED = {
         "spark.sql('SELECT ul.k FROM ul JOIN ur USING (k) JOIN ur o ON ul.k = o.k').collect()",
         "In place of JOIN … USING (k), join by a condition with ON",
     ),
+    "value of another type": (
+        "open('/Volumes/dev/raw/copied/bad.csv', 'w').write('x\\n'); spark.read.csv('/Volumes/dev/raw/copied/bad.csv', schema='n INT').collect()",
+        "Read the column as a STRING",
+    ),
+    "function that was dropped": (
+        "spark.sql('SELECT dev.snippets.gone(1)').collect()",
+        "with CREATE FUNCTION",
+    ),
+    "map without NULL": ("spark.sql(\"SELECT explode(map('a', 1))\").collect()", "has a defect"),
     "metric view": (
         "spark.sql('CREATE VIEW dev.snippets.m WITH METRICS LANGUAGE YAML AS $$source: t$$')",
         "Write a plain view",

@@ -28,6 +28,9 @@ SNIPPETS = {
         assert load() == 2
         assert load() == 0
         check(("1", "A"), ("2", "B"))
+        rows = spark.readStream.format("cloudFiles").option("cloudFiles.format", "csv").option("header", True).schema("id INT, name STRING").load(source)
+        rows.selectExpr("day", "_metadata.file_name AS f").writeStream.trigger(availableNow=True).toTable(name + "_days")
+        assert sorted(map(tuple, spark.table(name + "_days").collect()), key=str) == [(1, "b.csv"), (None, "a.csv")]
         put("c.csv", "id,name\\n3,c\\n")
         assert load() == 1
         check(("1", "A"), ("2", "B"), ("3", "C"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import namedtuple
 
 from .not_served import raise_not_served
 
@@ -12,25 +13,28 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class FileInfo:
-    """An entry of a folder, as ``dbutils.fs.ls`` lists it."""
+class FileInfo(namedtuple("FileInfo", ("path", "name", "size", "modificationTime"))):
+    """An entry of a folder, as ``dbutils.fs.ls`` lists it. Frames can be created of it."""
 
-    def __init__(self, path: str, file: str) -> None:
-        status = os.stat(file)
-        self._is_dir = os.path.isdir(file)
-        self.name = os.path.basename(file) + ("/" if self._is_dir else "")
-        self.path = path.rstrip("/") + "/" + self.name
-        self.size = 0 if self._is_dir else status.st_size
-        self.modificationTime = int(status.st_mtime * 1000)
+    __slots__ = ()
 
     def isDir(self) -> bool:  # noqa: N802 (its name on Databricks)
-        return self._is_dir
+        return str(self.name).endswith("/")
 
     def isFile(self) -> bool:  # noqa: N802
-        return not self._is_dir
+        return not self.isDir()
 
-    def __repr__(self) -> str:
-        return f"FileInfo(path={self.path!r}, name={self.name!r}, size={self.size})"
+
+def describe_file(folder: str, file: str) -> FileInfo:
+    """Return the entry of a file.
+
+    :param folder: its path in the workspace.
+    """
+    status = os.stat(file)
+    is_folder = os.path.isdir(file)
+    name = os.path.basename(file) + ("/" if is_folder else "")
+    path = folder.rstrip("/") + "/" + name
+    return FileInfo(path, name, 0 if is_folder else status.st_size, int(status.st_mtime * 1000))
 
 
 class MountInfo:
@@ -57,12 +61,12 @@ class FileSystemUtils:
     def ls(self, path: str) -> list[FileInfo]:
         folder = self._file(path)
         if os.path.isfile(folder):
-            return [FileInfo(os.path.dirname(path), folder)]
+            return [describe_file(os.path.dirname(path), folder)]
         if folder in self._folders and not os.path.exists(folder):
             return []  # the first file creates the root
         files = (os.path.join(folder, name) for name in sorted(os.listdir(folder)))
         # A file may be gone by now, and a link may lead nowhere.
-        return [FileInfo(path, file) for file in files if os.path.exists(file)]
+        return [describe_file(path, file) for file in files if os.path.exists(file)]
 
     def head(self, file: str, maxBytes: int = 65536) -> str:  # noqa: N803
         """Return the beginning of a file as text."""

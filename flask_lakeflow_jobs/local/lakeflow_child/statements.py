@@ -19,6 +19,7 @@ _TOKENS = re.compile(
     r"|(?P<comment>--(?:\\\n|[^\n])*|/\*)|::"
     r"|(?<![\w:]):(?P<named>[A-Za-z_]\w*)"
     r"|\{\{\s*(?P<braced>[A-Za-z_]\w*)\s*\}\}"
+    r"|(?P<mark>\?)"
     r"|(?P<end>;)",
     re.DOTALL,
 )
@@ -68,8 +69,8 @@ class ResultTable:
 def replace_tokens(text: str, replacement: Callable[[re.Match[str]], str]) -> str:
     """Replace the tokens of SQL, except for comments.
 
-    :param replacement: returns the text in place of a token. Its groups ``named``, ``braced``
-        and ``end`` name its kind; a text has none of them.
+    :param replacement: returns the text in place of a token. Its groups ``named``, ``braced``,
+        ``mark`` and ``end`` name its kind; a text has none of them.
     """
     pieces = []
     start = 0

@@ -8,13 +8,16 @@ Its earlier versions stay.
 from __future__ import annotations
 
 import json
+import re
 
 from sqlglot import exp
 
+from .column_sql import write_text
 from .delta_log import find_location, read_metadata, write_columns
 from .refused_queries import write
 from .refused_statements import is_feature
-from .spark_catalog import quote_part
+from .spark_catalog import NAME_PART, quote_part
+from .spark_schemas import split_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,8 +29,14 @@ if TYPE_CHECKING:
     #: The SQL of each column, by its name.
     Columns = dict[str, str]
 
+_ALTERED = "SELECT 'The table is altered.' AS message"
 # Metadata of columns: of those that the table fills, and of how their values are stored.
 _IDENTITY, _DEFAULT, _GENERATED = "delta.identity.", "CURRENT_DEFAULT", "delta.generationExpression"
+_MOVE = re.compile(
+    rf"\s*ALTER\s+TABLE\s+(\S+)\s+(?:ALTER|CHANGE)\s+(?:COLUMN\s+)?({NAME_PART})\s+"
+    rf"(?:FIRST|AFTER\s+({NAME_PART}))\s*;?\s*$",
+    re.IGNORECASE,
+)
 _STORED = ("delta.columnMapping.", "delta.typeChanges")
 
 
@@ -41,8 +50,8 @@ def alter_table(tree: exp.Alter, query: Callable[[str], Any]) -> str | None:
     actions = tree.args.get("actions") or []
     if not actions or tree.args.get("kind") != "TABLE":
         return None
-    comments = _find_comments(tree)
-    if all(map(_is_skipped, actions)) and not comments:
+    changes = _find_changes(tree)
+    if all(map(_is_skipped, actions)) and not changes:
         return "SELECT 'ALTER TABLE is skipped: it changes no result here.' AS message"
     metadata = read_metadata(find_location(query, table))
     fields = json.loads(metadata["schemaString"])["fields"]
@@ -55,8 +64,9 @@ def alter_table(tree: exp.Alter, query: Callable[[str], Any]) -> str | None:
         if changed is None:
             return None
         altered = changed
-    if altered == columns and target == table and not comments:
+    if list(altered.items()) == list(columns.items()) and target == table and not changes:
         return "SELECT 'ALTER TABLE has nothing to do.' AS message"
+    _check_null(query, table, {name for name in changes if changes[name].get("nullable") is False})
     if altered != columns or target != table:
         _check_fields(fields, table, is_new=target != table)
         selected = ", ".join(f"{text} AS {quote_part(name)}" for name, text in altered.items())
@@ -68,11 +78,39 @@ def alter_table(tree: exp.Alter, query: Callable[[str], Any]) -> str | None:
         writer.option("overwriteSchema", "true").saveAsTable(target)
     kept = {name: _find_field(text, fields) for name, text in altered.items()}
     for name, field in kept.items():
-        field["metadata"] |= comments.get(name.lower(), {})
+        changed = changes.get(name.lower(), {})
+        field["nullable"] = changed.get("nullable", field.get("nullable", True))
+        field["metadata"] |= changed.get("metadata", {})
     write_columns(find_location(query, target), kept)
+    if any("nullable" in change for change in changes.values()):
+        _reload(query, target)
     if target != table:
         return f"DROP TABLE {table}"
-    return "SELECT 'The table is altered.' AS message"
+    return _ALTERED
+
+
+def move_column(statement: str, query: Callable[[str], Any]) -> str | None:
+    """Move a column, which sqlglot does not parse; return a statement in place of it.
+
+    :param statement: without comments.
+    :return: ``None`` if it moves no column.
+    """
+    if (match := _MOVE.match(statement)) is None:
+        return None
+    table, moved, previous = match.groups()
+    location = find_location(query, table)
+    fields = json.loads(read_metadata(location)["schemaString"])["fields"]
+    known = {field["name"].lower(): field for field in fields}
+    (name,), after = split_name(moved.lower()), split_name((previous or "").lower())
+    if missing := [each for each in (name, *after) if each not in known]:
+        raise ValueError(f"The table {table} has no column {missing[0]}. Correct the name.")
+    field = known.pop(name)
+    names = list(known)
+    names.insert(names.index(after[0]) + 1 if after else 0, name)
+    ordered = {**known, name: field}
+    write_columns(location, {ordered[each]["name"]: ordered[each] for each in names})
+    _reload(query, table)
+    return _ALTERED
 
 
 def _find_field(text: str, fields: list[dict[str, Any]]) -> dict[str, Any]:
@@ -97,17 +135,41 @@ def _check_fields(fields: list[dict[str, Any]], table: str, *, is_new: bool) -> 
             )
 
 
-def _find_comments(tree: exp.Alter) -> dict[str, dict[str, str]]:
-    """Return the metadata with the comments that a statement gives to columns."""
-    comments = {
-        definition.name.lower(): {"comment": comment.this.name}
+def _reload(query: Callable[[str], Any], table: str) -> None:
+    """Let Sail read what the log of a table says of its columns."""
+    location = find_location(query, table)
+    if location not in table:  # which is the name of a folder
+        query(f"DROP TABLE {table}")  # its files stay
+        query(f"CREATE TABLE {table} USING delta LOCATION {write_text(location)}")
+
+
+def _check_null(query: Callable[[str], Any], table: str, columns: set[str]) -> None:
+    """Refuse to forbid NULL in columns that have it.
+
+    :raises ValueError: one of them has it.
+    """
+    for name in columns:
+        if query(f"SELECT 1 FROM {table} WHERE {quote_part(name)} IS NULL LIMIT 1").collect():
+            raise ValueError(
+                f"The column {name} of {table} has NULL, so it cannot be NOT NULL. Give these rows "
+                "a value first, with UPDATE."
+            )
+
+
+def _find_changes(tree: exp.Alter) -> dict[str, dict[str, Any]]:
+    """Return the comments of columns in a statement, and whether they take NULL."""
+    changes: dict[str, dict[str, Any]] = {
+        definition.name.lower(): {"metadata": {"comment": comment.this.name}}
         for definition in tree.find_all(exp.ColumnDef)
         for comment in definition.find_all(exp.CommentColumnConstraint)
     }
     for action in tree.find_all(exp.AlterColumn):
+        change = changes.setdefault(action.this.name.lower(), {})
         if (comment := action.args.get("comment")) is not None:
-            comments[action.this.name.lower()] = {"comment": comment.name}
-    return comments
+            change["metadata"] = {"comment": comment.name}
+        if (takes_null := action.args.get("allow_null")) is not None:
+            change["nullable"] = takes_null
+    return {name: change for name, change in changes.items() if change}
 
 
 def change_columns(columns: Columns, action: Tree) -> Columns | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+from decimal import Decimal
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,6 +108,23 @@ class ColumnSql:
             f"The local workspace cannot write a literal of the type {kind} as SQL. Write the "
             "expression as a text."
         )
+
+
+def write_literal(value: Any) -> str:
+    """Return a value of Python as a literal of Spark's SQL."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, datetime):  # which is a date too
+        return f"TIMESTAMP '{value.isoformat(' ')}'"
+    if isinstance(value, date):
+        return f"DATE '{value.isoformat()}'"
+    if isinstance(value, Decimal):
+        return f"{value:f}BD"
+    if isinstance(value, float):
+        return f"CAST('{value}' AS DOUBLE)"
+    if isinstance(value, (bytes, bytearray)):
+        return f"X'{value.hex()}'"
+    return str(value) if isinstance(value, (bool, int)) else write_text(str(value))
 
 
 def write_text(value: str) -> str:

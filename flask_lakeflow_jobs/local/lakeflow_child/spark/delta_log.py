@@ -178,20 +178,26 @@ def read_commits(location: str, after: int = -1) -> Iterator[Commit]:
 
 
 def write_columns(location: str, fields: dict[str, dict[str, Any]]) -> None:
-    """Give the columns of a table their comments and other metadata, by a commit.
+    """Give the columns of a table their order, their comments and other metadata, by a commit.
 
     :param fields: of a schema, by the names of the columns. Their types and names do not count.
     """
-    metadata = read_metadata(location)
-    schema = json.loads(metadata["schemaString"])
+    schema = json.loads(read_metadata(location)["schemaString"])
+    places = {name: place for place, name in enumerate(fields)}
+    schema["fields"].sort(key=lambda field: places.get(field["name"], len(places)))
     for field in schema["fields"]:
         known = fields.get(field["name"], {})
         field["nullable"] = known.get("nullable", field["nullable"])
         field["metadata"] |= known.get("metadata", {})
+    write_metadata(location, {"schemaString": json.dumps(schema)})
+
+
+def write_metadata(location: str, changes: dict[str, Any]) -> None:
+    """Change the metadata of a table by a commit."""
     info = {"timestamp": time.time_ns() // 10**6, "operation": "CHANGE COLUMN"}
     actions = [
         {"commitInfo": {**info, "operationParameters": {}}},
-        {"metaData": {**metadata, "schemaString": json.dumps(schema)}},
+        {"metaData": {**read_metadata(location), **changes}},
     ]
     version = list_versions(location)[-1] + 1
     with open(_find_commit(location, version), "x", encoding="utf-8") as file:

@@ -8,6 +8,7 @@ import json
 import os
 from functools import wraps
 
+from .partitions import find_partition, infer_types
 from .stream_sources import list_files, refuse_changes
 
 TYPE_CHECKING = False
@@ -48,7 +49,13 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
                     _require_columns(each, file, source)
         if source == "json" and path is not None:
             local = _copy_lines(self, local)
-        return load(self, local if path is not None else None, format, schema)
+        frame = load(self, local if path is not None else None, format, schema)
+        if source in _INFERRED and path is not None and not (self._schema or schema):
+            files = [(each, file) for each in local for file in list_files(str(each))]
+            kinds = infer_types(find_partition(*each) for each in files)
+            for name in (name for name, kind in kinds.items() if kind != "string"):
+                frame = frame.withColumn(name, frame[name].cast(kinds[name]))
+        return frame
 
     return load_files
 

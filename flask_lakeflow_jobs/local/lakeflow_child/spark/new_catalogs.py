@@ -85,6 +85,7 @@ class Catalogs:
         """Continue the session at a listener that knows more catalogs."""
         session = self._session
         ((catalog, schema),) = session.sql("SELECT current_catalog(), current_schema()").collect()
+        kept = _list_temporary(session)
         save_catalog(session)
         answer = _ask(session.client, catalogs)
         client = type(session.client)(
@@ -103,6 +104,9 @@ class Catalogs:
         load_catalog(session)
         for each in commands:
             session.client.execute_command(each)
+        for schema_of, name in _list_temporary(session) - kept:  # ones that the task has dropped
+            parts = [each for each in (schema_of, name) if each]
+            session.sql(f"DROP VIEW IF EXISTS {'.'.join(map(quote_part, parts))}")
         session.sql(f"USE CATALOG {quote_part(catalog)}")
         session.sql(f"USE SCHEMA {quote_part(schema)}")
 
@@ -122,6 +126,12 @@ class Catalogs:
         text = _text_of(command) if kind == "sql_command" else ""
         if kind in _REMEMBERED or _VIEW.match(text):
             self._commands.append(command)
+
+
+def _list_temporary(session: Any) -> set[tuple[str, str]]:
+    """Return the temporary views by ``global_temp``, or nothing, and name."""
+    rows = session.sql("SHOW TABLES IN global_temp").collect()
+    return {(row.database, row.tableName) for row in rows if row.isTemporary}
 
 
 def _text_of(command: Any) -> str:

@@ -65,7 +65,21 @@ def _rename_functions(node: Tree) -> Tree:
         return exp.Case(ifs=tests, default=pairs[-1] if len(pairs) % 2 else None)
     if isinstance(node, exp.Anonymous) and node.name.upper() in _MEMBERSHIPS:
         return exp.true()
+    if isinstance(node, (exp.Like, exp.ILike)) and isinstance(node.expression, (exp.All, exp.Any)):
+        return _match_each(node)
     return node
+
+
+def _match_each(like: exp.Like | exp.ILike) -> Tree:
+    """Write ``LIKE ANY (…)`` and ``LIKE ALL (…)`` with a test of each pattern."""
+    quantified = like.expression
+    patterns = quantified.this.unnest()
+    tests: list[Tree] = []
+    for pattern in patterns.expressions if isinstance(patterns, exp.Tuple) else [patterns]:
+        test = like.copy()
+        test.set("expression", pattern.copy())
+        tests.append(test)
+    return exp.paren(exp.or_(*tests) if isinstance(quantified, exp.Any) else exp.and_(*tests))
 
 
 def _expand_stars(select: exp.Select, describe: Describe) -> None:

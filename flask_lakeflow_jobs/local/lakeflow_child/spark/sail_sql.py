@@ -7,7 +7,13 @@ import re
 from functools import partial
 
 from ..statements import remove_comments
-from .delta_log import build_counts, find_location, list_versions, replace_descriptions
+from .delta_log import (
+    build_counts,
+    find_location,
+    list_versions,
+    replace_descriptions,
+    write_metadata,
+)
 from .read_files import replace_read_files
 from .show_commands import replace_show
 from .spark_catalog import NAME_PART
@@ -45,6 +51,8 @@ _CHANGE = re.compile(
     rf"({NAME_PART}(?:\.{NAME_PART})*)",
     re.IGNORECASE,
 )
+# Sail takes it, though it has no such function.
+_DROP_FUNCTION = re.compile(r"\s*DROP\s+(?:TEMPORARY\s+)?FUNCTION\b", re.IGNORECASE)
 _SHOW = re.compile(r"\s*(?:DESC(?:RIBE)?|SHOW)\b", re.IGNORECASE)
 _MERGE = re.compile(r"\s*MERGE\s+INTO\b", re.IGNORECASE)
 _INFORMATION = "information_schema"
@@ -54,7 +62,10 @@ _WITHOUT_COLUMNS = re.compile(
     r"(?:\s+USING\s+DELTA)?\s*;?\s*$",
     re.IGNORECASE,
 )
-_USING = re.compile(r"\bJOIN\b.*\bUSING\s*\(|\bNATURAL\b.*\bJOIN\b", re.IGNORECASE | re.DOTALL)
+# Queries that Sail takes, with other rows or columns than Databricks.
+_UNLIKE = re.compile(
+    r"\bJOIN\b.*\bUSING\s*\(|\bNATURAL\b.*\bJOIN\b|\bUNPIVOT\b", re.IGNORECASE | re.DOTALL
+)
 _EVOLVES = "spark.databricks.delta.schema.autoMerge.enabled"
 # Beyond it, a statement is data, and parsing takes seconds.
 _MAX_LENGTH = 200_000
@@ -142,7 +153,9 @@ class SailSql:
         return match[1].upper(), location, list_versions(location)[-1]
 
     def _run_or_rewrite(self, session: Any, statement: str, args: Any, names: Any) -> Any:
-        statement = self._name_keys(session, statement, args, names)
+        statement = self._correct(session, statement, args, names)
+        if _DROP_FUNCTION.match(statement):
+            return self._run(session, self._rewrite(session, statement, args) or statement)
         try:
             frame = self._run(session, statement, args, **names)
             if is_query(statement):
@@ -159,20 +172,22 @@ class SailSql:
             frame = self._run(session, rewritten, args)
         return frame
 
-    def _name_keys(self, session: Any, statement: str, args: Any, names: Any) -> str:
-        """Return a statement with the keys of joins by names as Sail knows them."""
-        if len(statement) > _MAX_LENGTH or not _USING.search(statement):
+    def _correct(self, session: Any, statement: str, args: Any, names: Any) -> str:
+        """Return a statement that has the rows and columns of Databricks on Sail."""
+        if len(statement) > _MAX_LENGTH or not _UNLIKE.search(statement):
             return statement
         if (tree := _parse(statement)) is None:
             return statement
         from .refused_queries import write
+        from .unpivot_sql import expand_unpivots
         from .using_sql import name_keys
 
         def describe(query: str) -> dict[str, str]:
             fields = self._run_or_rewrite(session, query, args, names).schema.fields
             return {field.name: field.dataType.simpleString() for field in fields}
 
-        return write(tree) if name_keys(tree, describe) else statement
+        is_changed = expand_unpivots(tree)
+        return write(tree) if name_keys(tree, describe) or is_changed else statement
 
     def _rewrite(self, session: Any, statement: str, args: Any) -> str | None:
         """Return a statement that does the same, or ``None`` if there is none."""
@@ -180,7 +195,7 @@ class SailSql:
             return None
         from sqlglot import exp
 
-        from .alter_tables import alter_table
+        from .alter_tables import alter_table, move_column
         from .copy_into import copy_into
         from .information_schema import insert_information
         from .refused_queries import rewrite_queries, write
@@ -199,6 +214,8 @@ class SailSql:
             return str(message)
         if isinstance(tree, exp.Alter):
             return alter_table(tree, lambda each: session.sql(each))
+        if isinstance(tree, exp.Command):
+            return move_column(remove_comments(statement), lambda each: session.sql(each))
         before = write(tree)
         if _INFORMATION in statement.lower():
             tree = insert_information(tree, lambda each: self._run(session, each), _parse)
@@ -223,6 +240,7 @@ class SailSql:
             return None  # Sail has the right answer
         properties = tree.args.get("properties")
         options: dict[str, Any] = {"provider": "delta", "partitions": [], "path": None}
+        metadata: dict[str, Any] = {"configuration": {}}
         for each in properties.expressions if properties is not None else ():
             if isinstance(each, exp.FileFormatProperty):
                 options["provider"] = each.name.lower()
@@ -230,15 +248,20 @@ class SailSql:
                 options["partitions"] = [part.name for part in each.this.expressions]
             elif isinstance(each, exp.LocationProperty):
                 options["path"] = each.this.name
+            elif isinstance(each, exp.SchemaCommentProperty):
+                metadata["description"] = each.this.name
+            elif type(each) is exp.Property and not each.name.startswith("delta."):
+                metadata["configuration"][each.name] = each.args["value"].name
         query = self._run_or_rewrite(session, write(tree.expression), None, names)
-        return create_as(session, table, query, **options)
+        created = create_as(session, table, query, **options)
+        if options["provider"] == "delta" and any(metadata.values()):
+            write_metadata(find_location(session.sql, table), metadata)
+        return created
 
 
 def _insert_arguments(statement: str, args: Any) -> tuple[str, Any]:
-    """Return a statement with its named arguments inserted, and the arguments that are left."""
-    return (
-        (insert_parameters(statement, args), None) if isinstance(args, dict) else (statement, args)
-    )
+    """Return a statement with its arguments inserted, and the arguments that are left."""
+    return (insert_parameters(statement, args), None) if args else (statement, args)
 
 
 def _parse(statement: str) -> Any:
@@ -266,5 +289,5 @@ def _is_refusal(error: Exception) -> bool:
 _REFUSALS = (
     r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|cannot resolve attribute"
     r"|INSERT is missing value|input schema for INSERT|[Tt]able features|expected Delta interval"
-    r"|enableTypeWidening|found for ALTER|unknown function"
+    r"|enableTypeWidening|found for ALTER|unknown function|quantified pattern|'bool_(?:and|or)'"
 )

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 import os
 import re
 
 from .column_sql import write_text
 from .delta_log import find_location, read_metadata
-from .spark_catalog import NAME_PART, quote_part
+from .spark_catalog import NAME_PART, quote_part, read_description
 from .spark_schemas import split_name
 
 TYPE_CHECKING = False
@@ -55,6 +56,25 @@ def _show_schemas(match: re.Match[str], query: Query, _: str) -> str:
     rows = query(f"SHOW SCHEMAS IN {match[1]}" if match[1] else "SHOW SCHEMAS").collect()
     names = sorted(row["name"] for row in rows)
     return build_values(["databaseName"], [(each,) for each in names if _is_like(each, match[2])])
+
+
+def _show_catalogs(match: re.Match[str], query: Query, _: str) -> str:
+    names = sorted(row["catalog"] for row in query("SHOW CATALOGS").collect())
+    return build_values(["catalog"], [(each,) for each in names if _is_like(each, match[1])])
+
+
+def _show_views(match: re.Match[str], query: Query, _: str) -> str:
+    rows = query(f"SHOW VIEWS IN {match[1]}" if match[1] else "SHOW VIEWS").collect()
+    found = [
+        (".".join(row.namespace), row.tableName, str(row.isTemporary).lower())
+        for row in rows
+        if _is_like(row.tableName, match[2])
+    ]
+    texts = build_values(["namespace", "viewName", "isTemporary"], found)
+    return (
+        "SELECT namespace, viewName, CAST(isTemporary AS BOOLEAN) AS isTemporary, "
+        f"false AS isMaterialized FROM ({texts})"
+    )
 
 
 def _show_columns(match: re.Match[str], query: Query, _: str) -> str:
@@ -113,12 +133,39 @@ def _describe_catalog(match: re.Match[str], query: Query, _: str) -> str:
 def _describe_query(match: re.Match[str], query: Query, _: str) -> str:
     fields = query(match[1]).schema.fields
     rows = [(each.name, each.dataType.simpleString(), None) for each in fields]
-    return build_values(["col_name", "data_type", "comment"], rows)
+    return build_values(_DESCRIBED, rows)
 
 
 def _describe_table(match: re.Match[str], query: Query, _: str) -> str:
-    """Sail takes a name after TABLE only."""
-    return f"DESCRIBE TABLE {'EXTENDED ' if match[1] else ''}{match[2]}"
+    """Sail knows neither the comments of ALTER TABLE nor the columns of a folder."""
+    name, wanted = match[2], (match[3] or "").strip("`").lower()
+    description = [tuple(row)[:3] for row in query(f"DESCRIBE EXTENDED {name}").collect()]
+    details = read_description([row[:2] for row in description])[1]
+    comments = {row[0]: row[2] for row in description}
+    partitions: list[str] = []
+    if details.get("Provider") == "delta":
+        metadata = read_metadata(find_location(query, name))
+        fields = json.loads(metadata["schemaString"])["fields"]
+        comments = {each["name"]: each["metadata"].get("comment") for each in fields}
+        partitions = metadata.get("partitionColumns") or []
+    rows = {
+        each.name: (each.name, each.dataType.simpleString(), comments.get(each.name))
+        for each in query(f"SELECT * FROM {name}").schema.fields
+    }
+    if wanted:
+        for row in rows.values():
+            if row[0].lower() == wanted:
+                pairs = list(zip(_DESCRIBED, row, strict=True))
+                return build_values(["info_name", "info_value"], pairs)
+        raise ValueError(f"The table {name} has no column {match[3]}. Correct the name.")
+    listed = list(rows.values())
+    if partitions:
+        listed += [("# Partition Information", "", ""), ("# col_name", "data_type", "comment")]
+        listed += [rows[each] for each in partitions]
+    if match[1]:
+        listed += [("", "", ""), ("# Detailed Table Information", "", "")]
+        listed += [(key, value, "") for key, value in details.items() if not key.startswith("#")]
+    return build_values(_DESCRIBED, listed)
 
 
 def _find_schema(name: str | None, query: Query) -> tuple[str, str]:
@@ -135,9 +182,12 @@ def _is_like(name: str, pattern: str | None) -> bool:
     return any(fnmatch.fnmatchcase(name.lower(), each) for each in choices)
 
 
+_DESCRIBED = ["col_name", "data_type", "comment"]
 _GRANTS = ["Principal", "ActionType", "ObjectType", "ObjectKey"]
 _COMMANDS: dict[str, Callable[..., str]] = {
     rf"\s*SHOW\s+(?:SCHEMAS|DATABASES){_IN}{_LIKE}": _show_schemas,
+    rf"\s*SHOW\s+CATALOGS{_LIKE}": _show_catalogs,
+    rf"\s*SHOW\s+VIEWS{_IN}{_LIKE}": _show_views,
     rf"\s*SHOW\s+COLUMNS\s+(?:IN|FROM)\s+{_NAME}{_IN}": _show_columns,
     rf"\s*SHOW\s+TBLPROPERTIES\s+{_NAME}(?:\s*\(\s*'?([^')]*)'?\s*\))?": _show_properties,
     rf"\s*SHOW\s+CREATE\s+TABLE\s+{_NAME}": _show_create,
@@ -147,5 +197,6 @@ _COMMANDS: dict[str, Callable[..., str]] = {
     rf"\s*DESC(?:RIBE)?\s+VOLUME\s+{_NAME}": _describe_volume,
     rf"\s*DESC(?:RIBE)?\s+CATALOG\s+(?:EXTENDED\s+)?{_NAME}": _describe_catalog,
     r"\s*DESC(?:RIBE)?\s+(?:QUERY\s+|(?=(?:SELECT|WITH|VALUES|FROM)\b))(.*)": _describe_query,
-    rf"\s*DESC(?:RIBE)?\s+(?:TABLE\s+)?(EXTENDED\s+|FORMATTED\s+)?{_NAME}": _describe_table,
+    r"\s*DESC(?:RIBE)?\s+(?!(?:DATABASE|FUNCTION|SCHEMA)\s)(?:TABLE\s+)?(EXTENDED\s+|FORMATTED\s+)?"
+    rf"{_NAME}(?:\s+({NAME_PART}))?": (_describe_table),
 }

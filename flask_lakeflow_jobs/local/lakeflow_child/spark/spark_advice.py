@@ -20,6 +20,9 @@ _NO_VERSION = r"Missing commit file: expected version"
 _NO_MODEL = r"unknown function: (ai_\w+|http_request|vector_search)"
 _ONLY_DATABRICKS = r"unknown function: ((?:h3|st)_\w+)"
 _NO_STORAGE = r"Generic (?:GCS|S3|MicrosoftAzure) error"
+_BAD_VALUE = r"Parser error: Error while parsing value|Csv error: |Json error: "
+_DEFECT = r"panicked with message|Stream removed"
+_NO_FUNCTION = "UnsupportedOperationException: qualified function name"
 _BAD_CLIENT = "unsupported PySpark version"
 _UNKNOWN = r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|unknown function:"
 _NO_TABLE = r"Table or view not found: ([^\s,]+)"
@@ -66,6 +69,19 @@ _ADVICE = {
     _NO_STORAGE: (
         "Sail has no access to this storage in the cloud. Copy the files into a volume, such as "
         "/Volumes/main/default/files, or simulate the job (its tag 'local_simulation')."
+    ),
+    _BAD_VALUE: (
+        "Sail does not read this file, for a value is not of its type or a line has other columns, "
+        "and it has no 'mode' for such lines. Read the column as a STRING and convert it with "
+        "try_cast, or read the lines with spark.read.text."
+    ),
+    _NO_FUNCTION: (
+        "Sail has no function of this name with a schema. Create it in an earlier task, with "
+        "CREATE FUNCTION, or correct its name."
+    ),
+    _DEFECT: (
+        "Sail has a defect that this query meets; its log is spark/server.log in the folder of the "
+        f"workspace. Write the query otherwise, or {JVM}."
     ),
     _BAD_CLIENT: (
         "Sail does not take this version of pyspark. Install an older one: "

@@ -15,14 +15,14 @@ from ..statements import (
     replace_tokens,
     split_statements,
 )
-from .column_sql import write_text
+from .column_sql import write_literal, write_text
 from .spark_advice import NO_CHANGES
 from .spark_catalog import NAME_PART, quote_part
 from .spark_schemas import find_schema
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     Query = Callable[[str], Any]
@@ -97,12 +97,15 @@ _IDENTIFIER = re.compile(
 )
 
 
-def insert_parameters(statement: str, parameters: dict[str, Any]) -> str:
-    """Replace ``:name`` by its value: Sail takes parameters in queries only."""
+def insert_parameters(statement: str, parameters: dict[str, Any] | Sequence[Any]) -> str:
+    """Replace ``:name`` or ``?`` by its value: Sail takes parameters in queries only."""
+    named = parameters if isinstance(parameters, dict) else {}
+    values = iter(() if named else parameters)
 
     def replacement(token: re.Match[str]) -> str:
-        name = token["named"]
-        return _to_literal(parameters[name]) if name in parameters else token[0]
+        if token["mark"]:
+            return next(map(write_literal, values), "?")
+        return write_literal(named[token["named"]]) if token["named"] in named else token[0]
 
     return replace_tokens(statement, replacement)
 
@@ -240,14 +243,6 @@ def run_file(session: Any, path: str, parameters: dict[str, str]) -> dict[str, A
 def is_query(statement: str) -> bool:
     """Return whether a statement returns rows to show."""
     return bool(_QUERY.match(remove_comments(statement)))
-
-
-def _to_literal(value: Any) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, (bool, int, float)):
-        return str(value)
-    return write_text(str(value))
 
 
 def _skip(name: str) -> str:

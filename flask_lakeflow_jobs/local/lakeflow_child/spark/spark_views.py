@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 
 from ..statements import remove_comments
-from .spark_catalog import quote_part
+from .spark_catalog import NAME_PART, quote_part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_VIEW = re.compile(r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?VIEW\b", re.IGNORECASE)
+_VIEW = re.compile(
+    r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?VIEW\s+(?:IF\s+NOT\s+EXISTS\s+)?"
+    rf"({NAME_PART}(?:\.{NAME_PART})*)",
+    re.IGNORECASE,
+)
 #: The first part of a name such as ``delta.`/folder```.
 _FORMATS = ("avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text")
 
@@ -21,13 +25,27 @@ def qualify_view(statement: str, query: Callable[[str], Any]) -> str:
     """Name the catalogs and the schemas of the tables in the text of a new view.
 
     :param query: runs a statement of Sail.
+    :raises ValueError: there is a table of its name, which Sail would keep without a word.
     """
-    if not _VIEW.match(bare := remove_comments(statement)):
+    if not (match := _VIEW.match(bare := remove_comments(statement))):
         return statement
+    if _is_table(match[1], query):
+        raise ValueError(
+            f"[TABLE_OR_VIEW_ALREADY_EXISTS] {match[1]} is a table already. Drop it first, with "
+            f"DROP TABLE {match[1]}, or give the view another name."
+        )
     if not _find_names(bare):
         return statement
     ((catalog, schema),) = query("SELECT current_catalog(), current_schema()").collect()
     return qualify(bare, catalog, schema)
+
+
+def _is_table(name: str, query: Callable[[str], Any]) -> bool:
+    try:
+        rows = query(f"DESCRIBE EXTENDED {name}").collect()
+    except Exception:  # there is nothing of this name
+        return False
+    return {row.col_name: row.data_type for row in rows}.get("Type") in ("EXTERNAL", "MANAGED")
 
 
 def qualify(query: str, catalog: str, schema: str) -> str:

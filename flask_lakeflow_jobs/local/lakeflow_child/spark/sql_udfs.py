@@ -43,9 +43,11 @@ class SqlFunctions:
         """Create or drop a function; return a query for a message, or ``None`` for others."""
         if isinstance(tree, exp.Drop) and tree.args.get("kind") == "FUNCTION":
             (table,) = tree.args["tables"]
-            name = _key(table)
-            self._temporary.pop(name, None)
-            write_json(self._file, {key: each for key, each in self._read().items() if key != name})
+            parts = _key(table).split(".")
+            if (name := find_function(self._temporary, parts)) is not None:
+                del self._temporary[name]
+            elif (name := find_function(saved := self._read(), parts)) is not None:
+                write_json(self._file, {key: each for key, each in saved.items() if key != name})
             return "SELECT 'The function is dropped.' AS message"
         if not isinstance(tree, exp.Create) or tree.kind != "FUNCTION":
             return None

@@ -12,12 +12,15 @@ from urllib.parse import unquote
 from .connect_plans import union_frames
 from .delta_log import find_files, find_location, read_commits
 from .json_files import read_json, write_json
+from .partitions import find_partition, infer_types
 from .spark_advice import NO_CHANGES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
+
+    from .partitions import Partition
 
 _STATE = "lakeflow-local.json"
 _FILE_FORMATS = ("avro", "binaryfile", "csv", "json", "orc", "parquet", "text")
@@ -116,22 +119,50 @@ class FileSource:
         if not files:
             return self._add_metadata(self._session.createDataFrame([], self._schema), None)
         schema = self._schema
-        if not schema and self._format.lower() not in ("binaryfile", "text"):
-            everything = sorted({*files, *list_files(self._path, self._pattern)})
-            if has_metadata or files != everything:
-                schema = self._load(everything, None).schema  # some files may lack columns
+        everything = sorted({*files, *list_files(self._path, self._pattern)})
+        is_inferred = not schema and self._format.lower() not in ("binaryfile", "text")
+        if is_inferred and (has_metadata or files != everything):
+            schema = self._load(everything, None, everything).schema  # some may lack columns
         if not has_metadata:
-            return self._add_rescued(self._load(files, schema))
-        frames = [self._add_metadata(self._load([file], schema), file) for file in files]
+            return self._add_rescued(self._load(files, schema, everything))
+        frames = [self._add_metadata(self._load([f], schema, everything), f) for f in files]
         return self._add_rescued(union_frames(frames))
 
-    def _load(self, files: list[str], schema: Any) -> Any:
-        reader = self._session.read.format(self._format).options(**self._options)
-        frame = (reader.schema(schema) if schema else reader).load(files)
+    def _load(self, files: list[str], schema: Any, among: list[str]) -> Any:
+        """Return the rows of files.
+
+        :param among: all files that there are, whose folders have columns.
+        """
+        groups: dict[Partition, list[str]] = {}
+        for file in files:
+            groups.setdefault(find_partition(self._path, file), []).append(file)
+        if not schema and len(groups) > 1:
+            schema = self._load_group(files, None, {}).schema
+        kinds: dict[str, Any] = infer_types(find_partition(self._path, each) for each in among)
+        names = list(kinds)
+        if names and schema:
+            declared = self._session.createDataFrame([], schema)
+            kinds |= {each.name: each.dataType for each in declared.schema.fields}
+            schema = declared.drop(*names).schema  # of the files themselves
+        frames = [
+            self._load_group(each, schema, {n: (dict(pairs).get(n), kinds[n]) for n in names})
+            for pairs, each in groups.items()
+        ]
+        frame = union_frames(frames)
         hints = self._session.createDataFrame([], self._hints).schema if self._hints else ()
         for field in hints:
             if field.name in frame.columns:
                 frame = frame.withColumn(field.name, frame[field.name].cast(field.dataType))
+        return frame
+
+    def _load_group(self, files: list[str], schema: Any, values: dict[str, Any]) -> Any:
+        """Return the rows of files in one folder, with the columns of the folder."""
+        from pyspark.sql import functions
+
+        reader = self._session.read.format(self._format).options(**self._options)
+        frame = (reader.schema(schema) if schema else reader).load(files)
+        for name, (value, kind) in values.items():
+            frame = frame.withColumn(name, functions.lit(value).cast(kind))
         return frame
 
     def _add_rescued(self, frame: Any) -> Any:

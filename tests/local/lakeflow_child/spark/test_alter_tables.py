@@ -6,12 +6,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlglot import exp
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.alter_tables import alter_table, change_columns
+from flask_lakeflow_jobs.local.lakeflow_child.spark.alter_tables import (
+    alter_table,
+    change_columns,
+    move_column,
+)
 from flask_lakeflow_jobs.local.lakeflow_child.spark.delta_log import read_metadata
 from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_dialect import (
     DatabricksDialect,
@@ -65,7 +70,7 @@ def test_column_that_exists_is_not_added() -> None:
         "ADD CONSTRAINT k PRIMARY KEY (id)",
         "DROP CONSTRAINT IF EXISTS k",
         "CLUSTER BY NONE",
-        "ALTER COLUMN id DROP NOT NULL",
+        "ALTER COLUMN id SET DEFAULT 1",
     ],
 )
 def test_change_without_a_result_is_skipped(change: str) -> None:
@@ -99,9 +104,12 @@ def alter(table: str, change: str, query: Any) -> str | None:
     return alter_table(tree, query)
 
 
+def read_schema(table: str) -> list[dict[str, Any]]:
+    return list(json.loads(read_metadata(table.split("`")[1])["schemaString"])["fields"])
+
+
 def read_fields(table: str) -> dict[str, Any]:
-    schema = json.loads(read_metadata(table.split("`")[1])["schemaString"])
-    return {field["name"]: field["metadata"] for field in schema["fields"]}
+    return {field["name"]: field["metadata"] for field in read_schema(table)}
 
 
 class Frame:
@@ -131,6 +139,33 @@ def test_table_that_is_written_again_keeps_comments(table: str, tmp_path: Path) 
     alter(table, "RENAME COLUMN ID TO a", query)
     assert queries == [f"SELECT `id` AS `a`, `name` AS `name` FROM {table}"]  # noqa: S608 (quoted)
     assert read_fields(table) == {"a": {"comment": "key"}, "b": {}, "c": {}}
+
+
+def test_column_may_forbid_null_unless_it_has_it(table: str, tmp_path: Path) -> None:
+    queries: list[str] = []
+
+    def query(statement: str) -> Any:
+        queries.append(statement)
+        return SimpleNamespace(collect=list)
+
+    alter(table, "ALTER COLUMN name SET NOT NULL", query)
+    assert [each["nullable"] for each in read_schema(table)] == [True, False]
+    alter(table, "ALTER COLUMN name DROP NOT NULL", query)
+    assert [each["nullable"] for each in read_schema(table)] == [True, True]
+    assert queries == [f"SELECT 1 FROM {table} WHERE `name` IS NULL LIMIT 1"]  # noqa: S608 (quoted)
+    has_null = SimpleNamespace(collect=lambda: [(1,)])
+    with pytest.raises(ValueError, match=r"has NULL, so it cannot be NOT NULL. Give these rows"):
+        alter(table, "ALTER COLUMN name SET NOT NULL", lambda _: has_null)
+
+
+def test_column_is_moved(table: str) -> None:
+    move_column(f"ALTER TABLE {table} ALTER COLUMN Name FIRST;", lambda _: pytest.fail("a query"))
+    assert [each["name"] for each in read_schema(table)] == ["name", "id"]
+    move_column(f"alter table {table} change `name` after ID", lambda _: pytest.fail("a query"))
+    assert [each["name"] for each in read_schema(table)] == ["id", "name"]
+    with pytest.raises(ValueError, match="has no column other"):
+        move_column(f"ALTER TABLE {table} ALTER COLUMN id AFTER other", lambda _: None)
+    assert move_column("ALTER TABLE t RENAME TO u", lambda _: None) is None
 
 
 def test_comment_alone_leaves_the_rows(table: str) -> None:

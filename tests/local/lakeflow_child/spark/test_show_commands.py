@@ -26,6 +26,9 @@ class Result:
     def collect(self) -> list[Any]:
         if "current_catalog" in self._statement:
             return [("main", "default")]
+        if self._statement.startswith("DESCRIBE"):
+            details = ("# Detailed Table Information", "", "")
+            return [("id", "int", "key"), ("", "", ""), details, ("Provider", "csv", "")]
         return [{"name": "sales"}, {"name": "default"}]
 
 
@@ -55,10 +58,22 @@ SHOWN = "SELECT * FROM VALUES {} AS shown({})"
             "DESC QUERY SELECT 1",
             SHOWN.format("('id', 'int', CAST(NULL AS STRING))", "col_name, data_type, comment"),
         ),
-        ("DESC FORMATTED t", "DESCRIBE TABLE EXTENDED t"),
-        ("describe dev.s.t;", "DESCRIBE TABLE dev.s.t"),
+        ("describe dev.s.t;", SHOWN.format("('id', 'int', 'key')", "col_name, data_type, comment")),
+        (
+            "DESC FORMATTED t",
+            SHOWN.format(
+                "('id', 'int', 'key'), ('', '', ''), ('# Detailed Table Information', '', ''), ('Provider', 'csv', '')",
+                "col_name, data_type, comment",
+            ),
+        ),
+        (
+            "DESCRIBE TABLE `a-b`.t ID",
+            SHOWN.format(
+                "('col_name', 'id'), ('data_type', 'int'), ('comment', 'key')",
+                "info_name, info_value",
+            ),
+        ),
         ("DESCRIBE SCHEMA s", "DESCRIBE SCHEMA s"),
-        ("DESCRIBE EXTENDED `a-b`.t", "DESCRIBE TABLE EXTENDED `a-b`.t"),
         ("SHOW TABLES", "SHOW TABLES"),
         ("SELECT 1", "SELECT 1"),
     ],

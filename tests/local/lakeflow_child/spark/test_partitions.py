@@ -1,0 +1,29 @@
+"""The columns that folders stand for."""
+
+from __future__ import annotations
+
+import pytest
+
+from flask_lakeflow_jobs.local.lakeflow_child.spark.partitions import find_partition, infer_types
+
+
+def test_columns_are_those_of_the_folders_below_the_root() -> None:
+    found = find_partition("/in/a=0", "/in/a=0/day=2024-01-01/s=x%2Fy/b/part.csv")
+    assert found == (("day", "2024-01-01"), ("s", "x/y"))
+    assert find_partition("/in", "/in/n=__HIVE_DEFAULT_PARTITION__/part.csv") == (("n", None),)
+    assert find_partition("/in/a=1/part.csv", "/in/a=1/part.csv") == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (["1", "-2", None], "int"),
+        (["1", "3000000000"], "bigint"),
+        (["1.5"], "double"),
+        (["2024-01-01"], "date"),
+        (["1", "x"], "string"),
+        ([None], "string"),
+    ],
+)
+def test_types_hold_for_all_values(values: list[str | None], kind: str) -> None:
+    assert infer_types([(("n", each),) for each in values]) == {"n": kind}
