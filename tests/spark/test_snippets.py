@@ -314,6 +314,17 @@ RUN = {
         "rows = read('SELECT u.* FROM wide AS w UNPIVOT INCLUDE NULLS ((n, m) FOR q IN ((y1, y2) AS `all`, (y2, y1))) AS u')\n"
         "assert rows == [('a', 'all', 1, None), ('a', 'y2_y1', None, 1), ('b', 'all', 3, 4), ('b', 'y2_y1', 4, 3)], rows"
     ),
+    "rows of a partition": (
+        "spark.sql('CREATE OR REPLACE TABLE dev.snippets.parts (n INT, p STRING, m INT) PARTITIONED BY (p)')\n"
+        "spark.sql(\"INSERT INTO dev.snippets.parts PARTITION (p = 'x') VALUES (1, 2), (3, 4)\")\n"
+        "spark.sql(\"INSERT INTO TABLE dev.snippets.parts PARTITION (P = 'y') SELECT 5, 6\")\n"
+        "spark.sql(\"INSERT OVERWRITE dev.snippets.parts PARTITION (p = 'x') SELECT 7, 8\")\n"
+        "assert sorted(map(tuple, spark.table('dev.snippets.parts').collect())) == [(5, 'y', 6), (7, 'x', 8)]"
+    ),
+    "view that is altered": (
+        "spark.sql('CREATE OR REPLACE VIEW dev.snippets.altered AS SELECT 1 AS n')\n"
+        "spark.sql('ALTER VIEW dev.snippets.altered AS SELECT 2 AS m'); assert spark.table('dev.snippets.altered').first().m == 2"
+    ),
     "patterns": (
         "row = spark.sql(\"SELECT 'abc' LIKE ANY ('x%', 'a%'), 'abc' LIKE ALL ('x%', 'a%'), 'abc' NOT ILIKE ANY ('A%')\").first()\n"
         "assert tuple(row) == (True, False, False), row"
@@ -420,6 +431,10 @@ ADVISED = {
     "function that was dropped": (
         "spark.sql('SELECT dev.snippets.gone(1)').collect()",
         "with CREATE FUNCTION",
+    ),
+    "all elements of a path": (
+        "spark.sql(\"SELECT j:a[*].b FROM (SELECT '{}' AS j)\").collect()",
+        "reads no [*]",
     ),
     "map without NULL": ("spark.sql(\"SELECT explode(map('a', 1))\").collect()", "has a defect"),
     "metric view": (

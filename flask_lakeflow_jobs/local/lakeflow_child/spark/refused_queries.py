@@ -258,6 +258,11 @@ def _read_paths(select: exp.Select, describe: Describe) -> None:
                 name.lower(): kind.lower() for name, kind in _read_columns(select, describe).items()
             }
         written = path.expression.sql("spark")[1:-1].replace("\\'", "'")
+        if "[*]" in written:
+            raise NotImplementedError(
+                f"Sail reads no [*] in a path of JSON ({written}). Parse the text with from_json, "
+                "and take the field of each element with transform."
+            )
         text = exp.Literal.string(written)
         root = path.this
         kind = columns.get(root.name.lower(), "") if isinstance(root, exp.Column) else ""

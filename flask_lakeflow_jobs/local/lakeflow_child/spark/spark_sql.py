@@ -50,6 +50,7 @@ _USE = re.compile(
 )
 _METRICS = re.compile(r"\s*CREATE\s+(?:OR\s+\w+\s+)?VIEW\b.*?\bWITH\s+METRICS\b", re.I | re.S)
 # Databricks chooses the columns by which it lays out the files; Sail has no such choice.
+_ALTER_VIEW = re.compile(rf"\s*ALTER\s+VIEW\s+({_NAME}(?:\.{_NAME})*)\s+AS\b", re.IGNORECASE)
 _CLUSTERED = re.compile(r"(\bCREATE\b.*?)\bCLUSTER\s+BY\s+AUTO\b", re.IGNORECASE | re.DOTALL)
 _REFRESHED = re.compile(
     r"\bCREATE\s+(?:OR\s+(?:REFRESH|REPLACE)\s+)?(?:STREAMING\s+(TABLE)|MATERIALIZED\s+(VIEW))\b"
@@ -174,6 +175,8 @@ def rewrite(
             "Sail has no metric views. Write a plain view for a local run, or simulate the job "
             "(its tag 'local_simulation')."
         )
+    if match := _ALTER_VIEW.match(bare):
+        named = f"CREATE OR REPLACE VIEW {match[1]} AS {bare[match.end() :]}"
     named = _CLUSTERED.sub(lambda match: match[1], named, 1)
     if _REFRESHED.match(bare.lstrip()):
         named = _create_whole(named)
