@@ -167,7 +167,8 @@ def test_pages_fit_a_phone(
     )
     page.goto(f"{page.url}/runs/{run_id}")
     assert page.evaluate(
-        "(crumb => crumb.scrollWidth <= crumb.clientWidth)(document.querySelector('.lf-crumbs li'))"
+        "[...document.querySelectorAll('.lf-crumbs li')]"
+        ".every(crumb => crumb.scrollWidth <= crumb.clientWidth)"
     )
     marks = page.locator(".lf-axis text")
     assert sum(mark.is_visible() for mark in marks.all()) == (marks.count() + 1) // 2
