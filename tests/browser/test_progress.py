@@ -69,10 +69,10 @@ def test_progress_is_a_bar_with_its_message_at_the_run_and_its_task(
     page.wait_for_timeout(1000)
     report(app, "gated", run_id, 65, "13 of 20 files")
     page.wait_for_selector(f"{bar}[aria-label='Progress of the run'][value='65']")
+    page.set_viewport_size({"width": 1280, "height": 640})
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        clip = {"x": 0, "y": 0, "width": 1280, "height": 640}
-        page.screenshot(path=screenshots / f"progress-{scheme}.png", clip=clip)
+        page.screenshot(path=screenshots / f"progress-{scheme}.png")
     run_gate.open()
     page.wait_for_selector(ENDED, state="attached")
     assert page.is_hidden("[data-part=progress]")
