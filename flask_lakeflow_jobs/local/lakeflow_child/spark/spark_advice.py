@@ -24,7 +24,8 @@ _BAD_VALUE = r"Parser error: Error while parsing value|Csv error: |Json error: "
 _DEFECT = r"panicked with message|Stream removed"
 _NO_FUNCTION = "UnsupportedOperationException: qualified function name"
 _BAD_CLIENT = "unsupported PySpark version"
-_UNKNOWN = r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|unknown function:"
+_NOT_PARSED = r"found .{1,200}? at \d+:\d+ expected"
+_UNKNOWN = r"UnsupportedOperationException|unknown function:"
 _NO_TABLE = r"Table or view not found: ([^\s,]+)"
 _NO_COLUMN = r'attribute ObjectName\(\[Identifier\("([^"]+)"\)\]\) is missing from the schema'
 _SAME_COLUMNS = r'ambiguous attribute: ObjectName\(\[Identifier\("([^"]+)"\)\]\)'
@@ -86,6 +87,10 @@ _ADVICE = {
     _BAD_CLIENT: (
         "Sail does not take this version of pyspark. Install an older one: "
         "pip install 'pyspark<4.3', or 'pyspark-client<4.3' without Java."
+    ),
+    _NOT_PARSED: (
+        "Sail cannot read this statement. Correct it, such as an empty name in it. If Databricks "
+        f"takes it, write it otherwise here, or {JVM}."
     ),
     _UNKNOWN: f"Sail does not support this statement or function. Write it otherwise, or {JVM}.",
 }

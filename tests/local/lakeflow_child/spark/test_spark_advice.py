@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from flask_lakeflow_jobs.local.lakeflow_child.spark.spark_advice import find_advice
 
 
@@ -21,3 +23,9 @@ def test_function_of_databricks_alone_can_be_registered() -> None:
     assert advice.startswith("Only Databricks has the function h3_longlatash3. Define one of its")
     assert "spark.udf.register('h3_longlatash3', …)" in advice
     assert (find_advice(SparkError("unknown function: x")) or "").startswith("Sail does not")
+
+
+@pytest.mark.parametrize("found", ["CATALOG", "'San Francisco'"])
+def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
+    error = SparkError(f"invalid argument: found {found} at 7:14 expected 'DATABASE', 'SCHEMA'")
+    assert (find_advice(error) or "").startswith("Sail cannot read this statement. Correct it")
