@@ -374,7 +374,12 @@ RUN = {
         "frame = spark.createDataFrame([(1, 2, 1.5, '2024-01-01', 'x')], 'n INT, i INT, f DOUBLE, d STRING, s STRING')\n"
         "frame.write.partitionBy('i', 'f', 'd', 's').parquet('/Volumes/dev/raw/in/typed')\n"
         "kinds = spark.read.parquet('/Volumes/dev/raw/in/typed').select('i', 'f', 'd', 's', '_metadata.file_name').dtypes\n"
-        "assert [kind for _, kind in kinds] == ['int', 'double', 'date', 'string', 'string'], kinds"
+        "assert [kind for _, kind in kinds] == ['int', 'double', 'date', 'string', 'string'], kinds\n"
+        "for pattern in ('i=*', '*/f=1.5/*', 'i={2,3}'):\n"
+        "    assert spark.read.parquet(f'/Volumes/dev/raw/in/typed/{pattern}').count() == 1, pattern\n"
+        "try:\n    spark.read.parquet('/Volumes/dev/raw/in/typed/none=*')\n"
+        "except Exception as error:\n    assert 'PATH_NOT_FOUND' in str(error)\n"
+        "else:\n    raise AssertionError"
     ),
     "version of a location": (
         "spark.range(2).write.mode('overwrite').saveAsTable('dev.snippets.versions'); spark.range(3).write.mode('overwrite').saveAsTable('dev.snippets.versions')\n"

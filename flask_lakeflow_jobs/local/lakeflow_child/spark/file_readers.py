@@ -47,17 +47,34 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
                 _require(each, file)
                 if source in _INFERRED and not (self._schema or schema):
                     _require_columns(each, file, source)
+        if source in _FILE_FORMATS:
+            local = [found for each in local for found in _expand(each)]
         if source == "json" and path is not None:
             local = _copy_lines(self, local)
         frame = load(self, local if path is not None else None, format, schema)
-        if source in _INFERRED and path is not None and not (self._schema or schema):
-            files = [(each, file) for each in local for file in list_files(str(each))]
-            kinds = infer_types(find_partition(*each) for each in files)
-            for name in (name for name, kind in kinds.items() if kind != "string"):
-                frame = frame.withColumn(name, frame[name].cast(kinds[name]))
-        return frame
+        is_inferred = source in _INFERRED and not (self._schema or schema)
+        return _type_folders(frame, local) if is_inferred else frame
 
     return load_files
+
+
+def _expand(path: Any) -> list[Any]:
+    """Return what a pattern such as ``/in/day=*`` matches: Sail finds no rows in such folders."""
+    is_pattern = isinstance(path, str) and path.startswith("/") and glob.has_magic(path)
+    if not is_pattern or "{" in path:
+        return [path]
+    return [each for each in sorted(glob.glob(path)) if not os.path.basename(each).startswith("_")]
+
+
+def _type_folders(frame: Any, paths: list[Any]) -> Any:
+    """Give their types to the columns that folders stand for."""
+    own = [each for each in paths if isinstance(each, str) and each.startswith("/")]
+    files = ((each, file) for each in own for file in list_files(each))
+    kinds = infer_types(find_partition(*each) for each in files)
+    for name in frame.columns if kinds else ():
+        if kinds.get(name, "string") != "string":
+            frame = frame.withColumn(name, frame[name].cast(kinds[name]))
+    return frame
 
 
 def wrap_table(table: Load) -> Load:

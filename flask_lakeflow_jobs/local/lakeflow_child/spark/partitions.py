@@ -23,8 +23,10 @@ _TYPES = {"int": r"-?\d{1,18}", "double": r"-?\d+\.\d+", "date": r"\d{4}-\d\d-\d
 
 
 def find_partition(root: str, file: str) -> Partition:
-    """Return the columns of a file below a folder."""
+    """Return the columns of a file below a folder, and none for a pattern or a file."""
     names = os.path.relpath(os.path.dirname(file), root).split(os.sep)
+    if names[0] == os.pardir:
+        return ()
     pairs = (each.partition("=") for each in names if "=" in each)
     return tuple((unquote(name), _read(value)) for name, _, value in pairs)
 

@@ -11,6 +11,7 @@ def test_columns_are_those_of_the_folders_below_the_root() -> None:
     found = find_partition("/in/a=0", "/in/a=0/day=2024-01-01/s=x%2Fy/b/part.csv")
     assert found == (("day", "2024-01-01"), ("s", "x/y"))
     assert find_partition("/in", "/in/n=__HIVE_DEFAULT_PARTITION__/part.csv") == (("n", None),)
+    assert find_partition("/in/a=*", "/in/a=1/part.csv") == ()
     assert find_partition("/in/a=1/part.csv", "/in/a=1/part.csv") == ()
 
 
