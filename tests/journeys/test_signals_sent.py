@@ -21,7 +21,7 @@ from flask_lakeflow_jobs import (
     run_triggered,
 )
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
-from tests.support import ALICE, RunGate, on_behalf_of
+from tests.support import ALICE, RunGate, on_behalf_of, wait_until
 
 
 @contextmanager
@@ -88,6 +88,7 @@ class TestChangedAndFinished:
             states = [next(watch)]
             run_gate.open()
             states += list(watch)
+            wait_until(lambda: finished, "run_finished, which follows the last state")
 
         assert [payload["status"].outcome for payload in changed] == [
             each.outcome for each in states
@@ -106,6 +107,7 @@ class TestChangedAndFinished:
             handle = current_jobs["never"]
             run_id = handle.run_now().run_id
             handle.wait(run_id)
+            wait_until(lambda: finished, "run_finished")
             handle.cancel_run(run_id)
             handle.wait(run_id)
             handle.cancel_all_runs()
@@ -120,6 +122,7 @@ class TestChangedAndFinished:
             handle.wait(run_id)
             handle.repair_run(run_id)
             handle.wait(run_id)
+            wait_until(lambda: len(finished) == 2, "run_finished of both ends")
 
         assert [payload["run_id"] for payload in finished] == [run_id, run_id]
 
