@@ -11,6 +11,7 @@ from flask import Flask
 from flask_lakeflow_jobs import LakeflowJobs, current_jobs, run_finished
 from tests.conftest import MakeApp
 from tests.hosts.support import import_package
+from tests.support import wait_until
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -57,9 +58,8 @@ def test_flask_socketio_sends_the_end_of_a_run_from_a_signal(app: Flask) -> None
     client = app.test_client()
     run_id = client.post("/api/jobs/quick/run", json={}).get_json()["runId"]
     assert "event: end" in client.get(f"/api/jobs/quick/runs/{run_id}/stream").text
-    assert [event["args"] for event in sockets.get_received()] == [
-        [{"job": "quick", "outcome": "succeeded"}]
-    ]
+    events = wait_until(sockets.get_received, "an event of the socket")
+    assert [event["args"] for event in events] == [[{"job": "quick", "outcome": "succeeded"}]]
 
 
 def test_celery_task_in_an_app_context_waits_for_a_run(app: Flask) -> None:

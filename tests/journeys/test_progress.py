@@ -167,7 +167,7 @@ def test_status_and_signal_carry_progress(app: Flask, run_gate: RunGate) -> None
     with run_changed.connected_to(receive, sender=app):
         send_report(app, run_id, token_of(app, run_id))
         progress_of(app, run_id)
-    assert changes[-1].progress is not None
+        wait_until(lambda: changes and changes[-1].progress, "a signal with progress")
     with app.app_context():
         status = current_jobs["gated"].status(run_id)
         assert status.progress is not None
