@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Load = Callable[..., Any]
 
-_FILE_FORMATS = frozenset(["avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text"])
+FILE_FORMATS = frozenset(["avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text"])
 _INFERRED = frozenset(["avro", "csv", "json", "orc", "parquet"])
 
 
@@ -41,13 +41,15 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
         refuse_changes(self._options)
         source = (format or self._format or "delta").lower()
         paths = path if isinstance(path, (list, tuple)) else [path]
+        if source in FILE_FORMATS:
+            paths = [*map(begin_at_root, paths)]
         local = [*map(translate, paths)]
-        for each, file in zip(paths, local, strict=True) if source in _FILE_FORMATS else ():
+        for each, file in zip(paths, local, strict=True) if source in FILE_FORMATS else ():
             if isinstance(file, str) and file.startswith("/"):
                 _require(each, file)
                 if source in _INFERRED and not (self._schema or schema):
                     _require_columns(each, file, source)
-        if source in _FILE_FORMATS:
+        if source in FILE_FORMATS:
             local = [found for each in local for found in _expand(each)]
         if source == "json" and path is not None:
             local = _copy_lines(self, local)
@@ -56,6 +58,15 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
         return _type_folders(frame, local) if is_inferred else frame
 
     return load_files
+
+
+def begin_at_root(path: Any) -> Any:
+    """Return a path without a folder as one of DBFS, where Spark of a cluster looks for it.
+
+    Sail would look in its own folder, and return no columns if there is nothing.
+    """
+    is_relative = isinstance(path, str) and path[:1] not in ("", "/") and ":" not in path
+    return f"dbfs:/{path}" if is_relative else path
 
 
 def _expand(path: Any) -> list[Any]:

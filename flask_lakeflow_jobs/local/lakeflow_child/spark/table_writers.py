@@ -13,6 +13,7 @@ from uuid import uuid4
 from .column_sql import ColumnSql, write_text
 from .connect_plans import name_frame
 from .delta_tables import DeltaTable
+from .file_readers import FILE_FORMATS, begin_at_root
 from .spark_catalog import quote_part
 from .spark_schemas import create_schema_of
 
@@ -134,11 +135,13 @@ def write_folder(save: Callable[..., Any], translate: Callable[[Any], Any]) -> A
         partitionBy: Any = None,
         **options: Any,
     ) -> None:
-        path = translate(path)
         self.options(**options)
         _drop_changes(self)
         if format:
             self.format(format)
+        if (self._write.source or "delta").lower() in FILE_FORMATS:
+            path = begin_at_root(path)
+        path = translate(path)
         if mode:
             self.mode(mode)
         if partitionBy:
