@@ -236,7 +236,7 @@ def test_all_pages_are_accessible(
 
     page.fill("[name=day]", "")
     click_link(page, "button:has-text('Run')")
-    check()
+    check("form")
     page.fill("[name=day]", "2026-11-23")
     page.click("button:has-text('Run')")
     page.wait_for_url("**/runs/*")
@@ -265,7 +265,7 @@ def test_all_pages_are_accessible(
     page.goto(f"{url}/hourly")
     check()
     page.goto(url)
-    check()
+    check("jobs")
     page.goto(f"{url}?view=table")
     check()
     page.goto(f"{url}/nowhere")
