@@ -282,9 +282,13 @@ def test_every_gauge_is_a_number_of_the_health(make_app: MakeApp) -> None:
 def test_finished_runs_are_counted_by_job_and_outcome(
     client: FlaskClient, recorder: Recorder
 ) -> None:
+    end = {"lakeflow.job.key": "quick", "lakeflow.outcome": "succeeded"}
+
+    def is_counted() -> bool:
+        return end in [dict(each.attributes) for each in recorder.points("lakeflow.runs.finished")]
+
     client.post("/api/jobs/quick/run?stream=true", json={}).get_data()
-    counted = [dict(point.attributes) for point in recorder.points("lakeflow.runs.finished")]
-    assert {"lakeflow.job.key": "quick", "lakeflow.outcome": "succeeded"} in counted
+    wait_until(is_counted, "the count, which follows the last state")
 
 
 WITHOUT = """

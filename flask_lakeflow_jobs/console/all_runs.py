@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequest, RunNotFound, UpstreamTimeout, quote
 from ..globals import current_state
-from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
+from ..runs.outcome import NEVER_STARTED, Outcome, has_ended, outcome_of, parse_state
 from ..runs.run_parameters import flatten_parameters
 from ..text import format_csv_line
 from ..upstream.concurrent_reads import read_each
@@ -72,7 +72,7 @@ class Row:
 
     @property
     def length(self) -> float | None:
-        if self.started is None or self.started == self.ended:  # it was skipped
+        if self.started is None or self.run.outcome in NEVER_STARTED:
             return None
         return max(0.0, (self.now if self.ended is None else self.ended) - self.started)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.console.conftest import MakeShop
     from tests.support import RunGate
 
-GUIDE = Path(flask_lakeflow_jobs.__file__).parents[1] / "docs" / "guides" / "console.md"
+GUIDE = Path(flask_lakeflow_jobs.__file__).parents[1] / "docs" / "guides" / "embedding.md"
 
 PAGE = (
     "<!doctype html><html lang=en><head><title>Own</title>{{ lakeflow_head() }}</head>"
@@ -96,7 +96,7 @@ def test_frame_of_the_guide_has_the_styles_of_host_and_console(
 
     app = make_shop(csp_nonce=csp_nonce)
     app.jinja_env.globals["csp_nonce"] = csp_nonce
-    files = {each.file: each.text for each in blocks_in(GUIDE.read_text(), "console.md")}
+    files = {each.file: each.text for each in blocks_in(GUIDE.read_text(), GUIDE.name)}
     names = ("layout.html", "lakeflow_jobs/base.html")
     app.jinja_loader = DictLoader({name: files[f"templates/{name}"] for name in names})
     site, run_id = serve(app), run(app, "flaky")
