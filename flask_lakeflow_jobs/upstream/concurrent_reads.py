@@ -6,10 +6,13 @@ has begun continues in its thread, within its own timeout: what it reads is cach
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
+from functools import partial
 from typing import TypeVar
 
 from ..errors import LakeflowJobsError, UpstreamTimeout
@@ -78,8 +81,29 @@ def read_each(
 def _begin(
     read: Callable[[T], R], items: Sequence[T], max_threads: int
 ) -> Iterator[list[Future[R]]]:
-    threads = ThreadPoolExecutor(max(1, min(len(items), max_threads)))
+    """Begin to read in threads; at the end of the block, no other read begins.
+
+    An executor would hang on gevent before 25, if its module was imported before the patch.
+    """
+    reads = [(Future[R](), copy_context(), item) for item in items]
+    waiting = deque(reads)
+
+    def run_waiting() -> None:
+        with suppress(IndexError):  # none is left
+            while True:
+                future, context, item = waiting.popleft()
+                _run(future, partial(context.run, read, item))
+
+    for _ in range(min(len(items), max_threads)):
+        threading.Thread(target=run_waiting, name="lakeflow-read", daemon=True).start()
     try:
-        yield [threads.submit(copy_context().run, read, item) for item in items]
+        yield [future for future, _, _ in reads]
     finally:
-        threads.shutdown(wait=False, cancel_futures=True)
+        waiting.clear()
+
+
+def _run(future: Future[R], call: Callable[[], R]) -> None:
+    try:
+        future.set_result(call())
+    except BaseException as error:  # the caller raises it
+        future.set_exception(error)

@@ -109,10 +109,10 @@ def test_read_each_returns_errors_and_names_late_reads(may_end: threading.Event)
 
 def test_read_each_has_a_limit_of_threads() -> None:
     full = threading.Barrier(MAX_CONCURRENT_READS)
-    running: set[str] = set()
+    running: set[int] = set()
 
     def read(_: int) -> None:
-        running.add(threading.current_thread().name)
+        running.add(threading.get_ident())
         full.wait(DEADLINE)
 
     read_each(read, range(3 * MAX_CONCURRENT_READS), DEADLINE)
