@@ -83,7 +83,7 @@ def _begin(
 ) -> Iterator[list[Future[R]]]:
     """Begin to read in threads; at the end of the block, no other read begins.
 
-    An executor would hang on gevent before 25, if its module was imported before the patch.
+    An executor would hang on gevent 24, if its module was imported before the patch.
     """
     reads = [(Future[R](), copy_context(), item) for item in items]
     waiting = deque(reads)
@@ -94,9 +94,9 @@ def _begin(
                 future, context, item = waiting.popleft()
                 _run(future, partial(context.run, read, item))
 
-    for _ in range(min(len(items), max_threads)):
-        threading.Thread(target=run_waiting, name="lakeflow-read", daemon=True).start()
     try:
+        for _ in range(min(len(items), max_threads)):
+            threading.Thread(target=run_waiting, name="lakeflow-read", daemon=True).start()
         yield [future for future, _, _ in reads]
     finally:
         waiting.clear()

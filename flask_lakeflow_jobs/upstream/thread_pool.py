@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections import deque
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from ..concurrency import reset_in_new_processes
@@ -100,7 +100,7 @@ class DaemonThreadPool:
         self._lock = threading.Lock()
         self._threads = 0
         self._stuck = 0
-        self._idle: list[SimpleQueue[CallFuture[Any]]] = []
+        self._idle: list[queue.SimpleQueue[CallFuture[Any]]] = []
         self._waiting: deque[CallFuture[Any]] = deque()
 
     def run(self, call: Callable[[], T], timeout: float) -> T:
@@ -149,7 +149,8 @@ class DaemonThreadPool:
             self._threads -= 1
 
     def _run_calls(self) -> None:
-        inbox: SimpleQueue[CallFuture[Any]] = SimpleQueue()
+        # With the module's name: gevent 24 does not replace what was imported before its patch.
+        inbox: queue.SimpleQueue[CallFuture[Any]] = queue.SimpleQueue()
         future = self._get_next(inbox)
         while future is not None:
             future.run()
@@ -160,7 +161,7 @@ class DaemonThreadPool:
             future = None  # a thread that waits must not keep the call alive
             future = self._get_next(inbox)
 
-    def _get_next(self, inbox: SimpleQueue[CallFuture[Any]]) -> CallFuture[Any] | None:
+    def _get_next(self, inbox: queue.SimpleQueue[CallFuture[Any]]) -> CallFuture[Any] | None:
         """Return the next call for a thread; ``None`` if there is none for ``IDLE_SECONDS``."""
         with self._lock:
             if self._waiting:
@@ -168,7 +169,7 @@ class DaemonThreadPool:
             self._idle.append(inbox)
         try:
             return inbox.get(timeout=IDLE_SECONDS)
-        except Empty:
+        except queue.Empty:
             with self._lock:
                 if inbox in self._idle:
                     self._idle.remove(inbox)

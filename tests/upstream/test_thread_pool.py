@@ -216,3 +216,28 @@ def test_process_can_fork_and_exit(program: str, output: str) -> None:
         timeout=2 * DEADLINE,
     )
     assert done.stdout == output
+
+
+#: Makes more calls than there are threads, after the pool's module was loaded and gevent patched.
+ON_GEVENT = """
+from flask_lakeflow_jobs.upstream.thread_pool import DaemonThreadPool
+from gevent import monkey; monkey.patch_all()
+import gevent
+pool = DaemonThreadPool(4)
+calls = [gevent.spawn(pool.run, lambda: gevent.sleep(0.001) or 1, 60) for _ in range(20)]
+gevent.joinall(calls, raise_error=True)
+gevent.sleep(0.01)  # the threads wait for the next call
+print(sum(call.value for call in calls) + pool.run(lambda: 1, 60))
+"""
+
+
+def test_threads_of_gevent_that_patches_late_wait_for_calls() -> None:
+    pytest.importorskip("gevent")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", ON_GEVENT],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=True,
+    )
+    assert done.stdout == "21\n"
