@@ -232,12 +232,12 @@ def _check_notify_urls(settings: AppSettings) -> None:
 
 def _read_bundle_jobs(path: Path) -> Mapping[str, LocalJob]:
     try:  # an extra
-        from .local import BundleError, WorkspaceError, load_bundle  # noqa: F401
+        from .local import BundleError, WorkspaceError, load_bundle  # noqa: F401 (not on Windows)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"{BUNDLE.name} requires {error.name}: pip install 'flask-lakeflow-jobs[local]'."
         ) from None
-    except ImportError as error:  # the workspace cannot be imported on Windows
+    except ImportError as error:
         raise ConfigurationError(f"{BUNDLE.name}: {error}") from None
     try:
         bundle = load_bundle(path)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -19,6 +17,7 @@ from flask_lakeflow_jobs.upstream.concurrent_reads import (
     read_each,
 )
 from tests.support import DEADLINE
+from tests.upstream.support import run_python
 
 NAME = ContextVar("NAME", default="")
 
@@ -27,7 +26,7 @@ MANY = range(1000)
 
 @pytest.fixture
 def may_end() -> Iterator[threading.Event]:
-    """What hanging reads wait for, until the end of the test."""
+    """The event that hanging reads wait for, which is set at the end of the test."""
     event = threading.Event()
     yield event
     event.set()
@@ -124,10 +123,10 @@ def test_read_each_has_a_limit_of_threads() -> None:
 ON_GEVENT = """
 from flask_lakeflow_jobs.upstream.concurrent_reads import read_all, read_each
 from gevent import monkey; monkey.patch_all()
-import gevent, time
+import gevent
 
 def read(number):
-    time.sleep(0.001)
+    gevent.sleep(0)
     return -number
 
 calls = [gevent.spawn(each, read, range(20), 60) for each in (read_all, read_each)]
@@ -143,14 +142,7 @@ hanging.set()
 
 def test_reads_on_gevent_run_in_greenlets() -> None:
     pytest.importorskip("gevent")
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", ON_GEVENT],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=True,
-    )
-    assert done.stdout.splitlines() == [
+    assert run_python(ON_GEVENT).splitlines() == [
         "-190 -190",
         f"{{'UpstreamTimeout'}} {MAX_CONCURRENT_READS}",
     ]

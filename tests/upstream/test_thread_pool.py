@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import subprocess
 import sys
 import threading
 import weakref
@@ -15,6 +14,7 @@ import pytest
 
 from flask_lakeflow_jobs.upstream.thread_pool import CallFuture, DaemonThreadPool, has_waiter
 from tests.support import DEADLINE, wait_until
+from tests.upstream.support import run_python
 
 
 class Hanging:
@@ -208,14 +208,7 @@ except TimeoutError:
 
 @pytest.mark.parametrize(("program", "output"), [(FORKING, ""), (HANGING, "timed out\n")])
 def test_process_can_fork_and_exit(program: str, output: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=2 * DEADLINE,
-    )
-    assert done.stdout == output
+    assert run_python(program) == output
 
 
 #: Makes more calls than there are threads, after the pool's module was loaded and gevent patched.
@@ -224,20 +217,12 @@ from flask_lakeflow_jobs.upstream.thread_pool import DaemonThreadPool
 from gevent import monkey; monkey.patch_all()
 import gevent
 pool = DaemonThreadPool(4)
-calls = [gevent.spawn(pool.run, lambda: gevent.sleep(0.001) or 1, 60) for _ in range(20)]
+calls = [gevent.spawn(pool.run, lambda: gevent.sleep(0) or 1, 60) for _ in range(20)]
 gevent.joinall(calls, raise_error=True)
-gevent.sleep(0.01)  # the threads wait for the next call
 print(sum(call.value for call in calls) + pool.run(lambda: 1, 60))
 """
 
 
 def test_threads_of_gevent_that_patches_late_wait_for_calls() -> None:
     pytest.importorskip("gevent")
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", ON_GEVENT],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=True,
-    )
-    assert done.stdout == "21\n"
+    assert run_python(ON_GEVENT) == "21\n"

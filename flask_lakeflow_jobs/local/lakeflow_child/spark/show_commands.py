@@ -198,5 +198,5 @@ _COMMANDS: dict[str, Callable[..., str]] = {
     rf"\s*DESC(?:RIBE)?\s+CATALOG\s+(?:EXTENDED\s+)?{_NAME}": _describe_catalog,
     r"\s*DESC(?:RIBE)?\s+(?:QUERY\s+|(?=(?:SELECT|WITH|VALUES|FROM)\b))(.*)": _describe_query,
     r"\s*DESC(?:RIBE)?\s+(?!(?:DATABASE|FUNCTION|SCHEMA)\s)(?:TABLE\s+)?(EXTENDED\s+|FORMATTED\s+)?"
-    rf"{_NAME}(?:\s+({NAME_PART}))?": (_describe_table),
+    rf"{_NAME}(?:\s+({NAME_PART}))?": _describe_table,
 }

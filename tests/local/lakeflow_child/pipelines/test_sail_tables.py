@@ -1,4 +1,4 @@
-"""What a pipeline reads of Sail, on a stand-in of Spark with Java."""
+"""Tables and views of Sail for a pipeline, on a stand-in of Spark with Java."""
 
 from __future__ import annotations
 
