@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .handle import JobHandle
     from .idempotency import Triggered
     from .identity import ProxyUser
-    from .results import ExecutionResult, ResultWatch
+    from .results import ExecutionResult, Failure, ResultWatch, Success
     from .runs.explanation import Explanation, FailedTask
     from .runs.outcome import Outcome, RunStatus
     from .runs.progress import Progress, RunProgress
@@ -54,6 +54,7 @@ __all__ = [
     "ExecutionResult",
     "Explanation",
     "FailedTask",
+    "Failure",
     "HandleClosed",
     "InvalidParameters",
     "InvalidRequest",
@@ -77,6 +78,7 @@ __all__ = [
     "RunStatus",
     "RunTimeout",
     "RunWatch",
+    "Success",
     "Triggered",
     "UnknownJob",
     "UnsupportedMediaType",
@@ -110,7 +112,7 @@ _MODULES = {
     "handle": "JobHandle",
     "idempotency": "Triggered",
     "identity": "ProxyUser",
-    "results": "ExecutionResult ResultWatch",
+    "results": "ExecutionResult Failure ResultWatch Success",
     "runs.explanation": "Explanation FailedTask",
     "runs.outcome": "Outcome RunStatus",
     "runs.progress": "Progress RunProgress",

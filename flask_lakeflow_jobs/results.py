@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar
 
 from .errors import LakeflowJobsError
 from .runs.outcome import RunStatus
@@ -19,45 +19,64 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ExecutionResult(Generic[T]):
-    """The result of a call or its error. Check ``ok`` before ``data``.
+    """A :class:`Success` or a :class:`Failure`.
+
+    Check ``ok`` before ``data``. mypy then knows that ``data`` is not ``None``; for Pyright, check
+    ``isinstance(result, Success)``.
 
     :param ok: whether the call succeeded.
-    :param data: what the call returns.
-    :param status: the HTTP status of the error.
-    :param message: the error's message: what happened and what to do.
+    :param data: what the call returned; ``None`` for a failure.
+    :param status: the HTTP status of the error; ``None`` for a success.
+    :param message: what happened and what to do; ``None`` for a success.
     """
 
     ok: bool
-    data: T | None = None
-    status: int | None = None
-    message: str | None = None
-
-    @classmethod
-    def from_error(cls, error: LakeflowJobsError) -> ExecutionResult[T]:
-        return cls(ok=False, status=error.code, message=error.detail)
+    data: T | None
+    status: int | None
+    message: str | None
 
 
-class ResultWatch(Iterator[ExecutionResult[RunStatus]]):
+@dataclass(frozen=True)
+class Success(ExecutionResult[T]):
+    """The result of a call that returned."""
+
+    ok: Literal[True]
+    data: T
+    status: None
+    message: None
+
+
+@dataclass(frozen=True)
+class Failure(ExecutionResult[Any]):
+    """The result of a call that raised an error of the extension."""
+
+    ok: Literal[False]
+    data: None
+    status: int
+    message: str
+
+
+class ResultWatch(Iterator[Success[RunStatus] | Failure]):
     """The states of a run as they change, each as a result. An error is the last one.
 
     :param run_id: the run's id; ``None`` if no run was started.
     """
 
-    def __init__(self, run_id: int | None, results: Iterator[ExecutionResult[RunStatus]]) -> None:
+    def __init__(self, run_id: int | None, results: Iterator[Success[RunStatus] | Failure]) -> None:
         self.run_id = run_id
         self._results = results
 
-    def __next__(self) -> ExecutionResult[RunStatus]:
+    def __next__(self) -> Success[RunStatus] | Failure:
         return next(self._results)
 
 
-def wrap_call(call: Callable[P, T]) -> Callable[P, ExecutionResult[T]]:
+def wrap_call(call: Callable[P, T]) -> Callable[P, Success[T] | Failure]:
     @wraps(call)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> ExecutionResult[T]:
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> Success[T] | Failure:
         try:
-            return ExecutionResult(ok=True, data=call(*args, **kwargs))
+            return _to_success(call(*args, **kwargs))
         except LakeflowJobsError as error:
-            return ExecutionResult.from_error(error)
+            return _to_failure(error)
 
     return wrapped
 
@@ -68,15 +87,23 @@ def wrap_watch(call: Callable[P, RunWatch]) -> Callable[P, ResultWatch]:
         try:
             watch = call(*args, **kwargs)
         except LakeflowJobsError as error:
-            return ResultWatch(None, iter([ExecutionResult.from_error(error)]))
+            return ResultWatch(None, iter([_to_failure(error)]))
         return ResultWatch(watch.run_id, _iterate_results(watch))
 
     return wrapped
 
 
-def _iterate_results(watch: RunWatch) -> Iterator[ExecutionResult[RunStatus]]:
+def _iterate_results(watch: RunWatch) -> Iterator[Success[RunStatus] | Failure]:
     try:
         for status in watch:
-            yield ExecutionResult(ok=True, data=status)
+            yield _to_success(status)
     except LakeflowJobsError as error:
-        yield ExecutionResult.from_error(error)
+        yield _to_failure(error)
+
+
+def _to_success(data: T) -> Success[T]:
+    return Success(ok=True, data=data, status=None, message=None)
+
+
+def _to_failure(error: LakeflowJobsError) -> Failure:
+    return Failure(ok=False, data=None, status=error.code, message=error.detail)

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from databricks.sdk.service.jobs import Run
 
-from flask_lakeflow_jobs import ExecutionResult, JobHandle, RunNotFound, RunStatus, RunWatch
+from flask_lakeflow_jobs import Failure, JobHandle, RunNotFound, RunStatus, RunWatch, Success
 from flask_lakeflow_jobs.handle import Results
 from tests.run_documents import run
 
@@ -45,11 +45,14 @@ results = Results(ShortHandle())
 
 
 def test_wrapped_call_that_succeeds_has_data() -> None:
-    assert results.get_run(1) == ExecutionResult(ok=True, data=RUN)
+    result = results.get_run(1)
+    assert isinstance(result, Success)
+    assert (result.ok, result.data, result.status, result.message) == (True, RUN, None, None)
 
 
 def test_wrapped_call_that_fails_has_status_and_message() -> None:
     result = results.get_run(2)
+    assert isinstance(result, Failure)
     assert (result.ok, result.data, result.status) == (False, None, 404)
     assert "no run 2" in (result.message or "")
 

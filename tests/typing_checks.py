@@ -23,6 +23,7 @@ from flask_lakeflow_jobs import (
     ResultWatch,
     RunStatus,
     RunWatch,
+    Success,
     Triggered,
     current_jobs,
     run_finished,
@@ -124,6 +125,10 @@ def results(handle: JobHandle) -> None:
     status: int | None = result.status
     message: str | None = result.message
     print(data, ok, status, message, triggered, states, run_id)
+    started = handle.results.run_now()
+    print(started.data.run_id if started.ok else started.status + 1)
+    for state in watch:
+        print(state.data.status if isinstance(state, Success) else state.message.upper())
 
 
 def errors(error: LakeflowJobsError) -> None:
