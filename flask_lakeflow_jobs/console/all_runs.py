@@ -17,7 +17,7 @@ from ..text import format_csv_line
 from ..upstream.concurrent_reads import read_each
 from ..web.auth import request_handle
 from ..web.run_list import FILTERS, ListedRun, RunPage, RunQuery, format_time, read_page
-from . import queries
+from . import page_data
 from .root_errors import FAILURES, MAX_READ_RUNS, EndedRun, read_root_errors
 from .summaries import StateLabel
 from .titles import JobTitle, build_title
@@ -92,7 +92,7 @@ def read_rows(
         present: dict[tuple[str, int], ListedRun] = {}
 
         def read_title(key: str) -> None:
-            titles[key] = queries.read_title(handles[key])
+            titles[key] = page_data.read_title(handles[key])
 
         def read_present(run: ListedRun) -> None:
             present[run.job, run.run_id] = _read_present(handles[run.job], run)
@@ -117,7 +117,7 @@ def _read_present(handle: JobHandle, run: ListedRun) -> ListedRun:
     The record learns of an end when somebody reads the run, or if the app follows its runs.
     """
     try:
-        found, _ = queries.read_run(handle, run.run_id)
+        found, _ = page_data.read_run(handle, run.run_id)
     except RunNotFound:  # the workspace has deleted it
         return replace(run, outcome=Outcome.UNKNOWN)
     return replace(

@@ -18,8 +18,8 @@ from ..runs.outcome import SUCCESSES, Outcome
 from ..runs.redaction import redact
 from ..runs.triggers import Trigger, next_start_of, triggers_of
 from ..upstream.concurrent_reads import read_each
-from . import queries
-from .queries import RECENT_RUNS, Permissions, find_permissions
+from . import page_data
+from .page_data import RECENT_RUNS, Permissions, find_permissions
 from .summaries import Bar, Summary, build_strip, summarize
 from .titles import JobTitle, build_title
 from .trend import Trend, build_trend
@@ -117,7 +117,7 @@ def read_cards(authorizer: Authorizer, keys: Iterable[str]) -> list[Card]:
     :param keys: of jobs that the requester may view.
     """
     state = current_state()
-    moment, parameter = queries.now(), queries.requester_parameter()
+    moment, parameter = page_data.now(), page_data.requester_parameter()
 
     def read(given: tuple[Card, JobHandle | LakeflowJobsError]) -> Card:
         blank, handle = given
@@ -137,7 +137,7 @@ def read_cards(authorizer: Authorizer, keys: Iterable[str]) -> list[Card]:
             max_concurrent_runs=settings.max_concurrent_runs if settings else None,
             queues=bool(settings and settings.queue and settings.queue.enabled),
             triggers=triggers_of(document, moment),
-            stale_since=queries.stale_since(response, moment),
+            stale_since=page_data.stale_since(response, moment),
         )
 
     with ExitStack() as stack:

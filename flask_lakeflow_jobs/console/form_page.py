@@ -15,14 +15,14 @@ from ..errors import Conflict, InvalidParameters, LakeflowJobsError
 from ..handle import JobHandle
 from ..runs.ids import parse_run_id
 from ..web.auth import current_authorizer, request_handle
-from . import queries
+from . import page_data
 from .cards import Card, read_cards
 from .forms import Form
 from .fragments import render_page
 from .headers import retry_after
 from .job_form import build_form, read_run_values
 from .links import page_url
-from .queries import find_permissions
+from .page_data import find_permissions
 from .snippets import build_snippets
 from .summaries import usual_length
 from .tasks import kind_label
@@ -149,7 +149,7 @@ def show_form(key: str) -> str:
         again, started = request.args.get("again", ""), request.args.get("started", "")
         if again:
             authorizer.check("view", handle.job)
-            run, _ = queries.read_run(handle, parse_run_id(again))
+            run, _ = page_data.read_run(handle, parse_run_id(again))
             values = read_run_values(run, handle.job.task_type)
             page = replace(page, form=page.form.with_values(values), again=again)
         return replace(page, started_run_id=parse_run_id(started) if started else None).render()
@@ -196,11 +196,11 @@ def read_form_page(handle: JobHandle) -> FormPage:
     """Read the definition of a job, and build its form."""
     definition: SdkJob | None = None
     try:
-        definition = queries.read_job(handle)
+        definition = page_data.read_job(handle)
     except LakeflowJobsError:
         if handle.job.schema is None:  # otherwise, the schema is enough
             raise
-    parameter = queries.requester_parameter()
+    parameter = page_data.requester_parameter()
     form = build_form(handle.job, definition, hidden=[parameter] if parameter else [])
     return FormPage(handle, definition, form)
 

@@ -12,7 +12,7 @@ from ..errors import LakeflowJobsError, NotAllowed
 from ..globals import current_state
 from ..runs.durations import format_change
 from ..web.auth import app_handle, current_authorizer, request_handle
-from . import labels, queries
+from . import labels, page_data
 from .cards import CARDS_PER_PAGE, read_cards
 from .links import page_url
 from .parts import RunMarkup
@@ -37,7 +37,7 @@ def register(pages: Blueprint) -> None:
 
 
 def _ago(milliseconds: float) -> str:
-    return labels.format_ago(queries.now() - milliseconds)
+    return labels.format_ago(page_data.now() - milliseconds)
 
 
 def _format_parameters(parameters: Mapping[str, str]) -> str:
@@ -107,7 +107,7 @@ def _may_view(authorizer: Authorizer, key: str) -> bool:
 def render(template: str, **given: Any) -> Markup:
     """Render a template of the console, with the time; what cannot be encoded is replaced."""
     text = render_template(
-        f"lakeflow_jobs/{template}", url_for=page_url, now=queries.now(), **given
+        f"lakeflow_jobs/{template}", url_for=page_url, now=page_data.now(), **given
     )
     return Markup(text.encode(errors="replace").decode())  # noqa: S704
 

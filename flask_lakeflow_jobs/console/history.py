@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..record.values import PageToken
-from . import queries
+from . import page_data
 from .root_errors import EndedRun, read_root_errors
 from .summaries import Summary, summarize
 
@@ -71,14 +71,14 @@ def read_page(handle: JobHandle, wanted: Filter, after: PageToken | None) -> Pag
 
     :param after: ``None``: begin with the newest run.
     """
-    moment, parameter = queries.now(), queries.requester_parameter()
+    moment, parameter = page_data.now(), page_data.requester_parameter()
     found: list[Summary] = []
     runs_read = 0
     for _ in range(MAX_READS):
-        batch = queries.list_runs(handle, READ_SIZE, start_time_to=after.at if after else None)
+        batch = page_data.list_runs(handle, READ_SIZE, start_time_to=after.at if after else None)
         has_more = len(batch) == READ_SIZE
         older = _older(batch, after)
-        actions = queries.read_actions(handle, older)
+        actions = page_data.read_actions(handle, older)
         for left, run in zip(range(len(older) - 1, -1, -1), older, strict=True):
             runs_read += 1
             after = PageToken(run.start_time or 0, run.run_id or 0)

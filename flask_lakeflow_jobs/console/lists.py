@@ -16,7 +16,7 @@ from ..runs.ids import parse_run_id
 from ..runs.outcome import Outcome
 from ..web.auth import current_authorizer, request_handle
 from ..web.run_list import PAGE_SIZE, read_page, read_run_query
-from . import all_runs, history, labels, queries
+from . import all_runs, history, labels, page_data
 from .cards import read_cards
 from .fragments import render_page
 from .history import Filter
@@ -34,7 +34,7 @@ def show_all_runs() -> str:
     authorizer = current_authorizer()
     query = read_run_query(request, authorizer)
     page = read_page(authorizer, query)
-    rows, titles = all_runs.read_rows(authorizer, page.runs, queries.now())
+    rows, titles = all_runs.read_rows(authorizer, page.runs, page_data.now())
     return render_page(
         "all_runs.html",
         rows=rows,
@@ -94,8 +94,8 @@ def show_matrix(key: str) -> str:
     """Show the tasks of the last runs of a job, with states and durations."""
     authorizer = current_authorizer()
     with request_handle(authorizer, key) as handle:
-        matrix, title = handle.read_matrix(), queries.read_title(handle)
-        runs = queries.summarize_runs(handle, matrix.runs)
+        matrix, title = handle.read_matrix(), page_data.read_title(handle)
+        runs = page_data.summarize_runs(handle, matrix.runs)
     found = {run.state.kind for run in runs}
     cells = (cell for row in matrix.rows for cell in row.cells if cell is not None)
     found |= {labels.KINDS[cell.outcome] for cell in cells}
@@ -113,8 +113,8 @@ def show_comparison(key: str) -> str:
     authorizer = current_authorizer()
     first, second = parse_pair(request.args.getlist("run"))
     with request_handle(authorizer, key) as handle:
-        compared, title = handle.compare(first, second), queries.read_title(handle)
-        runs = queries.summarize_runs(handle, compared.runs)
+        compared, title = handle.compare(first, second), page_data.read_title(handle)
+        runs = page_data.summarize_runs(handle, compared.runs)
     errors = [error or run.message for error, run in zip(compared.errors, runs, strict=True)]
     return render_page("comparison.html", compared=compared, runs=runs, errors=errors, title=title)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import NotFound
 
-from . import queries
+from . import page_data
 from .history import READ_SIZE
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def find_neighbor(handle: JobHandle, run_id: int, which: str) -> int:
     :param which: ``previous`` or ``next``.
     :raises NotFound: there is none.
     """
-    run, _ = queries.read_run(handle, run_id)
+    run, _ = page_data.read_run(handle, run_id)
     found = (_find_previous if which == "previous" else _find_next)(handle, run)
     if found is None:
         raise NotFound(f"There is no {which} run of this job.")
@@ -28,7 +28,7 @@ def find_neighbor(handle: JobHandle, run_id: int, which: str) -> int:
 
 
 def _find_previous(handle: JobHandle, run: Run) -> int | None:
-    listed = queries.list_runs(handle, READ_SIZE, start_time_to=run.start_time)
+    listed = page_data.list_runs(handle, READ_SIZE, start_time_to=run.start_time)
     ids = [each.run_id for each in listed]
     older = ids[ids.index(run.run_id) + 1 :] if run.run_id in ids else []
     return older[0] if older else None
@@ -44,7 +44,7 @@ def _find_next(handle: JobHandle, run: Run) -> int | None:
     low, high = start - 1, start  # until one: no later run; until the other: perhaps too many
     until: int | None = None  # first all newer runs
     while until is None or low < until:
-        listed = queries.list_runs(handle, READ_SIZE, start_time_from=start, start_time_to=until)
+        listed = page_data.list_runs(handle, READ_SIZE, start_time_from=start, start_time_to=until)
         ids = [each.run_id for each in listed]
         if run.run_id in ids:
             if at := ids.index(run.run_id):

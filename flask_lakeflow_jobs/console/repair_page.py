@@ -15,7 +15,7 @@ from ..runs.ids import parse_run_id
 from ..runs.outcome import has_ended
 from ..runs.repair import plan_repair
 from ..web.auth import current_authorizer, request_handle
-from . import queries
+from . import page_data
 from .form_page import read_form_page
 from .forms import Form
 from .fragments import render_page
@@ -53,7 +53,7 @@ class RepairPage:
         return render_page(
             "repair.html",
             title=build_title(self.handle.job, settings),
-            run=summarize(self.run, queries.now()),
+            run=summarize(self.run, page_data.now()),
             tasks=[(task, StateLabel(task.outcome)) for task in plan_repair(self.run)],
             failed=self.failed,
             chosen=self.chosen,
@@ -115,7 +115,7 @@ def _read_page(handle: JobHandle, run_id: int) -> RepairPage:
 
     :raises Conflict: the run has not ended.
     """
-    run, _ = queries.read_run(handle, run_id)
+    run, _ = page_data.read_run(handle, run_id)
     if not has_ended(run):
         raise Conflict(f"Run {run_id} has not ended. Wait for its end or cancel it first.")
     page = read_form_page(handle)

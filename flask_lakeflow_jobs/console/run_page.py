@@ -19,7 +19,7 @@ from ..text import first_line
 from ..watching.forecast import expected_end
 from ..watching.past_durations import phase_durations
 from ..watching.snapshot import compute_state_id
-from . import labels, queries, tasks
+from . import labels, page_data, tasks
 from .graph import Graph, build_graph
 from .groups import (
     MAX_LISTED_TASKS,
@@ -29,7 +29,7 @@ from .groups import (
     TaskGroup,
     group_rows,
 )
-from .queries import RECENT_RUNS, Permissions
+from .page_data import RECENT_RUNS, Permissions
 from .summaries import Summary, summarize
 from .timeline import Timeline, build_timeline
 
@@ -195,17 +195,17 @@ def build_run_view(
     :param is_live: the script of the page has requested it.
     :param wanted: the tasks that the reader has asked to see.
     """
-    run, response, markup = queries.read_run_with_markup(handle, run_id, is_live=is_live)
-    moment = queries.now()
+    run, response, markup = page_data.read_run_with_markup(handle, run_id, is_live=is_live)
+    moment = page_data.now()
     actions = current_state().requesters.read_one(handle.job.job_id, run_id)
     state = response.keep_text(("state", handle.key), lambda: str(compute_state_id(response.value)))
     expected = None if has_ended(run) else _expected_end(handle, run, moment)
     timeline = build_timeline(run, moment, expected, markup.build_attempt)
     return RunView(
         job=handle.job,
-        title=queries.read_title(handle),
-        may=queries.find_permissions(authorizer, handle),
-        run=summarize(run, moment, queries.requester_parameter(), actions.started_by),
+        title=page_data.read_title(handle),
+        may=page_data.find_permissions(authorizer, handle),
+        run=summarize(run, moment, page_data.requester_parameter(), actions.started_by),
         actions=actions,
         state_id=state,
         timeline=timeline,
@@ -216,9 +216,9 @@ def build_run_view(
         expected_end=expected,
         failure=_failure(handle, run, response.value),
         url=find_databricks_url(run.run_page_url),
-        stale_since=queries.stale_since(response, moment),
+        stale_since=page_data.stale_since(response, moment),
         now=moment,
-        progress=select_progress(response.value, queries.read_progress(handle, run_id)),
+        progress=select_progress(response.value, page_data.read_progress(handle, run_id)),
         filter=wanted,
         is_live=is_live,
     )

@@ -19,7 +19,7 @@ from ..runs.page_urls import build_run_url
 from ..runs.query_rows import Rows, read_rows
 from ..runs.redaction import redact, redact_output
 from ..web.outputs import ITERATIONS_PER_PAGE
-from . import queries
+from . import page_data
 from .axis import Axis
 from .logs import LogView, read_log_view
 from .rich_text import render_json, render_text
@@ -144,7 +144,7 @@ def build_task_view(
     :param line: of the log, which the reader wants to see.
     :raises NotFound: the run has no such attempt.
     """
-    run, _ = queries.read_run(handle, run_id)
+    run, _ = page_data.read_run(handle, run_id)
     reads = cached_reads_of(handle, stale_if_error=True)
     try:
         task, parent = reads.find_attempt_or_iteration(run.tasks or [], task_run_id)
@@ -176,7 +176,7 @@ def build_task_view(
 
 
 def _build_attempt(run: Run, task: RunTask, parent: RunTask | None) -> Attempt:
-    now = queries.now()
+    now = page_data.now()
     if parent is None:
         rows = build_timeline(run, now).rows
         return next(row for row in rows if row.run_id == task.run_id)

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs.console.cards import Card
 from flask_lakeflow_jobs.console.jobs_page import Wanted, count_states, matches, sort_cards
-from flask_lakeflow_jobs.console.queries import Permissions
+from flask_lakeflow_jobs.console.page_data import Permissions
 from flask_lakeflow_jobs.console.summaries import StateLabel, Summary
 from flask_lakeflow_jobs.errors import JobNotFound
 from flask_lakeflow_jobs.runs.outcome import Outcome

@@ -50,7 +50,7 @@ class Workspace:
 
 def find(workspace: Workspace, run_id: int, which: str) -> int | None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neighbors, "queries", workspace)
+        patch.setattr(neighbors, "page_data", workspace)
         try:
             return neighbors.find_neighbor(HANDLE, run_id, which)
         except NotFound:

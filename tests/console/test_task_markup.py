@@ -10,7 +10,7 @@ from databricks.sdk.service.jobs import RunTask
 from flask import Flask
 
 from flask_lakeflow_jobs import LakeflowJobs, current_jobs
-from flask_lakeflow_jobs.console import queries, task_markup, tasks
+from flask_lakeflow_jobs.console import page_data, task_markup, tasks
 from flask_lakeflow_jobs.console.graph import build_graph
 from flask_lakeflow_jobs.console.groups import group_rows
 from flask_lakeflow_jobs.console.state import console_state
@@ -172,6 +172,6 @@ def test_parsed_task_keeps_its_dependencies_and_no_secrets() -> None:
         depends_on=[{"task_key": "a"}],
         notebook_task={"notebook_path": "/b", "base_parameters": {"api_token": "hunter2"}},
     )
-    parsed = queries.parse_task(current_jobs["etl"], document)
+    parsed = page_data.parse_task(current_jobs["etl"], document)
     assert [each.task_key for each in parsed.depends_on or ()] == ["a"]
     assert "hunter2" not in str(parsed)

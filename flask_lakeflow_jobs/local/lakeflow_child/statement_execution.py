@@ -10,7 +10,7 @@ from datetime import date, datetime, timezone
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 from .result_types import describe_column, to_text
-from .statements import remove_comments, split_statements
+from .sql_statements import remove_comments, split_statements
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

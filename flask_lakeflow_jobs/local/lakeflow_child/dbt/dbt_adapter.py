@@ -14,7 +14,7 @@ from ..sql.catalogs import DATABASE, create_catalog
 from ..sql.sql_advice import UnsupportedStatement
 from ..sql.sql_macros import ALL_MACROS, create_macros
 from ..sql.sql_translation import parse, skipped_name, translate
-from ..statements import find_skipped
+from ..sql_statements import find_skipped
 from ..workspace_paths import localize_sql
 
 TYPE_CHECKING = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from ..statements import remove_comments
+from ..sql_statements import remove_comments
 from .stream_sources import METADATA, FileSource, list_files
 
 TYPE_CHECKING = False

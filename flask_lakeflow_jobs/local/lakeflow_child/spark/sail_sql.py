@@ -6,7 +6,7 @@ import os
 import re
 from functools import partial
 
-from ..statements import remove_comments
+from ..sql_statements import remove_comments
 from .delta_log import (
     build_counts,
     find_location,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from ..statements import (
+from ..sql_statements import (
     MAX_ROWS,
     ResultTable,
     describe_skipped,

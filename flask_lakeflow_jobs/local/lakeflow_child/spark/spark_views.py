@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..statements import remove_comments
+from ..sql_statements import remove_comments
 from .spark_catalog import NAME_PART, quote_part
 
 TYPE_CHECKING = False

@@ -8,7 +8,7 @@ import re
 import duckdb
 from sqlglot import exp
 
-from ..statements import ResultTable, describe_skipped, replace_braces, split_statements
+from ..sql_statements import ResultTable, describe_skipped, replace_braces, split_statements
 from ..workspace_paths import localize_sql
 from .catalogs import connect, transaction
 from .sql_advice import UnsupportedStatement

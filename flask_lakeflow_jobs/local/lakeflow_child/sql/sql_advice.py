@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..statements import remove_comments
+from ..sql_statements import remove_comments
 
 _SPARK = "run it with Spark: pip install 'flask-lakeflow-jobs[spark]'"
 _PIPELINE = "Write CREATE TABLE for a local run, or simulate the task"

@@ -11,7 +11,7 @@ import sqlglot
 from sqlglot import TokenType, exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
-from ..statements import find_skipped, remove_comments
+from ..sql_statements import find_skipped, remove_comments
 from .catalogs import DATABASE
 from .databricks_dialect import DatabricksDialect, parse_one
 from .sql_advice import UnsupportedStatement

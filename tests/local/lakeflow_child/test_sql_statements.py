@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from flask_lakeflow_jobs.local.lakeflow_child.statements import (
+from flask_lakeflow_jobs.local.lakeflow_child.sql_statements import (
     remove_comments,
     replace_braces,
     split_statements,

@@ -1,4 +1,4 @@
-"""Reads that several pages share, through handles and with secrets redacted."""
+"""The data that several pages show: read through handles, with secrets redacted."""
 
 from __future__ import annotations
 
