@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from databricks.sdk.service.jobs import RunLifeCycleState
 from flask import Flask
 
 from flask_lakeflow_jobs import current_jobs
@@ -33,6 +34,15 @@ window.Notification = class {
 def report(app: Flask, key: str, run_id: int, *values: Any, **options: Any) -> None:
     with app.app_context():
         current_jobs[key].report_progress(run_id, *values, **options)
+
+
+def wait_for_task(app: Flask, key: str, run_id: int) -> None:
+    """Wait until the app has seen that a task of a run runs."""
+    with app.app_context():
+        for status in current_jobs[key].watch(run_id):
+            states = [task.state for task in status.run.tasks or [] if task.state]
+            if any(each.life_cycle_state == RunLifeCycleState.RUNNING for each in states):
+                return
 
 
 def open_run(
@@ -66,7 +76,6 @@ def test_progress_is_a_bar_with_its_message_at_the_run_and_its_task(
     mini = page.locator("progress[data-progress=wait]")
     assert mini.evaluate("bar => [bar.value, bar.hidden]") == [40, False]
     check_accessibility(page)
-    page.wait_for_timeout(1000)
     report(app, "gated", run_id, 65, "13 of 20 files")
     page.wait_for_selector(f"{bar}[aria-label='Progress of the run'][value='65']")
     page.set_viewport_size({"width": 1280, "height": 640})
@@ -93,15 +102,15 @@ def test_progress_loads_no_page(
     app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     run_id = start(app, "gated", run_gate.params)
+    wait_for_task(app, "gated", run_id)  # so that the page shows the last state that is streamed
     page = open_run(open_page, site, run_id)
     loads: list[str] = []
-    page.wait_for_timeout(1000)
     page.on("request", lambda request: loads.append(request.url))
     for percent in (1, 2):
         report(app, "gated", run_id, percent)
         page.wait_for_selector(f"[data-part=progress] progress[value='{percent}']")
-        page.wait_for_timeout(1000)
-    assert [url for url in loads if url.endswith("/live")] == []
+    page.evaluate("fetch('/after-all-loads')")
+    assert [url.rpartition("/")[2] for url in loads] == ["after-all-loads"]
 
 
 @pytest.mark.parametrize("answer", ["granted", "denied"])
