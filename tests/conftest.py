@@ -18,7 +18,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
 
 from flask_lakeflow_jobs import LakeflowJobs
-from flask_lakeflow_jobs.local import Address, Workspace, load_bundle
+from flask_lakeflow_jobs.local import Address, Workspace, load_bundle, stop_workspace
 from flask_lakeflow_jobs.state import EXTENSION_KEY
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.clocks import FakeClock
@@ -54,6 +54,13 @@ def pytest_collection() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.fixture
+def workspace_folder(tmp_path: Path) -> Iterator[Path]:
+    """The folder of a workspace in a process of its own, which ends with the test."""
+    yield tmp_path / "folder"
+    stop_workspace(tmp_path / "folder")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,7 +8,7 @@ import random
 import signal
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -89,30 +89,34 @@ def kill_repeatedly(
     *,
     seed: int,
     seconds: tuple[float, float],
-    before_kill: Callable[[bool], None] = lambda is_first: None,
-    mark: str | None = None,
-) -> list[Load]:
+    mark: str = "",
+    command: str = "",
+) -> tuple[list[Load], list[str]]:
     """Kill the workspace, again and again, while two clients use it.
+
+    Return the clients, and the commands of the marked processes at each kill.
 
     :param keys: the jobs that the clients start.
     :param seconds: the shortest and the longest time until a kill.
-    :param before_kill: called with whether the kill is the first.
     :param mark: of the processes that must have ended before the workspace starts again.
+    :param command: a part of one that runs at the first kill.
     """
     chance = random.Random(seed)
     loads: list[Load] = []
+    commands: list[str] = []
     for number in range(KILLS):
         client = client_of(ensure_workspace(folder, bundle), bundle)
         latest = [Load(client, 2 * number + each, keys) for each in range(2)]
         threading.Event().wait(chance.uniform(*seconds))
-        before_kill(number == 0)
+        if number == 0:  # a busy machine may need longer until tasks run
+            wait_until(lambda: command in read_commands(mark), f"the command {command!r}")
+        commands.append(read_commands(mark))
         kill(client.address, folder)
         for load in latest:
             load.thread.join()
         loads += latest
-        if mark is not None:
-            wait_until(lambda: not marked_processes(mark), "the end of all processes")
-    return loads
+        wait_until(lambda: not marked_processes(mark), "the end of all processes")
+    return loads, commands
 
 
 def check_runs(client: Client, loads: Sequence[Load]) -> dict[int, str]:
@@ -129,6 +133,8 @@ def check_runs(client: Client, loads: Sequence[Load]) -> dict[int, str]:
 
 def marked_processes(mark: str) -> set[int]:
     """Return the processes that inherited the mark, except this one."""
+    if not mark:
+        return set()
     entry = f"{MARK}={mark}".encode()
     found = set()
     for path in Path("/proc").glob("[0-9]*/environ"):

@@ -10,7 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+from ..lakeflow_child.wheel import PROJECT_FILES
+
 # Every cluster has its own versions. Here, another pyspark would hide that of the session.
 # And dbt's adapter for Databricks is replaced by that for DuckDB.
 _OF_A_CLUSTER = frozenset(

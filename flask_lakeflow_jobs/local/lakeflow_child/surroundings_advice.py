@@ -54,7 +54,7 @@ _BY_NAME = {
     r"^The parameter ([\w, ]+) has no value\.": _GIVE,
     r"Table with name (\S+) does not exist": _CREATE_TABLE,  # DuckDB
     r"The table or view (\S+) cannot be f": _CREATE_TABLE,
-    r"\[TABLE_OR_VIEW_NOT_FOUND\] Table or view not found: ([^\s,]+)": _CREATE_TABLE,
+    r"Table or view not found: ([^\s,]+)": _CREATE_TABLE,  # Sail
     r"Registered Model with name=(\S+) not found": _CREATE_MODEL,  # mlflow
     r"No API found for '([A-Z]+ /unity-catalog/[^']+)'": _USE_SQL,
     r"No API found for '([A-Z]+ [^']+)'": _SIMULATE,

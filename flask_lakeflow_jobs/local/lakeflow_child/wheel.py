@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .dbutils import DBUtils
 
-_PROJECT_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
+PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
 def run_wheel(payload: dict[str, Any], dbutils: DBUtils) -> None:
@@ -75,7 +75,7 @@ def find_declared_entry_point(
     package_name = re.compile(rf"""^\s*name\s*=\s*["']?{pattern}["']?\s*,?\s*$""", re.M | re.I)
     found = None
     for folder in folders:
-        for file in _PROJECT_FILES:
+        for file in PROJECT_FILES:
             text = _read(os.path.join(folder, file))
             if match := declaration.search(text):
                 if package_name.search(text):

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from flask_lakeflow_jobs.local import (
     ManualClock,
     Workspace,
     ensure_workspace,
-    stop_workspace,
 )
 from tests.local.kills import KILLS, check_runs, client_of, kill, kill_repeatedly
 from tests.local.support import (
@@ -36,19 +32,13 @@ time.sleep(1000)
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "folder"
-    stop_workspace(tmp_path / "folder")
-
-
 def test_killed_workspace_marks_its_active_runs_and_ends_their_processes(
-    tmp_path: Path, folder: Path
+    tmp_path: Path, workspace_folder: Path
 ) -> None:
     tasks = [python_task("first", "first.py"), python_task("main", depends_on=depends_on("first"))]
     tasks.append(python_task("last", depends_on=depends_on("main")))
     bundle = write_bundle(tmp_path, {"etl": {"tasks": tasks}}, {"main.py": LINGER, "first.py": ""})
-    address = ensure_workspace(folder, bundle)
+    address = ensure_workspace(workspace_folder, bundle)
     client = client_of(address, bundle)
     run_id = client.start("etl")
     main_id = (client.jobs.get_run(run_id).tasks or [])[1].run_id
@@ -56,10 +46,10 @@ def test_killed_workspace_marks_its_active_runs_and_ends_their_processes(
     logs = wait_until(lambda: client.jobs.get_run_output(main_id).logs, "the first line")
     processes = [int(pid) for pid in (logs or "").split()]
     assert all(map(is_running, processes))
-    kill(address, folder)
+    kill(address, workspace_folder)
     for pid in processes:
         wait_until(lambda pid=pid: not is_running(pid), f"the end of process {pid}")  # type: ignore[misc]
-    ensure_workspace(folder, bundle)
+    ensure_workspace(workspace_folder, bundle)
     run = client.jobs.get_run(run_id)
     assert state_fields(run) == ("INTERNAL_ERROR", "FAILED", "INTERNAL_ERROR")
     assert run.state is not None
@@ -101,7 +91,7 @@ def test_stopped_workspace_ends_the_processes_of_its_tasks(tmp_path: Path) -> No
         assert state_fields(client_of(address, bundle).jobs.get_run(run_id))[0] == "INTERNAL_ERROR"
 
 
-def test_killed_workspace_loses_no_acknowledged_run(tmp_path: Path, folder: Path) -> None:
+def test_killed_workspace_loses_no_acknowledged_run(tmp_path: Path, workspace_folder: Path) -> None:
     etl_jobs = simulated_job(simulated_task("a"), simulated_task("b", "a"), seconds=[0, 0.02])
     etl = {"tasks": [python_task("main"), python_task("next", depends_on=depends_on("main"))]}
     jobs = {
@@ -109,8 +99,10 @@ def test_killed_workspace_loses_no_acknowledged_run(tmp_path: Path, folder: Path
         "etl": {**etl, "max_concurrent_runs": 3},
     }
     bundle = write_bundle(tmp_path, jobs, {"main.py": "import time; time.sleep(0.05)"})
-    loads = kill_repeatedly(folder, bundle, ("etl", "quick"), seed=1, seconds=(0.02, 0.3))
-    client = client_of(ensure_workspace(folder, bundle), bundle)
+    loads, _ = kill_repeatedly(
+        workspace_folder, bundle, ("etl", "quick"), seed=1, seconds=(0.02, 0.3)
+    )
+    client = client_of(ensure_workspace(workspace_folder, bundle), bundle)
     acknowledged = check_runs(client, loads)
     assert len(acknowledged) > 3 * KILLS
     run_id, token = next(iter(acknowledged.items()))

@@ -26,7 +26,6 @@ _NO_FUNCTION = "UnsupportedOperationException: qualified function name"
 _BAD_CLIENT = "unsupported PySpark version"
 _NOT_PARSED = r"found .{1,200}? at \d+:\d+ expected"
 _UNKNOWN = r"UnsupportedOperationException|unknown function:"
-_NO_TABLE = r"Table or view not found: ([^\s,]+)"
 _NO_COLUMN = r'attribute ObjectName\(\[Identifier\("([^"]+)"\)\]\) is missing from the schema'
 _SAME_COLUMNS = r'ambiguous attribute: ObjectName\(\[Identifier\("([^"]+)"\)\]\)'
 _NULL_COLUMN = r"Invalid data type for Delta Lake: Null"
@@ -39,10 +38,6 @@ _ADVICE = {
     ),
     _NO_JVM: f"Sail has no part of Spark that needs Java. Use DataFrames, or {JVM}.",
     _NO_FORMAT: f"Sail does not read or write the format {{}}. Use files or tables, or {JVM}.",
-    _NO_TABLE: (
-        "The table {} is not in the local workspace. Create it in an earlier task, or in a job "
-        "that you run once."
-    ),
     _NO_COLUMN: "Sail finds no column {} here. Select it too, or correct its name.",
     _SAME_COLUMNS: (
         "Sail finds several columns {0} here. Name the table too, such as t.{0}. In place of "
