@@ -325,7 +325,9 @@ RUN = {
         "spark.sql(\"INSERT INTO dev.snippets.parts PARTITION (p = 'x') VALUES (1, 2), (3, 4)\")\n"
         "spark.sql(\"INSERT INTO TABLE dev.snippets.parts PARTITION (P = 'y') SELECT 5, 6\")\n"
         "spark.sql(\"INSERT OVERWRITE dev.snippets.parts PARTITION (p = 'x') SELECT 7, 8\")\n"
-        "assert sorted(map(tuple, spark.table('dev.snippets.parts').collect())) == [(5, 'y', 6), (7, 'x', 8)]"
+        "spark.sql('INSERT INTO dev.snippets.parts PARTITION (p) SELECT 9, 10, \\'z\\'')\n"
+        "rows = sorted(map(tuple, spark.table('dev.snippets.parts').collect()))\n"
+        "assert rows == [(5, 'y', 6), (7, 'x', 8), (9, 'z', 10)], rows"
     ),
     "view that is altered": (
         "spark.sql('CREATE OR REPLACE VIEW dev.snippets.altered AS SELECT 1 AS n')\n"

@@ -8,6 +8,7 @@ import re
 
 from sqlglot import exp
 
+from ..partition_inserts import insert_partition
 from .refused_queries import write
 
 TYPE_CHECKING = False
@@ -62,7 +63,8 @@ def rewrite_statement(tree: Tree, describe: Describe) -> Tree:
     if isinstance(tree, exp.Delete):
         return _delete(tree, describe)
     if isinstance(tree, exp.Insert):
-        return _insert(_insert_partition(tree, describe), describe)
+        whole = insert_partition(tree, lambda table: describe(f"SELECT * FROM {write(table)}"))
+        return _insert(whole, describe)
     if isinstance(tree, exp.Merge) and (names := tree.args.get("with_")) is not None:
         return _merge(tree, names)
     return tree
@@ -139,32 +141,6 @@ def _delete(delete: exp.Delete, describe: Describe) -> Tree:
         on=same,
         whens=exp.Whens(expressions=[exp.When(matched=True, then=exp.Var(this="DELETE"))]),
     )
-
-
-def _insert_partition(insert: exp.Insert, describe: Describe) -> exp.Insert:
-    """Add the values of ``PARTITION (…)`` to the rows, and replace only rows that have them."""
-    table = insert.this
-    partition = table.args.get("partition")
-    values = partition.expressions if partition is not None else ()
-    if not values or not all(isinstance(each, exp.EQ) for each in values):
-        return insert
-    table = table.copy()
-    table.set("partition", None)
-    fixed = {each.this.name.lower(): each.expression for each in values}
-    columns = [
-        exp.to_identifier(name, quoted=True) for name in describe(f"SELECT * FROM {write(table)}")
-    ]
-    source = insert.expression
-    source = source.copy() if isinstance(source, exp.Values) else exp.Subquery(this=source.copy())
-    given = [each.copy() for each in columns if each.name.lower() not in fixed]
-    source.set("alias", exp.TableAlias(this=exp.to_identifier(_SOURCE), columns=given))
-    row = [fixed.get(each.name.lower(), exp.column(each)).copy() for each in columns]
-    insert.set("this", table)
-    insert.set("expression", exp.Select(expressions=row, from_=exp.From(this=source)))
-    if insert.args.get("overwrite"):
-        insert.set("overwrite", False)
-        insert.set("where", exp.and_(*(each.copy() for each in values)))
-    return insert
 
 
 def _insert(insert: exp.Insert, describe: Describe) -> Tree:

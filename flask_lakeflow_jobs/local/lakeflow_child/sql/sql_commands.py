@@ -8,6 +8,7 @@ import re
 import sqlglot
 from sqlglot import exp
 
+from ..partition_inserts import insert_partition
 from .catalogs import create_catalog, prepare_create, quote_name, transaction, use
 from .sql_advice import UnsupportedStatement
 from .sql_expansion import find_created, sequence_of
@@ -63,11 +64,11 @@ class Commands:
         return True, None
 
     def prepare(self, tree: Tree) -> None:
-        """Create the catalog and the schema that a statement needs, and name its partition."""
+        """Create the catalog and the schema that a statement needs; insert whole rows."""
         if (created := find_created(tree)) is not None:
             prepare_create(self._database, str(tree.args["kind"]), name_of(created))
-        if isinstance(tree, exp.Insert) and (partition := tree.this.find(exp.Partition)):
-            self._insert_partition(tree, partition)
+        if isinstance(tree, exp.Insert):
+            insert_partition(tree, self._list_columns)
 
     def clean_up(self, tree: Tree) -> None:
         """Drop the sequences of the identity columns of a table that is dropped."""
@@ -181,27 +182,9 @@ class Commands:
         if self._database.execute(query, self._path(tree.this)).fetchone()[0]:
             raise UnsupportedStatement(statement, ValueError("names of constraints are not kept"))
 
-    def _insert_partition(self, insert: exp.Insert, partition: Tree) -> None:
-        """Give the values of a partition to its columns, which are the last of the query."""
-        table = insert.this.find(exp.Table)
-        fixed = [each for each in partition.expressions if isinstance(each, exp.EQ)]
-        free = [each.name for each in partition.expressions if not isinstance(each, exp.EQ)]
-        named = {each.this.name.lower() for each in fixed} | {each.lower() for each in free}
+    def _list_columns(self, table: exp.Table) -> list[str]:
         query = f"SELECT column_name FROM duckdb_columns() WHERE {_IS_TABLE} ORDER BY column_index"
-        columns = self._database.execute(query, self._path(table)).fetchall()
-        others = [name for (name,) in columns if name.lower() not in named]
-        table.set("partition", None)
-        source = exp.Subquery(
-            this=insert.expression, alias=exp.TableAlias(this=exp.to_identifier("query"))
-        )
-        values = [exp.Star(), *(each.expression.copy() for each in fixed)]
-        insert.set("expression", exp.Select(expressions=values).from_(source))
-        names = [*others, *free, *(each.this.name for each in fixed)]
-        schema = exp.Schema(this=table.copy(), expressions=[*map(exp.to_identifier, names)])
-        insert.set("this", schema)
-        if insert.args.get("overwrite"):
-            rows = exp.and_(*(each.copy() for each in fixed)) if fixed else exp.true()
-            insert.set("where", rows)
+        return [name for (name,) in self._database.execute(query, self._path(table)).fetchall()]
 
     def _path(self, table: Any) -> list[str]:
         catalog, schema, name = table_path(self._database, name_of(table))
