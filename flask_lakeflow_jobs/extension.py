@@ -20,6 +20,7 @@ from .config.keys import BUNDLE, CONSOLE, CONSOLE_PREFIX, FOLLOW, NOTIFY, RECORD
 from .config.readers import SettingsReader
 from .config.settings import AppSettings, load_settings
 from .errors import ConfigurationError, UpstreamUnavailable
+from .following.notifier import check_urls
 from .identity import UserLoader
 from .maintenance import Maintenance
 from .state import EXTENSION_KEY, AppState, database_credentials
@@ -218,10 +219,6 @@ def _open_record(app: Flask, settings: AppSettings, instance: Path, clock: Clock
 
 
 def _check_notify_urls(settings: AppSettings) -> None:
-    if not any(job.notify.urls for job in settings.jobs.values()):
-        return
-    from .following.notifier import check_urls
-
     checked = set()
     for key, job in settings.jobs.items():
         if job.notify.urls and job.notify.urls not in checked:

@@ -47,31 +47,6 @@ def health(app: Flask) -> dict[str, Any]:
         return current_state().health()
 
 
-class Jobs(Mapping[str, JobHandle]):
-    """The jobs of one app by key, read-only."""
-
-    def __init__(self, state: AppState) -> None:
-        self._state = state
-
-    def __getitem__(self, key: str) -> JobHandle:
-        jobs = self._state.settings.jobs
-        if key not in jobs:
-            raise UnknownJob(key, jobs)
-        return JobHandle(self._state, jobs[key], APP)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._state.settings.jobs
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._state.settings.jobs)
-
-    def __len__(self) -> int:
-        return len(self._state.settings.jobs)
-
-    def __repr__(self) -> str:
-        return f"<Jobs {', '.join(self)}>"
-
-
 class CurrentJobs(Mapping[str, JobHandle]):
     """The jobs of the current app by key, read-only.
 
@@ -80,17 +55,24 @@ class CurrentJobs(Mapping[str, JobHandle]):
     """
 
     def __getitem__(self, key: str) -> JobHandle:
-        return Jobs(current_state())[key]
+        state = current_state()
+        jobs = state.settings.jobs
+        if key not in jobs:
+            raise UnknownJob(key, jobs)
+        return JobHandle(state, jobs[key], APP)
+
+    def __contains__(self, key: object) -> bool:
+        return key in current_state().settings.jobs
 
     def __iter__(self) -> Iterator[str]:
-        return iter(Jobs(current_state()))
+        return iter(current_state().settings.jobs)
 
     def __len__(self) -> int:
-        return len(Jobs(current_state()))
+        return len(current_state().settings.jobs)
 
     def __repr__(self) -> str:
         try:
-            return repr(Jobs(current_state()))
+            return f"<Jobs {', '.join(self)}>"
         except RuntimeError:
             return "<Jobs of no app>"
 

@@ -90,7 +90,7 @@ class TokenUse(Enum):
     CONFLICT = "conflict"
 
 
-class Comparison(Enum):
+class ParameterMatch(Enum):
     """The result of comparing requested parameters with those of a run."""
 
     SAME = "same"
@@ -230,14 +230,14 @@ def classify_token_use(
     :param requested_at: seconds since the epoch; a run that started earlier is a replay.
     :param ignored: the parameter with the progress token, which each trigger creates.
     """
-    if compare_parameters(run, fields, ignored=ignored) is Comparison.DIFFERENT:
+    if compare_parameters(run, fields, ignored=ignored) is ParameterMatch.DIFFERENT:
         return TokenUse.CONFLICT
     return TokenUse.REPLAY if (run.start_time or 0) / 1000 < requested_at else TokenUse.NEW
 
 
 def compare_parameters(
     run: Run | BaseRun, fields: Mapping[str, Any], *, ignored: str | None = None
-) -> Comparison:
+) -> ParameterMatch:
     """Compare requested parameters with those that a run was started with.
 
     :param fields: the requested parameters, in the fields of run-now.
@@ -250,10 +250,9 @@ def compare_parameters(
         for name in {*requested, *stated}
         if name[-1] != ignored
     }
-    return next(
-        (result for result in (Comparison.DIFFERENT, Comparison.UNKNOWN) if result in results),
-        Comparison.SAME,
-    )
+    if ParameterMatch.DIFFERENT in results:
+        return ParameterMatch.DIFFERENT
+    return ParameterMatch.UNKNOWN if ParameterMatch.UNKNOWN in results else ParameterMatch.SAME
 
 
 def _compare_parameter(
@@ -261,14 +260,14 @@ def _compare_parameter(
     requested: Mapping[ParameterName, Any],
     stated: Mapping[ParameterName, Any],
     defaults: Mapping[ParameterName, Any],
-) -> Comparison:
+) -> ParameterMatch:
     default = defaults.get(name)
     expected = requested.get(name, default)
     if name not in stated:
-        return Comparison.SAME if expected == default else Comparison.UNKNOWN
+        return ParameterMatch.SAME if expected == default else ParameterMatch.UNKNOWN
     if stated[name] == expected or REFERENCE_START in str(expected):
-        return Comparison.SAME
-    return Comparison.DIFFERENT
+        return ParameterMatch.SAME
+    return ParameterMatch.DIFFERENT
 
 
 def _stated_parameters(run: Run | BaseRun) -> dict[ParameterName, Any]:

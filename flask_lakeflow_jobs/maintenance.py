@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .clock import CLOCK_SKEW_SECONDS
 from .concurrency import start_thread
 from .errors import DatabaseUnavailable, LakeflowJobsError, RecordOutdated
-from .idempotency import Comparison, compare_parameters
+from .idempotency import ParameterMatch, compare_parameters
 from .identity import APP
 from .runs.redaction import redact
 
@@ -180,7 +180,7 @@ def match_requests(
         by_result = {
             compare_parameters(run, fields, ignored=ignored): run for run in reversed(in_time)
         }
-        run = by_result.get(Comparison.SAME) or by_result.get(Comparison.UNKNOWN)
+        run = by_result.get(ParameterMatch.SAME) or by_result.get(ParameterMatch.UNKNOWN)
         if run is not None:
             found[row.id] = int(run.run_id or 0)
             free.remove(run)

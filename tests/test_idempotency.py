@@ -21,7 +21,7 @@ from flask_lakeflow_jobs import (
     current_jobs,
 )
 from flask_lakeflow_jobs.idempotency import (
-    Comparison,
+    ParameterMatch,
     TokenUse,
     classify_token_use,
     compare_parameters,
@@ -298,7 +298,7 @@ REFRESHED = run(overriding_parameters={"pipeline_params": {"full_refresh": True}
 DAY = {"day": "2025-01-01"}
 FULL = {"full": "true"}
 
-SAME, DIFFERENT, UNKNOWN = Comparison.SAME, Comparison.DIFFERENT, Comparison.UNKNOWN
+SAME, DIFFERENT, UNKNOWN = ParameterMatch.SAME, ParameterMatch.DIFFERENT, ParameterMatch.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ SAME, DIFFERENT, UNKNOWN = Comparison.SAME, Comparison.DIFFERENT, Comparison.UNK
     ],
 )
 def test_compare_parameters_of_run_and_request(
-    started: Run, fields: dict[str, Any], expected: Comparison
+    started: Run, fields: dict[str, Any], expected: ParameterMatch
 ) -> None:
     assert compare_parameters(started, fields) is expected
 

@@ -35,12 +35,12 @@ from .formatting import (
     format_time,
     format_wait_reason,
 )
-from .output import Progress, clean
+from .output import RunDisplay, clean
 
 if TYPE_CHECKING:
     from ..clock import Clock
     from ..runs.outcome import AnyRun
-    from ..runs.progress import Progress as Report
+    from ..runs.progress import Progress
     from ..sdk_types import RunTask
 
 #: Lines without a task: the run, why it waits, the table's header, the omitted tasks, the cursor.
@@ -59,7 +59,7 @@ def open_console() -> Console | None:
     return console if console.is_interactive and not console.options.ascii_only else None
 
 
-class LiveProgress(Progress):
+class LiveDisplay(RunDisplay):
     """The newest state of a run, redrawn as time passes; the last one stays on the screen."""
 
     def __init__(self, key: str, clock: Clock, console: Console) -> None:
@@ -164,14 +164,14 @@ def _format_eta(eta: int | None, now: float) -> str:
     return f", ends in about {duration}, at {format_time(eta)}"
 
 
-def _render_bar(report: Report) -> Text:
+def _render_bar(report: Progress) -> Text:
     """Render a report of progress as a bar with its message."""
     filled = int(report.percent * BAR_WIDTH / 100)
     bar = "━" * filled + " " * (BAR_WIDTH - filled)
     return Text(f"{bar} {format_progress(report)}", no_wrap=True, overflow="ellipsis")
 
 
-def _render_tasks(tasks: Iterable[RunTask], now: float, progress: Mapping[str, Report]) -> Table:
+def _render_tasks(tasks: Iterable[RunTask], now: float, progress: Mapping[str, Progress]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("TASK", overflow="ellipsis")
     table.add_column("STATE", no_wrap=True)
@@ -187,7 +187,7 @@ def _render_tasks(tasks: Iterable[RunTask], now: float, progress: Mapping[str, R
     return table
 
 
-def _render_details(task: RunTask, report: Report | None) -> Text:
+def _render_details(task: RunTask, report: Progress | None) -> Text:
     details = ", ".join(filter(None, [format_attempt(task), format_iterations(task)]))
     if report is None:
         return Text(details)

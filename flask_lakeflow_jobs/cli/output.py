@@ -124,10 +124,10 @@ def table_width() -> int | None:
     return shutil.get_terminal_size().columns if is_terminal else None
 
 
-class Progress(ABC):
+class RunDisplay(ABC):
     """A display of one run on stderr while it is followed."""
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> RunDisplay:
         return self
 
     @abstractmethod
@@ -139,7 +139,7 @@ class Progress(ABC):
         """Show the newest state of the run."""
 
 
-class LineProgress(Progress):
+class LineDisplay(RunDisplay):
     """One line per update, for logs and pipes."""
 
     def __init__(self) -> None:

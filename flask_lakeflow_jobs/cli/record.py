@@ -14,6 +14,7 @@ from flask.cli import AppGroup, with_appcontext
 
 from ..config.keys import RECORD_DAYS, RECORD_URL
 from ..errors import ConfigurationError
+from ..maintenance import Maintenance
 from ..text import format_csv_line
 from .formatting import format_datetime, format_moment, local_zone
 from .handles import get_state
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 PAGE_SIZE = 500
 
 
-class Row(Protocol):
+class RecordRow(Protocol):
     """A run or an action of the record."""
 
     @property
@@ -188,8 +189,6 @@ def prune(days: float | None) -> None:
 
     The app does the same once a day.
     """
-    from ..maintenance import Maintenance
-
     state = get_state()
     days = state.settings.record_days if days is None else days
     runs, actions = Maintenance(state, get_record()).prune(days)
@@ -202,7 +201,7 @@ def _read_page(
     filters: Mapping[str, Any],
     limit: int,
     token: PageToken | None = None,
-) -> Sequence[Row]:
+) -> Sequence[RecordRow]:
     if selects_actions:
         return found.list_actions(**filters, limit=limit, token=token)
     from ..record.runs import RunFilter  # the extra "record"
@@ -210,7 +209,9 @@ def _read_page(
     return found.list_runs(RunFilter(**filters), limit=limit, token=token)
 
 
-def _read_all(found: Record, selects_actions: bool, filters: Mapping[str, Any]) -> Iterator[Row]:
+def _read_all(
+    found: Record, selects_actions: bool, filters: Mapping[str, Any]
+) -> Iterator[RecordRow]:
     token = None
     while page := _read_page(found, selects_actions, filters, PAGE_SIZE, token):
         yield from page

@@ -32,7 +32,7 @@ from .options import (
 )
 from .output import print_document, print_error, print_progress, print_result
 from .pages import print_run_url
-from .run_printer import ResultFormat, RunPrinter, choose_progress
+from .run_printer import ResultFormat, RunPrinter, choose_display
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
@@ -303,8 +303,8 @@ def follow_and_exit(printer: RunPrinter, timeout: float | None) -> NoReturn:
 
     :param timeout: seconds; ``None``: the job's ``wait_timeout``.
     """
-    progress = choose_progress(printer.handle.key, get_state().clock, printer.result_format)
-    raise click.exceptions.Exit(printer.follow(timeout, progress))
+    display = choose_display(printer.handle.key, get_state().clock, printer.result_format)
+    raise click.exceptions.Exit(printer.follow(timeout, display))
 
 
 def cancel_active_runs(handle: JobHandle, timeout: float | None) -> None:

@@ -24,8 +24,8 @@ from .formatting import (
 )
 from .handles import get_state
 from .output import (
-    LineProgress,
-    Progress,
+    LineDisplay,
+    RunDisplay,
     print_document,
     print_error,
     print_json_line,
@@ -55,17 +55,17 @@ class ResultFormat(Enum):
     JSON_LINES = "json lines"
 
 
-def choose_progress(key: str, clock: Clock, result_format: ResultFormat) -> Progress:
+def choose_display(key: str, clock: Clock, result_format: ResultFormat) -> RunDisplay:
     """Return a live display if a person reads a terminal and rich is installed, or else lines."""
     is_terminal = sys.stderr is not None and sys.stderr.isatty()
     if result_format is ResultFormat.TEXT and is_terminal:
         try:
-            from .live import LiveProgress, open_console  # needs rich, the extra ``cli``
+            from .live import LiveDisplay, open_console  # needs rich, the extra ``cli``
         except ModuleNotFoundError:
-            return LineProgress()
+            return LineDisplay()
         if (console := open_console()) is not None:
-            return LiveProgress(key, clock, console)
-    return LineProgress()
+            return LiveDisplay(key, clock, console)
+    return LineDisplay()
 
 
 @contextmanager
@@ -102,17 +102,17 @@ class RunPrinter:
     extra: Mapping[str, Any] = field(default_factory=dict)
     _last: RunStatus | None = field(default=None, init=False)
 
-    def follow(self, timeout: float | None, progress: Progress) -> ExitCode:
+    def follow(self, timeout: float | None, display: RunDisplay) -> ExitCode:
         """Follow the run to its end, print its result and return the exit code.
 
         :param timeout: seconds; ``None``: the job's ``wait_timeout``.
         :raises RunNotFound: the job has no such run.
         """
         try:
-            with interrupt_on_signals(), progress:
+            with interrupt_on_signals(), display:
                 for status in self.handle.watch(self.run_id, timeout=timeout):
                     self._update(status)
-                    progress.show(status)
+                    display.show(status)
         except KeyboardInterrupt:
             print_progress(f"Interrupted. Run {self.run_id} continues.")
             return self._detach(ExitCode.INTERRUPTED)

@@ -44,7 +44,7 @@ EXPORT_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Row:
+class RunRow:
     """A run in the table. Times are in milliseconds since the epoch.
 
     :param error: one line.
@@ -79,7 +79,7 @@ class Row:
 
 def read_rows(
     authorizer: Authorizer, runs: Sequence[ListedRun], now: float
-) -> tuple[list[Row], dict[str, JobTitle]]:
+) -> tuple[list[RunRow], dict[str, JobTitle]]:
     """Read what the record does not know of the runs of a page: the names of their jobs by job key,
     the present states of active runs, and root errors.
 
@@ -103,7 +103,7 @@ def read_rows(
         is_reachable = _read_in_time(reads)
         runs = [present.get((run.job, run.run_id), run) for run in runs]
         errors = _read_errors(handles, runs) if is_reachable else {}
-    rows = [Row(run, now, errors.get((run.job, run.run_id), run.error)) for run in runs]
+    rows = [RunRow(run, now, errors.get((run.job, run.run_id), run.error)) for run in runs]
     return rows, titles
 
 

@@ -11,7 +11,7 @@ from flask import request
 
 from ..config.jobs import Job
 from ..errors import LakeflowJobsError
-from ..globals import Jobs, current_state
+from ..globals import current_jobs, current_state
 from ..handle import JobHandle
 from ..reader import cached_reads_of
 from ..runs.outcome import SUCCESSES, Outcome
@@ -141,7 +141,7 @@ def read_cards(authorizer: Authorizer, keys: Iterable[str]) -> list[Card]:
         )
 
     with ExitStack() as stack:
-        handles = [Jobs(state)[key] for key in keys]
+        handles = [current_jobs[key] for key in keys]
         blanks = [Card(handle.job, find_permissions(authorizer, handle)) for handle in handles]
         acting = [_handle_or_error(handle, stack) for handle in handles]
         given = list(zip(blanks, acting, strict=True))

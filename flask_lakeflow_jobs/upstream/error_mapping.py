@@ -179,7 +179,7 @@ def translate(error: Exception, context: ErrorContext) -> LakeflowJobsError:
     """Return the error of this extension for a failure of a call."""
     if isinstance(error, LakeflowJobsError):
         return error
-    failure = Failure(error, context)
+    failure = FailedCall(error, context)
     if context.make_not_found and _is_not_found(failure):
         return context.make_not_found(failure.code)
     rules = RESPONSE_RULES if isinstance(error, DatabricksError) else OTHER_RULES
@@ -187,7 +187,7 @@ def translate(error: Exception, context: ErrorContext) -> LakeflowJobsError:
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedCall:
     """A failed call, as the rules see it."""
 
     error: Exception
@@ -220,13 +220,13 @@ class Rule:
     :param retryable: of an :exc:`UpstreamError`; ``None``: see :func:`is_retryable`.
     """
 
-    matches: Callable[[Failure], bool]
+    matches: Callable[[FailedCall], bool]
     kind: type[LakeflowJobsError]
     detail: str
     retry_after: float | None = None
     retryable: bool | None = None
 
-    def make_error(self, failure: Failure) -> LakeflowJobsError:
+    def make_error(self, failure: FailedCall) -> LakeflowJobsError:
         detail = self.detail.format(message=failure.message, type=type(failure.error).__name__)
         error = self.kind(detail, upstream_code=failure.code)
         if self.retry_after is not None:
@@ -238,19 +238,19 @@ class Rule:
         return error
 
 
-def _is_a(*kinds: type[Exception]) -> Callable[[Failure], bool]:
+def _is_a(*kinds: type[Exception]) -> Callable[[FailedCall], bool]:
     return lambda failure: failure.is_a(*kinds)
 
 
-def _is_denied_with(text: str) -> Callable[[Failure], bool]:
+def _is_denied_with(text: str) -> Callable[[FailedCall], bool]:
     return lambda failure: failure.is_a(sdk.PermissionDenied) and text in failure.message
 
 
-def _is_non_api(failure: Failure) -> bool:
+def _is_non_api(failure: FailedCall) -> bool:
     return NON_API_MESSAGE in failure.message and not failure.is_a(*DENIALS, *TRANSIENT_RESPONSES)
 
 
-def _is_not_found(failure: Failure) -> bool:
+def _is_not_found(failure: FailedCall) -> bool:
     if failure.code == NO_ENDPOINT or _is_non_api(failure):
         return False  # the host has no Jobs API, so the job or run may exist
     return failure.is_a(sdk.NotFound) or (
@@ -258,7 +258,7 @@ def _is_not_found(failure: Failure) -> bool:
     )
 
 
-def _is_unauthenticated(failure: Failure) -> bool:
+def _is_unauthenticated(failure: FailedCall) -> bool:
     return failure.is_a(sdk.Unauthenticated) or (
         failure.is_a(sdk.PermissionDenied) and INVALID_TOKEN.search(failure.message) is not None
     )

@@ -13,7 +13,7 @@ from flask import Request, request
 
 from ..config.jobs import Job, Policy
 from ..errors import NotAllowed, UnknownJob
-from ..globals import Jobs, current_state
+from ..globals import current_state
 from ..handle import JobHandle
 from ..identity import APP, display_name, read_proxy_address, read_proxy_user
 from ..progress import invalid_token
@@ -134,14 +134,10 @@ class Authorizer:
             raise TypeError(f"{callback!r} returns a coroutine. Make it an 'async def' function.")
         return result
 
-    def find_handle(self, key: str, action: Action) -> JobHandle | None:
+    def find_handle(self, key: str) -> JobHandle | None:
         """Return the app's own handle on a job, before any check; ``None`` if there is no job."""
         job = self._state.settings.jobs.get(key)
-        if job is None:
-            return None
-        if action == "view":  # nothing is recorded
-            return JobHandle(self._state, job, APP)
-        return JobHandle(self._state, job, APP, origin=self._origin)
+        return None if job is None else JobHandle(self._state, job, APP, origin=self._origin)
 
     def find_token_handle(self, key: str) -> JobHandle:
         """Return the app's own handle on a job for a run that sends a token.
@@ -158,9 +154,9 @@ class Authorizer:
 
         :raises NotAllowed: the ``user_loader`` failed.
         """
-        for handle in Jobs(self._state).values():
-            if self.allows("view", handle.job):
-                yield handle.job
+        for job in self._state.settings.jobs.values():
+            if self.allows("view", job):
+                yield job
 
 
 def current_authorizer() -> Authorizer:
@@ -196,7 +192,7 @@ def app_handle(authorizer: Authorizer, key: str, action: Action = "view") -> Job
         which, and names only the jobs that the user may view.
     :raises NotAllowed: the user may view the job, but not do that.
     """
-    handle = authorizer.find_handle(key, action)
+    handle = authorizer.find_handle(key)
     if handle is not None:
         refusal = authorizer.find_refusal(action, handle.job)
         if refusal is None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from flask_lakeflow_jobs.cli.live import LiveProgress, render_run, select_tasks
+from flask_lakeflow_jobs.cli.live import LiveDisplay, render_run, select_tasks
 from flask_lakeflow_jobs.runs.outcome import RunStatus, select_last_attempts
 from flask_lakeflow_jobs.runs.progress import Progress, RunProgress
 from tests import run_documents
@@ -153,7 +153,7 @@ def test_live_progress_fits_the_screen_and_keeps_the_last_state() -> None:
     file = io.StringIO()
     console = Console(file=file, width=60, height=10, force_terminal=True, color_system=None)
     tasks = [task(f"t{number}", run_state("RUNNING")) for number in range(200)]
-    with LiveProgress("etl", FakeClock(NOW), console) as progress:
+    with LiveDisplay("etl", FakeClock(NOW), console) as progress:
         progress.show(state(None, *tasks))
         file.truncate(0)
         progress.show(state(SUCCEEDED, *(each | SUCCEEDED for each in tasks), run_duration=1_000))

@@ -31,7 +31,7 @@ from flask_lakeflow_jobs.upstream.error_mapping import (
     OTHER_RULES,
     RESPONSE_RULES,
     ErrorContext,
-    Failure,
+    FailedCall,
     Rule,
     get_retry_after,
     is_ambiguous,
@@ -123,7 +123,7 @@ RESPONSES: list[tuple[DatabricksError, ErrorContext]] = [
 def test_response_selects_its_rule(
     rule: Rule, error: DatabricksError, context: ErrorContext
 ) -> None:
-    failure = Failure(error, context)
+    failure = FailedCall(error, context)
     assert next(each for each in RESPONSE_RULES if each.matches(failure)) is rule
     translated = translate(error, context)
     assert type(translated) is rule.kind
@@ -158,7 +158,9 @@ def assert_rule_applies(number: int, error: Exception) -> None:
     rule = OTHER_RULES[number]
     translated = translate(error, READ)
     assert type(translated) is rule.kind
-    expected = rule.detail.format(message=Failure(error, READ).message, type=type(error).__name__)
+    expected = rule.detail.format(
+        message=FailedCall(error, READ).message, type=type(error).__name__
+    )
     assert translated.detail == expected
 
 

@@ -32,6 +32,7 @@ from ..options import output_option
 from ..output import print_document, print_result
 from .app_yaml import AppYaml, binding_lines, check_app_yaml, read_app_yaml
 from .findings import Finding, format_findings, worst_exit_code
+from .notify import send_tests
 from .permissions import check_parameters, check_permissions, report_unreadable_job
 from .server import RUNNING, check_descriptors, check_running_server, check_server
 
@@ -109,8 +110,6 @@ def doctor(server: list[str], url: str | None, notify: bool, as_json: bool) -> N
     setup = Setup(get_state(), current_app.config, os.environ, app_yaml, server, url)
     findings = list(run_checks(setup))
     if notify:
-        from .notify import send_tests  # needs an extra
-
         findings += send_tests(setup.state.settings.jobs)
     if as_json:
         print_document({"findings": [finding.to_dict() for finding in findings]})
