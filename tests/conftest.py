@@ -164,6 +164,19 @@ def app(make_app: MakeApp) -> Flask:
 
 
 @pytest.fixture
+def app_context(app: Flask) -> Iterator[None]:
+    """The context of an app, in which ``current_jobs`` works."""
+    with app.app_context():
+        yield
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock that stands still until a test moves it."""
+    return FakeClock()
+
+
+@pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
 import pytest
-from flask import Flask
 
 from flask_lakeflow_jobs import (
     InvalidParameters,
@@ -26,10 +24,7 @@ from tests.support import DEADLINE, RunGate, wait_until
 UNKNOWN_RUN = 1
 
 
-@pytest.fixture(autouse=True)
-def _inside(app: Flask) -> Iterator[None]:
-    with app.app_context():
-        yield
+pytestmark = pytest.mark.usefixtures("app_context")
 
 
 class TestWatching:

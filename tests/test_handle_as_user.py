@@ -18,10 +18,7 @@ from tests.support import ALICE, BOB, DEADLINE, on_behalf_of
 UNKNOWN_RUN = 1
 
 
-@pytest.fixture(autouse=True)
-def _inside(app: Flask) -> Iterator[None]:
-    with app.app_context():
-        yield
+pytestmark = pytest.mark.usefixtures("app_context")
 
 
 class TestAsUser:

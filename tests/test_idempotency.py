@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
 
 import pytest
 from databricks.sdk.service.jobs import PerformanceTarget, Run
-from flask import Flask
 
 from flask_lakeflow_jobs import (
     Conflict,
@@ -64,10 +63,7 @@ def remove_parameters(run: dict[str, Any]) -> None:
         run.pop(name, None)
 
 
-@pytest.fixture(autouse=True)
-def _inside(app: Flask) -> Iterator[None]:
-    with app.app_context():
-        yield
+pytestmark = pytest.mark.usefixtures("app_context")
 
 
 class TestRunNow:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,9 @@ from flask_lakeflow_jobs.record.values import RowState
 from flask_lakeflow_jobs.state import EXTENSION_KEY
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal, Silence
 from tests.clocks import FakeClock
+from tests.conftest import MakeApp
 from tests.record.rows import add_run, end, request
 from tests.support import DEADLINE
-
-MakeApp = Callable[..., Flask]
 
 
 class LateClock(FakeClock):

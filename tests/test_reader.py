@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 import pytest
-from flask import Flask
 
 from flask_lakeflow_jobs import (
     InvalidRequest,
@@ -26,10 +25,7 @@ from tests.support import DEADLINE, RunGate
 UNKNOWN_RUN = 1
 
 
-@pytest.fixture(autouse=True)
-def _inside(app: Flask) -> Iterator[None]:
-    with app.app_context():
-        yield
+pytestmark = pytest.mark.usefixtures("app_context")
 
 
 CALLS_ON_A_RUN = [

@@ -69,6 +69,12 @@ def wait_for_outcome(page: Page, outcome: str) -> None:
     )
 
 
+def run_clock_until_end(page: Page) -> None:
+    """Let the time of a page pass until its run has ended."""
+    while not read_calls(page)["ends"]:
+        page.clock.run_for(500)
+
+
 def wait_for_end(page: Page) -> list[str]:
     """Wait for the end of the only run and return its outcomes: "running" while it is pending, too.
 

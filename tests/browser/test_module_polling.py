@@ -10,6 +10,7 @@ from flask import abort, request
 from tests.browser.conftest import OpenPage
 from tests.browser.module_page import (
     read_calls,
+    run_clock_until_end,
     start_gated,
     wait_for_end,
     wait_for_outcome,
@@ -46,8 +47,7 @@ def test_watch_run_without_event_source_polls(
     wait_until(lambda: proxy.count("poll=1") >= 2, "the second poll")
     assert proxy.count("poll=1", "lastEventId=") == proxy.count("poll=1") - 1
     run_gate.open()
-    while not read_calls(page)["ends"]:
-        page.clock.run_for(1_000)
+    run_clock_until_end(page)
     assert wait_for_end(page) == ["running", "succeeded"]
     assert read_calls(page)["connections"] == ["polling", "closed"]
 
@@ -64,8 +64,7 @@ def test_watch_runs_that_polls_follows_the_others_after_an_error_of_one(
         wait_until(lambda: proxy.count("poll=1") >= polls, f"poll {polls}")  # noqa: B023
         page.clock.run_for(6_000)
     run_gate.open()
-    while not read_calls(page)["ends"]:
-        page.clock.run_for(1_000)
+    run_clock_until_end(page)
     assert read_calls(page)["outcomes"][-1] == ["gated", "succeeded"]
     assert len(read_calls(page)["errors"]) == 1
 
@@ -105,8 +104,7 @@ def test_poll_whose_connection_breaks_is_repeated(
     watch(page, url, hide="EventSource")
     wait_for_outcome(page, "running")
     run_gate.open()
-    while not read_calls(page)["ends"]:
-        page.clock.run_for(1_000)
+    run_clock_until_end(page)
     assert wait_for_end(page)[-1] == "succeeded"
     assert page.evaluate("texts") > 2
 
@@ -119,8 +117,7 @@ def test_watch_run_continues_after_an_error_of_its_handler(
     page.evaluate(WATCH_AND_FAIL, start_gated(page, run_gate))
     page.wait_for_function("calls.states > 0")
     run_gate.open()
-    while not read_calls(page)["ends"]:
-        page.clock.run_for(1_000)
+    run_clock_until_end(page)
     assert read_calls(page)["states"] > 1
 
 
@@ -137,8 +134,7 @@ def test_watch_run_polls_if_a_proxy_buffers_streams(
     page.clock.run_for(10_000)
     wait_for_outcome(page, "running")
     run_gate.open()
-    while not read_calls(page)["ends"]:
-        page.clock.run_for(1_000)
+    run_clock_until_end(page)
     wait_for_end(page)
     assert proxy.count("/stream") == 1 + proxy.count(
         "poll=1"
@@ -173,8 +169,7 @@ def test_watch_run_polls_if_a_gateway_refuses_streams(
     wait_until(lambda: proxy.count("poll=1"), "the first poll")
     proxy.is_down = False
     run_gate.open()
-    while not read_calls(page)["ends"]:
-        page.clock.run_for(500)
+    run_clock_until_end(page)
     wait_for_end(page)
 
 
@@ -202,8 +197,7 @@ def test_watch_run_survives_maintenance_of_the_app(
     wait_until(lambda: len(refused) >= 2, "the refused stream and the first poll")
     is_down = False
     run_gate.open()
-    while not read_calls(page)["ends"]:
-        page.clock.run_for(500)
+    run_clock_until_end(page)
     assert read_calls(page)["errors"] == []
     wait_for_end(page)
 
@@ -247,8 +241,7 @@ def test_watch_run_hidden_page_gives_its_stream_back(
     streams = proxy.count("/stream")
     run_gate.open()
     page.evaluate("show(true)")
-    while not read_calls(page)["ends"]:
-        page.clock.run_for(500)
+    run_clock_until_end(page)
     assert wait_for_end(page)[-1] == "succeeded"
     assert proxy.count("/stream") > streams
 
@@ -267,6 +260,5 @@ def test_watch_run_offline_page_resumes_when_online(
     page.context.set_offline(False)
     page.clock.run_for(10)
     page.wait_for_function("calls.connections.at(-1) !== 'offline'")
-    while not read_calls(page)["ends"]:
-        page.clock.run_for(1_000)
+    run_clock_until_end(page)
     wait_for_end(page)

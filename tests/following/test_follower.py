@@ -93,11 +93,6 @@ class Process:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def record(tmp_path: Path, clock: FakeClock) -> Iterator[SwitchableRecord]:
     with switchable_record(tmp_path, clock) as record:
         yield record

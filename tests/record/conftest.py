@@ -21,11 +21,6 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def record(database_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[Record]:
     """A record without rows."""
     record = open_record(database_url, tmp_path, clock)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,8 @@ from flask_lakeflow_jobs.record.store import Record
 from flask_lakeflow_jobs.record.values import Action
 from flask_lakeflow_jobs.state import EXTENSION_KEY
 from tests.clocks import FakeClock
+from tests.conftest import MakeApp
 from tests.record.rows import add_run, end
-
-MakeApp = Callable[..., Flask]
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,8 @@ from flask_lakeflow_jobs.record.values import RowState
 from flask_lakeflow_jobs.runs.outcome import has_ended
 from flask_lakeflow_jobs.state import EXTENSION_KEY
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal, Silence
+from tests.conftest import MakeApp
 from tests.support import ALICE, on_behalf_of, wait_until
-
-MakeApp = Callable[..., Flask]
 
 
 def record_of(app: Flask) -> Record:

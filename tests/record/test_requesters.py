@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cachelib import SimpleCache
-from flask import Flask
 
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.cache import SharedCache, hash_json
@@ -26,11 +24,10 @@ from flask_lakeflow_jobs.record.requesters import (
     RunActions,
 )
 from tests.clocks import FakeClock
+from tests.conftest import MakeApp
 from tests.records import switchable_record
 from tests.run_documents import build_job
 from tests.support import RunGate
-
-MakeApp = Callable[..., Flask]
 
 JOB = build_job(job_id=7)
 

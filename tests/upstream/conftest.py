@@ -13,13 +13,6 @@ from tests.upstream.support import SHORT_SECONDS
 
 
 @pytest.fixture
-def app_context(app: Flask) -> Iterator[None]:
-    """The context of an app, in which ``current_jobs`` works."""
-    with app.app_context():
-        yield
-
-
-@pytest.fixture
 def short_timeouts(make_app: MakeApp) -> Iterator[Flask]:
     """An app whose calls time out after a second."""
     app = make_app(

@@ -143,11 +143,6 @@ class Process:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def records(clock: FakeClock) -> SharedRecords:
     return SharedRecords(SharedCache(Store()), FakeSource().restore, clock, LEASE_SECONDS)
 

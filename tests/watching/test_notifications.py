@@ -44,11 +44,6 @@ from tests.watching.support import (
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def cache(clock: FakeClock) -> SharedCache:
     return SharedCache(FakeStore(clock), clock)
 

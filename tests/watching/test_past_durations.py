@@ -56,11 +56,6 @@ class PastRuns:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def cache() -> SharedCache:
     return SharedCache(SimpleCache())
 

@@ -38,11 +38,6 @@ def record_runs(app: Flask, clock: FakeClock, count: int, **values: Any) -> None
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def recorded(make_app: MakeApp, clock: FakeClock) -> Iterator[Flask]:
     """An app with a record of seven runs."""
     app = make_app(LAKEFLOW_JOBS_RECORD_URL=True, clock=clock)

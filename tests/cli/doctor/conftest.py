@@ -12,8 +12,7 @@ from flask import Flask
 from flask_lakeflow_jobs import LakeflowJobs
 from flask_lakeflow_jobs.cli.doctor.findings import Level
 from tests.cli.conftest import CommandResult, RunFlask
-
-MakeApp = Callable[..., Flask]
+from tests.conftest import MakeApp
 
 
 class DoctorResult(CommandResult):

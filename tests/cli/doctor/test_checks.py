@@ -28,8 +28,8 @@ from flask_lakeflow_jobs.testing import (
     Reply,
 )
 from tests.cli.conftest import BUNDLE, RunFlask
-from tests.cli.doctor.conftest import MakeApp, RunDoctor
-from tests.conftest import Serve
+from tests.cli.doctor.conftest import RunDoctor
+from tests.conftest import MakeApp, Serve
 
 
 def respond_with(document: dict[str, Any], **headers: str) -> Callable[[Exchange], None]:
