@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from flask import Blueprint, Response, current_app, redirect, request
 from markupsafe import Markup
@@ -44,57 +45,6 @@ FRAGMENTS = ("lakeflow_console.show_cards", "lakeflow_console.show_run_fragment"
 STOP_POLLING = 286
 
 _assets = assets.Assets(FOLDER / "static", assets.STATIC_FOLDER)
-
-
-def console_blueprint(
-    url_prefix: str,
-    host_page_url: PageUrl | None = None,
-    csp_nonce: Callable[[], str] | None = None,
-) -> Blueprint:
-    pages = Blueprint(
-        "lakeflow_console",
-        __name__,
-        url_prefix=url_prefix,
-        template_folder=str(FOLDER / "templates"),
-    )
-    for rule, view, methods in (
-        ("/", show_jobs, ["GET"]),
-        ("/<key>", lists.show_history, ["GET"]),
-        ("/<key>/run", show_form, ["GET"]),
-        ("/<key>/run", start_run, ["POST"]),
-        ("/<key>/runs/<run_id>", show_run, ["GET"]),
-        ("/<key>/runs/<run_id>/live", show_live, ["GET"]),
-        ("/<key>/runs/<run_id>/tasks/<task_run_id>", task_views.show_task, ["GET"]),
-        ("/<key>/runs/<run_id>/tasks/<task_run_id>/lines", task_views.show_log_part, ["GET"]),
-        ("/<key>/runs/<run_id>/tasks/<task_run_id>/log", task_views.download_log, ["GET"]),
-        ("/<key>/runs/<run_id>/tasks/<task_run_id>/rows", task_views.download_rows, ["GET"]),
-        ("/<key>/runs/<run_id>/cancel", cancel_run, ["POST"]),
-        ("/<key>/runs/<run_id>/cancel", redirect_to_run, ["GET"]),
-        ("/<key>/runs/<run_id>/repair", repair_run, ["POST"]),
-        ("/<key>/runs/<run_id>/repair", show_repair, ["GET"]),
-        ("/<key>/runs/<run_id>/<any(previous, next):which>", lists.show_neighbor, ["GET"]),
-        ("/<key>/runs/<run_id>/compare", lists.compare_with_previous, ["GET"]),
-        ("/<key>/matrix", lists.show_matrix, ["GET"]),
-        ("/<key>/compare", lists.show_comparison, ["GET"]),
-        ("/<key>/schedule", change_schedule, ["POST"]),
-        ("/~runs", lists.show_all_runs, ["GET"]),
-        ("/~runs/export", lists.export_all_runs, ["GET"]),
-        ("/~audit", lists.show_audit, ["GET"]),
-        ("/~cards", show_cards, ["GET"]),
-        ("/<key>/runs/<run_id>/fragment", show_run_fragment, ["GET"]),
-        ("/~static/<name>", static, ["GET"]),
-    ):
-        pages.add_url_rule(rule, view_func=view, methods=methods, strict_slashes=False)
-    # This runs before all functions of the app, some of which parse the form. It is no
-    # before_request: APIFlask builds no document if a blueprint that is not its own has one.
-    pages.url_value_preprocessor(lambda *_: _check_request())
-    pages.after_request(protect)
-    pages.register_error_handler(HTTPException, _show_error)
-    state = ConsoleState(host_page_url, csp_nonce)
-    kept = {EXTENSION: state, HOST_PAGES: host_page_url}
-    pages.record_once(lambda setup: setup.app.extensions.update(kept))
-    fragments.register(pages)
-    return pages
 
 
 def _check_request() -> None:
@@ -214,3 +164,57 @@ def _find_subject(error: HTTPException) -> dict[str, str]:
         return {}
     names = ["key"] if isinstance(error, RunNotFound | InvalidRequest) else ["key", "run_id"]
     return {name: arguments[name] for name in names if name in arguments}
+
+
+ROUTES: list[tuple[str, Callable[..., Any], list[str]]] = [
+    ("/", show_jobs, ["GET"]),
+    ("/<key>", lists.show_history, ["GET"]),
+    ("/<key>/run", show_form, ["GET"]),
+    ("/<key>/run", start_run, ["POST"]),
+    ("/<key>/runs/<run_id>", show_run, ["GET"]),
+    ("/<key>/runs/<run_id>/live", show_live, ["GET"]),
+    ("/<key>/runs/<run_id>/tasks/<task_run_id>", task_views.show_task, ["GET"]),
+    ("/<key>/runs/<run_id>/tasks/<task_run_id>/lines", task_views.show_log_part, ["GET"]),
+    ("/<key>/runs/<run_id>/tasks/<task_run_id>/log", task_views.download_log, ["GET"]),
+    ("/<key>/runs/<run_id>/tasks/<task_run_id>/rows", task_views.download_rows, ["GET"]),
+    ("/<key>/runs/<run_id>/cancel", cancel_run, ["POST"]),
+    ("/<key>/runs/<run_id>/cancel", redirect_to_run, ["GET"]),
+    ("/<key>/runs/<run_id>/repair", repair_run, ["POST"]),
+    ("/<key>/runs/<run_id>/repair", show_repair, ["GET"]),
+    ("/<key>/runs/<run_id>/<any(previous, next):which>", lists.show_neighbor, ["GET"]),
+    ("/<key>/runs/<run_id>/compare", lists.compare_with_previous, ["GET"]),
+    ("/<key>/matrix", lists.show_matrix, ["GET"]),
+    ("/<key>/compare", lists.show_comparison, ["GET"]),
+    ("/<key>/schedule", change_schedule, ["POST"]),
+    ("/~runs", lists.show_all_runs, ["GET"]),
+    ("/~runs/export", lists.export_all_runs, ["GET"]),
+    ("/~audit", lists.show_audit, ["GET"]),
+    ("/~cards", show_cards, ["GET"]),
+    ("/<key>/runs/<run_id>/fragment", show_run_fragment, ["GET"]),
+    ("/~static/<name>", static, ["GET"]),
+]
+
+
+def console_blueprint(
+    url_prefix: str,
+    host_page_url: PageUrl | None = None,
+    csp_nonce: Callable[[], str] | None = None,
+) -> Blueprint:
+    pages = Blueprint(
+        "lakeflow_console",
+        __name__,
+        url_prefix=url_prefix,
+        template_folder=str(FOLDER / "templates"),
+    )
+    for rule, view, methods in ROUTES:
+        pages.add_url_rule(rule, view_func=view, methods=methods, strict_slashes=False)
+    # This runs before all functions of the app, some of which parse the form. It is no
+    # before_request: APIFlask builds no document if a blueprint that is not its own has one.
+    pages.url_value_preprocessor(lambda *_: _check_request())
+    pages.after_request(protect)
+    pages.register_error_handler(HTTPException, _show_error)
+    state = ConsoleState(host_page_url, csp_nonce)
+    kept = {EXTENSION: state, HOST_PAGES: host_page_url}
+    pages.record_once(lambda setup: setup.app.extensions.update(kept))
+    fragments.register(pages)
+    return pages
