@@ -126,7 +126,7 @@ PROGRESS_PARAMETER = Key(
 WEBHOOK_USERNAME = Key(
     f"{PREFIX}_WEBHOOK_USERNAME",
     None,
-    "User name with which Databricks sends [notifications](../guides/watching.md#notifications)."
+    "User name with which Databricks sends [notifications](../guides/webhooks.md)."
     " Without this and the next key, or a token, there is no route for them.",
 )
 WEBHOOK_PASSWORD = Key(f"{PREFIX}_WEBHOOK_PASSWORD", None, "The password for that user name.")
