@@ -203,6 +203,11 @@ class AppState:
                 else:
                     self.ends.finish(run_key, status)
 
+    def _poll_again(self, run_key: RunKey) -> None:
+        """Poll a run that was repaired elsewhere: caches and the hub may know it as ended."""
+        self.upstream.cache.invalidate(run_key.job)
+        self.hub.reset(run_key)
+
     def send_repaired(self, run_key: RunKey, repair_id: int, user: str | None) -> None:
         """Send the signal that a run is repaired.
 
@@ -225,7 +230,9 @@ class AppState:
                 f"{keys.FOLLOW.name} requires {keys.RECORD_URL.name}. Set it to true or to the URL"
                 " of a database."
             )
-        finder = RunFinder(self.record, lambda: self.upstream, self.settings.jobs, self.clock)
+        finder = RunFinder(
+            self.record, lambda: self.upstream, self.settings.jobs, self.clock, self._poll_again
+        )
         return Follower(
             self.record,
             self.hub,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ..concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inline
 from ..errors import LakeflowJobsError, RunNotFound
 from ..identity import APP, display_name
+from ..runs.outcome import has_ended
 from ..watching.watched_run import RunKey
 from .lease import LEASE_SECONDS, FollowerLease
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ..record.store import Record
     from ..runs.outcome import RunStatus
     from ..sdk_types import BaseRun
-    from ..upstream.gateway import Upstream
+    from ..upstream.gateway import BoundUpstream, Upstream
     from ..watching.hub import Hub
     from ..watching.subscription import Subscription
 
@@ -36,6 +37,10 @@ MAX_FOUND_RUNS = 1_000
 
 #: Lists of new runs overlap: a run may appear in them a little after its start.
 OVERLAP_MS = 60_000
+
+#: Seconds between two lists of the active runs of a job, which show the runs that were repaired
+#: elsewhere.
+ACTIVE_LIST_SECONDS = 30.0
 
 #: How far back runs are searched for that started while no process followed. Older ones would
 #: flood people with messages.
@@ -65,11 +70,13 @@ def choose_runs(
 
 
 class RunFinder:
-    """Finds runs that were started elsewhere, of the jobs whose runs are all followed.
+    """Finds runs that were started or repaired elsewhere, of the jobs whose runs are all followed.
 
     It begins at the newest run of a job that the record has, a day ago at most, so that no run is
     missed while no process of the app runs. Without one, it begins now. Active runs are found
     whenever they started.
+
+    :param poll_again: polls a run that the hub knows as ended.
     """
 
     def __init__(
@@ -78,16 +85,20 @@ class RunFinder:
         upstream: Callable[[], Upstream],
         jobs: Mapping[str, Job],
         clock: Clock,
+        poll_again: Callable[[RunKey], None],
     ) -> None:
         self._record = record
         self._upstream = upstream
         self._clock = clock
+        self._poll_again = poll_again
         self.jobs = [job for job in jobs.values() if job.follow == "all" and job.run_as == "app"]
         self._since: dict[str, int] = {}
         self._listed: dict[str, set[int]] = {}
+        self._list_active_at: dict[str, float] = {}
 
     def find(self) -> None:
-        """Record the new runs of each job, with one list request per job.
+        """Record the new runs of each job, with one list request per job, and from time to time
+        one more for those that are active.
 
         :raises LakeflowJobsError: the runs of a job could not be listed; those of the others were.
         """
@@ -102,14 +113,15 @@ class RunFinder:
 
     def _find(self, job: Job) -> None:
         calls, since = self._upstream().bind(APP, job), self._since.get(job.key)
-        runs: list[BaseRun] = []
         if since is None:
             since = self._newest_recorded(job)
-            active = calls.list_runs(MAX_FOUND_RUNS, active_only=True)
-            runs += [run.value for run in active]
-        first = since - OVERLAP_MS
-        found = calls.list_runs(MAX_FOUND_RUNS, start_time_from=first)
-        runs += [run.value for run in found]
+        now = self._clock.monotonic()
+        lists_active = now >= self._list_active_at.get(job.key, now)
+        active: list[BaseRun] = []
+        if lists_active:
+            active = [run.value for run in calls.list_runs(MAX_FOUND_RUNS, active_only=True)]
+        found = calls.list_runs(MAX_FOUND_RUNS, start_time_from=since - OVERLAP_MS)
+        runs = [*active, *(run.value for run in found)]
         listed = self._listed.get(job.key, set())
         for run in reversed(runs):  # oldest first, so that a failure loses none
             if run.run_id and run.run_id not in listed:
@@ -123,6 +135,20 @@ class RunFinder:
                 )
         self._listed[job.key] = {run.run_id for run in runs if run.run_id}
         self._since[job.key] = max([since, *(run.start_time or 0 for run in runs)])
+        if lists_active:
+            self._continue_repaired(job, calls, {run.run_id for run in active if run.run_id})
+            self._list_active_at[job.key] = now + ACTIVE_LIST_SECONDS
+
+    def _continue_repaired(self, job: Job, calls: BoundUpstream, active: set[int]) -> None:
+        """Follow the active runs again of which the record has an end."""
+        unfinished = {run.run_id for run in self._record.list_unfinished_runs()}
+        for run_id in active - unfinished:
+            ended = self._record.get_run(job.job_id, run_id)
+            # The run may have ended since the list was made.
+            if ended is None or has_ended(calls.get_run(run_id).value):
+                continue
+            if self._record.continue_run(ended):
+                self._poll_again(RunKey(APP, job, run_id))
 
     def _newest_recorded(self, job: Job) -> int:
         from ..record.runs import RunFilter  # needs SQLAlchemy, an extra

@@ -229,6 +229,20 @@ class RecordedRuns(RecordBase):
         )
         return self._update_and_deliver(update, "run_repaired", receivers, payload)
 
+    def continue_run(self, ended: RecordedRun) -> bool:
+        """Record that an ended run is active again, because it was repaired elsewhere.
+
+        :param ended: the run, read before the workspace said that it is active.
+        :return: whether that end is still the last one.
+        """
+        statement = (
+            runs.update()
+            .where(runs.c.id == ended.id, runs.c.ends == ended.ends)
+            .where(runs.c.state == RowState.ENDED.value)
+            .values(state=RowState.STARTED.value, outcome=None, error=None)
+        )
+        return self._write(lambda connection: connection.execute(statement).rowcount) > 0
+
     def _update_and_deliver(
         self,
         update: sa.Executable,

@@ -16,6 +16,7 @@ from flask_lakeflow_jobs import RunNotFound, RunStatus, UpstreamUnavailable
 from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.errors import NotAllowed
 from flask_lakeflow_jobs.following.follower import (
+    ACTIVE_LIST_SECONDS,
     ERROR_WAIT_SECONDS,
     LOOKBACK_MS,
     Follower,
@@ -23,6 +24,7 @@ from flask_lakeflow_jobs.following.follower import (
     choose_runs,
 )
 from flask_lakeflow_jobs.following.lease import LEASE_SECONDS, FollowerLease
+from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.record.runs import RecordedRun
 from flask_lakeflow_jobs.record.values import RowState
 from flask_lakeflow_jobs.watching.watched_run import RunKey
@@ -292,6 +294,8 @@ class Workspace:
     def __init__(self) -> None:
         self.runs: list[tuple[int, int, bool]] = []
         self.requests: list[dict[str, Any]] = []
+        self.ended_meanwhile: set[int] = set()
+        self.polled_again: list[RunKey] = []
 
     def bind(self, *_: Any) -> Workspace:
         return self
@@ -312,6 +316,9 @@ class Workspace:
             if started >= first and (is_active or not active_only)
         ]
 
+    def get_run(self, run_id: int) -> Any:
+        return SimpleNamespace(value=run(SUCCEEDED if run_id in self.ended_meanwhile else None))
+
 
 class TestRunFinder:
     @pytest.fixture
@@ -322,7 +329,7 @@ class TestRunFinder:
     def finder(self, record: SwitchableRecord, workspace: Workspace, clock: FakeClock) -> RunFinder:
         jobs = {"etl": replace(ETL, follow="all"), "own": build_job("own")}
         upstream: Any = lambda: workspace  # noqa: E731
-        return RunFinder(record, upstream, jobs, clock)
+        return RunFinder(record, upstream, jobs, clock, workspace.polled_again.append)
 
     def found(self, record: SwitchableRecord) -> list[int | None]:
         runs = record.list_unfinished_runs()
@@ -367,3 +374,18 @@ class TestRunFinder:
         finder.find()
         ((run_id, source),) = [(each.run_id, each.source) for each in record.list_unfinished_runs()]
         assert (run_id, source) == (1, "app")
+
+    def test_active_run_with_a_recorded_end_is_followed_again(
+        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
+    ) -> None:
+        started = int(clock.now() * 1000) - 3_600_000
+        for run_id in (1, 2, 3):
+            record.add_found_run("etl", ETL.job_id, run_id, started_at=started)
+            record.finish_run(end(run_id, job_id=ETL.job_id, outcome="failed"))
+        finder.find()
+        workspace.runs += [(1, started, True), (2, started, True), (3, started, False)]
+        workspace.ended_meanwhile = {2}
+        clock.sleep(ACTIVE_LIST_SECONDS)
+        finder.find()
+        assert self.found(record) == [1]
+        assert workspace.polled_again == [RunKey(APP, replace(ETL, follow="all"), 1)]

@@ -139,6 +139,36 @@ class TestWithoutViewers:
         (run,) = [run for run in record_of(app).list_runs() if run.run_id == run_id]
         assert run.source == "found"
 
+    def test_run_that_was_repaired_elsewhere_is_followed_to_its_next_end(
+        self,
+        make_process: Callable[..., Flask],
+        make_app: MakeApp,
+        run_gate: RunGate,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("flask_lakeflow_jobs.following.follower.ACTIVE_LIST_SECONDS", 0)
+        jobs = {"gated": {"of": "gated", "task_type": "job", "follow": "all"}}
+        app, other, receiver = make_process(jobs=jobs), make_app(), Receiver()
+        receiver.connect(app)
+
+        def outcomes() -> list[str]:
+            calls = [call for call in receiver.calls if call["run_id"] == run_id]
+            return [str(call["status"].outcome) for call in calls]
+
+        with following(app):
+            run_id = start_run(app, "gated", run_gate.params)
+            with other.app_context():
+                current_jobs["gated"].cancel_run(run_id)
+                wait_until(outcomes, "first end")
+                current_jobs["gated"].repair_run(run_id)
+            unfinished = record_of(app).list_unfinished_runs
+            wait_until(lambda: run_id in [run.run_id for run in unfinished()], "repair")
+            run_gate.open()
+            wait_until(lambda: len(outcomes()) == 2, "second end")
+        assert outcomes() == ["canceled", "succeeded"]
+        (run,) = [run for run in record_of(app).list_runs() if run.run_id == run_id]
+        assert (run.outcome, run.ends) == ("succeeded", 2)
+
 
 class TestDelivery:
     def test_many_viewers_in_two_processes_get_one_delivery(

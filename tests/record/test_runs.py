@@ -183,6 +183,19 @@ def test_finish_run_later_end_counts_as_repaired_elsewhere(record: Record) -> No
     assert (run.outcome, run.error, run.ends) == ("succeeded", None, 2)
 
 
+def test_continue_run_undoes_no_later_end(record: Record) -> None:
+    row_id = add_run(record)
+    record.finish_run(end(outcome="failed", error="Boom"))
+    failed = get(record, row_id)
+    assert record.continue_run(failed)
+    run = get(record, row_id)
+    assert (run.state, run.outcome, run.error, run.repairs) == (RowState.STARTED, None, None, 0)
+    assert not record.continue_run(run)
+    record.finish_run(end(ended_at=3_000))
+    assert not record.continue_run(failed)
+    assert get(record, row_id).outcome == "succeeded"
+
+
 def test_list_unfinished_runs_oldest_first(record: Record, clock: FakeClock) -> None:
     for run_id in (1, 2, 3):
         add_run(record, run_id)
