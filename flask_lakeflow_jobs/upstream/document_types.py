@@ -23,6 +23,9 @@ MIN_INT, MAX_INT = -(2**63), 2**63 - 1
 
 MAX_INT_CHARS = 20
 
+#: Of a time, in milliseconds since the epoch: the last year that has a date in every time zone.
+MAX_TIME = 253_370_764_800_000
+
 #: The field by which the objects of a list are distinguished, so that every one has it.
 KEY_FIELDS = {
     **dict.fromkeys(("Task", "RunTask", "TaskDependency"), "task_key"),
@@ -51,7 +54,14 @@ def conform(document: Mapping[str, Any], kind: type) -> dict[str, Any]:
 
 @cache
 def _converters(kind: type) -> Mapping[str, Converter]:
-    return {name: _converter(annotation) for name, annotation in get_type_hints(kind).items()}
+    annotations = get_type_hints(kind)
+    converters = {name: _converter(annotation) for name, annotation in annotations.items()}
+    times = [name for name in converters if converters[name] is _to_int and _is_time(name)]
+    return {**converters, **dict.fromkeys(times, _to_time)}
+
+
+def _is_time(name: str) -> bool:
+    return name.endswith(("_time", "_ms"))
 
 
 def _converter(annotation: Any) -> Converter:
@@ -113,6 +123,11 @@ def _to_int(value: Any) -> Any:
         value = int(value) if value.removeprefix("-").isdigit() else MISSING
     is_int = isinstance(value, int) and not isinstance(value, bool)
     return value if is_int and MIN_INT <= value <= MAX_INT else MISSING
+
+
+def _to_time(value: Any) -> Any:
+    time = _to_int(value)
+    return time if time is not MISSING and 0 <= time <= MAX_TIME else MISSING
 
 
 def _to_bool(value: Any) -> Any:

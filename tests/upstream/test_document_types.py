@@ -9,7 +9,7 @@ from databricks.sdk.service.jobs import Job, Run, RunOutput
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.upstream.document_types import MAX_INT, conform
+from flask_lakeflow_jobs.upstream.document_types import MAX_INT, MAX_TIME, conform
 from tests.run_documents import SUCCEEDED, run_state, task
 
 RUN = {
@@ -46,9 +46,13 @@ def test_conforming_document_is_unchanged() -> None:
         ("run_id", True, None),
         ("run_id", "\uff11", None),
         ("run_id", "1" * 5000, None),
-        ("start_time", MAX_INT, MAX_INT),
-        ("start_time", MAX_INT + 1, None),
+        ("number_in_job", MAX_INT, MAX_INT),
+        ("number_in_job", MAX_INT + 1, None),
         ("start_time", float("nan"), None),
+        ("start_time", -1, None),
+        ("start_time", MAX_INT, None),
+        ("end_time", MAX_TIME, MAX_TIME),
+        ("end_time", MAX_TIME + 1, None),
         ("run_name", 5, "5"),
         ("run_name", True, "true"),
         ("run_name", ["a"], None),
