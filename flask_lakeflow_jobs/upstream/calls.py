@@ -17,10 +17,10 @@ from .circuit_breaker import CircuitBreaker
 from .clients import Clients, NotRetried
 from .error_mapping import (
     ErrorContext,
-    as_ambiguous,
     clean_error,
     get_retry_after,
     is_ambiguous,
+    is_refused_login,
     is_retryable,
     is_timeout,
     is_unreachable,
@@ -49,6 +49,11 @@ MIN_ATTEMPT_SECONDS = 0.5
 
 #: Attempts for errors that seldom pass within the timeout of a call.
 MAX_UNPROMISING_ATTEMPTS = 3
+
+AMBIGUOUS_ADVICE = (
+    " The request may still have been carried out. Check before you retry, or retry with an"
+    " idempotency key."
+)
 
 _log = logging.getLogger("flask_lakeflow_jobs.upstream")
 
@@ -88,6 +93,14 @@ def choose_delay(error: Exception | None, attempt: int) -> float:
     """Return a random delay, so that processes do not retry in step; at least ``Retry-After``."""
     jittered = get_max_delay(error, attempt) * random.uniform(0.5, 1.0)  # noqa: S311
     return max(get_retry_after(error) or 0.0, jittered)
+
+
+def as_ambiguous(error: LakeflowJobsError) -> LakeflowJobsError:
+    """Mark an error as ambiguous: its request may have been carried out, so it is not retryable."""
+    error.detail = error.description = f"{error.detail}{AMBIGUOUS_ADVICE}"
+    error.retryable = False
+    error.retry_seconds = None
+    return error
 
 
 class AttemptFailed(Exception):
@@ -147,6 +160,7 @@ class Call(Generic[T]):
         self._observation = telemetry.observe_upstream_call(operation, job)
         self._deadline = self._clock.monotonic() + min(policy.timeout, resources.get_max_timeout())
         self._is_ambiguous = False
+        self._client: WorkspaceClient | None = None
 
     def run(self) -> T:
         """Make the call; retry transient errors until its timeout.
@@ -187,7 +201,8 @@ class Call(Generic[T]):
     def _send_from_thread(self) -> T:
         self._observation.count()
         try:
-            return self._send(self._clients.get_client(self._context.identity))
+            self._client = self._clients.get_client(self._context.identity)
+            return self._send(self._client)
         except NotRetried as error:
             raise self._fail(error.failure) from None
         except Exception as error:
@@ -202,9 +217,11 @@ class Call(Generic[T]):
 
     def _should_retry(self, state: RetryCallState) -> bool:
         error = _error_of(state)
-        return error is not None and self._policy.should_retry(
-            error, state.attempt_number, self._time_left()
-        )
+        if error is None:
+            return False
+        if is_refused_login(error, self._context):
+            return self._clients.renew(self._context.identity, self._client)
+        return self._policy.should_retry(error, state.attempt_number, self._time_left())
 
     def _choose_delay(self, state: RetryCallState) -> float:
         return choose_delay(_error_of(state), state.attempt_number)

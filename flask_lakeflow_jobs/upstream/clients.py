@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 MAX_CLIENTS = 128
 
+#: How soon after a login of the app another one may follow.
+MIN_LOGIN_INTERVAL_SECONDS = 30.0
+
 #: How long a user's client is kept.
 CLIENT_SECONDS = 3600.0
 
@@ -62,8 +65,9 @@ class SingleAttemptClock(SdkClock):
 class _Entry:
     """The client of one identity. One thread creates it while the others wait for the lock."""
 
-    def __init__(self, expires: float) -> None:
+    def __init__(self, created: float, expires: float) -> None:
         self.lock = threading.Lock()
+        self.created = created
         self.expires = expires
         self.address: WorkspaceAddress | None = None
         self.client: WorkspaceClient | None = None
@@ -119,6 +123,25 @@ class Clients:
         with self._lock:
             self._entries.pop(identity.key, None)
 
+    def renew(self, identity: Identity, client: WorkspaceClient | None) -> bool:
+        """Discard a client whose login the workspace refuses, so that the next call logs in again.
+
+        A token may be revoked before it expires, and a profile may have a new one.
+
+        :return: whether the next call may be accepted. A user's token stays the same, and a login
+            that was made just now is not repeated.
+        """
+        if identity.is_user:
+            return False
+        with self._lock:
+            entry = self._entries.get(identity.key)
+            if entry is None or entry.client is not client:
+                return True  # another call has done it
+            if self._clock.monotonic() < entry.created + MIN_LOGIN_INTERVAL_SECONDS:
+                return False
+            del self._entries[identity.key]
+            return True
+
     def discard_pending(self, identity: Identity) -> None:
         """Discard a client that is still being created, so that the next call creates another.
 
@@ -138,9 +161,8 @@ class Clients:
         with self._lock:
             entry = self._entries.get(identity.key)
             if entry is None or entry.expires <= now:
-                entry = self._entries[identity.key] = _Entry(
-                    now + CLIENT_SECONDS if identity.is_user else float("inf")
-                )
+                expires = now + CLIENT_SECONDS if identity.is_user else float("inf")
+                entry = self._entries[identity.key] = _Entry(now, expires)
             self._entries.move_to_end(identity.key)
             while len(self._entries) > MAX_CLIENTS:
                 self._entries.popitem(last=False)

@@ -29,6 +29,7 @@ from ..text import clean_line, first_line
 from .failures import (
     IncompleteResponse,
     LoginFailed,
+    LoginUnavailable,
     NonApiResponse,
     RedirectedWrite,
     ResponseTooLarge,
@@ -48,6 +49,7 @@ TRANSIENT_RESPONSES = (
 #: Broken connections and broken responses: the request may have been carried out.
 TRANSIENT_BREAKS = (
     IncompleteResponse,
+    LoginUnavailable,
     NonApiResponse,
     requests.ConnectionError,
     requests.Timeout,
@@ -82,11 +84,6 @@ MAX_REQUESTED_DELAY_SECONDS = 24 * 3600
 
 #: Characters of an error code that are kept.
 MAX_CODE_CHARS = 100
-
-AMBIGUOUS_ADVICE = (
-    " The request may still have been carried out. Check before you retry, or retry with an"
-    " idempotency key."
-)
 
 MakeNotFound: TypeAlias = Callable[[str | None], LakeflowJobsError]
 
@@ -145,18 +142,16 @@ def is_ambiguous(error: BaseException) -> bool:
     return not isinstance(error, LakeflowJobsError | LoginFailed | RedirectedWrite)
 
 
+def is_refused_login(error: Exception, context: ErrorContext) -> bool:
+    """Return whether the workspace no longer accepts credentials that it may have accepted."""
+    is_response = isinstance(error, DatabricksError)
+    return is_response and _is_unauthenticated(FailedCall(error, context))
+
+
 def get_retry_after(error: BaseException | None) -> float | None:
     """Return the seconds that the workspace asks clients to wait, if any."""
     seconds = getattr(error, "retry_after_secs", None)
     return None if seconds is None else float(max(0, min(seconds, MAX_REQUESTED_DELAY_SECONDS)))
-
-
-def as_ambiguous(error: LakeflowJobsError) -> LakeflowJobsError:
-    """Mark an error as ambiguous: its request may have been carried out, so it is not retryable."""
-    error.detail = error.description = f"{error.detail}{AMBIGUOUS_ADVICE}"
-    error.retryable = False
-    error.retry_seconds = None
-    return error
 
 
 def clean_message(message: str, identity: Identity) -> str:
@@ -377,6 +372,11 @@ OTHER_RULES = (
         _is_a(requests.RequestException, IncompleteResponse),
         UpstreamError,
         "The workspace's response cannot be read.",
+    ),
+    Rule(
+        _is_a(LoginUnavailable),
+        UpstreamUnavailable,
+        "The app cannot log in to the workspace just now: {message}",
     ),
     Rule(
         _is_a(LoginFailed),

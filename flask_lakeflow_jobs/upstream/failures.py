@@ -21,3 +21,7 @@ class RedirectedWrite(Exception):
 
 class LoginFailed(Exception):
     """The SDK has no credentials, or they cannot be used."""
+
+
+class LoginUnavailable(LoginFailed):
+    """The service that issues tokens failed. It may issue one a little later."""

@@ -11,7 +11,13 @@ from urllib.parse import urlencode
 import requests
 from requests.adapters import HTTPAdapter
 
-from .failures import LoginFailed, NonApiResponse, RedirectedWrite, ResponseTooLarge
+from .failures import (
+    LoginFailed,
+    LoginUnavailable,
+    NonApiResponse,
+    RedirectedWrite,
+    ResponseTooLarge,
+)
 from .thread_pool import CallTimeout, has_waiter
 
 if TYPE_CHECKING:
@@ -22,6 +28,10 @@ if TYPE_CHECKING:
 
 #: Statuses that the Jobs API sends only with JSON. The SDK takes a page with them for its errors.
 JSON_STATUSES = frozenset({400, 404, 409})
+
+#: How the SDK's errors for token requests begin, if a later request may succeed: codes of OAuth
+#: (RFC 6749), and ``unknown`` for JSON that has no such code, such as that of a rate limit.
+TRANSIENT_LOGIN_ERRORS = ("server_error:", "temporarily_unavailable:", "unknown:")
 
 #: Of a response, decompressed. The largest legitimate ones are outputs, of about 5 MiB.
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
@@ -63,8 +73,8 @@ class WorkspaceSession(requests.Session):
         prepared.prepare_body(request.data, request.files, request.json)
         try:
             prepared.prepare_auth(request.auth or self.auth)
-        except ValueError as error:  # the SDK's error for a refused token request
-            raise LoginFailed(str(error)) from error
+        except (ValueError, NotImplementedError) as error:  # the SDK's, for requests of a token
+            raise _classify_login_error(error) from error
         return prepared
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
@@ -98,6 +108,15 @@ class WorkspaceSession(requests.Session):
             "verify": self.verify,
             "cert": self.cert,
         }
+
+
+def _classify_login_error(error: Exception) -> LoginFailed:
+    body = error.args[0] if error.args else ""
+    is_unreadable = isinstance(error, NotImplementedError | requests.JSONDecodeError)
+    if is_unreadable or isinstance(body, bytes):
+        return LoginUnavailable("The token endpoint's response cannot be read.")
+    is_transient = str(error).startswith(TRANSIENT_LOGIN_ERRORS)
+    return LoginUnavailable(str(error)) if is_transient else LoginFailed(str(error))
 
 
 def _read_body(response: requests.Response) -> None:

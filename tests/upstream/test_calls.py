@@ -113,6 +113,9 @@ class FakeClients:
     def discard_pending(self, identity: Identity) -> None:
         self.discarded.append(identity)
 
+    def renew(self, _: Identity, __: object) -> bool:
+        return False
+
     def invalidate_address(self) -> None:
         self.invalidations += 1
 

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,23 @@ from urllib.request import ProxyHandler, Request, build_opener
 import pytest
 from flask import Flask, request
 
-from flask_lakeflow_jobs import LakeflowJobs, UpstreamUnauthenticated, current_jobs
+from flask_lakeflow_jobs import (
+    LakeflowJobs,
+    UpstreamUnauthenticated,
+    UpstreamUnavailable,
+    current_jobs,
+)
 from flask_lakeflow_jobs.local import ensure_workspace, stop_workspace
-from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal, hash_token
+from flask_lakeflow_jobs.testing import (
+    Fault,
+    FaultyWorkspace,
+    GatewayPage,
+    InvalidBody,
+    Refusal,
+    hash_token,
+)
+from flask_lakeflow_jobs.upstream.clients import MIN_LOGIN_INTERVAL_SECONDS
+from tests.clocks import FakeClock
 from tests.conftest import MakeApp
 from tests.support import ALICE, BUNDLE, DEADLINE, RunGate, on_behalf_of
 
@@ -158,12 +173,17 @@ class TestClientSecret:
     """The login of an app on Databricks Apps."""
 
     @pytest.fixture
-    def app(self, make_app: MakeApp, fault_proxy: FaultyWorkspace) -> Flask:
-        return make_app(
+    def make_oauth_app(self, make_app: MakeApp, fault_proxy: FaultyWorkspace) -> MakeApp:
+        return partial(
+            make_app,
             DATABRICKS_TOKEN=None,
             DATABRICKS_CLIENT_ID="the-app",
             DATABRICKS_CLIENT_SECRET=fault_proxy.token,
         )
+
+    @pytest.fixture
+    def app(self, make_oauth_app: MakeApp) -> Flask:
+        return make_oauth_app()
 
     def test_app_requests_one_token_and_uses_it(
         self, app: Flask, fault_proxy: FaultyWorkspace
@@ -175,6 +195,68 @@ class TestClientSecret:
         assert len(fault_proxy.find_requests("POST", TOKENS)) == 1
         (token,) = {sent.token for sent in fault_proxy.find_requests("POST", "run-now")}
         assert token not in ("", hash_token(fault_proxy.token))
+
+    @pytest.mark.parametrize(
+        "refusal",
+        [
+            Refusal(401, "UNAUTHENTICATED", "Credential was not sent."),
+            Refusal(403, "PERMISSION_DENIED", "Invalid access token."),
+        ],
+        ids=lambda refusal: refusal.error_code,
+    )
+    def test_token_that_is_no_longer_accepted_is_replaced(
+        self, make_oauth_app: MakeApp, fault_proxy: FaultyWorkspace, refusal: Refusal
+    ) -> None:
+        clock = FakeClock()
+        with make_oauth_app(clock=clock).app_context():
+            current_jobs["never"].run_now()
+            clock.sleep(MIN_LOGIN_INTERVAL_SECONDS)
+            fault_proxy.fail(refusal, path="run-now", times=1)
+            current_jobs["never"].run_now()
+
+        assert len(fault_proxy.find_requests("POST", TOKENS)) == 2
+        assert len(fault_proxy.find_requests("POST", "run-now")) == 3
+
+    def test_new_token_that_is_not_accepted_is_an_error(
+        self, make_oauth_app: MakeApp, fault_proxy: FaultyWorkspace
+    ) -> None:
+        clock = FakeClock()
+        fault_proxy.fail(Refusal(401, "UNAUTHENTICATED"), path="run-now")
+        with make_oauth_app(clock=clock).app_context():
+            for _ in range(2):
+                assert current_jobs["never"].results.run_now().status == 502
+            clock.sleep(MIN_LOGIN_INTERVAL_SECONDS)
+            assert current_jobs["never"].results.run_now().status == 502
+
+        assert len(fault_proxy.find_requests("POST", TOKENS)) == 2
+        assert len(fault_proxy.find_requests("POST", "run-now")) == 4
+
+    @pytest.mark.parametrize(
+        "fault", [Refusal(503), Refusal(429), GatewayPage(502), InvalidBody()], ids=repr
+    )
+    def test_token_endpoint_that_fails_is_asked_again(
+        self, app: Flask, fault_proxy: FaultyWorkspace, fault: Fault
+    ) -> None:
+        fault_proxy.fail(fault, path=TOKENS, times=1)
+
+        with app.app_context():
+            assert current_jobs["never"].run_now().run_id
+
+        assert len(fault_proxy.find_requests("POST", TOKENS)) == 2
+
+    def test_token_endpoint_that_keeps_failing_is_a_retryable_error(
+        self, make_oauth_app: MakeApp, fault_proxy: FaultyWorkspace
+    ) -> None:
+        fault_proxy.fail(Refusal(503), path=TOKENS)
+
+        with (
+            make_oauth_app(clock=FakeClock()).app_context(),
+            pytest.raises(UpstreamUnavailable) as caught,
+        ):
+            current_jobs["never"].run_now()
+
+        assert caught.value.retryable
+        assert not fault_proxy.find_requests("POST", "run-now")
 
     def test_user_token_is_used_despite_app_credentials(
         self, app: Flask, fault_proxy: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
