@@ -34,6 +34,11 @@ COMMANDS = {
     "watch": ".run:watch",
 }
 
+#: Commands that are of no use without their result, so they fail if it cannot be written.
+READING_COMMANDS = frozenset(
+    {"compare", "list", "logs", "output", "record", "runs", "show", "status"}
+)
+
 
 class JobsGroup(AppGroup):
     """A group that loads its commands lazily and ends with the exit code of an error."""
@@ -52,17 +57,26 @@ class JobsGroup(AppGroup):
         if os.environ.get("NO_COLOR"):
             ctx.color = False
         from .formatting import format_error  # only for commands: see COMMANDS
-        from .output import print_error, print_progress, quiet_sdk, report_retries
+        from .output import (
+            IS_RESULT_LOST,
+            print_error,
+            print_progress,
+            quiet_sdk,
+            report_retries,
+        )
 
         try:
             with quiet_sdk(), report_retries():
-                return super().invoke(ctx)
+                result = super().invoke(ctx)
         except LakeflowJobsError as error:
             print_error(format_error(error))
             ctx.exit(error.exit_code)
         except (KeyboardInterrupt, click.Abort):  # Ctrl-C, and Ctrl-D as the answer to a question
             print_progress("Interrupted.")
             ctx.exit(ExitCode.INTERRUPTED)
+        if ctx.invoked_subcommand in READING_COMMANDS and IS_RESULT_LOST in ctx.meta:
+            ctx.exit(ExitCode.FAILED)
+        return result
 
 
 command_group = JobsGroup(

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 #: The parent of the loggers of the SDK.
 SDK_LOGGER = "databricks"
 
+#: The entry of the context of a command whose result could not be written.
+IS_RESULT_LOST = "flask_lakeflow_jobs.is_result_lost"
+
 #: An error of the workspace may quote a whole page.
 MAX_RETRY_NOTICE_CHARACTERS = 300
 
@@ -108,6 +111,8 @@ def _print(text: str, *, to_stderr: bool, needs_reader: bool = False) -> None:
             raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
         if not to_stderr and not isinstance(error, BrokenPipeError):
             print_warning(f"The result could not be written: {error.strerror}.")
+            if context := click.get_current_context(silent=True):
+                context.meta[IS_RESULT_LOST] = True
 
 
 def _redirect_to_null(stream: TextIO) -> None:

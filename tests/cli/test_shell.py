@@ -175,6 +175,14 @@ def test_unwritable_result_is_a_warning() -> None:
     assert warning in result.stderr
 
 
+@pytest.mark.parametrize("command", ["list", "runs words"])
+def test_command_that_only_reads_fails_if_its_result_is_unwritable(command: str) -> None:
+    run_in_shell("jobs run words")
+    result = run_in_shell(f"jobs {command} > /dev/full")
+    assert result.exit_code == 1
+    assert "Warning: The result could not be written" in result.stderr
+
+
 @pytest.mark.parametrize(("job", "exit_code"), [("words", 0), ("broken", 1)])
 def test_closed_pipe_does_not_change_the_exit_code(job: str, exit_code: int) -> None:
     result = run_in_shell(f"{{ jobs run {job} 2>&1; echo $? >&3; }} 3>&2 | head -1")
