@@ -49,14 +49,24 @@ LOOKBACK_MS = 86_400_000
 _log = logging.getLogger("flask_lakeflow_jobs.polling")
 
 
-def choose_runs(
-    unfinished: Iterable[RecordedRun], jobs: Mapping[str, Job], skipped: Collection[RunKey] = ()
-) -> list[RunKey]:
-    """Return the runs to follow: of jobs that run as the app and are not excluded.
+def choose_jobs(jobs: Mapping[str, Job]) -> dict[str, Job]:
+    """Return the jobs whose runs are followed: those that run as the app and are not excluded.
 
     A run of a job that runs as its users needs the token of a user, which only a viewer brings.
 
     :param jobs: by key.
+    """
+    return {
+        key: job for key, job in jobs.items() if job.run_as == "app" and job.follow is not False
+    }
+
+
+def choose_runs(
+    unfinished: Iterable[RecordedRun], jobs: Mapping[str, Job], skipped: Collection[RunKey] = ()
+) -> list[RunKey]:
+    """Return the runs to follow.
+
+    :param jobs: those whose runs are followed, by key.
     """
     chosen = []
     for run in unfinished:
@@ -64,7 +74,7 @@ def choose_runs(
         if job is None or job.job_id != run.job_id or run.run_id is None:
             continue  # the job has another id now
         run_key = RunKey(APP, job, run.run_id)
-        if job.run_as == "app" and job.follow is not False and run_key not in skipped:
+        if run_key not in skipped:
             chosen.append(run_key)
     return chosen
 
@@ -91,7 +101,7 @@ class RunFinder:
         self._upstream = upstream
         self._clock = clock
         self._poll_again = poll_again
-        self.jobs = [job for job in jobs.values() if job.follow == "all" and job.run_as == "app"]
+        self.jobs = [job for job in choose_jobs(jobs).values() if job.follow == "all"]
         self._since: dict[str, int] = {}
         self._listed: dict[str, set[int]] = {}
         self._list_active_at: dict[str, float] = {}
@@ -141,7 +151,7 @@ class RunFinder:
 
     def _continue_repaired(self, job: Job, calls: BoundUpstream, active: set[int]) -> None:
         """Follow the active runs again of which the record has an end."""
-        unfinished = {run.run_id for run in self._record.list_unfinished_runs()}
+        unfinished = {run.run_id for run in self._record.list_unfinished_runs([job.job_id])}
         for run_id in active - unfinished:
             ended = self._record.get_run(job.job_id, run_id)
             # The run may have ended since the list was made.
@@ -190,7 +200,8 @@ class Follower:
     ) -> None:
         self._record = record
         self._hub = hub
-        self._jobs = jobs
+        self._jobs = choose_jobs(jobs)
+        self._job_ids = {job.job_id for job in self._jobs.values()}
         self._clock = clock
         self._poll_interval = poll_interval
         self._finish = finish
@@ -255,9 +266,8 @@ class Follower:
             _log.info("This process %s the app's runs.", "follows" if held else "no longer follows")
         if held:
             try:
-                self._follow(
-                    choose_runs(self._record.list_unfinished_runs(), self._jobs, self._skipped())
-                )
+                unfinished = self._record.list_unfinished_runs(self._job_ids)
+                self._follow(choose_runs(unfinished, self._jobs, self._skipped()))
             except Exception as error:  # of a database that is down or restarts
                 _log.debug("The unfinished runs could not be read: %s", error)
             self._search()

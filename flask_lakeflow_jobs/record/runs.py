@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Any
@@ -284,9 +284,11 @@ class RecordedRuns(RecordBase):
             row = connection.execute(sa.select(*_COLUMNS).where(is_run)).one_or_none()
         return None if row is None else _parse(row)
 
-    def list_unfinished_runs(self, limit: int = 1_000) -> list[RecordedRun]:
-        """Return runs that have started and not ended, oldest first."""
-        return self._list_oldest(RowState.STARTED, limit=limit)
+    def list_unfinished_runs(
+        self, job_ids: Collection[int], limit: int = 1_000
+    ) -> list[RecordedRun]:
+        """Return runs of some jobs that have started and not ended, oldest first."""
+        return self._list_oldest(RowState.STARTED, runs.c.job_id.in_(job_ids), limit=limit)
 
     def list_unresolved_runs(self, requested_before: int, limit: int = 1_000) -> list[RecordedRun]:
         """Return runs whose request has no recorded response, oldest first.

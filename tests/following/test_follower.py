@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from flask_lakeflow_jobs.following.follower import (
     LOOKBACK_MS,
     Follower,
     RunFinder,
+    choose_jobs,
     choose_runs,
 )
 from flask_lakeflow_jobs.following.lease import LEASE_SECONDS, FollowerLease
@@ -35,6 +37,7 @@ from tests.run_documents import SUCCEEDED, build_job, run
 from tests.watching.support import LONG_RUNNING, POLL_INTERVAL, HubHarness
 
 ETL = build_job("etl")
+SCRATCH = replace(build_job("scratch", 8), follow=False)
 
 
 def row(job: str = "etl", run_id: int | None = 7, job_id: int = ETL.job_id) -> RecordedRun:
@@ -53,10 +56,9 @@ class TestChooseRuns:
         assert choose_runs([row(job, run_id, job_id)], {"etl": ETL}) == []
 
     @given(st.sampled_from(["own", "all", False]), st.sampled_from(["app", "user"]))
-    def test_run_is_chosen_unless_its_job_forbids_it(self, follow: Any, run_as: Any) -> None:
+    def test_job_is_chosen_unless_it_forbids_it(self, follow: Any, run_as: Any) -> None:
         job = replace(ETL, follow=follow, run_as=run_as)
-        is_chosen = choose_runs([row()], {"etl": job}) != []
-        assert is_chosen == (follow is not False and run_as == "app")
+        assert (choose_jobs({"etl": job}) != {}) == (follow is not False and run_as == "app")
 
 
 class Process:
@@ -160,6 +162,18 @@ class TestFollower:
         process.clock.sleep(POLL_INTERVAL)
         process.step()
         assert [status.outcome for _, status in process.harness.changes][-1] == "succeeded"
+
+    def test_runs_that_are_not_followed_keep_no_other_from_being_polled(
+        self, record: SwitchableRecord, clock: FakeClock
+    ) -> None:
+        process = Process(record, {"etl": ETL, "scratch": SCRATCH}, clock)
+        limit = inspect.signature(record.list_unfinished_runs).parameters["limit"].default
+        for run_id in range(1, limit + 1):
+            record.add_found_run("scratch", SCRATCH.job_id, run_id, started_at=0)
+        add_run(record, 7, job_id=ETL.job_id)
+        process.source.set_response(LONG_RUNNING, key(7))
+        process.step()
+        assert [polled.run_id for polled in process.source.polls] == [7]
 
     def test_end_that_the_record_misses_is_written_again(
         self, record: SwitchableRecord, process: Process
@@ -332,7 +346,7 @@ class TestRunFinder:
         return RunFinder(record, upstream, jobs, clock, workspace.polled_again.append)
 
     def found(self, record: SwitchableRecord) -> list[int | None]:
-        runs = record.list_unfinished_runs()
+        runs = record.list_unfinished_runs([ETL.job_id])
         assert all(each.source == "found" for each in runs)
         return [each.run_id for each in runs]
 
@@ -372,7 +386,9 @@ class TestRunFinder:
         add_run(record, 1, job_id=ETL.job_id)
         workspace.runs.append((1, int(clock.now() * 1000), True))
         finder.find()
-        ((run_id, source),) = [(each.run_id, each.source) for each in record.list_unfinished_runs()]
+        ((run_id, source),) = [
+            (each.run_id, each.source) for each in record.list_unfinished_runs([ETL.job_id])
+        ]
         assert (run_id, source) == (1, "app")
 
     def test_active_run_with_a_recorded_end_is_followed_again(

@@ -14,7 +14,9 @@ from flask import Flask
 
 from flask_lakeflow_jobs import RunStatus, current_jobs, run_finished, run_repaired
 from flask_lakeflow_jobs.following.follower import Follower
+from flask_lakeflow_jobs.record.runs import RunFilter
 from flask_lakeflow_jobs.record.store import Record
+from flask_lakeflow_jobs.record.values import RowState
 from flask_lakeflow_jobs.state import AppState
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
 from tests.conftest import MakeApp
@@ -161,8 +163,11 @@ class TestWithoutViewers:
                 current_jobs["gated"].cancel_run(run_id)
                 wait_until(outcomes, "first end")
                 current_jobs["gated"].repair_run(run_id)
-            unfinished = record_of(app).list_unfinished_runs
-            wait_until(lambda: run_id in [run.run_id for run in unfinished()], "repair")
+            unfinished = RunFilter(state=RowState.STARTED)
+            wait_until(
+                lambda: run_id in [run.run_id for run in record_of(app).list_runs(unfinished)],
+                "repair",
+            )
             run_gate.open()
             wait_until(lambda: len(outcomes()) == 2, "second end")
         assert outcomes() == ["canceled", "succeeded"]

@@ -202,7 +202,7 @@ def test_list_unfinished_runs_oldest_first(record: Record, clock: FakeClock) -> 
         clock.sleep(1)
     record.begin_run(request())
     record.finish_run(end(2))
-    assert [run.run_id for run in record.list_unfinished_runs()] == [1, 3]
+    assert [run.run_id for run in record.list_unfinished_runs([1])] == [1, 3]
 
 
 def test_list_unresolved_runs_leaves_recent_requests(record: Record, clock: FakeClock) -> None:
