@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from click.testing import Result
 from flask import Flask
 
@@ -19,6 +20,8 @@ from flask_lakeflow_jobs.state import EXTENSION_KEY
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
 from tests.record.rows import add_run, end
+
+REFUSE_WRITES = "PRAGMA query_only = 1"
 
 
 @pytest.fixture
@@ -138,6 +141,19 @@ def test_doctor_old_record_names_command(make_app: MakeApp, tmp_path: Path) -> N
     assert "flask jobs record upgrade" in findings["record"]["message"]
     run(app, "upgrade")
     assert doctor(app)["record"]["level"] == "ok"
+
+
+def test_doctor_record_that_cannot_be_written_is_error(app: Flask, record: Record) -> None:
+    """On a full disk, what is in the record can still be read."""
+    run(app, "show")
+    sa.event.listen(
+        record.database.engine,
+        "begin",
+        lambda connection: connection.exec_driver_sql(REFUSE_WRITES),
+    )
+    finding = doctor(app)["record"]
+    assert finding["level"] == "error"
+    assert "attempt to write a readonly database" in finding["message"]
 
 
 def test_doctor_unreachable_record_is_error_without_password(make_app: MakeApp) -> None:

@@ -340,16 +340,19 @@ def _check_access(setup: Setup) -> Iterator[Finding]:
 
 
 def check_record(record: Record) -> Finding:
-    """Check that the record can be read, and has the tables of this version."""
+    """Check that the record can be read and written, and has the tables of this version."""
+    name = f"doctor:{uuid.uuid4().hex}"
     try:
         record.check_schema()
         record.list_unresolved_runs(0, limit=1)
+        record.acquire_lease(name, name, 60.0)
+        record.release_lease(name, name)
     except RecordOutdated as error:
         return Finding.failure("record", error, "")
     except DatabaseUnavailable as error:
         place = "its folder" if record.database.is_sqlite else "the server"
         return Finding.failure("record", error, f"Check {keys.RECORD_URL.name} and {place}.")
-    return Finding.ok("record", f"{record.database.address} can be read.")
+    return Finding.ok("record", f"{record.database.address} can be read and written.")
 
 
 def _check_cache(state: AppState) -> Finding:
