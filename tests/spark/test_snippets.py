@@ -101,6 +101,62 @@ RUN = {
         "query = \"SELECT a FROM dev.snippets.quotes WHERE a = 'it''s'\"\n"
         'assert spark.sql(query).first().a == "it\'s"'
     ),
+    "quotes in expressions": (
+        "frame = spark.sql(\"SELECT 'it''s' AS a\")\n"
+        "assert frame.filter(\"a = 'it''s'\").selectExpr(\"concat(a, '''')\").first()[0] == \"it's'\"\n"
+        "assert frame.select(F.expr(\"'a''b'\")).first()[0] == \"a'b\""
+    ),
+    "lengths below zero": (
+        "query = \"SELECT left(a, instr(a, '@') - 1) AS n, split(a, '') AS c FROM VALUES ('ab') AS t(a)\"\n"
+        "assert spark.sql(query).first()[:] == ('', ['a', 'b'])\n"
+        "frame = spark.createDataFrame([('ab', -1)], ['a', 'n'])\n"
+        "row = frame.select(F.left('a', 'n'), F.right('a', F.lit(1)), F.split('a', ''), F.split('a', 'b')).first()\n"
+        "assert row[:] == ('', 'b', ['a', 'b'], ['a', '']), row"
+    ),
+    "names in any case": (
+        "spark.sql('CREATE TABLE DEV.Snippets.Cased (Id INT)')\n"
+        "spark.sql('INSERT INTO dev.snippets.CASED VALUES (1)')\n"
+        "spark.sql('SELECT 2 AS Id').write.mode('append').saveAsTable('dev.SNIPPETS.cased')\n"
+        "assert spark.sql('SELECT C.* FROM dev.snippets.Cased c').columns == ['Id']\n"
+        "assert spark.table('Dev.Snippets.Cased').alias('A').select('a.*').columns == ['Id']\n"
+        "assert spark.sql('SELECT * FROM IDENTIFIER(:t)', {'t': 'dev.snippets.CASED'}).count() == 2\n"
+        "assert spark.catalog.tableExists('dev.Snippets.CASED')\n"
+        "spark.range(1).createOrReplaceTempView('Cased_View')\n"
+        "assert spark.sql('WITH Big AS (SELECT * FROM cased_VIEW) SELECT B.* FROM big b').columns == ['id']\n"
+        "left, right = spark.range(1).alias('L'), spark.range(1).alias('R')\n"
+        "assert left.join(right, 'id').select('l.*', 'R.id').first()[:] == (0, 0)\n"
+        "spark.sql('DROP TABLE dev.snippets.cAsEd')\n"
+        "assert not spark.catalog.tableExists('dev.snippets.cased')"
+    ),
+    "columns with capitals": (
+        "spark.sql('CREATE TABLE dev.snippets.capitals (OrderId INT, Name STRING)')\n"
+        "spark.sql(\"INSERT INTO dev.snippets.capitals (OrderId, Name) VALUES (1, 'a')\")\n"
+        "spark.sql(\"INSERT INTO dev.snippets.capitals (Name) SELECT 'b'\")\n"
+        "spark.sql(\"INSERT INTO dev.snippets.capitals BY NAME SELECT 'c' AS Name, 3 AS OrderId\")\n"
+        "frame = spark.sql(\"SELECT 'd' AS Name, 4 AS OrderId\")\n"
+        "frame.write.mode('append').saveAsTable('dev.snippets.capitals')\n"
+        "frame.writeTo('dev.snippets.capitals').append()\n"
+        "table = spark.table('dev.snippets.capitals')\n"
+        "rows = {tuple(row) for row in table.select('OrderId', 'Name').collect()}\n"
+        "assert rows == {(1, 'a'), (None, 'b'), (3, 'c'), (4, 'd')}, rows\n"
+        "assert table.columns == ['OrderId', 'Name'] and table.count() == 5"
+    ),
+    "new columns": (
+        "path = '/Volumes/dev/raw/merged/t'\n"
+        "spark.sql('SELECT 1 AS Id').write.format('delta').save(path)\n"
+        "spark.sql('SELECT 2 AS ID').write.format('delta').mode('append').save(path)\n"
+        "more = spark.sql('SELECT 3 AS id, 7 AS New')\n"
+        "more.write.format('delta').mode('append').option('mergeSchema', True).save(path)\n"
+        "spark.sql('SELECT 1 AS Id').write.saveAsTable('dev.snippets.merged')\n"
+        "more.write.mode('append').option('mergeSchema', True).saveAsTable('dev.snippets.merged')\n"
+        "for frame in (spark.read.load(path), spark.table('dev.snippets.merged')):\n"
+        "    rows = {row.Id: row.New for row in frame.collect()}\n"
+        "    assert rows == {1: None, 2: None, 3: 7} or rows == {1: None, 3: 7}, rows\n"
+        "spark.conf.set('spark.databricks.delta.schema.autoMerge.enabled', 'true')\n"
+        "spark.sql('SELECT 4 AS Id, 8 AS Later').write.mode('append').saveAsTable('dev.snippets.merged')\n"
+        "spark.conf.set('spark.databricks.delta.schema.autoMerge.enabled', 'false')\n"
+        "assert spark.table('dev.snippets.merged').columns == ['Id', 'New', 'Later']"
+    ),
     "files by address": (
         "import os\n"
         "folder = 'file:/Volumes/dev/raw/addresses'\n"

@@ -57,13 +57,13 @@ def find_catalogs(settings: Any) -> set[str]:
     They are the values of fields such as ``catalog`` or ``target_catalog``, and the first part of
     each value that is the name of a table.
     """
-    return set(_walk(settings, "")) - _PROVIDED_BY_SPARK
+    return set(map(str.lower, _walk(settings, ""))) - _PROVIDED_BY_SPARK
 
 
 def find_catalogs_in_source(text: str) -> set[str]:
     """Return the catalogs that SQL, Python or a file of settings names."""
-    names = (next(filter(None, match.groups())) for match in _IN_SOURCE.finditer(text))
-    return {name for name in names if name.lower() not in _KEYWORDS} - _PROVIDED_BY_SPARK
+    names = (next(filter(None, match.groups())).lower() for match in _IN_SOURCE.finditer(text))
+    return {*names} - _KEYWORDS - _PROVIDED_BY_SPARK
 
 
 def find_catalogs_in_file(path: str | None) -> set[str]:

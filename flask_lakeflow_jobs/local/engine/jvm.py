@@ -84,7 +84,7 @@ def build_pipeline(spec: Settings, context: TaskContext) -> ProcessWork:
             "root": str(root),
             "schema": str(pipeline.get("schema") or pipeline.get("target") or "default"),
             "files": code,
-            "catalog": str(catalog or BUILT_IN_CATALOGS[0]),
+            "catalog": str(catalog or BUILT_IN_CATALOGS[0]).lower(),
             "catalogs": sorted({*BUILT_IN_CATALOGS, *find_catalogs(configuration), *named}),
             # A module that the files import may read the sample table.
             "has_samples": "samples" in named | find_catalogs_in_folder(context.files.root),

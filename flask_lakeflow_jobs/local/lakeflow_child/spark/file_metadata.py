@@ -6,6 +6,7 @@ Frames know it too late, so the requests to the server are changed.
 from __future__ import annotations
 
 from .connect_plans import copy_message, find_messages
+from .request_texts import correct_texts
 from .stream_sources import METADATA, FileSource, is_file_format, list_files
 from .using_joins import name_keys
 
@@ -39,6 +40,7 @@ class MetadataStub:
 
         def call(request: Any, *arguments: Any, **named: Any) -> Any:
             self._see(request)
+            correct_texts(request)
             if METADATA.encode() in request.SerializeToString():
                 self._change(request)
             name_keys(request, self._session)

@@ -53,7 +53,7 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
             local = [found for each in local for found in _expand(each)]
         if source == "json" and path is not None:
             local = _copy_lines(self, local)
-        frame = load(self, local if path is not None else None, format, schema)
+        frame = load(self, local if path is not None else None, source, schema)
         is_inferred = source in _INFERRED and not (self._schema or schema)
         return _type_folders(frame, local) if is_inferred else frame
 

@@ -39,10 +39,10 @@ def find_catalog(statement: str) -> str | None:
     :return: ``None`` if it names none.
     """
     if match := CATALOG.match(statement):
-        return str(match[2]).strip("`")
+        return str(match[2]).strip("`").lower()
     match = _SCHEMA.match(statement)
     parts = split_name(match[1] if match else find_schema(statement) or "")
-    return parts[0] if len(parts) > 1 else None
+    return parts[0].lower() if len(parts) > 1 else None
 
 
 class Catalogs:

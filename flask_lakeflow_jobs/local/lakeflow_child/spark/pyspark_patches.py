@@ -15,7 +15,8 @@ from .spark_schemas import create_schema_first
 from .spark_streams import StreamManager, StreamReader, StreamWriter
 from .stream_plans import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
 from .stream_sources import METADATA
-from .table_writers import overwrite_partitions, write_folder, write_table
+from .table_writers import append_rows, overwrite_partitions, write_folder, write_table
+from .text_functions import cut, split_characters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,6 +78,10 @@ def patch_pyspark(
         (session_class, "sparkContext", property(LocalContext)),
         (session_class, "createDataFrame", take_rdds(session_class.createDataFrame)),
         (functions, "input_file_name", lambda: functions.col(f"{METADATA}.file_path")),
+        # Sail has other results for negative lengths, and for an empty text.
+        (functions, "left", cut(functions.left)),
+        (functions, "right", cut(functions.right)),
+        (functions, "split", split_characters(functions.split)),
         # Sail reads and writes batches only.
         (session_class, "readStream", property(lambda self: StreamReader(self, translate))),
         (session_class, "streams", property(lambda self: StreamManager())),
@@ -89,6 +94,7 @@ def patch_pyspark(
         (DataFrameReader, "table", wrap_table(DataFrameReader.table)),
         (DataFrameWriter, "save", write_folder(DataFrameWriter.save, translate)),
         (DataFrameWriter, "saveAsTable", write_table(DataFrameWriter.saveAsTable)),
+        (DataFrameWriterV2, "append", append_rows),
         (DataFrameWriterV2, "overwritePartitions", overwrite_partitions),
         # Nothing has created the schema.
         *(

@@ -16,7 +16,7 @@ from .delta_log import (
 )
 from .read_files import replace_read_files
 from .show_commands import replace_show
-from .spark_catalog import NAME_PART
+from .spark_catalog import NAME_PART, quote_part
 from .spark_sql import (
     escape_quotes,
     find_lack,
@@ -27,7 +27,7 @@ from .spark_sql import (
     rewrite,
 )
 from .spark_views import qualify_view
-from .table_writers import create_as, name_folder
+from .table_writers import EVOLVES, create_as, name_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ _SET = re.compile(r"\s*SET\s+((?:spark|delta)\.[\w.]+)\s*=\s*([^;]*)", re.IGNORE
 _INSERT = re.compile(r"\s*INSERT\b", re.IGNORECASE)
 _INSERT_PATH = re.compile(
     r"(\s*INSERT\s+(?:INTO|OVERWRITE)\s+(?:TABLE\s+)?)delta\s*\.\s*`([^`]+)`", re.IGNORECASE
+)
+_BY_NAME = re.compile(
+    rf"(\s*INSERT\s+INTO\s+(?:TABLE\s+)?{NAME_PART}(?:\.{NAME_PART})*)\s+BY\s+NAME\b", re.IGNORECASE
 )
 # Sail counts the rows that it has written for these, which may be others.
 _CHANGE = re.compile(
@@ -66,7 +69,6 @@ _WITHOUT_COLUMNS = re.compile(
 _UNLIKE = re.compile(
     r"\bJOIN\b.*\bUSING\s*\(|\bNATURAL\b.*\bJOIN\b|\bUNPIVOT\b", re.IGNORECASE | re.DOTALL
 )
-_EVOLVES = "spark.databricks.delta.schema.autoMerge.enabled"
 # Beyond it, a statement is data, and parsing takes seconds.
 _MAX_LENGTH = 200_000
 
@@ -113,11 +115,15 @@ class SailSql:
         if match := _INSERT_PATH.match(bare):
             with name_folder(session, match[2]) as table:
                 return self.sql(session, f"{match[1]}{table}{bare[match.end() :]}", args, **names)
+        if match := _BY_NAME.match(bare):
+            rows = bare[match.end() :]
+            columns = ", ".join(map(quote_part, self.sql(session, rows, args, **names).columns))
+            return self.sql(session, f"{match[1]} ({columns}) {rows}", args, **names)
         if match := _SET.match(statement):
             session.conf.set(match[1], match[2].strip().strip("'\""))
             row = f"SELECT '{match[1]}' AS key, :value AS value"
             return self._run(session, row, {"value": match[2]})
-        if _MERGE.match(statement) and session.conf.get(_EVOLVES, "false") == "true":
+        if _MERGE.match(statement) and session.conf.get(EVOLVES, "false") == "true":
             statement = _MERGE.sub("MERGE WITH SCHEMA EVOLUTION INTO", statement, count=1)
         statement, args = _insert_arguments(statement, args)
         query = partial(self._run, session)

@@ -88,7 +88,8 @@ def add_tables(folder: str, session: Any, catalog: str, schema: str) -> None:
     :param session: of that Spark, which has one catalog.
     :param catalog: to which the tables belong on Sail.
     """
-    entries: Entries = {f"{catalog}.{schema}": {"type": "schema"}}
+    path = f"{catalog}.{schema}".lower()
+    entries: Entries = {path: {"type": "schema"}}
     for row in session.sql(f"SHOW TABLES IN {quote_part(schema)}").collect():
         if row.isTemporary:
             continue
@@ -97,7 +98,7 @@ def add_tables(folder: str, session: Any, catalog: str, schema: str) -> None:
             entry["location"] = entry["location"].removeprefix("file:")
             if entry["location"].startswith(os.path.join(folder, OFFERED, "")):
                 continue  # a table of Sail
-            entries[f"{catalog}.{schema}.{row.tableName}"] = entry
+            entries[f"{path}.{row.tableName}"] = entry
     with _locked(folder):
         file = os.path.join(folder, "catalog.json")
         write_json(file, read_json(file, {}) | entries)

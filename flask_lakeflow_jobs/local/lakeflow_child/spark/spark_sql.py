@@ -84,7 +84,8 @@ _LACKS = {
 _QUERY = re.compile(
     r"[\s(]*(SELECT|WITH|SHOW|DESCRIBE|DESC|EXPLAIN|VALUES|TABLE|FROM)\b", re.IGNORECASE
 )
-_NESTED = r"[^()]|\((?:[^()]|\([^()]*\))*\)"  # calls in calls
+#: What may stand in the parentheses of a call, as a pattern.
+NESTED = r"[^()]|\((?:[^()]|\([^()]*\))*\)"  # calls in calls
 _OTHER = r"`[^`]*`|--[^\n]*|/\*.*?\*/"  # a quoted name or a comment
 _DOUBLED = re.compile(
     rf"{_OTHER}|\b[rR](?:'[^']*'|\"[^\"]*\")"
@@ -93,7 +94,7 @@ _DOUBLED = re.compile(
 )
 _IDENTIFIER = re.compile(
     rf"{_OTHER}|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
-    rf"|\bIDENTIFIER\s*\((?P<name>(?:{_NESTED})*)\)",
+    rf"|\bIDENTIFIER\s*\((?P<name>(?:{NESTED})*)\)",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -254,7 +255,7 @@ def _skip(name: str) -> str:
 
 def _check_catalog(name: str, query: Query) -> str:
     catalogs = [row["catalog"] for row in query("SHOW CATALOGS").collect()]
-    if name not in catalogs:
+    if name.lower() not in catalogs:
         raise ValueError(
             f"The catalog {name!r} does not exist in the local workspace. Name it in a parameter "
             "or a variable with 'catalog' in its name, and start the run again. Its catalogs: "

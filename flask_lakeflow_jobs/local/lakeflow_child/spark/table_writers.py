@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-_MISSING = " for INSERT"  # of the messages about columns
+# Parts of the messages about columns that Sail does not find: it looks for names in lower case.
+_MISSING = (" for INSERT", "No field named")
 _CHANGES = "delta.enablechangedatafeed"  # Sail has none, and refuses a table with it
+#: The setting that lets each write add columns.
+EVOLVES = "spark.databricks.delta.schema.autoMerge.enabled"
 _NULLABLE = ("containsNull", "nullable", "valueContainsNull")
 
 
@@ -96,12 +99,16 @@ def write_table(save: Callable[..., Any]) -> Any:
             return
         if not exists or self._write.mode == "overwrite":
             self._write._child = make_nullable(_frame_of(self))._plan
+        elif _is_merged(self):
+            _match_columns(self, session.table(name))
         try:
             save(self, name, format, None, partitionBy)
         except Exception as error:
-            if not exists or _MISSING not in str(error) or self._write.mode != "append":
+            is_missing = any(each in str(error) for each in _MISSING)
+            if not exists or not is_missing or self._write.mode != "append":
                 raise
-            self._write._child = _fill(_frame_of(self), session.table(name))._plan
+            filled = _fill(_frame_of(self), session.table(name))
+            self._write._child = filled.toDF(*map(str.lower, filled.columns))._plan
             save(self, name, format, None, partitionBy)
 
     return saveAsTable
@@ -118,9 +125,26 @@ def _fill(frame: Any, table: Any) -> Any:
 
     known = {each.lower() for each in frame.columns}
     missing = (each for each in table.schema.fields if each.name.lower() not in known)
-    return frame.withColumns(
-        {each.name: functions.lit(None).cast(each.dataType) for each in missing}
-    )
+    columns = {each.name: functions.lit(None).cast(each.dataType) for each in missing}
+    return frame.withColumns(columns) if columns else frame
+
+
+def _is_merged(writer: Any) -> bool:
+    options = {key.lower(): value for key, value in writer._write.options.items()}
+    if "mergeschema" not in options:
+        return bool(writer._spark.conf.get(EVOLVES, "false") == "true")
+    return str(options["mergeschema"]).lower() == "true"
+
+
+def _match_columns(writer: Any, table: Any) -> None:
+    """Name columns as a table does; let new ones be NULL in its rows, where Sail has a zero."""
+    frame = _frame_of(writer)
+    names = {each.lower(): each for each in table.columns}
+    named = frame.toDF(*(names.get(each.lower(), each) for each in frame.columns))
+    if _is_merged(writer):
+        writer.option("mergeSchema", "true")
+        named = make_nullable(named)
+    writer._write._child = named._plan
 
 
 def write_folder(save: Callable[..., Any], translate: Callable[[Any], Any]) -> Any:
@@ -151,6 +175,10 @@ def write_folder(save: Callable[..., Any], translate: Callable[[Any], Any]) -> A
         condition = _find_replaced(self) if is_table else None
         if condition is not None:
             self.option("replaceWhere", condition)
+        if is_table and self._write.mode == "append":
+            _match_columns(self, self._spark.read.format("delta").load(path))
+        elif is_delta and condition is None:
+            self._write._child = make_nullable(_frame_of(self))._plan
         save(self, path)
 
     return save_folder
@@ -187,6 +215,11 @@ def _frame_of(writer: Any) -> Any:
     from pyspark.sql.connect.dataframe import DataFrame
 
     return DataFrame(writer._df, writer._spark)
+
+
+def append_rows(self: Any) -> None:
+    """Append to a table by the names of columns."""
+    _frame_of(self).write.mode("append").saveAsTable(self._table_name)
 
 
 def overwrite_partitions(self: Any) -> None:

@@ -35,7 +35,7 @@ class Side:
 
     def __init__(self, relation: Any) -> None:
         self.relation = relation
-        self.alias = relation.subquery_alias.alias
+        self.alias = relation.subquery_alias.alias  # in lower case, as all requests have it
         self.keys: set[str] = set()
         self._is_kept = True
         self._is_near = True
@@ -135,24 +135,25 @@ def _change(relation: Any, sides: dict[str, Side], session: Any) -> None:
         kind = expression.WhichOneof("expr_type")
         text = expression.expression_string.expression
         if kind == "expression_string" and (match := _COLUMN.fullmatch(text)):
-            if match[1] in sides:
-                sides[match[1]].point(expression.unresolved_attribute, match[2])
+            if match[1].lower() in sides:
+                sides[match[1].lower()].point(expression.unresolved_attribute, match[2])
         elif kind == "expression_string":
             expression.expression_string.expression = _replace(text, sides)
         elif kind == "unresolved_attribute":
             attribute = expression.unresolved_attribute
             match = _COLUMN.fullmatch(attribute.unparsed_identifier)
-            if match and match[1] in sides and not attribute.HasField("plan_id"):
-                sides[match[1]].point(attribute, match[2])
+            side = sides.get(match[1].lower()) if match else None
+            if match and side is not None and not attribute.HasField("plan_id"):
+                side.point(attribute, match[2])
 
 
 def _expand(expression: Any, sides: dict[str, Side], session: Any) -> list[Any]:
     """Return the columns in place of ``u.*``."""
     text = expression.unresolved_star.unparsed_target or expression.expression_string.expression
     match = _STAR.fullmatch(text)
-    if match is None or match[1] not in sides:
+    side = sides.get(match[1].lower()) if match else None
+    if side is None:
         return [expression]
-    side = sides[match[1]]
     columns = []
     for name in make_frame(session, side.relation).columns:
         columns.append(type(expression)())
@@ -166,11 +167,13 @@ def _replace(text: str, sides: dict[str, Side]) -> str:
     pattern = rf"'(?:[^'\\]|\\.)*'|(?<![\w.`])({aliases})\.(\w+)\b(?!\s*[.(])"
 
     def replace(match: re.Match[str]) -> str:
-        alias, name = match.groups()
+        if match[1] is None:
+            return match[0]
+        alias, name = match[1].lower(), match[2]
         is_key = alias in sides and name.lower() in sides[alias].keys
         return sides[alias].write(name) if is_key else match[0]
 
-    return re.sub(pattern, replace, text)
+    return re.sub(pattern, replace, text, flags=re.IGNORECASE)
 
 
 def _find_own(message: Any, name: str) -> Iterator[Any]:

@@ -117,7 +117,7 @@ def use(database: Any, *, is_catalog: bool, names: list[str]) -> None:
 
 def create_catalog(database: Any, name: str) -> str:
     """Create a catalog if it is missing, and return its name in DuckDB."""
-    if name in _OWN_CATALOGS:
+    if name.lower() in _OWN_CATALOGS:
         return DATABASE
     if os.sep in name or name.startswith("."):
         raise ValueError(f"{name!r} is no name of a catalog.")
@@ -174,7 +174,7 @@ def _retry_while_locked(attempt: Callable[[], Any]) -> Any:
 
 
 def catalog_file(catalog: str) -> str:
-    return os.path.join(_folder(), catalog + _EXTENSION)
+    return os.path.join(_folder(), catalog.lower() + _EXTENSION)
 
 
 def _folder() -> str:

@@ -83,6 +83,13 @@ def test_statements_share_tables_over_runs() -> None:
     assert rows("SELECT day FROM IDENTIFIER(:table)", table="sales.daily.days") == [("monday",)]
 
 
+def test_names_are_not_sensitive_to_case() -> None:
+    rows("CREATE CATALOG Sales; CREATE TABLE Sales.Daily.Days AS SELECT 1 AS day")
+    assert rows("USE CATALOG SALES; USE daily; SELECT Day FROM DAYS") == [(1,)]
+    rows("USE CATALOG main; CREATE TABLE MAIN.Daily.Days AS SELECT 2 AS day")
+    assert rows("SELECT day FROM main.DAILY.days") == [(2,)]
+
+
 @pytest.mark.parametrize(
     "clauses",
     [

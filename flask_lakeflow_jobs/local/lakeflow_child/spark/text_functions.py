@@ -1,0 +1,92 @@
+"""Functions of texts that Sail computes otherwise than Databricks, without an error.
+
+``left`` and ``right`` count a negative length from the other end, and ``split`` by an empty text
+has empty texts at both ends.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: Texts and comments of SQL, as a pattern.
+LITERAL = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/"
+_CALL = re.compile(rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>left|right|split)\s*\(", re.I | re.S)
+_EDGE = re.compile(rf"{LITERAL}|`[^`]*`|(?P<edge>[(),])", re.DOTALL)
+
+
+def correct_calls(statement: str) -> str:
+    """Return a statement whose calls have the results of Databricks."""
+    position = 0
+    while (call := _CALL.search(statement, position)) is not None:
+        position = call.end()
+        if call["name"] and (found := _read_arguments(statement, position)):
+            (text, by, *rest), end = found
+            inner, by = correct_calls(text), correct_calls(by)
+            corrected = _write(call["name"].lower(), inner, by, rest)
+            statement = statement[: call.start()] + corrected + statement[end:]
+            position = call.start() + len(corrected)
+    return statement
+
+
+def _write(name: str, text: str, by: str, rest: list[str]) -> str:
+    call = f"{name}({', '.join([text, by, *rest])})"
+    if name != "split":
+        is_plain = by.isdecimal()
+        return call if is_plain else f"{name}({text}, if(({by}) < 0, 0, {by}))"
+    if by not in ("''", '""'):
+        return call
+    return f"if(({text}) = '', array(''), array_remove({call}, ''))"
+
+
+def _read_arguments(statement: str, start: int) -> tuple[list[str], int] | None:
+    """Return the arguments of a call and its end; ``None`` if there are less than two."""
+    depth, arguments = 0, []
+    for match in _EDGE.finditer(statement, start):
+        edge = match["edge"]
+        if depth == 0 and edge in (",", ")"):
+            arguments.append(statement[start : match.start()].strip())
+            start = match.end()
+            if edge == ")":
+                return (arguments, start) if len(arguments) > 1 else None
+        depth += {"(": 1, ")": -1}.get(edge, 0)
+    return None
+
+
+def cut(function: Any) -> Any:
+    """Let ``left`` or ``right`` return an empty text for a negative length."""
+    from pyspark.sql import functions
+
+    def cut_text(str: Any, len: Any) -> Any:  # noqa: A002 (their names in Spark)
+        length = _to_column(len)
+        return function(str, functions.when(length < 0, 0).otherwise(length))
+
+    return cut_text
+
+
+def split_characters(split: Any) -> Any:
+    """Let ``split`` by an empty text return the characters."""
+    from pyspark.sql import functions
+
+    def split_text(str: Any, pattern: Any, limit: Any = -1) -> Any:  # noqa: A002
+        parts = split(str, pattern, limit)
+        if not _is_empty(pattern):
+            return parts
+        text = _to_column(str)
+        characters = functions.array_remove(parts, "")
+        return functions.when(text == "", functions.array(functions.lit(""))).otherwise(characters)
+
+    return split_text
+
+
+def _to_column(value: Any) -> Any:
+    from pyspark.sql import functions
+
+    return functions.col(value) if isinstance(value, str) else value
+
+
+def _is_empty(pattern: Any) -> bool:
+    return isinstance(pattern, str) and not pattern

@@ -1,0 +1,32 @@
+"""Statements whose names of tables are in lower case."""
+
+from __future__ import annotations
+
+import pytest
+
+from flask_lakeflow_jobs.local.lakeflow_child.spark.table_names import lower_in_sql
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("SELECT A FROM Main.S.T O, U JOIN `V` ON A", "SELECT A from main.s.t o, u join `v` ON A"),
+        ("SELECT 'FROM T' FROM T -- FROM T", "SELECT 'FROM T' from t -- FROM T"),
+        ("SELECT T.*, U.A FROM T, (SELECT B) U", "SELECT t.*, U.A from t, (SELECT B) U"),
+        ("SELECT u.*, A FROM (SELECT B) U", "SELECT u.*, A FROM (SELECT B) u"),
+        ("SELECT U.*, A FROM (SELECT B) U", "SELECT U.*, A FROM (SELECT B) U"),
+        ("WITH T AS (SELECT 1) SELECT A FROM T", "with t AS (SELECT 1) SELECT A from t"),
+        ("SELECT A IS DISTINCT FROM B, C FROM T", "SELECT A IS DISTINCT FROM B, C from t"),
+        ("SELECT A FROM delta.`/Volumes/A`", "SELECT A from delta.`/Volumes/A`"),
+        ("SELECT A FROM IDENTIFIER(:T || 'X')", "SELECT A FROM IDENTIFIER(lower(:T || 'X'))"),
+        ("SELECT IDENTIFIER('A') FROM T", "SELECT IDENTIFIER('A') from t"),
+        ("INSERT INTO TABLE T (A) VALUES ('B')", "INSERT into table t (a) VALUES ('B')"),
+        ("MERGE INTO T USING U ON T.A = U.A", "MERGE into t using u ON T.A = U.A"),
+        ("CREATE TABLE IF NOT EXISTS T (A INT)", "CREATE table if not exists t (A INT)"),
+        ("ALTER TABLE T RENAME TO U", "ALTER table t rename to u"),
+        ("ALTER TABLE T RENAME COLUMN A TO B", "ALTER table t RENAME COLUMN A TO B"),
+        ("SHOW TABLES IN S LIKE 'T*'", "show tables in s like 't*'"),
+    ],
+)
+def test_names_of_tables_are_in_lower_case(statement: str, expected: str) -> None:
+    assert lower_in_sql(statement) == expected
