@@ -157,6 +157,13 @@ RUN = {
         "spark.conf.set('spark.databricks.delta.schema.autoMerge.enabled', 'false')\n"
         "assert spark.table('dev.snippets.merged').columns == ['Id', 'New', 'Later']"
     ),
+    "last days": (
+        "query = ('SELECT d, sum(n) OVER (ORDER BY d RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND CURRENT ROW) AS s '\n"
+        "\"FROM VALUES (DATE'2024-03-01', 1), (DATE'2024-03-02', 2), (DATE'2024-03-10', 4) AS t(d, n)\")\n"
+        "frame = spark.sql(query)\n"
+        "assert [row.s for row in frame.orderBy('d').collect()] == [1, 3, 4]\n"
+        "assert frame.orderBy('d').select(F.weekday('d'), F.expr('weekday(d)')).collect()[2][:] == (6, 6)"
+    ),
     "files by address": (
         "import os\n"
         "folder = 'file:/Volumes/dev/raw/addresses'\n"

@@ -24,7 +24,8 @@ _NAME = r"`?([A-Za-z_][\w-]*)`?"
 _EXISTS = r"(?:\s+IF\s+(?:NOT\s+)?EXISTS)?"
 _QUOTE = r"\\?[\"']"  # in a notebook's JSON, those of code have a backslash
 _TEXT = rf"{_QUOTE}([A-Za-z_][\w-]*){_QUOTE}"
-_REST = r"\.[`\w{}-]+\.[`\w{]"  # of the name of a table, perhaps in an f-string
+# The rest of the name of a table, perhaps in an f-string such as f"sales.{day}.{names['a.b']}".
+_REST = r"\.(?:[`\w-]|\{[^{}\n]*\})+\.[`\w{]"
 _IS = rf"{_QUOTE}?\]?\s*(?::\s*\w+\s*)?[=:]\s*"  # = "…", : str = "…", "…": "…"
 # Repetitions have limits: a notebook has results in it, such as images.
 _IN_SOURCE = re.compile(

@@ -59,6 +59,8 @@ def test_find_catalogs_in_settings(settings: Any, catalogs: set[str]) -> None:
         ("ORDERS_TABLE = 'dev.a.b'\nSCHEMA = 'two.s'\npath = 'c.d.e'", {"dev", "two"}),
         ("settings:\n  catalog: dev\n  - catalog_name: two\n  catalog: null", {"dev", "two"}),
         ("f'''SELECT * FROM dev.{schema}.orders'''", {"dev"}),
+        ('table = f"bronze.{names.orders}"', set()),
+        ('table = f"dev.{names.schema}.orders"', {"dev"}),
         ("The catalog is what a catalog and its schemas are from.", set()),
         ("catalog = None\ncatalog = get()\ncatalog = ''", set()),
     ],

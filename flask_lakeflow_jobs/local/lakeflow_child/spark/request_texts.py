@@ -9,8 +9,8 @@ import re
 
 from .connect_plans import list_messages
 from .spark_sql import escape_quotes
+from .sql_corrections import correct_results
 from .table_names import lower_in_sql, lower_name
-from .text_functions import correct_calls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def correct_texts(request: Any) -> None:
             message.expression = correct_expression(message.expression)
         elif kind.name in _STATEMENTS:
             field = _STATEMENTS[kind.name]
-            setattr(message, field, correct_calls(lower_in_sql(getattr(message, field))))
+            setattr(message, field, correct_results(lower_in_sql(getattr(message, field))))
         elif kind.file.name.endswith("/catalog.proto"):
             for field in _NAMES_OF_CATALOG:
                 _lower(message, field)
@@ -53,7 +53,7 @@ def correct_expression(expression: str) -> str:
     if _STAR.fullmatch(expression):
         return expression.lower()
     statement = lower_in_sql(f"SELECT {escape_quotes(expression)}")
-    return correct_calls(statement.removeprefix("SELECT "))
+    return correct_results(statement.removeprefix("SELECT "))
 
 
 def _lower(message: Any, field: str) -> None:

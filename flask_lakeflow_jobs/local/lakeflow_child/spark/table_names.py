@@ -10,7 +10,7 @@ import re
 
 from .spark_catalog import NAME_PART
 from .spark_sql import NESTED
-from .text_functions import LITERAL
+from .sql_corrections import LITERAL
 
 _PART = re.compile(NAME_PART)
 _NAME = rf"{NAME_PART}(?:\s*\.\s*{NAME_PART})*"

@@ -1,7 +1,8 @@
-"""Functions of texts that Sail computes otherwise than Databricks, without an error.
+"""SQL that Sail computes otherwise than Databricks, without an error, and the one for its results.
 
-``left`` and ``right`` count a negative length from the other end, and ``split`` by an empty text
-has empty texts at both ends.
+``left`` and ``right`` count a negative length from the other end. ``split`` by an empty text has
+empty texts at both ends. The ``weekday`` of a Sunday is -1. A window over an interval of dates has
+all earlier rows.
 """
 
 from __future__ import annotations
@@ -14,26 +15,38 @@ if TYPE_CHECKING:
 
 #: Texts and comments of SQL, as a pattern.
 LITERAL = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/"
-_CALL = re.compile(rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>left|right|split)\s*\(", re.I | re.S)
+_CALL = re.compile(
+    rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>left|right|split|weekday)\s*\(", re.I | re.S
+)
+_INTERVAL = re.compile(
+    r"\b(ORDER\s+BY\s+)((?:[^(),]|\((?:[^()]|\([^()]*\))*\))+?)"
+    r"(?=(?:\s+(?:ASC|DESC))?(?:\s+NULLS\s+\w+)?\s+RANGE\s+(?:BETWEEN\s[^()]*?)?INTERVAL\b)",
+    re.IGNORECASE,
+)
 _EDGE = re.compile(rf"{LITERAL}|`[^`]*`|(?P<edge>[(),])", re.DOTALL)
 
 
-def correct_calls(statement: str) -> str:
-    """Return a statement whose calls have the results of Databricks."""
+def correct_results(statement: str) -> str:
+    """Return a statement that has the results of Databricks."""
+    statement = _INTERVAL.sub(r"\1CAST(\2 AS TIMESTAMP)", statement)
     position = 0
     while (call := _CALL.search(statement, position)) is not None:
         position = call.end()
         if call["name"] and (found := _read_arguments(statement, position)):
-            (text, by, *rest), end = found
-            inner, by = correct_calls(text), correct_calls(by)
-            corrected = _write(call["name"].lower(), inner, by, rest)
+            arguments, end = found
+            corrected = _write(call["name"].lower(), *map(correct_results, arguments))
             statement = statement[: call.start()] + corrected + statement[end:]
             position = call.start() + len(corrected)
     return statement
 
 
-def _write(name: str, text: str, by: str, rest: list[str]) -> str:
-    call = f"{name}({', '.join([text, by, *rest])})"
+def _write(name: str, *arguments: str) -> str:
+    call = f"{name}({', '.join(arguments)})"
+    if name == "weekday":
+        return f"pmod({call}, 7)"
+    if len(arguments) < 2:
+        return call
+    text, by, *_ = arguments
     if name != "split":
         is_plain = by.isdecimal()
         return call if is_plain else f"{name}({text}, if(({by}) < 0, 0, {by}))"
@@ -43,7 +56,7 @@ def _write(name: str, text: str, by: str, rest: list[str]) -> str:
 
 
 def _read_arguments(statement: str, start: int) -> tuple[list[str], int] | None:
-    """Return the arguments of a call and its end; ``None`` if there are less than two."""
+    """Return the arguments of a call and its end; ``None`` if it has no end."""
     depth, arguments = 0, []
     for match in _EDGE.finditer(statement, start):
         edge = match["edge"]
@@ -51,7 +64,7 @@ def _read_arguments(statement: str, start: int) -> tuple[list[str], int] | None:
             arguments.append(statement[start : match.start()].strip())
             start = match.end()
             if edge == ")":
-                return (arguments, start) if len(arguments) > 1 else None
+                return arguments, start
         depth += {"(": 1, ")": -1}.get(edge, 0)
     return None
 
@@ -65,6 +78,13 @@ def cut(function: Any) -> Any:
         return function(str, functions.when(length < 0, 0).otherwise(length))
 
     return cut_text
+
+
+def number_weekdays(weekday: Any) -> Any:
+    """Let ``weekday`` return 6 for a Sunday."""
+    from pyspark.sql import functions
+
+    return lambda col: functions.pmod(weekday(col), 7)
 
 
 def split_characters(split: Any) -> Any:

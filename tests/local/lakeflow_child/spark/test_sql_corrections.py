@@ -1,0 +1,36 @@
+"""SQL whose results are those of Databricks."""
+
+# ruff: noqa: E501  # a statement a line
+
+from __future__ import annotations
+
+import pytest
+
+from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_corrections import correct_results
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("left(a, 3)", "left(a, 3)"),
+        ("LEFT(a, b - 1)", "left(a, if((b - 1) < 0, 0, b - 1))"),
+        ("f(left(g(a, ')'), (b)))", "f(left(g(a, ')'), if(((b)) < 0, 0, (b))))"),
+        ("right(left(a, b), 1)", "right(left(a, if((b) < 0, 0, b)), 1)"),
+        ("split(a, ',')", "split(a, ',')"),
+        ("split(a, '')", "if((a) = '', array(''), array_remove(split(a, ''), ''))"),
+        ("'left(a, b)', t LEFT JOIN (SELECT a, b)", "'left(a, b)', t LEFT JOIN (SELECT a, b)"),
+        ("left(a", "left(a"),
+        ("weekday(a)", "pmod(weekday(a), 7)"),
+        (
+            "ORDER BY f(a, b) DESC RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND CURRENT ROW",
+            "ORDER BY CAST(f(a, b) AS TIMESTAMP) DESC RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND CURRENT ROW",
+        ),
+        (
+            "ORDER BY a RANGE BETWEEN CURRENT ROW AND INTERVAL 1 DAY FOLLOWING",
+            "ORDER BY CAST(a AS TIMESTAMP) RANGE BETWEEN CURRENT ROW AND INTERVAL 1 DAY FOLLOWING",
+        ),
+        ("ORDER BY a RANGE BETWEEN 1 PRECEDING AND CURRENT ROW",) * 2,
+    ],
+)
+def test_sql_has_the_results_of_databricks(statement: str, expected: str) -> None:
+    assert correct_results(statement) == expected
