@@ -277,7 +277,7 @@ class JobReader:
         reads = cached_reads_of(self)
         document = reads.get_run(parse_run_id(run_id)).value
         run = self._state.upstream.parse_run(document)
-        return explain_run(run, reads, document, reads.run_concurrently)
+        return explain_run(run, reads, document)
 
     def _require_identity(self) -> Identity:
         """Return the identity to act with, or raise if this handle must not act."""

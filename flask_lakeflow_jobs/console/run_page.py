@@ -253,7 +253,7 @@ def _failure(handle: JobHandle, run: Run, document: Mapping[str, Any]) -> RunFai
     if not has_ended(run) or outcome_of(run) is Outcome.SUCCEEDED:
         return None
     reads = cached_reads_of(handle, stale_if_error=True)
-    explained = explain_run(run, reads, document, reads.run_concurrently)
+    explained = explain_run(run, reads, document)
     # The page states the cancellation once, with the person who did it.
     known = Outcome.CANCELED if explained.outcome is Outcome.CANCELED else None
     tasks = [each for each in explained.tasks if each.outcome is not known]

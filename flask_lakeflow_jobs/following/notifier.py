@@ -114,7 +114,7 @@ class MessageBuilder:
         if status.outcome in SUCCESSES or job.run_as != "app":
             return ""
         reads = CachedReads(self._upstream(), APP, job)
-        tasks = explain_run(status.run, reads, status.document, reads.run_concurrently).tasks
+        tasks = explain_run(status.run, reads, status.document).tasks
         if not tasks:
             return ""
         first, others = tasks[0], len(tasks) - 1

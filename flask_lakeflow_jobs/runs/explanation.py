@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..errors import LakeflowJobsError
 from ..text import MAX_ERROR_CHARS, clean_line, first_line
@@ -71,12 +71,6 @@ class Explanation:
         return asdict(self)
 
 
-#: Calls a function for each of several tasks, and returns the results in their order.
-RunConcurrently: TypeAlias = (
-    "Callable[[Callable[[RunTask], FailedTask], Sequence[RunTask]], list[FailedTask]]"
-)
-
-
 class TaskReader(Protocol):
     """Reads more about a failed task. Each method may raise a :exc:`LakeflowJobsError`."""
 
@@ -85,23 +79,24 @@ class TaskReader(Protocol):
     def read_iterations(self, task: RunTask) -> Sequence[RunTask]:
         """Return the iterations of a for-each task, with all attempts."""
 
+    def run_concurrently(
+        self, read: Callable[[RunTask], FailedTask], items: Sequence[RunTask]
+    ) -> list[FailedTask]:
+        """Call a function for each of several tasks, and return the results in their order."""
+
 
 #: Tasks whose errors are read. Those that failed later mostly failed for the same reasons.
 MAX_READ_TASKS = 5
 
 
 def explain_run(
-    run: Run,
-    reader: TaskReader,
-    document: Mapping[str, Any] | None = None,
-    run_concurrently: RunConcurrently = lambda read, tasks: list(map(read, tasks)),
+    run: Run, reader: TaskReader, document: Mapping[str, Any] | None = None
 ) -> Explanation:
     """Explain why a run failed. The errors of the first :data:`MAX_READ_TASKS` tasks are read.
 
     :param run: the run with all its tasks.
     :param document: the run as a document of the Jobs API, which may have states that the SDK does
         not know.
-    :param run_concurrently: calls a function for each of several tasks.
     """
     documents: dict[int | None, RunOrDocument] = {
         task.run_id: task_document
@@ -116,7 +111,8 @@ def explain_run(
 
     causes = find_root_causes(run.tasks)
     first, others = causes[:MAX_READ_TASKS], causes[MAX_READ_TASKS:]
-    tasks = _read_if_possible(lambda: run_concurrently(partial(explain, reader=reader), first))
+    explain_with_output = partial(explain, reader=reader)
+    tasks = _read_if_possible(lambda: reader.run_concurrently(explain_with_output, first))
     return Explanation(
         run_id=run.run_id,
         outcome=classify(state),

@@ -11,7 +11,7 @@ import pytest
 from databricks.sdk.service.jobs import Run, RunOutput, RunTask
 
 from flask_lakeflow_jobs import LakeflowJobsError, Outcome, UpstreamUnavailable
-from flask_lakeflow_jobs.runs.explanation import MAX_READ_TASKS, explain_run
+from flask_lakeflow_jobs.runs.explanation import MAX_READ_TASKS, FailedTask, explain_run
 from tests.run_documents import (
     FAILED,
     FAILED_BY_TASK,
@@ -38,6 +38,11 @@ class TaskReader:
         if isinstance(self.iterations, LakeflowJobsError):
             raise self.iterations
         return self.iterations
+
+    def run_concurrently(
+        self, read: Callable[[RunTask], FailedTask], items: Sequence[RunTask]
+    ) -> list[FailedTask]:
+        return list(map(read, items))
 
 
 def read_error(task: RunTask) -> RunOutput:
@@ -222,8 +227,9 @@ def test_explain_run_of_many_failed_tasks_reads_few_outputs(fields: dict[str, An
 
 
 def test_explain_run_without_time_for_reads_keeps_the_rest() -> None:
-    def time_is_up(*_: Any) -> Any:
-        raise UpstreamUnavailable("Later.")
+    class LateReader(TaskReader):
+        def run_concurrently(self, *_: Any) -> Any:
+            raise UpstreamUnavailable("Later.")
 
-    [load] = explain_run(FAILED_RUN, ERRORS, None, time_is_up).tasks
+    [load] = explain_run(FAILED_RUN, LateReader(read_error)).tasks
     assert (load.task_key, load.error, load.url) == ("load", None, "https://w/12")

@@ -46,36 +46,48 @@ def advise_on_module(
             f"Add {folder} to sys.path before the import of {name}: the bundle has the module "
             "there, and tasks import from the folder of their own file and from that of the bundle."
         )
-    listed = ", ".join(requirements)
     found = find_package(module)
-    package = found[1] if found else name
-    if installs and listed:
+    package = found[1] if found else None
+    if installs:
+        return _advise_to_list(name, package, ", ".join(requirements))
+    return _advise_to_install(name, package, requirements)
+
+
+def _advise_to_list(name: str, package: str | None, listed: str) -> str:
+    """Return the advice where the workspace installs the packages that tasks list.
+
+    :param package: with the module; ``None``: not known.
+    """
+    if listed:
         return (
             f"The task needs the module {name}, which no package has that its environment lists: "
             f"{listed}. Add the package that has it."
         )
-    if installs:
-        return (
-            f"The task needs the module {name}, which {sys.prefix} does not have. List its package"
-            f"{f', {package},' if found else ''} in the task's environment."
-        )
+    return (
+        f"The task needs the module {name}, which {sys.prefix} does not have. List its package"
+        f"{f', {package},' if package else ''} in the task's environment."
+    )
+
+
+def _advise_to_install(name: str, package: str | None, requirements: Sequence[str]) -> str:
+    """Return the advice where the workspace installs nothing."""
     for requirement in requirements:
-        if _normalize(requirement) in (_normalize(name), _normalize(package)):
+        if _normalize(requirement) in (_normalize(name), _normalize(package or name)):
             return (
                 f"The task needs {name}, which its environment lists: {requirement}. Set {_SETTING}"
                 " to let the local workspace install the packages of tasks, or install it: "
                 f"pip install {shlex.quote(requirement)}."
             )
-    if found:
+    if package:
         return (
             f"The task needs the module {name}, which clusters of Databricks have. Install it "
             f"here: pip install {shlex.quote(package)}. Or set {_SETTING} to let the local "
             "workspace install the packages of tasks."
         )
-    if listed:
+    if requirements:
         return (
-            f"The task needs the module {name}. Its environment lists: {listed}. Set {_SETTING} to "
-            "let the local workspace install the packages of tasks."
+            f"The task needs the module {name}. Its environment lists: {', '.join(requirements)}. "
+            f"Set {_SETTING} to let the local workspace install the packages of tasks."
         )
     return (
         f"The task needs the module {name}, which {sys.prefix} does not have. Install it there, or "
