@@ -19,8 +19,8 @@ _ENTRY = re.compile(
 class EntryFormat:
     """Writes entries, and reads those that an app with the same secret wrote under the same key.
 
-    Everything behind the cache relies on the shape of values. So an entry that something else wrote
-    or damaged is as good as none.
+    Readers rely on the shape of values. So an entry that something else wrote or damaged counts as
+    missing.
     """
 
     def __init__(self, secret: str) -> None:

@@ -93,8 +93,8 @@ def load_module(name: str) -> None:
 def _load_on_gevent(name: str) -> None:
     """Import a module in a native thread, one at a time.
 
-    The locks of imports are gevent's. A native thread that waits for the import of another one is
-    woken by the event loop of that thread, so never if the thread has ended.
+    The locks of imports are gevent's. If a native thread waits for the import of another one, the
+    event loop of that other thread wakes it, and never does so once that thread has ended.
     """
     global _native_import
     import gevent
@@ -128,7 +128,7 @@ def run_inline(call: Callable[[], None]) -> None:
 
 
 def is_failure(error: BaseException) -> bool:
-    """Return whether other people's code has failed.
+    """Return whether the app's own code, such as a receiver, has failed.
 
     Interrupts and gevent's timeouts are no failures: they are for the caller of the thread.
     """

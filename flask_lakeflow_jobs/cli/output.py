@@ -178,8 +178,8 @@ def report_retries() -> Iterator[None]:
 
     The logger ``flask_lakeflow_jobs.upstream`` reports each retry at level INFO. If the app does
     not log this level, a handler that prints the first one is attached for the duration of the
-    block. The level is lowered for it, and propagation is turned off, so that the app's own
-    handlers do not get messages that the app did not enable.
+    block. Meanwhile the level is lower and propagation is off, so the app's own handlers get no
+    messages that the app did not enable.
     """
     logger = logging.getLogger("flask_lakeflow_jobs.upstream")
     if logger.isEnabledFor(logging.INFO):

@@ -30,7 +30,7 @@ def build_schema(where: str, params: Params | None) -> Schema | None:
     """Return the schema of a job's parameters.
 
     :param where: the setting, for messages.
-    :raises ConfigurationError: it is nothing that can be one.
+    :raises ConfigurationError: it is none of these.
     """
     if params is None or isinstance(params, Schema):
         return params

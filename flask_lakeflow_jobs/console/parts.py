@@ -1,8 +1,8 @@
 """The markup of a run in parts, and the difference between two versions of it.
 
-A page has hundreds of parts, most of which an update leaves as they are. The page sends the version
-that it shows, which is made of short digests, and receives the parts that have changed. Nothing is
-kept for a page, so any process can answer.
+A page has hundreds of parts, and an update changes few of them. The page sends the version that it
+shows, made of short digests, and receives the changed parts. The server keeps nothing for a page,
+so any process can answer.
 """
 
 from __future__ import annotations

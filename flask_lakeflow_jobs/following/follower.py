@@ -82,9 +82,9 @@ def choose_runs(
 class RunFinder:
     """Finds runs that were started or repaired elsewhere, of the jobs whose runs are all followed.
 
-    It begins at the newest run of a job that the record has, a day ago at most, so that no run is
-    missed while no process of the app runs. Without one, it begins now. Active runs are found
-    whenever they started.
+    The search begins at the newest recorded run of a job, or a day ago if that is later. So it also
+    finds runs from while no process of the app ran. Without a recorded run, it begins now. Active
+    runs are found whenever they started.
 
     :param poll_again: polls a run that the hub knows as ended.
     """

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Write(Generic[V, T]):
-    """A write that a thread waits for, and then what came of it.
+    """A write that a thread waits for, and then its result.
 
     :param value: what is to be written.
     """

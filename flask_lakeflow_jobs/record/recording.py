@@ -101,7 +101,7 @@ class Recording:
     def request_run(
         self, actor: Actor, token: str, fields: Mapping[str, Any], fingerprint: str | None = None
     ) -> Iterator[RunRequestEntry]:
-        """Record a run before the block requests it, and afterwards what came of it.
+        """Record a run before the block requests it, and the result afterwards.
 
         A block that ends in any other way than by a response or an error leaves the entry open. It
         is resolved later. While the record is unavailable, a run that has started is kept, and

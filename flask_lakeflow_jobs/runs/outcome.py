@@ -1,8 +1,8 @@
 """Outcomes: every run, and every task of a run, has exactly one. Pure.
 
 The states are those of Jobs API 2.2: the newer ``status`` and the older ``state``, which the
-service still sends. Either may be missing. A run is read as a document of the Jobs API or as the
-SDK's dataclass, which has ``None`` in place of values that the SDK does not know.
+service still sends. Either may be missing. Functions take a run as a document of the Jobs API or
+as the SDK's dataclass. In the latter, a value that the SDK does not know is ``None``.
 """
 
 from __future__ import annotations

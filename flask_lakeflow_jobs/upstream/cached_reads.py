@@ -140,7 +140,7 @@ class CachedReads:
             printed = self._read(
                 f"printed:{task_run_id}", lambda: self._read_printed(task_run_id), lambda _: True
             )
-        except UpstreamError:  # the rest of the output is worth having
+        except UpstreamError:  # return the rest of the output
             return output
         return output._replace(value={**output.value, **printed.value}, texts=None)
 

@@ -180,7 +180,7 @@ class Call(Generic[T]):
             except AttemptFailed as failed:
                 self._record_failure(failed.error)
                 error = self._translate(failed.error)
-                if isinstance(error, InvalidUserToken):  # it may be made up: keep nothing for it
+                if isinstance(error, InvalidUserToken):  # anyone can send one: keep nothing for it
                     self._clients.discard(self._context.identity)
                 raise error from failed.error
             self._breaker.record_response()

@@ -17,7 +17,7 @@ class Poll:
     """A poll of runs of one group. Its thread says when it advances; the hub counts the time.
 
     The SDK's calls have a deadline. The receivers of signals and the backends of the shared cache
-    are other people's code, and may never return.
+    have none, and may never return.
 
     :param group_size: how many runs of the group are subscribed to and active.
     """

@@ -327,6 +327,6 @@ class StateChangeDispatcher:
         self._on_change(run_key, snapshot.status)
 
     def reset(self, run_key: RunKey) -> None:
-        """Call the app with the run's next state, whichever it had before."""
+        """Call the app with the run's next state, even if the app had that state before."""
         with self._lock:
             self._last.put((run_key.job.key, run_key.run_id), None, 1)

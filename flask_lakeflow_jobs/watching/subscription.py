@@ -161,11 +161,11 @@ class Subscription:
     def wait_for_first(self, timeout: float) -> list[RunUpdate]:
         """Wait until every run was polled, successfully or not.
 
-        If there was no time for a poll, a state from before is better than none: where clients
-        come at the same moment again and again, few of them can wait.
+        Without time for a poll, return the last known state: if all clients of a server poll at
+        the same moment, few of them can wait.
 
-        :param timeout: seconds since the run was first watched. They are the same seconds for all
-            its subscribers, or many of them in turn would hold up a server with few threads.
+        :param timeout: seconds since the run was first watched, the same for all its subscribers.
+            Otherwise many of them in turn would occupy a server with few threads.
         """
         created_at = max(run.watched_run.created_at for run in self._runs)
         self._wait_until(Subscription._is_known, created_at + timeout - self._clock.monotonic())

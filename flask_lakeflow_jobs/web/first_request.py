@@ -97,8 +97,8 @@ class WarmUp(FirstRequestHook):
 class FollowStart(FirstRequestHook):
     """Starts to follow runs in a thread, once per process.
 
-    A server that serves one request at a time does not run threads beside it, or stops the process
-    for long, so ``flask jobs follow`` follows there.
+    A server that serves one request at a time may not run other threads meanwhile. There, ``flask
+    jobs follow`` follows the runs.
 
     :param build: builds the follower of this process.
     """

@@ -346,7 +346,7 @@ class LogRequest(NamedTuple):
 def read_log_request(request: Request) -> LogRequest:
     """Read which part of which log a client asks for.
 
-    :raises InvalidRequest: no task is named, or a number is none.
+    :raises InvalidRequest: no task is named, or a value is not a whole number.
     """
     key, task_run_id = request.args.get("task"), request.args.get("taskRunId")
     if (key is None) == (task_run_id is None):
@@ -363,7 +363,7 @@ def read_log_request(request: Request) -> LogRequest:
 def read_number(request: Request, name: str, default: int) -> int:
     """Read a whole number.
 
-    :raises InvalidRequest: it is none.
+    :raises InvalidRequest: the value is not one.
     """
     text = request.args.get(name)
     if text is None:

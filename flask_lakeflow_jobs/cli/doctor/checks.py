@@ -203,7 +203,7 @@ def _check_settings(setup: Setup) -> Iterator[Finding]:
 
 
 def find_unknown_variables(environ: Mapping[str, str], jobs: Collection[str]) -> Iterator[Finding]:
-    """Find variables that are named like the id of a job, but are none."""
+    """Find variables that are named like the id of a job, but have another value."""
     job_variables = {build_env_name(key) for key in jobs}
     for name, value in sorted(environ.items()):
         is_unknown = name.startswith(JOB_PREFIX) and name not in job_variables

@@ -47,7 +47,7 @@ class StatementRequest:
 
 @dataclass(slots=True)
 class Statement:
-    """A statement and what has become of it.
+    """A statement, and its result so far.
 
     :param columns: those of its result.
     :param chunks: the position and the size of each part of its result.

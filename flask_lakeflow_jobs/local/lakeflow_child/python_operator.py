@@ -1,8 +1,8 @@
 """Calls a function by its full name, with arguments of the types that it declares.
 
-The service does so with the package databricks-lakeflow-integrations 0.0.4. Like there, a parameter
-that the function does not take has no effect, an empty text stands for the default, and the value
-that the function returns is dropped.
+The service does so with the package databricks-lakeflow-integrations 0.0.4. As there, parameters
+that the function does not take have no effect, an empty text stands for the default, and the
+function's return value is dropped.
 """
 
 from __future__ import annotations
