@@ -261,7 +261,7 @@ class _Transition:
             task = replace(task, setup_duration=waited)
         if task.state.life_cycle in {"PENDING", "QUEUED"}:
             task = replace(task, state=states.RUNNING)
-        elif task.nested_run_id:
+        elif task.nested_run_id:  # it was asked to stop before it had a run to cancel
             self._effects.append(effects.SendEvent(events.CancelRequested(task.nested_run_id)))
         self._put_task(task)
 

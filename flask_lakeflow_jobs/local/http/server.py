@@ -46,8 +46,8 @@ class HttpServer:
     """
 
     def __init__(self, preferred_port: int) -> None:
-        self._application: WsgiApplication = _not_ready
-        self._max_body_bytes: BodyLimit = _refuse_large_bodies
+        self._application: WsgiApplication
+        self._max_body_bytes: BodyLimit
         self._sockets: dict[int, Any] = {}
         self._server = self._create_server(_bind(preferred_port))
         self.port = int(self._server.effective_port)
@@ -66,10 +66,12 @@ class HttpServer:
         """True while requests are served."""
         return self._thread.is_alive()
 
-    def start(self, application: WsgiApplication, max_body_bytes: BodyLimit | None = None) -> None:
-        """Start to serve an application."""
+    def start(
+        self, application: WsgiApplication, max_body_bytes: BodyLimit = lambda *_: MAX_BODY_BYTES
+    ) -> None:
+        """Start to serve an application. Until then, connections wait."""
         self._application = application
-        self._max_body_bytes = max_body_bytes or _refuse_large_bodies
+        self._max_body_bytes = max_body_bytes
         self._thread.start()
 
     def stop(self) -> None:
@@ -231,10 +233,6 @@ def _channel_class(limit: BodyLimit) -> type[Any]:
     return Channel
 
 
-def _refuse_large_bodies(method: str, path: str, authorization: str) -> int:
-    return MAX_BODY_BYTES
-
-
 def _max_connections() -> int:
     """Leave a quarter of the file descriptors to the database, the logs and the tasks."""
     soft_limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -255,8 +253,3 @@ def _bind(preferred_port: int) -> socket.socket:
             f"The local workspace cannot listen on {_LOOPBACK}: {error}. Give the loopback"
             " interface this address."
         ) from error
-
-
-def _not_ready(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    start_response("503 Service Unavailable", [("Content-Length", "0"), ("Retry-After", "1")])
-    return []
