@@ -343,7 +343,7 @@ class JobHandle(JobReader):
     def _recorded(
         self,
         action: str,
-        user: str | None = None,
+        user: str | None,
         run_id: int | None = None,
         detail: str | None = None,
     ) -> AbstractContextManager[None]:

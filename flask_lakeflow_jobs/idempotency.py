@@ -222,7 +222,7 @@ def _parse_record(record: Any) -> tuple[int, str] | None:
 
 
 def classify_token_use(
-    run: Run, fields: Mapping[str, Any], requested_at: float, *, ignored: str | None = None
+    run: Run, fields: Mapping[str, Any], requested_at: float, *, ignored: str | None
 ) -> TokenUse:
     """Return how the token that a run was started with was used before.
 
@@ -236,7 +236,7 @@ def classify_token_use(
 
 
 def compare_parameters(
-    run: Run | BaseRun, fields: Mapping[str, Any], *, ignored: str | None = None
+    run: Run | BaseRun, fields: Mapping[str, Any], *, ignored: str | None
 ) -> ParameterMatch:
     """Compare requested parameters with those that a run was started with.
 

@@ -157,7 +157,7 @@ def match_requests(
     runs: Iterable[BaseRun],
     window: int,
     *,
-    ignored: str | None = None,
+    ignored: str | None,
 ) -> dict[int, int]:
     """Return which run each request has started: the first in time with its parameters. Pure.
 

@@ -327,7 +327,7 @@ SAME, DIFFERENT, UNKNOWN = ParameterMatch.SAME, ParameterMatch.DIFFERENT, Parame
 def test_compare_parameters_of_run_and_request(
     started: Run, fields: dict[str, Any], expected: ParameterMatch
 ) -> None:
-    assert compare_parameters(started, fields) is expected
+    assert compare_parameters(started, fields, ignored=None) is expected
 
 
 @pytest.mark.parametrize(
@@ -339,12 +339,17 @@ def test_compare_parameters_of_run_and_request(
         (99_999, {"job_parameters": {"day": "8"}}, TokenUse.CONFLICT),
         (100_000, {"job_parameters": {"day": "8"}}, TokenUse.CONFLICT),
         (100_000, {"job_parameters": {"other": "1"}}, TokenUse.NEW),
+        (99_999, {"job_parameters": {"day": "7", "progress": "1"}}, TokenUse.REPLAY),
     ],
 )
 def test_classify_token_use_by_start_time_and_parameters(
     start_time: int | None, fields: dict[str, Any], expected: TokenUse
 ) -> None:
     started = run(
-        start_time=start_time, job_parameters=[{"name": "day", "default": "7", "value": "7"}]
+        start_time=start_time,
+        job_parameters=[
+            {"name": "day", "default": "7", "value": "7"},
+            {"name": "progress", "default": "", "value": "0"},
+        ],
     )
-    assert classify_token_use(started, fields, requested_at=100.0) is expected
+    assert classify_token_use(started, fields, 100.0, ignored="progress") is expected

@@ -99,7 +99,7 @@ class Recording:
 
     @contextmanager
     def request_run(
-        self, actor: Actor, token: str, fields: Mapping[str, Any], fingerprint: str | None = None
+        self, actor: Actor, token: str, fields: Mapping[str, Any], fingerprint: str | None
     ) -> Iterator[RunRequestEntry]:
         """Record a run before the block requests it, and the result afterwards.
 
@@ -153,7 +153,7 @@ class Recording:
 
     @contextmanager
     def record_call(
-        self, actor: Actor, action: str, run_id: int | None, detail: str | None = None
+        self, actor: Actor, action: str, run_id: int | None, detail: str | None
     ) -> Iterator[None]:
         """Record the action that the block carries out, and whether that failed.
 

@@ -76,7 +76,7 @@ def register_routes(app: Flask, settings: AppSettings, clock: Clock, *, url_pref
     )
 
 
-def build_blueprint(url_prefix: str, *, accepts_notifications: bool = False) -> Blueprint:
+def build_blueprint(url_prefix: str, *, accepts_notifications: bool) -> Blueprint:
     """Build the blueprint of one app.
 
     :raises ConfigurationError: the prefix is not a valid path.

@@ -19,7 +19,7 @@ TEMPLATE = Path(__file__).with_name("openapi.json")
 
 
 def build_document(
-    jobs: Sequence[Job], *, url: str, version: str, accepts_notifications: bool = False
+    jobs: Sequence[Job], *, url: str, version: str, accepts_notifications: bool
 ) -> Json:
     """Build the OpenAPI 3.1 document of an app.
 
