@@ -1,4 +1,4 @@
-"""Records in SQLite that a test can make unavailable."""
+"""Records: that of an app, and one in SQLite that a test can make unavailable."""
 
 from __future__ import annotations
 
@@ -8,13 +8,26 @@ from pathlib import Path
 from typing import TypeVar
 
 import sqlalchemy as sa
+from flask import Flask
 
 from flask_lakeflow_jobs import DatabaseUnavailable
 from flask_lakeflow_jobs.clock import Clock
 from flask_lakeflow_jobs.database.database import open_database
 from flask_lakeflow_jobs.record.store import Record
+from flask_lakeflow_jobs.state import EXTENSION_KEY, AppState
 
 T = TypeVar("T")
+
+
+def state_of(app: Flask) -> AppState:
+    state: AppState = app.extensions[EXTENSION_KEY]
+    return state
+
+
+def record_of(app: Flask) -> Record:
+    record = state_of(app).record
+    assert record is not None
+    return record
 
 
 class SwitchableRecord(Record):

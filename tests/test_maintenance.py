@@ -16,6 +16,7 @@ from databricks.sdk.service.jobs import BaseRun
 from flask import Flask
 
 from flask_lakeflow_jobs import current_jobs
+from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.maintenance import (
     BUSY_SECONDS,
     DAY_SECONDS,
@@ -27,11 +28,11 @@ from flask_lakeflow_jobs.maintenance import (
 from flask_lakeflow_jobs.record.runs import RecordedRun
 from flask_lakeflow_jobs.record.store import Record
 from flask_lakeflow_jobs.record.values import RowState
-from flask_lakeflow_jobs.state import EXTENSION_KEY
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal, Silence
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
 from tests.record.rows import add_run, end, request
+from tests.records import record_of, state_of
 from tests.support import DEADLINE
 
 
@@ -56,14 +57,12 @@ def app(make_app: MakeApp, clock: LateClock) -> Flask:
 
 @pytest.fixture
 def record(app: Flask) -> Record:
-    record: Record | None = app.extensions[EXTENSION_KEY].record
-    assert record is not None
-    return record
+    return record_of(app)
 
 
 @pytest.fixture
 def maintenance(app: Flask, record: Record) -> Maintenance:
-    return Maintenance(app.extensions[EXTENSION_KEY], record)
+    return Maintenance(state_of(app), record)
 
 
 def test_run_round_unanswered_request_finds_its_run(
@@ -77,10 +76,8 @@ def test_run_round_unanswered_request_finds_its_run(
     params = {"job_parameters": {"who": uuid.uuid4().hex}}  # as no run of another test has
     record.begin_run(request("greeting", job_id=job_id, params=json.dumps(params), token="lost"))
     row_id = record.list_runs()[0].id
-    state = app.extensions[EXTENSION_KEY]
+    state = state_of(app)
     job = state.settings.jobs["greeting"]
-    from flask_lakeflow_jobs.identity import APP
-
     run_id = state.upstream.bind(APP, job).run_now(params, token="lost").run_id
     assert maintenance.run_round() == BUSY_SECONDS
     assert record.list_runs()[0].run_id is None  # its process may still wait for the response
@@ -158,8 +155,7 @@ def test_run_round_prunes_once_a_day(
 def test_run_round_unreachable_record_waits(make_app: MakeApp, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     app = make_app(LAKEFLOW_JOBS_RECORD_URL=f"sqlite:///{tmp_path}/file/record.sqlite3")
-    state = app.extensions[EXTENSION_KEY]
-    assert Maintenance(state, state.record).run_round() == IDLE_SECONDS
+    assert Maintenance(state_of(app), record_of(app)).run_round() == IDLE_SECONDS
 
 
 def row(number: int, requested_at: int, params: str | None = None) -> RecordedRun:
@@ -257,18 +253,19 @@ def test_run_round_after_kill_during_request_resolves_it(
     app = make_app(
         LAKEFLOW_JOBS_RECORD_URL=f"sqlite:///{instance}/lakeflow-record.sqlite3", clock=clock
     )
-    state = app.extensions[EXTENSION_KEY]
+    record = record_of(app)
     clock.sleep(200)
-    Maintenance(state, state.record).run_round()
-    runs = state.record.list_runs()
+    Maintenance(state_of(app), record).run_round()
+    runs = record.list_runs()
     assert len(runs) == kills
     for run in runs:
         if not accepted:
             assert (run.state, run.run_id) == (RowState.NOT_STARTED, None)
             continue
+        assert run.run_id is not None
         with app.app_context():
             (parameter,) = current_jobs["greeting"].get_run(run.run_id).job_parameters or []
-        assert json.loads(run.params)["job_parameters"]["who"] == parameter.value
+        assert json.loads(run.params or "")["job_parameters"]["who"] == parameter.value
 
 
 def wait_for_forwarding(request: Any) -> None:

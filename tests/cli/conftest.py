@@ -52,6 +52,21 @@ RunFlask = Callable[..., CommandResult]
 StartFlask = Callable[..., "subprocess.Popen[str]"]
 
 
+def run_in_shell(script: str) -> CommandResult:
+    """Run a shell script in which ``jobs`` is ``flask jobs``."""
+    jobs = """"$PYTHON" -m flask --app 'tests.cli.apps:create_app()' jobs "$@" """
+    completed = subprocess.run(
+        ["/bin/sh", "-c", f"jobs() {{ {jobs}; }}\n{script}"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    return CommandResult(completed.returncode, completed.stdout, completed.stderr)
+
+
 def start_run(flask_jobs: RunFlask, *args: str) -> str:
     """Start a run without waiting for it, and return its id."""
     return flask_jobs("run", *args, "--no-wait").stdout.strip()

@@ -9,8 +9,7 @@ import pytest
 
 from flask_lakeflow_jobs.config.jobs import build_env_name
 from tests.cli import apps
-from tests.cli.conftest import RunFlask
-from tests.cli.test_shell import run_in_shell
+from tests.cli.conftest import RunFlask, run_in_shell
 
 
 @pytest.mark.processes

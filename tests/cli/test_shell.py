@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import IO
 
 import pytest
 
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Silence
-from tests.cli.conftest import CommandResult, RunFlask, StartFlask
+from tests.cli.conftest import CommandResult, RunFlask, StartFlask, run_in_shell
 from tests.support import DEADLINE, RunGate
 
 pytestmark = pytest.mark.processes
@@ -137,23 +136,6 @@ def test_ctrl_c_prints_no_traceback(
     fault_proxy.wait_for(path="jobs/runs/list")
     process.send_signal(signal.SIGINT)
     assert read_to_end(process) == CommandResult(130, "", "Interrupted.\n")
-
-
-FLASK = """"$PYTHON" -m flask --app 'tests.cli.apps:create_app()' jobs """
-
-
-def run_in_shell(script: str) -> CommandResult:
-    """Run a shell script in which ``jobs`` is ``flask jobs``."""
-    completed = subprocess.run(
-        ["/bin/sh", "-c", f'jobs() {{ {FLASK} "$@"; }}\n{script}'],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHON": sys.executable},
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
-    return CommandResult(completed.returncode, completed.stdout, completed.stderr)
 
 
 @pytest.mark.parametrize(

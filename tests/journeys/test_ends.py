@@ -15,23 +15,11 @@ from flask import Flask
 from flask_lakeflow_jobs import RunStatus, current_jobs, run_finished, run_repaired
 from flask_lakeflow_jobs.following.follower import Follower
 from flask_lakeflow_jobs.record.runs import RunFilter
-from flask_lakeflow_jobs.record.store import Record
 from flask_lakeflow_jobs.record.values import RowState
-from flask_lakeflow_jobs.state import AppState
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
 from tests.conftest import MakeApp
+from tests.records import record_of, state_of
 from tests.support import RunGate, wait_until
-
-
-def state_of(app: Flask) -> AppState:
-    state: AppState = app.extensions["lakeflow_jobs"]
-    return state
-
-
-def record_of(app: Flask) -> Record:
-    record = state_of(app).record
-    assert record is not None
-    return record
 
 
 @pytest.fixture

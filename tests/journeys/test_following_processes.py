@@ -16,7 +16,7 @@ from flask import Flask
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.conftest import MakeApp
-from tests.journeys.test_ends import record_of
+from tests.records import record_of
 from tests.support import RunGate, wait_until
 
 pytestmark = pytest.mark.processes

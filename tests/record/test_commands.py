@@ -16,10 +16,10 @@ from flask import Flask
 from flask_lakeflow_jobs.cli.record import parse_time
 from flask_lakeflow_jobs.record.store import Record
 from flask_lakeflow_jobs.record.values import Action
-from flask_lakeflow_jobs.state import EXTENSION_KEY
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
 from tests.record.rows import add_run, end
+from tests.records import record_of
 
 REFUSE_WRITES = "PRAGMA query_only = 1"
 
@@ -31,9 +31,7 @@ def app(make_app: MakeApp, clock: FakeClock) -> Flask:
 
 @pytest.fixture
 def record(app: Flask) -> Record:
-    record: Record | None = app.extensions[EXTENSION_KEY].record
-    assert record is not None
-    return record
+    return record_of(app)
 
 
 def run(app: Flask, *arguments: str) -> Result:

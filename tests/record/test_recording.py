@@ -20,19 +20,12 @@ from flask_lakeflow_jobs import (
     run_finished,
 )
 from flask_lakeflow_jobs.record.actions import RecordedAction
-from flask_lakeflow_jobs.record.store import Record
 from flask_lakeflow_jobs.record.values import RowState
 from flask_lakeflow_jobs.runs.outcome import has_ended
-from flask_lakeflow_jobs.state import EXTENSION_KEY
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal, Silence
 from tests.conftest import MakeApp
+from tests.records import record_of, state_of
 from tests.support import ALICE, on_behalf_of, wait_until
-
-
-def record_of(app: Flask) -> Record:
-    record: Record | None = app.extensions[EXTENSION_KEY].record
-    assert record is not None
-    return record
 
 
 @pytest.fixture
@@ -91,7 +84,7 @@ def test_run_now_repeated_key_with_lost_cache_records_replay(app: Flask) -> None
     with app.app_context():
         for _ in range(2):
             current_jobs["quick"].run_now(idempotency_key="one")
-            app.extensions[EXTENSION_KEY].cache._backend.clear()
+            state_of(app).cache._backend.clear()
     assert len(record_of(app).list_runs()) == 1
     assert [action.result for action in record_of(app).list_actions()] == ["replayed", "accepted"]
 
@@ -133,7 +126,9 @@ def test_run_now_record_unavailable_starts_run_and_logs_once(
     numbers = app.test_client().get("/api/jobs/health").get_json()
     assert (numbers["status"], numbers["recordAvailable"]) == ("degraded", False)
     assert numbers["recordFailures"] == 2
-    app.extensions[EXTENSION_KEY].ends.outbox.stop()  # its thread would try as long as this process
+    ends = state_of(app).ends
+    assert ends is not None
+    ends.outbox.stop()  # its thread would try as long as this process
 
 
 def test_run_now_after_outage_records_again(

@@ -1,4 +1,4 @@
-"""Runs for tests of the engine's rules, without a workspace."""
+"""Runs and work of tasks for tests of the engine, without a workspace."""
 
 from __future__ import annotations
 
@@ -7,14 +7,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flask_lakeflow_jobs.local import states
+import pytest
+
+from flask_lakeflow_jobs.local import load_bundle, states
 from flask_lakeflow_jobs.local.engine.decisions import Decision, decide
 from flask_lakeflow_jobs.local.engine.effects import Effect
 from flask_lakeflow_jobs.local.engine.events import Event, RunSubmitted, TaskEnded
+from flask_lakeflow_jobs.local.engine.files import WorkspaceFiles
+from flask_lakeflow_jobs.local.engine.kinds import build_work
 from flask_lakeflow_jobs.local.engine.packages import Packages
 from flask_lakeflow_jobs.local.engine.services import TaskServices
 from flask_lakeflow_jobs.local.engine.spark import Spark
+from flask_lakeflow_jobs.local.engine.task_context import TaskContext
+from flask_lakeflow_jobs.local.engine.work import CannotRun, ProcessWork
 from flask_lakeflow_jobs.local.environment import find_secrets
+from flask_lakeflow_jobs.local.home import WorkspaceFolder
 from flask_lakeflow_jobs.local.model import JobRun, TaskRun
 from flask_lakeflow_jobs.local.states import State
 from tests.local.support import depends_on
@@ -86,3 +93,30 @@ def started(*specs: dict[str, Any], **fields: Any) -> Course:
 
 def ended(task_id: int, state: State = states.SUCCESS, **fields: Any) -> TaskEnded:
     return TaskEnded(RUN, task_id, state, **fields)
+
+
+def context(folder: Path, **fields: Any) -> TaskContext:
+    bundle = load_bundle(folder / "databricks.yml")
+    return TaskContext(
+        **{
+            "settings": {},
+            "packages": Packages(folder / "packages", is_enabled=False),
+            "files": WorkspaceFiles(lambda: bundle, WorkspaceFolder(folder)),
+            "job_parameters": {},
+            "overriding": {},
+            "task_values": {},
+            "run": {"runId": 5},
+            **fields,
+        }
+    )
+
+
+def payload(work: object) -> dict[str, Any]:
+    assert isinstance(work, ProcessWork)
+    return work.payload
+
+
+def refusal(kind: str, body: Any, context: TaskContext) -> str:
+    with pytest.raises(CannotRun) as caught:
+        build_work({"task_key": "main", kind: body}, context)
+    return str(caught.value)

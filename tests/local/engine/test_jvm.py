@@ -13,7 +13,7 @@ from flask_lakeflow_jobs.local.engine import jvm
 from flask_lakeflow_jobs.local.engine.kinds import build_work
 from flask_lakeflow_jobs.local.engine.task_context import TaskContext
 from flask_lakeflow_jobs.local.engine.work import CannotRun
-from tests.local.engine.test_kinds import context, payload, refusal
+from tests.local.engine.support import context, payload, refusal
 from tests.local.support import python_task, write_bundle
 
 REQUIRE_JVM = jvm.require_jvm

@@ -9,23 +9,19 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local import load_bundle, states
+from flask_lakeflow_jobs.local import states
 from flask_lakeflow_jobs.local.engine import kinds
-from flask_lakeflow_jobs.local.engine.files import WorkspaceFiles
 from flask_lakeflow_jobs.local.engine.kinds import build_work, simulate
-from flask_lakeflow_jobs.local.engine.packages import Packages
-from flask_lakeflow_jobs.local.engine.task_context import TaskContext
 from flask_lakeflow_jobs.local.engine.work import (
-    CannotRun,
     ConditionResult,
     ForEach,
     NestedRun,
-    ProcessWork,
     SimulatedWork,
 )
 from flask_lakeflow_jobs.local.home import WorkspaceFolder
 from flask_lakeflow_jobs.local.model import TaskRun
 from flask_lakeflow_jobs.local.task_kinds import TASK_KINDS, describe_refusal
+from tests.local.engine.support import context, payload, refusal
 from tests.local.support import python_task, write_bundle
 
 
@@ -33,33 +29,6 @@ from tests.local.support import python_task, write_bundle
 def folder(tmp_path: Path) -> Path:
     files = {"main.py": "", "notebook.py": "", "src/query.sql": ""}
     return write_bundle(tmp_path, {"etl": {"tasks": [python_task("main")]}}, files).parent
-
-
-def context(folder: Path, **fields: Any) -> TaskContext:
-    bundle = load_bundle(folder / "databricks.yml")
-    return TaskContext(
-        **{
-            "settings": {},
-            "packages": Packages(folder / "packages", is_enabled=False),
-            "files": WorkspaceFiles(lambda: bundle, WorkspaceFolder(folder)),
-            "job_parameters": {},
-            "overriding": {},
-            "task_values": {},
-            "run": {"runId": 5},
-            **fields,
-        }
-    )
-
-
-def payload(work: object) -> dict[str, Any]:
-    assert isinstance(work, ProcessWork)
-    return work.payload
-
-
-def refusal(kind: str, body: Any, context: TaskContext) -> str:
-    with pytest.raises(CannotRun) as caught:
-        build_work({"task_key": "main", kind: body}, context)
-    return str(caught.value)
 
 
 # Conditions and for-each tasks
