@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,15 +34,13 @@ from tests.clocks import FakeClock
 from tests.conftest import MakeApp
 from tests.record.rows import add_run, end, request
 from tests.records import record_of, state_of
-from tests.support import DEADLINE
+from tests.support import DEADLINE, wait_until
 
 
 class LateClock(FakeClock):
     """The system's time plus what a test adds."""
 
     def now(self) -> float:
-        import time
-
         return time.time() + self.elapsed
 
 
@@ -269,6 +268,4 @@ def test_run_round_after_kill_during_request_resolves_it(
 
 
 def wait_for_forwarding(request: Any) -> None:
-    from tests.support import wait_until
-
     wait_until(lambda: request.forwarded, "the request forwarded")

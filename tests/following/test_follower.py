@@ -113,8 +113,6 @@ def process(make_process: Callable[[], Process]) -> Process:
 
 
 def key(run_id: int) -> RunKey:
-    from flask_lakeflow_jobs.identity import APP
-
     return RunKey(APP, ETL, run_id)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -61,8 +62,6 @@ def test_any_other_text_is_no_token(text: str) -> None:
 
 def sign(value: Any, salt: str = SALT) -> str:
     """Sign a value as the app's key would, for another purpose or of another shape."""
-    from hashlib import sha256
-
     signer = {"key_derivation": "hmac", "digest_method": sha256}
     serializer = URLSafeSerializer([key.encode() for key in KEYS], salt=salt, signer_kwargs=signer)
     return PROGRESS_TOKEN_PREFIX + str(serializer.dumps(value))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from flask_lakeflow_jobs import UpstreamUnavailable
 from flask_lakeflow_jobs.runs.progress import Progress
 from flask_lakeflow_jobs.runs.progress_reports import WHOLE_RUN
 from flask_lakeflow_jobs.watching.notifications import CHECK_INTERVAL_SECONDS
@@ -142,8 +143,6 @@ def test_repaired_run_begins_without_progress(harness: HubHarness) -> None:
 
 
 def test_report_during_an_outage_keeps_the_error(harness: HubHarness) -> None:
-    from flask_lakeflow_jobs import UpstreamUnavailable
-
     subscription = harness.subscribe()
     harness.poll()
     subscription.collect()

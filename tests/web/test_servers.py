@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import waitress
-from flask import Flask
+from flask import Flask, request
 from waitress import wasyncore
 from werkzeug.serving import make_server
 from werkzeug.test import EnvironBuilder, run_wsgi_app
@@ -298,8 +298,6 @@ def seen_by(app: Flask) -> list[Server]:
 
     @app.get("/")
     def index() -> str:
-        from flask import request
-
         seen.append(find_server(request.environ))
         return "seen"
 
