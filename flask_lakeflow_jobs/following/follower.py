@@ -124,7 +124,7 @@ class RunFinder:
     def _find(self, job: Job) -> None:
         calls, since = self._upstream().bind(APP, job), self._since.get(job.key)
         if since is None:
-            since = self._newest_recorded(job)
+            since = self._choose_begin(job)
         now = self._clock.monotonic()
         lists_active = now >= self._list_active_at.get(job.key, now)
         active: list[BaseRun] = []
@@ -160,12 +160,15 @@ class RunFinder:
             if self._record.continue_run(ended):
                 self._poll_again(RunKey(APP, job, run_id))
 
-    def _newest_recorded(self, job: Job) -> int:
+    def _choose_begin(self, job: Job) -> int:
         from ..record.runs import RunFilter  # needs SQLAlchemy, an extra
 
         now = int(self._clock.now() * 1000)
-        newest = self._record.list_runs(RunFilter(job_keys=[job.key]), limit=1)
-        return max(newest[0].requested_at, now - LOOKBACK_MS) if newest else now
+        for source in ("found", None):  # the app may have started runs while no process followed
+            newest = self._record.list_runs(RunFilter([job.key], source=source), limit=1)
+            if newest:
+                return max(newest[0].requested_at, now - LOOKBACK_MS)
+        return now
 
 
 #: Writes the end of a run; repeated calls have no effect.

@@ -62,6 +62,7 @@ class RunFilter:
 
     :param job_keys: the jobs, at least one.
     :param outcome: the value of an :class:`~.Outcome`.
+    :param source: as in :class:`RecordedRun`.
     :param since: milliseconds since the epoch, inclusive; when the run was requested.
     :param until: milliseconds since the epoch, exclusive.
     """
@@ -70,12 +71,13 @@ class RunFilter:
     outcome: str | None = None
     requested_by: str | None = None
     state: RowState | None = None
+    source: str | None = None
     since: int | None = None
     until: int | None = None
 
     def conditions(self) -> Iterator[sa.ColumnElement[bool]]:
         """Yield the conditions, except that on the job."""
-        for column in (runs.c.outcome, runs.c.requested_by, runs.c.state):
+        for column in (runs.c.outcome, runs.c.requested_by, runs.c.state, runs.c.source):
             if (value := getattr(self, column.name)) is not None:
                 yield column == value
         if self.since is not None:

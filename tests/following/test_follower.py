@@ -378,6 +378,17 @@ class TestRunFinder:
         finder.find()
         assert self.found(record) == [3]
 
+    def test_later_run_of_the_app_hides_none_that_was_started_elsewhere(
+        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
+    ) -> None:
+        now = int(clock.now() * 1000)
+        record.add_found_run("etl", ETL.job_id, 1, started_at=now - LOOKBACK_MS)
+        record.finish_run(end(1, job_id=ETL.job_id))
+        workspace.runs.append((2, now - 3_600_000, False))
+        add_run(record, 3, job_id=ETL.job_id)
+        finder.find()
+        assert [run.run_id for run in record.list_unfinished_runs([ETL.job_id])] == [2, 3]
+
     def test_own_runs_are_not_found_again(
         self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
     ) -> None:
