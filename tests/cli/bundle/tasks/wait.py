@@ -1,4 +1,4 @@
-"""Wait until the file that the argument names exists."""
+"""Waits until the file named by its argument exists, or its test has ended: the folder is gone."""
 
 import pathlib
 import sys
@@ -6,5 +6,5 @@ import time
 
 gate = pathlib.Path(sys.argv[1])
 print("waiting")
-while not gate.exists():
+while gate.parent.exists() and not gate.exists():
     time.sleep(0.01)
