@@ -90,8 +90,7 @@ class WorkspaceFolder:
     def check(self) -> None:
         """Check that only this user can have written what the folder contains.
 
-        It says where calls are sent, what a client has to know to run code as this user, and which
-        process ``--stop`` ends.
+        Its files say where calls are sent, with which token, and which process ``--stop`` ends.
 
         :raises WorkspaceError: the folder belongs to another user, or others may write to it.
         """
@@ -210,7 +209,7 @@ class WorkspaceFolder:
     def write_secrets(self, content: dict[str, Any]) -> None:
         """Replace the content of the file of secrets, readable by this user only.
 
-        It stays over a loss of power, and so does the old content until then.
+        A loss of power leaves either the old content or the new one.
         """
         _write_json(self.secrets, content, is_durable=True)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..lakeflow_child.cluster_packages import find_package
-from .projects import normalize_name
+from ..lakeflow_child.package_names import normalize_name
 from .source_code import find_included, read_code
 
 _IMPORT = re.compile(
@@ -21,7 +21,7 @@ _MAX_FILES = 100  # that are read, on the thread that starts tasks
 def list_cluster_packages(
     files: Iterable[str], folders: Sequence[str], package: str, listed: Iterable[str]
 ) -> tuple[str, ...]:
-    """List the packages of a cluster that code imports and that nothing else brings.
+    """List the packages of a cluster that code imports and that is not there otherwise.
 
     :param files: with the code of a task. Modules of the bundle that it imports are read too.
     :param folders: those from which tasks import.

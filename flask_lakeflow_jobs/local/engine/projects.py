@@ -10,6 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ..lakeflow_child import package_names
+from ..lakeflow_child.package_names import name_of, normalize_name
 from ..lakeflow_child.wheel import PROJECT_FILES
 
 # Every cluster has its own versions. Here, another pyspark would hide that of the session.
@@ -36,10 +38,8 @@ def is_project(folder: Path) -> bool:
 
 
 def declares(project: Path, name: str) -> bool:
-    """Return whether the files of a project name its package like a wheel (PEP 503)."""
-    pattern = "[-_.]+".join(map(re.escape, re.split(r"[-_.]+", name)))
-    declaration = re.compile(rf"""\bname\s*=\s*["']?{pattern}["']?\s*(?:[,)]|$)""", re.M | re.I)
-    return any(declaration.search(_read(project / each)) for each in PROJECT_FILES)
+    """Return whether a project is that of a package."""
+    return any(package_names.declares(_read(project / each), name) for each in PROJECT_FILES)
 
 
 def list_dependencies(projects: Iterable[Path], own: Iterable[Path]) -> Iterator[str]:
@@ -48,7 +48,7 @@ def list_dependencies(projects: Iterable[Path], own: Iterable[Path]) -> Iterator
     :param own: the projects of the bundle, which are imported from their sources.
     """
     for dependency in (each for project in projects for each in read_dependencies(project)):
-        name = _name_of(dependency)
+        name = name_of(dependency)
         is_own = any(declares(project, name) for project in own)
         if not is_own and not is_of_a_cluster(dependency):
             yield dependency
@@ -57,11 +57,6 @@ def list_dependencies(projects: Iterable[Path], own: Iterable[Path]) -> Iterator
 def is_of_a_cluster(dependency: str) -> bool:
     """Return whether every cluster has its own version of a package."""
     return normalize_name(dependency) in _OF_A_CLUSTER
-
-
-def normalize_name(dependency: str) -> str:
-    """Return the name of the package of a dependency, as package indexes compare it (PEP 503)."""
-    return _normalize(_name_of(dependency))
 
 
 def read_dependencies(project: Path) -> tuple[str, ...]:
@@ -74,22 +69,14 @@ def read_dependencies(project: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _name_of(dependency: str) -> str:
-    return re.split(r"[\s(\[<>=!~;@]", dependency)[0]
-
-
-def _normalize(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def _read_pyproject(file: Path) -> Iterator[str]:
     with suppress(ImportError, ValueError):  # the build of the wheel would say what is wrong
         tomllib: Any = import_module("tomllib")
         content = tomllib.loads(_read(file))
         tool = _section(content, "tool")
-        sources = {_normalize(each) for each in _section(_section(tool, "uv"), "sources")}
+        sources = {normalize_name(each) for each in _section(_section(tool, "uv"), "sources")}
         for dependency in _texts(_section(content, "project").get("dependencies")):
-            if _normalize(_name_of(dependency)) not in sources:
+            if normalize_name(dependency) not in sources:
                 yield dependency
         poetry = _section(_section(tool, "poetry"), "dependencies")
         for name, version in poetry.items():

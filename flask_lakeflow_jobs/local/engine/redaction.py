@@ -38,7 +38,7 @@ class SecretRedactor:
         return _find(data, self._values)
 
     def find_begun(self, data: bytes) -> int:
-        """Return from where on a log that grows may be the beginning of a secret; else its end."""
+        """Return where a secret may begin that the end of the log so far cuts; that end if none."""
         return min((_find_begun(data, value) for value in self._values), default=len(data))
 
     def redact_log(self, data: bytes, start: int, end: int) -> bytes:

@@ -1,7 +1,7 @@
 """Runs the statements of the Statement Execution API, one after another, and keeps their results.
 
 Each runs in a process of its own, like a SQL task, with which it shares the database. Statements
-and results are kept until newer ones need their place, and not over a restart.
+and results are kept until newer ones need their place, or until a restart.
 """
 
 from __future__ import annotations

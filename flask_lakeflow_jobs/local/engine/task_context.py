@@ -1,4 +1,4 @@
-"""The surroundings of a task when it starts, and the process that they make of it."""
+"""Files, packages and parameters for a task that starts, and the payload of its process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .work import CannotRun, ProcessWork
 
 @dataclass(frozen=True, slots=True)
 class TaskContext:
-    """The surroundings of a task when it starts.
+    """Files, packages and parameters for a task that starts.
 
     :param job_parameters: the job's parameters with the values of this run.
     :param overriding: the task parameters of run-now (``notebook_params`` …).

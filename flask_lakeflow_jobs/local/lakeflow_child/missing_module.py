@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import sys
 from collections.abc import Sequence
 
 from .cluster_packages import find_package
+from .package_names import normalize_name
 
 # Several packages have modules below these names.
 _NAMESPACES = ("azure", "databricks", "google")
 _SETTING = "LAKEFLOW_JOBS_LOCAL_INSTALL = True"
-_MAX_FOLDERS = 2000  # of a bundle that are searched; those of others hold no code of its own
+_MAX_FOLDERS = 2000  # of a bundle that are searched
+# They hold code of others.
 _FOLDERS_OF_OTHERS = frozenset(["__pycache__", "build", "dist", "node_modules", "site-packages"])
 
 
@@ -72,7 +73,7 @@ def _advise_to_list(name: str, package: str | None, listed: str) -> str:
 def _advise_to_install(name: str, package: str | None, requirements: Sequence[str]) -> str:
     """Return the advice where the workspace installs nothing."""
     for requirement in requirements:
-        if _normalize(requirement) in (_normalize(name), _normalize(package or name)):
+        if normalize_name(requirement) in map(normalize_name, (name, package or name)):
             return (
                 f"The task needs {name}, which its environment lists: {requirement}. Set {_SETTING}"
                 " to let the local workspace install the packages of tasks, or install it: "
@@ -123,9 +124,3 @@ def _has_code(folder: str) -> bool:
 def _is_own_folder(entry: os.DirEntry[str]) -> bool:
     is_of_others = entry.name.startswith(".") or entry.name in _FOLDERS_OF_OTHERS
     return not is_of_others and entry.is_dir(follow_symlinks=False)
-
-
-def _normalize(requirement: str) -> str:
-    """Return the name of a requirement's package, as package indexes compare it (PEP 503)."""
-    name = re.split(r"[\s\[<>=!~;@]", requirement)[0]
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,4 +1,4 @@
-"""Advice on what a task finds in its author's surroundings only: files, hosts and variables."""
+"""Advice on what exists where the author of a task works, but not here: files, hosts, variables."""
 
 from __future__ import annotations
 

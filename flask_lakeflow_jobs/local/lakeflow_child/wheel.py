@@ -8,6 +8,7 @@ import sys
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
 
+from .package_names import declares
 from .script import extend_import_path
 
 TYPE_CHECKING = False
@@ -35,7 +36,7 @@ def run_wheel(payload: dict[str, Any], dbutils: DBUtils) -> None:
                 f"The package {package!r} is not installed here. Install it into the environment "
                 f"that runs the local workspace ({sys.executable}), or name its wheel among the "
                 "task's libraries or in its environment.",
-                # With a name, advice on the missing wheel comes before the message.
+                # With a name, the error gets advice on the missing wheel.
                 name=package if payload["missing_libraries"] else None,
             ) from None
     if entry_points:
@@ -47,7 +48,6 @@ def run_wheel(payload: dict[str, Any], dbutils: DBUtils) -> None:
     )
     function = getattr(_import_or_none(module_name), function_name, None)
     if function is None and payload["missing_libraries"]:
-        # With the name, advice on the missing wheel comes before the message.
         raise ModuleNotFoundError(f"No package named {package!r}", name=package)
     if function is None:
         raise AttributeError(
@@ -70,15 +70,12 @@ def find_declared_entry_point(
     declaration = re.compile(
         rf"""(?<![\w.-])["']?{re.escape(name)}["']?\s*=\s*["']?([\w.]+):(\w+)"""
     )
-    # Names are equal if they differ only in separators (PEP 503).
-    pattern = re.sub(r"[-_.]+", "[-_.]+", package)
-    package_name = re.compile(rf"""^\s*name\s*=\s*["']?{pattern}["']?\s*,?\s*$""", re.M | re.I)
     found = None
     for folder in folders:
         for file in PROJECT_FILES:
             text = _read(os.path.join(folder, file))
             if match := declaration.search(text):
-                if package_name.search(text):
+                if declares(text, package):
                     return match[1], match[2]
                 found = found or (match[1], match[2])
     return found

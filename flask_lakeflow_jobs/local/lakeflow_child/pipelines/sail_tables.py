@@ -54,7 +54,7 @@ class SailTables:
     def offer(self) -> None:
         """Create the tables and views that the pipeline can read. Its own tables stay.
 
-        :raises TableIsTaken: the pipeline names a table that another one of its name hides.
+        :raises TableIsTaken: the pipeline names a table, but would read another one of its name.
         """
         file = os.path.join(self._root, "offered.json")
         before: dict[str, Any] = read_json(file, {})

@@ -1,4 +1,4 @@
-"""Parses the SQL of Databricks. DuckDB and Sail each get what they take of it."""
+"""Parses the SQL of Databricks, to write it for DuckDB or Sail."""
 
 from __future__ import annotations
 
