@@ -125,7 +125,9 @@ class UnknownJob(LakeflowJobsError, exceptions.NotFound, KeyError):
     def __init__(self, key: str, keys: Iterable[str]) -> None:
         known = sorted(keys)
         names = ", ".join(map(repr, known)) or "none"
-        super().__init__(f"This app has no job {key!r}.{suggest(key, known)} Its jobs: {names}.")
+        super().__init__(
+            f"This app has no job {key!r}.{suggest(str(key), known)} Its jobs: {names}."
+        )
         self.key = key
 
 

@@ -27,14 +27,13 @@ from .runs.ids import parse_run_id
 from .runs.outcome import has_ended
 from .runs.params import (
     build_run_now_fields,
-    normalize_task_keys,
     validate_params,
-    validate_task_keys,
     write_declared_values,
 )
 from .runs.progress import Progress
 from .runs.progress_token import refuse_parameter
 from .runs.repair import build_repair_arguments
+from .runs.task_keys import choose_task_keys, validate_task_keys
 from .runs.triggers import build_pause_update
 from .watching.iterator import RunWatch
 
@@ -108,7 +107,7 @@ class JobHandle(JobReader):
         :raises ConfigurationError: the job cannot receive the name of the requester.
         """
         options: dict[str, Any] = {
-            "only": normalize_task_keys(only),
+            "only": choose_task_keys(only, "only"),
             "queue": queue,
             "performance_target": performance_target,
         }
@@ -163,7 +162,7 @@ class JobHandle(JobReader):
             raise
 
     def _check_tasks(self, only: Sequence[str] | None) -> None:
-        if task_keys := normalize_task_keys(only):
+        if task_keys := choose_task_keys(only, "only"):
             settings = self.get_job().settings
             tasks = [task.task_key for task in (settings and settings.tasks) or []]
             validate_task_keys(task_keys, tasks, self.key)
@@ -243,7 +242,7 @@ class JobHandle(JobReader):
         run = upstream.get_run(run_id, history=True).value
         arguments = build_repair_arguments(
             run,
-            rerun_tasks=normalize_task_keys(rerun_tasks),
+            rerun_tasks=choose_task_keys(rerun_tasks, "rerun_tasks"),
             rerun_dependent_tasks=rerun_dependent_tasks,
             fields=fields,
         )

@@ -17,9 +17,9 @@ from .runs.iterations import Iteration
 from .runs.logs import DEFAULT_PART_BYTES, MAX_PART_BYTES, LogPart
 from .runs.matrix import MAX_RUNS, Cell, Matrix, build_cells, build_rows
 from .runs.outcome import RunStatus, has_ended
-from .runs.params import normalize_task_keys
 from .runs.progress_reports import select_progress
 from .runs.redaction import redact
+from .runs.task_keys import normalize_task_keys
 from .upstream.cached_reads import CachedReads
 from .watching.iterator import RunWatch, iterate_run, iterate_run_async
 from .watching.watched_run import RunKey

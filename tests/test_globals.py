@@ -34,6 +34,8 @@ def test_current_jobs_unknown_key_lists_known_keys() -> None:
             current_jobs["elt"]
         with pytest.raises(KeyError):
             current_jobs["elt"]
+        with pytest.raises(UnknownJob, match="no job None"):  # of a form without this field
+            current_jobs[None]  # type: ignore[index]
         assert current_jobs.get("elt") is None
 
 

@@ -82,6 +82,28 @@ class TestWatching:
         with pytest.raises(InvalidParameters, match="onyl"):
             current_jobs["never"].run_now(only="onyl")
 
+    @pytest.mark.parametrize("call", ["run_now", "check"])
+    def test_empty_list_of_tasks_starts_nothing(
+        self, fault_proxy: FaultyWorkspace, call: str
+    ) -> None:
+        """Without ``only``, the workspace runs all tasks."""
+        with pytest.raises(InvalidParameters) as caught:
+            getattr(current_jobs["pipeline"], call)(only=[])
+
+        assert caught.value.messages == {"only": ["Names no task."]}
+        assert not fault_proxy.find_requests("POST")
+
+    def test_repair_with_an_empty_list_of_tasks_reruns_nothing(
+        self, fault_proxy: FaultyWorkspace
+    ) -> None:
+        handle = current_jobs["failing"]
+        run_id = handle.run_now().run_id
+        handle.wait(run_id)
+        with pytest.raises(InvalidParameters, match="'rerun_tasks' names no task"):
+            handle.repair_run(run_id, rerun_tasks=[])
+
+        assert not fault_proxy.find_requests("POST", "runs/repair")
+
     def test_task_keys_as_string_are_one_key(self, fault_proxy: FaultyWorkspace) -> None:
         handle = current_jobs["pipeline"]
         handle.check(only="load")

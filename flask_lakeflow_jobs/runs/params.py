@@ -11,7 +11,7 @@ import json
 import math
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import PurePath
@@ -21,7 +21,7 @@ from marshmallow import Schema, ValidationError
 from marshmallow import missing as absent
 from marshmallow.utils import get_value
 
-from ..errors import ConfigurationError, InvalidParameters, quote, suggest
+from ..errors import ConfigurationError, InvalidParameters, quote
 
 #: Fields of run-now that carry parameters, and their JSON types.
 RUN_NOW_FIELDS: Mapping[str, type] = {
@@ -176,30 +176,6 @@ def _summarize_messages(messages: Mapping[str, Any]) -> str:
             message = next(iter(message.values() if isinstance(message, Mapping) else message))
         summary.append(str(message) if name == "_schema" else f"{name}: {message}")
     return " ".join(summary)
-
-
-def normalize_task_keys(keys: Sequence[str] | None) -> list[str] | None:
-    """Return task keys as a list. A string is one key."""
-    if keys is None:
-        return None
-    return [keys] if isinstance(keys, str) else list(keys)
-
-
-def validate_task_keys(only: Sequence[str], tasks: Sequence[str], job: str) -> None:
-    """Check that a job has certain tasks.
-
-    :param only: task keys, with ``+`` before or after a key for the tasks up- or downstream.
-    :param tasks: the keys of the job's tasks.
-    :param job: the job's key, for the message.
-    :raises InvalidParameters: the job lacks one of the tasks.
-    """
-    unknown = [key for key in only if key.strip("+") not in tasks]
-    if unknown:
-        raise InvalidParameters(
-            f"The job {job!r} has no task {', '.join(map(repr, unknown))}."
-            f"{suggest(unknown[0].strip('+'), tasks)} Its tasks: {', '.join(tasks) or 'none'}.",
-            {"only": [f"Has no task {key!r}." for key in unknown]},
-        )
 
 
 def build_run_now_fields(task_type: str | None, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,9 @@
-"""Parameters, checked by the schema of a job; task keys, checked by the job."""
+"""Parameters, checked by the schema of a job."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -16,7 +15,6 @@ from flask_lakeflow_jobs import ConfigurationError, InvalidParameters
 from flask_lakeflow_jobs.runs.params import (
     build_run_now_fields,
     validate_params,
-    validate_task_keys,
 )
 
 
@@ -153,33 +151,6 @@ def test_validate_params_lost_parameter_raises_configuration_error() -> None:
 
     with pytest.raises(ConfigurationError, match="start"):
         validate_params(Opaque(), {"start": 1})
-
-
-@pytest.mark.parametrize("name", ["read", "+read", "load+", "+load+"])
-def test_validate_task_keys_accepts_keys_of_the_job(name: str) -> None:
-    validate_task_keys([name], ["read", "load"], "etl")
-
-
-@pytest.mark.parametrize(
-    ("only", "tasks", "expected"),
-    [
-        (
-            ["rad", "+load"],
-            ["read", "load"],
-            "no task 'rad'. Did you mean 'read'? Its tasks: read, load.",
-        ),
-        (["re+ad"], ["read"], "no task 're+ad'. Did you mean 'read'? Its tasks: read."),
-        (["read", "load"], [], "no task 'read', 'load'. Its tasks: none."),
-    ],
-)
-def test_validate_task_keys_names_unknown_keys(
-    only: list[str], tasks: list[str], expected: str
-) -> None:
-    with pytest.raises(
-        InvalidParameters, match=re.escape(f"The job 'etl' has {expected}")
-    ) as raised:
-        validate_task_keys(only, tasks, "etl")
-    assert set(raised.value.messages) == {"only"}
 
 
 @pytest.mark.parametrize(
