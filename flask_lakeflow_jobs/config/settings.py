@@ -94,7 +94,7 @@ def load_settings(
     defaults = JobConfig(wait_timeout=wait_timeout, notify=notify)
     settings = AppSettings(
         jobs=resolve_jobs(reader, jobs or {}, local_jobs, defaults),
-        sdk=_read_sdk_arguments(reader.config),
+        sdk=_read_sdk_arguments(reader),
         bundle=bundle,
         poll_interval=reader.read_seconds(keys.POLL_INTERVAL),
         read_timeout=timeout or read_timeout,
@@ -144,15 +144,23 @@ def _require_record(settings: AppSettings) -> None:
         )
 
 
-def _read_sdk_arguments(config: Mapping[str, Any]) -> dict[str, str]:
+def _read_sdk_arguments(reader: SettingsReader) -> dict[str, str]:
+    """Return the SDK's settings without the blanks around them, such as the end of a file's line.
+
+    The SDK reads those of the environment itself, as they are.
+    """
     arguments = {}
     for name, argument in keys.SDK_KEYS.items():
-        value = config.get(name)
+        value = reader.config.get(name)
         # A number: Flask's from_prefixed_env() reads a client id of digits as one.
         if isinstance(value, bool) or not isinstance(value, str | int | Path | None):
             raise ConfigurationError(f"{name} must be text, not {type(value).__name__}.")
-        if value not in (None, ""):
-            arguments[argument] = str(value)
+        text = "" if value is None else str(value).strip()
+        variable = reader.environ.get(name, "")
+        if not text and variable != variable.strip():
+            text = variable.strip()
+        if text:
+            arguments[argument] = text
     return arguments
 
 

@@ -156,6 +156,14 @@ def test_sdk_settings_are_read_from_app_config_only() -> None:
     assert settings({"DATABRICKS_CLIENT_ID": 12}).sdk == {"client_id": "12"}
 
 
+def test_sdk_settings_are_read_without_blanks_around_them() -> None:
+    """A file of a secret ends with a newline, which no header may contain."""
+    environ = {"DATABRICKS_TOKEN": "t\n", "DATABRICKS_CLIENT_ID": "i"}
+    assert settings({"DATABRICKS_TOKEN": " t\r\n"}).sdk == {"token": "t"}
+    assert settings({}, environ).sdk == {"token": "t"}
+    assert settings({"DATABRICKS_TOKEN": "other"}, environ).sdk == {"token": "other"}
+
+
 @pytest.mark.parametrize("name", SDK_KEYS)
 @pytest.mark.parametrize("value", [True, ["hunter2"], {"hunter2": 1}, b"hunter2", 1.5])
 def test_sdk_setting_that_is_no_text_raises(name: str, value: object) -> None:
