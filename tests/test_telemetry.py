@@ -128,7 +128,10 @@ def test_upstream_calls_are_counted_and_timed(
 
     def of_this(point: Any) -> bool:
         about: dict[str, Any] = point.attributes
-        return (about["lakeflow.job.key"], about["lakeflow.operation"]) == ("never", "list_runs")
+        return (about.get("lakeflow.job.key"), about["lakeflow.operation"]) == (
+            "never",
+            "list_runs",
+        )
 
     (duration,) = filter(of_this, recorder.points("lakeflow.upstream.duration"))
     assert duration.count == 1

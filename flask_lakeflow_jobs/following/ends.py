@@ -212,8 +212,8 @@ def summarize_error(job: Job, status: RunStatus) -> str | None:
     """
     if status.outcome in SUCCESSES:
         return None
+    text = parse_state(status.document or status.run).message
     causes = find_root_causes(status.run.tasks)
-    text = parse_state(causes[0] if causes else status.document or status.run).message
-    if causes and text:
-        text = f"{causes[0].task_key}: {text}"
+    if causes and (message := parse_state(causes[0]).message):
+        text = f"{causes[0].task_key}: {message}"
     return clean_line(redact_text(text, job.secret_overrides), MAX_ERROR_CHARS) or None
