@@ -164,6 +164,28 @@ RUN = {
         "assert [row.s for row in frame.orderBy('d').collect()] == [1, 3, 4]\n"
         "assert frame.orderBy('d').select(F.weekday('d'), F.expr('weekday(d)')).collect()[2][:] == (6, 6)"
     ),
+    "values of CSV": (
+        "open('/Volumes/dev/raw/values/a.csv', 'w').write('id,day,name\\n1,31/12/2024,a\\nx,bad,NA\\n')\n"
+        "reader = spark.read.option('header', True).option('dateFormat', 'dd/MM/yyyy').option('nullValue', 'NA')\n"
+        "reader = reader.schema('id INT, day DATE, name STRING')\n"
+        "rows = reader.csv('/Volumes/dev/raw/values').select('*', '_metadata.file_name').collect()\n"
+        "assert str(rows[0].day) == '2024-12-31' and rows[1][:] == (None, None, None, 'a.csv'), rows\n"
+        "assert reader.option('mode', 'DROPMALFORMED').csv('/Volumes/dev/raw/values').count() == 1\n"
+        "open('/Volumes/dev/raw/inferred/a.csv', 'w').write('n,s\\n1,a\\nNA,NA\\n')\n"
+        "frame = spark.read.csv('/Volumes/dev/raw/inferred', header=True, inferSchema=True, nullValue='NA')\n"
+        "assert frame.dtypes == [('n', 'bigint'), ('s', 'string')], frame.dtypes\n"
+        "assert frame.collect()[1][:] == (None, None)"
+    ),
+    "tests of frames": (
+        "from pyspark.testing import assertDataFrameEqual\n"
+        "assertDataFrameEqual(spark.range(2), spark.range(2))"
+    ),
+    "cached query": (
+        "spark.sql('CACHE TABLE kept AS SELECT 1 AS n')\nassert spark.table('kept').first().n == 1"
+    ),
+    "buckets": (
+        "spark.range(2).write.format('parquet').bucketBy(2, 'id').sortBy('id').saveAsTable('dev.snippets.buckets')"
+    ),
     "files by address": (
         "import os\n"
         "folder = 'file:/Volumes/dev/raw/addresses'\n"
@@ -501,7 +523,7 @@ ADVISED = {
         "In place of JOIN … USING (k), join by a condition with ON",
     ),
     "value of another type": (
-        "open('/Volumes/dev/raw/copied/bad.csv', 'w').write('x\\n'); spark.read.csv('/Volumes/dev/raw/copied/bad.csv', schema='n INT').collect()",
+        "open('/Volumes/dev/raw/copied/bad.csv', 'w').write('x\\n'); spark.read.csv('/Volumes/dev/raw/copied/bad.csv', schema='n INT', mode='FAILFAST').collect()",
         "Read the column as a STRING",
     ),
     "function that was dropped": (

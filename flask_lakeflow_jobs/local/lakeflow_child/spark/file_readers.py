@@ -8,6 +8,7 @@ import json
 import os
 from functools import wraps
 
+from .csv_values import read_csv
 from .partitions import find_partition, infer_types
 from .stream_sources import list_files, refuse_changes
 
@@ -53,8 +54,17 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
             local = [found for each in local for found in _expand(each)]
         if source == "json" and path is not None:
             local = _copy_lines(self, local)
-        frame = load(self, local if path is not None else None, source, schema)
-        is_inferred = source in _INFERRED and not (self._schema or schema)
+        known = schema or self._schema or None
+
+        def read(columns: Any) -> Any:
+            return load(self, local if path is not None else None, source, columns)
+
+        frame = read_csv(self, read, known) if source == "csv" else None
+        if frame is None:
+            frame = read(schema)
+        else:
+            self.schema(known or "")  # the reader may be used again
+        is_inferred = source in _INFERRED and known is None
         return _type_folders(frame, local) if is_inferred else frame
 
     return load_files

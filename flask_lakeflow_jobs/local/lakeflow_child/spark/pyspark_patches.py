@@ -103,7 +103,9 @@ def patch_pyspark(
             for name in ("create", "createOrReplace")
         ),
         # Sail refuses it, though the layout of files changes no result.
+        (DataFrameWriter, "bucketBy", lambda self, *_: self),
         (DataFrameWriter, "clusterBy", lambda self, *_: self),
+        (DataFrameWriter, "sortBy", lambda self, *_: self),
         (DataFrameWriterV2, "clusterBy", lambda self, *_: self),
     ]
     for owner, name, value in patches:

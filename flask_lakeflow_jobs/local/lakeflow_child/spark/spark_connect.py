@@ -19,8 +19,12 @@ def connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     :param payload: of the task.
     :param paths: translates paths of the workspace.
     """
+    import pyspark
     from pyspark.sql import SparkSession
     from pyspark.sql.pandas import utils
+
+    # pyspark.testing looks for it, and ends the process without it.
+    os.environ.setdefault("SPARK_HOME", os.path.dirname(pyspark.__file__))
 
     # Tasks list an older pandas, as clusters have, or a newer one. Modules import this by name.
     check: Any = utils.require_minimum_pandas_version

@@ -1,0 +1,105 @@
+"""Values of CSV files as Databricks reads them: Sail fails where one is not of its type.
+
+Apache Spark, documentation of CSV files: by default (``PERMISSIVE``), such a value is NULL. Sail
+knows no ``nullValue`` and no formats of dates either. So all columns are read as texts.
+"""
+
+from __future__ import annotations
+
+import json
+
+from .spark_catalog import quote_part
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    #: Reads the files with a schema.
+    Read = Callable[[Any], Any]
+
+_FORMATS = {"date": "dateformat", "timestamp": "timestampformat"}
+_NESTED = ("array", "map", "struct", "variant")
+#: What values of a type look like, the more special types first.
+_INFERRED = {
+    "bigint": r"^[+-]?\d{1,18}$",
+    "double": r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$",
+    "boolean": r"^(?i:true|false)$",
+    "date": r"^\d{4}-\d\d-\d\d$",
+    "timestamp": r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d",
+}
+
+
+def read_csv(reader: Any, read: Read, schema: Any) -> Any:
+    """Read CSV files; return ``None`` if Sail reads them as Databricks does.
+
+    :param schema: a type, its JSON, or its text; ``None`` to infer it.
+    """
+    own = reader._options.items()
+    options = {key.lower(): str(each) for key, each in own if each is not None}
+    null = options.get("nullvalue", "")
+    if schema is None:
+        has_types = options.get("inferschema", "").lower() == "true"
+        return _read_inferred(reader, read, null, has_types=has_types) if null else None
+    fields = _parse(reader._client, schema).fields
+    kinds = {each.name: each.dataType.simpleString() for each in fields}
+    corrupt = options.get("columnnameofcorruptrecord", "_corrupt_record")
+    mode = options.get("mode", "").upper()
+    is_plain = set(kinds.values()) == {"string"} and not null
+    is_nested = any(kind.startswith(_NESTED) for kind in kinds.values())
+    if is_plain or is_nested or corrupt in kinds or mode == "FAILFAST":
+        return None
+    frame = read(", ".join(f"{quote_part(name)} STRING" for name in kinds))
+    values = {name: _convert(_text(name, null), kind, options) for name, kind in kinds.items()}
+    if mode == "DROPMALFORMED":
+        for name, value in values.items():
+            frame = frame.where(_text(name, null).isNull() | value.isNotNull())
+    return frame.withColumns(values)
+
+
+def _read_inferred(reader: Any, read: Read, null: str, *, has_types: bool) -> Any:
+    """Read files without a schema: a column has a type if all its values look like it."""
+    from pyspark.sql import functions
+
+    kept = reader._options
+    reader._options = {key: kept[key] for key in kept if key.lower() != "inferschema"}
+    frame = read(None)
+    reader._options = kept
+    texts = {name: _text(name, null) for name in frame.columns}
+    tests = [
+        functions.min(text.rlike(pattern)).alias(f"{kind}_{number}")
+        for number, text in enumerate(texts.values())
+        for kind, pattern in _INFERRED.items()
+    ]
+    found: Any = frame.agg(*tests).first() if has_types else None
+    for number, name in enumerate(texts):
+        for kind in _INFERRED if found else ():
+            if found[f"{kind}_{number}"]:
+                texts[name] = texts[name].cast(kind)
+                break
+    return frame.withColumns(texts)
+
+
+def _parse(session: Any, schema: Any) -> Any:
+    from pyspark.sql.types import StructType
+
+    if isinstance(schema, str) and schema.lstrip().startswith("{"):
+        return StructType.fromJson(json.loads(schema))
+    return session.createDataFrame([], schema).schema if isinstance(schema, str) else schema
+
+
+def _text(name: str, null: str) -> Any:
+    from pyspark.sql import functions
+
+    text = functions.col(quote_part(name))
+    return functions.when(text != null, text) if null else text
+
+
+def _convert(text: Any, kind: str, options: dict[str, str]) -> Any:
+    from pyspark.sql import functions
+
+    if kind == "string":
+        return text
+    if pattern := options.get(_FORMATS.get(kind, "")):
+        return functions.try_to_timestamp(text, functions.lit(pattern)).cast(kind)
+    return text.try_cast(kind)
