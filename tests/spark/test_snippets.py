@@ -186,6 +186,17 @@ RUN = {
     "buckets": (
         "spark.range(2).write.format('parquet').bucketBy(2, 'id').sortBy('id').saveAsTable('dev.snippets.buckets')"
     ),
+    "overwritten columns": (
+        "spark.sql('CREATE TABLE dev.snippets.over (Id BIGINT GENERATED ALWAYS AS IDENTITY, Name STRING, n INT)')\n"
+        "frame = spark.sql(\"SELECT 7 AS N, 'a' AS name\")\n"
+        "frame.write.mode('overwrite').saveAsTable('dev.snippets.over')\n"
+        "frame.write.mode('overwrite').option('mergeSchema', True).saveAsTable('dev.snippets.over')\n"
+        "table = spark.table('dev.snippets.over')\n"
+        "assert table.columns == ['Id', 'Name', 'n'] and table.count() == 1\n"
+        "assert table.first().Id is not None and table.first()[1:] == ('a', 7), table.first()\n"
+        "spark.sql('SELECT 1 AS n').write.mode('overwrite').option('overwriteSchema', True).saveAsTable('dev.snippets.over')\n"
+        "assert spark.table('dev.snippets.over').columns == ['n']"
+    ),
     "files by address": (
         "import os\n"
         "folder = 'file:/Volumes/dev/raw/addresses'\n"

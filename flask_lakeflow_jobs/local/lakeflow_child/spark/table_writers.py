@@ -97,6 +97,9 @@ def write_table(save: Callable[..., Any]) -> Any:
         if condition is not None:
             _replace_rows(session, name, _frame_of(self), condition)
             return
+        if exists and self._write.mode == "overwrite" and _fits(self, session.table(name)):
+            _replace_all(session, name, _frame_of(self))
+            return
         if not exists or self._write.mode == "overwrite":
             self._write._child = make_nullable(_frame_of(self))._plan
         elif _is_merged(self):
@@ -127,6 +130,24 @@ def _fill(frame: Any, table: Any) -> Any:
     missing = (each for each in table.schema.fields if each.name.lower() not in known)
     columns = {each.name: functions.lit(None).cast(each.dataType) for each in missing}
     return frame.withColumns(columns) if columns else frame
+
+
+def _fits(writer: Any, table: Any) -> bool:
+    """Return whether a table keeps its columns, though the rows have others of them or of a case.
+
+    Sail would drop the columns that are missing, and refuse those in another case.
+    """
+    options = {key.lower(): str(value) for key, value in writer._write.options.items()}
+    names = _frame_of(writer).columns
+    known = {each.lower() for each in table.columns}
+    is_kept = options.get("overwriteschema", "").lower() != "true"
+    return is_kept and names != table.columns and {each.lower() for each in names} <= known
+
+
+def _replace_all(session: Any, name: str, frame: Any) -> None:
+    columns = ", ".join(map(quote_part, frame.columns))
+    with name_frame(frame) as view:
+        session.sql(f"INSERT OVERWRITE {name} ({columns}) SELECT {columns} FROM {view}")
 
 
 def _is_merged(writer: Any) -> bool:
