@@ -182,7 +182,8 @@ class JobHandle(JobReader):
         :return: an iterator of the run's states that ends with the terminal one.
         :raises RunTimeout: while iterating: the run did not end in time. It continues.
         """
-        return self.watch(self.run_now(params, **options).run_id, timeout=timeout)
+        seconds = self._read_timeout(timeout)  # before a run starts that nobody would follow
+        return self.watch(self.run_now(params, **options).run_id, timeout=seconds)
 
     def cancel_run(self, run_id: int | str, *, requested_by: str | None = None) -> None:
         """Request the cancellation of a run; it ends a little later. Ignore a run that has ended.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from functools import partial
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from .errors import HandleClosed, MissingUserToken, RunNotFound
+from .errors import HandleClosed, InvalidRequest, MissingUserToken, RunNotFound, quote
 from .record.recording import PYTHON, Origin
 from .record.values import RowState
 from .runs.comparison import Comparison, compare_runs
@@ -77,12 +79,19 @@ class JobReader:
         :raises RunTimeout: while iterating: the run did not end in time. It continues.
         """
         run_key = self._run_key(run_id)
-        seconds = self.job.wait_timeout if timeout is None else timeout
+        seconds = self._read_timeout(timeout)
         hub, clock = self._state.hub, self._state.clock
         arguments = (run_key, hub, clock, seconds, self._require_identity)
         return RunWatch(
             run_key.run_id, iterate_run(*arguments), partial(iterate_run_async, *arguments)
         )
+
+    def _read_timeout(self, timeout: object) -> float:
+        if timeout is None:
+            return self.job.wait_timeout
+        if not isinstance(timeout, Real) or math.isnan(timeout):
+            raise InvalidRequest(f"The timeout must be a number of seconds, not {quote(timeout)}.")
+        return float(timeout)
 
     def wait(self, run_id: int | str, *, timeout: float | None = None) -> RunStatus:
         """Wait for the end of a run and return its final state, also if the run failed.

@@ -10,6 +10,7 @@ import pytest
 
 from flask_lakeflow_jobs import (
     InvalidParameters,
+    InvalidRequest,
     RunStatus,
     RunTimeout,
     UpstreamUnavailable,
@@ -115,6 +116,17 @@ class TestWatching:
         (repaired,) = fault_proxy.find_requests("POST", "runs/repair")
         assert started.body["only"] == ["load"]
         assert repaired.body["rerun_tasks"] == ["load"]
+
+    @pytest.mark.parametrize("timeout", ["60", float("nan")])
+    def test_timeout_that_is_no_number_starts_nothing(
+        self, fault_proxy: FaultyWorkspace, timeout: Any
+    ) -> None:
+        with pytest.raises(InvalidRequest, match="The timeout must be a number of seconds"):
+            current_jobs["never"].run_and_wait(timeout=timeout)
+        with pytest.raises(InvalidRequest, match="The timeout must be a number of seconds"):
+            current_jobs["never"].wait(UNKNOWN_RUN, timeout=timeout)
+
+        assert not fault_proxy.requests
 
     def test_watch_follows_an_existing_run_and_starts_none(
         self, run_gate: RunGate, fault_proxy: FaultyWorkspace
