@@ -197,6 +197,13 @@ RUN = {
         "spark.sql('SELECT 1 AS n').write.mode('overwrite').option('overwriteSchema', True).saveAsTable('dev.snippets.over')\n"
         "assert spark.table('dev.snippets.over').columns == ['n']"
     ),
+    "columns with values of their own": (
+        "spark.sql(\"CREATE TABLE dev.snippets.filled (Id BIGINT GENERATED ALWAYS AS IDENTITY, a INT, d STRING DEFAULT 'x', m STRING) \"\n"
+        "          \"TBLPROPERTIES ('delta.feature.allowColumnDefaults' = 'supported')\")\n"
+        "spark.sql('INSERT INTO dev.snippets.filled (a) VALUES (7)')\n"
+        "row = spark.table('dev.snippets.filled').first()\n"
+        "assert row.Id is not None and row[1:] == (7, 'x', None), row"
+    ),
     "files by address": (
         "import os\n"
         "folder = 'file:/Volumes/dev/raw/addresses'\n"

@@ -40,6 +40,7 @@ _HISTORY = {
     "userMetadata": "STRING",
     "engineInfo": "STRING",
 }
+_FILLED = re.compile(r'"(?:CURRENT_DEFAULT|delta\.(?:generation|identity)[.\w]*)"')
 _UPDATED = "numUpdatedRows"
 _COUNTS = {
     "num_updated_rows": (_UPDATED, "numTargetRowsUpdated"),
@@ -256,3 +257,9 @@ def _to_sql(value: Any, kind: str) -> str:
 
 def _to_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def find_filled(location: str) -> set[str]:
+    """Return the columns that an INSERT may leave out, as they have values of their own."""
+    fields = json.loads(read_metadata(location)["schemaString"])["fields"]
+    return {each["name"].lower() for each in fields if _FILLED.search(json.dumps(each["metadata"]))}

@@ -13,6 +13,8 @@ from .refused_queries import write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .refused_queries import Describe, Tree
 
 _CLONE = re.compile(
@@ -51,10 +53,13 @@ def rewrite_text(statement: str) -> str:
     return _VERSION.sub(r"\1 VERSION AS OF \2", statement)
 
 
-def rewrite_statement(tree: Tree, describe: Describe) -> Tree:
+def rewrite_statement(
+    tree: Tree, describe: Describe, find_filled: Callable[[str], set[str]] = lambda _: set()
+) -> Tree:
     """Return a statement that does the same as one that Sail refuses; or the one itself.
 
     :param describe: asks Sail for the columns of a query.
+    :param find_filled: returns the columns of a table that have values of their own, in lower case.
     """
     if isinstance(tree, exp.Create) and tree.kind == "TABLE":
         return _create_table(tree)
@@ -64,7 +69,7 @@ def rewrite_statement(tree: Tree, describe: Describe) -> Tree:
         return _delete(tree, describe)
     if isinstance(tree, exp.Insert):
         whole = insert_partition(tree, lambda table: describe(f"SELECT * FROM {write(table)}"))
-        return _insert(whole, describe)
+        return _insert(whole, describe, find_filled)
     if isinstance(tree, exp.Merge) and (names := tree.args.get("with_")) is not None:
         return _merge(tree, names)
     return tree
@@ -143,7 +148,7 @@ def _delete(delete: exp.Delete, describe: Describe) -> Tree:
     )
 
 
-def _insert(insert: exp.Insert, describe: Describe) -> Tree:
+def _insert(insert: exp.Insert, describe: Describe, find_filled: Callable[[str], set[str]]) -> Tree:
     """Give NULL to the columns that an INSERT does not name."""
     schema = insert.this
     if not isinstance(schema, exp.Schema) or not isinstance(
@@ -152,6 +157,7 @@ def _insert(insert: exp.Insert, describe: Describe) -> Tree:
         return insert
     named = [each.name for each in schema.expressions]
     known = {name.lower() for name in named}
+    known |= find_filled(write(schema.this))
     kinds = describe(f"SELECT * FROM {write(schema.this)}")
     missing = {name: kind for name, kind in kinds.items() if name.lower() not in known}
     if not missing:

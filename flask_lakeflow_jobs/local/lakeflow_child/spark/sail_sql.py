@@ -9,6 +9,7 @@ from functools import partial
 from ..sql_statements import remove_comments
 from .delta_log import (
     build_counts,
+    find_filled,
     find_location,
     list_versions,
     replace_descriptions,
@@ -212,6 +213,12 @@ class SailSql:
             fields = self._run(session, query, args).schema.fields
             return {field.name: field.dataType.simpleString() for field in fields}
 
+        def find_own(table: str) -> set[str]:
+            try:
+                return find_filled(find_location(partial(self._run, session), table))
+            except (OSError, ValueError):  # it is no Delta table
+                return set()
+
         if isinstance(tree, exp.Copy):
             return copy_into(tree, session)
         if self._functions is None:
@@ -226,7 +233,7 @@ class SailSql:
         if _INFORMATION in statement.lower():
             tree = insert_information(tree, lambda each: self._run(session, each), _parse)
         tree = self._functions.insert(tree, _parse)
-        after = write(rewrite_queries(rewrite_statement(tree, describe), describe))
+        after = write(rewrite_queries(rewrite_statement(tree, describe, find_own), describe))
         bare = remove_comments(statement)
         changes = after != before or rewrite_text(bare) != bare or is_query(statement)
         return after if changes else None
