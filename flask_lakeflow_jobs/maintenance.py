@@ -85,7 +85,7 @@ class Maintenance:
             self.prune(self._state.settings.record_days)
 
     def prune(self, days: float) -> tuple[int, int]:
-        """Delete runs and actions that are older than some days, except runs that continue.
+        """Delete runs and actions that are older than some days; unfinished runs 60 days later.
 
         :return: how many runs and how many actions were deleted.
         """

@@ -185,7 +185,7 @@ def export(selects_actions: bool, filters: dict[str, Any], file_format: str) -> 
     help=f"Keep what is younger.  [default: {RECORD_DAYS.name}]",
 )
 def prune(days: float | None) -> None:
-    """Delete old runs and actions. Runs that have not ended stay.
+    """Delete old runs and actions. Runs that have not ended stay for 60 days more.
 
     The app does the same once a day.
     """

@@ -53,6 +53,10 @@ class RecordedRun:
         return PageToken(self.requested_at, self.id)
 
 
+#: How much longer unfinished runs are kept than others. Databricks keeps ended runs for 60 days, so
+#: after that, nobody can know how a run has ended that nobody viewed.
+UNFINISHED_EXTRA_MS = 60 * 86_400_000
+
 _COLUMNS = [runs.c[field.name] for field in fields(RecordedRun)]
 
 
@@ -346,13 +350,16 @@ class RecordedRuns(RecordBase):
             return list(islice(newest, limit))
 
     def prune(self, before: int) -> int:
-        """Delete runs that were requested earlier and do not continue, with their deliveries.
+        """Delete runs that were requested earlier, with their deliveries.
+
+        Runs that have started and not ended stay for 60 days more.
 
         :param before: milliseconds since the epoch.
         :return: how many runs were deleted.
         """
-        is_old = sa.and_(runs.c.requested_at < before, runs.c.state != RowState.STARTED.value)
-        return self._delete(runs, is_old)
+        is_finished = runs.c.state != RowState.STARTED.value
+        is_lost = runs.c.requested_at < before - UNFINISHED_EXTRA_MS
+        return self._delete(runs, (runs.c.requested_at < before) & (is_finished | is_lost))
 
 
 def _move_run(connection: sa.Connection, token: str, job_id: int, run_id: int) -> None:

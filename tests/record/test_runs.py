@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import DatabaseUnavailable
-from flask_lakeflow_jobs.record.runs import RecordedRun, RunFilter
+from flask_lakeflow_jobs.record.runs import UNFINISHED_EXTRA_MS, RecordedRun, RunFilter
 from flask_lakeflow_jobs.record.schema import deliveries
 from flask_lakeflow_jobs.record.store import Record
 from flask_lakeflow_jobs.record.values import Action, RowState
@@ -267,7 +267,7 @@ def test_list_runs_by_time_includes_start_of_range(record: Record, clock: FakeCl
     assert [run.run_id for run in listed] == [1]
 
 
-def test_prune_keeps_unfinished_runs(record: Record, clock: FakeClock) -> None:
+def test_prune_keeps_unfinished_runs_for_longer(record: Record, clock: FakeClock) -> None:
     add_run(record, 1)
     add_run(record, 2)
     record.finish_run(end(1), ["mail"])
@@ -278,3 +278,4 @@ def test_prune_keeps_unfinished_runs(record: Record, clock: FakeClock) -> None:
     assert record.prune(later) == 1
     assert [run.run_id for run in record.list_runs()] == [3, 2]
     assert record.list_undelivered() == []
+    assert record.prune(later + UNFINISHED_EXTRA_MS) == 2
