@@ -11,9 +11,10 @@ from .concurrency import load_module, reset_in_new_processes
 from .config import keys
 from .errors import ConfigurationError
 from .following.ends import EndRecorder
-from .following.follower import Follower, RunFinder
+from .following.follower import Follower
 from .following.lease import LEASE_SECONDS
 from .following.notifier import MessageBuilder, Notifier
+from .following.run_finder import RunFinder
 from .identity import APP
 from .memo import Memo
 from .record.recording import Recording

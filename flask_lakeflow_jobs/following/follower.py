@@ -7,169 +7,28 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ..concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inline
 from ..errors import LakeflowJobsError, RunNotFound
-from ..identity import APP, display_name
-from ..runs.outcome import has_ended
 from ..watching.watched_run import RunKey
+from .choice import choose_jobs, choose_runs
 from .lease import LEASE_SECONDS, FollowerLease
 
 if TYPE_CHECKING:
     from ..clock import Clock
     from ..config.jobs import Job
-    from ..record.runs import RecordedRun
     from ..record.store import Record
     from ..runs.outcome import RunStatus
-    from ..sdk_types import BaseRun
-    from ..upstream.gateway import BoundUpstream, Upstream
     from ..watching.hub import Hub
     from ..watching.subscription import Subscription
 
 #: A run that cannot be read for a lasting reason, such as missing permissions, is read again.
 ERROR_WAIT_SECONDS = 60.0
 
-#: The runs of one list, over several pages if there are so many.
-MAX_FOUND_RUNS = 1_000
-
-#: Lists of new runs overlap: a run may appear in them a little after its start.
-OVERLAP_MS = 60_000
-
-#: Seconds between two lists of the active runs of a job, which show the runs that were repaired
-#: elsewhere.
-ACTIVE_LIST_SECONDS = 30.0
-
-#: How far back runs are searched for that started while no process followed. Older ones would
-#: flood people with messages.
-LOOKBACK_MS = 86_400_000
-
 _log = logging.getLogger("flask_lakeflow_jobs.polling")
-
-
-def choose_jobs(jobs: Mapping[str, Job]) -> dict[str, Job]:
-    """Return the jobs whose runs are followed: those that run as the app and are not excluded.
-
-    A run of a job that runs as its users needs the token of a user, which only a viewer brings.
-
-    :param jobs: by key.
-    """
-    return {
-        key: job for key, job in jobs.items() if job.run_as == "app" and job.follow is not False
-    }
-
-
-def choose_runs(
-    unfinished: Iterable[RecordedRun], jobs: Mapping[str, Job], skipped: Collection[RunKey] = ()
-) -> list[RunKey]:
-    """Return the runs to follow.
-
-    :param jobs: those whose runs are followed, by key.
-    """
-    chosen = []
-    for run in unfinished:
-        job = jobs.get(run.job_key)
-        if job is None or job.job_id != run.job_id or run.run_id is None:
-            continue  # the job has another id now
-        run_key = RunKey(APP, job, run.run_id)
-        if run_key not in skipped:
-            chosen.append(run_key)
-    return chosen
-
-
-class RunFinder:
-    """Finds runs that were started or repaired elsewhere, of the jobs whose runs are all followed.
-
-    The search begins at the newest recorded run of a job, or a day ago if that is later. So it also
-    finds runs from while no process of the app ran. Without a recorded run, it begins now. Active
-    runs are found whenever they started.
-
-    :param poll_again: polls a run that the hub knows as ended.
-    """
-
-    def __init__(
-        self,
-        record: Record,
-        upstream: Callable[[], Upstream],
-        jobs: Mapping[str, Job],
-        clock: Clock,
-        poll_again: Callable[[RunKey], None],
-    ) -> None:
-        self._record = record
-        self._upstream = upstream
-        self._clock = clock
-        self._poll_again = poll_again
-        self.jobs = [job for job in choose_jobs(jobs).values() if job.follow == "all"]
-        self._since: dict[str, int] = {}
-        self._listed: dict[str, set[int]] = {}
-        self._list_active_at: dict[str, float] = {}
-
-    def find(self) -> None:
-        """Record the new runs of each job, with one list request per job, and from time to time
-        one more for those that are active.
-
-        :raises LakeflowJobsError: the runs of a job could not be listed; those of the others were.
-        """
-        failure: LakeflowJobsError | None = None
-        for job in self.jobs:
-            try:
-                self._find(job)
-            except LakeflowJobsError as error:
-                failure = error
-        if failure is not None:
-            raise failure
-
-    def _find(self, job: Job) -> None:
-        calls, since = self._upstream().bind(APP, job), self._since.get(job.key)
-        if since is None:
-            since = self._choose_begin(job)
-        now = self._clock.monotonic()
-        lists_active = now >= self._list_active_at.get(job.key, now)
-        active: list[BaseRun] = []
-        if lists_active:
-            active = [run.value for run in calls.list_runs(MAX_FOUND_RUNS, active_only=True)]
-        found = calls.list_runs(MAX_FOUND_RUNS, start_time_from=since - OVERLAP_MS)
-        runs = [*active, *(run.value for run in found)]
-        listed = self._listed.get(job.key, set())
-        for run in reversed(runs):  # oldest first, so that a failure loses none
-            if run.run_id and run.run_id not in listed:
-                self._record.add_found_run(
-                    job.key,
-                    job.job_id,
-                    run.run_id,
-                    started_at=run.start_time or since,
-                    requested_by=display_name(run.creator_user_name),
-                    page_url=run.run_page_url,
-                )
-        self._listed[job.key] = {run.run_id for run in runs if run.run_id}
-        self._since[job.key] = max([since, *(run.start_time or 0 for run in runs)])
-        if lists_active:
-            self._continue_repaired(job, calls, {run.run_id for run in active if run.run_id})
-            self._list_active_at[job.key] = now + ACTIVE_LIST_SECONDS
-
-    def _continue_repaired(self, job: Job, calls: BoundUpstream, active: set[int]) -> None:
-        """Follow the active runs again of which the record has an end."""
-        unfinished = {run.run_id for run in self._record.list_unfinished_runs([job.job_id])}
-        for run_id in active - unfinished:
-            ended = self._record.get_run(job.job_id, run_id)
-            # The run may have ended since the list was made.
-            if ended is None or has_ended(calls.get_run(run_id).value):
-                continue
-            if self._record.continue_run(ended):
-                self._poll_again(RunKey(APP, job, run_id))
-
-    def _choose_begin(self, job: Job) -> int:
-        from ..record.runs import RunFilter  # needs SQLAlchemy, an extra
-
-        now = int(self._clock.now() * 1000)
-        for source in ("found", None):  # the app may have started runs while no process followed
-            newest = self._record.list_runs(RunFilter([job.key], source=source), limit=1)
-            if newest:
-                return max(newest[0].requested_at, now - LOOKBACK_MS)
-        return now
-
 
 #: Writes the end of a run; repeated calls have no effect.
 Finish = Callable[[RunKey, "RunStatus"], None]

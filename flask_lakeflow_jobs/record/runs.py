@@ -238,7 +238,7 @@ class RecordedRuns(RecordBase):
     def continue_run(self, ended: RecordedRun) -> bool:
         """Record that an ended run is active again, because it was repaired elsewhere.
 
-        :param ended: the run, read before the workspace said that it is active.
+        :param ended: the run, read before the workspace reported it as active.
         :return: whether that end is still the last one.
         """
         statement = (

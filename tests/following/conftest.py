@@ -72,7 +72,11 @@ class Harness:
 
 
 @pytest.fixture
-def harness(tmp_path: Path) -> Iterator[Harness]:
-    clock = FakeClock()
+def record(tmp_path: Path, clock: FakeClock) -> Iterator[SwitchableRecord]:
     with switchable_record(tmp_path, clock) as record:
-        yield Harness(record, clock)
+        yield record
+
+
+@pytest.fixture
+def harness(record: SwitchableRecord, clock: FakeClock) -> Harness:
+    return Harness(record, clock)

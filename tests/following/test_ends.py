@@ -1,4 +1,4 @@
-"""What the record has of an end: the error in one line, and runs that the workspace dropped."""
+"""Recorded ends: the error in one line, and runs that the workspace dropped."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from flask_lakeflow_jobs import DatabaseUnavailable, UpstreamUnavailable, run_finished
 from flask_lakeflow_jobs.following.ends import EndRecorder
-from flask_lakeflow_jobs.following.follower import Follower, RunFinder
+from flask_lakeflow_jobs.following.follower import Follower
+from flask_lakeflow_jobs.following.run_finder import RunFinder
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.runs.outcome import RunStatus, has_ended, outcome_of
 from flask_lakeflow_jobs.watching.hub import Hub

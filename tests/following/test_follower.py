@@ -1,64 +1,28 @@
-"""Following unfinished runs: which, by which process, and what happens to their ends."""
+"""Following unfinished runs: by which process, and what happens to their ends."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import RunNotFound, RunStatus, UpstreamUnavailable
 from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.errors import NotAllowed
-from flask_lakeflow_jobs.following.follower import (
-    ACTIVE_LIST_SECONDS,
-    ERROR_WAIT_SECONDS,
-    LOOKBACK_MS,
-    Follower,
-    RunFinder,
-    choose_jobs,
-    choose_runs,
-)
+from flask_lakeflow_jobs.following.follower import ERROR_WAIT_SECONDS, Follower
 from flask_lakeflow_jobs.following.lease import LEASE_SECONDS, FollowerLease
 from flask_lakeflow_jobs.identity import APP
-from flask_lakeflow_jobs.record.runs import RecordedRun
-from flask_lakeflow_jobs.record.values import RowState
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
 from tests.record.rows import add_run, end
-from tests.records import SwitchableRecord, switchable_record
+from tests.records import SwitchableRecord
 from tests.run_documents import SUCCEEDED, build_job, run
 from tests.watching.support import LONG_RUNNING, POLL_INTERVAL, HubHarness
 
 ETL = build_job("etl")
 SCRATCH = replace(build_job("scratch", 8), follow=False)
-
-
-def row(job: str = "etl", run_id: int | None = 7, job_id: int = ETL.job_id) -> RecordedRun:
-    values: dict[str, Any] = dict.fromkeys(RecordedRun.__dataclass_fields__)
-    values |= {"job_key": job, "run_id": run_id, "job_id": job_id, "state": RowState.STARTED}
-    return RecordedRun(**values)
-
-
-class TestChooseRuns:
-    @pytest.mark.parametrize(
-        ("job", "run_id", "job_id"), [("other", 7, ETL.job_id), ("etl", 7, 5), ("etl", None, 1)]
-    )
-    def test_run_of_no_job_of_the_app_is_left_out(
-        self, job: str, run_id: int | None, job_id: int
-    ) -> None:
-        assert choose_runs([row(job, run_id, job_id)], {"etl": ETL}) == []
-
-    @given(st.sampled_from(["own", "all", False]), st.sampled_from(["app", "user"]))
-    def test_job_is_chosen_unless_it_forbids_it(self, follow: Any, run_as: Any) -> None:
-        job = replace(ETL, follow=follow, run_as=run_as)
-        assert (choose_jobs({"etl": job}) != {}) == (follow is not False and run_as == "app")
 
 
 class Process:
@@ -94,12 +58,6 @@ class Process:
 
     def _search(self) -> None:
         self.searches += 1
-
-
-@pytest.fixture
-def record(tmp_path: Path, clock: FakeClock) -> Iterator[SwitchableRecord]:
-    with switchable_record(tmp_path, clock) as record:
-        yield record
 
 
 @pytest.fixture
@@ -298,119 +256,3 @@ class TestFollower:
         other.source.set_response(LONG_RUNNING, key(7))
         other.step()
         assert other.follower.is_leading
-
-
-class Workspace:
-    """Lists of runs, as the upstream returns them."""
-
-    def __init__(self) -> None:
-        self.runs: list[tuple[int, int, bool]] = []
-        self.requests: list[dict[str, Any]] = []
-        self.ended_meanwhile: set[int] = set()
-        self.polled_again: list[RunKey] = []
-
-    def bind(self, *_: Any) -> Workspace:
-        return self
-
-    def list_runs(self, limit: int, **filters: Any) -> list[Any]:
-        self.requests.append(filters)
-        first, active_only = filters.get("start_time_from", 0), filters.get("active_only")
-        return [
-            SimpleNamespace(
-                value=SimpleNamespace(
-                    run_id=run_id,
-                    start_time=started,
-                    creator_user_name="scheduler",
-                    run_page_url=None,
-                )
-            )
-            for run_id, started, is_active in reversed(self.runs)
-            if started >= first and (is_active or not active_only)
-        ]
-
-    def get_run(self, run_id: int) -> Any:
-        return SimpleNamespace(value=run(SUCCEEDED if run_id in self.ended_meanwhile else None))
-
-
-class TestRunFinder:
-    @pytest.fixture
-    def workspace(self) -> Workspace:
-        return Workspace()
-
-    @pytest.fixture
-    def finder(self, record: SwitchableRecord, workspace: Workspace, clock: FakeClock) -> RunFinder:
-        jobs = {"etl": replace(ETL, follow="all"), "own": build_job("own")}
-        upstream: Any = lambda: workspace  # noqa: E731
-        return RunFinder(record, upstream, jobs, clock, workspace.polled_again.append)
-
-    def found(self, record: SwitchableRecord) -> list[int | None]:
-        runs = record.list_unfinished_runs([ETL.job_id])
-        assert all(each.source == "found" for each in runs)
-        return [each.run_id for each in runs]
-
-    def test_new_runs_are_found_by_one_request_per_job(
-        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
-    ) -> None:
-        finder.find()
-        assert len(workspace.requests) == 2  # once also those that are active
-        now = int(clock.now() * 1000)
-        workspace.runs += [(1, now + 1, True), (2, now + 2, False)]
-        finder.find()
-        finder.find()
-        assert len(workspace.requests) == 4
-        assert self.found(record) == [1, 2]
-
-    def test_first_search_finds_active_runs_and_no_past_ones(
-        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
-    ) -> None:
-        hour_ago = int(clock.now() * 1000) - 3_600_000
-        workspace.runs += [(1, hour_ago, True), (2, hour_ago, False)]
-        finder.find()
-        assert self.found(record) == [1]
-
-    def test_runs_of_an_outage_are_found_for_a_day(
-        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
-    ) -> None:
-        now = int(clock.now() * 1000)
-        record.add_found_run("etl", ETL.job_id, 1, started_at=now - 2 * LOOKBACK_MS)
-        record.finish_run(end(1, job_id=ETL.job_id))
-        workspace.runs += [(2, now - LOOKBACK_MS - 3_600_000, False), (3, now - 3_600_000, False)]
-        finder.find()
-        assert self.found(record) == [3]
-
-    def test_later_run_of_the_app_hides_none_that_was_started_elsewhere(
-        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
-    ) -> None:
-        now = int(clock.now() * 1000)
-        record.add_found_run("etl", ETL.job_id, 1, started_at=now - LOOKBACK_MS)
-        record.finish_run(end(1, job_id=ETL.job_id))
-        workspace.runs.append((2, now - 3_600_000, False))
-        add_run(record, 3, job_id=ETL.job_id)
-        finder.find()
-        assert [run.run_id for run in record.list_unfinished_runs([ETL.job_id])] == [2, 3]
-
-    def test_own_runs_are_not_found_again(
-        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
-    ) -> None:
-        add_run(record, 1, job_id=ETL.job_id)
-        workspace.runs.append((1, int(clock.now() * 1000), True))
-        finder.find()
-        ((run_id, source),) = [
-            (each.run_id, each.source) for each in record.list_unfinished_runs([ETL.job_id])
-        ]
-        assert (run_id, source) == (1, "app")
-
-    def test_active_run_with_a_recorded_end_is_followed_again(
-        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
-    ) -> None:
-        started = int(clock.now() * 1000) - 3_600_000
-        for run_id in (1, 2, 3):
-            record.add_found_run("etl", ETL.job_id, run_id, started_at=started)
-            record.finish_run(end(run_id, job_id=ETL.job_id, outcome="failed"))
-        finder.find()
-        workspace.runs += [(1, started, True), (2, started, True), (3, started, False)]
-        workspace.ended_meanwhile = {2}
-        clock.sleep(ACTIVE_LIST_SECONDS)
-        finder.find()
-        assert self.found(record) == [1]
-        assert workspace.polled_again == [RunKey(APP, replace(ETL, follow="all"), 1)]

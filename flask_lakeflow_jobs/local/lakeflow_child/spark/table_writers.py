@@ -132,15 +132,20 @@ def _fill(frame: Any, table: Any) -> Any:
     return frame.withColumns(columns) if columns else frame
 
 
-def _fits(writer: Any, table: Any) -> bool:
-    """Return whether a table keeps its columns, though the rows have others of them or of a case.
+def _options_of(writer: Any) -> dict[str, str]:
+    """Return the options of a writer by their names in lower case."""
+    options = writer._write.options.items()
+    return {key.lower(): str(value) for key, value in options if value is not None}
 
-    Sail would drop the columns that are missing, and refuse those in another case.
+
+def _fits(writer: Any, table: Any) -> bool:
+    """Return whether rows have only columns of a table, but not all, or in another case or order.
+
+    The table keeps its columns. Sail would drop those that are missing, and refuse another case.
     """
-    options = {key.lower(): str(value) for key, value in writer._write.options.items()}
     names = _frame_of(writer).columns
     known = {each.lower() for each in table.columns}
-    is_kept = options.get("overwriteschema", "").lower() != "true"
+    is_kept = _options_of(writer).get("overwriteschema", "").lower() != "true"
     return is_kept and names != table.columns and {each.lower() for each in names} <= known
 
 
@@ -151,10 +156,10 @@ def _replace_all(session: Any, name: str, frame: Any) -> None:
 
 
 def _is_merged(writer: Any) -> bool:
-    options = {key.lower(): value for key, value in writer._write.options.items()}
+    options = _options_of(writer)
     if "mergeschema" not in options:
         return bool(writer._spark.conf.get(EVOLVES, "false") == "true")
-    return str(options["mergeschema"]).lower() == "true"
+    return options["mergeschema"].lower() == "true"
 
 
 def _match_columns(writer: Any, table: Any) -> None:
@@ -209,11 +214,11 @@ def _find_replaced(writer: Any) -> str | None:
     """Return the condition of the rows that a writer replaces; ``None`` for all of them."""
     from pyspark.sql import functions
 
-    options = {key.lower(): value for key, value in writer._write.options.items()}
+    options = _options_of(writer)
     if writer._write.mode != "overwrite":
         return None
     if condition := options.get("replacewhere"):
-        return str(condition)
+        return condition
     mode = options.get("partitionoverwritemode") or writer._spark.conf.get(
         "spark.sql.sources.partitionOverwriteMode", "static"
     )

@@ -1,0 +1,135 @@
+"""Finding runs that were started or repaired elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from flask_lakeflow_jobs.following.run_finder import ACTIVE_LIST_SECONDS, LOOKBACK_MS, RunFinder
+from flask_lakeflow_jobs.identity import APP
+from flask_lakeflow_jobs.watching.watched_run import RunKey
+from tests.clocks import FakeClock
+from tests.record.rows import add_run, end
+from tests.records import SwitchableRecord
+from tests.run_documents import SUCCEEDED, build_job, run
+
+ETL = build_job("etl")
+
+
+class Workspace:
+    """Lists of runs, as the upstream returns them."""
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[int, int, bool]] = []
+        self.requests: list[dict[str, Any]] = []
+        self.ended_meanwhile: set[int] = set()
+        self.polled_again: list[RunKey] = []
+
+    def bind(self, *_: Any) -> Workspace:
+        return self
+
+    def list_runs(self, limit: int, **filters: Any) -> list[Any]:
+        self.requests.append(filters)
+        first, active_only = filters.get("start_time_from", 0), filters.get("active_only")
+        return [
+            SimpleNamespace(
+                value=SimpleNamespace(
+                    run_id=run_id,
+                    start_time=started,
+                    creator_user_name="scheduler",
+                    run_page_url=None,
+                )
+            )
+            for run_id, started, is_active in reversed(self.runs)
+            if started >= first and (is_active or not active_only)
+        ]
+
+    def get_run(self, run_id: int) -> Any:
+        return SimpleNamespace(value=run(SUCCEEDED if run_id in self.ended_meanwhile else None))
+
+
+class TestRunFinder:
+    @pytest.fixture
+    def workspace(self) -> Workspace:
+        return Workspace()
+
+    @pytest.fixture
+    def finder(self, record: SwitchableRecord, workspace: Workspace, clock: FakeClock) -> RunFinder:
+        jobs = {"etl": replace(ETL, follow="all"), "own": build_job("own")}
+        upstream: Any = lambda: workspace  # noqa: E731
+        return RunFinder(record, upstream, jobs, clock, workspace.polled_again.append)
+
+    def found(self, record: SwitchableRecord) -> list[int | None]:
+        runs = record.list_unfinished_runs([ETL.job_id])
+        assert all(each.source == "found" for each in runs)
+        return [each.run_id for each in runs]
+
+    def test_new_runs_are_found_by_one_request_per_job(
+        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
+    ) -> None:
+        finder.find()
+        assert len(workspace.requests) == 2  # once also those that are active
+        now = int(clock.now() * 1000)
+        workspace.runs += [(1, now + 1, True), (2, now + 2, False)]
+        finder.find()
+        finder.find()
+        assert len(workspace.requests) == 4
+        assert self.found(record) == [1, 2]
+
+    def test_first_search_finds_active_runs_and_no_past_ones(
+        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
+    ) -> None:
+        hour_ago = int(clock.now() * 1000) - 3_600_000
+        workspace.runs += [(1, hour_ago, True), (2, hour_ago, False)]
+        finder.find()
+        assert self.found(record) == [1]
+
+    def test_runs_of_an_outage_are_found_for_a_day(
+        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
+    ) -> None:
+        now = int(clock.now() * 1000)
+        record.add_found_run("etl", ETL.job_id, 1, started_at=now - 2 * LOOKBACK_MS)
+        record.finish_run(end(1, job_id=ETL.job_id))
+        workspace.runs += [(2, now - LOOKBACK_MS - 3_600_000, False), (3, now - 3_600_000, False)]
+        finder.find()
+        assert self.found(record) == [3]
+
+    def test_later_run_of_the_app_hides_none_that_was_started_elsewhere(
+        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
+    ) -> None:
+        now = int(clock.now() * 1000)
+        record.add_found_run("etl", ETL.job_id, 1, started_at=now - LOOKBACK_MS)
+        record.finish_run(end(1, job_id=ETL.job_id))
+        workspace.runs.append((2, now - 3_600_000, False))
+        add_run(record, 3, job_id=ETL.job_id)
+        finder.find()
+        assert [run.run_id for run in record.list_unfinished_runs([ETL.job_id])] == [2, 3]
+
+    def test_own_runs_are_not_found_again(
+        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
+    ) -> None:
+        add_run(record, 1, job_id=ETL.job_id)
+        workspace.runs.append((1, int(clock.now() * 1000), True))
+        finder.find()
+        ((run_id, source),) = [
+            (each.run_id, each.source) for each in record.list_unfinished_runs([ETL.job_id])
+        ]
+        assert (run_id, source) == (1, "app")
+
+    def test_active_run_with_a_recorded_end_is_followed_again(
+        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
+    ) -> None:
+        started = int(clock.now() * 1000) - 3_600_000
+        for run_id in (1, 2, 3):
+            record.add_found_run("etl", ETL.job_id, run_id, started_at=started)
+            record.finish_run(end(run_id, job_id=ETL.job_id, outcome="failed"))
+        finder.find()
+        workspace.runs += [(1, started, True), (2, started, True), (3, started, False)]
+        workspace.ended_meanwhile = {2}
+        clock.sleep(ACTIVE_LIST_SECONDS)
+        finder.find()
+        assert self.found(record) == [1]
+        assert workspace.polled_again == [RunKey(APP, replace(ETL, follow="all"), 1)]
