@@ -18,8 +18,8 @@ from .runs.redaction import redact
 
 if TYPE_CHECKING:
     from .config.jobs import Job
-    from .record.runs import RecordedRun
     from .record.store import Record
+    from .record.values import RecordedRun
     from .sdk_types import BaseRun
     from .state import AppState
 
@@ -137,7 +137,7 @@ class Maintenance:
         )
         parse = self._state.upstream.parse_base_run
         runs = [parse(redact(run.document, job.secret_overrides)) for run in listed]
-        known = self._record.find_known_runs(job.job_id, [int(run.run_id or 0) for run in runs])
+        known = self._record.get_runs(job.job_id, [int(run.run_id or 0) for run in runs])
         candidates = [run for run in runs if run.run_id not in known]
         ignored = self._state.settings.progress_parameter
         found = match_requests(rows, candidates, window, ignored=ignored)

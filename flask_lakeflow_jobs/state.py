@@ -243,7 +243,7 @@ class AppState:
             finish=self.ends.finish,
             abandon=self.ends.abandon,
             tick=self.ends.outbox.wake,
-            find=finder.find if finder.jobs else None,
+            find=finder.find,
             lease_seconds=lease_seconds,
         )
 

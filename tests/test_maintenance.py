@@ -26,9 +26,8 @@ from flask_lakeflow_jobs.maintenance import (
     Maintenance,
     match_requests,
 )
-from flask_lakeflow_jobs.record.runs import RecordedRun
 from flask_lakeflow_jobs.record.store import Record
-from flask_lakeflow_jobs.record.values import RowState
+from flask_lakeflow_jobs.record.values import RecordedRun, RowState
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal, Silence
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
@@ -95,8 +94,10 @@ def test_run_round_request_that_never_arrived_is_not_started(
     job_ids: Mapping[str, int],
 ) -> None:
     with app.app_context():  # another run of the same job, which belongs to its own request
-        current_jobs["quick"].run_now()
-    record.begin_run(request("quick", job_id=job_ids["quick"]))
+        current_jobs["greeting"].run_now()
+    params = {"job_parameters": {"who": uuid.uuid4().hex}}  # as no run of another test has
+    job_id = job_ids["greeting"]
+    record.begin_run(request("greeting", job_id=job_id, params=json.dumps(params)))
     row_id = record.list_runs()[0].id
     clock.sleep(200)
     maintenance.run_round()

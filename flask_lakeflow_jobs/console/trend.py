@@ -11,7 +11,7 @@ from ..runs.outcome import SUCCESSES, Outcome
 from .summaries import StateLabel, Summary
 
 if TYPE_CHECKING:
-    from ..record.runs import RecordedRun
+    from ..record.values import RecordedRun
 
 #: Runs of the record in a trend.
 MAX_RUNS = 100

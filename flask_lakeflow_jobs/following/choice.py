@@ -10,7 +10,7 @@ from ..watching.watched_run import RunKey
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
-    from ..record.runs import RecordedRun
+    from ..record.values import RecordedRun
 
 
 def choose_jobs(jobs: Mapping[str, Job]) -> dict[str, Job]:

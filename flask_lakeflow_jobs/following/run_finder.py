@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import LakeflowJobsError
 from ..identity import APP, display_name
+from ..record.values import RowState
 from ..runs.outcome import has_ended
 from ..watching.watched_run import RunKey
 from .choice import choose_jobs
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 #: The runs of one list, over several pages if there are so many.
 MAX_FOUND_RUNS = 1_000
 
+#: The time that one list covers, if the search has fallen behind. With more, a job that starts
+#: every minute could have more runs than a list has, or than can be read within one timeout.
+WINDOW_MS = 3_600_000
+
 #: Lists of new runs overlap: a run may appear in them a little after its start.
 OVERLAP_MS = 60_000
 
@@ -32,13 +37,21 @@ ACTIVE_LIST_SECONDS = 30.0
 #: flood people with messages.
 LOOKBACK_MS = 86_400_000
 
+#: How long after its request a run that did not succeed is expected to be repaired, if only the
+#: app's own runs of its job are followed.
+REPAIR_MS = 7 * 86_400_000
+
 
 class RunFinder:
-    """Finds runs that were started or repaired elsewhere, of the jobs whose runs are all followed.
+    """Finds runs that were started or repaired elsewhere.
 
-    The search begins at the newest recorded run of a job, or a day ago if that is later. So it also
-    finds runs from while no process of the app ran. Without a recorded run, it begins now. Active
-    runs are found whenever they started.
+    Runs that were started elsewhere are found of the jobs whose runs are all followed. The search
+    begins at the newest recorded run of a job, or a day ago if that is later. So it also finds runs
+    from while no process of the app ran. Without a recorded run, it begins now. Active runs are
+    found whenever they started.
+
+    Runs that were repaired elsewhere are found of these jobs, and of those whose own runs are
+    followed, if one of them did not succeed lately.
 
     :param poll_again: polls a run that the hub knows as ended.
     """
@@ -55,10 +68,10 @@ class RunFinder:
         self._upstream = upstream
         self._clock = clock
         self._poll_again = poll_again
-        self.jobs = [job for job in choose_jobs(jobs).values() if job.follow == "all"]
+        self._jobs = choose_jobs(jobs)
         self._since: dict[str, int] = {}
         self._listed: dict[str, set[int]] = {}
-        self._list_active_at: dict[str, float] = {}
+        self._list_active_at = clock.monotonic()
 
     def find(self) -> None:
         """Record the new runs of each job, with one list request per job, and from time to time
@@ -67,59 +80,82 @@ class RunFinder:
         :raises LakeflowJobsError: the runs of a job could not be listed; those of the others were.
         """
         failure: LakeflowJobsError | None = None
-        for job in self.jobs:
+        repairable = self._choose_repairable()
+        for job in self._jobs.values():
+            calls = self._upstream().bind(APP, job)
             try:
-                self._find(job)
+                if job.follow == "all":
+                    self._find_new(job, calls)
+                if job.key in repairable:
+                    self._find_active(job, calls)
             except LakeflowJobsError as error:
                 failure = error
         if failure is not None:
             raise failure
 
-    def _find(self, job: Job) -> None:
-        calls, since = self._upstream().bind(APP, job), self._since.get(job.key)
-        if since is None:
-            since = self._choose_begin(job)
+    def _choose_repairable(self) -> set[str]:
+        """Return the jobs whose active runs are to be listed now."""
         now = self._clock.monotonic()
-        lists_active = now >= self._list_active_at.get(job.key, now)
-        active: list[BaseRun] = []
-        if lists_active:
-            active = [run.value for run in calls.list_runs(MAX_FOUND_RUNS, active_only=True)]
-        found = calls.list_runs(MAX_FOUND_RUNS, start_time_from=since - OVERLAP_MS)
-        runs = [*active, *(run.value for run in found)]
+        if now < self._list_active_at:
+            return set()
+        self._list_active_at = now + ACTIVE_LIST_SECONDS
+        since = self._now() - REPAIR_MS
+        failed = self._record.find_failed_jobs(self._jobs, since)
+        return {key for key, job in self._jobs.items() if job.follow == "all" or key in failed}
+
+    def _find_new(self, job: Job, calls: BoundUpstream) -> None:
+        begin = self._since.get(job.key) or self._choose_begin(job)
+        # A full window ended an hour ago or more, so a wrong clock hides no run.
+        while begin + 2 * WINDOW_MS < self._now():
+            end = begin + WINDOW_MS
+            self._list(job, calls, start_time_from=begin - OVERLAP_MS, start_time_to=end)
+            begin = self._since[job.key] = end
+        newest = self._list(job, calls, start_time_from=begin - OVERLAP_MS)
+        self._since[job.key] = max(begin, newest)
+
+    def _list(self, job: Job, calls: BoundUpstream, **filters: int) -> int:
+        """Record the new runs of a list, and return when the newest run has started."""
+        runs = [run.value for run in calls.list_runs(MAX_FOUND_RUNS, **filters)]
         listed = self._listed.get(job.key, set())
+        self._add(job, [run for run in runs if run.run_id not in listed])
+        self._listed[job.key] = {run.run_id for run in runs if run.run_id}
+        return max((run.start_time or 0 for run in runs), default=0)
+
+    def _find_active(self, job: Job, calls: BoundUpstream) -> None:
+        runs = [run.value for run in calls.list_runs(MAX_FOUND_RUNS, active_only=True)]
+        recorded = self._record.get_runs(job.job_id, [run.run_id for run in runs if run.run_id])
+        if job.follow == "all":
+            self._add(job, [run for run in runs if run.run_id not in recorded])
+        for run_id, run in recorded.items():
+            # The run may have ended since the list was made.
+            if run.state is not RowState.ENDED or has_ended(calls.get_run(run_id).value):
+                continue
+            if self._record.continue_run(run):
+                self._poll_again(RunKey(APP, job, run_id))
+
+    def _add(self, job: Job, runs: Sequence[BaseRun]) -> None:
         for run in reversed(runs):  # oldest first, so that a failure loses none
-            if run.run_id and run.run_id not in listed:
+            if run.run_id:
                 self._record.add_found_run(
                     job.key,
                     job.job_id,
                     run.run_id,
-                    started_at=run.start_time or since,
+                    started_at=run.start_time or self._now(),
                     requested_by=display_name(run.creator_user_name),
                     page_url=run.run_page_url,
                 )
-        self._listed[job.key] = {run.run_id for run in runs if run.run_id}
-        self._since[job.key] = max([since, *(run.start_time or 0 for run in runs)])
-        if lists_active:
-            self._continue_repaired(job, calls, {run.run_id for run in active if run.run_id})
-            self._list_active_at[job.key] = now + ACTIVE_LIST_SECONDS
-
-    def _continue_repaired(self, job: Job, calls: BoundUpstream, active: set[int]) -> None:
-        """Follow the active runs again of which the record has an end."""
-        unfinished = {run.run_id for run in self._record.list_unfinished_runs([job.job_id])}
-        for run_id in active - unfinished:
-            ended = self._record.get_run(job.job_id, run_id)
-            # The run may have ended since the list was made.
-            if ended is None or has_ended(calls.get_run(run_id).value):
-                continue
-            if self._record.continue_run(ended):
-                self._poll_again(RunKey(APP, job, run_id))
 
     def _choose_begin(self, job: Job) -> int:
         from ..record.runs import RunFilter  # needs SQLAlchemy, an extra
 
-        now = int(self._clock.now() * 1000)
+        now = begin = self._now()
         for source in ("found", None):  # the app may have started runs while no process followed
             newest = self._record.list_runs(RunFilter([job.key], source=source), limit=1)
             if newest:
-                return max(newest[0].requested_at, now - LOOKBACK_MS)
-        return now
+                begin = max(newest[0].requested_at, now - LOOKBACK_MS)
+                break
+        self._since[job.key] = begin
+        return begin
+
+    def _now(self) -> int:
+        return int(self._clock.now() * 1000)

@@ -14,44 +14,7 @@ import sqlalchemy as sa
 from .base import RecordBase, insert_action, select_page
 from .schema import deliveries, runs
 from .statements import ADD_TRIGGER, BEGIN_RUN, COMPLETE_RUN
-from .values import UNFINISHED, Action, PageToken, RowState, RunEnd, RunRequest
-
-
-@dataclass(frozen=True)
-class RecordedRun:
-    """A run as the record has it. Times are in milliseconds since the epoch.
-
-    :param id: the row.
-    :param run_id: ``None`` until the workspace has responded.
-    :param source: ``app``, or ``found`` for a run that was started elsewhere.
-    :param ends: how many ends were recorded; a repaired run ends again.
-    """
-
-    id: int
-    job_key: str
-    job_id: int
-    run_id: int | None
-    state: RowState
-    source: str
-    token: str | None
-    fingerprint: str | None
-    requested_by: str | None
-    identity: str
-    params: str | None
-    requested_at: int
-    started_at: int | None
-    ended_at: int | None
-    outcome: str | None
-    error: str | None
-    attempts: int
-    repairs: int
-    ends: int
-    page_url: str | None
-
-    @property
-    def page_token(self) -> PageToken:
-        return PageToken(self.requested_at, self.id)
-
+from .values import UNFINISHED, Action, PageToken, RecordedRun, RowState, RunEnd, RunRequest
 
 #: How much longer unfinished runs are kept than others. Databricks keeps ended runs for 60 days, so
 #: after that, nobody can know how a run has ended that nobody viewed.
@@ -285,10 +248,14 @@ class RecordedRuns(RecordBase):
 
     def get_run(self, job_id: int, run_id: int) -> RecordedRun | None:
         """Return a run, or ``None`` if the record does not have it."""
-        is_run = (runs.c.job_id == job_id) & (runs.c.run_id == run_id)
+        return self.get_runs(job_id, [run_id]).get(run_id)
+
+    def get_runs(self, job_id: int, run_ids: Sequence[int]) -> dict[int, RecordedRun]:
+        """Return those of some runs of a job that the record has, by id."""
+        is_one = (runs.c.job_id == job_id) & runs.c.run_id.in_(run_ids)
         with self._read() as connection:
-            row = connection.execute(sa.select(*_COLUMNS).where(is_run)).one_or_none()
-        return None if row is None else _parse(row)
+            rows = connection.execute(sa.select(*_COLUMNS).where(is_one))
+            return {row.run_id: _parse(row) for row in rows}
 
     def list_unfinished_runs(
         self, job_ids: Collection[int], limit: int = 1_000
@@ -317,10 +284,16 @@ class RecordedRuns(RecordBase):
         with self._read() as connection:
             return [_parse(row) for row in connection.execute(statement)]
 
-    def find_known_runs(self, job_id: int, run_ids: Sequence[int]) -> set[int]:
-        """Return which of some runs of a job the record has."""
-        statement = sa.select(runs.c.run_id).where(
-            runs.c.job_id == job_id, runs.c.run_id.in_(run_ids)
+    def find_failed_jobs(self, job_keys: Collection[str], since: int) -> set[str]:
+        """Return which of some jobs have a run that did not succeed.
+
+        :param since: milliseconds since the epoch; only runs that were requested later count.
+        """
+        statement = (
+            sa.select(runs.c.job_key)
+            .where(runs.c.job_key.in_(job_keys), runs.c.requested_at >= since)
+            .where(runs.c.outcome != "succeeded")
+            .distinct()
         )
         with self._read() as connection:
             return set(connection.scalars(statement))

@@ -65,6 +65,42 @@ class RunEnd:
 
 
 @dataclass(frozen=True)
+class RecordedRun:
+    """A run as the record has it. Times are in milliseconds since the epoch.
+
+    :param id: the row.
+    :param run_id: ``None`` until the workspace has responded.
+    :param source: ``app``, or ``found`` for a run that was started elsewhere.
+    :param ends: how many ends were recorded; a repaired run ends again.
+    """
+
+    id: int
+    job_key: str
+    job_id: int
+    run_id: int | None
+    state: RowState
+    source: str
+    token: str | None
+    fingerprint: str | None
+    requested_by: str | None
+    identity: str
+    params: str | None
+    requested_at: int
+    started_at: int | None
+    ended_at: int | None
+    outcome: str | None
+    error: str | None
+    attempts: int
+    repairs: int
+    ends: int
+    page_url: str | None
+
+    @property
+    def page_token(self) -> PageToken:
+        return PageToken(self.requested_at, self.id)
+
+
+@dataclass(frozen=True)
 class Action:
     """Something that a person or a command did, or tried to do.
 

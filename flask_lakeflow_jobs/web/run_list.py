@@ -19,7 +19,7 @@ from flask import Request
 from ..errors import InvalidRequest, MissingUserToken, quote
 from ..globals import current_state
 from ..identity import display_name
-from ..record.values import PageToken, RowState
+from ..record.values import PageToken, RecordedRun, RowState
 from ..runs.outcome import ACTIVE_OUTCOMES, Outcome, has_ended, outcome_of, parse_state
 from ..runs.redaction import redact
 from ..runs.run_parameters import fields_of, requester_of
@@ -28,7 +28,6 @@ from .auth import request_handle
 if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..handle import JobHandle
-    from ..record.runs import RecordedRun
     from ..sdk_types import BaseRun
     from .auth import Authorizer
 

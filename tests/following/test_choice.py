@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.following.choice import choose_jobs, choose_runs
-from flask_lakeflow_jobs.record.runs import RecordedRun
-from flask_lakeflow_jobs.record.values import RowState
+from flask_lakeflow_jobs.record.values import RecordedRun, RowState
 from tests.run_documents import build_job
 
 ETL = build_job("etl")

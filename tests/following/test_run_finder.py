@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.following.run_finder import ACTIVE_LIST_SECONDS, LOOKBACK_MS, RunFinder
+from flask_lakeflow_jobs.following.run_finder import (
+    ACTIVE_LIST_SECONDS,
+    LOOKBACK_MS,
+    MAX_FOUND_RUNS,
+    REPAIR_MS,
+    RunFinder,
+)
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
@@ -17,6 +24,7 @@ from tests.records import SwitchableRecord
 from tests.run_documents import SUCCEEDED, build_job, run
 
 ETL = build_job("etl")
+OWN = build_job("own", job_id=2)
 
 
 class Workspace:
@@ -24,16 +32,22 @@ class Workspace:
 
     def __init__(self) -> None:
         self.runs: list[tuple[int, int, bool]] = []
-        self.requests: list[dict[str, Any]] = []
+        self.requests: list[tuple[float, float]] = []
         self.ended_meanwhile: set[int] = set()
         self.polled_again: list[RunKey] = []
 
     def bind(self, *_: Any) -> Workspace:
         return self
 
-    def list_runs(self, limit: int, **filters: Any) -> list[Any]:
-        self.requests.append(filters)
-        first, active_only = filters.get("start_time_from", 0), filters.get("active_only")
+    def list_runs(
+        self,
+        limit: int,
+        *,
+        active_only: bool = False,
+        start_time_from: int = 0,
+        start_time_to: float = inf,
+    ) -> list[Any]:
+        self.requests.append((start_time_from, start_time_to))
         return [
             SimpleNamespace(
                 value=SimpleNamespace(
@@ -44,8 +58,8 @@ class Workspace:
                 )
             )
             for run_id, started, is_active in reversed(self.runs)
-            if started >= first and (is_active or not active_only)
-        ]
+            if start_time_from <= started <= start_time_to and (is_active or not active_only)
+        ][:limit]
 
     def get_run(self, run_id: int) -> Any:
         return SimpleNamespace(value=run(SUCCEEDED if run_id in self.ended_meanwhile else None))
@@ -58,7 +72,7 @@ class TestRunFinder:
 
     @pytest.fixture
     def finder(self, record: SwitchableRecord, workspace: Workspace, clock: FakeClock) -> RunFinder:
-        jobs = {"etl": replace(ETL, follow="all"), "own": build_job("own")}
+        jobs = {"etl": replace(ETL, follow="all"), "own": OWN}
         upstream: Any = lambda: workspace  # noqa: E731
         return RunFinder(record, upstream, jobs, clock, workspace.polled_again.append)
 
@@ -108,6 +122,30 @@ class TestRunFinder:
         finder.find()
         assert [run.run_id for run in record.list_unfinished_runs([ETL.job_id])] == [2, 3]
 
+    def test_no_run_is_lost_if_more_have_started_than_a_list_has(
+        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
+    ) -> None:
+        now, minute = int(clock.now() * 1000), 60_000
+        record.add_found_run("etl", ETL.job_id, 1, started_at=now - LOOKBACK_MS)
+        record.finish_run(end(1, job_id=ETL.job_id))
+        count = LOOKBACK_MS // minute
+        assert count > MAX_FOUND_RUNS
+        workspace.runs += [(2 + n, now - LOOKBACK_MS + n * minute, False) for n in range(count)]
+        finder.find()
+        found = {run.run_id for run in record.list_unfinished_runs([ETL.job_id], limit=2 * count)}
+        assert found == {run_id for run_id, *_ in workspace.runs}
+
+    def test_quiet_day_costs_one_request_per_search(
+        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
+    ) -> None:
+        finder.find()
+        for _ in range(24):
+            clock.sleep(3_600)
+            finder.find()
+        del workspace.requests[:]
+        finder.find()
+        assert len(workspace.requests) == 1
+
     def test_own_runs_are_not_found_again(
         self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
     ) -> None:
@@ -133,3 +171,31 @@ class TestRunFinder:
         finder.find()
         assert self.found(record) == [1]
         assert workspace.polled_again == [RunKey(APP, replace(ETL, follow="all"), 1)]
+
+    @pytest.mark.parametrize(
+        ("outcome", "age_ms", "followed"),
+        [
+            ("failed", 3_600_000, True),
+            ("succeeded", 3_600_000, False),
+            ("failed", REPAIR_MS, False),
+        ],
+    )
+    def test_own_run_that_was_repaired_elsewhere_is_followed_if_it_failed_lately(
+        self,
+        record: SwitchableRecord,
+        workspace: Workspace,
+        finder: RunFinder,
+        clock: FakeClock,
+        outcome: str,
+        age_ms: int,
+        followed: bool,
+    ) -> None:
+        add_run(record, 1, "own", job_id=OWN.job_id)
+        record.finish_run(end(1, job_id=OWN.job_id, outcome=outcome))
+        clock.sleep(age_ms / 1000 + 1)
+        started = int(clock.now() * 1000)
+        workspace.runs += [(1, started, True), (2, started, True)]
+        finder.find()
+        expected = [1] if followed else []
+        assert [run.run_id for run in record.list_unfinished_runs([OWN.job_id])] == expected
+        assert workspace.polled_again == [RunKey(APP, OWN, run_id) for run_id in expected]

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import DatabaseUnavailable
-from flask_lakeflow_jobs.record.runs import UNFINISHED_EXTRA_MS, RecordedRun, RunFilter
+from flask_lakeflow_jobs.record.runs import UNFINISHED_EXTRA_MS, RunFilter
 from flask_lakeflow_jobs.record.schema import deliveries
 from flask_lakeflow_jobs.record.store import Record
-from flask_lakeflow_jobs.record.values import Action, RowState
+from flask_lakeflow_jobs.record.values import Action, RecordedRun, RowState
 from tests.clocks import FakeClock
 from tests.record.rows import add_run, end, request
 from tests.support import DEADLINE
