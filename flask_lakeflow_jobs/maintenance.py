@@ -145,7 +145,7 @@ class Maintenance:
             if (run_id := found.get(row.id)) is not None:
                 self._record.complete_run(row.token or "", row.job_id, run_id)
             else:
-                self._record.fail_run(row.token or "", NOT_STARTED)
+                self._record.fail_run(row.token or "", NOT_STARTED, row.requested_at)
         _log.info(
             "Requests of %s without a response: %d runs found, %d not started.",
             *(job.key, len(found), len(rows) - len(found)),

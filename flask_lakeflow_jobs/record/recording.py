@@ -135,7 +135,7 @@ class Recording:
             if not has_row or error.is_ambiguous:
                 record.attempt(partial(record.record_action, action))
             else:
-                record.attempt(partial(record.fail_run, token, detail, action))
+                record.attempt(partial(record.fail_run, token, detail, at, action))
             raise
         if entry.run_id is None:
             return

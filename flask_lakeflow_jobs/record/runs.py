@@ -92,10 +92,15 @@ class RecordedRuns(RecordBase):
         if not self._write_prepared(*steps):
             self._write(lambda connection: _move_run(connection, token, job_id, run_id))
 
-    def fail_run(self, token: str, error: str, action: Action | None = None) -> None:
+    def fail_run(
+        self, token: str, error: str, requested_at: int, action: Action | None = None
+    ) -> None:
         """Record that no run was started for a request.
 
+        An earlier request with the same token stays open: it may have started a run.
+
         :param error: one line, without secrets.
+        :param requested_at: when this request began, in milliseconds since the epoch.
         :param action: recorded in the same transaction.
         """
 
@@ -103,7 +108,8 @@ class RecordedRuns(RecordBase):
             insert_action(connection, action, self._now())
             connection.execute(runs.update().where(is_open).values(values))
 
-        is_open = (runs.c.token == token) & (runs.c.state == RowState.REQUESTED.value)
+        is_this = (runs.c.token == token) & (runs.c.requested_at == requested_at)
+        is_open = is_this & (runs.c.state == RowState.REQUESTED.value)
         values = {"state": RowState.NOT_STARTED.value, "error": error, "ended_at": self._now()}
         self._write(fail)
 

@@ -19,16 +19,13 @@ _ACTION = [*(field.name for field in fields(Action) if field.name != "result"), 
 def _build_begin_run(insert: MakeInsert, new: Mapping[str, Any]) -> sa.Insert:
     values = {name: new[name] for name in _REQUEST}
     values |= {"state": sa.literal(RowState.REQUESTED.value), "source": sa.literal("app")}
-    # An attempt that was not started may start now. Otherwise, a token keeps its row.
-    state = sa.case(
-        (runs.c.state == RowState.NOT_STARTED.value, RowState.REQUESTED.value), else_=runs.c.state
-    )
     selected = sa.select(*values.values()).where(sa.true())  # SQLite needs it before a conflict
-    return (
-        insert(runs)
-        .from_select([*values], selected)
-        .on_conflict_do_update(index_elements=["token"], set_={"state": state})
-    )
+    statement = insert(runs).from_select([*values], selected)
+    # An attempt that was not started may start now. Otherwise, a token keeps its row.
+    again = {name: statement.excluded[name] for name in ("state", "requested_at")}
+    is_again = runs.c.state == RowState.NOT_STARTED.value
+    changed = {name: sa.case((is_again, new), else_=runs.c[name]) for name, new in again.items()}
+    return statement.on_conflict_do_update(index_elements=["token"], set_=changed)
 
 
 def _build_add_trigger(_: MakeInsert, new: Mapping[str, Any]) -> sa.Insert:

@@ -15,6 +15,7 @@ from flask_lakeflow_jobs import (
     InvalidParameters,
     NotAllowed,
     RecordOutdated,
+    UpstreamThrottled,
     UpstreamTimeout,
     current_jobs,
     run_finished,
@@ -108,6 +109,21 @@ def test_run_now_ambiguous_failure_leaves_request_open(
         current_jobs["quick"].run_now()
     (run,) = record_of(app).list_runs()
     assert (run.state, run.run_id) == (RowState.REQUESTED, None)
+
+
+def test_run_now_refused_after_ambiguous_failure_leaves_request_open(
+    make_app: MakeApp, fault_proxy: FaultyWorkspace
+) -> None:
+    """The first request has started a run, which would otherwise have no row."""
+    app = make_app(LAKEFLOW_JOBS_RECORD_URL=True, LAKEFLOW_JOBS_WRITE_TIMEOUT=0.5)
+    fault_proxy.fail(Silence(accepted=True), path="jobs/run-now", times=1)
+    fault_proxy.fail(Refusal(429, retry_after=60), path="jobs/run-now")
+    with app.app_context():
+        for error in (UpstreamTimeout, UpstreamThrottled):
+            with pytest.raises(error):
+                current_jobs["quick"].run_now(idempotency_key="one")
+    (run,) = record_of(app).list_runs()
+    assert (run.state, run.error) == (RowState.REQUESTED, None)
 
 
 def test_run_now_record_unavailable_starts_run_and_logs_once(

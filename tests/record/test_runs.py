@@ -54,10 +54,12 @@ def test_begin_run_same_token_keeps_row(record: Record) -> None:
 
 
 def test_begin_run_after_failure_same_token_requests_again(record: Record) -> None:
-    token = record.begin_run(request(token="same"))
-    record.fail_run(token, "The workspace does not respond.")
-    record.begin_run(request(token="same"))
-    assert [run.state for run in record.list_runs()] == [RowState.REQUESTED]
+    """The time of the request is the new one: its run is searched from there on."""
+    token = record.begin_run(request(token="same"), 1_000)
+    record.fail_run(token, "The workspace does not respond.", 1_000)
+    record.begin_run(request(token="same"), 2_000)
+    (run,) = record.list_runs()
+    assert (run.state, run.requested_at) == (RowState.REQUESTED, 2_000)
 
 
 def test_complete_run_records_run_id_and_whether_it_is_a_replay(record: Record) -> None:
@@ -100,16 +102,25 @@ def test_complete_run_found_meanwhile_takes_over_its_end(record: Record) -> None
 
 
 def test_fail_run_records_reason(record: Record) -> None:
-    token = record.begin_run(request())
-    record.fail_run(token, "No such job.")
+    token = record.begin_run(request(), 1_000)
+    record.fail_run(token, "No such job.", 1_000)
     run = find(record, token)
     assert (run.state, run.error) == (RowState.NOT_STARTED, "No such job.")
 
 
-def test_fail_run_of_started_run_changes_nothing(record: Record) -> None:
+def test_fail_run_of_started_run_changes_nothing(record: Record, clock: FakeClock) -> None:
     row_id = add_run(record, token="started")
-    record.fail_run("started", "Too late.")
+    record.fail_run("started", "Too late.", round(clock.now() * 1000))
     assert get(record, row_id).state is RowState.STARTED
+
+
+def test_fail_run_leaves_earlier_request_of_the_token_open(record: Record) -> None:
+    """The earlier one may have started a run."""
+    token = record.begin_run(request(token="same"), 1_000)
+    record.begin_run(request(token="same"), 2_000)
+    record.fail_run(token, "Too many requests.", 2_000)
+    (run,) = record.list_runs()
+    assert (run.state, run.requested_at) == (RowState.REQUESTED, 1_000)
 
 
 def test_add_found_run_known_run_returns_false(record: Record) -> None:
