@@ -76,7 +76,7 @@ class Follower:
         reset_in_new_processes(self._reset)
 
     def _reset(self) -> None:
-        self._lease = FollowerLease(self._record, self._clock, self._lease_seconds)
+        self._lease = FollowerLease(self._record, self._jobs, self._clock, self._lease_seconds)
         self._subscriptions: dict[RunKey, Subscription] = {}
         self._skipped_until: dict[RunKey, float] = {}
         self._search_at = self._clock.monotonic()

@@ -1,16 +1,18 @@
-"""The lease on following: one process of the app has it at a time."""
+"""The lease on following some jobs: one process of the app has it at a time."""
 
 from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from ..cache import hash_json
 
 if TYPE_CHECKING:
     from ..clock import Clock
+    from ..config.jobs import Job
     from ..record.store import Record
-
-LEASE_NAME = "follow"
 
 #: The lease of a process that dies ends after so long.
 LEASE_SECONDS = 15.0
@@ -22,12 +24,24 @@ _log = logging.getLogger("flask_lakeflow_jobs.polling")
 
 
 class FollowerLease:
-    """The right of this process to follow the runs of the app.
+    """The right of this process to follow the runs of some jobs.
 
+    Processes that know other jobs, such as those of another version of the app, have another lease:
+    its holder could not follow the runs of these.
+
+    :param jobs: by key.
     :param seconds: how long it lasts without being renewed.
     """
 
-    def __init__(self, record: Record, clock: Clock, seconds: float = LEASE_SECONDS) -> None:
+    def __init__(
+        self,
+        record: Record,
+        jobs: Mapping[str, Job],
+        clock: Clock,
+        seconds: float = LEASE_SECONDS,
+    ) -> None:
+        identifiers = sorted([key, job.job_id, job.follow] for key, job in jobs.items())
+        self._name = f"follow-{hash_json(identifiers)[:32]}"
         self._record = record
         self._clock = clock
         self._seconds = seconds
@@ -52,7 +66,7 @@ class FollowerLease:
         """
         started = self._clock.monotonic()
         try:
-            is_acquired = self._record.acquire_lease(LEASE_NAME, self._holder, self._seconds)
+            is_acquired = self._record.acquire_lease(self._name, self._holder, self._seconds)
         except Exception as error:
             _log.debug("The lease on following could not be renewed: %s", error)
             return self.is_held
@@ -65,6 +79,6 @@ class FollowerLease:
             return
         self._held_until = None
         try:
-            self._record.release_lease(LEASE_NAME, self._holder)
+            self._record.release_lease(self._name, self._holder)
         except Exception as error:
             _log.debug("The lease on following could not be released: %s", error)

@@ -23,6 +23,7 @@ from tests.watching.support import LONG_RUNNING, POLL_INTERVAL, HubHarness
 
 ETL = build_job("etl")
 SCRATCH = replace(build_job("scratch", 8), follow=False)
+JOBS = {"etl": ETL}
 
 
 class Process:
@@ -78,17 +79,26 @@ class TestLease:
     def test_lease_is_held_by_one_until_it_expires(
         self, record: SwitchableRecord, clock: FakeClock
     ) -> None:
-        first, second = FollowerLease(record, clock), FollowerLease(record, clock)
+        first, second = FollowerLease(record, JOBS, clock), FollowerLease(record, JOBS, clock)
         assert (first.renew(), second.renew()) == (True, False)
         clock.sleep(LEASE_SECONDS - 1)
         assert (first.is_held, second.renew()) == (True, False)
         clock.sleep(1)
         assert (first.is_held, second.renew(), first.renew()) == (False, True, False)
 
+    def test_process_that_knows_other_jobs_follows_them_at_the_same_time(
+        self, record: SwitchableRecord, clock: FakeClock
+    ) -> None:
+        lease = FollowerLease(record, JOBS, clock)
+        assert lease.renew()
+        assert not FollowerLease(record, {"etl": ETL}, clock).renew()
+        for jobs in ({**JOBS, "more": build_job("more", 9)}, {"etl": replace(ETL, follow="all")}):
+            assert FollowerLease(record, jobs, clock).renew()
+
     def test_released_lease_is_free_at_once(
         self, record: SwitchableRecord, clock: FakeClock
     ) -> None:
-        first, second = FollowerLease(record, clock), FollowerLease(record, clock)
+        first, second = FollowerLease(record, JOBS, clock), FollowerLease(record, JOBS, clock)
         first.renew()
         first.release()
         assert second.renew()
@@ -96,7 +106,7 @@ class TestLease:
     def test_lease_lasts_to_its_end_while_the_record_is_unavailable(
         self, record: SwitchableRecord, clock: FakeClock
     ) -> None:
-        lease = FollowerLease(record, clock)
+        lease = FollowerLease(record, JOBS, clock)
         lease.renew()
         record.is_available = False
         clock.sleep(LEASE_SECONDS - 1)
