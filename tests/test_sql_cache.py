@@ -24,6 +24,7 @@ from flask_lakeflow_jobs.database.database import MIN_CONNECT_SECONDS, open_data
 from flask_lakeflow_jobs.sql_cache import (
     CACHE_SQL_URL,
     MAX_KEY_CHARS,
+    PURGE_ROWS,
     PURGE_SECONDS,
     TABLE,
     TIMEOUT_SECONDS,
@@ -167,6 +168,17 @@ def test_sql_cache_removes_expired_entries_once_a_minute(url: str) -> None:
     cache.set("d", 4, 60)
     assert execute(url, count) == [(2,)]
     assert cache.get_many("c", "d") == [3, 4]
+
+
+def test_sql_cache_removes_all_expired_entries_however_many_there_are(url: str) -> None:
+    clock = FakeClock()
+    cache = connect(url, clock=clock)
+    cache.set_many({str(number): number for number in range(3 * PURGE_ROWS)}, 60)
+    expire(url)
+    clock.sleep(PURGE_SECONDS)
+    for _ in range(3):
+        cache.set("kept", 1, 60)
+    assert execute(url, f"SELECT key FROM {TABLE}") == [("kept",)]  # noqa: S608
 
 
 def test_sql_cache_long_key_is_stored_as_a_hash(url: str) -> None:
