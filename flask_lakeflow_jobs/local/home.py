@@ -83,8 +83,8 @@ class WorkspaceFolder:
     def unusable(self, error: Exception) -> WorkspaceError:
         """Return the error of a folder whose files cannot be read or written."""
         return WorkspaceError(
-            f"The local workspace cannot use its folder {self.path}: {error}. Use a writable "
-            "folder on a disk with room."
+            f"The local workspace cannot use its folder {self.path}: {error}. Make room on "
+            "its disk, or use another folder."
         )
 
     def check(self) -> None:

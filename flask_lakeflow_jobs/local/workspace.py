@@ -169,6 +169,7 @@ class Workspace:
         dbfs = DbfsEndpoints(Folder(self._folder.dbfs, self._folder.unfinished))
         resources.callback(dbfs.drop_handles)
         return Application(
+            self._folder,
             auth,
             runs.get_log,
             auth.routes,

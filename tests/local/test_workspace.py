@@ -96,7 +96,9 @@ def test_damaged_record_is_refused(etl_bundle: Path, workspace_folder: Path, dam
 
 def test_folder_that_cannot_be_written_is_refused(etl_bundle: Path, workspace_folder: Path) -> None:
     (workspace_folder / "runs.sqlite").mkdir(parents=True)
-    message = r"cannot use its folder .*: .*Is a directory.*\. Use a writable folder on a disk"
+    message = (
+        r"cannot use its folder .*: .*Is a directory.*\. Make room on its disk, or use another"
+    )
     with pytest.raises(WorkspaceError, match=message):
         Workspace(etl_bundle, workspace_folder).start()
 

@@ -184,7 +184,7 @@ class TaskProcess:
         try:
             outcome = dict(json.loads((self._folder / "result.json").read_bytes()))
         except (OSError, ValueError):
-            return {"error": _describe_exit(self._process)}
+            return {"error": _describe_exit(self._process, self._folder)}
         # Later tasks may need the values that this one has set; they are no part of its output.
         values = outcome.pop("values", {})
         return {**self._redactor.redact(outcome), "values": values}
@@ -248,11 +248,16 @@ def _build_redactor(secrets: frozenset[str]) -> SecretRedactor:
     return SecretRedactor(secrets)
 
 
-def _describe_exit(process: subprocess.Popen[bytes] | None) -> str:
+def _describe_exit(process: subprocess.Popen[bytes] | None, folder: Path) -> str:
     if process is None:
         return "The task was stopped before its process started."
     code = process.returncode
     if code < 0:
         with suppress(ValueError):
             return f"The task's process was ended by the signal {signal.Signals(-code).name}."
+    if code == os.EX_IOERR:
+        return (
+            f"The result of the task could not be written to {folder.parent}. Make room on its "
+            "disk, then repair the run."
+        )
     return f"The task's process ended with exit code {code} before the code had finished."

@@ -20,6 +20,7 @@ from ..api.html import render_home_page, render_run_page
 from ..api.reply import Reply
 from ..api.request import Request, Routes, Upload, UploadRoutes
 from ..errors import ApiError
+from ..home import WorkspaceFolder
 from .bodies import read_body, read_fields
 from .routes import RouteTable
 from .server import MAX_BODY_BYTES, FilePart
@@ -32,8 +33,12 @@ _ADDITIONS = "/api/local/"
 _API_PREFIX = re.compile(r"/api/[0-9.]+(?=/)")
 #: Of a request without a token, such as one for a token.
 _MAX_ANONYMOUS_BODY_BYTES = 2**16
-#: Errors of the disk, and of a process that has opened too many files.
-_OUTSIDE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
+#: Errors of a disk that takes nothing, so that nothing of a request is carried out.
+_NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+#: Other errors of the disk, and of a process that has opened too many files.
+_OUTSIDE = (*_NOT_WRITABLE, errno.EIO, errno.EMFILE, errno.ENFILE)
+#: The same in the words of SQLite, whose codes Python 3.10 does not have.
+_NOT_WRITABLE_DATABASE = re.compile(r"disk is full|readonly database")
 #: The requests that may be forms.
 _FORMS = ("workspace/import", "dbfs/put")
 _RUN_PAGE = re.compile(r"/jobs/([0-9]+)/runs/([0-9]+)")
@@ -50,6 +55,7 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 class Application:
     """The workspace as a WSGI application.
 
+    :param folder: where the workspace keeps its data.
     :param get_log: returns a part of the log of an attempt.
     :param routes: those of each API.
     :param uploads: the routes whose requests have a file as their body.
@@ -57,11 +63,13 @@ class Application:
 
     def __init__(
         self,
+        folder: WorkspaceFolder,
         auth: AuthEndpoints,
         get_log: Callable[[Request], Any],
         *routes: Routes,
         uploads: UploadRoutes,
     ) -> None:
+        self._folder = folder
         self._auth = auth
         self.last_request = time.monotonic()
         self._routes = RouteTable(ChainMap(*map(dict, routes)))
@@ -78,7 +86,7 @@ class Application:
         except ApiError as error:
             status, response = error.status, _error_body(environ, error)
         except Exception as error:
-            status, response = 500, _internal_error(environ, error)
+            status, response = self._describe_failure(environ, error)
         reply = response if isinstance(response, Reply) else _to_reply(status, response)
         headers = {"Content-Length": str(reply.length), **reply.headers, **self._auth.headers()}
         start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", [*headers.items()])
@@ -131,6 +139,29 @@ class Application:
         api_path = _API_PREFIX.sub("", path, count=1)
         raise ApiError(404, "ENDPOINT_NOT_FOUND", f"No API found for '{method} {api_path}'")
 
+    def _describe_failure(self, environ: Environ, error: Exception) -> tuple[int, Any]:
+        """Log an error that no request should cause; return the response."""
+        is_database = type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError)
+        is_outside = is_database or (isinstance(error, OSError) and error.errno in _OUTSIDE)
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        # The log may be on the same full disk.
+        _log.error("%s %s failed: %s", method, path, error, exc_info=None if is_outside else error)
+        if _is_not_writable(error):
+            # After a 500, a client repeats the request, and cannot know that nothing happened.
+            body = {"error_code": "INVALID_STATE", "message": str(self._folder.unusable(error))}
+            return 507, body
+        message = "Internal error of the local workspace. See its log."
+        if is_outside:
+            remedy = _AFTER_DAMAGE if type(error) is sqlite3.DatabaseError else ""
+            message = f"The local workspace cannot use its folder: {error}.{remedy}"
+        return 500, {"error_code": "INTERNAL_ERROR", "message": message}
+
+
+def _is_not_writable(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in _NOT_WRITABLE
+    return _NOT_WRITABLE_DATABASE.search(str(error)) is not None
+
 
 def _check_size(environ: Environ, limit: int) -> None:
     if int(environ.get("CONTENT_LENGTH") or 0) > limit:
@@ -171,20 +202,6 @@ def _to_reply(status: int, response: Any) -> Reply:
     content_type = "text/html; charset=utf-8" if is_page else "application/json"
     body = (response if is_page else json.dumps(response)).encode()
     return Reply(status, {"Content-Type": content_type}, body)
-
-
-def _internal_error(environ: Environ, error: Exception) -> dict[str, Any]:
-    message = "Internal error of the local workspace. See its log."
-    is_outside = type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError) or (
-        isinstance(error, OSError) and error.errno in _OUTSIDE
-    )
-    if is_outside:
-        remedy = _AFTER_DAMAGE if type(error) is sqlite3.DatabaseError else ""
-        message = f"The local workspace cannot use its folder: {error}.{remedy}"
-    method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-    # The log may be on the same full disk.
-    _log.error("%s %s failed: %s", method, path, error, exc_info=None if is_outside else error)
-    return {"error_code": "INTERNAL_ERROR", "message": message}
 
 
 def _error_body(environ: Environ, error: ApiError) -> dict[str, Any]:

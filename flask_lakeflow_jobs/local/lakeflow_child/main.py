@@ -43,7 +43,10 @@ def main(payload_file: str) -> None:
         for key, value in _run(payload, dbutils).items()
     }
     outcome["values"] = dbutils.jobs.taskValues.collected
-    _write(payload["result_file"], outcome)
+    try:
+        _write(payload["result_file"], outcome)
+    except OSError:  # a full disk, which may have the log too: at an exit, Python would write to it
+        os._exit(os.EX_IOERR)
     sys.exit(1 if "error" in outcome else 0)
 
 

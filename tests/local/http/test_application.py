@@ -138,11 +138,13 @@ def test_whole_characters_of_two_surrogates_are_accepted(client: Client) -> None
 
 
 @pytest.mark.parametrize(
-    ("error", "remedy"),
+    ("error", "status", "code", "remedy"),
     [
-        (sqlite3.OperationalError("database or disk is full"), ""),
-        (sqlite3.DatabaseError("a record is damaged"), "move its database away"),
-        (OSError(errno.ENOSPC, "No space left on device"), ""),
+        (sqlite3.OperationalError("database or disk is full"), 507, "INVALID_STATE", "Make room"),
+        (OSError(errno.ENOSPC, "No space left on device"), 507, "INVALID_STATE", "Make room"),
+        (OSError(errno.EIO, "Input/output error"), 500, "INTERNAL_ERROR", ""),
+        (sqlite3.OperationalError("database is locked"), 500, "INTERNAL_ERROR", ""),
+        (sqlite3.DatabaseError("is damaged"), 500, "INTERNAL_ERROR", "move its database away"),
     ],
 )
 def test_failure_of_the_disk_is_shown_with_the_remedy(
@@ -150,15 +152,20 @@ def test_failure_of_the_disk_is_shown_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     error: Exception,
+    status: int,
+    code: str,
     remedy: str,
 ) -> None:
+    """On a full disk, nothing of the request is carried out, so that it is not repeated."""
+
     def fail(self: object, job_id: int) -> None:
         raise error
 
     monkeypatch.setattr(Registry, "find", fail)
-    status, answer = client.http("GET", "/api/2.2/jobs/get?job_id=7")
-    assert (status, answer["error_code"]) == (500, "INTERNAL_ERROR")
-    assert f"The local workspace cannot use its folder: {error}." in answer["message"]
+    got, answer = client.http("GET", "/api/2.2/jobs/get?job_id=7")
+    assert (got, answer["error_code"]) == (status, code)
+    assert "The local workspace cannot use its folder" in answer["message"]
+    assert f": {error}." in answer["message"]
     assert remedy in answer["message"]
     assert "Traceback" not in caplog.text
 

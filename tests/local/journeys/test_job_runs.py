@@ -115,6 +115,12 @@ def test_failed_run_has_error_and_trace(serve: Serve) -> None:
         ("input()", "FAILED", "EOFError"),
         ("raise ValueError('half \\ud800')", "FAILED", "ValueError: half \\ud800"),
         ("import sys; sys.stderr.close(); 1 / 0", "FAILED", "ZeroDivisionError"),
+        # Files may have no byte more, as on a full disk.
+        (
+            "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (0, 0)); print('lost')",
+            "FAILED",
+            "The result of the task could not be written to ",
+        ),
     ],
 )
 def test_python_task_ends_as_its_process_does(
