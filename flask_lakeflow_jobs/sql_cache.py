@@ -44,7 +44,7 @@ MAX_KEY_CHARS = 250
 #: How long an entry without a timeout is kept, in milliseconds: 30,000 years.
 FOREVER = 10**15
 
-#: Seconds between two removals of expired entries by one process, and the most that one removes.
+#: Seconds between two removals of expired entries by one process, and the entries of one removal.
 PURGE_SECONDS = 60.0
 PURGE_ROWS = 1_000
 
@@ -228,12 +228,14 @@ class SqlCache(BaseCache):
         return True
 
     def _purge(self) -> None:
-        """Remove expired entries, once in a while."""
+        """Remove expired entries once in a while, and with every write while many are left."""
         now = self._clock.monotonic()
         if now - self._purged_at < PURGE_SECONDS:
             return
         self._purged_at = now
-        self._run(lambda connection: connection.execute(self._statements.purge))
+        purged = self._run(lambda connection: connection.execute(self._statements.purge).rowcount)
+        if purged == PURGE_ROWS:  # there may be more
+            self._purged_at = now - PURGE_SECONDS
 
     def _run(self, call: Callable[[sa.Connection], T]) -> T:
         """Run a statement; once more if its connection turned out to be cut."""
