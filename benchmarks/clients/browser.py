@@ -83,13 +83,22 @@ def opened() -> Iterator[tuple[Page, Traffic]]:
         tracing.send("Tracing.end")
         while not is_complete:
             page.wait_for_timeout(100)
-        traffic.tasks = _tasks_of_pages(trace)
+        traffic.tasks = _tasks_of_page(trace, page.url)
         browser.close()
 
 
-def _tasks_of_pages(trace: Sequence[Mapping[str, Any]]) -> list[float]:
-    """Return the milliseconds of processor time of each task of the threads that run scripts."""
-    threads = {(each["pid"], each["tid"]) for each in trace if each["name"] == "FunctionCall"}
+def _tasks_of_page(trace: Sequence[Mapping[str, Any]], url: str) -> list[float]:
+    """Return the milliseconds of processor time of each task of the thread that runs its scripts.
+
+    Chromium has pages of its own, such as that of the suggestions for addresses.
+    """
+    origin = url[: url.index("/", len("https://"))]
+    threads = {
+        (each["pid"], each["tid"])
+        for each in trace
+        if each["name"] == "FunctionCall"
+        and str(each.get("args", {}).get("data", {}).get("url")).startswith(origin)
+    }
     return [
         each["tdur"] / 1000
         for each in trace

@@ -109,6 +109,20 @@ def test_address_of_a_task_opens_its_row(
     assert page.url.endswith("#task-task_33")
 
 
+def test_nodes_of_many_tasks_have_few_elements_and_a_label(
+    app: Flask, serve: Serve, open_page: OpenPage, ended: str
+) -> None:
+    """All are laid out in one task of the browser's main thread."""
+    page = open_page(serve(app) + ended)
+    nodes = page.locator(".lf-small")
+    expect(nodes).to_have_count(TASKS)
+    assert (
+        nodes.evaluate_all("all => Math.max(...all.map((a) => a.querySelectorAll('*').length))")
+        <= 4
+    )
+    expect(page.get_by_role("link", name="task_07: failed", exact=True)).to_be_visible()
+
+
 def test_graph_zooms_and_fits_by_keyboard(
     app: Flask, serve: Serve, open_page: OpenPage, ended: str
 ) -> None:
