@@ -238,8 +238,8 @@ class SharedCache:
         entry = self._entries.dump(key, value)
         if seconds <= 0 or (max_chars is not None and len(entry) > max_chars):
             return 0
-        self._access("write", self._set, self._prefix + key, entry, _timeout(seconds))
-        return len(entry)
+        is_stored = self._access("write", self._set, self._prefix + key, entry, _timeout(seconds))
+        return len(entry) if is_stored else 0
 
     def set_many(self, values: Mapping[str, Any], seconds: float) -> None:
         """Store several values in one round trip, as with :meth:`set`."""
@@ -249,9 +249,10 @@ class SharedCache:
             }
             self._access("write", self._many("set_many"), entries, _timeout(seconds))
 
-    def _set(self, key: str, entry: str, seconds: int) -> None:
+    def _set(self, key: str, entry: str, seconds: int) -> bool:
         if self._backend.set(key, entry, seconds) is False:  # that of files, on a full disk
             raise OSError("It does not store entries. Is the disk full?")
+        return True
 
     def add(self, key: str, value: Any, seconds: float) -> bool:
         """Store a value if there is none. If several processes try, exactly one succeeds.

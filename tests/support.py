@@ -76,6 +76,16 @@ class FailingStore(SimpleCache):
         return super().__getattribute__(name)
 
 
+class FullStore(SimpleCache):
+    """A shared cache backend that stores nothing while ``is_full``: it still reads and deletes."""
+
+    is_full = False
+
+    def __getattribute__(self, name: str) -> Any:
+        is_write = name.split("_")[0] in ("set", "add")
+        return _fail if is_write and self.is_full else super().__getattribute__(name)
+
+
 def _fail(*_: Any, **__: Any) -> None:
     raise ConnectionError("The store is unavailable.")
 

@@ -135,7 +135,7 @@ def _store(
     stored = {f"run:{RUN}": run, "runs:1:{}": [run], "runs:20:{}": [], "job": {"job_id": 7}}
     for resource, value in stored.items():
         key = CacheKey(APP, job, resource)
-        cache.store(key, cache.get_generation(job), value, is_final=False)
+        cache.store(key, cache.begin_read(job), value, is_final=False)
 
 
 def _task(at: int, before: list[int], ended: int) -> dict[str, Any]:

@@ -308,10 +308,10 @@ class CachedReads:
 
         :raises RunNotFound: the run does not exist, or belongs to another job.
         """
-        generation = self._cache.get_generation(self._job)
+        begun = self._cache.begin_read(self._job)
         run = self._calls.get_run(run_id)
         key = CacheKey(self._identity, self._job, f"run:{run_id}")
-        self._cache.store(key, generation, run.document, is_final=has_ended(run.document))
+        self._cache.store(key, begun, run.document, is_final=has_ended(run.document))
         return run
 
     def _get_output_of(self, task: RunTask | Run) -> Output:

@@ -64,6 +64,16 @@ class CachedResponse(NamedTuple):
         return marshal.loads(marshal.dumps(self.value))  # noqa: S302  # the fastest copy of JSON
 
 
+class BegunRead(NamedTuple):
+    """The generation of a job and the time before a request is sent.
+
+    :param at: a response may be older than its arrival, but not than its request.
+    """
+
+    generation: Generation
+    at: float
+
+
 #: A cache key, its generation, and the number of writes in this process.
 InFlightRead: TypeAlias = tuple[str, str, int]
 
@@ -81,7 +91,8 @@ class ReadCache:
         self._store: ResponseStore = (
             ProcessStore() if shared.is_process_memory else SharedStore(shared)
         )
-        self._clock = clock
+        # Processes have no other common clock. Within one, a step of the clock changes no age.
+        self._now = clock.monotonic if shared.is_process_memory else clock.now
         self._final_ttl = final_ttl
         self._reset()
         reset_in_new_processes(self._reset)
@@ -110,7 +121,7 @@ class ReadCache:
         :raises LakeflowJobsError: the read failed; errors are not cached.
         """
         generation, entry = self._store.get(key)
-        now = self._clock.now()
+        now = self._now()
         age = 0.0
         if entry is not None:
             age = now - entry.at
@@ -121,47 +132,46 @@ class ReadCache:
             ):
                 return CachedResponse(entry.value, age, texts=entry.texts)
         try:
-            return self._fetch_once(key, generation, fetch, is_final)
+            return self._fetch_once(key, BegunRead(generation, now), fetch, is_final)
         except LakeflowJobsError as error:
             if entry is None or not stale_if_error or not error.retryable:
                 raise
             return CachedResponse(entry.value, max(0.0, age), is_stale=True)
 
-    def store(self, key: CacheKey, generation: Generation, value: Any, *, is_final: bool) -> None:
+    def begin_read(self, job: Job) -> BegunRead:
+        """Return the generation and the time for :meth:`store`, before the request is sent."""
+        return BegunRead(self._store.get_generation(job), self._now())
+
+    def store(self, key: CacheKey, begun: BegunRead, value: Any, *, is_final: bool) -> None:
         """Store a response.
 
-        :param generation: of the job before the request was sent.
         :param value: the response, as JSON.
         :param is_final: the response no longer changes.
         """
-        now = self._clock.now()
-        is_after_write = now - generation.at < AFTER_WRITE_SECONDS
+        generation, at = begun
+        is_after_write = at - generation.at < AFTER_WRITE_SECONDS
         active_ttl = AFTER_WRITE_TTL_SECONDS if is_after_write else ACTIVE_TTL_SECONDS
         ttl = self._final_ttl if is_final else min(active_ttl, self._final_ttl)
         if ttl > 0:
-            self._store.put(key, Entry(generation.id, now, ttl, value))
+            self._store.put(key, Entry(generation.id, at, ttl, value))
 
     def invalidate(self, job: Job) -> None:
         """Begin a new generation of a job, so that earlier responses are no longer served."""
         with self._lock:
             self._writes[job.job_id] += 1
-        self._store.set_generation(job, Generation(uuid.uuid4().hex, self._clock.now()))
-
-    def get_generation(self, job: Job) -> Generation:
-        """Return the current generation of a job."""
-        return self._store.get_generation(job)
+        self._store.set_generation(job, Generation(uuid.uuid4().hex, self._now()))
 
     def _fetch_once(
         self,
         key: CacheKey,
-        generation: Generation,
+        begun: BegunRead,
         fetch: Callable[[], Any],
         is_final: Callable[[Any], bool],
     ) -> CachedResponse:
         """Fetch a response, or wait for the one that another thread fetches."""
         while True:
             with self._lock:
-                read = (key.key, generation.id, self._writes[key.job.job_id])
+                read = (key.key, begun.generation.id, self._writes[key.job.job_id])
                 existing = self._in_flight.get(read)
                 if existing is None:
                     future = self._in_flight[read] = Future()
@@ -172,7 +182,7 @@ class ReadCache:
                 continue
         try:
             value = fetch()
-            self.store(key, generation, value, is_final=is_final(value))
+            self.store(key, begun, value, is_final=is_final(value))
         except LakeflowJobsError as error:
             self._release(read)
             future.set_exception(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import marshal
+import math
 import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -51,14 +52,17 @@ class CacheKey:
 
 
 class Generation(NamedTuple):
-    """The last write to a job. Responses of an earlier generation are not served."""
+    """The last write to a job. Responses of an earlier generation are not served.
+
+    :param at: by the clock of the :class:`.ReadCache`.
+    """
 
     id: str
     at: float
 
 
 #: In place of one that is not known.
-FIRST = Generation("", 0.0)
+FIRST = Generation("", -math.inf)
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Entry:
     """A stored response.
 
     :param generation: the id of the job's generation when the response was requested.
-    :param at: when the workspace sent it.
+    :param at: when it was requested.
     :param lifetime: seconds for which it is fresh.
     :param texts: what readers made of it.
     """
@@ -103,6 +107,9 @@ class ProcessStore:
         return self._generations.get(key.job.job_id, FIRST), self._entries.get(key.key)
 
     def put(self, key: CacheKey, entry: Entry) -> None:
+        last = self._entries.get(key.key)
+        if last is not None and last.generation == entry.generation and last.at > entry.at:
+            return  # that response was requested later, and arrived earlier
         copied = marshal.dumps(entry.value)  # the caller may change the original
         kept = replace(entry, value=marshal.loads(copied))  # noqa: S302
         self._entries.put(key.key, kept, len(copied) + ENTRY_CHARS)
@@ -140,7 +147,9 @@ class SharedStore:
         return _parse_generation(self._shared.get(_generation_key(job)))
 
     def set_generation(self, job: Job, generation: Generation) -> None:
-        self._shared.set(_generation_key(job), generation._asdict(), GENERATION_SECONDS)
+        key = _generation_key(job)
+        if not self._shared.set(key, generation._asdict(), GENERATION_SECONDS):
+            self._shared.delete(key)  # a full cache still deletes: then no response is served
 
     def _begin_generation(self, job: Job) -> str | None:
         """Begin the first generation of a job, and return its id; ``None`` if there is one by now.
@@ -148,7 +157,7 @@ class SharedStore:
         Without an id of its own, its responses would be served again when a full cache drops the
         last generation.
         """
-        first = Generation(uuid.uuid4().hex, FIRST.at)
+        first = Generation(uuid.uuid4().hex, 0.0)
         if self._shared.add(_generation_key(job), first._asdict(), GENERATION_SECONDS):
             return first.id
         if self.get_generation(job) == FIRST:  # the entry has another shape

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..memo import Memo
 from ..runs.progress_reports import Reports, parse_reports
 from .progress import progress_key
 from .schedule import MAX_RETRY_AFTER_SECONDS
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 #: How long records, states and changes are kept. A state that lasts longer is stored again in time.
 RECORD_TTL_SECONDS = 3600.0
+
+#: Changes that a process remembers because the cache did not store them.
+MAX_UNSTORED_CHANGES = 1_000
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,8 @@ class SharedRecords:
         self._restore = restore
         self._clock = clock
         self._lease_seconds = lease_seconds
+        # A full cache still serves old records. These changes void them in this process.
+        self._unstored: Memo[RunIds, str] = Memo(MAX_UNSTORED_CHANGES)
 
     @property
     def is_shared(self) -> bool:
@@ -138,14 +144,15 @@ class SharedRecords:
         self, run_keys: Sequence[RunKey], others: Sequence[str]
     ) -> list[tuple[PollRecord | None, Any]]:
         """Return the records of runs, each with another entry, in one round trip."""
+        all_ids = [run_key.ids for run_key in run_keys]
         polls = [f"poll:{run_key.key}" for run_key in run_keys]
-        changes = [_change_key(run_key.ids) for run_key in run_keys]
+        changes = [_change_key(ids) for ids in all_ids]
         stored = iter(self._cache.get_many([*polls, *changes, *others]))
         records = [PollRecord.parse(next(stored)) for _ in polls]
         change_ids = [_parse_change(next(stored)) for _ in changes]
         return [
-            (choose_record(record, change_id), next(stored, None))
-            for record, change_id in zip(records, change_ids, strict=True)
+            (choose_record(record, self._unstored.get(ids) or change_id), next(stored, None))
+            for ids, record, change_id in zip(all_ids, records, change_ids, strict=True)
         ]
 
     def read_snapshots(self, run_keys: Sequence[RunKey]) -> list[Snapshot | None]:
@@ -200,7 +207,9 @@ class SharedRecords:
         This also voids the polls that are going on.
         """
         if self.is_shared:
-            self._cache.set(_change_key(run_ids), _new_id(), RECORD_TTL_SECONDS)
+            change_id = _new_id()
+            is_stored = self._cache.set(_change_key(run_ids), change_id, RECORD_TTL_SECONDS)
+            self._unstored.put(run_ids, "" if is_stored else change_id, 1)
 
     @staticmethod
     def _lease_key(run_key: RunKey, after: str) -> str:

@@ -10,11 +10,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from flask_lakeflow_jobs import current_jobs
-from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace
+from flask_lakeflow_jobs import RunStatus, current_jobs
+from flask_lakeflow_jobs.testing import Drop, Exchange, FaultyWorkspace
 from tests.conftest import MakeApp, Serve
 from tests.sse_client import Event, Stream
-from tests.support import DEADLINE, RunGate
+from tests.support import DEADLINE, FullStore, RunGate
 
 
 @pytest.fixture
@@ -125,6 +125,53 @@ def test_repair_of_an_unknown_task_is_400_and_unknown_run_404(
     assert repair(client, "one").status_code == 400
     assert client.post(f"/api/jobs/quick/runs/{failed_run}/repair").status_code == 404
     assert client.post("/api/jobs/nothing/runs/1/repair").status_code == 404
+
+
+@pytest.fixture
+def sharing_app(make_app: MakeApp) -> Flask:
+    """An app whose cache passes for one of several processes."""
+    return make_app(LAKEFLOW_JOBS_CACHE={"CACHE_TYPE": "tests.support.FullStore"})
+
+
+def fail_run(app: Flask) -> RunStatus:
+    """Start a run that fails, and read its end into the cache in both ways."""
+    with app.app_context():
+        status = current_jobs["failing"].run_now().wait()
+        current_jobs["failing"].get_run(status.run.run_id or 0)
+    return status
+
+
+def count_attempts(app: Flask, run_id: int) -> int:
+    """Return the attempts of the next end of a run."""
+    with app.app_context():
+        return len(current_jobs["failing"].wait(run_id).run.tasks or [])
+
+
+def test_repair_without_a_response_is_seen_at_once(
+    sharing_app: Flask, fault_proxy: FaultyWorkspace
+) -> None:
+    failed = fail_run(sharing_app)
+    run_id = failed.run.run_id or 0
+    fault_proxy.fail(Drop(accepted=True), path="runs/repair")
+
+    assert repair(sharing_app.test_client(), run_id).status_code == 503
+
+    assert count_attempts(sharing_app, run_id) > len(failed.run.tasks or [])
+
+
+def test_repair_with_a_full_cache_is_seen_at_once(
+    sharing_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = fail_run(sharing_app)
+    run_id = failed.run.run_id or 0
+    client = sharing_app.test_client()
+    monkeypatch.setattr(FullStore, "is_full", True)
+
+    assert repair(client, run_id).status_code == 200
+
+    run = client.get(f"/api/jobs/failing/runs/{run_id}").get_json()
+    assert len(run["tasks"]) > len(failed.run.tasks or [])
+    assert count_attempts(sharing_app, run_id) > len(failed.run.tasks or [])
 
 
 def test_stream_discards_a_poll_from_before_a_repair(

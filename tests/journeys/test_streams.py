@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPConnection
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from flask_lakeflow_jobs import current_jobs
-from flask_lakeflow_jobs.testing import (
-    FaultyWorkspace,
-    Refusal,
-)
+from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal
 from tests.conftest import MakeApp, Serve
 from tests.journeys.streams import finish_run, start_run, states_in
 from tests.sse_client import Stream
@@ -54,6 +54,36 @@ class TestOneRun:
         assert all(name and STATE_ID.fullmatch(name) for name in ids)
         assert len(set(ids)) == len(ids)
         assert all(event.own_id is None for event in events if event.name != "message")
+
+    def test_run_read_after_a_late_response_to_a_poll_is_not_older(
+        self,
+        url: str,
+        run_gate: RunGate,
+        fault_proxy: FaultyWorkspace,
+        in_threads: Callable[..., Any],
+    ) -> None:
+        run_id = start_run("gated", run_gate.params)
+        poll_started, ended = threading.Event(), threading.Event()
+
+        def respond_late(exchange: Exchange) -> None:
+            response = exchange.forward()
+            poll_started.set()
+            ended.wait(DEADLINE)
+            exchange.respond(response)
+
+        def read() -> str:
+            outcome = current_jobs["gated"].status(run_id).outcome
+            return outcome.value
+
+        wait_until(lambda: read() == "running", "running")
+        fault_proxy.fail(respond_late, path="runs/get", times=1)
+        (poll,) = in_threads(lambda: Stream.open(f"{url}/gated/runs/{run_id}/stream?poll=1"))
+        assert poll_started.wait(DEADLINE)
+        run_gate.open()
+        wait_until(lambda: read() == "succeeded", "the end")
+        ended.set()
+        poll.join(DEADLINE)
+        assert read() == "succeeded"
 
     def test_stream_headers_keep_proxies_from_buffering(self, url: str) -> None:
         with Stream.open(f"{url}/never/runs/{finish_run('never')}/stream") as stream:

@@ -29,7 +29,7 @@ from flask_lakeflow_jobs.upstream.response_store import (
 )
 from tests.clocks import FakeClock
 from tests.run_documents import JOB_ID, build_job
-from tests.support import DEADLINE, wait_until
+from tests.support import DEADLINE, FullStore, wait_until
 
 KEY = CacheKey(APP, build_job(), "run:1")
 FINAL_TTL = 60.0
@@ -112,6 +112,15 @@ def test_response_from_before_a_write_is_not_served_after_the_cache_has_dropped_
     assert reads.read(is_final=True).value == 2
 
 
+def test_response_from_before_a_write_is_not_served_from_a_full_cache() -> None:
+    store = FullStore()
+    reads = Reads(backend=store)
+    assert reads.read(is_final=True).value == reads.read(is_final=True).value == 1
+    store.is_full = True
+    reads.cache.invalidate(KEY.job)
+    assert reads.read(is_final=True).value == 2
+
+
 def test_response_that_was_requested_before_the_first_write_is_not_stored() -> None:
     reads = Reads(backend=SharedMemory())
 
@@ -168,7 +177,7 @@ def test_cache_of_one_process_is_limited_by_size() -> None:
     reads = Reads()
     keys = [replace(KEY, resource=f"output:{number}") for number in range(50)]
     for key in keys:
-        reads.cache.store(key, reads.cache.get_generation(KEY.job), "x" * 900_000, is_final=True)
+        reads.cache.store(key, reads.cache.begin_read(KEY.job), "x" * 900_000, is_final=True)
     stored = [key for key in keys if reads.read(key).value == "x" * 900_000]
     assert stored == keys[-len(stored) :]
     assert MAX_PROCESS_CHARS - 1_000_000 < len(stored) * 900_000 < MAX_PROCESS_CHARS
@@ -176,18 +185,18 @@ def test_cache_of_one_process_is_limited_by_size() -> None:
 
 def test_change_of_a_fetched_value_does_not_change_the_stored_one(reads: Reads) -> None:
     value = {"a": [1]}
-    reads.cache.store(KEY, reads.cache.get_generation(KEY.job), value, is_final=True)
+    reads.cache.store(KEY, reads.cache.begin_read(KEY.job), value, is_final=True)
     value["a"].append(2)
     assert reads.read().value == {"a": [1]}
 
 
 def test_response_is_parsed_once_and_copied_for_those_who_may_change_it(reads: Reads) -> None:
-    reads.cache.store(KEY, reads.cache.get_generation(KEY.job), {"a": [1]}, is_final=True)
+    reads.cache.store(KEY, reads.cache.begin_read(KEY.job), {"a": [1]}, is_final=True)
     first, second = reads.read(), reads.read()
     assert first.value is second.value
     first.copy_value()["a"].append(2)
     assert reads.read().value == {"a": [1]}
-    reads.cache.store(KEY, reads.cache.get_generation(KEY.job), {"a": [3]}, is_final=True)
+    reads.cache.store(KEY, reads.cache.begin_read(KEY.job), {"a": [3]}, is_final=True)
     assert reads.read().value == {"a": [3]}
 
 
@@ -198,14 +207,14 @@ def test_invalidated_response_is_not_served(reads: Reads) -> None:
 
 
 def test_response_requested_before_a_write_is_not_served_after_it(reads: Reads) -> None:
-    generation = reads.cache.get_generation(KEY.job)
+    begun = reads.cache.begin_read(KEY.job)
     reads.cache.invalidate(KEY.job)
-    reads.cache.store(KEY, generation, 0, is_final=True)
+    reads.cache.store(KEY, begun, 0, is_final=True)
     assert reads.read(is_final=True).value == 1
 
 
 def test_stored_response_is_served(reads: Reads) -> None:
-    reads.cache.store(KEY, reads.cache.get_generation(KEY.job), 0, is_final=True)
+    reads.cache.store(KEY, reads.cache.begin_read(KEY.job), 0, is_final=True)
     assert reads.read(is_final=True).value == 0
 
 
@@ -245,6 +254,34 @@ def test_stale_response_is_served_after_a_transient_error(
     else:
         with pytest.raises(type(error)):
             reads.read(stale_if_error=stale_if_error)
+
+
+def test_response_is_as_old_as_its_request(reads: Reads) -> None:
+    """What a slow workspace sends may no longer be true when it arrives."""
+
+    def fetch_slowly() -> int:
+        reads.clock.sleep(ACTIVE_TTL_SECONDS)
+        return reads.fetch()
+
+    assert reads.cache.read(KEY, fetch_slowly, lambda _: False).value == 1
+    assert reads.read().value == 2
+
+
+def test_response_does_not_replace_one_that_was_requested_later() -> None:
+    reads = Reads()
+    begun = reads.cache.begin_read(KEY.job)
+    reads.clock.sleep(0.125)
+    assert reads.read().value == 1
+    reads.cache.store(KEY, begun, 0, is_final=False)
+    assert reads.read().value == 1
+
+
+def test_step_of_the_clock_changes_no_age() -> None:
+    reads = Reads()
+    reads.read()
+    reads.clock.sleep(ACTIVE_TTL_SECONDS)
+    reads.clock._start -= ACTIVE_TTL_SECONDS
+    assert reads.read().value == 2
 
 
 def test_response_is_not_served_stale_forever(reads: Reads) -> None:
