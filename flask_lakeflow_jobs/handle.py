@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +78,7 @@ class JobHandle(JobReader):
         try:
             yield handle
         finally:
-            handle._is_closed = True
+            handle._closed.set()
 
     def run_now(
         self,
@@ -340,14 +340,24 @@ class JobHandle(JobReader):
     def _actor(self, user: str | None) -> Actor:
         return Actor(self.job, self._require_identity(), self._origin, user)
 
+    @contextmanager
     def _recorded(
         self,
         action: str,
         user: str | None,
         run_id: int | None = None,
         detail: str | None = None,
-    ) -> AbstractContextManager[None]:
-        return self._state.recording.record_call(self._actor(user), action, run_id, detail)
+    ) -> Iterator[None]:
+        """Record a change. If it failed but may have been made, poll what it concerns again."""
+        try:
+            with self._state.recording.record_call(self._actor(user), action, run_id, detail):
+                yield
+        except LakeflowJobsError as error:
+            if error.is_ambiguous and run_id is not None:
+                self._state.hub.invalidate((self.job.job_id, run_id))
+            elif error.is_ambiguous:
+                self._state.hub.invalidate_job(self.job.job_id)
+            raise
 
     def _audit(self, action: str, run_id: int, user: str | None) -> None:
         """Log an action and its requester; never parameters, which may be secrets."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 from collections.abc import Sequence
 from functools import partial
 from numbers import Real
@@ -58,7 +59,7 @@ class JobReader:
         self._identity = identity
         self._is_operator = is_operator
         self._origin = origin
-        self._is_closed = False
+        self._closed = threading.Event()  # of copies too
         self.job = job
 
     def __repr__(self) -> str:
@@ -290,7 +291,7 @@ class JobReader:
 
     def _require_identity(self) -> Identity:
         """Return the identity to act with, or raise if this handle must not act."""
-        if self._is_closed:
+        if self._closed.is_set():
             raise HandleClosed(
                 f"This handle on {self.key!r} acted as a user, and its block has ended. Make the"
                 " call inside 'with … .as_user(request)'."

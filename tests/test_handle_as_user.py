@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -83,6 +84,13 @@ class TestAsUser:
             next(watch)
         assert handle.results.last_run().ok is False
         assert len(fault_proxy.requests) == before
+
+    def test_as_user_copy_after_the_block_raises_handle_closed(self, app: Flask) -> None:
+        with _acting_as(ALICE, app, "never") as handle:
+            copied = copy.copy(handle)
+            assert copied.last_run() == handle.last_run()
+        with pytest.raises(HandleClosed):
+            copied.get_job()
 
     def test_as_user_handle_after_a_failed_block_raises_handle_closed(self, app: Flask) -> None:
         with (
