@@ -35,12 +35,18 @@ _log = logging.getLogger("flask_lakeflow_jobs")
 
 
 def send(signal: NamedSignal, app: Flask, **payload: Any) -> None:
-    """Call every receiver of a signal. Log failures of receivers; never raise them."""
+    """Call every receiver of a signal. Log failures of receivers; never raise them.
+
+    Interrupts are raised at the end: the other receivers get the signal only now.
+    """
+    interrupt: BaseException | None = None
     for receiver in signal.receivers_for(app):
         try:
             receiver(app, **payload)
         except BaseException as error:
-            if not is_failure(error):
-                raise
-            # the caller still needs the id of its run
-            _log.exception("A receiver of %s failed.", signal.name)
+            if is_failure(error):  # the caller still needs the id of its run
+                _log.exception("A receiver of %s failed.", signal.name)
+            else:
+                interrupt = error
+    if interrupt is not None:
+        raise interrupt

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import signals, telemetry
@@ -196,13 +196,18 @@ class AppState:
     def _send_changed(self, run_key: RunKey, status: RunStatus) -> None:
         payload = {"job": run_key.job.key, "run_id": run_key.run_id, "status": status}
         with self.app.app_context():
-            signals.send(signals.run_changed, self.app, **payload)
-            if status.is_terminal:
-                telemetry.count_finished_run(run_key.job.key, status.outcome.value)
-                if self.ends is None:
-                    signals.send(signals.run_finished, self.app, **payload)
-                else:
-                    self.ends.finish(run_key, status)
+            try:
+                signals.send(signals.run_changed, self.app, **payload)
+            finally:  # a receiver may have been interrupted
+                if status.is_terminal:
+                    telemetry.count_finished_run(run_key.job.key, status.outcome.value)
+                    self._finish(run_key, status, payload)
+
+    def _finish(self, run_key: RunKey, status: RunStatus, payload: Mapping[str, Any]) -> None:
+        if self.ends is None:
+            signals.send(signals.run_finished, self.app, **payload)
+        else:
+            self.ends.finish(run_key, status)
 
     def _poll_again(self, run_key: RunKey) -> None:
         """Poll a run that was repaired elsewhere: caches and the hub may know it as ended."""

@@ -62,14 +62,24 @@ def test_send_logs_a_failing_receiver_and_calls_the_others(
     assert "the receiver's own" in caplog.text
 
 
-def test_send_lets_keyboard_interrupt_pass() -> None:
+def test_send_raises_an_interrupt_after_it_has_called_the_other_receivers() -> None:
     app = Flask(__name__)
+    calls: list[None] = []
 
     def interrupted(_: Flask, **__: Any) -> None:
+        calls.append(None)
         raise KeyboardInterrupt
 
-    with run_finished.connected_to(interrupted, app), pytest.raises(KeyboardInterrupt):
+    def also_interrupted(_: Flask, **__: Any) -> None:
+        interrupted(app)
+
+    with (
+        run_finished.connected_to(interrupted, app),
+        run_finished.connected_to(also_interrupted, app),
+        pytest.raises(KeyboardInterrupt),
+    ):
         signals.send(run_finished, app)
+    assert len(calls) == 2
 
 
 def test_signals_have_distinct_names() -> None:

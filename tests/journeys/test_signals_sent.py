@@ -172,3 +172,25 @@ class TestReceivers:
         assert response.status_code == 200
         assert len(payloads) == 1
         assert "lakeflow-run-triggered" in caplog.text
+
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+    def test_interrupted_receiver_costs_no_other_receiver_the_end(self, app: Flask) -> None:
+        """A timeout of gevent, for example, is no ``Exception``."""
+
+        class Interrupt(BaseException):
+            pass
+
+        def fail(sender: Flask, **extra: Any) -> None:
+            raise Interrupt
+
+        with (
+            run_changed.connected_to(fail, sender=app),
+            run_finished.connected_to(fail, sender=app),
+            record_payloads(run_finished, app) as payloads,
+            app.app_context(),
+        ):
+            run_id = current_jobs["never"].run_now().run_id
+            current_jobs["never"].wait(run_id)
+            wait_until(lambda: payloads, "run_finished")
+
+        assert [payload["run_id"] for payload in payloads] == [run_id]
