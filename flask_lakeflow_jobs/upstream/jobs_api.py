@@ -97,7 +97,7 @@ class JobsApiClient:
         names = [name for name in PAGED_RUN_FIELDS if name != "tasks" or not run.get("iterations")]
         for page in _pages_after(dict(run), get_page):
             _extend(run, page, names)
-        return _parse(run, Run, "run_id")
+        return _parse(run, Run, "run_id", "job_id")
 
     def get_run_first_page(self, run_id: int) -> tuple[ApiResponse[Run], float | None]:
         """Return a run, with only the first page of its tasks, and the workspace's time.
@@ -106,7 +106,7 @@ class JobsApiClient:
         """
         run = self._get("runs/get", ["Date"], run_id=run_id)
         server_time = parse_server_time(run.pop("Date", None))
-        return _parse(run, Run, "run_id"), server_time
+        return _parse(run, Run, "run_id", "job_id"), server_time
 
     def list_runs(
         self, job_id: int, limit: int, filters: Mapping[str, Any], *, all_tasks: bool = True

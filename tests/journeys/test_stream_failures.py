@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from flask import Flask, Response
@@ -11,6 +13,7 @@ from werkzeug.test import create_environ
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.testing import (
     Drop,
+    Exchange,
     FaultyWorkspace,
     GatewayPage,
     InvalidBody,
@@ -116,6 +119,25 @@ class TestUpstreamErrors:
         assert "error" not in [event.name for event in events]
         assert states_in(events)[-1].json["outcome"] == "succeeded"
         assert events[-1].name == "end"
+
+    def test_response_without_the_job_does_not_end_a_stream(
+        self, app: Flask, url: str, fault_proxy: FaultyWorkspace
+    ) -> None:
+        """It is incomplete; that of a run of another job names that job."""
+        run_id = start_run("quick")
+
+        def leave_out_job(exchange: Exchange) -> None:
+            reply = exchange.forward()
+            run = json.loads(reply.body)
+            del run["job_id"]
+            exchange.respond(replace(reply, body=json.dumps(run).encode()))
+
+        fault_proxy.fail(leave_out_job, path="runs/get", times=4)
+        with Stream.open(f"{url}/quick/runs/{run_id}/stream") as stream:
+            events = list(stream)
+
+        assert states_in(events)[-1].json["outcome"] == "succeeded"
+        assert "error" not in {event.name for event in events}
 
     def test_unresponsive_workspace_does_not_end_a_stream(
         self, make_app: MakeApp, serve: Serve, fault_proxy: FaultyWorkspace, run_gate: RunGate

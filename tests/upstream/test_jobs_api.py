@@ -55,6 +55,7 @@ def tasks(*keys: str) -> list[Document]:
 
 def test_get_run_joins_its_pages() -> None:
     first = {
+        "job_id": 7,
         "run_id": 1,
         "tasks": tasks("a"),
         "job_parameters": [{"name": "p"}],
@@ -73,7 +74,7 @@ def test_get_run_joins_its_pages() -> None:
 
 
 def test_get_run_of_a_for_each_task_joins_its_iterations() -> None:
-    loop = {"run_id": 1, "tasks": tasks("loop")}
+    loop = {"job_id": 7, "run_id": 1, "tasks": tasks("loop")}
     api, _ = make_api(
         {**loop, "iterations": tasks("0")}, {**loop, "iterations": tasks("1")}, {"tasks": []}
     )
@@ -102,7 +103,7 @@ def test_get_job_joins_its_pages() -> None:
 )
 def test_list_runs_reads_pages_up_to_the_limit(limit: int, pages: int, page_limit: int) -> None:
     api, workspace = make_api(
-        {"runs": [{"run_id": 1}, {"run_id": 2}]},
+        {"runs": [{"job_id": 7, "run_id": 1}, {"run_id": 2}]},
         {"runs": [{"run_id": 3}]},
         {},
         {"runs": None},
@@ -119,11 +120,11 @@ def test_list_runs_reads_all_tasks_of_an_expanded_run() -> None:
     class Long(Workspace):
         def do(self, method: str, path: str, **options: Any) -> Any:
             if path.endswith("runs/list"):
-                listed = {"run_id": 1, "tasks": tasks("a"), "has_more": True}
+                listed = {"job_id": 7, "run_id": 1, "tasks": tasks("a"), "has_more": True}
                 return {"runs": [listed, {"run_id": 2, "tasks": tasks("x")}]}
             return super().do(method, path, **options)
 
-    workspace = Long({None: {"run_id": 1, "tasks": tasks("a", "b")}})
+    workspace = Long({None: {"job_id": 7, "run_id": 1, "tasks": tasks("a", "b")}})
     api = JobsApiClient(cast("WorkspaceClient", workspace))
 
     expanded = api.list_runs(7, 5, {"expand_tasks": True})
@@ -148,20 +149,26 @@ def test_list_runs_reads_all_tasks_of_an_expanded_run() -> None:
 def test_null_fields_are_left_out_of_a_run(
     read: Callable[[JobsApiClient], Any],
 ) -> None:
-    run = {"run_id": 1, "end_time": None, "tasks": None, "state": {"result_state": None}}
+    run = {
+        "job_id": 7,
+        "run_id": 1,
+        "end_time": None,
+        "tasks": None,
+        "state": {"result_state": None},
+    }
     api, _ = make_api({**run, "runs": [run]})
 
     document = read(api).document
     document.pop("runs", None)
 
-    assert document == {"run_id": 1, "state": {"result_state": None}}
+    assert document == {"job_id": 7, "run_id": 1, "state": {"result_state": None}}
 
 
 @pytest.mark.parametrize("token", ["", None])
 def test_empty_page_token_is_the_last_page(token: str | None) -> None:
-    api, _ = make_api({"run_id": 1, "next_page_token": token})
+    api, _ = make_api({"job_id": 7, "run_id": 1, "next_page_token": token})
 
-    assert api.get_run(1).document == {"run_id": 1}
+    assert api.get_run(1).document == {"job_id": 7, "run_id": 1}
 
 
 @pytest.mark.parametrize(
@@ -174,7 +181,7 @@ def test_empty_page_token_is_the_last_page(token: str | None) -> None:
     ids=["run", "job", "runs"],
 )
 def test_pages_in_a_circle_are_an_incomplete_response(read: Callable[[JobsApiClient], Any]) -> None:
-    page = {"run_id": 1, "job_id": 7, "next_page_token": "again"}
+    page = {"job_id": 7, "run_id": 1, "next_page_token": "again"}
     workspace = Workspace({None: page, "again": page})
 
     with pytest.raises(IncompleteResponse, match="no end"):
