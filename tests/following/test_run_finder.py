@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from flask_lakeflow_jobs import UpstreamUnavailable
+from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.following.run_finder import (
     ACTIVE_LIST_SECONDS,
     LOOKBACK_MS,
@@ -24,6 +26,7 @@ from tests.records import SwitchableRecord
 from tests.run_documents import SUCCEEDED, build_job, run
 
 ETL = build_job("etl")
+ALL = replace(ETL, follow="all")
 OWN = build_job("own", job_id=2)
 
 
@@ -34,9 +37,11 @@ class Workspace:
         self.runs: list[tuple[int, int, bool]] = []
         self.requests: list[tuple[float, float]] = []
         self.ended_meanwhile: set[int] = set()
+        self.failing_job: str | None = None
         self.polled_again: list[RunKey] = []
 
-    def bind(self, *_: Any) -> Workspace:
+    def bind(self, _: Any, job: Job) -> Workspace:
+        self.job = job
         return self
 
     def list_runs(
@@ -48,6 +53,8 @@ class Workspace:
         start_time_to: float = inf,
     ) -> list[Any]:
         self.requests.append((start_time_from, start_time_to))
+        if self.job.key == self.failing_job:
+            raise UpstreamUnavailable("No connection.")
         return [
             SimpleNamespace(
                 value=SimpleNamespace(
@@ -72,7 +79,15 @@ class TestRunFinder:
 
     @pytest.fixture
     def finder(self, record: SwitchableRecord, workspace: Workspace, clock: FakeClock) -> RunFinder:
-        jobs = {"etl": replace(ETL, follow="all"), "own": OWN}
+        return self.build_finder({"etl": ALL, "own": OWN}, record, workspace, clock)
+
+    def build_finder(
+        self,
+        jobs: dict[str, Job],
+        record: SwitchableRecord,
+        workspace: Workspace,
+        clock: FakeClock,
+    ) -> RunFinder:
         upstream: Any = lambda: workspace  # noqa: E731
         return RunFinder(record, upstream, jobs, clock, workspace.polled_again.append)
 
@@ -92,6 +107,17 @@ class TestRunFinder:
         finder.find()
         assert len(workspace.requests) == 4
         assert self.found(record) == [1, 2]
+
+    def test_failure_of_one_job_is_reported_and_costs_no_run_of_the_others(
+        self, record: SwitchableRecord, workspace: Workspace, clock: FakeClock
+    ) -> None:
+        first = replace(build_job("first", job_id=3), follow="all")
+        finder = self.build_finder({"first": first, "etl": ALL}, record, workspace, clock)
+        workspace.runs.append((1, int(clock.now() * 1000), True))
+        workspace.failing_job = "first"
+        with pytest.raises(UpstreamUnavailable):
+            finder.find()
+        assert self.found(record) == [1]
 
     def test_first_search_finds_active_runs_and_no_past_ones(
         self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
@@ -170,7 +196,7 @@ class TestRunFinder:
         clock.sleep(ACTIVE_LIST_SECONDS)
         finder.find()
         assert self.found(record) == [1]
-        assert workspace.polled_again == [RunKey(APP, replace(ETL, follow="all"), 1)]
+        assert workspace.polled_again == [RunKey(APP, ALL, 1)]
 
     @pytest.mark.parametrize(
         ("outcome", "age_ms", "followed"),
