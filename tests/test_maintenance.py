@@ -93,11 +93,11 @@ def test_run_round_request_that_never_arrived_is_not_started(
     clock: LateClock,
     job_ids: Mapping[str, int],
 ) -> None:
-    with app.app_context():  # another run of the same job, which belongs to its own request
-        current_jobs["greeting"].run_now()
-    params = {"job_parameters": {"who": uuid.uuid4().hex}}  # as no run of another test has
-    job_id = job_ids["greeting"]
-    record.begin_run(request("greeting", job_id=job_id, params=json.dumps(params)))
+    who = uuid.uuid4().hex  # as no run of another test has
+    with app.app_context():  # the same run, which belongs to its own request
+        current_jobs["greeting"].run_now({"who": who})
+    params = json.dumps({"job_parameters": {"who": who}})
+    record.begin_run(request("greeting", job_id=job_ids["greeting"], params=params))
     row_id = record.list_runs()[0].id
     clock.sleep(200)
     maintenance.run_round()
