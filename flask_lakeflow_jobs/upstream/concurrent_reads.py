@@ -6,7 +6,6 @@ has begun continues in its thread, within its own timeout: what it reads is cach
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
@@ -15,6 +14,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import TypeVar
 
+from ..concurrency import run_in_thread
 from ..errors import LakeflowJobsError, UpstreamTimeout
 
 T = TypeVar("T")
@@ -96,7 +96,7 @@ def _begin(
 
     try:
         for _ in range(min(len(items), max_threads)):
-            threading.Thread(target=run_waiting, name="lakeflow-read", daemon=True).start()
+            run_in_thread(run_waiting)
         yield [future for future, _, _ in reads]
     finally:
         waiting.clear()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inline
 from ..errors import UpstreamTimeout
+from ..loggers import log_once
 from .lease import TICK_SECONDS, LeaseCoordinator, lease_seconds
 from .notifications import Notification, Notifications
 from .past_durations import History
@@ -135,9 +136,9 @@ class Hub:
         """
         with self._changed:
             watched_run = self._watch(run_key, last_state)
-            self._start_thread()  # before it counts: too many threads are an error
             watched_run.subscriber_count += 1
             self._changed.notify()
+        self.check_thread()
         return Subscription([SubscribedRun(watched_run, last_state)], self._clock, self)
 
     def invalidate(self, run_ids: RunIds) -> None:
@@ -182,7 +183,7 @@ class Hub:
             for run_key in run_keys:
                 self._watch(run_key)
             self._notify(notification)
-            self._start_thread()
+        self.check_thread()
 
     def report_progress(self, run_ids: RunIds, report: Progress) -> None:
         """Show subscribers in all processes what a run has reported, without a poll.
@@ -259,26 +260,28 @@ class Hub:
                 watched_run.subscriber_count -= 1
             self._changed.notify()
 
+    def check_thread(self) -> None:
+        """Start the thread that starts the polls, unless it runs. Without one, poll here."""
+        with self._changed:
+            if self._has_thread:
+                self._start_thread()
+            is_missing = self._has_thread and self._thread is None
+        if is_missing:
+            self.step()
+
     def _start_thread(self) -> None:
-        """Start the thread that starts the polls, unless it runs."""
-        now = self._clock.monotonic()
-        has_stalled = now - self._stepped_at > STALLED_SECONDS
-        if not self._has_thread or (self._thread is not None and not has_stalled):
+        elapsed = self._clock.monotonic() - self._stepped_at
+        if self._thread is not None and elapsed <= STALLED_SECONDS:
             return
         if self._thread is not None:
-            _log.error("No polls were started for %.0f s. Starting again.", now - self._stepped_at)
-        self._stepped_at = now
+            _log.error("No polls were started for %.0f s. Starting again.", elapsed)
+        self._stepped_at += elapsed
         self._thread = threading.Thread(target=self._run, name="lakeflow-watch", daemon=True)
         try:
             self._thread.start()
-        except RuntimeError:
+        except RuntimeError as error:  # the system has no more
             self._thread = None
-            raise
-
-    def check_thread(self) -> None:
-        """Start the thread again if it has stopped although a subscriber waits."""
-        with self._changed:
-            self._start_thread()
+            log_once(_log.name, f"Requests poll, because no thread can be started: {error}.")
 
     def _run(self) -> None:
         while True:

@@ -160,6 +160,22 @@ class TestTriggering:
         assert states_in(events)[-1].json["outcome"] == "succeeded"
         assert events[-1].name == "end"
 
+    def test_streamed_trigger_without_more_threads_names_its_run(
+        self, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The run has started: after an error, the client would start another one."""
+        start = threading.Thread.start
+
+        def refuse_one(thread: threading.Thread) -> None:
+            if thread.name == "lakeflow-watch":
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", refuse_one)
+        with Stream.open(f"{url}/never/run?stream=true", method="POST", body={}) as stream:
+            assert stream.status == 200
+            assert f"/never/runs/{next(stream).json['run']['run_id']}" in stream.headers["Location"]
+
     def test_trigger_with_stream_and_a_used_key_follows_the_same_run(self, url: str) -> None:
         runs = []
         for _ in range(2):

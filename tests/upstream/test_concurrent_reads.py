@@ -50,6 +50,17 @@ def test_mistake_in_a_read_is_raised(read_some: Any) -> None:
         read_some(lambda number: 1 / number, [0], DEADLINE)
 
 
+@pytest.mark.parametrize("read_some", [read_all, read_each])
+def test_reads_without_threads_are_made_by_their_caller(
+    read_some: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert read_some(abs, [-2, 1], DEADLINE) == [2, 1]
+
+
 def test_read_all_ends_at_its_timeout_and_begins_no_more(may_end: threading.Event) -> None:
     begun: list[int] = []
 

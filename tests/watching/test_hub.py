@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
@@ -259,19 +260,20 @@ def test_thread_that_stalls_is_started_again_while_a_subscriber_waits(
     assert harness.hub._thread is None
 
 
-def test_subscriber_without_a_thread_for_the_polls_is_not_counted(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Nobody would close its subscription, so the run would be polled forever."""
-
+def test_without_a_thread_for_the_polls_requests_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
+    monkeypatch.setattr(threading.Thread, "start", refuse)
     harness = HubHarness(spawn=run_inline)
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
-        with pytest.raises(RuntimeError):
-            harness.subscribe()
+    harness.source.set_response(RUNNING)
+    with closing(harness.subscribe()) as subscription:
+        assert len(subscription.wait(0.0)) == 1
+        harness.source.set_response(ENDED)
+        harness.clock.sleep(POLL_INTERVAL)
+        (update,) = subscription.wait(0.0)
+    assert update.snapshot is not None
+    assert update.snapshot.is_terminal
     assert harness.hub.subscribed_run_count == 0
 
 
