@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
 from .config.keys import ATTRIBUTION_PARAMETER
-from .errors import ConfigurationError, InvalidParameters, MissingUserToken
+from .errors import ConfigurationError, InvalidParameters, InvalidUserToken, MissingUserToken
 from .text import UNPRINTABLE
 
 #: The header in which Databricks Apps forwards the token of a user who authorized the app.
@@ -25,6 +26,9 @@ UserLoader: TypeAlias = Callable[[], Any]
 NAME_ATTRIBUTES = ("email", "name", "username", "id")
 
 MAX_NAME_CHARS = 255
+
+#: Visible characters of ASCII.
+_TOKEN = re.compile(r"[!-~]+")
 
 
 class Headers(Protocol):
@@ -68,12 +72,18 @@ def read_user_identity(request: HasHeaders) -> Identity:
     """Return the identity of the user on whose behalf a request may act.
 
     :raises MissingUserToken: the request has no token.
+    :raises InvalidUserToken: the token cannot be sent.
     """
     token = (request.headers.get(USER_TOKEN_HEADER) or "").strip()
     if not token:
         raise MissingUserToken(
             f"This request has no user token ({USER_TOKEN_HEADER}), so the app cannot act on the"
             " user's behalf. Enable user authorization for the app, or use the app's own identity."
+        )
+    if not _TOKEN.fullmatch(token):
+        raise InvalidUserToken(
+            f"The user token of this request ({USER_TOKEN_HEADER}) has characters that no token"
+            " has. Check the proxy that sets the header."
         )
     return Identity(token)
 

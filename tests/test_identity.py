@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from flask import Flask, request
 from flask_lakeflow_jobs import (
     ConfigurationError,
     InvalidParameters,
+    InvalidUserToken,
     MissingUserToken,
     ProxyUser,
 )
@@ -59,6 +61,13 @@ def test_read_user_identity_without_token_raises(headers: dict[str, str]) -> Non
         pytest.raises(MissingUserToken, match=USER_TOKEN_HEADER) as caught,
     ):
         read_user_identity(request)
+    assert caught.value.code == 401
+
+
+@pytest.mark.parametrize("token", ["a b", "a\nb", "ä", "€", "\ud800", "a\x00"])
+def test_read_user_identity_with_token_that_cannot_be_sent_raises(token: str) -> None:
+    with pytest.raises(InvalidUserToken, match=USER_TOKEN_HEADER) as caught:
+        read_user_identity(SimpleNamespace(headers={USER_TOKEN_HEADER: token}))
     assert caught.value.code == 401
 
 
