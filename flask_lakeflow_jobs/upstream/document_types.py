@@ -6,8 +6,9 @@ implementation of the API may send others.
 
 from __future__ import annotations
 
+import math
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import is_dataclass
 from enum import Enum
 from functools import cache
@@ -26,6 +27,9 @@ MAX_INT_CHARS = 20
 #: Of a time, in milliseconds since the epoch: the last year that has a date in every time zone.
 MAX_TIME = 253_370_764_800_000
 
+#: Levels of lists and objects in a field that the SDK does not know.
+MAX_UNKNOWN_DEPTH = 50
+
 #: The field by which the objects of a list are distinguished, so that every one has it.
 KEY_FIELDS = {
     **dict.fromkeys(("Task", "RunTask", "TaskDependency"), "task_key"),
@@ -36,14 +40,14 @@ KEY_FIELDS = {
 def conform(document: Mapping[str, Any], kind: type) -> dict[str, Any]:
     """Return a document without the values that have another type than the SDK's field.
 
-    Numbers in strings and the reverse are converted. Unknown fields stay as they are.
+    Numbers in strings and the reverse are converted. Unknown fields stay as they are, if they can
+    be sent on.
     """
     converters = _converters(kind)
     conformed = {}
     for name, value in document.items():
-        convert = converters.get(name)
-        if convert is not None and value is not None:
-            value = convert(value)
+        if value is not None:
+            value = converters.get(name, _keep)(value)
         if value is not MISSING:
             conformed[name] = value
     key = KEY_FIELDS.get(kind.__name__)
@@ -105,7 +109,23 @@ def _dict_converter(convert: Converter) -> Converter:
 
 
 def _keep(value: Any) -> Any:
-    return value
+    """Keep a value of any type, unless it is nested too deeply or has a number that JSON lacks."""
+    if not isinstance(value, dict | list | float):
+        return value
+    level = [value]
+    for _ in range(MAX_UNKNOWN_DEPTH):
+        if any(isinstance(each, float) and not math.isfinite(each) for each in level):
+            return MISSING
+        level = [inner for each in level for inner in _members(each)]
+        if not level:
+            return value
+    return MISSING
+
+
+def _members(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _to_text(value: Any) -> Any:

@@ -71,7 +71,7 @@ NO_ENDPOINT = "ENDPOINT_NOT_FOUND"
 NON_API_MESSAGE = "unable to parse response"
 
 #: A 400 of the Jobs API that is a 404 by its message.
-DOES_NOT_EXIST = re.compile(r"\b(Job|Run)\b.* (does not|doesn't) exist")
+DOES_NOT_EXIST = re.compile(r"\b(Job|Run)\W+\d.* (does not|doesn't) exist")
 
 #: A 403 that is a 401 by its message.
 INVALID_TOKEN = re.compile(r"(?i)\b(invalid|expired)\b.*\btoken\b|\btoken\b.*\bexpired\b")

@@ -22,6 +22,7 @@ from databricks.sdk.service.jobs import (
 
 from ..clock import parse_server_time
 from ..errors import InvalidParameters, InvalidRequest
+from ..runs.ids import parse_id
 from .document_types import conform
 from .failures import IncompleteResponse
 
@@ -166,8 +167,7 @@ class JobsApiClient:
             response: RunNowResponse = self._client.jobs.run_now(job_id, **arguments).response
         except KeyError as error:  # the SDK reads run_id without a check
             raise IncompleteResponse("A response to run-now has no run_id.") from error
-        if not str(response.run_id).isdecimal():  # older SDKs do not check its type
-            raise IncompleteResponse("A response to run-now has no run_id.")
+        response.run_id = _require_id("run_id", response.run_id)
         return response
 
     def cancel_run(self, run_id: int) -> None:
@@ -184,9 +184,7 @@ class JobsApiClient:
         :param arguments: of the SDK's ``repair_run``.
         """
         response: RepairRunResponse = self._client.jobs.repair_run(run_id, **arguments).response
-        if response.repair_id is None:
-            raise IncompleteResponse("A response to runs/repair has no repair_id.")
-        return response.repair_id
+        return _require_id("repair_id", response.repair_id)
 
     def update_job(self, job_id: int, changes: Mapping[str, Any]) -> None:
         """Replace some settings of a job.
@@ -228,6 +226,13 @@ class JobsApiClient:
         if not isinstance(page, dict):
             raise IncompleteResponse("A response is not a JSON object.")
         return page
+
+
+def _require_id(name: str, value: object) -> int:
+    """Return an id of a response; older SDKs do not check its type."""
+    if (number := parse_id(value)) is None:
+        raise IncompleteResponse(f"A response has no {name}.")
+    return number
 
 
 def _parse(received: Any, kind: type[T], *required: str) -> ApiResponse[T]:

@@ -38,6 +38,9 @@ MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 
 CHUNK_BYTES = 64 * 1024
 
+#: A date has 29.
+MAX_RETRY_AFTER_CHARS = 40
+
 #: In JSON: an escaped backslash, the two halves of a character, and half of one.
 SURROGATES = re.compile(
     rb"\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>\\u[dD][89a-fA-F]..)", re.DOTALL
@@ -81,6 +84,8 @@ class WorkspaceSession(requests.Session):
         if not has_waiter():
             raise CallTimeout("The caller no longer waits, so the request is not sent.")
         response = super().send(request, **{**kwargs, "stream": True})
+        if len(response.headers.get("Retry-After", "")) > MAX_RETRY_AFTER_CHARS:
+            del response.headers["Retry-After"]  # the SDK reads numbers that no clock can count
         if not kwargs.get("stream"):
             _read_body(response)
         is_page = response.headers.get("Content-Type", "").startswith("text/html")

@@ -131,6 +131,16 @@ def test_retry_after_beyond_the_timeout_is_passed_on_at_once(
     assert len(fault_proxy.find_requests(path=path)) == 1
 
 
+def test_retry_after_that_no_clock_can_count_is_ignored(
+    make_app: MakeApp, fault_proxy: FaultyWorkspace
+) -> None:
+    fault_proxy.fail(Refusal(429, retry_after=10**400), path="jobs/get")
+    app = make_app(LAKEFLOW_JOBS_READ_ATTEMPTS=1)
+    with app.app_context(), pytest.raises(UpstreamThrottled) as caught:
+        current_jobs["never"].get_job()
+    assert caught.value.retry_seconds == 1
+
+
 @pytest.mark.parametrize(
     "fault", [Silence(), Silence(accepted=True), SlowBody(0.2), Refusal(500)], ids=repr
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ RUN = {
     "job_id": 7,
     "start_time": 1,
     "job_parameters": [{"name": "day", "default": "1", "value": "2"}],
-    "a_field_of_tomorrow": {"level": 3.5},
+    "a_field_of_tomorrow": {"level": [3.5, {"word": "1"}]},
     **SUCCEEDED,
     "tasks": [
         task("load", run_state("RUNNING"), depends_on=[{"task_key": "extract"}]),
@@ -34,8 +35,20 @@ VALUES = st.recursive(
 )
 
 
+def nested(levels: int) -> Any:
+    document: Any = 1
+    for _ in range(levels):
+        document = {"inner": document}
+    return document
+
+
 def test_conforming_document_is_unchanged() -> None:
     assert conform(RUN, Run) == RUN
+
+
+@pytest.mark.parametrize("unknown", [math.nan, [{"a": -math.inf}], nested(1000)])
+def test_unknown_field_that_cannot_be_sent_on_is_left_out(unknown: Any) -> None:
+    assert conform({**RUN, "another_field": unknown}, Run) == RUN
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,7 @@ def assert_rule_applies(number: int, error: Exception) -> None:
         (sdk.ResourceDoesNotExist("Nothing."), RunNotFound, False),
         (sdk.InvalidParameterValue("Run 5 does not exist."), RunNotFound, False),
         (sdk.InvalidParameterValue("Run: 5 in job: 7 doesn't exist"), RunNotFound, False),
+        (sdk.InvalidParameterValue("Job parameter 'day' does not exist."), UpstreamError, False),
         (sdk.ResourceConflict("Busy."), Conflict, False),
         (sdk.Aborted("Busy."), Conflict, False),
         (sdk.InvalidState("Ended."), Conflict, False),

@@ -108,6 +108,8 @@ def test_run_now_over_a_faulty_connection_starts_as_many_runs_as_triggers(
         InvalidBody(body=b"[]"),
         InvalidBody(body=b'{"run_id": "twelve"}'),
         InvalidBody(body=b'{"run_id": null}'),
+        InvalidBody(body=b'{"run_id": 0}'),
+        InvalidBody(body=b'{"run_id": 1180591620717411303424}'),
         Refusal(500),
     ],
     ids=repr,
