@@ -33,8 +33,8 @@ DAY_SECONDS = 24 * 3600.0
 #: The wait between two rounds, and while requests are unanswered.
 IDLE_SECONDS, BUSY_SECONDS = 600.0, 15.0
 
-#: As many runs of a job are compared with unanswered requests.
-MAX_CANDIDATES = 1_000
+#: The runs of one list, and the lists of runs that are compared with requests of a few minutes.
+RUNS_PER_LIST, MAX_LISTS = 1_000, 10
 
 NOT_STARTED = (
     "The app ended before the workspace responded. The workspace has no run of this request."
@@ -52,6 +52,7 @@ class Maintenance:
     def __init__(self, state: AppState, record: Record) -> None:
         self._state = state
         self._record = record
+        self._unknown: set[int] = set()  # rows of requests for which too many runs are candidates
 
     def start(self) -> None:
         """Run from now on, in a thread. Without a free one, other processes maintain the record."""
@@ -117,7 +118,8 @@ class Maintenance:
         out: its process has had the time to send it and to wait for the response.
         """
         settled = self._state.clock.now() - self._state.settings.write_timeout - CLOCK_SKEW_SECONDS
-        rows = self._record.list_unresolved_runs(round(settled * 1000))
+        listed = self._record.list_unresolved_runs(round(settled * 1000))
+        rows = [row for row in listed if row.id not in self._unknown]
         for key, group in groupby(sorted(rows, key=_job_of), _job_of):
             job = self._state.settings.jobs.get(key[0])
             if job is None or job.job_id != key[1]:  # of another app, or of a job that was removed
@@ -129,27 +131,68 @@ class Maintenance:
 
     def _resolve_job(self, job: Job, rows: Sequence[RecordedRun]) -> None:
         window = round((self._state.settings.write_timeout + CLOCK_SKEW_SECONDS) * 1000)
-        listed = self._state.upstream.bind(APP, job).list_runs(
-            MAX_CANDIDATES,
-            expand_tasks=True,  # otherwise the workspace leaves job parameters out
-            start_time_from=rows[0].requested_at - window,
-            start_time_to=rows[-1].requested_at + window,
-        )
-        parse = self._state.upstream.parse_base_run
-        runs = [parse(redact(run.document, job.secret_overrides)) for run in listed]
-        known = self._record.get_runs(job.job_id, [int(run.run_id or 0) for run in runs])
-        candidates = [run for run in runs if run.run_id not in known]
         ignored = self._state.settings.progress_parameter
-        found = match_requests(rows, candidates, window, ignored=ignored)
-        for row in rows:
-            if (run_id := found.get(row.id)) is not None:
-                self._record.complete_run(row.token or "", row.job_id, run_id)
-            else:
-                self._record.fail_run(row.token or "", NOT_STARTED, row.requested_at)
-        _log.info(
-            "Requests of %s without a response: %d runs found, %d not started.",
-            *(job.key, len(found), len(rows) - len(found)),
-        )
+        for close in split_by_time(rows, window):
+            runs = self._list_runs(
+                job, close[0].requested_at - window, close[-1].requested_at + window
+            )
+            if runs is None:
+                _log.warning(
+                    "It stays unknown whether %d requests of %s have started a run: too many runs"
+                    " started at the same time.",
+                    *(len(close), job.key),
+                )
+                self._unknown.update(row.id for row in close)
+                continue
+            known = self._record.get_runs(job.job_id, [int(run.run_id or 0) for run in runs])
+            candidates = [run for run in runs if run.run_id not in known]
+            found = match_requests(close, candidates, window, ignored=ignored)
+            for row in close:
+                if (run_id := found.get(row.id)) is not None:
+                    self._record.complete_run(row.token or "", row.job_id, run_id)
+                else:
+                    self._record.fail_run(row.token or "", NOT_STARTED, row.requested_at)
+            _log.info(
+                "Requests of %s without a response: %d runs found, %d not started.",
+                *(job.key, len(found), len(close) - len(found)),
+            )
+
+    def _list_runs(self, job: Job, since: int, until: int) -> list[BaseRun] | None:
+        """Return the runs of a job that started in a period, redacted; ``None`` if there are more
+        than can be read.
+
+        :param since: milliseconds since the epoch, like ``until``; both inclusive.
+        """
+        parse, calls = self._state.upstream.parse_base_run, self._state.upstream.bind(APP, job)
+        found: dict[int | None, BaseRun] = {}
+        for _ in range(MAX_LISTS):
+            listed = calls.list_runs(
+                RUNS_PER_LIST,
+                expand_tasks=True,  # otherwise the workspace leaves job parameters out
+                start_time_from=since,
+                start_time_to=until,
+            )
+            runs = [parse(redact(run.document, job.secret_overrides)) for run in listed]
+            found |= {run.run_id: run for run in runs}
+            if len(listed) < RUNS_PER_LIST:
+                return [*found.values()]
+            until = min(run.start_time or until for run in runs)
+        return None
+
+
+def split_by_time(rows: Iterable[RecordedRun], window: int) -> list[list[RecordedRun]]:
+    """Return requests in groups, each of which spans at most some milliseconds. Pure.
+
+    An outage may last for days, with any number of runs in between.
+
+    :param rows: oldest first.
+    """
+    groups: list[list[RecordedRun]] = []
+    for row in rows:
+        if not groups or row.requested_at - groups[-1][0].requested_at > window:
+            groups.append([])
+        groups[-1].append(row)
+    return groups
 
 
 def match_requests(

@@ -86,6 +86,76 @@ def test_run_round_unanswered_request_finds_its_run(
     assert maintenance.run_round() == IDLE_SECONDS
 
 
+def lose_request(app: Flask, record: Record, job_id: int) -> int:
+    """Start a run whose request gets no response, and others after it; return its id."""
+    token = uuid.uuid4().hex
+    params = {"job_parameters": {"who": token}}  # as no run of another test has
+    record.begin_run(request("greeting", job_id=job_id, params=json.dumps(params), token=token))
+    state = state_of(app)
+    calls = state.upstream.bind(APP, state.settings.jobs["greeting"])
+    run_id = calls.run_now(params, token=token).run_id
+    for _ in range(3):
+        calls.run_now({})
+    return run_id or 0
+
+
+def test_run_round_more_runs_than_one_list_has_finds_the_run(
+    app: Flask,
+    record: Record,
+    maintenance: Maintenance,
+    clock: LateClock,
+    job_ids: Mapping[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("flask_lakeflow_jobs.maintenance.RUNS_PER_LIST", 2)
+    monkeypatch.setattr("flask_lakeflow_jobs.maintenance.MAX_LISTS", 1_000)
+    run_id = lose_request(app, record, job_ids["greeting"])
+    clock.sleep(200)
+    maintenance.run_round()
+    (run,) = record.list_runs()
+    assert (run.state, run.run_id) == (RowState.STARTED, run_id)
+
+
+def test_run_round_more_runs_than_all_lists_have_leaves_it_unknown(
+    app: Flask,
+    record: Record,
+    maintenance: Maintenance,
+    clock: LateClock,
+    job_ids: Mapping[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+    fault_proxy: FaultyWorkspace,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("flask_lakeflow_jobs.maintenance.RUNS_PER_LIST", 1)
+    monkeypatch.setattr("flask_lakeflow_jobs.maintenance.MAX_LISTS", 2)
+    lose_request(app, record, job_ids["greeting"])
+    clock.sleep(200)
+    for _ in range(2):
+        maintenance.run_round()
+    assert [run.state for run in record.list_runs()] == [RowState.REQUESTED]
+    assert len(fault_proxy.find_requests(path="runs/list")) == 2
+    assert "stays unknown whether 1 requests of greeting" in caplog.text
+
+
+def test_run_round_after_an_outage_of_days_lists_only_the_time_of_the_requests(
+    record: Record,
+    maintenance: Maintenance,
+    clock: LateClock,
+    job_ids: Mapping[str, int],
+    fault_proxy: FaultyWorkspace,
+) -> None:
+    now = round(clock.now() * 1000)
+    for age in (0, 1_000, 3 * DAY_SECONDS * 1000):
+        record.begin_run(request("quick", job_id=job_ids["quick"]), now - round(age))
+    clock.sleep(200)
+    maintenance.run_round()
+    assert {run.state for run in record.list_runs()} == {RowState.NOT_STARTED}
+    queries = [sent.query for sent in fault_proxy.find_requests(path="runs/list")]
+    periods = [int(each["start_time_to"]) - int(each["start_time_from"]) for each in queries]
+    assert len(periods) == 2
+    assert max(periods) < 600_000
+
+
 def test_run_round_request_that_never_arrived_is_not_started(
     app: Flask,
     record: Record,
