@@ -162,7 +162,13 @@ RUN = {
         "\"FROM VALUES (DATE'2024-03-01', 1), (DATE'2024-03-02', 2), (DATE'2024-03-10', 4) AS t(d, n)\")\n"
         "frame = spark.sql(query)\n"
         "assert [row.s for row in frame.orderBy('d').collect()] == [1, 3, 4]\n"
+        "days = spark.sql(query.replace('INTERVAL 1 DAY', '1'))\n"
+        "assert [row.s for row in days.orderBy('d').collect()] == [1, 3, 4]\n"
         "assert frame.orderBy('d').select(F.weekday('d'), F.expr('weekday(d)')).collect()[2][:] == (6, 6)"
+    ),
+    "halves": (
+        "row = spark.sql('SELECT 2.5 AS x').select(F.bround('x'), F.rint('x'), F.expr('bround(x)'), F.expr('rint(x)'))\n"
+        "assert row.first()[:] == (2, 2, 2, 2), row.first()"
     ),
     "values of CSV": (
         "open('/Volumes/dev/raw/values/a.csv', 'w').write('id,day,name\\n1,31/12/2024,a\\nx,bad,NA\\n')\n"
@@ -195,7 +201,22 @@ RUN = {
         "assert table.columns == ['Id', 'Name', 'n'] and table.count() == 1\n"
         "assert table.first().Id is not None and table.first()[1:] == ('a', 7), table.first()\n"
         "spark.sql('SELECT 1 AS n').write.mode('overwrite').option('overwriteSchema', True).saveAsTable('dev.snippets.over')\n"
-        "assert spark.table('dev.snippets.over').columns == ['n']"
+        "assert spark.table('dev.snippets.over').columns == ['n']\n"
+        "more = spark.sql('SELECT 3 AS More, 1 AS N')\n"
+        "more.write.mode('overwrite').option('mergeSchema', True).saveAsTable('dev.snippets.over')\n"
+        "assert spark.table('dev.snippets.over').first().asDict() == {'n': 1, 'More': 3}\n"
+        "frame.write.mode('overwrite').save('/Volumes/dev/raw/over')\n"
+        "more.write.mode('overwrite').option('mergeSchema', True).save('/Volumes/dev/raw/over')\n"
+        "assert spark.read.load('/Volumes/dev/raw/over').first().asDict() == {'N': 1, 'name': None, 'More': 3}"
+    ),
+    "schema named like a catalog": (
+        "spark.sql('CREATE SCHEMA IF NOT EXISTS samples')\n"
+        "spark.range(2).write.saveAsTable('samples.own')\n"
+        "spark.sql('MERGE INTO samples.own t USING (SELECT 1 AS id) s ON t.id = s.id WHEN MATCHED THEN DELETE')\n"
+        "assert spark.table('main.samples.own').count() == 1 and spark.catalog.tableExists('samples.own')\n"
+        "assert spark.sql('SHOW TABLES IN samples').first().tableName == 'own'\n"
+        "spark.sql('USE samples'); spark.sql('USE default')\n"
+        "spark.sql('DROP SCHEMA samples CASCADE')"
     ),
     "columns with values of their own": (
         "spark.sql(\"CREATE TABLE dev.snippets.filled (Id BIGINT GENERATED ALWAYS AS IDENTITY, a INT, d STRING DEFAULT 'x', m STRING) \"\n"

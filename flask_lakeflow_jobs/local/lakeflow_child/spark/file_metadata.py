@@ -26,12 +26,16 @@ class MetadataStub:
     :param stub: of the client.
     :param session: to which the client belongs.
     :param see: is called with each request.
+    :param prefix: returns what to write before the name of a schema.
     """
 
-    def __init__(self, stub: Any, session: Any, see: Callable[[Any], None]) -> None:
+    def __init__(
+        self, stub: Any, session: Any, see: Callable[[Any], None], prefix: Callable[[str], str]
+    ) -> None:
         self._stub = stub
         self._session = session
         self._see = see
+        self._prefix = prefix
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._stub, name)
@@ -40,7 +44,7 @@ class MetadataStub:
 
         def call(request: Any, *arguments: Any, **named: Any) -> Any:
             self._see(request)
-            correct_texts(request)
+            correct_texts(request, self._prefix)
             if METADATA.encode() in request.SerializeToString():
                 self._change(request)
             name_keys(request, self._session)

@@ -21,6 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+#: What Sail knows besides.
+_OF_SAIL = {"global_temp", "system"}
 _REMEMBERED = ("create_dataframe_view", "register_function", "register_table_function")
 _SCHEMA = re.compile(
     r"\s*CREATE\s+(?:SCHEMA|DATABASE)\s+(?:IF\s+NOT\s+EXISTS\s+)?"
@@ -78,7 +80,7 @@ class Catalogs:
     def _find_missing(self, names: list[str]) -> list[str]:
         if not set(names) <= self._known:
             rows = self._session.sql("SHOW CATALOGS").collect()
-            self._known = {row["catalog"] for row in rows} | {"global_temp", "system"}
+            self._known = {row["catalog"] for row in rows} | _OF_SAIL
         return [each for each in names if each not in self._known and CATALOG_NAME.fullmatch(each)]
 
     def _move(self, catalogs: list[str]) -> None:
@@ -112,7 +114,16 @@ class Catalogs:
 
     def _remember(self, client: Any) -> None:
         """Keep what makes the session what it is."""
-        client._stub = MetadataStub(client._stub, self._session, self._see)
+        client._stub = MetadataStub(client._stub, self._session, self._see, self._prefix)
+
+    def _prefix(self, schema: str) -> str:
+        """Return the current catalog for a schema that is named like a catalog."""
+        if not self._known:
+            self._find_missing([schema])
+        if schema not in self._known or schema in _OF_SAIL:
+            return ""
+        ((catalog,),) = self._session.sql("SELECT current_catalog()").collect()
+        return f"{quote_part(catalog)}."
 
     def _see(self, request: Any) -> None:
         if request.DESCRIPTOR.name == "ConfigRequest":

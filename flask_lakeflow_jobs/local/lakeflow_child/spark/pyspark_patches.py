@@ -13,7 +13,7 @@ from .local_rdds import LocalContext, LocalRdd, take_rdds
 from .spark_catalog import quote_part
 from .spark_schemas import create_schema_first
 from .spark_streams import StreamManager, StreamReader, StreamWriter
-from .sql_corrections import cut, number_weekdays, split_characters
+from .sql_corrections import cut, number_weekdays, round_half_even, split_characters
 from .stream_plans import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
 from .stream_sources import METADATA
 from .table_writers import append_rows, overwrite_partitions, write_folder, write_table
@@ -78,9 +78,11 @@ def patch_pyspark(
         (session_class, "sparkContext", property(LocalContext)),
         (session_class, "createDataFrame", take_rdds(session_class.createDataFrame)),
         (functions, "input_file_name", lambda: functions.col(f"{METADATA}.file_path")),
-        # Sail has other results for negative lengths, for an empty text, and for a Sunday.
+        # Sail has other results for negative lengths, an empty text, a Sunday, and halves.
+        (functions, "bround", round_half_even(functions.bround)),
         (functions, "left", cut(functions.left)),
         (functions, "right", cut(functions.right)),
+        (functions, "rint", round_half_even(functions.bround)),
         (functions, "split", split_characters(functions.split)),
         (functions, "weekday", number_weekdays(functions.weekday)),
         # Sail reads and writes batches only.

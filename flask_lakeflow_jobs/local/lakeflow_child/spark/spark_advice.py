@@ -25,6 +25,7 @@ _DEFECT = r"panicked with message|Stream removed"
 _NO_FUNCTION = "UnsupportedOperationException: qualified function name"
 _BAD_CLIENT = "unsupported PySpark version"
 _NOT_PARSED = r"found .{1,200}? at \d+:\d+ expected"
+_NO_RANGE = "cannot compare window boundary value with zero"
 _UNKNOWN = r"UnsupportedOperationException|unknown function:"
 _NO_COLUMN = r'attribute ObjectName\(\[Identifier\("([^"]+)"\)\]\) is missing from the schema'
 _SAME_COLUMNS = r'ambiguous attribute: ObjectName\(\[Identifier\("([^"]+)"\)\]\)'
@@ -86,6 +87,10 @@ _ADVICE = {
     _NOT_PARSED: (
         "Sail cannot read this statement. Correct it, such as an empty name in it. If Databricks "
         f"takes it, write it otherwise here, or {JVM}."
+    ),
+    _NO_RANGE: (
+        "Sail has no ranges of frames over dates. Order by a number, such as "
+        "Window.orderBy(F.unix_date('day')).rangeBetween(-6, 0)."
     ),
     _UNKNOWN: f"Sail does not support this statement or function. Write it otherwise, or {JVM}.",
 }

@@ -1,8 +1,8 @@
 """SQL that Sail computes otherwise than Databricks, without an error, and the one for its results.
 
 ``left`` and ``right`` count a negative length from the other end. ``split`` by an empty text has
-empty texts at both ends. The ``weekday`` of a Sunday is -1. A window over an interval of dates has
-all earlier rows.
+empty texts at both ends. The ``weekday`` of a Sunday is -1. ``bround`` of decimals and ``rint``
+round half up. A window over a range of dates has all earlier rows.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 #: Texts and comments of SQL, as a pattern.
 LITERAL = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/"
 _CALL = re.compile(
-    rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>left|right|split|weekday)\s*\(", re.I | re.S
+    rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>bround|left|right|rint|split|weekday)\s*\(", re.I | re.S
 )
-_INTERVAL = re.compile(
+_RANGE = re.compile(
     r"\b(ORDER\s+BY\s+)((?:[^(),]|\((?:[^()]|\([^()]*\))*\))+?)"
-    r"(?=(?:\s+(?:ASC|DESC))?(?:\s+NULLS\s+\w+)?\s+RANGE\s+(?:BETWEEN\s[^()]*?)?INTERVAL\b)",
+    r"(?=(?:\s+(?:ASC|DESC))?(?:\s+NULLS\s+\w+)?\s+RANGE\s+(?:BETWEEN\s[^()]*?)?"
+    r"(?P<bound>INTERVAL\b|\b\d))",
     re.IGNORECASE,
 )
 _EDGE = re.compile(rf"{LITERAL}|`[^`]*`|(?P<edge>[(),])", re.DOTALL)
@@ -28,7 +29,7 @@ _EDGE = re.compile(rf"{LITERAL}|`[^`]*`|(?P<edge>[(),])", re.DOTALL)
 
 def correct_results(statement: str) -> str:
     """Return a statement that has the results of Databricks."""
-    statement = _INTERVAL.sub(r"\1CAST(\2 AS TIMESTAMP)", statement)
+    statement = _RANGE.sub(_order_range, statement)
     position = 0
     while (call := _CALL.search(statement, position)) is not None:
         position = call.end()
@@ -40,10 +41,25 @@ def correct_results(statement: str) -> str:
     return statement
 
 
+def _order_range(match: re.Match[str]) -> str:
+    order, column = match[1], match[2]
+    if not match["bound"].isdigit():
+        return f"{order}CAST({column} AS TIMESTAMP)"
+    # The type of the column is known to Sail only: a date, whose range is in days, or a number.
+    return (
+        f"{order}CASE typeof({column}) WHEN 'date' THEN"
+        f" CAST(unix_date(try_cast(CAST({column} AS STRING) AS DATE)) AS DOUBLE)"
+        f" ELSE try_cast(CAST({column} AS STRING) AS DOUBLE) END"
+    )
+
+
 def _write(name: str, *arguments: str) -> str:
     call = f"{name}({', '.join(arguments)})"
     if name == "weekday":
         return f"pmod({call}, 7)"
+    if name in ("bround", "rint"):
+        value, *scale = arguments
+        return f"bround({', '.join([f'CAST({value} AS DOUBLE)', *scale])})"
     if len(arguments) < 2:
         return call
     text, by, *_ = arguments
@@ -78,6 +94,11 @@ def cut(function: Any) -> Any:
         return function(str, functions.when(length < 0, 0).otherwise(length))
 
     return cut_text
+
+
+def round_half_even(bround: Any) -> Any:
+    """Let ``bround`` or ``rint`` round halves to the even neighbour, as it does with doubles."""
+    return lambda col, scale=None: bround(_to_column(col).cast("double"), scale)
 
 
 def number_weekdays(weekday: Any) -> Any:

@@ -1,7 +1,10 @@
 """Names of tables, views, schemas and catalogs on Sail, which tells upper and lower case apart.
 
 So all statements write them in lower case. Databricks, documentation of names: Unity Catalog stores
-them so, and they are not sensitive to case. Pure.
+them so, and they are not sensitive to case.
+
+A name of two parts is one of the current catalog. Sail takes its schema for a catalog if there is
+one of this name, so that the current catalog is written before it. Pure.
 """
 
 from __future__ import annotations
@@ -11,6 +14,13 @@ import re
 from .spark_catalog import NAME_PART
 from .spark_sql import NESTED
 from .sql_corrections import LITERAL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    #: Returns what to write before the name of a schema.
+    Prefix = Callable[[str], str]
 
 _PART = re.compile(NAME_PART)
 _NAME = rf"{NAME_PART}(?:\s*\.\s*{NAME_PART})*"
@@ -39,20 +49,39 @@ def _build_pattern(words: str) -> re.Pattern[str]:
 
 
 _IN_QUERY, _IN_COMMAND = map(_build_pattern, (_OF_QUERY, _OF_COMMAND))
+_TABLE = re.compile(_NAME)
+# USE takes the name for one of the current catalog.
+_OF_SCHEMA = re.compile(
+    rf"(?!use\b).*\b(?:schema|database)\s+(?:if\s+(?:not\s+)?exists\s+)?(?P<name>{_NAME})$",
+    re.DOTALL,
+)
+# As in extract(YEAR FROM …), where a column follows.
+_FUNCTION = re.compile(r"\(\s*\w+\s+$")
 _QUERY = re.compile(r"[\s(]*(?:SELECT|WITH|VALUES|TABLE|FROM)\b", re.IGNORECASE)
 _SHOW = re.compile(r"\s*SHOW\b", re.IGNORECASE)
+_SHOWN = re.compile(rf"(?P<show>\s*show\s+(?:tables|views)\s+(?:in|from)\s+)(?P<name>{_NAME})")
 
 
-def lower_in_sql(statement: str) -> str:
-    """Return a statement with the names of tables in lower case."""
+def lower_in_sql(statement: str, prefix: Prefix = lambda _: "") -> str:
+    """Return a statement with the names of tables in lower case.
+
+    :param prefix: of tables whose name has two parts, and of schemas.
+    """
     if _SHOW.match(statement):
-        return statement.lower()
+        statement = statement.lower()
+        return _SHOWN.sub(
+            lambda shown: shown["show"] + qualify(shown["name"], prefix, 1), statement
+        )
 
     def replace(match: re.Match[str]) -> str:
         if match["call"]:
             return f"{match['call']}lower({match['inner']}))"
         is_named = match["names"] or match["columns"]  # Sail finds capital letters in neither
-        return lower_name(match[0]) if is_named else match[0]
+        if not is_named:
+            return match[0]
+        name = lower_name(match[0])
+        is_column = _FUNCTION.search(match.string, 0, match.start()) is not None
+        return name if is_column else _qualify_all(name, prefix)
 
     pattern = _IN_QUERY if _QUERY.match(statement) else _IN_COMMAND
     return _unite_stars(pattern.sub(replace, statement))
@@ -61,6 +90,21 @@ def lower_in_sql(statement: str) -> str:
 def lower_name(name: str) -> str:
     """Return a name in lower case, except for paths in it, as in ``delta.`/Volumes/A```."""
     return _PART.sub(lambda part: part[0] if "/" in part[0] else part[0].lower(), name)
+
+
+def qualify(name: str, prefix: Prefix, parts: int = 2) -> str:
+    """Write a prefix before a name.
+
+    :param parts: those that the name has without its catalog: 1 for schemas.
+    """
+    schema, *others = _PART.findall(name)
+    return prefix(schema.strip("`")) + name if len(others) == parts - 1 else name
+
+
+def _qualify_all(text: str, prefix: Prefix) -> str:
+    if match := _OF_SCHEMA.match(text):
+        return text[: match.start("name")] + qualify(match["name"], prefix, 1)
+    return _TABLE.sub(lambda table: qualify(table[0], prefix), text)
 
 
 def _unite_stars(statement: str) -> str:

@@ -101,7 +101,11 @@ def write_table(save: Callable[..., Any]) -> Any:
             _replace_all(session, name, _frame_of(self))
             return
         if not exists or self._write.mode == "overwrite":
-            self._write._child = make_nullable(_frame_of(self))._plan
+            frame = _frame_of(self)
+            if exists and _is_merged(self) and not _is_replaced(self):
+                self.option("mergeSchema", "true")
+                frame = _order_columns(frame, session.table(name))
+            self._write._child = make_nullable(frame)._plan
         elif _is_merged(self):
             _match_columns(self, session.table(name))
         try:
@@ -145,8 +149,12 @@ def _fits(writer: Any, table: Any) -> bool:
     """
     names = _frame_of(writer).columns
     known = {each.lower() for each in table.columns}
-    is_kept = _options_of(writer).get("overwriteschema", "").lower() != "true"
-    return is_kept and names != table.columns and {each.lower() for each in names} <= known
+    is_part = {each.lower() for each in names} <= known
+    return not _is_replaced(writer) and names != table.columns and is_part
+
+
+def _is_replaced(writer: Any) -> bool:
+    return _options_of(writer).get("overwriteschema", "").lower() == "true"
 
 
 def _replace_all(session: Any, name: str, frame: Any) -> None:
@@ -164,13 +172,23 @@ def _is_merged(writer: Any) -> bool:
 
 def _match_columns(writer: Any, table: Any) -> None:
     """Name columns as a table does; let new ones be NULL in its rows, where Sail has a zero."""
-    frame = _frame_of(writer)
-    names = {each.lower(): each for each in table.columns}
-    named = frame.toDF(*(names.get(each.lower(), each) for each in frame.columns))
+    named = _name_columns(_frame_of(writer), table)
     if _is_merged(writer):
         writer.option("mergeSchema", "true")
         named = make_nullable(named)
     writer._write._child = named._plan
+
+
+def _name_columns(frame: Any, table: Any) -> Any:
+    names = {each.lower(): each for each in table.columns}
+    return frame.toDF(*(names.get(each.lower(), each) for each in frame.columns))
+
+
+def _order_columns(frame: Any, table: Any) -> Any:
+    """Return a frame with the columns of a table before new ones, as they are in it."""
+    filled = _fill(_name_columns(frame, table), table)
+    new = (each for each in filled.columns if each not in table.columns)
+    return filled.select(*map(quote_part, [*table.columns, *new]))
 
 
 def write_folder(save: Callable[..., Any], translate: Callable[[Any], Any]) -> Any:
@@ -201,10 +219,14 @@ def write_folder(save: Callable[..., Any], translate: Callable[[Any], Any]) -> A
         condition = _find_replaced(self) if is_table else None
         if condition is not None:
             self.option("replaceWhere", condition)
+        table = self._spark.read.format("delta").load(path) if is_table else None
         if is_table and self._write.mode == "append":
-            _match_columns(self, self._spark.read.format("delta").load(path))
+            _match_columns(self, table)
         elif is_delta and condition is None:
-            self._write._child = make_nullable(_frame_of(self))._plan
+            frame = _frame_of(self)
+            if is_table and self._write.mode == "overwrite" and not _is_replaced(self):
+                frame = _order_columns(frame, table)
+            self._write._child = make_nullable(frame)._plan
         save(self, path)
 
     return save_folder

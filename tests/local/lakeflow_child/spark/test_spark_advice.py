@@ -29,3 +29,8 @@ def test_function_of_databricks_alone_can_be_registered() -> None:
 def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
     error = SparkError(f"invalid argument: found {found} at 7:14 expected 'DATABASE', 'SCHEMA'")
     assert (find_advice(error) or "").startswith("Sail cannot read this statement. Correct it")
+
+
+def test_range_of_a_frame_over_dates_is_to_be_in_days() -> None:
+    advice = find_advice(SparkError("cannot compare window boundary value with zero")) or ""
+    assert advice.startswith("Sail has no ranges of frames over dates. Order by a number")

@@ -29,7 +29,14 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_corrections import corre
             "ORDER BY a RANGE BETWEEN CURRENT ROW AND INTERVAL 1 DAY FOLLOWING",
             "ORDER BY CAST(a AS TIMESTAMP) RANGE BETWEEN CURRENT ROW AND INTERVAL 1 DAY FOLLOWING",
         ),
-        ("ORDER BY a RANGE BETWEEN 1 PRECEDING AND CURRENT ROW",) * 2,
+        (
+            "ORDER BY a DESC RANGE 6 PRECEDING",
+            "ORDER BY CASE typeof(a) WHEN 'date' THEN CAST(unix_date(try_cast(CAST(a AS STRING) AS DATE)) AS DOUBLE) ELSE try_cast(CAST(a AS STRING) AS DOUBLE) END DESC RANGE 6 PRECEDING",
+        ),
+        ("ORDER BY a RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) + 1",) * 2,
+        ("ORDER BY a ROWS BETWEEN 6 PRECEDING AND CURRENT ROW",) * 2,
+        ("bround(a, 2)", "bround(CAST(a AS DOUBLE), 2)"),
+        ("rint(a)", "bround(CAST(a AS DOUBLE))"),
     ],
 )
 def test_sql_has_the_results_of_databricks(statement: str, expected: str) -> None:

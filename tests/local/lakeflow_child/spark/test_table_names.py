@@ -30,3 +30,30 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.table_names import lower_in_
 )
 def test_names_of_tables_are_in_lower_case(statement: str, expected: str) -> None:
     assert lower_in_sql(statement) == expected
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("SELECT A FROM Dev.T, x.u JOIN dev.S.v", "SELECT A from main.dev.t, x.u join dev.s.v"),
+        ("SELECT A FROM dev JOIN `dev`.t", "SELECT A from dev join main.`dev`.t"),
+        ("MERGE INTO dev.t USING dev.u", "MERGE into main.dev.t using main.dev.u"),
+        ("SELECT extract(DAY FROM dev.a) FROM dev", "SELECT extract(DAY from dev.a) from dev"),
+        ("CREATE SCHEMA IF NOT EXISTS dev", "CREATE schema if not exists main.dev"),
+        ("DROP SCHEMA main.dev CASCADE", "DROP schema main.dev CASCADE"),
+        ("CREATE TABLE dev.t (dev INT)", "CREATE table main.dev.t (dev INT)"),
+        ("CREATE CATALOG dev", "CREATE catalog dev"),
+        ("USE CATALOG dev", "use catalog dev"),
+        ("USE SCHEMA dev", "use schema dev"),
+        ("SHOW TABLES IN dev LIKE 't'", "show tables in main.dev like 't'"),
+        ("SHOW TABLES IN main.dev", "show tables in main.dev"),
+        ("SHOW SCHEMAS IN dev", "show schemas in dev"),
+    ],
+)
+def test_schema_named_like_a_catalog_is_one_of_the_current_catalog(
+    statement: str, expected: str
+) -> None:
+    def prefix(schema: str) -> str:
+        return "main." if schema == "dev" else ""
+
+    assert lower_in_sql(statement, prefix) == expected
