@@ -38,7 +38,12 @@ ETL = {
                 "sql_task": {"warehouse_id": "any", "file": {"path": "report.sql"}},
                 "depends_on": depends_on("load"),
             },
-            python_task("script", "script.py", depends_on=depends_on("load")),
+            python_task(
+                "script",
+                "script.py",
+                depends_on=depends_on("load"),
+                new_cluster={"spark_conf": {"spark.shop.mode": "batch"}},
+            ),
         ],
     },
     "read": {"tasks": [notebook_task("read", "read.py")]},
@@ -101,6 +106,7 @@ pandas.__version__ = "1.5.3"  # tasks may list an older one than pyspark accepts
 from pyspark.sql import SparkSession
 
 spark = SparkSession.builder.appName("app").master("local[*]").getOrCreate()
+assert spark.conf.get("spark.shop.mode") == "batch"
 print(spark.table("dev.sales.orders").count(), "orders")
 spark.stop()
 """,

@@ -1,4 +1,7 @@
-"""The libraries and environment variables of a task; nothing else of its compute matters here."""
+"""The libraries, environment variables and settings of Spark of a task.
+
+Nothing else of its compute matters here.
+"""
 
 from __future__ import annotations
 
@@ -89,9 +92,7 @@ def find_import_paths(library: Path, projects: Iterable[Path]) -> list[str]:
 
 def read_variables(settings: Settings, spec: Settings) -> dict[str, str]:
     """Return the environment variables from a task's cluster and from the job."""
-    cluster = spec.get("new_cluster") or _find_named(
-        settings, "job_clusters", "job_cluster_key", spec
-    ).get("new_cluster")
+    cluster = _find_cluster(settings, spec)
     variables = _find_named(settings, "environment_variables", "environment_variables_key", spec)
     environment: dict[str, Any] = {}
     for source in (cluster, variables.get("spec")):
@@ -99,6 +100,19 @@ def read_variables(settings: Settings, spec: Settings) -> dict[str, str]:
             for field in ("spark_env_vars", "environment_variables"):
                 environment |= source.get(field) or {}
     return {key: str(value) for key, value in environment.items()}
+
+
+def read_spark_settings(settings: Settings, spec: Settings) -> dict[str, str]:
+    """Return the settings of Spark of a task's cluster, without those for storage in the cloud."""
+    cluster = _find_cluster(settings, spec)
+    found = (cluster.get("spark_conf") if isinstance(cluster, Mapping) else None) or {}
+    texts = {key: str(value) for key, value in found.items()}
+    return {key: text for key, text in texts.items() if "{{secrets/" not in text}
+
+
+def _find_cluster(settings: Settings, spec: Settings) -> Any:
+    named = _find_named(settings, "job_clusters", "job_cluster_key", spec)
+    return spec.get("new_cluster") or named.get("new_cluster")
 
 
 def _find_named(settings: Settings, section: str, key: str, spec: Settings) -> Mapping[str, Any]:

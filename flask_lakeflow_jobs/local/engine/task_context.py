@@ -14,6 +14,7 @@ from .compute import (
     find_local_libraries,
     find_project_of,
     find_projects,
+    read_spark_settings,
     read_variables,
 )
 from .files import FileMissing, WorkspaceFiles
@@ -102,6 +103,7 @@ class TaskContext:
                 "requirements": requirements.to_list(),
                 "installs_packages": self.packages.is_enabled,
                 "environment": self.files.localize(read_variables(self.settings, spec)),
+                "spark_settings": read_spark_settings(self.settings, spec),
                 "mounts": self.files.mounts,
                 "task_values": self.task_values,
                 "run": self.run,

@@ -12,6 +12,7 @@ from flask_lakeflow_jobs.local.engine.compute import (
     find_local_libraries,
     find_project_of,
     find_projects,
+    read_spark_settings,
     read_variables,
 )
 from flask_lakeflow_jobs.local.engine.packages import list_requirements
@@ -149,6 +150,13 @@ SETTINGS = {
 )
 def test_environment_of_a_task(spec: dict[str, Any], expected: dict[str, str]) -> None:
     assert read_variables(SETTINGS, spec) == expected
+
+
+def test_settings_of_spark_are_those_of_the_cluster_without_storage() -> None:
+    key = {"fs.azure.account.key.x": "{{secrets/scope/key}}"}
+    spec = {"new_cluster": {"spark_conf": {"spark.sql.ansi.enabled": "true", **key}}}
+    assert read_spark_settings({}, spec) == {"spark.sql.ansi.enabled": "true"}
+    assert read_spark_settings(SETTINGS, {"job_cluster_key": "shared"}) == {}
 
 
 def test_project_of_a_package_is_the_one_that_declares_it(tmp_path: Path) -> None:

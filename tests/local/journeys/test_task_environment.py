@@ -146,7 +146,7 @@ def test_iteration_has_the_libraries_of_its_task(serve: Serve) -> None:
     "job: job_clusters",
     "task: job_cluster_key",
     "task: new_cluster",
-    differs="There is no cluster. Its `spark_env_vars` are set for the task.",
+    differs="There is no cluster. Its `spark_env_vars` are set, and its `spark_conf` on Sail.",
 )
 def test_task_has_the_environment_variables_of_its_cluster_or_job(
     serve: Serve, monkeypatch: pytest.MonkeyPatch

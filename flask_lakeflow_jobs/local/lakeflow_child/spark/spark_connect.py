@@ -39,6 +39,8 @@ def connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     session = SparkSession.builder.getOrCreate()
     session.client.set_retry_policies([DefaultPolicy(max_retries=_MAX_RETRIES)])
     catalogs = Catalogs(session)  # it remembers the settings that follow
+    for key, value in payload["spark_settings"].items():
+        session.conf.set(key, value)
     session.conf.set("spark.sql.sources.default", "delta")
     session.conf.set(
         "spark.sql.warehouse.dir", os.path.join(os.environ["LAKEFLOW_LOCAL_SPARK"], "warehouse")
