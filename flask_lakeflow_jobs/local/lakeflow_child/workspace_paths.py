@@ -67,9 +67,9 @@ class WorkspacePaths:
             local = to_local_path(f"/dbfs{text}", self._mounts)
         elif text.startswith(_ROOTS):
             name = _spell_out_dbfs(text)
-            inner = text.removeprefix("dbfs:")
+            inner = text.removeprefix("dbfs:").removeprefix("/dbfs")
             if any(inner.startswith(f"{folder}/") for folder in self._mounts.values()):
-                return inner  # code has put dbfs: before a parameter, which is translated already
+                return inner  # code has put it behind a parameter, which is translated already
             if name.startswith("/Volumes/"):
                 self._create_volume(name)
             local = to_local_path(name, self._mounts)

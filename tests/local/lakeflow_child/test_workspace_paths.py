@@ -62,11 +62,12 @@ def test_translate_uri_drops_file_scheme(
     assert paths.translate_uri(path) == (local and local.format(tmp_path))
 
 
+@pytest.mark.parametrize("prefix", ["dbfs:", "/dbfs"])
 def test_prefix_before_a_translated_parameter_is_dropped(
-    paths: WorkspacePaths, tmp_path: Path
+    paths: WorkspacePaths, tmp_path: Path, prefix: str
 ) -> None:
     path = paths.translate("/Volumes/main/raw/in/a")
-    assert paths.translate(f"dbfs:{path}") == path
+    assert paths.translate(f"{prefix}{path}") == path
 
 
 def test_translated_path_creates_its_volume_only(paths: WorkspacePaths, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ _OF_SCHEMA = re.compile(
 _FUNCTION = re.compile(r"\(\s*\w+\s+$")
 _QUERY = re.compile(r"[\s(]*(?:SELECT|WITH|VALUES|TABLE|FROM)\b", re.IGNORECASE)
 _SHOW = re.compile(r"\s*SHOW\b", re.IGNORECASE)
-_SHOWN = re.compile(rf"(?P<show>\s*show\s+(?:tables|views)\s+(?:in|from)\s+)(?P<name>{_NAME})")
+_SHOW_IN = re.compile(rf"(?P<command>\s*show\s+(?:tables|views)\s+(?:in|from)\s+)(?P<name>{_NAME})")
 
 
 def lower_in_sql(statement: str, prefix: Prefix = lambda _: "") -> str:
@@ -69,8 +69,8 @@ def lower_in_sql(statement: str, prefix: Prefix = lambda _: "") -> str:
     """
     if _SHOW.match(statement):
         statement = statement.lower()
-        return _SHOWN.sub(
-            lambda shown: shown["show"] + qualify(shown["name"], prefix, 1), statement
+        return _SHOW_IN.sub(
+            lambda show: show["command"] + qualify(show["name"], prefix, 1), statement
         )
 
     def replace(match: re.Match[str]) -> str:

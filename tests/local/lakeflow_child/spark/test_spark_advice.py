@@ -31,6 +31,18 @@ def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
     assert (find_advice(error) or "").startswith("Sail cannot read this statement. Correct it")
 
 
-def test_range_of_a_frame_over_dates_is_to_be_in_days() -> None:
-    advice = find_advice(SparkError("cannot compare window boundary value with zero")) or ""
-    assert advice.startswith("Sail has no ranges of frames over dates. Order by a number")
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (
+            "cannot compare window boundary value with zero",
+            "Sail has no ranges of frames over dates. Order by a number",
+        ),
+        (
+            "UnsupportedOperationException: MERGE INTO tables with Delta identity columns is not",
+            "Sail does not merge into a table with an identity column. Leave GENERATED",
+        ),
+    ],
+)
+def test_what_sail_lacks_is_to_be_written_otherwise(error: str, advice: str) -> None:
+    assert (find_advice(SparkError(error)) or "").startswith(advice)
