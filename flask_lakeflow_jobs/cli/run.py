@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 from flask.cli import with_appcontext
 
-from ..errors import InvalidParameters, LakeflowJobsError, RunNotFound, RunTimeout
+from ..errors import InvalidParameters, LakeflowJobsError, RunNotFound, RunTimeout, suggest
 from ..reader import cached_reads_of
 from ..runs.outcome import has_ended, outcome_of
 from ..runs.repair import plan_repair
@@ -128,6 +128,7 @@ def run(
         handle.check(merged, only=only)
         cancel_active_runs(handle, timeout)
     triggered = start_run(handle, merged, only=only, idempotency_key=idempotency_key)
+    warn_of_unknown_parameters(handle, merged)
     if triggered.replayed:
         print_progress(
             f"This idempotency key started run {triggered.run_id} before. No new run was started."
@@ -286,6 +287,17 @@ def start_run(handle: JobHandle, params: Mapping[str, Any], **options: Any) -> T
             if isinstance(value, str) and takes_object(handle.job, name):
                 print_progress(f"{name} is an object. Pass it in a JSON file, with --params-file.")
         raise
+
+
+def warn_of_unknown_parameters(handle: JobHandle, params: Mapping[str, Any]) -> None:
+    """Name the job parameters that the job does not define, which the workspace may ignore."""
+    if not params or handle.job.task_type != "job" or handle.job.schema is not None:
+        return
+    with suppress(LakeflowJobsError):  # the run was started
+        settings = handle.get_job().settings
+        defined = [each.name for each in (settings and settings.parameters) or []]
+        for name in sorted(params.keys() - defined):
+            print_progress(f"{handle.key} defines no parameter {name!r}.{suggest(name, defined)}")
 
 
 @contextmanager

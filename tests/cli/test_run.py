@@ -42,6 +42,24 @@ def test_object_parameter_as_text_suggests_a_file(
     assert error.startswith("Error: ")
 
 
+@pytest.mark.parametrize(
+    ("job", "warning"),
+    [
+        (JobConfig(task_type="job"), "etl defines no parameter 'dayy'. Did you mean 'day'?"),
+        (JobConfig(task_type="notebook"), None),  # a notebook may read any
+    ],
+)
+def test_parameter_that_the_job_does_not_define_is_named(
+    flask_jobs: RunFlask, job_ids: Mapping[str, int], job: JobConfig, warning: str | None
+) -> None:
+    app = Flask("app")
+    LakeflowJobs(app, jobs={"etl": replace(job, job_id=job_ids["etl"])})
+    result = flask_jobs("run", "etl", "-p", "dayy=1", "--no-wait", of=app)
+    assert result.exit_code == 0
+    assert result.stdout.strip().isdecimal()
+    assert (result.stderr.splitlines()[0] == warning) is (warning is not None)
+
+
 def test_run_follows_and_prints_the_outputs(flask_jobs: RunFlask) -> None:
     result = flask_jobs("run", "etl", "-p", "day=2013-01-02", "-p", "rows=5", "-p", "dry=yes")
     assert result.exit_code == 0
