@@ -30,6 +30,7 @@ class RunFilter:
     :param job_keys: the jobs, at least one.
     :param outcome: the value of an :class:`~.Outcome`.
     :param source: as in :class:`RecordedRun`.
+    :param has_run_id: leave out requests for which the workspace has started no run, or not yet.
     :param since: milliseconds since the epoch, inclusive; when the run was requested.
     :param until: milliseconds since the epoch, exclusive.
     """
@@ -39,6 +40,7 @@ class RunFilter:
     requested_by: str | None = None
     state: RowState | None = None
     source: str | None = None
+    has_run_id: bool = False
     since: int | None = None
     until: int | None = None
 
@@ -47,6 +49,8 @@ class RunFilter:
         for column in (runs.c.outcome, runs.c.requested_by, runs.c.state, runs.c.source):
             if (value := getattr(self, column.name)) is not None:
                 yield column == value
+        if self.has_run_id:
+            yield runs.c.run_id.is_not(None)
         if self.since is not None:
             yield runs.c.requested_at >= self.since
         if self.until is not None:

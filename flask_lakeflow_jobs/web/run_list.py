@@ -227,9 +227,7 @@ def _read_record(keys: Sequence[str], query: RunQuery, limit: int) -> Iterator[L
     from ..record.runs import RunFilter
 
     record = current_state().record
-    state = {Outcome.RUNNING: RowState.STARTED, Outcome.PENDING: RowState.REQUESTED}.get(
-        query.outcome or Outcome.UNKNOWN
-    )
+    state = RowState.STARTED if query.outcome is Outcome.RUNNING else None
     if record is None or (query.outcome in ACTIVE_OUTCOMES.values() and state is None):
         return
     filters = RunFilter(
@@ -237,20 +235,19 @@ def _read_record(keys: Sequence[str], query: RunQuery, limit: int) -> Iterator[L
         outcome=query.outcome.value if query.outcome and state is None else None,
         requested_by=query.by,
         state=state,
+        has_run_id=True,  # here, not below: a page with fewer runs would count as the last
         since=query.since,
         until=query.until,
     )
     for row in record.list_runs(filters, limit=limit, token=query.after):
-        if row.run_id is not None:
-            yield _from_row(row, row.run_id, is_requested=row.state is RowState.REQUESTED)
+        yield _from_row(row)
 
 
-def _from_row(row: RecordedRun, run_id: int, *, is_requested: bool) -> ListedRun:
-    active = Outcome.PENDING if is_requested else Outcome.RUNNING
+def _from_row(row: RecordedRun) -> ListedRun:
     return ListedRun(
         job=row.job_key,
-        run_id=run_id,
-        outcome=Outcome(row.outcome) if row.outcome else active,
+        run_id=row.run_id or 0,
+        outcome=Outcome(row.outcome) if row.outcome else Outcome.RUNNING,
         requested_by=row.requested_by,
         started_at=row.started_at,
         ended_at=row.ended_at,

@@ -93,6 +93,9 @@ class TestFromTheRecord:
         self, recorded: Flask, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(run_list, "PAGE_SIZE", 3)
+        for number in range(4):  # without a run, so they are not in the list
+            request = RunRequest("quick", 1, f"refused-{number}", "app")
+            recorded.extensions["lakeflow_jobs"].record.begin_run(request)
         client, seen = recorded.test_client(), []
         page: dict[str, Any] = {"nextPageToken": ""}
         while page["nextPageToken"] is not None:
