@@ -161,7 +161,10 @@ class RunStarter:
         if not all(key_parts):
             raise InvalidRequest("An idempotency key must not be empty. Omit it or choose one.")
         job, cache = self._job, self._state.cache
-        token = hash_json([*map(str, key_parts), job.key, job.job_id, self._identity.key])
+        # The name of a user is among the parts, if it is known. The token changes every hour.
+        is_named = self._identity.is_user and self._actor.requested_by is not None
+        identity = "user" if is_named else self._identity.key
+        token = hash_json([*map(str, key_parts), job.key, job.job_id, identity])
         fingerprint = hash_json([fields, options], default=_to_json)
         record_key = f"idempotency:{token}"
 

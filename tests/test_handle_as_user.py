@@ -148,6 +148,17 @@ class TestAsUser:
             "app": hash_token(fault_proxy.token),
         }
 
+    def test_as_user_same_idempotency_key_with_a_new_token_returns_same_run(
+        self, app: Flask
+    ) -> None:
+        """The proxy of Databricks Apps forwards another token every hour."""
+        run_ids = set()
+        for token in (ALICE, BOB):
+            with _acting_as(token, app, "never") as handle:
+                triggered = handle.run_now(idempotency_key="one", requested_by="alice")
+                run_ids.add(triggered.run_id)
+        assert len(run_ids) == 1
+
     def test_as_user_same_idempotency_key_of_two_users_starts_two_runs(
         self, app: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
