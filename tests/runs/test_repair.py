@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from databricks.sdk.service.jobs import Run
 
+from flask_lakeflow_jobs import Conflict
 from flask_lakeflow_jobs.runs.repair import build_repair_arguments, plan_repair
-from tests.run_documents import FAILED, run
+from tests.run_documents import FAILED, SUCCEEDED, run, run_state
 
 
 def build(repaired: Run) -> dict[str, Any]:
@@ -29,6 +31,24 @@ def test_build_repair_arguments_with_tasks_reruns_only_those() -> None:
     assert arguments["rerun_tasks"] == ["load"]
     assert arguments["rerun_dependent_tasks"] is True
     assert arguments["rerun_all_failed_tasks"] is None
+
+
+@pytest.mark.parametrize(
+    ("state", "rerun_tasks", "message"),
+    [
+        (run_state("RUNNING"), None, "has not ended"),
+        (run_state("RUNNING"), ["load"], "has not ended"),
+        (SUCCEEDED, None, "Name the tasks"),
+        (SUCCEEDED, ["load"], None),
+        (FAILED, None, None),
+    ],
+)
+def test_build_repair_arguments_refuses_what_cannot_be_repaired(
+    state: dict[str, Any], rerun_tasks: list[str] | None, message: str | None
+) -> None:
+    refused = pytest.raises(Conflict, match=message) if message else nullcontext()
+    with refused:
+        build_repair_arguments(run(state), rerun_tasks=rerun_tasks, rerun_dependent_tasks=None)
 
 
 def test_build_repair_arguments_names_the_latest_repair() -> None:
