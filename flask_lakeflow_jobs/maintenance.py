@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from .clock import CLOCK_SKEW_SECONDS
@@ -98,9 +98,7 @@ class Maintenance:
 
         :return: whether there are any.
         """
-        now = round(self._state.clock.now() * 1000)
-        rows = self._record.list_unresolved_runs(now)
-        if not rows:
+        if not self._list_unresolved(self._state.clock.now()):
             return False
         holder = uuid.uuid4().hex
         if self._record.acquire_lease(RESOLVE_LEASE, holder, RESOLVE_SECONDS):
@@ -118,16 +116,26 @@ class Maintenance:
         out: its process has had the time to send it and to wait for the response.
         """
         settled = self._state.clock.now() - self._state.settings.write_timeout - CLOCK_SKEW_SECONDS
-        listed = self._record.list_unresolved_runs(round(settled * 1000))
-        rows = [row for row in listed if row.id not in self._unknown]
-        for key, group in groupby(sorted(rows, key=_job_of), _job_of):
-            job = self._state.settings.jobs.get(key[0])
-            if job is None or job.job_id != key[1]:  # of another app, or of a job that was removed
-                continue
+        jobs, rows_of = self._state.settings.jobs, defaultdict(list)
+        key_of = {job.job_id: key for key, job in jobs.items()}
+        for row in self._list_unresolved(settled):
+            job = jobs.get(row.job_key)
+            is_renamed = job is None or job.job_id != row.job_id
+            rows_of[key_of[row.job_id] if is_renamed else row.job_key].append(row)
+        for key, rows in rows_of.items():
             try:
-                self._resolve_job(job, list(group))
+                self._resolve_job(jobs[key], rows)
             except LakeflowJobsError as error:
-                _log.info("The requests of %s are resolved later: %s", job.key, error)
+                _log.info("The requests of %s are resolved later: %s", key, error)
+
+    def _list_unresolved(self, before: float) -> list[RecordedRun]:
+        """Return requests of the app's jobs that can be resolved, oldest first.
+
+        :param before: when they were made, in seconds since the epoch.
+        """
+        job_ids = {job.job_id for job in self._state.settings.jobs.values()}
+        rows = self._record.list_unresolved_runs(job_ids, round(before * 1000))
+        return [row for row in rows if row.id not in self._unknown]
 
     def _resolve_job(self, job: Job, rows: Sequence[RecordedRun]) -> None:
         window = round((self._state.settings.write_timeout + CLOCK_SKEW_SECONDS) * 1000)
@@ -228,7 +236,3 @@ def match_requests(
             found[row.id] = int(run.run_id or 0)
             free.remove(run)
     return found
-
-
-def _job_of(row: RecordedRun) -> tuple[str, int]:
-    return row.job_key, row.job_id

@@ -72,7 +72,8 @@ def test_run_round_unanswered_request_finds_its_run(
 ) -> None:
     job_id = job_ids["greeting"]
     params = {"job_parameters": {"who": uuid.uuid4().hex}}  # as no run of another test has
-    record.begin_run(request("greeting", job_id=job_id, params=json.dumps(params), token="lost"))
+    record.begin_run(request("removed", job_id=1))
+    record.begin_run(request("renamed", job_id=job_id, params=json.dumps(params), token="lost"))
     row_id = record.list_runs()[0].id
     state = state_of(app)
     job = state.settings.jobs["greeting"]

@@ -273,13 +273,16 @@ class RecordedRuns(RecordBase):
         """Return runs of some jobs that have started and not ended, oldest first."""
         return self._list_oldest(RowState.STARTED, runs.c.job_id.in_(job_ids), limit=limit)
 
-    def list_unresolved_runs(self, requested_before: int, limit: int = 1_000) -> list[RecordedRun]:
-        """Return runs whose request has no recorded response, oldest first.
+    def list_unresolved_runs(
+        self, job_ids: Collection[int], requested_before: int, limit: int = 1_000
+    ) -> list[RecordedRun]:
+        """Return runs of some jobs whose request has no recorded response, oldest first.
 
         :param requested_before: milliseconds since the epoch; later ones may still get theirs.
         """
+        is_old = runs.c.requested_at < requested_before
         return self._list_oldest(
-            RowState.REQUESTED, runs.c.requested_at < requested_before, limit=limit
+            RowState.REQUESTED, runs.c.job_id.in_(job_ids), is_old, limit=limit
         )
 
     def _list_oldest(

@@ -216,11 +216,14 @@ def test_list_unfinished_runs_oldest_first(record: Record, clock: FakeClock) -> 
     assert [run.run_id for run in record.list_unfinished_runs([1])] == [1, 3]
 
 
-def test_list_unresolved_runs_leaves_recent_requests(record: Record, clock: FakeClock) -> None:
+def test_list_unresolved_runs_leaves_recent_requests_and_other_jobs(
+    record: Record, clock: FakeClock
+) -> None:
     old = record.begin_run(request())
+    record.begin_run(request(job_id=2))
     clock.sleep(60)
     record.begin_run(request())
-    unresolved = record.list_unresolved_runs(round(clock.now() * 1000))
+    unresolved = record.list_unresolved_runs([1], round(clock.now() * 1000))
     assert [run.token for run in unresolved] == [old]
 
 

@@ -344,7 +344,7 @@ def check_record(record: Record) -> Finding:
     name = f"doctor:{uuid.uuid4().hex}"
     try:
         record.check_schema()
-        record.list_unresolved_runs(0, limit=1)
+        record.list_unfinished_runs([], limit=1)
         record.acquire_lease(name, name, 60.0)
         record.release_lease(name, name)
     except RecordOutdated as error:
