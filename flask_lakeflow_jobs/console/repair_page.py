@@ -50,11 +50,12 @@ class RepairPage:
 
     def render(self) -> str:
         settings = self.definition.settings if self.definition else None
+        plan = sorted(plan_repair(self.run), key=lambda task: task.key not in self.chosen)
         return render_page(
             "repair.html",
             title=build_title(self.handle.job, settings),
             run=summarize(self.run, page_data.now()),
-            tasks=[(task, StateLabel(task.outcome)) for task in plan_repair(self.run)],
+            tasks=[(task, StateLabel(task.outcome)) for task in plan],
             failed=self.failed,
             chosen=self.chosen,
             dependents=self.dependents,

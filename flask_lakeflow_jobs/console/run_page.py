@@ -30,10 +30,13 @@ from .groups import (
     group_rows,
 )
 from .page_data import RECENT_RUNS, Permissions
+from .rich_text import link
 from .summaries import Summary, summarize
 from .timeline import Timeline, build_timeline
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from ..config.jobs import Job
     from ..handle import JobHandle
     from ..record.requesters import RunActions
@@ -65,6 +68,11 @@ class Cause:
     def anchor(self) -> str:
         """The anchor of the attempt's row in the timeline."""
         return tasks.anchor(self.key, self.attempt)
+
+    @property
+    def html(self) -> Markup:
+        """The line, with links."""
+        return link(self.line)
 
 
 @dataclass(frozen=True)

@@ -106,12 +106,14 @@ class Loop:
 class TaskView:
     """The output of an attempt of a task, or of an iteration.
 
+    :param run_started: when the run started, in milliseconds since the epoch.
     :param parent: the for-each task of an iteration.
     :param iteration: its number and its input.
     :param attempts: the attempts of the task, in order.
     :param before: the task before it in the run, or the iteration.
     """
 
+    run_started: int | None
     attempt: Attempt
     texts: Sequence[Text]
     child: Child | None
@@ -161,6 +163,7 @@ def build_task_view(
     # The log of a SQL task has its rows once more.
     has_log = not (rows or task.for_each_task or task.run_job_task or task.condition_task)
     return TaskView(
+        run.start_time or None,
         attempt,
         texts_of(output),
         _child(authorizer, task, output),

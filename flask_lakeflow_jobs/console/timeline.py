@@ -43,6 +43,12 @@ class Timeline:
     bands: Sequence[Band]
     rows: Sequence[Attempt]
 
+    @property
+    def phases(self) -> set[str]:
+        """What is drawn: the phases of the attempts, and the kinds of the bands."""
+        drawn = {part.phase for row in self.rows for part in row.segments}
+        return drawn | {band.kind for band in self.bands}
+
 
 def build_timeline(
     run: Run,

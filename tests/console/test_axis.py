@@ -80,3 +80,15 @@ def test_timeline_shows_the_queue_of_the_run() -> None:
     assert (band.kind, band.left, band.width, band.length) == ("queue", 0, 90, "27.0 s")
     waiting = run(run_state("QUEUED"), start_time=START)
     assert [each.kind for each in build_timeline(waiting, START + 5_000).bands] == ["queue"]
+
+
+def test_legend_of_timeline_names_only_what_is_drawn() -> None:
+    phases = {"setup_duration": 1_000, "execution_duration": 2_000}
+    ran = task("a", SUCCEEDED, start_time=START, end_time=START + 3_000, **phases)
+    never = task("b", run_state("TERMINATED", "UPSTREAM_FAILED"))
+    of_run = {"start_time": START, "end_time": START + 3_000}
+    assert build_timeline(run(SUCCEEDED, **of_run, tasks=[ran, never]), START).phases == {
+        "setup",
+        "run",
+    }
+    assert build_timeline(run(SUCCEEDED, **of_run, tasks=[never]), START).phases == set()

@@ -73,6 +73,11 @@ def test_form_says_what_will_run_and_offers_last_values(make_shop: MakeShop) -> 
     assert "Use its parameters" not in client.get(again).text
 
 
+def test_form_names_the_job_as_its_definition_does(make_shop: MakeShop) -> None:
+    page = make_shop().test_client().get("/jobs/broken/run").text
+    assert "Run broken Broken boats" in text_of(page)
+
+
 class Report(Schema):
     """Fields whose errors a form says in its own words."""
 

@@ -40,12 +40,13 @@ def app(fault_proxy: FaultyWorkspace, tmp_path: Path) -> Flask:
     return shop_app(fault_proxy, tmp_path / "instance", jobs=jobs)
 
 
-def test_repair_page_shows_tasks_with_those_that_failed_chosen(app: Flask) -> None:
+def test_repair_page_lists_first_the_tasks_that_failed_chosen(app: Flask) -> None:
     run_id = run(app, "flaky")
     page = app.test_client().get(f"/jobs/flaky/runs/{run_id}/repair")
     assert page.status_code == 200
     chosen = re.findall(r'name="~task" value="(\w+)"( checked)?', page.text)
-    assert chosen == [("fetch", ""), ("load", " checked"), ("report", " checked")]
+    assert chosen == [("load", " checked"), ("report", " checked"), ("fetch", "")]
+    assert str(run_id) not in text_of(page.text)  # its start names it
     assert "load failed after fetch" in text_of(page.text)
     link = f'href="/jobs/flaky/runs/{run_id}/repair"'
     assert link in app.test_client().get(f"/jobs/flaky/runs/{run_id}").text

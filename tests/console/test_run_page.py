@@ -309,6 +309,17 @@ def test_task_page_shows_its_output(app: Flask) -> None:
     assert client.get(f"/jobs/broken/runs/{run_id}/tasks/99").status_code == 404
 
 
+def test_task_page_of_a_task_that_never_ran_says_so(app: Flask) -> None:
+    run_id = run(app, "flaky")
+    with app.app_context():
+        sdk_run = current_jobs["flaky"].get_run(run_id)
+    report = next(task for task in sdk_run.tasks or [] if task.task_key == "report")
+    page = app.test_client().get(f"/jobs/flaky/runs/{run_id}/tasks/{report.run_id}").text
+    assert "The task did not run." in page
+    crumbs = text_of(page.partition("<main")[0])
+    assert str(run_id) not in crumbs  # the start of the run names it
+
+
 def test_run_page_of_another_jobs_run_is_404(app: Flask) -> None:
     run_id = run(app, "broken")
     page = app.test_client().get(f"/jobs/flaky/runs/{run_id}")

@@ -57,7 +57,7 @@ JOBS = {
 FILES = {
     "note.py": NOTEBOOK,
     "region.py": REGION,
-    "broken.py": "print('before')\nraise ValueError('row 7')\n",
+    "broken.py": "print('before')\nraise ValueError('row 7, see https://example.org/7')\n",
     "q.sql": "SELECT 1 AS n, '=1+1' AS formula UNION ALL SELECT NULL, '<i>'",
 }
 
@@ -118,6 +118,12 @@ def test_failed_task_page_has_its_error_once_and_its_attempts(
     assert 'aria-label="Attempt 1"' in page
     assert 'rel="prev">← note' in page
     assert 'rel="next">regions →' in page
+
+
+def test_run_page_links_addresses_in_an_error(run_pages: tuple[FlaskClient, Any]) -> None:
+    client, run = run_pages
+    page = client.get(f"/jobs/daily/runs/{run.run_id}").text
+    assert 'lf-error-line">ValueError: row 7, see <a href="https://example.org/7"' in page
 
 
 def test_for_each_page_has_its_iterations_and_they_have_pages(
