@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
 
-from ..runs.durations import length_of
+from ..runs.durations import counts_from_of, length_of
 from ..runs.outcome import SUCCESSES, Outcome, has_ended, outcome_of, parse_state
 from ..runs.run_parameters import parameters_of, requester_of
 from . import labels
@@ -39,6 +39,7 @@ class Summary:
     :param started: milliseconds since the epoch, or ``None``.
     :param ended: the same.
     :param length: milliseconds that it took, or has taken so far.
+    :param counts_from: since when these count; ``None`` where it has ended.
     :param who: who requested it; ``None``: not known.
     :param trigger: how it was started.
     :param message: the workspace's state message.
@@ -54,6 +55,7 @@ class Summary:
     trigger: str | None
     message: str
     parameters: Mapping[str, str] = field(default_factory=dict)
+    counts_from: int | None = None
 
     @property
     def is_going(self) -> bool:
@@ -83,6 +85,7 @@ def summarize(
         trigger=_name_trigger(run.trigger.value) if run.trigger else None,
         message=parse_state(run).message,
         parameters=parameters_of(run),
+        counts_from=counts_from_of(run) if ended is None else None,
     )
 
 

@@ -40,6 +40,7 @@ class Attempt:
     :param number: counted from 1.
     :param started: milliseconds since the epoch, or ``None``.
     :param length: milliseconds that it took, or has taken so far.
+    :param counts_from: since when these count.
     """
 
     key: str
@@ -51,6 +52,7 @@ class Attempt:
     started: int | None
     ended: int | None
     length: float | None
+    counts_from: int | None
     message: str
     progress: str
     url: str | None
@@ -90,6 +92,7 @@ def build_attempt(task: RunTask, now: float, axis: Axis, *, is_last: bool) -> At
         started=times.started,
         ended=times.ended,
         length=times.length,
+        counts_from=times.counts_from,
         # The page states once, above the tasks, that the run was canceled.
         message="" if state.outcome is Outcome.CANCELED else parse_state(task).message,
         progress=f"{counts.done}/{counts.total}" if (counts := count_iterations(task)) else "",

@@ -37,9 +37,16 @@ def age_of(run: AnyRun, now: float) -> float:
 
     :param now: seconds since the epoch.
     """
-    if not run.start_time:
-        return 0.0
-    return max(0.0, now - (run.start_time + (run.queue_duration or 0)) / 1000)
+    counts_from = counts_from_of(run)
+    return 0.0 if counts_from is None else max(0.0, now - counts_from / 1000)
+
+
+def counts_from_of(run: AnyRun) -> int | None:
+    """Return since when the duration of a run counts: since it left the queue, or entered it.
+
+    :return: milliseconds since the epoch; ``None``: it has not started.
+    """
+    return run.start_time + (run.queue_duration or 0) if run.start_time else None
 
 
 def length_of(run: Run | BaseRun, now: float) -> float | None:
@@ -72,12 +79,14 @@ class Times(NamedTuple):
 
     :param started: ``None``: it has not started, or never will.
     :param ended: ``None``: it has not ended.
-    :param length: milliseconds that it took, or has taken so far.
+    :param length: milliseconds that it took, or has taken so far, without its time in the queue.
+    :param counts_from: since when these count.
     """
 
     started: int | None
     ended: int | None
     length: float | None
+    counts_from: int | None
 
 
 def times_of(task: RunTask, now: float) -> Times:
@@ -85,11 +94,12 @@ def times_of(task: RunTask, now: float) -> Times:
 
     :param now: milliseconds since the epoch.
     """
-    began = task.start_time or None
+    began, counts_from = task.start_time or None, counts_from_of(task)
     over = (task.end_time or began) if has_ended(task) else None
-    if began is None or never_started(task):
-        return Times(None, over, None)
-    return Times(began, over, max(0.0, (now if over is None else over) - began))
+    if counts_from is None or never_started(task):
+        return Times(None, over, None, None)
+    length = max(0.0, (now if over is None else over) - counts_from)
+    return Times(began, over, length, counts_from)
 
 
 #: Durations that differ by less are the same: it is noise.

@@ -24,6 +24,7 @@ class Cell(NamedTuple):
     :param started: ``None``: it has not started.
     :param ended: ``None``: it has not ended.
     :param length: milliseconds that it took, or has taken so far.
+    :param counts_from: since when these count.
     """
 
     key: str
@@ -33,6 +34,7 @@ class Cell(NamedTuple):
     started: int | None
     ended: int | None
     length: float | None
+    counts_from: int | None
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -88,6 +88,20 @@ def test_summary_duration_excludes_the_queue() -> None:
     assert summarize(ended, START).length == 500
 
 
+def test_durations_that_grow_count_from_the_end_of_the_queue() -> None:
+    fields = {"start_time": START, "queue_duration": 400}
+    shown = run(run_state("RUNNING"), **fields, tasks=[task("a", run_state("RUNNING"), **fields)])
+    (attempt,) = build_timeline(shown, START + 900).rows
+    for each in (summarize(shown, START + 900), attempt):
+        assert (each.length, each.counts_from) == (500, START + 400)
+
+
+def test_attempt_that_has_ended_took_no_time_in_the_queue() -> None:
+    fields = {"start_time": START, "queue_duration": 400, "end_time": START + 900}
+    shown = run(SUCCEEDED, **fields, tasks=[task("a", SUCCEEDED, **fields)])
+    assert [each.length for each in build_timeline(shown, START + 900).rows] == [500]
+
+
 def test_summary_requester_is_recorded_one_first() -> None:
     noted = run(
         creator_user_name="robot", job_parameters=[{"name": "who", "default": "", "value": "ada"}]
