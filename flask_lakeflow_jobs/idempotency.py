@@ -7,14 +7,17 @@ shows whether a run is a replay, and whether the key was used with other paramet
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
+from flask import current_app, has_request_context, request
+
 from .cache import hash_json
 from .clock import CLOCK_SKEW_SECONDS
 from .errors import Conflict, InvalidRequest, LakeflowJobsError
+from .pages import find_run_page
 from .runs.progress_token import add_token, create_token, find_token_field
 
 if TYPE_CHECKING:
@@ -67,6 +70,7 @@ class Triggered:
     number_in_job: int | None
     replayed: bool
     _handle: RunCalls = field(repr=False, compare=False)
+    _find_page: Callable[[int], str | None] = field(repr=False, compare=False)
 
     def watch(self, *, timeout: float | None = None) -> RunWatch:
         """Follow the run, as :meth:`JobHandle.watch` does."""
@@ -78,8 +82,12 @@ class Triggered:
 
     @property
     def url(self) -> str | None:
-        """The run's page in the workspace. Reads the run, unless its response is cached."""
-        return self._handle.get_run(self.run_id).run_page_url
+        """The run's page: in the console if the app serves it, otherwise in the workspace.
+
+        The app knows the console's address in a request, and with ``SERVER_NAME`` or a
+        ``base_url`` for notifications. The page in the workspace takes a read of the run.
+        """
+        return self._find_page(self.run_id) or self._handle.get_run(self.run_id).run_page_url
 
 
 class TokenUse(Enum):
@@ -136,7 +144,17 @@ class RunStarter:
                 **options,
             )
             run_id = entry.run_id = int(response.run_id or 0)
-        return Triggered(run_id, response.number_in_job, False, self._handle)
+        return self._triggered(run_id, response.number_in_job, replayed=False)
+
+    def _triggered(self, run_id: int, number: int | None, *, replayed: bool) -> Triggered:
+        return Triggered(run_id, number, replayed, self._handle, self._find_page)
+
+    def _find_page(self, run_id: int) -> str | None:
+        """Return the address of a run's page in the app; ``None`` without one."""
+        app, base_url = self._state.app, self._job.notify.base_url
+        if has_request_context() and current_app == app:
+            base_url = request.url_root
+        return find_run_page(app, self._job.key, run_id, base_url)
 
     def _add_progress_token(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """Add a token with which the run may report its progress, if the job can receive one."""
@@ -184,7 +202,7 @@ class RunStarter:
         run_id, recorded_fingerprint = record
         if recorded_fingerprint != fingerprint:
             raise _conflict()
-        return Triggered(run_id, run_id, True, self._handle)
+        return self._triggered(run_id, run_id, replayed=True)
 
     def _start_or_find(
         self,

@@ -72,6 +72,15 @@ class TestWatching:
         assert first.run.run_id == triggered.run_id
         assert triggered.url == first.run.run_page_url
 
+    def test_triggered_run_has_the_url_of_its_page_in_the_console(self, make_app: MakeApp) -> None:
+        app = make_app(LAKEFLOW_JOBS_CONSOLE=True, LAKEFLOW_JOBS_CONSOLE_PREFIX="/ops")
+        with app.test_request_context(base_url="https://x.example/app/"):
+            triggered = current_jobs["never"].run_now()
+            page = f"https://x.example/app/ops/never/runs/{triggered.run_id}"
+            assert triggered.url == page
+        with app.app_context():  # its address is not known
+            assert triggered.url == current_jobs["never"].get_run(triggered.run_id).run_page_url
+
     def test_run_now_with_unknown_task_names_those_of_the_job(self) -> None:
         with pytest.raises(InvalidParameters, match="'onyl'\\. Did you mean 'only'\\? Its tasks"):
             current_jobs["never"].run_now(only="onyl")
