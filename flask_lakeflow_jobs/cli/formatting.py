@@ -138,15 +138,24 @@ def format_progress(report: Progress | None) -> str:
 
 
 def format_explanation(explanation: Explanation) -> list[str]:
-    """Format the tasks that made a run fail, each with its error and traceback."""
-    return [line for task in explanation.tasks for line in _format_failed_task(task)]
+    """Format the tasks that made a run fail, each with its error and traceback.
+
+    Tasks of a canceled run mostly say the same as the run, and are left out.
+    """
+    return [
+        line
+        for task in explanation.tasks
+        for line in _format_failed_task(task, explanation.message)
+    ]
 
 
-def _format_failed_task(task: FailedTask) -> Iterator[str]:
-    attempt = f", attempt {task.attempt + 1}" if task.attempt else ""
-    yield f"Task {task.task_key}: {format_outcome(task.outcome)}{attempt}"
+def _format_failed_task(task: FailedTask, run_message: str) -> Iterator[str]:
     error = (task.error or task.message or task.termination_code or "").strip()
     trace = (task.error_trace or "").rstrip()
+    if error and error == run_message.strip() and not trace:
+        return
+    attempt = f", attempt {task.attempt + 1}" if task.attempt else ""
+    yield f"Task {task.task_key}: {format_outcome(task.outcome)}{attempt}"
     if error and error not in trace:
         yield f"  {error}"
     yield from (f"  {line}" for line in trace.splitlines())
@@ -277,7 +286,8 @@ def format_run(
     facts = {
         "Run": f"{run.run_id} of {key}",
         "Outcome": format_outcome(outcome_of(run)),
-        "Message": join_lines(parse_state(run).message),
+        # that the run was canceled is said below, with the name
+        "Message": "" if actions.cancel else join_lines(parse_state(run).message),
         "Started": format_moment(run.start_time),
         "Ended": format_moment(run.end_time),
         "Duration": format_elapsed(run, now),

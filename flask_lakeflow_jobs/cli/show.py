@@ -166,7 +166,8 @@ def show(key: str | None, run_id: int, web: bool, as_json: bool) -> None:
     for task_key, iterations in list_loops(handle, run).items():
         lines += ["", f"Iterations of {task_key}:", *format_loop(iterations, table_width())]
     if has_ended(run) and outcome_of(run) not in SUCCESSES:
-        lines += ["", *format_explanation(handle.explain(run_id))]
+        explained = format_explanation(handle.explain(run_id))
+        lines += ["", *explained] if explained else []
     print_result("\n".join(lines))
 
 

@@ -47,6 +47,10 @@ def test_cancel_ends_the_run_and_its_watch_exits_with_3(flask_jobs: RunFlask) ->
     result = flask_jobs("watch", "held", run_id)
     assert result.exit_code == 3
     assert f"Error: Run {run_id} of held: CANCELED." in result.stderr
+    assert result.stderr.count("Run cancelled.") == 1
+    shown = flask_jobs("show", "held", run_id).stdout
+    assert "Canceled: by " in shown
+    assert "Run cancelled." not in shown
     again = flask_jobs("cancel", "held", run_id)
     assert (again.exit_code, again.stderr) == (0, f"Run {run_id} had already ended: CANCELED.\n")
 
