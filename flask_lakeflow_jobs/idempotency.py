@@ -18,6 +18,7 @@ from .cache import hash_json
 from .clock import CLOCK_SKEW_SECONDS
 from .errors import Conflict, InvalidRequest, LakeflowJobsError
 from .pages import find_run_page
+from .runs.page_urls import normalize_page_url
 from .runs.progress_token import add_token, create_token, find_token_field
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ class Triggered:
         The app knows the console's address in a request, and with ``SERVER_NAME`` or a
         ``base_url`` for notifications. The page in the workspace takes a read of the run.
         """
-        return self._find_page(self.run_id) or self._handle.get_run(self.run_id).run_page_url
+        page = self._find_page(self.run_id)
+        return page or normalize_page_url(self._handle.get_run(self.run_id).run_page_url)
 
 
 class TokenUse(Enum):
