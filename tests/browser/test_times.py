@@ -43,6 +43,7 @@ def test_times_are_local_utc_or_relative_and_move_nothing(
     local = page.inner_text(TIME)
     assert local != utc
     assert page.get_attribute(TIME, "title") == f"{local} UTC+05:30\n{utc}"
+    assert page.text_content("[data-zone]") == "(local: UTC+05:30)"
     choose(page, "UTC")
     assert page.inner_text(TIME) == utc
     choose(page, "Relative")

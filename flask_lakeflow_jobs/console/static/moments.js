@@ -70,5 +70,6 @@ export function localize(root) {
 }
 
 readSkew(document);
+for (const zone of document.querySelectorAll("[data-zone]")) zone.textContent = `(local: ${formatOffset(offsetOf(new Date()))})`;
 new MutationObserver(() => localize(document)).observe(document.documentElement, { attributeFilter: ["data-lf-times"] });
 setInterval(() => document.hidden || localize(document), REFRESH_MS);
