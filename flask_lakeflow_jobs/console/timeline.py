@@ -45,7 +45,7 @@ class Timeline:
 
     @property
     def phases(self) -> set[str]:
-        """What is drawn: the phases of the attempts, and the kinds of the bands."""
+        """The phases of the attempts and the kinds of the bands that are drawn."""
         drawn = {part.phase for row in self.rows for part in row.segments}
         return drawn | {band.kind for band in self.bands}
 
