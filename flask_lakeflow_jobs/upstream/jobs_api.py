@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from databricks.sdk.service.jobs import (
     BaseRun,
+    ExportRunOutput,
     Job,
     JobPermissions,
     PerformanceTarget,
@@ -143,7 +144,8 @@ class JobsApiClient:
 
     def export_notebook(self, task_run_id: int) -> dict[str, Any]:
         """Return the code of a notebook's run and its output, as HTML pages under ``views``."""
-        return self._get("runs/export", run_id=task_run_id, views_to_export="CODE")
+        page = self._get("runs/export", run_id=task_run_id, views_to_export="CODE")
+        return _parse(page, ExportRunOutput).document
 
     def get_log_part(self, task_run_id: int, offset: int, limit: int) -> dict[str, Any] | None:
         """Return a part of a task's log from the local workspace; ``None`` from any other.

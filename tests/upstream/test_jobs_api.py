@@ -164,6 +164,15 @@ def test_null_fields_are_left_out_of_a_run(
     assert document == {"job_id": 7, "run_id": 1, "state": {"result_state": None}}
 
 
+@pytest.mark.parametrize(
+    ("views", "kept"),
+    [(5, None), (["text", {"content": [], "name": "n"}], [{"name": "n"}])],
+)
+def test_exported_views_of_another_type_are_left_out(views: Any, kept: Any) -> None:
+    api, _ = make_api({"views": views})
+    assert api.export_notebook(1).get("views") == kept
+
+
 @pytest.mark.parametrize("token", ["", None])
 def test_empty_page_token_is_the_last_page(token: str | None) -> None:
     api, _ = make_api({"job_id": 7, "run_id": 1, "next_page_token": token})
