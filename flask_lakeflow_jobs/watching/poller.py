@@ -278,7 +278,10 @@ class RunPoller:
 
     def _publish(self, watched_run: WatchedRun, snapshot: Snapshot) -> bool:
         self.last_success_at = self._clock.monotonic()
+        last = watched_run.state.snapshot
         is_new = watched_run.publish(snapshot=snapshot)
+        if is_new and last is not None and snapshot.id.is_before(last.id):
+            self._dispatcher.reset(watched_run.run_key)
         if is_new:
             self._dispatcher.dispatch(watched_run.run_key, snapshot)
         return is_new

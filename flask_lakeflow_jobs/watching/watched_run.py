@@ -144,6 +144,10 @@ class LeaseState:
 #: clients that poll come back within them.
 KEPT_SECONDS = 10.0
 
+#: An end that comes before the last state counts if so many polls in a row have found it: that
+#: state was a mistake of the workspace. A delayed response from before a repair comes once.
+MIN_FOUND_ENDS = 10
+
 
 class WatchedRun:
     """A run that this process polls for its subscribers.
@@ -166,6 +170,7 @@ class WatchedRun:
         self.notification_id: str | None = None  # of one that no poll has handled yet
         self.lease = LeaseState()
         self.reports: Reports = {}  # of progress
+        self._rejected_ends = 0  # consecutive ones
         self.changed = threading.Condition()
         self._listeners: set[Callable[[], None]] = set()
 
@@ -256,14 +261,14 @@ class WatchedRun:
     ) -> bool:
         """Replace the state by the result of a poll, and wake the subscribers if it differs.
 
-        A snapshot that comes before the last one is ignored.
+        A snapshot that comes before the last one is ignored, unless it is an end that stays.
 
         :return: whether the snapshot is new.
         """
         with self.changed:
             last = self.state
             before = last.snapshot
-            if snapshot is None or (before and snapshot.id.is_before(before.id)):
+            if snapshot is None or (before and self._is_rejected(snapshot, before)):
                 snapshot = before
             is_new = snapshot is not None and (before is None or before.id != snapshot.id)
             recovers_or_fails = (transient_error is None) != (last.transient_error is None)
@@ -273,6 +278,11 @@ class WatchedRun:
         if is_changed:
             self.wake()
         return is_new
+
+    def _is_rejected(self, snapshot: Snapshot, last: Snapshot) -> bool:
+        is_older = snapshot.id.is_before(last.id)
+        self._rejected_ends = self._rejected_ends + 1 if is_older and snapshot.is_terminal else 0
+        return is_older and self._rejected_ends < MIN_FOUND_ENDS
 
     def add_reports(self, reports: Reports) -> None:
         """Add reports of progress, for the next state."""

@@ -23,7 +23,7 @@ from flask_lakeflow_jobs.watching.schedule import (
     TERMINAL_DELAY_SECONDS,
 )
 from flask_lakeflow_jobs.watching.snapshot import StateId
-from flask_lakeflow_jobs.watching.watched_run import RunKey
+from flask_lakeflow_jobs.watching.watched_run import MIN_FOUND_ENDS, RunKey
 from tests.clocks import FakeClock
 from tests.run_documents import FAILED, build_job, run, state_id_of
 from tests.watching.support import (
@@ -275,6 +275,19 @@ def test_without_a_thread_for_the_polls_requests_poll(monkeypatch: pytest.Monkey
     assert update.snapshot is not None
     assert update.snapshot.is_terminal
     assert harness.hub.subscribed_run_count == 0
+
+
+def test_end_after_a_state_that_was_a_mistake_is_not_missed(harness: HubHarness) -> None:
+    """The workspace once sent a state with more attempts than there were."""
+    with closing(harness.subscribe()) as subscription:
+        harness.poll(REPAIRED)
+        harness.poll(ENDED, after=POLL_INTERVAL)
+        # A delayed response may be from before a repair.
+        assert outcomes(subscription.collect()) == ["running"]
+        for _ in range(MIN_FOUND_ENDS):
+            harness.poll(after=POLL_INTERVAL)
+        assert outcomes(subscription.collect()) == ["succeeded"]
+    assert [status.outcome for _, status in harness.changes] == ["running", "succeeded"]
 
 
 # Notifications
