@@ -123,6 +123,15 @@ def test_nodes_of_many_tasks_have_few_elements_and_a_label(
     expect(page.get_by_role("link", name="task_07: failed", exact=True)).to_be_visible()
 
 
+def test_graph_of_many_tasks_is_skipped_by_keyboard(
+    app: Flask, serve: Serve, open_page: OpenPage, ended: str
+) -> None:
+    page = open_page(serve(app) + ended)
+    page.get_by_role("link", name="Skip the graph").press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('[data-timeline]') !== null")
+
+
 def test_graph_zooms_and_fits_by_keyboard(
     app: Flask, serve: Serve, open_page: OpenPage, ended: str
 ) -> None:
