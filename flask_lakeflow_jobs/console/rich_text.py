@@ -21,6 +21,9 @@ _UNWANTED = re.compile(
 _URL = re.compile(r"https?://[^\s<>\"'`\x1b]{1,2000}")
 _URL_END = ".,;:!?)]}'\""
 
+#: A link to another site, which learns nothing about the page.
+LINK = Markup('<a href="{}" rel="noreferrer noopener nofollow">{}</a>')
+
 COLORS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 _LOOKS = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 9: "strike"}
 _ENDS = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 29: ("strike",)}
@@ -127,15 +130,18 @@ def _render_part(text: str, style: Style) -> Markup:
     return Markup('<span class="{}">{}</span>').format(style.classes, linked)
 
 
+def remove_controls(text: str) -> str:
+    """Remove colors and all other control sequences."""
+    return _UNWANTED.sub("", _SGR.sub("", text)).replace("\x1b", "")
+
+
 def link(text: str) -> Markup:
     """Escape a text and link its web addresses."""
     parts, last = [], 0
     for match in _URL.finditer(text):
         url = match[0].rstrip(_URL_END)
         parts.append(escape(text[last : match.start()]))
-        parts.append(
-            Markup('<a href="{}" rel="noreferrer noopener nofollow">{}</a>').format(url, url)
-        )
+        parts.append(LINK.format(url, url))
         last = match.start() + len(url)
     return Markup("").join([*parts, escape(text[last:])])
 

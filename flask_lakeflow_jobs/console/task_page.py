@@ -22,6 +22,7 @@ from ..web.outputs import ITERATIONS_PER_PAGE
 from . import page_data
 from .axis import Axis
 from .logs import LogView, read_log_view
+from .markdown import render_markdown
 from .rich_text import render_json, render_text
 from .summaries import StateLabel
 from .tasks import Attempt, build_attempt
@@ -64,6 +65,10 @@ class Text:
     @cached_property
     def json(self) -> Markup | None:
         return None if self.is_bad else render_json(self.text)
+
+    @cached_property
+    def markdown(self) -> Markup | None:
+        return None if self.is_bad or self.json else render_markdown(self.text)
 
 
 @dataclass(frozen=True)

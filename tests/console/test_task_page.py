@@ -51,12 +51,16 @@ JOBS = {
                 },
             },
             {"task_key": "query", "sql_task": {"file": {"path": "q.sql"}, "warehouse_id": "x"}},
+            notebook_task("report", "report.py"),
         ]
     }
 }
 FILES = {
     "note.py": NOTEBOOK,
     "region.py": REGION,
+    "report.py": """# Databricks notebook source
+dbutils.notebook.exit("# Orders\\n- **12** of <b>emea</b>")
+""",
     "broken.py": "print('before')\nraise ValueError('row 7, see https://example.org/7')\n",
     "q.sql": "SELECT 1 AS n, '=1+1' AS formula UNION ALL SELECT NULL, '<i>'",
 }
@@ -107,6 +111,15 @@ def test_notebook_page_has_its_printed_text_and_its_result(
     bare = page_of(run_pages, "note", "?bare=1")
     assert 'id="L1"' not in bare
     assert "printed" in bare
+
+
+def test_notebook_page_renders_a_result_in_markdown(run_pages: tuple[FlaskClient, Any]) -> None:
+    page = page_of(run_pages, "report")
+    html = (
+        "<p><strong>Orders</strong></p><ul><li><strong>12</strong> of &lt;b&gt;emea&lt;/b&gt;</li>"
+    )
+    assert f'<div class="lf-markdown">{html}</ul></div>' in page
+    assert "# Orders" in page  # as text
 
 
 def test_failed_task_page_has_its_error_once_and_its_attempts(

@@ -1,0 +1,74 @@
+"""Markdown of hostile tasks, as HTML."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_lakeflow_jobs.console.markdown import MAX_CHARS, render_markdown
+
+#: What the rendered text may have; attributes are those of links, code and tables.
+TEXT_TAGS = {"p", "strong", "em", "code", "pre", "ul", "ol", "li", "div", "a"}
+TAGS = TEXT_TAGS | {"table", "thead", "tbody", "tr", "th", "td"}
+
+REPORT = """# Orders of *today*
+All **12,031** rows are in `sales`, see
+[the runbook](https://example.org/a) or https://example.org/b.
+- emea
+- amer
+2. one
+
+| Region | Rows |
+|--------|-----:|
+| emea | 7 |
+```
+a < b
+```
+"""
+
+
+def test_report_is_rendered() -> None:
+    link = '<a href="{}" rel="noreferrer noopener nofollow">{}</a>'
+    runbook = link.format("https://example.org/a", "the runbook")
+    plain = link.format("https://example.org/b", "https://example.org/b")
+    assert render_markdown(REPORT) == (
+        "<p><strong>Orders of *today*</strong></p>"
+        "<p>All <strong>12,031</strong> rows are in <code>sales</code>, see\n"
+        f"{runbook} or {plain}.</p>"
+        "<ul><li>emea</li><li>amer</li></ul>"
+        "<ol><li>one</li></ol>"
+        '<div class="lf-scroll" tabindex="0"><table class="lf-data"><thead><tr><th>Region</th>'
+        "<th>Rows</th></tr></thead><tbody><tr><td>emea</td><td>7</td></tr></tbody></table></div>"
+        '<pre tabindex="0">a &lt; b</pre>'
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "12,031 rows", "a_b *c* - d", "- one\n- two", "a | b", "#1", "# a\n" * MAX_CHARS]
+)
+def test_other_text_is_no_markdown(text: str) -> None:
+    assert render_markdown(text) is None
+
+
+class Parser(HTMLParser):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in TAGS
+        given = dict(attrs)
+        assert set(given) <= {"href", "rel", "tabindex", "class"}
+        assert (given.get("href") or "https://").startswith(("http://", "https://"))
+
+
+pieces = st.sampled_from(
+    [
+        *("<script>", "[a](javascript:x)", "[a](https://x)", "![a](https://x)", '"', "'"),
+        *("`", "**", "*", "# ", "- ", "1. ", "|", "\n", "---", "```", "\x1b[31m", "\u202e", "a"),
+    ]
+)
+
+
+@given(st.lists(pieces, max_size=30))
+def test_rendered_text_has_only_tags_of_its_own(some: list[str]) -> None:
+    Parser().feed(render_markdown("# a\n" + "".join(some)) or "")
