@@ -40,7 +40,7 @@ from .engine.spark import Spark
 from .engine.statements import StatementRunner
 from .engine.work import CannotRun, NestedRun
 from .environment import keep_bytecode, read_environment
-from .errors import ApiError
+from .errors import ApiError, JobDoesNotExist
 from .home import Address, WorkspaceError, WorkspaceFolder
 from .http.application import Application
 from .http.server import HttpServer
@@ -233,6 +233,12 @@ class Workspace:
     def _nested_request(self, work: NestedRun) -> RunRequest:
         try:
             job = self.registry.find(work.job_id)
+        except JobDoesNotExist as error:
+            raise CannotRun(
+                f"{error.message} Name a job of the bundle in the run_job_task, such as "
+                "${resources.jobs.load.id}, or simulate the job (its tag 'local_simulation')."
+            ) from None
+        try:
             return parse_run_request(job, Request("2.2", work.fields), trigger="RUN_JOB_TASK")
         except ApiError as error:
             raise CannotRun(error.message) from None

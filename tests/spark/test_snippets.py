@@ -166,6 +166,22 @@ RUN = {
         "assert [row.s for row in days.orderBy('d').collect()] == [1, 3, 4]\n"
         "assert frame.orderBy('d').select(F.weekday('d'), F.expr('weekday(d)')).collect()[2][:] == (6, 6)"
     ),
+    "variables": (
+        "spark.sql(\"DECLARE OR REPLACE VARIABLE day DATE DEFAULT date'2024-01-05' - INTERVAL 1 DAY\")\n"
+        "spark.sql('DECLARE n = 5'); spark.sql('SET VAR n = n + (SELECT max(id) FROM range(3))')\n"
+        "assert spark.sql('SELECT day, session.n, (SELECT max(n) FROM VALUES (1) AS t(n)) AS m').first()[1:] == (7, 1)\n"
+        "spark.sql('CREATE OR REPLACE TABLE dev.snippets.v AS SELECT n AS m FROM range(1)')\n"
+        "spark.sql('SET VAR (n, day) = (SELECT m, current_date() FROM dev.snippets.v WHERE m = n)')\n"
+        "assert spark.sql(\"EXECUTE IMMEDIATE 'SELECT id FROM range(?)' USING n\").count() == 7\n"
+        "assert spark.sql(\"EXECUTE IMMEDIATE 'SELECT :a + n AS b' USING (3 AS a)\").first().b == 10\n"
+        "spark.sql(\"DECLARE name STRING DEFAULT 'dev.snippets.v'\")\n"
+        "assert spark.sql('SELECT * FROM IDENTIFIER(name)').first().m == 7\n"
+        "spark.sql('DROP TEMPORARY VARIABLE n')"
+    ),
+    "windows over groups": (
+        "query = 'SELECT id % 2 = 0 AS even, sum(sum(id)) OVER (ORDER BY id % 2 = 0) AS s FROM range(4) GROUP BY {} ORDER BY even'\n"
+        "assert [[row.s for row in spark.sql(query.format(keys)).collect()] for keys in ('ALL', '1')] == [[4, 6]] * 2"
+    ),
     "halves": (
         "row = spark.sql('SELECT 2.5 AS x').select(F.bround('x'), F.rint('x'), F.expr('bround(x)'), F.expr('rint(x)'))\n"
         "assert row.first()[:] == (2, 2, 2, 2), row.first()"

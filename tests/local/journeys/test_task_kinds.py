@@ -119,7 +119,8 @@ def test_run_job_task_fails_with_the_nested_run(serve: Serve) -> None:
     assert "failed: Task main failed with message" in (call.state.state_message or "")
     (call,) = client.run("nowhere").tasks or []
     assert call.state is not None
-    assert call.state.state_message == "Job 5 does not exist."
+    assert call.state.state_message is not None
+    assert call.state.state_message.startswith("Job 5 does not exist. Name a job of the bundle")
 
 
 def test_cancel_cancels_the_nested_run(serve: Serve) -> None:

@@ -201,10 +201,12 @@ def _expand_aliases(select: exp.Select, describe: Describe) -> None:
         used = [
             column
             for column in each.find_all(exp.Column)
-            if not column.table and column.name.lower() in aliases
+            if not column.table
+            and column.name.lower() in aliases
+            and column.find_ancestor(exp.Select) is select
         ]
         if used and columns is None:
-            columns = {name.lower() for name in _read_columns(select, describe)}
+            columns = {name.lower() for name in read_columns(select, describe)}
         for column in used:
             if columns is not None and column.name.lower() not in columns:
                 column.replace(exp.paren(aliases[column.name.lower()].copy()))
@@ -212,8 +214,25 @@ def _expand_aliases(select: exp.Select, describe: Describe) -> None:
             aliases[each.alias.lower()] = each.this
 
 
-def _read_columns(select: exp.Select, describe: Describe) -> dict[str, str]:
+def read_columns(select: exp.Select, describe: Describe) -> dict[str, str]:
+    """Return the columns of the tables that a query reads."""
     return _columns_of(select, describe) if select.args.get("from_") else {}
+
+
+def name_groups(select: exp.Select) -> bool:
+    """Write the keys of groups under windows as expressions: Sail loses those with a number.
+
+    :return: whether the query has any.
+    """
+    if not any(each.find(exp.Window) for each in select.expressions):
+        return False
+    _group_by_numbers(select)
+    group = select.args.get("group")
+    numbers = {str(number): each for number, each in enumerate(select.expressions, 1)}
+    found = [key for key in group.expressions if key.is_int] if group is not None else []
+    for key in found:
+        key.replace(numbers[key.name].unalias().copy() if key.name in numbers else key)
+    return bool(found)
 
 
 def _group_by_numbers(select: exp.Select) -> None:
@@ -255,7 +274,7 @@ def _read_paths(select: exp.Select, describe: Describe) -> None:
             continue
         if columns is None:
             columns = {
-                name.lower(): kind.lower() for name, kind in _read_columns(select, describe).items()
+                name.lower(): kind.lower() for name, kind in read_columns(select, describe).items()
             }
         written = path.expression.sql("spark")[1:-1].replace("\\'", "'")
         if "[*]" in written:

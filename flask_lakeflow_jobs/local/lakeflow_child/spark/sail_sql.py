@@ -57,6 +57,10 @@ _CHANGE = re.compile(
 )
 # Sail takes it, though it has no such function.
 _DROP_FUNCTION = re.compile(r"\s*DROP\s+(?:TEMPORARY\s+)?FUNCTION\b", re.IGNORECASE)
+_VARIABLES = re.compile(
+    r"\s*(?:DECLARE|SET\s+VAR(?:IABLE)?|DROP\s+TEMPORARY\s+VARIABLE|EXECUTE\s+IMMEDIATE)\b",
+    re.IGNORECASE,
+)
 _SHOW = re.compile(r"\s*(?:DESC(?:RIBE)?|SHOW)\b", re.IGNORECASE)
 _MERGE = re.compile(r"\s*MERGE\s+INTO\b", re.IGNORECASE)
 _INFORMATION = "information_schema"
@@ -68,7 +72,8 @@ _WITHOUT_COLUMNS = re.compile(
 )
 # Queries that Sail takes, with other rows or columns than Databricks.
 _UNLIKE = re.compile(
-    r"\bJOIN\b.*\bUSING\s*\(|\bNATURAL\b.*\bJOIN\b|\bUNPIVOT\b", re.IGNORECASE | re.DOTALL
+    r"\bJOIN\b.*\bUSING\s*\(|\bNATURAL\b.*\bJOIN\b|\bUNPIVOT\b|\bOVER\b.*\bGROUP\s+BY\s+(?:ALL\b|\d)",
+    re.IGNORECASE | re.DOTALL,
 )
 # Beyond it, a statement is data, and parsing takes seconds.
 _MAX_LENGTH = 200_000
@@ -87,6 +92,7 @@ class SailSql:
         self._run = run
         self._catalogs = catalogs
         self._functions: Any = None
+        self._variables: Any = None
         self._mounts = mounts
         self._paths = paths
 
@@ -100,9 +106,10 @@ class SailSql:
 
         statement = insert_settings(escape_quotes(statement), session.conf)
         statement = self._paths.translate_sql(statement)
-        if _SHOW.match(remove_comments(statement)):  # Sail knows IDENTIFIER in other queries only
+        # Sail knows IDENTIFIER in other queries only, and without variables.
+        if _SHOW.match(remove_comments(statement)) or self._variables is not None:
             statement, args = _insert_arguments(statement, args)
-            statement = replace_identifiers(statement, query)
+            statement = replace_identifiers(statement, partial(self.sql, session))
         statement = replace_descriptions(statement, query)
         if is_query(statement):
             statement = replace_show(statement, query, self._mounts["/Volumes"])
@@ -127,6 +134,10 @@ class SailSql:
         if _MERGE.match(statement) and session.conf.get(EVOLVES, "false") == "true":
             statement = _MERGE.sub("MERGE WITH SCHEMA EVOLUTION INTO", statement, count=1)
         statement, args = _insert_arguments(statement, args)
+        if _VARIABLES.match(bare) and (tree := _parse(statement)) is not None:
+            ran = self._find_variables(session).run_command(tree)
+            if ran is not None:
+                return ran
         query = partial(self._run, session)
         statement = rewrite(statement, query, self._mounts, self._catalogs.require_for)
         statement = qualify_view(statement, query)
@@ -137,6 +148,13 @@ class SailSql:
             if created is not None:
                 return created
         return self._run_and_count(session, statement, args, names)
+
+    def _find_variables(self, session: Any) -> Any:
+        if self._variables is None:
+            from .sql_variables import SqlVariables
+
+            self._variables = SqlVariables(partial(self.sql, session))
+        return self._variables
 
     def _run_and_count(self, session: Any, statement: str, args: Any, names: Any) -> Any:
         """Run a statement; return the numbers of rows that it has changed as Databricks does."""
@@ -185,7 +203,9 @@ class SailSql:
             return statement
         if (tree := _parse(statement)) is None:
             return statement
-        from .refused_queries import write
+        from sqlglot import exp
+
+        from .refused_queries import name_groups, write
         from .unpivot_sql import expand_unpivots
         from .using_sql import name_keys
 
@@ -194,6 +214,8 @@ class SailSql:
             return {field.name: field.dataType.simpleString() for field in fields}
 
         is_changed = expand_unpivots(tree)
+        for select in tree.find_all(exp.Select):
+            is_changed |= name_groups(select)
         return write(tree) if name_keys(tree, describe) or is_changed else statement
 
     def _rewrite(self, session: Any, statement: str, args: Any) -> str | None:
@@ -233,6 +255,8 @@ class SailSql:
         if _INFORMATION in statement.lower():
             tree = insert_information(tree, lambda each: self._run(session, each), _parse)
         tree = self._functions.insert(tree, _parse)
+        if self._variables is not None:
+            self._variables.insert(tree, describe)
         after = write(rewrite_queries(rewrite_statement(tree, describe, find_own), describe))
         bare = remove_comments(statement)
         changes = after != before or rewrite_text(bare) != bare or is_query(statement)

@@ -15,7 +15,7 @@ NO_CHANGES = (
 # Patterns in the errors of Sail 0.7 and pyspark 4, the more special ones first.
 _NO_SERVER = r"StatusCode\.UNAVAILABLE|session \S+ is not running"
 _NO_JVM = "JVM_ATTRIBUTE_NOT_SUPPORTED"
-_NO_FORMAT = r"No data source found for: (\w+)"
+_NO_FORMAT = r"No data source found for: (\w+(?:\.\w+)*)"
 _NO_VERSION = r"Missing commit file: expected version"
 _NO_MODEL = r"unknown function: (ai_\w+|http_request|vector_search)"
 _ONLY_DATABRICKS = r"unknown function: ((?:h3|st)_\w+)"
@@ -29,6 +29,9 @@ _NO_RANGE = "cannot compare window boundary value with zero"
 _NO_MERGE = "MERGE INTO tables with Delta identity columns"
 _UNKNOWN = r"UnsupportedOperationException|unknown function:"
 _NO_COLUMN = r'attribute ObjectName\(\[Identifier\("([^"]+)"\)\]\) is missing from the schema'
+_NO_PART = (
+    r'attribute ObjectName\(\[Identifier\("([^"]+)"\), Identifier\("([^"]+)"\)\]\) is missing'
+)
 _SAME_COLUMNS = r'ambiguous attribute: ObjectName\(\[Identifier\("([^"]+)"\)\]\)'
 _NULL_COLUMN = r"Invalid data type for Delta Lake: Null"
 _NO_CATALOG = r"Catalog not found: ([^\s,]+)"
@@ -41,6 +44,10 @@ _ADVICE = {
     _NO_JVM: f"Sail has no part of Spark that needs Java. Use DataFrames, or {JVM}.",
     _NO_FORMAT: f"Sail does not read or write the format {{}}. Use files or tables, or {JVM}.",
     _NO_COLUMN: "Sail finds no column {} here. Select it too, or correct its name.",
+    _NO_PART: (
+        "Sail finds no column {0}.{1} here. Write {0}['{1}'] if {0} is a map. Else select the "
+        "column too, or correct its name."
+    ),
     _SAME_COLUMNS: (
         "Sail finds several columns {0} here. Name the table too, such as t.{0}. In place of "
         "JOIN … USING ({0}), join by a condition with ON."

@@ -78,8 +78,12 @@ _LACKS = {
     r"\s*WITH\s+RECURSIVE\b": (
         "Sail has no recursive queries. Write a loop in Python that appends to a table."
     ),
-    r"\s*(?:EXECUTE\s+IMMEDIATE|DECLARE|BEGIN|SET\s+VAR(?:IABLE)?|CALL)\b": (
+    r"\s*(?:BEGIN|CALL)\b": (
         "Sail runs no scripts in SQL. Write the steps in Python, with spark.sql(f'…') for each."
+    ),
+    r".*\b(?:FROM|JOIN)\s+system\.(?!information_schema)\w+\.\w": (
+        "The local workspace has no system tables. Read a table that an earlier task creates, or "
+        "simulate the job (its tag 'local_simulation')."
     ),
     r".*\btable_changes\s*\(": NO_CHANGES,
     r"\s*CONVERT\s+TO\s+DELTA\b": (

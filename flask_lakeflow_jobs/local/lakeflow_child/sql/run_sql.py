@@ -11,17 +11,16 @@ from sqlglot import exp
 from ..sql_statements import ResultTable, describe_skipped, replace_braces, split_statements
 from ..workspace_paths import localize_sql
 from .catalogs import connect, transaction
+from .immediate import Immediate, number_markers
 from .sql_advice import UnsupportedStatement
 from .sql_commands import Commands
 from .sql_session import (
-    Immediate,
     SqlSession,
     assign_variables,
     find_missing_variable,
     insert_session_variables,
     insert_variables,
     list_variables,
-    number_markers,
 )
 from .sql_translation import find_identifiers, parse, skipped_name, translate
 

@@ -6,7 +6,11 @@ from __future__ import annotations
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.refused_queries import rewrite_queries, write
+from flask_lakeflow_jobs.local.lakeflow_child.spark.refused_queries import (
+    name_groups,
+    rewrite_queries,
+    write,
+)
 from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_dialect import (
     DatabricksDialect,
     parse_one,
@@ -48,6 +52,10 @@ def rewrite(query: str) -> str:
             "WITH r AS (SELECT *, row_number() OVER (ORDER BY id) AS rn FROM t) SELECT * EXCEPT (rn, v) FROM r",
             "WITH r AS (SELECT *, row_number() OVER (ORDER BY id) AS rn FROM t) SELECT `id`, `name` FROM r",
         ),
+        (
+            "SELECT 7 AS n, (SELECT max(n) FROM u) FROM t GROUP BY ALL",
+            "SELECT 7 AS n, (SELECT max(n) FROM u) FROM t GROUP BY 1",
+        ),
         ("SELECT name, sum(id) FROM t GROUP BY ALL", "SELECT name, sum(id) FROM t GROUP BY 1"),
         ("SELECT sum(id) FROM t GROUP BY ALL", "SELECT sum(id) FROM t"),
         ("SELECT id, name FROM t ORDER BY ALL", "SELECT id, name FROM t ORDER BY 1, 2"),
@@ -80,6 +88,22 @@ def test_qualify_filters_in_an_outer_query_which_keeps_the_order() -> None:
             "FROM (SELECT id, row_number() OVER (ORDER BY id) AS rn, (row_number() OVER (ORDER BY id)) < 3 AS lakeflow_qualifies FROM t) AS qualified WHERE lakeflow_qualifies ORDER BY id".lower()
         )
     )
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("SELECT f(id) AS a, sum(sum(n)) OVER (ORDER BY f(id)) FROM u GROUP BY ALL", "f(id)"),
+        ("SELECT f(id), n, rank() OVER (ORDER BY f(id)) FROM u GROUP BY 1, n", "f(id), n"),
+        ("SELECT id, rank() OVER (ORDER BY id) FROM u GROUP BY 7", "7"),
+        ("SELECT f(id), sum(n) FROM u GROUP BY 1", None),
+        ("SELECT id, rank() OVER (ORDER BY id) FROM u GROUP BY id", None),
+    ],
+)
+def test_keys_of_groups_under_windows_are_expressions(query: str, named: str | None) -> None:
+    tree = parse_one(query, DatabricksDialect)
+    assert name_groups(tree) == (named is not None)
+    assert named is None or write(tree).endswith(f" GROUP BY {named}")
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,14 @@ def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
             "UnsupportedOperationException: MERGE INTO tables with Delta identity columns is not",
             "Sail does not merge into a table with an identity column. Leave GENERATED",
         ),
+        (
+            'attribute ObjectName([Identifier("tags"), Identifier("team")]) is missing from the',
+            "Sail finds no column tags.team here. Write tags['team'] if tags is a map.",
+        ),
+        (
+            "No data source found for: com.crealytics.spark.excel",
+            "Sail does not read or write the format com.crealytics.spark.excel. Use",
+        ),
     ],
 )
 def test_what_sail_lacks_is_to_be_written_otherwise(error: str, advice: str) -> None:

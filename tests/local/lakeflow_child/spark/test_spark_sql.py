@@ -171,9 +171,10 @@ def test_is_query(statement: str, expected: bool) -> None:
     ("statement", "advice"),
     [
         ("-- all\nWITH RECURSIVE r AS (SELECT 1) SELECT * FROM r", "a loop in Python"),
-        ("EXECUTE IMMEDIATE 'SELECT 1'", "spark.sql"),
-        ("DECLARE v INT", "spark.sql"),
+        ("BEGIN SELECT 1; END", "spark.sql"),
         ("SELECT * FROM table_changes('t', 1)", "Compare the table"),
+        ("SELECT a FROM t JOIN system.billing.usage", "no system tables"),
+        ("SELECT a FROM system.information_schema.tables", ""),
         ("CONVERT TO DELTA parquet.`/a`", "Write them"),
         ("SELECT 1", ""),
     ],
