@@ -235,8 +235,8 @@ class Workspace:
             job = self.registry.find(work.job_id)
         except JobDoesNotExist as error:
             raise CannotRun(
-                f"{error.message} Name a job of the bundle in the run_job_task, such as "
-                "${resources.jobs.load.id}, or simulate the job (its tag 'local_simulation')."
+                f"{error.message} Name a job of the bundle by a reference, or simulate the job "
+                "(its tag 'local_simulation')."
             ) from None
         try:
             return parse_run_request(job, Request("2.2", work.fields), trigger="RUN_JOB_TASK")

@@ -182,6 +182,14 @@ RUN = {
         "query = 'SELECT id % 2 = 0 AS even, sum(sum(id)) OVER (ORDER BY id % 2 = 0) AS s FROM range(4) GROUP BY {} ORDER BY even'\n"
         "assert [[row.s for row in spark.sql(query.format(keys)).collect()] for keys in ('ALL', '1')] == [[4, 6]] * 2"
     ),
+    "groups by their aggregates": (
+        "rows = \"FROM VALUES ('a', 1), ('a', 2), ('b', 5), ('c', -1) AS t(k, n) GROUP BY k\"\n"
+        "query = f'SELECT k, sum(n) AS n {rows} HAVING sum(n) > 0 ORDER BY count(*) DESC'\n"
+        "assert [row[:] for row in spark.sql(query).collect()] == [('a', 3), ('b', 5)]\n"
+        "assert [row.k for row in spark.sql(f'SELECT k {rows} ORDER BY sum(n)').collect()] == ['c', 'a', 'b']\n"
+        "top = spark.sql(f'SELECT count(*) AS c FROM (SELECT k, avg(n) {rows} ORDER BY round(avg(n), 2) DESC LIMIT 2)')\n"
+        "assert top.first().c == 2"
+    ),
     "halves": (
         "row = spark.sql('SELECT 2.5 AS x').select(F.bround('x'), F.rint('x'), F.expr('bround(x)'), F.expr('rint(x)'))\n"
         "assert row.first()[:] == (2, 2, 2, 2), row.first()"

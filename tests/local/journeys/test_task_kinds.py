@@ -105,6 +105,10 @@ def test_run_job_task_starts_a_run_of_the_other_job(serve: Serve) -> None:
     assert client.outputs(inner_run)["main"].logs == "friday\n"
 
 
+@pytest.mark.ledger(
+    "run_job_task",
+    refused="… Name a job of the bundle by a reference, or simulate the job",
+)
 def test_run_job_task_fails_with_the_nested_run(serve: Serve) -> None:
     jobs = {
         "inner": {"tasks": [python_task("main")]},

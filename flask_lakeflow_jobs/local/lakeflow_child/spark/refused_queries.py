@@ -166,19 +166,79 @@ def _qualify(select: exp.Select) -> exp.Select:
         return select
     condition = _insert_aliases(select, qualify.this.copy())
     inner = select.copy()
+    inner.set("qualify", None)
+    inner.append("expressions", exp.alias_(condition, _KEPT))
+    outer = _wrap(inner, "qualified", [_KEPT])
+    outer.set("where", exp.Where(this=exp.column(_KEPT)))
+    return outer
+
+
+def _wrap(inner: exp.Select, name: str, kept: list[str]) -> exp.Select:
+    """Return a query of the columns of another one, without some, in its order."""
+    source = exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier(name)))
     outer = exp.Select(
-        expressions=[exp.Star(except_=[exp.column(_KEPT)])],
-        from_=exp.From(
-            this=exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier("qualified")))
-        ),
-        where=exp.Where(this=exp.column(_KEPT)),
+        expressions=[exp.Star(except_=[exp.column(each) for each in kept])],
+        from_=exp.From(this=source),
     )
     for key in ("with_", "order", "limit", "offset"):
         if value := inner.args.get(key):
             inner.set(key, None)
             outer.set(key, value)
-    inner.set("qualify", None)
-    inner.append("expressions", exp.alias_(condition, _KEPT))
+    return outer
+
+
+def lift_aggregates(tree: Tree, describe: Describe) -> Tree:
+    """Filter and sort groups in outer queries, where a query does that by aggregates.
+
+    Sail loses those that ORDER BY alone has, and takes a column in HAVING for an alias.
+    """
+    for select in reversed(list(tree.find_all(exp.Select))):  # the inner ones first
+        lifted = _lift(select)
+        if lifted is not None:
+            if select is tree:
+                tree = lifted
+            else:
+                select.replace(lifted)
+            _expand_stars(lifted, describe)
+    return tree
+
+
+def _lift(select: exp.Select) -> exp.Select | None:
+    order, having = select.args.get("order"), select.args.get("having")
+    aliases = {each.alias.lower(): each.this for each in select.expressions if each.alias}
+    written = [each for each in select.expressions if not each.alias]
+    terms = [each.this for each in order.expressions] if order is not None else []
+    is_sorted = any(_has_aggregate(each) and each not in written for each in terms)
+    aggregates = having.find_all(exp.AggFunc) if having is not None else ()
+    columns = (column for each in aggregates for column in each.find_all(exp.Column))
+    is_taken = any(not each.table and each.name.lower() in aliases for each in columns)
+    if not (is_sorted or is_taken) or select.args.get("distinct") or select.args.get("qualify"):
+        return None
+    inner = select.copy()
+    kept: list[str] = []
+
+    def keep(expression: Tree) -> exp.Column:
+        """Compute an expression with the groups; return the column that has it."""
+        copy = exp.paren(expression.copy())
+        for column in list(copy.find_all(exp.Column)):
+            value = None if column.table else aliases.get(column.name.lower())
+            if value is not None and column.find_ancestor(exp.AggFunc) is None:
+                column.replace(exp.paren(value.copy()))
+        kept.append(f"lakeflow_group_{len(kept)}")
+        inner.append("expressions", exp.alias_(copy.this, kept[-1]))
+        return exp.column(kept[-1])
+
+    condition = keep(having.this) if having is not None and is_taken else None
+    if condition is not None:
+        inner.set("having", None)
+    names = {each.alias_or_name.lower() for each in select.expressions}
+    for each in inner.args["order"].expressions if order is not None else ():
+        is_result = isinstance(each.this, exp.Column) and each.this.name.lower() in names
+        if not is_result and not each.this.is_int:
+            each.set("this", keep(each.this))
+    outer = _wrap(inner, "grouped", kept)
+    if condition is not None:
+        outer.set("where", exp.Where(this=condition))
     return outer
 
 
@@ -219,20 +279,16 @@ def read_columns(select: exp.Select, describe: Describe) -> dict[str, str]:
     return _columns_of(select, describe) if select.args.get("from_") else {}
 
 
-def name_groups(select: exp.Select) -> bool:
-    """Write the keys of groups under windows as expressions: Sail loses those with a number.
-
-    :return: whether the query has any.
-    """
+def name_groups(select: exp.Select) -> None:
+    """Write the keys of groups under windows as expressions: Sail loses those with a number."""
     if not any(each.find(exp.Window) for each in select.expressions):
-        return False
+        return
     _group_by_numbers(select)
     group = select.args.get("group")
     numbers = {str(number): each for number, each in enumerate(select.expressions, 1)}
-    found = [key for key in group.expressions if key.is_int] if group is not None else []
-    for key in found:
-        key.replace(numbers[key.name].unalias().copy() if key.name in numbers else key)
-    return bool(found)
+    for key in list(group.expressions) if group is not None else ():
+        if key.is_int and key.name in numbers:
+            key.replace(numbers[key.name].unalias().copy())
 
 
 def _group_by_numbers(select: exp.Select) -> None:

@@ -72,7 +72,8 @@ _WITHOUT_COLUMNS = re.compile(
 )
 # Queries that Sail takes, with other rows or columns than Databricks.
 _UNLIKE = re.compile(
-    r"\bJOIN\b.*\bUSING\s*\(|\bNATURAL\b.*\bJOIN\b|\bUNPIVOT\b|\bOVER\b.*\bGROUP\s+BY\s+(?:ALL\b|\d)",
+    r"\bJOIN\b.*\bUSING\s*\(|\bNATURAL\b.*\bJOIN\b|\bUNPIVOT\b|\bOVER\b.*\bGROUP\s+BY\s+(?:ALL\b|\d)"
+    r"|\bGROUP\s+BY\b.*\b(?:HAVING|ORDER\s+BY)\b.*\w\s*\(",
     re.IGNORECASE | re.DOTALL,
 )
 # Beyond it, a statement is data, and parsing takes seconds.
@@ -205,7 +206,7 @@ class SailSql:
             return statement
         from sqlglot import exp
 
-        from .refused_queries import name_groups, write
+        from .refused_queries import lift_aggregates, name_groups, write
         from .unpivot_sql import expand_unpivots
         from .using_sql import name_keys
 
@@ -213,10 +214,13 @@ class SailSql:
             fields = self._run_or_rewrite(session, query, args, names).schema.fields
             return {field.name: field.dataType.simpleString() for field in fields}
 
-        is_changed = expand_unpivots(tree)
+        before = write(tree)
+        expand_unpivots(tree)
         for select in tree.find_all(exp.Select):
-            is_changed |= name_groups(select)
-        return write(tree) if name_keys(tree, describe) or is_changed else statement
+            name_groups(select)
+        name_keys(tree, describe)
+        corrected = write(lift_aggregates(tree, describe))
+        return statement if corrected == before else corrected
 
     def _rewrite(self, session: Any, statement: str, args: Any) -> str | None:
         """Return a statement that does the same, or ``None`` if there is none."""

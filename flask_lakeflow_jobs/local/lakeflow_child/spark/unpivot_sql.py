@@ -9,14 +9,13 @@ if TYPE_CHECKING:
     from .refused_queries import Tree
 
 
-def expand_unpivots(tree: Tree) -> bool:
-    """Write each ``UNPIVOT`` as a union of its columns, and return whether the tree has changed."""
+def expand_unpivots(tree: Tree) -> None:
+    """Write each ``UNPIVOT`` as a union of its columns."""
     found = [each for each in tree.find_all(exp.Pivot) if each.args.get("unpivot")]
     for unpivot in found:
         source = unpivot.parent
         if source is not None:
             source.replace(_expand(source, unpivot))
-    return bool(found)
 
 
 def _expand(source: Tree, unpivot: exp.Pivot) -> Tree:

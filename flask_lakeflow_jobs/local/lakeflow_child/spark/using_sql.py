@@ -29,25 +29,22 @@ class _Side:
             self.keys[name] = self.keys.get(name, True) and join.side not in outer
 
 
-def name_keys(tree: Tree, describe: Describe) -> bool:
-    """Name the keys of joins without their table, and return whether the tree has changed.
+def name_keys(tree: Tree, describe: Describe) -> None:
+    """Name the keys of joins without their table.
 
     :param describe: asks Sail for the columns of a query.
     :raises NotImplementedError: a merged key has not the values of the table.
     """
-    is_changed = False
     for select in reversed(list(tree.find_all(exp.Select))):  # the inner ones first
-        is_changed |= _name_natural_keys(select, describe)
+        _name_natural_keys(select, describe)
         sides = {name: side for name, side in _find_sides(select).items() if side.keys}
         if sides:
-            is_changed |= _expand_stars(select, sides, describe)
-            is_changed |= _name_columns(select, sides)
-    return is_changed
+            _expand_stars(select, sides, describe)
+            _name_columns(select, sides)
 
 
-def _name_natural_keys(select: exp.Select, describe: Describe) -> bool:
+def _name_natural_keys(select: exp.Select, describe: Describe) -> None:
     """Name the keys of natural joins: the columns that both sides have."""
-    is_changed = False
     joins = select.args.get("joins") or []
     for number, join in enumerate(joins):
         if join.method.upper() != "NATURAL":
@@ -60,8 +57,6 @@ def _name_natural_keys(select: exp.Select, describe: Describe) -> bool:
         if keys:
             join.set("method", None)
             join.set("using", [exp.to_identifier(name, quoted=True) for name in keys])
-            is_changed = True
-    return is_changed
 
 
 def _find_sides(select: exp.Select) -> dict[str, _Side]:
@@ -80,7 +75,7 @@ def _find_sides(select: exp.Select) -> dict[str, _Side]:
     return sides
 
 
-def _expand_stars(select: exp.Select, sides: dict[str, _Side], describe: Describe) -> bool:
+def _expand_stars(select: exp.Select, sides: dict[str, _Side], describe: Describe) -> None:
     """Name the columns of ``u.*``."""
     expressions: list[Tree] = []
     for each in select.expressions:
@@ -94,21 +89,16 @@ def _expand_stars(select: exp.Select, sides: dict[str, _Side], describe: Describ
             if name.lower() not in excluded:
                 identifier = exp.to_identifier(name, quoted=True)
                 expressions.append(exp.column(identifier, table=each.args["table"].copy()))
-    is_changed = len(expressions) != len(select.expressions) or any(
-        new is not old for new, old in zip(expressions, select.expressions, strict=True)
-    )
     select.set("expressions", expressions)
-    return is_changed
 
 
-def _name_columns(select: exp.Select, sides: dict[str, _Side]) -> bool:
+def _name_columns(select: exp.Select, sides: dict[str, _Side]) -> None:
     """Leave out the table of each key."""
     aliases = {
         each.alias.lower()
         for each in select.expressions
         if isinstance(each, exp.Alias) and each.this.name.lower() != each.alias.lower()
     }
-    is_changed = False
     for column in list(select.find_all(exp.Column)):
         side = sides.get(column.table.lower())
         name = column.name.lower()
@@ -120,8 +110,6 @@ def _name_columns(select: exp.Select, sides: dict[str, _Side]) -> bool:
         if is_star or is_outside or is_alias or not side.keys[name]:
             _refuse(column, next(iter(side.keys)) if is_star else column.name)
         column.set("table", None)
-        is_changed = True
-    return is_changed
 
 
 def _is_hidden(column: exp.Column, select: exp.Select) -> bool:
