@@ -21,8 +21,8 @@ _UNWANTED = re.compile(
 _URL = re.compile(r"https?://[^\s<>\"'`\x1b]{1,2000}")
 _URL_END = ".,;:!?)]}'\""
 
-#: A link to another site, which learns nothing about the page.
-LINK = Markup('<a href="{}" rel="noreferrer noopener nofollow">{}</a>')
+#: Of a link to another site, which learns nothing about the page.
+LINK_ATTRIBUTES = Markup(' rel="noreferrer noopener nofollow"')
 
 COLORS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 _LOOKS = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 9: "strike"}
@@ -141,7 +141,7 @@ def link(text: str) -> Markup:
     for match in _URL.finditer(text):
         url = match[0].rstrip(_URL_END)
         parts.append(escape(text[last : match.start()]))
-        parts.append(LINK.format(url, url))
+        parts.append(Markup('<a href="{}"{}>{}</a>').format(url, LINK_ATTRIBUTES, url))
         last = match.start() + len(url)
     return Markup("").join([*parts, escape(text[last:])])
 
