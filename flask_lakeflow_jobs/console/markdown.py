@@ -12,16 +12,18 @@ from collections.abc import MutableMapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from .rich_text import LINK_ATTRIBUTES, MAX_LINE_CHARS, link, remove_controls
+from .rich_text import LINK_ATTRIBUTES, link, remove_controls
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-#: Longer texts are shown as they are.
-MAX_CHARS = 50_000
+#: Larger texts are shown as they are. A table is filled up, so it may have as many cells as its
+#: lines times those of its widest line.
+MAX_CHARS = 20_000
+MAX_CELLS = 10_000
 
 #: Levels of lists and quotes in each other.
 MAX_NESTING = 20
@@ -54,10 +56,9 @@ def render_markdown(text: str) -> Markup | None:
     :return: ``None`` if it is not Markdown or too large, or if markdown-it-py is not installed.
     """
     lines = [remove_controls(line) for line in text.splitlines()]
-    if len(text) > MAX_CHARS or max(map(len, lines), default=0) > MAX_LINE_CHARS:
-        return None
+    cells = len(lines) * max((line.count("|") for line in lines), default=0)
     parser = _build_parser()
-    if parser is None:
+    if parser is None or len(text) > MAX_CHARS or cells > MAX_CELLS:
         return None
     shared: Environment = {}
     tokens = parser.parse("\n".join(lines), shared)
@@ -92,12 +93,12 @@ def _render_tag(_: Any, tokens: Sequence[Token], at: int, *__: Any) -> str:
 
 
 def _render_code(_: Any, tokens: Sequence[Token], at: int, *__: Any) -> str:
-    return Markup('<pre tabindex="0">{}</pre>').format(tokens[at].content)
+    return f'<pre tabindex="0">{escape(tokens[at].content)}</pre>'
 
 
 def _open_link(_: Any, tokens: Sequence[Token], at: int, __: Any, shared: Environment) -> str:
     shared["is_link"] = True
-    return Markup('<a href="{}"{}>').format(tokens[at].attrGet("href"), LINK_ATTRIBUTES)
+    return f'<a href="{escape(tokens[at].attrGet("href"))}"{LINK_ATTRIBUTES}>'
 
 
 def _close_link(_: Any, tokens: Sequence[Token], at: int, __: Any, shared: Environment) -> str:
@@ -107,4 +108,4 @@ def _close_link(_: Any, tokens: Sequence[Token], at: int, __: Any, shared: Envir
 
 def _render_text(_: Any, tokens: Sequence[Token], at: int, __: Any, shared: Environment) -> str:
     text = tokens[at].content
-    return Markup.escape(text) if shared.get("is_link") else link(text)
+    return str(escape(text) if shared.get("is_link") else link(text))

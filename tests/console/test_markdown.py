@@ -62,6 +62,7 @@ def test_text_is_shown_as_it_is_without_the_library(monkeypatch: pytest.MonkeyPa
     [
         *("", "12,031 rows", "a_b *c* - d", "- one\n- two", "a | b", "#1", "a  b\n----\n1  2"),
         "# a\n" * MAX_CHARS,
+        f"{'|' * 200}\n{'|-' * 200}\n" + "|\n" * 100,
     ],
 )
 def test_other_text_is_no_markdown(text: str) -> None:
