@@ -233,8 +233,8 @@ def _lift(select: exp.Select) -> exp.Select | None:
         inner.set("having", None)
     names = {each.alias_or_name.lower() for each in select.expressions}
     for each in inner.args["order"].expressions if order is not None else ():
-        is_result = isinstance(each.this, exp.Column) and each.this.name.lower() in names
-        if not is_result and not each.this.is_int:
+        is_bare = isinstance(each.this, exp.Column) and not each.this.table
+        if not (is_bare and each.this.name.lower() in names) and not each.this.is_int:
             each.set("this", keep(each.this))
     outer = _wrap(inner, "grouped", kept)
     if condition is not None:

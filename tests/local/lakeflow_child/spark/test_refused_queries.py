@@ -119,6 +119,10 @@ def test_keys_of_groups_under_windows_are_expressions(query: str, named: str) ->
             "SELECT `id`, `c` FROM (SELECT id, count(n) AS c, count(n) AS lakeflow_group_0, upper(id) AS lakeflow_group_1 FROM u GROUP BY id) AS grouped ORDER BY lakeflow_group_0 DESC, c, 1, lakeflow_group_1 LIMIT 3",
         ),
         (
+            "SELECT u.id FROM u GROUP BY u.id ORDER BY u.id, max(n)",
+            "SELECT `id` FROM (SELECT u.id, u.id AS lakeflow_group_0, max(n) AS lakeflow_group_1 FROM u GROUP BY u.id) AS grouped ORDER BY lakeflow_group_0, lakeflow_group_1",
+        ),
+        (
             "SELECT id, sum(n) AS n FROM u GROUP BY id HAVING max(n) > 0 AND n < 9",
             "SELECT `id`, `n` FROM (SELECT id, sum(n) AS n, max(n) > 0 AND (sum(n)) < 9 AS lakeflow_group_0 FROM u GROUP BY id) AS grouped WHERE lakeflow_group_0",
         ),
