@@ -31,7 +31,7 @@ from .groups import (
 )
 from .page_data import RECENT_RUNS, Permissions
 from .rich_text import link
-from .summaries import Summary, summarize
+from .summaries import Summary, count_work, summarize
 from .timeline import Timeline, build_timeline
 
 if TYPE_CHECKING:
@@ -209,18 +209,20 @@ def build_run_view(
     state = response.keep_text(("state", handle.key), lambda: str(compute_state_id(response.value)))
     expected = None if has_ended(run) else _expected_end(handle, run, moment)
     timeline = build_timeline(run, moment, expected, markup.build_attempt)
+    summary = summarize(run, moment, page_data.requester_parameter(), actions.started_by)
+    repairs = _read_repairs(handle, run, state, moment)
     return RunView(
         job=handle.job,
         title=page_data.read_title(handle),
         may=page_data.find_permissions(authorizer, handle),
-        run=summarize(run, moment, page_data.requester_parameter(), actions.started_by),
+        run=count_work(summary, repairs, moment),
         actions=actions,
         state_id=state,
         timeline=timeline,
         tasks=markup,
         graph=build_graph(markup.structure, timeline.rows),
         parameters=parameters_of(run),
-        repairs=_read_repairs(handle, run, state, moment),
+        repairs=repairs,
         expected_end=expected,
         failure=_failure(handle, run, response.value),
         url=find_databricks_url(run.run_page_url),

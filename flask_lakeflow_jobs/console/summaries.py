@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -87,6 +87,20 @@ def summarize(
         parameters=parameters_of(run),
         counts_from=counts_from_of(run) if ended is None else None,
     )
+
+
+def count_work(run: Summary, efforts: Sequence[Summary], now: float) -> Summary:
+    """Leave the time before a repair out of the duration of a run that is repaired right now.
+
+    The Jobs API does so after the end.
+
+    :param efforts: the original run and its repairs, the last one active.
+    :param now: milliseconds since the epoch.
+    """
+    if not run.is_going or not efforts or efforts[-1].counts_from is None:
+        return run
+    counts_from = efforts[-1].counts_from - int(sum(each.length or 0 for each in efforts[:-1]))
+    return replace(run, counts_from=counts_from, length=max(0.0, now - counts_from))
 
 
 def _name_trigger(name: str) -> str:

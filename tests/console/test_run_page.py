@@ -241,6 +241,20 @@ def test_run_page_lists_repairs(app: Flask) -> None:
     assert re.search(r"Repairs First run failed .* Repair 1 succeeded .* by ann", page)
 
 
+def test_run_page_of_active_repair_counts_work_only(app: Flask, run_gate: RunGate) -> None:
+    run_id = start(app, "gated", run_gate.params)
+    with app.app_context():
+        gated = current_jobs["gated"]
+        gated.cancel_run(run_id)
+        started = gated.wait(run_id).run.start_time
+        gated.repair_run(run_id)
+    page = app.test_client().get(f"/jobs/gated/runs/{run_id}").text
+    run_gate.open()
+    counts_from = re.search(r'Runs for</dt><dd><span[^>]* data-ticks="(\d+)"', page)
+    assert counts_from
+    assert int(counts_from[1]) > (started or 0)
+
+
 def test_run_page_repair_that_ended_is_not_active(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

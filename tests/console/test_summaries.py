@@ -12,6 +12,7 @@ from flask_lakeflow_jobs.console import labels
 from flask_lakeflow_jobs.console.graph import build_graph
 from flask_lakeflow_jobs.console.summaries import (
     build_strip,
+    count_work,
     summarize,
 )
 from flask_lakeflow_jobs.console.timeline import build_timeline
@@ -94,6 +95,17 @@ def test_durations_that_grow_count_from_the_end_of_the_queue() -> None:
     (attempt,) = build_timeline(shown, START + 900).rows
     for each in (summarize(shown, START + 900), attempt):
         assert (each.length, each.counts_from) == (500, START + 400)
+
+
+def test_duration_during_a_repair_leaves_out_the_time_before_it() -> None:
+    night = START + 10 * 3_600_000
+    active = summarize(run(run_state("RUNNING"), start_time=START), night + 900)
+    original = summarize(run(FAILED, start_time=START, end_time=START + 500), night + 900)
+    repair = summarize(run(run_state("RUNNING"), start_time=night), night + 900)
+    counted = count_work(active, [original, repair], night + 900)
+    assert (counted.length, counted.counts_from) == (1_400, night - 500)
+    assert count_work(active, [], night + 900) is active
+    assert count_work(original, [original, repair], night + 900) is original
 
 
 def test_attempt_that_has_ended_took_no_time_in_the_queue() -> None:
