@@ -77,7 +77,7 @@ def summarize_recorded(run: RecordedRun) -> Summary:
     started, ended = run.started_at or run.requested_at, run.ended_at or 0
     return Summary(
         run_id=run.run_id or 0,
-        state=StateLabel(Outcome(run.outcome or Outcome.UNKNOWN)),
+        state=StateLabel(Outcome.parse(run.outcome or "")),
         started=started,
         ended=ended,
         length=float(max(0, ended - started)),

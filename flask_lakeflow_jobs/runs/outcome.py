@@ -47,6 +47,11 @@ class Outcome(str, Enum):
 
     __str__ = str.__str__
 
+    @classmethod
+    def parse(cls, text: str) -> Outcome:
+        """Return the outcome that a record has; ``unknown`` for one of another version."""
+        return next((outcome for outcome in cls if outcome.value == text), cls.UNKNOWN)
+
     @property
     def label(self) -> str:
         """The outcome in plain words, such as ``timed out``."""

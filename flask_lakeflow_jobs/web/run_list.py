@@ -247,7 +247,7 @@ def _from_row(row: RecordedRun) -> ListedRun:
     return ListedRun(
         job=row.job_key,
         run_id=row.run_id or 0,
-        outcome=Outcome(row.outcome) if row.outcome else Outcome.RUNNING,
+        outcome=Outcome.parse(row.outcome) if row.outcome else Outcome.RUNNING,
         requested_by=row.requested_by,
         started_at=row.started_at,
         ended_at=row.ended_at,

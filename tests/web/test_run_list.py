@@ -40,7 +40,7 @@ def record_runs(app: Flask, clock: FakeClock, count: int, **values: Any) -> None
 @pytest.fixture
 def recorded(make_app: MakeApp, clock: FakeClock) -> Iterator[Flask]:
     """An app with a record of seven runs."""
-    app = make_app(LAKEFLOW_JOBS_RECORD_URL=True, clock=clock)
+    app = make_app(LAKEFLOW_JOBS_RECORD_URL=True, LAKEFLOW_JOBS_CONSOLE=True, clock=clock)
     record_runs(app, clock, 7, requested_by="alice")
     yield app
     app.extensions["lakeflow_jobs"].record.database.close()
@@ -82,6 +82,15 @@ class TestFromTheRecord:
     )
     def test_filters_select_runs(self, recorded: Flask, query: str, expected: list[int]) -> None:
         assert list_ids(recorded.test_client(), query) == expected
+
+    def test_outcome_of_another_version_is_unknown(self, recorded: Flask) -> None:
+        state = recorded.extensions["lakeflow_jobs"]
+        job_id = state.settings.jobs["quick"].job_id
+        state.record.finish_run(RunEnd(job_id, 1000, "paused", 1, 2**45, "It broke."), [])
+        client = recorded.test_client()
+        runs = {run["runId"]: run for run in client.get(URL).get_json()["runs"]}
+        assert runs[1000]["outcome"] == "unknown"
+        assert client.get("/jobs/quick").status_code == 200
 
     def test_time_filters_are_inclusive_and_exclusive(self, recorded: Flask) -> None:
         client = recorded.test_client()
