@@ -190,6 +190,12 @@ RUN = {
         "top = spark.sql(f'SELECT count(*) AS c FROM (SELECT k, avg(n) {rows} ORDER BY round(avg(n), 2) DESC LIMIT 2)')\n"
         "assert top.first().c == 2"
     ),
+    "statistics": (
+        "frame = spark.range(5)\n"
+        "names = [row[0] for row in frame.describe().collect()]\n"
+        "assert names == ['count', 'mean', 'stddev', 'min', 'max'], names\n"
+        "assert [row[0] for row in frame.summary('max', 'min').collect()] == ['max', 'min']"
+    ),
     "halves": (
         "row = spark.sql('SELECT 2.5 AS x').select(F.bround('x'), F.rint('x'), F.expr('bround(x)'), F.expr('rint(x)'))\n"
         "assert row.first()[:] == (2, 2, 2, 2), row.first()"

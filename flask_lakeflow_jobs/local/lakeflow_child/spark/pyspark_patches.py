@@ -33,6 +33,8 @@ _TAGS = {
     "spark.databricks.clusterUsageTags.sparkVersion": "local",
     "spark.databricks.workspaceUrl": "localhost",
 }
+#: Of frames, in the order of Spark.
+_STATISTICS = ("count", "mean", "stddev", "min", "25%", "50%", "75%", "max")
 _CACHES = ("cacheTable", "recoverPartitions", "refreshByPath", "refreshTable", "uncacheTable")
 
 
@@ -78,6 +80,9 @@ def patch_pyspark(
         (session_class, "sparkContext", property(LocalContext)),
         (session_class, "createDataFrame", take_rdds(session_class.createDataFrame)),
         (functions, "input_file_name", lambda: functions.col(f"{METADATA}.file_path")),
+        # Sail returns these rows in any order.
+        (DataFrame, "describe", _order_statistics(DataFrame.describe)),
+        (DataFrame, "summary", _order_statistics(DataFrame.summary)),
         # Sail has other results for negative lengths, an empty text, a Sunday, and halves.
         (functions, "bround", round_half_even(functions.bround)),
         (functions, "left", cut(functions.left)),
@@ -169,6 +174,19 @@ def _find_quantiles(
         for name in names
     ]
     return found[0] if isinstance(col, str) else found
+
+
+def _order_statistics(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Sort statistics as Spark does, or as the call names them."""
+
+    def order(self: Any, *names: Any) -> Any:
+        from pyspark.sql import functions
+
+        named = [*(str(each) for each in names), *_STATISTICS]
+        place = functions.array_position(functions.lit(named), functions.col("summary"))
+        return method(self, *names).orderBy(place)
+
+    return order
 
 
 def _to_rdd(frame: Any) -> LocalRdd:
