@@ -123,6 +123,19 @@ def test_nodes_of_many_tasks_have_few_elements_and_a_label(
     expect(page.get_by_role("link", name="task_07: failed", exact=True)).to_be_visible()
 
 
+def test_printed_graph_fits_the_paper_and_keeps_its_icons(
+    app: Flask, serve: Serve, open_page: OpenPage, ended: str
+) -> None:
+    page = open_page(serve(app) + ended, viewport={"width": 760, "height": 1000})
+    page.emulate_media(media="print")
+    node, icon = page.locator(".lf-small").first, page.locator(".lf-small .lf-icon").first
+    outer, inner = node.bounding_box(), icon.bounding_box()
+    assert outer
+    assert inner
+    assert inner["width"] < outer["width"] / 4
+    assert page.locator(".lf-graph").evaluate("each => each.scrollWidth <= each.clientWidth")
+
+
 def test_graph_of_many_tasks_is_skipped_by_keyboard(
     app: Flask, serve: Serve, open_page: OpenPage, ended: str
 ) -> None:
