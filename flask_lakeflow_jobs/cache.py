@@ -17,6 +17,7 @@ from flask_caching import Cache
 
 from .cache_entries import EntryFormat
 from .clock import Clock, SystemClock
+from .concurrency import reset_in_new_processes
 from .config.keys import CACHE
 from .errors import ConfigurationError
 from .memo import Memo
@@ -144,9 +145,13 @@ class SharedCache:
         self._clock = clock or SystemClock()
         self._prefix = f"{KEY_PREFIX}{namespace}:" if namespace else KEY_PREFIX
         self._entries = EntryFormat(secret)
-        self._availability = Availability()
+        self._reset()
+        reset_in_new_processes(self._reset)
         self._get_many = self._many("get_many")
         self._parsed: Memo[str, tuple[str, Any]] = Memo(MAX_PARSED_CHARS)
+
+    def _reset(self) -> None:
+        self._availability = Availability()  # accesses of a forked process's parent never end here
 
     @classmethod
     def from_config(

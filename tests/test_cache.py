@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -34,7 +35,7 @@ from flask_lakeflow_jobs.cache import (
 )
 from flask_lakeflow_jobs.cache_entries import ENTRY_VERSION
 from tests.clocks import FakeClock
-from tests.support import FailingStore
+from tests.support import DEADLINE, FailingStore
 
 
 def files(folder: Path) -> dict[str, Any]:
@@ -321,6 +322,41 @@ class HangingStore(SimpleCache):
         self.accesses += 1
         self._clock.sleep(HANGING_SECONDS + 0.1)
         self.during()
+
+
+FORKING = """
+import os, sys, threading
+from cachelib import SimpleCache
+from flask_lakeflow_jobs.cache import GIVEN_UP_SECONDS, HANGING_SECONDS, SharedCache
+from tests.clocks import FakeClock
+
+class SlowCache(SimpleCache):
+    def get(self, key):
+        began.set()
+        may_end.wait(120)
+
+began, may_end, clock = threading.Event(), threading.Event(), FakeClock()
+backend = SlowCache()
+cache = SharedCache(backend, clock)
+thread = threading.Thread(target=cache.get, args=("key",))
+thread.start()
+began.wait(120)
+child = os.fork()
+if child == 0:
+    clock.sleep((HANGING_SECONDS + GIVEN_UP_SECONDS) / 2)
+    cache.set("other", 1, 60)
+    os._exit(0 if backend.has("lakeflow-jobs:other") else 1)
+may_end.set()
+thread.join()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_forked_child_uses_the_cache_though_an_access_of_its_parent_hangs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKING], timeout=DEADLINE, check=False
+    )
+    assert done.returncode == 0
 
 
 def test_shared_cache_is_left_alone_while_an_access_hangs(
