@@ -78,7 +78,7 @@ class JobHandle(JobReader):
         try:
             yield handle
         finally:
-            handle._closed.set()
+            handle._block.is_over = True
 
     def run_now(
         self,

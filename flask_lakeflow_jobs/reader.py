@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 from collections.abc import Sequence
 from functools import partial
 from numbers import Real
@@ -38,6 +37,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger("flask_lakeflow_jobs")
 
 
+class Block:
+    """The block in which a handle may act, which is also that of its copies."""
+
+    is_over = False
+
+
 class JobReader:
     """The calls of a job handle that change nothing.
 
@@ -59,7 +64,7 @@ class JobReader:
         self._identity = identity
         self._is_operator = is_operator
         self._origin = origin
-        self._closed = threading.Event()  # of copies too
+        self._block = Block()
         self.job = job
 
     def __repr__(self) -> str:
@@ -291,7 +296,7 @@ class JobReader:
 
     def _require_identity(self) -> Identity:
         """Return the identity to act with, or raise if this handle must not act."""
-        if self._closed.is_set():
+        if self._block.is_over:
             raise HandleClosed(
                 f"This handle on {self.key!r} acted as a user, and its block has ended. Make the"
                 " call inside 'with … .as_user(request)'."
