@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -113,3 +115,15 @@ class LiveServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+def run_python(program: str) -> str:
+    """Run a program in a process of its own, and return what it prints."""
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=2 * DEADLINE,
+        check=True,
+    )
+    return ended.stdout

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import logging
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -16,26 +15,23 @@ import pytest
 from flask import Flask
 from flask_caching import Cache
 from flask_caching.backends import SimpleCache
-from hypothesis import given
-from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import (
     ConfigurationError,
     LakeflowJobs,
 )
 from flask_lakeflow_jobs.cache import (
+    KEY_PREFIX,
+    SharedCache,
+)
+from flask_lakeflow_jobs.cache_availability import (
     COOLDOWN_SECONDS,
     GIVEN_UP_SECONDS,
     HANGING_SECONDS,
-    KEY_PREFIX,
-    SLOW_FAILURE_SECONDS,
-    SLOW_RESPONSE_SECONDS,
-    Availability,
-    SharedCache,
 )
 from flask_lakeflow_jobs.cache_entries import ENTRY_VERSION
 from tests.clocks import FakeClock
-from tests.support import DEADLINE, FailingStore
+from tests.support import FailingStore, run_python
 
 
 def files(folder: Path) -> dict[str, Any]:
@@ -266,49 +262,6 @@ def test_shared_cache_with_failing_backend_never_raises(
     assert "available again" in caplog.records[-1].getMessage()
 
 
-@pytest.mark.parametrize(
-    ("failed", "elapsed", "is_failing", "suspended_for"),
-    [
-        (False, 0.01, False, 0.0),
-        (False, SLOW_RESPONSE_SECONDS, False, 0.0),
-        (False, SLOW_RESPONSE_SECONDS + 0.1, True, COOLDOWN_SECONDS),
-        (True, 0.01, True, 0.0),  # a failure that costs no time
-        (True, SLOW_FAILURE_SECONDS + 0.1, True, COOLDOWN_SECONDS),
-    ],
-)
-def test_availability_after_an_access(
-    failed: bool, elapsed: float, is_failing: bool, suspended_for: float
-) -> None:
-    availability = Availability()
-    assert availability.record("read", elapsed, 100.0, failed=failed) is is_failing
-    assert availability.is_failing is is_failing
-    assert availability.is_suspended(100.0 + suspended_for - 0.01) is (suspended_for > 0)
-    assert not availability.is_suspended(100.0 + suspended_for)
-
-
-def test_availability_changes_once_while_reads_succeed_and_writes_fail() -> None:
-    """A full Redis serves reads."""
-    availability, changes = Availability(), 0
-    for second in range(0, 600, 10):
-        changes += availability.record("write", 0.0, second, failed=True)
-        changes += availability.record("read", 0.0, second + COOLDOWN_SECONDS, failed=False)
-    assert changes == 1
-    assert availability.is_failing
-    assert availability.record("write", 0.0, 700.0, failed=False)
-
-
-@given(outcomes=st.lists(st.booleans(), max_size=200), interval=st.floats(0.01, 2.0))
-def test_availability_changes_at_most_twice_per_cooldown(
-    outcomes: list[bool], interval: float
-) -> None:
-    availability = Availability()
-    changes = sum(
-        availability.record("write", 0.0, number * interval, failed=failed)
-        for number, failed in enumerate(outcomes)
-    )
-    assert changes <= 2 + 2 * len(outcomes) * interval / COOLDOWN_SECONDS
-
-
 class HangingStore(SimpleCache):
     """A backend without a timeout, whose first accesses hang while others begin."""
 
@@ -327,7 +280,8 @@ class HangingStore(SimpleCache):
 FORKING = """
 import os, sys, threading
 from cachelib import SimpleCache
-from flask_lakeflow_jobs.cache import GIVEN_UP_SECONDS, HANGING_SECONDS, SharedCache
+from flask_lakeflow_jobs.cache import SharedCache
+from flask_lakeflow_jobs.cache_availability import GIVEN_UP_SECONDS, HANGING_SECONDS
 from tests.clocks import FakeClock
 
 class SlowCache(SimpleCache):
@@ -353,10 +307,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def test_forked_child_uses_the_cache_though_an_access_of_its_parent_hangs() -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FORKING], timeout=DEADLINE, check=False
-    )
-    assert done.returncode == 0
+    run_python(FORKING)
 
 
 def test_shared_cache_is_left_alone_while_an_access_hangs(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from flask_lakeflow_jobs import (
     current_jobs,
 )
 from tests.clocks import FakeClock
+from tests.support import run_python
 
 ROOT = Path(__file__).parents[1]
 ETL = {"etl": JobConfig(job_id=7)}
@@ -208,13 +207,6 @@ def test_error_pages_of_flask_are_untouched() -> None:
     assert (response.status_code, response.mimetype) == (404, "text/html")
 
 
-def run_python(program: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    )
-    return done.stdout
-
-
 def test_app_imports_the_sdk_and_extras_only_when_they_are_needed() -> None:
     program = """
 import json, sys
@@ -224,7 +216,8 @@ jobs = flask_lakeflow_jobs.LakeflowJobs(jobs={"etl": {"job_id": 7}})
 app = Flask("app")
 jobs.init_app(app)
 assert app.test_client().get("/api/jobs/").status_code == 200
-late = {"alembic", "apprise", "databricks", "opentelemetry", "pydantic", "rich", "sqlalchemy"}
+late = {"alembic", "apprise", "databricks", "markdown_it", "opentelemetry", "pydantic", "rich"}
+late.add("sqlalchemy")
 print(json.dumps(sorted(late & {name.split(".")[0] for name in sys.modules})))
 """
     assert json.loads(run_python(program)) == []

@@ -146,8 +146,10 @@ def test_run_round_after_an_outage_of_days_lists_only_the_time_of_the_requests(
     fault_proxy: FaultyWorkspace,
 ) -> None:
     now = round(clock.now() * 1000)
+    params = json.dumps({"job_parameters": {"who": uuid.uuid4().hex}})  # as no run has
     for age in (0, 1_000, 3 * DAY_SECONDS * 1000):
-        record.begin_run(request("quick", job_id=job_ids["quick"]), now - round(age))
+        unanswered = request("greeting", job_id=job_ids["greeting"], params=params)
+        record.begin_run(unanswered, now - round(age))
     clock.sleep(200)
     maintenance.run_round()
     assert {run.state for run in record.list_runs()} == {RowState.NOT_STARTED}

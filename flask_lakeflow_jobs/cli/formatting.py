@@ -286,7 +286,7 @@ def format_run(
     facts = {
         "Run": f"{run.run_id} of {key}",
         "Outcome": format_outcome(outcome_of(run)),
-        # that the run was canceled is said below, with the name
+        # a canceled run has a line of its own below, with the name
         "Message": "" if actions.cancel else join_lines(parse_state(run).message),
         "Started": format_moment(run.start_time),
         "Ended": format_moment(run.end_time),

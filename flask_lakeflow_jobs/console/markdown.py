@@ -64,7 +64,7 @@ def render_markdown(text: str) -> Markup | None:
     tokens = parser.parse("\n".join(lines), shared)
     if OWN_FORMS.isdisjoint(token.type for token in tokens):
         return None
-    return Markup(parser.renderer.render(tokens, parser.options, shared))  # noqa: S704
+    return Markup(parser.renderer.render(tokens, parser.options, shared))  # noqa: S704  # all escaped
 
 
 @cache
@@ -75,8 +75,7 @@ def _build_parser() -> MarkdownIt | None:
         return None
     options = {"html": False, "maxNesting": MAX_NESTING}
     parser = MarkdownIt("commonmark", options).enable("table").disable(UNWANTED_RULES)
-    is_allowed = lambda url: _WEB_ADDRESS.fullmatch(url) is not None  # noqa: E731
-    parser.validateLink = is_allowed  # type: ignore[method-assign]  # as its documentation says
+    parser.validateLink = _is_web_address  # type: ignore[method-assign]  # its documented hook
     for name, rule in {
         **dict.fromkeys(TAGS, _render_tag),
         **dict.fromkeys(("fence", "code_block"), _render_code),
@@ -86,6 +85,10 @@ def _build_parser() -> MarkdownIt | None:
     }.items():
         parser.add_render_rule(name, rule)
     return parser
+
+
+def _is_web_address(url: str) -> bool:
+    return _WEB_ADDRESS.fullmatch(url) is not None
 
 
 def _render_tag(_: Any, tokens: Sequence[Token], at: int, *__: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import inf
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -88,8 +88,8 @@ class TestRunFinder:
         workspace: Workspace,
         clock: FakeClock,
     ) -> RunFinder:
-        upstream: Any = lambda: workspace  # noqa: E731
-        return RunFinder(record, upstream, jobs, clock, workspace.polled_again.append)
+        poll_again = workspace.polled_again.append
+        return RunFinder(record, lambda: cast(Any, workspace), jobs, clock, poll_again)
 
     def found(self, record: SwitchableRecord) -> list[int | None]:
         runs = record.list_unfinished_runs([ETL.job_id])

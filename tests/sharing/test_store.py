@@ -14,11 +14,11 @@ from flask_caching import Cache
 from flask_caching.backends.rediscache import RedisCache
 
 from flask_lakeflow_jobs.cache import (
-    COOLDOWN_SECONDS,
     KEY_PREFIX,
     REDIS_TIMEOUT_SECONDS,
     SharedCache,
 )
+from flask_lakeflow_jobs.cache_availability import COOLDOWN_SECONDS
 from flask_lakeflow_jobs.cache_entries import ENTRY_VERSION
 from flask_lakeflow_jobs.clock import Clock
 from tests.clocks import FakeClock

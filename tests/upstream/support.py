@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 from flask_lakeflow_jobs.testing import (
     Drop,
     Fault,
@@ -13,7 +10,6 @@ from flask_lakeflow_jobs.testing import (
     Refusal,
     TruncatedBody,
 )
-from tests.support import DEADLINE
 
 #: The timeout of calls in some tests, and the SDK's own, which would end them later.
 SHORT_SECONDS = 1.0
@@ -36,15 +32,3 @@ TRANSIENT_FAULTS: list[Fault] = [
     InvalidBody(body=b"{}"),
     TruncatedBody(),
 ]
-
-
-def run_python(program: str) -> str:
-    """Run a program in a process of its own, and return what it prints."""
-    ended = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program],
-        capture_output=True,
-        text=True,
-        timeout=2 * DEADLINE,
-        check=True,
-    )
-    return ended.stdout

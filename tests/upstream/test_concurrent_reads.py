@@ -16,8 +16,7 @@ from flask_lakeflow_jobs.upstream.concurrent_reads import (
     read_all,
     read_each,
 )
-from tests.support import DEADLINE
-from tests.upstream.support import run_python
+from tests.support import DEADLINE, run_python
 
 NAME = ContextVar("NAME", default="")
 

@@ -1,25 +1,19 @@
-"""The cache of responses: how long they are fresh, and reads that share one request."""
+"""The cache of responses: how long they are fresh."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import threading
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from cachelib import NullCache, SimpleCache
+from cachelib import SimpleCache
 
 from flask_lakeflow_jobs import LakeflowJobsError, NotAllowed, UpstreamUnavailable
-from flask_lakeflow_jobs.cache import SharedCache
-from flask_lakeflow_jobs.identity import APP, Identity
+from flask_lakeflow_jobs.identity import Identity
 from flask_lakeflow_jobs.upstream.read_cache import (
     ACTIVE_TTL_SECONDS,
     AFTER_WRITE_SECONDS,
     AFTER_WRITE_TTL_SECONDS,
-    ReadCache,
 )
 from flask_lakeflow_jobs.upstream.response_store import (
     MAX_PROCESS_CHARS,
@@ -27,36 +21,9 @@ from flask_lakeflow_jobs.upstream.response_store import (
     RETENTION_SECONDS,
     CacheKey,
 )
-from tests.clocks import FakeClock
 from tests.run_documents import JOB_ID, build_job
-from tests.support import DEADLINE, FullStore, wait_until
-
-KEY = CacheKey(APP, build_job(), "run:1")
-FINAL_TTL = 60.0
-
-
-class Reads:
-    """A cache, and reads of a value that changes with each request."""
-
-    def __init__(self, *, final_ttl: float = FINAL_TTL, backend: Any = None) -> None:
-        self.clock = FakeClock()
-        self.shared = SharedCache(backend or SimpleCache())
-        self.cache = ReadCache(self.shared, self.clock, final_ttl=final_ttl)
-        self.requests = 0
-        self.error: LakeflowJobsError | None = None
-
-    def fetch(self) -> int:
-        self.requests += 1
-        if self.error is not None:
-            raise self.error
-        return self.requests
-
-    def read(self, key: CacheKey = KEY, *, is_final: bool = False, **options: Any) -> Any:
-        return self.cache.read(key, self.fetch, lambda _: is_final, **options)
-
-
-class SharedMemory(SimpleCache):
-    """A store that passes for one of several processes: its type is not that of one."""
+from tests.support import FullStore
+from tests.upstream.reads import FINAL_TTL, KEY, Reads, SharedMemory
 
 
 @pytest.fixture(params=[SimpleCache, SharedMemory], ids=["process", "shared"])
@@ -257,7 +224,7 @@ def test_stale_response_is_served_after_a_transient_error(
 
 
 def test_response_is_as_old_as_its_request(reads: Reads) -> None:
-    """What a slow workspace sends may no longer be true when it arrives."""
+    """A slow workspace sends what may no longer be true when it arrives."""
 
     def fetch_slowly() -> int:
         reads.clock.sleep(ACTIVE_TTL_SECONDS)
@@ -290,133 +257,3 @@ def test_response_is_not_served_stale_forever(reads: Reads) -> None:
     reads.error = UpstreamUnavailable("Down.")
     with pytest.raises(UpstreamUnavailable):
         reads.read(stale_if_error=True)
-
-
-class HeldFetch:
-    """A fetch that waits until it is released, then returns or raises its result."""
-
-    def __init__(self, result: object) -> None:
-        self.result = result
-        self.began = threading.Event()
-        self.released = threading.Event()
-        self.requests = 0
-
-    def __call__(self) -> object:
-        self.requests += 1
-        self.began.set()
-        assert self.released.wait(DEADLINE)
-        if isinstance(self.result, BaseException):
-            raise self.result
-        return self.result
-
-
-class Interrupted(Exception):
-    """Raised by a signal handler in the reading thread."""
-
-
-InThreads = Callable[..., list[threading.Thread]]
-
-
-def read_together(
-    reads: Reads, held: HeldFetch, in_threads: InThreads, *, readers: int
-) -> list[object]:
-    """Read with one thread that fetches, and others that wait for it."""
-    results: list[object] = []
-
-    def read(fetch: Callable[[], object]) -> None:
-        try:
-            results.append(reads.cache.read(KEY, fetch, lambda _: False).value)
-        except (LakeflowJobsError, Interrupted) as error:
-            results.append(error)
-
-    threads = in_threads(lambda: read(held))
-    assert held.began.wait(DEADLINE)
-    entered = threading.Semaphore(0)
-
-    def follow() -> None:
-        entered.release()
-        read(reads.fetch)
-
-    threads += in_threads(*[follow] * readers)
-    for _ in range(readers):
-        assert entered.acquire(timeout=DEADLINE)
-    wait_until(lambda: _waiters(reads) == readers, "Waiting readers")
-    held.released.set()
-    for thread in threads:
-        thread.join(DEADLINE)
-    return results
-
-
-def _waiters(reads: Reads) -> int:
-    (future,) = reads.cache._in_flight.values()
-    return len(future._condition._waiters)  # type: ignore[attr-defined]
-
-
-def test_simultaneous_reads_share_one_request(reads: Reads, in_threads: InThreads) -> None:
-    held = HeldFetch("response")
-    assert read_together(reads, held, in_threads, readers=5) == ["response"] * 6
-    assert (held.requests, reads.requests) == (1, 0)
-
-
-def test_simultaneous_reads_share_an_error(reads: Reads, in_threads: InThreads) -> None:
-    error = NotAllowed("No.")
-    assert read_together(reads, HeldFetch(error), in_threads, readers=2) == [error] * 3
-    assert reads.requests == 0
-
-
-def test_interrupted_read_does_not_interrupt_the_reads_that_wait_for_it(
-    reads: Reads, in_threads: InThreads
-) -> None:
-    results = read_together(reads, HeldFetch(Interrupted()), in_threads, readers=3)
-    assert sorted(type(result).__name__ for result in results) == ["Interrupted", *["int"] * 3]
-
-
-def test_read_after_a_write_does_not_wait_for_one_before_it(in_threads: InThreads) -> None:
-    """Even without a store, which would know of the write."""
-    reads, held = Reads(backend=NullCache()), HeldFetch("earlier")
-    (earlier,) = in_threads(lambda: reads.cache.read(KEY, held, lambda _: False))
-    assert held.began.wait(DEADLINE)
-
-    reads.cache.invalidate(KEY.job)
-
-    assert reads.read().value == 1
-    held.released.set()
-    earlier.join(DEADLINE)
-
-
-FORKING = """
-import os, sys, threading
-from flask_lakeflow_jobs.clock import SystemClock
-from flask_lakeflow_jobs.identity import APP
-from flask_lakeflow_jobs.cache import SharedCache
-from flask_lakeflow_jobs.upstream.read_cache import ReadCache
-from flask_lakeflow_jobs.upstream.response_store import CacheKey
-from cachelib import SimpleCache
-from types import SimpleNamespace
-
-cache = ReadCache(SharedCache(SimpleCache()), SystemClock(), final_ttl=60)
-key = CacheKey(APP, SimpleNamespace(job_id=7), "run:1")
-began, may_end = threading.Event(), threading.Event()
-
-def fetch():
-    began.set()
-    may_end.wait(120)
-    return {}
-
-thread = threading.Thread(target=cache.read, args=(key, fetch, bool))
-thread.start()
-began.wait(120)
-child = os.fork()
-if child == 0:
-    os._exit(0 if cache.read(key, lambda: {"a": 1}, bool).value == {"a": 1} else 1)
-may_end.set()
-thread.join()
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-"""
-
-
-def test_forked_child_does_not_wait_for_a_read_of_its_parent() -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FORKING], timeout=DEADLINE, check=False
-    )
-    assert done.returncode == 0

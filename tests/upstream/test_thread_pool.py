@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs.upstream.thread_pool import CallFuture, DaemonThreadPool, has_waiter
-from tests.support import DEADLINE, wait_until
-from tests.upstream.support import run_python
+from tests.support import DEADLINE, run_python, wait_until
 
 
 class Hanging:

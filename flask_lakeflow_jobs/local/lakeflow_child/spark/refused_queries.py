@@ -39,11 +39,8 @@ def rewrite_queries(tree: Tree, describe: Describe) -> Tree:
         _group_by_numbers(select)
         _expand_stars(select, describe)
         rewritten = _qualify(select)
-        if rewritten is not select:
-            if select is tree:
-                tree = rewritten
-            else:
-                select.replace(rewritten)
+        if rewritten is not None:
+            tree = _replace(tree, select, rewritten)
             _expand_stars(rewritten, describe)
     return tree
 
@@ -159,11 +156,11 @@ def _list_names(node: Tree) -> Iterator[Tree]:
         yield from names.expressions
 
 
-def _qualify(select: exp.Select) -> exp.Select:
-    """Filter by the result of window functions in an outer query."""
+def _qualify(select: exp.Select) -> exp.Select | None:
+    """Filter by window functions in an outer query; return ``None`` if the query does not."""
     qualify = select.args.get("qualify")
     if qualify is None:
-        return select
+        return None
     condition = _insert_aliases(select, qualify.this.copy())
     inner = select.copy()
     inner.set("qualify", None)
@@ -195,11 +192,16 @@ def lift_aggregates(tree: Tree, describe: Describe) -> Tree:
     for select in reversed(list(tree.find_all(exp.Select))):  # the inner ones first
         lifted = _lift(select)
         if lifted is not None:
-            if select is tree:
-                tree = lifted
-            else:
-                select.replace(lifted)
+            tree = _replace(tree, select, lifted)
             _expand_stars(lifted, describe)
+    return tree
+
+
+def _replace(tree: Tree, part: exp.Select, by: exp.Select) -> Tree:
+    """Replace a part of a tree, which may be all of it, and return the tree."""
+    if part is tree:
+        return by
+    part.replace(by)
     return tree
 
 
