@@ -42,8 +42,10 @@ MAX_RETRY_AFTER_SECONDS = 30.0
 TERMINATING_DELAY_SECONDS = 2 * MIN_DELAY_SECONDS
 
 #: From this many runs of one job, pages of a list are cheaper than one read per run. The runs are
-#: then polled together, once per poll interval.
+#: then polled together, a little sooner than after a poll interval: the lists take a moment, and an
+#: end is to be known within the interval.
 MIN_GROUP_SIZE = 4
+GROUP_SHARE_OF_INTERVAL = 0.95
 
 #: The maximum of the Jobs API.
 RUNS_PER_PAGE = 25

@@ -14,6 +14,7 @@ from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
 from flask_lakeflow_jobs.watching.hub import Hub
 from flask_lakeflow_jobs.watching.lease import TICK_SECONDS
 from flask_lakeflow_jobs.watching.notifications import CHECK_INTERVAL_SECONDS
+from flask_lakeflow_jobs.watching.schedule import GROUP_SHARE_OF_INTERVAL
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.run_documents import FAILED, build_job, run, run_state
 from tests.watching.support import (
@@ -112,9 +113,26 @@ def test_poll_of_a_job_costs_the_round_trips_of_one_run(count: int) -> None:
     processes.subscribe(*keys)
     processes.run(POLL_INTERVAL - 2 * TICK_SECONDS)
     processes.store.round_trips = 0
-    processes.run(10 * POLL_INTERVAL)
-    notifications = 10 * POLL_INTERVAL / CHECK_INTERVAL_SECONDS
-    assert processes.store.round_trips <= 10 * 6 + notifications
+    ten_polls = 10 * POLL_INTERVAL * GROUP_SHARE_OF_INTERVAL
+    processes.run(ten_polls)
+    assert processes.store.round_trips <= 10 * 6 + ten_polls / CHECK_INTERVAL_SECONDS
+
+
+def test_end_right_after_a_slow_poll_of_a_group_is_known_within_a_poll_interval() -> None:
+    processes = Processes(0.0, round_trip=0.01)
+    keys = run_keys(*range(1, 21))
+    processes.source.set_response(LONG_RUNNING, *keys)
+    [subscription] = processes.subscribe(*keys)
+    processes.run(6 * POLL_INTERVAL)
+    processes.source.read_times.clear()
+    while not processes.source.read_times:
+        processes.run(TICK_SECONDS / 5)
+    processes.source.set_response(ENDED, *keys)
+    ended_at = processes.source.read_times[0]
+    while not is_finished(subscription):
+        processes.run(TICK_SECONDS / 5)
+        subscription.collect()
+    assert processes.time.elapsed - ended_at <= POLL_INTERVAL
 
 
 @pytest.mark.parametrize(("round_trip", "late"), [(0.09, 1.0), (0.3, 2.0), (1.5, 2.0)])
