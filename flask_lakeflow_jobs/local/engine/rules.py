@@ -9,6 +9,8 @@ from ..bundle.dependencies import find_reachable
 from ..model import JobRun, Settings, TaskRun
 from ..states import State
 
+_CANCELED = {"CANCELED", "UPSTREAM_CANCELED"}
+
 
 def have_dependencies_ended(spec: Settings, latest: Mapping[str, TaskRun]) -> bool:
     """Return whether all tasks on which a task depends have ended.
@@ -57,7 +59,7 @@ def evaluate_run_if(spec: Settings, latest: Mapping[str, TaskRun]) -> State | No
         return None
     if failed and rule in {"ALL_SUCCESS", "NONE_FAILED", "AT_LEAST_ONE_SUCCESS"}:
         failures = [task.state for task, _ in dependencies if task.state.is_failure]
-        is_canceled = all(each.result in {"CANCELED", "UPSTREAM_CANCELED"} for each in failures)
+        is_canceled = all(each.result in _CANCELED for each in failures)
         return states.UPSTREAM_CANCELED if is_canceled else states.UPSTREAM_FAILED
     return states.EXCLUDED
 
@@ -75,10 +77,12 @@ def compute_final_state(tasks: Collection[TaskRun]) -> State:
         return states.SUCCESS
     if all(task.key in inner for task in failures):
         return states.SUCCESS_WITH_FAILURES
-    causes = [task for task in failures if not task.state.result.startswith("UPSTREAM_")]
-    if all(task.state.result == "CANCELED" for task in causes):
+    # A repair may leave tasks out that were skipped because of the repaired ones.
+    causes = [each for each in failures if not each.state.result.startswith("UPSTREAM_")]
+    causes = causes or failures
+    if all(task.state.result in _CANCELED for task in causes):
         return states.CANCELED
-    cause = next(task for task in causes if task.state.result != "CANCELED")
+    cause = next(task for task in causes if task.state.result not in _CANCELED)
     return states.run_failed(
         cause.key, cause.state.message, skipped_others=len(failures) > len(causes)
     )

@@ -116,6 +116,9 @@ def test_dependencies_ended_once_all_are_terminal(a: str, b: str | None, expecte
         ("CANCELED", "UPSTREAM_CANCELED", "TERMINATED", "CANCELED"),
         ("SUCCESS", "CANCELED", "TERMINATED", "CANCELED"),
         ("FAILED", "CANCELED", "INTERNAL_ERROR", "FAILED"),
+        # after a repair of the inner task alone
+        ("SUCCESS", "UPSTREAM_FAILED", "INTERNAL_ERROR", "FAILED"),
+        ("SUCCESS", "UPSTREAM_CANCELED", "TERMINATED", "CANCELED"),
     ],
 )
 def test_final_state_follows_the_leaves(
