@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from weakref import WeakMethod
 
 #: Runs a call in the background or inline.
 Spawn = Callable[[Callable[[], None]], None]
+
+_log = logging.getLogger("flask_lakeflow_jobs.polling")
 
 #: Held while a module is imported.
 _imports = threading.RLock()
@@ -119,7 +123,16 @@ def start_thread(call: Callable[[], None]) -> None:
 
     :raises RuntimeError: there are too many threads.
     """
-    threading.Thread(target=call, name="lakeflow-poll", daemon=True).start()
+    target = partial(_log_interrupts, call)
+    threading.Thread(target=target, name="lakeflow-poll", daemon=True).start()
+
+
+def _log_interrupts(call: Callable[[], None]) -> None:
+    """Run a call. An interrupt, such as a timeout in a receiver, has no caller to go to."""
+    try:
+        call()
+    except BaseException:
+        _log.exception("A background call was interrupted.")
 
 
 def run_inline(call: Callable[[], None]) -> None:

@@ -27,8 +27,8 @@ NAME_ATTRIBUTES = ("email", "name", "username", "id")
 
 MAX_NAME_CHARS = 255
 
-#: Visible characters of ASCII.
-_TOKEN = re.compile(r"[!-~]+")
+#: Visible characters of ASCII, and no more than servers accept in a header.
+_TOKEN = re.compile(r"[!-~]{1,32768}")
 
 
 class Headers(Protocol):
@@ -83,7 +83,7 @@ def read_user_identity(request: HasHeaders) -> Identity:
     if not _TOKEN.fullmatch(token):
         raise InvalidUserToken(
             f"The user token of this request ({USER_TOKEN_HEADER}) has characters that no token"
-            " has. Check the proxy that sets the header."
+            " has, or too many. Check the proxy that sets the header."
         )
     return Identity(token)
 

@@ -17,7 +17,7 @@ from flask_lakeflow_jobs.concurrency import (
     run_inline,
     start_thread,
 )
-from tests.support import DEADLINE
+from tests.support import DEADLINE, wait_until
 
 #: Prints the number of calls in a forked child: one for each object that still exists.
 FORK = """
@@ -188,6 +188,25 @@ def test_run_in_thread_runs_in_a_daemon_thread() -> None:
     [thread] = threads
     assert thread is not threading.current_thread()
     assert thread.daemon
+
+
+def test_run_in_thread_logs_what_interrupts_the_call(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a receiver whose timeout of gevent is not caught does it."""
+    printed: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", printed.append)
+    threads: list[threading.Thread] = []
+
+    def call() -> None:
+        threads.append(threading.current_thread())
+        raise KeyboardInterrupt
+
+    run_in_thread(call)
+    wait_until(lambda: threads, "the call")
+    threads[0].join(DEADLINE)
+    assert [record.name for record in caplog.records] == ["flask_lakeflow_jobs.polling"]
+    assert not printed
 
 
 def test_run_in_thread_runs_inline_if_no_thread_can_be_started(

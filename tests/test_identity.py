@@ -64,7 +64,11 @@ def test_read_user_identity_without_token_raises(headers: dict[str, str]) -> Non
     assert caught.value.code == 401
 
 
-@pytest.mark.parametrize("token", ["a b", "a\nb", "ä", "€", "\ud800", "a\x00"])
+@pytest.mark.parametrize(
+    "token",
+    ["a b", "a\nb", "ä", "€", "\ud800", "a\x00", "a" * 70_000],
+    ids=lambda token: ascii(token)[:9],
+)
 def test_read_user_identity_with_token_that_cannot_be_sent_raises(token: str) -> None:
     with pytest.raises(InvalidUserToken, match=USER_TOKEN_HEADER) as caught:
         read_user_identity(SimpleNamespace(headers={USER_TOKEN_HEADER: token}))

@@ -297,7 +297,7 @@ class CachedReads:
         """
         part = self._calls.get_log_part(int(task.run_id or 0), offset, limit)
         if part is not None:
-            return LogPart.from_local(part)
+            return part
         if not has_ended(task):
             return LogPart()
         output = read_or_explain(task, self._get_output_of)

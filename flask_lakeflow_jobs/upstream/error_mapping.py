@@ -356,9 +356,9 @@ OTHER_RULES = (
         retryable=True,
     ),
     Rule(
-        _is_a(ResponseTooLarge),
+        _is_a(ResponseTooLarge, RecursionError),
         UpstreamError,
-        "The workspace's response is too large, so it was not read.",
+        "The workspace's response is too large or too deeply nested, so it was not read.",
         retryable=False,
     ),
     Rule(

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..config.settings import AppSettings
     from ..identity import Identity
+    from ..runs.logs import LogPart
 
 T = TypeVar("T")
 
@@ -212,7 +213,7 @@ class BoundUpstream:
             "export_run", lambda api: api.export_notebook(task_run_id), run_id=task_run_id
         )
 
-    def get_log_part(self, task_run_id: int, offset: int, limit: int) -> dict[str, Any] | None:
+    def get_log_part(self, task_run_id: int, offset: int, limit: int) -> LogPart | None:
         """Return a part of a task's log; ``None`` if the workspace is not the local one."""
         try:
             return self._read(

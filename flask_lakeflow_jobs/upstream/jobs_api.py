@@ -24,6 +24,7 @@ from databricks.sdk.service.jobs import (
 from ..clock import parse_server_time
 from ..errors import InvalidParameters, InvalidRequest
 from ..runs.ids import parse_id
+from ..runs.logs import LogPart
 from .document_types import conform
 from .failures import IncompleteResponse
 
@@ -147,7 +148,7 @@ class JobsApiClient:
         page = self._get("runs/export", run_id=task_run_id, views_to_export="CODE")
         return _parse(page, ExportRunOutput).document
 
-    def get_log_part(self, task_run_id: int, offset: int, limit: int) -> dict[str, Any] | None:
+    def get_log_part(self, task_run_id: int, offset: int, limit: int) -> LogPart | None:
         """Return a part of a task's log from the local workspace; ``None`` from any other.
 
         Only a workspace on this machine is asked: the Jobs API has no such call.
@@ -155,7 +156,11 @@ class JobsApiClient:
         if urlsplit(self._client.config.host or "").hostname not in LOOPBACK_HOSTS:
             return None
         query = {"run_id": task_run_id, "offset": offset, "limit": limit}
-        return self._do("/api/local/task-log", query, [])
+        part = self._do("/api/local/task-log", query, [])
+        try:
+            return LogPart.from_local(part)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise IncompleteResponse("A part of a log is not complete.") from error
 
     def get_permissions(self, job_id: int) -> JobPermissions:
         return self._client.jobs.get_permissions(str(job_id))

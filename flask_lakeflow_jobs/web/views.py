@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -48,6 +49,8 @@ from .sse.open import stream_opener
 if TYPE_CHECKING:
     from ..handle import JobHandle
     from ..upstream.read_cache import CachedResponse
+
+_log = logging.getLogger("flask_lakeflow_jobs.web")
 
 
 def list_jobs() -> Response:
@@ -103,9 +106,12 @@ def trigger(key: str) -> Response:
 def _with_location(response: Response, key: str, triggered: Triggered) -> Response:
     # An absolute URI: gateways like CGI respond to a 200 with a path in Location with the document
     # at that path. RFC 3875, section 6.2.2.
-    response.headers["Location"] = url_for(
-        ".show_run", key=key, run_id=triggered.run_id, _external=True
-    )
+    try:
+        location = url_for(".show_run", key=key, run_id=triggered.run_id, _external=True)
+    except Exception:  # of the app's url_defaults: the client still needs the id of its run
+        _log.exception("The response to a trigger has no Location.")
+    else:
+        response.headers["Location"] = location
     if triggered.replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return response

@@ -173,7 +173,6 @@ class TestReceivers:
         assert len(payloads) == 1
         assert "lakeflow-run-triggered" in caplog.text
 
-    @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
     def test_interrupted_receiver_costs_no_other_receiver_the_end(self, app: Flask) -> None:
         """A timeout of gevent, for example, is no ``Exception``."""
 

@@ -201,3 +201,16 @@ def test_pages_in_a_circle_are_an_incomplete_response(read: Callable[[JobsApiCli
 def test_response_without_required_fields_is_incomplete(response: Any) -> None:
     with pytest.raises(IncompleteResponse):
         JobsApiClient(cast("WorkspaceClient", Workspace({None: response}))).get_run(1)
+
+
+LOG_PART = {"text": "a", "rest": "", "offset": 0, "next_offset": 1, "is_final": True, "line": 1}
+
+
+@pytest.mark.parametrize(
+    "part", [{}, {**LOG_PART, "offset": None}, {**LOG_PART, "offset": "x"}], ids=repr
+)
+def test_log_part_without_required_fields_is_incomplete(part: Any) -> None:
+    workspace = Workspace({None: part})
+    workspace.config.host = "http://localhost:1234"
+    with pytest.raises(IncompleteResponse):
+        JobsApiClient(cast("WorkspaceClient", workspace)).get_log_part(1, 0, 100)

@@ -56,6 +56,18 @@ class TestTrigger:
         (sent,) = fault_proxy.find_requests("POST", "run-now")
         assert sent.body["job_parameters"] == {"day": "2013-01-02"}
 
+    def test_trigger_returns_the_run_id_if_the_app_cannot_build_its_location(
+        self, app: Flask, client: FlaskClient, end: str
+    ) -> None:
+        @app.url_defaults
+        def fail(endpoint: str, values: dict[str, Any]) -> None:
+            raise RuntimeError("no language")
+
+        response = client.post(f"/api/jobs/never/run{end}")
+
+        assert set(response.get_json()) == {"runId"}
+        assert "Location" not in response.headers
+
     @pytest.mark.parametrize(
         "body",
         [
