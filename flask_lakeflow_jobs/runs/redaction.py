@@ -20,6 +20,9 @@ K = TypeVar("K")
 
 REDACTED = "***"
 
+#: Longer names are looked at each time.
+MAX_KEPT_CHARS = 256
+
 #: A name is secret if it ends with one of these at the end of any of its words, in lower case.
 SECRET_ENDINGS = (
     *("password", "passwd", "passphrase", "passcode", "pwd"),
@@ -45,18 +48,25 @@ _OPTION = re.compile(
 )
 
 
-@lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
     """Return whether a name is that of a secret, in any style.
 
     :param name: e.g. ``apiKey``, ``DB_PASSWORD``, ``--private-key``.
     """
+    # Clients can send names of a megabyte, which are not to stay in memory.
+    return _has_secret_ending(name) if len(name) > MAX_KEPT_CHARS else _recall(name)
+
+
+def _has_secret_ending(name: str) -> bool:
     so_far = ""
     for word in _WORD.findall(name):
         so_far += word.lower()
         if so_far.endswith(SECRET_ENDINGS):
             return True
     return False
+
+
+_recall = lru_cache(maxsize=4096)(_has_secret_ending)
 
 
 def secret_overrides(schema: Schema | None) -> SecretOverrides:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -170,6 +171,16 @@ JSON = st.recursive(
     ),
     max_leaves=12,
 )
+
+
+def test_long_names_do_not_stay_in_memory() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            assert is_secret_name(f"{number}{'x' * 100_000}-token")
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @given(st.dictionaries(st.text(max_size=8), JSON, max_size=4))
