@@ -18,9 +18,9 @@ from ..upstream.concurrent_reads import read_each
 from ..web.auth import request_handle
 from ..web.run_list import FILTERS, ListedRun, RunPage, RunQuery, format_time, read_page
 from . import page_data
+from .page_data import JobTitle, build_title
 from .root_errors import FAILURES, MAX_READ_RUNS, EndedRun, read_root_errors
 from .summaries import StateLabel
-from .titles import JobTitle, build_title
 
 if TYPE_CHECKING:
     from ..handle import JobHandle

@@ -19,9 +19,8 @@ from ..runs.redaction import redact
 from ..runs.triggers import Trigger, next_start_of, triggers_of
 from ..upstream.concurrent_reads import read_each
 from . import page_data
-from .page_data import RECENT_RUNS, Permissions, find_permissions
+from .page_data import RECENT_RUNS, JobTitle, Permissions, build_title, find_permissions
 from .summaries import Bar, Summary, build_strip, summarize
-from .titles import JobTitle, build_title
 from .trend import Trend, build_trend
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ from ..runs.redaction import redact
 from .state import console_state
 from .summaries import Summary, summarize
 from .task_markup import TaskMarkup
-from .titles import JobTitle, build_title
 
 if TYPE_CHECKING:
+    from ..config.jobs import Job
     from ..handle import JobHandle
     from ..record.requesters import RunActions
     from ..runs.progress_reports import Reports
-    from ..sdk_types import BaseRun, Run, RunTask, SdkJob
+    from ..sdk_types import BaseRun, JobSettings, Run, RunTask, SdkJob
     from ..upstream.read_cache import CachedResponse
     from ..web.auth import Authorizer
 
@@ -95,6 +95,31 @@ def list_runs(handle: JobHandle, limit: int, **filters: Any) -> list[BaseRun]:
     response = cached_reads_of(handle).list_runs(limit, **filters)
     documents = (redact(each, handle.job.secret_overrides) for each in response.value)
     return [current_state().upstream.parse_base_run(each) for each in documents]
+
+
+@dataclass(frozen=True)
+class JobTitle:
+    """A job by its key, and by what its definition says about it.
+
+    :param name: ``None``: not known, or the same as the key.
+    :param description: the app's, otherwise the definition's.
+    """
+
+    key: str
+    name: str | None = None
+    description: str | None = None
+
+
+def build_title(job: Job, settings: JobSettings | None) -> JobTitle:
+    """Return the title of a job.
+
+    :param settings: of its definition; ``None``: not known.
+    """
+    name = settings.name if settings else None
+    described = settings.description if settings else None
+    return JobTitle(
+        job.key, name if name and name != job.key else None, job.description or described or None
+    )
 
 
 def read_title(handle: JobHandle) -> JobTitle:

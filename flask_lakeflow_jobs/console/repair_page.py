@@ -21,8 +21,8 @@ from .forms import Form
 from .fragments import render_page
 from .job_form import read_run_values
 from .links import page_url
+from .page_data import build_title
 from .summaries import StateLabel, summarize
-from .titles import build_title
 
 if TYPE_CHECKING:
     from ..sdk_types import Run, SdkJob

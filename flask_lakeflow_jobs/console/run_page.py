@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from ..runs.progress import Progress, RunProgress
     from ..sdk_types import Run
     from ..web.auth import Authorizer
+    from .page_data import JobTitle
     from .parts import TaskPart
     from .task_markup import TaskMarkup
-    from .titles import JobTitle
 
 #: A group of more tasks is closed on a new page, although all tasks are in it.
 MAX_OPEN_TASKS = 100

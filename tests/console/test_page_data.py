@@ -1,4 +1,4 @@
-"""Titles of jobs: the key, and what the definition says."""
+"""Titles of jobs on pages: the key, and what the definition says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from databricks.sdk.service.jobs import JobSettings
 
-from flask_lakeflow_jobs.console.titles import JobTitle, build_title
+from flask_lakeflow_jobs.console.page_data import JobTitle, build_title
 from tests.run_documents import build_job
 
 
