@@ -1,10 +1,12 @@
-"""The history of a job, page by page, with filters."""
+"""The history of a job: page by page with filters, and the runs before and after a run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from werkzeug.exceptions import NotFound
 
 from ..record.values import PageToken
 from . import page_data
@@ -13,7 +15,7 @@ from .summaries import Summary, summarize
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
-    from ..sdk_types import BaseRun
+    from ..sdk_types import BaseRun, Run
 
 #: Runs on a page.
 PAGE_SIZE = 20
@@ -104,3 +106,52 @@ def _older(batch: list[BaseRun], after: PageToken | None) -> list[BaseRun]:
     """Return the runs of a list that come after the last run that was read."""
     ids = [run.run_id for run in batch]
     return batch[ids.index(after.number) + 1 :] if after and after.number in ids else batch
+
+
+def find_neighbor(handle: JobHandle, run_id: int, which: str) -> int:
+    """Return the id of the run before or after a run.
+
+    :param which: ``previous`` or ``next``.
+    :raises NotFound: there is none.
+    """
+    run, _ = page_data.read_run(handle, run_id)
+    found = (_find_previous if which == "previous" else _find_next)(handle, run)
+    if found is None:
+        raise NotFound(f"There is no {which} run of this job.")
+    return found
+
+
+def _find_previous(handle: JobHandle, run: Run) -> int | None:
+    listed = page_data.list_runs(handle, READ_SIZE, start_time_to=run.start_time)
+    ids = [each.run_id for each in listed]
+    older = ids[ids.index(run.run_id) + 1 :] if run.run_id in ids else []
+    return older[0] if older else None
+
+
+def _find_next(handle: JobHandle, run: Run) -> int | None:
+    """Halve the time since a run until one read has the runs in it.
+
+    The Jobs API lists the newest runs first, so the run after an old one is at the end of a long
+    list.
+    """
+    start = run.start_time or 0
+    # A list that ends at low has no later run than this one. One that ends at high may have more
+    # than a read returns.
+    low, high = start - 1, start
+    until: int | None = None  # first all newer runs
+    while until is None or low < until:
+        listed = page_data.list_runs(handle, READ_SIZE, start_time_from=start, start_time_to=until)
+        ids = [each.run_id for each in listed]
+        if run.run_id in ids:
+            if at := ids.index(run.run_id):
+                return ids[at - 1]
+            if until is None:
+                return None
+            low = until
+        elif len(listed) < READ_SIZE:
+            return None
+        else:
+            oldest = listed[-1].start_time or 0
+            high = oldest if until is None else min(oldest, until - 1)
+        until = (low + high + 1) // 2
+    return None

@@ -19,9 +19,8 @@ from ..web.run_list import PAGE_SIZE, read_page, read_run_query
 from . import all_runs, history, labels, page_data
 from .cards import read_cards
 from .fragments import render_page
-from .history import Filter
+from .history import Filter, find_neighbor
 from .links import page_url
-from .neighbors import find_neighbor
 from .summaries import Summary
 from .trend import MAX_RUNS, build_trend, summarize_recorded
 

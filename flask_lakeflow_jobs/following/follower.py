@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ..concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inline
 from ..errors import LakeflowJobsError, RunNotFound
+from ..identity import APP
 from ..watching.watched_run import RunKey
-from .choice import choose_jobs, choose_runs
 from .lease import LEASE_SECONDS, FollowerLease
 
 if TYPE_CHECKING:
     from ..clock import Clock
     from ..config.jobs import Job
     from ..record.store import Record
+    from ..record.values import RecordedRun
     from ..runs.outcome import RunStatus
     from ..watching.hub import Hub
     from ..watching.subscription import Subscription
@@ -193,3 +194,33 @@ class Follower:
         for subscription in self._subscriptions.values():
             subscription.close()
         self._subscriptions = {}
+
+
+def choose_jobs(jobs: Mapping[str, Job]) -> dict[str, Job]:
+    """Return the jobs whose runs are followed: those that run as the app and are not excluded.
+
+    A run of a job that runs as its users needs the token of a user, which only a viewer brings.
+
+    :param jobs: by key.
+    """
+    return {
+        key: job for key, job in jobs.items() if job.run_as == "app" and job.follow is not False
+    }
+
+
+def choose_runs(
+    unfinished: Iterable[RecordedRun], jobs: Mapping[str, Job], skipped: Collection[RunKey]
+) -> list[RunKey]:
+    """Return the unfinished runs to follow.
+
+    :param jobs: those whose runs are followed, by key.
+    """
+    chosen = []
+    for run in unfinished:
+        job = jobs.get(run.job_key)
+        if job is None or job.job_id != run.job_id or run.run_id is None:
+            continue  # the job has another id now
+        run_key = RunKey(APP, job, run.run_id)
+        if run_key not in skipped:
+            chosen.append(run_key)
+    return chosen

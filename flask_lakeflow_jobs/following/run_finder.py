@@ -10,7 +10,7 @@ from ..identity import APP, display_name
 from ..record.values import RowState
 from ..runs.outcome import has_ended
 from ..watching.watched_run import RunKey
-from .choice import choose_jobs
+from .follower import choose_jobs
 
 if TYPE_CHECKING:
     from ..clock import Clock

@@ -5,15 +5,24 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import RunNotFound, RunStatus, UpstreamUnavailable
 from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.errors import NotAllowed
-from flask_lakeflow_jobs.following.follower import ERROR_WAIT_SECONDS, Follower
+from flask_lakeflow_jobs.following.follower import (
+    ERROR_WAIT_SECONDS,
+    Follower,
+    choose_jobs,
+    choose_runs,
+)
 from flask_lakeflow_jobs.following.lease import LEASE_SECONDS, FollowerLease
 from flask_lakeflow_jobs.identity import APP
+from flask_lakeflow_jobs.record.values import RecordedRun, RowState
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
 from tests.record.rows import add_run, end
@@ -266,3 +275,22 @@ class TestFollower:
         other.source.set_response(LONG_RUNNING, key(7))
         other.step()
         assert other.follower.is_leading
+
+
+def build_row(job: str, run_id: int | None, job_id: int) -> RecordedRun:
+    values: dict[str, Any] = dict.fromkeys(RecordedRun.__dataclass_fields__)
+    values |= {"job_key": job, "run_id": run_id, "job_id": job_id, "state": RowState.STARTED}
+    return RecordedRun(**values)
+
+
+@pytest.mark.parametrize(
+    ("job", "run_id", "job_id"), [("other", 7, ETL.job_id), ("etl", 7, 5), ("etl", None, 1)]
+)
+def test_run_of_no_job_of_the_app_is_left_out(job: str, run_id: int | None, job_id: int) -> None:
+    assert choose_runs([build_row(job, run_id, job_id)], JOBS, ()) == []
+
+
+@given(st.sampled_from(["own", "all", False]), st.sampled_from(["app", "user"]))
+def test_job_is_chosen_unless_it_forbids_it(follow: Any, run_as: Any) -> None:
+    job = replace(ETL, follow=follow, run_as=run_as)
+    assert (choose_jobs({"etl": job}) != {}) == (follow is not False and run_as == "app")
