@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model import Settings
-from .cluster_packages import list_cluster_packages
+from .code_packages import list_cluster_packages, list_notebook_requirements
 from .compute import (
     find_import_paths,
     find_local_libraries,
@@ -18,7 +18,6 @@ from .compute import (
     read_variables,
 )
 from .files import FileMissing, WorkspaceFiles
-from .notebook_packages import list_notebook_requirements
 from .packages import Packages, Requirements, list_requirements
 from .projects import is_of_a_cluster, list_dependencies
 from .templating import format_value

@@ -1,0 +1,183 @@
+"""The packages that the code of a task needs, found without running it.
+
+Notebooks install packages themselves, by ``%pip install``. Other code relies on the packages that
+clusters of Databricks have.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ..lakeflow_child.cluster_packages import find_package
+from ..lakeflow_child.notebook_files import JUPYTER_SUFFIX, find_notebook_file, is_notebook_file
+from ..lakeflow_child.package_names import normalize_name
+from .packages import Requirements
+
+# IPython takes a line that begins with the name of a magic for one.
+_INSTALL = re.compile(
+    r"^(?:(?:# MAGIC )?[ \t]*%(?:uv )?pip install|pip install)\b(.*)$", re.MULTILINE
+)
+_CONTINUED = re.compile(r"\\\n(?:# MAGIC)?")
+_FILE_OPTIONS = ("-r", "--requirement")
+_INDEX_OPTIONS = ("--index-url", "--extra-index-url", "--find-links")
+_SKIPPED_OPTIONS = ("-c", "--constraint", "-e", "--editable", "-t", "--target", "--trusted-host")
+# A path, or a text of Python that only the run of the notebook knows.
+_NO_PACKAGE = re.compile(r"[-./~$\\]|.*[{}$]|.*\.(?:whl|tar\.gz|zip)$|\w+:")
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import\b[ \t]*\(?([\w, \t]*)|import[ \t]+([\w., \t]+))",
+    re.MULTILINE,
+)
+_MAX_FILES = 100  # that are read, on the thread that starts tasks
+_RUN = re.compile(
+    r"^(?:# MAGIC )?[ \t]*%run[ \t]+[\"']?([^\s\"']+)"
+    r"|\bdbutils\.notebook\.run\(\s*[\"']([^\"']+)[\"']",
+    re.MULTILINE,
+)
+
+
+def list_notebook_requirements(notebooks: Iterable[str]) -> Requirements:
+    """List the packages that notebooks install, and those that they run."""
+    packages: list[str] = []
+    files: list[str] = []
+    options: list[str] = []
+    for notebook, code in _read_all(notebooks):
+        for words in _split_commands(code):
+            pending = iter(words)
+            for word in pending:
+                option, _, value = word.partition("=")
+                if option in (*_FILE_OPTIONS, *_INDEX_OPTIONS, *_SKIPPED_OPTIONS):
+                    value = value or next(pending, "")
+                    if option in _FILE_OPTIONS and not re.search(r"[{}$]", value):
+                        files.append(str(notebook.parent / value))
+                    elif option in _INDEX_OPTIONS:
+                        options.append(f"{option}={value}")
+                elif not _NO_PACKAGE.match(word):
+                    packages.append(word)
+    return Requirements(tuple(packages), tuple(files), tuple(dict.fromkeys(options)))
+
+
+def _read_all(notebooks: Iterable[str]) -> Iterator[tuple[Path, str]]:
+    """Yield each notebook and all that they run, once, with its code."""
+    visited: set[Path] = set()
+    pending = [*map(Path, notebooks)]
+    while pending:
+        notebook = Path(os.path.normpath(pending.pop(0)))
+        if notebook not in visited and is_notebook_file(notebook):
+            visited.add(notebook)
+            code = _read_code(notebook)
+            yield notebook, code
+            pending += _find_included(code, notebook)
+
+
+def _split_commands(code: str) -> Iterator[list[str]]:
+    """Yield the words after each ``%pip install``."""
+    for match in _INSTALL.finditer(_CONTINUED.sub(" ", code)):
+        try:
+            yield shlex.split(match[1], comments=True)
+        except ValueError:  # a quote without an end, which pip would refuse
+            continue
+
+
+def list_cluster_packages(
+    files: Iterable[str], folders: Sequence[str], package: str, listed: Iterable[str]
+) -> tuple[str, ...]:
+    """List the packages of a cluster that code imports and that is not there otherwise.
+
+    :param files: with the code of a task. Modules of the bundle that it imports are read too.
+    :param folders: those from which tasks import.
+    :param package: the one in these folders that a task runs; empty for none.
+    :param listed: the packages that the task lists itself.
+    """
+    found: dict[str, None] = {}
+    visited: set[Path] = set()
+    pending = [*map(Path, files), *_list_files(package.replace("-", "_"), folders)]
+    while pending and len(visited) < _MAX_FILES:
+        file = pending.pop(0)
+        if file in visited:
+            continue
+        visited.add(file)
+        code = _read_code(file)
+        pending += _find_included(code, file)
+        for module in _list_imports(code):
+            own = _find_own_files(module, file.parent, folders)
+            pending += own
+            missing = None if own else _find_missing(module)
+            if missing:
+                found[missing] = None
+    # A part of a package, such as mlflow-skinny, has its module too.
+    names = tuple(f"{normalize_name(each)}-" for each in listed)
+    return tuple(
+        each
+        for each in found
+        if not any(name.startswith(f"{normalize_name(each)}-") for name in names)
+    )
+
+
+def _list_files(package: str, folders: Sequence[str]) -> list[Path]:
+    return sorted(each for base in folders if package for each in Path(base, package).rglob("*.py"))
+
+
+def _list_imports(code: str) -> Iterator[str]:
+    """Yield the names of imported modules, and names from them that may be modules."""
+    for source, names, modules in _IMPORT.findall(code):
+        if source:
+            yield source
+        prefix = source if source.endswith(".") or not source else f"{source}."
+        yield from (
+            prefix + each.split()[0] for each in (names or modules).split(",") if each.strip()
+        )
+
+
+def _find_own_files(module: str, folder: Path, folders: Sequence[str]) -> list[Path]:
+    """Return the files of the bundle that a module, or the one that it is in, consists of.
+
+    :param folder: of the file that imports it.
+    """
+    name = module.lstrip(".")
+    above = len(module) - len(name)
+    bases = [folder.joinpath(*[".."] * (above - 1))] if above else [folder, *map(Path, folders)]
+    for parts in (name.split("."), name.split(".")[:-1]):
+        for base in bases if any(parts) else ():
+            path = base.joinpath(*parts)
+            files = [path.with_suffix(".py"), path / "__init__.py", *path.glob("*.py")]
+            if found := [each for each in files if each.is_file()]:
+                # Without __init__.py, any file of the folder may be meant.
+                return found[:1] if found[0] in files[:2] else found
+    return []
+
+
+def _find_missing(module: str) -> str | None:
+    """Return the package of a module, unless it is installed or of no cluster."""
+    if (found := find_package(module)) is None:
+        return None
+    name, package = found
+    try:
+        # It imports the namespaces above the name, but no code of the package.
+        return None if importlib.util.find_spec(name) else package
+    except (ImportError, ValueError):
+        return package
+
+
+def _read_code(file: Path) -> str:
+    """Return the code of a file or a notebook; empty if it cannot be read, which its task says."""
+    try:
+        text = file.read_text(encoding="utf-8-sig", errors="replace")
+        if file.suffix != JUPYTER_SUFFIX:
+            return text
+        cells = [each for each in json.loads(text)["cells"] if each["cell_type"] == "code"]
+        return "\n".join("".join(each["source"]) for each in cells)
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+
+
+def _find_included(code: str, file: Path) -> Iterator[Path]:
+    """Yield the notebooks that a notebook runs in its own process."""
+    for match in _RUN.finditer(code):
+        if (included := find_notebook_file(file.parent / (match[1] or match[2]))) is not None:
+            yield Path(included)
