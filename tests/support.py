@@ -8,11 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Flask
 from flask_caching.backends import SimpleCache
 from werkzeug.serving import WSGIRequestHandler, make_server
+
+if TYPE_CHECKING:
+    import pytest
 
 BUNDLE = Path(__file__).parent / "bundles" / "fast" / "databricks.yml"
 
@@ -41,6 +44,15 @@ def wait_until(condition: Callable[[], T], name: str) -> T:
         time.sleep(pause)
         pause = min(1.2 * pause, 0.05)
     raise AssertionError(f"{name}: not true within {DEADLINE:g} seconds")
+
+
+def refuse_threads(patch: pytest.MonkeyPatch) -> None:
+    """Let threads fail to start, as they do where the system has too many."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    patch.setattr(threading.Thread, "start", refuse)
 
 
 def on_behalf_of(token: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from flask_lakeflow_jobs.concurrency import (
     run_inline,
     start_thread,
 )
-from tests.support import DEADLINE, wait_until
+from tests.support import DEADLINE, refuse_threads, wait_until
 
 #: Prints the number of calls in a forked child: one for each object that still exists.
 FORK = """
@@ -212,10 +212,7 @@ def test_run_in_thread_logs_what_interrupts_the_call(
 def test_run_in_thread_runs_inline_if_no_thread_can_be_started(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    refuse_threads(monkeypatch)
     threads: list[threading.Thread] = []
     for run in (run_in_thread, run_inline):
         run(lambda: threads.append(threading.current_thread()))

@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 
 from flask_lakeflow_jobs.local import Address, Workspace
+from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.console.support import BUNDLE, shop_app
 
 MakeShop = Callable[..., Flask]
@@ -20,6 +21,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
     """The local workspace, with the jobs of the bundle ``shop``."""
     with Workspace(BUNDLE, tmp_path_factory.mktemp("shop")) as address:
         yield address
+
+
+@pytest.fixture
+def fault_proxy(shop: Address) -> Iterator[FaultyWorkspace]:
+    """A proxy in front of the workspace that records requests and injects faults."""
+    with FaultyWorkspace(shop) as proxy:
+        yield proxy
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,9 @@ from marshmallow import Schema, fields, validate
 
 from flask_lakeflow_jobs import InvalidParameters
 from flask_lakeflow_jobs.console.forms import Control, Form
-from flask_lakeflow_jobs.local import Address
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.console.conftest import MakeShop
 from tests.console.support import OWN, run, shop_app, text_of
-
-
-@pytest.fixture
-def fault_proxy(shop: Address) -> Iterator[FaultyWorkspace]:
-    with FaultyWorkspace(shop) as proxy:
-        yield proxy
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from marshmallow import Schema, fields
 
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.console.forms import Control, Form
-from flask_lakeflow_jobs.local import Address
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.console.conftest import MakeShop
 from tests.console.support import OWN, run, shop_app, start, text_of
@@ -26,12 +24,6 @@ class Failing(Schema):
     day = fields.Date(required=True)
     full = fields.Boolean(load_default=False)
     apiToken = fields.String()  # noqa: N815
-
-
-@pytest.fixture
-def fault_proxy(shop: Address) -> Iterator[FaultyWorkspace]:
-    with FaultyWorkspace(shop) as proxy:
-        yield proxy
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs import Conflict, NotAllowed, UpstreamTimeout, current_jobs
-from flask_lakeflow_jobs.local import Address
 from flask_lakeflow_jobs.state import EXTENSION_KEY
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
 from flask_lakeflow_jobs.testing.exchange import Reply
@@ -28,12 +27,6 @@ SCHEDULE = {
 }
 
 ROUTE = "/api/jobs/hourly/schedule"
-
-
-@pytest.fixture
-def fault_proxy(shop: Address) -> Iterator[FaultyWorkspace]:
-    with FaultyWorkspace(shop) as proxy:
-        yield proxy
 
 
 @pytest.fixture

@@ -13,16 +13,15 @@ from pathlib import Path
 import pytest
 
 from flask_lakeflow_jobs.local import (
-    Address,
     Workspace,
     WorkspaceError,
     ensure_workspace,
-    load_bundle,
     stop_workspace,
 )
 from flask_lakeflow_jobs.local.home import WorkspaceFolder
 from flask_lakeflow_jobs.local.store.sqlite import Store
-from tests.local.support import Client, task_results
+from tests.local.kills import client_of, kill
+from tests.local.support import task_results
 from tests.support import DEADLINE, wait_until
 
 ENSURE = """
@@ -31,15 +30,6 @@ from flask_lakeflow_jobs.local import ensure_workspace
 address = ensure_workspace(sys.argv[1], sys.argv[2])
 print(address.pid, address.host)
 """
-
-
-def client_of(address: Address, bundle: Path) -> Client:
-    return Client(address, {key: job.job_id for key, job in load_bundle(bundle).jobs.items()})
-
-
-def kill(address: Address, folder: Path) -> None:
-    os.kill(address.pid, signal.SIGKILL)
-    wait_until(lambda: not WorkspaceFolder(folder).is_served(), "the end of the workspace")
 
 
 def test_ensure_from_many_processes_starts_one_workspace(

@@ -14,13 +14,9 @@ from flask_lakeflow_jobs.runs.phases import (
     ended_phases,
     is_predictable,
 )
-from tests.run_documents import FAILED, SUCCEEDED, Document, run, run_state, task
+from tests.run_documents import FAILED, SUCCEEDED, Document, ended, run, run_state, task
 
 NOW = 1_764_000_000.0
-
-
-def ended(seconds: float, doing: Document = SUCCEEDED, **fields: object) -> Document:
-    return {**doing, "start_time": 1000, "end_time": 1000 + int(seconds * 1000), **fields}
 
 
 @pytest.mark.parametrize(

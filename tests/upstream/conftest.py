@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from cachelib import SimpleCache
 from flask import Flask
 
 from flask_lakeflow_jobs import current_jobs
 from tests.conftest import MakeApp
+from tests.upstream.reads import Reads, SharedMemory
 from tests.upstream.support import SHORT_SECONDS
+
+
+@pytest.fixture(params=[SimpleCache, SharedMemory], ids=["process", "shared"])
+def reads(request: pytest.FixtureRequest) -> Reads:
+    """Reads through a cache of this process, and through one that processes share."""
+    return Reads(backend=request.param())
 
 
 @pytest.fixture

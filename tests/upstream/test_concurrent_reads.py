@@ -16,7 +16,7 @@ from flask_lakeflow_jobs.upstream.concurrent_reads import (
     read_all,
     read_each,
 )
-from tests.support import DEADLINE, run_python
+from tests.support import DEADLINE, refuse_threads, run_python
 
 NAME = ContextVar("NAME", default="")
 
@@ -53,10 +53,7 @@ def test_mistake_in_a_read_is_raised(read_some: Any) -> None:
 def test_reads_without_threads_are_made_by_their_caller(
     read_some: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    refuse_threads(monkeypatch)
     assert read_some(abs, [-2, 1], DEADLINE) == [2, 1]
 
 

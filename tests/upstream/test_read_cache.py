@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from cachelib import SimpleCache
 
 from flask_lakeflow_jobs import LakeflowJobsError, NotAllowed, UpstreamUnavailable
 from flask_lakeflow_jobs.identity import Identity
@@ -24,11 +23,6 @@ from flask_lakeflow_jobs.upstream.response_store import (
 from tests.run_documents import JOB_ID, build_job
 from tests.support import FullStore
 from tests.upstream.reads import FINAL_TTL, KEY, Reads, SharedMemory
-
-
-@pytest.fixture(params=[SimpleCache, SharedMemory], ids=["process", "shared"])
-def reads(request: pytest.FixtureRequest) -> Reads:
-    return Reads(backend=request.param())
 
 
 @pytest.mark.parametrize("name", [KEY.key, f"generation:{KEY.job.job_id}"])

@@ -5,17 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-import pytest
-from cachelib import NullCache, SimpleCache
+from cachelib import NullCache
 
 from flask_lakeflow_jobs import LakeflowJobsError, NotAllowed
 from tests.support import DEADLINE, run_python, wait_until
-from tests.upstream.reads import KEY, Reads, SharedMemory
-
-
-@pytest.fixture(params=[SimpleCache, SharedMemory], ids=["process", "shared"])
-def reads(request: pytest.FixtureRequest) -> Reads:
-    return Reads(backend=request.param())
+from tests.upstream.reads import KEY, Reads
 
 
 class HeldFetch:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs.upstream.thread_pool import CallFuture, DaemonThreadPool, has_waiter
-from tests.support import DEADLINE, run_python, wait_until
+from tests.support import DEADLINE, refuse_threads, run_python, wait_until
 
 
 class Hanging:
@@ -153,12 +153,9 @@ def test_calls_that_were_given_up_leave_their_places_to_others_up_to_the_limit()
 
 
 def test_call_without_a_thread_is_made_by_its_caller(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
     pool = DaemonThreadPool(1)
     with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
+        refuse_threads(patch)
         assert pool.run(threading.current_thread, DEADLINE) is threading.current_thread()
     assert pool.run(threading.current_thread, DEADLINE) is not threading.current_thread()
 

@@ -26,6 +26,7 @@ from flask_lakeflow_jobs.watching.snapshot import StateId
 from flask_lakeflow_jobs.watching.watched_run import MIN_FOUND_ENDS, RunKey
 from tests.clocks import FakeClock
 from tests.run_documents import FAILED, build_job, run, state_id_of
+from tests.support import refuse_threads
 from tests.watching.support import (
     ALICES,
     ENDED,
@@ -261,10 +262,7 @@ def test_thread_that_stalls_is_started_again_while_a_subscriber_waits(
 
 
 def test_without_a_thread_for_the_polls_requests_poll(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    refuse_threads(monkeypatch)
     harness = HubHarness(spawn=run_inline)
     harness.source.set_response(RUNNING)
     with closing(harness.subscribe()) as subscription:

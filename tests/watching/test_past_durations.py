@@ -26,14 +26,10 @@ from flask_lakeflow_jobs.watching.past_durations import (
 )
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
-from tests.run_documents import FAILED, SUCCEEDED, Document, task
+from tests.run_documents import FAILED, SUCCEEDED, ended, task
 from tests.watching.support import ALICES, JOB, ONE, TWO
 
 CACHE_KEY = f"history:{FORMAT_VERSION}:{ONE.group}"
-
-
-def ended(seconds: float, doing: Document = SUCCEEDED, **fields: object) -> Document:
-    return {**doing, "start_time": 1000, "end_time": 1000 + int(seconds * 1000), **fields}
 
 
 class PastRuns:

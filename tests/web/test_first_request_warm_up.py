@@ -20,7 +20,7 @@ from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal, hash_tok
 from flask_lakeflow_jobs.upstream.circuit_breaker import FAILURE_THRESHOLD
 from flask_lakeflow_jobs.web.first_request import WarmUp
 from tests.conftest import MakeApp, Serve
-from tests.support import DEADLINE, wait_until
+from tests.support import DEADLINE, refuse_threads, wait_until
 from tests.web.frames import call_from
 
 #: A process that serves two requests, forks, and serves two more in each process.
@@ -221,11 +221,8 @@ def test_warm_up_that_fails_is_logged_as_info_and_not_repeated(
 def test_warm_up_without_a_free_thread_does_not_fail_the_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
     counter = Counter()
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    refuse_threads(monkeypatch)
     counter.serve()
     assert counter.calls == 0
 

@@ -25,12 +25,6 @@ from flask_lakeflow_jobs.local.lakeflow_child.sql.run_sql import (
 from flask_lakeflow_jobs.local.lakeflow_child.sql.sql_advice import UnsupportedStatement
 
 
-@pytest.fixture(autouse=True)
-def _warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty warehouse."""
-    monkeypatch.setenv("LAKEFLOW_LOCAL_DATA", str(tmp_path))
-
-
 @pytest.fixture
 def database() -> Iterator[Any]:
     """A connection to the warehouse."""

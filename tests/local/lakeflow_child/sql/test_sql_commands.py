@@ -3,7 +3,6 @@
 # ruff: noqa: E501, S608  # rows of a table; fixed texts
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,12 +17,6 @@ SETUP = "CREATE TABLE t (id INT, name STRING); INSERT INTO t VALUES (1, 'a'), (2
 ALL = "SELECT * FROM t ORDER BY id"
 COUNT = "SELECT count(*) FROM t"
 IDENTITY = "(id BIGINT GENERATED ALWAYS AS IDENTITY, x INT)"
-
-
-@pytest.fixture(autouse=True)
-def _warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty warehouse."""
-    monkeypatch.setenv("LAKEFLOW_LOCAL_DATA", str(tmp_path))
 
 
 def rows(text: str) -> list[tuple[Any, ...]]:

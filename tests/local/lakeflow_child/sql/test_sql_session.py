@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +11,6 @@ pytest.importorskip("sqlglot")
 
 from flask_lakeflow_jobs.local.lakeflow_child.sql.run_sql import run_statements
 from flask_lakeflow_jobs.local.lakeflow_child.sql.sql_session import SqlSession
-
-
-@pytest.fixture(autouse=True)
-def _warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty warehouse."""
-    monkeypatch.setenv("LAKEFLOW_LOCAL_DATA", str(tmp_path))
 
 
 def rows(text: str, session: SqlSession | None = None) -> list[tuple[Any, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,12 +27,6 @@ TYPES = """
 NOTHING = ("", "", "")
 HEAD = "CREATE TABLE main.default.orders"
 KEY, NAME = "'the key'", "  name STRING"
-
-
-@pytest.fixture(autouse=True)
-def _warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty warehouse."""
-    monkeypatch.setenv("LAKEFLOW_LOCAL_DATA", str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 from collections.abc import Sequence
 
 import pytest
@@ -25,7 +24,7 @@ from flask_lakeflow_jobs.web.sse.stream import (
     Stream,
 )
 from tests.run_documents import run, run_state
-from tests.support import DEADLINE
+from tests.support import DEADLINE, refuse_threads
 from tests.watching.support import ENDED, POLL_INTERVAL, RUNNING
 from tests.web.sse.handoff.conftest import HEARTBEAT, LIFETIME, ONE_THREAD, WriterHarness
 
@@ -238,16 +237,13 @@ def test_body_without_a_thread_to_write_it_stays_with_the_server(
 ) -> None:
     """And the next one is handed off, when there is one again."""
 
-    def refuse(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
     near, far = socket.socketpair()
     monkeypatch.setattr(FIND_CONNECTION, lambda *_: Connection(near))
     body = harness.body()
     body.start({}, None)
     assert next(body) == OPENING
     with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
+        refuse_threads(patch)
         open_files = len(os.listdir("/proc/self/fd"))
         assert b"running" in next(body)
         assert len(os.listdir("/proc/self/fd")) == open_files
