@@ -19,7 +19,7 @@ from ..web.auth import app_handle, current_authorizer, request_handle
 from ..web.csrf import require_same_origin
 from ..web.requests import read_form
 from ..web.responses import encode_json
-from . import fragments, lists, task_views
+from . import fragments, lists, task_page
 from .form_page import show_form, start_run
 from .fragments import render, render_page
 from .groups import TaskFilter
@@ -173,10 +173,10 @@ ROUTES: list[tuple[str, Callable[..., Any], list[str]]] = [
     ("/<key>/run", start_run, ["POST"]),
     ("/<key>/runs/<run_id>", show_run, ["GET"]),
     ("/<key>/runs/<run_id>/live", show_live, ["GET"]),
-    ("/<key>/runs/<run_id>/tasks/<task_run_id>", task_views.show_task, ["GET"]),
-    ("/<key>/runs/<run_id>/tasks/<task_run_id>/lines", task_views.show_log_part, ["GET"]),
-    ("/<key>/runs/<run_id>/tasks/<task_run_id>/log", task_views.download_log, ["GET"]),
-    ("/<key>/runs/<run_id>/tasks/<task_run_id>/rows", task_views.download_rows, ["GET"]),
+    ("/<key>/runs/<run_id>/tasks/<task_run_id>", task_page.show_task, ["GET"]),
+    ("/<key>/runs/<run_id>/tasks/<task_run_id>/lines", task_page.show_log_part, ["GET"]),
+    ("/<key>/runs/<run_id>/tasks/<task_run_id>/log", task_page.download_log, ["GET"]),
+    ("/<key>/runs/<run_id>/tasks/<task_run_id>/rows", task_page.download_rows, ["GET"]),
     ("/<key>/runs/<run_id>/cancel", cancel_run, ["POST"]),
     ("/<key>/runs/<run_id>/cancel", redirect_to_run, ["GET"]),
     ("/<key>/runs/<run_id>/repair", repair_run, ["POST"]),

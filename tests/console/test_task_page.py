@@ -13,7 +13,7 @@ from flask import Flask, has_request_context
 from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs import LakeflowJobs, UpstreamUnavailable, current_jobs
-from flask_lakeflow_jobs.console import logs, task_page, task_views
+from flask_lakeflow_jobs.console import logs, task_page
 from flask_lakeflow_jobs.console.logs import read_text, view_log
 from flask_lakeflow_jobs.console.task_page import TRUNCATED_NOTE, Text, texts_of
 from flask_lakeflow_jobs.local import Workspace, load_bundle
@@ -255,9 +255,9 @@ def test_log_download_is_read_within_its_request(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The request knows how long a read may take before the server kills it."""
-    monkeypatch.setattr(task_views, "_find_task", lambda *_: ENDED)
+    monkeypatch.setattr(task_page, "_find_task", lambda *_: ENDED)
     lines = (f"{has_request_context()}\n" for _ in range(3))
-    monkeypatch.setattr(task_views, "read_text", lambda *_: lines)
+    monkeypatch.setattr(task_page, "read_text", lambda *_: lines)
     assert app.test_client().get("/jobs/nightly/runs/1/tasks/2/log").text == "True\n" * 3
 
 
