@@ -35,7 +35,8 @@ from .formatting import (
     format_time,
     format_wait_reason,
 )
-from .output import RunDisplay, clean
+from .output import clean
+from .updates import RunDisplay
 
 if TYPE_CHECKING:
     from ..clock import Clock

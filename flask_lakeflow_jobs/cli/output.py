@@ -11,10 +11,9 @@ import os
 import shutil
 import sys
 import textwrap
-from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import click
 
@@ -24,10 +23,6 @@ from .escapes import KEEP_COLORS, keep_words, remove_escapes
 from .exit_codes import ExitCode
 from .fields import chosen_fields, select_fields
 from .tables import format_json
-from .updates import format_update
-
-if TYPE_CHECKING:
-    from ..runs.outcome import RunStatus
 
 #: The parent of the loggers of the SDK.
 SDK_LOGGER = "databricks"
@@ -127,35 +122,6 @@ def table_width() -> int | None:
     """Return the width of the terminal; ``None`` if stdout is something else."""
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
     return shutil.get_terminal_size().columns if is_terminal else None
-
-
-class RunDisplay(ABC):
-    """A display of one run on stderr while it is followed."""
-
-    def __enter__(self) -> RunDisplay:
-        return self
-
-    @abstractmethod
-    def __exit__(self, *_: object) -> None:
-        """Leave the last state on the screen."""
-
-    @abstractmethod
-    def show(self, status: RunStatus) -> None:
-        """Show the newest state of the run."""
-
-
-class LineDisplay(RunDisplay):
-    """One line per update, for logs and pipes."""
-
-    def __init__(self) -> None:
-        self._previous: RunStatus | None = None
-
-    def __exit__(self, *_: object) -> None:
-        """Printed lines stay."""
-
-    def show(self, status: RunStatus) -> None:
-        print_progress(format_update(self._previous, status))
-        self._previous = status
 
 
 @contextmanager

@@ -24,8 +24,6 @@ from .formatting import (
 )
 from .handles import get_state
 from .output import (
-    LineDisplay,
-    RunDisplay,
     print_document,
     print_error,
     print_json_line,
@@ -35,6 +33,7 @@ from .output import (
 )
 from .output_text import format_outputs
 from .pages import print_run_url
+from .updates import LineDisplay, RunDisplay
 
 if TYPE_CHECKING:
     from ..clock import Clock

@@ -1,7 +1,8 @@
-"""The updates of a run as lines of a log. Pure."""
+"""The display of a run that is followed, and its updates as lines of a log."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from ..runs.outcome import Outcome, outcome_of, select_last_attempts
@@ -14,25 +15,40 @@ from .formatting import (
     format_time,
     format_wait_reason,
 )
+from .output import print_progress
 
 if TYPE_CHECKING:
     from ..runs.outcome import RunStatus
     from ..sdk_types import RunTask
 
 
-def _format_new_progress(previous: RunStatus | None, current: RunStatus) -> list[str]:
-    """Format the reports that have changed, one line each."""
-    before = reports_of(previous.progress if previous else None)
-    new = [
-        report
-        for key, report in reports_of(current.progress).items()
-        if format_progress(before.get(key)) != format_progress(report)
-    ]
-    return [
-        "  ".join([format_time(report.timestamp), *filter(None, [report.task]), line])
-        for report in sorted(new, key=lambda each: (each.timestamp, each.task or ""))
-        if (line := format_progress(report))
-    ]
+class RunDisplay(ABC):
+    """A display of one run on stderr while it is followed."""
+
+    def __enter__(self) -> RunDisplay:
+        return self
+
+    @abstractmethod
+    def __exit__(self, *_: object) -> None:
+        """Leave the last state on the screen."""
+
+    @abstractmethod
+    def show(self, status: RunStatus) -> None:
+        """Show the newest state of the run."""
+
+
+class LineDisplay(RunDisplay):
+    """One line per update, for logs and pipes."""
+
+    def __init__(self) -> None:
+        self._previous: RunStatus | None = None
+
+    def __exit__(self, *_: object) -> None:
+        """Printed lines stay."""
+
+    def show(self, status: RunStatus) -> None:
+        print_progress(format_update(self._previous, status))
+        self._previous = status
 
 
 def format_update(previous: RunStatus | None, current: RunStatus) -> list[str]:
@@ -53,6 +69,21 @@ def format_update(previous: RunStatus | None, current: RunStatus) -> list[str]:
         run_line = f"{time}  {run_state}"
         return [*lines, run_line] if current.is_terminal else [run_line, *lines]
     return lines
+
+
+def _format_new_progress(previous: RunStatus | None, current: RunStatus) -> list[str]:
+    """Format the reports that have changed, one line each."""
+    before = reports_of(previous.progress if previous else None)
+    new = [
+        report
+        for key, report in reports_of(current.progress).items()
+        if format_progress(before.get(key)) != format_progress(report)
+    ]
+    return [
+        "  ".join([format_time(report.timestamp), *filter(None, [report.task]), line])
+        for report in sorted(new, key=lambda each: (each.timestamp, each.task or ""))
+        if (line := format_progress(report))
+    ]
 
 
 def _select_new_attempts(previous: RunStatus | None, current: RunStatus) -> list[RunTask]:
