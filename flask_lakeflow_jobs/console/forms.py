@@ -112,7 +112,7 @@ class Control:
         if self.control == "json":
             try:
                 value = json.loads(text)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ValueError(f"This is not valid JSON: {error}.") from None
             if self.name == WHOLE_FORM and not isinstance(value, dict):
                 raise ValueError("Must be {…}.")

@@ -14,6 +14,7 @@ from ..runs.durations import format_change
 from ..web.auth import app_handle, current_authorizer, request_handle
 from . import labels, page_data
 from .cards import CARDS_PER_PAGE, read_cards
+from .environment import template_environment
 from .links import page_url
 from .parts import RunMarkup
 from .run_page import RunView, build_run_view
@@ -106,9 +107,8 @@ def _may_view(authorizer: Authorizer, key: str) -> bool:
 
 def render(template: str, **given: Any) -> Markup:
     """Render a template of the console, with the time; what cannot be encoded is replaced."""
-    text = render_template(
-        f"lakeflow_jobs/{template}", url_for=page_url, now=page_data.now(), **given
-    )
+    found = template_environment().get_template(f"lakeflow_jobs/{template}")
+    text = render_template(found, url_for=page_url, now=page_data.now(), **given)
     return Markup(text.encode(errors="replace").decode())  # noqa: S704
 
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from flask import current_app, url_for
+from flask import url_for
 from markupsafe import escape
 
 from ..runs.outcome import select_last_attempts
+from .environment import template_environment
 from .parts import SPAN, TaskPart, bucket_of
 from .tasks import Attempt, build_attempt, without_growth
 
@@ -210,4 +211,4 @@ class TaskMarkup:
 
     @cached_property
     def _macros(self) -> Any:
-        return current_app.jinja_env.get_template("lakeflow_jobs/_tasks.html").module
+        return template_environment().get_template("lakeflow_jobs/_tasks.html").module

@@ -202,7 +202,12 @@ def _write_json(value: object) -> object:
         return value
     try:
         return json.dumps(value, default=_format_item, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, InvalidParameters):  # the placement names the parameter
+    except (
+        TypeError,
+        ValueError,
+        RecursionError,
+        InvalidParameters,
+    ):  # the placement names the parameter
         return value
 
 

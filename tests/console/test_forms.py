@@ -129,9 +129,10 @@ def test_form_params_sent_by_browser_pass_the_schema() -> None:
     assert Everything().load(params)["inner"] == {"a": 1}
 
 
-def test_form_invalid_json_is_an_error_of_its_field() -> None:
+@pytest.mark.parametrize("text", ["{", "[" * 100_000], ids=["cut", "deep"])
+def test_form_invalid_json_is_an_error_of_its_field(text: str) -> None:
     form = build_form(job(Everything()), None)
-    sent = {"inner": "{", "numbers": "[1]"}
+    sent = {"inner": text, "numbers": "[1]"}
     (message,) = form.find_unreadable(sent)["inner"]
     assert message.startswith("This is not valid JSON: ")
     assert form.params(sent) == {"on": False, "numbers": [1]}

@@ -1,0 +1,30 @@
+"""The Jinja environment of the console's templates."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from flask import current_app
+from jinja2 import Environment
+
+#: The key of an app's environment in ``app.extensions``.
+EXTENSION = "lakeflow_jobs.environment"
+
+
+def template_environment() -> Environment:
+    """Return the environment of the current app, with Jinja's own syntax and with escaping: the app
+    may have changed both for its own templates."""
+    extensions = current_app.extensions
+    if EXTENSION not in extensions:
+        extensions[EXTENSION] = current_app.jinja_env.overlay(
+            block_start_string="{%",
+            block_end_string="%}",
+            variable_start_string="{{",
+            variable_end_string="}}",
+            comment_start_string="{#",
+            comment_end_string="#}",
+            line_statement_prefix=None,
+            line_comment_prefix=None,
+            autoescape=True,
+        )
+    return cast("Environment", extensions[EXTENSION])

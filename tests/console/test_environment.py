@@ -1,0 +1,36 @@
+"""The console in apps that have changed Jinja for their own templates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.console.support import run
+
+if TYPE_CHECKING:
+    from tests.console.conftest import MakeShop
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"autoescape": False},
+        {"variable_start_string": "[[", "variable_end_string": "]]"},
+        {"line_statement_prefix": "<", "line_comment_prefix": "#"},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_pages_escape_and_have_the_usual_syntax(
+    make_shop: MakeShop, options: dict[str, Any]
+) -> None:
+    app = make_shop(jobs={"broken": {"description": "<script>"}})
+    app.jinja_env.__dict__.update(options)
+    client, run_id = app.test_client(), run(app, "broken")
+
+    jobs, page = client.get("/jobs/").text, client.get(f"/jobs/broken/runs/{run_id}").text
+
+    assert "&lt;script&gt;" in jobs
+    assert "<script>" not in jobs
+    assert 'class="lf-attempt"' in page
+    assert "{{" not in jobs + page
