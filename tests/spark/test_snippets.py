@@ -166,6 +166,18 @@ RUN = {
         "assert [row.s for row in days.orderBy('d').collect()] == [1, 3, 4]\n"
         "assert frame.orderBy('d').select(F.weekday('d'), F.expr('weekday(d)')).collect()[2][:] == (6, 6)"
     ),
+    "words, days and numbers": (
+        "names = spark.sql(\"SELECT initcap(a) AS a, count(*) AS n FROM VALUES ('o''brien anne-marie'), (NULL) AS t(a) GROUP BY initcap(a)\")\n"
+        'assert {row.a for row in names.collect()} == {"O\'brien Anne-marie", None}\n'
+        "row = spark.sql(\"SELECT to_timestamp(1704449730) = TIMESTAMP'2024-01-05 10:15:30' AS a, typeof(nvl(10.5BD, 0)) AS b, decode(2, 1, 'x', 2, 'y') AS c\").first()\n"
+        "assert tuple(row) == (True, 'decimal(11,1)', 'y'), row\n"
+        "row = spark.sql(\"SELECT extract(DOW FROM DATE'2024-01-07'), datediff(DAY, TIMESTAMP'2024-01-01 12:00:00', TIMESTAMP'2024-01-02 11:00:00')\").first()\n"
+        "assert tuple(row) == (1, 0), row\n"
+        "frame = spark.sql(\"SELECT 'a-b c' AS a, DATE'2024-01-05' AS d, 1704449730 AS n, 1.5BD AS x\")\n"
+        "frame = frame.select(F.initcap('a').alias('a'), F.date_trunc('month', 'd').alias('d'), F.to_timestamp('n').alias('n'), F.nvl('x', F.lit(0)).alias('x'))\n"
+        "assert [kind for _, kind in frame.dtypes] == ['string', 'timestamp', 'timestamp', 'decimal(11,1)'], frame.dtypes\n"
+        "assert (frame.first().a, frame.first().n.year) == ('A-b C', 2024)"
+    ),
     "variables": (
         "spark.sql(\"DECLARE OR REPLACE VARIABLE day DATE DEFAULT date'2024-01-05' - INTERVAL 1 DAY\")\n"
         "spark.sql('DECLARE n = 5'); spark.sql('SET VAR n = n + (SELECT max(id) FROM range(3))')\n"
@@ -602,6 +614,18 @@ ADVISED = {
     "all elements of a path": (
         "spark.sql(\"SELECT j:a[*].b FROM (SELECT '{}' AS j)\").collect()",
         "reads no [*]",
+    ),
+    "all elements in a frame": (
+        "spark.sql(\"SELECT '{}' AS j\").select(F.get_json_object('j', '$.a[*].b')).collect()",
+        "reads no [*]",
+    ),
+    "all elements by the function": (
+        "spark.sql(\"SELECT get_json_object('{}', '$.a[*].b')\").collect()",
+        "reads no [*]",
+    ),
+    "number in a text": (
+        "spark.sql(\"SELECT a * 2 FROM VALUES ('1') AS t(a)\").collect()",
+        "CAST(… AS DOUBLE)",
     ),
     "map without NULL": ("spark.sql(\"SELECT explode(map('a', 1))\").collect()", "has a defect"),
     "metric view": (

@@ -13,7 +13,16 @@ from .local_rdds import LocalContext, LocalRdd, take_rdds
 from .spark_catalog import quote_part
 from .spark_schemas import create_schema_first
 from .spark_streams import StreamManager, StreamReader, StreamWriter
-from .sql_corrections import cut, number_weekdays, round_half_even, split_characters
+from .sql_corrections import (
+    begin_words,
+    count_seconds,
+    cut,
+    keep_zone,
+    number_weekdays,
+    refuse_elements,
+    round_half_even,
+    split_characters,
+)
 from .stream_plans import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
 from .stream_sources import METADATA
 from .table_writers import append_rows, overwrite_partitions, write_folder, write_table
@@ -83,12 +92,17 @@ def patch_pyspark(
         # Sail returns these rows in any order.
         (DataFrame, "describe", _order_statistics(DataFrame.describe)),
         (DataFrame, "summary", _order_statistics(DataFrame.summary)),
-        # Sail has other results for negative lengths, an empty text, a Sunday, and halves.
+        # Sail has other results: see sql_corrections.
         (functions, "bround", round_half_even(functions.bround)),
+        (functions, "date_trunc", keep_zone(functions.date_trunc)),
+        (functions, "get_json_object", refuse_elements(functions.get_json_object)),
+        *((functions, name, functions.coalesce) for name in ("ifnull", "nvl")),
+        (functions, "initcap", begin_words),
         (functions, "left", cut(functions.left)),
         (functions, "right", cut(functions.right)),
         (functions, "rint", round_half_even(functions.bround)),
         (functions, "split", split_characters(functions.split)),
+        (functions, "to_timestamp", count_seconds(functions.to_timestamp)),
         (functions, "weekday", number_weekdays(functions.weekday)),
         # Sail reads and writes batches only.
         (session_class, "readStream", property(lambda self: StreamReader(self, translate))),

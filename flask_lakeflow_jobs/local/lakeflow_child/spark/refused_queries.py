@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from .sql_corrections import check_path
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -335,11 +337,7 @@ def _read_paths(select: exp.Select, describe: Describe) -> None:
                 name.lower(): kind.lower() for name, kind in read_columns(select, describe).items()
             }
         written = path.expression.sql("spark")[1:-1].replace("\\'", "'")
-        if "[*]" in written:
-            raise NotImplementedError(
-                f"Sail reads no [*] in a path of JSON ({written}). Parse the text with from_json, "
-                "and take the field of each element with transform."
-            )
+        check_path(written)
         text = exp.Literal.string(written)
         root = path.this
         kind = columns.get(root.name.lower(), "") if isinstance(root, exp.Column) else ""

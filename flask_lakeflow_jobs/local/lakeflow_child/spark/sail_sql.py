@@ -330,5 +330,6 @@ def _is_refusal(error: Exception) -> bool:
 _REFUSALS = (
     r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|cannot resolve attribute"
     r"|INSERT is missing value|input schema for INSERT|[Tt]able features|expected Delta interval"
-    r"|enableTypeWidening|found for ALTER|unknown function|quantified pattern|'bool_(?:and|or)'"
+    r"|enableTypeWidening|found for ALTER|unknown function|quantified pattern"
+    r"|'bool_(?:and|or)'|'spark_decode'"
 )

@@ -1,8 +1,11 @@
 """SQL that Sail computes otherwise than Databricks, without an error, and the one for its results.
 
 ``left`` and ``right`` count a negative length from the other end. ``split`` by an empty text has
-empty texts at both ends. The ``weekday`` of a Sunday is -1. ``bround`` of decimals and ``rint``
-round half up. A window over a range of dates has all earlier rows.
+empty texts at both ends. The ``weekday`` of a Sunday is -1, and its ``DOW`` 0. ``bround`` of
+decimals and ``rint`` round half up. A window over a range of dates has all earlier rows.
+``initcap`` begins a word after each sign. ``nvl`` of a decimal and an integer is a double.
+``to_timestamp`` takes a number for microseconds. ``datediff(DAY, …)`` counts midnights.
+``date_trunc`` of a date has no time zone. ``get_json_object`` finds nothing with ``[*]``.
 """
 
 from __future__ import annotations
@@ -15,9 +18,11 @@ if TYPE_CHECKING:
 
 #: Texts and comments of SQL, as a pattern.
 LITERAL = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/"
-_CALL = re.compile(
-    rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>bround|left|right|rint|split|weekday)\s*\(", re.I | re.S
-)
+_TEXTS = "bround|get_json_object|ifnull|initcap|left|nvl|right|rint|split"
+_TIMES = "date_?diff|date_?part|date_trunc|extract|timestamp|timestampdiff|to_timestamp|weekday"
+_CALL = re.compile(rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>{_TEXTS}|{_TIMES})\s*\(", re.I | re.S)
+_DAY_OF_WEEK = re.compile(r"'?(?:dow|dayofweek)'?\s+from\s+(.*)", re.IGNORECASE | re.DOTALL)
+_WORDS = "transform(split({}, ' '), w -> concat(upper(left(w, 1)), lower(substring(w, 2))))"
 _RANGE = re.compile(
     r"\b(ORDER\s+BY\s+)((?:[^(),]|\((?:[^()]|\([^()]*\))*\))+?)"
     r"(?=(?:\s+(?:ASC|DESC))?(?:\s+NULLS\s+\w+)?\s+RANGE\s+(?:BETWEEN\s[^()]*?)?"
@@ -55,20 +60,41 @@ def _order_range(match: re.Match[str]) -> str:
 
 def _write(name: str, *arguments: str) -> str:
     call = f"{name}({', '.join(arguments)})"
-    if name == "weekday":
-        return f"pmod({call}, 7)"
+    if re.fullmatch(_TIMES, name):
+        return _write_time(name, call, *arguments)
     if name in ("bround", "rint"):
         value, *scale = arguments
         return f"bround({', '.join([f'CAST({value} AS DOUBLE)', *scale])})"
+    if name == "initcap":
+        return f"array_join({_WORDS.format(*arguments)}, ' ')"
+    if name in ("ifnull", "nvl"):
+        return f"coalesce({', '.join(arguments)})"
     if len(arguments) < 2:
         return call
     text, by, *_ = arguments
+    if name == "get_json_object":
+        check_path(by)
+        return call
     if name != "split":
         is_plain = by.isdecimal()
         return call if is_plain else f"{name}({text}, if(({by}) < 0, 0, {by}))"
     if by not in ("''", '""'):
         return call
     return f"if(({text}) = '', array(''), array_remove({call}, ''))"
+
+
+def _write_time(name: str, call: str, first: str, *rest: str) -> str:
+    if name == "weekday":
+        return f"pmod({call}, 7)"
+    if name == "date_trunc":
+        return f"CAST({call} AS TIMESTAMP)"
+    if name in ("timestamp", "to_timestamp"):
+        return call if rest else f"CAST({first} AS TIMESTAMP)"
+    if name in ("date_part", "datepart", "extract"):
+        match = _DAY_OF_WEEK.fullmatch(" FROM ".join([first, *rest]))
+        return f"dayofweek({match[1]})" if match else call
+    is_day = len(rest) == 2 and first.lower() == "day"
+    return f"({name}(HOUR, {', '.join(rest)}) div 24)" if is_day else call
 
 
 def _read_arguments(statement: str, start: int) -> tuple[list[str], int] | None:
@@ -83,6 +109,15 @@ def _read_arguments(statement: str, start: int) -> tuple[list[str], int] | None:
                 return arguments, start
         depth += {"(": 1, ")": -1}.get(edge, 0)
     return None
+
+
+def check_path(path: Any) -> None:
+    """Refuse a path of JSON that Sail does not read."""
+    if isinstance(path, str) and "[*]" in path:
+        raise NotImplementedError(
+            f"Sail reads no [*] in a path of JSON ({path}). Parse the text with from_json, and "
+            "take the field of each element with transform."
+        )
 
 
 def cut(function: Any) -> Any:
@@ -106,6 +141,47 @@ def number_weekdays(weekday: Any) -> Any:
     from pyspark.sql import functions
 
     return lambda col: functions.pmod(weekday(col), 7)
+
+
+def begin_words(col: Any) -> Any:
+    """Return ``initcap``, which begins a word after a blank only."""
+    from pyspark.sql import functions
+
+    def begin(word: Any) -> Any:
+        return functions.concat(
+            functions.upper(word.substr(1, 1)), functions.lower(word.substr(2, 2**30))
+        )
+
+    words = functions.transform(functions.split(_to_column(col), " "), begin)
+    return functions.array_join(words, " ")
+
+
+def count_seconds(to_timestamp: Any) -> Any:
+    """Let ``to_timestamp`` of a number count seconds, as a cast does."""
+
+    def parse(col: Any, format: Any = None) -> Any:  # noqa: A002 (its name in Spark)
+        return _to_column(col).cast("timestamp") if format is None else to_timestamp(col, format)
+
+    return parse
+
+
+def keep_zone(date_trunc: Any) -> Any:
+    """Let ``date_trunc`` return a timestamp for dates too."""
+
+    def truncate(format: Any, timestamp: Any) -> Any:  # noqa: A002 (its name in Spark)
+        return date_trunc(format, timestamp).cast("timestamp")
+
+    return truncate
+
+
+def refuse_elements(get_json_object: Any) -> Any:
+    """Let ``get_json_object`` refuse a path that it does not read."""
+
+    def find(col: Any, path: Any) -> Any:
+        check_path(path)
+        return get_json_object(col, path)
+
+    return find
 
 
 def split_characters(split: Any) -> Any:

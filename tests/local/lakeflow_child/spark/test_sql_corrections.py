@@ -37,6 +37,15 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_corrections import corre
         ("ORDER BY a ROWS BETWEEN 6 PRECEDING AND CURRENT ROW",) * 2,
         ("bround(a, 2)", "bround(CAST(a AS DOUBLE), 2)"),
         ("rint(a)", "bround(CAST(a AS DOUBLE))"),
+        ("nvl(ifnull(a, 1), 0)", "coalesce(coalesce(a, 1), 0)"),
+        ("to_timestamp(a), timestamp(b)", "CAST(a AS TIMESTAMP), CAST(b AS TIMESTAMP)"),
+        ("to_timestamp(a, 'yyyy'), TIMESTAMP'2024-01-05'",) * 2,
+        ("date_trunc('DAY', a)", "CAST(date_trunc('DAY', a) AS TIMESTAMP)"),
+        ("datediff(DAY, a, b)", "(datediff(HOUR, a, b) div 24)"),
+        ("datediff(a, b), timestampdiff(MONTH, a, b)",) * 2,
+        ("extract(DOW FROM a), EXTRACT(YEAR FROM b)", "dayofweek(a), extract(YEAR FROM b)"),
+        ("date_part('dow', a), datepart('year', a)", "dayofweek(a), datepart('year', a)"),
+        ("get_json_object(a, '$.b[0]')",) * 2,
     ],
 )
 def test_sql_has_the_results_of_databricks(statement: str, expected: str) -> None:
