@@ -99,12 +99,10 @@ MISSING = "The {kind} of task {task!r} needs a {key!r}."
 VALUE = Field("value")
 
 _ANY = Field()
-_BOOLEAN = Field("boolean")
+_BOOLEAN = Field("boolean", _is(bool), "{name} has to be true or false.", "boolean")
 _COUNT = _number(0)
 _DECIMAL = Field("decimal")
 _INTEGER = Field("number")
-_LABEL = Field("string")
-_LABELS = Field(item=_LABEL)
 _NAME = Field("string", _is(str), "The name of a job has to be a string.")
 _PATH = Field("", lambda value: isinstance(value, str) and value != "", MISSING, is_required=True)
 _STRING = Field(
@@ -115,6 +113,8 @@ _STRING = Field(
     "string",
 )
 _STRINGS = _list(_STRING)
+_LABEL = replace(_STRING, message="{name} has to be a string.")
+_LABELS = _list(_LABEL)
 _DEFAULT = replace(_STRING, conversion="value")
 _OPERAND = replace(_STRING, is_required=True)
 _MAPPING = _mapping()

@@ -78,6 +78,12 @@ def test_parse_settings_that_cannot_run_is_refused(settings: dict[str, Any], mes
             {"tasks": [simulated_task("a", libraries="x")]},
             "Expected array for field tasks.libraries, found STRING",
         ),
+        ({"queue": {"enabled": "x"}}, "Expected boolean for field queue.enabled, found STRING"),
+        ({"description": {}}, "Expected string for field description, found OBJECT"),
+        (
+            {"tasks": [simulated_task("a", retry_on_timeout=0)]},
+            "Expected boolean for field tasks.retry_on_timeout, found NUMBER",
+        ),
     ],
 )
 def test_field_of_another_type_is_malformed(settings: dict[str, Any], message: str) -> None:
