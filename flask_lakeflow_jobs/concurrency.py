@@ -111,7 +111,7 @@ def _load_on_gevent(name: str) -> None:
 
 
 def run_in_thread(call: Callable[[], None]) -> None:
-    """Run a call that ends in a daemon thread, or inline if no thread can be started."""
+    """Run a call in a daemon thread, or inline if no thread can be started. The call must end."""
     try:
         start_thread(call)
     except RuntimeError:

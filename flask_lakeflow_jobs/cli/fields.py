@@ -16,7 +16,7 @@ FIELDS = "flask_lakeflow_jobs.fields"
 def choose_fields(
     ctx: click.Context, _param: click.Parameter, names: list[str] | None
 ) -> list[str] | None:
-    """Have the documents of a command printed with these members only, as a callback of click."""
+    """Let the command print these members of its documents only. A callback of click."""
     if names is not None:
         ctx.meta[FIELDS] = names
     return names

@@ -68,7 +68,10 @@ def format_datetime(milliseconds: int | None) -> str:
 
 
 def format_moment(milliseconds: int | None) -> str:
-    """Do the same with the name of the time zone, which is another one in summer."""
+    """Format a time as :func:`format_datetime` does, with the name of the time zone.
+
+    The name is that of the time's own season, such as ``CEST`` in summer.
+    """
     if not milliseconds:
         return ""
     moment = dt.datetime.fromtimestamp(milliseconds / 1000).astimezone()

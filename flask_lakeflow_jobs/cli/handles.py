@@ -48,7 +48,7 @@ def is_interactive() -> bool:
 
 
 def find_handle(key: str | None) -> JobHandle:
-    """Do the same without a question."""
+    """Return a handle as :func:`get_handle` does, without asking the user."""
     state = get_state()
     jobs = state.settings.jobs
     if key is None:

@@ -150,14 +150,14 @@ class LiveLogs:
         return self._handle.read_log(self._run_id, int(first.run_id or 0)).is_live
 
     def poll(self) -> Iterator[RunStatus]:
-        """Yield the state of the run now and then, the last time after its end."""
+        """Yield the state of the run at intervals; the last one is terminal."""
         while not (status := self._handle.status(self._run_id)).is_terminal:
             yield status
             self._clock.sleep(POLL_SECONDS)
         yield status
 
     def printed_of(self, task: RunTask) -> str | None:
-        """Return the last part of what was printed of a task; ``None``: nothing was."""
+        """Return the part of a task's log that was printed last; ``None`` if none was."""
         return self._printed.get(task.run_id or 0)
 
     def print_new(self, task: RunTask, task_count: int) -> None:

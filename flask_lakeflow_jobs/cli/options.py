@@ -257,6 +257,6 @@ def document_option(command: Command) -> Command:
 
 
 def table_option(command: Command) -> Command:
-    """Add the same with the format ``wide``."""
+    """Add the options of :func:`document_option`, with the further format ``wide``."""
     help_ = "Print a table, one with all columns, or JSON as in the HTTP API."
     return fields_option(_with_formats("text", "wide", "json", help=help_)(command))

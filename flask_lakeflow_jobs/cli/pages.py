@@ -47,7 +47,7 @@ def print_run_url(state: AppState, job: Job, run: Run | BaseRun) -> None:
 
 
 def open_run_page(state: AppState, job: Job, run: Run | BaseRun) -> None:
-    """Open a run's page in a browser, and print its address in case there is none."""
+    """Print the address of a run's page, and open it in a browser."""
     print_run_url(state, job, run)
     if url := find_run_url(state, job, run):
         click.launch(url)

@@ -299,7 +299,7 @@ def _means(
 
 
 def _find_rows(spots: Spots, sweeps: int, heights: Sequence[float], sizes: Sizes) -> list[float]:
-    """The upper edge of each spot: near the middle of its neighbors, and clear of the others."""
+    """Return the upper edge of each spot: near the middle of its neighbors, and clear of others."""
     middles = [0.0] * len(heights)
     for layer in spots.layers:
         _stack(layer, [0.0] * len(layer), middles, heights, sizes.row_gap)
@@ -344,7 +344,7 @@ def _stack(
 def _find_lines(
     spots: Spots, keys: Sequence[str], rows: Sequence[float], heights: Sequence[float], sizes: Sizes
 ) -> dict[str, list[list[Point]]]:
-    """From the right of each task to its bends or other tasks, and from there on."""
+    """Return the lines from the right of each task through bends to the tasks that wait for it."""
     lines: dict[str, list[list[Point]]] = {}
     xs = [sizes.margin + layer * sizes.column for layer in spots.depth]
     ys = [round(row + height / 2, 1) for row, height in zip(rows, heights, strict=True)]
@@ -360,7 +360,7 @@ def _find_lines(
 
 
 def format_curve(points: Sequence[Point]) -> str:
-    """A smooth line through points, for the ``d`` of an SVG path.
+    """Format a smooth line through points as the ``d`` of an SVG path.
 
     :param points: at least two, from left to right.
     """
@@ -378,6 +378,6 @@ def format_curve(points: Sequence[Point]) -> str:
 
 
 def format_straight(points: Sequence[Point]) -> str:
-    """A straight line from the first point to the last, for the ``d`` of an SVG path."""
+    """Format a straight line from the first point to the last as the ``d`` of an SVG path."""
     (x, y), (to_x, to_y) = points[0], points[-1]
     return f"M{x:g} {y:g}L{to_x:g} {to_y:g}"

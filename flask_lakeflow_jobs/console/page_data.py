@@ -32,7 +32,7 @@ RECENT_RUNS = 20
 
 
 def now() -> float:
-    """Milliseconds since the epoch."""
+    """Return the milliseconds since the epoch."""
     return current_state().clock.now() * 1000
 
 

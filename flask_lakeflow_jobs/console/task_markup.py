@@ -128,7 +128,10 @@ class TaskMarkup:
         return markup
 
     def keep(self, memo: Memo[str, Mapping[AttemptId, KeptTask]]) -> None:
-        """Keep what was made for the next update, after all was: other threads copy from it."""
+        """Keep the rendered tasks for the next update.
+
+        Call it once all are rendered, because other threads copy them.
+        """
         memo.put(self._page_url, self.kept, len(self.kept))
 
     def _add(self, document: Document, parse: Callable[[Document], RunTask]) -> None:

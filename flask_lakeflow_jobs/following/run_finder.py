@@ -45,13 +45,13 @@ REPAIR_MS = 7 * 86_400_000
 class RunFinder:
     """Finds runs that were started or repaired elsewhere.
 
-    Runs that were started elsewhere are found of the jobs whose runs are all followed. The search
-    begins at the newest recorded run of a job, or a day ago if that is later. So it also finds runs
-    from while no process of the app ran. Without a recorded run, it begins now. Active runs are
-    found whenever they started.
+    It searches the jobs with ``follow: all`` for runs that were started elsewhere. The search of a
+    job begins at its newest recorded run, or a day ago if that is later. So it also finds runs that
+    were started while no process of the app ran. Without a recorded run, it begins now. It finds
+    active runs whenever they started.
 
-    Runs that were repaired elsewhere are found of these jobs, and of those whose own runs are
-    followed, if one of them did not succeed lately.
+    It searches the same jobs for runs that were repaired elsewhere. It also searches a job of which
+    only the app's own runs are followed, if one of these did not succeed lately.
 
     :param poll_again: polls a run that the hub knows as ended.
     """

@@ -155,7 +155,7 @@ class PreparedWriter:
 
 
 def _take_turns(group: Sequence[Steps]) -> list[list[Steps]]:
-    """Return the writes in turns, in each of which a token is there once.
+    """Divide writes into turns, so that no turn has two writes of one token.
 
     A statement sees what statements before it have written, but not its own other rows. Repeated
     triggers, such as those of a double click, often come into one group.

@@ -97,9 +97,9 @@ def _describe_offset(minute: int, second: int, *, is_hourly: bool) -> str:
 
 
 def _step_of(values: Sequence[int], size: int, unit: str) -> str | None:
-    """Return the step between values; ``None`` if they have none.
+    """Describe the step between values; ``None`` if they have none.
 
-    Without a gap they may end early, with one they go around.
+    Hours without a gap may begin late and end early. All others must fill the day or the hour.
     """
     step = values[1] - values[0]
     if step == 1:

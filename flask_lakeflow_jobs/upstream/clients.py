@@ -119,7 +119,7 @@ class Clients:
             entry.lock.release()
 
     def discard(self, identity: Identity) -> None:
-        """Discard the client of an identity, so that it takes no other's place."""
+        """Discard the client of an identity, to leave its place to others."""
         with self._lock:
             self._entries.pop(identity.key, None)
 

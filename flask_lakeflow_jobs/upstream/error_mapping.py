@@ -161,7 +161,7 @@ def clean_message(message: str, identity: Identity) -> str:
 
 
 def clean_error(error: Exception, identity: Identity) -> None:
-    """Clean the texts of a failure of a call, so that no log and no trace repeats the others."""
+    """Clean the texts of an error and its causes in place: logs and traces quote all of them."""
     cause: BaseException | None = error
     while cause is not None:
         cause.args = tuple(

@@ -117,7 +117,7 @@ def iterate_run(
 async def iterate_run_async(
     run_key: RunKey, hub: Hub, clock: Clock, seconds: float, check_open: Callable[[], object]
 ) -> AsyncIterator[RunStatus]:
-    """Do the same in a coroutine, which holds no thread while it waits."""
+    """Yield what :func:`iterate_run` does, without a thread that waits."""
     reader = StateReader(run_key, clock, seconds, check_open)
     with closing(hub.subscribe(run_key)) as subscription:
         while True:

@@ -97,9 +97,9 @@ class PollRecord:
 
 
 def choose_record(record: PollRecord | None, change_id: str | None) -> PollRecord | None:
-    """Return the record of a run, or one in its place if its poll began before the last change.
+    """Return the record of a run, unless its poll began before the last change.
 
-    That one calls for a poll, and the lease on the poll after it is free.
+    In this case, return a record that calls for a poll, with a free lease on the next one.
 
     :param change_id: the last change; ``None`` if there is none.
     """

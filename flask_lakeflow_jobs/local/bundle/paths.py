@@ -81,7 +81,7 @@ class PathTranslator:
         body[key] = deployed if has_suffix else deployed.rpartition(".")[0]
 
     def _advise_on_missing(self, path: str, location: Location | None) -> str:
-        """Return the path to write if the author took it for one that starts at the bundle."""
+        """Return what to do: the author may have written the path from the bundle's folder on."""
         likely = Path(os.path.normpath(self._bundle_root / path))
         if not likely.exists():
             return "Create it, or correct the path."

@@ -18,7 +18,7 @@ _CODE_FIELDS = {"file": "path", "notebook": "path", "glob": "include"}
 def read_pipelines(section: Any, root: Path) -> dict[str, Settings]:
     """Return the settings of each pipeline by resource key, with absolute paths of local files.
 
-    Nothing says that they could run. A path of the workspace stays as it is.
+    They are not validated. A path of the workspace stays as it is.
 
     :param section: the bundle's ``resources.pipelines``, references replaced.
     :param root: the bundle's folder, to which paths in Python code are relative.

@@ -89,7 +89,10 @@ def _read_pyproject(file: Path) -> Iterator[str]:
 
 
 def _convert_version(version: str) -> str:
-    """Convert a version of Poetry: a caret keeps the first number that is not 0, none all."""
+    """Convert a version of Poetry: ``^1.2`` to ``>=1.2,<2``, and ``1.2`` to ``==1.2``.
+
+    A caret lets all numbers change behind the first one that is not 0.
+    """
     version = version.strip()
     if match := _CARET.match(version):
         parts = match[1].split(".")

@@ -38,7 +38,10 @@ class SecretRedactor:
         return _find(data, self._values)
 
     def find_begun(self, data: bytes) -> int:
-        """Return where a secret may begin that the end of the log so far cuts; that end if none."""
+        """Return where a secret begins that the end of the log may have cut off.
+
+        :return: the end of the log if there is none.
+        """
         return min((_find_begun(data, value) for value in self._values), default=len(data))
 
     def redact_log(self, data: bytes, start: int, end: int) -> bytes:
@@ -66,7 +69,7 @@ def _find(text: AnyStr, values: Iterable[AnyStr]) -> list[tuple[int, int]]:
 
 
 def _find_begun(data: bytes, value: bytes) -> int:
-    """Return where a secret begins that the end of the data cuts; the end if there is none."""
+    """Return where a secret may begin whose rest is not in the data; the end if there is none."""
     first = data.find(value[:1], max(0, len(data) - len(value) + 1))
     while first >= 0 and not value.startswith(data[first:]):
         first = data.find(value[:1], first + 1)

@@ -161,10 +161,11 @@ def _read_part(
 def _find_word(
     read: Callable[[int, int], bytes], redactor: SecretRedactor, start: int, limit: int
 ) -> int:
-    """Return the start of the word around a position, which may hold a token of a kind.
+    """Return the start of the word around a position.
 
-    The app redacts tokens by their form when it reads a part. A position where a part has ended
-    stays: it is behind a word, at a secret, or inside a word that is longer than a part.
+    The word may be a token, which the app redacts by its form when it reads a part. A position
+    where a part has ended stays: it is behind a word, at a secret, or inside a word that is longer
+    than a part.
     """
     first = max(0, start - limit)
     around = max(0, first - redactor.overlap)

@@ -174,7 +174,10 @@ class Commands:
                 self._database.execute(each)
 
     def _check_no_checks(self, statement: str, tree: exp.Alter) -> None:
-        """Keys are not kept, so that they need not be dropped; names of checks are not kept."""
+        """Refuse to drop a constraint of a table with checks: their names are not kept.
+
+        Keys are not kept at all, so that there is nothing to drop in a table without checks.
+        """
         query = (
             f"SELECT count(*) FROM duckdb_constraints() WHERE {_IS_TABLE} AND "
             "constraint_type = 'CHECK'"
