@@ -63,9 +63,9 @@ class AppState:
         cache: SharedCache,
         clock: Clock,
         is_closing: Callable[[], bool],
-        policy: Policy | None = None,
-        user_loader: UserLoader | None = None,
-        record: Record | None = None,
+        policy: Policy | None,
+        user_loader: UserLoader | None,
+        record: Record | None,
     ) -> None:
         self.app = app
         self.settings = settings

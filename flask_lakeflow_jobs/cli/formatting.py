@@ -195,8 +195,8 @@ def format_jobs(
     newest: Mapping[str, BaseRun],
     now: float,
     *,
-    is_wide: bool = False,
-    width: int | None = None,
+    is_wide: bool,
+    width: int | None,
 ) -> list[str]:
     """Format the jobs of an app as a table.
 
@@ -329,7 +329,7 @@ def _format_tasks(tasks: Iterable[RunTask], now: float, width: int | None) -> li
     )
 
 
-def format_comparison(compared: Comparison, width: int | None = None) -> list[str]:
+def format_comparison(compared: Comparison, width: int | None) -> list[str]:
     """Format two runs side by side: facts and parameters, then tasks.
 
     :param width: as for :func:`.format_table`.

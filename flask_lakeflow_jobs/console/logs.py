@@ -89,9 +89,7 @@ def view_log(part: LogPart, *, hide: str = "", line: int | None = None) -> LogVi
     )
 
 
-def read_log_view(
-    reads: CachedReads, task: RunTask, *, line: int | None = None, hide: str = ""
-) -> LogView:
+def read_log_view(reads: CachedReads, task: RunTask, *, line: int | None, hide: str) -> LogView:
     """Return the end of a task's log, or the lines around one."""
     if line is None:
         return view_log(reads.read_log(task, -_TAIL_BYTES, _TAIL_BYTES), hide=hide)

@@ -36,9 +36,7 @@ class ConsoleState:
     :param csp_nonce: returns the nonce of the current request.
     """
 
-    def __init__(
-        self, page_url: PageUrl | None = None, csp_nonce: Callable[[], str] | None = None
-    ) -> None:
+    def __init__(self, page_url: PageUrl | None, csp_nonce: Callable[[], str] | None) -> None:
         self.page_url = page_url
         self.csp_nonce = csp_nonce
         #: The tasks of runs that were shown lately, by the URL of their pages.

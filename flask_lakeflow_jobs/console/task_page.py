@@ -149,12 +149,12 @@ def build_task_view(
     run_id: int,
     task_run_id: int,
     *,
-    line: int | None = None,
+    line: int | None,
 ) -> TaskView:
     """Read what the page of an attempt shows.
 
     :param task_run_id: the run id of the attempt, or of an iteration.
-    :param line: of the log, which the reader wants to see.
+    :param line: of the log, which the reader wants to see; ``None``: the end of the log.
     :raises NotFound: the run has no such attempt.
     """
     run, _ = page_data.read_run(handle, run_id)

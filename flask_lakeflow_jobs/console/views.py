@@ -197,8 +197,8 @@ ROUTES: list[tuple[str, Callable[..., Any], list[str]]] = [
 
 def console_blueprint(
     url_prefix: str,
-    host_page_url: PageUrl | None = None,
-    csp_nonce: Callable[[], str] | None = None,
+    host_page_url: PageUrl | None,
+    csp_nonce: Callable[[], str] | None,
 ) -> Blueprint:
     pages = Blueprint(
         "lakeflow_console",

@@ -85,8 +85,8 @@ class Database:
         url: sa.URL,
         credentials: Credentials | None = None,
         *,
-        timeout: float = WAIT_SECONDS,
-        autocommit: bool = False,
+        timeout: float,
+        autocommit: bool,
     ) -> None:
         self._url = url
         self._credentials = credentials

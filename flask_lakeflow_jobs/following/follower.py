@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from ..concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inline
@@ -57,7 +56,7 @@ class Follower:
         finish: Finish,
         abandon: Callable[[RunKey, str], None],
         tick: Callable[[], None] = lambda: None,
-        find: Callable[[], None] | None = None,
+        find: Callable[[], None],
         lease_seconds: float = LEASE_SECONDS,
         spawn: Spawn | None = run_in_thread,
     ) -> None:
@@ -175,14 +174,14 @@ class Follower:
     def _search(self) -> None:
         """Find runs that were started elsewhere, once per poll interval."""
         now = self._clock.monotonic()
-        if self._find is None or self._is_searching or now < self._search_at:
+        if self._is_searching or now < self._search_at:
             return
         self._search_at, self._is_searching = now + self._poll_interval, True
-        self._spawn(partial(self._run_search, self._find))
+        self._spawn(self._run_search)
 
-    def _run_search(self, find: Callable[[], None]) -> None:
+    def _run_search(self) -> None:
         try:
-            find()
+            self._find()
         except LakeflowJobsError as error:
             _log.info("Runs that were started elsewhere could not be found: %s", error)
         except Exception:

@@ -20,6 +20,9 @@ from .values import UNFINISHED, Action, PageToken, RecordedRun, RowState, RunEnd
 #: after that, nobody can know how a run has ended that nobody viewed.
 UNFINISHED_EXTRA_MS = 60 * 86_400_000
 
+#: Runs that one read of the oldest ones returns.
+MAX_OLDEST_RUNS = 1_000
+
 _COLUMNS = [runs.c[field.name] for field in fields(RecordedRun)]
 
 
@@ -186,7 +189,7 @@ class RecordedRuns(RecordBase):
         self,
         job_id: int,
         run_id: int,
-        receivers: Sequence[str] = (),
+        receivers: Sequence[str],
         *,
         payload: str | None = None,
     ) -> bool:
@@ -268,25 +271,23 @@ class RecordedRuns(RecordBase):
             return {row.run_id: _parse(row) for row in rows}
 
     def list_unfinished_runs(
-        self, job_ids: Collection[int], limit: int = 1_000
+        self, job_ids: Collection[int], limit: int = MAX_OLDEST_RUNS
     ) -> list[RecordedRun]:
         """Return runs of some jobs that have started and not ended, oldest first."""
         return self._list_oldest(RowState.STARTED, runs.c.job_id.in_(job_ids), limit=limit)
 
     def list_unresolved_runs(
-        self, job_ids: Collection[int], requested_before: int, limit: int = 1_000
+        self, job_ids: Collection[int], requested_before: int
     ) -> list[RecordedRun]:
         """Return runs of some jobs whose request has no recorded response, oldest first.
 
         :param requested_before: milliseconds since the epoch; later ones may still get theirs.
         """
         is_old = runs.c.requested_at < requested_before
-        return self._list_oldest(
-            RowState.REQUESTED, runs.c.job_id.in_(job_ids), is_old, limit=limit
-        )
+        return self._list_oldest(RowState.REQUESTED, runs.c.job_id.in_(job_ids), is_old)
 
     def _list_oldest(
-        self, state: RowState, *conditions: sa.ColumnElement[bool], limit: int
+        self, state: RowState, *conditions: sa.ColumnElement[bool], limit: int = MAX_OLDEST_RUNS
     ) -> list[RecordedRun]:
         statement = (
             sa.select(*_COLUMNS)

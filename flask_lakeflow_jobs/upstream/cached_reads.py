@@ -163,13 +163,13 @@ class CachedReads:
     def get_output_page(
         self,
         run_id: int,
-        tasks: Sequence[str] = (),
+        tasks: Sequence[str],
         after: str | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> OutputPage:
         """Return outputs of a run's tasks by task key, within the timeout of one read.
 
-        :param tasks: and the others: see :func:`.outputs.read_output_page`.
+        :param tasks: as for :func:`.outputs.read_output_page`, like ``after``.
         :param check: raises if the caller no longer waits.
         :raises RunNotFound: the run does not exist, or belongs to another job.
         :raises UpstreamTimeout: the time is up.

@@ -128,9 +128,7 @@ def interpolate(
         raise BundleError(str(error), location) from None
 
 
-def find_references(
-    value: Any, location: Location | None = None
-) -> Iterator[tuple[str, Location | None]]:
+def find_references(value: Any, location: Location | None) -> Iterator[tuple[str, Location | None]]:
     """Yield the name and location of each reference in a value, at any depth."""
     if isinstance(value, str):
         yield from ((match[1], location) for match in _REFERENCE.finditer(value))

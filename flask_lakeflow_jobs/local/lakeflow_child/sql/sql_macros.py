@@ -19,7 +19,7 @@ _ZERO = (
 )
 
 
-def _truncated(kind: str, *, is_tried: bool = False) -> str:
+def _truncated(kind: str, *, is_tried: bool) -> str:
     """Cast to an integer without rounding. The casts of other types fail when they run only."""
     cast = "TRY_CAST" if is_tried else "CAST"
     return (
