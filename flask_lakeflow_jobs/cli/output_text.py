@@ -67,7 +67,8 @@ def format_output(output: Output) -> str:
         parts += [
             json.dumps(value, indent=2)
             for name, value in output.items()
-            if name.endswith("_output") and any(value.values())
+            if name.endswith("_output")
+            and any(value.values() if isinstance(value, Mapping) else [value])
         ]
     return "\n".join(filter(None, parts))
 

@@ -13,6 +13,7 @@ import click
 from flask.cli import AppGroup, with_appcontext
 
 from ..config.keys import RECORD_DAYS, RECORD_URL
+from ..config.notify import END_OUTCOMES
 from ..errors import ConfigurationError
 from ..maintenance import Maintenance
 from ..text import format_csv_line
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from ..record.values import PageToken
 
     Command = TypeVar("Command", bound=Callable[..., Any])
+
+#: Without a difference between capitals and small letters: other commands print capitals.
+OUTCOMES = click.Choice(sorted(outcome.value for outcome in END_OUTCOMES), case_sensitive=False)
 
 #: Rows that an export reads at once.
 PAGE_SIZE = 500
@@ -75,7 +79,12 @@ def filter_options(command: Command) -> Command:
 
     @click.option("--job", "jobs", metavar="KEY", multiple=True, help="Only this job. Repeatable.")
     @click.option("--by", metavar="NAME", help="Only what this person or user requested.")
-    @click.option("--outcome", metavar="OUTCOME", help="Only runs with this outcome.")
+    @click.option(
+        "--outcome",
+        type=OUTCOMES,
+        metavar="OUTCOME",
+        help="Only runs with this outcome.",
+    )
     @click.option(
         "--since", type=parse_time, metavar="TIME", help="Not before a date, such as 2025-01-31."
     )

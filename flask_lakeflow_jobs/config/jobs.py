@@ -348,6 +348,8 @@ def _build_config(where: str, settings: Mapping[str, Any], default: JobConfig) -
         raise ConfigurationError(f"{where}.run_as must be 'app' or 'user', not {config.run_as!r}.")
     if config.policy is not None and not callable(config.policy):
         raise ConfigurationError(f"{where}.policy must be callable.")
+    if not isinstance(config.description, str | None):
+        raise ConfigurationError(f"{where}.description must be text.")
     if config.follow not in ("own", "all", False):
         raise ConfigurationError(
             f"{where}.follow must be 'own', 'all' or False, not {quote(config.follow)}."

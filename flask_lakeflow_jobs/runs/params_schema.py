@@ -144,8 +144,8 @@ def _describe_field(field: fields.Field[Any], parents: tuple[type[Schema], ...])
     if default is not absent and not callable(default):
         json_schema |= _present({"default": _serialize(default, field)})
     for name in ("title", "description"):
-        if isinstance(field.metadata.get(name), str):
-            json_schema[name] = field.metadata[name]
+        if (text := field.metadata.get(name)) is not None:
+            json_schema[name] = str(text)  # it may be a lazy translation
     return json_schema
 
 

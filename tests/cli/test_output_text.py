@@ -60,6 +60,7 @@ def test_truncated_output_is_marked(fields: dict[str, Any]) -> None:
 def test_other_output_is_json() -> None:
     (text,) = output_lines({"a": output(run_job_output={"run_id": 5})})
     assert text == '{\n  "run_id": 5\n}'
+    assert output_lines({"a": output(unknown_output="text")}) == ['"text"']
 
 
 @pytest.mark.parametrize("fields", [{}, {"notebook_output": {}}, {"logs": ""}])

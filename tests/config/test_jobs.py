@@ -249,6 +249,7 @@ def test_resolve_jobs_mapping_may_set_the_default_wait_timeout() -> None:
         ("run_as", "service_principal"),
         ("run_as", []),
         ("policy", "admins"),
+        ("description", 5),
         ("wait_timeout", 0),
         ("wait_timeout", "soon"),
         ("wait_timeout", None),

@@ -58,7 +58,7 @@ def test_show_filters_runs(app: Flask, record: Record) -> None:
     record.finish_run(end(8, "failed", error="Boom"))
     result = run(app, "show")
     assert result.output.index("report") < result.output.index("etl")
-    for arguments in (["--job", "report"], ["--by", "bob"], ["--outcome", "failed"]):
+    for arguments in (["--job", "report"], ["--by", "bob"], ["--outcome", "FAILED"]):
         result = run(app, "show", *arguments)
         assert "Boom" in result.output
         assert "etl" not in result.output
@@ -81,6 +81,12 @@ def test_show_actions_says_who_did_what(app: Flask, record: Record) -> None:
 
 def test_show_actions_with_outcome_is_usage_error(app: Flask) -> None:
     assert run(app, "show", "--actions", "--outcome", "failed").exit_code == 2
+
+
+def test_show_unknown_outcome_is_usage_error(app: Flask) -> None:
+    result = run(app, "show", "--outcome", "failure")
+    assert result.exit_code == 2
+    assert "timed_out" in result.stderr
 
 
 def test_show_undelivered_shows_last_error(app: Flask, record: Record) -> None:

@@ -32,6 +32,13 @@ class Point(Schema):
     x = fields.Integer(required=True)
 
 
+class Translation:
+    """A text that is translated when it is shown, as Flask-Babel's."""
+
+    def __str__(self) -> str:
+        return "T"
+
+
 class Own(fields.Raw):
     """A custom field."""
 
@@ -117,7 +124,7 @@ def test_build_json_schema_describes_each_kind_of_field(
         (fields.Integer(load_default=lambda: 5), {}),
         (fields.Enum(Color, load_default=Color.RED), {"enum": ["RED", "BLUE"], "default": "RED"}),
         (
-            fields.String(metadata={"title": "T", "description": "D", "x": object()}),
+            fields.String(metadata={"title": Translation(), "description": "D", "x": object()}),
             {"title": "T", "description": "D"},
         ),
     ],
