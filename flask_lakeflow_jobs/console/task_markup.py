@@ -117,6 +117,7 @@ class TaskMarkup:
         :param parse: parses a task and redacts its secrets.
         """
         url = url_for("lakeflow_console.show_task", key=key, run_id=run_id, task_run_id=0)
+        url = url.partition("?")[0]  # the app's url_defaults may add a query
         markup = cls(
             run_id,
             url,

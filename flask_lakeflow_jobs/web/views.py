@@ -65,7 +65,7 @@ def show_openapi() -> Response:
     return json_response(
         build_document(
             list(current_authorizer().viewable_jobs()),
-            url=url_for(".list_jobs"),
+            url=url_for(".list_jobs").partition("?")[0],  # the app's url_defaults may add a query
             version=version("flask-lakeflow-jobs"),
             accepts_notifications=current_state().settings.accepts_notifications,
         )

@@ -76,6 +76,21 @@ def test_console_works_behind_a_prefix_stripping_proxy(app: Flask) -> None:
     assert re.fullmatch(r"/apps/shop/jobs/broken/runs/\d+", sent.headers["Location"])
 
 
+def test_addresses_are_whole_if_the_app_adds_a_query_to_all(app: Flask, run_gate: RunGate) -> None:
+    """As ``url_defaults`` of an app in several languages may do."""
+    app.url_defaults(lambda endpoint, values: values.setdefault("lang", "de"))
+    client, ended = app.test_client(), run(app, "broken")
+    active = start(app, "gated", run_gate.params)
+    pages = [client.get(f"/jobs/broken/runs/{ended}").text, client.get("/jobs/gated").text]
+    links = re.findall(r'data-(?:source|runs)="(/[^"#]+)', " ".join(pages))
+
+    assert {client.get(link).status_code for link in links} == {200}
+    assert f"/api/jobs/gated/runs/{active}" in links
+    assert client.get("/api/jobs/openapi.json").get_json()["servers"] == [{"url": "/api/jobs"}]
+    log = client.get(links[0].partition("?")[0]).text
+    assert 'lang=de&line=1#L1"' in html.unescape(log)
+
+
 def test_pages_have_no_inline_script_or_style(app: Flask) -> None:
     client = app.test_client()
     run_id = run(app, "broken")
