@@ -413,6 +413,15 @@ RUN = {
         "open('/Volumes/dev/raw/lines/a.json', 'w').write('[\\n{\"n\": 1},\\n{\"n\": 2}\\n]')\n"
         "assert spark.read.option('multiLine', True).json('/Volumes/dev/raw/lines').count() == 2"
     ),
+    "fewer columns with mergeSchema": (
+        "spark.sql(\"CREATE TABLE dev.snippets.made (id BIGINT GENERATED ALWAYS AS IDENTITY, n INT, m INT GENERATED ALWAYS AS (n + 1), s STRING DEFAULT 'x') \"\n"
+        "          \"PARTITIONED BY (m) TBLPROPERTIES ('delta.feature.allowColumnDefaults' = 'supported')\")\n"
+        "spark.createDataFrame([(5,)], 'n INT').write.mode('append').option('mergeSchema', True).saveAsTable('dev.snippets.made')\n"
+        "open('/Volumes/dev/raw/in/made.csv', 'w').write('n\\n6\\n')\n"
+        "spark.sql(\"COPY INTO dev.snippets.made FROM (SELECT n::int AS n FROM '/Volumes/dev/raw/in/made.csv') FILEFORMAT = CSV FORMAT_OPTIONS ('header' = 'true')\")\n"
+        "rows = spark.sql('SELECT id, n, m, s FROM dev.snippets.made ORDER BY n').collect()\n"
+        "assert list(map(tuple, rows)) == [(1, 5, 6, 'x'), (2, 6, 7, 'x')], rows"
+    ),
     "fewer columns": (
         "spark.createDataFrame([(5,)], 'o BIGINT').write.mode('append').saveAsTable('dev.snippets.a')\n"
         "assert spark.sql('INSERT INTO dev.snippets.a (o) VALUES (6)').first().num_affected_rows == 1\n"

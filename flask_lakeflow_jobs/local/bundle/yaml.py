@@ -132,7 +132,13 @@ class _Loader(yaml.SafeLoader):
             items = LocatedList(self.construct_located(each, above) for each in node.value)
             items.locations = [*map(self._locate, node.value)]
             return items
-        return self.construct_object(node)
+        try:
+            return self.construct_object(node)
+        except (AttributeError, KeyError, ValueError):  # PyYAML does not check what a tag names
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{node.value!r} is no value of the type '!!{kind}'", node.start_mark
+            ) from None
 
     def _check_keys(self, node: yaml.MappingNode) -> None:
         keys: set[str] = set()

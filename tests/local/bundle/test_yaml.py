@@ -107,6 +107,9 @@ def test_load_yaml_refuses_keys_that_are_no_strings(tmp_path: Path, text: str, l
     ("text", "problem"),
     [
         ("a: &a [*a]", "an alias that contains itself"),
+        ("a: !!float b", "'b' is no value of the type '!!float'"),
+        ("a: !!bool b", "'b' is no value of the type '!!bool'"),
+        ("a: !!timestamp b", "'b' is no value of the type '!!timestamp'"),
         ("a: [1,\nb: 2", None),
     ],
 )

@@ -171,10 +171,14 @@ def _is_merged(writer: Any) -> bool:
 
 
 def _match_columns(writer: Any, table: Any) -> None:
-    """Name columns as a table does; let new ones be NULL in its rows, where Sail has a zero."""
+    """Name columns as a table does; let new ones be NULL in its rows, where Sail has a zero.
+
+    Sail merges only for new columns: then it leaves out ids, defaults and generated values.
+    """
     named = _name_columns(_frame_of(writer), table)
-    if _is_merged(writer):
-        writer.option("mergeSchema", "true")
+    is_merged = _is_merged(writer) and not set(named.columns) <= set(table.columns)
+    writer.option("mergeSchema", str(is_merged).lower())
+    if is_merged:
         named = make_nullable(named)
     writer._write._child = named._plan
 
