@@ -17,7 +17,7 @@ from .exit_codes import ExitCode, format_exit_codes
 COMMANDS = {
     "cancel": ".run:cancel",
     "compare": ".show:compare",
-    "doctor": ".doctor.checks:doctor",
+    "doctor": ".doctor.command:doctor",
     "follow": ".follow:follow",
     "list": ".show:list_jobs",
     "local": ".local:local",

@@ -1,21 +1,16 @@
-"""The command and the checks that read the app and its workspace."""
+"""The checks that read the app and its workspace."""
 
 from __future__ import annotations
 
 import json
-import os
-import shlex
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
-import click
 from flask import current_app, url_for
-from flask.cli import with_appcontext
 from werkzeug.routing import BuildError
 
 from ...clock import CLOCK_SKEW_SECONDS, parse_server_time
@@ -23,16 +18,13 @@ from ...concurrency import descriptor_limit
 from ...config import keys
 from ...config.jobs import JOB_PREFIX, Job, build_env_name
 from ...errors import DatabaseUnavailable, LakeflowJobsError, RecordOutdated
+from ...following.notifier import NotifyFailed, send_message
 from ...identity import APP
 from ...runs.ids import parse_id
 from ...state import AppState
-from ..exit_codes import ExitCode, format_exit_codes
-from ..handles import get_state
-from ..options import output_option
-from ..output import print_document, print_result
-from .app_yaml import AppYaml, binding_lines, check_app_yaml, read_app_yaml
-from .findings import Finding, format_findings, worst_exit_code
-from .notify import send_tests
+from ..exit_codes import ExitCode
+from .app_yaml import AppYaml, binding_lines, check_app_yaml
+from .findings import Finding
 from .permissions import check_parameters, check_permissions, report_unreadable_job
 from .server import RUNNING, check_descriptors, check_running_server, check_server
 
@@ -54,68 +46,9 @@ CONNECTION_REMEDY = (
 #: Seconds within which a running app responds with its health.
 HEALTH_TIMEOUT = 5.0
 
-
-def parse_command(text: str) -> list[str]:
-    """Split a command line like a shell.
-
-    :raises click.BadParameter: a quote is not closed.
-    """
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r} is not a command line: {error}.") from None
-
-
-def parse_url(text: str) -> str:
-    """Return the address of an app without a slash at its end.
-
-    :raises click.BadParameter: it is not an address.
-    """
-    if not text.startswith(("http://", "https://")):
-        raise click.BadParameter(f"{text!r} must begin with http:// or https://.")
-    return text.rstrip("/")
-
-
-@click.command(
-    short_help="Check settings, login, permissions and the server.", epilog=format_exit_codes()
-)
-@click.option(
-    "--server",
-    type=parse_command,
-    default="",
-    metavar="COMMAND",
-    help="The command that starts the app, if no app.yaml has it.",
-)
-@click.option(
-    "--url",
-    type=parse_url,
-    metavar="URL",
-    help="The address at which the app runs, to ask it for its server.",
-)
-@click.option(
-    "--notify",
-    is_flag=True,
-    help=f"Also send a test message to each URL of {keys.NOTIFY.name}.",
-)
-@output_option
-@with_appcontext
-def doctor(server: list[str], url: str | None, notify: bool, as_json: bool) -> None:
-    """Check settings, login, jobs, server, cache and clock, and suggest how to fix errors.
-
-    No run is started and nothing is changed; --notify sends a message. The exit code is 0 without
-    errors, 1 with errors, and 6 or 7 if the workspace refuses the app or cannot be reached.
-    """
-    root = Path(current_app.root_path)
-    app_yaml = read_app_yaml([root, root.parent, Path.cwd()])
-    setup = Setup(get_state(), current_app.config, os.environ, app_yaml, server, url)
-    findings = list(run_checks(setup))
-    if notify:
-        findings += send_tests(setup.state.settings.jobs)
-    if as_json:
-        print_document({"findings": [finding.to_dict() for finding in findings]})
-    else:
-        print_result("\n".join(format_findings(findings)))
-    raise click.exceptions.Exit(worst_exit_code(findings))
+#: The message that tests who is notified of ends.
+TEST_TITLE = "Test of flask-lakeflow-jobs"
+TEST_TEXT = "This is a test. Messages about the ends of runs arrive here. Jobs: {jobs}."
 
 
 @dataclass(frozen=True)
@@ -376,3 +309,24 @@ def _check_cache(state: AppState) -> Finding:
         f"{keys.CACHE.name} cannot be reached, so processes share nothing.",
         "Check its address, and that this machine can connect to it.",
     )
+
+
+def send_tests(jobs: Mapping[str, Job]) -> Iterator[Finding]:
+    """Send a test message to each URL, once."""
+    urls = dict.fromkeys(url for job in jobs.values() for url in job.notify.urls)
+    if not urls:
+        yield Finding.error(
+            "notify", "Nobody is notified of ends.", f"Set {keys.NOTIFY.name} to a URL of Apprise."
+        )
+    for url in urls:
+        job_keys = [key for key, job in jobs.items() if url in job.notify.urls]
+        try:
+            send_message(url, TEST_TITLE, TEST_TEXT.format(jobs=", ".join(job_keys)))
+        except NotifyFailed as error:
+            yield Finding.error(
+                "notify",
+                str(error),
+                f"Check the URL in {keys.NOTIFY.name}, or in 'notify' of the job.",
+            )
+        else:
+            yield Finding.ok("notify", f"{url.name} accepted a test message.")

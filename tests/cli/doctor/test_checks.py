@@ -1,4 +1,4 @@
-"""``flask jobs doctor``, and the checks that read the app and its workspace."""
+"""The checks of ``flask jobs doctor`` that read the app and its workspace."""
 
 from __future__ import annotations
 
@@ -62,19 +62,6 @@ def test_doctor_as_json_prints_the_findings(doctor: RunDoctor, make_app: MakeApp
         "remedy": "Set its task_type to 'job'.",
         "lines": {},
     }
-
-
-def test_doctor_as_text_prints_remedies_and_lines(flask_jobs: RunFlask, app: Flask) -> None:
-    result = flask_jobs("doctor", "--server", "gunicorn -w 4 app:app", of=app)
-    assert result.exit_code == 1
-    assert "error    server: gunicorn with sync workers holds no streams" in result.stdout
-    assert "In app.yaml:\n           command:\n             - gunicorn" in result.stdout
-
-
-def test_server_command_with_an_open_quote_is_a_usage_error(
-    flask_jobs: RunFlask, app: Flask
-) -> None:
-    assert flask_jobs("doctor", "--server", "gunicorn 'a", of=app).exit_code == 2
 
 
 def test_app_without_jobs_is_an_error_with_lines_to_add(

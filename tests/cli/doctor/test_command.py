@@ -1,4 +1,4 @@
-"""``flask jobs doctor --notify``: a test message to everyone who is notified of ends."""
+"""``flask jobs doctor`` with its options: text, the server, and test messages."""
 
 from __future__ import annotations
 
@@ -8,11 +8,24 @@ import pytest
 from flask import Flask
 
 from flask_lakeflow_jobs import LakeflowJobs
+from flask_lakeflow_jobs.cli.doctor.checks import send_tests
 from flask_lakeflow_jobs.cli.doctor.findings import Level
-from flask_lakeflow_jobs.cli.doctor.notify import send_tests
 from flask_lakeflow_jobs.config.jobs import Job
 from tests.cli.conftest import RunFlask
 from tests.messages import Service
+
+
+def test_doctor_as_text_prints_remedies_and_lines(flask_jobs: RunFlask, app: Flask) -> None:
+    result = flask_jobs("doctor", "--server", "gunicorn -w 4 app:app", of=app)
+    assert result.exit_code == 1
+    assert "error    server: gunicorn with sync workers holds no streams" in result.stdout
+    assert "In app.yaml:\n           command:\n             - gunicorn" in result.stdout
+
+
+def test_server_command_with_an_open_quote_is_a_usage_error(
+    flask_jobs: RunFlask, app: Flask
+) -> None:
+    assert flask_jobs("doctor", "--server", "gunicorn 'a", of=app).exit_code == 2
 
 
 @pytest.fixture
