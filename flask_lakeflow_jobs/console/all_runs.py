@@ -1,4 +1,4 @@
-"""The page with the runs of all jobs: its rows, its links and its export."""
+"""The page with the runs of all jobs, and their export."""
 
 from __future__ import annotations
 
@@ -9,15 +9,26 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from flask import Response, request
+
 from ..errors import InvalidRequest, RunNotFound, UpstreamTimeout, quote
 from ..globals import current_state
 from ..runs.outcome import NEVER_STARTED, Outcome, has_ended, outcome_of, parse_state
 from ..runs.run_parameters import flatten_parameters
 from ..text import format_csv_line
 from ..upstream.concurrent_reads import read_each
-from ..web.auth import request_handle
-from ..web.run_list import FILTERS, ListedRun, RunPage, RunQuery, format_time, read_page
+from ..web.auth import current_authorizer, request_handle
+from ..web.run_list import (
+    FILTERS,
+    ListedRun,
+    RunPage,
+    RunQuery,
+    format_time,
+    read_page,
+    read_run_query,
+)
 from . import page_data
+from .fragments import render_page
 from .page_data import JobTitle, build_title
 from .root_errors import FAILURES, MAX_READ_RUNS, EndedRun, read_root_errors
 from .summaries import StateLabel
@@ -75,6 +86,34 @@ class RunRow:
         if self.started is None or self.run.outcome in NEVER_STARTED:
             return None
         return max(0.0, (self.now if self.ended is None else self.ended) - self.started)
+
+
+def show_all_runs() -> str:
+    """Show the runs of all jobs, page by page; filters as of ``GET /api/jobs/runs``."""
+    authorizer = current_authorizer()
+    query = read_run_query(request, authorizer)
+    page = read_page(authorizer, query)
+    rows, titles = read_rows(authorizer, page.runs, page_data.now())
+    return render_page(
+        "all_runs.html",
+        rows=rows,
+        titles=titles,
+        longest=max((row.length or 0.0 for row in rows), default=0.0),
+        page=page,
+        query=query,
+        wanted=filters_of(request.args),
+        keys=[job.key for job in authorizer.viewable_jobs()],
+        outcomes=[*Outcome],
+    )
+
+
+def export_all_runs() -> Response:
+    """Export the runs of all jobs as a file; ``format`` is ``csv`` or ``json``."""
+    authorizer = current_authorizer()
+    name = read_export_format(request.args.get("format", ""))
+    text, file = export_runs(authorizer, read_run_query(request, authorizer), name)
+    headers = {"Content-Disposition": f"attachment; filename={file}"}
+    return Response(text, mimetype=EXPORT_TYPES[name], headers=headers)
 
 
 def read_rows(

@@ -6,14 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from flask import redirect, request
 from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
 
-from ..record.values import PageToken
+from ..errors import LakeflowJobsError
+from ..globals import current_state
+from ..record.values import PageToken, RowState
+from ..runs.ids import parse_run_id
+from ..web.auth import current_authorizer, request_handle
 from . import page_data
+from .cards import read_cards
+from .fragments import render_page
+from .labels import KIND_NAMES
+from .links import page_url
 from .root_errors import EndedRun, read_root_errors
 from .summaries import Summary, summarize
+from .trend import MAX_RUNS, build_trend, summarize_recorded
 
 if TYPE_CHECKING:
+    from ..config.jobs import Job
     from ..handle import JobHandle
     from ..sdk_types import BaseRun, Run
 
@@ -68,6 +80,39 @@ class Page:
         return max((run.length or 0.0 for run in self.runs), default=0.0)
 
 
+def show_history(key: str) -> str:
+    """Show the history of a job, page by page; ``outcome`` and ``who`` select runs."""
+    authorizer = current_authorizer()
+    wanted = Filter(request.args.get("outcome", ""), request.args.get("who", "").strip())
+    after = PageToken.parse(request.args.get("pageToken", ""))
+    with request_handle(authorizer, key) as handle:
+        page = read_page(handle, wanted, after)
+    (card,) = read_cards(authorizer, [key])
+    return render_page(
+        "history.html",
+        card=card,
+        page=page,
+        wanted=wanted,
+        after=after,
+        kinds=KIND_NAMES,
+        trend=build_trend(_read_ended_runs(handle.job) or card.runs),
+    )
+
+
+def show_neighbor(key: str, run_id: str, which: str) -> BaseResponse:
+    """Redirect to the run before or after a run of a job; ``which`` is ``previous`` or ``next``."""
+    with request_handle(current_authorizer(), key) as handle:
+        found = find_neighbor(handle, parse_run_id(run_id), which)
+    return redirect(page_url("lakeflow_console.show_run", key=key, run_id=found))
+
+
+def compare_with_previous(key: str, run_id: str) -> BaseResponse:
+    """Redirect to the comparison of a run with the one before it."""
+    with request_handle(current_authorizer(), key) as handle:
+        ids = [find_neighbor(handle, parse_run_id(run_id), "previous"), run_id]
+    return redirect(page_url("lakeflow_console.show_comparison", key=key, run=ids))
+
+
 def read_page(handle: JobHandle, wanted: Filter, after: PageToken | None) -> Page:
     """Read a page of a job's history.
 
@@ -106,6 +151,23 @@ def _older(batch: list[BaseRun], after: PageToken | None) -> list[BaseRun]:
     """Return the runs of a list that come after the last run that was read."""
     ids = [run.run_id for run in batch]
     return batch[ids.index(after.number) + 1 :] if after and after.number in ids else batch
+
+
+def _read_ended_runs(job: Job) -> list[Summary]:
+    """Read the newest ended runs of a job from the record; none without one, or if it fails.
+
+    The record has the runs of all users, so it does not serve a job that runs as its users.
+    """
+    if (record := current_state().record) is None or job.run_as != "app":
+        return []
+    # Only apps with a record import it.
+    from ..record.runs import RunFilter
+
+    wanted = RunFilter(job_keys=[job.key], state=RowState.ENDED)
+    try:
+        return [summarize_recorded(run) for run in record.list_runs(wanted, limit=MAX_RUNS)]
+    except LakeflowJobsError:  # the card's runs are enough
+        return []
 
 
 def find_neighbor(handle: JobHandle, run_id: int, which: str) -> int:

@@ -1,4 +1,4 @@
-"""The pages of the console."""
+"""The routes of the console. The views of larger pages are beside what they show."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, redirect, request
 from markupsafe import Markup
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..errors import InvalidRequest, LakeflowJobsError, RunNotFound
+from ..globals import current_state
 from ..pages import HOST_PAGES, PageUrl
+from ..record.values import PageToken
+from ..runs.comparison import parse_pair
 from ..runs.ids import parse_run_id
 from ..web import assets
 from ..web.auth import app_handle, current_authorizer, request_handle
 from ..web.csrf import require_same_origin
 from ..web.requests import read_form
 from ..web.responses import encode_json
-from . import fragments, lists, task_page
+from ..web.run_list import PAGE_SIZE
+from . import all_runs, fragments, history, labels, page_data, task_page
 from .form_page import show_form, start_run
 from .fragments import render, render_page
 from .groups import TaskFilter
@@ -96,6 +100,49 @@ def _run_view(key: str, run_id: str, *, is_live: bool = False) -> RunView:
         )
 
 
+def show_matrix(key: str) -> str:
+    """Show the tasks of the last runs of a job, with states and durations."""
+    authorizer = current_authorizer()
+    with request_handle(authorizer, key) as handle:
+        matrix, title = handle.read_matrix(), page_data.read_title(handle)
+        runs = page_data.summarize_runs(handle, matrix.runs)
+    found = {run.state.kind for run in runs}
+    cells = (cell for row in matrix.rows for cell in row.cells if cell is not None)
+    found |= {labels.KINDS[cell.outcome] for cell in cells}
+    return render_page(
+        "matrix.html",
+        rows=matrix.rows,
+        runs=runs,
+        title=title,
+        kinds={kind: name for kind, name in labels.KIND_NAMES.items() if kind in found},
+    )
+
+
+def show_comparison(key: str) -> str:
+    """Compare two runs of a job; ``run`` is the id of each."""
+    authorizer = current_authorizer()
+    first, second = parse_pair(request.args.getlist("run"))
+    with request_handle(authorizer, key) as handle:
+        compared, title = handle.compare(first, second), page_data.read_title(handle)
+        runs = page_data.summarize_runs(handle, compared.runs)
+    errors = [error or run.message for error, run in zip(compared.errors, runs, strict=True)]
+    return render_page("comparison.html", compared=compared, runs=runs, errors=errors, title=title)
+
+
+def show_audit() -> str:
+    """Show who did what, for the jobs whose policy allows the user to ``audit`` them."""
+    authorizer = current_authorizer()
+    jobs = current_state().settings.jobs.values()
+    keys = [job.key for job in jobs if authorizer.allows("audit", job)]
+    record = current_state().record
+    if record is None or not keys:
+        raise NotFound("There are no actions that you may see. They require a record.")
+    token = PageToken.parse(request.args.get("pageToken", ""))
+    actions = record.list_actions(job_keys=keys, limit=PAGE_SIZE, token=token)
+    last = str(actions[-1].page_token) if len(actions) == PAGE_SIZE else None
+    return render_page("audit.html", actions=actions, next=last)
+
+
 def show_cards() -> Markup:
     """Respond with the fragment ``lakeflow_job_cards``; ``key`` selects jobs."""
     return fragments.render_cards(request.args.getlist("key"))
@@ -168,7 +215,7 @@ def _find_subject(error: HTTPException) -> dict[str, str]:
 
 ROUTES: list[tuple[str, Callable[..., Any], list[str]]] = [
     ("/", show_jobs, ["GET"]),
-    ("/<key>", lists.show_history, ["GET"]),
+    ("/<key>", history.show_history, ["GET"]),
     ("/<key>/run", show_form, ["GET"]),
     ("/<key>/run", start_run, ["POST"]),
     ("/<key>/runs/<run_id>", show_run, ["GET"]),
@@ -181,14 +228,14 @@ ROUTES: list[tuple[str, Callable[..., Any], list[str]]] = [
     ("/<key>/runs/<run_id>/cancel", redirect_to_run, ["GET"]),
     ("/<key>/runs/<run_id>/repair", repair_run, ["POST"]),
     ("/<key>/runs/<run_id>/repair", show_repair, ["GET"]),
-    ("/<key>/runs/<run_id>/<any(previous, next):which>", lists.show_neighbor, ["GET"]),
-    ("/<key>/runs/<run_id>/compare", lists.compare_with_previous, ["GET"]),
-    ("/<key>/matrix", lists.show_matrix, ["GET"]),
-    ("/<key>/compare", lists.show_comparison, ["GET"]),
+    ("/<key>/runs/<run_id>/<any(previous, next):which>", history.show_neighbor, ["GET"]),
+    ("/<key>/runs/<run_id>/compare", history.compare_with_previous, ["GET"]),
+    ("/<key>/matrix", show_matrix, ["GET"]),
+    ("/<key>/compare", show_comparison, ["GET"]),
     ("/<key>/schedule", change_schedule, ["POST"]),
-    ("/~runs", lists.show_all_runs, ["GET"]),
-    ("/~runs/export", lists.export_all_runs, ["GET"]),
-    ("/~audit", lists.show_audit, ["GET"]),
+    ("/~runs", all_runs.show_all_runs, ["GET"]),
+    ("/~runs/export", all_runs.export_all_runs, ["GET"]),
+    ("/~audit", show_audit, ["GET"]),
     ("/~cards", show_cards, ["GET"]),
     ("/<key>/runs/<run_id>/fragment", show_run_fragment, ["GET"]),
     ("/~static/<name>", static, ["GET"]),
