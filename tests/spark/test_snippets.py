@@ -413,6 +413,12 @@ RUN = {
         "open('/Volumes/dev/raw/lines/a.json', 'w').write('[\\n{\"n\": 1},\\n{\"n\": 2}\\n]')\n"
         "assert spark.read.option('multiLine', True).json('/Volumes/dev/raw/lines').count() == 2"
     ),
+    "several columns less": (
+        "spark.sql('CREATE TABLE dev.snippets.less (id INT, a STRING, b STRING)')\n"
+        "spark.sql('INSERT INTO dev.snippets.less (id) VALUES (1)'); spark.sql('INSERT INTO dev.snippets.less BY NAME SELECT 2 AS id')\n"
+        "rows = spark.sql('SELECT * FROM dev.snippets.less ORDER BY id').collect()\n"
+        "assert list(map(tuple, rows)) == [(1, None, None), (2, None, None)], rows"
+    ),
     "fewer columns with mergeSchema": (
         "spark.sql(\"CREATE TABLE dev.snippets.made (id BIGINT GENERATED ALWAYS AS IDENTITY, n INT, m INT GENERATED ALWAYS AS (n + 1), s STRING DEFAULT 'x') \"\n"
         "          \"PARTITIONED BY (m) TBLPROPERTIES ('delta.feature.allowColumnDefaults' = 'supported')\")\n"

@@ -170,7 +170,9 @@ def _insert(insert: exp.Insert, describe: Describe, find_filled: Callable[[str],
     source = source if isinstance(source, exp.Values) else exp.Subquery(this=source)
     source.set("alias", alias)
     values: list[Tree] = [exp.column(exp.to_identifier(name, quoted=True)) for name in named]
-    values += [exp.cast(exp.null(), kind, dialect="databricks") for kind in missing.values()]
+    for name, kind in missing.items():  # Sail takes no two columns of one name
+        value = exp.cast(exp.null(), kind, dialect="databricks")
+        values.append(exp.alias_(value, name, quoted=True))
     query = exp.Select(expressions=values, from_=exp.From(this=source.copy()))
     names = [exp.to_identifier(name, quoted=True) for name in (*named, *missing)]
     insert.set("this", exp.Schema(this=schema.this.copy(), expressions=names))

@@ -60,11 +60,11 @@ def rewrite(statement: str) -> str:
         ),
         (
             "INSERT INTO a (id) SELECT 1",
-            "INSERT INTO a (`id`, `name`) SELECT `id`, CAST(NULL AS STRING) FROM (SELECT 1) AS lakeflow_source(`id`)",
+            "INSERT INTO a (`id`, `name`) SELECT `id`, CAST(NULL AS STRING) AS `name` FROM (SELECT 1) AS lakeflow_source(`id`)",
         ),
         (
             "INSERT INTO a (id) VALUES (1)",
-            "INSERT INTO a (`id`, `name`) SELECT `id`, CAST(NULL AS STRING) FROM VALUES (1) AS lakeflow_source(`id`)",
+            "INSERT INTO a (`id`, `name`) SELECT `id`, CAST(NULL AS STRING) AS `name` FROM VALUES (1) AS lakeflow_source(`id`)",
         ),
         (
             "INSERT INTO a (name, id) VALUES ('x', 1)",
