@@ -19,6 +19,10 @@ UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+"
 )
 
+#: Half of a character, which JSON can express. It cannot be encoded.
+HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+HALF_CHARACTER_MESSAGE = "Must be valid Unicode: it contains half of a surrogate pair."
+
 #: What progress tokens begin with, so that they can be found wherever a job repeats them.
 PROGRESS_TOKEN_PREFIX = "lfjp_"  # noqa: S105
 PROGRESS_TOKENS = re.compile(rf"{PROGRESS_TOKEN_PREFIX}[\w.-]+")

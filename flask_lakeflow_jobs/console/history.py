@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from ..errors import LakeflowJobsError
 from ..globals import current_state
 from ..record.values import PageToken, RowState
+from ..runs import RUNS_PER_PAGE
 from ..runs.ids import parse_run_id
 from ..web.auth import current_authorizer, request_handle
 from . import page_data
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
 #: Runs on a page.
 PAGE_SIZE = 20
 
-#: Runs of one read: a page of the Jobs API. More than a page here, since the first was on the page
-#: before and the last shows that there are more.
-READ_SIZE = 25
+#: Runs of one read. More than on a page here, since the first was on the page before and the last
+#: shows that there are more.
+READ_SIZE = RUNS_PER_PAGE
 
 #: Reads for one page, if a filter matches few runs.
 MAX_READS = 4

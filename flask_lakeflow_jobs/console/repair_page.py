@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from flask import redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from ..errors import Conflict, InvalidParameters
+from ..errors import InvalidParameters
 from ..handle import JobHandle
 from ..runs.ids import parse_run_id
-from ..runs.outcome import has_ended
-from ..runs.repair import plan_repair
+from ..runs.repair import check_end, plan_repair
 from ..web.auth import current_authorizer, request_handle
 from . import page_data
 from .form_page import read_form_page
@@ -117,8 +116,7 @@ def _read_page(handle: JobHandle, run_id: int) -> RepairPage:
     :raises Conflict: the run has not ended.
     """
     run, _ = page_data.read_run(handle, run_id)
-    if not has_ended(run):
-        raise Conflict(f"Run {run_id} has not ended. Wait for its end or cancel it first.")
+    check_end(run)
     page = read_form_page(handle)
     form = page.form.with_values(read_run_values(run, handle.job.task_type))
     optional = [replace(each, required=False) for each in form.fields]

@@ -9,7 +9,6 @@ import datetime as dt
 import enum
 import json
 import math
-import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
@@ -22,6 +21,7 @@ from marshmallow import missing as absent
 from marshmallow.utils import get_value
 
 from ..errors import ConfigurationError, InvalidParameters, quote
+from ..text import HALF_CHARACTER, HALF_CHARACTER_MESSAGE
 
 #: Fields of run-now that carry parameters, and their JSON types.
 RUN_NOW_FIELDS: Mapping[str, type] = {
@@ -40,9 +40,6 @@ RUN_NOW_FIELDS: Mapping[str, type] = {
 LIMITED_FIELDS = {"notebook_params", "jar_params", "python_params", "spark_submit_params"}
 
 MAX_FIELD_BYTES = 10_000
-
-#: JSON can express one half of a character. It cannot be encoded.
-HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 ASCII_FIELDS = {"python_params", "spark_submit_params"}
 
@@ -145,9 +142,7 @@ def _check_texts(params: object) -> dict[str, Any]:
     _raise_if_any({quote(name): "Must be text." for name in params if not isinstance(name, str)})
     _raise_if_any(
         {
-            name.encode(errors="backslashreplace").decode(): (
-                "Must be valid Unicode: it contains half of a surrogate pair."
-            )
+            name.encode(errors="backslashreplace").decode(): HALF_CHARACTER_MESSAGE
             for name, value in params.items()
             if any(HALF_CHARACTER.search(text) for text in _texts_of([name, value]))
         }

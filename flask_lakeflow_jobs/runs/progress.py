@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InvalidParameters
-from ..text import PROGRESS_TOKENS, UNPRINTABLE
+from ..text import HALF_CHARACTER, HALF_CHARACTER_MESSAGE, PROGRESS_TOKENS, UNPRINTABLE
 
 MAX_MESSAGE_CHARS = 1_000
 
@@ -134,8 +134,4 @@ def _find_text_error(text: Any, max_chars: int) -> str | None:
         return "Must be text."
     if len(text) > max_chars:
         return f"Has {len(text)} characters. The maximum is {max_chars}."
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return "Must be valid Unicode: it contains half of a surrogate pair."
-    return None
+    return HALF_CHARACTER_MESSAGE if HALF_CHARACTER.search(text) else None

@@ -76,6 +76,15 @@ def _depend_on(tasks: Sequence[TaskToRepair], keys: Mapping[str, str]) -> dict[s
     return found
 
 
+def check_end(run: Run) -> None:
+    """Check that a run has ended: only then can it be repaired.
+
+    :raises Conflict: it has not.
+    """
+    if not has_ended(run):
+        raise Conflict(f"Run {run.run_id} has not ended. Wait for its end or cancel it first.")
+
+
 def build_repair_arguments(
     run: Run,
     *,
@@ -91,8 +100,7 @@ def build_repair_arguments(
     :param fields: the fields of run-now with other values of some parameters.
     :raises Conflict: the run has not ended, or it succeeded and no tasks were named.
     """
-    if not has_ended(run):
-        raise Conflict(f"Run {run.run_id} has not ended. Wait for its end or cancel it first.")
+    check_end(run)
     if not rerun_tasks and outcome_of(run) is Outcome.SUCCEEDED:
         raise Conflict(f"Run {run.run_id} succeeded. Name the tasks to rerun.")
     repairs = [item.id for item in run.repair_history or [] if item.id]

@@ -22,11 +22,11 @@ from databricks.sdk.service.jobs import Job as SdkJob
 
 from ..errors import JobNotFound, LakeflowJobsError, RunNotFound, UpstreamError
 from ..identity import APP
+from ..runs import RUNS_PER_PAGE
 from .calls import MAX_CONCURRENT_CALLS, Call, CallResources, RetryPolicy
 from .clients import Clients, NotRetried, WorkspaceAddress
 from .error_mapping import NO_ENDPOINT, ErrorContext, translate
 from .jobs_api import (
-    RUNS_PER_PAGE,
     ApiResponse,
     JobsApiClient,
     check_list_arguments,

@@ -23,6 +23,7 @@ from databricks.sdk.service.jobs import (
 
 from ..clock import parse_server_time
 from ..errors import InvalidParameters, InvalidRequest
+from ..runs import RUNS_PER_PAGE
 from ..runs.ids import parse_id
 from ..runs.logs import LogPart
 from .document_types import conform
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 T = TypeVar("T")
-
-#: The most runs that the Jobs API returns in one page of runs/list.
-RUNS_PER_PAGE = 25
 
 #: Fields of a run, and of a job's settings, that come in pages.
 #: Source: Databricks REST API, Jobs 2.2.

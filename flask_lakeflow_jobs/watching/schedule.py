@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..runs import RUNS_PER_PAGE
 from ..runs.durations import age_of
 from ..runs.outcome import has_ended, life_cycle_of
 from ..runs.phases import Phase, PhaseDurations, active_phases, is_predictable
@@ -46,9 +47,6 @@ TERMINATING_DELAY_SECONDS = 2 * MIN_DELAY_SECONDS
 #: end is to be known within the interval.
 MIN_GROUP_SIZE = 4
 GROUP_SHARE_OF_INTERVAL = 0.95
-
-#: The maximum of the Jobs API.
-RUNS_PER_PAGE = 25
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from ..errors import InvalidRequest, MissingUserToken, quote
 from ..globals import current_state
 from ..identity import display_name
 from ..record.values import PageToken, RecordedRun, RowState
+from ..runs import RUNS_PER_PAGE
 from ..runs.outcome import ACTIVE_OUTCOMES, Outcome, has_ended, outcome_of, parse_state
 from ..runs.redaction import redact
 from ..runs.run_parameters import fields_of, requester_of
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 50
 
-#: Runs of one read of the workspace: a page of the Jobs API.
-READ_SIZE = 25
+#: Runs of one read of the workspace.
+READ_SIZE = RUNS_PER_PAGE
 
 #: Reads for one page besides the first of each job, if the filters match few runs.
 MAX_MORE_READS = 20

@@ -16,12 +16,13 @@ from flask_lakeflow_jobs.cache import SharedCache
 from flask_lakeflow_jobs.clock import Clock
 from flask_lakeflow_jobs.concurrency import Spawn
 from flask_lakeflow_jobs.identity import APP, Identity
+from flask_lakeflow_jobs.runs import RUNS_PER_PAGE
 from flask_lakeflow_jobs.runs.outcome import has_ended
 from flask_lakeflow_jobs.runs.progress import RunProgress
 from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
 from flask_lakeflow_jobs.watching.hub import Hub
 from flask_lakeflow_jobs.watching.lease import TICK_SECONDS
-from flask_lakeflow_jobs.watching.schedule import RUNS_PER_PAGE, PollSettings
+from flask_lakeflow_jobs.watching.schedule import PollSettings
 from flask_lakeflow_jobs.watching.snapshot import StateId
 from flask_lakeflow_jobs.watching.subscription import Subscription
 from flask_lakeflow_jobs.watching.watched_run import RunKey, RunUpdate

@@ -13,12 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.runs.phases import MIN_DURATIONS, Phase, PhaseDurations
-from flask_lakeflow_jobs.upstream import jobs_api
 from flask_lakeflow_jobs.watching.past_durations import phase_durations
 from flask_lakeflow_jobs.watching.schedule import (
     DELAY_SHARE_OF_AGE,
     MIN_DELAY_SECONDS,
-    RUNS_PER_PAGE,
     TERMINAL_DELAY_SECONDS,
     TERMINATING_DELAY_SECONDS,
     NextPoll,
@@ -359,11 +357,6 @@ def test_changes_of_simulated_jobs_are_found_sooner_at_hardly_more_reads() -> No
 
 
 # Lists
-
-
-def test_page_size_is_that_of_the_reads() -> None:
-    """The schedule cannot import it: that would import the SDK."""
-    assert RUNS_PER_PAGE == jobs_api.RUNS_PER_PAGE
 
 
 @pytest.mark.parametrize(
