@@ -39,9 +39,8 @@ def find_run_page(app: Flask, key: str, run_id: int, base_url: str | None = None
     if own is not None:
         return urljoin(base_url, own)
     parts, values = urlsplit(base_url), {"key": key, "run_id": run_id}
-    with app.app_context():
-        app.inject_url_defaults(RUN_PAGE, values)
-    # url_for would prefer SERVER_NAME to another address
+    # url_for would prefer SERVER_NAME to another address, and call url_defaults, which may need a
+    # request
     adapter = app.url_map.bind(parts.netloc, parts.path or "/", url_scheme=parts.scheme)
     return adapter.build(RUN_PAGE, values, force_external=True)
 

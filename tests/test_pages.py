@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from flask import Flask, url_for
+from flask import Flask, g, url_for
 
 from flask_lakeflow_jobs import LakeflowJobs
 from flask_lakeflow_jobs.pages import PageUrl, find_run_page
@@ -62,6 +62,19 @@ def test_find_run_page_without_an_own_one_is_the_consoles(
 ) -> None:
     assert find_run_page(shop(page_url), "etl", 5) == "http://x.example/jobs/etl/runs/5"
     assert ("page_url failed" in caplog.text) is is_logged
+
+
+def test_find_run_page_needs_no_values_of_a_request() -> None:
+    """As Flask's documentation adds a language to URLs."""
+    app = shop(lambda *_: url_for("own", key="etl", run_id=5))
+
+    @app.url_defaults
+    def add_language(endpoint: str, values: dict[str, Any]) -> None:
+        if app.url_map.is_endpoint_expecting(endpoint, "language"):
+            values["language"] = g.language
+        assert g.language
+
+    assert find_run_page(app, "etl", 5) == "http://x.example/jobs/etl/runs/5"
 
 
 def shop(page_url: PageUrl) -> Flask:

@@ -10,7 +10,7 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
-from flask import current_app, url_for
+from flask import current_app
 from werkzeug.routing import BuildError
 
 from ...clock import CLOCK_SKEW_SECONDS, parse_server_time
@@ -98,8 +98,9 @@ def run_checks(setup: Setup) -> Iterator[Finding]:
 
 def _check_running_server(url: str) -> Finding:
     try:
-        with current_app.test_request_context():
-            path = url_for("lakeflow_jobs.show_health")
+        # url_for would call the app's url_defaults, which may need the values of a real request
+        adapter = current_app.url_map.bind("", current_app.config["APPLICATION_ROOT"])
+        path = adapter.build("lakeflow_jobs.show_health")
         with urlopen(url + path, timeout=HEALTH_TIMEOUT) as response:  # noqa: S310 (parse_url)
             return check_running_server(json.load(response))
     except BuildError:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 
 from flask_lakeflow_jobs import JobConfig
 from flask_lakeflow_jobs.cli.doctor.checks import (
@@ -353,6 +353,13 @@ class TestRunningServer:
         assert "a thread per request holds up to 1000 streams." in self.ask(
             flask_jobs, app, f"{serve(app)}/", Level.OK
         )
+
+    def test_url_defaults_that_need_a_request_do_no_harm(
+        self, flask_jobs: RunFlask, app: Flask, serve: Serve
+    ) -> None:
+        url = serve(app)
+        app.url_defaults(lambda endpoint, values: values.update(language=g.language))
+        assert "holds up to" in self.ask(flask_jobs, app, url, Level.OK)
 
     def test_app_that_hides_its_jobs_hides_its_server(
         self, flask_jobs: RunFlask, app: Flask, make_app: MakeApp, serve: Serve
