@@ -18,7 +18,7 @@ from .concurrency import load_module
 from .config.jobs import JobConfigs, LocalJob, Policy
 from .config.keys import BUNDLE, CONSOLE, CONSOLE_PREFIX, FOLLOW, NOTIFY, RECORD_URL
 from .config.readers import SettingsReader
-from .config.settings import AppSettings, load_settings
+from .config.settings import LOCAL_FOLDER, AppSettings, load_settings
 from .errors import ConfigurationError, UpstreamUnavailable
 from .following.notifier import check_urls
 from .identity import UserLoader
@@ -192,7 +192,7 @@ def _connect(settings: AppSettings, instance: Path, cache: SharedCache, clock: C
         from .local import BundleError, WorkspaceError, ensure_workspace
 
         try:
-            return ensure_workspace(instance / "lakeflow", bundle, install=settings.local_install)
+            return ensure_workspace(instance / LOCAL_FOLDER, bundle, install=settings.local_install)
         except (BundleError, WorkspaceError) as error:
             raise UpstreamUnavailable(f"The local workspace cannot start: {error}") from error
 

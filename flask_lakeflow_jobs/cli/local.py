@@ -10,6 +10,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from ..config.jobs import build_env_name
+from ..config.settings import LOCAL_FOLDER
 from ..errors import ConfigurationError, UpstreamUnavailable
 from .handles import get_state
 from .output import print_progress, print_result
@@ -87,4 +88,4 @@ def is_workspace_available() -> bool:
 
 
 def _folder() -> Path:
-    return Path(current_app.instance_path) / "lakeflow"
+    return Path(current_app.instance_path) / LOCAL_FOLDER

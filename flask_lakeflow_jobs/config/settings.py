@@ -17,6 +17,9 @@ from .readers import SettingsReader
 
 _log = logging.getLogger("flask_lakeflow_jobs")
 
+#: The folder of the local workspace, in the app's instance folder.
+LOCAL_FOLDER = "lakeflow"
+
 #: Returns the jobs of a bundle, by key.
 ReadBundleJobs: TypeAlias = Callable[[Path], Mapping[str, LocalJob]]
 
