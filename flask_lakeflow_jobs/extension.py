@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 
 from .cache import SharedCache
-from .cache_namespace import cache_namespace
+from .cache.namespace import cache_namespace
 from .cli import command_group
 from .clock import Clock, SystemClock
 from .concurrency import load_module

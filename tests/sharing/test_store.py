@@ -13,13 +13,13 @@ from flask import Flask
 from flask_caching import Cache
 from flask_caching.backends.rediscache import RedisCache
 
-from flask_lakeflow_jobs.cache import (
+from flask_lakeflow_jobs.cache.availability import COOLDOWN_SECONDS
+from flask_lakeflow_jobs.cache.entries import ENTRY_VERSION
+from flask_lakeflow_jobs.cache.shared_cache import (
     KEY_PREFIX,
     REDIS_TIMEOUT_SECONDS,
     SharedCache,
 )
-from flask_lakeflow_jobs.cache_availability import COOLDOWN_SECONDS
-from flask_lakeflow_jobs.cache_entries import ENTRY_VERSION
 from flask_lakeflow_jobs.clock import Clock
 from tests.clocks import FakeClock
 from tests.sharing.conftest import RedisServer

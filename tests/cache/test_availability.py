@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.cache_availability import (
+from flask_lakeflow_jobs.cache.availability import (
     COOLDOWN_SECONDS,
     SLOW_FAILURE_SECONDS,
     SLOW_RESPONSE_SECONDS,

@@ -20,16 +20,16 @@ from flask_lakeflow_jobs import (
     ConfigurationError,
     LakeflowJobs,
 )
-from flask_lakeflow_jobs.cache import (
-    KEY_PREFIX,
-    SharedCache,
-)
-from flask_lakeflow_jobs.cache_availability import (
+from flask_lakeflow_jobs.cache.availability import (
     COOLDOWN_SECONDS,
     GIVEN_UP_SECONDS,
     HANGING_SECONDS,
 )
-from flask_lakeflow_jobs.cache_entries import ENTRY_VERSION
+from flask_lakeflow_jobs.cache.entries import ENTRY_VERSION
+from flask_lakeflow_jobs.cache.shared_cache import (
+    KEY_PREFIX,
+    SharedCache,
+)
 from tests.clocks import FakeClock
 from tests.support import FailingStore, run_python
 
@@ -281,7 +281,7 @@ FORKING = """
 import os, sys, threading
 from cachelib import SimpleCache
 from flask_lakeflow_jobs.cache import SharedCache
-from flask_lakeflow_jobs.cache_availability import GIVEN_UP_SECONDS, HANGING_SECONDS
+from flask_lakeflow_jobs.cache.availability import GIVEN_UP_SECONDS, HANGING_SECONDS
 from tests.clocks import FakeClock
 
 class SlowCache(SimpleCache):

@@ -1,4 +1,4 @@
-"""The cache that the processes of an app share, over Flask-Caching, and its namespace."""
+"""The cache that the processes of an app share, over Flask-Caching."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from cachelib import BaseCache
 from cachelib.serializers import BaseSerializer
 from flask_caching import Cache
 
-from .cache_availability import Availability
-from .cache_entries import EntryFormat
-from .clock import Clock, SystemClock
-from .concurrency import reset_in_new_processes
-from .config.keys import CACHE
-from .errors import ConfigurationError
-from .memo import Memo
-from .text import first_line
+from ..clock import Clock, SystemClock
+from ..concurrency import reset_in_new_processes
+from ..config.keys import CACHE
+from ..errors import ConfigurationError
+from ..memo import Memo
+from ..text import first_line
+from .availability import Availability
+from .entries import EntryFormat
 
 if TYPE_CHECKING:
     from flask import Flask

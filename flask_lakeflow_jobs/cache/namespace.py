@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from .cache import hash_json
-from .config.keys import SDK_KEYS
-from .config.readers import SettingsReader
+from ..config.keys import SDK_KEYS
+from ..config.readers import SettingsReader
+from .shared_cache import hash_json
 
 #: Settings of the SDK, besides ``SDK_KEYS``, that select a workspace or an identity.
 #: Source: databricks-sdk, ``Config``.

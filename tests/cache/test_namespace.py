@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs import UpstreamUnauthenticated, current_jobs
-from flask_lakeflow_jobs.cache_namespace import CacheNamespace, cache_namespace
+from flask_lakeflow_jobs.cache.namespace import CacheNamespace, cache_namespace
 from flask_lakeflow_jobs.config.readers import SettingsReader
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.conftest import MakeApp
