@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 #: The key in ``app.extensions`` of the start of following.
 FOLLOW_START_KEY = "lakeflow_jobs_follow"
+
+_log = logging.getLogger("flask_lakeflow_jobs")
 
 
 class LakeflowJobs:
@@ -140,7 +143,10 @@ class LakeflowJobs:
             app.after_request(self._start_following(app).after_request)
         if settings.console:
             self._serve_console(app, settings.console_prefix)
-        app.cli.add_command(command_group)
+        if command_group.name in app.cli.commands:
+            _log.warning("'flask jobs' is a command of the app's own. Rename it to have this one.")
+        else:
+            app.cli.add_command(command_group)
 
     def follow(self, app: Flask) -> None:
         """Start to follow runs in this process now, and not only after its first request.

@@ -52,6 +52,14 @@ def test_init_app_twice_raises() -> None:
         LakeflowJobs(app)
 
 
+def test_command_of_the_app_itself_is_not_replaced(caplog: pytest.LogCaptureFixture) -> None:
+    app = Flask("app")
+    own = app.cli.command("jobs")(lambda: None)
+    LakeflowJobs(app, jobs=ETL)
+    assert app.cli.commands["jobs"] is own
+    assert "'flask jobs' is a command of the app's own" in caplog.text
+
+
 def test_constructor_options_are_keyword_only() -> None:
     with pytest.raises(TypeError):
         LakeflowJobs(Flask("app"), ETL)  # type: ignore[call-arg]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -122,7 +121,7 @@ class RunProgress(Progress):
 
 def _find_percent_error(percent: Any) -> str | None:
     is_number = isinstance(percent, int | float) and not isinstance(percent, bool)
-    if is_number and math.isfinite(percent) and 0 <= percent <= 100:
+    if is_number and 0 <= percent <= 100:
         return None
     return "Must be a number from 0 to 100."
 

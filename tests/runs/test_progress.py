@@ -36,7 +36,13 @@ def test_report_is_one_line_within_its_limits(report: Progress) -> None:
     assert report.task != ""
 
 
-@pytest.mark.parametrize("percent", [-0.1, 100.1, float("nan"), float("inf"), "1", None, True, []])
+#: Too large for a float.
+HUGE = pytest.param(10**400, id="huge")
+
+
+@pytest.mark.parametrize(
+    "percent", [-0.1, 100.1, float("nan"), float("inf"), HUGE, "1", None, True, []]
+)
 def test_percent_that_is_no_number_from_0_to_100_is_invalid(percent: Any) -> None:
     with pytest.raises(InvalidParameters, match="number from 0 to 100") as caught:
         Progress.create(percent, "", None, 1)
