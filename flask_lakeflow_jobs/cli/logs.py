@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -94,7 +95,7 @@ class LogPrinter:
         """Yield the states of the run until its end, and print the logs that grow meanwhile."""
         self._is_following = True
         if self._only_failed or not self._live.is_supported():
-            yield from self._handle.watch(self._run_id)
+            yield from self._handle.watch(self._run_id, timeout=math.inf)
             return
         for status in self._live.poll():
             for task in status.run.tasks or ():

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from flask_lakeflow_jobs import run_changed
+from tests.cli.apps import create_app
 from tests.cli.conftest import RunFlask, StartFlask, start_run
+from tests.support import RunGate
 
 
 def headings(text: str) -> list[str]:
@@ -45,6 +50,17 @@ def test_followed_logs_print_each_task_once_and_exit_as_the_run(flask_jobs: RunF
     result = flask_jobs("logs", "broken", run_id, "-f")
     assert result.exit_code == 1
     assert result.stderr.endswith(f"Run {run_id} of broken: FAILED.\n")
+
+
+def test_followed_logs_are_printed_until_the_end_of_a_run_that_takes_long(
+    flask_jobs: RunFlask, run_gate: RunGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = start_run(flask_jobs, "held", "-p", f"gate={run_gate.params['gate']}")
+    monkeypatch.setenv("LAKEFLOW_JOBS_WAIT_TIMEOUT", "0.000001")
+    with run_changed.connected_to(lambda sender, **payload: run_gate.open()):
+        result = flask_jobs("logs", "held", run_id, "-f", "--failed", of=create_app())
+    assert result.exit_code == 0
+    assert result.stderr.endswith(f"Run {run_id} of held: SUCCEEDED.\n")
 
 
 def test_followed_logs_come_line_by_line_while_a_task_runs(
