@@ -26,10 +26,6 @@ class TaskKind:
     does: str = ""
     advice: str = _SIMULATE
 
-    @property
-    def is_run(self) -> bool:
-        return self.runs is not None
-
 
 def _refused(does: str, advice: str = "") -> TaskKind:
     return TaskKind(None, does, f"{advice}, or {_SIMULATE}" if advice else _SIMULATE)

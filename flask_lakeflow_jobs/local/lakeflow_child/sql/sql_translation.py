@@ -75,24 +75,17 @@ def parse(statement: str) -> Tree:
 
 
 def translate(tree: Tree) -> list[str]:
-    """Translate a parsed statement to statements of DuckDB, to be run in one transaction."""
+    """Translate a parsed statement to statements of DuckDB, to be run in one transaction.
+
+    Parameters ``:name`` become ``$name``. ``IDENTIFIER(…)``, ``USE`` and ``CREATE CATALOG`` need a
+    connection: see ``run_sql.run_statement``.
+    """
     for rule in (*_RULES, *FILE_RULES, *ROW_RULES, *FUNCTION_RULES):
         tree = tree.transform(rule, copy=False) or tree
     return [
         each.sql("duckdb", unsupported_level=ErrorLevel.IGNORE, comments=False)
         for each in expand(tree)
     ]
-
-
-def to_duckdb(statement: str) -> list[str]:
-    """Translate one statement of Databricks to statements of DuckDB.
-
-    Parameters ``:name`` become ``$name``. ``IDENTIFIER(…)``, ``USE`` and ``CREATE CATALOG`` need a
-    connection: see ``run_sql.run_statement``.
-
-    :raises UnsupportedStatement: it is no SQL.
-    """
-    return translate(parse(statement))
 
 
 def skipped_name(statement: str, tree: Tree) -> str | None:

@@ -12,7 +12,6 @@ from flask_lakeflow_jobs.local.lakeflow_child.sql.sql_translation import (
     find_identifiers,
     parse,
     skipped_name,
-    to_duckdb,
     translate,
 )
 
@@ -59,8 +58,8 @@ DROP = "DROP TABLE lakeflow_source"
         ),
     ],
 )
-def test_to_duckdb_translates_a_statement(databricks: str, duckdb: str) -> None:
-    assert to_duckdb(databricks) == [duckdb]
+def test_translate_returns_one_statement(databricks: str, duckdb: str) -> None:
+    assert translate(parse(databricks)) == [duckdb]
 
 
 @pytest.mark.parametrize(
@@ -80,8 +79,8 @@ def test_to_duckdb_translates_a_statement(databricks: str, duckdb: str) -> None:
         ),
     ],
 )
-def test_to_duckdb_needs_several_statements_for_one(databricks: str, duckdb: list[str]) -> None:
-    assert to_duckdb(databricks) == duckdb
+def test_translate_returns_several_statements_for_one(databricks: str, duckdb: list[str]) -> None:
+    assert translate(parse(databricks)) == duckdb
 
 
 @pytest.mark.parametrize(
