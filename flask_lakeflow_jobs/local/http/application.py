@@ -1,4 +1,4 @@
-"""The WSGI application of the workspace and its route table."""
+"""The WSGI application of the workspace: each request to its handler, and each error to a reply."""
 
 from __future__ import annotations
 
