@@ -246,8 +246,7 @@ def _read_bundle_jobs(path: Path) -> Mapping[str, LocalJob]:
         bundle = load_bundle(path)
     except BundleError as error:
         raise ConfigurationError(f"{BUNDLE.name}: {error}") from error
-    jobs = {}
-    for key, job in bundle.jobs.items():
-        text = job.settings.get("description")
-        jobs[key] = LocalJob(job.job_id, text if isinstance(text, str) else None)
-    return jobs
+    return {
+        key: LocalJob(job.job_id, job.settings.get("description"))
+        for key, job in bundle.jobs.items()
+    }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 import click
 import pytest
@@ -13,7 +12,6 @@ from flask import Flask
 from flask_lakeflow_jobs.testing import Drop, Exchange, FaultyWorkspace, Refusal, Reply
 from tests.cli import apps
 from tests.cli.conftest import RunFlask, start_run
-from tests.local.support import write_bundle
 
 
 def test_list_has_a_row_for_each_job(flask_jobs: RunFlask, job_ids: Mapping[str, int]) -> None:
@@ -43,18 +41,6 @@ def test_list_has_descriptions_of_the_bundle(flask_jobs: RunFlask) -> None:
     _, *rows = flask_jobs("list", of=apps.create_app()).stdout.splitlines()
     assert next(row for row in rows if row.startswith("words ")).endswith("  Prints its arguments")
     assert next(row for row in rows if row.startswith("etl ")).endswith("  Flights by day")
-
-
-def test_list_ignores_a_description_of_the_bundle_that_is_no_text(
-    flask_jobs: RunFlask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.delenv("DATABRICKS_HOST")
-    task = {"task_key": "t", "condition_task": {"left": "1", "op": "EQUAL_TO", "right": "1"}}
-    job = {"description": ["Loads"], "tasks": [task]}
-    path = write_bundle(tmp_path, {"odd": job}, {})
-    monkeypatch.setenv("LAKEFLOW_JOBS_BUNDLE", str(path))
-    _, *rows = flask_jobs("list", of=apps.create_app_without_jobs()).stdout.splitlines()
-    assert "odd" in [row.strip() for row in rows]
 
 
 def test_list_without_workspace_warns_and_has_its_jobs(
