@@ -52,6 +52,11 @@ def _format_cell(value: object) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
+def join_lines(text: str | None) -> str:
+    """Return a text on one line, with single blanks between its words."""
+    return " ".join((text or "").split())
+
+
 def first_line(text: str) -> str:
     """Return the first line of a text that is not blank."""
     return next((line for line in text.splitlines() if line.strip()), "")

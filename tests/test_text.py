@@ -15,6 +15,7 @@ from flask_lakeflow_jobs.text import (
     TOKENS,
     clean_line,
     format_csv_line,
+    join_lines,
 )
 
 
@@ -56,3 +57,8 @@ def test_format_csv_line_is_read_back_as_one_row_without_formulas(cells: list[st
     (row,) = csv.reader(text)
     assert [cell.removeprefix("'") for cell in row] == [cell.removeprefix("'") for cell in cells]
     assert not any(cell.startswith(FORMULA_STARTS) for cell in row)
+
+
+def test_join_lines_removes_line_breaks() -> None:
+    assert join_lines(" a\n\tb \r\n") == "a b"
+    assert join_lines(None) == ""

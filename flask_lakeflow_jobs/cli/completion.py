@@ -15,6 +15,7 @@ from flask.cli import ScriptInfo
 
 from ..concurrency import load_module
 from ..runs.outcome import outcome_of
+from ..text import join_lines
 from .formatting import format_datetime
 from .handles import find_handle, get_state
 from .local import is_workspace_available
@@ -93,7 +94,7 @@ def _start_with(incomplete: str, items: Iterable[Item]) -> list[Item]:
 
 def _list_keys() -> list[Item]:
     jobs = get_state().settings.jobs.values()
-    return [CompletionItem(job.key, help=" ".join((job.description or "").split())) for job in jobs]
+    return [CompletionItem(job.key, help=join_lines(job.description)) for job in jobs]
 
 
 def _list_job_parameters(handle: JobHandle) -> list[Item]:

@@ -22,6 +22,7 @@ from ..runs.durations import (
 )
 from ..runs.iterations import count_iterations
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state, select_last_attempts
+from ..text import join_lines
 from .tables import format_table
 
 if TYPE_CHECKING:
@@ -121,11 +122,6 @@ def format_iterations(task: RunTask) -> str:
         return ""
     failed = f", {counts.failed} failed" if counts.failed else ""
     return f"{counts.done} of {counts.total} iterations{failed}"
-
-
-def join_lines(text: str | None) -> str:
-    """Put a message of the workspace on one line."""
-    return " ".join((text or "").split())
 
 
 def format_wait_reason(status: RunStatus) -> str:

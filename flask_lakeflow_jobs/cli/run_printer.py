@@ -15,12 +15,12 @@ from ..errors import LakeflowJobsError, RunNotFound
 from ..reader import cached_reads_of
 from ..runs.outcome import SUCCESSES, Outcome
 from ..runs.redaction import redact, redact_outputs
+from ..text import join_lines
 from .exit_codes import ExitCode, exit_code_of
 from .formatting import (
     format_error,
     format_explanation,
     format_outcome,
-    join_lines,
 )
 from .handles import get_state
 from .output import (

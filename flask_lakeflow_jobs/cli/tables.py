@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from ..text import join_lines
+
 #: A column is not cut to fewer characters.
 MIN_WIDTH = 8
 
@@ -27,7 +29,7 @@ def format_table(
     :param width: the characters of the terminal, to which the columns of a wider table are cut.
         ``None``: cut nothing.
     """
-    cells = [list(header), *([" ".join(cell.split()) for cell in row] for row in rows)]
+    cells = [list(header), *([*map(join_lines, row)] for row in rows)]
     widths = [
         max(len(click.unstyle(cell)) for cell in column) for column in zip(*cells, strict=True)
     ]

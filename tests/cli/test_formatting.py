@@ -17,7 +17,6 @@ from flask_lakeflow_jobs.cli.formatting import (
     format_run,
     format_runs,
     format_time,
-    join_lines,
 )
 from flask_lakeflow_jobs.errors import InvalidParameters, RunTimeout
 from flask_lakeflow_jobs.record.requesters import RunAction, RunActions
@@ -214,11 +213,6 @@ def test_final_duration_of_an_ended_run(fields: dict[str, Any], seconds: float |
 
 def test_final_duration_of_an_active_run_is_none() -> None:
     assert final_duration(run_documents.run(start_time=100, run_duration=5)) is None
-
-
-def test_join_lines_removes_line_breaks() -> None:
-    assert join_lines(" a\n\tb \r\n") == "a b"
-    assert join_lines(None) == ""
 
 
 COMPARED_ERROR = (

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...config.jobs import build_env_name
+from ...text import join_lines
 from .findings import Finding
 
 
@@ -40,7 +41,7 @@ def read_app_yaml(folders: Sequence[Path]) -> AppYaml | None:
     try:
         return parse_app_yaml(path, yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        return AppYaml(path, error=" ".join(str(error).split()))
+        return AppYaml(path, error=join_lines(str(error)))
 
 
 def parse_app_yaml(path: Path, document: Any) -> AppYaml:
