@@ -16,13 +16,14 @@ _APP_PREFIXES = ("ARM_", "AWS_", "AZURE_", "DATABRICKS_", "FLASK_", "GOOGLE_", "
 def read_environment() -> dict[str, str]:
     """Return the environment of this process without the credentials and settings of the app.
 
-    Secrets for tasks (``LAKEFLOW_SECRET_…``) stay.
+    Secrets for tasks (``LAKEFLOW_SECRET_…``) stay. Clusters are in UTC, wherever this machine is.
     """
-    return {
+    kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(_APP_PREFIXES) and name != "SECRET_KEY"
     }
+    return {**kept, "TZ": "UTC"}
 
 
 def keep_bytecode(environment: Mapping[str, str], folder: Path) -> dict[str, str]:

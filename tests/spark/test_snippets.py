@@ -345,7 +345,7 @@ RUN = {
         "frame = spark.createDataFrame([(1, 'x'), (2, 'y')], 'n INT, day STRING')\n"
         "frame.write.partitionBy('day').mode('overwrite').saveAsTable('dev.snippets.p')\n"
         "new = spark.createDataFrame([(3, 'y')], 'n INT, day STRING').write.mode('overwrite')\n"
-        "new.option('replaceWhere', 'n = 2').saveAsTable('dev.snippets.p')\n"
+        "new.option('replaceWhere', 'n > 1').saveAsTable('dev.snippets.p')\n"
         "assert sorted(map(tuple, spark.table('dev.snippets.p').collect())) == [(1, 'x'), (3, 'y')]\n"
         "spark.createDataFrame([(4, 'x')], 'n INT, day STRING').write.mode('overwrite').partitionBy('day') \\\n"
         "    .option('partitionOverwriteMode', 'dynamic').saveAsTable('dev.snippets.p')\n"
@@ -412,6 +412,19 @@ RUN = {
     "JSON over several lines": (
         "open('/Volumes/dev/raw/lines/a.json', 'w').write('[\\n{\"n\": 1},\\n{\"n\": 2}\\n]')\n"
         "assert spark.read.option('multiLine', True).json('/Volumes/dev/raw/lines').count() == 2"
+    ),
+    "row that is not replaced": (
+        "writer = spark.createDataFrame([(1, 'x')], 'n INT, p STRING').write.mode('overwrite'); writer.saveAsTable('dev.snippets.replaced')\n"
+        "try:\n    writer.option('replaceWhere', \"p = 'y'\").saveAsTable('dev.snippets.replaced')\n"
+        "except ValueError as error:\n    assert 'Filter it first' in str(error)\n"
+        "else:\n    raise AssertionError"
+    ),
+    "time zone of the session": (
+        "import datetime, time\n"
+        "spark.conf.set('spark.sql.session.timeZone', 'America/New_York'); spark.sql('SET spark.sql.session.timeZone = Asia/Tokyo')\n"
+        "row = spark.sql(\"SELECT hour(a), string(a), to_date(a), a FROM (SELECT CAST('2024-07-01 22:30:00' AS TIMESTAMP) AS a)\").first()\n"
+        "assert tuple(row) == (22, '2024-07-01 22:30:00', datetime.date(2024, 7, 1), datetime.datetime(2024, 7, 1, 22, 30)), row\n"
+        "assert (spark.conf.get('spark.sql.session.timeZone'), time.tzname[0]) == ('UTC', 'UTC')"
     ),
     "several columns less": (
         "spark.sql('CREATE TABLE dev.snippets.less (id INT, a STRING, b STRING)')\n"

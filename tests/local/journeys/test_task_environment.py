@@ -319,3 +319,13 @@ def test_secret_is_redacted_however_it_was_written(
     _, output = client.http("GET", f"/api/2.2/jobs/runs/get-output?run_id={main_id}")
     assert output["notebook_output"]["result"] == "[REDACTED]"
     assert "hunter2" not in str(output)
+
+
+def test_task_is_in_utc_wherever_the_machine_is(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    client = serve(
+        {"etl": {"tasks": [python_task("main")]}}, {"main.py": "import time; print(time.tzname)"}
+    )
+    assert client.outputs(client.run("etl"))["main"].logs == "('UTC', 'UTC')\n"

@@ -42,6 +42,7 @@ _TAGS = {
     "spark.databricks.clusterUsageTags.sparkVersion": "local",
     "spark.databricks.workspaceUrl": "localhost",
 }
+ZONE = "spark.sql.session.timeZone"
 #: Of frames, in the order of Spark.
 _STATISTICS = ("count", "mean", "stddev", "min", "25%", "50%", "75%", "max")
 _CACHES = ("cacheTable", "recoverPartitions", "refreshByPath", "refreshTable", "uncacheTable")
@@ -62,6 +63,7 @@ def patch_pyspark(
     from pyspark.serializers import CloudPickleSerializer
     from pyspark.sql import SparkSession, functions
     from pyspark.sql.connect.catalog import Catalog
+    from pyspark.sql.connect.client import SparkConnectClient
     from pyspark.sql.connect.conf import RuntimeConf
     from pyspark.sql.connect.dataframe import DataFrame
     from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter, DataFrameWriterV2
@@ -76,6 +78,8 @@ def patch_pyspark(
         (RuntimeConf, "get", _know_tags(RuntimeConf.get)),
         # Sail cannot import the modules of the bundle.
         (CloudPickleSerializer, "dumps", _pickle_modules(CloudPickleSerializer.dumps, folders)),
+        # Sail reads times in the zone of the session, but takes hours and days from them in UTC.
+        (SparkConnectClient, "config", _keep_utc(SparkConnectClient.config)),
         # Sail refuses some statements of Databricks, and that with which pyspark sets a catalog.
         (session_class, "sql", _run_by(runner)),
         (Catalog, "setCurrentCatalog", _set_catalog),
@@ -140,6 +144,22 @@ def _know_tags(get: Callable[..., Any]) -> Callable[..., Any]:
         return get(self, key, *default, **named)
 
     return get_setting
+
+
+def _keep_utc(config: Callable[..., Any]) -> Callable[..., Any]:
+    def change(self: Any, operation: Any) -> Any:
+        for pair in operation.set.pairs:
+            if pair.key == ZONE:
+                if pair.value not in ("UTC", "Etc/UTC", "GMT"):
+                    print(
+                        f"The time zone of the session stays UTC on Sail: {pair.value} has no "
+                        "effect. Convert times with from_utc_timestamp.",
+                        file=sys.stderr,
+                    )
+                pair.value = "UTC"
+        return config(self, operation)
+
+    return change
 
 
 def _pickle_modules(dumps: Callable[..., Any], folders: tuple[str, ...]) -> Callable[..., Any]:

@@ -32,7 +32,7 @@ def connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
     from .new_catalogs import Catalogs
-    from .pyspark_patches import patch_pyspark
+    from .pyspark_patches import ZONE, patch_pyspark
     from .sail_sql import SailSql
     from .spark_catalog import load_catalog
 
@@ -53,4 +53,6 @@ def connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
         paths.translate_uri,
         (payload["root"], payload["folder"]),
     )
+    # By default, Sail takes that of the machine.
+    session.conf.set(ZONE, payload["spark_settings"].get(ZONE, "UTC"))
     return session

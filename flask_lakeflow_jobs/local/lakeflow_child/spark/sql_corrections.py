@@ -5,7 +5,8 @@ empty texts at both ends. The ``weekday`` of a Sunday is -1, and its ``DOW`` 0. 
 decimals and ``rint`` round half up. A window over a range of dates has all earlier rows.
 ``initcap`` begins a word after each sign. ``nvl`` of a decimal and an integer is a double.
 ``to_timestamp`` takes a number for microseconds. ``datediff(DAY, …)`` counts midnights.
-``date_trunc`` of a date has no time zone. ``get_json_object`` finds nothing with ``[*]``.
+``date_trunc`` of a date has no time zone. ``string`` of a time has a ``T``. ``get_json_object``
+finds nothing with ``[*]``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Texts and comments of SQL, as a pattern.
 LITERAL = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/"
-_TEXTS = "bround|get_json_object|ifnull|initcap|left|nvl|right|rint|split"
+_TEXTS = "bround|get_json_object|ifnull|initcap|left|nvl|right|rint|split|string"
 _TIMES = "date_?diff|date_?part|date_trunc|extract|timestamp|timestampdiff|to_timestamp|weekday"
 _CALL = re.compile(rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>{_TEXTS}|{_TIMES})\s*\(", re.I | re.S)
 _DAY_OF_WEEK = re.compile(r"'?(?:dow|dayofweek)'?\s+from\s+(.*)", re.IGNORECASE | re.DOTALL)
@@ -69,6 +70,8 @@ def _write(name: str, *arguments: str) -> str:
         return f"array_join({_WORDS.format(*arguments)}, ' ')"
     if name in ("ifnull", "nvl"):
         return f"coalesce({', '.join(arguments)})"
+    if name == "string":
+        return f"CAST({arguments[0]} AS STRING)"
     if len(arguments) < 2:
         return call
     text, by, *_ = arguments

@@ -244,6 +244,11 @@ def _find_replaced(writer: Any) -> str | None:
     if writer._write.mode != "overwrite":
         return None
     if condition := options.get("replacewhere"):
+        if not _frame_of(writer).filter(f"NOT coalesce({condition}, false)").isEmpty():
+            raise ValueError(
+                "[DELTA_REPLACE_WHERE_MISMATCH] The frame has rows beside those that replaceWhere "
+                f"replaces. Filter it first: .filter({condition!r})."
+            )
         return condition
     mode = options.get("partitionoverwritemode") or writer._spark.conf.get(
         "spark.sql.sources.partitionOverwriteMode", "static"

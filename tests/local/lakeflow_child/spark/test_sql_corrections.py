@@ -40,6 +40,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_corrections import corre
         ("nvl(ifnull(a, 1), 0)", "coalesce(coalesce(a, 1), 0)"),
         ("to_timestamp(a), timestamp(b)", "CAST(a AS TIMESTAMP), CAST(b AS TIMESTAMP)"),
         ("to_timestamp(a, 'yyyy'), TIMESTAMP'2024-01-05'",) * 2,
+        ("string(a), CAST(b AS STRING)", "CAST(a AS STRING), CAST(b AS STRING)"),
         ("date_trunc('DAY', a)", "CAST(date_trunc('DAY', a) AS TIMESTAMP)"),
         ("datediff(DAY, a, b)", "(datediff(HOUR, a, b) div 24)"),
         ("datediff(a, b), timestampdiff(MONTH, a, b)",) * 2,
