@@ -19,7 +19,7 @@ from .errors import (
 )
 from .idempotency import RunOptions, RunStarter, Triggered
 from .identity import HasHeaders, add_requester, display_name, read_user_identity
-from .progress import ProgressReceiver
+from .progress_receiver import ProgressReceiver
 from .reader import JobReader
 from .record.recording import Actor
 from .results import wrap_call, wrap_watch

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from .errors import HandleClosed, InvalidRequest, MissingUserToken, RunNotFound, quote
 from .record.recording import PYTHON, Origin
 from .record.values import RowState
-from .runs.comparison import Comparison, compare_runs
+from .runs.comparison import Comparison, build_comparison
 from .runs.explanation import Explanation, explain_run, find_root_error
 from .runs.ids import parse_run_id
 from .runs.iterations import Iteration
-from .runs.logs import DEFAULT_PART_BYTES, MAX_PART_BYTES, LogPart
+from .runs.log_parts import DEFAULT_PART_BYTES, MAX_PART_BYTES, LogPart
 from .runs.matrix import MAX_RUNS, Cell, Matrix, build_cells, build_rows
 from .runs.outcome import RunStatus, has_ended
 from .runs.progress_reports import select_progress
@@ -282,7 +282,7 @@ class JobReader:
         found = reads.run_concurrently(read, [parse_run_id(run_id), parse_run_id(other_run_id)])
         found.sort(key=lambda pair: (pair[0].start_time or 0, pair[0].run_id or 0))
         runs, errors = zip(*found, strict=True)
-        return compare_runs(runs, errors, self._state.clock.now() * 1000)
+        return build_comparison(runs, errors, self._state.clock.now() * 1000)
 
     def explain(self, run_id: int | str) -> Explanation:
         """Explain why a run failed: its root-cause tasks, last attempt only, with error and trace.

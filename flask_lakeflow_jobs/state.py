@@ -12,7 +12,7 @@ from .config import keys
 from .errors import ConfigurationError
 from .following.ends import EndRecorder
 from .following.follower import Follower
-from .following.lease import LEASE_SECONDS
+from .following.follower_lease import LEASE_SECONDS
 from .following.notifier import MessageBuilder, Notifier
 from .following.run_finder import RunFinder
 from .identity import APP

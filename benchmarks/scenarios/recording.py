@@ -89,7 +89,7 @@ def listing(bench: Bench) -> list[Row]:
 
     :param bench: the run.
     """
-    from flask_lakeflow_jobs.record.runs import RunFilter  # needs the extra "record"
+    from flask_lakeflow_jobs.record.recorded_runs import RunFilter  # needs the extra "record"
 
     count = bench.choose(100_000, 5_000)
     rows = []

@@ -53,7 +53,7 @@ def format_outcome(outcome: Outcome) -> str:
     return click.style(outcome.name, fg=COLORS.get(outcome))
 
 
-def format_time(milliseconds: int) -> str:
+def format_time_of_day(milliseconds: int) -> str:
     """Format a time since the epoch as the local time of day."""
     return f"{dt.datetime.fromtimestamp(milliseconds / 1000):%H:%M:%S}"
 

@@ -32,7 +32,7 @@ from .formatting import (
     format_elapsed,
     format_iterations,
     format_progress,
-    format_time,
+    format_time_of_day,
     format_wait_reason,
 )
 from .output import clean
@@ -83,10 +83,10 @@ class LiveDisplay(RunDisplay):
         if self._status is None:
             return Text()
         max_tasks = max(1, self._console.height - OTHER_LINES)
-        return render_run(self._key, self._status, self._clock.now(), max_tasks)
+        return render_live_run(self._key, self._status, self._clock.now(), max_tasks)
 
 
-def render_run(key: str, status: RunStatus, now: float, max_tasks: int) -> RenderableType:
+def render_live_run(key: str, status: RunStatus, now: float, max_tasks: int) -> RenderableType:
     """Render a run and a table of its tasks.
 
     :param now: seconds since the epoch.
@@ -162,7 +162,7 @@ def _format_eta(eta: int | None, now: float) -> str:
     if seconds < 1:
         return ", ends any moment"
     duration = format_duration(seconds, whole_seconds=True)
-    return f", ends in about {duration}, at {format_time(eta)}"
+    return f", ends in about {duration}, at {format_time_of_day(eta)}"
 
 
 def _render_bar(report: Progress) -> Text:

@@ -10,14 +10,14 @@ import click
 from flask.cli import with_appcontext
 
 from ..reader import cached_reads_of
-from ..runs.logs import DEFAULT_PART_BYTES
+from ..runs.log_parts import DEFAULT_PART_BYTES
 from ..runs.outcome import has_ended, is_root_cause, select_last_attempts
 from ..runs.redaction import redact_outputs
 from ..runs.task_keys import validate_task_keys
 from .exit_codes import ExitCode, exit_code_of, format_exit_codes
 from .formatting import format_outcome
 from .handles import get_handle, get_state
-from .iterations import read_loops
+from .iteration_reads import read_loops
 from .options import run_argument, task_option
 from .output import print_output, print_progress
 from .output_text import format_task_log

@@ -14,8 +14,8 @@ from marshmallow import fields
 from ..errors import InvalidRequest
 from ..runs.ids import parse_run_id
 from ..runs.params import LIST_NAMES, PIPELINE_LISTS, RUN_NOW_FIELDS
+from .chosen_fields import choose_fields, chosen_fields
 from .completion import complete_key, complete_tasks, complete_words
-from .fields import choose_fields, chosen_fields
 from .handles import get_state
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ import click
 
 from ..runs.outcome import Outcome
 from ..runs.redaction import redact_progress_tokens
+from .chosen_fields import chosen_fields, select_fields
 from .escapes import KEEP_COLORS, keep_words, remove_escapes
 from .exit_codes import ExitCode
-from .fields import chosen_fields, select_fields
 from .tables import format_json
 
 #: The parent of the loggers of the SDK.

@@ -61,7 +61,7 @@ def get_record() -> Record:
     return found
 
 
-def parse_time(text: str) -> int:
+def parse_time_option(text: str) -> int:
     """Parse a date or a date and time to milliseconds since the epoch. Without a zone, it is local.
 
     :raises click.BadParameter: it is neither.
@@ -86,9 +86,12 @@ def filter_options(command: Command) -> Command:
         help="Only runs with this outcome.",
     )
     @click.option(
-        "--since", type=parse_time, metavar="TIME", help="Not before a date, such as 2025-01-31."
+        "--since",
+        type=parse_time_option,
+        metavar="TIME",
+        help="Not before a date, such as 2025-01-31.",
     )
-    @click.option("--until", type=parse_time, metavar="TIME", help="Before a date.")
+    @click.option("--until", type=parse_time_option, metavar="TIME", help="Before a date.")
     @click.option("--actions", "selects_actions", is_flag=True, help="Actions in place of runs.")
     @wraps(command)
     def with_filters(
@@ -152,7 +155,7 @@ def show(
         rows = found.list_undelivered(limit)
     else:
         name, format_rows = (
-            ("actions", format_actions) if selects_actions else ("runs", format_runs)
+            ("actions", format_actions) if selects_actions else ("runs", format_recorded_runs)
         )
         rows = _read_page(found, selects_actions, filters, limit)
     if as_json:
@@ -213,7 +216,7 @@ def _read_page(
 ) -> Sequence[RecordRow]:
     if selects_actions:
         return found.list_actions(**filters, limit=limit, token=token)
-    from ..record.runs import RunFilter  # the extra "record"
+    from ..record.recorded_runs import RunFilter  # the extra "record"
 
     return found.list_runs(RunFilter(**filters), limit=limit, token=token)
 
@@ -243,7 +246,7 @@ def _format_json_lines(rows: Iterator[Any]) -> Iterator[str]:
         yield json.dumps(asdict(row))
 
 
-def format_runs(rows: Sequence[Any]) -> list[str]:
+def format_recorded_runs(rows: Sequence[Any]) -> list[str]:
     return format_table(
         ["RUN ID", "JOB", "STATE", f"REQUESTED ({local_zone()})", "ENDED", "BY", "ERROR"],
         (

@@ -31,7 +31,7 @@ from .options import (
     takes_object,
 )
 from .output import print_document, print_error, print_progress, print_result
-from .pages import print_run_url
+from .run_pages import print_run_url
 from .run_printer import ResultFormat, RunPrinter, choose_display
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def run(
             )
         handle.check(merged, only=only)
         cancel_active_runs(handle, timeout)
-    triggered = start_run(handle, merged, only=only, idempotency_key=idempotency_key)
+    triggered = trigger_run(handle, merged, only=only, idempotency_key=idempotency_key)
     warn_of_unknown_parameters(handle, merged)
     if triggered.replayed:
         print_progress(
@@ -274,7 +274,7 @@ def resume(key: str | None) -> None:
         print_progress(f"  {trigger.label}{when}")
 
 
-def start_run(handle: JobHandle, params: Mapping[str, Any], **options: Any) -> Triggered:
+def trigger_run(handle: JobHandle, params: Mapping[str, Any], **options: Any) -> Triggered:
     """Start a run, and print advice if that fails.
 
     :param options: as for :meth:`JobHandle.run_now`.

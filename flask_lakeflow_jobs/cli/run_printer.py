@@ -32,7 +32,7 @@ from .output import (
     print_warning,
 )
 from .output_text import format_outputs
-from .pages import print_run_url
+from .run_pages import print_run_url
 from .updates import LineDisplay, RunDisplay
 
 if TYPE_CHECKING:

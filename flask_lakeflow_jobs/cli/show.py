@@ -15,7 +15,7 @@ from ..reader import cached_reads_of
 from ..runs.outcome import SUCCESSES, has_ended, outcome_of
 from ..runs.redaction import redact, redact_outputs, summarize_newest_run
 from ..runs.run_parameters import parameters_of
-from .fields import chosen_fields
+from .chosen_fields import chosen_fields
 from .formatting import (
     final_duration,
     format_comparison,
@@ -25,7 +25,7 @@ from .formatting import (
     format_runs,
 )
 from .handles import get_handle, get_state
-from .iterations import list_loops, read_loops
+from .iteration_reads import list_loops, read_loops
 from .local import is_workspace_available
 from .options import (
     document_option,
@@ -46,7 +46,7 @@ from .output import (
     table_width,
 )
 from .output_text import format_loop, format_outputs
-from .pages import find_run_url, open_run_page
+from .run_pages import find_run_url, open_run_page
 
 if TYPE_CHECKING:
     from ..config.jobs import Job

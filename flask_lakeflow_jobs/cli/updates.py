@@ -12,7 +12,7 @@ from .formatting import (
     format_final_duration,
     format_outcome,
     format_progress,
-    format_time,
+    format_time_of_day,
     format_wait_reason,
 )
 from .output import print_progress
@@ -56,7 +56,7 @@ def format_update(previous: RunStatus | None, current: RunStatus) -> list[str]:
 
     Tasks that were blocked from the start are left out. The line of a run that has ended is last.
     """
-    time = format_time(current.timestamp)
+    time = format_time_of_day(current.timestamp)
     tasks = _select_new_attempts(previous, current)
     width = max((len(task.task_key) for task in current.run.tasks or ()), default=0)
     lines = [
@@ -80,7 +80,7 @@ def _format_new_progress(previous: RunStatus | None, current: RunStatus) -> list
         if format_progress(before.get(key)) != format_progress(report)
     ]
     return [
-        "  ".join([format_time(report.timestamp), *filter(None, [report.task]), line])
+        "  ".join([format_time_of_day(report.timestamp), *filter(None, [report.task]), line])
         for report in sorted(new, key=lambda each: (each.timestamp, each.task or ""))
         if (line := format_progress(report))
     ]

@@ -19,7 +19,7 @@ from ..runs.params_schema import build_params_schema
 from ..runs.redaction import SecretOverrides, secret_overrides
 from .keys import JOBS, WAIT_TIMEOUT
 from .notify import NO_RULE, NotifyRule, NotifySetting, parse_notify
-from .params import Params, build_schema
+from .param_schemas import Params, build_schema
 from .readers import SettingsReader, parse_seconds
 
 _log = logging.getLogger("flask_lakeflow_jobs")

@@ -24,7 +24,7 @@ from ..web.run_list import (
     RunPage,
     RunQuery,
     format_time,
-    read_page,
+    read_run_page,
     read_run_query,
 )
 from . import page_data
@@ -92,8 +92,8 @@ def show_all_runs() -> str:
     """Show the runs of all jobs, page by page; filters as of ``GET /api/jobs/runs``."""
     authorizer = current_authorizer()
     query = read_run_query(request, authorizer)
-    page = read_page(authorizer, query)
-    rows, titles = read_rows(authorizer, page.runs, page_data.now())
+    page = read_run_page(authorizer, query)
+    rows, titles = read_run_rows(authorizer, page.runs, page_data.now())
     return render_page(
         "all_runs.html",
         rows=rows,
@@ -116,7 +116,7 @@ def export_all_runs() -> Response:
     return Response(text, mimetype=EXPORT_TYPES[name], headers=headers)
 
 
-def read_rows(
+def read_run_rows(
     authorizer: Authorizer, runs: Sequence[ListedRun], now: float
 ) -> tuple[list[RunRow], dict[str, JobTitle]]:
     """Read what the record does not know of the runs of a page: the names of their jobs by job key,
@@ -230,7 +230,7 @@ def export_runs(authorizer: Authorizer, query: RunQuery, format_name: str) -> tu
 def _read_all(authorizer: Authorizer, query: RunQuery) -> RunPage:
     runs: list[ListedRun] = []
     for _ in range(MAX_EXPORT_PAGES):
-        page = read_page(authorizer, query, EXPORT_PAGE_SIZE)
+        page = read_run_page(authorizer, query, EXPORT_PAGE_SIZE)
         runs += page.runs
         if page.next is None:
             break

@@ -14,11 +14,11 @@ from ..runs.durations import format_change
 from ..web.auth import app_handle, current_authorizer, request_handle
 from . import labels, page_data
 from .cards import CARDS_PER_PAGE, read_cards
-from .environment import template_environment
+from .console_state import console_state
+from .jinja_environment import template_environment
 from .links import page_url
 from .parts import RunMarkup
 from .run_page import RunView, build_run_view
-from .state import console_state
 from .summaries import StateLabel
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import zlib
 from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
-from .state import console_state
+from .console_state import console_state
 
 #: Pages load this app's own files only, and no inline script or style.
 CONTENT_SECURITY_POLICY = (

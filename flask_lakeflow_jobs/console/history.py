@@ -123,7 +123,7 @@ def read_page(handle: JobHandle, wanted: Filter, after: PageToken | None) -> Pag
     found: list[Summary] = []
     runs_read = 0
     for _ in range(MAX_READS):
-        batch = page_data.list_runs(handle, READ_SIZE, start_time_to=after.at if after else None)
+        batch = page_data.read_runs(handle, READ_SIZE, start_time_to=after.at if after else None)
         has_more = len(batch) == READ_SIZE
         older = _older(batch, after)
         actions = page_data.read_actions(handle, older)
@@ -162,7 +162,7 @@ def _read_ended_runs(job: Job) -> list[Summary]:
     if (record := current_state().record) is None or job.run_as != "app":
         return []
     # Only apps with a record import it.
-    from ..record.runs import RunFilter
+    from ..record.recorded_runs import RunFilter
 
     wanted = RunFilter(job_keys=[job.key], state=RowState.ENDED)
     try:
@@ -185,7 +185,7 @@ def find_neighbor(handle: JobHandle, run_id: int, which: str) -> int:
 
 
 def _find_previous(handle: JobHandle, run: Run) -> int | None:
-    listed = page_data.list_runs(handle, READ_SIZE, start_time_to=run.start_time)
+    listed = page_data.read_runs(handle, READ_SIZE, start_time_to=run.start_time)
     ids = [each.run_id for each in listed]
     older = ids[ids.index(run.run_id) + 1 :] if run.run_id in ids else []
     return older[0] if older else None
@@ -203,7 +203,7 @@ def _find_next(handle: JobHandle, run: Run) -> int | None:
     low, high = start - 1, start
     until: int | None = None  # first all newer runs
     while until is None or low < until:
-        listed = page_data.list_runs(handle, READ_SIZE, start_time_from=start, start_time_to=until)
+        listed = page_data.read_runs(handle, READ_SIZE, start_time_from=start, start_time_to=until)
         ids = [each.run_id for each in listed]
         if run.run_id in ids:
             if at := ids.index(run.run_id):

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import url_for
 
-from .state import console_state
+from .console_state import console_state
 
 BLUEPRINT = "lakeflow_console."
 

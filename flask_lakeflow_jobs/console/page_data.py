@@ -11,7 +11,7 @@ from ..globals import current_state
 from ..reader import cached_reads_of
 from ..runs.outcome import has_ended
 from ..runs.redaction import redact
-from .state import console_state
+from .console_state import console_state
 from .summaries import Summary, summarize
 from .task_markup import TaskMarkup
 
@@ -87,7 +87,7 @@ def read_job(handle: JobHandle) -> SdkJob:
     )
 
 
-def list_runs(handle: JobHandle, limit: int, **filters: Any) -> list[BaseRun]:
+def read_runs(handle: JobHandle, limit: int, **filters: Any) -> list[BaseRun]:
     """Read the newest runs of a job, redacted.
 
     :param filters: as the Jobs API names them.

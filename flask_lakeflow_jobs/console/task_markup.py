@@ -15,7 +15,7 @@ from flask import url_for
 from markupsafe import escape
 
 from ..runs.outcome import select_last_attempts
-from .environment import template_environment
+from .jinja_environment import template_environment
 from .parts import SPAN, TaskPart, bucket_of
 from .tasks import Attempt, build_attempt, without_growth
 

@@ -17,18 +17,18 @@ from ..errors import InvalidRequest, LakeflowJobsError
 from ..reader import cached_reads_of
 from ..runs.ids import parse_run_id
 from ..runs.iterations import Iteration
-from ..runs.logs import DEFAULT_PART_BYTES
+from ..runs.log_parts import DEFAULT_PART_BYTES
 from ..runs.outcome import select_last_attempts
 from ..runs.page_urls import build_run_url
 from ..runs.query_rows import Rows, read_rows
 from ..runs.redaction import redact, redact_output, redact_progress_tokens
 from ..web.auth import Authorizer, current_authorizer, request_handle
-from ..web.outputs import ITERATIONS_PER_PAGE
+from ..web.output_views import ITERATIONS_PER_PAGE
 from ..web.requests import read_number
 from . import page_data
 from .axis import Axis
 from .fragments import render, render_page
-from .logs import LogView, read_log_view, read_text, view_log
+from .log_lines import LogView, read_log_view, read_text, view_log
 from .markdown import render_markdown
 from .rich_text import render_json, render_text
 from .summaries import StateLabel

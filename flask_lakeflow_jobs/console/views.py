@@ -24,6 +24,7 @@ from ..web.requests import read_form
 from ..web.responses import encode_json
 from ..web.run_list import PAGE_SIZE
 from . import all_runs, fragments, history, labels, page_data, task_page
+from .console_state import EXTENSION, ConsoleState
 from .form_page import show_form, start_run
 from .fragments import render, render_page
 from .groups import TaskFilter
@@ -32,7 +33,6 @@ from .jobs_page import show_jobs
 from .links import page_url
 from .repair_page import repair_run, show_repair
 from .run_page import RunView, build_run_view
-from .state import EXTENSION, ConsoleState
 
 FOLDER = Path(__file__).parent
 

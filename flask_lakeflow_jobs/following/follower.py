@@ -14,7 +14,7 @@ from ..concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inli
 from ..errors import LakeflowJobsError, RunNotFound
 from ..identity import APP
 from ..watching.watched_run import RunKey
-from .lease import LEASE_SECONDS, FollowerLease
+from .follower_lease import LEASE_SECONDS, FollowerLease
 
 if TYPE_CHECKING:
     from ..clock import Clock

@@ -24,7 +24,7 @@ from ..upstream.cached_reads import CachedReads
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
-    from ..record.runs import RecordedRuns
+    from ..record.recorded_runs import RecordedRuns
     from ..runs.outcome import RunStatus
     from ..upstream.gateway import Upstream
 

@@ -146,7 +146,7 @@ class RunFinder:
                 )
 
     def _choose_begin(self, job: Job) -> int:
-        from ..record.runs import RunFilter  # needs SQLAlchemy, an extra
+        from ..record.recorded_runs import RunFilter  # needs SQLAlchemy, an extra
 
         now = begin = self._now()
         for source in ("found", None):  # the app may have started runs while no process followed

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .bundle.errors import BundleError
+    from .bundle.bundle_error import BundleError
     from .bundle.load import Bundle, BundleJob, load_bundle
     from .clock import Clock, ManualClock, SystemClock
     from .daemon import ensure_workspace, stop_workspace
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "bundle.errors": ("BundleError",),
+    "bundle.bundle_error": ("BundleError",),
     "bundle.load": ("Bundle", "BundleJob", "load_bundle"),
     "clock": ("Clock", "ManualClock", "SystemClock"),
     "daemon": ("ensure_workspace", "stop_workspace"),

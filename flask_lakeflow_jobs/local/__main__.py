@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from .bundle.errors import BundleError
+from .bundle.bundle_error import BundleError
 from .bundle.variables import set_variables
 from .home import Address, WorkspaceError, WorkspaceFolder
 from .workspace import Workspace

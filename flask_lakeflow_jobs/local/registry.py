@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .bundle.errors import BundleError
+from .bundle.bundle_error import BundleError
 from .bundle.load import Bundle
 from .bundle.variables import current_user_name
 from .clock import Clock
 from .errors import InvalidState, JobDoesNotExist
 from .model import TRIGGER_FIELDS, Settings
-from .permissions import Entry
+from .object_permissions import Entry
 from .store.sqlite import Store
 from .store.unit_of_work import UnitOfWork
 

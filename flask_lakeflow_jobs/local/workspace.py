@@ -30,14 +30,14 @@ from .api.workspace_files import WorkspaceFileEndpoints
 from .bundle.load import Bundle, load_bundle
 from .bundle.variables import hash_variables
 from .clock import Clock, SystemClock
-from .engine.catalogs import find_catalogs, find_catalogs_in_folder
+from .engine.bundle_catalogs import find_catalogs, find_catalogs_in_folder
 from .engine.engine import Engine
 from .engine.events import RunRequest
 from .engine.files import WorkspaceFiles
 from .engine.packages import Packages
 from .engine.services import TaskServices
 from .engine.spark import Spark
-from .engine.statements import StatementRunner
+from .engine.statement_runner import StatementRunner
 from .engine.work import CannotRun, NestedRun
 from .environment import keep_bytecode, read_environment
 from .errors import ApiError, JobDoesNotExist
@@ -47,9 +47,9 @@ from .http.server import HttpServer
 from .registry import Registry
 from .store.sqlite import Store
 from .store.unit_of_work import UnitOfWork
+from .user_data.data_paths import Parts, parse_path
 from .user_data.folder import Folder
-from .user_data.paths import Parts, parse_path
-from .user_data.secrets import SecretStore
+from .user_data.secret_store import SecretStore
 from .user_data.tree import WorkspaceTree, parse_workspace_path
 
 

@@ -10,7 +10,7 @@ from ..database.database import open_database
 from .actions import RecordedActions
 from .deliveries import Deliveries
 from .leases import Leases
-from .runs import RecordedRuns
+from .recorded_runs import RecordedRuns
 
 if TYPE_CHECKING:
     from ..clock import Clock

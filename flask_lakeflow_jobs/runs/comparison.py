@@ -83,7 +83,7 @@ class Comparison:
         }
 
 
-def compare_runs(runs: Sequence[Run], errors: Sequence[str], now: float) -> Comparison:
+def build_comparison(runs: Sequence[Run], errors: Sequence[str], now: float) -> Comparison:
     """Compare two runs.
 
     :param runs: the earlier one first.

@@ -77,7 +77,7 @@ def count_iterations(task: RunTask) -> IterationCounts | None:
     return IterationCounts(done or 0, stats.failed_iterations or 0, stats.total_iterations)
 
 
-def list_iterations(run: Document, overrides: SecretOverrides = NO_OVERRIDES) -> list[Iteration]:
+def parse_iterations(run: Document, overrides: SecretOverrides = NO_OVERRIDES) -> list[Iteration]:
     """Return the iterations of a for-each task, in the order of its inputs, later attempts last.
 
     The Jobs API does not number them. First attempts come in the order of the inputs; a later one

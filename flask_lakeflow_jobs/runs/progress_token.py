@@ -89,7 +89,7 @@ def refuse_parameter(fields: Mapping[str, Any], parameter: str | None) -> None:
         raise InvalidParameters(f"{parameter}: {message}", {str(parameter): [message]})
 
 
-def hash_token(token: str) -> str:
+def hash_progress_token(token: str) -> str:
     """Return a name for a token that does not reveal it."""
     return hashlib.sha256(token.encode()).hexdigest()
 
@@ -100,7 +100,7 @@ def find_token_hashes(run: Mapping[str, Any], parameter: str) -> list[str]:
     :param run: the document of the Jobs API.
     """
     return [
-        hash_token(value)
+        hash_progress_token(value)
         for value in _values_of(run, parameter)
         if isinstance(value, str) and value.startswith(PROGRESS_TOKEN_PREFIX)
     ]
@@ -117,5 +117,5 @@ def _values_of(run: Mapping[str, Any], parameter: str) -> Iterator[Any]:
 
 def contains_hash(hashes: Sequence[str], token: str) -> bool:
     """Return whether a token has one of the hashes."""
-    expected = hash_token(token)
+    expected = hash_progress_token(token)
     return any(compare_digest(each, expected) for each in hashes)

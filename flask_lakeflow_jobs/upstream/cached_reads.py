@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import InvalidRequest, NotAllowed, RunNotFound, UpstreamError, quote
-from ..runs.iterations import Iteration, list_iterations
-from ..runs.logs import LogPart
+from ..runs.iterations import Iteration, parse_iterations
+from ..runs.log_parts import LogPart
 from ..runs.notebook_export import extract_output
 from ..runs.outcome import find_attempt, has_ended
 from .concurrent_reads import read_all
@@ -271,7 +271,7 @@ class CachedReads:
 
     def list_iterations(self, loop: RunTask) -> list[Iteration]:
         """Return the iterations of a for-each task with all their attempts, in order."""
-        return list_iterations(self.get_iterations(loop).value, self._job.secret_overrides)
+        return parse_iterations(self.get_iterations(loop).value, self._job.secret_overrides)
 
     def get_iteration_outputs(
         self, loop: RunTask, iterations: Sequence[Iteration]

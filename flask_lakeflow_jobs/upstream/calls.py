@@ -89,7 +89,7 @@ def get_max_delay(error: Exception | None, attempt: int) -> float:
     return max(backoff, get_retry_after(error) or 0.0)
 
 
-def choose_delay(error: Exception | None, attempt: int) -> float:
+def choose_retry_delay(error: Exception | None, attempt: int) -> float:
     """Return a random delay, so that processes do not retry in step; at least ``Retry-After``."""
     jittered = get_max_delay(error, attempt) * random.uniform(0.5, 1.0)  # noqa: S311
     return max(get_retry_after(error) or 0.0, jittered)
@@ -224,7 +224,7 @@ class Call(Generic[T]):
         return self._policy.should_retry(error, state.attempt_number, self._time_left())
 
     def _choose_delay(self, state: RetryCallState) -> float:
-        return choose_delay(_error_of(state), state.attempt_number)
+        return choose_retry_delay(_error_of(state), state.attempt_number)
 
     def _prepare_retry(self, state: RetryCallState) -> None:
         error = _error_of(state)

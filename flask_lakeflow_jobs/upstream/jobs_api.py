@@ -25,7 +25,7 @@ from ..clock import parse_server_time
 from ..errors import InvalidParameters, InvalidRequest
 from ..runs import RUNS_PER_PAGE
 from ..runs.ids import parse_id
-from ..runs.logs import LogPart
+from ..runs.log_parts import LogPart
 from .document_types import conform
 from .failures import IncompleteResponse
 

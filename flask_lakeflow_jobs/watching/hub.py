@@ -20,8 +20,8 @@ from .notifications import Notification, Notifications
 from .past_durations import History
 from .poll import Poll, PollAbandoned
 from .poller import OnChange, RunPoller, StateChangeDispatcher
-from .progress import SharedProgress
 from .schedule import PollSettings, is_list_cheaper
+from .shared_progress import SharedProgress
 from .shared_record import SharedRecords
 from .subscription import SubscribedRun, Subscription, never
 from .watched_run import WatchedRun
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from ..runs.progress import Progress
     from ..runs.progress_reports import Reports
-    from .progress import RunIds
+    from .shared_progress import RunIds
     from .snapshot import StateId
     from .source import RunSource
     from .watched_run import RunKey

@@ -16,7 +16,7 @@ from .watched_run import NO_CHANGE
 
 if TYPE_CHECKING:
     from ..clock import Clock
-    from .progress import RunIds
+    from .shared_progress import RunIds
     from .shared_record import SharedRecords
     from .snapshot import Snapshot
     from .watched_run import RunKey, WatchedRun

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from .lease import LeaseCoordinator
     from .past_durations import History
     from .poll import Poll
-    from .progress import SharedProgress
     from .schedule import PollSettings
+    from .shared_progress import SharedProgress
     from .snapshot import StateId
     from .source import RunSource
     from .watched_run import RunKey, WatchedRun

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..memo import Memo
 from ..runs.progress_reports import Reports, parse_reports
-from .progress import progress_key
 from .schedule import MAX_RETRY_AFTER_SECONDS
+from .shared_progress import progress_key
 from .snapshot import Restore, Snapshot, StateId
 from .watched_run import NO_CHANGE
 
 if TYPE_CHECKING:
     from ..cache import SharedCache
     from ..clock import Clock
-    from .progress import RunIds
+    from .shared_progress import RunIds
     from .watched_run import RunKey
 
 #: How long records, states and changes are kept. A state that lasts longer is stored again in time.

@@ -16,7 +16,7 @@ from ..errors import NotAllowed, UnknownJob
 from ..globals import current_state
 from ..handle import JobHandle
 from ..identity import APP, display_name, read_proxy_address, read_proxy_user
-from ..progress import invalid_token
+from ..progress_receiver import invalid_token
 from ..record.recording import Actor, Origin
 from ..state import AppState
 from .csrf import require_same_origin

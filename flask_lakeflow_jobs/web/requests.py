@@ -18,7 +18,7 @@ from werkzeug.wsgi import LimitedStream
 
 from ..errors import InvalidParameters, InvalidRequest, UnsupportedMediaType, quote
 from ..runs.ids import parse_id, parse_run_id
-from ..runs.logs import DEFAULT_PART_BYTES, MAX_PART_BYTES, MIN_PART_BYTES
+from ..runs.log_parts import DEFAULT_PART_BYTES, MAX_PART_BYTES, MIN_PART_BYTES
 from ..text import PROGRESS_TOKEN_PREFIX
 from .csrf import SAFE_METHODS
 
@@ -131,7 +131,7 @@ def read_paused(request: Request) -> bool:
     return document["paused"]
 
 
-def read_progress(request: Request) -> dict[str, Any]:
+def read_report(request: Request) -> dict[str, Any]:
     """Read the body of a progress report as arguments of ``report_progress``, which checks them."""
     example = '{"percent": 40, "message": "…", "task": "…"}'
     document = _read_object(request, example, ("percent", "message", "task"))

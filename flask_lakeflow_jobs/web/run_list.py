@@ -181,7 +181,7 @@ class _ReadsSpent(Exception):
     """A page has read as much as it may."""
 
 
-def read_page(authorizer: Authorizer, query: RunQuery, limit: int | None = None) -> RunPage:
+def read_run_page(authorizer: Authorizer, query: RunQuery, limit: int | None = None) -> RunPage:
     """Read one page of the runs that the user may view.
 
     :raises MissingUserToken: the query names a job that runs as its users, and the request carries
@@ -225,7 +225,7 @@ def _merge(sources: Sequence[Iterable[ListedRun]], query: RunQuery, limit: int) 
 
 def _read_record(keys: Sequence[str], query: RunQuery, limit: int) -> Iterator[ListedRun]:
     # Only apps with a record import it.
-    from ..record.runs import RunFilter
+    from ..record.recorded_runs import RunFilter
 
     record = current_state().record
     state = RowState.STARTED if query.outcome is Outcome.RUNNING else None

@@ -31,13 +31,13 @@ from .requests import (
     read_number,
     read_params,
     read_paused,
-    read_progress,
     read_progress_token,
     read_repair,
+    read_report,
     read_streamed_runs,
 )
 from .responses import encode_read, json_response, text_response, with_age
-from .run_list import read_page, read_run_query
+from .run_list import read_run_page, read_run_query
 from .sse.encoder import (
     MultiRunEventEncoder,
     encode_brief_run_update,
@@ -130,7 +130,7 @@ def list_runs(key: str) -> Response:
 
 def list_all_runs() -> Response:
     authorizer = current_authorizer()
-    return json_response(read_page(authorizer, read_run_query(request, authorizer)).to_dict())
+    return json_response(read_run_page(authorizer, read_run_query(request, authorizer)).to_dict())
 
 
 def show_status(key: str) -> Response:
@@ -214,7 +214,7 @@ def report_progress(key: str, run_id: str) -> Response:
     """Accept a report from the run itself, by its token, or from a user who may report."""
     authorizer, token = current_authorizer(), read_progress_token(request)
     with progress_handle(authorizer, key, token) as handle:
-        handle.report_progress(parse_run_id(run_id), **read_progress(request), token=token)
+        handle.report_progress(parse_run_id(run_id), **read_report(request), token=token)
     return Response(status=204)
 
 

@@ -16,11 +16,11 @@ from flask_lakeflow_jobs.cli.formatting import (
     format_outcome,
     format_run,
     format_runs,
-    format_time,
+    format_time_of_day,
 )
 from flask_lakeflow_jobs.errors import InvalidParameters, RunTimeout
 from flask_lakeflow_jobs.record.requesters import RunAction, RunActions
-from flask_lakeflow_jobs.runs.comparison import compare_runs
+from flask_lakeflow_jobs.runs.comparison import build_comparison
 from flask_lakeflow_jobs.runs.explanation import Explanation, FailedTask
 from flask_lakeflow_jobs.runs.outcome import Outcome
 from tests import run_documents
@@ -186,7 +186,7 @@ def test_outcomes_differ_in_color() -> None:
 
 
 def test_times_are_local() -> None:
-    assert format_time(MOMENT) == "15:02:01"
+    assert format_time_of_day(MOMENT) == "15:02:01"
     assert format_datetime(MOMENT) == "2026-11-24 15:02:01"
 
 
@@ -229,7 +229,7 @@ def test_comparison_fits_the_terminal_and_keeps_its_errors_whole() -> None:
             FAILED, run_id=2, start_time=5000, end_time=9000, tasks=[task("check", FAILED)]
         ),
     ]
-    compared = compare_runs(runs, ["", COMPARED_ERROR], 10_000)
+    compared = build_comparison(runs, ["", COMPARED_ERROR], 10_000)
     lines = [click.unstyle(line) for line in format_comparison(compared, 60)]
     error = f"Error of run 2: {COMPARED_ERROR}"
     assert error in lines

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from flask_lakeflow_jobs.cli.live import LiveDisplay, render_run, select_tasks
+from flask_lakeflow_jobs.cli.live import LiveDisplay, render_live_run, select_tasks
 from flask_lakeflow_jobs.runs.outcome import RunStatus, select_last_attempts
 from flask_lakeflow_jobs.runs.progress import Progress, RunProgress
 from tests import run_documents
@@ -35,7 +35,7 @@ def render(
 ) -> list[str]:
     console = Console(file=io.StringIO(), width=width, color_system=None)
     with console.capture() as capture:
-        console.print(render_run("etl", status, now, max_tasks))
+        console.print(render_live_run("etl", status, now, max_tasks))
     return [line.rstrip() for line in capture.get().splitlines()]
 
 

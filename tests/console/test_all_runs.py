@@ -13,7 +13,7 @@ from flask import Flask
 
 from flask_lakeflow_jobs.console import all_runs
 from flask_lakeflow_jobs.console.all_runs import write_csv
-from flask_lakeflow_jobs.record.runs import RunFilter
+from flask_lakeflow_jobs.record.recorded_runs import RunFilter
 from flask_lakeflow_jobs.text import FORMULA_STARTS
 from tests.console.conftest import MakeShop
 from tests.console.support import run, start, text_of

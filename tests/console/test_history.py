@@ -100,7 +100,7 @@ class Workspace:
         ]
         self.reads = 0
 
-    def list_runs(
+    def read_runs(
         self,
         _handle: object,
         limit: int,

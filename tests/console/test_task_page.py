@@ -13,11 +13,11 @@ from flask import Flask, has_request_context
 from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs import LakeflowJobs, UpstreamUnavailable, current_jobs
-from flask_lakeflow_jobs.console import logs, task_page
-from flask_lakeflow_jobs.console.logs import read_text, view_log
+from flask_lakeflow_jobs.console import log_lines, task_page
+from flask_lakeflow_jobs.console.log_lines import read_text, view_log
 from flask_lakeflow_jobs.console.task_page import TRUNCATED_NOTE, Text, texts_of
 from flask_lakeflow_jobs.local import Workspace, load_bundle
-from flask_lakeflow_jobs.runs.logs import LogPart
+from flask_lakeflow_jobs.runs.log_parts import LogPart
 from tests.console.support import text_of
 from tests.local.support import notebook_task, python_task, write_bundle
 from tests.support import DEADLINE
@@ -187,8 +187,8 @@ def test_lines_continue_a_log_from_an_offset(run_pages: tuple[FlaskClient, Any])
 def test_log_view_has_the_last_lines_or_those_around_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(logs, "MAX_LINES", 3)
-    monkeypatch.setattr(logs, "_LINES_BEFORE", 1)
+    monkeypatch.setattr(log_lines, "MAX_LINES", 3)
+    monkeypatch.setattr(log_lines, "_LINES_BEFORE", 1)
     part = LogPart("1\n2\n3\n4\n5\n", "6", 0, 10, is_live=True)
     view = view_log(part)
     assert (view.lines, view.first, view.rest, view.next_offset) == (["3", "4", "5"], 3, "6", 10)
@@ -214,7 +214,7 @@ DOWN = UpstreamUnavailable("The workspace is down.")
     [
         # more than any limit of a page
         ([LogPart("x\n", "", at * MIB, (at + 1) * MIB, at == 40) for at in range(41)], "x\n" * 41),
-        ([LogPart("late\n", "", 5, 10, is_final=True)], f"{logs.GAP}late\n"),
+        ([LogPart("late\n", "", 5, 10, is_final=True)], f"{log_lines.GAP}late\n"),
         (
             [LogPart("x\n", "half", 0, MIB), DOWN],
             "x\n[The log goes on, but could not be read: The workspace is down.]\n",

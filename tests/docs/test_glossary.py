@@ -1,13 +1,29 @@
-"""The glossary is kept: no identifier of the package uses a word that it replaces."""
+"""The glossary is kept: no identifier uses a word that it replaces, and no module the name of
+another one."""
 
 from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+
+#: What two programs or interfaces have alike: the app and the local workspace, which is independent
+#: of it, and pages and HTTP. ``progress.py`` is a file for the tasks of users.
+SHARED_MODULE_NAMES = {
+    "auth",
+    "clock",
+    "errors",
+    "jobs",
+    "paths",
+    "permissions",
+    "progress",
+    "server",
+    "views",
+}
 
 #: The words of an identifier: ``MAX_BODY_BYTES`` and ``RunUpdate`` have three and two.
 WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -53,3 +69,9 @@ def test_identifiers_avoid_replaced_terms() -> None:
         for name, words in sorted(identifiers)
         if f" {term} " in words
     ] == []
+
+
+def test_no_module_has_the_name_of_another() -> None:
+    modules = (ROOT / "flask_lakeflow_jobs").rglob("*.py")
+    counts = Counter(module.stem for module in modules if not module.stem.startswith("__"))
+    assert {name for name, count in counts.items() if count > 1} == SHARED_MODULE_NAMES

@@ -20,7 +20,7 @@ from flask_lakeflow_jobs.following.follower import (
     choose_jobs,
     choose_runs,
 )
-from flask_lakeflow_jobs.following.lease import LEASE_SECONDS, FollowerLease
+from flask_lakeflow_jobs.following.follower_lease import LEASE_SECONDS, FollowerLease
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.record.values import RecordedRun, RowState
 from flask_lakeflow_jobs.watching.watched_run import RunKey

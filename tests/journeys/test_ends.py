@@ -14,7 +14,7 @@ from flask import Flask
 
 from flask_lakeflow_jobs import RunStatus, current_jobs, run_finished, run_repaired
 from flask_lakeflow_jobs.following.follower import Follower
-from flask_lakeflow_jobs.record.runs import RunFilter
+from flask_lakeflow_jobs.record.recorded_runs import RunFilter
 from flask_lakeflow_jobs.record.values import RowState
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
 from tests.conftest import MakeApp

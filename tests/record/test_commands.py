@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from click.testing import Result
 from flask import Flask
 
-from flask_lakeflow_jobs.cli.record import parse_time
+from flask_lakeflow_jobs.cli.record import parse_time_option
 from flask_lakeflow_jobs.record.store import Record
 from flask_lakeflow_jobs.record.values import Action
 from tests.clocks import FakeClock
@@ -135,7 +135,7 @@ def test_show_invalid_time_is_usage_error(app: Flask, text: str) -> None:
 
 
 def test_parse_time_with_zone_is_milliseconds() -> None:
-    assert parse_time("1970-01-01T00:00:01+00:00") == 1_000
+    assert parse_time_option("1970-01-01T00:00:01+00:00") == 1_000
 
 
 def test_doctor_old_record_names_command(make_app: MakeApp, tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ from flask_lakeflow_jobs.record.prepared import (
     Steps,
 )
 from flask_lakeflow_jobs.record.schema import runs
-from flask_lakeflow_jobs.record.statements import ADD_TRIGGER, BEGIN_RUN, COMPLETE_RUN
 from flask_lakeflow_jobs.record.store import Record
+from flask_lakeflow_jobs.record.trigger_statements import ADD_TRIGGER, BEGIN_RUN, COMPLETE_RUN
 from flask_lakeflow_jobs.record.values import Action
 from tests.record.rows import request
 from tests.support import DEADLINE

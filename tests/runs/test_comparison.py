@@ -9,7 +9,7 @@ import pytest
 from databricks.sdk.service.jobs import RunParameters
 
 from flask_lakeflow_jobs import InvalidRequest
-from flask_lakeflow_jobs.runs.comparison import compare_runs, parse_pair
+from flask_lakeflow_jobs.runs.comparison import build_comparison, parse_pair
 from flask_lakeflow_jobs.runs.matrix import Matrix, build_cells, build_rows
 from flask_lakeflow_jobs.runs.outcome import Outcome
 from tests.run_documents import FAILED, SUCCEEDED, Document, run, run_state, task
@@ -87,7 +87,7 @@ def test_matrix_in_json_has_an_entry_for_each_run_in_each_row() -> None:
 
 
 def test_comparison_marks_what_differs() -> None:
-    compared = compare_runs([EARLIER, LATER], ["", "x"], NOW)
+    compared = build_comparison([EARLIER, LATER], ["", "x"], NOW)
     assert compared.change == -4000
     assert [(row.name, [*row.values], row.differs) for row in compared.parameters] == [
         ("day", ["1", "2"], True),
@@ -105,7 +105,7 @@ def test_comparison_marks_what_differs() -> None:
 
 def test_comparison_tells_an_empty_parameter_from_a_missing_one() -> None:
     with_empty = replace(LATER, overriding_parameters=RunParameters(python_named_params={"to": ""}))
-    compared = compare_runs([replace(EARLIER, job_parameters=[]), with_empty], ["", ""], NOW)
+    compared = build_comparison([replace(EARLIER, job_parameters=[]), with_empty], ["", ""], NOW)
     (to,) = (each for each in compared.parameters if each.name == "to")
     assert (to.values, to.differs) == ([None, ""], True)
 

@@ -19,7 +19,7 @@ from flask_lakeflow_jobs.runs.progress_token import (
     create_token,
     find_token_field,
     find_token_hashes,
-    hash_token,
+    hash_progress_token,
     is_token_valid,
     refuse_parameter,
 )
@@ -140,7 +140,7 @@ def test_token_of_a_run_is_found_by_its_hash() -> None:
         "overriding_parameters": {"notebook_params": {"p": "lfjp_b", "q": "x"}, "sql_params": None},
     }
     hashes = find_token_hashes(run, "p")
-    assert hashes == [hash_token(TOKEN), hash_token("lfjp_b")]
+    assert hashes == [hash_progress_token(TOKEN), hash_progress_token("lfjp_b")]
     assert contains_hash(hashes, TOKEN)
     assert not contains_hash(hashes, "lfjp_other")
     for other in ({}, {"job_parameters": [{"name": "p", "value": ""}]}):

@@ -28,7 +28,7 @@ from flask_lakeflow_jobs.upstream.calls import (
     Call,
     CallResources,
     RetryPolicy,
-    choose_delay,
+    choose_retry_delay,
     get_max_delay,
 )
 from flask_lakeflow_jobs.upstream.circuit_breaker import FAILURE_THRESHOLD
@@ -88,7 +88,7 @@ def test_delay_grows_with_jitter_and_respects_retry_after(
     longest = get_max_delay(error, attempt)
     assert longest >= max(at_least, FIRST_BACKOFF_SECONDS)
     assert longest <= max(at_least, MAX_BACKOFF_SECONDS)
-    assert max(at_least, longest / 2) <= choose_delay(error, attempt) <= longest
+    assert max(at_least, longest / 2) <= choose_retry_delay(error, attempt) <= longest
 
 
 @pytest.mark.parametrize(("attempt", "expected"), [(1, 0.25), (2, 0.5), (3, 1), (4, 2), (5, 2)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..model import LIST_KEYS, Settings
-from ..permissions import KINDS, complete_entries, parse_entries
+from ..object_permissions import KINDS, complete_entries, parse_entries
 from ..registry import RegisteredJob, Registry
 from .job_settings import complete_settings, parse_job_settings, update_settings
 from .pagination import page_fields, paginate_nested, parse_limit, parse_start, truncate_nested

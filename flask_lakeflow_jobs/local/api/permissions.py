@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import ApiError, InvalidParameterValue, ResourceDoesNotExist
-from ..permissions import (
+from ..object_permissions import (
     KINDS,
     Entry,
     ObjectKind,

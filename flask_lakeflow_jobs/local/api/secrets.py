@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from ..clock import Clock
 from ..errors import ApiError, InvalidParameterValue, ResourceDoesNotExist
-from ..user_data.secrets import ScopeMissing, SecretMissing, SecretStore
+from ..user_data.secret_store import ScopeMissing, SecretMissing, SecretStore
 from .request import Request, Routes, read_base64
 from .serializers import Json
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from ..engine.statements import SUCCEEDED, Statement, StatementRequest, StatementRunner
+from ..engine.statement_runner import SUCCEEDED, Statement, StatementRequest, StatementRunner
 from ..errors import InvalidParameterValue, UnexpectedType
 from .request import Request, Routes
 from .serializers import Json

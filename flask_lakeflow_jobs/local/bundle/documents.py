@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from .errors import BundleError, Location
+from .bundle_error import BundleError, Location
 from .merge import merge
 from .yaml import LocatedDict, LocatedList, load_yaml
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..model import LIST_KEYS, TRIGGER_FIELDS
-from .errors import BundleError, Location
+from .bundle_error import BundleError, Location
 from .merge import merge_items
 from .paths import PathTranslator
 from .presets import Presets

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ..model import Settings
+from .bundle_error import BundleError, Location
 from .dependencies import find_reachable
 from .documents import display_path, find_root_file
-from .errors import BundleError, Location
 from .paths import iter_tasks
 from .resolved import ResolvedBundle, resolve_bundle
 from .validation import FieldError, find_undefined_keys, validate_settings

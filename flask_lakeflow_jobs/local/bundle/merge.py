@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .errors import BundleError, Location
+from .bundle_error import BundleError, Location
 from .yaml import LocatedDict, LocatedList
 
 _SECTIONS = ("artifacts", "bundle", "permissions", "presets", "resources", "sync", "workspace")

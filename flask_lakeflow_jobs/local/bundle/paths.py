@@ -10,7 +10,7 @@ from typing import Any
 
 from ..lakeflow_child.notebook_files import find_notebook_file
 from ..model import mappings
-from .errors import BundleError, Location
+from .bundle_error import BundleError, Location
 from .yaml import LocatedDict, LocatedList
 
 #: What pip takes before the path of a project that is imported from its sources.

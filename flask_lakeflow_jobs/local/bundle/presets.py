@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..model import TRIGGER_FIELDS
-from .errors import BundleError
+from .bundle_error import BundleError
 from .yaml import LocatedDict, format_scalar
 
 _DEVELOPMENT_CONCURRENT_RUNS = 4

@@ -20,7 +20,7 @@ from typing import Any
 
 from ..environment import read_environment
 from ..programs import run_program
-from .errors import BundleError, Location
+from .bundle_error import BundleError, Location
 from .merge import read_section
 from .python_sources import SOURCE_FOLDERS, find_python_sources
 from .yaml import LocatedDict, LocatedList

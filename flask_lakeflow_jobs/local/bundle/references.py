@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import BundleError, Location
+from .bundle_error import BundleError, Location
 from .git import GitRepository
 from .presets import Presets
 from .variables import current_user_name, derive_job_id, short_name

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..model import Settings
+from .bundle_error import BundleError, Location
+from .bundle_pipelines import read_pipelines
 from .documents import read_documents, read_mapping
-from .errors import BundleError, Location
 from .job_document import (
     find_repeated_items,
     finish_document,
@@ -19,7 +20,6 @@ from .job_document import (
 )
 from .merge import apply_target, choose_target, copy_mapping, read_section
 from .paths import PathTranslator, find_files_root
-from .pipelines import read_pipelines
 from .presets import read_presets
 from .python_code import PackageMissing, PythonCode, find_python_code, keep_locations
 from .references import CircularReference, References, find_references, interpolate

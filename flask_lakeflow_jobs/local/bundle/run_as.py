@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .errors import BundleError
+from .bundle_error import BundleError
 from .merge import read_section
 from .validation import parse_boolean
 from .variables import current_user_name

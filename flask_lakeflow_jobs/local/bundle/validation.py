@@ -11,8 +11,8 @@ from typing import Any
 from ..model import Settings
 from ..simulation import SIMULATION_TAG, SimulationError, read_simulation
 from ..task_kinds import TASK_KINDS
+from .bundle_error import Location
 from .dependencies import find_cycle
-from .errors import Location
 from .fields import DOCUMENT, JOB, JOB_WITHOUT_TASKS, MISSING, TASK, VALUE, Field
 from .yaml import LocatedDict, format_scalar
 

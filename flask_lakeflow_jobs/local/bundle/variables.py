@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .errors import BundleError, Location
+from .bundle_error import BundleError, Location
 from .merge import normalize_variable
 from .yaml import LocatedDict
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from .errors import BundleError, Location
+from .bundle_error import BundleError, Location
 
 # A bundle is small. These are far above what people write, and keep a hostile file from taking all
 # time and memory: a few aliases of aliases stand for billions of values.

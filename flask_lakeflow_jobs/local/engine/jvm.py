@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model import Settings, mappings
-from .catalogs import (
+from .bundle_catalogs import (
     BUILT_IN_CATALOGS,
     find_catalogs,
     find_catalogs_in_file,

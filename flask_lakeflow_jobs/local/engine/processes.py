@@ -20,8 +20,8 @@ from typing import Any
 
 from ..programs import CHILD, Lifeline, Stopped
 from .packages import InstallFailed
-from .redaction import SecretRedactor
 from .task_logs import LogPart, read_growing, read_tail
+from .task_redaction import SecretRedactor
 
 #: Processes that run at once.
 MAX_PROCESSES = max(8, 4 * (os.cpu_count() or 1))

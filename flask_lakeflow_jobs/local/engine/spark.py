@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from ..programs import POLL_SECONDS, Stopped
-from .catalogs import (
+from .bundle_catalogs import (
     BUILT_IN_CATALOGS,
     find_catalogs,
     find_catalogs_in_file,
     find_saved_catalogs,
 )
 from .jvm import JVM_PROCESSES
-from .sail import Listener, SailServer, SparkUnavailable
+from .sail_server import Listener, SailServer, SparkUnavailable
 
 _RETRY_SECONDS = 60.0  # after a server did not start
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .redaction import SecretRedactor
+from .task_redaction import SecretRedactor
 
 #: The part of a task's logs and of a notebook's result that the Jobs API returns.
 MAX_OUTPUT_BYTES = 5 * 1024 * 1024

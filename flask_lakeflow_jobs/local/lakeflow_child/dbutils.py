@@ -227,7 +227,7 @@ class DBUtils:
 
     @property
     def secrets(self) -> Any:
-        from .secrets import SecretsUtils
+        from .dbutils_secrets import SecretsUtils
 
         return SecretsUtils(*self._workspace)
 

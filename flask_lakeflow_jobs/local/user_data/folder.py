@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from .paths import Parts, join_path
+from .data_paths import Parts, join_path
 
 CHUNK_BYTES = 1024 * 1024
 

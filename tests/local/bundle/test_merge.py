@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.local.bundle.errors import BundleError
+from flask_lakeflow_jobs.local.bundle.bundle_error import BundleError
 from flask_lakeflow_jobs.local.bundle.merge import (
     apply_target,
     choose_target,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.bundle.errors import BundleError
+from flask_lakeflow_jobs.local.bundle.bundle_error import BundleError
 from flask_lakeflow_jobs.local.bundle.presets import Presets, read_presets
 from tests.local.bundle.conftest import Load
 from tests.local.bundle.support import FILE, bundle_text, locate

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flask_lakeflow_jobs.local.bundle.errors import BundleError
+from flask_lakeflow_jobs.local.bundle.bundle_error import BundleError
 from flask_lakeflow_jobs.local.bundle.yaml import format_scalar, load_yaml
 from tests.local.bundle.support import write_file
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.engine import sail, spark
+from flask_lakeflow_jobs.local.engine import sail_server, spark
 from flask_lakeflow_jobs.local.engine.spark import Spark
 from flask_lakeflow_jobs.local.programs import Stopped, never_stopped
 from tests.support import wait_until
@@ -41,7 +41,7 @@ for line in sys.stdin:
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spark]:
     """The Spark of a workspace, as if Sail were installed."""
     monkeypatch.setattr(spark, "_is_installed", lambda _: True)
-    monkeypatch.setattr(sail, "SAIL_ARGUMENTS", ("-c", ANSWERS))
+    monkeypatch.setattr(sail_server, "SAIL_ARGUMENTS", ("-c", ANSWERS))
     served = Spark(tmp_path, set, "me")
     yield served
     served.close()
@@ -85,7 +85,7 @@ def test_tasks_share_the_session_of_their_run_until_it_ends(served: Spark, tmp_p
     files[0].write_text("{}")
     files[1].mkdir(parents=True)
     log = tmp_path / "server.log"
-    log.write_bytes(b"x" * (sail._MAX_LOG_BYTES + 1))
+    log.write_bytes(b"x" * (sail_server._MAX_LOG_BYTES + 1))
     served.end_run(1)
     wait_until(lambda: not log.stat().st_size, "the end of the session")
     assert list_closed(tmp_path) == [port_of(first)]
@@ -132,7 +132,7 @@ def test_server_that_died_is_replaced(served: Spark, tmp_path: Path) -> None:
 def test_no_task_waits_for_a_server_after_a_stop_and_no_run_after_its_end(
     served: Spark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sail, "SAIL_ARGUMENTS", ("-c", NEVER_ANSWERS))
+    monkeypatch.setattr(sail_server, "SAIL_ARGUMENTS", ("-c", NEVER_ANSWERS))
     stopped = threading.Event()
     errors: list[Stopped] = []
 
@@ -177,7 +177,7 @@ def test_server_that_did_not_start_is_not_tried_again_at_once(
     served: Spark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = "open('starts', 'a').write('x'); raise SystemExit(1)"
-    monkeypatch.setattr(sail, "SAIL_ARGUMENTS", ("-c", start))
+    monkeypatch.setattr(sail_server, "SAIL_ARGUMENTS", ("-c", start))
     for run_id in (1, 2):
         found = acquire(served, run_id)
         assert "did not start" in found["LAKEFLOW_LOCAL_SPARK_ERROR"]

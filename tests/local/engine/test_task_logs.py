@@ -9,13 +9,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local.engine import task_logs
-from flask_lakeflow_jobs.local.engine.redaction import SecretRedactor
 from flask_lakeflow_jobs.local.engine.task_logs import (
     LogPart,
     position_of_stored,
     read_growing,
     read_stored,
 )
+from flask_lakeflow_jobs.local.engine.task_redaction import SecretRedactor
 
 NO_SECRETS = SecretRedactor([])
 

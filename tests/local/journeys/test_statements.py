@@ -10,7 +10,7 @@ from databricks.sdk.errors import InvalidParameterValue, NotFound
 from databricks.sdk.service.sql import StatementParameterListItem, StatementResponse
 
 from flask_lakeflow_jobs.local import Workspace
-from flask_lakeflow_jobs.local.engine import statements
+from flask_lakeflow_jobs.local.engine import statement_runner
 from tests.local.conftest import Serve
 from tests.local.support import Client, require_duckdb, write_bundle
 from tests.support import wait_until
@@ -112,7 +112,7 @@ def test_statement_is_canceled_while_others_wait(client: Client) -> None:
 
 
 def test_oldest_statements_make_room(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statements, "MAX_KEPT", 2)
+    monkeypatch.setattr(statement_runner, "MAX_KEPT", 2)
     first, second, third = (str(execute(client, "SELECT 1").statement_id) for _ in range(3))
     api = client.sdk.statement_execution
     with pytest.raises(NotFound, match="keeps the last 2 statements"):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.runs.logs import LogPart
+from flask_lakeflow_jobs.runs.log_parts import LogPart
 
 
 @given(st.text("ab\né", max_size=40), st.integers(1, 9))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local.errors import ApiError
-from flask_lakeflow_jobs.local.permissions import (
+from flask_lakeflow_jobs.local.object_permissions import (
     KINDS,
     check_owner,
     complete_entries,

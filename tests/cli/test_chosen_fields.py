@@ -7,7 +7,7 @@ from typing import Any
 import click
 import pytest
 
-from flask_lakeflow_jobs.cli.fields import select_fields
+from flask_lakeflow_jobs.cli.chosen_fields import select_fields
 from tests.cli.conftest import RunFlask, start_run
 
 

@@ -10,7 +10,7 @@ from flask_lakeflow_jobs import UpstreamUnavailable
 from flask_lakeflow_jobs.runs.progress import Progress
 from flask_lakeflow_jobs.runs.progress_reports import WHOLE_RUN
 from flask_lakeflow_jobs.watching.notifications import CHECK_INTERVAL_SECONDS
-from flask_lakeflow_jobs.watching.progress import MIN_UPDATE_SECONDS, SharedProgress
+from flask_lakeflow_jobs.watching.shared_progress import MIN_UPDATE_SECONDS, SharedProgress
 from flask_lakeflow_jobs.watching.subscription import Subscription
 from tests.clocks import FakeClock
 from tests.run_documents import run, run_state, task

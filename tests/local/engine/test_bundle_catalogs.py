@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.engine.catalogs import (
+from flask_lakeflow_jobs.local.engine.bundle_catalogs import (
     find_catalogs,
     find_catalogs_in_folder,
     find_catalogs_in_source,

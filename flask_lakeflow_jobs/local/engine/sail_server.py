@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..programs import CHILD, POLL_SECONDS, Lifeline, Stopped, never_stopped
-from .catalogs import BUILT_IN_CATALOGS
+from .bundle_catalogs import BUILT_IN_CATALOGS
 
 #: The program that serves Spark, and its arguments.
 SAIL_ARGUMENTS = (str(CHILD), "--sail")

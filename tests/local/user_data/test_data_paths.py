@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local.errors import ApiError
-from flask_lakeflow_jobs.local.user_data.paths import MAX_NAME_BYTES, join_path, parse_path
+from flask_lakeflow_jobs.local.user_data.data_paths import MAX_NAME_BYTES, join_path, parse_path
 from flask_lakeflow_jobs.local.user_data.tree import parse_workspace_path
 
 

@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.engine import statements
+from flask_lakeflow_jobs.local.engine import statement_runner
 from flask_lakeflow_jobs.local.engine.processes import Exit
-from flask_lakeflow_jobs.local.engine.statements import Statement, StatementRequest, StatementRunner
+from flask_lakeflow_jobs.local.engine.statement_runner import (
+    Statement,
+    StatementRequest,
+    StatementRunner,
+)
 from flask_lakeflow_jobs.local.errors import ApiError
 from tests.local.engine.support import task_services
 
@@ -33,7 +37,7 @@ class FakeProcess:
 @pytest.fixture
 def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StatementRunner]:
     """A runner whose processes are fakes."""
-    monkeypatch.setattr(statements, "TaskProcess", FakeProcess)
+    monkeypatch.setattr(statement_runner, "TaskProcess", FakeProcess)
     files: Any = SimpleNamespace(root=tmp_path, projects=(), mounts={}, localize=dict)
     runner = StatementRunner(tmp_path / "statements", files, task_services(tmp_path))
     yield runner
@@ -47,7 +51,7 @@ def process_of(statement: Statement) -> Any:
 def test_statement_that_cannot_be_started_does_not_stay(
     runner: StatementRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(statements, "MAX_KEPT", 1)
+    monkeypatch.setattr(statement_runner, "MAX_KEPT", 1)
     (tmp_path / "statements").write_text("no folder")
     for _ in range(2):
         with pytest.raises(NotADirectoryError):
@@ -84,7 +88,7 @@ def test_statement_ends_although_its_session_cannot(
 def test_result_that_made_room_meanwhile_is_not_found(
     runner: StatementRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(statements, "MAX_KEPT", 1)
+    monkeypatch.setattr(statement_runner, "MAX_KEPT", 1)
     first = runner.start(REQUEST)
     chunk = {"row_offset": 0, "row_count": 1, "byte_count": 3}
     result = tmp_path / "statements" / first.statement_id / "0.json"

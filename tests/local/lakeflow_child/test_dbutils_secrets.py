@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.secrets import SecretsUtils
+from flask_lakeflow_jobs.local.lakeflow_child.dbutils_secrets import SecretsUtils
 from tests.local.support import Client
 
 

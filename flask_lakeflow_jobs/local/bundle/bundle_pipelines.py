@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model import Settings, mappings
-from .errors import Location
+from .bundle_error import Location
 from .paths import EDITABLE, folder_of, is_local_dependency, is_relative
 from .yaml import LocatedDict, LocatedList
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.local.engine.redaction import SecretRedactor
+from flask_lakeflow_jobs.local.engine.task_redaction import SecretRedactor
 
 
 @pytest.fixture

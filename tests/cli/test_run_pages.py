@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from flask_lakeflow_jobs import LakeflowJobs
-from flask_lakeflow_jobs.cli.pages import development_url, find_run_url
+from flask_lakeflow_jobs.cli.run_pages import development_url, find_run_url
 from flask_lakeflow_jobs.globals import current_state
 from tests import run_documents
 from tests.cli.conftest import BUNDLE

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import DatabaseUnavailable
-from flask_lakeflow_jobs.record.runs import UNFINISHED_EXTRA_MS, RunFilter
+from flask_lakeflow_jobs.record.recorded_runs import UNFINISHED_EXTRA_MS, RunFilter
 from flask_lakeflow_jobs.record.schema import deliveries
 from flask_lakeflow_jobs.record.store import Record
 from flask_lakeflow_jobs.record.values import Action, RecordedRun, RowState
