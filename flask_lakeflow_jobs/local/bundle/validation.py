@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 from ..model import Settings
@@ -255,24 +256,17 @@ def _parse_number(value: Any) -> Any:
     return int(value) if is_integer else value
 
 
-def _convert_number(value: Any) -> Any:
+def _convert_number(kind: type[int | float], value: Any) -> Any:
     try:
-        return int(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
-def _convert_decimal(value: Any) -> Any:
-    try:
-        return float(value) if isinstance(value, str) else value
+        return kind(value) if isinstance(value, str) else value
     except ValueError:
         return value
 
 
 _REQUEST_CONVERSIONS = {"number": _parse_number, "boolean": parse_boolean}
-_BUNDLE_CONVERSIONS = {
-    "number": _convert_number,
-    "decimal": _convert_decimal,
+_BUNDLE_CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
+    "number": partial(_convert_number, int),
+    "decimal": partial(_convert_number, float),
     "boolean": parse_boolean,
     "string": format_scalar,
     "value": lambda value: "" if value is None else format_scalar(value),

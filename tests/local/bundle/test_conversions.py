@@ -114,6 +114,15 @@ def test_conversions_and_drop_nulls_are_idempotent(settings: Any, convert: Conve
             [{"new_cluster": {"spark_env_vars": {"A": "1"}, "num_workers": 1}}],
             [{"new_cluster": {"spark_env_vars": {"A": 1}, "num_workers": 1}}],
         ),
+        *(
+            (
+                "job_clusters",
+                [{"new_cluster": {"azure_attributes": {"spot_bid_max_price": value}}}],
+                [{"new_cluster": {"azure_attributes": {"spot_bid_max_price": in_bundle}}}],
+                [{"new_cluster": {"azure_attributes": {"spot_bid_max_price": value}}}],
+            )
+            for value, in_bundle in (("1.5", 1.5), ("low", "low"))
+        ),
     ],
 )
 def test_conversions_of_field_in_bundle_and_request(
