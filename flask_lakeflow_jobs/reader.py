@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .identity import Identity
     from .sdk_types import BaseRun, Run, RunOutput, SdkJob
     from .state import AppState
+    from .upstream.gateway import Upstream
     from .watching.snapshot import StateId
     from .watching.subscription import Subscription
 
@@ -325,6 +326,21 @@ def cached_reads_of(handle: JobReader, *, stale_if_error: bool = False) -> Cache
     return CachedReads(
         state.upstream, identity, handle.job, stale_if_error=stale_if_error, on_end=on_end
     )
+
+
+def read_efforts(handle: JobReader, run_id: int) -> list[Run]:
+    """Read the original run and its repairs, oldest first.
+
+    :raises RunNotFound: this job has no such run.
+    """
+    upstream = handle._state.upstream
+    run = upstream.bind(handle._require_identity(), handle.job).get_run(run_id, history=True)
+    return parse_efforts(upstream, run.document.get("repair_history") or [])
+
+
+def parse_efforts(upstream: Upstream, items: Sequence[dict[str, Any]]) -> list[Run]:
+    """Parse a repair history, oldest first. Its items have the fields of a run."""
+    return sorted(map(upstream.parse_run, items), key=lambda each: each.start_time or 0)
 
 
 def _record_end(handle: JobReader, document: dict[str, Any]) -> None:

@@ -100,14 +100,17 @@ def format_final_duration(run: AnyRun) -> str:
     return format_duration(final_duration(run))
 
 
-def format_elapsed(run: AnyRun, now: float) -> str:
+def format_elapsed(run: AnyRun, now: float, counts_from: int | None = None) -> str:
     """Format the duration of a run or task, so far if it has not ended.
 
     :param now: seconds since the epoch.
+    :param counts_from: since when the duration counts, in milliseconds since the epoch, if the run
+        is repaired right now.
     """
     if has_ended(run):
         return format_final_duration(run)
-    return format_duration(age_of(run, now), whole_seconds=True) if run.start_time else ""
+    age = age_of(run, now) if counts_from is None else now - counts_from / 1000
+    return format_duration(age, whole_seconds=True) if run.start_time else ""
 
 
 def format_attempt(task: RunTask) -> str:
@@ -271,6 +274,7 @@ def format_run(
     now: float = 0.0,
     url: str | None = None,
     *,
+    counts_from: int | None = None,
     parameters: Mapping[str, str] | None = None,
     width: int | None = None,
 ) -> list[str]:
@@ -279,6 +283,7 @@ def format_run(
     :param actions: who started, canceled and repaired it, if the app knows that.
     :param now: seconds since the epoch.
     :param url: the address of its page.
+    :param counts_from: as for :func:`format_elapsed`.
     :param parameters: without secrets.
     :param width: as for :func:`.format_table`, of the tables.
     """
@@ -289,7 +294,7 @@ def format_run(
         "Message": "" if actions.cancel else join_lines(parse_state(run).message),
         "Started": format_moment(run.start_time),
         "Ended": format_moment(run.end_time),
-        "Duration": format_elapsed(run, now),
+        "Duration": format_elapsed(run, now, counts_from),
         "By": actions.started_by or run.creator_user_name or "",
         "Canceled": _format_action(actions.cancel),
         "Repaired": "; ".join(map(_format_action, actions.repairs)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,8 @@ from flask.cli import with_appcontext
 
 from ..config.jobs import NO_JOBS_MESSAGE
 from ..errors import JobNotFound, LakeflowJobsError, NotAllowed
-from ..reader import cached_reads_of
+from ..reader import cached_reads_of, read_efforts
+from ..runs.durations import counts_from_of_repaired
 from ..runs.outcome import SUCCESSES, has_ended, outcome_of
 from ..runs.redaction import redact, redact_outputs, summarize_newest_run
 from ..runs.run_parameters import parameters_of
@@ -196,13 +198,19 @@ def _run_fields(documents: Sequence[dict[str, Any]]) -> list[str]:
 def _format_run(handle: JobHandle, run: Run | BaseRun) -> list[str]:
     state = get_state()
     actions = state.requesters.read_one(handle.job.job_id, run.run_id or 0)
-    url = find_run_url(state, handle.job, run)
+    url, now = find_run_url(state, handle.job, run), state.clock.now()
+    counts_from = None
+    if not has_ended(run):
+        with suppress(LakeflowJobsError):  # the run is useful without
+            efforts = read_efforts(handle, run.run_id or 0)
+            counts_from = counts_from_of_repaired(efforts, now * 1000)
     return format_run(
         handle.key,
         run,
         actions,
-        state.clock.now(),
+        now,
         url,
+        counts_from=counts_from,
         parameters=_read_parameters(handle, run),
         width=table_width(),
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import LakeflowJobsError
 from ..globals import current_state
-from ..reader import cached_reads_of
+from ..reader import cached_reads_of, parse_efforts
 from ..runs.explanation import MAX_READ_TASKS, explain_run
 from ..runs.outcome import Outcome, has_ended, outcome_of
 from ..runs.page_urls import find_databricks_url
@@ -210,19 +210,19 @@ def build_run_view(
     expected = None if has_ended(run) else _expected_end(handle, run, moment)
     timeline = build_timeline(run, moment, expected, markup.build_attempt)
     summary = summarize(run, moment, page_data.requester_parameter(), actions.started_by)
-    repairs = _read_repairs(handle, run, state, moment)
+    efforts = _read_efforts(handle, run, state)
     return RunView(
         job=handle.job,
         title=page_data.read_title(handle),
         may=page_data.find_permissions(authorizer, handle),
-        run=count_work(summary, repairs, moment),
+        run=count_work(summary, efforts, moment),
         actions=actions,
         state_id=state,
         timeline=timeline,
         tasks=markup,
         graph=build_graph(markup.structure, timeline.rows),
         parameters=parameters_of(run),
-        repairs=repairs,
+        repairs=[summarize(each, moment) for each in efforts],
         expected_end=expected,
         failure=_failure(handle, run, response.value),
         url=find_databricks_url(run.run_page_url),
@@ -242,8 +242,8 @@ def _expected_end(handle: JobHandle, run: Run, moment: float) -> int | None:
     return expected_end(run, phase_durations(past), moment / 1000)
 
 
-def _read_repairs(handle: JobHandle, run: Run, state: str, moment: float) -> list[Summary]:
-    """Read the original run and its repairs; empty if there is no repair.
+def _read_efforts(handle: JobHandle, run: Run, state: str) -> list[Run]:
+    """Read the original run and its repairs, oldest first; empty if there is no repair.
 
     A repair gives its tasks further attempts, so a run without any needs no further read.
     """
@@ -253,10 +253,8 @@ def _read_repairs(handle: JobHandle, run: Run, state: str, moment: float) -> lis
         response = cached_reads_of(handle, stale_if_error=True).get_repairs(run.run_id, state=state)
     except LakeflowJobsError:  # the page is useful without it
         return []
-    # an item of the repair history has the fields of a run
-    found = [current_state().upstream.parse_run(item) for item in response.value["items"]]
-    found.sort(key=lambda item: item.start_time or 0)
-    return [summarize(item, moment) for item in found] if len(found) > 1 else []
+    efforts = parse_efforts(current_state().upstream, response.value["items"])
+    return efforts if len(efforts) > 1 else []
 
 
 def _failure(handle: JobHandle, run: Run, document: Mapping[str, Any]) -> RunFailure | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
-from ..runs.durations import counts_from_of, length_of
+from ..runs.durations import counts_from_of, counts_from_of_repaired, length_of
 from ..runs.outcome import SUCCESSES, Outcome, has_ended, outcome_of, parse_state
 from ..runs.run_parameters import parameters_of, requester_of
 from . import labels
@@ -89,17 +89,15 @@ def summarize(
     )
 
 
-def count_work(run: Summary, efforts: Sequence[Summary], now: float) -> Summary:
+def count_work(run: Summary, efforts: Sequence[Run], now: float) -> Summary:
     """Leave the time before a repair out of the duration of a run that is repaired right now.
 
-    The Jobs API does so after the end.
-
-    :param efforts: the original run and its repairs, the last one active.
+    :param efforts: the original run and its repairs, oldest first.
     :param now: milliseconds since the epoch.
     """
-    if not run.is_going or not efforts or efforts[-1].counts_from is None:
+    counts_from = counts_from_of_repaired(efforts, now) if run.is_going else None
+    if counts_from is None:
         return run
-    counts_from = efforts[-1].counts_from - int(sum(each.length or 0 for each in efforts[:-1]))
     return replace(run, counts_from=counts_from, length=max(0.0, now - counts_from))
 
 

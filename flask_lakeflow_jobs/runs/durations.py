@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from .outcome import NEVER_STARTED, SUCCESSES, has_ended, outcome_of
@@ -58,6 +59,20 @@ def length_of(run: Run | BaseRun, now: float) -> float | None:
         return None
     seconds = (duration_of(run) or 0.0) if has_ended(run) else age_of(run, now / 1000)
     return seconds * 1000
+
+
+def counts_from_of_repaired(efforts: Sequence[Run], now: float) -> int | None:
+    """Return since when the duration of a run counts that is repaired right now: the time before
+    each repair does not count. The Jobs API does so after the end.
+
+    :param efforts: the original run and its repairs, oldest first.
+    :param now: milliseconds since the epoch.
+    :return: milliseconds since the epoch; ``None``: the run is not repaired, or not started.
+    """
+    counts_from = counts_from_of(efforts[-1]) if len(efforts) > 1 else None
+    if counts_from is None:
+        return None
+    return counts_from - int(sum(length_of(each, now) or 0 for each in efforts[:-1]))
 
 
 def never_started(task: RunTask) -> bool:

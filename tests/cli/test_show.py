@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import click
 import pytest
@@ -12,6 +14,9 @@ from flask import Flask
 from flask_lakeflow_jobs.testing import Drop, Exchange, FaultyWorkspace, Refusal, Reply
 from tests.cli import apps
 from tests.cli.conftest import RunFlask, start_run
+from tests.support import RunGate
+
+TEN_HOURS = 10 * 3_600_000
 
 
 def test_list_has_a_row_for_each_job(flask_jobs: RunFlask, job_ids: Mapping[str, int]) -> None:
@@ -132,6 +137,34 @@ def test_show_has_the_tasks_and_the_error_of_a_failed_run(flask_jobs: RunFlask) 
     assert result.stdout.startswith(f"Run:      {run_id} of broken\nOutcome:  FAILED\n")
     assert "\nload   UPSTREAM_FAILED  1\n" in result.stdout
     assert result.stdout.endswith("  ValueError: row 7 has no date\n")
+
+
+@pytest.mark.parametrize("command", ["show", "status"])
+def test_duration_during_a_repair_leaves_out_the_time_before_it(
+    flask_jobs: RunFlask, fault_proxy: FaultyWorkspace, run_gate: RunGate, command: str
+) -> None:
+    def start_ten_hours_earlier(exchange: Exchange) -> None:
+        reply = exchange.forward()
+        document = json.loads(reply.body)
+        for run in document.get("runs") or [document]:
+            run["start_time"] -= TEN_HOURS
+            for effort in run.get("repair_history", [])[:1]:
+                effort["start_time"] -= TEN_HOURS
+                effort["end_time"] -= TEN_HOURS
+        exchange.respond(replace(reply, body=json.dumps(document).encode()))
+
+    params = [f"-p{name}={value}" for name, value in run_gate.params.items()]
+    run_id = start_run(flask_jobs, "held", *params)
+    flask_jobs("cancel", "held", run_id)
+    flask_jobs("watch", "held", run_id)
+    assert flask_jobs("repair", "held", run_id, "--no-wait").exit_code == 0
+    for path in ("runs/get", "runs/list"):
+        fault_proxy.fail(start_ten_hours_earlier, path=path)
+
+    shown = flask_jobs(command, "held", *([run_id] if command == "show" else [])).stdout
+
+    (duration,) = re.findall(r"^Duration: *(.*)", shown, re.MULTILINE)
+    assert " h " not in duration
 
 
 def test_show_status_and_runs_have_the_parameters_without_secrets(flask_jobs: RunFlask) -> None:

@@ -100,12 +100,13 @@ def test_durations_that_grow_count_from_the_end_of_the_queue() -> None:
 def test_duration_during_a_repair_leaves_out_the_time_before_it() -> None:
     night = START + 10 * 3_600_000
     active = summarize(run(run_state("RUNNING"), start_time=START), night + 900)
-    original = summarize(run(FAILED, start_time=START, end_time=START + 500), night + 900)
-    repair = summarize(run(run_state("RUNNING"), start_time=night), night + 900)
-    counted = count_work(active, [original, repair], night + 900)
+    original = run(FAILED, start_time=START, end_time=START + 500)
+    efforts = [original, run(run_state("RUNNING"), start_time=night)]
+    counted = count_work(active, efforts, night + 900)
     assert (counted.length, counted.counts_from) == (1_400, night - 500)
     assert count_work(active, [], night + 900) is active
-    assert count_work(original, [original, repair], night + 900) is original
+    ended = summarize(original, night + 900)
+    assert count_work(ended, efforts, night + 900) is ended
 
 
 def test_attempt_that_has_ended_took_no_time_in_the_queue() -> None:

@@ -9,8 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.runs.durations import age_of, duration_of, format_duration
-from tests.run_documents import SUCCEEDED, run
+from flask_lakeflow_jobs.runs.durations import (
+    age_of,
+    counts_from_of_repaired,
+    duration_of,
+    format_duration,
+)
+from tests.run_documents import FAILED, SUCCEEDED, run
 
 
 @pytest.mark.parametrize(
@@ -50,6 +55,16 @@ def test_duration_excludes_the_queue_and_the_time_until_a_repair(
 )
 def test_age_counts_from_the_end_of_the_queue(fields: dict[str, Any], seconds: float) -> None:
     assert age_of(run(**fields), 10.0) == seconds
+
+
+def test_duration_during_a_repair_leaves_out_the_time_before_it() -> None:
+    original = run(FAILED, start_time=1000, end_time=1500)
+    repaired = run(FAILED, start_time=40_000, end_time=40_200)
+    active, waiting = run(start_time=90_000), run(start_time=0)
+    assert counts_from_of_repaired([original, active], 95_000) == 89_500
+    assert counts_from_of_repaired([original, repaired, active], 95_000) == 89_300
+    for efforts in ([], [active], [original, waiting]):
+        assert counts_from_of_repaired(efforts, 95_000) is None
 
 
 @pytest.mark.parametrize(
