@@ -429,8 +429,10 @@ RUN = {
     "several columns less": (
         "spark.sql('CREATE TABLE dev.snippets.less (id INT, a STRING, b STRING)')\n"
         "spark.sql('INSERT INTO dev.snippets.less (id) VALUES (1)'); spark.sql('INSERT INTO dev.snippets.less BY NAME SELECT 2 AS id')\n"
+        "spark.sql(\"INSERT INTO dev.snippets.less SELECT 3, NULL, NULL UNION ALL SELECT 4, 'x', 'x'\")\n"
+        'spark.sql("INSERT INTO dev.snippets.less (id) WITH w AS (SELECT 5 AS id) SELECT id FROM w")\n'
         "rows = spark.sql('SELECT * FROM dev.snippets.less ORDER BY id').collect()\n"
-        "assert list(map(tuple, rows)) == [(1, None, None), (2, None, None)], rows"
+        "assert list(map(tuple, rows)) == [(1, None, None), (2, None, None), (3, None, None), (4, 'x', 'x'), (5, None, None)], rows"
     ),
     "fewer columns with mergeSchema": (
         "spark.sql(\"CREATE TABLE dev.snippets.made (id BIGINT GENERATED ALWAYS AS IDENTITY, n INT, m INT GENERATED ALWAYS AS (n + 1), s STRING DEFAULT 'x') \"\n"

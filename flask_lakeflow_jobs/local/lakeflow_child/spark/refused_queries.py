@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from ..sql.databricks_dialect import SailDialect
 from .sql_corrections import check_path
 
 TYPE_CHECKING = False
@@ -49,7 +50,7 @@ def rewrite_queries(tree: Tree, describe: Describe) -> Tree:
 
 def write(tree: Tree) -> str:
     """Return the text of a tree, with functions as their author has written them."""
-    return tree.sql("databricks", normalize_functions=False, comments=False)
+    return tree.sql(SailDialect, normalize_functions=False, comments=False)
 
 
 def _rename_functions(node: Tree) -> Tree:

@@ -149,35 +149,49 @@ def _delete(delete: exp.Delete, describe: Describe) -> Tree:
 
 
 def _insert(insert: exp.Insert, describe: Describe, find_filled: Callable[[str], set[str]]) -> Tree:
-    """Give NULL to the columns that an INSERT does not name."""
-    schema = insert.this
-    if not isinstance(schema, exp.Schema) or not isinstance(
-        insert.expression, (exp.Query, exp.Values)
-    ):
+    """Give NULL to the columns that an INSERT does not name, and names to its values.
+
+    Sail takes no two values of one name, such as NULL and NULL, and no WITH before the INSERT.
+    """
+    target, source = insert.this, insert.expression
+    is_part = insert.args.get("partition") or insert.args.get("where")
+    if is_part or not isinstance(source, (exp.Query, exp.Values)):
         return insert
-    named = [each.name for each in schema.expressions]
+    has_names = isinstance(target, exp.Schema)
+    table = target.this if has_names else target
+    kinds = describe(f"SELECT * FROM {write(table)}")
+    named = [each.name for each in target.expressions] if has_names else list(kinds)
     known = {name.lower() for name in named}
-    known |= find_filled(write(schema.this))
-    kinds = describe(f"SELECT * FROM {write(schema.this)}")
+    if has_names:
+        known |= find_filled(write(table))
     missing = {name: kind for name, kind in kinds.items() if name.lower() not in known}
-    if not missing:
+    if (names := insert.args.get("with_")) is not None:
+        source.set("with_", names.copy())
+        insert.set("with_", None)
+    if not missing and not _may_repeat(source, named):
         return insert
     alias = exp.TableAlias(
         this=exp.to_identifier(_SOURCE),
         columns=[exp.to_identifier(name, quoted=True) for name in named],
     )
-    source = insert.expression
     source = source if isinstance(source, exp.Values) else exp.Subquery(this=source)
     source.set("alias", alias)
     values: list[Tree] = [exp.column(exp.to_identifier(name, quoted=True)) for name in named]
-    for name, kind in missing.items():  # Sail takes no two columns of one name
+    for name, kind in missing.items():
         value = exp.cast(exp.null(), kind, dialect="databricks")
         values.append(exp.alias_(value, name, quoted=True))
     query = exp.Select(expressions=values, from_=exp.From(this=source.copy()))
-    names = [exp.to_identifier(name, quoted=True) for name in (*named, *missing)]
-    insert.set("this", exp.Schema(this=schema.this.copy(), expressions=names))
+    columns = [exp.to_identifier(name, quoted=True) for name in (*named, *missing)]
+    insert.set("this", exp.Schema(this=table.copy(), expressions=columns))
     insert.set("expression", query)
     return insert
+
+
+def _may_repeat(source: exp.Query | exp.Values, names: list[str]) -> bool:
+    """Return whether a query has a value for each name, and not only those of tables."""
+    if isinstance(source, exp.Values):
+        return False
+    return len(source.selects) == len(names) or (source.is_star and len(source.selects) > 1)
 
 
 def _merge(merge: exp.Merge, names: Tree) -> Tree:

@@ -331,5 +331,5 @@ _REFUSALS = (
     r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|cannot resolve attribute"
     r"|INSERT is missing value|input schema for INSERT|[Tt]able features|expected Delta interval"
     r"|enableTypeWidening|found for ALTER|unknown function|quantified pattern"
-    r"|'bool_(?:and|or)'|'spark_decode'"
+    r"|'bool_(?:and|or)'|'spark_decode'|duplicate unqualified field name"
 )

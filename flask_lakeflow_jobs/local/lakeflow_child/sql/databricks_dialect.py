@@ -30,6 +30,13 @@ class DatabricksDialect(Databricks):
         }
 
 
+class SailDialect(Databricks):
+    """Databricks as Sail takes it: WITH may not stand before INSERT, to which sqlglot moves it."""
+
+    class Generator(Databricks.Generator):  # type: ignore[misc, valid-type]
+        EXPRESSIONS_WITHOUT_NESTED_CTES: frozenset[type[exp.Expr]] = frozenset()
+
+
 # Its warnings about statements that it does not parse are errors here, with advice.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 

@@ -67,6 +67,14 @@ def rewrite(statement: str) -> str:
             "INSERT INTO a (`id`, `name`) SELECT `id`, CAST(NULL AS STRING) AS `name` FROM VALUES (1) AS lakeflow_source(`id`)",
         ),
         (
+            "INSERT INTO a SELECT NULL, NULL",
+            "INSERT INTO a (`id`, `name`) SELECT `id`, `name` FROM (SELECT NULL, NULL) AS lakeflow_source(`id`, `name`)",
+        ),
+        (
+            "WITH s AS (SELECT 1) INSERT INTO a SELECT * FROM s",
+            "INSERT INTO a WITH s AS (SELECT 1) SELECT * FROM s",
+        ),
+        (
             "INSERT INTO a (name, id) VALUES ('x', 1)",
             "INSERT INTO a (name, id) VALUES ('x', 1)",
         ),
