@@ -111,6 +111,8 @@ class LakeflowJobs:
             reader, self._jobs, root=Path(app.root_path), read_bundle_jobs=_read_bundle_jobs
         )
         _check_notify_urls(settings)
+        if settings.console:
+            self._check_console(settings.console_prefix)
         clock, instance = self._clock, Path(app.instance_path)
         namespace = cache_namespace(reader, settings.bundle, instance)
         cache = SharedCache.from_config(
@@ -142,7 +144,12 @@ class LakeflowJobs:
         if settings.follow:
             app.after_request(self._start_following(app).after_request)
         if settings.console:
-            self._serve_console(app, settings.console_prefix)
+            # Only apps that serve the console load it.
+            from .console import console_blueprint
+
+            app.register_blueprint(
+                console_blueprint(settings.console_prefix, self._page_url, self._csp_nonce)
+            )
         if command_group.name in app.cli.commands:
             _log.warning("'flask jobs' is a command of the app's own. Rename it to have this one.")
         else:
@@ -167,7 +174,7 @@ class LakeflowJobs:
         start = app.extensions[FOLLOW_START_KEY] = FollowStart(state.build_follower)
         return start
 
-    def _serve_console(self, app: Flask, prefix: str) -> None:
+    def _check_console(self, prefix: str) -> None:
         if not self._register_blueprint:
             raise ConfigurationError(
                 f"{CONSOLE.name} requires the HTTP routes, because its pages follow runs over them."
@@ -178,10 +185,6 @@ class LakeflowJobs:
                 f"{CONSOLE_PREFIX.name} and url_prefix must differ, because the console and the"
                 f" HTTP routes have the same paths. Both are {prefix!r}."
             )
-        # Only apps that serve the console load it.
-        from .console import console_blueprint
-
-        app.register_blueprint(console_blueprint(prefix, self._page_url, self._csp_nonce))
 
 
 def _connect(settings: AppSettings, instance: Path, cache: SharedCache, clock: Clock) -> Upstream:

@@ -65,13 +65,22 @@ def test_constructor_options_are_keyword_only() -> None:
         LakeflowJobs(Flask("app"), ETL)  # type: ignore[call-arg]
 
 
-def test_init_app_after_configuration_error_can_be_repeated() -> None:
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [
+        ("LAKEFLOW_JOBS_POLL_INTERVAL", "soon", 1),
+        ("LAKEFLOW_JOBS_CONSOLE_PREFIX", "/api/jobs", "/jobs"),
+    ],
+)
+def test_init_app_after_configuration_error_can_be_repeated(
+    name: str, wrong: object, right: object
+) -> None:
     app = Flask("app")
-    app.config["LAKEFLOW_JOBS_POLL_INTERVAL"] = "soon"
+    app.config.update({"LAKEFLOW_JOBS_CONSOLE": True, name: wrong})
     jobs = LakeflowJobs(jobs=ETL)
-    with pytest.raises(ConfigurationError, match="LAKEFLOW_JOBS_POLL_INTERVAL"):
+    with pytest.raises(ConfigurationError, match=name):
         jobs.init_app(app)
-    app.config["LAKEFLOW_JOBS_POLL_INTERVAL"] = 1
+    app.config[name] = right
     jobs.init_app(app)
     assert app.test_client().get("/api/jobs/").status_code == 200
 
