@@ -419,6 +419,12 @@ RUN = {
         "except ValueError as error:\n    assert 'Filter it first' in str(error)\n"
         "else:\n    raise AssertionError"
     ),
+    "fields of JSON": (
+        'open(\'/Volumes/dev/raw/in/fields.json\', \'w\').write(\'{"z": 1, "a": {"y": 2, "b": []}, "n": null}\\n\')\n'
+        "frame = spark.read.json('/Volumes/dev/raw/in/fields.json')\n"
+        "assert frame.dtypes == [('a', 'struct<b:array<string>,y:bigint>'), ('n', 'string'), ('z', 'bigint')], frame.dtypes\n"
+        "assert frame.select('a.y', '_metadata.file_name').first()[:] == (2, 'fields.json')"
+    ),
     "time zone of the session": (
         "import datetime, time\n"
         "spark.conf.set('spark.sql.session.timeZone', 'America/New_York'); spark.sql('SET spark.sql.session.timeZone = Asia/Tokyo')\n"

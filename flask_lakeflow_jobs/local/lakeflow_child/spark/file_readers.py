@@ -64,6 +64,9 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
             frame = read(schema)
         else:
             self.schema(known or "")  # the reader may be used again
+        if source == "json" and known is None:
+            frame = read(_type_fields(frame.schema))
+            self._schema = ""  # the reader may be used again
         is_inferred = source in _INFERRED and known is None
         return _type_folders(frame, local) if is_inferred else frame
 
@@ -85,6 +88,20 @@ def _expand(path: Any) -> list[Any]:
     if not is_pattern or "{" in path:
         return [path]
     return [each for each in sorted(glob.glob(path)) if not os.path.basename(each).startswith("_")]
+
+
+def _type_fields(kind: Any) -> Any:
+    """Return a type that Sail infers from JSON as Spark does: sorted, and NULL as a string."""
+    from pyspark.sql.types import ArrayType, NullType, StringType, StructField, StructType
+
+    if isinstance(kind, NullType):
+        return StringType()
+    if isinstance(kind, ArrayType):
+        return ArrayType(_type_fields(kind.elementType), kind.containsNull)
+    if not isinstance(kind, StructType):
+        return kind
+    fields = sorted(kind.fields, key=lambda field: field.name)
+    return StructType([StructField(each.name, _type_fields(each.dataType)) for each in fields])
 
 
 def _type_folders(frame: Any, paths: list[Any]) -> Any:
