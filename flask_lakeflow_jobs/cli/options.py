@@ -153,7 +153,7 @@ task_option = click.option(
 
 limit_option = click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1_000_000),
     metavar="N",
     default=20,
     show_default=True,

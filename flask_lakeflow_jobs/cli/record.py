@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 #: Without a difference between capitals and small letters: other commands print capitals.
 OUTCOMES = click.Choice(sorted(outcome.value for outcome in END_OUTCOMES), case_sensitive=False)
 
+#: Of a number of days; databases count no longer times.
+MAX_DAYS = 100_000
+
 #: Rows that an export reads at once.
 PAGE_SIZE = 500
 
@@ -192,11 +195,11 @@ def export(selects_actions: bool, filters: dict[str, Any], file_format: str) -> 
 @with_appcontext
 @click.option(
     "--days",
-    type=click.FloatRange(min=0),
+    type=click.IntRange(0, MAX_DAYS),
     metavar="N",
     help=f"Keep what is younger.  [default: {RECORD_DAYS.name}]",
 )
-def prune(days: float | None) -> None:
+def prune(days: int | None) -> None:
     """Delete old runs and actions. Runs that have not ended stay for 60 days more.
 
     The app does the same once a day.
@@ -204,7 +207,7 @@ def prune(days: float | None) -> None:
     state = get_state()
     days = state.settings.record_days if days is None else days
     runs, actions = Maintenance(state, get_record()).prune(days)
-    print_progress(f"Deleted {runs} runs and {actions} actions that were older than {days:g} days.")
+    print_progress(f"Deleted {runs} runs and {actions} actions that were older than {days} days.")
 
 
 def _read_page(

@@ -52,18 +52,17 @@ class Authorizer:
         if self._state.user_loader is None:
             is_trusted = self._state.settings.trust_proxy_headers
             return read_proxy_user(self._request.headers) if is_trusted else None
-        try:
+        with _deny_on_error("user_loader"):
             user = self._call(self._state.user_loader)
             # Flask-Login has an object for anonymous users; its current_user is a proxy for it.
             is_anonymous = not user or getattr(user, "is_authenticated", True) is False
-        except Exception:
-            _log.exception("The user_loader failed, so the request is denied.")
-            raise NotAllowed("The app failed to identify you. See the app's log.") from None
-        return None if is_anonymous else user
+            return None if is_anonymous else user
 
     @property
     def user_name(self) -> str | None:
-        return display_name(self.user)
+        user = self.user
+        with _deny_on_error("name of the user"):
+            return display_name(user)
 
     def check(self, action: Action, job: Job) -> None:
         """Check an action against the job's policy, or else the extension's.
@@ -157,6 +156,15 @@ class Authorizer:
         for job in self._state.settings.jobs.values():
             if self.allows("view", job):
                 yield job
+
+
+@contextmanager
+def _deny_on_error(name: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        _log.exception("The %s failed, so the request is denied.", name)
+        raise NotAllowed("The app failed to identify you. See the app's log.") from None
 
 
 def current_authorizer() -> Authorizer:

@@ -127,6 +127,17 @@ def test_prune_deletes_older_rows(app: Flask, record: Record, clock: FakeClock) 
     assert record.list_runs() == []
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("prune", "--days", "nan"), ("prune", "--days", "1e308"), ("show", "--limit", "9" * 20)],
+)
+def test_number_that_no_database_counts_is_a_usage_error(
+    app: Flask, arguments: tuple[str, ...]
+) -> None:
+    result = run(app, *arguments)
+    assert (result.exit_code, "Invalid value" in result.stderr) == (2, True)
+
+
 @pytest.mark.parametrize("text", ["yesterday", "2025-13-01", ""])
 def test_show_invalid_time_is_usage_error(app: Flask, text: str) -> None:
     result = run(app, "show", "--since", text)

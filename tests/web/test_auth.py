@@ -128,6 +128,18 @@ def test_user_loader_that_returns_a_coroutine_raises_not_allowed() -> None:
         _ = Authorizer(current_state(), request).user
 
 
+def test_user_whose_name_fails_raises_not_allowed() -> None:
+    class Detached:
+        @property
+        def email(self) -> str:
+            raise RuntimeError("The session of the database is closed.")
+
+    app = Flask(__name__)
+    LakeflowJobs(app, user_loader=Detached)
+    with app.test_request_context(), pytest.raises(NotAllowed, match="failed to identify you"):
+        _ = Authorizer(current_state(), request).user_name
+
+
 def test_check_passes_user_action_and_key_to_the_policy() -> None:
     calls: list[tuple[object, str, str]] = []
 
