@@ -425,6 +425,12 @@ RUN = {
         "assert frame.dtypes == [('a', 'struct<b:array<string>,y:bigint>'), ('n', 'string'), ('z', 'bigint')], frame.dtypes\n"
         "assert frame.select('a.y', '_metadata.file_name').first()[:] == (2, 'fields.json')"
     ),
+    "several percentiles": (
+        "row = spark.sql('SELECT approx_percentile(id, array(0.25, 0.5, 1.0)) AS a, percentile_approx(id, 0.5, 100) AS b FROM range(5)').first()\n"
+        "assert (list(row.a), row.b) == ([1, 2, 4], 2), row\n"
+        "assert spark.range(4).agg(F.percentile_approx('id', [0.5, 1.0])).first()[0] == [1, 3]\n"
+        "assert spark.range(4).approxQuantile('id', [0.5], 0.0) == [1.0]"
+    ),
     "time zone of the session": (
         "import datetime, time\n"
         "spark.conf.set('spark.sql.session.timeZone', 'America/New_York'); spark.sql('SET spark.sql.session.timeZone = Asia/Tokyo')\n"

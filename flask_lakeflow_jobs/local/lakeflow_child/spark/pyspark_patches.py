@@ -17,6 +17,7 @@ from .sql_corrections import (
     begin_words,
     count_seconds,
     cut,
+    find_percentile,
     keep_zone,
     number_weekdays,
     refuse_elements,
@@ -42,6 +43,7 @@ _TAGS = {
     "spark.databricks.clusterUsageTags.sparkVersion": "local",
     "spark.databricks.workspaceUrl": "localhost",
 }
+_PERCENTILES = ("approx_percentile", "percentile_approx")
 ZONE = "spark.sql.session.timeZone"
 #: Of frames, in the order of Spark.
 _STATISTICS = ("count", "mean", "stddev", "min", "25%", "50%", "75%", "max")
@@ -103,6 +105,7 @@ def patch_pyspark(
         *((functions, name, functions.coalesce) for name in ("ifnull", "nvl")),
         (functions, "initcap", begin_words),
         (functions, "left", cut(functions.left)),
+        *((functions, name, find_percentile) for name in _PERCENTILES),
         (functions, "right", cut(functions.right)),
         (functions, "rint", round_half_even(functions.bround)),
         (functions, "split", split_characters(functions.split)),

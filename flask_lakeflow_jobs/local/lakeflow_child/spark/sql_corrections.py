@@ -6,7 +6,8 @@ decimals and ``rint`` round half up. A window over a range of dates has all earl
 ``initcap`` begins a word after each sign. ``nvl`` of a decimal and an integer is a double.
 ``to_timestamp`` takes a number for microseconds. ``datediff(DAY, …)`` counts midnights.
 ``date_trunc`` of a date has no time zone. ``string`` of a time has a ``T``. ``get_json_object``
-finds nothing with ``[*]``.
+finds nothing with ``[*]``. ``percentile_approx`` returns a value between
+two others, and takes no array.
 """
 
 from __future__ import annotations
@@ -19,9 +20,13 @@ if TYPE_CHECKING:
 
 #: Texts and comments of SQL, as a pattern.
 LITERAL = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/"
-_TEXTS = "bround|get_json_object|ifnull|initcap|left|nvl|right|rint|split|string"
+_TEXTS = (
+    "approx_percentile|bround|get_json_object|ifnull|initcap|left|nvl|percentile_approx|right|rint"
+    "|split|string"
+)
 _TIMES = "date_?diff|date_?part|date_trunc|extract|timestamp|timestampdiff|to_timestamp|weekday"
 _CALL = re.compile(rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>{_TEXTS}|{_TIMES})\s*\(", re.I | re.S)
+_OVER = re.compile(r"\s*(?:FILTER\s*\([^)]*\)\s*)?OVER\b", re.IGNORECASE)
 _DAY_OF_WEEK = re.compile(r"'?(?:dow|dayofweek)'?\s+from\s+(.*)", re.IGNORECASE | re.DOTALL)
 _WORDS = "transform(split({}, ' '), w -> concat(upper(left(w, 1)), lower(substring(w, 2))))"
 _RANGE = re.compile(
@@ -41,6 +46,8 @@ def correct_results(statement: str) -> str:
         position = call.end()
         if call["name"] and (found := _read_arguments(statement, position)):
             arguments, end = found
+            if "percentile" in call["name"].lower() and _OVER.match(statement, end):
+                continue  # Sail has no percentile_disc over a window
             corrected = _write(call["name"].lower(), *map(correct_results, arguments))
             statement = statement[: call.start()] + corrected + statement[end:]
             position = call.start() + len(corrected)
@@ -78,12 +85,22 @@ def _write(name: str, *arguments: str) -> str:
     if name == "get_json_object":
         check_path(by)
         return call
+    if name in ("approx_percentile", "percentile_approx"):
+        return _write_percentile(text, by)
     if name != "split":
         is_plain = by.isdecimal()
         return call if is_plain else f"{name}({text}, if(({by}) < 0, 0, {by}))"
     if by not in ("''", '""'):
         return call
     return f"if(({text}) = '', array(''), array_remove({call}, ''))"
+
+
+def _write_percentile(value: str, by: str) -> str:
+    match = re.match(r"array\s*\(", by, re.IGNORECASE)
+    found = _read_arguments(by, match.end()) if match else None
+    shares = found[0] if found else [by]
+    calls = [f"percentile_disc({each}) WITHIN GROUP (ORDER BY {value})" for each in shares]
+    return f"array({', '.join(calls)})" if found else calls[0]
 
 
 def _write_time(name: str, call: str, first: str, *rest: str) -> str:
@@ -144,6 +161,17 @@ def number_weekdays(weekday: Any) -> Any:
     from pyspark.sql import functions
 
     return lambda col: functions.pmod(weekday(col), 7)
+
+
+def find_percentile(col: Any, percentage: Any, accuracy: Any = None) -> Any:
+    """Return ``percentile_approx``, which is one of the values, or several of them."""
+    from pyspark.sql import functions
+
+    if isinstance(percentage, (list, tuple)):
+        return functions.array(*(find_percentile(col, each) for each in percentage))
+    rank = functions.ceil(functions.lit(percentage) * functions.count(col)).cast("int")
+    place = functions.greatest(rank - 1, functions.lit(0))
+    return functions.get(functions.sort_array(functions.collect_list(col)), place)
 
 
 def begin_words(col: Any) -> Any:

@@ -40,6 +40,12 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_corrections import corre
         ("nvl(ifnull(a, 1), 0)", "coalesce(coalesce(a, 1), 0)"),
         ("to_timestamp(a), timestamp(b)", "CAST(a AS TIMESTAMP), CAST(b AS TIMESTAMP)"),
         ("to_timestamp(a, 'yyyy'), TIMESTAMP'2024-01-05'",) * 2,
+        (
+            "percentile_approx(a, array(0.1, b), 9)",
+            "array(percentile_disc(0.1) WITHIN GROUP (ORDER BY a), percentile_disc(b) WITHIN GROUP (ORDER BY a))",
+        ),
+        ("approx_percentile(a, 0.5)", "percentile_disc(0.5) WITHIN GROUP (ORDER BY a)"),
+        ("percentile_approx(a, 0.5) OVER (PARTITION BY b)",) * 2,
         ("string(a), CAST(b AS STRING)", "CAST(a AS STRING), CAST(b AS STRING)"),
         ("date_trunc('DAY', a)", "CAST(date_trunc('DAY', a) AS TIMESTAMP)"),
         ("datediff(DAY, a, b)", "(datediff(HOUR, a, b) div 24)"),
