@@ -153,7 +153,9 @@ class Maintenance:
                 self._unknown.update(row.id for row in close)
                 continue
             known = self._record.get_runs(job.job_id, [int(run.run_id or 0) for run in runs])
-            candidates = [run for run in runs if run.run_id not in known]
+            # what was found may be the run of one of these requests
+            taken = {run_id for run_id, row in known.items() if row.source != "found"}
+            candidates = [run for run in runs if run.run_id not in taken]
             found = match_requests(close, candidates, window, ignored=ignored)
             for row in close:
                 if (run_id := found.get(row.id)) is not None:

@@ -63,7 +63,9 @@ def maintenance(app: Flask, record: Record) -> Maintenance:
     return Maintenance(state_of(app), record)
 
 
+@pytest.mark.parametrize("is_found", [False, True])
 def test_run_round_unanswered_request_finds_its_run(
+    is_found: bool,
     app: Flask,
     record: Record,
     maintenance: Maintenance,
@@ -71,19 +73,22 @@ def test_run_round_unanswered_request_finds_its_run(
     job_ids: Mapping[str, int],
 ) -> None:
     job_id = job_ids["greeting"]
-    params = {"job_parameters": {"who": uuid.uuid4().hex}}  # as no run of another test has
+    token = uuid.uuid4().hex
+    params = {"job_parameters": {"who": token}}  # as no run of another test has
     record.begin_run(request("removed", job_id=1))
-    record.begin_run(request("renamed", job_id=job_id, params=json.dumps(params), token="lost"))
+    record.begin_run(request("renamed", job_id=job_id, params=json.dumps(params), token=token))
     row_id = record.list_runs()[0].id
     state = state_of(app)
     job = state.settings.jobs["greeting"]
-    run_id = state.upstream.bind(APP, job).run_now(params, token="lost").run_id
+    run_id = state.upstream.bind(APP, job).run_now(params, token=token).run_id
     assert maintenance.run_round() == BUSY_SECONDS
     assert record.list_runs()[0].run_id is None  # its process may still wait for the response
+    if is_found:  # by a list of the runs of the job, such as that of follow="all"
+        record.add_found_run("renamed", job_id, run_id or 0, started_at=round(clock.now() * 1000))
     clock.sleep(200)
     maintenance.run_round()
-    (run,) = [run for run in record.list_runs() if run.id == row_id]
-    assert (run.state, run.run_id) == (RowState.STARTED, run_id)
+    (run,) = [run for run in record.list_runs() if run.run_id]
+    assert (run.id, run.state, run.run_id) == (row_id, RowState.STARTED, run_id)
     assert maintenance.run_round() == IDLE_SECONDS
 
 

@@ -172,6 +172,10 @@ class Outbox:
         self._deferred.append(write)
         self.wake()
 
+    @property
+    def has_deferred(self) -> bool:
+        return bool(self._deferred)
+
     def wake(self) -> None:
         """Deliver in the background what is due."""
         with self._changed:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .. import signals
+from ..clock import CLOCK_SKEW_SECONDS
 from ..errors import DatabaseUnavailable, RecordOutdated
 from ..identity import display_name
 from ..record.values import RunEnd
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from ..config.jobs import Job
     from ..record.store import Record
+    from ..sdk_types import Run
     from ..watching.snapshot import Restore
     from ..watching.watched_run import RunKey
     from .notifier import Notifier
@@ -151,6 +153,9 @@ class EndRecorder:
         receivers, text = self.outbox.address("run_finished", payload)
         finish = partial(self._record.finish_run, end, receivers, payload=text)
         if not finish() and self._record.get_run(end.job_id, end.run_id) is None:
+            if self.outbox.has_deferred:  # perhaps the row of this run
+                self.outbox.defer(partial(self._finish, run_key, status))
+                return
             if not self._add_found_run(run_key, status):
                 self._send("run_finished", payload)
                 return
@@ -166,10 +171,13 @@ class EndRecorder:
             self._send("run_repaired", payload)
 
     def _add_found_run(self, run_key: RunKey, status: RunStatus) -> bool:
-        """Record a run that was started elsewhere, if all runs of its job are followed."""
+        """Record a run that was started elsewhere, if all runs of its job are followed; or one that
+        may be of a request without a response, which takes its row over when it is resolved."""
         run, job = status.run, run_key.job
         age = self._clock.now() - (run.end_time or 0) / 1000
-        if job.follow != "all" or job.run_as != "app" or age > RECENT_SECONDS:
+        if job.run_as != "app" or age > RECENT_SECONDS:
+            return False
+        if job.follow != "all" and not self._may_be_requested(run_key, run):
             return False
         self._record.add_found_run(
             job.key,
@@ -180,6 +188,12 @@ class EndRecorder:
             page_url=run.run_page_url,
         )
         return True
+
+    def _may_be_requested(self, run_key: RunKey, run: Run) -> bool:
+        started_at = run.start_time or 0
+        latest = started_at + round(CLOCK_SKEW_SECONDS * 1000)
+        rows = self._record.list_unresolved_runs([run_key.job.job_id], latest)
+        return any(started_at - row.requested_at < RECENT_SECONDS * 1000 for row in rows)
 
     def _send(self, signal: str, payload: Mapping[str, Any]) -> None:
         with self._app.app_context():

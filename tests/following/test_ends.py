@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from flask_lakeflow_jobs import RunStatus
+from flask_lakeflow_jobs import RunStatus, run_finished
 from flask_lakeflow_jobs.following.ends import EndRecorder, summarize_error
 from flask_lakeflow_jobs.identity import APP
+from flask_lakeflow_jobs.record.values import RowState
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
-from tests.record.rows import add_run
+from tests.record.rows import add_run, request
 from tests.records import switchable_record
 from tests.run_documents import SUCCEEDED, build_job, run, run_state, task
+from tests.watching.support import FakeSource
 
 JOB = build_job()
 
@@ -39,6 +42,46 @@ def test_error_of_an_end_is_the_message_of_its_cause(
     state: dict[str, Any], tasks: list[dict[str, Any]], error: str | None
 ) -> None:
     assert summarize_error(JOB, RunStatus(1, run(state, tasks=tasks))) == error
+
+
+@pytest.mark.parametrize("is_deferred", [False, True])
+def test_end_that_comes_before_the_row_of_its_run_is_delivered_once(
+    is_deferred: bool, tmp_path: Path, clock: FakeClock
+) -> None:
+    app, job = Flask("app"), replace(JOB, follow="own")
+    received: list[str | None] = []
+
+    def receive(sender: Flask, delivery_id: str | None = None, **_: Any) -> None:
+        received.append(delivery_id)
+
+    started = round(clock.now() * 1000)
+    status = RunStatus(1, run(SUCCEEDED, start_time=started, end_time=started + 1))
+    run_key = RunKey(APP, job, status.run.run_id or 0)
+    with switchable_record(tmp_path, clock) as record, run_finished.connected_to(receive, app):
+
+        def begin() -> None:
+            record.begin_run(request(job.key, job_id=job.job_id, token="token"), started)
+
+        def complete() -> None:
+            record.complete_run("token", job.job_id, run_key.run_id)
+
+        restore = FakeSource().restore
+        ends = EndRecorder(app, record, {job.key: job}, clock, restore, has_thread=False)
+        if is_deferred:  # the record was unavailable when the run was started
+            ends.outbox.defer(begin)
+            ends.outbox.defer(complete)
+            ends.finish(run_key, status)
+        else:  # the process ended before the response to its request, which is found later
+            begin()
+            ends.finish(run_key, status)
+            complete()
+        for _ in range(2):
+            ends.outbox.deliver_due()
+        ends.finish(run_key, status)
+        ends.outbox.deliver_due()
+        (row,) = record.list_runs()
+    assert (row.state, row.source, row.ends) == (RowState.ENDED, "app", 1)
+    assert len(received) == 1
 
 
 def test_run_that_the_workspace_dropped_has_no_known_outcome(
