@@ -429,7 +429,9 @@ RUN = {
         "row = spark.sql('SELECT approx_percentile(id, array(0.25, 0.5, 1.0)) AS a, percentile_approx(id, 0.5, 100) AS b FROM range(5)').first()\n"
         "assert (list(row.a), row.b) == ([1, 2, 4], 2), row\n"
         "assert spark.range(4).agg(F.percentile_approx('id', [0.5, 1.0])).first()[0] == [1, 3]\n"
-        "assert spark.range(4).approxQuantile('id', [0.5], 0.0) == [1.0]"
+        "assert spark.range(4).approxQuantile('id', [0.5], 0.0) == [1.0]\n"
+        "from pyspark.sql import Window\n"
+        "assert spark.range(3).select(F.percentile_approx('id', 0.5).over(Window.partitionBy())).first()[0] == 1"
     ),
     "time zone of the session": (
         "import datetime, time\n"

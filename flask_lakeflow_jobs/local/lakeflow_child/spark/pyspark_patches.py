@@ -105,7 +105,7 @@ def patch_pyspark(
         *((functions, name, functions.coalesce) for name in ("ifnull", "nvl")),
         (functions, "initcap", begin_words),
         (functions, "left", cut(functions.left)),
-        *((functions, name, find_percentile) for name in _PERCENTILES),
+        *((functions, name, find_percentile(getattr(functions, name))) for name in _PERCENTILES),
         (functions, "right", cut(functions.right)),
         (functions, "rint", round_half_even(functions.bround)),
         (functions, "split", split_characters(functions.split)),

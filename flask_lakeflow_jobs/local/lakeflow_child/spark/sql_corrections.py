@@ -163,15 +163,23 @@ def number_weekdays(weekday: Any) -> Any:
     return lambda col: functions.pmod(weekday(col), 7)
 
 
-def find_percentile(col: Any, percentage: Any, accuracy: Any = None) -> Any:
-    """Return ``percentile_approx``, which is one of the values, or several of them."""
+def find_percentile(interpolate: Any) -> Any:
+    """Let ``percentile_approx`` return one of the values, or several of them.
+
+    :param interpolate: the function of Sail, which stays over a window.
+    """
     from pyspark.sql import functions
 
-    if isinstance(percentage, (list, tuple)):
-        return functions.array(*(find_percentile(col, each) for each in percentage))
-    rank = functions.ceil(functions.lit(percentage) * functions.count(col)).cast("int")
-    place = functions.greatest(rank - 1, functions.lit(0))
-    return functions.get(functions.sort_array(functions.collect_list(col)), place)
+    def find(col: Any, percentage: Any, accuracy: Any = 10_000) -> Any:
+        if isinstance(percentage, (list, tuple)):
+            return functions.array(*(find(col, each, accuracy) for each in percentage))
+        rank = functions.ceil(functions.lit(percentage) * functions.count(col)).cast("int")
+        place = functions.greatest(rank - 1, functions.lit(0))
+        found = functions.get(functions.sort_array(functions.collect_list(col)), place)
+        found.over = interpolate(col, percentage, accuracy).over
+        return found
+
+    return find
 
 
 def begin_words(col: Any) -> Any:
