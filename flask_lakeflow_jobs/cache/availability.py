@@ -1,4 +1,4 @@
-"""When the backend of the shared cache is left alone, because it fails or is slow. Pure."""
+"""The availability of the shared cache: a backend that fails or is slow is left alone. Pure."""
 
 from __future__ import annotations
 

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
-#: Without a difference between capitals and small letters: other commands print capitals.
+#: In capitals too, as other commands print them.
 OUTCOMES = click.Choice(sorted(outcome.value for outcome in END_OUTCOMES), case_sensitive=False)
 
-#: Of a number of days; databases count no longer times.
+#: The databases cannot represent times that are much longer ago.
 MAX_DAYS = 100_000
 
 #: Rows that an export reads at once.

@@ -13,7 +13,7 @@ from flask.cli import with_appcontext
 from ..config.jobs import NO_JOBS_MESSAGE
 from ..errors import JobNotFound, LakeflowJobsError, NotAllowed
 from ..reader import cached_reads_of, read_efforts
-from ..runs.durations import counts_from_of_repaired
+from ..runs.durations import counts_from_of_efforts
 from ..runs.outcome import SUCCESSES, has_ended, outcome_of
 from ..runs.redaction import redact, redact_outputs, summarize_newest_run
 from ..runs.run_parameters import parameters_of
@@ -203,7 +203,7 @@ def _format_run(handle: JobHandle, run: Run | BaseRun) -> list[str]:
     if not has_ended(run):
         with suppress(LakeflowJobsError):  # the run is useful without
             efforts = read_efforts(handle, run.run_id or 0)
-            counts_from = counts_from_of_repaired(efforts, now * 1000)
+            counts_from = counts_from_of_efforts(efforts, now * 1000)
     return format_run(
         handle.key,
         run,

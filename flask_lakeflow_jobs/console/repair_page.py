@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from ..errors import InvalidParameters
 from ..handle import JobHandle
 from ..runs.ids import parse_run_id
-from ..runs.repair import check_end, plan_repair
+from ..runs.repair import check_has_ended, plan_repair
 from ..web.auth import current_authorizer, request_handle
 from . import page_data
 from .form_page import read_form_page
@@ -116,7 +116,7 @@ def _read_page(handle: JobHandle, run_id: int) -> RepairPage:
     :raises Conflict: the run has not ended.
     """
     run, _ = page_data.read_run(handle, run_id)
-    check_end(run)
+    check_has_ended(run)
     page = read_form_page(handle)
     form = page.form.with_values(read_run_values(run, handle.job.task_type))
     optional = [replace(each, required=False) for each in form.fields]

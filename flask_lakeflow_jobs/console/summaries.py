@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
-from ..runs.durations import counts_from_of, counts_from_of_repaired, length_of
+from ..runs.durations import counts_from_of, counts_from_of_efforts, length_of
 from ..runs.outcome import SUCCESSES, Outcome, has_ended, outcome_of, parse_state
 from ..runs.run_parameters import parameters_of, requester_of
 from . import labels
@@ -95,7 +95,7 @@ def count_work(run: Summary, efforts: Sequence[Run], now: float) -> Summary:
     :param efforts: the original run and its repairs, oldest first.
     :param now: milliseconds since the epoch.
     """
-    counts_from = counts_from_of_repaired(efforts, now) if run.is_going else None
+    counts_from = counts_from_of_efforts(efforts, now) if run.is_going else None
     if counts_from is None:
         return run
     return replace(run, counts_from=counts_from, length=max(0.0, now - counts_from))

@@ -61,13 +61,15 @@ def length_of(run: Run | BaseRun, now: float) -> float | None:
     return seconds * 1000
 
 
-def counts_from_of_repaired(efforts: Sequence[Run], now: float) -> int | None:
-    """Return since when the duration of a run counts that is repaired right now: the time before
-    each repair does not count. The Jobs API does so after the end.
+def counts_from_of_efforts(efforts: Sequence[Run], now: float) -> int | None:
+    """Return since when the duration of a run counts while it is repaired.
+
+    The time between an end and the next repair does not count. The Jobs API leaves it out only once
+    the repair has ended.
 
     :param efforts: the original run and its repairs, oldest first.
     :param now: milliseconds since the epoch.
-    :return: milliseconds since the epoch; ``None``: the run is not repaired, or not started.
+    :return: milliseconds since the epoch; ``None``: there is no repair, or it has not started.
     """
     counts_from = counts_from_of(efforts[-1]) if len(efforts) > 1 else None
     if counts_from is None:

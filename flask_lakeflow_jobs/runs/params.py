@@ -197,13 +197,8 @@ def _write_json(value: object) -> object:
         return value
     try:
         return json.dumps(value, default=_format_item, ensure_ascii=False, allow_nan=False)
-    except (
-        TypeError,
-        ValueError,
-        RecursionError,
-        InvalidParameters,
-    ):  # the placement names the parameter
-        return value
+    except (TypeError, ValueError, RecursionError, InvalidParameters):
+        return value  # the placement names the parameter
 
 
 def _format_item(value: object) -> str:

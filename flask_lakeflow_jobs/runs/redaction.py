@@ -20,7 +20,7 @@ K = TypeVar("K")
 
 REDACTED = "***"
 
-#: Longer names are looked at each time.
+#: The answers for longer names are not kept.
 MAX_KEPT_CHARS = 256
 
 #: A name is secret if it ends with one of these at the end of any of its words, in lower case.

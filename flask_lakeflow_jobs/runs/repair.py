@@ -76,7 +76,7 @@ def _depend_on(tasks: Sequence[TaskToRepair], keys: Mapping[str, str]) -> dict[s
     return found
 
 
-def check_end(run: Run) -> None:
+def check_has_ended(run: Run) -> None:
     """Check that a run has ended: only then can it be repaired.
 
     :raises Conflict: it has not.
@@ -100,7 +100,7 @@ def build_repair_arguments(
     :param fields: the fields of run-now with other values of some parameters.
     :raises Conflict: the run has not ended, or it succeeded and no tasks were named.
     """
-    check_end(run)
+    check_has_ended(run)
     if not rerun_tasks and outcome_of(run) is Outcome.SUCCEEDED:
         raise Conflict(f"Run {run.run_id} succeeded. Name the tasks to rerun.")
     repairs = [item.id for item in run.repair_history or [] if item.id]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.runs.durations import (
     age_of,
-    counts_from_of_repaired,
+    counts_from_of_efforts,
     duration_of,
     format_duration,
 )
@@ -61,10 +61,10 @@ def test_duration_during_a_repair_leaves_out_the_time_before_it() -> None:
     original = run(FAILED, start_time=1000, end_time=1500)
     repaired = run(FAILED, start_time=40_000, end_time=40_200)
     active, waiting = run(start_time=90_000), run(start_time=0)
-    assert counts_from_of_repaired([original, active], 95_000) == 89_500
-    assert counts_from_of_repaired([original, repaired, active], 95_000) == 89_300
+    assert counts_from_of_efforts([original, active], 95_000) == 89_500
+    assert counts_from_of_efforts([original, repaired, active], 95_000) == 89_300
     for efforts in ([], [active], [original, waiting]):
-        assert counts_from_of_repaired(efforts, 95_000) is None
+        assert counts_from_of_efforts(efforts, 95_000) is None
 
 
 @pytest.mark.parametrize(

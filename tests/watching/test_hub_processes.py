@@ -118,23 +118,6 @@ def test_poll_of_a_job_costs_the_round_trips_of_one_run(count: int) -> None:
     assert processes.store.round_trips <= 10 * 6 + ten_polls / CHECK_INTERVAL_SECONDS
 
 
-def test_end_right_after_a_slow_poll_of_a_group_is_known_within_a_poll_interval() -> None:
-    processes = Processes(0.0, round_trip=0.01)
-    keys = run_keys(*range(1, 21))
-    processes.source.set_response(LONG_RUNNING, *keys)
-    [subscription] = processes.subscribe(*keys)
-    processes.run(6 * POLL_INTERVAL)
-    processes.source.read_times.clear()
-    while not processes.source.read_times:
-        processes.run(TICK_SECONDS / 5)
-    processes.source.set_response(ENDED, *keys)
-    ended_at = processes.source.read_times[0]
-    while not is_finished(subscription):
-        processes.run(TICK_SECONDS / 5)
-        subscription.collect()
-    assert processes.time.elapsed - ended_at <= POLL_INTERVAL
-
-
 @pytest.mark.parametrize(("round_trip", "late"), [(0.09, 1.0), (0.3, 2.0), (1.5, 2.0)])
 def test_slow_store_delays_the_end_of_no_run_for_long(round_trip: float, late: float) -> None:
     processes = Processes(0.0, round_trip=round_trip)

@@ -10,6 +10,7 @@ from databricks.sdk.service.jobs import BaseRun
 
 from flask_lakeflow_jobs import NotAllowed, UpstreamThrottled, UpstreamUnavailable
 from flask_lakeflow_jobs.errors import LakeflowJobsError
+from flask_lakeflow_jobs.watching.lease import TICK_SECONDS
 from flask_lakeflow_jobs.watching.schedule import MIN_DELAY_SECONDS, TERMINAL_DELAY_SECONDS
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.run_documents import FAILED, SUCCEEDED, Document, run, run_state
@@ -23,6 +24,8 @@ from tests.watching.support import (
     RUNNING,
     TWO,
     HubHarness,
+    Processes,
+    is_finished,
     outcomes,
     run_keys,
 )
@@ -224,3 +227,23 @@ def test_ended_run_becomes_history_once_for_many_subscribers(harness: HubHarness
         harness.poll(run(SUCCEEDED, start_time=1000, end_time=2000), after=TERMINAL_DELAY_SECONDS)
         subscription.close()
     assert predicted_duration(harness) == 30.0
+
+
+# Groups
+
+
+def test_end_right_after_a_slow_poll_of_a_group_is_known_within_a_poll_interval() -> None:
+    processes = Processes(0.0, round_trip=0.01)
+    keys = run_keys(*range(1, 21))
+    processes.source.set_response(LONG_RUNNING, *keys)
+    [subscription] = processes.subscribe(*keys)
+    processes.run(6 * POLL_INTERVAL)
+    processes.source.read_times.clear()
+    while not processes.source.read_times:
+        processes.run(TICK_SECONDS / 5)
+    processes.source.set_response(ENDED, *keys)
+    ended_at = processes.source.read_times[0]
+    while not is_finished(subscription):
+        processes.run(TICK_SECONDS / 5)
+        subscription.collect()
+    assert processes.time.elapsed - ended_at <= POLL_INTERVAL

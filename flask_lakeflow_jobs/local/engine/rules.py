@@ -77,7 +77,7 @@ def compute_final_state(tasks: Collection[TaskRun]) -> State:
         return states.SUCCESS
     if all(task.key in inner for task in failures):
         return states.SUCCESS_WITH_FAILURES
-    # A repair may leave tasks out that were skipped because of the repaired ones.
+    # After a repair of the failed tasks alone, only those are left that were skipped.
     causes = [each for each in failures if not each.state.result.startswith("UPSTREAM_")]
     causes = causes or failures
     if all(task.state.result in _CANCELED for task in causes):
