@@ -106,7 +106,7 @@ class EndRecorder:
         While the database is unavailable, the end is kept and recorded later.
         """
         write, payload = partial(self._finish, run_key, status), _finished(run_key, status)
-        self._write(f"The end of run {run_key.run_id}", write, "run_finished", payload)
+        self._write(f"The end of run {run_key.run_id}", write, write, "run_finished", payload)
 
     def repair(self, run_key: RunKey, repair_id: int, user: str | None) -> None:
         """Record that a run is repaired.
@@ -120,15 +120,18 @@ class EndRecorder:
             "user": user,
         }
         write = partial(self._repair, run_key, payload)
-        self._write(f"The repair of run {run_key.run_id}", write, "run_repaired", payload)
+        later = partial(write, repaired_at=int(self._clock.now() * 1000))
+        self._write(f"The repair of run {run_key.run_id}", write, later, "run_repaired", payload)
 
-    def _write(self, what: str, write: Write, signal: str, payload: Mapping[str, Any]) -> None:
+    def _write(
+        self, what: str, write: Write, later: Write, signal: str, payload: Mapping[str, Any]
+    ) -> None:
         """Write to the record, now or later; send the signal here if that is not possible."""
         try:
             write()
         except DatabaseUnavailable as error:
             _log.warning("%s is recorded later: %s", what, error)
-            self.outbox.defer(write)
+            self.outbox.defer(later)
         except RecordOutdated as error:
             _log.error("%s is not recorded: %s", what, error)
             self._send(signal, payload)
@@ -162,10 +165,17 @@ class EndRecorder:
             finish()
         self.outbox.wake()
 
-    def _repair(self, run_key: RunKey, payload: Mapping[str, Any]) -> None:
+    def _repair(
+        self, run_key: RunKey, payload: Mapping[str, Any], repaired_at: int | None = None
+    ) -> None:
+        """Record a repair.
+
+        :param repaired_at: when it is recorded later, milliseconds since the epoch: another process
+            may have recorded its end in the meantime.
+        """
         receivers, text = self.outbox.address("run_repaired", payload)
-        job_id, run_id = run_key.job.job_id, run_key.run_id
-        if self._record.reopen_run(job_id, run_id, receivers, payload=text):
+        run = run_key.job.job_id, run_key.run_id
+        if self._record.reopen_run(*run, receivers, payload=text, repaired_at=repaired_at):
             self.outbox.wake()
         else:
             self._send("run_repaired", payload)

@@ -18,7 +18,6 @@ from ..runs.progress_reports import reports_of, select_progress
 from .lease import TICK_SECONDS, Lease, PollResult
 from .schedule import (
     ERROR_DELAY_SECONDS,
-    GROUP_SHARE_OF_INTERVAL,
     MAX_RETRY_AFTER_SECONDS,
     MIN_GROUP_SIZE,
     delay_after_failures,
@@ -206,7 +205,7 @@ class RunPoller:
         delay, eta = plan_next_poll(
             run,
             self._history.durations(run_key),
-            self._settings.poll_interval,
+            self._settings.longest_delay,
             self._clock.now(),
         )
         if watched_run.state.snapshot is not None:
@@ -242,8 +241,7 @@ class RunPoller:
         now = self._clock.monotonic()
         with self._lock:
             self._group_poll_at = {name: at for name, at in self._group_poll_at.items() if at > now}
-            delay = self._settings.poll_interval * GROUP_SHARE_OF_INTERVAL
-            return self._group_poll_at.setdefault(group, now + delay)
+            return self._group_poll_at.setdefault(group, now + self._settings.longest_delay)
 
     def _handle_error(self, watched_run: WatchedRun, error: LakeflowJobsError) -> None:
         now, interval = self._clock.monotonic(), self._settings.poll_interval

@@ -22,12 +22,12 @@ MIN_DELAY_SECONDS = 0.5
 DELAY_SHARE_OF_AGE = 0.25
 
 #: A poll is worth this many seconds of lateness, or this share of the spread of the past durations
-#: if that is more, but at most this share of the poll interval. The share is larger for runs of
+#: if that is more, but at most this share of the longest delay. The share is larger for runs of
 #: several tasks, each of which costs polls.
 POLL_COST_SECONDS = 0.3
 POLL_COST_PER_SPREAD = 0.032
 POLL_COST_PER_SPREAD_OF_TASKS = 0.05
-POLL_COST_PER_INTERVAL = 0.125
+POLL_COST_PER_DELAY = 0.125
 
 #: How long the end of a run is served to new subscribers before the run is polled again. A repair
 #: may continue the run at any time.
@@ -42,18 +42,19 @@ MAX_RETRY_AFTER_SECONDS = 30.0
 
 TERMINATING_DELAY_SECONDS = 2 * MIN_DELAY_SECONDS
 
-#: From this many runs of one job, pages of a list are cheaper than one read per run. The runs are
-#: then polled together, a little sooner than after a poll interval: the lists take a moment, and an
-#: end is to be known within the interval.
+#: From this many runs of one job, pages of a list are cheaper than one read per run.
 MIN_GROUP_SIZE = 4
-GROUP_SHARE_OF_INTERVAL = 0.95
+
+#: The longest delay, as a share of the poll interval. A poll takes a moment, and an end is to be
+#: known within the interval.
+LONGEST_DELAY_SHARE = 0.95
 
 
 @dataclass(frozen=True)
 class PollSettings:
     """The settings of an app that decide how its runs are polled.
 
-    :param poll_interval: seconds; the longest delay between two polls of an active run.
+    :param poll_interval: seconds within which a change of an active run is known.
     :param terminal_ttl: seconds for which an end that another process saw is valid.
     :param accepts_notifications: notifications may arrive, in this process or in another.
     :param read_timeout: seconds that one read takes at most.
@@ -63,6 +64,11 @@ class PollSettings:
     terminal_ttl: float
     accepts_notifications: bool = False
     read_timeout: float = 30.0
+
+    @property
+    def longest_delay(self) -> float:
+        """Return the longest delay between two polls of an active run, in seconds."""
+        return self.poll_interval * LONGEST_DELAY_SHARE
 
 
 class NextPoll(NamedTuple):
@@ -77,7 +83,7 @@ class NextPoll(NamedTuple):
 
 
 def plan_next_poll(
-    run: Run, durations: PhaseDurations, poll_interval: float, now: float
+    run: Run, durations: PhaseDurations, longest_delay: float, now: float
 ) -> NextPoll:
     """Decide when to poll a run that was polled just now.
 
@@ -85,21 +91,21 @@ def plan_next_poll(
     polled often at first, and less as the run ages.
 
     :param durations: of the phases of past runs of the job.
-    :param poll_interval: seconds; no delay is longer.
+    :param longest_delay: seconds.
     :param now: seconds since the epoch.
     """
     if has_ended(run):
-        return NextPoll(min(TERMINAL_DELAY_SECONDS, poll_interval))
+        return NextPoll(min(TERMINAL_DELAY_SECONDS, longest_delay))
     if life_cycle_of(run) == "TERMINATING":
-        return NextPoll(min(TERMINATING_DELAY_SECONDS, poll_interval))
+        return NextPoll(min(TERMINATING_DELAY_SECONDS, longest_delay))
     age = age_of(run, now)
     phases = active_phases(run, durations, now)
     known = [phase for phase in phases if is_predictable(phase.name, durations)]
-    delay = poll_interval if len(known) == len(phases) else delay_by_age(age, poll_interval)
+    delay = longest_delay if len(known) == len(phases) else delay_by_age(age, longest_delay)
     if known:
         has_several = len(run.tasks or ()) > 1
         share = POLL_COST_PER_SPREAD_OF_TASKS if has_several else POLL_COST_PER_SPREAD
-        delay = min(delay, delay_by_phases(known, durations, poll_interval, share))
+        delay = min(delay, delay_by_phases(known, durations, longest_delay, share))
     eta = expected_end(run, durations, now)
     return NextPoll(delay, eta)
 
@@ -107,22 +113,22 @@ def plan_next_poll(
 def delay_by_phases(
     phases: Sequence[Phase],
     durations: PhaseDurations,
-    poll_interval: float,
+    longest_delay: float,
     cost_per_spread: float = POLL_COST_PER_SPREAD,
 ) -> float:
     """Return the delay until the next poll of a run with phases that past runs predict.
 
-    A poll costs a share of the seconds by which such a phase varies, at most a share of the poll
-    interval. So short runs are polled as carefully as long ones.
+    A poll costs a share of the seconds by which such a phase varies, at most a share of the longest
+    delay. So short runs are polled as carefully as long ones.
     """
     past = [sorted(durations[phase.name]) for phase in phases]
     spread = max(seconds[-1] - seconds[0] for seconds in past)
-    cost = min(spread * cost_per_spread, poll_interval * POLL_COST_PER_INTERVAL)
+    cost = min(spread * cost_per_spread, longest_delay * POLL_COST_PER_DELAY)
     return choose_delay(
         [forecast_end(phase.seconds, each) for phase, each in zip(phases, past, strict=True)],
         poll_cost=max(POLL_COST_SECONDS, cost),
-        min_delay=min(MIN_DELAY_SECONDS, poll_interval),
-        max_delay=poll_interval,
+        min_delay=min(MIN_DELAY_SECONDS, longest_delay),
+        max_delay=longest_delay,
     )
 
 

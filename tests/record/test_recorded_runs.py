@@ -186,6 +186,26 @@ def test_reopen_run_lets_run_end_again(record: Record) -> None:
     assert sorted(numbers) == [("run_finished", 1), ("run_finished", 2), ("run_repaired", 1)]
 
 
+@pytest.mark.parametrize(
+    ("repaired_at", "expected"),
+    [
+        (None, (RowState.STARTED, None, None)),
+        (2_001, (RowState.STARTED, None, None)),
+        (2_000, (RowState.ENDED, "failed", "Boom")),
+    ],
+)
+def test_reopen_run_keeps_the_end_of_the_repair(
+    record: Record, repaired_at: int | None, expected: tuple[RowState, str | None, str | None]
+) -> None:
+    """It may be recorded before the repair, which a database that is down delays."""
+    row_id = add_run(record)
+    record.finish_run(end(outcome="failed", error="Boom", ended_at=2_000))
+    assert record.reopen_run(1, 7, ["mail"], repaired_at=repaired_at)
+    run = get(record, row_id)
+    assert (run.state, run.outcome, run.error) == expected
+    assert (run.repairs, len(record.list_due_deliveries())) == (1, 1)
+
+
 def test_finish_run_later_end_counts_as_repaired_elsewhere(record: Record) -> None:
     row_id = add_run(record)
     record.finish_run(end(outcome="failed", error="Boom"))

@@ -67,7 +67,7 @@ def test_run_is_not_polled_before_it_is_due(harness: HubHarness) -> None:
 
 def test_long_run_is_polled_every_poll_interval(harness: HubHarness) -> None:
     harness.subscribe()
-    assert harness.poll(LONG_RUNNING) == POLL_INTERVAL
+    assert 0.9 * POLL_INTERVAL < harness.poll(LONG_RUNNING) < POLL_INTERVAL, "a read takes time"
 
 
 def test_run_is_watched_from_its_first_subscriber_to_its_last(harness: HubHarness) -> None:

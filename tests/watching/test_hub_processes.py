@@ -14,7 +14,7 @@ from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
 from flask_lakeflow_jobs.watching.hub import Hub
 from flask_lakeflow_jobs.watching.lease import TICK_SECONDS
 from flask_lakeflow_jobs.watching.notifications import CHECK_INTERVAL_SECONDS
-from flask_lakeflow_jobs.watching.schedule import GROUP_SHARE_OF_INTERVAL
+from flask_lakeflow_jobs.watching.schedule import LONGEST_DELAY_SHARE
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.run_documents import FAILED, build_job, run, run_state
 from tests.watching.support import (
@@ -34,6 +34,8 @@ from tests.watching.support import (
 
 SKEWS = [(0.0,) * 4, (0.0, 30.0), (0.0, 30.0, -30.0, 2.0), (0.0, -2.0, 4.0), (0.0, 0.05, -3600.0)]
 
+LONGEST_DELAY = POLL_INTERVAL * LONGEST_DELAY_SHARE
+
 
 @pytest.mark.parametrize("skews", SKEWS)
 def test_processes_poll_once_per_interval_whatever_their_clocks(skews: tuple[float, ...]) -> None:
@@ -42,7 +44,7 @@ def test_processes_poll_once_per_interval_whatever_their_clocks(skews: tuple[flo
     processes.subscribe()
     processes.run(4 * POLL_INTERVAL)
     processes.source.polls.clear()
-    processes.run(20 * POLL_INTERVAL)
+    processes.run(20 * LONGEST_DELAY)
     assert 19 <= len(processes.source.polls) <= 21
 
 
@@ -113,7 +115,7 @@ def test_poll_of_a_job_costs_the_round_trips_of_one_run(count: int) -> None:
     processes.subscribe(*keys)
     processes.run(POLL_INTERVAL - 2 * TICK_SECONDS)
     processes.store.round_trips = 0
-    ten_polls = 10 * POLL_INTERVAL * GROUP_SHARE_OF_INTERVAL
+    ten_polls = 10 * LONGEST_DELAY
     processes.run(ten_polls)
     assert processes.store.round_trips <= 10 * 6 + ten_polls / CHECK_INTERVAL_SECONDS
 
