@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
+from weakref import WeakSet
 
 from .exchange import (
     HOP_BY_HOP_HEADERS,
@@ -230,17 +231,27 @@ def read_bearer_token(headers: Any) -> str:
 
 class _Server(ThreadingHTTPServer):
     request_queue_size = 128
-    daemon_threads = False  # the server waits for them when it closes
 
     def __init__(self, address: tuple[str, int], workspace: FaultyWorkspace) -> None:
         self.workspace = workspace
         self.closing = threading.Event()
         self._connections: set[socket.socket] = set()
+        self._workers: WeakSet[threading.Thread] = WeakSet()
         super().__init__(address, _Connection)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._connections.add(request)
-        super().process_request(request, client_address)
+        # a script may end without stopping the workspace, while a client keeps a connection open
+        thread = threading.Thread(
+            target=self.process_request_thread, args=(request, client_address), daemon=True
+        )
+        self._workers.add(thread)
+        thread.start()
+
+    def server_close(self) -> None:
+        super().server_close()
+        for thread in list(self._workers):
+            thread.join()
 
     def shutdown_request(self, request: Any) -> None:
         self._connections.discard(request)

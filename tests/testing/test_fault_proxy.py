@@ -26,7 +26,7 @@ from flask_lakeflow_jobs.testing import (
     TruncatedBody,
     hash_token,
 )
-from tests.support import ALICE, DEADLINE
+from tests.support import ALICE, DEADLINE, run_python
 
 RUN_NOW = "/api/2.2/jobs/run-now"
 LIST = "/api/2.2/jobs/list"
@@ -359,3 +359,18 @@ class TestRules:
     ) -> None:
         with pytest.raises(TimeoutError, match="0 of 1 requests"):
             fault_proxy.wait_for(path="jobs/list", timeout=0.01)
+
+
+def test_script_ends_although_it_does_not_stop_the_proxy(workspace: Address) -> None:
+    program = f"""
+from http.client import HTTPConnection
+from flask_lakeflow_jobs.local import Address
+from flask_lakeflow_jobs.testing import FaultyWorkspace
+
+fault_proxy = FaultyWorkspace(Address({workspace.host!r}, "", 0))
+fault_proxy.start()
+connection = HTTPConnection(fault_proxy.host.removeprefix("http://"))
+connection.request("GET", "{LIST}")
+print(connection.getresponse().status)
+"""
+    assert run_python(program).strip() == "401"
