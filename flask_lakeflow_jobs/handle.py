@@ -240,9 +240,9 @@ class JobHandle(JobReader):
         run_id = parse_run_id(run_id)
         upstream = self._upstream()
         fields = self._build_fields(params, None, partial=True)
-        run = upstream.get_run(run_id, history=True).value
+        ended = upstream.get_run(run_id, history=True)
         arguments = build_repair_arguments(
-            run,
+            ended.value,
             rerun_tasks=choose_task_keys(rerun_tasks, "rerun_tasks"),
             rerun_dependent_tasks=rerun_dependent_tasks,
             fields=fields,
@@ -251,7 +251,7 @@ class JobHandle(JobReader):
         with self._recorded("repair", user, run_id):
             repair_id = upstream.repair_run(run_id, arguments)
         self._state.requesters.write(self._actor(user), run_id, "repair")
-        self._state.send_repaired(self._run_key(run_id), repair_id, user)
+        self._state.send_repaired(self._run_key(run_id), ended, repair_id, user)
         self._state.hub.reset(self._run_key(run_id))
         self._audit("repaired", run_id, user)
         return repair_id

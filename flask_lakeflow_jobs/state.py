@@ -19,6 +19,7 @@ from .identity import APP
 from .memo import Memo
 from .record.recording import Recording
 from .record.requesters import Requesters
+from .runs.outcome import RunStatus
 from .watching.hub import Hub
 from .watching.schedule import PollSettings
 from .watching.source import UpstreamSource
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
     from .identity import UserLoader
     from .record.store import Record
     from .runs.matrix import Cell
-    from .runs.outcome import RunStatus
+    from .sdk_types import Run
     from .upstream.gateway import Upstream
+    from .upstream.jobs_api import ApiResponse
 
 #: The key of the state in ``app.extensions``.
 EXTENSION_KEY = "lakeflow_jobs"
@@ -214,13 +216,17 @@ class AppState:
         self.upstream.cache.invalidate(run_key.job)
         self.hub.reset(run_key)
 
-    def send_repaired(self, run_key: RunKey, repair_id: int, user: str | None) -> None:
+    def send_repaired(
+        self, run_key: RunKey, ended: ApiResponse[Run], repair_id: int, user: str | None
+    ) -> None:
         """Send the signal that a run is repaired.
 
+        :param ended: the run before the repair.
         :param user: the name of the requester.
         """
         if self.ends is not None:
-            self.ends.repair(run_key, repair_id, user)
+            status = RunStatus(int(self.clock.now() * 1000), ended.value, document=ended.document)
+            self.ends.repair(run_key, status, repair_id, user)
             return
         payload = {"job": run_key.job.key, "run_id": run_key.run_id, "repair_id": repair_id}
         signals.send(signals.run_repaired, self.app, **payload, user=user)

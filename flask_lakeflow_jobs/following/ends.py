@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -106,11 +106,12 @@ class EndRecorder:
         While the database is unavailable, the end is kept and recorded later.
         """
         write, payload = partial(self._finish, run_key, status), _finished(run_key, status)
-        self._write(f"The end of run {run_key.run_id}", write, write, "run_finished", payload)
+        self._write(f"The end of run {run_key.run_id}", write, "run_finished", payload)
 
-    def repair(self, run_key: RunKey, repair_id: int, user: str | None) -> None:
-        """Record that a run is repaired.
+    def repair(self, run_key: RunKey, ended: RunStatus, repair_id: int, user: str | None) -> None:
+        """Record that a run is repaired, and its end before the repair.
 
+        :param ended: the state of the run before the repair.
         :param user: the name of the requester.
         """
         payload = {
@@ -119,19 +120,16 @@ class EndRecorder:
             "repair_id": repair_id,
             "user": user,
         }
-        write = partial(self._repair, run_key, payload)
-        later = partial(write, repaired_at=int(self._clock.now() * 1000))
-        self._write(f"The repair of run {run_key.run_id}", write, later, "run_repaired", payload)
+        write = partial(self._repair, run_key, ended, payload)
+        self._write(f"The repair of run {run_key.run_id}", write, "run_repaired", payload)
 
-    def _write(
-        self, what: str, write: Write, later: Write, signal: str, payload: Mapping[str, Any]
-    ) -> None:
+    def _write(self, what: str, write: Write, signal: str, payload: Mapping[str, Any]) -> None:
         """Write to the record, now or later; send the signal here if that is not possible."""
         try:
             write()
         except DatabaseUnavailable as error:
             _log.warning("%s is recorded later: %s", what, error)
-            self.outbox.defer(later)
+            self.outbox.defer(write)
         except RecordOutdated as error:
             _log.error("%s is not recorded: %s", what, error)
             self._send(signal, payload)
@@ -152,30 +150,31 @@ class EndRecorder:
         )
 
     def _finish(self, run_key: RunKey, status: RunStatus) -> None:
-        payload, end = _finished(run_key, status), build_end(run_key, status)
-        receivers, text = self.outbox.address("run_finished", payload)
-        finish = partial(self._record.finish_run, end, receivers, payload=text)
+        end, finish = self._build_finish(run_key, status)
         if not finish() and self._record.get_run(end.job_id, end.run_id) is None:
             if self.outbox.has_deferred:  # perhaps the row of this run
                 self.outbox.defer(partial(self._finish, run_key, status))
                 return
             if not self._add_found_run(run_key, status):
-                self._send("run_finished", payload)
+                self._send("run_finished", _finished(run_key, status))
                 return
             finish()
         self.outbox.wake()
 
-    def _repair(
-        self, run_key: RunKey, payload: Mapping[str, Any], repaired_at: int | None = None
-    ) -> None:
-        """Record a repair.
+    def _build_finish(
+        self, run_key: RunKey, status: RunStatus
+    ) -> tuple[RunEnd, Callable[[], bool]]:
+        """Return an end, and what records and addresses it."""
+        end = build_end(run_key, status)
+        receivers, text = self.outbox.address("run_finished", _finished(run_key, status))
+        return end, partial(self._record.finish_run, end, receivers, payload=text)
 
-        :param repaired_at: when it is recorded later, milliseconds since the epoch: another process
-            may have recorded its end in the meantime.
-        """
+    def _repair(self, run_key: RunKey, ended: RunStatus, payload: Mapping[str, Any]) -> None:
+        # first, since a process that sees this end later would take it for that of the repair
+        end, finish = self._build_finish(run_key, ended)
+        finish()
         receivers, text = self.outbox.address("run_repaired", payload)
-        run = run_key.job.job_id, run_key.run_id
-        if self._record.reopen_run(*run, receivers, payload=text, repaired_at=repaired_at):
+        if self._record.reopen_run(end.job_id, end.run_id, end.ended_at, receivers, payload=text):
             self.outbox.wake()
         else:
             self._send("run_repaired", payload)

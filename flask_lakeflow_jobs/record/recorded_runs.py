@@ -189,29 +189,27 @@ class RecordedRuns(RecordBase):
         self,
         job_id: int,
         run_id: int,
+        ended_at: int,
         receivers: Sequence[str],
         *,
         payload: str | None = None,
-        repaired_at: int | None = None,
     ) -> bool:
         """Record that an ended run continues, because it is repaired.
 
+        :param ended_at: the end before the repair, in milliseconds since the epoch. A later one is
+            that of the repair, and stays.
         :param receivers: the names of the receivers of ``run_repaired``.
-        :param repaired_at: milliseconds since the epoch. An end since then is that of the repair
-            and stays. ``None``: the repair began just now.
         :return: whether the record has the run.
         """
-        ended: sa.ColumnElement[bool] = sa.false()
-        if repaired_at is not None:
-            ended = sa.and_(runs.c.state == RowState.ENDED.value, runs.c.ended_at >= repaired_at)
+        has_ended = (runs.c.state == RowState.ENDED.value) & (runs.c.ended_at > ended_at)
         update = (
             runs.update()
             .where(runs.c.job_id == job_id, runs.c.run_id == run_id)
             .values(
                 repairs=runs.c.repairs + 1,
-                state=sa.case((ended, runs.c.state), else_=RowState.STARTED.value),
-                outcome=sa.case((ended, runs.c.outcome)),
-                error=sa.case((ended, runs.c.error)),
+                state=sa.case((has_ended, runs.c.state), else_=RowState.STARTED.value),
+                outcome=sa.case((has_ended, runs.c.outcome)),
+                error=sa.case((has_ended, runs.c.error)),
             )
             .returning(runs.c.id, runs.c.repairs)
         )

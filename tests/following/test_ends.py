@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_lakeflow_jobs import RunStatus, run_finished
+from flask_lakeflow_jobs import Outcome, RunStatus, run_finished
 from flask_lakeflow_jobs.following.ends import EndRecorder, summarize_error
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.record.values import RowState
@@ -82,6 +82,31 @@ def test_end_that_comes_before_the_row_of_its_run_is_delivered_once(
         (row,) = record.list_runs()
     assert (row.state, row.source, row.ends) == (RowState.ENDED, "app", 1)
     assert len(received) == 1
+
+
+def test_end_from_before_a_repair_that_is_seen_late_ends_no_run(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    app, received = Flask("app"), []
+
+    def receive(sender: Flask, status: RunStatus, **_: Any) -> None:
+        received.append(status.outcome)
+
+    run_key = RunKey(APP, JOB, 7)
+    before = RunStatus(1, run(failed("Boom"), run_id=7, start_time=1_000, end_time=2_000))
+    after = RunStatus(2, run(SUCCEEDED, run_id=7, start_time=1_000, end_time=3_000))
+    with switchable_record(tmp_path, clock) as record, run_finished.connected_to(receive, app):
+        add_run(record, 7, job_id=JOB.job_id)
+        restore = FakeSource().restore
+        ends = EndRecorder(app, record, {JOB.key: JOB}, clock, restore, has_thread=False)
+        ends.repair(run_key, before, 1, None)
+        ends.finish(run_key, before)
+        (row,) = record.list_runs()
+        assert (row.state, row.ends) == (RowState.STARTED, 1)
+        clock.sleep(1.0)
+        ends.finish(run_key, after)
+        ends.outbox.deliver_due()
+    assert received == [Outcome.FAILED, Outcome.SUCCEEDED]
 
 
 def test_run_that_the_workspace_dropped_has_no_known_outcome(

@@ -188,9 +188,12 @@ class EveryEnd(RuleBasedStateMachine):
     @rule(number=st.integers(0, 9), process=st.integers(0, 1))
     def repair_here(self, number: int, process: int) -> None:
         self.clock.sleep(0.001)
+        ended = self.workspace.runs[self.choose_run(number, ended=True)]
         run_key = RunKey(APP, JOB, self.repair_run(number))
         self.repairs += 1
-        self.processes[process].ends.repair(run_key, self.repairs, None)
+        self.processes[process].ends.repair(
+            run_key, RunStatus(self.now(), ended), self.repairs, None
+        )
         self.processes[process].hub.reset(run_key)
 
     @rule(process=st.integers(0, 1))
