@@ -78,7 +78,14 @@ RUN = {
         "open('/Volumes/dev/raw/files/a.csv', 'w').write('id,day\\n1,2024-01-02\\n')\n"
         "row = spark.sql(\"SELECT *, _metadata.file_name FROM read_files('/Volumes/dev/raw/' || :v, \"\n"
         "\"header => true, schemaHints => 'id BIGINT, day STRING') AS f WHERE f.id > 0\", {'v': 'files'}).first()\n"
-        "assert (row.id, row.day, row.file_name) == (1, '2024-01-02', 'a.csv'), row"
+        "assert (row.id, row.day, row.file_name) == (1, '2024-01-02', 'a.csv'), row\n"
+        "spark.range(1).createOrReplaceTempView('shown_v')\n"
+        "shown = spark.sql('SHOW TABLES IN dev.snippets').collect()\n"
+        "assert ('snippets', 'saved', False) in shown and ('', 'shown_v', True) in shown, shown\n"
+        "names = [each.tableName for each in shown] + [each.name for each in spark.catalog.listTables()]\n"
+        "names += [each.viewName for each in spark.sql('SHOW VIEWS').collect()]\n"
+        "assert names.count('shown_v') == 3 and not [each for each in names if 'lakeflow' in each], names\n"
+        "assert [tuple(each) for each in spark.sql(\"SHOW TABLES LIKE 'shown*'\").collect()] == [('', 'shown_v', True)]"
     ),
     "read_files into a table": (
         "spark.sql(\"CREATE TABLE dev.snippets.files AS SELECT id, day FROM read_files('/Volumes/dev/raw/files', \"\n"

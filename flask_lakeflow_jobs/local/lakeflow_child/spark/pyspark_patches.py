@@ -10,6 +10,7 @@ import sys
 
 from .file_readers import wrap_load, wrap_table
 from .local_rdds import LocalContext, LocalRdd, take_rdds
+from .show_commands import is_own
 from .spark_catalog import quote_part
 from .spark_schemas import create_schema_first
 from .spark_streams import StreamManager, StreamReader, StreamWriter
@@ -85,6 +86,7 @@ def patch_pyspark(
         # Sail refuses some statements of Databricks, and that with which pyspark sets a catalog.
         (session_class, "sql", _run_by(runner)),
         (Catalog, "setCurrentCatalog", _set_catalog),
+        (Catalog, "listTables", _hide_views(Catalog.listTables)),
         # Sail keeps no copies of tables.
         *((Catalog, name, lambda self, _: None) for name in _CACHES),
         (Catalog, "clearCache", lambda self: None),
@@ -187,6 +189,15 @@ def _run_by(runner: SailSql) -> Callable[..., Any]:
         return runner.sql(self, sqlQuery, args, **names)
 
     return sql
+
+
+def _hide_views(list_tables: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    """Leave the views of ``read_files`` out."""
+
+    def list_own_tables(*args: Any, **named: Any) -> list[Any]:
+        return [each for each in list_tables(*args, **named) if is_own(each.name)]
+
+    return list_own_tables
 
 
 def _set_catalog(self: Any, catalogName: str) -> None:  # noqa: N803 (its name in Spark)

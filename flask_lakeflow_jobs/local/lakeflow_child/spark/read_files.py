@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     Evaluate = Callable[[str], Any]
 
+#: How the names of the views begin.
+FILES = "lakeflow_files_"
+
 _TEXT = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _CALL = re.compile(rf"{_TEXT}|(?P<call>\bread_files\s*\()", re.IGNORECASE | re.DOTALL)
 _PIECE = re.compile(rf"{_TEXT}|[()\[\],]|[^'\"()\[\],]+", re.DOTALL)
@@ -54,7 +57,7 @@ def replace_read_files(
     while match := next((each for each in _CALL.finditer(statement) if each["call"]), None):
         arguments, end = split_arguments(statement, match.end())
         frame = _read(session, arguments, evaluate, translate, has_metadata=METADATA in statement)
-        view = f"lakeflow_files_{os.urandom(8).hex()}"
+        view = f"{FILES}{os.urandom(8).hex()}"
         frame.createOrReplaceTempView(view)
         statement = statement[: match.start()] + view + statement[end:]
     return statement

@@ -11,6 +11,7 @@ import re
 
 from .column_sql import write_text
 from .delta_log import find_location, read_metadata
+from .read_files import FILES
 from .spark_catalog import NAME_PART, quote_part, read_description
 from .spark_schemas import split_name
 
@@ -39,6 +40,11 @@ def replace_show(statement: str, query: Query, volumes: str) -> str:
     return statement
 
 
+def is_own(name: str) -> bool:
+    """Return whether a table is the user's, and not a view of files that ``read_files`` needs."""
+    return not name.startswith(FILES)
+
+
 def build_values(columns: list[str], rows: list[tuple[Any, ...]]) -> str:
     """Return a query for rows of texts."""
     texts = [
@@ -63,12 +69,23 @@ def _show_catalogs(match: re.Match[str], query: Query, _: str) -> str:
     return build_values(["catalog"], [(each,) for each in names if _is_like(each, match[1])])
 
 
+def _show_tables(match: re.Match[str], query: Query, _: str) -> str:
+    rows = query(f"SHOW TABLES IN {match[1]}" if match[1] else "SHOW TABLES").collect()
+    found = [
+        (row.database, row.tableName, str(row.isTemporary).lower())
+        for row in rows
+        if is_own(row.tableName) and _is_like(row.tableName, match[2])
+    ]
+    texts = build_values(["database", "tableName", "isTemporary"], found)
+    return f"SELECT database, tableName, CAST(isTemporary AS BOOLEAN) AS isTemporary FROM ({texts})"
+
+
 def _show_views(match: re.Match[str], query: Query, _: str) -> str:
     rows = query(f"SHOW VIEWS IN {match[1]}" if match[1] else "SHOW VIEWS").collect()
     found = [
         (".".join(row.namespace), row.tableName, str(row.isTemporary).lower())
         for row in rows
-        if _is_like(row.tableName, match[2])
+        if is_own(row.tableName) and _is_like(row.tableName, match[2])
     ]
     texts = build_values(["namespace", "viewName", "isTemporary"], found)
     return (
@@ -187,6 +204,7 @@ _GRANTS = ["Principal", "ActionType", "ObjectType", "ObjectKey"]
 _COMMANDS: dict[str, Callable[..., str]] = {
     rf"\s*SHOW\s+(?:SCHEMAS|DATABASES){_IN}{_LIKE}": _show_schemas,
     rf"\s*SHOW\s+CATALOGS{_LIKE}": _show_catalogs,
+    rf"\s*SHOW\s+TABLES{_IN}{_LIKE}": _show_tables,
     rf"\s*SHOW\s+VIEWS{_IN}{_LIKE}": _show_views,
     rf"\s*SHOW\s+COLUMNS\s+(?:IN|FROM)\s+{_NAME}{_IN}": _show_columns,
     rf"\s*SHOW\s+TBLPROPERTIES\s+{_NAME}(?:\s*\(\s*'?([^')]*)'?\s*\))?": _show_properties,

@@ -74,13 +74,25 @@ SHOWN = "SELECT * FROM VALUES {} AS shown({})"
             ),
         ),
         ("DESCRIBE SCHEMA s", "DESCRIBE SCHEMA s"),
-        ("SHOW TABLES", "SHOW TABLES"),
+        ("SHOW FUNCTIONS", "SHOW FUNCTIONS"),
         ("SELECT 1", "SELECT 1"),
     ],
 )
 def test_show_is_a_query(statement: str, shown: str, tmp_path: Path) -> None:
     (tmp_path / "dev/raw/files").mkdir(parents=True)
     assert replace_show(statement, Result, str(tmp_path)) == shown
+
+
+def test_show_tables_has_no_views_of_read_files() -> None:
+    def query(statement: str) -> Any:
+        assert statement == "SHOW TABLES IN sales"
+        names = ["day", "lakeflow_files_0a", "night"]
+        rows = [SimpleNamespace(database="", tableName=name, isTemporary=True) for name in names]
+        return SimpleNamespace(collect=lambda: rows)
+
+    assert "VALUES ('', 'day', 'true') AS" in replace_show("SHOW TABLES IN sales 'd*'", query, "")
+    both = "VALUES ('', 'day', 'true'), ('', 'night', 'true') AS"
+    assert both in replace_show("SHOW TABLES FROM sales", query, "")
 
 
 def test_grants_are_none_and_a_table_is_described_by_its_statement(tmp_path: Path) -> None:
