@@ -154,6 +154,8 @@ def _as_mapping(content: Any, file: Path) -> LocatedDict:
 
 
 def _read(file: Path, warnings: list[tuple[str, Location | None]] | None = None) -> Any:
+    if os.path.exists(file) and not os.path.isfile(file):  # a pipe might never end
+        raise BundleError("It is no regular file. Put a file with text there.", (file, 0))
     try:
         return load_yaml(file, warnings)
     except FileNotFoundError:

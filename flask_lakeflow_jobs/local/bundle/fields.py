@@ -104,7 +104,9 @@ _COUNT = _number(0)
 _DECIMAL = Field("decimal")
 _INTEGER = Field("number")
 _NAME = Field("string", _is(str), "The name of a job has to be a string.")
-_PATH = Field("", lambda value: isinstance(value, str) and value != "", MISSING, is_required=True)
+_REQUIRED = Field(
+    "", lambda value: isinstance(value, str) and value != "", MISSING, is_required=True
+)
 _STRING = Field(
     "string",
     # The API accepts a number or a boolean, and converts it.
@@ -156,6 +158,15 @@ _CLUSTER = _mapping(
     azure_attributes=_mapping({_DECIMAL: "spot_bid_max_price", _INTEGER: "first_on_demand"}),
 )
 
+_COMMANDS = Field(
+    "",
+    lambda value: isinstance(value, list) and bool(value),
+    "The dbt_task of task {task!r} needs a list of 'commands'.",
+    is_required=True,
+    item=_LABEL,
+)
+_FILE = _mapping({_ANY: "source", _REQUIRED: "path"})
+_JOB_ID = replace(_INTEGER, is_required=True)
 _OPERATOR = _choice(
     OPERATORS, "The condition_task of task {task!r} has the unknown op", is_required=True
 )
@@ -163,32 +174,38 @@ _KINDS: dict[str, _Keys] = {
     "condition_task": {_OPERATOR: "op", _OPERAND: "left right"},
     "dbt_task": {
         _ANY: "catalog profiles_directory project_directory schema source warehouse_id",
-        _LABELS: "commands",
+        _COMMANDS: "commands",
     },
     "for_each_task": {_ANY: "task", _STRING: "inputs", _number(1, 100): "concurrency"},
     "notebook_task": {
         _ANY: "source warehouse_id",
         _NAMED_PARAMETERS: "base_parameters",
-        _PATH: "notebook_path",
+        _REQUIRED: "notebook_path",
     },
     "pipeline_task": {
-        _ANY: "full_refresh full_refresh_selection pipeline_id refresh_flow_selection "
-        "refresh_selection reset_checkpoint_selection",
+        _ANY: "full_refresh full_refresh_selection refresh_flow_selection refresh_selection "
+        "reset_checkpoint_selection",
         _PARAMETERS: "parameters",
+        _REQUIRED: "pipeline_id",
     },
     "python_wheel_task": {
         _NAMED_PARAMETERS: "named_parameters",
         _PARAMETERS: "parameters",
-        _PATH: "package_name entry_point",
+        _REQUIRED: "package_name entry_point",
     },
     "run_job_task": {
         _ANY: "pipeline_params",
-        _INTEGER: "job_id",  # or a reference, which is resolved when the task starts
+        _JOB_ID: "job_id",  # or a reference, which is resolved when the task starts
         _LABELS: "dbt_commands jar_params python_params spark_submit_params",
         _VALUES: "job_parameters notebook_params python_named_params sql_params",
     },
-    "spark_python_task": {_ANY: "source", _PARAMETERS: "parameters", _PATH: "python_file"},
-    "sql_task": {_ANY: "alert dashboard file query warehouse_id", _PARAMETERS: "parameters"},
+    "spark_python_task": {_ANY: "source", _PARAMETERS: "parameters", _REQUIRED: "python_file"},
+    "sql_task": {
+        _ANY: "alert dashboard query",
+        _FILE: "file",
+        _PARAMETERS: "parameters",
+        _REQUIRED: "warehouse_id",
+    },
 }
 _KIND = replace(_TAGS, item=None)
 _ANY_KIND = _fields(

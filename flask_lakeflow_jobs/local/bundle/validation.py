@@ -11,7 +11,7 @@ from typing import Any
 
 from ..model import Settings
 from ..simulation import SIMULATION_TAG, SimulationError, read_simulation
-from ..task_kinds import TASK_KINDS
+from ..task_kinds import SQL_OBJECTS, TASK_KINDS
 from .bundle_error import Location
 from .dependencies import find_cycle
 from .fields import DOCUMENT, JOB, JOB_WITHOUT_TASKS, MISSING, TASK, VALUE, Field
@@ -184,6 +184,10 @@ def _check_task(task: Any, path: Path) -> str:
                 (*path, "task"),
                 f"The for_each_task of task {key!r} cannot hold another for_each_task.",
             )
+    if isinstance(sql := task.get("sql_task"), dict) and not {"file", *SQL_OBJECTS} & sql.keys():
+        raise FieldError(
+            (*path, "sql_task"), f"The sql_task of task {key!r} needs a 'file' with a 'path'."
+        )
     return key
 
 

@@ -22,7 +22,7 @@ _INSTALL = "A dbt_task needs dbt: pip install 'flask-lakeflow-jobs[dbt]'."
 def build_dbt(spec: Settings, context: TaskContext) -> ProcessWork:
     """Run the commands on the tables of SQL tasks; run-now's ``dbt_commands`` replace them."""
     body = spec["dbt_task"]
-    commands = context.overriding.get("dbt_commands") or body.get("commands") or []
+    commands = context.overriding.get("dbt_commands") or body["commands"]
     arguments, options = split_commands([str(each) for each in commands])
     folder = _find_project(body, context)
     profiles = str([body.get("profiles_directory") or "", *options["profiles-dir"]][-1])
@@ -53,8 +53,6 @@ def split_commands(commands: Sequence[str]) -> tuple[list[list[str]], dict[str, 
 
     :raises CannotRun: one is no command of dbt.
     """
-    if not commands:
-        raise CannotRun("The dbt_task has no commands. Add one to it, such as 'dbt run'.")
     options: dict[str, list[str]] = {"profiles-dir": [], "target": []}
     arguments = []
     for command in commands:

@@ -144,19 +144,16 @@ def _build_run_job(spec: Settings, context: TaskContext) -> NestedRun:
 def _build_sql(spec: Settings, context: TaskContext) -> ProcessWork:
     """Run the statements of the file with Spark if it is installed, else with DuckDB."""
     body = spec["sql_task"]
-    file = body.get("file")
-    if not isinstance(file, dict) or not isinstance(file.get("path"), str):
-        for name in SQL_OBJECTS:
-            if name in body:
-                raise CannotRun(describe_refusal("sql_task", name))
-        raise CannotRun("The sql_task needs a 'file' with a 'path'.")
+    if "file" not in body:
+        name = next(each for each in SQL_OBJECTS if each in body)
+        raise CannotRun(describe_refusal("sql_task", name))
     has_duckdb = all(map(importlib.util.find_spec, ("duckdb", "sqlglot")))
     if not has_duckdb and not importlib.util.find_spec("pyspark"):
         raise CannotRun(
             "A sql_task needs DuckDB or Spark here. Install one of them: "
             "pip install 'flask-lakeflow-jobs[sql]' or 'flask-lakeflow-jobs[spark]'."
         )
-    path = context.find_file(file, "path")
+    path = context.find_file(body["file"], "path")
     parameters = context.merge_parameters(body, "parameters", "sql_params")
     return context.build_process("sql", spec, path.parent, path=str(path), parameters=parameters)
 

@@ -168,6 +168,11 @@ def test_reset_keeps_run_as(client: Client) -> None:
     [
         ({"timeout_seconds": -1}, "INVALID_PARAMETER_VALUE", "'timeout_seconds' has to be"),
         ({"queue": True}, "MALFORMED_REQUEST", "Could not parse request object: Expected object"),
+        (
+            {"tasks": [{"task_key": "a", "run_job_task": {}}]},
+            "INVALID_PARAMETER_VALUE",
+            "The run_job_task of task 'a' needs a 'job_id'.",
+        ),
         ({"timeout_seconds": 10**400}, "INVALID_PARAMETER_VALUE", "'timeout_seconds' has to be"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -156,8 +157,22 @@ def test_read_mapping_refuses_other_content(
 def test_read_mapping_refuses_unreadable_file(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"^There is no such file\.$"):
         read_mapping(tmp_path / "none.yml")
-    with pytest.raises(BundleError, match=r"^The file cannot be read: .*directory"):
-        read_mapping(tmp_path)
+    with pytest.raises(BundleError, match=r"^The file cannot be read: .* too long"):
+        read_mapping(tmp_path / f"{300 * 'a'}.yml")
+
+
+def test_load_bundle_refuses_what_is_no_regular_file(folder: Path, load: Load) -> None:
+    message = "It is no regular file. Put a file with text there."
+    os.mkfifo(folder / "jobs.yml")
+    (folder / "more.yml").mkdir()
+    for name in ("jobs.yml", "more.yml"):
+        with pytest.raises(BundleError, match=rf"^{name}: {message}$"):
+            load(bundle_text(more=f"include: [{name}]"))
+    (folder / "databricks.yml").unlink()
+    os.mkfifo(folder / "databricks.yml")
+    for path in (folder, folder / "databricks.yml"):
+        with pytest.raises(BundleError, match=rf"^databricks.yml: {message}$"):
+            load_bundle(path)
 
 
 def test_load_bundle_missing_file_is_named(tmp_path: Path) -> None:

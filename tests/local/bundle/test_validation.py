@@ -12,6 +12,8 @@ from flask_lakeflow_jobs.local.bundle.validation import (
 )
 from tests.local.bundle.settings import NOTEBOOK, after, condition, job, loop, task
 
+SQL = {"warehouse_id": "x", "file": {"path": "a.sql"}}
+
 
 @pytest.mark.parametrize(
     "settings",
@@ -117,7 +119,40 @@ def test_validate_settings_accepts(settings: dict[str, Any]) -> None:
             "The python_wheel_task of task 'a' needs a 'entry_point'.",
         ),
         (
-            job(task(sql_task={"parameters": "x"})),
+            job(task(run_job_task={"job_parameters": {}})),
+            ("tasks", 0, "run_job_task", "job_id"),
+            "The run_job_task of task 'a' needs a 'job_id'.",
+        ),
+        (
+            job(task(pipeline_task={"pipeline_id": ""})),
+            ("tasks", 0, "pipeline_task", "pipeline_id"),
+            "The pipeline_task of task 'a' needs a 'pipeline_id'.",
+        ),
+        *(
+            (
+                job(task(dbt_task=body)),
+                ("tasks", 0, "dbt_task", "commands"),
+                "The dbt_task of task 'a' needs a list of 'commands'.",
+            )
+            for body in ({}, {"commands": []}, {"commands": "dbt run"})
+        ),
+        (
+            job(task(sql_task={"file": {"path": "a.sql"}})),
+            ("tasks", 0, "sql_task", "warehouse_id"),
+            "The sql_task of task 'a' needs a 'warehouse_id'.",
+        ),
+        (
+            job(task(sql_task={"warehouse_id": "x"})),
+            ("tasks", 0, "sql_task"),
+            "The sql_task of task 'a' needs a 'file' with a 'path'.",
+        ),
+        (
+            job(task(sql_task={**SQL, "file": {}})),
+            ("tasks", 0, "sql_task", "file", "path"),
+            "The file of task 'a' needs a 'path'.",
+        ),
+        (
+            job(task(sql_task={**SQL, "parameters": "x"})),
             ("tasks", 0, "sql_task", "parameters"),
             "'parameters' of task 'a' is of the wrong type.",
         ),

@@ -102,13 +102,11 @@ def task(**body: Any) -> dict[str, Any]:
 @pytest.mark.ledger("dbt_task", refused="Name the folder of the dbt project in 'project_directory'")
 @pytest.mark.ledger("dbt_task", refused="The dbt project has no profile: there is no … in ….")
 @pytest.mark.ledger("dbt_task", refused="… has no profile … with outputs, which … names.")
-@pytest.mark.ledger("dbt_task", refused="The dbt_task has no commands.")
 @pytest.mark.ledger("dbt_task", refused="… cannot be read: ….")
 @pytest.mark.ledger("dbt_task", refused="… has no fields.")
 @pytest.mark.parametrize(
     ("body", "files", "error"),
     [
-        ({"commands": []}, {}, "The dbt_task has no commands. Add one to it, such as 'dbt run'."),
         ({"commands": ["ls"]}, {}, "The command 'ls' is no command of dbt."),
         ({}, {}, "There is no dbt_project.yml in "),
         ({"project_directory": "other"}, {"other/a.txt": ""}, "or create one: dbt init."),

@@ -286,23 +286,12 @@ def test_other_kind_is_refused(folder: Path, kind: str) -> None:
 
 @pytest.mark.ledger("sql_task", refused="runs a saved query")
 @pytest.mark.ledger("sql_task", refused="refreshes a saved alert")
-@pytest.mark.ledger("sql_task", refused="The sql_task needs a 'file' with a 'path'.")
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        (
-            {"alert": {"alert_id": "1"}},
-            (
-                "A sql_task with an alert refreshes a saved alert, which the local workspace "
-                "cannot do: put its SQL into a file and check it with a condition_task, or "
-                "simulate its job (tag 'local_simulation')."
-            ),
-        ),
-        ({"file": {}}, "The sql_task needs a 'file' with a 'path'."),
-    ],
-)
-def test_sql_without_a_file_is_refused(folder: Path, body: Any, message: str) -> None:
-    assert refusal("sql_task", body, context(folder)) == message
+def test_sql_without_a_file_is_refused(folder: Path) -> None:
+    assert refusal("sql_task", {"alert": {"alert_id": "1"}}, context(folder)) == (
+        "A sql_task with an alert refreshes a saved alert, which the local workspace cannot do: "
+        "put its SQL into a file and check it with a condition_task, or simulate its job (tag "
+        "'local_simulation')."
+    )
 
 
 @pytest.mark.parametrize(
