@@ -96,7 +96,8 @@ FILES = {
     """,
     "pipeline/sold.sql": """
         CREATE OR REFRESH MATERIALIZED VIEW main.gold.sold AS
-        SELECT id, item, day FROM main.raw.orders CROSS JOIN dev.raw.days;
+        SELECT id, item, day FROM main.raw.orders CROSS JOIN dev.raw.days
+        WHERE EXISTS (SELECT * FROM samples.nyctaxi.trips);
     """,
     "pipeline/clash.py": """
         from pyspark import pipelines as dp

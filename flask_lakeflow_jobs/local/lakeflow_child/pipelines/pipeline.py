@@ -53,6 +53,10 @@ _ADVICE = {
         "Write the function of the table without methods that need rows or columns at once, such "
         "as columns, schema, count and collect: Spark's pipelines refuse them in such a function."
     ),
+    r"`stored_as_scd_type`": (
+        "Spark's pipelines keep the newest rows only (stored_as_scd_type=1). Write a history (type "
+        "2) with MERGE in a notebook_task, or simulate the job (tag 'local_simulation')."
+    ),
     r"TABLE_OR_VIEW_NOT_FOUND": (
         "The table is not in the local workspace. Create it in a task before, which runs on the "
         "same pyspark; if the pipeline defines it, read it without methods that need its columns "

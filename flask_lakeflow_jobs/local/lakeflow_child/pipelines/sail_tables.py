@@ -13,6 +13,7 @@ import shutil
 from contextlib import suppress
 from urllib.parse import unquote
 
+from ..samples import SPARK_SAMPLES
 from ..spark.column_sql import write_text
 from ..spark.delta_log import read_commits
 from ..spark.json_files import read_json, write_json
@@ -109,7 +110,8 @@ class SailTables:
             entry, name = entries[full], full.partition(".")[2].lower()
             kind = entry.get("provider", entry["type"])
             location = entry.get("location", "")
-            is_offered = kind in ("delta", "parquet", "view")
+            # Pipelines have samples of their own.
+            is_offered = kind in ("delta", "parquet", "view") and full not in SPARK_SAMPLES
             if not is_offered or location.startswith(os.path.join(self._folder, "jvm", "")):
                 continue
             if name in found:

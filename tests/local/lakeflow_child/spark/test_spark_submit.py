@@ -116,6 +116,15 @@ def test_arguments_of_a_pipeline_choose_its_tables(
             ),
         ),
         (
+            ["Argument `stored_as_scd_type` should be Literal[1, '1'], got int."],
+            (
+                "Spark's pipelines keep the newest rows only (stored_as_scd_type=1). Write a "
+                "history (type 2) with MERGE in a notebook_task, or simulate the job (tag "
+                "'local_simulation'). Argument `stored_as_scd_type` should be Literal[1, '1'], "
+                "got int."
+            ),
+        ),
+        (
             ["ClassNotFoundException: Class org.apache.hadoop.fs.gs.FS not found"],
             (
                 "Spark has no access to this storage in the cloud here. Copy the files into a "
