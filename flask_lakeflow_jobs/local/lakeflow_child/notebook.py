@@ -33,6 +33,7 @@ _SETTERS = ("cd", "env")
 _TIMERS = ("time", "timeit")
 _INSTALLERS = ("pip", "uv", "conda")
 _LANGUAGE_MAGICS = ("python", "sql", "r", "scala", "sh", "bash", "md", "md-sandbox", "run", "fs")
+_WRITER = "writefile"
 
 _NO_CELL = (
     "Write the cell in Python or SQL, or simulate the job (its tag 'local_simulation'): a {} cell "
@@ -162,7 +163,7 @@ def _apply_language_magic(cell: Cell) -> Cell:
     name = magic.lstrip("%")
     if not magic.startswith("%") or name in _IGNORED_MAGICS + _INSTALLERS + _TIMERS + _SETTERS:
         return cell
-    if name not in _LANGUAGE_MAGICS:
+    if name not in (*_LANGUAGE_MAGICS, _WRITER):
         raise NotImplementedError(_NO_CELL.format(magic))
     return Cell(above + argument + rest, cell.line, name, cell.number)
 
@@ -194,6 +195,8 @@ def run_cell(cell: Cell, path: str, names: dict[str, Any]) -> None:
         _run_shell(cell.text)
     elif cell.language == "sql":
         _run_sql(cell, path, names)
+    elif cell.language == _WRITER:
+        _write_file(text)
     elif cell.language == "fs":
         command, *arguments = text.split()
         print(getattr(names["dbutils"].fs, command)(*arguments))
@@ -315,6 +318,14 @@ def _run_shell(text: str) -> None:
 
     sys.stdout.flush()
     subprocess.run(["/bin/sh", "-c", text], check=True)
+
+
+def _write_file(text: str) -> None:
+    """Run ``%%writefile agent.py``, or with ``-a`` to append."""
+    line, _, content = text.partition("\n")
+    *options, file = line.split()
+    with open(file, "a" if options else "w", encoding="utf-8") as opened:
+        opened.write(f"{content}\n")
 
 
 def _run_sql(cell: Cell, path: str, names: dict[str, Any]) -> None:

@@ -135,6 +135,20 @@ except AttributeError as error:
     assert "shown\n5\n&lt;b&gt;é&lt;/b&gt;" in (view.content or "")
 
 
+def test_spark_that_cannot_be_imported_says_why(serve: Serve) -> None:
+    text = """
+import os, sys
+os.makedirs('pyspark')
+open('pyspark/__init__.py', 'w').close()
+open('pyspark/sql.py', 'w').write('raise ImportError("Pandas >= 2.2 must be installed")')
+sys.path.insert(0, os.getcwd())
+spark.range(1)
+"""
+    assert output_of(notebook_client(serve, text)).error == (
+        "ImportError: Pandas >= 2.2 must be installed"
+    )
+
+
 def test_spark_without_pyspark_is_an_error(serve: Serve) -> None:
     client = notebook_client(serve, "import sys\nsys.modules['pyspark'] = None\nspark.range(1)")
     output = output_of(client)

@@ -133,6 +133,21 @@ dbutils.notebook.exit(str(seen))
     assert result_of(client) == "[True, ['day.txt']]"
 
 
+def test_writefile_writes_a_module_for_later_cells(serve: Serve) -> None:
+    text = """
+# a helper
+%%writefile helper.py
+one = 1
+# COMMAND ----------
+# MAGIC %%writefile -a helper.py
+# MAGIC two = 2
+# COMMAND ----------
+import helper
+dbutils.notebook.exit(f"{helper.one} {helper.two} {open('helper.py').read()!r}")
+"""
+    assert result_of(notebook_client(serve, text)) == r"1 2 'one = 1\ntwo = 2\n'"
+
+
 def test_magic_may_continue_over_several_lines(serve: Serve) -> None:
     text = """
 # MAGIC %pip install \\

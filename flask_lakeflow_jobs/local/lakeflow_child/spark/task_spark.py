@@ -91,12 +91,15 @@ class TaskSpark:
     def session(self) -> Any:
         """The active session.
 
+        :raises ImportError: Spark cannot be imported.
         :raises RuntimeError: Spark is missing, or the workspace could not start it.
         """
         if self._session is None:
             try:
                 import pyspark.sql  # noqa: F401  # it starts the session
-            except ImportError:
+            except ImportError as error:
+                if not (error.name or "").startswith("pyspark"):
+                    raise  # it says what else is missing, such as pandas
                 raise RuntimeError(_INSTALL_ADVICE) from None
         if self._session is None:  # scripts with a pyspark of their own configure it themselves
             from pyspark.sql import SparkSession
