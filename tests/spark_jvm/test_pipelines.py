@@ -132,6 +132,8 @@ FILES = {
         @dp.materialized_view
         def broken():
             raise ValueError("no day")
+
+        dp.create_streaming_table("main.unseen.days")
     """,
     "pipeline/lost.sql": "CREATE MATERIALIZED VIEW lost AS SELECT * FROM main.sales.nowhere;",
     "read.py": """

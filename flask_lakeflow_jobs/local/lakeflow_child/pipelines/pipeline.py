@@ -57,6 +57,10 @@ _ADVICE = {
         "Spark's pipelines keep the newest rows only (stored_as_scd_type=1). Write a history (type "
         "2) with MERGE in a notebook_task, or simulate the job (tag 'local_simulation')."
     ),
+    r"UNABLE_TO_INFER_SCHEMA": (
+        "Copy some files to the folder that the pipeline reads, in an earlier task or by hand: it "
+        "has none, so Spark cannot know their columns."
+    ),
     r"TABLE_OR_VIEW_NOT_FOUND": (
         "The table is not in the local workspace. Create it in a task before, which runs on the "
         "same pyspark; if the pipeline defines it, read it without methods that need its columns "
@@ -263,7 +267,9 @@ def _share_tables(session: Any, pipeline: dict[str, Any]) -> None:
     def share_and_stop() -> None:
         try:
             for schema in _state["schemas"]:
-                add_tables(folder, session, pipeline["catalog"], schema)
+                # If a file fails, the update has not begun.
+                if session.catalog.databaseExists(schema):
+                    add_tables(folder, session, pipeline["catalog"], schema)
         finally:
             stop()
 
