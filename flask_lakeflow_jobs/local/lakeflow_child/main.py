@@ -7,6 +7,7 @@ import os
 import sys
 
 from .dbutils import DBUtils, NotebookExit
+from .native_files import NativeFinder
 from .runtime_modules import RuntimeModules
 from .spark.task_spark import TaskSpark
 from .supervisor import supervise
@@ -34,6 +35,7 @@ def main(payload_file: str) -> None:
         )
     paths = WorkspacePaths(payload["mounts"])
     paths.install()
+    sys.meta_path.insert(0, NativeFinder(paths.translate))
     spark = TaskSpark(payload, paths)
     spark.install()
     dbutils = DBUtils(payload, _run_other_notebook, spark)
