@@ -69,7 +69,9 @@ def run_in_shell(script: str) -> CommandResult:
 
 def start_run(flask_jobs: RunFlask, *args: str) -> str:
     """Start a run without waiting for it, and return its id."""
-    return flask_jobs("run", *args, "--no-wait").stdout.strip()
+    result = flask_jobs("run", *args, "--no-wait")
+    assert result.exit_code == 0, result.stderr
+    return result.stdout.strip()
 
 
 @pytest.fixture(scope="session")

@@ -61,7 +61,7 @@ def test_list_with_a_hidden_job_has_the_runs_of_the_others(
     flask_jobs: RunFlask, fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int]
 ) -> None:
     for key in job_ids:
-        start_run(flask_jobs, key)
+        start_run(flask_jobs, key, *(["-p", "day=2013-01-01"] if key == "etl" else []))
     fault_proxy.fail(Refusal(403, "PERMISSION_DENIED"), path="jobs/runs/list", times=1)
     result = flask_jobs("list")
     _, *rows = result.stdout.splitlines()
