@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.conftest import MakeApp
 from tests.records import record_of
-from tests.support import RunGate, wait_until
+from tests.support import DEADLINE, RunGate, wait_until
 
 pytestmark = pytest.mark.processes
 
@@ -47,7 +47,31 @@ follower = app.extensions["lakeflow_jobs"].build_follower(lease_seconds=1.0)
 follower.run(lambda: print(follower.is_leading, follower.run_count, flush=True))
 """
 
-StartProcess = Callable[[], "subprocess.Popen[str]"]
+
+class Process:
+    """A process that follows runs, and the last line that it has printed."""
+
+    def __init__(self, environ: Mapping[str, str], folder: Path) -> None:
+        command = [sys.executable, "-c", PROCESS, str(folder)]
+        self._process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True)
+        self.pid = self._process.pid
+        self.line = ""
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                self.line = line.strip()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait(DEADLINE)
+        self._reader.join(DEADLINE)
+
+
+StartProcess = Callable[[], Process]
 
 
 @pytest.fixture
@@ -64,7 +88,7 @@ def start_process(
     fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int], tmp_path: Path
 ) -> Iterator[StartProcess]:
     """A function that starts a process that follows runs."""
-    processes: list[subprocess.Popen[str]] = []
+    processes: list[Process] = []
     environ = {
         **os.environ,
         "DATABRICKS_HOST": fault_proxy.host,
@@ -74,24 +98,26 @@ def start_process(
         "LAKEFLOW_JOBS_POLL_INTERVAL": "0.1",
     }
 
-    def start() -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", PROCESS, str(tmp_path)]
-        process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True)
-        processes.append(process)
-        return process
+    def start() -> Process:
+        processes.append(Process(environ, tmp_path))
+        return processes[-1]
 
     yield start
     for process in processes:
         process.kill()
-        process.communicate()
 
 
-def wait_for_line(process: subprocess.Popen[str], line: str) -> None:
-    assert process.stdout is not None
-    for printed in process.stdout:
-        if printed.strip() == line:
-            return
-    raise AssertionError(f"The process ended without {line!r}.")
+def wait_for_leader(processes: Sequence[Process], run_count: int) -> Process:
+    """Wait until one process leads, and follows so many runs, and the others do not."""
+
+    def find() -> Process | None:
+        leaders = [process for process in processes if process.line.startswith("True")]
+        is_alone = len(leaders) == 1 and all(process.line for process in processes)
+        return leaders[0] if is_alone and leaders[0].line == f"True {run_count}" else None
+
+    found = wait_until(find, f"a process that follows {run_count} runs")
+    assert found is not None
+    return found
 
 
 def start_run(app: Flask, run_gate: RunGate) -> int:
@@ -115,16 +141,14 @@ def test_other_process_takes_over_after_a_kill_and_delivers_the_end_once(
     run_gate: RunGate,
     tmp_path: Path,
 ) -> None:
-    first = start_process()
-    wait_for_line(first, "True 0")
-    second = start_process()
-    wait_for_line(second, "False 0")
+    processes = [start_process(), start_process()]
+    wait_for_leader(processes, 0)
     run_id = start_run(app, run_gate)
-    wait_for_line(first, "True 1")
-    first.send_signal(signal.SIGKILL)
-    first.wait()
+    first = wait_for_leader(processes, 1)  # the other one, if this machine delayed a renewal
+    first.kill()
+    processes.remove(first)
     before = polls(fault_proxy)
-    wait_for_line(second, "True 1")
+    second = wait_for_leader(processes, 1)
     wait_until(lambda: polls(fault_proxy) > before, "a poll of the other process")
     run_gate.open()
     wait_until(lambda: calls(tmp_path), "delivery")
@@ -137,12 +161,11 @@ def test_receiver_that_a_kill_interrupts_is_called_again_with_its_id(
 ) -> None:
     (tmp_path / "hang").touch()
     first = start_process()
-    wait_for_line(first, "True 0")
+    wait_for_leader([first], 0)
     start_run(app, run_gate)
     run_gate.open()
     wait_until(lambda: calls(tmp_path), "the call that is interrupted")
-    first.send_signal(signal.SIGKILL)
-    first.wait()
+    first.kill()
     (tmp_path / "hang").unlink()
     second = start_process()
     wait_until(lambda: len(calls(tmp_path)) > 1, "the second call")
