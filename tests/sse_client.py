@@ -10,8 +10,7 @@ from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 
-#: Maximum time without a byte of a stream.
-READ_TIMEOUT_SECONDS = 30.0
+from tests.support import DEADLINE
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ class Stream(Iterator[Event]):
         :param body: sent as JSON.
         """
         parts = urlsplit(url)
-        connection = HTTPConnection(parts.netloc, timeout=READ_TIMEOUT_SECONDS)
+        connection = HTTPConnection(parts.netloc, timeout=DEADLINE)
         sent = {"Accept": "text/event-stream", **(headers or {})}
         if last_event_id is not None:
             sent["Last-Event-ID"] = last_event_id

@@ -149,7 +149,7 @@ def test_ctrl_c_during_restart_starts_nothing(
     process = start_flask_jobs("run", "held", "--restart")
     assert process.stderr is not None
     assert any(active_run in line for line in process.stderr)
-    fault_proxy.wait_for(path="jobs/runs/get")
+    fault_proxy.wait_for(path="jobs/runs/get", timeout=DEADLINE)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=DEADLINE)
     assert process.returncode == 130

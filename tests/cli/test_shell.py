@@ -108,7 +108,7 @@ def test_ctrl_c_while_starting_suggests_a_check(
 ) -> None:
     fault_proxy.fail(Silence(), path="jobs/run-now")
     process = start_flask_jobs("run", "words", env={"DATABRICKS_HOST": fault_proxy.host})
-    fault_proxy.wait_for(path="jobs/run-now")
+    fault_proxy.wait_for(path="jobs/run-now", timeout=DEADLINE)
     process.send_signal(signal.SIGINT)
     result = read_to_end(process)
     assert (result.exit_code, result.stdout) == (130, "")
@@ -121,7 +121,7 @@ def test_ctrl_c_while_repairing_suggests_a_check(
     run_id = parse_run_id(flask_jobs_process("run", "broken").stderr.splitlines()[-1])
     fault_proxy.fail(Silence(), path="jobs/runs/repair")
     process = start_flask_jobs("repair", "broken", run_id)
-    fault_proxy.wait_for(path="jobs/runs/repair")
+    fault_proxy.wait_for(path="jobs/runs/repair", timeout=DEADLINE)
     process.send_signal(signal.SIGINT)
     result = read_to_end(process)
     assert (result.exit_code, result.stdout) == (130, "")
@@ -133,7 +133,7 @@ def test_ctrl_c_prints_no_traceback(
 ) -> None:
     fault_proxy.fail(Silence(), path="jobs/runs/list")
     process = start_flask_jobs("runs", "words", env={"DATABRICKS_HOST": fault_proxy.host})
-    fault_proxy.wait_for(path="jobs/runs/list")
+    fault_proxy.wait_for(path="jobs/runs/list", timeout=DEADLINE)
     process.send_signal(signal.SIGINT)
     assert read_to_end(process) == CommandResult(130, "", "Interrupted.\n")
 

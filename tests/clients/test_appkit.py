@@ -16,8 +16,8 @@ import pytest
 
 from tests.clients.conftest import Install
 from tests.clients.support import DRIVERS, WorkspaceProcess
-from tests.sse_client import READ_TIMEOUT_SECONDS, Stream
-from tests.support import wait_until
+from tests.sse_client import Stream
+from tests.support import DEADLINE, wait_until
 
 _APP = "appkit_app.mjs"
 _PORT = "PORT="
@@ -81,7 +81,7 @@ def test_run_is_canceled(appkit: str, workspace: WorkspaceProcess) -> None:
 def send(method: str, url: str, body: Any = None) -> tuple[int, Any]:
     """Send a request; return the status and the JSON of the response."""
     parts = urlsplit(url)
-    connection = HTTPConnection(parts.netloc, timeout=READ_TIMEOUT_SECONDS)
+    connection = HTTPConnection(parts.netloc, timeout=DEADLINE)
     try:
         content = None if body is None else json.dumps(body)
         connection.request(method, parts.path, content, {"Content-Type": "application/json"})

@@ -16,6 +16,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from flask_lakeflow_jobs.local import Address
 from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal
 from flask_lakeflow_jobs.web.requests import FORM_TYPE, MAX_BODY_BYTES
+from tests.clocks import FakeClock
 from tests.console.conftest import MakeShop
 from tests.console.support import OWN, run, shop_app, start, text_of
 from tests.support import RunGate
@@ -139,11 +140,10 @@ def test_form_untouched_flag_is_not_sent(app: Flask) -> None:
 
 @pytest.mark.parametrize("accepted", [True, False])
 def test_form_workspace_failure_keeps_values_and_one_run(
-    shop: Address, tmp_path: Path, accepted: bool
+    shop: Address, tmp_path: Path, clock: FakeClock, accepted: bool
 ) -> None:
     with FaultyWorkspace(shop) as fault_proxy:
-        config = {"LAKEFLOW_JOBS_TIMEOUT": 2}
-        client = shop_app(fault_proxy, tmp_path / "instance", config=config).test_client()
+        client = shop_app(fault_proxy, tmp_path / "instance", clock=clock).test_client()
         nonce = nonce_in(client, "/jobs/nightly/run")
         before = client.get("/jobs/nightly").text.count('scope="row"')
         data = {"nonce": nonce, "day": "2026-11-20", "region": "apac"}
@@ -162,10 +162,11 @@ def test_form_workspace_failure_keeps_values_and_one_run(
         assert after == before + 1
 
 
-def test_form_without_workspace_uses_cached_definition(shop: Address, tmp_path: Path) -> None:
+def test_form_without_workspace_uses_cached_definition(
+    shop: Address, tmp_path: Path, clock: FakeClock
+) -> None:
     with FaultyWorkspace(shop) as fault_proxy:
-        config = {"LAKEFLOW_JOBS_TIMEOUT": 2}
-        client = shop_app(fault_proxy, tmp_path / "instance", config=config).test_client()
+        client = shop_app(fault_proxy, tmp_path / "instance", clock=clock).test_client()
         data = {"nonce": nonce_in(client, "/jobs/gated/run"), "gate": "/tmp"}
         fault_proxy.fail(Refusal(503))
         failed = client.post("/jobs/gated/run", data=data, headers=OWN)

@@ -24,7 +24,7 @@ from flask_lakeflow_jobs.testing import (
 from tests.conftest import MakeApp, Serve
 from tests.journeys.streams import finish_run, start_run, states_in
 from tests.sse_client import Stream
-from tests.support import ALICE, RunGate, on_behalf_of, wait_until
+from tests.support import ALICE, DEADLINE, RunGate, on_behalf_of, wait_until
 
 
 class TestLimit:
@@ -149,7 +149,7 @@ class TestUpstreamErrors:
                 next(stream)
                 asked = len(fault_proxy.find_requests("GET"))
                 fault_proxy.fail(Silence(), method="GET")
-                fault_proxy.wait_for(asked + 1, method="GET")
+                fault_proxy.wait_for(asked + 1, method="GET", timeout=DEADLINE)
                 assert stream.wait_for_comment()
                 fault_proxy.clear_faults()
                 run_gate.open()

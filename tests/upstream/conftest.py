@@ -10,6 +10,7 @@ from flask import Flask
 
 from flask_lakeflow_jobs import current_jobs
 from tests.conftest import MakeApp
+from tests.support import wait_until
 from tests.upstream.reads import Reads, SharedMemory
 from tests.upstream.support import SHORT_SECONDS
 
@@ -27,5 +28,6 @@ def short_timeouts(make_app: MakeApp) -> Iterator[Flask]:
         LAKEFLOW_JOBS_READ_TIMEOUT=SHORT_SECONDS, LAKEFLOW_JOBS_WRITE_TIMEOUT=SHORT_SECONDS
     )
     with app.app_context():
-        current_jobs["never"].last_run()  # connects
+        # It loads the SDK and connects, which may take longer than a call may.
+        wait_until(lambda: current_jobs["never"].results.last_run().ok, "a connection")
         yield app

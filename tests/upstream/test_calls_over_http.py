@@ -165,6 +165,7 @@ def test_call_ends_within_its_timeout(
 def test_login_without_response_ends_within_the_timeout(
     make_app: MakeApp, fault_proxy: FaultyWorkspace, path: str
 ) -> None:
+    current_jobs["never"].get_job()  # this loads the SDK, so that the other app asks in time
     fault_proxy.fail(Silence(), path=path)
     app = make_app(
         DATABRICKS_TOKEN=None,
@@ -187,7 +188,7 @@ def test_hanging_call_does_not_block_other_calls(
 ) -> None:
     fault_proxy.fail(Silence(), path="jobs/get", times=1)
     (hanging,) = in_threads(current_jobs["never"].results.get_job)
-    fault_proxy.wait_for(path="jobs/get")
+    fault_proxy.wait_for(path="jobs/get", timeout=DEADLINE)
 
     assert current_jobs["never"].run_now().run_id
 
@@ -217,7 +218,7 @@ def test_write_that_timed_out_during_login_is_not_sent(
         with pytest.raises(UpstreamTimeout):
             current_jobs["never"].run_now()
         may_log_in.set()
-        fault_proxy.wait_for(path="oidc/v1/token")
+        fault_proxy.wait_for(path="oidc/v1/token", timeout=DEADLINE)
         assert current_jobs["never"].get_job().job_id
 
     assert not fault_proxy.find_requests("POST", "run-now")

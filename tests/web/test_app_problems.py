@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs import current_jobs
+from flask_lakeflow_jobs.reader import subscribe_to
 from flask_lakeflow_jobs.testing import (
     Fault,
     FaultyWorkspace,
     Refusal,
 )
-from tests.support import RunGate
+from tests.support import DEADLINE, RunGate
 from tests.web.problem_documents import document_of
 
 
@@ -125,7 +128,10 @@ class TestApp:
         @app.get("/wait")
         def wait() -> str:
             handle = current_jobs["gated"]
-            return str(handle.wait(handle.run_now(run_gate.params).run_id, timeout=1).outcome)
+            run_id = handle.run_now(run_gate.params).run_id
+            with closing(subscribe_to(handle, run_id)) as subscription:
+                assert subscription.wait_for_first(DEADLINE)
+                return str(handle.wait(run_id, timeout=0.05).outcome)
 
         response = app.test_client().get("/wait")
 

@@ -145,7 +145,7 @@ class TestOutput:
     def test_output_of_a_notebook_has_its_printed_text_after_an_outage(
         self, make_app: MakeApp, run_to_end: RunToEnd, fault_proxy: FaultyWorkspace
     ) -> None:
-        client = make_app(LAKEFLOW_JOBS_READ_TIMEOUT=1).test_client()
+        client = make_app(LAKEFLOW_JOBS_READ_ATTEMPTS=1).test_client()
         url = f"/api/jobs/greeting/runs/{run_to_end('greeting')}/output"
         fault_proxy.fail(Refusal(503), path="runs/export")
         assert "logs" not in client.get(url).get_json()["greet"]

@@ -17,6 +17,7 @@ from flask_lakeflow_jobs.testing import (
     InvalidBody,
     Refusal,
 )
+from tests.clocks import FakeClock
 from tests.conftest import MakeApp
 from tests.support import ALICE, on_behalf_of
 from tests.web.problem_documents import document_of
@@ -133,11 +134,12 @@ class TestUpstream:
         self,
         make_app: MakeApp,
         fault_proxy: FaultyWorkspace,
+        clock: FakeClock,
         fault: Fault,
         status: int,
         retryable: str,
     ) -> None:
-        client = make_app(LAKEFLOW_JOBS_TIMEOUT=2.0, LAKEFLOW_JOBS_READ_ATTEMPTS=1).test_client()
+        client = make_app(LAKEFLOW_JOBS_READ_ATTEMPTS=1, clock=clock).test_client()
 
         for method, path, upstream in (
             ("POST", "/run", "run-now"),
@@ -177,10 +179,10 @@ class TestUpstream:
 class TestSecrets:
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 503, 504])
     def test_error_contains_no_token_configuration_or_traceback(
-        self, make_app: MakeApp, fault_proxy: FaultyWorkspace, status: int
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace, clock: FakeClock, status: int
     ) -> None:
         jobs = {"user": {"of": "never", "run_as": "user"}}
-        client = make_app(jobs=jobs, LAKEFLOW_JOBS_TIMEOUT=2.0).test_client()
+        client = make_app(jobs=jobs, clock=clock).test_client()
         for path in ("run-now", "runs/list"):
             fault_proxy.fail(Refusal(status, retry_after=3600), path=path)
 
