@@ -116,7 +116,7 @@ def read_cells(path: str) -> list[Cell]:
     start = 1
     # Not splitlines(), which also splits at separators that may be part of a text.
     for number, line in enumerate(text.split("\n")[1:], start=1):
-        if line.strip() == comment + SEPARATOR:
+        if line.rstrip() == comment + SEPARATOR:
             cells.append(Cell("\n".join(lines), start, language))
             lines, start = [], number + 1
         else:

@@ -23,6 +23,11 @@ def cells(tmp_path: Path, name: str, text: str) -> list[tuple[str, str, int]]:
     ("name", "text", "expected"),
     [
         ("a.py", HEADER + "a\n# COMMAND ----------\nb", [("python", "a", 1), ("python", "b", 3)]),
+        (
+            "a.py",
+            HEADER + "if a:\n    # COMMAND ----------\n    b\n# COMMAND ----------  \nc",
+            [("python", "if a:\n    # COMMAND ----------\n    b", 1), ("python", "c", 5)],
+        ),
         ("a.py", HEADER + "# MAGIC %sql\n# MAGIC select 1", [("sql", "\nselect 1", 1)]),
         ("a.py", HEADER + "# MAGIC %run ./other $a=1", [("run", "./other $a=1", 1)]),
         ("a.py", HEADER + "# DBTITLE 1,Title\n# MAGIC %md x", [("md", "\nx", 1)]),
