@@ -83,6 +83,8 @@ def run_other_notebook(
     from .time_limit import time_limit  # imports threading; few notebooks need it
 
     file = find_notebook(dbutils.path, path, dbutils.mounts)
+    if (folder := os.path.dirname(file)) not in sys.path:
+        sys.path.append(folder)
     inner = dbutils.for_notebook(file, parameters)
     names = {"__name__": "__main__", **inner.notebook_names()}
     try:

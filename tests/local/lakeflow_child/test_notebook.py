@@ -345,6 +345,12 @@ def test_run_returns_the_exit_value_of_another_notebook(serve: Serve) -> None:
     assert result_of(notebook_client(serve, text, inner=inner)) == "inner 2!"
 
 
+def test_run_of_a_notebook_elsewhere_imports_modules_beside_it(serve: Serve) -> None:
+    text = "dbutils.notebook.exit(dbutils.notebook.run('tools/inner', 60, {}))"
+    files = {"tools/inner": "import unit\ndbutils.notebook.exit(unit.x)", "tools/unit": "x = 5"}
+    assert result_of(notebook_client(serve, text, **files)) == "5"
+
+
 def test_run_raises_when_its_time_is_up(serve: Serve) -> None:
     text = """
 results = []
