@@ -34,6 +34,10 @@ _CREATE_MODEL = (
     "The model {} is not registered in the local workspace. Create it in an earlier task, or in a "
     "job that you run once."
 )
+_RAISE_VERSION = (
+    "List a newer version of the package that imports it, such as mlflow>=3, for the task: tasks "
+    "have the protobuf that Spark needs, which has no {} any more."
+)
 _SIMULATE = "The local workspace does not serve {}. Simulate the job (its tag 'local_simulation')."
 _USE_SQL = (
     "The local workspace does not serve {}. Use SQL instead (SHOW, DESCRIBE, CREATE … IF NOT "
@@ -56,6 +60,7 @@ _BY_NAME = {
     r"The table or view (\S+) cannot be f": _CREATE_TABLE,
     r"Table or view not found: ([^\s,]+)": _CREATE_TABLE,  # Sail
     r"Registered Model with name=(\S+) not found": _CREATE_MODEL,  # mlflow
+    r"cannot import name '(\w+)' from 'google\.protobuf'": _RAISE_VERSION,
     r"No API found for '([A-Z]+ /unity-catalog/[^']+)'": _USE_SQL,
     r"No API found for '([A-Z]+ [^']+)'": _SIMULATE,
 }

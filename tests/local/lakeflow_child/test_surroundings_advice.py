@@ -56,6 +56,10 @@ def _raise_for_missing_key() -> None:
             ValueError("Registered Model with name=main.ml.a not found"),
             "The model main.ml.a is not registered in the local workspace. Create",
         ),
+        (
+            ImportError("cannot import name 'service' from 'google.protobuf' (/a/b.py)"),
+            "List a newer version of the package that imports it, such as mlflow>=3, for the task",
+        ),
         (ValueError("No API found for 'GET /x'"), "The local workspace does not serve GET /x. Si"),
         (
             ValueError("No API found for 'GET /unity-catalog/catalogs'"),
