@@ -111,7 +111,8 @@ def find_definitions(pipeline: Settings, files: WorkspaceFiles) -> list[str]:
             if not matches:
                 raise CannotRun(
                     f"The pipeline has no file {path!r} among its libraries (expected at {local}). "
-                    f"Its files end in {', '.join(_SUFFIXES)}."
+                    "Correct the path, which starts at the folder of the file that has it, or "
+                    f"create a file that ends in {', '.join(_SUFFIXES)}."
                 )
             found += matches
     if not found:
