@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import LakeflowJobsError
 from ..identity import APP, display_name
 from ..record.values import RowState
+from ..runs import RUNS_PER_PAGE
 from ..runs.outcome import has_ended
 from ..watching.watched_run import RunKey
 from .follower import choose_jobs
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from ..config.jobs import Job
     from ..record.store import Record
-    from ..sdk_types import BaseRun
+    from ..record.values import RecordedRun
+    from ..sdk_types import BaseRun, Run
     from ..upstream.gateway import BoundUpstream, Upstream
 
 #: The runs of one list, over several pages if there are so many.
@@ -29,9 +31,9 @@ WINDOW_MS = 3_600_000
 #: Lists of new runs overlap: a run may appear in them a little after its start.
 OVERLAP_MS = 60_000
 
-#: Seconds between two lists of the active runs of a job, which show the runs that were repaired
-#: elsewhere.
-ACTIVE_LIST_SECONDS = 30.0
+#: Seconds between two searches for the runs of a job that were repaired elsewhere. They are among
+#: the active runs, or if the repair took less time, among the newest ones.
+REPAIRED_SECONDS = 30.0
 
 #: How far back runs are searched for that started while no process followed. Older ones would
 #: flood people with messages.
@@ -71,11 +73,11 @@ class RunFinder:
         self._jobs = choose_jobs(jobs)
         self._since: dict[str, int] = {}
         self._listed: dict[str, set[int]] = {}
-        self._list_active_at = clock.monotonic()
+        self._find_repaired_at = clock.monotonic()
 
     def find(self) -> None:
         """Record the new runs of each job, with one list request per job, and from time to time
-        one more for those that are active.
+        two more for those that were repaired.
 
         :raises LakeflowJobsError: the runs of a job could not be listed; those of the others were.
         """
@@ -87,18 +89,18 @@ class RunFinder:
                 if job.follow == "all":
                     self._find_new(job, calls)
                 if job.key in repairable:
-                    self._find_active(job, calls)
+                    self._find_repaired(job, calls)
             except LakeflowJobsError as error:
                 failure = error
         if failure is not None:
             raise failure
 
     def _choose_repairable(self) -> set[str]:
-        """Return the jobs whose active runs are to be listed now."""
+        """Return the jobs whose repaired runs are to be found now."""
         now = self._clock.monotonic()
-        if now < self._list_active_at:
+        if now < self._find_repaired_at:
             return set()
-        self._list_active_at = now + ACTIVE_LIST_SECONDS
+        self._find_repaired_at = now + REPAIRED_SECONDS
         since = self._now() - REPAIR_MS
         failed = self._record.find_failed_jobs(self._jobs, since)
         return {key for key, job in self._jobs.items() if job.follow == "all" or key in failed}
@@ -121,16 +123,21 @@ class RunFinder:
         self._listed[job.key] = {run.run_id for run in runs if run.run_id}
         return max((run.start_time or 0 for run in runs), default=0)
 
-    def _find_active(self, job: Job, calls: BoundUpstream) -> None:
-        runs = [run.value for run in calls.list_runs(MAX_FOUND_RUNS, active_only=True)]
-        recorded = self._record.get_runs(job.job_id, [run.run_id for run in runs if run.run_id])
+    def _find_repaired(self, job: Job, calls: BoundUpstream) -> None:
+        """Follow runs again that are active, or have ended again, since they were recorded."""
+        active = [run.value for run in calls.list_runs(MAX_FOUND_RUNS, active_only=True)]
+        newest = [run.value for run in calls.list_runs(RUNS_PER_PAGE)]
+        runs = {run.run_id: run for run in (*active, *newest) if run.run_id}
+        recorded = self._record.get_runs(job.job_id, [*runs])
         if job.follow == "all":
-            self._add(job, [run for run in runs if run.run_id not in recorded])
+            self._add(job, [run for run in active if run.run_id not in recorded])
         for run_id, run in recorded.items():
-            # The run may have ended since the list was made.
-            if run.state is not RowState.ENDED or has_ended(calls.get_run(run_id).value):
-                continue
-            if self._record.continue_run(run):
+            # It is read again, as an active run may have ended since the list was made.
+            if (
+                was_repaired(run, runs[run_id])
+                and was_repaired(run, calls.get_run(run_id).value)
+                and self._record.continue_run(run)
+            ):
                 self._poll_again(RunKey(APP, job, run_id))
 
     def _add(self, job: Job, runs: Sequence[BaseRun]) -> None:
@@ -159,3 +166,10 @@ class RunFinder:
 
     def _now(self) -> int:
         return int(self._clock.now() * 1000)
+
+
+def was_repaired(recorded: RecordedRun, run: BaseRun | Run) -> bool:
+    """Return whether a run is active, or has ended again, since its end was recorded. Pure."""
+    if recorded.state is not RowState.ENDED:
+        return False
+    return not has_ended(run) or (run.end_time or 0) > (recorded.ended_at or 0)

@@ -177,10 +177,13 @@ class EveryEnd(RuleBasedStateMachine):
         return run_id
 
     @precondition(lambda self: self.has_run(ended=True))
-    @rule(number=st.integers(0, 9))
-    def repair_elsewhere(self, number: int) -> None:
+    @rule(number=st.integers(0, 9), outcome=st.sampled_from([None, *ENDS]))
+    def repair_elsewhere(self, number: int, outcome: str | None) -> None:
+        """Repair a run without the app; with an outcome, the repair ends at once."""
         self.clock.sleep(0.001)
-        self.repair_run(number)
+        run_id = self.repair_run(number)
+        if outcome is not None:
+            self.set_run(run_id, ENDS[outcome], end_time=self.now())
         self.recover()
         self.advance(LONG_ENOUGH_INTERVALS)  # it has to be noticed
 

@@ -8,14 +8,15 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from databricks.sdk.service.jobs import Run
 
 from flask_lakeflow_jobs import UpstreamUnavailable
 from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.following.run_finder import (
-    ACTIVE_LIST_SECONDS,
     LOOKBACK_MS,
     MAX_FOUND_RUNS,
     REPAIR_MS,
+    REPAIRED_SECONDS,
     RunFinder,
 )
 from flask_lakeflow_jobs.identity import APP
@@ -23,11 +24,13 @@ from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
 from tests.record.rows import add_run, end
 from tests.records import SwitchableRecord
-from tests.run_documents import SUCCEEDED, build_job, run
+from tests.run_documents import SUCCEEDED, build_job, run, run_state
 
 ETL = build_job("etl")
 ALL = replace(ETL, follow="all")
 OWN = build_job("own", job_id=2)
+
+RECORDED_END = end().ended_at
 
 
 class Workspace:
@@ -37,6 +40,7 @@ class Workspace:
         self.runs: list[tuple[int, int, bool]] = []
         self.requests: list[tuple[float, float]] = []
         self.ended_meanwhile: set[int] = set()
+        self.ends: dict[int, int] = {}
         self.failing_job: str | None = None
         self.polled_again: list[RunKey] = []
 
@@ -56,20 +60,23 @@ class Workspace:
         if self.job.key == self.failing_job:
             raise UpstreamUnavailable("No connection.")
         return [
-            SimpleNamespace(
-                value=SimpleNamespace(
-                    run_id=run_id,
-                    start_time=started,
-                    creator_user_name="scheduler",
-                    run_page_url=None,
-                )
-            )
+            SimpleNamespace(value=self.build_run(run_id, started, is_active=is_active))
             for run_id, started, is_active in reversed(self.runs)
             if start_time_from <= started <= start_time_to and (is_active or not active_only)
         ][:limit]
 
     def get_run(self, run_id: int) -> Any:
-        return SimpleNamespace(value=run(SUCCEEDED if run_id in self.ended_meanwhile else None))
+        is_active = (run_id not in self.ended_meanwhile) and run_id not in self.ends
+        return SimpleNamespace(value=self.build_run(run_id, is_active=is_active))
+
+    def build_run(self, run_id: int, started: int = 1_000, *, is_active: bool) -> Run:
+        return run(
+            run_state("RUNNING") if is_active else SUCCEEDED,
+            run_id=run_id,
+            start_time=started,
+            end_time=0 if is_active else self.ends.get(run_id, RECORDED_END),
+            creator_user_name="scheduler",
+        )
 
 
 class TestRunFinder:
@@ -100,12 +107,12 @@ class TestRunFinder:
         self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
     ) -> None:
         finder.find()
-        assert len(workspace.requests) == 2  # once also those that are active
+        assert len(workspace.requests) == 3  # once also those that are active, and the newest
         now = int(clock.now() * 1000)
         workspace.runs += [(1, now + 1, True), (2, now + 2, False)]
         finder.find()
         finder.find()
-        assert len(workspace.requests) == 4
+        assert len(workspace.requests) == 5
         assert self.found(record) == [1, 2]
 
     def test_failure_of_one_job_is_reported_and_costs_no_run_of_the_others(
@@ -183,20 +190,21 @@ class TestRunFinder:
         ]
         assert (run_id, source) == (1, "app")
 
-    def test_active_run_with_a_recorded_end_is_followed_again(
+    def test_run_that_was_repaired_since_its_recorded_end_is_followed_again(
         self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
     ) -> None:
         started = int(clock.now() * 1000) - 3_600_000
-        for run_id in (1, 2, 3):
+        for run_id in (1, 2, 3, 4):
             record.add_found_run("etl", ETL.job_id, run_id, started_at=started)
             record.finish_run(end(run_id, job_id=ETL.job_id, outcome="failed"))
         finder.find()
-        workspace.runs += [(1, started, True), (2, started, True), (3, started, False)]
+        workspace.runs += [(run_id, started, run_id <= 2) for run_id in (1, 2, 3, 4)]
         workspace.ended_meanwhile = {2}
-        clock.sleep(ACTIVE_LIST_SECONDS)
+        workspace.ends = {4: RECORDED_END + 1}  # its repair has ended as well
+        clock.sleep(REPAIRED_SECONDS)
         finder.find()
-        assert self.found(record) == [1]
-        assert workspace.polled_again == [RunKey(APP, ALL, 1)]
+        assert self.found(record) == [1, 4]
+        assert workspace.polled_again == [RunKey(APP, ALL, run_id) for run_id in (1, 4)]
 
     @pytest.mark.parametrize(
         ("outcome", "age_ms", "followed"),

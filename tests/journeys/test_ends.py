@@ -136,7 +136,7 @@ class TestWithoutViewers:
         run_gate: RunGate,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr("flask_lakeflow_jobs.following.run_finder.ACTIVE_LIST_SECONDS", 0)
+        monkeypatch.setattr("flask_lakeflow_jobs.following.run_finder.REPAIRED_SECONDS", 0)
         jobs = {"gated": {"of": "gated", "task_type": "job", "follow": "all"}}
         app, other, receiver = make_process(jobs=jobs), make_app(), Receiver()
         receiver.connect(app)
