@@ -139,11 +139,6 @@ def test_validate_settings_accepts(settings: dict[str, Any]) -> None:
             "The dbt_task of task 'a' needs a list of 'commands'.",
         ),
         (
-            job(task(sql_task={"file": {"path": "a.sql"}})),
-            ("tasks", 0, "sql_task", "warehouse_id"),
-            "The sql_task of task 'a' needs a 'warehouse_id'.",
-        ),
-        (
             job(task(sql_task={"warehouse_id": "x"})),
             ("tasks", 0, "sql_task"),
             "The sql_task of task 'a' needs a 'file' with a 'path'.",
