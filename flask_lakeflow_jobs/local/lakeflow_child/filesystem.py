@@ -7,6 +7,7 @@ import shutil
 from collections import namedtuple
 
 from .not_served import raise_not_served
+from .paths import create_volume
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -168,7 +169,9 @@ class FileSystemUtils:
             # /dbfs is the root of DBFS for code that opens files, but a folder in it here.
             is_mounted = is_of_machine or mount != "/dbfs"
             if is_mounted and (path == mount or path.startswith(mount + "/")):
-                return _join(folder, path[len(mount) :], path)
+                file = _join(folder, path[len(mount) :], path)
+                create_volume(path, self._mounts)
+                return file
             # Paths in parameters of the task are translated already.
             if path == folder or path.startswith(folder + "/"):
                 return _join(folder, path[len(folder) :], path)

@@ -22,6 +22,13 @@ def to_local_path(path: str, mounts: dict[str, str]) -> str:
     return path
 
 
+def create_volume(path: str, mounts: dict[str, str]) -> None:
+    """Create the volume of a path of the workspace, as if it were deployed."""
+    _, root, *parts = os.path.normpath(path).split("/")
+    if root == "Volumes" and len(parts) >= 3:
+        os.makedirs(os.path.join(mounts["/Volumes"], *parts[:3]), exist_ok=True)
+
+
 def _find_copy(path: str, local: str, mounts: dict[str, str]) -> str:
     """Return the file of the bundle, if a path leads to the author's copy of it, else ``local``.
 

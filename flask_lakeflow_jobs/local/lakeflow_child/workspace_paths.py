@@ -11,7 +11,7 @@ import io
 import os
 import sys
 
-from .paths import to_local_path
+from .paths import create_volume, to_local_path
 from .samples import serve_samples
 
 TYPE_CHECKING = False
@@ -70,8 +70,7 @@ class WorkspacePaths:
             inner = text.removeprefix("dbfs:").removeprefix("/dbfs")
             if any(inner.startswith(f"{folder}/") for folder in self._mounts.values()):
                 return inner  # code has put it behind a parameter, which is translated already
-            if name.startswith("/Volumes/"):
-                self._create_volume(name)
+            create_volume(name, self._mounts)
             local = to_local_path(name, self._mounts)
             if "/databricks-datasets/" in name:
                 serve_samples(name, self._mounts)
@@ -105,12 +104,6 @@ class WorkspacePaths:
         for name in _TWO_PATHS:
             setattr(os, name, self._wrap_both(getattr(os, name)))
         sys.path_hooks.insert(0, self._find_importer)
-
-    def _create_volume(self, name: str) -> None:
-        """Create the volume of a path, as if it were deployed."""
-        parts = os.path.normpath(name).split("/")[2:5]
-        if len(parts) == 3:
-            os.makedirs(os.path.join(self._mounts["/Volumes"], *parts), exist_ok=True)
 
     def _find_importer(self, folder: str) -> Any:
         """Return the importer of a folder on the import path."""

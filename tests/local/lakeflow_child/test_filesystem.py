@@ -19,8 +19,8 @@ def fs(tmp_path: Path) -> FileSystemUtils:
 @pytest.mark.parametrize(
     ("path", "file"),
     [
-        ("/Volumes/main/x/a.txt", "volumes/main/x/a.txt"),
-        ("dbfs:/Volumes/main/x/a.txt", "volumes/main/x/a.txt"),
+        ("/Volumes/main/x/in/a.txt", "volumes/main/x/in/a.txt"),
+        ("dbfs:/Volumes/main/x/in/a.txt", "volumes/main/x/in/a.txt"),
         ("dbfs:/out/a.txt", "dbfs/out/a.txt"),
         ("/out/a.txt", "dbfs/out/a.txt"),
         ("out/a.txt", "dbfs/out/a.txt"),
@@ -44,6 +44,16 @@ def test_root_of_a_new_workspace_is_empty(fs: FileSystemUtils, path: str) -> Non
     assert fs.ls(path) == []
     with pytest.raises(FileNotFoundError):
         fs.ls("dbfs:/none")
+
+
+def test_volume_exists_as_soon_as_a_path_names_it(fs: FileSystemUtils, tmp_path: Path) -> None:
+    for path in ("/Volumes/main", "/Volumes/main/raw", "/Volumes/main/raw/in/2025"):
+        with pytest.raises(FileNotFoundError):
+            fs.ls(path)
+    assert fs.ls("dbfs:/Volumes/main/raw/in") == []
+    with pytest.raises(PermissionError):
+        fs.ls("/Volumes/../main/raw/out")
+    assert [each.name for each in fs.ls("/Volumes/main/raw")] == ["in/"]
 
 
 @pytest.mark.parametrize(
@@ -170,14 +180,14 @@ def test_sources_and_roots_are_not_removed(tmp_path: Path, path: str) -> None:
     source = tmp_path / "bundle" / "src" / "load.py"
     source.parent.mkdir(parents=True)
     source.write_text("1\n")
-    fs.put("/Volumes/main/x/a.txt", "kept")
+    fs.put("/Volumes/main/x/in/a.txt", "kept")
     path = path.format(tmp_path=tmp_path)
     with pytest.raises(PermissionError):
         fs.rm(path, True)
     with pytest.raises(PermissionError):
         fs.mv(path, "dbfs:/moved", True)
     assert source.exists()
-    assert fs.head("/Volumes/main/x/a.txt") == "kept"
+    assert fs.head("/Volumes/main/x/in/a.txt") == "kept"
     assert fs.rm("/Volumes/main", True)
 
 
