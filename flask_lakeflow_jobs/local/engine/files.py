@@ -133,11 +133,11 @@ class WorkspaceFiles:
         bases = self._candidates(path)
         # The author's copy of the bundle in another workspace.
         name = re.sub("//+", "/", path).removeprefix(str(self._folder.files))
-        if match := _COPY.fullmatch(name):
-            bases.append(bundle.root / match[1])
-        # The paths of a job with a Git source are relative to the repository.
+        copied = match[1] if (match := _COPY.fullmatch(name)) else path
+        bases.append(bundle.root / copied)
+        # The paths of a job with a Git source, and those in a Git folder, begin at the repository.
         if (repository := GitRepository(bundle.root).root) is not None:
-            bases.append(repository / path)
+            bases += [repository / path, repository / copied]
         for base in bases:
             if (file := find(base)) is not None:
                 return Path(file)

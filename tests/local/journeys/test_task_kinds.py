@@ -349,10 +349,14 @@ def test_git_source_files_begin_at_the_repository(serve: Serve, tmp_path: Path) 
     (tmp_path / "tools" / "main.py").write_text("print('found')")
     job = {
         "git_source": {"git_url": "https://example.com/a.git", "git_provider": "gitHub"},
-        "tasks": [python_task("main", "tools/main.py")],
+        "tasks": [
+            python_task("main", "tools/main.py"),
+            python_task("author", "/Repos/jo@example.com/shop/tools/main.py"),
+        ],
     }
     client = serve({"etl": job})
-    assert client.outputs(client.run("etl"))["main"].logs == "found\n"
+    outputs = client.outputs(client.run("etl"))
+    assert outputs["main"].logs == outputs["author"].logs == "found\n"
 
 
 def test_sdk_runtime_exports_its_names(serve: Serve) -> None:
