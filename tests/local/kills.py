@@ -91,6 +91,7 @@ def kill_repeatedly(
     seconds: tuple[float, float],
     mark: str = "",
     command: str = "",
+    min_runs: int = 0,
 ) -> tuple[list[Load], list[str]]:
     """Kill the workspace, again and again, while two clients use it.
 
@@ -100,21 +101,26 @@ def kill_repeatedly(
     :param seconds: the shortest and the longest time until a kill.
     :param mark: of the processes that must have ended before the workspace starts again.
     :param command: a part of one that runs at the first kill.
+    :param min_runs: acknowledged runs before the last kill.
     """
     chance = random.Random(seed)
     loads: list[Load] = []
     commands: list[str] = []
     for number in range(KILLS):
         client = client_of(ensure_workspace(folder, bundle), bundle)
-        latest = [Load(client, 2 * number + each, keys) for each in range(2)]
+        loads.extend(Load(client, 2 * number + each, keys) for each in range(2))
         threading.Event().wait(chance.uniform(*seconds))
         if number == 0:  # a busy machine may need longer until tasks run
             wait_until(lambda: command in read_commands(mark), f"the command {command!r}")
+        if number == KILLS - 1:  # and until runs have started
+            wait_until(
+                lambda: sum(len(load.acknowledged) for load in loads) >= min_runs,
+                f"{min_runs} runs",
+            )
         commands.append(read_commands(mark))
         kill(client.address, folder)
-        for load in latest:
+        for load in loads:
             load.thread.join()
-        loads += latest
         wait_until(lambda: not marked_processes(mark), "the end of all processes")
     return loads, commands
 

@@ -100,7 +100,12 @@ def test_killed_workspace_loses_no_acknowledged_run(tmp_path: Path, workspace_fo
     }
     bundle = write_bundle(tmp_path, jobs, {"main.py": "import time; time.sleep(0.05)"})
     loads, _ = kill_repeatedly(
-        workspace_folder, bundle, ("etl", "quick"), seed=1, seconds=(0.02, 0.3)
+        workspace_folder,
+        bundle,
+        ("etl", "quick"),
+        seed=1,
+        seconds=(0.02, 0.3),
+        min_runs=4 * KILLS,
     )
     client = client_of(ensure_workspace(workspace_folder, bundle), bundle)
     acknowledged = check_runs(client, loads)
