@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests.support import DEADLINE
 
 DOWN = (
     b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\nContent-Length: 4\r\n"
@@ -35,6 +38,8 @@ class Proxy:
 
     def __post_init__(self) -> None:
         self._open: set[socket.socket] = set()
+        self._may_forward = threading.Event()
+        self._may_forward.set()
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
@@ -50,6 +55,15 @@ class Proxy:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Forward no request meanwhile."""
+        self._may_forward.clear()
+        try:
+            yield
+        finally:
+            self._may_forward.set()
+
     def close(self) -> None:
         self.cut()
         self._server.shutdown()
@@ -58,6 +72,7 @@ class Proxy:
 
     def forward(self, head: bytes, body: bytes, client: socket.socket) -> None:
         """Send a request to the app, and its response to the client."""
+        self._may_forward.wait(DEADLINE)
         address = urlsplit(self.app_url)
         with socket.create_connection((address.hostname or "", address.port or 80)) as app:
             self._open |= {app, client}

@@ -173,8 +173,9 @@ def test_watch_run_resumes_after_a_cut_stream(
     watch(page, start_gated(page, run_gate))
     wait_for_outcome(page, "running")
     before = read_calls(page)["outcomes"]
-    proxy.cut()
-    page.wait_for_function("calls.connections.at(-1) === 'connecting'")
+    with proxy.hold():
+        proxy.cut()
+        page.wait_for_function("calls.connections.at(-1) === 'connecting'")
     page.wait_for_function("calls.connections.at(-1) === 'live'")
     assert read_calls(page)["outcomes"] == before  # no state is reported twice
     run_gate.open()

@@ -60,8 +60,9 @@ def test_run_page_reconnects_after_a_cut_stream(
     page = open_page(f"{proxy.url}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
     wait_for_task(page, "wait", "going")
     page.wait_for_selector("[data-connection=live]")
-    proxy.cut()
-    page.wait_for_selector("[data-connection=connecting]")
+    with proxy.hold():
+        proxy.cut()
+        page.wait_for_selector("[data-connection=connecting]")
     page.wait_for_selector("[data-connection=live]")
     run_gate.open()
     wait_for_end(page)
