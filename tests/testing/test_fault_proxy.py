@@ -26,7 +26,7 @@ from flask_lakeflow_jobs.testing import (
     TruncatedBody,
     hash_token,
 )
-from tests.support import ALICE, DEADLINE, run_python
+from tests.support import ALICE, DEADLINE, run_python, wait_until
 
 RUN_NOW = "/api/2.2/jobs/run-now"
 LIST = "/api/2.2/jobs/list"
@@ -261,10 +261,11 @@ class TestFaults:
 
         with pytest.raises(TimeoutError):
             caller.call("GET", LIST)
+        [request] = fault_proxy.wait_for(timeout=DEADLINE)
+        wait_until(lambda: request.forwarded is accepted, "the request at the workspace")
         caller.close()
 
-        assert fault_proxy.requests[0].forwarded is accepted
-        assert fault_proxy.requests[0].status is None
+        assert request.status is None
 
     @pytest.mark.parametrize("fault", [Silence(), SlowBody(3600), Delay(3600)])
     def test_stop_ends_hanging_requests(
