@@ -423,7 +423,7 @@ RUN = {
     "row that is not replaced": (
         "writer = spark.createDataFrame([(1, 'x')], 'n INT, p STRING').write.mode('overwrite'); writer.saveAsTable('dev.snippets.replaced')\n"
         "try:\n    writer.option('replaceWhere', \"p = 'y'\").saveAsTable('dev.snippets.replaced')\n"
-        "except ValueError as error:\n    assert 'Filter it first' in str(error)\n"
+        "except ValueError as error:\n    assert 'Filter them first' in str(error)\n"
         "else:\n    raise AssertionError"
     ),
     "fields of JSON": (
@@ -613,6 +613,120 @@ RUN = {
     ),
     "frame of a list of files": (
         "assert spark.createDataFrame(dbutils.fs.ls('/Volumes/dev/raw/in')).columns == ['path', 'name', 'size', 'modificationTime']"
+    ),
+    "functions with two variables": (
+        "row = spark.sql(\"SELECT transform_values(m, (k, v) -> v * 10 + length(k)) AS a, transform_keys(m, (k, v) -> concat(k, '-k', v)) AS b, zip_with(x, array(3), (a, b) -> coalesce(a, 0) + coalesce(b, 0)) AS c, map_zip_with(m, map('a', 5, 'c', 6), (k, v, w) -> coalesce(v, 0) + coalesce(w, 0)) AS d FROM (SELECT map('a', 1, 'b', 2) AS m, array(1, 2) AS x)\").first()\n"
+        "assert row[:] == ({'a': 11, 'b': 21}, {'a-k1': 1, 'b-k2': 2}, [4, 2], {'a': 6, 'b': 2, 'c': 6}), row\n"
+        "frame = spark.createDataFrame([({'a': 1}, [1, 2])], 'm MAP<STRING, INT>, x ARRAY<INT>')\n"
+        "row = frame.select(F.transform_values('m', lambda k, v: v + 1), F.transform_keys('m', lambda k, v: F.upper(k)), F.zip_with('x', F.array(F.lit(5)), lambda a, b: a + b), F.map_zip_with('m', F.create_map(F.lit('a'), F.lit(7)), lambda k, v, w: v + w), F.expr('transform_values(m, (k, v) -> -v)')).first()\n"
+        "assert row[:] == ({'a': 2}, {'A': 1}, [6, None], {'a': 8}, {'a': -1}), row"
+    ),
+    "times in JSON": (
+        "from datetime import datetime\n"
+        'texts = [(\'{"timestamp": "2024-03-01T10:00:00Z", "a": [{"t": "2024-03-01T10:00:00.5+01:00"}]}\',), (\'{"timestamp": "oops"}\',), (\'no JSON\',)]\n'
+        "frame = spark.createDataFrame(texts, ['j'])\n"
+        "kind = 'timestamp TIMESTAMP, a ARRAY<STRUCT<t: TIMESTAMP>>'\n"
+        "for parsed in (F.from_json('j', kind), F.from_json('j', spark.createDataFrame([], kind).schema), F.expr(f\"from_json(j, '{kind}')\")):\n"
+        "    rows = [row.p for row in frame.select(parsed.alias('p')).collect()]\n"
+        "    assert rows[0].timestamp == datetime(2024, 3, 1, 10) and rows[0].a[0].t == datetime(2024, 3, 1, 9, 0, 0, 500000), rows\n"
+        "    assert rows[1].timestamp is None and (rows[2] is None or rows[2].timestamp is None), rows"
+    ),
+    "lists over windows": (
+        'rows = "FROM VALUES (1, 1), (NULL, 2), (3, 3) AS t(a, b)"\n'
+        "frame = spark.sql(f'SELECT b, collect_list(a) OVER (ORDER BY b) AS s, array_agg(a) OVER w AS f {rows} WINDOW w AS (ORDER BY b)')\n"
+        "assert [tuple(row) for row in frame.orderBy('b').collect()] == [(1, [1], [1]), (2, [1], [1]), (3, [1, 3], [1, 3])]\n"
+        "frame = spark.sql(f'SELECT * {rows}').select('b', F.collect_list('a').over(Window.orderBy('b')).alias('s')).orderBy('b')\n"
+        "assert [row.s for row in frame.collect()] == [[1], [1], [1, 3]]"
+    ),
+    "days of the week and between times": (
+        "row = spark.sql(\"SELECT DATE'2024-01-07' AS d, TIMESTAMP'2024-01-01 12:00:00' AS s, TIMESTAMP'2024-01-02 11:00:00' AS e, current_date() + INTERVAL 3 HOURS > current_date() AS later\")\n"
+        "row = row.select('later', F.date_part(F.lit('dow'), 'd'), F.extract(F.lit('year'), 'd'), F.timestamp_diff('DAY', 's', 'e'), F.timestamp_diff('HOUR', 's', 'e')).first()\n"
+        "assert row[:] == (True, 1, 2024, 0, 23), row"
+    ),
+    "partitions that are overwritten": (
+        "spark.createDataFrame([(1, 'x'), (2, 'y')], 'n INT, p STRING').write.partitionBy('p').saveAsTable('dev.snippets.dynamic')\n"
+        "spark.conf.set('spark.sql.sources.partitionOverwriteMode', 'dynamic')\n"
+        "def read():\n    return sorted(map(tuple, spark.table('dev.snippets.dynamic').collect()))\n"
+        "spark.createDataFrame([(3, 'x')]).write.mode('overwrite').insertInto('dev.snippets.dynamic')\n"
+        "assert read() == [(2, 'y'), (3, 'x')], read()\n"
+        "spark.createDataFrame([(4, 'y')], 'n INT, p STRING').write.mode('overwrite').saveAsTable('dev.snippets.dynamic')\n"
+        "assert read() == [(3, 'x'), (4, 'y')], read()\n"
+        "spark.sql(\"INSERT OVERWRITE dev.snippets.dynamic SELECT 5, 'x'\")\n"
+        "spark.sql(\"INSERT OVERWRITE TABLE dev.snippets.dynamic PARTITION (p) SELECT 6, 'z'\")\n"
+        "assert read() == [(4, 'y'), (5, 'x'), (6, 'z')], read()\n"
+        "spark.conf.set('spark.sql.sources.partitionOverwriteMode', 'static')\n"
+        "spark.sql(\"INSERT OVERWRITE dev.snippets.dynamic SELECT 7, 'x'\")\n"
+        "assert read() == [(7, 'x')], read()"
+    ),
+    "rows beside those that SQL replaces": (
+        "spark.sql(\"CREATE OR REPLACE TABLE dev.snippets.beside AS SELECT 1 AS n, 'x' AS p\")\n"
+        "spark.sql(\"INSERT INTO dev.snippets.beside REPLACE WHERE p = 'x' SELECT 2, 'x'\")\n"
+        "try:\n    spark.sql(\"INSERT INTO dev.snippets.beside REPLACE WHERE p = 'x' SELECT 3, 'y'\")\n"
+        "except ValueError as error:\n    assert 'REPLACE_WHERE_MISMATCH' in str(error)\n"
+        "else:\n    raise AssertionError\n"
+        "assert list(map(tuple, spark.table('dev.snippets.beside').collect())) == [(2, 'x')]"
+    ),
+    "merge with ids": (
+        "spark.sql('CREATE OR REPLACE TABLE dev.snippets.ids (id BIGINT GENERATED ALWAYS AS IDENTITY (START WITH 10 INCREMENT BY 5), k INT, s STRING)')\n"
+        "spark.sql(\"INSERT INTO dev.snippets.ids (k, s) VALUES (1, 'a')\")\n"
+        "merge = \"MERGE INTO dev.snippets.ids AS t USING (SELECT * FROM VALUES (1, 'b'), (2, 'c') AS v(k, s)) s ON t.k = s.k WHEN MATCHED THEN UPDATE SET s = s.s WHEN NOT MATCHED THEN INSERT (k, s) VALUES (s.k, s.s)\"\n"
+        "assert spark.sql(merge).first().asDict() == {'num_affected_rows': 2, 'num_updated_rows': 1, 'num_deleted_rows': 0, 'num_inserted_rows': 1}\n"
+        "from delta.tables import DeltaTable\n"
+        "more = spark.createDataFrame([(3, 'd')], 'k INT, s STRING')\n"
+        "DeltaTable.forName(spark, 'dev.snippets.ids').alias('t').merge(more.alias('u'), 't.k = u.k').whenNotMatchedInsert(values={'k': 'u.k', 's': 'u.s'}).execute()\n"
+        "spark.sql(\"INSERT INTO dev.snippets.ids (k, s) VALUES (4, 'e')\")\n"
+        "rows = spark.table('dev.snippets.ids').orderBy('k').collect()\n"
+        "assert [row[1:] for row in rows] == [(1, 'b'), (2, 'c'), (3, 'd'), (4, 'e')], rows\n"
+        "ids = [row.id for row in rows]\n"
+        "assert ids == sorted(set(ids)) and ids[0] == 10 and not any(each % 5 for each in ids), ids"
+    ),
+    "columns of a table in another one": (
+        "spark.sql(\"CREATE OR REPLACE TABLE dev.snippets.source (id BIGINT GENERATED ALWAYS AS IDENTITY, n INT DEFAULT 7) TBLPROPERTIES ('delta.feature.allowColumnDefaults' = 'supported')\")\n"
+        "spark.sql('CREATE OR REPLACE TABLE dev.snippets.target AS SELECT * FROM dev.snippets.source')\n"
+        "spark.sql('INSERT INTO dev.snippets.target VALUES (5, 6)')\n"
+        "spark.sql('INSERT INTO dev.snippets.target (id) VALUES (8)')\n"
+        "spark.sql('ALTER TABLE dev.snippets.target RENAME COLUMN n TO m')\n"
+        "assert sorted(map(tuple, spark.table('dev.snippets.target').collect())) == [(5, 6), (8, None)]"
+    ),
+    "columns that have been full": (
+        "frame = spark.createDataFrame([(1,)], 'n INT').withColumn('at', F.current_timestamp())\n"
+        "frame = frame.withColumn('s', F.when(F.col('n') > 0, 'a').otherwise('b'))\n"
+        "frame.write.mode('append').saveAsTable('dev.snippets.full')\n"
+        "spark.sql('INSERT INTO dev.snippets.full (n) VALUES (2)')\n"
+        "assert tuple(spark.table('dev.snippets.full').filter('n = 2').first()) == (2, None, None)"
+    ),
+    "values with types": (
+        "spark.sql('CREATE OR REPLACE TABLE dev.snippets.nested (n INT, x ARRAY<STRUCT<s: STRING, q: INT>>, t TIMESTAMP)')\n"
+        "spark.sql(\"INSERT INTO dev.snippets.nested VALUES (1, array(named_struct('s', 'a', 'q', 1)), TIMESTAMP'2024-01-01 10:00:00'), (2, NULL, '2024-01-02'), (3, array(struct('b', 2)), NULL)\")\n"
+        "rows = spark.table('dev.snippets.nested').orderBy('n').collect()\n"
+        "assert [row.x and row.x[0].s for row in rows] == ['a', None, 'b'] and rows[1].t.day == 2, rows"
+    ),
+    "names of paths": (
+        "frame = spark.sql(\"SELECT j:a, j:a.b::int, j:c[0].`d e` FROM (SELECT '{}' AS j)\")\n"
+        "assert frame.columns == ['a', 'b', 'd e'], frame.columns"
+    ),
+    "pandas on Spark": (
+        "import pyspark.pandas as ps\n"
+        "frame = ps.from_pandas(__import__('pandas').DataFrame({'k': ['a', 'a', 'b'], 'n': [1, 2, 3]}))\n"
+        "assert frame.groupby('k')['n'].sum().to_dict() == {'a': 3, 'b': 3}\n"
+        "assert spark.range(5).pandas_api().loc[1:2].shape == (2, 1)"
+    ),
+    "metrics of a frame": (
+        "from pyspark.sql import Observation\n"
+        "observation = Observation('rows')\n"
+        "assert spark.range(3).observe(observation, F.count('*').alias('n')).count() == 3\n"
+        "assert observation.get == {'n': 3}"
+    ),
+    "values beside their hint": (
+        "open('/Volumes/dev/raw/hinted/a.csv', 'w').write('id,n\\n1,2.5\\n2,x\\n')\n"
+        "stream = spark.readStream.format('cloudFiles').option('cloudFiles.format', 'csv').option('header', True)\n"
+        "stream = stream.option('cloudFiles.schemaHints', 'n DOUBLE').load('/Volumes/dev/raw/hinted')\n"
+        "stream.writeStream.option('checkpointLocation', folder + '/hinted').trigger(availableNow=True).toTable('dev.snippets.hinted').awaitTermination()\n"
+        "assert {row.id: row.n for row in spark.table('dev.snippets.hinted').collect()} == {'1': 2.5, '2': None}"
+    ),
+    "explained with parameters": (
+        "spark.sql('EXPLAIN SELECT id FROM range(3) WHERE id > :n', {'n': 1}).collect()\n"
+        "spark.sql('DESCRIBE SCHEMA EXTENDED dev.snippets').collect(); spark.range(1).select(F.uuid()).collect()"
     ),
     "display": "spark.range(2).display(); spark.catalog.refreshTable('dev.snippets.saved')",
     "settings": "spark.sql('SET spark.a.b = 3'); assert spark.conf.get('spark.a.b') == '3'; spark.conf.get('spark.databricks.workspaceUrl'); spark.conf.set('spark.sql.shuffle.partitions', '8')",

@@ -10,24 +10,35 @@ import sys
 
 from .file_readers import wrap_load, wrap_table
 from .local_rdds import LocalContext, LocalRdd, take_rdds
+from .map_functions import map_zip_with, transform_keys, transform_values, zip_with
 from .show_commands import is_own
 from .spark_catalog import quote_part
 from .spark_schemas import create_schema_first
 from .spark_streams import StreamManager, StreamReader, StreamWriter
 from .sql_corrections import (
+    begin_weeks,
     begin_words,
+    count_days,
     count_seconds,
     cut,
     find_percentile,
     keep_zone,
     number_weekdays,
+    parse_times,
     refuse_elements,
     round_half_even,
+    skip_null,
     split_characters,
 )
 from .stream_plans import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
 from .stream_sources import METADATA
-from .table_writers import append_rows, overwrite_partitions, write_folder, write_table
+from .table_writers import (
+    append_rows,
+    insert_into,
+    overwrite_partitions,
+    write_folder,
+    write_table,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +55,7 @@ _TAGS = {
     "spark.databricks.clusterUsageTags.sparkVersion": "local",
     "spark.databricks.workspaceUrl": "localhost",
 }
+_PARTS = ("date_part", "datepart", "extract")
 _PERCENTILES = ("approx_percentile", "percentile_approx")
 ZONE = "spark.sql.session.timeZone"
 #: Of frames, in the order of Spark.
@@ -91,26 +103,39 @@ def patch_pyspark(
         *((Catalog, name, lambda self, _: None) for name in _CACHES),
         (Catalog, "clearCache", lambda self: None),
         (Catalog, "isCached", lambda self, _: False),
+        # Sail has no metrics of frames. A query of its own finds them.
+        (DataFrame, "observe", _observe),
         # Sail lacks quantiles, the context, RDDs and the name of a row's file.
         (DataFrame, "approxQuantile", _find_quantiles),
         (DataFrame, "rdd", property(_to_rdd)),
         (session_class, "sparkContext", property(LocalContext)),
         (session_class, "createDataFrame", take_rdds(session_class.createDataFrame)),
         (functions, "input_file_name", lambda: functions.col(f"{METADATA}.file_path")),
+        # Sail has no ids with a seed, which pyspark gives each call.
+        (functions, "uuid", lambda _=None: functions.expr("uuid()")),
+        # Sail lacks these functions with lambdas.
+        (functions, "map_zip_with", map_zip_with),
+        (functions, "transform_keys", transform_keys),
+        (functions, "transform_values", transform_values),
+        (functions, "zip_with", zip_with),
         # Sail returns these rows in any order.
         (DataFrame, "describe", _order_statistics(DataFrame.describe)),
         (DataFrame, "summary", _order_statistics(DataFrame.summary)),
         # Sail has other results: see sql_corrections.
         (functions, "bround", round_half_even(functions.bround)),
+        *((functions, name, begin_weeks(getattr(functions, name))) for name in _PARTS),
         (functions, "date_trunc", keep_zone(functions.date_trunc)),
+        (functions, "from_json", parse_times(functions.from_json)),
         (functions, "get_json_object", refuse_elements(functions.get_json_object)),
         *((functions, name, functions.coalesce) for name in ("ifnull", "nvl")),
         (functions, "initcap", begin_words),
         (functions, "left", cut(functions.left)),
+        (functions, "collect_list", skip_null(functions.collect_list)),
         *((functions, name, find_percentile(getattr(functions, name))) for name in _PERCENTILES),
         (functions, "right", cut(functions.right)),
         (functions, "rint", round_half_even(functions.bround)),
         (functions, "split", split_characters(functions.split)),
+        (functions, "timestamp_diff", count_days(functions.timestamp_diff)),
         (functions, "to_timestamp", count_seconds(functions.to_timestamp)),
         (functions, "weekday", number_weekdays(functions.weekday)),
         # Sail reads and writes batches only.
@@ -123,6 +148,7 @@ def patch_pyspark(
         # Sail reads other files, and writes other rows and columns.
         (DataFrameReader, "load", wrap_load(DataFrameReader.load, translate)),
         (DataFrameReader, "table", wrap_table(DataFrameReader.table)),
+        (DataFrameWriter, "insertInto", insert_into(DataFrameWriter.insertInto)),
         (DataFrameWriter, "save", write_folder(DataFrameWriter.save, translate)),
         (DataFrameWriter, "saveAsTable", write_table(DataFrameWriter.saveAsTable)),
         (DataFrameWriterV2, "append", append_rows),
@@ -222,6 +248,12 @@ def _find_quantiles(
         for name in names
     ]
     return found[0] if isinstance(col, str) else found
+
+
+def _observe(self: Any, observation: Any, *exprs: Any) -> Any:
+    if not isinstance(observation, str):  # listeners are called for a name only
+        observation._result = self.agg(*exprs).first().asDict()
+    return self
 
 
 def _order_statistics(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -329,6 +329,7 @@ def _has_aggregate(expression: Tree) -> bool:
 
 def _read_paths(select: exp.Select, describe: Describe) -> None:
     """Read ``column:path`` by a function, which differs for texts and for variants."""
+    _name_paths(select)
     columns: dict[str, str] | None = None
     for path in list(select.find_all(exp.JSONExtract)):
         if not path.args.get("variant_extract") or path.find_ancestor(exp.Select) is not select:
@@ -352,6 +353,17 @@ def _read_paths(select: exp.Select, describe: Describe) -> None:
             arguments.append(exp.Literal.string(write(cast.args["to"]).lower()))
         value = exp.Anonymous(this="variant_get", expressions=arguments)
         (cast if isinstance(cast, exp.Cast) else path).replace(value)
+
+
+def _name_paths(select: exp.Select) -> None:
+    """Name the columns that read a path by its last key, as Databricks does."""
+    for each in list(select.expressions):
+        path = each
+        while isinstance(path, exp.Cast):
+            path = path.this
+        if isinstance(path, exp.JSONExtract) and path.args.get("variant_extract"):
+            keys = [key.name for key in path.find_all(exp.JSONPathKey)]
+            each.replace(exp.alias_(each.copy(), keys[-1], quoted=True))
 
 
 def _read_sample(select: exp.Select) -> None:

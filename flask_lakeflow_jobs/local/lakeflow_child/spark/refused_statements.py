@@ -168,6 +168,8 @@ def _insert(insert: exp.Insert, describe: Describe, find_filled: Callable[[str],
     if (names := insert.args.get("with_")) is not None:
         source.set("with_", names.copy())
         insert.set("with_", None)
+    if isinstance(source, exp.Values):
+        _cast_values(source, named, kinds)
     if not missing and not _may_repeat(source, named):
         return insert
     alias = exp.TableAlias(
@@ -185,6 +187,23 @@ def _insert(insert: exp.Insert, describe: Describe, find_filled: Callable[[str],
     insert.set("this", exp.Schema(this=table.copy(), expressions=columns))
     insert.set("expression", query)
     return insert
+
+
+def _cast_values(values: exp.Values, names: list[str], kinds: dict[str, str]) -> None:
+    """Give the types of columns to nested values, and to those that are written in several ways.
+
+    Sail takes no NULL beside an array of structs, for example.
+    """
+    types = {name.lower(): kind for name, kind in kinds.items()}
+    columns = zip(*(row.expressions for row in values.expressions), strict=False)
+    for name, column in zip(names, columns, strict=False):
+        kind = types.get(name.lower(), "")
+        ways = {(type(each), each.args.get("is_string")) for each in column}
+        if len(ways) < 2 and "<" not in kind:
+            continue
+        for value in column:
+            if kind and value.name.upper() != "DEFAULT":
+                value.replace(exp.cast(value.copy(), kind, dialect="databricks"))
 
 
 def _may_repeat(source: exp.Query | exp.Values, names: list[str]) -> bool:

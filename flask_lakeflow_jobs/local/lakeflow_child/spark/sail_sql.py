@@ -55,13 +55,17 @@ _CHANGE = re.compile(
     rf"({NAME_PART}(?:\.{NAME_PART})*)",
     re.IGNORECASE,
 )
+# Sail replaces all rows for these, or adds those that are beside the condition.
+_REPLACES = re.compile(
+    r"\s*INSERT\s+(?:OVERWRITE\b|.*?\bREPLACE\s+WHERE\b)", re.IGNORECASE | re.DOTALL
+)
 # Sail takes it, though it has no such function.
 _DROP_FUNCTION = re.compile(r"\s*DROP\s+(?:TEMPORARY\s+)?FUNCTION\b", re.IGNORECASE)
 _VARIABLES = re.compile(
     r"\s*(?:DECLARE|SET\s+VAR(?:IABLE)?|DROP\s+TEMPORARY\s+VARIABLE|EXECUTE\s+IMMEDIATE)\b",
     re.IGNORECASE,
 )
-_SHOW = re.compile(r"\s*(?:DESC(?:RIBE)?|SHOW)\b", re.IGNORECASE)
+_SHOW = re.compile(r"\s*(?:DESC(?:RIBE)?|EXPLAIN|SHOW)\b", re.IGNORECASE)
 _MERGE = re.compile(r"\s*MERGE\s+INTO\b", re.IGNORECASE)
 _INFORMATION = "information_schema"
 # COPY INTO or a frame gives it its columns.
@@ -76,6 +80,7 @@ _UNLIKE = re.compile(
     r"|\bGROUP\s+BY\b.*\b(?:HAVING|ORDER\s+BY)\b.*\w\s*\(",
     re.IGNORECASE | re.DOTALL,
 )
+_NO_IDS = "MERGE INTO tables with Delta identity columns"
 # Beyond it, a statement is data, and parsing takes seconds.
 _MAX_LENGTH = 200_000
 
@@ -144,11 +149,22 @@ class SailSql:
         statement = qualify_view(statement, query)
         if _WITHOUT_COLUMNS.match(statement):
             statement = "SELECT 'The first rows give the table its columns.' AS message"
+        if _REPLACES.match(bare) and len(statement) < _MAX_LENGTH:
+            replaced = self._replace_rows(session, statement)
+            if replaced is not None:
+                return replaced
         if _CREATE_AS.match(remove_comments(statement)):
             created = self._create_as(session, statement, names)
             if created is not None:
                 return created
         return self._run_and_count(session, statement, args, names)
+
+    def _replace_rows(self, session: Any, statement: str) -> Any:
+        if (tree := _parse(statement)) is None:
+            return None
+        from .sql_writes import replace_rows
+
+        return replace_rows(tree, session)
 
     def _find_variables(self, session: Any) -> Any:
         if self._variables is None:
@@ -189,6 +205,10 @@ class SailSql:
         except Exception as error:
             if (advice := find_lack(statement)) is not None:
                 raise NotImplementedError(advice) from error
+            if _NO_IDS in str(error):
+                frame = self._merge_with_ids(session, statement)
+                if frame is not None:
+                    return frame
             is_refusal = _is_refusal(error) or _INFORMATION in statement.lower()
             if not is_refusal or len(statement) > _MAX_LENGTH:
                 raise
@@ -197,6 +217,13 @@ class SailSql:
                 raise
             frame = self._run(session, rewritten, args)
         return frame
+
+    def _merge_with_ids(self, session: Any, statement: str) -> Any:
+        if (tree := _parse(statement)) is None:
+            return None
+        from .sql_writes import merge_with_ids
+
+        return merge_with_ids(tree, partial(self._run, session))
 
     def _correct(self, session: Any, statement: str, args: Any, names: Any) -> str:
         """Return a statement that has the rows and columns of Databricks on Sail."""
@@ -332,4 +359,6 @@ _REFUSALS = (
     r"|INSERT is missing value|input schema for INSERT|[Tt]able features|expected Delta interval"
     r"|enableTypeWidening|found for ALTER|unknown function|quantified pattern"
     r"|'bool_(?:and|or)'|'spark_decode'|duplicate unqualified field name"
+    r"|column types must match|concatenate arrays of different|Inconsistent data type across values"
+    r"|Unsupported CAST from"
 )

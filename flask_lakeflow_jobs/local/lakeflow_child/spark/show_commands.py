@@ -214,6 +214,10 @@ _COMMANDS: dict[str, Callable[..., str]] = {
     r"\s*SHOW\s+GRANTS?\b.*": lambda *_: build_values(_GRANTS, []),
     rf"\s*DESC(?:RIBE)?\s+VOLUME\s+{_NAME}": _describe_volume,
     rf"\s*DESC(?:RIBE)?\s+CATALOG\s+(?:EXTENDED\s+)?{_NAME}": _describe_catalog,
+    # Sail finds no schema of a catalog with EXTENDED, which adds properties only.
+    rf"\s*DESC(?:RIBE)?\s+(?:DATABASE|SCHEMA)\s+EXTENDED\s+{_NAME}": (
+        lambda match, *_: f"DESCRIBE SCHEMA {match[1]}"
+    ),
     r"\s*DESC(?:RIBE)?\s+(?:QUERY\s+|(?=(?:SELECT|WITH|VALUES|FROM)\b))(.*)": _describe_query,
     r"\s*DESC(?:RIBE)?\s+(?!(?:DATABASE|FUNCTION|SCHEMA)\s)(?:TABLE\s+)?(EXTENDED\s+|FORMATTED\s+)?"
     rf"{_NAME}(?:\s+({NAME_PART}))?": _describe_table,

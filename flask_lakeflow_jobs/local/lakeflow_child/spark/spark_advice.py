@@ -26,7 +26,6 @@ _NO_FUNCTION = "UnsupportedOperationException: qualified function name"
 _BAD_CLIENT = "unsupported PySpark version"
 _NOT_PARSED = r"found .{1,200}? at \d+:\d+ expected"
 _NO_RANGE = "cannot compare window boundary value with zero"
-_NO_MERGE = "MERGE INTO tables with Delta identity columns"
 _NO_CONVERSION = r"Cannot (?:coerce arithmetic expression|infer common argument type)"
 _UNKNOWN = r"UnsupportedOperationException|unknown function:"
 _NO_COLUMN = r'attribute ObjectName\(\[Identifier\("([^"]+)"\)\]\) is missing from the schema'
@@ -100,10 +99,6 @@ _ADVICE = {
     _NO_RANGE: (
         "Sail has no ranges of frames over dates. Order by a number, such as "
         "Window.orderBy(F.unix_date('day')).rangeBetween(-6, 0)."
-    ),
-    _NO_MERGE: (
-        "Sail does not merge into a table with an identity column. Leave GENERATED … AS IDENTITY "
-        "out of its CREATE TABLE, or UPDATE its rows and INSERT new ones in two statements."
     ),
     _NO_CONVERSION: (
         "Sail does not convert the types of this expression. Convert a text that is a number "

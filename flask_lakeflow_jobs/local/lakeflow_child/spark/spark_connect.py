@@ -42,6 +42,8 @@ def connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     for key, value in payload["spark_settings"].items():
         session.conf.set(key, value)
     session.conf.set("spark.sql.sources.default", "delta")
+    # Sail has no ids of rows for the default of pandas on Spark.
+    session.conf.set("pandas_on_Spark.compute.default_index_type", '"sequence"')
     session.conf.set(
         "spark.sql.warehouse.dir", os.path.join(os.environ["LAKEFLOW_LOCAL_SPARK"], "warehouse")
     )

@@ -7,7 +7,8 @@ decimals and ``rint`` round half up. A window over a range of dates has all earl
 ``to_timestamp`` takes a number for microseconds. ``datediff(DAY, …)`` counts midnights.
 ``date_trunc`` of a date has no time zone. ``string`` of a time has a ``T``. ``get_json_object``
 finds nothing with ``[*]``. ``percentile_approx`` returns a value between
-two others, and takes no array.
+two others, and takes no array. ``collect_list`` over a window keeps NULL. ``from_json`` reads no
+time with a ``T``. Today plus hours is a day. Four functions with lambdas are missing.
 """
 
 from __future__ import annotations
@@ -20,14 +21,21 @@ if TYPE_CHECKING:
 
 #: Texts and comments of SQL, as a pattern.
 LITERAL = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/"
+_LAMBDAS = "map_zip_with|transform_keys|transform_values|zip_with"
 _TEXTS = (
-    "approx_percentile|bround|get_json_object|ifnull|initcap|left|nvl|percentile_approx|right|rint"
-    "|split|string"
+    "approx_percentile|bround|collect_list|from_json|get_json_object|ifnull|initcap|left|nvl"
+    f"|percentile_approx|right|rint|split|string|{_LAMBDAS}"
 )
 _TIMES = "date_?diff|date_?part|date_trunc|extract|timestamp|timestampdiff|to_timestamp|weekday"
 _CALL = re.compile(rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>{_TEXTS}|{_TIMES})\s*\(", re.I | re.S)
 _OVER = re.compile(r"\s*(?:FILTER\s*\([^)]*\)\s*)?OVER\b", re.IGNORECASE)
 _DAY_OF_WEEK = re.compile(r"'?(?:dow|dayofweek)'?\s+from\s+(.*)", re.IGNORECASE | re.DOTALL)
+_TODAY = re.compile(
+    r"\bcurrent_date\b(?:\s*\(\s*\))?(?=\s*[+-]\s*INTERVAL\s+\S+\s+(?:HOUR|MINUTE|SECOND))",
+    re.IGNORECASE,
+)
+_TIMESTAMP = re.compile(r"(?<=[\s:<])TIMESTAMP(?=\s*(?:[,>]|$|NOT\b|COMMENT\b))", re.IGNORECASE)
+_LAMBDA = re.compile(r"\((\s*\w+\s*(?:,\s*\w+\s*)+)\)\s*->\s*(.*)", re.DOTALL)
 _WORDS = "transform(split({}, ' '), w -> concat(upper(left(w, 1)), lower(substring(w, 2))))"
 _RANGE = re.compile(
     r"\b(ORDER\s+BY\s+)((?:[^(),]|\((?:[^()]|\([^()]*\))*\))+?)"
@@ -41,17 +49,33 @@ _EDGE = re.compile(rf"{LITERAL}|`[^`]*`|(?P<edge>[(),])", re.DOTALL)
 def correct_results(statement: str) -> str:
     """Return a statement that has the results of Databricks."""
     statement = _RANGE.sub(_order_range, statement)
+    statement = _TODAY.sub("CAST(current_date() AS TIMESTAMP)", statement)
     position = 0
     while (call := _CALL.search(statement, position)) is not None:
         position = call.end()
         if call["name"] and (found := _read_arguments(statement, position)):
             arguments, end = found
-            if "percentile" in call["name"].lower() and _OVER.match(statement, end):
+            name, arguments = call["name"].lower(), [*map(correct_results, arguments)]
+            over = _OVER.match(statement, end)
+            if over and "percentile" in name:
                 continue  # Sail has no percentile_disc over a window
-            corrected = _write(call["name"].lower(), *map(correct_results, arguments))
+            corrected = _write(name, *arguments)
+            is_list = name == "collect_list"
+            if over and is_list and not statement.endswith("filter(", 0, call.start()):
+                start, end = end, _find_window_end(statement, over.end())
+                corrected = f"filter({corrected}{statement[start:end]}, x -> x IS NOT NULL)"
             statement = statement[: call.start()] + corrected + statement[end:]
             position = call.start() + len(corrected)
     return statement
+
+
+def _find_window_end(statement: str, start: int) -> int:
+    """Return the end of the window after an ``OVER``: a name, or all in parentheses."""
+    opening = re.compile(r"\s*(\(|[\w`]+)").match(statement, start)
+    if opening is None:
+        return start
+    found = _read_arguments(statement, opening.end()) if opening[1] == "(" else None
+    return found[1] if found else opening.end()
 
 
 def _order_range(match: re.Match[str]) -> str:
@@ -81,7 +105,12 @@ def _write(name: str, *arguments: str) -> str:
         return f"CAST({arguments[0]} AS STRING)"
     if len(arguments) < 2:
         return call
-    text, by, *_ = arguments
+    if name in _LAMBDAS:
+        return _write_lambda(name, *arguments) or call
+    text, by, *options = arguments
+    if name == "from_json":
+        kinds = None if options or by[:1] not in ("'", '"') else split_times(by[1:-1])
+        return call if kinds is None else f"try_cast(from_json({text}, '{kinds[0]}') AS {kinds[1]})"
     if name == "get_json_object":
         check_path(by)
         return call
@@ -93,6 +122,51 @@ def _write(name: str, *arguments: str) -> str:
     if by not in ("''", '""'):
         return call
     return f"if(({text}) = '', array(''), array_remove({call}, ''))"
+
+
+def _write_lambda(name: str, *arguments: str) -> str | None:
+    """Write a function that Sail lacks with ``transform``; return ``None`` for what it is not."""
+    first, *others, written = arguments
+    match = _LAMBDA.fullmatch(written)
+    if match is None:
+        return None
+    names = [each.strip() for each in match[1].split(",")]
+    entry = f"lakeflow_{'_'.join(names)}"
+    if name == "zip_with":
+        values = [f"get({each}, {entry}_n)" for each in (first, *others)]
+        result = _insert(match[2], names, values)
+        pairs = f"arrays_zip({first}, {others[0]})"
+        return f"transform({pairs}, ({entry}, {entry}_n) -> {result})"
+    if name == "map_zip_with":
+        values = [entry, *(f"try_element_at({each}, {entry})" for each in (first, *others))]
+        entries = f"array_union(map_keys({first}), map_keys({others[0]}))"
+    else:
+        values, entries = [f"{entry}.key", f"{entry}.value"], f"map_entries({first})"
+    result = _insert(match[2], names, values)
+    pair = f"{result}, {values[1]}" if name == "transform_keys" else f"{values[0]}, {result}"
+    return f"map_from_entries(transform({entries}, {entry} -> struct({pair})))"
+
+
+def _insert(expression: str, names: list[str], values: list[str]) -> str:
+    """Return the expression of a lambda with others in place of its variables."""
+    known = dict(zip(map(str.lower, names), values, strict=True))
+    pattern = rf"{LITERAL}|(?<![\w.`])(?P<name>{'|'.join(names)})(?![\w`]|\s*\()"
+    return re.sub(
+        pattern,
+        lambda match: known[match["name"].lower()] if match["name"] else match[0],
+        expression,
+        flags=re.IGNORECASE | re.DOTALL,
+    )
+
+
+def split_times(schema: str) -> tuple[str, str] | None:
+    """Return a schema of JSON with texts in place of times, and the type to cast its value to.
+
+    :return: ``None`` if the schema has no times.
+    """
+    texts, count = _TIMESTAMP.subn("STRING", schema)
+    is_type = re.match(r"\s*(?:array|map|struct)\s*<", schema, re.IGNORECASE)
+    return (texts, schema if is_type else f"STRUCT<{schema}>") if count else None
 
 
 def _write_percentile(value: str, by: str) -> str:
@@ -221,6 +295,58 @@ def refuse_elements(get_json_object: Any) -> Any:
         return get_json_object(col, path)
 
     return find
+
+
+def begin_weeks(date_part: Any) -> Any:
+    """Let ``date_part`` or ``extract`` return 1 for a Sunday."""
+    from pyspark.sql import functions
+
+    def extract(field: Any, source: Any) -> Any:
+        is_day = any(f"'{name}'" in str(field).lower() for name in ("dow", "dayofweek"))
+        return functions.dayofweek(source) if is_day else date_part(field, source)
+
+    return extract
+
+
+def parse_times(from_json: Any) -> Any:
+    """Let ``from_json`` read times as a cast does."""
+    from pyspark.sql.types import DataType
+
+    def parse(col: Any, schema: Any, options: Any = None) -> Any:
+        text = schema.simpleString() if isinstance(schema, DataType) else schema
+        kinds = split_times(text) if isinstance(text, str) and not options else None
+        if kinds is None:
+            return from_json(col, schema, options)
+        return from_json(col, kinds[0]).try_cast(kinds[1])
+
+    return parse
+
+
+def count_days(timestamp_diff: Any) -> Any:
+    """Let ``timestamp_diff`` count whole days."""
+    from pyspark.sql import functions
+
+    def count(unit: str, start: Any, end: Any) -> Any:
+        if unit.upper() != "DAY":
+            return timestamp_diff(unit, start, end)
+        hours = timestamp_diff("HOUR", start, end)
+        return (hours / functions.lit(24)).cast("long")
+
+    return count
+
+
+def skip_null(collect_list: Any) -> Any:
+    """Let ``collect_list`` leave out NULL over a window too."""
+    from pyspark.sql import functions
+
+    def collect(col: Any) -> Any:
+        found = collect_list(col)
+        found.over = lambda window: functions.filter(
+            collect_list(col).over(window), lambda each: each.isNotNull()
+        )
+        return found
+
+    return collect
 
 
 def split_characters(split: Any) -> Any:

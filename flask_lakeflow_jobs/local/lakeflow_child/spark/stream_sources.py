@@ -152,7 +152,8 @@ class FileSource:
         hints = self._session.createDataFrame([], self._hints).schema if self._hints else ()
         for field in hints:
             if field.name in frame.columns:
-                frame = frame.withColumn(field.name, frame[field.name].cast(field.dataType))
+                value = frame[field.name].try_cast(field.dataType)
+                frame = frame.withColumn(field.name, value)
         return frame
 
     def _load_group(self, files: list[str], schema: Any, values: dict[str, Any]) -> Any:

@@ -44,16 +44,21 @@ def create_as(
 
 
 def make_nullable(frame: Any) -> Any:
-    """Return a frame whose columns take NULL, as those of a new table do."""
+    """Return a frame whose columns take NULL, as those of a new table do.
+
+    They have no default and no identity, even if Sail reads them from columns that have one.
+    """
+    from pyspark.sql import functions
     from pyspark.sql.types import StructType
 
     schema = frame.schema
     text = schema.json()
     nullable = StructType.fromJson(_allow_null(json.loads(text)))
-    if nullable == schema:
-        return frame
-    # Without an alias, Sail confuses the columns of unions in the frame.
-    return frame.sparkSession.createDataFrame([], nullable).unionAll(frame.alias("rows"))
+    # Sail may find out later that a column has no NULL, such as the current time.
+    # Without an alias, it confuses the columns of unions in the frame.
+    bare = (functions.coalesce(quote_part(name)).alias(name) for name in frame.columns)
+    rows = frame.select(*bare).alias("rows")
+    return frame.sparkSession.createDataFrame([], nullable).unionAll(rows)
 
 
 def _allow_null(value: Any) -> Any:
@@ -93,7 +98,7 @@ def write_table(save: Callable[..., Any]) -> Any:
         session = self._spark
         create_schema_of(name, session)
         exists = bool(session.catalog.tableExists(name))
-        condition = _find_replaced(self) if exists else None
+        condition = _find_replaced(self, name) if exists else None
         if condition is not None:
             _replace_rows(session, name, _frame_of(self), condition)
             return
@@ -220,8 +225,9 @@ def write_folder(save: Callable[..., Any], translate: Callable[[Any], Any]) -> A
             self.partitionBy(partitionBy)
         is_delta = self._write.source in (None, "delta")
         is_table = is_delta and path is not None and DeltaTable.isDeltaTable(self._spark, path)
-        condition = _find_replaced(self) if is_table else None
+        condition = _find_replaced(self, f"delta.`{path}`") if is_table else None
         if condition is not None:
+            check_replaced(_frame_of(self), condition)
             self.option("replaceWhere", condition)
         table = self._spark.read.format("delta").load(path) if is_table else None
         if is_table and self._write.mode == "append":
@@ -236,25 +242,58 @@ def write_folder(save: Callable[..., Any], translate: Callable[[Any], Any]) -> A
     return save_folder
 
 
-def _find_replaced(writer: Any) -> str | None:
-    """Return the condition of the rows that a writer replaces; ``None`` for all of them."""
+def insert_into(insert: Callable[..., Any]) -> Any:
+    """Let a writer replace the partitions of a table of which it has rows."""
+
+    @wraps(insert)
+    def insertInto(self: Any, tableName: str, overwrite: bool | None = None) -> None:
+        if overwrite is not None:
+            self.mode("overwrite" if overwrite else "append")
+        if self._write.mode == "overwrite" and is_dynamic(self._spark, _options_of(self)):
+            frame = _frame_of(self).toDF(*self._spark.table(tableName).columns)
+            writer = frame.write.mode("overwrite").option("partitionOverwriteMode", "dynamic")
+            writer.saveAsTable(tableName)
+        else:
+            insert(self, tableName)
+
+    return insertInto
+
+
+def is_dynamic(session: Any, options: dict[str, str]) -> bool:
+    """Return whether a write replaces only the partitions of which it has rows."""
+    setting = session.conf.get("spark.sql.sources.partitionOverwriteMode", "static")
+    return str(options.get("partitionoverwritemode", setting)).lower() == "dynamic"
+
+
+def check_replaced(frame: Any, condition: str) -> None:
+    """Check that all rows of a frame are among those that it replaces.
+
+    :raises ValueError: others would be added.
+    """
+    if not frame.filter(f"NOT coalesce({condition}, false)").isEmpty():
+        raise ValueError(
+            "[DELTA_REPLACE_WHERE_MISMATCH] There are rows beside those that replaceWhere "
+            f"replaces. Filter them first: .filter({condition!r})."
+        )
+
+
+def _find_replaced(writer: Any, table: str) -> str | None:
+    """Return the condition of the rows that a writer replaces; ``None`` for all of them.
+
+    :param table: that exists, as SQL names it.
+    """
     from pyspark.sql import functions
 
     options = _options_of(writer)
     if writer._write.mode != "overwrite":
         return None
     if condition := options.get("replacewhere"):
-        if not _frame_of(writer).filter(f"NOT coalesce({condition}, false)").isEmpty():
-            raise ValueError(
-                "[DELTA_REPLACE_WHERE_MISMATCH] The frame has rows beside those that replaceWhere "
-                f"replaces. Filter it first: .filter({condition!r})."
-            )
         return condition
-    mode = options.get("partitionoverwritemode") or writer._spark.conf.get(
-        "spark.sql.sources.partitionOverwriteMode", "static"
-    )
+    if not is_dynamic(writer._spark, options):
+        return None
     columns = writer._write.partitioning_cols
-    if str(mode).lower() != "dynamic" or not columns:
+    columns = columns or writer._spark.sql(f"DESCRIBE DETAIL {table}").first().partitionColumns
+    if not columns:
         return None
     rows = _frame_of(writer).select(*columns).distinct().collect()
     text = ColumnSql(writer._spark.client, lambda _: None)
@@ -281,8 +320,7 @@ def append_rows(self: Any) -> None:
 
 def overwrite_partitions(self: Any) -> None:
     """Overwrite the partitions of which there are rows."""
-    detail = self._spark.sql(f"DESCRIBE DETAIL {self._table_name}").first()
-    writer = _frame_of(self).write.mode("overwrite").partitionBy(*detail.partitionColumns)
+    writer = _frame_of(self).write.mode("overwrite")
     writer.option("partitionOverwriteMode", "dynamic").saveAsTable(self._table_name)
 
 

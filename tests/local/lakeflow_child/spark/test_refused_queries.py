@@ -66,7 +66,7 @@ def rewrite(query: str) -> str:
         ("SELECT id + 1 AS a, a * 2 AS b FROM t", "SELECT id + 1 AS a, (id + 1) * 2 AS b FROM t"),
         ("SELECT 1 AS id, id + 1 AS b FROM t", "SELECT 1 AS id, id + 1 AS b FROM t"),
         ("SELECT 1 AS a, a + 1 AS b", "SELECT 1 AS a, (1) + 1 AS b"),
-        ("SELECT name:a.b[0] FROM t", "SELECT get_json_object(name, '$.a.b[0]') FROM t"),
+        ("SELECT name:a.b[0] FROM t", "SELECT get_json_object(name, '$.a.b[0]') AS `b` FROM t"),
         (
             "SELECT v:a::int AS a FROM t",
             "SELECT variant_get(v, '$.a', 'int') AS a FROM t",

@@ -67,6 +67,10 @@ def rewrite(statement: str) -> str:
             "INSERT INTO a (`id`, `name`) SELECT `id`, CAST(NULL AS STRING) AS `name` FROM VALUES (1) AS lakeflow_source(`id`)",
         ),
         (
+            "INSERT INTO a VALUES (1, NULL), (2, 'x')",
+            "INSERT INTO a VALUES (1, CAST(NULL AS STRING)), (2, CAST('x' AS STRING))",
+        ),
+        (
             "INSERT INTO a SELECT NULL, NULL",
             "INSERT INTO a (`id`, `name`) SELECT `id`, `name` FROM (SELECT NULL, NULL) AS lakeflow_source(`id`, `name`)",
         ),

@@ -39,10 +39,6 @@ def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
             "Sail has no ranges of frames over dates. Order by a number",
         ),
         (
-            "UnsupportedOperationException: MERGE INTO tables with Delta identity columns is not",
-            "Sail does not merge into a table with an identity column. Leave GENERATED",
-        ),
-        (
             'attribute ObjectName([Identifier("tags"), Identifier("team")]) is missing from the',
             "Sail finds no column tags.team here. Write tags['team'] if tags is a map.",
         ),

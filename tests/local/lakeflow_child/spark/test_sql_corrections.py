@@ -44,6 +44,26 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_corrections import corre
             "percentile_approx(a, array(0.1, b), 9)",
             "array(percentile_disc(0.1) WITHIN GROUP (ORDER BY a), percentile_disc(b) WITHIN GROUP (ORDER BY a))",
         ),
+        (
+            "transform_values(m, (k, v) -> f(v, 'k', t.k, v.x) + k)",
+            "map_from_entries(transform(map_entries(m), lakeflow_k_v -> struct(lakeflow_k_v.key, f(lakeflow_k_v.value, 'k', t.k, lakeflow_k_v.value.x) + lakeflow_k_v.key)))",
+        ),
+        ("zip_with(a, b, f)",) * 2,
+        (
+            "from_json(a, 'timestamp TIMESTAMP, b INT')",
+            "try_cast(from_json(a, 'timestamp STRING, b INT') AS STRUCT<timestamp TIMESTAMP, b INT>)",
+        ),
+        ("from_json(a, 'b DATE'), from_json(a, b), from_json(a, 't TIMESTAMP', map('x', 'y'))",)
+        * 2,
+        (
+            "collect_list(a) OVER (ORDER BY f(b)) AS c, collect_list(b)",
+            "filter(collect_list(a) OVER (ORDER BY f(b)), x -> x IS NOT NULL) AS c, collect_list(b)",
+        ),
+        ("filter(collect_list(a) OVER w, x -> x IS NOT NULL)",) * 2,
+        (
+            "current_date() - INTERVAL 6 HOURS, current_date() - INTERVAL 1 DAY",
+            "CAST(current_date() AS TIMESTAMP) - INTERVAL 6 HOURS, current_date() - INTERVAL 1 DAY",
+        ),
         ("approx_percentile(a, 0.5)", "percentile_disc(0.5) WITHIN GROUP (ORDER BY a)"),
         ("percentile_approx(a, 0.5) OVER (PARTITION BY b)",) * 2,
         ("string(a), CAST(b AS STRING)", "CAST(a AS STRING), CAST(b AS STRING)"),

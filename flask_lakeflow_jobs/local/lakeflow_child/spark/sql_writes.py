@@ -1,0 +1,106 @@
+"""Statements that write a table, where Sail writes other rows, or none."""
+
+from __future__ import annotations
+
+import json
+
+from sqlglot import exp, parse_one
+
+from ..partition_inserts import insert_partition
+from .delta_log import find_location, read_metadata, write_metadata
+from .refused_queries import write
+from .table_writers import check_replaced, is_dynamic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .spark_sql import Query
+
+_ID = "lakeflow_id"
+_IDENTITY = "delta.identity."
+_HIGHEST = "delta.identity.highWaterMark"
+
+
+def replace_rows(insert: exp.Insert, session: Any) -> Any:
+    """Overwrite partitions, or check the rows of a ``REPLACE WHERE``.
+
+    :return: a frame; ``None`` if the statement can run as it is.
+    :raises ValueError: there are rows beside those that are replaced.
+    """
+    whole = insert_partition(insert.copy(), lambda table: session.table(write(table)).columns)
+    target, condition = whole.this, insert.args.get("where")
+    if isinstance(target, exp.Schema):
+        return None
+    query = write(whole.expression)
+    if condition is not None:
+        rows = session.sql(query).toDF(*session.table(write(target)).columns)
+        check_replaced(rows, write(condition))
+    elif whole.args.get("overwrite") and is_dynamic(session, {}):
+        session.sql(query).write.insertInto(write(target), overwrite=True)
+        return session.sql("SELECT 'The partitions are written.' AS message")
+    return None
+
+
+def merge_with_ids(merge: exp.Merge, query: Query) -> Any:
+    """Merge into a table with an identity column; the source brings the ids of its rows.
+
+    As on Databricks, ids may have gaps.
+
+    :param query: runs a statement of Sail.
+    :return: ``None`` if the table has no such column.
+    """
+    table = merge.this.copy()
+    table.set("alias", None)
+    location = find_location(query, write(table))
+    fields = json.loads(read_metadata(location)["schemaString"])["fields"]
+    found = [each for each in fields if f"{_IDENTITY}step" in each["metadata"]]
+    if not found:
+        return None
+    name, metadata = found[0]["name"], dict(found[0]["metadata"])
+    step = metadata[f"{_IDENTITY}step"]
+    last = metadata.get(_HIGHEST, metadata[f"{_IDENTITY}start"] - step)
+    _name_folder(merge, location)
+    _bring_ids(merge, name, f"{last} + {step} * row_number() OVER (ORDER BY 1)")
+    kept = {key: each for key, each in metadata.items() if not key.startswith(_IDENTITY)}
+    _write_field(location, name, kept)
+    try:
+        frame = query(write(merge))
+        highest = "max" if step > 0 else "min"
+        ((found_id,),) = query(f"SELECT {highest}(`{name}`) FROM {write(table)}").collect()  # noqa: S608
+        if found_id is not None:
+            metadata[_HIGHEST] = max(last, found_id) if step > 0 else min(last, found_id)
+    finally:
+        _write_field(location, name, metadata)
+    return frame
+
+
+def _name_folder(merge: exp.Merge, location: str) -> None:
+    """Merge into the folder of the table: the catalog of Sail knows its identity column too."""
+    folder = exp.table_(exp.to_identifier(location, quoted=True), db="delta")
+    folder.set("alias", exp.TableAlias(this=exp.to_identifier(merge.this.alias_or_name)))
+    merge.set("this", folder)
+
+
+def _bring_ids(merge: exp.Merge, name: str, number: str) -> None:
+    source = merge.args["using"]
+    alias = source.alias_or_name
+    ids = exp.alias_(parse_one(number, read="databricks"), _ID)
+    rows = exp.select("*", ids).from_(source.copy())
+    merge.set("using", rows.subquery(alias))
+    for clause in merge.args["whens"].expressions:
+        then = clause.args.get("then")
+        if not isinstance(then, exp.Insert) or not isinstance(then.this, exp.Tuple):
+            continue
+        if name.lower() not in (each.name.lower() for each in then.this.expressions):
+            then.this.append("expressions", exp.column(name, quoted=True))
+            then.expression.append("expressions", exp.column(_ID, table=alias))
+
+
+def _write_field(location: str, name: str, metadata: dict[str, Any]) -> None:
+    """Replace the metadata of a column by a commit."""
+    schema = json.loads(read_metadata(location)["schemaString"])
+    for field in schema["fields"]:
+        if field["name"] == name:
+            field["metadata"] = metadata
+    write_metadata(location, {"schemaString": json.dumps(schema)})
