@@ -53,9 +53,9 @@ _ADVICE = {
         "Write the function of the table without methods that need rows or columns at once, such "
         "as columns, schema, count and collect: Spark's pipelines refuse them in such a function."
     ),
-    r"`stored_as_scd_type`": (
-        "Spark's pipelines keep the newest rows only (stored_as_scd_type=1). Write a history (type "
-        "2) with MERGE in a notebook_task, or simulate the job (tag 'local_simulation')."
+    r"AUTOCDC_TARGET_DOES_NOT_SUPPORT_MERGE": (
+        "Write the changes with MERGE in a notebook_task, or simulate the job (tag "
+        "'local_simulation'): tables of Spark's pipelines take no MERGE here."
     ),
     r"UNABLE_TO_INFER_SCHEMA": (
         "Copy some files to the folder that the pipeline reads, in an earlier task or by hand: it "

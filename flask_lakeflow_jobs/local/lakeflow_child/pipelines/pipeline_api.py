@@ -31,6 +31,7 @@ _ALIASES = {
     "apply_changes": "create_auto_cdc_flow",
     "view": "temporary_view",
 }
+# Spark 4.2 has create_auto_cdc_flow, but for tables that take MERGE, which are none of its own.
 _NO_EQUAL = (
     "apply_changes_from_snapshot",
     "create_auto_cdc_from_snapshot_flow",
@@ -82,10 +83,9 @@ class PipelineApi:
             name: self._defer(getattr(pipelines, name), is_table=name == "table")
             for name in ("table", "materialized_view", "temporary_view", "append_flow")
         }
-        for name in ("create_streaming_table", "create_sink", "create_auto_cdc_flow"):
-            if hasattr(pipelines, name):
-                functions[name] = self._adapt(getattr(pipelines, name))
-        functions |= {name: _missing(name) for name in _NO_EQUAL if name not in functions}
+        for name in ("create_streaming_table", "create_sink"):
+            functions[name] = self._adapt(getattr(pipelines, name))
+        functions |= {name: _missing(name) for name in _NO_EQUAL}
         functions |= {alias: functions[name] for alias, name in _ALIASES.items()}
         return functions | {
             "read": lambda name: self._session.table(name),
@@ -284,8 +284,9 @@ EXPECTATIONS: dict[str, Any] = {
 def _missing(name: str) -> Any:
     def call(*args: Any, **options: Any) -> Any:
         raise NotInSpark(
-            f"Spark's pipelines have no {name}. Define the table with table or append_flow, or "
-            "simulate the job (tag 'local_simulation')."
+            f"Spark's pipelines have no {name} here. Define the table with table or append_flow, "
+            "merge changes with MERGE in a notebook_task, or simulate the job (tag "
+            "'local_simulation')."
         )
 
     return call

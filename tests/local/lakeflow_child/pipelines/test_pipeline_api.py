@@ -78,6 +78,8 @@ def functions(api: PipelineApi, registered: list[Any]) -> dict[str, Any]:
             temporary_view=materialized_view,
             append_flow=append_flow,
             create_streaming_table=create_streaming_table,
+            create_sink=create_streaming_table,
+            create_auto_cdc_flow=create_streaming_table,  # of Spark 4.2
         )
     )
 

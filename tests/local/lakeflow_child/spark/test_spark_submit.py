@@ -116,20 +116,19 @@ def test_arguments_of_a_pipeline_choose_its_tables(
             ),
         ),
         (
+            ["[AUTOCDC_TARGET_DOES_NOT_SUPPORT_MERGE] Cannot start"],
+            (
+                "Write the changes with MERGE in a notebook_task, or simulate the job (tag "
+                "'local_simulation'): tables of Spark's pipelines take no MERGE here. "
+                "[AUTOCDC_TARGET_DOES_NOT_SUPPORT_MERGE] Cannot start"
+            ),
+        ),
+        (
             ["c\nError: [UNABLE_TO_INFER_SCHEMA] Unable to infer schema for JSON."],
             (
                 "Copy some files to the folder that the pipeline reads, in an earlier task or by "
                 "hand: it has none, so Spark cannot know their columns. c Error: "
                 "[UNABLE_TO_INFER_SCHEMA] Unable to infer schema for JSON."
-            ),
-        ),
-        (
-            ["Argument `stored_as_scd_type` should be Literal[1, '1'], got int."],
-            (
-                "Spark's pipelines keep the newest rows only (stored_as_scd_type=1). Write a "
-                "history (type 2) with MERGE in a notebook_task, or simulate the job (tag "
-                "'local_simulation'). Argument `stored_as_scd_type` should be Literal[1, '1'], "
-                "got int."
             ),
         ),
         (
