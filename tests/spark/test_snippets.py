@@ -717,6 +717,13 @@ RUN = {
         "assert spark.range(3).observe(observation, F.count('*').alias('n')).count() == 3\n"
         "assert observation.get == {'n': 3}"
     ),
+    "corrupt lines of CSV": (
+        "open('/Volumes/dev/raw/corrupt/a.csv', 'w').write('id,n\\n1,10\\n2,x\\n3\\n')\n"
+        "reader = spark.read.option('header', True)\n"
+        "rows = reader.schema('id INT, n INT, _corrupt_record STRING').csv('/Volumes/dev/raw/corrupt').orderBy('id').collect()\n"
+        "assert list(map(tuple, rows)) == [(1, 10, None), (2, None, '2,x'), (3, None, None)], rows\n"
+        "assert spark.read.csv('/Volumes/dev/raw/corrupt', header=True).filter('n IS NULL').first().id == '3'"
+    ),
     "values beside their hint": (
         "open('/Volumes/dev/raw/hinted/a.csv', 'w').write('id,n\\n1,2.5\\n2,x\\n')\n"
         "stream = spark.readStream.format('cloudFiles').option('cloudFiles.format', 'csv').option('header', True)\n"

@@ -6,6 +6,7 @@ knows no ``nullValue`` and no formats of dates either. So all columns are read a
 
 from __future__ import annotations
 
+import functools
 import json
 
 from .spark_catalog import quote_part
@@ -37,6 +38,9 @@ def read_csv(reader: Any, read: Read, schema: Any) -> Any:
     """
     own = reader._options.items()
     options = {key.lower(): str(each) for key, each in own if each is not None}
+    mode = options.get("mode", "PERMISSIVE").upper()
+    if mode == "PERMISSIVE":  # a line with fewer columns has NULL
+        reader._options.setdefault("allowTruncatedRows", "true")
     null = options.get("nullvalue", "")
     if schema is None:
         has_types = options.get("inferschema", "").lower() == "true"
@@ -44,16 +48,19 @@ def read_csv(reader: Any, read: Read, schema: Any) -> Any:
     fields = _parse(reader._client, schema).fields
     kinds = {each.name: each.dataType.simpleString() for each in fields}
     corrupt = options.get("columnnameofcorruptrecord", "_corrupt_record")
-    mode = options.get("mode", "").upper()
-    is_plain = set(kinds.values()) == {"string"} and not null
+    has_corrupt = kinds.pop(corrupt, None) is not None
+    is_plain = not has_corrupt and set(kinds.values()) == {"string"} and not null
     is_nested = any(kind.startswith(_NESTED) for kind in kinds.values())
-    if is_plain or is_nested or corrupt in kinds or mode == "FAILFAST":
+    if is_plain or is_nested or mode == "FAILFAST":
         return None
     frame = read(", ".join(f"{quote_part(name)} STRING" for name in kinds))
     values = {name: _convert(_text(name, null), kind, options) for name, kind in kinds.items()}
     if mode == "DROPMALFORMED":
         for name, value in values.items():
             frame = frame.where(_text(name, null).isNull() | value.isNotNull())
+    if has_corrupt:
+        texts = {name: _text(name, null) for name in kinds}
+        values[corrupt] = _find_corrupt(texts, values, options.get("sep", ","))
     return frame.withColumns(values)
 
 
@@ -78,6 +85,16 @@ def _read_inferred(reader: Any, read: Read, null: str, *, has_types: bool) -> An
                 texts[name] = texts[name].cast(kind)
                 break
     return frame.withColumns(texts)
+
+
+def _find_corrupt(texts: dict[str, Any], values: dict[str, Any], separator: str) -> Any:
+    """Return the line of a row with a value that is not of its type, from its texts."""
+    from pyspark.sql import functions
+
+    tests = (texts[name].isNotNull() & values[name].isNull() for name in texts)
+    is_corrupt = functools.reduce(lambda test, other: test | other, tests)
+    filled = (functions.coalesce(text, functions.lit("")) for text in texts.values())
+    return functions.when(is_corrupt, functions.concat_ws(separator, *filled))
 
 
 def _parse(session: Any, schema: Any) -> Any:
