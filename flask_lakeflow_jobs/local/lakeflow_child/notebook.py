@@ -32,6 +32,8 @@ _IGNORED_MAGICS = (
 _SETTERS = ("cd", "env")
 _TIMERS = ("time", "timeit")
 _INSTALLERS = ("pip", "uv", "conda")
+# Lines of a block with another '%' in front may continue an expression.
+_IN_BLOCKS = tuple(f"%{name}" for name in (*_INSTALLERS, *_SETTERS, "sh"))
 _LANGUAGE_MAGICS = ("python", "sql", "r", "scala", "sh", "bash", "md", "md-sandbox", "run", "fs")
 _WRITER = "writefile"
 
@@ -267,6 +269,8 @@ def _replace_magics(text: str) -> str:
 
 
 def _is_call(line: str) -> bool:
+    if line[:1].isspace():
+        return line.strip().partition(" ")[0] in _IN_BLOCKS
     if line.startswith("pip install "):  # IPython takes it for the magic of this name
         return True
     return line.startswith(("%", "!")) and line.partition(" ")[0].lstrip("%") not in _TIMERS
@@ -274,7 +278,8 @@ def _is_call(line: str) -> bool:
 
 def _replace_magic(line: str) -> str:
     if _is_call(line):
-        return f"__lakeflow_magic__({line!r})"
+        text = line.lstrip()
+        return f"{line.removesuffix(text)}__lakeflow_magic__({text!r})"
     return line.partition(" ")[2] if line.startswith("%") else line
 
 

@@ -97,8 +97,12 @@ total += 1
 # MAGIC %restart_python
 # MAGIC %env KIND=local one
 # MAGIC %time total += 1
+if total:
+    %env PLACE=block
+    %pip install -q \\
+      nothing
 import os
-assert os.environ["KIND"] == "local one"
+assert os.environ["KIND"] == "local one" and os.environ["PLACE"] == "block"
 # COMMAND ----------
 # MAGIC %%time
 # MAGIC total += 1

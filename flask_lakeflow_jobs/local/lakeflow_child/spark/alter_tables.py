@@ -206,8 +206,8 @@ def _add(columns: Columns, definition: exp.ColumnDef) -> Columns:
         if definition.args.get("exists"):
             return columns
         raise ValueError(
-            f"[FIELD_ALREADY_EXISTS] The table has a column {definition.name} already. Write ADD "
-            "COLUMN IF NOT EXISTS, or drop the column first."
+            f"[FIELD_ALREADY_EXISTS] The column {definition.name} already exists in the table. "
+            "Write ADD COLUMN IF NOT EXISTS, or drop the column first."
         )
     names = list(columns)
     position = definition.args.get("position")

@@ -59,7 +59,9 @@ def test_columns_after_an_action(change: str, columns: dict[str, str] | None) ->
 
 def test_column_that_exists_is_not_added() -> None:
     (action,) = actions("ADD COLUMN ID STRING")
-    with pytest.raises(ValueError, match=r"FIELD_ALREADY_EXISTS.*ADD COLUMN IF NOT EXISTS"):
+    with pytest.raises(
+        ValueError, match=r"FIELD_ALREADY_.* already exists .*ADD COLUMN IF NOT EXISTS"
+    ):
         change_columns(COLUMNS, action)
 
 
