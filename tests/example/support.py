@@ -124,8 +124,10 @@ class Site:
 @contextmanager
 def serve(instance: Path, *options: str) -> Iterator[Site]:
     """Serve the example with gunicorn from the root of the repository, with its own workspace."""
+    # gunicorn kills a worker that is silent for longer, as while a busy machine loads the SDK.
+    command = ["gunicorn", _app(instance), f"--timeout={DEADLINE:g}", *options]
     try:
-        with _serve(["gunicorn", _app(instance), *options], EXAMPLE.parent, instance) as site:
+        with _serve(command, EXAMPLE.parent, instance) as site:
             yield site
     finally:
         stop_workspace(instance / "lakeflow")
