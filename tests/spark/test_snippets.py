@@ -717,6 +717,10 @@ RUN = {
         "assert spark.range(3).observe(observation, F.count('*').alias('n')).count() == 3\n"
         "assert observation.get == {'n': 3}"
     ),
+    "rows as JSON": (
+        "texts = spark.createDataFrame([(1, None), (2, 'b')], 'n INT, s STRING').toJSON()\n"
+        "assert [json.loads(each) for each in texts.collect()] == [{'n': 1}, {'n': 2, 's': 'b'}] and texts.first() == '{\"n\":1}'"
+    ),
     "corrupt lines of CSV": (
         "open('/Volumes/dev/raw/corrupt/a.csv', 'w').write('id,n\\n1,10\\n2,x\\n3\\n')\n"
         "reader = spark.read.option('header', True)\n"

@@ -108,6 +108,7 @@ def patch_pyspark(
         # Sail lacks quantiles, the context, RDDs and the name of a row's file.
         (DataFrame, "approxQuantile", _find_quantiles),
         (DataFrame, "rdd", property(_to_rdd)),
+        (DataFrame, "toJSON", _write_json(DataFrame.toJSON)),
         (session_class, "sparkContext", property(LocalContext)),
         (session_class, "createDataFrame", take_rdds(session_class.createDataFrame)),
         (functions, "input_file_name", lambda: functions.col(f"{METADATA}.file_path")),
@@ -271,6 +272,16 @@ def _order_statistics(method: Callable[..., Any]) -> Callable[..., Any]:
 
 def _to_rdd(frame: Any) -> LocalRdd:
     return LocalRdd(frame.sparkSession, lambda: iter(frame.collect()))
+
+
+def _write_json(to_json: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the texts, as they are on a cluster, in place of a frame of them."""
+
+    def write(self: Any, _: bool = True) -> LocalRdd:
+        texts: LocalRdd = to_json(self).rdd.map(lambda row: row[0])
+        return texts
+
+    return write
 
 
 def _mark_watermark(self: Any, eventTime: str, delayThreshold: str) -> Any:  # noqa: N803
