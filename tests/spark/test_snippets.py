@@ -421,9 +421,10 @@ RUN = {
         "assert spark.read.option('multiLine', True).json('/Volumes/dev/raw/lines').count() == 2"
     ),
     "row that is not replaced": (
+        "from pyspark.errors import AnalysisException\n"
         "writer = spark.createDataFrame([(1, 'x')], 'n INT, p STRING').write.mode('overwrite'); writer.saveAsTable('dev.snippets.replaced')\n"
         "try:\n    writer.option('replaceWhere', \"p = 'y'\").saveAsTable('dev.snippets.replaced')\n"
-        "except ValueError as error:\n    assert 'Filter them first' in str(error)\n"
+        "except AnalysisException as error:\n    assert 'Filter them first' in str(error)\n"
         "else:\n    raise AssertionError"
     ),
     "fields of JSON": (
@@ -591,8 +592,9 @@ RUN = {
         "spark.sql('USE dev.snippets'); spark.sql('DROP FUNCTION IF EXISTS gone'); spark.sql('USE main.default')"
     ),
     "view of the name of a table": (
+        "from pyspark.errors import AnalysisException\n"
         "try:\n    spark.sql('CREATE OR REPLACE VIEW dev.snippets.saved AS SELECT 5 AS n')\n"
-        "except ValueError as error:\n    assert 'Drop it first, with DROP TABLE dev.snippets.saved' in str(error)\n"
+        "except AnalysisException as error:\n    assert 'Drop it first, with DROP TABLE dev.snippets.saved' in str(error)\n"
         "else:\n    raise AssertionError"
     ),
     "types of folders": (
@@ -659,10 +661,11 @@ RUN = {
         "assert read() == [(7, 'x')], read()"
     ),
     "rows beside those that SQL replaces": (
+        "from pyspark.errors import AnalysisException\n"
         "spark.sql(\"CREATE OR REPLACE TABLE dev.snippets.beside AS SELECT 1 AS n, 'x' AS p\")\n"
         "spark.sql(\"INSERT INTO dev.snippets.beside REPLACE WHERE p = 'x' SELECT 2, 'x'\")\n"
         "try:\n    spark.sql(\"INSERT INTO dev.snippets.beside REPLACE WHERE p = 'x' SELECT 3, 'y'\")\n"
-        "except ValueError as error:\n    assert 'REPLACE_WHERE_MISMATCH' in str(error)\n"
+        "except AnalysisException as error:\n    assert 'REPLACE_WHERE_MISMATCH' in str(error)\n"
         "else:\n    raise AssertionError\n"
         "assert list(map(tuple, spark.table('dev.snippets.beside').collect())) == [(2, 'x')]"
     ),

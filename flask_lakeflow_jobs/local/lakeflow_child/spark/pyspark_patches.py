@@ -213,7 +213,14 @@ def _pickle_modules(dumps: Callable[..., Any], folders: tuple[str, ...]) -> Call
 
 def _run_by(runner: SailSql) -> Callable[..., Any]:
     def sql(self: Any, sqlQuery: str, args: Any = None, **names: Any) -> Any:  # noqa: N803
-        return runner.sql(self, sqlQuery, args, **names)
+        try:
+            return runner.sql(self, sqlQuery, args, **names)
+        except ValueError as error:
+            if not str(error).startswith("["):
+                raise
+            from pyspark.errors import AnalysisException
+
+            raise AnalysisException(str(error)) from error  # it has a condition of Spark
 
     return sql
 
