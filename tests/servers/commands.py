@@ -48,7 +48,7 @@ WSGICallableObject app
 APACHE_PROXY = """
 LoadModule proxy_module {modules}/mod_proxy.so
 LoadModule proxy_http_module {modules}/mod_proxy_http.so
-ProxyPass / http://127.0.0.1:{upstream}/
+ProxyPass / http://127.0.0.1:{upstream}/ ttl=1
 """
 
 NGINX = """
