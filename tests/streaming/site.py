@@ -14,8 +14,7 @@ from flask import Flask
 
 from flask_lakeflow_jobs import LakeflowJobs
 from flask_lakeflow_jobs.globals import current_state
-from flask_lakeflow_jobs.web.sse import open as sse_open
-from tests.support import DEADLINE
+from flask_lakeflow_jobs.web.sse.open import stream_opener
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 def create_app() -> Flask:
     logging.basicConfig()
     logging.getLogger("flask_lakeflow_jobs.web").setLevel(logging.INFO)
-    # A first poll may be slow on a busy machine, and a stream without one begins another way.
-    sse_open.FIRST_READ_SECONDS = DEADLINE / 2
     app = Flask("site", instance_path=os.environ["SITE_INSTANCE"])
     LakeflowJobs(app)
 
@@ -39,7 +36,7 @@ def create_app() -> Flask:
         state = current_state()
         return {
             "pid": os.getpid(),
-            "streams": sse_open.stream_opener().limiter.held,
+            "streams": stream_opener().limiter.held,
             "watched": state.hub.subscribed_run_count,
             "threads": sorted(thread.name for thread in threading.enumerate()),
             "connections": _connections(),
