@@ -164,7 +164,7 @@ class EndRecorder:
     def _build_finish(
         self, run_key: RunKey, status: RunStatus
     ) -> tuple[RunEnd, Callable[[], bool]]:
-        """Return an end, and what records and addresses it."""
+        """Return an end, and a call that records it with its deliveries."""
         end = build_end(run_key, status)
         receivers, text = self.outbox.address("run_finished", _finished(run_key, status))
         return end, partial(self._record.finish_run, end, receivers, payload=text)

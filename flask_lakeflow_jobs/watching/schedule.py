@@ -45,8 +45,7 @@ TERMINATING_DELAY_SECONDS = 2 * MIN_DELAY_SECONDS
 #: From this many runs of one job, pages of a list are cheaper than one read per run.
 MIN_GROUP_SIZE = 4
 
-#: The longest delay, as a share of the poll interval. A poll takes a moment, and an end is to be
-#: known within the interval.
+#: The longest delay, as a share of the poll interval: a poll takes a moment.
 LONGEST_DELAY_SHARE = 0.95
 
 
@@ -54,7 +53,7 @@ LONGEST_DELAY_SHARE = 0.95
 class PollSettings:
     """The settings of an app that decide how its runs are polled.
 
-    :param poll_interval: seconds within which a change of an active run is known.
+    :param poll_interval: seconds; the setting. See :attr:`longest_delay`.
     :param terminal_ttl: seconds for which an end that another process saw is valid.
     :param accepts_notifications: notifications may arrive, in this process or in another.
     :param read_timeout: seconds that one read takes at most.

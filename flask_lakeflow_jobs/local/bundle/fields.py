@@ -200,7 +200,7 @@ _KINDS: dict[str, _Keys] = {
         _VALUES: "job_parameters notebook_params python_named_params sql_params",
     },
     "spark_python_task": {_ANY: "source", _PARAMETERS: "parameters", _REQUIRED: "python_file"},
-    # Without a warehouse, it runs as well here; that of a variable may be empty.
+    # It runs here without a warehouse too, and that of a variable may be empty.
     "sql_task": {
         _ANY: "alert dashboard query warehouse_id",
         _FILE: "file",

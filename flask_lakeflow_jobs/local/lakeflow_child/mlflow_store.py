@@ -6,12 +6,14 @@ Otherwise, runs and models would be written beside the author's notebooks.
 from __future__ import annotations
 
 import os
-from importlib.machinery import ModuleSpec, PathFinder
+
+from .import_hooks import find_and_change
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import types
     from collections.abc import Callable
+    from importlib.machinery import ModuleSpec
     from typing import Any
 
 _OF_DATABRICKS = "databricks"  # how the addresses of its tracking and of its registries begin
@@ -23,18 +25,9 @@ class MlflowFinder:
 
     def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
         """Return how to load ``mlflow``."""
-        spec = PathFinder.find_spec(name) if name == "mlflow" else None
-        if spec is None or spec.loader is None:
+        if name != "mlflow":
             return None
-        load = spec.loader.exec_module
-
-        def exec_module(module: types.ModuleType) -> None:
-            _set_variables()
-            load(module)
-            _redirect(module)
-
-        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
-        return spec
+        return find_and_change(name, None, _redirect, prepare=_set_variables)
 
 
 def _set_variables() -> None:

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from importlib.machinery import ModuleSpec, PathFinder
+from .import_hooks import find_and_change
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import types
     from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
     from typing import Any
 
 # Patterns of the functions that take a path: of each module, and of its classes. pandas reads
@@ -45,18 +46,13 @@ class NativeFinder:
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, *_: Any) -> ModuleSpec | None:
         """Return how to load one of the libraries."""
-        spec = PathFinder.find_spec(name, path) if name in _FUNCTIONS else None
-        if spec is None or spec.loader is None:
+        if name not in _FUNCTIONS:
             return None
-        load = spec.loader.exec_module
+        return find_and_change(name, path, self._wrap_functions)
 
-        def exec_module(module: types.ModuleType) -> None:
-            load(module)
-            for holder, pattern in _FUNCTIONS[name].items():
-                self._wrap_all(getattr(module, holder, None) if holder else module, pattern)
-
-        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
-        return spec
+    def _wrap_functions(self, module: types.ModuleType) -> None:
+        for holder, pattern in _FUNCTIONS[module.__name__].items():
+            self._wrap_all(getattr(module, holder, None) if holder else module, pattern)
 
     def _wrap_all(self, holder: Any, pattern: str) -> None:
         import re  # it delays the start of tasks, and few use these libraries

@@ -16,9 +16,9 @@ from .spark_catalog import quote_part
 from .spark_schemas import create_schema_first
 from .spark_streams import StreamManager, StreamReader, StreamWriter
 from .sql_corrections import (
-    begin_weeks,
     begin_words,
     count_days,
+    count_from_sunday,
     count_seconds,
     cut,
     find_percentile,
@@ -124,7 +124,7 @@ def patch_pyspark(
         (DataFrame, "summary", _order_statistics(DataFrame.summary)),
         # Sail has other results: see sql_corrections.
         (functions, "bround", round_half_even(functions.bround)),
-        *((functions, name, begin_weeks(getattr(functions, name))) for name in _PARTS),
+        *((functions, name, count_from_sunday(getattr(functions, name))) for name in _PARTS),
         (functions, "date_trunc", keep_zone(functions.date_trunc)),
         (functions, "from_json", parse_times(functions.from_json)),
         (functions, "get_json_object", refuse_elements(functions.get_json_object)),

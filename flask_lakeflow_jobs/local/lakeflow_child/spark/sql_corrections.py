@@ -297,7 +297,7 @@ def refuse_elements(get_json_object: Any) -> Any:
     return find
 
 
-def begin_weeks(date_part: Any) -> Any:
+def count_from_sunday(date_part: Any) -> Any:
     """Let ``date_part`` or ``extract`` return 1 for a Sunday."""
     from pyspark.sql import functions
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.machinery
 import os
 import sys
+from importlib.machinery import PathFinder
+
+from ..import_hooks import find_and_change
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import types
     from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
     from typing import Any
 
     from ..workspace_paths import WorkspacePaths
@@ -32,26 +34,12 @@ class SessionStarter:
     def __init__(self, start: Callable[[], Any]) -> None:
         self._start = start
 
-    def find_spec(
-        self,
-        name: str,
-        path: Sequence[str] | None = None,
-        target: types.ModuleType | None = None,
-    ) -> importlib.machinery.ModuleSpec | None:
+    def find_spec(self, name: str, path: Sequence[str] | None = None, *_: Any) -> ModuleSpec | None:
         """Let the session start after the import of ``pyspark.sql``."""
         if name != "pyspark.sql":
             return None
         sys.meta_path.remove(self)
-        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
-        if spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
-
-            def execute_and_start(module: types.ModuleType) -> None:
-                execute(module)
-                self._start()
-
-            spec.loader.exec_module = execute_and_start  # type: ignore[method-assign]
-        return spec
+        return find_and_change(name, path, lambda _: self._start())
 
 
 class TaskSpark:
@@ -74,7 +62,7 @@ class TaskSpark:
     @property
     def is_installed(self) -> bool:
         """True if Spark runs the SQL of tasks, and not DuckDB."""
-        if importlib.machinery.PathFinder.find_spec("pyspark") is None:
+        if PathFinder.find_spec("pyspark") is None:
             return False
         from shutil import which
 
