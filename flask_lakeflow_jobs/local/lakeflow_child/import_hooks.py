@@ -1,4 +1,4 @@
-"""What import hooks share: a module of others is changed as soon as it is loaded."""
+"""Changes of modules of others as soon as they are loaded; import hooks use it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def find_and_change(
     change: Callable[[types.ModuleType], None],
     prepare: Callable[[], None] = lambda: None,
 ) -> ModuleSpec | None:
-    """Return how to load a module, and to change it once it is loaded.
+    """Find a module that is changed once it is loaded.
 
     :param path: the folders of its package; ``None``: those of the import path.
     :param prepare: called right before the module is loaded.
