@@ -62,6 +62,13 @@ _COLUMNS = [
     (deliveries if field.name in deliveries.c else runs).c[field.name] for field in fields(Delivery)
 ]
 
+# The ends of one run in their order, also if they were recorded within one millisecond, as after an
+# outage.
+# "run_finished" comes before the "run_repaired" of the same number.
+_IN_ORDER = [
+    deliveries.c[name] for name in ("next_attempt_at", "run", "end_number", "signal", "receiver")
+]
+
 
 class Deliveries(RecordBase):
     """The deliveries of the record."""
@@ -184,7 +191,7 @@ class Deliveries(RecordBase):
             sa.select(*_COLUMNS)
             .join(runs, runs.c.id == deliveries.c.run)
             .where(*conditions)
-            .order_by(deliveries.c.next_attempt_at, deliveries.c.delivery_id)
+            .order_by(*_IN_ORDER)
             .limit(limit)
         )
         with self._read() as connection:

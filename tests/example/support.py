@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -63,7 +63,8 @@ class Site:
         """Kill the worker processes."""
         children = Path(f"/proc/{self.arbiter}/task/{self.arbiter}/children").read_text()
         for worker in children.split():
-            os.kill(int(worker), signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended by itself
+                os.kill(int(worker), signal.SIGKILL)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run ``flask jobs`` for the same app in another process."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from flask_lakeflow_jobs.local.programs import Stopped, run_program
+from tests.local.support import is_running
 from tests.support import wait_until
 
 # Starts a child that sleeps for an hour, and tells that it runs.
@@ -23,12 +24,7 @@ os.rename("child.part", "child")
 
 
 def has_ended(folder: Path) -> bool:
-    try:
-        os.kill(int((folder / "child").read_text()), 0)
-    except ProcessLookupError:
-        return True
-    stat = Path(f"/proc/{(folder / 'child').read_text()}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z"
+    return not is_running(int((folder / "child").read_text()))
 
 
 def test_program_returns_its_exit_code_and_its_children_end(tmp_path: Path) -> None:

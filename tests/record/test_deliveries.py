@@ -18,6 +18,18 @@ def delivery(record: Record) -> Delivery:
     return delivery
 
 
+def test_ends_and_repairs_in_one_millisecond_are_delivered_in_their_order(record: Record) -> None:
+    add_run(record)
+    expected = []
+    for number in range(1, 9):
+        record.finish_run(end(ended_at=number), ["b", "a"])
+        record.reopen_run(end().job_id, end().run_id, number, ["a"])
+        ended = ("run_finished", number)
+        expected += [(*ended, "a"), (*ended, "b"), ("run_repaired", number, "a")]
+    due = record.list_due_deliveries()
+    assert [(each.signal, each.end_number, each.receiver) for each in due] == expected
+
+
 def test_claim_delivery_claimed_by_another_returns_false(
     record: Record, delivery: Delivery
 ) -> None:
