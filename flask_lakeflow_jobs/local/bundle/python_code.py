@@ -58,7 +58,10 @@ class PythonCode:
         """
         with tempfile.TemporaryDirectory(prefix="lakeflow-") as name:
             folder = Path(name)
-            (folder / "input.json").write_text(json.dumps(document), encoding="utf-8")
+            # as the CLI does: databricks-bundles before 0.268 reads the section only there
+            experimental = {**(document.get("experimental") or {}), "python": self.section}
+            text = json.dumps({**document, "experimental": experimental})
+            (folder / "input.json").write_text(text, encoding="utf-8")
             exit_code, errors = self._run(phase, folder)
             for each in _read_lines(folder / "diagnostics.json"):
                 if each.get("severity") == "error":

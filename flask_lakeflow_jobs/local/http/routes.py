@@ -23,8 +23,11 @@ class RouteTable(Generic[AnyHandler]):
         ]
 
     def find(self, method: str, path: str) -> tuple[AnyHandler, dict[str, str]] | None:
-        """Return the handler of a path, and the variables in it. A fixed path comes first."""
-        if handler := self._fixed.get((method, path)):
+        """Return the handler of a path, and the variables in it. A fixed path comes first.
+
+        It may end with a slash: older SDKs send statements to ``sql/statements/``.
+        """
+        if handler := self._fixed.get((method, path.removesuffix("/"))):
             return handler, {}
         for own_method, pattern, handler in self._variable:
             if own_method == method and (match := pattern.fullmatch(path)):

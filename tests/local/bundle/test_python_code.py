@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,25 @@ def test_python_code_runs_with_venv_of_bundle(
     python.write_text('#!/bin/sh\necho "${SECRET_KEY-none}" >&2; exit 1\n')
     with pytest.raises(BundleError, match=r"The Python code of the bundle failed: none\."):
         load("python: {resources: ['defined:load'], venv_path: .venv}")
+
+
+def test_package_in_the_venv_of_a_bundle_may_be_old(folder: Path, load: Load) -> None:
+    """Before 0.268, it reads the section only where the CLI had it before."""
+    old = f"""
+        #!{sys.executable}
+        import json, sys
+        paths = dict(each.split("=", 1) for each in sys.argv if "=" in each)
+        with open(paths["--input"]) as file:
+            document = json.load(file)
+        if document["experimental"]["python"]["resources"] == ["defined:load"]:
+            task = {{"task_key": "main", "notebook_task": {{"notebook_path": "src/notebook.py"}}}}
+            document["resources"]["jobs"]["old"] = {{"tasks": [task]}}
+        with open(paths["--output"], "w") as file:
+            json.dump(document, file)
+    """
+    write_file(folder, old, ".venv/bin/python").chmod(0o755)
+    section = "python: {resources: ['defined:load'], venv_path: .venv}"
+    assert "old" in load(bundle_text(more=section)).jobs
 
 
 @pytest.mark.usefixtures("code")

@@ -14,6 +14,7 @@ TABLE = RouteTable({("GET", path): lambda request, path=path: path for path in P
     ("method", "path", "found", "variables"),
     [
         ("GET", "jobs/get", "jobs/get", {}),
+        ("GET", "jobs/get/", "jobs/get", {}),
         ("GET", "jobs/7", "jobs/{id}", {"id": "7"}),
         ("GET", "jobs/a b\n/runs", "jobs/{id}/runs", {"id": "a b\n"}),
         ("GET", "files/a/b.py", "files/{path...}", {"path": "a/b.py"}),
