@@ -1,14 +1,20 @@
-"""Text from outside, cleaned for one line of a log, a message or a header."""
+"""Text from outside: parsed strictly, or cleaned for one line of a log, a message or a header."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
+import math
 import re
 from collections.abc import Iterable
+from typing import Any
 
 #: Longer lines are cut.
 MAX_LINE_CHARS = 2_000
+
+#: Names and numbers in messages about JSON are cut.
+MAX_NAME_CHARS = 40
 
 #: Errors in messages and in the record are cut.
 MAX_ERROR_CHARS = 300
@@ -35,6 +41,37 @@ TOKENS = re.compile(
 
 #: Beginnings of cells that spreadsheets take for formulas. Source: OWASP, "CSV Injection".
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON. Python also accepts numbers that are not finite, and keeps the last of two
+    members with the same name.
+
+    :raises ValueError: it is not JSON, has such a number, or repeats a name.
+    :raises RecursionError: it is nested too deeply.
+    """
+    return json.loads(
+        text,
+        object_pairs_hook=_build_object,
+        parse_constant=_parse_number,
+        parse_float=_parse_number,
+    )
+
+
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in document:
+            raise ValueError(f"{name[:MAX_NAME_CHARS]!r} is repeated")
+        document[name] = value
+    return document
+
+
+def _parse_number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:MAX_NAME_CHARS]} is not a finite number")
+    return number
 
 
 def format_csv_line(values: Iterable[object]) -> str:

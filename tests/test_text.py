@@ -1,4 +1,4 @@
-"""Lines made of text from outside."""
+"""Text from outside: JSON, and lines made of it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from flask_lakeflow_jobs.text import (
     clean_line,
     format_csv_line,
     join_lines,
+    parse_json,
 )
 
 
@@ -62,3 +63,27 @@ def test_format_csv_line_is_read_back_as_one_row_without_formulas(cells: list[st
 def test_join_lines_removes_line_breaks() -> None:
     assert join_lines(" a\n\tb \r\n") == "a b"
     assert join_lines(None) == ""
+
+
+def test_parse_json_accepts_what_json_is() -> None:
+    assert parse_json('{"a": [1, -2.5e3, null], "b": {"a": "x"}}') == {
+        "a": [1, -2500.0, None],
+        "b": {"a": "x"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[NaN]", "NaN is not a finite number"),
+        ('{"a": -Infinity}', "-Infinity is not a finite number"),
+        ("[[1e999]]", "1e999 is not a finite number"),
+        (f"1{'0' * 9000}.0", f"1{'0' * 39} is not a finite number"),
+        ('{"a": {"b": 1, "b": 2}}', "'b' is repeated"),
+        (f'{{"{"x" * 999}": 1, "{"x" * 999}": 1}}', f"'{'x' * 40}' is repeated"),
+        ("{", "Expecting"),
+    ],
+)
+def test_parse_json_refuses_what_other_parsers_read_differently(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_json(text)

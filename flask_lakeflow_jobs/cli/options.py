@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from marshmallow import fields
@@ -14,6 +13,7 @@ from marshmallow import fields
 from ..errors import InvalidRequest
 from ..runs.ids import parse_run_id
 from ..runs.params import LIST_NAMES, PIPELINE_LISTS, RUN_NOW_FIELDS
+from ..text import parse_json
 from .chosen_fields import choose_fields, chosen_fields
 from .completion import complete_key, complete_tasks, complete_words
 from .handles import get_state
@@ -81,27 +81,12 @@ def read_json_object(
     if file is None:
         return None
     try:
-        document = json.loads(
-            file.read(), object_pairs_hook=_build_object, parse_constant=_refuse_constant
-        )
+        document = parse_json(file.read())
     except (OSError, ValueError, RecursionError) as error:
         raise click.BadParameter(f"{file.name!r} is not valid JSON: {error}.") from None
     if not isinstance(document, dict):
         raise click.BadParameter(f'{file.name!r} must contain a JSON object: {{"name": "value"}}.')
     return document
-
-
-def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) < len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{repeated!r} is repeated")
-    return document
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not allowed")
 
 
 def merge_params(

@@ -11,6 +11,7 @@ from marshmallow.fields import Boolean
 
 from ..errors import InvalidParameters
 from ..runs.redaction import REDACTED
+from ..text import parse_json
 
 #: The choices of a flag that may be left out.
 FLAGS = ("true", "false")
@@ -111,7 +112,7 @@ class Control:
             return [line for line in text.splitlines() if line.strip()]
         if self.control == "json":
             try:
-                value = json.loads(text)
+                value = parse_json(text)
             except (ValueError, RecursionError) as error:
                 raise ValueError(f"This is not valid JSON: {error}.") from None
             if self.name == WHOLE_FORM and not isinstance(value, dict):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
-from typing import IO, Any, NamedTuple, NoReturn, cast
+from typing import IO, Any, NamedTuple, cast
 
 from flask import Request
 from marshmallow import Schema, ValidationError, fields, validate
@@ -19,7 +19,7 @@ from werkzeug.wsgi import LimitedStream
 from ..errors import InvalidParameters, InvalidRequest, UnsupportedMediaType, quote
 from ..runs.ids import parse_id, parse_run_id
 from ..runs.log_parts import DEFAULT_PART_BYTES, MAX_PART_BYTES, MIN_PART_BYTES
-from ..text import PROGRESS_TOKEN_PREFIX
+from ..text import PROGRESS_TOKEN_PREFIX, parse_json
 from .csrf import SAFE_METHODS
 
 MIN_LIMIT, MAX_LIMIT, DEFAULT_LIMIT = 1, 100, 20
@@ -252,13 +252,9 @@ def _min_body_length(request: Request) -> int:
 
 def _parse_json(body: bytes) -> Any:
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        return parse_json(body)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"The body is not valid JSON: {error}.") from None
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON value")
 
 
 def read_idempotency_key(request: Request) -> str | None:

@@ -166,7 +166,7 @@ def test_params_file_is_a_json_object() -> None:
     [
         (b"", "is not valid JSON"),
         (b"{", "is not valid JSON"),
-        (b'{"a": NaN}', "NaN is not allowed"),
+        (b'{"a": NaN}', "NaN is not a finite number"),
         (b'{"a": 1, "a": 2}', "'a' is repeated"),
         (b'{"a": "\xff"}', "is not valid JSON"),
         (b"[" * 100_000, "is not valid JSON"),

@@ -129,7 +129,7 @@ def test_form_params_sent_by_browser_pass_the_schema() -> None:
     assert Everything().load(params)["inner"] == {"a": 1}
 
 
-@pytest.mark.parametrize("text", ["{", "[" * 100_000], ids=["cut", "deep"])
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, '{"a": NaN}'], ids=["cut", "deep", "NaN"])
 def test_form_invalid_json_is_an_error_of_its_field(text: str) -> None:
     form = build_form(job(Everything()), None)
     sent = {"inner": text, "numbers": "[1]"}
