@@ -94,6 +94,10 @@ def validate_params(
             f"The job does not accept these parameters. {_summarize_messages(error.messages_dict)}",
             error.messages_dict,
         ) from error
+    except OverflowError as error:  # of fields that compute with a number: DateTime, TimeDelta
+        raise InvalidParameters(
+            "The job does not accept these parameters. A number is too large."
+        ) from error
     except (TypeError, LookupError, AttributeError) as error:
         if not partial:
             raise
@@ -317,7 +321,11 @@ def _format_values(values: Mapping[str, Any]) -> dict[str, str]:
     for name, value in values.items():
         text = format_param(value)
         if text is None:
-            messages[name] = f"Cannot be sent as text: a {type(value).__name__}."
+            messages[name] = (
+                f"Must be a finite number, not {value}."
+                if isinstance(value, float | Decimal)
+                else f"Cannot be sent as text: a {type(value).__name__}."
+            )
         else:
             texts[name] = text
     _raise_if_any(messages)

@@ -118,6 +118,14 @@ def test_build_run_now_fields_formats_values_format_value(value: object, text: s
     assert format_param(value) == text
 
 
+def test_build_run_now_fields_number_that_is_not_finite_is_named() -> None:
+    error = refused("job", {"a": float("nan"), "b": decimal.Decimal("-Infinity")})
+    assert error.messages == {
+        "a": ["Must be a finite number, not nan."],
+        "b": ["Must be a finite number, not -Infinity."],
+    }
+
+
 def test_build_run_now_fields_omits_none() -> None:
     assert placed("notebook", {"a": None, "b": "x"}) == {"notebook_params": {"b": "x"}}
 

@@ -97,6 +97,12 @@ def test_validate_params_messages_about_items_are_json() -> None:
     assert "days" in json.loads(json.dumps(caught.value.messages))
 
 
+@pytest.mark.parametrize("field", [fields.DateTime(format="timestamp"), fields.TimeDelta()])
+def test_validate_params_number_that_is_too_large_raises(field: Any) -> None:
+    with pytest.raises(InvalidParameters, match="A number is too large"):
+        validate_params(Schema.from_dict({"when": field})(), {"when": 10**400})
+
+
 def test_validate_params_without_schema_returns_a_copy() -> None:
     given_params = {"a": 1}
     result = validate_params(None, given_params)
