@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from flask import url_for
@@ -16,13 +17,19 @@ PAGES = frozenset({"show_jobs", "show_history", "show_form", "show_run", "show_t
 #: The argument with which a script asks for a part of a page.
 PART = "bare"
 
+_log = logging.getLogger("flask_lakeflow_jobs.web")
+
 
 def page_url(endpoint: str, **values: Any) -> str:
     """Build the address of an endpoint; the templates of the console use it as ``url_for``."""
     build_own, page = console_state().page_url, endpoint.removeprefix(BLUEPRINT)
     if build_own is not None and page in PAGES and page != endpoint and PART not in values:
         given = {name: value for name, value in values.items() if value is not None}
-        own = build_own(page, given)
+        try:
+            own = build_own(page, given)
+        except Exception:  # a page of the console is better than none, above all after a form
+            _log.exception("page_url failed, so the console's address is used.")
+            own = None
         if own is not None:
             return own
     return url_for(endpoint, **values)

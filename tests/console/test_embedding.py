@@ -99,6 +99,19 @@ def test_page_url_leads_to_pages_of_the_host(make_shop: MakeShop) -> None:
     assert repaired.location == f"/own/broken/{run_id}"
 
 
+def test_page_url_that_fails_leaves_the_pages_of_the_console(
+    make_shop: MakeShop, caplog: pytest.LogCaptureFixture
+) -> None:
+    def page_url(page: str, values: Mapping[str, Any]) -> str | None:
+        raise KeyError(page)
+
+    client = make_shop(page_url=page_url).test_client()
+    sent = client.post("/jobs/broken/run", headers=OWN)
+    assert sent.location.startswith("/jobs/broken/runs/")
+    assert client.get("/jobs/nowhere").status_code == 404
+    assert "page_url failed" in caplog.text
+
+
 LAYOUT = """<!doctype html><html lang=en><head><title>{% block title %}{% endblock %}</title>
 <style nonce="{{ nonce() }}">body { color: red }</style>{% block styles %}{% endblock %}</head>
 <body>{% block content %}{% endblock %}</body></html>"""
