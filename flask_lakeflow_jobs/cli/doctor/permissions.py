@@ -40,7 +40,9 @@ def may_run(permissions: JobPermissions, user: Mapping[str, Any]) -> bool:
     :param user: the user in SCIM; the ``userName`` of a service principal is its application id.
     """
     name = user.get("userName")
-    groups = {str(group.get("display")) for group in user.get("groups") or []}
+    memberships = user.get("groups")
+    listed = memberships if isinstance(memberships, list) else []
+    groups = {str(group.get("display")) for group in listed if isinstance(group, dict)}
     if ADMINS in groups:
         return True
     for entry in permissions.access_control_list or []:

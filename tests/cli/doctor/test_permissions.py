@@ -52,6 +52,13 @@ def test_admins_may_run_every_job() -> None:
     assert may_run(grant("CAN_VIEW", user_name="bob@example.com"), ADMIN)
 
 
+@pytest.mark.parametrize("groups", ["admins", 7, {"display": "admins"}, [None, "admins", ["x"]]])
+def test_malformed_groups_of_a_user_count_as_none(groups: Any) -> None:
+    user = {"userName": "ann@example.com", "groups": groups}
+    assert may_run(grant("CAN_MANAGE", user_name="ann@example.com"), user)
+    assert not may_run(grant("CAN_MANAGE", group_name="admins"), user)
+
+
 @pytest.mark.parametrize(
     ("name", "principal"),
     [("ann@example.com", "user_name"), ("1234", "service_principal_name")],
