@@ -258,3 +258,39 @@ def test_example_saves_its_result_as_a_table(workspaces: Create, tmp_path: Path)
     output = client.outputs(run)["table"]
     assert output.error is None, output.error_trace
     assert "14.5" in (output.logs or "")
+
+
+MERGE = """
+# Databricks notebook source
+import os, signal
+spark.sql("CREATE TABLE dev.sales.ids (id BIGINT GENERATED ALWAYS AS IDENTITY, n INT)")
+spark.sql("INSERT INTO dev.sales.ids (n) VALUES (1)")
+task = os.getpid()
+spark.udf.register("kill_task", lambda n: os.kill(task, signal.SIGKILL) or n, "int")
+spark.sql("MERGE INTO dev.sales.ids t USING (SELECT kill_task(2) AS n) s ON t.n = s.n "
+          "WHEN NOT MATCHED THEN INSERT (n) VALUES (s.n)")
+"""
+MERGE_AGAIN = """
+# Databricks notebook source
+from delta.tables import DeltaTable
+spark.sql("INSERT INTO dev.sales.ids (n) VALUES (3)")
+table = DeltaTable.forName(spark, "dev.sales.ids")
+new = spark.createDataFrame([(4,)], "n INT").alias("s")
+table.alias("t").merge(new, "t.n = s.n").whenNotMatchedInsert(values={"n": "s.n"}).execute()
+dbutils.notebook.exit(str(sorted(map(tuple, table.toDF().collect()))))
+"""
+
+
+def test_merge_that_is_killed_leaves_the_ids_of_a_table(workspaces: Create) -> None:
+    files = {"merge.py": MERGE, "again.py": MERGE_AGAIN}
+    tasks = [
+        notebook_task("merge", "merge.py"),
+        notebook_task("again", "again.py", depends_on=depends_on("merge"), run_if="ALL_DONE"),
+    ]
+    client = workspaces({"etl": {"tasks": tasks}}, files).start()
+    run = client.run("etl")
+    output = client.outputs(run)["again"]
+    assert "SIGKILL" in str(client.outputs(run)["merge"].error)
+    assert task_results(run) == {"merge": "FAILED", "again": "SUCCESS"}, output.error_trace
+    assert output.notebook_output is not None
+    assert output.notebook_output.result == "[(1, 1), (2, 3), (3, 4)]"

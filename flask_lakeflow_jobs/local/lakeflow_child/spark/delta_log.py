@@ -200,9 +200,22 @@ def write_metadata(location: str, changes: dict[str, Any]) -> None:
         {"commitInfo": {**info, "operationParameters": {}}},
         {"metaData": {**read_metadata(location), **changes}},
     ]
-    version = list_versions(location)[-1] + 1
-    with open(_find_commit(location, version), "x", encoding="utf-8") as file:
+    write_commit(location, list_versions(location)[-1] + 1, actions)
+
+
+def write_commit(location: str, version: int, actions: list[dict[str, Any]]) -> None:
+    """Add a version to the log of a table, whole or not at all.
+
+    :raises FileExistsError: another writer has added it.
+    """
+    commit = _find_commit(location, version)
+    part = f"{commit}.{os.getpid()}.part"
+    with open(part, "w", encoding="utf-8") as file:
         file.writelines(json.dumps(action) + "\n" for action in actions)
+    try:
+        os.link(part, commit)
+    finally:
+        os.unlink(part)
 
 
 def _find_commit(location: str, version: int) -> str:

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import contextmanager
+from shutil import copytree, ignore_patterns, rmtree
+from urllib.parse import unquote
+from uuid import uuid4
 
 from sqlglot import exp, parse_one
 
 from ..partition_inserts import insert_partition
-from .delta_log import find_location, read_metadata, write_metadata
+from .delta_log import (
+    find_location,
+    list_versions,
+    read_commits,
+    read_metadata,
+    write_commit,
+    write_metadata,
+)
 from .refused_queries import write
 from .table_writers import check_replaced, is_dynamic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from .spark_sql import Query
 
+_COPY = "_lakeflow_merge_"
 _ID = "lakeflow_id"
 _IDENTITY = "delta.identity."
 _HIGHEST = "delta.identity.highWaterMark"
@@ -45,7 +59,8 @@ def replace_rows(insert: exp.Insert, session: Any) -> Any:
 def merge_with_ids(merge: exp.Merge, query: Query) -> Any:
     """Merge into a table with an identity column; the source brings the ids of its rows.
 
-    As on Databricks, ids may have gaps.
+    As on Databricks, ids may have gaps. The table is merged in a copy without its identity, so that
+    a task that is killed leaves it as it was.
 
     :param query: runs a statement of Sail.
     :return: ``None`` if the table has no such column.
@@ -60,23 +75,48 @@ def merge_with_ids(merge: exp.Merge, query: Query) -> Any:
     name, metadata = found[0]["name"], dict(found[0]["metadata"])
     step = metadata[f"{_IDENTITY}step"]
     last = metadata.get(_HIGHEST, metadata[f"{_IDENTITY}start"] - step)
-    _name_folder(merge, location)
-    _bring_ids(merge, name, f"{last} + {step} * row_number() OVER (ORDER BY 1)")
-    kept = {key: each for key, each in metadata.items() if not key.startswith(_IDENTITY)}
-    _write_field(location, name, kept)
-    try:
+    with _copy_table(location) as copy:
+        version = list_versions(copy)[-1] + 1
+        kept = {key: each for key, each in metadata.items() if not key.startswith(_IDENTITY)}
+        write_metadata(copy, _replace_field(copy, name, kept))
+        _name_folder(merge, copy)
+        _bring_ids(merge, name, f"{last} + {step} * row_number() OVER (ORDER BY 1)")
         frame = query(write(merge))
         highest = "max" if step > 0 else "min"
-        ((found_id,),) = query(f"SELECT {highest}(`{name}`) FROM {write(table)}").collect()  # noqa: S608
+        ((found_id,),) = query(f"SELECT {highest}(`{name}`) FROM delta.`{copy}`").collect()  # noqa: S608
         if found_id is not None:
             metadata[_HIGHEST] = max(last, found_id) if step > 0 else min(last, found_id)
-    finally:
-        _write_field(location, name, metadata)
+        actions = [each for _, merged in read_commits(copy, version) for each in merged]
+        if not actions:
+            return frame  # no row has changed
+        for path in (unquote(each["add"]["path"]) for each in actions if "add" in each):
+            os.makedirs(os.path.dirname(os.path.join(location, path)), exist_ok=True)
+            os.link(os.path.join(copy, path), os.path.join(location, path))
+        after = {**read_metadata(copy), **_replace_field(copy, name, metadata)}
+        actions = [*(each for each in actions if "metaData" not in each), {"metaData": after}]
+    try:
+        write_commit(location, version, actions)
+    except FileExistsError:
+        raise ValueError(
+            f"[DELTA_CONCURRENT_WRITE] Another task has written {write(table)} during this MERGE, "
+            "which has changed nothing. Let one of the tasks depend on the other."
+        ) from None
     return frame
 
 
+@contextmanager
+def _copy_table(location: str) -> Iterator[str]:
+    """Copy a table for a while, by links to its files, which no writer changes."""
+    copy = os.path.join(location, f"{_COPY}{uuid4().hex}")
+    try:
+        copytree(location, copy, ignore=ignore_patterns(f"{_COPY}*"), copy_function=os.link)
+        yield copy
+    finally:
+        rmtree(copy, ignore_errors=True)
+
+
 def _name_folder(merge: exp.Merge, location: str) -> None:
-    """Merge into the folder of the table: the catalog of Sail knows its identity column too."""
+    """Merge into a folder: the catalog of Sail knows its identity column."""
     folder = exp.table_(exp.to_identifier(location, quoted=True), db="delta")
     folder.set("alias", exp.TableAlias(this=exp.to_identifier(merge.this.alias_or_name)))
     merge.set("this", folder)
@@ -97,10 +137,10 @@ def _bring_ids(merge: exp.Merge, name: str, number: str) -> None:
             then.expression.append("expressions", exp.column(_ID, table=alias))
 
 
-def _write_field(location: str, name: str, metadata: dict[str, Any]) -> None:
-    """Replace the metadata of a column by a commit."""
+def _replace_field(location: str, name: str, metadata: dict[str, Any]) -> dict[str, str]:
+    """Return the schema of a table with other metadata of a column."""
     schema = json.loads(read_metadata(location)["schemaString"])
     for field in schema["fields"]:
         if field["name"] == name:
             field["metadata"] = metadata
-    write_metadata(location, {"schemaString": json.dumps(schema)})
+    return {"schemaString": json.dumps(schema)}
