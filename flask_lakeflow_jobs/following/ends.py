@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -149,35 +149,53 @@ class EndRecorder:
             )
         )
 
-    def _finish(self, run_key: RunKey, status: RunStatus) -> None:
-        end, finish = self._build_finish(run_key, status)
-        if not finish() and self._record.get_run(end.job_id, end.run_id) is None:
-            if self.outbox.has_deferred:  # perhaps the row of this run
-                self.outbox.defer(partial(self._finish, run_key, status))
-                return
-            if not self._add_found_run(run_key, status):
-                self._send("run_finished", _finished(run_key, status))
-                return
-            finish()
-        self.outbox.wake()
+    def _finish(self, run_key: RunKey, status: RunStatus, *, is_retry: bool = False) -> None:
+        if not is_retry and self._may_get_row(run_key):
+            self.outbox.defer(partial(self._finish, run_key, status, is_retry=True))
+        elif self._record_end(run_key, status):
+            self.outbox.wake()
+        else:
+            self._send("run_finished", _finished(run_key, status))
 
-    def _build_finish(
-        self, run_key: RunKey, status: RunStatus
-    ) -> tuple[RunEnd, Callable[[], bool]]:
-        """Return an end, and a call that records it with its deliveries."""
-        end = build_end(run_key, status)
-        receivers, text = self.outbox.address("run_finished", _finished(run_key, status))
-        return end, partial(self._record.finish_run, end, receivers, payload=text)
-
-    def _repair(self, run_key: RunKey, ended: RunStatus, payload: Mapping[str, Any]) -> None:
+    def _repair(
+        self,
+        run_key: RunKey,
+        ended: RunStatus,
+        payload: Mapping[str, Any],
+        *,
+        is_retry: bool = False,
+    ) -> None:
+        if not is_retry and self._may_get_row(run_key):
+            self.outbox.defer(partial(self._repair, run_key, ended, payload, is_retry=True))
+            return
         # first, since a process that sees this end later would take it for that of the repair
-        end, finish = self._build_finish(run_key, ended)
-        finish()
+        self._record_end(run_key, ended)
+        ended_at = build_end(run_key, ended).ended_at
         receivers, text = self.outbox.address("run_repaired", payload)
-        if self._record.reopen_run(end.job_id, end.run_id, end.ended_at, receivers, payload=text):
+        if self._record.reopen_run(*run_key.ids, ended_at, receivers, payload=text):
             self.outbox.wake()
         else:
             self._send("run_repaired", payload)
+
+    def _may_get_row(self, run_key: RunKey) -> bool:
+        """Return whether the row of a run may be among the deferred writes. After these, it is
+        there or never comes."""
+        return self.outbox.has_deferred and self._record.get_run(*run_key.ids) is None
+
+    def _record_end(self, run_key: RunKey, status: RunStatus) -> bool:
+        """Record an end with its deliveries, and the run if it has no row.
+
+        :return: whether the record has the run.
+        """
+        end = build_end(run_key, status)
+        receivers, text = self.outbox.address("run_finished", _finished(run_key, status))
+        finish = partial(self._record.finish_run, end, receivers, payload=text)
+        if finish() or self._record.get_run(*run_key.ids) is not None:
+            return True
+        if not self._add_found_run(run_key, status):
+            return False
+        finish()
+        return True
 
     def _add_found_run(self, run_key: RunKey, status: RunStatus) -> bool:
         """Record a run that was started elsewhere, if all runs of its job are followed; or one that

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_lakeflow_jobs import Outcome, RunStatus, run_finished
+from flask_lakeflow_jobs import Outcome, RunStatus, run_finished, run_repaired
 from flask_lakeflow_jobs.following.ends import EndRecorder, summarize_error
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.record.values import RowState
@@ -82,6 +83,55 @@ def test_end_that_comes_before_the_row_of_its_run_is_delivered_once(
         (row,) = record.list_runs()
     assert (row.state, row.source, row.ends) == (RowState.ENDED, "app", 1)
     assert len(received) == 1
+
+
+def test_ends_of_unrecorded_runs_are_sent_after_an_outage(tmp_path: Path, clock: FakeClock) -> None:
+    app, job, received = Flask("app"), replace(JOB, follow="own"), []
+
+    def receive(sender: Flask, run_id: int, **_: Any) -> None:
+        received.append(run_id)
+
+    with switchable_record(tmp_path, clock) as record, run_finished.connected_to(receive, app):
+        restore = FakeSource().restore
+        ends = EndRecorder(app, record, {job.key: job}, clock, restore, has_thread=False)
+        record.is_available = False
+        for run_id in (7, 8):
+            status = RunStatus(1, run(SUCCEEDED, run_id=run_id, start_time=1_000, end_time=2_000))
+            ends.finish(RunKey(APP, job, run_id), status)
+        record.is_available = True
+        for _ in range(2):
+            ends.outbox.deliver_due()
+        assert not ends.outbox.has_deferred
+    assert received == [7, 8]
+
+
+@pytest.mark.parametrize("is_deferred", [False, True])
+def test_repair_that_comes_before_the_row_of_its_run_is_delivered(
+    is_deferred: bool, tmp_path: Path, clock: FakeClock
+) -> None:
+    app, job = Flask("app"), replace(JOB, follow="own" if is_deferred else "all")
+    received: list[str] = []
+
+    def receive(sender: Flask, delivery_id: str, **keywords: Any) -> None:
+        received.append("repair" if "repair_id" in keywords else "end")
+
+    run_key, now = RunKey(APP, job, 7), round(clock.now() * 1000)
+    ended = RunStatus(1, run(failed("Boom"), run_id=7, start_time=now, end_time=now + 1))
+    with ExitStack() as stack:
+        record = stack.enter_context(switchable_record(tmp_path, clock))
+        for signal in (run_finished, run_repaired):
+            stack.enter_context(signal.connected_to(receive, app))
+        restore = FakeSource().restore
+        ends = EndRecorder(app, record, {job.key: job}, clock, restore, has_thread=False)
+        if is_deferred:  # the record was unavailable when the run was started
+            new = request(job.key, job_id=job.job_id, token="token")
+            ends.outbox.defer(lambda: record.complete_run(record.begin_run(new), job.job_id, 7))
+        ends.repair(run_key, ended, 1, None)  # otherwise no process has found the run yet
+        for _ in range(2):
+            ends.outbox.deliver_due()
+        (row,) = record.list_runs()
+    assert (row.state, row.ends, row.repairs) == (RowState.STARTED, 1, 1)
+    assert received == ["end", "repair"]
 
 
 def test_end_from_before_a_repair_that_is_seen_late_ends_no_run(
