@@ -26,6 +26,7 @@ from ..runs import RUNS_PER_PAGE
 from .calls import MAX_CONCURRENT_CALLS, Call, CallResources, RetryPolicy
 from .clients import Clients, NotRetried, WorkspaceAddress
 from .error_mapping import NO_ENDPOINT, ErrorContext, translate
+from .failures import IncompleteResponse
 from .jobs_api import (
     ApiResponse,
     JobsApiClient,
@@ -109,7 +110,7 @@ class Upstream:
         """Return the app's user or service principal (SCIM), and the response's ``Date``."""
         context = ErrorContext(APP)
         call = Call(self.call_resources, "who_am_i", _get_current_user, self.read_policy, context)
-        return dict(call.run())
+        return call.run()
 
     def open_connection(self) -> None:
         """Log in as the app and send one request, so that its next call finds a connection.
@@ -126,9 +127,12 @@ class Upstream:
             raise translate(error, ErrorContext(APP)) from error
 
 
-def _get_current_user(client: WorkspaceClient) -> Any:
+def _get_current_user(client: WorkspaceClient) -> dict[str, Any]:
     path = "/api/2.0/preview/scim/v2/Me"
-    return client.api_client.do("GET", path, response_headers=["Date"])
+    user = client.api_client.do("GET", path, response_headers=["Date"])
+    if not isinstance(user, dict):
+        raise IncompleteResponse("A user that is no object.")
+    return user
 
 
 class BoundUpstream:

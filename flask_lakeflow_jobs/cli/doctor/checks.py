@@ -111,6 +111,12 @@ def _check_running_server(url: str) -> Finding:
             f"The app does not respond at {url}: {error}.",
             "Start it, and pass the address at which it listens.",
         )
+    except (AttributeError, LookupError, TypeError):  # JSON of another kind
+        return Finding.error(
+            RUNNING,
+            f"The response at {url}{path} is not the health of this app.",
+            "Pass the address at which the app listens, and start it with this version.",
+        )
 
 
 def _check_settings(setup: Setup) -> Iterator[Finding]:

@@ -32,7 +32,7 @@ from tests.cli.doctor.conftest import RunDoctor
 from tests.conftest import MakeApp, Serve
 
 
-def respond_with(document: dict[str, Any], **headers: str) -> Callable[[Exchange], None]:
+def respond_with(document: Any, **headers: str) -> Callable[[Exchange], None]:
     def respond(exchange: Exchange) -> None:
         body = json.dumps(document).encode()
         exchange.respond(Reply(200, {"Content-Type": "application/json", **headers}, body))
@@ -239,6 +239,14 @@ def test_permissions_of_a_person_in_place_of_the_app_are_a_warning(
     assert ["ann@example.com" in warning["message"] for warning in warnings] == [True] * is_warned
 
 
+@pytest.mark.parametrize("user", [[1], [{}]])
+def test_user_that_is_no_object_is_an_error(
+    doctor: RunDoctor, fault_proxy: FaultyWorkspace, app: Flask, user: Any
+) -> None:
+    fault_proxy.fail(respond_with(user), path="scim/v2/Me")
+    assert "cannot be read" in doctor(app).select_one("login")["message"]
+
+
 NOON = 1_795_521_600.0
 NOON_DATE = "Tue, 24 Nov 2026 12:00:00 GMT"
 
@@ -369,6 +377,14 @@ class TestRunningServer:
 
     def test_app_that_does_not_respond_is_an_error(self, flask_jobs: RunFlask, app: Flask) -> None:
         assert "does not respond" in self.ask(flask_jobs, app, "http://127.0.0.1:1", Level.ERROR)
+
+    @pytest.mark.parametrize("health", [None, [], {"server": {}}, {"server": {"threads": "x"}}])
+    def test_other_document_than_the_health_is_an_error(
+        self, flask_jobs: RunFlask, app: Flask, serve: Serve, health: Any
+    ) -> None:
+        other = Flask("other")
+        other.add_url_rule("/api/jobs/health", "health", lambda: json.dumps(health))
+        assert "not the health" in self.ask(flask_jobs, app, serve(other), Level.ERROR)
 
     def test_app_without_routes_is_a_warning(self, flask_jobs: RunFlask, make_app: MakeApp) -> None:
         app = make_app(register_blueprint=False)
