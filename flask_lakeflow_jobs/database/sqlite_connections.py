@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -26,11 +27,20 @@ MAX_PAUSE = 0.005
 SYSTEM_CLOCK = SystemClock()
 
 
+_creating = threading.Lock()
+
+
 def create_file(path: Path) -> None:
-    """Create an empty database that only the user of this process may read, if there is none."""
+    """Create an empty database that only the user of this process may read, if there is none.
+
+    An existing file is not opened. Closing it would end the locks of all connections of this
+    process, and other processes would damage the file. Source: https://sqlite.org/howtocorrupt.html
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        with _creating:  # no other thread connects before the file is closed
+            if not path.exists():
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         raise DatabaseUnavailable(
             f"The database {str(path)!r} cannot be written: {error.strerror}."

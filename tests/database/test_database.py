@@ -10,6 +10,8 @@ import sqlalchemy as sa
 
 from flask_lakeflow_jobs import DatabaseUnavailable
 from flask_lakeflow_jobs.database.database import open_database
+from flask_lakeflow_jobs.database.urls import DEFAULT_FILE
+from tests.support import run_python
 
 
 def test_close_while_a_connection_is_in_use_closes_it_afterwards(tmp_path: Path) -> None:
@@ -24,6 +26,24 @@ def test_close_while_a_connection_is_in_use_closes_it_afterwards(tmp_path: Path)
         assert isinstance(each, sqlite3.Connection)
         with pytest.raises(sqlite3.ProgrammingError, match="closed"):
             each.execute("SELECT 1")
+
+
+def test_second_database_of_a_file_keeps_the_locks_of_the_first(tmp_path: Path) -> None:
+    """Without these, another process that disconnects removes the log that this one writes to."""
+    first, second = (
+        open_database(True, instance_path=tmp_path, setting="X_URL", timeout=seconds)
+        for seconds in (1, 2)
+    )
+    with first.write() as connection:
+        connection.execute(sa.text("CREATE TABLE names (name TEXT)"))
+    with second.write() as connection:
+        connection.execute(sa.text("INSERT INTO names VALUES ('ann')"))
+    file = tmp_path / DEFAULT_FILE
+    run_python(
+        f"import sqlite3; connection = sqlite3.connect({str(file)!r})\n"
+        "connection.execute('PRAGMA schema_version'); connection.close()"
+    )
+    assert file.with_name(f"{DEFAULT_FILE}-wal").exists()
 
 
 @pytest.mark.parametrize("use", ["read", "write", "write_directly"])
