@@ -683,6 +683,47 @@ RUN = {
         "ids = [row.id for row in rows]\n"
         "assert ids == sorted(set(ids)) and ids[0] == 10 and not any(each % 5 for each in ids), ids"
     ),
+    "entries of the catalog": (
+        "spark.sql('CREATE FUNCTION dev.snippets.twice(x INT) RETURNS INT RETURN x * 2')\n"
+        "names = ('UPPER', 'dev.snippets.twice', 'dev.snippets.thrice')\n"
+        "assert [*map(spark.catalog.functionExists, names)] == [True, True, False]\n"
+        "spark.sql(\"CREATE TABLE dev.snippets.known (a INT COMMENT 'b', b STRING NOT NULL, p DATE) PARTITIONED BY (p)\")\n"
+        "known = spark.catalog.listColumns('dev.snippets.known')\n"
+        "spark.sql('ALTER TABLE dev.snippets.known ALTER COLUMN b AFTER p')\n"
+        "spark.sql('ALTER TABLE dev.snippets.known ALTER COLUMN b AFTER a')\n"
+        "assert spark.catalog.listColumns('dev.snippets.known') == known and len(known) == 3"
+    ),
+    "arrays with and without NULL": (
+        "frame = spark.createDataFrame([([1, 2],)], 'a ARRAY<INT>')\n"
+        "frame = frame.selectExpr('a', 'array_except(a, array(1)) AS b', 'array_except(a, array(2L)) AS c')\n"
+        "assert tuple(frame.select('b', 'c', F.array_except('a', F.array(F.lit(1)))).first()) == ([2], [1], [2])"
+    ),
+    "lengths of texts": (
+        "spark.sql('CREATE TABLE dev.snippets.short (id BIGINT GENERATED ALWAYS AS IDENTITY, s VARCHAR(3), c CHAR(2), t STRING) COMMENT \"a\" PARTITIONED BY (t)')\n"
+        "spark.sql(\"INSERT INTO dev.snippets.short (s, c, t) VALUES ('abc  ', 'ab', 'long'), (NULL, NULL, NULL)\")\n"
+        "spark.sql('CREATE TABLE dev.snippets.shorter LIKE dev.snippets.short'); spark.sql('CREATE TABLE IF NOT EXISTS dev.snippets.short (t VARCHAR(1))')\n"
+        "assert spark.sql('SELECT count(*) FROM dev.snippets.short VERSION AS OF 1').first()[0] == 2\n"
+        "def refuse(write, *args):\n"
+        "    try:\n        write(*args)\n"
+        "    except Exception as error:\n        assert '<= ' in str(error), error\n"
+        "    else:\n        raise AssertionError(args)\n"
+        "frame = spark.createDataFrame([(9, 'abcd', 'a', 'x')], 'id BIGINT, s STRING, c STRING, t STRING')\n"
+        "frame.createOrReplaceTempView('longer')\n"
+        "refuse(spark.sql, \"INSERT INTO dev.snippets.short (c) VALUES ('abc')\")\n"
+        "refuse(spark.sql, \"UPDATE dev.snippets.short SET s = 'abcd'\")\n"
+        "refuse(spark.sql, 'MERGE INTO dev.snippets.short t USING longer u ON t.c = u.c WHEN NOT MATCHED THEN INSERT (s) VALUES (u.s)')\n"
+        "refuse(frame.drop('id').write.mode('append').saveAsTable, 'dev.snippets.short')\n"
+        "refuse(frame.drop('id').write.mode('overwrite').saveAsTable, 'dev.snippets.short')\n"
+        "spark.sql('CREATE OR REPLACE TABLE dev.snippets.texts (s VARCHAR(3), n INT)')\n"
+        "refuse(frame.selectExpr('s', '1 AS n').write.mode('overwrite').saveAsTable, 'dev.snippets.texts')\n"
+        "spark.table('dev.snippets.texts').withColumnRenamed('s', 'u').writeTo('dev.snippets.free').createOrReplace()\n"
+        "spark.sql(\"INSERT INTO dev.snippets.free VALUES ('abcd', 1)\")\n"
+        "spark.sql('ALTER TABLE dev.snippets.texts RENAME COLUMN s TO u')\n"
+        "refuse(spark.sql, \"INSERT INTO dev.snippets.texts VALUES ('abcd', 1)\")\n"
+        'refuse(spark.sql, "MERGE INTO dev.snippets.texts t USING longer s ON t.u = s.s WHEN NOT MATCHED THEN INSERT (u) VALUES (s.s)")\n'
+        "spark.sql('ALTER TABLE dev.snippets.texts ALTER COLUMN u TYPE STRING')\n"
+        "spark.sql(\"INSERT INTO dev.snippets.texts VALUES ('abcd', 1)\")"
+    ),
     "columns of a table in another one": (
         "spark.sql(\"CREATE OR REPLACE TABLE dev.snippets.source (id BIGINT GENERATED ALWAYS AS IDENTITY, n INT DEFAULT 7) TBLPROPERTIES ('delta.feature.allowColumnDefaults' = 'supported')\")\n"
         "spark.sql('CREATE OR REPLACE TABLE dev.snippets.target AS SELECT * FROM dev.snippets.source')\n"

@@ -13,7 +13,7 @@ import re
 from sqlglot import exp
 
 from .column_sql import write_text
-from .delta_log import find_location, read_metadata, write_columns
+from .delta_log import INVARIANTS, find_location, has_limits, read_metadata, write_columns
 from .refused_queries import write
 from .refused_statements import is_feature
 from .spark_catalog import NAME_PART, quote_part
@@ -76,14 +76,14 @@ def alter_table(tree: exp.Alter, query: Callable[[str], Any]) -> str | None:
         if remaining := [name for name in partitions if name in altered]:
             writer = writer.partitionBy(*remaining)
         writer.option("overwriteSchema", "true").saveAsTable(target)
-    kept = {name: _find_field(text, fields) for name, text in altered.items()}
+    kept = {name: _find_field(name, text, fields) for name, text in altered.items()}
     for name, field in kept.items():
         changed = changes.get(name.lower(), {})
         field["nullable"] = changed.get("nullable", field.get("nullable", True))
         field["metadata"] |= changed.get("metadata", {})
     write_columns(find_location(query, target), kept)
-    if any("nullable" in change for change in changes.values()):
-        _reload(query, target)
+    if any("nullable" in each for each in changes.values()) or has_limits(query, target):
+        reload_table(query, target)
     if target != table:
         return f"DROP TABLE {table}"
     return _ALTERED
@@ -109,19 +109,22 @@ def move_column(statement: str, query: Callable[[str], Any]) -> str | None:
     names.insert(names.index(after[0]) + 1 if after else 0, name)
     ordered = {**known, name: field}
     write_columns(location, {ordered[each]["name"]: ordered[each] for each in names})
-    _reload(query, table)
+    reload_table(query, table)
     return _ALTERED
 
 
-def _find_field(text: str, fields: list[dict[str, Any]]) -> dict[str, Any]:
+def _find_field(name: str, text: str, fields: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the field of a former column that a column is made of, without how it was stored.
 
     :param text: the expression of the column.
     """
     found = (each for each in fields if quote_part(each["name"]) in text)
     field: dict[str, Any] = next(found, {"metadata": {}})
-    known = field["metadata"].items()
-    return {**field, "metadata": {key: v for key, v in known if not key.startswith(_STORED)}}
+    old = quote_part(field.get("name", ""))
+    dropped = _STORED if text == old else (*_STORED, INVARIANTS)  # it has another type
+    kept = {key: v for key, v in field["metadata"].items() if not key.startswith(dropped)}
+    metadata = json.loads(json.dumps(kept).replace(old, quote_part(name)))
+    return {**field, "metadata": metadata}
 
 
 def _check_fields(fields: list[dict[str, Any]], table: str, *, is_new: bool) -> None:
@@ -135,7 +138,7 @@ def _check_fields(fields: list[dict[str, Any]], table: str, *, is_new: bool) -> 
             )
 
 
-def _reload(query: Callable[[str], Any], table: str) -> None:
+def reload_table(query: Callable[[str], Any], table: str) -> None:
     """Let Sail read what the log of a table says of its columns."""
     location = find_location(query, table)
     if location not in table:  # which is the name of a folder

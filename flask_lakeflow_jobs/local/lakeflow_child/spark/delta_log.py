@@ -6,6 +6,7 @@ import json
 import os
 import re
 import time
+from contextlib import suppress
 from urllib.parse import unquote
 
 from .column_sql import write_text
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     #: A version of a table, and the actions that lead to it.
     Commit = tuple[int, list[dict[str, Any]]]
 
+#: The metadata of a column with a condition that each of its values meets.
+INVARIANTS = "delta.invariants"
 _LOG = "_delta_log"
 _COMMIT = re.compile(r"(\d{20})\.json")
 _DESCRIBE = re.compile(
@@ -193,6 +196,38 @@ def write_columns(location: str, fields: dict[str, dict[str, Any]]) -> None:
     write_metadata(location, {"schemaString": json.dumps(schema)})
 
 
+def limit_columns(location: str, tests: dict[str, str]) -> bool:
+    """Let Sail check each value of some columns of a table without rows.
+
+    Its first version changes: on Databricks, the rows are in the second one.
+
+    :param tests: conditions of SQL, by the names of the columns.
+    :return: whether the table has changed.
+    """
+    ((version, actions), *later) = read_commits(location)
+    if later or INVARIANTS in str(actions) or any("add" in each for each in actions):
+        return False  # the table has been there before
+    (metadata,) = (each["metaData"] for each in actions if "metaData" in each)
+    schema = json.loads(metadata["schemaString"])
+    for field in schema["fields"]:
+        if (test := tests.get(field["name"])) is not None:
+            field["metadata"][INVARIANTS] = json.dumps({"expression": {"expression": test}})
+    metadata["schemaString"] = json.dumps(schema)
+    commit = _find_commit(location, version)
+    with suppress(FileNotFoundError):
+        os.unlink(f"{commit.removesuffix('json')}crc")  # which has the schema too
+    os.replace(_write_part(commit, actions), commit)
+    return True
+
+
+def has_limits(query: Callable[[str], Any], name: str) -> bool:
+    """Return whether Sail checks the values of a column of a table."""
+    try:
+        return INVARIANTS in read_metadata(find_location(query, name))["schemaString"]
+    except ValueError:  # it is no Delta table
+        return False
+
+
 def write_metadata(location: str, changes: dict[str, Any]) -> None:
     """Change the metadata of a table by a commit."""
     info = {"timestamp": time.time_ns() // 10**6, "operation": "CHANGE COLUMN"}
@@ -209,13 +244,18 @@ def write_commit(location: str, version: int, actions: list[dict[str, Any]]) -> 
     :raises FileExistsError: another writer has added it.
     """
     commit = _find_commit(location, version)
-    part = f"{commit}.{os.getpid()}.part"
-    with open(part, "w", encoding="utf-8") as file:
-        file.writelines(json.dumps(action) + "\n" for action in actions)
+    part = _write_part(commit, actions)
     try:
         os.link(part, commit)
     finally:
         os.unlink(part)
+
+
+def _write_part(commit: str, actions: list[dict[str, Any]]) -> str:
+    part = f"{commit}.{os.getpid()}.part"
+    with open(part, "w", encoding="utf-8") as file:
+        file.writelines(json.dumps(action) + "\n" for action in actions)
+    return part
 
 
 def _find_commit(location: str, version: int) -> str:

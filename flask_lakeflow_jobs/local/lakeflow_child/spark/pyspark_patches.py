@@ -13,7 +13,6 @@ from .local_rdds import LocalContext, LocalRdd, take_rdds
 from .map_functions import map_zip_with, transform_keys, transform_values, zip_with
 from .show_commands import is_own
 from .spark_catalog import quote_part
-from .spark_schemas import create_schema_first
 from .spark_streams import StreamManager, StreamReader, StreamWriter
 from .sql_corrections import (
     begin_words,
@@ -29,11 +28,13 @@ from .sql_corrections import (
     round_half_even,
     skip_null,
     split_characters,
+    unite_types,
 )
 from .stream_plans import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
 from .stream_sources import METADATA
 from .table_writers import (
     append_rows,
+    create_new,
     insert_into,
     overwrite_partitions,
     write_folder,
@@ -99,6 +100,10 @@ def patch_pyspark(
         (session_class, "sql", _run_by(runner)),
         (Catalog, "setCurrentCatalog", _set_catalog),
         (Catalog, "listTables", _hide_views(Catalog.listTables)),
+        # Sail forgets the columns of a table that it knows by its folder.
+        (Catalog, "listColumns", _list_columns(Catalog.listColumns)),
+        # Sail lacks it.
+        (Catalog, "functionExists", _find_function(runner)),
         # Sail keeps no copies of tables.
         *((Catalog, name, lambda self, _: None) for name in _CACHES),
         (Catalog, "clearCache", lambda self: None),
@@ -123,6 +128,7 @@ def patch_pyspark(
         (DataFrame, "describe", _order_statistics(DataFrame.describe)),
         (DataFrame, "summary", _order_statistics(DataFrame.summary)),
         # Sail has other results: see sql_corrections.
+        (functions, "array_except", unite_types(functions.array_except)),
         (functions, "bround", round_half_even(functions.bround)),
         *((functions, name, count_from_sunday(getattr(functions, name))) for name in _PARTS),
         (functions, "date_trunc", keep_zone(functions.date_trunc)),
@@ -154,9 +160,8 @@ def patch_pyspark(
         (DataFrameWriter, "saveAsTable", write_table(DataFrameWriter.saveAsTable)),
         (DataFrameWriterV2, "append", append_rows),
         (DataFrameWriterV2, "overwritePartitions", overwrite_partitions),
-        # Nothing has created the schema.
         *(
-            (DataFrameWriterV2, name, create_schema_first(getattr(DataFrameWriterV2, name)))
+            (DataFrameWriterV2, name, create_new(getattr(DataFrameWriterV2, name)))
             for name in ("create", "createOrReplace")
         ),
         # Sail refuses it, though the layout of files changes no result.
@@ -232,6 +237,42 @@ def _hide_views(list_tables: Callable[..., list[Any]]) -> Callable[..., list[Any
         return [each for each in list_tables(*args, **named) if is_own(each.name)]
 
     return list_own_tables
+
+
+def _find_function(runner: SailSql) -> Callable[..., bool]:
+    def exists(self: Any, functionName: str, dbName: str | None = None) -> bool:  # noqa: N803
+        name = functionName if dbName is None else f"{dbName}.{functionName}"
+        is_known = any(each.name == name.lower() for each in self.listFunctions())
+        return is_known or bool(runner.find_functions(self._sparkSession).has(name))
+
+    return exists
+
+
+def _list_columns(list_columns: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    def list_all_columns(self: Any, tableName: str, dbName: str | None = None) -> list[Any]:  # noqa: N803
+        from pyspark.sql.catalog import Column
+
+        if found := list_columns(self, tableName, dbName):
+            return found
+        name = tableName if dbName is None else f"{dbName}.{tableName}"
+        rows = self._sparkSession.sql(f"DESCRIBE {name}").collect()
+        names = [row.col_name for row in rows]
+        comments = {row.col_name: row.comment for row in rows[::-1]}
+        partitions = names[names.index("# col_name") + 1 :] if "# col_name" in names else ()
+        return [
+            Column(
+                field.name,
+                comments.get(field.name),
+                field.dataType.simpleString(),
+                field.nullable,
+                field.name in partitions,
+                False,
+                False,
+            )
+            for field in self._sparkSession.table(name).schema.fields
+        ]
+
+    return list_all_columns
 
 
 def _set_catalog(self: Any, catalogName: str) -> None:  # noqa: N803 (its name in Spark)

@@ -41,6 +41,9 @@ _CREATE_AS = re.compile(
     r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?TABLE\b.*?\b(?:AS\s+(?:SELECT|WITH|VALUES|TABLE|FROM)|AS\s*\()",
     re.IGNORECASE | re.DOTALL,
 )
+_LIMITED = re.compile(
+    r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?TABLE\b.*?\b(?:VAR)?CHAR\s*\(", re.IGNORECASE | re.DOTALL
+)
 _SET = re.compile(r"\s*SET\s+((?:spark|delta)\.[\w.]+)\s*=\s*([^;]*)", re.IGNORECASE)
 _INSERT = re.compile(r"\s*INSERT\b", re.IGNORECASE)
 _INSERT_PATH = re.compile(
@@ -157,7 +160,12 @@ class SailSql:
             created = self._create_as(session, statement, names)
             if created is not None:
                 return created
-        return self._run_and_count(session, statement, args, names)
+        frame = self._run_and_count(session, statement, args, names)
+        if _LIMITED.match(bare) and (tree := _parse(statement)) is not None:
+            from .sql_writes import limit_texts
+
+            limit_texts(tree, query)
+        return frame
 
     def _replace_rows(self, session: Any, statement: str) -> Any:
         if (tree := _parse(statement)) is None:
@@ -260,7 +268,6 @@ class SailSql:
         from .information_schema import insert_information
         from .refused_queries import rewrite_queries, write
         from .refused_statements import rewrite_statement, rewrite_text
-        from .sql_udfs import SqlFunctions
 
         def describe(query: str) -> dict[str, str]:
             fields = self._run(session, query, args).schema.fields
@@ -274,9 +281,8 @@ class SailSql:
 
         if isinstance(tree, exp.Copy):
             return copy_into(tree, session)
-        if self._functions is None:
-            self._functions = SqlFunctions(os.environ["LAKEFLOW_LOCAL_SPARK"], session.udf.register)
-        if (message := self._functions.run(tree)) is not None:
+        functions = self.find_functions(session)
+        if (message := functions.run(tree)) is not None:
             return str(message)
         if isinstance(tree, exp.Alter):
             return alter_table(tree, lambda each: session.sql(each))
@@ -285,13 +291,21 @@ class SailSql:
         before = write(tree)
         if _INFORMATION in statement.lower():
             tree = insert_information(tree, lambda each: self._run(session, each), _parse)
-        tree = self._functions.insert(tree, _parse)
+        tree = functions.insert(tree, _parse)
         if self._variables is not None:
             self._variables.insert(tree, describe)
         after = write(rewrite_queries(rewrite_statement(tree, describe, find_own), describe))
         bare = remove_comments(statement)
         changes = after != before or rewrite_text(bare) != bare or is_query(statement)
         return after if changes else None
+
+    def find_functions(self, session: Any) -> Any:
+        """Return the functions that SQL has created."""
+        from .sql_udfs import SqlFunctions
+
+        if self._functions is None:
+            self._functions = SqlFunctions(os.environ["LAKEFLOW_LOCAL_SPARK"], session.udf.register)
+        return self._functions
 
     def _create_as(self, session: Any, statement: str, names: Any) -> Any:
         """Create a table by a frame: Sail keeps the old columns of a table that it replaces."""
@@ -357,7 +371,7 @@ def _is_refusal(error: Exception) -> bool:
 _REFUSALS = (
     r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|cannot resolve attribute"
     r"|INSERT is missing value|input schema for INSERT|[Tt]able features|expected Delta interval"
-    r"|enableTypeWidening|found for ALTER|unknown function|quantified pattern"
+    r"|enableTypeWidening|found for ALTER|failed to alter|unknown function|quantified pattern"
     r"|'bool_(?:and|or)'|'spark_decode'|duplicate unqualified field name"
     r"|column types must match|concatenate arrays of different|Inconsistent data type across values"
     r"|Unsupported CAST from"

@@ -11,7 +11,6 @@ from .spark_catalog import NAME_PART, quote_part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
 _NAME = rf"({NAME_PART}(?:\s*\.\s*{NAME_PART}){{0,2}})"
@@ -40,16 +39,6 @@ def create_schema_of(table: str, session: Any) -> None:
     """Create the schema of a table, if its name has one."""
     if schema := _find_schema_of(table):
         session.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-
-
-def create_schema_first(create: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Let a method of writers that creates a table create its schema."""
-
-    def create_in_schema(self: Any) -> None:
-        create_schema_of(self._table_name, self._spark)
-        create(self)
-
-    return create_in_schema
 
 
 def _find_schema_of(table: str) -> str | None:

@@ -8,7 +8,8 @@ decimals and ``rint`` round half up. A window over a range of dates has all earl
 ``date_trunc`` of a date has no time zone. ``string`` of a time has a ``T``. ``get_json_object``
 finds nothing with ``[*]``. ``percentile_approx`` returns a value between
 two others, and takes no array. ``collect_list`` over a window keeps NULL. ``from_json`` reads no
-time with a ``T``. Today plus hours is a day. Four functions with lambdas are missing.
+time with a ``T``. Today plus hours is a day. Four functions with lambdas are missing, and
+``array_except`` takes no two arrays of which one alone has no NULL.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 LITERAL = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/"
 _LAMBDAS = "map_zip_with|transform_keys|transform_values|zip_with"
 _TEXTS = (
-    "approx_percentile|bround|collect_list|from_json|get_json_object|ifnull|initcap|left|nvl"
+    "array_except|approx_percentile|bround|collect_list|from_json|get_json_object|ifnull|initcap|left|nvl"
     f"|percentile_approx|right|rint|split|string|{_LAMBDAS}"
 )
 _TIMES = "date_?diff|date_?part|date_trunc|extract|timestamp|timestampdiff|to_timestamp|weekday"
@@ -108,6 +109,9 @@ def _write(name: str, *arguments: str) -> str:
     if name in _LAMBDAS:
         return _write_lambda(name, *arguments) or call
     text, by, *options = arguments
+    if name == "array_except":
+        nullable = (f"slice(array_append({x}, NULL), 1, size({x}))" for x in arguments)
+        return call if by.upper() == "NULL" else f"{name}({', '.join(nullable)})"
     if name == "from_json":
         kinds = None if options or by[:1] not in ("'", '"') else split_times(by[1:-1])
         return call if kinds is None else f"try_cast(from_json({text}, '{kinds[0]}') AS {kinds[1]})"
@@ -212,6 +216,19 @@ def check_path(path: Any) -> None:
             f"Sail reads no [*] in a path of JSON ({path}). Parse the text with from_json, and "
             "take the field of each element with transform."
         )
+
+
+def unite_types(array_except: Any) -> Any:
+    """Let ``array_except`` take two arrays of which one alone has no NULL."""
+    from pyspark.sql import functions
+
+    def allow_null(array: Any) -> Any:
+        return functions.slice(functions.array_append(array, None), 1, functions.size(array))
+
+    def subtract(col1: Any, col2: Any) -> Any:
+        return array_except(allow_null(col1), allow_null(col2))
+
+    return subtract
 
 
 def cut(function: Any) -> Any:

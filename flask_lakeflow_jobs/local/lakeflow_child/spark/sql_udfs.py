@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from .json_files import read_json, write_json
 from .refused_queries import write
+from .spark_schemas import split_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +39,12 @@ class SqlFunctions:
         self._register = register
         self._temporary: dict[str, Function] = {}
         self._registered: set[str] = set()
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a function of a name."""
+        return (
+            find_function({**self._read(), **self._temporary}, split_name(name.lower())) is not None
+        )
 
     def run(self, tree: exp.Expr) -> str | None:
         """Create or drop a function; return a query for a message, or ``None`` for others."""

@@ -12,8 +12,10 @@ from uuid import uuid4
 from sqlglot import exp, parse_one
 
 from ..partition_inserts import insert_partition
+from .alter_tables import reload_table
 from .delta_log import (
     find_location,
+    limit_columns,
     list_versions,
     read_commits,
     read_metadata,
@@ -21,6 +23,7 @@ from .delta_log import (
     write_metadata,
 )
 from .refused_queries import write
+from .spark_catalog import quote_part
 from .table_writers import check_replaced, is_dynamic
 
 TYPE_CHECKING = False
@@ -54,6 +57,26 @@ def replace_rows(insert: exp.Insert, session: Any) -> Any:
         session.sql(query).write.insertInto(write(target), overwrite=True)
         return session.sql("SELECT 'The partitions are written.' AS message")
     return None
+
+
+def limit_texts(create: exp.Create, query: Query) -> None:
+    """Let Sail check the lengths of texts in a table that it has created.
+
+    As on Databricks, blanks at the end do not count.
+    """
+    tests = {}
+    for each in create.this.expressions if isinstance(create.this, exp.Schema) else ():
+        kind = each.args.get("kind") if isinstance(each, exp.ColumnDef) else None
+        if kind is not None and kind.is_type("char", "varchar") and kind.expressions:
+            length = f"coalesce(length(rtrim({quote_part(each.name)})), 0)"
+            tests[each.name] = f"{length} <= {kind.expressions[0].name}"
+    table = write(create.this.this)
+    try:
+        is_limited = bool(tests) and limit_columns(find_location(query, table), tests)
+    except ValueError:
+        return  # it is no Delta table
+    if is_limited:
+        reload_table(query, table)
 
 
 def merge_with_ids(merge: exp.Merge, query: Query) -> Any:

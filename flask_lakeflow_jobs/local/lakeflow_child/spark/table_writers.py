@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from .column_sql import ColumnSql, write_text
 from .connect_plans import name_frame
+from .delta_log import has_limits
 from .delta_tables import DeltaTable
 from .file_readers import FILE_FORMATS, begin_at_root
 from .spark_catalog import quote_part
@@ -46,7 +47,7 @@ def create_as(
 def make_nullable(frame: Any) -> Any:
     """Return a frame whose columns take NULL, as those of a new table do.
 
-    They have no default and no identity, even if Sail reads them from columns that have one.
+    They have no default, identity or limit, even if Sail reads them from columns that have one.
     """
     from pyspark.sql import functions
     from pyspark.sql.types import StructType
@@ -102,7 +103,7 @@ def write_table(save: Callable[..., Any]) -> Any:
         if condition is not None:
             _replace_rows(session, name, _frame_of(self), condition)
             return
-        if exists and self._write.mode == "overwrite" and _fits(self, session.table(name)):
+        if exists and self._write.mode == "overwrite" and _fits(self, name):
             _replace_all(session, name, _frame_of(self))
             return
         if not exists or self._write.mode == "overwrite":
@@ -147,15 +148,17 @@ def _options_of(writer: Any) -> dict[str, str]:
     return {key.lower(): str(value) for key, value in options if value is not None}
 
 
-def _fits(writer: Any, table: Any) -> bool:
+def _fits(writer: Any, name: str) -> bool:
     """Return whether rows have only columns of a table, but not all, or in another case or order.
 
-    The table keeps its columns. Sail would drop those that are missing, and refuse another case.
+    The table keeps its columns. Sail would drop those that are missing, refuse another case, and
+    not check the lengths of texts.
     """
-    names = _frame_of(writer).columns
-    known = {each.lower() for each in table.columns}
-    is_part = {each.lower() for each in names} <= known
-    return not _is_replaced(writer) and names != table.columns and is_part
+    session, names = writer._spark, _frame_of(writer).columns
+    columns = session.table(name).columns
+    if _is_replaced(writer) or not {*map(str.lower, names)} <= {*map(str.lower, columns)}:
+        return False
+    return names != columns or has_limits(session.sql, name)
 
 
 def _is_replaced(writer: Any) -> bool:
@@ -311,6 +314,17 @@ def _frame_of(writer: Any) -> Any:
     from pyspark.sql.connect.dataframe import DataFrame
 
     return DataFrame(writer._df, writer._spark)
+
+
+def create_new(create: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Let a method of writers that creates a table create its schema, and columns of its own."""
+
+    def create_in_schema(self: Any) -> None:
+        create_schema_of(self._table_name, self._spark)
+        self._write._child = make_nullable(_frame_of(self))._plan
+        create(self)
+
+    return create_in_schema
 
 
 def append_rows(self: Any) -> None:

@@ -35,6 +35,11 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_corrections import corre
         ),
         ("ORDER BY a RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) + 1",) * 2,
         ("ORDER BY a ROWS BETWEEN 6 PRECEDING AND CURRENT ROW",) * 2,
+        (
+            "array_except(a, b)",
+            "array_except(slice(array_append(a, NULL), 1, size(a)), slice(array_append(b, NULL), 1, size(b)))",
+        ),
+        ("array_except(a, null)",) * 2,
         ("bround(a, 2)", "bround(CAST(a AS DOUBLE), 2)"),
         ("rint(a)", "bround(CAST(a AS DOUBLE))"),
         ("nvl(ifnull(a, 1), 0)", "coalesce(coalesce(a, 1), 0)"),
