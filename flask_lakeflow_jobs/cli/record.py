@@ -297,7 +297,9 @@ def format_deliveries(rows: Sequence[Any]) -> list[str]:
                 row.job_key,
                 row.receiver,
                 str(row.attempts),
-                "given up" if row.failed_at else f"next {format_moment(row.next_attempt_at)}",
+                "given up"
+                if row.failed_at
+                else f"next {format_moment(max(row.created_at, row.next_attempt_at))}",
                 row.last_error or "",
             ]
             for row in rows

@@ -62,8 +62,10 @@ _COLUMNS = [
     (deliveries if field.name in deliveries.c else runs).c[field.name] for field in fields(Delivery)
 ]
 
-# The ends of one run in their order, also if they were recorded within one millisecond, as after an
-# outage.
+#: The time of a first attempt. It is due by any clock, since those of two processes may differ.
+AT_ONCE = 0
+
+# The ends of one run in their order, before those that are tried again.
 # "run_finished" comes before the "run_repaired" of the same number.
 _IN_ORDER = [
     deliveries.c[name] for name in ("next_attempt_at", "run", "end_number", "signal", "receiver")

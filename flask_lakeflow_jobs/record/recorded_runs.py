@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from .base import RecordBase, insert_action, select_page
+from .deliveries import AT_ONCE
 from .schema import deliveries, runs
 from .trigger_statements import ADD_TRIGGER, BEGIN_RUN, COMPLETE_RUN
 from .values import UNFINISHED, Action, PageToken, RecordedRun, RowState, RunEnd, RunRequest
@@ -246,7 +247,6 @@ class RecordedRuns(RecordBase):
             if (row := connection.execute(update).one_or_none()) is None:
                 return False
             row_id, number = row
-            now = self._now()
             for receiver in dict.fromkeys(receivers):
                 delivery = deliveries.insert().values(
                     delivery_id=str(uuid.uuid4()),
@@ -255,8 +255,8 @@ class RecordedRuns(RecordBase):
                     signal=signal,
                     receiver=receiver,
                     payload=payload,
-                    created_at=now,
-                    next_attempt_at=now,
+                    created_at=self._now(),
+                    next_attempt_at=AT_ONCE,
                 )
                 connection.execute(delivery)
             return True

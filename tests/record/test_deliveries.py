@@ -30,6 +30,17 @@ def test_ends_and_repairs_in_one_millisecond_are_delivered_in_their_order(record
     assert [(each.signal, each.end_number, each.receiver) for each in due] == expected
 
 
+def test_ends_are_due_at_once_in_their_order_though_clocks_differ(
+    record: Record, clock: FakeClock
+) -> None:
+    add_run(record)
+    for number, skew in enumerate((90, -90, 0), 1):
+        clock.sleep(skew)
+        record.finish_run(end(ended_at=number), ["mail"])
+        clock.sleep(-skew)
+    assert [each.end_number for each in record.list_due_deliveries()] == [1, 2, 3]
+
+
 def test_claim_delivery_claimed_by_another_returns_false(
     record: Record, delivery: Delivery
 ) -> None:
