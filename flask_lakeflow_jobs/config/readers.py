@@ -74,11 +74,13 @@ class SettingsReader:
         return parsed
 
     def read_secret(self, key: Key) -> str:
-        """Read a string that no message quotes."""
+        """Read a string that no message quotes, without the end of a file's line."""
         value = self.get(key.name)
         if not isinstance(value, str):
             raise ConfigurationError(f"{key.name} must be text, not {type(value).__name__}.")
-        return value
+        if not value.strip():
+            raise ConfigurationError(f"{key.name} is blank. Set it to the secret, or unset it.")
+        return value.rstrip("\r\n")
 
     def read_parameter_name(self, key: Key) -> str:
         value = self.get(key.name)

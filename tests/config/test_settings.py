@@ -217,6 +217,15 @@ def test_webhook_token_alone_accepts_notifications() -> None:
     assert not settings({"LAKEFLOW_JOBS_WEBHOOK_TOKEN": ""}).accepts_notifications
 
 
+def test_webhook_credentials_are_read_without_the_end_of_a_line() -> None:
+    """No request carries it, so each notification would be refused."""
+    names = [f"LAKEFLOW_JOBS_WEBHOOK_{name}" for name in ("USERNAME", "PASSWORD", "TOKEN")]
+    read = settings(dict.fromkeys(names, " x \r\n"))
+    assert (read.webhook_username, read.webhook_password, read.webhook_token) == (" x ",) * 3
+    with pytest.raises(ConfigurationError, match=f"{names[2]} is blank"):
+        settings({names[2]: "\n"})
+
+
 def test_webhook_credentials_with_colon_or_number_are_invalid() -> None:
     password = {"LAKEFLOW_JOBS_WEBHOOK_PASSWORD": "correct-horse"}
     with pytest.raises(ConfigurationError, match="must not contain a colon"):
