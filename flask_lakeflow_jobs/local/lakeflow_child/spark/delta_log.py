@@ -108,7 +108,7 @@ def build_history(location: str, limit: int | None = None) -> str:
     """Return a query for the commits of a table, the last one first."""
     rows = []
     for version, actions in list(read_commits(location))[::-1][:limit]:
-        info = _find_info(actions)
+        info = find_info(actions)
         rows.append({**info, "version": version, "operation": info.get("operation", "UNKNOWN")})
     return _build_query(_HISTORY, rows)
 
@@ -123,7 +123,7 @@ def build_counts(kind: str, location: str, version: int) -> str | None:
     is_changed = list_versions(location)[-1] > version
     metrics: dict[str, Any] = {} if is_changed else {_UPDATED: 0}
     for _, actions in read_commits(location, version):
-        info = _find_info(actions)
+        info = find_info(actions)
         if info.get("operation") in ("DELETE", "MERGE", "UPDATE"):  # others may write too
             metrics = info.get("operationMetrics") or {}
             break
@@ -274,16 +274,56 @@ def find_files(commits: Iterable[Commit]) -> dict[str, dict[str, Any]]:
     return files
 
 
+def restore(location: str, name: str, find: Callable[[Commit], bool]) -> bool:
+    """Give a table the files and the metadata of its last commit that is found.
+
+    :param name: of the table.
+    :return: whether its columns have changed.
+    :raises ValueError: none is found.
+    """
+    commits = list(read_commits(location))
+    last = max((version for version, _ in filter(find, commits)), default=-1)
+    if last < 0 or commits[0][0] > 0:
+        raise ValueError(
+            f"[DELTA_CANNOT_RESTORE_TABLE_VERSION] The table {name} has no such version. "
+            f"DESCRIBE HISTORY {name} lists them."
+        )
+    earlier = [commit for commit in commits if commit[0] <= last]
+    old, new = find_files(earlier), find_files(commits)
+    now = time.time_ns() // 10**6
+    parameters = {"version": str(last)}
+    info = {"timestamp": now, "operation": "RESTORE", "operationParameters": parameters}
+    removed = (
+        {"path": path, "deletionTimestamp": now, "dataChange": True}
+        for path in new
+        if path not in old
+    )
+    actions = [
+        {"commitInfo": info},
+        {"metaData": find_metadata(earlier)},
+        *({"remove": each} for each in removed),
+        *({"add": each} for path, each in old.items() if path not in new),
+    ]
+    write_commit(location, commits[-1][0] + 1, actions)
+    return bool(find_metadata(earlier)["schemaString"] != find_metadata(commits)["schemaString"])
+
+
 def read_metadata(location: str) -> dict[str, Any]:
     """Return the metadata of a table: its schema, its partitions and its properties."""
+    return find_metadata(read_commits(location))
+
+
+def find_metadata(commits: Iterable[Commit]) -> dict[str, Any]:
+    """Return the metadata of a table after some commits."""
     metadata: dict[str, Any] = {}
-    for _, actions in read_commits(location):
+    for _, actions in commits:
         for action in actions:
             metadata = action.get("metaData", metadata)
     return metadata
 
 
-def _find_info(actions: list[dict[str, Any]]) -> dict[str, Any]:
+def find_info(actions: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the time, the operation and the numbers of a commit."""
     return next((each["commitInfo"] for each in actions if "commitInfo" in each), {})
 
 

@@ -164,9 +164,7 @@ class DeltaTable:
         return ColumnSql(self._session.client, lambda _: self._alias).write(value)
 
     def _restore(self, version: str) -> Any:
-        rows = self._session.sql(f"SELECT * FROM {self._name} {version}")
-        self._session.sql(f"INSERT OVERWRITE {self._name} SELECT * FROM {self._name} {version}")
-        return rows.limit(0)
+        return self._session.sql(f"RESTORE TABLE {self._name} TO {version}")
 
     def _find_location(self) -> str:
         return find_location(self._session.sql, self._name)

@@ -9,6 +9,7 @@ import os
 from functools import wraps
 
 from .csv_values import read_csv
+from .delta_log import find_location
 from .partitions import find_partition, infer_types
 from .stream_sources import list_files, refuse_changes
 
@@ -116,12 +117,17 @@ def _type_folders(frame: Any, paths: list[Any]) -> Any:
 
 
 def wrap_table(table: Load) -> Load:
-    """Let a reader of tables refuse to read their changes."""
+    """Let a reader of tables refuse to read their changes.
+
+    It reads earlier versions from their folders, which have the columns of each.
+    """
 
     @wraps(table)
-    def read_table(self: Any, *arguments: Any, **named: Any) -> Any:
+    def read_table(self: Any, tableName: str) -> Any:  # noqa: N803 (its name in Spark)
         refuse_changes(self._options)
-        return table(self, *arguments, **named)
+        if {"versionasof", "timestampasof"} & {*map(str.lower, self._options)}:
+            return self.format("delta").load(find_location(self._client.sql, tableName))
+        return table(self, tableName)
 
     return read_table
 

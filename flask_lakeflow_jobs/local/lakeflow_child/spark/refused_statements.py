@@ -22,10 +22,6 @@ _CLONE = re.compile(
     r"(?:(?:DEEP|SHALLOW)\s+)?CLONE\s+(\S+(?:\s+(?:VERSION|TIMESTAMP)\s+AS\s+OF\s+(?:'[^']*'|\S+))?)",
     re.IGNORECASE,
 )
-_RESTORE = re.compile(
-    r"\s*RESTORE\s+(?:TABLE\s+)?(\S+)\s+(?:TO\s+)?((?:VERSION|TIMESTAMP)\s+AS\s+OF\s+.*)",
-    re.IGNORECASE | re.DOTALL,
-)
 # Where a schema is stored changes no result.
 _SCHEMA = re.compile(
     r"(\s*CREATE\s+(?:SCHEMA|DATABASE)\s+(?:IF\s+NOT\s+EXISTS\s+)?(?!IF\s)\S+)\s+\w", re.IGNORECASE
@@ -46,8 +42,6 @@ def rewrite_text(statement: str) -> str:
     if match := _CLONE.match(statement):
         replace, exists, name, source = match.groups(default="")
         return f"CREATE {replace}TABLE {exists}{name} AS SELECT * FROM {source}"
-    if match := _RESTORE.match(statement):
-        return f"INSERT OVERWRITE {match[1]} SELECT * FROM {match[1]} {match[2]}"
     if match := _SCHEMA.match(statement):
         return match[1]
     return _VERSION.sub(r"\1 VERSION AS OF \2", statement)

@@ -62,6 +62,7 @@ _CHANGE = re.compile(
 _REPLACES = re.compile(
     r"\s*INSERT\s+(?:OVERWRITE\b|.*?\bREPLACE\s+WHERE\b)", re.IGNORECASE | re.DOTALL
 )
+_RESTORES = re.compile(r"\s*RESTORE\b", re.IGNORECASE)
 # Sail takes it, though it has no such function.
 _DROP_FUNCTION = re.compile(r"\s*DROP\s+(?:TEMPORARY\s+)?FUNCTION\b", re.IGNORECASE)
 _VARIABLES = re.compile(
@@ -80,7 +81,7 @@ _WITHOUT_COLUMNS = re.compile(
 # Queries that Sail takes, with other rows or columns than Databricks.
 _UNLIKE = re.compile(
     r"\bJOIN\b.*\bUSING\s*\(|\bNATURAL\b.*\bJOIN\b|\bUNPIVOT\b|\bOVER\b.*\bGROUP\s+BY\s+(?:ALL\b|\d)"
-    r"|\bGROUP\s+BY\b.*\b(?:HAVING|ORDER\s+BY)\b.*\w\s*\(",
+    r"|\b(?:VERSION|TIMESTAMP)\s+AS\s+OF\b|@v\d|\bGROUP\s+BY\b.*\b(?:HAVING|ORDER\s+BY)\b.*\w\s*\(",
     re.IGNORECASE | re.DOTALL,
 )
 _NO_IDS = "MERGE INTO tables with Delta identity columns"
@@ -152,6 +153,10 @@ class SailSql:
         statement = qualify_view(statement, query)
         if _WITHOUT_COLUMNS.match(statement):
             statement = "SELECT 'The first rows give the table its columns.' AS message"
+        if _RESTORES.match(bare):
+            from .version_sql import restore_table
+
+            statement = restore_table(remove_comments(statement), query) or statement
         if _REPLACES.match(bare) and len(statement) < _MAX_LENGTH:
             replaced = self._replace_rows(session, statement)
             if replaced is not None:
@@ -244,12 +249,14 @@ class SailSql:
         from .refused_queries import lift_aggregates, name_groups, write
         from .unpivot_sql import expand_unpivots
         from .using_sql import name_keys
+        from .version_sql import name_folders
 
         def describe(query: str) -> dict[str, str]:
             fields = self._run_or_rewrite(session, query, args, names).schema.fields
             return {field.name: field.dataType.simpleString() for field in fields}
 
         before = write(tree)
+        name_folders(tree, partial(self._run, session))
         expand_unpivots(tree)
         for select in tree.find_all(exp.Select):
             name_groups(select)

@@ -44,10 +44,6 @@ def rewrite(statement: str) -> str:
             "CREATE TABLE IF NOT EXISTS a AS SELECT * FROM b VERSION AS OF 3",
         ),
         (
-            "RESTORE TABLE a TO VERSION AS OF 3",
-            "INSERT OVERWRITE TABLE a SELECT * FROM a VERSION AS OF 3",
-        ),
-        (
             "CREATE SCHEMA IF NOT EXISTS a.b MANAGED LOCATION 's3://c'",
             "CREATE SCHEMA IF NOT EXISTS a.b",
         ),

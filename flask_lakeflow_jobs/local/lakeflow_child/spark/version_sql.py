@@ -1,0 +1,76 @@
+"""Earlier versions of tables in SQL: Sail reads their last columns only, and restores none."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+
+from sqlglot import exp
+
+from .alter_tables import reload_table
+from .delta_log import find_info, find_location, read_commits, restore
+from .refused_queries import write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from .delta_log import Commit
+    from .refused_queries import Tree
+
+_RESTORE = re.compile(
+    r"\s*RESTORE\s+(?:TABLE\s+)?(\S+)\s+(?:TO\s+)?(VERSION|TIMESTAMP)\s+AS\s+OF\s+([^;]*)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def name_folders(tree: Tree, query: Callable[[str], Any]) -> None:
+    """Read earlier versions from the folders of tables, if those have changed their columns.
+
+    Sail cannot read a folder in a view.
+    """
+    is_view = isinstance(tree, exp.Create) and tree.kind == "VIEW"
+    for table in [] if is_view else list(tree.find_all(exp.Table)):
+        if table.args.get("version") is None:
+            continue
+        bare = exp.Table(**{key: table.args.get(key) for key in ("this", "db", "catalog")})
+        with suppress(ValueError):  # it is no Delta table
+            location = find_location(query, write(bare))
+            if len(set(_list_columns(location))) > 1:
+                table.set("alias", table.args.get("alias") or exp.TableAlias(this=table.this))
+                table.set("this", exp.to_identifier(location, quoted=True))
+                table.set("db", exp.to_identifier("delta"))
+                table.set("catalog", None)
+
+
+def _list_columns(location: str) -> Iterator[str]:
+    """Yield the columns that a table has had."""
+    for _, actions in read_commits(location):
+        for each in actions:
+            if "metaData" in each:
+                fields = json.loads(each["metaData"]["schemaString"])["fields"]
+                yield json.dumps([(field["name"], field["type"]) for field in fields])
+
+
+def restore_table(statement: str, query: Callable[[str], Any]) -> str | None:
+    """Restore an earlier version of a table; return a statement in place of the one that does it.
+
+    :param statement: without comments.
+    :return: ``None`` if it restores none.
+    """
+    if (match := _RESTORE.match(statement)) is None:
+        return None
+    table, kind, moment = match.groups()
+    is_version = kind.upper() == "VERSION"
+    written = f"{moment}" if is_version else f"unix_millis(CAST({moment} AS TIMESTAMP))"
+    value = int(query(f"SELECT {written}").first()[0])
+
+    def is_wanted(commit: Commit) -> bool:
+        version, actions = commit
+        return version == value if is_version else find_info(actions)["timestamp"] <= value
+
+    if restore(find_location(query, table), table, is_wanted):
+        reload_table(query, table)
+    return "SELECT 'The table is restored.' AS message"
