@@ -155,5 +155,5 @@ class Fallback:
         if methods and request.method == "OPTIONS":
             return Response(status=204, headers={"Allow": ", ".join(methods), **TYPE_IS_SENT})
         if methods:
-            raise MethodNotAllowed(methods)
+            raise MethodNotAllowed(methods, f"This route has only {', '.join(methods)}.")
         raise NotFound("There is no such route. GET openapi.json lists all routes.")

@@ -13,7 +13,7 @@ from typing import IO, Any, NamedTuple, cast
 
 from flask import Request
 from marshmallow import Schema, ValidationError, fields, validate
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wsgi import LimitedStream
 
 from ..errors import InvalidParameters, InvalidRequest, UnsupportedMediaType, quote
@@ -221,10 +221,12 @@ def read_body(request: Request) -> bytes:
     is_too_large = (request.content_length or 0) > MAX_BODY_BYTES
     try:
         body = b"" if is_too_large else request.get_data()
-    except HTTPException:
+    except RequestEntityTooLarge:
         raise
-    except Exception as error:  # the server's own, such as for a malformed chunk
-        raise InvalidRequest("The request body cannot be read: it is malformed.") from error
+    except Exception as error:  # of a client that left, or the server's own for a malformed chunk
+        raise InvalidRequest(
+            "The request body cannot be read: it is malformed or incomplete."
+        ) from error
     if is_too_large or len(body) > MAX_BODY_BYTES:
         raise RequestEntityTooLarge(f"The body is larger than {MAX_BODY_BYTES} bytes.")
     return body

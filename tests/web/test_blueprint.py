@@ -35,7 +35,9 @@ def test_other_method_is_405_and_options_204_with_the_allowed_methods(
         assert set(response.headers["Allow"].split(", ")) == allowed
         assert response.mimetype == "application/problem+json"
         if method != "HEAD":
-            assert response.get_json(force=True)["status"] == 405
+            problem = response.get_json(force=True)
+            assert problem["status"] == 405
+            assert problem["detail"] == f"This route has only {', '.join(sorted(allowed))}."
     options = client.options(f"/api/jobs/{path}")
     assert options.status_code == 204
     assert set(options.headers["Allow"].split(", ")) == allowed

@@ -11,6 +11,7 @@ from flask import Flask, Request, request
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.exceptions import ClientDisconnected
 
 from flask_lakeflow_jobs import InvalidParameters, InvalidRequest, UnsupportedMediaType
 from flask_lakeflow_jobs.testing import FaultyWorkspace
@@ -110,17 +111,21 @@ def test_read_params_truncated_body_raises_invalid_request(
 class MalformedBody:
     """A body that the server cannot read. gunicorn then raises errors of its own."""
 
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
     def read(self, size: int = -1) -> bytes:
-        raise RuntimeError("Invalid chunk size: b'zz'")
+        raise self._error
 
 
+@pytest.mark.parametrize("error", [RuntimeError("Invalid chunk size: b'zz'"), ClientDisconnected()])
 @pytest.mark.parametrize(
     "headers", [{"HTTP_TRANSFER_ENCODING": "chunked"}, {"CONTENT_LENGTH": "9"}]
 )
 def test_read_params_body_that_the_server_cannot_read_raises_invalid_request(
-    headers: dict[str, str],
+    headers: dict[str, str], error: Exception
 ) -> None:
-    environ = {"wsgi.input": MalformedBody(), "wsgi.input_terminated": True, **headers}
+    environ = {"wsgi.input": MalformedBody(error), "wsgi.input_terminated": True, **headers}
     with (
         FLASK.test_request_context("/", method="POST", content_type=JSON) as context,
         pytest.raises(InvalidRequest, match="malformed"),
