@@ -190,19 +190,26 @@ def build_run_now_fields(task_type: str | None, params: Mapping[str, Any]) -> di
 
 
 def write_declared_values(task_type: str | None, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Write lists and objects that a schema declares as JSON, if the job takes texts by name."""
+    """Write lists and objects that a schema declares as JSON, if the job takes texts by name.
+
+    :raises InvalidParameters: JSON cannot express one of them.
+    """
+    values, messages = dict(params), {}
     if task_type not in NAMED_FIELDS or task_type == "pipeline":
-        return dict(params)
-    return {name: _write_json(value) for name, value in params.items()}
-
-
-def _write_json(value: object) -> object:
-    if not isinstance(value, list | tuple | dict):
-        return value
-    try:
-        return json.dumps(value, default=_format_item, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError, InvalidParameters):
-        return value  # the placement names the parameter
+        return values
+    for name, value in params.items():
+        if isinstance(value, list | tuple | dict):
+            try:
+                values[name] = json.dumps(
+                    value, default=_format_item, ensure_ascii=False, allow_nan=False
+                )
+            except (TypeError, ValueError, RecursionError, InvalidParameters):
+                messages[name] = (
+                    "Cannot be sent as text: it contains a value that JSON does not have, such as"
+                    " NaN."
+                )
+    _raise_if_any(messages)
+    return values
 
 
 def _format_item(value: object) -> str:
