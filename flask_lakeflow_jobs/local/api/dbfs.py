@@ -81,8 +81,8 @@ class DbfsEndpoints:
             names = self._folder.names(parts) if self._folder.path.is_dir() else []
             files = []
             for name in names:
-                # A file may be gone by now, and a link of a task may lead out of the folder.
-                with suppress(FileNotFoundError, PermissionError):
+                # A file may be gone by now, and a link of a task may lead out or in circles.
+                with suppress(OSError):
                     files.append(self._describe((*parts, name)))
             return {"files": files}
 

@@ -30,8 +30,8 @@ class Node:
 
     @property
     def object_id(self) -> int:
-        """A number that stays the same."""
-        digest = hashlib.sha256(join_path(self.parts).encode()).digest()
+        """A number that stays the same. The name of a file may be no UTF-8."""
+        digest = hashlib.sha256(join_path(self.parts).encode(errors="surrogateescape")).digest()
         return int.from_bytes(digest[:6], "big") + 1
 
 

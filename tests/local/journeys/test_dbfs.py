@@ -153,6 +153,7 @@ def test_links_that_lead_nowhere_are_not_listed(client: Client, tmp_path: Path) 
     dbfs = tmp_path / "folder" / "data" / "dbfs"
     (dbfs / "out").symlink_to(tmp_path)
     (dbfs / "missing").symlink_to("nothing")
+    (dbfs / "circle").symlink_to("circle")
     assert [each.path for each in client.sdk.dbfs.list("/")] == ["/a"]
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local.user_data.folder import Folder
-from flask_lakeflow_jobs.local.user_data.tree import OfBundle, SameFile, WorkspaceTree
+from flask_lakeflow_jobs.local.user_data.tree import Node, OfBundle, SameFile, WorkspaceTree
 
 NOTEBOOK = b"# Databricks notebook source\n"
 QUERY = b"-- Databricks notebook source\n"
@@ -143,3 +143,8 @@ def test_file_of_the_bundle_is_compared_in_chunks(
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:
         tracemalloc.stop()
+
+
+def test_files_with_names_that_are_no_utf8_have_ids() -> None:
+    nodes = [Node(("Shared", name), "FILE", Path(name)) for name in ("\udcfe", "\udcff")]
+    assert len({node.object_id for node in nodes}) == 2
