@@ -12,8 +12,16 @@ import re
 
 from sqlglot import exp
 
+from ..sql.databricks_dialect import DatabricksDialect, parse_one
 from .column_sql import write_text
-from .delta_log import INVARIANTS, find_location, has_limits, read_metadata, write_columns
+from .delta_log import (
+    INVARIANTS,
+    find_location,
+    has_limits,
+    read_metadata,
+    write_columns,
+    write_metadata,
+)
 from .refused_queries import write
 from .refused_statements import is_feature
 from .spark_catalog import NAME_PART, quote_part
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
 _ALTERED = "SELECT 'The table is altered.' AS message"
 # Metadata of columns: of those that the table fills, and of how their values are stored.
 _IDENTITY, _DEFAULT, _GENERATED = "delta.identity.", "CURRENT_DEFAULT", "delta.generationExpression"
+_CHECK = "delta.constraints."
 _MOVE = re.compile(
     rf"\s*ALTER\s+TABLE\s+(\S+)\s+(?:ALTER|CHANGE)\s+(?:COLUMN\s+)?({NAME_PART})\s+"
     rf"(?:FIRST|AFTER\s+({NAME_PART}))\s*;?\s*$",
@@ -51,9 +60,17 @@ def alter_table(tree: exp.Alter, query: Callable[[str], Any]) -> str | None:
     if not actions or tree.args.get("kind") != "TABLE":
         return None
     changes = _find_changes(tree)
-    if all(map(_is_skipped, actions)) and not changes:
+    dropped = _list_dropped(actions)
+    if all(map(_is_skipped, actions)) and not changes and not dropped:
         return "SELECT 'ALTER TABLE is skipped: it changes no result here.' AS message"
-    metadata = read_metadata(find_location(query, table))
+    location = find_location(query, table)
+    metadata = read_metadata(location)
+    properties = metadata.get("configuration") or {}
+    if dropped & {*map(str.lower, properties)}:
+        kept = {key: each for key, each in properties.items() if key.lower() not in dropped}
+        write_metadata(location, {"configuration": kept})
+        reload_table(query, table)
+        return _ALTERED
     fields = json.loads(metadata["schemaString"])["fields"]
     columns = {field["name"]: quote_part(field["name"]) for field in fields}
     altered, target = columns, table
@@ -69,6 +86,7 @@ def alter_table(tree: exp.Alter, query: Callable[[str], Any]) -> str | None:
     _check_null(query, table, {name for name in changes if changes[name].get("nullable") is False})
     if altered != columns or target != table:
         _check_fields(fields, table, is_new=target != table)
+        _check_constraints(properties, table, dict(columns.items() - altered.items()))
         selected = ", ".join(f"{text} AS {quote_part(name)}" for name, text in altered.items())
         writer = query(f"SELECT {selected} FROM {table}").write.format("delta")
         writer = writer.mode("overwrite" if target == table else "error")
@@ -76,13 +94,16 @@ def alter_table(tree: exp.Alter, query: Callable[[str], Any]) -> str | None:
         if remaining := [name for name in partitions if name in altered]:
             writer = writer.partitionBy(*remaining)
         writer.option("overwriteSchema", "true").saveAsTable(target)
-    kept = {name: _find_field(name, text, fields) for name, text in altered.items()}
-    for name, field in kept.items():
+    found = {name: _find_field(name, text, fields) for name, text in altered.items()}
+    for name, field in found.items():
         changed = changes.get(name.lower(), {})
         field["nullable"] = changed.get("nullable", field.get("nullable", True))
         field["metadata"] |= changed.get("metadata", {})
-    write_columns(find_location(query, target), kept)
-    if any("nullable" in each for each in changes.values()) or has_limits(query, target):
+    write_columns(find_location(query, target), found)
+    if target != table and properties:
+        write_metadata(find_location(query, target), {"configuration": properties})
+    is_checked = has_limits(query, target) or properties
+    if is_checked or any("nullable" in each for each in changes.values()):
         reload_table(query, target)
     if target != table:
         return f"DROP TABLE {table}"
@@ -136,6 +157,29 @@ def _check_fields(fields: list[dict[str, Any]], table: str, *, is_new: bool) -> 
                 f"Sail cannot write the column {field['name']} of {table} again, which the table "
                 "fills. Create a table with the columns that you need, and INSERT the rows into it."
             )
+
+
+def _list_dropped(actions: list[Tree]) -> set[str]:
+    """Return the properties, in lower case, with the constraints that are dropped."""
+    drops = (each for each in actions if each.args.get("kind") == "CONSTRAINT")
+    return {f"{_CHECK}{each.name}".lower() for drop in drops for each in drop.args["tables"]}
+
+
+def _check_constraints(properties: dict[str, str], table: str, changed: Columns) -> None:
+    """Refuse to change a column that a constraint checks.
+
+    :raises ValueError: one of them does.
+    """
+    names = {*map(str.lower, changed)}
+    for key in properties if names else ():
+        test = parse_one(properties[key], DatabricksDialect) if key.startswith(_CHECK) else None
+        for column in test.find_all(exp.Column) if test is not None else ():
+            if column.name.lower() in names:
+                name = key.removeprefix(_CHECK)
+                raise ValueError(
+                    "[DELTA_CONSTRAINT_DEPENDENT_COLUMN_CHANGE] A constraint checks the column "
+                    f"{column.name}. Drop it first: ALTER TABLE {table} DROP CONSTRAINT {name}."
+                )
 
 
 def reload_table(query: Callable[[str], Any], table: str) -> None:

@@ -12,6 +12,7 @@ from .delta_log import (
     find_filled,
     find_location,
     list_versions,
+    read_metadata,
     replace_descriptions,
     write_metadata,
 )
@@ -320,6 +321,7 @@ class SailSql:
             return None
         from sqlglot import exp
 
+        from .alter_tables import reload_table
         from .refused_queries import write
 
         if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Table):
@@ -343,8 +345,13 @@ class SailSql:
                 metadata["configuration"][each.name] = each.args["value"].name
         query = self._run_or_rewrite(session, write(tree.expression), None, names)
         created = create_as(session, table, query, **options)
-        if options["provider"] == "delta" and any(metadata.values()):
-            write_metadata(find_location(session.sql, table), metadata)
+        if options["provider"] == "delta":
+            location = find_location(session.sql, table)
+            has_old = bool(read_metadata(location).get("configuration"))  # of a table before it
+            if has_old or any(metadata.values()):
+                write_metadata(location, metadata)
+            if has_old:
+                reload_table(session.sql, table)
         return created
 
 

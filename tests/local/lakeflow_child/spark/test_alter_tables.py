@@ -70,7 +70,6 @@ def test_column_that_exists_is_not_added() -> None:
     [
         "SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true')",
         "ADD CONSTRAINT k PRIMARY KEY (id)",
-        "DROP CONSTRAINT IF EXISTS k",
         "CLUSTER BY NONE",
         "ALTER COLUMN id SET DEFAULT 1",
     ],
