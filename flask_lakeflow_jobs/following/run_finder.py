@@ -73,7 +73,7 @@ class RunFinder:
         self._jobs = choose_jobs(jobs)
         self._since: dict[str, int] = {}
         self._listed: dict[str, set[int]] = {}
-        self._find_repaired_at = clock.monotonic()
+        self._find_repaired_at: dict[str, float] = {}
 
     def find(self) -> None:
         """Record the new runs of each job, with one list request per job, and from time to time
@@ -92,18 +92,20 @@ class RunFinder:
                     self._find_repaired(job, calls)
             except LakeflowJobsError as error:
                 failure = error
+                if error.retryable:  # a short repair is found only while its run is a new one
+                    self._find_repaired_at.pop(job.key, None)
         if failure is not None:
             raise failure
 
     def _choose_repairable(self) -> set[str]:
         """Return the jobs whose repaired runs are to be found now."""
         now = self._clock.monotonic()
-        if now < self._find_repaired_at:
-            return set()
-        self._find_repaired_at = now + REPAIRED_SECONDS
-        since = self._now() - REPAIR_MS
-        failed = self._record.find_failed_jobs(self._jobs, since)
-        return {key for key, job in self._jobs.items() if job.follow == "all" or key in failed}
+        due = {key for key in self._jobs if self._find_repaired_at.get(key, now) <= now}
+        if not due:
+            return due
+        failed = self._record.find_failed_jobs(due, self._now() - REPAIR_MS)
+        self._find_repaired_at.update(dict.fromkeys(due, now + REPAIRED_SECONDS))
+        return {key for key in due if self._jobs[key].follow == "all" or key in failed}
 
     def _find_new(self, job: Job, calls: BoundUpstream) -> None:
         begin = self._since.get(job.key) or self._choose_begin(job)

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from databricks.sdk.service.jobs import Run
 
-from flask_lakeflow_jobs import UpstreamUnavailable
+from flask_lakeflow_jobs import LakeflowJobsError, UpstreamUnavailable
 from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.following.run_finder import (
     LOOKBACK_MS,
@@ -205,6 +205,25 @@ class TestRunFinder:
         finder.find()
         assert self.found(record) == [1, 4]
         assert workspace.polled_again == [RunKey(APP, ALL, run_id) for run_id in (1, 4)]
+
+    @pytest.mark.parametrize("what", ["record", "workspace"])
+    def test_search_for_repaired_runs_is_repeated_at_once_after_an_outage(
+        self,
+        what: str,
+        record: SwitchableRecord,
+        workspace: Workspace,
+        finder: RunFinder,
+    ) -> None:
+        record.add_found_run("etl", ETL.job_id, 1, started_at=1_000)
+        record.finish_run(end(1, job_id=ETL.job_id, outcome="failed"))
+        workspace.runs.append((1, 1_000, False))
+        workspace.ends = {1: RECORDED_END + 1}
+        record.is_available, workspace.failing_job = what != "record", "etl"
+        with pytest.raises(LakeflowJobsError):
+            finder.find()
+        record.is_available, workspace.failing_job = True, None
+        finder.find()
+        assert self.found(record) == [1]
 
     @pytest.mark.parametrize(
         ("outcome", "age_ms", "followed"),
