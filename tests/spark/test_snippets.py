@@ -811,7 +811,11 @@ RUN = {
     ),
     "rows as JSON": (
         "texts = spark.createDataFrame([(1, None), (2, 'b')], 'n INT, s STRING').toJSON()\n"
-        "assert [json.loads(each) for each in texts.collect()] == [{'n': 1}, {'n': 2, 's': 'b'}] and texts.first() == '{\"n\":1}'"
+        "assert [json.loads(each) for each in texts.collect()] == [{'n': 1}, {'n': 2, 's': 'b'}] and texts.first() == '{\"n\":1}'\n"
+        "frame = spark.sql(\"SELECT t, to_json(struct(t)) AS a FROM VALUES (TIMESTAMP'2024-01-01 10:00:00') AS v(t)\")\n"
+        "row = frame.select('a', F.to_json(F.struct('t')), F.to_json(F.struct('t'), {'timestampFormat': 'yyyy'})).first()\n"
+        'assert tuple(row) == (*[\'{"t":"2024-01-01T10:00:00.000Z"}\'] * 2, \'{"t":"2024"}\'), row\n'
+        "assert frame.drop('a').toJSON().first() == row[0]"
     ),
     "corrupt lines of CSV": (
         "open('/Volumes/dev/raw/corrupt/a.csv', 'w').write('id,n\\n1,10\\n2,x\\n3\\n')\n"

@@ -15,6 +15,7 @@ from .show_commands import is_own
 from .spark_catalog import quote_part
 from .spark_streams import StreamManager, StreamReader, StreamWriter
 from .sql_corrections import (
+    MILLISECONDS,
     begin_words,
     count_days,
     count_from_sunday,
@@ -113,7 +114,7 @@ def patch_pyspark(
         # Sail lacks quantiles, the context, RDDs and the name of a row's file.
         (DataFrame, "approxQuantile", _find_quantiles),
         (DataFrame, "rdd", property(_to_rdd)),
-        (DataFrame, "toJSON", _write_json(DataFrame.toJSON)),
+        (DataFrame, "toJSON", _write_json),
         (session_class, "sparkContext", property(LocalContext)),
         (session_class, "createDataFrame", take_rdds(session_class.createDataFrame)),
         (functions, "input_file_name", lambda: functions.col(f"{METADATA}.file_path")),
@@ -143,6 +144,7 @@ def patch_pyspark(
         (functions, "rint", round_half_even(functions.bround)),
         (functions, "split", split_characters(functions.split)),
         (functions, "timestamp_diff", count_days(functions.timestamp_diff)),
+        (functions, "to_json", _write_times(functions.to_json)),
         (functions, "to_timestamp", count_seconds(functions.to_timestamp)),
         (functions, "weekday", number_weekdays(functions.weekday)),
         # Sail reads and writes batches only.
@@ -322,14 +324,17 @@ def _to_rdd(frame: Any) -> LocalRdd:
     return LocalRdd(frame.sparkSession, lambda: iter(frame.collect()))
 
 
-def _write_json(to_json: Callable[..., Any]) -> Callable[..., Any]:
+def _write_times(to_json: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda col, options=None: to_json(col, options or {"timestampFormat": MILLISECONDS})
+
+
+def _write_json(self: Any, _: bool = True) -> LocalRdd:
     """Return the texts, as they are on a cluster, in place of a frame of them."""
+    from pyspark.sql import functions
 
-    def write(self: Any, _: bool = True) -> LocalRdd:
-        texts: LocalRdd = to_json(self).rdd.map(lambda row: row[0])
-        return texts
-
-    return write
+    rows = self.select(functions.to_json(functions.struct("*"))).rdd
+    texts: LocalRdd = rows.map(lambda row: row[0])
+    return texts
 
 
 def _mark_watermark(self: Any, eventTime: str, delayThreshold: str) -> Any:  # noqa: N803

@@ -9,7 +9,8 @@ decimals and ``rint`` round half up. A window over a range of dates has all earl
 finds nothing with ``[*]``. ``percentile_approx`` returns a value between
 two others, and takes no array. ``collect_list`` over a window keeps NULL. ``from_json`` reads no
 time with a ``T``. Today plus hours is a day. Four functions with lambdas are missing, and
-``array_except`` takes no two arrays of which one alone has no NULL.
+``array_except`` takes no two arrays of which one alone has no NULL. ``to_json`` writes
+microseconds.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ LITERAL = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/"
 _LAMBDAS = "map_zip_with|transform_keys|transform_values|zip_with"
 _TEXTS = (
     "array_except|approx_percentile|bround|collect_list|from_json|get_json_object|ifnull|initcap|left|nvl"
-    f"|percentile_approx|right|rint|split|string|{_LAMBDAS}"
+    f"|percentile_approx|right|rint|split|string|to_json|{_LAMBDAS}"
 )
 _TIMES = "date_?diff|date_?part|date_trunc|extract|timestamp|timestampdiff|to_timestamp|weekday"
 _CALL = re.compile(rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>{_TEXTS}|{_TIMES})\s*\(", re.I | re.S)
@@ -37,6 +38,8 @@ _TODAY = re.compile(
 )
 _TIMESTAMP = re.compile(r"(?<=[\s:<])TIMESTAMP(?=\s*(?:[,>]|$|NOT\b|COMMENT\b))", re.IGNORECASE)
 _LAMBDA = re.compile(r"\((\s*\w+\s*(?:,\s*\w+\s*)+)\)\s*->\s*(.*)", re.DOTALL)
+#: How Databricks writes a time in JSON.
+MILLISECONDS = "yyyy-MM-dd'T'HH:mm:ss.SSSXXX"
 _WORDS = "transform(split({}, ' '), w -> concat(upper(left(w, 1)), lower(substring(w, 2))))"
 _RANGE = re.compile(
     r"\b(ORDER\s+BY\s+)((?:[^(),]|\((?:[^()]|\([^()]*\))*\))+?)"
@@ -104,6 +107,9 @@ def _write(name: str, *arguments: str) -> str:
         return f"coalesce({', '.join(arguments)})"
     if name == "string":
         return f"CAST({arguments[0]} AS STRING)"
+    if name == "to_json":
+        options = f"map('timestampFormat', \"{MILLISECONDS}\")"
+        return call if len(arguments) > 1 else f"{name}({arguments[0]}, {options})"
     if len(arguments) < 2:
         return call
     if name in _LAMBDAS:
@@ -111,7 +117,8 @@ def _write(name: str, *arguments: str) -> str:
     text, by, *options = arguments
     if name == "array_except":
         nullable = (f"slice(array_append({x}, NULL), 1, size({x}))" for x in arguments)
-        return call if by.upper() == "NULL" else f"{name}({', '.join(nullable)})"
+        is_done = by.upper() == "NULL" or text.startswith("slice(array_append(")
+        return call if is_done else f"{name}({', '.join(nullable)})"
     if name == "from_json":
         kinds = None if options or by[:1] not in ("'", '"') else split_times(by[1:-1])
         return call if kinds is None else f"try_cast(from_json({text}, '{kinds[0]}') AS {kinds[1]})"

@@ -40,6 +40,12 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_corrections import corre
             "array_except(slice(array_append(a, NULL), 1, size(a)), slice(array_append(b, NULL), 1, size(b)))",
         ),
         ("array_except(a, null)",) * 2,
+        ("array_except(slice(array_append(a, NULL), 1, size(a)), b)",) * 2,
+        (
+            "to_json(struct(a, b))",
+            """to_json(struct(a, b), map('timestampFormat', "yyyy-MM-dd'T'HH:mm:ss.SSSXXX"))""",
+        ),
+        ("to_json(a, map('timestampFormat', 'yyyy'))",) * 2,
         ("bround(a, 2)", "bround(CAST(a AS DOUBLE), 2)"),
         ("rint(a)", "bround(CAST(a AS DOUBLE))"),
         ("nvl(ifnull(a, 1), 0)", "coalesce(coalesce(a, 1), 0)"),
