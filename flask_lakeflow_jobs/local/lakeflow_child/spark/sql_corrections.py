@@ -108,8 +108,8 @@ def _write(name: str, *arguments: str) -> str:
     if name == "string":
         return f"CAST({arguments[0]} AS STRING)"
     if name == "to_json":
-        options = f"map('timestampFormat', \"{MILLISECONDS}\")"
-        return call if len(arguments) > 1 else f"{name}({arguments[0]}, {options})"
+        times = f"map('timestampFormat', \"{MILLISECONDS}\")"
+        return call if len(arguments) > 1 else f"{name}({arguments[0]}, {times})"
     if len(arguments) < 2:
         return call
     if name in _LAMBDAS:
