@@ -16,7 +16,9 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.delta_log import (
     read_commits,
     read_metadata,
     replace_descriptions,
+    restore,
     write_columns,
+    write_commit,
 )
 
 COMMITS: list[list[dict[str, Any]]] = [
@@ -149,3 +151,21 @@ def test_columns_get_metadata_in_a_commit_of_its_own(table: str) -> None:
     metadata = {"a": 1, "comment": "it's"}
     changed = {"name": "id", "type": "long", "nullable": False, "metadata": metadata}
     assert json.loads(written["schemaString"])["fields"] == [changed, fields[1]]
+
+
+def test_version_that_another_writer_has_added_stays(table: str) -> None:
+    with pytest.raises(FileExistsError):
+        write_commit(table, 2, [{"add": {"path": "c"}}])
+    assert list(read_commits(table))[2:] == [(2, COMMITS[2])]
+    assert not list(Path(table).rglob("*.part"))
+
+
+def test_restored_table_has_the_files_and_the_metadata_of_a_version(table: str) -> None:
+    commit(table, 3, {"metaData": {"id": "y", "schemaString": "{}"}}, {"add": {"path": "c"}})
+    commit(table, 4, {"metaData": {"id": "z", "schemaString": "[]"}}, {"add": {"path": "d"}})
+    assert restore(table, "t", lambda each: each[0] == 3)
+    assert read_metadata(table)["id"] == "y"
+    assert sorted(find_files(read_commits(table))) == ["b", "c"]
+    assert not restore(table, "t", lambda each: each[0] < 4)
+    with pytest.raises(ValueError, match=r"TABLE_VERSION\] The table t .* DESCRIBE HISTORY t"):
+        restore(table, "t", lambda _: False)
