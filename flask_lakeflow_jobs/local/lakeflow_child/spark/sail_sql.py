@@ -345,7 +345,8 @@ class SailSql:
                 metadata["configuration"][each.name] = each.args["value"].name
         query = self._run_or_rewrite(session, write(tree.expression), None, names)
         created = create_as(session, table, query, **options)
-        if options["provider"] == "delta":
+        may_have_old = bool(tree.args.get("replace"))
+        if options["provider"] == "delta" and (may_have_old or any(metadata.values())):
             location = find_location(session.sql, table)
             has_old = bool(read_metadata(location).get("configuration"))  # of a table before it
             if has_old or any(metadata.values()):
