@@ -99,7 +99,8 @@ def test_validate_params_messages_about_items_are_json() -> None:
 
 @pytest.mark.parametrize("field", [fields.DateTime(format="timestamp"), fields.TimeDelta()])
 def test_validate_params_number_that_is_too_large_raises(field: Any) -> None:
-    with pytest.raises(InvalidParameters, match="A number is too large"):
+    # The lowest marshmallow has a message of its own for the second one.
+    with pytest.raises(InvalidParameters, match=r"A number is too large|Not a valid period"):
         validate_params(Schema.from_dict({"when": field})(), {"when": 10**400})
 
 
