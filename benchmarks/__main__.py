@@ -29,6 +29,8 @@ def main() -> int:
     loads: list[float] = []
     names = options.names or list(SCENARIOS)
     folder = options.output or (None if options.quick else DOCS)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)  # now, not after the first scenario
     for name in names:
         began = time.monotonic()
         print(f"{name} …", file=sys.stderr, flush=True)
