@@ -46,7 +46,7 @@ TERMINATING_DELAY_SECONDS = 2 * MIN_DELAY_SECONDS
 MIN_GROUP_SIZE = 4
 
 #: The longest delay, as a share of the poll interval: a poll takes a moment.
-LONGEST_DELAY_SHARE = 0.9
+LONGEST_DELAY_SHARE = 0.92
 
 
 @dataclass(frozen=True)
