@@ -44,8 +44,8 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Parse JSON. Python also accepts numbers that are not finite, and keeps the last of two
-    members with the same name.
+    """Parse JSON more strictly than Python, which accepts numbers that are not finite, and keeps
+    the last of two members with the same name.
 
     :raises ValueError: it is not JSON, has such a number, or repeats a name.
     :raises RecursionError: it is nested too deeply.

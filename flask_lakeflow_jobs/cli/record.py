@@ -288,6 +288,13 @@ def format_actions(rows: Sequence[Any]) -> list[str]:
     )
 
 
+def _describe_state(delivery: Any) -> str:
+    if delivery.failed_at:
+        return "given up"
+    due_at = max(delivery.created_at, delivery.next_attempt_at)  # the latter may be AT_ONCE
+    return f"next {format_moment(due_at)}"
+
+
 def format_deliveries(rows: Sequence[Any]) -> list[str]:
     return format_table(
         ["RUN ID", "JOB", "RECEIVER", "ATTEMPTS", "STATE", "ERROR"],
@@ -297,9 +304,7 @@ def format_deliveries(rows: Sequence[Any]) -> list[str]:
                 row.job_key,
                 row.receiver,
                 str(row.attempts),
-                "given up"
-                if row.failed_at
-                else f"next {format_moment(max(row.created_at, row.next_attempt_at))}",
+                _describe_state(row),
                 row.last_error or "",
             ]
             for row in rows

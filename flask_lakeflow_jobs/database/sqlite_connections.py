@@ -26,7 +26,6 @@ MAX_PAUSE = 0.005
 
 SYSTEM_CLOCK = SystemClock()
 
-
 _creating = threading.Lock()
 
 

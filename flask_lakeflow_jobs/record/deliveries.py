@@ -24,6 +24,7 @@ class Delivery:
     :param end_number: 1 for the first end; a repaired run ends again.
     :param payload: the keyword arguments as JSON, redacted; ``None`` once it is delivered.
     :param attempts: how many were begun.
+    :param next_attempt_at: :data:`AT_ONCE` until the receiver has raised.
     :param claimed_by: the process that delivers it now.
     :param failed_at: when it was given up.
     """

@@ -72,8 +72,6 @@ def test_read_params_of_an_empty_request_is_empty() -> None:
         '{"params": {"a": ' + "[" * 50_000 + "]" * 50_000 + "}}",
         *("[]", '"text"', "5", "null"),
         '{"params": {"a": NaN}}',
-        '{"params": {"a": -Infinity}}',
-        '{"params": {"a": [1e999]}}',
         '{"params": {"a": 1, "a": 2}}',
         f'{{"params": {{"a": {"9" * 5000}}}}}',
         '{"startDate": "2025-01-01"}',

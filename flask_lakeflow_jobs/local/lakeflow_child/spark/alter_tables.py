@@ -144,8 +144,9 @@ def _find_field(name: str, text: str, fields: list[dict[str, Any]]) -> dict[str,
     old = quote_part(field.get("name", ""))
     dropped = _STORED if text == old else (*_STORED, INVARIANTS)  # it has another type
     kept = {key: v for key, v in field["metadata"].items() if not key.startswith(dropped)}
-    metadata = json.loads(json.dumps(kept).replace(old, quote_part(name)))
-    return {**field, "metadata": metadata}
+    if INVARIANTS in kept:
+        kept[INVARIANTS] = kept[INVARIANTS].replace(old, quote_part(name))
+    return {**field, "metadata": kept}
 
 
 def _check_fields(fields: list[dict[str, Any]], table: str, *, is_new: bool) -> None:
@@ -171,9 +172,9 @@ def _check_constraints(properties: dict[str, str], table: str, changed: Columns)
     :raises ValueError: one of them does.
     """
     names = {*map(str.lower, changed)}
-    for key in properties if names else ():
-        test = parse_one(properties[key], DatabricksDialect) if key.startswith(_CHECK) else None
-        for column in test.find_all(exp.Column) if test is not None else ():
+    checks = {key: text for key, text in properties.items() if names and key.startswith(_CHECK)}
+    for key, text in checks.items():
+        for column in parse_one(text, DatabricksDialect).find_all(exp.Column):
             if column.name.lower() in names:
                 name = key.removeprefix(_CHECK)
                 raise ValueError(

@@ -196,12 +196,12 @@ def write_columns(location: str, fields: dict[str, dict[str, Any]]) -> None:
     write_metadata(location, {"schemaString": json.dumps(schema)})
 
 
-def limit_columns(location: str, tests: dict[str, str]) -> bool:
-    """Let Sail check each value of some columns of a table without rows.
+def limit_columns(location: str, conditions: dict[str, str]) -> bool:
+    """Let Sail check each value of some columns of a table that was just created.
 
-    Its first version changes: on Databricks, the rows are in the second one.
+    This changes its first version, so that the rows get the second one, as on Databricks.
 
-    :param tests: conditions of SQL, by the names of the columns.
+    :param conditions: SQL, by the names of the columns.
     :return: whether the table has changed.
     """
     ((version, actions), *later) = read_commits(location)
@@ -210,8 +210,8 @@ def limit_columns(location: str, tests: dict[str, str]) -> bool:
     (metadata,) = (each["metaData"] for each in actions if "metaData" in each)
     schema = json.loads(metadata["schemaString"])
     for field in schema["fields"]:
-        if (test := tests.get(field["name"])) is not None:
-            field["metadata"][INVARIANTS] = json.dumps({"expression": {"expression": test}})
+        if (condition := conditions.get(field["name"])) is not None:
+            field["metadata"][INVARIANTS] = json.dumps({"expression": {"expression": condition}})
     metadata["schemaString"] = json.dumps(schema)
     commit = _find_commit(location, version)
     with suppress(FileNotFoundError):

@@ -119,7 +119,7 @@ def _type_folders(frame: Any, paths: list[Any]) -> Any:
 def wrap_table(table: Load) -> Load:
     """Let a reader of tables refuse to read their changes.
 
-    It reads earlier versions from their folders, which have the columns of each.
+    It reads an earlier version from the table's folder, which gives the columns of that version.
     """
 
     @wraps(table)

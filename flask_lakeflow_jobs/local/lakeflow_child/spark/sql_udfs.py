@@ -42,9 +42,8 @@ class SqlFunctions:
 
     def has(self, name: str) -> bool:
         """Return whether there is a function of a name."""
-        return (
-            find_function({**self._read(), **self._temporary}, split_name(name.lower())) is not None
-        )
+        functions = {**self._read(), **self._temporary}
+        return find_function(functions, split_name(name.lower())) is not None
 
     def run(self, tree: exp.Expr) -> str | None:
         """Create or drop a function; return a query for a message, or ``None`` for others."""

@@ -64,15 +64,15 @@ def limit_texts(create: exp.Create, query: Query) -> None:
 
     As on Databricks, blanks at the end do not count.
     """
-    tests = {}
+    conditions = {}
     for each in create.this.expressions if isinstance(create.this, exp.Schema) else ():
         kind = each.args.get("kind") if isinstance(each, exp.ColumnDef) else None
         if kind is not None and kind.is_type("char", "varchar") and kind.expressions:
             length = f"coalesce(length(rtrim({quote_part(each.name)})), 0)"
-            tests[each.name] = f"{length} <= {kind.expressions[0].name}"
+            conditions[each.name] = f"{length} <= {kind.expressions[0].name}"
     table = write(create.this.this)
     try:
-        is_limited = bool(tests) and limit_columns(find_location(query, table), tests)
+        is_limited = bool(conditions) and limit_columns(find_location(query, table), conditions)
     except ValueError:
         return  # it is no Delta table
     if is_limited:

@@ -31,8 +31,9 @@ def name_folders(tree: Tree, query: Callable[[str], Any]) -> None:
 
     Sail cannot read a folder in a view.
     """
-    is_view = isinstance(tree, exp.Create) and tree.kind == "VIEW"
-    for table in [] if is_view else list(tree.find_all(exp.Table)):
+    if isinstance(tree, exp.Create) and tree.kind == "VIEW":
+        return
+    for table in list(tree.find_all(exp.Table)):
         if table.args.get("version") is None:
             continue
         bare = exp.Table(**{key: table.args.get(key) for key in ("this", "db", "catalog")})
@@ -55,16 +56,16 @@ def _list_columns(location: str) -> Iterator[str]:
 
 
 def restore_table(statement: str, query: Callable[[str], Any]) -> str | None:
-    """Restore an earlier version of a table; return a statement in place of the one that does it.
+    """Restore an earlier version of a table, and return a statement that says so.
 
     :param statement: without comments.
-    :return: ``None`` if it restores none.
+    :return: ``None`` if it is no ``RESTORE``.
     """
     if (match := _RESTORE.match(statement)) is None:
         return None
     table, kind, moment = match.groups()
     is_version = kind.upper() == "VERSION"
-    written = f"{moment}" if is_version else f"unix_millis(CAST({moment} AS TIMESTAMP))"
+    written = moment if is_version else f"unix_millis(CAST({moment} AS TIMESTAMP))"
     value = int(query(f"SELECT {written}").first()[0])
 
     def is_wanted(commit: Commit) -> bool:
