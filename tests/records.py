@@ -35,9 +35,16 @@ class SwitchableRecord(Record):
 
     is_available = True
 
+    #: The database dies between the commit of the next write and its response.
+    loses_response = False
+
     def _write(self, call: Callable[[sa.Connection], T]) -> T:
         self._require()
-        return super()._write(call)
+        result = super()._write(call)
+        if self.loses_response:
+            self.loses_response = False
+            raise DatabaseUnavailable("The response was lost.")
+        return result
 
     @contextmanager
     def _read(self) -> Iterator[sa.Connection]:

@@ -172,7 +172,8 @@ class EndRecorder:
         self._record_end(run_key, ended)
         ended_at = build_end(run_key, ended).ended_at
         receivers, text = self.outbox.address("run_repaired", payload)
-        if self._record.reopen_run(*run_key.ids, ended_at, receivers, payload=text):
+        repair_id = payload["repair_id"]
+        if self._record.reopen_run(*run_key.ids, repair_id, ended_at, receivers, payload=text):
             self.outbox.wake()
         else:
             self._send("run_repaired", payload)

@@ -135,12 +135,9 @@ class RunFinder:
             self._add(job, [run for run in active if run.run_id not in recorded])
         for run_id, run in recorded.items():
             # It is read again, as an active run may have ended since the list was made.
-            if (
-                was_repaired(run, runs[run_id])
-                and was_repaired(run, calls.get_run(run_id).value)
-                and self._record.continue_run(run)
-            ):
+            if was_repaired(run, runs[run_id]) and was_repaired(run, calls.get_run(run_id).value):
                 self._poll_again(RunKey(APP, job, run_id))
+                self._record.continue_run(run)  # last: then it is not found again
 
     def _add(self, job: Job, runs: Sequence[BaseRun]) -> None:
         for run in reversed(runs):  # oldest first, so that a failure loses none

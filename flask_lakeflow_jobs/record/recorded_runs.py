@@ -190,12 +190,13 @@ class RecordedRuns(RecordBase):
         self,
         job_id: int,
         run_id: int,
+        repair_id: int,
         ended_at: int,
         receivers: Sequence[str],
         *,
         payload: str | None = None,
     ) -> bool:
-        """Record that an ended run continues, because it is repaired.
+        """Record that an ended run continues, because it is repaired; once for each repair.
 
         :param ended_at: the end before the repair, in milliseconds since the epoch. A later one is
             that of the repair, and stays.
@@ -206,15 +207,18 @@ class RecordedRuns(RecordBase):
         update = (
             runs.update()
             .where(runs.c.job_id == job_id, runs.c.run_id == run_id)
+            .where(runs.c.last_repair_id.is_distinct_from(repair_id))
             .values(
                 repairs=runs.c.repairs + 1,
+                last_repair_id=repair_id,
                 state=sa.case((has_ended, runs.c.state), else_=RowState.STARTED.value),
                 outcome=sa.case((has_ended, runs.c.outcome)),
                 error=sa.case((has_ended, runs.c.error)),
             )
             .returning(runs.c.id, runs.c.repairs)
         )
-        return self._update_and_deliver(update, "run_repaired", receivers, payload)
+        is_new = self._update_and_deliver(update, "run_repaired", receivers, payload)
+        return is_new or self.get_run(job_id, run_id) is not None
 
     def continue_run(self, ended: RecordedRun) -> bool:
         """Record that an ended run is active again, because it was repaired elsewhere.
@@ -377,8 +381,8 @@ def _take_over(connection: sa.Connection, found: Any, row_id: int) -> dict[str, 
     else:
         reopened = {"run_id": None, "state": RowState.REQUESTED.value, "ended_at": None, "ends": 0}
         connection.execute(runs.update().where(is_found).values(**reopened, outcome=None))
-    names = ("state", "started_at", "ended_at", "outcome", "error", "attempts", "repairs", "ends")
-    return {name: getattr(found, name) for name in (*names, "page_url")}
+    names = ("state", "started_at", "ended_at", "outcome", "error", "attempts", "ends", "page_url")
+    return {name: getattr(found, name) for name in (*names, "repairs", "last_repair_id")}
 
 
 def _parse(row: Any) -> RecordedRun:

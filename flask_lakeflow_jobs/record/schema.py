@@ -48,6 +48,7 @@ runs = sa.Table(
     sa.Column("error", sa.Text),  # one line
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("repairs", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("last_repair_id", sa.BigInteger),  # of those through the app
     sa.Column("ends", sa.Integer, nullable=False, server_default="0"),
     sa.Column("page_url", sa.Text),
     sa.UniqueConstraint("job_id", "run_id", name="lakeflow_runs_run"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from flask import Blueprint, Response
@@ -18,6 +20,9 @@ PROBLEM_TYPE_PREFIX = "urn:problem-type:flask-lakeflow-jobs:"
 #: Statuses of the app's own errors, such as a rate limit or maintenance, that pass.
 RETRYABLE_STATUSES = frozenset({408, 425, 429, 502, 503, 504})
 
+#: Invalid members that a document describes. A body may have 100,000.
+MAX_INVALID_MEMBERS = 100
+
 _log = logging.getLogger("flask_lakeflow_jobs.web")
 
 
@@ -30,10 +35,16 @@ def build_problem(error: LakeflowJobsError) -> dict[str, Any]:
         "retryable": error.retryable,
     }
     if isinstance(error, InvalidParameters):
-        document["errors"] = error.messages
+        document["errors"] = _limit(error.messages)
     if error.upstream_code is not None:
         document["upstream_code"] = error.upstream_code
     return document
+
+
+def _limit(messages: Any) -> Any:
+    if not isinstance(messages, Mapping):
+        return messages
+    return {name: _limit(each) for name, each in islice(messages.items(), MAX_INVALID_MEMBERS)}
 
 
 def register_error_handlers(blueprint: Blueprint) -> None:

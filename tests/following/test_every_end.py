@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from flask_lakeflow_jobs import DatabaseUnavailable, UpstreamUnavailable, run_finished
+from flask_lakeflow_jobs import DatabaseUnavailable, UpstreamUnavailable, run_finished, run_repaired
 from flask_lakeflow_jobs.following.ends import EndRecorder
 from flask_lakeflow_jobs.following.follower import Follower
 from flask_lakeflow_jobs.following.run_finder import RunFinder
@@ -76,11 +76,17 @@ class Process:
     """One process of the app."""
 
     def __init__(
-        self, record: SwitchableRecord, workspace: FakeWorkspace, clock: FakeClock, receive: Any
+        self,
+        record: SwitchableRecord,
+        workspace: FakeWorkspace,
+        clock: FakeClock,
+        receive_end: Any,
+        receive_repair: Any,
     ) -> None:
         jobs = {JOB.key: JOB}
         self.app = Flask("app")
-        run_finished.connect(receive, self.app)
+        run_finished.connect(receive_end, self.app)
+        run_repaired.connect(receive_repair, self.app)
         self.ends = EndRecorder(self.app, record, jobs, clock, workspace.restore, has_thread=False)
         self.hub = Hub(
             workspace,
@@ -125,15 +131,22 @@ class EveryEnd(RuleBasedStateMachine):
         self.record = self._resources.enter_context(switchable_record(Path(folder), self.clock))
         self.workspace = FakeWorkspace()
         self.delivered: dict[int, str] = {}
+        self.delivery_ids: dict[int, set[str]] = {}  # by the id of a repair
         self.processes = [self.make_process(), self.make_process()]
         self.started_at: dict[int, int] = {}
         self.repairs = 0
 
     def make_process(self) -> Process:
-        return Process(self.record, self.workspace, self.clock, self.receive)
+        receivers = (self.receive_end, self.receive_repair)
+        return Process(self.record, self.workspace, self.clock, *receivers)
 
-    def receive(self, sender: Flask, *, run_id: int, status: RunStatus, **_: Any) -> None:
+    def receive_end(self, sender: Flask, *, run_id: int, status: RunStatus, **_: Any) -> None:
         self.delivered[run_id] = status.outcome.value
+
+    def receive_repair(
+        self, sender: Flask, *, repair_id: int, delivery_id: str = "", **_: Any
+    ) -> None:
+        self.delivery_ids.setdefault(repair_id, set()).add(delivery_id)
 
     @initialize()
     def begin(self) -> None:
@@ -161,7 +174,8 @@ class EveryEnd(RuleBasedStateMachine):
     def start_run(self, is_own: bool) -> None:
         run_id = len(self.workspace.runs) + 1
         if is_own and self.record.is_available:
-            add_run(self.record, run_id, job_id=JOB.job_id)
+            with suppress(DatabaseUnavailable):
+                add_run(self.record, run_id, job_id=JOB.job_id)
         self.started_at[run_id] = self.now()
         self.set_run(run_id, run_state("RUNNING"))
 
@@ -212,6 +226,10 @@ class EveryEnd(RuleBasedStateMachine):
     def switch_database(self, is_available: bool) -> None:
         self.record.is_available = is_available
 
+    @rule()
+    def lose_response(self) -> None:
+        self.record.loses_response = True
+
     @rule(is_available=st.booleans())
     def switch_workspace(self, is_available: bool) -> None:
         self.workspace.error = None if is_available else UpstreamUnavailable("No connection.")
@@ -238,6 +256,7 @@ class EveryEnd(RuleBasedStateMachine):
         self._resources.close()
         assert recorded == outcomes
         assert self.delivered == outcomes
+        assert [repair for repair, ids in self.delivery_ids.items() if len(ids) > 1] == []
 
 
 TestEveryEnd = EveryEnd.TestCase

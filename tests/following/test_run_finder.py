@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from math import inf
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ from typing import Any, cast
 import pytest
 from databricks.sdk.service.jobs import Run
 
-from flask_lakeflow_jobs import LakeflowJobsError, UpstreamUnavailable
+from flask_lakeflow_jobs import DatabaseUnavailable, LakeflowJobsError, UpstreamUnavailable
 from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.following.run_finder import (
     LOOKBACK_MS,
@@ -224,6 +225,18 @@ class TestRunFinder:
         record.is_available, workspace.failing_job = True, None
         finder.find()
         assert self.found(record) == [1]
+
+    def test_repaired_run_is_polled_again_though_the_response_of_the_record_was_lost(
+        self, record: SwitchableRecord, workspace: Workspace, clock: FakeClock
+    ) -> None:
+        add_run(record, 1, "own", job_id=OWN.job_id)
+        record.finish_run(end(1, job_id=OWN.job_id, outcome="failed"))
+        workspace.runs.append((1, 1_000, True))
+        record.loses_response = True
+        with suppress(DatabaseUnavailable):
+            self.build_finder({"own": OWN}, record, workspace, clock).find()
+        assert [run.run_id for run in record.list_unfinished_runs([OWN.job_id])] == [1]
+        assert workspace.polled_again == [RunKey(APP, OWN, 1)]
 
     @pytest.mark.parametrize(
         ("outcome", "age_ms", "followed"),

@@ -23,7 +23,7 @@ def test_ends_and_repairs_in_one_millisecond_are_delivered_in_their_order(record
     expected = []
     for number in range(1, 9):
         record.finish_run(end(ended_at=number), ["b", "a"])
-        record.reopen_run(end().job_id, end().run_id, number, ["a"])
+        record.reopen_run(end().job_id, end().run_id, number, number, ["a"])
         ended = ("run_finished", number)
         expected += [(*ended, "a"), (*ended, "b"), ("run_repaired", number, "a")]
     due = record.list_due_deliveries()

@@ -178,7 +178,7 @@ def test_finish_run_failing_delivery_records_no_end(record: Record) -> None:
 def test_reopen_run_lets_run_end_again(record: Record) -> None:
     row_id = add_run(record)
     record.finish_run(end(outcome="failed", error="Boom"), ["mail"])
-    record.reopen_run(1, 7, 2_000, ["mail"])
+    record.reopen_run(1, 7, 31, 2_000, ["mail"])
     run = get(record, row_id)
     assert (run.state, run.outcome, run.error, run.repairs) == (RowState.STARTED, None, None, 1)
     assert record.finish_run(end(ended_at=3_000), ["mail"])
@@ -196,10 +196,19 @@ def test_reopen_run_keeps_the_end_of_the_repair(
     """It may be recorded before the repair, which a database that is down delays."""
     row_id = add_run(record)
     record.finish_run(end(outcome="failed", error="Boom", ended_at=2_000))
-    assert record.reopen_run(1, 7, ended_at, ["mail"])
+    assert record.reopen_run(1, 7, 31, ended_at, ["mail"])
     run = get(record, row_id)
     assert (run.state, run.outcome, run.error) == expected
     assert (run.repairs, len(record.list_due_deliveries())) == (1, 1)
+
+
+def test_reopen_run_counts_a_repeated_repair_once(record: Record) -> None:
+    """The database may die between the commit and its response."""
+    row_id = add_run(record)
+    for repair_id in (31, 31, 32):
+        assert record.reopen_run(1, 7, repair_id, 2_000, ["mail"])
+    assert get(record, row_id).repairs == 2
+    assert [each.end_number for each in record.list_due_deliveries()] == [1, 2]
 
 
 def test_finish_run_later_end_counts_as_repaired_elsewhere(record: Record) -> None:

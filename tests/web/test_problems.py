@@ -97,6 +97,18 @@ class TestInvalidParameters:
         assert response.status_code == 400
         assert document_of(response)["errors"] == {"day": "Noch kein Tag."}
 
+    @pytest.mark.parametrize(
+        "body", [{str(n): 1 for n in range(50_000)}, {"rerunTasks": [1] * 100_000}], ids=len
+    )
+    def test_body_with_many_invalid_members_gets_a_short_response(
+        self, client: FlaskClient, body: Any
+    ) -> None:
+        response = client.post("/api/jobs/never/runs/1/repair", json=body)
+
+        assert response.status_code == 400
+        assert document_of(response)["errors"]
+        assert len(response.data) < 10_000
+
     @pytest.mark.parametrize("params", [{"day": {"a": 1}}, {"day": [1]}], ids=repr)
     def test_parameter_value_that_no_job_accepts_is_400_by_field(
         self, client: FlaskClient, params: Any

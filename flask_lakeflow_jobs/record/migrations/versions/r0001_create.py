@@ -44,6 +44,7 @@ def _create_runs() -> None:
         sa.Column("error", sa.Text),
         sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
         sa.Column("repairs", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("last_repair_id", sa.BigInteger),
         sa.Column("ends", sa.Integer, nullable=False, server_default="0"),
         sa.Column("page_url", sa.Text),
         sa.UniqueConstraint("job_id", "run_id", name="lakeflow_runs_run"),
