@@ -39,7 +39,8 @@ def health(app: Flask) -> dict[str, Any]:
     """Return how the extension is doing in this process, for a health route of the app's own.
 
     This calls neither the workspace nor the cache. ``status`` is ``degraded`` if the workspace does
-    not respond, polls are late, or the shared cache is unavailable; otherwise it is ``ok``.
+    not respond, polls are late, or the shared cache or the record is unavailable; otherwise it is
+    ``ok``.
 
     :raises RuntimeError: the extension is not set up for the app.
     """
