@@ -1,4 +1,4 @@
-"""The addresses of the console's pages, or of the host's in their place, outside a request."""
+"""The addresses of pages: those of the console, or the host's own pages in their place."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from flask import Flask
+from flask import Flask, current_app, url_for
 
 #: ``(page, values) -> address`` of the host's own page, or ``None`` for that of the console.
 PageUrl = Callable[[str, Mapping[str, Any]], str | None]
@@ -15,14 +15,39 @@ PageUrl = Callable[[str, Mapping[str, Any]], str | None]
 #: The key in ``app.extensions`` of the function that builds addresses of the host's own pages.
 HOST_PAGES = "lakeflow_jobs.page_url"
 
-#: The endpoint of a run's page, which exists if the app serves the console.
-RUN_PAGE = "lakeflow_console.show_run"
+#: The blueprint of the console. An endpoint of it exists if the app serves the console.
+BLUEPRINT = "lakeflow_console."
+
+#: The endpoint of a run's page.
+RUN_PAGE = f"{BLUEPRINT}show_run"
+
+#: The pages that a host can replace by its own, by the names of their endpoints.
+PAGES = frozenset({"show_jobs", "show_history", "show_form", "show_run", "show_task"})
+
+#: The argument with which a script asks for a part of a page.
+PART = "bare"
 
 _log = logging.getLogger("flask_lakeflow_jobs.web")
 
 
+def page_url(endpoint: str, **values: Any) -> str:
+    """Build the address of an endpoint; the templates of the console use it as ``url_for``."""
+    build_own: PageUrl | None = current_app.extensions[HOST_PAGES]
+    page = endpoint.removeprefix(BLUEPRINT)
+    if build_own is not None and page in PAGES and page != endpoint and PART not in values:
+        given = {name: value for name, value in values.items() if value is not None}
+        try:
+            own = build_own(page, given)
+        except Exception:  # a page of the console is better than none, above all after a form
+            _log.exception("page_url failed, so the console's address is used.")
+            own = None
+        if own is not None:
+            return own
+    return url_for(endpoint, **values)
+
+
 def find_run_page(app: Flask, key: str, run_id: int, base_url: str | None = None) -> str | None:
-    """Return the address of a run's page: the host's own, or that of the console.
+    """Return the address of a run's page outside a request: the host's own, or the console's.
 
     :param base_url: the address of the app; ``None``: that of ``SERVER_NAME``.
     :return: ``None`` if the app has no console, or its address is not known.

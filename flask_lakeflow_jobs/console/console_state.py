@@ -1,4 +1,4 @@
-"""The state of the console of one app: functions of the host, and a memory."""
+"""The state of the console of one app: a function of the host, and a memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import NamedTuple, cast
 from flask import current_app
 
 from ..memo import Memo
-from ..pages import PageUrl
 from .task_markup import MAX_KEPT_TASKS, AttemptId, KeptTask
 
 #: The key of the state in ``app.extensions``.
@@ -32,12 +31,10 @@ class RootError(NamedTuple):
 class ConsoleState:
     """The values that the console of one app keeps.
 
-    :param page_url: builds the addresses of the host's own pages for jobs and runs.
     :param csp_nonce: returns the nonce of the current request.
     """
 
-    def __init__(self, page_url: PageUrl | None, csp_nonce: Callable[[], str] | None) -> None:
-        self.page_url = page_url
+    def __init__(self, csp_nonce: Callable[[], str] | None) -> None:
         self.csp_nonce = csp_nonce
         #: The tasks of runs that were shown lately, by the URL of their pages.
         self.tasks: Memo[str, Mapping[AttemptId, KeptTask]] = Memo(MAX_KEPT_TASKS)

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from ..errors import Conflict, InvalidParameters, LakeflowJobsError
 from ..handle import JobHandle
+from ..pages import page_url
 from ..runs.ids import parse_run_id
 from ..web.auth import current_authorizer, request_handle
 from . import page_data
@@ -21,7 +22,6 @@ from .forms import Form
 from .fragments import render_page
 from .headers import retry_after
 from .job_form import build_form, read_run_values
-from .links import page_url
 from .page_data import find_permissions
 from .snippets import build_snippets
 from .summaries import usual_length

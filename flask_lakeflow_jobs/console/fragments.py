@@ -10,13 +10,13 @@ from markupsafe import Markup
 
 from ..errors import LakeflowJobsError, NotAllowed
 from ..globals import current_state
+from ..pages import page_url
 from ..runs.durations import format_change
 from ..web.auth import app_handle, current_authorizer, request_handle
 from . import labels, page_data
 from .cards import CARDS_PER_PAGE, read_cards
 from .console_state import console_state
 from .jinja_environment import template_environment
-from .links import page_url
 from .parts import RunMarkup
 from .run_page import RunView, build_run_view
 from .summaries import StateLabel

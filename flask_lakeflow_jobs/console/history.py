@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from ..errors import LakeflowJobsError
 from ..globals import current_state
+from ..pages import page_url
 from ..record.values import PageToken, RowState
 from ..runs import RUNS_PER_PAGE
 from ..runs.ids import parse_run_id
@@ -20,7 +21,6 @@ from . import page_data
 from .cards import read_cards
 from .fragments import render_page
 from .labels import KIND_NAMES
-from .links import page_url
 from .root_errors import EndedRun, read_root_errors
 from .summaries import Summary, summarize
 from .trend import MAX_RUNS, build_trend, summarize_recorded

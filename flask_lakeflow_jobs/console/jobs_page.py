@@ -11,10 +11,10 @@ from flask import request
 
 from ..config.jobs import NO_JOBS_MESSAGE
 from ..globals import current_state
+from ..pages import page_url
 from ..web.auth import current_authorizer
 from .cards import CARDS_PER_PAGE, Card, read_cards
 from .fragments import render_page
-from .links import page_url
 
 if TYPE_CHECKING:
     from ..config.jobs import Job

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from ..errors import InvalidParameters
 from ..handle import JobHandle
+from ..pages import page_url
 from ..runs.ids import parse_run_id
 from ..runs.repair import check_has_ended, plan_repair
 from ..web.auth import current_authorizer, request_handle
@@ -19,7 +20,6 @@ from .form_page import read_form_page
 from .forms import Form
 from .fragments import render_page
 from .job_form import read_run_values
-from .links import page_url
 from .page_data import build_title
 from .summaries import StateLabel, summarize
 

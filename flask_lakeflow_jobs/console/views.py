@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from ..errors import InvalidRequest, LakeflowJobsError, RunNotFound
 from ..globals import current_state
-from ..pages import HOST_PAGES, PageUrl
+from ..pages import HOST_PAGES, PageUrl, page_url
 from ..record.values import PageToken
 from ..runs.comparison import parse_pair
 from ..runs.ids import parse_run_id
@@ -30,7 +30,6 @@ from .fragments import render, render_page
 from .groups import TaskFilter
 from .headers import compress, protect, retry_after
 from .jobs_page import show_jobs
-from .links import page_url
 from .repair_page import repair_run, show_repair
 from .run_page import RunView, build_run_view
 
@@ -260,8 +259,7 @@ def console_blueprint(
     pages.url_value_preprocessor(lambda *_: _check_request())
     pages.after_request(protect)
     pages.register_error_handler(HTTPException, _show_error)
-    state = ConsoleState(host_page_url, csp_nonce)
-    kept = {EXTENSION: state, HOST_PAGES: host_page_url}
+    kept = {EXTENSION: ConsoleState(csp_nonce), HOST_PAGES: host_page_url}
     pages.record_once(lambda setup: setup.app.extensions.update(kept))
     fragments.register(pages)
     return pages
