@@ -18,8 +18,7 @@ from ..loggers import log_once
 from .lease import TICK_SECONDS, LeaseCoordinator, lease_seconds
 from .notifications import Notification, Notifications
 from .past_durations import History
-from .poll import Poll, PollAbandoned
-from .poller import OnChange, RunPoller, StateChangeDispatcher
+from .poller import OnChange, Poll, PollAbandoned, RunPoller, StateChangeDispatcher
 from .schedule import PollSettings, is_list_cheaper
 from .shared_progress import SharedProgress
 from .shared_record import SharedRecords
