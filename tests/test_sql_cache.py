@@ -19,8 +19,7 @@ from flask_caching import Cache
 
 from flask_lakeflow_jobs import ConfigurationError, DatabaseUnavailable, LakeflowJobs
 from flask_lakeflow_jobs.cache.availability import COOLDOWN_SECONDS
-from flask_lakeflow_jobs.cache.entries import ENTRY_VERSION
-from flask_lakeflow_jobs.cache.shared_cache import KEY_PREFIX, SharedCache
+from flask_lakeflow_jobs.cache.shared_cache import ENTRY_VERSION, KEY_PREFIX, SharedCache
 from flask_lakeflow_jobs.database.database import MIN_CONNECT_SECONDS, open_database
 from flask_lakeflow_jobs.sql_cache import (
     CACHE_SQL_URL,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import hmac
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -21,7 +23,6 @@ from ..errors import ConfigurationError
 from ..memo import Memo
 from ..text import first_line
 from .availability import Availability
-from .entries import EntryFormat
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -41,6 +42,13 @@ SHARDED_BACKENDS = frozenset({"RedisClusterCache"})
 #: would wait forever.
 REDIS_TIMEOUT_SECONDS = 1.0
 REDIS_CONNECT_TIMEOUT_SECONDS = 2.0
+
+#: Version of the format of entries. Entries of another version are ignored.
+ENTRY_VERSION = 2
+
+_ENTRY = re.compile(
+    rf'\{{"version":{ENTRY_VERSION},"signature":"([0-9a-f]{{32}})","value":(.*)\}}', re.DOTALL
+)
 
 _log = logging.getLogger("flask_lakeflow_jobs")
 
@@ -66,6 +74,37 @@ class PlainTextSerializer(BaseSerializer):
 
     def load(self, f: IO[bytes]) -> str | int | None:
         return self.loads(f.read())
+
+
+class EntryFormat:
+    """Writes entries, and reads those that an app with the same secret wrote under the same key.
+
+    Readers rely on the shape of values. So an entry that something else wrote or damaged counts as
+    missing.
+    """
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+
+    def dump(self, key: str, value: Any) -> str:
+        """Return the entry of a value.
+
+        :param value: anything that JSON can represent.
+        """
+        text = json.dumps(value, separators=(",", ":"))
+        signature = self._sign(key, text)
+        return f'{{"version":{ENTRY_VERSION},"signature":"{signature}","value":{text}}}'
+
+    def parse(self, key: str, stored: Any) -> Any:
+        """Return the value of an entry; ``None`` if it is no entry of this key."""
+        entry = _ENTRY.fullmatch(stored) if isinstance(stored, str) else None
+        if entry is None or not hmac.compare_digest(entry[1], self._sign(key, entry[2])):
+            return None
+        return json.loads(entry[2])
+
+    def _sign(self, key: str, text: str) -> str:
+        signed = f"{key}\n{text}".encode(errors="replace")
+        return hashlib.blake2b(signed, digest_size=16, key=self._secret).hexdigest()
 
 
 class SharedCache:

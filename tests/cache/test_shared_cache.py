@@ -25,8 +25,8 @@ from flask_lakeflow_jobs.cache.availability import (
     GIVEN_UP_SECONDS,
     HANGING_SECONDS,
 )
-from flask_lakeflow_jobs.cache.entries import ENTRY_VERSION
 from flask_lakeflow_jobs.cache.shared_cache import (
+    ENTRY_VERSION,
     KEY_PREFIX,
     SharedCache,
 )

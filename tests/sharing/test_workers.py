@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_lakeflow_jobs.cache.entries import ENTRY_VERSION
+from flask_lakeflow_jobs.cache.shared_cache import ENTRY_VERSION
 from tests.postgres import PostgresServer
 from tests.run_documents import run_state
 from tests.sharing.conftest import PostgresStore, SharedStore

@@ -11,8 +11,7 @@ from databricks.sdk.service.jobs import Run
 from flask_caching.backends import SimpleCache
 
 from flask_lakeflow_jobs import RunStatus
-from flask_lakeflow_jobs.cache.entries import ENTRY_VERSION
-from flask_lakeflow_jobs.cache.shared_cache import KEY_PREFIX, SharedCache
+from flask_lakeflow_jobs.cache.shared_cache import ENTRY_VERSION, KEY_PREFIX, SharedCache
 from flask_lakeflow_jobs.watching.schedule import MAX_RETRY_AFTER_SECONDS
 from flask_lakeflow_jobs.watching.shared_record import (
     RECORD_TTL_SECONDS,
