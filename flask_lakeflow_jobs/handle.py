@@ -103,7 +103,7 @@ class JobHandle(JobReader):
         :param requested_by: the name of the requester, for the log, the signal and, if
             ``LAKEFLOW_JOBS_ATTRIBUTION_PARAMETER`` is set, a job parameter.
         :raises InvalidParameters: the job does not accept the parameters. No run was started.
-        :raises Conflict: the key was used before with other parameters.
+        :raises Conflict: the key was used before with other parameters or options.
         :raises ConfigurationError: the job cannot receive the name of the requester.
         """
         options: dict[str, Any] = {

@@ -175,7 +175,7 @@ class RunStarter:
         :param key_parts: the caller's key and, if known, the caller.
         :param fields: as for :meth:`start`.
         :param options: as for :meth:`start`.
-        :raises Conflict: the key was used with other parameters.
+        :raises Conflict: the key was used with other parameters or options.
         :raises InvalidRequest: the caller's key is empty.
         """
         if not all(key_parts):
@@ -322,7 +322,8 @@ def _by_name(fields: Mapping[str, Any]) -> dict[ParameterName, Any]:
 
 def _conflict() -> Conflict:
     return Conflict(
-        "This idempotency key was used before with other parameters. Use a new key for a new run."
+        "This idempotency key was used before with other parameters or options. Use a new key for a"
+        " new run."
     )
 
 

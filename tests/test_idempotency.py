@@ -155,7 +155,7 @@ class TestIdempotency:
 
         with pytest.raises(Conflict, match="key"):
             handle.run_now({"day": "2013-01-03"}, idempotency_key="click-2")
-        with pytest.raises(Conflict):
+        with pytest.raises(Conflict, match="options"):
             handle.run_now({"day": "2013-01-02"}, idempotency_key="click-2", only=["only"])
         assert len(fault_proxy.find_requests("POST", "run-now")) == sent
 
