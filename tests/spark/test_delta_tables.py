@@ -132,6 +132,12 @@ SNIPPETS = {
         from delta import configure_spark_with_delta_pip
         configure_spark_with_delta_pip(SparkSession.builder).getOrCreate().range(1).count()
     """,
+    "all names of the module": """
+        names = {}
+        exec("from delta.tables import *", names)
+        assert names["DeltaTable"] is DeltaTable and isinstance(new, names["DataFrame"])
+        assert isinstance(new.schema, names["StructType"]) and not hasattr(sys.modules["delta.tables"], "Row")
+    """,
 }
 ADVISED = {
     "Python in a condition": (
@@ -144,6 +150,7 @@ ADVISED = {
     "unknown method": ("t.clone('dev.snippets.other')", "Write SQL"),
 }
 BEGIN = """
+import sys
 from delta.tables import DeltaTable, IdentityGenerator
 from pyspark.errors import AnalysisException
 

@@ -34,7 +34,8 @@ _TIMERS = ("time", "timeit")
 _INSTALLERS = ("pip", "uv", "conda")
 # Lines of a block with another '%' in front may continue an expression.
 _IN_BLOCKS = tuple(f"%{name}" for name in (*_INSTALLERS, *_SETTERS, "sh"))
-_LANGUAGE_MAGICS = ("python", "sql", "r", "scala", "sh", "bash", "md", "md-sandbox", "run", "fs")
+_LANGUAGE_MAGICS = ("python", "sql", "r", "scala", "sh", "bash", "run", "fs")
+_NOT_RUN = ("md", "md-sandbox", "html", "skip")
 _WRITER = "writefile"
 
 _NO_CELL = (
@@ -167,7 +168,7 @@ def _apply_language_magic(cell: Cell) -> Cell:
     name = magic.lstrip("%")
     if not magic.startswith("%") or name in _IGNORED_MAGICS + _INSTALLERS + _TIMERS + _SETTERS:
         return cell
-    if name not in (*_LANGUAGE_MAGICS, _WRITER):
+    if name not in (*_LANGUAGE_MAGICS, *_NOT_RUN, _WRITER):
         raise NotImplementedError(_NO_CELL.format(magic))
     return Cell(above + argument + rest, cell.line, name, cell.number)
 
@@ -191,7 +192,7 @@ def run_cell(cell: Cell, path: str, names: dict[str, Any]) -> None:
     text = cell.text.strip()
     if cell.language == "python":
         _run_python(cell, path, names)
-    elif cell.language in ("md", "md-sandbox") or not text:
+    elif cell.language in _NOT_RUN or not text:
         return
     elif cell.language == "run":
         _include_notebook(text, path, names)

@@ -64,6 +64,14 @@ def test_cell_magics(serve: Serve) -> None:
 # MAGIC %md
 # MAGIC # Not Python at all: 1 +
 # COMMAND ----------
+# DBTITLE 1,Skipped
+# MAGIC %skip  # until the table exists
+# MAGIC %sql
+# MAGIC select * from nowhere
+# COMMAND ----------
+# MAGIC %%html
+# MAGIC <b>Loaded</b>
+# COMMAND ----------
 # MAGIC %run ./helpers
 # COMMAND ----------
 # MAGIC %pip install nothing

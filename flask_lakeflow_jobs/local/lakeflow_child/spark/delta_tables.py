@@ -9,6 +9,7 @@ On Databricks it comes with the cluster, as the module ``delta.tables``.
 from __future__ import annotations
 
 import os
+from importlib import import_module
 
 from .column_sql import ColumnSql
 from .connect_plans import name_frame
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 _SOURCE = "lakeflow_merge_source"  # the alias of a source without one
+# Names that Delta Lake's own module has too, so that ``from delta.tables import *`` brings them.
+_OF_PYSPARK = {
+    "Column": "pyspark.sql",
+    "DataFrame": "pyspark.sql",
+    "SparkSession": "pyspark.sql",
+    "DataType": "pyspark.sql.types",
+    "StructField": "pyspark.sql.types",
+    "StructType": "pyspark.sql.types",
+}
 
 
 class DeltaTable:
@@ -310,9 +320,19 @@ def build_modules() -> dict[str, dict[str, Any]]:
     }
     return {
         "delta": {**names, "configure_spark_with_delta_pip": _keep_builder, "__path__": []},
-        "delta.tables": names,
+        "delta.tables": {
+            **names,
+            "__all__": (*names, *_OF_PYSPARK),
+            "__getattr__": _get_from_pyspark,
+        },
         "delta.exceptions": {"__getattr__": _make_exception},
     }
+
+
+def _get_from_pyspark(name: str) -> Any:
+    if name not in _OF_PYSPARK:
+        raise AttributeError(name)
+    return getattr(import_module(_OF_PYSPARK[name]), name)
 
 
 def _keep_builder(spark_session_builder: Any, extra_packages: Any = None) -> Any:
