@@ -403,6 +403,10 @@ RUN = {
     "name of the file": (
         "frame = spark.read.option('header', True).csv('/Volumes/dev/raw/files').withColumn('f', F.col('_metadata.file_name'))\n"
         "assert frame.columns == ['id', 'day', 'f'] and frame.first().f == 'a.csv', frame.columns\n"
+        "(path,) = frame.select('_metadata.file_path').first()\n"
+        "assert path == dbutils.fs.ls('/Volumes/dev/raw/files')[0].path == 'dbfs:/Volumes/dev/raw/files/a.csv', path\n"
+        "kept = frame.select('id').where('id > 0').withColumnRenamed('id', 'i').withColumns({'p': F.input_file_name(), 'q': F.col('_metadata.file_size') > 0})\n"
+        "assert kept.columns == ['i', 'p', 'q'] and kept.first()[1:] == (path, True), kept.first()\n"
         "frame.withColumn('p', F.input_file_name()).write.mode('overwrite').saveAsTable('dev.snippets.named')\n"
         "assert spark.table('dev.snippets.named').columns == ['id', 'day', 'f', 'p']"
     ),
@@ -484,7 +488,11 @@ RUN = {
         "assert joined.filter(F.col('b.k').isNull()).select('a.*').first().k == 2\n"
         "assert joined.withColumn('m', F.col('a.k')).filter(\"a.k = 2 OR s = 'a.k'\").select('a.*', 'm').first().m == 2\n"
         "twice = a.join(b, 'k').join(b.alias('c'), ['k'], 'left_semi')\n"
-        "assert tuple(twice.select('a.*', 'b.n').first()) == (1, 'x', 5)"
+        "assert tuple(twice.select('a.*', 'b.n').first()) == (1, 'x', 5)\n"
+        "c = b.withColumn('s', F.lit('z'))\n"
+        "assert tuple(a.join(c, a['k'] == c['k']).select(c['*'], a['s']).first()) == (1, 5, 'z', 'x')\n"
+        "assert a.join(c, 'k').select(a['*'], c['n']).columns == ['k', 's', 'n']\n"
+        "assert tuple(a.filter('k = 2').select(a['*'], (a['k'] + 1).alias('m')).first()) == (2, 'y', 3)"
     ),
     "keys of joins with USING": (
         "for name, rows in {'ul': \"(1, 'x'), (2, 'y') AS t(k, s)\", 'ur': '(1, 5), (3, 6) AS t(k, n)'}.items():\n"

@@ -35,6 +35,9 @@ _ADVICE = (
 )
 # The newest pyarrow that takes numpy 1, which its metadata does not say.
 _PYARROW_FOR_NUMPY_1 = "pyarrow>=18,<23"
+_OLDEST_PYARROW = (18,)
+# The packages that Spark refuses if they are too old, and the modules of each.
+_MODULES = {"protobuf": ("google/protobuf", "google/_upb"), "pyarrow": ("pyarrow",)}
 _MAX_SECONDS = 15 * 60
 _LOG_LINES = 5  # of an installer, in an error
 _LOG_BYTES = 4096
@@ -144,11 +147,11 @@ class Packages:
             shutil.rmtree(unfinished, ignore_errors=True)
             command = _build_command(unfinished, requirements)
             _run_installer(command, environment, lock, is_stopped)
+            _remove_old(unfinished)
             if _needs_pyarrow(unfinished):
                 pyarrow = Requirements((_PYARROW_FOR_NUMPY_1,), (), requirements.options)
                 command = _build_command(unfinished, pyarrow)
                 _run_installer(command, environment, lock, is_stopped)
-            _remove_old_protobuf(unfinished)
             unfinished.rename(folder)
 
 
@@ -158,16 +161,17 @@ def _needs_pyarrow(folder: Path) -> bool:
     return is_hidden and find_spec("pyarrow") is not None
 
 
-def _remove_old_protobuf(folder: Path) -> None:
-    """Let tasks import the protobuf of the app in place of an older one, which Spark refuses."""
+def _remove_old(folder: Path) -> None:
+    """Let tasks import packages of the app in place of older ones, which Spark refuses."""
     if find_spec("pyspark") is None:
         return
     with suppress(PackageNotFoundError):
-        own = _parse_version(version("protobuf"))
-        for info in folder.glob("protobuf-*.dist-info"):
-            if _parse_version(info.name.removeprefix("protobuf-")) < own:
-                for each in (info, folder / "google/protobuf", folder / "google/_upb"):
-                    shutil.rmtree(each, ignore_errors=True)
+        oldest = {"protobuf": _parse_version(version("protobuf")), "pyarrow": _OLDEST_PYARROW}
+        for name, modules in _MODULES.items():
+            for info in folder.glob(f"{name}-*.dist-info"):
+                if _parse_version(info.name.removeprefix(f"{name}-")) < oldest[name]:
+                    for each in (info, *(folder / module for module in modules)):
+                        shutil.rmtree(each, ignore_errors=True)
 
 
 def _parse_version(text: str) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ import shutil
 from collections import namedtuple
 
 from .not_served import raise_not_served
-from .paths import create_volume
+from .paths import create_volume, to_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,15 +26,15 @@ class FileInfo(namedtuple("FileInfo", ("path", "name", "size", "modificationTime
         return not self.isDir()
 
 
-def describe_file(folder: str, file: str) -> FileInfo:
+def describe_file(path: str, file: str) -> FileInfo:
     """Return the entry of a file.
 
-    :param folder: its path in the workspace.
+    :param path: its own in the workspace.
     """
     status = os.stat(file)
     is_folder = os.path.isdir(file)
     name = os.path.basename(file) + ("/" if is_folder else "")
-    path = folder.rstrip("/") + "/" + name
+    path += "/" if is_folder else ""
     return FileInfo(path, name, 0 if is_folder else status.st_size, int(status.st_mtime * 1000))
 
 
@@ -62,12 +62,17 @@ class FileSystemUtils:
     def ls(self, path: str) -> list[FileInfo]:
         folder = self._file(path)
         if os.path.isfile(folder):
-            return [describe_file(os.path.dirname(path), folder)]
+            return [describe_file(self._find_address(path, folder), folder)]
         if folder in self._folders and not os.path.exists(folder):
             return []  # the first file creates the root
+        address = self._find_address(path.rstrip("/") + "/", folder + "/")
         files = (os.path.join(folder, name) for name in sorted(os.listdir(folder)))
         # A file may be gone by now, and a link may lead nowhere.
-        return [describe_file(path, file) for file in files if os.path.exists(file)]
+        return [
+            describe_file(address + os.path.basename(file), file)
+            for file in files
+            if os.path.exists(file)
+        ]
 
     def head(self, file: str, maxBytes: int = 65536) -> str:  # noqa: N803
         """Return the beginning of a file as text."""
@@ -140,6 +145,12 @@ class FileSystemUtils:
 
     def __getattr__(self, name: str) -> Any:
         raise_not_served(f"fs.{name}")
+
+    def _find_address(self, path: str, file: str) -> str:
+        """Return the address of a file, as code has named it if it is neither of DBFS nor of a
+        volume."""
+        address = to_address(file, {"/dbfs": self._dbfs, **self._mounts})
+        return path if path.startswith("file:") or address == file else address
 
     def _file_to_remove(self, path: str) -> str:
         """Return the file of a path that a task may remove.

@@ -58,3 +58,14 @@ def to_workspace_path(path: str, mounts: dict[str, str]) -> str:
         if path.startswith(folder + "/"):
             return mount.removeprefix("/Workspace") + path[len(folder) :]
     return path
+
+
+def to_address(path: str, mounts: dict[str, str]) -> str:
+    """Return the address of a file of a volume or of DBFS, as Spark and ``dbutils.fs`` write it.
+
+    :return: such as ``dbfs:/Volumes/main/raw/in/a.csv``; for any other file, its path.
+    """
+    for mount, folder in mounts.items():
+        if path.startswith(f"{folder}/") and not mount.startswith("/Workspace/"):
+            return f"dbfs:{mount.removeprefix('/dbfs')}{path[len(folder) :]}"
+    return path

@@ -11,7 +11,7 @@ import io
 import os
 import sys
 
-from .paths import create_volume, to_local_path
+from .paths import create_volume, to_address, to_local_path
 from .samples import serve_samples
 
 TYPE_CHECKING = False
@@ -42,6 +42,11 @@ _stat = os.stat  # before it translates paths
 def localize_sql(statement: str) -> str:
     """Translate the paths in a statement, in a task."""
     return _installed[-1].translate_sql(statement) if _installed else statement
+
+
+def find_address(file: str) -> str:
+    """Return the address of a file as Spark writes it on Databricks, in a task."""
+    return to_address(file, _installed[-1]._mounts) if _installed else file
 
 
 class WorkspacePaths:

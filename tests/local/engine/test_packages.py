@@ -140,6 +140,11 @@ def test_listed_packages_show_no_credentials() -> None:
         (["numpy-1.26.4.dist-info"], True, ["a", "pyarrow>=18,<23"]),
         (["numpy-1.26.4.dist-info"], False, ["a"]),
         (["numpy-1.26.4.dist-info", "pyarrow"], True, ["a"]),
+        (
+            ["numpy-1.26.4.dist-info", "pyarrow-15.0.2.dist-info", "pyarrow"],
+            True,
+            ["a", "pyarrow>=18,<23"],
+        ),
         (["numpy-2.1.0.dist-info"], True, ["a"]),
     ],
 )
@@ -167,25 +172,36 @@ def test_pyarrow_is_installed_beside_numpy_1(
 
 
 @pytest.mark.parametrize(
-    ("listed", "own", "kept"),
-    [("4.25.9", "7.36.2", False), ("7.36.2", "7.36.2", True), ("8.0.0", "7.36.2", True)],
+    ("name", "module", "listed", "kept"),
+    [
+        ("protobuf", "google/protobuf", "4.25.9", False),
+        ("protobuf", "google/protobuf", "7.36.2", True),
+        ("protobuf", "google/protobuf", "8.0.0", True),
+        ("pyarrow", "pyarrow", "15.0.2", False),
+        ("pyarrow", "pyarrow", "18.0.0", True),
+    ],
 )
-def test_older_protobuf_does_not_hide_that_of_spark(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: str, own: str, kept: bool
+def test_older_package_does_not_hide_that_of_spark(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    module: str,
+    listed: str,
+    kept: bool,
 ) -> None:
     def install(command: list[str], *_: Any, **__: Any) -> int:
         target = Path(command[command.index("--target") + 1])
-        for folder in (f"protobuf-{listed}.dist-info", "google/protobuf", "google/auth"):
+        for folder in (f"{name}-{listed}.dist-info", module, "google/auth"):
             (target / folder).mkdir(parents=True)
         return 0
 
     monkeypatch.setattr(packages_module, "run_program", install)
     monkeypatch.setattr(packages_module, "find_spec", lambda _: True)
-    monkeypatch.setattr(packages_module, "version", lambda _: own)
+    monkeypatch.setattr(packages_module, "version", lambda _: "7.36.2")
     packages, requirements = Packages(tmp_path, is_enabled=True), Requirements(("a",))
     packages.install(requirements, {})
     folder = packages.find_folder(requirements)
     assert folder is not None
-    assert (folder / "google/protobuf").exists() == kept
-    assert (folder / f"protobuf-{listed}.dist-info").exists() == kept
+    assert (folder / module).exists() == kept
+    assert (folder / f"{name}-{listed}.dist-info").exists() == kept
     assert (folder / "google/auth").exists()

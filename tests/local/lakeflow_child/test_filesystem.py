@@ -17,26 +17,26 @@ def fs(tmp_path: Path) -> FileSystemUtils:
 
 
 @pytest.mark.parametrize(
-    ("path", "file"),
+    ("path", "file", "address"),
     [
-        ("/Volumes/main/x/in/a.txt", "volumes/main/x/in/a.txt"),
-        ("dbfs:/Volumes/main/x/in/a.txt", "volumes/main/x/in/a.txt"),
-        ("dbfs:/out/a.txt", "dbfs/out/a.txt"),
-        ("/out/a.txt", "dbfs/out/a.txt"),
-        ("out/a.txt", "dbfs/out/a.txt"),
-        ("/Volumes2/a.txt", "dbfs/Volumes2/a.txt"),
-        ("{tmp_path}/volumes/a.txt", "volumes/a.txt"),
-        ("file:{tmp_path}/a.txt", "a.txt"),
+        ("/Volumes/main/x/in/a.txt", "volumes/main/x/in/a.txt", "dbfs:/Volumes/main/x/in/a.txt"),
+        ("dbfs:/Volumes/main/x/in/a.txt", "volumes/main/x/in/a.txt", ""),
+        ("dbfs:/out/a.txt", "dbfs/out/a.txt", ""),
+        ("/out/a.txt", "dbfs/out/a.txt", "dbfs:/out/a.txt"),
+        ("out/a.txt", "dbfs/out/a.txt", "dbfs:/out/a.txt"),
+        ("/Volumes2/a.txt", "dbfs/Volumes2/a.txt", "dbfs:/Volumes2/a.txt"),
+        ("{tmp_path}/volumes/a.txt", "volumes/a.txt", "dbfs:/Volumes/a.txt"),
+        ("file:{tmp_path}/a.txt", "a.txt", ""),
     ],
 )
 def test_path_leads_to_a_file_of_this_machine(
-    fs: FileSystemUtils, tmp_path: Path, path: str, file: str
+    fs: FileSystemUtils, tmp_path: Path, path: str, file: str, address: str
 ) -> None:
     path = path.format(tmp_path=tmp_path)
     assert fs.put(path, "hello")
     assert (tmp_path / file).read_text() == "hello"
     assert fs.head(path, 4) == "hell"
-    assert [each.path for each in fs.ls(path)] == [path]
+    assert [each.path for each in fs.ls(path)] == [address or path]
 
 
 @pytest.mark.parametrize("path", ["/", "dbfs:/", "/Volumes"])
@@ -53,7 +53,7 @@ def test_volume_exists_as_soon_as_a_path_names_it(fs: FileSystemUtils, tmp_path:
     assert fs.ls("dbfs:/Volumes/main/raw/in") == []
     with pytest.raises(PermissionError):
         fs.ls("/Volumes/../main/raw/out")
-    assert [each.name for each in fs.ls("/Volumes/main/raw")] == ["in/"]
+    assert [each.path for each in fs.ls("/Volumes/main/raw/")] == ["dbfs:/Volumes/main/raw/in/"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from .connect_plans import copy_message, find_messages
 from .request_texts import correct_texts
 from .stream_sources import METADATA, FileSource, is_file_format, list_files
-from .using_joins import name_keys
+from .using_joins import expand_stars, name_keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 _REQUESTS = ("AnalyzePlan", "Config", "ExecutePlan")
 _HOLDERS = ("root", "input")  # the fields of a plan or a command that have a frame
 _SIDES = ("left_input", "right_input")
+# The relations with one frame behind which Spark still finds the column.
+_CARRIERS = frozenset(
+    ["drop", "filter", "limit", "project", "sort", "with_columns", "with_columns_renamed"]
+)
 
 
 class MetadataStub:
@@ -47,6 +51,7 @@ class MetadataStub:
             correct_texts(request, self._prefix)
             if METADATA.encode() in request.SerializeToString():
                 self._change(request)
+            expand_stars(request, self._session)
             name_keys(request, self._session)
             return method(request, *arguments, **named)
 
@@ -59,7 +64,11 @@ class MetadataStub:
         if any(METADATA in each.name for each in find_messages(request, "Alias")):
             return  # a stream, whose source has added it
         changed = False
-        for relation in list(find_messages(request, "Relation")):
+        relations = list(find_messages(request, "Relation"))
+        for relation in relations:
+            if (body := _find_carrier(relation)) is not None and _uses_metadata(body):
+                _carry(body.input)
+        for relation in relations:
             if (source := _find_source(relation)) is not None:
                 self._read_files(relation, source)
                 changed = True
@@ -89,6 +98,32 @@ def _find_source(relation: Any) -> Any:
         return None
     source = relation.read.data_source
     return source if source.paths and is_file_format(source.format) else None
+
+
+def _find_carrier(relation: Any) -> Any:
+    kind = relation.WhichOneof("rel_type")
+    return getattr(relation, kind) if kind in _CARRIERS else None
+
+
+def _uses_metadata(body: Any) -> bool:
+    own = copy_message(body)
+    own.ClearField("input")
+    return METADATA.encode() in own.SerializeToString()
+
+
+def _carry(relation: Any) -> bool:
+    """Add the column to each selection above files; return whether there are files."""
+    if _find_source(relation) is not None:
+        return True
+    if (body := _find_carrier(relation)) is None or not _carry(body.input):
+        return False
+    if relation.HasField("project") and not any(
+        each.HasField("unresolved_star")
+        or each.unresolved_attribute.unparsed_identifier == METADATA
+        for each in body.expressions
+    ):
+        body.expressions.add().unresolved_attribute.unparsed_identifier = METADATA
+    return True
 
 
 def _hide(message: Any) -> None:

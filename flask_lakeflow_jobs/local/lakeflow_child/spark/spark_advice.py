@@ -21,6 +21,7 @@ _NO_MODEL = r"unknown function: (ai_\w+|http_request|vector_search)"
 _ONLY_DATABRICKS = r"unknown function: ((?:h3|st)_\w+)"
 _NO_STORAGE = r"Generic (?:GCS|S3|MicrosoftAzure) error"
 _BAD_VALUE = r"Parser error: Error while parsing value|Csv error: |Json error: "
+_BAD_CAST = r"Cannot cast string .* to value of \w+ type"
 _DEFECT = r"panicked with message|Stream removed"
 _NO_FUNCTION = "UnsupportedOperationException: qualified function name"
 _BAD_CLIENT = "unsupported PySpark version"
@@ -79,6 +80,10 @@ _ADVICE = {
         "Sail does not read this file, for a value is not of its type or a line has other columns, "
         "and it has no 'mode' for such lines. Read the column as a STRING and convert it with "
         "try_cast, or read the lines with spark.read.text."
+    ),
+    _BAD_CAST: (
+        "A text is not of this type. Convert it with try_cast, which gives NULL: casts are strict "
+        "here, as on SQL warehouses and serverless compute."
     ),
     _NO_FUNCTION: (
         "Sail has no function of this name with a schema. Create it in an earlier task, with "

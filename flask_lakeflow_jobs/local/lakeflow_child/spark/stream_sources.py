@@ -9,6 +9,7 @@ import os
 from fnmatch import fnmatch
 from urllib.parse import unquote
 
+from ..workspace_paths import find_address
 from .connect_plans import union_frames
 from .delta_log import find_files, find_location, read_commits
 from .json_files import read_json, write_json
@@ -178,7 +179,7 @@ class FileSource:
 
         status = os.stat(file) if file else None
         values = {
-            "file_path": (file, "string"),
+            "file_path": (file and find_address(file), "string"),
             "file_name": (os.path.basename(file) if file else None, "string"),
             "file_size": (status and status.st_size, "long"),
             "file_modification_time": (status and status.st_mtime, "timestamp"),

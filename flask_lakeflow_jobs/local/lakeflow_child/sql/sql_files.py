@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 
-from sqlglot import exp
+from sqlglot import exp, parse_one
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,6 +76,27 @@ def _read_files(node: Tree) -> Tree:
     return node
 
 
+def _name_files(node: Tree) -> Tree:
+    """Replace ``_metadata.file_path`` and ``_metadata.file_name`` by DuckDB's name of the file."""
+    if not isinstance(node, exp.Column) or node.table.lower() != "_metadata":
+        return node
+    select = node.find_ancestor(exp.Select)
+    calls = select.find_all(exp.Anonymous) if select else ()
+    if not any(call.name.lower() in ("read_files", *_READERS.values()) for call in calls):
+        return node
+    file = exp.column("filename")
+    if node.name.lower() == "file_name":
+        found: Tree = exp.func("parse_filename", file)
+    elif node.name.lower() == "file_path":
+        # The path of volumes on this machine takes the place of '/Volumes/'.
+        address = "'dbfs:' || chr(47) || 'Volumes' || chr(47)"
+        found = parse_one(f"replace(filename, '/Volumes/', {address})", read="duckdb")
+    else:
+        return node
+    is_result = isinstance(node.parent, exp.Select) and node.arg_key == "expressions"
+    return exp.alias_(found, node.name) if is_result else found
+
+
 def _match_files(path: str) -> str:
     """Return a pattern for the files at a path, which is a folder if it has no extension."""
     is_pattern = bool(re.search(r"[*?\[{]", path))
@@ -83,4 +104,8 @@ def _match_files(path: str) -> str:
     return path if is_pattern or is_file else path.rstrip("/") + "/**"
 
 
-FILE_RULES: tuple[Callable[[Tree], Tree | None], ...] = (_read_streams_whole, _read_files)
+FILE_RULES: tuple[Callable[[Tree], Tree | None], ...] = (
+    _name_files,
+    _read_streams_whole,
+    _read_files,
+)

@@ -43,6 +43,10 @@ def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
             "Sail finds no column tags.team here. Write tags['team'] if tags is a map.",
         ),
         (
+            "Cast error: Cannot cast string 'not-an-id' to value of Int64 type",
+            "A text is not of this type. Convert it with try_cast",
+        ),
+        (
             "No data source found for: com.crealytics.spark.excel",
             "Sail does not read or write the format com.crealytics.spark.excel. Use",
         ),

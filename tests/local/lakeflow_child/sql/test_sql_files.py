@@ -55,6 +55,20 @@ def test_read_files(source: str, rows: list[tuple[Any, ...]]) -> None:
     assert sorted(read(f"SELECT n FROM {source}")) == rows  # noqa: S608 (values of the test)
 
 
+def test_query_names_the_files_that_it_reads() -> None:
+    text = f"""
+        CREATE OR REPLACE TABLE named AS
+        SELECT n, _metadata.file_path, upper(_metadata.file_name) AS f
+        FROM read_files('{FOLDER}/json', format => 'json') WHERE _metadata.file_name <> 'c.json';
+        SELECT * FROM named ORDER BY n
+    """  # noqa: S608 (values of the test)
+    address = f"dbfs:{FOLDER}/json"
+    assert read(text) == [
+        (1, f"{address}/a.json", "A.JSON"),
+        (2, f"{address}/deep/b.json", "B.JSON"),
+    ]
+
+
 def test_csv_files_have_no_header_by_default() -> None:
     query = "SELECT column0 FROM read_files('/Volumes/main/raw/in/a.csv', sep => ';')"
     assert sorted(read(query)) == [("3",), ("n",)]
