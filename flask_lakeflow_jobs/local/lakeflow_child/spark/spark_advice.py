@@ -28,6 +28,9 @@ _BAD_CLIENT = "unsupported PySpark version"
 _NOT_PARSED = r"found .{1,200}? at \d+:\d+ expected"
 _NO_RANGE = "cannot compare window boundary value with zero"
 _NO_CONVERSION = r"Cannot (?:coerce arithmetic expression|infer common argument type)"
+_NO_SUBQUERY = (
+    r'No field named [^"]+Valid fields are [^"]*"#\d+"|join condition should not be empty'
+)
 _UNKNOWN = r"UnsupportedOperationException|unknown function:"
 _NO_COLUMN = r'attribute ObjectName\(\[Identifier\("([^"]+)"\)\]\) is missing from the schema'
 _NO_PART = (
@@ -108,6 +111,10 @@ _ADVICE = {
     _NO_CONVERSION: (
         "Sail does not convert the types of this expression. Convert a text that is a number "
         "yourself: CAST(… AS DOUBLE), or .cast('double')."
+    ),
+    _NO_SUBQUERY: (
+        "Sail compares the rows of this subquery with those outside it only by =. Join the tables "
+        f"and group their rows instead, or {JVM}."
     ),
     _UNKNOWN: f"Sail does not support this statement or function. Write it otherwise, or {JVM}.",
 }

@@ -47,6 +47,10 @@ def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
             "A text is not of this type. Convert it with try_cast",
         ),
         (
+            'No field named f.end.\nValid fields are f."#43", f."#44".',
+            "Sail compares the rows of this subquery with those outside it only by =.",
+        ),
+        (
             "No data source found for: com.crealytics.spark.excel",
             "Sail does not read or write the format com.crealytics.spark.excel. Use",
         ),
