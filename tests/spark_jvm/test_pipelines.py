@@ -53,6 +53,13 @@ FILES = {
         def rides():
             return spark.read.format("json").load(FOLDER).where("fare_amount < 30")
 
+        @dp.materialized_view(
+            schema="item STRING, price INT, CONSTRAINT prices_key PRIMARY KEY (item) RELY"
+        )
+        def prices():
+            price = 3 if spark.conf.get("pipelines.id", None) else 0
+            return spark.createDataFrame([("tea", price)], schema="item STRING, price INT")
+
         @dp.table(name="main.sales.orders", cluster_by_auto=True)
         @dp.expect_or_drop("positive", "n > 0")
         def orders():
@@ -61,6 +68,15 @@ FILES = {
     "pipeline/transformations/trips.sql": """
         CREATE OR REFRESH MATERIALIZED VIEW trips AS
         SELECT count(*) AS n FROM samples.nyctaxi.trips;
+
+        CREATE OR REFRESH STREAMING TABLE known (
+          CONSTRAINT ours EXPECT (who <> 'bob') ON VIOLATION DROP ROW
+        ) AS SELECT who FROM STREAM(LIVE.landed);
+
+        CREATE OR REFRESH STREAMING TABLE files AS
+        SELECT *, _metadata.file_name AS file FROM STREAM read_files(
+          '${shop.landing}/*.json', format => 'json', schemaHints => 'who STRING, n INT'
+        ) WHERE n > 0;
     """,
     "pipeline/notebook.py": """
         # Databricks notebook source
@@ -141,7 +157,7 @@ FILES = {
 
         spark = SparkSession.builder.getOrCreate()
         print("read on", type(spark).__module__)
-        for name in ("orders", "totals", "landed", "trips"):
+        for name in ("orders", "totals", "landed", "known", "files", "prices", "trips"):
             print("read", name, sorted(spark.table(f"sales.{name}").collect()))
         print("read rides", spark.table("sales.rides").count())
     """,
@@ -225,7 +241,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
         jar.writestr("Main.class", base64.b64decode(MAIN))
     landing = tmp_path / "folder/volumes/main/sales/landing"
     landing.mkdir(parents=True)
-    (landing / "a.json").write_text('{"who": "ann"}')
+    (landing / "a.json").write_text('{"who": "ann", "n": "1"}\n{"who": "bob", "n": "0"}')
     with Workspace(path, tmp_path / "folder") as address:
         ids = {key: job.job_id for key, job in load_bundle(path).jobs.items()}
         yield Client(address, ids)
@@ -255,7 +271,10 @@ def test_pipeline_shares_its_tables_and_locates_its_errors(client: Client, tmp_p
         "read on pyspark.sql.connect.session",  # Sail, and the pipeline on Java
         "read orders [Row(n=1), Row(n=2), Row(n=3)]",
         "read totals [Row(n=2, day='mon')]",
-        "read landed [Row(who='ann')]",
+        "read landed [Row(n='0', who='bob'), Row(n='1', who='ann')]",
+        "read known [Row(who='ann')]",
+        "read files [Row(n=1, who='ann', file='a.json')]",
+        "read prices [Row(item='tea', price=3)]",
         "read trips [Row(n=2000)]",
         "read rides 1068",
     ]

@@ -12,7 +12,9 @@ import re
 import socket
 import sys
 import warnings
+from functools import partial
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 
 from ..notebook_files import is_notebook_file
@@ -20,8 +22,9 @@ from ..samples import SPARK_SAMPLES, TRIPS
 from ..script import extend_import_path
 from ..spark.spark_catalog import add_tables, quote_part
 from ..spark.spark_schemas import split_name
+from ..sql_statements import remove_comments
 from .pipeline_api import PipelineApi
-from .pipeline_sql import find_tables, to_spark
+from .pipeline_sql import find_tables, hide_metadata, read_literal, split, to_spark
 from .sail_tables import SailTables
 
 TYPE_CHECKING = False
@@ -62,9 +65,8 @@ _ADVICE = {
         "has none, so Spark cannot know their columns."
     ),
     r"TABLE_OR_VIEW_NOT_FOUND": (
-        "The table is not in the local workspace. Create it in a task before, which runs on the "
-        "same pyspark; if the pipeline defines it, read it without methods that need its columns "
-        "at once, such as dropna."
+        "If the pipeline defines the table, read it without methods that need its columns at once, "
+        "such as dropna."
     ),
 }
 
@@ -94,6 +96,7 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
     api = PipelineApi(session, frozenset(pipeline["catalogs"]), payload["mounts"])
     api.install()
     _state.update(api=api, dbutils=dbutils, session=session, catalogs=pipeline["catalogs"])
+    _state.update(configuration=payload["parameters"], numbers=count())
     write_spec(folder, pipeline, payload["parameters"])
     sys.argv = list_arguments(folder / _SPEC, pipeline)
     events = _record_events()
@@ -116,7 +119,7 @@ def write_spec(folder: Path, pipeline: dict[str, Any], configuration: dict[str, 
         "name": pipeline["name"],
         "storage": storage.as_uri(),
         "database": pipeline["schema"],
-        "configuration": {**_SETTINGS, **configuration},
+        "configuration": {**_SETTINGS, "pipelines.id": pipeline["id"], **configuration},
         "libraries": [{"glob": {"include": f"{_DEFINITIONS}/**"}}],
     }
     (folder / _SPEC).write_text(json.dumps(spec))  # JSON is YAML too
@@ -217,8 +220,51 @@ def _register_sql(text: str, file: str) -> None:
         print(f"{file}: Expectations are not checked here: {', '.join(lost)}.", file=sys.stderr)
     for name in find_tables(translated):
         _note_table(name)
+    if "read_files" in translated.lower():
+        translated = "".join(map(_define_files, split(remove_comments(translated))))
     if translated.strip():
         registry.get_active_graph_element_registry().register_sql(translated, Path(file))
+
+
+def _define_files(statement: str) -> str:
+    """Replace each call of ``read_files``, which Spark lacks, by the name of a view."""
+    from pyspark.sql import functions
+
+    from ..spark.read_files import FILES, read_options, replace_calls
+
+    has_metadata = "_metadata" in statement
+    views: list[str] = []
+
+    def define(arguments: list[str], before: str) -> str:
+        evaluate = partial(read_literal, configuration=_state["configuration"])
+        path, options = read_options(arguments, evaluate)
+        name = f"{FILES}{next(_state['numbers'])}_"
+        is_stream = re.search(r"\bSTREAM[\s(]*$", before, re.IGNORECASE)
+        schema, hints = options.pop("schema", None), options.pop("cloudFiles.schemaHints", "")
+        if (file_format := options.pop("cloudFiles.format", None)) is None:
+            raise ValueError("Name the format of the files in read_files: format => 'csv'.")
+        if options.pop("cloudFiles.inferColumnTypes") == "true":
+            options.setdefault("inferSchema", "true")
+
+        def query() -> Any:
+            session = _state["session"]
+            reader = session.readStream if is_stream else session.read
+            reader = reader.format(file_format).options(**options)
+            frame = (reader.schema(schema) if schema else reader).load(path)
+            for each in re.split(r",(?![^<(]*[>)])", hints) if hints else ():
+                column, kind = each.split(None, 1)
+                casted = functions.expr(f"try_cast({column} AS {kind})")
+                frame = frame.withColumn(column.strip("`"), casted)
+            return frame.select("*", "_metadata") if has_metadata else frame
+
+        views.append(name)
+        import_module("pyspark.pipelines").temporary_view(name=name)(query)
+        return name
+
+    replaced = replace_calls(statement, define)
+    for view in views if has_metadata else ():
+        replaced = hide_metadata(replaced, view)
+    return replaced
 
 
 def _create_samples(session: Any) -> None:
@@ -251,7 +297,29 @@ def _start_session(folder: Path) -> Any:
         builder = builder.remote("local[*]")
         for name, value in settings.items():
             builder = builder.config(name, value)
-    return builder.getOrCreate()
+    session = builder.getOrCreate()
+    session.client._analyze = _parse_types_anywhere(session.client)
+    return session
+
+
+def _parse_types_anywhere(client: Any) -> Any:
+    """Let the functions of tables call createDataFrame with the columns as text.
+
+    Spark refuses to analyze anything for them, even the text.
+    """
+    analyze = client._analyze
+
+    def _analyze(method: str, **options: Any) -> Any:
+        if method != "ddl_parse" or not hasattr(client.thread_local, "user_context_extensions"):
+            return analyze(method, **options)
+        extensions = client.thread_local.user_context_extensions
+        client.thread_local.user_context_extensions = []
+        try:
+            return analyze(method, **options)
+        finally:
+            client.thread_local.user_context_extensions = extensions
+
+    return _analyze
 
 
 def _share_tables(session: Any, pipeline: dict[str, Any]) -> None:

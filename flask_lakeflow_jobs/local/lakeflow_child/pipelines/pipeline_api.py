@@ -15,7 +15,7 @@ import types
 from importlib import import_module
 
 from ..workspace_paths import WorkspacePaths
-from .pipeline_sql import drop_catalogs, to_spark
+from .pipeline_sql import drop_catalogs, drop_keys, to_spark
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -144,8 +144,9 @@ class PipelineApi:
                 f"{original.__name__} of Spark has no {', '.join(ignored)}, which has no effect.",
                 file=sys.stderr,
             )
+        changes = {**dict.fromkeys(_NAMES, self.name), "schema": drop_keys}
         return {
-            name: self.name(value) if name in _NAMES and isinstance(value, str) else value
+            name: changes[name](value) if name in changes and isinstance(value, str) else value
             for name, value in options.items()
             if name in taken
         }

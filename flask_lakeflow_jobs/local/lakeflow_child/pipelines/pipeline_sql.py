@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 _UNCHANGED = r"(?P<unchanged>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/)"
 # From the longest to the shortest.
@@ -22,7 +22,8 @@ _FORMS = {
     r"\bLIVE\.": "",
 }
 _CONSTRAINT = re.compile(
-    _UNCHANGED + r"|\bCONSTRAINT\s+(?P<name>`[^`]+`|\w+)\s+EXPECT\s*(?=\()",
+    _UNCHANGED + r"|\bCONSTRAINT\s+(?P<name>`[^`]+`|\w+)\s+"
+    r"(?:(?P<key>(?:PRIMARY|FOREIGN)\s+KEY)|EXPECT)\s*(?=\()",
     re.IGNORECASE | re.DOTALL,
 )
 _TABLE = re.compile(
@@ -31,7 +32,13 @@ _TABLE = re.compile(
     r"(?P<name>(?:`[^`]+`|\w+)(?:\.(?:`[^`]+`|\w+))*)",
     re.IGNORECASE | re.DOTALL,
 )
-_VIOLATION = re.compile(r"\s*ON\s+VIOLATION\s+(?:DROP\s+ROW|FAIL\s+UPDATE)", re.IGNORECASE)
+_VIOLATION = re.compile(r"\s*ON\s+VIOLATION\s+(DROP|FAIL)\s+(?:ROW|UPDATE)", re.IGNORECASE)
+_LITERAL = re.compile(r"\s*(?:(['\"])(.*)\1|(\w+))\s*", re.DOTALL)
+_SETTING = re.compile(r"\$\{([^{}]+)\}")
+_STAR = re.compile(
+    _UNCHANGED + r"|(?P<star>(?:^|,)\s*(?:DISTINCT\s+)?\*)(?!\s*EXCEPT\b)", re.I | re.DOTALL
+)
+_TOKEN = re.compile(_UNCHANGED + r"|`[^`]*`|\w+|[^\s\w]", re.DOTALL)
 
 
 def to_spark(text: str, catalogs: Iterable[str]) -> tuple[str, list[str]]:
@@ -40,8 +47,13 @@ def to_spark(text: str, catalogs: Iterable[str]) -> tuple[str, list[str]]:
     :param catalogs: names of catalogs, which are dropped: Spark has one catalog here.
     :return: the translation, and the names of expectations that are lost in it.
     """
-    text, lost = _drop_expectations(text)
-    return drop_catalogs(_replace_forms(text), catalogs), lost
+    statements, lost = [], []
+    for statement in split(text):
+        statement, expectations = _take_expectations(statement)
+        filtered = _filter(statement, [each[1] for each in expectations if each[1]])
+        statements.append(filtered or statement)
+        lost += [name for name, condition in expectations if not (filtered and condition)]
+    return drop_catalogs(_replace_forms("".join(statements)), catalogs), lost
 
 
 def drop_catalogs(text: str, catalogs: Iterable[str]) -> str:
@@ -51,6 +63,40 @@ def drop_catalogs(text: str, catalogs: Iterable[str]) -> str:
     pattern = rf"{_UNCHANGED}|(?<![\w.`])`?(?:{names})`?{dot}(?=(?:`[^`]+`|\w+){dot}[`\w])"
     flags = re.DOTALL | re.IGNORECASE
     return re.sub(pattern, lambda match: match["unchanged"] or "", text, flags=flags)
+
+
+def read_literal(text: str, configuration: Mapping[str, str]) -> str:
+    """Return the value of a literal of SQL, with the settings that it names.
+
+    :raises ValueError: it is another expression.
+    """
+    if (match := _LITERAL.fullmatch(text)) is None:
+        raise ValueError(
+            f"Write a text in place of {text.strip()}, or read the files in Python: the local "
+            "workspace takes only texts in read_files of a pipeline."
+        )
+    value = match[2] if match[1] else match[3].lower()
+    return _SETTING.sub(lambda each: configuration.get(each[1], each[0]), value)
+
+
+def hide_metadata(text: str, view: str) -> str:
+    """Leave the column ``_metadata`` of a view out of all columns of the query that reads it."""
+    end = re.sub(r"\bSTREAM[\s(]*$", "", text[: text.index(view)], flags=re.IGNORECASE)
+    depth = 0
+    for token in reversed([*_TOKEN.finditer(end)]):
+        depth += (token[0] == ")") - (token[0] == "(")
+        if depth == 0 and token[0].upper() == "SELECT":
+            columns = _STAR.sub(
+                lambda each: each[0] + (" EXCEPT (_metadata)" if each["star"] else ""),
+                text[token.end() : len(end)],
+            )
+            return text[: token.end()] + columns + text[len(end) :]
+    return text
+
+
+def drop_keys(columns: str) -> str:
+    """Leave the keys out of the columns of a table: Spark has none, and Databricks checks none."""
+    return _take_expectations(columns)[0]
 
 
 def find_tables(text: str) -> list[str]:
@@ -71,17 +117,32 @@ def _replace_forms(text: str) -> str:
     return re.sub(f"{_UNCHANGED}|{pattern}", replacement, text, flags=flags)
 
 
-def _drop_expectations(text: str) -> tuple[str, list[str]]:
-    lost: list[str] = []
+def split(text: str) -> list[str]:
+    """Split a text after each semicolon that ends a statement."""
+    ends = [each.end() for each in _TOKEN.finditer(text) if each[0] == ";"]
+    return [text[start:end] for start, end in zip([0, *ends], [*ends, len(text)], strict=True)]
+
+
+def _take_expectations(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """Take the expectations and the keys out of a statement.
+
+    :return: the rest, and the name of each with the condition that rows meet; empty for one that
+        only counts rows.
+    """
+    found: list[tuple[str, str]] = []
     start = 0
     while (match := _CONSTRAINT.search(text, start)) is not None:
         if not match["name"]:
             start = match.end()
             continue
-        lost.append(match["name"].strip("`"))
         end = _find_end(text, match.end())
-        if violation := _VIOLATION.match(text, end):
-            end = violation.end()
+        name, condition = match["name"].strip("`"), text[match.end() : end]
+        violation = _VIOLATION.match(text, end)
+        if match["key"]:
+            end += _find_comma(text[end:])
+        else:
+            found.append((name, _write_condition(name, condition, violation)))
+            end = violation.end() if violation else end
         before, after = text[: match.start()], text[end:]
         lines = "\n" * text[match.start() : end].count("\n")
         if re.match(r"\s*,", after):
@@ -92,7 +153,49 @@ def _drop_expectations(text: str) -> tuple[str, list[str]]:
             before = re.sub(r"\((\s*)$", r"\1", before)
             after = re.sub(r"^(\s*)\)", r"\1", after)
         text, start = before + lines + after, len(before)
-    return text, lost
+    return text, found
+
+
+def _write_condition(name: str, condition: str, violation: re.Match[str] | None) -> str:
+    if violation is None:
+        return ""
+    condition = re.sub(_UNCHANGED, _drop_comment, condition, flags=re.DOTALL).replace("\n", " ")
+    if violation[1].upper() == "DROP":
+        return condition
+    text = f"A row violates the expectation {name}: {condition}"
+    text = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"CASE WHEN {condition} THEN true ELSE raise_error('{text}') END"
+
+
+def _drop_comment(match: re.Match[str]) -> str:
+    return " " if match[0].startswith(("--", "/*")) else match[0]
+
+
+def _filter(statement: str, conditions: list[str]) -> str | None:
+    """Return a definition whose query has the rows that meet conditions; none without a query."""
+    depth, start, end = 0, 0, 0
+    for token in _TOKEN.finditer(statement):
+        depth += (token[0] == "(") - (token[0] == ")")
+        if not start and depth == 0 and token[0].upper() == "AS":
+            start = token.end()
+        elif token[0] != ";" and _drop_comment(token) != " ":
+            end = token.end()
+    if not start or end < start or not conditions:
+        return None
+    query = statement[start:end]
+    where = " AND ".join(f"({each})" for each in conditions)
+    filtered = f"SELECT * FROM ({query}) WHERE {where}"  # noqa: S608 (the user's own query)
+    return f"{statement[:start]} {filtered}{statement[end:]}"
+
+
+def _find_comma(text: str) -> int:
+    """Return the position of the comma or the parenthesis that ends a definition."""
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        if depth == 0 and token[0] in ",)":
+            return token.start()
+        depth += (token[0] == "(") - (token[0] == ")")
+    return len(text)
 
 
 def _find_end(text: str, start: int) -> int:

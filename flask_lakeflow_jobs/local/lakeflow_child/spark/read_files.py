@@ -53,14 +53,38 @@ def replace_read_files(
     """
     if "read_files" not in statement.lower():
         return statement
-    statement = remove_comments(statement)
-    while match := next((each for each in _CALL.finditer(statement) if each["call"]), None):
-        arguments, end = split_arguments(statement, match.end())
+
+    def define(arguments: list[str], _: str) -> str:
         frame = _read(session, arguments, evaluate, translate, has_metadata=METADATA in statement)
         view = f"{FILES}{os.urandom(8).hex()}"
         frame.createOrReplaceTempView(view)
-        statement = statement[: match.start()] + view + statement[end:]
+        return view
+
+    return replace_calls(remove_comments(statement), define)
+
+
+def replace_calls(statement: str, define: Callable[[list[str], str], str]) -> str:
+    """Replace each call of ``read_files`` in a statement without comments.
+
+    :param define: returns what takes its place, by its arguments and the text before it.
+    """
+    while match := next((each for each in _CALL.finditer(statement) if each["call"]), None):
+        arguments, end = split_arguments(statement, match.end())
+        before = statement[: match.start()]
+        statement = before + define(arguments, before) + statement[end:]
     return statement
+
+
+def read_options(arguments: list[str], evaluate: Evaluate) -> tuple[str, dict[str, str]]:
+    """Return the path of a call, and its options by the names of Auto Loader's."""
+    path, settings = "", {"cloudFiles.inferColumnTypes": "true"}
+    for argument in arguments:
+        if match := _OPTION.fullmatch(argument):
+            name = match[1] or match[2]
+            settings[_OPTIONS.get(name.lower(), name)] = _to_text(evaluate(match[3]))
+        else:
+            path = str(evaluate(argument))
+    return path, settings
 
 
 def split_arguments(text: str, start: int) -> tuple[list[str], int]:
@@ -103,14 +127,8 @@ def _read(
     *,
     has_metadata: bool,
 ) -> Any:
-    settings = {"cloudFiles.inferColumnTypes": "true"}
-    path = ""
-    for argument in arguments:
-        if match := _OPTION.fullmatch(argument):
-            name = match[1] or match[2]
-            settings[_OPTIONS.get(name.lower(), name)] = _to_text(evaluate(match[3]))
-        else:
-            path = str(translate(evaluate(argument)))
+    path, settings = read_options(arguments, evaluate)
+    path = str(translate(path))
     schema = settings.pop("schema", None)
     if "cloudFiles.format" not in settings:
         settings["cloudFiles.format"] = find_format(list_files(path))

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.pipelines.pipeline_sql import drop_catalogs, to_spark
+from flask_lakeflow_jobs.local.lakeflow_child.pipelines.pipeline_sql import (
+    drop_catalogs,
+    drop_keys,
+    hide_metadata,
+    read_literal,
+    to_spark,
+)
 
 CATALOGS = ("main", "dev")
 
@@ -55,6 +61,48 @@ def test_expectations_are_dropped(columns: str, expected: str, lost: list[str]) 
 
 
 @pytest.mark.parametrize(
+    ("statement", "expected", "lost"),
+    [
+        (
+            "(CONSTRAINT a EXPECT (n > 1) ON VIOLATION DROP ROW) COMMENT ' AS '\nAS SELECT 1; -- b",
+            "COMMENT ' AS '\nAS SELECT * FROM ( SELECT 1) WHERE ((n > 1)); -- b",
+            [],
+        ),
+        (
+            "(n INT, CONSTRAINT a EXPECT (n > 1)) AS SELECT 1 -- AS ;",
+            "(n INT ) AS SELECT 1 -- AS ;",
+            ["a"],
+        ),
+        (
+            (
+                "(CONSTRAINT a EXPECT (s <> ';') ON VIOLATION FAIL UPDATE,"
+                " CONSTRAINT b EXPECT (n -- 'b'\n> '--') ON VIOLATION DROP ROW,"
+                " CONSTRAINT c EXPECT (n > 2)) AS WITH q AS (SELECT 1) SELECT * FROM q /* end */"
+            ),
+            (
+                "AS SELECT * FROM ( WITH q AS (SELECT 1) SELECT * FROM q)"
+                " WHERE (CASE WHEN (s <> ';') THEN true ELSE"
+                " raise_error('A row violates the expectation a: (s <> \\';\\')') END)"
+                " AND ((n > '--')) /* end */"
+            ),
+            ["c"],
+        ),
+        ("(CONSTRAINT a EXPECT (n > 1) ON VIOLATION DROP ROW);", ";", ["a"]),
+    ],
+)
+def test_expectations_filter_the_rows_of_the_query(
+    statement: str, expected: str, lost: list[str]
+) -> None:
+    next_one = "\nCREATE MATERIALIZED VIEW u AS SELECT 2"
+    translated, dropped = to_spark(f"CREATE MATERIALIZED VIEW t {statement};{next_one}", CATALOGS)
+    assert " ".join(translated.split()) == " ".join(
+        f"CREATE MATERIALIZED VIEW t {expected};{next_one}".split()
+    )
+    assert translated.count("\n") == statement.count("\n") + 1
+    assert dropped == lost
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("FROM main.sales.orders o", "FROM sales.orders o"),
@@ -71,3 +119,62 @@ def test_expectations_are_dropped(columns: str, expected: str, lost: list[str]) 
 )
 def test_catalogs_are_dropped_from_names_of_three_parts(text: str, expected: str) -> None:
     assert drop_catalogs(text, CATALOGS) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (" 'csv'", "csv"),
+        ('"/Volumes/${catalog}/in/${other}"', "/Volumes/main/in/${other}"),
+        ("TRUE", "true"),
+        ("10 ", "10"),
+    ],
+)
+def test_literal_has_the_settings_that_it_names(text: str, value: str) -> None:
+    assert read_literal(text, {"catalog": "main"}) == value
+
+
+def test_expression_in_place_of_a_literal_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^Write a text in place of concat\(a, 'b'\), or read"):
+        read_literal("concat(a, 'b') ", {})
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("SELECT *, _metadata.f FROM v", "SELECT * EXCEPT (_metadata), _metadata.f FROM v"),
+        ("SELECT a * 2, count(*), '*', * FROM STREAM(v)", None),
+        (
+            "SELECT * FROM (SELECT (SELECT 1) AS n, * FROM STREAM v) WHERE n IN (SELECT * FROM u)",
+            None,
+        ),
+        ("SELECT * EXCEPT (a) FROM v", "SELECT * EXCEPT (a) FROM v"),
+    ],
+)
+def test_metadata_of_files_is_no_column_of_the_query(query: str, expected: str | None) -> None:
+    expected = expected or query.replace(", * FROM", ", * EXCEPT (_metadata) FROM")
+    assert hide_metadata(query.replace(" v", " v_1").replace("(v", "(v_1"), "v_1") == (
+        expected.replace(" v", " v_1").replace("(v", "(v_1")
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ("n INT, CONSTRAINT k PRIMARY KEY (n) NOT ENFORCED", "n INT"),
+        (
+            "CONSTRAINT k PRIMARY KEY(n, m) RELY, n INT, m INT COMMENT 'a, b'",
+            "n INT, m INT COMMENT 'a, b'",
+        ),
+        (
+            "n INT, CONSTRAINT f FOREIGN KEY (n) REFERENCES main.t.u (a, b) NOT ENFORCED, m INT",
+            "n INT, m INT",
+        ),
+    ],
+)
+def test_keys_are_left_out(columns: str, expected: str) -> None:
+    assert " ".join(drop_keys(columns).split()) == expected
+    assert to_spark(f"CREATE TABLE t ({columns}) COMMENT 'x'", []) == (
+        f"CREATE TABLE t ({drop_keys(columns)}) COMMENT 'x'",
+        [],
+    )
