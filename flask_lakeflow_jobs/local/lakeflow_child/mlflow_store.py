@@ -6,6 +6,7 @@ Otherwise, runs and models would be written beside the author's notebooks.
 from __future__ import annotations
 
 import os
+from copy import copy
 
 from .import_hooks import find_and_change
 
@@ -17,14 +18,17 @@ if TYPE_CHECKING:
     from typing import Any
 
 _OF_DATABRICKS = "databricks"  # how the addresses of its tracking and of its registries begin
+_FILE_STORE = "mlflow.store.model_registry.file_store"
 _VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 
 
 class MlflowFinder:
     """Finds ``mlflow`` where it is installed, and directs it to the workspace once it is loaded."""
 
-    def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
-        """Return how to load ``mlflow``."""
+    def find_spec(self, name: str, path: Any = None, *_: Any) -> ModuleSpec | None:
+        """Return how to load ``mlflow`` and its store."""
+        if name == _FILE_STORE:
+            return find_and_change(name, path, _leave_metrics_out)
         if name != "mlflow":
             return None
         return find_and_change(name, None, _redirect, prepare=_set_variables)
@@ -69,3 +73,20 @@ def _drop_databricks(initialize: Callable[..., Any]) -> Callable[..., Any]:
         initialize(self, *kept, **rest)
 
     return call
+
+
+def _leave_metrics_out(module: types.ModuleType) -> None:
+    """Let tasks change a version of a model with metrics, which the store cannot write.
+
+    It finds the metrics with the model.
+    """
+    store: Any = module.FileStore
+    if (save := getattr(store, "_save_model_version_as_meta_file", None)) is None:
+        return
+
+    def save_meta(self: Any, model_version: Any, *arguments: Any, **named: Any) -> Any:
+        model_version = copy(model_version)
+        model_version._metrics = model_version._params = None
+        return save(self, model_version, *arguments, **named)
+
+    store._save_model_version_as_meta_file = save_meta

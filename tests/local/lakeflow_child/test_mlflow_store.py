@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -72,3 +73,33 @@ def test_addresses_of_databricks_are_ignored_and_others_are_used(mlflow: Any) ->
 def test_client_takes_only_the_addresses_of_others(mlflow: Any) -> None:
     assert mlflow.MlflowClient("databricks", registry_uri="databricks-uc").uris == [None, None]
     assert mlflow.MlflowClient(None, "https://a.example").uris == [None, "https://a.example"]
+
+
+STORE = """\
+class FileStore:
+    def _save_model_version_as_meta_file(self, model_version, meta_dir=None, overwrite=True):
+        return vars(model_version), meta_dir
+"""
+
+
+def test_file_store_saves_a_version_without_metrics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow fails to write them, as in ``update_model_version``."""
+    folder = tmp_path / "mlflow/store/model_registry"
+    folder.mkdir(parents=True)
+    (folder / "file_store.py").write_text(STORE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("LAKEFLOW_LOCAL_DATA", str(tmp_path / "data"))
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_ALLOW_FILE_STORE"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setattr(sys, "meta_path", [MlflowFinder(), *sys.meta_path])
+    for name in [each for each in sys.modules if each.partition(".")[0] == "mlflow"]:
+        monkeypatch.delitem(sys.modules, name)
+    store = importlib.import_module("mlflow.store.model_registry.file_store").FileStore()
+    version = SimpleNamespace(name="m", _metrics=[1], _params=[2])
+    saved, meta_dir = store._save_model_version_as_meta_file(version, meta_dir="d")
+    assert saved == {"name": "m", "_metrics": None, "_params": None}
+    assert (version._metrics, meta_dir) == ([1], "d")
+    for name in [each for each in sys.modules if each.partition(".")[0] == "mlflow"]:
+        del sys.modules[name]
