@@ -15,7 +15,7 @@ from flask import Response, current_app, request
 from ..concurrency import reset_after_late_patch, reset_in_new_processes
 from ..errors import LakeflowJobsError
 from .servers import Server, find_server
-from .sse.limits import limit_connections
+from .sse.limits import PROCESS_USAGE, limit_connections
 
 if TYPE_CHECKING:
     from ..following.follower import Follower
@@ -76,7 +76,7 @@ class WarmUp(FirstRequestHook):
         self._warm_up = warm_up
 
     def _begin(self, server: Server) -> None:
-        limit_connections(server)
+        limit_connections(server, PROCESS_USAGE.sockets)
         if self._is_first() and self._warm_up is not None:
             run = partial(self._run, self._warm_up)
             thread = threading.Thread(target=run, name="lakeflow-warm-up", daemon=True)

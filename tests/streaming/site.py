@@ -10,7 +10,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask
+from flask import Flask, Response
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from flask_lakeflow_jobs import LakeflowJobs
 from flask_lakeflow_jobs.globals import current_state
@@ -20,10 +21,20 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
+#: Where another app of the process is mounted, if there is one.
+OTHER_APP = "/other"
+
+
+class AppResponse(Response):
+    """A response of the app's own class."""
+
+
 def create_app() -> Flask:
     logging.basicConfig()
     logging.getLogger("flask_lakeflow_jobs.web").setLevel(logging.INFO)
     app = Flask("site", instance_path=os.environ["SITE_INSTANCE"])
+    if "SITE_RESPONSE_CLASS" in os.environ:
+        app.response_class = AppResponse
     LakeflowJobs(app)
 
     @app.get("/ping")
@@ -46,6 +57,12 @@ def create_app() -> Flask:
 
     if module := os.environ.get("SITE_LOADS"):
         importlib.import_module(module)
+    if "SITE_OTHER_APP" in os.environ:
+        other = Flask("other", instance_path=os.environ["SITE_INSTANCE"])
+        LakeflowJobs(other)
+        app.wsgi_app = DispatcherMiddleware(  # type: ignore[method-assign]
+            app.wsgi_app, {OTHER_APP: other.wsgi_app}
+        )
     wrapper = os.environ.get("SITE_MIDDLEWARE")
     if wrapper:
         app.wsgi_app = globals()[wrapper](app.wsgi_app)  # type: ignore[method-assign]

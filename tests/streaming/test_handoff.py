@@ -17,6 +17,7 @@ from tests.sse_client import Stream
 from tests.streaming.conftest import StartServer
 from tests.streaming.raw import RawClient
 from tests.streaming.servers import Server, gthread, open_streams
+from tests.streaming.site import OTHER_APP
 from tests.streaming.workspace import FakeWorkspace
 from tests.support import DEADLINE, wait_until
 
@@ -255,6 +256,33 @@ def test_streams_not_handed_off_leave_a_quarter_of_the_threads_free(
             assert list(polling) == []
             assert polling.parser.retry == 5000
         assert server.responding_worker()
+
+
+def test_apps_of_one_process_share_its_threads(start_server: StartServer, run_id: int) -> None:
+    settings = {"SITE_MIDDLEWARE": "StartResponseMiddleware", "SITE_OTHER_APP": "yes"}
+    server = start_server(gthread(THREADS), **settings)
+    other = server.url + OTHER_APP + server.stream_path(run_id)
+    with open_streams(server, run_id, THREADS - 1):
+        with Stream.open(other) as polling:
+            assert names(polling) == ["message"]
+            assert polling.parser.retry == 5000
+        assert server.responding_worker()
+    server.wait_until_held(streams=0)
+    with Stream.open(other) as viewer:
+        assert next(viewer).json["outcome"] == "running"
+        assert viewer.parser.retry == 2000
+
+
+def test_stream_of_an_app_with_a_response_class_is_handed_off(
+    start_server: StartServer, fake_workspace: FakeWorkspace, run_id: int
+) -> None:
+    server = start_server(gthread(THREADS), SITE_RESPONSE_CLASS="yes")
+    with open_streams(server, run_id, 2 * THREADS) as viewers:
+        assert has_writer_thread(server)
+        fake_workspace.end_run(run_id)
+        for viewer in viewers:
+            assert names(viewer) == ["message", "end"]
+    server.wait_until_held(streams=0, watched=0)
 
 
 def test_stream_over_tls_is_not_handed_off(

@@ -62,18 +62,36 @@ def limit_connections(server: Server, sockets: int = 0) -> None:
         server.limit_connections(connection_capacity(server.threads or 0) - sockets)
 
 
+class Usage:
+    """The streams that are held, and the requests that wait for the first poll of a run."""
+
+    def __init__(self) -> None:
+        self.sockets = 0
+        self.threads = 0
+        self.waiting = 0
+
+    @property
+    def held(self) -> int:
+        return self.sockets + self.threads
+
+
+#: All apps of this process share its threads and files.
+PROCESS_USAGE = Usage()
+
+_lock = threading.Lock()
+
+
 class StreamLimiter:
-    """The number of streams of a process, and of requests that wait for the first poll of a run.
+    """The number of streams of an app, and of requests that wait for the first poll of a run.
 
     :param max_streams: the limit in the app's config, if it has one.
+    :param process: counts those of all apps of the process; ``None``: there is only this one.
     """
 
-    def __init__(self, max_streams: int | None) -> None:
+    def __init__(self, max_streams: int | None, process: Usage | None = None) -> None:
         self._max_streams = max_streams
-        self._lock = threading.Lock()
-        self._sockets = 0
-        self._threads = 0
-        self._waiting = 0
+        self._own = Usage()
+        self._process = process or Usage()
         self._limit: int | None = None
         self._sent_to_poll = 0
         self._server = Server(UNKNOWN)
@@ -85,8 +103,8 @@ class StreamLimiter:
         """
         limit = self._limit
         return {
-            "pushed": self._sockets,
-            "onThreads": self._threads,
+            "pushed": self._own.sockets,
+            "onThreads": self._own.threads,
             "limit": limit,
             "free": None if limit is None else max(0, limit - self.held),
             "sentToPoll": self._sent_to_poll,
@@ -94,16 +112,20 @@ class StreamLimiter:
 
     def count_sent_to_poll(self) -> None:
         """Count a viewer that asked for a stream and has to poll."""
-        with self._lock:
+        with _lock:
             self._sent_to_poll += 1
 
     @property
     def held(self) -> int:
-        return self._sockets + self._threads
+        return self._own.held
+
+    @property
+    def _held_by_others(self) -> int:
+        return self._process.held - self.held
 
     def acquire_socket(self, server: Server) -> StreamPermit | None:
         """Return a permit for a stream that needs no thread, or ``None`` at the limit."""
-        with self._lock:
+        with _lock:
             self._limit = self.capacity(server, is_pushed=True)
             if self.held >= self._limit:
                 return None
@@ -113,59 +135,65 @@ class StreamLimiter:
 
     def acquire_thread(self, server: Server) -> StreamPermit | None:
         """Return a permit for a stream that holds a thread, or ``None`` at the limit."""
-        if self._thread_limit(server) == 0 and self._max_streams != 0:
-            reason = explain_polling(server)
+        reason = explain_polling(server)
+        if reason and self._thread_limit(server) == 0 and self._max_streams != 0:
             log_once("flask_lakeflow_jobs.web", f"Viewers poll, because {reason}.")
-        with self._lock:
+        with _lock:
             self._limit = self.capacity(server, is_pushed=False)
-            is_added = self.held < descriptor_capacity() and self._add_thread(server)
+            is_added = self._process.held < descriptor_capacity() and self._add_thread(server)
         return StreamPermit(self, holds_thread=True) if is_added else None
 
     def exchange_for_thread(self, server: Server) -> bool:
         """Count a stream that needs no thread as one that holds a thread, if the limit allows."""
-        with self._lock:
+        with _lock:
             is_added = self._add_thread(server)
             self._add_sockets(-is_added)
             return is_added
 
     def _add_sockets(self, number: int) -> None:
-        self._sockets += number
-        limit_connections(self._server, self._sockets)
+        for usage in (self._own, self._process):
+            usage.sockets += number
+        limit_connections(self._server, self._process.sockets)
 
     def _add_thread(self, server: Server) -> bool:
-        if self._threads >= self._thread_limit(server):
+        if self._own.threads >= self._thread_limit(server):
             return False
-        self._threads += 1
+        self._add_threads(1)
         return True
 
+    def _add_threads(self, number: int) -> None:
+        for usage in (self._own, self._process):
+            usage.threads += number
+
     def capacity(self, server: Server, *, is_pushed: bool) -> int:
-        """Return how many streams this process can hold.
+        """Return how many streams of this app the process can hold, beside those of other apps.
 
         :param is_pushed: they hold a socket each and no thread.
         """
+        others = self._held_by_others
         if is_pushed:
             limit = DEFAULT_MAX_SOCKETS if self._max_streams is None else self._max_streams
             threads = server.threads or 0
             connections = connection_capacity(threads)
             # the others are for other requests, one for each thread if possible
-            limit = min(limit, max(connections - threads, connections // 2))
+            limit = min(limit, max(connections - threads, connections // 2) - others)
         else:
             limit = self._thread_limit(server)
-        return min(limit, descriptor_capacity())
+        return max(0, min(limit, descriptor_capacity() - others))
 
     def _thread_limit(self, server: Server) -> int:
         """The app's limit can lower a known capacity, and replaces an unknown one."""
         capacity = server.stream_capacity
         if capacity is None:
             return self._max_streams or 0
-        return min(
-            capacity, DEFAULT_MAX_STREAMS if self._max_streams is None else self._max_streams
-        )
+        capacity -= self._process.threads - self._own.threads
+        limit = DEFAULT_MAX_STREAMS if self._max_streams is None else self._max_streams
+        return max(0, min(capacity, limit))
 
     def remove(self, *, holds_thread: bool) -> None:
-        with self._lock:
+        with _lock:
             if holds_thread:
-                self._threads -= 1
+                self._add_threads(-1)
             else:
                 self._add_sockets(-1)
 
@@ -178,15 +206,15 @@ class StreamLimiter:
 
         :param has_thread: the request has a permit to hold its thread.
         """
-        with self._lock:
-            spare = (server.spare_threads or 0) - self._threads
-            is_counted = not has_thread and self._waiting < max(1, spare)
-            self._waiting += is_counted
+        with _lock:
+            spare = (server.spare_threads or 0) - self._process.threads
+            is_counted = not has_thread and self._process.waiting < max(1, spare)
+            self._process.waiting += is_counted
         try:
             yield has_thread or is_counted
         finally:
-            with self._lock:
-                self._waiting -= is_counted
+            with _lock:
+                self._process.waiting -= is_counted
 
 
 class StreamPermit:

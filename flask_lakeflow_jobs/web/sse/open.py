@@ -20,7 +20,7 @@ from .format import EVENT_STREAM, HEADERS
 from .handoff.body import HandoffBody, StreamResponse
 from .handoff.connection import is_supported
 from .handoff.writer import SocketWriter
-from .limits import StreamLimiter, StreamPermit
+from .limits import PROCESS_USAGE, StreamLimiter, StreamPermit
 from .stream import OPENING, BlockingBody, Stream, choose_lifetime, encode_current_state
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class StreamOpener:
         self._clock = clock
         self._is_closing = is_closing
         self._writer = SocketWriter(clock, heartbeat=settings.heartbeat, is_closing=is_closing)
-        self.limiter = StreamLimiter(settings.max_streams)
+        self.limiter = StreamLimiter(settings.max_streams, PROCESS_USAGE)
         self._lock = threading.Lock()
         self._unstarted: deque[tuple[float, Stream]] = deque()
 
@@ -213,4 +213,5 @@ class StreamOpener:
 
 
 def _respond(body: Iterable[bytes]) -> Response:
-    return StreamResponse(body, mimetype=EVENT_STREAM, headers=HEADERS)
+    response = StreamResponse(body, mimetype=EVENT_STREAM, headers=HEADERS)
+    return response.convert_to(current_app.response_class)

@@ -18,6 +18,7 @@ from flask_lakeflow_jobs.web.sse.limits import (
     RESERVED_DESCRIPTORS,
     StreamLimiter,
     StreamPermit,
+    Usage,
     connection_capacity,
     descriptor_capacity,
     limit_connections,
@@ -128,6 +129,34 @@ def test_acquire_socket_after_release_succeeds_again() -> None:
     permit.release()
     assert limiter.acquire_socket(EIGHT_THREADS)
     assert limiter.held == 2
+
+
+def test_apps_of_one_process_share_its_threads() -> None:
+    process = Usage()
+    one, other = StreamLimiter(None, process), StreamLimiter(None, process)
+    permits = [acquired(one.acquire_thread(EIGHT_THREADS)) for _ in range(4)]
+    assert other.capacity(EIGHT_THREADS, is_pushed=False) == 2
+    assert sum(first_read_permits(other, EIGHT_THREADS, 20)) == 2
+    assert sum(other.acquire_thread(EIGHT_THREADS) is not None for _ in range(9)) == 2
+    assert one.acquire_thread(EIGHT_THREADS) is None
+    permits[0].release()
+    assert other.acquire_thread(EIGHT_THREADS)
+    assert (one.held, other.held) == (3, 3)
+
+
+def test_apps_of_one_process_share_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    limit_descriptors(monkeypatch, 128)
+    process, allowed = Usage(), [0]
+    server = Server("gthread", threads=8, limit_connections=allowed.append)
+    one, other = StreamLimiter(None, process), StreamLimiter(None, process)
+    permits = [acquired(one.acquire_socket(server)) for _ in range(30)]
+    assert sum(other.acquire_socket(server) is not None for _ in range(9)) == 2
+    assert one.acquire_socket(server) is None
+    assert allowed[-1] == connection_capacity(8) - 32
+    for permit in permits:
+        permit.release()
+    assert allowed[-1] == connection_capacity(8) - 2
+    assert sum(acquired(one.acquire_socket(server)).holds_thread for _ in range(30)) == 0
 
 
 def test_permit_for_a_socket_exchanged_for_a_thread_counts_once() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from flask import Response
@@ -100,3 +101,16 @@ class StreamResponse(Response):
             self.response.start(environ, start_response)
         self.direct_passthrough = not self._on_close
         return super().__call__(environ, start_response)
+
+    def convert_to(self, response_class: Any) -> StreamResponse:
+        """Convert this response to the app's own class. Flask does that too, and would lose the
+        methods of this class."""
+        self.__class__ = _stream_class(response_class)
+        return self
+
+
+@cache
+def _stream_class(base: Any) -> type[StreamResponse]:
+    if issubclass(StreamResponse, base):
+        return StreamResponse
+    return type("StreamResponse", (StreamResponse, base), {})
