@@ -62,8 +62,9 @@ class Follower:
     ) -> None:
         self._record = record
         self._hub = hub
-        self._jobs = choose_jobs(jobs)
-        self._job_ids = {job.job_id for job in self._jobs.values()}
+        self._jobs = jobs
+        self._chosen_jobs = choose_jobs(jobs)
+        self._job_ids = {job.job_id for job in self._chosen_jobs.values()}
         self._clock = clock
         self._poll_interval = poll_interval
         self._finish = finish
@@ -76,7 +77,9 @@ class Follower:
         reset_in_new_processes(self._reset)
 
     def _reset(self) -> None:
-        self._lease = FollowerLease(self._record, self._jobs, self._clock, self._lease_seconds)
+        self._lease = FollowerLease(
+            self._record, self._chosen_jobs, self._clock, self._lease_seconds
+        )
         self._subscriptions: dict[RunKey, Subscription] = {}
         self._skipped_until: dict[RunKey, float] = {}
         self._search_at = self._clock.monotonic()
@@ -212,13 +215,16 @@ def choose_runs(
 ) -> list[RunKey]:
     """Return the unfinished runs to follow.
 
-    :param jobs: those whose runs are followed, by key.
+    :param jobs: those of the app, by key.
     """
-    chosen = []
+    chosen, chosen_jobs = [], choose_jobs(jobs)
+    by_id = {job.job_id: job for job in chosen_jobs.values()}
     for run in unfinished:
         job = jobs.get(run.job_key)
-        if job is None or job.job_id != run.job_id or run.run_id is None:
-            continue  # the job has another id now
+        is_renamed = job is None or job.job_id != run.job_id
+        job = by_id.get(run.job_id) if is_renamed else chosen_jobs.get(run.job_key)
+        if job is None or run.run_id is None:
+            continue
         run_key = RunKey(APP, job, run.run_id)
         if run_key not in skipped:
             chosen.append(run_key)

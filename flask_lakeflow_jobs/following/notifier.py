@@ -94,16 +94,19 @@ class MessageBuilder:
         self._jobs = jobs
 
     def build(self, job: str, run_id: int, status: RunStatus, rule: NotifyRule) -> EndMessage:
-        config = self._jobs[job]
-        row = self._record.get_run(config.job_id, run_id)
-        error = self._explain(config, status) or (row and row.error) or ""
+        job_id = int(status.run.job_id or 0)
+        renamed = (each for each in self._jobs.values() if each.job_id == job_id)
+        config = self._jobs.get(job) or next(renamed, None)
+        row = self._record.get_run(job_id, run_id)
+        error = (config and self._explain(config, status)) or (row and row.error) or ""
+        overrides = config.secret_overrides if config else {}
         return EndMessage(
             job=job,
             run_id=run_id,
             outcome=status.outcome,
             requested_by=clean_line((row and row.requested_by) or ""),
             duration=format_duration(duration_of(status.run)),
-            error=clean_line(redact_text(error, config.secret_overrides), MAX_ERROR_CHARS),
+            error=clean_line(redact_text(error, overrides), MAX_ERROR_CHARS),
             url=find_run_page(self._app, job, run_id, rule.base_url)
             or normalize_page_url(status.run.run_page_url)
             or "",

@@ -284,10 +284,22 @@ def build_row(job: str, run_id: int | None, job_id: int) -> RecordedRun:
 
 
 @pytest.mark.parametrize(
-    ("job", "run_id", "job_id"), [("other", 7, ETL.job_id), ("etl", 7, 5), ("etl", None, 1)]
+    ("job", "run_id", "job_id"), [("other", 7, 5), ("etl", 7, 5), ("etl", None, ETL.job_id)]
 )
 def test_run_of_no_job_of_the_app_is_left_out(job: str, run_id: int | None, job_id: int) -> None:
     assert choose_runs([build_row(job, run_id, job_id)], JOBS, ()) == []
+
+
+def test_run_of_a_job_that_was_renamed_is_followed() -> None:
+    moved = {"etl": replace(ETL, job_id=5), "daily": replace(ETL, key="daily")}
+    for jobs in ({"daily": moved["daily"]}, moved):
+        [chosen] = choose_runs([build_row("etl", 7, ETL.job_id)], jobs, ())
+        assert (chosen.job.key, chosen.ids) == ("daily", (ETL.job_id, 7))
+
+
+def test_run_under_another_key_of_a_followed_job_is_left_out_if_the_key_is_not_followed() -> None:
+    jobs = {"etl": ETL, "quiet": replace(ETL, key="quiet", follow=False)}
+    assert choose_runs([build_row("quiet", 7, ETL.job_id)], jobs, ()) == []
 
 
 @given(st.sampled_from(["own", "all", False]), st.sampled_from(["app", "user"]))

@@ -13,13 +13,16 @@ from flask_lakeflow_jobs import ConfigurationError, Outcome, RunStatus
 from flask_lakeflow_jobs.config.notify import NotifyRule, NotifyUrl, parse_notify
 from flask_lakeflow_jobs.following.notifier import (
     EndMessage,
+    MessageBuilder,
     Notifier,
     NotifyFailed,
     check_urls,
     send_message,
 )
 from tests.messages import Service
-from tests.run_documents import FAILED, SUCCEEDED, run
+from tests.record.rows import add_run
+from tests.records import SwitchableRecord
+from tests.run_documents import FAILED, JOB_ID, SUCCEEDED, build_job, run
 
 KEY = "LAKEFLOW_JOBS_NOTIFY"
 
@@ -61,6 +64,17 @@ def test_message_is_in_the_words_of_a_template() -> None:
         "etl 7 timed out alice@example.com 3 min 2 s load: KeyError: 'day'"
         " https://portal.example.com/jobs/etl/runs/7"
     )
+
+
+@pytest.mark.parametrize("keys", [["daily"], []], ids=["renamed", "removed"])
+def test_message_about_a_job_that_the_app_no_longer_has_by_this_key(
+    record: SwitchableRecord, keys: list[str]
+) -> None:
+    jobs = {key: build_job(key) for key in keys}
+    builder = MessageBuilder(Flask("app"), record, lambda: pytest.fail("called"), jobs)
+    add_run(record, 7, job_id=JOB_ID, requested_by="alice")
+    message = builder.build("etl", 7, RunStatus(1, run(SUCCEEDED)), NotifyRule())
+    assert (message.job, message.requested_by, message.outcome) == ("etl", "alice", "succeeded")
 
 
 class TestNotifier:
