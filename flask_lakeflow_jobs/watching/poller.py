@@ -248,6 +248,7 @@ class RunPoller:
             self._history.durations(run_key),
             self._settings.longest_delay,
             self._clock.now(),
+            now - watched_run.created_at,
         )
         if watched_run.state.snapshot is not None:
             self._history.add(run_key, run)

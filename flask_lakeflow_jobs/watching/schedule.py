@@ -82,7 +82,11 @@ class NextPoll(NamedTuple):
 
 
 def plan_next_poll(
-    run: Run, durations: PhaseDurations, longest_delay: float, now: float
+    run: Run,
+    durations: PhaseDurations,
+    longest_delay: float,
+    now: float,
+    seconds_watched: float = 0.0,
 ) -> NextPoll:
     """Decide when to poll a run that was polled just now.
 
@@ -92,12 +96,14 @@ def plan_next_poll(
     :param durations: of the phases of past runs of the job.
     :param longest_delay: seconds.
     :param now: seconds since the epoch.
+    :param seconds_watched: since the first poll. It counts as the age of a run that has not started
+        by this machine's clock, which may be wrong.
     """
     if has_ended(run):
         return NextPoll(min(TERMINAL_DELAY_SECONDS, longest_delay))
     if life_cycle_of(run) == "TERMINATING":
         return NextPoll(min(TERMINATING_DELAY_SECONDS, longest_delay))
-    age = age_of(run, now)
+    age = age_of(run, now) or seconds_watched
     phases = active_phases(run, durations, now)
     known = [phase for phase in phases if is_predictable(phase.name, durations)]
     delay = longest_delay if len(known) == len(phases) else delay_by_age(age, longest_delay)

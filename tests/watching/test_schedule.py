@@ -191,6 +191,14 @@ def test_run_without_a_start_is_polled_soon() -> None:
     assert plan_next_poll(run(run_state("PENDING")), {}, 5.0, NOW) == NextPoll(MIN_DELAY_SECONDS)
 
 
+@pytest.mark.parametrize(("watched", "delay"), [(0.0, 0.5), (8.0, 2.0), (300.0, 5.0)])
+def test_run_that_starts_later_by_a_wrong_clock_is_polled_less_and_less(
+    watched: float, delay: float
+) -> None:
+    active = run(run_state("PENDING"), start_time=int((NOW + 3600) * 1000))
+    assert plan_next_poll(active, {}, 5.0, NOW, watched).delay == delay
+
+
 @given(doing=states, tasks=st.lists(tasks_of_runs, max_size=4), past=histories)
 def test_few_durations_predict_nothing(
     doing: Document, tasks: list[Document], past: PhaseDurations
