@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,10 +56,16 @@ def cache_namespace(
         key: str(value) for key in (*SDK_KEYS, *OTHER_SDK_KEYS) if (value := settings.get(key))
     }
     if "DATABRICKS_HOST" not in values:
-        profiles = Path(values.get("DATABRICKS_CONFIG_FILE", "~/.databrickscfg")).expanduser()
-        text = profiles.read_text(errors="replace") if profiles.is_file() else ""
-        values["profiles"] = _PASSWORD_LINE.sub("", text)
+        values["profiles"] = _PASSWORD_LINE.sub("", _read_profiles(values))
     return _namespace(values)
+
+
+def _read_profiles(values: Mapping[str, str]) -> str:
+    try:
+        profiles = Path(values.get("DATABRICKS_CONFIG_FILE", "~/.databrickscfg")).expanduser()
+        return profiles.read_text(errors="replace")
+    except (OSError, RuntimeError):  # there are none, or the user has no home
+        return ""
 
 
 def _namespace(values: object) -> CacheNamespace:

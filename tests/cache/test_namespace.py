@@ -50,6 +50,17 @@ def test_cache_namespace_differs_by_workspace_and_credentials(
     assert namespace(**one) != namespace(**other)
 
 
+@pytest.mark.parametrize("error", [RuntimeError("no home"), PermissionError("not yours")])
+def test_cache_namespace_without_readable_profiles_is_one_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(self: Path) -> Path:
+        raise error
+
+    monkeypatch.setattr(Path, "expanduser", fail)
+    assert namespace() == namespace()
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
