@@ -17,13 +17,17 @@ def read_environment() -> dict[str, str]:
     """Return the environment of this process without the credentials and settings of the app.
 
     Secrets for tasks (``LAKEFLOW_SECRET_…``) stay. Clusters are in UTC, wherever this machine is.
+    No proxy reaches the servers of the workspace, which listen on the loopback interface.
     """
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(_APP_PREFIXES) and name != "SECRET_KEY"
     }
-    return {**kept, "TZ": "UTC"}
+    without_proxy = kept.get("no_proxy") or kept.get("NO_PROXY") or ""
+    if without_proxy != "*":
+        without_proxy = ",".join(filter(None, [without_proxy, "127.0.0.1", "localhost"]))
+    return {**kept, "TZ": "UTC", "no_proxy": without_proxy, "NO_PROXY": without_proxy}
 
 
 def keep_bytecode(environment: Mapping[str, str], folder: Path) -> dict[str, str]:

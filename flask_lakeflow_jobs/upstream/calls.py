@@ -23,10 +23,9 @@ from .error_mapping import (
     is_refused_login,
     is_retryable,
     is_timeout,
-    is_unreachable,
     translate,
 )
-from .failures import IncompleteResponse
+from .failures import IncompleteResponse, is_unreachable
 from .thread_pool import CallTimeout, DaemonThreadPool
 
 if TYPE_CHECKING:

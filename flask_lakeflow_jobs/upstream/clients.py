@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.clock import Clock as SdkClock
@@ -15,6 +16,7 @@ from databricks.sdk.core import Config
 
 from ..concurrency import reset_in_new_processes
 from .failures import LoginFailed
+from .jobs_api import LOOPBACK_HOSTS
 from .session import install_session
 
 if TYPE_CHECKING:
@@ -179,7 +181,7 @@ class Clients:
         arguments: dict[str, Any] = dict(self._sdk)
         if address is not None:
             arguments = {"host": address.host, "token": address.token, "auth_type": "pat"}
-            _bypass_proxies()
+        _bypass_proxies(arguments.get("host") or os.environ.get("DATABRICKS_HOST", ""))
         if identity.is_user:
             for name in ("client_id", "client_secret"):
                 arguments.pop(name, None)
@@ -213,11 +215,14 @@ def _choose_auth_type(arguments: Mapping[str, Any]) -> str | None:
     return "oauth-m2m" if "client_secret" in arguments else None
 
 
-def _bypass_proxies() -> None:
+def _bypass_proxies(url: str) -> None:
     """Connect to this machine directly: no proxy reaches its loopback interface."""
+    host = urlsplit(url).hostname
+    if host not in LOOPBACK_HOSTS:
+        return
     for name in ("no_proxy", "NO_PROXY"):
         hosts = os.environ.get(name, "")
-        if hosts and "127.0.0.1" not in hosts:
-            os.environ[name] = f"{hosts},127.0.0.1"
+        if hosts and hosts != "*" and host not in hosts:
+            os.environ[name] = f"{hosts},{host}"
     if not any(name in os.environ for name in ("no_proxy", "NO_PROXY")):
-        os.environ["no_proxy"] = "127.0.0.1"
+        os.environ["no_proxy"] = host

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import requests
 from databricks.sdk import errors as sdk
 from databricks.sdk.errors.base import DatabricksError
-from requests.exceptions import SSLError
-from urllib3.exceptions import NewConnectionError
+from requests.exceptions import InvalidProxyURL, InvalidSchema, ProxyError, SSLError
 
 from ..errors import (
     Conflict,
@@ -33,6 +32,8 @@ from .failures import (
     NonApiResponse,
     RedirectedWrite,
     ResponseTooLarge,
+    is_unreachable,
+    lacks_certificates,
 )
 
 if TYPE_CHECKING:
@@ -117,14 +118,6 @@ def is_retryable(error: BaseException) -> bool:
     return isinstance(error, TRANSIENT_BREAKS)
 
 
-def is_unreachable(error: BaseException | None) -> bool:
-    """Return whether no connection was made, so that no request was sent."""
-    if not isinstance(error, requests.ConnectionError):
-        return False
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    return isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError)
-
-
 def is_timeout(error: BaseException) -> bool:
     """Return whether no response arrived, in time or at all."""
     return isinstance(error, requests.Timeout | TimeoutError) or is_unreachable(error)
@@ -139,7 +132,8 @@ def is_ambiguous(error: BaseException) -> bool:
         is_broken = isinstance(error, TRANSIENT_BREAKS)
         return is_broken and not (is_unreachable(error) or isinstance(error, SSLError))
     # Other failures are timeouts and responses that could not be read.
-    return not isinstance(error, LakeflowJobsError | LoginFailed | RedirectedWrite)
+    is_unsent = isinstance(error, LakeflowJobsError | LoginFailed | RedirectedWrite)
+    return not (is_unsent or lacks_certificates(error))
 
 
 def is_refused_login(error: Exception, context: ErrorContext) -> bool:
@@ -334,10 +328,22 @@ OTHER_RULES = (
         "The workspace did not respond in time.",
     ),
     Rule(
+        _is_a(ProxyError, InvalidProxyURL, InvalidSchema),
+        UpstreamUnavailable,
+        "The proxy in HTTPS_PROXY or HTTP_PROXY does not connect to the workspace. Check its"
+        " address and its login, or add the workspace to NO_PROXY.",
+    ),
+    Rule(
         _is_a(SSLError),
         UpstreamUnavailable,
         "No secure connection to the workspace is possible. If its certificate, or that of a proxy,"
         " is issued by a private CA, set REQUESTS_CA_BUNDLE to the file of the CA's certificate.",
+    ),
+    Rule(
+        lambda failure: lacks_certificates(failure.error),
+        UpstreamError,
+        "{message} Set REQUESTS_CA_BUNDLE to a file that exists, or unset it.",
+        retryable=False,
     ),
     Rule(
         lambda failure: is_unreachable(failure.error),

@@ -38,6 +38,13 @@ def test_lakeflow_settings_run_the_jobs_of_the_bundle(lakeflow_settings: Mapping
         assert quick.wait(quick.run_now().run_id, timeout=DEADLINE).outcome == "succeeded"
 
 
+def test_simulated_job_is_created_without_the_proxy_of_the_environment(
+    simulated_job: SimulatedJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert simulated_job() > 0
+
+
 @pytest.mark.parametrize(
     ("simulation", "outcome"),
     [({}, "succeeded"), ({"result": "FAILED", "error": "ValueError: no rows"}, "failed")],

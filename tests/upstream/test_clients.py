@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -167,6 +168,39 @@ class TestProxies:
             assert current_jobs["never"].get_job().job_id
 
         assert not proxied_paths
+
+    @pytest.mark.parametrize("no_proxy", [None, "example.com", "*"])
+    def test_workspace_on_this_machine_is_reached_without_a_proxy(
+        self,
+        app: Flask,
+        proxied_paths: list[str],
+        monkeypatch: pytest.MonkeyPatch,
+        no_proxy: str | None,
+    ) -> None:
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.setenv("no_proxy", no_proxy or "")
+        if no_proxy is None:
+            monkeypatch.delenv("no_proxy")
+        monkeypatch.setenv("http_proxy", self.url)
+
+        with app.app_context():
+            assert current_jobs["never"].get_job().job_id
+
+        assert not proxied_paths
+        added = [] if no_proxy == "*" else ["127.0.0.1"]
+        assert os.environ["no_proxy"].split(",") == [*filter(None, [no_proxy]), *added]
+
+    def test_proxy_that_does_not_run_is_named(
+        self, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{unused.getsockname()[1]}")
+            app = make_app(DATABRICKS_HOST="http://workspace.example")
+            with app.app_context(), pytest.raises(UpstreamUnavailable, match="PROXY") as failed:
+                current_jobs["never"].run_now()
+        assert failed.value.retryable
+        assert not failed.value.is_ambiguous
 
 
 class TestClientSecret:

@@ -9,7 +9,7 @@ import pytest
 import requests
 from databricks.sdk import errors as sdk
 from databricks.sdk.errors.base import DatabricksError
-from requests.exceptions import SSLError
+from requests.exceptions import InvalidProxyURL, InvalidSchema, ProxyError, SSLError
 
 from flask_lakeflow_jobs import (
     Conflict,
@@ -37,7 +37,6 @@ from flask_lakeflow_jobs.upstream.error_mapping import (
     is_ambiguous,
     is_retryable,
     is_timeout,
-    is_unreachable,
     translate,
 )
 from flask_lakeflow_jobs.upstream.failures import (
@@ -47,9 +46,12 @@ from flask_lakeflow_jobs.upstream.failures import (
     NonApiResponse,
     RedirectedWrite,
     ResponseTooLarge,
+    is_unreachable,
 )
 
 USER = Identity("users-own-secret")
+
+NO_BUNDLE = OSError("Could not find a suitable TLS CA certificate bundle, invalid path: /x.pem")
 
 #: The beginning of the SDK's message for a page that is not a response of the API.
 NON_API = "unable to parse response. This is likely a bug in the Databricks SDK for Python."
@@ -138,18 +140,22 @@ def test_response_selects_its_rule(
         (0, requests.ReadTimeout("late")),
         (0, requests.ConnectTimeout("late")),
         (0, TimeoutError("late")),
-        (1, SSLError("unknown issuer")),
-        (3, requests.ConnectionError("reset")),
-        (4, NonApiResponse("A page.")),
-        (5, ResponseTooLarge("More than 1 byte.")),
-        (5, RecursionError("maximum recursion depth exceeded")),
-        (6, RedirectedWrite("A redirect.")),
-        (7, requests.exceptions.ChunkedEncodingError("half")),
-        (7, requests.exceptions.InvalidURL("x")),
-        (7, IncompleteResponse("no run_id")),
-        (8, LoginUnavailable("A page.")),
-        (9, LoginFailed("default auth: no credentials")),
-        (10, KeyError("run_id")),
+        (1, ProxyError("407")),
+        (1, InvalidProxyURL("no host")),
+        (1, InvalidSchema("Missing dependencies for SOCKS support.")),
+        (2, SSLError("unknown issuer")),
+        (3, NO_BUNDLE),
+        (5, requests.ConnectionError("reset")),
+        (6, NonApiResponse("A page.")),
+        (7, ResponseTooLarge("More than 1 byte.")),
+        (7, RecursionError("maximum recursion depth exceeded")),
+        (8, RedirectedWrite("A redirect.")),
+        (9, requests.exceptions.ChunkedEncodingError("half")),
+        (9, requests.exceptions.InvalidURL("x")),
+        (9, IncompleteResponse("no run_id")),
+        (10, LoginUnavailable("A page.")),
+        (11, LoginFailed("default auth: no credentials")),
+        (12, KeyError("run_id")),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -351,6 +357,8 @@ def test_endless_message_is_cut_before_patterns_match_it(pattern: str) -> None:
         (DatabricksError("Bad gateway."), True),
         (requests.ConnectTimeout("no server"), False),
         (SSLError("unknown issuer"), False),
+        (ProxyError("reset"), True),
+        (NO_BUNDLE, False),
         (sdk.TooManyRequests("Slow down."), False),
         (sdk.TemporarilyUnavailable("Back soon."), False),
         (sdk.InvalidParameterValue("No."), False),
@@ -373,7 +381,27 @@ def test_unreachable_host_is_a_retryable_timeout(unreachable: Exception) -> None
     assert is_timeout(unreachable)
     assert is_retryable(unreachable)
     assert not is_ambiguous(unreachable)
-    assert_rule_applies(2, unreachable)
+    assert_rule_applies(4, unreachable)
+
+
+def test_proxy_that_makes_no_tunnel_is_unreachable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+
+        def refuse() -> None:
+            connection, _ = proxy.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 407 Login Required\r\nContent-Length: 0\r\n\r\n")
+
+        refusing = threading.Thread(target=refuse)
+        refusing.start()
+        proxies = {"https": f"http://127.0.0.1:{proxy.getsockname()[1]}"}
+        with pytest.raises(ProxyError) as refused:
+            requests.get("https://workspace.example", proxies=proxies, timeout=5)
+        refusing.join()
+    assert is_unreachable(refused.value)
+    assert not is_ambiguous(refused.value)
+    assert_rule_applies(1, refused.value)
 
 
 def test_broken_connection_is_ambiguous(broken: Exception) -> None:
@@ -381,7 +409,7 @@ def test_broken_connection_is_ambiguous(broken: Exception) -> None:
     assert not is_timeout(broken)
     assert is_retryable(broken)
     assert is_ambiguous(broken)
-    assert_rule_applies(3, broken)
+    assert_rule_applies(5, broken)
 
 
 def test_other_errors_are_not_unreachable() -> None:
