@@ -19,7 +19,7 @@ from . import output_views, views
 from .assets import FILES, build_view
 from .csrf import SAFE_METHODS, refuse_cross_site
 from .problems import register_error_handlers
-from .responses import TYPE_IS_SENT
+from .responses import NOSNIFF
 from .servers import is_closing
 from .sse.open import EXTENSION, StreamOpener
 from .webhook import take_notification
@@ -153,7 +153,7 @@ class Fallback:
         allowed = [adapter.allowed_methods(f"/{rest}") for adapter in self._adapters]
         methods = sorted(next(filter(None, allowed), ()))
         if methods and request.method == "OPTIONS":
-            return Response(status=204, headers={"Allow": ", ".join(methods), **TYPE_IS_SENT})
+            return Response(status=204, headers={"Allow": ", ".join(methods), **NOSNIFF})
         if methods:
             raise MethodNotAllowed(methods, f"This route has only {', '.join(methods)}.")
         raise NotFound("There is no such route. GET openapi.json lists all routes.")

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from ..upstream.read_cache import CachedResponse
 
 #: Keeps browsers from taking a response, which quotes jobs and runs, for a page.
-TYPE_IS_SENT = {"X-Content-Type-Options": "nosniff"}
+NOSNIFF = {"X-Content-Type-Options": "nosniff"}
 
-HEADERS = {"Cache-Control": "no-store", **TYPE_IS_SENT}
+HEADERS = {"Cache-Control": "no-store", **NOSNIFF}
 
 
 def encode_read(view: str, job: Job, cached: CachedResponse, build: Callable[[], Any]) -> str:

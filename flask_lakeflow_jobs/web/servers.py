@@ -253,10 +253,10 @@ BY_ENVIRON: tuple[Callable[[Environ], Server | None], ...] = (_read_uwsgi, _read
 
 
 def find_server(environ: Environ) -> Server:
-    """Return the server of the request that the current thread serves."""
-    global _newest
-    _newest = _find_server(environ)
-    return _newest
+    """Return the server of the request that the current thread serves, and remember it."""
+    global _found
+    _found = _find_server(environ)
+    return _found
 
 
 def _find_server(environ: Environ) -> Server:
@@ -288,16 +288,16 @@ def get_call_timeout() -> float:
     return max(0.0, (server.request_timeout - server.elapsed()) * CALL_SHARE)
 
 
-#: The server of the newest stream of this process.
-_newest = Server(UNKNOWN)
+#: The server that this process has found last.
+_found = Server(UNKNOWN)
 
 
 def is_closing() -> bool:
     """Return whether this process is about to stop, if its server announces it.
 
-    Before the first stream, a gunicorn worker is found by its signal handler, its own method.
+    Before one is found, a gunicorn worker is found by its signal handler, its own method.
     """
-    if _newest.is_stopping is not None:
-        return _newest.is_stopping()
+    if _found.is_stopping is not None:
+        return _found.is_stopping()
     worker = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return hasattr(worker, "cfg") and not getattr(worker, "alive", True)

@@ -34,12 +34,12 @@ from flask_lakeflow_jobs.web.servers import (
 from tests.web.frames import call_from, rename
 from tests.web.sse.workers import ThreadWorker, install_worker
 
-pytestmark = pytest.mark.usefixtures("_restored_signal_handler", "_no_newest_server")
+pytestmark = pytest.mark.usefixtures("_restored_signal_handler", "_no_found_server")
 
 
 @pytest.fixture
-def _no_newest_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(servers, "_newest", Server("none yet"))
+def _no_found_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "_found", Server("none yet"))
 
 
 def environ(*, multithread: bool = True, **more: Any) -> dict[str, object]:
