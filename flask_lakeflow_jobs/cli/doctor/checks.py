@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
-from urllib.request import urlopen
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, build_opener
 
 from flask import current_app
 from werkzeug.routing import BuildError
@@ -101,7 +102,9 @@ def _check_running_server(url: str) -> Finding:
         # url_for would call the app's url_defaults, which may need the values of a real request
         adapter = current_app.url_map.bind("", current_app.config["APPLICATION_ROOT"])
         path = adapter.build("lakeflow_jobs.show_health")
-        with urlopen(url + path, timeout=HEALTH_TIMEOUT) as response:  # noqa: S310 (parse_url)
+        is_here = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+        opener = build_opener(*([ProxyHandler({})] if is_here else []))
+        with opener.open(url + path, timeout=HEALTH_TIMEOUT) as response:
             return check_running_server(json.load(response))
     except BuildError:
         return Finding.warning(RUNNING, "The app does not serve the HTTP routes.")

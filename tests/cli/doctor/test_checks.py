@@ -375,6 +375,12 @@ class TestRunningServer:
         hidden = make_app(policy=lambda user, action, key: False)
         assert "hides its server" in self.ask(flask_jobs, app, serve(hidden), Level.WARNING)
 
+    def test_app_on_this_machine_is_asked_without_a_proxy(
+        self, flask_jobs: RunFlask, app: Flask, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+        assert "holds up to" in self.ask(flask_jobs, app, serve(app), Level.OK)
+
     def test_app_that_does_not_respond_is_an_error(self, flask_jobs: RunFlask, app: Flask) -> None:
         assert "does not respond" in self.ask(flask_jobs, app, "http://127.0.0.1:1", Level.ERROR)
 
