@@ -420,6 +420,16 @@ RUN = {
         "assert spark.range(3).rdd.flatMap(lambda row: row).collect() == [0, 1, 2]\n"
         "assert spark.createDataFrame(spark.sparkContext.parallelize([(1, 'a')]), ['n', 's']).first().s == 'a'"
     ),
+    "files with NULL where their schema has none": (
+        "open('/Volumes/dev/raw/values/null.csv', 'w').write('id,s\\n1,\\n,b\\n')\n"
+        "from pyspark.sql import types as T\n"
+        "kind = T.StructType([T.StructField('id', T.StringType(), False), T.StructField('s', T.StringType(), False)])\n"
+        "reader = spark.read.option('header', True)\n"
+        "for read in (reader.schema(kind).csv, lambda path: reader.csv(path, schema=\"id STRING NOT NULL COMMENT 'NOT NULL', s STRING NOT NULL\")):\n"
+        "    rows = read('/Volumes/dev/raw/values/null.csv')\n"
+        "    rows.write.mode('overwrite').saveAsTable('dev.snippets.nulls')\n"
+        "    assert [*map(tuple, spark.table('dev.snippets.nulls').collect())] == [('1', None), (None, 'b')]"
+    ),
     "JSON over several lines": (
         "open('/Volumes/dev/raw/lines/a.json', 'w').write('[\\n{\"n\": 1},\\n{\"n\": 2}\\n]')\n"
         "assert spark.read.option('multiLine', True).json('/Volumes/dev/raw/lines').count() == 2"

@@ -6,6 +6,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 from functools import wraps
 
 from .csv_values import read_csv
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     Load = Callable[..., Any]
 
 FILE_FORMATS = frozenset(["avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text"])
+_NULLABLE = ("containsNull", "nullable", "valueContainsNull")
+_NOT_NULL = r"('(?:[^'\\]|\\.)*')|\s+NOT\s+NULL\b"
 _INFERRED = frozenset(["avro", "csv", "json", "orc", "parquet"])
 
 
@@ -42,6 +45,8 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
         self.options(**options)
         refuse_changes(self._options)
         source = (format or self._format or "delta").lower()
+        if source in FILE_FORMATS:
+            schema, self._schema = _make_nullable(schema), _make_nullable(self._schema)
         paths = path if isinstance(path, (list, tuple)) else [path]
         if source in FILE_FORMATS:
             paths = [*map(begin_at_root, paths)]
@@ -72,6 +77,29 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
         return _type_folders(frame, local) if is_inferred else frame
 
     return load_files
+
+
+def _make_nullable(schema: Any) -> Any:
+    """Return a schema whose columns take NULL, as Spark reads all files.
+
+    :param schema: a type, its JSON, or its text.
+    """
+    from pyspark.sql.types import StructType
+
+    if isinstance(schema, StructType):
+        return StructType.fromJson(allow_null(schema.jsonValue()))
+    if not isinstance(schema, str):
+        return schema
+    if schema.startswith("{"):
+        return json.dumps(allow_null(json.loads(schema)))
+    return re.sub(_NOT_NULL, lambda match: match[1] or "", schema, flags=re.IGNORECASE)
+
+
+def allow_null(value: Any) -> Any:
+    """Return the JSON of a type whose columns and elements take NULL."""
+    if isinstance(value, dict):
+        return {key: True if key in _NULLABLE else allow_null(each) for key, each in value.items()}
+    return [*map(allow_null, value)] if isinstance(value, list) else value
 
 
 def begin_at_root(path: Any) -> Any:

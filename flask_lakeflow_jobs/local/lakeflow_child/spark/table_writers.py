@@ -14,7 +14,7 @@ from .column_sql import ColumnSql, write_text
 from .connect_plans import name_frame
 from .delta_log import has_limits
 from .delta_tables import DeltaTable
-from .file_readers import FILE_FORMATS, begin_at_root
+from .file_readers import FILE_FORMATS, allow_null, begin_at_root
 from .spark_catalog import quote_part
 from .spark_schemas import create_schema_of
 
@@ -28,7 +28,6 @@ _MISSING = (" for INSERT", "No field named")
 _CHANGES = "delta.enablechangedatafeed"  # Sail has none, and refuses a table with it
 #: The setting that lets each write add columns.
 EVOLVES = "spark.databricks.delta.schema.autoMerge.enabled"
-_NULLABLE = ("containsNull", "nullable", "valueContainsNull")
 
 
 def create_as(
@@ -54,18 +53,12 @@ def make_nullable(frame: Any) -> Any:
 
     schema = frame.schema
     text = schema.json()
-    nullable = StructType.fromJson(_allow_null(json.loads(text)))
+    nullable = StructType.fromJson(allow_null(json.loads(text)))
     # Sail may find out later that a column has no NULL, such as the current time.
     # Without an alias, it confuses the columns of unions in the frame.
     bare = (functions.coalesce(quote_part(name)).alias(name) for name in frame.columns)
     rows = frame.select(*bare).alias("rows")
     return frame.sparkSession.createDataFrame([], nullable).unionAll(rows)
-
-
-def _allow_null(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: True if key in _NULLABLE else _allow_null(each) for key, each in value.items()}
-    return [*map(_allow_null, value)] if isinstance(value, list) else value
 
 
 @contextmanager
