@@ -197,7 +197,14 @@ def _read_object(
         raise UnsupportedMediaType(
             f'Send the body as JSON, {example}, with "Content-Type: application/json".'
         )
-    document = _parse_json(body) if body else {}
+    try:
+        document = _parse_json(body) if body else {}
+    except InvalidRequest:
+        if encoding := request.headers.get("Content-Encoding"):
+            raise UnsupportedMediaType(
+                f"Send the body without 'Content-Encoding': {quote(encoding)} is not decoded."
+            ) from None
+        raise
     if not isinstance(document, dict):
         raise InvalidRequest(f"The body must be a JSON object: {example}.")
     unknown = [] if members is None else sorted(set(document) - {*members})

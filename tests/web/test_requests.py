@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
@@ -41,6 +42,17 @@ def body(data: bytes | str, content_type: str | None = JSON) -> Any:
 
 def query(text: str) -> Any:
     return FLASK.test_request_context(f"/?{text}")
+
+
+def test_read_params_of_a_compressed_body_says_that_it_is_not_decoded() -> None:
+    compressed = FLASK.test_request_context(
+        method="POST",
+        data=gzip.compress(b"{}"),
+        content_type=JSON,
+        headers={"Content-Encoding": "gzip"},
+    )
+    with compressed, pytest.raises(UnsupportedMediaType, match="'gzip' is not decoded"):
+        read_params(request)
 
 
 @pytest.mark.parametrize(
