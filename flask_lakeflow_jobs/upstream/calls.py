@@ -23,9 +23,10 @@ from .error_mapping import (
     is_refused_login,
     is_retryable,
     is_timeout,
+    seldom_passes,
     translate,
 )
-from .failures import IncompleteResponse, is_unreachable
+from .failures import is_unreachable
 from .thread_pool import CallTimeout, DaemonThreadPool
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class RetryPolicy:
         )
 
     def _max_attempts(self, error: Exception) -> float:
-        if is_unreachable(error) or isinstance(error, IncompleteResponse):
+        if seldom_passes(error):
             return min(self.attempts, MAX_UNPROMISING_ATTEMPTS)
         return self.attempts
 

@@ -118,6 +118,12 @@ def is_retryable(error: BaseException) -> bool:
     return isinstance(error, TRANSIENT_BREAKS)
 
 
+def seldom_passes(error: BaseException) -> bool:
+    """Return whether a transient error is likely to last for longer than a call may take."""
+    is_wrong_host = isinstance(error, sdk.NotFound) and NON_API_MESSAGE in str(error)
+    return is_wrong_host or is_unreachable(error) or isinstance(error, IncompleteResponse)
+
+
 def is_timeout(error: BaseException) -> bool:
     """Return whether no response arrived, in time or at all."""
     return isinstance(error, requests.Timeout | TimeoutError) or is_unreachable(error)
@@ -254,7 +260,8 @@ def _is_unauthenticated(failure: FailedCall) -> bool:
 
 
 NON_API_DETAIL = (
-    "Something between the app and the workspace responded in its place, such as a proxy."
+    "Something between the app and the workspace responded in its place, such as a proxy. Check"
+    " DATABRICKS_HOST and the network."
 )
 
 #: The errors for responses of the workspace. The first rule that matches applies.

@@ -44,6 +44,7 @@ INTERNAL = sdk.InternalError("Oops.")
 THROTTLED = sdk.TooManyRequests("Slow down.", retry_after_secs=3)
 UNREACHABLE = requests.ConnectTimeout("no route")
 INCOMPLETE = IncompleteResponse("no run_id")
+NO_API = sdk.NotFound("unable to parse response.")
 USER = Identity("users-own-secret")
 DENIED = sdk.PermissionDenied("No.")
 
@@ -63,6 +64,8 @@ DENIED = sdk.PermissionDenied("No.")
         (UNREACHABLE, 3, 60.0, False),
         (INCOMPLETE, 2, 60.0, True),
         (INCOMPLETE, 3, 60.0, False),
+        (NO_API, 2, 60.0, True),
+        (NO_API, 3, 60.0, False),
         (DENIED, 1, 60.0, False),
         (TimeoutError("late"), 1, 60.0, False),
     ],
@@ -74,7 +77,7 @@ def test_policy_retries_transient_errors_with_attempts_and_time_left(
     assert RetryPolicy(60.0, attempts=5).should_retry(error, attempt, time_left) is expected
 
 
-@pytest.mark.parametrize("error", [UNREACHABLE, INCOMPLETE])
+@pytest.mark.parametrize("error", [UNREACHABLE, INCOMPLETE, NO_API])
 def test_policy_with_fewer_attempts_limits_unpromising_errors(error: Exception) -> None:
     assert not RetryPolicy(60.0, attempts=1).should_retry(error, 1, 60.0)
 
