@@ -84,10 +84,8 @@ def _make_nullable(schema: Any) -> Any:
 
     :param schema: a type, its JSON, or its text.
     """
-    from pyspark.sql.types import StructType
-
-    if isinstance(schema, StructType):
-        return StructType.fromJson(allow_null(schema.jsonValue()))
+    if hasattr(schema, "jsonValue"):
+        return type(schema).fromJson(allow_null(schema.jsonValue()))
     if not isinstance(schema, str):
         return schema
     if schema.startswith("{"):
