@@ -181,7 +181,6 @@ class Clients:
         arguments: dict[str, Any] = dict(self._sdk)
         if address is not None:
             arguments = {"host": address.host, "token": address.token, "auth_type": "pat"}
-        _bypass_proxies(arguments.get("host") or os.environ.get("DATABRICKS_HOST", ""))
         if identity.is_user:
             for name in ("client_id", "client_secret"):
                 arguments.pop(name, None)
@@ -190,6 +189,7 @@ class Clients:
         elif "auth_type" not in arguments and (auth_type := _choose_auth_type(arguments)):
             arguments["auth_type"] = auth_type
         try:
+            _bypass_proxies(arguments.get("host") or os.environ.get("DATABRICKS_HOST", ""))
             config = Config(
                 product="flask-lakeflow-jobs",
                 product_version=version("flask-lakeflow-jobs"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import requests
 from databricks.sdk import errors as sdk
 from databricks.sdk.errors.base import DatabricksError
-from requests.exceptions import InvalidProxyURL, InvalidSchema, ProxyError, SSLError
+from requests.exceptions import InvalidProxyURL, InvalidSchema, InvalidURL, ProxyError, SSLError
 
 from ..errors import (
     Conflict,
@@ -339,6 +339,13 @@ OTHER_RULES = (
         UpstreamUnavailable,
         "The proxy in HTTPS_PROXY or HTTP_PROXY does not connect to the workspace. Check its"
         " address and its login, or add the workspace to NO_PROXY.",
+    ),
+    Rule(
+        _is_a(InvalidURL),
+        UpstreamError,
+        "The address of the workspace or of the proxy is not valid. Set DATABRICKS_HOST to one such"
+        " as https://adb-123.4.azuredatabricks.net, and check HTTPS_PROXY.",
+        retryable=False,
     ),
     Rule(
         _is_a(SSLError),

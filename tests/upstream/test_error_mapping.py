@@ -143,19 +143,19 @@ def test_response_selects_its_rule(
         (1, ProxyError("407")),
         (1, InvalidProxyURL("no host")),
         (1, InvalidSchema("Missing dependencies for SOCKS support.")),
-        (2, SSLError("unknown issuer")),
-        (3, NO_BUNDLE),
-        (5, requests.ConnectionError("reset")),
-        (6, NonApiResponse("A page.")),
-        (7, ResponseTooLarge("More than 1 byte.")),
-        (7, RecursionError("maximum recursion depth exceeded")),
-        (8, RedirectedWrite("A redirect.")),
-        (9, requests.exceptions.ChunkedEncodingError("half")),
-        (9, requests.exceptions.InvalidURL("x")),
-        (9, IncompleteResponse("no run_id")),
-        (10, LoginUnavailable("A page.")),
-        (11, LoginFailed("default auth: no credentials")),
-        (12, KeyError("run_id")),
+        (2, requests.exceptions.InvalidURL("x")),
+        (3, SSLError("unknown issuer")),
+        (4, NO_BUNDLE),
+        (6, requests.ConnectionError("reset")),
+        (7, NonApiResponse("A page.")),
+        (8, ResponseTooLarge("More than 1 byte.")),
+        (8, RecursionError("maximum recursion depth exceeded")),
+        (9, RedirectedWrite("A redirect.")),
+        (10, requests.exceptions.ChunkedEncodingError("half")),
+        (10, IncompleteResponse("no run_id")),
+        (11, LoginUnavailable("A page.")),
+        (12, LoginFailed("default auth: no credentials")),
+        (13, KeyError("run_id")),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -381,7 +381,7 @@ def test_unreachable_host_is_a_retryable_timeout(unreachable: Exception) -> None
     assert is_timeout(unreachable)
     assert is_retryable(unreachable)
     assert not is_ambiguous(unreachable)
-    assert_rule_applies(4, unreachable)
+    assert_rule_applies(5, unreachable)
 
 
 def test_proxy_that_makes_no_tunnel_is_unreachable() -> None:
@@ -409,7 +409,7 @@ def test_broken_connection_is_ambiguous(broken: Exception) -> None:
     assert not is_timeout(broken)
     assert is_retryable(broken)
     assert is_ambiguous(broken)
-    assert_rule_applies(5, broken)
+    assert_rule_applies(6, broken)
 
 
 def test_other_errors_are_not_unreachable() -> None:
