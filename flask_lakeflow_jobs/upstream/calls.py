@@ -15,18 +15,15 @@ from .. import telemetry
 from ..errors import InvalidUserToken
 from .circuit_breaker import CircuitBreaker
 from .clients import Clients, NotRetried
-from .error_mapping import (
-    ErrorContext,
-    clean_error,
+from .error_mapping import ErrorContext, clean_error, is_refused_login, translate
+from .failures import (
     get_retry_after,
     is_ambiguous,
-    is_refused_login,
     is_retryable,
     is_timeout,
+    is_unreachable,
     seldom_passes,
-    translate,
 )
-from .failures import is_unreachable
 from .thread_pool import CallTimeout, DaemonThreadPool
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Failures of calls: which are transient or ambiguous, and the error that each raises."""
+"""The error that each failure of a call raises."""
 
 from __future__ import annotations
 
@@ -26,12 +26,18 @@ from ..errors import (
 )
 from ..text import clean_line, first_line
 from .failures import (
+    DENIALS,
+    LOCKED,
+    NON_API_MESSAGE,
+    TRANSIENT_RESPONSES,
     IncompleteResponse,
     LoginFailed,
     LoginUnavailable,
     NonApiResponse,
     RedirectedWrite,
     ResponseTooLarge,
+    get_retry_after,
+    is_retryable,
     is_unreachable,
     lacks_certificates,
 )
@@ -39,37 +45,8 @@ from .failures import (
 if TYPE_CHECKING:
     from ..identity import Identity
 
-#: Responses after which the same request may succeed.
-TRANSIENT_RESPONSES = (
-    sdk.TooManyRequests,
-    sdk.TemporarilyUnavailable,
-    sdk.DeadlineExceeded,
-    sdk.InternalError,
-)
-
-#: Broken connections and broken responses: the request may have been carried out.
-TRANSIENT_BREAKS = (
-    IncompleteResponse,
-    LoginUnavailable,
-    NonApiResponse,
-    requests.ConnectionError,
-    requests.Timeout,
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ContentDecodingError,
-    requests.exceptions.JSONDecodeError,
-)
-
-#: Responses that deny access.
-DENIALS = (sdk.Unauthenticated, sdk.PermissionDenied)
-
-#: The code of a transient 400. Source: Airflow's Databricks hook retries it too.
-LOCKED = "COULD_NOT_ACQUIRE_LOCK"
-
 #: The code of a 404 because the host does not serve the path; the job or run may exist.
 NO_ENDPOINT = "ENDPOINT_NOT_FOUND"
-
-#: The SDK's message for a response that is not in the format of the API, such as a proxy's page.
-NON_API_MESSAGE = "unable to parse response"
 
 #: A 400 of the Jobs API that is a 404 by its message.
 DOES_NOT_EXIST = re.compile(r"\b(Job|Run)\W+\d.* (does not|doesn't) exist")
@@ -79,9 +56,6 @@ INVALID_TOKEN = re.compile(r"(?i)\b(invalid|expired)\b.*\btoken\b|\btoken\b.*\be
 
 #: The part of a message that the SDK appends for its own developers.
 APPENDED = re.compile(r"(?:Config|Env): |This is likely a bug")
-
-#: The longest delay that a workspace may ask for. A longer one is a mistake.
-MAX_REQUESTED_DELAY_SECONDS = 24 * 3600
 
 #: Characters of an error code that are kept.
 MAX_CODE_CHARS = 100
@@ -105,53 +79,10 @@ class ErrorContext:
     is_repeatable: bool = True
 
 
-def is_retryable(error: BaseException) -> bool:
-    """Return whether the same request may succeed a little later."""
-    if isinstance(error, DatabricksError):
-        has_no_class = type(error) is DatabricksError  # 502, above all
-        return (
-            has_no_class
-            or isinstance(error, TRANSIENT_RESPONSES)
-            or error.error_code == LOCKED
-            or (NON_API_MESSAGE in str(error) and not isinstance(error, DENIALS))
-        )
-    return isinstance(error, TRANSIENT_BREAKS)
-
-
-def seldom_passes(error: BaseException) -> bool:
-    """Return whether a transient error is likely to last for longer than a call may take."""
-    is_wrong_host = isinstance(error, sdk.NotFound) and NON_API_MESSAGE in str(error)
-    return is_wrong_host or is_unreachable(error) or isinstance(error, IncompleteResponse)
-
-
-def is_timeout(error: BaseException) -> bool:
-    """Return whether no response arrived, in time or at all."""
-    return isinstance(error, requests.Timeout | TimeoutError) or is_unreachable(error)
-
-
-def is_ambiguous(error: BaseException) -> bool:
-    """Return whether the workspace may have carried out the request that failed."""
-    if isinstance(error, DatabricksError):
-        has_no_class = type(error) is DatabricksError
-        return has_no_class or isinstance(error, sdk.DeadlineExceeded | sdk.InternalError)
-    if isinstance(error, requests.RequestException):
-        is_broken = isinstance(error, TRANSIENT_BREAKS)
-        return is_broken and not (is_unreachable(error) or isinstance(error, SSLError))
-    # Other failures are timeouts and responses that could not be read.
-    is_unsent = isinstance(error, LakeflowJobsError | LoginFailed | RedirectedWrite)
-    return not (is_unsent or lacks_certificates(error))
-
-
 def is_refused_login(error: Exception, context: ErrorContext) -> bool:
     """Return whether the workspace no longer accepts credentials that it may have accepted."""
     is_response = isinstance(error, DatabricksError)
     return is_response and _is_unauthenticated(FailedCall(error, context))
-
-
-def get_retry_after(error: BaseException | None) -> float | None:
-    """Return the seconds that the workspace asks clients to wait, if any."""
-    seconds = getattr(error, "retry_after_secs", None)
-    return None if seconds is None else float(max(0, min(seconds, MAX_REQUESTED_DELAY_SECONDS)))
 
 
 def clean_message(message: str, identity: Identity) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
+import requests
 from cachelib import SimpleCache
 from flask import Flask
+from requests.exceptions import ProxyError
 
 from flask_lakeflow_jobs import current_jobs
 from tests.conftest import MakeApp
@@ -31,3 +35,52 @@ def short_timeouts(make_app: MakeApp) -> Iterator[Flask]:
         # It loads the SDK and connects, which may take longer than a call may.
         wait_until(lambda: current_jobs["never"].results.last_run().ok, "a connection")
         yield app
+
+
+@pytest.fixture(scope="module")
+def unreachable() -> requests.ConnectionError:
+    """The error of a connection to a port where no server listens."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    with pytest.raises(requests.ConnectionError) as refused:
+        requests.get(f"http://127.0.0.1:{port}", timeout=5)
+    return refused.value
+
+
+@pytest.fixture(scope="module")
+def broken() -> requests.ConnectionError:
+    """The error of a connection that the server closes after it has read the request."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            connection, _ = server.accept()
+            connection.recv(65536)
+            connection.close()
+
+        accepting = threading.Thread(target=hang_up)
+        accepting.start()
+        with pytest.raises(requests.ConnectionError) as error:
+            requests.get(f"http://127.0.0.1:{server.getsockname()[1]}", timeout=5)
+        accepting.join()
+    return error.value
+
+
+@pytest.fixture(scope="module")
+def no_tunnel() -> ProxyError:
+    """The error of a proxy that makes no connection to the host."""
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+
+        def refuse() -> None:
+            connection, _ = proxy.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 407 Login Required\r\nContent-Length: 0\r\n\r\n")
+
+        refusing = threading.Thread(target=refuse)
+        refusing.start()
+        proxies = {"https": f"http://127.0.0.1:{proxy.getsockname()[1]}"}
+        with pytest.raises(ProxyError) as refused:
+            requests.get("https://workspace.example", proxies=proxies, timeout=5)
+        refusing.join()
+    return refused.value

@@ -15,6 +15,11 @@ from flask_lakeflow_jobs.testing import (
 SHORT_SECONDS = 1.0
 SDK_TIMEOUT_SECONDS = 60.0
 
+#: What requests raises before it sends anything, if its file of certificates does not exist.
+NO_CERTIFICATES_FILE = OSError(
+    "Could not find a suitable TLS CA certificate bundle, invalid path: /x.pem"
+)
+
 #: Faults that a retry may fix.
 TRANSIENT_FAULTS: list[Fault] = [
     Refusal(429, retry_after=0),

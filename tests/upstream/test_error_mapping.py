@@ -1,9 +1,6 @@
-"""Failures of calls: their classification, and the error of each."""
+"""The error of each failure of a call."""
 
 from __future__ import annotations
-
-import socket
-import threading
 
 import pytest
 import requests
@@ -27,31 +24,27 @@ from flask_lakeflow_jobs import (
 from flask_lakeflow_jobs.identity import APP, Identity
 from flask_lakeflow_jobs.text import MAX_LINE_CHARS
 from flask_lakeflow_jobs.upstream.error_mapping import (
-    MAX_REQUESTED_DELAY_SECONDS,
     OTHER_RULES,
     RESPONSE_RULES,
     ErrorContext,
     FailedCall,
     Rule,
-    get_retry_after,
-    is_ambiguous,
-    is_retryable,
-    is_timeout,
     translate,
 )
 from flask_lakeflow_jobs.upstream.failures import (
+    MAX_REQUESTED_DELAY_SECONDS,
     IncompleteResponse,
     LoginFailed,
     LoginUnavailable,
     NonApiResponse,
     RedirectedWrite,
     ResponseTooLarge,
-    is_unreachable,
+    get_retry_after,
+    is_retryable,
 )
+from tests.upstream.support import NO_CERTIFICATES_FILE
 
 USER = Identity("users-own-secret")
-
-NO_BUNDLE = OSError("Could not find a suitable TLS CA certificate bundle, invalid path: /x.pem")
 
 #: The beginning of the SDK's message for a page that is not a response of the API.
 NON_API = "unable to parse response. This is likely a bug in the Databricks SDK for Python."
@@ -65,35 +58,6 @@ READ = ErrorContext(APP, make_run_not_found)
 WRITE = ErrorContext(APP, make_run_not_found, has_params=True)
 USERS_READ = ErrorContext(USER, make_run_not_found)
 USERS_WRITE = ErrorContext(USER, make_run_not_found, has_params=True)
-
-
-@pytest.fixture(scope="module")
-def unreachable() -> requests.ConnectionError:
-    """The error of a connection to a port where no server listens."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    with pytest.raises(requests.ConnectionError) as refused:
-        requests.get(f"http://127.0.0.1:{port}", timeout=5)
-    return refused.value
-
-
-@pytest.fixture(scope="module")
-def broken() -> requests.ConnectionError:
-    """The error of a connection that the server closes after it has read the request."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def hang_up() -> None:
-            connection, _ = server.accept()
-            connection.recv(65536)
-            connection.close()
-
-        accepting = threading.Thread(target=hang_up)
-        accepting.start()
-        with pytest.raises(requests.ConnectionError) as error:
-            requests.get(f"http://127.0.0.1:{server.getsockname()[1]}", timeout=5)
-        accepting.join()
-    return error.value
 
 
 def with_code(kind: type[DatabricksError], message: str, code: str) -> DatabricksError:
@@ -145,7 +109,7 @@ def test_response_selects_its_rule(
         (1, InvalidSchema("Missing dependencies for SOCKS support.")),
         (2, requests.exceptions.InvalidURL("x")),
         (3, SSLError("unknown issuer")),
-        (4, NO_BUNDLE),
+        (4, NO_CERTIFICATES_FILE),
         (6, requests.ConnectionError("reset")),
         (7, NonApiResponse("A page.")),
         (8, ResponseTooLarge("More than 1 byte.")),
@@ -295,10 +259,6 @@ def test_retry_after_is_passed_on(kind: type[DatabricksError]) -> None:
     assert get_retry_after(error) == MAX_REQUESTED_DELAY_SECONDS
 
 
-def test_retry_after_without_error_is_none() -> None:
-    assert get_retry_after(None) is None
-
-
 @pytest.mark.parametrize(
     "token", ["users-own-secret", "dapi0123456789abcdef-3", "eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl"]
 )
@@ -343,75 +303,9 @@ def test_endless_message_is_cut_before_patterns_match_it(pattern: str) -> None:
         assert len(translate(kind(message), USERS_WRITE).detail) < MAX_LINE_CHARS + 300
 
 
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (requests.ConnectionError("reset"), True),
-        (requests.ReadTimeout("late"), True),
-        (TimeoutError("late"), True),
-        (IncompleteResponse("no run_id"), True),
-        (TypeError("a list for an object"), True),
-        (requests.exceptions.ChunkedEncodingError("half"), True),
-        (sdk.InternalError("Oops."), True),
-        (sdk.DeadlineExceeded("Late."), True),
-        (DatabricksError("Bad gateway."), True),
-        (requests.ConnectTimeout("no server"), False),
-        (SSLError("unknown issuer"), False),
-        (ProxyError("reset"), True),
-        (NO_BUNDLE, False),
-        (sdk.TooManyRequests("Slow down."), False),
-        (sdk.TemporarilyUnavailable("Back soon."), False),
-        (sdk.InvalidParameterValue("No."), False),
-        (sdk.PermissionDenied("No."), False),
-        (LoginFailed("no credentials"), False),
-        (LoginUnavailable("A page."), False),
-        (RedirectedWrite("A redirect."), False),
-        (ResponseTooLarge("More than 1 byte."), True),
-        (UpstreamUnavailable("Calls are suspended."), False),
-    ],
-)
-def test_is_ambiguous_if_the_request_may_have_been_carried_out(
-    error: Exception, expected: bool
+def test_failure_to_connect_selects_its_rule(
+    unreachable: Exception, no_tunnel: Exception, broken: Exception
 ) -> None:
-    assert is_ambiguous(error) is expected
-
-
-def test_unreachable_host_is_a_retryable_timeout(unreachable: Exception) -> None:
-    assert is_unreachable(unreachable)
-    assert is_timeout(unreachable)
-    assert is_retryable(unreachable)
-    assert not is_ambiguous(unreachable)
     assert_rule_applies(5, unreachable)
-
-
-def test_proxy_that_makes_no_tunnel_is_unreachable() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as proxy:
-
-        def refuse() -> None:
-            connection, _ = proxy.accept()
-            with connection:
-                connection.recv(65536)
-                connection.sendall(b"HTTP/1.1 407 Login Required\r\nContent-Length: 0\r\n\r\n")
-
-        refusing = threading.Thread(target=refuse)
-        refusing.start()
-        proxies = {"https": f"http://127.0.0.1:{proxy.getsockname()[1]}"}
-        with pytest.raises(ProxyError) as refused:
-            requests.get("https://workspace.example", proxies=proxies, timeout=5)
-        refusing.join()
-    assert is_unreachable(refused.value)
-    assert not is_ambiguous(refused.value)
-    assert_rule_applies(1, refused.value)
-
-
-def test_broken_connection_is_ambiguous(broken: Exception) -> None:
-    assert not is_unreachable(broken)
-    assert not is_timeout(broken)
-    assert is_retryable(broken)
-    assert is_ambiguous(broken)
+    assert_rule_applies(1, no_tunnel)
     assert_rule_applies(6, broken)
-
-
-def test_other_errors_are_not_unreachable() -> None:
-    assert not is_unreachable(None)
-    assert not is_unreachable(sdk.InternalError("Oops."))
