@@ -165,13 +165,14 @@ def _remove_old(folder: Path) -> None:
     """Let tasks import packages of the app in place of older ones, which Spark refuses."""
     if find_spec("pyspark") is None:
         return
+    oldest: dict[str, tuple[int, ...]] = {"pyarrow": _OLDEST_PYARROW}
     with suppress(PackageNotFoundError):
-        oldest = {"protobuf": _parse_version(version("protobuf")), "pyarrow": _OLDEST_PYARROW}
-        for name, modules in _MODULES.items():
-            for info in folder.glob(f"{name}-*.dist-info"):
-                if _parse_version(info.name.removeprefix(f"{name}-")) < oldest[name]:
-                    for each in (info, *(folder / module for module in modules)):
-                        shutil.rmtree(each, ignore_errors=True)
+        oldest["protobuf"] = _parse_version(version("protobuf"))
+    for name, first in oldest.items():
+        for info in folder.glob(f"{name}-*.dist-info"):
+            if _parse_version(info.name.removeprefix(f"{name}-")) < first:
+                for each in (info, *(folder / module for module in _MODULES[name])):
+                    shutil.rmtree(each, ignore_errors=True)
 
 
 def _parse_version(text: str) -> tuple[int, ...]:
