@@ -63,8 +63,7 @@ class Follower:
         self._record = record
         self._hub = hub
         self._jobs = jobs
-        self._chosen_jobs = choose_jobs(jobs)
-        self._job_ids = {job.job_id for job in self._chosen_jobs.values()}
+        self._job_ids = {job.job_id for job in choose_jobs(jobs).values()}
         self._clock = clock
         self._poll_interval = poll_interval
         self._finish = finish
@@ -77,9 +76,8 @@ class Follower:
         reset_in_new_processes(self._reset)
 
     def _reset(self) -> None:
-        self._lease = FollowerLease(
-            self._record, self._chosen_jobs, self._clock, self._lease_seconds
-        )
+        jobs = choose_jobs(self._jobs)
+        self._lease = FollowerLease(self._record, jobs, self._clock, self._lease_seconds)
         self._subscriptions: dict[RunKey, Subscription] = {}
         self._skipped_until: dict[RunKey, float] = {}
         self._search_at = self._clock.monotonic()

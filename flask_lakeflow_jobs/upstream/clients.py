@@ -15,8 +15,8 @@ from databricks.sdk.clock import Clock as SdkClock
 from databricks.sdk.core import Config
 
 from ..concurrency import reset_in_new_processes
+from ..config.keys import LOOPBACK_HOSTS
 from .failures import LoginFailed
-from .jobs_api import LOOPBACK_HOSTS
 from .session import install_session
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from databricks.sdk.service.jobs import (
 )
 
 from ..clock import parse_server_time
+from ..config.keys import LOOPBACK_HOSTS
 from ..errors import InvalidParameters, InvalidRequest
 from ..runs import RUNS_PER_PAGE
 from ..runs.ids import parse_id
@@ -38,9 +39,6 @@ T = TypeVar("T")
 #: Source: Databricks REST API, Jobs 2.2.
 PAGED_RUN_FIELDS = ("tasks", "iterations", "job_clusters", "job_parameters", "repair_history")
 PAGED_SETTINGS_FIELDS = ("tasks", "job_clusters", "parameters", "environments")
-
-#: Where the local workspace may be.
-LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def _check_running_server(url: str) -> Finding:
         # url_for would call the app's url_defaults, which may need the values of a real request
         adapter = current_app.url_map.bind("", current_app.config["APPLICATION_ROOT"])
         path = adapter.build("lakeflow_jobs.show_health")
-        is_here = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+        is_here = urlsplit(url).hostname in keys.LOOPBACK_HOSTS
         opener = build_opener(*([ProxyHandler({})] if is_here else []))
         with opener.open(url + path, timeout=HEALTH_TIMEOUT) as response:
             return check_running_server(json.load(response))

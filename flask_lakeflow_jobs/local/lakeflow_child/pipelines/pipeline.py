@@ -22,9 +22,9 @@ from ..samples import SPARK_SAMPLES, TRIPS
 from ..script import extend_import_path
 from ..spark.spark_catalog import add_tables, quote_part
 from ..spark.spark_schemas import split_name
-from ..sql_statements import remove_comments
+from ..sql_statements import remove_comments, split_statements
 from .pipeline_api import PipelineApi
-from .pipeline_sql import find_tables, hide_metadata, read_literal, split, to_spark
+from .pipeline_sql import find_tables, hide_metadata, read_literal, to_spark
 from .sail_tables import SailTables
 
 TYPE_CHECKING = False
@@ -221,7 +221,7 @@ def _register_sql(text: str, file: str) -> None:
     for name in find_tables(translated):
         _note_table(name)
     if "read_files" in translated.lower():
-        translated = "".join(map(_define_files, split(remove_comments(translated))))
+        translated = ";".join(map(_define_files, split_statements(remove_comments(translated))))
     if translated.strip():
         registry.get_active_graph_element_registry().register_sql(translated, Path(file))
 
@@ -297,7 +297,7 @@ def _start_session(folder: Path) -> Any:
         builder = builder.remote("local[*]")
         for name, value in settings.items():
             builder = builder.config(name, value)
-    session = builder.getOrCreate()
+    session: Any = builder.getOrCreate()
     session.client._analyze = _parse_types_anywhere(session.client)
     return session
 

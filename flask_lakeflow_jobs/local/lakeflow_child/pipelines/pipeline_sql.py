@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from ..sql_statements import split_statements
+
 _UNCHANGED = r"(?P<unchanged>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/)"
 # From the longest to the shortest.
 _FORMS = {
@@ -36,7 +38,8 @@ _VIOLATION = re.compile(r"\s*ON\s+VIOLATION\s+(DROP|FAIL)\s+(?:ROW|UPDATE)", re.
 _LITERAL = re.compile(r"\s*(?:(['\"])(.*)\1|(\w+))\s*", re.DOTALL)
 _SETTING = re.compile(r"\$\{([^{}]+)\}")
 _STAR = re.compile(
-    _UNCHANGED + r"|(?P<star>(?:^|,)\s*(?:DISTINCT\s+)?\*)(?!\s*EXCEPT\b)", re.I | re.DOTALL
+    _UNCHANGED + r"|(?P<star>(?:^|,)\s*(?:DISTINCT\s+)?\*)(?!\s*EXCEPT\b)",
+    re.IGNORECASE | re.DOTALL,
 )
 _TOKEN = re.compile(_UNCHANGED + r"|`[^`]*`|\w+|[^\s\w]", re.DOTALL)
 
@@ -48,12 +51,12 @@ def to_spark(text: str, catalogs: Iterable[str]) -> tuple[str, list[str]]:
     :return: the translation, and the names of expectations that are lost in it.
     """
     statements, lost = [], []
-    for statement in split(text):
-        statement, expectations = _take_expectations(statement)
+    for statement in split_statements(text):
+        statement, expectations = _take_constraints(statement)
         filtered = _filter(statement, [each[1] for each in expectations if each[1]])
         statements.append(filtered or statement)
         lost += [name for name, condition in expectations if not (filtered and condition)]
-    return drop_catalogs(_replace_forms("".join(statements)), catalogs), lost
+    return drop_catalogs(_replace_forms(";".join(statements)), catalogs), lost
 
 
 def drop_catalogs(text: str, catalogs: Iterable[str]) -> str:
@@ -96,7 +99,7 @@ def hide_metadata(text: str, view: str) -> str:
 
 def drop_keys(columns: str) -> str:
     """Leave the keys out of the columns of a table: Spark has none, and Databricks checks none."""
-    return _take_expectations(columns)[0]
+    return _take_constraints(columns)[0]
 
 
 def find_tables(text: str) -> list[str]:
@@ -117,13 +120,7 @@ def _replace_forms(text: str) -> str:
     return re.sub(f"{_UNCHANGED}|{pattern}", replacement, text, flags=flags)
 
 
-def split(text: str) -> list[str]:
-    """Split a text after each semicolon that ends a statement."""
-    ends = [each.end() for each in _TOKEN.finditer(text) if each[0] == ";"]
-    return [text[start:end] for start, end in zip([0, *ends], [*ends, len(text)], strict=True)]
-
-
-def _take_expectations(text: str) -> tuple[str, list[tuple[str, str]]]:
+def _take_constraints(text: str) -> tuple[str, list[tuple[str, str]]]:
     """Take the expectations and the keys out of a statement.
 
     :return: the rest, and the name of each with the condition that rows meet; empty for one that
@@ -139,7 +136,7 @@ def _take_expectations(text: str) -> tuple[str, list[tuple[str, str]]]:
         name, condition = match["name"].strip("`"), text[match.end() : end]
         violation = _VIOLATION.match(text, end)
         if match["key"]:
-            end += _find_comma(text[end:])
+            end += _find_definition_end(text[end:])
         else:
             found.append((name, _write_condition(name, condition, violation)))
             end = violation.end() if violation else end
@@ -178,7 +175,7 @@ def _filter(statement: str, conditions: list[str]) -> str | None:
         depth += (token[0] == "(") - (token[0] == ")")
         if not start and depth == 0 and token[0].upper() == "AS":
             start = token.end()
-        elif token[0] != ";" and _drop_comment(token) != " ":
+        elif _drop_comment(token) != " ":
             end = token.end()
     if not start or end < start or not conditions:
         return None
@@ -188,7 +185,7 @@ def _filter(statement: str, conditions: list[str]) -> str | None:
     return f"{statement[:start]} {filtered}{statement[end:]}"
 
 
-def _find_comma(text: str) -> int:
+def _find_definition_end(text: str) -> int:
     """Return the position of the comma or the parenthesis that ends a definition."""
     depth = 0
     for token in _TOKEN.finditer(text):

@@ -45,10 +45,9 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
         self.options(**options)
         refuse_changes(self._options)
         source = (format or self._format or "delta").lower()
-        if source in FILE_FORMATS:
-            schema, self._schema = _make_nullable(schema), _make_nullable(self._schema)
         paths = path if isinstance(path, (list, tuple)) else [path]
         if source in FILE_FORMATS:
+            schema, self._schema = _make_nullable(schema), _make_nullable(self._schema)
             paths = [*map(begin_at_root, paths)]
         local = [*map(translate, paths)]
         for each, file in zip(paths, local, strict=True) if source in FILE_FORMATS else ():

@@ -87,7 +87,7 @@ def test_expectations_are_dropped(columns: str, expected: str, lost: list[str]) 
             ),
             ["c"],
         ),
-        ("(CONSTRAINT a EXPECT (n > 1) ON VIOLATION DROP ROW);", ";", ["a"]),
+        ("(CONSTRAINT a EXPECT (n > 1) ON VIOLATION DROP ROW)", "", ["a"]),
     ],
 )
 def test_expectations_filter_the_rows_of_the_query(
