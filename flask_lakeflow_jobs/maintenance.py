@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from .clock import CLOCK_SKEW_SECONDS
 from .concurrency import start_thread
-from .errors import DatabaseUnavailable, LakeflowJobsError, RecordOutdated
+from .errors import DatabaseUnavailable, JobNotFound, LakeflowJobsError, RecordOutdated
+from .following.job_selection import find_job
 from .idempotency import ParameterMatch, compare_parameters
 from .identity import APP
 from .runs.redaction import redact
@@ -52,7 +53,7 @@ class Maintenance:
     def __init__(self, state: AppState, record: Record) -> None:
         self._state = state
         self._record = record
-        self._unknown: set[int] = set()  # rows of requests for which too many runs are candidates
+        self._unknown: set[int] = set()  # rows of requests that cannot be resolved
 
     def start(self) -> None:
         """Run from now on, in a thread. Without a free one, other processes maintain the record."""
@@ -116,25 +117,27 @@ class Maintenance:
         out: its process has had the time to send it and to wait for the response.
         """
         settled = self._state.clock.now() - self._state.settings.write_timeout - CLOCK_SKEW_SECONDS
-        jobs, rows_of = self._state.settings.jobs, defaultdict(list)
-        key_of = {job.job_id: key for key, job in jobs.items()}
+        jobs = self._state.settings.jobs
+        rows_of: dict[Job, list[RecordedRun]] = defaultdict(list)
         for row in self._list_unresolved(settled):
-            job = jobs.get(row.job_key)
-            is_renamed = job is None or job.job_id != row.job_id
-            rows_of[key_of[row.job_id] if is_renamed else row.job_key].append(row)
-        for key, rows in rows_of.items():
+            if (job := find_job(jobs, row.job_key, row.job_id)) is not None:
+                rows_of[job].append(row)
+        for job, rows in rows_of.items():
             try:
-                self._resolve_job(jobs[key], rows)
+                self._resolve_job(job, rows)
+            except JobNotFound as error:
+                self._leave_unknown(job, rows, str(error))
             except LakeflowJobsError as error:
-                _log.info("The requests of %s are resolved later: %s", key, error)
+                _log.info("The requests of %s are resolved later: %s", job.key, error)
 
     def _list_unresolved(self, before: float) -> list[RecordedRun]:
         """Return requests of the app's jobs that can be resolved, oldest first.
 
         :param before: when they were made, in seconds since the epoch.
         """
-        job_ids = {job.job_id for job in self._state.settings.jobs.values()}
-        rows = self._record.list_unresolved_runs(job_ids, round(before * 1000))
+        jobs = self._state.settings.jobs
+        job_ids = {job.job_id for job in jobs.values()}
+        rows = self._record.list_unresolved_runs(job_ids, round(before * 1000), jobs.keys())
         return [row for row in rows if row.id not in self._unknown]
 
     def _resolve_job(self, job: Job, rows: Sequence[RecordedRun]) -> None:
@@ -145,12 +148,7 @@ class Maintenance:
                 job, close[0].requested_at - window, close[-1].requested_at + window
             )
             if runs is None:
-                _log.warning(
-                    "It stays unknown whether %d requests of %s have started a run: too many runs"
-                    " started at the same time.",
-                    *(len(close), job.key),
-                )
-                self._unknown.update(row.id for row in close)
+                self._leave_unknown(job, close, "too many runs started at the same time.")
                 continue
             known = self._record.get_runs(job.job_id, [int(run.run_id or 0) for run in runs])
             # what was found may be the run of one of these requests
@@ -166,6 +164,13 @@ class Maintenance:
                 "Requests of %s without a response: %d runs found, %d not started.",
                 *(job.key, len(found), len(close) - len(found)),
             )
+
+    def _leave_unknown(self, job: Job, rows: Sequence[RecordedRun], reason: str) -> None:
+        _log.warning(
+            "It stays unknown whether %d requests of %s have started a run: %s",
+            *(len(rows), job.key, reason),
+        )
+        self._unknown.update(row.id for row in rows)
 
     def _list_runs(self, job: Job, since: int, until: int) -> list[BaseRun] | None:
         """Return the runs of a job that started in a period, redacted; ``None`` if there are more

@@ -143,6 +143,24 @@ def test_run_round_more_runs_than_all_lists_have_leaves_it_unknown(
     assert "stays unknown whether 1 requests of greeting" in caplog.text
 
 
+def test_run_round_job_that_was_deleted_leaves_it_unknown(
+    record: Record,
+    maintenance: Maintenance,
+    clock: LateClock,
+    fault_proxy: FaultyWorkspace,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    record.begin_run(request("greeting", job_id=1))  # the key has another id now
+    fault_proxy.fail(Refusal(400, "INVALID_PARAMETER_VALUE", "Job 1 does not exist."))
+    clock.sleep(200)
+    for _ in range(2):
+        maintenance.run_round()
+    assert [run.state for run in record.list_runs()] == [RowState.REQUESTED]
+    (listed,) = fault_proxy.find_requests(path="runs/list")
+    assert listed.query["job_id"] == "1"
+    assert "stays unknown whether 1 requests of greeting" in caplog.text
+
+
 def test_run_round_after_an_outage_of_days_lists_only_the_time_of_the_requests(
     record: Record,
     maintenance: Maintenance,

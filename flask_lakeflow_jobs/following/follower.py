@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inline
 from ..errors import LakeflowJobsError, RunNotFound
-from ..identity import APP
 from ..watching.watched_run import RunKey
 from .follower_lease import LEASE_SECONDS, FollowerLease
+from .job_selection import choose_jobs, choose_runs
 
 if TYPE_CHECKING:
     from ..clock import Clock
     from ..config.jobs import Job
     from ..record.store import Record
-    from ..record.values import RecordedRun
     from ..runs.outcome import RunStatus
     from ..watching.hub import Hub
     from ..watching.subscription import Subscription
@@ -63,7 +62,6 @@ class Follower:
         self._record = record
         self._hub = hub
         self._jobs = jobs
-        self._job_ids = {job.job_id for job in choose_jobs(jobs).values()}
         self._clock = clock
         self._poll_interval = poll_interval
         self._finish = finish
@@ -128,8 +126,10 @@ class Follower:
             self._is_leading = held
             _log.info("This process %s the app's runs.", "follows" if held else "no longer follows")
         if held:
+            chosen = choose_jobs(self._jobs)
+            identifiers = {job.job_id for job in chosen.values()}, chosen.keys()
             try:
-                unfinished = self._record.list_unfinished_runs(self._job_ids)
+                unfinished = self._record.list_unfinished_runs(*identifiers)
                 self._follow(choose_runs(unfinished, self._jobs, self._skipped()))
             except Exception as error:  # of a database that is down or restarts
                 _log.debug("The unfinished runs could not be read: %s", error)
@@ -194,36 +194,3 @@ class Follower:
         for subscription in self._subscriptions.values():
             subscription.close()
         self._subscriptions = {}
-
-
-def choose_jobs(jobs: Mapping[str, Job]) -> dict[str, Job]:
-    """Return the jobs whose runs are followed: those that run as the app and are not excluded.
-
-    A run of a job that runs as its users needs the token of a user, which only a viewer brings.
-
-    :param jobs: by key.
-    """
-    return {
-        key: job for key, job in jobs.items() if job.run_as == "app" and job.follow is not False
-    }
-
-
-def choose_runs(
-    unfinished: Iterable[RecordedRun], jobs: Mapping[str, Job], skipped: Collection[RunKey]
-) -> list[RunKey]:
-    """Return the unfinished runs to follow.
-
-    :param jobs: those of the app, by key.
-    """
-    chosen, chosen_jobs = [], choose_jobs(jobs)
-    by_id = {job.job_id: job for job in chosen_jobs.values()}
-    for run in unfinished:
-        job = jobs.get(run.job_key)
-        is_renamed = job is None or job.job_id != run.job_id
-        job = by_id.get(run.job_id) if is_renamed else chosen_jobs.get(run.job_key)
-        if job is None or run.run_id is None:
-            continue
-        run_key = RunKey(APP, job, run.run_id)
-        if run_key not in skipped:
-            chosen.append(run_key)
-    return chosen

@@ -21,6 +21,7 @@ from ..runs.page_urls import normalize_page_url
 from ..runs.redaction import redact_text
 from ..text import MAX_ERROR_CHARS, clean_line
 from ..upstream.cached_reads import CachedReads
+from .job_selection import find_job
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -95,8 +96,7 @@ class MessageBuilder:
 
     def build(self, job: str, run_id: int, status: RunStatus, rule: NotifyRule) -> EndMessage:
         job_id = int(status.run.job_id or 0)
-        renamed = (each for each in self._jobs.values() if each.job_id == job_id)
-        config = self._jobs.get(job) or next(renamed, None)
+        config = find_job(self._jobs, job, job_id)
         row = self._record.get_run(job_id, run_id)
         error = (config and self._explain(config, status)) or (row and row.error) or ""
         overrides = config.secret_overrides if config else {}
@@ -107,10 +107,16 @@ class MessageBuilder:
             requested_by=clean_line((row and row.requested_by) or ""),
             duration=format_duration(duration_of(status.run)),
             error=clean_line(redact_text(error, overrides), MAX_ERROR_CHARS),
-            url=find_run_page(self._app, job, run_id, rule.base_url)
+            url=self._find_page(config, run_id, rule)
             or normalize_page_url(status.run.run_page_url)
             or "",
         )
+
+    def _find_page(self, job: Job | None, run_id: int, rule: NotifyRule) -> str | None:
+        """Return the address of a run's page, unless the app has the job by another id now."""
+        if job is None or job is not self._jobs.get(job.key):
+            return None
+        return find_run_page(self._app, job.key, run_id, rule.base_url)
 
     def _explain(self, job: Job, status: RunStatus) -> str:
         """Return the root cause; empty if it cannot be read as the app."""

@@ -11,7 +11,7 @@ from ..record.values import RowState
 from ..runs import RUNS_PER_PAGE
 from ..runs.outcome import has_ended
 from ..watching.watched_run import RunKey
-from .follower import choose_jobs
+from .job_selection import choose_jobs
 
 if TYPE_CHECKING:
     from ..clock import Clock

@@ -279,20 +279,28 @@ class RecordedRuns(RecordBase):
             return {row.run_id: _parse(row) for row in rows}
 
     def list_unfinished_runs(
-        self, job_ids: Collection[int], limit: int = MAX_OLDEST_RUNS
+        self,
+        job_ids: Collection[int],
+        job_keys: Collection[str] = (),
+        limit: int = MAX_OLDEST_RUNS,
     ) -> list[RecordedRun]:
-        """Return runs of some jobs that have started and not ended, oldest first."""
-        return self._list_oldest(RowState.STARTED, runs.c.job_id.in_(job_ids), limit=limit)
+        """Return runs that have started and not ended, oldest first.
+
+        :param job_ids: of their jobs, or else
+        :param job_keys: their keys, such as those of runs whose job had another id.
+        """
+        return self._list_oldest(RowState.STARTED, _is_of(job_ids, job_keys), limit=limit)
 
     def list_unresolved_runs(
-        self, job_ids: Collection[int], requested_before: int
+        self, job_ids: Collection[int], requested_before: int, job_keys: Collection[str] = ()
     ) -> list[RecordedRun]:
-        """Return runs of some jobs whose request has no recorded response, oldest first.
+        """Return runs whose request has no recorded response, oldest first.
 
+        :param job_ids: as in :meth:`list_unfinished_runs`, like ``job_keys``.
         :param requested_before: milliseconds since the epoch; later ones may still get theirs.
         """
         is_old = runs.c.requested_at < requested_before
-        return self._list_oldest(RowState.REQUESTED, runs.c.job_id.in_(job_ids), is_old)
+        return self._list_oldest(RowState.REQUESTED, _is_of(job_ids, job_keys), is_old)
 
     def _list_oldest(
         self, state: RowState, *conditions: sa.ColumnElement[bool], limit: int = MAX_OLDEST_RUNS
@@ -355,6 +363,10 @@ class RecordedRuns(RecordBase):
         is_finished = runs.c.state != RowState.STARTED.value
         is_lost = runs.c.requested_at < before - UNFINISHED_EXTRA_MS
         return self._delete(runs, (runs.c.requested_at < before) & (is_finished | is_lost))
+
+
+def _is_of(job_ids: Collection[int], job_keys: Collection[str]) -> sa.ColumnElement[bool]:
+    return runs.c.job_id.in_(job_ids) | runs.c.job_key.in_(job_keys)
 
 
 def _move_run(connection: sa.Connection, token: str, job_id: int, run_id: int) -> None:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import RunNotFound, RunStatus, UpstreamUnavailable
 from flask_lakeflow_jobs.config.jobs import Job
@@ -17,12 +14,9 @@ from flask_lakeflow_jobs.errors import NotAllowed
 from flask_lakeflow_jobs.following.follower import (
     ERROR_WAIT_SECONDS,
     Follower,
-    choose_jobs,
-    choose_runs,
 )
 from flask_lakeflow_jobs.following.follower_lease import LEASE_SECONDS, FollowerLease
 from flask_lakeflow_jobs.identity import APP
-from flask_lakeflow_jobs.record.values import RecordedRun, RowState
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
 from tests.record.rows import add_run, end
@@ -275,34 +269,3 @@ class TestFollower:
         other.source.set_response(LONG_RUNNING, key(7))
         other.step()
         assert other.follower.is_leading
-
-
-def build_row(job: str, run_id: int | None, job_id: int) -> RecordedRun:
-    values: dict[str, Any] = dict.fromkeys(RecordedRun.__dataclass_fields__)
-    values |= {"job_key": job, "run_id": run_id, "job_id": job_id, "state": RowState.STARTED}
-    return RecordedRun(**values)
-
-
-@pytest.mark.parametrize(
-    ("job", "run_id", "job_id"), [("other", 7, 5), ("etl", 7, 5), ("etl", None, ETL.job_id)]
-)
-def test_run_of_no_job_of_the_app_is_left_out(job: str, run_id: int | None, job_id: int) -> None:
-    assert choose_runs([build_row(job, run_id, job_id)], JOBS, ()) == []
-
-
-def test_run_of_a_job_that_was_renamed_is_followed() -> None:
-    moved = {"etl": replace(ETL, job_id=5), "daily": replace(ETL, key="daily")}
-    for jobs in ({"daily": moved["daily"]}, moved):
-        [chosen] = choose_runs([build_row("etl", 7, ETL.job_id)], jobs, ())
-        assert (chosen.job.key, chosen.ids) == ("daily", (ETL.job_id, 7))
-
-
-def test_run_under_another_key_of_a_followed_job_is_left_out_if_the_key_is_not_followed() -> None:
-    jobs = {"etl": ETL, "quiet": replace(ETL, key="quiet", follow=False)}
-    assert choose_runs([build_row("quiet", 7, ETL.job_id)], jobs, ()) == []
-
-
-@given(st.sampled_from(["own", "all", False]), st.sampled_from(["app", "user"]))
-def test_job_is_chosen_unless_it_forbids_it(follow: Any, run_as: Any) -> None:
-    job = replace(ETL, follow=follow, run_as=run_as)
-    assert (choose_jobs({"etl": job}) != {}) == (follow is not False and run_as == "app")

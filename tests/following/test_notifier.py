@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 
 from flask_lakeflow_jobs import ConfigurationError, Outcome, RunStatus
+from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.config.notify import NotifyRule, NotifyUrl, parse_notify
 from flask_lakeflow_jobs.following.notifier import (
     EndMessage,
@@ -19,6 +20,7 @@ from flask_lakeflow_jobs.following.notifier import (
     check_urls,
     send_message,
 )
+from flask_lakeflow_jobs.pages import RUN_PAGE
 from tests.messages import Service
 from tests.record.rows import add_run
 from tests.records import SwitchableRecord
@@ -66,15 +68,28 @@ def test_message_is_in_the_words_of_a_template() -> None:
     )
 
 
-@pytest.mark.parametrize("keys", [["daily"], []], ids=["renamed", "removed"])
-def test_message_about_a_job_that_the_app_no_longer_has_by_this_key(
-    record: SwitchableRecord, keys: list[str]
+@pytest.mark.parametrize(
+    ("jobs", "url"),
+    [
+        ([build_job("etl")], "https://portal.example.com/jobs/etl/runs/7"),
+        ([build_job("daily")], "https://portal.example.com/jobs/daily/runs/7"),
+        ([build_job("etl", 5)], "https://dbc.example.com/run/7"),
+        ([], "https://dbc.example.com/run/7"),
+    ],
+    ids=["same", "another key", "another id", "removed"],
+)
+def test_message_has_the_page_that_exists_if_the_key_or_the_id_of_the_job_has_changed(
+    record: SwitchableRecord, jobs: list[Job], url: str
 ) -> None:
-    jobs = {key: build_job(key) for key in keys}
-    builder = MessageBuilder(Flask("app"), record, lambda: pytest.fail("called"), jobs)
+    app = Flask("app")
+    app.add_url_rule("/jobs/<key>/runs/<run_id>", RUN_PAGE, lambda **_: "")
+    by_key = {job.key: job for job in jobs}
+    builder = MessageBuilder(app, record, lambda: pytest.fail("called"), by_key)
     add_run(record, 7, job_id=JOB_ID, requested_by="alice")
-    message = builder.build("etl", 7, RunStatus(1, run(SUCCEEDED)), NotifyRule())
+    status = RunStatus(1, run(SUCCEEDED, run_page_url="https://dbc.example.com/run/7"))
+    message = builder.build("etl", 7, status, NotifyRule(base_url="https://portal.example.com"))
     assert (message.job, message.requested_by, message.outcome) == ("etl", "alice", "succeeded")
+    assert message.url == url
 
 
 class TestNotifier:

@@ -129,18 +129,29 @@ class TestWithoutViewers:
         (run,) = [run for run in record_of(app).list_runs() if run.run_id == run_id]
         assert run.source == "found"
 
-    def test_run_of_a_job_that_was_renamed_is_followed_to_its_end(
-        self, make_process: Callable[..., Flask], run_gate: RunGate
+    @pytest.mark.parametrize(
+        ("key", "jobs"),
+        [
+            ("renamed", {"gated": {"of": "quick"}, "renamed": {"of": "gated", "task_type": "job"}}),
+            ("gated", {"gated": {"of": "quick"}}),
+        ],
+        ids=["another key", "another id"],
+    )
+    def test_run_of_a_job_that_has_another_key_or_id_now_is_followed_to_its_end(
+        self,
+        make_process: Callable[..., Flask],
+        run_gate: RunGate,
+        key: str,
+        jobs: dict[str, Any],
     ) -> None:
         run_id = start_run(make_process(), "gated", run_gate.params)
-        jobs = {"gated": {"of": "quick"}, "renamed": {"of": "gated", "task_type": "job"}}
         app, receiver = make_process(jobs=jobs), Receiver()
         receiver.connect(app)
         with following(app):
             run_gate.open()
             wait_until(lambda: receiver.calls, "delivery")
         (call,) = receiver.calls
-        assert (call["job"], call["run_id"]) == ("renamed", run_id)
+        assert (call["job"], call["run_id"]) == (key, run_id)
 
     def test_run_that_was_repaired_elsewhere_is_followed_to_its_next_end(
         self,
