@@ -23,7 +23,7 @@ from .progress_receiver import ProgressReceiver
 from .reader import JobReader
 from .record.recording import Actor
 from .results import wrap_call, wrap_watch
-from .runs.ids import parse_run_id
+from .runs.ids import choose_task_keys, parse_run_id, validate_task_keys
 from .runs.outcome import has_ended
 from .runs.params import (
     build_run_now_fields,
@@ -33,7 +33,6 @@ from .runs.params import (
 from .runs.progress import Progress
 from .runs.progress_token import refuse_parameter
 from .runs.repair import build_repair_arguments
-from .runs.task_keys import choose_task_keys, validate_task_keys
 from .runs.triggers import build_pause_update
 from .watching.iterator import RunWatch
 

@@ -11,8 +11,7 @@ from .concurrency import load_module, reset_in_new_processes
 from .config import keys
 from .errors import ConfigurationError
 from .following.ends import EndRecorder
-from .following.follower import Follower
-from .following.follower_lease import LEASE_SECONDS
+from .following.follower import LEASE_SECONDS, Follower
 from .following.notifier import MessageBuilder, Notifier
 from .following.run_finder import RunFinder
 from .identity import APP

@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from flask_lakeflow_jobs import health, telemetry
 from flask_lakeflow_jobs.globals import current_state
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
-from flask_lakeflow_jobs.upstream.circuit_breaker import FAILURE_THRESHOLD
+from flask_lakeflow_jobs.upstream.calls import FAILURE_THRESHOLD
 from tests.conftest import MakeApp, Serve
 from tests.sse_client import Stream
 from tests.support import ALICE, DEADLINE, RunGate, on_behalf_of, wait_until

@@ -31,7 +31,7 @@ from flask_lakeflow_jobs.runs.outcome import ACTIVE_OUTCOMES
 from flask_lakeflow_jobs.runs.params import TASK_TYPES, build_run_now_fields
 from flask_lakeflow_jobs.runs.progress import RunProgress
 from flask_lakeflow_jobs.telemetry import GAUGES
-from flask_lakeflow_jobs.web.problems import PROBLEM_TYPE_PREFIX
+from flask_lakeflow_jobs.web.responses import PROBLEM_TYPE_PREFIX
 from flask_lakeflow_jobs.web.sse.format import EVENT_TYPES
 
 #: The meaning of each outcome.

@@ -10,10 +10,10 @@ import click
 from flask.cli import with_appcontext
 
 from ..reader import cached_reads_of
+from ..runs.ids import validate_task_keys
 from ..runs.log_parts import DEFAULT_PART_BYTES
 from ..runs.outcome import has_ended, is_root_cause, select_last_attempts
 from ..runs.redaction import redact_outputs
-from ..runs.task_keys import validate_task_keys
 from .exit_codes import ExitCode, exit_code_of, format_exit_codes
 from .formatting import format_outcome
 from .handles import get_handle, get_state
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from ..handle import JobHandle
     from ..runs.outcome import RunStatus
     from ..sdk_types import Run, RunTask
-
 
 #: Seconds between two polls of the logs of a run.
 POLL_SECONDS = 0.5

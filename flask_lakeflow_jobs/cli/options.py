@@ -14,9 +14,9 @@ from ..errors import InvalidRequest
 from ..runs.ids import parse_run_id
 from ..runs.params import LIST_NAMES, PIPELINE_LISTS, RUN_NOW_FIELDS
 from ..text import parse_json
-from .chosen_fields import choose_fields, chosen_fields
 from .completion import complete_key, complete_tasks, complete_words
 from .handles import get_state
+from .output import choose_fields, chosen_fields
 
 if TYPE_CHECKING:
     from ..config.jobs import Job

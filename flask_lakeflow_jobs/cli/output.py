@@ -1,5 +1,7 @@
 """Printing: results to stdout, everything else to stderr, in any encoding and to closed streams.
 
+Of JSON, the user may choose members with ``--fields``.
+
 All text goes through :func:`clean`, so that no text of the workspace controls a terminal.
 """
 
@@ -17,9 +19,9 @@ from typing import Any, TextIO
 
 import click
 
+from ..errors import suggest
 from ..runs.outcome import Outcome
 from ..runs.redaction import redact_progress_tokens
-from .chosen_fields import chosen_fields, select_fields
 from .escapes import KEEP_COLORS, keep_words, remove_escapes
 from .exit_codes import ExitCode
 from .tables import format_json
@@ -36,6 +38,9 @@ MAX_RETRY_NOTICE_CHARACTERS = 300
 #: The words that commands print in color: outcomes, headings, and the levels of ``doctor``.
 COLORED_WORDS = {*Outcome.__members__, "Error:", "Warning:", "ok", "warning", "error"}
 _KEEP_COLORED_WORDS = keep_words(COLORED_WORDS)
+
+#: Where a context of click has the members that the user has chosen.
+FIELDS = "flask_lakeflow_jobs.fields"
 
 
 def clean(text: str) -> str:
@@ -174,3 +179,49 @@ class _FirstRetryHandler(logging.Handler):
             self._has_printed = True
             message = record.getMessage()
             print_progress(textwrap.shorten(message, MAX_RETRY_NOTICE_CHARACTERS, placeholder=" …"))
+
+
+def choose_fields(
+    ctx: click.Context, _param: click.Parameter, names: list[str] | None
+) -> list[str] | None:
+    """Let the command print these members of its documents only. A callback of click."""
+    if names is not None:
+        ctx.meta[FIELDS] = names
+    return names
+
+
+def chosen_fields() -> list[str] | None:
+    """Return the members that the user has chosen; ``None``: all."""
+    context = click.get_current_context(silent=True)
+    return context.meta.get(FIELDS) if context is not None else None
+
+
+def select_fields(
+    document: Mapping[str, Any], names: Collection[str], optional: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return the named members of a document, or of each object of its only list.
+
+    :param names: a name with dots is that of a member in a member.
+    :param optional: members that a document may lack.
+    :raises click.UsageError: there is no such member.
+    """
+    ((first, value), *others) = document.items()
+    is_list = not others and isinstance(value, list)
+    items = value if is_list else [document]
+    known = {*optional, *(name for item in items for name in item)}
+    for name in names:
+        if items and name.partition(".")[0] not in known:
+            raise click.UsageError(_describe_unknown(name, known))
+    selected = [{name: _find(item, name) for name in names} for item in items]
+    return {first: selected} if is_list else selected[0]
+
+
+def _describe_unknown(name: str, known: Collection[str]) -> str:
+    names = ", ".join(sorted(known))
+    return f"There is no field {name!r}.{suggest(name, known)} The fields: {names}."
+
+
+def _find(document: Any, name: str) -> Any:
+    for part in name.split("."):
+        document = document.get(part) if isinstance(document, Mapping) else None
+    return document

@@ -17,7 +17,6 @@ from ..runs.durations import counts_from_of_efforts
 from ..runs.outcome import SUCCESSES, has_ended, outcome_of
 from ..runs.redaction import redact, redact_outputs, summarize_newest_run
 from ..runs.run_parameters import parameters_of
-from .chosen_fields import chosen_fields
 from .formatting import (
     final_duration,
     format_comparison,
@@ -40,6 +39,7 @@ from .options import (
     task_option,
 )
 from .output import (
+    chosen_fields,
     print_document,
     print_output,
     print_progress,

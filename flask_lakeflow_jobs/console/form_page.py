@@ -1,8 +1,10 @@
-"""The page with the form that starts a run."""
+"""The page with the form that starts a run, also as commands and code to copy."""
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +25,6 @@ from .fragments import render_page
 from .headers import retry_after
 from .job_form import build_form, read_run_values
 from .page_data import find_permissions
-from .snippets import build_snippets
 from .summaries import usual_length
 from .tasks import kind_label
 
@@ -221,3 +222,47 @@ def refuse_unreadable(handle: JobHandle, form: Form, sent: dict[str, str]) -> No
 def _idempotency_key(nonce: str) -> str | None:
     """Return the idempotency key of a form; ``None`` for an invalid nonce."""
     return f"console-{nonce}" if re.fullmatch(r"[0-9a-f]{32}", nonce, re.ASCII) else None
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """A command or code that starts the same run."""
+
+    title: str
+    text: str
+
+
+def build_snippets(key: str, params: Mapping[str, Any], url: str) -> list[Snippet]:
+    """Return what starts a run on the command line, over HTTP and in Python.
+
+    :param params: the parameters, without secrets.
+    :param url: the absolute URL of the route that starts a run.
+    """
+    body = json.dumps({"params": params})
+    arguments = repr(dict(params)) if params else ""
+    return [
+        Snippet("Command line", _format_command(key, params)),
+        Snippet(
+            "curl",
+            f"curl -X POST {shlex.quote(url)} \\\n  -H 'Content-Type: application/json' \\\n"
+            f"  -d {shlex.quote(body)}",
+        ),
+        Snippet("Python", f"current_jobs[{key!r}].run_now({arguments})"),
+    ]
+
+
+def _format_command(key: str, params: Mapping[str, Any]) -> str:
+    command = f"flask jobs run {shlex.quote(key)}"
+    values = {name: value if isinstance(value, list) else [value] for name, value in params.items()}
+    if any(isinstance(item, list | dict) for items in values.values() for item in items):
+        return f"echo {shlex.quote(json.dumps(params))} | {command} --params-file -"
+    options = [
+        f"-p {shlex.quote(f'{name}={_format_value(item)}')}"
+        for name, items in values.items()
+        for item in items
+    ]
+    return " ".join([command, *options])
+
+
+def _format_value(value: object) -> str:
+    return json.dumps(value) if isinstance(value, bool) else str(value)

@@ -21,7 +21,10 @@ from ..watching.past_durations import phase_durations
 from ..watching.snapshot import compute_state_id
 from . import labels, page_data, tasks
 from .graph import Graph, build_graph
-from .groups import (
+from .page_data import RECENT_RUNS, Permissions
+from .rich_text import link
+from .summaries import Summary, count_work, summarize
+from .tasks import (
     MAX_LISTED_TASKS,
     MIN_FILTERED_TASKS,
     NO_FILTER,
@@ -29,9 +32,6 @@ from .groups import (
     TaskGroup,
     group_rows,
 )
-from .page_data import RECENT_RUNS, Permissions
-from .rich_text import link
-from .summaries import Summary, count_work, summarize
 from .timeline import Timeline, build_timeline
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..sdk_types import RunTask
     from .axis import Axis, Fold
     from .graph import Graph, Node, Sizes, Structure
-    from .groups import TaskGroup
+    from .tasks import TaskGroup
 
 #: Tasks that a process keeps, of all runs; about 4 KB each.
 MAX_KEPT_TASKS = 5_000

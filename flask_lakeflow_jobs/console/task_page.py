@@ -23,8 +23,8 @@ from ..runs.page_urls import build_run_url
 from ..runs.query_rows import Rows, read_rows
 from ..runs.redaction import redact, redact_output, redact_progress_tokens
 from ..web.auth import Authorizer, current_authorizer, request_handle
-from ..web.output_views import ITERATIONS_PER_PAGE
 from ..web.requests import read_number
+from ..web.views import ITERATIONS_PER_PAGE
 from . import page_data
 from .axis import Axis
 from .fragments import render, render_page

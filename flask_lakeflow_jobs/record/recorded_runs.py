@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from .base import RecordBase, insert_action, select_page
 from .deliveries import AT_ONCE
+from .prepared import ADD_TRIGGER, BEGIN_RUN, COMPLETE_RUN
 from .schema import deliveries, runs
-from .trigger_statements import ADD_TRIGGER, BEGIN_RUN, COMPLETE_RUN
 from .values import UNFINISHED, Action, PageToken, RecordedRun, RowState, RunEnd, RunRequest
 
 #: How much longer unfinished runs are kept than others. Databricks keeps ended runs for 60 days, so

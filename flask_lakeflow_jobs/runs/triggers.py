@@ -9,8 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ..errors import Conflict
-from .quartz import parse_quartz
-from .quartz_words import describe_quartz
+from .quartz import describe_quartz, parse_quartz
 
 #: The fields of a job's settings with one trigger each.
 SINGLE_FIELDS = ("schedule", "trigger", "continuous")

@@ -15,11 +15,10 @@ from ..config.readers import parse_path_prefix
 from ..config.settings import AppSettings
 from ..errors import ConfigurationError
 from ..state import EXTENSION_KEY
-from . import output_views, views
+from . import views
 from .assets import FILES, build_view
 from .csrf import SAFE_METHODS, refuse_cross_site
-from .problems import register_error_handlers
-from .responses import NOSNIFF
+from .responses import NOSNIFF, register_error_handlers
 from .servers import is_closing
 from .sse.open import EXTENSION, StreamOpener
 from .webhook import take_notification
@@ -39,9 +38,9 @@ ROUTES: list[Route] = [
     ("/<key>/runs/<run_id>", views.show_run, ["GET"]),
     ("/<key>/runs/<run_id>", views.cancel_run, ["DELETE"]),
     ("/<key>/runs/<run_id>/actions", views.list_actions, ["GET"]),
-    ("/<key>/runs/<run_id>/output", output_views.show_output, ["GET"]),
-    ("/<key>/runs/<run_id>/logs", output_views.show_log, ["GET"]),
-    ("/<key>/runs/<run_id>/iterations", output_views.list_iterations, ["GET"]),
+    ("/<key>/runs/<run_id>/output", views.show_output, ["GET"]),
+    ("/<key>/runs/<run_id>/logs", views.show_log, ["GET"]),
+    ("/<key>/runs/<run_id>/iterations", views.list_iterations, ["GET"]),
     ("/<key>/runs/<run_id>/repair", views.repair_run, ["POST"]),
     ("/<key>/runs/<run_id>/progress", views.report_progress, ["POST"]),
     ("/<key>/runs/<run_id>/stream", views.stream_run, ["GET"]),

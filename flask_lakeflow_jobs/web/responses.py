@@ -1,12 +1,17 @@
-"""JSON responses."""
+"""JSON responses, and errors as problem documents (RFC 9457)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from flask import Response
+from flask import Blueprint, Response
+from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
+
+from ..errors import InvalidParameters, LakeflowJobsError, UpstreamError
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -16,6 +21,17 @@ if TYPE_CHECKING:
 NOSNIFF = {"X-Content-Type-Options": "nosniff"}
 
 HEADERS = {"Cache-Control": "no-store", **NOSNIFF}
+
+PROBLEM_JSON = "application/problem+json"
+PROBLEM_TYPE_PREFIX = "urn:problem-type:flask-lakeflow-jobs:"
+
+#: Statuses of the app's own errors, such as a rate limit or maintenance, that pass.
+RETRYABLE_STATUSES = frozenset({408, 425, 429, 502, 503, 504})
+
+#: Invalid members that a document describes. A body may have 100,000.
+MAX_INVALID_MEMBERS = 100
+
+_log = logging.getLogger("flask_lakeflow_jobs.web")
 
 
 def encode_read(view: str, job: Job, cached: CachedResponse, build: Callable[[], Any]) -> str:
@@ -50,3 +66,64 @@ def text_response(text: str, *, status: int = 200, mimetype: str = "application/
     for name, value in HEADERS.items():
         response.headers.add(name, value)
     return response
+
+
+def build_problem(error: LakeflowJobsError) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "type": PROBLEM_TYPE_PREFIX + error.kind,
+        "title": error.title,
+        "status": error.code,
+        "detail": error.detail,
+        "retryable": error.retryable,
+    }
+    if isinstance(error, InvalidParameters):
+        document["errors"] = _limit(error.messages)
+    if error.upstream_code is not None:
+        document["upstream_code"] = error.upstream_code
+    return document
+
+
+def _limit(messages: Any) -> Any:
+    if not isinstance(messages, Mapping):
+        return messages
+    return {name: _limit(each) for name, each in islice(messages.items(), MAX_INVALID_MEMBERS)}
+
+
+def register_error_handlers(blueprint: Blueprint) -> None:
+    """Respond to every error in the blueprint's views, and no other, with a problem document.
+
+    Each status has a handler of its own: Flask prefers an app's handler for a status to a
+    blueprint's handler for all of them. Exceptions that the app handles are left to the app. All
+    others arrive as Flask's ``InternalServerError``, which Flask has logged.
+    """
+    for status in default_exceptions:
+        blueprint.register_error_handler(status, respond_with_problem)
+    blueprint.register_error_handler(HTTPException, respond_with_problem)
+
+
+def respond_with_problem(error: HTTPException) -> Response:
+    if isinstance(error, InternalServerError) and error.original_exception is not None:
+        error = LakeflowJobsError(
+            "The app failed to process the request. See the app's log, or try again later."
+        )
+    if isinstance(error, UpstreamError):
+        _log.warning("%s (%s)", error, error.upstream_code or error.kind)
+    document = _build_any_problem(error)
+    text = json.dumps(document, default=str)  # a message may be a lazy translation
+    response = text_response(text, status=document["status"], mimetype=PROBLEM_JSON)
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
+    return response
+
+
+def _build_any_problem(error: HTTPException) -> dict[str, Any]:
+    if isinstance(error, LakeflowJobsError):
+        return build_problem(error)
+    return {
+        "type": "about:blank",
+        "title": error.name,
+        "status": error.code or 500,
+        "detail": error.description or error.name,
+        "retryable": error.code in RETRYABLE_STATUSES,
+    }

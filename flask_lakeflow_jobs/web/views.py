@@ -1,23 +1,28 @@
-"""The views of the API."""
+"""The views of the API, except notifications and static files."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import ExitStack
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, request, url_for
+from werkzeug.exceptions import ClientDisconnected
 
+from ..concurrency import is_gevent_patched
+from ..errors import InvalidRequest
 from ..globals import current_state
 from ..idempotency import Triggered
 from ..reader import cached_reads_of, subscribe_to
 from ..runs.comparison import parse_pair
 from ..runs.ids import parse_run_id
 from ..runs.matrix import MAX_RUNS
-from ..runs.redaction import redact, summarize_newest_run
+from ..runs.redaction import redact, redact_outputs, summarize_newest_run
 from ..runs.triggers import triggers_of
 from ..watching.snapshot import StateId
 from ..watching.subscription import Subscription
@@ -28,6 +33,7 @@ from .requests import (
     read_idempotency_key,
     read_last_event_id,
     read_limit,
+    read_log_request,
     read_number,
     read_params,
     read_paused,
@@ -35,6 +41,7 @@ from .requests import (
     read_repair,
     read_report,
     read_streamed_runs,
+    read_tasks,
 )
 from .responses import encode_read, json_response, text_response, with_age
 from .run_list import read_run_page, read_run_query
@@ -49,6 +56,9 @@ from .sse.open import stream_opener
 if TYPE_CHECKING:
     from ..handle import JobHandle
     from ..upstream.read_cache import CachedResponse
+
+#: Iterations in one page. Each has an output, and the workspace allows 20 reads of such a second.
+ITERATIONS_PER_PAGE = 50
 
 _log = logging.getLogger("flask_lakeflow_jobs.web")
 
@@ -256,3 +266,65 @@ def stream_runs() -> Response:
         request.environ,
         poll=poll,
     )
+
+
+def show_output(key: str, run_id: str) -> Response:
+    with request_handle(current_authorizer(), key) as handle:
+        outputs, next_after = cached_reads_of(handle).get_output_page(
+            parse_run_id(run_id),
+            tasks := read_tasks(request),
+            request.args.get("pageToken"),
+            partial(check_connection, request.environ),
+        )
+    response = json_response(redact_outputs(outputs, handle.job.secret_overrides))
+    if next_after is not None:
+        url = url_for(".show_output", key=key, run_id=run_id, task=tasks, pageToken=next_after)
+        response.headers["Link"] = f'<{url}>; rel="next"'  # RFC 8288
+    return response
+
+
+def show_log(key: str, run_id: str) -> Response:
+    wanted = read_log_request(request)
+    with request_handle(current_authorizer(), key) as handle:
+        part = handle.read_log(
+            run_id,
+            wanted.task,
+            attempt=wanted.attempt,
+            offset=wanted.offset,
+            limit=wanted.limit,
+        )
+    return json_response(part.to_dict())
+
+
+def list_iterations(key: str, run_id: str) -> Response:
+    if (task := request.args.get("task")) is None:
+        raise InvalidRequest("Name a for-each task: ?task=<key>.")
+    first = max(0, read_number(request, "pageToken", 0))
+    with request_handle(current_authorizer(), key) as handle:
+        reads = cached_reads_of(handle)
+        loop = reads.find_loop(parse_run_id(run_id), task)
+        iterations = reads.list_iterations(loop)
+        page = iterations[first : first + ITERATIONS_PER_PAGE]
+        outputs = reads.get_iteration_outputs(loop, page)
+    redacted = redact_outputs(outputs, handle.job.secret_overrides)
+    documents = [{**each.to_dict(), "output": redacted.get(each.run_id, {})} for each in page]
+    following = first + ITERATIONS_PER_PAGE
+    return json_response(
+        {
+            "iterations": documents,
+            "nextPageToken": str(following) if following < len(iterations) else None,
+        }
+    )
+
+
+def check_connection(environ: Mapping[str, Any]) -> None:
+    """Raise if the client of a request has disconnected, where the server gives its socket.
+
+    :raises ClientDisconnected: the client no longer waits for the response.
+    """
+    sock = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
+    if type(sock) is not socket.socket or is_gevent_patched():  # TLS, or another server
+        return
+    with suppress(OSError):  # nothing to read, or it is gone: then the response fails
+        if sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b"":
+            raise ClientDisconnected

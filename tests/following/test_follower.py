@@ -13,9 +13,10 @@ from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.errors import NotAllowed
 from flask_lakeflow_jobs.following.follower import (
     ERROR_WAIT_SECONDS,
+    LEASE_SECONDS,
     Follower,
+    FollowerLease,
 )
-from flask_lakeflow_jobs.following.follower_lease import LEASE_SECONDS, FollowerLease
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock

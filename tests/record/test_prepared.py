@@ -16,6 +16,9 @@ from flask_lakeflow_jobs.database.database import open_database
 from flask_lakeflow_jobs.errors import DatabaseUnavailable
 from flask_lakeflow_jobs.record.group_commit import Write
 from flask_lakeflow_jobs.record.prepared import (
+    ADD_TRIGGER,
+    BEGIN_RUN,
+    COMPLETE_RUN,
     CompiledStatement,
     MakeInsert,
     PreparedStatement,
@@ -24,7 +27,6 @@ from flask_lakeflow_jobs.record.prepared import (
 )
 from flask_lakeflow_jobs.record.schema import runs
 from flask_lakeflow_jobs.record.store import Record
-from flask_lakeflow_jobs.record.trigger_statements import ADD_TRIGGER, BEGIN_RUN, COMPLETE_RUN
 from flask_lakeflow_jobs.record.values import Action
 from tests.record.rows import request
 from tests.support import DEADLINE

@@ -1,16 +1,20 @@
-"""Ids of jobs and runs."""
+"""Ids of jobs and runs, and keys of tasks."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs import InvalidRequest
+from flask_lakeflow_jobs import InvalidParameters, InvalidRequest
 from flask_lakeflow_jobs.runs.ids import (
     MAX_ID,
+    choose_task_keys,
     parse_id,
     parse_run_id,
+    validate_task_keys,
 )
 
 INVALID_IDS: list[object] = [
@@ -56,3 +60,40 @@ def test_parse_id_of_anything_else_is_none(value: object) -> None:
     with pytest.raises(InvalidRequest, match="A run id is a positive whole number, not ") as caught:
         parse_run_id(value)
     assert len(caught.value.detail) < 120
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [(None, None), ("load", ["load"]), (("read", "load"), ["read", "load"])],
+)
+def test_choose_task_keys_is_a_list(
+    keys: str | tuple[str, ...] | None, expected: list[str] | None
+) -> None:
+    assert choose_task_keys(keys, "only") == expected
+
+
+@pytest.mark.parametrize("name", ["read", "+read", "load+", "+load+"])
+def test_validate_task_keys_accepts_keys_of_the_job(name: str) -> None:
+    validate_task_keys([name], ["read", "load"], "etl")
+
+
+@pytest.mark.parametrize(
+    ("only", "tasks", "expected"),
+    [
+        (
+            ["rad", "+load"],
+            ["read", "load"],
+            "no task 'rad'. Did you mean 'read'? Its tasks: read, load.",
+        ),
+        (["re+ad"], ["read"], "no task 're+ad'. Did you mean 'read'? Its tasks: read."),
+        (["read", "load"], [], "no task 'read', 'load'. Its tasks: none."),
+    ],
+)
+def test_validate_task_keys_names_unknown_keys(
+    only: list[str], tasks: list[str], expected: str
+) -> None:
+    with pytest.raises(
+        InvalidParameters, match=re.escape(f"The job 'etl' has {expected}")
+    ) as raised:
+        validate_task_keys(only, tasks, "etl")
+    assert set(raised.value.messages) == {"only"}

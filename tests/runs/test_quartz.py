@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.runs.quartz import parse_quartz
-from flask_lakeflow_jobs.runs.quartz_words import describe_quartz
+from flask_lakeflow_jobs.runs.quartz import describe_quartz, parse_quartz
 
 #: Each with a rule for the day that does not use the code under test: ``date.weekday`` counts from
 #: Monday, which is 0; Quartz from Sunday, which is 1.

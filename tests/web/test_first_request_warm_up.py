@@ -17,7 +17,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from flask_lakeflow_jobs import LakeflowJobs, LakeflowJobsError, UpstreamUnavailable
 from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal, hash_token
-from flask_lakeflow_jobs.upstream.circuit_breaker import FAILURE_THRESHOLD
+from flask_lakeflow_jobs.upstream.calls import FAILURE_THRESHOLD
 from flask_lakeflow_jobs.web.first_request import WarmUp
 from tests.conftest import MakeApp, Serve
 from tests.support import DEADLINE, refuse_threads, wait_until

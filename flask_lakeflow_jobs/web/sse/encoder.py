@@ -12,8 +12,7 @@ from ...runs.redaction import redact
 from ...watching.snapshot import Snapshot, StateId
 from ...watching.subscription import Subscription
 from ...watching.watched_run import RunKey, RunUpdate
-from ..problems import build_problem
-from ..responses import encode_json
+from ..responses import build_problem, encode_json
 from .format import END, ERROR, FRESH, STALE, format_event
 
 #: Converts an update to an event.

@@ -13,7 +13,7 @@ from flask_lakeflow_jobs import RunNotFound, RunStatus, UpstreamUnavailable
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.watching.snapshot import Snapshot, StateId
 from flask_lakeflow_jobs.watching.watched_run import RunKey, RunUpdate
-from flask_lakeflow_jobs.web.problems import build_problem
+from flask_lakeflow_jobs.web.responses import build_problem
 from flask_lakeflow_jobs.web.sse.encoder import (
     EventEncoder,
     MultiRunEventEncoder,

@@ -12,7 +12,7 @@ from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.watching.snapshot import StateId
 from flask_lakeflow_jobs.watching.watched_run import RunKey
-from flask_lakeflow_jobs.web.problems import build_problem
+from flask_lakeflow_jobs.web.responses import build_problem
 from flask_lakeflow_jobs.web.servers import UNLIMITED, Server
 from flask_lakeflow_jobs.web.sse import format as wire
 from flask_lakeflow_jobs.web.sse.encoder import MultiRunEventEncoder, encode_run_update

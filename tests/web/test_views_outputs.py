@@ -15,7 +15,7 @@ from werkzeug.exceptions import ClientDisconnected
 
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal
-from flask_lakeflow_jobs.web import output_views
+from flask_lakeflow_jobs.web import views
 from tests.conftest import MakeApp
 from tests.support import RunGate, wait_until
 from tests.web.conftest import RunToEnd
@@ -209,7 +209,7 @@ class TestLogs:
     def test_iterations_have_inputs_outputs_and_logs(
         self, client: FlaskClient, run_to_end: RunToEnd, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(output_views, "ITERATIONS_PER_PAGE", 2)
+        monkeypatch.setattr(views, "ITERATIONS_PER_PAGE", 2)
         run_id = run_to_end("repeated")
         url = f"/api/jobs/repeated/runs/{run_id}"
         page = client.get(f"{url}/iterations?task=loop").get_json()
@@ -238,16 +238,16 @@ class TestLogs:
 def test_disconnected_client_is_noticed(name: str) -> None:
     near, far = socket.socketpair()
     with near:
-        output_views.check_connection({name: near})
+        views.check_connection({name: near})
         far.send(b"GET / HTTP/1.1")  # the next request, which stays to be read
-        output_views.check_connection({name: near})
+        views.check_connection({name: near})
         assert near.recv(3) == b"GET"
         near.recv(99)
         far.close()
         with pytest.raises(ClientDisconnected):
-            output_views.check_connection({name: near})
+            views.check_connection({name: near})
 
 
 def test_client_of_an_unknown_server_counts_as_connected() -> None:
-    output_views.check_connection({})
-    output_views.check_connection({"gunicorn.socket": object()})
+    views.check_connection({})
+    views.check_connection({"gunicorn.socket": object()})

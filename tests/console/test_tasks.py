@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flask_lakeflow_jobs.console.groups import KIND_ORDER, NO_FILTER, TaskFilter, group_rows
 from flask_lakeflow_jobs.console.labels import KIND_NAMES
+from flask_lakeflow_jobs.console.tasks import KIND_ORDER, NO_FILTER, TaskFilter, group_rows
 from flask_lakeflow_jobs.console.timeline import build_timeline
 from tests.run_documents import FAILED, SUCCEEDED, run, run_state, task
 
