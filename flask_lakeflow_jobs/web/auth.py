@@ -103,7 +103,7 @@ class Authorizer:
             name = "trigger" if action == "run" else action
             self._state.recording.record_action(actor, name, "refused", detail=refusal)
 
-    @cached_property
+    @property
     def _origin(self) -> Origin:
         is_console = self._request.blueprint == CONSOLE_BLUEPRINT
         is_trusted = self._state.settings.trust_proxy_headers
@@ -169,7 +169,7 @@ def _deny_on_error(name: str) -> Iterator[None]:
 
 def current_authorizer() -> Authorizer:
     """Return an authorizer for the current request."""
-    return Authorizer(current_state(), request)
+    return Authorizer(current_state(), request._get_current_object())  # type: ignore[attr-defined]
 
 
 def authorize(action: Action, key: str) -> str | None:

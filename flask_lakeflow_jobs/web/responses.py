@@ -62,7 +62,7 @@ def json_response(value: Any) -> Response:
 
 
 def text_response(text: str, *, status: int = 200, mimetype: str = "application/json") -> Response:
-    response = Response(text, status, mimetype=mimetype)
+    response = Response(text, status, content_type=mimetype)
     for name, value in HEADERS.items():
         response.headers.add(name, value)
     return response
