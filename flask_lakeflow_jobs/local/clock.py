@@ -55,10 +55,13 @@ class SystemClock:
     :param read: returns the seconds since the epoch.
     """
 
+    # Bound here, as freezegun replaces names of modules: a task would never end.
+    _monotonic = staticmethod(time.monotonic)
+
     def __init__(self, read: Callable[[], float] = time.time) -> None:
         self._read = read
         self._schedule = _Schedule()
-        self._offset = read() - time.monotonic()
+        self._offset = read() - self._monotonic()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._stopped = False
@@ -108,7 +111,7 @@ class SystemClock:
         return None
 
     def _follow_jumps(self) -> None:
-        offset = self._read() - time.monotonic()
+        offset = self._read() - self._monotonic()
         if abs(offset - self._offset) > _MAX_DRIFT_SECONDS:
             self._schedule.shift(offset - self._offset)
             self._offset = offset

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local import ManualClock, SystemClock
+from flask_lakeflow_jobs.local import clock as clock_module
 from tests.support import DEADLINE
 
 SECONDS = st.integers(0, 100)
@@ -88,5 +90,15 @@ def test_system_clock_waits_for_times_that_no_thread_can_wait_for() -> None:
     clock, done = SystemClock(), threading.Event()
     clock.call_at(1e30, lambda: None)
     clock.call_at(clock.time(), done.set)
+    assert done.wait(DEADLINE)
+    clock.stop()
+
+
+def test_system_clock_calls_where_a_test_freezes_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As freezegun does, but in a way that the deadline of this test goes on."""
+    frozen = SimpleNamespace(time=lambda: 5.0, monotonic=lambda: 5.0)
+    monkeypatch.setattr(clock_module, "time", frozen)
+    clock, done = SystemClock(lambda: 5.0), threading.Event()
+    clock.call_at(5.01, done.set)
     assert done.wait(DEADLINE)
     clock.stop()
