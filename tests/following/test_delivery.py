@@ -104,6 +104,18 @@ class TestOutbox:
         harness.outbox().deliver_due()
         assert [name for name, _ in harness.calls] == ["a"]
 
+    def test_deliver_due_needs_no_thread_to_renew_its_claim(
+        self, harness: Harness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(_: threading.Timer) -> None:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(threading.Timer, "start", fail)
+        harness.connect("a")
+        harness.send()
+        assert harness.outbox().deliver_due() is None
+        assert [name for name, _ in harness.calls] == ["a"]
+
     def test_end_without_receivers_has_no_deliveries(self, harness: Harness) -> None:
         assert harness.send() == {}
         assert harness.outbox().deliver_due() is None

@@ -83,6 +83,12 @@ def test_show_actions_with_outcome_is_usage_error(app: Flask) -> None:
     assert run(app, "show", "--actions", "--outcome", "failed").exit_code == 2
 
 
+@pytest.mark.parametrize("more", [["--actions"], ["--job", "etl"], ["--since", "2025-01-31"]])
+def test_show_undelivered_with_filters_is_usage_error(app: Flask, more: list[str]) -> None:
+    result = run(app, "show", "--undelivered", *more)
+    assert (result.exit_code, "Omit" in result.stderr) == (2, True)
+
+
 def test_show_unknown_outcome_is_usage_error(app: Flask) -> None:
     result = run(app, "show", "--outcome", "failure")
     assert result.exit_code == 2
