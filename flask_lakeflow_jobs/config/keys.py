@@ -170,38 +170,7 @@ LAKEBASE = Key(
 )
 
 #: All keys of the extension, in the order of the docs.
-KEYS = (
-    JOBS,
-    BUNDLE,
-    LOCAL_INSTALL,
-    POLL_INTERVAL,
-    TIMEOUT,
-    READ_TIMEOUT,
-    WRITE_TIMEOUT,
-    READ_ATTEMPTS,
-    WAIT_TIMEOUT,
-    CACHE_TTL,
-    CACHE,
-    MAX_STREAMS,
-    STREAM_MAX_SECONDS,
-    HEARTBEAT,
-    PUSH,
-    WARM_UP,
-    CONSOLE,
-    CONSOLE_PREFIX,
-    READ_ONLY,
-    TRUST_PROXY_HEADERS,
-    ATTRIBUTION_PARAMETER,
-    PROGRESS_PARAMETER,
-    WEBHOOK_USERNAME,
-    WEBHOOK_PASSWORD,
-    WEBHOOK_TOKEN,
-    RECORD_URL,
-    RECORD_DAYS,
-    FOLLOW,
-    NOTIFY,
-    LAKEBASE,
-)
+KEYS = tuple(each for each in list(globals().values()) if isinstance(each, Key))
 
 #: The hosts of addresses on this machine.
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
