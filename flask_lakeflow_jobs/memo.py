@@ -30,7 +30,7 @@ class Memo(Generic[K, V]):
     def _reset(self) -> None:
         self._lock = threading.Lock()
         self._entries: OrderedDict[K, tuple[V, int]] = OrderedDict()
-        self.size = 0
+        self._size = 0
 
     def get(self, key: K) -> V | None:
         """Return the value of a key, or ``None``."""
@@ -43,18 +43,15 @@ class Memo(Generic[K, V]):
             pass
         return entry[0]
 
-    def put(self, key: K, value: V, size: int) -> list[K]:
-        """Keep a value in place of an earlier one, and return the keys that were dropped for it."""
-        dropped = []
+    def put(self, key: K, value: V, size: int) -> None:
+        """Keep a value in place of an earlier one. One that is too large only drops that one."""
         with self._lock:
             if key in self._entries:
-                self.size -= self._entries.pop(key)[1]
+                self._size -= self._entries.pop(key)[1]
             if size > self._max_entry_size:
-                return [key]
+                return
             self._entries[key] = (value, size)
-            self.size += size
-            while self.size > self._max_size:
-                oldest, (_, oldest_size) = self._entries.popitem(last=False)
-                self.size -= oldest_size
-                dropped.append(oldest)
-        return dropped
+            self._size += size
+            while self._size > self._max_size:
+                _, (_, oldest_size) = self._entries.popitem(last=False)
+                self._size -= oldest_size

@@ -80,7 +80,7 @@ def test_run_round_unanswered_request_finds_its_run(
     row_id = record.list_runs()[0].id
     state = state_of(app)
     job = state.settings.jobs["greeting"]
-    run_id = state.upstream.bind(APP, job).run_now(params, token=token).run_id
+    run_id = state.upstream.bind(APP, job).run_now(params, token=token, is_repeatable=True).run_id
     assert maintenance.run_round() == BUSY_SECONDS
     assert record.list_runs()[0].run_id is None  # its process may still wait for the response
     if is_found:  # by a list of the runs of the job, such as that of follow="all"
@@ -99,9 +99,9 @@ def lose_request(app: Flask, record: Record, job_id: int) -> int:
     record.begin_run(request("greeting", job_id=job_id, params=json.dumps(params), token=token))
     state = state_of(app)
     calls = state.upstream.bind(APP, state.settings.jobs["greeting"])
-    run_id = calls.run_now(params, token=token).run_id
+    run_id = calls.run_now(params, token=token, is_repeatable=True).run_id
     for _ in range(3):
-        calls.run_now({})
+        calls.run_now({}, token=uuid.uuid4().hex, is_repeatable=False)
     return run_id or 0
 
 

@@ -130,11 +130,10 @@ class RecordedRuns(RecordBase):
         started_at: int,
         requested_by: str | None = None,
         page_url: str | None = None,
-    ) -> bool:
+    ) -> None:
         """Record a run that was started elsewhere, unless the record has it.
 
         :param started_at: milliseconds since the epoch; counts as the time of the request.
-        :return: whether it is new.
         """
         statement = (
             self._insert(runs)
@@ -151,9 +150,8 @@ class RecordedRuns(RecordBase):
                 page_url=page_url,
             )
             .on_conflict_do_nothing(index_elements=["job_id", "run_id"])
-            .returning(runs.c.id)
         )
-        return self._write(lambda connection: connection.scalar(statement)) is not None
+        self._write(lambda connection: connection.execute(statement))
 
     def finish_run(
         self,
@@ -220,11 +218,12 @@ class RecordedRuns(RecordBase):
         is_new = self._update_and_deliver(update, "run_repaired", receivers, payload)
         return is_new or self.get_run(job_id, run_id) is not None
 
-    def continue_run(self, ended: RecordedRun) -> bool:
+    def continue_run(self, ended: RecordedRun) -> None:
         """Record that an ended run is active again, because it was repaired elsewhere.
 
+        A later end stays.
+
         :param ended: the run, read before the workspace reported it as active.
-        :return: whether that end is still the last one.
         """
         statement = (
             runs.update()
@@ -232,7 +231,7 @@ class RecordedRuns(RecordBase):
             .where(runs.c.state == RowState.ENDED.value)
             .values(state=RowState.STARTED.value, outcome=None, error=None)
         )
-        return self._write(lambda connection: connection.execute(statement).rowcount) > 0
+        self._write(lambda connection: connection.execute(statement))
 
     def _update_and_deliver(
         self,

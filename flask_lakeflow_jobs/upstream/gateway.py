@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -241,8 +240,8 @@ class BoundUpstream:
         self,
         fields: Mapping[str, Any],
         *,
-        token: str | None = None,
-        is_repeatable: bool | None = None,
+        token: str,
+        is_repeatable: bool,
         only: Sequence[str] | None = None,
         queue: bool | None = None,
         performance_target: str | None = None,
@@ -250,9 +249,8 @@ class BoundUpstream:
         """Start one run, even if the request has to be repeated.
 
         :param fields: run-now's, with the parameters in them.
-        :param token: the idempotency token; ``None``: a random one.
-        :param is_repeatable: whether the caller can repeat the call with the same token; ``None``:
-            if there is one.
+        :param token: the idempotency token.
+        :param is_repeatable: whether the caller can repeat the call with the same token.
         :param only: the task keys to run.
         :param queue: whether to queue the run if the job is at its limit of concurrent runs.
         :param performance_target: ``STANDARD`` or ``PERFORMANCE_OPTIMIZED``.
@@ -260,7 +258,7 @@ class BoundUpstream:
         """
         arguments: dict[str, Any] = {
             **parse_run_now_fields(fields),
-            "idempotency_token": token or uuid.uuid4().hex,
+            "idempotency_token": token,
             "only": list(only) if only else None,
             "queue": None if queue is None else QueueSettings(enabled=queue),
             "performance_target": parse_performance_target(performance_target),
@@ -269,7 +267,7 @@ class BoundUpstream:
             "run_now",
             lambda api: api.run_now(self._job.job_id, arguments),
             has_params=True,
-            is_repeatable=(token is not None) if is_repeatable is None else is_repeatable,
+            is_repeatable=is_repeatable,
         )
 
     def cancel_run(self, run_id: int) -> None:

@@ -84,10 +84,8 @@ class SubscribedRun:
         if state.error is not None:
             updates.append(RunUpdate(run_key, error=state.error))
         elif (state.transient_error is not None) != self._is_stale:
-            recovered, self._is_stale = self._is_stale, not self._is_stale
-            updates.append(
-                RunUpdate(run_key, transient_error=state.transient_error, recovered=recovered)
-            )
+            self._is_stale = not self._is_stale
+            updates.append(RunUpdate(run_key, transient_error=state.transient_error))
         return updates
 
     def collect_first(self) -> list[RunUpdate]:

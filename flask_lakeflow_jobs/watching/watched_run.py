@@ -58,17 +58,17 @@ class RunKey:
 class RunUpdate(NamedTuple):
     """One thing about a run that a subscriber does not know yet.
 
+    Without any of the following, the last state is up to date again.
+
     :param snapshot: a new state.
     :param error: the reason why there will be no other state.
     :param transient_error: the reason why the last state may be out of date.
-    :param recovered: the last state is up to date again.
     """
 
     run_key: RunKey
     snapshot: Snapshot | None = None
     error: LakeflowJobsError | None = None
     transient_error: LakeflowJobsError | None = None
-    recovered: bool = False
 
 
 @dataclass(frozen=True)

@@ -123,11 +123,12 @@ def test_fail_run_leaves_earlier_request_of_the_token_open(record: Record) -> No
     assert (run.state, run.requested_at) == (RowState.REQUESTED, 1_000)
 
 
-def test_add_found_run_known_run_returns_false(record: Record) -> None:
-    row_id = add_run(record, 7)
-    assert not record.add_found_run("etl", 1, 7, started_at=1_000)
-    assert record.add_found_run("etl", 1, 8, started_at=1_000)
-    assert get(record, row_id).source == "app"
+def test_add_found_run_keeps_a_known_run(record: Record) -> None:
+    add_run(record, 7)
+    for run_id in (7, 8):
+        record.add_found_run("etl", 1, run_id, started_at=1_000)
+    found = record.get_runs(1, [7, 8])
+    assert {run_id: run.source for run_id, run in found.items()} == {7: "app", 8: "found"}
 
 
 def test_finish_run_twice_delivers_once(record: Record) -> None:
@@ -223,12 +224,13 @@ def test_continue_run_undoes_no_later_end(record: Record) -> None:
     row_id = add_run(record)
     record.finish_run(end(outcome="failed", error="Boom"))
     failed = get(record, row_id)
-    assert record.continue_run(failed)
+    record.continue_run(failed)
     run = get(record, row_id)
     assert (run.state, run.outcome, run.error, run.repairs) == (RowState.STARTED, None, None, 0)
-    assert not record.continue_run(run)
+    record.continue_run(run)
+    assert get(record, row_id) == run
     record.finish_run(end(ended_at=3_000))
-    assert not record.continue_run(failed)
+    record.continue_run(failed)
     assert get(record, row_id).outcome == "succeeded"
 
 

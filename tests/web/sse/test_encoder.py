@@ -76,7 +76,7 @@ def test_encode_run_update_state_has_its_id_and_no_name() -> None:
 
 NOTICES: list[tuple[RunUpdate, str, dict[str, object]]] = [
     (RunUpdate(ETL, transient_error=UNAVAILABLE), "stale", build_problem(UNAVAILABLE)),
-    (RunUpdate(ETL, recovered=True), "fresh", {}),
+    (RunUpdate(ETL), "fresh", {}),
     (
         RunUpdate(ETL, error=RunNotFound(1001, "etl")),
         "error",
