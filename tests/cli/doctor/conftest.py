@@ -31,16 +31,17 @@ class DoctorResult(CommandResult):
         return finding
 
 
-RunDoctor = Callable[[Flask], DoctorResult]
+#: Runs the doctor of an app with more arguments.
+RunDoctor = Callable[..., DoctorResult]
 
 
 @pytest.fixture
 def doctor(flask_jobs: RunFlask) -> RunDoctor:
     """Run ``flask jobs doctor --json`` for an app, with a server that holds streams."""
 
-    def run(app: Flask) -> DoctorResult:
+    def run(app: Flask, *arguments: str) -> DoctorResult:
         server = "gunicorn -k gthread --threads 64 app:app"
-        result = flask_jobs("doctor", "--json", "--server", server, of=app)
+        result = flask_jobs("doctor", "--json", "--server", server, *arguments, of=app)
         return DoctorResult(result.exit_code, result.stdout, result.stderr)
 
     return run

@@ -123,10 +123,40 @@ def test_unknown_names_in_config_and_environment_are_errors(
     ]
 
 
-def test_unused_bundle_is_a_warning(doctor: RunDoctor, make_app: MakeApp) -> None:
-    result = doctor(make_app({"LAKEFLOW_JOBS_BUNDLE": "databricks.yml"}))
-    finding = result.select_one("bundle", Level.WARNING)
-    assert "LAKEFLOW_JOBS_BUNDLE is not used" in finding["message"]
+WEBHOOK = {"LAKEFLOW_JOBS_WEBHOOK_USERNAME": "u", "LAKEFLOW_JOBS_WEBHOOK_PASSWORD": "p" * 32}
+REDIS = {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": "redis://127.0.0.1:9/0"}
+FILES = {"CACHE_TYPE": "FileSystemCache", "CACHE_DIR": "cache"}
+
+
+@pytest.mark.parametrize(
+    ("config", "about", "level", "message"),
+    [
+        ({}, "access", Level.WARNING, "There is no policy"),
+        ({}, "cache", Level.WARNING, "Each process has its own."),
+        (WEBHOOK, "cache", Level.WARNING, "reaches only the one that gets it"),
+        ({"LAKEFLOW_JOBS_CACHE": FILES}, "cache", Level.OK, "can be written and read"),
+        ({"LAKEFLOW_JOBS_CACHE": REDIS}, "cache", Level.ERROR, "cannot be reached"),
+        (
+            {"LAKEFLOW_JOBS_BUNDLE": "databricks.yml"},
+            "bundle",
+            Level.WARNING,
+            "LAKEFLOW_JOBS_BUNDLE is not used",
+        ),
+    ],
+)
+def test_settings_of_the_app_are_checked(
+    doctor: RunDoctor,
+    make_app: MakeApp,
+    config: Mapping[str, Any],
+    about: str,
+    level: Level,
+    message: str,
+) -> None:
+    if config.get("LAKEFLOW_JOBS_CACHE") == REDIS:
+        pytest.importorskip("redis")
+    result = doctor(make_app(config))
+    assert message in result.select_one(about, level)["message"]
+    assert result.exit_code == (level is Level.ERROR)
 
 
 def test_app_on_the_local_workspace_is_checked(
@@ -282,10 +312,6 @@ def allow(user: object, action: str, job: str) -> bool:
     return True
 
 
-def test_missing_policy_is_a_warning(doctor: RunDoctor, app: Flask) -> None:
-    assert "There is no policy" in doctor(app).select_one("access", Level.WARNING)["message"]
-
-
 def test_policy_without_users_is_an_error(doctor: RunDoctor, make_app: MakeApp) -> None:
     result = doctor(make_app(policy=allow))
     assert "its user is always None" in result.select_one("access")["message"]
@@ -311,35 +337,6 @@ def test_job_that_runs_as_its_users_on_databricks_apps_is_an_error(
     assert "no 'jobs' scope" in doctor(app).select_one("job etl")["message"]
 
 
-def test_shared_cache_that_can_be_read_is_ok(
-    doctor: RunDoctor, make_app: MakeApp, tmp_path: Path
-) -> None:
-    folder = str(tmp_path / "cache")
-    app = make_app({"LAKEFLOW_JOBS_CACHE": {"CACHE_TYPE": "FileSystemCache", "CACHE_DIR": folder}})
-    result = doctor(app)
-    assert result.select_one("cache", Level.OK)
-    assert result.exit_code == 0
-
-
-def test_notifications_without_a_shared_cache_are_a_warning(
-    doctor: RunDoctor, make_app: MakeApp
-) -> None:
-    login = {"LAKEFLOW_JOBS_WEBHOOK_USERNAME": "u", "LAKEFLOW_JOBS_WEBHOOK_PASSWORD": "p" * 32}
-    result = doctor(make_app(login))
-    finding = result.select_one("cache", Level.WARNING)
-    assert "reaches only the one that gets it" in finding["message"]
-    assert result.exit_code == 0
-
-
-def test_unreachable_cache_is_an_error(doctor: RunDoctor, make_app: MakeApp) -> None:
-    pytest.importorskip("redis")
-    url = "redis://127.0.0.1:9/0"
-    app = make_app({"LAKEFLOW_JOBS_CACHE": {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": url}})
-    result = doctor(app)
-    assert "cannot be reached" in result.select_one("cache")["message"]
-    assert result.exit_code == 1
-
-
 def test_command_and_variables_of_app_yaml_are_checked(flask_jobs: RunFlask, app: Flask) -> None:
     Path("app.yaml").write_text("command: [gunicorn, app:app, -w, 4]\n")
     result = flask_jobs("doctor", of=app)
@@ -352,61 +349,54 @@ def test_invalid_app_yaml_does_not_stop_the_doctor(doctor: RunDoctor, app: Flask
     assert "cannot be read" in doctor(app).select_one("app.yaml")["message"]
 
 
+def ask(doctor: RunDoctor, app: Flask, url: str, level: Level) -> str:
+    """Return the message of the finding about the server that runs an app."""
+    return str(doctor(app, "--url", url).select_one("running server", level)["message"])
+
+
 class TestRunningServer:
     """``--url``: the app is asked for the server that runs it."""
 
     def test_running_app_reports_the_server_that_it_recognized(
-        self, flask_jobs: RunFlask, app: Flask, serve: Serve
+        self, doctor: RunDoctor, app: Flask, serve: Serve
     ) -> None:
-        assert "a thread per request holds up to 1000 streams." in self.ask(
-            flask_jobs, app, f"{serve(app)}/", Level.OK
-        )
+        message = ask(doctor, app, f"{serve(app)}/", Level.OK)
+        assert "a thread per request holds up to 1000 streams." in message
 
     def test_url_defaults_that_need_a_request_do_no_harm(
-        self, flask_jobs: RunFlask, app: Flask, serve: Serve
+        self, doctor: RunDoctor, app: Flask, serve: Serve
     ) -> None:
         url = serve(app)
         app.url_defaults(lambda endpoint, values: values.update(language=g.language))
-        assert "holds up to" in self.ask(flask_jobs, app, url, Level.OK)
+        assert "holds up to" in ask(doctor, app, url, Level.OK)
 
     def test_app_that_hides_its_jobs_hides_its_server(
-        self, flask_jobs: RunFlask, app: Flask, make_app: MakeApp, serve: Serve
+        self, doctor: RunDoctor, app: Flask, make_app: MakeApp, serve: Serve
     ) -> None:
         hidden = make_app(policy=lambda user, action, key: False)
-        assert "hides its server" in self.ask(flask_jobs, app, serve(hidden), Level.WARNING)
+        assert "hides its server" in ask(doctor, app, serve(hidden), Level.WARNING)
 
     def test_app_on_this_machine_is_asked_without_a_proxy(
-        self, flask_jobs: RunFlask, app: Flask, serve: Serve, monkeypatch: pytest.MonkeyPatch
+        self, doctor: RunDoctor, app: Flask, serve: Serve, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-        assert "holds up to" in self.ask(flask_jobs, app, serve(app), Level.OK)
+        assert "holds up to" in ask(doctor, app, serve(app), Level.OK)
 
-    def test_app_that_does_not_respond_is_an_error(self, flask_jobs: RunFlask, app: Flask) -> None:
-        assert "does not respond" in self.ask(flask_jobs, app, "http://127.0.0.1:1", Level.ERROR)
+    def test_app_that_does_not_respond_is_an_error(self, doctor: RunDoctor, app: Flask) -> None:
+        assert "does not respond" in ask(doctor, app, "http://127.0.0.1:1", Level.ERROR)
 
     @pytest.mark.parametrize("health", [None, [], {"server": {}}, {"server": {"threads": "x"}}])
     def test_other_document_than_the_health_is_an_error(
-        self, flask_jobs: RunFlask, app: Flask, serve: Serve, health: Any
+        self, doctor: RunDoctor, app: Flask, serve: Serve, health: Any
     ) -> None:
         other = Flask("other")
         other.add_url_rule("/api/jobs/health", "health", lambda: json.dumps(health))
-        assert "not the health" in self.ask(flask_jobs, app, serve(other), Level.ERROR)
+        assert "not the health" in ask(doctor, app, serve(other), Level.ERROR)
 
-    def test_app_without_routes_is_a_warning(self, flask_jobs: RunFlask, make_app: MakeApp) -> None:
+    def test_app_without_routes_is_a_warning(self, doctor: RunDoctor, make_app: MakeApp) -> None:
         app = make_app(register_blueprint=False)
-        message = self.ask(flask_jobs, app, "http://127.0.0.1:1", Level.WARNING)
+        message = ask(doctor, app, "http://127.0.0.1:1", Level.WARNING)
         assert message == "The app does not serve the HTTP routes."
 
-    def test_url_of_another_kind_is_a_usage_error(self, flask_jobs: RunFlask, app: Flask) -> None:
-        assert flask_jobs("doctor", "--url", "file:///etc/passwd", of=app).exit_code == 2
-
-    def ask(self, flask_jobs: RunFlask, app: Flask, url: str, level: Level) -> str:
-        """Return the message of the finding about the running server."""
-        result = flask_jobs("doctor", "--json", "--url", url, of=app)
-        (finding,) = [
-            finding
-            for finding in result.document["findings"]
-            if finding["about"] == "running server"
-        ]
-        assert finding["level"] == level.value
-        return str(finding["message"])
+    def test_url_of_another_kind_is_a_usage_error(self, doctor: RunDoctor, app: Flask) -> None:
+        assert doctor(app, "--url", "file:///etc/passwd").exit_code == 2
