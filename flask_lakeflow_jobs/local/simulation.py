@@ -70,6 +70,15 @@ def _validate(fields: Any) -> None:
         raise SimulationError(
             f"The seconds of the tag {SIMULATION_TAG!r} must be a number or two, not {seconds!r}."
         )
+    for name in fields.keys() & {"output", "error"}:
+        if not isinstance(fields[name], (str, int, float)):
+            raise SimulationError(
+                f"The {name} of the tag {SIMULATION_TAG!r} must be text, not {fields[name]!r}."
+            )
+    if not isinstance(fields.get("values", {}), dict):
+        raise SimulationError(
+            f"The values of the tag {SIMULATION_TAG!r} must be an object, not {fields['values']!r}."
+        )
     results = fields.get("result", "SUCCESS")
     for result in results if isinstance(results, list) and results else [results]:
         if not isinstance(result, str) or result not in SIMULATED_RESULTS:

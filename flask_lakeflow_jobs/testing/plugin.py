@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
@@ -100,7 +101,10 @@ def simulated_job(lakeflow_workspace: FaultyWorkspace) -> SimulatedJob:
                 "Content-Type": "application/json",
             },
         )
-        with build_opener(ProxyHandler({})).open(request) as response:
-            return int(json.load(response)["job_id"])
+        try:
+            with build_opener(ProxyHandler({})).open(request) as response:
+                return int(json.load(response)["job_id"])
+        except HTTPError as error:
+            raise ValueError(json.load(error)["message"]) from None
 
     return create

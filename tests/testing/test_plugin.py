@@ -60,6 +60,11 @@ def test_simulated_job_ends_with_its_result(
         assert etl.wait(etl.run_now().run_id, timeout=DEADLINE).outcome == outcome
 
 
+def test_simulated_job_with_a_mistyped_field_says_so(simulated_job: SimulatedJob) -> None:
+    with pytest.raises(ValueError, match=r"values, not .*'second': 2"):
+        simulated_job(second=2)
+
+
 def test_lakeflow_clock_controls_the_workspace_time(
     lakeflow_settings: Mapping[str, Any], simulated_job: SimulatedJob, lakeflow_clock: ManualClock
 ) -> None:

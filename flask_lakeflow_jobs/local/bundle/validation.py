@@ -120,7 +120,7 @@ def validate_settings(settings: Settings, *, needs_tasks: bool = True) -> None:
     is_empty = not needs_tasks and settings["tasks"] == []
     _check_types(settings, JOB_WITHOUT_TASKS if is_empty else JOB, ())
     try:
-        read_simulation(settings)
+        simulation = read_simulation(settings) or {}
     except SimulationError as error:
         raise FieldError(("tags", SIMULATION_TAG), str(error)) from None
     if len(settings["tasks"]) > MAX_TASKS:
@@ -132,6 +132,12 @@ def validate_settings(settings: Settings, *, needs_tasks: bool = True) -> None:
             ("parameters", index), f"Two parameters of the job have the name {names[index]!r}."
         )
     _check_dependencies(settings["tasks"])
+    unknown = simulation.get("tasks", {}).keys() - {task["task_key"] for task in settings["tasks"]}
+    if unknown and not is_empty:
+        raise FieldError(
+            ("tags", SIMULATION_TAG),
+            f"The tag {SIMULATION_TAG!r} names the task {min(unknown)!r}, which the job has not.",
+        )
 
 
 def find_undefined_keys(settings: Settings) -> Iterator[FieldError]:

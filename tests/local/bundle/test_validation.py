@@ -36,6 +36,9 @@ def test_validate_settings_accepts(settings: dict[str, Any]) -> None:
     validate_settings(settings)
 
 
+MISTYPED = '{"tasks": {"laod": {"result": "FAILED"}}}'
+
+
 @pytest.mark.parametrize(
     ("settings", "path", "message"),
     [
@@ -63,6 +66,11 @@ def test_validate_settings_accepts(settings: dict[str, Any]) -> None:
             job(tags={"local_simulation": "["}),
             ("tags", "local_simulation"),
             "The tag 'local_simulation' is not valid",
+        ),
+        (
+            job(task("load", notebook_task=NOTEBOOK), tags={"local_simulation": MISTYPED}),
+            ("tags", "local_simulation"),
+            "The tag 'local_simulation' names the task 'laod', which the job has not.",
         ),
         (
             job(parameters=[{"name": "a"}, {}]),
