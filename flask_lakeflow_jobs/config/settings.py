@@ -215,6 +215,9 @@ def _read_bundle(reader: SettingsReader, root: Path) -> Path | None:
         )
     path = root / value
     try:
-        return (path if path.exists() else Path(value)).resolve()
+        path.stat()  # from Python 3.14 on, exists() hides errors
+    except (FileNotFoundError, NotADirectoryError):
+        path = Path(value)
     except (OSError, ValueError) as error:  # such as a name that is too long
         raise ConfigurationError(f"{keys.BUNDLE.name} is not a path: {error}.") from None
+    return path.resolve()

@@ -105,6 +105,7 @@ def simulated_job(lakeflow_workspace: FaultyWorkspace) -> SimulatedJob:
             with build_opener(ProxyHandler({})).open(request) as response:
                 return int(json.load(response)["job_id"])
         except HTTPError as error:
-            raise ValueError(json.load(error)["message"]) from None
+            with error:
+                raise ValueError(json.load(error)["message"]) from None
 
     return create

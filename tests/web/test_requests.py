@@ -81,7 +81,6 @@ def test_read_params_of_an_empty_request_is_empty() -> None:
     "data",
     [
         *("{", '{"params": }', '{"params": {}} x', "NaN", b"\xff\xfe\x00", "[" * 100_000),
-        '{"params": {"a": ' + "[" * 50_000 + "]" * 50_000 + "}}",
         *("[]", '"text"', "5", "null"),
         '{"params": {"a": NaN}}',
         '{"params": {"a": 1, "a": 2}}',
@@ -94,6 +93,14 @@ def test_read_params_malformed_body_raises_invalid_request(data: bytes | str) ->
         read_params(request)
     assert caught.value.code == 400
     assert len(caught.value.detail) < 500
+
+
+def test_read_params_deeply_nested_body_is_refused() -> None:
+    nested = '{"params": {"a": ' + "[" * 50_000 + "]" * 50_000 + "}}"
+    # Python 3.14 can parse it, and finds it too large.
+    with body(nested), pytest.raises((InvalidRequest, InvalidParameters)) as caught:
+        read_params(request)
+    assert caught.value.code == 400
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from typing import Any
@@ -70,7 +71,9 @@ class Progress:
             if not self.token or (now < self._next and percent < 100):
                 return False
             self._send(percent, str(message)[:1000], task or self.task)
-        except Exception:
+        except Exception as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
             self._next = time.monotonic() + self.PAUSE_SECONDS
             if self.raises:
                 raise
