@@ -40,11 +40,15 @@ def extract_output(page: str) -> tuple[str, bool] | None:
     except (ValueError, RecursionError):
         return None
     commands = model.get("commands") if isinstance(model, dict) else None
-    cells = [each for each in commands or () if isinstance(each, dict)]
+    cells = _select_objects(commands)
     cells.sort(key=lambda cell: _number(cell.get("position")))
     parts = [part for cell in cells for part in _outputs_of(cell.get("results"), 0)]
     text = "".join(part if part.endswith("\n") else f"{part}\n" for part in parts if part)
     return text[-MAX_OUTPUT_CHARS:], len(text) > MAX_OUTPUT_CHARS
+
+
+def _select_objects(value: Any) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _number(value: Any) -> float:
@@ -69,11 +73,8 @@ def _outputs_of(result: Any, depth: int) -> Iterator[str]:
 
 
 def _format_table(result: dict[str, Any]) -> str:
-    schema = result.get("schema")
-    columns = (
-        [each for each in schema if isinstance(each, dict)] if isinstance(schema, list) else []
-    )
-    rows = [[each.get("name") for each in columns], *result["data"]]
+    columns = [each.get("name") for each in _select_objects(result.get("schema"))]
+    rows = [columns, *result["data"]]
     return "\n".join(
         "\t".join("" if value is None else str(value) for value in row)
         for row in rows
@@ -94,6 +95,10 @@ class _TextParser(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self._hidden -= tag in ("script", "style") and self._hidden > 0
+
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        """Skip ``<![…>`` like a browser. The parser of older Pythons raises an AssertionError."""
+        return self.parse_bogus_comment(i, report)
 
     def handle_data(self, data: str) -> None:
         if not self._hidden:

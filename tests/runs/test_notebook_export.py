@@ -19,10 +19,12 @@ from flask_lakeflow_jobs.runs.notebook_export import extract_output
 def page(*results: Any) -> str:
     """Return a page whose cells have these results, the last cell first."""
     cells = [{"position": number, "results": each} for number, each in enumerate(results, 1)]
-    model = quote(json.dumps({"version": "NotebookV1", "commands": cells[::-1]}))
-    return (
-        f"<script>var __DATABRICKS_NOTEBOOK_MODEL = '{base64.b64encode(model.encode()).decode()}';"
-    )
+    return render_page({"version": "NotebookV1", "commands": cells[::-1]})
+
+
+def render_page(model: Any) -> str:
+    encoded = base64.b64encode(quote(json.dumps(model)).encode()).decode()
+    return f"<script>var __DATABRICKS_NOTEBOOK_MODEL = '{encoded}';"
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,7 @@ def page(*results: Any) -> str:
             {"type": "html", "data": '<div class="ansiout">1 &lt; 2<script>x</script></div>'},
             "1 < 2\n",
         ),
+        ({"type": "html", "data": "a<![if !x]>b<![x]>c"}, "abc\n"),
         (
             {"type": "listResults", "data": [{"type": "ansi", "data": "a"}, {"data": "b"}]},
             "a\nb\n",
@@ -73,12 +76,13 @@ def test_extract_output_of_another_page_is_none_or_text(text: str) -> None:
 
 @given(
     st.recursive(
-        st.none() | st.integers() | st.text(max_size=3),
+        st.none() | st.integers() | st.sampled_from(["html", "<![", "x]>"]) | st.text(max_size=3),
         lambda inner: (
             st.lists(inner, max_size=3)
             | st.dictionaries(st.sampled_from(["type", "data", "schema"]), inner, max_size=3)
         ),
     )
 )
-def test_extract_output_reads_any_result(result: Any) -> None:
-    assert extract_output(page(result)) is not None
+def test_extract_output_reads_any_model(value: Any) -> None:
+    for model in (value, {"commands": value}, {"commands": [{"results": value}]}):
+        assert extract_output(render_page(model)) is not None
