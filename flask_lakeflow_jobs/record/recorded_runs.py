@@ -24,6 +24,14 @@ UNFINISHED_EXTRA_MS = 60 * 86_400_000
 #: Runs that one read of the oldest ones returns.
 MAX_OLDEST_RUNS = 1_000
 
+#: What a row has of its run, before there is one.
+_OF_NO_RUN = {
+    **dict.fromkeys(("run_id", "started_at", "ended_at", "outcome", "error", "page_url")),
+    **dict.fromkeys(("attempts", "repairs", "ends"), 0),
+    "last_repair_id": None,
+    "state": RowState.REQUESTED.value,
+}
+
 _COLUMNS = [runs.c[field.name] for field in fields(RecordedRun)]
 
 
@@ -154,11 +162,7 @@ class RecordedRuns(RecordBase):
         self._write(lambda connection: connection.execute(statement))
 
     def finish_run(
-        self,
-        end: RunEnd,
-        receivers: Sequence[str] = (),
-        *,
-        payload: str | None = None,
+        self, end: RunEnd, receivers: Sequence[str] = (), *, payload: str | None = None
     ) -> bool:
         """Record the end of a run and, in the same transaction, what is to be delivered.
 
@@ -328,11 +332,7 @@ class RecordedRuns(RecordBase):
             return set(connection.scalars(statement))
 
     def list_runs(
-        self,
-        filters: RunFilter = ALL_RUNS,
-        *,
-        limit: int = 50,
-        token: PageToken | None = None,
+        self, filters: RunFilter = ALL_RUNS, *, limit: int = 50, token: PageToken | None = None
     ) -> list[RecordedRun]:
         """Return one page of runs, the last requested first.
 
@@ -369,31 +369,22 @@ def _is_of(job_ids: Collection[int], job_keys: Collection[str]) -> sa.ColumnElem
 
 
 def _move_run(connection: sa.Connection, token: str, job_id: int, run_id: int) -> None:
-    """Move a run into its request's row: a list of runs was faster than the response."""
+    """Move a run into its request's row, from another row that has it: one that a list of runs
+    added before the response arrived, or a request to which the run was ascribed until then."""
     is_this = runs.c.token == token
     row_id = connection.scalar(sa.select(runs.c.id).where(is_this, runs.c.run_id.is_(None)))
     is_same_run = (runs.c.job_id == job_id) & (runs.c.run_id == run_id)
     found = connection.execute(sa.select(runs).where(is_same_run)).one_or_none()
-    if row_id is not None and found is not None:
-        values = {"run_id": run_id, **_take_over(connection, found, row_id)}
-        connection.execute(runs.update().where(is_this).values(values))
-
-
-def _take_over(connection: sa.Connection, found: Any, row_id: int) -> dict[str, Any]:
-    """Move a run into its request's row, and return its values.
-
-    :param found: the row that has the run: one that was found in the meantime, or a request to
-        which the run was ascribed before the response to the right one arrived.
-    """
+    if row_id is None or found is None:
+        return
     connection.execute(deliveries.update().where(deliveries.c.run == found.id).values(run=row_id))
     is_found = runs.c.id == found.id
     if found.source == "found":
         connection.execute(runs.delete().where(is_found))
     else:
-        reopened = {"run_id": None, "state": RowState.REQUESTED.value, "ended_at": None, "ends": 0}
-        connection.execute(runs.update().where(is_found).values(**reopened, outcome=None))
-    names = ("state", "started_at", "ended_at", "outcome", "error", "attempts", "ends", "page_url")
-    return {name: getattr(found, name) for name in (*names, "repairs", "last_repair_id")}
+        connection.execute(runs.update().where(is_found).values(_OF_NO_RUN))
+    values = {name: getattr(found, name) for name in _OF_NO_RUN}
+    connection.execute(runs.update().where(is_this).values(values))
 
 
 def _parse(row: Any) -> RecordedRun:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -99,6 +100,20 @@ def test_complete_run_found_meanwhile_takes_over_its_end(record: Record) -> None
     assert (run.id, run.source, run.requested_by) == (row_id, "app", "ada")
     assert (run.state, run.outcome) == (RowState.ENDED, "succeeded")
     assert [delivery.run for delivery in record.list_due_deliveries()] == [row_id]
+
+
+def test_complete_run_ascribed_to_another_request_leaves_that_as_it_was(record: Record) -> None:
+    token, other = record.begin_run(request()), record.begin_run(request())
+    before = find(record, other)
+    record.complete_run(other, 1, 7)
+    record.finish_run(end(7, "failed", error="broken", page_url="https://run", attempts=1))
+    record.reopen_run(1, 7, 99, 2_000, [])
+    record.finish_run(end(7, ended_at=3_000), ["mail"])
+    ascribed = find(record, other)
+    record.complete_run(token, 1, 7)
+    assert find(record, other) == before
+    assert replace(find(record, token), id=ascribed.id, token=other) == ascribed
+    assert [delivery.run for delivery in record.list_due_deliveries()] == [find(record, token).id]
 
 
 def test_fail_run_records_reason(record: Record) -> None:
