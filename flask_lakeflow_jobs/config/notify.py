@@ -81,6 +81,11 @@ def parse_notify(
         return value
     if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
         value = parse_json(name, value)
+    if value is True and not default.urls:
+        raise ConfigurationError(
+            f"{name} is True, but no URL is set. Set a URL of Apprise, such as 'slack://…', or"
+            " unset it."
+        )
     if value is None or value is True:
         return default
     if value is False:

@@ -61,6 +61,7 @@ def test_setting_of_a_job_overrides_what_it_names() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
+        (True, f"{KEY} is True, but no URL is set"),
         ("hunter2", f"{KEY} is not a URL of Apprise"),
         ([SLACK, "hunter2"], f"{KEY}: URL 2 of 2 is not a URL"),
         ({"urls": 5}, f"{KEY}.urls must be a URL"),
