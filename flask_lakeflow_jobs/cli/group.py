@@ -54,7 +54,7 @@ class JobsGroup(AppGroup):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        if os.environ.get("NO_COLOR"):
+        if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
             ctx.color = False
         from .formatting import format_error  # only for commands: see COMMANDS
         from .output import (

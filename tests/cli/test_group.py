@@ -104,12 +104,15 @@ def test_colors_are_for_terminals_without_no_color(
 ) -> None:
     start_run(flask_jobs, "words")
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
     plain = flask_jobs("runs", "words", "--limit", "1").stdout
     colored = flask_jobs("runs", "words", "--limit", "1", color=True).stdout
     assert "\x1b" not in plain
     assert colored != click.unstyle(colored)
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b" not in flask_jobs("runs", "words", "--limit", "1", color=True).stdout
+    for name, value in (("NO_COLOR", "1"), ("TERM", "dumb")):
+        with monkeypatch.context() as environment:
+            environment.setenv(name, value)
+            assert "\x1b" not in flask_jobs("runs", "words", "--limit", "1", color=True).stdout
 
 
 @pytest.mark.parametrize("group", [[], ["record"]])
