@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from ..reader import cached_reads_of
-from ..runs.iterations import Iteration
+from ..runs.iterations import Iteration, select_failed
 from ..runs.outcome import select_last_attempts
 from ..runs.redaction import redact_outputs
 
@@ -25,14 +25,21 @@ def list_loops(handle: JobHandle, run: Run) -> dict[str, Sequence[Iteration]]:
     return {task.task_key: reads.list_iterations(task) for task in _loops_of(run)}
 
 
-def read_loops(handle: JobHandle, run: Run, keys: Collection[str]) -> dict[str, Loop]:
+def read_loops(
+    handle: JobHandle, run: Run, keys: Collection[str], *, only_failed: bool = False
+) -> dict[str, Loop]:
     """Return the iterations of some for-each tasks, with their outputs, by the tasks' keys."""
     reads = cached_reads_of(handle)
     loops: dict[str, Loop] = {}
     for task in _loops_of(run):
         if task.task_key in keys:
             iterations = reads.list_iterations(task)
-            outputs = reads.get_iteration_outputs(task, iterations[:MAX_ITERATIONS])
+            failed = select_failed(iterations)
+            if only_failed:
+                iterations = failed
+            others = set(iterations).difference(failed)
+            failed_first = sorted(iterations, key=others.__contains__)
+            outputs = reads.get_iteration_outputs(task, failed_first[:MAX_ITERATIONS])
             redacted = redact_outputs(outputs, handle.job.secret_overrides)
             loops[task.task_key] = (iterations, redacted)
     return loops

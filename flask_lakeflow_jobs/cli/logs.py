@@ -47,7 +47,11 @@ _KEPT_CHARS = 64 * 1024
     help="Print the logs until the end of the run: line by line on the local workspace, elsewhere"
     " when a task ends.",
 )
-@click.option("--failed", is_flag=True, help="Print the logs of the tasks that made the run fail.")
+@click.option(
+    "--failed",
+    is_flag=True,
+    help="Print the logs of the tasks and iterations that made the run fail.",
+)
 @task_option
 def logs(key: str | None, run_id: int, follow: bool, failed: bool, tasks: Sequence[str]) -> None:
     """Print what the tasks of a run wrote, and their errors.
@@ -114,7 +118,7 @@ class LogPrinter:
         keys = [task.task_key for task in ended]
         outputs = cached_reads_of(self._handle).get_outputs(self._run_id, keys)
         outputs = redact_outputs(outputs, self._handle.job.secret_overrides)
-        loops = read_loops(self._handle, run, keys)
+        loops = read_loops(self._handle, run, keys, only_failed=self._only_failed)
         for task in sorted(ended, key=lambda task: task.end_time or 0):
             self._printed.add(task.run_id or 0)
             output, printed = outputs[task.task_key], self._live.printed_of(task)

@@ -122,6 +122,9 @@ def _join(output: Output, loop: Loop | None) -> str:
                 attempt = f", attempt {each.attempt}" if each.attempt > 1 else ""
                 texts.append(f"--- iteration {each.number}: {each.input}{attempt}")
                 texts += [text, "" if error in text else error]
+        ended = [each for each in iterations if each.end_time is not None]
+        if missing := sum(each.run_id not in outputs for each in ended):
+            texts.append(f"[the outputs of {missing} more iterations are left out]")
     return "\n".join(filter(None, texts))
 
 

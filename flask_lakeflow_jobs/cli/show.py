@@ -244,7 +244,7 @@ def output(key: str | None, run_id: int, tasks: Sequence[str], as_json: bool) ->
     """Print what a run's tasks printed and returned.
 
     A notebook has its printed text and its exit value, a script its log, and a SQL file its rows.
-    A for-each task has all of that for each iteration.
+    A for-each task has all of that for 200 iterations, first for those that failed.
     """
     handle = get_handle(key)
     documents = cached_reads_of(handle).get_outputs(run_id, tasks)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .outcome import Outcome, has_ended, outcome_of
+from .outcome import NEVER_STARTED, SUCCESSES, Outcome, has_ended, outcome_of
 from .redaction import NO_OVERRIDES, SecretOverrides, redact
 
 if TYPE_CHECKING:
@@ -75,6 +75,16 @@ def count_iterations(task: RunTask) -> IterationCounts | None:
     # The Jobs API counts canceled iterations as completed, and as failed.
     done = stats.succeeded_iterations if has_ended(task) else stats.completed_iterations
     return IterationCounts(done or 0, stats.failed_iterations or 0, stats.total_iterations)
+
+
+def select_failed(iterations: Iterable[Iteration]) -> list[Iteration]:
+    """Return the last attempt of each iteration that failed after all its attempts."""
+    last = {each.number: each for each in iterations}
+    return [
+        each
+        for each in last.values()
+        if each.end_time is not None and each.outcome not in SUCCESSES | NEVER_STARTED
+    ]
 
 
 def parse_iterations(run: Document, overrides: SecretOverrides = NO_OVERRIDES) -> list[Iteration]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from flask_lakeflow_jobs import run_changed
+from flask_lakeflow_jobs.cli import iteration_reads
 from tests.cli.apps import create_app
 from tests.cli.conftest import RunFlask, StartFlask, start_run
 from tests.support import RunGate
@@ -86,3 +87,23 @@ def test_logs_of_a_for_each_task_have_its_iterations(flask_jobs: RunFlask) -> No
     assert lines.count("ValueError: no such region") == 1
     shown = flask_jobs("show", "each", run_id).stdout
     assert "\nIterations of loop:\nITERATION " in shown
+
+
+def test_logs_of_failed_tasks_leave_out_iterations_that_succeeded(flask_jobs: RunFlask) -> None:
+    run_id = str(flask_jobs("run", "each", "--json").document["runId"])
+    lines = flask_jobs("logs", "each", run_id, "--failed").stdout.splitlines()
+    assert [line.split()[-1] for line in lines[2:4]] == ["south", "south"]
+    assert lines[3] == "--- iteration 2: south"
+    assert "ValueError: no such region" in lines
+
+
+def test_logs_of_many_iterations_have_those_that_failed(
+    flask_jobs: RunFlask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(iteration_reads, "MAX_ITERATIONS", 1)
+    run_id = str(flask_jobs("run", "each", "--json").document["runId"])
+    for command in ("logs", "output"):
+        lines = flask_jobs(command, "each", run_id).stdout.splitlines()
+        assert "ValueError: no such region" in lines
+        assert "--- iteration 1: north" not in lines
+        assert "[the outputs of 1 more iterations are left out]" in lines

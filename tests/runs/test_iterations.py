@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.runs.iterations import parse_iterations
+from flask_lakeflow_jobs.runs.iterations import Iteration, parse_iterations, select_failed
 from flask_lakeflow_jobs.runs.outcome import Outcome
 from tests.run_documents import FAILED, SUCCEEDED, run_state
 
@@ -92,3 +92,15 @@ def test_list_iterations_redacts_secret_parameters() -> None:
     secret = {"notebook_task": {"base_parameters": {"password": "x", "b": "y"}}}
     (found,) = parse_iterations(loop("", {**iteration(1, None), "resolved_values": secret}))
     assert found.input == '{"password": "***", "b": "y"}'
+
+
+def test_select_failed_returns_last_attempts_that_failed() -> None:
+    attempts = [
+        Iteration(1, 11, 1, "a", Outcome.FAILED, 1, 2),
+        Iteration(1, 21, 2, "a", Outcome.SUCCEEDED, 3, 4),
+        Iteration(2, 12, 1, "b", Outcome.FAILED, 1, 2),
+        Iteration(2, 22, 2, "b", Outcome.TIMED_OUT, 3, 4),
+        Iteration(3, 13, 1, "c", Outcome.RUNNING, 1, None),
+        Iteration(4, 14, 1, "d", Outcome.UPSTREAM_FAILED, None, 2),
+    ]
+    assert [each.run_id for each in select_failed(attempts)] == [22]
