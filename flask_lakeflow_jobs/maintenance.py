@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -118,11 +117,11 @@ class Maintenance:
         """
         settled = self._state.clock.now() - self._state.settings.write_timeout - CLOCK_SKEW_SECONDS
         jobs = self._state.settings.jobs
-        rows_of: dict[Job, list[RecordedRun]] = defaultdict(list)
+        rows_of: dict[tuple[str, int], tuple[Job, list[RecordedRun]]] = {}
         for row in self._list_unresolved(settled):
             if (job := find_job(jobs, row.job_key, row.job_id)) is not None:
-                rows_of[job].append(row)
-        for job, rows in rows_of.items():
+                rows_of.setdefault((job.key, job.job_id), (job, []))[1].append(row)
+        for job, rows in rows_of.values():
             try:
                 self._resolve_job(job, rows)
             except JobNotFound as error:
