@@ -273,7 +273,7 @@ def find_percentile(interpolate: Any) -> Any:
             return functions.array(*(find(col, each, accuracy) for each in percentage))
         rank = functions.ceil(functions.lit(percentage) * functions.count(col)).cast("int")
         place = functions.greatest(rank - 1, functions.lit(0))
-        found = functions.get(functions.sort_array(functions.collect_list(col)), place)
+        found: Any = functions.get(functions.sort_array(functions.collect_list(col)), place)
         found.over = interpolate(col, percentage, accuracy).over
         return found
 
