@@ -56,10 +56,6 @@ _ADVICE = {
         "Write the function of the table without methods that need rows or columns at once, such "
         "as columns, schema, count and collect: Spark's pipelines refuse them in such a function."
     ),
-    r"AUTOCDC_TARGET_DOES_NOT_SUPPORT_MERGE": (
-        "Write the changes with MERGE in a notebook_task, or simulate the job (tag "
-        "'local_simulation'): tables of Spark's pipelines take no MERGE here."
-    ),
     r"UNABLE_TO_INFER_SCHEMA": (
         "Copy some files to the folder that the pipeline reads, in an earlier task or by hand: it "
         "has none, so Spark cannot know their columns."
@@ -93,7 +89,8 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
     if pipeline["has_samples"]:
         _create_samples(session)
     dbutils.serve_imports({})
-    api = PipelineApi(session, frozenset(pipeline["catalogs"]), payload["mounts"])
+    catalogs = frozenset(pipeline["catalogs"])
+    api = PipelineApi(session, catalogs, payload["mounts"], pipeline["schema"])
     api.install()
     _state.update(api=api, dbutils=dbutils, session=session, catalogs=pipeline["catalogs"])
     _state.update(configuration=payload["parameters"], numbers=count())
@@ -222,8 +219,13 @@ def _register_sql(text: str, file: str) -> None:
         _note_table(name)
     if "read_files" in translated.lower():
         translated = ";".join(map(_define_files, split_statements(remove_comments(translated))))
+
+    def register(statements: str) -> None:
+        registry.get_active_graph_element_registry().register_sql(statements, Path(file))
+
+    translated = _state["api"].changes.take(text, translated, register, _state["session"].sql)
     if translated.strip():
-        registry.get_active_graph_element_registry().register_sql(translated, Path(file))
+        register(translated)
 
 
 def _define_files(statement: str) -> str:
@@ -351,6 +353,7 @@ def _watch_definitions(session: Any, schema: str) -> None:
     registry = registries.SparkConnectGraphElementRegistry
     table = import_module("pyspark.pipelines.output").Table
     register, start = registry.register_output, cli.start_run
+    register_definitions = cli.register_definitions
     _state["schemas"] = {schema}
 
     def register_output(self: Any, output: Any) -> None:
@@ -358,13 +361,22 @@ def _watch_definitions(session: Any, schema: str) -> None:
             _note_table(output.name)
         register(self, output)
 
+    def register_all(spec: Any, graph: Any, *args: Any) -> None:
+        register_definitions(spec, graph, *args)
+        elements = import_module("pyspark.pipelines.graph_element_registry")
+        with elements.graph_element_registration_context(graph):
+            _state["api"].finish()
+
     def start_run(*args: Any, **options: Any) -> Any:
+        for option in ("refresh", "full_refresh"):
+            names = map(_state["api"].name, options[option])
+            options[option] = _state["api"].changes.add_logs([*names])
         for each in _state["schemas"]:
             session.sql(f"CREATE DATABASE IF NOT EXISTS {quote_part(each)}")
         return start(*args, **options)
 
     registry.register_output = register_output
-    cli.start_run = start_run
+    cli.start_run, cli.register_definitions = start_run, register_all
 
 
 def _note_table(name: str) -> None:

@@ -15,6 +15,9 @@ import types
 from importlib import import_module
 
 from ..workspace_paths import WorkspacePaths
+from .change_flows import ChangeFlows, Flow, Target
+from .change_sql import Changes, find_streams
+from .expectations import EXPECTATIONS, as_query
 from .pipeline_sql import drop_catalogs, drop_keys, to_spark
 
 TYPE_CHECKING = False
@@ -29,16 +32,10 @@ _ALIASES = {
     "create_target_table": "create_streaming_table",
     "create_table": "table",
     "apply_changes": "create_auto_cdc_flow",
+    "apply_changes_from_snapshot": "create_auto_cdc_from_snapshot_flow",
     "view": "temporary_view",
 }
-# Spark 4.2 has create_auto_cdc_flow, but for tables that take MERGE, which are none of its own.
-_NO_EQUAL = (
-    "apply_changes_from_snapshot",
-    "create_auto_cdc_from_snapshot_flow",
-    "create_auto_cdc_flow",
-    "foreach_batch_sink",
-    "on_event_hook",
-)
+_NO_EQUAL = ("create_auto_cdc_from_snapshot_flow", "foreach_batch_sink", "on_event_hook")
 _NAMES = ("name", "target", "source")
 _STREAM = re.compile(r"\bSTREAM\b", re.IGNORECASE)
 
@@ -55,9 +52,13 @@ class PipelineApi:
     :param session: of Spark Connect.
     :param catalogs: names of catalogs to drop: Spark has one catalog here.
     :param mounts: local folders by their paths in the workspace.
+    :param schema: of names without one.
     """
 
-    def __init__(self, session: Any, catalogs: frozenset[str], mounts: dict[str, str]) -> None:
+    def __init__(
+        self, session: Any, catalogs: frozenset[str], mounts: dict[str, str], schema: str
+    ) -> None:
+        self.changes = ChangeFlows(schema)
         self._session = session
         self._catalogs = catalogs
         self._paths = WorkspacePaths(mounts)
@@ -83,8 +84,13 @@ class PipelineApi:
             name: self._defer(getattr(pipelines, name), is_table=name == "table")
             for name in ("table", "materialized_view", "temporary_view", "append_flow")
         }
-        for name in ("create_streaming_table", "create_sink"):
-            functions[name] = self._adapt(getattr(pipelines, name))
+        names = ("create_streaming_table", "append_flow", "materialized_view")
+        self._originals = types.SimpleNamespace(
+            **{each: getattr(pipelines, each) for each in names}
+        )
+        functions["create_streaming_table"] = self._create_streaming_table
+        functions["create_sink"] = self._adapt(pipelines.create_sink)
+        functions["create_auto_cdc_flow"] = self._create_auto_cdc_flow
         functions |= {name: _missing(name) for name in _NO_EQUAL}
         functions |= {alias: functions[name] for alias, name in _ALIASES.items()}
         return functions | {
@@ -98,6 +104,10 @@ class PipelineApi:
         pending, self._pending = self._pending, []
         for register in pending:
             register()
+
+    def finish(self) -> None:
+        """Register what needs the definitions of all files."""
+        self.changes.finish(self._originals)
 
     def name(self, name: str) -> str:
         """Return a name without its catalog and without the schema ``LIVE``."""
@@ -136,6 +146,71 @@ class PipelineApi:
 
         return call
 
+    def _create_streaming_table(self, name: str, **options: Any) -> None:
+        """Keep a table until all flows are known: a target of changes is a materialized view."""
+        create, create_view = (
+            self._originals.create_streaming_table,
+            self._originals.materialized_view,
+        )
+        arguments = self._arguments(create, {"name": name, **options})
+
+        def define(query: str) -> None:
+            create_view(**arguments)(lambda: self._session.sql(query))
+
+        is_checked = any(options.get(f"expect_all_or_{each}") for each in ("drop", "fail"))
+        register = functools.partial(create, **arguments)
+        self.changes.add_target(Target(arguments["name"], register, define, is_checked))
+
+    def _create_auto_cdc_flow(
+        self,
+        target: str,
+        source: str,
+        keys: list[Any],
+        sequence_by: Any,
+        ignore_null_updates: bool = False,
+        apply_as_deletes: Any = None,
+        apply_as_truncates: Any = None,
+        column_list: list[Any] | None = None,
+        except_column_list: list[Any] | None = None,
+        stored_as_scd_type: int | str | None = None,
+        track_history_column_list: list[Any] | None = None,
+        track_history_except_column_list: list[Any] | None = None,
+        name: str | None = None,
+        once: bool = False,
+        **options: Any,
+    ) -> None:
+        options |= {"ignore_null_updates": ignore_null_updates, "once": once}
+        if refused := [each for each, value in options.items() if value]:
+            raise NotInSpark(
+                f"The local workspace has no {', '.join(refused)} in a flow of changes. Leave it "
+                "out, and change the rows in the table or view that the flow reads, or simulate "
+                "the job (tag 'local_simulation')."
+            )
+        if str(stored_as_scd_type or 1) not in ("1", "2"):
+            raise ValueError(f"stored_as_scd_type is 1 or 2, not {stored_as_scd_type!r}.")
+        changes = Changes(
+            list_columns(keys, "keys"),
+            has_history=str(stored_as_scd_type) == "2",
+            columns=list_columns(column_list, "column_list") or None,
+            except_columns=list_columns(except_column_list, "except_column_list"),
+            tracked=list_columns(track_history_column_list, "track_history_column_list") or None,
+            except_tracked=list_columns(
+                track_history_except_column_list, "track_history_except_column_list"
+            ),
+        )
+        path = self.name(source)
+        self.changes.add_flow(
+            self.name(target),
+            Flow(
+                name,
+                lambda: self._session.readStream.table(path),
+                sequence_by,
+                apply_as_deletes,
+                apply_as_truncates,
+                changes,
+            ),
+        )
+
     def _arguments(self, original: Any, options: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments that Spark's function takes; say which it does not."""
         taken = inspect.signature(original).parameters
@@ -156,17 +231,23 @@ class PipelineApi:
         batch: Any = type(self._session.read)
         stream: Any = type(self._session.readStream)
         for owner in (session_class, batch, stream):
-            owner.table = self._with_name(owner.table)
+            owner.table = self._with_name(owner.table, is_stream=owner is stream)
         for owner in (batch, stream):
             owner.load = self._with_path(owner.load)
         sql = session_class.sql
-        session_class.sql = lambda session, text, *args, **options: sql(
-            session, to_spark(text, self._catalogs)[0], *args, **options
-        )
+
+        def run(session: Any, text: str, *args: Any, **options: Any) -> Any:
+            translated, _ = to_spark(text, self._catalogs)
+            self.changes.note_streams(find_streams(translated))
+            return sql(session, translated, *args, **options)
+
+        session_class.sql = run
         _read_with_auto_loader(stream)
 
-    def _with_name(self, method: Any) -> Any:
+    def _with_name(self, method: Any, *, is_stream: bool) -> Any:
         def read(reader: Any, tableName: str, *args: Any, **options: Any) -> Any:  # noqa: N803
+            if is_stream:
+                self.changes.note_streams([self.name(tableName)])
             return method(reader, self.name(tableName), *args, **options)
 
         return read
@@ -227,59 +308,26 @@ def is_stream(message: Any) -> bool:
     return False
 
 
-def as_query(function: Any) -> Any:
-    """Return a function whose rows are checked by the expectations in its list ``checks``."""
-    if hasattr(function, "checks"):
-        return function
+def list_columns(columns: Any, name: str) -> tuple[str, ...]:
+    """Return the names of columns, which are texts or columns of Spark.
 
-    @functools.wraps(function)
-    def query() -> Any:
-        frame = function()
-        for check in query.checks:  # type: ignore[attr-defined]
-            frame = check(frame)
-        return frame
-
-    query.checks = []  # type: ignore[attr-defined]
-    return query
-
-
-def _keep(frame: Any, name: str, condition: str) -> Any:
-    print(f"The expectation {name!r} is not counted here.", file=sys.stderr)
-    return frame
-
-
-def _drop(frame: Any, name: str, condition: str) -> Any:
-    return frame.where(condition)
-
-
-def _fail(frame: Any, name: str, condition: str) -> Any:
-    message = f"A row violates the expectation {name}: {condition}"
-    message = message.replace("\\", "\\\\").replace("'", "\\'")
-    return frame.where(f"CASE WHEN ({condition}) THEN true ELSE raise_error('{message}') END")
-
-
-def _expectation(apply: Any) -> Any:
-    def expect(name: str, condition: str) -> Any:
-        return expect_all({name: condition})
-
-    def expect_all(expectations: dict[str, str]) -> Any:
-        def decorate(function: Any) -> Any:
-            query = as_query(function)
-            for name, condition in expectations.items():
-                query.checks.append(functools.partial(apply, name=name, condition=condition))
-            return query
-
-        return decorate
-
-    return expect, expect_all
-
-
-#: The decorators of expectations by name.
-EXPECTATIONS: dict[str, Any] = {
-    f"{name}{ending}": function
-    for ending, apply in (("", _keep), ("_or_drop", _drop), ("_or_fail", _fail))
-    for name, function in zip(("expect", "expect_all"), _expectation(apply), strict=True)
-}
+    :param name: of the argument.
+    :raises TypeError: there is no list of names.
+    """
+    if columns is None:
+        return ()
+    if not isinstance(columns, (list, tuple)):
+        raise TypeError(f"Write a list of columns for {name}: {name}=['id'].")
+    names = []
+    for column in columns:
+        if isinstance(column, str):
+            names.append(column)
+            continue
+        text = getattr(getattr(column, "_expr", None), "_unparsed_identifier", None)
+        if text is None:
+            raise TypeError(f"Name the columns of {name}: an expression has no name.")
+        names.append(text)
+    return tuple(each.strip("`").replace("``", "`") for each in names)
 
 
 def _missing(name: str) -> Any:

@@ -34,6 +34,12 @@ _TABLE = re.compile(
     r"(?P<name>(?:`[^`]+`|\w+)(?:\.(?:`[^`]+`|\w+))*)",
     re.IGNORECASE | re.DOTALL,
 )
+_NAME = r"(?P<name>(?:`[^`]+`|\w+)(?:\.(?:`[^`]+`|\w+))*)"
+_VIEW = re.compile(rf"\s*CREATE\s+(?:TEMPORARY\s+)?VIEW\s+{_NAME}", re.IGNORECASE)
+_INSERT = re.compile(
+    rf"\s*CREATE\s+FLOW\b.*?\bINSERT\s+(?:ONCE\s+)?INTO\s+(?:ONCE\s+)?{_NAME}",
+    re.IGNORECASE | re.DOTALL,
+)
 _VIOLATION = re.compile(r"\s*ON\s+VIOLATION\s+(DROP|FAIL)\s+(?:ROW|UPDATE)", re.IGNORECASE)
 _LITERAL = re.compile(r"\s*(?:(['\"])(.*)\1|(\w+))\s*", re.DOTALL)
 _SETTING = re.compile(r"\$\{([^{}]+)\}")
@@ -105,6 +111,30 @@ def drop_keys(columns: str) -> str:
 def find_tables(text: str) -> list[str]:
     """Return the names of the tables that a translated text defines."""
     return [match["name"] for match in _TABLE.finditer(text) if match["name"]]
+
+
+def find_defined(text: str) -> tuple[list[str], bool]:
+    """Return the names that a translated statement defines or writes to, and if it is a view."""
+    outer = blank_nested(text)
+    if match := _VIEW.match(outer):
+        return [match["name"]], True
+    if match := _INSERT.match(outer):
+        return [match["name"]], False
+    return find_tables(text), False
+
+
+def blank_nested(text: str) -> str:
+    """Replace texts, comments and what is in parentheses by spaces; positions stay."""
+    pieces, depth, start = [], 0, 0
+    for token in re.finditer(_UNCHANGED + r"|[()]", text, re.DOTALL):
+        if not depth:
+            pieces.append(text[start : token.start()])
+            start = token.start()
+        depth += (token[0] == "(") - (token[0] == ")")
+        if not depth:
+            pieces.append(" " * (token.end() - start))
+            start = token.end()
+    return "".join([*pieces, " " * (len(text) - start) if depth else text[start:]])
 
 
 def _replace_forms(text: str) -> str:

@@ -29,6 +29,9 @@ NAME_PART = r"(?:`(?:[^`]|``)+`|[\w-]+)"
 #: The folder with the tables that pipelines have from Sail.
 OFFERED = os.path.join("jvm", "offered")
 
+#: Prefix of tables that pipelines keep for themselves, as with the Hive metastore of Databricks.
+CHANGE_LOG = "__apply_changes_storage_"
+
 _MARK = "spark.lakeflow.catalog"
 _ORDER = {"schema": 0, "table": 1, "view": 2}
 _SELF_DESCRIBING = ("delta", "parquet")
@@ -91,7 +94,7 @@ def add_tables(folder: str, session: Any, catalog: str, schema: str) -> None:
     path = f"{catalog}.{schema}".lower()
     entries: Entries = {path: {"type": "schema"}}
     for row in session.sql(f"SHOW TABLES IN {quote_part(schema)}").collect():
-        if row.isTemporary:
+        if row.isTemporary or row.tableName.startswith(CHANGE_LOG):
             continue
         entry = _describe_table(session, f"{schema}.{row.tableName}")
         if entry["type"] == "table" and entry["provider"] in _SELF_DESCRIBING:

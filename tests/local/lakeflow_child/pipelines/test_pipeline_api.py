@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
+from flask_lakeflow_jobs.local.lakeflow_child.pipelines.expectations import EXPECTATIONS, as_query
 from flask_lakeflow_jobs.local.lakeflow_child.pipelines.pipeline_api import (
-    EXPECTATIONS,
     NotInSpark,
     PipelineApi,
-    as_query,
     is_stream,
 )
 
@@ -57,7 +56,7 @@ def api(registered: list[Any]) -> PipelineApi:
         table=lambda name: f"table {name}",
         readStream=SimpleNamespace(table=lambda name: f"stream {name}"),
     )
-    return PipelineApi(session, frozenset({"dev"}), {})
+    return PipelineApi(session, frozenset({"dev"}), {}, "sales")
 
 
 @pytest.fixture
@@ -65,8 +64,10 @@ def functions(api: PipelineApi, registered: list[Any]) -> dict[str, Any]:
     def materialized_view(*, name: str = "", comment: str = "") -> Any:
         return lambda query: registered.append((name or query.__name__, comment, query()))
 
-    def append_flow(*, target: str) -> Any:
-        return lambda query: registered.append((target, query()))
+    def append_flow(*, target: str, name: str | None = None) -> Any:
+        return lambda query: registered.append(
+            (target, query if target.startswith("`__") else query())
+        )
 
     def create_streaming_table(name: str, *, comment: str = "") -> None:
         registered.append((name, comment))
@@ -123,15 +124,80 @@ def test_decorators_register_later_with_all_expectations(
 
 
 def test_functions_of_databricks_have_equals_or_say_that_they_have_none(
-    functions: dict[str, Any], registered: list[Any], capsys: pytest.CaptureFixture[str]
+    api: PipelineApi,
+    functions: dict[str, Any],
+    registered: list[Any],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     functions["create_target_table"]("dev.sales.all", comment="c", path="/x")
+    api.finish()
     assert registered == [("sales.all", "c")]
     assert "create_streaming_table of Spark has no path, which" in capsys.readouterr().err
     assert functions["read"]("a") == "table a"
     assert functions["read_stream"]("a") == "stream a"
-    with pytest.raises(NotInSpark, match="Spark's pipelines have no create_auto_cdc_flow"):
-        functions["apply_changes"](target="t")
+    with pytest.raises(NotInSpark, match="Spark's pipelines have no create_auto_cdc_from_snap"):
+        functions["apply_changes_from_snapshot"](target="t")
+
+
+CHANGES: dict[str, Any] = {"target": "t", "source": "s", "keys": ["id"], "sequence_by": "at"}
+
+
+def test_target_of_changes_is_a_view_over_their_log(
+    api: PipelineApi, functions: dict[str, Any], registered: list[Any]
+) -> None:
+    column = SimpleNamespace(_expr=SimpleNamespace(_unparsed_identifier="`an id`"))
+    keys = CHANGES | {"keys": [column], "stored_as_scd_type": "2", "target": "dev.sales.T"}
+    functions["apply_changes"](**keys)
+    functions["create_streaming_table"](name="t", comment="c")
+    api._session.sql = str
+    api.finish()
+    (log, _), (target, _), (name, comment, query) = registered
+    assert (log, target) == ("`__apply_changes_storage_t`",) * 2
+    assert (name, comment) == ("t", "c")
+    assert "PARTITION BY `an id` ORDER BY" in query
+    assert "__END_AT" in query
+    assert api.changes.add_logs(["T", "other"]) == ["T", "other", "`__apply_changes_storage_T`"]
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"once": True}, "has no once in a flow of changes. Leave it out, and"),
+        ({"ignore_null_updates": True, "x": 1}, "has no x, ignore_null_updates in a flow"),
+        ({"stored_as_scd_type": 3}, "stored_as_scd_type is 1 or 2, not 3."),
+        ({"keys": "id"}, r"Write a list of columns for keys: keys=\['id'\]."),
+        ({"keys": [SimpleNamespace()]}, "Name the columns of keys: an expression has no name."),
+        ({"keys": []}, "Name at least one key"),
+        ({"column_list": ["a"], "except_column_list": ["b"]}, "or those to leave out, not both"),
+        ({"track_history_column_list": ["a"]}, "Store the changes as SCD type 2, or track no"),
+        ({"apply_as_truncates": "a", "stored_as_scd_type": 2}, "Leave out the changes that trunc"),
+        ({"keys": ["other"]}, "Name the same keys, columns and SCD type in all flows"),
+    ],
+)
+def test_changes_without_an_equal_are_refused(
+    functions: dict[str, Any], options: dict[str, Any], error: str
+) -> None:
+    if "apply_as_truncates" not in options:
+        functions["create_auto_cdc_flow"](**CHANGES)
+    with pytest.raises((NotInSpark, TypeError, ValueError), match=error):
+        functions["create_auto_cdc_flow"](**CHANGES | options)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (None, "Create the streaming table t, into which a flow writes changes, with create_str"),
+        ({"expect_all_or_drop": {"a": "n > 0"}}, "Put the expectations of t on the table or view"),
+    ],
+)
+def test_target_of_changes_exists_and_checks_no_rows(
+    api: PipelineApi, functions: dict[str, Any], options: dict[str, Any] | None, error: str
+) -> None:
+    functions["create_auto_cdc_flow"](**CHANGES)
+    if options is not None:
+        functions["create_streaming_table"]("t", **options)
+    with pytest.raises(ValueError, match=error):
+        api.finish()
 
 
 @pytest.mark.parametrize(
@@ -168,6 +234,6 @@ def test_readers_take_the_name_of_a_table_by_its_keyword() -> None:
             return text
 
     session = Session()
-    PipelineApi(session, frozenset({"dev"}), {})._extend_readers()
+    PipelineApi(session, frozenset({"dev"}), {}, "sales")._extend_readers()
     for reader in (session, session.read, session.readStream):
         assert reader.table(tableName="dev.sales.orders") == reader.table("sales.orders")

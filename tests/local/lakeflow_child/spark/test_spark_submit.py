@@ -116,14 +116,6 @@ def test_arguments_of_a_pipeline_choose_its_tables(
             ),
         ),
         (
-            ["[AUTOCDC_TARGET_DOES_NOT_SUPPORT_MERGE] Cannot start"],
-            (
-                "Write the changes with MERGE in a notebook_task, or simulate the job (tag "
-                "'local_simulation'): tables of Spark's pipelines take no MERGE here. "
-                "[AUTOCDC_TARGET_DOES_NOT_SUPPORT_MERGE] Cannot start"
-            ),
-        ),
-        (
             ["c\nError: [UNABLE_TO_INFER_SCHEMA] Unable to infer schema for JSON."],
             (
                 "Copy some files to the folder that the pipeline reads, in an earlier task or by "
