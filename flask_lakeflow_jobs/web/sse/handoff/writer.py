@@ -11,7 +11,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from ....concurrency import reset_in_new_processes
@@ -58,12 +58,11 @@ def frame(data: bytes, *, is_last: bool) -> memoryview:
 
 
 class StreamSocket:
-    __slots__ = ("backlog", "descriptor", "first", "last_write", "stream")
+    __slots__ = ("backlog", "descriptor", "last_write", "stream")
 
-    def __init__(self, descriptor: int, stream: Stream, first: bytes, now: float) -> None:
+    def __init__(self, descriptor: int, stream: Stream, now: float) -> None:
         self.descriptor = descriptor
         self.stream = stream
-        self.first = first
         self.backlog = EMPTY
         self.last_write = now
 
@@ -89,7 +88,7 @@ class SocketWriter:
     def _reset(self) -> None:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._added: deque[StreamSocket] = deque()
+        self._added: deque[tuple[StreamSocket, bytes]] = deque()
         self._changed: deque[WatchedRun] = deque()
         self._is_woken = False
         # Only the thread uses the following.
@@ -130,7 +129,8 @@ class SocketWriter:
         :param descriptor: of a non-blocking socket, which is closed with the stream.
         :param stream: its opening was sent already.
         """
-        self._added.append(StreamSocket(descriptor, stream, first, self._clock.monotonic()))
+        target = StreamSocket(descriptor, stream, self._clock.monotonic())
+        self._added.append((target, first))
         self._wake()
 
     def _wait_at_exit(self) -> None:
@@ -167,7 +167,8 @@ class SocketWriter:
                 self._call(self._drop if event & DISCONNECTED else self._flush, target)
         self._is_woken = False
         while self._added:
-            self._call(self._register, self._added.popleft())
+            target, first = self._added.popleft()
+            self._call(partial(self._register, first=first), target)
         while self._changed:
             for target in list(self._subscribers.get(self._changed.popleft(), ())):
                 self._call(self._send_updates, target)
@@ -182,7 +183,7 @@ class SocketWriter:
             _log.exception("Unexpected error while writing a stream")
             self._drop(target)
 
-    def _register(self, target: StreamSocket) -> None:
+    def _register(self, target: StreamSocket, first: bytes) -> None:
         self._sockets[target.descriptor] = target
         self._epoll.register(target.descriptor, select.EPOLLRDHUP)
         for watched_run in target.stream.subscription.watched_runs:
@@ -190,8 +191,7 @@ class SocketWriter:
                 self._subscribers[watched_run] = set()
                 self._listen(watched_run)
             self._subscribers[watched_run].add(target)
-        if target.first:
-            first, target.first = target.first, b""
+        if first:
             self._write(target, first)
         self._send_updates(target)
 
