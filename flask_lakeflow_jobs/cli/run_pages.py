@@ -40,16 +40,16 @@ def development_url() -> str:
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def print_run_url(state: AppState, job: Job, run: Run | BaseRun) -> None:
-    """Print the address of a run's page, if it has one."""
+def print_run_url(state: AppState, job: Job, run: Run | BaseRun) -> str | None:
+    """Print the address of a run's page, if it has one, and return it."""
     if url := find_run_url(state, job, run):
         print_progress(f"Run URL: {url}")
+    return url
 
 
 def open_run_page(state: AppState, job: Job, run: Run | BaseRun) -> None:
     """Print the address of a run's page, and open it in a browser."""
-    print_run_url(state, job, run)
-    if url := find_run_url(state, job, run):
+    if url := print_run_url(state, job, run):
         click.launch(url)
     else:
         print_warning("The run has no page.")
