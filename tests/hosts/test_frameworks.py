@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,6 +62,34 @@ def test_flask_socketio_sends_the_end_of_a_run_from_a_signal(app: Flask) -> None
     assert "event: end" in client.get(f"/api/jobs/quick/runs/{run_id}/stream").text
     events = wait_until(sockets.get_received, "an event of the socket")
     assert [event["args"] for event in events] == [[{"job": "quick", "outcome": "succeeded"}]]
+
+
+@pytest.mark.filterwarnings("ignore:'get_engine' is deprecated:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("settings", "would_change"),
+    [({}, True), ({"include_name": lambda name, *_: not str(name).startswith("lakeflow_")}, False)],
+    ids=["all tables", "include_name"],
+)
+def test_flask_migrate_leaves_tables_of_the_record_that_are_left_out(
+    settings: dict[str, Any],
+    would_change: bool,
+    make_app: MakeApp,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("logging.config.fileConfig", lambda _: None)  # it disables all loggers
+    flask_migrate = import_package("flask_migrate")
+    url = f"sqlite:///{tmp_path / 'shop.sqlite3'}"
+    app = make_app(LAKEFLOW_JOBS_RECORD_URL=url, SQLALCHEMY_DATABASE_URI=url)
+    assert app.test_cli_runner().invoke(args=["jobs", "record", "upgrade"]).exit_code == 0
+    database = import_package("flask_sqlalchemy").SQLAlchemy(app)
+    flask_migrate.Migrate(app, database, directory=str(tmp_path / "migrations"), **settings)
+
+    with app.app_context(), contextlib.ExitStack() as changes:
+        flask_migrate.init()
+        if would_change:
+            changes.enter_context(pytest.raises(SystemExit))
+        flask_migrate.check()
 
 
 def test_celery_task_in_an_app_context_waits_for_a_run(app: Flask) -> None:
