@@ -21,7 +21,7 @@ _OLDER, _NEWER = 0, 1
 
 def encode_token(position: list[int]) -> str:
     """Convert a position to a token."""
-    return base64.urlsafe_b64encode(",".join(map(str, position)).encode()).decode()
+    return base64.b64encode(",".join(map(str, position)).encode()).decode()
 
 
 def decode_token(token: str, length: int) -> list[int]:
@@ -30,7 +30,7 @@ def decode_token(token: str, length: int) -> list[int]:
     :raises ApiError: the token is invalid.
     """
     try:
-        position = [int(each) for each in base64.urlsafe_b64decode(token.encode()).split(b",")]
+        position = [int(each) for each in base64.b64decode(token, validate=True).split(b",")]
     except ValueError:
         position = []
     if len(position) != length or not all(0 <= each < 2**63 for each in position):

@@ -231,7 +231,7 @@ def test_task_keeps_the_bytecode_that_its_environment_forbids_beside_modules(
     monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
     for name, value in own.items():
         monkeypatch.setenv(name, str(tmp_path / value))
-    code = "import shop, sys; print(shop.__cached__)"
+    code = "import shop, sys; print(shop.__spec__.cached)"
     client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": code, "shop.py": ""})
     logs = client.outputs(client.run("etl"))["main"].logs or ""
     kept = Path(logs.strip())

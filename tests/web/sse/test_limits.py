@@ -41,7 +41,7 @@ def limit_descriptors(monkeypatch: pytest.MonkeyPatch, soft: int) -> None:
         (1024, 768 - RESERVED_DESCRIPTORS),
         (65_536, 49_152 - RESERVED_DESCRIPTORS),
         (64, 0),
-        (-1, DEFAULT_MAX_SOCKETS),
+        (resource.RLIM_INFINITY, DEFAULT_MAX_SOCKETS),
     ],
 )
 def test_descriptor_capacity_is_three_quarters_less_a_reserve(
