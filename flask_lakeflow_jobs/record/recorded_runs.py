@@ -369,8 +369,11 @@ def _is_of(job_ids: Collection[int], job_keys: Collection[str]) -> sa.ColumnElem
 
 
 def _move_run(connection: sa.Connection, token: str, job_id: int, run_id: int) -> None:
-    """Move a run into its request's row, from another row that has it: one that a list of runs
-    added before the response arrived, or a request to which the run was ascribed until then."""
+    """Move a run into its request's row, from another row that has it.
+
+    That is one that a list of runs added before the response arrived, or a request to which the run
+    was ascribed until then.
+    """
     is_this = runs.c.token == token
     row_id = connection.scalar(sa.select(runs.c.id).where(is_this, runs.c.run_id.is_(None)))
     is_same_run = (runs.c.job_id == job_id) & (runs.c.run_id == run_id)
