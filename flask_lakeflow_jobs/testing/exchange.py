@@ -62,7 +62,7 @@ class RecordedRequest:
         :param method: e.g. ``POST``; ``None``: any.
         :param path: the end of the path, e.g. ``jobs/runs/get``; ``None``: any.
         """
-        return (method is None or method == self.method) and (
+        return (method is None or method.upper() == self.method) and (
             path is None or self.path.endswith(path)
         )
 

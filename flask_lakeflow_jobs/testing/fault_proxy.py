@@ -139,7 +139,10 @@ class FaultyWorkspace:
         :param random: the random generator for ``rate``. Seed it to make a test reproducible.
         :return: the rule, which counts the requests.
         :raises ValueError: a rate without a random generator.
+        :raises TypeError: a class in place of a fault.
         """
+        if isinstance(fault, type):
+            raise TypeError(f"{fault.__name__} is a class. Pass a fault, as {fault.__name__}(…).")
         if rate < 1.0 and random is None:
             raise ValueError("A rate requires 'random', such as random.Random(1).")
         rule = FaultRule(fault, method, path, times, rate, random)

@@ -355,6 +355,17 @@ class TestRules:
         with pytest.raises(ValueError, match="random"):
             fault_proxy.fail(Refusal(500), rate=0.5)
 
+    def test_class_in_place_of_a_fault_raises(self, fault_proxy: FaultyWorkspace) -> None:
+        with pytest.raises(TypeError, match=r"Pass a fault, as Drop\(…\)\."):
+            fault_proxy.fail(Drop)  # type: ignore[arg-type]
+
+    def test_rule_matches_a_method_in_lower_case(
+        self, fault_proxy: FaultyWorkspace, caller: Caller
+    ) -> None:
+        fault_proxy.fail(Refusal(403), method="get")
+
+        assert caller.call("GET", LIST)[0] == 403
+
     def test_wait_for_requests_that_do_not_arrive_raises(
         self, fault_proxy: FaultyWorkspace
     ) -> None:
