@@ -16,7 +16,7 @@ from werkzeug.exceptions import NotFound
 from ..errors import InvalidRequest, LakeflowJobsError
 from ..reader import cached_reads_of
 from ..runs.ids import parse_run_id
-from ..runs.iterations import Iteration
+from ..runs.iterations import Iteration, select_failed
 from ..runs.log_parts import DEFAULT_PART_BYTES
 from ..runs.outcome import select_last_attempts
 from ..runs.page_urls import build_run_url
@@ -104,13 +104,19 @@ class IterationRow:
 
 @dataclass(frozen=True)
 class Loop:
-    """A page of the iterations of a for-each task."""
+    """A page of the iterations of a for-each task, or of those that failed.
+
+    :param count: of the iterations on all pages.
+    :param failed_count: of the iterations that failed, on these pages or not.
+    """
 
     rows: Sequence[IterationRow]
     first: int
     count: int
     page: int
     page_count: int
+    failed_count: int
+    is_failed_only: bool
 
 
 @dataclass(frozen=True)
@@ -247,6 +253,10 @@ def _join_error(error: str, trace: str) -> str:
 
 def _read_loop(reads: CachedReads, task: RunTask) -> Loop:
     iterations = reads.list_iterations(task)
+    failed = select_failed(iterations)
+    is_failed_only = "failed" in request.args
+    if is_failed_only:
+        iterations = failed
     page_count = max(1, -(-len(iterations) // ITERATIONS_PER_PAGE))
     page = min(page_count, max(1, request.args.get("page", 1, int)))
     first = (page - 1) * ITERATIONS_PER_PAGE
@@ -259,7 +269,9 @@ def _read_loop(reads: CachedReads, task: RunTask) -> Loop:
         IterationRow(each, StateLabel(each.outcome), _brief(outputs.get(each.run_id, {})))
         for each in some
     ]
-    return Loop(rows, first, len(iterations), page, page_count)
+    return Loop(
+        rows, first, len(iterations), page, page_count, len(failed), is_failed_only=is_failed_only
+    )
 
 
 def _brief(output: Mapping[str, Any]) -> str:

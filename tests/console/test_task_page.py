@@ -156,6 +156,18 @@ def test_for_each_page_has_its_iterations_and_they_have_pages(
     assert "north" not in second
 
 
+def test_for_each_page_leads_to_the_iterations_that_failed(
+    run_pages: tuple[FlaskClient, Any],
+) -> None:
+    page = page_of(run_pages, "regions")
+    (link,) = re.findall(r'<a href="[^"]+(\?failed=1)">1 failed</a>', page)
+    failed = page_of(run_pages, "regions", link)
+    assert "ValueError: no such region" in failed
+    assert "north: 12 rows" not in failed
+    (back,) = re.findall(r'<a href="([^"]+)">All iterations</a>', failed)
+    assert "north: 12 rows" in run_pages[0].get(back).text
+
+
 def test_query_page_has_its_rows_and_a_file_without_formulas(
     run_pages: tuple[FlaskClient, Any],
 ) -> None:
