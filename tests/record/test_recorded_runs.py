@@ -102,6 +102,14 @@ def test_complete_run_found_meanwhile_takes_over_its_end(record: Record) -> None
     assert [delivery.run for delivery in record.list_due_deliveries()] == [row_id]
 
 
+def test_complete_run_of_a_pruned_request_changes_nothing(record: Record) -> None:
+    add_run(record, 7)
+    before = record.list_runs()
+    record.complete_run("pruned", 1, 7)
+    record.complete_run("pruned", 1, 8)
+    assert record.list_runs() == before
+
+
 def test_complete_run_ascribed_to_another_request_leaves_that_as_it_was(record: Record) -> None:
     token, other = record.begin_run(request()), record.begin_run(request())
     before = find(record, other)
