@@ -97,7 +97,7 @@ def format_json(text: str, width: int | None = None) -> str | None:
 
 
 def _is_table(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+    return isinstance(value, list) and any(value) and all(isinstance(row, dict) for row in value)
 
 
 def _format_rows(rows: list[dict[str, Any]], width: int | None) -> list[str]:

@@ -93,13 +93,16 @@ def test_format_json_of_an_array_of_objects_is_a_table() -> None:
     assert format_json('[{"a": 1}, {"a": 22}]') == "a\n1\n22"
 
 
-@pytest.mark.parametrize("text", ["", "Done.", "7", '"x"', "{}", "[]", "[1, 2]", "{", "[" * 99999])
+@pytest.mark.parametrize(
+    "text", ["", "Done.", "7", '"x"', "{}", "[]", "[1, 2]", "[{}, {}]", "{", "[" * 99999]
+)
 def test_format_json_leaves_other_texts_alone(text: str) -> None:
-    assert format_json(text) is None
+    assert format_json(text, 40) is None
 
 
 @given(st.dictionaries(st.text(), values, min_size=1))
 def test_format_json_shows_every_name(value: dict[str, Any]) -> None:
     shown = format_json(json.dumps(value))
     assert shown is not None
+    assert format_json(json.dumps(value), 40) is not None
     assert all(" ".join(name.split()) in " ".join(shown.split()) for name in value)
