@@ -84,6 +84,18 @@ class LakeflowJobs:
             raise ConfigurationError(
                 f"jobs must be a mapping of keys to JobConfig, not {type(jobs).__name__}."
             )
+        functions: dict[str, object] = {"policy": policy, "user_loader": user_loader}
+        functions |= {"page_url": page_url, "csp_nonce": csp_nonce}
+        for name, function in functions.items():
+            if not (function is None or callable(function)):
+                raise ConfigurationError(
+                    f"{name} must be a function, not {type(function).__name__}."
+                )
+        if not (cache is None or hasattr(cache, "init_app")):
+            raise ConfigurationError(
+                "cache must be a Cache of Flask-Caching. Set LAKEFLOW_JOBS_CACHE to a configuration"
+                " of one instead."
+            )
         self._jobs = dict(jobs or {})
         self._cache = cache
         self._policy = policy

@@ -122,6 +122,17 @@ def test_jobs_argument_that_is_no_mapping_raises() -> None:
         LakeflowJobs(jobs=["etl"])  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", ["policy", "user_loader", "page_url", "csp_nonce"])
+def test_argument_that_is_no_function_raises(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name} must be a function, not str"):
+        LakeflowJobs(**{name: "ann"})  # type: ignore[arg-type]
+
+
+def test_cache_argument_that_is_a_configuration_raises() -> None:
+    with pytest.raises(ConfigurationError, match="LAKEFLOW_JOBS_CACHE"):
+        LakeflowJobs(cache={"CACHE_TYPE": "RedisCache"})  # type: ignore[arg-type]
+
+
 def test_jobs_argument_is_copied() -> None:
     configs = dict(ETL)
     jobs = LakeflowJobs(jobs=configs)
