@@ -23,6 +23,7 @@ from .change_sql import (
     write_query,
     write_view,
 )
+from .pipeline_sql import read_setting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -138,8 +139,8 @@ class ChangeFlows:
                         found.changes,
                     ),
                 )
-            if re.match(r"\s*(?:USE|SET)\b", remove_comments(statement), re.IGNORECASE):
-                settings.append(statement)
+            if setting := read_setting(statement):
+                settings.append(setting)
             is_taken = targets or found is not None
             kept.append("\n" * statement.count("\n") if is_taken else statement)
         return ";".join(kept) if any(map(str.strip, kept)) else ""
@@ -182,7 +183,8 @@ class ChangeFlows:
         log = name_log(target.name)
         pipelines.create_streaming_table(log)
         for flow in flows:
-            pipelines.append_flow(target=log, name=flow.name)(_read(target.name, flow))
+            append = pipelines.append_flow(target=log, name=flow.name or log)
+            append(_read(target.name, flow))
         has_truncates = any(flow.truncates is not None for flow in flows)
         target.define(write_query(flows[0].changes, log, has_truncates=has_truncates))
 

@@ -21,8 +21,8 @@ from ..notebook_files import is_notebook_file
 from ..samples import SPARK_SAMPLES, TRIPS
 from ..script import extend_import_path
 from ..spark.spark_catalog import add_tables, quote_part
-from ..spark.spark_schemas import split_name
 from ..sql_statements import remove_comments, split_statements
+from .definitions import Definitions
 from .pipeline_api import PipelineApi
 from .pipeline_sql import find_tables, hide_metadata, read_literal, to_spark
 from .sail_tables import SailTables
@@ -56,13 +56,13 @@ _ADVICE = {
         "Write the function of the table without methods that need rows or columns at once, such "
         "as columns, schema, count and collect: Spark's pipelines refuse them in such a function."
     ),
+    r"sources in the checkpoint offsets": (
+        "Update the table with full_refresh_selection once: the flows that write to it are others "
+        "than before."
+    ),
     r"UNABLE_TO_INFER_SCHEMA": (
         "Copy some files to the folder that the pipeline reads, in an earlier task or by hand: it "
         "has none, so Spark cannot know their columns."
-    ),
-    r"TABLE_OR_VIEW_NOT_FOUND": (
-        "If the pipeline defines the table, read it without methods that need its columns at once, "
-        "such as dropna."
     ),
 }
 
@@ -97,8 +97,10 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
     write_spec(folder, pipeline, payload["parameters"])
     sys.argv = list_arguments(folder / _SPEC, pipeline)
     events = _record_events()
-    _watch_definitions(session, pipeline["schema"])
-    _share_tables(session, pipeline)
+    definitions = Definitions(session, api, pipeline["schema"])
+    definitions.install()
+    _state["definitions"] = definitions
+    _share_tables(session, pipeline, definitions)
     try:
         import_module("pyspark.pipelines.cli").main()
     except Exception as error:
@@ -216,7 +218,7 @@ def _register_sql(text: str, file: str) -> None:
     if lost:
         print(f"{file}: Expectations are not checked here: {', '.join(lost)}.", file=sys.stderr)
     for name in find_tables(translated):
-        _note_table(name)
+        _state["definitions"].note_table(name)
     if "read_files" in translated.lower():
         translated = ";".join(map(_define_files, split_statements(remove_comments(translated))))
 
@@ -324,19 +326,19 @@ def _parse_types_anywhere(client: Any) -> Any:
     return _analyze
 
 
-def _share_tables(session: Any, pipeline: dict[str, Any]) -> None:
+def _share_tables(session: Any, pipeline: dict[str, Any], definitions: Definitions) -> None:
     """Read the tables of Sail, if it runs the other tasks, and let it read those of the update."""
     folder = os.environ.get("LAKEFLOW_LOCAL_SAIL_FOLDER")
     if folder is None:
         return
     tables = SailTables(folder, session, pipeline)
     tables.offer()
-    _state["refuse_taken"] = tables.refuse_taken
+    definitions.refuse_taken = tables.refuse_taken
     stop = session.stop  # ends the update
 
     def share_and_stop() -> None:
         try:
-            for schema in _state["schemas"]:
+            for schema in definitions.schemas:
                 # If a file fails, the update has not begun.
                 if session.catalog.databaseExists(schema):
                     add_tables(folder, session, pipeline["catalog"], schema)
@@ -344,45 +346,6 @@ def _share_tables(session: Any, pipeline: dict[str, Any]) -> None:
             stop()
 
     session.stop = share_and_stop
-
-
-def _watch_definitions(session: Any, schema: str) -> None:
-    """Create the schemas of the tables that the pipeline defines, before Spark writes to them."""
-    cli: Any = import_module("pyspark.pipelines.cli")
-    registries = import_module("pyspark.pipelines.spark_connect_graph_element_registry")
-    registry = registries.SparkConnectGraphElementRegistry
-    table = import_module("pyspark.pipelines.output").Table
-    register, start = registry.register_output, cli.start_run
-    register_definitions = cli.register_definitions
-    _state["schemas"] = {schema}
-
-    def register_output(self: Any, output: Any) -> None:
-        if isinstance(output, table):
-            _note_table(output.name)
-        register(self, output)
-
-    def register_all(spec: Any, graph: Any, *args: Any) -> None:
-        register_definitions(spec, graph, *args)
-        elements = import_module("pyspark.pipelines.graph_element_registry")
-        with elements.graph_element_registration_context(graph):
-            _state["api"].finish()
-
-    def start_run(*args: Any, **options: Any) -> Any:
-        for option in ("refresh", "full_refresh"):
-            names = map(_state["api"].name, options[option])
-            options[option] = _state["api"].changes.add_logs([*names])
-        for each in _state["schemas"]:
-            session.sql(f"CREATE DATABASE IF NOT EXISTS {quote_part(each)}")
-        return start(*args, **options)
-
-    registry.register_output = register_output
-    cli.start_run, cli.register_definitions = start_run, register_all
-
-
-def _note_table(name: str) -> None:
-    if "refuse_taken" in _state:
-        _state["refuse_taken"](name)
-    _state["schemas"] |= set(split_name(name)[-2:-1])
 
 
 def _record_events() -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from ..sql_statements import split_statements
+from ..sql_statements import remove_comments, split_statements
 
 _UNCHANGED = r"(?P<unchanged>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/)"
 # From the longest to the shortest.
@@ -37,8 +37,9 @@ _TABLE = re.compile(
 _NAME = r"(?P<name>(?:`[^`]+`|\w+)(?:\.(?:`[^`]+`|\w+))*)"
 _VIEW = re.compile(rf"\s*CREATE\s+(?:TEMPORARY\s+)?VIEW\s+{_NAME}", re.IGNORECASE)
 _INSERT = re.compile(
-    rf"\s*CREATE\s+FLOW\b.*?\bINSERT\s+(?:ONCE\s+)?INTO\s+(?:ONCE\s+)?{_NAME}",
-    re.IGNORECASE | re.DOTALL,
+    r"\s*CREATE\s+FLOW\s+(?P<flow>`[^`]+`|[\w.]+)\s+(?:COMMENT\s+(?:'[^']*'|\"[^\"]*\")\s+)?"
+    rf"AS\s+INSERT\s+INTO\s+{_NAME}",
+    re.IGNORECASE,
 )
 _VIOLATION = re.compile(r"\s*ON\s+VIOLATION\s+(DROP|FAIL)\s+(?:ROW|UPDATE)", re.IGNORECASE)
 _LITERAL = re.compile(r"\s*(?:(['\"])(.*)\1|(\w+))\s*", re.DOTALL)
@@ -115,12 +116,32 @@ def find_tables(text: str) -> list[str]:
 
 def find_defined(text: str) -> tuple[list[str], bool]:
     """Return the names that a translated statement defines or writes to, and if it is a view."""
-    outer = blank_nested(text)
-    if match := _VIEW.match(outer):
+    text = remove_comments(text)
+    if match := _VIEW.match(text):
         return [match["name"]], True
-    if match := _INSERT.match(outer):
+    if match := _INSERT.match(text):
         return [match["name"]], False
     return find_tables(text), False
+
+
+def has_query(text: str) -> bool:
+    """Return whether a statement defines a table by a query."""
+    return re.search(r"\bAS\b", blank_nested(text), re.IGNORECASE) is not None
+
+
+def read_insert(text: str) -> tuple[str, str, str] | None:
+    """Return the name, the target and the query of a flow that appends rows to a table."""
+    text = remove_comments(text)
+    if (match := _INSERT.match(text)) is None:
+        return None
+    query = re.sub(r"^\s*BY\s+NAME\b", "", text[match.end() :], flags=re.IGNORECASE)
+    return match["flow"], match["name"], query
+
+
+def read_setting(text: str) -> str | None:
+    """Return a statement that others after it depend on."""
+    text = remove_comments(text)
+    return text if re.match(r"\s*(?:USE|SET)\b", text, re.IGNORECASE) else None
 
 
 def blank_nested(text: str) -> str:

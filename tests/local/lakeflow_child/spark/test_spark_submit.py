@@ -116,6 +116,14 @@ def test_arguments_of_a_pipeline_choose_its_tables(
             ),
         ),
         (
+            ["t\nError: There are [1] sources in the checkpoint offsets and now there are [2]"],
+            (
+                "Update the table with full_refresh_selection once: the flows that write to it are "
+                "others than before. t Error: There are [1] sources in the checkpoint offsets and "
+                "now there are [2]"
+            ),
+        ),
+        (
             ["c\nError: [UNABLE_TO_INFER_SCHEMA] Unable to infer schema for JSON."],
             (
                 "Copy some files to the folder that the pipeline reads, in an earlier task or by "

@@ -1,0 +1,121 @@
+"""Collects what the files of a pipeline define, and gives it to Spark in stages."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from importlib import import_module
+
+from ..spark.spark_catalog import quote_part
+from ..spark.spark_schemas import split_name
+from ..sql_statements import split_statements
+from .pipeline_api import PipelineApi
+from .pipeline_sql import read_insert, read_setting
+from .stages import Element, Stages
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from typing import Any
+
+
+class Definitions:
+    """The definitions of a pipeline, in place of Spark's own registry.
+
+    :param schema: of names without one.
+    """
+
+    def __init__(self, session: Any, api: PipelineApi, schema: str) -> None:
+        self.schemas = {schema}
+        self.refuse_taken: Callable[[str], None] = lambda name: None
+        self._session = session
+        self._api = api
+        self._stages = Stages(api.changes.path)
+        self._later: list[list[Element]] = []
+        self._create_graph: Callable[[], str] = str
+
+    def note_table(self, name: str) -> None:
+        """Note the schema of a table that the pipeline defines."""
+        self.refuse_taken(name)
+        self.schemas |= set(split_name(name)[-2:-1])
+
+    def install(self) -> None:
+        """Let the command of Spark collect the definitions before it registers them."""
+        cli: Any = import_module("pyspark.pipelines.cli")
+        elements = import_module("pyspark.pipelines.graph_element_registry")
+        registries = import_module("pyspark.pipelines.spark_connect_graph_element_registry")
+        registry = registries.SparkConnectGraphElementRegistry
+        outputs = import_module("pyspark.pipelines.output")
+        flows = import_module("pyspark.pipelines.flow")
+        locations = import_module("pyspark.pipelines.source_code_location")
+        define, start, create = cli.register_definitions, cli.start_run, cli.create_dataflow_graph
+        register_output, register_flow = registry.register_output, registry.register_flow
+        register_sql = registry.register_sql
+
+        def add_output(_: Any, output: Any) -> None:
+            if isinstance(output, outputs.Table):
+                self.note_table(output.name)
+            self._stages.add_output(
+                output.name,
+                lambda graph: register_output(graph, output),
+                is_view=isinstance(output, outputs.TemporaryView),
+            )
+
+        def add_flow(graph: Any, flow: Any) -> None:
+            with registries.add_pipeline_analysis_context(
+                spark=self._session,
+                dataflow_graph_id=graph._dataflow_graph_id,
+                flow_name=flow.name,
+            ):
+                plan = flow.func()._plan.plan(self._session.client)
+
+            def register(graph: Any, query: Any) -> None:
+                # A table has one flow of its own name, to which its checkpoint belongs.
+                register_flow(graph, dataclasses.replace(flow, name=flow.target, func=query))
+
+            self._stages.add_flow(flow.name, flow.target, plan, register)
+
+        def add_sql(graph: Any, text: str, path: Path) -> None:
+            rest: list[str] = []
+            place = locations.SourceCodeLocation(str(path), None)
+            for each in split_statements(text):
+                insert = read_insert(each)
+                # Settings before it would be lost.
+                if insert is None or any(read_setting(other) for other in rest):
+                    rest.append(each)
+                else:
+                    name, target, query = insert
+                    read = partial(self._session.sql, query)
+                    add_flow(graph, flows.Flow(name, target, {}, place, read))
+            self._stages.add_statements(rest, lambda graph, each: register_sql(graph, each, path))
+
+        def register_all(spec: Any, graph: Any, *args: Any) -> None:
+            define(spec, graph, *args)
+            with elements.graph_element_registration_context(graph):
+                self._api.finish()
+            first, *self._later = self._stages.arrange()
+            for each in first:
+                each.register(graph)
+
+        def create_graph(*args: Any, **options: Any) -> Any:
+            self._create_graph = lambda: create(*args, **options)
+            return self._create_graph()
+
+        def start_run(spark: Any, graph_id: str, **options: Any) -> Iterator[Any]:
+            for option in ("refresh", "full_refresh"):
+                names = map(self._api.name, options[option])
+                options[option] = self._api.changes.add_logs([*names])
+            for each in self.schemas:
+                spark.sql(f"CREATE DATABASE IF NOT EXISTS {quote_part(each)}")
+            yield from start(spark, graph_id, **options)
+            for stage in self._later:
+                graph = registry(spark, self._create_graph())
+                for element in stage:
+                    element.register(graph)
+                yield from start(spark, graph._dataflow_graph_id, **options)
+
+        registry.register_output, registry.register_flow = add_output, add_flow
+        registry.register_sql = add_sql
+        cli.register_definitions, cli.start_run = register_all, start_run
+        cli.create_dataflow_graph = create_graph
