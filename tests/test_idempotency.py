@@ -117,6 +117,14 @@ class TestRunNow:
         assert "performance_target" in caught.value.messages
         assert not fault_proxy.find_requests("POST")
 
+    def test_run_now_with_a_queue_that_is_no_boolean_sends_nothing(
+        self, fault_proxy: FaultyWorkspace
+    ) -> None:
+        with pytest.raises(InvalidParameters, match="queue must be True or False, not 'false'"):
+            current_jobs["never"].run_now(queue="false")  # type: ignore[arg-type]
+
+        assert not fault_proxy.find_requests("POST")
+
     def test_run_now_of_missing_job_raises_job_not_found(self, make_app: MakeApp) -> None:
         app = make_app(jobs={"gone": {"job_id": 42}})
         with app.app_context(), pytest.raises(JobNotFound, match="42"):

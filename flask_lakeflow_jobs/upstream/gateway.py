@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from databricks.sdk.service.jobs import (
     BaseRun,
     JobPermissions,
-    QueueSettings,
     Run,
     RunNowResponse,
     RunOutput,
@@ -31,6 +30,7 @@ from .jobs_api import (
     JobsApiClient,
     check_list_arguments,
     parse_performance_target,
+    parse_queue,
     parse_run_now_fields,
 )
 from .read_cache import ReadCache
@@ -260,7 +260,7 @@ class BoundUpstream:
             **parse_run_now_fields(fields),
             "idempotency_token": token,
             "only": list(only) if only else None,
-            "queue": None if queue is None else QueueSettings(enabled=queue),
+            "queue": parse_queue(queue),
             "performance_target": parse_performance_target(performance_target),
         }
         return self._write(

@@ -15,6 +15,7 @@ from databricks.sdk.service.jobs import (
     JobPermissions,
     PerformanceTarget,
     PipelineParams,
+    QueueSettings,
     RepairRunResponse,
     Run,
     RunNowResponse,
@@ -301,6 +302,20 @@ def parse_run_now_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
             {name: ["The installed databricks-sdk does not support it."] for name in unknown},
         )
     return {**fields, "pipeline_params": params}
+
+
+def parse_queue(queue: object) -> QueueSettings | None:
+    """Return the SDK's settings of the queue.
+
+    :raises InvalidParameters: it is neither a boolean nor ``None``.
+    """
+    if queue is None:
+        return None
+    if not isinstance(queue, bool):
+        raise InvalidParameters(
+            f"queue must be True or False, not {queue!r}.", {"queue": ["Must be a boolean."]}
+        )
+    return QueueSettings(enabled=queue)
 
 
 def parse_performance_target(name: str | None) -> PerformanceTarget | None:
