@@ -43,12 +43,16 @@ def choose_task_keys(keys: Sequence[str] | None, argument: str) -> list[str] | N
     """Return the keys of the tasks to run; ``None``: the caller chooses none.
 
     :param argument: the name of the argument, for the error.
-    :raises InvalidParameters: the list is empty. The workspace would run all tasks.
+    :raises InvalidParameters: the list is empty: the workspace would run all tasks; or one of them
+        is no text.
     """
     task_keys = normalize_task_keys(keys)
     if task_keys == []:
         detail = f"{argument!r} names no task. Name one, or leave it out."
         raise InvalidParameters(detail, {argument: ["Names no task."]})
+    if not all(isinstance(key, str) for key in task_keys or ()):
+        detail = f"{argument!r} must be keys of tasks, not {quote(task_keys)}."
+        raise InvalidParameters(detail, {argument: ["Must be keys of tasks."]})
     return task_keys
 
 

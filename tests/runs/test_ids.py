@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -70,6 +71,13 @@ def test_choose_task_keys_is_a_list(
     keys: str | tuple[str, ...] | None, expected: list[str] | None
 ) -> None:
     assert choose_task_keys(keys, "only") == expected
+
+
+@pytest.mark.parametrize("keys", [[], [1], ["load", None]])
+def test_choose_task_keys_refuses_a_list_without_keys(keys: list[Any]) -> None:
+    with pytest.raises(InvalidParameters, match=r"^'only' ") as raised:
+        choose_task_keys(keys, "only")
+    assert set(raised.value.messages) == {"only"}
 
 
 @pytest.mark.parametrize("name", ["read", "+read", "load+", "+load+"])
