@@ -147,7 +147,7 @@ class PageToken(NamedTuple):
         """
         if not text:
             return None
-        match = re.fullmatch(r"([0-9]{1,15})-([0-9]{1,19})", text)
+        match = re.fullmatch(r"([0-9]{1,14})-([0-9]{1,19})", text)  # before the year 5139
         if match is None or (number := parse_id(match[2])) is None:
             raise InvalidRequest(
                 f"'pageToken' must be the nextPageToken of the page before, not {quote(text)}."

@@ -81,7 +81,9 @@ def test_history_filter_says_when_all_runs_were_read(app: Flask) -> None:
 
 
 def test_history_invalid_page_token_is_400(app: Flask) -> None:
-    assert app.test_client().get("/jobs/broken?pageToken=x").status_code == 400
+    for token in ("x", "999999999999999-1"):
+        response = app.test_client().get(f"/jobs/broken?who=nobody&pageToken={token}")
+        assert response.status_code == 400
 
 
 HANDLE: Any = None
