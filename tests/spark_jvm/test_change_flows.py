@@ -43,6 +43,8 @@ FILES = {
 
         dp.create_streaming_table("users", comment="Users as they are now", path="/x")
         dp.create_streaming_table("plain")
+        dp.create_streaming_table("copies")
+        dp.create_auto_cdc_from_snapshot_flow("copies", "user_count", ["count"])
 
         @dp.append_flow(target="plain")
         def names():
@@ -139,7 +141,17 @@ PIPELINES = {
     }
     for key in ("python", "sql", "streamed", "unordered")
 }
-TABLES = ["users", "plain", "user_count", "history", "cities", "people", "people_count", "ids"]
+TABLES = [
+    "users",
+    "plain",
+    "user_count",
+    "history",
+    "cities",
+    "people",
+    "people_count",
+    "ids",
+    "copies",
+]
 
 
 def pipeline_task(key: str, **body: Any) -> dict[str, Any]:
@@ -225,6 +237,7 @@ def test_changes_of_several_updates_make_the_tables_of_their_sequence(
         "people (1, 'eve') (2, 'bob')",
         "people_count (2,)",
         "ids (1,) (2,)",
+        "copies (2,)",
         "logs",
     ]
     (landing / "2.json").write_text(
@@ -246,6 +259,7 @@ def test_changes_of_several_updates_make_the_tables_of_their_sequence(
         "people (1, 'eve')",
         "people_count (1,)",
         "ids (1,) (2,) (3,)",
+        "copies (1,)",
         "logs",
     ]
     (landing / "1.json").unlink()

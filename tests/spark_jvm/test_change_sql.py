@@ -10,7 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.local.lakeflow_child.pipelines.change_sql import Changes, write_query
+from flask_lakeflow_jobs.local.lakeflow_child.pipelines.change_sql import (
+    Changes,
+    write_query,
+    write_snapshot,
+)
 
 if "CI" not in os.environ:
     pytest.importorskip("pyspark.pipelines.cli")
@@ -125,6 +129,16 @@ def test_query_has_the_rows_of_the_documentation(
 ) -> None:
     has_truncates = TRUNCATE in rows
     assert run(spark, changes, rows, has_truncates=has_truncates) == (columns, expected)
+
+
+def test_snapshot_has_each_key_once(spark: Any) -> None:
+    spark.range(3).createOrReplaceTempView("snapshot")
+    query = write_snapshot(("id",), "snapshot", "it's")
+    assert spark.sql(query).columns == ["id"]
+    assert sorted(row.id for row in spark.sql(query).collect()) == [0, 1, 2]
+    spark.sql("SELECT id % 2 AS id FROM snapshot").createOrReplaceTempView("repeated")
+    with pytest.raises(Exception, match="The snapshot for it's has a key more than once"):
+        spark.sql(write_snapshot(("id",), "repeated", "it's")).collect()
 
 
 def apply_changes(rows: list[Change], tracked: tuple[int, ...] | None) -> list[Any]:

@@ -72,6 +72,7 @@ class ChangeFlows:
         self._schema = schema
         self._targets: dict[str, list[Target]] = defaultdict(list)
         self._flows: dict[str, list[Flow]] = defaultdict(list)
+        self._snapshots: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._streamed: set[str] = set()
 
@@ -89,6 +90,8 @@ class ChangeFlows:
         :raises ValueError: the target has flows of changes of another kind.
         """
         path = self.path(target)
+        if path in self._snapshots:
+            raise ValueError(_name_one_flow(target))
         if any(flow.changes != other.changes for other in self._flows[path]):
             raise ValueError(
                 f"Name the same keys, columns and SCD type in all flows of changes into {target}."
@@ -99,6 +102,18 @@ class ChangeFlows:
                 "each key."
             )
         self._flows[path].append(flow)
+        self._names[path] = target
+
+    def add_snapshot(self, target: str, query: str) -> None:
+        """Add a flow from snapshots.
+
+        :param query: returns the rows of the last one.
+        :raises ValueError: the target has another flow.
+        """
+        path = self.path(target)
+        if path in self._names:
+            raise ValueError(_name_one_flow(target))
+        self._snapshots[path] = query
         self._names[path] = target
 
     def take(self, text: str, translated: str, register: Callable[[str], None], query: Any) -> str:
@@ -164,10 +179,18 @@ class ChangeFlows:
                 )
         for path, targets in self._targets.items():
             for target in targets:
-                if path in self._flows:
-                    self._register_changes(pipelines, target, self._flows[path])
-                else:
+                if path not in self._names:
                     target.register()
+                elif target.is_checked:
+                    raise ValueError(
+                        f"Put the expectations of {target.name} on the table or view that its flow "
+                        "of changes reads: it is not known which rows they drop after changes are "
+                        "merged."
+                    )
+                elif path in self._snapshots:
+                    target.define(self._snapshots[path])
+                else:
+                    self._register_changes(pipelines, target, self._flows[path])
 
     def add_logs(self, names: list[str]) -> list[str]:
         """Return the tables to refresh, and the logs of those that flows of changes write to."""
@@ -175,11 +198,6 @@ class ChangeFlows:
         return [*names, *logs]
 
     def _register_changes(self, pipelines: Any, target: Target, flows: list[Flow]) -> None:
-        if target.is_checked:
-            raise ValueError(
-                f"Put the expectations of {target.name} on the table or view that its flow of "
-                "changes reads: it is not known which rows they drop after changes are merged."
-            )
         log = name_log(target.name)
         pipelines.create_streaming_table(log)
         for flow in flows:
@@ -203,6 +221,10 @@ class ChangeFlows:
     def path(self, name: str) -> str:
         """Return a name with its schema, in lower case and without quotes."""
         return ".".join([self._schema, *split_name(name)][-2:]).lower()
+
+
+def _name_one_flow(target: str) -> str:
+    return f"Write one flow from snapshots into {target}, and no other flow of changes."
 
 
 def _read(target: str, flow: Flow) -> Callable[[], Any]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ..spark.column_sql import write_text
 from ..spark.spark_catalog import CHANGE_LOG, quote_part
 from ..spark.spark_schemas import split_name
 from ..sql_statements import remove_comments
@@ -205,6 +206,19 @@ def write_query(changes: Changes, log: str, *, has_truncates: bool = False) -> s
     """
     relation = _cut(log) if has_truncates else log
     return (_write_versions if changes.has_history else _write_latest)(changes, relation)
+
+
+def write_snapshot(keys: tuple[str, ...], source: str, target: str) -> str:
+    """Return the query of a target that has the rows of its source, the last snapshot."""
+    message = write_text(
+        f"The snapshot for {target} has a key more than once. Name all keys, or leave rows out of "
+        "the table or view that its flow reads."
+    )
+    count = f"count(*) OVER (PARTITION BY {_list(keys)}) AS __count"
+    return (
+        f"SELECT * EXCEPT (__count) FROM (SELECT *, {count} FROM {source}) "
+        f"WHERE CASE WHEN __count > 1 THEN raise_error({message}) ELSE true END"
+    )
 
 
 def _write_latest(changes: Changes, log: str) -> str:

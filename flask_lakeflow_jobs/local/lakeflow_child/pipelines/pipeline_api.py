@@ -16,7 +16,7 @@ from importlib import import_module
 
 from ..workspace_paths import WorkspacePaths
 from .change_flows import ChangeFlows, Flow, Target
-from .change_sql import Changes, find_streams
+from .change_sql import Changes, find_streams, write_snapshot
 from .expectations import EXPECTATIONS, as_query
 from .pipeline_sql import drop_catalogs, drop_keys, to_spark
 
@@ -35,7 +35,7 @@ _ALIASES = {
     "apply_changes_from_snapshot": "create_auto_cdc_from_snapshot_flow",
     "view": "temporary_view",
 }
-_NO_EQUAL = ("create_auto_cdc_from_snapshot_flow", "foreach_batch_sink", "on_event_hook")
+_NO_EQUAL = ("foreach_batch_sink", "on_event_hook")
 _NAMES = ("name", "target", "source")
 _STREAM = re.compile(r"\bSTREAM\b", re.IGNORECASE)
 
@@ -91,6 +91,7 @@ class PipelineApi:
         functions["create_streaming_table"] = self._create_streaming_table
         functions["create_sink"] = self._adapt(pipelines.create_sink)
         functions["create_auto_cdc_flow"] = self._create_auto_cdc_flow
+        functions["create_auto_cdc_from_snapshot_flow"] = self._create_snapshot_flow
         functions |= {name: _missing(name) for name in _NO_EQUAL}
         functions |= {alias: functions[name] for alias, name in _ALIASES.items()}
         return functions | {
@@ -210,6 +211,29 @@ class PipelineApi:
                 changes,
             ),
         )
+
+    def _create_snapshot_flow(
+        self,
+        target: str,
+        source: Any,
+        keys: list[Any],
+        stored_as_scd_type: int | str | None = None,
+        **options: Any,
+    ) -> None:
+        if (
+            not isinstance(source, str)
+            or str(stored_as_scd_type or 1) != "1"
+            or any(options.values())
+        ):
+            raise NotInSpark(
+                f"The local workspace keeps no earlier snapshots: the flow into {target} takes the "
+                "name of a table or view as its source, SCD type 1 and no further options. Write "
+                "the changes to a table that create_auto_cdc_flow reads, or simulate the job (tag "
+                "'local_simulation')."
+            )
+        name = self.name(target)
+        listed = Changes(list_columns(keys, "keys")).keys
+        self.changes.add_snapshot(name, write_snapshot(listed, self.name(source), name))
 
     def _arguments(self, original: Any, options: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments that Spark's function takes; say which it does not."""

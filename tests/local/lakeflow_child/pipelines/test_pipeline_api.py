@@ -135,8 +135,8 @@ def test_functions_of_databricks_have_equals_or_say_that_they_have_none(
     assert "create_streaming_table of Spark has no path, which" in capsys.readouterr().err
     assert functions["read"]("a") == "table a"
     assert functions["read_stream"]("a") == "stream a"
-    with pytest.raises(NotInSpark, match="Spark's pipelines have no create_auto_cdc_from_snap"):
-        functions["apply_changes_from_snapshot"](target="t")
+    with pytest.raises(NotInSpark, match="Spark's pipelines have no foreach_batch_sink here"):
+        functions["foreach_batch_sink"](name="t")
 
 
 CHANGES: dict[str, Any] = {"target": "t", "source": "s", "keys": ["id"], "sequence_by": "at"}
@@ -158,6 +158,37 @@ def test_target_of_changes_is_a_view_over_their_log(
     assert "PARTITION BY `an id` ORDER BY" in query
     assert "__END_AT" in query
     assert api.changes.add_logs(["T", "other"]) == ["T", "other", "`__apply_changes_storage_T`"]
+
+
+def test_target_of_snapshots_is_a_view_of_the_last_one(
+    api: PipelineApi, functions: dict[str, Any], registered: list[Any]
+) -> None:
+    api._session.sql = str
+    functions["create_streaming_table"]("t")
+    functions["apply_changes_from_snapshot"]("t", "dev.sales.S", ["id"])
+    with pytest.raises(ValueError, match="Write one flow from snapshots into t, and no other"):
+        functions["create_auto_cdc_flow"](**CHANGES)
+    with pytest.raises(ValueError, match="Write one flow from snapshots into t, and no other"):
+        functions["apply_changes_from_snapshot"]("t", "s", ["id"])
+    api.finish()
+    ((_, _, query),) = registered
+    assert "count(*) OVER (PARTITION BY `id`) AS __count FROM sales.S)" in query
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"stored_as_scd_type": "2"},
+        {"source": print},
+        {"track_history_column_list": ["a"]},
+    ],
+)
+def test_flow_that_needs_earlier_snapshots_is_refused(
+    functions: dict[str, Any], options: dict[str, Any]
+) -> None:
+    arguments = {"target": "t", "source": "s", "keys": ["id"]} | options
+    with pytest.raises(NotInSpark, match="The local workspace keeps no earlier snapshots"):
+        functions["create_auto_cdc_from_snapshot_flow"](**arguments)
 
 
 @pytest.mark.parametrize(
