@@ -54,9 +54,10 @@ def choose_runs(
     chosen, chosen_jobs = [], choose_jobs(jobs)
     for run in unfinished:
         current = jobs.get(run.job_key)
-        is_excluded = current is not None and current.job_id == run.job_id
-        is_excluded = is_excluded and run.job_key not in chosen_jobs
-        job = None if is_excluded else find_job(chosen_jobs, run.job_key, run.job_id)
+        if current is not None and current.job_id == run.job_id:
+            job = chosen_jobs.get(run.job_key)  # not another key of the same job
+        else:
+            job = find_job(chosen_jobs, run.job_key, run.job_id)
         if job is None or run.run_id is None:
             continue
         run_key = RunKey(APP, job, run.run_id)

@@ -28,13 +28,13 @@ _CONSTRAINT = re.compile(
     r"(?:(?P<key>(?:PRIMARY|FOREIGN)\s+KEY)|EXPECT)\s*(?=\()",
     re.IGNORECASE | re.DOTALL,
 )
+_NAME = r"(?P<name>(?:`[^`]+`|\w+)(?:\.(?:`[^`]+`|\w+))*)"
 _TABLE = re.compile(
     _UNCHANGED
     + r"|\bCREATE\s+(?:STREAMING\s+TABLE|MATERIALIZED\s+VIEW)\s+(?:IF\s+NOT\s+EXISTS\s+)?"
-    r"(?P<name>(?:`[^`]+`|\w+)(?:\.(?:`[^`]+`|\w+))*)",
+    + _NAME,
     re.IGNORECASE | re.DOTALL,
 )
-_NAME = r"(?P<name>(?:`[^`]+`|\w+)(?:\.(?:`[^`]+`|\w+))*)"
 _VIEW = re.compile(rf"\s*CREATE\s+(?:TEMPORARY\s+)?VIEW\s+{_NAME}", re.IGNORECASE)
 _INSERT = re.compile(
     r"\s*CREATE\s+FLOW\s+(?P<flow>`[^`]+`|[\w.]+)\s+(?:COMMENT\s+(?:'[^']*'|\"[^\"]*\")\s+)?"
