@@ -141,13 +141,14 @@ def read_run_rows(
             reads += [partial(read_present, run) for run in runs if _is_unfinished(run)]
         is_reachable = _read_in_time(reads)
         runs = [present.get((run.job, run.run_id), run) for run in runs]
-        errors = _read_errors(handles, runs) if is_reachable else {}
+        readable = [run for run in runs if not run.is_of_former_id]
+        errors = _read_errors(handles, readable) if is_reachable else {}
     rows = [RunRow(run, now, errors.get((run.job, run.run_id), run.error)) for run in runs]
     return rows, titles
 
 
 def _is_unfinished(run: ListedRun) -> bool:
-    return run.ended_at is None and run.outcome is not Outcome.PENDING
+    return run.ended_at is None and run.outcome is not Outcome.PENDING and not run.is_of_former_id
 
 
 def _read_present(handle: JobHandle, run: ListedRun) -> ListedRun:

@@ -49,6 +49,7 @@ class ListedRun:
     """A run in the list. Times are in milliseconds since the epoch.
 
     :param params: the fields of run-now with parameters, redacted; no part of the HTTP API.
+    :param is_of_former_id: the key had another id then. The app reads runs of the present id only.
     """
 
     job: str
@@ -60,6 +61,7 @@ class ListedRun:
     error: str | None
     position: PageToken
     params: Mapping[str, Any] = field(default_factory=dict)
+    is_of_former_id: bool = False
 
     @property
     def requested_at(self) -> int:
@@ -191,7 +193,7 @@ def read_run_page(authorizer: Authorizer, query: RunQuery, limit: int | None = N
     limit = limit or PAGE_SIZE
     jobs = [job for job in authorizer.viewable_jobs() if query.job in (None, job.key)]
     has_record = current_state().record is not None
-    recorded = [job.key for job in jobs if has_record and job.run_as == "app"]
+    recorded = {job.key: job.job_id for job in jobs if has_record and job.run_as == "app"}
     read = [job.key for job in jobs if job.key not in recorded]
     reads = iter(range(len(read) + MAX_MORE_READS))  # of all sources together
     with ExitStack() as stack:
@@ -223,7 +225,7 @@ def _merge(sources: Sequence[Iterable[ListedRun]], query: RunQuery, limit: int) 
     return RunPage(found, None)
 
 
-def _read_record(keys: Sequence[str], query: RunQuery, limit: int) -> Iterator[ListedRun]:
+def _read_record(job_ids: Mapping[str, int], query: RunQuery, limit: int) -> Iterator[ListedRun]:
     # Only apps with a record import it.
     from ..record.recorded_runs import RunFilter
 
@@ -232,7 +234,7 @@ def _read_record(keys: Sequence[str], query: RunQuery, limit: int) -> Iterator[L
     if record is None or (query.outcome in ACTIVE_OUTCOMES.values() and state is None):
         return
     filters = RunFilter(
-        job_keys=keys,
+        job_keys=[*job_ids],
         outcome=query.outcome.value if query.outcome and state is None else None,
         requested_by=query.by,
         state=state,
@@ -241,10 +243,10 @@ def _read_record(keys: Sequence[str], query: RunQuery, limit: int) -> Iterator[L
         until=query.until,
     )
     for row in record.list_runs(filters, limit=limit, token=query.after):
-        yield _from_row(row)
+        yield _from_row(row, job_ids[row.job_key])
 
 
-def _from_row(row: RecordedRun) -> ListedRun:
+def _from_row(row: RecordedRun, present_id: int) -> ListedRun:
     return ListedRun(
         job=row.job_key,
         run_id=row.run_id or 0,
@@ -255,6 +257,7 @@ def _from_row(row: RecordedRun) -> ListedRun:
         error=row.error,
         position=row.page_token,
         params=json.loads(row.params) if row.params else {},
+        is_of_former_id=row.job_id != present_id,
     )
 
 

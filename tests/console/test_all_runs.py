@@ -14,6 +14,7 @@ from flask import Flask
 from flask_lakeflow_jobs.console import all_runs
 from flask_lakeflow_jobs.console.all_runs import write_csv
 from flask_lakeflow_jobs.record.recorded_runs import RunFilter
+from flask_lakeflow_jobs.record.values import RunEnd
 from flask_lakeflow_jobs.text import FORMULA_STARTS
 from tests.console.conftest import MakeShop
 from tests.console.support import run, start, text_of
@@ -124,6 +125,18 @@ def test_run_whose_end_is_not_recorded_is_shown_as_it_is_now(behind: Flask) -> N
     record = behind.extensions["lakeflow_jobs"].record
     outcomes = {row.outcome for row in record.list_runs(RunFilter(job_keys=["broken"]), limit=9)}
     assert outcomes == {"failed", None}, "the read has recorded the end"
+
+
+def test_run_of_a_former_id_of_its_job_is_as_recorded_and_has_no_link(behind: Flask) -> None:
+    record, former = behind.extensions["lakeflow_jobs"].record, 5
+    for run_id in (51, 52):
+        record.add_found_run("broken", former, run_id, started_at=1000)
+    record.finish_run(RunEnd(former, 52, "failed", 1000, 2000, "It broke."), [])
+    page = behind.test_client().get("/jobs/~runs?job=broken").text
+    assert page.count("It broke.") == 2, "the text and its title"
+    assert "/runs/51" not in page
+    assert "/runs/52" not in page
+    assert sorted(list_outcomes(behind)) == ["failed", "failed", "running", "unknown"]
 
 
 def test_all_runs_page_in_an_outage_is_as_recorded(
