@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import LakeflowJobsError
@@ -155,9 +156,12 @@ class RunFinder:
         from ..record.recorded_runs import RunFilter  # needs SQLAlchemy, an extra
 
         now = begin = self._now()
-        for source in ("found", None):  # the app may have started runs while no process followed
-            newest = self._record.list_runs(RunFilter([job.key], source=source), limit=1)
-            if newest:
+        of_job = RunFilter(job_id=job.job_id)
+        of_key = RunFilter([job.key])  # its job may have another id now
+        for filters in (of_job, of_key):
+            # The app may have started runs while no process followed.
+            found = self._record.list_runs(replace(filters, source="found"), limit=1)
+            if newest := found or self._record.list_runs(filters, limit=1):
                 begin = max(newest[0].requested_at, now - LOOKBACK_MS)
                 break
         self._since[job.key] = begin

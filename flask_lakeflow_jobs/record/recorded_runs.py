@@ -48,6 +48,7 @@ class RunFilter:
     """
 
     job_keys: Sequence[str] | None = None
+    job_id: int | None = None
     outcome: str | None = None
     requested_by: str | None = None
     state: RowState | None = None
@@ -57,10 +58,10 @@ class RunFilter:
     until: int | None = None
 
     def conditions(self) -> Iterator[sa.ColumnElement[bool]]:
-        """Yield the conditions, except that on the job."""
-        for column in (runs.c.outcome, runs.c.requested_by, runs.c.state, runs.c.source):
-            if (value := getattr(self, column.name)) is not None:
-                yield column == value
+        """Yield the conditions, except that on the keys of jobs."""
+        for name in ("job_id", "outcome", "requested_by", "state", "source"):
+            if (value := getattr(self, name)) is not None:
+                yield runs.c[name] == value
         if self.has_run_id:
             yield runs.c.run_id.is_not(None)
         if self.since is not None:

@@ -135,6 +135,25 @@ class TestRunFinder:
         finder.find()
         assert self.found(record) == [1]
 
+    @pytest.mark.parametrize(
+        ("key", "job_id"), [("renamed", ETL.job_id), ("etl", 7)], ids=["another key", "another id"]
+    )
+    def test_runs_of_an_outage_are_found_if_the_job_had_another_key_or_id_before(
+        self,
+        record: SwitchableRecord,
+        workspace: Workspace,
+        finder: RunFinder,
+        clock: FakeClock,
+        key: str,
+        job_id: int,
+    ) -> None:
+        now = int(clock.now() * 1000)
+        record.add_found_run(key, job_id, 1, started_at=now - 7_200_000)
+        record.finish_run(end(1, job_id=job_id))
+        workspace.runs += [(2, now - 10_800_000, False), (3, now - 3_600_000, False)]
+        finder.find()
+        assert self.found(record) == [3]
+
     def test_runs_of_an_outage_are_found_for_a_day(
         self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
     ) -> None:
