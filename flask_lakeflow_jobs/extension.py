@@ -20,7 +20,7 @@ from .config.jobs import JobConfigs, LocalJob, Policy
 from .config.keys import BUNDLE, CONSOLE, CONSOLE_PREFIX, FOLLOW, NOTIFY, RECORD_URL
 from .config.readers import SettingsReader
 from .config.settings import LOCAL_FOLDER, AppSettings, load_settings
-from .errors import ConfigurationError, UpstreamUnavailable
+from .errors import ConfigurationError, UpstreamUnavailable, quote
 from .following.notifier import check_urls
 from .identity import UserLoader
 from .maintenance import Maintenance
@@ -91,6 +91,10 @@ class LakeflowJobs:
                 raise ConfigurationError(
                     f"{name} must be a function, not {type(function).__name__}."
                 )
+        if not isinstance(url_prefix, str):
+            raise ConfigurationError(
+                f"url_prefix must be a path such as '/jobs', not {quote(url_prefix)}."
+            )
         if not (cache is None or hasattr(cache, "init_app")):
             raise ConfigurationError(
                 "cache must be a Cache of Flask-Caching. Set LAKEFLOW_JOBS_CACHE to a configuration"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, asdict, dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
@@ -70,16 +70,38 @@ class Triggered:
     run_id: int
     number_in_job: int | None
     replayed: bool
-    _handle: RunCalls = field(repr=False, compare=False)
-    _find_page: Callable[[int], str | None] = field(repr=False, compare=False)
+    handle: InitVar[RunCalls]
+    find_page: InitVar[Callable[[int], str | None]]
+
+    def __post_init__(self, handle: RunCalls, find_page: Callable[[int], str | None]) -> None:
+        # Not fields: task queues pickle the result of a task, and views return it as JSON.
+        self.__dict__.update(_calls=(handle, find_page))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def __copy__(self) -> Triggered:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Triggered:
+        return self
+
+    def _find_calls(self) -> tuple[RunCalls, Callable[[int], str | None]]:
+        if "_calls" not in self.__dict__:
+            raise RuntimeError(
+                "A started run that was pickled cannot be followed."
+                f" Use the handle of its job, such as current_jobs['etl'].wait({self.run_id})."
+            )
+        calls: tuple[RunCalls, Callable[[int], str | None]] = self.__dict__["_calls"]
+        return calls
 
     def watch(self, *, timeout: float | None = None) -> RunWatch:
         """Follow the run, as :meth:`JobHandle.watch` does."""
-        return self._handle.watch(self.run_id, timeout=timeout)
+        return self._find_calls()[0].watch(self.run_id, timeout=timeout)
 
     def wait(self, *, timeout: float | None = None) -> RunStatus:
         """Wait for the end of the run, as :meth:`JobHandle.wait` does."""
-        return self._handle.wait(self.run_id, timeout=timeout)
+        return self._find_calls()[0].wait(self.run_id, timeout=timeout)
 
     @property
     def url(self) -> str | None:
@@ -88,8 +110,9 @@ class Triggered:
         The app knows the console's address in a request, and with ``SERVER_NAME`` or a
         ``base_url`` for notifications. The page in the workspace takes a read of the run.
         """
-        page = self._find_page(self.run_id)
-        return page or normalize_page_url(self._handle.get_run(self.run_id).run_page_url)
+        handle, find_page = self._find_calls()
+        page = find_page(self.run_id)
+        return page or normalize_page_url(handle.get_run(self.run_id).run_page_url)
 
 
 class TokenUse(Enum):
@@ -232,7 +255,8 @@ class RunStarter:
         use = classify_token_use(run.value, fields, requested_at - skew, ignored=progress_parameter)
         if use is TokenUse.CONFLICT:
             raise _conflict()
-        return replace(triggered, replayed=use is TokenUse.REPLAY)
+        number, is_replay = triggered.number_in_job, use is TokenUse.REPLAY
+        return self._triggered(triggered.run_id, number, replayed=is_replay)
 
 
 def _parse_record(record: Any) -> tuple[int, str] | None:

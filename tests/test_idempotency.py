@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import time
 import uuid
 from collections.abc import Callable
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 from databricks.sdk.service.jobs import PerformanceTarget, Run
+from flask import jsonify
 
 from flask_lakeflow_jobs import (
     Conflict,
@@ -80,6 +83,21 @@ class TestRunNow:
         runs = current_jobs["never"].list_runs(100)
         assert [run.run_id for run in runs if run not in before] == [started.run_id]
         assert len(fault_proxy.find_requests("POST", "jobs/run-now")) == 1
+
+    def test_started_run_can_be_returned_from_views_and_task_queues(self) -> None:
+        started = current_jobs["never"].run_now()
+
+        for copied in (copy.copy(started), copy.deepcopy(started)):
+            assert copied.wait().run.run_id == started.run_id
+        assert jsonify(started).json == {
+            "run_id": started.run_id,
+            "number_in_job": started.run_id,
+            "replayed": False,
+        }
+        pickled = pickle.loads(pickle.dumps(started))  # noqa: S301
+        assert pickled == started
+        with pytest.raises(RuntimeError, match=rf"current_jobs.*wait\({started.run_id}\)"):
+            pickled.wait()
 
     def test_run_now_parameters_reach_the_job(self) -> None:
         run_id = current_jobs["greeting"].run_now({"who": "Ada"}).run_id

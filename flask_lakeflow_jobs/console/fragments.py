@@ -12,6 +12,7 @@ from ..errors import LakeflowJobsError, NotAllowed
 from ..globals import current_state
 from ..pages import page_url
 from ..runs.durations import format_change
+from ..runs.ids import parse_run_id
 from ..web.auth import app_handle, current_authorizer, request_handle
 from . import labels, page_data
 from .cards import CARDS_PER_PAGE, read_cards
@@ -91,7 +92,7 @@ def lakeflow_run(key: str, run_id: int) -> Markup:
         return Markup("")
     try:
         with request_handle(authorizer, key) as handle:
-            view = build_run_view(authorizer, handle, run_id)
+            view = build_run_view(authorizer, handle, parse_run_id(run_id))
     except LakeflowJobsError as error:
         return render("_problem.html", error=error)
     return render_live(view)

@@ -82,7 +82,7 @@ def build_blueprint(url_prefix: str, *, accepts_notifications: bool) -> Blueprin
     """
     has_prefix = url_prefix not in ("", "/")
     if has_prefix:
-        parse_path_prefix("url_prefix", str(url_prefix).rstrip("/"))
+        parse_path_prefix("url_prefix", url_prefix.rstrip("/"))
     blueprint = Blueprint("lakeflow_jobs", __name__, url_prefix=url_prefix)
     routes = [*ROUTES, WEBHOOK_ROUTE] if accepts_notifications else ROUTES
     for rule, view, methods in routes:

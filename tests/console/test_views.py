@@ -233,6 +233,16 @@ def test_fragment_of_missing_run_shows_the_error(app: Flask) -> None:
     assert "no run 99" in with_fragment(app, "{{ lakeflow_run('broken', 99) }}")
 
 
+@pytest.mark.parametrize("run_id", ["'abc'", "''", "-1", "missing"])
+def test_fragment_of_what_is_no_run_id_makes_no_request(
+    app: Flask, fault_proxy: FaultyWorkspace, run_id: str
+) -> None:
+    """A view may pass what its own reader typed."""
+    page = with_fragment(app, f"{{{{ lakeflow_run('broken', {run_id}) }}}}")
+    assert "A run id is a positive whole number" in page
+    assert not fault_proxy.find_requests("GET", "jobs/runs/get")
+
+
 # Many jobs
 
 

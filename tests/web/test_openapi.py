@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
@@ -156,6 +157,23 @@ def test_document_repeats_the_limits_and_names_of_the_code(document: Json) -> No
     assert schemas["Outcome"]["enum"] == [outcome.value for outcome in Outcome]
     events = [event_type.name or "message" for event_type in EVENT_TYPES]
     assert schemas["StreamEvent"]["properties"]["event"]["enum"] == events
+
+
+def test_document_numbers_that_need_64_bits_say_so(document: Json) -> None:
+    """Generators for Java and other languages take an integer without a format for 32 bits."""
+
+    def integers(schema: Any) -> Iterator[tuple[str, Json]]:
+        for name, value in schema.items() if isinstance(schema, dict) else enumerate(schema):
+            if isinstance(value, dict) and "integer" in str(value.get("type")):
+                yield str(name), value
+            if isinstance(value, (dict, list)):
+                yield from integers(value)
+
+    names = {
+        name for name, value in integers(document["components"]) if value.get("format") != "int64"
+    }
+    assert not {name for name in names if re.search(r"(?i)id$|at$|time|start|offset$|eta$", name)}
+    assert not names & {"duration", "change"}
 
 
 def test_document_describes_what_a_repair_accepts(document: Json) -> None:
