@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .bundle.bundle_error import BundleError
+from .bundle.documents import find_root_file
 from .bundle.variables import set_variables
 from .home import Address, WorkspaceError, WorkspaceFolder
 from .workspace import Workspace
@@ -30,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    folder = WorkspaceFolder(options.folder or Path(options.bundle).absolute().parent / ".lakeflow")
+    beside_bundle = find_root_file(Path(options.bundle)).parent / ".lakeflow"
+    folder = WorkspaceFolder(options.folder or beside_bundle)
     workspace = Workspace(
         options.bundle,
         folder.path,
@@ -79,7 +81,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--bundle", required=True, help="the databricks.yml, or its folder")
     parser.add_argument(
-        "--folder", help="folder for runs and their data (default: .lakeflow beside the bundle)"
+        "--folder", help="folder for runs and their data (default: .lakeflow beside databricks.yml)"
     )
     parser.add_argument("--quiet", action="store_true", help="do not print the export lines")
     parser.add_argument("--target", help="target of the bundle")

@@ -73,12 +73,13 @@ class WorkspaceFolder:
                     # Not by the umask: who may write to it may put another folder in its place.
                     parent.mkdir(mode=0o755, exist_ok=True)
             self.path.mkdir(exist_ok=True, mode=0o700)
+            self.check()
+            (self.path / ".gitignore").write_text("*\n")  # it has a token, and may be in a project
         except OSError as error:
             raise WorkspaceError(
                 f"The folder {self.path} for the local workspace cannot be created: {error}. "
                 "Use a writable folder."
             ) from error
-        self.check()
 
     def unusable(self, error: Exception) -> WorkspaceError:
         """Return the error of a folder whose files cannot be read or written."""

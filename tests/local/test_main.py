@@ -53,6 +53,17 @@ print(sorted({"flask", "werkzeug", "databricks.sdk", "sqlalchemy"} & sys.modules
     assert answer.stdout == "[]\n"
 
 
+@pytest.mark.parametrize("bundle", [".", "databricks.yml"])
+def test_workspace_without_a_folder_is_beside_the_bundle_and_ignored_by_git(
+    etl_bundle: Path, bundle: str
+) -> None:
+    project = etl_bundle.parent.rename(etl_bundle.parent.with_name("shop"))
+    idle = [sys.executable, "-m", "flask_lakeflow_jobs.local", "--bundle", bundle]
+    idle += ["--idle-exit", "0.01"]
+    subprocess.run(idle, timeout=DEADLINE, check=True, capture_output=True, cwd=project)
+    assert (project / ".lakeflow/.gitignore").read_text() == "*\n"
+
+
 def test_command_exits_when_idle(etl_bundle: Path, workspace_folder: Path) -> None:
     idle = command(etl_bundle, workspace_folder, "--idle-exit", "0.01")
     assert subprocess.run(idle, timeout=DEADLINE, check=False, capture_output=True).returncode == 0
