@@ -14,11 +14,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..lakeflow_child.cluster_packages import CLUSTER_PACKAGES
 from ..model import Settings
 from ..programs import POLL_SECONDS, Stopped, never_stopped, run_program
 from .compute import find_environment, list_libraries
@@ -35,9 +36,17 @@ _ADVICE = (
 )
 # The newest pyarrow that takes numpy 1, which its metadata does not say.
 _PYARROW_FOR_NUMPY_1 = "pyarrow>=18,<23"
-_OLDEST_PYARROW = (18,)
 # The packages that Spark refuses if they are too old, and the modules of each.
-_MODULES = {"protobuf": ("google/protobuf", "google/_upb"), "pyarrow": ("pyarrow",)}
+_OLDEST: dict[str, tuple[int, ...]] = {"pandas": (2, 2), "pyarrow": (18,)}
+_MODULES = {
+    "pandas": ("pandas",),
+    "protobuf": ("google/protobuf", "google/_upb"),
+    "pyarrow": ("pyarrow",),
+}
+# The first versions that take numpy 2: older ones crash with it, which their metadata does not say.
+_FIRST_FOR_NUMPY_2 = {"pandas": (2, 2, 2), "scikit_learn": (1, 4, 2), "statsmodels": (0, 14, 2)}
+# Clusters have these packages, so a package without a version there stays at that of the cluster.
+_CLUSTER_VERSIONS = sorted(each for each in CLUSTER_PACKAGES.values() if "<" in each)
 _MAX_SECONDS = 15 * 60
 _LOG_LINES = 5  # of an installer, in an error
 _LOG_BYTES = 4096
@@ -144,15 +153,44 @@ class Packages:
             if folder.is_dir():
                 return
             unfinished = folder.with_suffix(".part")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            command = _build_command(unfinished, requirements)
-            _run_installer(command, environment, lock, is_stopped)
-            _remove_old(unfinished)
-            if _needs_pyarrow(unfinished):
-                pyarrow = Requirements((_PYARROW_FOR_NUMPY_1,), (), requirements.options)
-                command = _build_command(unfinished, pyarrow)
+
+            def run(wanted: Requirements) -> None:
+                command = _build_command(unfinished, wanted)
                 _run_installer(command, environment, lock, is_stopped)
+
+            _fill(unfinished, requirements, run)
+            if _needs_numpy_1(unfinished):
+                packages = (*requirements.packages, "numpy<2")
+                _fill(unfinished, replace(requirements, packages=packages), run)
+            if _needs_pyarrow(unfinished):
+                run(Requirements((_PYARROW_FOR_NUMPY_1,), (), requirements.options))
             unfinished.rename(folder)
+
+
+def _fill(folder: Path, requirements: Requirements, run: Callable[[Requirements], None]) -> None:
+    """Install packages, in the versions of clusters where the task needs no other ones."""
+    versions = folder.with_suffix(".txt")
+    versions.write_text("\n".join(_CLUSTER_VERSIONS))
+    options = (*requirements.options, f"--constraint={versions}")
+    packages = requirements.packages
+    if find_spec("pkg_resources") is None:  # which older packages import without a requirement
+        packages = ("setuptools", *packages)
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        run(replace(requirements, packages=packages, options=options))
+    except InstallFailed:
+        shutil.rmtree(folder, ignore_errors=True)
+        run(requirements)
+    _remove_old(folder)
+
+
+def _needs_numpy_1(folder: Path) -> bool:
+    """Return whether packages that were built for numpy 1 were installed with a newer one."""
+    return any(folder.glob("numpy-2.*.dist-info")) and any(
+        _parse_version(info.name.removeprefix(f"{name}-")) < first
+        for name, first in _FIRST_FOR_NUMPY_2.items()
+        for info in folder.glob(f"{name}-*.dist-info")
+    )
 
 
 def _needs_pyarrow(folder: Path) -> bool:
@@ -165,7 +203,7 @@ def _remove_old(folder: Path) -> None:
     """Let tasks import packages of the app in place of older ones, which Spark refuses."""
     if find_spec("pyspark") is None:
         return
-    oldest: dict[str, tuple[int, ...]] = {"pyarrow": _OLDEST_PYARROW}
+    oldest = {name: first for name, first in _OLDEST.items() if find_spec(name)}
     with suppress(PackageNotFoundError):
         oldest["protobuf"] = _parse_version(version("protobuf"))
     for name, first in oldest.items():
@@ -176,7 +214,7 @@ def _remove_old(folder: Path) -> None:
 
 
 def _parse_version(text: str) -> tuple[int, ...]:
-    return tuple(int(each) for each in re.findall(r"\d+", text)[:2])
+    return tuple(int(each) for each in re.findall(r"\d+", text)[:3])
 
 
 def _build_command(target: Path, requirements: Requirements) -> list[str]:

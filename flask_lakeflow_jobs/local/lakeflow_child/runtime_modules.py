@@ -72,6 +72,8 @@ class RuntimeModules(ServedModules):
                 "pyspark.dbutils": {"DBUtils": lambda *_: dbutils},
                 "databricks.connect": connect,
                 "databricks.connect.session": connect,
+                # mlflow 2 imports it, and the protobuf that Spark needs has it no more.
+                "google.protobuf.service": {"Service": type("Service", (), {})},
             }
         )
 

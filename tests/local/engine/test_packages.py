@@ -172,8 +172,66 @@ def test_pyarrow_is_installed_beside_numpy_1(
 
 
 @pytest.mark.parametrize(
+    ("infos", "packages"),
+    [
+        (["pandas-1.5.3", "numpy-2.4.6"], ["a", "numpy<2"]),
+        (["scikit_learn-1.4.1.post1", "numpy-2.1.0"], ["a", "numpy<2"]),
+        (["pandas-1.5.3", "numpy-1.26.4"], ["a"]),
+        (["pandas-2.2.2", "scikit_learn-1.4.2", "numpy-2.4.6"], ["a"]),
+        (["numpy-2.4.6"], ["a"]),
+    ],
+)
+def test_package_that_was_built_for_numpy_1_gets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, infos: list[str], packages: list[str]
+) -> None:
+    """Their metadata takes any numpy, and their import crashes with numpy 2."""
+    commands = []
+
+    def install(command: list[str], *_: Any, **__: Any) -> int:
+        target = Path(command[command.index("--target") + 1])
+        for info in infos:
+            (target / f"{info}.dist-info").mkdir(parents=True)
+        commands.append(command[command.index("--") + 1 :])
+        return 0
+
+    monkeypatch.setattr(packages_module, "run_program", install)
+    monkeypatch.setattr(packages_module, "find_spec", lambda _: None)
+    Packages(tmp_path, is_enabled=True).install(Requirements(("a",)), {})
+    assert commands[-1] == ["setuptools", *packages]
+    assert len(commands) == len(packages)
+
+
+def test_packages_of_clusters_keep_their_version_unless_the_task_needs_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    constraints = []
+
+    def install(command: list[str], *_: Any, **__: Any) -> int:
+        target = Path(command[command.index("--target") + 1])
+        (target / "leftover").mkdir(parents=True)  # fails if that of the first attempt is there
+        files = [each.removeprefix("--constraint=") for each in command if "--constraint" in each]
+        packages = command[command.index("--") + 1 :]
+        constraints.append((packages, [Path(each).read_text().split() for each in files]))
+        return int(bool(files) and command[-1] == "mlflow>=3.6")
+
+    monkeypatch.setattr(packages_module, "run_program", install)
+    monkeypatch.setattr(packages_module, "find_spec", lambda _: None)
+    packages = Packages(tmp_path, is_enabled=True)
+    packages.install(Requirements(("mlflow",)), {})
+    packages.install(Requirements(("mlflow>=3.6",)), {})
+    versions = ["mlflow<3.5", "pandas<3", "setuptools<81"]
+    assert constraints == [
+        (["setuptools", "mlflow"], [versions]),
+        (["setuptools", "mlflow>=3.6"], [versions]),
+        (["mlflow>=3.6"], []),
+    ]
+
+
+@pytest.mark.parametrize(
     ("name", "module", "listed", "kept"),
     [
+        ("pandas", "pandas", "1.5.3", False),
+        ("pandas", "pandas", "2.2.0", True),
         ("protobuf", "google/protobuf", "4.25.9", False),
         ("protobuf", "google/protobuf", "7.36.2", True),
         ("protobuf", "google/protobuf", "8.0.0", True),
