@@ -62,6 +62,7 @@ class LakeflowJobsError(exceptions.HTTPException):
         retry_after: float | None = None,
     ) -> None:
         super().__init__(detail)
+        self.args = (detail,)  # what task queues send with the name of the class
         self.detail = detail
         self.upstream_code = upstream_code
         self.retry_seconds = retry_after
@@ -69,9 +70,12 @@ class LakeflowJobsError(exceptions.HTTPException):
     def __str__(self) -> str:
         return self.detail
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.detail!r})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle the attributes except the response, without calling ``__init__``."""
-        return _new, (type(self),), {**vars(self), "response": None}
+        return _new, (type(self), self.detail), {**vars(self), "response": None}
 
     def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
         headers = [
@@ -89,8 +93,8 @@ class LakeflowJobsError(exceptions.HTTPException):
         return super().get_response(*args, **kwargs)
 
 
-def _new(cls: type[LakeflowJobsError]) -> LakeflowJobsError:
-    return cls.__new__(cls)
+def _new(cls: type[LakeflowJobsError], detail: str) -> LakeflowJobsError:
+    return cls.__new__(cls, detail)
 
 
 class ConfigurationError(LakeflowJobsError):

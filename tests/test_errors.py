@@ -154,6 +154,14 @@ def test_error_can_be_copied_and_pickled(
         assert copied.get_response().status_code == error.code
 
 
+@pytest.mark.parametrize("cls", ERRORS)
+def test_error_repr_and_arguments_contain_the_message(cls: type[LakeflowJobsError]) -> None:
+    """Celery logs the one, and sends the other to the caller of a task."""
+    error = one(cls)
+    assert repr(error) == f"{cls.__name__}({error.detail!r})"
+    assert error.args == (error.detail,)
+
+
 def test_error_raised_in_another_process_is_raised_here() -> None:
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         with pytest.raises(RunNotFound, match="no run 5") as caught:
