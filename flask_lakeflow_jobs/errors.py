@@ -94,7 +94,9 @@ class LakeflowJobsError(exceptions.HTTPException):
 
 
 def _new(cls: type[LakeflowJobsError], detail: str) -> LakeflowJobsError:
-    return cls.__new__(cls, detail)
+    error = cls.__new__(cls)
+    error.args = (detail,)  # that __new__ of TimeoutError leaves out
+    return error
 
 
 class ConfigurationError(LakeflowJobsError):
