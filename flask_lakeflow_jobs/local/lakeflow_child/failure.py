@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 
 from .missing_module import advise_on_module
 from .spark.spark_advice import find_advice
 from .surroundings_advice import find_advice as find_surroundings_advice
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
 

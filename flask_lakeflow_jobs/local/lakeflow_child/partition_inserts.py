@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from sqlglot import exp
+from collections.abc import Callable, Iterable
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+from sqlglot import exp
 
 _SOURCE = "lakeflow_source"
 

@@ -12,18 +12,14 @@ import json
 import sys
 import types
 import typing
+from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 from importlib import import_module
 from typing import Any
 
+from .dbutils import DBUtils
 from .script import extend_import_path
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .dbutils import DBUtils
 
 _PACKAGE = "databricks.lakeflow"
 _BOOLEANS = {"true": True, "false": False}

@@ -11,10 +11,7 @@ import re
 from base64 import b64encode
 from datetime import date, datetime, timezone
 from decimal import Decimal
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from typing import Any
 
 # The types of DuckDB, and of Spark where it has another name: their names in the API and in SQL.
 _TYPES = {

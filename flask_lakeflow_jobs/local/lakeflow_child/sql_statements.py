@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 # The parts of SQL that are translated. Texts, quoted names, comments and casts come first: colons,
 # braces and semicolons in them mean nothing. Apache Spark, SqlBaseLexer.g4, has their rules.

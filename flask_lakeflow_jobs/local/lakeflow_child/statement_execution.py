@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timezone
 from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any
 
 from .result_types import describe_column, to_text
+from .spark.task_spark import TaskSpark
 from .sql_statements import remove_comments, split_statements
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from typing import Any
-
-    from .spark.task_spark import TaskSpark
-
-    Row = tuple[Any, ...]
+Row = tuple[Any, ...]
 
 #: The largest result of a statement. Source: databricks-sdk, disposition INLINE.
 MAX_RESULT_BYTES = 25 * 2**20

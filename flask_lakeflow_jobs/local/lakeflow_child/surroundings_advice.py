@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import types
 
 from .paths import to_local_path
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import types
 
 _COPY = (
     "Copy the file to {}, in an earlier task or by hand: the local workspace has the files of the "

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import textwrap
+from typing import Any
 
 from ..spark.spark_views import qualify
 from ..sql.catalogs import DATABASE, create_catalog
@@ -16,10 +17,6 @@ from ..sql.sql_macros import ALL_MACROS, create_macros
 from ..sql.sql_translation import parse, skipped_name, translate
 from ..sql_statements import find_skipped
 from ..workspace_paths import localize_sql
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _PACKAGE = "lakeflow_local"
 _MACROS = """

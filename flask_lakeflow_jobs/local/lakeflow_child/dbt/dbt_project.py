@@ -7,12 +7,9 @@ import json
 import os
 import re
 import shutil
+from typing import Any
 
 from ..sql.catalogs import catalog_file, list_catalogs
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 # dbt writes to these, so that they are no links.
 _WRITTEN = ("dbt_packages", "logs", "target")

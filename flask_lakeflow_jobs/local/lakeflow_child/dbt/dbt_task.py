@@ -5,17 +5,13 @@ from __future__ import annotations
 import os
 import re
 import sys
+from typing import Any
 
+from ..spark.task_spark import TaskSpark
 from ..sql.catalogs import connect, locked_warehouse
 from ..sql.sql_advice import find_advice
 from ..surroundings_advice import find_advice as find_surroundings_advice
 from .dbt_project import DbtProject
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from ..spark.task_spark import TaskSpark
 
 _FAILED = ("error", "fail", "runtime error", "partial success")
 _MAX_NAMED = 5  # failed nodes in a message

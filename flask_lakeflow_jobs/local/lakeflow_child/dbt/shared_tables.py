@@ -12,9 +12,11 @@ import hashlib
 import os
 import re
 import sys
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
 
@@ -22,11 +24,6 @@ from ..spark.json_files import read_json, write_json
 from ..spark.spark_catalog import describe_catalog, quote_name
 from ..sql.catalogs import DATABASE, Warehouse, prepare_create
 from ..sql.catalogs import quote_name as quote_names
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any
 
 _VIEW = "view "  # with which the mark of a view on Sail begins
 _LIST = """

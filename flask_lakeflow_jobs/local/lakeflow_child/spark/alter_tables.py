@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from typing import Any
 
 from sqlglot import exp
 
@@ -22,20 +24,13 @@ from .delta_log import (
     write_columns,
     write_metadata,
 )
-from .refused_queries import write
+from .refused_queries import Tree, write
 from .refused_statements import is_feature
 from .spark_catalog import NAME_PART, quote_part
 from .spark_schemas import split_name
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    from .refused_queries import Tree
-
-    #: The SQL of each column, by its name.
-    Columns = dict[str, str]
+#: The SQL of each column, by its name.
+Columns = dict[str, str]
 
 _ALTERED = "SELECT 'The table is altered.' AS message"
 # Metadata of columns: of those that the table fills, and of how their values are stored.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from typing import Any
 
 from sqlglot import exp
 
@@ -13,10 +14,6 @@ from .json_files import read_json, write_json
 from .refused_queries import write
 from .show_commands import build_values
 from .stream_sources import METADATA, FileSource, list_files
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _STATE = "_lakeflow_copied.json"  # in the folder of the table, so that it goes with it
 

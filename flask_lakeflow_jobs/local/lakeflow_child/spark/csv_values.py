@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Callable
+from typing import Any
 
 from .spark_catalog import quote_part
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    #: Reads the files with a schema.
-    Read = Callable[[Any], Any]
+#: Reads the files with a schema.
+Read = Callable[[Any], Any]
 
 _FORMATS = {"date": "dateformat", "timestamp": "timestampformat"}
 _NESTED = ("array", "map", "struct", "variant")

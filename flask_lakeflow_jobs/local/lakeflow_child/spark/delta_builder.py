@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .column_sql import write_text
 from .spark_catalog import quote_part
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 
 class IdentityGenerator:

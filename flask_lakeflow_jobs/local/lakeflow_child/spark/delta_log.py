@@ -6,19 +6,16 @@ import json
 import os
 import re
 import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from typing import Any
 from urllib.parse import unquote
 
 from .column_sql import write_text
 from .spark_catalog import NAME_PART
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from typing import Any
-
-    #: A version of a table, and the actions that lead to it.
-    Commit = tuple[int, list[dict[str, Any]]]
+#: A version of a table, and the actions that lead to it.
+Commit = tuple[int, list[dict[str, Any]]]
 
 #: The metadata of a column with a condition that each of its values meets.
 INVARIANTS = "delta.invariants"

@@ -10,15 +10,12 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
+from typing import Any
 
 from .column_sql import ColumnSql
 from .connect_plans import name_frame
 from .delta_builder import DeltaTableBuilder, IdentityGenerator
 from .delta_log import build_detail, build_history, find_location
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _SOURCE = "lakeflow_merge_source"  # the alias of a source without one
 # Names that Delta Lake's own module has too, so that ``from delta.tables import *`` brings them.

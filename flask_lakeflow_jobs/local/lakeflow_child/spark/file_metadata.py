@@ -5,15 +5,13 @@ Frames know it too late, so the requests to the server are changed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from .connect_plans import copy_message, find_messages
 from .request_texts import correct_texts
 from .stream_sources import METADATA, FileSource, is_file_format, list_files
 from .using_joins import expand_stars, name_keys
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 _REQUESTS = ("AnalyzePlan", "Config", "ExecutePlan")
 _HOLDERS = ("root", "input")  # the fields of a plan or a command that have a frame

@@ -7,19 +7,16 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
 from .csv_values import read_csv
 from .delta_log import find_location
 from .partitions import find_partition, infer_types
 from .stream_sources import list_files, refuse_changes
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    Load = Callable[..., Any]
+Load = Callable[..., Any]
 
 FILE_FORMATS = frozenset(["avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text"])
 _NULLABLE = ("containsNull", "nullable", "valueContainsNull")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 from sqlglot import exp
 
 from .show_commands import build_values
 from .spark_catalog import quote_name, quote_part
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
-
-    Query = Callable[[str], Any]
-    Row = tuple[Any, ...]
+Query = Callable[[str], Any]
+Row = tuple[Any, ...]
 
 _COLUMNS = {
     "catalogs": ["catalog_name"],

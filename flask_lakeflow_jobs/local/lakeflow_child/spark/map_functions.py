@@ -5,9 +5,7 @@ The texts of the same functions in SQL are in ``sql_corrections``.
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from typing import Any
 
 
 def transform_keys(col: Any, f: Any) -> Any:

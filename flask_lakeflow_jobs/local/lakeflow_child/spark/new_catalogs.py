@@ -10,16 +10,13 @@ import json
 import os
 import re
 import socket
+from typing import Any
 
 from .file_metadata import MetadataStub
 from .sail import CATALOG_NAME, PORT_FILE
 from .spark_catalog import NAME_PART, list_saved_catalogs, load_catalog, quote_part, save_catalog
 from .spark_schemas import find_schema, split_name
 from .spark_sql import CATALOG
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 #: What Sail knows besides.
 _OF_SAIL = {"global_temp", "system"}

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from urllib.parse import unquote
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    #: The names and values of a file's folders.
-    Partition = tuple[tuple[str, str | None], ...]
+#: The names and values of a file's folders.
+Partition = tuple[tuple[str, str | None], ...]
 
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 _MAX_INT = 2**31 - 1

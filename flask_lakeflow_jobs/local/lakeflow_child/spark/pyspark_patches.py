@@ -7,10 +7,13 @@ run ``tests/spark``.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from .file_readers import wrap_load, wrap_table
 from .local_rdds import LocalContext, LocalRdd, take_rdds
 from .map_functions import map_zip_with, transform_keys, transform_values, zip_with
+from .sail_sql import SailSql
 from .show_commands import is_own
 from .spark_catalog import quote_part
 from .spark_streams import StreamManager, StreamReader, StreamWriter
@@ -41,13 +44,6 @@ from .table_writers import (
     write_folder,
     write_table,
 )
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    from .sail_sql import SailSql
 
 #: Databricks, documentation of Spark configuration properties: set on each cluster.
 _TAGS = {

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
+from typing import Any
 
 from ..sql_statements import remove_comments
 from .stream_sources import METADATA, FileSource, list_files
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    Evaluate = Callable[[str], Any]
+Evaluate = Callable[[str], Any]
 
 #: How the names of the views begin.
 FILES = "lakeflow_files_"

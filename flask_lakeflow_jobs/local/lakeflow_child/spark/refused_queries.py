@@ -5,19 +5,17 @@ The rules change the tree that sqlglot has parsed, from the inner queries to the
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 from sqlglot import exp
 
 from ..sql.databricks_dialect import SailDialect
 from .sql_corrections import check_path
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
-
-    Tree = exp.Expr
-    #: Returns the names and the types of the columns of a query.
-    Describe = Callable[[str], dict[str, str]]
+Tree = exp.Expr
+#: Returns the names and the types of the columns of a query.
+Describe = Callable[[str], dict[str, str]]
 
 _KEPT = "lakeflow_qualifies"
 #: All users are in all groups here.

@@ -5,17 +5,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from sqlglot import exp
 
 from ..partition_inserts import insert_partition
-from .refused_queries import write
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .refused_queries import Describe, Tree
+from .refused_queries import Describe, Tree, write
 
 _CLONE = re.compile(
     r"\s*CREATE\s+(OR\s+REPLACE\s+)?TABLE\s+(IF\s+NOT\s+EXISTS\s+)?(\S+)\s+"

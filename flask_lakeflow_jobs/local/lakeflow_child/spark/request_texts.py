@@ -6,18 +6,13 @@ Frames and statements both end here.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from .connect_plans import list_messages
 from .spark_sql import escape_quotes
 from .sql_corrections import correct_results
-from .table_names import lower_in_sql, lower_name, qualify
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
-
-    from .table_names import Prefix
+from .table_names import Prefix, lower_in_sql, lower_name, qualify
 
 #: The fields with names of tables, by the types of messages.
 _TABLES = {

@@ -8,12 +8,9 @@ import re
 import socketserver
 import threading
 import uuid
+from typing import Any
 
 from ..supervisor import supervise
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 #: The file with the port at which tasks ask for catalogs.
 PORT_FILE = "catalogs.port"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 from functools import partial
+from typing import Any
 
 from ..sql_statements import remove_comments
+from ..workspace_paths import WorkspacePaths
 from .delta_log import (
     build_counts,
     find_filled,
@@ -16,6 +18,7 @@ from .delta_log import (
     replace_descriptions,
     write_metadata,
 )
+from .new_catalogs import Catalogs
 from .read_files import replace_read_files
 from .show_commands import replace_show
 from .spark_catalog import NAME_PART, quote_part
@@ -30,13 +33,6 @@ from .spark_sql import (
 )
 from .spark_views import qualify_view
 from .table_writers import EVOLVES, create_as, name_folder
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from ..workspace_paths import WorkspacePaths
-    from .new_catalogs import Catalogs
 
 _CREATE_AS = re.compile(
     r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?TABLE\b.*?\b(?:AS\s+(?:SELECT|WITH|VALUES|TABLE|FROM)|AS\s*\()",

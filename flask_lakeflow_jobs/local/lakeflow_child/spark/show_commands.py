@@ -8,6 +8,8 @@ import fnmatch
 import json
 import os
 import re
+from collections.abc import Callable
+from typing import Any
 
 from .column_sql import write_text
 from .delta_log import find_location, read_metadata
@@ -15,12 +17,7 @@ from .read_files import FILES
 from .spark_catalog import NAME_PART, quote_part, read_description
 from .spark_schemas import split_name
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    Query = Callable[[str], Any]
+Query = Callable[[str], Any]
 
 _NAME = rf"((?:{NAME_PART}\s*\.\s*)*{NAME_PART})"
 _IN = rf"(?:\s+(?:IN|FROM)\s+{_NAME})?"

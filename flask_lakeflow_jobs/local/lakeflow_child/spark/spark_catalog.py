@@ -9,19 +9,16 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import dropwhile, takewhile
+from typing import Any
 
 from ..samples import SPARK_SAMPLES
 from .column_sql import write_text
 from .json_files import read_json, write_json
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
-
-    Entries = dict[str, dict[str, Any]]
+Entries = dict[str, dict[str, Any]]
 
 #: A part of a name in SQL, as a pattern.
 NAME_PART = r"(?:`(?:[^`]|``)+`|[\w-]+)"

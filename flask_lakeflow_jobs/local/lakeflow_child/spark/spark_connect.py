@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from ..workspace_paths import WorkspacePaths
+from ..workspace_paths import WorkspacePaths
 
 _MAX_RETRIES = 4  # takes some seconds; by default a call waits for ten minutes for a lost server
 

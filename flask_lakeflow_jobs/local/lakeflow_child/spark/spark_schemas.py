@@ -6,12 +6,9 @@ The workspace of a bundle has its schemas already. Here, nothing has created the
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from .spark_catalog import NAME_PART, quote_part
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _NAME = rf"({NAME_PART}(?:\s*\.\s*{NAME_PART}){{0,2}})"
 _USE = re.compile(rf"\s*USE\s+(?:SCHEMA\s+|DATABASE\s+)?{_NAME}\s*;?\s*$", re.IGNORECASE)

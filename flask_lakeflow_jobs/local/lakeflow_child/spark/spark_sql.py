@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..sql_statements import (
     MAX_ROWS,
@@ -20,12 +22,7 @@ from .spark_advice import NO_CHANGES
 from .spark_catalog import NAME_PART, quote_part
 from .spark_schemas import find_schema
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any
-
-    Query = Callable[[str], Any]
+Query = Callable[[str], Any]
 
 # Sail does not know these either.
 _SKIPPED_ON_SAIL = re.compile(

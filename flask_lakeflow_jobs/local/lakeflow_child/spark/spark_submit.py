@@ -10,15 +10,12 @@ import subprocess
 import sys
 import zipfile
 from collections import deque
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from .spark_jvm import lock_metastore
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
 
 _MAX_TRACE_LINES = 200
 _POLL_SECONDS = 0.1

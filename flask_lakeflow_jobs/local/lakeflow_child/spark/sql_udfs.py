@@ -6,7 +6,9 @@ They are kept in a file of the workspace, and temporary ones in the process.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from textwrap import dedent, indent
+from typing import Any
 
 from sqlglot import exp
 
@@ -14,14 +16,9 @@ from .json_files import read_json, write_json
 from .refused_queries import write
 from .spark_schemas import split_name
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    Parse = Callable[[str], exp.Expr]
-    #: ``parameters`` (names and defaults), ``body``, ``returns`` and ``language``.
-    Function = dict[str, Any]
+Parse = Callable[[str], exp.Expr]
+#: ``parameters`` (names and defaults), ``body``, ``returns`` and ``language``.
+Function = dict[str, Any]
 
 _MAX_DEPTH = 20  # of functions that call others
 _PREFIX = "lakeflow_udf_"

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from sqlglot import exp, parse_one
 
 from ..sql.immediate import Immediate
 from .column_sql import write_literal
 from .refused_queries import read_columns, write
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    Run = Callable[..., Any]
-    Tree = exp.Expr
-    Describe = Callable[[str], dict[str, str]]
+Run = Callable[..., Any]
+Tree = exp.Expr
+Describe = Callable[[str], dict[str, str]]
 
 
 class SqlVariables:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from shutil import copytree, ignore_patterns, rmtree
+from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -24,14 +26,8 @@ from .delta_log import (
 )
 from .refused_queries import write
 from .spark_catalog import quote_part
+from .spark_sql import Query
 from .table_writers import check_replaced, is_dynamic
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
-
-    from .spark_sql import Query
 
 _COPY = "_lakeflow_merge_"
 _ID = "lakeflow_id"

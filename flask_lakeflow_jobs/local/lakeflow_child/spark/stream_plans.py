@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import copy
+from typing import Any
 
 from .connect_plans import find_messages, list_inputs
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
 
 #: The marks of plans: the source whose rows are replaced, the column of the event time with the
 #: delay, and whether duplicates are dropped within the watermark only.

@@ -6,18 +6,14 @@ rows or compares them with earlier ones gets both, and passes on what the new on
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 from .connect_plans import copy_message, find_messages, list_inputs, make_frame, union_frames
 from .spark_catalog import quote_part
+from .stream_plans import StreamPlan
 from .stream_sources import METADATA
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
-
-    from .stream_plans import StreamPlan
 
 #: The rows that a stream has read before, those of the batch, and both.
 OLD, NEW, ALL = "old", "new", "all"

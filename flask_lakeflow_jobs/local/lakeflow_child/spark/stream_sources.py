@@ -6,22 +6,17 @@ import glob
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from fnmatch import fnmatch
+from typing import Any
 from urllib.parse import unquote
 
 from ..workspace_paths import find_address
 from .connect_plans import union_frames
 from .delta_log import find_files, find_location, read_commits
 from .json_files import read_json, write_json
-from .partitions import find_partition, infer_types
+from .partitions import Partition, find_partition, infer_types
 from .spark_advice import NO_CHANGES
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
-
-    from .partitions import Partition
 
 _STATE = "lakeflow-local.json"
 _FILE_FORMATS = ("avro", "binaryfile", "csv", "json", "orc", "parquet", "text")

@@ -10,17 +10,14 @@ one of this name, so that the current catalog is written before it. Pure.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from .spark_catalog import NAME_PART
 from .spark_sql import NESTED
 from .sql_corrections import LITERAL
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    #: Returns what to write before the name of a schema.
-    Prefix = Callable[[str], str]
+#: Returns what to write before the name of a schema.
+Prefix = Callable[[str], str]
 
 _PART = re.compile(NAME_PART)
 _NAME = rf"{NAME_PART}(?:\s*\.\s*{NAME_PART})*"

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from typing import Any
 from uuid import uuid4
 
 from .column_sql import ColumnSql, write_text
@@ -17,11 +19,6 @@ from .delta_tables import DeltaTable
 from .file_readers import FILE_FORMATS, allow_null, begin_at_root
 from .spark_catalog import quote_part
 from .spark_schemas import create_schema_of
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
 
 # Parts of the messages about columns that Sail does not find: it looks for names in lower case.
 _MISSING = (" for INSERT", "No field named")

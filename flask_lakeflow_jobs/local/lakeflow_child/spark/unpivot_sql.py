@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .refused_queries import Tree
+from .refused_queries import Tree
 
 
 def expand_unpivots(tree: Tree) -> None:

@@ -8,13 +8,10 @@ its name alone. Requests are changed to name it so. Sail does not know
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from .connect_plans import find_messages, list_inputs, list_messages, make_frame
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
 
 _STAR = re.compile(r"\s*(\w+)\.\*\s*")
 _COLUMN = re.compile(r"\s*(\w+)\.(\w+)\s*")

@@ -9,11 +9,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from .refused_queries import describe_in
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .refused_queries import Describe, Tree
+from .refused_queries import Describe, Tree, describe_in
 
 
 class _Side:

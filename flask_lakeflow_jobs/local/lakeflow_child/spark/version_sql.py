@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 from sqlglot import exp
 
 from .alter_tables import reload_table
-from .delta_log import find_info, find_location, read_commits, restore
-from .refused_queries import write
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
-
-    from .delta_log import Commit
-    from .refused_queries import Tree
+from .delta_log import Commit, find_info, find_location, read_commits, restore
+from .refused_queries import Tree, write
 
 _RESTORE = re.compile(
     r"\s*RESTORE\s+(?:TABLE\s+)?(\S+)\s+(?:TO\s+)?(VERSION|TIMESTAMP)\s+AS\s+OF\s+([^;]*)",

@@ -5,17 +5,14 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import duckdb
 
 from ..samples import DUCKDB_SAMPLES
 from .sql_macros import create_macros
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
 
 #: The catalog ``main`` in DuckDB.
 DATABASE = "warehouse"

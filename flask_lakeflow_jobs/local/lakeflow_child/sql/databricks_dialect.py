@@ -9,9 +9,7 @@ from sqlglot import exp
 from sqlglot.dialects.databricks import Databricks
 from sqlglot.errors import SqlglotError
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    Tree = exp.Expr
+Tree = exp.Expr
 
 
 class DatabricksDialect(Databricks):

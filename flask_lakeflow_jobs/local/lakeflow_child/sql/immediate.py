@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import sqlglot
 from sqlglot import TokenType, exp
@@ -10,11 +11,7 @@ from sqlglot.errors import SqlglotError
 
 from .sql_advice import UnsupportedStatement
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    Tree = exp.Expr
+Tree = exp.Expr
 
 
 class Immediate:

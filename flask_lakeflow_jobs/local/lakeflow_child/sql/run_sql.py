@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import duckdb
 from sqlglot import exp
@@ -23,11 +25,6 @@ from .sql_session import (
     list_variables,
 )
 from .sql_translation import find_identifiers, parse, skipped_name, translate
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
 
 
 def run_sql(path: str, parameters: dict[str, str]) -> dict[str, Any]:

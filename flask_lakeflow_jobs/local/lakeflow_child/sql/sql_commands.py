@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import sqlglot
 from sqlglot import exp
@@ -16,13 +18,8 @@ from .sql_session import declare_variables, drop_variable, set_variables
 from .sql_show import describe, describe_query, find_query, show, table_path, to_duckdb_catalog
 from .sql_translation import name_of, parse, translate
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    Tree = exp.Expr
-    Evaluate = Callable[[Tree], tuple[Any, ...]]
+Tree = exp.Expr
+Evaluate = Callable[[Tree], tuple[Any, ...]]
 
 _CATALOG = re.compile(r"\s*CATALOG\s+(?:IF\s+NOT\s+EXISTS\s+)?(`[^`]+`|[\w-]+)", re.IGNORECASE)
 _WIDGET = re.compile(r"\s*WIDGET\s+\w+\s+(\w+)\s+DEFAULT\s+(['\"])(.*?)\2", re.IGNORECASE)

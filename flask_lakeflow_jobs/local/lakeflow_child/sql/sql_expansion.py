@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    Tree = exp.Expr
+Tree = exp.Expr
 
 _SOURCE = "lakeflow_source"
 

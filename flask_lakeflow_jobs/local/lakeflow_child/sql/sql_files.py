@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 
 from sqlglot import exp, parse_one
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Tree = exp.Expr
+Tree = exp.Expr
 
 _READERS = {
     "csv": "read_csv",

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 
 from sqlglot import exp
 from sqlglot.dialects.databricks import Databricks
 from sqlglot.errors import SqlglotError
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Tree = exp.Expr
+Tree = exp.Expr
 
 _TYPE = exp.DataType.Type
 _INTEGERS = {

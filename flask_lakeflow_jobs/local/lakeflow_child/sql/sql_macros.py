@@ -6,12 +6,9 @@ A macro hides a function of DuckDB that has the same name, but behaves different
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import duckdb
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _ZERO = (
     "[DIVIDE_BY_ZERO] Division by zero. Use try_divide to tolerate divisor being 0 and return NULL "

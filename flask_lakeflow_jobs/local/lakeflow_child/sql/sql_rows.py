@@ -3,14 +3,12 @@
 # ruff: noqa: S608  # names are quoted
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import sqlglot
 from sqlglot import exp
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Tree = exp.Expr
+Tree = exp.Expr
 
 _PAIR = 2
 _INFORMATION = {

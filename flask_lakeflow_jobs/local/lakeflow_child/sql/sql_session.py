@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 from sqlglot import exp
 
 from .catalogs import quote_name
 from .sql_macros import MACRO_NAMES
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    Tree = exp.Expr
-    Evaluate = Callable[[Tree], tuple[Any, ...]]
+Tree = exp.Expr
+Evaluate = Callable[[Tree], tuple[Any, ...]]
 
 _MISSING = re.compile(r'Referenced column "(\w+)" (?:not found|was not found)', re.IGNORECASE)
 _DROP = re.compile(

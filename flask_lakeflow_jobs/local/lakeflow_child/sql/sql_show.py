@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from .catalogs import DATABASE, DEFAULT_SCHEMA, quote_name
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    Row = tuple[Any, ...]
+Row = tuple[Any, ...]
 
 _PART = r"(?:`[^`]+`|[\w-]+)"
 _NAME = rf"{_PART}(?:\s*\.\s*{_PART})*"

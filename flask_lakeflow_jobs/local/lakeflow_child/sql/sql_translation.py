@@ -6,6 +6,7 @@ Pure. Each rule changes the tree that sqlglot has parsed.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import sqlglot
 from sqlglot import TokenType, exp
@@ -20,11 +21,7 @@ from .sql_files import FILE_RULES
 from .sql_functions import FUNCTION_RULES
 from .sql_rows import ROW_RULES
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Tree = exp.Expr
+Tree = exp.Expr
 
 _SKIPPED_DROPS = re.compile(r"\s*DROP\s+(?:FEATURE|PRIMARY\s+KEY|FOREIGN\s+KEY)\b", re.IGNORECASE)
 # DuckDB has comments of these only.
