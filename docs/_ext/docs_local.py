@@ -13,7 +13,7 @@ from flask_lakeflow_jobs.local.engine import engine, kinds, task_logs
 from flask_lakeflow_jobs.local.engine import statement_runner as kept_statements
 from flask_lakeflow_jobs.local.http import bodies, server
 from flask_lakeflow_jobs.local.lakeflow_child import dbutils, sql_statements, statement_execution
-from flask_lakeflow_jobs.local.user_data import data_paths
+from flask_lakeflow_jobs.local.user_data import folder
 
 #: What is limited, and the limit: a number, or one with its unit.
 LIMITS: Mapping[str, str] = {
@@ -48,7 +48,7 @@ LIMITS: Mapping[str, str] = {
     "file of a volume": f"{volumes.MAX_FILE_BYTES // 2**30} GiB",
     "secret": f"{secrets.MAX_SECRET_BYTES // 1024} KiB",
     "scopes of secrets, and secrets of each": f"{secrets.MAX_SCOPES:,}",
-    "path": f"{data_paths.MAX_PATH_BYTES:,} bytes, {data_paths.MAX_NAME_BYTES} for each name",
+    "path": f"{folder.MAX_PATH_BYTES:,} bytes, {folder.MAX_NAME_BYTES} for each name",
     "life of an ended run": f"{engine._RETENTION_DAYS} days",
     "time without use until the process ends": f"{daemon._IDLE_EXIT_SECONDS // 60} minutes",
 }

@@ -47,8 +47,7 @@ from .http.server import HttpServer
 from .registry import Registry
 from .store.sqlite import Store
 from .store.unit_of_work import UnitOfWork
-from .user_data.data_paths import Parts, parse_path
-from .user_data.folder import Folder
+from .user_data.folder import Folder, Parts, parse_path
 from .user_data.secret_store import SecretStore
 from .user_data.tree import WorkspaceTree, parse_workspace_path
 

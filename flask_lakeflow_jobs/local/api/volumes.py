@@ -10,8 +10,7 @@ from contextlib import contextmanager, suppress
 from email.utils import formatdate, parsedate_to_datetime
 
 from ..errors import ApiError, InvalidParameterValue
-from ..user_data.data_paths import Parts, join_path, parse_path
-from ..user_data.folder import Folder, read_chunks
+from ..user_data.folder import Folder, Parts, join_path, parse_path, read_chunks
 from .reply import FileBody, Reply
 from .request import Request, Routes, Upload, UploadRoute, UploadRoutes
 from .serializers import Json

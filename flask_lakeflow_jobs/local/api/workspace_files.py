@@ -10,8 +10,7 @@ from contextlib import contextmanager, suppress
 from ..errors import ApiError, InvalidParameterValue, ResourceDoesNotExist
 from ..lakeflow_child import notebook_files
 from ..user_data import notebooks
-from ..user_data.data_paths import Parts, join_path
-from ..user_data.folder import read_chunks
+from ..user_data.folder import Parts, join_path, read_chunks
 from ..user_data.tree import Node, NotEmpty, OfBundle, SameFile, WorkspaceTree
 from .reply import FileBody, Reply
 from .request import Request, Routes, Upload, UploadRoute, UploadRoutes, read_base64

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..lakeflow_child import notebook_files
-from .data_paths import Parts, join_path, parse_path
-from .folder import Folder
+from .folder import Folder, Parts, join_path, parse_path
 
 _ROOT = "Workspace"  # the first part of a path, which may be left out
 
