@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,6 @@ from . import effects, events
 from .decisions import Decision, decide
 from .files import WorkspaceFiles
 from .processes import MAX_PROCESSES
-from .run_queues import RunQueues
 from .services import TaskServices
 from .task_logs import LogPart, read_stored
 from .task_runner import TaskRunner
@@ -302,3 +301,33 @@ class Engine:
             now_ms = int(self._clock.time() * 1000)
             with store.transaction():
                 store.delete_runs_before(now_ms - _RETENTION_DAYS * 24 * 60 * 60 * 1000)
+
+
+class RunQueues:
+    """The running and the queued runs of each job, by their ids."""
+
+    def __init__(self) -> None:
+        self._running: defaultdict[int, set[int]] = defaultdict(set)
+        self._queued: defaultdict[int, dict[int, None]] = defaultdict(dict)
+
+    def track(self, run: JobRun) -> None:
+        """Count a run by its current state."""
+        running, queued = self._running[run.job_id], self._queued[run.job_id]
+        if run.state.life_cycle == "QUEUED":
+            queued[run.run_id] = None
+        else:
+            queued.pop(run.run_id, None)
+            if run.is_active:
+                running.add(run.run_id)
+            else:
+                running.discard(run.run_id)
+        if not running and not queued:
+            del self._running[run.job_id], self._queued[run.job_id]
+
+    def running_runs(self, job_id: int) -> int:
+        """Return the number of runs of a job that run now."""
+        return len(self._running.get(job_id, ()))
+
+    def next_queued(self, job_id: int) -> int | None:
+        """Return the id of the run of a job that has been queued longest."""
+        return next(iter(self._queued.get(job_id, ())), None)

@@ -1,12 +1,15 @@
-"""Services for the processes of tasks: variables, installed packages and Spark."""
+"""Services for the processes of tasks: variables, secrets, installed packages and Spark."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from ..environment import drop_credentials
 from .packages import Packages
+from .processes import Exit, TaskProcess
 from .spark import Spark
 from .work import ProcessWork
 
@@ -23,6 +26,25 @@ class TaskServices:
     secrets: Callable[[], frozenset[str]]
     packages: Packages
     spark: Spark
+
+    def create_process(
+        self,
+        work: ProcessWork,
+        folder: Path,
+        on_start: Callable[[], None],
+        on_exit: Callable[[Exit], None],
+    ) -> TaskProcess:
+        """Create the process of a task, which uses the services once it starts."""
+        environment = self.environment()
+        return TaskProcess(
+            work.payload,
+            folder,
+            environment,
+            self.secrets,
+            prepare=partial(self.prepare, work, environment),
+            on_start=on_start,
+            on_exit=on_exit,
+        )
 
     def prepare(
         self, work: ProcessWork, environment: Mapping[str, str], is_stopped: Callable[[], bool]

@@ -168,13 +168,9 @@ class StatementRunner:
             chunks_folder=str(results),
             parameters=asdict(request),
         )
-        environment = self._services.environment()
-        return TaskProcess(
-            work.payload,
+        return self._services.create_process(
+            work,
             results.with_suffix(".process"),
-            environment,
-            self._services.secrets,
-            prepare=partial(self._services.prepare, work, environment),
             on_start=partial(self._note_start, statement),
             on_exit=partial(self._note_end, statement, number),
         )

@@ -56,6 +56,10 @@ class LogPart:
     line: int | None
 
 
+#: Of a task that has not started.
+NO_LOG = LogPart("", "", 0, 0, is_final=False, line=1)
+
+
 def read_growing(path: Path, redactor: SecretRedactor, offset: int, limit: int) -> LogPart:
     """Read a part of the log that a task is writing.
 
@@ -71,7 +75,7 @@ def read_growing(path: Path, redactor: SecretRedactor, offset: int, limit: int) 
             size = file.seek(0, os.SEEK_END)
             return _read_part(read, size, redactor, offset, limit, has_ended=False)
     except FileNotFoundError:  # the process has not been started
-        return LogPart("", "", 0, 0, is_final=False, line=1)
+        return NO_LOG
 
 
 def read_stored(text: str, start: int, offset: int, limit: int) -> LogPart:

@@ -18,7 +18,7 @@ from .kinds import build_work, simulate
 from .processes import Exit, ProcessPool, TaskProcess
 from .services import TaskServices
 from .task_context import TaskContext
-from .task_logs import MAX_OUTPUT_BYTES, LogPart
+from .task_logs import MAX_OUTPUT_BYTES, NO_LOG, LogPart
 from .templating import TaskReferences, UnknownReference, resolve
 from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork
 
@@ -100,7 +100,7 @@ class TaskRunner:
     def read_log_part(self, task_id: int, offset: int, limit: int) -> LogPart:
         """Return a part of the log so far of a task that has not ended."""
         if (process := self._processes.get(task_id)) is None:
-            return LogPart("", "", 0, 0, is_final=False, line=1)
+            return NO_LOG
         return process.read_log_part(offset, limit)
 
     def close(self) -> None:
@@ -140,13 +140,9 @@ class TaskRunner:
         self._clock.call_at(self._clock.time() + work.seconds, partial(self._submit, ended))
 
     def _start_process(self, run: JobRun, task: TaskRun, work: ProcessWork) -> None:
-        environment = self._services.environment()
-        process = TaskProcess(
-            work.payload,
+        process = self._services.create_process(
+            work,
             self._folder / str(task.run_id),
-            environment,
-            self._services.secrets,
-            prepare=partial(self._services.prepare, work, environment),
             on_start=partial(self._submit, events.TaskStarted(run.run_id, task.run_id)),
             on_exit=partial(self._end_process, run.run_id, task.run_id),
         )

@@ -12,7 +12,7 @@ import uuid
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 from ..api.auth import AuthEndpoints
@@ -22,7 +22,6 @@ from ..api.request import Request, Routes, Upload, UploadRoutes
 from ..errors import ApiError
 from ..home import WorkspaceFolder
 from .bodies import read_body, read_fields
-from .routes import RouteTable
 from .server import MAX_BODY_BYTES, FilePart
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
@@ -41,6 +40,7 @@ _OUTSIDE = (*_NOT_WRITABLE, errno.EIO, errno.EMFILE, errno.ENFILE)
 _NOT_WRITABLE_DATABASE = re.compile(r"disk is full|readonly database")
 #: The requests that may be forms.
 _FORMS = ("workspace/import", "dbfs/put")
+_VARIABLE = re.compile(r"\{(\w+)(\.\.\.)?\}")
 _RUN_PAGE = re.compile(r"/jobs/([0-9]+)/runs/([0-9]+)")
 
 _AFTER_DAMAGE = (
@@ -48,6 +48,7 @@ _AFTER_DAMAGE = (
     "then."
 )
 
+AnyHandler = TypeVar("AnyHandler")
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
@@ -217,3 +218,36 @@ def _error_body(environ: Environ, error: ApiError) -> dict[str, Any]:
         info = {"reason": error.reason, "domain": "filesystem.databricks.com"}
         details.append({"@type": "type.googleapis.com/google.rpc.ErrorInfo", **info})
     return {"error_code": error.code, "message": error.message, "details": details}
+
+
+class RouteTable(Generic[AnyHandler]):
+    """Finds the handler of a request."""
+
+    def __init__(self, routes: Mapping[tuple[str, str], AnyHandler]) -> None:
+        self._fixed = {key: each for key, each in routes.items() if "{" not in key[1]}
+        self._variable = [
+            (method, _compile(path), handler)
+            for (method, path), handler in routes.items()
+            if "{" in path
+        ]
+
+    def find(self, method: str, path: str) -> tuple[AnyHandler, dict[str, str]] | None:
+        """Return the handler of a path, and the variables in it. A fixed path comes first.
+
+        It may end with a slash: older SDKs send statements to ``sql/statements/``.
+        """
+        if handler := self._fixed.get((method, path.removesuffix("/"))):
+            return handler, {}
+        for own_method, pattern, handler in self._variable:
+            if own_method == method and (match := pattern.fullmatch(path)):
+                return handler, match.groupdict()
+        return None
+
+
+def _compile(path: str) -> re.Pattern[str]:
+    pattern, end = "", 0
+    for match in _VARIABLE.finditer(path):
+        pattern += re.escape(path[end : match.start()])
+        pattern += f"(?P<{match[1]}>.+)" if match[2] else f"(?P<{match[1]}>[^/]+)"
+        end = match.end()
+    return re.compile(pattern + re.escape(path[end:]), re.DOTALL)

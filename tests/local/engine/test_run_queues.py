@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flask_lakeflow_jobs.local import states
-from flask_lakeflow_jobs.local.engine.run_queues import RunQueues
+from flask_lakeflow_jobs.local.engine.engine import RunQueues
 from flask_lakeflow_jobs.local.model import JobRun
 
 QUEUED = states.queued_for_concurrency(1)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.engine import statement_runner
+from flask_lakeflow_jobs.local.engine import services, statement_runner
 from flask_lakeflow_jobs.local.engine.processes import Exit
 from flask_lakeflow_jobs.local.engine.statement_runner import (
     Statement,
@@ -37,7 +37,7 @@ class FakeProcess:
 @pytest.fixture
 def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StatementRunner]:
     """A runner whose processes are fakes."""
-    monkeypatch.setattr(statement_runner, "TaskProcess", FakeProcess)
+    monkeypatch.setattr(services, "TaskProcess", FakeProcess)
     files: Any = SimpleNamespace(root=tmp_path, projects=(), mounts={}, localize=dict)
     runner = StatementRunner(tmp_path / "statements", files, task_services(tmp_path))
     yield runner
