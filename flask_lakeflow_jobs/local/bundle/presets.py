@@ -1,5 +1,7 @@
-"""Presets of a bundle, and of a target's ``mode: development``, for its jobs (the CLI's
-``resourcemutator/apply_target_mode`` and ``apply_presets``).
+"""Settings that a bundle gives to all its jobs: presets, and the identity that runs them.
+
+Presets come from the bundle and from a target's ``mode: development``. Source: the CLI's
+``resourcemutator/apply_target_mode``, ``apply_presets`` and ``run_as``.
 """
 
 from __future__ import annotations
@@ -7,13 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..model import TRIGGER_FIELDS
 from .bundle_error import BundleError
+from .merge import read_section
+from .validation import parse_boolean
+from .variables import current_user_name
 from .yaml import LocatedDict, format_scalar
 
 _DEVELOPMENT_CONCURRENT_RUNS = 4
 _MODES = ("development", "production")
+_IDENTITIES = ("service_principal_name", "user_name")
+# Their APIs know no run_as.
+_ONLY_OWN_IDENTITY = ("apps", "model_serving_endpoints", "quality_monitors")
 _PAUSE_STATUSES = ("PAUSED", "UNPAUSED")
 
 
@@ -98,3 +107,39 @@ def read_presets(presets: LocatedDict, bundle: LocatedDict, short_name: str) -> 
         runs = runs or _DEVELOPMENT_CONCURRENT_RUNS
     tags = {key: format_scalar(value) for key, value in tags.items()}
     return Presets(prefix, tags, pause_status, runs)
+
+
+def read_run_as(tree: LocatedDict) -> Mapping[str, Any] | None:
+    """Return the identity that runs jobs without one of their own, if the bundle names one.
+
+    :param tree: the bundle, merged with its target, references replaced.
+    :raises BundleError: the bundle names none or two, or has a resource that others cannot run.
+    """
+    if tree.get("run_as") is None:
+        return None
+    location = tree.locations["run_as"]
+    run_as = read_section(tree, "run_as")
+    given = {key: run_as[key] for key in _IDENTITIES if run_as.get(key)}
+    if read_section(tree, "experimental").get("use_legacy_run_as"):
+        return given
+    if len(given) != 1:
+        number = "names both" if given else "names neither"
+        raise BundleError(
+            f"'run_as' {number} of 'service_principal_name' and 'user_name'. Name one.", location
+        )
+    (identity,) = given.values()
+    resources = read_section(tree, "resources")
+    refused = [kind for kind in _ONLY_OWN_IDENTITY if resources.get(kind)]
+    if any(_embeds_credentials(each) for each in read_section(resources, "dashboards").values()):
+        refused.append("dashboards' with 'embed_credentials")
+    if refused and identity != current_user_name():
+        raise BundleError(
+            f"'run_as' cannot name someone else in a bundle with '{refused[0]}', which only "
+            "their owner runs. Name the user who deploys, or set 'run_as' at each job.",
+            location,
+        )
+    return given
+
+
+def _embeds_credentials(dashboard: object) -> bool:
+    return isinstance(dashboard, dict) and parse_boolean(dashboard.get("embed_credentials")) is True

@@ -10,7 +10,6 @@ from typing import Any
 
 from ..model import Settings
 from .bundle_error import BundleError, Location
-from .bundle_pipelines import read_pipelines
 from .documents import read_documents, read_mapping
 from .job_document import (
     find_repeated_items,
@@ -19,11 +18,10 @@ from .job_document import (
     normalize_document,
 )
 from .merge import apply_target, choose_target, copy_mapping, read_section
-from .paths import PathTranslator, find_files_root
-from .presets import read_presets
+from .paths import PathTranslator, find_files_root, read_pipelines
+from .presets import read_presets, read_run_as
 from .python_code import PackageMissing, PythonCode, find_python_code, keep_locations
 from .references import CircularReference, References, find_references, interpolate
-from .run_as import read_run_as
 from .validation import find_unknown_fields
 from .variables import assign_variables, current_user_name, read_target, short_name
 from .yaml import LocatedDict

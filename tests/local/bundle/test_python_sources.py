@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flask_lakeflow_jobs.local.bundle.python_sources import find_python_sources
+from flask_lakeflow_jobs.local.bundle.python_code import find_python_sources
 from tests.local.bundle.support import write_file
 
 FILES = {
