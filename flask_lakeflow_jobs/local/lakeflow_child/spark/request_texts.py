@@ -1,36 +1,85 @@
 """The names and the SQL in requests to Sail, as it has to read them.
 
 Frames and statements both end here.
+
+Sail tells upper and lower case apart in names of tables, views, schemas and catalogs. So all
+requests write them in lower case. Databricks, documentation of names: Unity Catalog stores them so,
+and they are not sensitive to case.
+
+A name of two parts is one of the current catalog. Sail takes its schema for a catalog if there is
+one of this name, so that the current catalog is written before it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .connect_plans import list_messages
-from .spark_sql import escape_quotes
-from .sql_corrections import correct_results
-from .table_names import Prefix, lower_in_sql, lower_name, qualify
+from .spark_catalog import NAME_PART
+from .spark_sql import NESTED, escape_quotes
+from .sql_corrections import LITERAL, correct_results
+
+#: Returns what to write before the name of a schema.
+Prefix = Callable[[str], str]
 
 #: The fields with names of tables, by the types of messages.
-_TABLES = {
+_TABLE_FIELDS = {
     "NamedTable": "unparsed_identifier",
     "SaveTable": "table_name",
     "WriteOperationV2": "table_name",
 }
 #: The fields with other names.
-_NAMES = {
+_NAME_FIELDS = {
     "CreateDataFrameViewCommand": "name",
     "SubqueryAlias": "alias",
     "UnresolvedStar": "unparsed_target",
 }
 #: The parts that names in requests to the catalog have below it; 0 for other names.
-_OF_CATALOG = {"catalog_name": 0, "db_name": 1, "pattern": 0, "table_name": 2, "view_name": 2}
+_CATALOG_FIELDS = {"catalog_name": 0, "db_name": 1, "pattern": 0, "table_name": 2, "view_name": 2}
 #: The fields with statements.
-_STATEMENTS = {"SQL": "query", "SqlCommand": "sql"}
-_STAR = re.compile(r"[\s\w.`]+\.\s*\*\s*")
+_STATEMENT_FIELDS = {"SQL": "query", "SqlCommand": "sql"}
+_ALL_COLUMNS = re.compile(r"[\s\w.`]+\.\s*\*\s*")
+
+_PART = re.compile(NAME_PART)
+_NAME = rf"{NAME_PART}(?:\s*\.\s*{NAME_PART})*"
+_LIST = rf"\s*{NAME_PART}(?:\s*,\s*{NAME_PART})*\s*"
+_STAR = re.compile(rf"{LITERAL}|(?P<name>{NAME_PART})\s*\.\s*\*", re.DOTALL)
+_WORD = re.compile(rf"{LITERAL}|(?P<name>{NAME_PART})", re.DOTALL)
+_OF_QUERY = "FROM|JOIN|STREAM|TABLE"
+_OF_COMMAND = (
+    r"CATALOG|CLONE|DATABASE|DESC|DESCRIBE|DETAIL|EXTENDED|FORMATTED|FROM|HISTORY|INTO|JOIN|LIKE"
+    r"|OVERWRITE|RENAME\s+TO|RESTORE|SCHEMA|STREAM|TABLE|UPDATE|USE|USING|VIEW"
+)
+
+
+def _build_pattern(words: str) -> re.Pattern[str]:
+    """Return a pattern of the places where SQL names tables: after words, and before AS (…)."""
+    before = rf"(?<![\w.:$-])(?:(?:{words})\s+)+"
+    return re.compile(
+        rf"{LITERAL}|`[^`]*`|\bDISTINCT\s+FROM\b"
+        rf"|(?P<columns>\b(?:INTO|OVERWRITE)\s+(?:TABLE\s+)?{_NAME}\s*\({_LIST}\))"
+        rf"|(?P<call>{before}IDENTIFIER\s*\()(?P<inner>(?:{NESTED})*)\)"
+        rf"|(?P<names>{before}(?:IF\s+(?:NOT\s+)?EXISTS\s+)?{_NAME}"
+        rf"(?:(?:\s+(?:AS\s+)?{NAME_PART})?\s*,\s*{_NAME})*"
+        rf"|(?:\bWITH\s+|,\s*){NAME_PART}(?=\s*(?:\([^()]*\)\s*)?\bAS\s*\())",
+        re.IGNORECASE | re.DOTALL,
+    )
+
+
+_IN_QUERY, _IN_COMMAND = map(_build_pattern, (_OF_QUERY, _OF_COMMAND))
+_TABLE = re.compile(_NAME)
+# USE takes the name for one of the current catalog.
+_OF_SCHEMA = re.compile(
+    rf"(?!use\b).*\b(?:schema|database)\s+(?:if\s+(?:not\s+)?exists\s+)?(?P<name>{_NAME})$",
+    re.DOTALL,
+)
+# As in extract(YEAR FROM …), where a column follows.
+_FUNCTION = re.compile(r"\(\s*\w+\s+$")
+_QUERY = re.compile(r"[\s(]*(?:SELECT|WITH|VALUES|TABLE|FROM)\b", re.IGNORECASE)
+_SHOW = re.compile(r"\s*SHOW\b", re.IGNORECASE)
+_SHOW_IN = re.compile(rf"(?P<command>\s*show\s+(?:tables|views)\s+(?:in|from)\s+)(?P<name>{_NAME})")
 
 
 def correct_texts(request: Any, prefix: Prefix) -> None:
@@ -42,23 +91,23 @@ def correct_texts(request: Any, prefix: Prefix) -> None:
         kind = message.DESCRIPTOR
         if kind.name == "ExpressionString":
             message.expression = correct_expression(message.expression, prefix)
-        elif kind.name in _STATEMENTS:
-            field = _STATEMENTS[kind.name]
+        elif kind.name in _STATEMENT_FIELDS:
+            field = _STATEMENT_FIELDS[kind.name]
             statement = lower_in_sql(getattr(message, field), prefix)
             setattr(message, field, correct_results(statement))
         elif kind.file.name.endswith("/catalog.proto"):
             is_use = kind.name == "SetCurrentDatabase"  # of the current catalog
-            for field, parts in _OF_CATALOG.items():
+            for field, parts in _CATALOG_FIELDS.items():
                 _correct(message, field, prefix, 0 if is_use else parts)
-        elif kind.name in _TABLES:
-            _correct(message, _TABLES[kind.name], prefix, 2)
-        elif kind.name in _NAMES:
-            _correct(message, _NAMES[kind.name], prefix)
+        elif kind.name in _TABLE_FIELDS:
+            _correct(message, _TABLE_FIELDS[kind.name], prefix, 2)
+        elif kind.name in _NAME_FIELDS:
+            _correct(message, _NAME_FIELDS[kind.name], prefix)
 
 
 def correct_expression(expression: str, prefix: Prefix) -> str:
     """Return the SQL of a column with quotes and calls as Sail reads them, and names of tables."""
-    if _STAR.fullmatch(expression):
+    if _ALL_COLUMNS.fullmatch(expression):
         return expression.lower()
     statement = lower_in_sql(f"SELECT {escape_quotes(expression)}", prefix)
     return correct_results(statement.removeprefix("SELECT "))
@@ -74,3 +123,63 @@ def _walk(message: Any) -> Iterator[Any]:
     for each in list_messages(message):
         yield from _walk(each)
     yield message
+
+
+def lower_in_sql(statement: str, prefix: Prefix = lambda _: "") -> str:
+    """Return a statement with the names of tables in lower case.
+
+    :param prefix: of tables whose name has two parts, and of schemas.
+    """
+    if _SHOW.match(statement):
+        statement = statement.lower()
+        return _SHOW_IN.sub(
+            lambda show: show["command"] + qualify(show["name"], prefix, 1), statement
+        )
+
+    def replace(match: re.Match[str]) -> str:
+        if match["call"]:
+            return f"{match['call']}lower({match['inner']}))"
+        is_named = match["names"] or match["columns"]  # Sail finds capital letters in neither
+        if not is_named:
+            return match[0]
+        name = lower_name(match[0])
+        is_column = _FUNCTION.search(match.string, 0, match.start()) is not None
+        return name if is_column else _qualify_all(name, prefix)
+
+    pattern = _IN_QUERY if _QUERY.match(statement) else _IN_COMMAND
+    return _unite_stars(pattern.sub(replace, statement))
+
+
+def lower_name(name: str) -> str:
+    """Return a name in lower case, except for paths in it, as in ``delta.`/Volumes/A```."""
+    return _PART.sub(lambda part: part[0] if "/" in part[0] else part[0].lower(), name)
+
+
+def qualify(name: str, prefix: Prefix, parts: int = 2) -> str:
+    """Write a prefix before a name.
+
+    :param parts: those that the name has without its catalog: 1 for schemas.
+    """
+    schema, *others = _PART.findall(name)
+    return prefix(schema.strip("`")) + name if len(others) == parts - 1 else name
+
+
+def _qualify_all(text: str, prefix: Prefix) -> str:
+    if match := _OF_SCHEMA.match(text):
+        return text[: match.start("name")] + qualify(match["name"], prefix, 1)
+    return _TABLE.sub(lambda table: qualify(table[0], prefix), text)
+
+
+def _unite_stars(statement: str) -> str:
+    """Write a table in one way if ``Name.*`` has its columns: else, Sail finds none of them."""
+    stars = {match["name"].lower() for match in _STAR.finditer(statement) if match["name"]}
+    if not stars:
+        return statement
+    words = {match["name"] for match in _WORD.finditer(statement) if match["name"]}
+    several = {name for name in stars if sum(word.lower() == name for word in words) > 1}
+
+    def replace(match: re.Match[str]) -> str:
+        is_one = match["name"] is not None and match["name"].lower() in several
+        return match[0].lower() if is_one else match[0]
+
+    return _WORD.sub(replace, statement)

@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from .spark_jvm import lock_metastore
+from .task_spark import lock_metastore
 
 _MAX_TRACE_LINES = 200
 _POLL_SECONDS = 0.1

@@ -23,6 +23,8 @@ _INSTALL_ADVICE = (
     "There is no Spark in this environment. Install it to use 'spark' in the local workspace: "
     "pip install 'flask-lakeflow-jobs[spark]'."
 )
+_MAX_RETRIES = 4  # takes some seconds; by default a call waits for ten minutes for a lost server
+_locks: list[int] = []  # of the metastore, until the process ends
 
 
 class SessionStarter:
@@ -109,14 +111,86 @@ class TaskSpark:
         if message := os.environ.get(_FAILURE):
             raise RuntimeError(message)
         if self._is_sail:
-            from .spark_connect import connect
-
-            self._session = connect(self._payload, self._paths)
+            self._session = _connect(self._payload, self._paths)
         else:
-            from .spark_jvm import prepare_session
-
-            prepare_session()
+            _prepare_session()
             if self._payload["kind"] == "notebook":
                 from pyspark.sql import SparkSession
 
                 self._session = SparkSession.builder.getOrCreate()
+
+
+def _connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
+    """Return the session of the task's run on Sail, with the tables of the workspace."""
+    import pyspark
+    from pyspark.sql import SparkSession
+    from pyspark.sql.pandas import utils
+
+    # pyspark.testing looks for it, and ends the process without it.
+    os.environ.setdefault("SPARK_HOME", os.path.dirname(pyspark.__file__))
+
+    # Tasks list an older pandas, as clusters have, or a newer one. Modules import this by name.
+    check: Any = utils.require_minimum_pandas_version
+    check.__code__ = (lambda: None).__code__
+    from pyspark.sql.connect.client.retries import DefaultPolicy
+
+    from .new_catalogs import Catalogs
+    from .pyspark_patches import ZONE, patch_pyspark
+    from .sail_sql import SailSql
+    from .spark_catalog import load_catalog
+
+    session = SparkSession.builder.getOrCreate()
+    session.client.set_retry_policies([DefaultPolicy(max_retries=_MAX_RETRIES)])
+    catalogs = Catalogs(session)  # it remembers the settings that follow
+    for key, value in payload["spark_settings"].items():
+        session.conf.set(key, value)
+    session.conf.set("spark.sql.sources.default", "delta")
+    # Sail has no ids of rows for the default of pandas on Spark.
+    session.conf.set("pandas_on_Spark.compute.default_index_type", '"sequence"')
+    session.conf.set(
+        "spark.sql.warehouse.dir", os.path.join(os.environ["LAKEFLOW_LOCAL_SPARK"], "warehouse")
+    )
+    load_catalog(session)
+    catalogs.require_saved()
+    patch_pyspark(
+        type(session),
+        SailSql(type(session).sql, payload["mounts"], paths, catalogs),
+        paths.translate_uri,
+        (payload["root"], payload["folder"]),
+    )
+    # By default, Sail takes that of the machine.
+    session.conf.set(ZONE, payload["spark_settings"].get(ZONE, "UTC"))
+    return session
+
+
+def lock_metastore() -> None:
+    """Wait until no other task has the metastore open, and keep them away until this one ends."""
+    if "LAKEFLOW_LOCAL_SPARK" not in os.environ:
+        return
+    import fcntl  # few tasks need it
+
+    path = os.path.join(os.environ["LAKEFLOW_LOCAL_SPARK"], "metastore.lock")
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("Waiting for another task that uses Spark.", flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    _locks.append(lock)
+
+
+def _prepare_session() -> None:
+    """Let tasks that use Spark run one after the other: one process at a time opens a metastore."""
+    if "SPARK_CONF_DIR" not in os.environ or "SPARK_REMOTE" in os.environ:
+        return
+    from pyspark.sql import SparkSession
+
+    builder: Any = SparkSession.Builder
+    get_or_create = builder.getOrCreate
+
+    def get_or_create_locked(self: Any) -> Any:
+        if not _locks:
+            lock_metastore()
+        return get_or_create(self)
+
+    builder.getOrCreate = get_or_create_locked

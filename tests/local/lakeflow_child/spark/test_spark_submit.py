@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.pipelines import pipeline
-from flask_lakeflow_jobs.local.lakeflow_child.spark import spark_jvm
-from flask_lakeflow_jobs.local.lakeflow_child.spark.spark_jvm import lock_metastore
+from flask_lakeflow_jobs.local.lakeflow_child.spark import task_spark
 from flask_lakeflow_jobs.local.lakeflow_child.spark.spark_submit import (
     ProgramFailed,
     find_exception,
     list_arguments,
     run_submit,
 )
+from flask_lakeflow_jobs.local.lakeflow_child.spark.task_spark import lock_metastore
 from tests.support import wait_until
 
 
@@ -195,7 +195,7 @@ def test_wait_for_the_metastore_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LAKEFLOW_LOCAL_SPARK", str(tmp_path))
-    monkeypatch.setattr(spark_jvm, "_locks", [])
+    monkeypatch.setattr(task_spark, "_locks", [])
     other = os.open(tmp_path / "metastore.lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(other, fcntl.LOCK_EX)
     waiting = threading.Thread(target=lock_metastore)
@@ -211,5 +211,5 @@ def test_wait_for_the_metastore_is_printed(
     assert printed == "Waiting for another task that uses Spark.\n"
     os.close(other)
     waiting.join()
-    for lock in spark_jvm._locks:
+    for lock in task_spark._locks:
         os.close(lock)
