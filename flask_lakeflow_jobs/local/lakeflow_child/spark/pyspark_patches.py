@@ -10,15 +10,19 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from pyspark import cloudpickle
+from pyspark.errors import AnalysisException
+from pyspark.serializers import CloudPickleSerializer
+from pyspark.sql import SparkSession, functions
+from pyspark.sql.catalog import Column
+from pyspark.sql.connect.catalog import Catalog
+from pyspark.sql.connect.client import SparkConnectClient
+from pyspark.sql.connect.conf import RuntimeConf
+from pyspark.sql.connect.dataframe import DataFrame
+from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter, DataFrameWriterV2
+
 from .file_readers import wrap_load, wrap_table
-from .local_rdds import LocalContext, LocalRdd, take_rdds
-from .map_functions import map_zip_with, transform_keys, transform_values, zip_with
-from .sail_sql import SailSql
-from .show_commands import is_own
-from .spark_catalog import quote_part
-from .spark_streams import StreamManager, StreamReader, StreamWriter
-from .sql_corrections import (
-    MILLISECONDS,
+from .function_corrections import (
     begin_words,
     count_days,
     count_from_sunday,
@@ -26,14 +30,24 @@ from .sql_corrections import (
     cut,
     find_percentile,
     keep_zone,
+    map_zip_with,
     number_weekdays,
     parse_times,
     refuse_elements,
     round_half_even,
     skip_null,
     split_characters,
+    transform_keys,
+    transform_values,
     unite_types,
+    zip_with,
 )
+from .local_rdds import LocalContext, LocalRdd, take_rdds
+from .sail_sql import SailSql
+from .show_commands import is_own
+from .spark_catalog import quote_part
+from .spark_streams import StreamManager, StreamReader, StreamWriter
+from .sql_corrections import MILLISECONDS
 from .stream_plans import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
 from .stream_sources import METADATA
 from .table_writers import (
@@ -73,14 +87,6 @@ def patch_pyspark(
     :param translate: returns the path of this machine for one of the workspace.
     :param folders: of the bundle's modules.
     """
-    from pyspark.serializers import CloudPickleSerializer
-    from pyspark.sql import SparkSession, functions
-    from pyspark.sql.connect.catalog import Catalog
-    from pyspark.sql.connect.client import SparkConnectClient
-    from pyspark.sql.connect.conf import RuntimeConf
-    from pyspark.sql.connect.dataframe import DataFrame
-    from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter, DataFrameWriterV2
-
     patches: list[tuple[Any, str, Any]] = [
         # Databricks ignores it, and Spark Connect refuses it.
         (SparkSession.Builder, "master", lambda self, _: self),
@@ -199,8 +205,6 @@ def _keep_utc(config: Callable[..., Any]) -> Callable[..., Any]:
 
 def _pickle_modules(dumps: Callable[..., Any], folders: tuple[str, ...]) -> Callable[..., Any]:
     """Send the code of modules along, as Sail runs functions in its own process."""
-    from pyspark import cloudpickle
-
     register: Any = cloudpickle.register_pickle_by_value
     places = tuple(f"{folder}/" for folder in folders)
 
@@ -221,8 +225,6 @@ def _run_by(runner: SailSql) -> Callable[..., Any]:
         except ValueError as error:
             if not str(error).startswith("["):
                 raise
-            from pyspark.errors import AnalysisException
-
             raise AnalysisException(str(error)) from error  # it has a condition of Spark
 
     return sql
@@ -248,8 +250,6 @@ def _find_function(runner: SailSql) -> Callable[..., bool]:
 
 def _list_columns(list_columns: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
     def list_all_columns(self: Any, tableName: str, dbName: str | None = None) -> list[Any]:  # noqa: N803
-        from pyspark.sql.catalog import Column
-
         if found := list_columns(self, tableName, dbName):
             return found
         name = tableName if dbName is None else f"{dbName}.{tableName}"
@@ -284,8 +284,6 @@ def _find_quantiles(
     relativeError: float,  # noqa: N803 (its name in Spark)
 ) -> Any:
     """Return quantiles by an aggregate."""
-    from pyspark.sql import functions
-
     names = [col] if isinstance(col, str) else col
     found = [
         [
@@ -307,8 +305,6 @@ def _order_statistics(method: Callable[..., Any]) -> Callable[..., Any]:
     """Sort statistics as Spark does, or as the call names them."""
 
     def order(self: Any, *names: Any) -> Any:
-        from pyspark.sql import functions
-
         named = [*(str(each) for each in names), *_STATISTICS]
         place = functions.array_position(functions.lit(named), functions.col("summary"))
         return method(self, *names).orderBy(place)
@@ -326,8 +322,6 @@ def _write_times(to_json: Callable[..., Any]) -> Callable[..., Any]:
 
 def _write_json(self: Any, _: bool = True) -> LocalRdd:
     """Return the texts, as they are on a cluster, in place of a frame of them."""
-    from pyspark.sql import functions
-
     rows = self.select(functions.to_json(functions.struct("*"))).rdd
     texts: LocalRdd = rows.map(lambda row: row[0])
     return texts

@@ -244,8 +244,7 @@ class SailSql:
         from sqlglot import exp
 
         from .refused_queries import lift_aggregates, name_groups, write
-        from .unpivot_sql import expand_unpivots
-        from .using_sql import name_keys
+        from .unlike_queries import expand_unpivots, name_keys
         from .version_sql import name_folders
 
         def describe(query: str) -> dict[str, str]:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from copy import copy
 from typing import Any
 
+from pyspark.sql.connect.plan import LogicalPlan
+
 from .connect_plans import find_messages, list_inputs
 
 #: The marks of plans: the source whose rows are replaced, the column of the event time with the
@@ -67,8 +69,6 @@ def find_numbers(relation: Any, numbers: dict[int, Any]) -> list[Any]:
 
 def _walk(plan: Any) -> Iterator[Any]:
     """Yield a plan and all below it, each once."""
-    from pyspark.sql.connect.plan import LogicalPlan
-
     visited: set[int] = set()
     pending = [plan]
     while pending:

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
+from pyspark.errors import AnalysisException
+from pyspark.sql import Window, functions
+
 from .connect_plans import copy_message, find_messages, list_inputs, make_frame, union_frames
 from .spark_catalog import quote_part
 from .stream_plans import StreamPlan
@@ -73,8 +76,6 @@ class StreamResult:
 
     def _aggregate(self, relation: Any) -> Any:
         """Group all rows. Return the groups of new ones, or in the mode append those that end."""
-        from pyspark.sql import functions
-
         node = relation.aggregate
         rows = self._mark(self._read(node.input, OLD), self._read(node.input, NEW))
         grouped = copy_message(relation)
@@ -103,8 +104,6 @@ class StreamResult:
 
     def _deduplicate(self, relation: Any) -> Any:
         """Return the first new row of each key that no old row has."""
-        from pyspark.sql import Window, functions
-
         node = relation.deduplicate
         old = self._read(node.input, OLD)
         if relation.common.plan_id in self._plan.within_watermark:
@@ -148,8 +147,6 @@ class StreamResult:
 
     def _mark(self, old: Any, new: Any) -> Any:
         """Return old and new rows, with a column that tells them apart."""
-        from pyspark.sql import functions
-
         old, new = (
             rows.withColumn(_IS_NEW, functions.lit(value)) for value, rows in enumerate((old, new))
         )
@@ -160,8 +157,6 @@ class StreamResult:
 
         :param is_delayed: keep rows until their delay has passed.
         """
-        from pyspark.sql import functions
-
         watermark = self._find_watermark(OLD)
         for each in self._plan.find_watermarks(relation) if watermark is not None else ():
             column, delay = self._plan.watermarks[each.common.plan_id]
@@ -186,8 +181,6 @@ class StreamResult:
 
     def _find_watermark(self, *kinds: str) -> Any:
         """Return the time before which there are no more rows; ``None`` if there is none."""
-        from pyspark.sql import functions
-
         times: list[Any] = []
         for each in self._plan.find_watermarks(self._plan.relation):
             column, delay = self._plan.watermarks[each.common.plan_id]
@@ -215,8 +208,6 @@ def _drop_plans(node: Any) -> None:
 
 def refuse_mode(mode: str, stream: str, remedy: str) -> Exception:
     """Return the error of Spark for a stream that it does not write with a mode."""
-    from pyspark.errors import AnalysisException
-
     error: Exception = AnalysisException(
         f"{_MODE} The output mode {mode} is not supported for {stream}. {remedy}"
     )
@@ -224,6 +215,4 @@ def refuse_mode(mode: str, stream: str, remedy: str) -> Exception:
 
 
 def _column(name: str) -> Any:
-    from pyspark.sql import functions
-
     return functions.col(quote_part(name))

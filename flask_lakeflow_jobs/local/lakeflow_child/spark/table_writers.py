@@ -12,6 +12,10 @@ from functools import wraps
 from typing import Any
 from uuid import uuid4
 
+from pyspark.sql import functions
+from pyspark.sql.connect.dataframe import DataFrame
+from pyspark.sql.types import StructType
+
 from .column_sql import ColumnSql, write_text
 from .connect_plans import name_frame
 from .delta_log import has_limits
@@ -45,9 +49,6 @@ def make_nullable(frame: Any) -> Any:
 
     They have no default, identity or limit, even if Sail reads them from columns that have one.
     """
-    from pyspark.sql import functions
-    from pyspark.sql.types import StructType
-
     schema = frame.schema
     text = schema.json()
     nullable = StructType.fromJson(allow_null(json.loads(text)))
@@ -124,8 +125,6 @@ def _drop_changes(writer: Any) -> None:
 
 def _fill(frame: Any, table: Any) -> Any:
     """Add the columns of a table that a frame lacks, with NULL."""
-    from pyspark.sql import functions
-
     known = {each.lower() for each in frame.columns}
     missing = (each for each in table.schema.fields if each.name.lower() not in known)
     columns = {each.name: functions.lit(None).cast(each.dataType) for each in missing}
@@ -275,8 +274,6 @@ def _find_replaced(writer: Any, table: str) -> str | None:
 
     :param table: that exists, as SQL names it.
     """
-    from pyspark.sql import functions
-
     options = _options_of(writer)
     if writer._write.mode != "overwrite":
         return None
@@ -301,8 +298,6 @@ def _find_replaced(writer: Any, table: str) -> str | None:
 
 
 def _frame_of(writer: Any) -> Any:
-    from pyspark.sql.connect.dataframe import DataFrame
-
     return DataFrame(writer._df, writer._spark)
 
 
