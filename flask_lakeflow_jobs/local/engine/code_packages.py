@@ -14,9 +14,8 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ..lakeflow_child.cluster_packages import find_package
 from ..lakeflow_child.notebook_files import JUPYTER_SUFFIX, find_notebook_file, is_notebook_file
-from ..lakeflow_child.package_names import normalize_name
+from ..lakeflow_child.package_names import find_package, normalize_name
 from .packages import Requirements
 
 # IPython takes a line that begins with the name of a magic for one.

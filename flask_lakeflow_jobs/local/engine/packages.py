@@ -19,7 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..lakeflow_child.cluster_packages import CLUSTER_PACKAGES
+from ..lakeflow_child.package_names import CLUSTER_PACKAGES
 from ..model import Settings
 from ..programs import POLL_SECONDS, Stopped, never_stopped, run_program
 from .compute import find_environment, list_libraries

@@ -7,8 +7,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from .cluster_packages import find_package
-from .package_names import normalize_name
+from .package_names import find_package, normalize_name
 
 # Several packages have modules below these names.
 _NAMESPACES = ("azure", "databricks", "google")

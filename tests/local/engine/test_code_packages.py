@@ -14,7 +14,7 @@ from flask_lakeflow_jobs.local.engine.code_packages import (
     list_notebook_requirements,
 )
 from flask_lakeflow_jobs.local.engine.packages import Requirements
-from flask_lakeflow_jobs.local.lakeflow_child.cluster_packages import CLUSTER_PACKAGES
+from flask_lakeflow_jobs.local.lakeflow_child.package_names import CLUSTER_PACKAGES
 
 MLFLOW = CLUSTER_PACKAGES["mlflow"]
 HEADER = "# Databricks notebook source\n"

@@ -7,8 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
 
-from ..spark.spark_catalog import quote_part
-from ..spark.spark_schemas import split_name
+from ..spark.sql_names import quote_part, split_name
 from ..sql_statements import remove_comments, split_statements
 from .change_sql import (
     DELETED,

@@ -16,8 +16,8 @@ import re
 from dataclasses import dataclass
 
 from ..spark.column_sql import write_text
-from ..spark.spark_catalog import CHANGE_LOG, quote_part
-from ..spark.spark_schemas import split_name
+from ..spark.spark_catalog import CHANGE_LOG
+from ..spark.sql_names import quote_part, split_name
 from ..sql_statements import remove_comments
 from .pipeline_sql import blank_nested
 

@@ -6,8 +6,7 @@ import dataclasses
 from functools import partial
 from importlib import import_module
 
-from ..spark.spark_catalog import quote_part
-from ..spark.spark_schemas import split_name
+from ..spark.sql_names import quote_part, split_name
 from ..sql_statements import split_statements
 from .pipeline_api import PipelineApi
 from .pipeline_sql import read_insert, read_setting

@@ -20,7 +20,8 @@ from pathlib import Path
 from ..notebook_files import is_notebook_file
 from ..samples import SPARK_SAMPLES, TRIPS
 from ..script import extend_import_path
-from ..spark.spark_catalog import add_tables, quote_part
+from ..spark.spark_catalog import add_tables
+from ..spark.sql_names import quote_part
 from ..sql_statements import remove_comments, split_statements
 from .definitions import Definitions
 from .pipeline_api import PipelineApi

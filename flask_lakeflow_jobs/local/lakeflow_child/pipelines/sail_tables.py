@@ -17,8 +17,8 @@ from ..samples import SPARK_SAMPLES
 from ..spark.column_sql import write_text
 from ..spark.delta_log import read_commits
 from ..spark.json_files import read_json, write_json
-from ..spark.spark_catalog import OFFERED, quote_name, quote_part, read_catalog
-from ..spark.spark_schemas import split_name
+from ..spark.spark_catalog import OFFERED, read_catalog
+from ..spark.sql_names import quote_name, quote_part, split_name
 from .pipeline_sql import drop_catalogs
 
 TYPE_CHECKING = False

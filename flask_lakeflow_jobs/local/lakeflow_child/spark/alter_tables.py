@@ -26,8 +26,7 @@ from .delta_log import (
 )
 from .refused_queries import Tree, write
 from .refused_statements import is_feature
-from .spark_catalog import NAME_PART, quote_part
-from .spark_schemas import split_name
+from .sql_names import NAME_PART, quote_part, split_name
 
 #: The SQL of each column, by its name.
 Columns = dict[str, str]

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from .spark_catalog import quote_part
+from .sql_names import quote_part
 
 #: Reads the files with a schema.
 Read = Callable[[Any], Any]

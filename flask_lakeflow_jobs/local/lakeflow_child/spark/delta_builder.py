@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from .column_sql import write_text
-from .spark_catalog import quote_part
+from .sql_names import quote_part
 
 
 class IdentityGenerator:

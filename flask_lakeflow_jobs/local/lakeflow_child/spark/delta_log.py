@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from .column_sql import write_text
-from .spark_catalog import NAME_PART
+from .sql_names import NAME
 
 #: A version of a table, and the actions that lead to it.
 Commit = tuple[int, list[dict[str, Any]]]
@@ -23,7 +23,7 @@ _LOG = "_delta_log"
 _COMMIT = re.compile(r"(\d{20})\.json")
 _DESCRIBE = re.compile(
     r"((?:^|\()\s*)DESC(?:RIBE)?\s+(HISTORY|DETAIL)\s+"
-    rf"({NAME_PART}(?:\.{NAME_PART})*)",
+    rf"({NAME})",
     re.IGNORECASE,
 )
 _HISTORY = {

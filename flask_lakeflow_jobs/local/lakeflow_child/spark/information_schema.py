@@ -8,7 +8,7 @@ from typing import Any
 from sqlglot import exp
 
 from .show_commands import build_values
-from .spark_catalog import quote_name, quote_part
+from .sql_names import quote_name, quote_part
 
 Query = Callable[[str], Any]
 Row = tuple[Any, ...]

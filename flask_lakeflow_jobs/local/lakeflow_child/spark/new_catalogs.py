@@ -14,9 +14,9 @@ from typing import Any
 
 from .file_metadata import MetadataStub
 from .sail import CATALOG_NAME, PORT_FILE
-from .spark_catalog import NAME_PART, list_saved_catalogs, load_catalog, quote_part, save_catalog
-from .spark_schemas import find_schema, split_name
+from .spark_catalog import list_saved_catalogs, load_catalog, save_catalog
 from .spark_sql import CATALOG
+from .sql_names import NAME_PART, find_schema, quote_part, split_name
 
 #: What Sail knows besides.
 _OF_SAIL = {"global_temp", "system"}

@@ -45,9 +45,9 @@ from .function_corrections import (
 from .local_rdds import LocalContext, LocalRdd, take_rdds
 from .sail_sql import SailSql
 from .show_commands import is_own
-from .spark_catalog import quote_part
 from .spark_streams import StreamManager, StreamReader, StreamWriter
 from .sql_corrections import MILLISECONDS
+from .sql_names import quote_part
 from .stream_plans import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
 from .stream_sources import METADATA
 from .table_writers import (

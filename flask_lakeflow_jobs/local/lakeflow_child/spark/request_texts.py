@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .connect_plans import list_messages
-from .spark_catalog import NAME_PART
 from .spark_sql import NESTED, escape_quotes
 from .sql_corrections import LITERAL, correct_results
+from .sql_names import NAME_PART
 
 #: Returns what to write before the name of a schema.
 Prefix = Callable[[str], str]

@@ -21,7 +21,6 @@ from .delta_log import (
 from .new_catalogs import Catalogs
 from .read_files import replace_read_files
 from .show_commands import replace_show
-from .spark_catalog import NAME_PART, quote_part
 from .spark_sql import (
     escape_quotes,
     find_lack,
@@ -32,6 +31,7 @@ from .spark_sql import (
     rewrite,
 )
 from .spark_views import qualify_view
+from .sql_names import NAME, quote_part
 from .table_writers import EVOLVES, create_as, name_folder
 
 _CREATE_AS = re.compile(
@@ -46,13 +46,11 @@ _INSERT = re.compile(r"\s*INSERT\b", re.IGNORECASE)
 _INSERT_PATH = re.compile(
     r"(\s*INSERT\s+(?:INTO|OVERWRITE)\s+(?:TABLE\s+)?)delta\s*\.\s*`([^`]+)`", re.IGNORECASE
 )
-_BY_NAME = re.compile(
-    rf"(\s*INSERT\s+INTO\s+(?:TABLE\s+)?{NAME_PART}(?:\.{NAME_PART})*)\s+BY\s+NAME\b", re.IGNORECASE
-)
+_BY_NAME = re.compile(rf"(\s*INSERT\s+INTO\s+(?:TABLE\s+)?{NAME})\s+BY\s+NAME\b", re.IGNORECASE)
 # Sail counts the rows that it has written for these, which may be others.
 _CHANGE = re.compile(
     r"\s*(DELETE|UPDATE|MERGE)\s+(?:WITH\s+SCHEMA\s+EVOLUTION\s+)?(?:FROM\s+|INTO\s+)?"
-    rf"({NAME_PART}(?:\.{NAME_PART})*)",
+    rf"({NAME})",
     re.IGNORECASE,
 )
 # Sail replaces all rows for these, or adds those that are beside the condition.

@@ -14,8 +14,8 @@ from typing import Any
 from .column_sql import write_text
 from .delta_log import find_location, read_metadata
 from .read_files import FILES
-from .spark_catalog import NAME_PART, quote_part, read_description
-from .spark_schemas import split_name
+from .spark_catalog import read_description
+from .sql_names import NAME_PART, quote_part, split_name
 
 Query = Callable[[str], Any]
 

@@ -17,11 +17,9 @@ from typing import Any
 from ..samples import SPARK_SAMPLES
 from .column_sql import write_text
 from .json_files import read_json, write_json
+from .sql_names import quote_name, quote_part
 
 Entries = dict[str, dict[str, Any]]
-
-#: A part of a name in SQL, as a pattern.
-NAME_PART = r"(?:`(?:[^`]|``)+`|[\w-]+)"
 
 #: The folder with the tables that pipelines have from Sail.
 OFFERED = os.path.join("jvm", "offered")
@@ -220,16 +218,6 @@ def read_options(properties: str) -> dict[str, str]:
         if key.startswith("option."):
             options[key.removeprefix("option.")] = value
     return options
-
-
-def quote_name(name: str) -> str:
-    """Quote a name of catalog, schema and table."""
-    return ".".join(quote_part(part) for part in name.split(".", 2))
-
-
-def quote_part(part: str) -> str:
-    """Quote one part of a name."""
-    return "`" + part.replace("`", "``") + "`"
 
 
 def _list(session: Any, statement: str) -> list[str]:

@@ -19,8 +19,7 @@ from ..sql_statements import (
 )
 from .column_sql import write_literal, write_text
 from .spark_advice import NO_CHANGES
-from .spark_catalog import NAME_PART, quote_part
-from .spark_schemas import find_schema
+from .sql_names import NAME_PART, find_schema, quote_part
 
 Query = Callable[[str], Any]
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..sql_statements import remove_comments
-from .spark_catalog import NAME_PART, quote_part
+from .sql_names import NAME, quote_part
 
 _VIEW = re.compile(
     r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?VIEW\s+(?:IF\s+NOT\s+EXISTS\s+)?"
-    rf"({NAME_PART}(?:\.{NAME_PART})*)",
+    rf"({NAME})",
     re.IGNORECASE,
 )
 #: The first part of a name such as ``delta.`/folder```.

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from .json_files import read_json, write_json
 from .refused_queries import write
-from .spark_schemas import split_name
+from .sql_names import split_name
 
 Parse = Callable[[str], exp.Expr]
 #: ``parameters`` (names and defaults), ``body``, ``returns`` and ``language``.

@@ -14,7 +14,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Window, functions
 
 from .connect_plans import copy_message, find_messages, list_inputs, make_frame, union_frames
-from .spark_catalog import quote_part
+from .sql_names import quote_part
 from .stream_plans import StreamPlan
 from .stream_sources import METADATA
 

@@ -21,8 +21,7 @@ from .connect_plans import name_frame
 from .delta_log import has_limits
 from .delta_tables import DeltaTable
 from .file_readers import FILE_FORMATS, allow_null, begin_at_root
-from .spark_catalog import quote_part
-from .spark_schemas import create_schema_of
+from .sql_names import create_schema_of, quote_part
 
 # Parts of the messages about columns that Sail does not find: it looks for names in lower case.
 _MISSING = (" for INSERT", "No field named")

@@ -15,11 +15,11 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.spark_catalog import (
     add_tables,
     load_catalog,
     merge,
-    quote_name,
     read_description,
     read_options,
     save_catalog,
 )
+from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_names import quote_name
 
 Entries = dict[str, dict[str, Any]]
 catalogs = st.dictionaries(

@@ -1,6 +1,7 @@
-"""Schemas on Sail: each is created when a task first writes to it or uses it.
+"""Names in the SQL of Spark: their parts, their quotes, and the schemas in them.
 
-The workspace of a bundle has its schemas already. Here, nothing has created them.
+The workspace of a bundle has its schemas already. Here, each is created when a task first writes to
+it or uses it.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .spark_catalog import NAME_PART, quote_part
-
+#: A part of a name, and a whole one, as patterns.
+NAME_PART = r"(?:`(?:[^`]|``)+`|[\w-]+)"
+NAME = rf"{NAME_PART}(?:\.{NAME_PART})*"
 _NAME = rf"({NAME_PART}(?:\s*\.\s*{NAME_PART}){{0,2}})"
 _USE = re.compile(rf"\s*USE\s+(?:SCHEMA\s+|DATABASE\s+)?{_NAME}\s*;?\s*$", re.IGNORECASE)
 _CREATE = re.compile(
@@ -46,6 +48,16 @@ def _find_schema_of(table: str) -> str | None:
 def split_name(name: str) -> list[str]:
     """Return the parts of a name, without their quotes."""
     return [part.strip("`").replace("``", "`") for part in re.findall(NAME_PART, name)]
+
+
+def quote_name(name: str) -> str:
+    """Quote a name of catalog, schema and table."""
+    return ".".join(quote_part(part) for part in name.split(".", 2))
+
+
+def quote_part(part: str) -> str:
+    """Quote one part of a name."""
+    return "`" + part.replace("`", "``") + "`"
 
 
 def _quote(parts: list[str]) -> str:
