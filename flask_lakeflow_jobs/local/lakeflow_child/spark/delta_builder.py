@@ -22,7 +22,7 @@ class IdentityGenerator:
 
 
 class DeltaTableBuilder:
-    """A table to create.
+    """A table to create, with the methods that Delta Lake documents.
 
     :param session: of Spark; by default the active one.
     :param statement: the SQL that creates it, such as ``CREATE TABLE``.
@@ -45,27 +45,22 @@ class DeltaTableBuilder:
         self._properties: dict[str, str] = {}
 
     def tableName(self, identifier: str) -> DeltaTableBuilder:
-        """Give its name."""
         self._name = identifier
         return self
 
     def location(self, location: str) -> DeltaTableBuilder:
-        """Give the folder of its files."""
         self._location = location
         return self
 
     def comment(self, comment: str) -> DeltaTableBuilder:
-        """Give its comment."""
         self._comment = comment
         return self
 
     def property(self, key: str, value: str) -> DeltaTableBuilder:
-        """Set a property."""
         self._properties[key] = value
         return self
 
     def partitionedBy(self, *cols: Any) -> DeltaTableBuilder:
-        """Choose the columns of its partitions."""
         names = cols[0] if len(cols) == 1 and not isinstance(cols[0], str) else cols
         self._partitions += map(quote_part, names)
         return self
@@ -83,7 +78,6 @@ class DeltaTableBuilder:
         generatedByDefaultAs: Any = None,
         comment: str | None = None,
     ) -> DeltaTableBuilder:
-        """Add a column."""
         kind = dataType if isinstance(dataType, str) else dataType.simpleString()
         parts = [quote_part(colName), kind]
         if not nullable:
@@ -100,7 +94,6 @@ class DeltaTableBuilder:
         return self
 
     def addColumns(self, cols: Any) -> DeltaTableBuilder:
-        """Add the columns of a schema."""
         for each in cols:
             self.addColumn(
                 each.name, each.dataType, each.nullable, comment=each.metadata.get("comment")
@@ -108,7 +101,6 @@ class DeltaTableBuilder:
         return self
 
     def execute(self) -> Any:
-        """Create the table and return it."""
         if not self._name:
             return self._create_folder()
         self._session.sql(self._build())

@@ -30,7 +30,7 @@ _OF_PYSPARK = {
 
 
 class DeltaTable:
-    """A Delta table, by its name or its path.
+    """A Delta table, by its name or its path, with the methods that Delta Lake documents.
 
     :param name: as SQL names it.
     """
@@ -67,7 +67,6 @@ class DeltaTable:
 
     @staticmethod
     def isDeltaTable(sparkSession: Any, identifier: str) -> bool:
-        """Return whether a folder has a Delta table."""
         if "://" not in identifier:
             folder = identifier.removeprefix("file:")
             return os.path.isdir(os.path.join(folder, "_delta_log"))
@@ -99,40 +98,32 @@ class DeltaTable:
         return DeltaTable(self._session, self._name, aliasName)
 
     def toDF(self) -> Any:
-        """Return the rows."""
         frame = self._session.sql(f"SELECT * FROM {self._name}")
         frame = frame if self._alias is None else frame.alias(self._alias)
         self._plans |= _list_plans(frame)
         return frame
 
     def delete(self, condition: Any = None) -> None:
-        """Delete rows, all without a condition."""
         where = "" if condition is None else f" WHERE {self._write(condition)}"
         self._session.sql(f"DELETE FROM {self._target}{where}")
 
     def update(self, condition: Any = None, set: Any = None) -> None:  # noqa: A002
-        """Set columns of rows, of all without a condition."""
         where = "" if condition is None else f" WHERE {self._write(condition)}"
         self._session.sql(f"UPDATE {self._target} SET {write_assignments(set, self._write)}{where}")
 
     def merge(self, source: Any, condition: Any) -> DeltaMergeBuilder:
-        """Begin a merge of other rows."""
         return DeltaMergeBuilder(self, source, condition)
 
     def history(self, limit: int | None = None) -> Any:
-        """Return the commits, the last one first."""
         return self._session.sql(build_history(self._find_location(), limit))
 
     def detail(self) -> Any:
-        """Return the format, the location and the size of the table."""
         return self._session.sql(build_detail(self._find_location(), self._name))
 
     def restoreToVersion(self, version: int) -> Any:
-        """Replace the rows by those of an earlier version."""
         return self._restore(f"VERSION AS OF {int(version)}")
 
     def restoreToTimestamp(self, timestamp: str) -> Any:
-        """Replace the rows by those of an earlier time."""
         return self._restore(f"TIMESTAMP AS OF '{timestamp}'")
 
     def vacuum(self, retentionHours: float | None = None) -> Any:
@@ -178,7 +169,7 @@ class DeltaTable:
 
 
 class DeltaMergeBuilder:
-    """A merge, clause by clause.
+    """A merge, clause by clause, as Delta Lake documents it.
 
     :param source: the rows to merge.
     """
@@ -191,25 +182,20 @@ class DeltaMergeBuilder:
         self._evolves = False
 
     def whenMatchedUpdate(self, condition: Any = None, set: Any = None) -> DeltaMergeBuilder:  # noqa: A002
-        """Set columns of rows with a match."""
         return self._update("WHEN MATCHED", condition, set)
 
     def whenMatchedUpdateAll(self, condition: Any = None) -> DeltaMergeBuilder:
-        """Set all columns of rows with a match."""
         return self._add("WHEN MATCHED", condition, "UPDATE SET *")
 
     def whenMatchedDelete(self, condition: Any = None) -> DeltaMergeBuilder:
-        """Delete rows with a match."""
         return self._add("WHEN MATCHED", condition, "DELETE")
 
     def whenNotMatchedInsert(self, condition: Any = None, values: Any = None) -> DeltaMergeBuilder:
-        """Insert columns of new rows."""
         texts = [self._write(each) for each in values.values()]
         action = f"INSERT ({', '.join(map(str, values))}) VALUES ({', '.join(texts)})"
         return self._add("WHEN NOT MATCHED", condition, action)
 
     def whenNotMatchedInsertAll(self, condition: Any = None) -> DeltaMergeBuilder:
-        """Insert new rows."""
         return self._add("WHEN NOT MATCHED", condition, "INSERT *")
 
     def whenNotMatchedBySourceUpdate(
@@ -217,20 +203,16 @@ class DeltaMergeBuilder:
         condition: Any = None,
         set: Any = None,  # noqa: A002
     ) -> DeltaMergeBuilder:
-        """Set columns of rows that the source lacks."""
         return self._update("WHEN NOT MATCHED BY SOURCE", condition, set)
 
     def whenNotMatchedBySourceDelete(self, condition: Any = None) -> DeltaMergeBuilder:
-        """Delete rows that the source lacks."""
         return self._add("WHEN NOT MATCHED BY SOURCE", condition, "DELETE")
 
     def withSchemaEvolution(self) -> DeltaMergeBuilder:
-        """Add the columns of the source that the table lacks."""
         self._evolves = True
         return self
 
     def execute(self) -> Any:
-        """Run the merge."""
         if not self._clauses:
             raise ValueError("A merge needs a clause, such as whenMatchedUpdateAll().")
         evolution = "WITH SCHEMA EVOLUTION " if self._evolves else ""
@@ -268,15 +250,12 @@ class DeltaOptimizeBuilder:
         self._session = session
 
     def where(self, partitionFilter: str) -> DeltaOptimizeBuilder:
-        """Choose partitions."""
         return self
 
     def executeCompaction(self) -> Any:
-        """Return that no file was changed."""
         return self._session.sql("SELECT '' AS path WHERE false")
 
     def executeZOrderBy(self, *cols: Any) -> Any:
-        """Return that no file was changed."""
         return self.executeCompaction()
 
 

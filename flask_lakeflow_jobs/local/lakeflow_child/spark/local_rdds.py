@@ -35,32 +35,25 @@ class LocalContext:
 
     @property
     def defaultParallelism(self) -> int:
-        """The processors of the machine."""
         return os.cpu_count() or 1
 
     @property
     def version(self) -> str:
-        """The version of Spark."""
         return str(self._session.version)
 
     def getConf(self) -> Any:
-        """Return the settings of the session."""
         return self._session.conf
 
     def parallelize(self, c: Iterable[Any], numSlices: int | None = None) -> LocalRdd:
-        """Return an RDD of a list."""
         return LocalRdd(self._session, lambda: iter(c))
 
     def emptyRDD(self) -> LocalRdd:
-        """Return an RDD without elements."""
         return self.parallelize(())
 
     def textFile(self, name: str, *_: Any) -> LocalRdd:
-        """Return the lines of files."""
         return self._session.read.text(name).rdd.map(lambda row: row[0])  # type: ignore[no-any-return]
 
     def broadcast(self, value: Any) -> Any:
-        """Return a value that functions may use."""
         from types import SimpleNamespace
 
         nothing = lambda *_: None  # noqa: E731
@@ -73,7 +66,7 @@ class LocalContext:
 
 
 class LocalRdd:
-    """The elements of a list, which are computed when they are needed.
+    """The elements of a list, which are computed when they are needed, with the methods of an RDD.
 
     :param iterate: returns them.
     """
@@ -86,32 +79,24 @@ class LocalRdd:
         return self._iterate()
 
     def map(self, f: Callable[[Any], Any], *_: Any) -> LocalRdd:
-        """Apply a function to each element."""
         return self._then(lambda each: map(f, each))
 
     def flatMap(self, f: Callable[[Any], Any], *_: Any) -> LocalRdd:
-        """Apply a function that returns several elements."""
         return self._then(lambda each: chain.from_iterable(map(f, each)))
 
     def filter(self, f: Callable[[Any], Any]) -> LocalRdd:
-        """Keep some elements."""
         return self._then(lambda each: filter(f, each))
 
     def mapPartitions(self, f: Callable[[Any], Any], *_: Any) -> LocalRdd:
-        """Apply a function to all elements."""
         return self._then(lambda each: iter(f(each)))
 
     def mapValues(self, f: Callable[[Any], Any]) -> LocalRdd:
-        """Apply a function to the value of each pair."""
         return self.map(lambda pair: (pair[0], f(pair[1])))
 
     def reduceByKey(self, func: Callable[[Any, Any], Any], *_: Any) -> LocalRdd:
-        """Combine the values of each key."""
         return self.groupByKey().mapValues(lambda values: reduce(func, values))
 
     def groupByKey(self, *_: Any) -> LocalRdd:
-        """Collect the values of each key."""
-
         def group(pairs: Iterator[Any]) -> Iterator[Any]:
             found: dict[Any, list[Any]] = {}
             for key, value in pairs:
@@ -121,49 +106,38 @@ class LocalRdd:
         return self._then(group)
 
     def sortBy(self, keyfunc: Callable[[Any], Any], ascending: bool = True, *_: Any) -> LocalRdd:
-        """Sort the elements."""
         return self._then(lambda each: iter(sorted(each, key=keyfunc, reverse=not ascending)))
 
     def distinct(self, *_: Any) -> LocalRdd:
-        """Keep each element once."""
         return self._then(lambda each: iter(dict.fromkeys(each)))
 
     def zipWithIndex(self) -> LocalRdd:
-        """Number the elements from 0."""
         return self._then(lambda each: ((value, index) for index, value in enumerate(each)))
 
     def keys(self) -> LocalRdd:
-        """Return the keys of pairs."""
         return self.map(lambda pair: pair[0])
 
     def values(self) -> LocalRdd:
-        """Return the values of pairs."""
         return self.map(lambda pair: pair[1])
 
     def union(self, other: LocalRdd) -> LocalRdd:
-        """Append the elements of another RDD."""
         return self._then(lambda each: chain(each, other))
 
     def cache(self, *_: Any) -> LocalRdd:
-        """Return the same elements."""
         return self
 
     persist = unpersist = repartition = coalesce = cache
 
     def collect(self) -> list[Any]:
-        """Return the elements."""
         return list(self)
 
     def collectAsMap(self) -> dict[Any, Any]:
-        """Return the pairs."""
         return dict(self.collect())
 
     def count(self) -> int:
-        """Return their number."""
         return len(self.collect())
 
     def take(self, num: int) -> list[Any]:
-        """Return the first elements."""
         return self.collect()[:num]
 
     def first(self) -> Any:
@@ -176,20 +150,16 @@ class LocalRdd:
         raise ValueError("RDD is empty")
 
     def isEmpty(self) -> bool:
-        """Return whether there is no element."""
         return not self.take(1)
 
     def reduce(self, f: Callable[[Any, Any], Any]) -> Any:
-        """Combine the elements."""
         return reduce(f, self)
 
     def foreach(self, f: Callable[[Any], Any]) -> None:
-        """Call a function with each element."""
         for each in self:
             f(each)
 
     def sum(self) -> Any:
-        """Return the sum of the elements."""
         return sum(self)
 
     def getNumPartitions(self) -> int:
@@ -197,7 +167,6 @@ class LocalRdd:
         return 1
 
     def toDF(self, schema: Any = None, sampleRatio: Any = None) -> Any:
-        """Return a frame of the elements."""
         return self._session.createDataFrame(self.collect(), schema)
 
     def _then(self, change: Callable[[Iterator[Any]], Iterator[Any]]) -> LocalRdd:

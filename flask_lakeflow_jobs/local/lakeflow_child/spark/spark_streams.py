@@ -36,12 +36,10 @@ class StreamBuilder:
         self._options: dict[str, Any] = {}
 
     def format(self, source: str) -> Self:
-        """Choose the format."""
         self._format = source
         return self
 
     def option(self, key: str, value: Any) -> Self:
-        """Set an option."""
         return self.options(**{key: value})
 
     def options(self, **options: Any) -> Self:
@@ -61,7 +59,6 @@ class StreamReader(StreamBuilder):
         self._schema: Any = None
 
     def schema(self, schema: Any) -> StreamReader:
-        """Give the columns."""
         self._schema = schema
         return self
 
@@ -91,7 +88,6 @@ class StreamReader(StreamBuilder):
         return mark_frame(source.read_all().select("*"), SOURCE, source)
 
     def table(self, tableName: str) -> Any:
-        """Return the frame of a stream of a table."""
         source = TableSource(self._session, tableName, self._options)
         return mark_frame(source.read_all().select("*"), SOURCE, source)
 
@@ -114,17 +110,14 @@ class StreamWriter(StreamBuilder):
         self._ends = False
 
     def outputMode(self, outputMode: str) -> StreamWriter:
-        """Choose what each batch writes."""
         self._mode = outputMode.lower()
         return self
 
     def queryName(self, queryName: str) -> StreamWriter:
-        """Give a name."""
         self._name = queryName
         return self
 
     def partitionBy(self, *cols: Any) -> StreamWriter:
-        """Choose the columns of partitions."""
         self._partitions = cols
         return self
 
@@ -138,7 +131,6 @@ class StreamWriter(StreamBuilder):
         return self
 
     def foreachBatch(self, func: Callable[[Any, int], None]) -> StreamWriter:
-        """Let a function write."""
         self._function = func
         return self
 
@@ -158,7 +150,6 @@ class StreamWriter(StreamBuilder):
         queryName: str | None = None,
         **options: Any,
     ) -> StreamQuery:
-        """Read what is new and write it."""
         self._set(format, outputMode, partitionBy, queryName, options)
         path = path or self._options.pop("path", None)
         return self._run(lambda frame: self._write(frame, path=path))
@@ -172,7 +163,6 @@ class StreamWriter(StreamBuilder):
         queryName: str | None = None,
         **options: Any,
     ) -> StreamQuery:
-        """Read what is new and write it to a table."""
         self._set(format, outputMode, partitionBy, queryName, options)
         exists = self._frame.sparkSession.catalog.tableExists(tableName)
         return self._run(lambda frame: self._write(frame, table=tableName), is_first=not exists)
@@ -306,13 +296,11 @@ class StreamQuery:
 
     @property
     def lastProgress(self) -> dict[str, Any]:
-        """The number of the batch, and of the rows that it has read."""
         count = sum(rows.count() for rows in self._rows)
         return {"name": self.name, "batchId": self._batch, "numInputRows": count}
 
     @property
     def recentProgress(self) -> list[dict[str, Any]]:
-        """The progress of all batches."""
         return [self.lastProgress]
 
     def awaitTermination(self, timeout: float | None = None) -> bool:
