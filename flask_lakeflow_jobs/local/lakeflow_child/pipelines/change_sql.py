@@ -13,6 +13,7 @@ the tracked columns as they are make one version.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..spark.column_sql import write_text
@@ -20,10 +21,6 @@ from ..spark.spark_catalog import CHANGE_LOG
 from ..spark.sql_names import quote_part, split_name
 from ..sql_statements import remove_comments
 from .pipeline_sql import blank_nested
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 #: Columns of the log: the place in the sequence, and whether a change deletes its key or all rows.
 SEQUENCE, DELETED, TRUNCATED = "__change_sequence", "__change_deleted", "__change_truncated"

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from typing import Any
 
 
 def as_query(function: Any) -> Any:

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 from contextlib import suppress
+from typing import Any
 from urllib.parse import unquote
 
 from ..samples import SPARK_SAMPLES
@@ -21,11 +22,7 @@ from ..spark.spark_catalog import OFFERED, read_catalog
 from ..spark.sql_names import quote_name, quote_part, split_name
 from .pipeline_sql import drop_catalogs
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    Entry = dict[str, Any]
+Entry = dict[str, Any]
 
 
 class TableIsTaken(Exception):
