@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ..lakeflow_child.spark.sail import CATALOG_NAME
+
 #: Catalogs that every workspace has. The first is the default one.
 BUILT_IN_CATALOGS = ("main", "hive_metastore", "samples", "spark_catalog", "workspace")
 
@@ -17,7 +19,6 @@ _PROVIDED_BY_SPARK = frozenset({"system"})
 _SOURCE_SUFFIXES = frozenset({".ipynb", ".json", ".py", ".sql", ".yaml", ".yml"})
 _MAX_SOURCE_BYTES = 1024 * 1024
 _MAX_SOURCES = 2000
-_CATALOG_NAME = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 _TABLE_NAME = re.compile(r"([A-Za-z_][\w-]*)\.[\w-]+\.[\w-]+", re.ASCII)
 
 _NAME = r"`?([A-Za-z_][\w-]*)`?"
@@ -98,7 +99,7 @@ def find_saved_catalogs(folder: Path) -> set[str]:
     except (OSError, ValueError):
         return set()
     names = {str(name).partition(".")[0] for name in saved}
-    return set(filter(_CATALOG_NAME.fullmatch, names)) - _PROVIDED_BY_SPARK
+    return set(filter(CATALOG_NAME.fullmatch, names)) - _PROVIDED_BY_SPARK
 
 
 def _walk(value: Any, field: str) -> Iterator[str]:
@@ -117,7 +118,7 @@ def _walk(value: Any, field: str) -> Iterator[str]:
         option, is_option, argument = value.partition("=")
         if is_option and option.startswith("-"):
             field, value = option, argument
-        if "catalog" in field.lower() and _CATALOG_NAME.fullmatch(value):
+        if "catalog" in field.lower() and CATALOG_NAME.fullmatch(value):
             yield value
         elif match := _TABLE_NAME.fullmatch(value):
             yield match[1]

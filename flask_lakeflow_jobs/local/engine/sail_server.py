@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..lakeflow_child.spark.sail import add_catalogs
 from ..programs import CHILD, POLL_SECONDS, Lifeline, Stopped, never_stopped
 from .bundle_catalogs import BUILT_IN_CATALOGS
 
@@ -101,14 +102,10 @@ class SailServer:
         :raises Stopped: ``is_stopped`` returned true meanwhile.
         """
         session = uuid.uuid4()
-        entries = (
-            f'{{type="memory",name="{name}",initial_database=["default"]}}'
-            for name in sorted(catalogs)
-        )
         settings = {
             "SAIL_EXECUTION__CHECKPOINT__PATH": str(self._checkpoints(session)),
             "SAIL_CATALOG__DEFAULT_CATALOG": BUILT_IN_CATALOGS[0],
-            "SAIL_CATALOG__LIST": f"[{','.join(entries)}]",
+            "SAIL_CATALOG__LIST": add_catalogs("", sorted(catalogs)),
             "SAIL_SPARK__SESSION_TIMEOUT_SECS": str(_SESSION_TIMEOUT_SECONDS),
         }
         answer = self._ask({"open": settings}, is_stopped)

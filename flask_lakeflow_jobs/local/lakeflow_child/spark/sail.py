@@ -59,13 +59,16 @@ class Listeners:
 
 
 def add_catalogs(setting: str, catalogs: list[str]) -> str:
-    """Add catalogs to the setting of Sail that lists them, except for names that it cannot hold."""
+    """Add catalogs to the setting of Sail that lists them, except for names that it cannot hold.
+
+    :param setting: empty, if there is none yet.
+    """
     added = (
         f'{{type="memory",name="{name}",initial_database=["default"]}}'
         for name in catalogs
         if CATALOG_NAME.fullmatch(name) and f'name="{name}"' not in setting
     )
-    return f"[{','.join([setting.strip('[]'), *added])}]"
+    return f"[{','.join(filter(None, [setting.strip('[]'), *added]))}]"
 
 
 def serve(lifeline: int) -> None:

@@ -245,9 +245,8 @@ class SailSql:
         from .unlike_queries import expand_unpivots, name_keys
         from .version_sql import name_folders
 
-        def describe(query: str) -> dict[str, str]:
-            fields = self._run_or_rewrite(session, query, args, names).schema.fields
-            return {field.name: field.dataType.simpleString() for field in fields}
+        def describe(text: str) -> dict[str, str]:
+            return _list_columns(self._run_or_rewrite(session, text, args, names))
 
         before = write(tree)
         name_folders(tree, partial(self._run, session))
@@ -270,13 +269,14 @@ class SailSql:
         from .refused_queries import rewrite_queries, write
         from .refused_statements import rewrite_statement, rewrite_text
 
-        def describe(query: str) -> dict[str, str]:
-            fields = self._run(session, query, args).schema.fields
-            return {field.name: field.dataType.simpleString() for field in fields}
+        query = partial(self._run, session)
+
+        def describe(text: str) -> dict[str, str]:
+            return _list_columns(self._run(session, text, args))
 
         def find_own(table: str) -> set[str]:
             try:
-                return find_filled(find_location(partial(self._run, session), table))
+                return find_filled(find_location(query, table))
             except (OSError, ValueError):  # it is no Delta table
                 return set()
 
@@ -286,12 +286,12 @@ class SailSql:
         if (message := functions.run(tree)) is not None:
             return str(message)
         if isinstance(tree, exp.Alter):
-            return alter_table(tree, lambda each: session.sql(each))
+            return alter_table(tree, session.sql)
         if isinstance(tree, exp.Command):
-            return move_column(remove_comments(statement), lambda each: session.sql(each))
+            return move_column(remove_comments(statement), session.sql)
         before = write(tree)
         if _INFORMATION in statement.lower():
-            tree = insert_information(tree, lambda each: self._run(session, each), _parse)
+            tree = insert_information(tree, query, _parse)
         tree = functions.insert(tree, _parse)
         if self._variables is not None:
             self._variables.insert(tree, describe)
@@ -347,6 +347,10 @@ class SailSql:
             if has_old:
                 reload_table(session.sql, table)
         return created
+
+
+def _list_columns(frame: Any) -> dict[str, str]:
+    return {field.name: field.dataType.simpleString() for field in frame.schema.fields}
 
 
 def _insert_arguments(statement: str, args: Any) -> tuple[str, Any]:

@@ -11,9 +11,10 @@ pytest.importorskip("duckdb")
 pytest.importorskip("sqlglot")
 
 from flask_lakeflow_jobs.local.lakeflow_child.dbt.dbt_adapter import skip_command, translate_code
-from flask_lakeflow_jobs.local.lakeflow_child.dbt.dbt_project import DbtProject, build_output
 from flask_lakeflow_jobs.local.lakeflow_child.dbt.dbt_task import (
+    DbtProject,
     advise,
+    build_output,
     describe_failure,
     find_line,
 )
