@@ -233,6 +233,17 @@ def mappings(value: Any) -> list[Any]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
+def map_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a JSON value with all strings in it changed."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [map_texts(each, change) for each in value]
+    if isinstance(value, dict):
+        return {key: map_texts(each, change) for key, each in value.items()}
+    return value
+
+
 def kind_of(task: Settings) -> str:
     """Return the kind of a task whose settings are valid."""
     return next(key for key in task if key in TASK_KINDS)

@@ -12,7 +12,7 @@ from ..bundle.git import GitRepository
 from ..bundle.load import Bundle
 from ..home import WorkspaceFolder
 from ..lakeflow_child.notebook_files import find_notebook_file
-from ..model import Settings
+from ..model import Settings, map_texts
 
 #: The path of a Unity Catalog volume: catalog, schema and name.
 _VOLUME = re.compile(r"(?<![\w./-])/Volumes/[\w-]+/[\w-]+/[\w-]+", re.ASCII)
@@ -84,13 +84,7 @@ class WorkspaceFiles:
 
         A task can open such a path. A volume is created once it is named, as if it were deployed.
         """
-        if isinstance(value, str):
-            return self._localize_text(value)
-        if isinstance(value, list):
-            return [self.localize(each) for each in value]
-        if isinstance(value, dict):
-            return {key: self.localize(each) for key, each in value.items()}
-        return value
+        return map_texts(value, self._localize_text)
 
     def _localize_text(self, text: str) -> str:
         bundle = self._bundle()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, AnyStr
 
+from ..model import map_texts
+
 _MARK = "[REDACTED]"
 
 
@@ -25,13 +27,11 @@ class SecretRedactor:
 
     def redact(self, value: Any) -> Any:
         """Replace the secrets in all strings of a JSON value."""
-        if isinstance(value, str):
-            return _replace(value, _MARK, _find(value, self._texts), 0, len(value))
-        if isinstance(value, list):
-            return [self.redact(each) for each in value]
-        if isinstance(value, dict):
-            return {key: self.redact(each) for key, each in value.items()}
-        return value
+
+        def redact_text(text: str) -> str:
+            return _replace(text, _MARK, _find(text, self._texts), 0, len(text))
+
+        return map_texts(value, redact_text)
 
     def find(self, data: bytes) -> list[tuple[int, int]]:
         """Return where secrets begin and end. Those that overlap count as one."""

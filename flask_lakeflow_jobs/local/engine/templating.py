@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from ..model import JobRun, TaskRun
+from ..model import JobRun, TaskRun, map_texts
 from .work import CannotRun
 
 #: The length of all values for which the references of a task stand.
@@ -44,16 +44,7 @@ def resolve(value: Any, lookup: Lookup) -> Any:
 
     :raises UnknownReference: ``lookup`` has no value for a name in a known namespace.
     """
-    if isinstance(value, str):
-        return _resolve_text(value, lookup) if "{{" in value else value
-    if isinstance(value, list):
-        return [resolve(each, lookup) for each in value]
-    if isinstance(value, dict):
-        return {key: resolve(each, lookup) for key, each in value.items()}
-    return value
 
-
-def _resolve_text(text: str, lookup: Lookup) -> str:
     def replacement(match: re.Match[str]) -> str:
         name = re.sub(r"[`\[\]]", "", match.group(1))
         try:
@@ -63,7 +54,7 @@ def _resolve_text(text: str, lookup: Lookup) -> str:
                 raise UnknownReference(name) from None
             return match.group(0)
 
-    return _REFERENCE.sub(replacement, text)
+    return map_texts(value, lambda text: _REFERENCE.sub(replacement, text))
 
 
 def format_value(value: Any) -> str:

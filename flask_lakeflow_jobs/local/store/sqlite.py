@@ -165,9 +165,7 @@ class Store:
 
     def load_run(self, run_id: int) -> JobRun | None:
         """Return a run with its tasks, or ``None`` if it does not exist."""
-        row = self._db.execute(
-            "SELECT record, settings FROM runs WHERE run_id = ?", (run_id,)
-        ).fetchone()
+        row = self._find("SELECT record, settings FROM runs WHERE run_id = ?", run_id)
         if row is None:
             return None
         rows = self._db.execute(
@@ -178,9 +176,7 @@ class Store:
 
     def job_run_of_task(self, task_run_id: int) -> int | None:
         """Return the id of the run to which an attempt belongs."""
-        row = self._db.execute(
-            "SELECT job_run_id FROM tasks WHERE run_id = ?", (task_run_id,)
-        ).fetchone()
+        row = self._find("SELECT job_run_id FROM tasks WHERE run_id = ?", task_run_id)
         return row and int(row[0])
 
     def active_run_ids(self) -> list[int]:
@@ -245,7 +241,7 @@ class Store:
 
     def run_id_of_token(self, token: str) -> int | None:
         """Return the id of the run that an idempotency token has started."""
-        row = self._db.execute("SELECT run_id FROM tokens WHERE token = ?", (token,)).fetchone()
+        row = self._find("SELECT run_id FROM tokens WHERE token = ?", token)
         return row and int(row[0])
 
     # Outputs
@@ -259,9 +255,7 @@ class Store:
 
     def load_output(self, task_run_id: int) -> dict[str, Any]:
         """Return the output of an attempt; empty if there is none."""
-        row = self._db.execute(
-            "SELECT record FROM outputs WHERE run_id = ?", (task_run_id,)
-        ).fetchone()
+        row = self._find("SELECT record FROM outputs WHERE run_id = ?", task_run_id)
         return dict(_parse(row[0])) if row else {}
 
     # Jobs created through the API
@@ -296,10 +290,12 @@ class Store:
 
     def load_permissions(self, path: str) -> list[Mapping[str, str]] | None:
         """Return the permissions on an object; ``None`` if they were never set."""
-        row = self._db.execute(
-            "SELECT entries FROM permissions WHERE object = ?", (path,)
-        ).fetchone()
+        row = self._find("SELECT entries FROM permissions WHERE object = ?", path)
         return row and list(_parse(row[0]))
+
+    def _find(self, query: str, key: int | str) -> Any:
+        """Return the row of a key, or ``None``."""
+        return self._db.execute(query, (key,)).fetchone()
 
 
 # Made once: ``json.dumps`` with options makes an encoder for each call.

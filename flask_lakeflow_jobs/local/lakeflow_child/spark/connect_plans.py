@@ -37,13 +37,6 @@ def list_inputs(message: Any) -> Iterator[Any]:
             yield from list_inputs(each)
 
 
-def copy_message(message: Any) -> Any:
-    """Return a copy of a message."""
-    copy = type(message)()
-    copy.CopyFrom(message)
-    return copy
-
-
 def make_frame(session: Any, relation: Any) -> Any:
     """Return a frame of a relation, whose columns are known by their names only."""
     from pyspark.sql.connect.dataframe import DataFrame

@@ -6,9 +6,10 @@ Frames know it too late, so the requests to the server are changed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
-from .connect_plans import copy_message, find_messages
+from .connect_plans import find_messages
 from .request_texts import correct_texts
 from .stream_sources import METADATA, FileSource, is_file_format, list_files
 from .using_joins import expand_stars, name_keys
@@ -104,7 +105,7 @@ def _find_carrier(relation: Any) -> Any:
 
 
 def _uses_metadata(body: Any) -> bool:
-    own = copy_message(body)
+    own = deepcopy(body)
     own.ClearField("input")
     return METADATA.encode() in own.SerializeToString()
 
@@ -136,7 +137,7 @@ def _hide(message: Any) -> None:
 
 
 def _drop(relation: Any) -> None:
-    inner = copy_message(relation)
+    inner = deepcopy(relation)
     relation.Clear()
     relation.common.plan_id = inner.common.plan_id
     relation.drop.input.CopyFrom(inner)

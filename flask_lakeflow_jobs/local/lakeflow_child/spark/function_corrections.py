@@ -5,6 +5,7 @@ For the texts of the same functions in SQL, and for the reasons, see ``sql_corre
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pyspark.sql import functions
@@ -15,20 +16,19 @@ from .sql_corrections import check_path, split_times
 
 def transform_keys(col: Any, f: Any) -> Any:
     """Return a map with other keys."""
-
-    def change(entry: Any) -> Any:
-        return functions.struct(f(entry["key"], entry["value"]), entry["value"])
-
-    return functions.map_from_entries(functions.transform(functions.map_entries(col), change))
+    return _transform_entries(col, lambda key, value: functions.struct(f(key, value), value))
 
 
 def transform_values(col: Any, f: Any) -> Any:
     """Return a map with other values."""
+    return _transform_entries(col, lambda key, value: functions.struct(key, f(key, value)))
 
-    def change(entry: Any) -> Any:
-        return functions.struct(entry["key"], f(entry["key"], entry["value"]))
 
-    return functions.map_from_entries(functions.transform(functions.map_entries(col), change))
+def _transform_entries(col: Any, change: Callable[[Any, Any], Any]) -> Any:
+    entries = functions.transform(
+        functions.map_entries(col), lambda entry: change(entry["key"], entry["value"])
+    )
+    return functions.map_from_entries(entries)
 
 
 def map_zip_with(col1: Any, col2: Any, f: Any) -> Any:

@@ -173,10 +173,9 @@ def _qualify(select: exp.Select) -> exp.Select | None:
 
 def _wrap(inner: exp.Select, name: str, kept: list[str]) -> exp.Select:
     """Return a query of the columns of another one, without some, in its order."""
-    source = exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier(name)))
     outer = exp.Select(
         expressions=[exp.Star(except_=[exp.column(each) for each in kept])],
-        from_=exp.From(this=source),
+        from_=exp.From(this=inner.subquery(name, copy=False)),
     )
     for key in ("with_", "order", "limit", "offset"):
         if value := inner.args.get(key):
@@ -375,5 +374,4 @@ def _read_sample(select: exp.Select) -> None:
         name = table.alias_or_name
         rows = exp.Select(expressions=[exp.Star()], from_=exp.From(this=table.copy()))
         rows.set("limit", exp.Limit(expression=size.copy()))
-        alias = exp.TableAlias(this=exp.to_identifier(name))
-        table.replace(exp.Subquery(this=rows, alias=alias))
+        table.replace(rows.subquery(name))

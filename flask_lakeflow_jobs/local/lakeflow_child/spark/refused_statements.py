@@ -131,7 +131,7 @@ def _delete(delete: exp.Delete, describe: Describe) -> Tree:
     )
     return exp.Merge(
         this=target,
-        using=exp.Subquery(this=rows, alias=exp.TableAlias(this=exp.to_identifier(_SOURCE))),
+        using=rows.subquery(_SOURCE),
         on=same,
         whens=exp.Whens(expressions=[exp.When(matched=True, then=exp.Var(this="DELETE"))]),
     )
@@ -207,7 +207,6 @@ def _merge(merge: exp.Merge, names: Tree) -> Tree:
     source = merge.args["using"]
     query = exp.select("*").from_(source.copy())
     query.set("with_", names.copy())
-    alias = exp.TableAlias(this=exp.to_identifier(source.alias_or_name))
-    merge.set("using", exp.Subquery(this=query, alias=alias))
+    merge.set("using", query.subquery(source.alias_or_name))
     merge.set("with_", None)
     return merge

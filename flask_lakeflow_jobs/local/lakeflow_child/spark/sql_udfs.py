@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from ..sql.databricks_dialect import name_of
 from .json_files import read_json, write_json
 from .refused_queries import write
 from .sql_names import split_name
@@ -46,7 +47,7 @@ class SqlFunctions:
         """Create or drop a function; return a query for a message, or ``None`` for others."""
         if isinstance(tree, exp.Drop) and tree.args.get("kind") == "FUNCTION":
             (table,) = tree.args["tables"]
-            parts = _key(table).split(".")
+            parts = [each.lower() for each in name_of(table)]
             if (name := find_function(self._temporary, parts)) is not None:
                 del self._temporary[name]
             elif (name := find_function(saved := self._read(), parts)) is not None:
@@ -121,7 +122,7 @@ def describe_function(tree: exp.Create) -> tuple[str, Function]:
         )
         for column in tree.this.expressions
     ]
-    return _key(tree.this.this), {
+    return ".".join(name_of(tree.this.this)).lower(), {
         "parameters": parameters,
         "body": body if isinstance(body, str) else write(body),
         "returns": "" if returns is None or is_table else write(returns.this),
@@ -201,8 +202,3 @@ def _replace(tree: exp.Expr, call: exp.Expr, value: exp.Expr) -> exp.Expr:
         return value
     call.replace(value)
     return tree
-
-
-def _key(table: exp.Expr) -> str:
-    parts = (table.args.get(part) for part in ("catalog", "db", "this"))
-    return ".".join(part.name.lower() for part in parts if isinstance(part, exp.Expression))

@@ -7,13 +7,14 @@ rows or compares them with earlier ones gets both, and passes on what the new on
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from itertools import product
 from typing import Any
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import Window, functions
 
-from .connect_plans import copy_message, find_messages, list_inputs, make_frame, union_frames
+from .connect_plans import find_messages, list_inputs, make_frame, union_frames
 from .sql_names import quote_part
 from .stream_plans import StreamPlan
 from .stream_sources import METADATA
@@ -58,10 +59,10 @@ class StreamResult:
             node = relation.WhichOneof("rel_type")
             if node == "join":
                 return self._join(relation)
-            filled = copy_message(self._to_relation(getattr(self, f"_{node}")(relation)))
+            filled = deepcopy(self._to_relation(getattr(self, f"_{node}")(relation)))
             filled.common.plan_id = number  # columns of nodes above refer to it
             return [filled]
-        filled = copy_message(relation)
+        filled = deepcopy(relation)
         if number in self._rows:
             rows = self._rows[number]
             frame = rows[OLD].unionAll(rows[NEW]) if kind == ALL else rows[kind]
@@ -78,7 +79,7 @@ class StreamResult:
         """Group all rows. Return the groups of new ones, or in the mode append those that end."""
         node = relation.aggregate
         rows = self._mark(self._read(node.input, OLD), self._read(node.input, NEW))
-        grouped = copy_message(relation)
+        grouped = deepcopy(relation)
         _drop_plans(grouped)
         grouped.aggregate.input.CopyFrom(self._to_relation(rows))
         is_new: Any = functions.max(_IS_NEW).alias(_IS_NEW)
@@ -194,7 +195,7 @@ class StreamResult:
 
 
 def _replace_inputs(relation: Any, inputs: Sequence[Any]) -> Any:
-    replaced = copy_message(relation)
+    replaced = deepcopy(relation)
     for each, value in zip(list_inputs(replaced), inputs, strict=True):
         each.CopyFrom(value)
     return replaced

@@ -50,3 +50,9 @@ def parse_one(text: str, dialect: type[Databricks] | str) -> Tree:
     if len(trees) != 1:
         raise SqlglotError(f"There are {len(trees)} statements in place of one.")
     return trees[0]
+
+
+def name_of(table: Tree) -> list[str]:
+    """Return the parts of the name of a table or a schema."""
+    parts = (table.args.get(part) for part in ("catalog", "db", "this"))
+    return [part.name for part in parts if isinstance(part, exp.Expression)]

@@ -12,11 +12,12 @@ from sqlglot import exp
 
 from ..partition_inserts import insert_partition
 from .catalogs import create_catalog, prepare_create, quote_name, transaction, use
+from .databricks_dialect import name_of
 from .sql_advice import UnsupportedStatement
 from .sql_expansion import find_created, sequence_of
 from .sql_session import declare_variables, drop_variable, set_variables
 from .sql_show import describe, describe_query, find_query, show, table_path, to_duckdb_catalog
-from .sql_translation import name_of, parse, translate
+from .sql_translation import parse, translate
 
 Tree = exp.Expr
 Evaluate = Callable[[Tree], tuple[Any, ...]]

@@ -138,11 +138,8 @@ def _to_join(lateral: exp.Lateral) -> exp.Join:
         columns = _unnest_map(argument, names)
     else:
         columns = [exp.alias_(_unnest(argument.copy()), names[0])]
-    query = exp.Subquery(
-        this=exp.Select(expressions=columns),
-        alias=exp.TableAlias(this=exp.to_identifier(lateral.alias or "explode")),
-    )
-    joined = exp.Lateral(this=query)
+    query = exp.Select(expressions=columns)
+    joined = exp.Lateral(this=query.subquery(lateral.alias or "explode"))
     if is_outer:
         return exp.Join(this=joined, side="LEFT", on=exp.true())
     return exp.Join(this=joined, kind="CROSS")

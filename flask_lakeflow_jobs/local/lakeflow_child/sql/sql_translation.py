@@ -116,12 +116,6 @@ def find_identifiers(statement: str) -> list[tuple[int, int, str]]:
     return found
 
 
-def name_of(table: Tree) -> list[str]:
-    """Return the parts of the name of a table or a schema."""
-    parts = (table.args.get(part) for part in ("catalog", "db", "this"))
-    return [part.name for part in parts if isinstance(part, exp.Expression)]
-
-
 def _text_of(command: exp.Command) -> str:
     expression = command.args.get("expression")
     return f"{command.this} {getattr(expression, 'name', None) or expression or ''}"
