@@ -81,27 +81,38 @@ def alter_table(tree: exp.Alter, query: Callable[[str], Any]) -> str | None:
     if altered != columns or target != table:
         _check_fields(fields, table, is_new=target != table)
         _check_constraints(properties, table, dict(columns.items() - altered.items()))
-        selected = ", ".join(f"{text} AS {quote_part(name)}" for name, text in altered.items())
-        writer = query(f"SELECT {selected} FROM {table}").write.format("delta")
-        writer = writer.mode("overwrite" if target == table else "error")
-        partitions = metadata.get("partitionColumns") or []
-        if remaining := [name for name in partitions if name in altered]:
-            writer = writer.partitionBy(*remaining)
-        writer.option("overwriteSchema", "true").saveAsTable(target)
-    found = {name: _find_field(name, text, fields) for name, text in altered.items()}
-    for name, field in found.items():
-        changed = changes.get(name.lower(), {})
-        field["nullable"] = changed.get("nullable", field.get("nullable", True))
-        field["metadata"] |= changed.get("metadata", {})
-    write_columns(find_location(query, target), found)
+        _write_rows(query, table, target, altered, metadata.get("partitionColumns") or [])
+    write_columns(find_location(query, target), _find_fields(altered, fields, changes))
     if target != table and properties:
         write_metadata(find_location(query, target), {"configuration": properties})
     is_checked = has_limits(query, target) or properties
     if is_checked or any("nullable" in each for each in changes.values()):
         reload_table(query, target)
-    if target != table:
-        return f"DROP TABLE {table}"
-    return _ALTERED
+    return _ALTERED if target == table else f"DROP TABLE {table}"
+
+
+def _write_rows(
+    query: Callable[[str], Any], table: str, target: str, columns: Columns, partitions: list[str]
+) -> None:
+    """Write the rows of a table with other columns, to itself or to a new table."""
+    selected = ", ".join(f"{text} AS {quote_part(name)}" for name, text in columns.items())
+    writer = query(f"SELECT {selected} FROM {table}").write.format("delta")
+    writer = writer.mode("overwrite" if target == table else "error")
+    if remaining := [name for name in partitions if name in columns]:
+        writer = writer.partitionBy(*remaining)
+    writer.option("overwriteSchema", "true").saveAsTable(target)
+
+
+def _find_fields(
+    columns: Columns, former: list[dict[str, Any]], changes: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return the fields of columns, made of former ones and of what a statement changes."""
+    found = {name: _find_field(name, text, former) for name, text in columns.items()}
+    for name, field in found.items():
+        changed = changes.get(name.lower(), {})
+        field["nullable"] = changed.get("nullable", field.get("nullable", True))
+        field["metadata"] |= changed.get("metadata", {})
+    return found
 
 
 def move_column(statement: str, query: Callable[[str], Any]) -> str | None:

@@ -45,15 +45,13 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
         paths = path if isinstance(path, (list, tuple)) else [path]
         if source in FILE_FORMATS:
             schema, self._schema = _make_nullable(schema), _make_nullable(self._schema)
+            needs_columns = source in _INFERRED and not (self._schema or schema)
             paths = [*map(begin_at_root, paths)]
-        local = [*map(translate, paths)]
-        for each, file in zip(paths, local, strict=True) if source in FILE_FORMATS else ():
-            if isinstance(file, str) and file.startswith("/"):
-                _require(each, file)
-                if source in _INFERRED and not (self._schema or schema):
-                    _require_columns(each, file, source)
-        if source in FILE_FORMATS:
+            local = [*map(translate, paths)]
+            _require(paths, local, source if needs_columns else None)
             local = [found for each in local for found in _expand(each)]
+        else:
+            local = [*map(translate, paths)]
         if source == "json" and path is not None:
             local = _copy_lines(self, local)
         known = schema or self._schema or None
@@ -188,21 +186,31 @@ def _copy_lines(reader: Any, paths: list[Any]) -> list[Any]:
     return [copy_by_line(each, folder) for each in files]
 
 
-def _require(path: str, file: str) -> None:
-    # Python's patterns have no {a,b}.
-    if not os.path.exists(file) and "{" not in path and not glob.glob(file):
-        from pyspark.errors import AnalysisException
+def _require(paths: list[Any], local: list[Any], source: str | None) -> None:
+    """Require files of this machine.
 
-        raise AnalysisException(f"[PATH_NOT_FOUND] Path does not exist: {path}")
+    :param source: the format, if their columns are found in them; else ``None``.
+    """
+    for path, file in zip(paths, local, strict=True):
+        if not isinstance(file, str) or not file.startswith("/"):
+            continue
+        # Python's patterns have no {a,b}.
+        if not os.path.exists(file) and "{" not in path and not glob.glob(file):
+            raise _analysis_error(f"[PATH_NOT_FOUND] Path does not exist: {path}")
+        if source is not None and not _has_files(file):
+            raise _analysis_error(
+                f"[UNABLE_TO_INFER_SCHEMA] Unable to infer schema for {source.upper()}: there is "
+                f"no file in {path}. It must be specified manually."
+            )
 
 
-def _require_columns(path: str, folder: str, source: str) -> None:
-    """Require a file in a folder, which may be deep in it: else, nothing has columns."""
-    if not os.path.isdir(folder) or any(files for _, _, files in os.walk(folder)):
-        return
+def _has_files(path: str) -> bool:
+    """Return whether a folder has a file, which may be deep in it; true for anything else."""
+    return not os.path.isdir(path) or any(files for _, _, files in os.walk(path))
+
+
+def _analysis_error(message: str) -> Exception:
     from pyspark.errors import AnalysisException
 
-    raise AnalysisException(
-        f"[UNABLE_TO_INFER_SCHEMA] Unable to infer schema for {source.upper()}: there is no file "
-        f"in {path}. It must be specified manually."
-    )
+    error: Exception = AnalysisException(message)
+    return error
