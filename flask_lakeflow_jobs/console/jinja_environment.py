@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import cast
 
 from flask import current_app
-from jinja2 import Environment
+from jinja2 import Environment, Undefined
 
 #: The key of an app's environment in ``app.extensions``.
 EXTENSION = "lakeflow_jobs.environment"
 
 
 def template_environment() -> Environment:
-    """Return the environment of the current app, with Jinja's own syntax and with escaping: the app
-    may have changed both for its own templates."""
+    """Return the environment of the current app, with Jinja's own syntax, escaping and undefined
+    values: the app may have changed them for its own templates."""
     extensions = current_app.extensions
     if EXTENSION not in extensions:
         extensions[EXTENSION] = current_app.jinja_env.overlay(
@@ -26,5 +26,6 @@ def template_environment() -> Environment:
             line_statement_prefix=None,
             line_comment_prefix=None,
             autoescape=True,
+            undefined=Undefined,
         )
     return cast("Environment", extensions[EXTENSION])

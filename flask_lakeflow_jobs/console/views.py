@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, current_app, redirect, request
+from flask import Blueprint, Response, current_app, make_response, redirect, request
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response as BaseResponse
@@ -152,7 +153,7 @@ def show_run_fragment(key: str, run_id: str) -> Response:
     authorizer = current_authorizer()
     with request_handle(authorizer, key) as handle:
         view = build_run_view(authorizer, handle, parse_run_id(run_id))
-    response = Response(fragments.render_live(view))
+    response = Response(fragments.render_live(view), mimetype="text/html")
     response.vary.add("HX-Request")
     if view.is_over and "HX-Request" in request.headers:
         response.status_code = STOP_POLLING
@@ -241,6 +242,20 @@ ROUTES: list[tuple[str, Callable[..., Any], list[str]]] = [
 ]
 
 
+def _as_html(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Send the text of a view as HTML, also where an app's own responses are JSON by default."""
+
+    @wraps(view)
+    def respond(*arguments: Any, **named: Any) -> Any:
+        result = view(*arguments, **named)
+        if not isinstance(result, BaseResponse):
+            result = make_response(result)
+            result.mimetype = "text/html"
+        return result
+
+    return respond
+
+
 def console_blueprint(
     url_prefix: str,
     host_page_url: PageUrl | None,
@@ -253,12 +268,12 @@ def console_blueprint(
         template_folder=str(FOLDER / "templates"),
     )
     for rule, view, methods in ROUTES:
-        pages.add_url_rule(rule, view_func=view, methods=methods, strict_slashes=False)
+        pages.add_url_rule(rule, view_func=_as_html(view), methods=methods, strict_slashes=False)
     # This runs before all functions of the app, some of which parse the form. It is no
     # before_request: APIFlask builds no document if a blueprint that is not its own has one.
     pages.url_value_preprocessor(lambda *_: _check_request())
     pages.after_request(protect)
-    pages.register_error_handler(HTTPException, _show_error)
+    pages.register_error_handler(HTTPException, _as_html(_show_error))
     kept = {EXTENSION: ConsoleState(csp_nonce), HOST_PAGES: host_page_url}
     pages.record_once(lambda setup: setup.app.extensions.update(kept))
     fragments.register(pages)

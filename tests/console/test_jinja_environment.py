@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from jinja2 import StrictUndefined
 
 from tests.console.support import run
 
@@ -34,3 +35,18 @@ def test_pages_escape_and_have_the_usual_syntax(
     assert "<script>" not in jobs
     assert 'class="lf-attempt"' in page
     assert "{{" not in jobs + page
+
+
+def test_pages_work_in_an_app_whose_templates_are_strict(make_shop: MakeShop) -> None:
+    app = make_shop()
+    app.jinja_env.undefined = StrictUndefined
+    client, run_id = app.test_client(), run(app, "broken")
+    run_document: Any = client.get(f"/api/jobs/broken/runs/{run_id}").json
+    task_run_id = run_document["tasks"][0]["run_id"]
+
+    for path in (
+        *("/", "/?view=table", "/~runs", "/broken", "/broken/run", "/broken/matrix", "/nope"),
+        *(f"/broken/runs/{run_id}{page}" for page in ("", "/repair", f"/tasks/{task_run_id}")),
+        f"/broken/compare?run={run_id}&run={run(app, 'broken')}",
+    ):
+        assert client.get(f"/jobs{path}").status_code == (404 if path == "/nope" else 200), path

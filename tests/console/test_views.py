@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from flask import Flask, render_template_string
+from flask import Flask, Response, render_template_string
 from flask.testing import FlaskClient
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -26,6 +26,14 @@ from tests.support import RunGate
 def test_console_is_off_by_default(make_shop: MakeShop) -> None:
     client = make_shop(config={"LAKEFLOW_JOBS_CONSOLE": False}).test_client()
     assert client.get("/jobs/").status_code == 404
+
+
+def test_pages_are_html_where_responses_are_json_by_default(app: Flask) -> None:
+    app.response_class = type("Json", (Response,), {"default_mimetype": "application/json"})
+    client, run_id = app.test_client(), run(app, "broken")
+
+    for path in ("/", "/broken", f"/broken/runs/{run_id}", "/nope", "/~cards"):
+        assert client.get(f"/jobs{path}").mimetype == "text/html"
 
 
 def test_console_prefix_is_configurable(make_shop: MakeShop) -> None:
