@@ -12,11 +12,11 @@ EXTENSION = "lakeflow_jobs.environment"
 
 
 def template_environment() -> Environment:
-    """Return the environment of the current app, with Jinja's own syntax, escaping and undefined
-    values: the app may have changed them for its own templates."""
+    """Return the environment of the current app, with the defaults of Jinja: the app may have
+    changed them for its own templates."""
     extensions = current_app.extensions
     if EXTENSION not in extensions:
-        extensions[EXTENSION] = current_app.jinja_env.overlay(
+        environment = extensions[EXTENSION] = current_app.jinja_env.overlay(
             block_start_string="{%",
             block_end_string="%}",
             variable_start_string="{{",
@@ -28,4 +28,5 @@ def template_environment() -> Environment:
             autoescape=True,
             undefined=Undefined,
         )
+        environment.is_async = False
     return cast("Environment", extensions[EXTENSION])

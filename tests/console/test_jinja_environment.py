@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     "options",
     [
         {"autoescape": False},
+        {"is_async": True},
         {"variable_start_string": "[[", "variable_end_string": "]]"},
         {"line_statement_prefix": "<", "line_comment_prefix": "#"},
     ],
