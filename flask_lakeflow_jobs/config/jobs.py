@@ -309,11 +309,20 @@ def _configured_jobs(
     candidates: dict[str, _Candidate] = {}
     for source, jobs in (("jobs", code), (JOBS.name, reader.read_mapping(JOBS))):
         for name, value in jobs.items():
-            key, where = str(name), f"{source}[{name!r}]"
+            key, where = _read_key(source, name), f"{source}[{name!r}]"
             settings[key] = {**settings.get(key, {}), **_read_settings(where, value)}
             config = _build_config(where, settings[key], default)
             candidates[key] = _Candidate(key, source, build_env_name(key), config, is_strict=True)
     return list(candidates.values())
+
+
+def _read_key(source: str, name: object) -> str:
+    """Return a key as text; a member of an enumeration of texts counts as its value."""
+    if isinstance(name, str):
+        return "".join(name)
+    if isinstance(name, bool) or not isinstance(name, int):
+        raise ConfigurationError(f"{source} names a job {quote(name)}, but a key is text.")
+    return str(name)
 
 
 def _read_settings(where: str, value: Any) -> Mapping[str, Any]:

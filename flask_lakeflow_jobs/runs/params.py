@@ -18,6 +18,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError
 from marshmallow import missing as absent
+from marshmallow.fields import Date
 from marshmallow.utils import get_value
 
 from ..errors import ConfigurationError, InvalidParameters, quote
@@ -105,6 +106,7 @@ def validate_params(
             "The schema of the job cannot check some of its parameters alone. Pass all of them."
         ) from error
     values = _by_data_key(schema, loaded)
+    _check_dates(schema, params, values)
     if isinstance(loaded, Mapping):
         attributes = {
             (field.attribute or name).split(".")[0] for name, field in schema.load_fields.items()
@@ -122,6 +124,17 @@ def _by_data_key(schema: Schema, loaded: object) -> dict[str, Any]:
         for name, field in schema.load_fields.items()
     }
     return {name: value for name, value in values.items() if value is not absent}
+
+
+def _check_dates(schema: Schema, params: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Refuse a moment for a field that is a date: marshmallow loads it as it is."""
+    names = [
+        field.data_key or name for name, field in schema.load_fields.items() if type(field) is Date
+    ]
+    moments = [name for name in names if isinstance(params.get(name), dt.datetime)]
+    _raise_if_any(
+        {name: "Not a valid date." for name in moments if values.get(name) is params[name]}
+    )
 
 
 def _check_nothing_lost(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import logging
 from collections.abc import Mapping
 from typing import Any, cast
@@ -338,6 +339,18 @@ class TestTwoSettingsForOneJob:
         assert ids(jobs({key: {"job_id": 3}}, config={first: 1, second: 2})) == {key: 3}
         assert ids(jobs(config={first: 1, second: 2}, local={key: 101})) == {key: 101}
         assert not caplog.messages
+
+
+def test_resolve_jobs_key_of_an_enumeration_is_its_text() -> None:
+    class Key(str, enum.Enum):
+        ETL = "etl"
+
+    assert ids(jobs(code={Key.ETL: {"job_id": 5}})) == {"etl": 5}
+
+
+@pytest.mark.parametrize("key", [None, True, ("etl",)])
+def test_resolve_jobs_key_that_is_no_text_raises(key: Any) -> None:
+    assert "but a key is text" in refused(code={key: {"job_id": 5}})
 
 
 def test_resolve_jobs_ignores_config_keys_that_are_no_strings() -> None:

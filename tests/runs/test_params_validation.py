@@ -8,7 +8,15 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pytest
-from marshmallow import INCLUDE, Schema, ValidationError, fields, post_load, validates_schema
+from marshmallow import (
+    INCLUDE,
+    Schema,
+    ValidationError,
+    fields,
+    post_load,
+    pre_load,
+    validates_schema,
+)
 from marshmallow import validate as rules
 
 from flask_lakeflow_jobs import ConfigurationError, InvalidParameters
@@ -53,6 +61,21 @@ def test_validate_params_applies_defaults_and_keeps_names() -> None:
         "limit": 10,
         "full": True,
     }
+
+
+def test_validate_params_refuses_a_moment_for_a_date() -> None:
+    """The job would get a text with a time, which its HTTP clients could not send."""
+
+    class Converting(Etl):
+        @pre_load
+        def convert(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+            return {"startDate": data["startDate"].date().isoformat()}
+
+    moment = {"startDate": dt.datetime(2025, 1, 2, 5)}
+    with pytest.raises(InvalidParameters) as caught:
+        validate_params(Etl(), moment)
+    assert caught.value.messages == {"startDate": ["Not a valid date."]}
+    assert validate_params(Converting(), moment)["startDate"] == dt.date(2025, 1, 2)
 
 
 def test_validate_params_result_is_formatted_format_value() -> None:
