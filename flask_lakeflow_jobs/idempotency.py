@@ -75,7 +75,7 @@ class Triggered:
 
     def __post_init__(self, handle: RunCalls, find_page: Callable[[int], str | None]) -> None:
         # Not fields: task queues pickle the result of a task, and views return it as JSON.
-        self.__dict__.update(_calls=(handle, find_page))
+        object.__setattr__(self, "_calls", (handle, find_page))
 
     def __getstate__(self) -> dict[str, Any]:
         return asdict(self)
@@ -87,12 +87,12 @@ class Triggered:
         return self
 
     def _find_calls(self) -> tuple[RunCalls, Callable[[int], str | None]]:
-        if "_calls" not in self.__dict__:
+        calls: tuple[RunCalls, Callable[[int], str | None]] | None = getattr(self, "_calls", None)
+        if calls is None:
             raise RuntimeError(
                 "A started run that was pickled cannot be followed."
                 f" Use the handle of its job, such as current_jobs['etl'].wait({self.run_id})."
             )
-        calls: tuple[RunCalls, Callable[[int], str | None]] = self.__dict__["_calls"]
         return calls
 
     def watch(self, *, timeout: float | None = None) -> RunWatch:
