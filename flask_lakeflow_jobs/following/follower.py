@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 #: A run that cannot be read for a lasting reason, such as missing permissions, is read again.
 ERROR_WAIT_SECONDS = 60.0
 
+#: The oldest unfinished runs that are followed at once, beside those that cannot be read.
+MAX_FOLLOWED_RUNS = 1_000
+
 #: Writes the end of a run; repeated calls have no effect.
 Finish = Callable[[RunKey, "RunStatus"], None]
 
@@ -197,9 +200,11 @@ class Follower:
         if held:
             chosen = choose_jobs(self._jobs)
             identifiers = {job.job_id for job in chosen.values()}, chosen.keys()
+            skipped = self._skipped()
+            limit = MAX_FOLLOWED_RUNS + len(skipped)
             try:
-                unfinished = self._record.list_unfinished_runs(*identifiers)
-                self._follow(choose_runs(unfinished, self._jobs, self._skipped()))
+                unfinished = self._record.list_unfinished_runs(*identifiers, limit)
+                self._follow(choose_runs(unfinished, self._jobs, skipped))
             except Exception as error:  # of a database that is down or restarts
                 _log.debug("The unfinished runs could not be read: %s", error)
             self._search()

@@ -11,6 +11,7 @@ import pytest
 from flask_lakeflow_jobs import RunNotFound, RunStatus, UpstreamUnavailable
 from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.errors import NotAllowed
+from flask_lakeflow_jobs.following import follower
 from flask_lakeflow_jobs.following.follower import (
     ERROR_WAIT_SECONDS,
     LEASE_SECONDS,
@@ -249,6 +250,18 @@ class TestFollower:
         process.step()
         process.step()
         assert process.ends == [(7, "succeeded")]
+
+    def test_runs_that_cannot_be_read_keep_no_newer_one_from_being_followed(
+        self, record: SwitchableRecord, process: Process, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(follower, "MAX_FOLLOWED_RUNS", 1)
+        for run_id in (7, 8):
+            add_run(record, run_id, job_id=ETL.job_id)
+        process.source.set_response(NotAllowed("No."), key(7))
+        process.source.set_response(run(SUCCEEDED), key(8))
+        for _ in range(4):
+            process.step()
+        assert process.ends == [(8, "succeeded")]
 
     def test_search_is_made_once_per_interval_by_the_holder(
         self, make_process: Callable[[], Process], clock: FakeClock
