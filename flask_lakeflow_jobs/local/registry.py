@@ -68,6 +68,11 @@ class Registry:
     @property
     def bundle(self) -> Bundle:
         """The current bundle, or its last valid state."""
+        self._refresh()
+        return self._bundle
+
+    def _refresh(self) -> None:
+        """Read the bundle again if it has changed, and wait for that."""
         with self._lock:
             reload = self._reload
             if reload is None:
@@ -78,7 +83,6 @@ class Registry:
                     threading.Thread(target=self._load, args=arguments, daemon=True).start()
         if reload is not None:
             reload.wait()
-        return self._bundle
 
     def find(self, job_id: int) -> RegisteredJob:
         """Find a job.
@@ -87,7 +91,7 @@ class Registry:
         """
         job = self._own.get(job_id)
         if job is None:
-            _ = self.bundle
+            self._refresh()
             job = self._from_bundle.get(job_id)
         if job is None:
             raise JobDoesNotExist(job_id)
@@ -95,7 +99,7 @@ class Registry:
 
     def all(self) -> list[RegisteredJob]:
         """Return all jobs: the newest first, then those of the bundle in its order."""
-        _ = self.bundle
+        self._refresh()
         own = sorted(self._own.values(), key=lambda job: job.created, reverse=True)
         return [*own, *self._from_bundle.values()]
 

@@ -157,9 +157,10 @@ class DbfsEndpoints:
         return {}
 
     def close(self, request: Request) -> Json:
+        number = request.require_int("handle")
         with self._lock:
-            handle = self._find(request.require_int("handle"))
-            del self._handles[request.require_int("handle")]
+            handle = self._find(number)
+            del self._handles[number]
         try:
             with _errors(handle.parts):
                 handle.file.flush()

@@ -59,7 +59,7 @@ def _find(text: AnyStr, values: Iterable[AnyStr]) -> list[tuple[int, int]]:
         spans: list[tuple[int, int]] = []
         first = text.find(value)
         while first >= 0:
-            spans = _append(spans, first, first + len(value))
+            _append(spans, first, first + len(value))
             first = text.find(value, first + 1)
         found += spans
     merged: list[tuple[int, int]] = []
@@ -76,12 +76,11 @@ def _find_begun(data: bytes, value: bytes) -> int:
     return first if first >= 0 else len(data)
 
 
-def _append(spans: list[tuple[int, int]], first: int, last: int) -> list[tuple[int, int]]:
+def _append(spans: list[tuple[int, int]], first: int, last: int) -> None:
     """Append a span that begins no earlier than the others; merge it with one that it overlaps."""
     if spans and first < spans[-1][1]:
         first, last = spans[-1][0], max(last, spans.pop()[1])
     spans.append((first, last))
-    return spans
 
 
 def _replace(

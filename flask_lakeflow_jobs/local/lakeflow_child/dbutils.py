@@ -182,7 +182,9 @@ class LazyObject:
 
 def udf(*args: Any, **options: Any) -> Any:
     """Create a function for Spark, with Spark's own ``udf``."""
-    return __import__("pyspark.sql.functions", fromlist=["udf"]).udf(*args, **options)
+    from pyspark.sql import functions  # few tasks have it
+
+    return functions.udf(*args, **options)
 
 
 class DBUtils:

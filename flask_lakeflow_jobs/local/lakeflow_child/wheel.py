@@ -5,18 +5,14 @@ from __future__ import annotations
 import os
 import re
 import sys
+import types
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
+from typing import Any
 
+from .dbutils import DBUtils
 from .package_names import declares
 from .script import extend_import_path
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import types
-    from typing import Any
-
-    from .dbutils import DBUtils
 
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 

@@ -5,16 +5,12 @@ Frames know it too late, so the requests to the server are changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
 from .connect_plans import find_messages
-from .request_texts import correct_texts
 from .stream_sources import METADATA, FileSource, is_file_format, list_files
-from .using_joins import expand_stars, name_keys
 
-_REQUESTS = ("AnalyzePlan", "Config", "ExecutePlan")
 _HOLDERS = ("root", "input")  # the fields of a plan or a command that have a frame
 _SIDES = ("left_input", "right_input")
 # The relations with one frame behind which Spark still finds the column.
@@ -23,70 +19,42 @@ _CARRIERS = frozenset(
 )
 
 
-class MetadataStub:
-    """Changes the requests of a client.
+def read_file_metadata(request: Any, session: Any) -> None:
+    """Let a request that names the column read each file.
 
-    :param stub: of the client.
-    :param session: to which the client belongs.
-    :param see: is called with each request.
-    :param prefix: returns what to write before the name of a schema.
+    :param session: to which the request belongs.
     """
+    if METADATA.encode() not in request.SerializeToString():
+        return
+    names = {each.unparsed_identifier for each in find_messages(request, "UnresolvedAttribute")}
+    if not any(each.partition(".")[0] == METADATA for each in names):
+        return
+    if any(METADATA in each.name for each in find_messages(request, "Alias")):
+        return  # a stream, whose source has added it
+    changed = False
+    relations = list(find_messages(request, "Relation"))
+    for relation in relations:
+        if (body := _find_carrier(relation)) is not None and _uses_metadata(body):
+            _carry(body.input)
+    for relation in relations:
+        if (source := _find_source(relation)) is not None:
+            _read_files(relation, source, session)
+            changed = True
+        elif changed and METADATA not in names and relation.HasField("set_op"):
+            for side in _SIDES:
+                _drop(getattr(relation.set_op, side))
+    if changed and METADATA not in names:
+        _hide(request)
 
-    def __init__(
-        self, stub: Any, session: Any, see: Callable[[Any], None], prefix: Callable[[str], str]
-    ) -> None:
-        self._stub = stub
-        self._session = session
-        self._see = see
-        self._prefix = prefix
 
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._stub, name)
-        if name not in _REQUESTS:
-            return method
-
-        def call(request: Any, *arguments: Any, **named: Any) -> Any:
-            self._see(request)
-            correct_texts(request, self._prefix)
-            if METADATA.encode() in request.SerializeToString():
-                self._change(request)
-            expand_stars(request, self._session)
-            name_keys(request, self._session)
-            return method(request, *arguments, **named)
-
-        return call
-
-    def _change(self, request: Any) -> None:
-        names = {each.unparsed_identifier for each in find_messages(request, "UnresolvedAttribute")}
-        if not any(each.partition(".")[0] == METADATA for each in names):
-            return
-        if any(METADATA in each.name for each in find_messages(request, "Alias")):
-            return  # a stream, whose source has added it
-        changed = False
-        relations = list(find_messages(request, "Relation"))
-        for relation in relations:
-            if (body := _find_carrier(relation)) is not None and _uses_metadata(body):
-                _carry(body.input)
-        for relation in relations:
-            if (source := _find_source(relation)) is not None:
-                self._read_files(relation, source)
-                changed = True
-            elif changed and METADATA not in names and relation.HasField("set_op"):
-                for side in _SIDES:
-                    _drop(getattr(relation.set_op, side))
-        if changed and METADATA not in names:
-            _hide(request)
-
-    def _read_files(self, relation: Any, source: Any) -> None:
-        options = dict(source.options)
-        pattern = next((v for k, v in options.items() if k.lower() == "pathglobfilter"), "*")
-        files = [file for path in source.paths for file in list_files(path, pattern)]
-        reader = FileSource(
-            self._session, source.paths[0], source.format, source.schema or None, options
-        )
-        number = relation.common.plan_id
-        relation.CopyFrom(reader.read(files)._plan.plan(self._session.client))
-        relation.common.plan_id = number
+def _read_files(relation: Any, source: Any, session: Any) -> None:
+    options = dict(source.options)
+    pattern = next((v for k, v in options.items() if k.lower() == "pathglobfilter"), "*")
+    files = [file for path in source.paths for file in list_files(path, pattern)]
+    reader = FileSource(session, source.paths[0], source.format, source.schema or None, options)
+    number = relation.common.plan_id
+    relation.CopyFrom(reader.read(files)._plan.plan(session.client))
+    relation.common.plan_id = number
 
 
 def _find_source(relation: Any) -> Any:

@@ -12,8 +12,8 @@ import re
 import socket
 from typing import Any
 
-from .file_metadata import MetadataStub
 from .sail import CATALOG_NAME, PORT_FILE
+from .sail_requests import RequestStub
 from .spark_catalog import list_saved_catalogs, load_catalog, save_catalog
 from .spark_sql import CATALOG
 from .sql_names import NAME_PART, find_schema, quote_part, split_name
@@ -111,7 +111,7 @@ class Catalogs:
 
     def _remember(self, client: Any) -> None:
         """Keep what makes the session what it is."""
-        client._stub = MetadataStub(client._stub, self._session, self._see, self._prefix)
+        client._stub = RequestStub(client._stub, self._session, self._see, self._prefix)
 
     def _prefix(self, schema: str) -> str:
         """Return the current catalog for a schema that is named like a catalog."""

@@ -1,6 +1,4 @@
-"""The names and the SQL in requests to Sail, as it has to read them.
-
-Frames and statements both end here.
+"""Requests to Sail, in which frames and statements both end, as it has to read them.
 
 Sail tells upper and lower case apart in names of tables, views, schemas and catalogs. So all
 requests write them in lower case. Databricks, documentation of names: Unity Catalog stores them so,
@@ -17,13 +15,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .connect_plans import list_messages
+from .file_metadata import read_file_metadata
 from .spark_sql import NESTED, escape_quotes
 from .sql_corrections import LITERAL, correct_results
 from .sql_names import NAME_PART
+from .using_joins import expand_stars, name_keys
 
 #: Returns what to write before the name of a schema.
 Prefix = Callable[[str], str]
 
+_CHANGED = ("AnalyzePlan", "Config", "ExecutePlan")
 #: The fields with names of tables, by the types of messages.
 _TABLE_FIELDS = {
     "NamedTable": "unparsed_identifier",
@@ -80,6 +81,37 @@ _FUNCTION = re.compile(r"\(\s*\w+\s+$")
 _QUERY = re.compile(r"[\s(]*(?:SELECT|WITH|VALUES|TABLE|FROM)\b", re.IGNORECASE)
 _SHOW = re.compile(r"\s*SHOW\b", re.IGNORECASE)
 _SHOW_IN = re.compile(rf"(?P<command>\s*show\s+(?:tables|views)\s+(?:in|from)\s+)(?P<name>{_NAME})")
+
+
+class RequestStub:
+    """Changes the requests of a client.
+
+    :param stub: of the client.
+    :param session: to which the client belongs.
+    :param see: is called with each request.
+    :param prefix: see :func:`lower_in_sql`.
+    """
+
+    def __init__(self, stub: Any, session: Any, see: Callable[[Any], None], prefix: Prefix) -> None:
+        self._stub = stub
+        self._session = session
+        self._see = see
+        self._prefix = prefix
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._stub, name)
+        if name not in _CHANGED:
+            return method
+
+        def call(request: Any, *arguments: Any, **named: Any) -> Any:
+            self._see(request)
+            correct_texts(request, self._prefix)
+            read_file_metadata(request, self._session)
+            expand_stars(request, self._session)
+            name_keys(request, self._session)
+            return method(request, *arguments, **named)
+
+        return call
 
 
 def correct_texts(request: Any, prefix: Prefix) -> None:
