@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..lakeflow_child import package_names
-from ..lakeflow_child.package_names import name_of, normalize_name
-from ..lakeflow_child.wheel import PROJECT_FILES
+from ..lakeflow_child.package_names import PROJECT_FILES, name_of, normalize_name
 
 # Every cluster has its own versions. Here, another pyspark would hide that of the session.
 # And dbt's adapter for Databricks is replaced by that for DuckDB.

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+#: The files in which a project gives its name.
+PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 #: The packages that clusters of Databricks have, and that the environment of the app may lack, by
 #: their modules. Source: the release notes of the Databricks runtimes. Packages of some gigabytes,
 #: such as torch, are left out, and those of which every task has its own, such as pyspark. A module

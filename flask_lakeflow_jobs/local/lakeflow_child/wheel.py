@@ -11,10 +11,8 @@ from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
 
 from .dbutils import DBUtils
-from .package_names import declares
+from .package_names import PROJECT_FILES, declares
 from .script import extend_import_path
-
-PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
 def run_wheel(payload: dict[str, Any], dbutils: DBUtils) -> None:
