@@ -17,6 +17,7 @@ from ..config.notify import END_OUTCOMES
 from ..errors import ConfigurationError
 from ..maintenance import Maintenance
 from ..text import format_csv_line
+from .completion import complete_key
 from .formatting import format_datetime, format_moment, local_zone
 from .handles import get_state
 from .options import limit_option, output_option
@@ -80,7 +81,13 @@ def parse_time_option(text: str) -> int:
 def filter_options(command: Command) -> Command:
     """Add the options that select rows; the command gets ``selects_actions`` and ``filters``."""
 
-    @click.option("--job", "jobs", metavar="KEY", multiple=True, help="Only this job. Repeatable.")
+    @click.option(
+        *("--job", "jobs"),
+        metavar="KEY",
+        multiple=True,
+        shell_complete=complete_key,
+        help="Only this job. Repeatable.",
+    )
     @click.option("--by", metavar="NAME", help="Only what this person or user requested.")
     @click.option(
         "--outcome",

@@ -46,6 +46,11 @@ def test_key_completes_the_jobs_of_the_app(
     assert sorted(complete(command, typed=typed)) == (sorted(job_ids) if keys is None else keys)
 
 
+@pytest.mark.parametrize("command", ["show", "export"])
+def test_job_option_completes_the_jobs_of_the_app(command: str) -> None:
+    assert complete("record", command, "--job", typed="h") == ["held"]
+
+
 @pytest.mark.parametrize(
     ("typed", "names"), [("", ["day=", "rows=", "dry="]), ("d", ["day=", "dry="]), ("day=2", [])]
 )
