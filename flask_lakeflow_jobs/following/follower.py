@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ERROR_WAIT_SECONDS = 60.0
 
 #: The oldest unfinished runs that are followed at once, beside those that cannot be read.
-MAX_FOLLOWED_RUNS = 1_000
+MAX_UNFINISHED_RUNS = 1_000
 
 #: Writes the end of a run; repeated calls have no effect.
 Finish = Callable[[RunKey, "RunStatus"], None]
@@ -201,7 +201,7 @@ class Follower:
             chosen = choose_jobs(self._jobs)
             identifiers = {job.job_id for job in chosen.values()}, chosen.keys()
             skipped = self._skipped()
-            limit = MAX_FOLLOWED_RUNS + len(skipped)
+            limit = MAX_UNFINISHED_RUNS + len(skipped)
             try:
                 unfinished = self._record.list_unfinished_runs(*identifiers, limit)
                 self._follow(choose_runs(unfinished, self._jobs, skipped))

@@ -254,7 +254,7 @@ class TestFollower:
     def test_runs_that_cannot_be_read_keep_no_newer_one_from_being_followed(
         self, record: SwitchableRecord, process: Process, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(follower, "MAX_FOLLOWED_RUNS", 1)
+        monkeypatch.setattr(follower, "MAX_UNFINISHED_RUNS", 1)
         for run_id in (7, 8):
             add_run(record, run_id, job_id=ETL.job_id)
         process.source.set_response(NotAllowed("No."), key(7))
