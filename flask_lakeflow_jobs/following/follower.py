@@ -10,6 +10,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..cache import hash_json
@@ -80,18 +81,20 @@ class FollowerLease:
         return held_until is not None and self._clock.monotonic() < held_until
 
     def renew(self) -> bool:
-        """Acquire or renew the lease.
+        """Acquire or renew the lease. A record that cannot be reached counts as failing.
 
         :return: whether this process holds it. If the record cannot be reached, a lease that was
             acquired lasts until its end, because no other process can acquire it before.
         """
         started = self._clock.monotonic()
+        acquire = partial(self._record.acquire_lease, self._name, self._holder, self._seconds)
         try:
-            is_acquired = self._record.acquire_lease(self._name, self._holder, self._seconds)
+            is_acquired = self._record.attempt(acquire)
         except Exception as error:
             _log.debug("The lease on following could not be renewed: %s", error)
             return self.is_held
-        self._held_until = started + self._seconds if is_acquired else None
+        if is_acquired is not None:
+            self._held_until = started + self._seconds if is_acquired else None
         return self.is_held
 
     def release(self) -> None:

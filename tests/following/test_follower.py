@@ -120,6 +120,19 @@ class TestLease:
         assert not lease.renew()
         lease.release()
 
+    def test_record_that_cannot_be_reached_is_reported_once_and_counts_as_failing(
+        self, record: SwitchableRecord, clock: FakeClock, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        lease = FollowerLease(record, JOBS, clock)
+        record.is_available = False
+        assert not lease.renew()
+        assert not lease.renew()
+        assert record.is_failing
+        assert caplog.text.count("Runs and actions are not recorded") == 1
+        record.is_available = True
+        assert lease.renew()
+        assert not record.is_failing
+
 
 class TestFollower:
     def test_unfinished_run_is_polled_without_viewers(
