@@ -135,19 +135,24 @@ class PythonCode:
         if isinstance(venv, str) and (python := self.root / venv / "bin/python").is_file():
             return str(python)
         if not _has_package():
-            raise self._missing(sys.prefix)
+            raise self._missing(sys.prefix, _ADVICE)
         return sys.executable
 
-    def _missing(self, place: str) -> PackageMissing:
+    def _missing(self, place: str, advice: str) -> PackageMissing:
         return PackageMissing(
             f"The bundle defines jobs in Python, which needs the package databricks-bundles. It is "
-            f"not in {place}. {_ADVICE}.",
+            f"not in {place}. {advice}.",
             self.location,
         )
 
     def _explain(self, stderr: str) -> BundleError:
         if "No module named 'databricks" in stderr or f"for {_MODULE!r}" in stderr:
-            return self._missing(str(self.section.get("venv_path") or sys.prefix))
+            if (python := self._find_interpreter()) == sys.executable:
+                return self._missing(sys.prefix, _ADVICE)
+            return self._missing(
+                str(self.section["venv_path"]),
+                f"Install it there: uv pip install --python {python} databricks-bundles",
+            )
         last = stderr.strip().rpartition("\n")[2] or "it ended without a message"
         return BundleError(f"The Python code of the bundle failed: {last}.", self.location)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -37,11 +38,16 @@ _ADVICE = (
 # The newest pyarrow that takes numpy 1, which its metadata does not say.
 _PYARROW_FOR_NUMPY_1 = "pyarrow>=18,<23"
 # The packages that Spark refuses if they are too old, and the modules of each.
-_OLDEST: dict[str, tuple[int, ...]] = {"pandas": (2, 2), "pyarrow": (18,)}
+_OLDEST: dict[str, tuple[float, ...]] = {"pandas": (2, 2), "pyarrow": (18,)}
+# Others that have a Spark of their own, which would hide that of the session.
+_OLDEST |= dict.fromkeys(("databricks_connect", "pyspark", "pyspark_client"), (math.inf,))
 _MODULES = {
+    "databricks_connect": ("pyspark", "databricks/connect"),
     "pandas": ("pandas",),
     "protobuf": ("google/protobuf", "google/_upb"),
     "pyarrow": ("pyarrow",),
+    "pyspark": ("pyspark",),
+    "pyspark_client": ("pyspark",),
 }
 # The first versions that take numpy 2: older ones crash with it, which their metadata does not say.
 _FIRST_FOR_NUMPY_2 = {"pandas": (2, 2, 2), "scikit_learn": (1, 4, 2), "statsmodels": (0, 14, 2)}
@@ -200,10 +206,10 @@ def _needs_pyarrow(folder: Path) -> bool:
 
 
 def _remove_old(folder: Path) -> None:
-    """Let tasks import packages of the app in place of older ones, which Spark refuses."""
+    """Let tasks import packages of the app in place of those with which Spark does not work."""
     if find_spec("pyspark") is None:
         return
-    oldest = {name: first for name, first in _OLDEST.items() if find_spec(name)}
+    oldest = {name: first for name, first in _OLDEST.items() if find_spec(_MODULES[name][0])}
     with suppress(PackageNotFoundError):
         oldest["protobuf"] = _parse_version(version("protobuf"))
     for name, first in oldest.items():

@@ -155,7 +155,7 @@ def test_python_code_runs_with_venv_of_bundle(
         ".venv/bin/python",
     )
     python.chmod(0o755)
-    with pytest.raises(BundleError, match=r"It is not in \.venv\. Install it"):
+    with pytest.raises(BundleError, match=r"not in \.venv\. Install it there: uv pip .*/\.venv/"):
         load("python: {resources: ['defined:load'], venv_path: .venv}")
     python.write_text('#!/bin/sh\necho "${SECRET_KEY-none}" >&2; exit 1\n')
     with pytest.raises(BundleError, match=r"The Python code of the bundle failed: none\."):

@@ -230,6 +230,8 @@ def test_packages_of_clusters_keep_their_version_unless_the_task_needs_another(
 @pytest.mark.parametrize(
     ("name", "module", "listed", "kept"),
     [
+        ("databricks_connect", "databricks/connect", "16.1.2", False),
+        ("pyspark", "pyspark", "9.0.0", False),
         ("pandas", "pandas", "1.5.3", False),
         ("pandas", "pandas", "2.2.0", True),
         ("protobuf", "google/protobuf", "4.25.9", False),
