@@ -278,6 +278,7 @@ ADVISED = {
         "foreachBatch",
     ),
     "batch": ("spark.range(1).writeStream.start()", "needs a stream"),
+    "listener": ("spark.streams.addListener(print)", "Read lastProgress"),
     "sink": (
         "put('a.json', '{\"n\": 1}'); spark.readStream.json(source).writeStream.format('kafka').start()",
         "kafka",

@@ -47,13 +47,15 @@ def describe_error(
             pending += [each.__cause__, each.__context__]
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     last_line = traceback.format_exception_only(type(error), error)[-1].strip()
-    # The advice is about Sail; a pyspark of the user has what Sail lacks.
-    advice = find_advice(error) if "LAKEFLOW_LOCAL_SAIL" in os.environ else None
-    if advice is None and isinstance(error, ModuleNotFoundError) and error.name:
-        advice = advise_on_module(
-            error.name, requirements, missing_libraries, installs=installs, root=root
-        )
-    advice = advice or find_surroundings_advice(error, mounts or {}, root)
+    advice = None
+    for each in _list_causes(error):
+        # The advice is about Sail; a pyspark of the user has what Sail lacks.
+        advice = advice or (find_advice(each) if "LAKEFLOW_LOCAL_SAIL" in os.environ else None)
+        if advice is None and isinstance(each, ModuleNotFoundError) and each.name:
+            advice = advise_on_module(
+                each.name, requirements, missing_libraries, installs=installs, root=root
+            )
+        advice = advice or find_surroundings_advice(each, mounts or {}, root)
     if advice is not None:
         last_line = f"{advice} {last_line}"
         trace += f"{advice}\n"
@@ -61,6 +63,15 @@ def describe_error(
     with suppress(ValueError, OSError, AttributeError):
         sys.stderr.write(trace)
     return {"error": last_line, "error_trace": trace}
+
+
+def _list_causes(error: BaseException | None) -> list[BaseException]:
+    """Return an error and those that it was raised from; an exit is raised from the one before."""
+    causes: list[BaseException] = []
+    while error is not None and error not in causes:
+        causes.append(error)
+        error = error.__cause__ or (error.__context__ if isinstance(error, SystemExit) else None)
+    return causes
 
 
 def _drop_own_frames(error: BaseException) -> None:

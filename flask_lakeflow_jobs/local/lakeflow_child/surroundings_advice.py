@@ -45,7 +45,7 @@ _CLOUD = re.compile(r"/((?:abfss?|adl|gs|s3[an]?|wasbs?):)/(.*)")
 _PATH = re.compile(r"(?<![\w:/.])/[^\s'\"`,;)]*[^\s'\"`,;).]")
 # What to do, by what an error says about a path of the workspace.
 _BY_PLACE = {
-    r"\[PATH_NOT_FOUND\] Path does not exist: (?:file:)?((?:dbfs:)?/[^\s]*?)\.?(?:\s|$)": _COPY,
+    r"PATH_NOT_FOUND\] Path does not exist: (?:file:)?((?:dbfs:)?/.*?)\.?(?: SQLSTATE|\n|$)": _COPY,
     r'No files found that match the pattern "([^"]+)"': _COPY,  # DuckDB
     r"Unable to infer schema for \w+: there is no file in (\S+)\. ": _COPY_OR_NAME,
 }

@@ -31,6 +31,24 @@ def test_describe_error_handles_a_circle_of_causes() -> None:
     assert "ValueError: second" in trace
 
 
+@pytest.mark.parametrize(
+    ("outer", "is_explicit", "has_advice"),
+    [
+        (RuntimeError("no load"), True, True),
+        (SystemExit(1), False, True),
+        (RuntimeError("no load"), False, False),  # it may be about something else
+    ],
+)
+def test_advice_is_about_the_cause_of_an_error(
+    outer: BaseException, is_explicit: bool, has_advice: bool
+) -> None:
+    inner = FileNotFoundError(2, "No such file", "/Volumes/a/b/c/day.csv")
+    outer.__cause__, outer.__context__ = inner if is_explicit else None, inner
+    error = describe_error(outer)["error"]
+    assert error.startswith("Copy the file to /Volumes/a/b/c/day.csv, in an") == has_advice
+    assert error.endswith(str(type(outer).__name__) + f": {outer}")
+
+
 def test_describe_error_without_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     assert describe_error(KeyError("x"))["error"] == "KeyError: 'x'"

@@ -36,6 +36,10 @@ def _raise_for_missing_key() -> None:
         (FileNotFoundError("No files in https://a.example/b"), None),
         (ValueError("[PATH_NOT_FOUND] Path does not exist: /Volumes/a."), "Copy the file to /Vol"),
         (ValueError("[PATH_NOT_FOUND] Path does not exist: /data"), "Copy the file to /data,"),
+        (
+            ValueError("[PATH_NOT_FOUND] Path does not exist: file:/a/b c.csv. SQLSTATE: 42K03"),
+            "Copy the file to /a/b c.csv,",
+        ),
         (ValueError("[PATH_NOT_FOUND] Path does not exist: dbfs:/a"), "Copy the file to dbfs:/a,"),
         (ValueError("No value found for placeholder with name :day"), "Give the parameter day a v"),
         (ValueError("The parameter day, to has no value."), "Give the parameter day, to a value: "),

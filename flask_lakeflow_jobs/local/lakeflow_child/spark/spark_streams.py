@@ -324,3 +324,10 @@ class StreamManager:
 
     def resetTerminated(self) -> None:
         """Do nothing: no stream has ended with an error."""
+
+    def addListener(self, listener: Any) -> None:
+        """Refuse it: no events are sent."""
+        raise NotImplementedError(
+            "The local workspace has no listeners of streams. Read lastProgress of the query after "
+            "the stream, or simulate the job (its tag 'local_simulation')."
+        )
