@@ -11,6 +11,12 @@ from .package_names import find_package, normalize_name
 
 # Several packages have modules below these names.
 _NAMESPACES = ("azure", "databricks", "google")
+# Modules of clusters whose services are on Databricks only.
+_SERVICES = {
+    "databricks.automl": "AutoML",
+    "databricks.feature_engineering": "feature store",
+    "databricks.feature_store": "feature store",
+}
 _SETTING = "LAKEFLOW_JOBS_LOCAL_INSTALL = True"
 _MAX_FOLDERS = 2000  # of a bundle that are searched
 # They hold code of others.
@@ -36,6 +42,11 @@ def advise_on_module(
     name = module.partition(".")[0]
     if name in _NAMESPACES:
         name = module
+    if service := _SERVICES.get(".".join(module.split(".")[:2])):
+        return (
+            f"Leave {name} out for a local run, or simulate the job (its tag 'local_simulation'): "
+            f"the local workspace has no {service}."
+        )
     if missing_libraries:
         return (
             f"The task needs the module {name}, and lists {', '.join(missing_libraries)}, which "
@@ -61,7 +72,7 @@ def _advise_to_list(name: str, package: str | None, listed: str) -> str:
     if listed:
         return (
             f"The task needs the module {name}, which no package has that its environment lists: "
-            f"{listed}. Add the package that has it."
+            f"{listed}. Add {package or 'the package that has it'}."
         )
     return (
         f"The task needs the module {name}, which {sys.prefix} does not have. List its package"

@@ -41,6 +41,7 @@ CLUSTER_PACKAGES = {
     "plotly": "plotly",
     "prophet": "prophet",
     "psutil": "psutil",
+    "py4j": "py4j",
     "pydantic": "pydantic",
     "pytz": "pytz",
     "requests": "requests",

@@ -45,6 +45,15 @@ def test_advice_of_a_workspace_that_installs_is_where_to_list_the_package() -> N
     assert advice.endswith(" does not have. List its package in the task's environment.")
     found = advise_on_module("sklearn.svm", [], installs=True)
     assert found.endswith(" List its package, scikit-learn, in the task's environment.")
+    added = advise_on_module("py4j.protocol", ["databricks-feature-engineering"], installs=True)
+    assert added.endswith(" that its environment lists: databricks-feature-engineering. Add py4j.")
+
+
+@pytest.mark.parametrize("installs", [True, False])
+def test_module_of_a_service_of_databricks_is_not_to_be_installed(installs: bool) -> None:
+    advice = advise_on_module("databricks.feature_store", ["a"], installs=installs)
+    assert advice.startswith("Leave databricks.feature_store out for a local run, or simulate the")
+    assert advice.endswith(": the local workspace has no feature store.")
 
 
 def test_advice_names_the_package_of_a_module_that_clusters_have() -> None:
