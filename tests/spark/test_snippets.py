@@ -489,6 +489,15 @@ RUN = {
         "writer.saveAsTable('dev.snippets.changing'); writer.format('delta').save(folder + '/changing')\n"
         "assert spark.sql('UPDATE dev.snippets.changing SET id = 3').first().num_affected_rows == 2"
     ),
+    "features of a table": (
+        "key, of_a_file = 'delta.feature.catalogManaged', 'delta.feature.clustering'\n"
+        "spark.sql(f\"CREATE TABLE dev.snippets.f1 (id INT) TBLPROPERTIES ('{key}' = 'supported')\")\n"
+        "spark.sql(f\"ALTER TABLE dev.snippets.f1 SET TBLPROPERTIES ('{key}' = 'supported')\")\n"
+        "spark.range(1).write.option(key, 'supported').saveAsTable('dev.snippets.f2')\n"
+        "writer = spark.range(1).writeTo('dev.snippets.f3').using('delta')\n"
+        "writer.tableProperty(of_a_file, 'supported').tableProperty('delta.enableRowTracking', 'true').create()\n"
+        "assert [spark.table(f'dev.snippets.f{n}').count() for n in (1, 2, 3)] == [0, 1, 1]"
+    ),
     "keys of joins by a name": (
         "a = spark.createDataFrame([(1, 'x'), (2, 'y')], 'k INT, s STRING').alias('a')\n"
         "b = spark.createDataFrame([(1, 5)], 'k INT, n INT').alias('b')\n"

@@ -70,6 +70,8 @@ _ARGUMENT = re.compile(
     re.IGNORECASE,
 )
 _SETTING = re.compile(r"\$\{\s*(\w+(?:\.\w+)+)\s*\}")
+# Sail refuses a feature of tables that it does not know. It writes those that a table needs itself.
+_FEATURE = re.compile(r"(?<![\w.])delta\.(?=feature\.(?!allowColumnDefaults\b))", re.IGNORECASE)
 _LACKS = {
     r"\s*WITH\s+RECURSIVE\b": (
         "Sail has no recursive queries. Write a loop in Python that appends to a table."
@@ -186,6 +188,8 @@ def rewrite(
     if match := _ALTER_VIEW.match(bare):
         named = f"CREATE OR REPLACE VIEW {match[1]} AS {bare[match.end() :]}"
     named = _CLUSTERED.sub(lambda match: match[1], named, 1)
+    if re.match(r"\s*(?:CREATE|ALTER)\b", bare, re.IGNORECASE):
+        named = _FEATURE.sub("", named)
     if _REFRESHED.match(bare.lstrip()):
         named = _create_whole(named)
     if schema := find_schema(bare):

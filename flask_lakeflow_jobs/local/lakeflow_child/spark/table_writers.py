@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -25,7 +26,8 @@ from .sql_names import create_schema_of, quote_part
 
 # Parts of the messages about columns that Sail does not find: it looks for names in lower case.
 _MISSING = (" for INSERT", "No field named")
-_CHANGES = "delta.enablechangedatafeed"  # Sail has none, and refuses a table with it
+# Sail refuses a table with these, which change no rows.
+_FEATURE = re.compile(r"delta\.(?:enable(?:ChangeDataFeed|RowTracking)$|feature\.)", re.IGNORECASE)
 #: The setting that lets each write add columns.
 EVOLVES = "spark.databricks.delta.schema.autoMerge.enabled"
 
@@ -83,7 +85,7 @@ def write_table(save: Callable[..., Any]) -> Any:
         **options: Any,
     ) -> None:
         self.options(**options)
-        _drop_changes(self)
+        self._write.options = _drop_features(self._write.options)
         if mode:
             self.mode(mode)
         session = self._spark
@@ -117,9 +119,8 @@ def write_table(save: Callable[..., Any]) -> Any:
     return saveAsTable
 
 
-def _drop_changes(writer: Any) -> None:
-    options = writer._write.options
-    writer._write.options = {key: options[key] for key in options if key.lower() != _CHANGES}
+def _drop_features(options: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if not _FEATURE.match(key)}
 
 
 def _fill(frame: Any, table: Any) -> Any:
@@ -204,7 +205,7 @@ def write_folder(save: Callable[..., Any], translate: Callable[[Any], Any]) -> A
         **options: Any,
     ) -> None:
         self.options(**options)
-        _drop_changes(self)
+        self._write.options = _drop_features(self._write.options)
         if format:
             self.format(format)
         if (self._write.source or "delta").lower() in FILE_FORMATS:
@@ -306,6 +307,7 @@ def create_new(create: Callable[[Any], None]) -> Callable[[Any], None]:
     def create_in_schema(self: Any) -> None:
         create_schema_of(self._table_name, self._spark)
         self._write._child = make_nullable(_frame_of(self))._plan
+        self._write.table_properties = _drop_features(self._write.table_properties)
         create(self)
 
     return create_in_schema

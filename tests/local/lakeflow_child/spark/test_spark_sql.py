@@ -62,6 +62,18 @@ SCHEMA = "CREATE SCHEMA IF NOT EXISTS `dev`.`sales`"
     ("statement", "rewritten", "queries"),
     [
         ("INSERT INTO t VALUES ('--')", "INSERT INTO t VALUES ('--')", []),
+        (
+            "ALTER TABLE t SET TBLPROPERTIES ('delta.feature.catalogManaged' = 'supported')",
+            "ALTER TABLE t SET TBLPROPERTIES ('feature.catalogManaged' = 'supported')",
+            [],
+        ),
+        *(
+            (text, text, [])
+            for text in (
+                "CREATE TABLE t (n INT) TBLPROPERTIES (delta.feature.allowColumnDefaults = 'x')",
+                "SELECT 'delta.feature.catalogManaged'",
+            )
+        ),
         *(
             (text, text, [])
             for text in (
