@@ -60,6 +60,24 @@ FILES = {
             price = 3 if spark.conf.get("pipelines.id", None) else 0
             return spark.createDataFrame([("tea", price)], schema="item STRING, price INT")
 
+        @dp.materialized_view
+        def shouted():
+            frame = spark.read.table("loud")
+
+            def repeat(batches):
+                from shop.names import COLUMN
+
+                for batch in batches:
+                    yield batch.assign(**{COLUMN.upper(): "2"})
+
+            return frame.mapInPandas(repeat, frame.schema)
+
+        @dp.temporary_view
+        def loud():
+            frame = spark.readStream.table("landed")  # of a later file
+            batch = spark.read.table("landed") if frame.isStreaming else None
+            return batch.toDF(*[each.upper() for each in frame.columns])
+
         @dp.table(name="main.sales.orders", cluster_by_auto=True)
         @dp.expect_or_drop("positive", "n > 0")
         def orders():
@@ -157,7 +175,8 @@ FILES = {
 
         spark = SparkSession.builder.getOrCreate()
         print("read on", type(spark).__module__)
-        for name in ("orders", "totals", "landed", "known", "files", "prices", "trips"):
+        tables = ("orders", "totals", "landed", "shouted", "known", "files", "prices", "trips")
+        for name in tables:
             print("read", name, sorted(spark.table(f"sales.{name}").collect()))
         print("read rides", spark.table("sales.rides").count())
     """,
@@ -272,6 +291,7 @@ def test_pipeline_shares_its_tables_and_locates_its_errors(client: Client, tmp_p
         "read orders [Row(n=1), Row(n=2), Row(n=3)]",
         "read totals [Row(n=2, day='mon')]",
         "read landed [Row(n='0', who='bob'), Row(n='1', who='ann')]",
+        "read shouted [Row(N='2', WHO='ann'), Row(N='2', WHO='bob')]",
         "read known [Row(who='ann')]",
         "read files [Row(n=1, who='ann', file='a.json')]",
         "read prices [Row(item='tea', price=3)]",

@@ -75,6 +75,11 @@ class ChangeFlows:
         self._names: dict[str, str] = {}
         self._streamed: set[str] = set()
 
+    @property
+    def targets(self) -> set[str]:
+        """The names of all streaming tables without a query and of all targets of changes."""
+        return {*self._targets, *self._names}
+
     def add_target(self, target: Target) -> None:
         """Add a streaming table without a query."""
         self._targets[self.path(target.name)].append(target)

@@ -10,6 +10,7 @@ from ..spark.sql_names import quote_part, split_name
 from ..sql_statements import split_statements
 from .pipeline_api import PipelineApi
 from .pipeline_sql import read_insert, read_setting
+from .plan_analysis import NotKnownYet, PlanAnalysis
 from .stages import Element, Stages
 
 TYPE_CHECKING = False
@@ -31,6 +32,8 @@ class Definitions:
         self._session = session
         self._api = api
         self._stages = Stages(api.changes.path)
+        self._analysis = PlanAnalysis(session.client, api.changes.path)
+        self._waiting: list[tuple[str, Callable[[], None]]] = []
         self._later: list[list[Element]] = []
         self._create_graph: Callable[[], str] = str
 
@@ -67,7 +70,11 @@ class Definitions:
                 dataflow_graph_id=graph._dataflow_graph_id,
                 flow_name=flow.name,
             ):
-                plan = flow.func()._plan.plan(self._session.client)
+                try:
+                    plan = flow.func()._plan.plan(self._session.client)
+                except NotKnownYet:
+                    self._waiting.append((flow.target, partial(add_flow, graph, flow)))
+                    return
 
             def register(graph: Any, query: Any) -> None:
                 # A table has one flow of its own name, to which its checkpoint belongs.
@@ -91,6 +98,7 @@ class Definitions:
 
         def register_all(spec: Any, graph: Any, *args: Any) -> None:
             define(spec, graph, *args)
+            self._add_waiting()
             with elements.graph_element_registration_context(graph):
                 self._api.finish()
             first, *self._later = self._stages.arrange()
@@ -118,3 +126,18 @@ class Definitions:
         registry.register_sql = add_sql
         cli.register_definitions, cli.start_run = register_all, start_run
         cli.create_dataflow_graph = create_graph
+        self._analysis.install()
+
+    def _add_waiting(self) -> None:
+        """Add the flows whose functions ask about other tables, each after those."""
+        analysis, changes = self._analysis, self._api.changes
+        is_progress = True
+        while self._waiting:
+            waiting, self._waiting = self._waiting, []
+            targets = {changes.path(target) for target, _ in waiting}
+            analysis.plans = self._stages.list_plans()
+            analysis.defined = self._stages.names | changes.targets | targets
+            analysis.pending = targets if is_progress else set()
+            for _, add in waiting:
+                add()
+            is_progress = len(self._waiting) < len(waiting)

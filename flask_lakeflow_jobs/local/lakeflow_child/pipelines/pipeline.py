@@ -54,8 +54,9 @@ _ADVICE = {
         "as /Volumes/main/default/files, or simulate the job (its tag 'local_simulation')."
     ),
     r"ATTEMPT_ANALYSIS_IN_PIPELINE_QUERY_FUNCTION": (
-        "Write the function of the table without methods that need rows or columns at once, such "
-        "as columns, schema, count and collect: Spark's pipelines refuse them in such a function."
+        "Write the function of the table without methods that need rows at once, such as count and "
+        "collect, and without columns and schema of tables that SQL or a flow of changes fills: "
+        "Spark's pipelines refuse them in such a function."
     ),
     r"sources in the checkpoint offsets": (
         "Update the table with full_refresh_selection once: the flows that write to it are others "
@@ -85,6 +86,7 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
     sys.path.insert(0, pipeline["root"])
     folder = Path(payload["result_file"]).parent
     os.chdir(folder)  # Spark leaves files in the working directory
+    _set_python(pipeline["files"])
     session = _start_session(folder)
     session.sql(f"CREATE DATABASE IF NOT EXISTS {quote_part(pipeline['schema'])}")
     if pipeline["has_samples"]:
@@ -278,6 +280,13 @@ def _create_samples(session: Any) -> None:
     session.sql(f"CREATE OR REPLACE VIEW {schema}.{view} AS {SPARK_SAMPLES[TRIPS]['text']}")
 
 
+def _set_python(files: list[str]) -> None:
+    """Let functions of Python that Java calls run as the code of the pipeline does."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    folders = dict.fromkeys([*sys.path, *map(os.path.dirname, files)])
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, folders))
+
+
 def _start_session(folder: Path) -> Any:
     from pyspark.sql import SparkSession
 
@@ -302,29 +311,7 @@ def _start_session(folder: Path) -> Any:
         builder = builder.remote("local[*]")
         for name, value in settings.items():
             builder = builder.config(name, value)
-    session: Any = builder.getOrCreate()
-    session.client._analyze = _parse_types_anywhere(session.client)
-    return session
-
-
-def _parse_types_anywhere(client: Any) -> Any:
-    """Let the functions of tables call createDataFrame with the columns as text.
-
-    Spark refuses to analyze anything for them, even the text.
-    """
-    analyze = client._analyze
-
-    def _analyze(method: str, **options: Any) -> Any:
-        if method != "ddl_parse" or not hasattr(client.thread_local, "user_context_extensions"):
-            return analyze(method, **options)
-        extensions = client.thread_local.user_context_extensions
-        client.thread_local.user_context_extensions = []
-        try:
-            return analyze(method, **options)
-        finally:
-            client.thread_local.user_context_extensions = extensions
-
-    return _analyze
+    return builder.getOrCreate()
 
 
 def _share_tables(session: Any, pipeline: dict[str, Any], definitions: Definitions) -> None:

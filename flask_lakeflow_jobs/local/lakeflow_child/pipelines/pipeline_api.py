@@ -297,26 +297,29 @@ class _Chooser:
         self._output = output
 
     def register_flow(self, flow: Any) -> None:
-        """Register a flow, and then its output."""
+        """Register a flow, and its output as soon as the function has returned its rows."""
         code = inspect.unwrap(self._query).__code__
         place = dataclasses.replace(
             flow.source_code_location, filename=code.co_filename, line_number=code.co_firstlineno
         )
-        frames: list[Any] = []
+        output = dataclasses.replace(self._output, source_code_location=place)
 
         def query() -> Any:
-            frames.append(self._query())
-            return frames[-1]
+            frame = self._query()
+            self._registry.register_output(self._choose(output, frame))
+            return frame
 
         self._registry.register_flow(
             dataclasses.replace(flow, func=query, source_code_location=place)
         )
-        output = dataclasses.replace(self._output, source_code_location=place)
-        if not is_stream(frames[-1]._plan.plan(self._client)):
-            view = import_module("pyspark.pipelines.output").MaterializedView
-            fields = {each.name: getattr(output, each.name) for each in dataclasses.fields(output)}
-            output = view(**fields)
-        self._registry.register_output(output)
+
+    def _choose(self, output: Any, frame: Any) -> Any:
+        if is_stream(frame._plan.plan(self._client)):
+            return output
+        view = import_module("pyspark.pipelines.output").MaterializedView
+        return view(
+            **{each.name: getattr(output, each.name) for each in dataclasses.fields(output)}
+        )
 
 
 def is_stream(message: Any) -> bool:

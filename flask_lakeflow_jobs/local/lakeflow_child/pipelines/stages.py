@@ -106,6 +106,19 @@ class Stages:
 
             self._elements.append(Element({*map(self._path, names)}, add, is_view, text=text))
 
+    @property
+    def names(self) -> set[str]:
+        """The names of all tables and views."""
+        return {name for each in self._elements for name in each.names}
+
+    def list_plans(self) -> dict[str, Any]:
+        """Return the plan of each table and view that plans fill, with the rows of all of them."""
+        plans: dict[str, Any] = {}
+        for each in self._elements:
+            for name in each.names if each.plan is not None else ():
+                plans[name] = _unite(plans[name], each.plan) if name in plans else each.plan
+        return plans
+
     def arrange(self) -> list[list[Element]]:
         """Return the elements of each stage; views are in each from their first one on.
 
@@ -122,7 +135,7 @@ class Stages:
         }
         for each in self._elements:
             if each.plan is not None:
-                each.plan = _inline(each.plan, plans, self._path)
+                each.plan = inline(each.plan, plans, self._path)
             self._find_reads(each, tables | views)
             each.waits &= tables
         stages = dict.fromkeys(tables | views, 0)
@@ -173,7 +186,7 @@ class Stages:
     def _find_reads(self, element: Element, known: set[str]) -> None:
         texts = [(element.text, False)]
         if element.plan is not None:
-            for name, text, is_eager in _iter_reads(element.plan):
+            for name, text, is_eager in iter_reads(element.plan):
                 if text:
                     texts.append((text, is_eager))
                 elif (path := self._path(name)) in known:
@@ -194,7 +207,7 @@ class _Frame:
         self._plan = SimpleNamespace(plan=lambda client: plan)
 
 
-def _iter_reads(message: Any, is_eager: bool = False) -> Iterator[tuple[str, str, bool]]:
+def iter_reads(message: Any, is_eager: bool = False) -> Iterator[tuple[str, str, bool]]:
     """Yield the tables and the texts of SQL in a plan, and whether Spark resolves them at once."""
     for descriptor, value in message.ListFields():
         name = descriptor.name
@@ -204,7 +217,7 @@ def _iter_reads(message: Any, is_eager: bool = False) -> Iterator[tuple[str, str
             yield "", value, is_eager
         for each in value if hasattr(value, "add") else (value,):
             if hasattr(each, "ListFields"):
-                yield from _iter_reads(each, is_eager or name in _EAGER)
+                yield from iter_reads(each, is_eager or name in _EAGER)
 
 
 def _unite(left: Any, right: Any) -> Any:
@@ -218,12 +231,12 @@ def _unite(left: Any, right: Any) -> Any:
     return united
 
 
-def _inline(
+def inline(
     message: Any, plans: dict[str, Any], path: Callable[[str], str], is_eager: bool = False
 ) -> Any:
     """Return a plan that has the plans of views in place of those that Spark resolves at once."""
     if is_eager and (view := _find_view(message, plans, path)):
-        return _inline(plans[view], plans, path, is_eager=True)
+        return inline(plans[view], plans, path, is_eager=True)
     copy = type(message)()
     copy.CopyFrom(message)
     _replace(copy, plans, path, is_eager)
@@ -239,7 +252,7 @@ def _replace(
                 continue
             eager = is_eager or descriptor.name in _EAGER
             if eager and _find_view(each, plans, path):
-                each.CopyFrom(_inline(each, plans, path, is_eager=True))
+                each.CopyFrom(inline(each, plans, path, is_eager=True))
             else:
                 _replace(each, plans, path, eager)
 

@@ -98,9 +98,9 @@ def test_arguments_of_a_pipeline_choose_its_tables(
         (
             ["t\nError: [ATTEMPT_ANALYSIS_IN_PIPELINE_QUERY_FUNCTION] Move it."],
             (
-                "Write the function of the table without methods that need rows or columns at "
-                "once, such as columns, schema, count and collect: Spark's pipelines refuse them "
-                "in such a function. "
+                "Write the function of the table without methods that need rows at once, such as "
+                "count and collect, and without columns and schema of tables that SQL or a flow "
+                "of changes fills: Spark's pipelines refuse them in such a function. "
                 "t Error: [ATTEMPT_ANALYSIS_IN_PIPELINE_QUERY_FUNCTION] Move it."
             ),
         ),
