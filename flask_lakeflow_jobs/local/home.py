@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import secrets
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +26,7 @@ except ModuleNotFoundError as error:
 
 _MAX_READ_LOCK_SECONDS = 0.5  # for which is_served() of another process may hold the lock
 _LOCK_RETRY_SECONDS = 0.01
+_PLAIN_PATH = re.compile(r"[\w./-]+", re.ASCII)
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -80,6 +84,24 @@ class WorkspaceFolder:
                 f"The folder {self.path} for the local workspace cannot be created: {error}. "
                 "Use a writable folder."
             ) from error
+
+    def with_plain_path(self) -> WorkspaceFolder:
+        """Return this folder by a path that a URI keeps as it is: Spark escapes another one twice.
+
+        :raises WorkspaceError: others may change the link to it.
+        """
+        if _PLAIN_PATH.fullmatch(str(self.path)):
+            return self
+        place = Path(tempfile.gettempdir(), f"lakeflow-jobs-{os.geteuid()}")
+        link = place / hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
+        try:
+            place.mkdir(mode=0o700, exist_ok=True)
+            WorkspaceFolder(place).check()
+            link.unlink(missing_ok=True)
+            link.symlink_to(self.path)
+        except OSError as error:
+            raise self.unusable(error) from error
+        return WorkspaceFolder(link)
 
     def unusable(self, error: Exception) -> WorkspaceError:
         """Return the error of a folder whose files cannot be read or written."""

@@ -95,6 +95,7 @@ class Workspace:
         """
         bundle = load_bundle(self._bundle_path, target=self._target)
         self._folder.create()
+        self._folder = self._folder.with_plain_path()
         with ExitStack() as resources:
             try:
                 resources.callback(os.close, self._folder.acquire())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -192,3 +193,22 @@ def test_secrets_are_on_the_disk_before_they_replace_the_old_ones(
     note("replace")
     home.write_secrets({})
     assert steps == ["fsync", "replace", "fsync folder"]
+
+
+def test_folder_has_a_path_that_a_uri_keeps_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spark escapes another one twice: it would keep its tables in a folder beside it."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    home = WorkspaceFolder(tmp_path / "Ann's apps" / "home")
+    home.create()
+    for _ in range(2):  # it is the same one after a restart
+        plain = home.with_plain_path()
+        assert plain.path.as_uri() == f"file://{plain.path}"
+        assert plain.path.resolve() == home.path
+        assert plain.path == home.with_plain_path().path
+        assert plain.with_plain_path() is plain
+    plain.path.parent.chmod(0o777)
+    with pytest.raises(WorkspaceError, match=r"lakeflow-jobs-\d+ .* is writable by other users"):
+        home.with_plain_path()

@@ -30,7 +30,7 @@ class SparkWorkspace:
         self.bundle = folder / "bundle"
         self.bundle.mkdir()
         self.path = write_bundle(self.bundle, jobs, files)
-        self.folder = folder / "folder"
+        self.folder = folder / "the app"  # Spark escapes a space twice, so it must not see it
         self._stack = ExitStack()
 
     @property

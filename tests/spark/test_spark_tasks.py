@@ -178,7 +178,7 @@ spark.range(1).count()
 for process in pathlib.Path("/proc").glob("[0-9]*"):
     try:
         is_server = "--sail" in (process / "cmdline").read_text()
-        if is_server and (process / "cwd").resolve() == pathlib.Path(folder):
+        if is_server and (process / "cwd").samefile(folder):
             os.kill(int(process.name), signal.SIGKILL)
     except OSError:
         continue
