@@ -66,10 +66,16 @@ def describe_error(
 
 
 def _list_causes(error: BaseException | None) -> list[BaseException]:
-    """Return an error and those that it was raised from; an exit is raised from the one before."""
+    """Return an error and those that it was raised from; an exit is raised from the one before.
+
+    An error of the workspace says what to do itself, so its cause is not among them.
+    """
     causes: list[BaseException] = []
     while error is not None and error not in causes:
         causes.append(error)
+        frames = [*traceback.walk_tb(error.__traceback__)]
+        if not frames or frames[-1][0].f_code.co_filename.startswith(_OWN_FOLDER):
+            break
         error = error.__cause__ or (error.__context__ if isinstance(error, SystemExit) else None)
     return causes
 

@@ -27,6 +27,10 @@ _CREATE_TABLE = (
     "The table {} is not in the local workspace. Create it in an earlier task, or in a job that "
     "you run once."
 )
+_CREATE_SCHEMA = (
+    "The schema {} is not in the local workspace. Create it in an earlier task, or in a job that "
+    "you run once."
+)
 _CREATE_MODEL = (
     "The model {} is not registered in the local workspace. Create it in an earlier task, or in a "
     "job that you run once."
@@ -56,6 +60,7 @@ _BY_NAME = {
     r"Table with name (\S+) does not exist": _CREATE_TABLE,  # DuckDB
     r"The table or view (\S+) cannot be f": _CREATE_TABLE,
     r"Table or view not found: ([^\s,]+)": _CREATE_TABLE,  # Sail
+    r"Database not found: ([^\s,]+)": _CREATE_SCHEMA,  # Sail
     r"Registered Model with name=(\S+) not found": _CREATE_MODEL,  # mlflow
     r"cannot import name '(\w+)' from 'google\.protobuf'": _RAISE_VERSION,
     r"No API found for '([A-Z]+ /unity-catalog/[^']+)'": _USE_SQL,

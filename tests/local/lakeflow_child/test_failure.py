@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.failure import describe_error
+from flask_lakeflow_jobs.local.lakeflow_child.not_served import raise_not_served
 from tests.local.conftest import Serve
 from tests.local.lakeflow_child.support import notebook_client, output_of
 from tests.local.support import notebook_task
@@ -43,10 +44,23 @@ def test_advice_is_about_the_cause_of_an_error(
     outer: BaseException, is_explicit: bool, has_advice: bool
 ) -> None:
     inner = FileNotFoundError(2, "No such file", "/Volumes/a/b/c/day.csv")
-    outer.__cause__, outer.__context__ = inner if is_explicit else None, inner
-    error = describe_error(outer)["error"]
+    try:
+        raise outer
+    except BaseException as raised:
+        raised.__cause__, raised.__context__ = inner if is_explicit else None, inner
+        error = describe_error(raised)["error"]
     assert error.startswith("Copy the file to /Volumes/a/b/c/day.csv, in an") == has_advice
     assert error.endswith(str(type(outer).__name__) + f": {outer}")
+
+
+def test_error_of_the_workspace_gives_its_own_advice() -> None:
+    inner = FileNotFoundError(2, "No such file", "/Volumes/a/b/c/day.csv")
+    try:
+        raise_not_served("x")
+    except AttributeError as error:
+        error.__cause__ = inner
+        described = describe_error(error)["error"]
+    assert described.startswith("AttributeError: Leave dbutils.x out for a local run")
 
 
 def test_describe_error_without_stderr(monkeypatch: pytest.MonkeyPatch) -> None:

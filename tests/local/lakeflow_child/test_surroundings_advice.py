@@ -41,6 +41,7 @@ def _raise_for_missing_key() -> None:
             "Copy the file to /a/b c.csv,",
         ),
         (ValueError("[PATH_NOT_FOUND] Path does not exist: dbfs:/a"), "Copy the file to dbfs:/a,"),
+        (ValueError("Database not found: raw"), "The schema raw is not in the local workspace. C"),
         (ValueError("No value found for placeholder with name :day"), "Give the parameter day a v"),
         (ValueError("The parameter day, to has no value."), "Give the parameter day, to a value: "),
         (ValueError('No files found that match the pattern "/a/*.csv"'), "Copy the file to /a/*.c"),
