@@ -65,7 +65,11 @@ RUN = {
     ),
     "catalog": "assert spark.catalog.tableExists('dev.snippets.t'); spark.catalog.listTables()",
     "checkpoint": "spark.range(3).checkpoint().count()",
-    "samples": "assert spark.table('samples.nyctaxi.trips').count() == 2000",
+    "samples": (
+        "path, trips = '/databricks-datasets/nyctaxi-with-zipcodes/subsampled', spark.table('samples.nyctaxi.trips')\n"
+        "assert spark.read.format('delta').load(path).schema == trips.schema\n"
+        "assert spark.read.format('delta').load(path).count() == trips.count() == 2000"
+    ),
     "save in a new schema": "spark.range(2).write.saveAsTable('dev.unseen.saved')",
     "write to a new schema": "spark.range(2).writeTo('dev.unseen_too.saved').create()",
     "use a new schema": "spark.sql('USE dev.unseen_as_well'); spark.sql('USE main.default')",

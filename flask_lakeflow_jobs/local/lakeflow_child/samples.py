@@ -6,6 +6,8 @@ Every workspace of Databricks has them. Here, they are 2,000 made-up rows, alway
 from __future__ import annotations
 
 import os
+from functools import partial
+from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,31 +59,92 @@ DUCKDB_SAMPLES = (
 def serve_samples(path: str, mounts: dict[str, str]) -> None:
     """Write a folder of samples if a path of the workspace names it."""
     name = path.removeprefix("/dbfs")
-    for folder, build_row in _FOLDERS.items():
+    for folder, write in _FOLDERS.items():
         if name.startswith(folder):
-            _write_folder(mounts["/dbfs"] + folder, build_row)
+            _write_folder(mounts["/dbfs"] + folder, write)
 
 
-def _write_folder(folder: str, build_row: Callable[[int], dict[str, Any]]) -> None:
+def _write_folder(folder: str, write: Callable[[str], None]) -> None:
     """Write a folder, unless it exists.
 
     :param folder: its place on this machine.
+    :param write: writes its files into another folder.
     """
-    import json
-
     if os.path.isdir(folder):
         return
     os.makedirs(os.path.dirname(folder), exist_ok=True)
     unfinished = f"{folder}.{os.getpid()}"
     os.makedirs(unfinished, exist_ok=True)
-    with open(os.path.join(unfinished, "rows.json"), "w", encoding="utf-8") as file:
-        file.writelines(json.dumps(build_row(number)) + "\n" for number in range(_ROWS))
     try:
+        write(unfinished)
         os.rename(unfinished, folder)
-    except OSError:  # another task has written it meanwhile
+    except (ImportError, OSError):  # there is no Spark, or another task has written it meanwhile
         import shutil
 
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _write_rows(folder: str, build_row: Callable[[int], dict[str, Any]]) -> None:
+    import json
+
+    with open(os.path.join(folder, "rows.json"), "w", encoding="utf-8") as file:
+        file.writelines(json.dumps(build_row(number)) + "\n" for number in range(_ROWS))
+
+
+def _write_zip_codes(folder: str) -> None:
+    """Write trips as a Delta table with the columns of ``samples.nyctaxi.trips``."""
+    import json
+    from datetime import datetime, timezone
+
+    arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")  # of Spark
+    moment = arrow.timestamp("us", tz="UTC")
+    kinds = {
+        "tpep_pickup_datetime": (moment, "timestamp"),
+        "tpep_dropoff_datetime": (moment, "timestamp"),
+        "trip_distance": (arrow.float64(), "double"),
+        "fare_amount": (arrow.float64(), "double"),
+        "pickup_zip": (arrow.int32(), "integer"),
+        "dropoff_zip": (arrow.int32(), "integer"),
+    }
+    rows = []
+    for number in range(_ROWS):
+        row = _build_trip(number)
+        for name in ("tpep_pickup_datetime", "tpep_dropoff_datetime"):
+            row[name] = datetime.fromisoformat(row[name]).replace(tzinfo=timezone.utc)
+        row |= {"pickup_zip": 10001 + number * 31 % 277, "dropoff_zip": 10001 + number * 47 % 277}
+        rows.append(row)
+    schema = arrow.schema([(name, kind) for name, (kind, _) in kinds.items()])
+    file = os.path.join(folder, "rows.parquet")
+    parquet.write_table(arrow.Table.from_pylist(rows, schema), file)
+    fields = [
+        {"name": name, "type": kind, "nullable": True, "metadata": {}}
+        for name, (_, kind) in kinds.items()
+    ]
+    actions: list[dict[str, Any]] = [
+        {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}},
+        {
+            "metaData": {
+                "id": "samples-nyctaxi-with-zipcodes",
+                "format": {"provider": "parquet", "options": {}},
+                "schemaString": json.dumps({"type": "struct", "fields": fields}),
+                "partitionColumns": [],
+                "configuration": {},
+            }
+        },
+        {
+            "add": {
+                "path": "rows.parquet",
+                "partitionValues": {},
+                "size": os.path.getsize(file),
+                "modificationTime": 0,
+                "dataChange": True,
+            }
+        },
+    ]
+    os.mkdir(os.path.join(folder, "_delta_log"))
+    log = os.path.join(folder, "_delta_log", f"{0:020}.json")
+    with open(log, "w", encoding="utf-8") as out:
+        out.writelines(json.dumps(action) + "\n" for action in actions)
 
 
 def _build_trip(number: int) -> dict[str, Any]:
@@ -127,8 +190,9 @@ def _build_order(number: int) -> dict[str, Any]:
     }
 
 
-# Those that older templates and the ones for SQL and dbt read.
-_FOLDERS = {
-    "/databricks-datasets/nyctaxi/sample/json": _build_trip,
-    "/databricks-datasets/retail-org/sales_orders": _build_order,
+# Those that older templates and the ones for SQL, dbt and MLOps read.
+_FOLDERS: dict[str, Callable[[str], None]] = {
+    "/databricks-datasets/nyctaxi/sample/json": partial(_write_rows, build_row=_build_trip),
+    "/databricks-datasets/retail-org/sales_orders": partial(_write_rows, build_row=_build_order),
+    "/databricks-datasets/nyctaxi-with-zipcodes/subsampled": _write_zip_codes,
 }

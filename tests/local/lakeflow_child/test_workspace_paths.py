@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,15 @@ def test_trips_of_older_templates_exist(paths: WorkspacePaths, tmp_path: Path, r
     file.write_text("")
     paths.translate(path)
     assert file.read_text() == ""  # a task may have changed it
+
+
+def test_samples_that_need_spark_are_left_out_without_it(
+    paths: WorkspacePaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    path = "/databricks-datasets/nyctaxi-with-zipcodes/subsampled"
+    paths.translate(path)
+    assert [*tmp_path.rglob("subsampled*")] == []
 
 
 def test_file_operations_take_their_path_by_name(paths: WorkspacePaths, tmp_path: Path) -> None:
