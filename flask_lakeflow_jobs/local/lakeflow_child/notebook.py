@@ -70,6 +70,7 @@ def run_notebook(payload: dict[str, Any], dbutils: DBUtils) -> None:
     """Run the notebook at ``path`` with ``parameters`` as the values of its widgets."""
     path = payload["path"]
     extend_import_path(payload)
+    sys.path.append("")  # the folder of %cd
     sys.argv = [path]
     run_cells(path, create_main_module(path, dbutils).__dict__)
 

@@ -143,11 +143,12 @@ deep = "/Workspace/" + os.path.dirname(context.notebookPath().get()) + "/inner"
 # MAGIC %cd "inner"
 # MAGIC %reload_ext autoreload
 seen.append(os.listdir())
-dbutils.notebook.exit(str(seen))
+import day
+dbutils.notebook.exit(str([*seen, day.name]))
 """
-    files = {"notebook.py": HEADER + text, "inner/day.txt": ""}
+    files = {"notebook.py": HEADER + text, "inner/day.py": "name = 'mon'"}
     client = serve({"etl": {"tasks": [notebook_task("main")]}}, files)
-    assert result_of(client) == "[True, ['day.txt']]"
+    assert result_of(client) == "[True, ['day.py'], 'mon']"
 
 
 def test_writefile_writes_a_module_for_later_cells(serve: Serve) -> None:
