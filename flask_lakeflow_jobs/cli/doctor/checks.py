@@ -44,6 +44,8 @@ CONNECTION_REMEDY = (
     "Check that DATABRICKS_HOST is the address of a workspace, and that this machine can reach it."
 )
 
+LOCAL_REMEDY = "Start it with 'flask jobs local', which says why it cannot start."
+
 #: Seconds within which a running app responds with its health.
 HEALTH_TIMEOUT = 5.0
 
@@ -173,7 +175,8 @@ def _check_workspace(setup: Setup) -> Iterator[Finding]:
         responded = state.clock.now()
     except LakeflowJobsError as error:
         is_refused = error.exit_code == ExitCode.NOT_AUTHORIZED
-        yield Finding.failure("login", error, LOGIN_REMEDY if is_refused else CONNECTION_REMEDY)
+        remedy = LOCAL_REMEDY if state.settings.bundle else CONNECTION_REMEDY
+        yield Finding.failure("login", error, LOGIN_REMEDY if is_refused else remedy)
         yield Finding.warning("jobs", "They cannot be checked without a login.")
         return
     where = "the local workspace" if state.settings.bundle else "the workspace"

@@ -174,6 +174,17 @@ def test_app_on_the_local_workspace_is_checked(
     assert "can log in to the local workspace" in result.select_one("login", Level.OK)["message"]
 
 
+def test_local_workspace_that_cannot_start_is_an_error(
+    doctor: RunDoctor, make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DATABRICKS_HOST")
+    monkeypatch.delenv("DATABRICKS_TOKEN")
+    (tmp_path / "i").write_text("No folder.", encoding="utf-8")
+    finding = doctor(make_app({"LAKEFLOW_JOBS_BUNDLE": str(BUNDLE)})).select_one("login")
+    assert "Use a writable folder" in finding["message"]
+    assert "flask jobs local" in finding["remedy"]
+
+
 def test_refused_login_exits_with_6(
     doctor: RunDoctor, app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
