@@ -142,7 +142,8 @@ class _Loader:
         jobs = resolved.jobs
         if not jobs:
             raise BundleError(
-                "The bundle has no jobs. Define at least one under 'resources.jobs'.",
+                "The bundle has no jobs. Define at least one under 'resources.jobs'"
+                f"{', with a pipeline_task for its pipelines' if resolved.pipelines else ''}.",
                 resolved.tree.locations.get("resources"),
             )
         loaded = {

@@ -133,6 +133,13 @@ def test_load_bundle_reads_target_from_environment(
     [
         ("bundle: {name: x}", "databricks.yml: The bundle has no jobs. Define at least one"),
         ("x: 1\nresources: {jobs: {}}", "databricks.yml:2: The bundle has no jobs."),
+        (
+            "resources: {pipelines: {p: {}}}",
+            (
+                "databricks.yml:1: The bundle has no jobs. Define at least one under "
+                "'resources.jobs', with a pipeline_task for its pipelines."
+            ),
+        ),
         ("resources: 5", "databricks.yml:1: 'resources' has to be a mapping."),
         ("variables: 5", "databricks.yml:1: 'variables' has to be a mapping."),
         ("bundle: {git: x}", "databricks.yml:1: 'git' has to be a mapping."),
