@@ -25,7 +25,8 @@ Query = Callable[[str], Any]
 
 # Sail does not know these either.
 _SKIPPED_ON_SAIL = re.compile(
-    r"\s*(?:(COMMENT\s+ON|ALTER\s+(?:SCHEMA|DATABASE|CATALOG|VOLUME)|SET\s+TIME\s*ZONE)"
+    r"\s*(?:(COMMENT\s+ON|SET\s+TIME\s*ZONE"
+    r"|ALTER\s+(?:SCHEMA|DATABASE|CATALOG|VOLUME|MATERIALIZED\s+VIEW|STREAMING\s+TABLE))"
     r"|ALTER\b.*?\b(ROW\s+FILTER|(?:SET|DROP)\s+MASK))\b",
     re.IGNORECASE | re.DOTALL,
 )

@@ -47,6 +47,8 @@ class Query:
         "ALTER TABLE t SET TAGS ('a' = 'b')",
         "ALTER TABLE t SET ROW FILTER f ON (a)",
         "ALTER SCHEMA s SET DBPROPERTIES ('a' = 'b')",
+        "ALTER MATERIALIZED VIEW m ALTER COLUMN n COMMENT 'x'",
+        "ALTER STREAMING TABLE t ADD SCHEDULE EVERY 1 HOUR",
         "SET TIME ZONE 'UTC'",
         "CREATE CATALOG IF NOT EXISTS dev",
     ],
