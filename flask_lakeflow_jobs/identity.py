@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias
+from uuid import UUID
 
 from .config.keys import ATTRIBUTION_PARAMETER
 from .errors import ConfigurationError, InvalidParameters, InvalidUserToken, MissingUserToken
@@ -24,6 +25,9 @@ UserLoader: TypeAlias = Callable[[], Any]
 
 #: Attributes or keys that may hold a user's name, in the order of preference.
 NAME_ATTRIBUTES = ("email", "name", "username", "id")
+
+#: The types of names, and of ids of rows.
+NAME_TYPES = (str, int, UUID)
 
 MAX_NAME_CHARS = 255
 
@@ -144,16 +148,16 @@ def _decode_header(header: str | None) -> str | None:
 def display_name(user: Any) -> str | None:
     """Return the name of a user of the host app, as one line for logs.
 
-    :param user: a string, an object or mapping with one of :data:`NAME_ATTRIBUTES`, or an object
-        with Flask-Login's ``get_id``.
+    :param user: a string, the id of a row, an object or mapping with one of
+        :data:`NAME_ATTRIBUTES`, or an object with Flask-Login's ``get_id``.
     """
-    if user is None or isinstance(user, str):
+    if user is None or (isinstance(user, NAME_TYPES) and not isinstance(user, bool)):
         return _one_line(user)
     values = (
         user.get(name) if isinstance(user, Mapping) else getattr(user, name, None)
         for name in NAME_ATTRIBUTES
     )
-    name = next((value for value in values if isinstance(value, str | int) and value), None)
+    name = next((value for value in values if isinstance(value, NAME_TYPES) and value), None)
     if name is None and callable(get_id := getattr(user, "get_id", None)):
         name = get_id()
     return _one_line(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask, request
@@ -107,7 +108,11 @@ class Person:
         (ProxyUser("1", "anna", "anna@example.com"), "anna@example.com"),
         (ProxyUser("1", "anna"), "anna"),
         (ProxyUser("1"), "1"),
+        (7, "7"),
+        (True, None),
+        (UUID(int=7), str(UUID(int=7))),
         (Person(id=7), "7"),
+        (Person(id=UUID(int=7)), str(UUID(int=7))),
         (Person(name="Anna", id=7), "Anna"),
         (Person(username="anna", email=None), "anna"),
         (Person(name=print), None),

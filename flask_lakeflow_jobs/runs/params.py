@@ -164,7 +164,8 @@ def _check_texts(params: object) -> dict[str, Any]:
             if any(HALF_CHARACTER.search(text) for text in _texts_of([name, value]))
         }
     )
-    return dict(params)
+    # A member of an enumeration of texts counts as its value, not as its name.
+    return {"".join(name): value for name, value in params.items()}
 
 
 def _texts_of(value: object) -> Iterator[str]:

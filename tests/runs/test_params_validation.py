@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -125,6 +126,16 @@ def test_validate_params_number_that_is_too_large_raises(field: Any) -> None:
     # The lowest marshmallow has a message of its own for the second one.
     with pytest.raises(InvalidParameters, match=r"A number is too large|Not a valid period"):
         validate_params(Schema.from_dict({"when": field})(), {"when": 10**400})
+
+
+@pytest.mark.parametrize("task_type", ["job", "notebook"])
+def test_validate_params_name_of_an_enumeration_is_its_text(task_type: str) -> None:
+    class Name(str, enum.Enum):
+        DAY = "day"
+
+    params = validate_params(None, {Name.DAY: "1"})
+    (sent,) = build_run_now_fields(task_type, params).values()
+    assert json.loads(json.dumps(sent)) == {"day": "1"}
 
 
 def test_validate_params_without_schema_returns_a_copy() -> None:
