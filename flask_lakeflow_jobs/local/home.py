@@ -96,9 +96,12 @@ class WorkspaceFolder:
         link = place / hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
         try:
             place.mkdir(mode=0o700, exist_ok=True)
+            if place.is_symlink():  # whoever made it may lead it elsewhere
+                raise WorkspaceError(f"{place} is a link. Remove it, or use a plain path.")
             WorkspaceFolder(place).check()
-            link.unlink(missing_ok=True)
-            link.symlink_to(self.path)
+            if not (link.is_symlink() and link.readlink() == self.path):  # it may be in use
+                link.unlink(missing_ok=True)
+                link.symlink_to(self.path)
         except OSError as error:
             raise self.unusable(error) from error
         return WorkspaceFolder(link)

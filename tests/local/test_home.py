@@ -203,12 +203,17 @@ def test_folder_has_a_path_that_a_uri_keeps_as_it_is(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     home = WorkspaceFolder(tmp_path / "Ann's apps" / "home")
     home.create()
-    for _ in range(2):  # it is the same one after a restart
-        plain = home.with_plain_path()
-        assert plain.path.as_uri() == f"file://{plain.path}"
-        assert plain.path.resolve() == home.path
-        assert plain.path == home.with_plain_path().path
-        assert plain.with_plain_path() is plain
+    plain = home.with_plain_path()
+    assert plain.path.as_uri() == f"file://{plain.path}"
+    assert plain.path.resolve() == home.path
+    assert plain.with_plain_path() is plain
+    made = plain.path.lstat()
+    assert home.with_plain_path().path == plain.path
+    assert plain.path.lstat() == made, "another process may use it"
     plain.path.parent.chmod(0o777)
     with pytest.raises(WorkspaceError, match=r"lakeflow-jobs-\d+ .* is writable by other users"):
+        home.with_plain_path()
+    plain.path.parent.rename(tmp_path / "of others")
+    plain.path.parent.symlink_to(tmp_path / "of others")
+    with pytest.raises(WorkspaceError, match=r"lakeflow-jobs-\d+ is a link"):
         home.with_plain_path()
