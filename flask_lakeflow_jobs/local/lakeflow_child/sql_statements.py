@@ -28,6 +28,9 @@ _SKIPPED = re.compile(
     r"|UNSET\s+TBLPROPERTIES|PREDICTIVE\s+OPTIMIZATION))\b",
     re.IGNORECASE | re.DOTALL,
 )
+_QUERY = re.compile(
+    r"[\s(]*(SELECT|WITH|SHOW|DESCRIBE|DESC|EXPLAIN|VALUES|TABLE|FROM)\b", re.IGNORECASE
+)
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 #: Rows of a SQL task for other tasks. Databricks, documentation of dynamic value references.
 MAX_ROWS = 1000
@@ -97,6 +100,11 @@ def remove_comments(statement: str) -> str:
             pieces.append(statement[start : token.start()])
             start = end
     return "".join([*pieces, statement[start:]])
+
+
+def is_query(statement: str) -> bool:
+    """Return whether a statement returns rows to show."""
+    return bool(_QUERY.match(remove_comments(statement)))
 
 
 def find_skipped(statement: str) -> str | None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from flask_lakeflow_jobs.local.lakeflow_child.sql_statements import (
+    is_query,
     remove_comments,
     replace_braces,
     split_statements,
@@ -74,3 +75,18 @@ def test_replace_braces(text: str, replaced: str) -> None:
 
 def test_comment_without_an_end_hides_the_rest() -> None:
     assert split_statements("SELECT 1; /* SELECT 2;") == ["SELECT 1"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("-- all\nSELECT 1", True),
+        ("(SELECT 1) UNION (SELECT 2)", True),
+        ("WITH a AS (SELECT 1) SELECT * FROM a", True),
+        ("SHOW TABLES", True),
+        ("INSERT INTO t SELECT 1", False),
+        ("CREATE TABLE t AS SELECT 1", False),
+    ],
+)
+def test_is_query(statement: str, expected: bool) -> None:
+    assert is_query(statement) is expected

@@ -7,7 +7,7 @@ import re
 from functools import partial
 from typing import Any
 
-from ..sql_statements import remove_comments
+from ..sql_statements import is_query, remove_comments
 from ..workspace_paths import WorkspacePaths
 from .delta_log import (
     build_counts,
@@ -21,17 +21,16 @@ from .delta_log import (
 from .new_catalogs import Catalogs
 from .read_files import replace_read_files
 from .show_commands import replace_show
-from .spark_sql import (
+from .spark_views import qualify_view
+from .sql_names import NAME, quote_part
+from .statement_rewrites import (
     escape_quotes,
     find_lack,
     insert_parameters,
     insert_settings,
-    is_query,
     replace_identifiers,
     rewrite,
 )
-from .spark_views import qualify_view
-from .sql_names import NAME, quote_part
 from .table_writers import EVOLVES, create_as, name_folder
 
 _CREATE_AS = re.compile(

@@ -25,8 +25,8 @@ from .delta_log import (
     write_metadata,
 )
 from .refused_queries import write
-from .spark_sql import Query
 from .sql_names import quote_part
+from .statement_rewrites import Query
 from .table_writers import check_replaced, is_dynamic
 
 _COPY = "_lakeflow_merge_"

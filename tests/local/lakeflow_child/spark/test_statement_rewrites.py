@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.spark_sql import (
+from flask_lakeflow_jobs.local.lakeflow_child.spark.statement_rewrites import (
     escape_quotes,
     find_lack,
     insert_parameters,
-    is_query,
     rewrite,
 )
 
@@ -164,21 +163,6 @@ def test_rewrite_names_the_catalogs_if_one_is_unknown() -> None:
 def test_insert_parameters_as_literals(value: Any, literal: str) -> None:
     statement = "INSERT INTO t VALUES (:n, ':n', :other) -- :n"
     assert insert_parameters(statement, {"n": value}) == statement.replace(":n", literal, 1)
-
-
-@pytest.mark.parametrize(
-    ("statement", "expected"),
-    [
-        ("-- all\nSELECT 1", True),
-        ("(SELECT 1) UNION (SELECT 2)", True),
-        ("WITH a AS (SELECT 1) SELECT * FROM a", True),
-        ("SHOW TABLES", True),
-        ("INSERT INTO t SELECT 1", False),
-        ("CREATE TABLE t AS SELECT 1", False),
-    ],
-)
-def test_is_query(statement: str, expected: bool) -> None:
-    assert is_query(statement) is expected
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,243 @@
+"""Statements of Databricks' SQL on Sail: which are rewritten, and which need not run here."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..sql_statements import (
+    describe_skipped,
+    find_skipped,
+    remove_comments,
+    replace_tokens,
+)
+from .column_sql import write_literal
+from .spark_advice import NO_CHANGES
+from .sql_names import NAME_PART, find_schema, quote_part
+
+Query = Callable[[str], Any]
+
+# Sail does not know these either.
+_SKIPPED_ON_SAIL = re.compile(
+    r"\s*(?:(COMMENT\s+ON|SET\s+TIME\s*ZONE"
+    r"|ALTER\s+(?:SCHEMA|DATABASE|CATALOG|VOLUME|MATERIALIZED\s+VIEW|STREAMING\s+TABLE))"
+    r"|ALTER\b.*?\b(ROW\s+FILTER|(?:SET|DROP)\s+MASK))\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_NAME = rf"({NAME_PART})"
+#: Creates or uses a catalog.
+CATALOG = re.compile(
+    r"\s*(CREATE|USE|SET)\s+CATALOG\s+(?:IF\s+NOT\s+EXISTS\s+)?(?!IF\s+NOT\b)['\"]?"
+    rf"{_NAME}['\"]?",
+    re.IGNORECASE,
+)
+_VOLUME = re.compile(
+    r"\s*(CREATE|DROP)\s+(?:EXTERNAL\s+)?VOLUME\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?"
+    rf"{_NAME}(?:\.{_NAME})?(?:\.{_NAME})?(?=[\s;]|$)",
+    re.IGNORECASE,
+)
+_USE = re.compile(
+    rf"\s*USE\s+(?:(?:SCHEMA|DATABASE)\s+)?(?:{_NAME}\.)?{_NAME}\s*;?\s*$", re.IGNORECASE
+)
+# A table that is kept in memory is a view here.
+_CACHE = re.compile(
+    rf"\s*CACHE\s+(?:LAZY\s+)?TABLE\s+({_NAME})\s+(?:OPTIONS\s*\([^()]*\)\s*)?(?:AS\b)?(?=\s*\S)",
+    re.IGNORECASE,
+)
+_METRICS = re.compile(r"\s*CREATE\s+(?:OR\s+\w+\s+)?VIEW\b.*?\bWITH\s+METRICS\b", re.I | re.S)
+# Databricks chooses the columns by which it lays out the files; Sail has no such choice.
+_ALTER_VIEW = re.compile(rf"\s*ALTER\s+VIEW\s+({_NAME}(?:\.{_NAME})*)\s+AS\b", re.IGNORECASE)
+_CLUSTERED = re.compile(r"(\bCREATE\b.*?)\bCLUSTER\s+BY\s+AUTO\b", re.IGNORECASE | re.DOTALL)
+_REFRESHED = re.compile(
+    r"\bCREATE\s+(?:OR\s+(?:REFRESH|REPLACE)\s+)?(?:STREAMING\s+(TABLE)|MATERIALIZED\s+(VIEW))\b"
+    r"(?:\s+IF\s+NOT\s+EXISTS\b)?",
+    re.IGNORECASE,
+)
+_STREAM = re.compile(
+    rf"\b((?:FROM|JOIN)\s+)STREAM(?:\s*\(\s*({_NAME}(?:\.{_NAME})*)\s*\)|\s+(?={_NAME}))",
+    re.IGNORECASE,
+)
+_SETTING = re.compile(r"\$\{\s*(\w+(?:\.\w+)+)\s*\}")
+# Sail refuses a feature of tables that it does not know. It writes those that a table needs itself.
+_FEATURE = re.compile(r"(?<![\w.])delta\.(?=feature\.(?!allowColumnDefaults\b))", re.IGNORECASE)
+_LACKS = {
+    r"\s*WITH\s+RECURSIVE\b": (
+        "Sail has no recursive queries. Write a loop in Python that appends to a table."
+    ),
+    r"\s*(?:BEGIN|CALL)\b": (
+        "Sail runs no scripts in SQL. Write the steps in Python, with spark.sql(f'…') for each."
+    ),
+    r".*\b(?:FROM|JOIN)\s+system\.(?!information_schema)\w+\.\w": (
+        "The local workspace has no system tables. Read a table that an earlier task creates, or "
+        "simulate the job (its tag 'local_simulation')."
+    ),
+    r".*\btable_changes\s*\(": NO_CHANGES,
+    r"\s*CONVERT\s+TO\s+DELTA\b": (
+        "Sail converts no files. Write them: spark.read.parquet(…).write.format('delta').save(…)."
+    ),
+}
+#: What may stand in the parentheses of a call, as a pattern.
+NESTED = r"[^()]|\((?:[^()]|\([^()]*\))*\)"  # calls in calls
+_OTHER = r"`[^`]*`|--[^\n]*|/\*.*?\*/"  # a quoted name or a comment
+_DOUBLED = re.compile(
+    rf"{_OTHER}|\b[rR](?:'[^']*'|\"[^\"]*\")"
+    r"|(?P<text>'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\")",
+    re.DOTALL,
+)
+_IDENTIFIER = re.compile(
+    rf"{_OTHER}|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+    rf"|\bIDENTIFIER\s*\((?P<name>(?:{NESTED})*)\)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def insert_parameters(statement: str, parameters: dict[str, Any] | Sequence[Any]) -> str:
+    """Replace ``:name`` or ``?`` by its value: Sail takes parameters in queries only."""
+    named = parameters if isinstance(parameters, dict) else {}
+    values = iter(() if named else parameters)
+
+    def replacement(token: re.Match[str]) -> str:
+        if token["mark"]:
+            return next(map(write_literal, values), "?")
+        return write_literal(named[token["named"]]) if token["named"] in named else token[0]
+
+    return replace_tokens(statement, replacement)
+
+
+def insert_settings(text: str, conf: Any) -> str:
+    """Replace ``${spark.name}`` by the setting of the session, as Spark does."""
+    return _SETTING.sub(lambda match: conf.get(match[1], match[0]), text)
+
+
+def escape_quotes(statement: str) -> str:
+    """Write each doubled quote in a text as Sail reads it: of ``'it''s'``, it would lose one."""
+
+    def replace(match: re.Match[str]) -> str:
+        if (text := match["text"]) is None:
+            return match[0]
+        quote = text[0]
+        pairs = re.compile(rf"\\.|{quote}{quote}", re.DOTALL)
+        inner = pairs.sub(lambda each: each[0].replace(quote * 2, f"\\{quote}"), text[1:-1])
+        return f"{quote}{inner}{quote}"
+
+    return _DOUBLED.sub(replace, statement)
+
+
+def rewrite(
+    statement: str,
+    query: Query,
+    mounts: dict[str, str],
+    require: Callable[[str], None] = lambda _: None,
+) -> str:
+    """Return a statement that Sail can run in place of a command of Databricks.
+
+    :param query: runs a statement of Sail.
+    :param mounts: the folders of this machine by their paths in the workspace.
+    :param require: makes the catalog of a statement known.
+    :raises ValueError: a catalog does not exist, or Sail has no such object.
+    """
+    bare = remove_comments(statement)
+    if name := find_skipped(bare):
+        return _skip(name)
+    if match := _SKIPPED_ON_SAIL.match(bare):
+        return _skip(match[1].upper() if match[1] else f"ALTER … {match[2].upper()}")
+    named = replace_identifiers(statement, query)
+    bare = remove_comments(named)
+    require(bare)
+    if match := CATALOG.match(bare):
+        name = match[2].strip("`")
+        is_used = match[1].upper() != "CREATE"
+        return f"USE CATALOG {quote_part(name)}" if is_used else _check_catalog(name, query)
+    if match := _VOLUME.match(bare):
+        verb, *names = (part.strip("`") for part in match.groups() if part)
+        return _change_volume(verb.upper(), names, query, mounts)
+    if match := _CACHE.match(bare):
+        return f"CREATE OR REPLACE TEMPORARY VIEW {match[1]} AS {bare[match.end() :]}"
+    if _METRICS.match(bare):
+        raise ValueError(
+            "Sail has no metric views. Write a plain view for a local run, or simulate the job "
+            "(its tag 'local_simulation')."
+        )
+    if match := _ALTER_VIEW.match(bare):
+        named = f"CREATE OR REPLACE VIEW {match[1]} AS {bare[match.end() :]}"
+    named = _CLUSTERED.sub(lambda match: match[1], named, 1)
+    if re.match(r"\s*(?:CREATE|ALTER)\b", bare, re.IGNORECASE):
+        named = _FEATURE.sub("", named)
+    if _REFRESHED.match(bare.lstrip()):
+        named = _create_whole(named)
+    if schema := find_schema(bare):
+        query(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    if match := _USE.match(bare):
+        if match[1]:
+            query(f"USE CATALOG {match[1]}").collect()
+        return f"USE SCHEMA {match[2]}"
+    return named
+
+
+def replace_identifiers(statement: str, query: Query) -> str:
+    """Replace each ``IDENTIFIER(…)`` by the name that the expression inside evaluates to."""
+
+    def replace(match: re.Match[str]) -> str:
+        return match[0] if match["name"] is None else _evaluate(match["name"], query)
+
+    return _IDENTIFIER.sub(replace, statement)
+
+
+def find_lack(statement: str) -> str | None:
+    """Return what to write in place of a statement that Sail refuses, if that is known."""
+    bare = remove_comments(statement)
+    for pattern, advice in _LACKS.items():
+        if re.match(pattern, bare, re.IGNORECASE | re.DOTALL):
+            return advice
+    return None
+
+
+def _skip(name: str) -> str:
+    return f"SELECT '{describe_skipped(name)}' AS message"
+
+
+def _check_catalog(name: str, query: Query) -> str:
+    catalogs = [row["catalog"] for row in query("SHOW CATALOGS").collect()]
+    if name.lower() not in catalogs:
+        raise ValueError(
+            f"The catalog {name!r} does not exist in the local workspace. Name it in a parameter "
+            "or a variable with 'catalog' in its name, and start the run again. Its catalogs: "
+            f"{', '.join(catalogs)}."
+        )
+    return f"SELECT 'The catalog {name} exists.' AS message"
+
+
+def _change_volume(verb: str, names: list[str], query: Query, mounts: dict[str, str]) -> str:
+    """Create or drop the folder of a volume.
+
+    :raises ValueError: its name would be another folder.
+    """
+    path = names
+    if len(path) < 3:
+        (current,) = query("SELECT current_catalog(), current_schema()").collect()
+        path = [*tuple(current)[: 3 - len(path)], *path]
+    if bad := [name for name in path if os.sep in name or name in (".", "..")]:
+        raise ValueError(f"{bad[0]!r} is no name of a volume, a schema or a catalog.")
+    folder = os.path.join(mounts["/Volumes"], *path)
+    if verb == "CREATE":
+        os.makedirs(folder, exist_ok=True)
+        return f"SELECT 'The volume {'.'.join(names)} exists.' AS message"
+    from shutil import rmtree
+
+    rmtree(folder, ignore_errors=True)
+    return f"SELECT 'The volume {'.'.join(names)} is removed.' AS message"
+
+
+def _create_whole(statement: str) -> str:
+    """Create a streaming table or a materialized view whole, since Sail has none of them."""
+    created = _REFRESHED.sub(
+        lambda match: f"CREATE OR REPLACE {match[1] or match[2]}", statement, 1
+    )
+    return _STREAM.sub(lambda match: match[1] + (match[2] or ""), created)
+
+
+def _evaluate(expression: str, query: Query) -> str:
+    ((name,),) = query(f"SELECT {expression}").collect()
+    return ".".join(quote_part(part.strip("`")) for part in str(name).split("."))
