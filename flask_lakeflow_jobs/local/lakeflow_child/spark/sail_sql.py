@@ -28,6 +28,7 @@ from .statement_rewrites import (
     find_lack,
     insert_parameters,
     insert_settings,
+    is_refusal,
     replace_identifiers,
     rewrite,
 )
@@ -123,51 +124,66 @@ class SailSql:
         return self._run_command(session, statement, args, names)
 
     def _run_command(self, session: Any, statement: str, args: Any, names: Any) -> Any:
+        """Run a statement that is no query: as others, by a frame, or as Sail takes it."""
         bare = remove_comments(statement)
-        if match := _INSERT_PATH.match(bare):
-            with name_folder(session, match[2]) as table:
-                return self.sql(session, f"{match[1]}{table}{bare[match.end() :]}", args, **names)
-        if match := _BY_NAME.match(bare):
-            rows = bare[match.end() :]
-            columns = ", ".join(map(quote_part, self.sql(session, rows, args, **names).columns))
-            return self.sql(session, f"{match[1]} ({columns}) {rows}", args, **names)
-        if match := _SET.match(statement):
-            session.conf.set(match[1], match[2].strip().strip("'\""))
-            row = f"SELECT '{match[1]}' AS key, :value AS value"
-            return self._run(session, row, {"value": match[2]})
-        if _MERGE.match(statement) and session.conf.get(EVOLVES, "false") == "true":
-            statement = _MERGE.sub("MERGE WITH SCHEMA EVOLUTION INTO", statement, count=1)
+        for pattern, run in (
+            (_INSERT_PATH, self._insert_into_folder),
+            (_BY_NAME, self._insert_by_name),
+            (_SET, self._set),
+        ):
+            if match := pattern.match(bare):
+                return run(session, match, args, names)
         statement, args = _insert_arguments(statement, args)
         if _VARIABLES.match(bare) and (tree := _parse(statement)) is not None:
             ran = self._find_variables(session).run_command(tree)
             if ran is not None:
                 return ran
-        query = partial(self._run, session)
-        statement = rewrite(statement, query, self._mounts, self._catalogs.require_for)
-        statement = qualify_view(statement, query)
-        if _WITHOUT_COLUMNS.match(statement):
-            statement = "SELECT 'The first rows give the table its columns.' AS message"
-        if _RESTORES.match(bare):
-            from .version_sql import restore_table
-
-            statement = restore_table(remove_comments(statement), query) or statement
-        if _REPLACES.match(bare) and len(statement) < _MAX_LENGTH:
-            replaced = self._replace_rows(session, statement)
-            if replaced is not None:
-                return replaced
-        if _CREATE_AS.match(remove_comments(statement)):
-            created = self._create_as(session, statement, names)
-            if created is not None:
-                return created
+        statement = self._write_for_sail(session, statement)
+        for pattern, write in ((_REPLACES, self._replace_rows), (_CREATE_AS, self._create_as)):
+            if pattern.match(remove_comments(statement)):
+                written = write(session, statement, names)
+                if written is not None:
+                    return written
         frame = self._run_and_count(session, statement, args, names)
         if _LIMITED.match(bare) and (tree := _parse(statement)) is not None:
             from .sql_writes import limit_texts
 
-            limit_texts(tree, query)
+            limit_texts(tree, partial(self._run, session))
         return frame
 
-    def _replace_rows(self, session: Any, statement: str) -> Any:
-        if (tree := _parse(statement)) is None:
+    def _insert_into_folder(self, session: Any, match: re.Match[str], args: Any, names: Any) -> Any:
+        with name_folder(session, match[2]) as table:
+            rows = match.string[match.end() :]
+            return self.sql(session, f"{match[1]}{table}{rows}", args, **names)
+
+    def _insert_by_name(self, session: Any, match: re.Match[str], args: Any, names: Any) -> Any:
+        rows = match.string[match.end() :]
+        columns = ", ".join(map(quote_part, self.sql(session, rows, args, **names).columns))
+        return self.sql(session, f"{match[1]} ({columns}) {rows}", args, **names)
+
+    def _set(self, session: Any, match: re.Match[str], *_: Any) -> Any:
+        session.conf.set(match[1], match[2].strip().strip("'\""))
+        row = f"SELECT '{match[1]}' AS key, :value AS value"
+        return self._run(session, row, {"value": match[2]})
+
+    def _write_for_sail(self, session: Any, statement: str) -> str:
+        """Write a statement with what Sail takes, or one that does the same in its place."""
+        query = partial(self._run, session)
+        if _MERGE.match(statement) and session.conf.get(EVOLVES, "false") == "true":
+            statement = _MERGE.sub("MERGE WITH SCHEMA EVOLUTION INTO", statement, count=1)
+        statement = rewrite(statement, query, self._mounts, self._catalogs.require_for)
+        statement = qualify_view(statement, query)
+        bare = remove_comments(statement)
+        if _WITHOUT_COLUMNS.match(bare):
+            return "SELECT 'The first rows give the table its columns.' AS message"
+        if _RESTORES.match(bare):
+            from .version_sql import restore_table
+
+            return restore_table(bare, query) or statement
+        return statement
+
+    def _replace_rows(self, session: Any, statement: str, _: Any) -> Any:
+        if len(statement) > _MAX_LENGTH or (tree := _parse(statement)) is None:
             return None
         from .sql_writes import replace_rows
 
@@ -216,8 +232,8 @@ class SailSql:
                 frame = self._merge_with_ids(session, statement)
                 if frame is not None:
                     return frame
-            is_refusal = _is_refusal(error) or _INFORMATION in statement.lower()
-            if not is_refusal or len(statement) > _MAX_LENGTH:
+            can_rewrite = is_refusal(error) or _INFORMATION in statement.lower()
+            if not can_rewrite or len(statement) > _MAX_LENGTH:
                 raise
             rewritten = self._rewrite(session, statement, args)
             if rewritten is None:
@@ -370,20 +386,3 @@ def _parse(statement: str) -> Any:
         return parse_one(rewrite_text(remove_comments(statement)), DatabricksDialect)
     except SqlglotError:
         return None
-
-
-def _is_refusal(error: Exception) -> bool:
-    """Return whether Sail has refused a statement, as opposed to have failed to run it."""
-    if not type(error).__module__.startswith("pyspark."):
-        return False
-    return re.search(_REFUSALS, f"{type(error).__name__}: {error}") is not None
-
-
-_REFUSALS = (
-    r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|cannot resolve attribute"
-    r"|INSERT is missing value|input schema for INSERT|[Tt]able features|expected Delta interval"
-    r"|enableTypeWidening|found for ALTER|failed to alter|unknown function|quantified pattern"
-    r"|'bool_(?:and|or)'|'spark_decode'|duplicate unqualified field name"
-    r"|column types must match|concatenate arrays of different|Inconsistent data type across values"
-    r"|Unsupported CAST from"
-)

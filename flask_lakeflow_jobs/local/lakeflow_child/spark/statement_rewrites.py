@@ -62,6 +62,15 @@ _STREAM = re.compile(
 _SETTING = re.compile(r"\$\{\s*(\w+(?:\.\w+)+)\s*\}")
 # Sail refuses a feature of tables that it does not know. It writes those that a table needs itself.
 _FEATURE = re.compile(r"(?<![\w.])delta\.(?=feature\.(?!allowColumnDefaults\b))", re.IGNORECASE)
+# The errors of Sail for what it does not take.
+_REFUSALS = (
+    r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|cannot resolve attribute"
+    r"|INSERT is missing value|input schema for INSERT|[Tt]able features|expected Delta interval"
+    r"|enableTypeWidening|found for ALTER|failed to alter|unknown function|quantified pattern"
+    r"|'bool_(?:and|or)'|'spark_decode'|duplicate unqualified field name"
+    r"|column types must match|concatenate arrays of different|Inconsistent data type across values"
+    r"|Unsupported CAST from"
+)
 _LACKS = {
     r"\s*WITH\s+RECURSIVE\b": (
         "Sail has no recursive queries. Write a loop in Python that appends to a table."
@@ -192,6 +201,13 @@ def find_lack(statement: str) -> str | None:
         if re.match(pattern, bare, re.IGNORECASE | re.DOTALL):
             return advice
     return None
+
+
+def is_refusal(error: Exception) -> bool:
+    """Return whether Sail has refused a statement, as opposed to have failed to run it."""
+    if not type(error).__module__.startswith("pyspark."):
+        return False
+    return re.search(_REFUSALS, f"{type(error).__name__}: {error}") is not None
 
 
 def _skip(name: str) -> str:
