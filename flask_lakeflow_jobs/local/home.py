@@ -96,7 +96,7 @@ class WorkspaceFolder:
         link = place / hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
         try:
             place.mkdir(mode=0o700, exist_ok=True)
-            if place.is_symlink():  # whoever made it may lead it elsewhere
+            if place.is_symlink():  # its owner can change its target
                 raise WorkspaceError(f"{place} is a link. Remove it, or use a plain path.")
             WorkspaceFolder(place).check()
             if not (link.is_symlink() and link.readlink() == self.path):  # it may be in use

@@ -127,14 +127,12 @@ def _by_data_key(schema: Schema, loaded: object) -> dict[str, Any]:
 
 
 def _check_dates(schema: Schema, params: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    """Refuse a moment for a field that is a date: marshmallow loads it as it is."""
+    """Refuse a ``datetime`` for a field that is a date: marshmallow loads it as it is."""
     names = [
         field.data_key or name for name, field in schema.load_fields.items() if type(field) is Date
     ]
-    moments = [name for name in names if isinstance(params.get(name), dt.datetime)]
-    _raise_if_any(
-        {name: "Not a valid date." for name in moments if values.get(name) is params[name]}
-    )
+    given = [name for name in names if isinstance(params.get(name), dt.datetime)]
+    _raise_if_any({name: "Not a valid date." for name in given if values.get(name) is params[name]})
 
 
 def _check_nothing_lost(

@@ -47,15 +47,18 @@ def describe_error(
             pending += [each.__cause__, each.__context__]
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     last_line = traceback.format_exception_only(type(error), error)[-1].strip()
-    advice = None
-    for each in _list_causes(error):
+
+    def advise(cause: BaseException) -> str | None:
         # The advice is about Sail; a pyspark of the user has what Sail lacks.
-        advice = advice or (find_advice(each) if "LAKEFLOW_LOCAL_SAIL" in os.environ else None)
-        if advice is None and isinstance(each, ModuleNotFoundError) and each.name:
-            advice = advise_on_module(
-                each.name, requirements, missing_libraries, installs=installs, root=root
+        if "LAKEFLOW_LOCAL_SAIL" in os.environ and (advice := find_advice(cause)) is not None:
+            return advice
+        if isinstance(cause, ModuleNotFoundError) and cause.name:
+            return advise_on_module(
+                cause.name, requirements, missing_libraries, installs=installs, root=root
             )
-        advice = advice or find_surroundings_advice(each, mounts or {}, root)
+        return find_surroundings_advice(cause, mounts or {}, root)
+
+    advice = next(filter(None, map(advise, _list_causes(error))), None)
     if advice is not None:
         last_line = f"{advice} {last_line}"
         trace += f"{advice}\n"

@@ -61,27 +61,3 @@ def test_module_delta_of_the_bundle_stays(folder: Path, monkeypatch: pytest.Monk
     (folder / "delta.py").write_text("own = True")
     serve(is_sail=True, monkeypatch=monkeypatch)
     assert importlib.import_module("delta").own
-
-
-def test_services_that_an_older_protobuf_has_generated_load(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """mlflow 2 has some; the protobuf that Spark needs lacks their base."""
-    pytest.importorskip("google.protobuf")  # no dependency of the package
-    names = ("descriptor_pb2", "descriptor_pool", "message_factory", "service_reflection")
-    protos, pools, messages, services = (
-        importlib.import_module(f"google.protobuf.{name}") for name in names
-    )
-    file = protos.FileDescriptorProto(name="runs.proto", package="runs")
-    file.message_type.add(name="Ask")
-    file.service.add(name="Runs").method.add(
-        name="ask", input_type=".runs.Ask", output_type=".runs.Ask"
-    )
-    pool = pools.DescriptorPool()
-    pool.Add(file)
-    service = pool.FindServiceByName("runs.Runs")
-    request = messages.GetMessageClass(service.methods[0].input_type)
-    serve(is_sail=False, monkeypatch=monkeypatch)
-    base = importlib.import_module("google.protobuf.service").Service
-    runs = services.GeneratedServiceType("Runs", (base,), {"DESCRIPTOR": service})
-    assert runs().GetRequestClass(service.methods[0]) is request

@@ -19,7 +19,7 @@ CONTEXT = ["a function of a table"]
 
 @pytest.fixture
 def asked() -> list[tuple[str, Any, list[str]]]:
-    """What Spark analyzes: the method, the plan, and where the question comes from."""
+    """Calls of Spark's analysis: each with its method, its plan and the context it had."""
     return []
 
 
