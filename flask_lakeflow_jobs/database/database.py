@@ -157,26 +157,33 @@ class Database:
             finally:
                 connection.info.pop("write_timeout", None)
 
-    @contextmanager
-    def write_directly(self) -> Iterator[Any]:
-        """Yield a connection of the driver in a transaction, committed if the block succeeds.
+    def execute_directly(self, statements: Sequence[tuple[str, Any]]) -> list[int]:
+        """Execute statements by the driver in one transaction.
 
-        Results are available after the block: Postgres gets all statements at once.
+        :param statements: each with its parameters as the driver takes them.
+        :return: how many rows each has changed.
         :raises DatabaseUnavailable: as for :meth:`write`.
         """
         engine = self.engine
         try:
             with self._writing, self._translate_errors(), self._kept.use(engine) as connection:
-                if self.is_sqlite:
-                    begin_writing(connection.execute, self._timeout)
-                    yield connection
-                    connection.execute("COMMIT")
-                else:
-                    with connection.pipeline():
-                        yield connection
-                        connection.commit()
+                with self._begin_directly(connection, len(statements)):
+                    cursors = [connection.execute(*statement) for statement in statements]
+                return [cursor.rowcount for cursor in cursors]
         finally:
             self._dispose_closed(engine)
+
+    @contextmanager
+    def _begin_directly(self, connection: Any, count: int) -> Iterator[None]:
+        if self.is_sqlite:
+            begin_writing(connection.execute, self._timeout)
+            yield
+            connection.execute("COMMIT")
+        elif count == 1:  # is a transaction by itself
+            yield
+        else:  # so is a pipeline. Source: libpq documentation, "Pipeline Mode"
+            with connection.pipeline():
+                yield
 
     def run(self, call: Callable[[sa.Connection], T]) -> T:
         """Run a call in a transaction; once more if the connection turned out to be cut.

@@ -21,32 +21,35 @@ class KeptConnections:
     """
 
     def __init__(self) -> None:
-        self._connections: list[tuple[sa.PoolProxiedConnection, float]] = []
+        self._connections: list[tuple[sa.Connection, float]] = []
 
     @contextmanager
     def use(self, engine: sa.Engine) -> Iterator[Any]:
         """Yield a connection of the driver. After an error, it is not kept.
 
+        With Postgres, each statement outside a pipeline is a transaction of its own.
+
         :raises DBAPIError: the driver raised an error.
         :raises SQLAlchemyError: there is no connection.
         """
         connection = self._take() or _connect(engine)
+        driver_connection = connection.connection.driver_connection
         try:
-            yield connection.driver_connection
+            yield driver_connection
         except BaseException as error:
             if not isinstance(error, engine.dialect.loaded_dbapi.Error):
                 if not isinstance(error, Exception):  # such as a timeout of gevent in a statement
                     connection.invalidate(error)
                 connection.close()
                 raise
-            is_cut = engine.dialect.is_disconnect(error, connection.dbapi_connection, None)
+            is_cut = engine.dialect.is_disconnect(error, driver_connection, None)
             if is_cut:
                 connection.invalidate(error)
             connection.close()
             raise _translate(error, engine, is_cut=is_cut) from error
         self._connections.append((connection, time.monotonic()))
 
-    def _take(self) -> sa.PoolProxiedConnection | None:
+    def _take(self) -> sa.Connection | None:
         """Return a connection that was used just before, if there is one."""
         while self._connections:
             try:
@@ -81,12 +84,12 @@ def _translate(error: Exception, engine: sa.Engine, *, is_cut: bool) -> BaseExce
     )
 
 
-def _connect(engine: sa.Engine) -> sa.PoolProxiedConnection:
-    """Connect. An error is no DBAPIError: no other connection would work, and no other statement.
-
-    SQLAlchemy translates errors of the driver for its own connections only.
-    """
+def _connect(engine: sa.Engine) -> sa.Connection:
+    """Connect. An error is no DBAPIError: no other connection or statement would work."""
     try:
-        return engine.raw_connection()
-    except engine.dialect.loaded_dbapi.Error as error:
-        raise SQLAlchemyError(str(error)) from error
+        connection = engine.connect()
+    except DBAPIError as error:
+        raise SQLAlchemyError(str(error.orig)) from error.orig
+    if engine.dialect.name == "postgresql":
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+    return connection

@@ -6,8 +6,6 @@ as long as the database needs.
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from itertools import chain
@@ -34,57 +32,39 @@ MakeInsert: TypeAlias = Callable[[sa.Table], Insert]
 #: Builds a statement from an insert and from the values of a row, by their names.
 Build: TypeAlias = Callable[[MakeInsert, Mapping[str, Any]], "sa.Insert | sa.Update"]
 
-#: The parameters of one execution, by their names; those of several.
-Row: TypeAlias = Mapping[str, Any]
-Rows: TypeAlias = list[Row]
-
-#: A statement and its parameters. The steps of one write are executed in their order.
-Step: TypeAlias = "tuple[PreparedStatement, Row]"
+#: A statement and its parameters by name. The steps of one write are executed in their order.
+Step: TypeAlias = "tuple[PreparedStatement, Mapping[str, Any]]"
 Steps: TypeAlias = "tuple[Step, ...]"
-
-#: The parameter with all rows, where one execution takes several.
-ROWS = "rows"
-
-#: The parameter that identifies the run that a write is about.
-TOKEN = "token"  # noqa: S105
 
 _REQUEST = [*(field.name for field in fields(RunRequest)), "requested_at"]
 _ACTION = [*(field.name for field in fields(Action) if field.name != "result"), "at"]
 
 
 class PreparedStatement:
-    """A statement that changes one row of a table for each row of its parameters.
+    """A statement that changes one row of a table.
 
-    Postgres takes all rows in one execution, as JSON. SQLite takes one after the other: it is part
-    of this process, so an execution is no round trip.
+    A statement for several rows would be one execution for all of them. But Postgres does not know
+    how many there are, and reads whole tables for what an index tells of one.
 
     :param columns: the columns that give the parameters their types, by the names of those.
     """
 
     def __init__(self, build: Build, columns: Mapping[str, sa.Column[Any]]) -> None:
         self._build = build
-        self._types = {name: column.type for name, column in columns.items()}
+        self._params = {
+            name: sa.bindparam(name, type_=column.type) for name, column in columns.items()
+        }
         self._compiled: dict[str, CompiledStatement] = {}
 
     def compile(self, dialect: sa.Dialect) -> CompiledStatement:
         """Return the statement as the driver takes it."""
         compiled = self._compiled.get(dialect.name)
         if compiled is None:
-            build = self._build_for_sqlite if dialect.name == "sqlite" else self._build_for_postgres
-            compiled = CompiledStatement(build().compile(dialect=dialect))
+            insert = sqlite.insert if dialect.name == "sqlite" else postgresql.insert
+            statement = self._build(insert, self._params)
+            compiled = CompiledStatement(statement.compile(dialect=dialect))
             self._compiled[dialect.name] = compiled
         return compiled
-
-    def _build_for_sqlite(self) -> sa.Insert | sa.Update:
-        params = {name: sa.bindparam(name, type_=each) for name, each in self._types.items()}
-        return self._build(sqlite.insert, params)
-
-    def _build_for_postgres(self) -> sa.Insert | sa.Update:
-        rows = sa.cast(sa.bindparam(ROWS, type_=sa.Text), postgresql.JSON)
-        columns = [sa.column(name, each) for name, each in self._types.items()]
-        table = sa.func.json_to_recordset(rows).table_valued(*columns)
-        table = table.render_derived(name="new", with_types=True)
-        return self._build(postgresql.insert, dict(table.c.items()))
 
 
 class CompiledStatement:
@@ -93,16 +73,13 @@ class CompiledStatement:
     def __init__(self, compiled: Any) -> None:
         self._sql: str = compiled.string
         self._constants: dict[str, Any] = compiled.construct_params(_check=False)
-        #: The names of a row's parameters in order; ``None``: all rows are one parameter.
+        #: The names of the parameters in order; ``None``: the driver takes them by name.
         self._order: list[str] | None = compiled.positiontup if compiled.positional else None
 
-    def execute(self, cursor: Any, rows: Rows) -> None:
-        """Execute the statement. The cursor then has the number of changed rows."""
-        if self._order is None:
-            cursor.execute(self._sql, {**self._constants, ROWS: json.dumps(rows)})
-            return
-        params = [{**self._constants, **row} for row in rows]
-        cursor.executemany(self._sql, [[row[name] for name in self._order] for row in params])
+    def bind(self, row: Mapping[str, Any]) -> tuple[str, Any]:
+        """Return the SQL and its parameters as the driver takes them."""
+        params = {**self._constants, **row}
+        return self._sql, params if self._order is None else [params[name] for name in self._order]
 
 
 class PreparedWriter:
@@ -141,48 +118,18 @@ class PreparedWriter:
     def _execute(self, group: Sequence[Steps]) -> bool:
         """Execute the statements of a group; once more if the connection turned out to be cut, or
         if another process has written the same row at the same time."""
-        batches = [batch for turn in _take_turns(group) for batch in _collect_rows(turn).items()]
         try:
-            return self._execute_once(batches)
+            return self._execute_once(group)
         except DatabaseUnavailable as error:
             if not (was_disconnected(error) or isinstance(error.__cause__, IntegrityError)):
                 raise
-        return self._execute_once(batches)
+        return self._execute_once(group)
 
-    def _execute_once(self, batches: Sequence[tuple[PreparedStatement, Rows]]) -> bool:
+    def _execute_once(self, group: Sequence[Steps]) -> bool:
         dialect = self._database.engine.dialect
-        counts = []
-        with self._database.write_directly() as connection:
-            for statement, rows in batches:
-                cursor = connection.cursor()
-                statement.compile(dialect).execute(cursor, rows)
-                counts.append((cursor, len(rows)))
-        return all(cursor.rowcount == count for cursor, count in counts)
-
-
-def _take_turns(group: Sequence[Steps]) -> list[list[Steps]]:
-    """Divide writes into turns, so that no turn has two writes of one token.
-
-    A statement sees what statements before it have written, but not its own other rows. Repeated
-    triggers, such as those of a double click, often come into one group.
-    """
-    turns: list[list[Steps]] = []
-    seen: Counter[Any] = Counter()
-    for steps in group:
-        token = steps[0][1].get(TOKEN)
-        if seen[token] == len(turns):
-            turns.append([])
-        turns[seen[token]].append(steps)
-        seen[token] += 1
-    return turns
-
-
-def _collect_rows(writes: Sequence[Steps]) -> dict[PreparedStatement, Rows]:
-    """Return the rows of each statement, in the order of the statements."""
-    rows: dict[PreparedStatement, Rows] = {}
-    for statement, values in chain.from_iterable(writes):
-        rows.setdefault(statement, []).append(values)
-    return rows
+        steps = chain.from_iterable(group)
+        statements = [statement.compile(dialect).bind(row) for statement, row in steps]
+        return all(count == 1 for count in self._database.execute_directly(statements))
 
 
 def _build_begin_run(insert: MakeInsert, new: Mapping[str, Any]) -> sa.Insert:

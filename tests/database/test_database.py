@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from flask_lakeflow_jobs import DatabaseUnavailable
-from flask_lakeflow_jobs.database.database import open_database
+from flask_lakeflow_jobs.database.database import Database, open_database
 from flask_lakeflow_jobs.database.urls import DEFAULT_FILE
 from tests.support import run_python
 
 
+class Closing:
+    """A parameter that closes the database while a statement uses it."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def __conform__(self, protocol: object) -> int:
+        self.database.close()
+        return 1
+
+
 def test_close_while_a_connection_is_in_use_closes_it_afterwards(tmp_path: Path) -> None:
     database = open_database(True, instance_path=tmp_path, setting="X_URL")
-    with database.write_directly() as kept:
-        kept.execute("SELECT 1")
-    with database.read() as connection, database.write_directly() as driver:
-        assert driver is kept
+    closed: list[object] = []
+    event.listen(database.engine, "close", lambda connection, _: closed.append(connection))
+    with database.read() as connection:
         used = connection.connection.driver_connection
-        database.close()
-    for each in (kept, used):
-        assert isinstance(each, sqlite3.Connection)
-        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
-            each.execute("SELECT 1")
+        assert database.execute_directly([("SELECT ?", [Closing(database)])]) == [-1]
+        assert len(closed) == 1
+    assert len(closed) == 2
+    assert used in closed
 
 
 def test_second_database_of_a_file_keeps_the_locks_of_the_first(tmp_path: Path) -> None:
@@ -46,13 +56,26 @@ def test_second_database_of_a_file_keeps_the_locks_of_the_first(tmp_path: Path) 
     assert file.with_name(f"{DEFAULT_FILE}-wal").exists()
 
 
-@pytest.mark.parametrize("use", ["read", "write", "write_directly"])
-def test_damaged_file_is_named_with_its_remedy(use: str, tmp_path: Path) -> None:
+def _read(database: Database) -> None:
+    with database.read() as connection:
+        connection.execute(sa.text("SELECT 1"))
+
+
+def _write(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(sa.text("SELECT 1"))
+
+
+def _execute_directly(database: Database) -> None:
+    database.execute_directly([("SELECT 1", [])])
+
+
+@pytest.mark.parametrize("use", [_read, _write, _execute_directly])
+def test_damaged_file_is_named_with_its_remedy(
+    use: Callable[[Database], None], tmp_path: Path
+) -> None:
     (tmp_path / "record.sqlite3").write_bytes(b"\0garbage" * 1024)
     database = open_database("sqlite:///record.sqlite3", instance_path=tmp_path, setting="X_URL")
-    with (
-        pytest.raises(DatabaseUnavailable, match=r"is damaged: .* restore a copy") as caught,
-        getattr(database, use)() as connection,
-    ):
-        connection.execute(sa.text("SELECT 1"))
+    with pytest.raises(DatabaseUnavailable, match=r"is damaged: .* restore a copy") as caught:
+        use(database)
     assert "flask jobs record upgrade" in caught.value.detail

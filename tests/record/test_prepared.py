@@ -83,7 +83,7 @@ def test_execute_all_refused_row_is_tried_again_and_then_an_error(record: Record
             return super().compile(dialect)
 
     def build(insert: MakeInsert, new: Mapping[str, Any]) -> sa.Insert:
-        return insert(runs).from_select(["token"], sa.select(new["token"]))
+        return insert(runs).values(token=new["token"])
 
     write: Write[Steps, bool] = Write(
         ((Refused(build, {"token": runs.c.token}), {"token": "of-a-user"}),)
@@ -123,17 +123,24 @@ def test_execute_all_without_server_fails_as_unavailable(tmp_path: Path, count: 
     assert len({id(write.error) for write in writes}) == 1  # none was tried alone
 
 
-@pytest.mark.parametrize(("error", "is_same"), [(KeyboardInterrupt(), False), (ValueError(), True)])
-def test_interrupted_write_loses_its_connection(
-    record: Record, error: BaseException, is_same: bool
-) -> None:
-    with record.database.write_directly() as before:
-        pass
-    with pytest.raises(type(error)), record.database.write_directly():
-        raise error
-    with record.database.write_directly() as after:
-        pass
-    assert (after is before) is is_same
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)  # SQLite asks an index
+def test_statements_of_a_trigger_read_no_table_as_a_whole(record: Record) -> None:
+    run = {"token": "token", "job_id": 1, "run_id": 7}
+    action = Action("trigger", "accepted", job_key="etl", job_id=1, source="http")
+    steps: Steps = (
+        (BEGIN_RUN, {**vars(request(token="token")), "requested_at": 1}),
+        (ADD_TRIGGER, {**vars(action), "at": 1, **run}),
+        (COMPLETE_RUN, run),
+    )
+    with record.database.write() as connection:
+        rows = [{**vars(request()), "state": "started", "source": "app", "requested_at": 1}] * 1_000
+        rows = [{**row, "token": str(number)} for number, row in enumerate(rows)]
+        connection.execute(runs.insert(), rows)
+        connection.exec_driver_sql("ANALYZE lakeflow_runs")
+        for statement, row in steps:
+            sql, params = statement.compile(connection.dialect).bind(row)
+            plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {sql}", params).scalars())
+            assert "Seq Scan" not in plan, plan
 
 
 FORK = """
