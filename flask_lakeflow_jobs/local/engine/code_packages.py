@@ -7,22 +7,19 @@ clusters of Databricks have.
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ..lakeflow_child.notebook_files import JUPYTER_SUFFIX, find_notebook_file, is_notebook_file
+from ..lakeflow_child.notebook_cells import read_cells
+from ..lakeflow_child.notebook_files import find_notebook_file, is_notebook, is_notebook_file
 from ..lakeflow_child.package_names import find_package, normalize_name
 from .packages import Requirements
 
 # IPython takes a line that begins with the name of a magic for one.
-_INSTALL = re.compile(
-    r"^(?:(?:# MAGIC )?[ \t]*%(?:uv )?pip install|pip install)\b(.*)$", re.MULTILINE
-)
-_CONTINUED = re.compile(r"\\\n(?:# MAGIC)?")
+_INSTALL = re.compile(r"^(?:[ \t]*%(?:uv )?pip install|pip install)\b(.*)$", re.MULTILINE)
 _FILE_OPTIONS = ("-r", "--requirement")
 _INDEX_OPTIONS = ("--index-url", "--extra-index-url", "--find-links")
 _SKIPPED_OPTIONS = ("-c", "--constraint", "-e", "--editable", "-t", "--target", "--trusted-host")
@@ -32,9 +29,11 @@ _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import\b[ \t]*\(?([\w, \t]*)|import[ \t]+([\w., \t]+))",
     re.MULTILINE,
 )
+# Magics of cells that import and install nothing for a notebook.
+_OTHER_LANGUAGES = ("md", "md-sandbox", "html", "skip", "sql", "r", "scala", "sh", "bash", "fs")
 _MAX_FILES = 100  # that are read, on the thread that starts tasks
 _RUN = re.compile(
-    r"^(?:# MAGIC )?[ \t]*%run[ \t]+[\"']?([^\s\"']+)"
+    r"^[ \t]*%run[ \t]+[\"']?([^\s\"']+)"
     r"|\bdbutils\.notebook\.run\(\s*[\"']([^\"']+)[\"']",
     re.MULTILINE,
 )
@@ -76,7 +75,7 @@ def _read_all(notebooks: Iterable[str]) -> Iterator[tuple[Path, str]]:
 
 def _split_commands(code: str) -> Iterator[list[str]]:
     """Yield the words after each ``%pip install``."""
-    for match in _INSTALL.finditer(_CONTINUED.sub(" ", code)):
+    for match in _INSTALL.finditer(code.replace("\\\n", " ")):
         try:
             yield shlex.split(match[1], comments=True)
         except ValueError:  # a quote without an end, which pip would refuse
@@ -164,13 +163,16 @@ def _find_missing(module: str) -> str | None:
 
 
 def _read_code(file: Path) -> str:
-    """Return the code of a file or a notebook; empty if it cannot be read, which its task says."""
+    """Return the code of a file, or the cells of a notebook that may be in Python.
+
+    It is empty if the file cannot be read, which its task says.
+    """
     try:
         text = file.read_text(encoding="utf-8-sig", errors="replace")
-        if file.suffix != JUPYTER_SUFFIX:
+        if not is_notebook(file.name, text.encode()):
             return text
-        cells = [each for each in json.loads(text)["cells"] if each["cell_type"] == "code"]
-        return "\n".join("".join(each["source"]) for each in cells)
+        cells = read_cells(file.name, text)
+        return "\n".join(cell.text for cell in cells if cell.magic not in _OTHER_LANGUAGES)
     except (OSError, ValueError, LookupError, TypeError):
         return ""
 

@@ -1,16 +1,17 @@
-"""Runs a notebook: a Databricks source file in Python or SQL, or an ``.ipynb``."""
+"""Runs the cells of a notebook."""
 
 from __future__ import annotations
 
-import json
 import linecache
 import os
 import sys
 from _ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
 from functools import partial
 
+from . import notebook_cells
 from .dbutils import DBUtils, NotebookExit
-from .notebook_files import JUPYTER_SUFFIX, SEPARATOR, SOURCES, TITLE, find_notebook
+from .notebook_cells import Cell
+from .notebook_files import find_notebook
 from .paths import to_local_path
 from .script import create_main_module, extend_import_path
 
@@ -48,22 +49,6 @@ _CO_COROUTINE = 0x80  # of the module inspect, which takes long to import
 _FLAGS = "__lakeflow_flags__"
 _SQL = "__lakeflow_sql__"
 _LOOP = "__lakeflow_loop__"
-
-
-class Cell:
-    """A cell of a notebook.
-
-    :param line: of the file, from 0, at which the text begins.
-    :param number: in an ``.ipynb``, from 1, cells of text included; 0 in a source notebook.
-    """
-
-    __slots__ = ("language", "line", "number", "text")
-
-    def __init__(self, text: str, line: int, language: str, number: int = 0) -> None:
-        self.text = text
-        self.line = line
-        self.language = language
-        self.number = number
 
 
 def run_notebook(payload: dict[str, Any], dbutils: DBUtils) -> None:
@@ -105,88 +90,23 @@ def run_cells(path: str, names: dict[str, Any]) -> None:
 
 
 def read_cells(path: str) -> list[Cell]:
+    """Read the cells of a notebook, each without the magic that names its language."""
     with open(path, encoding="utf-8-sig") as file:
-        text = file.read()
-    suffix = os.path.splitext(path)[1].lower()
-    if suffix == JUPYTER_SUFFIX:
-        return _read_ipynb(text)
-    language, comment = SOURCES.get(suffix, SOURCES[".py"])
-    header = comment + TITLE
-    if not text.startswith(header):
-        raise ValueError(
-            f"{path} is no notebook: its first line has to be {header!r}. "
-            "A plain Python file belongs in a spark_python_task, an SQL file in a sql_task."
-        )
-    cells = []
-    lines: list[str] = []
-    start = 1
-    # Not splitlines(), which also splits at separators that may be part of a text.
-    for number, line in enumerate(text.split("\n")[1:], start=1):
-        if line.rstrip() == comment + SEPARATOR:
-            cells.append(Cell("\n".join(lines), start, language))
-            lines, start = [], number + 1
-        else:
-            lines.append(line)
-    cells.append(Cell("\n".join(lines), start, language))
-    return [_apply_language_magic(_uncomment_magics(cell, comment)) for cell in cells]
-
-
-def _uncomment_magics(cell: Cell, comment: str) -> Cell:
-    mark = f"{comment} MAGIC"
-    if not any(line.startswith(mark) for line in cell.text.split("\n")):
-        return cell
-    lines = [
-        line.removeprefix(mark).removeprefix(" ") if line.startswith(mark) else line
-        for line in cell.text.split("\n")
-    ]
-    return Cell("\n".join(lines), cell.line, cell.language)
-
-
-def _read_ipynb(text: str) -> list[Cell]:
-    notebook = json.loads(text)
-    metadata = notebook.get("metadata", {})
-    databricks = metadata.get("application/vnd.databricks.v1+notebook", {})
-    language = (databricks.get("language") or _kernel_language(metadata)).lower()
-    cells = []
-    for number, cell in enumerate(notebook["cells"], start=1):
-        if cell["cell_type"] == "code":
-            source = cell["source"]
-            text = source if isinstance(source, str) else "".join(source)
-            cells.append(_apply_language_magic(Cell(text, 0, language, number)))
-    return cells
-
-
-def _kernel_language(metadata: dict[str, Any]) -> str:
-    """Return the language that a notebook of another editor names, if it can run on Databricks."""
-    name = (metadata.get("language_info") or {}).get("name") or "python"
-    return name if name.lower() in _LANGUAGE_MAGICS else "python"
+        return [
+            _apply_language_magic(cell) for cell in notebook_cells.read_cells(path, file.read())
+        ]
 
 
 def _apply_language_magic(cell: Cell) -> Cell:
     """Remove the magic that names a cell's language; other lines keep their numbers."""
-    above, first, rest = _split_at_first_line(cell.text)
-    magic, _, argument = first.strip().partition(" ")
-    name = magic.lstrip("%")
-    if not magic.startswith("%") or name in _IGNORED_MAGICS + _INSTALLERS + _TIMERS + _SETTERS:
+    name = cell.magic
+    if not name or name in _IGNORED_MAGICS + _INSTALLERS + _TIMERS + _SETTERS:
         return cell
+    above, first, rest = notebook_cells.split_at_code(cell.text)
+    magic, _, argument = first.strip().partition(" ")
     if name not in (*_LANGUAGE_MAGICS, *_NOT_RUN, _WRITER):
         raise NotImplementedError(_NO_CELL.format(magic))
     return Cell(above + argument + rest, cell.line, name, cell.number)
-
-
-def _split_at_first_line(text: str) -> tuple[str, str, str]:
-    """Split at the first line that is neither blank nor a comment: blank lines, it, the rest."""
-    lines = text.split("\n")
-    number = next(
-        (
-            index
-            for index, line in enumerate(lines)
-            if line.strip() and not line.startswith(("#", "--"))
-        ),
-        len(lines) - 1,
-    )
-    above = "".join("\n" for _ in lines[:number])
-    return above, lines[number], "".join("\n" + line for line in lines[number + 1 :])
 
 
 def run_cell(cell: Cell, path: str, names: dict[str, Any]) -> None:

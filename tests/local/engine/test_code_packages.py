@@ -150,6 +150,17 @@ def test_packages_of_a_source_notebook(
     assert list_notebook_requirements([str(notebook)]) == Requirements(packages)
 
 
+def test_packages_of_a_notebook_in_sql(tmp_path: Path) -> None:
+    """Its magics are behind comments of SQL, and its texts and queries install nothing."""
+    notebook = tmp_path / "load.sql"
+    notebook.write_text(
+        "-- Databricks notebook source\n-- MAGIC %pip install cowsay \\\n-- MAGIC moo\n"
+        "-- COMMAND ----------\n-- MAGIC %md\n-- MAGIC pip install nothing\n"
+        "-- COMMAND ----------\n-- MAGIC %sh\n-- MAGIC pip install nothing\n"
+    )
+    assert list_notebook_requirements([str(notebook)]) == Requirements(("cowsay", "moo"))
+
+
 def test_files_and_indexes_of_a_jupyter_notebook(tmp_path: Path) -> None:
     command = "%pip install -r ../dev.txt -r {file} --index-url https://a.example cowsay"
     cells = [

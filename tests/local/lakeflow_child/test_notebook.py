@@ -49,7 +49,7 @@ def cells(tmp_path: Path, name: str, text: str) -> list[tuple[str, str, int]]:
                     ]
                 }
             ),
-            [("sql", "\nselect 1", 0), ("python", "x", 0)],
+            [("sql", "\nselect 1", 0), ("md", "\nx", 0), ("python", "x", 0)],
         ),
     ],
 )

@@ -86,3 +86,9 @@ def test_jupyter_keeps_its_cells_as_source(
         (each["cell_type"], each["source"]) for each in written
     ]
     assert from_jupyter(json.dumps(back).encode()) == source
+
+
+def test_magic_below_a_comment_is_uncommented_for_jupyter() -> None:
+    source = b"# Databricks notebook source\n# DBTITLE 1,Load\n# MAGIC %sql\n# MAGIC SELECT 1\n"
+    [cell] = json.loads(to_jupyter(source, "PYTHON"))["cells"]
+    assert "".join(cell["source"]) == "# DBTITLE 1,Load\n%sql\nSELECT 1"
