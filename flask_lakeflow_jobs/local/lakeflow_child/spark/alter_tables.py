@@ -24,7 +24,7 @@ from .delta_log import (
     write_columns,
     write_metadata,
 )
-from .refused_queries import Tree, write
+from .query_columns import Tree, write
 from .refused_statements import is_feature
 from .sql_names import NAME_PART, quote_part, split_name
 

@@ -11,7 +11,7 @@ from sqlglot import exp
 from .connect_plans import name_frame
 from .delta_log import find_location
 from .json_files import read_json, write_json
-from .refused_queries import write
+from .query_columns import write
 from .show_commands import build_values
 from .stream_sources import METADATA, FileSource, list_files
 

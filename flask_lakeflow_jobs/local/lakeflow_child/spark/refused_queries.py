@@ -5,17 +5,10 @@ The rules change the tree that sqlglot has parsed, from the inner queries to the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
-
 from sqlglot import exp
 
-from ..sql.databricks_dialect import SailDialect
+from .query_columns import Describe, Tree, expand_stars, read_columns, write
 from .sql_corrections import check_path
-
-Tree = exp.Expr
-#: Returns the names and the types of the columns of a query.
-Describe = Callable[[str], dict[str, str]]
 
 _KEPT = "lakeflow_qualifies"
 #: All users are in all groups here.
@@ -38,17 +31,12 @@ def rewrite_queries(tree: Tree, describe: Describe) -> Tree:
         _read_paths(select, describe)
         _expand_aliases(select, describe)
         _group_by_numbers(select)
-        _expand_stars(select, describe)
+        expand_stars(select, describe)
         rewritten = _qualify(select)
         if rewritten is not None:
             tree = _replace(tree, select, rewritten)
-            _expand_stars(rewritten, describe)
+            expand_stars(rewritten, describe)
     return tree
-
-
-def write(tree: Tree) -> str:
-    """Return the text of a tree, with functions as their author has written them."""
-    return tree.sql(SailDialect, normalize_functions=False, comments=False)
 
 
 def _rename_functions(node: Tree) -> Tree:
@@ -78,83 +66,6 @@ def _match_each(like: exp.Like | exp.ILike) -> Tree:
         test.set("expression", pattern.copy())
         tests.append(test)
     return exp.paren(exp.or_(*tests) if isinstance(quantified, exp.Any) else exp.and_(*tests))
-
-
-def _expand_stars(select: exp.Select, describe: Describe) -> None:
-    """Name the columns of ``* EXCEPT (…)``."""
-    expressions: list[Tree] = []
-    for each in select.expressions:
-        star = each.this if isinstance(each, exp.Column) else each
-        if not isinstance(star, exp.Star) or not star.args.get("except_"):
-            expressions.append(each)
-            continue
-        excluded = {column.name.lower() for column in star.args["except_"]}
-        table = each.args.get("table") if isinstance(each, exp.Column) else None
-        for source in [table] if table else _list_sources(select):
-            for name in _columns_of(select, describe, source):
-                if name.lower() not in excluded:
-                    column = exp.column(exp.to_identifier(name, quoted=True), table=source)
-                    expressions.append(column)
-    select.set("expressions", expressions)
-
-
-def _list_sources(select: exp.Select) -> list[Any]:
-    """Return the names by which the rows of a query are known; ``None`` for all of them."""
-    joins = select.args.get("joins") or []
-    if not joins or select.args.get("laterals") or any(join.args.get("using") for join in joins):
-        return [None]
-    found: list[Any] = []
-    for each in (select.args["from_"], *joins):
-        if isinstance(each, exp.Join) and each.kind in ("SEMI", "ANTI"):
-            continue
-        name = each.this.alias_or_name if isinstance(each.this, exp.Expression) else ""
-        if not name:
-            return [None]
-        found.append(exp.to_identifier(name, quoted=True))
-    return found
-
-
-def _columns_of(
-    select: exp.Select, describe: Describe, source: Tree | None = None
-) -> dict[str, str]:
-    """Return the columns of the rows that a query reads.
-
-    :param source: a single one of its tables.
-    """
-    probe = exp.Select(
-        expressions=[exp.Column(this=exp.Star(), table=source.copy()) if source else exp.Star()],
-        **{
-            key: [each.copy() for each in value] if isinstance(value, list) else value.copy()
-            for key in ("from_", "joins", "laterals")
-            if (value := select.args.get(key))
-        },
-    )
-    return describe_in(select, probe, describe)
-
-
-def describe_in(select: exp.Select, probe: exp.Select, describe: Describe) -> dict[str, str]:
-    """Return the columns of a query that stands at the place of another one."""
-    names = list(_list_names(select))
-    if names:
-        probe.set("with_", exp.With(expressions=[each.copy() for each in names]))
-    return describe(write(probe))
-
-
-def _list_names(node: Tree) -> Iterator[Tree]:
-    """Yield the named queries that a query knows, the outer ones first."""
-    parent = node.parent
-    if isinstance(parent, exp.With):
-        query = parent.parent
-        if query is not None and query.parent is not None:
-            yield from _list_names(query.parent)
-        for each in parent.expressions:
-            if each is node:
-                return
-            yield each
-    if parent is not None:
-        yield from _list_names(parent)
-    if (names := node.args.get("with_")) is not None:
-        yield from names.expressions
 
 
 def _qualify(select: exp.Select) -> exp.Select | None:
@@ -193,7 +104,7 @@ def lift_aggregates(tree: Tree, describe: Describe) -> Tree:
         lifted = _lift(select)
         if lifted is not None:
             tree = _replace(tree, select, lifted)
-            _expand_stars(lifted, describe)
+            expand_stars(lifted, describe)
     return tree
 
 
@@ -206,46 +117,75 @@ def _replace(tree: Tree, part: exp.Select, by: exp.Select) -> Tree:
 
 
 def _lift(select: exp.Select) -> exp.Select | None:
-    order, having = select.args.get("order"), select.args.get("having")
-    aliases = {each.alias.lower(): each.this for each in select.expressions if each.alias}
-    written = [each for each in select.expressions if not each.alias]
-    terms = [each.this for each in order.expressions] if order is not None else []
-    is_sorted = any(_has_aggregate(each) and each not in written for each in terms)
-    aggregates = having.find_all(exp.AggFunc) if having is not None else ()
-    columns = (column for each in aggregates for column in each.find_all(exp.Column))
-    is_taken = any(not each.table and each.name.lower() in aliases for each in columns)
-    if not (is_sorted or is_taken) or select.args.get("distinct") or select.args.get("qualify"):
+    """Filter and sort groups in an outer query; return ``None`` if the query needs no other."""
+    is_taken = _has_taken_column(select)
+    if not (is_taken or _sorts_by_aggregate(select)):
+        return None
+    if select.args.get("distinct") or select.args.get("qualify"):
         return None
     inner = select.copy()
+    aliases = _list_aliases(select)
     kept: list[str] = []
 
     def keep(expression: Tree) -> exp.Column:
         """Compute an expression with the groups; return the column that has it."""
-        copy = exp.paren(expression.copy())
-        for column in list(copy.find_all(exp.Column)):
-            value = None if column.table else aliases.get(column.name.lower())
-            if value is not None and column.find_ancestor(exp.AggFunc) is None:
-                column.replace(exp.paren(value.copy()))
         kept.append(f"lakeflow_group_{len(kept)}")
-        inner.append("expressions", exp.alias_(copy.this, kept[-1]))
+        value = _insert_group_aliases(expression, aliases)
+        inner.append("expressions", exp.alias_(value, kept[-1]))
         return exp.column(kept[-1])
 
-    condition = keep(having.this) if having is not None and is_taken else None
+    condition = keep(select.args["having"].this) if is_taken else None
     if condition is not None:
         inner.set("having", None)
     names = {each.alias_or_name.lower() for each in select.expressions}
-    for each in inner.args["order"].expressions if order is not None else ():
-        is_bare = isinstance(each.this, exp.Column) and not each.this.table
-        if not (is_bare and each.this.name.lower() in names) and not each.this.is_int:
-            each.set("this", keep(each.this))
+    for term in _list_terms(inner):
+        is_bare = isinstance(term.this, exp.Column) and not term.this.table
+        if not (is_bare and term.this.name.lower() in names) and not term.this.is_int:
+            term.set("this", keep(term.this))
     outer = _wrap(inner, "grouped", kept)
     if condition is not None:
         outer.set("where", exp.Where(this=condition))
     return outer
 
 
+def _list_aliases(select: exp.Select) -> dict[str, Tree]:
+    return {each.alias.lower(): each.this for each in select.expressions if each.alias}
+
+
+def _list_terms(select: exp.Select) -> list[Tree]:
+    """Return the terms that a query is sorted by."""
+    order = select.args.get("order")
+    return list(order.expressions) if order is not None else []
+
+
+def _sorts_by_aggregate(select: exp.Select) -> bool:
+    """Return whether a query is sorted by an aggregate that it does not select."""
+    written = [each for each in select.expressions if not each.alias]
+    terms = [term.this for term in _list_terms(select)]
+    return any(_has_aggregate(each) and each not in written for each in terms)
+
+
+def _has_taken_column(select: exp.Select) -> bool:
+    """Return whether HAVING aggregates a column that has the name of an alias."""
+    aliases, having = _list_aliases(select), select.args.get("having")
+    aggregates = having.find_all(exp.AggFunc) if having is not None else ()
+    columns = (column for each in aggregates for column in each.find_all(exp.Column))
+    return any(not each.table and each.name.lower() in aliases for each in columns)
+
+
+def _insert_group_aliases(expression: Tree, aliases: dict[str, Tree]) -> Tree:
+    """Replace the aliases in a copy of an expression, but none in its aggregates."""
+    copy = exp.paren(expression.copy())
+    for column in list(copy.find_all(exp.Column)):
+        value = None if column.table else aliases.get(column.name.lower())
+        if value is not None and column.find_ancestor(exp.AggFunc) is None:
+            column.replace(exp.paren(value.copy()))
+    inner: Tree = copy.this
+    return inner
+
+
 def _insert_aliases(select: exp.Select, condition: Tree) -> Tree:
-    aliases = {each.alias.lower(): each.this for each in select.expressions if each.alias}
+    aliases = _list_aliases(select)
 
     def insert(node: Tree) -> Tree:
         if isinstance(node, exp.Column) and not node.table and node.name.lower() in aliases:
@@ -274,11 +214,6 @@ def _expand_aliases(select: exp.Select, describe: Describe) -> None:
                 column.replace(exp.paren(aliases[column.name.lower()].copy()))
         if isinstance(each, exp.Alias):
             aliases[each.alias.lower()] = each.this
-
-
-def read_columns(select: exp.Select, describe: Describe) -> dict[str, str]:
-    """Return the columns of the tables that a query reads."""
-    return _columns_of(select, describe) if select.args.get("from_") else {}
 
 
 def name_groups(select: exp.Select) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from ..partition_inserts import insert_partition
-from .refused_queries import Describe, Tree, write
+from .query_columns import Describe, Tree, write
 
 _CLONE = re.compile(
     r"\s*CREATE\s+(OR\s+REPLACE\s+)?TABLE\s+(IF\s+NOT\s+EXISTS\s+)?(\S+)\s+"

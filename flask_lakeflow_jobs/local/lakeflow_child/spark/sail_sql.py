@@ -256,7 +256,8 @@ class SailSql:
             return statement
         from sqlglot import exp
 
-        from .refused_queries import lift_aggregates, name_groups, write
+        from .query_columns import write
+        from .refused_queries import lift_aggregates, name_groups
         from .unlike_queries import expand_unpivots, name_keys
         from .version_sql import name_folders
 
@@ -281,7 +282,8 @@ class SailSql:
         from .alter_tables import alter_table, move_column
         from .copy_into import copy_into
         from .information_schema import insert_information
-        from .refused_queries import rewrite_queries, write
+        from .query_columns import write
+        from .refused_queries import rewrite_queries
         from .refused_statements import rewrite_statement, rewrite_text
 
         query = partial(self._run, session)
@@ -330,7 +332,7 @@ class SailSql:
         from sqlglot import exp
 
         from .alter_tables import reload_table
-        from .refused_queries import write
+        from .query_columns import write
 
         if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Table):
             return None

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from ..sql.databricks_dialect import name_of
 from .json_files import read_json, write_json
-from .refused_queries import write
+from .query_columns import write
 from .sql_names import split_name
 
 Parse = Callable[[str], exp.Expr]

@@ -9,7 +9,7 @@ from sqlglot import exp, parse_one
 
 from ..sql.immediate import Immediate
 from .column_sql import write_literal
-from .refused_queries import read_columns, write
+from .query_columns import read_columns, write
 
 Run = Callable[..., Any]
 Tree = exp.Expr

@@ -24,7 +24,7 @@ from .delta_log import (
     write_commit,
     write_metadata,
 )
-from .refused_queries import write
+from .query_columns import write
 from .sql_names import quote_part
 from .statement_rewrites import Query
 from .table_writers import check_replaced, is_dynamic

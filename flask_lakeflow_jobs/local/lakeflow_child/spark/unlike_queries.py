@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from .refused_queries import Describe, Tree, describe_in
+from .query_columns import Describe, Tree, describe_in
 
 
 class _Side:

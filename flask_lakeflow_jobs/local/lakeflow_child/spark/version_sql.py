@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from .alter_tables import reload_table
 from .delta_log import Commit, find_info, find_location, read_commits, restore
-from .refused_queries import Tree, write
+from .query_columns import Tree, write
 
 _RESTORE = re.compile(
     r"\s*RESTORE\s+(?:TABLE\s+)?(\S+)\s+(?:TO\s+)?(VERSION|TIMESTAMP)\s+AS\s+OF\s+([^;]*)",

@@ -9,11 +9,11 @@ import re
 import pytest
 from sqlglot import exp
 
+from flask_lakeflow_jobs.local.lakeflow_child.spark.query_columns import write
 from flask_lakeflow_jobs.local.lakeflow_child.spark.refused_queries import (
     lift_aggregates,
     name_groups,
     rewrite_queries,
-    write,
 )
 from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_dialect import (
     DatabricksDialect,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.refused_queries import write
+from flask_lakeflow_jobs.local.lakeflow_child.spark.query_columns import write
 from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_udfs import SqlFunctions
 from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_dialect import (
     DatabricksDialect,

@@ -1,0 +1,101 @@
+"""The columns of queries, as Sail describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sqlglot import exp
+
+from ..sql.databricks_dialect import SailDialect
+
+Tree = exp.Expr
+#: Returns the names and the types of the columns of a query.
+Describe = Callable[[str], dict[str, str]]
+
+
+def write(tree: Tree) -> str:
+    """Return the text of a tree, with functions as their author has written them."""
+    return tree.sql(SailDialect, normalize_functions=False, comments=False)
+
+
+def read_columns(select: exp.Select, describe: Describe) -> dict[str, str]:
+    """Return the columns of the tables that a query reads."""
+    return _columns_of(select, describe) if select.args.get("from_") else {}
+
+
+def expand_stars(select: exp.Select, describe: Describe) -> None:
+    """Name the columns of ``* EXCEPT (…)``."""
+    expressions: list[Tree] = []
+    for each in select.expressions:
+        star = each.this if isinstance(each, exp.Column) else each
+        if not isinstance(star, exp.Star) or not star.args.get("except_"):
+            expressions.append(each)
+            continue
+        excluded = {column.name.lower() for column in star.args["except_"]}
+        table = each.args.get("table") if isinstance(each, exp.Column) else None
+        for source in [table] if table else _list_sources(select):
+            for name in _columns_of(select, describe, source):
+                if name.lower() not in excluded:
+                    column = exp.column(exp.to_identifier(name, quoted=True), table=source)
+                    expressions.append(column)
+    select.set("expressions", expressions)
+
+
+def _list_sources(select: exp.Select) -> list[Any]:
+    """Return the names by which the rows of a query are known; ``None`` for all of them."""
+    joins = select.args.get("joins") or []
+    if not joins or select.args.get("laterals") or any(join.args.get("using") for join in joins):
+        return [None]
+    found: list[Any] = []
+    for each in (select.args["from_"], *joins):
+        if isinstance(each, exp.Join) and each.kind in ("SEMI", "ANTI"):
+            continue
+        name = each.this.alias_or_name if isinstance(each.this, exp.Expression) else ""
+        if not name:
+            return [None]
+        found.append(exp.to_identifier(name, quoted=True))
+    return found
+
+
+def _columns_of(
+    select: exp.Select, describe: Describe, source: Tree | None = None
+) -> dict[str, str]:
+    """Return the columns of the rows that a query reads.
+
+    :param source: a single one of its tables.
+    """
+    probe = exp.Select(
+        expressions=[exp.Column(this=exp.Star(), table=source.copy()) if source else exp.Star()],
+        **{
+            key: [each.copy() for each in value] if isinstance(value, list) else value.copy()
+            for key in ("from_", "joins", "laterals")
+            if (value := select.args.get(key))
+        },
+    )
+    return describe_in(select, probe, describe)
+
+
+def describe_in(select: exp.Select, probe: exp.Select, describe: Describe) -> dict[str, str]:
+    """Return the columns of a query that stands at the place of another one."""
+    names = list(_list_names(select))
+    if names:
+        probe.set("with_", exp.With(expressions=[each.copy() for each in names]))
+    return describe(write(probe))
+
+
+def _list_names(node: Tree) -> Iterator[Tree]:
+    """Yield the named queries that a query knows, the outer ones first."""
+    parent = node.parent
+    if isinstance(parent, exp.With):
+        query = parent.parent
+        if query is not None and query.parent is not None:
+            yield from _list_names(query.parent)
+        for each in parent.expressions:
+            if each is node:
+                return
+            yield each
+    if parent is not None:
+        yield from _list_names(parent)
+    if (names := node.args.get("with_")) is not None:
+        yield from names.expressions
