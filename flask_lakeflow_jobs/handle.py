@@ -214,7 +214,7 @@ class JobHandle(JobReader):
         with self._recorded("cancel_all", user):
             upstream.cancel_all_runs()
         self._state.hub.invalidate_job(self.job.job_id)
-        _log.info("Job %s: all runs canceled, requested by %r.", self.key, user)
+        _log.info("Job %s: all runs canceled, requested by %r.", self.key, self._actor(user).name)
 
     def repair_run(
         self,
@@ -294,7 +294,7 @@ class JobHandle(JobReader):
                     f"A trigger of the job {self.key!r} is not {action}d: somebody may have changed"
                     " it at the same time. Check the job in the workspace, and try again."
                 )
-        _log.info("Job %s: %sd, requested by %r.", self.key, action, user)
+        _log.info("Job %s: %sd, requested by %r.", self.key, action, self._actor(user).name)
 
     def report_progress(
         self,
@@ -360,7 +360,8 @@ class JobHandle(JobReader):
 
     def _audit(self, action: str, run_id: int, user: str | None) -> None:
         """Log an action and its requester; never parameters, which may be secrets."""
-        _log.info("Job %s, run %d: %s, requested by %r.", self.key, run_id, action, user)
+        name = self._actor(user).name
+        _log.info("Job %s, run %d: %s, requested by %r.", self.key, run_id, action, name)
 
     def _send(self, signal: Any, run_id: int, **payload: Any) -> None:
         signals.send(signal, self._state.app, job=self.key, run_id=run_id, **payload)

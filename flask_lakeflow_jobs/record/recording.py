@@ -57,6 +57,11 @@ class Actor:
     origin: Origin
     requested_by: str | None = None
 
+    @property
+    def name(self) -> str | None:
+        """The name of the requester, or of the user of the command line."""
+        return self.requested_by or self.origin.user
+
     def describe(self, action: str, result: str = "accepted", **values: Any) -> Action:
         """Return an action of this actor, for the record.
 
@@ -67,7 +72,7 @@ class Actor:
             result=result,
             job_key=self.job.key,
             job_id=self.job.job_id,
-            requested_by=self.requested_by or self.origin.user,
+            requested_by=self.name,
             identity=self.identity.key,
             source=self.origin.source,
             address=self.origin.address,
@@ -121,7 +126,7 @@ class Recording:
             token=token,
             identity=actor.identity.key,
             fingerprint=fingerprint,
-            requested_by=actor.requested_by or actor.origin.user,
+            requested_by=actor.name,
             params=describe_params(fields, actor.job),
         )
         at = round(self._clock.now() * 1000)

@@ -113,7 +113,7 @@ class Requesters:
 
         If two processes write about one run at the same moment, one action may be lost.
         """
-        by = actor.requested_by or actor.origin.user
+        by = actor.name
         if self._record is not None or by is None:
             return
         key = _key(actor.job.job_id, run_id)

@@ -9,7 +9,8 @@ from flask import Flask
 
 from tests.browser.conftest import CheckAccessibility, OpenPage
 from tests.conftest import Serve
-from tests.console.support import run
+from tests.console.support import run, start
+from tests.support import RunGate
 
 if TYPE_CHECKING:
     from tests.console.conftest import MakeShop
@@ -37,6 +38,19 @@ def test_bars_have_tooltips_and_links_by_keyboard(
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/broken/runs/{newer}")
+
+
+@pytest.mark.parametrize("link", [".lf-primary", "h2 a", ".lf-plain", ".lf-strip li:first-child a"])
+def test_update_keeps_the_focus_on_a_link_of_a_card(
+    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate, link: str
+) -> None:
+    start(app, "gated", run_gate.params)
+    page = open_page(f"{site}/jobs/?q=gated")
+    page.wait_for_selector(".lf-plain:has-text('running')")
+    page.focus(link)
+    run_gate.open()
+    page.wait_for_selector(".lf-plain:has-text('succeeded')")
+    assert page.evaluate("link => document.activeElement.matches(link)", link)
 
 
 @pytest.mark.parametrize("width", [390, 1440])

@@ -53,6 +53,17 @@ def test_run_page_update_keeps_open_rows_and_focus(
     page.wait_for_selector("[id$=-wait-1] .lf-log-line:has-text('waiting')")
 
 
+def test_run_page_update_keeps_the_focus_on_a_task_of_the_graph(
+    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
+    wait_for_task(page, "wait", "going")
+    page.focus("[data-part=node-wait] a")
+    run_gate.open()
+    wait_for_end(page)
+    assert page.evaluate("document.activeElement.matches('[data-part=node-wait] a')")
+
+
 def test_run_page_reconnects_after_a_cut_stream(
     app: Flask, site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 import click
@@ -73,3 +74,12 @@ def test_operator_runs_a_job_that_runs_as_its_users(
     config = JobConfig(job_id=job_ids["words"], run_as="user")
     LakeflowJobs(app, jobs={"words": config})
     assert flask_jobs("run", "words", of=app).exit_code == 0
+
+
+def test_audit_log_names_the_user_of_the_command_line(
+    flask_jobs: RunFlask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(handles, "find_operator", lambda: "nightly")
+    with caplog.at_level(logging.INFO, "flask_lakeflow_jobs.audit"):
+        run_id = start_run(flask_jobs, "words")
+    assert f"run {run_id}: triggered, requested by 'nightly'." in caplog.text

@@ -1,7 +1,7 @@
 // The parts of a run on its page. The server sends those that differ from the version that the page shows.
 
 import { fetchPage, loggedOut } from "./content.js";
-import { replace } from "./patch.js";
+import { keepFocus, replace } from "./patch.js";
 
 /** Characters of a digest in a version, as the server has it. */
 const DIGEST_LENGTH = 5;
@@ -43,11 +43,11 @@ export class RunParts {
     const response = await fetchPage(this.#root.dataset.live, { "Lakeflow-Version": this.#version || "none" });
     if (!response.headers.get("Content-Type")?.startsWith("application/json")) throw loggedOut();
     const update = await response.json();
-    const focused = this.#root.contains(document.activeElement) ? document.activeElement.id : "";
+    const restoreFocus = keepFocus(this.#root);
     if (update.whole === undefined) this.#apply(update);
     else this.#replaceAll(update);
     this.#renewToken(response.headers.get("Lakeflow-Csrf-Token"));
-    if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    restoreFocus(this.#root); // a row that moves loses it
   }
 
   /** Put the token of the host into the forms: updates have none in their text, and it may expire. */

@@ -40,15 +40,42 @@ export function patch(live, before, after) {
  * @returns {Element} the element in the page
  */
 export function replace(live, after) {
-  const focused = live.contains(document.activeElement) ? document.activeElement.id : "";
+  const restoreFocus = keepFocus(live);
   const scrolled = new Map([...live.querySelectorAll("[role=region]")].map((each, at) => [at, [each.scrollLeft, each.scrollTop]]));
   const next = document.importNode(after, true);
   keepOpen(live, next);
   if (live.matches("[data-part]")) live.replaceWith(next);
   else live.replaceChildren(...next.childNodes);
   [...(next.isConnected ? next : live).querySelectorAll("[role=region]")].forEach((each, at) => each.scrollTo(...(scrolled.get(at) ?? [0, 0])));
-  if (focused) document.getElementById(focused)?.focus();
+  restoreFocus(next.isConnected ? next : live);
   return next.isConnected ? next : live;
+}
+
+/**
+ * Return a function that gives the focus back after an update. If the element that has it was replaced, its successor
+ * gets it: that with the same id, or else the same address, or else the same place in its part.
+ * @param {Element} root  what will be updated
+ * @returns {(root: Element) => void}  takes what is in the page now
+ */
+export function keepFocus(root) {
+  const focused = document.activeElement;
+  if (!root.contains(focused)) return () => {};
+  const name = focused.closest("[data-part]")?.dataset.part;
+  const listPeers = (root) => [...(partOf(root, name)?.querySelectorAll(focused.localName) ?? [])].filter((each) => each.className === focused.className);
+  const at = listPeers(root).indexOf(focused);
+  return (root) => {
+    if (root.contains(document.activeElement)) return;
+    const [peers, address] = [listPeers(root), focused.getAttribute("href")];
+    const byAddress = address && peers.find((each) => each.getAttribute("href") === address);
+    const successor = focused.id ? document.getElementById(focused.id) : byAddress || peers[at];
+    (focused.isConnected ? focused : successor)?.focus({ preventScroll: true });
+  };
+}
+
+/** Return the part with a name, which the element may itself be; without a name, the element. */
+function partOf(root, name) {
+  if (name === undefined || root.dataset.part === name) return root;
+  return root.querySelector(`[data-part="${CSS.escape(name)}"]`);
 }
 
 /** Keep open what is open, with the content that was loaded into it. */

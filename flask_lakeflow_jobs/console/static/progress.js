@@ -1,5 +1,7 @@
 // The progress that a run reports: a list of bars, and a small bar at each task.
 
+import { keepFocus } from "./patch.js";
+
 /** Return the id of a state without the part about progress, which changes more often. */
 export const stateWithoutProgress = (id) => id.split("-").slice(0, 2).join("-");
 
@@ -44,11 +46,11 @@ function createBar({ task, percent, message }, link) {
 export function showProgress(root, progress) {
   const reports = reportsOf(progress);
   const list = root.querySelector("[data-part=progress]");
-  const focused = list.contains(document.activeElement) ? document.activeElement.hash : "";
+  const restoreFocus = keepFocus(list);
   const linkOf = ({ task }) => task && root.querySelector(`[data-part="node-${CSS.escape(task)}"] a`)?.hash;
   list.replaceChildren(...reports.map((report) => createBar(report, linkOf(report))));
   list.hidden = reports.length === 0;
-  if (focused) [...list.querySelectorAll("a")].find((link) => link.hash === focused)?.focus();
+  restoreFocus(list);
   for (const bar of root.querySelectorAll("progress[data-progress]")) {
     const report = progress?.tasks[bar.dataset.progress];
     bar.hidden = !report;
