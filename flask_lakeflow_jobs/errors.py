@@ -192,6 +192,12 @@ class InvalidParameters(LakeflowJobsError, exceptions.BadRequest):
         super().__init__(detail, upstream_code=upstream_code)
         self.messages: dict[str, Any] = dict(messages or {})
 
+    @classmethod
+    def by_name(cls, messages: Mapping[str, str]) -> InvalidParameters:
+        """Return an error that says what is wrong with each of some parameters."""
+        detail = "; ".join(f"{name}: {message}" for name, message in messages.items())
+        return cls(detail, {name: [message] for name, message in messages.items()})
+
     def with_others(self, other: InvalidParameters) -> InvalidParameters:
         """Return an error that also has the messages of another one."""
         detail = f"{self.detail} {other.detail}"

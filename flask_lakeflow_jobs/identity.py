@@ -184,7 +184,7 @@ def add_requester(
         return dict(fields)
     if parameter in fields.get("job_parameters", {}):
         message = "The app sets this parameter to the name of the requester."
-        raise InvalidParameters(f"{parameter}: {message}", {parameter: [message]})
+        raise InvalidParameters.by_name({parameter: message})
     if requested_by is None:
         return dict(fields)
     others = sorted(set(fields) - {"job_parameters"})

@@ -56,8 +56,7 @@ class ProgressReceiver:
         """
         facts = self._read_facts(run_id) if token is None else self._verify(run_id, token)
         if report.task is not None and report.task not in facts.tasks:
-            message = f"The run has no task {quote(report.task)}."
-            raise InvalidParameters(f"task: {message}", {"task": [message]})
+            raise InvalidParameters.by_name({"task": f"The run has no task {quote(report.task)}."})
         self._state.hub.report_progress((self._job.job_id, run_id), report)
 
     def _verify(self, run_id: int, token: str) -> RunFacts:

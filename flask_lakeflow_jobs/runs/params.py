@@ -286,7 +286,7 @@ def _list_placement(field: str, names: tuple[str, ...]) -> Placement:
 
 def _place_list(field: str, values: object, *, name: str) -> dict[str, Any]:
     if not isinstance(values, list | tuple):
-        raise _invalid({name: "Must be a list."})
+        raise InvalidParameters.by_name({name: "Must be a list."})
     items = {f"{name}[{position}]": value for position, value in enumerate(values)}
     _raise_if_any({item: "Must not be null." for item, value in items.items() if value is None})
     return {field: list(_format_values(items).values())}
@@ -389,9 +389,4 @@ def _check_limits(fields: Mapping[str, Any]) -> None:
 
 def _raise_if_any(messages: Mapping[str, str]) -> None:
     if messages:
-        raise _invalid(messages)
-
-
-def _invalid(messages: Mapping[str, str]) -> InvalidParameters:
-    detail = "; ".join(f"{name}: {message}" for name, message in messages.items())
-    return InvalidParameters(detail, {name: [message] for name, message in messages.items()})
+        raise InvalidParameters.by_name(messages)

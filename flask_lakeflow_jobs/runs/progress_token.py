@@ -86,7 +86,7 @@ def refuse_parameter(fields: Mapping[str, Any], parameter: str | None) -> None:
     """
     if any(parameter in fields.get(name, ()) for name in TOKEN_FIELDS):
         message = "The app sets this parameter to the run's progress token."
-        raise InvalidParameters(f"{parameter}: {message}", {str(parameter): [message]})
+        raise InvalidParameters.by_name({str(parameter): message})
 
 
 def hash_progress_token(token: str) -> str:
