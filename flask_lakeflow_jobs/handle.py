@@ -25,14 +25,11 @@ from .record.recording import Actor
 from .results import wrap_call, wrap_watch
 from .runs.ids import choose_task_keys, parse_run_id, validate_task_keys
 from .runs.outcome import has_ended
-from .runs.params import (
-    build_run_now_fields,
-    validate_params,
-    write_declared_values,
-)
+from .runs.params import validate_params
 from .runs.progress import Progress
 from .runs.progress_token import refuse_parameter
 from .runs.repair import build_repair_arguments
+from .runs.run_now_fields import build_run_now_fields, write_declared_values
 from .runs.triggers import build_pause_update
 from .watching.iterator import RunWatch
 

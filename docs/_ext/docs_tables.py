@@ -28,8 +28,8 @@ from flask_lakeflow_jobs.cli.exit_codes import MEANINGS, exit_code_of
 from flask_lakeflow_jobs.config.keys import KEYS, SDK_KEYS
 from flask_lakeflow_jobs.local.task_kinds import TASK_KINDS, TaskKind
 from flask_lakeflow_jobs.runs.outcome import ACTIVE_OUTCOMES
-from flask_lakeflow_jobs.runs.params import TASK_TYPES, build_run_now_fields
 from flask_lakeflow_jobs.runs.progress import RunProgress
+from flask_lakeflow_jobs.runs.run_now_fields import TASK_TYPES, build_run_now_fields
 from flask_lakeflow_jobs.telemetry import GAUGES
 from flask_lakeflow_jobs.web.responses import PROBLEM_TYPE_PREFIX
 from flask_lakeflow_jobs.web.sse.format import EVENT_TYPES

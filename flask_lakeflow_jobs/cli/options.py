@@ -12,7 +12,7 @@ from marshmallow import fields
 
 from ..errors import InvalidRequest
 from ..runs.ids import parse_run_id
-from ..runs.params import LIST_NAMES, PIPELINE_LISTS, RUN_NOW_FIELDS
+from ..runs.run_now_fields import LIST_NAMES, PIPELINE_LISTS, RUN_NOW_FIELDS
 from ..text import parse_json
 from .completion import complete_key, complete_tasks, complete_words
 from .handles import get_state

@@ -14,9 +14,9 @@ from marshmallow import Schema
 
 from ..errors import ConfigurationError, quote, suggest
 from ..runs.ids import parse_id
-from ..runs.params import TASK_TYPES
-from ..runs.params_schema import build_params_schema
+from ..runs.json_schema import build_params_schema
 from ..runs.redaction import SecretOverrides, secret_overrides
+from ..runs.run_now_fields import TASK_TYPES
 from .keys import JOBS, WAIT_TIMEOUT
 from .notify import NO_RULE, NotifyRule, NotifySetting, parse_notify
 from .param_schemas import Params, build_schema

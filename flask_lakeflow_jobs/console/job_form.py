@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from marshmallow.fields import AwareDateTime
 
-from ..runs.params import LIST_NAMES, NAMED_FIELDS
-from ..runs.params_schema import build_json_schema
+from ..runs.json_schema import build_json_schema
 from ..runs.redaction import REDACTED, SecretOverrides, is_secret_name
+from ..runs.run_now_fields import LIST_NAMES, NAMED_FIELDS
 from ..runs.run_parameters import job_parameters_of
 from .forms import FLAGS, WHOLE_FORM, Control, Form
 

@@ -17,7 +17,7 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from ..errors import InvalidParameters
 from ..text import PROGRESS_TOKEN_PREFIX, PROGRESS_TOKENS
-from .params import NAMED_FIELDS
+from .run_now_fields import NAMED_FIELDS
 
 #: Separates these tokens from everything else that the app's key signs.
 SALT = "flask-lakeflow-jobs.progress-token"

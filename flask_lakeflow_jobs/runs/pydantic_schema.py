@@ -15,7 +15,7 @@ from pydantic import AliasChoices, AwareDatetime, BaseModel, RootModel, SecretBy
 from pydantic import ValidationError as ModelError
 from pydantic.fields import FieldInfo
 
-from .params_schema import SelfDescribed
+from .json_schema import SelfDescribed
 
 #: What begins the messages of a model's own validators.
 OWN_MESSAGE_PREFIXES = ("Value error, ", "Assertion failed, ")

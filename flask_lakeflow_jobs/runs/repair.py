@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Conflict
 from .outcome import Outcome, has_ended, outcome_of, select_last_attempts
-from .params import RUN_NOW_FIELDS
+from .run_now_fields import RUN_NOW_FIELDS
 
 if TYPE_CHECKING:
     from ..sdk_types import Run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .params import RUN_NOW_FIELDS
+from .run_now_fields import RUN_NOW_FIELDS
 
 if TYPE_CHECKING:
     from ..sdk_types import BaseRun, Run

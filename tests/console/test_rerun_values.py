@@ -10,7 +10,7 @@ import pytest
 
 from flask_lakeflow_jobs.console.forms import WHOLE_FORM
 from flask_lakeflow_jobs.console.job_form import build_form, read_run_values
-from flask_lakeflow_jobs.runs.params import TASK_TYPES, build_run_now_fields
+from flask_lakeflow_jobs.runs.run_now_fields import TASK_TYPES, build_run_now_fields
 from tests.run_documents import build_job, run
 
 #: Parameters of each task type, and their texts. Lists are JSON.

@@ -19,7 +19,7 @@ from flask_lakeflow_jobs.cli import command_group
 from flask_lakeflow_jobs.cli.exit_codes import ExitCode
 from flask_lakeflow_jobs.config.keys import KEYS
 from flask_lakeflow_jobs.config.settings import AppSettings
-from flask_lakeflow_jobs.runs.params import TASK_TYPES
+from flask_lakeflow_jobs.runs.run_now_fields import TASK_TYPES
 from flask_lakeflow_jobs.telemetry import (
     JOB_ATTRIBUTE,
     OPERATION_ATTRIBUTE,

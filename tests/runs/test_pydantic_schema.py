@@ -25,10 +25,11 @@ from pydantic import (
 
 from flask_lakeflow_jobs import InvalidParameters
 from flask_lakeflow_jobs.console.job_form import build_form
-from flask_lakeflow_jobs.runs.params import build_run_now_fields, validate_params
-from flask_lakeflow_jobs.runs.params_schema import build_json_schema
+from flask_lakeflow_jobs.runs.json_schema import build_json_schema
+from flask_lakeflow_jobs.runs.params import validate_params
 from flask_lakeflow_jobs.runs.pydantic_schema import build_model_schema
 from flask_lakeflow_jobs.runs.redaction import secret_overrides
+from flask_lakeflow_jobs.runs.run_now_fields import build_run_now_fields
 from tests.run_documents import build_job
 
 

@@ -15,8 +15,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from flask_lakeflow_jobs import LakeflowJobs, current_jobs
 from flask_lakeflow_jobs.runs.ids import MAX_ID
+from flask_lakeflow_jobs.runs.json_schema import build_json_schema
 from flask_lakeflow_jobs.runs.outcome import Outcome
-from flask_lakeflow_jobs.runs.params_schema import build_json_schema
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
 from flask_lakeflow_jobs.web.requests import (
     DEFAULT_LIMIT,

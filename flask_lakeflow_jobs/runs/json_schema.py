@@ -10,7 +10,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 from marshmallow import missing as absent
 
-from .params import (
+from .run_now_fields import (
     ASCII_FIELDS,
     LIST_NAMES,
     PIPELINE_FLAGS,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from marshmallow import Schema, fields, validate
 
-from flask_lakeflow_jobs.runs.params_schema import build_json_schema
+from flask_lakeflow_jobs.runs.json_schema import build_json_schema
 
 
 class Color(enum.Enum):
