@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from ..concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inline
 from ..errors import UpstreamTimeout
 from ..loggers import log_once
+from .active_polls import ActivePolls, Poll, PollAbandoned
 from .lease import TICK_SECONDS, LeaseCoordinator, lease_seconds
 from .notifications import Notification, Notifications
 from .past_durations import History
-from .poller import OnChange, Poll, PollAbandoned, RunPoller, StateChangeDispatcher
+from .poller import OnChange, RunPoller, StateChangeDispatcher
 from .schedule import PollSettings, is_list_cheaper
 from .shared_progress import SharedProgress
 from .shared_record import SharedRecords
@@ -35,20 +36,8 @@ if TYPE_CHECKING:
     from .source import RunSource
     from .watched_run import RunKey
 
-#: Three quarters of the calls that an app makes at once; the others are left to its requests.
-MAX_CONCURRENT_POLLS = 48
-
 #: A thread that has started no polls for so long is taken for dead, and started again.
 STALLED_SECONDS = 30.0
-
-#: A poll that has not advanced for so long, besides the timeout of a read, is abandoned.
-STUCK_SECONDS = 60.0
-
-#: The most that may pass between two steps: a longer time is one in which the process slept.
-MAX_STEP_SECONDS = 4 * TICK_SECONDS
-
-#: Abandoned polls that have not ended. Each keeps its thread, so there are no more of them.
-MAX_ABANDONED_POLLS = 48
 
 _log = logging.getLogger("flask_lakeflow_jobs.polling")
 
@@ -90,8 +79,7 @@ class Hub:
         self._watched_runs: dict[RunKey, WatchedRun] = {}
         self._thread: threading.Thread | None = None
         self._stepped_at = self._clock.monotonic()
-        self._polls: set[Poll] = set()
-        self._abandoned_polls = 0
+        self._polls = ActivePolls(self._settings.read_timeout)
         self._dispatcher = StateChangeDispatcher(self._on_change)
         self._notifications = Notifications(self._cache, self._clock)
         self._progress = SharedProgress(self._cache, self._clock)
@@ -312,13 +300,13 @@ class Hub:
         """
         now = self._clock.monotonic()
         elapsed, self._stepped_at = now - self._stepped_at, now
-        self._abandon_stuck(min(elapsed, MAX_STEP_SECONDS))
+        self._abandon_stuck(elapsed)
         if self._settings.accepts_notifications and self._notifications.is_due:
             self._spawn(self._receive_notifications)
         for poll in self._take_due(now):
             self._spawn(partial(self._poll, poll))
         with self._changed:
-            if len(self._polls) >= MAX_CONCURRENT_POLLS:
+            if self._polls.is_full:
                 return self._settings.poll_interval  # the end of a poll comes first
             next_poll_at = min(
                 (run.next_poll_at for run in self._watched_runs.values() if run.is_waiting),
@@ -327,18 +315,8 @@ class Hub:
         return max(0.0, next_poll_at - self._clock.monotonic())
 
     def _abandon_stuck(self, elapsed: float) -> None:
-        """Give up polls that no longer advance, so that their runs are polled again.
-
-        :param elapsed: seconds since the last step.
-        """
-        max_idle = self._settings.read_timeout + STUCK_SECONDS
         with self._changed:
-            stuck = [poll for poll in self._polls if poll.count_idle(elapsed) > max_idle]
-            stuck = stuck[: MAX_ABANDONED_POLLS - self._abandoned_polls]
-            self._abandoned_polls += len(stuck)
-            for poll in stuck:
-                poll.is_abandoned = True
-                self._finish(poll)
+            stuck = self._polls.abandon_stuck(elapsed, self._clock.monotonic())
         for poll in stuck:
             _log.error("A poll of %d runs hangs. They are polled again.", len(poll.watched_runs))
             for watched_run in poll.watched_runs:
@@ -355,12 +333,9 @@ class Hub:
             taken: list[Poll] = []
             for group, waiting in groups.items():
                 due = [run for run in waiting if run.next_poll_at <= now]
-                if due and len(self._polls) + len(taken) < MAX_CONCURRENT_POLLS:
+                if due and not self._polls.is_full:
                     polled = waiting if is_list_cheaper(len(waiting), len(due)) else due
-                    for watched_run in polled:
-                        watched_run.start_poll()
-                    taken.append(Poll(polled, self._group_size(group)))
-            self._polls.update(taken)
+                    taken.append(self._polls.start(polled, self._group_size(group)))
             return taken
 
     def _drop_unneeded(self, now: float) -> None:
@@ -386,14 +361,5 @@ class Hub:
             _log.exception("Unexpected error while polling %d runs.", len(poll.watched_runs))
         finally:
             with self._changed:
-                if poll.is_abandoned:
-                    self._abandoned_polls -= 1
-                else:
-                    self._finish(poll)
+                self._polls.end(poll, self._clock.monotonic())
                 self._changed.notify()
-
-    def _finish(self, poll: Poll) -> None:
-        now = self._clock.monotonic()
-        for watched_run in poll.watched_runs:
-            watched_run.finish_poll(now, min_delay=TICK_SECONDS)
-        self._polls.discard(poll)

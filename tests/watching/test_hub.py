@@ -12,11 +12,8 @@ import pytest
 from flask_lakeflow_jobs import RunNotFound, UpstreamUnavailable
 from flask_lakeflow_jobs.cache import SharedCache
 from flask_lakeflow_jobs.concurrency import run_inline
-from flask_lakeflow_jobs.watching.hub import (
-    MAX_CONCURRENT_POLLS,
-    STALLED_SECONDS,
-    Hub,
-)
+from flask_lakeflow_jobs.watching.active_polls import MAX_CONCURRENT_POLLS
+from flask_lakeflow_jobs.watching.hub import STALLED_SECONDS, Hub
 from flask_lakeflow_jobs.watching.schedule import (
     ERROR_DELAY_SECONDS,
     LONGEST_DELAY_SHARE,

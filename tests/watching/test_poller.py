@@ -1,4 +1,4 @@
-"""The consequences of a poll: backoff, other runs, and calls of the app; and polls that hang."""
+"""The consequences of a poll: backoff, other runs, and calls of the app."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import logging
 
 import pytest
 from databricks.sdk.service.jobs import BaseRun
-from hypothesis import given
-from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import NotAllowed, UpstreamThrottled, UpstreamUnavailable
 from flask_lakeflow_jobs.errors import LakeflowJobsError
 from flask_lakeflow_jobs.watching.lease import TICK_SECONDS
-from flask_lakeflow_jobs.watching.poller import Poll, PollAbandoned
 from flask_lakeflow_jobs.watching.schedule import MIN_DELAY_SECONDS, TERMINAL_DELAY_SECONDS
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.run_documents import FAILED, SUCCEEDED, Document, run, run_state
@@ -250,29 +247,3 @@ def test_end_right_after_a_slow_poll_of_a_group_is_known_within_a_poll_interval(
         processes.run(TICK_SECONDS / 5)
         subscription.collect()
     assert processes.time.elapsed - ended_at <= POLL_INTERVAL
-
-
-# Polls that no longer advance
-
-STEPS = st.lists(st.sampled_from([0.0, TICK_SECONDS, 1.0]), max_size=20)
-
-
-@given(before=STEPS, after=STEPS)
-def test_count_idle_counts_the_seconds_since_the_last_advance(
-    before: list[float], after: list[float]
-) -> None:
-    poll = Poll([], 0)
-    for elapsed in before:
-        poll.count_idle(elapsed)
-    poll.advance()
-    assert poll.count_idle(1.0) == 0.0
-    for elapsed in after:
-        poll.count_idle(elapsed)
-    assert poll.count_idle(0.0) == sum(after)
-
-
-def test_advance_of_an_abandoned_poll_raises() -> None:
-    poll = Poll([], 0)
-    poll.is_abandoned = True
-    with pytest.raises(PollAbandoned):
-        poll.advance()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import RunStatus
 from flask_lakeflow_jobs.concurrency import run_inline
-from flask_lakeflow_jobs.watching import hub as hub_module
-from flask_lakeflow_jobs.watching.hub import (
-    STUCK_SECONDS,
-)
+from flask_lakeflow_jobs.watching import active_polls
+from flask_lakeflow_jobs.watching.active_polls import STUCK_SECONDS, Poll, PollAbandoned
 from flask_lakeflow_jobs.watching.lease import TICK_SECONDS
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.watching.support import (
@@ -104,7 +104,7 @@ def test_abandoned_poll_that_goes_on_publishes_nothing(harness: HubHarness) -> N
 
 def test_hanging_polls_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each keeps its thread."""
-    monkeypatch.setattr(hub_module, "MAX_ABANDONED_POLLS", 2)
+    monkeypatch.setattr(active_polls, "MAX_ABANDONED_POLLS", 2)
     harness = HubHarness()
     polls: list[Callable[[], None]] = []
     harness.hub._spawn = polls.append
@@ -115,3 +115,27 @@ def test_hanging_polls_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     polls[0]()
     step_for(harness, 1.0)
     assert len(polls) == 4
+
+
+STEPS = st.lists(st.sampled_from([0.0, TICK_SECONDS, 1.0]), max_size=20)
+
+
+@given(before=STEPS, after=STEPS)
+def test_count_idle_counts_the_seconds_since_the_last_advance(
+    before: list[float], after: list[float]
+) -> None:
+    poll = Poll([], 0)
+    for elapsed in before:
+        poll.count_idle(elapsed)
+    poll.advance()
+    assert poll.count_idle(1.0) == 0.0
+    for elapsed in after:
+        poll.count_idle(elapsed)
+    assert poll.count_idle(0.0) == sum(after)
+
+
+def test_advance_of_an_abandoned_poll_raises() -> None:
+    poll = Poll([], 0)
+    poll.is_abandoned = True
+    with pytest.raises(PollAbandoned):
+        poll.advance()
