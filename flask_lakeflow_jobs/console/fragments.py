@@ -1,24 +1,23 @@
-"""Fragments and filters for the templates of the console and of the host."""
+"""Fragments of pages, for templates of the host and for updates; and the filters of templates."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flask import Blueprint, render_template
+from flask import Blueprint
 from markupsafe import Markup
 
 from ..errors import LakeflowJobsError, NotAllowed
 from ..globals import current_state
-from ..pages import page_url
 from ..runs.durations import format_change
 from ..runs.ids import parse_run_id
 from ..web.auth import app_handle, current_authorizer, request_handle
 from . import labels, page_data
 from .cards import CARDS_PER_PAGE, read_cards
 from .console_state import console_state
-from .jinja_environment import template_environment
 from .parts import RunMarkup
+from .rendering import render
 from .run_page import RunView, build_run_view
 from .summaries import StateLabel
 
@@ -106,13 +105,6 @@ def _may_view(authorizer: Authorizer, key: str) -> bool:
     return True
 
 
-def render(template: str, **given: Any) -> Markup:
-    """Render a template of the console, with the time; what cannot be encoded is replaced."""
-    found = template_environment().get_template(f"lakeflow_jobs/{template}")
-    text = render_template(found, url_for=page_url, now=page_data.now(), **given)
-    return Markup(text.encode(errors="replace").decode())  # noqa: S704
-
-
 def render_run(view: RunView) -> RunMarkup:
     """Render a run in parts."""
     markup = RunMarkup(view.timeline.axis.span)
@@ -124,12 +116,3 @@ def render_run(view: RunView) -> RunMarkup:
 def render_live(view: RunView) -> Markup:
     """Render a run with the element that its script updates."""
     return render("_live.html", view=view, content=render_run(view))
-
-
-def render_page(template: str, **given: Any) -> Markup:
-    """Render a page, with the user's name."""
-    try:
-        user = current_authorizer().user_name
-    except NotAllowed:  # the error page shows no name
-        user = None
-    return render(template, user=user, **given)

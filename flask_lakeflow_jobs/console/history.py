@@ -19,8 +19,8 @@ from ..runs.ids import parse_run_id
 from ..web.auth import current_authorizer, request_handle
 from . import page_data
 from .cards import read_cards
-from .fragments import render_page
 from .labels import KIND_NAMES
+from .rendering import render_page
 from .root_errors import EndedRun, read_root_errors
 from .summaries import Summary, summarize
 from .trend import MAX_RUNS, build_trend, summarize_recorded

@@ -18,9 +18,9 @@ from ..web.auth import current_authorizer, request_handle
 from . import page_data
 from .form_page import read_form_page
 from .forms import Form
-from .fragments import render_page
 from .job_form import read_run_values
 from .page_data import build_title
+from .rendering import render_page
 from .summaries import StateLabel, summarize
 
 if TYPE_CHECKING:

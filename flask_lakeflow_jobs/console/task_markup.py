@@ -15,8 +15,8 @@ from flask import url_for
 from markupsafe import escape
 
 from ..runs.outcome import select_last_attempts
-from .jinja_environment import template_environment
 from .parts import SPAN, TaskPart, bucket_of
+from .rendering import template_environment
 from .tasks import Attempt, build_attempt, without_growth
 
 if TYPE_CHECKING:
