@@ -22,8 +22,8 @@ from .cards import read_cards
 from .labels import KIND_NAMES
 from .rendering import render_page
 from .root_errors import EndedRun, read_root_errors
-from .summaries import Summary, summarize
-from .trend import MAX_RUNS, build_trend, summarize_recorded
+from .summaries import Summary, summarize, summarize_recorded
+from .trend import MAX_RECORDED_RUNS, build_trend
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -166,7 +166,8 @@ def _read_ended_runs(job: Job) -> list[Summary]:
 
     wanted = RunFilter(job_keys=[job.key], state=RowState.ENDED)
     try:
-        return [summarize_recorded(run) for run in record.list_runs(wanted, limit=MAX_RUNS)]
+        runs = record.list_runs(wanted, limit=MAX_RECORDED_RUNS)
+        return [summarize_recorded(run) for run in runs]
     except LakeflowJobsError:  # the card's runs are enough
         return []
 

@@ -1,4 +1,4 @@
-"""Summaries of runs. Pure: from the SDK's dataclasses and the time."""
+"""Summaries of runs. Pure: from the SDK's dataclasses or the record, and the time."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..runs.run_parameters import parameters_of, requester_of
 from . import labels
 
 if TYPE_CHECKING:
+    from ..record.values import RecordedRun
     from ..sdk_types import BaseRun, Run
 
 
@@ -86,6 +87,21 @@ def summarize(
         message=parse_state(run).message,
         parameters=parameters_of(run),
         counts_from=counts_from_of(run) if ended is None else None,
+    )
+
+
+def summarize_recorded(run: RecordedRun) -> Summary:
+    """Summarize an ended run of the record."""
+    started, ended = run.started_at or run.requested_at, run.ended_at or 0
+    return Summary(
+        run_id=run.run_id or 0,
+        state=StateLabel(Outcome.parse(run.outcome or "")),
+        started=started,
+        ended=ended,
+        length=float(max(0, ended - started)),
+        who=run.requested_by,
+        trigger=None,
+        message=run.error or "",
     )
 
 

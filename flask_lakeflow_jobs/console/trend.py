@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import quantiles
-from typing import TYPE_CHECKING
 
-from ..runs.outcome import SUCCESSES, Outcome
-from .summaries import StateLabel, Summary
-
-if TYPE_CHECKING:
-    from ..record.values import RecordedRun
+from ..runs.outcome import SUCCESSES
+from .summaries import Summary
 
 #: Runs of the record in a trend.
-MAX_RUNS = 100
+MAX_RECORDED_RUNS = 100
 
 #: A range of fewer successful runs would say nothing.
 MIN_RUNS = 5
@@ -70,18 +66,3 @@ def build_trend(runs: Sequence[Summary]) -> Trend | None:
         for at, run in enumerate(ended)
     ]
     return Trend(points, median, slow, top(median), top(slow))
-
-
-def summarize_recorded(run: RecordedRun) -> Summary:
-    """Summarize an ended run of the record."""
-    started, ended = run.started_at or run.requested_at, run.ended_at or 0
-    return Summary(
-        run_id=run.run_id or 0,
-        state=StateLabel(Outcome.parse(run.outcome or "")),
-        started=started,
-        ended=ended,
-        length=float(max(0, ended - started)),
-        who=run.requested_by,
-        trigger=None,
-        message=run.error or "",
-    )
