@@ -20,7 +20,7 @@ from .assets import FILES, build_view
 from .csrf import SAFE_METHODS, refuse_cross_site
 from .responses import NOSNIFF, register_error_handlers
 from .servers import is_closing
-from .sse.open import EXTENSION, StreamOpener
+from .sse.opener import EXTENSION, StreamOpener
 from .webhook import take_notification
 
 Route: TypeAlias = tuple[str, Callable[..., Response], Collection[str]]

@@ -51,7 +51,7 @@ from .sse.encoder import (
     encode_run_update,
     parse_last_event_id,
 )
-from .sse.open import stream_opener
+from .sse.opener import stream_opener
 
 if TYPE_CHECKING:
     from ..handle import JobHandle

@@ -15,7 +15,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from flask_lakeflow_jobs import LakeflowJobs
 from flask_lakeflow_jobs.globals import current_state
-from flask_lakeflow_jobs.web.sse.open import stream_opener
+from flask_lakeflow_jobs.web.sse.opener import stream_opener
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -17,7 +17,7 @@ from flask_lakeflow_jobs import NotAllowed, RunNotFound, RunStatus, UpstreamUnav
 from flask_lakeflow_jobs.watching.snapshot import Snapshot, StateId
 from flask_lakeflow_jobs.watching.watched_run import RunUpdate
 from flask_lakeflow_jobs.web.sse.encoder import encode_run_update
-from flask_lakeflow_jobs.web.sse.open import (
+from flask_lakeflow_jobs.web.sse.opener import (
     ABANDONED_SECONDS,
     FirstRead,
     StreamDecision,
