@@ -14,7 +14,7 @@ from ..following.follower import Follower
 from ..maintenance import Maintenance
 from .exit_codes import ExitCode, format_exit_codes
 from .handles import get_state
-from .output import print_progress
+from .printing import print_progress
 
 
 class FollowReport:

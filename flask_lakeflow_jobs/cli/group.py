@@ -57,7 +57,7 @@ class JobsGroup(AppGroup):
         if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
             ctx.color = False
         from .formatting import format_error  # only for commands: see COMMANDS
-        from .output import (
+        from .printing import (
             IS_RESULT_LOST,
             print_error,
             print_progress,

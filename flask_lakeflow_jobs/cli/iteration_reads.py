@@ -13,7 +13,7 @@ from ..runs.redaction import redact_outputs
 if TYPE_CHECKING:
     from ..handle import JobHandle
     from ..sdk_types import Run, RunTask
-    from .output_text import Loop
+    from .task_outputs import Loop
 
 #: Iterations of one task whose outputs are read. The workspace allows 20 such reads a second.
 MAX_ITERATIONS = 200

@@ -35,7 +35,7 @@ from .formatting import (
     format_time_of_day,
     format_wait_reason,
 )
-from .output import clean
+from .printing import clean
 from .updates import RunDisplay
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from ..config.jobs import build_env_name
 from ..config.settings import LOCAL_FOLDER
 from ..errors import ConfigurationError, UpstreamUnavailable
 from .handles import get_state
-from .output import print_progress, print_result
+from .printing import print_progress, print_result
 
 # ``..local`` is imported in functions, because it needs the extra ``local``; completion and the
 # error of an app without a bundle do not.

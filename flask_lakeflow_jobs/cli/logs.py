@@ -19,8 +19,8 @@ from .formatting import format_outcome
 from .handles import get_handle, get_state
 from .iteration_reads import read_loops
 from .options import run_argument, task_option
-from .output import print_output, print_progress
-from .output_text import format_task_log
+from .printing import print_output, print_progress
+from .task_outputs import format_task_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from ..runs.run_now_fields import LIST_NAMES, PIPELINE_LISTS, RUN_NOW_FIELDS
 from ..text import parse_json
 from .completion import complete_key, complete_tasks, complete_words
 from .handles import get_state
-from .output import choose_fields, chosen_fields
+from .printing import choose_fields, chosen_fields
 
 if TYPE_CHECKING:
     from ..config.jobs import Job

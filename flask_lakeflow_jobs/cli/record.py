@@ -21,7 +21,7 @@ from .completion import complete_key
 from .formatting import format_datetime, format_moment, local_zone
 from .handles import get_state
 from .options import limit_option, output_option
-from .output import print_document, print_progress, print_result, table_width
+from .printing import print_document, print_progress, print_result, table_width
 from .tables import format_table
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from .options import (
     run_argument,
     takes_object,
 )
-from .output import print_document, print_error, print_progress, print_result
+from .printing import print_document, print_error, print_progress, print_result
 from .run_pages import print_run_url
 from .run_printer import ResultFormat, RunPrinter, choose_display
 

@@ -10,7 +10,7 @@ from flask import current_app
 
 from ..pages import find_run_page
 from ..runs.page_urls import normalize_page_url
-from .output import print_progress, print_warning
+from .printing import print_progress, print_warning
 
 if TYPE_CHECKING:
     from ..config.jobs import Job

@@ -23,7 +23,7 @@ from .formatting import (
     format_outcome,
 )
 from .handles import get_state
-from .output import (
+from .printing import (
     print_document,
     print_error,
     print_json_line,
@@ -31,8 +31,8 @@ from .output import (
     print_progress,
     print_warning,
 )
-from .output_text import format_outputs
 from .run_pages import print_run_url
+from .task_outputs import format_outputs
 from .updates import LineDisplay, RunDisplay
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ from .options import (
     table_option,
     task_option,
 )
-from .output import (
+from .printing import (
     chosen_fields,
     print_document,
     print_output,
@@ -47,8 +47,8 @@ from .output import (
     print_warning,
     table_width,
 )
-from .output_text import format_loop, format_outputs
 from .run_pages import find_run_url, open_run_page
+from .task_outputs import format_loop, format_outputs
 
 if TYPE_CHECKING:
     from ..config.jobs import Job

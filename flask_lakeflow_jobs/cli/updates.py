@@ -15,7 +15,7 @@ from .formatting import (
     format_time_of_day,
     format_wait_reason,
 )
-from .output import print_progress
+from .printing import print_progress
 
 if TYPE_CHECKING:
     from ..runs.outcome import RunStatus

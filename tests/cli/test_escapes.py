@@ -17,7 +17,7 @@ from flask_lakeflow_jobs import cli
 from flask_lakeflow_jobs.cli.doctor.findings import Level
 from flask_lakeflow_jobs.cli.escapes import KEEP_COLORS, keep_words, remove_escapes
 from flask_lakeflow_jobs.cli.formatting import format_outcome
-from flask_lakeflow_jobs.cli.output import (
+from flask_lakeflow_jobs.cli.printing import (
     clean,
     print_error,
     print_output,
@@ -137,4 +137,4 @@ def test_only_one_module_writes_to_the_streams() -> None:
     writes = re.compile(r"\bprint\(|\bs?echo\(|\.write\(|\bsecho\b")
     folder = Path(cli.__file__).parent
     found = {path.name for path in folder.rglob("*.py") if writes.search(path.read_text())}
-    assert found == {"output.py"}
+    assert found == {"printing.py"}

@@ -14,7 +14,7 @@ from ...config import keys
 from ..exit_codes import format_exit_codes
 from ..handles import get_state
 from ..options import output_option
-from ..output import print_document, print_result
+from ..printing import print_document, print_result
 from .app_yaml import read_app_yaml
 from .checks import Setup, run_checks, send_tests
 from .findings import format_findings, worst_exit_code

@@ -14,7 +14,7 @@ import click
 import pytest
 
 from flask_lakeflow_jobs.cli.exit_codes import ExitCode
-from flask_lakeflow_jobs.cli.output import (
+from flask_lakeflow_jobs.cli.printing import (
     print_document,
     print_json_line,
     print_output,

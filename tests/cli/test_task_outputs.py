@@ -7,7 +7,7 @@ from typing import Any
 import click
 import pytest
 
-from flask_lakeflow_jobs.cli.output_text import format_loop, format_outputs, format_task_log
+from flask_lakeflow_jobs.cli.task_outputs import format_loop, format_outputs, format_task_log
 from flask_lakeflow_jobs.runs.iterations import Iteration
 from flask_lakeflow_jobs.runs.outcome import Outcome
 from tests import run_documents
