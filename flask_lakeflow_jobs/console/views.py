@@ -20,8 +20,8 @@ from ..runs.comparison import parse_pair
 from ..runs.ids import parse_run_id
 from ..web import assets
 from ..web.auth import app_handle, current_authorizer, request_handle
+from ..web.bodies import read_form
 from ..web.csrf import require_same_origin
-from ..web.requests import read_form
 from ..web.responses import encode_json
 from ..web.run_list import PAGE_SIZE
 from . import all_runs, fragments, history, labels, page_data, task_page

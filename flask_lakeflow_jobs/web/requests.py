@@ -1,32 +1,22 @@
-"""Reading requests: bodies, query parameters and headers, checked strictly.
-
-A body that is not JSON raises :exc:`UnsupportedMediaType`, one that is too large
-:exc:`RequestEntityTooLarge`, and one that is malformed :exc:`InvalidRequest`.
-"""
+"""Reading requests: members of bodies, query parameters and headers, checked strictly."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
-from typing import IO, Any, NamedTuple, cast
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from flask import Request
 from marshmallow import Schema, ValidationError, fields, validate
-from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.wsgi import LimitedStream
 
-from ..errors import InvalidParameters, InvalidRequest, UnsupportedMediaType, quote
+from ..errors import InvalidParameters, InvalidRequest, quote
 from ..runs.ids import parse_id, parse_run_id
 from ..runs.log_parts import DEFAULT_PART_BYTES, MAX_PART_BYTES, MIN_PART_BYTES
-from ..text import PROGRESS_TOKEN_PREFIX, parse_json
-from .csrf import SAFE_METHODS
+from ..text import PROGRESS_TOKEN_PREFIX
+from .bodies import read_object
 
 MIN_LIMIT, MAX_LIMIT, DEFAULT_LIMIT = 1, 100, 20
-
-MAX_BODY_BYTES = 1024 * 1024
-
-FORM_TYPE = "application/x-www-form-urlencoded"
 
 MAX_PARAMETERS = 1_000
 
@@ -71,7 +61,7 @@ def read_params(request: Request) -> Mapping[str, Any]:
     :return: empty if the body is empty.
     :raises InvalidParameters: ``params`` is not an object, or too large.
     """
-    document = _read_object(request, '{"params": {…}}', ("params",))
+    document = read_object(request, '{"params": {…}}', ("params",))
     params = document.get("params")
     if params is None:
         return {}
@@ -109,7 +99,7 @@ def read_repair(request: Request) -> dict[str, Any]:
     :return: empty if the body is empty.
     :raises InvalidParameters: some members are invalid.
     """
-    document = _read_object(request, '{"rerunTasks": ["…"], "rerunDependentTasks": true}')
+    document = read_object(request, '{"rerunTasks": ["…"], "rerunDependentTasks": true}')
     try:
         arguments: dict[str, Any] = RepairSchema().load(document)
     except ValidationError as error:
@@ -125,7 +115,7 @@ def read_paused(request: Request) -> bool:
 
     :raises InvalidRequest: the body has other members.
     """
-    document = _read_object(request, '{"paused": true}')
+    document = read_object(request, '{"paused": true}')
     if set(document) != {"paused"} or not isinstance(document["paused"], bool):
         raise InvalidRequest('The body must be {"paused": true} or {"paused": false}.')
     return document["paused"]
@@ -134,7 +124,7 @@ def read_paused(request: Request) -> bool:
 def read_report(request: Request) -> dict[str, Any]:
     """Read the body of a progress report as arguments of ``report_progress``, which checks them."""
     example = '{"percent": 40, "message": "…", "task": "…"}'
-    document = _read_object(request, example, ("percent", "message", "task"))
+    document = read_object(request, example, ("percent", "message", "task"))
     return {"percent": document.get("percent"), **document}
 
 
@@ -160,7 +150,7 @@ def read_notification(request: Request) -> tuple[int, int]:
     :raises InvalidRequest: the body contains no ids.
     """
     example = '{"job": {"job_id": …}, "run": {"run_id": …}}'
-    document = _read_object(request, example)
+    document = read_object(request, example)
     job_id = _find_id(document, "job", "job_id")
     run_id = _find_id(document, "run", "parent_run_id") or _find_id(document, "run", "run_id")
     if job_id is None or run_id is None:
@@ -175,95 +165,6 @@ def _find_id(document: dict[str, Any], member: str, name: str) -> int | None:
     if isinstance(value, float) and value.is_integer():  # in JSON, 5.0 is 5
         value = int(value)
     return parse_id(value)
-
-
-def _read_object(
-    request: Request, example: str, members: Collection[str] | None = None
-) -> dict[str, Any]:
-    """Return the JSON object in a body; an empty body is an empty object.
-
-    :param members: those that it may have; ``None``: the caller checks them.
-    """
-    body = read_body(request)
-    if len(body) < _min_body_length(request):
-        raise InvalidRequest(
-            "The request body is incomplete, so the request was not carried out. The body was"
-            " truncated, or the app read it without caching it: use request.get_data() or"
-            " get_json()."
-        )
-    if not body and not request.mimetype:
-        return {}
-    if not request.is_json:
-        raise UnsupportedMediaType(
-            f'Send the body as JSON, {example}, with "Content-Type: application/json".'
-        )
-    try:
-        document = _parse_json(body) if body else {}
-    except InvalidRequest:
-        if encoding := request.headers.get("Content-Encoding"):
-            raise UnsupportedMediaType(
-                f"Send the body without 'Content-Encoding': {quote(encoding)} is not decoded."
-            ) from None
-        raise
-    if not isinstance(document, dict):
-        raise InvalidRequest(f"The body must be a JSON object: {example}.")
-    unknown = [] if members is None else sorted(set(document) - {*members})
-    if unknown:
-        raise InvalidRequest(
-            f"Unknown members in the body: {quote(unknown)}. The body must be {example}."
-        )
-    return document
-
-
-def read_body(request: Request) -> bytes:
-    """Read and cache the body of a request.
-
-    :raises RequestEntityTooLarge: the body is too large.
-    :raises InvalidRequest: the server cannot read the body.
-    """
-    if request.content_length is None:
-        # Limit a body of unknown length too. Data that the app has read already is cached.
-        limited = LimitedStream(request.stream, MAX_BODY_BYTES + 1, is_max=True)
-        request.stream = cast("IO[bytes]", limited)
-    is_too_large = (request.content_length or 0) > MAX_BODY_BYTES
-    try:
-        body = b"" if is_too_large else request.get_data()
-    except RequestEntityTooLarge:
-        raise
-    except Exception as error:  # of a client that left, or the server's own for a malformed chunk
-        raise InvalidRequest(
-            "The request body cannot be read: it is malformed or incomplete."
-        ) from error
-    if is_too_large or len(body) > MAX_BODY_BYTES:
-        raise RequestEntityTooLarge(f"The body is larger than {MAX_BODY_BYTES} bytes.")
-    return body
-
-
-def read_form(request: Request) -> None:
-    """Read the body of a form into the cache, before anything parses it; pages have none.
-
-    :raises UnsupportedMediaType: the body is not that of a form without files.
-    :raises RequestEntityTooLarge: the body is too large.
-    """
-    if request.method in SAFE_METHODS:
-        return
-    if request.mimetype not in ("", FORM_TYPE):
-        raise UnsupportedMediaType(f"Send a form as {FORM_TYPE}: no form here has files.")
-    read_body(request)
-
-
-def _min_body_length(request: Request) -> int:
-    """Return the bytes that the headers promise: not every server fails if a body is truncated."""
-    if request.headers.get("Transfer-Encoding", "").lower() == "chunked":
-        return int(request.mimetype != "")
-    return request.content_length or 0
-
-
-def _parse_json(body: bytes) -> Any:
-    try:
-        return parse_json(body)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"The body is not valid JSON: {error}.") from None
 
 
 def read_idempotency_key(request: Request) -> str | None:

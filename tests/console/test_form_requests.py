@@ -15,7 +15,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from flask_lakeflow_jobs.local import Address
 from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal
-from flask_lakeflow_jobs.web.requests import FORM_TYPE, MAX_BODY_BYTES
+from flask_lakeflow_jobs.web.bodies import FORM_TYPE, MAX_BODY_BYTES
 from tests.clocks import FakeClock
 from tests.console.conftest import MakeShop
 from tests.console.support import OWN, run, shop_app, start, text_of

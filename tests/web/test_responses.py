@@ -115,7 +115,7 @@ class TestTwoKeysOfOneJob:
 
 
 class TestInvalidBodies:
-    """``tests/web/test_requests.py`` has the tables of what is refused."""
+    """``tests/web/test_bodies.py`` has the tables of what is refused."""
 
     @pytest.mark.parametrize(
         ("body", "media_type", "status"),
