@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .loggers import clean_records
 
 if TYPE_CHECKING:
-    from .config.jobs import JobConfig, JobMapping
+    from .config.job_config import JobConfig, JobMapping
     from .errors import (
         ConfigurationError,
         Conflict,
@@ -99,7 +99,7 @@ __all__ = [
 
 #: The names of each module.
 _MODULES = {
-    "config.jobs": "JobConfig JobMapping",
+    "config.job_config": "JobConfig JobMapping",
     "errors": (
         "ConfigurationError Conflict DatabaseUnavailable HandleClosed InvalidParameters "
         "InvalidRequest InvalidUserToken InvalidWebhookCredentials JobNotFound "

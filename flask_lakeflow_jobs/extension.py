@@ -16,7 +16,8 @@ from .cache.namespace import cache_namespace
 from .cli import command_group
 from .clock import Clock, SystemClock
 from .concurrency import load_module
-from .config.jobs import JobConfigs, LocalJob, Policy
+from .config.job_config import JobConfigs, Policy
+from .config.jobs import LocalJob
 from .config.keys import BUNDLE, CONSOLE, CONSOLE_PREFIX, FOLLOW, NOTIFY, RECORD_URL
 from .config.readers import SettingsReader
 from .config.settings import LOCAL_FOLDER, AppSettings, load_settings

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from .cache import SharedCache
     from .clock import Clock
-    from .config.jobs import Policy
+    from .config.job_config import Policy
     from .config.settings import AppSettings
     from .identity import UserLoader
     from .record.store import Record

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict
+from typing import Any, Literal, NamedTuple
 
 from marshmallow import Schema
 
 from ..errors import ConfigurationError, quote, suggest
-from ..runs.ids import parse_id
 from ..runs.json_schema import build_params_schema
 from ..runs.redaction import SecretOverrides, secret_overrides
-from ..runs.run_now_fields import TASK_TYPES
-from .keys import JOBS, WAIT_TIMEOUT
-from .notify import NO_RULE, NotifyRule, NotifySetting, parse_notify
-from .param_schemas import Params, build_schema
-from .readers import SettingsReader, parse_seconds
+from .job_config import (
+    JobConfig,
+    JobConfigs,
+    Policy,
+    build_job_config,
+    parse_job_id,
+    read_job_settings,
+    require_job_id,
+)
+from .keys import JOBS
+from .notify import NO_RULE, NotifyRule, parse_notify
+from .readers import SettingsReader
 
 _log = logging.getLogger("flask_lakeflow_jobs")
 
@@ -39,56 +44,6 @@ NO_JOBS_MESSAGE = (
     "This app has no jobs. Set DATABRICKS_JOB_<NAME> to a job's id, or LAKEFLOW_JOBS, or"
     " LAKEFLOW_JOBS_BUNDLE to the path of a databricks.yml."
 )
-
-#: ``(user, action, job key) -> whether the action is allowed``
-Policy: TypeAlias = Callable[[Any, str, str], bool]
-
-
-@dataclass(frozen=True)
-class JobConfig:
-    """The configuration of one job.
-
-    :param job_id: the job's id in the workspace. By default, ``DATABRICKS_JOB_<KEY>``.
-    :param task_type: selects the field for parameters: ``notebook``, ``python_wheel``,
-        ``python_script``, ``spark_jar``, ``sql``, ``dbt``, ``dbt_commands``, ``job`` or
-        ``pipeline``.
-    :param params: the parameters that the job accepts: a marshmallow schema (class or instance), a
-        dict of fields, or a pydantic model (the class); ``None``: any.
-    :param wait_timeout: seconds, above 0, that ``run_and_wait``, ``watch`` and ``wait`` wait. By
-        default, the app's ``LAKEFLOW_JOBS_WAIT_TIMEOUT``.
-    :param run_as: ``"app"`` or ``"user"``. With ``"user"``, only handles from ``as_user`` can act,
-        and the HTTP routes act with the token of the requester.
-    :param policy: ``(user, action, job key) -> bool``, for this job instead of the extension's.
-    :param description: a text for people, in lists and the HTTP API. By default, that of the
-        bundle.
-    :param follow: with ``LAKEFLOW_JOBS_FOLLOW``: ``"own"`` follows the runs that the app starts,
-        ``"all"`` also those that are started elsewhere, such as by a schedule, and ``False`` none.
-    :param notify: overrides ``LAKEFLOW_JOBS_NOTIFY`` for this job: URLs, a mapping, or ``False``.
-    """
-
-    job_id: int | None = None
-    task_type: str | None = None
-    params: Params | None = None
-    wait_timeout: float = WAIT_TIMEOUT.default
-    run_as: Literal["app", "user"] = "app"
-    policy: Policy | None = None
-    description: str | None = None
-    follow: Literal["own", "all", False] = "own"
-    notify: NotifySetting | NotifyRule = None
-
-
-class JobMapping(TypedDict, total=False):
-    """The configuration of one job as a mapping: see :class:`JobConfig`."""
-
-    job_id: int | str | None
-    task_type: str | None
-    params: Params | None
-    wait_timeout: float
-    run_as: Literal["app", "user"]
-    policy: Policy | None
-    description: str | None
-    follow: Literal["own", "all", False]
-    notify: NotifySetting | NotifyRule
 
 
 @dataclass(frozen=True)
@@ -125,9 +80,6 @@ class Job:
             "runAs": self.run_as,
             "params": self.params_schema,
         }
-
-
-JobConfigs: TypeAlias = Mapping[str, JobConfig | JobMapping]
 
 
 class LocalJob(NamedTuple):
@@ -184,7 +136,7 @@ def resolve_jobs(
     """
     for name in _job_variables(reader.config):
         if (value := reader.config[name]) is not None:
-            _require_id(value, name)  # also where the id of a bundle applies
+            require_job_id(value, name)  # also where the id of a bundle applies
     local_by_variable = {build_env_name(key): job for key, job in local.items()}
     accepted: dict[str, _Candidate] = {}
     for candidate in _find_candidates(reader, code, local, defaults):
@@ -236,7 +188,7 @@ def _contradicts(reader: SettingsReader, candidate: _Candidate, first: _Candidat
     if first.config.job_id is not None:
         return False
     value, other = reader.get(first.variable), reader.get(candidate.variable)
-    return value not in (None, "") and _parse_id(value) != _parse_id(other)
+    return value not in (None, "") and parse_job_id(value) != parse_job_id(other)
 
 
 def _find_key_problem(key: str) -> str | None:
@@ -255,7 +207,7 @@ def _discovered_jobs(
     in_config = {name for name in variables if reader.config.get(name) is not None}
     for name in sorted(variables - ignored, key=lambda each: (each not in in_config, each)):
         value = reader.get(name)
-        if name in in_config or (value and (name == SINGLE_JOB or _parse_id(value) is not None)):
+        if name in in_config or (value and (name == SINGLE_JOB or parse_job_id(value) is not None)):
             key = "default" if name == SINGLE_JOB else name.removeprefix(JOB_PREFIX).lower()
             yield _Candidate(key, name, name, config, is_strict=name in in_config)
         elif value:
@@ -276,7 +228,7 @@ def _find_id(reader: SettingsReader, candidate: _Candidate, local_keys: Collecti
     for name in variables:
         value = reader.get(name)
         if value is not None and (value != "" or name in reader.config):
-            return _require_id(value, name)
+            return require_job_id(value, name)
     if local_keys:
         raise ConfigurationError(
             f"The bundle has no job {quote(candidate.key)} with tasks."
@@ -288,19 +240,6 @@ def _find_id(reader: SettingsReader, candidate: _Candidate, local_keys: Collecti
     )
 
 
-def _require_id(value: Any, where: str) -> int:
-    job_id = _parse_id(value)
-    if job_id is None:
-        raise ConfigurationError(
-            f"{where} must be a job id, a positive number, not {quote(value)}."
-        )
-    return job_id
-
-
-def _parse_id(value: Any) -> int | None:
-    return parse_id(value.strip() if isinstance(value, str) else value)
-
-
 def _configured_jobs(
     reader: SettingsReader, code: JobConfigs, default: JobConfig
 ) -> list[_Candidate]:
@@ -310,8 +249,8 @@ def _configured_jobs(
     for source, jobs in (("jobs", code), (JOBS.name, reader.read_mapping(JOBS))):
         for name, value in jobs.items():
             key, where = _read_key(source, name), f"{source}[{name!r}]"
-            settings[key] = {**settings.get(key, {}), **_read_settings(where, value)}
-            config = _build_config(where, settings[key], default)
+            settings[key] = {**settings.get(key, {}), **read_job_settings(where, value)}
+            config = build_job_config(where, settings[key], default)
             candidates[key] = _Candidate(key, source, build_env_name(key), config, is_strict=True)
     return list(candidates.values())
 
@@ -323,52 +262,6 @@ def _read_key(source: str, name: object) -> str:
     if isinstance(name, bool) or not isinstance(name, int):
         raise ConfigurationError(f"{source} names a job {quote(name)}, but a key is text.")
     return str(name)
-
-
-def _read_settings(where: str, value: Any) -> Mapping[str, Any]:
-    """Return the settings of a job; those of a ``JobConfig`` that differ from the defaults."""
-    defaults = {field.name: field.default for field in dataclasses.fields(JobConfig)}
-    if isinstance(value, JobConfig):
-        values = {name: getattr(value, name) for name in defaults}
-        return {name: values[name] for name in values if values[name] != defaults[name]}
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(
-            f"{where} must be a JobConfig or a mapping, not {type(value).__name__}."
-        )
-    unknown = sorted(str(name) for name in value if name not in defaults)
-    if unknown:
-        raise ConfigurationError(
-            f"{where} has no setting {', '.join(map(repr, unknown))}."
-            f"{suggest(unknown[0], defaults)}"
-            f" The settings of a job are {', '.join(sorted(defaults))}."
-        )
-    return value
-
-
-def _build_config(where: str, settings: Mapping[str, Any], default: JobConfig) -> JobConfig:
-    config = JobConfig(**{"wait_timeout": default.wait_timeout, **settings})
-    if config.job_id is not None:
-        config = dataclasses.replace(config, job_id=_require_id(config.job_id, f"{where}.job_id"))
-    if config.task_type is not None and config.task_type not in tuple(TASK_TYPES):
-        raise ConfigurationError(
-            f"{where}.task_type must be one of {', '.join(TASK_TYPES)}, not {config.task_type!r}."
-        )
-    if config.run_as not in ("app", "user"):
-        raise ConfigurationError(f"{where}.run_as must be 'app' or 'user', not {config.run_as!r}.")
-    if config.policy is not None and not callable(config.policy):
-        raise ConfigurationError(f"{where}.policy must be callable.")
-    if not isinstance(config.description, str | None):
-        raise ConfigurationError(f"{where}.description must be text.")
-    if config.follow not in ("own", "all", False):
-        raise ConfigurationError(
-            f"{where}.follow must be 'own', 'all' or False, not {quote(config.follow)}."
-        )
-    return dataclasses.replace(
-        config,
-        notify=parse_notify(f"{where}.notify", config.notify, parse_notify("", default.notify)),
-        params=build_schema(f"{where}.params", config.params),
-        wait_timeout=parse_seconds(f"{where}.wait_timeout", config.wait_timeout),
-    )
 
 
 def _build_job(key: str, config: JobConfig, found: LocalJob) -> Job:

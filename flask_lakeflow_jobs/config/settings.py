@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 
 from ..errors import ConfigurationError, quote
 from . import keys
-from .jobs import Job, JobConfig, JobConfigs, LocalJob, resolve_jobs
+from .job_config import JobConfig, JobConfigs
+from .jobs import Job, LocalJob, resolve_jobs
 from .notify import NotifyRule, parse_notify
 from .readers import SettingsReader
 

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from flask import Request, request
 
-from ..config.jobs import Job, Policy
+from ..config.job_config import Policy
+from ..config.jobs import Job
 from ..errors import NotAllowed, UnknownJob
 from ..globals import current_state
 from ..handle import JobHandle

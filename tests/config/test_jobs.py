@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import logging
 from collections.abc import Mapping
@@ -12,13 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import Schema, fields
-from pydantic import BaseModel, RootModel
 
 from flask_lakeflow_jobs import ConfigurationError, JobConfig, JobMapping
+from flask_lakeflow_jobs.config.job_config import JobConfigs
 from flask_lakeflow_jobs.config.jobs import (
     RESERVED_KEYS,
     Job,
-    JobConfigs,
     LocalJob,
     build_env_name,
     resolve_jobs,
@@ -179,13 +177,6 @@ def test_resolve_jobs_accepts_mapping_and_job_config() -> None:
         assert isinstance(job.schema, Etl)
 
 
-@pytest.mark.parametrize("params", [Etl, Etl(), {"day": fields.Date()}])
-def test_resolve_jobs_params_accept_schema_class_instance_or_dict(params: Any) -> None:
-    job = jobs({"etl": JobConfig(job_id=1, params=params)})["etl"]
-    assert job.schema is not None
-    assert set(job.schema.load_fields) == {"day"}
-
-
 def test_resolve_jobs_app_config_overrides_code_field_by_field() -> None:
     found = jobs(
         {"etl": JobConfig(job_id=1, task_type="sql", description="From code.")},
@@ -237,43 +228,6 @@ def test_resolve_jobs_mapping_may_set_the_default_wait_timeout() -> None:
         jobs({"etl": JobConfig(job_id=1)}, config={"LAKEFLOW_JOBS": named}, wait_timeout=30.0),
     ):
         assert found["etl"].wait_timeout == 600.0
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("job_id", "123abc"),
-        ("job_id", True),
-        ("job_id", 0),
-        ("task_type", "python"),
-        ("task_type", ["notebook"]),
-        ("run_as", "service_principal"),
-        ("run_as", []),
-        ("policy", "admins"),
-        ("description", 5),
-        ("wait_timeout", 0),
-        ("wait_timeout", "soon"),
-        ("wait_timeout", None),
-        ("params", 5),
-        ("params", "Etl"),
-        ("params", SettingsReader),
-        ("params", {"day": 5}),
-        ("params", {"day": fields.Date}),
-        ("params", {5: fields.Date()}),
-        ("no_such_setting", 1),
-    ],
-)
-def test_resolve_jobs_invalid_job_setting_raises_and_is_named(name: str, value: object) -> None:
-    for where in ("code", "config"):
-        bad: dict[str, Any] = {"etl": {"job_id": 1, name: value}}
-        sentence = refused(bad) if where == "code" else refused(config={"LAKEFLOW_JOBS": bad})
-        assert "'etl'" in sentence
-        assert name in sentence
-
-
-@pytest.mark.parametrize("value", [5, "notebook", None, ["job_id", 1]])
-def test_resolve_jobs_value_that_is_no_job_raises(value: Any) -> None:
-    assert "'etl'" in refused({"etl": value})
 
 
 @pytest.mark.parametrize("key", ["", "a b", "a/b", "a:b", "é?", "a\n", ".", ".."])
@@ -393,27 +347,3 @@ def test_resolve_jobs_bundle_description_applies_where_the_app_has_none() -> Non
     )
     descriptions = {key: job.description for key, job in found.items()}
     assert descriptions == {"etl": "of the app", "report": "of the bundle", "extra": None}
-
-
-def test_job_mapping_has_the_keys_of_job_config() -> None:
-    names = [field.name for field in dataclasses.fields(JobConfig)]
-    assert list(JobMapping.__annotations__) == names
-
-
-def test_resolve_jobs_pydantic_model_is_a_schema() -> None:
-    class Model(BaseModel):
-        day: str
-
-    schema = jobs({"etl": JobConfig(11, params=Model)})["etl"].params_schema
-    assert schema["properties"] == {"day": {"type": "string"}}
-
-
-@pytest.mark.parametrize("params", [RootModel[int], int, "day"])
-def test_resolve_jobs_other_params_name_what_is_accepted(params: Any) -> None:
-    assert "pydantic model" in refused({"etl": JobConfig(11, params=params)})
-
-
-def test_resolve_jobs_unknown_setting_suggests_a_known_one() -> None:
-    assert "no setting 'taks_type'. Did you mean 'task_type'?" in refused(
-        {"etl": cast("JobMapping", {"taks_type": "job"})}
-    )

@@ -20,7 +20,7 @@ from flask_lakeflow_jobs import (
     authorize,
     current_jobs,
 )
-from flask_lakeflow_jobs.config.jobs import Policy
+from flask_lakeflow_jobs.config.job_config import Policy
 from flask_lakeflow_jobs.globals import current_state
 from flask_lakeflow_jobs.web.auth import Action, Authorizer
 
