@@ -20,24 +20,18 @@ from .errors import Conflict, InvalidRequest, LakeflowJobsError
 from .pages import find_run_page
 from .runs.page_urls import normalize_page_url
 from .runs.progress_token import add_token, create_token, find_token_field
+from .runs.run_parameters import ParameterMatch, compare_parameters
 
 if TYPE_CHECKING:
     from .record.recording import Actor
     from .runs.outcome import RunStatus
-    from .sdk_types import BaseRun, Run
+    from .sdk_types import Run
     from .state import AppState
     from .upstream.gateway import BoundUpstream
     from .watching.iterator import RunWatch
 
 #: How long the record of a key is kept. The workspace keeps its own for longer.
 KEY_TTL_SECONDS = 24 * 3600.0
-
-#: Start of a reference such as ``{{job.start_time.iso_date}}``. A run has its resolved value.
-#: Source: Databricks documentation, "What is a dynamic value reference?".
-REFERENCE_START = "{{"
-
-#: A parameter: its field of run-now and, if it has one, its name.
-ParameterName = tuple[str, ...]
 
 
 class RunOptions(TypedDict, total=False):
@@ -121,14 +115,6 @@ class TokenUse(Enum):
     NEW = "new"
     REPLAY = "replay"
     CONFLICT = "conflict"
-
-
-class ParameterMatch(Enum):
-    """The result of comparing requested parameters with those of a run."""
-
-    SAME = "same"
-    DIFFERENT = "different"
-    UNKNOWN = "unknown"
 
 
 class RunStarter:
@@ -280,68 +266,6 @@ def classify_token_use(
     if compare_parameters(run, fields, ignored=ignored) is ParameterMatch.DIFFERENT:
         return TokenUse.CONFLICT
     return TokenUse.REPLAY if (run.start_time or 0) / 1000 < requested_at else TokenUse.NEW
-
-
-def compare_parameters(
-    run: Run | BaseRun, fields: Mapping[str, Any], *, ignored: str | None
-) -> ParameterMatch:
-    """Compare requested parameters with those that a run was started with.
-
-    :param fields: the requested parameters, in the fields of run-now.
-    :param ignored: the name of a parameter that is not compared.
-    :return: ``UNKNOWN`` if nothing differs but the run does not state all of them.
-    """
-    requested, stated, defaults = _by_name(fields), _stated_parameters(run), _defaults(run)
-    results = {
-        _compare_parameter(name, requested, stated, defaults)
-        for name in {*requested, *stated}
-        if name[-1] != ignored
-    }
-    if ParameterMatch.DIFFERENT in results:
-        return ParameterMatch.DIFFERENT
-    return ParameterMatch.UNKNOWN if ParameterMatch.UNKNOWN in results else ParameterMatch.SAME
-
-
-def _compare_parameter(
-    name: ParameterName,
-    requested: Mapping[ParameterName, Any],
-    stated: Mapping[ParameterName, Any],
-    defaults: Mapping[ParameterName, Any],
-) -> ParameterMatch:
-    default = defaults.get(name)
-    expected = requested.get(name, default)
-    if name not in stated:
-        return ParameterMatch.SAME if expected == default else ParameterMatch.UNKNOWN
-    if stated[name] == expected or REFERENCE_START in str(expected):
-        return ParameterMatch.SAME
-    return ParameterMatch.DIFFERENT
-
-
-def _stated_parameters(run: Run | BaseRun) -> dict[ParameterName, Any]:
-    fields = run.overriding_parameters.as_dict() if run.overriding_parameters else {}
-    fields["job_parameters"] = {
-        parameter.name: parameter.value
-        for parameter in run.job_parameters or []
-        if parameter.value is not None
-    }
-    return _by_name(fields)
-
-
-def _defaults(run: Run | BaseRun) -> dict[ParameterName, Any]:
-    return {
-        ("job_parameters", str(parameter.name)): parameter.default
-        for parameter in run.job_parameters or []
-    }
-
-
-def _by_name(fields: Mapping[str, Any]) -> dict[ParameterName, Any]:
-    parameters: dict[ParameterName, Any] = {}
-    for name, value in fields.items():
-        if isinstance(value, Mapping):
-            parameters |= {(name, key): item for key, item in value.items()}
-        elif value:
-            parameters[(name,)] = value
-    return parameters
 
 
 def _conflict() -> Conflict:

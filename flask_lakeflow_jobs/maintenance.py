@@ -12,9 +12,9 @@ from .clock import CLOCK_SKEW_SECONDS
 from .concurrency import start_thread
 from .errors import DatabaseUnavailable, JobNotFound, LakeflowJobsError, RecordOutdated
 from .following.job_selection import find_job
-from .idempotency import ParameterMatch, compare_parameters
 from .identity import APP
 from .runs.redaction import redact
+from .runs.run_parameters import ParameterMatch, compare_parameters
 
 if TYPE_CHECKING:
     from .config.jobs import Job

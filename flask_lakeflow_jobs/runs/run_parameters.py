@@ -1,14 +1,30 @@
-"""The parameters that a run has, and the requester that one of them may name. Pure."""
+"""The parameters that a run has, and whether they are those of a request. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from .run_now_fields import RUN_NOW_FIELDS
 
 if TYPE_CHECKING:
     from ..sdk_types import BaseRun, Run
+
+#: Start of a reference such as ``{{job.start_time.iso_date}}``. A run has its resolved value.
+#: Source: Databricks documentation, "What is a dynamic value reference?".
+REFERENCE_START = "{{"
+
+#: A parameter: its field of run-now and, if it has one, its name.
+ParameterName = tuple[str, ...]
+
+
+class ParameterMatch(Enum):
+    """The result of comparing requested parameters with those of a run."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    UNKNOWN = "unknown"
 
 
 def job_parameters_of(run: Run | BaseRun) -> dict[str, str]:
@@ -50,3 +66,65 @@ def flatten_parameters(fields: Mapping[str, Any]) -> dict[str, str]:
         elif value:
             found[name] = " ".join(map(str, value)) if isinstance(value, list) else value
     return {name: "" if value is None else str(value) for name, value in found.items()}
+
+
+def compare_parameters(
+    run: Run | BaseRun, fields: Mapping[str, Any], *, ignored: str | None
+) -> ParameterMatch:
+    """Compare requested parameters with those that a run was started with.
+
+    :param fields: the requested parameters, in the fields of run-now.
+    :param ignored: the name of a parameter that is not compared.
+    :return: ``UNKNOWN`` if nothing differs but the run does not state all of them.
+    """
+    requested, stated, defaults = _by_name(fields), _stated_parameters(run), _defaults(run)
+    results = {
+        _compare_parameter(name, requested, stated, defaults)
+        for name in {*requested, *stated}
+        if name[-1] != ignored
+    }
+    if ParameterMatch.DIFFERENT in results:
+        return ParameterMatch.DIFFERENT
+    return ParameterMatch.UNKNOWN if ParameterMatch.UNKNOWN in results else ParameterMatch.SAME
+
+
+def _compare_parameter(
+    name: ParameterName,
+    requested: Mapping[ParameterName, Any],
+    stated: Mapping[ParameterName, Any],
+    defaults: Mapping[ParameterName, Any],
+) -> ParameterMatch:
+    default = defaults.get(name)
+    expected = requested.get(name, default)
+    if name not in stated:
+        return ParameterMatch.SAME if expected == default else ParameterMatch.UNKNOWN
+    if stated[name] == expected or REFERENCE_START in str(expected):
+        return ParameterMatch.SAME
+    return ParameterMatch.DIFFERENT
+
+
+def _stated_parameters(run: Run | BaseRun) -> dict[ParameterName, Any]:
+    fields = run.overriding_parameters.as_dict() if run.overriding_parameters else {}
+    fields["job_parameters"] = {
+        parameter.name: parameter.value
+        for parameter in run.job_parameters or []
+        if parameter.value is not None
+    }
+    return _by_name(fields)
+
+
+def _defaults(run: Run | BaseRun) -> dict[ParameterName, Any]:
+    return {
+        ("job_parameters", str(parameter.name)): parameter.default
+        for parameter in run.job_parameters or []
+    }
+
+
+def _by_name(fields: Mapping[str, Any]) -> dict[ParameterName, Any]:
+    parameters: dict[ParameterName, Any] = {}
+    for name, value in fields.items():
+        if isinstance(value, Mapping):
+            parameters |= {(name, key): item for key, item in value.items()}
+        elif value:
+            parameters[(name,)] = value
+    return parameters
