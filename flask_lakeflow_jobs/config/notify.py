@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from ..errors import ConfigurationError, quote
 from ..runs.outcome import ACTIVE_OUTCOMES, SUCCESSES, Outcome
-from .readers import parse_json
+from .readers import parse_json_setting
 
 #: The outcomes of ended runs.
 END_OUTCOMES = frozenset(Outcome) - set(ACTIVE_OUTCOMES.values())
@@ -80,7 +80,7 @@ def parse_notify(
     if isinstance(value, NotifyRule):
         return value
     if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
-        value = parse_json(name, value)
+        value = parse_json_setting(name, value)
     if value is True and not default.urls:
         raise ConfigurationError(
             f"{name} is True, but no URL is set. Set a URL of Apprise, such as 'slack://…', or"

@@ -124,7 +124,7 @@ class SettingsReader:
             return dict(key.default)
         value = self.get(key.name)
         if isinstance(value, str):
-            value = parse_json(key.name, value)
+            value = parse_json_setting(key.name, value)
         if not isinstance(value, Mapping):
             raise ConfigurationError(f"{key.name} must be a mapping, not {type(value).__name__}.")
         return value
@@ -139,7 +139,7 @@ class SettingsReader:
         return value
 
 
-def parse_json(name: str, text: str) -> Any:
+def parse_json_setting(name: str, text: str) -> Any:
     """Parse JSON, which no message quotes.
 
     :param name: the setting, for the message.

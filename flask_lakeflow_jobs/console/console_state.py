@@ -11,7 +11,7 @@ from ..memo import Memo
 from .task_markup import MAX_KEPT_TASKS, AttemptId, KeptTask
 
 #: The key of the state in ``app.extensions``.
-EXTENSION = "lakeflow_jobs.console"
+CONSOLE_KEY = "lakeflow_jobs.console"
 
 #: Root errors in the memory of one process.
 MAX_ROOT_ERRORS = 2_000
@@ -44,4 +44,4 @@ class ConsoleState:
 
 def console_state() -> ConsoleState:
     """Return the state of the current app."""
-    return cast("ConsoleState", current_app.extensions[EXTENSION])
+    return cast("ConsoleState", current_app.extensions[CONSOLE_KEY])

@@ -14,15 +14,15 @@ from ..pages import page_url
 from ..web.auth import current_authorizer
 
 #: The key of an app's environment in ``app.extensions``.
-EXTENSION = "lakeflow_jobs.environment"
+ENVIRONMENT_KEY = "lakeflow_jobs.environment"
 
 
 def template_environment() -> Environment:
     """Return the environment of the current app, with the defaults of Jinja: the app may have
     changed them for its own templates."""
     extensions = current_app.extensions
-    if EXTENSION not in extensions:
-        environment = extensions[EXTENSION] = current_app.jinja_env.overlay(
+    if ENVIRONMENT_KEY not in extensions:
+        environment = extensions[ENVIRONMENT_KEY] = current_app.jinja_env.overlay(
             block_start_string="{%",
             block_end_string="%}",
             variable_start_string="{{",
@@ -35,7 +35,7 @@ def template_environment() -> Environment:
             undefined=Undefined,
         )
         environment.is_async = False
-    return cast("Environment", extensions[EXTENSION])
+    return cast("Environment", extensions[ENVIRONMENT_KEY])
 
 
 def render(template: str, **given: Any) -> Markup:

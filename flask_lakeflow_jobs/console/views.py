@@ -25,7 +25,7 @@ from ..web.csrf import require_same_origin
 from ..web.responses import encode_json
 from ..web.run_list import PAGE_SIZE
 from . import all_runs, fragments, history, labels, page_data, task_page
-from .console_state import EXTENSION, ConsoleState
+from .console_state import CONSOLE_KEY, ConsoleState
 from .form_page import show_form, start_run
 from .headers import compress, protect, retry_after
 from .jobs_page import show_jobs
@@ -274,7 +274,7 @@ def console_blueprint(
     pages.url_value_preprocessor(lambda *_: _check_request())
     pages.after_request(protect)
     pages.register_error_handler(HTTPException, _as_html(_show_error))
-    kept = {EXTENSION: ConsoleState(csp_nonce), HOST_PAGES: host_page_url}
+    kept = {CONSOLE_KEY: ConsoleState(csp_nonce), HOST_PAGES: host_page_url}
     pages.record_once(lambda setup: setup.app.extensions.update(kept))
     fragments.register(pages)
     return pages

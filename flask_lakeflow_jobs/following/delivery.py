@@ -110,7 +110,7 @@ class Codec(Protocol):
 
 
 #: Writes something to the record.
-Write: TypeAlias = Callable[[], None]
+DeferredWrite: TypeAlias = Callable[[], None]
 
 
 class Outbox:
@@ -153,7 +153,7 @@ class Outbox:
         self._is_due = False
         self._is_stopping = False
         self._is_registered = False
-        self._deferred: deque[Write] = deque()
+        self._deferred: deque[DeferredWrite] = deque()
         self._claims = ClaimWatch(self._clock, CLAIM_SECONDS)
 
     def address(self, signal: str, payload: Mapping[str, Any]) -> tuple[list[str], str | None]:
@@ -164,7 +164,7 @@ class Outbox:
             names += self._others.select(signal, payload)
         return names, self._codec.encode(payload) if names else None
 
-    def defer(self, write: Write) -> None:
+    def defer(self, write: DeferredWrite) -> None:
         """Write something to the record as soon as it can be reached again."""
         if len(self._deferred) >= MAX_DEFERRED:
             _log.error("The record is unavailable for too long: a run or its end is not recorded.")
@@ -307,7 +307,7 @@ class Outbox:
         # before all others: the next delivery waits until this result is written
         self._deferred.appendleft(self._result(delivery, error))
 
-    def _result(self, delivery: Delivery, error: BaseException | None) -> Write:
+    def _result(self, delivery: Delivery, error: BaseException | None) -> DeferredWrite:
         if error is None:
             return partial(self._store.complete_delivery, delivery.delivery_id)
         attempts = delivery.attempts + 1

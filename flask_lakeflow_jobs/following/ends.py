@@ -22,7 +22,7 @@ from ..runs.outcome import (
 )
 from ..runs.redaction import redact, redact_text
 from ..text import MAX_ERROR_CHARS, clean_line
-from .delivery import Outbox, Write
+from .delivery import DeferredWrite, Outbox
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -123,7 +123,9 @@ class EndRecorder:
         write = partial(self._repair, run_key, ended, payload)
         self._write(f"The repair of run {run_key.run_id}", write, "run_repaired", payload)
 
-    def _write(self, what: str, write: Write, signal: str, payload: Mapping[str, Any]) -> None:
+    def _write(
+        self, what: str, write: DeferredWrite, signal: str, payload: Mapping[str, Any]
+    ) -> None:
         """Write to the record, now or later; send the signal here if that is not possible."""
         try:
             write()

@@ -26,7 +26,7 @@ from .requests import MAX_QUOTED_NAME_LENGTH
 #: The console has the same users and policies.
 CONSOLE_BLUEPRINT = "lakeflow_console"
 
-Action = Literal["view", "run", "cancel", "repair", "schedule", "report", "audit"]
+PolicyAction = Literal["view", "run", "cancel", "repair", "schedule", "report", "audit"]
 
 #: Actions that change nothing.
 READS = ("view", "audit")
@@ -65,7 +65,7 @@ class Authorizer:
         with _deny_on_error("name of the user"):
             return display_name(user)
 
-    def check(self, action: Action, job: Job) -> None:
+    def check(self, action: PolicyAction, job: Job) -> None:
         """Check an action against the job's policy, or else the extension's.
 
         Without a policy, every action is allowed.
@@ -78,14 +78,14 @@ class Authorizer:
             self.record_refusal(action, job, refusal)
             raise NotAllowed(refusal)
 
-    def allows(self, action: Action, job: Job) -> bool:
+    def allows(self, action: PolicyAction, job: Job) -> bool:
         """Return whether :meth:`check` passes.
 
         :raises NotAllowed: the ``user_loader`` failed.
         """
         return self.find_refusal(action, job) is None
 
-    def find_refusal(self, action: Action, job: Job) -> str | None:
+    def find_refusal(self, action: PolicyAction, job: Job) -> str | None:
         """Return why :meth:`check` fails, or ``None`` if it passes.
 
         :raises NotAllowed: the ``user_loader`` failed.
@@ -97,7 +97,7 @@ class Authorizer:
             return None
         return f"The app's policy does not allow you to {action} the job {job.key!r}."
 
-    def record_refusal(self, action: Action, job: Job, refusal: str) -> None:
+    def record_refusal(self, action: PolicyAction, job: Job, refusal: str) -> None:
         """Record that an action was refused; not that a view was, of which there may be many."""
         if action not in READS:
             actor = Actor(job, APP, self._origin, self.user_name)
@@ -111,7 +111,7 @@ class Authorizer:
         address = read_proxy_address(self._request.headers) if is_trusted else None
         return Origin("console" if is_console else "http", address or self._request.remote_addr)
 
-    def _is_permitted(self, policy: Policy, user: Any, action: Action, key: str) -> bool:
+    def _is_permitted(self, policy: Policy, user: Any, action: PolicyAction, key: str) -> bool:
         try:
             result = self._call(policy, user, action, key)
         except Exception:
@@ -173,7 +173,7 @@ def current_authorizer() -> Authorizer:
     return Authorizer(current_state(), request._get_current_object())  # type: ignore[attr-defined]
 
 
-def authorize(action: Action, key: str) -> str | None:
+def authorize(action: PolicyAction, key: str) -> str | None:
     """Check that the user of the current request may do something with a job, before a view of
     your own does it. Return the user's name, for ``requested_by``.
 
@@ -194,7 +194,7 @@ def authorize(action: Action, key: str) -> str | None:
     return authorizer.user_name
 
 
-def app_handle(authorizer: Authorizer, key: str, action: Action = "view") -> JobHandle:
+def app_handle(authorizer: Authorizer, key: str, action: PolicyAction = "view") -> JobHandle:
     """Return the app's own handle on a job, after an authorization check.
 
     :raises UnknownJob: there is no such job, or the user may not view it. The error does not say
@@ -214,7 +214,7 @@ def app_handle(authorizer: Authorizer, key: str, action: Action = "view") -> Job
 
 
 def request_handle(
-    authorizer: Authorizer, key: str, action: Action = "view"
+    authorizer: Authorizer, key: str, action: PolicyAction = "view"
 ) -> AbstractContextManager[JobHandle]:
     """Return the context of a handle on a job, after an authorization check. The handle acts with
     the token of the request if the job runs as its users.

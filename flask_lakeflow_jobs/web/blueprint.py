@@ -20,7 +20,7 @@ from .assets import FILES, build_view
 from .csrf import SAFE_METHODS, refuse_cross_site
 from .responses import NOSNIFF, register_error_handlers
 from .servers import is_closing
-from .sse.opener import EXTENSION, StreamOpener
+from .sse.opener import OPENER_KEY, StreamOpener
 from .webhook import take_notification
 
 Route: TypeAlias = tuple[str, Callable[..., Response], Collection[str]]
@@ -68,7 +68,7 @@ def register_routes(app: Flask, settings: AppSettings, clock: Clock, *, url_pref
             "The HTTP routes do not work in an app with host_matching. Serve them from an app of"
             " their own, or set register_blueprint to False."
         )
-    streams = app.extensions[EXTENSION] = StreamOpener(settings, clock, is_closing)
+    streams = app.extensions[OPENER_KEY] = StreamOpener(settings, clock, is_closing)
     app.extensions[EXTENSION_KEY].read_streams = streams.limiter.describe_usage
     app.register_blueprint(
         build_blueprint(url_prefix, accepts_notifications=settings.accepts_notifications)

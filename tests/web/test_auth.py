@@ -22,10 +22,10 @@ from flask_lakeflow_jobs import (
 )
 from flask_lakeflow_jobs.config.job_config import Policy
 from flask_lakeflow_jobs.globals import current_state
-from flask_lakeflow_jobs.web.auth import Action, Authorizer
+from flask_lakeflow_jobs.web.auth import Authorizer, PolicyAction
 
 
-def check(of_app: Policy | None, of_job: Policy | None, action: Action = "run") -> None:
+def check(of_app: Policy | None, of_job: Policy | None, action: PolicyAction = "run") -> None:
     app = Flask(__name__)
     jobs = {"nightly": JobConfig(job_id=7, policy=of_job)}
     LakeflowJobs(app, jobs=jobs, policy=of_app)

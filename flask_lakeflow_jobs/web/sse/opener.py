@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ...watching.snapshot import StateId
 
 #: The key of an app's opener in ``app.extensions``.
-EXTENSION = "lakeflow_jobs.web"
+OPENER_KEY = "lakeflow_jobs.web"
 
 #: Seconds that a response waits for the first poll: proxies and clients wait for its headers.
 FIRST_READ_SECONDS = 5.0
@@ -94,7 +94,7 @@ def decide_stream(
 
 def stream_opener() -> StreamOpener:
     """Return the opener of the current app."""
-    return cast("StreamOpener", current_app.extensions[EXTENSION])
+    return cast("StreamOpener", current_app.extensions[OPENER_KEY])
 
 
 class StreamOpener:
