@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask, g
+from flask import Flask
 
 from flask_lakeflow_jobs import JobConfig
 from flask_lakeflow_jobs.cli.doctor.checks import (
@@ -29,7 +29,7 @@ from flask_lakeflow_jobs.testing import (
 )
 from tests.cli.conftest import BUNDLE, RunFlask
 from tests.cli.doctor.conftest import RunDoctor
-from tests.conftest import MakeApp, Serve
+from tests.conftest import MakeApp
 
 
 def respond_with(document: Any, **headers: str) -> Callable[[Exchange], None]:
@@ -358,56 +358,3 @@ def test_command_and_variables_of_app_yaml_are_checked(flask_jobs: RunFlask, app
 def test_invalid_app_yaml_does_not_stop_the_doctor(doctor: RunDoctor, app: Flask) -> None:
     Path("app.yaml").write_text("[")
     assert "cannot be read" in doctor(app).select_one("app.yaml")["message"]
-
-
-def ask(doctor: RunDoctor, app: Flask, url: str, level: Level) -> str:
-    """Return the message of the finding about the server that runs an app."""
-    return str(doctor(app, "--url", url).select_one("running server", level)["message"])
-
-
-class TestRunningServer:
-    """``--url``: the app is asked for the server that runs it."""
-
-    def test_running_app_reports_the_server_that_it_recognized(
-        self, doctor: RunDoctor, app: Flask, serve: Serve
-    ) -> None:
-        message = ask(doctor, app, f"{serve(app)}/", Level.OK)
-        assert "a thread per request holds up to 1000 streams." in message
-
-    def test_url_defaults_that_need_a_request_do_no_harm(
-        self, doctor: RunDoctor, app: Flask, serve: Serve
-    ) -> None:
-        url = serve(app)
-        app.url_defaults(lambda endpoint, values: values.update(language=g.language))
-        assert "holds up to" in ask(doctor, app, url, Level.OK)
-
-    def test_app_that_hides_its_jobs_hides_its_server(
-        self, doctor: RunDoctor, app: Flask, make_app: MakeApp, serve: Serve
-    ) -> None:
-        hidden = make_app(policy=lambda user, action, key: False)
-        assert "hides its server" in ask(doctor, app, serve(hidden), Level.WARNING)
-
-    def test_app_on_this_machine_is_asked_without_a_proxy(
-        self, doctor: RunDoctor, app: Flask, serve: Serve, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-        assert "holds up to" in ask(doctor, app, serve(app), Level.OK)
-
-    def test_app_that_does_not_respond_is_an_error(self, doctor: RunDoctor, app: Flask) -> None:
-        assert "does not respond" in ask(doctor, app, "http://127.0.0.1:1", Level.ERROR)
-
-    @pytest.mark.parametrize("health", [None, [], {"server": {}}, {"server": {"threads": "x"}}])
-    def test_other_document_than_the_health_is_an_error(
-        self, doctor: RunDoctor, app: Flask, serve: Serve, health: Any
-    ) -> None:
-        other = Flask("other")
-        other.add_url_rule("/api/jobs/health", "health", lambda: json.dumps(health))
-        assert "not the health" in ask(doctor, app, serve(other), Level.ERROR)
-
-    def test_app_without_routes_is_a_warning(self, doctor: RunDoctor, make_app: MakeApp) -> None:
-        app = make_app(register_blueprint=False)
-        message = ask(doctor, app, "http://127.0.0.1:1", Level.WARNING)
-        assert message == "The app does not serve the HTTP routes."
-
-    def test_url_of_another_kind_is_a_usage_error(self, doctor: RunDoctor, app: Flask) -> None:
-        assert doctor(app, "--url", "file:///etc/passwd").exit_code == 2
