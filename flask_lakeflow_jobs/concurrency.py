@@ -124,7 +124,7 @@ def start_thread(call: Callable[[], None]) -> None:
     :raises RuntimeError: there are too many threads.
     """
     target = partial(_log_interrupts, call)
-    threading.Thread(target=target, name="lakeflow-poll", daemon=True).start()
+    threading.Thread(target=target, name="lakeflow-background", daemon=True).start()
 
 
 def _log_interrupts(call: Callable[[], None]) -> None:
