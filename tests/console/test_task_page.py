@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from databricks.sdk.service.jobs import RunLifeCycleState, RunState, RunTask
 from flask import Flask, has_request_context
 from flask.testing import FlaskClient
 
-from flask_lakeflow_jobs import LakeflowJobs, UpstreamUnavailable, current_jobs
-from flask_lakeflow_jobs.console import log_lines, task_page
-from flask_lakeflow_jobs.console.log_lines import read_text, view_log
+from flask_lakeflow_jobs import LakeflowJobs, current_jobs
+from flask_lakeflow_jobs.console import task_page
 from flask_lakeflow_jobs.console.task_page import TRUNCATED_NOTE, Text, texts_of
 from flask_lakeflow_jobs.local import Workspace, load_bundle
-from flask_lakeflow_jobs.runs.log_parts import LogPart
 from tests.console.support import text_of
 from tests.local.support import notebook_task, python_task, write_bundle
 from tests.support import DEADLINE
@@ -196,71 +193,7 @@ def test_lines_continue_a_log_from_an_offset(run_pages: tuple[FlaskClient, Any])
     assert "before" not in lines
 
 
-def test_log_view_has_the_last_lines_or_those_around_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(log_lines, "MAX_LINES", 3)
-    monkeypatch.setattr(log_lines, "_LINES_BEFORE", 1)
-    part = LogPart("1\n2\n3\n4\n5\n", "6", 0, 10, is_live=True)
-    view = view_log(part)
-    assert (view.lines, view.first, view.rest, view.next_offset) == (["3", "4", "5"], 3, "6", 10)
-    assert (view.has_earlier, view.next_line) == (True, 6)
-    around = view_log(part, line=2)
-    assert (around.lines, around.first, around.rest) == (["1", "2", "3"], 1, "")
-    assert (around.next_offset, around.is_final) == (None, False)
-
-
-def test_log_of_a_running_task_has_its_unfinished_line_once() -> None:
-    parts = {0: LogPart("a\nb\n", "c", 0, 4), 4: LogPart("", "c", 4, 4)}
-    reads: Any = SimpleNamespace(read_log=lambda task, offset, limit: parts[offset])
-    assert "".join(read_text(reads, RunTask("note"))) == "a\nb\nc"
-
-
-MIB = 1024 * 1024
 ENDED = RunTask("note", state=RunState(life_cycle_state=RunLifeCycleState.TERMINATED))
-DOWN = UpstreamUnavailable("The workspace is down.")
-
-
-@pytest.mark.parametrize(
-    ("parts", "expected"),
-    [
-        # more than any limit of a page
-        ([LogPart("x\n", "", at * MIB, (at + 1) * MIB, at == 40) for at in range(41)], "x\n" * 41),
-        ([LogPart("late\n", "", 5, 10, is_final=True)], f"{log_lines.GAP}late\n"),
-        (
-            [LogPart("x\n", "half", 0, MIB), DOWN],
-            "x\n[The log goes on, but could not be read: The workspace is down.]\n",
-        ),
-    ],
-    ids=["long", "without its beginning", "interrupted"],
-)
-def test_log_download_is_whole_or_says_what_is_missing(
-    parts: list[LogPart | UpstreamUnavailable], expected: str
-) -> None:
-    left = iter(parts)
-
-    def read_log(*_: object) -> LogPart:
-        if isinstance(part := next(left), LogPart):
-            return part
-        raise part
-
-    reads: Any = SimpleNamespace(read_log=read_log)
-    assert "".join(read_text(reads, ENDED)) == expected
-
-
-def test_log_download_of_a_task_that_writes_on_ends() -> None:
-    reads: Any = SimpleNamespace(
-        read_log=lambda task, offset, limit: LogPart("x\n", "", offset, offset + 2)
-    )
-    assert "".join(read_text(reads, RunTask("note"))) == "x\n"
-
-
-def test_log_download_without_its_first_part_is_an_error() -> None:
-    def read_log(*_: object) -> LogPart:
-        raise DOWN
-
-    with pytest.raises(UpstreamUnavailable):
-        next(read_text(cast(Any, SimpleNamespace(read_log=read_log)), ENDED))
 
 
 def test_log_download_is_read_within_its_request(
@@ -271,11 +204,6 @@ def test_log_download_is_read_within_its_request(
     lines = (f"{has_request_context()}\n" for _ in range(3))
     monkeypatch.setattr(task_page, "read_text", lambda *_: lines)
     assert app.test_client().get("/jobs/nightly/runs/1/tasks/2/log").text == "True\n" * 3
-
-
-def test_log_view_hides_an_end_that_the_page_has_elsewhere() -> None:
-    part = LogPart("a\nTrace\nE: x\n", "", 0, 12, is_final=True)
-    assert view_log(part, hide="Trace\nE: x\n").lines == ["a"]
 
 
 def test_output_error_comes_first_and_once() -> None:
