@@ -10,14 +10,14 @@ from ..database.database import open_database
 from .actions import RecordedActions
 from .deliveries import Deliveries
 from .leases import Leases
-from .recorded_runs import RecordedRuns
+from .run_changes import RunChanges
 
 if TYPE_CHECKING:
     from ..clock import Clock
     from ..database.database import Credentials
 
 
-class Record(RecordedRuns, RecordedActions, Deliveries, Leases):
+class Record(RunChanges, RecordedActions, Deliveries, Leases):
     """The record of one app.
 
     Every call may raise :exc:`DatabaseUnavailable` or :exc:`RecordOutdated`.
