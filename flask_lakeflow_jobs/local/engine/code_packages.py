@@ -19,7 +19,7 @@ from ..lakeflow_child.package_names import find_package, normalize_name
 from .packages import Requirements
 
 # IPython takes a line that begins with the name of a magic for one.
-_INSTALL = re.compile(r"^(?:[ \t]*%(?:uv )?pip install|pip install)\b(.*)$", re.MULTILINE)
+_INSTALL = re.compile(r"^(?:[ \t]*[%!](?:uv )?pip install|pip install)\b(.*)$", re.MULTILINE)
 _FILE_OPTIONS = ("-r", "--requirement")
 _INDEX_OPTIONS = ("--index-url", "--extra-index-url", "--find-links")
 _SKIPPED_OPTIONS = ("-c", "--constraint", "-e", "--editable", "-t", "--target", "--trusted-host")
@@ -74,7 +74,7 @@ def _read_all(notebooks: Iterable[str]) -> Iterator[tuple[Path, str]]:
 
 
 def _split_commands(code: str) -> Iterator[list[str]]:
-    """Yield the words after each ``%pip install``."""
+    """Yield the words after each ``%pip install`` or ``!pip install``."""
     for match in _INSTALL.finditer(code.replace("\\\n", " ")):
         try:
             yield shlex.split(match[1], comments=True)

@@ -132,6 +132,7 @@ def test_files_that_import_each_other_are_read_once(tmp_path: Path) -> None:
         ("%pip install -U -qqq 'cowsay>=6' pandas[excel]  # both", ("cowsay>=6", "pandas[excel]")),
         ("%pip install cowsay \\\n# MAGIC   moo", ("cowsay", "moo")),
         ("%uv pip install cowsay", ("cowsay",)),
+        ("!pip install cowsay", ("cowsay",)),
         ("%pip install ../dist/a.whl /Workspace/a b.tar.gz $package {name}", ()),
         ("%pip install git+https://a.example/b", ("git+https://a.example/b",)),
         ("%pip install -c limits.txt -e . cowsay", ("cowsay",)),
