@@ -245,6 +245,16 @@ dbutils.notebook.exit(str(spark.table("mine").count()))
     wait_until(lambda: not list(workspace.spark_folder.glob("session-*.json")), "the end of all")
 
 
+def test_error_names_a_missing_table_as_the_task_wrote_it(workspaces: Create) -> None:
+    files = {"read.py": READ, "sql.py": NOTEBOOK + "spark.sql('TABLE dev.sales.totals')"}
+    tasks = [notebook_task("read", "read.py"), notebook_task("sql", "sql.py")]
+    client = workspaces({"both": {"tasks": tasks}}, files).start()
+    outputs = client.outputs(client.run("both"))
+    for output in outputs.values():
+        assert str(output.error).startswith("The table dev.sales.totals is not in the local")
+    assert len(outputs) == 2
+
+
 def test_example_saves_its_result_as_a_table(workspaces: Create, tmp_path: Path) -> None:
     result = tmp_path / "data" / "1" / "summary.json"
     result.parent.mkdir(parents=True)

@@ -7,6 +7,7 @@ import os
 import sys
 import types
 
+from .ipython_shell import Shell
 from .not_served import raise_not_served
 
 TYPE_CHECKING = False
@@ -253,6 +254,7 @@ class DBUtils:
             "display": display,
             "displayHTML": display,
             "getArgument": self.widgets.getArgument,
+            "get_ipython": lambda: Shell(self.notebook_names),
         }
 
     def __getattr__(self, name: str) -> Any:

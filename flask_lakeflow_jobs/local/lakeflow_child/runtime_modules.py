@@ -11,6 +11,7 @@ import sys
 import types
 from importlib.machinery import ModuleSpec, PathFinder
 
+from .ipython_shell import IPythonFinder, Shell
 from .mlflow_store import MlflowFinder
 
 TYPE_CHECKING = False
@@ -63,6 +64,7 @@ class RuntimeModules(ServedModules):
     """Finds these modules after all other ones."""
 
     def __init__(self, dbutils: DBUtils) -> None:
+        self._shell = Shell(lambda: dbutils.notebook_names())
         connect = {
             "DatabricksSession": types.SimpleNamespace(builder=SessionBuilder(dbutils)),
             "__path__": [],
@@ -80,7 +82,7 @@ class RuntimeModules(ServedModules):
     def install(self) -> None:
         """Serve the modules from now on."""
         sys.meta_path.append(self)
-        sys.meta_path.insert(0, MlflowFinder())
+        sys.meta_path[:0] = [MlflowFinder(), IPythonFinder(self._shell)]
         if "LAKEFLOW_LOCAL_SAIL" in os.environ:
             sys.meta_path.insert(0, DeltaModules({}))
 

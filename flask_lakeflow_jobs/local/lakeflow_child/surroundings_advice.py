@@ -73,6 +73,9 @@ _UNREACHABLE = re.compile(
 )
 _CONNECTION_ERRORS = ("ConnectionError", "ConnectError", "ConnectTimeout", "URLError", "gaierror")
 _CLIENT_FILES = ("urllib/request.py", "socket.py")
+_SPARK_CLIENT = "pyspark/sql/connect/client/core.py"
+# What comes before the name of a table, in the request as a text.
+_BEFORE_TABLE = r'(?:unparsed_identifier: "|\b(?:from|into|join|table|update|using)\s+)'
 _OS_FILES = ("<frozen os>", os.__file__)
 
 
@@ -96,7 +99,8 @@ def find_advice(error: BaseException, mounts: dict[str, str], root: str = "") ->
             return advice.format(_describe_place(match[1], mounts))
     for pattern, advice in _BY_NAME.items():
         if match := re.search(pattern, str(error)):
-            return advice.format(match[1])
+            is_table = advice is _CREATE_TABLE
+            return advice.format(_find_full_name(match[1], error) if is_table else match[1])
     match = _UNREACHABLE.search(str(error))
     # Spark names the error of its own source of data in the text.
     kinds = f"{type(error).__name__}: {error}"
@@ -122,6 +126,21 @@ def _find_host(error: BaseException | None) -> str | None:
             trace = trace.tb_next
         error = error.__context__
     return None
+
+
+def _find_full_name(table: str, error: BaseException) -> str:
+    """Return the name of a table as the task wrote it: Sail names it without its schema."""
+    name = re.compile(
+        rf"{_BEFORE_TABLE}((?:[\w-]+\.|`[^`]+`\.)+`?{re.escape(table)}`?)(?![\w.-])", re.IGNORECASE
+    )
+    trace = error.__traceback__
+    while trace is not None:
+        request = trace.tb_frame.f_locals.get("req")
+        if request is not None and trace.tb_frame.f_code.co_filename.endswith(_SPARK_CLIENT):
+            match = name.search(re.sub(r"\\[nrt]", " ", str(request)))
+            return match[1].replace("`", "") if match else table
+        trace = trace.tb_next
+    return table
 
 
 def _find_path(error: FileNotFoundError) -> str | None:

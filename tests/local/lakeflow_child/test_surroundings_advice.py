@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -111,6 +112,27 @@ def test_advice_on_a_connection_finds_the_host_that_the_error_lacks(
             attempt()
         advice = find_advice(raised.value, {})
         assert (advice or "").startswith("This machine cannot reach a.example. Allow")
+
+
+@pytest.mark.parametrize(
+    ("request_text", "name"),
+    [
+        ('unparsed_identifier: "samples.tpch.orders"', "samples.tpch.orders"),
+        (r'query: "SELECT o.orders\nFROM\n  `main`.raw.`orders` o"', "main.raw.orders"),
+        ('query: "SELECT o.orders FROM orders o JOIN raw.orders_old"', "orders"),
+    ],
+)
+def test_advice_on_a_table_names_its_schema_which_sail_leaves_out(
+    request_text: str, name: str
+) -> None:
+    """The request is in the frames of the client of Spark."""
+    names: dict[str, Any] = {}
+    code = "def read(req): raise ValueError('Table or view not found: orders')"
+    exec(compile(code, "site/pyspark/sql/connect/client/core.py", "exec"), names)  # noqa: S102
+    with pytest.raises(ValueError, match="not found") as raised:
+        names["read"](request_text)
+    advice = find_advice(raised.value, {})
+    assert (advice or "").startswith(f"The table {name} is not in the local workspace. Create")
 
 
 MOUNTS = {"/Workspace/b": "/bundle", "/Volumes": "/data/volumes", "/dbfs": "/data/dbfs"}
