@@ -24,6 +24,7 @@ from tests.public_bundles.verdicts import (
         ("E: It reads no abfss://a. Copy some to a volume.", Verdict.SURROUNDINGS, True),
         ("ValueError: the input is empty", Verdict.OWN, False),
         ("RuntimeError: SetupError", Verdict.OWN, False),
+        ("An alert_task checks an alert. Simulate its job.", Verdict.NOT_HERE, True),
     ],
 )
 def test_verdict_and_remedy(error: str, verdict: Verdict, is_helpful: bool) -> None:

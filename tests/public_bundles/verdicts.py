@@ -29,13 +29,13 @@ class Verdict(Enum):
 _PATTERNS = {
     Verdict.TIME: r"^Run cancelled",
     Verdict.EXTRA: (
-        r"pip install 'flask-lakeflow-jobs|^A \w+_task needs"
+        r"pip install 'flask-lakeflow-jobs|^An? \w+_task needs"
         r"|needs (?:the module )?[\w.]+, (?:which|and lists)|^Correct the packages"
         r"|^There is no JAR"
         r"|^Add \S+ to sys\.path"
     ),
     Verdict.NOT_HERE: (
-        r"^(?:Sail (?!has no access)|A \w+_task|The local workspace (?:cannot|does not serve))"
+        r"^(?:Sail (?!has no access)|An? \w+_task|The local workspace (?:cannot|does not serve))"
         r"|Write the cell in"
         r"|^DuckDB "
         r"|Sail has no (?!access)|: DuckDB has no|JVM|No API found for"

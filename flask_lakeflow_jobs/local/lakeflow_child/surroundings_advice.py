@@ -8,6 +8,7 @@ import subprocess
 import types
 
 from .paths import to_local_path
+from .workspace_paths import is_in_dbfs
 
 _COPY = (
     "Copy the file to {}, in an earlier task or by hand: the local workspace has the files of the "
@@ -171,7 +172,8 @@ def _advise_on_file(path: str, mounts: dict[str, str], root: str) -> str | None:
 
 def _describe_place(path: str, mounts: dict[str, str]) -> str:
     """Return a path of the workspace with the file of this machine that it stands for."""
-    name = "/dbfs/" + path.removeprefix("dbfs:").lstrip("/") if path.startswith("dbfs:") else path
+    is_of_dbfs = path.startswith("dbfs:") or is_in_dbfs(path)
+    name = "/dbfs/" + path.removeprefix("dbfs:").lstrip("/") if is_of_dbfs else path
     local = to_local_path(name, mounts)
     return path if local in (name, path) else f"{local} (in the workspace: {path})"
 

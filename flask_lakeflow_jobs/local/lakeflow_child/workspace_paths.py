@@ -49,6 +49,11 @@ def find_address(file: str) -> str:
     return to_address(file, _installed[-1]._mounts) if _installed else file
 
 
+def is_in_dbfs(path: str) -> bool:
+    """Return whether a path without ``dbfs:`` leads to DBFS all the same."""
+    return path.startswith(_DBFS_FOLDERS) and not _exists("/".join(path.split("/")[:3]))
+
+
 class WorkspacePaths:
     """Translates paths of the workspace.
 
@@ -68,7 +73,7 @@ class WorkspacePaths:
         if not isinstance(text, str):
             return path
         local = text
-        if text.startswith(_DBFS_FOLDERS) and not _exists("/".join(text.split("/")[:3])):
+        if is_in_dbfs(text):
             local = to_local_path(f"/dbfs{text}", self._mounts)
         elif text.startswith(_ROOTS):
             name = _spell_out_dbfs(text)

@@ -169,8 +169,9 @@ def test_advice_on_a_relative_path_names_the_folder_of_the_task(
     assert (found or "").endswith(f"it is not in the folder {tmp_path}/in.")
 
 
-def test_advice_on_a_path_of_dbfs_names_its_place_on_this_machine() -> None:
-    error = ValueError("[PATH_NOT_FOUND] Path does not exist: dbfs:/databricks-datasets/a.csv.")
+@pytest.mark.parametrize("path", ["dbfs:/databricks-datasets/a.csv", "/mnt/no-such-disk/a.csv"])
+def test_advice_on_a_path_of_dbfs_names_its_place_on_this_machine(path: str) -> None:
+    error = ValueError(f"[PATH_NOT_FOUND] Path does not exist: {path}.")
+    place = "/data/dbfs" + path.removeprefix("dbfs:")
     found = find_advice(error, MOUNTS) or ""
-    place = "/data/dbfs/databricks-datasets/a.csv (in the workspace: dbfs:/databricks-datasets/a"
-    assert found.startswith(f"Copy the file to {place}")
+    assert found.startswith(f"Copy the file to {place} (in the workspace: {path})")
