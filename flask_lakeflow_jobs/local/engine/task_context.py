@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..lakeflow_child.package_names import normalize_name
 from ..model import Settings
 from .code_packages import list_cluster_packages, list_notebook_requirements
 from .compute import (
@@ -122,9 +123,18 @@ class TaskContext:
     def _list_requirements(
         self, spec: Settings, projects: Sequence[Path], code: Sequence[str]
     ) -> Requirements:
-        """Return the packages that a task lists, and those of its projects and notebooks."""
+        """Return the packages that a task lists, and those of its projects and notebooks.
+
+        On a cluster they are installed one after the other, so an exact version of the task
+        replaces that of a project.
+        """
         listed, own = list_requirements(self.settings, spec), list_notebook_requirements(code)
-        dependencies = list_dependencies(projects, [*self.files.projects, *projects])
+        exact = {normalize_name(each) for each in (*listed.packages, *own.packages) if "==" in each}
+        dependencies = [
+            each
+            for each in list_dependencies(projects, [*self.files.projects, *projects])
+            if normalize_name(each) not in exact
+        ]
         packages = dict.fromkeys([*listed.packages, *dependencies, *own.packages])
         files = [str(self.files.to_local_path(each)) for each in listed.files]
         return Requirements(

@@ -244,6 +244,19 @@ def test_path_in_the_workspace_of_the_author_leads_to_the_file_of_the_bundle(
     assert payload(work)["path"] == str(folder / "src/load.py")
 
 
+def test_exact_version_of_a_task_replaces_that_of_a_project(folder: Path) -> None:
+    """As on a cluster, where the task's package is installed over the one of the wheel."""
+    (folder / "pyproject.toml").write_text(
+        '[tool.poetry]\nname = "shop"\n[tool.poetry.dependencies]\n'
+        'Py_Dantic = "2.9.2"\nrequests = "2.31"\n'
+    )
+    packages = [{"pypi": {"package": each}} for each in ("py-dantic==2.6.4", "requests")]
+    libraries = [{"whl": "./dist/shop-*.whl"}, *packages]
+    task = {"task_key": "main", "spark_python_task": {"python_file": "main.py"}}
+    work = payload(build_work({**task, "libraries": libraries}, context(folder)))
+    assert work["requirements"] == ["py-dantic==2.6.4", "requests", "requests==2.31"]
+
+
 # Other kinds
 
 

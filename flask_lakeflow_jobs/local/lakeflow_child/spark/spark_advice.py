@@ -101,8 +101,8 @@ _ADVICE = {
         "pip install 'pyspark<4.3', or 'pyspark-client<4.3' without Java."
     ),
     _NOT_PARSED: (
-        "Sail cannot read this statement. Correct it, such as an empty name in it. If Databricks "
-        f"takes it, write it otherwise here, or {JVM}."
+        "Sail cannot read this statement. If Databricks takes it, write it otherwise, or simulate "
+        "the job (its tag 'local_simulation'). Else correct it, such as an empty name in it."
     ),
     _NO_RANGE: (
         "Sail has no ranges of frames over dates. Order by a number, such as "

@@ -28,7 +28,7 @@ def test_function_of_databricks_alone_can_be_registered() -> None:
 @pytest.mark.parametrize("found", ["CATALOG", "'San Francisco'"])
 def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
     error = SparkError(f"invalid argument: found {found} at 7:14 expected 'DATABASE', 'SCHEMA'")
-    assert (find_advice(error) or "").startswith("Sail cannot read this statement. Correct it")
+    assert (find_advice(error) or "").startswith("Sail cannot read this statement. If Databricks")
 
 
 @pytest.mark.parametrize(
