@@ -28,7 +28,7 @@ class MlflowFinder:
     def find_spec(self, name: str, path: Any = None, *_: Any) -> ModuleSpec | None:
         """Return how to load ``mlflow`` and its store."""
         if name == _FILE_STORE:
-            return find_and_change(name, path, _leave_metrics_out)
+            return find_and_change(name, path, _change_store)
         if name != "mlflow":
             return None
         return find_and_change(name, None, _redirect, prepare=_set_variables)
@@ -73,6 +73,21 @@ def _drop_databricks(initialize: Callable[..., Any]) -> Callable[..., Any]:
         initialize(self, *kept, **rest)
 
     return call
+
+
+def _change_store(module: types.ModuleType) -> None:
+    _leave_metrics_out(module)
+    version: Any = getattr(module, "FileModelVersion", None)
+    if version is None:
+        return
+    read = version.to_mlflow_entity
+
+    def to_mlflow_entity(self: Any) -> Any:
+        entity = read(self)
+        entity.description = entity.description or ""  # of Unity Catalog, it is never None
+        return entity
+
+    version.to_mlflow_entity = to_mlflow_entity
 
 
 def _leave_metrics_out(module: types.ModuleType) -> None:

@@ -79,13 +79,20 @@ STORE = """\
 class FileStore:
     def _save_model_version_as_meta_file(self, model_version, meta_dir=None, overwrite=True):
         return vars(model_version), meta_dir
+
+class FileModelVersion:
+    def __init__(self, description=None):
+        self.description = description
+
+    def to_mlflow_entity(self):
+        return self
 """
 
 
-def test_file_store_saves_a_version_without_metrics(
+def test_file_store_saves_no_metrics_and_reads_a_description(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """MLflow fails to write them, as in ``update_model_version``."""
+    """MLflow fails to write metrics, as in ``update_model_version``."""
     folder = tmp_path / "mlflow/store/model_registry"
     folder.mkdir(parents=True)
     (folder / "file_store.py").write_text(STORE)
@@ -96,10 +103,14 @@ def test_file_store_saves_a_version_without_metrics(
     monkeypatch.setattr(sys, "meta_path", [MlflowFinder(), *sys.meta_path])
     for name in [each for each in sys.modules if each.partition(".")[0] == "mlflow"]:
         monkeypatch.delitem(sys.modules, name)
-    store = importlib.import_module("mlflow.store.model_registry.file_store").FileStore()
+    module = importlib.import_module("mlflow.store.model_registry.file_store")
+    store = module.FileStore()
     version = SimpleNamespace(name="m", _metrics=[1], _params=[2])
     saved, meta_dir = store._save_model_version_as_meta_file(version, meta_dir="d")
     assert saved == {"name": "m", "_metrics": None, "_params": None}
     assert (version._metrics, meta_dir) == ([1], "d")
+    for description in (None, "", "text"):
+        entity = module.FileModelVersion(description).to_mlflow_entity()
+        assert entity.description == (description or "")
     for name in [each for each in sys.modules if each.partition(".")[0] == "mlflow"]:
         del sys.modules[name]
