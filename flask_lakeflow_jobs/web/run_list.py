@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Request
 
-from ..errors import InvalidRequest, MissingUserToken, quote
+from ..errors import InvalidRequest, MissingUserToken, NotAllowed, quote
 from ..globals import current_state
 from ..identity import display_name
 from ..record.values import PageToken, RecordedRun, RowState
@@ -186,8 +186,11 @@ class _ReadsSpent(Exception):
 def read_run_page(authorizer: Authorizer, query: RunQuery, limit: int | None = None) -> RunPage:
     """Read one page of the runs that the user may view.
 
+    Without the name of a job, it leaves out those that the caller may not view in the workspace.
+
     :raises MissingUserToken: the query names a job that runs as its users, and the request carries
-        no token. Without a name, the list leaves such jobs out.
+        no token.
+    :raises NotAllowed: the workspace refuses to show the job that the query names.
     :raises DatabaseUnavailable: the record does not respond.
     """
     limit = limit or PAGE_SIZE
@@ -273,9 +276,14 @@ def _read_workspace(
     until = query.until - 1 if query.until is not None else None
     for _ in reads:
         ends = [end for end in (until, last.at if last else None) if end is not None]
-        runs = handle.list_runs(
-            READ_SIZE, start_time_from=query.since, start_time_to=min(ends, default=None)
-        )
+        try:
+            runs = handle.list_runs(
+                READ_SIZE, start_time_from=query.since, start_time_to=min(ends, default=None)
+            )
+        except NotAllowed:
+            if query.job is not None:
+                raise
+            return
         actions = current_state().requesters.read(
             handle.job.job_id, [run.run_id or 0 for run in runs]
         )

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.record.values import RunEnd, RunRequest
-from flask_lakeflow_jobs.testing import FaultyWorkspace
+from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
 from flask_lakeflow_jobs.web import run_list
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
@@ -142,6 +142,20 @@ class TestFromTheRecord:
         listed = list_ids(client, headers=on_behalf_of(ALICE))
         assert not {1000, 1002} & set(listed)
         assert client.get(f"{URL}?job=quick").status_code == 401
+
+    def test_job_that_the_workspace_refuses_hides_no_others(
+        self, make_app: MakeApp, clock: FakeClock, fault_proxy: FaultyWorkspace
+    ) -> None:
+        app = make_app(
+            LAKEFLOW_JOBS_RECORD_URL=True,
+            clock=clock,
+            jobs={"quick": {"of": "never", "run_as": "user"}},
+        )
+        record_runs(app, clock, 4)
+        fault_proxy.fail(Refusal(403), path="runs/list")
+        client = app.test_client()
+        assert list_ids(client, headers=on_behalf_of(ALICE)) == [1003, 1001]
+        assert client.get(f"{URL}?job=quick", headers=on_behalf_of(ALICE)).status_code == 403
 
 
 class TestFromTheWorkspace:
