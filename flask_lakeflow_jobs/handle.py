@@ -70,7 +70,7 @@ class JobHandle(JobReader):
         :raises MissingUserToken: the request has no token. The app's identity never replaces it.
         """
         identity = read_user_identity(request)
-        handle = JobHandle(self._state, self.job, identity, origin=self._origin)
+        handle = JobHandle(self._state, self.job, identity, find_origin=self._find_origin)
         try:
             yield handle
         finally:
@@ -334,7 +334,7 @@ class JobHandle(JobReader):
         return self._state.upstream.bind(self._require_identity(), self.job)
 
     def _actor(self, user: str | None) -> Actor:
-        return Actor(self.job, self._require_identity(), self._origin, user)
+        return Actor(self.job, self._require_identity(), self._find_origin(), user)
 
     @contextmanager
     def _recorded(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from .errors import HandleClosed, InvalidRequest, MissingUserToken, RunNotFound, quote
-from .record.recording import PYTHON, Origin
+from .record.recording import Origin
 from .record.values import RowState
 from .runs.comparison import Comparison, build_comparison
 from .runs.explanation import Explanation, explain_run, find_root_error
@@ -48,7 +48,7 @@ class JobReader:
 
     :param is_operator: the caller operates the app on its command line and may use the app's own
         identity even for a job that runs as its users.
-    :param origin: where the caller's actions come from, for the record.
+    :param find_origin: returns where the caller's actions come from, for the record.
     """
 
     def __init__(
@@ -58,12 +58,12 @@ class JobReader:
         identity: Identity,
         *,
         is_operator: bool = False,
-        origin: Origin = PYTHON,
+        find_origin: Callable[[], Origin] = Origin,
     ) -> None:
         self._state = state
         self._identity = identity
         self._is_operator = is_operator
-        self._origin = origin
+        self._find_origin = find_origin
         self._block = Block()
         self.job = job
 

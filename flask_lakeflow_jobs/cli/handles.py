@@ -59,8 +59,11 @@ def find_handle(key: str | None) -> JobHandle:
         key = next(iter(jobs))
     if key not in jobs:
         raise UnknownJob(key, jobs)
-    origin = Origin("cli", user=find_operator())
-    return JobHandle(state, jobs[key], APP, is_operator=True, origin=origin)
+    return JobHandle(state, jobs[key], APP, is_operator=True, find_origin=_find_origin)
+
+
+def _find_origin() -> Origin:
+    return Origin("cli", user=find_operator())
 
 
 def find_operator() -> str | None:

@@ -42,9 +42,6 @@ class Origin:
     user: str | None = None
 
 
-PYTHON = Origin()
-
-
 @dataclass(frozen=True)
 class Actor:
     """The user who acts on a job, and the place of the action.

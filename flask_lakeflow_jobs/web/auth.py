@@ -100,12 +100,11 @@ class Authorizer:
     def record_refusal(self, action: PolicyAction, job: Job, refusal: str) -> None:
         """Record that an action was refused; not that a view was, of which there may be many."""
         if action not in READS:
-            actor = Actor(job, APP, self._origin, self.user_name)
+            actor = Actor(job, APP, self._find_origin(), self.user_name)
             name = "trigger" if action == "run" else action
             self._state.recording.record_action(actor, name, "refused", detail=refusal)
 
-    @property
-    def _origin(self) -> Origin:
+    def _find_origin(self) -> Origin:
         is_console = self._request.blueprint == CONSOLE_BLUEPRINT
         is_trusted = self._state.settings.trust_proxy_headers
         address = read_proxy_address(self._request.headers) if is_trusted else None
@@ -137,7 +136,9 @@ class Authorizer:
     def find_handle(self, key: str) -> JobHandle | None:
         """Return the app's own handle on a job, before any check; ``None`` if there is no job."""
         job = self._state.settings.jobs.get(key)
-        return None if job is None else JobHandle(self._state, job, APP, origin=self._origin)
+        if job is None:
+            return None
+        return JobHandle(self._state, job, APP, find_origin=self._find_origin)
 
     def find_token_handle(self, key: str) -> JobHandle:
         """Return the app's own handle on a job for a run that sends a token.
