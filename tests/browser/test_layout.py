@@ -135,6 +135,9 @@ def test_pages_with_long_names_do_not_overflow(
         for end in ends:
             assert end.evaluate("""each => each.getBoundingClientRect().right <=
                 each.closest(".lf-node, .lf-name").getBoundingClientRect().right""")
+        page.set_viewport_size({"width": 320, "height": 256})  # 400 % of 1280 by 1024
+        for begin in page.locator(".lf-row .lf-split > :first-child").all():
+            assert begin.evaluate("each => each.scrollWidth <= each.clientWidth"), "it is whole"
         page.set_viewport_size({"width": 1440, "height": 900})
         page.goto(f"{site}/~runs")
         table = page.get_by_role("region", name="Runs")
