@@ -247,15 +247,18 @@ class CachedReads:
 
         :param tasks: those of the run.
         :raises InvalidRequest: there is none with this run id.
+        :raises UpstreamTimeout: the iterations cannot be read within the timeout of one read.
         """
         for task in tasks:
             if task.run_id == task_run_id:
                 return task, None
-        for loop in tasks:
-            if loop.for_each_task and loop.run_id:
-                for iteration in self.read_iterations(loop):
-                    if iteration.run_id == task_run_id:
-                        return iteration, loop
+        loops = [task for task in tasks if task.for_each_task and task.run_id]
+        # A client may make up the id, and a run may have a thousand loops.
+        read = self.run_concurrently(self.read_iterations, loops)
+        for loop, iterations in zip(loops, read, strict=True):
+            for iteration in iterations:
+                if iteration.run_id == task_run_id:
+                    return iteration, loop
         raise InvalidRequest(f"The run has no task with the id {task_run_id}.")
 
     def find_loop(self, run_id: int, task: str) -> RunTask:

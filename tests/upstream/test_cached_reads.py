@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from databricks.sdk.service.jobs import RunForEachTask, RunTask, Task
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -58,6 +59,20 @@ def test_concurrent_reads_take_no_longer_than_the_thread_may(app: Flask) -> None
     ends = threading.Event()
     with pytest.raises(UpstreamTimeout, match=r"within 0\.1 seconds"):
         cached_reads_of(current_jobs["quick"]).run_concurrently(ends.wait, [DEADLINE])
+    ends.set()
+
+
+def test_search_for_an_iteration_takes_no_longer_than_one_read(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The id may be made up, so that all loops of the run are read."""
+    app.extensions[EXTENSION_KEY].upstream.call_resources.get_max_timeout = lambda: 0.1
+    reads, ends = cached_reads_of(current_jobs["repeated"]), threading.Event()
+    monkeypatch.setattr(reads, "read_iterations", lambda loop: [ends.wait(DEADLINE)][1:])
+    body = RunForEachTask("[]", Task("body"))
+    loops = [RunTask(f"loop_{number}", for_each_task=body, run_id=number) for number in (1, 2)]
+    with pytest.raises(UpstreamTimeout, match="2 responses"):
+        reads.find_attempt_or_iteration(loops, 3)
     ends.set()
 
 
