@@ -11,6 +11,7 @@ from databricks.sdk.service.jobs import BaseRun
 from flask_lakeflow_jobs import NotAllowed, UpstreamThrottled, UpstreamUnavailable
 from flask_lakeflow_jobs.errors import LakeflowJobsError
 from flask_lakeflow_jobs.watching.lease import TICK_SECONDS
+from flask_lakeflow_jobs.watching.poller import throttled_seconds
 from flask_lakeflow_jobs.watching.schedule import MIN_DELAY_SECONDS, TERMINAL_DELAY_SECONDS
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.run_documents import FAILED, SUCCEEDED, Document, run, run_state
@@ -43,9 +44,14 @@ def test_failed_polls_back_off_up_to_the_poll_interval(harness: HubHarness) -> N
     assert delays[-1] == POLL_INTERVAL
 
 
-def test_retry_after_of_the_workspace_is_respected(harness: HubHarness) -> None:
+@pytest.mark.parametrize("retry_after", [30.0, 600.0])
+def test_retry_after_of_the_workspace_is_respected_for_half_a_minute(
+    harness: HubHarness, retry_after: float
+) -> None:
+    """With a longer one, the end of the run would be missed."""
     harness.subscribe()
-    assert harness.poll(UpstreamThrottled("Slow down.", retry_after=30.0)) == 30.0
+    throttled = UpstreamThrottled("Slow down.", retry_after=retry_after)
+    assert harness.poll(throttled) == throttled_seconds(throttled) == 30.0
     harness.poll(after=29.0)
     assert len(harness.source.polls) == 1
     harness.poll(RUNNING, after=1.0)

@@ -317,7 +317,7 @@ def test_run_whose_past_runs_took_the_same_is_polled_at_its_end() -> None:
     ("failures", "retry_after", "expected"),
     [
         *((1, None, 1.0), (2, None, 2.0), (3, None, 4.0), (4, None, 5.0), (1000, None, 5.0)),
-        *((1, 0.5, 1.0), (1, 30.0, 30.0), (1000, 4.0, 5.0)),
+        *((1, 0.5, 1.0), (1, 30.0, 30.0), (1, 600.0, 30.0), (1000, 4.0, 5.0)),
     ],
 )
 def test_delay_after_failures_doubles_and_respects_retry_after(
