@@ -49,6 +49,9 @@ def _rename_functions(node: Tree) -> Tree:
             for key, result in zip(pairs[::2], pairs[1::2], strict=False)
         ]
         return exp.Case(ifs=tests, default=pairs[-1] if len(pairs) % 2 else None)
+    if isinstance(node, exp.SafeDivide):  # Sail has try_divide for whole numbers alone
+        divisor = exp.Nullif(this=node.expression, expression=exp.Literal.number(0))
+        return exp.paren(exp.Div(this=exp.paren(node.this), expression=divisor))
     if isinstance(node, exp.Anonymous) and node.name.upper() in _MEMBERSHIPS:
         return exp.true()
     if isinstance(node, (exp.Like, exp.ILike)) and isinstance(node.expression, (exp.All, exp.Any)):

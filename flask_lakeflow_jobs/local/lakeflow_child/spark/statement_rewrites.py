@@ -67,7 +67,7 @@ _REFUSALS = (
     r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|cannot resolve attribute"
     r"|INSERT is missing value|input schema for INSERT|[Tt]able features|expected Delta interval"
     r"|enableTypeWidening|found for ALTER|failed to alter|unknown function|quantified pattern"
-    r"|'bool_(?:and|or)'|'spark_decode'|duplicate unqualified field name"
+    r"|'bool_(?:and|or)'|'spark_decode'|'try_divide'|duplicate unqualified field name"
     r"|column types must match|concatenate arrays of different|Inconsistent data type across values"
     r"|Unsupported CAST from"
 )
