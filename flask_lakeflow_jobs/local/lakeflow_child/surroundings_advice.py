@@ -10,6 +10,11 @@ import types
 from .paths import to_local_path
 from .workspace_paths import is_in_dbfs
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
 _COPY = (
     "Copy the file to {}, in an earlier task or by hand: the local workspace has the files of the "
     "bundle, and volumes that are empty at first."
@@ -114,19 +119,10 @@ def find_advice(error: BaseException, mounts: dict[str, str], root: str = "") ->
     return None
 
 
-def _find_host(error: BaseException | None) -> str | None:
+def _find_host(error: BaseException) -> str | None:
     """Return the host of a connection from the frames of an error, whose text lacks it."""
-    visited: list[BaseException] = []
-    while error is not None and error not in visited:
-        visited.append(error)
-        trace = error.__traceback__
-        while trace is not None:
-            host = trace.tb_frame.f_locals.get("host")
-            if isinstance(host, str) and trace.tb_frame.f_code.co_filename.endswith(_CLIENT_FILES):
-                return host
-            trace = trace.tb_next
-        error = error.__context__
-    return None
+    hosts = _list_values(error, "host", _CLIENT_FILES)
+    return next((host for host in hosts if isinstance(host, str)), None)
 
 
 def _find_full_name(table: str, error: BaseException) -> str:
@@ -134,14 +130,26 @@ def _find_full_name(table: str, error: BaseException) -> str:
     name = re.compile(
         rf"{_BEFORE_TABLE}((?:[\w-]+\.|`[^`]+`\.)+`?{re.escape(table)}`?)(?![\w.-])", re.IGNORECASE
     )
-    trace = error.__traceback__
-    while trace is not None:
-        request = trace.tb_frame.f_locals.get("req")
-        if request is not None and trace.tb_frame.f_code.co_filename.endswith(_SPARK_CLIENT):
-            match = name.search(re.sub(r"\\[nrt]", " ", str(request)))
-            return match[1].replace("`", "") if match else table
-        trace = trace.tb_next
+    for request in _list_values(error, "req", (_SPARK_CLIENT,)):
+        if match := name.search(re.sub(r"\\[nrt]", " ", str(request))):
+            return match[1].replace("`", "")
     return table
+
+
+def _list_values(error: BaseException | None, name: str, files: tuple[str, ...]) -> Iterator[Any]:
+    """Yield the values of a variable in the frames of an error, and of those that it came from.
+
+    :param files: the ends of the paths of the code that has the variable.
+    """
+    visited: list[BaseException] = []
+    while error is not None and error not in visited:
+        visited.append(error)
+        trace = error.__traceback__
+        while trace is not None:
+            frame, trace = trace.tb_frame, trace.tb_next
+            if name in frame.f_locals and frame.f_code.co_filename.endswith(files):
+                yield frame.f_locals[name]
+        error = error.__context__
 
 
 def _find_path(error: FileNotFoundError) -> str | None:
