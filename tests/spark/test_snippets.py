@@ -70,6 +70,11 @@ RUN = {
         "assert spark.read.format('delta').load(path).schema == trips.schema\n"
         "assert spark.read.format('delta').load(path).count() == trips.count() == 2000"
     ),
+    "save a frame that is sorted by many columns": (
+        "frame = spark.range(9).select(*((F.col('id') * at % 7).alias(f'c{at}') for at in range(24)))\n"
+        "frame.orderBy(*frame.columns).write.saveAsTable('dev.snippets.ordered')\n"
+        "assert spark.table('dev.snippets.ordered').count() == 9"
+    ),
     "save in a new schema": "spark.range(2).write.saveAsTable('dev.unseen.saved')",
     "write to a new schema": "spark.range(2).writeTo('dev.unseen_too.saved').create()",
     "use a new schema": "spark.sql('USE dev.unseen_as_well'); spark.sql('USE main.default')",
