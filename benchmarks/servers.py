@@ -115,6 +115,22 @@ def gunicorn(app: str, *options: str, environ: Mapping[str, str]) -> Iterator[Se
         yield server
 
 
+@contextlib.contextmanager
+def granian(app: str, *options: str, environ: Mapping[str, str]) -> Iterator[Server]:
+    """Serve an app with granian.
+
+    :param app: a module of :mod:`benchmarks.apps`.
+    :param options: of granian, such as ``--workers``, ``2``.
+    :param environ: the app's settings.
+    """
+    command = [
+        *(needed("granian"), "--interface", "wsgi", "--factory", "--port", "{port}"),
+        *("--log-level", "warning", *options, f"benchmarks.apps.{app}:create_app"),
+    ]
+    with _served(command, environ, "/ping") as server:
+        yield server
+
+
 def _no_control_socket() -> Sequence[str]:
     from gunicorn.config import KNOWN_SETTINGS
 

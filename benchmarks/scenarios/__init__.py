@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from ..bench import Bench
 from ..report import Group, Page, Row
 from . import (
+    clicking,
     document,
     emulators,
     ends,
@@ -45,6 +46,7 @@ SCENARIOS: Mapping[str, Callable[[Bench], list[Row]]] = {
     "cancels": reading.cancels,
     "cold-reads": reading.cold_reads,
     "throughput": throughput.throughput,
+    "first-click": clicking.first_click,
     "on-behalf": reading.on_behalf,
     "pages": pages.pages,
     "viewing": viewing.viewing,
@@ -76,7 +78,7 @@ GROUPS = (
     Group(
         "What a restart costs",
         "A deploy ends every stream in order, and a killed worker costs no viewer the end.",
-        ("ending", "killing"),
+        ("ending", "killing", "reloading"),
     ),
     Group(
         "Whether every end is delivered",
@@ -98,7 +100,7 @@ GROUPS = (
         "What a request costs",
         "One machine of two cores serves thousands of reads and hundreds of triggers a second, far"
         " above the rate limits of a workspace.",
-        ("throughput", "on-behalf", "pages"),
+        ("throughput", "first-click", "on-behalf", "pages"),
     ),
     Group(
         "What a large run costs a browser",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..bench import Bench, appkit, bare_sdk, ours
 from ..report import Row
-from ..servers import ask, gunicorn, needed, node
+from ..servers import ask, granian, gunicorn, needed, node
 from ..stats import median
 from ..workspace import Workspace
 
@@ -44,6 +44,9 @@ def throughput(bench: Bench) -> list[Row]:
         }
         ports = {
             "ours": stack.enter_context(gunicorn("ours", *GTHREAD, environ=environs["ours"])).port,
+            "granian": stack.enter_context(
+                granian("ours", "--workers", "2", environ=environs["ours"])
+            ).port,
             "appkit": stack.enter_context(
                 node(bench.peers, "appkit.mjs", environ=environs["appkit"])
             ).port,
@@ -57,7 +60,7 @@ def throughput(bench: Bench) -> list[Row]:
         }
         bare_wsgi: list[float] = []
         empty: list[float] = []
-        reads: dict[str, list[float]] = {"ours": [], "appkit": [], "appkit26": []}
+        reads: dict[str, list[float]] = {"ours": [], "granian": [], "appkit": [], "appkit26": []}
         triggers: dict[str, list[float]] = {"ours": [], "appkit": [], "appkit26": [], "sdk": []}
         for _ in range(rounds):
             bare_wsgi.append(measure_rate(wrk, ports["wsgi"], "/ping", seconds))
@@ -68,7 +71,7 @@ def throughput(bench: Bench) -> list[Row]:
             for name, rates in triggers.items():
                 path = "/run" if name == "sdk" else f"{jobs}/run"
                 rates.append(measure_rate(wrk, ports[name], path, seconds, "-s", str(TRIGGER)))
-    read, peer_read, newest_read = (median(rates) for rates in reads.values())
+    read, granian_read, peer_read, newest_read = (median(rates) for rates in reads.values())
     trigger, peer_trigger, newest_trigger, bare = (median(rates) for rates in triggers.values())
     how = (
         f"wrk, {CONNECTIONS} connections, medians of {rounds} rounds of {seconds} s in turn; this"
@@ -86,6 +89,15 @@ def throughput(bench: Bench) -> list[Row]:
             read >= 1.4 * peer_read,
             f"{peer_read:.0f} (AppKit; on Node.js 26 {newest_read:.0f})",
             read / peer_read,
+        ),
+        Row(
+            "`GET /<key>/status` cached, requests/s, 2 workers of granian",
+            how + " granian with its default settings, but for the two workers.",
+            f"{granian_read:.0f}",
+            "≥ 1.8 times AppKit",
+            granian_read >= 1.8 * peer_read,
+            f"{peer_read:.0f} (AppKit)",
+            granian_read / peer_read,
         ),
         Row(
             "`POST /<key>/run`, requests/s, likewise: against AppKit",
