@@ -186,11 +186,11 @@ class _ReadsSpent(Exception):
 def read_run_page(authorizer: Authorizer, query: RunQuery, limit: int | None = None) -> RunPage:
     """Read one page of the runs that the user may view.
 
-    Without the name of a job, it leaves out those that the caller may not view in the workspace.
+    It leaves out jobs that the workspace does not show to the caller, unless it shows none.
 
     :raises MissingUserToken: the query names a job that runs as its users, and the request carries
         no token.
-    :raises NotAllowed: the workspace refuses to show the job that the query names.
+    :raises NotAllowed: the workspace refuses to show the job that the query names, or each job.
     :raises DatabaseUnavailable: the record does not respond.
     """
     limit = limit or PAGE_SIZE
@@ -199,6 +199,7 @@ def read_run_page(authorizer: Authorizer, query: RunQuery, limit: int | None = N
     recorded = {job.key: job.job_id for job in jobs if has_record and job.run_as == "app"}
     read = [job.key for job in jobs if job.key not in recorded]
     reads = iter(range(len(read) + MAX_MORE_READS))  # of all sources together
+    refusals: list[NotAllowed] = []
     with ExitStack() as stack:
         sources = [_read_record(recorded, query, limit + 1)] if recorded else []
         for key in read:
@@ -208,8 +209,11 @@ def read_run_page(authorizer: Authorizer, query: RunQuery, limit: int | None = N
                 if query.job is not None:
                     raise
                 continue
-            sources.append(_read_workspace(handle, query, reads))
-        return _merge(sources, query, limit)
+            sources.append(_read_workspace(handle, query, reads, refusals))
+        page = _merge(sources, query, limit)
+    if refusals and len(refusals) == len(sources):
+        raise refusals[0]
+    return page
 
 
 def _merge(sources: Sequence[Iterable[ListedRun]], query: RunQuery, limit: int) -> RunPage:
@@ -265,11 +269,12 @@ def _from_row(row: RecordedRun, present_id: int) -> ListedRun:
 
 
 def _read_workspace(
-    handle: JobHandle, query: RunQuery, reads: Iterator[int]
+    handle: JobHandle, query: RunQuery, reads: Iterator[int], refusals: list[NotAllowed]
 ) -> Iterator[ListedRun]:
-    """Yield the runs of a job, newest first.
+    """Yield the runs of a job, newest first; none if the workspace refuses to show them.
 
     :param reads: has one item for each read that the page still may make.
+    :param refusals: gets the refusal.
     :raises _ReadsSpent: there may be more, but this page has read enough.
     """
     last = query.after
@@ -280,9 +285,8 @@ def _read_workspace(
             runs = handle.list_runs(
                 READ_SIZE, start_time_from=query.since, start_time_to=min(ends, default=None)
             )
-        except NotAllowed:
-            if query.job is not None:
-                raise
+        except NotAllowed as refusal:
+            refusals.append(refusal)
             return
         actions = current_state().requesters.read(
             handle.job.job_id, [run.run_id or 0 for run in runs]

@@ -159,6 +159,14 @@ class TestFromTheRecord:
 
 
 class TestFromTheWorkspace:
+    def test_list_of_which_the_workspace_refuses_each_job_is_refused(
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace
+    ) -> None:
+        client = make_app(jobs={"quick": {"of": "quick"}, "never": {"of": "never"}}).test_client()
+        fault_proxy.fail(Refusal(403), path="runs/list")
+        response = client.get(URL)
+        assert (response.status_code, response.get_json()["status"]) == (403, 403)
+
     def test_runs_of_all_jobs_are_merged_newest_first(self, make_app: MakeApp) -> None:
         app = make_app(jobs={"quick": {"of": "quick"}, "failing": {"of": "failing"}})
         started = []
