@@ -46,6 +46,7 @@ SCENARIOS: Mapping[str, Callable[[Bench], list[Row]]] = {
     "cancels": reading.cancels,
     "cold-reads": reading.cold_reads,
     "throughput": throughput.throughput,
+    "servers": throughput.servers,
     "first-click": clicking.first_click,
     "on-behalf": reading.on_behalf,
     "pages": pages.pages,
@@ -78,7 +79,7 @@ GROUPS = (
     Group(
         "What a restart costs",
         "A deploy ends every stream in order, and a killed worker costs no viewer the end.",
-        ("ending", "killing", "reloading"),
+        ("ending", "killing"),
     ),
     Group(
         "Whether every end is delivered",
@@ -100,7 +101,7 @@ GROUPS = (
         "What a request costs",
         "One machine of two cores serves thousands of reads and hundreds of triggers a second, far"
         " above the rate limits of a workspace.",
-        ("throughput", "first-click", "on-behalf", "pages"),
+        ("throughput", "on-behalf", "pages"),
     ),
     Group(
         "What a large run costs a browser",
@@ -132,11 +133,39 @@ PAGES: Mapping[str, Page] = {
         "All figures are from one run on one machine, with the peers beside the package. A ratio"
         " carries over to other machines better than a figure. The peer is AppKit unless a row"
         " names another one. Rows that miss their target stay. To measure again, run"
-        " `tox -e benchmarks`. The [local workspace](local-benchmarks.md) has figures of its own.",
+        " `tox -e benchmarks`. [Servers](server-benchmarks.md) and the [local"
+        " workspace](local-benchmarks.md) have figures of their own.",
         "The workspace is a small server of the benchmarks' own, in a process beside the measured"
         " ones: its runs end and its calls fail on command, and it counts who requested what. It,"
         " the clients that load the servers and the servers share the machine's cores.",
         GROUPS,
+    ),
+    "server-benchmarks.md": Page(
+        "Benchmarks of servers",
+        "All figures are from one run on one machine. A ratio carries over to other machines better"
+        " than a figure. Rows that miss their target stay. To measure again, run"
+        " `python -m benchmarks reloading first-click servers`. [Servers](reference/servers.md)"
+        " says how to set each of them up.",
+        "The workspace, the clients and the servers share the machine's cores.",
+        (
+            Group(
+                "What a reload under load costs",
+                "No viewer misses the end of a run, even if the machine is overloaded and each"
+                " worker is replaced three times.",
+                ("reloading",),
+            ),
+            Group(
+                "How quick the first click is",
+                "A new process loads the SDK and logs in after its first page, so the first click"
+                " takes as long as others.",
+                ("first-click",),
+            ),
+            Group(
+                "What another server brings",
+                "granian answers more cached reads a second than gunicorn on the same cores.",
+                ("servers",),
+            ),
+        ),
     ),
     "local-benchmarks.md": Page(
         "Benchmarks of the local workspace",
