@@ -127,35 +127,31 @@ class TestFromTheRecord:
         assert response.status_code == 400
         assert response.get_json()["detail"] == "'job' must be one of failing, not 'quick'."
 
-    def test_runs_of_users_are_not_taken_from_the_record(
-        self, make_app: MakeApp, clock: FakeClock
-    ) -> None:
-        """The workspace decides what a user may see."""
+    @pytest.fixture
+    def users_client(self, make_app: MakeApp, clock: FakeClock) -> FlaskClient:
+        """A client of an app with recorded runs, half of them of a job that runs as its users."""
         app = make_app(
             LAKEFLOW_JOBS_RECORD_URL=True,
             clock=clock,
             jobs={"quick": {"of": "never", "run_as": "user"}},
         )
         record_runs(app, clock, 4)
-        client = app.test_client()
-        assert list_ids(client) == [1003, 1001], "no token, so without the users' job"
-        listed = list_ids(client, headers=on_behalf_of(ALICE))
+        return app.test_client()
+
+    def test_runs_of_users_are_not_taken_from_the_record(self, users_client: FlaskClient) -> None:
+        """The workspace decides what a user may see."""
+        assert list_ids(users_client) == [1003, 1001], "no token, so without the users' job"
+        listed = list_ids(users_client, headers=on_behalf_of(ALICE))
         assert not {1000, 1002} & set(listed)
-        assert client.get(f"{URL}?job=quick").status_code == 401
+        assert users_client.get(f"{URL}?job=quick").status_code == 401
 
     def test_job_that_the_workspace_refuses_hides_no_others(
-        self, make_app: MakeApp, clock: FakeClock, fault_proxy: FaultyWorkspace
+        self, fault_proxy: FaultyWorkspace, users_client: FlaskClient
     ) -> None:
-        app = make_app(
-            LAKEFLOW_JOBS_RECORD_URL=True,
-            clock=clock,
-            jobs={"quick": {"of": "never", "run_as": "user"}},
-        )
-        record_runs(app, clock, 4)
         fault_proxy.fail(Refusal(403), path="runs/list")
-        client = app.test_client()
-        assert list_ids(client, headers=on_behalf_of(ALICE)) == [1003, 1001]
-        assert client.get(f"{URL}?job=quick", headers=on_behalf_of(ALICE)).status_code == 403
+        of_alice = on_behalf_of(ALICE)
+        assert list_ids(users_client, headers=of_alice) == [1003, 1001]
+        assert users_client.get(f"{URL}?job=quick", headers=of_alice).status_code == 403
 
 
 class TestFromTheWorkspace:

@@ -76,7 +76,7 @@ def _qualify(select: exp.Select) -> exp.Select | None:
     qualify = select.args.get("qualify")
     if qualify is None:
         return None
-    condition = _insert_aliases(select, qualify.this.copy())
+    condition = _insert_aliases(qualify.this, _list_aliases(select), in_aggregates=True)
     inner = select.copy()
     inner.set("qualify", None)
     inner.append("expressions", exp.alias_(condition, _KEPT))
@@ -133,7 +133,7 @@ def _lift(select: exp.Select) -> exp.Select | None:
     def keep(expression: Tree) -> exp.Column:
         """Compute an expression with the groups; return the column that has it."""
         kept.append(f"lakeflow_group_{len(kept)}")
-        value = _insert_group_aliases(expression, aliases)
+        value = _insert_aliases(expression, aliases)
         inner.append("expressions", exp.alias_(value, kept[-1]))
         return exp.column(kept[-1])
 
@@ -176,26 +176,17 @@ def _has_taken_column(select: exp.Select) -> bool:
     return any(not each.table and each.name.lower() in aliases for each in columns)
 
 
-def _insert_group_aliases(expression: Tree, aliases: dict[str, Tree]) -> Tree:
-    """Replace the aliases in a copy of an expression, but none in its aggregates."""
+def _insert_aliases(
+    expression: Tree, aliases: dict[str, Tree], *, in_aggregates: bool = False
+) -> Tree:
+    """Return a copy of an expression with the values of aliases."""
     copy = exp.paren(expression.copy())
     for column in list(copy.find_all(exp.Column)):
         value = None if column.table else aliases.get(column.name.lower())
-        if value is not None and column.find_ancestor(exp.AggFunc) is None:
+        if value is not None and (in_aggregates or column.find_ancestor(exp.AggFunc) is None):
             column.replace(exp.paren(value.copy()))
     inner: Tree = copy.this
     return inner
-
-
-def _insert_aliases(select: exp.Select, condition: Tree) -> Tree:
-    aliases = _list_aliases(select)
-
-    def insert(node: Tree) -> Tree:
-        if isinstance(node, exp.Column) and not node.table and node.name.lower() in aliases:
-            return exp.paren(aliases[node.name.lower()].copy())
-        return node
-
-    return condition.transform(insert)
 
 
 def _expand_aliases(select: exp.Select, describe: Describe) -> None:
