@@ -34,7 +34,7 @@ def test_console_journey_from_form_to_ended_run(site: str, open_page: OpenPage) 
     assert page.text_content(".lf-big") == "succeeded"
     assert page.title().startswith("succeeded: nightly")
     assert page.locator(".lf-node[data-kind=good]").count() == 8
-    assert page.text_content("[role=status]") == "The run is succeeded."
+    assert page.text_content("[role=status]") == "State of the run: succeeded."
 
 
 def test_form_double_click_starts_one_run(site: str, open_page: OpenPage) -> None:

@@ -125,7 +125,8 @@ export class LiveRun {
       this.#loadError = "";
       this.#retryAt = Infinity;
       this.#adapt();
-      if (this.#meta.word !== word) this.#announcer.textContent = `The run is ${this.#meta.word}.`;
+      const now = this.#meta.word;
+      if (now !== word) this.#announcer.textContent = `State of the run: ${now}.`;
     } catch (error) {
       this.#handleFailure(error.message);
     }
