@@ -24,6 +24,7 @@ _ENVIRONMENT = re.compile(
     re.IGNORECASE,
 )
 _ENDED = frozenset({"TERMINATED", "SKIPPED", "INTERNAL_ERROR"})
+_OTHER_RUN = re.compile(r"Run \d+ of job \d+ failed: ")
 _NOT_REACHED = ("UPSTREAM_FAILED", "UPSTREAM_CANCELED", "EXCLUDED")
 _POLL_SECONDS = 0.2
 
@@ -192,14 +193,24 @@ def _has_started(task: Mapping[str, Any]) -> bool:
     return not is_canceled or any(task.get(f"{each}_duration") for each in ("setup", "execution"))
 
 
+def has_own_error(task: Mapping[str, Any], error: str) -> bool:
+    """Return whether a task failed by itself, not because of another task.
+
+    One that runs another job fails with it, and the report of that job says why.
+    """
+    is_reached = task["state"].get("result_state") not in _NOT_REACHED and _has_started(task)
+    return is_reached and not _OTHER_RUN.match(error)
+
+
 def _report_task(client: _Client, job: str, task: Mapping[str, Any], report: BundleReport) -> None:
     kind = next((key for key in task if key.endswith("_task")), "")
     state = task["state"]
     if state.get("result_state") == "SUCCESS":
         report.tasks.append(TaskReport(job, task["task_key"], kind))
-    elif state.get("result_state") in _NOT_REACHED or not _has_started(task):
-        report.not_reached += 1
-    else:
-        output = client.call("GET", f"runs/get-output?run_id={task['run_id']}")
-        error = output.get("error") or state.get("state_message") or str(state)
+        return
+    output = client.call("GET", f"runs/get-output?run_id={task['run_id']}")
+    error = output.get("error") or state.get("state_message") or str(state)
+    if has_own_error(task, error):
         report.tasks.append(TaskReport(job, task["task_key"], kind, error))
+    else:
+        report.not_reached += 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.public_bundles.runs import choose_attempts
+from tests.public_bundles.runs import choose_attempts, has_own_error
 
 
 def attempt(number: int, result: str, **durations: int) -> dict[str, Any]:
@@ -35,3 +35,18 @@ FAILED = attempt(0, "FAILED", execution_duration=5)
 def test_last_attempt_that_started_counts(attempts: list[dict[str, Any]], chosen: int) -> None:
     other = {**FAILED, "task_key": "other"}
     assert choose_attempts([other, *attempts]) == [other, attempts[chosen]]
+
+
+@pytest.mark.parametrize(
+    ("task", "error", "is_own"),
+    [
+        (FAILED, "ValueError: empty", True),
+        (FAILED, "Run 1 of job 2 failed: Task load failed with message: Workload failed.", False),
+        (attempt(0, "UPSTREAM_FAILED"), "Upstream task load failed.", False),
+        (attempt(0, "CANCELED"), "Run cancelled.", False),
+    ],
+)
+def test_task_that_runs_a_job_does_not_fail_by_itself(
+    task: dict[str, Any], error: str, is_own: bool
+) -> None:
+    assert has_own_error(task, error) is is_own

@@ -9,7 +9,7 @@ from enum import Enum
 _SENTENCE = re.compile(r".+?[.!](?=\s|$)", re.DOTALL)
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Warning): ")
 _VERBS = (
-    "add|allow|build|check|copy|correct|create|declare|define|fill|give|install|list|mark|name|pass|put"
+    "add|allow|build|check|copy|correct|create|declare|define|fill|give|install|leave|list|mark|name|pass|put"
     "|read|remove|run|set|simulate|upload|use|write"
 )
 _REMEDY = re.compile(rf"\b(?:{_VERBS})\b", re.IGNORECASE)
@@ -35,7 +35,8 @@ _PATTERNS = {
         r"|^Add \S+ to sys\.path"
     ),
     Verdict.NOT_HERE: (
-        r"^(?:Sail (?!has no access)|An? \w+_task|The local workspace (?:cannot|does not serve))"
+        r"^(?:Sail (?!has no access)|An? \w+_task|Leave \S+ out "
+        r"|The local workspace (?:cannot|does not serve))"
         r"|Write the cell in"
         r"|^DuckDB "
         r"|Sail has no (?!access)|: DuckDB has no|JVM|No API found for"
