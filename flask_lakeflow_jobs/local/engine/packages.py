@@ -35,6 +35,11 @@ _ADVICE = (
     "Correct the packages that the task lists, or the access of this machine to their index: they "
     "cannot be installed."
 )
+# The packages that uv and pip blame, not those that they conclude to be needed.
+_BLAMED = re.compile(
+    r"(?<!that )you require ((?:[^\s,]|,(?=[<>=!~]))+)|Failed to build `([^`]+)`"
+    r"|Cannot install (.+) because|No matching distribution found for (\S+)"
+)
 # The newest pyarrow that takes numpy 1, which its metadata does not say.
 _PYARROW_FOR_NUMPY_1 = "pyarrow>=18,<23"
 # The packages that Spark refuses if they are too old, and the modules of each.
@@ -255,10 +260,23 @@ def _run_installer(
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             raise InstallFailed(f"{_ADVICE} {error}.") from None
         if code:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_BYTES))
-            lines = log.read().decode(errors="replace").strip().splitlines()
-            message = f"{' '.join(command)} failed: " + "\n".join(lines[-_LOG_LINES:])
-            raise InstallFailed(f"{_ADVICE} {_hide_credentials(message)}")
+            log.seek(0)
+            first = log.readline(_LOG_BYTES).decode(errors="replace")
+            log.seek(max(log.tell(), log.seek(0, os.SEEK_END) - _LOG_BYTES))
+            text = first + log.read().decode(errors="replace")
+            last = "\n".join(text.strip().splitlines()[-_LOG_LINES:])
+            message = f"{_advise(text)} {' '.join(command)} failed: {last}"
+            raise InstallFailed(_hide_credentials(message))
+
+
+def _advise(log: str) -> str:
+    """Return the advice on the log of an installer that failed."""
+    found = (name for match in _BLAMED.findall(log) for name in match if name)
+    blamed = list(dict.fromkeys(each.rstrip(".") for each in found))
+    if not blamed:
+        return _ADVICE
+    names = f"{' and '.join(blamed)} cannot be installed{' together' if len(blamed) > 1 else ''}"
+    return f"Correct the packages that the task lists: {names}."
 
 
 def _hide_credentials(text: str) -> str:

@@ -129,6 +129,42 @@ def test_failed_installation_names_no_credentials_of_an_index(
     assert f"--index-url={shown} -- a@1 failed: warning\nerror: no package a at {shown}" in message
 
 
+UV_CONFLICT = """error: No solution found when resolving dependencies
+  cause: Because a==1 depends on b>=2,<3 and you require a==1, we can conclude that you require b>=2,<3.
+         And because you require b>=1,!=2, we can conclude that your requirements are unsatisfiable.
+"""  # noqa: E501 (as the installer prints it)
+PIP_CONFLICT = """ERROR: Cannot install a==1, b==2 and c because these package versions conflict.
+ERROR: ResolutionImpossible: for help visit https://pip.example/
+"""
+
+
+@pytest.mark.parametrize(
+    ("log", "blamed"),
+    [
+        (UV_CONFLICT, "a==1 and b>=1,!=2 cannot be installed together"),
+        (PIP_CONFLICT, "a==1, b==2 and c cannot be installed"),
+        (
+            "ERROR: No matching distribution found for a<100,>=99\n",
+            "a<100,>=99 cannot be installed",
+        ),
+        ("error: Failed to build `a==1`\n" + "gcc\n" * 2000, "a==1 cannot be installed"),
+        ("because a was not found and you require a.\n", "a cannot be installed"),
+    ],
+)
+def test_failed_installation_names_the_packages_that_it_blames(
+    log: str, blamed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, stdout: Any, **__: Any) -> int:
+        stdout.write(log.encode())
+        return 1
+
+    monkeypatch.setattr(packages_module, "run_program", fail)
+    with pytest.raises(InstallFailed) as failure:
+        Packages(tmp_path, is_enabled=True).install(Requirements(("a",)), {})
+    first = str(failure.value).partition(". ")[0]
+    assert first == f"Correct the packages that the task lists: {blamed}"
+
+
 def test_listed_packages_show_no_credentials() -> None:
     listed = Requirements(("a @ git+https://ann:word@git.example/a.git",)).to_list()
     assert listed == ["a @ git+https://[REDACTED]@git.example/a.git"]
