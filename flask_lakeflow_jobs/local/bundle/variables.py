@@ -83,12 +83,24 @@ def assign_variables(variables: LocatedDict, overrides: Mapping[str, Any]) -> Lo
         values[key] = _assign(key, normalize_variable(each), overrides, location)
         if location is not None:
             values.locations[key] = location
+    if missing := [key for key, value in values.items() if value is None]:
+        raise BundleError(_describe_missing(missing), values.locations.get(missing[0]))
     return values
+
+
+def _describe_missing(keys: list[str]) -> str:
+    names = ", ".join(_ENVIRONMENT_PREFIX + key for key in keys)
+    if len(keys) == 1:
+        missing = f"The variable {keys[0]!r} has no value. Give it"
+    else:
+        missing = f"The variables {', '.join(map(repr, keys))} have no value. Give each"
+    return f"{missing} a 'default', or a value in the target, or set {names} in the environment."
 
 
 def _assign(
     key: str, definition: LocatedDict, overrides: Mapping[str, Any], location: Location | None
 ) -> Any:
+    """Return the value of a variable; ``None``: it has none."""
     is_complex = definition.get("type") == "complex"
     name = _ENVIRONMENT_PREFIX + key
     if (text := os.environ.get(name)) is not None:
@@ -108,10 +120,4 @@ def _assign(
                 location,
             )
         return value
-    if (default := definition.get("default")) is not None:
-        return default
-    raise BundleError(
-        f"The variable {key!r} has no value. Give it a 'default', or a value in the target, or set "
-        f"{name} in the environment.",
-        location,
-    )
+    return definition.get("default")

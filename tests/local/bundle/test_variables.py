@@ -157,6 +157,10 @@ def test_load_bundle_undefined_reference_names_line_of_use(
         ("{a: {default: '${var.a.b}'}}", "${var.a.b} refers to itself."),
         ("{a: {default: 'x ${var.b}'}}", "${var.b} is not defined. Define it under 'variables'"),
         ("{a: {description: d}}", "The variable 'a' has no value. Give it a 'default', or a value"),
+        (
+            "{a: {}, b: {default: 1}, c: {}}",
+            "The variables 'a', 'c' have no value. Give each a 'default', or a value in the target",
+        ),
     ],
 )
 def test_load_bundle_refuses_variable_that_nothing_uses(
