@@ -17,6 +17,8 @@ _SERVICES = {
     "databricks.feature_engineering": "feature store",
     "databricks.feature_store": "feature store",
 }
+# Clusters have it too, but a task on Sail has a module of its own in its place.
+_PACKAGES = {"delta": "delta-spark"}
 _SETTING = "LAKEFLOW_JOBS_LOCAL_INSTALL = True"
 _MAX_FOLDERS = 2000  # of a bundle that are searched
 # They hold code of others.
@@ -58,7 +60,7 @@ def advise_on_module(
             "there, and tasks import from the folder of their own file and from that of the bundle."
         )
     found = find_package(module)
-    package = found[1] if found else None
+    package = found[1] if found else _PACKAGES.get(name)
     if installs:
         return _advise_to_list(name, package, ", ".join(requirements))
     return _advise_to_install(name, package, requirements)

@@ -47,6 +47,8 @@ def test_advice_of_a_workspace_that_installs_is_where_to_list_the_package() -> N
     assert found.endswith(" List its package, scikit-learn, in the task's environment.")
     added = advise_on_module("py4j.protocol", ["databricks-feature-engineering"], installs=True)
     assert added.endswith(" that its environment lists: databricks-feature-engineering. Add py4j.")
+    delta = advise_on_module("delta.tables", ["dlt-meta"], installs=True)
+    assert delta.endswith(" that its environment lists: dlt-meta. Add delta-spark.")
 
 
 @pytest.mark.parametrize("installs", [True, False])
