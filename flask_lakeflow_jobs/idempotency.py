@@ -17,8 +17,7 @@ from flask import current_app, has_request_context, request
 from .cache import hash_json
 from .clock import CLOCK_SKEW_SECONDS
 from .errors import Conflict, InvalidRequest, LakeflowJobsError
-from .pages import find_run_page
-from .runs.page_urls import normalize_page_url
+from .pages import find_run_page, normalize_page_url
 from .runs.progress_token import add_token, create_token, find_token_field
 from .runs.run_parameters import ParameterMatch, compare_parameters
 

@@ -17,8 +17,8 @@ from flask_lakeflow_jobs import (
     current_jobs,
 )
 from flask_lakeflow_jobs.config.keys import READ_TIMEOUT
+from flask_lakeflow_jobs.pages import normalize_page_url
 from flask_lakeflow_jobs.reader import subscribe_to
-from flask_lakeflow_jobs.runs.page_urls import normalize_page_url
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal, Silence
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from flask import current_app
 
-from ..pages import find_run_page
-from ..runs.page_urls import normalize_page_url
+from ..pages import find_run_page, normalize_page_url
 from .printing import print_progress, print_warning
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import LakeflowJobsError
 from ..globals import current_state
+from ..pages import find_databricks_url
 from ..reader import cached_reads_of, parse_efforts
 from ..runs.explanation import MAX_READ_TASKS, explain_run
 from ..runs.outcome import Outcome, has_ended, outcome_of
-from ..runs.page_urls import find_databricks_url
 from ..runs.progress_reports import select_progress
 from ..runs.run_parameters import parameters_of
 from ..text import first_line

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..pages import find_databricks_url
 from ..runs.durations import PHASES, times_of
 from ..runs.iterations import count_iterations
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
-from ..runs.page_urls import find_databricks_url
 from . import labels
 from .labels import KIND_NAMES
 from .summaries import StateLabel

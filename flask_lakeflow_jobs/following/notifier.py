@@ -13,11 +13,10 @@ from ..config.keys import NOTIFY
 from ..config.notify import NotifyRule, NotifyUrl, describe_url
 from ..errors import ConfigurationError
 from ..identity import APP
-from ..pages import find_run_page
+from ..pages import find_run_page, normalize_page_url
 from ..runs.durations import duration_of, format_duration
 from ..runs.explanation import explain_run
 from ..runs.outcome import SUCCESSES, Outcome
-from ..runs.page_urls import normalize_page_url
 from ..runs.redaction import redact_text
 from ..text import MAX_ERROR_CHARS, clean_line
 from ..upstream.cached_reads import CachedReads
