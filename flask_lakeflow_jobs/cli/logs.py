@@ -11,8 +11,8 @@ from flask.cli import with_appcontext
 
 from ..reader import cached_reads_of
 from ..runs.ids import validate_task_keys
-from ..runs.log_parts import DEFAULT_PART_BYTES
 from ..runs.outcome import has_ended, is_root_cause, select_last_attempts
+from ..runs.outputs import DEFAULT_PART_BYTES
 from ..runs.redaction import redact_outputs
 from .exit_codes import ExitCode, exit_code_of, format_exit_codes
 from .formatting import format_outcome

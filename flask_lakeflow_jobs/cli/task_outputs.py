@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..runs.durations import format_duration
 from ..runs.iterations import Iteration
 from ..runs.outcome import outcome_of, select_last_attempts
-from ..runs.query_rows import read_rows
+from ..runs.outputs import read_rows
 from .formatting import (
     format_attempt,
     format_datetime,

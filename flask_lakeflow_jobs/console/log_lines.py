@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from ..errors import LakeflowJobsError
-from ..runs.log_parts import MAX_PART_BYTES, LogPart
 from ..runs.outcome import has_ended
+from ..runs.outputs import MAX_PART_BYTES, LogPart
 from ..text import clean_line
 from .rich_text import render_lines
 

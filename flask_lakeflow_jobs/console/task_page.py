@@ -18,9 +18,8 @@ from ..pages import build_run_url
 from ..reader import cached_reads_of
 from ..runs.ids import parse_run_id
 from ..runs.iterations import Iteration, select_failed
-from ..runs.log_parts import DEFAULT_PART_BYTES
 from ..runs.outcome import select_last_attempts
-from ..runs.query_rows import Rows, read_rows
+from ..runs.outputs import DEFAULT_PART_BYTES, Rows, read_rows
 from ..runs.redaction import redact, redact_output, redact_progress_tokens
 from ..web.auth import Authorizer, current_authorizer, request_handle
 from ..web.requests import read_number

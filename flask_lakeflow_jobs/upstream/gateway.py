@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..config.settings import AppSettings
     from ..identity import Identity
-    from ..runs.log_parts import LogPart
+    from ..runs.outputs import LogPart
 
 T = TypeVar("T")
 

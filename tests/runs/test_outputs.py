@@ -1,4 +1,4 @@
-"""Logs of tasks, in parts."""
+"""Parts of logs, and the rows of SQL tasks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.runs.log_parts import LogPart
+from flask_lakeflow_jobs.runs.outputs import LogPart, read_rows
 
 
 @given(st.text("ab\né", max_size=40), st.integers(1, 9))
@@ -36,3 +36,18 @@ def test_log_has_no_progress_token() -> None:
     assert LogPart.from_whole("a lfjp_x.y\n", 0, 100).text == "a ***\n"
     local = LogPart.from_local({**part, "is_final": False, "line": 1})
     assert (local.text, local.rest, local.is_live) == ("a ***\n", "lfjp_", True)
+
+
+def test_read_rows_pads_short_rows_and_guards_formulas() -> None:
+    rows = [{"values": [{"string_value": "=1+1"}]}, {"values": [{}, {"string_value": 'a"b'}]}]
+    columns = [{"name": "@x"}, {"name": "y"}]
+    output = {"sql_output": {"file_output": {"query_result": {"columns": columns, "rows": rows}}}}
+    found = read_rows(output)
+    assert found is not None
+    assert found.rows == [["=1+1", None], [None, 'a"b']]
+    assert list(found.to_csv()) == ["'@x,y\r\n", "'=1+1,\r\n", ',"a""b"\r\n']
+
+
+@pytest.mark.parametrize("output", [{}, {"sql_output": None}, {"sql_output": {"file_output": {}}}])
+def test_read_rows_of_an_output_without_any_is_none(output: dict[str, object]) -> None:
+    assert read_rows(output) is None
