@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING
 import click
 from flask.cli import with_appcontext
 
-from ..reader import cached_reads_of
 from ..runs.ids import validate_task_keys
 from ..runs.outcome import has_ended, is_root_cause, select_last_attempts
 from ..runs.outputs import DEFAULT_PART_BYTES
-from ..runs.redaction import redact_outputs
 from .exit_codes import ExitCode, exit_code_of, format_exit_codes
 from .formatting import format_outcome
 from .handles import get_handle, get_state
-from .iteration_reads import read_loops
 from .options import run_argument, task_option
 from .printing import print_output, print_progress
-from .task_outputs import format_task_log
+from .task_outputs import format_task_log, read_loops, read_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,8 +113,7 @@ class LogPrinter:
         if not ended:
             return
         keys = [task.task_key for task in ended]
-        outputs = cached_reads_of(self._handle).get_outputs(self._run_id, keys)
-        outputs = redact_outputs(outputs, self._handle.job.secret_overrides)
+        outputs = read_outputs(self._handle, self._run_id, keys)
         loops = read_loops(self._handle, run, keys, only_failed=self._only_failed)
         for task in sorted(ended, key=lambda task: task.end_time or 0):
             self._printed.add(task.run_id or 0)

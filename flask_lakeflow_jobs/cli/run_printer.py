@@ -12,9 +12,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LakeflowJobsError, RunNotFound
-from ..reader import cached_reads_of
 from ..runs.outcome import SUCCESSES, Outcome
-from ..runs.redaction import redact, redact_outputs
+from ..runs.redaction import redact
 from ..text import join_lines
 from .exit_codes import ExitCode, exit_code_of
 from .formatting import (
@@ -32,7 +31,7 @@ from .printing import (
     print_warning,
 )
 from .run_pages import print_run_url
-from .task_outputs import format_outputs
+from .task_outputs import format_outputs, read_outputs
 from .updates import LineDisplay, RunDisplay
 
 if TYPE_CHECKING:
@@ -169,8 +168,7 @@ class RunPrinter:
 
     def _read_outputs(self) -> dict[str, Any]:
         try:
-            outputs = cached_reads_of(self.handle).get_outputs(self.run_id)
-            return redact_outputs(outputs, self.handle.job.secret_overrides)
+            return read_outputs(self.handle, self.run_id)
         except LakeflowJobsError as error:
             print_warning(
                 f"Cannot read the output: {error.detail} Read it later:"

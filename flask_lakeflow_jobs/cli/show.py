@@ -15,7 +15,7 @@ from ..errors import JobNotFound, LakeflowJobsError, NotAllowed
 from ..reader import cached_reads_of, read_efforts
 from ..runs.durations import counts_from_of_efforts
 from ..runs.outcome import SUCCESSES, has_ended, outcome_of
-from ..runs.redaction import redact, redact_outputs, summarize_newest_run
+from ..runs.redaction import redact, summarize_newest_run
 from ..runs.run_parameters import parameters_of
 from .formatting import (
     final_duration,
@@ -26,7 +26,6 @@ from .formatting import (
     format_runs,
 )
 from .handles import get_handle, get_state
-from .iteration_reads import list_loops, read_loops
 from .local import is_workspace_available
 from .options import (
     document_option,
@@ -48,7 +47,7 @@ from .printing import (
     table_width,
 )
 from .run_pages import find_run_url, open_run_page
-from .task_outputs import format_loop, format_outputs
+from .task_outputs import format_loop, format_outputs, list_loops, read_loops, read_outputs
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -247,8 +246,7 @@ def output(key: str | None, run_id: int, tasks: Sequence[str], as_json: bool) ->
     A for-each task has all of that for 200 iterations, first for those that failed.
     """
     handle = get_handle(key)
-    documents = cached_reads_of(handle).get_outputs(run_id, tasks)
-    documents = redact_outputs(documents, handle.job.secret_overrides)
+    documents = read_outputs(handle, run_id, tasks)
     if as_json:
         print_document(documents)
         return
