@@ -20,8 +20,7 @@ from ..runs.triggers import Trigger, next_start_of, triggers_of
 from ..upstream.concurrent_reads import read_each
 from . import page_data
 from .page_data import RECENT_RUNS, JobTitle, Permissions, build_title, find_permissions
-from .summaries import Bar, Summary, build_strip, summarize
-from .trend import Trend, build_trend
+from .summaries import Bar, Summary, Trend, build_strip, build_trend, summarize
 
 if TYPE_CHECKING:
     from ..sdk_types import JobSettings

@@ -22,8 +22,7 @@ from .cards import read_cards
 from .labels import KIND_NAMES
 from .rendering import render_page
 from .root_errors import EndedRun, read_root_errors
-from .summaries import Summary, summarize, summarize_recorded
-from .trend import MAX_RECORDED_RUNS, build_trend
+from .summaries import MAX_TREND_RUNS, Summary, build_trend, summarize, summarize_recorded
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -166,7 +165,7 @@ def _read_ended_runs(job: Job) -> list[Summary]:
 
     wanted = RunFilter(job_keys=[job.key], state=RowState.ENDED)
     try:
-        runs = record.list_runs(wanted, limit=MAX_RECORDED_RUNS)
+        runs = record.list_runs(wanted, limit=MAX_TREND_RUNS)
         return [summarize_recorded(run) for run in runs]
     except LakeflowJobsError:  # the card's runs are enough
         return []

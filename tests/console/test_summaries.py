@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.console.summaries import (
+    MIN_TREND_RUNS,
+    StateLabel,
+    Summary,
     build_strip,
+    build_trend,
     count_work,
     summarize,
 )
 from flask_lakeflow_jobs.console.timeline import build_timeline
+from flask_lakeflow_jobs.runs.outcome import SUCCESSES, Outcome
 from tests.run_documents import FAILED, SUCCEEDED, run, run_state, task
 
 START = 1_000_000
@@ -84,3 +91,37 @@ def test_strip_has_newest_right_and_longest_highest() -> None:
 def test_strip_of_runs_without_duration_has_lowest_bars() -> None:
     (bar,) = build_strip([summarize(run(SUCCEEDED, start_time=0), START)])
     assert bar.height == 1
+
+
+def summary(length: float | None, outcome: Outcome = Outcome.SUCCEEDED) -> Summary:
+    ended = None if outcome is Outcome.RUNNING else 1
+    return Summary(1, StateLabel(outcome), 0, ended, length, None, None, "")
+
+
+summaries = st.builds(
+    summary,
+    st.none() | st.floats(0, 1e9),
+    st.sampled_from([Outcome.SUCCEEDED, Outcome.FAILED, Outcome.RUNNING]),
+)
+
+
+@given(st.lists(summaries, max_size=40))
+def test_trend_has_the_ended_runs_inside_its_area(runs: list[Summary]) -> None:
+    trend = build_trend(runs)
+    ended = [run for run in runs if run.ended is not None and run.length]
+    if sum(run.state.outcome in SUCCESSES for run in ended) < MIN_TREND_RUNS:
+        assert trend is None
+        return
+    assert trend is not None
+    assert [point.run for point in trend.points] == ended[::-1]
+    assert all(0 <= point.left <= 100 and 0 <= point.top <= 100 for point in trend.points)
+    assert trend.slow_top <= trend.median_top
+    assert trend.median <= trend.slow
+
+
+def test_trend_range_is_that_of_successful_runs() -> None:
+    runs = [summary(float(length)) for length in range(1, 21)]
+    trend = build_trend([*runs, summary(1000.0, Outcome.FAILED)])
+    assert trend is not None
+    assert (trend.median, trend.slow) == (10.5, 19.05)
+    assert trend.points[0].run.state.outcome is Outcome.FAILED
