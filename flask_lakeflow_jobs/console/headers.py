@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import re
-import zlib
+from collections.abc import Callable
 
 from flask import Request, Response
 from werkzeug.exceptions import HTTPException
-
-from .console_state import console_state
 
 #: Pages load this app's own files only, and no inline script or style.
 CONTENT_SECURITY_POLICY = (
@@ -22,31 +21,30 @@ MIN_COMPRESSED_BYTES = 1_000
 
 COMPRESSION_LEVEL = 6
 
-#: The format of ``gzip``, with its header and checksum.
-GZIP = 16 + zlib.MAX_WBITS
-
 _log = logging.getLogger("flask_lakeflow_jobs.web")
 
 #: A nonce of Content Security Policy Level 3, section 2.3.1: base64.
 _NONCE = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 
 
-def protect(response: Response) -> Response:
-    """Add the headers that protect a page, unless the app has set its own."""
+def protect(response: Response, csp_nonce: Callable[[], str] | None) -> Response:
+    """Add the headers that protect a page, unless the app has set its own.
+
+    :param csp_nonce: returns the nonce of the current request.
+    """
     if "Content-Security-Policy" not in response.headers:
-        response.headers["Content-Security-Policy"] = _content_security_policy()
+        response.headers["Content-Security-Policy"] = _content_security_policy(csp_nonce)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 
-def _content_security_policy() -> str:
+def _content_security_policy(csp_nonce: Callable[[], str] | None) -> str:
     """Return the policy; it allows the scripts and styles of the host that carry its nonce."""
-    read_nonce = console_state().csp_nonce
-    if read_nonce is None:
+    if csp_nonce is None:
         return CONTENT_SECURITY_POLICY
-    nonce = read_nonce()
+    nonce = csp_nonce()
     if not _NONCE.fullmatch(nonce or ""):
         _log.error("csp_nonce returned %r, which is not base64. The page allows no nonce.", nonce)
         return CONTENT_SECURITY_POLICY
@@ -68,7 +66,6 @@ def compress(response: Response, request: Request) -> Response:
     body = response.get_data()
     if len(body) < MIN_COMPRESSED_BYTES or request.accept_encodings.quality("gzip") <= 0:
         return response
-    compressor = zlib.compressobj(COMPRESSION_LEVEL, wbits=GZIP)
-    response.set_data(compressor.compress(body) + compressor.flush())
+    response.set_data(gzip.compress(body, COMPRESSION_LEVEL, mtime=0))
     response.headers["Content-Encoding"] = "gzip"
     return response

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,10 @@ from ..web.csrf import require_same_origin
 from ..web.responses import encode_json
 from ..web.run_list import PAGE_SIZE
 from . import all_runs, fragments, history, labels, page_data, task_page
-from .console_state import CONSOLE_KEY, ConsoleState
 from .form_page import show_form, start_run
 from .headers import compress, protect, retry_after
 from .jobs_page import show_jobs
+from .page_data import CONSOLE_KEY, ConsoleState
 from .rendering import render, render_page
 from .repair_page import repair_run, show_repair
 from .run_page import RunView, build_run_view
@@ -272,9 +272,9 @@ def console_blueprint(
     # This runs before all functions of the app, some of which parse the form. It is no
     # before_request: APIFlask builds no document if a blueprint that is not its own has one.
     pages.url_value_preprocessor(lambda *_: _check_request())
-    pages.after_request(protect)
+    pages.after_request(partial(protect, csp_nonce=csp_nonce))
     pages.register_error_handler(HTTPException, _as_html(_show_error))
-    kept = {CONSOLE_KEY: ConsoleState(csp_nonce), HOST_PAGES: host_page_url}
+    kept = {CONSOLE_KEY: ConsoleState(), HOST_PAGES: host_page_url}
     pages.record_once(lambda setup: setup.app.extensions.update(kept))
     fragments.register(pages)
     return pages
