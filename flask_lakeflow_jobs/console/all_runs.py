@@ -29,7 +29,7 @@ from ..web.run_list import (
 )
 from . import page_data
 from .page_data import FAILURES, MAX_READ_RUNS, EndedRun, JobTitle, build_title, read_root_errors
-from .rendering import render_page
+from .responses import render_page
 from .summaries import StateLabel
 
 if TYPE_CHECKING:

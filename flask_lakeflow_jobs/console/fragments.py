@@ -17,7 +17,7 @@ from . import labels, page_data
 from .cards import CARDS_PER_PAGE, read_cards
 from .page_data import console_state
 from .parts import RunMarkup
-from .rendering import render
+from .responses import render
 from .run_page import RunView, build_run_view
 from .summaries import StateLabel
 

@@ -21,7 +21,7 @@ from . import page_data
 from .cards import read_cards
 from .labels import KIND_NAMES
 from .page_data import EndedRun, read_root_errors
-from .rendering import render_page
+from .responses import render_page
 from .summaries import MAX_TREND_RUNS, Summary, build_trend, summarize, summarize_recorded
 
 if TYPE_CHECKING:
