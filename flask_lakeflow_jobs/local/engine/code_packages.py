@@ -13,8 +13,12 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ..lakeflow_child.notebook_cells import read_cells
-from ..lakeflow_child.notebook_files import find_notebook_file, is_notebook, is_notebook_file
+from ..lakeflow_child.notebook_files import (
+    find_notebook_file,
+    is_notebook,
+    is_notebook_file,
+    read_cells,
+)
 from ..lakeflow_child.package_names import find_package, normalize_name
 from .packages import Requirements
 

@@ -8,10 +8,9 @@ import sys
 from _ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
 from functools import partial
 
-from . import notebook_cells
+from . import notebook_files
 from .dbutils import DBUtils, NotebookExit
-from .notebook_cells import Cell
-from .notebook_files import find_notebook
+from .notebook_files import Cell, find_notebook
 from .paths import to_local_path
 from .script import create_main_module, extend_import_path
 
@@ -93,7 +92,7 @@ def read_cells(path: str) -> list[Cell]:
     """Read the cells of a notebook, each without the magic that names its language."""
     with open(path, encoding="utf-8-sig") as file:
         return [
-            _apply_language_magic(cell) for cell in notebook_cells.read_cells(path, file.read())
+            _apply_language_magic(cell) for cell in notebook_files.read_cells(path, file.read())
         ]
 
 
@@ -102,7 +101,7 @@ def _apply_language_magic(cell: Cell) -> Cell:
     name = cell.magic
     if not name or name in _IGNORED_MAGICS + _INSTALLERS + _TIMERS + _SETTERS:
         return cell
-    above, first, rest = notebook_cells.split_at_code(cell.text)
+    above, first, rest = notebook_files.split_at_code(cell.text)
     magic, _, argument = first.strip().partition(" ")
     if name not in (*_LANGUAGE_MAGICS, *_NOT_RUN, _WRITER):
         raise NotImplementedError(_NO_CELL.format(magic))

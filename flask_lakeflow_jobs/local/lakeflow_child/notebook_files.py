@@ -1,10 +1,19 @@
-"""The files of notebooks: their suffixes, their first line, and how their paths lead to them."""
+"""The files of notebooks: which they are, how paths lead to them, and their cells.
+
+Two formats keep the cells: source, and Jupyter's JSON.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 
 from .paths import to_local_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 TITLE = " Databricks notebook source"
 SEPARATOR = " COMMAND ----------"
@@ -21,6 +30,8 @@ JUPYTER_SUFFIX = ".ipynb"
 SUFFIXES = (*SOURCES, JUPYTER_SUFFIX)
 #: The bytes at the beginning of a file that tell whether it is a notebook.
 HEAD_BYTES = 64
+#: The magic of a cell with text. Jupyter has cells of a kind for it.
+MARKDOWN = "%md"
 
 
 def is_notebook(name: str, head: bytes) -> bool:
@@ -73,3 +84,120 @@ def find_notebook(caller: str, path: str, mounts: dict[str, str]) -> str:
     if (file := find_notebook_file(base)) is None:
         raise FileNotFoundError(f"There is no notebook {path!r} (expected at {base}).")
     return file
+
+
+class Cell:
+    """A cell of a notebook.
+
+    :param text: without comments before magics. That of a cell of text begins with ``%md``.
+    :param line: of the file, from 0, at which the text begins.
+    :param language: in lower case.
+    :param number: in an ``.ipynb``, from 1, cells of text included; 0 in a source notebook.
+    """
+
+    __slots__ = ("language", "line", "number", "text")
+
+    def __init__(self, text: str, line: int, language: str, number: int = 0) -> None:
+        self.text = text
+        self.line = line
+        self.language = language
+        self.number = number
+
+    @property
+    def magic(self) -> str:
+        """The name of the magic in the first line that is no comment; empty for none."""
+        word = split_at_code(self.text)[1].strip().partition(" ")[0]
+        return word.lstrip("%") if word.startswith("%") else ""
+
+
+def read_cells(path: str, text: str) -> list[Cell]:
+    """Return the cells of a notebook.
+
+    :param path: its suffix tells the format.
+    :raises ValueError: the text is no notebook.
+    """
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix == JUPYTER_SUFFIX:
+        return _read_jupyter(path, text)
+    language, comment = SOURCES.get(suffix, SOURCES[".py"])
+    header = comment + TITLE
+    if not text.startswith(header):
+        raise ValueError(
+            f"{path} is no notebook: its first line has to be {header!r}. "
+            "A plain Python file belongs in a spark_python_task, an SQL file in a sql_task."
+        )
+    cells = []
+    lines: list[str] = []
+    start = 1
+    # Not splitlines(), which also splits at separators that may be part of a text.
+    for number, line in enumerate(text.split("\n")[1:], start=1):
+        if line.rstrip() == comment + SEPARATOR:
+            cells.append(Cell("\n".join(lines), start, language))
+            lines, start = [], number + 1
+        else:
+            lines.append(_uncomment_magic(line, comment))
+    return [*cells, Cell("\n".join(lines), start, language)]
+
+
+def _uncomment_magic(line: str, comment: str) -> str:
+    mark = f"{comment} MAGIC"
+    return line.removeprefix(mark).removeprefix(" ") if line.startswith(mark) else line
+
+
+def _read_jupyter(path: str, text: str) -> list[Cell]:
+    notebook = json.loads(text)
+    language = find_jupyter_language(notebook)
+    try:
+        texts = [_read_jupyter_text(cell) for cell in notebook["cells"]]
+    except (LookupError, TypeError, AttributeError):
+        raise ValueError(f"{path} is no notebook: it has no list of cells.") from None
+    return [Cell(text, 0, language, number) for number, text in enumerate(texts, start=1)]
+
+
+def _read_jupyter_text(cell: dict[str, Any]) -> str:
+    source = cell.get("source", "")
+    text = "".join(map(str, source)) if isinstance(source, list) else str(source)
+    return text if cell.get("cell_type", "code") == "code" else f"{MARKDOWN}\n{text}"
+
+
+def find_jupyter_language(notebook: Any) -> str:
+    """Return the language that a notebook names, if it can run on Databricks, or else Python."""
+    try:
+        metadata = notebook["metadata"]
+        own = metadata.get("application/vnd.databricks.v1+notebook") or {}
+        language = str(own.get("language") or metadata["language_info"]["name"]).lower()
+    except (LookupError, TypeError, AttributeError):
+        return "python"
+    return language if language in {name for name, _ in SOURCES.values()} else "python"
+
+
+def join_source(texts: Iterable[str], comment: str) -> str:
+    """Return the text of a source notebook.
+
+    :param texts: those of its cells.
+    :param comment: the start of a comment in its language.
+    """
+    separator = f"\n\n{comment}{SEPARATOR}\n\n"
+    cells = separator.join(_comment_magic(text, comment) for text in texts)
+    return f"{comment}{TITLE}\n{cells}\n"
+
+
+def _comment_magic(text: str, comment: str) -> str:
+    if not text.lstrip().startswith("%"):
+        return text
+    return "\n".join(f"{comment} MAGIC {line}".rstrip() for line in text.split("\n"))
+
+
+def split_at_code(text: str) -> tuple[str, str, str]:
+    """Split at the first line that is neither blank nor a comment: blank lines, it, the rest."""
+    lines = text.split("\n")
+    number = next(
+        (
+            index
+            for index, line in enumerate(lines)
+            if line.strip() and not line.startswith(("#", "--"))
+        ),
+        len(lines) - 1,
+    )
+    above = "".join("\n" for _ in lines[:number])
+    return above, lines[number], "".join("\n" + line for line in lines[number + 1 :])

@@ -6,13 +6,16 @@ import json
 import os
 from typing import Any
 
-from ..lakeflow_child.notebook_cells import (
+from ..lakeflow_child.notebook_files import (
+    JUPYTER_SUFFIX,
     MARKDOWN,
+    SOURCES,
+    TITLE,
     find_jupyter_language,
+    is_notebook,
     join_source,
     read_cells,
 )
-from ..lakeflow_child.notebook_files import JUPYTER_SUFFIX, SOURCES, TITLE, is_notebook
 
 _SUFFIXES = {language.upper(): suffix for suffix, (language, _) in SOURCES.items()}
 LANGUAGES = tuple(_SUFFIXES)
