@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from .paths import to_workspace_path
+from .workspace_paths import to_workspace_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

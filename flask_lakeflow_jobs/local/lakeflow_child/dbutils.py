@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import types
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _MAX_TASK_VALUE_BYTES = 48 * 1024  # as JSON; source: Databricks' documentation of task values
 _REQUIRED = object()
+_SECRET = re.compile(r"\{\{secrets/([^/{}]+)/([^/{}]+)\}\}")
+_SECRETS_TIMEOUT_SECONDS = 30
 
 
 class NotebookExit(BaseException):
@@ -162,6 +165,75 @@ class LibraryUtils:
         raise_not_served(f"library.{name}")
 
 
+class SecretScope:
+    """A scope, as ``dbutils.secrets.listScopes`` lists it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def getName(self) -> str:  # noqa: N802 (its name on Databricks)
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"SecretScope(name={self.name!r})"
+
+
+class SecretMetadata:
+    """A secret without its value, as ``dbutils.secrets.list`` lists it."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def __repr__(self) -> str:
+        return f"SecretMetadata(key={self.key!r})"
+
+
+class SecretsUtils:
+    """``dbutils.secrets``, from the API; the workspace redacts them in what the task returns.
+
+    :param host: the address of the workspace, such as ``http://127.0.0.1:5000``.
+    """
+
+    def __init__(self, host: str, token: str) -> None:
+        self._host = host
+        self._token = token
+
+    def get(self, scope: str, key: str) -> str:
+        return self.getBytes(scope, key).decode()
+
+    def getBytes(self, scope: str, key: str) -> bytes:  # noqa: N802 (its name on Databricks)
+        from base64 import b64decode
+
+        return b64decode(self._call("get", scope=scope, key=key)["value"])
+
+    def listScopes(self) -> list[SecretScope]:  # noqa: N802
+        return [SecretScope(each["name"]) for each in self._call("scopes/list")["scopes"]]
+
+    def list(self, scope: str) -> list[SecretMetadata]:
+        return [SecretMetadata(each["key"]) for each in self._call("list", scope=scope)["secrets"]]
+
+    def insert(self, text: str) -> str:
+        """Replace each ``{{secrets/scope/key}}`` by the secret."""
+        return _SECRET.sub(lambda match: self.get(match[1], match[2]), text)
+
+    def _call(self, endpoint: str, **query: str) -> dict[str, Any]:
+        import json
+        from http.client import HTTPConnection
+        from urllib.parse import urlencode
+
+        connection = HTTPConnection(self._host.rpartition("/")[2], timeout=_SECRETS_TIMEOUT_SECONDS)
+        try:
+            path = f"/api/2.0/secrets/{endpoint}?{urlencode(query)}"
+            connection.request("GET", path, headers={"Authorization": f"Bearer {self._token}"})
+            response = connection.getresponse()
+            content: dict[str, Any] = json.loads(response.read())
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise ValueError(content["message"])
+        return content
+
+
 def display(*values: Any) -> None:
     """Print what Databricks shows as a table or a picture."""
     for value in values:
@@ -201,7 +273,7 @@ class DBUtils:
         self._payload = payload
         self._run_notebook = run_notebook
         # Code may set these variables later, to call another workspace.
-        self._workspace = [os.environ.get(f"DATABRICKS_{name}", "") for name in ("HOST", "TOKEN")]
+        workspace = [os.environ.get(f"DATABRICKS_{name}", "") for name in ("HOST", "TOKEN")]
         self.path: str = payload.get("path", "")
         self.mounts: dict[str, str] = payload["mounts"]
         parameters = payload["parameters"]
@@ -209,10 +281,11 @@ class DBUtils:
         self.notebook = NotebookUtils(self, run_notebook)
         self.jobs = JobsUtils(TaskValuesUtils(payload["task_values"]))
         self.library = LibraryUtils()
+        self.secrets = SecretsUtils(*workspace)
         self.task_spark = spark
         self.spark = LazyObject(lambda: spark.session)
 
-    # Few tasks use these three, and their modules delay the start of a task.
+    # Few tasks use these two, and their modules delay the start of a task.
 
     @property
     def fs(self) -> Any:
@@ -227,12 +300,6 @@ class DBUtils:
         from .context import EntryPoint
 
         return EntryPoint(self._payload)
-
-    @property
-    def secrets(self) -> Any:
-        from .dbutils_secrets import SecretsUtils
-
-        return SecretsUtils(*self._workspace)
 
     def for_notebook(self, path: str, parameters: dict[str, str]) -> DBUtils:
         """Return the ``dbutils`` of a notebook that this one runs."""

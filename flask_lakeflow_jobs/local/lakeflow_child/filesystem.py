@@ -7,7 +7,7 @@ import shutil
 from collections import namedtuple
 
 from .not_served import raise_not_served
-from .paths import create_volume, to_address
+from .workspace_paths import create_volume, to_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

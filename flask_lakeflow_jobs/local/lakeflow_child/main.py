@@ -7,11 +7,10 @@ import os
 import sys
 
 from .dbutils import DBUtils, NotebookExit
-from .native_files import NativeFinder
 from .runtime_modules import RuntimeModules
 from .spark.task_spark import TaskSpark
 from .supervisor import supervise
-from .workspace_paths import WorkspacePaths
+from .workspace_paths import NativeFinder, WorkspacePaths
 
 # Imports delay the start of every task, that of typing by 3 ms. So modules that only some tasks
 # need are imported in functions.

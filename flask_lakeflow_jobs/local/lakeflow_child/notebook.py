@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import linecache
 import os
+import signal
 import sys
+import time
 from _ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
+from contextlib import contextmanager
 from functools import partial
 
 from . import notebook_files
 from .dbutils import DBUtils, NotebookExit
 from .notebook_files import Cell, find_notebook
-from .paths import to_local_path
 from .script import create_main_module, extend_import_path
+from .workspace_paths import to_local_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import types
+    from collections.abc import Iterator
+    from types import FrameType
     from typing import Any
 
 # These magics concern the display of a notebook or its tools; they do nothing here.
@@ -68,8 +73,6 @@ def run_other_notebook(
     :param path: absolute or relative to the calling notebook.
     :raises TimeoutError: it did not end in time.
     """
-    from .time_limit import time_limit  # imports threading; few notebooks need it
-
     file = find_notebook(dbutils.path, path, dbutils.mounts)
     if (folder := os.path.dirname(file)) not in sys.path:
         sys.path.append(folder)
@@ -81,6 +84,39 @@ def run_other_notebook(
     except NotebookExit as exit_call:
         return exit_call.value
     return ""
+
+
+@contextmanager
+def time_limit(seconds: float, subject: str) -> Iterator[None]:
+    """Raise ``TimeoutError`` in the block when its time is up.
+
+    Only the main thread can be interrupted; other threads have no limit.
+
+    :param seconds: 0: no limit.
+    :param subject: names the code in the error.
+    """
+    import threading  # few notebooks need it
+
+    outer_remaining, _ = signal.getitimer(signal.ITIMER_REAL)
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or seconds <= 0 or 0 < outer_remaining <= seconds:
+        yield
+        return
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise TimeoutError(f"{subject} did not end within {seconds:g} seconds.")
+
+    start = time.monotonic()
+    outer_handler = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, outer_handler)
+        if outer_remaining:
+            elapsed = time.monotonic() - start
+            signal.setitimer(signal.ITIMER_REAL, max(outer_remaining - elapsed, 0.001))
 
 
 def run_cells(path: str, names: dict[str, Any]) -> None:

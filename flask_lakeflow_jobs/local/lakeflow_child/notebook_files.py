@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 
-from .paths import to_local_path
+from .workspace_paths import to_local_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

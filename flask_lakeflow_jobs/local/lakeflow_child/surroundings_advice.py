@@ -7,8 +7,7 @@ import re
 import subprocess
 import types
 
-from .paths import to_local_path
-from .workspace_paths import is_in_dbfs
+from .workspace_paths import is_in_dbfs, to_local_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
-"""Paths of the workspace in file operations, such as ``open("/Volumes/main/raw/in/day.csv")``.
+"""Paths of the workspace, such as ``/Volumes/main/raw/in/day.csv``, and the files they stand for.
 
 On a cluster these are paths of the machine. Here they stand for other folders, so the functions of
-``os`` and ``io``, with which Python code opens files, translate them first.
+``os`` and ``io``, with which Python code opens files, translate them first. So do those of
+libraries that open files without Python, such as polars.
 """
 
 from __future__ import annotations
@@ -9,16 +10,21 @@ from __future__ import annotations
 import builtins
 import io
 import os
+import re
 import sys
+from functools import wraps
 
-from .paths import create_volume, to_address, to_local_path
+from .import_hooks import find_and_change
 from .samples import serve_samples
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import types
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
     from typing import Any
 
+_HOMES = ("/Workspace/Users", "/Workspace/Shared", "/Workspace/Repos")
 _ROOTS = ("/Volumes", "/Workspace", "/dbfs", "dbfs:/", "/databricks-datasets")
 # Without /Workspace, these are also folders of some machines. So only the bundle's own are taken.
 _SHORT_ROOTS = ("/Users", "/Repos", "/Shared")
@@ -35,8 +41,91 @@ _IN_SQL = (
     r"|(?:(?<=`)|(?<=FROM ['\"])|(?<=LOCATION ['\"]))file:/)"  # elsewhere, it may be any text
     r"[^'\"`]*(?=['\"`])"
 )
+# Patterns of the functions of other libraries that take a path: of each module, and of its
+# classes. pandas reads folders, and writes partitions, with those of pyarrow.
+_NATIVE = {
+    "duckdb": {"": r"connect|read_\w+"},
+    "polars": {
+        "": r"(?:read|scan)_\w+",
+        "DataFrame": r"write_\w+",
+        "LazyFrame": r"sink_\w+",
+    },
+    "pyarrow.csv": {"": r"(?:open|read|write)_csv"},
+    "pyarrow.dataset": {"": r"dataset|write_dataset"},
+    "pyarrow.parquet": {
+        "": r"(?:read|write)_\w+",
+        "ParquetDataset": "__init__",
+        "ParquetFile": "__init__",
+        "ParquetWriter": "__init__",
+    },
+    "sqlite3": {"": "connect"},
+}
 _installed: list[WorkspacePaths] = []  # those of this process
 _stat = os.stat  # before it translates paths
+
+
+def to_local_path(path: str, mounts: dict[str, str]) -> str:
+    """Translate a path of the workspace, with or without ``/Workspace``; keep any other path."""
+    normalized = os.path.normpath(path)
+    for mount, folder in mounts.items():
+        for prefix in (mount, mount.removeprefix("/Workspace")):
+            if normalized == prefix or normalized.startswith(prefix + "/"):
+                local = folder + normalized[len(prefix) :]
+                copy = _find_copy(normalized, local, mounts) if mount in _HOMES else local
+                # /Users/me may as well be a folder of this machine.
+                is_unclear = copy == local and prefix != mount and prefix.count("/") == 1
+                if not is_unclear or os.path.isdir(os.path.dirname(local)):
+                    return copy
+    return path
+
+
+def create_volume(path: str, mounts: dict[str, str]) -> None:
+    """Create the volume of a path of the workspace, as if it were deployed."""
+    _, root, *parts = os.path.normpath(path).split("/")
+    if root == "Volumes" and len(parts) >= 3:
+        os.makedirs(os.path.join(mounts["/Volumes"], *parts[:3]), exist_ok=True)
+
+
+def _find_copy(path: str, local: str, mounts: dict[str, str]) -> str:
+    """Return the file of the bundle, if a path leads to the author's copy of it, else ``local``.
+
+    The copy is a deployment, or a Git folder of the name that the folder of the bundle has. Only
+    what exists is found, so that other files are written where they belong.
+    """
+    if os.path.exists(local):
+        return local
+    _, home, *parts = path.removeprefix("/Workspace").split("/")
+    parts = parts[home != "Shared" :]
+    deployed = [each for each in mounts if each.startswith("/Workspace/") and each not in _HOMES]
+    for root in (mounts[each] for each in deployed):
+        if parts[:1] == [".bundle"] and parts[3:4] == ["files"]:
+            inner = parts[4:]
+        elif parts[:1] == [os.path.basename(root)]:
+            inner = parts[1:]
+        else:
+            continue
+        if os.path.exists(candidate := os.path.join(root, *inner)):
+            return candidate
+    return local
+
+
+def to_workspace_path(path: str, mounts: dict[str, str]) -> str:
+    """Translate a path of this machine to one of the workspace, without ``/Workspace``."""
+    for mount, folder in mounts.items():
+        if path.startswith(folder + "/"):
+            return mount.removeprefix("/Workspace") + path[len(folder) :]
+    return path
+
+
+def to_address(path: str, mounts: dict[str, str]) -> str:
+    """Return the address of a file of a volume or of DBFS, as Spark and ``dbutils.fs`` write it.
+
+    :return: such as ``dbfs:/Volumes/main/raw/in/a.csv``; for any other file, its path.
+    """
+    for mount, folder in mounts.items():
+        if path.startswith(f"{folder}/") and not mount.startswith("/Workspace/"):
+            return f"dbfs:{mount.removeprefix('/dbfs')}{path[len(folder) :]}"
+    return path
 
 
 def localize_sql(statement: str) -> str:
@@ -96,7 +185,6 @@ class WorkspacePaths:
 
     def translate_sql(self, statement: str) -> str:
         """Translate the paths in the texts and quoted names of a statement."""
-        import re  # it delays the start of tasks, and few have SQL
 
         def translate(match: re.Match[str]) -> str:
             local = str(self.translate_uri(match[0]))
@@ -176,3 +264,40 @@ def _replace(function: Any, call: Any) -> Any:
         if function in known:
             known.add(replacement)
     return replacement
+
+
+class NativeFinder:
+    """Finds libraries such as polars, and lets them take paths once they are loaded.
+
+    :param translate: returns the path of this machine, and any other value as it is.
+    """
+
+    def __init__(self, translate: Callable[[Any], Any]) -> None:
+        self._translate = translate
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, *_: Any) -> ModuleSpec | None:
+        """Return how to load one of the libraries."""
+        if name not in _NATIVE:
+            return None
+        return find_and_change(name, path, self._wrap_functions)
+
+    def _wrap_functions(self, module: types.ModuleType) -> None:
+        for holder, pattern in _NATIVE[module.__name__].items():
+            self._wrap_all(getattr(module, holder, None) if holder else module, pattern)
+
+    def _wrap_all(self, holder: Any, pattern: str) -> None:
+        for name in [each for each in dir(holder) if re.fullmatch(pattern, each)]:
+            setattr(holder, name, self._wrap(getattr(holder, name)))
+
+    def _wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def call(*arguments: Any, **named: Any) -> Any:
+            translated = {key: self._translate_all(each) for key, each in named.items()}
+            return function(*map(self._translate_all, arguments), **translated)
+
+        return call
+
+    def _translate_all(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._translate(each) for each in value]
+        return self._translate(value)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.workspace_paths import WorkspacePaths
+from flask_lakeflow_jobs.local.lakeflow_child.workspace_paths import (
+    NativeFinder,
+    WorkspacePaths,
+    to_local_path,
+    to_workspace_path,
+)
 from tests.local.conftest import Serve
 from tests.local.lakeflow_child.support import notebook_client, result_of
 
@@ -166,3 +173,114 @@ def test_code_imports_the_modules_of_a_cluster(serve: Serve) -> None:
         "dbutils.notebook.exit(S.builder.serverless(True) is builder)",
     )
     assert result_of(client) == "True"
+
+
+MOUNTS = {"/Workspace/Users/me/files": "/src/bundle", "/Volumes": "/data/volumes"}
+
+
+@pytest.mark.parametrize(
+    ("path", "local"),
+    [
+        ("/Workspace/Users/me/files", "/src/bundle"),
+        ("/Workspace/Users/me/files/a/b.py", "/src/bundle/a/b.py"),
+        ("/Users/me/files/a", "/src/bundle/a"),
+        ("/Users/me/files/../files/a", "/src/bundle/a"),
+        ("/Volumes/main/default/x", "/data/volumes/main/default/x"),
+        ("/Users/me/files2/a", "/Users/me/files2/a"),
+        ("/tmp/a", "/tmp/a"),
+        ("../a", "../a"),
+    ],
+)
+def test_to_local_path(path: str, local: str) -> None:
+    assert to_local_path(path, MOUNTS) == local
+
+
+def test_folder_of_users_may_be_one_of_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "Users" / "me").mkdir(parents=True)
+    mounts = {"/Workspace/Users": str(tmp_path / "Users")}
+    assert to_local_path("/Users/me/nb", mounts) == f"{tmp_path}/Users/me/nb"
+    assert to_local_path("/Users/you/nb", mounts) == "/Users/you/nb"
+    assert to_local_path("/Workspace/Users/you/nb", mounts) == f"{tmp_path}/Users/you/nb"
+
+
+@pytest.mark.parametrize(
+    ("path", "local"),
+    [
+        ("/Workspace/Users/ann/.bundle/shop/dev/files/src/a.csv", "shop/src/a.csv"),
+        ("/Workspace/Users/ann/.bundle/shop/dev/files", "shop"),
+        ("/Workspace/Shared/.bundle/shop/dev/files/src", "shop/src"),
+        ("/Workspace/Repos/ann/shop/src/a.csv", "shop/src/a.csv"),
+        ("/Repos/ann/shop/src/a.csv", "shop/src/a.csv"),
+        ("/Workspace/Users/ann/other/src/a.csv", "files/Users/ann/other/src/a.csv"),
+        ("/Workspace/Users/ann/shop/src/new.csv", "files/Users/ann/shop/src/new.csv"),
+        ("/Workspace/Users/ann/shop/own.csv", "files/Users/ann/shop/own.csv"),
+    ],
+)
+def test_copy_of_the_bundle_of_its_author_leads_to_the_bundle(
+    tmp_path: Path, path: str, local: str
+) -> None:
+    for file in ("shop/src/a.csv", "shop/own.csv", "files/Users/ann/shop/own.csv"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    homes = {f"/Workspace/{each}": f"{tmp_path}/files/{each}" for each in ("Users", "Shared")}
+    homes["/Workspace/Repos"] = f"{tmp_path}/files/Repos"
+    mounts = {"/Workspace/Users/me/.bundle/shop/dev/files": f"{tmp_path}/shop", **homes}
+    assert to_local_path(path, mounts) == f"{tmp_path}/{local}"
+
+
+@pytest.mark.parametrize(
+    ("path", "workspace"),
+    [
+        ("/src/bundle/a/b", "/Users/me/files/a/b"),
+        ("/data/volumes/main", "/Volumes/main"),
+        ("/src/bundle2/a", "/src/bundle2/a"),
+    ],
+)
+def test_to_workspace_path(path: str, workspace: str) -> None:
+    assert to_workspace_path(path, MOUNTS) == workspace
+
+
+# The names of polars that take paths.
+POLARS = """\
+def read_csv(source, *, separator=","):
+    return source, separator
+
+def concat(items):
+    return items
+
+class DataFrame:
+    def write_csv(self, file=None):
+        return file
+"""
+
+
+@pytest.fixture
+def polars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A stand-in for polars, as a task imports it."""
+    (tmp_path / "polars.py").write_text(POLARS)
+    paths = WorkspacePaths({"/Volumes": f"{tmp_path}/volumes"})
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "meta_path", [NativeFinder(paths.translate), *sys.meta_path])
+    monkeypatch.delitem(sys.modules, "polars", raising=False)
+    yield importlib.import_module("polars")
+    sys.modules.pop("polars", None)
+
+
+def test_paths_of_the_workspace_are_translated(polars: Any, tmp_path: Path) -> None:
+    path, local = "/Volumes/main/raw/in/a.csv", f"{tmp_path}/volumes/main/raw/in/a.csv"
+    assert polars.read_csv([path, "b.csv"], separator="|") == ([local, "b.csv"], "|")
+    assert polars.read_csv(source=Path(path)) == (local, ",")
+    assert polars.DataFrame().write_csv(path) == polars.DataFrame().write_csv(file=path) == local
+    assert polars.concat([path]) == [path]
+    assert polars.read_csv.__name__ == "read_csv"
+
+
+def test_task_keeps_a_database_in_a_volume(serve: Serve) -> None:
+    text = """
+import os, sqlite3
+os.makedirs("/Volumes/main/default/files/in", exist_ok=True)
+with sqlite3.connect("/Volumes/main/default/files/in/shop.db") as database:
+    database.execute("CREATE TABLE orders (id INT)")
+dbutils.notebook.exit(os.listdir("/Volumes/main/default/files/in"))
+"""
+    assert result_of(notebook_client(serve, text)) == "['shop.db']"
