@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from ..sql.databricks_dialect import DatabricksDialect, parse_one
+from ..sql.databricks_sql import DatabricksDialect, parse_one
 from .column_sql import write_text
 from .delta_log import (
     INVARIANTS,

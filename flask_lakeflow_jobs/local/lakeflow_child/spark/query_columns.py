@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from ..sql.databricks_dialect import SailDialect
+from ..sql.databricks_sql import SailDialect
 
 Tree = exp.Expr
 #: Returns the names and the types of the columns of a query.

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from ..partition_inserts import insert_partition
+from ..sql.databricks_sql import insert_partition
 from .query_columns import Describe, Tree, write
 
 _CLONE = re.compile(

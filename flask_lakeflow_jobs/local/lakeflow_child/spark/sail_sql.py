@@ -381,7 +381,7 @@ def _parse(statement: str) -> Any:
         from sqlglot.errors import SqlglotError
     except ImportError:
         return None
-    from ..sql.databricks_dialect import DatabricksDialect, parse_one
+    from ..sql.databricks_sql import DatabricksDialect, parse_one
     from .refused_statements import rewrite_text
 
     try:

@@ -61,7 +61,7 @@ def _find_names(statement: str) -> list[tuple[int, bool]]:
         from sqlglot.errors import SqlglotError
     except ImportError:
         return []
-    from ..sql.databricks_dialect import DatabricksDialect, parse_one
+    from ..sql.databricks_sql import DatabricksDialect, parse_one
 
     try:
         tree = parse_one(statement, DatabricksDialect)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlglot import exp, parse_one
 
-from ..sql.immediate import Immediate
+from ..sql.databricks_sql import Immediate
 from .column_sql import write_literal
 from .query_columns import read_columns, write
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from sqlglot import exp, parse_one
 
-from ..partition_inserts import insert_partition
+from ..sql.databricks_sql import insert_partition
 from .alter_tables import reload_table
 from .delta_log import (
     find_location,

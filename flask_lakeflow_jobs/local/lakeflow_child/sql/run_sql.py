@@ -13,7 +13,7 @@ from sqlglot import exp
 from ..sql_statements import ResultTable, describe_skipped, replace_braces, split_statements
 from ..workspace_paths import localize_sql
 from .catalogs import connect, transaction
-from .immediate import Immediate, number_markers
+from .databricks_sql import Immediate, number_markers
 from .sql_advice import UnsupportedStatement
 from .sql_commands import Commands
 from .sql_session import (

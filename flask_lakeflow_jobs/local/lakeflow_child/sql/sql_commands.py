@@ -10,9 +10,8 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 
-from ..partition_inserts import insert_partition
 from .catalogs import create_catalog, prepare_create, quote_name, transaction, use
-from .databricks_dialect import name_of
+from .databricks_sql import insert_partition, name_of
 from .sql_advice import UnsupportedStatement
 from .sql_expansion import find_created, sequence_of
 from .sql_session import declare_variables, drop_variable, set_variables

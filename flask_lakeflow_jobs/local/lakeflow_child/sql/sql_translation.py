@@ -14,7 +14,7 @@ from sqlglot.errors import ErrorLevel, SqlglotError
 
 from ..sql_statements import find_skipped, remove_comments
 from .catalogs import DATABASE
-from .databricks_dialect import DatabricksDialect, parse_one
+from .databricks_sql import DatabricksDialect, parse_one
 from .sql_advice import UnsupportedStatement
 from .sql_expansion import expand
 from .sql_files import FILE_RULES

@@ -18,7 +18,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.alter_tables import (
     move_column,
 )
 from flask_lakeflow_jobs.local.lakeflow_child.spark.delta_log import read_metadata
-from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_dialect import (
+from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_sql import (
     DatabricksDialect,
     parse_one,
 )

@@ -15,7 +15,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.refused_queries import (
     name_groups,
     rewrite_queries,
 )
-from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_dialect import (
+from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_sql import (
     DatabricksDialect,
     parse_one,
 )

@@ -12,7 +12,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.refused_statements import (
     rewrite_statement,
     rewrite_text,
 )
-from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_dialect import (
+from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_sql import (
     DatabricksDialect,
     parse_one,
 )

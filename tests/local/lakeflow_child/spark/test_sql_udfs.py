@@ -12,7 +12,7 @@ import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.spark.query_columns import write
 from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_udfs import SqlFunctions
-from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_dialect import (
+from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_sql import (
     DatabricksDialect,
     parse_one,
 )

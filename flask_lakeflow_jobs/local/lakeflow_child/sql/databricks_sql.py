@@ -1,0 +1,156 @@
+"""The SQL of Databricks as sqlglot reads it, to write it for DuckDB or Sail."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import sqlglot
+from sqlglot import TokenType, exp
+from sqlglot.dialects.databricks import Databricks
+from sqlglot.errors import SqlglotError
+
+from .sql_advice import UnsupportedStatement
+
+Tree = exp.Expr
+
+_SOURCE = "lakeflow_source"
+
+
+class DatabricksDialect(Databricks):
+    """Databricks as of runtime 17, where two quotes in a text are one."""
+
+    class Tokenizer(Databricks.Tokenizer):
+        STRING_ESCAPES = ["'", '"', "\\"]  # noqa: RUF012 (as in the base class)
+
+    class Parser(Databricks.Parser):  # type: ignore[misc, valid-type]
+        FUNCTIONS = {  # noqa: RUF012 (as in the base class)
+            **Databricks.Parser.FUNCTIONS,
+            # The base class takes the key for the map.
+            "MAP_CONTAINS_KEY": lambda args: exp.ArrayContains(
+                this=exp.MapKeys(this=args[0]), expression=args[1]
+            ),
+        }
+
+
+class SailDialect(Databricks):
+    """Databricks as Sail takes it: WITH may not stand before INSERT, to which sqlglot moves it."""
+
+    class Generator(Databricks.Generator):  # type: ignore[misc, valid-type]
+        EXPRESSIONS_WITHOUT_NESTED_CTES: frozenset[type[exp.Expr]] = frozenset()
+
+
+# Its warnings about statements that it does not parse are errors here, with advice.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
+
+
+def parse_one(text: str, dialect: type[Databricks] | str) -> Tree:
+    """Parse one statement.
+
+    :raises SqlglotError: it cannot be parsed, or there are others beside it.
+    """
+    found = [each for each in sqlglot.parse(text, read=dialect) if isinstance(each, exp.Expression)]
+    # A comment behind the last semicolon is one of its own.
+    trees = [each for each in found if not isinstance(each, exp.Semicolon)]
+    if len(trees) != 1:
+        raise SqlglotError(f"There are {len(trees)} statements in place of one.")
+    return trees[0]
+
+
+def name_of(table: Tree) -> list[str]:
+    """Return the parts of the name of a table or a schema."""
+    parts = (table.args.get(part) for part in ("catalog", "db", "this"))
+    return [part.name for part in parts if isinstance(part, exp.Expression)]
+
+
+class Immediate:
+    """The parts of ``EXECUTE IMMEDIATE``.
+
+    :raises UnsupportedStatement: it is none.
+    """
+
+    def __init__(self, text: str) -> None:
+        pieces = _split(text, ("INTO", "USING"))
+        statement = re.sub(r"^\s*IMMEDIATE\s+", "", pieces[""], flags=re.IGNORECASE)
+        self.statement = statement
+        self.into = [
+            each.strip(" `()") for each in pieces.get("INTO", "").split(",") if each.strip()
+        ]
+        using = pieces.get("USING", "").strip()
+        if using.startswith("(") and using.endswith(")"):
+            using = using[1:-1]
+        self.using: list[Tree] = []
+        if using:
+            tree = sqlglot.parse_one(f"SELECT {using}", read="databricks")
+            self.using = tree.expressions
+
+
+def number_markers(statement: str, values: list[Any]) -> tuple[str, dict[str, Any]]:
+    """Give names to the markers ``?`` of a statement.
+
+    :return: the statement, and the values by name.
+    """
+    names = iter(range(len(values)))
+    pieces, start = [], 0
+    for token in sqlglot.tokenize(statement, dialect="databricks"):
+        if token.text == "?" and token.token_type.name == "PLACEHOLDER":
+            number = next(names, None)
+            if number is None:
+                raise ValueError(f"The statement needs more than {len(values)} values after USING.")
+            pieces += [statement[start : token.start], f":lakeflow_{number}"]
+            start = token.end + 1
+    text = "".join([*pieces, statement[start:]])
+    return text, {f"lakeflow_{number}": value for number, value in enumerate(values)}
+
+
+def _split(text: str, words: tuple[str, ...]) -> dict[str, str]:
+    """Split a text at words outside of texts and parentheses."""
+    try:
+        tokens = sqlglot.tokenize(text, dialect="databricks")
+    except SqlglotError as error:
+        raise UnsupportedStatement(text, error) from None
+    depth = 0
+    found: dict[str, str] = {}
+    word, start = "", 0
+    for token in tokens:
+        depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(token.token_type, 0)
+        is_text = token.token_type in (TokenType.STRING, TokenType.IDENTIFIER)
+        if depth == 0 and not is_text and token.text.upper() in words:
+            found[word] = text[start : token.start]
+            word, start = token.text.upper(), token.end + 1
+    return {**found, word: text[start:]}
+
+
+def insert_partition(
+    insert: exp.Insert, list_columns: Callable[[exp.Table], Iterable[str]]
+) -> exp.Insert:
+    """Write ``INSERT … PARTITION (…)`` as an INSERT of whole rows.
+
+    The rows get the values of the partition, and replace only rows that have them.
+
+    A column of the partition without a value comes last in the query.
+    """
+    table = insert.this.find(exp.Table)
+    partition = table.args.get("partition") if table else None
+    if partition is None:
+        return insert
+    table = table.copy()
+    table.set("partition", None)
+    values = [each for each in partition.expressions if isinstance(each, exp.EQ)]
+    fixed = {each.this.name.lower(): each.expression for each in values}
+    last = [each.name.lower() for each in partition.expressions if each not in values]
+    columns = [exp.to_identifier(name, quoted=True) for name in list_columns(table)]
+    given = [each for each in columns if each.name.lower() not in fixed]
+    given.sort(key=lambda each: last.index(each.name.lower()) if each.name.lower() in last else -1)
+    source = insert.expression
+    source = source.copy() if isinstance(source, exp.Values) else exp.Subquery(this=source.copy())
+    source.set("alias", exp.TableAlias(this=exp.to_identifier(_SOURCE), columns=given))
+    row = [fixed.get(each.name.lower(), exp.column(each)).copy() for each in columns]
+    insert.set("this", table)
+    insert.set("expression", exp.Select(expressions=row, from_=exp.From(this=source)))
+    if insert.args.get("overwrite") and values:
+        insert.set("overwrite", False)
+        insert.set("where", exp.and_(*(each.copy() for each in values)))
+    return insert
