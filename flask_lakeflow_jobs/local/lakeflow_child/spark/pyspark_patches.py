@@ -48,7 +48,7 @@ from .show_commands import is_own
 from .spark_streams import StreamManager, StreamReader, StreamWriter
 from .sql_corrections import MILLISECONDS
 from .sql_names import quote_part
-from .stream_plans import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
+from .stream_results import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
 from .stream_sources import METADATA
 from .table_writers import (
     append_rows,

@@ -20,9 +20,8 @@ from .delta_log import (
 )
 from .new_catalogs import Catalogs
 from .read_files import replace_read_files
-from .show_commands import replace_show
-from .spark_views import qualify_view
-from .sql_names import NAME, quote_part
+from .show_commands import insert_information, replace_show
+from .sql_names import NAME, qualify_view, quote_part
 from .statement_rewrites import (
     escape_quotes,
     find_lack,
@@ -281,7 +280,6 @@ class SailSql:
 
         from .alter_tables import alter_table, move_column
         from .copy_into import copy_into
-        from .information_schema import insert_information
         from .query_columns import write
         from .refused_queries import rewrite_queries
         from .refused_statements import rewrite_statement, rewrite_text

@@ -1,4 +1,7 @@
-"""``SHOW`` and ``DESCRIBE`` on Sail, which lacks some of them and names columns otherwise."""
+"""``SHOW``, ``DESCRIBE`` and the information schema on Sail, as queries of what is there.
+
+Sail lacks some of them and names columns otherwise.
+"""
 
 # ruff: noqa: S608  # the statements are those of the user's own task
 
@@ -8,21 +11,47 @@ import fnmatch
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .column_sql import write_text
 from .delta_log import find_location, read_metadata
 from .read_files import FILES
 from .spark_catalog import read_description
-from .sql_names import NAME_PART, quote_part, split_name
+from .sql_names import NAME_PART, quote_name, quote_part, split_name
 
 Query = Callable[[str], Any]
+Row = tuple[Any, ...]
 
 _NAME = rf"((?:{NAME_PART}\s*\.\s*)*{NAME_PART})"
 _IN = rf"(?:\s+(?:IN|FROM)\s+{_NAME})?"
 _LIKE = r"(?:\s+(?:LIKE\s+)?'([^']*)')?"
 _END = r"\s*;?\s*$"
+#: The columns of the tables of an information schema.
+_INFORMATION = {
+    "catalogs": ["catalog_name"],
+    "columns": [
+        "table_catalog",
+        "table_schema",
+        "table_name",
+        "column_name",
+        "ordinal_position",
+        "is_nullable",
+        "data_type",
+        "full_data_type",
+        "comment",
+    ],
+    "schemata": ["catalog_name", "schema_name"],
+    "tables": [
+        "table_catalog",
+        "table_schema",
+        "table_name",
+        "table_type",
+        "data_source_format",
+        "comment",
+    ],
+    "views": ["table_catalog", "table_schema", "table_name"],
+}
 
 
 def replace_show(statement: str, query: Query, volumes: str) -> str:
@@ -42,7 +71,7 @@ def is_own(name: str) -> bool:
     return not name.startswith(FILES)
 
 
-def build_values(columns: list[str], rows: list[tuple[Any, ...]]) -> str:
+def build_values(columns: list[str], rows: list[Row]) -> str:
     """Return a query for rows of texts."""
     texts = [
         ", ".join("CAST(NULL AS STRING)" if each is None else write_text(str(each)) for each in row)
@@ -180,6 +209,69 @@ def _describe_table(match: re.Match[str], query: Query, _: str) -> str:
         listed += [("", "", ""), ("# Detailed Table Information", "", "")]
         listed += [(key, value, "") for key, value in details.items() if not key.startswith("#")]
     return build_values(_DESCRIBED, listed)
+
+
+def insert_information(tree: Any, query: Query, parse: Callable[[str], Any]) -> Any:
+    """Replace the tables of information schemas by queries.
+
+    :param query: runs a statement of Sail.
+    :param parse: returns the tree of a statement.
+    """
+    from sqlglot import exp  # it takes long to import
+
+    for table in list(tree.find_all(exp.Table)):
+        name = table.name.lower()
+        if table.db.lower() == "information_schema" and name in _INFORMATION:
+            rows = list(_list_information(name, _list_catalogs(table.catalog, query), query))
+            alias = exp.TableAlias(this=exp.to_identifier(table.alias_or_name))
+            text = build_values(_INFORMATION[name], rows)
+            table.replace(exp.Subquery(this=parse(text), alias=alias))
+    return tree
+
+
+def _list_catalogs(name: str, query: Query) -> list[str]:
+    if name.lower() == "system":
+        found = [row[0] for row in query("SHOW CATALOGS").collect()]
+        return [each for each in found if each != "system"]
+    return [name or str(query("SELECT current_catalog()").first()[0])]
+
+
+def _list_information(kind: str, catalogs: list[str], query: Query) -> Iterator[Row]:
+    for catalog in catalogs:
+        if kind == "catalogs":
+            yield (catalog,)
+            continue
+        for row in query(f"SHOW SCHEMAS IN {quote_part(catalog)}").collect():
+            if kind == "schemata":
+                yield catalog, row[0]
+            else:
+                yield from _list_tables(kind, f"{catalog}.{row[0]}", query)
+
+
+def _list_tables(kind: str, schema: str, query: Query) -> Iterator[Row]:
+    path = schema.split(".", 1)
+    views = {row.tableName for row in query(f"SHOW VIEWS IN {quote_name(schema)}").collect()}
+    for row in query(f"SHOW TABLES IN {quote_name(schema)}").collect():
+        if row.isTemporary:
+            continue
+        is_view = row.tableName in views
+        if kind == "tables":
+            source = None if is_view else "DELTA"
+            yield *path, row.tableName, "VIEW" if is_view else "MANAGED", source, None
+        elif kind == "views" and is_view:
+            yield *path, row.tableName
+        elif kind == "columns":
+            yield from _list_columns(path, row.tableName, query)
+
+
+def _list_columns(path: list[str], table: str, query: Query) -> Iterator[Row]:
+    name = quote_name(".".join([*path, table]))
+    fields = query(f"SELECT * FROM {name}").schema.fields
+    for position, field in enumerate(fields):
+        kind = field.dataType.simpleString()
+        null = "YES" if field.nullable else "NO"
+        plain = kind.partition("<")[0].partition("(")[0].upper()
+        yield *path, table, field.name, position, null, plain, kind, None
 
 
 def _find_schema(name: str | None, query: Query) -> tuple[str, str]:

@@ -12,8 +12,7 @@ import uuid
 from itertools import zip_longest
 
 from .spark_advice import JVM
-from .stream_plans import SOURCE, StreamPlan, mark_frame
-from .stream_results import NEW, OLD, StreamResult, refuse_mode
+from .stream_results import NEW, OLD, SOURCE, StreamPlan, StreamResult, mark_frame, refuse_mode
 from .stream_sources import METADATA, Checkpoint, FileSource, TableSource, is_file_format
 
 TYPE_CHECKING = False

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.pipelines.plan_analysis import (
+from flask_lakeflow_jobs.local.lakeflow_child.pipelines.definitions import (
     NotKnownYet,
     PlanAnalysis,
 )
