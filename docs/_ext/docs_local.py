@@ -11,7 +11,7 @@ from flask_lakeflow_jobs.local.api import dbfs, parameters, runs, secrets, volum
 from flask_lakeflow_jobs.local.bundle import validation, yaml
 from flask_lakeflow_jobs.local.engine import engine, kinds, task_logs
 from flask_lakeflow_jobs.local.engine import statement_runner as kept_statements
-from flask_lakeflow_jobs.local.http import bodies, server
+from flask_lakeflow_jobs.local.http import application, server
 from flask_lakeflow_jobs.local.lakeflow_child import dbutils, sql_statements, statement_execution
 from flask_lakeflow_jobs.local.user_data import folder
 
@@ -38,7 +38,7 @@ LIMITS: Mapping[str, str] = {
     ),
     "idempotency token": f"{parameters._MAX_TOKEN_LENGTH} printable characters",
     "runs in a page": f"{runs._MAX_LIMIT}; {runs._MAX_LIMIT_2_0:,} in API 2.0",
-    "body of a request": f"{server.MAX_BODY_BYTES // 2**20} MiB, {bodies.MAX_DEPTH} levels",
+    "body of a request": f"{server.MAX_BODY_BYTES // 2**20} MiB, {application.MAX_DEPTH} levels",
     "notebook, and export or import of a file": (
         f"{workspace_files.MAX_NOTEBOOK_BYTES // 2**20} MiB"
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import math
 import re
 import sqlite3
 import time
@@ -19,9 +20,8 @@ from ..api.auth import AuthEndpoints
 from ..api.html import render_home_page, render_run_page
 from ..api.reply import Reply
 from ..api.request import Request, Routes, Upload, UploadRoutes
-from ..errors import ApiError
+from ..errors import ApiError, MalformedRequest
 from ..home import WorkspaceFolder
-from .bodies import read_body, read_fields
 from .server import MAX_BODY_BYTES, FilePart
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
@@ -40,6 +40,7 @@ _OUTSIDE = (*_NOT_WRITABLE, errno.EIO, errno.EMFILE, errno.ENFILE)
 _NOT_WRITABLE_DATABASE = re.compile(r"disk is full|readonly database")
 #: The requests that may be forms.
 _FORMS = ("workspace/import", "dbfs/put")
+MAX_DEPTH = 100  # of JSON; what is deeper could be read, but not always processed
 _VARIABLE = re.compile(r"\{(\w+)(\.\.\.)?\}")
 _RUN_PAGE = re.compile(r"/jobs/([0-9]+)/runs/([0-9]+)")
 
@@ -118,7 +119,7 @@ class Application:
         if path == "/oidc/.well-known/oauth-authorization-server":
             return self._auth.oauth_metadata()
         if path == "/oidc/v1/token" and method == "POST":
-            return self._auth.issue_token(authorization, read_body(environ).decode("latin-1"))
+            return self._auth.issue_token(authorization, _read_body(environ).decode("latin-1"))
         if method in {"GET", "HEAD"}:
             if path == "/":
                 return render_home_page()
@@ -176,7 +177,7 @@ def _check_size(environ: Environ, limit: int) -> None:
 def _read_request(
     environ: Environ, version: str, variables: Mapping[str, str], *, may_be_form: bool = False
 ) -> Request:
-    query, body = _read_query(environ), read_fields(environ, may_be_form=may_be_form)
+    query, body = _read_query(environ), _read_fields(environ, may_be_form=may_be_form)
     fields = {**body, **query} if environ["REQUEST_METHOD"] == "GET" else {**query, **body}
     conditions = environ.get("HTTP_RANGE", ""), environ.get("HTTP_IF_UNMODIFIED_SINCE", "")
     return Request(version, {**fields, **variables}, *conditions)
@@ -218,6 +219,78 @@ def _error_body(environ: Environ, error: ApiError) -> dict[str, Any]:
         info = {"reason": error.reason, "domain": "filesystem.databricks.com"}
         details.append({"@type": "type.googleapis.com/google.rpc.ErrorInfo", **info})
     return {"error_code": error.code, "message": error.message, "details": details}
+
+
+def _read_body(environ: dict[str, Any]) -> bytes:
+    return bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+
+
+def _read_fields(environ: dict[str, Any], *, may_be_form: bool) -> dict[str, Any]:
+    """Read the fields of a body. A file in a form is a field of bytes.
+
+    :raises ApiError: the body is malformed.
+    """
+    if may_be_form and environ.get("CONTENT_TYPE", "").startswith("multipart/form-data"):
+        return _read_form(environ)
+    content = _read_body(environ) or b"{}"
+    try:
+        text = content.decode(json.detect_encoding(content))
+        body = _DECODER.decode(text)
+    except (ValueError, RecursionError):
+        raise MalformedRequest("The body is not JSON.") from None
+    if not isinstance(body, dict):
+        raise MalformedRequest("The body has to be an object.")
+    if _is_deeper_than(body, MAX_DEPTH):
+        raise MalformedRequest(f"The body is nested more than {MAX_DEPTH} levels deep.")
+    if ("\\ud" in text or "\\uD" in text) and _has_surrogates(body):
+        raise MalformedRequest("The body contains half a character: a lone surrogate.")
+    return body
+
+
+def _to_number(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(text)
+    return number
+
+
+# Made once: ``json.loads`` with options makes a decoder for each call. JSON has no infinity and no
+# NaN: no other client could read a job that has one.
+_DECODER = json.JSONDecoder(parse_constant=_to_number, parse_float=_to_number)
+
+
+def _has_surrogates(body: dict[str, Any]) -> bool:
+    """Return whether a body has text that can be neither encoded nor saved."""
+    try:
+        json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _read_form(environ: dict[str, Any]) -> dict[str, Any]:
+    from werkzeug.formparser import FormDataParser  # few requests need it
+
+    try:
+        _, form, files = FormDataParser(silent=False, max_form_parts=100).parse_from_environ(
+            environ
+        )
+    except Exception:  # of several kinds
+        raise MalformedRequest("The body is not a form.") from None
+    fields: dict[str, Any] = form.to_dict()
+    for name, file in files.items():
+        with file.stream:
+            fields[name] = file.read()
+    return fields
+
+
+def _is_deeper_than(body: dict[str, Any], levels: int) -> bool:
+    level: list[Any] = [body]
+    for _ in range(levels):
+        inner = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [each for values in inner for each in values if isinstance(each, (dict, list))]
+        if not level:
+            return False
+    return True
 
 
 class RouteTable(Generic[AnyHandler]):
