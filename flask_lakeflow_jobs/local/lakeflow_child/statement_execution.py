@@ -195,10 +195,10 @@ def _run(payload: dict[str, Any], spark: TaskSpark) -> dict[str, Any]:
 def _run_on_duckdb(
     spark: TaskSpark, statement: str, values: dict[str, Any], request: dict[str, Any]
 ) -> Iterator[tuple[list[dict[str, Any]], Iterable[Row]]]:
-    from .sql.catalogs import use
+    from .sql.catalogs import connect, use
     from .sql.run_sql import run_statement
 
-    database = _connect()
+    database = connect()
     try:
         catalog, schema = request["catalog"], request["schema"]
         if schema:
@@ -210,20 +210,6 @@ def _run_on_duckdb(
         yield columns, iter(lambda: result.fetchone(), None)
     finally:
         database.close()
-
-
-def _connect() -> Any:
-    """Open the database, however long a task uses it. The statement can be canceled meanwhile."""
-    import duckdb
-
-    from .sql.catalogs import connect
-
-    while True:
-        try:
-            return connect()
-        except duckdb.IOException as error:
-            if "lock" not in str(error).lower():
-                raise
 
 
 def _describe_duckdb(statement: str, description: list[Any]) -> list[dict[str, Any]]:

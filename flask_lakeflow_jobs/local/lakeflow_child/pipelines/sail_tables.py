@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from ..samples import SPARK_SAMPLES
 from ..spark.column_sql import write_text
-from ..spark.delta_log import read_commits
+from ..spark.delta_log import find_files, find_metadata, read_commits
 from ..spark.json_files import read_json, write_json
 from ..spark.spark_catalog import OFFERED, read_catalog
 from ..spark.sql_names import quote_name, quote_part, split_name
@@ -184,20 +184,13 @@ def _describe_table(entry: Entry) -> Entry:
     location = entry["location"].removeprefix("file://")
     if entry["provider"] == "parquet":
         return {"location": location}
-    files: dict[str, Any] = {}
-    metadata: dict[str, Any] = {}
-    for _, actions in read_commits(location):
-        for action in actions:
-            metadata = action.get("metaData", metadata)
-            if "remove" in action:
-                files.pop(unquote(action["remove"]["path"]), None)
-            if "add" in action:
-                files[unquote(action["add"]["path"])] = action["add"].get("deletionVector")
-    if any(files.values()):
+    commits = list(read_commits(location))
+    files, metadata = find_files(commits), find_metadata(commits)
+    if any(each.get("deletionVector") for each in files.values()):
         raise ValueError("it has rows that are marked as deleted. Write it again.")
     return {
         "location": location,
         "schema": json.loads(metadata["schemaString"]),
         "partitions": metadata.get("partitionColumns") or [],
-        "files": sorted(files),
+        "files": sorted(map(unquote, files)),
     }

@@ -133,16 +133,9 @@ def build_counts(kind: str, location: str, version: int) -> str | None:
 
 def build_detail(location: str, name: str) -> str:
     """Return a query for the format, the location and the size of a table."""
-    metadata: dict[str, Any] = {}
-    protocol: dict[str, Any] = {}
-    modified = None
     commits = list(read_commits(location))
-    files = find_files(commits)
-    for _, actions in commits:
-        for action in actions:
-            metadata = action.get("metaData", metadata)
-            protocol = action.get("protocol", protocol)
-            modified = action.get("commitInfo", {}).get("timestamp", modified)
+    files, metadata = find_files(commits), find_metadata(commits)
+    protocol = _find_last(commits, "protocol")
     features = (protocol.get("readerFeatures") or []) + (protocol.get("writerFeatures") or [])
     row = {
         "format": "delta",
@@ -151,7 +144,7 @@ def build_detail(location: str, name: str) -> str:
         "description": metadata.get("description"),
         "location": f"file:{location}",
         "createdAt": metadata.get("createdTime"),
-        "lastModified": modified,
+        "lastModified": _find_last(commits, "commitInfo").get("timestamp"),
         "partitionColumns": metadata.get("partitionColumns") or [],
         "clusteringColumns": [],
         "numFiles": len(files),
@@ -312,11 +305,16 @@ def read_metadata(location: str) -> dict[str, Any]:
 
 def find_metadata(commits: Iterable[Commit]) -> dict[str, Any]:
     """Return the metadata of a table after some commits."""
-    metadata: dict[str, Any] = {}
+    return _find_last(commits, "metaData")
+
+
+def _find_last(commits: Iterable[Commit], action: str) -> dict[str, Any]:
+    """Return the last action of a kind; empty if there is none."""
+    found: dict[str, Any] = {}
     for _, actions in commits:
-        for action in actions:
-            metadata = action.get("metaData", metadata)
-    return metadata
+        for each in actions:
+            found = each.get(action, found)
+    return found
 
 
 def find_info(actions: list[dict[str, Any]]) -> dict[str, Any]:
