@@ -67,28 +67,47 @@ def alter_table(tree: exp.Alter, query: Callable[[str], Any]) -> str | None:
         return _ALTERED
     fields = json.loads(metadata["schemaString"])["fields"]
     columns = {field["name"]: quote_part(field["name"]) for field in fields}
-    altered, target = columns, table
     if isinstance(actions[0], exp.AlterRename):
-        actions, target = [], write(actions[0].this)
+        return _rename_table(query, table, write(actions[0].this), metadata, columns)
+    altered = columns
     for action in actions:
         changed = change_columns(altered, action)
         if changed is None:
             return None
         altered = changed
-    if list(altered.items()) == list(columns.items()) and target == table and not changes:
+    if list(altered.items()) == list(columns.items()) and not changes:
         return "SELECT 'ALTER TABLE has nothing to do.' AS message"
     _check_null(query, table, {name for name in changes if changes[name].get("nullable") is False})
-    if altered != columns or target != table:
-        _check_fields(fields, table, is_new=target != table)
+    if altered != columns:
+        _check_fields(fields, table, (_IDENTITY,))
         _check_constraints(properties, table, dict(columns.items() - altered.items()))
-        _write_rows(query, table, target, altered, metadata.get("partitionColumns") or [])
-    write_columns(find_location(query, target), _find_fields(altered, fields, changes))
-    if target != table and properties:
-        write_metadata(find_location(query, target), {"configuration": properties})
-    is_checked = has_limits(query, target) or properties
+        _write_rows(query, table, table, altered, metadata.get("partitionColumns") or [])
+    write_columns(location, _find_fields(altered, fields, changes))
+    is_checked = has_limits(query, table) or properties
     if is_checked or any("nullable" in each for each in changes.values()):
+        reload_table(query, table)
+    return _ALTERED
+
+
+def _rename_table(
+    query: Callable[[str], Any],
+    table: str,
+    target: str,
+    metadata: dict[str, Any],
+    columns: Columns,
+) -> str:
+    """Write a table to a new one; return the statement that drops it."""
+    fields = json.loads(metadata["schemaString"])["fields"]
+    properties = metadata.get("configuration") or {}
+    _check_fields(fields, table, (_IDENTITY, _DEFAULT, _GENERATED))
+    _write_rows(query, table, target, columns, metadata.get("partitionColumns") or [])
+    location = find_location(query, target)
+    write_columns(location, _find_fields(columns, fields, {}))
+    if properties:
+        write_metadata(location, {"configuration": properties})
+    if properties or has_limits(query, target):
         reload_table(query, target)
-    return _ALTERED if target == table else f"DROP TABLE {table}"
+    return f"DROP TABLE {table}"
 
 
 def _write_rows(
@@ -154,9 +173,11 @@ def _find_field(name: str, text: str, fields: list[dict[str, Any]]) -> dict[str,
     return {**field, "metadata": kept}
 
 
-def _check_fields(fields: list[dict[str, Any]], table: str, *, is_new: bool) -> None:
-    """Refuse to write a column again that the table itself fills."""
-    filled = (_IDENTITY, _DEFAULT, _GENERATED) if is_new else (_IDENTITY,)
+def _check_fields(fields: list[dict[str, Any]], table: str, filled: tuple[str, ...]) -> None:
+    """Refuse to write a column again that the table itself fills.
+
+    :param filled: how the metadata of such columns begins.
+    """
     for field in fields:
         if any(key.startswith(filled) for key in field["metadata"]):
             raise ValueError(

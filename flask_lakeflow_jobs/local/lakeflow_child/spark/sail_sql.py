@@ -337,20 +337,7 @@ class SailSql:
         table = write(tree.this)
         if not tree.args.get("replace") and session.catalog.tableExists(table):
             return None  # Sail has the right answer
-        properties = tree.args.get("properties")
-        options: dict[str, Any] = {"provider": "delta", "partitions": [], "path": None}
-        metadata: dict[str, Any] = {"configuration": {}}
-        for each in properties.expressions if properties is not None else ():
-            if isinstance(each, exp.FileFormatProperty):
-                options["provider"] = each.name.lower()
-            elif isinstance(each, exp.PartitionedByProperty):
-                options["partitions"] = [part.name for part in each.this.expressions]
-            elif isinstance(each, exp.LocationProperty):
-                options["path"] = each.this.name
-            elif isinstance(each, exp.SchemaCommentProperty):
-                metadata["description"] = each.this.name
-            elif type(each) is exp.Property and not each.name.startswith("delta."):
-                metadata["configuration"][each.name] = each.args["value"].name
+        options, metadata = _read_properties(tree)
         query = self._run_or_rewrite(session, write(tree.expression), None, names)
         created = create_as(session, table, query, **options)
         may_have_old = bool(tree.args.get("replace"))
@@ -362,6 +349,27 @@ class SailSql:
             if has_old:
                 reload_table(session.sql, table)
         return created
+
+
+def _read_properties(create: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the options of ``create_as``, and the metadata of a new Delta table."""
+    from sqlglot import exp
+
+    options: dict[str, Any] = {"provider": "delta", "partitions": [], "path": None}
+    metadata: dict[str, Any] = {"configuration": {}}
+    properties = create.args.get("properties")
+    for each in properties.expressions if properties is not None else ():
+        if isinstance(each, exp.FileFormatProperty):
+            options["provider"] = each.name.lower()
+        elif isinstance(each, exp.PartitionedByProperty):
+            options["partitions"] = [part.name for part in each.this.expressions]
+        elif isinstance(each, exp.LocationProperty):
+            options["path"] = each.this.name
+        elif isinstance(each, exp.SchemaCommentProperty):
+            metadata["description"] = each.this.name
+        elif type(each) is exp.Property and not each.name.startswith("delta."):
+            metadata["configuration"][each.name] = each.args["value"].name
+    return options, metadata
 
 
 def _list_columns(frame: Any) -> dict[str, str]:

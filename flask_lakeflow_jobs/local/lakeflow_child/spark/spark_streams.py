@@ -206,18 +206,7 @@ class StreamWriter(StreamBuilder):
     def _run(self, write: Callable[[Any], None], *, is_first: bool = False) -> StreamQuery:
         """Write what the new rows of each source add to the result."""
         plan = StreamPlan(self._frame)
-        if not plan.sources:
-            raise ValueError(
-                "writeStream needs a stream, such as spark.readStream.table(…). Write a batch with "
-                "write."
-            )
-        is_table = self._function is None and self._format not in ("console", "memory", "noop")
-        if self._mode == "update" and is_table and "aggregate" in plan.stateful:
-            raise refuse_mode(
-                "update",
-                f"groups in {self._format}, where the old ones would stay",
-                "Write with MERGE in foreachBatch, or use outputMode('complete').",
-            )
+        self._check(plan)
         if not self._ends:
             print(
                 "The local workspace reads a stream once: this one ends when it has read what is "
@@ -232,10 +221,11 @@ class StreamWriter(StreamBuilder):
             number: source.read_new(states[number], has_metadata=has_metadata)
             for number, source in plan.sources.items()
         }
+        after = [state for _, state in read.values()]
         query = StreamQuery(self._name, batch, [new for new, _ in read.values() if new is not None])
         if query.is_empty and (self._function is not None or not is_first):
             print("The stream has nothing new to read.")
-            checkpoint.write(batch, [state for _, state in read.values()])
+            checkpoint.write(batch, after)
             return query
         rows = {
             number: _split_rows(
@@ -253,8 +243,27 @@ class StreamWriter(StreamBuilder):
             write(frame)
         else:
             self._function(frame, batch)
-        checkpoint.write(batch + 1, [state for _, state in read.values()])
+        checkpoint.write(batch + 1, after)
         return query
+
+    def _check(self, plan: StreamPlan) -> None:
+        """Refuse what no stream writes.
+
+        :raises ValueError: it is a batch.
+        :raises AnalysisException: Spark has no such stream with this mode.
+        """
+        if not plan.sources:
+            raise ValueError(
+                "writeStream needs a stream, such as spark.readStream.table(…). Write a batch with "
+                "write."
+            )
+        is_table = self._function is None and self._format not in ("console", "memory", "noop")
+        if self._mode == "update" and is_table and "aggregate" in plan.stateful:
+            raise refuse_mode(
+                "update",
+                f"groups in {self._format}, where the old ones would stay",
+                "Write with MERGE in foreachBatch, or use outputMode('complete').",
+            )
 
     def _find_checkpoint(self) -> str | None:
         for key, value in self._options.items():
