@@ -14,9 +14,7 @@ from .delta_log import (
     find_filled,
     find_location,
     list_versions,
-    read_metadata,
     replace_descriptions,
-    write_metadata,
 )
 from .new_catalogs import Catalogs
 from .read_files import replace_read_files
@@ -31,7 +29,7 @@ from .statement_rewrites import (
     replace_identifiers,
     rewrite,
 )
-from .table_writers import EVOLVES, create_as, name_folder
+from .table_writers import EVOLVES, name_folder
 
 _CREATE_AS = re.compile(
     r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?TABLE\b.*?\b(?:AS\s+(?:SELECT|WITH|VALUES|TABLE|FROM)|AS\s*\()",
@@ -324,52 +322,14 @@ class SailSql:
         return self._functions
 
     def _create_as(self, session: Any, statement: str, names: Any) -> Any:
-        """Create a table by a frame: Sail keeps the old columns of a table that it replaces."""
         if (tree := _parse(statement)) is None:
             return None
-        from sqlglot import exp
+        from .sql_writes import create_by_frame
 
-        from .alter_tables import reload_table
-        from .query_columns import write
+        def run(query: str) -> Any:
+            return self._run_or_rewrite(session, query, None, names)
 
-        if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Table):
-            return None
-        table = write(tree.this)
-        if not tree.args.get("replace") and session.catalog.tableExists(table):
-            return None  # Sail has the right answer
-        options, metadata = _read_properties(tree)
-        query = self._run_or_rewrite(session, write(tree.expression), None, names)
-        created = create_as(session, table, query, **options)
-        may_have_old = bool(tree.args.get("replace"))
-        if options["provider"] == "delta" and (may_have_old or any(metadata.values())):
-            location = find_location(session.sql, table)
-            has_old = bool(read_metadata(location).get("configuration"))  # of a table before it
-            if has_old or any(metadata.values()):
-                write_metadata(location, metadata)
-            if has_old:
-                reload_table(session.sql, table)
-        return created
-
-
-def _read_properties(create: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the options of ``create_as``, and the metadata of a new Delta table."""
-    from sqlglot import exp
-
-    options: dict[str, Any] = {"provider": "delta", "partitions": [], "path": None}
-    metadata: dict[str, Any] = {"configuration": {}}
-    properties = create.args.get("properties")
-    for each in properties.expressions if properties is not None else ():
-        if isinstance(each, exp.FileFormatProperty):
-            options["provider"] = each.name.lower()
-        elif isinstance(each, exp.PartitionedByProperty):
-            options["partitions"] = [part.name for part in each.this.expressions]
-        elif isinstance(each, exp.LocationProperty):
-            options["path"] = each.this.name
-        elif isinstance(each, exp.SchemaCommentProperty):
-            metadata["description"] = each.this.name
-        elif type(each) is exp.Property and not each.name.startswith("delta."):
-            metadata["configuration"][each.name] = each.args["value"].name
-    return options, metadata
+        return create_by_frame(tree, session, run)
 
 
 def _list_columns(frame: Any) -> dict[str, str]:

@@ -32,19 +32,6 @@ _FEATURE = re.compile(r"delta\.(?:enable(?:ChangeDataFeed|RowTracking)$|feature\
 EVOLVES = "spark.databricks.delta.schema.autoMerge.enabled"
 
 
-def create_as(
-    session: Any, table: str, query: Any, *, provider: str, partitions: list[str], path: str | None
-) -> Any:
-    """Create or replace a table with the rows of a query, which may read it."""
-    writer = query.write.format(provider).mode("overwrite").option("overwriteSchema", "true")
-    if partitions:
-        writer = writer.partitionBy(*partitions)
-    if path is not None:
-        writer = writer.option("path", path)
-    writer.saveAsTable(table)
-    return session.sql(f"SELECT 'The table {table.replace(chr(39), '')} is written.' AS message")
-
-
 def make_nullable(frame: Any) -> Any:
     """Return a frame whose columns take NULL, as those of a new table do.
 
