@@ -9,11 +9,12 @@ from typing import Any
 from sqlglot import exp
 
 from .connect_plans import name_frame
+from .data_files import list_files
 from .delta_log import find_location
 from .json_files import read_json, write_json
 from .query_columns import write
 from .show_commands import build_values
-from .stream_sources import METADATA, FileSource, list_files
+from .stream_sources import METADATA, FileSource
 
 _STATE = "_lakeflow_copied.json"  # in the folder of the table, so that it goes with it
 

@@ -9,7 +9,8 @@ from copy import deepcopy
 from typing import Any
 
 from .connect_plans import find_messages
-from .stream_sources import METADATA, FileSource, is_file_format, list_files
+from .data_files import is_file_format, list_files
+from .stream_sources import METADATA, FileSource
 
 _HOLDERS = ("root", "input")  # the fields of a plan or a command that have a frame
 _SIDES = ("left_input", "right_input")

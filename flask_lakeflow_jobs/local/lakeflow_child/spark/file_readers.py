@@ -12,13 +12,19 @@ from functools import wraps
 from typing import Any
 
 from .csv_values import read_csv
+from .data_files import (
+    FILE_FORMATS,
+    begin_at_root,
+    expand_pattern,
+    find_partition,
+    infer_types,
+    list_files,
+)
 from .delta_log import find_location
-from .partitions import find_partition, infer_types
-from .stream_sources import list_files, refuse_changes
+from .stream_sources import refuse_changes
 
 Load = Callable[..., Any]
 
-FILE_FORMATS = frozenset(["avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text"])
 _NULLABLE = ("containsNull", "nullable", "valueContainsNull")
 _NOT_NULL = r"('(?:[^'\\]|\\.)*')|\s+NOT\s+NULL\b"
 _INFERRED = frozenset(["avro", "csv", "json", "orc", "parquet"])
@@ -49,7 +55,7 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
             paths = [*map(begin_at_root, paths)]
             local = [*map(translate, paths)]
             _require(paths, local, source if needs_columns else None)
-            local = [found for each in local for found in _expand(each)]
+            local = [found for each in local for found in expand_pattern(each)]
         else:
             local = [*map(translate, paths)]
         if source == "json" and path is not None:
@@ -92,23 +98,6 @@ def allow_null(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: True if key in _NULLABLE else allow_null(each) for key, each in value.items()}
     return [*map(allow_null, value)] if isinstance(value, list) else value
-
-
-def begin_at_root(path: Any) -> Any:
-    """Return a path without a folder as one of DBFS, where Spark of a cluster looks for it.
-
-    Sail would look in its own folder, and return no columns if there is nothing.
-    """
-    is_relative = isinstance(path, str) and path[:1] not in ("", "/") and ":" not in path
-    return f"dbfs:/{path}" if is_relative else path
-
-
-def _expand(path: Any) -> list[Any]:
-    """Return what a pattern such as ``/in/day=*`` matches: Sail finds no rows in such folders."""
-    is_pattern = isinstance(path, str) and path.startswith("/") and glob.has_magic(path)
-    if not is_pattern or "{" in path:
-        return [path]
-    return [each for each in sorted(glob.glob(path)) if not os.path.basename(each).startswith("_")]
 
 
 def _type_fields(kind: Any) -> Any:

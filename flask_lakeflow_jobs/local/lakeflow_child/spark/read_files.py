@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..sql_statements import remove_comments
-from .stream_sources import METADATA, FileSource, list_files
+from .data_files import list_files
+from .stream_sources import METADATA, FileSource
 
 Evaluate = Callable[[str], Any]
 

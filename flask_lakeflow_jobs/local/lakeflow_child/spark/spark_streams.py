@@ -11,9 +11,10 @@ from __future__ import annotations
 import uuid
 from itertools import zip_longest
 
+from .data_files import is_file_format
 from .spark_advice import JVM
 from .stream_results import NEW, OLD, SOURCE, StreamPlan, StreamResult, mark_frame, refuse_mode
-from .stream_sources import METADATA, Checkpoint, FileSource, TableSource, is_file_format
+from .stream_sources import METADATA, Checkpoint, FileSource, TableSource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

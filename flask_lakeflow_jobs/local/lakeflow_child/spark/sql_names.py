@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..sql_statements import remove_comments
+from .data_files import FILE_FORMATS
 
 #: A part of a name, and a whole one, as patterns.
 NAME_PART = r"(?:`(?:[^`]|``)+`|[\w-]+)"
@@ -28,8 +29,6 @@ _VIEW = re.compile(
     rf"({NAME})",
     re.IGNORECASE,
 )
-#: The first part of a name such as ``delta.`/folder```.
-_FORMATS = ("avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text")
 
 
 def find_schema(statement: str) -> str | None:
@@ -131,6 +130,6 @@ def _find_names(statement: str) -> list[tuple[int, bool]]:
         first = table.args.get("db") or table.this
         is_local = not table.db and table.name.lower() in local
         is_named = isinstance(first, exp.Identifier) and "start" in first.meta
-        if is_named and not (table.catalog or is_local or table.db.lower() in _FORMATS):
+        if is_named and not (table.catalog or is_local or table.db.lower() in FILE_FORMATS):
             found.append((first.meta["start"], bool(table.db)))
     return found

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
 from collections.abc import Iterator
-from fnmatch import fnmatch
 from typing import Any
 from urllib.parse import unquote
 
 from ..workspace_paths import find_address
 from .connect_plans import union_frames
+from .data_files import Partition, find_partition, infer_types, list_files
 from .delta_log import find_files, find_location, read_commits
 from .json_files import read_json, write_json
-from .partitions import Partition, find_partition, infer_types
 from .spark_advice import NO_CHANGES
 
 _STATE = "lakeflow-local.json"
-_FILE_FORMATS = ("avro", "binaryfile", "csv", "json", "orc", "parquet", "text")
 _RESCUED = "_rescued_data"
 #: The column of the file that a row is from. It exists if the stream names it.
 METADATA = "_metadata"
@@ -297,29 +294,3 @@ def refuse_changes(options: dict[str, Any]) -> None:
     own = {key.lower(): str(value).lower() for key, value in options.items()}
     if "true" in (own.get("readchangefeed"), own.get("readchangedata")):
         raise NotImplementedError(NO_CHANGES)
-
-
-def is_file_format(name: str) -> bool:
-    """Return whether files of a format can be a source."""
-    return name.lower() in (*_FILE_FORMATS, "cloudfiles")
-
-
-def list_files(path: str, pattern: str = "*") -> list[str]:
-    """Return the files below a path, which may have ``*`` in it, without hidden ones."""
-    path = path.removeprefix("file://").removeprefix("file:")
-    if "://" in path:
-        raise NotImplementedError(
-            f"A stream of the local workspace reads files of this machine, not {path}. Copy some "
-            "to a volume, such as /Volumes/main/raw/in."
-        )
-    roots = glob.glob(path, recursive=True) if glob.has_magic(path) else [path]
-    found = (file for root in roots for file in _walk(root))
-    return sorted({file for file in found if fnmatch(os.path.basename(file), pattern)})
-
-
-def _walk(root: str) -> Iterator[str]:
-    if os.path.isfile(root):
-        yield root
-    for folder, folders, files in os.walk(root):
-        folders[:] = [each for each in folders if not each.startswith(("_", "."))]
-        yield from (os.path.join(folder, each) for each in files if not each.startswith(("_", ".")))

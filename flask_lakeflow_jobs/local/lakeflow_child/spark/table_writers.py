@@ -19,9 +19,10 @@ from pyspark.sql.types import StructType
 
 from .column_sql import ColumnSql, write_text
 from .connect_plans import name_frame
+from .data_files import FILE_FORMATS, begin_at_root
 from .delta_log import has_limits
 from .delta_tables import DeltaTable
-from .file_readers import FILE_FORMATS, allow_null, begin_at_root
+from .file_readers import allow_null
 from .sql_names import create_schema_of, quote_part
 
 # Parts of the messages about columns that Sail does not find: it looks for names in lower case.

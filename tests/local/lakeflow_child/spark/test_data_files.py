@@ -1,10 +1,10 @@
-"""The columns that folders stand for."""
+"""Files as Spark finds them: here, the columns that folders stand for."""
 
 from __future__ import annotations
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.partitions import find_partition, infer_types
+from flask_lakeflow_jobs.local.lakeflow_child.spark.data_files import find_partition, infer_types
 
 
 def test_columns_are_those_of_the_folders_below_the_root() -> None:

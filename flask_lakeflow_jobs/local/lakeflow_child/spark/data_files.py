@@ -1,0 +1,98 @@
+"""Files as Spark finds them: which a path names, and the columns that their folders stand for.
+
+Sail makes all columns of folders such as ``day=2024-01-01`` texts, and knows none if it reads
+single files.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatch
+from typing import Any
+from urllib.parse import unquote
+
+#: The names and values of a file's folders.
+Partition = tuple[tuple[str, str | None], ...]
+
+#: The formats of files that Spark reads from a path.
+FILE_FORMATS = frozenset(["avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text"])
+
+_NULL = "__HIVE_DEFAULT_PARTITION__"
+_MAX_INT = 2**31 - 1
+# The types that Spark infers for most values.
+_TYPES = {"int": r"-?\d{1,18}", "double": r"-?\d+\.\d+", "date": r"\d{4}-\d\d-\d\d"}
+
+
+def is_file_format(name: str) -> bool:
+    """Return whether files of a format can be a source."""
+    return name.lower() in FILE_FORMATS - {"delta"} | {"cloudfiles"}
+
+
+def list_files(path: str, pattern: str = "*") -> list[str]:
+    """Return the files below a path, which may have ``*`` in it, without hidden ones."""
+    path = path.removeprefix("file://").removeprefix("file:")
+    if "://" in path:
+        raise NotImplementedError(
+            f"A stream of the local workspace reads files of this machine, not {path}. Copy some "
+            "to a volume, such as /Volumes/main/raw/in."
+        )
+    roots = glob.glob(path, recursive=True) if glob.has_magic(path) else [path]
+    found = (file for root in roots for file in _walk_files(root))
+    return sorted({file for file in found if fnmatch(os.path.basename(file), pattern)})
+
+
+def _walk_files(root: str) -> Iterator[str]:
+    if os.path.isfile(root):
+        yield root
+    for folder, folders, files in os.walk(root):
+        folders[:] = [each for each in folders if not each.startswith(("_", "."))]
+        yield from (os.path.join(folder, each) for each in files if not each.startswith(("_", ".")))
+
+
+def begin_at_root(path: Any) -> Any:
+    """Return a path without a folder as one of DBFS, where Spark of a cluster looks for it.
+
+    Sail would look in its own folder, and return no columns if there is nothing.
+    """
+    is_relative = isinstance(path, str) and path[:1] not in ("", "/") and ":" not in path
+    return f"dbfs:/{path}" if is_relative else path
+
+
+def expand_pattern(path: Any) -> list[Any]:
+    """Return what a pattern such as ``/in/day=*`` matches: Sail finds no rows in such folders."""
+    is_pattern = isinstance(path, str) and path.startswith("/") and glob.has_magic(path)
+    if not is_pattern or "{" in path:
+        return [path]
+    return [each for each in sorted(glob.glob(path)) if not os.path.basename(each).startswith("_")]
+
+
+def find_partition(root: str, file: str) -> Partition:
+    """Return the columns of a file below a folder, and none for a pattern or a file."""
+    names = os.path.relpath(os.path.dirname(file), root).split(os.sep)
+    if names[0] == os.pardir:
+        return ()
+    pairs = (each.partition("=") for each in names if "=" in each)
+    return tuple((unquote(name), _read(value)) for name, _, value in pairs)
+
+
+def infer_types(partitions: Iterable[Partition]) -> dict[str, str]:
+    """Return the types of the columns."""
+    found: dict[str, list[str]] = {}
+    for name, value in (pair for each in partitions for pair in each):
+        found.setdefault(name, []).extend(() if value is None else (value,))
+    return {name: _infer(values) for name, values in found.items()}
+
+
+def _read(value: str) -> str | None:
+    return None if value == _NULL else unquote(value)
+
+
+def _infer(values: list[str]) -> str:
+    for kind, pattern in _TYPES.items():
+        if values and all(re.fullmatch(pattern, each) for each in values):
+            is_long = kind == "int" and max(abs(int(each)) for each in values) > _MAX_INT
+            return "bigint" if is_long else kind
+    return "string"
