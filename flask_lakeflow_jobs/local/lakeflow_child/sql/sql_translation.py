@@ -32,11 +32,6 @@ _COMMANDS = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _TABLE = re.compile(r"\s*TABLE\s+((?:`[^`]+`|[\w.])+)\s*$", re.IGNORECASE)
-# sqlglot knows the position of a column without the parentheses only.
-_POSITIONS = re.compile(
-    r"(\s*ALTER\s+TABLE\b.*?\bADD\s+COLUMNS?)\s*\((.*\b(?:AFTER|FIRST)\b.*)\)\s*$",
-    re.IGNORECASE | re.DOTALL,
-)
 # Columns are added as a query needs them, or the statement fails.
 _DEEP = re.compile(r"(?<=\s)DEEP\s+CLONE(?=\s)", re.IGNORECASE)
 _EVOLUTION = re.compile(r"(\s*(?:INSERT|MERGE))\s+WITH\s+SCHEMA\s+EVOLUTION\b", re.IGNORECASE)
@@ -57,8 +52,6 @@ def parse(statement: str) -> Tree:
     bare = remove_comments(statement)
     if match := _COMMANDS.match(bare):
         return exp.Command(this=match[1].upper(), expression=exp.Literal.string(match[2].strip()))
-    if match := _POSITIONS.match(bare):
-        text = f"{match[1]} {match[2]}"
     if match := _TABLE.match(bare):
         text = f"SELECT * FROM {match[1]}"  # noqa: S608 (a name)
     text = _DEEP.sub("CLONE", _EVOLUTION.sub(r"\1", text, count=1), count=1)
