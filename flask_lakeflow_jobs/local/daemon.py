@@ -22,6 +22,7 @@ _IDLE_EXIT_SECONDS = 30 * 60
 _STOP_TIMEOUT_SECONDS = 30.0
 _POLL_INTERVAL_SECONDS = 0.01
 _MAX_LOG_TAIL_CHARACTERS = 2000
+_STOP = "Stop it first: flask jobs local --stop."
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,25 +104,24 @@ def _find_running(home: WorkspaceFolder, wanted: _Wanted) -> Address | None:
     if content.get("install", wanted.install) != wanted.install:
         raise WorkspaceError(
             f"The workspace in {home.path} was started with another LAKEFLOW_JOBS_LOCAL_INSTALL. "
-            "Stop it first: flask jobs local --stop."
+            f"{_STOP}"
         )
     _check_target_and_variables(home, content)
     return Address(content["host"], content["token"], content["pid"])
 
 
 def _check_target_and_variables(home: WorkspaceFolder, content: Mapping[str, Any]) -> None:
-    stop = "Stop it first: flask jobs local --stop."
     served = content.get("target", "")
     target = read_target() or content.get("default_target", "")
     if target != served:
         raise WorkspaceError(
             f"The workspace in {home.path} serves target {served}, not {target or 'the default'}. "
-            f"{stop}"
+            f"{_STOP}"
         )
     if content.get("variables", hash_variables()) != hash_variables():
         raise WorkspaceError(
             f"The workspace in {home.path} has other values of variables (BUNDLE_VAR_…) than "
-            f"this process. {stop}"
+            f"this process. {_STOP}"
         )
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from ..lakeflow_child.sql_statements import NO_ENGINE
 from ..model import NUMBER_OPERATORS, TEXT_OPERATORS, Settings, TaskRun, kind_of, mappings
 from ..simulation import SIMULATED_RESULTS
 from ..task_kinds import SQL_OBJECTS, describe_refusal
@@ -149,10 +150,7 @@ def _build_sql(spec: Settings, context: TaskContext) -> ProcessWork:
         raise CannotRun(describe_refusal("sql_task", name))
     has_duckdb = all(map(importlib.util.find_spec, ("duckdb", "sqlglot")))
     if not has_duckdb and not importlib.util.find_spec("pyspark"):
-        raise CannotRun(
-            "A sql_task needs DuckDB or Spark here. Install one of them: "
-            "pip install 'flask-lakeflow-jobs[sql]' or 'flask-lakeflow-jobs[spark]'."
-        )
+        raise CannotRun(NO_ENGINE.format("A sql_task"))
     path = context.find_file(body["file"], "path")
     parameters = context.merge_parameters(body, "parameters", "sql_params")
     return context.build_process("sql", spec, path.parent, path=str(path), parameters=parameters)

@@ -306,10 +306,9 @@ def _run_sql(cell: Cell, path: str, names: dict[str, Any]) -> None:
         from .sql.run_sql import run_statements as run_in_duckdb
         from .sql.sql_session import SqlSession
     except ImportError:
-        raise RuntimeError(
-            "SQL in a notebook needs Spark or DuckDB here. Install one of them: "
-            "pip install 'flask-lakeflow-jobs[spark]' or 'flask-lakeflow-jobs[sql]'."
-        ) from None
+        from .sql_statements import NO_ENGINE  # few notebooks need it
+
+        raise RuntimeError(NO_ENGINE.format("SQL in a notebook")) from None
     place = os.path.basename(path) + (f", cell {cell.number}" if cell.number else "")
     session = names.get(_SQL) or names.setdefault(_SQL, SqlSession())
     run_in_duckdb(cell.text, parameters, place, cell.line, session)

@@ -34,6 +34,10 @@ _QUERY = re.compile(
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 #: Rows of a SQL task for other tasks. Databricks, documentation of dynamic value references.
 MAX_ROWS = 1000
+NO_ENGINE = (
+    "{} needs DuckDB or Spark here. Install one of them: "
+    "pip install 'flask-lakeflow-jobs[sql]' or 'flask-lakeflow-jobs[spark]'."
+)
 
 
 class ResultTable:

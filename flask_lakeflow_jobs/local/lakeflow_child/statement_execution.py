@@ -13,17 +13,13 @@ from typing import Any
 
 from .result_types import describe_column, to_text
 from .spark.task_spark import TaskSpark
-from .sql_statements import remove_comments, split_statements
+from .sql_statements import NO_ENGINE, remove_comments, split_statements
 
 Row = tuple[Any, ...]
 
 #: The largest result of a statement. Source: databricks-sdk, disposition INLINE.
 MAX_RESULT_BYTES = 25 * 2**20
 _MAX_CHUNK_BYTES = 8 * 2**20
-_INSTALL_ADVICE = (
-    "A SQL statement needs DuckDB or Spark here. Install one of them: "
-    "pip install 'flask-lakeflow-jobs[sql]' or 'flask-lakeflow-jobs[spark]'."
-)
 _QUERY = re.compile(
     r"[\s(]*(SELECT|WITH|FROM|VALUES|TABLE|SHOW|DESCRIBE|DESC|EXPLAIN|LIST|PRAGMA|SUMMARIZE)\b",
     re.IGNORECASE,
@@ -42,7 +38,7 @@ def run_statement_task(payload: dict[str, Any], spark: TaskSpark) -> dict[str, A
     try:
         return _run(payload, spark)
     except ImportError as error:
-        return {"error": f"{_INSTALL_ADVICE} ({error})"}
+        return {"error": f"{NO_ENGINE.format('A SQL statement')} ({error})"}
     except Exception as error:
         return {"error": str(error) or repr(error)}
 
