@@ -15,11 +15,9 @@ ROOT = Path(__file__).parents[2]
 #: of it, and pages and HTTP. ``progress.py`` is a file for the tasks of users.
 SHARED_MODULE_NAMES = {
     "auth",
-    "bodies",
     "clock",
     "errors",
     "jobs",
-    "paths",
     "permissions",
     "progress",
     "server",
