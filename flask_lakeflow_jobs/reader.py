@@ -12,18 +12,11 @@ from typing import TYPE_CHECKING, Any
 from .errors import HandleClosed, InvalidRequest, MissingUserToken, RunNotFound, quote
 from .record.recording import Origin
 from .record.values import RowState
-from .runs.comparison import (
-    MAX_MATRIX_RUNS,
-    Cell,
-    Comparison,
-    Matrix,
-    build_cells,
-    build_comparison,
-    build_rows,
-)
+from .runs.comparison import Comparison, build_comparison
 from .runs.explanation import Explanation, explain_run, find_root_error
 from .runs.ids import normalize_task_keys, parse_run_id
 from .runs.iterations import Iteration
+from .runs.matrix import MAX_RUNS, Cell, Matrix, build_cells, build_rows
 from .runs.outcome import RunStatus, has_ended
 from .runs.outputs import DEFAULT_PART_BYTES, MAX_PART_BYTES, LogPart
 from .runs.progress_reports import select_progress
@@ -238,14 +231,14 @@ class JobReader:
         reads = cached_reads_of(self)
         return reads.list_iterations(reads.find_loop(parse_run_id(run_id), task))
 
-    def read_matrix(self, limit: int = MAX_MATRIX_RUNS) -> Matrix:
+    def read_matrix(self, limit: int = MAX_RUNS) -> Matrix:
         """Return the tasks of the newest runs side by side. Ended runs are read only once.
 
         :param limit: the maximum number of runs, from 1 to 25.
         :raises InvalidRequest: the limit is below 1.
         """
         state, now = self._state, self._state.clock.now() * 1000
-        listed = cached_reads_of(self).list_runs(min(limit, MAX_MATRIX_RUNS)).value
+        listed = cached_reads_of(self).list_runs(min(limit, MAX_RUNS)).value
         runs = [
             state.upstream.parse_base_run(redact(each, self.job.secret_overrides))
             for each in listed

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .config.settings import AppSettings
     from .identity import UserLoader
     from .record.store import Record
-    from .runs.comparison import Cell
+    from .runs.matrix import Cell
     from .sdk_types import Run
     from .upstream.gateway import Upstream
     from .upstream.jobs_api import ApiResponse

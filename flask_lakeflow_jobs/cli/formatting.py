@@ -28,8 +28,9 @@ from .tables import format_table
 if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..record.requesters import RunAction, RunActions
-    from ..runs.comparison import Cell, Comparison
+    from ..runs.comparison import Comparison
     from ..runs.explanation import Explanation, FailedTask
+    from ..runs.matrix import Cell
     from ..runs.outcome import AnyRun, RunStatus
     from ..runs.progress import Progress
     from ..sdk_types import BaseRun, Run, RunTask

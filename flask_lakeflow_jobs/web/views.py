@@ -19,8 +19,9 @@ from ..errors import InvalidRequest
 from ..globals import current_state
 from ..idempotency import Triggered
 from ..reader import cached_reads_of, subscribe_to
-from ..runs.comparison import MAX_MATRIX_RUNS, parse_pair
+from ..runs.comparison import parse_pair
 from ..runs.ids import parse_run_id
+from ..runs.matrix import MAX_RUNS
 from ..runs.redaction import redact, redact_outputs, summarize_newest_run
 from ..runs.triggers import triggers_of
 from ..watching.snapshot import StateId
@@ -171,7 +172,7 @@ def change_schedule(key: str) -> Response:
 def show_matrix(key: str) -> Response:
     with request_handle(current_authorizer(), key) as handle:
         return json_response(
-            handle.read_matrix(max(1, read_number(request, "limit", MAX_MATRIX_RUNS))).to_dict()
+            handle.read_matrix(max(1, read_number(request, "limit", MAX_RUNS))).to_dict()
         )
 
 

@@ -9,13 +9,8 @@ import pytest
 from databricks.sdk.service.jobs import RunParameters
 
 from flask_lakeflow_jobs import InvalidRequest
-from flask_lakeflow_jobs.runs.comparison import (
-    Matrix,
-    build_cells,
-    build_comparison,
-    build_rows,
-    parse_pair,
-)
+from flask_lakeflow_jobs.runs.comparison import build_comparison, parse_pair
+from flask_lakeflow_jobs.runs.matrix import Matrix, build_cells, build_rows
 from flask_lakeflow_jobs.runs.outcome import Outcome
 from tests.run_documents import FAILED, SUCCEEDED, Document, run, run_state, task
 
