@@ -28,8 +28,9 @@ from ..web.run_list import (
     read_run_query,
 )
 from . import page_data
-from .page_data import FAILURES, MAX_READ_RUNS, EndedRun, JobTitle, build_title, read_root_errors
+from .page_data import JobTitle, build_title
 from .responses import render_page
+from .root_errors import FAILURES, MAX_READ_RUNS, EndedRun, read_root_errors
 from .summaries import StateLabel
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from ..runs.ids import parse_run_id
 from ..web.auth import app_handle, current_authorizer, request_handle
 from . import labels, page_data
 from .cards import CARDS_PER_PAGE, read_cards
-from .page_data import console_state
+from .console_state import console_state
 from .parts import RunMarkup
 from .responses import render
 from .run_page import RunView, build_run_view

@@ -1,26 +1,19 @@
-"""The data that several pages show: read through handles, with secrets redacted.
-
-Of a failed run, the workspace's own message says only that a task failed. The error of that task
-costs a read of the run and one of its output, so a list reads few of them and remembers all.
-"""
+"""The data that several pages show: read through handles, with secrets redacted."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any
 
-from flask import current_app
-
-from ..errors import LakeflowJobsError, RunNotFound
+from ..errors import LakeflowJobsError
 from ..globals import current_state
-from ..memo import Memo
 from ..reader import cached_reads_of
-from ..runs.explanation import find_root_error
-from ..runs.outcome import Outcome, has_ended
+from ..runs.outcome import has_ended
 from ..runs.redaction import redact
+from .console_state import console_state
 from .summaries import Summary, summarize
-from .task_markup import MAX_KEPT_TASKS, AttemptId, KeptTask, TaskMarkup
+from .task_markup import TaskMarkup
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -30,39 +23,6 @@ if TYPE_CHECKING:
     from ..sdk_types import BaseRun, JobSettings, Run, RunTask, SdkJob
     from ..upstream.read_cache import CachedResponse
     from ..web.auth import Authorizer
-
-#: The key of the state in ``app.extensions``.
-CONSOLE_KEY = "lakeflow_jobs.console"
-
-#: Root errors in the memory of one process.
-MAX_ROOT_ERRORS = 2_000
-
-
-class RootError(NamedTuple):
-    """The error of the first task that made a run fail.
-
-    :param text: one line; empty: there is none.
-    :param read_again: seconds since the epoch.
-    """
-
-    text: str
-    read_again: float
-
-
-class ConsoleState:
-    """What the console of one app remembers."""
-
-    def __init__(self) -> None:
-        #: The tasks of runs that were shown lately, by the URL of their pages.
-        self.tasks: Memo[str, Mapping[AttemptId, KeptTask]] = Memo(MAX_KEPT_TASKS)
-        #: The root errors of runs, by identity, key and id of the job, run and end.
-        self.root_errors: Memo[Hashable, RootError] = Memo(MAX_ROOT_ERRORS)
-
-
-def console_state() -> ConsoleState:
-    """Return the state of the current app."""
-    return cast("ConsoleState", current_app.extensions[CONSOLE_KEY])
-
 
 #: The field of a task with the keys of the tasks that it waits for.
 DEPENDENCIES = "depends_on"
@@ -225,69 +185,3 @@ def parse_task(handle: JobHandle, document: Mapping[str, Any]) -> RunTask:
     if state.settings.bundle is not None:
         task.run_page_url = None
     return task
-
-
-#: Runs of one page whose errors are read. The page has those of the others when it is loaded again.
-MAX_READ_RUNS = 5
-
-#: How long a page relies on there being no better error than the workspace's message.
-RETRY_SECONDS = 600.0
-
-#: Outcomes with a root error.
-FAILURES = frozenset(
-    {
-        Outcome.FAILED,
-        Outcome.INTERNAL_ERROR,
-        Outcome.TIMED_OUT,
-        Outcome.SUCCEEDED_WITH_FAILURES,
-    }
-)
-
-
-class EndedRun(NamedTuple):
-    """An end of a run; a repaired run has several.
-
-    :param ended: milliseconds since the epoch.
-    """
-
-    run_id: int
-    outcome: Outcome
-    ended: int | None
-
-
-def read_root_errors(
-    handle: JobHandle, runs: Sequence[EndedRun], max_reads: int | None = None
-) -> Mapping[int, str]:
-    """Return the root errors of failed runs by run id, as far as they are known or may be read.
-
-    :param runs: of one job; those that did not fail are left out.
-    :param max_reads: the runs that may be read, the first ones; ``None``: the limit of one page.
-    """
-    state, memo = current_state(), console_state().root_errors
-    now = state.clock.now()
-    reads = cached_reads_of(handle)
-    scope = (reads.identity_key, handle.key, handle.job.job_id)
-    failed = [run for run in runs if run.outcome in FAILURES and run.ended is not None]
-    found = {run: memo.get((*scope, run.run_id, run.ended)) for run in failed}
-    missing = [run for run, error in found.items() if error is None or error.read_again <= now]
-
-    def read(run: EndedRun) -> RootError:
-        try:
-            document = reads.get_run(run.run_id).value
-        except RunNotFound:  # the record keeps runs longer than the workspace does
-            return RootError("", now + RETRY_SECONDS)
-        run_with_tasks = state.upstream.parse_run(document)
-        text = find_root_error(run_with_tasks, reads, handle.job.secret_overrides)
-        # The document may be from before a repair.
-        ended = document.get("end_time") or document.get("start_time") or 0
-        is_final = bool(text) and ended == run.ended
-        return RootError(text, float("inf") if is_final else now + RETRY_SECONDS)
-
-    try:
-        wanted = missing[: MAX_READ_RUNS if max_reads is None else max_reads]
-        for run, error in zip(wanted, reads.run_concurrently(read, wanted), strict=True):
-            memo.put((*scope, run.run_id, run.ended), error, 1)
-            found[run] = error
-    except LakeflowJobsError:  # the list is useful without
-        pass
-    return {run.run_id: error.text for run, error in found.items() if error and error.text}

@@ -25,9 +25,9 @@ from ..web.csrf import require_same_origin
 from ..web.responses import encode_json
 from ..web.run_list import PAGE_SIZE
 from . import all_runs, fragments, history, labels, page_data, task_page
+from .console_state import CONSOLE_KEY, ConsoleState
 from .form_page import show_form, start_run
 from .jobs_page import show_jobs
-from .page_data import CONSOLE_KEY, ConsoleState
 from .repair_page import repair_run, show_repair
 from .responses import compress, protect, render, render_page, retry_after
 from .run_page import RunView, build_run_view
