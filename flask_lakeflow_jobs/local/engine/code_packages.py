@@ -143,14 +143,19 @@ def _find_own_files(module: str, folder: Path, folders: Sequence[str]) -> list[P
     """
     name = module.lstrip(".")
     above = len(module) - len(name)
-    bases = [folder.joinpath(*[".."] * (above - 1))] if above else [folder, *map(Path, folders)]
+    if above:
+        bases = [folder.joinpath(*[".."] * (above - 1))]
+    else:  # code often adds src to the import path itself
+        bases = [folder, *map(Path, folders), *(Path(each, "src") for each in folders)]
     for parts in (name.split("."), name.split(".")[:-1]):
         for base in bases if any(parts) else ():
             path = base.joinpath(*parts)
             files = [path.with_suffix(".py"), path / "__init__.py", *path.glob("*.py")]
             if found := [each for each in files if each.is_file()]:
+                outer = (base.joinpath(*parts[:end], "__init__.py") for end in range(1, len(parts)))
                 # Without __init__.py, any file of the folder may be meant.
-                return found[:1] if found[0] in files[:2] else found
+                inner = found[:1] if found[0] in files[:2] else found
+                return [*filter(Path.is_file, outer), *inner]
     return []
 
 

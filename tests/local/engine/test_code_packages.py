@@ -74,6 +74,7 @@ def test_folders_of_a_task_without_a_package_are_not_listed(
         ("from helper import train", "src/helper/train.py"),
         ("from shop.models import train", "shop/models/train.py"),
         ("import shop.models.train", "shop/models/train.py"),
+        ("import shop.models.train", "shop/__init__.py"),
         ("from .helper import train", "src/helper.py"),
         ("from ..shop import train", "shop.py"),
         ("# MAGIC %run ./setup", "src/setup.py"),
@@ -83,8 +84,15 @@ def test_folders_of_a_task_without_a_package_are_not_listed(
 def test_packages_that_the_code_of_the_bundle_imports(
     tmp_path: Path, code: str, inner: str
 ) -> None:
-    write(tmp_path, {inner: HEADER + "import mlflow", "src/main.py": HEADER + code})
+    write(tmp_path, {"shop/models/train.py": "", inner: HEADER + "import mlflow"})
+    write(tmp_path, {"src/main.py": HEADER + code})
     found = list_cluster_packages([str(tmp_path / "src/main.py")], [str(tmp_path)], "", [])
+    assert found == (MLFLOW,)
+
+
+def test_packages_of_code_in_a_folder_that_a_notebook_adds_to_its_path(tmp_path: Path) -> None:
+    write(tmp_path, {"notebooks/main.py": "import shop", "src/shop.py": "import mlflow"})
+    found = list_cluster_packages([str(tmp_path / "notebooks/main.py")], [str(tmp_path)], "", [])
     assert found == (MLFLOW,)
 
 
