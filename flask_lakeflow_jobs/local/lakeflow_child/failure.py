@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 
-from .missing_module import advise_on_module
+from .missing_module import advise_on_module, find_missing_module
 from .spark.spark_advice import find_advice
 from .surroundings_advice import find_advice as find_surroundings_advice
 
@@ -52,9 +52,9 @@ def describe_error(
         # The advice is about Sail; a pyspark of the user has what Sail lacks.
         if "LAKEFLOW_LOCAL_SAIL" in os.environ and (advice := find_advice(cause)) is not None:
             return advice
-        if isinstance(cause, ModuleNotFoundError) and cause.name:
+        if module := find_missing_module(cause):
             return advise_on_module(
-                cause.name, requirements, missing_libraries, installs=installs, root=root
+                module, requirements, missing_libraries, installs=installs, root=root
             )
         return find_surroundings_advice(cause, mounts or {}, root)
 

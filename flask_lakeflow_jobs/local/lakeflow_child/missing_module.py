@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -19,10 +20,21 @@ _SERVICES = {
 }
 # Clusters have it too, but a task on Sail has a module of its own in its place.
 _PACKAGES = {"delta": "delta-spark"}
+_IMPORTED = re.compile(r"cannot import name '(\w+)'")  # as in from databricks import feature_store
 _SETTING = "LAKEFLOW_JOBS_LOCAL_INSTALL = True"
 _MAX_FOLDERS = 2000  # of a bundle that are searched
 # They hold code of others.
 _FOLDERS_OF_OTHERS = frozenset(["__pycache__", "build", "dist", "node_modules", "site-packages"])
+
+
+def find_missing_module(error: BaseException) -> str | None:
+    """Return the name of the module that an error is about the lack of."""
+    if isinstance(error, ModuleNotFoundError):
+        return error.name
+    if isinstance(error, ImportError) and error.name in _NAMESPACES:
+        match = _IMPORTED.match(error.msg)
+        return f"{error.name}.{match[1]}" if match else None
+    return None
 
 
 def advise_on_module(

@@ -9,6 +9,7 @@ import pytest
 from flask_lakeflow_jobs.local.lakeflow_child.missing_module import (
     advise_on_module,
     find_folder_of,
+    find_missing_module,
 )
 
 
@@ -56,6 +57,22 @@ def test_module_of_a_service_of_databricks_is_not_to_be_installed(installs: bool
     advice = advise_on_module("databricks.feature_store", ["a"], installs=installs)
     assert advice.startswith("Leave databricks.feature_store out for a local run, or simulate the")
     assert advice.endswith(": the local workspace has no feature store.")
+
+
+@pytest.mark.parametrize(
+    ("code", "module"),
+    [
+        ("import nothing.inner", "nothing"),
+        ("from databricks import feature_store", "databricks.feature_store"),
+        ("from os import nothing", None),
+        ("raise ImportError('cannot', name='google')", None),
+        ("raise ValueError", None),
+    ],
+)
+def test_module_that_an_error_misses(code: str, module: str | None) -> None:
+    with pytest.raises((ImportError, ValueError)) as raised:
+        exec(code)  # noqa: S102 (our own)
+    assert find_missing_module(raised.value) == module
 
 
 def test_advice_names_the_package_of_a_module_that_clusters_have() -> None:
