@@ -133,7 +133,7 @@ class _Loader:
             resolved.files_path,
             resolved.files_root,
             (self._root, *_find_artifacts(resolved.tree, self._root)),
-            resolved.pipelines,
+            _plain(resolved.pipelines),
             tuple(self._sources),
             tuple(self._warnings),
         )
@@ -250,8 +250,9 @@ def _locate(error: FieldError, settings: LocatedDict, default: Location) -> Loca
 
 
 def _plain(value: Any) -> Any:
+    """Return a value without locations, and ``$${`` as the ``${`` for which it stands."""
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_plain(each) for each in value]
-    return value
+    return value.replace("$${", "${") if isinstance(value, str) else value

@@ -24,10 +24,10 @@ _SEGMENT = r"[^\W\d_](?:[-_]*[^\W_])*"
 _INDEXES = r"(?:\[[0-9]+\])*"
 # Other names in such braces, as of a shell's or Spark's variables, are no references. Older bundles
 # put /Workspace before paths that now begin with it; the CLI drops it (its mutator
-# rewrite_workspace_prefix).
+# rewrite_workspace_prefix). After another dollar, braces stand for themselves.
 _REFERENCE = re.compile(
     r"(?:/Workspace/?(?=\$\{workspace\.(?:artifact|file|resource|root|state)_path\}))?"
-    rf"\$\{{((?:artifacts|bundle|resources|var|variables|workspace){_INDEXES}"
+    rf"(?<!\$)\$\{{((?:artifacts|bundle|resources|var|variables|workspace){_INDEXES}"
     rf"(?:\.{_SEGMENT}{_INDEXES})+)\}}"
 )
 

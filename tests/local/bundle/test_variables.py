@@ -73,6 +73,7 @@ def load_value(load: Load, reference: str, target: str | None = None) -> Any:
     ("reference", "target", "value"),
     [
         ("${var.day}", "dev", "tuesday"),
+        ("$${var.day} of $${days[0..9]}", "dev", "${var.day} of ${days[0..9]}"),
         ("${var.day}", "prod", "wednesday"),
         ("${var.day}", "shared", "monday"),
         ("the ${var.title}!", "dev", "the on tuesday!"),
