@@ -46,6 +46,15 @@ RUN = {
         "spark.range(9).approxQuantile('id', [0.5], 0.1)"
     ),
     "named schema": "spark.sql('CREATE SCHEMA IF NOT EXISTS IDENTIFIER(:s)', {'s': 'dev.named'})",
+    "compare plans": (
+        "spark.range(2).createOrReplaceTempView('compared')\n"
+        "frames = [spark.table('compared').where(F.col('id') > n) for n in (0, 0, 1)]\n"
+        "hashes = [each.semanticHash() for each in frames]\n"
+        "assert hashes[0] == hashes[1] != hashes[2]\n"
+        "assert frames[0].sameSemantics(frames[1]) and not frames[0].sameSemantics(frames[2])\n"
+        "joined = [a.join(b, a['id'] == b['id']) for a, b in [frames[:2], frames[:2]]]\n"
+        "assert joined[0].semanticHash() == joined[1].semanticHash()"
+    ),
     "create a volume": "spark.sql('CREATE VOLUME IF NOT EXISTS dev.snippets.files')",
     "detail": "assert spark.sql('DESCRIBE DETAIL dev.snippets.t').first().format == 'delta'",
     "history": "spark.sql('DESCRIBE HISTORY dev.snippets.t').select('version', 'operation').collect()",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +27,24 @@ def find_messages(message: Any, name: str) -> Iterator[Any]:
         yield from find_messages(each, name)
     if message.DESCRIPTOR.name == name:
         yield message
+
+
+def hash_plan(plan: Any) -> int:
+    """Return a number of 32 bits that is the same for plans that are built alike."""
+    unnumbered = type(plan)()
+    unnumbered.CopyFrom(plan)
+    _drop_numbers(unnumbered)
+    content = unnumbered.SerializeToString(deterministic=True)
+    return int.from_bytes(hashlib.sha256(content).digest()[:4], "big", signed=True)
+
+
+def _drop_numbers(message: Any) -> None:
+    """Drop the numbers that pyspark gives the parts of a plan, and their places in the code."""
+    for name in ("common", "plan_id"):
+        if name in message.DESCRIPTOR.fields_by_name:
+            message.ClearField(name)
+    for each in list_messages(message):
+        _drop_numbers(each)
 
 
 def list_inputs(message: Any) -> Iterator[Any]:

@@ -21,6 +21,7 @@ from pyspark.sql.connect.conf import RuntimeConf
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter, DataFrameWriterV2
 
+from .connect_plans import hash_plan
 from .file_readers import wrap_load, wrap_table
 from .function_corrections import (
     begin_words,
@@ -113,6 +114,9 @@ def patch_pyspark(
         (Catalog, "isCached", lambda self, _: False),
         # Sail has no metrics of frames. A query of its own finds them.
         (DataFrame, "observe", _observe),
+        # Sail compares no plans.
+        (SparkConnectClient, "semantic_hash", lambda _, plan: hash_plan(plan)),
+        (SparkConnectClient, "same_semantics", _compare_plans),
         # Sail lacks quantiles, the context, RDDs and the name of a row's file.
         (DataFrame, "approxQuantile", _find_quantiles),
         (DataFrame, "rdd", property(_to_rdd)),
@@ -176,6 +180,10 @@ def patch_pyspark(
     ]
     for owner, name, value in patches:
         setattr(owner, name, value)
+
+
+def _compare_plans(_: Any, plan: Any, other: Any) -> bool:
+    return hash_plan(plan) == hash_plan(other)
 
 
 def _know_tags(get: Callable[..., Any]) -> Callable[..., Any]:
