@@ -51,6 +51,12 @@ class PathTranslator:
             dependencies = spec.get("dependencies") if isinstance(spec, LocatedDict) else None
             if isinstance(dependencies, LocatedList):
                 self._translate_dependencies(dependencies)
+        for variables in mappings(settings.get("environment_variables")):
+            spec = variables.get("spec")
+            files = spec.get("files") if isinstance(spec, LocatedDict) else None
+            for index, path in enumerate(files if isinstance(files, LocatedList) else ()):
+                if isinstance(path, str) and is_relative(path):
+                    files[index] = self._library_path(path, files.locations[index])
 
     def _translate_code(self, task: LocatedDict) -> None:
         if isinstance(body := task.get("notebook_task"), LocatedDict):

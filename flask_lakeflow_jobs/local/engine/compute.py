@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..bundle.paths import EDITABLE
 from ..model import Settings, mappings
 from .projects import declares, is_project
 
+_VARIABLE = re.compile(r"([A-Za-z_]\w*)=(.*)", re.ASCII)
 _EXTRAS = re.compile(r"\[[\w,\s-]*\]$")
 
 
@@ -90,16 +91,35 @@ def find_import_paths(library: Path, projects: Iterable[Path]) -> list[str]:
     return [*sources, *sorted(glob.glob(str(library)))] if library.suffix == ".whl" else sources
 
 
-def read_variables(settings: Settings, spec: Settings) -> dict[str, str]:
-    """Return the environment variables from a task's cluster and from the job."""
+def read_variables(
+    settings: Settings, spec: Settings, read: Callable[[str], str]
+) -> dict[str, str]:
+    """Return the environment variables from a task's cluster and from the job.
+
+    SDK, documentation of ``JobEnvironmentVariablesSpec``: inline variables win over those of files,
+    and a later file over an earlier one.
+
+    :param read: returns the text of the file at a path.
+    :raises ValueError: a line of a file names no variable.
+    """
     cluster = _find_cluster(settings, spec)
-    variables = _find_named(settings, "environment_variables", "environment_variables_key", spec)
+    named = _find_named(settings, "environment_variables", "environment_variables_key", spec)
     environment: dict[str, Any] = {}
-    for source in (cluster, variables.get("spec")):
-        if isinstance(source, Mapping):
-            for field in ("spark_env_vars", "environment_variables"):
-                environment |= source.get(field) or {}
+    if isinstance(cluster, Mapping):
+        environment |= cluster.get("spark_env_vars") or {}
+    if isinstance(own := named.get("spec"), Mapping):
+        for path in own.get("files") or ():
+            environment |= dict(_parse_variables(read(path), path))
+        environment |= own.get("variables") or {}
     return {key: str(value) for key, value in environment.items()}
+
+
+def _parse_variables(text: str, path: str) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if match := _VARIABLE.fullmatch(line):
+            yield match[1], match[2]
+        elif line.strip() and not line.startswith("#"):
+            raise ValueError(f"{path}:{number}: Write KEY=VALUE, or # before a comment.")
 
 
 def read_spark_settings(settings: Settings, spec: Settings) -> dict[str, str]:

@@ -60,6 +60,15 @@ class TaskContext:
                 f"the local workspace does not clone it. {error}"
             ) from None
 
+    def _read_variables(self, spec: Settings) -> dict[str, str]:
+        def read(path: str) -> str:
+            return self.files.find(self.files.localize(path)).read_text(encoding="utf-8")
+
+        try:
+            return read_variables(self.settings, spec, read)
+        except (FileMissing, OSError, ValueError) as error:
+            raise CannotRun(str(error)) from None
+
     def build_process(
         self,
         kind: str,
@@ -102,7 +111,7 @@ class TaskContext:
                 "missing_libraries": list(dict.fromkeys(missing)),
                 "requirements": requirements.to_list(),
                 "installs_packages": self.packages.is_enabled,
-                "environment": self.files.localize(read_variables(self.settings, spec)),
+                "environment": self.files.localize(self._read_variables(spec)),
                 "spark_settings": read_spark_settings(self.settings, spec),
                 "mounts": self.files.mounts,
                 "task_values": self.task_values,

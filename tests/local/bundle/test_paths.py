@@ -124,6 +124,13 @@ def test_translate_dependency(folder: Path, dependency: Any, deployed: Any) -> N
     assert settings["environments"][0]["spec"]["dependencies"] == [deployed]
 
 
+def test_translate_files_of_variables(folder: Path) -> None:
+    variables = {"spec": {"files": ["conf/a.env", "/Volumes/main/raw/b.env", None]}}
+    settings = translate(folder, {"environment_variables": [variables]})
+    files = settings["environment_variables"][0]["spec"]["files"]
+    assert files == ["/files/conf/a.env", "/Volumes/main/raw/b.env", None]
+
+
 def test_translate_path_is_relative_to_its_file(folder: Path) -> None:
     task = {"spark_python_task": {"python_file": "../main.py"}}
     settings = translate(folder, {"tasks": [task]}, file="resources/etl.yml")

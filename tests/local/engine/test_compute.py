@@ -131,9 +131,14 @@ SETTINGS = {
         {"job_cluster_key": "shared", "new_cluster": {"spark_env_vars": {"KIND": "shared"}}}
     ],
     "environment_variables": [
-        {"environment_variables_key": "v", "spec": {"environment_variables": {"KIND": "job"}}}
+        {"environment_variables_key": "v", "spec": {"variables": {"KIND": "job"}}},
+        {
+            "environment_variables_key": "files",
+            "spec": {"files": ["a.env", "b.env"], "variables": {"KIND": "job"}},
+        },
     ],
 }
+FILES = {"a.env": "# of both\nA=1\nB=a=b # c\n\n", "b.env": "A=2\r\nKIND=file\n"}
 
 
 @pytest.mark.parametrize(
@@ -145,11 +150,18 @@ SETTINGS = {
         ({"new_cluster": OWN, "job_cluster_key": "shared"}, {"KIND": "own", "N": "1"}),
         ({"environment_variables_key": "v"}, {"KIND": "job"}),
         ({"new_cluster": OWN, "environment_variables_key": "v"}, {"KIND": "job", "N": "1"}),
+        ({"environment_variables_key": "files"}, {"A": "2", "B": "a=b # c", "KIND": "job"}),
         ({"job_cluster_key": "unknown"}, {}),
     ],
 )
 def test_environment_of_a_task(spec: dict[str, Any], expected: dict[str, str]) -> None:
-    assert read_variables(SETTINGS, spec) == expected
+    assert read_variables(SETTINGS, spec, FILES.__getitem__) == expected
+
+
+@pytest.mark.parametrize("line", ["export A=1", "A", "1A=1", " A=1"])
+def test_file_of_variables_with_another_line(line: str) -> None:
+    with pytest.raises(ValueError, match=r"^a\.env:2: Write KEY=VALUE"):
+        read_variables(SETTINGS, {"environment_variables_key": "files"}, lambda _: f"A=1\n{line}")
 
 
 def test_settings_of_spark_are_those_of_the_cluster_without_storage() -> None:

@@ -160,7 +160,10 @@ def test_task_has_the_environment_variables_of_its_cluster_or_job(
             {"job_cluster_key": "shared", "new_cluster": {"spark_env_vars": {"KIND": "shared"}}}
         ],
         "environment_variables": [
-            {"environment_variables_key": "v", "spec": {"environment_variables": {"KIND": "job"}}}
+            {
+                "environment_variables_key": "v",
+                "spec": {"variables": {"KIND": "job"}, "files": ["conf/a.env"]},
+            }
         ],
         "tasks": [
             python_task("own", new_cluster=own),
@@ -172,12 +175,12 @@ def test_task_has_the_environment_variables_of_its_cluster_or_job(
         import os
         print(*(os.environ.get(name) for name in ("KIND", "N", "PASSWORD")))
     """
-    client = serve({"etl": job}, {"main.py": code})
+    client = serve({"etl": job}, {"main.py": code, "conf/a.env": "KIND=file\nN=2"})
     logs = {key: output.logs for key, output in client.outputs(client.run("etl")).items()}
     assert logs == {
         "own": "own 1 [REDACTED]\n",
         "shared": "shared None None\n",
-        "job": "job None None\n",
+        "job": "job 2 None\n",
     }
 
 

@@ -299,7 +299,7 @@ def test_workspace_path_of_a_bundle_file_is_readable(serve: Serve) -> None:
         "environment_variables": [
             {
                 "environment_variables_key": "paths",
-                "spec": {"environment_variables": {"CONF": "${workspace.file_path}/conf"}},
+                "spec": {"variables": {"CONF": "${workspace.file_path}/conf"}},
             }
         ],
         "tasks": [
