@@ -209,6 +209,7 @@ class References:
             "bundle.environment": target,
             "workspace.current_user.userName": user,
             "workspace.current_user.displayName": user,
+            "workspace.current_user.emails[0].value": user,
             "workspace.current_user.short_name": short_name(user),
             "workspace.current_user.domain_friendly_name": short_name(user).replace("_", "-"),
             "workspace.host": host or os.environ.get("DATABRICKS_HOST", "http://127.0.0.1"),

@@ -102,6 +102,7 @@ def load_value(load: Load, reference: str, target: str | None = None) -> Any:
         ("/Workspace${workspace.root_path}", "shared", "/Workspace/Shared/sales"),
         ("${workspace.host}", "dev", "https://example.com"),
         ("${workspace.current_user.userName}", "dev", "Jo.Doe@localhost"),
+        ("${workspace.current_user.emails[0].value}", "dev", "Jo.Doe@localhost"),
         ("${workspace.current_user.short_name}", "dev", "jo_doe"),
         ("${workspace.current_user.domain_friendly_name}", "dev", "jo-doe"),
         ("${resources.jobs.etl.id}", "dev", "8099396154102756"),
