@@ -185,7 +185,7 @@ def test_notebook_runs_in_its_folder(folder: Path) -> None:
     assert (work["kind"], work["path"]) == ("notebook", str(folder / "notebook.py"))
 
 
-@pytest.mark.ledger("sql_task", refused="A sql_task needs DuckDB or Spark here.")
+@pytest.mark.ledger("sql_task", refused="needs DuckDB or Spark here.")
 def test_sql_without_duckdb_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("duckdb", "pyspark"):
         monkeypatch.setitem(sys.modules, module, None)
