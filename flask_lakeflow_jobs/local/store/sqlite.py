@@ -36,10 +36,7 @@ CREATE TABLE tasks (
 CREATE INDEX tasks_by_run ON tasks (job_run_id, number);
 CREATE TABLE outputs (run_id INTEGER PRIMARY KEY, record TEXT NOT NULL);
 CREATE TABLE tokens (token TEXT PRIMARY KEY, run_id INTEGER NOT NULL);
-"""
-# Added without a new version: an older workspace keeps its runs.
-_LATER_TABLES = """
-CREATE TABLE IF NOT EXISTS permissions (object TEXT PRIMARY KEY, entries TEXT NOT NULL);
+CREATE TABLE permissions (object TEXT PRIMARY KEY, entries TEXT NOT NULL);
 """
 
 
@@ -87,7 +84,6 @@ class Store:
                 f"{path} was written by another version of the local workspace. "
                 f"Move {path.parent} away, or name another folder."
             )
-        self._db.executescript(_LATER_TABLES)
 
     def close(self) -> None:
         self._db.close()
