@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..lakeflow_child.spark.sail import CATALOG_NAME
+from ..lakeflow_child.spark.spark_catalog import list_saved_catalogs
 
 #: Catalogs that every workspace has. The first is the default one.
 BUILT_IN_CATALOGS = ("main", "hive_metastore", "samples", "spark_catalog", "workspace")
@@ -88,17 +88,16 @@ def find_catalogs_in_folder(root: Path) -> set[str]:
 
 
 def find_saved_catalogs(folder: Path) -> set[str]:
-    """Return the catalogs with tables of earlier runs, see ``spark_catalog`` of the child.
+    """Return the catalogs with tables of earlier runs.
 
     Without them, the next run could not load these tables, and would remove them from the file.
 
     :param folder: that of Spark.
     """
     try:
-        saved = json.loads((folder / "catalog.json").read_text(encoding="utf-8"))
+        names = list_saved_catalogs(str(folder))
     except (OSError, ValueError):
         return set()
-    names = {str(name).partition(".")[0] for name in saved}
     return set(filter(CATALOG_NAME.fullmatch, names)) - _PROVIDED_BY_SPARK
 
 

@@ -18,7 +18,7 @@ from ..samples import SPARK_SAMPLES
 from ..spark.column_sql import write_text
 from ..spark.delta_log import find_files, find_metadata, read_commits
 from ..spark.json_files import read_json, write_json
-from ..spark.spark_catalog import OFFERED, read_catalog
+from ..spark.spark_catalog import OFFERED, list_saved_catalogs, read_catalog
 from ..spark.sql_names import quote_name, quote_part, split_name
 from .pipeline_sql import drop_catalogs
 
@@ -132,8 +132,7 @@ class SailTables:
         """Return the text of a view, or the location of a table, its columns and its files."""
         if entry["type"] == "view":
             self._refuse_hidden(entry["text"])
-            catalogs = {name.partition(".")[0] for name in read_catalog(self._folder)}
-            return {"view": drop_catalogs(entry["text"], catalogs)}
+            return {"view": drop_catalogs(entry["text"], list_saved_catalogs(self._folder))}
         return _describe_table(entry)
 
     def _drop(self, name: str) -> None:

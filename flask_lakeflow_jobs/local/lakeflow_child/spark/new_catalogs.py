@@ -59,7 +59,7 @@ class Catalogs:
 
     def require_saved(self) -> None:
         """Know the catalogs with tables of other tasks."""
-        self._require(list_saved_catalogs())
+        self._require(sorted(list_saved_catalogs(os.environ["LAKEFLOW_LOCAL_SPARK"])))
 
     def require_for(self, statement: str) -> None:
         """Know the catalog that a statement creates or uses.

@@ -39,7 +39,7 @@ def load_catalog(session: Any) -> None:
     does not count as removed.
     """
     with _locked() as folder:
-        saved = {**SPARK_SAMPLES, **read_json(os.path.join(folder, "catalog.json"), {})}
+        saved = {**SPARK_SAMPLES, **read_catalog(folder)}
         is_known = session.conf.get(_MARK, "")
         known = read_json(_session_file(folder, session), {}) if is_known else {}
         failed = _apply(session, known, saved)
@@ -55,8 +55,7 @@ def save_catalog(session: Any) -> None:
         own = _describe(session, known)
         if own == known:
             return
-        catalog = os.path.join(folder, "catalog.json")
-        write_json(catalog, merge(known, own, read_json(catalog, {})))
+        write_json(_catalog_file(folder), merge(known, own, read_catalog(folder)))
         write_json(_session_file(folder, session), own)
 
 
@@ -65,13 +64,12 @@ def read_catalog(folder: str) -> Entries:
 
     :param folder: of Sail.
     """
-    return dict(read_json(os.path.join(folder, "catalog.json"), {}))
+    return dict(read_json(_catalog_file(folder), {}))
 
 
-def list_saved_catalogs() -> list[str]:
-    """Return the catalogs that the file has tables of."""
-    path = os.path.join(os.environ["LAKEFLOW_LOCAL_SPARK"], "catalog.json")
-    return sorted({name.partition(".")[0] for name in read_json(path, {})})
+def list_saved_catalogs(folder: str) -> set[str]:
+    """Return the catalogs with tables that tasks have saved."""
+    return {name.partition(".")[0] for name in read_catalog(folder)}
 
 
 def describe_catalog(session: Any) -> Entries:
@@ -98,8 +96,7 @@ def add_tables(folder: str, session: Any, catalog: str, schema: str) -> None:
                 continue  # a table of Sail
             entries[f"{path}.{row.tableName}"] = entry
     with _locked(folder):
-        file = os.path.join(folder, "catalog.json")
-        write_json(file, read_json(file, {}) | entries)
+        write_json(_catalog_file(folder), read_catalog(folder) | entries)
 
 
 def merge(known: Entries, own: Entries, saved: Entries) -> Entries:
@@ -143,7 +140,7 @@ def _apply(session: Any, known: Entries, saved: Entries) -> set[str]:
         reason = str(failure).partition("\n")[0]
         print(
             f"The {saved[name]['type']} {name} of an earlier run cannot be read now: {reason} Its "
-            f"entry stays in {os.path.join(os.environ['LAKEFLOW_LOCAL_SPARK'], 'catalog.json')}."
+            f"entry stays in {_catalog_file(os.environ['LAKEFLOW_LOCAL_SPARK'])}."
         )
     return missing | failures.keys()
 
@@ -233,6 +230,10 @@ def _locked(folder: str | None = None) -> Iterator[str]:
         yield folder
     finally:
         os.close(lock)
+
+
+def _catalog_file(folder: str) -> str:
+    return os.path.join(folder, "catalog.json")
 
 
 def _session_file(folder: str, session: Any) -> str:
