@@ -34,6 +34,8 @@ _QUERY = re.compile(
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 #: Rows of a SQL task for other tasks. Databricks, documentation of dynamic value references.
 MAX_ROWS = 1000
+SIMULATE = "simulate the job (its tag 'local_simulation')"
+NO_METRICS = f"{{}} has no metric views. Write a plain view for a local run, or {SIMULATE}."
 NO_ENGINE = (
     "{} needs DuckDB or Spark here. Install one of them: "
     "pip install 'flask-lakeflow-jobs[sql]' or 'flask-lakeflow-jobs[spark]'."

@@ -15,7 +15,7 @@ from ..sql.catalogs import DATABASE, create_catalog
 from ..sql.sql_advice import UnsupportedStatement
 from ..sql.sql_macros import ALL_MACROS, create_macros
 from ..sql.sql_translation import parse, skipped_name, translate
-from ..sql_statements import find_skipped
+from ..sql_statements import NO_METRICS, find_skipped
 from ..workspace_paths import localize_sql
 
 _PACKAGE = "lakeflow_local"
@@ -42,10 +42,6 @@ _CREATE_SCHEMA = re.compile(
 _MARK = "lakeflow_has_macros"
 #: The nodes that dbt has compiled, and their code in the SQL of Databricks, by their ids.
 _compiled: dict[str, tuple[Any, str]] = {}
-_NO_METRICS = (
-    "DuckDB has no metric views. Write a plain view for a local run, or simulate the job (its tag "
-    "'local_simulation')."
-)
 
 
 def adapt(folder: str) -> None:
@@ -135,7 +131,7 @@ def _translate_node(node: Any) -> str:
     from dbt_common.exceptions import CompilationError
 
     if str(node.config.materialized) == "metric_view":  # its code is YAML
-        raise CompilationError(_NO_METRICS, node=node)
+        raise CompilationError(NO_METRICS.format("DuckDB"), node=node)
     try:
         return translate_code(node.compiled_code or "")
     except UnsupportedStatement as error:

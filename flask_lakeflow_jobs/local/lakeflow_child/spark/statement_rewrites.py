@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..sql_statements import (
+    NO_METRICS,
+    SIMULATE,
     describe_skipped,
     find_skipped,
     remove_comments,
@@ -80,7 +82,7 @@ _LACKS = {
     ),
     r".*\b(?:FROM|JOIN)\s+system\.(?!information_schema)\w+\.\w": (
         "The local workspace has no system tables. Read a table that an earlier task creates, or "
-        "simulate the job (its tag 'local_simulation')."
+        f"{SIMULATE}."
     ),
     r".*\btable_changes\s*\(": NO_CHANGES,
     r"\s*CONVERT\s+TO\s+DELTA\b": (
@@ -165,10 +167,7 @@ def rewrite(
     if match := _CACHE.match(bare):
         return f"CREATE OR REPLACE TEMPORARY VIEW {match[1]} AS {bare[match.end() :]}"
     if _METRICS.match(bare):
-        raise ValueError(
-            "Sail has no metric views. Write a plain view for a local run, or simulate the job "
-            "(its tag 'local_simulation')."
-        )
+        raise ValueError(NO_METRICS.format("Sail"))
     if match := _ALTER_VIEW.match(bare):
         named = f"CREATE OR REPLACE VIEW {match[1]} AS {bare[match.end() :]}"
     named = _CLUSTERED.sub(lambda match: match[1], named, 1)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from ..sql_statements import remove_comments
+from ..sql_statements import NO_METRICS, SIMULATE, remove_comments
 
 _SPARK = "run it with Spark: pip install 'flask-lakeflow-jobs[spark]'"
-_PIPELINE = "Write CREATE TABLE for a local run, or simulate the task"
+_PIPELINE = f"Write CREATE TABLE for a local run, or {SIMULATE}"
 # Patterns in statements that DuckDB does not parse, the more special ones first.
 _ADVICE = {
     r"\bSTREAMING\s+(LIVE\s+)?TABLE\b": f"DuckDB has no streaming tables. {_PIPELINE}.",
@@ -16,7 +16,7 @@ _ADVICE = {
         "DuckDB has no streams. Read the table without STREAM."
     ),
     r"\bread_files\s*\(": "DuckDB has no read_files. Use read_csv, read_json or read_parquet.",
-    r"\bWITH\s+METRICS\b": "DuckDB has no metric views. Write a plain view, or simulate the task.",
+    r"\bWITH\s+METRICS\b": NO_METRICS.format("DuckDB"),
     r"\bDESC(RIBE)?\s+HISTORY\b|\b(VERSION|TIMESTAMP)\s+AS\s+OF\b|\bRESTORE\s+TABLE\b": (
         f"DuckDB keeps no history of tables. Read the table as it is, or {_SPARK}."
     ),

@@ -187,7 +187,7 @@ def test_find_line(tmp_path: Path, message: str, line: int | None) -> None:
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ("Parser Error: near x", "DuckDB has no metric views. Write a plain view, or simulate the"),
+        ("Parser Error: near x", "DuckDB has no metric views. Write a plain view for a local"),
         ("Conversion Error: 'x'", "Conversion Error: 'x'"),
     ],
 )
