@@ -65,49 +65,50 @@ def alter_table(tree: exp.Alter, query: Callable[[str], Any]) -> str | None:
         write_metadata(location, {"configuration": kept})
         reload_table(query, table)
         return _ALTERED
-    fields = json.loads(metadata["schemaString"])["fields"]
-    columns = {field["name"]: quote_part(field["name"]) for field in fields}
-    if isinstance(actions[0], exp.AlterRename):
-        return _rename_table(query, table, write(actions[0].this), metadata, columns)
-    altered = columns
-    for action in actions:
-        changed = change_columns(altered, action)
-        if changed is None:
-            return None
-        altered = changed
-    if list(altered.items()) == list(columns.items()) and not changes:
+    is_renamed = isinstance(actions[0], exp.AlterRename)
+    target = write(actions[0].this) if is_renamed else table
+    columns = _read_columns(metadata)
+    altered = columns if is_renamed else _change_all(columns, actions)
+    if altered is None:
+        return None
+    if list(altered.items()) == list(columns.items()) and target == table and not changes:
         return "SELECT 'ALTER TABLE has nothing to do.' AS message"
     _check_null(query, table, {name for name in changes if changes[name].get("nullable") is False})
-    if altered != columns:
-        _check_fields(fields, table, (_IDENTITY,))
-        _check_constraints(properties, table, dict(columns.items() - altered.items()))
-        _write_rows(query, table, table, altered, metadata.get("partitionColumns") or [])
-    write_columns(location, _find_fields(altered, fields, changes))
-    is_checked = has_limits(query, table) or properties
-    if is_checked or any("nullable" in each for each in changes.values()):
-        reload_table(query, table)
-    return _ALTERED
+    _write_altered(query, table, target, metadata, altered, changes)
+    return _ALTERED if target == table else f"DROP TABLE {table}"
 
 
-def _rename_table(
+def _read_columns(metadata: dict[str, Any]) -> Columns:
+    fields = json.loads(metadata["schemaString"])["fields"]
+    return {field["name"]: quote_part(field["name"]) for field in fields}
+
+
+def _write_altered(
     query: Callable[[str], Any],
     table: str,
     target: str,
     metadata: dict[str, Any],
-    columns: Columns,
-) -> str:
-    """Write a table to a new one; return the statement that drops it."""
+    altered: Columns,
+    changes: dict[str, dict[str, Any]],
+) -> None:
+    """Write a table with other columns, to itself or to a new table.
+
+    :param metadata: of the table as it is.
+    """
     fields = json.loads(metadata["schemaString"])["fields"]
-    properties = metadata.get("configuration") or {}
-    _check_fields(fields, table, (_IDENTITY, _DEFAULT, _GENERATED))
-    _write_rows(query, table, target, columns, metadata.get("partitionColumns") or [])
+    columns, properties = _read_columns(metadata), metadata.get("configuration") or {}
+    is_new = target != table
+    if altered != columns or is_new:
+        _check_fields(fields, table, is_new=is_new)
+        _check_constraints(properties, table, dict(columns.items() - altered.items()))
+        _write_rows(query, table, target, altered, metadata.get("partitionColumns") or [])
     location = find_location(query, target)
-    write_columns(location, _find_fields(columns, fields, {}))
-    if properties:
+    write_columns(location, _find_fields(altered, fields, changes))
+    if is_new and properties:
         write_metadata(location, {"configuration": properties})
-    if properties or has_limits(query, target):
+    is_checked = properties or has_limits(query, target)
+    if is_checked or any("nullable" in each for each in changes.values()):
         reload_table(query, target)
-    return f"DROP TABLE {table}"
 
 
 def _write_rows(
@@ -173,11 +174,9 @@ def _find_field(name: str, text: str, fields: list[dict[str, Any]]) -> dict[str,
     return {**field, "metadata": kept}
 
 
-def _check_fields(fields: list[dict[str, Any]], table: str, filled: tuple[str, ...]) -> None:
-    """Refuse to write a column again that the table itself fills.
-
-    :param filled: how the metadata of such columns begins.
-    """
+def _check_fields(fields: list[dict[str, Any]], table: str, *, is_new: bool) -> None:
+    """Refuse to write a column again that the table itself fills."""
+    filled = (_IDENTITY, _DEFAULT, _GENERATED) if is_new else (_IDENTITY,)
     for field in fields:
         if any(key.startswith(filled) for key in field["metadata"]):
             raise ValueError(
@@ -244,6 +243,15 @@ def _find_changes(tree: exp.Alter) -> dict[str, dict[str, Any]]:
         if (takes_null := action.args.get("allow_null")) is not None:
             change["nullable"] = takes_null
     return {name: change for name, change in changes.items() if change}
+
+
+def _change_all(columns: Columns, actions: list[Tree]) -> Columns | None:
+    for action in actions:
+        changed = change_columns(columns, action)
+        if changed is None:
+            return None
+        columns = changed
+    return columns
 
 
 def change_columns(columns: Columns, action: Tree) -> Columns | None:
