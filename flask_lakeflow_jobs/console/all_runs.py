@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,7 @@ from flask import Response, request
 
 from ..errors import InvalidRequest, RunNotFound, UpstreamTimeout, quote
 from ..globals import current_state
-from ..runs.outcome import NEVER_STARTED, Outcome, has_ended, outcome_of, parse_state
-from ..runs.run_parameters import flatten_parameters
+from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
 from ..text import format_csv_line
 from ..upstream.concurrent_reads import read_each
 from ..web.auth import current_authorizer, request_handle
@@ -31,7 +30,7 @@ from . import page_data
 from .page_data import JobTitle, build_title
 from .responses import render_page
 from .root_errors import FAILURES, MAX_READ_RUNS, EndedRun, read_root_errors
-from .summaries import StateLabel
+from .summaries import Summary, summarize_listed
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
@@ -54,40 +53,6 @@ EXPORT_COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class RunRow:
-    """A run in the table. Times are in milliseconds since the epoch.
-
-    :param error: one line.
-    """
-
-    run: ListedRun
-    now: float
-    error: str | None = None
-
-    @property
-    def state(self) -> StateLabel:
-        return StateLabel(self.run.outcome)
-
-    @property
-    def started(self) -> int | None:
-        return self.run.started_at
-
-    @property
-    def ended(self) -> int | None:
-        return self.run.ended_at
-
-    @property
-    def parameters(self) -> dict[str, str]:
-        return flatten_parameters(self.run.params)
-
-    @property
-    def length(self) -> float | None:
-        if self.started is None or self.run.outcome in NEVER_STARTED:
-            return None
-        return max(0.0, (self.now if self.ended is None else self.ended) - self.started)
-
-
 def show_all_runs() -> str:
     """Show the runs of all jobs, page by page; filters as of ``GET /api/jobs/runs``."""
     authorizer = current_authorizer()
@@ -98,7 +63,7 @@ def show_all_runs() -> str:
         "all_runs.html",
         rows=rows,
         titles=titles,
-        longest=max((row.length or 0.0 for row in rows), default=0.0),
+        longest=max((row.length or 0.0 for _, row in rows), default=0.0),
         page=page,
         query=query,
         wanted=filters_of(request.args),
@@ -118,7 +83,7 @@ def export_all_runs() -> Response:
 
 def read_run_rows(
     authorizer: Authorizer, runs: Sequence[ListedRun], now: float
-) -> tuple[list[RunRow], dict[str, JobTitle]]:
+) -> tuple[list[tuple[ListedRun, Summary]], dict[str, JobTitle]]:
     """Read what the record does not know of the runs of a page: the names of their jobs by job key,
     the present states of active runs, and root errors.
 
@@ -143,7 +108,10 @@ def read_run_rows(
         runs = [present.get((run.job, run.run_id), run) for run in runs]
         readable = [run for run in runs if not run.is_of_former_id]
         errors = _read_errors(handles, readable) if is_reachable else {}
-    rows = [RunRow(run, now, errors.get((run.job, run.run_id), run.error)) for run in runs]
+    rows = [
+        (run, summarize_listed(run, now, errors.get((run.job, run.run_id), run.error)))
+        for run in runs
+    ]
     return rows, titles
 
 

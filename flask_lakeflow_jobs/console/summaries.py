@@ -11,13 +11,14 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
 from ..runs.durations import counts_from_of, counts_from_of_efforts, length_of
-from ..runs.outcome import SUCCESSES, Outcome, has_ended, outcome_of, parse_state
-from ..runs.run_parameters import parameters_of, requester_of
+from ..runs.outcome import NEVER_STARTED, SUCCESSES, Outcome, has_ended, outcome_of, parse_state
+from ..runs.run_parameters import flatten_parameters, parameters_of, requester_of
 from . import labels
 
 if TYPE_CHECKING:
     from ..record.values import RecordedRun
     from ..sdk_types import BaseRun, Run
+    from ..web.run_list import ListedRun
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,28 @@ def summarize_recorded(run: RecordedRun) -> Summary:
         who=run.requested_by,
         trigger=None,
         message=run.error or "",
+    )
+
+
+def summarize_listed(run: ListedRun, now: float, error: str | None) -> Summary:
+    """Summarize a run of the list of all jobs.
+
+    :param now: milliseconds since the epoch.
+    :param error: one line.
+    """
+    started, ended = run.started_at, run.ended_at
+    has_run = started is not None and run.outcome not in NEVER_STARTED
+    return Summary(
+        run_id=run.run_id,
+        state=StateLabel(run.outcome),
+        started=started,
+        ended=ended,
+        length=max(0.0, (ended or now) - (started or 0)) if has_run else None,
+        who=run.requested_by,
+        trigger=None,
+        message=error or "",
+        parameters=flatten_parameters(run.params),
+        counts_from=started if ended is None else None,
     )
 
 
