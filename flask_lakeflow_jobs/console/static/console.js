@@ -1,15 +1,30 @@
 // The console's pages: what happens when they are opened, clicked and typed into.
 
+import { loadContent } from "./content.js";
 import { addCopyButtons } from "./copying.js";
-import { watchLinkButtons } from "./link_buttons.js";
 import { LivePart, LiveParts } from "./live_parts.js";
 import { LiveRun } from "./live_run.js";
 import { activateLogs } from "./logs.js";
-import { localize } from "./moments.js";
-import { loadOutput } from "./outputs.js";
 import "./strips.js";
 import { watchTaskLinks } from "./task_links.js";
+import { localize } from "./times.js";
 
+/** Load the output of a task when its row is opened. */
+async function loadOutput(details) {
+  const place = details.querySelector("[data-output]");
+  if (!place || place.dataset.output === "whole") return;
+  try {
+    const loaded = await loadContent(details.dataset.source, document.createElement("div"), ".lf-texts");
+    const isOver = !details.querySelector("[data-ticks]");
+    loaded.dataset.output = isOver ? "whole" : "part";
+    place.replaceWith(loaded);
+    addCopyButtons(loaded);
+    activateLogs(loaded);
+  } catch (error) {
+    const note = place.querySelector("span") ?? place.appendChild(document.createElement("span"));
+    note.textContent = ` (${error.message})`;
+  }
+}
 document.addEventListener("toggle", ({ target }) => target.open && target.dataset.source && loadOutput(target), true);
 
 /** Close an open menu or confirmation with Escape, or with a click elsewhere. */
@@ -49,7 +64,6 @@ function activate(root) {
 
 activate(document.body);
 watchTaskLinks();
-watchLinkButtons();
 
 /** HTMX sends this event for all elements that it puts into the page. So can any other script. */
 document.addEventListener("htmx:load", ({ target }) => activate(target));

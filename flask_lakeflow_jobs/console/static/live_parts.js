@@ -5,8 +5,7 @@ import { addCopyButtons } from "./copying.js";
 import { watchRuns } from "./lakeflow.js";
 import { patch } from "./patch.js";
 import { stateWithoutProgress } from "./progress.js";
-import { localize, readSkew } from "./moments.js";
-import { TICK_MS, formatAge, updateDurations } from "./times.js";
+import { TICK_MS, formatAge, localize, readSkew, updateDurations } from "./times.js";
 
 /** Interval between loads without an event. */
 const RELOAD_INTERVAL_MS = 30_000;

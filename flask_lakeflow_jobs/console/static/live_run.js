@@ -3,12 +3,11 @@
 import { LOGGED_OUT } from "./content.js";
 import { Graph } from "./graph.js";
 import { watchRun } from "./lakeflow.js";
-import { localize, readSkew } from "./moments.js";
 import { EndNotifier } from "./notify.js";
 import { RunParts } from "./parts.js";
 import { showProgress, stateWithoutProgress } from "./progress.js";
 import { TaskList } from "./task_list.js";
-import { TICK_MS, formatAge, sleep, updateDurations } from "./times.js";
+import { TICK_MS, formatAge, localize, readSkew, sleep, updateDurations } from "./times.js";
 
 /** The process that serves the page may learn of an update later than the process that sent the event. */
 const MAX_LOADS = 5;
