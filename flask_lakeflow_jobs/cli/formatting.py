@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +22,7 @@ from ..runs.durations import (
 )
 from ..runs.iterations import count_iterations
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state, select_last_attempts
+from ..runs.params import flatten_messages
 from ..text import join_lines
 from .tables import format_table
 
@@ -168,25 +169,11 @@ def format_error(error: LakeflowJobsError) -> str:
     lines = [error.detail]
     if isinstance(error, InvalidParameters):
         lines += [
-            f"  {field}: {message}" if field else f"  {message}"
-            for field, message in _flatten_messages(error.messages)
+            f"  {'.'.join(map(str, path))}: {message}" if path else f"  {message}"
+            for path, message in flatten_messages(error.messages)
             if message.rstrip(".").lower() not in error.detail.lower()
         ]
     return "\n".join(lines)
-
-
-def _flatten_messages(messages: Any, field: str = "") -> Iterator[tuple[str, str]]:
-    """Flatten the messages of marshmallow, which nests fields in fields and items in lists."""
-    if isinstance(messages, Mapping):
-        for name, nested in messages.items():
-            # marshmallow puts errors of several fields under '_schema'
-            path = field if name == "_schema" else f"{field}.{name}".lstrip(".")
-            yield from _flatten_messages(nested, path)
-    elif isinstance(messages, list | tuple):
-        for nested in messages:
-            yield from _flatten_messages(nested, field)
-    else:
-        yield field, str(messages)
 
 
 def format_jobs(

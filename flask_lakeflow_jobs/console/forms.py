@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from marshmallow.fields import Boolean
 
 from ..errors import InvalidParameters
+from ..runs.params import flatten_messages
 from ..runs.redaction import REDACTED
 from ..text import parse_json
 
@@ -210,7 +211,12 @@ class Form:
 
     def with_errors(self, error: InvalidParameters) -> Form:
         """Return the form with the error's messages at their controls."""
-        messages = {name: list(_flatten(found)) for name, found in error.messages.items()}
+        messages: dict[str, list[str]] = {}
+        for path, text in flatten_messages(error.messages):
+            name, *inner = path or (WHOLE_FORM,)
+            places = [each if isinstance(each, str) else f"item {each + 1}" for each in inner]
+            message = ": ".join([*places, PLAIN_MESSAGES.get(text, text)])
+            messages.setdefault(str(name), []).append(message)
         names = {each.name for each in self.fields}
         rest = [
             message if name == WHOLE_FORM else f"{name}: {message}"
@@ -249,16 +255,3 @@ def _flag(text: str) -> str:
     if text in Boolean.truthy:
         return "true"
     return "false" if text in Boolean.falsy else ""
-
-
-def _flatten(messages: object) -> Iterable[str]:
-    """Yield the texts of marshmallow's messages, which may be nested."""
-    if isinstance(messages, Mapping):
-        for name, inner in messages.items():
-            for text in _flatten(inner):
-                yield f"{name}: {text}" if isinstance(name, str) else f"item {name + 1}: {text}"
-    elif isinstance(messages, list | tuple):
-        for inner in messages:
-            yield from _flatten(inner)
-    else:
-        yield PLAIN_MESSAGES.get(str(messages), str(messages))

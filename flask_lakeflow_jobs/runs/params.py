@@ -8,6 +8,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError
 from marshmallow import missing as absent
+from marshmallow.exceptions import SCHEMA
 from marshmallow.fields import Date
 from marshmallow.utils import get_value
 
@@ -125,9 +126,24 @@ def _texts_of(value: object) -> Iterator[str]:
 
 def _summarize_messages(messages: Mapping[str, Any]) -> str:
     """Return the first message of each field, in one line."""
-    summary = []
-    for name, message in messages.items():
-        while isinstance(message, Mapping | list) and message:
-            message = next(iter(message.values() if isinstance(message, Mapping) else message))
-        summary.append(str(message) if name == "_schema" else f"{name}: {message}")
-    return " ".join(summary)
+    first: dict[str, str] = {}
+    for path, message in flatten_messages(messages):
+        first.setdefault(str(path[0]) if path else "", message)
+    return " ".join(f"{name}: {message}" if name else message for name, message in first.items())
+
+
+def flatten_messages(
+    messages: object, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield the messages of marshmallow, which nests fields in fields and items in lists.
+
+    Each has the names and positions that lead to its field; that of a whole schema has none.
+    """
+    if isinstance(messages, Mapping):
+        for name, nested in messages.items():
+            yield from flatten_messages(nested, path if name == SCHEMA else (*path, name))
+    elif isinstance(messages, list | tuple):
+        for nested in messages:
+            yield from flatten_messages(nested, path)
+    else:
+        yield path, str(messages)
