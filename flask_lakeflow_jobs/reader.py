@@ -18,7 +18,7 @@ from .runs.ids import normalize_task_keys, parse_run_id
 from .runs.iterations import Iteration
 from .runs.matrix import MAX_RUNS, Cell, Matrix, build_cells, build_rows
 from .runs.outcome import RunStatus, has_ended
-from .runs.outputs import DEFAULT_PART_BYTES, MAX_PART_BYTES, LogPart
+from .runs.output_parts import DEFAULT_PART_BYTES, MAX_PART_BYTES, LogPart
 from .runs.progress_reports import select_progress
 from .runs.redaction import redact
 from .upstream.cached_reads import CachedReads

@@ -11,7 +11,7 @@ from flask.cli import with_appcontext
 
 from ..runs.ids import validate_task_keys
 from ..runs.outcome import has_ended, is_root_cause, select_last_attempts
-from ..runs.outputs import DEFAULT_PART_BYTES
+from ..runs.output_parts import DEFAULT_PART_BYTES
 from .exit_codes import ExitCode, exit_code_of, format_exit_codes
 from .formatting import format_outcome
 from .handles import get_handle, get_state

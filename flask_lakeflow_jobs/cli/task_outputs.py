@@ -13,7 +13,7 @@ from ..reader import cached_reads_of
 from ..runs.durations import format_duration
 from ..runs.iterations import Iteration, select_failed
 from ..runs.outcome import outcome_of, select_last_attempts
-from ..runs.outputs import read_rows
+from ..runs.output_parts import read_rows
 from ..runs.redaction import redact_outputs
 from .formatting import (
     format_attempt,

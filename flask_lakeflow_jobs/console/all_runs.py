@@ -28,7 +28,7 @@ from ..web.run_list import (
 )
 from . import page_data
 from .page_data import JobTitle, build_title
-from .responses import render_page
+from .rendering import render_page
 from .root_errors import FAILURES, MAX_READ_RUNS, EndedRun, read_root_errors
 from .summaries import Summary, summarize_listed
 

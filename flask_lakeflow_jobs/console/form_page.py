@@ -23,7 +23,7 @@ from .cards import Card, read_cards
 from .forms import Form
 from .job_form import build_form, read_run_values
 from .page_data import find_permissions
-from .responses import render_page, retry_after
+from .rendering import render_page, retry_after
 from .summaries import usual_length
 from .tasks import kind_label
 

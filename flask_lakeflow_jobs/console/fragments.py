@@ -17,7 +17,7 @@ from . import labels, page_data
 from .cards import CARDS_PER_PAGE, read_cards
 from .console_state import console_state
 from .parts import RunMarkup
-from .responses import render
+from .rendering import render
 from .run_page import RunView, build_run_view
 from .summaries import StateLabel
 

@@ -20,7 +20,7 @@ from ..web.auth import current_authorizer, request_handle
 from . import page_data
 from .cards import read_cards
 from .labels import KIND_NAMES
-from .responses import render_page
+from .rendering import render_page
 from .root_errors import EndedRun, read_root_errors
 from .summaries import MAX_TREND_RUNS, Summary, build_trend, summarize, summarize_recorded
 

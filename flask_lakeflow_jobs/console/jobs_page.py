@@ -14,7 +14,7 @@ from ..globals import current_state
 from ..pages import page_url
 from ..web.auth import current_authorizer
 from .cards import CARDS_PER_PAGE, Card, read_cards
-from .responses import render_page
+from .rendering import render_page
 
 if TYPE_CHECKING:
     from ..config.jobs import Job

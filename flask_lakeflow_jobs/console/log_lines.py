@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from ..errors import LakeflowJobsError
 from ..runs.outcome import has_ended
-from ..runs.outputs import MAX_PART_BYTES, LogPart
+from ..runs.output_parts import MAX_PART_BYTES, LogPart
 from ..text import clean_line
 from .rich_text import render_lines
 

@@ -20,7 +20,7 @@ from .form_page import read_form_page
 from .forms import Form
 from .job_form import read_run_values
 from .page_data import build_title
-from .responses import render_page
+from .rendering import render_page
 from .summaries import StateLabel, summarize
 
 if TYPE_CHECKING:

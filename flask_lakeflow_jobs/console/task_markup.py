@@ -16,7 +16,7 @@ from markupsafe import escape
 
 from ..runs.outcome import select_last_attempts
 from .parts import SPAN, TaskPart, bucket_of
-from .responses import template_environment
+from .rendering import template_environment
 from .tasks import Attempt, build_attempt, without_growth
 
 if TYPE_CHECKING:

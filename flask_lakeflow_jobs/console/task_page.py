@@ -19,7 +19,7 @@ from ..reader import cached_reads_of
 from ..runs.ids import parse_run_id
 from ..runs.iterations import Iteration, select_failed
 from ..runs.outcome import select_last_attempts
-from ..runs.outputs import DEFAULT_PART_BYTES, Rows, read_rows
+from ..runs.output_parts import DEFAULT_PART_BYTES, Rows, read_rows
 from ..runs.redaction import redact, redact_output, redact_progress_tokens
 from ..web.auth import Authorizer, current_authorizer, request_handle
 from ..web.requests import read_number
@@ -27,7 +27,7 @@ from ..web.views import ITERATIONS_PER_PAGE
 from . import page_data
 from .axis import Axis
 from .log_lines import LogView, read_log_view, read_text, view_log
-from .responses import render, render_page
+from .rendering import render, render_page
 from .rich_text import render_json, render_markdown, render_text
 from .summaries import StateLabel
 from .tasks import Attempt, build_attempt

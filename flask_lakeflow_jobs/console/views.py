@@ -28,8 +28,8 @@ from . import all_runs, fragments, history, labels, page_data, task_page
 from .console_state import CONSOLE_KEY, ConsoleState
 from .form_page import show_form, start_run
 from .jobs_page import show_jobs
+from .rendering import compress, protect, render, render_page, retry_after
 from .repair_page import repair_run, show_repair
-from .responses import compress, protect, render, render_page, retry_after
 from .run_page import RunView, build_run_view
 from .tasks import TaskFilter
 

@@ -11,7 +11,7 @@ from ..errors import InvalidRequest, NotAllowed, RunNotFound, UpstreamError, quo
 from ..runs.iterations import Iteration, parse_iterations
 from ..runs.notebook_export import extract_output
 from ..runs.outcome import find_attempt, has_ended
-from ..runs.outputs import LogPart
+from ..runs.output_parts import LogPart
 from .concurrent_reads import read_all
 from .outputs import Output, OutputPage, read_or_explain, read_output_page
 from .read_cache import CachedResponse

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..config.settings import AppSettings
     from ..identity import Identity
-    from ..runs.outputs import LogPart
+    from ..runs.output_parts import LogPart
 
 T = TypeVar("T")
 

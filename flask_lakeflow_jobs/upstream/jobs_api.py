@@ -27,7 +27,7 @@ from ..config.keys import LOOPBACK_HOSTS
 from ..errors import InvalidParameters, InvalidRequest
 from ..runs import RUNS_PER_PAGE
 from ..runs.ids import parse_id
-from ..runs.outputs import LogPart
+from ..runs.output_parts import LogPart
 from .document_types import conform
 from .failures import IncompleteResponse
 

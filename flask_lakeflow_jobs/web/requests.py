@@ -12,7 +12,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from ..errors import InvalidParameters, InvalidRequest, quote
 from ..runs.ids import parse_id, parse_run_id
-from ..runs.outputs import DEFAULT_PART_BYTES, MAX_PART_BYTES, MIN_PART_BYTES
+from ..runs.output_parts import DEFAULT_PART_BYTES, MAX_PART_BYTES, MIN_PART_BYTES
 from ..text import PROGRESS_TOKEN_PREFIX
 from .bodies import read_object
 

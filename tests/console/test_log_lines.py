@@ -11,7 +11,7 @@ from databricks.sdk.service.jobs import RunLifeCycleState, RunState, RunTask
 from flask_lakeflow_jobs import UpstreamUnavailable
 from flask_lakeflow_jobs.console import log_lines
 from flask_lakeflow_jobs.console.log_lines import read_text, view_log
-from flask_lakeflow_jobs.runs.outputs import LogPart
+from flask_lakeflow_jobs.runs.output_parts import LogPart
 
 
 def test_log_view_has_the_last_lines_or_those_around_one(

@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs import InvalidRequest, LakeflowJobs, current_jobs
-from flask_lakeflow_jobs.console import fragments, responses
+from flask_lakeflow_jobs.console import fragments, rendering
 from flask_lakeflow_jobs.local import Address, stop_workspace
 from flask_lakeflow_jobs.testing import Exchange, Fault, FaultyWorkspace
 from tests.console.conftest import MakeShop
@@ -104,7 +104,7 @@ def test_template_with_half_of_a_character_is_rendered(app: Flask) -> None:
     """Other texts may have them too, such as those of the host app."""
     with app.test_request_context():
         error = InvalidRequest("a\ud800b")
-        assert "a?b" in responses.render("_problem.html", error=error)
+        assert "a?b" in rendering.render("_problem.html", error=error)
 
 
 def test_run_page_on_local_workspace_has_no_workspace_links(tmp_path: Path) -> None:

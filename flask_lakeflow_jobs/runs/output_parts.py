@@ -1,4 +1,4 @@
-"""Outputs of tasks: parts of logs, and the rows of SQL tasks. Pure."""
+"""Parts of outputs of tasks: pieces of logs, and the rows of SQL tasks. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Responses of the console: templates in an environment of their own, headers, compression."""
+"""Rendering of the console: templates in an environment of their own, headers, compression."""
 
 from __future__ import annotations
 

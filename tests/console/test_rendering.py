@@ -9,7 +9,7 @@ import pytest
 from flask import Flask, Response, request
 from jinja2 import StrictUndefined
 
-from flask_lakeflow_jobs.console.responses import MIN_COMPRESSED_BYTES, compress
+from flask_lakeflow_jobs.console.rendering import MIN_COMPRESSED_BYTES, compress
 from tests.console.support import run
 
 if TYPE_CHECKING:

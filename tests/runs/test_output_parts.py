@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.runs.outputs import LogPart, read_rows
+from flask_lakeflow_jobs.runs.output_parts import LogPart, read_rows
 
 
 @given(st.text("ab\né", max_size=40), st.integers(1, 9))
