@@ -1,4 +1,4 @@
-"""What the console of one app remembers."""
+"""The memory of the console of one app: tasks and root errors that it has read."""
 
 from __future__ import annotations
 
