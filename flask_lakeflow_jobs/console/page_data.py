@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..handle import JobHandle
     from ..record.requesters import RunActions
-    from ..runs.progress_reports import Reports
     from ..sdk_types import BaseRun, JobSettings, Run, RunTask, SdkJob
     from ..upstream.read_cache import CachedResponse
     from ..web.auth import Authorizer
@@ -158,10 +157,6 @@ def read_run_with_markup(
     run = _parse_run(handle, response.value)
     run.tasks = markup.tasks
     return run, response, markup
-
-
-def read_progress(handle: JobHandle, run_id: int) -> Reports:
-    return current_state().hub.read_progress((handle.job.job_id, run_id))
 
 
 def _parse_run(handle: JobHandle, document: Mapping[str, Any]) -> Run:

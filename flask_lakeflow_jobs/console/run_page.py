@@ -211,6 +211,7 @@ def build_run_view(
     timeline = build_timeline(run, moment, expected, markup.build_attempt)
     summary = summarize(run, moment, page_data.requester_parameter(), actions.started_by)
     efforts = _read_efforts(handle, run, state)
+    reports = current_state().hub.read_progress((handle.job.job_id, run_id))
     return RunView(
         job=handle.job,
         title=page_data.read_title(handle),
@@ -228,7 +229,7 @@ def build_run_view(
         url=find_databricks_url(run.run_page_url),
         stale_since=page_data.stale_since(response, moment),
         now=moment,
-        progress=select_progress(response.value, page_data.read_progress(handle, run_id)),
+        progress=select_progress(response.value, reports),
         filter=wanted,
         is_live=is_live,
     )
