@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from .values import MAX_ADDRESS_CHARS
+
 metadata = sa.MetaData()
 
 #: The table in which Alembic keeps the version of the schema.
@@ -68,7 +70,7 @@ actions = sa.Table(
     _name("requested_by", nullable=True),
     sa.Column("identity", sa.String(64), nullable=False),
     sa.Column("source", sa.String(16), nullable=False),
-    sa.Column("address", sa.String(64)),
+    sa.Column("address", sa.String(MAX_ADDRESS_CHARS)),
     sa.Column("detail", sa.Text),  # one line
 )
 

@@ -22,6 +22,9 @@ class RowState(str, Enum):
     __str__ = str.__str__
 
 
+#: Longer addresses of clients are cut: no IP address has as many characters.
+MAX_ADDRESS_CHARS = 64
+
 #: The states of rows whose end is still to come.
 UNFINISHED = (RowState.REQUESTED, RowState.STARTED)
 

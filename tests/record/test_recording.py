@@ -21,7 +21,7 @@ from flask_lakeflow_jobs import (
     run_finished,
 )
 from flask_lakeflow_jobs.record.actions import RecordedAction
-from flask_lakeflow_jobs.record.values import RowState
+from flask_lakeflow_jobs.record.values import MAX_ADDRESS_CHARS, RowState
 from flask_lakeflow_jobs.runs.outcome import has_ended
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal, Silence
 from tests.conftest import MakeApp
@@ -201,6 +201,13 @@ def test_trigger_over_http_records_user_and_address(make_app: MakeApp) -> None:
 def test_trigger_over_http_untrusted_header_is_ignored(app: Flask, address: str) -> None:
     app.test_client().post("/api/jobs/quick/run", json={}, headers={"X-Real-Ip": address})
     assert only_action(app).address == "127.0.0.1"
+
+
+def test_long_address_of_a_client_is_cut(app: Flask) -> None:
+    """A misconfigured proxy passes any text on, and Postgres refuses what is too long."""
+    client = app.test_client()
+    client.post("/api/jobs/quick/run", json={}, environ_overrides={"REMOTE_ADDR": "x" * 100})
+    assert only_action(app).address == "x" * MAX_ADDRESS_CHARS
 
 
 def test_trigger_as_user_records_hashed_identity(make_app: MakeApp) -> None:
