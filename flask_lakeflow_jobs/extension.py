@@ -118,9 +118,12 @@ class LakeflowJobs:
 
         This makes no request to the workspace.
 
-        :raises ConfigurationError: a setting is invalid. The message names its key.
+        :raises ConfigurationError: a setting is invalid, and the message names its key; or the app
+            is one of another framework.
         :raises RuntimeError: the app is already set up.
         """
+        if not isinstance(app, Flask):  # Quart's would take all routes, and fail in each of them
+            raise ConfigurationError(f"app must be a Flask app, not {type(app).__name__}.")
         if EXTENSION_KEY in app.extensions:
             raise RuntimeError("LakeflowJobs is already set up for this app. Call init_app once.")
         reader = SettingsReader(app.config, os.environ)

@@ -138,6 +138,15 @@ def test_cache_argument_that_is_a_configuration_raises() -> None:
         LakeflowJobs(cache={"CACHE_TYPE": "RedisCache"})  # type: ignore[arg-type]
 
 
+def test_app_of_another_framework_raises() -> None:
+    class Quart:
+        pass
+
+    app: Any = Quart()
+    with pytest.raises(ConfigurationError, match="must be a Flask app, not Quart"):
+        LakeflowJobs(app)
+
+
 def test_jobs_argument_is_copied() -> None:
     configs = dict(ETL)
     jobs = LakeflowJobs(jobs=configs)
