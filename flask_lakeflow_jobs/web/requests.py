@@ -275,7 +275,9 @@ def read_number(request: Request, name: str, default: int) -> int:
     if text is None:
         return default
     if not re.fullmatch(r"-?[0-9]{1,18}", text, re.ASCII):
-        raise InvalidRequest(f"'{name}' must be a whole number, not {quote(text)}.")
+        raise InvalidRequest(
+            f"'{name}' must be a whole number of at most 18 digits, not {quote(text)}."
+        )
     return int(text)
 
 

@@ -20,6 +20,7 @@ from flask_lakeflow_jobs.web.requests import (
     read_flag,
     read_last_event_id,
     read_limit,
+    read_number,
     read_params,
     read_streamed_runs,
     read_tasks,
@@ -96,6 +97,11 @@ def test_read_limit_is_clamped(text: str, limit: int) -> None:
 def test_read_limit_not_a_whole_number_raises_invalid_request(value: str) -> None:
     with query(f"limit={value}"), pytest.raises(InvalidRequest, match="limit"):
         read_limit(request)
+
+
+def test_read_number_of_too_many_digits_says_how_many_it_may_have() -> None:
+    with query(f"limit={10**18}"), pytest.raises(InvalidRequest, match="at most 18 digits"):
+        read_number(request, "limit", 1)
 
 
 @pytest.mark.parametrize(
