@@ -24,13 +24,14 @@ from .api.runs import RunEndpoints
 from .api.secrets import SecretEndpoints
 from .api.serializers import RunSerializer
 from .api.statements import StatementEndpoints
+from .api.unity_catalog import UnityCatalogEndpoints
 from .api.volumes import VolumeEndpoints
 from .api.warehouses import WarehouseEndpoints
 from .api.workspace_files import WorkspaceFileEndpoints
 from .bundle.load import Bundle, load_bundle
 from .bundle.variables import hash_variables
 from .clock import Clock, SystemClock
-from .engine.bundle_catalogs import find_catalogs, find_catalogs_in_folder
+from .engine.bundle_catalogs import BUILT_IN_CATALOGS, find_catalogs, find_catalogs_in_folder
 from .engine.engine import Engine
 from .engine.events import RunRequest
 from .engine.files import WorkspaceFiles
@@ -165,7 +166,8 @@ class Workspace:
         runs = RunEndpoints(self.registry, self._unit_of_work, engine, files, serializer)
         warehouses = WarehouseEndpoints(self.registry, host)
         workspace_files = WorkspaceFileEndpoints(self._create_tree())
-        volumes = VolumeEndpoints(Folder(self._folder.volumes, self._folder.unfinished))
+        volume_folder = Folder(self._folder.volumes, self._folder.unfinished)
+        volumes = VolumeEndpoints(volume_folder)
         dbfs = DbfsEndpoints(Folder(self._folder.dbfs, self._folder.unfinished))
         resources.callback(dbfs.drop_handles)
         return Application(
@@ -183,6 +185,13 @@ class Workspace:
             SecretEndpoints(secrets, user, clock).routes,
             dbfs.routes,
             volumes.routes,
+            UnityCatalogEndpoints(
+                self._runner,
+                self._server.waiting,
+                lambda: {*BUILT_IN_CATALOGS, *self._find_catalogs()} - {"spark_catalog"},
+                volume_folder,
+                user,
+            ).routes,
             uploads={**workspace_files.uploads, **volumes.uploads},
         )
 

@@ -245,6 +245,27 @@ dbutils.notebook.exit(str(spark.table("mine").count()))
     wait_until(lambda: not list(workspace.spark_folder.glob("session-*.json")), "the end of all")
 
 
+UNITY = """
+# Databricks notebook source
+from databricks.sdk import WorkspaceClient
+w = WorkspaceClient()
+spark.range(1).write.saveAsTable("dev.sales.made")
+assert w.tables.exists("dev.sales.made").table_exists
+columns = [(each.name, each.type_text) for each in w.tables.get("dev.sales.made").columns]
+w.schemas.create("fresh", "dev")
+schemas = [row[0] for row in spark.sql("SHOW SCHEMAS IN dev").collect()]
+w.tables.delete("dev.sales.made")
+gone = not spark.catalog.tableExists("dev.sales.made")
+dbutils.notebook.exit(str((columns, "fresh" in schemas, gone)))
+"""
+
+
+def test_task_and_its_calls_of_unity_catalog_see_each_others_tables(workspaces: Create) -> None:
+    jobs = {"etl": {"tasks": [notebook_task("main", "main.py")]}}
+    client = workspaces(jobs, {"main.py": UNITY}).start()
+    assert notebook_result(client, "etl") == "([('id', 'bigint')], True, True)"
+
+
 def test_error_names_a_missing_table_as_the_task_wrote_it(workspaces: Create) -> None:
     files = {"read.py": READ, "sql.py": NOTEBOOK + "spark.sql('TABLE dev.sales.totals')"}
     tasks = [notebook_task("read", "read.py"), notebook_task("sql", "sql.py")]

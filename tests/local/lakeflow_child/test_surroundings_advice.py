@@ -68,8 +68,8 @@ def _raise_for_missing_key() -> None:
         ),
         (ValueError("No API found for 'GET /x'"), "The local workspace does not serve GET /x. Si"),
         (
-            ValueError("No API found for 'GET /unity-catalog/catalogs'"),
-            "The local workspace does not serve GET /unity-catalog/catalogs. Use SQL",
+            ValueError("No API found for 'GET /unity-catalog/models'"),
+            "The local workspace does not serve GET /unity-catalog/models. Use SQL",
         ),
         (ConnectionError("Failed to resolve 'a.example'"), "This machine cannot reach a.example."),
         (ValueError("ConnectionError: host='a.example'"), "This machine cannot reach a.example."),

@@ -24,6 +24,8 @@ _INSTALL_ADVICE = (
     "pip install 'flask-lakeflow-jobs[spark]'."
 )
 _MAX_RETRIES = 4  # takes some seconds; by default a call waits for ten minutes for a lost server
+#: The paths of requests of the SDK that read or change tables.
+_OF_TABLES = ("/unity-catalog/", "/sql/statements")
 _locks: list[int] = []  # of the metastore, until the process ends
 
 
@@ -44,6 +46,36 @@ class SessionStarter:
         return find_and_change(name, path, lambda _: self._start())
 
 
+class SdkSynchronizer:
+    """An import hook that lets requests of the SDK see the tables of the task, and it theirs.
+
+    The workspace answers them in a session of its own. Others see a session when it ends.
+
+    :param synchronize: called around a request for tables, with true before it.
+    """
+
+    def __init__(self, synchronize: Callable[[bool], None]) -> None:
+        self._synchronize = synchronize
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, *_: Any) -> ModuleSpec | None:
+        """Change the client of the SDK when it is loaded."""
+        return find_and_change(name, path, self._change) if name == "databricks.sdk.core" else None
+
+    def _change(self, module: Any) -> None:
+        call = module.ApiClient.do
+
+        def do(client: Any, method: str, path: str | None = None, *args: Any, **more: Any) -> Any:
+            if not any(each in (path or "") for each in _OF_TABLES):
+                return call(client, method, path, *args, **more)
+            self._synchronize(True)
+            try:
+                return call(client, method, path, *args, **more)
+            finally:
+                self._synchronize(False)
+
+        module.ApiClient.do = do
+
+
 class TaskSpark:
     """The Spark of a task, which starts when its code uses it.
 
@@ -60,6 +92,8 @@ class TaskSpark:
     def install(self) -> None:
         """Start a session when the task imports ``pyspark.sql``."""
         sys.meta_path.insert(0, SessionStarter(self._start))
+        if self._is_sail:
+            sys.meta_path.insert(0, SdkSynchronizer(self._synchronize))
 
     @property
     def is_installed(self) -> bool:
@@ -106,6 +140,14 @@ class TaskSpark:
                 save_catalog(self._session)
             except Exception as error:  # the task's own result counts
                 print(f"Later runs may not see new tables of this task: {error}", file=sys.stderr)
+
+    def _synchronize(self, is_before: bool) -> None:
+        if is_before:
+            self.save()
+        elif self._session is not None:
+            from .spark_catalog import load_catalog
+
+            load_catalog(self._session)
 
     def _start(self) -> None:
         if message := os.environ.get(_FAILURE):

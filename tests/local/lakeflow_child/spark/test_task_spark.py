@@ -5,10 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.task_spark import TaskSpark
+from flask_lakeflow_jobs.local.lakeflow_child.spark.task_spark import (
+    SdkSynchronizer,
+    TaskSpark,
+)
 from flask_lakeflow_jobs.local.lakeflow_child.workspace_paths import WorkspacePaths
 
 
@@ -43,3 +48,25 @@ def test_server_that_does_not_start_fails_sql(
     assert spark.is_installed
     with pytest.raises(RuntimeError, match=r"^Sail did not start\.$"):
         _ = spark.session
+
+
+def test_requests_for_tables_are_made_between_saving_and_loading_the_catalog() -> None:
+    calls: list[Any] = []
+
+    class Client:
+        def do(self, method: str, path: str | None = None, url: str = "") -> str:
+            calls.append(path)
+            if path and path.endswith("none"):
+                raise LookupError
+            return f"{method} {path or url}"
+
+    SdkSynchronizer(calls.append)._change(SimpleNamespace(ApiClient=Client))
+    path = "/api/2.1/unity-catalog/tables"
+    assert Client().do("GET", path) == f"GET {path}"
+    assert calls == [True, path, False]
+    with pytest.raises(LookupError):
+        Client().do("GET", f"{path}/none")
+    assert calls[3:] == [True, f"{path}/none", False]
+    assert Client().do("GET", url="https://elsewhere") == "GET https://elsewhere"
+    assert Client().do("GET", "/api/2.2/jobs/list") == "GET /api/2.2/jobs/list"
+    assert calls[6:] == [None, "/api/2.2/jobs/list"]

@@ -1,0 +1,277 @@
+"""Endpoints of Unity Catalog: ``unity-catalog/…``, over the tables and volumes of tasks.
+
+Each request runs statements like the Statement Execution API, on DuckDB or on Spark. So it shows
+the catalogs, schemas and tables that SQL shows. A volume is a folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from contextlib import AbstractContextManager, suppress
+
+from ..engine.statement_runner import SUCCEEDED, Statement, StatementRequest, StatementRunner
+from ..errors import ApiError, InvalidParameterValue
+from ..user_data.folder import Folder
+from .catalog_objects import (
+    Name,
+    already_exists,
+    build_columns_query,
+    does_not_exist,
+    paginate,
+    parse_name,
+    quote,
+    serialize_object,
+    split_columns,
+)
+from .request import Request, Routes
+from .serializers import Json
+
+#: Below the 60 seconds for which the SDK waits.
+MAX_WAIT_SECONDS = 50
+MAX_PAGE_OBJECTS = 1000
+#: A page of tables has their columns too.
+MAX_PAGE_TABLES = 50
+_VOLUME_TYPES = ("MANAGED", "EXTERNAL")
+
+
+class UnityCatalogEndpoints:
+    """The handlers of ``unity-catalog/…``.
+
+    :param waiting: see :class:`.StatementEndpoints`.
+    :param named_catalogs: returns the catalogs that exist before a task has created them.
+    :param volumes: the folder of volumes.
+    :param owner: of all objects.
+    """
+
+    def __init__(
+        self,
+        runner: StatementRunner,
+        waiting: Callable[[], AbstractContextManager[bool]],
+        named_catalogs: Callable[[], Set[str]],
+        volumes: Folder,
+        owner: str,
+    ) -> None:
+        self._runner = runner
+        self._waiting = waiting
+        self._named_catalogs = named_catalogs
+        self._volumes = volumes
+        self._owner = owner
+        self.routes: Routes = {
+            ("GET", "unity-catalog/catalogs"): self.list_catalogs,
+            ("GET", "unity-catalog/catalogs/{full_name}"): self.get_catalog,
+            ("GET", "unity-catalog/schemas"): self.list_schemas,
+            ("POST", "unity-catalog/schemas"): self.create_schema,
+            ("GET", "unity-catalog/schemas/{full_name}"): self.get_schema,
+            ("DELETE", "unity-catalog/schemas/{full_name}"): self.delete_schema,
+            ("GET", "unity-catalog/tables"): self.list_tables,
+            ("GET", "unity-catalog/tables/{full_name}"): self.get_table,
+            ("GET", "unity-catalog/tables/{full_name}/exists"): self.find_table,
+            ("DELETE", "unity-catalog/tables/{full_name}"): self.delete_table,
+            ("GET", "unity-catalog/volumes"): self.list_volumes,
+            ("POST", "unity-catalog/volumes"): self.create_volume,
+            ("GET", "unity-catalog/volumes/{full_name}"): self.read_volume,
+            ("DELETE", "unity-catalog/volumes/{full_name}"): self.delete_volume,
+        }
+
+    def list_catalogs(self, request: Request) -> Json:
+        names, following = paginate(request, sorted(self._find_catalogs()), MAX_PAGE_OBJECTS)
+        return {"catalogs": [self._serialize_catalog((each,)) for each in names], **following}
+
+    def get_catalog(self, request: Request) -> Json:
+        name = _read_name(request, length=1)
+        if not self._has_catalog(name[0]):
+            raise does_not_exist(name)
+        return self._serialize_catalog(name)
+
+    def list_schemas(self, request: Request) -> Json:
+        (catalog,) = _read_name(request, "catalog_name")
+        found = sorted(self._find_schemas(catalog))
+        names, following = paginate(request, found, MAX_PAGE_OBJECTS)
+        schemas = [serialize_object((catalog, each), self._owner) for each in names]
+        return {"schemas": schemas, **following}
+
+    def create_schema(self, request: Request) -> Json:
+        """``POST unity-catalog/schemas``; its catalog is created with it, as in SQL."""
+        name = _read_name(request, "catalog_name", "name")
+        if self._has_catalog(name[0]) and name[1] in self._find_schemas(name[0]):
+            raise already_exists(name, "Schema")
+        self._run(f"CREATE SCHEMA {quote(name)}")
+        return serialize_object(name, self._owner)
+
+    def get_schema(self, request: Request) -> Json:
+        name = _read_name(request, length=2)
+        self._require_schema(name)
+        return serialize_object(name, self._owner)
+
+    def delete_schema(self, request: Request) -> Json:
+        """``DELETE unity-catalog/schemas/{full_name}``; ``force`` deletes what is in it too."""
+        name = _read_name(request, length=2)
+        tables, volumes = self._find_tables(name), self._list_folder(*name)
+        if not (tables or volumes):
+            self._require_schema(name)
+        elif not request.read_bool("force"):
+            raise ApiError(
+                400,
+                "INVALID_STATE",
+                f"Schema '{'.'.join(name)}' is not empty. The schema has {len(tables)} table(s), 0 "
+                f"function(s), {len(volumes)} volume(s)",
+            )
+        self._run(f"DROP SCHEMA IF EXISTS {quote(name)} CASCADE")
+        with suppress(FileNotFoundError):
+            self._volumes.remove(name, recursive=True)
+        return {}
+
+    def list_tables(self, request: Request) -> Json:
+        schema = _read_name(request, "catalog_name", "schema_name")
+        kinds = self._find_tables(schema)
+        if not kinds:
+            self._require_schema(schema)
+        names, following = paginate(request, sorted(kinds), MAX_PAGE_TABLES)
+        tables = [self._serialize_table((*schema, each), kinds[each]) for each in names]
+        if tables and not request.read_bool("omit_columns"):
+            self._add_columns(tables)
+        return {"tables": tables, **following}
+
+    def get_table(self, request: Request) -> Json:
+        name, kind = self._require_table(request)
+        table = self._serialize_table(name, kind)
+        self._add_columns([table])
+        return table
+
+    def find_table(self, request: Request) -> Json:
+        """``GET unity-catalog/tables/{full_name}/exists``."""
+        *schema, table = _read_name(request, length=3)
+        return {"table_exists": table in self._find_tables(tuple(schema))}
+
+    def delete_table(self, request: Request) -> Json:
+        name, kind = self._require_table(request)
+        self._run(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} {quote(name)}")
+        return {}
+
+    def list_volumes(self, request: Request) -> Json:
+        schema = _read_name(request, "catalog_name", "schema_name", keeps_case=True)
+        found = self._list_folder(*schema)
+        if not found:
+            self._require_schema((schema[0].lower(), schema[1].lower()))
+        names, following = paginate(request, found, MAX_PAGE_OBJECTS)
+        volumes = [self._serialize_volume((*schema, each)) for each in names]
+        return {"volumes": volumes, **following}
+
+    def create_volume(self, request: Request) -> Json:
+        """``POST unity-catalog/volumes``; its schema is created with it, as by a path."""
+        name = _read_name(request, "catalog_name", "schema_name", "name", keeps_case=True)
+        kind = request.read_choice("volume_type", _VOLUME_TYPES)
+        if not kind:
+            raise InvalidParameterValue("Missing required field: volume_type")
+        if name[2] in self._list_folder(*name[:2]):
+            raise already_exists(name, "Volume")
+        self._volumes.make(name)
+        return {**self._serialize_volume(name), "volume_type": kind}
+
+    def read_volume(self, request: Request) -> Json:
+        return self._serialize_volume(self._require_volume(request))
+
+    def delete_volume(self, request: Request) -> Json:
+        """``DELETE unity-catalog/volumes/{full_name}``, with its files."""
+        self._volumes.remove(self._require_volume(request), recursive=True)
+        return {}
+
+    def _find_catalogs(self) -> set[str]:
+        found = self._fetch_names("SHOW CATALOGS") - {"spark_catalog"}
+        return {*found, *self._named_catalogs(), *map(str.lower, self._list_folder())}
+
+    def _has_catalog(self, name: str) -> bool:
+        return name in self._named_catalogs() or name in self._find_catalogs()
+
+    def _find_schemas(self, catalog: str) -> set[str]:
+        if not self._has_catalog(catalog):
+            raise does_not_exist((catalog,))
+        found = self._fetch_names(f"SHOW SCHEMAS IN `{catalog}`")
+        return {*found, *map(str.lower, self._list_folder(catalog))}
+
+    def _require_schema(self, name: Name) -> None:
+        if name[1] not in self._find_schemas(name[0]):
+            raise does_not_exist(name)
+
+    def _find_tables(self, schema: Name) -> dict[str, str]:
+        """Return the types of the tables and views of a schema by name."""
+        if not self._has_catalog(schema[0]):
+            return {}
+        rows = self._fetch(
+            "SELECT table_name, table_type FROM "  # noqa: S608 (checked)
+            f"`{schema[0]}`.information_schema.tables WHERE lower(table_schema) = '{schema[1]}'"
+        )
+        return {str(name).lower(): str(kind) for name, kind in rows}
+
+    def _require_table(self, request: Request) -> tuple[Name, str]:
+        """Return a table's name and type."""
+        name = _read_name(request, length=3)
+        kind = self._find_tables(name[:2]).get(name[2])
+        if kind is None:
+            self._require_schema(name[:2])
+            raise does_not_exist(name, "Table")
+        return name, kind
+
+    def _add_columns(self, tables: list[Json]) -> None:
+        names = [tuple(table["full_name"].split(".")) for table in tables]
+        described = self._run(build_columns_query(names)).columns
+        for table, columns in zip(tables, split_columns(described, len(tables)), strict=True):
+            table["columns"] = columns
+
+    def _require_volume(self, request: Request) -> Name:
+        name = _read_name(request, length=3, keeps_case=True)
+        if name[2] not in self._list_folder(*name[:2]):
+            raise does_not_exist(name, "Volume")
+        return name
+
+    def _list_folder(self, *parts: str) -> list[str]:
+        """Return the volumes of a schema, or the schemas or catalogs that have volumes."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            folder = self._volumes.locate(parts)
+            return [each for each in self._volumes.names(parts) if (folder / each).is_dir()]
+        return []
+
+    def _serialize_catalog(self, name: Name) -> Json:
+        return serialize_object(name, self._owner, catalog_type="MANAGED_CATALOG")
+
+    def _serialize_table(self, name: Name, kind: str) -> Json:
+        source = {} if kind == "VIEW" else {"data_source_format": "DELTA"}
+        return serialize_object(name, self._owner, table_type=kind, **source)
+
+    def _serialize_volume(self, name: Name) -> Json:
+        path = f"/Volumes/{'/'.join(name)}"
+        fields = {"volume_type": "MANAGED", "storage_location": path}
+        return serialize_object(name, self._owner, **fields)
+
+    def _fetch_names(self, query: str) -> set[str]:
+        return {str(name).lower() for (name,) in self._fetch(query)}
+
+    def _fetch(self, query: str) -> list[list[str | None]]:
+        statement = self._run(query)
+        chunks = range(len(statement.chunks))
+        return [row for index in chunks for row in self._runner.read_chunk(statement, index)]
+
+    def _run(self, text: str) -> Statement:
+        """Run a statement to its end.
+
+        :raises ApiError: it fails, or others use the tables for too long.
+        """
+        statement = self._runner.start(StatementRequest(text))
+        with self._waiting() as may_wait:
+            has_ended = statement.ended.wait(MAX_WAIT_SECONDS if may_wait else 0)
+        if not has_ended:
+            self._runner.cancel(statement)
+            message = "Other tasks use the tables of the local workspace. Try again later."
+            raise ApiError(503, "TEMPORARILY_UNAVAILABLE", message)
+        if statement.state != SUCCEEDED:
+            raise ApiError(400, "BAD_REQUEST", statement.error or "The workspace is stopping.")
+        return statement
+
+
+def _read_name(request: Request, *fields: str, length: int = 0, keeps_case: bool = False) -> Name:
+    """Read a name from fields with its parts, or else from its full name.
+
+    :param length: the number of parts of the full name.
+    """
+    text = ".".join(map(request.require_text, fields or ["full_name"]))
+    return parse_name(text if keeps_case else text.lower(), length or len(fields))

@@ -1,0 +1,193 @@
+"""Catalogs, schemas, tables and volumes through the SDK, over those of SQL and of paths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from databricks.sdk.errors import BadRequest, NotFound
+from databricks.sdk.service.catalog import VolumeType
+
+from flask_lakeflow_jobs.local.api import unity_catalog
+from tests.local.conftest import Serve
+from tests.local.support import Client, notebook_task, require_duckdb
+
+NOTEBOOK = """
+    # Databricks notebook source
+    from databricks.sdk import WorkspaceClient
+    from databricks.sdk.errors import NotFound
+    from databricks.sdk.service.catalog import VolumeType
+    w = WorkspaceClient()
+    catalog = dbutils.widgets.get("catalog")
+    w.catalogs.get(catalog)
+    try:
+        w.schemas.get(f"{catalog}.Bronze")
+    except NotFound:
+        w.schemas.create(name="Bronze", catalog_name=catalog)
+    # COMMAND ----------
+    # MAGIC %sql
+    # MAGIC CREATE TABLE dev.bronze.Orders (
+    # MAGIC   id BIGINT, Price DECIMAL(9, 2), at TIMESTAMP,
+    # MAGIC   item STRUCT<Name: STRING, tags: ARRAY<STRING>>
+    # MAGIC )
+    # COMMAND ----------
+    # MAGIC %sql CREATE VIEW dev.bronze.cheap AS SELECT id FROM dev.bronze.orders
+    # COMMAND ----------
+    volume = w.volumes.create("dev", "bronze", "files", VolumeType.MANAGED)
+    with open(f"{volume.storage_location}/a.txt", "w") as file:
+        file.write("x")
+    found = w.tables.get("dev.bronze.orders")
+    dbutils.notebook.exit(",".join(column.name for column in found.columns))
+"""
+
+
+@pytest.mark.ledger(
+    "GET unity-catalog/catalogs",
+    "GET unity-catalog/catalogs/{full_name}",
+    differs="A catalog exists if the bundle names it, or once SQL uses it.",
+)
+@pytest.mark.ledger(
+    "GET unity-catalog/schemas",
+    "GET unity-catalog/schemas/{full_name}",
+    "POST unity-catalog/schemas",
+    differs="Comments, properties and locations are not kept. The catalog is created too.",
+)
+@pytest.mark.ledger(
+    "DELETE unity-catalog/schemas/{full_name}",
+    "GET unity-catalog/tables/{full_name}/exists",
+    "DELETE unity-catalog/tables/{full_name}",
+    same="API",
+)
+@pytest.mark.ledger(
+    "GET unity-catalog/tables",
+    "GET unity-catalog/tables/{full_name}",
+    differs="Tables have names and columns, without comments, properties, locations and times.",
+)
+def test_objects_of_a_task_are_found_and_deleted(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_duckdb()
+    monkeypatch.setattr(unity_catalog, "MAX_PAGE_TABLES", 1)
+    job = {
+        "tasks": [notebook_task("main")],
+        "parameters": [{"name": "catalog", "default": "dev"}],
+    }
+    client = serve({"etl": job}, {"notebook.py": NOTEBOOK})
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.notebook_output, output.error_trace
+    assert output.notebook_output.result == "id,Price,at,item"
+    sdk = client.sdk
+    assert {"dev", "main"} <= {each.name for each in sdk.catalogs.list()}
+    assert [each.name for each in sdk.schemas.list("dev")] == [
+        "bronze",
+        "default",
+        "information_schema",
+    ]
+    with pytest.raises(BadRequest, match="Schema 'bronze' already exists") as caught:
+        sdk.schemas.create("bronze", "dev")
+    assert caught.value.error_code == "SCHEMA_ALREADY_EXISTS"
+    view, table = sdk.tables.list("dev", "bronze")  # on two pages
+    assert (view.full_name, str(view.table_type)) == ("dev.bronze.cheap", "TableType.VIEW")
+    assert (table.full_name, str(table.table_type)) == ("dev.bronze.orders", "TableType.MANAGED")
+    assert [(each.name, each.type_text, each.position) for each in table.columns or []] == [
+        ("id", "bigint", 0),
+        ("Price", "decimal(9,2)", 1),
+        ("at", "timestamp", 2),
+        ("item", "struct<Name:string,tags:array<string>>", 3),
+    ]
+    page = client.http(
+        "GET",
+        "/api/2.1/unity-catalog/tables?catalog_name=dev&schema_name=bronze&omit_columns=true",
+    )[1]
+    assert [each.get("columns") for each in page["tables"]] == [None]
+    with pytest.raises(BadRequest, match=r"is not empty\. The schema has 2 table"):
+        sdk.schemas.delete("dev.bronze")
+    assert sdk.tables.exists("DEV.Bronze.Orders").table_exists
+    sdk.tables.delete("dev.bronze.cheap")
+    assert not sdk.tables.exists("dev.bronze.cheap").table_exists
+    path = "/api/2.1/unity-catalog/schemas/dev.bronze?force=true"
+    assert client.http("DELETE", path) == (200, {})
+    with pytest.raises(NotFound, match=r"Schema 'dev.bronze' does not exist."):
+        list(sdk.tables.list("dev", "bronze"))
+
+
+def test_missing_object_is_named(client: Client) -> None:
+    require_duckdb()
+    sdk = client.sdk
+    calls: dict[str, Callable[[], Any]] = {
+        "Catalog 'no' does not exist.": lambda: sdk.catalogs.get("no"),
+        "Catalog 'none' does not exist.": lambda: sdk.tables.get("none.s.t"),
+        "Schema 'main.no' does not exist.": lambda: list(sdk.volumes.list("main", "no")),
+        "Table 'main.default.no' does not exist.": lambda: sdk.tables.delete("main.default.no"),
+    }
+    for message, call in calls.items():
+        with pytest.raises(NotFound, match=message):
+            call()
+    assert not sdk.tables.exists("none.s.t").table_exists
+
+
+@pytest.mark.ledger(
+    "GET unity-catalog/volumes",
+    "GET unity-catalog/volumes/{full_name}",
+    "DELETE unity-catalog/volumes/{full_name}",
+    same="API",
+)
+@pytest.mark.ledger(
+    "POST unity-catalog/volumes",
+    differs="It is an empty folder, also where it is external. Its schema is created too.",
+)
+def test_volume_is_the_folder_of_its_path(serve: Serve, tmp_path: Path) -> None:
+    """They need neither DuckDB nor Spark."""
+    client = serve({"etl": {"tasks": [notebook_task("main")]}}, {"notebook.py": ""})
+    volumes = client.sdk.volumes
+    created = volumes.create("main", "raw", "Files", VolumeType.MANAGED)
+    assert created == volumes.read("main.raw.Files")
+    assert (created.full_name, created.storage_location) == (
+        "main.raw.Files",
+        "/Volumes/main/raw/Files",
+    )
+    assert (tmp_path / "folder" / "volumes" / "main" / "raw" / "Files").is_dir()
+    with pytest.raises(BadRequest, match="Volume 'Files' already exists"):
+        volumes.create("main", "raw", "Files", VolumeType.MANAGED)
+    client.sdk.files.create_directory("/Volumes/main/raw/other/folder")
+    page = client.http(
+        "GET", "/api/2.1/unity-catalog/volumes?catalog_name=main&schema_name=raw&max_results=1"
+    )[1]
+    assert [each["name"] for each in page["volumes"]] == ["Files"]
+    assert [each.name for each in volumes.list("main", "raw")] == ["Files", "other"]
+    volumes.delete("main.raw.other")
+    with pytest.raises(NotFound, match=r"Volume 'main.raw.other' does not exist."):
+        volumes.read("main.raw.other")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "fields"),
+    [
+        ("GET", "catalogs/a.b", None),
+        ("GET", "schemas", None),
+        ("GET", "schemas?catalog_name=a%27b", None),
+        ("POST", "schemas", {"catalog_name": "main", "name": "a.b"}),
+        ("GET", "tables?catalog_name=main", None),
+        ("GET", "tables/main.t", None),
+        ("GET", "tables/main.t/exists", None),
+        ("POST", "volumes", {"catalog_name": "main", "schema_name": "s", "name": "v"}),
+        (
+            "POST",
+            "volumes",
+            {"catalog_name": "..", "schema_name": "s", "name": "v", "volume_type": "MANAGED"},
+        ),
+        ("DELETE", "volumes/main.s", None),
+    ],
+)
+def test_invalid_request_is_refused(
+    module_client: Client, method: str, path: str, fields: Any
+) -> None:
+    status, error = module_client.http(method, f"/api/2.1/unity-catalog/{path}", fields)
+    assert (status, error["error_code"]) == (400, "INVALID_PARAMETER_VALUE"), error
+
+
+def test_other_objects_are_refused(module_client: Client) -> None:
+    with pytest.raises(NotFound, match="No API found for 'GET /unity-catalog/connections'"):
+        list(module_client.sdk.connections.list())
