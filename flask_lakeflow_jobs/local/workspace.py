@@ -8,12 +8,14 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from .api.auth import AuthEndpoints
+from .api.catalog_objects import parse_name
 from .api.dbfs import DbfsEndpoints
 from .api.jobs import JobEndpoints
 from .api.parameters import parse_run_request
@@ -126,7 +128,7 @@ class Workspace:
         resources.callback(self._server.stop)  # if the rest fails
         # Read the bundle again: it may refer to the address, which is known only now.
         host = self._server.host
-        read = partial(load_bundle, self._bundle_path, target=self._target, host=host)
+        read = partial(self._read_bundle, host)
         system_clock = SystemClock()
         clock = self._clock or system_clock
         self.registry = Registry(read, self._unit_of_work, clock)
@@ -138,6 +140,15 @@ class Workspace:
         self._folder.save_port(token, self._server.port)
         resources.callback(self._folder.remove_address)
         return self._publish_address(host, token, bundle)
+
+    def _read_bundle(self, host: str, **options: Any) -> Bundle:
+        """Read the bundle; create the folders of its schemas and volumes, as a deployment does."""
+        bundle = load_bundle(self._bundle_path, target=self._target, host=host, **options)
+        for name in bundle.catalog_objects:
+            with suppress(ApiError):  # it has a reference that only a workspace knows
+                parts = parse_name(name, 3 if name.count(".") > 1 else 2)
+                self._folder.volumes.joinpath(*parts).mkdir(parents=True, exist_ok=True)
+        return bundle
 
     def _build_application(self, token: str, clock: Clock, resources: ExitStack) -> Application:
         host, user = self._server.host, self.registry.user

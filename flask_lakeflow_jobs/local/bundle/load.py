@@ -49,6 +49,7 @@ class Bundle:
     :param files_root: the folder of these files; by ``sync.paths`` it may contain the bundle's.
     :param projects: the folders of the projects of which a deployment builds wheels.
     :param pipelines: the settings of its pipelines by resource key, with paths of local files.
+    :param catalog_objects: the full names of its schemas and volumes, as far as they are known.
     :param sources: every file that was read, and every file or folder that may yet appear.
     :param warnings: messages about what is odd but harmless, each with file and line.
     """
@@ -62,6 +63,7 @@ class Bundle:
     files_root: Path
     projects: tuple[Path, ...] = ()
     pipelines: Mapping[str, Settings] = field(default_factory=dict)
+    catalog_objects: tuple[str, ...] = ()
     sources: tuple[Path, ...] = field(default=(), compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
@@ -134,6 +136,7 @@ class _Loader:
             resolved.files_root,
             (self._root, *_find_artifacts(resolved.tree, self._root)),
             _plain(resolved.pipelines),
+            resolved.catalog_objects,
             tuple(self._sources),
             tuple(self._warnings),
         )

@@ -40,6 +40,7 @@ class ResolvedBundle:
     :param jobs: the document of each job, by resource key. Nothing says that it could run.
     :param pipelines: the settings of each pipeline, by resource key.
     :param files_root: the folder of these files.
+    :param catalog_objects: the full names of its schemas and volumes.
     :param tree: all of the bundle, references replaced.
     """
 
@@ -49,6 +50,7 @@ class ResolvedBundle:
     pipelines: dict[str, Settings]
     files_path: str
     files_root: Path
+    catalog_objects: tuple[str, ...]
     tree: LocatedDict
 
 
@@ -102,13 +104,27 @@ def resolve_bundle(
         on_code()
         _run_code(code, tree, _describe(tree, name, values, references), initialize, warn)
         jobs = _read_jobs(tree)
+    catalog_objects = _find_catalog_objects(tree, references)
     references.is_complete = True
     files_path = interpolate("${workspace.file_path}", references.find)
     files_root = find_files_root(root, read_section(tree, "sync"))
     _finish_jobs(jobs, references, PathTranslator(files_root, files_path, root), warn)
     section = read_section(tree, "resources").get("pipelines")
     pipelines = read_pipelines(interpolate(section, references.find), root)
-    return ResolvedBundle(name, default_target, jobs, pipelines, files_path, files_root, tree)
+    return ResolvedBundle(
+        name, default_target, jobs, pipelines, files_path, files_root, catalog_objects, tree
+    )
+
+
+def _find_catalog_objects(tree: LocatedDict, references: References) -> tuple[str, ...]:
+    """Return the full names of schemas and volumes, with references that are unknown here."""
+    resources = read_section(tree, "resources")
+    ids = [
+        f"${{resources.{kind}.{key}.id}}"
+        for kind in ("schemas", "volumes")
+        for key in read_section(resources, kind)
+    ]
+    return tuple(str(interpolate(each, references.find)) for each in ids)
 
 
 def _read_tree(file: Path, sources: list[Path], warn: Warn) -> LocatedDict:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import dedent, indent
 from typing import Any
 
 import pytest
 from databricks.sdk.errors import BadRequest, NotFound
 from databricks.sdk.service.catalog import VolumeType
 
+from flask_lakeflow_jobs.local import Workspace
 from flask_lakeflow_jobs.local.api import unity_catalog
 from tests.local.conftest import Serve
-from tests.local.support import Client, notebook_task, require_duckdb
+from tests.local.support import Client, notebook_task, require_duckdb, write_bundle
 
 NOTEBOOK = """
     # Databricks notebook source
@@ -160,6 +162,24 @@ def test_volume_is_the_folder_of_its_path(serve: Serve, tmp_path: Path) -> None:
     volumes.delete("main.raw.other")
     with pytest.raises(NotFound, match=r"Volume 'main.raw.other' does not exist."):
         volumes.read("main.raw.other")
+
+
+def test_schema_and_volume_of_the_bundle_exist(tmp_path: Path) -> None:
+    path = write_bundle(tmp_path, {"etl": {"tasks": [notebook_task("main")]}}, {"notebook.py": ""})
+    resources = """
+      volumes: {files: {catalog_name: dev, schema_name: raw, name: files, volume_type: MANAGED}}
+      schemas:
+        raw: {catalog_name: dev, name: raw}
+        unfinished: {name: raw}
+        other: {catalog_name: "${resources.catalogs.other.name}", name: raw}
+    """
+    path.write_text(
+        path.read_text().replace("resources:", "resources:" + indent(dedent(resources), "  "))
+    )
+    with Workspace(path, tmp_path / "folder") as address:
+        sdk = Client(address, {}).sdk
+        assert sdk.volumes.read("dev.raw.files").name == "files"
+    assert [each.name for each in (tmp_path / "folder" / "volumes").iterdir()] == ["dev"]
 
 
 @pytest.mark.parametrize(

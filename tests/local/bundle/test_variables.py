@@ -68,6 +68,22 @@ def load_value(load: Load, reference: str, target: str | None = None) -> Any:
     return value
 
 
+def test_schemas_and_volumes_have_full_names(load: Load) -> None:
+    task = "spark_python_task: {python_file: main.py}"
+    text = bundle_text(task=task, more=VARIABLES).replace("resources:\n", RESOURCES)
+    assert load(text, "dev").catalog_objects == (
+        "main.dev_jo_raw",
+        "main.dev_jo_sales_tuesday",
+        "unfinished",
+        "empty",
+        "main.tuesday.files",
+    )
+    unknown = text.replace(
+        "catalog_name: main, name: raw", 'catalog_name: "${resources.catalogs.a.name}", name: raw'
+    )
+    assert load(unknown, "prod").catalog_objects[0] == "${resources.catalogs.a.name}.raw"
+
+
 @pytest.mark.ledger("bundle: bundle", "bundle: variables", "bundle: workspace", same="CLI")
 @pytest.mark.parametrize(
     ("reference", "target", "value"),
