@@ -23,6 +23,7 @@ from tests.public_bundles.verdicts import (
         ("m.sql: the model m failed: DuckDB has no streams. Read a.", Verdict.NOT_HERE, True),
         ("E: It reads no abfss://a. Copy some to a volume.", Verdict.SURROUNDINGS, True),
         ("Leave a.b out for a local run: it has no c.", Verdict.NOT_HERE, True),
+        ("a.yml:1: No YAML. Quote a value.", Verdict.OWN, True),
         ("ValueError: the input is empty", Verdict.OWN, False),
         ("RuntimeError: SetupError", Verdict.OWN, False),
         ("An alert_task checks an alert. Simulate its job.", Verdict.NOT_HERE, True),

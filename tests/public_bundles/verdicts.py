@@ -9,8 +9,8 @@ from enum import Enum
 _SENTENCE = re.compile(r".+?[.!](?=\s|$)", re.DOTALL)
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Warning): ")
 _VERBS = (
-    "add|allow|build|check|copy|correct|create|declare|define|fill|give|install|leave|list|mark|name|pass|put"
-    "|read|remove|run|set|simulate|upload|use|write"
+    "add|allow|build|check|copy|correct|create|declare|define|fill|give|install|leave|list|mark"
+    "|name|pass|put|quote|read|remove|run|set|simulate|upload|use|write"
 )
 _REMEDY = re.compile(rf"\b(?:{_VERBS})\b", re.IGNORECASE)
 

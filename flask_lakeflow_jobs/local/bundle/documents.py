@@ -20,6 +20,7 @@ _SUFFIXES = (".yml", ".yaml", ".json")
 _WILDCARDS = "*?["
 _YAML_ADVICE = {
     "mapping values are not allowed here": "Quote a value that contains ': '",
+    "could not find expected ':'": "Write ': ' after the key, or indent the lines after '|' more",
     "expected <block end>, but found '-'": "Give a list a key of its own: here it follows keys",
 }
 

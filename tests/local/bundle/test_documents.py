@@ -137,6 +137,11 @@ def test_read_documents_refuses_job_defined_twice(folder: Path, load: Load) -> N
             "The file is not valid YAML: mapping values are not allowed here. Quote a value",
         ),
         (
+            "a:\n  b: |\n  SELECT 1\n  FROM c\n",
+            4,
+            "The file is not valid YAML: could not find expected ':'. Write ': ' after the key, or",
+        ),
+        (
             "a:\n  b: 1\n  - c",
             3,
             "The file is not valid YAML: expected <block end>, but found '-'. Give a list a key",
