@@ -54,9 +54,13 @@ class PathTranslator:
         for variables in mappings(settings.get("environment_variables")):
             spec = variables.get("spec")
             files = spec.get("files") if isinstance(spec, LocatedDict) else None
-            for index, path in enumerate(files if isinstance(files, LocatedList) else ()):
-                if isinstance(path, str) and is_relative(path):
-                    files[index] = self._library_path(path, files.locations[index])
+            if isinstance(files, LocatedList):
+                self._translate_files(files)
+
+    def _translate_files(self, files: LocatedList) -> None:
+        for index, path in enumerate(files):
+            if isinstance(path, str) and is_relative(path):
+                files[index] = self._library_path(path, files.locations[index])
 
     def _translate_code(self, task: LocatedDict) -> None:
         if isinstance(body := task.get("notebook_task"), LocatedDict):
