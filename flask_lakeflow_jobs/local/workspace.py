@@ -145,7 +145,7 @@ class Workspace:
         """Read the bundle; create the folders of its schemas and volumes, as a deployment does."""
         bundle = load_bundle(self._bundle_path, target=self._target, host=host, **options)
         for name in bundle.catalog_objects:
-            with suppress(ApiError):  # it has a reference that only a workspace knows
+            with suppress(ApiError, OSError):  # such as for a reference that only a workspace knows
                 parts = parse_name(name, 3 if name.count(".") > 1 else 2)
                 self._folder.volumes.joinpath(*parts).mkdir(parents=True, exist_ok=True)
         return bundle
