@@ -287,8 +287,8 @@ class References:
         return value
 
     def _find_id(self, kind: str, key: str, resource: Any) -> Any:
-        full_name = _FULL_NAMES.get(kind)
-        if full_name and all(part in (resource or ()) for part in full_name):
+        full_name = _FULL_NAMES.get(kind, ())
+        if full_name and isinstance(resource, dict) and all(part in resource for part in full_name):
             return ".".join(f"${{resources.{kind}.{key}.{part}}}" for part in full_name)
         return derive_job_id(key) if kind == "jobs" else key
 

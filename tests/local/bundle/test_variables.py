@@ -82,6 +82,7 @@ def test_schemas_and_volumes_have_full_names(load: Load) -> None:
         "catalog_name: main, name: raw", 'catalog_name: "${resources.catalogs.a.name}", name: raw'
     )
     assert load(unknown, "prod").catalog_objects[0] == "${resources.catalogs.a.name}.raw"
+    assert load(text.replace("empty:", "empty: 7"), "prod").catalog_objects[3] == "empty"
 
 
 @pytest.mark.ledger("bundle: bundle", "bundle: variables", "bundle: workspace", same="CLI")
