@@ -157,7 +157,7 @@ class Workspace:
         secrets = SecretStore(self._folder, read_environment)
         services = TaskServices(
             lambda: self._task_environment(host, token),
-            secrets.values,
+            lambda: secrets.values() | {token},  # who reads a log need not have the token
             Packages(self._folder.path / "packages", is_enabled=self._installs),
             Spark(self._folder.path / "spark", self._find_catalogs, user),
         )

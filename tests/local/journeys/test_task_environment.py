@@ -324,6 +324,12 @@ def test_secret_is_redacted_however_it_was_written(
     assert "hunter2" not in str(output)
 
 
+def test_token_of_the_workspace_is_redacted_from_the_output(serve: Serve) -> None:
+    code = "import os; print('token:', os.environ['DATABRICKS_TOKEN'])"
+    client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": code})
+    assert client.outputs(client.run("etl"))["main"].logs == "token: [REDACTED]\n"
+
+
 def test_task_is_in_utc_wherever_the_machine_is(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
