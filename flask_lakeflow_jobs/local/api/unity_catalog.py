@@ -213,8 +213,17 @@ class UnityCatalogEndpoints:
         return name, kind
 
     def _add_columns(self, tables: list[Json]) -> None:
+        """Add the columns of tables; a view that reads a dropped table has none."""
         names = [tuple(table["full_name"].split(".")) for table in tables]
-        described = self._run(build_columns_query(names)).columns
+        try:
+            described = self._run(build_columns_query(names)).columns
+        except ApiError as error:
+            if error.status != 400:
+                raise
+            half = len(tables) // 2
+            for part in (tables[:half], tables[half:]) if half else ():
+                self._add_columns(part)
+            return
         for table, columns in zip(tables, split_columns(described, len(tables)), strict=True):
             table["columns"] = columns
 

@@ -35,7 +35,9 @@ NOTEBOOK = """
     # MAGIC   item STRUCT<Name: STRING, tags: ARRAY<STRING>>
     # MAGIC )
     # COMMAND ----------
-    # MAGIC %sql CREATE VIEW dev.bronze.cheap AS SELECT id FROM dev.bronze.orders
+    # MAGIC %sql
+    # MAGIC CREATE VIEW dev.bronze.cheap AS SELECT id FROM dev.bronze.orders;
+    # MAGIC CREATE TABLE dev.bronze.empty (id INT)
     # COMMAND ----------
     volume = w.volumes.create("dev", "bronze", "files", VolumeType.MANAGED)
     with open(f"{volume.storage_location}/a.txt", "w") as file:
@@ -71,7 +73,7 @@ def test_objects_of_a_task_are_found_and_deleted(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require_duckdb()
-    monkeypatch.setattr(unity_catalog, "MAX_PAGE_TABLES", 1)
+    monkeypatch.setattr(unity_catalog, "MAX_PAGE_TABLES", 2)
     job = {
         "tasks": [notebook_task("main")],
         "parameters": [{"name": "catalog", "default": "dev"}],
@@ -90,7 +92,7 @@ def test_objects_of_a_task_are_found_and_deleted(
     with pytest.raises(BadRequest, match="Schema 'bronze' already exists") as caught:
         sdk.schemas.create("bronze", "dev")
     assert caught.value.error_code == "SCHEMA_ALREADY_EXISTS"
-    view, table = sdk.tables.list("dev", "bronze")  # on two pages
+    view, _, table = sdk.tables.list("dev", "bronze")  # on two pages
     assert (view.full_name, str(view.table_type)) == ("dev.bronze.cheap", "TableType.VIEW")
     assert (table.full_name, str(table.table_type)) == ("dev.bronze.orders", "TableType.MANAGED")
     assert [(each.name, each.type_text, each.position) for each in table.columns or []] == [
@@ -103,12 +105,14 @@ def test_objects_of_a_task_are_found_and_deleted(
         "GET",
         "/api/2.1/unity-catalog/tables?catalog_name=dev&schema_name=bronze&omit_columns=true",
     )[1]
-    assert [each.get("columns") for each in page["tables"]] == [None]
-    with pytest.raises(BadRequest, match=r"is not empty\. The schema has 2 table"):
+    assert [each.get("columns") for each in page["tables"]] == [None, None]
+    with pytest.raises(BadRequest, match=r"is not empty\. The schema has 3 table"):
         sdk.schemas.delete("dev.bronze")
     assert sdk.tables.exists("DEV.Bronze.Orders").table_exists
-    sdk.tables.delete("dev.bronze.cheap")
-    assert not sdk.tables.exists("dev.bronze.cheap").table_exists
+    sdk.tables.delete("dev.bronze.orders")
+    assert not sdk.tables.exists("dev.bronze.orders").table_exists
+    listed = {each.name: len(each.columns or []) for each in sdk.tables.list("dev", "bronze")}
+    assert listed == {"cheap": 0, "empty": 1}  # what the view reads was dropped
     path = "/api/2.1/unity-catalog/schemas/dev.bronze?force=true"
     assert client.http("DELETE", path) == (200, {})
     with pytest.raises(NotFound, match=r"Schema 'dev.bronze' does not exist."):
