@@ -1,23 +1,16 @@
-"""Text of tasks as HTML: with colors of the terminal, links, JSON that folds, and Markdown. Pure.
+"""Text of tasks as HTML: with colors of the terminal, links, and JSON that folds. Pure.
 
-The text is hostile. Everything is escaped; all other control sequences are removed. Links lead to
-web addresses only, and there are no images. A text counts as Markdown only if it has a heading, a
-table or a block of code: stars and hyphens have another meaning in other texts.
+The text is hostile. Everything is escaped; all other control sequences are removed.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, MutableMapping, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from markupsafe import Markup, escape
-
-if TYPE_CHECKING:
-    from markdown_it import MarkdownIt
-    from markdown_it.token import Token
 
 _SGR = re.compile(r"\x1b\[([0-9;:]*)m")
 #: Sequences that move the cursor and so on, control characters, and changes of direction.
@@ -25,7 +18,7 @@ _UNWANTED = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-ln-~]|\x1b[]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-Z\\-~]"
     r"|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
-_URL = re.compile(r"https?://[^\s<>\"'`\x1b]{1,2000}")
+WEB_ADDRESS = re.compile(r"https?://[^\s<>\"'`\x1b]{1,2000}")
 _URL_END = ".,;:!?)]}'\""
 
 #: Of a link to another site, which learns nothing about the page.
@@ -145,7 +138,7 @@ def remove_controls(text: str) -> str:
 def link(text: str) -> Markup:
     """Escape a text and link its web addresses."""
     parts, last = [], 0
-    for match in _URL.finditer(text):
+    for match in WEB_ADDRESS.finditer(text):
         url = match[0].rstrip(_URL_END)
         parts.append(escape(text[last : match.start()]))
         parts.append(Markup('<a href="{}"{}>{}</a>').format(url, LINK_ATTRIBUTES, url))
@@ -201,95 +194,3 @@ def _render_value(value: Any, depth: int) -> Markup:
     return Markup("<details{}><summary>{}</summary><ul>{}</ul></details>").format(
         is_open, summary, items
     )
-
-
-#: Larger texts are shown as they are. A table of Markdown is filled up: it may have as many cells
-#: as its lines times those of its widest line.
-MAX_MARKDOWN_CHARS = 20_000
-MAX_MARKDOWN_CELLS = 10_000
-
-#: Levels of lists and quotes in each other.
-MAX_MARKDOWN_NESTING = 20
-
-#: Rules of Markdown that would show an image, or take a line over hyphens for a heading.
-UNWANTED_RULES = ["image", "lheading"]
-
-#: Blocks that no plain text has.
-OWN_FORMS = {"heading_open", "table_open", "fence"}
-
-#: Sections of the page have headings, so those of a text are paragraphs.
-MARKDOWN_TAGS = {
-    "heading_open": "<p><strong>",
-    "heading_close": "</strong></p>",
-    "table_open": '<div class="lf-scroll" tabindex="0"><table class="lf-data">',
-    "table_close": "</table></div>",
-    "th_open": "<th>",  # without alignment, which is a style in the page
-    "td_open": "<td>",
-}
-
-#: What the rules share while one text is rendered.
-Environment = MutableMapping[str, Any]
-
-
-def render_markdown(text: str) -> Markup | None:
-    """Render Markdown, with markdown-it-py, which is an extra.
-
-    :return: ``None`` if the text is anything else, or too large, or if the extra is not installed.
-    """
-    lines = [remove_controls(line) for line in text.splitlines()]
-    cells = len(lines) * max((line.count("|") for line in lines), default=0)
-    parser = _build_parser()
-    if parser is None or len(text) > MAX_MARKDOWN_CHARS or cells > MAX_MARKDOWN_CELLS:
-        return None
-    shared: Environment = {}
-    tokens = parser.parse("\n".join(lines), shared)
-    if OWN_FORMS.isdisjoint(token.type for token in tokens):
-        return None
-    return Markup(parser.renderer.render(tokens, parser.options, shared))  # noqa: S704  # all escaped
-
-
-@cache
-def _build_parser() -> MarkdownIt | None:
-    try:
-        from markdown_it import MarkdownIt  # an extra
-    except ImportError:
-        return None
-    options = {"html": False, "maxNesting": MAX_MARKDOWN_NESTING}
-    parser = MarkdownIt("commonmark", options).enable("table").disable(UNWANTED_RULES)
-    parser.validateLink = _is_web_address  # type: ignore[method-assign]  # its documented hook
-    for name, rule in {
-        **dict.fromkeys(MARKDOWN_TAGS, _render_tag),
-        **dict.fromkeys(("fence", "code_block"), _render_code),
-        "link_open": _open_link,
-        "link_close": _close_link,
-        "text": _render_text,
-    }.items():
-        parser.add_render_rule(name, rule)
-    return parser
-
-
-def _is_web_address(url: str) -> bool:
-    return _URL.fullmatch(url) is not None
-
-
-def _render_tag(_: Any, tokens: Sequence[Token], at: int, *__: Any) -> str:
-    return MARKDOWN_TAGS[tokens[at].type]
-
-
-def _render_code(_: Any, tokens: Sequence[Token], at: int, *__: Any) -> str:
-    return f'<pre tabindex="0">{escape(tokens[at].content)}</pre>'
-
-
-def _open_link(_: Any, tokens: Sequence[Token], at: int, __: Any, shared: Environment) -> str:
-    shared["is_link"] = True
-    return f'<a href="{escape(tokens[at].attrGet("href"))}"{LINK_ATTRIBUTES}>'
-
-
-def _close_link(_: Any, tokens: Sequence[Token], at: int, __: Any, shared: Environment) -> str:
-    shared["is_link"] = False
-    return "</a>"
-
-
-def _render_text(_: Any, tokens: Sequence[Token], at: int, __: Any, shared: Environment) -> str:
-    text = tokens[at].content
-    return str(escape(text) if shared.get("is_link") else link(text))

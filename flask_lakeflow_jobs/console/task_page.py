@@ -27,8 +27,9 @@ from ..web.views import ITERATIONS_PER_PAGE
 from . import page_data
 from .axis import Axis
 from .log_lines import LogView, read_log_view, read_text, view_log
+from .markdown import render_markdown
 from .rendering import render, render_page
-from .rich_text import render_json, render_markdown, render_text
+from .rich_text import render_json, render_text
 from .summaries import StateLabel
 from .tasks import Attempt, build_attempt
 from .timeline import build_timeline

@@ -27,8 +27,9 @@ from ..web.run_list import PAGE_SIZE
 from . import all_runs, fragments, history, labels, page_data, task_page
 from .console_state import CONSOLE_KEY, ConsoleState
 from .form_page import show_form, start_run
+from .headers import compress, protect, retry_after
 from .jobs_page import show_jobs
-from .rendering import compress, protect, render, render_page, retry_after
+from .rendering import render, render_page
 from .repair_page import repair_run, show_repair
 from .run_page import RunView, build_run_view
 from .tasks import TaskFilter

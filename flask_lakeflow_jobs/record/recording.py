@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..errors import LakeflowJobsError
 from ..runs.redaction import redact
 from ..text import clean_line
-from .values import Action, RunRequest
+from .values import MAX_ADDRESS_CHARS, Action, RunRequest
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -72,7 +72,7 @@ class Actor:
             requested_by=self.name,
             identity=self.identity.key,
             source=self.origin.source,
-            address=self.origin.address,
+            address=(self.origin.address or "")[:MAX_ADDRESS_CHARS] or None,
             **values,
         )
 

@@ -19,7 +19,6 @@ from ..handle import JobHandle
 from ..identity import APP, display_name, read_proxy_address, read_proxy_user
 from ..progress_receiver import invalid_token
 from ..record.recording import Actor, Origin
-from ..record.values import MAX_ADDRESS_CHARS
 from ..state import AppState
 from .csrf import require_same_origin
 from .requests import MAX_QUOTED_NAME_LENGTH
@@ -109,8 +108,7 @@ class Authorizer:
         is_console = self._request.blueprint == CONSOLE_BLUEPRINT
         is_trusted = self._state.settings.trust_proxy_headers
         address = read_proxy_address(self._request.headers) if is_trusted else None
-        address = address or self._request.remote_addr or ""
-        return Origin("console" if is_console else "http", address[:MAX_ADDRESS_CHARS] or None)
+        return Origin("console" if is_console else "http", address or self._request.remote_addr)
 
     def _is_permitted(self, policy: Policy, user: Any, action: PolicyAction, key: str) -> bool:
         try:

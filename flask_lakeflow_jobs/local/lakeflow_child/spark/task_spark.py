@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from importlib.machinery import PathFinder
 
 from ..import_hooks import find_and_change
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from importlib.machinery import ModuleSpec
     from typing import Any
 
@@ -51,10 +53,10 @@ class SdkSynchronizer:
 
     The workspace answers them in a session of its own. Others see a session when it ends.
 
-    :param synchronize: called around a request for tables, with true before it.
+    :param synchronize: returns the context of a request for tables.
     """
 
-    def __init__(self, synchronize: Callable[[bool], None]) -> None:
+    def __init__(self, synchronize: Callable[[], AbstractContextManager[None]]) -> None:
         self._synchronize = synchronize
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, *_: Any) -> ModuleSpec | None:
@@ -67,11 +69,8 @@ class SdkSynchronizer:
         def do(client: Any, method: str, path: str | None = None, *args: Any, **more: Any) -> Any:
             if not any(each in (path or "") for each in _OF_TABLES):
                 return call(client, method, path, *args, **more)
-            self._synchronize(True)
-            try:
+            with self._synchronize():
                 return call(client, method, path, *args, **more)
-            finally:
-                self._synchronize(False)
 
         module.ApiClient.do = do
 
@@ -141,13 +140,17 @@ class TaskSpark:
             except Exception as error:  # the task's own result counts
                 print(f"Later runs may not see new tables of this task: {error}", file=sys.stderr)
 
-    def _synchronize(self, is_before: bool) -> None:
-        if is_before:
-            self.save()
-        elif self._session is not None:
-            from .spark_catalog import load_catalog
+    @contextmanager
+    def _synchronize(self) -> Iterator[None]:
+        """Save the tables of the task before a request, and load those of the workspace after."""
+        self.save()
+        try:
+            yield
+        finally:
+            if self._session is not None:
+                from .spark_catalog import load_catalog
 
-            load_catalog(self._session)
+                load_catalog(self._session)
 
     def _start(self) -> None:
         if message := os.environ.get(_FAILURE):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -60,13 +61,21 @@ def test_requests_for_tables_are_made_between_saving_and_loading_the_catalog() -
                 raise LookupError
             return f"{method} {path or url}"
 
-    SdkSynchronizer(calls.append)._change(SimpleNamespace(ApiClient=Client))
+    @contextmanager
+    def synchronize() -> Iterator[None]:
+        calls.append("save")
+        try:
+            yield
+        finally:
+            calls.append("load")
+
+    SdkSynchronizer(synchronize)._change(SimpleNamespace(ApiClient=Client))
     path = "/api/2.1/unity-catalog/tables"
     assert Client().do("GET", path) == f"GET {path}"
-    assert calls == [True, path, False]
+    assert calls == ["save", path, "load"]
     with pytest.raises(LookupError):
         Client().do("GET", f"{path}/none")
-    assert calls[3:] == [True, f"{path}/none", False]
+    assert calls[3:] == ["save", f"{path}/none", "load"]
     assert Client().do("GET", url="https://elsewhere") == "GET https://elsewhere"
     assert Client().do("GET", "/api/2.2/jobs/list") == "GET /api/2.2/jobs/list"
     assert calls[6:] == [None, "/api/2.2/jobs/list"]
