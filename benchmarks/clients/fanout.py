@@ -61,6 +61,8 @@ class Fanout:
 
     def __post_init__(self) -> None:
         self._epoll = select.epoll()
+        #: The stamps of broadcasts that do not count.
+        self._forgotten: set[bytes] = set()
         self._open: dict[int, socket.socket] = {}
         self._request = f"GET {self.path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
@@ -136,6 +138,8 @@ class Fanout:
 
     def _note(self, stamp: bytes) -> None:
         now = time.time()
+        if stamp in self._forgotten:
+            return
         broadcast = self.broadcasts.get(stamp)
         if broadcast is None:
             broadcast = self.broadcasts[stamp] = Broadcast(int(stamp) / 1000, now)
@@ -148,7 +152,8 @@ class Fanout:
         self._open.pop(descriptor).close()
 
     def forget(self) -> None:
-        """Start counting broadcasts again."""
+        """Start counting broadcasts again, without those that are on their way."""
+        self._forgotten.update(self.broadcasts)
         self.broadcasts.clear()
 
     @property
