@@ -6,12 +6,17 @@ For the texts of the same functions in SQL, and for the reasons, see ``sql_corre
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from pyspark.sql import functions
 from pyspark.sql.types import DataType
 
-from .sql_corrections import check_path, split_times
+from .sql_corrections import MILLISECONDS, check_path, split_times
+from .stream_sources import METADATA
+
+#: The functions of pyspark, some of which are replaced later.
+_SAIL = SimpleNamespace(**vars(functions))
 
 
 def transform_keys(col: Any, f: Any) -> Any:
@@ -51,19 +56,16 @@ def zip_with(left: Any, right: Any, f: Any) -> Any:
     return functions.transform(functions.arrays_zip(left, right), join)
 
 
-def unite_types(array_except: Any) -> Any:
-    """Let ``array_except`` take two arrays of which one alone has no NULL."""
+def array_except(col1: Any, col2: Any) -> Any:
+    """Take two arrays of which one alone has no NULL."""
 
     def allow_null(array: Any) -> Any:
         return functions.slice(functions.array_append(array, None), 1, functions.size(array))
 
-    def subtract(col1: Any, col2: Any) -> Any:
-        return array_except(allow_null(col1), allow_null(col2))
-
-    return subtract
+    return _SAIL.array_except(allow_null(col1), allow_null(col2))
 
 
-def cut(function: Any) -> Any:
+def _cut(function: Any) -> Any:
     """Let ``left`` or ``right`` return an empty text for a negative length."""
 
     def cut_text(str: Any, len: Any) -> Any:  # noqa: A002 (their names in Spark)
@@ -73,36 +75,29 @@ def cut(function: Any) -> Any:
     return cut_text
 
 
-def round_half_even(bround: Any) -> Any:
-    """Let ``bround`` or ``rint`` round halves to the even neighbour, as it does with doubles."""
-    return lambda col, scale=None: bround(_to_column(col).cast("double"), scale)
+def bround(col: Any, scale: Any = None) -> Any:
+    """Round halves to the even neighbour, as Sail does with doubles."""
+    return _SAIL.bround(_to_column(col).cast("double"), scale)
 
 
-def number_weekdays(weekday: Any) -> Any:
-    """Let ``weekday`` return 6 for a Sunday."""
-    return lambda col: functions.pmod(weekday(col), 7)
+def weekday(col: Any) -> Any:
+    """Return 6 for a Sunday."""
+    return functions.pmod(_SAIL.weekday(col), 7)
 
 
-def find_percentile(interpolate: Any) -> Any:
-    """Let ``percentile_approx`` return one of the values, or several of them.
-
-    :param interpolate: the function of Sail, which stays over a window.
-    """
-
-    def find(col: Any, percentage: Any, accuracy: Any = 10_000) -> Any:
-        if isinstance(percentage, (list, tuple)):
-            return functions.array(*(find(col, each, accuracy) for each in percentage))
-        rank = functions.ceil(functions.lit(percentage) * functions.count(col)).cast("int")
-        place = functions.greatest(rank - 1, functions.lit(0))
-        found: Any = functions.get(functions.sort_array(functions.collect_list(col)), place)
-        found.over = interpolate(col, percentage, accuracy).over
-        return found
-
-    return find
+def percentile_approx(col: Any, percentage: Any, accuracy: Any = 10_000) -> Any:
+    """Return one of the values, or several of them; over a window, it is that of Sail."""
+    if isinstance(percentage, (list, tuple)):
+        return functions.array(*(percentile_approx(col, each, accuracy) for each in percentage))
+    rank = functions.ceil(functions.lit(percentage) * functions.count(col)).cast("int")
+    place = functions.greatest(rank - 1, functions.lit(0))
+    found: Any = functions.get(functions.sort_array(_SAIL.collect_list(col)), place)
+    found.over = _SAIL.percentile_approx(col, percentage, accuracy).over
+    return found
 
 
-def begin_words(col: Any) -> Any:
-    """Return ``initcap``, which begins a word after a blank only."""
+def initcap(col: Any) -> Any:
+    """Begin a word after a blank only."""
 
     def begin(word: Any) -> Any:
         return functions.concat(
@@ -113,35 +108,23 @@ def begin_words(col: Any) -> Any:
     return functions.array_join(words, " ")
 
 
-def count_seconds(to_timestamp: Any) -> Any:
-    """Let ``to_timestamp`` of a number count seconds, as a cast does."""
-
-    def parse(col: Any, format: Any = None) -> Any:  # noqa: A002 (its name in Spark)
-        return _to_column(col).cast("timestamp") if format is None else to_timestamp(col, format)
-
-    return parse
+def to_timestamp(col: Any, format: Any = None) -> Any:  # noqa: A002 (its name in Spark)
+    """Count the seconds of a number, as a cast does."""
+    return _to_column(col).cast("timestamp") if format is None else _SAIL.to_timestamp(col, format)
 
 
-def keep_zone(date_trunc: Any) -> Any:
-    """Let ``date_trunc`` return a timestamp for dates too."""
-
-    def truncate(format: Any, timestamp: Any) -> Any:  # noqa: A002 (its name in Spark)
-        return date_trunc(format, timestamp).cast("timestamp")
-
-    return truncate
+def date_trunc(format: Any, timestamp: Any) -> Any:  # noqa: A002 (its name in Spark)
+    """Return a timestamp for dates too."""
+    return _SAIL.date_trunc(format, timestamp).cast("timestamp")
 
 
-def refuse_elements(get_json_object: Any) -> Any:
-    """Let ``get_json_object`` refuse a path that it does not read."""
-
-    def find(col: Any, path: Any) -> Any:
-        check_path(path)
-        return get_json_object(col, path)
-
-    return find
+def get_json_object(col: Any, path: Any) -> Any:
+    """Refuse a path that Sail does not read."""
+    check_path(path)
+    return _SAIL.get_json_object(col, path)
 
 
-def count_from_sunday(date_part: Any) -> Any:
+def _count_from_sunday(date_part: Any) -> Any:
     """Let ``date_part`` or ``extract`` return 1 for a Sunday."""
 
     def extract(field: Any, source: Any) -> Any:
@@ -151,56 +134,44 @@ def count_from_sunday(date_part: Any) -> Any:
     return extract
 
 
-def parse_times(from_json: Any) -> Any:
-    """Let ``from_json`` read times as a cast does."""
-
-    def parse(col: Any, schema: Any, options: Any = None) -> Any:
-        text = schema.simpleString() if isinstance(schema, DataType) else schema
-        kinds = split_times(text) if isinstance(text, str) and not options else None
-        if kinds is None:
-            return from_json(col, schema, options)
-        return from_json(col, kinds[0]).try_cast(kinds[1])
-
-    return parse
+def from_json(col: Any, schema: Any, options: Any = None) -> Any:
+    """Read times as a cast does."""
+    text = schema.simpleString() if isinstance(schema, DataType) else schema
+    kinds = split_times(text) if isinstance(text, str) and not options else None
+    if kinds is None:
+        return _SAIL.from_json(col, schema, options)
+    return _SAIL.from_json(col, kinds[0]).try_cast(kinds[1])
 
 
-def count_days(timestamp_diff: Any) -> Any:
-    """Let ``timestamp_diff`` count whole days."""
-
-    def count(unit: str, start: Any, end: Any) -> Any:
-        if unit.upper() != "DAY":
-            return timestamp_diff(unit, start, end)
-        hours = timestamp_diff("HOUR", start, end)
-        return (hours / functions.lit(24)).cast("long")
-
-    return count
+def to_json(col: Any, options: Any = None) -> Any:
+    """Write times as Databricks does."""
+    return _SAIL.to_json(col, options or {"timestampFormat": MILLISECONDS})
 
 
-def skip_null(collect_list: Any) -> Any:
-    """Let ``collect_list`` leave out NULL over a window too."""
-
-    def collect(col: Any) -> Any:
-        found = collect_list(col)
-        found.over = lambda window: functions.filter(
-            collect_list(col).over(window), lambda each: each.isNotNull()
-        )
-        return found
-
-    return collect
+def timestamp_diff(unit: str, start: Any, end: Any) -> Any:
+    """Count whole days."""
+    if unit.upper() != "DAY":
+        return _SAIL.timestamp_diff(unit, start, end)
+    return (_SAIL.timestamp_diff("HOUR", start, end) / functions.lit(24)).cast("long")
 
 
-def split_characters(split: Any) -> Any:
-    """Let ``split`` by an empty text return the characters."""
+def collect_list(col: Any) -> Any:
+    """Leave out NULL over a window too."""
+    found = _SAIL.collect_list(col)
+    found.over = lambda window: functions.filter(
+        _SAIL.collect_list(col).over(window), lambda each: each.isNotNull()
+    )
+    return found
 
-    def split_text(str: Any, pattern: Any, limit: Any = -1) -> Any:  # noqa: A002
-        parts = split(str, pattern, limit)
-        if not _is_empty(pattern):
-            return parts
-        text = _to_column(str)
-        characters = functions.array_remove(parts, "")
-        return functions.when(text == "", functions.array(functions.lit(""))).otherwise(characters)
 
-    return split_text
+def split(str: Any, pattern: Any, limit: Any = -1) -> Any:  # noqa: A002 (its name in Spark)
+    """Return the characters for an empty pattern."""
+    parts = _SAIL.split(str, pattern, limit)
+    if not _is_empty(pattern):
+        return parts
+    text = _to_column(str)
+    characters = functions.array_remove(parts, "")
+    return functions.when(text == "", functions.array(functions.lit(""))).otherwise(characters)
 
 
 def _to_column(value: Any) -> Any:
@@ -209,3 +180,39 @@ def _to_column(value: Any) -> Any:
 
 def _is_empty(pattern: Any) -> bool:
     return isinstance(pattern, str) and not pattern
+
+
+#: What takes the place of the functions of pyspark, by their names.
+CORRECTED: dict[str, Any] = {
+    "approx_percentile": percentile_approx,
+    "array_except": array_except,
+    "bround": bround,
+    "collect_list": collect_list,
+    "date_trunc": date_trunc,
+    "from_json": from_json,
+    "get_json_object": get_json_object,
+    "ifnull": functions.coalesce,
+    "initcap": initcap,
+    # Sail lacks the name of a row's file.
+    "input_file_name": lambda: functions.col(f"{METADATA}.file_path"),
+    "left": _cut(functions.left),
+    "map_zip_with": map_zip_with,
+    "nvl": functions.coalesce,
+    "percentile_approx": percentile_approx,
+    "right": _cut(functions.right),
+    "rint": bround,
+    "split": split,
+    "timestamp_diff": timestamp_diff,
+    "to_json": to_json,
+    "to_timestamp": to_timestamp,
+    "transform_keys": transform_keys,
+    "transform_values": transform_values,
+    # Sail has no ids with a seed, which pyspark gives each call.
+    "uuid": lambda _=None: functions.expr("uuid()"),
+    "weekday": weekday,
+    "zip_with": zip_with,
+    **{
+        name: _count_from_sunday(getattr(functions, name))
+        for name in ("date_part", "datepart", "extract")
+    },
+}

@@ -23,34 +23,13 @@ from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter, Dat
 
 from .connect_plans import hash_plan
 from .file_readers import wrap_load, wrap_table
-from .function_corrections import (
-    begin_words,
-    count_days,
-    count_from_sunday,
-    count_seconds,
-    cut,
-    find_percentile,
-    keep_zone,
-    map_zip_with,
-    number_weekdays,
-    parse_times,
-    refuse_elements,
-    round_half_even,
-    skip_null,
-    split_characters,
-    transform_keys,
-    transform_values,
-    unite_types,
-    zip_with,
-)
+from .function_corrections import CORRECTED
 from .local_rdds import LocalContext, LocalRdd, take_rdds
 from .sail_sql import SailSql
 from .show_commands import is_own
 from .spark_streams import StreamManager, StreamReader, StreamWriter
-from .sql_corrections import MILLISECONDS
 from .sql_names import quote_part
 from .stream_results import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
-from .stream_sources import METADATA
 from .table_writers import (
     append_rows,
     create_new,
@@ -68,8 +47,6 @@ _TAGS = {
     "spark.databricks.clusterUsageTags.sparkVersion": "local",
     "spark.databricks.workspaceUrl": "localhost",
 }
-_PARTS = ("date_part", "datepart", "extract")
-_PERCENTILES = ("approx_percentile", "percentile_approx")
 ZONE = "spark.sql.session.timeZone"
 #: Of frames, in the order of Spark.
 _STATISTICS = ("count", "mean", "stddev", "min", "25%", "50%", "75%", "max")
@@ -117,42 +94,17 @@ def patch_pyspark(
         # Sail compares no plans.
         (SparkConnectClient, "semantic_hash", lambda _, plan: hash_plan(plan)),
         (SparkConnectClient, "same_semantics", _compare_plans),
-        # Sail lacks quantiles, the context, RDDs and the name of a row's file.
+        # Sail lacks quantiles, the context and RDDs.
         (DataFrame, "approxQuantile", _find_quantiles),
         (DataFrame, "rdd", property(_to_rdd)),
         (DataFrame, "toJSON", _write_json),
         (session_class, "sparkContext", property(LocalContext)),
         (session_class, "createDataFrame", take_rdds(session_class.createDataFrame)),
-        (functions, "input_file_name", lambda: functions.col(f"{METADATA}.file_path")),
-        # Sail has no ids with a seed, which pyspark gives each call.
-        (functions, "uuid", lambda _=None: functions.expr("uuid()")),
-        # Sail lacks these functions with lambdas.
-        (functions, "map_zip_with", map_zip_with),
-        (functions, "transform_keys", transform_keys),
-        (functions, "transform_values", transform_values),
-        (functions, "zip_with", zip_with),
         # Sail returns these rows in any order.
         (DataFrame, "describe", _order_statistics(DataFrame.describe)),
         (DataFrame, "summary", _order_statistics(DataFrame.summary)),
-        # Sail has other results: see sql_corrections.
-        (functions, "array_except", unite_types(functions.array_except)),
-        (functions, "bround", round_half_even(functions.bround)),
-        *((functions, name, count_from_sunday(getattr(functions, name))) for name in _PARTS),
-        (functions, "date_trunc", keep_zone(functions.date_trunc)),
-        (functions, "from_json", parse_times(functions.from_json)),
-        (functions, "get_json_object", refuse_elements(functions.get_json_object)),
-        *((functions, name, functions.coalesce) for name in ("ifnull", "nvl")),
-        (functions, "initcap", begin_words),
-        (functions, "left", cut(functions.left)),
-        (functions, "collect_list", skip_null(functions.collect_list)),
-        *((functions, name, find_percentile(getattr(functions, name))) for name in _PERCENTILES),
-        (functions, "right", cut(functions.right)),
-        (functions, "rint", round_half_even(functions.bround)),
-        (functions, "split", split_characters(functions.split)),
-        (functions, "timestamp_diff", count_days(functions.timestamp_diff)),
-        (functions, "to_json", _write_times(functions.to_json)),
-        (functions, "to_timestamp", count_seconds(functions.to_timestamp)),
-        (functions, "weekday", number_weekdays(functions.weekday)),
+        # Sail lacks these functions, or has other results.
+        *((functions, name, value) for name, value in CORRECTED.items()),
         # Sail reads and writes batches only.
         (session_class, "readStream", property(lambda self: StreamReader(self, translate))),
         (session_class, "streams", property(lambda self: StreamManager())),
@@ -322,10 +274,6 @@ def _order_statistics(method: Callable[..., Any]) -> Callable[..., Any]:
 
 def _to_rdd(frame: Any) -> LocalRdd:
     return LocalRdd(frame.sparkSession, lambda: iter(frame.collect()))
-
-
-def _write_times(to_json: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda col, options=None: to_json(col, options or {"timestampFormat": MILLISECONDS})
 
 
 def _write_json(self: Any, _: bool = True) -> LocalRdd:
