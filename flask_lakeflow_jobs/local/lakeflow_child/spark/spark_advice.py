@@ -12,111 +12,93 @@ NO_CHANGES = (
     "Sail does not list the changes of a table (delta.enableChangeDataFeed). Compare the table "
     "with a copy of its last state."
 )
-# Patterns in the errors of Sail 0.7 and pyspark 4, the more special ones first.
-_NO_SERVER = r"StatusCode\.UNAVAILABLE|session \S+ is not running"
-_NO_JVM = "JVM_ATTRIBUTE_NOT_SUPPORTED"
-_NO_FORMAT = r"No data source found for: (\w+(?:\.\w+)*)"
-_NO_VERSION = r"Missing commit file: expected version"
-_NO_MODEL = r"unknown function: (ai_\w+|http_request|vector_search)"
-_ONLY_DATABRICKS = r"unknown function: ((?:h3|st)_\w+)"
-_NO_STORAGE = r"Generic (?:GCS|S3|MicrosoftAzure) error"
-_BAD_VALUE = r"Parser error: Error while parsing value|Csv error: |Json error: "
-_BAD_CAST = r"Cannot cast string .* to value of \w+ type"
-_DEFECT = r"panicked with message|Stream removed"
-_NO_FUNCTION = "UnsupportedOperationException: qualified function name"
-_BAD_CLIENT = "unsupported PySpark version"
-_NOT_PARSED = r"found .{1,200}? at \d+:\d+ expected"
-_NO_RANGE = "cannot compare window boundary value with zero"
-_NO_CONVERSION = r"Cannot (?:coerce arithmetic expression|infer common argument type)"
-_NO_SUBQUERY = (
-    r'No field named [^"]+Valid fields are [^"]*"#\d+"|join condition should not be empty'
-)
-_UNKNOWN = r"UnsupportedOperationException|unknown function:"
-_NO_COLUMN = r'attribute ObjectName\(\[Identifier\("([^"]+)"\)\]\) is missing from the schema'
-_NO_PART = (
-    r'attribute ObjectName\(\[Identifier\("([^"]+)"\), Identifier\("([^"]+)"\)\]\) is missing'
-)
-_SAME_COLUMNS = r'ambiguous attribute: ObjectName\(\[Identifier\("([^"]+)"\)\]\)'
-_NULL_COLUMN = r"Invalid data type for Delta Lake: Null"
-_NO_CATALOG = r"Catalog not found: ([^\s,]+)"
+#: Advice by patterns in the errors of Sail 0.7 and pyspark 4, the more special ones first.
 _ADVICE = {
-    _NO_SERVER: (
+    r"StatusCode\.UNAVAILABLE|session \S+ is not running": (
         "Sail has ended while the task ran, perhaps for lack of memory. Its log is "
         "spark/server.log in the folder of the workspace. Run the failed task again: "
         "flask jobs repair."
     ),
-    _NO_JVM: f"Sail has no part of Spark that needs Java. Use DataFrames, or {JVM}.",
-    _NO_FORMAT: f"Sail does not read or write the format {{}}. Use files or tables, or {JVM}.",
-    _NO_COLUMN: "Sail finds no column {} here. Select it too, or correct its name.",
-    _NO_PART: (
+    "JVM_ATTRIBUTE_NOT_SUPPORTED": (
+        f"Sail has no part of Spark that needs Java. Use DataFrames, or {JVM}."
+    ),
+    r"No data source found for: (\w+(?:\.\w+)*)": (
+        f"Sail does not read or write the format {{}}. Use files or tables, or {JVM}."
+    ),
+    r'attribute ObjectName\(\[Identifier\("([^"]+)"\)\]\) is missing from the schema': (
+        "Sail finds no column {} here. Select it too, or correct its name."
+    ),
+    r'attribute ObjectName\(\[Identifier\("([^"]+)"\), Identifier\("([^"]+)"\)\]\) is missing': (
         "Sail finds no column {0}.{1} here. Write {0}['{1}'] if {0} is a map. Else select the "
         "column too, or correct its name."
     ),
-    _SAME_COLUMNS: (
+    r'ambiguous attribute: ObjectName\(\[Identifier\("([^"]+)"\)\]\)': (
         "Sail finds several columns {0} here. Name the table too, such as t.{0}. In place of "
         "JOIN … USING ({0}), join by a condition with ON."
     ),
-    _NULL_COLUMN: (
+    r"Invalid data type for Delta Lake: Null": (
         "Sail writes no column without a type. Give a type to the columns that have only NULL: "
         "cast(), or a schema."
     ),
-    _NO_CATALOG: (
+    r"Catalog not found: ([^\s,]+)": (
         "The catalog {} is not in the local workspace. Create it first, with CREATE CATALOG."
     ),
-    _NO_VERSION: (
+    r"Missing commit file: expected version": (
         "Sail does not find earlier versions of a table with more than ten of them. Save the rows "
         f"in a table of their own, or {JVM}."
     ),
-    _NO_MODEL: (
+    r"unknown function: (ai_\w+|http_request|vector_search)": (
         "Sail has no function {}, which calls a service of Databricks. Simulate the job (its tag "
         "'local_simulation')."
     ),
-    _ONLY_DATABRICKS: (
+    r"unknown function: ((?:h3|st)_\w+)": (
         "Only Databricks has the function {0}. Define one of its name in Python, with "
         "spark.udf.register('{0}', …), or simulate the job (its tag 'local_simulation')."
     ),
-    _NO_STORAGE: (
+    r"Generic (?:GCS|S3|MicrosoftAzure) error": (
         "Sail has no access to this storage in the cloud. Copy the files into a volume, such as "
         "/Volumes/main/default/files, or simulate the job (its tag 'local_simulation')."
     ),
-    _BAD_VALUE: (
+    r"Parser error: Error while parsing value|Csv error: |Json error: ": (
         "Sail does not read this file, for a value is not of its type or a line has other columns, "
         "and it has no 'mode' for such lines. Read the column as a STRING and convert it with "
         "try_cast, or read the lines with spark.read.text."
     ),
-    _BAD_CAST: (
+    r"Cannot cast string .* to value of \w+ type": (
         "A text is not of this type. Convert it with try_cast, which gives NULL: casts are strict "
         "here, as on SQL warehouses and serverless compute."
     ),
-    _NO_FUNCTION: (
+    "UnsupportedOperationException: qualified function name": (
         "Sail has no function of this name with a schema. Create it in an earlier task, with "
         "CREATE FUNCTION, or correct its name."
     ),
-    _DEFECT: (
+    r"panicked with message|Stream removed": (
         "Sail has a defect that this query meets; its log is spark/server.log in the folder of the "
         f"workspace. Write the query otherwise, or {JVM}."
     ),
-    _BAD_CLIENT: (
+    "unsupported PySpark version": (
         "Sail does not take this version of pyspark. Install an older one: "
         "pip install 'pyspark<4.3', or 'pyspark-client<4.3' without Java."
     ),
-    _NOT_PARSED: (
+    r"found .{1,200}? at \d+:\d+ expected": (
         "Sail cannot read this statement. If Databricks takes it, write it otherwise, or simulate "
         "the job (its tag 'local_simulation'). Else correct it, such as an empty name in it."
     ),
-    _NO_RANGE: (
+    "cannot compare window boundary value with zero": (
         "Sail has no ranges of frames over dates. Order by a number, such as "
         "Window.orderBy(F.unix_date('day')).rangeBetween(-6, 0)."
     ),
-    _NO_CONVERSION: (
+    r"Cannot (?:coerce arithmetic expression|infer common argument type)": (
         "Sail does not convert the types of this expression. Convert a text that is a number "
         "yourself: CAST(… AS DOUBLE), or .cast('double')."
     ),
-    _NO_SUBQUERY: (
+    r'No field named [^"]+Valid fields are [^"]*"#\d+"|join condition should not be empty': (
         "Sail compares the rows of this subquery with those outside it only by =. Join the tables "
         f"and group their rows instead, or {JVM}."
     ),
-    _UNKNOWN: f"Sail does not support this statement or function. Write it otherwise, or {JVM}.",
+    r"UnsupportedOperationException|unknown function:": (
+        f"Sail does not support this statement or function. Write it otherwise, or {JVM}."
+    ),
 }
 
 
