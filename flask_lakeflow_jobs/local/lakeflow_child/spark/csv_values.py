@@ -42,7 +42,7 @@ def read_csv(reader: Any, read: Read, schema: Any) -> Any:
     if schema is None:
         has_types = options.get("inferschema", "").lower() == "true"
         return _read_inferred(reader, read, null, has_types=has_types) if null else None
-    fields = _parse(reader._client, schema).fields
+    fields = parse_schema(reader._client, schema).fields
     kinds = {each.name: each.dataType.simpleString() for each in fields}
     corrupt = options.get("columnnameofcorruptrecord", "_corrupt_record")
     has_corrupt = kinds.pop(corrupt, None) is not None
@@ -94,7 +94,8 @@ def _find_corrupt(texts: dict[str, Any], values: dict[str, Any], separator: str)
     return functions.when(is_corrupt, functions.concat_ws(separator, *filled))
 
 
-def _parse(session: Any, schema: Any) -> Any:
+def parse_schema(session: Any, schema: Any) -> Any:
+    """Return the type of a schema, which may be its JSON or its text."""
     from pyspark.sql.types import StructType
 
     if isinstance(schema, str) and schema.lstrip().startswith("{"):

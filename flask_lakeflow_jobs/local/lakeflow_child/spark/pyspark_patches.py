@@ -20,6 +20,7 @@ from pyspark.sql.connect.client import SparkConnectClient
 from pyspark.sql.connect.conf import RuntimeConf
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter, DataFrameWriterV2
+from pyspark.sql.connect.streaming.readwriter import DataStreamReader, DataStreamWriter
 
 from .connect_plans import hash_plan
 from .file_readers import wrap_load, wrap_table
@@ -27,7 +28,14 @@ from .function_corrections import CORRECTED
 from .local_rdds import LocalContext, LocalRdd, take_rdds
 from .sail_sql import SailSql
 from .show_commands import is_own
-from .spark_streams import StreamManager, StreamReader, StreamWriter
+from .spark_streams import (
+    StreamManager,
+    keep_function,
+    load_files,
+    load_table,
+    refuse_function,
+    start_streams,
+)
 from .sql_names import quote_part
 from .stream_results import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
 from .table_writers import (
@@ -106,9 +114,13 @@ def patch_pyspark(
         # Sail lacks these functions, or has other results.
         *((functions, name, value) for name, value in CORRECTED.items()),
         # Sail reads and writes batches only.
-        (session_class, "readStream", property(lambda self: StreamReader(self, translate))),
+        (DataStreamReader, "load", load_files(translate)),
+        (DataStreamReader, "table", load_table),
+        (DataStreamWriter, "_start_internal", start_streams(translate)),
+        (DataStreamWriter, "foreach", refuse_function),
+        (DataStreamWriter, "foreachBatch", keep_function),
+        (DataStreamWriter, "table", DataStreamWriter.toTable),  # as Databricks has it
         (session_class, "streams", property(lambda self: StreamManager())),
-        (DataFrame, "writeStream", property(lambda self: StreamWriter(self, translate))),
         (DataFrame, "isStreaming", property(lambda self: bool(find_marks(self, SOURCE)))),
         (DataFrame, "withWatermark", _mark_watermark),
         (DataFrame, "dropDuplicatesWithinWatermark", _mark_within_watermark),

@@ -9,203 +9,124 @@ that its checkpoint does not know, and what they add to the result is written as
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from itertools import zip_longest
+from typing import Any
 
+from pyspark.sql.connect.dataframe import DataFrame
+
+from .csv_values import parse_schema
 from .data_files import is_file_format
 from .spark_advice import JVM
 from .stream_results import NEW, OLD, SOURCE, StreamPlan, StreamResult, mark_frame, refuse_mode
 from .stream_sources import METADATA, Checkpoint, FileSource, TableSource
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    from typing_extensions import Self
+#: The attribute of a writer with the function that it calls for each batch.
+_FUNCTION = "_lakeflow_function"
 
 
-class StreamBuilder:
-    """The format and the options of a stream.
+def load_files(translate: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Return the method with which readers load files, or a table in a folder, as a stream.
 
     :param translate: returns the path of this machine for one of the workspace.
     """
 
-    def __init__(self, translate: Callable[[Any], Any]) -> None:
-        self._translate = translate
-        self._format = "delta"
-        self._options: dict[str, Any] = {}
-
-    def format(self, source: str) -> Self:
-        self._format = source
-        return self
-
-    def option(self, key: str, value: Any) -> Self:
-        return self.options(**{key: value})
-
-    def options(self, **options: Any) -> Self:
-        """Set options; ``None`` sets nothing."""
-        for key, value in options.items():
-            if value is not None:
-                self._options[key] = str(value).lower() if isinstance(value, bool) else value
-        return self
-
-
-class StreamReader(StreamBuilder):
-    """Reads a stream: ``spark.readStream``."""
-
-    def __init__(self, session: Any, translate: Callable[[Any], Any]) -> None:
-        super().__init__(translate)
-        self._session = session
-        self._schema: Any = None
-
-    def schema(self, schema: Any) -> StreamReader:
-        self._schema = schema
-        return self
-
     def load(
-        self,
+        self: Any,
         path: Any = None,
         format: str | None = None,  # noqa: A002
         schema: Any = None,
         **options: Any,
     ) -> Any:
-        """Return the frame of a stream.
-
-        :raises NotImplementedError: Sail has no such source.
-        """
-        self.options(**options)
-        self._format, self._schema = format or self._format, schema or self._schema
+        self._set_opts(schema, **options)
+        source = format or self._format or "delta"
         path = path or self._options.pop("path", None)
-        if self._format.lower() == "delta":
-            return self.table(f"delta.`{self._translate(path)}`")
-        if not is_file_format(self._format) or path is None:
+        if source.lower() == "delta":
+            return self.table(f"delta.`{translate(path)}`")
+        if not is_file_format(source) or path is None:
             raise NotImplementedError(
-                f"Sail has no stream of the format {self._format}. Read files or a table, or {JVM}."
+                f"Sail has no stream of the format {source}. Read files or a table, or {JVM}."
             )
-        source = FileSource(
-            self._session, str(self._translate(path)), self._format, self._schema, self._options
-        )
-        return mark_frame(source.read_all().select("*"), SOURCE, source)
+        kind = parse_schema(self._client, self._schema) if self._schema else None
+        files = FileSource(self._client, str(translate(path)), source, kind, self._options)
+        return mark_frame(files.read_all().select("*"), SOURCE, files)
 
-    def table(self, tableName: str) -> Any:
-        source = TableSource(self._session, tableName, self._options)
-        return mark_frame(source.read_all().select("*"), SOURCE, source)
-
-    def __getattr__(self, name: str) -> Any:
-        if not is_file_format(name):
-            raise AttributeError(name)
-        return lambda path, schema=None, **options: self.load(path, name, schema, **options)
+    return load
 
 
-class StreamWriter(StreamBuilder):
-    """Writes a stream: ``frame.writeStream``."""
+def load_table(self: Any, tableName: str) -> Any:
+    """Return the frame of a stream from a table, for a reader."""
+    source = TableSource(self._client, tableName, self._options)
+    return mark_frame(source.read_all().select("*"), SOURCE, source)
 
-    def __init__(self, frame: Any, translate: Callable[[Any], Any]) -> None:
-        super().__init__(translate)
-        self._frame = frame
-        self._mode = "append"
-        self._name: str | None = None
-        self._partitions: tuple[Any, ...] = ()
-        self._function: Any = None
-        self._ends = False
 
-    def outputMode(self, outputMode: str) -> StreamWriter:
-        self._mode = outputMode.lower()
-        return self
+def keep_function(self: Any, func: Callable[[Any, int], None]) -> Any:
+    """Let a writer call a function for each batch."""
+    setattr(self, _FUNCTION, func)
+    return self
 
-    def queryName(self, queryName: str) -> StreamWriter:
-        self._name = queryName
-        return self
 
-    def partitionBy(self, *cols: Any) -> StreamWriter:
-        self._partitions = cols
-        return self
+def refuse_function(self: Any, f: Any) -> Any:
+    """Refuse to call a function for each row.
 
-    def clusterBy(self, *cols: Any) -> StreamWriter:
-        """Choose nothing: the layout of files changes no result."""
-        return self
+    :raises NotImplementedError: always.
+    """
+    raise NotImplementedError(f"Sail has no foreach of streams. Use foreachBatch, or {JVM}.")
 
-    def trigger(self, **trigger: Any) -> StreamWriter:
-        """Choose when to read: here always once, at the start."""
-        self._ends = bool(trigger.get("availableNow") or trigger.get("once"))
-        return self
 
-    def foreachBatch(self, func: Callable[[Any, int], None]) -> StreamWriter:
-        self._function = func
-        return self
+def start_streams(translate: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Return the method with which writers of Spark Connect start all streams.
 
-    def foreach(self, f: Any) -> StreamWriter:
-        """Refuse to call a function for each row.
-
-        :raises NotImplementedError: always.
-        """
-        raise NotImplementedError(f"Sail has no foreach of streams. Use foreachBatch, or {JVM}.")
+    :param translate: returns the path of this machine for one of the workspace.
+    """
 
     def start(
-        self,
+        self: Any,
         path: str | None = None,
+        tableName: str | None = None,
         format: str | None = None,  # noqa: A002
         outputMode: str | None = None,
         partitionBy: Any = None,
         queryName: str | None = None,
         **options: Any,
     ) -> StreamQuery:
-        self._set(format, outputMode, partitionBy, queryName, options)
-        path = path or self._options.pop("path", None)
-        return self._run(lambda frame: self._write(frame, path=path))
-
-    def toTable(
-        self,
-        tableName: str,
-        format: str | None = None,  # noqa: A002
-        outputMode: str | None = None,
-        partitionBy: Any = None,
-        queryName: str | None = None,
-        **options: Any,
-    ) -> StreamQuery:
-        self._set(format, outputMode, partitionBy, queryName, options)
-        exists = self._frame.sparkSession.catalog.tableExists(tableName)
-        return self._run(lambda frame: self._write(frame, table=tableName), is_first=not exists)
-
-    table = toTable
-
-    def _set(
-        self,
-        source: str | None,
-        mode: str | None,
-        partitions: Any,
-        name: str | None,
-        options: dict[str, Any],
-    ) -> None:
         self.options(**options)
-        self._format = source or self._format
-        self._mode = (mode or self._mode).lower()
-        self._name = name or self._name
-        if partitions:
-            self._partitions = (partitions,) if isinstance(partitions, str) else (*partitions,)
+        for change, value in (
+            (self.format, format),
+            (self.outputMode, outputMode),
+            (self.partitionBy, partitionBy),
+            (self.queryName, queryName),
+        ):
+            if value is not None:
+                change(value)
+        return _Stream(self, translate).run(path, tableName)
 
-    def _write(self, frame: Any, path: str | None = None, table: str | None = None) -> None:
-        if self._format == "console":
-            frame.show(truncate=False)
-        elif self._format == "memory":
-            frame.createOrReplaceTempView(self._name)
-        elif self._format != "noop":
-            options = {k: v for k, v in self._options.items() if k.lower() != "checkpointlocation"}
-            mode = "overwrite" if self._mode == "complete" else "append"
-            writer = frame.write.format(self._format).mode(mode).options(**options)
-            if self._partitions:
-                writer = writer.partitionBy(*self._partitions)
-            if table is None and path is None:
-                raise NotImplementedError(
-                    f"Sail writes no stream to {self._format}. Write files or a table, or {JVM}."
-                )
-            if table is None:
-                writer.save(path)
-            else:
-                writer.saveAsTable(table)
+    return start
 
-    def _run(self, write: Callable[[Any], None], *, is_first: bool = False) -> StreamQuery:
+
+class _Stream:
+    """A stream that is written.
+
+    :param writer: says what is written, and how.
+    """
+
+    def __init__(self, writer: Any, translate: Callable[[Any], Any]) -> None:
+        asked = writer._write_proto
+        self._frame = DataFrame(writer._write_stream._child, writer._session)
+        self._translate = translate
+        self._format = asked.format or "delta"
+        self._options = dict(asked.options)
+        self._mode = (asked.output_mode or "append").lower()
+        self._name = asked.query_name or None
+        self._partitions = list(asked.partitioning_column_names)
+        self._ends = asked.available_now or asked.once
+        self._function = getattr(writer, _FUNCTION, None)
+
+    def run(self, path: str | None, table: str | None) -> StreamQuery:
         """Write what the new rows of each source add to the result."""
+        path = path or self._options.pop("path", None)
+        session = self._frame.sparkSession
+        is_first = table is not None and not session.catalog.tableExists(table)
         plan = StreamPlan(self._frame)
         self._check(plan)
         if not self._ends:
@@ -237,15 +158,35 @@ class StreamWriter(StreamBuilder):
             )
             for number, source in plan.sources.items()
         }
-        frame = StreamResult(self._frame.sparkSession, plan, rows, self._mode).build()
+        frame = StreamResult(session, plan, rows, self._mode).build()
         if has_metadata:
             frame = frame.drop(METADATA)
         if self._function is None:
-            write(frame)
+            self._write(frame, path, table)
         else:
             self._function(frame, batch)
         checkpoint.write(batch + 1, after)
         return query
+
+    def _write(self, frame: Any, path: str | None, table: str | None) -> None:
+        if self._format == "console":
+            frame.show(truncate=False)
+        elif self._format == "memory":
+            frame.createOrReplaceTempView(self._name)
+        elif self._format != "noop":
+            options = {k: v for k, v in self._options.items() if k.lower() != "checkpointlocation"}
+            mode = "overwrite" if self._mode == "complete" else "append"
+            writer = frame.write.format(self._format).mode(mode).options(**options)
+            if self._partitions:
+                writer = writer.partitionBy(*self._partitions)
+            if table is None and path is None:
+                raise NotImplementedError(
+                    f"Sail writes no stream to {self._format}. Write files or a table, or {JVM}."
+                )
+            if table is None:
+                writer.save(path)
+            else:
+                writer.saveAsTable(table)
 
     def _check(self, plan: StreamPlan) -> None:
         """Refuse what no stream writes.
