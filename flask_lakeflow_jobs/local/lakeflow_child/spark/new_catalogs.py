@@ -13,10 +13,10 @@ import socket
 from typing import Any
 
 from .sail import CATALOG_NAME, PORT_FILE
+from .sail_commands import CATALOG
 from .sail_requests import RequestStub
 from .spark_catalog import list_saved_catalogs, load_catalog, save_catalog
 from .sql_names import NAME_PART, find_schema, quote_part, split_name
-from .statement_rewrites import CATALOG
 
 #: What Sail knows besides.
 _OF_SAIL = {"global_temp", "system"}

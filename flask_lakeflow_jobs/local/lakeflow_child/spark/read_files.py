@@ -9,6 +9,7 @@ from typing import Any
 
 from ..sql_statements import remove_comments
 from .data_files import list_files
+from .sql_text import LITERAL, read_arguments
 from .stream_sources import METADATA, FileSource
 
 Evaluate = Callable[[str], Any]
@@ -16,9 +17,7 @@ Evaluate = Callable[[str], Any]
 #: How the names of the views begin.
 FILES = "lakeflow_files_"
 
-_TEXT = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
-_CALL = re.compile(rf"{_TEXT}|(?P<call>\bread_files\s*\()", re.IGNORECASE | re.DOTALL)
-_PIECE = re.compile(rf"{_TEXT}|[()\[\],]|[^'\"()\[\],]+", re.DOTALL)
+_CALL = re.compile(rf"{LITERAL}|(?P<call>\bread_files\s*\()", re.IGNORECASE | re.DOTALL)
 _OPTION = re.compile(r"\s*(?:`([^`]+)`|([\w.]+))\s*=>\s*(.*)", re.DOTALL)
 # The options of read_files by those of readers; others are the same.
 _OPTIONS = {
@@ -65,9 +64,12 @@ def replace_calls(statement: str, define: Callable[[list[str], str], str]) -> st
     """Replace each call of ``read_files`` in a statement without comments.
 
     :param define: returns what takes its place, by its arguments and the text before it.
+    :raises ValueError: a call does not end.
     """
     while match := next((each for each in _CALL.finditer(statement) if each["call"]), None):
-        arguments, end = split_arguments(statement, match.end())
+        if (found := read_arguments(statement, match.end())) is None:
+            raise ValueError("The call of read_files has no ')' at its end. Add it.")
+        arguments, end = found
         before = statement[: match.start()]
         statement = before + define(arguments, before) + statement[end:]
     return statement
@@ -83,24 +85,6 @@ def read_options(arguments: list[str], evaluate: Evaluate) -> tuple[str, dict[st
         else:
             path = str(evaluate(argument))
     return path, settings
-
-
-def split_arguments(text: str, start: int) -> tuple[list[str], int]:
-    """Return the arguments of a call, and where it ends.
-
-    :param start: where its first argument begins.
-    :raises ValueError: the call does not end.
-    """
-    arguments, depth = [""], 0
-    for piece in _PIECE.finditer(text, start):
-        if piece[0] == ")" and depth == 0:
-            return arguments, piece.end()
-        depth += (piece[0] in ("(", "[")) - (piece[0] in (")", "]"))
-        if piece[0] == "," and depth == 0:
-            arguments.append("")
-        else:
-            arguments[-1] += piece[0]
-    raise ValueError("The call of read_files has no ')' at its end. Add it.")
 
 
 def find_format(files: list[str]) -> str:

@@ -18,17 +18,11 @@ from .delta_log import (
 )
 from .new_catalogs import Catalogs
 from .read_files import replace_read_files
+from .sail_commands import rewrite
 from .show_commands import insert_information, replace_show
+from .spark_advice import find_lack, is_refusal
 from .sql_names import NAME, qualify_view, quote_part
-from .statement_rewrites import (
-    escape_quotes,
-    find_lack,
-    insert_parameters,
-    insert_settings,
-    is_refusal,
-    replace_identifiers,
-    rewrite,
-)
+from .sql_text import escape_quotes, insert_parameters, insert_settings, replace_identifiers
 from .table_writers import EVOLVES, name_folder
 
 _CREATE_AS = re.compile(

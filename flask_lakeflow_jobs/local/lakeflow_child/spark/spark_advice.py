@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ..sql_statements import SIMULATE, remove_comments
+
 JVM = (
     "install pyspark and Java in place of Sail: pip uninstall pysail pyspark-client; "
     "pip install pyspark"
@@ -101,6 +103,32 @@ _ADVICE = {
     ),
 }
 
+# The errors of Sail for what it does not take.
+_REFUSALS = (
+    r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|cannot resolve attribute"
+    r"|INSERT is missing value|input schema for INSERT|[Tt]able features|expected Delta interval"
+    r"|enableTypeWidening|found for ALTER|failed to alter|unknown function|quantified pattern"
+    r"|'bool_(?:and|or)'|'spark_decode'|'try_divide'|duplicate unqualified field name"
+    r"|column types must match|concatenate arrays of different|Inconsistent data type across values"
+    r"|Unsupported CAST from"
+)
+_LACKS = {
+    r"\s*WITH\s+RECURSIVE\b": (
+        "Sail has no recursive queries. Write a loop in Python that appends to a table."
+    ),
+    r"\s*(?:BEGIN|CALL)\b": (
+        "Sail runs no scripts in SQL. Write the steps in Python, with spark.sql(f'…') for each."
+    ),
+    r".*\b(?:FROM|JOIN)\s+system\.(?!information_schema)\w+\.\w": (
+        "The local workspace has no system tables. Read a table that an earlier task creates, or "
+        f"{SIMULATE}."
+    ),
+    r".*\btable_changes\s*\(": NO_CHANGES,
+    r"\s*CONVERT\s+TO\s+DELTA\b": (
+        "Sail converts no files. Write them: spark.read.parquet(…).write.format('delta').save(…)."
+    ),
+}
+
 
 def find_advice(error: BaseException) -> str | None:
     """Return what to do about an error of Spark; ``None`` if the error says it itself."""
@@ -111,3 +139,19 @@ def find_advice(error: BaseException) -> str | None:
         if match := re.search(pattern, text):
             return advice.format(*match.groups())
     return None
+
+
+def find_lack(statement: str) -> str | None:
+    """Return what to write in place of a statement that Sail refuses, if that is known."""
+    bare = remove_comments(statement)
+    for pattern, advice in _LACKS.items():
+        if re.match(pattern, bare, re.IGNORECASE | re.DOTALL):
+            return advice
+    return None
+
+
+def is_refusal(error: Exception) -> bool:
+    """Return whether Sail has refused a statement, as opposed to have failed to run it."""
+    if not type(error).__module__.startswith("pyspark."):
+        return False
+    return re.search(_REFUSALS, f"{type(error).__name__}: {error}") is not None

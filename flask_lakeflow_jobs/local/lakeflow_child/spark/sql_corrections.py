@@ -18,8 +18,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-#: Texts and comments of SQL, as a pattern.
-LITERAL = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/"
+from .sql_text import LITERAL, read_arguments
+
 _LAMBDAS = "map_zip_with|transform_keys|transform_values|zip_with"
 _TEXTS = (
     "array_except|approx_percentile|bround|collect_list|from_json|get_json_object|ifnull|initcap|left|nvl"
@@ -44,7 +44,6 @@ _RANGE = re.compile(
     r"(?P<bound>INTERVAL\b|\b\d))",
     re.IGNORECASE,
 )
-_EDGE = re.compile(rf"{LITERAL}|`[^`]*`|(?P<edge>[(),])", re.DOTALL)
 
 
 def correct_results(statement: str) -> str:
@@ -54,7 +53,7 @@ def correct_results(statement: str) -> str:
     position = 0
     while (call := _CALL.search(statement, position)) is not None:
         position = call.end()
-        if call["name"] and (found := _read_arguments(statement, position)):
+        if call["name"] and (found := read_arguments(statement, position)):
             arguments, end = found
             name, arguments = call["name"].lower(), [*map(correct_results, arguments)]
             over = _OVER.match(statement, end)
@@ -75,7 +74,7 @@ def _find_window_end(statement: str, start: int) -> int:
     opening = re.compile(r"\s*(\(|[\w`]+)").match(statement, start)
     if opening is None:
         return start
-    found = _read_arguments(statement, opening.end()) if opening[1] == "(" else None
+    found = read_arguments(statement, opening.end()) if opening[1] == "(" else None
     return found[1] if found else opening.end()
 
 
@@ -179,7 +178,7 @@ def split_times(schema: str) -> tuple[str, str] | None:
 
 def _write_percentile(value: str, by: str) -> str:
     match = re.match(r"array\s*\(", by, re.IGNORECASE)
-    found = _read_arguments(by, match.end()) if match else None
+    found = read_arguments(by, match.end()) if match else None
     shares = found[0] if found else [by]
     calls = [f"percentile_disc({each}) WITHIN GROUP (ORDER BY {value})" for each in shares]
     return f"array({', '.join(calls)})" if found else calls[0]
@@ -197,20 +196,6 @@ def _write_time(name: str, call: str, first: str, *rest: str) -> str:
         return f"dayofweek({match[1]})" if match else call
     is_day = len(rest) == 2 and first.lower() == "day"
     return f"({name}(HOUR, {', '.join(rest)}) div 24)" if is_day else call
-
-
-def _read_arguments(statement: str, start: int) -> tuple[list[str], int] | None:
-    """Return the arguments of a call and its end; ``None`` if it has no end."""
-    depth, arguments = 0, []
-    for match in _EDGE.finditer(statement, start):
-        edge = match["edge"]
-        if depth == 0 and edge in (",", ")"):
-            arguments.append(statement[start : match.start()].strip())
-            start = match.end()
-            if edge == ")":
-                return arguments, start
-        depth += {"(": 1, ")": -1}.get(edge, 0)
-    return None
 
 
 def check_path(path: Any) -> None:

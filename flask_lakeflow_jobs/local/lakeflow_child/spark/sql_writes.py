@@ -26,7 +26,7 @@ from .delta_log import (
 )
 from .query_columns import write
 from .sql_names import quote_part
-from .statement_rewrites import Query
+from .sql_text import Query
 from .table_writers import check_replaced, is_dynamic
 
 _COPY = "_lakeflow_merge_"

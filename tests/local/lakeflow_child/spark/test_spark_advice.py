@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.spark_advice import find_advice
+from flask_lakeflow_jobs.local.lakeflow_child.spark.spark_advice import find_advice, find_lack
 
 
 class SparkError(Exception):
@@ -58,3 +58,20 @@ def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
 )
 def test_what_sail_lacks_is_to_be_written_otherwise(error: str, advice: str) -> None:
     assert (find_advice(SparkError(error)) or "").startswith(advice)
+
+
+@pytest.mark.parametrize(
+    ("statement", "advice"),
+    [
+        ("-- all\nWITH RECURSIVE r AS (SELECT 1) SELECT * FROM r", "a loop in Python"),
+        ("BEGIN SELECT 1; END", "spark.sql"),
+        ("SELECT * FROM table_changes('t', 1)", "Compare the table"),
+        ("SELECT a FROM t JOIN system.billing.usage", "no system tables"),
+        ("SELECT a FROM system.information_schema.tables", ""),
+        ("CONVERT TO DELTA parquet.`/a`", "Write them"),
+        ("SELECT 1", ""),
+    ],
+)
+def test_what_sail_lacks_is_refused_with_a_remedy(statement: str, advice: str) -> None:
+    assert advice in (find_lack(statement) or "")
+    assert bool(find_lack(statement)) == bool(advice)

@@ -1,25 +1,14 @@
-"""Statements of Databricks' SQL on Sail: which are rewritten, and which need not run here."""
+"""Commands of Databricks on Sail: catalogs, schemas, volumes and views, and what need not run."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
-from ..sql_statements import (
-    NO_METRICS,
-    SIMULATE,
-    describe_skipped,
-    find_skipped,
-    remove_comments,
-    replace_tokens,
-)
-from .column_sql import write_literal
-from .spark_advice import NO_CHANGES
+from ..sql_statements import NO_METRICS, describe_skipped, find_skipped, remove_comments
 from .sql_names import NAME_PART, find_schema, quote_part
-
-Query = Callable[[str], Any]
+from .sql_text import Query, replace_identifiers
 
 # Sail does not know these either.
 _SKIPPED_ON_SAIL = re.compile(
@@ -61,79 +50,8 @@ _STREAM = re.compile(
     rf"\b((?:FROM|JOIN)\s+)STREAM(?:\s*\(\s*({_NAME}(?:\.{_NAME})*)\s*\)|\s+(?={_NAME}))",
     re.IGNORECASE,
 )
-_SETTING = re.compile(r"\$\{\s*(\w+(?:\.\w+)+)\s*\}")
 # Sail refuses a feature of tables that it does not know. It writes those that a table needs itself.
 _FEATURE = re.compile(r"(?<![\w.])delta\.(?=feature\.(?!allowColumnDefaults\b))", re.IGNORECASE)
-# The errors of Sail for what it does not take.
-_REFUSALS = (
-    r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|cannot resolve attribute"
-    r"|INSERT is missing value|input schema for INSERT|[Tt]able features|expected Delta interval"
-    r"|enableTypeWidening|found for ALTER|failed to alter|unknown function|quantified pattern"
-    r"|'bool_(?:and|or)'|'spark_decode'|'try_divide'|duplicate unqualified field name"
-    r"|column types must match|concatenate arrays of different|Inconsistent data type across values"
-    r"|Unsupported CAST from"
-)
-_LACKS = {
-    r"\s*WITH\s+RECURSIVE\b": (
-        "Sail has no recursive queries. Write a loop in Python that appends to a table."
-    ),
-    r"\s*(?:BEGIN|CALL)\b": (
-        "Sail runs no scripts in SQL. Write the steps in Python, with spark.sql(f'…') for each."
-    ),
-    r".*\b(?:FROM|JOIN)\s+system\.(?!information_schema)\w+\.\w": (
-        "The local workspace has no system tables. Read a table that an earlier task creates, or "
-        f"{SIMULATE}."
-    ),
-    r".*\btable_changes\s*\(": NO_CHANGES,
-    r"\s*CONVERT\s+TO\s+DELTA\b": (
-        "Sail converts no files. Write them: spark.read.parquet(…).write.format('delta').save(…)."
-    ),
-}
-#: What may stand in the parentheses of a call, as a pattern.
-NESTED = r"[^()]|\((?:[^()]|\([^()]*\))*\)"  # calls in calls
-_OTHER = r"`[^`]*`|--[^\n]*|/\*.*?\*/"  # a quoted name or a comment
-_DOUBLED = re.compile(
-    rf"{_OTHER}|\b[rR](?:'[^']*'|\"[^\"]*\")"
-    r"|(?P<text>'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\")",
-    re.DOTALL,
-)
-_IDENTIFIER = re.compile(
-    rf"{_OTHER}|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
-    rf"|\bIDENTIFIER\s*\((?P<name>(?:{NESTED})*)\)",
-    re.IGNORECASE | re.DOTALL,
-)
-
-
-def insert_parameters(statement: str, parameters: dict[str, Any] | Sequence[Any]) -> str:
-    """Replace ``:name`` or ``?`` by its value: Sail takes parameters in queries only."""
-    named = parameters if isinstance(parameters, dict) else {}
-    values = iter(() if named else parameters)
-
-    def replacement(token: re.Match[str]) -> str:
-        if token["mark"]:
-            return next(map(write_literal, values), "?")
-        return write_literal(named[token["named"]]) if token["named"] in named else token[0]
-
-    return replace_tokens(statement, replacement)
-
-
-def insert_settings(text: str, conf: Any) -> str:
-    """Replace ``${spark.name}`` by the setting of the session, as Spark does."""
-    return _SETTING.sub(lambda match: conf.get(match[1], match[0]), text)
-
-
-def escape_quotes(statement: str) -> str:
-    """Write each doubled quote in a text as Sail reads it: of ``'it''s'``, it would lose one."""
-
-    def replace(match: re.Match[str]) -> str:
-        if (text := match["text"]) is None:
-            return match[0]
-        quote = text[0]
-        pairs = re.compile(rf"\\.|{quote}{quote}", re.DOTALL)
-        inner = pairs.sub(lambda each: each[0].replace(quote * 2, f"\\{quote}"), text[1:-1])
-        return f"{quote}{inner}{quote}"
-
-    return _DOUBLED.sub(replace, statement)
 
 
 def rewrite(
@@ -184,31 +102,6 @@ def rewrite(
     return named
 
 
-def replace_identifiers(statement: str, query: Query) -> str:
-    """Replace each ``IDENTIFIER(…)`` by the name that the expression inside evaluates to."""
-
-    def replace(match: re.Match[str]) -> str:
-        return match[0] if match["name"] is None else _evaluate(match["name"], query)
-
-    return _IDENTIFIER.sub(replace, statement)
-
-
-def find_lack(statement: str) -> str | None:
-    """Return what to write in place of a statement that Sail refuses, if that is known."""
-    bare = remove_comments(statement)
-    for pattern, advice in _LACKS.items():
-        if re.match(pattern, bare, re.IGNORECASE | re.DOTALL):
-            return advice
-    return None
-
-
-def is_refusal(error: Exception) -> bool:
-    """Return whether Sail has refused a statement, as opposed to have failed to run it."""
-    if not type(error).__module__.startswith("pyspark."):
-        return False
-    return re.search(_REFUSALS, f"{type(error).__name__}: {error}") is not None
-
-
 def _skip(name: str) -> str:
     return f"SELECT '{describe_skipped(name)}' AS message"
 
@@ -251,8 +144,3 @@ def _create_whole(statement: str) -> str:
         lambda match: f"CREATE OR REPLACE {match[1] or match[2]}", statement, 1
     )
     return _STREAM.sub(lambda match: match[1] + (match[2] or ""), created)
-
-
-def _evaluate(expression: str, query: Query) -> str:
-    ((name,),) = query(f"SELECT {expression}").collect()
-    return ".".join(quote_part(part.strip("`")) for part in str(name).split("."))

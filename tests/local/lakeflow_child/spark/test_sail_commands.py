@@ -1,4 +1,4 @@
-"""Statements of Databricks' SQL that Sail lacks."""
+"""Commands of Databricks that Sail lacks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.statement_rewrites import (
-    escape_quotes,
-    find_lack,
-    insert_parameters,
-    rewrite,
-)
+from flask_lakeflow_jobs.local.lakeflow_child.spark.sail_commands import rewrite
 
 
 class Query:
@@ -154,46 +149,3 @@ def test_rewrite_creates_no_volume_outside_of_its_folder(tmp_path: Path) -> None
 def test_rewrite_names_the_catalogs_if_one_is_unknown() -> None:
     with pytest.raises(ValueError, match=r"'new' does not exist.*main, dev"):
         rewrite("CREATE CATALOG new", Query(), {})
-
-
-@pytest.mark.parametrize(
-    ("value", "literal"),
-    [(1, "1"), (None, "NULL"), (True, "True"), ("it's \\", "'it\\'s \\\\'")],
-)
-def test_insert_parameters_as_literals(value: Any, literal: str) -> None:
-    statement = "INSERT INTO t VALUES (:n, ':n', :other) -- :n"
-    assert insert_parameters(statement, {"n": value}) == statement.replace(":n", literal, 1)
-
-
-@pytest.mark.parametrize(
-    ("statement", "advice"),
-    [
-        ("-- all\nWITH RECURSIVE r AS (SELECT 1) SELECT * FROM r", "a loop in Python"),
-        ("BEGIN SELECT 1; END", "spark.sql"),
-        ("SELECT * FROM table_changes('t', 1)", "Compare the table"),
-        ("SELECT a FROM t JOIN system.billing.usage", "no system tables"),
-        ("SELECT a FROM system.information_schema.tables", ""),
-        ("CONVERT TO DELTA parquet.`/a`", "Write them"),
-        ("SELECT 1", ""),
-    ],
-)
-def test_what_sail_lacks_is_refused_with_a_remedy(statement: str, advice: str) -> None:
-    assert advice in (find_lack(statement) or "")
-    assert bool(find_lack(statement)) == bool(advice)
-
-
-@pytest.mark.parametrize(
-    ("statement", "escaped"),
-    [
-        ("SELECT 'it''s', ''''", r"SELECT 'it\'s', '\''"),
-        ("SELECT '', 'a' 'b', 'c\\''''", r"SELECT '', 'a' 'b', 'c\'\''"),
-        ('SELECT "c""d", \'e "" f\'', r'SELECT "c\"d", ' + "'e \"\" f'"),
-        (r"SELECT 'a\\''b'", r"SELECT 'a\\\'b'"),
-        (
-            "SELECT r'a' /* it''s */ -- ''\nFROM `a''b`",
-            "SELECT r'a' /* it''s */ -- ''\nFROM `a''b`",
-        ),
-    ],
-)
-def test_escape_quotes_changes_doubled_quotes_only(statement: str, escaped: str) -> None:
-    assert escape_quotes(statement) == escaped
