@@ -25,7 +25,7 @@ from .delta_log import (
     write_metadata,
 )
 from .query_columns import Tree, write
-from .refused_statements import is_feature
+from .sql_changes import is_feature
 from .sql_names import NAME_PART, quote_part, split_name
 
 #: The SQL of each column, by its name.

@@ -16,10 +16,10 @@ from typing import Any
 
 from .connect_plans import list_messages
 from .file_metadata import read_file_metadata
+from .frame_joins import expand_stars, name_keys
 from .sql_corrections import correct_results
 from .sql_names import NAME_PART
 from .sql_text import LITERAL, NESTED, escape_quotes
-from .using_joins import expand_stars, name_keys
 
 #: Returns what to write before the name of a schema.
 Prefix = Callable[[str], str]

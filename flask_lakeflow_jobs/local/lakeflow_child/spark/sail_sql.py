@@ -168,7 +168,7 @@ class SailSql:
         if _WITHOUT_COLUMNS.match(bare):
             return "SELECT 'The first rows give the table its columns.' AS message"
         if _RESTORES.match(bare):
-            from .version_sql import restore_table
+            from .table_versions import restore_table
 
             return restore_table(bare, query) or statement
         return statement
@@ -235,7 +235,7 @@ class SailSql:
     def _merge_with_ids(self, session: Any, statement: str) -> Any:
         if (tree := _parse(statement)) is None:
             return None
-        from .sql_writes import merge_with_ids
+        from .identity_merges import merge_with_ids
 
         return merge_with_ids(tree, partial(self._run, session))
 
@@ -248,9 +248,9 @@ class SailSql:
         from sqlglot import exp
 
         from .query_columns import write
-        from .refused_queries import lift_aggregates, name_groups
-        from .unlike_queries import expand_unpivots, name_keys
-        from .version_sql import name_folders
+        from .sql_joins import name_keys
+        from .sql_queries import expand_unpivots, lift_aggregates, name_groups
+        from .table_versions import name_folders
 
         def describe(text: str) -> dict[str, str]:
             return _list_columns(self._run_or_rewrite(session, text, args, names))
@@ -273,8 +273,8 @@ class SailSql:
         from .alter_tables import alter_table, move_column
         from .copy_into import copy_into
         from .query_columns import write
-        from .refused_queries import rewrite_queries
-        from .refused_statements import rewrite_statement, rewrite_text
+        from .sql_changes import rewrite_statement, rewrite_text
+        from .sql_queries import rewrite_queries
 
         query = partial(self._run, session)
 
@@ -342,7 +342,7 @@ def _parse(statement: str) -> Any:
     except ImportError:
         return None
     from ..sql.databricks_sql import DatabricksDialect, parse_one
-    from .refused_statements import rewrite_text
+    from .sql_changes import rewrite_text
 
     try:
         return parse_one(rewrite_text(remove_comments(statement)), DatabricksDialect)

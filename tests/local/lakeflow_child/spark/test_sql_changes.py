@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.spark.query_columns import write
-from flask_lakeflow_jobs.local.lakeflow_child.spark.refused_statements import (
+from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_changes import (
     rewrite_statement,
     rewrite_text,
 )

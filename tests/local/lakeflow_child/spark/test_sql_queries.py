@@ -10,7 +10,7 @@ import pytest
 from sqlglot import exp
 
 from flask_lakeflow_jobs.local.lakeflow_child.spark.query_columns import write
-from flask_lakeflow_jobs.local.lakeflow_child.spark.refused_queries import (
+from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_queries import (
     lift_aggregates,
     name_groups,
     rewrite_queries,

@@ -1,4 +1,4 @@
-"""The keys of joins by the names of columns: on Sail, ``u.*`` lacks them and ``u.id`` is unknown.
+"""The keys of joins of frames by a name: on Sail, ``u.*`` lacks them and ``u.id`` is unknown.
 
 Sail knows the key of a side by the number of its plan, right above the join, and the merged key by
 its name alone. Requests are changed to name it so. Sail does not know

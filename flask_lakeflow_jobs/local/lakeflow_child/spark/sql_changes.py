@@ -1,4 +1,4 @@
-"""Statements of Databricks that Sail refuses, as others that do the same. Pure."""
+"""Statements that create or change tables and that Sail refuses, as others that do it. Pure."""
 
 # ruff: noqa: S608  # the statements are those of the user's own task
 
