@@ -193,7 +193,7 @@ def _pickle_modules(dumps: Callable[..., Any], folders: tuple[str, ...]) -> Call
 def _run_by(runner: SailSql) -> Callable[..., Any]:
     def sql(self: Any, sqlQuery: str, args: Any = None, **names: Any) -> Any:  # noqa: N803
         try:
-            return runner.sql(self, sqlQuery, args, **names)
+            return runner.sql(sqlQuery, args, **names)
         except ValueError as error:
             if not str(error).startswith("["):
                 raise
@@ -215,7 +215,7 @@ def _find_function(runner: SailSql) -> Callable[..., bool]:
     def exists(self: Any, functionName: str, dbName: str | None = None) -> bool:  # noqa: N803
         name = functionName if dbName is None else f"{dbName}.{functionName}"
         is_known = any(each.name == name.lower() for each in self.listFunctions())
-        return is_known or bool(runner.find_functions(self._sparkSession).has(name))
+        return is_known or bool(runner.find_functions().has(name))
 
     return exists
 

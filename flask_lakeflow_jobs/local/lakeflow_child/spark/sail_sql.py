@@ -1,9 +1,15 @@
-"""Runs the SQL of Databricks on Sail: statements that Sail refuses are written otherwise."""
+"""Runs the SQL of Databricks on Sail: statements that Sail refuses are written otherwise.
+
+A query runs as it is, or as the rules of ``sql_queries`` and ``sql_joins`` write it. A command is
+first written with what Sail takes (``sail_commands``). Other rules write what Sail refuses, which
+is then tried once more.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -24,6 +30,9 @@ from .spark_advice import find_lack, is_refusal
 from .sql_names import NAME, qualify_view, quote_part
 from .sql_text import escape_quotes, insert_parameters, insert_settings, replace_identifiers
 from .table_writers import EVOLVES, name_folder
+
+#: Runs a statement with the arguments of another one.
+Run = Callable[[str], Any]
 
 _CREATE_AS = re.compile(
     r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?TABLE\b.*?\b(?:AS\s+(?:SELECT|WITH|VALUES|TABLE|FROM)|AS\s*\()",
@@ -76,170 +85,153 @@ _MAX_LENGTH = 200_000
 
 
 class SailSql:
-    """The method ``sql`` of sessions.
+    """The method ``sql`` of a session.
 
-    :param run: the method of Spark Connect.
+    :param session: whose own method runs what Sail takes. It is replaced later.
     :param mounts: the folders of this machine by their paths in the workspace.
     """
 
     def __init__(
-        self, run: Any, mounts: dict[str, str], paths: WorkspacePaths, catalogs: Catalogs
+        self, session: Any, mounts: dict[str, str], paths: WorkspacePaths, catalogs: Catalogs
     ) -> None:
-        self._run = run
+        self._session = session
+        self._query = session.sql
         self._catalogs = catalogs
         self._functions: Any = None
         self._variables: Any = None
         self._mounts = mounts
         self._paths = paths
 
-    def sql(self, session: Any, statement: str, args: Any = None, **names: Any) -> Any:
+    def sql(self, statement: str, args: Any = None, **names: Any) -> Any:
         """Run a statement of Databricks."""
-        query = partial(self._run, session)
+        statement = insert_settings(escape_quotes(statement), self._session.conf)
+        statement = self._paths.translate_sql(statement)
+        is_show = _SHOW.match(remove_comments(statement)) is not None
+        needs_text = is_show or self._variables is not None
+        if args and (needs_text or not is_query(statement)):
+            statement, args = insert_parameters(statement, args), None
+        if needs_text:  # Sail knows IDENTIFIER in other queries only, and without variables
+            statement = replace_identifiers(statement, self.sql)
+        run = partial(self._query, args=args, **names)
 
         def evaluate(expression: str) -> Any:
-            ((value,),) = self._run(session, f"SELECT {expression}", args, **names).collect()
-            return value
+            return run(f"SELECT {expression}").first()[0]
 
-        statement = insert_settings(escape_quotes(statement), session.conf)
-        statement = self._paths.translate_sql(statement)
-        # Sail knows IDENTIFIER in other queries only, and without variables.
-        if _SHOW.match(remove_comments(statement)) or self._variables is not None:
-            statement, args = _insert_arguments(statement, args)
-            statement = replace_identifiers(statement, partial(self.sql, session))
-        statement = replace_descriptions(statement, query)
+        statement = replace_descriptions(statement, self._query)
         if is_query(statement):
-            statement = replace_show(statement, query, self._mounts["/Volumes"])
-        statement = replace_read_files(statement, session, evaluate, self._paths.translate_uri)
+            statement = replace_show(statement, self._query, self._mounts["/Volumes"])
+        statement = replace_read_files(
+            statement, self._session, evaluate, self._paths.translate_uri
+        )
         if is_query(statement):
-            return self._run_or_rewrite(session, statement, args, names)
-        return self._run_command(session, statement, args, names)
+            return self._run_or_rewrite(statement, run)
+        return self._run_command(statement, partial(self._query, **names), names)
 
-    def _run_command(self, session: Any, statement: str, args: Any, names: Any) -> Any:
+    def _run_command(self, statement: str, run: Run, names: dict[str, Any]) -> Any:
         """Run a statement that is no query: as others, by a frame, or as Sail takes it."""
         bare = remove_comments(statement)
-        for pattern, run in (
-            (_INSERT_PATH, self._insert_into_folder),
-            (_BY_NAME, self._insert_by_name),
-            (_SET, self._set),
-        ):
-            if match := pattern.match(bare):
-                return run(session, match, args, names)
-        statement, args = _insert_arguments(statement, args)
+        if match := _INSERT_PATH.match(bare):
+            with name_folder(self._session, match[2]) as table:
+                return self.sql(f"{match[1]}{table}{bare[match.end() :]}", **names)
+        if match := _BY_NAME.match(bare):
+            rows = bare[match.end() :]
+            columns = ", ".join(map(quote_part, self.sql(rows, **names).columns))
+            return self.sql(f"{match[1]} ({columns}) {rows}", **names)
+        if match := _SET.match(bare):
+            self._session.conf.set(match[1], match[2].strip().strip("'\""))
+            return self._query(f"SELECT '{match[1]}' AS key, :value AS value", {"value": match[2]})
         if _VARIABLES.match(bare) and (tree := _parse(statement)) is not None:
-            ran = self._find_variables(session).run_command(tree)
+            ran = self._find_variables().run_command(tree)
             if ran is not None:
                 return ran
-        statement = self._write_for_sail(session, statement)
-        for pattern, write in ((_REPLACES, self._replace_rows), (_CREATE_AS, self._create_as)):
-            if pattern.match(remove_comments(statement)):
-                written = write(session, statement, names)
-                if written is not None:
-                    return written
-        frame = self._run_and_count(session, statement, args, names)
+        statement = self._write_for_sail(statement)
+        written = self._write_by_frame(statement, run)
+        if written is not None:
+            return written
+        frame = self._run_and_count(statement, run)
         if _LIMITED.match(bare) and (tree := _parse(statement)) is not None:
             from .sql_writes import limit_texts
 
-            limit_texts(tree, partial(self._run, session))
+            limit_texts(tree, self._query)
         return frame
 
-    def _insert_into_folder(self, session: Any, match: re.Match[str], args: Any, names: Any) -> Any:
-        with name_folder(session, match[2]) as table:
-            rows = match.string[match.end() :]
-            return self.sql(session, f"{match[1]}{table}{rows}", args, **names)
-
-    def _insert_by_name(self, session: Any, match: re.Match[str], args: Any, names: Any) -> Any:
-        rows = match.string[match.end() :]
-        columns = ", ".join(map(quote_part, self.sql(session, rows, args, **names).columns))
-        return self.sql(session, f"{match[1]} ({columns}) {rows}", args, **names)
-
-    def _set(self, session: Any, match: re.Match[str], *_: Any) -> Any:
-        session.conf.set(match[1], match[2].strip().strip("'\""))
-        row = f"SELECT '{match[1]}' AS key, :value AS value"
-        return self._run(session, row, {"value": match[2]})
-
-    def _write_for_sail(self, session: Any, statement: str) -> str:
+    def _write_for_sail(self, statement: str) -> str:
         """Write a statement with what Sail takes, or one that does the same in its place."""
-        query = partial(self._run, session)
-        if _MERGE.match(statement) and session.conf.get(EVOLVES, "false") == "true":
+        if _MERGE.match(statement) and self._session.conf.get(EVOLVES, "false") == "true":
             statement = _MERGE.sub("MERGE WITH SCHEMA EVOLUTION INTO", statement, count=1)
-        statement = rewrite(statement, query, self._mounts, self._catalogs.require_for)
-        statement = qualify_view(statement, query)
+        statement = rewrite(statement, self._query, self._mounts, self._catalogs.require_for)
+        statement = qualify_view(statement, self._query)
         bare = remove_comments(statement)
         if _WITHOUT_COLUMNS.match(bare):
             return "SELECT 'The first rows give the table its columns.' AS message"
         if _RESTORES.match(bare):
             from .table_versions import restore_table
 
-            return restore_table(bare, query) or statement
+            return restore_table(bare, self._query) or statement
         return statement
 
-    def _replace_rows(self, session: Any, statement: str, _: Any) -> Any:
-        if len(statement) > _MAX_LENGTH or (tree := _parse(statement)) is None:
+    def _write_by_frame(self, statement: str, run: Run) -> Any:
+        """Run a statement by a frame; return ``None`` if Sail does the right thing."""
+        bare = remove_comments(statement)
+        is_replaced = _REPLACES.match(bare) is not None and len(statement) <= _MAX_LENGTH
+        if not is_replaced and _CREATE_AS.match(bare) is None:
             return None
-        from .sql_writes import replace_rows
+        if (tree := _parse(statement)) is None:
+            return None
+        from .sql_writes import create_by_frame, replace_rows
 
-        return replace_rows(tree, session)
+        if is_replaced:
+            return replace_rows(tree, self._session)
+        return create_by_frame(tree, self._session, lambda text: self._run_or_rewrite(text, run))
 
-    def _find_variables(self, session: Any) -> Any:
-        if self._variables is None:
-            from .sql_variables import SqlVariables
-
-            self._variables = SqlVariables(partial(self.sql, session))
-        return self._variables
-
-    def _run_and_count(self, session: Any, statement: str, args: Any, names: Any) -> Any:
+    def _run_and_count(self, statement: str, run: Run) -> Any:
         """Run a statement; return the numbers of rows that it has changed as Databricks does."""
         bare = remove_comments(statement)
-        change = self._find_change(session, bare)
-        frame = self._run_or_rewrite(session, statement, args, names)
+        change = self._find_change(bare)
+        frame = self._run_or_rewrite(statement, run)
         if change is not None and (counts := build_counts(*change)) is not None:
-            return self._run(session, counts)
+            return self._query(counts)
         if _INSERT.match(bare) and frame.columns == ["count"]:
             return frame.selectExpr("count AS num_affected_rows", "count AS num_inserted_rows")
         return frame
 
-    def _find_change(self, session: Any, statement: str) -> tuple[str, str, int] | None:
+    def _find_change(self, statement: str) -> tuple[str, str, int] | None:
         """Return what a statement does, the folder of its table, and the version of that."""
         if (match := _CHANGE.match(statement)) is None:
             return None
         try:
-            location = find_location(partial(self._run, session), match[2])
+            location = find_location(self._query, match[2])
         except Exception:  # the statement itself fails with the right message, or has no counts
             return None
         return match[1].upper(), location, list_versions(location)[-1]
 
-    def _run_or_rewrite(self, session: Any, statement: str, args: Any, names: Any) -> Any:
-        statement = self._correct(session, statement, args, names)
+    def _run_or_rewrite(self, statement: str, run: Run) -> Any:
+        statement = self._correct(statement, run)
         if _DROP_FUNCTION.match(statement):
-            return self._run(session, self._rewrite(session, statement, args) or statement)
+            return run(self._rewrite(statement, run) or statement)
         try:
-            frame = self._run(session, statement, args, **names)
+            frame = run(statement)
             if is_query(statement):
                 frame.schema  # noqa: B018  # Sail resolves a query only now
         except Exception as error:
             if (advice := find_lack(statement)) is not None:
                 raise NotImplementedError(advice) from error
-            if _NO_IDS in str(error):
-                frame = self._merge_with_ids(session, statement)
+            if _NO_IDS in str(error) and (tree := _parse(statement)) is not None:
+                from .identity_merges import merge_with_ids
+
+                frame = merge_with_ids(tree, self._query)
                 if frame is not None:
                     return frame
             can_rewrite = is_refusal(error) or _INFORMATION in statement.lower()
             if not can_rewrite or len(statement) > _MAX_LENGTH:
                 raise
-            rewritten = self._rewrite(session, statement, args)
+            rewritten = self._rewrite(statement, run)
             if rewritten is None:
                 raise
-            frame = self._run(session, rewritten, args)
+            frame = run(rewritten)
         return frame
 
-    def _merge_with_ids(self, session: Any, statement: str) -> Any:
-        if (tree := _parse(statement)) is None:
-            return None
-        from .identity_merges import merge_with_ids
-
-        return merge_with_ids(tree, partial(self._run, session))
-
-    def _correct(self, session: Any, statement: str, args: Any, names: Any) -> str:
+    def _correct(self, statement: str, run: Run) -> str:
         """Return a statement that has the rows and columns of Databricks on Sail."""
         if len(statement) > _MAX_LENGTH or not _UNLIKE.search(statement):
             return statement
@@ -253,10 +245,10 @@ class SailSql:
         from .table_versions import name_folders
 
         def describe(text: str) -> dict[str, str]:
-            return _list_columns(self._run_or_rewrite(session, text, args, names))
+            return _list_columns(self._run_or_rewrite(text, run))
 
         before = write(tree)
-        name_folders(tree, partial(self._run, session))
+        name_folders(tree, self._query)
         expand_unpivots(tree)
         for select in tree.find_all(exp.Select):
             name_groups(select)
@@ -264,7 +256,7 @@ class SailSql:
         corrected = write(lift_aggregates(tree, describe))
         return statement if corrected == before else corrected
 
-    def _rewrite(self, session: Any, statement: str, args: Any) -> str | None:
+    def _rewrite(self, statement: str, run: Run) -> str | None:
         """Return a statement that does the same, or ``None`` if there is none."""
         if (tree := _parse(statement)) is None:
             return None
@@ -276,29 +268,27 @@ class SailSql:
         from .sql_changes import rewrite_statement, rewrite_text
         from .sql_queries import rewrite_queries
 
-        query = partial(self._run, session)
-
         def describe(text: str) -> dict[str, str]:
-            return _list_columns(self._run(session, text, args))
+            return _list_columns(run(text))
 
         def find_own(table: str) -> set[str]:
             try:
-                return find_filled(find_location(query, table))
+                return find_filled(find_location(self._query, table))
             except (OSError, ValueError):  # it is no Delta table
                 return set()
 
         if isinstance(tree, exp.Copy):
-            return copy_into(tree, session)
-        functions = self.find_functions(session)
+            return copy_into(tree, self._session)
+        functions = self.find_functions()
         if (message := functions.run(tree)) is not None:
             return str(message)
         if isinstance(tree, exp.Alter):
-            return alter_table(tree, session.sql)
+            return alter_table(tree, self.sql)
         if isinstance(tree, exp.Command):
-            return move_column(remove_comments(statement), session.sql)
+            return move_column(remove_comments(statement), self.sql)
         before = write(tree)
         if _INFORMATION in statement.lower():
-            tree = insert_information(tree, query, _parse)
+            tree = insert_information(tree, self._query, _parse)
         tree = functions.insert(tree, _parse)
         if self._variables is not None:
             self._variables.insert(tree, describe)
@@ -307,40 +297,31 @@ class SailSql:
         changes = after != before or rewrite_text(bare) != bare or is_query(statement)
         return after if changes else None
 
-    def find_functions(self, session: Any) -> Any:
+    def find_functions(self) -> Any:
         """Return the functions that SQL has created."""
         from .sql_udfs import SqlFunctions
 
         if self._functions is None:
-            self._functions = SqlFunctions(os.environ["LAKEFLOW_LOCAL_SPARK"], session.udf.register)
+            register = self._session.udf.register
+            self._functions = SqlFunctions(os.environ["LAKEFLOW_LOCAL_SPARK"], register)
         return self._functions
 
-    def _create_as(self, session: Any, statement: str, names: Any) -> Any:
-        if (tree := _parse(statement)) is None:
-            return None
-        from .sql_writes import create_by_frame
+    def _find_variables(self) -> Any:
+        if self._variables is None:
+            from .sql_variables import SqlVariables
 
-        def run(query: str) -> Any:
-            return self._run_or_rewrite(session, query, None, names)
-
-        return create_by_frame(tree, session, run)
+            self._variables = SqlVariables(self.sql)
+        return self._variables
 
 
 def _list_columns(frame: Any) -> dict[str, str]:
     return {field.name: field.dataType.simpleString() for field in frame.schema.fields}
 
 
-def _insert_arguments(statement: str, args: Any) -> tuple[str, Any]:
-    """Return a statement with its arguments inserted, and the arguments that are left."""
-    return (insert_parameters(statement, args), None) if args else (statement, args)
-
-
 def _parse(statement: str) -> Any:
-    """Return the tree of a statement; ``None`` if sqlglot is missing or does not know it."""
-    try:
-        from sqlglot.errors import SqlglotError
-    except ImportError:
-        return None
+    """Return the tree of a statement; ``None`` if sqlglot does not know it."""
+    from sqlglot.errors import SqlglotError
+
     from ..sql.databricks_sql import DatabricksDialect, parse_one
     from .sql_changes import rewrite_text
 

@@ -112,11 +112,9 @@ def qualify(query: str, catalog: str, schema: str) -> str:
 
 def _find_names(statement: str) -> list[tuple[int, bool]]:
     """Return where names without a catalog begin, and whether they have a schema."""
-    try:
-        from sqlglot import exp
-        from sqlglot.errors import SqlglotError
-    except ImportError:
-        return []
+    from sqlglot import exp  # it takes long to import
+    from sqlglot.errors import SqlglotError
+
     from ..sql.databricks_sql import DatabricksDialect, parse_one
 
     try:

@@ -199,7 +199,7 @@ def _connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     catalogs.require_saved()
     patch_pyspark(
         type(session),
-        SailSql(type(session).sql, payload["mounts"], paths, catalogs),
+        SailSql(session, payload["mounts"], paths, catalogs),
         paths.translate_uri,
         (payload["root"], payload["folder"]),
     )
