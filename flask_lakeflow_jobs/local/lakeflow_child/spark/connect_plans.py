@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
+# The numbers that pyspark gives the parts of a plan, and their places in the code.
+_NUMBERS = ("common", "plan_id")
+
 
 def list_messages(message: Any) -> Iterator[Any]:
     """Yield the messages of the fields of a message."""
@@ -21,30 +24,27 @@ def list_messages(message: Any) -> Iterator[Any]:
         yield from (each for each in values if hasattr(each, "ListFields"))
 
 
-def find_messages(message: Any, name: str) -> Iterator[Any]:
-    """Yield the messages of a type below a message, the inner ones first."""
+def walk(message: Any) -> Iterator[Any]:
+    """Yield a message and all below it, the inner ones first."""
     for each in list_messages(message):
-        yield from find_messages(each, name)
-    if message.DESCRIPTOR.name == name:
-        yield message
+        yield from walk(each)
+    yield message
+
+
+def find_messages(message: Any, name: str) -> Iterator[Any]:
+    """Yield the messages of a type at a message and below it, the inner ones first."""
+    return (each for each in walk(message) if each.DESCRIPTOR.name == name)
 
 
 def hash_plan(plan: Any) -> int:
     """Return a number of 32 bits that is the same for plans that are built alike."""
     unnumbered = type(plan)()
     unnumbered.CopyFrom(plan)
-    _drop_numbers(unnumbered)
+    for message in walk(unnumbered):
+        for name in {*_NUMBERS} & {*message.DESCRIPTOR.fields_by_name}:
+            message.ClearField(name)
     content = unnumbered.SerializeToString(deterministic=True)
     return int.from_bytes(hashlib.sha256(content).digest()[:4], "big", signed=True)
-
-
-def _drop_numbers(message: Any) -> None:
-    """Drop the numbers that pyspark gives the parts of a plan, and their places in the code."""
-    for name in ("common", "plan_id"):
-        if name in message.DESCRIPTOR.fields_by_name:
-            message.ClearField(name)
-    for each in list_messages(message):
-        _drop_numbers(each)
 
 
 def list_inputs(message: Any) -> Iterator[Any]:

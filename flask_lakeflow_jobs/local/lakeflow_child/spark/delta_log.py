@@ -17,6 +17,11 @@ from .sql_names import NAME
 #: A version of a table, and the actions that lead to it.
 Commit = tuple[int, list[dict[str, Any]]]
 
+#: The properties of features that Sail lacks. They change no result of other statements.
+FEATURE = re.compile(
+    r"delta\.(?:enable(?!DeletionVectors)\w+|feature\.\w+|universalFormat\.\w+|(?:\w+\.)?\w*Duration)",
+    re.IGNORECASE,
+)
 #: The metadata of a column with a condition that each of its values meets.
 INVARIANTS = "delta.invariants"
 _LOG = "_delta_log"

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .connect_plans import find_messages, list_inputs, list_messages, make_frame
+from .sql_names import quote_part
 
 _STAR = re.compile(r"\s*(\w+)\.\*\s*")
 _COLUMN = re.compile(r"\s*(\w+)\.(\w+)\s*")
@@ -54,9 +55,9 @@ class Side:
     def point(self, attribute: Any, name: str) -> None:
         """Let an attribute be the column of a name of this side."""
         if name.lower() not in self.keys:
-            attribute.unparsed_identifier = f"{self.alias}.{_quote(name)}"
+            attribute.unparsed_identifier = f"{self.alias}.{quote_part(name)}"
         elif self._is_near:
-            attribute.unparsed_identifier = _quote(name)
+            attribute.unparsed_identifier = quote_part(name)
             attribute.plan_id = self.relation.common.plan_id
         else:
             attribute.unparsed_identifier = self.write(name)
@@ -67,7 +68,7 @@ class Side:
         :raises NotImplementedError: it is not the key of the join, which may have other rows.
         """
         if self._is_kept:
-            return _quote(name)
+            return quote_part(name)
         raise NotImplementedError(
             f"Sail has no {self.alias}.{name} after an outer join by the name {name!r}. Join by a "
             f"condition, such as F.col('a.{name}') == F.col('{self.alias}.{name}')."
@@ -111,7 +112,7 @@ def expand_stars(request: Any, session: Any) -> None:
             for name in make_frame(session, frames[star.plan_id]).columns:
                 expressions.append(type(expression)())
                 attribute = expressions[-1].unresolved_attribute
-                attribute.unparsed_identifier, attribute.plan_id = _quote(name), star.plan_id
+                attribute.unparsed_identifier, attribute.plan_id = quote_part(name), star.plan_id
         del relation.project.expressions[:]
         relation.project.expressions.extend(expressions)
 
@@ -204,7 +205,3 @@ def _find_own(message: Any, name: str) -> Iterator[Any]:
             if each.DESCRIPTOR.name == name:
                 yield each
             yield from _find_own(each, name)
-
-
-def _quote(name: str) -> str:
-    return name if re.fullmatch(r"\w+", name) else "`" + name.replace("`", "``") + "`"

@@ -11,10 +11,10 @@ one of this name, so that the current catalog is written before it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from .connect_plans import list_messages
+from .connect_plans import walk
 from .file_metadata import read_file_metadata
 from .frame_joins import expand_stars, name_keys
 from .sql_corrections import correct_results
@@ -119,7 +119,7 @@ def correct_texts(request: Any, prefix: Prefix) -> None:
 
     :param prefix: see :func:`lower_in_sql`.
     """
-    for message in _walk(request):
+    for message in walk(request):
         kind = message.DESCRIPTOR
         if kind.name == "ExpressionString":
             message.expression = correct_expression(message.expression, prefix)
@@ -149,12 +149,6 @@ def _correct(message: Any, field: str, prefix: Prefix, parts: int = 0) -> None:
     if field in message.DESCRIPTOR.fields_by_name and (name := getattr(message, field)):
         name = lower_name(name)
         setattr(message, field, qualify(name, prefix, parts) if parts else name)
-
-
-def _walk(message: Any) -> Iterator[Any]:
-    for each in list_messages(message):
-        yield from _walk(each)
-    yield message
 
 
 def lower_in_sql(statement: str, prefix: Prefix = lambda _: "") -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from ..sql.databricks_sql import insert_partition
+from .delta_log import FEATURE
 from .query_columns import Describe, Tree, write
 
 _CLONE = re.compile(
@@ -22,11 +23,6 @@ _SCHEMA = re.compile(
     r"(\s*CREATE\s+(?:SCHEMA|DATABASE)\s+(?:IF\s+NOT\s+EXISTS\s+)?(?!IF\s)\S+)\s+\w", re.IGNORECASE
 )
 _VERSION = re.compile(r"([\w`.]+)@v(\d+)\b", re.IGNORECASE)
-# Features of Delta tables that Sail lacks. They change no result of other statements.
-_FEATURES = re.compile(
-    r"delta\.(?:enable(?!DeletionVectors)\w+|feature\.\w+|universalFormat\.\w+|\w*Duration|\w+\.\w*Duration)",
-    re.IGNORECASE,
-)
 _KEYS = (exp.PrimaryKey, exp.ForeignKey, exp.UniqueColumnConstraint)
 _COLUMN_KEYS = (*_KEYS, exp.PrimaryKeyColumnConstraint, exp.Reference)
 _SOURCE = "lakeflow_source"
@@ -93,7 +89,7 @@ def _create_table(create: exp.Create) -> Tree:
 def is_feature(node: Tree) -> bool:
     """Return whether a property chooses a feature of Delta tables that Sail lacks."""
     return isinstance(node, exp.Property) and bool(
-        _FEATURES.fullmatch(node.name or node.this.sql("databricks"))
+        FEATURE.fullmatch(node.name or node.this.sql("databricks"))
     )
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -20,15 +19,13 @@ from pyspark.sql.types import StructType
 from .column_sql import ColumnSql, write_text
 from .connect_plans import name_frame
 from .data_files import FILE_FORMATS, begin_at_root
-from .delta_log import has_limits
+from .delta_log import FEATURE, has_limits
 from .delta_tables import DeltaTable
 from .file_readers import allow_null
 from .sql_names import create_schema_of, quote_part
 
 # Parts of the messages about columns that Sail does not find: it looks for names in lower case.
 _MISSING = (" for INSERT", "No field named")
-# Sail refuses a table with these, which change no rows.
-_FEATURE = re.compile(r"delta\.(?:enable(?:ChangeDataFeed|RowTracking)$|feature\.)", re.IGNORECASE)
 #: The setting that lets each write add columns.
 EVOLVES = "spark.databricks.delta.schema.autoMerge.enabled"
 
@@ -113,7 +110,7 @@ def write_table(save: Callable[..., Any]) -> Any:
 
 
 def _drop_features(options: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if not _FEATURE.match(key)}
+    return {key: value for key, value in options.items() if not FEATURE.fullmatch(key)}
 
 
 def _fill(frame: Any, table: Any) -> Any:
