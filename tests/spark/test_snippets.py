@@ -414,7 +414,7 @@ RUN = {
         "for count in (1, 0):\n"
         "    row = spark.sql(\"COPY INTO dev.snippets.copied FROM (SELECT id::int AS id, _metadata.file_name AS f FROM '/Volumes/dev/raw/copied') \"\n"
         "        \"FILEFORMAT = CSV FORMAT_OPTIONS ('header' = 'true') COPY_OPTIONS ('mergeSchema' = 'true')\").first()\n"
-        "    assert row.num_affected_rows == str(count), row\n"
+        "    assert row.num_affected_rows == count, row\n"
         "assert tuple(spark.table('dev.snippets.copied').first()) == (1, 'a.csv')\n"
         "assert {each.name for each in spark.catalog.listTables()} == before"
     ),

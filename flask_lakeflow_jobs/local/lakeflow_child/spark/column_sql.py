@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -127,3 +128,38 @@ def write_literal(value: Any) -> str:
 def write_text(value: str) -> str:
     """Return a text as a literal of Spark's SQL."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def write_rows(columns: dict[str, str] | list[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Return a query for rows.
+
+    :param columns: with their types, or those of texts.
+    """
+    kinds = columns if isinstance(columns, dict) else dict.fromkeys(columns, "STRING")
+    values = ", ".join(
+        f"({', '.join(_write_value(*pair) for pair in zip(row, kinds.values(), strict=True))})"
+        for row in rows
+    )
+    if not values:
+        nulls = ", ".join(f"{_write_value(None, kind)} AS {name}" for name, kind in kinds.items())
+        return f"SELECT {nulls} WHERE false"
+    return f"SELECT * FROM VALUES {values} AS shown({', '.join(kinds)})"  # noqa: S608 (texts are quoted)
+
+
+def _write_value(value: Any, kind: str) -> str:
+    if value is None:
+        return f"CAST(NULL AS {kind})"
+    if kind == "STRING":
+        return write_text(_to_text(value))
+    if kind == "TIMESTAMP":
+        return f"timestamp_millis({value}L)"
+    if kind.startswith("ARRAY"):
+        return f"CAST(array({', '.join(map(write_text, value))}) AS {kind})"
+    if kind.startswith("MAP"):
+        pairs = [write_text(_to_text(each)) for pair in value.items() for each in pair]
+        return f"CAST(map({', '.join(pairs)}) AS {kind})"
+    return f"CAST({write_text(_to_text(value))} AS {kind})"
+
+
+def _to_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlglot import exp
 
+from .column_sql import write_rows
 from .connect_plans import name_frame
 from .data_files import list_files
 from .delta_log import find_location
 from .json_files import read_json, write_json
 from .query_columns import write
-from .show_commands import build_values
 from .stream_sources import METADATA, FileSource
 
 _STATE = "_lakeflow_copied.json"  # in the folder of the table, so that it goes with it
@@ -43,7 +43,7 @@ def copy_into(tree: exp.Copy, session: Any) -> str:
     state = state or os.path.join(find_location(session.sql, table), _STATE)
     write_json(state, sorted({*copied, *map(_mark, new)}))
     columns = ["num_affected_rows", "num_inserted_rows", "num_skipped_corrupt_files"]
-    return build_values(columns, [(count, count, 0)])
+    return write_rows(dict.fromkeys(columns, "BIGINT"), [(count, count, 0)])
 
 
 def _read_parameters(tree: exp.Copy) -> dict[str, Any]:

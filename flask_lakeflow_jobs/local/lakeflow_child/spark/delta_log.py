@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
-from .column_sql import write_text
+from .column_sql import write_rows
 from .sql_names import NAME
 
 #: A version of a table, and the actions that lead to it.
@@ -110,9 +110,9 @@ def build_history(location: str, limit: int | None = None) -> str:
     """Return a query for the commits of a table, the last one first."""
     rows = []
     for version, actions in list(read_commits(location))[::-1][:limit]:
-        info = find_info(actions)
-        rows.append({**info, "version": version, "operation": info.get("operation", "UNKNOWN")})
-    return _build_query(_HISTORY, rows)
+        info = {"operation": "UNKNOWN", **find_info(actions), "version": version}
+        rows.append([info.get(name) for name in _HISTORY])
+    return write_rows(_HISTORY, rows)
 
 
 def build_counts(kind: str, location: str, version: int) -> str | None:
@@ -159,7 +159,7 @@ def build_detail(location: str, name: str) -> str:
         "minWriterVersion": protocol.get("minWriterVersion"),
         "tableFeatures": sorted(set(features)),
     }
-    return _build_query(_DETAIL, [row])
+    return write_rows(_DETAIL, [[row[name] for name in _DETAIL]])
 
 
 def list_versions(location: str) -> list[int]:
@@ -325,31 +325,6 @@ def _find_last(commits: Iterable[Commit], action: str) -> dict[str, Any]:
 def find_info(actions: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the time, the operation and the numbers of a commit."""
     return next((each["commitInfo"] for each in actions if "commitInfo" in each), {})
-
-
-def _build_query(columns: dict[str, str], rows: list[dict[str, Any]]) -> str:
-    values = ", ".join(
-        f"({', '.join(_to_sql(row.get(name), kind) for name, kind in columns.items())})"
-        for row in rows
-    )
-    return f"SELECT * FROM VALUES {values} AS commits({', '.join(columns)})"  # noqa: S608 (texts are quoted)
-
-
-def _to_sql(value: Any, kind: str) -> str:
-    if value is None:
-        return f"CAST(NULL AS {kind})"
-    if kind == "TIMESTAMP":
-        return f"timestamp_millis({value}L)"
-    if kind.startswith("ARRAY"):
-        return f"CAST(array({', '.join(map(write_text, value))}) AS {kind})"
-    if kind.startswith("MAP"):
-        pairs = [write_text(_to_text(each)) for pair in value.items() for each in pair]
-        return f"CAST(map({', '.join(pairs)}) AS {kind})"
-    return f"CAST({write_text(_to_text(value))} AS {kind})"
-
-
-def _to_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def find_filled(location: str) -> set[str]:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .column_sql import write_text
+from .column_sql import write_rows
 from .delta_log import find_location, read_metadata
 from .read_files import FILES
 from .spark_catalog import read_description
@@ -71,72 +71,57 @@ def is_own(name: str) -> bool:
     return not name.startswith(FILES)
 
 
-def build_values(columns: list[str], rows: list[Row]) -> str:
-    """Return a query for rows of texts."""
-    texts = [
-        ", ".join("CAST(NULL AS STRING)" if each is None else write_text(str(each)) for each in row)
-        for row in rows
-    ]
-    if not texts:
-        nulls = ", ".join(f"CAST(NULL AS STRING) AS {column}" for column in columns)
-        return f"SELECT {nulls} WHERE false"
-    values = ", ".join(f"({text})" for text in texts)
-    return f"SELECT * FROM VALUES {values} AS shown({', '.join(columns)})"
-
-
 def _show_schemas(match: re.Match[str], query: Query, _: str) -> str:
     rows = query(f"SHOW SCHEMAS IN {match[1]}" if match[1] else "SHOW SCHEMAS").collect()
     names = sorted(row["name"] for row in rows)
-    return build_values(["databaseName"], [(each,) for each in names if _is_like(each, match[2])])
+    return write_rows(["databaseName"], [(each,) for each in names if _is_like(each, match[2])])
 
 
 def _show_catalogs(match: re.Match[str], query: Query, _: str) -> str:
     names = sorted(row["catalog"] for row in query("SHOW CATALOGS").collect())
-    return build_values(["catalog"], [(each,) for each in names if _is_like(each, match[1])])
+    return write_rows(["catalog"], [(each,) for each in names if _is_like(each, match[1])])
 
 
 def _show_tables(match: re.Match[str], query: Query, _: str) -> str:
     rows = query(f"SHOW TABLES IN {match[1]}" if match[1] else "SHOW TABLES").collect()
     found = [
-        (row.database, row.tableName, str(row.isTemporary).lower())
+        (row.database, row.tableName, row.isTemporary)
         for row in rows
         if is_own(row.tableName) and _is_like(row.tableName, match[2])
     ]
-    texts = build_values(["database", "tableName", "isTemporary"], found)
-    return f"SELECT database, tableName, CAST(isTemporary AS BOOLEAN) AS isTemporary FROM ({texts})"
+    return write_rows(
+        {"database": "STRING", "tableName": "STRING", "isTemporary": "BOOLEAN"}, found
+    )
 
 
 def _show_views(match: re.Match[str], query: Query, _: str) -> str:
     rows = query(f"SHOW VIEWS IN {match[1]}" if match[1] else "SHOW VIEWS").collect()
     found = [
-        (".".join(row.namespace), row.tableName, str(row.isTemporary).lower())
+        (".".join(row.namespace), row.tableName, row.isTemporary, False)
         for row in rows
         if is_own(row.tableName) and _is_like(row.tableName, match[2])
     ]
-    texts = build_values(["namespace", "viewName", "isTemporary"], found)
-    return (
-        "SELECT namespace, viewName, CAST(isTemporary AS BOOLEAN) AS isTemporary, "
-        f"false AS isMaterialized FROM ({texts})"
-    )
+    columns = {"namespace": "STRING", "viewName": "STRING"}
+    return write_rows({**columns, "isTemporary": "BOOLEAN", "isMaterialized": "BOOLEAN"}, found)
 
 
 def _show_columns(match: re.Match[str], query: Query, _: str) -> str:
     name = f"{match[2]}.{match[1]}" if match[2] else match[1]
     columns = query(f"SELECT * FROM {name}").columns
-    return build_values(["col_name"], [(each,) for each in columns])
+    return write_rows(["col_name"], [(each,) for each in columns])
 
 
 def _show_properties(match: re.Match[str], query: Query, _: str) -> str:
     configured = read_metadata(find_location(query, match[1])).get("configuration") or {}
     rows = [(key, value) for key, value in sorted(configured.items()) if match[2] in (None, key)]
-    return build_values(["key", "value"], rows)
+    return write_rows(["key", "value"], rows)
 
 
 def _show_create(match: re.Match[str], query: Query, _: str) -> str:
     fields = query(f"SELECT * FROM {match[1]}").schema.fields
     columns = ",\n  ".join(f"{each.name} {each.dataType.simpleString().upper()}" for each in fields)
     text = f"CREATE TABLE {match[1]} (\n  {columns})\nUSING delta"
-    return build_values(["createtab_stmt"], [(text,)])
+    return write_rows(["createtab_stmt"], [(text,)])
 
 
 def _show_partitions(match: re.Match[str], query: Query, _: str) -> str:
@@ -155,7 +140,7 @@ def _show_volumes(match: re.Match[str], query: Query, volumes: str) -> str:
     folder = os.path.join(volumes, catalog, schema)
     found = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     rows = [(schema, each) for each in found if _is_like(each, match[2])]
-    return build_values(["database", "volume_name"], rows)
+    return write_rows(["database", "volume_name"], rows)
 
 
 def _describe_volume(match: re.Match[str], query: Query, volumes: str) -> str:
@@ -165,18 +150,18 @@ def _describe_volume(match: re.Match[str], query: Query, volumes: str) -> str:
     if not os.path.isdir(os.path.join(volumes, catalog, database, name)):
         raise ValueError(f"There is no volume {match[1]}. Create it with CREATE VOLUME.")
     columns = ["name", "catalog", "database", "storageLocation", "volumeType"]
-    return build_values(columns, [(name, catalog, database, path, "MANAGED")])
+    return write_rows(columns, [(name, catalog, database, path, "MANAGED")])
 
 
 def _describe_catalog(match: re.Match[str], query: Query, _: str) -> str:
     columns = ["info_name", "info_value"]
-    return build_values(columns, [("Catalog Name", match[1].strip("`")), ("Comment", "")])
+    return write_rows(columns, [("Catalog Name", match[1].strip("`")), ("Comment", "")])
 
 
 def _describe_query(match: re.Match[str], query: Query, _: str) -> str:
     fields = query(match[1]).schema.fields
     rows = [(each.name, each.dataType.simpleString(), None) for each in fields]
-    return build_values(_DESCRIBED, rows)
+    return write_rows(_DESCRIBED, rows)
 
 
 def _describe_table(match: re.Match[str], query: Query, _: str) -> str:
@@ -199,7 +184,7 @@ def _describe_table(match: re.Match[str], query: Query, _: str) -> str:
         for row in rows.values():
             if row[0].lower() == wanted:
                 pairs = list(zip(_DESCRIBED, row, strict=True))
-                return build_values(["info_name", "info_value"], pairs)
+                return write_rows(["info_name", "info_value"], pairs)
         raise ValueError(f"The table {name} has no column {match[3]}. Correct the name.")
     listed = list(rows.values())
     if partitions:
@@ -208,7 +193,7 @@ def _describe_table(match: re.Match[str], query: Query, _: str) -> str:
     if match[1]:
         listed += [("", "", ""), ("# Detailed Table Information", "", "")]
         listed += [(key, value, "") for key, value in details.items() if not key.startswith("#")]
-    return build_values(_DESCRIBED, listed)
+    return write_rows(_DESCRIBED, listed)
 
 
 def insert_information(tree: Any, query: Query, parse: Callable[[str], Any]) -> Any:
@@ -224,7 +209,7 @@ def insert_information(tree: Any, query: Query, parse: Callable[[str], Any]) -> 
         if table.db.lower() == "information_schema" and name in _INFORMATION:
             rows = list(_list_information(name, _list_catalogs(table.catalog, query), query))
             alias = exp.TableAlias(this=exp.to_identifier(table.alias_or_name))
-            text = build_values(_INFORMATION[name], rows)
+            text = write_rows(_INFORMATION[name], rows)
             table.replace(exp.Subquery(this=parse(text), alias=alias))
     return tree
 
@@ -300,7 +285,7 @@ _COMMANDS: dict[str, Callable[..., str]] = {
     rf"\s*SHOW\s+CREATE\s+TABLE\s+{_NAME}": _show_create,
     rf"\s*SHOW\s+PARTITIONS\s+{_NAME}": _show_partitions,
     rf"\s*SHOW\s+VOLUMES{_IN}{_LIKE}": _show_volumes,
-    r"\s*SHOW\s+GRANTS?\b.*": lambda *_: build_values(_GRANTS, []),
+    r"\s*SHOW\s+GRANTS?\b.*": lambda *_: write_rows(_GRANTS, []),
     rf"\s*DESC(?:RIBE)?\s+VOLUME\s+{_NAME}": _describe_volume,
     rf"\s*DESC(?:RIBE)?\s+CATALOG\s+(?:EXTENDED\s+)?{_NAME}": _describe_catalog,
     # Sail finds no schema of a catalog with EXTENDED, which adds properties only.

@@ -90,8 +90,9 @@ def test_show_tables_has_no_views_of_read_files() -> None:
         rows = [SimpleNamespace(database="", tableName=name, isTemporary=True) for name in names]
         return SimpleNamespace(collect=lambda: rows)
 
-    assert "VALUES ('', 'day', 'true') AS" in replace_show("SHOW TABLES IN sales 'd*'", query, "")
-    both = "VALUES ('', 'day', 'true'), ('', 'night', 'true') AS"
+    day, night = (f"('', '{name}', CAST('true' AS BOOLEAN))" for name in ("day", "night"))
+    assert f"VALUES {day} AS" in replace_show("SHOW TABLES IN sales 'd*'", query, "")
+    both = f"VALUES {day}, {night} AS"
     assert both in replace_show("SHOW TABLES FROM sales", query, "")
 
 
