@@ -24,8 +24,8 @@ from .delta_tables import DeltaTable
 from .file_readers import allow_null
 from .sql_names import create_schema_of, quote_part
 
-# Parts of the messages about columns that Sail does not find: it looks for names in lower case.
-_MISSING = (" for INSERT", "No field named")
+# What an INSERT does in the modes of writers.
+_INSERTS = {"append": "INTO", "overwrite": "OVERWRITE"}
 #: The setting that lets each write add columns.
 EVOLVES = "spark.databricks.delta.schema.autoMerge.enabled"
 
@@ -83,10 +83,12 @@ def write_table(save: Callable[..., Any]) -> Any:
         exists = bool(session.catalog.tableExists(name))
         condition = _find_replaced(self, name) if exists else None
         if condition is not None:
-            _replace_rows(session, name, _frame_of(self), condition)
+            _insert(session, f"INTO {name} REPLACE WHERE {condition}", _frame_of(self), name)
             return
-        if exists and self._write.mode == "overwrite" and _fits(self, name):
-            _replace_all(session, name, _frame_of(self))
+        if exists and _fits(self, name):
+            frame = _frame_of(self)
+            columns = ", ".join(map(quote_part, frame.columns))
+            _insert(session, f"{_INSERTS[self._write.mode]} {name} ({columns})", frame)
             return
         if not exists or self._write.mode == "overwrite":
             frame = _frame_of(self)
@@ -96,15 +98,7 @@ def write_table(save: Callable[..., Any]) -> Any:
             self._write._child = make_nullable(frame)._plan
         elif _is_merged(self):
             _match_columns(self, session.table(name))
-        try:
-            save(self, name, format, None, partitionBy)
-        except Exception as error:
-            is_missing = any(each in str(error) for each in _MISSING)
-            if not exists or not is_missing or self._write.mode != "append":
-                raise
-            filled = _fill(_frame_of(self), session.table(name))
-            self._write._child = filled.toDF(*map(str.lower, filled.columns))._plan
-            save(self, name, format, None, partitionBy)
+        save(self, name, format, None, partitionBy)
 
     return saveAsTable
 
@@ -128,26 +122,33 @@ def _options_of(writer: Any) -> dict[str, str]:
 
 
 def _fits(writer: Any, name: str) -> bool:
-    """Return whether rows have only columns of a table, but not all, or in another case or order.
+    """Return whether rows have only columns of a table, but not as Sail would write them.
 
-    The table keeps its columns. Sail would drop those that are missing, refuse another case, and
+    Of rows that are appended, Sail finds no columns that are missing or have capital letters. Of
+    those that overwrite, it would drop the missing ones from the table, refuse another case, and
     not check the lengths of texts.
     """
     session, names = writer._spark, _frame_of(writer).columns
     columns = session.table(name).columns
-    if _is_replaced(writer) or not {*map(str.lower, names)} <= {*map(str.lower, columns)}:
+    lower = [*map(str.lower, columns)]
+    is_part = {*map(str.lower, names)} <= {*lower} and writer._write.mode in _INSERTS
+    if not is_part or _is_replaced(writer):
         return False
+    if writer._write.mode == "append":
+        return bool(names != lower)
     return names != columns or has_limits(session.sql, name)
+
+
+def _insert(session: Any, target: str, frame: Any, table: str | None = None) -> None:
+    """Insert a frame by SQL: its own columns, or those of a table."""
+    names = frame.columns if table is None else session.table(table).columns
+    with name_frame(frame) as view:
+        selected = ", ".join(map(quote_part, names))
+        session.sql(f"INSERT {target} SELECT {selected} FROM {view}")
 
 
 def _is_replaced(writer: Any) -> bool:
     return _options_of(writer).get("overwriteschema", "").lower() == "true"
-
-
-def _replace_all(session: Any, name: str, frame: Any) -> None:
-    columns = ", ".join(map(quote_part, frame.columns))
-    with name_frame(frame) as view:
-        session.sql(f"INSERT OVERWRITE {name} ({columns}) SELECT {columns} FROM {view}")
 
 
 def _is_merged(writer: Any) -> bool:
@@ -312,10 +313,3 @@ def overwrite_partitions(self: Any) -> None:
     """Overwrite the partitions of which there are rows."""
     writer = _frame_of(self).write.mode("overwrite")
     writer.option("partitionOverwriteMode", "dynamic").saveAsTable(self._table_name)
-
-
-def _replace_rows(session: Any, name: str, frame: Any, condition: str) -> None:
-    """Replace the rows of a condition, column by column of the table."""
-    columns = ", ".join(map(quote_part, session.table(name).columns))
-    with name_frame(frame) as view:
-        session.sql(f"INSERT INTO {name} REPLACE WHERE {condition} SELECT {columns} FROM {view}")
