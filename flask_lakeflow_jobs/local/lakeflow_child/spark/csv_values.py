@@ -31,6 +31,7 @@ _INFERRED = {
 def read_csv(reader: Any, read: Read, schema: Any) -> Any:
     """Read CSV files; return ``None`` if Sail reads them as Databricks does.
 
+    :param reader: whose options are changed.
     :param schema: a type, its JSON, or its text; ``None`` to infer it.
     """
     own = reader._options.items()
@@ -65,10 +66,9 @@ def _read_inferred(reader: Any, read: Read, null: str, *, has_types: bool) -> An
     """Read files without a schema: a column has a type if all its values look like it."""
     from pyspark.sql import functions
 
-    kept = reader._options
-    reader._options = {key: kept[key] for key in kept if key.lower() != "inferschema"}
+    own = reader._options
+    reader._options = {key: own[key] for key in own if key.lower() != "inferschema"}
     frame = read(None)
-    reader._options = kept
     texts = {name: _text(name, null) for name in frame.columns}
     tests = [
         functions.min(text.rlike(pattern)).alias(f"{kind}_{number}")

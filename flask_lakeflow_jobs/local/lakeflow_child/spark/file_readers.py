@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from copy import copy
 from functools import wraps
 from typing import Any
 
@@ -45,35 +46,33 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
         schema: Any = None,
         **options: Any,
     ) -> Any:
-        self.options(**options)
-        refuse_changes(self._options)
-        source = (format or self._format or "delta").lower()
+        reader = copy(self)  # the one of the task may be used again
+        reader._options = {**self._options}
+        reader.options(**options)
+        refuse_changes(reader._options)
+        source = (format or reader._format or "delta").lower()
+        known = schema or reader._schema or None
+        is_inferred = source in _INFERRED and known is None
         paths = path if isinstance(path, (list, tuple)) else [path]
         if source in FILE_FORMATS:
-            schema, self._schema = _make_nullable(schema), _make_nullable(self._schema)
-            needs_columns = source in _INFERRED and not (self._schema or schema)
+            known = _make_nullable(known)
             paths = [*map(begin_at_root, paths)]
             local = [*map(translate, paths)]
-            _require(paths, local, source if needs_columns else None)
+            _require(paths, local, source if is_inferred else None)
             local = [found for each in local for found in expand_pattern(each)]
         else:
             local = [*map(translate, paths)]
         if source == "json" and path is not None:
-            local = _copy_lines(self, local)
-        known = schema or self._schema or None
+            local = _copy_lines(reader, local)
 
         def read(columns: Any) -> Any:
-            return load(self, local if path is not None else None, source, columns)
+            return load(reader, local if path is not None else None, source, columns)
 
-        frame = read_csv(self, read, known) if source == "csv" else None
+        frame = read_csv(reader, read, known) if source == "csv" else None
         if frame is None:
-            frame = read(schema)
-        else:
-            self.schema(known or "")  # the reader may be used again
+            frame = read(known)
         if source == "json" and known is None:
             frame = read(_type_fields(frame.schema))
-            self._schema = ""  # the reader may be used again
-        is_inferred = source in _INFERRED and known is None
         return _type_folders(frame, local) if is_inferred else frame
 
     return load_files
