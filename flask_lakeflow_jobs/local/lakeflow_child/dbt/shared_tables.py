@@ -20,7 +20,7 @@ from typing import Any
 
 import duckdb
 
-from ..spark.json_files import read_json, write_json
+from ..json_files import read_json, write_json
 from ..spark.spark_catalog import describe_catalog
 from ..spark.sql_names import quote_name
 from ..sql.catalogs import DATABASE, Warehouse, prepare_create

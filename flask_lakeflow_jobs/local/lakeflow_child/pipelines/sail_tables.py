@@ -14,10 +14,10 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
+from ..json_files import read_json, write_json
 from ..samples import SPARK_SAMPLES
 from ..spark.column_sql import write_text
 from ..spark.delta_log import find_files, find_metadata, read_commits
-from ..spark.json_files import read_json, write_json
 from ..spark.spark_catalog import OFFERED, list_saved_catalogs, read_catalog
 from ..spark.sql_names import quote_name, quote_part, split_name
 from .pipeline_sql import drop_catalogs

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from itertools import dropwhile, takewhile
 from typing import Any
 
+from ..json_files import read_json, write_json
 from ..samples import SPARK_SAMPLES
 from .column_sql import write_text
-from .json_files import read_json, write_json
 from .sql_names import quote_name, quote_part
 
 Entries = dict[str, dict[str, Any]]

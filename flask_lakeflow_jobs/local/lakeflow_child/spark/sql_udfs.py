@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlglot import exp
 
+from ..json_files import read_json, write_json
 from ..sql.databricks_sql import name_of
-from .json_files import read_json, write_json
 from .query_columns import write
 from .sql_names import split_name
 

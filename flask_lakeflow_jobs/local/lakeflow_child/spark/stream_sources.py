@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
+from ..json_files import read_json, write_json
 from ..workspace_paths import find_address
 from .connect_plans import union_frames
 from .data_files import Partition, find_partition, infer_types, list_files
 from .delta_log import find_files, find_location, read_commits
-from .json_files import read_json, write_json
 from .spark_advice import NO_CHANGES
 
 _STATE = "lakeflow-local.json"
