@@ -1,1 +1,18 @@
-"""Spark: on Sail, or on a Java of the user."""
+"""Databricks code on Sail, a Spark without Java that lacks some of it or has other results.
+
+``task_spark`` starts the session of a task, and ``sail`` the server. ``new_catalogs`` and
+``spark_catalog`` give a session the catalogs and the tables of the workspace. From then on, code
+reaches Sail in three ways, and each is changed in one place:
+
+- Methods of pyspark: ``pyspark_patches`` lists all changes. Functions are in
+  ``function_corrections``, files in ``file_readers`` and ``csv_values``, tables in
+  ``table_writers``, streams in ``spark_streams``, ``stream_sources`` and ``stream_results``.
+- SQL: ``sail_sql`` runs each statement. Rules for queries are in ``sql_queries`` and ``sql_joins``,
+  those for commands in ``sail_commands``, and those for tables in ``sql_changes``, ``sql_writes``,
+  ``alter_tables``, ``copy_into`` and ``table_versions``.
+- Requests to the server: ``sail_requests`` corrects names, texts and joins in all of them, with
+  ``sql_corrections``, ``frame_joins`` and ``file_metadata``.
+
+``delta_log`` reads and writes the logs of tables, and ``spark_advice`` says what to do about what
+Sail refuses.
+"""

@@ -3,7 +3,7 @@
 On Databricks it comes with the cluster, as the module ``delta.tables``.
 """
 
-# ruff: noqa: N802, N803, N815  # the names of Delta Lake
+# ruff: noqa: N802, N803  # the names of Delta Lake
 # ruff: noqa: S608  # the statements are those of the user's own task
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from .delta_builder import DeltaTableBuilder, IdentityGenerator
 from .delta_log import build_detail, build_history, find_location
 
 _SOURCE = "lakeflow_merge_source"  # the alias of a source without one
+# Nothing reads manifests here, and Sail chooses the protocol and the features.
+_IGNORED = ("addFeatureSupport", "dropFeatureSupport", "generate", "upgradeTableProtocol")
 # Names that Delta Lake's own module has too, so that ``from delta.tables import *`` brings them.
 _OF_PYSPARK = {
     "Column": "pyspark.sql",
@@ -134,20 +136,11 @@ class DeltaTable:
         """Begin a change of the files' layout, which has no effect here."""
         return DeltaOptimizeBuilder(self._session)
 
-    def generate(self, mode: str) -> None:
-        """Write no manifest: nothing reads it here."""
-
-    def upgradeTableProtocol(self, readerVersion: int, writerVersion: int) -> None:
-        """Change nothing: Sail chooses the protocol."""
-
-    def addFeatureSupport(self, featureName: str) -> None:
-        """Change nothing: Sail chooses the features."""
-
-    dropFeatureSupport = addFeatureSupport
-
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
+        if name in _IGNORED:
+            return lambda *_, **__: None
         raise NotImplementedError(
             f"The DeltaTable of the local workspace has no {name}. Write SQL, or install pyspark "
             "and Java in place of Sail: pip uninstall pysail pyspark-client; pip install pyspark "

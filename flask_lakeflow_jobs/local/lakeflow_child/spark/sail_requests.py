@@ -25,19 +25,17 @@ from .sql_text import LITERAL, NESTED, escape_quotes
 Prefix = Callable[[str], str]
 
 _CHANGED = ("AnalyzePlan", "Config", "ExecutePlan")
-#: The fields with names of tables, by the types of messages.
-_TABLE_FIELDS = {
-    "NamedTable": "unparsed_identifier",
-    "SaveTable": "table_name",
-    "WriteOperationV2": "table_name",
-}
-#: The fields with other names.
+#: The fields with names, by the types of messages, and the parts of these below a catalog; 0 for
+#: names that no catalog has.
 _NAME_FIELDS = {
-    "CreateDataFrameViewCommand": "name",
-    "SubqueryAlias": "alias",
-    "UnresolvedStar": "unparsed_target",
+    "CreateDataFrameViewCommand": ("name", 0),
+    "NamedTable": ("unparsed_identifier", 2),
+    "SaveTable": ("table_name", 2),
+    "SubqueryAlias": ("alias", 0),
+    "UnresolvedStar": ("unparsed_target", 0),
+    "WriteOperationV2": ("table_name", 2),
 }
-#: The parts that names in requests to the catalog have below it; 0 for other names.
+#: The same of requests to the catalog, whatever their type.
 _CATALOG_FIELDS = {"catalog_name": 0, "db_name": 1, "pattern": 0, "table_name": 2, "view_name": 2}
 #: The fields with statements.
 _STATEMENT_FIELDS = {"SQL": "query", "SqlCommand": "sql"}
@@ -131,10 +129,9 @@ def correct_texts(request: Any, prefix: Prefix) -> None:
             is_use = kind.name == "SetCurrentDatabase"  # of the current catalog
             for field, parts in _CATALOG_FIELDS.items():
                 _correct(message, field, prefix, 0 if is_use else parts)
-        elif kind.name in _TABLE_FIELDS:
-            _correct(message, _TABLE_FIELDS[kind.name], prefix, 2)
         elif kind.name in _NAME_FIELDS:
-            _correct(message, _NAME_FIELDS[kind.name], prefix)
+            field, parts = _NAME_FIELDS[kind.name]
+            _correct(message, field, prefix, parts)
 
 
 def correct_expression(expression: str, prefix: Prefix) -> str:
@@ -145,7 +142,7 @@ def correct_expression(expression: str, prefix: Prefix) -> str:
     return correct_results(statement.removeprefix("SELECT "))
 
 
-def _correct(message: Any, field: str, prefix: Prefix, parts: int = 0) -> None:
+def _correct(message: Any, field: str, prefix: Prefix, parts: int) -> None:
     if field in message.DESCRIPTOR.fields_by_name and (name := getattr(message, field)):
         name = lower_name(name)
         setattr(message, field, qualify(name, prefix, parts) if parts else name)
