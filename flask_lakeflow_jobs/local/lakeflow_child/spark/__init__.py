@@ -14,5 +14,5 @@ reaches Sail in three ways, and each is changed in one place:
   ``sql_corrections``, ``frame_joins`` and ``file_metadata``.
 
 ``delta_log`` reads and writes the logs of tables, and ``spark_advice`` says what to do about what
-Sail refuses.
+Sail refuses. Only ``spark_submit`` runs Spark on a Java of the user.
 """

@@ -115,6 +115,7 @@ def patch_pyspark(
         *((functions, name, value) for name, value in CORRECTED.items()),
         # Sail reads and writes batches only.
         (DataStreamReader, "load", load_files(translate)),
+        (DataStreamReader, "option", DataFrameReader.option),  # its own one writes True for true
         (DataStreamReader, "table", load_table),
         (DataStreamWriter, "_start_internal", start_streams(translate)),
         (DataStreamWriter, "foreach", refuse_function),

@@ -38,9 +38,7 @@ _CACHE = re.compile(
     re.IGNORECASE,
 )
 _METRICS = re.compile(r"\s*CREATE\s+(?:OR\s+\w+\s+)?VIEW\b.*?\bWITH\s+METRICS\b", re.I | re.S)
-# Databricks chooses the columns by which it lays out the files; Sail has no such choice.
 _ALTER_VIEW = re.compile(rf"\s*ALTER\s+VIEW\s+({_NAME}(?:\.{_NAME})*)\s+AS\b", re.IGNORECASE)
-_CLUSTERED = re.compile(r"(\bCREATE\b.*?)\bCLUSTER\s+BY\s+AUTO\b", re.IGNORECASE | re.DOTALL)
 _REFRESHED = re.compile(
     r"\bCREATE\s+(?:OR\s+(?:REFRESH|REPLACE)\s+)?(?:STREAMING\s+(TABLE)|MATERIALIZED\s+(VIEW))\b"
     r"(?:\s+IF\s+NOT\s+EXISTS\b)?",
@@ -88,7 +86,6 @@ def rewrite(
         raise ValueError(NO_METRICS.format("Sail"))
     if match := _ALTER_VIEW.match(bare):
         named = f"CREATE OR REPLACE VIEW {match[1]} AS {bare[match.end() :]}"
-    named = _CLUSTERED.sub(lambda match: match[1], named, 1)
     if re.match(r"\s*(?:CREATE|ALTER)\b", bare, re.IGNORECASE):
         named = _FEATURE.sub("", named)
     if _REFRESHED.match(bare.lstrip()):

@@ -46,7 +46,7 @@ def rewrite_statement(
     :param describe: asks Sail for the columns of a query.
     :param find_filled: returns the columns of a table that have values of their own, in lower case.
     """
-    if isinstance(tree, exp.Create) and tree.kind == "TABLE":
+    if isinstance(tree, exp.Create) and tree.kind in ("TABLE", "VIEW"):
         return _create_table(tree)
     if isinstance(tree, exp.TruncateTable):
         return _truncate(tree)
@@ -61,6 +61,7 @@ def rewrite_statement(
 
 
 def _create_table(create: exp.Create) -> Tree:
+    """Leave out keys, features and the layout of files, and copy another table by a query."""
     properties = create.args.get("properties")
     source = None
     for each in list(properties.expressions) if properties is not None else ():

@@ -107,7 +107,6 @@ SCHEMA = "CREATE SCHEMA IF NOT EXISTS `dev`.`sales`"
         ("USE CATALOG dev", "USE CATALOG `dev`", []),
         ("SET CATALOG dev", "USE CATALOG `dev`", []),
         ("USE CATALOG 'dev-1';", "USE CATALOG `dev-1`", []),
-        ("CREATE TABLE t (n INT) CLUSTER BY AUTO", "CREATE TABLE t (n INT) ", []),
         (
             "CREATE SCHEMA IDENTIFIER('dev' || '.a')",
             "CREATE SCHEMA `dev`.`a``b`",

@@ -29,6 +29,8 @@ def rewrite(statement: str) -> str:
     ("statement", "rewritten"),
     [
         ("CREATE TABLE a CLUSTER BY (id) AS SELECT 1", "CREATE TABLE a AS SELECT 1"),
+        ("CREATE TABLE a (n INT) CLUSTER BY AUTO", "CREATE TABLE a (n INT)"),
+        ("CREATE VIEW a CLUSTER BY AUTO AS SELECT 1", "CREATE VIEW a AS SELECT 1"),
         (
             "CREATE TABLE a (id INT PRIMARY KEY, b INT NOT NULL, CONSTRAINT k FOREIGN KEY (b) REFERENCES c (d)) CLUSTER BY (id) COMMENT 'x'",
             "CREATE TABLE a (id INT, b INT NOT NULL) COMMENT 'x'",
