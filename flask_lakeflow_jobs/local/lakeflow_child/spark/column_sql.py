@@ -8,6 +8,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+# The types of values that have a literal in SQL.
+_LITERALS = (bool, bytes, date, Decimal, float, int, str, type(None))
+
 
 class ColumnSql:
     """Turns columns of Spark Connect into text.
@@ -82,30 +85,15 @@ class ColumnSql:
         return f"`{node.function_name}`({distinct}{', '.join(arguments)})"
 
     def _write_literal(self, node: Any) -> str:
-        kind = node.WhichOneof("literal_type")
-        value = getattr(node, kind)
-        if kind == "null":
-            return "NULL"
-        if kind == "decimal":
-            return f"CAST('{value.value}' AS DECIMAL({value.precision}, {value.scale}))"
-        if kind == "date":
-            return f"date_from_unix_date({value})"
-        if kind == "timestamp":
-            return f"timestamp_micros({value})"
-        if kind == "binary":
-            return f"X'{value.hex()}'"
-        if kind in ("boolean", "byte", "short", "integer"):
-            return str(value)
-        if kind == "long":
-            return f"{value}L"
-        if kind in ("float", "double"):
-            return f"CAST('{value}' AS {kind})"
-        if kind == "string":
-            return write_text(value)
-        raise NotImplementedError(
-            f"The local workspace cannot write a literal of the type {kind} as SQL. Write the "
-            "expression as a text."
-        )
+        from pyspark.sql.connect.expressions import LiteralExpression
+
+        value = LiteralExpression._to_value(node)
+        if not isinstance(value, _LITERALS):
+            raise NotImplementedError(
+                f"The local workspace cannot write the literal {value!r} as SQL. Write the "
+                "expression as a text."
+            )
+        return write_literal(value)
 
 
 def write_literal(value: Any) -> str:
