@@ -101,10 +101,12 @@ class RecordBase:
         """
         if self._is_checked:
             return
-        if self._upgrades_itself:
-            upgrade(self.database)
-        else:
+        try:
             check_version(self.database)
+        except RecordOutdated:
+            if not self._upgrades_itself:
+                raise
+            upgrade(self.database)  # only now: it waits for the right to write
         self._is_checked = True
 
     def _write(self, call: Callable[[sa.Connection], T]) -> T:

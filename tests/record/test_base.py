@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from flask_lakeflow_jobs import DatabaseUnavailable, RecordOutdated
+from flask_lakeflow_jobs.database.urls import DEFAULT_FILE
 from flask_lakeflow_jobs.record.base import COOLDOWN_SECONDS
 from flask_lakeflow_jobs.record.schema import VERSION_TABLE, metadata
 from flask_lakeflow_jobs.record.store import Record, open_record
@@ -50,6 +53,16 @@ def test_dropped_tables_are_reported_and_found_again(tmp_path: Path, clock: Fake
         record.get_run(1, 7)
     upgrade(record.database)
     assert record.get_run(1, 7) is None
+
+
+def test_read_of_a_current_record_does_not_wait_for_a_writer(
+    record: Record, tmp_path: Path, clock: FakeClock
+) -> None:
+    """Such as a backup. On a disk that is read-only, nothing could be written at all."""
+    record.check_schema()
+    with closing(sqlite3.connect(tmp_path / DEFAULT_FILE)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        assert open_record(True, tmp_path, clock).get_run(1, 7) is None
 
 
 def test_attempt_of_a_write_that_the_database_refuses_returns_none(
