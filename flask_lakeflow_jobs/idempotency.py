@@ -197,6 +197,7 @@ class RunStarter:
         record_key = f"idempotency:{token}"
 
         record = _parse_record(cache.get(record_key))
+        is_known = record is not None
         if record is None:
             triggered = self._start_or_find(fields, options, token, fingerprint)
             new_record = {"run_id": triggered.run_id, "fingerprint": fingerprint}
@@ -205,13 +206,11 @@ class RunStarter:
             record = _parse_record(cache.get(record_key))
             if record is None:
                 return triggered
-        else:
-            self._state.recording.record_action(
-                self._actor, "trigger", "replayed", run_id=record[0]
-            )
         run_id, recorded_fingerprint = record
         if recorded_fingerprint != fingerprint:
             raise _conflict()
+        if is_known:  # otherwise the request to the workspace has recorded it
+            self._state.recording.record_action(self._actor, "trigger", "replayed", run_id=run_id)
         return self._triggered(run_id, run_id, replayed=True)
 
     def _start_or_find(

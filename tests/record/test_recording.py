@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 
 from flask_lakeflow_jobs import (
+    Conflict,
     InvalidParameters,
     NotAllowed,
     RecordOutdated,
@@ -79,6 +80,14 @@ def test_run_now_repeated_key_records_one_run_and_replay(app: Flask) -> None:
     assert run.run_id == run_id
     assert run.fingerprint is not None
     assert [action.result for action in record_of(app).list_actions()] == ["replayed", "accepted"]
+
+
+def test_run_now_repeated_key_with_other_parameters_records_no_replay(app: Flask) -> None:
+    with app.app_context():
+        current_jobs["script"].run_now({"args": ["one"]}, idempotency_key="one")
+        with pytest.raises(Conflict):
+            current_jobs["script"].run_now({"args": ["two"]}, idempotency_key="one")
+    assert [action.result for action in record_of(app).list_actions()] == ["accepted"]
 
 
 def test_run_now_repeated_key_with_lost_cache_records_replay(app: Flask) -> None:
