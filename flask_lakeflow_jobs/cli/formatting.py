@@ -76,13 +76,20 @@ def format_moment(milliseconds: int | None) -> str:
     """
     if not milliseconds:
         return ""
-    moment = dt.datetime.fromtimestamp(milliseconds / 1000).astimezone()
-    return f"{format_datetime(milliseconds)} {moment.tzname()}"
+    return f"{format_datetime(milliseconds)} {_zone_of(milliseconds)}"
 
 
-def local_zone() -> str:
-    """Return the name of this machine's time zone, such as ``CET``."""
-    return dt.datetime.now().astimezone().tzname() or "local"
+def local_zones(moments: Iterable[int | None]) -> str:
+    """Return the names of this machine's time zone at some times, such as ``CET`` or ``CEST/CET``.
+
+    :param moments: milliseconds since the epoch; without any, the name is that of now.
+    """
+    names = dict.fromkeys(_zone_of(moment) for moment in moments if moment)
+    return "/".join(names) or dt.datetime.now().astimezone().tzname() or "local"
+
+
+def _zone_of(milliseconds: int) -> str:
+    return dt.datetime.fromtimestamp(milliseconds / 1000).astimezone().tzname() or "local"
 
 
 def final_duration(run: AnyRun) -> float | None:
@@ -192,11 +199,12 @@ def format_jobs(
     :param width: as for :func:`.format_table`.
     """
     more = ["JOB ID", "TASK TYPE", "RUNS AS"] if is_wide else []
+    zones = local_zones(run.start_time for run in newest.values())
     return format_table(
         [
             "KEY",
             "LAST RUN",
-            f"STARTED ({local_zone()})",
+            f"STARTED ({zones})",
             "DURATION",
             *more,
             "DESCRIPTION",
@@ -232,7 +240,8 @@ def format_runs(
         without them.
     :param width: as for :func:`.format_table`.
     """
-    header = ["RUN ID", "OUTCOME", f"STARTED ({local_zone()})", "DURATION", "BY"]
+    zones = local_zones(run.start_time for run in runs)
+    header = ["RUN ID", "OUTCOME", f"STARTED ({zones})", "DURATION", "BY"]
     more = [
         (" ".join(f"{name}={value}" for name, value in parameters.items()), page)
         for parameters, page in details
@@ -300,9 +309,10 @@ def _format_action(action: RunAction | None) -> str:
     return f"by {action.name}, {format_moment(action.at)}" if action is not None else ""
 
 
-def _format_tasks(tasks: Iterable[RunTask], now: float, width: int | None) -> list[str]:
+def _format_tasks(tasks: Sequence[RunTask], now: float, width: int | None) -> list[str]:
+    zones = local_zones(task.start_time for task in tasks)
     return format_table(
-        ["TASK", "OUTCOME", "ATTEMPT", f"STARTED ({local_zone()})", "DURATION"],
+        ["TASK", "OUTCOME", "ATTEMPT", f"STARTED ({zones})", "DURATION"],
         (
             [
                 task.task_key,

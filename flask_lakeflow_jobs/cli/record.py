@@ -18,7 +18,7 @@ from ..errors import ConfigurationError
 from ..maintenance import Maintenance
 from ..text import format_csv_line
 from .completion import complete_key
-from .formatting import format_datetime, format_moment, local_zone
+from .formatting import format_datetime, format_moment, local_zones
 from .handles import get_state
 from .options import limit_option, output_option
 from .printing import print_document, print_progress, print_result, table_width
@@ -259,8 +259,9 @@ def _format_json_lines(rows: Iterator[Any]) -> Iterator[str]:
 
 
 def format_recorded_runs(rows: Sequence[Any]) -> list[str]:
+    zones = local_zones(at for row in rows for at in (row.requested_at, row.ended_at))
     return format_table(
-        ["RUN ID", "JOB", "STATE", f"REQUESTED ({local_zone()})", "ENDED", "BY", "ERROR"],
+        ["RUN ID", "JOB", "STATE", f"REQUESTED ({zones})", "ENDED", "BY", "ERROR"],
         (
             [
                 str(row.run_id or "-"),
@@ -278,8 +279,9 @@ def format_recorded_runs(rows: Sequence[Any]) -> list[str]:
 
 
 def format_actions(rows: Sequence[Any]) -> list[str]:
+    zones = local_zones(row.at for row in rows)
     return format_table(
-        [f"TIME ({local_zone()})", "ACTION", "RESULT", "JOB", "RUN ID", "BY", "FROM", "DETAIL"],
+        [f"TIME ({zones})", "ACTION", "RESULT", "JOB", "RUN ID", "BY", "FROM", "DETAIL"],
         (
             [
                 format_datetime(row.at),

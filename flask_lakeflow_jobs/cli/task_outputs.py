@@ -18,7 +18,7 @@ from .formatting import (
     format_datetime,
     format_final_duration,
     format_outcome,
-    local_zone,
+    local_zones,
 )
 from .tables import format_table
 
@@ -91,10 +91,11 @@ def format_task_log(
     return lines
 
 
-def format_loop(iterations: Iterable[Iteration], width: int | None = None) -> list[str]:
+def format_loop(iterations: Sequence[Iteration], width: int | None = None) -> list[str]:
     """Format the iterations of a for-each task as a table."""
+    zones = local_zones(each.start_time for each in iterations)
     return format_table(
-        ["ITERATION", "OUTCOME", "ATTEMPT", f"STARTED ({local_zone()})", "DURATION", "INPUT"],
+        ["ITERATION", "OUTCOME", "ATTEMPT", f"STARTED ({zones})", "DURATION", "INPUT"],
         (
             [
                 str(each.number),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ from flask_lakeflow_jobs.cli.formatting import (
     format_run,
     format_runs,
     format_time_of_day,
+    local_zones,
 )
 from flask_lakeflow_jobs.errors import InvalidParameters, RunTimeout
 from flask_lakeflow_jobs.record.requesters import RunAction, RunActions
@@ -28,6 +30,9 @@ from tests.run_documents import FAILED, SUCCEEDED, run_state, task
 
 #: 2026-11-24 15:02:01 UTC
 MOMENT = 1_795_532_521_000
+
+#: 2026-07-01 and 2026-12-01.
+SUMMER, WINTER = 1_782_864_000_000, 1_796_083_200_000
 
 
 def explanation_lines(**fields: Any) -> list[str]:
@@ -71,6 +76,20 @@ def explanation_lines(**fields: Any) -> list[str]:
 )
 def test_failed_task_has_its_error_and_traceback(fields: dict[str, Any], lines: list[str]) -> None:
     assert explanation_lines(**fields) == lines
+
+
+@pytest.mark.parametrize(
+    ("moments", "zones"),
+    [([SUMMER], "CEST"), ([WINTER], "CET"), ([None, SUMMER, WINTER, SUMMER], "CEST/CET")],
+)
+def test_zones_are_those_of_the_times(
+    moments: list[int | None], zones: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The heading of a column names them, whatever the season is when it is read."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        time.tzset()
+        assert local_zones(moments) == zones
 
 
 def test_error_is_its_detail() -> None:
