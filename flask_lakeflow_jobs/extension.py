@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -240,11 +241,17 @@ def _open_record(app: Flask, settings: AppSettings, instance: Path, clock: Clock
     try:  # an extra
         from .record.store import open_record
     except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"{RECORD_URL.name} requires {error.name}: pip install 'flask-lakeflow-jobs[record]'."
-        ) from None
+        raise _lacks_module_of_record(error.name) from None
+    if find_spec("alembic") is None:  # imported late: only to create the tables
+        raise _lacks_module_of_record("alembic")
     credentials = database_credentials(app, settings.lakebase)
     return open_record(settings.record_url, instance, clock, credentials)
+
+
+def _lacks_module_of_record(name: str | None) -> ConfigurationError:
+    return ConfigurationError(
+        f"{RECORD_URL.name} requires {name}: pip install 'flask-lakeflow-jobs[record]'."
+    )
 
 
 def _check_notify_urls(settings: AppSettings) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +264,15 @@ late.add("sqlalchemy")
 print(json.dumps(sorted(late & {name.split(".")[0] for name in sys.modules})))
 """
     assert json.loads(run_python(program)) == []
+
+
+def test_record_without_all_modules_of_its_extra_stops_the_app(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An app may have SQLAlchemy for its own tables. Its first trigger would fail."""
+    monkeypatch.setitem(sys.modules, "alembic", None)
+    with pytest.raises(ConfigurationError, match=r"RECORD_URL requires alembic: .*\[record\]"):
+        make(LAKEFLOW_JOBS_RECORD_URL=True)
 
 
 def test_public_names_have_docstrings() -> None:
