@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from types import FrameType
@@ -264,7 +265,8 @@ def _find_server(environ: Environ) -> Server:
         module, function = str(frame.f_globals.get("__name__")), frame.f_code.co_name
         read = BY_FRAME.get((module, function)) or BY_FRAME.get((module, "*"))
         if read is not None:
-            return read(environ, frame)
+            with suppress(AttributeError, LookupError, TypeError, ValueError):  # another version
+                return read(environ, frame)
     for read_environ in BY_ENVIRON:
         server = read_environ(environ)
         if server is not None:

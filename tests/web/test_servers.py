@@ -102,6 +102,14 @@ def test_stream_capacity_of_an_unknown_server_with_one_thread_is_zero() -> None:
     assert find_server(environ(multithread=False)).stream_capacity == 0
 
 
+def test_find_server_of_a_version_that_reads_differently_is_unknown() -> None:
+    """Every request of the app looks for its server, so none may fail."""
+    assert found(GTHREAD, "handle_request", SimpleNamespace()).stream_capacity is None
+    outer = worker(threads=8)
+    server = call_from(GTHREAD, "handle", outer, lambda: found(GTHREAD, "handle_request"))
+    assert server.stream_capacity == 6
+
+
 def test_find_server_takes_the_function_closest_to_the_app() -> None:
     gunicorn = worker(threads=8)
     server = call_from(
