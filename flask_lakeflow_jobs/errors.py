@@ -51,6 +51,8 @@ class LakeflowJobsError(exceptions.HTTPException):
     kind = "error"
     title = "Request failed"
     retryable = False
+    #: What the app's responses say in place of the detail, if that is for operators only.
+    public_detail: str | None = None
     #: Whether the workspace may have carried out the request nevertheless.
     is_ambiguous = False
 
@@ -115,6 +117,7 @@ class RecordOutdated(ConfigurationError):
 
     kind = "record-outdated"
     title = "Record not ready"
+    public_detail = "The record of runs is not ready. The app's log says why."
 
 
 class UnknownJob(LakeflowJobsError, exceptions.NotFound, KeyError):
@@ -330,6 +333,7 @@ class DatabaseUnavailable(LakeflowJobsError, exceptions.ServiceUnavailable):
     kind = "database-unavailable"
     title = "Database unavailable"
     retryable = True
+    public_detail = "The record of runs does not respond. The app's log says why."
     #: The database responds, and refuses this statement. Others may succeed.
     is_refusal = False
 

@@ -22,7 +22,7 @@ from ..web import assets
 from ..web.auth import app_handle, current_authorizer, request_handle
 from ..web.bodies import read_form
 from ..web.csrf import require_same_origin
-from ..web.responses import encode_json
+from ..web.responses import encode_json, log_failure
 from ..web.run_list import PAGE_SIZE
 from . import all_runs, fragments, history, labels, page_data, task_page
 from .console_state import CONSOLE_KEY, ConsoleState
@@ -191,7 +191,8 @@ def _show_error(error: HTTPException) -> BaseResponse | tuple[str, int, dict[str
     if error.code == 500 and current_app.testing:
         raise error
     title = getattr(error, "title", error.name)
-    detail = getattr(error, "detail", error.description)
+    detail = getattr(error, "public_detail", None) or getattr(error, "detail", error.description)
+    log_failure(error)
     if request.endpoint in FRAGMENTS:
         page = render("_problem.html", error={"title": title, "detail": detail})
         return page, error.code, retry_after(error)

@@ -73,7 +73,7 @@ def build_problem(error: LakeflowJobsError) -> dict[str, Any]:
         "type": PROBLEM_TYPE_PREFIX + error.kind,
         "title": error.title,
         "status": error.code,
-        "detail": error.detail,
+        "detail": error.public_detail or error.detail,
         "retryable": error.retryable,
     }
     if isinstance(error, InvalidParameters):
@@ -106,8 +106,7 @@ def respond_with_problem(error: HTTPException) -> Response:
         error = LakeflowJobsError(
             "The app failed to process the request. See the app's log, or try again later."
         )
-    if isinstance(error, UpstreamError):
-        _log.warning("%s (%s)", error, error.upstream_code or error.kind)
+    log_failure(error)
     document = _build_any_problem(error)
     text = json.dumps(document, default=str)  # a message may be a lazy translation
     response = text_response(text, status=document["status"], mimetype=PROBLEM_JSON)
@@ -115,6 +114,14 @@ def respond_with_problem(error: HTTPException) -> Response:
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value
     return response
+
+
+def log_failure(error: HTTPException) -> None:
+    """Log an error of the workspace or of the record, which the response may not say in full."""
+    if isinstance(error, LakeflowJobsError) and (
+        isinstance(error, UpstreamError) or error.public_detail is not None
+    ):
+        _log.warning("%s (%s)", error, error.upstream_code or error.kind)
 
 
 def _build_any_problem(error: HTTPException) -> dict[str, Any]:

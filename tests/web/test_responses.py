@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -304,6 +305,25 @@ class TestSecrets:
                     ".py",
                 ):
                     assert secret not in response.text
+
+    @pytest.mark.parametrize(("file", "status"), [("new", 500), ("file/new", 503)])
+    def test_error_of_the_record_is_logged_and_does_not_reveal_its_address(
+        self,
+        make_app: MakeApp,
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
+        file: str,
+        status: int,
+    ) -> None:
+        (tmp_path / "file").touch()
+        url = f"sqlite:///{tmp_path}/{file}.sqlite3"
+        app = make_app(LAKEFLOW_JOBS_RECORD_URL=url, LAKEFLOW_JOBS_CONSOLE=True, TESTING=False)
+
+        for path in ("/api/jobs/runs", "/jobs/~runs"):
+            response = app.test_client().get(path)
+            assert response.status_code == status
+            assert str(tmp_path) not in response.text
+            assert str(tmp_path) in caplog.messages[-1]
 
     def test_unexpected_error_is_500_and_reveals_nothing(
         self, make_app: MakeApp, caplog: pytest.LogCaptureFixture
