@@ -117,7 +117,6 @@ class RecordOutdated(ConfigurationError):
 
     kind = "record-outdated"
     title = "Record not ready"
-    public_detail = "The record of runs is not ready. The app's log says why."
 
 
 class UnknownJob(LakeflowJobsError, exceptions.NotFound, KeyError):

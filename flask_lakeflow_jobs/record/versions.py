@@ -46,14 +46,18 @@ def check_version(database: Database) -> None:
         return
     if version is None or version in VERSIONS:
         state = "has no tables yet" if version is None else f"has the old schema {version}"
-        raise RecordOutdated(
-            f"The record {database.address} {state}. Run '{UPGRADE_COMMAND}'."
-            " The app needs no restart."
-        )
-    raise RecordOutdated(
-        f"The record {database.address} has the schema {version!r} of a newer version of"
-        f" flask-lakeflow-jobs. Install that version; '{UPGRADE_COMMAND}' cannot go back."
+        raise _outdated(database, f"{state}. Run '{UPGRADE_COMMAND}'. The app needs no restart.")
+    raise _outdated(
+        database,
+        f"has the schema {version!r} of a newer version of flask-lakeflow-jobs."
+        f" Install that version; '{UPGRADE_COMMAND}' cannot go back.",
     )
+
+
+def _outdated(database: Database, text: str) -> RecordOutdated:
+    error = RecordOutdated(f"The record {database.address} {text}")
+    error.public_detail = f"The record {text}"
+    return error
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:

@@ -306,7 +306,13 @@ class TestSecrets:
                 ):
                     assert secret not in response.text
 
-    @pytest.mark.parametrize(("file", "status"), [("new", 500), ("file/new", 503)])
+    @pytest.mark.parametrize(
+        ("file", "status", "advice"),
+        [
+            ("new", 500, "flask jobs record upgrade"),
+            ("file/new", 503, "log says why"),
+        ],
+    )
     def test_error_of_the_record_is_logged_and_does_not_reveal_its_address(
         self,
         make_app: MakeApp,
@@ -314,6 +320,7 @@ class TestSecrets:
         caplog: pytest.LogCaptureFixture,
         file: str,
         status: int,
+        advice: str,
     ) -> None:
         (tmp_path / "file").touch()
         url = f"sqlite:///{tmp_path}/{file}.sqlite3"
@@ -323,6 +330,7 @@ class TestSecrets:
             response = app.test_client().get(path)
             assert response.status_code == status
             assert str(tmp_path) not in response.text
+            assert advice in response.text
             assert str(tmp_path) in caplog.messages[-1]
 
     def test_unexpected_error_is_500_and_reveals_nothing(
