@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from typing import Any
 from .bundle.documents import find_root_file
 from .bundle.variables import hash_variables, read_target
 from .home import Address, WorkspaceError, WorkspaceFolder
+from .programs import PYTHON
 
 _IDLE_EXIT_SECONDS = 30 * 60
 _STOP_TIMEOUT_SECONDS = 30.0
@@ -169,7 +169,7 @@ def _check_installed() -> None:
 
 def _launch(home: WorkspaceFolder, wanted: _Wanted) -> subprocess.Popen[bytes]:
     options = {"--bundle": wanted.bundle, "--folder": home.path, "--idle-exit": _IDLE_EXIT_SECONDS}
-    command = [sys.executable, "-m", "flask_lakeflow_jobs.local", "--quiet"]
+    command = [PYTHON, "-m", "flask_lakeflow_jobs.local", "--quiet"]
     for option, value in options.items():
         command += [option, str(value)]
     if wanted.install:

@@ -19,6 +19,21 @@ CHILD = Path(__file__).parent / "lakeflow_child"
 POLL_SECONDS = 0.1
 
 
+def find_python(executable: str, prefix: str) -> str:
+    """Return the interpreter of the environment of this process.
+
+    :param executable: ``sys.executable``. In uWSGI, that is the server.
+    :param prefix: ``sys.prefix``.
+    """
+    is_python = Path(executable).name.lower().startswith(("python", "pypy"))
+    found = Path(prefix, "bin", "python3")
+    return executable if is_python or not found.exists() else str(found)
+
+
+#: The interpreter that runs what the workspace starts.
+PYTHON = find_python(sys.executable or "", sys.prefix)
+
+
 class Stopped(Exception):
     """The result is not needed any more."""
 
@@ -74,7 +89,7 @@ def run_program(
     lifeline = Lifeline()
     with lifeline.passed() as end:
         process = subprocess.Popen(
-            [sys.executable, str(CHILD), "--run", str(end), *command],
+            [PYTHON, str(CHILD), "--run", str(end), *command],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             pass_fds=(end, *pass_fds),

@@ -40,6 +40,18 @@ def test_command_prints_exports_and_serves_until_a_signal(
     ]
 
 
+def test_command_that_inherits_blocked_signals_ends_at_a_signal(
+    etl_bundle: Path, workspace_folder: Path
+) -> None:
+    """An app starts it from any thread of its server."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        ensure_workspace(workspace_folder, etl_bundle)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    assert stop_workspace(workspace_folder)
+
+
 def test_command_imports_neither_flask_nor_sdk() -> None:
     """They would take most of the time of its start, and half of its memory."""
     code = """

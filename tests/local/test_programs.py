@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_lakeflow_jobs.local.programs import Stopped, run_program
+from flask_lakeflow_jobs.local.programs import Stopped, find_python, run_program
 from tests.local.support import is_running
 from tests.support import wait_until
 
@@ -25,6 +25,17 @@ os.rename("child.part", "child")
 
 def has_ended(folder: Path) -> bool:
     return not is_running(int((folder / "child").read_text()))
+
+
+@pytest.mark.parametrize("executable", ["/usr/bin/uwsgi", ""])
+def test_python_in_a_server_that_embeds_it_is_that_of_the_environment(
+    executable: str, tmp_path: Path
+) -> None:
+    assert find_python(executable, str(tmp_path)) == executable, "there is no other"
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").touch()
+    assert find_python(executable, str(tmp_path)) == f"{tmp_path}/bin/python3"
+    assert find_python("/usr/bin/python3.12", str(tmp_path)) == "/usr/bin/python3.12"
 
 
 def test_program_returns_its_exit_code_and_its_children_end(tmp_path: Path) -> None:

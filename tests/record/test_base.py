@@ -58,7 +58,7 @@ def test_dropped_tables_are_reported_and_found_again(tmp_path: Path, clock: Fake
 def test_read_of_a_current_record_does_not_wait_for_a_writer(
     record: Record, tmp_path: Path, clock: FakeClock
 ) -> None:
-    """Such as a backup. On a disk that is read-only, nothing could be written at all."""
+    """Such as a backup."""
     record.check_schema()
     with closing(sqlite3.connect(tmp_path / DEFAULT_FILE)) as writer:
         writer.execute("BEGIN IMMEDIATE")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..environment import read_environment
-from ..programs import run_program
+from ..programs import PYTHON, run_program
 from .bundle_error import BundleError, Location
 from .merge import read_section
 from .yaml import LocatedDict, LocatedList
@@ -136,7 +136,7 @@ class PythonCode:
             return str(python)
         if not _has_package():
             raise self._missing(sys.prefix, _ADVICE)
-        return sys.executable
+        return PYTHON
 
     def _missing(self, place: str, advice: str) -> PackageMissing:
         return PackageMissing(
@@ -147,7 +147,7 @@ class PythonCode:
 
     def _explain(self, stderr: str) -> BundleError:
         if "No module named 'databricks" in stderr or f"for {_MODULE!r}" in stderr:
-            if (python := self._find_interpreter()) == sys.executable:
+            if (python := self._find_interpreter()) == PYTHON:
                 return self._missing(sys.prefix, _ADVICE)
             return self._missing(
                 str(self.section["venv_path"]),
@@ -165,7 +165,7 @@ class PythonCode:
         if missing and missing[1] not in {name.partition(".")[0] for name in self._modules()}:
             python = self._find_interpreter()
             message += f". Install it in {python}"
-            if (venv := self.section.get("venv_path")) and python == sys.executable:
+            if (venv := self.section.get("venv_path")) and python == PYTHON:
                 message += f", or create the environment that 'venv_path' names: {venv}"
         location = self._find_frame(detail) or self._locate(diagnostic.get("location") or {})
         return BundleError(f"{message.rstrip('.')}.", location or self.location)
