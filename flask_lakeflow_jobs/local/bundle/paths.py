@@ -15,9 +15,10 @@ from .yaml import LocatedDict, LocatedList
 
 #: What pip takes before the path of a project that is imported from its sources.
 EDITABLE = re.compile(r"^(-e|--editable)[ =]\s*")
+#: What pip takes before a path.
+PIP_FLAG = re.compile(r"^(-e|--editable|-r|--requirement)[ =]\s*")
 # The field of each kind of a pipeline's libraries that is code.
 _CODE_FIELDS = {"file": "path", "notebook": "path", "glob": "include"}
-_PIP_FLAG = re.compile(r"^(-e|--editable|-r|--requirement)[ =]\s*")
 
 
 class PathTranslator:
@@ -110,7 +111,7 @@ class PathTranslator:
             dependency = dependencies[index]
             if not isinstance(dependency, str):
                 continue
-            flag = match.group() if (match := _PIP_FLAG.match(dependency)) else ""
+            flag = match.group() if (match := PIP_FLAG.match(dependency)) else ""
             quoted = dependency[len(flag) :].strip()
             path = quoted.strip("\"'")
             if is_relative(path) if flag else is_local_dependency(path):

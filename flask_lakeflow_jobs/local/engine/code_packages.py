@@ -7,13 +7,18 @@ clusters of Databricks have.
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+from ..bundle.paths import PIP_FLAG, is_local_dependency, is_relative
 from ..lakeflow_child.notebook_files import (
+    JUPYTER_SUFFIX,
     find_notebook_file,
     is_notebook,
     is_notebook_file,
@@ -41,6 +46,38 @@ _RUN = re.compile(
     r"|\bdbutils\.notebook\.run\(\s*[\"']([^\"']+)[\"']",
     re.MULTILINE,
 )
+# The comments at the top of a source notebook that say what its environment is, as TOML.
+_ENVIRONMENT = re.compile(r"^(#|--) /// script\n((?:\1.*\n)*?)\1 ///$", re.MULTILINE)
+
+
+def read_notebook_environment(notebook: Path) -> list[str]:
+    """Return the dependencies of the environment that a notebook keeps in its file.
+
+    Databricks, documentation of serverless notebooks. Reading those of a source notebook needs
+    Python 3.11.
+    """
+    try:
+        text = notebook.read_text(encoding="utf-8-sig", errors="replace")
+        if notebook.suffix.lower() == JUPYTER_SUFFIX:
+            own = json.loads(text)["metadata"]["application/vnd.databricks.v1+notebook"]
+            environment = own["environmentMetadata"]
+        else:
+            comment, lines = next(_ENVIRONMENT.finditer(text)).groups()
+            tomllib: Any = import_module("tomllib")
+            content = tomllib.loads(re.sub(rf"^{comment} ?", "", lines, flags=re.MULTILINE))
+            environment = content["tool"]["databricks"]["environment"]
+        found = [each for each in environment["dependencies"] if isinstance(each, str)]
+    except (ImportError, LookupError, OSError, StopIteration, TypeError, ValueError):
+        return []
+    return [_localize(each.strip(), notebook.parent) for each in found]
+
+
+def _localize(dependency: str, folder: Path) -> str:
+    """Return a dependency, with its path as one of this machine."""
+    flag = match.group() if (match := PIP_FLAG.match(dependency)) else ""
+    path = dependency[len(flag) :]
+    is_path = is_relative(path) if flag else is_local_dependency(path)
+    return f"{flag}{os.path.normpath(folder / path)}" if is_path else dependency
 
 
 def list_notebook_requirements(notebooks: Iterable[str]) -> Requirements:

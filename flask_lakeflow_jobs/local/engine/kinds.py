@@ -7,12 +7,14 @@ import json
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ..lakeflow_child.sql_statements import NO_ENGINE
 from ..model import NUMBER_OPERATORS, TEXT_OPERATORS, Settings, TaskRun, kind_of, mappings
 from ..simulation import SIMULATED_RESULTS
 from ..task_kinds import SQL_OBJECTS, describe_refusal
+from .code_packages import read_notebook_environment
 from .dbt import build_dbt
 from .jvm import build_jar, build_pipeline, build_submit
 from .task_context import TaskContext
@@ -20,6 +22,9 @@ from .templating import format_value
 from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork, Work
 
 _MAX_INPUTS = 5000  # of a for-each task; each is a task run that is kept
+# The fields of a task that give it another environment than that of its notebook.
+_COMPUTE = ("environment_key", "existing_cluster_id", "job_cluster_key", "new_cluster")
+_OWN_ENVIRONMENT = "notebook"
 
 
 def build_work(spec: Settings, context: TaskContext) -> Work:
@@ -93,6 +98,11 @@ def _build_notebook(spec: Settings, context: TaskContext) -> ProcessWork:
     path = context.find_file(body, "notebook_path", is_notebook=True)
     widgets = context.merge_parameters(body, "base_parameters", "notebook_params")
     file = str(path)
+    if not any(spec.get(field) for field in _COMPUTE):
+        own = {"dependencies": read_notebook_environment(path)}
+        environments = [{"environment_key": _OWN_ENVIRONMENT, "spec": own}]
+        context = replace(context, settings={**context.settings, "environments": environments})
+        spec = {**spec, "environment_key": _OWN_ENVIRONMENT}
     return context.build_process(
         "notebook", spec, path.parent, code=[file], path=file, parameters=widgets
     )

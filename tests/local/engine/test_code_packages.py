@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from flask_lakeflow_jobs.local.engine.code_packages import (
     list_cluster_packages,
     list_notebook_requirements,
+    read_notebook_environment,
 )
 from flask_lakeflow_jobs.local.engine.packages import Requirements
 from flask_lakeflow_jobs.local.lakeflow_child.package_names import CLUSTER_PACKAGES
@@ -211,3 +213,55 @@ def test_plain_file_installs_nothing(tmp_path: Path) -> None:
     file = tmp_path / "main.py"
     file.write_text('"""Install once:\n\n%pip install cowsay\n"""')
     assert list_notebook_requirements([str(file)]) == Requirements()
+
+
+_DEPENDENCIES = ["cowsay>=6", "--editable ..", "-r ../dev.txt", "./a.whl", "/Workspace/Users/a", 5]
+_LOCAL = ["cowsay>=6", "--editable {0}", "-r {0}/dev.txt", "{0}/src/a.whl", "/Workspace/Users/a"]
+
+
+def test_environment_of_a_jupyter_notebook(tmp_path: Path) -> None:
+    notebook = tmp_path / "src/load.ipynb"
+    environment = {"environment_version": "4", "dependencies": _DEPENDENCIES}
+    own = {"application/vnd.databricks.v1+notebook": {"environmentMetadata": environment}}
+    write(tmp_path, {"src/load.ipynb": json.dumps({"cells": [], "metadata": own})})
+    found = read_notebook_environment(notebook)
+    assert found == [each.format(tmp_path) for each in _LOCAL]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Reading TOML needs Python 3.11.")
+@pytest.mark.parametrize(("suffix", "comment"), [(".py", "#"), (".sql", "--")])
+def test_environment_of_a_source_notebook(tmp_path: Path, suffix: str, comment: str) -> None:
+    lines = (
+        "Databricks notebook source",
+        "/// script",
+        "[tool.databricks.environment]",
+        'environment_version = "5"',
+        "dependencies = [",
+        *(f"  {json.dumps(each)}," for each in _DEPENDENCIES),
+        "]",
+        "///",
+        "COMMAND ----------",
+    )
+    notebook = tmp_path / f"src/load{suffix}"
+    write(tmp_path, {f"src/load{suffix}": "".join(f"{comment} {each}\n" for each in lines)})
+    found = read_notebook_environment(notebook)
+    assert found == [each.format(tmp_path) for each in _LOCAL]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("load.py", HEADER),
+        ("load.py", f"{HEADER}# /// script\n# dependencies = [\n# ///\n"),
+        ("load.py", f"{HEADER}# /// script\n# dependencies = ['cowsay']\n# ///\n"),
+        ("load.ipynb", "no JSON"),
+        ("load.ipynb", "{}"),
+        ("load.ipynb", '{"metadata": {"application/vnd.databricks.v1+notebook": null}}'),
+    ],
+)
+def test_notebook_without_an_environment_has_no_dependencies(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    write(tmp_path, {name: text})
+    assert read_notebook_environment(tmp_path / name) == []
+    assert read_notebook_environment(tmp_path / "none.py") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -183,6 +184,27 @@ def test_notebook_runs_in_its_folder(folder: Path) -> None:
     spec = {"task_key": "main", "notebook_task": {"notebook_path": "notebook"}}
     work = payload(build_work(spec, context(folder)))
     assert (work["kind"], work["path"]) == ("notebook", str(folder / "notebook.py"))
+
+
+@pytest.mark.parametrize(
+    ("compute", "packages"),
+    [
+        ({}, ["cowsay"]),
+        ({"environment_key": "default"}, ["moo"]),
+        ({"job_cluster_key": "main"}, []),
+        ({"new_cluster": {"num_workers": 1}}, []),
+    ],
+)
+def test_notebook_has_its_own_environment_unless_its_task_names_compute(
+    folder: Path, compute: dict[str, Any], packages: list[str]
+) -> None:
+    environment = {"environmentMetadata": {"dependencies": ["cowsay"]}}
+    metadata = {"application/vnd.databricks.v1+notebook": environment}
+    (folder / "own.ipynb").write_text(json.dumps({"cells": [], "metadata": metadata}))
+    environments = [{"environment_key": "default", "spec": {"dependencies": ["moo"]}}]
+    spec = {"task_key": "main", "notebook_task": {"notebook_path": "own"}, **compute}
+    work = build_work(spec, context(folder, settings={"environments": environments}))
+    assert payload(work)["requirements"] == packages
 
 
 @pytest.mark.ledger("sql_task", refused="needs DuckDB or Spark here.")
