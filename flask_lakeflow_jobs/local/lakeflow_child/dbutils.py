@@ -39,6 +39,7 @@ class WidgetsUtils:
 
     def __init__(self, parameters: dict[str, str]) -> None:
         self._values = dict(parameters)
+        self._defaults: dict[str, str] = {}
 
     def set(self, name: str, value: str) -> None:
         """Set a parameter that no declaration changes, as ``%run`` does."""
@@ -46,7 +47,7 @@ class WidgetsUtils:
 
     def text(self, name: str, defaultValue: str, label: str | None = None) -> None:  # noqa: N803
         """Declare a parameter with its default."""
-        self._values.setdefault(name, str(defaultValue))
+        self._defaults.setdefault(name, str(defaultValue))
 
     def dropdown(
         self,
@@ -56,32 +57,34 @@ class WidgetsUtils:
         label: str | None = None,
     ) -> None:
         """Declare a parameter with its default; only the user interface checks the choices."""
-        self._values.setdefault(name, str(defaultValue))
+        self.text(name, defaultValue, label)
 
     combobox = dropdown
     multiselect = dropdown
 
     def get(self, name: str) -> str:
         """Return the value of a parameter."""
-        if name not in self._values:
+        values = self.getAll()
+        if name not in values:
             raise ValueError(
                 f"InputWidgetNotDefined: No input widget named {name} is defined. Declare it with "
                 f"dbutils.widgets.text({name!r}, ...) or pass it as a parameter of the run."
             )
-        return self._values[name]
+        return values[name]
 
     def getArgument(self, name: str, optional: str | None = None) -> str:  # noqa: N802
         """Return the value of a parameter, or ``optional`` if it has none."""
-        return self.get(name) if optional is None else self._values.get(name, optional)
+        return self.get(name) if optional is None else self.getAll().get(name, optional)
 
     def getAll(self) -> dict[str, str]:  # noqa: N802
-        return dict(self._values)
+        return {**self._defaults, **self._values}
 
     def remove(self, name: str) -> None:
-        self._values.pop(name, None)
+        """Forget a declaration. Parameters of the run stay, for the next one."""
+        self._defaults.pop(name, None)
 
     def removeAll(self) -> None:  # noqa: N802
-        self._values.clear()
+        self._defaults.clear()
 
 
 class NotebookUtils:

@@ -25,11 +25,19 @@ def test_widgets_prefer_parameters_to_declared_defaults() -> None:
     assert widgets.getAll() == {"day": "from run", "hour": "1", "place": "here"}
     assert widgets.getArgument("day", "other") == "from run"
     assert widgets.getArgument("none", "other") == "other"
-    widgets.remove("day")
-    widgets.remove("day")
-    assert widgets.getAll() == {"hour": "1", "place": "here"}
+
+
+def test_parameters_of_the_run_stay_when_a_notebook_removes_its_widgets() -> None:
+    """Notebooks begin with it, and declare their widgets after it."""
+    widgets = WidgetsUtils({"day": "from run"})
+    for remove in (widgets.removeAll, lambda: widgets.remove("day"), lambda: widgets.remove("day")):
+        widgets.text("day", "from notebook")
+        widgets.text("hour", "1")
+        remove()
+        assert widgets.get("day") == "from run"
+    assert widgets.getAll() == {"day": "from run", "hour": "1"}
     widgets.removeAll()
-    assert widgets.getAll() == {}
+    assert widgets.getAll() == {"day": "from run"}
 
 
 def test_task_values_of_earlier_tasks() -> None:
@@ -57,14 +65,14 @@ def test_task_value_is_limited_to_48_kib(size: int, is_accepted: bool) -> None:
 @pytest.mark.parametrize(
     ("fields", "widgets"),
     [
-        ({}, "{'day': 'from task', 'place': 'from job', 'hour': 'from notebook'}"),
+        ({}, "day=from task hour=from notebook place=from job"),
         (
             {"job_parameters": {"day": "from run", "hour": "5"}},
-            "{'day': 'from run', 'place': 'from job', 'hour': '5'}",
+            "day=from run hour=5 place=from job",
         ),
         (
             {"notebook_params": {"day": "from run", "extra": "1"}},
-            "{'day': 'from run', 'place': 'from job', 'extra': '1', 'hour': 'from notebook'}",
+            "day=from run extra=1 hour=from notebook place=from job",
         ),
     ],
 )
@@ -77,7 +85,8 @@ def test_widgets_are_run_over_job_over_task_over_notebook(
     text = """
 dbutils.widgets.text("day", "from notebook", "Day")
 dbutils.widgets.dropdown("hour", "from notebook", ["1", "2"])
-dbutils.notebook.exit(str(dbutils.widgets.getAll()))
+found = sorted(dbutils.widgets.getAll().items())
+dbutils.notebook.exit(" ".join(f"{name}={value}" for name, value in found))
 """
     client = serve({"etl": job}, {"notebook.py": HEADER + text})
     assert result_of(client, **fields) == widgets
