@@ -40,7 +40,8 @@ _INSTALLERS = ("pip", "uv", "conda")
 # Lines of a block with another '%' in front may continue an expression.
 _IN_BLOCKS = tuple(f"%{name}" for name in (*_INSTALLERS, *_SETTERS, "sh"))
 _LANGUAGE_MAGICS = ("python", "sql", "r", "scala", "sh", "bash", "run", "fs")
-_NOT_RUN = ("md", "md-sandbox", "html", "skip")
+# The cell of an environment has no code.
+_NOT_RUN = ("md", "md-sandbox", "html", "skip", "environment")
 _WRITER = "writefile"
 
 _NO_CELL = (
@@ -175,7 +176,7 @@ def _run_python(cell: Cell, path: str, names: dict[str, Any]) -> None:
         code = compile(text, path, "exec", flags, dont_inherit=True)
     except SyntaxError:
         # Not before compile() failed: a line inside a string may resemble a magic.
-        replaced = _replace_magics(text)
+        replaced = _replace_magics(_dedent(text))
         if replaced == text:
             raise
         code = compile(replaced, path, "exec", flags, dont_inherit=True)
@@ -210,6 +211,13 @@ def _run_coroutine(code: types.CodeType, names: dict[str, Any]) -> None:
     if _LOOP not in names:
         names[_LOOP] = asyncio.new_event_loop()
     names[_LOOP].run_until_complete(eval(code, names))  # noqa: S307 (running it is the purpose)
+
+
+def _dedent(text: str) -> str:
+    """Remove the indentation of the first line of code from all lines, as IPython does."""
+    first = notebook_files.split_at_code(text)[1]
+    indentation = first.removesuffix(first.lstrip())
+    return "\n".join(line.removeprefix(indentation) for line in text.split("\n"))
 
 
 def _replace_magics(text: str) -> str:

@@ -75,6 +75,9 @@ def test_cell_magics(serve: Serve) -> None:
 # MAGIC %%html
 # MAGIC <b>Loaded</b>
 # COMMAND ----------
+# MAGIC %environment
+# MAGIC "client": "1"
+# COMMAND ----------
 # MAGIC %run ./helpers
 # COMMAND ----------
 # MAGIC %pip install nothing
@@ -130,6 +133,18 @@ assert '''
 dbutils.notebook.exit(total)
 """
     assert result_of(notebook_client(serve, text)) == "4"
+
+
+def test_cell_may_be_indented(serve: Serve) -> None:
+    text = """
+# As IPython, Databricks takes the first line for the margin.
+  total = 1
+  if total:
+      total += 1
+# COMMAND ----------
+dbutils.notebook.exit(total)
+"""
+    assert result_of(notebook_client(serve, text)) == "2"
 
 
 def test_cd_changes_the_folder_of_later_cells(serve: Serve) -> None:
