@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import namedtuple
+from errno import ENOENT
 
 from .not_served import raise_not_served
 from .workspace_paths import create_volume, to_address
@@ -61,10 +62,11 @@ class FileSystemUtils:
 
     def ls(self, path: str) -> list[FileInfo]:
         folder = self._file(path)
-        if os.path.isfile(folder):
-            return [describe_file(self._find_address(path, folder), folder)]
         if folder in self._folders and not os.path.exists(folder):
             return []  # the first file creates the root
+        _require(folder)
+        if os.path.isfile(folder):
+            return [describe_file(self._find_address(path, folder), folder)]
         address = self._find_address(path.rstrip("/") + "/", folder + "/")
         files = (os.path.join(folder, name) for name in sorted(os.listdir(folder)))
         # A file may be gone by now, and a link may lead nowhere.
@@ -76,7 +78,7 @@ class FileSystemUtils:
 
     def head(self, file: str, maxBytes: int = 65536) -> str:  # noqa: N803
         """Return the beginning of a file as text."""
-        with open(self._file(file), "rb") as opened:
+        with open(_require(self._file(file)), "rb") as opened:
             return opened.read(maxBytes).decode(errors="replace")
 
     def put(self, file: str, contents: str, overwrite: bool = False) -> bool:
@@ -107,7 +109,7 @@ class FileSystemUtils:
 
     def cp(self, source: str, dest: str, recurse: bool = False) -> bool:
         """Copy a file, or with ``recurse`` a folder."""
-        origin, target = self._file(source), self._file(dest)
+        origin, target = _require(self._file(source)), self._file(dest)
         if os.path.isdir(origin) and recurse:
             shutil.copytree(origin, target, dirs_exist_ok=True)
         else:
@@ -117,9 +119,9 @@ class FileSystemUtils:
 
     def mv(self, source: str, dest: str, recurse: bool = False) -> bool:
         """Move a file or a folder."""
-        target = self._file(dest)
+        origin, target = _require(self._file_to_remove(source)), self._file(dest)
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        shutil.move(self._file_to_remove(source), target)
+        shutil.move(origin, target)
         return True
 
     def mount(self, source: str, mountPoint: str, *_: Any, **options: Any) -> bool:  # noqa: N803
@@ -187,6 +189,17 @@ class FileSystemUtils:
             if path == folder or path.startswith(folder + "/"):
                 return _join(folder, path[len(folder) :], path)
         return path if is_of_machine else _join(self._dbfs, path, path)
+
+
+def _require(file: str) -> str:
+    """Return a file or folder that exists.
+
+    :raises FileNotFoundError: it does not. Code looks for the name of Java's error in the text.
+    """
+    if not os.path.exists(file):
+        message = "java.io.FileNotFoundException: No such file or directory"
+        raise FileNotFoundError(ENOENT, message, file)
+    return file
 
 
 def _join(root: str, rest: str, path: str) -> str:

@@ -46,6 +46,19 @@ def test_root_of_a_new_workspace_is_empty(fs: FileSystemUtils, path: str) -> Non
         fs.ls("dbfs:/none")
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("ls", ("/in",)), ("head", ("/in",)), ("cp", ("/in", "/out")), ("mv", ("/in", "/out"))],
+)
+def test_missing_file_is_the_error_that_code_looks_for(
+    fs: FileSystemUtils, tmp_path: Path, name: str, arguments: tuple[str, ...]
+) -> None:
+    with pytest.raises(FileNotFoundError, match=r"java\.io\.FileNotFoundException") as caught:
+        getattr(fs, name)(*arguments)
+    assert caught.value.filename == str(tmp_path / "dbfs/in")
+    assert not (tmp_path / "dbfs").exists()
+
+
 def test_volume_exists_as_soon_as_a_path_names_it(fs: FileSystemUtils, tmp_path: Path) -> None:
     for path in ("/Volumes/main", "/Volumes/main/raw", "/Volumes/main/raw/in/2025"):
         with pytest.raises(FileNotFoundError):
