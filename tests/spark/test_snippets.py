@@ -55,6 +55,11 @@ RUN = {
         "joined = [a.join(b, a['id'] == b['id']) for a, b in [frames[:2], frames[:2]]]\n"
         "assert joined[0].semanticHash() == joined[1].semanticHash()"
     ),
+    "membership": (
+        "spark.sql('CREATE OR REPLACE VIEW dev.snippets.masked AS SELECT CASE WHEN is_member(\\'hr\\') THEN 1 END AS n')\n"
+        "assert spark.table('dev.snippets.masked').first().n is None\n"
+        "assert spark.sql('SELECT is_account_group_member(\\'users\\')').first()[0]"
+    ),
     "create a volume": "spark.sql('CREATE VOLUME IF NOT EXISTS dev.snippets.files')",
     "detail": "assert spark.sql('DESCRIBE DETAIL dev.snippets.t').first().format == 'delta'",
     "history": "spark.sql('DESCRIBE HISTORY dev.snippets.t').select('version', 'operation').collect()",

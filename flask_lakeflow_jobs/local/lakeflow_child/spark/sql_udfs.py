@@ -22,6 +22,16 @@ Parse = Callable[[str], exp.Expr]
 Function = dict[str, Any]
 
 _MAX_DEPTH = 20  # of functions that call others
+# Databricks has them, and Sail lacks them. The API has the same group.
+_MEMBERSHIP: dict[str, Function] = {
+    name: {
+        "parameters": [["name", None]],
+        "body": "name IN ('account users', 'users')",
+        "returns": "BOOLEAN",
+        "language": "SQL",
+    }
+    for name in ("is_account_group_member", "is_member")
+}
 _PREFIX = "lakeflow_udf_"
 
 
@@ -40,8 +50,7 @@ class SqlFunctions:
 
     def has(self, name: str) -> bool:
         """Return whether there is a function of a name."""
-        functions = {**self._read(), **self._temporary}
-        return find_function(functions, split_name(name.lower())) is not None
+        return find_function(self._list(), split_name(name.lower())) is not None
 
     def run(self, tree: exp.Expr) -> str | None:
         """Create or drop a function; return a query for a message, or ``None`` for others."""
@@ -65,8 +74,8 @@ class SqlFunctions:
 
     def insert(self, tree: exp.Expr, parse: Parse) -> exp.Expr:
         """Replace the calls in a tree by what the functions return."""
-        functions = {**self._read(), **self._temporary}
-        for _ in range(_MAX_DEPTH if functions else 0):
+        functions = self._list()
+        for _ in range(_MAX_DEPTH):
             found = False
             for call in list(tree.find_all(exp.Anonymous)):
                 parts = [call.name.lower()]
@@ -95,6 +104,9 @@ class SqlFunctions:
                 self._registered.add(name)
             return exp.Anonymous(this=known, expressions=list(arguments.values()))
         return expand_body(name, parse(function["body"]), arguments, function["returns"])
+
+    def _list(self) -> dict[str, Function]:
+        return {**self._read(), **self._temporary, **_MEMBERSHIP}
 
     def _read(self) -> dict[str, Function]:
         return dict(read_json(self._file, {}))

@@ -70,6 +70,11 @@ _MACROS = {
         for kind in ("tinyint", "smallint", "int", "bigint")
         for prefix in ("", "try_")
     },
+    # the user, whose group is that of the API
+    **{
+        f"{name}(g)": "g IN ('account users', 'users')"
+        for name in ("is_account_group_member", "is_member")
+    },
     # times
     "current_timezone()": "current_setting('TimeZone')",
     "monthname(x)": f"strftime({_AS_TIME}, '%b')",

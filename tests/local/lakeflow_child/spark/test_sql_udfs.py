@@ -57,6 +57,7 @@ def create(folder: Path, register: Register) -> SqlFunctions:
         ("SELECT * FROM pairs(2) p", "SELECT * FROM (SELECT (2) AS x) AS p"),
         ("SELECT s.up(name) FROM t", "SELECT lakeflow_udf_dev_s_up(name) FROM t"),
         ("SELECT other(1)", "SELECT other(1)"),
+        ("SELECT is_member('a')", "SELECT CAST((('a') IN ('account users', 'users')) AS BOOLEAN)"),
     ],
 )
 def test_call_becomes_what_the_function_returns(query: str, expanded: str, tmp_path: Path) -> None:

@@ -349,6 +349,9 @@ SELECT decode(2, 1, 'a', 2, 'b', 'c'), decode(5, 1, 'a', 'c');
 SELECT isnull(NULL), isnotnull(1), NULL <=> NULL, 1 <=> NULL, equal_null(1, 1);
 -- [["true", "true", "true", "false", "true"]]
 
+SELECT is_account_group_member('account users'), is_member('users'), is_member('admins');
+-- [["true", "true", "false"]]
+
 SELECT rand() < 1, uuid() IS NOT NULL, monotonically_increasing_id() >= 0;
 -- [["true", "true", "true"]]
 
