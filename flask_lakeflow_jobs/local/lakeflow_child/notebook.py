@@ -154,7 +154,7 @@ def run_cell(cell: Cell, path: str, names: dict[str, Any]) -> None:
     elif cell.language == "run":
         _include_notebook(text, path, names)
     elif cell.language in ("sh", "bash"):
-        _run_shell(cell.text)
+        _run_shell(cell.text, may_fail=cell.language == "sh")
     elif cell.language == "sql":
         _run_sql(cell, path, names)
     elif cell.language == _WRITER:
@@ -285,11 +285,21 @@ def _include_notebook(text: str, path: str, names: dict[str, Any]) -> None:
     run_cells(find_notebook(path, other, names["dbutils"].mounts), names)
 
 
-def _run_shell(text: str) -> None:
+def _run_shell(text: str, *, may_fail: bool = True) -> None:
+    """Run commands, in bash if there is one.
+
+    :param may_fail: go on after a failure, unless the text begins with ``-e``. Databricks,
+        documentation of notebooks.
+    """
     import subprocess  # few notebooks need it
 
     sys.stdout.flush()
-    subprocess.run(["/bin/sh", "-c", text], check=True)
+    command = ["/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"]
+    if text.split(maxsplit=1)[:1] == ["-e"]:
+        command, text, may_fail = [*command, "-e"], text.replace("-e", "", 1), False
+    ended = subprocess.run([*command, "-c", text], check=not may_fail)
+    if ended.returncode:
+        print(f"The shell ended with exit status {ended.returncode}.", file=sys.stderr)
 
 
 def _write_file(text: str) -> None:

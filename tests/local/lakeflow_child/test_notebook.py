@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 import time
@@ -235,9 +236,22 @@ def test_line_separators_in_text_do_not_end_lines(serve: Serve) -> None:
     assert result_of(notebook_client(serve, text)) == "3"
 
 
-def test_failing_shell_cell_fails_the_notebook(serve: Serve) -> None:
-    client = notebook_client(serve, "# MAGIC %sh\n# MAGIC exit 3")
+@pytest.mark.parametrize("magic", ["%sh -e", "%sh -e false ||", "%%bash"])
+def test_failing_shell_cell_fails_the_notebook(serve: Serve, magic: str) -> None:
+    client = notebook_client(serve, f"# MAGIC {magic}\n# MAGIC exit 3")
     assert "exit status 3" in (output_of(client).error or "")
+
+
+@pytest.mark.parametrize("command", ["%sh\n# MAGIC exit 3", "%sh exit 3", "!exit 3"])
+def test_notebook_goes_on_after_a_shell_cell_that_may_fail(serve: Serve, command: str) -> None:
+    text = f"# MAGIC {command}\n# COMMAND ----------\ndbutils.notebook.exit('went on')"
+    assert result_of(notebook_client(serve, text)) == "went on"
+
+
+@pytest.mark.skipif(not os.path.exists("/bin/bash"), reason="This machine has no bash.")
+def test_shell_cell_runs_in_bash(serve: Serve) -> None:
+    client = notebook_client(serve, '# MAGIC %sh -e\n# MAGIC [[ "a b" == a* ]]')
+    assert output_of(client).error is None
 
 
 def test_run_magic_and_run_by_path(serve: Serve) -> None:
