@@ -42,7 +42,7 @@ from .engine.services import TaskServices
 from .engine.spark import Spark
 from .engine.statement_runner import StatementRunner
 from .engine.work import CannotRun, NestedRun
-from .environment import keep_bytecode, read_environment
+from .environment import RUNTIME_VERSION, keep_bytecode, read_environment
 from .errors import ApiError, JobDoesNotExist
 from .home import Address, WorkspaceError, WorkspaceFolder
 from .http.application import Application
@@ -281,6 +281,7 @@ class Workspace:
         """Return the environment of this process, with credentials for this workspace only."""
         return {
             **keep_bytecode(read_environment(), self._folder.path / "bytecode"),
+            **RUNTIME_VERSION,
             "DATABRICKS_HOST": host,
             "DATABRICKS_TOKEN": token,
             "LAKEFLOW_LOCAL_DATA": str(self._folder.data),

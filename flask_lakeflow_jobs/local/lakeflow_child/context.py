@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import types
 
 from .workspace_paths import to_workspace_path
 
@@ -106,6 +107,11 @@ class Context:
     def safeToJson(self) -> str:  # noqa: N802
         """Return everything except the token, in one mapping."""
         return json.dumps({"attributes": {**self._tags, **self._extra}})
+
+    def to_namespace(self) -> types.SimpleNamespace:
+        """Return the values as attributes, as ``dbruntime.databricks_repl_context`` has them."""
+        host = self._values["browserHostName"]
+        return types.SimpleNamespace(**self._values, clusterId=None, workspaceUrl=host)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

@@ -80,7 +80,7 @@ class WidgetsUtils:
         return {**self._defaults, **self._values}
 
     def remove(self, name: str) -> None:
-        """Forget a declaration. Parameters of the run stay, for the next one."""
+        """Drop a declaration. A parameter of the run stays, for the next one."""
         self._defaults.pop(name, None)
 
     def removeAll(self) -> None:  # noqa: N802
@@ -333,7 +333,8 @@ class DBUtils:
     def serve_imports(self, names: dict[str, Any]) -> None:
         """Make ``from databricks.sdk.runtime import dbutils, spark`` return these objects.
 
-        The SDK's module tries ``dbruntime`` first, which exists on a cluster.
+        The SDK's module tries ``dbruntime`` first, which exists on a cluster. Code imports the
+        context of its notebook from there.
         """
         namespace = {**names, **self.notebook_names()}
 
@@ -348,4 +349,8 @@ class DBUtils:
 
         runtime = types.ModuleType("dbruntime")
         runtime.UserNamespaceInitializer = UserNamespaceInitializer  # type: ignore[attr-defined]
-        sys.modules["dbruntime"] = runtime
+        runtime.__path__ = []
+        context = types.ModuleType("dbruntime.databricks_repl_context")
+        vars(context)["get_context"] = lambda: self.entry_point.getContext().to_namespace()
+        for module in (runtime, context):
+            sys.modules[module.__name__] = module

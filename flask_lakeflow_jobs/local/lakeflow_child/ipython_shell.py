@@ -44,6 +44,11 @@ class Shell:
         names = vars(sys.modules["__main__"])
         return names if "dbutils" in names else {**names, **self._list_names()}
 
+    @property
+    def ns_table(self) -> dict[str, dict[str, Any]]:
+        """The same names, where the SDK and MLflow look for ``dbutils``."""
+        return {"user_global": self.user_ns}
+
 
 class IPythonFinder:
     """Finds ``IPython`` where it is installed, and gives it the shell once it is loaded."""

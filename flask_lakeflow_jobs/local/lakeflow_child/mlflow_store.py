@@ -6,6 +6,7 @@ Otherwise, runs and models would be written beside the author's notebooks.
 from __future__ import annotations
 
 import os
+import sys
 from copy import copy
 
 from .import_hooks import find_and_change
@@ -54,6 +55,9 @@ def _redirect(module: types.ModuleType) -> None:
                 setattr(each, name, _ignore_databricks(function))
     if (client := getattr(module, "MlflowClient", None)) is not None:
         client.__init__ = _drop_databricks(client.__init__)
+    # It would use what else a cluster has, such as its own folders.
+    if (utils := sys.modules.get("mlflow.utils.databricks_utils")) is not None:
+        vars(utils)["get_databricks_runtime_version"] = lambda: None
 
 
 def _ignore_databricks(function: Callable[..., Any]) -> Callable[..., Any]:

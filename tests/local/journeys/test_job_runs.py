@@ -168,7 +168,7 @@ def test_python_file_has_the_surroundings_of_databricks(serve: Serve) -> None:
                 import beside
                 import at_root.module
                 print(os.getcwd() == os.path.dirname(__file__), __name__, sys.argv[0] == __file__)
-                print([name for name in os.environ if name.startswith("DATABRICKS_")])
+                print(sorted(name for name in os.environ if name.startswith("DATABRICKS_")))
                 print(os.path.isdir(os.environ["LAKEFLOW_LOCAL_DATA"]))
                 print("flask" in sys.modules, sys.path[0] == os.path.dirname(__file__))
             """,
@@ -180,7 +180,7 @@ def test_python_file_has_the_surroundings_of_databricks(serve: Serve) -> None:
     run = client.run("etl", job_parameters={"day": "1"})
     assert client.outputs(run)["main"].logs == textwrap.dedent("""\
         True __main__ True
-        ['DATABRICKS_HOST', 'DATABRICKS_TOKEN']
+        ['DATABRICKS_HOST', 'DATABRICKS_RUNTIME_VERSION', 'DATABRICKS_TOKEN']
         True
         False True
     """)

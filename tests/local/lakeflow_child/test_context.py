@@ -45,6 +45,10 @@ assert context.userName().get() == context.tags().apply("user") == flat["user"]
 assert context.apiUrl().get() == "http://" + context.browserHostName().get()
 assert context.currentRunId().isDefined() and context.clusterId().isEmpty()
 assert context.clusterId().getOrElse("none") == "none"
+from dbruntime.databricks_repl_context import get_context
+assert get_context().jobId == tags["jobId"] == flat["jobId"]
+assert get_context().apiToken == context.apiToken().get()
+assert get_context().workspaceUrl == context.browserHostName().get()
 """
 
 

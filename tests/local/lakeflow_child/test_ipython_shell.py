@@ -19,6 +19,7 @@ def get_day():
 NOTEBOOK = """
 day = dbutils.widgets.get("day")
 assert get_ipython().user_ns["day"] is day
+assert get_ipython().ns_table["user_global"]["dbutils"] is dbutils
 assert "IPKernelApp" not in get_ipython().config
 from helper import get_day
 dbutils.notebook.exit(get_day())

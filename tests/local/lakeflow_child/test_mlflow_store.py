@@ -70,6 +70,16 @@ def test_addresses_of_databricks_are_ignored_and_others_are_used(mlflow: Any) ->
     )
 
 
+def test_mlflow_does_not_look_for_what_else_a_cluster_has(
+    mlflow: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    utils = SimpleNamespace(get_databricks_runtime_version=lambda: "17.3")
+    monkeypatch.setitem(sys.modules, "mlflow.utils.databricks_utils", utils)
+    monkeypatch.delitem(sys.modules, "mlflow")
+    importlib.import_module("mlflow")
+    assert utils.get_databricks_runtime_version() is None
+
+
 def test_client_takes_only_the_addresses_of_others(mlflow: Any) -> None:
     assert mlflow.MlflowClient("databricks", registry_uri="databricks-uc").uris == [None, None]
     assert mlflow.MlflowClient(None, "https://a.example").uris == [None, "https://a.example"]
