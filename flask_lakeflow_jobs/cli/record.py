@@ -78,17 +78,28 @@ def parse_time_option(text: str) -> int:
         ) from None
 
 
+def parse_text_option(text: str) -> str:
+    """Replace bytes that are no text in the terminal's encoding, which no database takes."""
+    return text.encode(errors="replace").decode()
+
+
 def filter_options(command: Command) -> Command:
     """Add the options that select rows; the command gets ``selects_actions`` and ``filters``."""
 
     @click.option(
         *("--job", "jobs"),
+        type=parse_text_option,
         metavar="KEY",
         multiple=True,
         shell_complete=complete_key,
         help="Only this job. Repeatable.",
     )
-    @click.option("--by", metavar="NAME", help="Only what this person or user requested.")
+    @click.option(
+        "--by",
+        type=parse_text_option,
+        metavar="NAME",
+        help="Only what this person or user requested.",
+    )
     @click.option(
         "--outcome",
         type=OUTCOMES,

@@ -64,6 +64,16 @@ def test_show_filters_runs(app: Flask, record: Record) -> None:
         assert "etl" not in result.output
 
 
+@pytest.mark.parametrize("command", ["show", "export"])
+@pytest.mark.parametrize("option", ["--job", "--by"])
+def test_filter_that_is_no_text_matches_nothing(
+    app: Flask, record: Record, command: str, option: str
+) -> None:
+    add_run(record, 7, "etl", requested_by="ada")
+    result = run(app, command, option, "\udcff")
+    assert (result.exit_code, result.stdout) == (0, "")
+
+
 def test_show_json_has_all_fields(app: Flask, record: Record) -> None:
     add_run(record, 7, params='{"day": 1}')
     (shown,) = json.loads(run(app, "show", "--json").stdout)["runs"]
