@@ -23,6 +23,7 @@ _TABLE_NAME = re.compile(r"([A-Za-z_][\w-]*)\.[\w-]+\.[\w-]+", re.ASCII)
 
 _NAME = r"`?([A-Za-z_][\w-]*)`?"
 _EXISTS = r"(?:\s+IF\s+(?:NOT\s+)?EXISTS)?"
+_STREAM = r"(?:STREAM\b\s*\(?\s*)?"
 _QUOTE = r"\\?[\"']"  # in a notebook's JSON, those of code have a backslash
 _TEXT = rf"{_QUOTE}([A-Za-z_][\w-]*){_QUOTE}"
 # The rest of the name of a table, perhaps in an f-string such as f"sales.{day}.{names['a.b']}".
@@ -35,7 +36,7 @@ _IN_SOURCE = re.compile(
             # In SQL
             rf"\b(?:ALTER|CREATE|DROP|IN|ON|SET|USE)\s+CATALOG{_EXISTS}\s+{_NAME}",
             rf"\b(?:DATABASE|SCHEMA|USE|(?:SCHEMAS|TABLES|VIEWS)\s+IN){_EXISTS}\s+{_NAME}\.`?\w",
-            rf"\b(?:FROM|INTO|JOIN|TABLE|UPDATE|USING|VIEW|VOLUME){_EXISTS}\s+{_NAME}{_REST}(?![\w.]{{0,99}}\s+import\b)",
+            rf"\b(?:FROM|INTO|JOIN|TABLE|UPDATE|USING|VIEW|VOLUME){_EXISTS}\s+{_STREAM}{_NAME}{_REST}(?![\w.]{{0,99}}\s+import\b)",
             # In calls
             rf"\b(?:insertInto|writeTo|forName|\w{{0,40}}table\w{{0,40}})\(\s*(?:[\w.]{{1,99}}\s*,\s*)?f?{_QUOTE}{_NAME}{_REST}",
             rf"\bsetCurrentCatalog\(\s*{_TEXT}",

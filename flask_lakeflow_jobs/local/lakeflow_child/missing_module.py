@@ -18,7 +18,8 @@ _SERVICES = {
     "databricks.feature_engineering": "feature store",
     "databricks.feature_store": "feature store",
 }
-# Clusters have it too, but a task on Sail has a module of its own in its place.
+# Clusters have it too, but a task on Sail has a module of its own in its place. For one on Java, it
+# belongs beside pyspark: packages of a task leave it out.
 _PACKAGES = {"delta": "delta-spark"}
 _IMPORTED = re.compile(r"cannot import name '(\w+)'")  # as in from databricks import feature_store
 _SETTING = "LAKEFLOW_JOBS_LOCAL_INSTALL = True"
@@ -71,8 +72,13 @@ def advise_on_module(
             f"Add {folder} to sys.path before the import of {name}: the bundle has the module "
             "there, and tasks import from the folder of their own file and from that of the bundle."
         )
+    if package := _PACKAGES.get(name):
+        return (
+            f"The task needs the module {name}, which clusters of Databricks have. Install it "
+            f"beside pyspark: {sys.executable} -m pip install {package}."
+        )
     found = find_package(module)
-    package = found[1] if found else _PACKAGES.get(name)
+    package = found[1] if found else None
     if installs:
         return _advise_to_list(name, package, ", ".join(requirements))
     return _advise_to_install(name, package, requirements)

@@ -40,6 +40,7 @@ def test_find_catalogs_in_settings(settings: Any, catalogs: set[str]) -> None:
         ("SELECT * FROM dev.sales.orders JOIN `other`.a.b", {"dev", "other"}),
         ("use catalog dev; CREATE CATALOG IF NOT EXISTS two", {"dev", "two"}),
         ("CREATE SCHEMA IF NOT EXISTS dev.sales", {"dev"}),
+        ("FROM STREAM(dev.a.b) JOIN STREAM two.a.b; FROM STREAM(LIVE.c)", {"dev", "two"}),
         ("INSERT INTO dev.sales.orders; UPDATE two.a.b SET x = 1", {"dev", "two"}),
         ("df.saveAsTable('dev.sales.orders'); spark.table(\"two.a.b\")", {"dev", "two"}),
         ("SELECT * FROM sales.orders; SELECT a.b.c FROM t", set()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,8 +49,13 @@ def test_advice_of_a_workspace_that_installs_is_where_to_list_the_package() -> N
     assert found.endswith(" List its package, scikit-learn, in the task's environment.")
     added = advise_on_module("py4j.protocol", ["databricks-feature-engineering"], installs=True)
     assert added.endswith(" that its environment lists: databricks-feature-engineering. Add py4j.")
-    delta = advise_on_module("delta.tables", ["dlt-meta"], installs=True)
-    assert delta.endswith(" that its environment lists: dlt-meta. Add delta-spark.")
+
+
+@pytest.mark.parametrize("installs", [True, False])
+def test_module_of_delta_lake_is_installed_beside_pyspark(installs: bool) -> None:
+    """The workspace leaves it out of the packages that it installs for a task."""
+    advice = advise_on_module("delta.tables", ["dlt-meta", "delta-spark"], installs=installs)
+    assert advice.endswith(f" beside pyspark: {sys.executable} -m pip install delta-spark.")
 
 
 @pytest.mark.parametrize("installs", [True, False])
