@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import types
+from contextlib import suppress
 
 from .workspace_paths import is_in_dbfs, to_local_path
 
@@ -102,8 +103,9 @@ def find_advice(error: BaseException, mounts: dict[str, str], root: str = "") ->
     for pattern, advice in _BY_PLACE.items():
         if match := re.search(pattern, str(error)):
             return advice.format(_describe_place(match[1], mounts))
+    text = f"{error} {_read_response(error)}"
     for pattern, advice in _BY_NAME.items():
-        if match := re.search(pattern, str(error)):
+        if match := re.search(pattern, text):
             is_table = advice is _CREATE_TABLE
             return advice.format(_find_full_name(match[1], error) if is_table else match[1])
     match = _UNREACHABLE.search(str(error))
@@ -116,6 +118,14 @@ def find_advice(error: BaseException, mounts: dict[str, str], root: str = "") ->
             "'local_simulation')."
         )
     return None
+
+
+def _read_response(error: BaseException) -> str:
+    """Return what the workspace said, which the errors of requests and httpx lack."""
+    with suppress(Exception):  # it is a stream, or something else
+        response: Any = error.response  # type: ignore[attr-defined]
+        return str(response.text)
+    return ""
 
 
 def _find_host(error: BaseException) -> str | None:

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -13,6 +14,14 @@ from urllib.request import urlopen
 import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.surroundings_advice import find_advice
+
+
+class HTTPError(Exception):
+    """An error for a status, as requests has it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("404 Client Error: Not Found for url: http://127.0.0.1:1/api/2.0/x")
+        self.response = SimpleNamespace(text=text)
 
 
 def _raise_for_missing_variable() -> None:
@@ -67,6 +76,11 @@ def _raise_for_missing_key() -> None:
             "List a newer version of the package that imports it, such as mlflow>=3, for the task",
         ),
         (ValueError("No API found for 'GET /x'"), "The local workspace does not serve GET /x. Si"),
+        (
+            HTTPError('{"message": "No API found for \'GET /x\'"}'),
+            "The local workspace does not se",
+        ),
+        (HTTPError("Job 7 does not exist."), None),
         (
             ValueError("No API found for 'GET /unity-catalog/models'"),
             "The local workspace does not serve GET /unity-catalog/models. Use SQL",
