@@ -7,7 +7,6 @@ Its earlier versions stay.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +19,7 @@ from .delta_log import (
     INVARIANTS,
     find_location,
     has_limits,
+    list_fields,
     read_metadata,
     write_columns,
     write_metadata,
@@ -79,8 +79,7 @@ def alter_table(tree: exp.Alter, query: Callable[[str], Any]) -> str | None:
 
 
 def _read_columns(metadata: dict[str, Any]) -> Columns:
-    fields = json.loads(metadata["schemaString"])["fields"]
-    return {field["name"]: quote_part(field["name"]) for field in fields}
+    return {field["name"]: quote_part(field["name"]) for field in list_fields(metadata)}
 
 
 def _write_altered(
@@ -95,7 +94,7 @@ def _write_altered(
 
     :param metadata: of the table as it is.
     """
-    fields = json.loads(metadata["schemaString"])["fields"]
+    fields = list_fields(metadata)
     columns, properties = _read_columns(metadata), metadata.get("configuration") or {}
     is_new = target != table
     if altered != columns or is_new:
@@ -145,7 +144,7 @@ def move_column(statement: str, query: Callable[[str], Any]) -> str | None:
         return None
     table, moved, previous = match.groups()
     location = find_location(query, table)
-    fields = json.loads(read_metadata(location)["schemaString"])["fields"]
+    fields = list_fields(read_metadata(location))
     known = {field["name"].lower(): field for field in fields}
     (name,), after = split_name(moved.lower()), split_name((previous or "").lower())
     if missing := [each for each in (name, *after) if each not in known]:

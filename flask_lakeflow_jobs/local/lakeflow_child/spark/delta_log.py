@@ -313,6 +313,11 @@ def find_metadata(commits: Iterable[Commit]) -> dict[str, Any]:
     return _find_last(commits, "metaData")
 
 
+def list_fields(metadata: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the columns of a table, as its log describes them."""
+    return list(json.loads(metadata["schemaString"])["fields"])
+
+
 def _find_last(commits: Iterable[Commit], action: str) -> dict[str, Any]:
     """Return the last action of a kind; empty if there is none."""
     found: dict[str, Any] = {}
@@ -329,5 +334,5 @@ def find_info(actions: list[dict[str, Any]]) -> dict[str, Any]:
 
 def find_filled(location: str) -> set[str]:
     """Return the columns that an INSERT may leave out, as they have values of their own."""
-    fields = json.loads(read_metadata(location)["schemaString"])["fields"]
+    fields = list_fields(read_metadata(location))
     return {each["name"].lower() for each in fields if _FILLED.search(json.dumps(each["metadata"]))}

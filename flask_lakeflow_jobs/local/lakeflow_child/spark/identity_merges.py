@@ -15,6 +15,7 @@ from sqlglot import exp, parse_one
 
 from .delta_log import (
     find_location,
+    list_fields,
     list_versions,
     read_commits,
     read_metadata,
@@ -42,7 +43,7 @@ def merge_with_ids(merge: exp.Merge, query: Query) -> Any:
     table = merge.this.copy()
     table.set("alias", None)
     location = find_location(query, write(table))
-    fields = json.loads(read_metadata(location)["schemaString"])["fields"]
+    fields = list_fields(read_metadata(location))
     found = [each for each in fields if f"{_IDENTITY}step" in each["metadata"]]
     if not found:
         return None

@@ -8,14 +8,13 @@ Sail lacks some of them and names columns otherwise.
 from __future__ import annotations
 
 import fnmatch
-import json
 import os
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from .column_sql import write_rows
-from .delta_log import find_location, read_metadata
+from .delta_log import find_location, list_fields, read_metadata
 from .read_files import FILES
 from .spark_catalog import read_description
 from .sql_names import NAME_PART, quote_name, quote_part, split_name
@@ -173,8 +172,7 @@ def _describe_table(match: re.Match[str], query: Query, _: str) -> str:
     partitions: list[str] = []
     if details.get("Provider") == "delta":
         metadata = read_metadata(find_location(query, name))
-        fields = json.loads(metadata["schemaString"])["fields"]
-        comments = {each["name"]: each["metadata"].get("comment") for each in fields}
+        comments = {each["name"]: each["metadata"].get("comment") for each in list_fields(metadata)}
         partitions = metadata.get("partitionColumns") or []
     rows = {
         each.name: (each.name, each.dataType.simpleString(), comments.get(each.name))

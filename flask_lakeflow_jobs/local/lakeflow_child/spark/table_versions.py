@@ -11,7 +11,7 @@ from typing import Any
 from sqlglot import exp
 
 from .alter_tables import reload_table
-from .delta_log import Commit, find_info, find_location, read_commits, restore
+from .delta_log import Commit, find_info, find_location, list_fields, read_commits, restore
 from .query_columns import Tree, write
 
 _RESTORE = re.compile(
@@ -45,7 +45,7 @@ def _list_columns(location: str) -> Iterator[str]:
     for _, actions in read_commits(location):
         for each in actions:
             if "metaData" in each:
-                fields = json.loads(each["metaData"]["schemaString"])["fields"]
+                fields = list_fields(each["metaData"])
                 yield json.dumps([(field["name"], field["type"]) for field in fields])
 
 
