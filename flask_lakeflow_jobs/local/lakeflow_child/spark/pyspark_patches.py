@@ -27,7 +27,6 @@ from .file_readers import wrap_load, wrap_table
 from .function_corrections import CORRECTED
 from .local_rdds import LocalContext, LocalRdd, take_rdds
 from .sail_sql import SailSql
-from .show_commands import is_own
 from .spark_streams import (
     StreamManager,
     keep_function,
@@ -88,7 +87,6 @@ def patch_pyspark(
         # Sail refuses some statements of Databricks, and that with which pyspark sets a catalog.
         (session_class, "sql", _run_by(runner)),
         (Catalog, "setCurrentCatalog", _set_catalog),
-        (Catalog, "listTables", _hide_views(Catalog.listTables)),
         # Sail forgets the columns of a table that it knows by its folder.
         (Catalog, "listColumns", _list_columns(Catalog.listColumns)),
         # Sail lacks it.
@@ -201,15 +199,6 @@ def _run_by(runner: SailSql) -> Callable[..., Any]:
             raise AnalysisException(str(error)) from error  # it has a condition of Spark
 
     return sql
-
-
-def _hide_views(list_tables: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
-    """Leave the views of ``read_files`` out."""
-
-    def list_own_tables(*args: Any, **named: Any) -> list[Any]:
-        return [each for each in list_tables(*args, **named) if is_own(each.name)]
-
-    return list_own_tables
 
 
 def _find_function(runner: SailSql) -> Callable[..., bool]:

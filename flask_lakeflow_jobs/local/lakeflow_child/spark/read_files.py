@@ -54,8 +54,8 @@ def replace_read_files(
     def define(arguments: list[str], _: str) -> str:
         frame = _read(session, arguments, evaluate, translate, has_metadata=METADATA in statement)
         view = f"{FILES}{os.urandom(8).hex()}"
-        frame.createOrReplaceTempView(view)
-        return view
+        frame.createOrReplaceGlobalTempView(view)  # which is not among the tables of a schema
+        return f"global_temp.{view}"
 
     return replace_calls(remove_comments(statement), define)
 

@@ -15,7 +15,6 @@ from typing import Any
 
 from .column_sql import write_rows
 from .delta_log import find_location, list_fields, read_metadata
-from .read_files import FILES
 from .spark_catalog import read_description
 from .sql_names import NAME_PART, quote_name, quote_part, split_name
 
@@ -65,11 +64,6 @@ def replace_show(statement: str, query: Query, volumes: str) -> str:
     return statement
 
 
-def is_own(name: str) -> bool:
-    """Return whether a table is the user's, and not a view of files that ``read_files`` needs."""
-    return not name.startswith(FILES)
-
-
 def _show_schemas(match: re.Match[str], query: Query, _: str) -> str:
     rows = query(f"SHOW SCHEMAS IN {match[1]}" if match[1] else "SHOW SCHEMAS").collect()
     names = sorted(row["name"] for row in rows)
@@ -86,7 +80,7 @@ def _show_tables(match: re.Match[str], query: Query, _: str) -> str:
     found = [
         (row.database, row.tableName, row.isTemporary)
         for row in rows
-        if is_own(row.tableName) and _is_like(row.tableName, match[2])
+        if _is_like(row.tableName, match[2])
     ]
     return write_rows(
         {"database": "STRING", "tableName": "STRING", "isTemporary": "BOOLEAN"}, found
@@ -98,7 +92,7 @@ def _show_views(match: re.Match[str], query: Query, _: str) -> str:
     found = [
         (".".join(row.namespace), row.tableName, row.isTemporary, False)
         for row in rows
-        if is_own(row.tableName) and _is_like(row.tableName, match[2])
+        if _is_like(row.tableName, match[2])
     ]
     columns = {"namespace": "STRING", "viewName": "STRING"}
     return write_rows({**columns, "isTemporary": "BOOLEAN", "isMaterialized": "BOOLEAN"}, found)

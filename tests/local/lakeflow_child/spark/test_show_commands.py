@@ -83,10 +83,10 @@ def test_show_is_a_query(statement: str, shown: str, tmp_path: Path) -> None:
     assert replace_show(statement, Result, str(tmp_path)) == shown
 
 
-def test_show_tables_has_no_views_of_read_files() -> None:
+def test_show_tables_of_a_pattern() -> None:
     def query(statement: str) -> Any:
         assert statement == "SHOW TABLES IN sales"
-        names = ["day", "lakeflow_files_0a", "night"]
+        names = ["day", "night"]
         rows = [SimpleNamespace(database="", tableName=name, isTemporary=True) for name in names]
         return SimpleNamespace(collect=lambda: rows)
 
