@@ -22,8 +22,8 @@ FEATURE = re.compile(
     r"delta\.(?:enable(?!DeletionVectors)\w+|feature\.\w+|universalFormat\.\w+|(?:\w+\.)?\w*Duration)",
     re.IGNORECASE,
 )
-#: The metadata of a column with a condition that each of its values meets.
-INVARIANTS = "delta.invariants"
+# The metadata of a column with a condition that each of its values meets.
+_INVARIANTS = "delta.invariants"
 _LOG = "_delta_log"
 _COMMIT = re.compile(r"(\d{20})\.json")
 _DESCRIBE = re.compile(
@@ -176,21 +176,6 @@ def read_commits(location: str, after: int = -1) -> Iterator[Commit]:
                 yield version, [json.loads(line) for line in file if line.strip()]
 
 
-def write_columns(location: str, fields: dict[str, dict[str, Any]]) -> None:
-    """Give the columns of a table their order, their comments and other metadata, by a commit.
-
-    :param fields: of a schema, by the names of the columns. Their types and names do not count.
-    """
-    schema = json.loads(read_metadata(location)["schemaString"])
-    places = {name: place for place, name in enumerate(fields)}
-    schema["fields"].sort(key=lambda field: places.get(field["name"], len(places)))
-    for field in schema["fields"]:
-        known = fields.get(field["name"], {})
-        field["nullable"] = known.get("nullable", field["nullable"])
-        field["metadata"] |= known.get("metadata", {})
-    write_metadata(location, {"schemaString": json.dumps(schema)})
-
-
 def limit_columns(location: str, conditions: dict[str, str]) -> bool:
     """Let Sail check each value of some columns of a table that was just created.
 
@@ -200,13 +185,13 @@ def limit_columns(location: str, conditions: dict[str, str]) -> bool:
     :return: whether the table has changed.
     """
     ((version, actions), *later) = read_commits(location)
-    if later or INVARIANTS in str(actions) or any("add" in each for each in actions):
+    if later or _INVARIANTS in str(actions) or any("add" in each for each in actions):
         return False  # the table has been there before
     (metadata,) = (each["metaData"] for each in actions if "metaData" in each)
     schema = json.loads(metadata["schemaString"])
     for field in schema["fields"]:
         if (condition := conditions.get(field["name"])) is not None:
-            field["metadata"][INVARIANTS] = json.dumps({"expression": {"expression": condition}})
+            field["metadata"][_INVARIANTS] = json.dumps({"expression": {"expression": condition}})
     metadata["schemaString"] = json.dumps(schema)
     commit = _find_commit(location, version)
     with suppress(FileNotFoundError):
@@ -218,7 +203,7 @@ def limit_columns(location: str, conditions: dict[str, str]) -> bool:
 def has_limits(query: Callable[[str], Any], name: str) -> bool:
     """Return whether Sail checks the values of a column of a table."""
     try:
-        return INVARIANTS in read_metadata(find_location(query, name))["schemaString"]
+        return _INVARIANTS in read_metadata(find_location(query, name))["schemaString"]
     except ValueError:  # it is no Delta table
         return False
 

@@ -262,7 +262,7 @@ class SailSql:
             return None
         from sqlglot import exp
 
-        from .alter_tables import alter_table, move_column
+        from .alter_tables import alter_table
         from .copy_into import copy_into
         from .query_columns import write
         from .sql_changes import rewrite_statement, rewrite_text
@@ -285,7 +285,7 @@ class SailSql:
         if isinstance(tree, exp.Alter):
             return alter_table(tree, self.sql)
         if isinstance(tree, exp.Command):
-            return move_column(remove_comments(statement), self.sql)
+            return None
         before = write(tree)
         if _INFORMATION in statement.lower():
             tree = insert_information(tree, self._query, _parse)

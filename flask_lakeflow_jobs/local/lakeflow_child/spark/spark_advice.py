@@ -98,6 +98,10 @@ _ADVICE = {
         "Sail compares the rows of this subquery with those outside it only by =. Join the tables "
         f"and group their rows instead, or {JVM}."
     ),
+    r"unsupported ALTER TABLE operation": (
+        "Sail does not move columns of a table. Write it again, by CREATE OR REPLACE TABLE … AS "
+        "SELECT with the columns in another order."
+    ),
     r"UnsupportedOperationException|unknown function:": (
         f"Sail does not support this statement or function. Write it otherwise, or {JVM}."
     ),

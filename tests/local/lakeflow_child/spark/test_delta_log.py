@@ -17,7 +17,6 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.delta_log import (
     read_metadata,
     replace_descriptions,
     restore,
-    write_columns,
     write_commit,
 )
 
@@ -135,22 +134,6 @@ def test_files_of_a_version_are_those_added_and_not_removed(table: str) -> None:
     assert list(find_files(commits[:2])) == ["a", "b"]
     assert find_files(commits) == {"b": {"path": "b", "size": 5}}
     assert [version for version, _ in read_commits(table, after=0)] == [1, 2]
-
-
-def test_columns_get_metadata_in_a_commit_of_its_own(table: str) -> None:
-    fields = [
-        {"name": "id", "type": "long", "nullable": True, "metadata": {"a": 1}},
-        {"name": "day", "type": "string", "nullable": True, "metadata": {}},
-    ]
-    schema = json.dumps({"type": "struct", "fields": fields})
-    commit(table, 3, {"metaData": {"id": "x", "schemaString": schema, "partitionColumns": ["day"]}})
-    known = {"name": "old", "type": "int", "nullable": False, "metadata": {"comment": "it's"}}
-    write_columns(table, {"id": known, "other": known})
-    written = read_metadata(table)
-    assert written["partitionColumns"] == ["day"]
-    metadata = {"a": 1, "comment": "it's"}
-    changed = {"name": "id", "type": "long", "nullable": False, "metadata": metadata}
-    assert json.loads(written["schemaString"])["fields"] == [changed, fields[1]]
 
 
 def test_version_that_another_writer_has_added_stays(table: str) -> None:
