@@ -5,7 +5,6 @@ For the texts of the same functions in SQL, and for the reasons, see ``sql_corre
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,34 +16,6 @@ from .stream_sources import METADATA
 
 #: The functions of pyspark, some of which are replaced later.
 _SAIL = SimpleNamespace(**vars(functions))
-
-
-def transform_keys(col: Any, f: Any) -> Any:
-    """Return a map with other keys."""
-    return _transform_entries(col, lambda key, value: functions.struct(f(key, value), value))
-
-
-def transform_values(col: Any, f: Any) -> Any:
-    """Return a map with other values."""
-    return _transform_entries(col, lambda key, value: functions.struct(key, f(key, value)))
-
-
-def _transform_entries(col: Any, change: Callable[[Any, Any], Any]) -> Any:
-    entries = functions.transform(
-        functions.map_entries(col), lambda entry: change(entry["key"], entry["value"])
-    )
-    return functions.map_from_entries(entries)
-
-
-def map_zip_with(col1: Any, col2: Any, f: Any) -> Any:
-    """Return a map of the keys of two maps, with a value for both values of each."""
-
-    def join(key: Any) -> Any:
-        values = (functions.try_element_at(col, key) for col in (col1, col2))
-        return functions.struct(key, f(key, *values))
-
-    keys = functions.array_union(functions.map_keys(col1), functions.map_keys(col2))
-    return functions.map_from_entries(functions.transform(keys, join))
 
 
 def zip_with(left: Any, right: Any, f: Any) -> Any:
@@ -196,7 +167,6 @@ CORRECTED: dict[str, Any] = {
     # Sail lacks the name of a row's file.
     "input_file_name": lambda: functions.col(f"{METADATA}.file_path"),
     "left": _cut(functions.left),
-    "map_zip_with": map_zip_with,
     "nvl": functions.coalesce,
     "percentile_approx": percentile_approx,
     "right": _cut(functions.right),
@@ -205,8 +175,6 @@ CORRECTED: dict[str, Any] = {
     "timestamp_diff": timestamp_diff,
     "to_json": to_json,
     "to_timestamp": to_timestamp,
-    "transform_keys": transform_keys,
-    "transform_values": transform_values,
     # Sail has no ids with a seed, which pyspark gives each call.
     "uuid": lambda _=None: functions.expr("uuid()"),
     "weekday": weekday,

@@ -89,8 +89,6 @@ def patch_pyspark(
         (Catalog, "setCurrentCatalog", _set_catalog),
         # Sail forgets the columns of a table that it knows by its folder.
         (Catalog, "listColumns", _list_columns(Catalog.listColumns)),
-        # Sail lacks it.
-        (Catalog, "functionExists", _find_function(runner)),
         # Sail keeps no copies of tables.
         *((Catalog, name, lambda self, _: None) for name in _CACHES),
         (Catalog, "clearCache", lambda self: None),
@@ -199,15 +197,6 @@ def _run_by(runner: SailSql) -> Callable[..., Any]:
             raise AnalysisException(str(error)) from error  # it has a condition of Spark
 
     return sql
-
-
-def _find_function(runner: SailSql) -> Callable[..., bool]:
-    def exists(self: Any, functionName: str, dbName: str | None = None) -> bool:  # noqa: N803
-        name = functionName if dbName is None else f"{dbName}.{functionName}"
-        is_known = any(each.name == name.lower() for each in self.listFunctions())
-        return is_known or bool(runner.find_functions().has(name))
-
-    return exists
 
 
 def _list_columns(list_columns: Callable[..., list[Any]]) -> Callable[..., list[Any]]:

@@ -29,7 +29,7 @@ from .show_commands import insert_information, replace_show
 from .spark_advice import find_lack, is_refusal
 from .sql_names import NAME, qualify_view, quote_part
 from .sql_text import escape_quotes, insert_parameters, insert_settings, replace_identifiers
-from .table_writers import EVOLVES, name_folder
+from .table_writers import EVOLVES
 
 #: Runs a statement with the arguments of another one.
 Run = Callable[[str], Any]
@@ -43,9 +43,6 @@ _LIMITED = re.compile(
 )
 _SET = re.compile(r"\s*SET\s+((?:spark|delta)\.[\w.]+)\s*=\s*([^;]*)", re.IGNORECASE)
 _INSERT = re.compile(r"\s*INSERT\b", re.IGNORECASE)
-_INSERT_PATH = re.compile(
-    r"(\s*INSERT\s+(?:INTO|OVERWRITE)\s+(?:TABLE\s+)?)delta\s*\.\s*`([^`]+)`", re.IGNORECASE
-)
 _BY_NAME = re.compile(rf"(\s*INSERT\s+INTO\s+(?:TABLE\s+)?{NAME})\s+BY\s+NAME\b", re.IGNORECASE)
 # Sail counts the rows that it has written for these, which may be others.
 _CHANGE = re.compile(
@@ -130,9 +127,6 @@ class SailSql:
     def _run_command(self, statement: str, run: Run, names: dict[str, Any]) -> Any:
         """Run a statement that is no query: as others, by a frame, or as Sail takes it."""
         bare = remove_comments(statement)
-        if match := _INSERT_PATH.match(bare):
-            with name_folder(self._session, match[2]) as table:
-                return self.sql(f"{match[1]}{table}{bare[match.end() :]}", **names)
         if match := _BY_NAME.match(bare):
             rows = bare[match.end() :]
             columns = ", ".join(map(quote_part, self.sql(rows, **names).columns))

@@ -117,17 +117,6 @@ def _show_create(match: re.Match[str], query: Query, _: str) -> str:
     return write_rows(["createtab_stmt"], [(text,)])
 
 
-def _show_partitions(match: re.Match[str], query: Query, _: str) -> str:
-    names = read_metadata(find_location(query, match[1])).get("partitionColumns") or []
-    if not names:
-        raise ValueError(
-            f"[DELTA_SHOW_PARTITION_IN_NON_PARTITIONED_TABLE] {match[1]} has no partitions. Create "
-            "it with PARTITIONED BY (…)."
-        )
-    columns = ", ".join(map(quote_part, names))
-    return f"SELECT DISTINCT {columns} FROM {match[1]}"
-
-
 def _show_volumes(match: re.Match[str], query: Query, volumes: str) -> str:
     catalog, schema = _find_schema(match[1], query)
     folder = os.path.join(volumes, catalog, schema)
@@ -275,7 +264,6 @@ _COMMANDS: dict[str, Callable[..., str]] = {
     rf"\s*SHOW\s+COLUMNS\s+(?:IN|FROM)\s+{_NAME}{_IN}": _show_columns,
     rf"\s*SHOW\s+TBLPROPERTIES\s+{_NAME}(?:\s*\(\s*'?([^')]*)'?\s*\))?": _show_properties,
     rf"\s*SHOW\s+CREATE\s+TABLE\s+{_NAME}": _show_create,
-    rf"\s*SHOW\s+PARTITIONS\s+{_NAME}": _show_partitions,
     rf"\s*SHOW\s+VOLUMES{_IN}{_LIKE}": _show_volumes,
     r"\s*SHOW\s+GRANTS?\b.*": lambda *_: write_rows(_GRANTS, []),
     rf"\s*DESC(?:RIBE)?\s+VOLUME\s+{_NAME}": _describe_volume,

@@ -98,6 +98,10 @@ _ADVICE = {
         "Sail compares the rows of this subquery with those outside it only by =. Join the tables "
         f"and group their rows instead, or {JVM}."
     ),
+    r"function: (map_zip_with|transform_keys|transform_values|zip_with)\b": (
+        "Sail has no function {} here. Use transform over map_entries or arrays_zip, in a frame "
+        "also zip_with."
+    ),
     r"unsupported ALTER TABLE operation": (
         "Sail does not move columns of a table. Write it again, by CREATE OR REPLACE TABLE … AS "
         "SELECT with the columns in another order."
@@ -128,6 +132,10 @@ _LACKS = {
         f"{SIMULATE}."
     ),
     r".*\btable_changes\s*\(": NO_CHANGES,
+    r"\s*INSERT\s+(?:INTO|OVERWRITE)\s+(?:TABLE\s+)?delta\s*\.": (
+        "Sail inserts into tables with a name only. Write a frame into the folder: "
+        "….write.format('delta').mode('append').save('/…')."
+    ),
     r"\s*CONVERT\s+TO\s+DELTA\b": (
         "Sail converts no files. Write them: spark.read.parquet(…).write.format('delta').save(…)."
     ),

@@ -8,9 +8,8 @@ decimals and ``rint`` round half up. A window over a range of dates has all earl
 ``date_trunc`` of a date has no time zone. ``string`` of a time has a ``T``. ``get_json_object``
 finds nothing with ``[*]``. ``percentile_approx`` returns a value between
 two others, and takes no array. ``collect_list`` over a window keeps NULL. ``from_json`` reads no
-time with a ``T``. Today plus hours is a day. Four functions with lambdas are missing, and
-``array_except`` takes no two arrays of which one alone has no NULL. ``to_json`` writes
-microseconds.
+time with a ``T``. Today plus hours is a day. ``array_except`` takes no two arrays of which one
+alone has no NULL. ``to_json`` writes microseconds.
 """
 
 from __future__ import annotations
@@ -20,10 +19,9 @@ from typing import Any
 
 from .sql_text import LITERAL, read_arguments
 
-_LAMBDAS = "map_zip_with|transform_keys|transform_values|zip_with"
 _TEXTS = (
     "array_except|approx_percentile|bround|collect_list|from_json|get_json_object|ifnull|initcap|left|nvl"
-    f"|percentile_approx|right|rint|split|string|to_json|{_LAMBDAS}"
+    "|percentile_approx|right|rint|split|string|to_json"
 )
 _TIMES = "date_?diff|date_?part|date_trunc|extract|timestamp|timestampdiff|to_timestamp|weekday"
 _CALL = re.compile(rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>{_TEXTS}|{_TIMES})\s*\(", re.I | re.S)
@@ -34,7 +32,6 @@ _TODAY = re.compile(
     re.IGNORECASE,
 )
 _TIMESTAMP = re.compile(r"(?<=[\s:<])TIMESTAMP(?=\s*(?:[,>]|$|NOT\b|COMMENT\b))", re.IGNORECASE)
-_LAMBDA = re.compile(r"\((\s*\w+\s*(?:,\s*\w+\s*)+)\)\s*->\s*(.*)", re.DOTALL)
 #: How Databricks writes a time in JSON.
 MILLISECONDS = "yyyy-MM-dd'T'HH:mm:ss.SSSXXX"
 _WORDS = "transform(split({}, ' '), w -> concat(upper(left(w, 1)), lower(substring(w, 2))))"
@@ -108,8 +105,6 @@ def _write(name: str, *arguments: str) -> str:
         return call if len(arguments) > 1 else f"{name}({arguments[0]}, {times})"
     if len(arguments) < 2:
         return call
-    if name in _LAMBDAS:
-        return _write_lambda(name, *arguments) or call
     text, by, *options = arguments
     if name == "array_except":
         nullable = (f"slice(array_append({x}, NULL), 1, size({x}))" for x in arguments)
@@ -129,41 +124,6 @@ def _write(name: str, *arguments: str) -> str:
     if by not in ("''", '""'):
         return call
     return f"if(({text}) = '', array(''), array_remove({call}, ''))"
-
-
-def _write_lambda(name: str, *arguments: str) -> str | None:
-    """Write a function that Sail lacks with ``transform``; return ``None`` for what it is not."""
-    first, *others, written = arguments
-    match = _LAMBDA.fullmatch(written)
-    if match is None:
-        return None
-    names = [each.strip() for each in match[1].split(",")]
-    entry = f"lakeflow_{'_'.join(names)}"
-    if name == "zip_with":
-        values = [f"get({each}, {entry}_n)" for each in (first, *others)]
-        result = _insert(match[2], names, values)
-        pairs = f"arrays_zip({first}, {others[0]})"
-        return f"transform({pairs}, ({entry}, {entry}_n) -> {result})"
-    if name == "map_zip_with":
-        values = [entry, *(f"try_element_at({each}, {entry})" for each in (first, *others))]
-        entries = f"array_union(map_keys({first}), map_keys({others[0]}))"
-    else:
-        values, entries = [f"{entry}.key", f"{entry}.value"], f"map_entries({first})"
-    result = _insert(match[2], names, values)
-    pair = f"{result}, {values[1]}" if name == "transform_keys" else f"{values[0]}, {result}"
-    return f"map_from_entries(transform({entries}, {entry} -> struct({pair})))"
-
-
-def _insert(expression: str, names: list[str], values: list[str]) -> str:
-    """Return the expression of a lambda with others in place of its variables."""
-    known = dict(zip(map(str.lower, names), values, strict=True))
-    pattern = rf"{LITERAL}|(?<![\w.`])(?P<name>{'|'.join(names)})(?![\w`]|\s*\()"
-    return re.sub(
-        pattern,
-        lambda match: known[match["name"].lower()] if match["name"] else match[0],
-        expression,
-        flags=re.IGNORECASE | re.DOTALL,
-    )
 
 
 def split_times(schema: str) -> tuple[str, str] | None:

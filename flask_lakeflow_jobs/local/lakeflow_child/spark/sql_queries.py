@@ -27,7 +27,6 @@ def rewrite_queries(tree: Tree, describe: Describe) -> Tree:
             if isinstance(field, exp.In) and not isinstance(field.this, (exp.Paren, exp.Tuple)):
                 field.set("this", exp.paren(field.this.copy()))
     for select in reversed(list(tree.find_all(exp.Select))):  # the inner ones first
-        _read_sample(select)
         _read_paths(select, describe)
         _expand_aliases(select, describe)
         _group_by_numbers(select)
@@ -290,20 +289,6 @@ def _name_paths(select: exp.Select) -> None:
         if isinstance(path, exp.JSONExtract) and path.args.get("variant_extract"):
             keys = [key.name for key in path.find_all(exp.JSONPathKey)]
             each.replace(exp.alias_(each.copy(), keys[-1], quoted=True))
-
-
-def _read_sample(select: exp.Select) -> None:
-    """Take the first rows for ``TABLESAMPLE (n ROWS)``, as Databricks does."""
-    for sample in list(select.find_all(exp.TableSample)):
-        table = sample.parent
-        size = sample.args.get("size")
-        if size is None or not isinstance(table, exp.Table):
-            continue
-        table.set("sample", None)
-        name = table.alias_or_name
-        rows = exp.Select(expressions=[exp.Star()], from_=exp.From(this=table.copy()))
-        rows.set("limit", exp.Limit(expression=size.copy()))
-        table.replace(rows.subquery(name))
 
 
 def expand_unpivots(tree: Tree) -> None:

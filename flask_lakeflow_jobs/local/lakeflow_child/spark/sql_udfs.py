@@ -15,7 +15,6 @@ from sqlglot import exp
 from ..json_files import read_json, write_json
 from ..sql.databricks_sql import name_of
 from .query_columns import write
-from .sql_names import split_name
 
 Parse = Callable[[str], exp.Expr]
 #: ``parameters`` (names and defaults), ``body``, ``returns`` and ``language``.
@@ -47,10 +46,6 @@ class SqlFunctions:
         self._register = register
         self._temporary: dict[str, Function] = {}
         self._registered: set[str] = set()
-
-    def has(self, name: str) -> bool:
-        """Return whether there is a function of a name."""
-        return find_function(self._list(), split_name(name.lower())) is not None
 
     def run(self, tree: exp.Expr) -> str | None:
         """Create or drop a function; return a query for a message, or ``None`` for others."""

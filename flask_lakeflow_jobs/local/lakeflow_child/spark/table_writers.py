@@ -6,17 +6,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from uuid import uuid4
 
 from pyspark.sql import functions
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.types import StructType
 
-from .column_sql import ColumnSql, write_text
+from .column_sql import ColumnSql
 from .connect_plans import name_frame
 from .data_files import FILE_FORMATS, begin_at_root
 from .delta_log import FEATURE, has_limits
@@ -48,18 +46,6 @@ def make_nullable(frame: Any) -> Any:
     )
     rows = frame.select(*bare).alias("rows")
     return frame.sparkSession.createDataFrame([], nullable).unionAll(rows)
-
-
-@contextmanager
-def name_folder(session: Any, path: str) -> Iterator[str]:
-    """Give the Delta table in a folder a name for a while: Sail inserts only into a named one."""
-    DeltaTable.forPath(session, path)  # else, Sail would make one without columns
-    name = f"lakeflow_{uuid4().hex}"
-    session.sql(f"CREATE TABLE {name} USING delta LOCATION {write_text(path)}")
-    try:
-        yield name
-    finally:
-        session.sql(f"DROP TABLE {name}")
 
 
 def write_table(save: Callable[..., Any]) -> Any:

@@ -56,11 +56,6 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_corrections import corre
             "array(percentile_disc(0.1) WITHIN GROUP (ORDER BY a), percentile_disc(b) WITHIN GROUP (ORDER BY a))",
         ),
         (
-            "transform_values(m, (k, v) -> f(v, 'k', t.k, v.x) + k)",
-            "map_from_entries(transform(map_entries(m), lakeflow_k_v -> struct(lakeflow_k_v.key, f(lakeflow_k_v.value, 'k', t.k, lakeflow_k_v.value.x) + lakeflow_k_v.key)))",
-        ),
-        ("zip_with(a, b, f)",) * 2,
-        (
             "from_json(a, 'timestamp TIMESTAMP, b INT')",
             "try_cast(from_json(a, 'timestamp STRING, b INT') AS STRUCT<timestamp TIMESTAMP, b INT>)",
         ),

@@ -75,7 +75,6 @@ def rewrite(query: str) -> str:
             "SELECT * FROM t PIVOT (sum(id) FOR name IN ('a' AS a))",
             "SELECT * FROM t PIVOT(sum(id) FOR (name) IN ('a' AS a))",
         ),
-        ("SELECT * FROM t TABLESAMPLE (2 ROWS)", "SELECT * FROM (SELECT * FROM t LIMIT 2) AS t"),
         ("SELECT iff(is_member('a'), 1, 2)", "SELECT IF(TRUE, 1, 2)"),
         ("SELECT try_divide(n + 1, 2.5 - v)", "SELECT ((n + 1) / NULLIF(2.5 - v, 0))"),
     ],
