@@ -258,9 +258,6 @@ RUN = {
         "from pyspark.testing import assertDataFrameEqual\n"
         "assertDataFrameEqual(spark.range(2), spark.range(2))"
     ),
-    "cached query": (
-        "spark.sql('CACHE TABLE kept AS SELECT 1 AS n')\nassert spark.table('kept').first().n == 1"
-    ),
     "buckets": (
         "spark.range(2).write.format('parquet').bucketBy(2, 'id').sortBy('id').saveAsTable('dev.snippets.buckets')"
     ),
@@ -536,9 +533,7 @@ RUN = {
         "twice = a.join(b, 'k').join(b.alias('c'), ['k'], 'left_semi')\n"
         "assert tuple(twice.select('a.*', 'b.n').first()) == (1, 'x', 5)\n"
         "c = b.withColumn('s', F.lit('z'))\n"
-        "assert tuple(a.join(c, a['k'] == c['k']).select(c['*'], a['s']).first()) == (1, 5, 'z', 'x')\n"
-        "assert a.join(c, 'k').select(a['*'], c['n']).columns == ['k', 's', 'n']\n"
-        "assert tuple(a.filter('k = 2').select(a['*'], (a['k'] + 1).alias('m')).first()) == (2, 'y', 3)"
+        "assert a.join(c, 'k').select('a.*', c['n']).columns == ['k', 's', 'n']"
     ),
     "keys of joins with USING": (
         "for name, rows in {'ul': \"(1, 'x'), (2, 'y') AS t(k, s)\", 'ur': '(1, 5), (3, 6) AS t(k, n)'}.items():\n"
@@ -568,13 +563,6 @@ RUN = {
         "    spark.sql('CREATE OR REPLACE VIEW v AS -- all\\n WITH c AS (SELECT * FROM t) SELECT c.n, `t`.n AS m FROM c JOIN `t` ON true')\n"
         "assert tuple(spark.table('dev.views.v').first()) == ('views', 'views')\n"
         "spark.sql('USE main.default')"
-    ),
-    "unpivot": (
-        "spark.sql(\"CREATE OR REPLACE TEMP VIEW wide AS SELECT * FROM VALUES ('a', 1, NULL), ('b', 3, 4) AS t(k, y1, y2)\")\n"
-        "def read(text):\n    return sorted(map(tuple, spark.sql(text).collect()), key=str)\n"
-        "assert read('SELECT * FROM wide UNPIVOT (n FOR year IN (y1 AS `2021`, y2))') == [('a', '2021', 1), ('b', '2021', 3), ('b', 'y2', 4)]\n"
-        "rows = read('SELECT u.* FROM wide AS w UNPIVOT INCLUDE NULLS ((n, m) FOR q IN ((y1, y2) AS `all`, (y2, y1))) AS u')\n"
-        "assert rows == [('a', 'all', 1, None), ('a', 'y2_y1', None, 1), ('b', 'all', 3, 4), ('b', 'y2_y1', 4, 3)], rows"
     ),
     "rows of a partition": (
         "spark.sql('CREATE OR REPLACE TABLE dev.snippets.parts (n INT, p STRING, m INT) PARTITIONED BY (p)')\n"
@@ -676,9 +664,9 @@ RUN = {
         "assert [row.s for row in frame.collect()] == [[1], [1], [1, 3]]"
     ),
     "days of the week and between times": (
-        "row = spark.sql(\"SELECT DATE'2024-01-07' AS d, TIMESTAMP'2024-01-01 12:00:00' AS s, TIMESTAMP'2024-01-02 11:00:00' AS e, current_date() + INTERVAL 3 HOURS > current_date() AS later\")\n"
-        "row = row.select('later', F.date_part(F.lit('dow'), 'd'), F.extract(F.lit('year'), 'd'), F.timestamp_diff('DAY', 's', 'e'), F.timestamp_diff('HOUR', 's', 'e')).first()\n"
-        "assert row[:] == (True, 1, 2024, 0, 23), row"
+        "row = spark.sql(\"SELECT DATE'2024-01-07' AS d, TIMESTAMP'2024-01-01 12:00:00' AS s, TIMESTAMP'2024-01-02 11:00:00' AS e\")\n"
+        "row = row.select(F.date_part(F.lit('dow'), 'd'), F.extract(F.lit('year'), 'd'), F.timestamp_diff('DAY', 's', 'e'), F.timestamp_diff('HOUR', 's', 'e')).first()\n"
+        "assert row[:] == (1, 2024, 0, 23), row"
     ),
     "partitions that are overwritten": (
         "spark.createDataFrame([(1, 'x'), (2, 'y')], 'n INT, p STRING').write.partitionBy('p').saveAsTable('dev.snippets.dynamic')\n"
@@ -836,12 +824,9 @@ RUN = {
         "assert observation.get == {'n': 3}"
     ),
     "rows as JSON": (
-        "texts = spark.createDataFrame([(1, None), (2, 'b')], 'n INT, s STRING').toJSON()\n"
-        "assert [json.loads(each) for each in texts.collect()] == [{'n': 1}, {'n': 2, 's': 'b'}] and texts.first() == '{\"n\":1}'\n"
         "frame = spark.sql(\"SELECT t, to_json(struct(t)) AS a FROM VALUES (TIMESTAMP'2024-01-01 10:00:00') AS v(t)\")\n"
         "row = frame.select('a', F.to_json(F.struct('t')), F.to_json(F.struct('t'), {'timestampFormat': 'yyyy'})).first()\n"
-        'assert tuple(row) == (*[\'{"t":"2024-01-01T10:00:00.000Z"}\'] * 2, \'{"t":"2024"}\'), row\n'
-        "assert frame.drop('a').toJSON().first() == row[0]"
+        'assert tuple(row) == (*[\'{"t":"2024-01-01T10:00:00.000Z"}\'] * 2, \'{"t":"2024"}\'), row'
     ),
     "corrupt lines of CSV": (
         "open('/Volumes/dev/raw/corrupt/a.csv', 'w').write('id,n\\n1,10\\n2,x\\n3\\n')\n"
@@ -941,6 +926,18 @@ ADVISED = {
     "insert into a folder": (
         "spark.sql('-- more\\nINSERT INTO delta.`/Volumes/dev/raw/in/none` VALUES (1)')",
         "Write a frame into the folder",
+    ),
+    "unpivot": (
+        "spark.sql('SELECT * FROM (SELECT 1 AS a, 2 AS b) UNPIVOT (n FOR k IN (a, b))').collect()",
+        "Use unpivot of a frame",
+    ),
+    "all columns of a frame": (
+        "frame = spark.range(1); frame.select(frame['*']).collect()",
+        "select by it: frame.alias('a'), 'a.*'",
+    ),
+    "cached query": (
+        "spark.sql('CACHE TABLE kept AS SELECT 1 AS n')",
+        "Write it otherwise",
     ),
     "metric view": (
         "spark.sql('CREATE VIEW dev.snippets.m WITH METRICS LANGUAGE YAML AS $$source: t$$')",

@@ -1,8 +1,7 @@
 """The keys of joins of frames by a name: on Sail, ``u.*`` lacks them and ``u.id`` is unknown.
 
 Sail knows the key of a side by the number of its plan, right above the join, and the merged key by
-its name alone. Requests are changed to name it so. Sail does not know
-``frame["*"]`` either, with or without a join.
+its name alone. Requests are changed to name it so.
 """
 
 from __future__ import annotations
@@ -92,29 +91,6 @@ def name_keys(request: Any, session: Any) -> None:
             side.move(is_near=False)
         if sides:
             _change(relation, sides, session)
-
-
-def expand_stars(request: Any, session: Any) -> None:
-    """Write the columns in place of ``frame["*"]``, which Sail lacks."""
-    for relation in list(find_messages(request, "Relation")):
-        stars = [each.unresolved_star for each in relation.project.expressions]
-        if not any(each.HasField("plan_id") for each in stars):
-            continue
-        frames = {
-            each.common.plan_id: each for each in find_messages(relation.project.input, "Relation")
-        }
-        expressions = []
-        for expression in relation.project.expressions:
-            star = expression.unresolved_star
-            if not star.HasField("plan_id") or star.plan_id not in frames:
-                expressions.append(expression)
-                continue
-            for name in make_frame(session, frames[star.plan_id]).columns:
-                expressions.append(type(expression)())
-                attribute = expressions[-1].unresolved_attribute
-                attribute.unparsed_identifier, attribute.plan_id = quote_part(name), star.plan_id
-        del relation.project.expressions[:]
-        relation.project.expressions.extend(expressions)
 
 
 def _find_sides(relation: Any) -> dict[str, Side]:

@@ -41,7 +41,6 @@ from .table_writers import (
     append_rows,
     create_new,
     insert_into,
-    overwrite_partitions,
     write_folder,
     write_table,
 )
@@ -101,7 +100,6 @@ def patch_pyspark(
         # Sail lacks quantiles, the context and RDDs.
         (DataFrame, "approxQuantile", _find_quantiles),
         (DataFrame, "rdd", property(_to_rdd)),
-        (DataFrame, "toJSON", _write_json),
         (session_class, "sparkContext", property(LocalContext)),
         (session_class, "createDataFrame", take_rdds(session_class.createDataFrame)),
         # Sail returns these rows in any order.
@@ -128,7 +126,6 @@ def patch_pyspark(
         (DataFrameWriter, "save", write_folder(DataFrameWriter.save, translate)),
         (DataFrameWriter, "saveAsTable", write_table(DataFrameWriter.saveAsTable)),
         (DataFrameWriterV2, "append", append_rows),
-        (DataFrameWriterV2, "overwritePartitions", overwrite_partitions),
         *(
             (DataFrameWriterV2, name, create_new(getattr(DataFrameWriterV2, name)))
             for name in ("create", "createOrReplace")
@@ -265,13 +262,6 @@ def _order_statistics(method: Callable[..., Any]) -> Callable[..., Any]:
 
 def _to_rdd(frame: Any) -> LocalRdd:
     return LocalRdd(frame.sparkSession, lambda: iter(frame.collect()))
-
-
-def _write_json(self: Any, _: bool = True) -> LocalRdd:
-    """Return the texts, as they are on a cluster, in place of a frame of them."""
-    rows = self.select(functions.to_json(functions.struct("*"))).rdd
-    texts: LocalRdd = rows.map(lambda row: row[0])
-    return texts
 
 
 def _mark_watermark(self: Any, eventTime: str, delayThreshold: str) -> Any:  # noqa: N803

@@ -32,11 +32,6 @@ _VOLUME = re.compile(
 _USE = re.compile(
     rf"\s*USE\s+(?:(?:SCHEMA|DATABASE)\s+)?(?:{_NAME}\.)?{_NAME}\s*;?\s*$", re.IGNORECASE
 )
-# A table that is kept in memory is a view here.
-_CACHE = re.compile(
-    rf"\s*CACHE\s+(?:LAZY\s+)?TABLE\s+({_NAME})\s+(?:OPTIONS\s*\([^()]*\)\s*)?(?:AS\b)?(?=\s*\S)",
-    re.IGNORECASE,
-)
 _METRICS = re.compile(r"\s*CREATE\s+(?:OR\s+\w+\s+)?VIEW\b.*?\bWITH\s+METRICS\b", re.I | re.S)
 _ALTER_VIEW = re.compile(rf"\s*ALTER\s+VIEW\s+({_NAME}(?:\.{_NAME})*)\s+AS\b", re.IGNORECASE)
 _REFRESHED = re.compile(
@@ -80,8 +75,6 @@ def rewrite(
     if match := _VOLUME.match(bare):
         verb, *names = (part.strip("`") for part in match.groups() if part)
         return _change_volume(verb.upper(), names, query, mounts)
-    if match := _CACHE.match(bare):
-        return f"CREATE OR REPLACE TEMPORARY VIEW {match[1]} AS {bare[match.end() :]}"
     if _METRICS.match(bare):
         raise ValueError(NO_METRICS.format("Sail"))
     if match := _ALTER_VIEW.match(bare):

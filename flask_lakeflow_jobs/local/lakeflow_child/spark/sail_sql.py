@@ -235,7 +235,7 @@ class SailSql:
 
         from .query_columns import write
         from .sql_joins import name_keys
-        from .sql_queries import expand_unpivots, lift_aggregates, name_groups
+        from .sql_queries import lift_aggregates, name_groups, refuse_unpivots
         from .table_versions import name_folders
 
         def describe(text: str) -> dict[str, str]:
@@ -243,7 +243,7 @@ class SailSql:
 
         before = write(tree)
         name_folders(tree, self._query)
-        expand_unpivots(tree)
+        refuse_unpivots(tree)
         for select in tree.find_all(exp.Select):
             name_groups(select)
         name_keys(tree, describe)

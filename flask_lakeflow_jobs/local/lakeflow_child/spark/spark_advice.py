@@ -102,6 +102,9 @@ _ADVICE = {
         "Sail has no function {} here. Use transform over map_entries or arrays_zip, in a frame "
         "also zip_with."
     ),
+    "wildcard with plan ID": (
+        "Sail has no frame['*']. Give the frame a name and select by it: frame.alias('a'), 'a.*'."
+    ),
     r"unsupported ALTER TABLE operation": (
         "Sail does not move columns of a table. Write it again, by CREATE OR REPLACE TABLE … AS "
         "SELECT with the columns in another order."

@@ -8,8 +8,8 @@ decimals and ``rint`` round half up. A window over a range of dates has all earl
 ``date_trunc`` of a date has no time zone. ``string`` of a time has a ``T``. ``get_json_object``
 finds nothing with ``[*]``. ``percentile_approx`` returns a value between
 two others, and takes no array. ``collect_list`` over a window keeps NULL. ``from_json`` reads no
-time with a ``T``. Today plus hours is a day. ``array_except`` takes no two arrays of which one
-alone has no NULL. ``to_json`` writes microseconds.
+time with a ``T``. ``array_except`` takes no two arrays of which one alone has no NULL. ``to_json``
+writes microseconds.
 """
 
 from __future__ import annotations
@@ -27,10 +27,6 @@ _TIMES = "date_?diff|date_?part|date_trunc|extract|timestamp|timestampdiff|to_ti
 _CALL = re.compile(rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>{_TEXTS}|{_TIMES})\s*\(", re.I | re.S)
 _OVER = re.compile(r"\s*(?:FILTER\s*\([^)]*\)\s*)?OVER\b", re.IGNORECASE)
 _DAY_OF_WEEK = re.compile(r"'?(?:dow|dayofweek)'?\s+from\s+(.*)", re.IGNORECASE | re.DOTALL)
-_TODAY = re.compile(
-    r"\bcurrent_date\b(?:\s*\(\s*\))?(?=\s*[+-]\s*INTERVAL\s+\S+\s+(?:HOUR|MINUTE|SECOND))",
-    re.IGNORECASE,
-)
 _TIMESTAMP = re.compile(r"(?<=[\s:<])TIMESTAMP(?=\s*(?:[,>]|$|NOT\b|COMMENT\b))", re.IGNORECASE)
 #: How Databricks writes a time in JSON.
 MILLISECONDS = "yyyy-MM-dd'T'HH:mm:ss.SSSXXX"
@@ -46,7 +42,6 @@ _RANGE = re.compile(
 def correct_results(statement: str) -> str:
     """Return a statement that has the results of Databricks."""
     statement = _RANGE.sub(_order_range, statement)
-    statement = _TODAY.sub("CAST(current_date() AS TIMESTAMP)", statement)
     position = 0
     while (call := _CALL.search(statement, position)) is not None:
         position = call.end()

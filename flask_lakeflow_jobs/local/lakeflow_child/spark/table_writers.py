@@ -293,9 +293,3 @@ def create_new(create: Callable[[Any], None]) -> Callable[[Any], None]:
 def append_rows(self: Any) -> None:
     """Append to a table by the names of columns."""
     _frame_of(self).write.mode("append").saveAsTable(self._table_name)
-
-
-def overwrite_partitions(self: Any) -> None:
-    """Overwrite the partitions of which there are rows."""
-    writer = _frame_of(self).write.mode("overwrite")
-    writer.option("partitionOverwriteMode", "dynamic").saveAsTable(self._table_name)

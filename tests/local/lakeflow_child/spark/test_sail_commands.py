@@ -78,7 +78,6 @@ SCHEMA = "CREATE SCHEMA IF NOT EXISTS `dev`.`sales`"
                 "INSERT INTO t /* identifier (1) */ VALUES (1) -- identifier (2)",
             )
         ),
-        ("CACHE TABLE t AS SELECT 1", "CREATE OR REPLACE TEMPORARY VIEW t AS  SELECT 1", []),
         ("USE SCHEMA dev.sales", "USE SCHEMA sales", [SCHEMA, "USE CATALOG dev"]),
         ("USE dev.sales;", "USE SCHEMA sales", [SCHEMA, "USE CATALOG dev"]),
         ("USE sales", "USE SCHEMA sales", ["CREATE SCHEMA IF NOT EXISTS `sales`"]),

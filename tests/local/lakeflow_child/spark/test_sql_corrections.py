@@ -66,10 +66,6 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_corrections import corre
             "filter(collect_list(a) OVER (ORDER BY f(b)), x -> x IS NOT NULL) AS c, collect_list(b)",
         ),
         ("filter(collect_list(a) OVER w, x -> x IS NOT NULL)",) * 2,
-        (
-            "current_date() - INTERVAL 6 HOURS, current_date() - INTERVAL 1 DAY",
-            "CAST(current_date() AS TIMESTAMP) - INTERVAL 6 HOURS, current_date() - INTERVAL 1 DAY",
-        ),
         ("approx_percentile(a, 0.5)", "percentile_disc(0.5) WITHIN GROUP (ORDER BY a)"),
         ("percentile_approx(a, 0.5) OVER (PARTITION BY b)",) * 2,
         ("string(a), CAST(b AS STRING)", "CAST(a AS STRING), CAST(b AS STRING)"),
