@@ -103,13 +103,6 @@ SNIPPETS = {
         assert rows_of(build()) == [(5, "a", 1), (7, "b", 2)], rows_of(build())
         assert build().detail().first().partitionColumns == ["name"]
     """,
-    "build a folder": """
-        path = folder + "/built"
-        build = lambda: DeltaTable.createIfNotExists(spark).location(path).addColumns(new.schema).execute()
-        build().merge(new, "1 = 0").whenNotMatchedInsertAll().execute()
-        assert len(rows_of(build())) == 2
-        assert rows_of(DeltaTable.replace(spark).location(path).addColumns(new.schema).execute()) == []
-    """,
     "layout of files": """
         t.vacuum(0)
         t.optimize().where("id = 1").executeCompaction()
@@ -146,7 +139,7 @@ ADVISED = {
     ),
     "no clause": ("t.merge(new, 'true').execute()", "whenMatchedUpdateAll()"),
     "no value": ("t.update('id = 1')", "set={"),
-    "no place": ("DeltaTable.create(spark).addColumn('n').execute()", "location"),
+    "no name": ("DeltaTable.create(spark).addColumn('n').location('/a').execute()", "save a frame"),
     "unknown method": ("t.clone('dev.snippets.other')", "Write SQL"),
 }
 BEGIN = """

@@ -102,7 +102,10 @@ class DeltaTableBuilder:
 
     def execute(self) -> Any:
         if not self._name:
-            return self._create_folder()
+            raise ValueError(
+                "A table on Sail needs tableName(…). To write into a folder alone, save a frame: "
+                "….write.format('delta').save('/…')."
+            )
         self._session.sql(self._build())
         return self._table_class.forName(self._session, self._name)
 
@@ -120,19 +123,3 @@ class DeltaTableBuilder:
         clauses = "".join(f" {name} {text}" for name, text in parts.items() if text)
         columns = f" ({', '.join(self._columns)})" if self._columns else ""
         return f"{self._statement} {self._name}{columns} USING delta{clauses}"
-
-    def _create_folder(self) -> Any:
-        """Create a table that has a folder and no name, which Sail cannot in SQL."""
-        if not self._location:
-            raise ValueError("A table needs tableName(…) or location(…).")
-        exists = self._table_class.isDeltaTable(self._session, self._location)
-        if not exists or "REPLACE" in self._statement:
-            writer = self._session.createDataFrame([], ", ".join(self._columns)).write
-            if self._partitions:
-                writer = writer.partitionBy(*(each.strip("`") for each in self._partitions))
-            writer.format("delta").mode("overwrite").save(self._location)
-        elif "IF NOT EXISTS" not in self._statement:
-            raise ValueError(
-                f"There is a Delta table in {self._location} already. Use createIfNotExists()."
-            )
-        return self._table_class.forPath(self._session, self._location)
