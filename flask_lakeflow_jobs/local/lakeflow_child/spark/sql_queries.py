@@ -11,8 +11,6 @@ from .query_columns import Describe, Tree, expand_stars, read_columns, write
 from .sql_corrections import check_path
 
 _KEPT = "lakeflow_qualifies"
-#: All users are in all groups here.
-_MEMBERSHIPS = ("IS_ACCOUNT_GROUP_MEMBER", "IS_MEMBER")
 _AGGREGATES = ("ANY_VALUE", "APPROX_COUNT_DISTINCT", "BOOL_AND", "BOOL_OR", "EVERY", "MODE")
 
 
@@ -51,8 +49,6 @@ def _rename_functions(node: Tree) -> Tree:
     if isinstance(node, exp.SafeDivide):  # Sail has try_divide for whole numbers alone
         divisor = exp.Nullif(this=node.expression, expression=exp.Literal.number(0))
         return exp.paren(exp.Div(this=exp.paren(node.this), expression=divisor))
-    if isinstance(node, exp.Anonymous) and node.name.upper() in _MEMBERSHIPS:
-        return exp.true()
     if isinstance(node, (exp.Like, exp.ILike)) and isinstance(node.expression, (exp.All, exp.Any)):
         return _match_each(node)
     return node

@@ -75,7 +75,7 @@ def rewrite(query: str) -> str:
             "SELECT * FROM t PIVOT (sum(id) FOR name IN ('a' AS a))",
             "SELECT * FROM t PIVOT(sum(id) FOR (name) IN ('a' AS a))",
         ),
-        ("SELECT iff(is_member('a'), 1, 2)", "SELECT IF(TRUE, 1, 2)"),
+        ("SELECT iff(id > 1, 1, 2)", "SELECT IF(id > 1, 1, 2)"),
         ("SELECT try_divide(n + 1, 2.5 - v)", "SELECT ((n + 1) / NULLIF(2.5 - v, 0))"),
     ],
 )
