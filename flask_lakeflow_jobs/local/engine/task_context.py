@@ -111,6 +111,7 @@ class TaskContext:
                 "missing_libraries": list(dict.fromkeys(missing)),
                 "requirements": requirements.to_list(),
                 "installs_packages": self.packages.is_enabled,
+                "packages": None if installed is None else str(installed),
                 "environment": self.files.localize(self._read_variables(spec)),
                 "spark_settings": read_spark_settings(self.settings, spec),
                 "mounts": self.files.mounts,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from flask_lakeflow_jobs.local import states
 from flask_lakeflow_jobs.local.engine import kinds
 from flask_lakeflow_jobs.local.engine.kinds import build_work, simulate
+from flask_lakeflow_jobs.local.engine.packages import Packages
 from flask_lakeflow_jobs.local.engine.work import (
     ConditionResult,
     ForEach,
@@ -205,6 +207,18 @@ def test_notebook_has_its_own_environment_unless_its_task_names_compute(
     spec = {"task_key": "main", "notebook_task": {"notebook_path": "own"}, **compute}
     work = build_work(spec, context(folder, settings={"environments": environments}))
     assert payload(work)["requirements"] == packages
+
+
+def test_folder_of_installed_packages_is_named_for_functions_of_spark(folder: Path) -> None:
+    packages = Packages(folder / "packages", is_enabled=True)
+    libraries = [{"pypi": {"package": "cowsay"}}]
+    task = {"task_key": "main", "spark_python_task": {"python_file": "main.py"}}
+    work = payload(
+        build_work({**task, "libraries": libraries}, replace(context(folder), packages=packages))
+    )
+    assert Path(work["packages"]).parent == folder / "packages"
+    assert work["packages"] in work["libraries"]
+    assert payload(build_work(task, context(folder)))["packages"] is None
 
 
 @pytest.mark.ledger("sql_task", refused="needs DuckDB or Spark here.")

@@ -6,6 +6,7 @@ run ``tests/spark``.
 
 from __future__ import annotations
 
+import pickle
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -53,6 +54,11 @@ _TAGS = {
     "spark.databricks.clusterUsageTags.sparkVersion": "local",
     "spark.databricks.workspaceUrl": "localhost",
 }
+# Its own packages come first: other tasks may use them at the same time.
+_UNPACK = (
+    "[path.append(folder) for path in [__import__('sys').path] if folder not in path]"
+    " and None or __import__('pickle').loads(pickled)"
+)
 ZONE = "spark.sql.session.timeZone"
 #: Of frames, in the order of Spark.
 _STATISTICS = ("count", "mean", "stddev", "min", "25%", "50%", "75%", "max")
@@ -64,12 +70,14 @@ def patch_pyspark(
     runner: SailSql,
     translate: Callable[[Any], Any],
     folders: tuple[str, ...],
+    packages: str | None = None,
 ) -> None:
     """Change the classes of Spark Connect, once in a process.
 
     :param runner: runs statements of Databricks.
     :param translate: returns the path of this machine for one of the workspace.
     :param folders: of the bundle's modules.
+    :param packages: the folder of those that were installed for the task.
     """
     patches: list[tuple[Any, str, Any]] = [
         # Databricks ignores it, and Spark Connect refuses it.
@@ -79,8 +87,12 @@ def patch_pyspark(
         # Databricks has them beside those of Spark.
         (DataFrame, "display", lambda self, *_, **__: self.show(truncate=False)),
         (RuntimeConf, "get", _know_tags(RuntimeConf.get)),
-        # Sail cannot import the modules of the bundle.
-        (CloudPickleSerializer, "dumps", _pickle_modules(CloudPickleSerializer.dumps, folders)),
+        # Sail can import neither the modules of the bundle nor the packages of the task.
+        (
+            CloudPickleSerializer,
+            "dumps",
+            _pickle_modules(CloudPickleSerializer.dumps, folders, packages),
+        ),
         # Sail reads times in the zone of the session, but takes hours and days from them in UTC.
         (SparkConnectClient, "config", _keep_utc(SparkConnectClient.config)),
         # Sail refuses some statements of Databricks, and that with which pyspark sets a catalog.
@@ -169,7 +181,22 @@ def _keep_utc(config: Callable[..., Any]) -> Callable[..., Any]:
     return change
 
 
-def _pickle_modules(dumps: Callable[..., Any], folders: tuple[str, ...]) -> Callable[..., Any]:
+class _Packed:
+    """A value that Sail unpacks once it can import from a folder.
+
+    :param pickled: the value.
+    """
+
+    def __init__(self, pickled: bytes, folder: str) -> None:
+        self._names = {"pickled": pickled, "folder": folder}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return eval, (_UNPACK, self._names)
+
+
+def _pickle_modules(
+    dumps: Callable[..., Any], folders: tuple[str, ...], packages: str | None
+) -> Callable[..., Any]:
     """Send the code of modules along, as Sail runs functions in its own process."""
     register: Any = cloudpickle.register_pickle_by_value
     places = tuple(f"{folder}/" for folder in folders)
@@ -179,7 +206,8 @@ def _pickle_modules(dumps: Callable[..., Any], folders: tuple[str, ...]) -> Call
             file = getattr(module, "__file__", None) or ""
             if file.startswith(places) and module.__spec__:
                 register(module)
-        return dumps(self, value)
+        pickled = dumps(self, value)
+        return pickled if packages is None else pickle.dumps(_Packed(pickled, packages))
 
     return dumps_with_modules
 

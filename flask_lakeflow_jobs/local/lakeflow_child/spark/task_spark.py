@@ -202,6 +202,7 @@ def _connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
         SailSql(session, payload["mounts"], paths, catalogs),
         paths.translate_uri,
         (payload["root"], payload["folder"]),
+        payload.get("packages"),
     )
     # By default, Sail takes that of the machine.
     session.conf.set(ZONE, payload["spark_settings"].get(ZONE, "UTC"))

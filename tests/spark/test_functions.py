@@ -1,0 +1,33 @@
+"""Functions that Sail runs in its own process."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pyspark.serializers import CloudPickleSerializer
+
+from flask_lakeflow_jobs.local.lakeflow_child.spark.pyspark_patches import _pickle_modules
+
+LOAD = "import pickle, sys; print(pickle.loads(sys.stdin.buffer.read())())"
+
+
+def test_function_finds_the_packages_of_its_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lakeflow_cow.py").write_text("def moo():\n    return 'moo'\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    moo = importlib.import_module("lakeflow_cow").moo
+    dumps = _pickle_modules(CloudPickleSerializer.dumps, (), str(tmp_path))
+    pickled = dumps(CloudPickleSerializer(), moo)
+    ended = subprocess.run(
+        [sys.executable, "-c", LOAD],
+        input=pickled,
+        capture_output=True,
+        check=True,
+        cwd="/",
+    )
+    assert ended.stdout == b"moo\n"
