@@ -144,9 +144,13 @@ class _Loader:
     def _load_jobs(self, resolved: ResolvedBundle) -> dict[str, BundleJob]:
         jobs = resolved.jobs
         if not jobs:
+            how = (
+                "with a pipeline_task for its pipelines"
+                if resolved.pipelines
+                else "here or in a file that 'include' lists"
+            )
             raise BundleError(
-                "The bundle has no jobs. Define at least one under 'resources.jobs'"
-                f"{', with a pipeline_task for its pipelines' if resolved.pipelines else ''}.",
+                f"The bundle has no jobs. Define at least one under 'resources.jobs', {how}.",
                 resolved.tree.locations.get("resources"),
             )
         loaded = {

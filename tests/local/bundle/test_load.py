@@ -131,7 +131,13 @@ def test_load_bundle_reads_target_from_environment(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("bundle: {name: x}", "databricks.yml: The bundle has no jobs. Define at least one"),
+        (
+            "bundle: {name: x}",
+            (
+                "databricks.yml: The bundle has no jobs. Define at least one under "
+                "'resources.jobs', here or in a file that 'include' lists."
+            ),
+        ),
         ("x: 1\nresources: {jobs: {}}", "databricks.yml:2: The bundle has no jobs."),
         (
             "resources: {pipelines: {p: {}}}",
