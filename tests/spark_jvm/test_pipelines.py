@@ -93,7 +93,7 @@ FILES = {
 
         CREATE OR REFRESH STREAMING TABLE files AS
         SELECT *, _metadata.file_name AS file FROM STREAM read_files(
-          '${shop.landing}/*.json', format => 'json', schemaHints => 'who STRING, n INT'
+          '${shop.landing}/*.json', schemaHints => 'who STRING, n INT'
         ) WHERE n > 0;
     """,
     "pipeline/notebook.py": """

@@ -237,7 +237,8 @@ def _define_files(statement: str) -> str:
     """Replace each call of ``read_files``, which Spark lacks, by the name of a view."""
     from pyspark.sql import functions
 
-    from ..spark.read_files import FILES, read_options, replace_calls
+    from ..spark.data_files import list_files
+    from ..spark.read_files import FILES, find_format, read_options, replace_calls
 
     has_metadata = "_metadata" in statement
     views: list[str] = []
@@ -249,7 +250,7 @@ def _define_files(statement: str) -> str:
         is_stream = re.search(r"\bSTREAM[\s(]*$", before, re.IGNORECASE)
         schema, hints = options.pop("schema", None), options.pop("cloudFiles.schemaHints", "")
         if (file_format := options.pop("cloudFiles.format", None)) is None:
-            raise ValueError("Name the format of the files in read_files: format => 'csv'.")
+            file_format = find_format(list_files(str(_state["api"].paths.translate_uri(path))))
         if options.pop("cloudFiles.inferColumnTypes") == "true":
             options.setdefault("inferSchema", "true")
 

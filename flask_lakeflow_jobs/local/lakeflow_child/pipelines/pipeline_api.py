@@ -61,7 +61,7 @@ class PipelineApi:
         self.changes = ChangeFlows(schema)
         self._session = session
         self._catalogs = catalogs
-        self._paths = WorkspacePaths(mounts)
+        self.paths = WorkspacePaths(mounts)
         self._pending: list[Callable[[], None]] = []
 
     def install(self) -> None:
@@ -278,7 +278,7 @@ class PipelineApi:
 
     def _with_path(self, method: Any) -> Any:
         def load(reader: Any, path: Any = None, *args: Any, **options: Any) -> Any:
-            return method(reader, self._paths.translate_uri(path), *args, **options)
+            return method(reader, self.paths.translate_uri(path), *args, **options)
 
         return load
 
