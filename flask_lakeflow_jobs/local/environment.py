@@ -9,8 +9,8 @@ from pathlib import Path
 #: The beginning of the names of variables that hold secrets for tasks.
 SECRET_PREFIX = "LAKEFLOW_SECRET_"  # noqa: S105 (no secret)
 
-#: The variable by which code finds out that it runs on Databricks, and a runtime with Spark 4.
-RUNTIME_VERSION = {"DATABRICKS_RUNTIME_VERSION": "17.3"}
+#: The version of a Databricks runtime with Spark 4. Code that finds none runs as on a laptop.
+RUNTIME_VERSION = "17.3"
 
 #: Variables that configure the app or log it in, at Databricks and its clouds.
 _APP_PREFIXES = ("ARM_", "AWS_", "AZURE_", "DATABRICKS_", "FLASK_", "GOOGLE_", "LAKEFLOW_JOBS")

@@ -281,8 +281,8 @@ class Workspace:
         """Return the environment of this process, with credentials for this workspace only."""
         return {
             **keep_bytecode(read_environment(), self._folder.path / "bytecode"),
-            **RUNTIME_VERSION,
             "DATABRICKS_HOST": host,
+            "DATABRICKS_RUNTIME_VERSION": RUNTIME_VERSION,
             "DATABRICKS_TOKEN": token,
             "LAKEFLOW_LOCAL_DATA": str(self._folder.data),
         }

@@ -98,10 +98,10 @@ def _build_notebook(spec: Settings, context: TaskContext) -> ProcessWork:
     path = context.find_file(body, "notebook_path", is_notebook=True)
     widgets = context.merge_parameters(body, "base_parameters", "notebook_params")
     file = str(path)
-    if not any(spec.get(field) for field in _COMPUTE):
-        own = {"dependencies": read_notebook_environment(path)}
-        environments = [{"environment_key": _OWN_ENVIRONMENT, "spec": own}]
-        context = replace(context, settings={**context.settings, "environments": environments})
+    has_compute = any(spec.get(field) for field in _COMPUTE)
+    if not has_compute and (dependencies := read_notebook_environment(path)):
+        own = {"environment_key": _OWN_ENVIRONMENT, "spec": {"dependencies": dependencies}}
+        context = replace(context, settings={**context.settings, "environments": [own]})
         spec = {**spec, "environment_key": _OWN_ENVIRONMENT}
     return context.build_process(
         "notebook", spec, path.parent, code=[file], path=file, parameters=widgets

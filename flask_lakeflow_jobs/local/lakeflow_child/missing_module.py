@@ -18,8 +18,8 @@ _SERVICES = {
     "databricks.feature_engineering": "feature store",
     "databricks.feature_store": "feature store",
 }
-# Clusters have it too, but a task on Sail has a module of its own in its place. For one on Java, it
-# belongs beside pyspark: packages of a task leave it out.
+# Modules of clusters that need a package beside pyspark on Java: those of tasks leave it out. On
+# Sail, a module of the workspace takes its place.
 _PACKAGES = {"delta": "delta-spark"}
 _IMPORTED = re.compile(r"cannot import name '(\w+)'")  # as in from databricks import feature_store
 _SETTING = "LAKEFLOW_JOBS_LOCAL_INSTALL = True"

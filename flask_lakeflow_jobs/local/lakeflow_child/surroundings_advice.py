@@ -121,7 +121,7 @@ def find_advice(error: BaseException, mounts: dict[str, str], root: str = "") ->
 
 
 def _read_response(error: BaseException) -> str:
-    """Return what the workspace said, which the errors of requests and httpx lack."""
+    """Return the text of the response, which the errors of requests and httpx leave out."""
     with suppress(Exception):  # it is a stream, or something else
         response: Any = error.response  # type: ignore[attr-defined]
         return str(response.text)

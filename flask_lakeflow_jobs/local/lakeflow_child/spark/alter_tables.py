@@ -8,7 +8,6 @@ Its files stay as they are. So it adds columns, but renames and drops none.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -19,9 +18,8 @@ from .delta_log import find_location, list_fields, read_metadata, write_metadata
 from .query_columns import Tree, write
 from .sql_changes import is_feature
 from .sql_names import quote_part
+from .sql_text import Query
 
-#: Runs a statement of Sail.
-Query = Callable[[str], Any]
 #: A column in the log of a table.
 Field = dict[str, Any]
 

@@ -6,7 +6,6 @@ run ``tests/spark``.
 
 from __future__ import annotations
 
-import pickle
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -54,11 +53,6 @@ _TAGS = {
     "spark.databricks.clusterUsageTags.sparkVersion": "local",
     "spark.databricks.workspaceUrl": "localhost",
 }
-# Its own packages come first: other tasks may use them at the same time.
-_UNPACK = (
-    "[path.append(folder) for path in [__import__('sys').path] if folder not in path]"
-    " and None or __import__('pickle').loads(pickled)"
-)
 ZONE = "spark.sql.session.timeZone"
 #: Of frames, in the order of Spark.
 _STATISTICS = ("count", "mean", "stddev", "min", "25%", "50%", "75%", "max")
@@ -188,10 +182,20 @@ class _Packed:
     """
 
     def __init__(self, pickled: bytes, folder: str) -> None:
-        self._names = {"pickled": pickled, "folder": folder}
+        self._arguments = pickled, folder
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return eval, (_UNPACK, self._names)
+        return _unpack, self._arguments
+
+
+def _unpack(pickled: bytes, folder: str) -> Any:
+    """Unpack a value in the process of Sail, to which the code of this function is sent."""
+    import pickle
+    import sys
+
+    if folder not in sys.path:  # at its end, for other tasks use the packages of Sail meanwhile
+        sys.path.append(folder)
+    return pickle.loads(pickled)  # noqa: S301 (a value of the user's own task)
 
 
 def _pickle_modules(
@@ -207,7 +211,10 @@ def _pickle_modules(
             if file.startswith(places) and module.__spec__:
                 register(module)
         pickled = dumps(self, value)
-        return pickled if packages is None else pickle.dumps(_Packed(pickled, packages))
+        if packages is None:
+            return pickled
+        register(sys.modules[__name__])
+        return cloudpickle.dumps(_Packed(pickled, packages))
 
     return dumps_with_modules
 

@@ -273,7 +273,7 @@ class SailSql:
 
         if isinstance(tree, exp.Copy):
             return copy_into(tree, self._session)
-        functions = self.find_functions()
+        functions = self._find_functions()
         if (message := functions.run(tree)) is not None:
             return str(message)
         if isinstance(tree, exp.Alter):
@@ -291,7 +291,7 @@ class SailSql:
         changes = after != before or rewrite_text(bare) != bare or is_query(statement)
         return after if changes else None
 
-    def find_functions(self) -> Any:
+    def _find_functions(self) -> Any:
         """Return the functions that SQL has created."""
         from .sql_udfs import SqlFunctions
 

@@ -17,8 +17,8 @@ from .column_sql import write_rows
 from .delta_log import find_location, list_fields, read_metadata
 from .spark_catalog import read_description
 from .sql_names import NAME_PART, quote_name, quote_part, split_name
+from .sql_text import Query
 
-Query = Callable[[str], Any]
 Row = tuple[Any, ...]
 
 _NAME = rf"((?:{NAME_PART}\s*\.\s*)*{NAME_PART})"

@@ -55,11 +55,11 @@ _ADVICE = {
     ),
     r"unknown function: ((?:h3|st)_\w+)": (
         "Only Databricks has the function {0}. Define one of its name in Python, with "
-        "spark.udf.register('{0}', …), or simulate the job (its tag 'local_simulation')."
+        f"spark.udf.register('{{0}}', …), or {SIMULATE}."
     ),
     r"Generic (?:GCS|S3|MicrosoftAzure) error": (
         "Sail has no access to this storage in the cloud. Copy the files into a volume, such as "
-        "/Volumes/main/default/files, or simulate the job (its tag 'local_simulation')."
+        f"/Volumes/main/default/files, or {SIMULATE}."
     ),
     r"Parser error: Error while parsing value|Csv error: |Json error: ": (
         "Sail does not read this file, for a value is not of its type or a line has other columns, "
