@@ -94,7 +94,8 @@ def read_job_settings(where: str, value: Any) -> Mapping[str, Any]:
         return {name: values[name] for name in values if values[name] != defaults[name]}
     if not isinstance(value, Mapping):
         raise ConfigurationError(
-            f"{where} must be a JobConfig or a mapping, not {type(value).__name__}."
+            f"{where} must be a JobConfig or a mapping such as {{'job_id': 123}}, not"
+            f" {type(value).__name__}."
         )
     unknown = sorted(str(name) for name in value if name not in defaults)
     if unknown:

@@ -29,18 +29,19 @@ def parse_database_url(url: str | bool, *, instance_path: Path, setting: str) ->
     """
     if url is True:
         return sa.URL.create("sqlite", database=str(instance_path / DEFAULT_FILE))
+    invalid = ConfigurationError(
+        f"{setting} must be true or the URL of a database of PostgreSQL or SQLite, such as"
+        " 'postgresql+psycopg://user@host/name' or 'sqlite:///record.sqlite3'."
+    )
     try:
         parsed = make_url(str(url))
         backend = parsed.get_backend_name()
     except (ArgumentError, ValueError):
-        raise ConfigurationError(
-            f"{setting} must be true or a URL such as 'postgresql+psycopg://user@host/name' or"
-            " 'sqlite:///record.sqlite3'."
-        ) from None
+        raise invalid from None
     if backend == "postgresql":
         return _require_psycopg(parsed.set(drivername="postgresql+psycopg"), setting)
     if backend != "sqlite":
-        raise ConfigurationError(f"{setting} must be a database of SQLite or PostgreSQL.")
+        raise invalid
     if parsed.database in (None, "", ":memory:"):
         raise ConfigurationError(
             f"{setting} must name a file, such as 'sqlite:///record.sqlite3'. A database in memory"
