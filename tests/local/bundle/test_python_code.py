@@ -96,6 +96,11 @@ def test_load_bundle_has_jobs_of_python_code(load: Load, code: Path) -> None:
                 "No module named 'cowsay'. Install it in "
             ),
         ),
+        (
+            "from dataclasses import",
+            "next(iter([]))\n    from dataclasses import",
+            "defined/jobs.py:1: Failed to import module 'defined.jobs': StopIteration.",
+        ),
     ],
 )
 def test_error_of_python_code_names_its_line(
