@@ -535,6 +535,19 @@ RUN = {
         "c = b.withColumn('s', F.lit('z'))\n"
         "assert a.join(c, 'k').select('a.*', c['n']).columns == ['k', 's', 'n']"
     ),
+    "keys of joins by a name, of frames": (
+        "a = spark.createDataFrame([(1, 'x'), (2, 'y')], 'k INT, s STRING')\n"
+        "b = spark.createDataFrame([(1, 5)], 'k INT, n INT')\n"
+        "c = spark.createDataFrame([('x', 7)], 't STRING, m INT')\n"
+        "joined = a.where('k > 0').join(b, 'k', 'left').join(c, a['s'] == c['t'])\n"
+        "assert tuple(joined.select(a['k'], b['n'], c['m']).first()) == (1, 5, 7)\n"
+        "assert joined.drop(a['k']).columns == ['s', 'n', 't', 'm']\n"
+        "assert joined.drop(b['k']).columns == ['k', 's', 'n', 't', 'm']\n"
+        "d = spark.createDataFrame([(1, 9)], 'k INT, o INT')\n"
+        "assert tuple(a.join(b, 'k').join(d, a['k'] == d['k']).select(a['k'], 'o').first()) == (1, 9)\n"
+        "assert a.join(b, 'k').withColumn('m', F.lit(1)).groupBy(a['k']).count().first().k == 1\n"
+        "assert a.join(b, 'k', 'right').drop(b['k']).columns == ['s', 'n']"
+    ),
     "keys of joins with USING": (
         "for name, rows in {'ul': \"(1, 'x'), (2, 'y') AS t(k, s)\", 'ur': '(1, 5), (3, 6) AS t(k, n)'}.items():\n"
         "    spark.sql(f'CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM VALUES {rows}')\n"
@@ -868,6 +881,10 @@ ADVISED = {
     ),
     "key of an outer join": (
         "spark.range(2).alias('a').join(spark.range(1).alias('b'), 'id', 'full').filter('b.id IS NULL').collect()",
+        "Join by a condition",
+    ),
+    "key of an outer join of frames": (
+        "b = spark.range(1); spark.range(2).join(b, 'id', 'left').withColumn('m', F.lit(1)).select(b['id']).collect()",
         "Join by a condition",
     ),
     "key of an outer join with USING": (

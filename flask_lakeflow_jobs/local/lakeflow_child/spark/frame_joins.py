@@ -1,7 +1,7 @@
 """The keys of joins of frames by a name: on Sail, ``u.*`` lacks them and ``u.id`` is unknown.
 
 Sail knows the key of a side by the number of its plan, right above the join, and the merged key by
-its name alone. Requests are changed to name it so.
+its name, alone or with the number of the join. Requests are changed to name it so.
 """
 
 from __future__ import annotations
@@ -26,24 +26,30 @@ _OUTER = {
 
 
 class Side:
-    """A side of joins that has an alias.
+    """A side of joins, which is known by its alias, or by the number of its plan.
 
     :param relation: with the alias.
     """
 
     def __init__(self, relation: Any) -> None:
         self.relation = relation
-        self.alias = relation.subquery_alias.alias  # in lower case, as all requests have it
-        self.keys: set[str] = set()
+        # in lower case, as all requests have it
+        self.alias = relation.subquery_alias.alias or "frame"
+        #: The number of the uppermost join by each key.
+        self.keys: dict[str, int] = {}
         self._is_kept = True
+        self._is_merged = True
         self._is_near = True
 
-    def join(self, join: Any, side: str) -> None:
+    def join(self, relation: Any, side: str) -> None:
         """Note a join above."""
-        keys = {each.lower() for each in join.using_columns}
+        join = relation.join
+        keys = {each.lower(): relation.common.plan_id for each in join.using_columns}
         if keys:
             kind = join.JoinType.Name(join.join_type)
             self._is_kept = self._is_kept and kind not in _OUTER[side]
+            is_other = side == "right" and kind == "JOIN_TYPE_INNER"
+            self._is_merged = self._is_merged and self._is_kept and not is_other
         self.move(is_near=bool(keys) and not self.keys)
         self.keys |= keys
 
@@ -60,6 +66,20 @@ class Side:
             attribute.plan_id = self.relation.common.plan_id
         else:
             attribute.unparsed_identifier = self.write(name)
+
+    def move_up(self, attribute: Any, *, is_dropped: bool) -> None:
+        """Let an attribute of this side's plan be the merged key, where Sail does not find it.
+
+        :param is_dropped: the merged key has to be that of this side, not only to equal it.
+        """
+        name = attribute.unparsed_identifier
+        if (key := name.strip("`")).lower() not in self.keys:
+            return
+        if is_dropped and self._is_merged:
+            attribute.plan_id = self.keys[key.lower()]
+        elif not is_dropped and not self._is_near:
+            self.write(key)
+            attribute.plan_id = self.keys[key.lower()]
 
     def write(self, name: str) -> str:
         """Return the name in SQL of a key.
@@ -84,25 +104,25 @@ def name_keys(request: Any, session: Any) -> None:
         return
     for relation in relations:
         kind = relation.WhichOneof("rel_type")
-        sides: dict[str, Side] = {}
+        sides: dict[str | int, Side] = {}
         for each in list_inputs(relation) if kind not in ("set_op", "subquery_alias") else ():
             sides |= {key: side for key, side in _find_sides(each).items() if side.keys}
-        for side in sides.values() if kind == "with_columns" else ():
+        for side in sides.values() if kind in ("join", "with_columns") else ():
             side.move(is_near=False)
         if sides:
             _change(relation, sides, session)
 
 
-def _find_sides(relation: Any) -> dict[str, Side]:
-    """Return the sides with an alias that a node passes on, by their aliases."""
+def _find_sides(relation: Any) -> dict[str | int, Side]:
+    """Return the sides that a node passes on, by their aliases and the numbers of their plans."""
     kind = relation.WhichOneof("rel_type")
     if kind == "subquery_alias":
         return {relation.subquery_alias.alias: Side(relation)}
     if kind in _OPAQUE:
         return {}
     if kind == "join":
-        return _join_sides(relation.join)
-    found: dict[str, Side] = {}
+        return _join_sides(relation)
+    found: dict[str | int, Side] = {}
     for each in list_inputs(relation):
         found |= _find_sides(each)
     for side in found.values():
@@ -110,17 +130,28 @@ def _find_sides(relation: Any) -> dict[str, Side]:
     return found
 
 
-def _join_sides(join: Any) -> dict[str, Side]:
+def _join_sides(relation: Any) -> dict[str | int, Side]:
+    join = relation.join
     kind = join.JoinType.Name(join.join_type)
-    found: dict[str, Side] = {}
+    found: dict[str | int, Side] = {}
     for name in ("left",) if "SEMI" in kind or "ANTI" in kind else ("left", "right"):
-        for alias, side in _find_sides(getattr(join, name)).items():
-            side.join(join, name)
-            found[alias] = side
+        own = getattr(join, name)
+        sides = {**{each: Side(own) for each in _list_plans(own)}, **_find_sides(own)}
+        for key, side in sides.items():
+            side.join(relation, name)
+            found[key] = side
     return found
 
 
-def _change(relation: Any, sides: dict[str, Side], session: Any) -> None:
+def _list_plans(relation: Any) -> Iterator[int]:
+    """Yield the numbers of the plans that have the columns of a relation."""
+    yield relation.common.plan_id
+    if relation.WhichOneof("rel_type") in _TRANSPARENT:
+        for each in list_inputs(relation):
+            yield from _list_plans(each)
+
+
+def _change(relation: Any, sides: dict[str | int, Side], session: Any) -> None:
     if relation.HasField("project"):
         expressions = [
             each
@@ -143,9 +174,11 @@ def _change(relation: Any, sides: dict[str, Side], session: Any) -> None:
             side = sides.get(match[1].lower()) if match else None
             if match and side is not None and not attribute.HasField("plan_id"):
                 side.point(attribute, match[2])
+            elif (plan := sides.get(attribute.plan_id)) is not None:
+                plan.move_up(attribute, is_dropped=relation.HasField("drop"))
 
 
-def _expand(expression: Any, sides: dict[str, Side], session: Any) -> list[Any]:
+def _expand(expression: Any, sides: dict[str | int, Side], session: Any) -> list[Any]:
     """Return the columns in place of ``u.*``."""
     text = expression.unresolved_star.unparsed_target or expression.expression_string.expression
     match = _STAR.fullmatch(text)
@@ -159,9 +192,9 @@ def _expand(expression: Any, sides: dict[str, Side], session: Any) -> list[Any]:
     return columns
 
 
-def _replace(text: str, sides: dict[str, Side]) -> str:
+def _replace(text: str, sides: dict[str | int, Side]) -> str:
     """Return an expression with the names of keys alone."""
-    aliases = "|".join(map(re.escape, sides))
+    aliases = "|".join(re.escape(each) for each in sides if isinstance(each, str)) or "(?!)"
     pattern = rf"'(?:[^'\\]|\\.)*'|(?<![\w.`])({aliases})\.(\w+)\b(?!\s*[.(])"
 
     def replace(match: re.Match[str]) -> str:
