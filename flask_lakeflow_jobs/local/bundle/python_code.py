@@ -232,8 +232,8 @@ def _has_package() -> bool:
 def _find_cause(trace: str) -> str:
     """Return the last line of a trace that tells the error, which may have no text."""
     lines = [line for line in trace.splitlines() if re.match(r"\w[\w.]*(:|$)", line)]
-    told = [line for line in lines if ":" in line] or lines
-    return told[-1].strip() if told else ""
+    lines = [line for line in lines if ":" in line] or lines
+    return lines[-1].strip() if lines else ""
 
 
 def _read_lines(file: Path) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..bundle.paths import EDITABLE
 from ..model import Settings, mappings
-from .projects import declares, is_project
+from .projects import declares, find_package_folders, is_project
 
 _VARIABLE = re.compile(r"([A-Za-z_]\w*)=(.*)", re.ASCII)
 _EXTRAS = re.compile(r"\[[\w,\s-]*\]$")
@@ -82,12 +82,11 @@ def find_import_paths(library: Path, projects: Iterable[Path]) -> list[str]:
 
     The folder of a project may be the package itself.
     """
-    sources = [
-        str(folder)
-        for project in projects
-        for folder in (project / "src", project, project.parent)
-        if folder.is_dir() and (folder != project.parent or (project / "__init__.py").is_file())
-    ]
+    sources: list[str] = []
+    for project in projects:
+        sources += map(str, find_package_folders(project))
+        if (project / "__init__.py").is_file():
+            sources.append(str(project.parent))
     return [*sources, *sorted(glob.glob(str(library)))] if library.suffix == ".whl" else sources
 
 

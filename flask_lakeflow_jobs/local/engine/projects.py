@@ -27,6 +27,8 @@ _OF_A_CLUSTER = frozenset(
     ]
 )
 _CARET = re.compile(r"\^\s*(\d+(?:\.\d+)*)$")
+# The folder of the packages of a project, as setup.py, setup.cfg and pyproject.toml give it.
+_PACKAGE_FOLDER = re.compile(r"""package[_-]dir\W*?(?:["']{2}|\n\s*)\s*[:=]\s*["']?([\w.-]+)""")
 # Fields of a package that Poetry takes from elsewhere.
 _ELSEWHERE = frozenset(["file", "git", "path", "source", "url"])
 
@@ -39,6 +41,14 @@ def is_project(folder: Path) -> bool:
 def declares(project: Path, name: str) -> bool:
     """Return whether a project is that of a package."""
     return any(package_names.declares(_read(project / each), name) for each in PROJECT_FILES)
+
+
+def find_package_folders(project: Path) -> list[Path]:
+    """Return the folders of a project that may contain its packages."""
+    texts = [_read(project / each) for each in PROJECT_FILES]
+    declared = [match[1] for text in texts if (match := _PACKAGE_FOLDER.search(text))]
+    folders = [*(project / each for each in declared), project / "src", project]
+    return [each for each in dict.fromkeys(folders) if each.is_dir()]
 
 
 def list_dependencies(projects: Iterable[Path], own: Iterable[Path]) -> Iterator[str]:

@@ -88,6 +88,23 @@ def test_import_paths_of_a_project_are_its_sources(tmp_path: Path, project_file:
     assert import_paths(tmp_path) == [str(tmp_path / "src"), str(tmp_path)]
 
 
+@pytest.mark.parametrize(
+    ("project_file", "text"),
+    [
+        ("setup.py", "setup(packages=find_packages('./lib'), package_dir={'': 'lib'})"),
+        ("setup.cfg", "[options]\npackage_dir =\n    = lib\npackages = find:"),
+        ("pyproject.toml", '[tool.setuptools]\npackage-dir = {"" = "lib"}'),
+        ("pyproject.toml", '[tool.setuptools.package-dir]\n"" = "lib"'),
+    ],
+)
+def test_import_paths_of_a_project_begin_with_the_folder_of_its_packages(
+    tmp_path: Path, project_file: str, text: str
+) -> None:
+    (tmp_path / project_file).write_text(text)
+    (tmp_path / "lib").mkdir()
+    assert import_paths(tmp_path) == [str(tmp_path / "lib"), str(tmp_path)]
+
+
 def test_project_whose_folder_is_its_package_is_imported_from_above(tmp_path: Path) -> None:
     project = tmp_path / "shop"
     project.mkdir()
