@@ -546,7 +546,9 @@ RUN = {
         "d = spark.createDataFrame([(1, 9)], 'k INT, o INT')\n"
         "assert tuple(a.join(b, 'k').join(d, a['k'] == d['k']).select(a['k'], 'o').first()) == (1, 9)\n"
         "assert a.join(b, 'k').withColumn('m', F.lit(1)).groupBy(a['k']).count().first().k == 1\n"
-        "assert a.join(b, 'k', 'right').drop(b['k']).columns == ['s', 'n']"
+        "assert a.join(b, 'k', 'right').drop(b['k']).columns == ['s', 'n']\n"
+        "named = a.alias('x').join(b, 'k').join(d, F.col('x.k') == d['k'])\n"
+        "assert tuple(named.select('x.k', 'o').first()) == (1, 9)"
     ),
     "keys of joins with USING": (
         "for name, rows in {'ul': \"(1, 'x'), (2, 'y') AS t(k, s)\", 'ur': '(1, 5), (3, 6) AS t(k, n)'}.items():\n"

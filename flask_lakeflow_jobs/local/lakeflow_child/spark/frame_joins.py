@@ -66,6 +66,7 @@ class Side:
             attribute.plan_id = self.relation.common.plan_id
         else:
             attribute.unparsed_identifier = self.write(name)
+            attribute.plan_id = self.keys[name.lower()]
 
     def move_up(self, attribute: Any, *, is_dropped: bool) -> None:
         """Let an attribute of this side's plan be the merged key, where Sail does not find it.
