@@ -137,7 +137,8 @@ def _join_sides(relation: Any) -> dict[str | int, Side]:
     found: dict[str | int, Side] = {}
     for name in ("left",) if "SEMI" in kind or "ANTI" in kind else ("left", "right"):
         own = getattr(join, name)
-        sides = {**{each: Side(own) for each in _list_plans(own)}, **_find_sides(own)}
+        sides: dict[str | int, Side] = {each: Side(own) for each in _list_plans(own)}
+        sides |= _find_sides(own)
         for key, side in sides.items():
             side.join(relation, name)
             found[key] = side
