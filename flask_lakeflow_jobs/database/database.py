@@ -113,8 +113,10 @@ class Database:
 
     @property
     def address(self) -> str:
-        """The URL without its password."""
-        return self._url.render_as_string(hide_password=True)
+        """The URL without its passwords, which may also be in its query."""
+        passwords = [name for name in self._url.query if "password" in name]
+        url = self._url.difference_update_query(passwords)
+        return url.render_as_string(hide_password=True)
 
     @property
     def is_sqlite(self) -> bool:

@@ -31,7 +31,8 @@ def parse_database_url(url: str | bool, *, instance_path: Path, setting: str) ->
         return sa.URL.create("sqlite", database=str(instance_path / DEFAULT_FILE))
     invalid = ConfigurationError(
         f"{setting} must be true or the URL of a database of PostgreSQL or SQLite, such as"
-        " 'postgresql+psycopg://user@host/name' or 'sqlite:///record.sqlite3'."
+        " 'postgresql+psycopg://user@host/name' or 'sqlite:///record.sqlite3'. In a"
+        " password, write '@' as %40, ':' as %3A, '/' as %2F and '%' as %25."
     )
     try:
         parsed = make_url(str(url))
@@ -39,6 +40,8 @@ def parse_database_url(url: str | bool, *, instance_path: Path, setting: str) ->
     except (ArgumentError, ValueError):
         raise invalid from None
     if backend == "postgresql":
+        if "@" in f"{parsed.host}{parsed.database}":  # a part of the password, which would be shown
+            raise invalid
         return _require_psycopg(parsed.set(drivername="postgresql+psycopg"), setting)
     if backend != "sqlite":
         raise invalid

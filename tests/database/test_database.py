@@ -38,6 +38,12 @@ def test_close_while_a_connection_is_in_use_closes_it_afterwards(tmp_path: Path)
     assert used in closed
 
 
+def test_address_shows_no_password_of_the_query() -> None:
+    url = sa.make_url("postgresql://app@/jobs?host=/run/db&password=s3cret&sslpassword=s3cret")
+    database = Database(url, timeout=1, autocommit=False)
+    assert database.address == "postgresql://app@/jobs?host=%2Frun%2Fdb"
+
+
 def test_second_database_of_a_file_keeps_the_locks_of_the_first(tmp_path: Path) -> None:
     """Without these, another process that disconnects removes the log that this one writes to."""
     first, second = (

@@ -74,3 +74,13 @@ def test_sqlite_path_is_relative_to_the_instance_folder(url: str | bool, parsed:
 def test_other_url_is_refused_without_being_quoted(url: str) -> None:
     with pytest.raises(ConfigurationError, match="X_URL must"):
         parse(url)
+
+
+@pytest.mark.parametrize("password", ["s3@cret", "s3@cret/x", "s3@cret:1"])
+def test_password_with_an_at_sign_is_refused_and_not_shown(
+    password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_psycopg("3.3.0", monkeypatch)
+    with pytest.raises(ConfigurationError, match="%40") as caught:
+        parse(f"postgresql://app:{password}@db.example.com/jobs")
+    assert "cret" not in caught.value.detail
