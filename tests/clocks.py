@@ -19,5 +19,9 @@ class FakeClock:
     def monotonic(self) -> float:
         return self.elapsed
 
+    def jump(self, seconds: float) -> None:
+        """Set the clock on the wall, which changes no monotonic time."""
+        self._start += seconds
+
     def sleep(self, seconds: float) -> None:
         self.elapsed += seconds

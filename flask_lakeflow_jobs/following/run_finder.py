@@ -71,6 +71,7 @@ class RunFinder:
         self._upstream = upstream
         self._clock = clock
         self._poll_again = poll_again
+        self._epoch = clock.now() - clock.monotonic()
         self._jobs = choose_jobs(jobs)
         self._since: dict[str, int] = {}
         self._listed: dict[str, set[int]] = {}
@@ -110,7 +111,8 @@ class RunFinder:
 
     def _find_new(self, job: Job, calls: BoundUpstream) -> None:
         begin = self._since.get(job.key) or self._choose_begin(job)
-        # A full window ended an hour ago or more, so a wrong clock hides no run.
+        begin = min(begin, self._now())  # it may be from before the clock was put back
+        # A full window ended an hour ago or more, so a clock that is a little wrong hides no run.
         while begin + 2 * WINDOW_MS < self._now():
             end = begin + WINDOW_MS
             self._list(job, calls, start_time_from=begin - OVERLAP_MS, start_time_to=end)
@@ -168,7 +170,11 @@ class RunFinder:
         return begin
 
     def _now(self) -> int:
-        return int(self._clock.now() * 1000)
+        """Return the milliseconds since the epoch.
+
+        A clock that jumps ahead would hide runs, so this time never passes faster than real time.
+        """
+        return int(min(self._clock.now(), self._epoch + self._clock.monotonic()) * 1000)
 
 
 def was_repaired(recorded: RecordedRun, run: BaseRun | Run) -> bool:

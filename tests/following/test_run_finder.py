@@ -127,6 +127,37 @@ class TestRunFinder:
             finder.find()
         assert self.found(record) == [1]
 
+    @pytest.mark.parametrize("jump", [3 * 3600, -3 * 3600], ids=["ahead", "back"])
+    def test_clock_that_jumps_for_a_while_hides_no_run(
+        self,
+        jump: float,
+        record: SwitchableRecord,
+        workspace: Workspace,
+        finder: RunFinder,
+        clock: FakeClock,
+    ) -> None:
+        finder.find()
+        now = int(clock.now() * 1000)
+        for run_id, change in enumerate([jump, -jump], start=1):
+            clock.jump(change)
+            finder.find()
+            clock.sleep(5)
+            workspace.runs.append((run_id, now + 5_000 * run_id, False))
+            finder.find()
+        assert self.found(record) == [1, 2]
+
+    def test_run_that_was_requested_by_a_clock_ahead_hides_no_later_run(
+        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
+    ) -> None:
+        now = int(clock.now() * 1000)
+        clock.jump(3 * 3600)
+        add_run(record, job_id=ETL.job_id)
+        clock.jump(-3 * 3600)
+        finder.find()
+        workspace.runs.append((99, now + 1, False))
+        finder.find()
+        assert 99 in record.get_runs(ETL.job_id, [99])
+
     def test_first_search_finds_active_runs_and_no_past_ones(
         self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
     ) -> None:
