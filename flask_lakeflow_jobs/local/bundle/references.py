@@ -81,6 +81,10 @@ class UndefinedReference(LookupError):
     """A reference without a value."""
 
 
+class UndefinedResource(UndefinedReference):
+    """A reference to a resource that the bundle does not have."""
+
+
 class CircularReference(UndefinedReference):
     """A reference whose value refers to itself."""
 
@@ -261,10 +265,10 @@ class References:
     def _find_resource(self, name: str, kind: str, key: str, path: list[str]) -> Any:
         try:
             resource = self._walk(name, self._tree, ["resources", kind, key])
-        except UndefinedReference:
+        except UndefinedReference as error:
             if not self.is_complete:
                 raise UnknownHere(name) from None
-            raise
+            raise UndefinedResource(str(error)) from None
         field = path[0] if len(path) == 1 else ""
         if field == "id":
             return self._find_id(kind, key, resource)

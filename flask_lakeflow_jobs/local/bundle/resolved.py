@@ -21,7 +21,13 @@ from .merge import apply_target, choose_target, copy_mapping, read_section
 from .paths import PathTranslator, find_files_root, read_pipelines
 from .presets import read_presets, read_run_as
 from .python_code import PackageMissing, PythonCode, find_python_code, keep_locations
-from .references import CircularReference, References, find_references, interpolate
+from .references import (
+    CircularReference,
+    References,
+    UndefinedResource,
+    find_references,
+    interpolate,
+)
 from .validation import find_unknown_fields
 from .variables import assign_variables, current_user_name, read_target, short_name
 from .yaml import LocatedDict
@@ -251,6 +257,8 @@ def _check_variables(values: LocatedDict, references: References, warn: Warn) ->
             if not isinstance(value, (dict, list)):
                 raise BundleError(str(error), location) from None
             warn(str(error), location)
+        except UndefinedResource:
+            continue  # The CLI finds resources only for those that refer to them.
         except LookupError as error:
             raise BundleError(str(error), location) from None
 

@@ -168,6 +168,13 @@ def test_load_bundle_undefined_reference_names_line_of_use(
     assert str(error.value).startswith(f"databricks.yml:16: {message}")
 
 
+def test_load_bundle_takes_variable_of_an_undefined_resource_that_nothing_uses(load: Load) -> None:
+    variables = "variables: {a: {default: '${resources.schemas.none.name}'}}"
+    assert list(load(bundle_text(more=variables)).jobs) == ["etl"]
+    with pytest.raises(BundleError, match=r"databricks.yml:6: .*none.name} has no value here"):
+        load(bundle_text("description: ${var.a}", more=variables))
+
+
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
