@@ -281,8 +281,8 @@ def test_sql_cache_uses_the_record_database_by_default(url: str, tmp_path: Path)
     ("config", "message"),
     [
         ({}, r"^SqlCache requires a database\. Set CACHE_SQL_URL in LAKEFLOW_JOBS_CACHE"),
-        ({CACHE_SQL_URL: "mysql://me:secret@host/name"}, r"^CACHE_SQL_URL must be a database"),
-        ({CACHE_SQL_URL: "secret"}, r"^CACHE_SQL_URL must be true or a URL"),
+        ({CACHE_SQL_URL: "mysql://me:secret@host/name"}, r"^CACHE_SQL_URL must be true or the URL"),
+        ({CACHE_SQL_URL: "secret"}, r"^CACHE_SQL_URL must be true or the URL"),
     ],
 )
 def test_sql_cache_config_that_is_invalid_names_its_key(
