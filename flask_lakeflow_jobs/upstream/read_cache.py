@@ -149,7 +149,8 @@ class ReadCache:
         :param is_final: the response no longer changes.
         """
         generation, at = begun
-        is_after_write = at - generation.at < AFTER_WRITE_SECONDS
+        # A write may come from a process with another clock, or from before the clock was put back.
+        is_after_write = abs(at - generation.at) < AFTER_WRITE_SECONDS
         active_ttl = AFTER_WRITE_TTL_SECONDS if is_after_write else ACTIVE_TTL_SECONDS
         ttl = self._final_ttl if is_final else min(active_ttl, self._final_ttl)
         if ttl > 0:

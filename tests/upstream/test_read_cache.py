@@ -241,8 +241,19 @@ def test_step_of_the_clock_changes_no_age() -> None:
     reads = Reads()
     reads.read()
     reads.clock.sleep(ACTIVE_TTL_SECONDS)
-    reads.clock._start -= ACTIVE_TTL_SECONDS
+    reads.clock.jump(-ACTIVE_TTL_SECONDS)
     assert reads.read().value == 2
+
+
+def test_write_before_the_clock_was_put_back_does_not_shorten_later_reads() -> None:
+    reads = Reads(backend=SharedMemory())
+    reads.clock.jump(3600)
+    reads.cache.invalidate(KEY.job)
+    reads.clock.jump(-3600)
+    reads.clock.sleep(AFTER_WRITE_SECONDS)
+    assert reads.read().value == 1
+    reads.clock.sleep(ACTIVE_TTL_SECONDS - 0.125)
+    assert reads.read().value == 1
 
 
 def test_response_is_not_served_stale_forever(reads: Reads) -> None:
