@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import pytest
 from docs_servers import PROXIES, SERVERS, THREADS, ProxyRow, ServerRow
@@ -39,12 +40,19 @@ class Site:
         return self.row if isinstance(self.row, ServerRow) else UPSTREAM
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Run all tests of a row in one process, which starts its servers once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    scheduling: Any = LoadScopeScheduling(config, log)
+    scheduling._split_scope = lambda nodeid: nodeid.partition("[")[2]
+    return scheduling
+
+
 @pytest.fixture(
     scope="module",
-    params=[
-        pytest.param(row, id=row.name, marks=pytest.mark.xdist_group(row.name))
-        for row in (*SERVERS, *PROXIES)
-    ],
+    params=[pytest.param(row, id=row.name) for row in (*SERVERS, *PROXIES)],
 )
 def site(
     request: pytest.FixtureRequest,
