@@ -101,15 +101,6 @@ def test_sql_task_accepts_the_dialect_of_databricks(serve: Serve) -> None:
     assert outputs["rows"].logs == 'mon;day\n[{"day": "mon;day", "text": "a;b"}]\n'
 
 
-def test_sql_task_may_name_the_catalog_main(serve: Serve) -> None:
-    require_duckdb()
-    text = "USE CATALOG main; USE SCHEMA sales; CREATE OR REPLACE TABLE t AS SELECT 1 AS n;"
-    files = {"a.sql": text, "b.sql": "SELECT n FROM sales.t"}
-    tasks = [sql("make", "a.sql"), sql("read", "b.sql", depends_on=depends_on("make"))]
-    client = serve({"etl": {"tasks": tasks}}, files)
-    assert client.rows(client.run("etl"), "read") == [["n"], ["1"]]
-
-
 def test_sql_task_creates_catalogs_and_schemas_on_first_use(serve: Serve) -> None:
     require_duckdb()
     text = """
@@ -121,6 +112,8 @@ def test_sql_task_creates_catalogs_and_schemas_on_first_use(serve: Serve) -> Non
         CREATE SCHEMA IF NOT EXISTS main.`by day`;
         USE CATALOG main;
         CREATE OR REPLACE VIEW IDENTIFIER('main.by day.v') AS SELECT * FROM sales.orders;
+        USE SCHEMA sales;
+        CREATE OR REPLACE TABLE more AS SELECT 16 AS n;
         USE SCHEMA sea.raw;
         CREATE OR REPLACE TABLE orders AS SELECT 8 AS n;
     """
@@ -128,11 +121,12 @@ def test_sql_task_creates_catalogs_and_schemas_on_first_use(serve: Serve) -> Non
         SELECT sum(n) AS total, 'main.a.b' AS text FROM (
             SELECT n FROM main.`by day`.v UNION SELECT n FROM lake.sales.orders
             UNION SELECT n FROM shop.orders UNION SELECT n FROM sea.raw.orders
+            UNION SELECT n FROM sales.more
         )
     """
     tasks = [sql("make", "make.sql"), sql("read", "read.sql", depends_on=depends_on("make"))]
     client = serve({"etl": {"tasks": tasks}}, {"make.sql": text, "read.sql": total})
-    assert client.rows(client.run("etl"), "read") == [["total", "text"], ["15", "main.a.b"]]
+    assert client.rows(client.run("etl"), "read") == [["total", "text"], ["31", "main.a.b"]]
 
 
 def test_sql_task_ignores_storage_clauses_of_databricks(serve: Serve) -> None:

@@ -20,44 +20,23 @@ def wheel(entry_point: str = "go", **more: Any) -> dict[str, Any]:
     return {"task_key": "main", "python_wheel_task": body, **more}
 
 
-PROJECTS = {
-    "pyproject": (
-        "pyproject.toml",
-        '[project]\nname = "my_shop"\n[project.scripts]\ngo = "shop.main:run"',
-    ),
-    "inline": ("pyproject.toml", '[project]\nname = "my_shop"\nscripts = { go = "shop.main:run" }'),
-    "poetry": (
-        "pyproject.toml",
-        '[tool.poetry]\nname = "my.shop"\n[tool.poetry.scripts]\ngo = "shop.main:run"',
-    ),
-    "setup.cfg": (
-        "setup.cfg",
-        "[metadata]\nname = my-shop\n[options.entry_points]\npackages =\n  go = shop.main:run",
-    ),
-    "setup.py": (
-        "setup.py",
-        "setup(name='my_shop', entry_points={'packages': ['go=shop.main:run']})",
-    ),
-}
+PROJECT = '[project]\nname = "my_shop"\n[project.scripts]\ngo = "shop.main:run"'
 
 
 @pytest.mark.ledger(
     "bundle: artifacts",
     differs="Nothing is built. A wheel of the bundle is imported from its source.",
 )
-@pytest.mark.parametrize("kind", PROJECTS)
-def test_unbuilt_wheel_is_imported_from_its_project(serve: Serve, kind: str) -> None:
-    name, text = PROJECTS[kind]
-    client = serve(
-        {"etl": {"tasks": [wheel(libraries=[{"whl": "./dist/*.whl"}])]}}, {name: text, **MODULE}
-    )
+def test_unbuilt_wheel_is_imported_from_its_project(serve: Serve) -> None:
+    task = wheel(libraries=[{"whl": "./dist/*.whl"}])
+    client = serve({"etl": {"tasks": [task]}}, {"pyproject.toml": PROJECT, **MODULE})
     output = client.outputs(client.run("etl"))["main"]
     assert output.logs == "sold\n", output.error
 
 
 def test_wheel_task_that_lists_no_wheel_runs_the_project_of_its_package(serve: Serve) -> None:
     # The image of its cluster contains the package, or a library of its cluster does.
-    client = serve({"etl": {"tasks": [wheel()]}}, {**dict([PROJECTS["pyproject"]]), **MODULE})
+    client = serve({"etl": {"tasks": [wheel()]}}, {"pyproject.toml": PROJECT, **MODULE})
     output = client.outputs(client.run("etl"))["main"]
     assert output.logs == "sold\n", output.error
 
@@ -86,16 +65,12 @@ def test_error_about_a_wheel_that_is_not_there_names_it_first(
     )
 
 
-@pytest.mark.parametrize(
-    "dependency",
-    ["./shop/dist/*.whl", "-e ./shop", "--editable=./shop", "shop/dist/a-1-py3-none-any.whl[x]"],
-)
-def test_environment_dependency_on_a_project_is_imported(serve: Serve, dependency: str) -> None:
-    dependencies = ["-e ./other", dependency, "requests"]
+def test_environment_dependency_on_a_project_is_imported(serve: Serve) -> None:
+    dependencies = ["-e ./other", "./shop/dist/*.whl", "requests"]
     environment = {"environment_key": "e", "spec": {"dependencies": dependencies}}
     files = {
         "other/pyproject.toml": '[project]\nname = "other"\n[project.scripts]\ngo = "none:none"',
-        "shop/pyproject.toml": PROJECTS["pyproject"][1],
+        "shop/pyproject.toml": PROJECT,
         **{f"shop/{name}": text for name, text in MODULE.items()},
     }
     client = serve(
