@@ -43,15 +43,11 @@ FLAGS = [
 #: Console messages of Chromium about failed requests and login pages, which tests cause on purpose.
 REQUEST_MESSAGES = ("Failed to load resource", "EventSource's response has a MIME type")
 
-#: The rules of axe-core to check in a scheme, after all were checked in the light one: contrast
-#: alone depends on it.
-SCHEME_RULES = {"light": (), "dark": ("color-contrast",)}
-
 #: A script for screenshots: Chromium without a window blocks notifications.
 ALLOW_NOTIFICATIONS = "Object.defineProperty(Notification, 'permission', {value: 'default'})"
 
 OpenPage = Callable[..., "Page"]
-CheckAccessibility = Callable[..., None]
+CheckAccessibility = Callable[["Page"], None]
 
 
 def find_violations(page: Page, *rules: str, without: Sequence[str] = ()) -> list[str]:
@@ -73,6 +69,14 @@ def find_violations(page: Page, *rules: str, without: Sequence[str] = ()) -> lis
         for each in found
         for node in each["nodes"]
     ]
+
+
+def find_violations_of_both_schemes(page: Page) -> list[str]:
+    """Return what axe-core finds in a page. Contrast alone depends on the scheme."""
+    page.emulate_media(color_scheme="dark")
+    found = find_violations(page, "color-contrast")
+    page.emulate_media(color_scheme="light")
+    return [*found, *find_violations(page)]
 
 
 @pytest.fixture(scope="session")
@@ -141,10 +145,10 @@ def screenshots(pytestconfig: pytest.Config, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def check_accessibility() -> CheckAccessibility:
-    """A function that asserts that axe-core finds no violation in a page, of all or some rules."""
+    """A function that asserts that axe-core finds no violation in a page, light and dark."""
 
-    def check(page: Page, *rules: str) -> None:
-        assert find_violations(page, *rules) == []
+    def check(page: Page) -> None:
+        assert find_violations_of_both_schemes(page) == []
 
     return check
 

@@ -10,7 +10,7 @@ from flask import Flask, render_template_string
 
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.local import Workspace, load_bundle
-from tests.browser.conftest import ALLOW_NOTIFICATIONS, SCHEME_RULES, CheckAccessibility, OpenPage
+from tests.browser.conftest import ALLOW_NOTIFICATIONS, CheckAccessibility, OpenPage
 from tests.browser.run_pages import click_link, wait_for_end, wait_for_task
 from tests.conftest import Serve
 from tests.console.support import run, shop_app, start
@@ -204,7 +204,6 @@ def test_run_page_skipped_outcome_is_accessible(
     check_accessibility(page)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_all_pages_are_accessible(
     make_shop: MakeShop,
@@ -213,7 +212,6 @@ def test_all_pages_are_accessible(
     check_accessibility: CheckAccessibility,
     run_gate: RunGate,
     screenshots: Path,
-    scheme: str,
     width: int,
 ) -> None:
     app = make_shop(
@@ -223,7 +221,6 @@ def test_all_pages_are_accessible(
     url = f"{serve(app)}/jobs"
     page = open_page(
         f"{url}/nightly/run",
-        color_scheme=scheme,
         viewport={"width": width, "height": 800},
         timezone_id="UTC",
         reduced_motion="reduce",
@@ -232,10 +229,11 @@ def test_all_pages_are_accessible(
     page.add_init_script(ALLOW_NOTIFICATIONS)
 
     def check(screenshot: str = "") -> None:
-        check_accessibility(page, *SCHEME_RULES[scheme])
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        if screenshot and width == WIDE:
+        for scheme in ("dark", "light") if screenshot and width == WIDE else ():
+            page.emulate_media(color_scheme=scheme)
             page.screenshot(path=screenshots / f"{screenshot}-{scheme}.png", full_page=True)
+        check_accessibility(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     page.fill("[name=day]", "")
     click_link(page, "button:has-text('Run')")

@@ -11,13 +11,16 @@ from tests.console.support import run
 from tests.support import wait_until
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from flask import Flask
     from playwright.sync_api import Page
 
+#: For tests of what has another place on a phone.
+at_two_widths = pytest.mark.parametrize("width", [1920, 390])
 
-pytestmark = pytest.mark.parametrize("width", [1920, 390])
+
+@pytest.fixture
+def width() -> int:
+    return 1280
 
 
 @pytest.fixture
@@ -35,16 +38,13 @@ def ground(page: Page) -> str:
     return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
 
 
-def test_theme_and_density_are_kept_in_the_browser(
-    jobs_page: Page, screenshots: Path, width: int
-) -> None:
+def test_theme_and_density_are_kept_in_the_browser(jobs_page: Page) -> None:
     light = ground(jobs_page)
     choose(jobs_page, "Dark")
     choose(jobs_page, "Compact")
     dark = ground(jobs_page)
     assert dark != light
     jobs_page.reload()
-    jobs_page.screenshot(path=screenshots / f"compact-dark-{width}.png")
     assert ground(jobs_page) == dark
     assert jobs_page.get_attribute("html", "data-lf-density") == "compact"
     choose(jobs_page, "As the system")
@@ -63,9 +63,7 @@ def test_theme_is_set_before_the_body_is_parsed(jobs_page: Page) -> None:
     assert jobs_page.evaluate("window.atBody") == "dark"
 
 
-def test_shortcuts_lead_to_pages_but_not_while_typing(
-    jobs_page: Page, site: str, width: int
-) -> None:
+def test_shortcuts_lead_to_pages_but_not_while_typing(jobs_page: Page, site: str) -> None:
     jobs_page.goto(f"{site}/jobs/nightly")
     jobs_page.focus("[name=who]")
     jobs_page.keyboard.type("rr?")
@@ -86,9 +84,7 @@ def test_shortcut_on_a_field_puts_the_cursor_there(jobs_page: Page, site: str) -
     assert jobs_page.input_value("[name=who]") == "ann"
 
 
-def test_shortcuts_do_not_wait_for_the_other_scripts(
-    jobs_page: Page, site: str, width: int
-) -> None:
+def test_shortcuts_do_not_wait_for_the_other_scripts(jobs_page: Page, site: str) -> None:
     jobs_page.route("**/~static/live_run.js", lambda _: None)  # is never answered
     jobs_page.goto(f"{site}/jobs", wait_until="commit")
     jobs_page.wait_for_selector("[name=q]")
@@ -100,13 +96,9 @@ def test_shortcuts_do_not_wait_for_the_other_scripts(
     wait_until(focus_search, "the cursor in the search")
 
 
+@at_two_widths
 def test_question_mark_lists_the_shortcuts_of_the_page(
-    app: Flask,
-    jobs_page: Page,
-    site: str,
-    check_accessibility: CheckAccessibility,
-    screenshots: Path,
-    width: int,
+    app: Flask, jobs_page: Page, site: str, check_accessibility: CheckAccessibility
 ) -> None:
     jobs_page.goto(f"{site}/jobs/broken/runs/{run(app, 'broken')}")
     jobs_page.keyboard.press("?")
@@ -114,7 +106,6 @@ def test_question_mark_lists_the_shortcuts_of_the_page(
     listed = dict(row.rsplit("\n", 1) for row in rows)
     assert listed["r"] == "Run again"
     assert listed["?"] == "Show this list"
-    jobs_page.screenshot(path=screenshots / f"shortcuts-{width}.png")
     check_accessibility(jobs_page)
     jobs_page.keyboard.press("r")
     assert jobs_page.locator("#lf-shortcuts").is_visible()
@@ -122,12 +113,12 @@ def test_question_mark_lists_the_shortcuts_of_the_page(
     assert jobs_page.locator("#lf-shortcuts").is_hidden()
 
 
+@at_two_widths
 def test_display_menu_works_and_switches_shortcuts_off(
-    jobs_page: Page, check_accessibility: CheckAccessibility, screenshots: Path, width: int
+    jobs_page: Page, check_accessibility: CheckAccessibility
 ) -> None:
     jobs_page.focus("[popovertarget=lf-display]")
     jobs_page.keyboard.press("Enter")
-    jobs_page.screenshot(path=screenshots / f"display-{width}.png")
     check_accessibility(jobs_page)
     jobs_page.click("text='Show all shortcuts'")
     assert jobs_page.locator("#lf-shortcuts").is_visible()
@@ -137,6 +128,7 @@ def test_display_menu_works_and_switches_shortcuts_off(
     assert jobs_page.locator("#lf-shortcuts").is_hidden()
 
 
+@at_two_widths
 def test_display_menu_without_scripts_is_hidden(site: str, open_page: OpenPage, width: int) -> None:
     page = open_page(
         f"{site}/jobs", java_script_enabled=False, viewport={"width": width, "height": 800}
@@ -146,12 +138,14 @@ def test_display_menu_without_scripts_is_hidden(site: str, open_page: OpenPage, 
     assert page.locator("#lf-shortcuts").is_hidden()
 
 
+@at_two_widths
 def test_header_and_content_have_the_same_edges(jobs_page: Page, width: int) -> None:
     left = "document.querySelector('{}').getBoundingClientRect().left"
     brand, card = (jobs_page.evaluate(left.format(each)) for each in (".lf-brand", ".lf-card"))
     assert brand == card
 
 
+@at_two_widths
 def test_run_parameters_are_beside_the_head_of_a_wide_page(
     app: Flask, jobs_page: Page, site: str, width: int
 ) -> None:

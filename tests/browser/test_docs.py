@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.browser.conftest import SCHEME_RULES, OpenPage, find_violations
+from tests.browser.conftest import OpenPage, find_violations, find_violations_of_both_schemes
 from tests.docs.blocks import ROOT
 
 if TYPE_CHECKING:
@@ -76,33 +76,22 @@ def check_pages(page: Page, site: str, find: Callable[[], list[str]]) -> None:
     assert hosts == {urlsplit(site).netloc}
 
 
-@pytest.mark.xdist_group("site")
 def test_pages_are_accessible_in_both_schemes(docs_site: str, open_page: OpenPage) -> None:
     page = open_page(viewport={"width": DESKTOP, "height": 900})
-
-    def find() -> list[str]:
-        page.emulate_media(color_scheme="light")
-        light = find_violations(page)
-        page.emulate_media(color_scheme="dark")
-        return [*light, *find_violations(page, *SCHEME_RULES["dark"])]
-
-    check_pages(page, docs_site, find)
+    check_pages(page, docs_site, lambda: find_violations_of_both_schemes(page))
 
 
-@pytest.mark.xdist_group("site")
 def test_pages_fit_a_phone_and_are_accessible_there(docs_site: str, open_page: OpenPage) -> None:
     page = open_page(viewport={"width": PHONE, "height": 900})
     # Colors are those of the desktop, and take the longest to check.
     check_pages(page, docs_site, lambda: find_violations(page, without=["color-contrast"]))
 
 
-@pytest.mark.xdist_group("site")
 def test_code_block_copy_button_is_there(docs_site: str, open_page: OpenPage) -> None:
     page = open_page(docs_site)
     assert page.locator("button.copybtn").count() >= 1
 
 
-@pytest.mark.xdist_group("site")
 def test_search_finds_a_setting(docs_site: str, open_page: OpenPage) -> None:
     page = open_page(f"{docs_site}/search/?q=LAKEFLOW_JOBS_CONSOLE")
     page.wait_for_selector("#search-results li a")
