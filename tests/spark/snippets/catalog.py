@@ -1,0 +1,143 @@
+# Catalogs, schemas, views and functions.
+
+# %% described by an identifier
+assert spark.sql('DESCRIBE IDENTIFIER(concat(:s, ".t"))', {"s": "dev.snippets"}).first().col_name == "n"
+spark.range(9).approxQuantile("id", [0.5], 0.1)
+
+# %% membership
+spark.sql("CREATE OR REPLACE VIEW dev.snippets.masked AS SELECT CASE WHEN is_member('hr') THEN 1 END AS n")
+assert spark.table("dev.snippets.masked").first().n is None
+assert spark.sql("SELECT is_account_group_member('users')").first()[0]
+
+# %% variables
+spark.sql("DECLARE OR REPLACE VARIABLE day DATE DEFAULT date'2024-01-05' - INTERVAL 1 DAY")
+spark.sql("DECLARE n = 5")
+spark.sql("SET VAR n = n + (SELECT max(id) FROM range(3))")
+assert spark.sql("SELECT day, session.n, (SELECT max(n) FROM VALUES (1) AS t(n)) AS m").first()[1:] == (7, 1)
+spark.sql("CREATE OR REPLACE TABLE dev.snippets.v AS SELECT n AS m FROM range(1)")
+spark.sql("SET VAR (n, day) = (SELECT m, current_date() FROM dev.snippets.v WHERE m = n)")
+assert spark.sql("EXECUTE IMMEDIATE 'SELECT id FROM range(?)' USING n").count() == 7
+assert spark.sql("EXECUTE IMMEDIATE 'SELECT :a + n AS b' USING (3 AS a)").first().b == 10
+spark.sql("DECLARE name STRING DEFAULT 'dev.snippets.v'")
+assert spark.sql("SELECT * FROM IDENTIFIER(name)").first().m == 7
+spark.sql("DROP TEMPORARY VARIABLE n")
+
+# %% schema named like a catalog
+spark.sql("CREATE SCHEMA IF NOT EXISTS samples")
+spark.range(2).write.saveAsTable("samples.own")
+spark.sql("MERGE INTO samples.own t USING (SELECT 1 AS id) s ON t.id = s.id WHEN MATCHED THEN DELETE")
+assert spark.table("main.samples.own").count() == 1 and spark.catalog.tableExists("samples.own")
+assert spark.sql("SHOW TABLES IN samples").first().tableName == "own"
+spark.sql("USE samples")
+spark.sql("USE default")
+spark.sql("DROP SCHEMA samples CASCADE")
+
+# %% use texts
+spark.sql("USE CATALOG 'dev'")
+spark.sql("USE IDENTIFIER('snippets')")
+spark.table("saved").collect()
+spark.sql("USE main.default")
+
+# %% descriptions
+for text in ("dev.snippets.t", "TABLE dev.snippets.t", "`dev`.snippets.t", "EXTENDED dev.snippets.t", "SELECT 1\nAS n"):
+    for word in ("DESCRIBE", "desc"):
+        assert spark.sql(f"{word} {text}").first().col_name == "n", text
+assert spark.sql("SHOW USER FUNCTIONS IN dev.snippets").columns == ["function"]
+
+# %% catalog with a name of the run
+for name in ("dropped", "replaced"):
+    spark.range(1).createOrReplaceTempView(name)
+    spark.range(1).createOrReplaceGlobalTempView(name)
+spark.catalog.dropTempView("dropped")
+spark.sql("DROP VIEW global_temp.dropped")
+spark.range(2).createOrReplaceTempView("replaced")
+spark.range(3).createOrReplaceTempView("kept")
+spark.udf.register("kept_too", lambda n: n, "long")
+name = "env" + "_" + "sales"
+spark.sql(f"CREATE CATALOG IF NOT EXISTS {name}")
+spark.sql(f"USE CATALOG {name}")
+spark.sql("CREATE SCHEMA IF NOT EXISTS gold")
+spark.sql("CREATE TABLE gold.t AS SELECT kept_too(id) AS id FROM kept")
+spark.catalog.setCurrentCatalog("main")
+assert spark.table(f"{name}.gold.t").count() == 3
+assert spark.table("dev.snippets.saved").count() > 0
+spark.range(1).write.saveAsTable("env" + "_other.gold.t")
+assert spark.table(f"{name}.gold.t").count() == 3
+assert not spark.catalog.tableExists("dropped") and not spark.catalog.tableExists("global_temp.dropped")
+assert spark.table("replaced").count() == 2 and spark.table("global_temp.replaced").count() == 1
+
+# %% functions
+spark.sql("CREATE OR REPLACE FUNCTION dev.snippets.twice(n INT) RETURNS INT RETURN n * 2")
+spark.sql("CREATE OR REPLACE FUNCTION dev.snippets.plus(n INT) RETURNS INT LANGUAGE PYTHON AS $$\n  return n + 1\n$$")
+row = spark.sql("SELECT dev.snippets.twice(dev.snippets.plus(id::int)) FROM range(3) WHERE id = 2").first()
+assert row[0] == 6, row
+
+# %% information schema
+query = (
+    "SELECT column_name FROM dev.information_schema.columns WHERE table_schema = 'snippets' AND table_name = 'named'"
+)
+assert spark.sql(query).count() == 4
+assert spark.sql("SHOW SCHEMAS IN dev").filter("databaseName = 'snippets'").count() == 1
+
+# %% view of a table in its schema
+for name in ("views", "others"):
+    spark.sql(f"USE dev.{name}")
+    spark.sql(f"CREATE OR REPLACE TABLE t AS SELECT '{name}' AS n")
+    spark.sql(
+        "CREATE OR REPLACE VIEW v AS -- all\n WITH c AS (SELECT * FROM t) SELECT c.n, `t`.n AS m FROM c JOIN `t` ON true"
+    )
+assert tuple(spark.table("dev.views.v").first()) == ("views", "views")
+spark.sql("USE main.default")
+
+# %% view that is altered
+spark.sql("CREATE OR REPLACE VIEW dev.snippets.altered AS SELECT 1 AS n")
+spark.sql("ALTER VIEW dev.snippets.altered AS SELECT 2 AS m")
+assert spark.table("dev.snippets.altered").first().m == 2
+
+# %% columns of a table
+spark.sql(
+    "CREATE OR REPLACE TABLE dev.snippets.c COMMENT 'all' TBLPROPERTIES ('shop.kind' = 'x') AS SELECT 1 AS a, 'x' AS b, 2 AS c"
+)
+assert tuple(spark.sql("SHOW TBLPROPERTIES dev.snippets.c ('shop.kind')").first()) == ("shop.kind", "x")
+assert spark.sql("DESCRIBE DETAIL dev.snippets.c").first().description == "all"
+for change in ("a COMMENT 'first'", "a SET NOT NULL", "b SET NOT NULL", "b DROP NOT NULL"):
+    spark.sql(f"ALTER TABLE dev.snippets.c ALTER COLUMN {change}")
+rows = [("a", "int", "first"), ("b", "string", None), ("c", "int", None)]
+assert list(map(tuple, spark.sql("DESCRIBE dev.snippets.c").collect())) == rows
+assert list(map(tuple, spark.sql("DESC TABLE dev.snippets.c a").collect())) == [
+    ("col_name", "a"),
+    ("data_type", "int"),
+    ("comment", "first"),
+]
+spark.sql("INSERT INTO dev.snippets.c VALUES (3, NULL, 4)")
+assert list(map(tuple, spark.sql("SELECT * FROM dev.snippets.c WHERE a = 3").collect())) == [(3, None, 4)]
+for statement in (
+    "INSERT INTO dev.snippets.c VALUES (NULL, NULL, 5)",
+    "ALTER TABLE dev.snippets.c ALTER COLUMN b SET NOT NULL",
+):
+    try:
+        spark.sql(statement)
+    except Exception as error:
+        assert "NULL" in str(error)
+    else:
+        raise AssertionError(statement)
+spark.range(1).write.format("delta").save("/Volumes/dev/raw/in/described")
+spark.sql("CREATE TABLE dev.snippets.described LOCATION '/Volumes/dev/raw/in/described'")
+assert spark.sql("DESCRIBE dev.snippets.described").first().col_name == "id"
+
+# %% view of the name of a table
+from pyspark.errors import AnalysisException
+
+try:
+    spark.sql("CREATE OR REPLACE VIEW dev.snippets.saved AS SELECT 5 AS n")
+except AnalysisException as error:
+    assert "Drop it first, with DROP TABLE dev.snippets.saved" in str(error)
+else:
+    raise AssertionError
+
+# %% entries of the catalog
+spark.sql("CREATE TABLE dev.snippets.known (a INT COMMENT 'b', b STRING NOT NULL, p DATE) PARTITIONED BY (p)")
+known = spark.catalog.listColumns("dev.snippets.known")
+spark.sql("ALTER TABLE dev.snippets.known ALTER COLUMN a COMMENT 'c'")
+spark.sql("ALTER TABLE dev.snippets.known ALTER COLUMN a COMMENT 'b'")
+assert spark.catalog.listColumns("dev.snippets.known") == known and len(known) == 3

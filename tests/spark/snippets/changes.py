@@ -1,0 +1,153 @@
+# Changes of rows, and versions of tables.
+
+# %% streaming table
+spark.sql(
+    "CREATE OR REFRESH STREAMING TABLE dev.snippets.streamed CLUSTER BY AUTO AS SELECT * FROM STREAM dev.snippets.saved"
+)
+assert spark.table("dev.snippets.streamed").count() > 0
+
+# %% materialized view
+spark.sql("CREATE OR REPLACE MATERIALIZED VIEW dev.snippets.m AS SELECT * FROM dev.snippets.t")
+spark.table("dev.snippets.m").collect()
+
+# %% rows of a subquery
+spark.sql("CREATE OR REPLACE TABLE dev.snippets.d CLUSTER BY (n) AS SELECT 1 AS n, 2 AS m")
+spark.sql("INSERT INTO dev.snippets.d (n) VALUES (7), (8)")
+spark.sql("DELETE FROM dev.snippets.d WHERE n IN (SELECT 8)")
+assert sorted(map(tuple, spark.table("dev.snippets.d").collect())) == [(1, 2), (7, None)]
+spark.sql("TRUNCATE TABLE dev.snippets.d")
+assert spark.table("dev.snippets.d").count() == 0
+
+# %% replace some rows
+frame = spark.createDataFrame([(1, "x"), (2, "y")], "n INT, day STRING")
+frame.write.partitionBy("day").mode("overwrite").saveAsTable("dev.snippets.p")
+new = spark.createDataFrame([(3, "y")], "n INT, day STRING").write.mode("overwrite")
+new.option("replaceWhere", "n > 1").saveAsTable("dev.snippets.p")
+assert sorted(map(tuple, spark.table("dev.snippets.p").collect())) == [(1, "x"), (3, "y")]
+spark.createDataFrame([(4, "x")], "n INT, day STRING").write.mode("overwrite").partitionBy("day").option(
+    "partitionOverwriteMode", "dynamic"
+).saveAsTable("dev.snippets.p")
+assert sorted(map(tuple, spark.table("dev.snippets.p").collect())) == [(3, "y"), (4, "x")]
+frame.write.partitionBy("day").format("delta").save(folder + "/p")
+frame.filter("n = 2").write.format("delta").mode("overwrite").option("replaceWhere", "day = 'y'").save(folder + "/p")
+assert spark.read.format("delta").load(folder + "/p").count() == 2
+new = spark.createDataFrame([(4, "x")], "n INT, day STRING").write.mode("overwrite").partitionBy("day")
+new.format("delta").option("partitionOverwriteMode", "dynamic").save(folder + "/p")
+assert sorted(map(tuple, spark.read.format("delta").load(folder + "/p").collect())) == [(2, "y"), (4, "x")]
+
+# %% row that is not replaced
+from pyspark.errors import AnalysisException
+
+writer = spark.createDataFrame([(1, "x")], "n INT, p STRING").write.mode("overwrite")
+writer.saveAsTable("dev.snippets.replaced")
+try:
+    writer.option("replaceWhere", "p = 'y'").saveAsTable("dev.snippets.replaced")
+except AnalysisException as error:
+    assert "Filter them first" in str(error)
+else:
+    raise AssertionError
+
+# %% table with a record of changes
+writer = spark.range(2).write.mode("overwrite").option("delta.enableChangeDataFeed", "true")
+writer.saveAsTable("dev.snippets.changing")
+writer.format("delta").save(folder + "/changing")
+assert spark.sql("UPDATE dev.snippets.changing SET id = 3").first().num_affected_rows == 2
+
+# %% rows of a partition
+spark.sql("CREATE OR REPLACE TABLE dev.snippets.parts (n INT, p STRING, m INT) PARTITIONED BY (p)")
+spark.sql("INSERT INTO dev.snippets.parts PARTITION (p = 'x') VALUES (1, 2), (3, 4)")
+spark.sql("INSERT INTO TABLE dev.snippets.parts PARTITION (P = 'y') SELECT 5, 6")
+spark.sql("INSERT OVERWRITE dev.snippets.parts PARTITION (p = 'x') SELECT 7, 8")
+spark.sql("INSERT INTO dev.snippets.parts PARTITION (p) SELECT 9, 10, 'z'")
+rows = sorted(map(tuple, spark.table("dev.snippets.parts").collect()))
+assert rows == [(5, "y", 6), (7, "x", 8), (9, "z", 10)], rows
+
+# %% partitions that are overwritten
+spark.createDataFrame([(1, "x"), (2, "y")], "n INT, p STRING").write.partitionBy("p").saveAsTable(
+    "dev.snippets.dynamic"
+)
+spark.conf.set("spark.sql.sources.partitionOverwriteMode", "dynamic")
+
+
+def read():
+    return sorted(map(tuple, spark.table("dev.snippets.dynamic").collect()))
+
+
+spark.createDataFrame([(3, "x")]).write.mode("overwrite").insertInto("dev.snippets.dynamic")
+assert read() == [(2, "y"), (3, "x")], read()
+spark.createDataFrame([(4, "y")], "n INT, p STRING").write.mode("overwrite").saveAsTable("dev.snippets.dynamic")
+assert read() == [(3, "x"), (4, "y")], read()
+spark.sql("INSERT OVERWRITE dev.snippets.dynamic SELECT 5, 'x'")
+spark.sql("INSERT OVERWRITE TABLE dev.snippets.dynamic PARTITION (p) SELECT 6, 'z'")
+assert read() == [(4, "y"), (5, "x"), (6, "z")], read()
+spark.conf.set("spark.sql.sources.partitionOverwriteMode", "static")
+spark.sql("INSERT OVERWRITE dev.snippets.dynamic SELECT 7, 'x'")
+assert read() == [(7, "x")], read()
+
+# %% rows beside those that SQL replaces
+from pyspark.errors import AnalysisException
+
+spark.sql("CREATE OR REPLACE TABLE dev.snippets.beside AS SELECT 1 AS n, 'x' AS p")
+spark.sql("INSERT INTO dev.snippets.beside REPLACE WHERE p = 'x' SELECT 2, 'x'")
+try:
+    spark.sql("INSERT INTO dev.snippets.beside REPLACE WHERE p = 'x' SELECT 3, 'y'")
+except AnalysisException as error:
+    assert "REPLACE_WHERE_MISMATCH" in str(error)
+else:
+    raise AssertionError
+assert list(map(tuple, spark.table("dev.snippets.beside").collect())) == [(2, "x")]
+
+# %% merge with ids
+spark.sql(
+    "CREATE OR REPLACE TABLE dev.snippets.ids (id BIGINT GENERATED ALWAYS AS IDENTITY (START WITH 10 INCREMENT BY 5), k INT, s STRING)"
+)
+spark.sql("INSERT INTO dev.snippets.ids (k, s) VALUES (1, 'a')")
+merge = "MERGE INTO dev.snippets.ids AS t USING (SELECT * FROM VALUES (1, 'b'), (2, 'c') AS v(k, s)) s ON t.k = s.k WHEN MATCHED THEN UPDATE SET s = s.s WHEN NOT MATCHED THEN INSERT (k, s) VALUES (s.k, s.s)"
+assert spark.sql(merge).first().asDict() == {
+    "num_affected_rows": 2,
+    "num_updated_rows": 1,
+    "num_deleted_rows": 0,
+    "num_inserted_rows": 1,
+}
+from delta.tables import DeltaTable
+
+more = spark.createDataFrame([(3, "d")], "k INT, s STRING")
+DeltaTable.forName(spark, "dev.snippets.ids").alias("t").merge(more.alias("u"), "t.k = u.k").whenNotMatchedInsert(
+    values={"k": "u.k", "s": "u.s"}
+).execute()
+spark.sql("INSERT INTO dev.snippets.ids (k, s) VALUES (4, 'e')")
+rows = spark.table("dev.snippets.ids").orderBy("k").collect()
+assert [row[1:] for row in rows] == [(1, "b"), (2, "c"), (3, "d"), (4, "e")], rows
+ids = [row.id for row in rows]
+assert ids == sorted(set(ids)) and ids[0] == 10 and not any(each % 5 for each in ids), ids
+
+# %% versions with other columns
+from delta.tables import DeltaTable
+from pyspark.errors import AnalysisException
+
+spark.sql("CREATE TABLE dev.snippets.older (a INT, b STRING)")
+spark.sql("INSERT INTO dev.snippets.older VALUES (1, 'x')")
+spark.sql("SELECT a FROM dev.snippets.older").write.mode("overwrite").option("overwriteSchema", True).saveAsTable(
+    "dev.snippets.older"
+)
+spark.sql("ALTER TABLE dev.snippets.older ADD COLUMN c INT")
+spark.sql("INSERT INTO dev.snippets.older VALUES (2, 3)")
+read = lambda query: sorted(map(tuple, spark.sql(query).collect()))
+rows = read("SELECT older.*, n.c FROM dev.snippets.older VERSION AS OF 1 JOIN dev.snippets.older n ON n.a > older.a")
+assert rows == [(1, "x", 3)], rows
+assert read("SELECT b FROM dev.snippets.older@v1 AS o WHERE o.a = 1") == [("x",)]
+assert spark.read.option("versionAsOf", 1).table("dev.snippets.older").columns == ["a", "b"]
+last = spark.sql("DESCRIBE HISTORY dev.snippets.older").first()
+spark.sql("RESTORE TABLE dev.snippets.Older TO VERSION AS OF 1")
+assert read("SELECT * FROM dev.snippets.older") == [(1, "x")]
+spark.sql("INSERT INTO dev.snippets.older VALUES (4, 'y')")
+spark.sql("UPDATE dev.snippets.older SET b = 'z'")
+DeltaTable.forName(spark, "dev.snippets.older").restoreToTimestamp(str(last.timestamp))
+assert read("SELECT a, c FROM dev.snippets.older") == [(1, None), (2, 3)]
+for moment in ("VERSION AS OF 99", "TIMESTAMP AS OF '2000-01-01'"):
+    try:
+        spark.sql(f"RESTORE dev.snippets.older TO {moment}")
+    except AnalysisException as error:
+        assert "DESCRIBE HISTORY" in str(error), error
+    else:
+        raise AssertionError(moment)

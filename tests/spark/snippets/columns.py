@@ -1,0 +1,232 @@
+# Columns of tables.
+
+# %% save a frame that is sorted by many columns
+frame = spark.range(9).select(*((F.col("id") * at % 7).alias(f"c{at}") for at in range(24)))
+frame.orderBy(*frame.columns).write.saveAsTable("dev.snippets.ordered")
+assert spark.table("dev.snippets.ordered").count() == 9
+
+# %% names in any case
+spark.sql("CREATE TABLE DEV.Snippets.Cased (Id INT)")
+spark.sql("INSERT INTO dev.snippets.CASED VALUES (1)")
+spark.sql("SELECT 2 AS Id").write.mode("append").saveAsTable("dev.SNIPPETS.cased")
+assert spark.sql("SELECT C.* FROM dev.snippets.Cased c").columns == ["Id"]
+assert spark.table("Dev.Snippets.Cased").alias("A").select("a.*").columns == ["Id"]
+assert spark.sql("SELECT * FROM IDENTIFIER(:t)", {"t": "dev.snippets.CASED"}).count() == 2
+assert spark.catalog.tableExists("dev.Snippets.CASED")
+spark.range(1).createOrReplaceTempView("Cased_View")
+assert spark.sql("WITH Big AS (SELECT * FROM cased_VIEW) SELECT B.* FROM big b").columns == ["id"]
+left, right = spark.range(1).alias("L"), spark.range(1).alias("R")
+assert left.join(right, "id").select("l.*", "R.id").first()[:] == (0, 0)
+spark.sql("DROP TABLE dev.snippets.cAsEd")
+assert not spark.catalog.tableExists("dev.snippets.cased")
+
+# %% columns with capitals
+spark.sql("CREATE TABLE dev.snippets.capitals (OrderId INT, Name STRING)")
+spark.sql("INSERT INTO dev.snippets.capitals (OrderId, Name) VALUES (1, 'a')")
+spark.sql("INSERT INTO dev.snippets.capitals (Name) SELECT 'b'")
+spark.sql("INSERT INTO dev.snippets.capitals BY NAME SELECT 'c' AS Name, 3 AS OrderId")
+frame = spark.sql("SELECT 'd' AS Name, 4 AS OrderId")
+frame.write.mode("append").saveAsTable("dev.snippets.capitals")
+frame.writeTo("dev.snippets.capitals").append()
+table = spark.table("dev.snippets.capitals")
+rows = {tuple(row) for row in table.select("OrderId", "Name").collect()}
+assert rows == {(1, "a"), (None, "b"), (3, "c"), (4, "d")}, rows
+assert table.columns == ["OrderId", "Name"] and table.count() == 5
+
+# %% new columns
+path = "/Volumes/dev/raw/merged/t"
+spark.sql("SELECT 1 AS Id").write.format("delta").save(path)
+spark.sql("SELECT 2 AS ID").write.format("delta").mode("append").save(path)
+more = spark.sql("SELECT 3 AS id, 7 AS New")
+more.write.format("delta").mode("append").option("mergeSchema", True).save(path)
+spark.sql("SELECT 1 AS Id").write.saveAsTable("dev.snippets.merged")
+more.write.mode("append").option("mergeSchema", True).saveAsTable("dev.snippets.merged")
+for frame in (spark.read.load(path), spark.table("dev.snippets.merged")):
+    rows = {row.Id: row.New for row in frame.collect()}
+    assert rows == {1: None, 2: None, 3: 7} or rows == {1: None, 3: 7}, rows
+spark.conf.set("spark.databricks.delta.schema.autoMerge.enabled", "true")
+spark.sql("SELECT 4 AS Id, 8 AS Later").write.mode("append").saveAsTable("dev.snippets.merged")
+spark.conf.set("spark.databricks.delta.schema.autoMerge.enabled", "false")
+assert spark.table("dev.snippets.merged").columns == ["Id", "New", "Later"]
+
+# %% overwritten columns
+spark.sql("CREATE TABLE dev.snippets.over (Id BIGINT GENERATED ALWAYS AS IDENTITY, Name STRING, n INT)")
+frame = spark.sql("SELECT 7 AS N, 'a' AS name")
+frame.write.mode("overwrite").saveAsTable("dev.snippets.over")
+frame.write.mode("overwrite").option("mergeSchema", True).saveAsTable("dev.snippets.over")
+table = spark.table("dev.snippets.over")
+assert table.columns == ["Id", "Name", "n"] and table.count() == 1
+assert table.first().Id is not None and table.first()[1:] == ("a", 7), table.first()
+spark.sql("SELECT 1 AS n").write.mode("overwrite").option("overwriteSchema", True).saveAsTable("dev.snippets.over")
+assert spark.table("dev.snippets.over").columns == ["n"]
+more = spark.sql("SELECT 3 AS More, 1 AS N")
+more.write.mode("overwrite").option("mergeSchema", True).saveAsTable("dev.snippets.over")
+assert spark.table("dev.snippets.over").first().asDict() == {"n": 1, "More": 3}
+frame.write.mode("overwrite").save("/Volumes/dev/raw/over")
+more.write.mode("overwrite").option("mergeSchema", True).save("/Volumes/dev/raw/over")
+assert spark.read.load("/Volumes/dev/raw/over").first().asDict() == {"N": 1, "name": None, "More": 3}
+
+# %% columns with values of their own
+spark.sql(
+    "CREATE TABLE dev.snippets.filled (Id BIGINT GENERATED ALWAYS AS IDENTITY, a INT, d STRING DEFAULT 'x', m STRING) "
+    "TBLPROPERTIES ('delta.feature.allowColumnDefaults' = 'supported')"
+)
+spark.sql("INSERT INTO dev.snippets.filled (a) VALUES (7)")
+row = spark.table("dev.snippets.filled").first()
+assert row.Id is not None and row[1:] == (7, "x", None), row
+
+# %% replace a table by other columns
+for columns in ("1 AS n, 2 AS m", '"x" AS n, 3 AS o'):
+    spark.sql(f"CREATE OR REPLACE TABLE dev.snippets.r AS SELECT {columns}")
+assert spark.table("dev.snippets.r").first().asDict() == {"n": "x", "o": 3}
+spark.sql("CREATE TABLE dev.snippets.u SHALLOW CLONE dev.snippets.r")
+assert spark.table("dev.snippets.u").columns == ["n", "o"]
+
+# %% alter a table
+spark.sql(
+    "CREATE OR REPLACE TABLE dev.snippets.a (n INT PRIMARY KEY, day STRING) PARTITIONED BY (day) TBLPROPERTIES (delta.enableChangeDataFeed = true)"
+)
+spark.sql("INSERT INTO dev.snippets.a VALUES (1, 'x')")
+for change in ("ADD COLUMNS (m BIGINT AFTER n)", "ADD COLUMN o BIGINT FIRST", "CLUSTER BY (o)"):
+    spark.sql(f"ALTER TABLE dev.snippets.a {change}")
+assert spark.table("dev.snippets.a").dtypes == [("o", "bigint"), ("n", "int"), ("m", "bigint"), ("day", "string")]
+assert tuple(spark.table("dev.snippets.a").first()) == (None, 1, None, "x")
+spark.sql(
+    "CREATE TABLE dev.snippets.mapped (id BIGINT GENERATED ALWAYS AS IDENTITY, `a b` INT) TBLPROPERTIES ('delta.columnMapping.mode' = 'name')"
+)
+spark.sql("INSERT INTO dev.snippets.mapped (`a b`) VALUES (1)")
+spark.sql("ALTER TABLE dev.snippets.mapped ADD COLUMN c INT")
+spark.sql("INSERT INTO dev.snippets.mapped (`a b`, c) VALUES (2, 3)")
+assert sorted(map(tuple, spark.sql("SELECT `a b`, c FROM dev.snippets.mapped").collect())) == [(1, None), (2, 3)]
+assert spark.sql("DESCRIBE DETAIL dev.snippets.a").first().partitionColumns == ["day"]
+
+# %% several columns less
+spark.sql("CREATE TABLE dev.snippets.less (id INT, a STRING, b STRING)")
+spark.sql("INSERT INTO dev.snippets.less (id) VALUES (1)")
+spark.sql("INSERT INTO dev.snippets.less BY NAME SELECT 2 AS id")
+spark.sql("INSERT INTO dev.snippets.less SELECT 3, NULL, NULL UNION ALL SELECT 4, 'x', 'x'")
+spark.sql("INSERT INTO dev.snippets.less (id) WITH w AS (SELECT 5 AS id) SELECT id FROM w")
+rows = spark.sql("SELECT * FROM dev.snippets.less ORDER BY id").collect()
+assert list(map(tuple, rows)) == [(1, None, None), (2, None, None), (3, None, None), (4, "x", "x"), (5, None, None)], (
+    rows
+)
+
+# %% fewer columns with mergeSchema
+spark.sql(
+    "CREATE TABLE dev.snippets.made (id BIGINT GENERATED ALWAYS AS IDENTITY, n INT, m INT GENERATED ALWAYS AS (n + 1), s STRING DEFAULT 'x') "
+    "PARTITIONED BY (m) TBLPROPERTIES ('delta.feature.allowColumnDefaults' = 'supported')"
+)
+spark.createDataFrame([(5,)], "n INT").write.mode("append").option("mergeSchema", True).saveAsTable("dev.snippets.made")
+open("/Volumes/dev/raw/in/made.csv", "w").write("n\n6\n")
+spark.sql(
+    "COPY INTO dev.snippets.made FROM (SELECT n::int AS n FROM '/Volumes/dev/raw/in/made.csv') FILEFORMAT = CSV FORMAT_OPTIONS ('header' = 'true')"
+)
+rows = spark.sql("SELECT id, n, m, s FROM dev.snippets.made ORDER BY n").collect()
+assert list(map(tuple, rows)) == [(1, 5, 6, "x"), (2, 6, 7, "x")], rows
+
+# %% fewer columns
+spark.createDataFrame([(5,)], "o BIGINT").write.mode("append").saveAsTable("dev.snippets.a")
+assert spark.sql("INSERT INTO dev.snippets.a (o) VALUES (6)").first().num_affected_rows == 1
+assert spark.table("dev.snippets.a").count() == 3
+
+# %% features of a table
+key, of_a_file = "delta.feature.catalogManaged", "delta.feature.clustering"
+spark.sql(f"CREATE TABLE dev.snippets.f1 (id INT) TBLPROPERTIES ('{key}' = 'supported')")
+spark.sql(f"ALTER TABLE dev.snippets.f1 SET TBLPROPERTIES ('{key}' = 'supported')")
+spark.range(1).write.option(key, "supported").saveAsTable("dev.snippets.f2")
+writer = spark.range(1).writeTo("dev.snippets.f3").using("delta")
+writer.tableProperty(of_a_file, "supported").tableProperty("delta.enableRowTracking", "true").create()
+assert [spark.table(f"dev.snippets.f{n}").count() for n in (1, 2, 3)] == [0, 1, 1]
+
+# %% constraints
+from pyspark.errors import AnalysisException
+
+
+def refuse(statement, condition):
+    try:
+        spark.sql(statement)
+    except AnalysisException as error:
+        assert condition in str(error), error
+    else:
+        raise AssertionError(statement)
+
+
+spark.sql("CREATE TABLE dev.snippets.checked (a INT, b INT)")
+spark.sql("ALTER TABLE dev.snippets.checked ADD CONSTRAINT pos CHECK (a > 0)")
+refuse("INSERT INTO dev.snippets.checked VALUES (-1, 2)", "pos")
+spark.sql("ALTER TABLE dev.snippets.checked ADD COLUMN c INT")
+spark.sql("INSERT INTO dev.snippets.checked VALUES (1, 2, 3)")
+refuse("INSERT INTO dev.snippets.checked (a) VALUES (-1)", "pos")
+spark.sql("ALTER TABLE dev.snippets.checked DROP CONSTRAINT IF EXISTS other")
+refuse("INSERT INTO dev.snippets.checked VALUES (-1, 2, 3)", "pos")
+spark.sql("ALTER TABLE dev.snippets.checked DROP CONSTRAINT Pos")
+spark.sql("INSERT INTO dev.snippets.checked VALUES (-1, 2, 3)")
+spark.sql("UPDATE dev.snippets.checked SET a = -2")
+spark.sql("ALTER TABLE dev.snippets.checked ADD CONSTRAINT neg CHECK (a < 0)")
+spark.sql("CREATE OR REPLACE TABLE dev.snippets.checked AS SELECT 1 AS x")
+spark.sql("INSERT INTO dev.snippets.checked VALUES (2)")
+spark.sql("UPDATE dev.snippets.checked SET x = 3")
+
+# %% lengths of texts
+spark.sql(
+    'CREATE TABLE dev.snippets.short (id BIGINT GENERATED ALWAYS AS IDENTITY, s VARCHAR(3), c CHAR(2), t STRING) COMMENT "a" PARTITIONED BY (t)'
+)
+spark.sql("INSERT INTO dev.snippets.short (s, c, t) VALUES ('abc  ', 'ab', 'long'), (NULL, NULL, NULL)")
+spark.sql("CREATE TABLE dev.snippets.shorter LIKE dev.snippets.short")
+spark.sql("CREATE TABLE IF NOT EXISTS dev.snippets.short (t VARCHAR(1))")
+assert spark.sql("SELECT count(*) FROM dev.snippets.short VERSION AS OF 1").first()[0] == 2
+
+
+def refuse(write, *args):
+    try:
+        write(*args)
+    except Exception as error:
+        assert "<= " in str(error), error
+    else:
+        raise AssertionError(args)
+
+
+frame = spark.createDataFrame([(9, "abcd", "a", "x")], "id BIGINT, s STRING, c STRING, t STRING")
+frame.createOrReplaceTempView("longer")
+refuse(spark.sql, "INSERT INTO dev.snippets.short (c) VALUES ('abc')")
+refuse(spark.sql, "UPDATE dev.snippets.short SET s = 'abcd'")
+refuse(
+    spark.sql,
+    "MERGE INTO dev.snippets.short t USING longer u ON t.c = u.c WHEN NOT MATCHED THEN INSERT (s) VALUES (u.s)",
+)
+refuse(frame.drop("id").write.mode("append").saveAsTable, "dev.snippets.short")
+refuse(frame.drop("id").write.mode("overwrite").saveAsTable, "dev.snippets.short")
+spark.sql("CREATE OR REPLACE TABLE dev.snippets.texts (s VARCHAR(3), n INT)")
+refuse(frame.selectExpr("s", "1 AS n").write.mode("overwrite").saveAsTable, "dev.snippets.texts")
+spark.table("dev.snippets.texts").withColumnRenamed("s", "u").writeTo("dev.snippets.free").createOrReplace()
+spark.sql("INSERT INTO dev.snippets.free VALUES ('abcd', 1)")
+spark.sql("ALTER TABLE dev.snippets.texts ADD COLUMN u VARCHAR(1)")
+refuse(spark.sql, "INSERT INTO dev.snippets.texts VALUES ('abcd', 1, 'x')")
+refuse(
+    spark.sql,
+    "MERGE INTO dev.snippets.texts t USING longer s ON t.s = s.s WHEN NOT MATCHED THEN INSERT (s) VALUES (s.s)",
+)
+
+# %% columns of a table in another one
+spark.sql(
+    "CREATE OR REPLACE TABLE dev.snippets.source (id BIGINT GENERATED ALWAYS AS IDENTITY, n INT DEFAULT 7) TBLPROPERTIES ('delta.feature.allowColumnDefaults' = 'supported')"
+)
+spark.sql("CREATE OR REPLACE TABLE dev.snippets.target AS SELECT * FROM dev.snippets.source")
+spark.sql("INSERT INTO dev.snippets.target VALUES (5, 6)")
+spark.sql("INSERT INTO dev.snippets.target (id) VALUES (8)")
+assert sorted(map(tuple, spark.table("dev.snippets.target").collect())) == [(5, 6), (8, None)]
+
+# %% columns that have been full
+frame = spark.createDataFrame([(1,)], "n INT").withColumn("at", F.current_timestamp())
+frame = frame.withColumn("s", F.when(F.col("n") > 0, "a").otherwise("b"))
+frame.write.mode("append").saveAsTable("dev.snippets.full")
+spark.sql("INSERT INTO dev.snippets.full (n) VALUES (2)")
+assert tuple(spark.table("dev.snippets.full").filter("n = 2").first()) == (2, None, None)
+
+# %% values with types
+spark.sql("CREATE OR REPLACE TABLE dev.snippets.nested (n INT, x ARRAY<STRUCT<s: STRING, q: INT>>, t TIMESTAMP)")
+spark.sql(
+    "INSERT INTO dev.snippets.nested VALUES (1, array(named_struct('s', 'a', 'q', 1)), TIMESTAMP'2024-01-01 10:00:00'), (2, NULL, '2024-01-02'), (3, array(struct('b', 2)), NULL)"
+)
+rows = spark.table("dev.snippets.nested").orderBy("n").collect()
+assert [row.x and row.x[0].s for row in rows] == ["a", None, "b"] and rows[1].t.day == 2, rows

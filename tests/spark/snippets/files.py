@@ -1,0 +1,191 @@
+# Files and folders.
+
+# %% samples
+path, trips = "/databricks-datasets/nyctaxi-with-zipcodes/subsampled", spark.table("samples.nyctaxi.trips")
+assert spark.read.format("delta").load(path).schema == trips.schema
+assert spark.read.format("delta").load(path).count() == trips.count() == 2000
+
+# %% volume
+spark.range(2).write.csv("/Volumes/dev/raw/in/n")
+assert spark.read.csv("dbfs:/Volumes/dev/raw/in/n").count() == 2
+assert spark.sql("SELECT * FROM csv.`/Volumes/dev/raw/in/n`").count() == 2
+
+# %% read_files
+open("/Volumes/dev/raw/files/a.csv", "w").write("id,day\n1,2024-01-02\n")
+row = spark.sql(
+    "SELECT *, _metadata.file_name FROM read_files('/Volumes/dev/raw/' || :v, "
+    "header => true, schemaHints => 'id BIGINT, day STRING') AS f WHERE f.id > 0",
+    {"v": "files"},
+).first()
+assert (row.id, row.day, row.file_name) == (1, "2024-01-02", "a.csv"), row
+spark.range(1).createOrReplaceTempView("shown_v")
+shown = spark.sql("SHOW TABLES IN dev.snippets").collect()
+assert ("snippets", "saved", False) in shown and ("", "shown_v", True) in shown, shown
+names = [each.tableName for each in shown] + [each.name for each in spark.catalog.listTables()]
+names += [each.viewName for each in spark.sql("SHOW VIEWS").collect()]
+assert names.count("shown_v") == 3 and not [each for each in names if "lakeflow" in each], names
+assert [tuple(each) for each in spark.sql("SHOW TABLES LIKE 'shown*'").collect()] == [("", "shown_v", True)]
+
+# %% read_files into a table
+spark.sql(
+    "CREATE TABLE dev.snippets.files AS SELECT id, day FROM read_files('/Volumes/dev/raw/files', "
+    "format => 'csv', header => true, schema => 'id INT, day DATE')"
+)
+assert spark.table("dev.snippets.files").first().day.year == 2024
+
+# %% folder without files
+import os
+from pyspark.errors import AnalysisException
+
+os.makedirs("/Volumes/main/default/empty/in")
+path = "/Volumes/main/default/empty"
+assert spark.read.schema("id INT").csv(path).count() == 0
+try:
+    spark.read.csv(path, header=True)
+except AnalysisException as error:
+    assert "UNABLE_TO_INFER_SCHEMA" in str(error)
+else:
+    raise AssertionError
+
+# %% values of CSV
+open("/Volumes/dev/raw/values/a.csv", "w").write("id,day,name\n1,31/12/2024,a\nx,bad,NA\n")
+reader = spark.read.option("header", True).option("dateFormat", "dd/MM/yyyy").option("nullValue", "NA")
+reader = reader.schema("id INT, day DATE, name STRING")
+rows = reader.csv("/Volumes/dev/raw/values").select("*", "_metadata.file_name").collect()
+assert str(rows[0].day) == "2024-12-31" and rows[1][:] == (None, None, None, "a.csv"), rows
+assert reader.option("mode", "DROPMALFORMED").csv("/Volumes/dev/raw/values").count() == 1
+open("/Volumes/dev/raw/inferred/a.csv", "w").write("n,s\n1,a\nNA,NA\n")
+frame = spark.read.csv("/Volumes/dev/raw/inferred", header=True, inferSchema=True, nullValue="NA")
+assert frame.dtypes == [("n", "bigint"), ("s", "string")], frame.dtypes
+assert frame.collect()[1][:] == (None, None)
+
+# %% files by address
+import os
+
+folder = "file:/Volumes/dev/raw/addresses"
+spark.sql("SELECT 1 AS id").write.mode("overwrite").csv(folder, header=True)
+assert os.path.isdir("/Volumes/dev/raw/addresses")
+for path in (folder, folder.replace("file:/", "file:///")):
+    assert spark.read.csv(path, header=True).columns == ["id"], path
+assert spark.sql(f"SELECT * FROM csv.`{folder}`").count() == 2
+assert spark.sql(f"SELECT id FROM read_files('{folder}', format => 'csv', header => true)").count() == 1
+
+# %% files without a folder
+spark.sql("SELECT 1 AS id").write.mode("overwrite").csv("relative/a", header=True)
+assert [each.name for each in dbutils.fs.ls("/relative")] == ["a/"]
+assert spark.read.csv("relative/*", header=True).columns == ["id"]
+
+# %% files that do not exist
+from pyspark.errors import AnalysisException
+
+for path in ("/Volumes/dev/raw/files/none.csv", "/Volumes/dev/raw/files/n*", "file:/none.csv", "none.csv"):
+    try:
+        spark.read.csv(path, schema="n INT")
+    except AnalysisException as error:
+        assert "[PATH_NOT_FOUND]" in str(error)
+        assert str(error).strip().endswith(path)
+    else:
+        raise AssertionError(path)
+
+# %% copy into
+open("/Volumes/dev/raw/copied/a.csv", "w").write("id,name\n1,a\n")
+spark.sql("CREATE TABLE IF NOT EXISTS dev.snippets.copied")
+before = {each.name for each in spark.catalog.listTables()}
+for count in (1, 0):
+    row = spark.sql(
+        "COPY INTO dev.snippets.copied FROM (SELECT id::int AS id, _metadata.file_name AS f FROM '/Volumes/dev/raw/copied') "
+        "FILEFORMAT = CSV FORMAT_OPTIONS ('header' = 'true') COPY_OPTIONS ('mergeSchema' = 'true')"
+    ).first()
+    assert row.num_affected_rows == count, row
+assert tuple(spark.table("dev.snippets.copied").first()) == (1, "a.csv")
+assert {each.name for each in spark.catalog.listTables()} == before
+
+# %% name of the file
+frame = spark.read.option("header", True).csv("/Volumes/dev/raw/files").withColumn("f", F.col("_metadata.file_name"))
+assert frame.columns == ["id", "day", "f"] and frame.first().f == "a.csv", frame.columns
+(path,) = frame.select("_metadata.file_path").first()
+assert path == dbutils.fs.ls("/Volumes/dev/raw/files")[0].path == "dbfs:/Volumes/dev/raw/files/a.csv", path
+kept = (
+    frame.select("id")
+    .where("id > 0")
+    .withColumnRenamed("id", "i")
+    .withColumns({"p": F.input_file_name(), "q": F.col("_metadata.file_size") > 0})
+)
+assert kept.columns == ["i", "p", "q"] and kept.first()[1:] == (path, True), kept.first()
+frame.withColumn("p", F.input_file_name()).write.mode("overwrite").saveAsTable("dev.snippets.named")
+assert spark.table("dev.snippets.named").columns == ["id", "day", "f", "p"]
+
+# %% files with NULL where their schema has none
+open("/Volumes/dev/raw/values/null.csv", "w").write("id,s\n1,\n,b\n")
+from pyspark.sql import types as T
+
+kind = T.StructType([T.StructField("id", T.StringType(), False), T.StructField("s", T.StringType(), False)])
+reader = spark.read.option("header", True)
+for read in (
+    reader.schema(kind).csv,
+    lambda path: reader.csv(path, schema="id STRING NOT NULL COMMENT 'NOT NULL', s STRING NOT NULL"),
+):
+    rows = read("/Volumes/dev/raw/values/null.csv")
+    rows.write.mode("overwrite").saveAsTable("dev.snippets.nulls")
+    assert [*map(tuple, spark.table("dev.snippets.nulls").collect())] == [("1", None), (None, "b")]
+
+# %% JSON over several lines
+open("/Volumes/dev/raw/lines/a.json", "w").write('[\n{"n": 1},\n{"n": 2}\n]')
+assert spark.read.option("multiLine", True).json("/Volumes/dev/raw/lines").count() == 2
+
+# %% types of parameters
+from datetime import date, datetime
+from decimal import Decimal
+
+values = [date(2024, 1, 2), datetime(2024, 1, 2, 3), Decimal("1.50"), "a?", None, 2.5]
+spark.sql("CREATE OR REPLACE TABLE dev.snippets.typed AS SELECT :d AS d, :t AS t, :x AS x", dict(zip("dtx", values)))
+assert spark.table("dev.snippets.typed").dtypes == [("d", "date"), ("t", "timestamp"), ("x", "decimal(3,2)")]
+spark.sql(
+    "CREATE OR REPLACE TABLE dev.snippets.marked (d DATE, t TIMESTAMP, x DECIMAL(3, 2), s STRING, n INT, f DOUBLE)"
+)
+spark.sql("INSERT INTO dev.snippets.marked SELECT ?, ?, ?, ?, ?, ? WHERE '?' = '?'", values)
+assert list(spark.table("dev.snippets.marked").first()) == values
+
+# %% types of folders
+frame = spark.createDataFrame([(1, 2, 1.5, "2024-01-01", "x")], "n INT, i INT, f DOUBLE, d STRING, s STRING")
+frame.write.partitionBy("i", "f", "d", "s").parquet("/Volumes/dev/raw/in/typed")
+kinds = spark.read.parquet("/Volumes/dev/raw/in/typed").select("i", "f", "d", "s", "_metadata.file_name").dtypes
+assert [kind for _, kind in kinds] == ["int", "double", "date", "string", "string"], kinds
+for pattern in ("i=*", "*/f=1.5/*", "i={2,3}"):
+    assert spark.read.parquet(f"/Volumes/dev/raw/in/typed/{pattern}").count() == 1, pattern
+try:
+    spark.read.parquet("/Volumes/dev/raw/in/typed/none=*")
+except Exception as error:
+    assert "PATH_NOT_FOUND" in str(error)
+else:
+    raise AssertionError
+
+# %% frame of a list of files
+assert spark.createDataFrame(dbutils.fs.ls("/Volumes/dev/raw/in")).columns == [
+    "path",
+    "name",
+    "size",
+    "modificationTime",
+]
+
+# %% version of a location
+spark.range(2).write.mode("overwrite").saveAsTable("dev.snippets.versions")
+spark.range(3).write.mode("overwrite").saveAsTable("dev.snippets.versions")
+location = spark.sql("DESCRIBE DETAIL dev.snippets.versions").first().location
+assert spark.read.format("delta").option("versionAsOf", 0).load(location).count() == 2
+
+# %% corrupt lines of CSV
+open("/Volumes/dev/raw/corrupt/a.csv", "w").write("id,n\n1,10\n2,x\n3\n")
+reader = spark.read.option("header", True)
+rows = reader.schema("id INT, n INT, _corrupt_record STRING").csv("/Volumes/dev/raw/corrupt").orderBy("id").collect()
+assert list(map(tuple, rows)) == [(1, 10, None), (2, None, "2,x"), (3, None, None)], rows
+assert spark.read.csv("/Volumes/dev/raw/corrupt", header=True).filter("n IS NULL").first().id == "3"
+
+# %% values beside their hint
+open("/Volumes/dev/raw/hinted/a.csv", "w").write("id,n\n1,2.5\n2,x\n")
+stream = spark.readStream.format("cloudFiles").option("cloudFiles.format", "csv").option("header", True)
+stream = stream.option("cloudFiles.schemaHints", "n DOUBLE").load("/Volumes/dev/raw/hinted")
+stream.writeStream.option("checkpointLocation", folder + "/hinted").trigger(availableNow=True).toTable(
+    "dev.snippets.hinted"
+).awaitTermination()
+assert {row.id: row.n for row in spark.table("dev.snippets.hinted").collect()} == {"1": 2.5, "2": None}

@@ -1,0 +1,55 @@
+# Keys of joins by a name.
+
+# %% keys of joins by a name
+a = spark.createDataFrame([(1, "x"), (2, "y")], "k INT, s STRING").alias("a")
+b = spark.createDataFrame([(1, 5)], "k INT, n INT").alias("b")
+joined = a.join(b, "k", "left").orderBy("a.k")
+assert list(map(tuple, joined.select("a.*", "b.*").collect())) == [(1, "x", 1, 5), (2, "y", None, None)]
+assert joined.selectExpr("a.k + 1 AS m", "a.*").columns == ["m", "k", "s"]
+assert joined.filter(F.col("b.k").isNull()).select("a.*").first().k == 2
+assert joined.withColumn("m", F.col("a.k")).filter("a.k = 2 OR s = 'a.k'").select("a.*", "m").first().m == 2
+twice = a.join(b, "k").join(b.alias("c"), ["k"], "left_semi")
+assert tuple(twice.select("a.*", "b.n").first()) == (1, "x", 5)
+c = b.withColumn("s", F.lit("z"))
+assert a.join(c, "k").select("a.*", c["n"]).columns == ["k", "s", "n"]
+
+# %% keys of joins by a name, of frames
+a = spark.createDataFrame([(1, "x"), (2, "y")], "k INT, s STRING")
+b = spark.createDataFrame([(1, 5)], "k INT, n INT")
+c = spark.createDataFrame([("x", 7)], "t STRING, m INT")
+joined = a.where("k > 0").join(b, "k", "left").join(c, a["s"] == c["t"])
+assert tuple(joined.select(a["k"], b["n"], c["m"]).first()) == (1, 5, 7)
+assert joined.drop(a["k"]).columns == ["s", "n", "t", "m"]
+assert joined.drop(b["k"]).columns == ["k", "s", "n", "t", "m"]
+d = spark.createDataFrame([(1, 9)], "k INT, o INT")
+assert tuple(a.join(b, "k").join(d, a["k"] == d["k"]).select(a["k"], "o").first()) == (1, 9)
+assert a.join(b, "k").withColumn("m", F.lit(1)).groupBy(a["k"]).count().first().k == 1
+assert a.join(b, "k", "right").drop(b["k"]).columns == ["s", "n"]
+named = a.alias("x").join(b, "k").join(d, F.col("x.k") == d["k"])
+assert tuple(named.select("x.k", "o").first()) == (1, 9)
+
+# %% keys of joins with USING
+for name, rows in {"ul": "(1, 'x'), (2, 'y') AS t(k, s)", "ur": "(1, 5), (3, 6) AS t(k, n)"}.items():
+    spark.sql(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM VALUES {rows}")
+
+
+def read(text):
+    return sorted(map(tuple, spark.sql(text, {"n": 4}).collect()))
+
+
+assert read("SELECT l.*, r.n FROM ul l JOIN (SELECT * FROM ur WHERE n > :n) r USING (k)") == [(1, "x", 5)]
+assert read("SELECT l.k, l.* EXCEPT (k) FROM ul l LEFT JOIN ur USING (k) WHERE l.k > 1 ORDER BY l.k") == [(2, "y")]
+assert read("SELECT ur.*, s FROM ul RIGHT JOIN ur USING (k)") == [(1, 5, "x"), (3, 6, None)]
+assert read("SELECT ul.* FROM ul LEFT ANTI JOIN ur USING (k)") == [(2, "y")]
+assert read("SELECT l.*, ur.n FROM ul l NATURAL JOIN ur") == [(1, "x", 5)]
+assert read("WITH a AS (SELECT k AS K, n FROM ur) SELECT ul.*, n FROM ul NATURAL LEFT JOIN a WHERE ul.k > 1") == [
+    (2, "y", None)
+]
+assert read("SELECT a.*, b.* FROM (SELECT 1 AS x) a NATURAL JOIN (SELECT 2 AS y) b") == [(1, 2)]
+text = "WITH o AS (SELECT 1), a AS (SELECT l.*, r.n FROM ul l LEFT JOIN ur r USING (k)), b AS (SELECT a.* FROM a JOIN ur USING (k)) "
+assert read(text + "SELECT b.*, EXISTS (SELECT 1 FROM ur WHERE ur.k = 3) FROM b JOIN ur USING (k)") == [
+    (1, "x", 5, True)
+]
+spark.sql("CREATE OR REPLACE TABLE dev.snippets.joined AS SELECT ul.* FROM ul JOIN ur USING (k)")
+spark.sql("INSERT INTO dev.snippets.joined SELECT ul.* FROM ul LEFT JOIN ur USING (k) GROUP BY ul.k, s HAVING ul.k > 1")
+assert read("SELECT * FROM dev.snippets.joined") == [(1, "x"), (2, "y")]

@@ -1,0 +1,112 @@
+# What Sail refuses, and a part of the advice.
+
+# %% RDD
+# Advice: Use DataFrames
+spark.range(3).rdd.aggregate(0, max, max)
+
+# %% SparkContext
+# Advice: Use DataFrames
+spark.sparkContext.wholeTextFiles("/a")
+
+# %% Kafka
+# Advice: the format kafka
+spark.read.format("kafka").load().collect()
+
+# %% function of a model
+# Advice: local_simulation
+spark.sql("SELECT ai_query('m', 'p')").collect()
+
+# %% column that a select dropped
+# Advice: no column id here
+spark.table("dev.snippets.saved").selectExpr("1 AS n").distinct().where("id = 1").count()
+
+# %% column of NULL
+# Advice: Give a type
+spark.sql("SELECT 1 AS a, NULL AS b").write.saveAsTable("dev.snippets.nothing")
+
+# %% key of an outer join
+# Advice: Join by a condition
+spark.range(2).alias("a").join(spark.range(1).alias("b"), "id", "full").filter("b.id IS NULL").collect()
+
+# %% key of an outer join of frames
+# Advice: Join by a condition
+b = spark.range(1)
+spark.range(2).join(b, "id", "left").withColumn("m", F.lit(1)).select(b["id"]).collect()
+
+# %% key of an outer join with USING
+# Advice: has no ur.k here after a JOIN with USING (k). Join by a condition, such as ON ur.k = other.k
+spark.sql("SELECT ur.* FROM ul LEFT JOIN ur USING (k)").collect()
+
+# %% key with USING in a query within
+# Advice: Join by a condition
+spark.sql("SELECT (SELECT max(o.n) FROM ur o WHERE o.k = ul.k) FROM ul JOIN ur USING (k)").collect()
+
+# %% key with USING below an alias
+# Advice: Join by a condition
+spark.sql("SELECT upper(s) AS k FROM ul JOIN ur USING (k) ORDER BY ul.k").collect()
+
+# %% several keys
+# Advice: In place of JOIN … USING (k), join by a condition with ON
+spark.sql("SELECT ul.k FROM ul JOIN ur USING (k) JOIN ur o ON ul.k = o.k").collect()
+
+# %% value of another type
+# Advice: Read the column as a STRING
+open("/Volumes/dev/raw/copied/bad.csv", "w").write("x\n")
+spark.read.csv("/Volumes/dev/raw/copied/bad.csv", schema="n INT", mode="FAILFAST").collect()
+
+# %% function that was dropped
+# Advice: with CREATE FUNCTION
+spark.sql("SELECT dev.snippets.gone(1)").collect()
+
+# %% all elements of a path
+# Advice: reads no [*]
+spark.sql("SELECT j:a[*].b FROM (SELECT '{}' AS j)").collect()
+
+# %% all elements in a frame
+# Advice: reads no [*]
+spark.sql("SELECT '{}' AS j").select(F.get_json_object("j", "$.a[*].b")).collect()
+
+# %% all elements by the function
+# Advice: reads no [*]
+spark.sql("SELECT get_json_object('{}', '$.a[*].b')").collect()
+
+# %% number in a text
+# Advice: CAST(… AS DOUBLE)
+spark.sql("SELECT a * 2 FROM VALUES ('1') AS t(a)").collect()
+
+# %% map without NULL
+# Advice: has a defect
+spark.sql("SELECT explode(map('a', 1))").collect()
+
+# %% column that is renamed
+# Advice: Write the table again: CREATE OR REPLACE TABLE
+spark.sql("ALTER TABLE dev.snippets.saved RENAME COLUMN id TO key")
+
+# %% column that is moved
+# Advice: columns in another order
+spark.sql("ALTER TABLE dev.snippets.saved ALTER COLUMN id FIRST")
+
+# %% function with a lambda
+# Advice: Use transform over map_entries
+spark.sql("SELECT transform_values(map(1, 2), (k, v) -> v)").collect()
+
+# %% insert into a folder
+# Advice: Write a frame into the folder
+spark.sql("-- more\nINSERT INTO delta.`/Volumes/dev/raw/in/none` VALUES (1)")
+
+# %% unpivot
+# Advice: Use unpivot of a frame
+spark.sql("SELECT * FROM (SELECT 1 AS a, 2 AS b) UNPIVOT (n FOR k IN (a, b))").collect()
+
+# %% all columns of a frame
+# Advice: select by it: frame.alias('a'), 'a.*'
+frame = spark.range(1)
+frame.select(frame["*"]).collect()
+
+# %% cached query
+# Advice: Write it otherwise
+spark.sql("CACHE TABLE kept AS SELECT 1 AS n")
+
+# %% metric view
+# Advice: Write a plain view
+spark.sql("CREATE VIEW dev.snippets.m WITH METRICS LANGUAGE YAML AS $$source: t$$")

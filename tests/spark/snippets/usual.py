@@ -1,0 +1,181 @@
+# What most notebooks do.
+
+# %% show
+spark.range(3).show()
+
+# %% create a frame
+spark.createDataFrame([(1, "a")], ["n", "s"]).collect()
+
+# %% frame of pandas
+import pandas as pd
+
+spark.createDataFrame(pd.DataFrame({"n": [1]})).show()
+
+# %% to pandas
+assert len(spark.range(3).toPandas()) == 3
+
+# %% group
+spark.range(4).groupBy((F.col("id") % 2).alias("k")).count().collect()
+
+# %% window
+w = Window.partitionBy("k").orderBy("id")
+spark.range(4).withColumn("k", F.lit(1)).withColumn("n", F.row_number().over(w)).collect()
+
+# %% join
+spark.range(3).join(spark.range(2), "id", "left").collect()
+
+# %% udf
+spark.range(2).select(F.udf(lambda n: n + 1, "long")("id")).collect()
+
+# %% registered udf
+spark.udf.register("g", lambda n: n, "long")
+spark.sql("SELECT g(1)").collect()
+
+# %% map in pandas
+spark.range(2).mapInPandas(lambda frames: frames, "id long").collect()
+
+# %% apply in pandas
+spark.range(2).groupBy("id").applyInPandas(lambda f: f, "id long").collect()
+
+# %% temporary view
+spark.range(2).createOrReplaceTempView("v")
+spark.table("v").collect()
+
+# %% save a table
+spark.range(2).write.mode("overwrite").saveAsTable("dev.snippets.saved")
+
+# %% append to it
+spark.range(2).write.mode("append").saveAsTable("dev.snippets.saved")
+
+# %% insert into it
+spark.range(2).write.insertInto("dev.snippets.saved")
+
+# %% write to
+spark.range(2).writeTo("dev.snippets.other").createOrReplace()
+
+# %% create a Delta table
+spark.sql("CREATE TABLE IF NOT EXISTS dev.snippets.t (n INT) USING delta")
+
+# %% insert
+spark.sql("INSERT INTO dev.snippets.t VALUES (1)")
+
+# %% insert a parameter
+spark.sql("INSERT INTO dev.snippets.t VALUES (:n)", {"n": 2})
+
+# %% merge
+spark.sql(
+    "MERGE INTO dev.snippets.t t USING (SELECT 1 n) s ON t.n = s.n WHEN MATCHED THEN UPDATE SET n = 3 WHEN NOT MATCHED THEN INSERT *"
+)
+
+# %% update
+spark.sql("UPDATE dev.snippets.t SET n = 4 WHERE n = 3")
+
+# %% delete
+spark.sql("DELETE FROM dev.snippets.t WHERE n = 4")
+
+# %% time travel
+spark.sql("SELECT * FROM dev.snippets.t VERSION AS OF 0").collect()
+
+# %% identifier
+spark.sql("SELECT * FROM IDENTIFIER(:t)", {"t": "dev.snippets.t"}).collect()
+
+# %% named schema
+spark.sql("CREATE SCHEMA IF NOT EXISTS IDENTIFIER(:s)", {"s": "dev.named"})
+
+# %% create a volume
+spark.sql("CREATE VOLUME IF NOT EXISTS dev.snippets.files")
+
+# %% detail
+assert spark.sql("DESCRIBE DETAIL dev.snippets.t").first().format == "delta"
+
+# %% history
+spark.sql("DESCRIBE HISTORY dev.snippets.t").select("version", "operation").collect()
+
+# %% DeltaTable
+from delta.tables import DeltaTable
+
+DeltaTable.forName(spark, "dev.snippets.t").toDF().count()
+
+# %% stream
+spark.readStream.table("dev.snippets.saved").writeStream.toTable("dev.snippets.copy")
+
+# %% optimize
+spark.sql("OPTIMIZE dev.snippets.t ZORDER BY (n)")
+
+# %% vacuum
+spark.sql("VACUUM dev.snippets.t")
+
+# %% grant
+spark.sql("GRANT SELECT ON TABLE dev.snippets.t TO `readers`")
+
+# %% cache
+spark.range(3).cache().count()
+
+# %% csv
+spark.range(2).write.mode("overwrite").option("header", True).csv(folder + "/csv")
+assert spark.read.option("header", True).csv(folder + "/csv").count() == 2
+
+# %% json
+spark.range(2).write.mode("overwrite").json(folder + "/json")
+spark.read.json(folder + "/json").collect()
+
+# %% catalog
+assert spark.catalog.tableExists("dev.snippets.t")
+spark.catalog.listTables()
+
+# %% checkpoint
+spark.range(3).checkpoint().count()
+
+# %% save in a new schema
+spark.range(2).write.saveAsTable("dev.unseen.saved")
+
+# %% write to a new schema
+spark.range(2).writeTo("dev.unseen_too.saved").create()
+
+# %% use a new schema
+spark.sql("USE dev.unseen_as_well")
+spark.sql("USE main.default")
+
+# %% tests of frames
+from pyspark.testing import assertDataFrameEqual
+
+assertDataFrameEqual(spark.range(2), spark.range(2))
+
+# %% modules of a cluster
+from databricks.connect import DatabricksSession
+from pyspark.dbutils import DBUtils
+
+DatabricksSession.builder.getOrCreate().range(1).collect()
+DBUtils(spark).fs.ls("/Volumes/dev/raw/in")
+
+# %% lists as RDDs
+spark.sparkContext.setLogLevel("WARN")
+assert spark.range(3).rdd.flatMap(lambda row: row).collect() == [0, 1, 2]
+assert spark.createDataFrame(spark.sparkContext.parallelize([(1, "a")]), ["n", "s"]).first().s == "a"
+
+# %% pandas on Spark
+import pyspark.pandas as ps
+
+frame = ps.from_pandas(__import__("pandas").DataFrame({"k": ["a", "a", "b"], "n": [1, 2, 3]}))
+assert frame.groupby("k")["n"].sum().to_dict() == {"a": 3, "b": 3}
+assert spark.range(5).pandas_api().loc[1:2].shape == (2, 1)
+
+# %% metrics of a frame
+from pyspark.sql import Observation
+
+observation = Observation("rows")
+assert spark.range(3).observe(observation, F.count("*").alias("n")).count() == 3
+assert observation.get == {"n": 3}
+
+# %% display
+spark.range(2).display()
+spark.catalog.refreshTable("dev.snippets.saved")
+
+# %% settings
+spark.sql("SET spark.a.b = 3")
+assert spark.conf.get("spark.a.b") == "3"
+spark.conf.get("spark.databricks.workspaceUrl")
+spark.conf.set("spark.sql.shuffle.partitions", "8")
+
+# %% another session
+SparkSession.builder.master("local[2]").appName("a").getOrCreate().range(1).count()

@@ -1,0 +1,211 @@
+# Functions, types and values.
+
+# %% compare plans
+spark.range(2).createOrReplaceTempView("compared")
+frames = [spark.table("compared").where(F.col("id") > n) for n in (0, 0, 1)]
+hashes = [each.semanticHash() for each in frames]
+assert hashes[0] == hashes[1] != hashes[2]
+assert frames[0].sameSemantics(frames[1]) and not frames[0].sameSemantics(frames[2])
+joined = [a.join(b, a["id"] == b["id"]) for a, b in [frames[:2], frames[:2]]]
+assert joined[0].semanticHash() == joined[1].semanticHash()
+
+# %% doubled quotes
+spark.sql(
+    "CREATE OR REPLACE TABLE dev.snippets.quotes (a STRING COMMENT 'it''s') COMMENT 'b''c' TBLPROPERTIES ('a' = 'b''c')"
+)
+spark.sql("INSERT INTO dev.snippets.quotes VALUES ('it''s'), ('')")
+query = "SELECT a FROM dev.snippets.quotes WHERE a = 'it''s'"
+assert spark.sql(query).first().a == "it's"
+
+# %% quotes in expressions
+frame = spark.sql("SELECT 'it''s' AS a")
+assert frame.filter("a = 'it''s'").selectExpr("concat(a, '''')").first()[0] == "it's'"
+assert frame.select(F.expr("'a''b'")).first()[0] == "a'b"
+
+# %% lengths below zero
+query = "SELECT left(a, instr(a, '@') - 1) AS n, split(a, '') AS c FROM VALUES ('ab') AS t(a)"
+assert spark.sql(query).first()[:] == ("", ["a", "b"])
+frame = spark.createDataFrame([("ab", -1)], ["a", "n"])
+row = frame.select(F.left("a", "n"), F.right("a", F.lit(1)), F.split("a", ""), F.split("a", "b")).first()
+assert row[:] == ("", "b", ["a", "b"], ["a", ""]), row
+
+# %% last days
+query = (
+    "SELECT d, sum(n) OVER (ORDER BY d RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND CURRENT ROW) AS s "
+    "FROM VALUES (DATE'2024-03-01', 1), (DATE'2024-03-02', 2), (DATE'2024-03-10', 4) AS t(d, n)"
+)
+frame = spark.sql(query)
+assert [row.s for row in frame.orderBy("d").collect()] == [1, 3, 4]
+days = spark.sql(query.replace("INTERVAL 1 DAY", "1"))
+assert [row.s for row in days.orderBy("d").collect()] == [1, 3, 4]
+assert frame.orderBy("d").select(F.weekday("d"), F.expr("weekday(d)")).collect()[2][:] == (6, 6)
+
+# %% words, days and numbers
+names = spark.sql(
+    "SELECT initcap(a) AS a, count(*) AS n FROM VALUES ('o''brien anne-marie'), (NULL) AS t(a) GROUP BY initcap(a)"
+)
+assert {row.a for row in names.collect()} == {"O'brien Anne-marie", None}
+row = spark.sql(
+    "SELECT to_timestamp(1704449730) = TIMESTAMP'2024-01-05 10:15:30' AS a, typeof(nvl(10.5BD, 0)) AS b, decode(2, 1, 'x', 2, 'y') AS c"
+).first()
+assert tuple(row) == (True, "decimal(11,1)", "y"), row
+row = spark.sql(
+    "SELECT extract(DOW FROM DATE'2024-01-07'), datediff(DAY, TIMESTAMP'2024-01-01 12:00:00', TIMESTAMP'2024-01-02 11:00:00')"
+).first()
+assert tuple(row) == (1, 0), row
+frame = spark.sql("SELECT 'a-b c' AS a, DATE'2024-01-05' AS d, 1704449730 AS n, 1.5BD AS x")
+frame = frame.select(
+    F.initcap("a").alias("a"),
+    F.date_trunc("month", "d").alias("d"),
+    F.to_timestamp("n").alias("n"),
+    F.nvl("x", F.lit(0)).alias("x"),
+)
+assert [kind for _, kind in frame.dtypes] == ["string", "timestamp", "timestamp", "decimal(11,1)"], frame.dtypes
+assert (frame.first().a, frame.first().n.year) == ("A-b C", 2024)
+
+# %% windows over groups
+query = (
+    "SELECT id % 2 = 0 AS even, sum(sum(id)) OVER (ORDER BY id % 2 = 0) AS s FROM range(4) GROUP BY {} ORDER BY even"
+)
+assert [[row.s for row in spark.sql(query.format(keys)).collect()] for keys in ("ALL", "1")] == [[4, 6]] * 2
+
+# %% groups by their aggregates
+rows = "FROM VALUES ('a', 1), ('a', 2), ('b', 5), ('c', -1) AS t(k, n) GROUP BY k"
+query = f"SELECT k, sum(n) AS n {rows} HAVING sum(n) > 0 ORDER BY count(*) DESC"
+assert [row[:] for row in spark.sql(query).collect()] == [("a", 3), ("b", 5)]
+assert [row.k for row in spark.sql(f"SELECT k {rows} ORDER BY sum(n)").collect()] == ["c", "a", "b"]
+top = spark.sql(f"SELECT count(*) AS c FROM (SELECT k, avg(n) {rows} ORDER BY round(avg(n), 2) DESC LIMIT 2)")
+assert top.first().c == 2
+
+# %% statistics
+frame = spark.range(5)
+names = [row[0] for row in frame.describe().collect()]
+assert names == ["count", "mean", "stddev", "min", "max"], names
+assert [row[0] for row in frame.summary("max", "min").collect()] == ["max", "min"]
+
+# %% halves
+row = spark.sql("SELECT 2.5 AS x").select(F.bround("x"), F.rint("x"), F.expr("bround(x)"), F.expr("rint(x)"))
+assert row.first()[:] == (2, 2, 2, 2), row.first()
+
+# %% buckets
+spark.range(2).write.format("parquet").bucketBy(2, "id").sortBy("id").saveAsTable("dev.snippets.buckets")
+
+# %% columns except
+spark.sql("CREATE OR REPLACE TEMP VIEW pairs AS SELECT 1 AS n, 2 AS m, '{\"a\": 3}' AS j")
+row = spark.sql(
+    "SELECT * EXCEPT (j), m + 1 AS p, p * 2 AS q, j:a::int AS a FROM pairs QUALIFY row_number() OVER (ORDER BY n) = 1"
+).first()
+assert tuple(row) == (1, 2, 3, 6, 3), row
+
+# %% fields of JSON
+open("/Volumes/dev/raw/in/fields.json", "w").write('{"z": 1, "a": {"y": 2, "b": []}, "n": null}\n')
+frame = spark.read.json("/Volumes/dev/raw/in/fields.json")
+assert frame.dtypes == [("a", "struct<b:array<string>,y:bigint>"), ("n", "string"), ("z", "bigint")], frame.dtypes
+assert frame.select("a.y", "_metadata.file_name").first()[:] == (2, "fields.json")
+
+# %% several percentiles
+row = spark.sql(
+    "SELECT approx_percentile(id, array(0.25, 0.5, 1.0)) AS a, percentile_approx(id, 0.5, 100) AS b FROM range(5)"
+).first()
+assert (list(row.a), row.b) == ([1, 2, 4], 2), row
+assert spark.range(4).agg(F.percentile_approx("id", [0.5, 1.0])).first()[0] == [1, 3]
+assert spark.range(4).approxQuantile("id", [0.5], 0.0) == [1.0]
+from pyspark.sql import Window
+
+assert spark.range(3).select(F.percentile_approx("id", 0.5).over(Window.partitionBy())).first()[0] == 1
+
+# %% time zone of the session
+import datetime, time
+
+spark.conf.set("spark.sql.session.timeZone", "America/New_York")
+spark.sql("SET spark.sql.session.timeZone = Asia/Tokyo")
+row = spark.sql(
+    "SELECT hour(a), string(a), to_date(a), a FROM (SELECT CAST('2024-07-01 22:30:00' AS TIMESTAMP) AS a)"
+).first()
+assert tuple(row) == (22, "2024-07-01 22:30:00", datetime.date(2024, 7, 1), datetime.datetime(2024, 7, 1, 22, 30)), row
+assert (spark.conf.get("spark.sql.session.timeZone"), time.tzname[0]) == ("UTC", "UTC")
+
+# %% part of a variant
+row = spark.sql(
+    'SELECT to_json(v:a) AS a, v:a.b::int AS b, v:[\'c d\']::int AS c FROM (SELECT parse_json(\'{"a": {"b": 3}, "c d": 4}\') AS v)'
+).first()
+assert tuple(row) == ('{"b":3}', 3, 4), row
+
+# %% patterns
+row = spark.sql("SELECT 'abc' LIKE ANY ('x%', 'a%'), 'abc' LIKE ALL ('x%', 'a%'), 'abc' NOT ILIKE ANY ('A%')").first()
+assert tuple(row) == (True, False, False), row
+
+# %% lists of objects
+assert spark.sql("SHOW CATALOGS").columns == ["catalog"]
+spark.sql("CREATE OR REPLACE VIEW dev.snippets.shown AS SELECT 1 AS n")
+row = spark.sql("SHOW VIEWS IN dev.snippets LIKE 'shown'").first()
+assert (row.namespace, row.viewName, row.isTemporary) == ("snippets", "shown", False)
+spark.sql("CREATE OR REPLACE FUNCTION dev.snippets.gone(n INT) RETURNS INT RETURN n")
+spark.sql("USE dev.snippets")
+spark.sql("DROP FUNCTION IF EXISTS gone")
+spark.sql("USE main.default")
+
+# %% function with two variables
+frame = spark.createDataFrame([([1, 2],)], "x ARRAY<INT>")
+assert frame.select(F.zip_with("x", F.array(F.lit(5)), lambda a, b: a + b)).first()[0] == [6, None]
+
+# %% times in JSON
+from datetime import datetime
+
+texts = [
+    ('{"timestamp": "2024-03-01T10:00:00Z", "a": [{"t": "2024-03-01T10:00:00.5+01:00"}]}',),
+    ('{"timestamp": "oops"}',),
+    ("no JSON",),
+]
+frame = spark.createDataFrame(texts, ["j"])
+kind = "timestamp TIMESTAMP, a ARRAY<STRUCT<t: TIMESTAMP>>"
+for parsed in (
+    F.from_json("j", kind),
+    F.from_json("j", spark.createDataFrame([], kind).schema),
+    F.expr(f"from_json(j, '{kind}')"),
+):
+    rows = [row.p for row in frame.select(parsed.alias("p")).collect()]
+    assert rows[0].timestamp == datetime(2024, 3, 1, 10) and rows[0].a[0].t == datetime(2024, 3, 1, 9, 0, 0, 500000), (
+        rows
+    )
+    assert rows[1].timestamp is None and (rows[2] is None or rows[2].timestamp is None), rows
+
+# %% lists over windows
+rows = "FROM VALUES (1, 1), (NULL, 2), (3, 3) AS t(a, b)"
+frame = spark.sql(
+    f"SELECT b, collect_list(a) OVER (ORDER BY b) AS s, array_agg(a) OVER w AS f {rows} WINDOW w AS (ORDER BY b)"
+)
+assert [tuple(row) for row in frame.orderBy("b").collect()] == [(1, [1], [1]), (2, [1], [1]), (3, [1, 3], [1, 3])]
+frame = spark.sql(f"SELECT * {rows}").select("b", F.collect_list("a").over(Window.orderBy("b")).alias("s")).orderBy("b")
+assert [row.s for row in frame.collect()] == [[1], [1], [1, 3]]
+
+# %% days of the week and between times
+row = spark.sql(
+    "SELECT DATE'2024-01-07' AS d, TIMESTAMP'2024-01-01 12:00:00' AS s, TIMESTAMP'2024-01-02 11:00:00' AS e"
+)
+row = row.select(
+    F.date_part(F.lit("dow"), "d"),
+    F.extract(F.lit("year"), "d"),
+    F.timestamp_diff("DAY", "s", "e"),
+    F.timestamp_diff("HOUR", "s", "e"),
+).first()
+assert row[:] == (1, 2024, 0, 23), row
+
+# %% arrays with and without NULL
+frame = spark.createDataFrame([([1, 2],)], "a ARRAY<INT>")
+frame = frame.selectExpr("a", "array_except(a, array(1)) AS b", "array_except(a, array(2L)) AS c")
+assert tuple(frame.select("b", "c", F.array_except("a", F.array(F.lit(1)))).first()) == ([2], [1], [2])
+
+# %% names of paths
+frame = spark.sql("SELECT j:a, j:a.b::int, j:c[0].`d e` FROM (SELECT '{}' AS j)")
+assert frame.columns == ["a", "b", "d e"], frame.columns
+
+# %% rows as JSON
+frame = spark.sql("SELECT t, to_json(struct(t)) AS a FROM VALUES (TIMESTAMP'2024-01-01 10:00:00') AS v(t)")
+row = frame.select("a", F.to_json(F.struct("t")), F.to_json(F.struct("t"), {"timestampFormat": "yyyy"})).first()
+assert tuple(row) == (*['{"t":"2024-01-01T10:00:00.000Z"}'] * 2, '{"t":"2024"}'), row
+
+# %% explained with parameters
+spark.sql("EXPLAIN SELECT id FROM range(3) WHERE id > :n", {"n": 1}).collect()
+spark.sql("DESCRIBE SCHEMA EXTENDED dev.snippets").collect()
+spark.range(1).select(F.uuid()).collect()
