@@ -138,8 +138,8 @@ class RunPrinter:
         if self._last is not None:
             self._print_url(self._last.run)
         print_progress(f"Watch it again: flask jobs watch {self.handle.key} {self.run_id}")
-        if self._last is not None and self.result_format is ResultFormat.JSON:
-            print_document(self._add_run(self._last.to_dict()))
+        if self.result_format is ResultFormat.JSON:
+            print_document(self._ids if self._last is None else self._add_run(self._last.to_dict()))
         return code
 
     def _finish(self, end: RunStatus) -> ExitCode:
@@ -162,10 +162,13 @@ class RunPrinter:
             document["explanation"] = explanation.to_dict()
         return document
 
+    @property
+    def _ids(self) -> dict[str, Any]:
+        return {"job": self.handle.key, "runId": self.run_id, **self.extra}
+
     def _add_run(self, document: dict[str, Any]) -> dict[str, Any]:
         run = redact(document["run"], self.handle.job.secret_overrides)
-        ids = {"job": self.handle.key, "runId": self.run_id}
-        return {**ids, **self.extra, **document, "run": run}
+        return {**self._ids, **document, "run": run}
 
     def _read_outputs(self) -> dict[str, Any]:
         try:

@@ -6,6 +6,7 @@ import pytest
 
 from flask_lakeflow_jobs.testing import (
     Exchange,
+    Fault,
     FaultyWorkspace,
     Refusal,
 )
@@ -50,6 +51,27 @@ def test_refused_watch_prints_how_to_watch_again(
     url, last = result.stderr.splitlines()[-2:]
     run_id = url.rpartition("/")[2].partition("?")[0]
     assert last == f"Watch it again: flask jobs watch held {run_id}"
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [(FailAfter(b"RUNNING", Refusal(403)), "RUNNING"), (Refusal(403), None)],
+    ids=["after a state", "before the first state"],
+)
+def test_refused_watch_as_json_has_the_run_id_and_the_last_state(
+    fault_proxy: FaultyWorkspace,
+    flask_jobs: RunFlask,
+    run_gate: RunGate,
+    fault: Fault,
+    status: str | None,
+) -> None:
+    fault_proxy.fail(fault, path="jobs/runs/get")
+    gate = f"gate={run_gate.params['gate']}"
+    result = flask_jobs("run", "held", "-p", gate, "--json", of=apps.create_app())
+    assert result.exit_code == 6
+    assert result.document.get("status") == status
+    run_id = result.document["runId"]
+    assert result.stderr.splitlines()[-1] == f"Watch it again: flask jobs watch held {run_id}"
 
 
 def test_deleted_run_is_an_error_without_the_watch_command(
