@@ -92,7 +92,7 @@ def test_signal_stops_following_and_the_run_continues(
     wait_for_line(process.stderr, "wait  RUNNING")
     process.send_signal(number)
     result = read_to_end(process)
-    assert (result.exit_code, result.stdout) == (130, "")
+    assert (result.exit_code, result.stdout) == (130, ""), result.stderr
     first, url, last = result.stderr.splitlines()[-3:]
     assert parse_run_id(url) == run_id
     assert first == f"Interrupted. Run {run_id} continues."
@@ -111,7 +111,7 @@ def test_ctrl_c_while_starting_suggests_a_check(
     fault_proxy.wait_for(path="jobs/run-now", timeout=DEADLINE)
     process.send_signal(signal.SIGINT)
     result = read_to_end(process)
-    assert (result.exit_code, result.stdout) == (130, "")
+    assert (result.exit_code, result.stdout) == (130, ""), result.stderr
     assert "Check whether it was: flask jobs runs words" in result.stderr
 
 
@@ -124,7 +124,7 @@ def test_ctrl_c_while_repairing_suggests_a_check(
     fault_proxy.wait_for(path="jobs/runs/repair", timeout=DEADLINE)
     process.send_signal(signal.SIGINT)
     result = read_to_end(process)
-    assert (result.exit_code, result.stdout) == (130, "")
+    assert (result.exit_code, result.stdout) == (130, ""), result.stderr
     assert f"Check whether it was: flask jobs show broken {run_id}" in result.stderr
 
 
