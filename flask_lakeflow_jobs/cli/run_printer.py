@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import LakeflowJobsError, RunNotFound
 from ..runs.outcome import SUCCESSES, Outcome
@@ -69,21 +70,35 @@ def choose_display(key: str, clock: Clock, result_format: ResultFormat) -> RunDi
 
 @contextmanager
 def interrupt_on_signals() -> Iterator[None]:
-    """Treat the end of the terminal and SIGTERM as Ctrl-C, unless they are ignored or handled."""
-    numbers = [
-        number
-        for name in ("SIGHUP", "SIGTERM")
+    """Treat the end of the terminal and SIGTERM as Ctrl-C, unless they are ignored or handled.
+
+    :raises KeyboardInterrupt: one of them came.
+    """
+    received: list[int] = []
+
+    def interrupt(number: int, _: FrameType | None) -> NoReturn:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    handlers = {
+        number: signal.getsignal(number)
+        for name in ("SIGINT", "SIGHUP", "SIGTERM")
         if (number := getattr(signal, name, None)) is not None  # Windows has no SIGHUP
         and threading.current_thread() is threading.main_thread()
-        and signal.getsignal(number) is signal.SIG_DFL
-    ]
-    for number in numbers:
-        signal.signal(number, signal.default_int_handler)
+        and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
+    }
+    for number in handlers:
+        signal.signal(number, interrupt)
     try:
         yield
+    except RuntimeError:
+        # After a signal between two steps of Condition.wait, leaving the block of its lock fails.
+        if not received:
+            raise
+        raise KeyboardInterrupt from None
     finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 @dataclass
