@@ -50,11 +50,14 @@ OpenPage = Callable[..., "Page"]
 CheckAccessibility = Callable[["Page"], None]
 
 
-def find_violations(page: Page, *rules: str, without: Sequence[str] = ()) -> list[str]:
+def find_violations(
+    page: Page, *rules: str, without: Sequence[str] = (), outside: Sequence[str] = ()
+) -> list[str]:
     """Return what axe-core finds in a page.
 
     :param rules: the only rules to check; none: all.
     :param without: the rules to leave out.
+    :param outside: selectors of the parts to leave out.
     """
     from axe_playwright_python.sync_playwright import Axe
 
@@ -63,7 +66,8 @@ def find_violations(page: Page, *rules: str, without: Sequence[str] = ()) -> lis
         "rules": {rule: {"enabled": False} for rule in without},
         **({"runOnly": list(rules)} if rules else {}),
     }
-    found = Axe().run(page, options=options).response["violations"]
+    context = {"exclude": [[selector] for selector in outside]}
+    found = Axe().run(page, context=context, options=options).response["violations"]
     return [
         f"{each['id']}: {each['help']}: {node['target']}"
         for each in found
@@ -71,12 +75,15 @@ def find_violations(page: Page, *rules: str, without: Sequence[str] = ()) -> lis
     ]
 
 
-def find_violations_of_both_schemes(page: Page) -> list[str]:
-    """Return what axe-core finds in a page. Contrast alone depends on the scheme."""
+def find_violations_of_both_schemes(page: Page, outside: Sequence[str] = ()) -> list[str]:
+    """Return what axe-core finds in a page. Contrast alone depends on the scheme.
+
+    :param outside: selectors of the parts to leave out.
+    """
     page.emulate_media(color_scheme="dark")
-    found = find_violations(page, "color-contrast")
+    found = find_violations(page, "color-contrast", outside=outside)
     page.emulate_media(color_scheme="light")
-    return [*found, *find_violations(page)]
+    return [*found, *find_violations(page, outside=outside)]
 
 
 @pytest.fixture(scope="session")

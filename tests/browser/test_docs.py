@@ -24,6 +24,7 @@ if "CI" not in os.environ:
     pytest.importorskip("furo", reason="needs the theme of the documentation")
 
 PHONE, DESKTOP = 390, 1280
+NAVIGATION = ".sidebar-drawer"
 
 #: The pages of the documentation as paths: ``""`` is the landing page.
 PAGES = sorted(
@@ -71,6 +72,12 @@ def check_pages(page: Page, site: str, find: Callable[[], list[str]]) -> None:
         page.goto(f"{site}/{path}")
         if pixels := sideways(page):
             problems.append(f"/{path} is {pixels} px too wide")
+        # The rows of a table are alike, and some tables have hundreds.
+        page.evaluate(
+            """document.querySelectorAll("tbody").forEach(
+                table => [...table.rows].slice(20).forEach(row => row.remove())
+            )"""
+        )
         problems += [f"/{path} {found}" for found in find()]
     assert problems == []
     assert hosts == {urlsplit(site).netloc}
@@ -78,7 +85,10 @@ def check_pages(page: Page, site: str, find: Callable[[], list[str]]) -> None:
 
 def test_pages_are_accessible_in_both_schemes(docs_site: str, open_page: OpenPage) -> None:
     page = open_page(viewport={"width": DESKTOP, "height": 900})
-    check_pages(page, docs_site, lambda: find_violations_of_both_schemes(page))
+    # The navigation is the same on each page, so it is checked once.
+    page.goto(docs_site)
+    assert find_violations_of_both_schemes(page) == []
+    check_pages(page, docs_site, lambda: find_violations_of_both_schemes(page, [NAVIGATION]))
 
 
 def test_pages_fit_a_phone_and_are_accessible_there(docs_site: str, open_page: OpenPage) -> None:
