@@ -291,6 +291,17 @@ def test_delays_pass_the_longest_run_within_bounded_polls(
         assert polls <= 10 * interval / MIN_DELAY_SECONDS + 1
 
 
+def test_varying_phase_is_polled_less_in_a_run_of_several_tasks() -> None:
+    past: PhaseDurations = {"run": [100.0 + 5 * step for step in range(9)]}
+
+    def delay_at(age: float, tasks: list[Document]) -> float:
+        active = run(run_state("RUNNING"), start_time=int((NOW - age) * 1000), tasks=tasks)
+        return plan_next_poll(active, past, 30.0, NOW).delay
+
+    for age in range(100, 135, 5):
+        assert delay_at(age, [RUNNING_TASK]) < delay_at(age, [RUNNING_TASK, ENDED_TASK])
+
+
 def follow(duration: float, past: list[float], interval: float) -> tuple[int, float]:
     """Return the polls of a run, and the seconds by which its end is seen late."""
     age, polls = 0.0, 0
