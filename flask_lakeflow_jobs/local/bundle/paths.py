@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,7 +17,7 @@ from .yaml import LocatedDict, LocatedList
 #: What pip takes before the path of a project that is imported from its sources.
 EDITABLE = re.compile(r"^(-e|--editable)[ =]\s*")
 #: What pip takes before a path.
-PIP_FLAG = re.compile(r"^(-e|--editable|-r|--requirement)[ =]\s*")
+_PIP_FLAG = re.compile(r"^(-e|--editable|-r|--requirement)[ =]\s*")
 # The field of each kind of a pipeline's libraries that is code.
 _CODE_FIELDS = {"file": "path", "notebook": "path", "glob": "include"}
 
@@ -109,14 +110,9 @@ class PathTranslator:
     def _translate_dependencies(self, dependencies: LocatedList) -> None:
         for index, location in enumerate(dependencies.locations):
             dependency = dependencies[index]
-            if not isinstance(dependency, str):
-                continue
-            flag = match.group() if (match := PIP_FLAG.match(dependency)) else ""
-            quoted = dependency[len(flag) :].strip()
-            path = quoted.strip("\"'")
-            if is_relative(path) if flag else is_local_dependency(path):
-                translated = self._library_path(path, location)
-                dependencies[index] = flag + quoted.replace(path, translated)
+            if isinstance(dependency, str):
+                translate = partial(self._library_path, location=location)
+                dependencies[index] = translate_dependency(dependency, translate)
 
     def _library_path(self, path: str, location: Location | None) -> str:
         local = self._local_path(path, location)
@@ -178,6 +174,18 @@ def is_local_dependency(dependency: str) -> bool:
     """Return whether pip takes a dependency for a path, not for the name of a package."""
     is_path = dependency.startswith((".", "~")) or dependency.endswith(".whl")
     return is_path and is_relative(dependency)
+
+
+def translate_dependency(dependency: str, translate: Callable[[str], str]) -> str:
+    """Return a dependency as pip takes it, with its path translated if that is one of a local file.
+
+    :param translate: returns the path to use.
+    """
+    flag = match.group() if (match := _PIP_FLAG.match(dependency)) else ""
+    quoted = dependency[len(flag) :].strip()
+    path = quoted.strip("\"'")
+    is_path = is_relative(path) if flag else is_local_dependency(path)
+    return flag + quoted.replace(path, translate(path)) if is_path else dependency
 
 
 def read_pipelines(section: Any, root: Path) -> dict[str, Settings]:

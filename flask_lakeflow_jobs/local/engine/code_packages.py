@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ..bundle.paths import PIP_FLAG, is_local_dependency, is_relative
+from ..bundle.paths import translate_dependency
 from ..lakeflow_child.notebook_files import (
     JUPYTER_SUFFIX,
     find_notebook_file,
@@ -69,15 +69,10 @@ def read_notebook_environment(notebook: Path) -> list[str]:
         found = [each for each in environment["dependencies"] if isinstance(each, str)]
     except (ImportError, LookupError, OSError, StopIteration, TypeError, ValueError):
         return []
-    return [_localize(each.strip(), notebook.parent) for each in found]
-
-
-def _localize(dependency: str, folder: Path) -> str:
-    """Return a dependency, with its path as one of this machine."""
-    flag = match.group() if (match := PIP_FLAG.match(dependency)) else ""
-    path = dependency[len(flag) :]
-    is_path = is_relative(path) if flag else is_local_dependency(path)
-    return f"{flag}{os.path.normpath(folder / path)}" if is_path else dependency
+    return [
+        translate_dependency(each.strip(), lambda path: os.path.normpath(notebook.parent / path))
+        for each in found
+    ]
 
 
 def list_notebook_requirements(notebooks: Iterable[str]) -> Requirements:

@@ -220,7 +220,6 @@ class SecretsUtils:
         return _SECRET.sub(lambda match: self.get(match[1], match[2]), text)
 
     def _call(self, endpoint: str, **query: str) -> dict[str, Any]:
-        import json
         from http.client import HTTPConnection
         from urllib.parse import urlencode
 

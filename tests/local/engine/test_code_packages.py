@@ -215,8 +215,15 @@ def test_plain_file_installs_nothing(tmp_path: Path) -> None:
     assert list_notebook_requirements([str(file)]) == Requirements()
 
 
-_DEPENDENCIES = ["cowsay>=6", "--editable ..", "-r ../dev.txt", "./a.whl", "/Workspace/Users/a", 5]
-_LOCAL = ["cowsay>=6", "--editable {0}", "-r {0}/dev.txt", "{0}/src/a.whl", "/Workspace/Users/a"]
+_DEPENDENCIES = [
+    "cowsay>=6",
+    "--editable ..",
+    "-r '../dev.txt'",
+    "./a.whl",
+    "/Workspace/Users/a",
+    5,
+]
+_LOCAL = ["cowsay>=6", "--editable {0}", "-r '{0}/dev.txt'", "{0}/src/a.whl", "/Workspace/Users/a"]
 
 
 def test_environment_of_a_jupyter_notebook(tmp_path: Path) -> None:

@@ -23,6 +23,13 @@ def as_query(function: Any) -> Any:
     return query
 
 
+def fail_unless(name: str, condition: str) -> str:
+    """Return SQL that is true for each row that meets a condition, and raises for any other row."""
+    message = f"A row violates the expectation {name}: {condition}"
+    message = message.replace("\\", "\\\\").replace("'", "\\'")
+    return f"CASE WHEN {condition} THEN true ELSE raise_error('{message}') END"
+
+
 def _keep(frame: Any, name: str, condition: str) -> Any:
     print(f"The expectation {name!r} is not counted here.", file=sys.stderr)
     return frame
@@ -33,9 +40,7 @@ def _drop(frame: Any, name: str, condition: str) -> Any:
 
 
 def _fail(frame: Any, name: str, condition: str) -> Any:
-    message = f"A row violates the expectation {name}: {condition}"
-    message = message.replace("\\", "\\\\").replace("'", "\\'")
-    return frame.where(f"CASE WHEN ({condition}) THEN true ELSE raise_error('{message}') END")
+    return frame.where(fail_unless(name, condition))
 
 
 def _expectation(apply: Any) -> Any:

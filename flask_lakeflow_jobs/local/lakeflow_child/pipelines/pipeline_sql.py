@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from ..sql_statements import remove_comments, split_statements
+from .expectations import fail_unless
 
 _UNCHANGED = r"(?P<unchanged>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/)"
 # From the longest to the shortest.
@@ -208,11 +209,7 @@ def _write_condition(name: str, condition: str, violation: re.Match[str] | None)
     if violation is None:
         return ""
     condition = re.sub(_UNCHANGED, _drop_comment, condition, flags=re.DOTALL).replace("\n", " ")
-    if violation[1].upper() == "DROP":
-        return condition
-    text = f"A row violates the expectation {name}: {condition}"
-    text = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"CASE WHEN {condition} THEN true ELSE raise_error('{text}') END"
+    return condition if violation[1].upper() == "DROP" else fail_unless(name, condition)
 
 
 def _drop_comment(match: re.Match[str]) -> str:

@@ -95,7 +95,7 @@ def functions(api: PipelineApi, registered: list[Any]) -> dict[str, Any]:
             EXPECTATIONS["expect_or_fail"]("a", "t > 'x'"),
             (
                 (
-                    "CASE WHEN (t > 'x') THEN true ELSE raise_error("
+                    "CASE WHEN t > 'x' THEN true ELSE raise_error("
                     "'A row violates the expectation a: t > \\'x\\'') END"
                 ),
             ),
