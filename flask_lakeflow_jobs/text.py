@@ -89,6 +89,11 @@ def _format_cell(value: object) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
+def format_value(value: Any) -> str:
+    """Return a text as it is, and any other value as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def join_lines(text: str | None) -> str:
     """Return a text on one line, with single blanks between its words."""
     return " ".join((text or "").split())

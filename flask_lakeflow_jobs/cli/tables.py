@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..text import join_lines
+from ..text import format_value, join_lines
 
 #: A column is not cut to fewer characters.
 MIN_WIDTH = 8
@@ -87,7 +87,7 @@ def format_json(text: str, width: int | None = None) -> str | None:
     tables = {name: rows for name, rows in value.items() if _is_table(rows)}
     name_width = max((len(name) for name in value if name not in tables), default=0)
     lines = [
-        f"{name:<{name_width}}  {_format_value(each)}"
+        f"{name:<{name_width}}  {format_value(each)}"
         for name, each in value.items()
         if name not in tables
     ]
@@ -102,9 +102,5 @@ def _is_table(value: Any) -> bool:
 
 def _format_rows(rows: list[dict[str, Any]], width: int | None) -> list[str]:
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    cells = ([_format_value(row[name]) if name in row else "" for name in columns] for row in rows)
+    cells = ([format_value(row[name]) if name in row else "" for name in columns] for row in rows)
     return format_table(columns, cells, width)
-
-
-def _format_value(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

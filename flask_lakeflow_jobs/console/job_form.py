@@ -12,7 +12,8 @@ from marshmallow.fields import AwareDateTime
 from ..runs.json_schema import build_json_schema
 from ..runs.redaction import REDACTED, SecretOverrides, is_secret_name
 from ..runs.run_now_fields import LIST_NAMES, NAMED_FIELDS
-from ..runs.run_parameters import job_parameters_of
+from ..runs.run_parameters import job_parameters_of, overriding_fields
+from ..text import format_value
 from .forms import FLAGS, WHOLE_FORM, Control, Form
 
 if TYPE_CHECKING:
@@ -196,12 +197,12 @@ def read_run_values(run: Run, task_type: str | None) -> dict[str, str]:
     params = {
         name: value for name, value in _run_params(run, task_type).items() if value != REDACTED
     }
-    texts = {name: _format_run_value(value) for name, value in params.items()}
+    texts = {name: format_value(value) for name, value in params.items()}
     return {**texts, WHOLE_FORM: json.dumps(params, indent=2)}
 
 
 def _run_params(run: Run, task_type: str | None) -> Mapping[str, Any]:
-    fields = run.overriding_parameters.as_dict() if run.overriding_parameters else {}
+    fields = overriding_fields(run)
     if task_type is None or task_type == "job":
         return {**fields, **job_parameters_of(run)}
     if task_type in LIST_NAMES:
@@ -209,7 +210,3 @@ def _run_params(run: Run, task_type: str | None) -> Mapping[str, Any]:
         return dict.fromkeys(names, fields.get(field, []))
     found: Mapping[str, Any] = fields.get(NAMED_FIELDS.get(task_type, ""), {})
     return found
-
-
-def _format_run_value(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

@@ -12,6 +12,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from ..text import format_value
+
 _SGR = re.compile(r"\x1b\[([0-9;:]*)m")
 #: Sequences that move the cursor and so on, control characters, and changes of direction.
 _UNWANTED = re.compile(
@@ -178,9 +180,8 @@ def _count_nodes(value: Any, depth: int) -> int:
 
 def _render_value(value: Any, depth: int) -> Markup:
     if not isinstance(value, dict | list) or not value:
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         kind = "text" if isinstance(value, str) else "value"
-        return Markup('<span class="lf-json-{}">{}</span>').format(kind, link(text))
+        return Markup('<span class="lf-json-{}">{}</span>').format(kind, link(format_value(value)))
     members = list(value.items()) if isinstance(value, dict) else list(enumerate(value))
     items = Markup("").join(
         Markup('<li><span class="lf-json-key">{}</span> {}</li>').format(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..text import format_value
 from .outcome import NEVER_STARTED, SUCCESSES, Outcome, has_ended, outcome_of
 from .redaction import NO_OVERRIDES, SecretOverrides, redact
 
@@ -153,8 +154,7 @@ def _values_of(document: Document) -> Mapping[str, Any]:
 
 
 def _format_input(value: Any, overrides: SecretOverrides) -> str:
-    value = redact({"input": value}, overrides)["input"]
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return format_value(redact({"input": value}, overrides)["input"])
 
 
 def _format_values(document: Document, overrides: SecretOverrides) -> str:

@@ -52,8 +52,12 @@ def parameters_of(run: Run | BaseRun) -> dict[str, str]:
 
 def fields_of(run: Run | BaseRun) -> dict[str, Any]:
     """Return the parameters of a run in the fields of run-now."""
-    fields = run.overriding_parameters.as_dict() if run.overriding_parameters else {}
-    return {**fields, "job_parameters": job_parameters_of(run)}
+    return {**overriding_fields(run), "job_parameters": job_parameters_of(run)}
+
+
+def overriding_fields(run: Run | BaseRun) -> dict[str, Any]:
+    """Return the parameters that a run was started with, without those of its job, by field."""
+    return run.overriding_parameters.as_dict() if run.overriding_parameters else {}
 
 
 def flatten_parameters(fields: Mapping[str, Any]) -> dict[str, str]:
@@ -104,7 +108,7 @@ def _compare_parameter(
 
 
 def _stated_parameters(run: Run | BaseRun) -> dict[ParameterName, Any]:
-    fields = run.overriding_parameters.as_dict() if run.overriding_parameters else {}
+    fields = overriding_fields(run)
     fields["job_parameters"] = {
         parameter.name: parameter.value
         for parameter in run.job_parameters or []
