@@ -15,7 +15,6 @@ from ..runs.ids import parse_run_id
 from ..web.auth import app_handle, current_authorizer, request_handle
 from . import labels, page_data
 from .cards import CARDS_PER_PAGE, read_cards
-from .console_state import console_state
 from .parts import RunMarkup
 from .rendering import render
 from .run_page import RunView, build_run_view
@@ -109,7 +108,7 @@ def render_run(view: RunView) -> RunMarkup:
     """Render a run in parts."""
     markup = RunMarkup(view.timeline.axis.span)
     markup.finish(render("_run.html", view=view, markup=markup, part=markup.add_part))
-    view.tasks.keep(console_state().tasks)
+    view.tasks.keep()
     return markup
 
 

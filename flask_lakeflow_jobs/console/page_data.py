@@ -146,7 +146,7 @@ def read_run_with_markup(
     :param is_live: the script of the page has requested it.
     """
     response = cached_reads_of(handle, stale_if_error=True).get_run(run_id)
-    markup = TaskMarkup.of(
+    markup = TaskMarkup(
         handle.key,
         run_id,
         response.value.get("tasks") or (),

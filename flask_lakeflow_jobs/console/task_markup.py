@@ -78,33 +78,16 @@ class KeptTask:
 
 
 class TaskMarkup:
-    """The tasks of one state of a run.
+    """The tasks of one state of a run, with what was made of them in earlier states.
 
-    :param url: of the page of the task with the id 0; those of other tasks differ in the id.
-    :param before: what was made of the tasks of an earlier state.
+    :param parse: parses a task and redacts its secrets.
+    :param memo: the tasks of earlier states, by the address of their pages.
     :param script_updates_durations: durations that still grow may be those of an earlier page,
         since its script updates them.
     """
 
     def __init__(
         self,
-        run_id: int,
-        url: str,
-        before: Mapping[AttemptId, KeptTask],
-        *,
-        script_updates_durations: bool = False,
-    ) -> None:
-        self._script_updates_durations = script_updates_durations
-        self._run_id = run_id
-        self._page_url, self._url = url, url.removesuffix("0")
-        self._before = before
-        self.kept: dict[AttemptId, KeptTask] = {}
-        self._by_task: dict[int, KeptTask] = {}
-        self._by_attempt: dict[int, KeptTask] = {}
-
-    @classmethod
-    def of(
-        cls,
         key: str,
         run_id: int,
         documents: Iterable[Document],
@@ -112,44 +95,31 @@ class TaskMarkup:
         memo: Memo[str, Mapping[AttemptId, KeptTask]],
         *,
         script_updates_durations: bool = False,
-    ) -> TaskMarkup:
-        """Return the tasks of a run, with what is known of them from earlier states.
-
-        :param parse: parses a task and redacts its secrets.
-        """
+    ) -> None:
+        self._run_id = run_id
+        self._memo = memo
+        self._script_updates_durations = script_updates_durations
+        # Of the page of the task with the id 0; those of other tasks differ in the id.
         url = url_for("lakeflow_console.show_task", key=key, run_id=run_id, task_run_id=0)
-        url = url.partition("?")[0]  # the app's url_defaults may add a query
-        markup = cls(
-            run_id,
-            url,
-            memo.get(url) or {},
-            script_updates_durations=script_updates_durations,
-        )
-        for document in documents:
-            markup._add(document, parse)
-        return markup
+        self._page_url = url.partition("?")[0]  # the app's url_defaults may add a query
+        self._url = self._page_url.removesuffix("0")
+        self._kept: dict[AttemptId, KeptTask] = {}
+        self._by_task: dict[int, KeptTask] = {}
+        self._by_attempt: dict[int, KeptTask] = {}
+        before = memo.get(self._page_url) or {}
+        for order, document in enumerate(documents):
+            attempt_id = (document.get("task_key"), document.get("attempt_number"))
+            kept = _reuse(before.get(attempt_id), document, order, parse)
+            self._kept[attempt_id] = self._by_task[id(kept.task)] = kept
+            if kept.attempt is not None:
+                self._by_attempt[id(kept.attempt)] = kept
 
-    def keep(self, memo: Memo[str, Mapping[AttemptId, KeptTask]]) -> None:
+    def keep(self) -> None:
         """Keep the rendered tasks for the next update.
 
         Call it once all are rendered, because other threads copy them.
         """
-        memo.put(self._page_url, self.kept, len(self.kept))
-
-    def _add(self, document: Document, parse: Callable[[Document], RunTask]) -> None:
-        attempt_id = (document.get("task_key"), document.get("attempt_number"))
-        kept = self._before.get(attempt_id)
-        if kept is None or kept.document != document:
-            task = parse(document)
-            depends_on = tuple(each.task_key for each in task.depends_on or ())
-            kept = KeptTask(document, task, depends_on, len(self.kept))
-        else:  # another thread may place the task on another axis
-            kept = kept.copy()
-            if kept.order != len(self.kept):
-                kept.order, kept.row = len(self.kept), None
-        self.kept[attempt_id] = self._by_task[id(kept.task)] = kept
-        if kept.attempt is not None:
-            self._by_attempt[id(kept.attempt)] = kept
+        self._memo.put(self._page_url, self._kept, len(self._kept))
 
     @property
     def tasks(self) -> list[RunTask]:
@@ -217,3 +187,17 @@ class TaskMarkup:
     @cached_property
     def _macros(self) -> Any:
         return template_environment().get_template("lakeflow_jobs/_tasks.html").module
+
+
+def _reuse(
+    kept: KeptTask | None, document: Document, order: int, parse: Callable[[Document], RunTask]
+) -> KeptTask:
+    """Return a task as it was last rendered, if it has not changed since."""
+    if kept is None or kept.document != document:
+        task = parse(document)
+        depends_on = tuple(each.task_key for each in task.depends_on or ())
+        return KeptTask(document, task, depends_on, order)
+    kept = kept.copy()  # another thread may place the task on another axis
+    if kept.order != order:
+        kept.order, kept.row = order, None
+    return kept

@@ -55,7 +55,7 @@ class Page:
         with monkeypatch.context() as patch:
             patch.setattr(task_markup, "build_attempt", count_build)
             memo = console_state().tasks
-            self.markup = TaskMarkup.of(
+            self.markup = TaskMarkup(
                 "etl", RUN_ID, documents, self._parse, memo, script_updates_durations=is_live
             )
             shown = run(start_time=START)
@@ -66,7 +66,7 @@ class Page:
             parts = [*(part for some in rows.values() for part in some)]
             self.parts = {part.name: part.html for part in parts + self.markup.render_nodes(graph)}
             self.html = "".join(self.parts.values())
-            self.markup.keep(memo)
+            self.markup.keep()
 
     def _parse(self, document: Any) -> RunTask:
         self.parsed.append(document["task_key"])
@@ -123,7 +123,7 @@ def test_tasks_of_another_run_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> 
         parsed.append(document["task_key"])
         return RunTask.from_dict(document)
 
-    TaskMarkup.of("etl", RUN_ID + 1, states(("a", SUCCEEDED)), parse, console_state().tasks)
+    TaskMarkup("etl", RUN_ID + 1, states(("a", SUCCEEDED)), parse, console_state().tasks)
     assert parsed == ["a"]
 
 
@@ -137,10 +137,10 @@ def test_tasks_are_kept_only_when_their_page_is_made() -> None:
 
     def read() -> TaskMarkup:
         memo = console_state().tasks
-        return TaskMarkup.of("etl", RUN_ID, states(("a", SUCCEEDED)), parse, memo)
+        return TaskMarkup("etl", RUN_ID, states(("a", SUCCEEDED)), parse, memo)
 
     read()
-    read().keep(console_state().tasks)
+    read().keep()
     assert parsed == ["a", "a"]
     read()
     assert parsed == ["a", "a"]
