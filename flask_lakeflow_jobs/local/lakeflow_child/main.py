@@ -7,6 +7,7 @@ import os
 import sys
 
 from .dbutils import DBUtils, NotebookExit
+from .json_files import write_json
 from .runtime_modules import RuntimeModules
 from .spark.task_spark import TaskSpark
 from .supervisor import supervise
@@ -45,7 +46,7 @@ def main(payload_file: str) -> None:
     }
     outcome["values"] = dbutils.jobs.taskValues.collected
     try:
-        _write(payload["result_file"], outcome)
+        write_json(payload["result_file"], outcome)
     except OSError:  # a full disk, which may have the log too: at an exit, Python would write to it
         os._exit(os.EX_IOERR)
     sys.exit(1 if "error" in outcome else 0)
@@ -138,10 +139,3 @@ def _run_other_notebook(
     from .notebook import run_other_notebook
 
     return run_other_notebook(dbutils, path, timeout_seconds, arguments)
-
-
-def _write(path: str, outcome: dict[str, Any]) -> None:
-    unfinished = path + ".part"
-    with open(unfinished, "w", encoding="utf-8", errors="backslashreplace") as file:
-        json.dump(outcome, file)
-    os.replace(unfinished, path)
