@@ -17,6 +17,7 @@ from ..errors import Conflict, InvalidParameters, LakeflowJobsError
 from ..handle import JobHandle
 from ..pages import page_url
 from ..runs.ids import parse_run_id
+from ..text import format_value
 from ..web.auth import current_authorizer, request_handle
 from . import page_data
 from .cards import Card, read_cards
@@ -257,12 +258,8 @@ def _format_command(key: str, params: Mapping[str, Any]) -> str:
     if any(isinstance(item, list | dict) for items in values.values() for item in items):
         return f"echo {shlex.quote(json.dumps(params))} | {command} --params-file -"
     options = [
-        f"-p {shlex.quote(f'{name}={_format_value(item)}')}"
+        f"-p {shlex.quote(f'{name}={format_value(item)}')}"
         for name, items in values.items()
         for item in items
     ]
     return " ".join([command, *options])
-
-
-def _format_value(value: object) -> str:
-    return json.dumps(value) if isinstance(value, bool) else str(value)

@@ -146,8 +146,7 @@ def _field(
         lines = "\n".join(map(str, default)) if isinstance(default, list) else ""
         return replace(made, control="lines", value=lines, help=made.help or "One a line.")
     if kind in ("array", "object"):
-        text = "" if default is None else json.dumps(default)
-        return replace(made, control="json", value=text, help=made.help or "As JSON.")
+        return replace(made, control="json", help=made.help or "As JSON.")
     if is_secret:
         return replace(made, control="password", value="", attributes=_limits(described))
     if has_offset:
@@ -161,11 +160,7 @@ def _limits(described: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _as_text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+    return "" if value is None else format_value(value)
 
 
 def _text(name: str, default: str | None) -> Control:

@@ -167,7 +167,8 @@ def require_jvm(kind: str, requirement: str, *modules: str) -> None:
         requirement += ",<4.3" if "=" in requirement else "<4.3"
     found = importlib.util.find_spec("pyspark")
     homes = [Path(each) for each in (found and found.submodule_search_locations) or ()]
-    is_complete = any((home / "jars").is_dir() for home in [*homes, *_spark_homes()])
+    given = [Path(os.environ["SPARK_HOME"])] if "SPARK_HOME" in os.environ else []
+    is_complete = any((home / "jars").is_dir() for home in [*homes, *given])
     for module in modules:
         is_complete &= (
             any((home / module).is_dir() for home in homes)
@@ -185,10 +186,6 @@ def require_jvm(kind: str, requirement: str, *modules: str) -> None:
             f"A {kind} needs Java here: install a JRE of version 17 or later, such as "
             "default-jre-headless of Debian, or set JAVA_HOME."
         )
-
-
-def _spark_homes() -> list[Path]:
-    return [Path(os.environ["SPARK_HOME"])] if "SPARK_HOME" in os.environ else []
 
 
 def _find_matches(pattern: Path) -> list[Path]:
