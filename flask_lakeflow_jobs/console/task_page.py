@@ -276,7 +276,7 @@ def _read_loop(reads: CachedReads, task: RunTask) -> Loop:
 def _brief(output: Mapping[str, Any]) -> str:
     notebook = output.get("notebook_output") or {}
     text = output.get("error") or notebook.get("result") or output.get("logs") or ""
-    lines = [line for line in redact({"text": text})["text"].splitlines() if line.strip()]
+    lines = [line for line in redact_progress_tokens(text).splitlines() if line.strip()]
     # An error and a result begin with what matters, and a log ends with it.
     line = "" if not lines else lines[0] if output.get("error") else lines[-1]
     return line if len(line) <= _MAX_BRIEF_CHARS else f"{line[:_MAX_BRIEF_CHARS]}…"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..text import format_value
 from .outcome import NEVER_STARTED, SUCCESSES, Outcome, has_ended, outcome_of
-from .redaction import NO_OVERRIDES, SecretOverrides, redact
+from .redaction import SecretOverrides, redact
 
 if TYPE_CHECKING:
     from ..sdk_types import RunTask
@@ -88,7 +88,7 @@ def select_failed(iterations: Iterable[Iteration]) -> list[Iteration]:
     ]
 
 
-def parse_iterations(run: Document, overrides: SecretOverrides = NO_OVERRIDES) -> list[Iteration]:
+def parse_iterations(run: Document, overrides: SecretOverrides) -> list[Iteration]:
     """Return the iterations of a for-each task, in the order of its inputs, later attempts last.
 
     The Jobs API does not number them. First attempts come in the order of the inputs; a later one

@@ -34,8 +34,6 @@ SECRET_ENDINGS = (
 #: Fields of a schema whose secrecy it declares: name → whether the value is a secret.
 SecretOverrides = Mapping[str, bool]
 
-NO_OVERRIDES: SecretOverrides = {}
-
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 #: ``name=value`` as a whole argument.
@@ -72,7 +70,7 @@ _recall = lru_cache(maxsize=4096)(_has_secret_ending)
 def secret_overrides(schema: Schema | None) -> SecretOverrides:
     """Return the fields that a schema declares with ``metadata={"secret": True}`` or ``False``."""
     if schema is None:
-        return NO_OVERRIDES
+        return {}
     return {
         field.data_key or name: bool(field.metadata["secret"])
         for name, field in schema.load_fields.items()
@@ -80,9 +78,7 @@ def secret_overrides(schema: Schema | None) -> SecretOverrides:
     }
 
 
-def redact(
-    document: Mapping[str, Any], overrides: SecretOverrides = NO_OVERRIDES
-) -> dict[str, Any]:
+def redact(document: Mapping[str, Any], overrides: SecretOverrides) -> dict[str, Any]:
     """Return a copy of a run, or of an output, without the values of secrets.
 
     :param document: a document of the Jobs API.

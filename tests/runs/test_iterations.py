@@ -35,7 +35,7 @@ def loop(inputs: Any, *iterations: dict[str, Any]) -> dict[str, Any]:
 def test_list_iterations_has_the_inputs_or_else_the_parameters(
     inputs: Any, shown: list[str]
 ) -> None:
-    found = parse_iterations(loop(inputs, iteration(1, "n"), iteration(2, "s")))
+    found = parse_iterations(loop(inputs, iteration(1, "n"), iteration(2, "s")), {})
     assert [(each.number, each.run_id, each.input) for each in found] == [
         (1, 1, shown[0]),
         (2, 2, shown[1]),
@@ -46,7 +46,7 @@ def test_list_iterations_puts_a_retry_after_its_first_attempt() -> None:
     retry = iteration(3, "n", **SUCCEEDED, attempt_number=1, start_time=5, end_time=9)
     first = iteration(1, "n", **FAILED, start_time=1, end_time=4)
     waiting = iteration(2, "s", **run_state("BLOCKED"))
-    found = parse_iterations(loop(["n", "s"], first, waiting, retry))
+    found = parse_iterations(loop(["n", "s"], first, waiting, retry), {})
     assert [(each.number, each.attempt, each.outcome, each.duration) for each in found] == [
         (1, 1, Outcome.FAILED, 3),
         (1, 2, Outcome.SUCCEEDED, 4),
@@ -75,7 +75,8 @@ def test_list_iterations_with_equal_parameters_gives_retries_in_order() -> None:
         (7, "x", 1),
     ]
     found = parse_iterations(
-        loop("", *(iteration(run_id, text, attempt_number=at) for run_id, text, at in numbers))
+        loop("", *(iteration(run_id, text, attempt_number=at) for run_id, text, at in numbers)),
+        {},
     )
     assert [(each.number, each.attempt, each.run_id, each.input) for each in found] == [
         (1, 1, 1, "n"),
@@ -90,7 +91,7 @@ def test_list_iterations_with_equal_parameters_gives_retries_in_order() -> None:
 
 def test_list_iterations_redacts_secret_parameters() -> None:
     secret = {"notebook_task": {"base_parameters": {"password": "x", "b": "y"}}}
-    (found,) = parse_iterations(loop("", {**iteration(1, None), "resolved_values": secret}))
+    (found,) = parse_iterations(loop("", {**iteration(1, None), "resolved_values": secret}), {})
     assert found.input == '{"password": "***", "b": "y"}'
 
 

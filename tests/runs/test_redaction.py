@@ -93,7 +93,7 @@ RUN = {
 
 
 def test_redact_run_leaves_no_value_of_a_secret() -> None:
-    redacted = json.dumps(redact(RUN))
+    redacted = json.dumps(redact(RUN, {}))
     assert "hunter2" not in redacted
     assert "default-key" not in redacted
 
@@ -105,7 +105,7 @@ def test_redact_run_keeps_everything_else() -> None:
         )
 
     before = copy.deepcopy(RUN)
-    assert redact(RUN) == without(RUN)
+    assert redact(RUN, {}) == without(RUN)
     assert before == RUN, "the document is not changed"
 
 
@@ -131,7 +131,7 @@ def test_redact_run_keeps_everything_else() -> None:
     ],
 )
 def test_redact_arguments_of_scripts(arguments: list[Any], expected: list[Any]) -> None:
-    assert redact({"parameters": arguments}) == {"parameters": expected}
+    assert redact({"parameters": arguments}, {}) == {"parameters": expected}
 
 
 class Params(Schema):
@@ -155,7 +155,7 @@ def test_redact_with_overrides_of_a_schema() -> None:
 
 def test_redact_run_of_the_sdk_keeps_its_shape() -> None:
     run = run_documents.run(overriding_parameters={"notebook_params": {"token": "hunter2"}})
-    redacted = redact(run.as_dict())
+    redacted = redact(run.as_dict(), {})
     assert redacted["overriding_parameters"] == {"notebook_params": {"token": REDACTED}}
     assert {**redacted, "overriding_parameters": None} == {
         **run.as_dict(),
@@ -187,8 +187,8 @@ def test_long_names_do_not_stay_in_memory() -> None:
 def test_redact_any_document_is_idempotent(
     document: dict[str, Any],
 ) -> None:
-    once = redact(document)
-    assert redact(once) == once
+    once = redact(document, {})
+    assert redact(once, {}) == once
     assert once.keys() == document.keys()
 
 
