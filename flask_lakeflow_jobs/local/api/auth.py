@@ -18,6 +18,7 @@ _TOKEN_USER = "token"  # noqa: S105 (the user name for a token sent by HTTP Basi
 _TOKEN_LIFETIME_SECONDS = 3600  # as on the service
 # The operators of a filter of SCIM, on texts in lower case.
 _COMPARISONS = {"eq": str.__eq__, "co": str.__contains__, "sw": str.startswith}
+_NO_RESOURCES: Json = {"totalResults": 0, "startIndex": 1, "Resources": []}
 
 
 class AuthEndpoints:
@@ -36,6 +37,7 @@ class AuthEndpoints:
             ("GET", "preview/scim/v2/Me"): lambda request: self.me(),
             ("GET", "preview/scim/v2/Users"): self.list_users,
             ("GET", "preview/scim/v2/Groups"): self.list_groups,
+            ("GET", "preview/scim/v2/ServicePrincipals"): lambda request: _NO_RESOURCES,
         }
 
     def check(self, authorization: str) -> None:

@@ -116,8 +116,11 @@ class DbfsEndpoints:
     def put(self, request: Request) -> Json:
         """``dbfs/put``, of JSON or a form."""
         parts = self._parse(request)
-        content = read_base64(request, "contents")
-        if not isinstance(request.fields.get("contents"), bytes):
+        form_files = [each for each in request.fields.values() if isinstance(each, bytes)]
+        if form_files:  # the CLI from PyPI names it otherwise than the documentation
+            content = form_files[0]
+        else:
+            content = read_base64(request, "contents")
             _check_block(len(content))
         with _errors(parts):
             self._folder.make(parts[:-1])

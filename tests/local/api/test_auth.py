@@ -123,8 +123,9 @@ def test_oauth_token_expires_after_an_hour(
 @pytest.mark.ledger(
     "GET preview/scim/v2/Users",
     "GET preview/scim/v2/Groups",
+    "GET preview/scim/v2/ServicePrincipals",
     "GET repos",
-    differs="There are one user, one group and no Git folders.",
+    differs="There are one user, one group, no service principals and no Git folders.",
 )
 def test_users_groups_and_git_folders_are_listed(client: Client) -> None:
     me = client.sdk.current_user.me().user_name or ""
@@ -133,6 +134,7 @@ def test_users_groups_and_git_folders_are_listed(client: Client) -> None:
     assert [each.user_name for each in users.list(filter=f'userName eq "{me.upper()}"')] == [me]
     assert list(users.list(filter="userName eq nobody")) == []
     assert [each.display_name for each in groups.list(filter="displayName co ser")] == ["users"]
+    assert list(client.sdk.service_principals.list(filter="active eq true")) == []
     assert list(client.sdk.repos.list()) == []
     with pytest.raises(BadRequest, match="Filter by userName, such as"):
         list(users.list(filter="active eq true"))

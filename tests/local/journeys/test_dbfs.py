@@ -70,10 +70,13 @@ def test_file_is_written_read_moved_and_deleted(client: Client) -> None:
     assert client.http("POST", "/api/2.0/dbfs/delete", {"path": "/b"}) == (200, {})
 
 
-def test_form_may_be_put(client: Client) -> None:
+@pytest.mark.parametrize("name", [b"contents", b"file"])
+def test_form_may_be_put(client: Client, name: bytes) -> None:
+    """The CLI from PyPI sends the file as *file*."""
     body = (
         b'--x\r\nContent-Disposition: form-data; name="path"\r\n\r\n/a.bin\r\n'
-        b'--x\r\nContent-Disposition: form-data; name="contents"; filename="a"\r\n\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="%b"; filename="a"\r\n\r\n'
+        % name
         + LARGE
         + b"\r\n--x--\r\n"
     )
