@@ -49,14 +49,14 @@ def follow() -> None:
     """
     state = get_state()
     follower = state.build_follower()
-    assert state.record is not None  # noqa: S101  # or there would be no follower
+    # or there would be no follower
+    assert state.record is not None and state.ends is not None  # noqa: PT018, S101
     state.record.check_schema()
     # such a process may be the only one of the app that runs for long
     Maintenance(state, state.record).start()
     with _stop_on_signals(follower) as received:
         follower.run(FollowReport(follower).report)
-    if state.ends is not None:
-        state.ends.outbox.stop()
+    state.ends.outbox.stop()
     print_progress("Stopped. Another process takes over the runs, if there is one.")
     if received == [signal.SIGINT]:
         raise click.exceptions.Exit(ExitCode.INTERRUPTED)

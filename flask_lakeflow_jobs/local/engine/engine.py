@@ -191,18 +191,20 @@ class Engine:
     def _handle(self, event: events.Event) -> None:
         if self._is_closed:
             return
-        submitted = event if isinstance(event, events.RunSubmitted) else None
-        try:
-            run = submitted.run if submitted else self._unit_of_work.find_run(event.run_id)
-        except RunDoesNotExist:  # deleted since the event was scheduled
-            return
+        if isinstance(event, events.RunSubmitted):
+            run = event.run
+        else:
+            try:
+                run = self._unit_of_work.find_run(event.run_id)
+            except RunDoesNotExist:  # deleted since the event was scheduled
+                return
         decision = self._decide(run, event)
         for _ in range(_MAX_KNOWN_ENDS):
             if (end := self._find_known_end(decision)) is None:
                 break
             decision = decision.combined_with(self._decide(decision.run, end), end)
-        if submitted:
-            self._unit_of_work.add_run(decision.run, submitted.token, decision.outputs)
+        if isinstance(event, events.RunSubmitted):
+            self._unit_of_work.add_run(decision.run, event.token, decision.outputs)
         elif decision.run is not run:
             self._unit_of_work.save_run(decision.run, decision.outputs)
             self._is_store_failing = False

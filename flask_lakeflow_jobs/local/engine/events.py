@@ -74,11 +74,6 @@ class RunSubmitted:
     token: str | None = None
     may_queue: bool = False
 
-    @property
-    def run_id(self) -> int:
-        """The id of the new run."""
-        return self.run.run_id
-
 
 class QueueAdvanced(RunEvent):
     """A queued run is the first of its job's queue, and another run of the job has ended."""

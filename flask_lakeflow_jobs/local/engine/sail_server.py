@@ -88,11 +88,6 @@ class SailServer:
         self._input: Any = self._process.stdin
         self._output: Any = self._process.stdout
 
-    @property
-    def is_running(self) -> bool:
-        """True until the process has ended."""
-        return self._process.poll() is None
-
     def open(
         self, catalogs: Iterable[str], is_stopped: Callable[[], bool] = never_stopped
     ) -> Listener:
