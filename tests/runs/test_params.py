@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import json
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pytest
@@ -30,12 +29,6 @@ class Etl(Schema):
     limit = fields.Integer(load_default=10, validate=rules.Range(min=1))
     full = fields.Boolean()
     note = fields.String(allow_none=True)
-
-
-def refused(task_type: str | None, params: Mapping[str, Any]) -> InvalidParameters:
-    with pytest.raises(InvalidParameters) as caught:
-        build_run_now_fields(task_type, params)
-    return caught.value
 
 
 @pytest.mark.parametrize("schema", [None, Etl()])
@@ -86,7 +79,9 @@ def test_validate_params_result_is_formatted_format_value() -> None:
 
 def test_validate_params_without_task_type_loses_nothing() -> None:
     wire = validate_params(Etl(), {"startDate": "2025-01-02"})
-    assert set(refused(None, wire).messages) == {"startDate", "limit"}
+    with pytest.raises(InvalidParameters) as refused:
+        build_run_now_fields(None, wire)
+    assert set(refused.value.messages) == {"startDate", "limit"}
 
 
 def test_validate_params_errors_have_messages_by_field() -> None:

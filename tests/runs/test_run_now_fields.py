@@ -30,10 +30,6 @@ class Color(enum.Enum):
     RED = "red"
 
 
-def placed(task_type: str | None, params: Mapping[str, Any]) -> dict[str, Any]:
-    return build_run_now_fields(task_type, params)
-
-
 def refused(task_type: str | None, params: Mapping[str, Any]) -> InvalidParameters:
     with pytest.raises(InvalidParameters) as caught:
         build_run_now_fields(task_type, params)
@@ -61,7 +57,7 @@ def refused(task_type: str | None, params: Mapping[str, Any]) -> InvalidParamete
 def test_build_run_now_fields_fills_the_field_of_each_task_type(
     task_type: str, params: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    assert placed(task_type, params) == expected
+    assert build_run_now_fields(task_type, params) == expected
 
 
 def test_task_types_match_the_contract() -> None:
@@ -80,8 +76,8 @@ def test_task_types_match_the_contract() -> None:
 
 @pytest.mark.parametrize("task_type", [*TASK_TYPES, None])
 def test_build_run_now_fields_without_parameters_is_empty(task_type: str | None) -> None:
-    assert placed(task_type, {}) == {}
-    assert placed(task_type, {"absent": None}) == {}
+    assert build_run_now_fields(task_type, {}) == {}
+    assert build_run_now_fields(task_type, {"absent": None}) == {}
 
 
 @pytest.mark.parametrize(
@@ -127,7 +123,9 @@ def test_build_run_now_fields_number_that_is_not_finite_is_named() -> None:
 
 
 def test_build_run_now_fields_omits_none() -> None:
-    assert placed("notebook", {"a": None, "b": "x"}) == {"notebook_params": {"b": "x"}}
+    assert build_run_now_fields("notebook", {"a": None, "b": "x"}) == {
+        "notebook_params": {"b": "x"}
+    }
 
 
 @pytest.mark.parametrize("task_type", ["notebook", "python_wheel", "sql", "job"])
@@ -194,14 +192,14 @@ def test_build_run_now_fields_for_pipeline_refuses_other_settings(name: str, val
 def test_build_run_now_fields_without_task_type_passes_fields(
     params: dict[str, Any],
 ) -> None:
-    assert placed(None, params) == params
+    assert build_run_now_fields(None, params) == params
 
 
 def test_build_run_now_fields_without_task_type_formats_values() -> None:
-    assert placed(None, {"job_parameters": {"day": dt.date(2025, 1, 2), "full": True, "n": None}})[
-        "job_parameters"
-    ] == {"day": "2025-01-02", "full": "true"}
-    assert placed(None, {"jar_params": [1, False]}) == {"jar_params": ["1", "false"]}
+    given = {"day": dt.date(2025, 1, 2), "full": True, "n": None}
+    expected = {"day": "2025-01-02", "full": "true"}
+    assert build_run_now_fields(None, {"job_parameters": given}) == {"job_parameters": expected}
+    assert build_run_now_fields(None, {"jar_params": [1, False]}) == {"jar_params": ["1", "false"]}
 
 
 def test_build_run_now_fields_without_task_type_names_the_remedy() -> None:
@@ -228,19 +226,19 @@ def test_build_run_now_fields_with_field_of_wrong_type_raises(name: str, kind: t
 
 def test_build_run_now_fields_limits_a_field_to_10_000_bytes() -> None:
     overhead = len(json.dumps({"notebook_params": {"a": ""}}, separators=(",", ":")))
-    assert placed("notebook", {"a": "x" * (MAX_FIELD_BYTES - overhead)})
+    assert build_run_now_fields("notebook", {"a": "x" * (MAX_FIELD_BYTES - overhead)})
     error = refused("notebook", {"a": "x" * (MAX_FIELD_BYTES - overhead + 1)})
     assert set(error.messages) == {"notebook_params"}
     assert "10000" in error.detail.replace(",", "")
 
 
 def test_build_run_now_fields_does_not_limit_job_parameters() -> None:
-    assert placed("job", {"a": "x" * 20_000})
+    assert build_run_now_fields("job", {"a": "x" * 20_000})
 
 
 def test_build_run_now_fields_python_params_must_be_ascii() -> None:
     assert "ASCII" in refused("python_script", {"args": ["ü"]}).detail
-    assert placed("spark_jar", {"args": ["ü"]}) == {"jar_params": ["ü"]}
+    assert build_run_now_fields("spark_jar", {"args": ["ü"]}) == {"jar_params": ["ü"]}
 
 
 names = st.one_of(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from flask_lakeflow_jobs.local import Workspace, load_bundle
 from tests.local.support import Client, depends_on, python_task, task_results, write_bundle
+from tests.spark_jvm.conftest import pipeline_task
 
 if "CI" not in os.environ:
     pytest.importorskip("pyspark.pipelines.cli")
@@ -154,11 +154,6 @@ TABLES = [
 ]
 
 
-def pipeline_task(key: str, **body: Any) -> dict[str, Any]:
-    body = {"pipeline_id": f"${{resources.pipelines.{key}.id}}", **body}
-    return {"task_key": key, "pipeline_task": body}
-
-
 JOBS = {
     "update": {
         "tasks": [
@@ -182,12 +177,6 @@ JOBS = {
     },
     "wrong": {"tasks": [pipeline_task("streamed"), pipeline_task("unordered")]},
 }
-
-
-@pytest.fixture(autouse=True)
-def _long_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time for Java, which starts slowly on a busy machine."""
-    monkeypatch.setattr("tests.support.DEADLINE", 1200.0)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import yaml
 
 from flask_lakeflow_jobs.local import Workspace, load_bundle
 from tests.local.support import Client, depends_on, python_task, task_results, write_bundle
+from tests.spark_jvm.conftest import pipeline_task
 from tests.support import wait_until
 
 if "CI" not in os.environ:
@@ -200,11 +201,6 @@ PIPELINES = {
 }
 
 
-def pipeline_task(key: str, **body: Any) -> dict[str, Any]:
-    body = {"pipeline_id": f"${{resources.pipelines.{key}.id}}", **body}
-    return {"task_key": key, "pipeline_task": body}
-
-
 def jar_task(key: str) -> dict[str, Any]:
     body = {"main_class_name": "Main", "parameters": [key, "{{job.id}}"]}
     return {"task_key": key, "spark_jar_task": body, "libraries": [{"jar": "main.jar"}]}
@@ -241,12 +237,6 @@ JOBS = {
     "jars": {"tasks": [jar_task("print"), jar_task("fail")]},
     "long": {"tasks": [jar_task("sleep")]},
 }
-
-
-@pytest.fixture(autouse=True)
-def _long_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time for Java, which starts slowly on a busy machine."""
-    monkeypatch.setattr("tests.support.DEADLINE", 1200.0)
 
 
 @pytest.fixture
