@@ -103,7 +103,7 @@ def parse_iterations(run: Document, overrides: SecretOverrides) -> list[Iteratio
     if inputs is None or len(inputs) != len(first):
         inputs = [_format_values(each, overrides) for each in first]
     else:
-        inputs = [_format_input(each, overrides) for each in inputs]
+        inputs = [format_value(redact({"input": each}, overrides)["input"]) for each in inputs]
     numbers: dict[str, list[int]] = {}
     for number, each in enumerate(first, 1):
         numbers.setdefault(_key_of(each), []).append(number)
@@ -151,10 +151,6 @@ def _key_of(document: Document) -> str:
 
 def _values_of(document: Document) -> Mapping[str, Any]:
     return document.get("resolved_values") or {}
-
-
-def _format_input(value: Any, overrides: SecretOverrides) -> str:
-    return format_value(redact({"input": value}, overrides)["input"])
 
 
 def _format_values(document: Document, overrides: SecretOverrides) -> str:

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from .missing_module import advise_on_module, find_missing_module
 from .spark.spark_advice import find_advice
-from .surroundings_advice import find_advice as find_surroundings_advice
+from .surroundings_advice import advise_on_surroundings
 
 _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
 
@@ -56,7 +56,7 @@ def describe_error(
             return advise_on_module(
                 module, requirements, missing_libraries, installs=installs, root=root
             )
-        return find_surroundings_advice(cause, mounts or {}, root)
+        return advise_on_surroundings(cause, mounts or {}, root)
 
     advice = next(filter(None, map(advise, _list_causes(error))), None)
     if advice is not None:

@@ -85,7 +85,9 @@ _BEFORE_TABLE = r'(?:unparsed_identifier: "|\b(?:from|into|join|table|update|usi
 _OS_FILES = ("<frozen os>", os.__file__)
 
 
-def find_advice(error: BaseException, mounts: dict[str, str], root: str = "") -> str | None:
+def advise_on_surroundings(
+    error: BaseException, mounts: dict[str, str], root: str = ""
+) -> str | None:
     """Return what to do about an error; ``None`` if it has other reasons.
 
     :param mounts: folders of this machine by their paths in the workspace.

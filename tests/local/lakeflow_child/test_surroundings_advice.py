@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.surroundings_advice import find_advice
+from flask_lakeflow_jobs.local.lakeflow_child.surroundings_advice import advise_on_surroundings
 
 
 class HTTPError(Exception):
@@ -100,7 +100,7 @@ def test_advice_on_surroundings(error: object, advice: str | None) -> None:
             error()
         error = raised.value
     assert isinstance(error, BaseException)
-    found = find_advice(error, {})
+    found = advise_on_surroundings(error, {})
     assert found is None if advice is None else (found or "").startswith(advice)
 
 
@@ -124,7 +124,7 @@ def test_advice_on_a_connection_finds_the_host_that_the_error_lacks(
     ):
         with pytest.raises(OSError, match="Name or service") as raised:
             attempt()
-        advice = find_advice(raised.value, {})
+        advice = advise_on_surroundings(raised.value, {})
         assert (advice or "").startswith("This machine cannot reach a.example. Allow")
 
 
@@ -145,7 +145,7 @@ def test_advice_on_a_table_names_its_schema_which_sail_leaves_out(
     exec(compile(code, "site/pyspark/sql/connect/client/core.py", "exec"), names)  # noqa: S102
     with pytest.raises(ValueError, match="not found") as raised:
         names["read"](request_text)
-    advice = find_advice(raised.value, {})
+    advice = advise_on_surroundings(raised.value, {})
     assert (advice or "").startswith(f"The table {name} is not in the local workspace. Create")
 
 
@@ -171,7 +171,7 @@ MOUNTS = {"/Workspace/b": "/bundle", "/Volumes": "/data/volumes", "/dbfs": "/dat
 def test_advice_on_a_missing_file_names_its_place_on_this_machine(
     path: str, advice: str | None
 ) -> None:
-    found = find_advice(FileNotFoundError(2, "none", path), MOUNTS, "/bundle")
+    found = advise_on_surroundings(FileNotFoundError(2, "none", path), MOUNTS, "/bundle")
     assert found is None if advice is None else (found or "").startswith(advice)
 
 
@@ -179,7 +179,7 @@ def test_advice_on_a_relative_path_names_the_folder_of_the_task(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    found = find_advice(FileNotFoundError(2, "none", "in/a.csv"), {}, str(tmp_path))
+    found = advise_on_surroundings(FileNotFoundError(2, "none", "in/a.csv"), {}, str(tmp_path))
     assert (found or "").endswith(f"it is not in the folder {tmp_path}/in.")
 
 
@@ -187,5 +187,5 @@ def test_advice_on_a_relative_path_names_the_folder_of_the_task(
 def test_advice_on_a_path_of_dbfs_names_its_place_on_this_machine(path: str) -> None:
     error = ValueError(f"[PATH_NOT_FOUND] Path does not exist: {path}.")
     place = "/data/dbfs" + path.removeprefix("dbfs:")
-    found = find_advice(error, MOUNTS) or ""
+    found = advise_on_surroundings(error, MOUNTS) or ""
     assert found.startswith(f"Copy the file to {place} (in the workspace: {path})")

@@ -13,7 +13,7 @@ from typing import Any
 from ..spark.task_spark import TaskSpark
 from ..sql.catalogs import catalog_file, connect, list_catalogs, locked_warehouse
 from ..sql.sql_advice import find_advice
-from ..surroundings_advice import find_advice as find_surroundings_advice
+from ..surroundings_advice import advise_on_surroundings
 
 # dbt writes to these, so that they are no links.
 _WRITTEN = ("dbt_packages", "logs", "target")
@@ -110,7 +110,7 @@ def describe_failure(
         line = find_line(os.path.join(source, first["path"]), first["message"])
         place = f"{first['path']}, line {line}" if line else first["path"]
         message = " ".join(_error_lines(first["message"]))
-        if advice := find_surroundings_advice(ValueError(message), {}):
+        if advice := advise_on_surroundings(ValueError(message), {}):
             message = f"{advice} {message}"
         text = f"{place}: the {first['kind']} {first['name']} failed: {message}"
         others = ", ".join(each["name"] for each in failed[1:_MAX_NAMED])
