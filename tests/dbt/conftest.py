@@ -9,8 +9,12 @@ import pytest
 
 from tests.local.conftest import serve as serve
 
-if "CI" not in os.environ:
-    pytest.importorskip("dbt.adapters.duckdb")
+
+@pytest.fixture(scope="session", autouse=True)
+def _skip_without_dbt() -> None:
+    if "CI" not in os.environ:
+        pytest.importorskip("dbt.adapters.duckdb")
+
 
 PROFILES = """
     shop:

@@ -13,8 +13,11 @@ import pytest
 from flask_lakeflow_jobs.local import Workspace, load_bundle
 from tests.local.support import Client, write_bundle
 
-if "CI" not in os.environ:
-    pytest.importorskip("pysail")
+
+@pytest.fixture(scope="session", autouse=True)
+def _skip_without_sail() -> None:
+    if "CI" not in os.environ:
+        pytest.importorskip("pysail")
 
 
 @pytest.fixture(autouse=True)

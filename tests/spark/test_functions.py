@@ -8,9 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from pyspark.serializers import CloudPickleSerializer
-
-from flask_lakeflow_jobs.local.lakeflow_child.spark.pyspark_patches import _pickle_modules
 
 LOAD = "import pickle, sys; print(pickle.loads(sys.stdin.buffer.read())())"
 
@@ -18,6 +15,11 @@ LOAD = "import pickle, sys; print(pickle.loads(sys.stdin.buffer.read())())"
 def test_function_finds_the_packages_of_its_task(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # here, since this module is also imported where pyspark is missing
+    from pyspark.serializers import CloudPickleSerializer
+
+    from flask_lakeflow_jobs.local.lakeflow_child.spark.pyspark_patches import _pickle_modules
+
     (tmp_path / "lakeflow_cow.py").write_text("def moo():\n    return 'moo'\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     moo = importlib.import_module("lakeflow_cow").moo
