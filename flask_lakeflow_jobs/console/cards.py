@@ -43,8 +43,6 @@ class Card:
 
     :param runs: newest first.
     :param settings: of its definition; ``None``: not known.
-    :param max_concurrent_runs: ``None``: not known.
-    :param queues: whether runs above that limit are queued.
     :param stale_since: milliseconds since the epoch, if the workspace does not respond.
     :param error: why the job could not be read.
     """
@@ -53,8 +51,6 @@ class Card:
     may: Permissions
     runs: Sequence[Summary] = ()
     settings: JobSettings | None = None
-    max_concurrent_runs: int | None = None
-    queues: bool = False
     triggers: Sequence[Trigger] = ()
     stale_since: float | None = None
     error: LakeflowJobsError | None = None
@@ -62,6 +58,16 @@ class Card:
     @property
     def title(self) -> JobTitle:
         return build_title(self.job, self.settings)
+
+    @property
+    def max_concurrent_runs(self) -> int | None:
+        """``None``: not known."""
+        return self.settings.max_concurrent_runs if self.settings else None
+
+    @property
+    def queues(self) -> bool:
+        """True if runs above that limit are queued."""
+        return bool(self.settings and self.settings.queue and self.settings.queue.enabled)
 
     @property
     def bars(self) -> list[Bar]:
@@ -132,8 +138,6 @@ def read_cards(authorizer: Authorizer, keys: Iterable[str]) -> list[Card]:
                 for run in (redact(each, blank.job.secret_overrides) for each in response.value)
             ],
             settings=settings,
-            max_concurrent_runs=settings.max_concurrent_runs if settings else None,
-            queues=bool(settings and settings.queue and settings.queue.enabled),
             triggers=triggers_of(document, moment),
             stale_since=page_data.stale_since(response, moment),
         )
