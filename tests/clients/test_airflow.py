@@ -49,12 +49,18 @@ def test_hook_submits_runs_reads_and_cancels(python: Path, environ: Mapping[str,
     }
 
 
-def test_operator_starts_one_run_per_token_and_repairs(
-    python: Path, environ: Mapping[str, str], workspace: WorkspaceProcess
-) -> None:
+@pytest.fixture
+def database(python: Path, environ: Mapping[str, str]) -> None:
+    """The database of Airflow, with the DAGs."""
     airflow = python.with_name("airflow")
     run_program([airflow, "db", "migrate"], environ)
     run_program([airflow, "dags", "reserialize"], environ)
+
+
+@pytest.mark.usefixtures("database")
+def test_operator_starts_one_run_per_token_and_repairs(
+    python: Path, environ: Mapping[str, str], workspace: WorkspaceProcess
+) -> None:
     before = {run.run_id for key in ("etl", "flaky") for run in workspace.runs(key)}
 
     results = run_driver("dags/with_airflow_operator.py", python, environ)
@@ -65,4 +71,13 @@ def test_operator_starts_one_run_per_token_and_repairs(
         "first": {"state": "success", "tries": 1, "run": etl.run_id},
         "second": {"state": "success", "tries": 1, "run": etl.run_id},
         "repaired": {"state": "success", "tries": 2, "run": flaky.run_id},
+    }
+
+
+@pytest.mark.usefixtures("database")
+def test_group_of_tasks_runs_as_one_job(python: Path, environ: Mapping[str, str]) -> None:
+    assert run_driver("dags/with_airflow_workflow.py", python, environ) == {
+        "group.launch": "success",
+        "group.etl": "success",
+        "group.instant": "success",
     }

@@ -134,7 +134,8 @@ def _parse_task_parameters(request: Request) -> dict[str, Any]:
     fields: dict[str, Any] = {name: request.read_text_map(name) for name in _MAPS}
     fields |= {name: request.read_text_list(name) for name in _LISTS}
     fields["pipeline_params"] = request.read_object("pipeline_params")
-    parameters = {name: value for name, value in fields.items() if value is not None}
+    # Empty ones are as good as missing: Airflow's group of tasks sends those of all kinds.
+    parameters = {name: value for name, value in fields.items() if value}
     if parameters and request.fields.get("job_parameters"):
         raise InvalidParameterValue(
             f"Job parameters cannot be combined with task parameters ({', '.join(parameters)})."

@@ -99,7 +99,6 @@ def test_for_each_over_invalid_inputs_is_refused(folder: Path, inputs: str, mess
         ({}, {}, []),
         ({"parameters": ["a", 1]}, {}, ["a", "1"]),
         ({"parameters": ["a"]}, {"python_params": ["b"]}, ["b"]),
-        ({"parameters": ["a"]}, {"python_params": []}, []),
     ],
 )
 def test_python_parameters(
