@@ -54,8 +54,8 @@ def test_task_parameters_are_passed_by_field() -> None:
 )
 def test_empty_task_parameters_are_as_if_missing(fields: dict[str, Any]) -> None:
     """Airflow's group of tasks sends those of all kinds."""
-    empty = {name: [] for name in ("jar_params", "python_params", "spark_submit_params")}
-    assert parse(**empty, python_named_params={}, **fields) == parse(**fields)
+    empty: dict[str, Any] = {"jar_params": [], "python_params": [], "sql_params": {}}
+    assert parse(**empty, **fields) == parse(**fields)
 
 
 @pytest.mark.parametrize(
