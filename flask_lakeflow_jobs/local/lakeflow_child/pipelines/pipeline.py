@@ -1,7 +1,7 @@
 """Updates a pipeline of the bundle with Spark Declarative Pipelines, as ``spark-pipelines`` does.
 
-Each file of the pipeline becomes a file of the run's folder that calls :func:`define`. So its code
-may be a notebook, and its errors name its own lines.
+Each file of the pipeline becomes a file of the run's folder that runs it. So its code may be a
+notebook, and its errors name its own lines.
 """
 
 from __future__ import annotations
@@ -12,20 +12,16 @@ import re
 import socket
 import sys
 import warnings
-from functools import partial
 from importlib import import_module
-from itertools import count
 from pathlib import Path
 
-from ..notebook_files import is_notebook_file
 from ..samples import SPARK_SAMPLES, TRIPS
 from ..script import extend_import_path
 from ..spark.spark_catalog import add_tables
 from ..spark.sql_names import quote_part
-from ..sql_statements import remove_comments, split_statements
+from . import definition_files
 from .definitions import Definitions
 from .pipeline_api import PipelineApi
-from .pipeline_sql import find_tables, hide_metadata, read_literal, to_spark
 from .sail_tables import SailTables
 
 TYPE_CHECKING = False
@@ -75,9 +71,6 @@ class PipelineFailed(Exception):
     __module__ = "builtins"  # errors name the class alone
 
 
-_state: dict[str, Any] = {}
-
-
 def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
     """Update the ``pipeline`` of a payload."""
     pipeline = payload["pipeline"]
@@ -95,14 +88,14 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
     catalogs = frozenset(pipeline["catalogs"])
     api = PipelineApi(session, catalogs, payload["mounts"], pipeline["schema"])
     api.install()
-    _state.update(api=api, dbutils=dbutils, session=session, catalogs=pipeline["catalogs"])
-    _state.update(configuration=payload["parameters"], numbers=count())
     write_spec(folder, pipeline, payload["parameters"])
     sys.argv = list_arguments(folder / _SPEC, pipeline)
     events = _record_events()
     definitions = Definitions(session, api, pipeline["schema"])
     definitions.install()
-    _state["definitions"] = definitions
+    definition_files.current = definition_files.DefinitionFiles(
+        api, definitions, dbutils, session, pipeline["catalogs"], payload["parameters"]
+    )
     _share_tables(session, pipeline, definitions)
     try:
         import_module("pyspark.pipelines.cli").main()
@@ -129,7 +122,7 @@ def write_spec(folder: Path, pipeline: dict[str, Any], configuration: dict[str, 
     definitions.mkdir()
     for number, file in enumerate(pipeline["files"]):
         stem = re.sub(r"\W", "_", Path(file).stem)
-        text = f"from {__name__} import define\n\ndefine({file!r})\n"
+        text = f"from {definition_files.__name__} import current\n\ncurrent.define({file!r})\n"
         (definitions / f"d{number:04}_{stem}.py").write_text(text)
 
 
@@ -173,106 +166,6 @@ def find_frames(
     while found is not None and not found.tb_frame.f_code.co_filename.startswith(files):
         found = found.tb_next
     return found or frames
-
-
-def define(file: str) -> None:
-    """Run a file of the pipeline in its own folder, and register the tables that it defines.
-
-    The file imports modules from there too, as the notebooks of public bundles do.
-    """
-    folder = os.getcwd()
-    os.chdir(os.path.dirname(file))
-    if os.path.dirname(file) not in sys.path:
-        sys.path.append(os.path.dirname(file))
-    try:
-        _define(file)
-    finally:
-        os.chdir(folder)
-
-
-def _define(file: str) -> None:
-    from ..notebook import read_cells, run_cell
-
-    dbutils, session = _state["dbutils"], _state["session"]
-    with open(file, encoding="utf-8-sig") as stream:
-        text = stream.read()
-    names = {
-        "__name__": Path(file).stem,
-        "__file__": file,
-        **dbutils.notebook_names(),
-        "spark": session,
-    }
-    if is_notebook_file(file):
-        for cell in read_cells(file):
-            if cell.language == "sql":
-                _register_sql("\n" * cell.line + cell.text, file)
-            else:
-                run_cell(cell, file, names)
-    elif Path(file).suffix == ".sql":
-        _register_sql(text, file)
-    else:
-        exec(compile(text, file, "exec", dont_inherit=True), names)  # noqa: S102 (its purpose)
-    _state["api"].register()
-
-
-def _register_sql(text: str, file: str) -> None:
-    registry = import_module("pyspark.pipelines.graph_element_registry")
-    translated, lost = to_spark(text, _state["catalogs"])
-    if lost:
-        print(f"{file}: Expectations are not checked here: {', '.join(lost)}.", file=sys.stderr)
-    for name in find_tables(translated):
-        _state["definitions"].note_table(name)
-    if "read_files" in translated.lower():
-        translated = ";".join(map(_define_files, split_statements(remove_comments(translated))))
-
-    def register(statements: str) -> None:
-        registry.get_active_graph_element_registry().register_sql(statements, Path(file))
-
-    translated = _state["api"].changes.take(text, translated, register, _state["session"].sql)
-    if translated.strip():
-        register(translated)
-
-
-def _define_files(statement: str) -> str:
-    """Replace each call of ``read_files``, which Spark lacks, by the name of a view."""
-    from pyspark.sql import functions
-
-    from ..spark.data_files import list_files
-    from ..spark.read_files import FILES, find_format, read_options, replace_calls
-
-    has_metadata = "_metadata" in statement
-    views: list[str] = []
-
-    def define(arguments: list[str], before: str) -> str:
-        evaluate = partial(read_literal, configuration=_state["configuration"])
-        path, options = read_options(arguments, evaluate)
-        name = f"{FILES}{next(_state['numbers'])}_"
-        is_stream = re.search(r"\bSTREAM[\s(]*$", before, re.IGNORECASE)
-        schema, hints = options.pop("schema", None), options.pop("cloudFiles.schemaHints", "")
-        if (file_format := options.pop("cloudFiles.format", None)) is None:
-            file_format = find_format(list_files(str(_state["api"].paths.translate_uri(path))))
-        if options.pop("cloudFiles.inferColumnTypes") == "true":
-            options.setdefault("inferSchema", "true")
-
-        def query() -> Any:
-            session = _state["session"]
-            reader = session.readStream if is_stream else session.read
-            reader = reader.format(file_format).options(**options)
-            frame = (reader.schema(schema) if schema else reader).load(path)
-            for each in re.split(r",(?![^<(]*[>)])", hints) if hints else ():
-                column, kind = each.split(None, 1)
-                casted = functions.expr(f"try_cast({column} AS {kind})")
-                frame = frame.withColumn(column.strip("`"), casted)
-            return frame.select("*", "_metadata") if has_metadata else frame
-
-        views.append(name)
-        import_module("pyspark.pipelines").temporary_view(name=name)(query)
-        return name
-
-    replaced = replace_calls(statement, define)
-    for view in views if has_metadata else ():
-        replaced = hide_metadata(replaced, view)
-    return replaced
 
 
 def _create_samples(session: Any) -> None:

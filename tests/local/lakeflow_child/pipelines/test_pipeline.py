@@ -1,70 +1,128 @@
-"""The files of a pipeline."""
+"""The update of a pipeline: its spec, its arguments, and why it failed."""
 
 from __future__ import annotations
 
-import sys
+import json
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.pipelines import pipeline
-
-NOTEBOOK = """-- Databricks notebook source
--- MAGIC %md
--- MAGIC # Two tables
-
--- COMMAND ----------
-
-CREATE STREAMING TABLE a AS SELECT 1
-
--- COMMAND ----------
-
-CREATE MATERIALIZED VIEW b AS SELECT 2
-"""
-
-
-@pytest.fixture(autouse=True)
-def _state(monkeypatch: pytest.MonkeyPatch) -> None:
-    state = {
-        "api": SimpleNamespace(register=lambda: None),
-        "dbutils": SimpleNamespace(notebook_names=dict),
-        "session": None,
-    }
-    monkeypatch.setattr(pipeline, "_state", state)
+from flask_lakeflow_jobs.local.lakeflow_child.pipelines.pipeline import (
+    describe_failure,
+    find_frames,
+    list_arguments,
+    write_spec,
+)
 
 
 @pytest.mark.parametrize(
-    ("text", "registered"),
+    ("fields", "expected"),
     [
+        ({}, []),
+        ({"full_refresh_all": True, "refresh": ["a"]}, ["--full-refresh-all"]),
         (
-            NOTEBOOK,
-            ["CREATE STREAMING TABLE a AS SELECT 1", "CREATE MATERIALIZED VIEW b AS SELECT 2"],
+            {"full_refresh": ["a", "b"], "refresh": ["c"]},
+            ["--full-refresh", "a,b", "--refresh", "c"],
         ),
-        ("SELECT 1; SELECT 2", ["SELECT 1; SELECT 2"]),
     ],
 )
-def test_cells_of_an_sql_notebook_need_no_semicolon(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, registered: list[str]
+def test_arguments_of_a_pipeline_choose_its_tables(
+    fields: dict[str, Any], expected: list[str]
 ) -> None:
-    file = tmp_path / "tables.sql"
-    file.write_text(text)
-    found: list[str] = []
-    monkeypatch.setattr(pipeline, "_register_sql", lambda text, file: found.append(text))
-    pipeline.define(str(file))
-    assert [each.strip() for each in found] == registered
-    for each in found:  # errors name the lines of the file
-        number, line = next(pair for pair in enumerate(each.splitlines()) if pair[1])
-        assert text.splitlines()[number] == line
+    body = {"full_refresh_all": False, "full_refresh": [], "refresh": [], **fields}
+    arguments = list_arguments(Path("/a/spec.yml"), body)
+    assert arguments == ["spark-pipelines", "run", "--spec", "/a/spec.yml", *expected]
 
 
-@pytest.mark.parametrize("title", ["", "# Databricks notebook source\n"])
-def test_file_imports_modules_beside_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, title: str
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        (["Run failed."], "Run failed."),
+        (["Flow a is RUNNING.", "\nNo flow.\nMore."], "No flow. More."),
+        (
+            ["Failed to resolve flow: 'a'.\nError: [X] No table.\nSearch path", "Failed."],
+            "Failed to resolve flow: 'a'. Error: [X] No table.",
+        ),
+        (
+            ["due to upstream failure: 'b'.\nError: no a.", "Failed: 'a'.\nError: [X] No table."],
+            "Failed: 'a'. Error: [X] No table.",
+        ),
+        (
+            ["due to upstream failure: 'b'.\nError: no a.", "Failed."],
+            "due to upstream failure: 'b'. Error: no a.",
+        ),
+        (
+            ["t\nError: [ATTEMPT_ANALYSIS_IN_PIPELINE_QUERY_FUNCTION] Move it."],
+            (
+                "Write the function of the table without methods that need rows at once, such as "
+                "count and collect, and without columns and schema of tables that SQL or a flow "
+                "of changes fills: Spark's pipelines refuse them in such a function. "
+                "t Error: [ATTEMPT_ANALYSIS_IN_PIPELINE_QUERY_FUNCTION] Move it."
+            ),
+        ),
+        (
+            ["a\nError: Traceback (most recent call last):\n  File x\n    f()\nKeyError: 'day'\n"],
+            "a Error: Traceback (most recent call last): KeyError: 'day'",
+        ),
+        (
+            ["b\nError: could not resolve read_files to a function", "Failed."],
+            (
+                "Spark has no read_files. Use spark.read in Python, or SQL such as SELECT * FROM "
+                "csv.`path`. b Error: could not resolve read_files to a function"
+            ),
+        ),
+        (
+            ["t\nError: There are [1] sources in the checkpoint offsets and now there are [2]"],
+            (
+                "Update the table with full_refresh_selection once: the flows that write to it are "
+                "others than before. t Error: There are [1] sources in the checkpoint offsets and "
+                "now there are [2]"
+            ),
+        ),
+        (
+            ["c\nError: [UNABLE_TO_INFER_SCHEMA] Unable to infer schema for JSON."],
+            (
+                "Copy some files to the folder that the pipeline reads, in an earlier task or by "
+                "hand: it has none, so Spark cannot know their columns. c Error: "
+                "[UNABLE_TO_INFER_SCHEMA] Unable to infer schema for JSON."
+            ),
+        ),
+        (
+            ["ClassNotFoundException: Class org.apache.hadoop.fs.gs.FS not found"],
+            (
+                "Spark has no access to this storage in the cloud here. Copy the files into a "
+                "volume, such as /Volumes/main/default/files, or simulate the job (its tag "
+                "'local_simulation'). ClassNotFoundException: Class org.apache.hadoop.fs.gs.FS "
+                "not found"
+            ),
+        ),
+    ],
+)
+def test_failed_update_names_the_first_cause(messages: list[str], expected: str) -> None:
+    assert describe_failure(messages) == expected
+
+
+def test_trace_of_a_pipeline_begins_in_its_files() -> None:
+    with pytest.raises(ValueError, match="5") as caught:
+        exec(compile("def f():\n    int('x5')\nf()", "/a/x.py", "exec"), {})  # noqa: S102 (code in a file)
+    trace = caught.value.__traceback__
+    found = find_frames(trace, ("/b/y.py", "/a/x.py"))
+    assert found is not None
+    assert (found.tb_frame.f_code.co_filename, found.tb_lineno) == ("/a/x.py", 3)
+    assert find_frames(trace, ("/b/y.py",)) is trace
+
+
+def test_spec_names_a_file_for_each_definition(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    (tmp_path / "lakeflow_prices.py").write_text("price = 3")
-    file = tmp_path / "tables.py"
-    file.write_text(f"{title}import lakeflow_prices\nassert lakeflow_prices.price == 3")
-    pipeline.define(str(file))
-    sys.modules.pop("lakeflow_prices")
+    monkeypatch.setenv("LAKEFLOW_LOCAL_SPARK", "/spark")
+    body = {"id": "shop", "name": "Shop", "schema": "sales", "files": ["/a/x y.py", "/b/x y.py"]}
+    write_spec(tmp_path, body, {"shop.n": "1"})
+    spec = json.loads((tmp_path / "spark-pipeline.yml").read_text())
+    assert (spec["name"], spec["database"]) == ("Shop", "sales")
+    assert spec["storage"] == "file:///spark/pipelines/shop"
+    assert spec["configuration"]["shop.n"] == "1"
+    files = sorted((tmp_path / "definitions").iterdir())
+    assert [file.name for file in files] == ["d0000_x_y.py", "d0001_x_y.py"]
+    assert files[1].read_text().endswith("\ncurrent.define('/b/x y.py')\n")

@@ -1,0 +1,149 @@
+"""The files of a pipeline, which define its tables, views and flows."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from itertools import count
+from pathlib import Path
+
+from ..notebook_files import is_notebook_file
+from ..sql_statements import remove_comments, split_statements
+from .pipeline_sql import find_tables, hide_metadata, read_literal, to_spark
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from typing import Any
+
+    from ..dbutils import DBUtils
+    from .definitions import Definitions
+    from .pipeline_api import PipelineApi
+
+
+@dataclass
+class DefinitionFiles:
+    """Runs the files of a pipeline.
+
+    :param session: of Spark.
+    :param catalogs: the names of those that exist.
+    :param configuration: of the pipeline.
+    """
+
+    api: PipelineApi
+    definitions: Definitions
+    dbutils: DBUtils
+    session: Any
+    catalogs: Collection[str]
+    configuration: Mapping[str, str]
+    _numbers: Iterator[int] = field(default_factory=count, init=False)
+
+    def define(self, file: str) -> None:
+        """Run a file in its own folder, and register what it defines.
+
+        The file imports modules from there too, as the notebooks of public bundles do.
+        """
+        folder = os.getcwd()
+        os.chdir(os.path.dirname(file))
+        if os.path.dirname(file) not in sys.path:
+            sys.path.append(os.path.dirname(file))
+        try:
+            self._define(file)
+        finally:
+            os.chdir(folder)
+
+    def _define(self, file: str) -> None:
+        from ..notebook import read_cells, run_cell
+
+        with open(file, encoding="utf-8-sig") as stream:
+            text = stream.read()
+        names = {
+            "__name__": Path(file).stem,
+            "__file__": file,
+            **self.dbutils.notebook_names(),
+            "spark": self.session,
+        }
+        if is_notebook_file(file):
+            for cell in read_cells(file):
+                if cell.language == "sql":
+                    self._register_sql("\n" * cell.line + cell.text, file)
+                else:
+                    run_cell(cell, file, names)
+        elif Path(file).suffix == ".sql":
+            self._register_sql(text, file)
+        else:
+            exec(compile(text, file, "exec", dont_inherit=True), names)  # noqa: S102 (its purpose)
+        self.api.register()
+
+    def _register_sql(self, text: str, file: str) -> None:
+        registry = import_module("pyspark.pipelines.graph_element_registry")
+        translated, lost = to_spark(text, self.catalogs)
+        if lost:
+            print(f"{file}: Expectations are not checked here: {', '.join(lost)}.", file=sys.stderr)
+        for name in find_tables(translated):
+            self.definitions.note_table(name)
+        if "read_files" in translated.lower():
+            statements = split_statements(remove_comments(translated))
+            translated = ";".join(map(self._define_views_of_files, statements))
+
+        def register(statements: str) -> None:
+            registry.get_active_graph_element_registry().register_sql(statements, Path(file))
+
+        translated = self.api.changes.take(text, translated, register, self.session.sql)
+        if translated.strip():
+            register(translated)
+
+    def _define_views_of_files(self, statement: str) -> str:
+        """Replace each call of ``read_files``, which Spark lacks, by the name of a view."""
+        from ..spark.data_files import list_files
+        from ..spark.read_files import FILES, find_format, read_options, replace_calls
+
+        has_metadata = "_metadata" in statement
+        views: list[str] = []
+
+        def define(arguments: list[str], before: str) -> str:
+            path, options = read_options(
+                arguments, partial(read_literal, configuration=self.configuration)
+            )
+            name = f"{FILES}{next(self._numbers)}_"
+            is_stream = re.search(r"\bSTREAM[\s(]*$", before, re.IGNORECASE)
+            schema, hints = options.pop("schema", None), options.pop("cloudFiles.schemaHints", "")
+            if (file_format := options.pop("cloudFiles.format", None)) is None:
+                file_format = find_format(list_files(str(self.api.paths.translate_uri(path))))
+            if options.pop("cloudFiles.inferColumnTypes") == "true":
+                options.setdefault("inferSchema", "true")
+
+            def query() -> Any:
+                reader = self.session.readStream if is_stream else self.session.read
+                reader = reader.format(file_format).options(**options)
+                frame = (reader.schema(schema) if schema else reader).load(path)
+                frame = _cast_columns(frame, hints)
+                return frame.select("*", "_metadata") if has_metadata else frame
+
+            views.append(name)
+            import_module("pyspark.pipelines").temporary_view(name=name)(query)
+            return name
+
+        replaced = replace_calls(statement, define)
+        for view in views if has_metadata else ():
+            replaced = hide_metadata(replaced, view)
+        return replaced
+
+
+def _cast_columns(frame: Any, hints: str) -> Any:
+    """Cast the columns that hints name, such as ``"id BIGINT, price DECIMAL(10, 2)"``."""
+    from pyspark.sql import functions
+
+    for each in re.split(r",(?![^<(]*[>)])", hints) if hints else ():
+        column, kind = each.split(None, 1)
+        casted = functions.expr(f"try_cast({column} AS {kind})")
+        frame = frame.withColumn(column.strip("`"), casted)
+    return frame
+
+
+#: Those of the update that runs in this process, for the code that Spark runs.
+current: DefinitionFiles
