@@ -151,3 +151,23 @@ for moment in ("VERSION AS OF 99", "TIMESTAMP AS OF '2000-01-01'"):
         assert "DESCRIBE HISTORY" in str(error), error
     else:
         raise AssertionError(moment)
+
+# %% values of several types
+spark.sql("CREATE OR REPLACE TEMP VIEW shares AS SELECT * FROM VALUES (1, 0.5D, 0.25BD), (2, 0.75D, NULL) AS t(n, x, y)")
+frame = spark.table("shares").select("n", F.when(F.col("n") == 1, 0).otherwise(F.col("x")).alias("x"))
+frame.write.mode("overwrite").saveAsTable("dev.snippets.shared")
+frame.write.mode("overwrite").save("/Volumes/dev/raw/in/shared")
+for written in (spark.table("dev.snippets.shared"), spark.read.load("/Volumes/dev/raw/in/shared")):
+    assert sorted(map(tuple, written.collect())) == [(1, 0.0), (2, 0.75)], written.collect()
+frame.groupBy("n").agg(F.sum("x").alias("x")).writeTo("dev.snippets.shared").createOrReplace()
+assert spark.table("dev.snippets.shared").dtypes == [("n", "int"), ("x", "double")]
+spark.sql(
+    "CREATE OR REPLACE TABLE dev.snippets.shared AS SELECT if(n = 1, 0, x) AS a, sum(CASE WHEN n = 1 THEN 0 ELSE y END) AS b "
+    "FROM shares GROUP BY ALL UNION ALL SELECT 1.5, NULL"
+)
+assert sorted(row.a for row in spark.table("dev.snippets.shared").collect()) == [0, 0.75, 1.5]
+spark.sql("CREATE OR REPLACE TABLE dev.snippets.shared AS SELECT NULL AS a, 1 AS n UNION ALL SELECT 'x', 5000000000")
+assert spark.table("dev.snippets.shared").dtypes == [("a", "string"), ("n", "bigint")]
+frames = [spark.createDataFrame(*each) for each in (([(1,)], "a INT"), ([(2.5, 3)], "a DOUBLE, b INT"))]
+frames[0].unionByName(frames[1], allowMissingColumns=True).write.saveAsTable("dev.snippets.united")
+assert sorted(map(str, spark.table("dev.snippets.united").collect())) == ["Row(a=1.0, b=None)", "Row(a=2.5, b=3)"]

@@ -230,3 +230,10 @@ spark.sql(
 )
 rows = spark.table("dev.snippets.nested").orderBy("n").collect()
 assert [row.x and row.x[0].s for row in rows] == ["a", None, "b"] and rows[1].t.day == 2, rows
+
+# %% columns in any case that are renamed
+frame = spark.createDataFrame([(1, 2)], "Abc INT, d INT")
+assert frame.withColumnRenamed("abc", "x").columns == ["x", "d"]
+assert frame.withColumnsRenamed({"ABC": "x", "D": "y", "e": "z"}).columns == ["x", "y"]
+assert frame.withColumnsRenamed({"ABC": "x", "x": "y"}).columns == ["y", "d"]
+assert frame.withColumnRenamed("e", "z").columns == ["Abc", "d"]

@@ -53,3 +53,29 @@ assert read(text + "SELECT b.*, EXISTS (SELECT 1 FROM ur WHERE ur.k = 3) FROM b 
 spark.sql("CREATE OR REPLACE TABLE dev.snippets.joined AS SELECT ul.* FROM ul JOIN ur USING (k)")
 spark.sql("INSERT INTO dev.snippets.joined SELECT ul.* FROM ul LEFT JOIN ur USING (k) GROUP BY ul.k, s HAVING ul.k > 1")
 assert read("SELECT * FROM dev.snippets.joined") == [(1, "x"), (2, "y")]
+
+# %% laterals
+spark.sql("CREATE OR REPLACE TEMP VIEW lists AS SELECT * FROM VALUES (1, array(1, 2)), (2, NULL), (3, array()) AS t(id, a)")
+assert read("SELECT id, x FROM lists, LATERAL explode(a) AS t(x)") == [(1, 1), (1, 2)]
+assert read("SELECT l.id, t.x, u.pos FROM lists l JOIN LATERAL explode(a) AS t(x), LATERAL posexplode(a) AS u") == [
+    (1, x, place) for x in (1, 2) for place in (0, 1)
+]
+assert read("SELECT id, x FROM lists LATERAL VIEW explode(a) t AS x WHERE t.x > 1 OR id = 2") == [(1, 2)]
+assert read("SELECT id, x + y FROM lists LATERAL VIEW explode(a) AS x LATERAL VIEW explode(a) AS y WHERE x > y") == [
+    (1, 3)
+]
+rows = spark.sql("SELECT id, x FROM lists LATERAL VIEW OUTER explode(a) t AS x WHERE x IS NULL OR x > 1 ORDER BY id")
+assert [row[:] for row in rows.collect()] == [(1, 2), (2, None), (3, None)]
+assert read("SELECT id, n FROM lists, LATERAL (SELECT id * 2 AS n) WHERE id = 3") == [(3, 6)]
+
+# %% all columns of a frame
+a = spark.createDataFrame([(1, "x"), (2, "y")], "K INT, s STRING")
+b = spark.createDataFrame([(1, 5)], "k INT, n INT")
+joined = a.join(b, a["k"] == b["k"], "left")
+assert joined.select(a["*"], b["n"]).columns == ["K", "s", "n"]
+assert tuple(joined.filter(b["k"].isNull()).select(a["*"]).first()) == (2, "y")
+assert tuple(a.join(b, "k").select(F.lit(1).alias("m"), b["n"], a["*"]).first()) == (1, 5, 1, "x")
+
+# %% rows that both frames have
+frames = [spark.createDataFrame([(n,) for n in each], "n INT") for each in ((1, 1, 2, None), (1, None, None))]
+assert sorted(map(str, frames[0].intersectAll(frames[1]).collect())) == ["Row(n=1)", "Row(n=None)"]

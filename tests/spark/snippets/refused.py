@@ -98,11 +98,6 @@ spark.sql("-- more\nINSERT INTO delta.`/Volumes/dev/raw/in/none` VALUES (1)")
 # Advice: Use unpivot of a frame
 spark.sql("SELECT * FROM (SELECT 1 AS a, 2 AS b) UNPIVOT (n FOR k IN (a, b))").collect()
 
-# %% all columns of a frame
-# Advice: select by it: frame.alias('a'), 'a.*'
-frame = spark.range(1)
-frame.select(frame["*"]).collect()
-
 # %% cached query
 # Advice: Write it otherwise
 spark.sql("CACHE TABLE kept AS SELECT 1 AS n")

@@ -209,3 +209,12 @@ assert tuple(row) == (*['{"t":"2024-01-01T10:00:00.000Z"}'] * 2, '{"t":"2024"}')
 spark.sql("EXPLAIN SELECT id FROM range(3) WHERE id > :n", {"n": 1}).collect()
 spark.sql("DESCRIBE SCHEMA EXTENDED dev.snippets").collect()
 spark.range(1).select(F.uuid()).collect()
+
+# %% dates of times
+from datetime import date as day
+
+frame = spark.sql("SELECT '2024-01-05T23:11:12-05:00' AS a, DATE'2024-01-05' AS b, TIMESTAMP'2024-01-05 23:59:59' AS c")
+row = frame.select(*map(F.to_date, frame.columns), F.expr("to_date(a)"), F.to_date(F.lit("05.01.2024"), "dd.MM.yyyy"))
+assert row.first()[:] == (day(2024, 1, 5),) * 5, row.first()
+assert row.columns[0] == "to_date(a)"
+assert spark.sql("SELECT to_date('2024-01-05T10:11:12Z')").first()[0] == day(2024, 1, 5)

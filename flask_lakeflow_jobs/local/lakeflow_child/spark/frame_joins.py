@@ -95,6 +95,31 @@ class Side:
         )
 
 
+def expand_stars(request: Any, session: Any) -> None:
+    """Name the columns of ``frame['*']``, which Sail does not know.
+
+    :param session: which knows the columns of the frame.
+    """
+    relations = list(find_messages(request, "Relation"))
+    for relation in relations:
+        expressions = relation.project.expressions
+        if not any(each.unresolved_star.HasField("plan_id") for each in expressions):
+            continue
+        columns: list[Any] = []
+        for each in expressions:
+            if not each.unresolved_star.HasField("plan_id"):
+                columns.append(each)
+                continue
+            number = each.unresolved_star.plan_id
+            frame = next(known for known in relations if known.common.plan_id == number)
+            for name in make_frame(session, frame).columns:
+                columns.append(type(each)())
+                columns[-1].unresolved_attribute.unparsed_identifier = quote_part(name)
+                columns[-1].unresolved_attribute.plan_id = number
+        del expressions[:]
+        expressions.extend(columns)
+
+
 def name_keys(request: Any, session: Any) -> None:
     """Change the names of keys in a request.
 

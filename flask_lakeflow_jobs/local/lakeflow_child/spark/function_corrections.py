@@ -79,6 +79,13 @@ def initcap(col: Any) -> Any:
     return functions.array_join(words, " ")
 
 
+def to_date(col: Any, format: Any = None) -> Any:  # noqa: A002 (its name in Spark)
+    """Take a text with a time after a T, as a cast to a time does."""
+    if format is not None:
+        return _SAIL.to_date(col, format)
+    return _SAIL.to_date(_to_column(col).cast("timestamp_ntz"))
+
+
 def to_timestamp(col: Any, format: Any = None) -> Any:  # noqa: A002 (its name in Spark)
     """Count the seconds of a number, as a cast does."""
     return _to_column(col).cast("timestamp") if format is None else _SAIL.to_timestamp(col, format)
@@ -173,6 +180,7 @@ CORRECTED: dict[str, Any] = {
     "rint": bround,
     "split": split,
     "timestamp_diff": timestamp_diff,
+    "to_date": to_date,
     "to_json": to_json,
     "to_timestamp": to_timestamp,
     # Sail has no ids with a seed, which pyspark gives each call.

@@ -103,6 +103,19 @@ def patch_pyspark(
         # Sail compares no plans.
         (SparkConnectClient, "semantic_hash", lambda _, plan: hash_plan(plan)),
         (SparkConnectClient, "same_semantics", _compare_plans),
+        # Sail finds columns in their own case only.
+        (DataFrame, "withColumnsRenamed", _rename_columns(DataFrame.withColumnsRenamed)),
+        (
+            DataFrame,
+            "withColumnRenamed",
+            lambda self, existing, new: self.withColumnsRenamed({existing: new}),
+        ),
+        # Sail returns all rows of the left side that the other one has.
+        (
+            DataFrame,
+            "intersectAll",
+            lambda self, other: self.exceptAll(self.exceptAll(other)),
+        ),
         # Sail lacks quantiles, the context and RDDs.
         (DataFrame, "approxQuantile", _find_quantiles),
         (DataFrame, "rdd", property(_to_rdd)),
@@ -258,6 +271,18 @@ def _list_columns(list_columns: Callable[..., list[Any]]) -> Callable[..., list[
 
 def _set_catalog(self: Any, catalogName: str) -> None:  # noqa: N803 (its name in Spark)
     self._sparkSession.sql(f"USE CATALOG {quote_part(catalogName)}")
+
+
+def _rename_columns(rename: Callable[..., Any]) -> Callable[..., Any]:
+    def rename_columns(self: Any, colsMap: dict[str, str]) -> Any:  # noqa: N803 (its name in Spark)
+        columns = self.columns
+        found: dict[str, str] = {}
+        for name, new in colsMap.items():
+            own = [column for column in columns if column.lower() == name.lower()]
+            found |= dict.fromkeys(own or [name], new)
+        return rename(self, found)
+
+    return rename_columns
 
 
 def _find_quantiles(

@@ -16,7 +16,7 @@ from typing import Any
 
 from .connect_plans import walk
 from .file_metadata import read_file_metadata
-from .frame_joins import name_keys
+from .frame_joins import expand_stars, name_keys
 from .sql_corrections import correct_results
 from .sql_names import NAME_PART
 from .sql_text import LITERAL, NESTED, escape_quotes
@@ -105,6 +105,7 @@ class RequestStub:
             self._see(request)
             correct_texts(request, self._prefix)
             read_file_metadata(request, self._session)
+            expand_stars(request, self._session)
             name_keys(request, self._session)
             return method(request, *arguments, **named)
 

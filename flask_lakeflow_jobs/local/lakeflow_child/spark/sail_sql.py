@@ -72,7 +72,8 @@ _WITHOUT_COLUMNS = re.compile(
 )
 # Queries that Sail takes, with other rows or columns than Databricks.
 _UNLIKE = re.compile(
-    r"\bJOIN\b.*\bUSING\s*\(|\bNATURAL\b.*\bJOIN\b|\bUNPIVOT\b|\bOVER\b.*\bGROUP\s+BY\s+(?:ALL\b|\d)"
+    r"\bJOIN\b.*\bUSING\s*\(|\bLATERAL\s+(?!VIEW\b)|\bNATURAL\b.*\bJOIN\b|\bUNPIVOT\b"
+    r"|\bOVER\b.*\bGROUP\s+BY\s+(?:ALL\b|\d)"
     r"|\b(?:VERSION|TIMESTAMP)\s+AS\s+OF\b|@v\d|\bGROUP\s+BY\b.*\b(?:HAVING|ORDER\s+BY)\b.*\w\s*\(",
     re.IGNORECASE | re.DOTALL,
 )
@@ -235,7 +236,7 @@ class SailSql:
 
         from .query_columns import write
         from .sql_joins import name_keys
-        from .sql_queries import lift_aggregates, name_groups, refuse_unpivots
+        from .sql_queries import filter_laterals, lift_aggregates, name_groups, refuse_unpivots
         from .table_versions import name_folders
 
         def describe(text: str) -> dict[str, str]:
@@ -246,6 +247,7 @@ class SailSql:
         refuse_unpivots(tree)
         for select in tree.find_all(exp.Select):
             name_groups(select)
+            filter_laterals(select)
         name_keys(tree, describe)
         corrected = write(lift_aggregates(tree, describe))
         return statement if corrected == before else corrected

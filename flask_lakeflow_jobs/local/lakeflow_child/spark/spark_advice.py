@@ -66,6 +66,9 @@ _ADVICE = {
         "and it has no 'mode' for such lines. Read the column as a STRING and convert it with "
         "try_cast, or read the lines with spark.read.text."
     ),
+    r"The value '\d+-\d+-\d+T.{1,40} cannot be cast to \"DATE\"": (
+        "Sail casts no text with a T to a date. Write to_date(…), which takes it."
+    ),
     r"Cannot cast string .* to value of \w+ type": (
         "A text is not of this type. Convert it with try_cast, which gives NULL: casts are strict "
         "here, as on SQL warehouses and serverless compute."
@@ -101,9 +104,6 @@ _ADVICE = {
     r"function: (map_zip_with|transform_keys|transform_values|zip_with)\b": (
         "Sail has no function {} here. Use transform over map_entries or arrays_zip, in a frame "
         "also zip_with."
-    ),
-    "wildcard with plan ID": (
-        "Sail has no frame['*']. Give the frame a name and select by it: frame.alias('a'), 'a.*'."
     ),
     r"unsupported ALTER TABLE operation": (
         "Sail does not move columns of a table. Write it again, by CREATE OR REPLACE TABLE … AS "

@@ -4,12 +4,12 @@
 empty texts at both ends. The ``weekday`` of a Sunday is -1, and its ``DOW`` 0. ``bround`` of
 decimals and ``rint`` round half up. A window over a range of dates has all earlier rows.
 ``initcap`` begins a word after each sign. ``nvl`` of a decimal and an integer is a double.
-``to_timestamp`` takes a number for microseconds. ``datediff(DAY, …)`` counts midnights.
-``date_trunc`` of a date has no time zone. ``string`` of a time has a ``T``. ``get_json_object``
-finds nothing with ``[*]``. ``percentile_approx`` returns a value between
-two others, and takes no array. ``collect_list`` over a window keeps NULL. ``from_json`` reads no
-time with a ``T``. ``array_except`` takes no two arrays of which one alone has no NULL. ``to_json``
-writes microseconds.
+``to_timestamp`` takes a number for microseconds, and ``to_date`` no text with a ``T``.
+``datediff(DAY, …)`` counts midnights. ``date_trunc`` of a date has no time zone. ``string`` of a
+time has a ``T``. ``get_json_object`` finds nothing with ``[*]``. ``percentile_approx`` returns a
+value between two others, and takes no array. ``collect_list`` over a window keeps NULL.
+``from_json`` reads no time with a ``T``. ``array_except`` takes no two arrays of which one alone
+has no NULL. ``to_json`` writes microseconds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ _TEXTS = (
     "array_except|approx_percentile|bround|collect_list|from_json|get_json_object|ifnull|initcap|left|nvl"
     "|percentile_approx|right|rint|split|string|to_json"
 )
-_TIMES = "date_?diff|date_?part|date_trunc|extract|timestamp|timestampdiff|to_timestamp|weekday"
+_TIMES = (
+    "date_?diff|date_?part|date_trunc|extract|timestamp|timestampdiff|to_date|to_timestamp|weekday"
+)
 _CALL = re.compile(rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>{_TEXTS}|{_TIMES})\s*\(", re.I | re.S)
 _OVER = re.compile(r"\s*(?:FILTER\s*\([^)]*\)\s*)?OVER\b", re.IGNORECASE)
 _DAY_OF_WEEK = re.compile(r"'?(?:dow|dayofweek)'?\s+from\s+(.*)", re.IGNORECASE | re.DOTALL)
@@ -144,6 +146,8 @@ def _write_time(name: str, call: str, first: str, *rest: str) -> str:
         return f"pmod({call}, 7)"
     if name == "date_trunc":
         return f"CAST({call} AS TIMESTAMP)"
+    if name == "to_date":
+        return call if rest else f"{name}(CAST({first} AS TIMESTAMP_NTZ))"
     if name in ("timestamp", "to_timestamp"):
         return call if rest else f"CAST({first} AS TIMESTAMP)"
     if name in ("date_part", "datepart", "extract"):

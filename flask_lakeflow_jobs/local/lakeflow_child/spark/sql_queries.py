@@ -11,6 +11,7 @@ from .query_columns import Describe, Tree, expand_stars, read_columns, write
 from .sql_corrections import check_path
 
 _KEPT = "lakeflow_qualifies"
+_GENERATORS = (exp.Explode, exp.Inline, exp.Posexplode)
 _AGGREGATES = ("ANY_VALUE", "APPROX_COUNT_DISTINCT", "BOOL_AND", "BOOL_OR", "EVERY", "MODE")
 
 
@@ -25,6 +26,7 @@ def rewrite_queries(tree: Tree, describe: Describe) -> Tree:
             if isinstance(field, exp.In) and not isinstance(field.this, (exp.Paren, exp.Tuple)):
                 field.set("this", exp.paren(field.this.copy()))
     for select in reversed(list(tree.find_all(exp.Select))):  # the inner ones first
+        _join_views(select)
         _read_paths(select, describe)
         _expand_aliases(select, describe)
         _group_by_numbers(select)
@@ -285,6 +287,49 @@ def _name_paths(select: exp.Select) -> None:
         if isinstance(path, exp.JSONExtract) and path.args.get("variant_extract"):
             keys = [key.name for key in path.find_all(exp.JSONPathKey)]
             each.replace(exp.alias_(each.copy(), keys[-1], quoted=True))
+
+
+def filter_laterals(select: exp.Select) -> None:
+    """Leave out the rows of empty arrays, which Sail keeps in a join with ``LATERAL explode(…)``.
+
+    :raises NotImplementedError: an array and its elements have one name.
+    """
+    for join in select.args.get("joins") or ():
+        lateral = join.this
+        if join.args.get("side") or not isinstance(lateral, exp.Lateral):
+            continue
+        if type(lateral.this) not in _GENERATORS:
+            continue
+        join.set("kind", "CROSS")
+        join.set("on", None)  # it is TRUE
+        if lateral.args.get("outer"):
+            lateral.set("outer", None)
+            continue
+        array = lateral.this.this
+        names = {each.name.lower() for each in lateral.args["alias"].columns}
+        if any(
+            not each.table and each.name.lower() in names for each in array.find_all(exp.Column)
+        ):
+            raise NotImplementedError(
+                "Sail keeps the rows of empty arrays here. Give the elements another name than "
+                f"that of their array: LATERAL explode({array.name}) AS t(x)."
+            )
+        size = exp.Anonymous(this="size", expressions=[array.copy()])
+        select.where(exp.GT(this=size, expression=exp.Literal.number(0)), copy=False)
+
+
+def _join_views(select: exp.Select) -> None:
+    """Write ``LATERAL VIEW`` before a ``WHERE`` as a join: Sail filters the rows before it."""
+    views = select.args.get("laterals")
+    if not views or not select.args.get("where"):
+        return
+    for number, view in enumerate(views):
+        view.set("view", None)
+        if not view.args["alias"].this:
+            view.args["alias"].set("this", exp.to_identifier(f"lateral_{number}"))
+        select.append("joins", exp.Join(this=view, kind="CROSS"))
+    select.set("laterals", None)
+    filter_laterals(select)
 
 
 def refuse_unpivots(tree: Tree) -> None:

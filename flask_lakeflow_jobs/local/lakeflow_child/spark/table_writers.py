@@ -12,7 +12,8 @@ from typing import Any
 
 from pyspark.sql import functions
 from pyspark.sql.connect.dataframe import DataFrame
-from pyspark.sql.types import StructType
+from pyspark.sql.pandas.types import from_arrow_type
+from pyspark.sql.types import NullType, NumericType, StructField, StructType
 
 from .column_sql import ColumnSql
 from .connect_plans import name_frame
@@ -24,6 +25,8 @@ from .sql_names import create_schema_of, quote_part
 
 # What an INSERT does in the modes of writers.
 _INSERTS = {"append": "INTO", "overwrite": "OVERWRITE"}
+#: Types of a first value that may differ from those of the others.
+_FIRST_TYPES = (NullType, NumericType)
 #: The setting that lets each write add columns.
 EVOLVES = "spark.databricks.delta.schema.autoMerge.enabled"
 
@@ -33,8 +36,7 @@ def make_nullable(frame: Any) -> Any:
 
     They have no default, identity or limit, even if Sail reads them from columns that have one.
     """
-    schema = frame.schema
-    text = schema.json()
+    text = _find_types(frame).json()
     nullable = StructType.fromJson(allow_null(json.loads(text)))
     # Sail may find out later that a column has no NULL, such as the current time. In a union with a
     # frame that is sorted by a dozen columns, it looks for orders of all of them, for minutes. Of
@@ -46,6 +48,28 @@ def make_nullable(frame: Any) -> Any:
     )
     rows = frame.select(*bare).alias("rows")
     return frame.sparkSession.createDataFrame([], nullable).unionAll(rows)
+
+
+def _find_types(frame: Any) -> StructType:
+    """Return the columns of a frame with the types of its rows.
+
+    Sail takes the type of the first value of a ``CASE``, an ``if`` or a union for that of the
+    column, such as ``INT`` for a zero before a ``DOUBLE``. Its rows have the type of all values,
+    and a table would lose the fractions.
+    """
+    schema = frame.schema
+    if not any(isinstance(field.dataType, _FIRST_TYPES) for field in schema.fields):
+        return schema
+    client = frame.sparkSession.client
+    rows, *_ = client.to_table(frame.limit(0)._plan.to_proto(client), {})
+    return StructType(
+        [
+            StructField(field.name, from_arrow_type(column.type), True, field.metadata)
+            if isinstance(field.dataType, _FIRST_TYPES)
+            else field
+            for field, column in zip(schema.fields, rows.schema, strict=True)
+        ]
+    )
 
 
 def write_table(save: Callable[..., Any]) -> Any:

@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from flask_lakeflow_jobs.local.lakeflow_child.spark.query_columns import write
 from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_queries import (
+    filter_laterals,
     lift_aggregates,
     name_groups,
     rewrite_queries,
@@ -155,3 +156,41 @@ def test_aggregates_that_sail_loses_are_columns_of_an_inner_query(
 )
 def test_other_queries_stay(query: str) -> None:
     assert rewrite(query) == write(parse_one(query, DatabricksDialect))
+
+
+@pytest.mark.parametrize(
+    ("query", "filtered"),
+    [
+        (
+            "SELECT x FROM t, LATERAL explode(t.v) AS a(x) WHERE x > 1 OR id = 2",
+            "SELECT x FROM t CROSS JOIN LATERAL EXPLODE(t.v) AS a(x) WHERE (x > 1 OR id = 2) AND size(t.v) > 0",
+        ),
+        (
+            "SELECT x FROM t JOIN LATERAL inline(v) AS a",
+            "SELECT x FROM t CROSS JOIN LATERAL INLINE(v) AS a WHERE size(v) > 0",
+        ),
+        ("SELECT x FROM t LEFT JOIN LATERAL EXPLODE(v) AS a(x) ON TRUE",) * 2,
+        ("SELECT x FROM t CROSS JOIN LATERAL (SELECT 1 AS x) AS a",) * 2,
+    ],
+)
+def test_joins_leave_out_the_rows_of_empty_arrays(query: str, filtered: str) -> None:
+    tree = parse_one(query, DatabricksDialect)
+    filter_laterals(tree.assert_is(exp.Select))
+    assert write(tree) == filtered
+
+
+def test_an_array_with_the_name_of_its_elements_is_refused() -> None:
+    tree = parse_one("SELECT v FROM t, LATERAL explode(v) AS a(v)", DatabricksDialect)
+    with pytest.raises(NotImplementedError, match="another name"):
+        filter_laterals(tree.assert_is(exp.Select))
+
+
+def test_rows_are_filtered_after_views_of_arrays() -> None:
+    query = "SELECT x FROM t LATERAL VIEW explode(v) AS x LATERAL VIEW OUTER explode(w) b AS y WHERE x = y"
+    assert rewrite(query) == (
+        "SELECT x FROM t CROSS JOIN LATERAL EXPLODE(v) AS lateral_0(x) CROSS JOIN LATERAL EXPLODE(w) AS b(y) "
+        "WHERE x = y AND size(v) > 0"
+    )
+    assert rewrite("SELECT x FROM t LATERAL VIEW explode(v) a AS x") == (
+        "SELECT x FROM t LATERAL VIEW EXPLODE(v) a AS x"
+    )
