@@ -189,3 +189,12 @@ stream.writeStream.option("checkpointLocation", folder + "/hinted").trigger(avai
     "dev.snippets.hinted"
 ).awaitTermination()
 assert {row.id: row.n for row in spark.table("dev.snippets.hinted").collect()} == {"1": 2.5, "2": None}
+
+# %% CSV with blanks and tabs
+path = "/Volumes/dev/raw/files/blanks.csv"
+open(path, "w").write("n\t s \n 1\t a \n")
+reader = spark.read.option("header", True).option("sep", r"\t").option("ignoreLeadingWhiteSpace", True)
+assert reader.csv(path).first().asDict() == {"n": "1", "s ": "a "}
+reader = reader.option("ignoreTrailingWhiteSpace", "true")
+assert reader.option("inferSchema", True).csv(path).first().asDict() == {"n": 1, "s": "a"}
+assert reader.schema("n STRING, s STRING").csv(path).first()[:] == ("1", "a")

@@ -105,3 +105,7 @@ spark.sql("CACHE TABLE kept AS SELECT 1 AS n")
 # %% metric view
 # Advice: Write a plain view
 spark.sql("CREATE VIEW dev.snippets.m WITH METRICS LANGUAGE YAML AS $$source: t$$")
+
+# %% other letters than those of UTF-8
+# Advice: Read the file with pandas
+spark.read.option("encoding", "ISO-8859-1").csv("/Volumes/dev/raw/in/n")

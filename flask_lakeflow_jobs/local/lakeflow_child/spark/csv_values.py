@@ -17,6 +17,12 @@ from .sql_names import quote_part
 Read = Callable[[Any], Any]
 
 _FORMATS = {"date": "dateformat", "timestamp": "timestampformat"}
+#: Functions that cut blanks off texts, and the same ones for names.
+_CUTS: dict[str, Callable[[str], str]] = {
+    "ltrim": str.lstrip,
+    "rtrim": str.rstrip,
+    "trim": str.strip,
+}
 _NESTED = ("array", "map", "struct", "variant")
 #: What values of a type look like, the more special types first.
 _INFERRED = {
@@ -39,37 +45,46 @@ def read_csv(reader: Any, read: Read, schema: Any) -> Any:
     mode = options.get("mode", "PERMISSIVE").upper()
     if mode == "PERMISSIVE":  # a line with fewer columns has NULL
         reader._options.setdefault("allowTruncatedRows", "true")
+    for name in ("sep", "delimiter"):
+        if options.get(name) == r"\t":
+            reader.option(name, "\t")
+    cut = _find_cut(options)
     null = options.get("nullvalue", "")
     if schema is None:
         has_types = options.get("inferschema", "").lower() == "true"
-        return _read_inferred(reader, read, null, has_types=has_types) if null else None
+        if not (null or cut):
+            return None
+        frame = _read_inferred(reader, read, lambda name: _text(name, null, cut), has_types)
+        return frame.toDF(*map(_CUTS[cut], frame.columns)) if cut else frame
     fields = parse_schema(reader._client, schema).fields
     kinds = {each.name: each.dataType.simpleString() for each in fields}
     corrupt = options.get("columnnameofcorruptrecord", "_corrupt_record")
     has_corrupt = kinds.pop(corrupt, None) is not None
-    is_plain = not has_corrupt and set(kinds.values()) == {"string"} and not null
+    is_plain = not has_corrupt and set(kinds.values()) == {"string"} and not (null or cut)
     is_nested = any(kind.startswith(_NESTED) for kind in kinds.values())
     if is_plain or is_nested or mode == "FAILFAST":
         return None
     frame = read(", ".join(f"{quote_part(name)} STRING" for name in kinds))
-    values = {name: _convert(_text(name, null), kind, options) for name, kind in kinds.items()}
+    texts = {name: _text(name, null, cut) for name in kinds}
+    values = {name: _convert(texts[name], kind, options) for name, kind in kinds.items()}
     if mode == "DROPMALFORMED":
         for name, value in values.items():
-            frame = frame.where(_text(name, null).isNull() | value.isNotNull())
+            frame = frame.where(texts[name].isNull() | value.isNotNull())
     if has_corrupt:
-        texts = {name: _text(name, null) for name in kinds}
         values[corrupt] = _find_corrupt(texts, values, options.get("sep", ","))
     return frame.withColumns(values)
 
 
-def _read_inferred(reader: Any, read: Read, null: str, *, has_types: bool) -> Any:
+def _read_inferred(
+    reader: Any, read: Read, write_text: Callable[[str], Any], has_types: bool
+) -> Any:
     """Read files without a schema: a column has a type if all its values look like it."""
     from pyspark.sql import functions
 
     own = reader._options
     reader._options = {key: own[key] for key in own if key.lower() != "inferschema"}
     frame = read(None)
-    texts = {name: _text(name, null) for name in frame.columns}
+    texts = {name: write_text(name) for name in frame.columns}
     tests = [
         functions.min(text.rlike(pattern)).alias(f"{kind}_{number}")
         for number, text in enumerate(texts.values())
@@ -103,10 +118,23 @@ def parse_schema(session: Any, schema: Any) -> Any:
     return session.createDataFrame([], schema).schema if isinstance(schema, str) else schema
 
 
-def _text(name: str, null: str) -> Any:
+def _find_cut(options: dict[str, str]) -> str:
+    """Return the function that cuts blanks off the texts, which Sail keeps; empty for none."""
+    is_cut = [
+        options.get(f"ignore{side}whitespace", "").lower() == "true"
+        for side in ("leading", "trailing")
+    ]
+    if all(is_cut):
+        return "trim"
+    return "ltrim" if is_cut[0] else "rtrim" if is_cut[1] else ""
+
+
+def _text(name: str, null: str, cut: str) -> Any:
     from pyspark.sql import functions
 
     text = functions.col(quote_part(name))
+    if cut:
+        text = getattr(functions, cut)(text)
     return functions.when(text != null, text) if null else text
 
 

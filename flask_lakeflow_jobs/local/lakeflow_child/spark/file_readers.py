@@ -28,6 +28,7 @@ Load = Callable[..., Any]
 
 _NULLABLE = ("containsNull", "nullable", "valueContainsNull")
 _NOT_NULL = r"('(?:[^'\\]|\\.)*')|\s+NOT\s+NULL\b"
+_UTF_8 = re.compile(r"utf-?8|us-ascii|ascii", re.IGNORECASE)
 _INFERRED = frozenset(["avro", "csv", "json", "orc", "parquet"])
 
 
@@ -50,6 +51,7 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
         reader._options = {**self._options}
         reader.options(**options)
         refuse_changes(reader._options)
+        _refuse_encodings(reader._options)
         source = (format or reader._format or "delta").lower()
         known = schema or reader._schema or None
         is_inferred = source in _INFERRED and known is None
@@ -76,6 +78,16 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
         return _type_folders(frame, local) if is_inferred else frame
 
     return load_files
+
+
+def _refuse_encodings(options: dict[str, Any]) -> None:
+    """Refuse texts that are not in UTF-8: Sail would replace their letters."""
+    for name, value in options.items():
+        if name.lower() in ("charset", "encoding") and not _UTF_8.fullmatch(str(value)):
+            raise NotImplementedError(
+                f"Sail reads UTF-8 only, not {value}. Read the file with pandas: "
+                f"spark.createDataFrame(pandas.read_csv('/Volumes/…', encoding={value!r}))."
+            )
 
 
 def _make_nullable(schema: Any) -> Any:
