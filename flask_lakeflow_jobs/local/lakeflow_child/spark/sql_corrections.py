@@ -147,7 +147,8 @@ def _write_time(name: str, call: str, first: str, *rest: str) -> str:
     if name == "date_trunc":
         return f"CAST({call} AS TIMESTAMP)"
     if name == "to_date":
-        return call if rest else f"{name}(CAST({first} AS TIMESTAMP_NTZ))"
+        is_done = rest or first.endswith(" AS TIMESTAMP_NTZ)")
+        return call if is_done else f"{name}(CAST({first} AS TIMESTAMP_NTZ))"
     if name in ("timestamp", "to_timestamp"):
         return call if rest else f"CAST({first} AS TIMESTAMP)"
     if name in ("date_part", "datepart", "extract"):

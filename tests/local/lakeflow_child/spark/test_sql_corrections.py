@@ -76,6 +76,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_corrections import corre
         ("date_part('dow', a), datepart('year', a)", "dayofweek(a), datepart('year', a)"),
         ("get_json_object(a, '$.b[0]')",) * 2,
         ("to_date(a), to_date(b, 'y')", "to_date(CAST(a AS TIMESTAMP_NTZ)), to_date(b, 'y')"),
+        ("to_date(CAST(a AS TIMESTAMP_NTZ))",) * 2,
     ],
 )
 def test_sql_has_the_results_of_databricks(statement: str, expected: str) -> None:
