@@ -25,6 +25,7 @@ _INTEGERS = {
 _CASTS = {"bigint": "bigint", "smallint": "smallint", "tinyint": "tinyint", "decimal": "decimal"}
 _DATES = (exp.CurrentDate, exp.TsOrDsToDate, exp.TsOrDsAdd, exp.StrToDate, exp.LastDay)
 _DAYS = {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"}
+_DAYS_OF_WEEK = ("DAYOFWEEK", "DOW")
 _UNITS = {"MM": "MONTH", "MON": "MONTH", "YYYY": "YEAR", "YY": "YEAR"}
 # A letter of a pattern that sqlglot leaves, and that of strftime.
 _FRACTIONS = {"SSSSSS": "%f", "SSS": "%g"}
@@ -130,7 +131,8 @@ def _read_patterns(node: Tree) -> Tree:
     )
     if is_time and isinstance(form, exp.Literal) and re.search("SSS|'", form.name):
         text = re.sub("SSSSSS|SSS", lambda match: _FRACTIONS[match[0]], form.name)
-        text = re.sub(r"'([^']*)'", lambda match: match[1] or "'", text)
+        # sqlglot takes a quoted Z for a time zone.
+        text = re.sub(r"'([^']*)'", lambda match: match[1].replace("%z", "Z") or "'", text)
         node.set("format", exp.Literal.string(text))
     return node
 
@@ -238,6 +240,8 @@ def _call_anonymous(node: exp.Anonymous) -> Tree:
     if name == "forall" and len(arguments) > 1:
         size = exp.Anonymous(this="len", expressions=[arguments[0].copy()])
         return exp.paren(exp.EQ(this=_count_found(*arguments[:2]), expression=size))
+    if name in ("date_part", "datepart") and arguments[0].name.upper() in _DAYS_OF_WEEK:
+        return exp.DayOfWeek(this=arguments[1].copy())
     if name == "cardinality" and arguments:
         return exp.func("lakeflow_size", arguments[0].copy())
     if name in ("isnull", "isnotnull"):
@@ -288,6 +292,51 @@ def _count_to(node: exp.GenerateSeries) -> Tree:
     return node
 
 
+def _count_from_zero(node: Tree) -> Tree:
+    """The second variable of a lambda counts from 0, and from 1 in DuckDB."""
+    call = isinstance(node, (exp.ArrayFilter, exp.Transform))
+    function = node.expression if call else None
+    if not isinstance(function, exp.Lambda) or len(function.expressions) != 2:
+        return node
+    index = function.expressions[1].name
+
+    def count(part: Tree) -> Tree:
+        is_name = isinstance(part.parent, exp.PropertyEQ) and part.arg_key == "this"
+        if not isinstance(part, exp.Identifier) or part.name != index:
+            return part
+        if is_name or part.arg_key == "alias":  # a field of a struct
+            return part
+        return exp.paren(exp.Sub(this=part.copy(), expression=exp.Literal.number(1)))
+
+    function.set("this", function.this.transform(count))
+    return node
+
+
+def _count_days_of_week(node: Tree) -> Tree:
+    """A Sunday is 1 on Databricks, and 0 in DuckDB."""
+    if isinstance(node, exp.Extract) and node.name.upper() in _DAYS_OF_WEEK:
+        return exp.DayOfWeek(this=node.expression.copy())
+    return node
+
+
+def _begin_at_one(node: Tree) -> Tree:
+    """A part of a text from 0 begins at its first letter, which has the number 1."""
+    start = node.args.get("start") if isinstance(node, exp.Substring) else None
+    if isinstance(start, exp.Literal) and start.name == "0":
+        start.replace(exp.Literal.number(1))
+    return node
+
+
+def _escape_patterns(node: Tree) -> Tree:
+    """A pattern of ``LIKE`` has escapes, which DuckDB reads only if it is told so."""
+    pattern = node.expression if isinstance(node, (exp.Like, exp.ILike)) else None
+    if not isinstance(pattern, exp.Literal) or isinstance(node.parent, exp.Escape):
+        return node
+    if "\\" not in pattern.name:
+        return node
+    return exp.Escape(this=node.copy(), expression=exp.Literal.string("\\"))
+
+
 def _roll_up(node: Tree) -> Tree:
     """``GROUP BY a WITH ROLLUP`` is the older form of ``GROUP BY ROLLUP (a)``."""
     if isinstance(node, exp.Group):
@@ -313,5 +362,9 @@ FUNCTION_RULES: tuple[Callable[[Tree], Tree], ...] = (
     _find_epochs,
     _name_groups,
     _read_structs,
+    _count_from_zero,
+    _count_days_of_week,
+    _begin_at_one,
+    _escape_patterns,
     _roll_up,
 )

@@ -546,3 +546,18 @@ SELECT a.* FROM (SELECT 1 AS x, 2 AS y) a;
 
 SELECT date_diff(DAY, DATE '2025-01-01', DATE '2025-01-03'), date_diff(DATE '2025-01-03', DATE '2025-01-01');
 -- [["2", "2"]]
+
+SELECT transform(array(5, 6), (x, i) -> x * i), filter(array(5, 6), (x, i) -> i > 0), to_json(transform(array(5), (x, i) -> struct(i AS i)));
+-- [["[0,6]", "[6]", "[{\"i\":0}]"]]
+
+SELECT extract(DOW FROM DATE '2024-05-19'), date_part('dow', DATE '2024-05-19'), extract(DAYOFWEEK FROM DATE '2024-05-17'), extract(YEAR FROM DATE '2024-05-17');
+-- [["1", "1", "6", "2024"]]
+
+SELECT substring('hello', 0, 2), substr('hello', 1, 2);
+-- [["he", "he"]]
+
+SELECT 'a%b' LIKE 'a\\%b', 'axb' LIKE 'a\\%b', 'ab' NOT LIKE '%\\_%', 'a%' LIKE 'a|%' ESCAPE '|';
+-- [["true", "false", "true", "true"]]
+
+SELECT date_format(TIMESTAMP '2024-05-07 15:04:05', "yyyy-MM-dd'T'HH:mm:ss'Z'"), to_timestamp('2024-05-07T15:04:05Z', "yyyy-MM-dd'T'HH:mm:ss'Z'");
+-- [["2024-05-07T15:04:05Z", "2024-05-07T15:04:05.000Z"]]
