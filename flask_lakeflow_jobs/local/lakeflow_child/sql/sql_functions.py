@@ -328,7 +328,7 @@ def _begin_at_one(node: Tree) -> Tree:
 
 
 def _escape_patterns(node: Tree) -> Tree:
-    """A pattern of ``LIKE`` has escapes, which DuckDB reads only if it is told so."""
+    """A pattern of ``LIKE`` has escapes by itself, and in DuckDB only with ``ESCAPE``."""
     pattern = node.expression if isinstance(node, (exp.Like, exp.ILike)) else None
     if not isinstance(pattern, exp.Literal) or isinstance(node.parent, exp.Escape):
         return node
