@@ -155,10 +155,12 @@ def test_live_progress_fits_the_screen_and_keeps_the_last_state() -> None:
     tasks = [task(f"t{number}", run_state("RUNNING")) for number in range(200)]
     with LiveDisplay("etl", FakeClock(NOW), console) as progress:
         progress.show(state(None, *tasks))
-        file.truncate(0)
         progress.show(state(SUCCEEDED, *(each | SUCCEEDED for each in tasks), run_duration=1_000))
-        assert file.getvalue().count("\n") < 10
-    last = file.getvalue().rpartition("etl: ")[2]
+    # A thread of the console may have drawn a state more than once.
+    _, *drawn = file.getvalue().split("etl: ")
+    assert len(drawn) >= 2
+    assert max(each.count("\n") for each in drawn) < 10
+    last = drawn[-1]
     assert last.startswith("SUCCEEDED  1.0 s")
     assert "… and 195 SUCCEEDED" in last
 
