@@ -24,6 +24,7 @@ from .reader import JobReader
 from .record.recording import Actor
 from .results import wrap_call, wrap_watch
 from .runs.ids import choose_task_keys, parse_run_id, validate_task_keys
+from .runs.job_definition import defined_tasks
 from .runs.outcome import has_ended
 from .runs.params import validate_params
 from .runs.progress import Progress
@@ -159,8 +160,7 @@ class JobHandle(JobReader):
 
     def _check_tasks(self, only: Sequence[str] | None) -> None:
         if task_keys := choose_task_keys(only, "only"):
-            settings = self.get_job().settings
-            tasks = [task.task_key for task in (settings and settings.tasks) or []]
+            tasks = [task.task_key for task in defined_tasks(self.get_job())]
             validate_task_keys(task_keys, tasks, self.key)
 
     def run_and_wait(

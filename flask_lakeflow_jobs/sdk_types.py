@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import (
         BaseRun,
+        JobParameterDefinition,
         JobPermissions,
         JobSettings,
         Run,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BaseRun",
+    "JobParameterDefinition",
     "JobPermissions",
     "JobSettings",
     "Run",

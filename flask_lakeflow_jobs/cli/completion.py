@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 from flask.cli import ScriptInfo
 
 from ..concurrency import load_module
+from ..runs.job_definition import defined_parameters, defined_tasks
 from ..runs.outcome import outcome_of
 from ..text import join_lines
 from .formatting import format_datetime
@@ -98,14 +99,11 @@ def _list_keys() -> list[Item]:
 
 
 def _list_job_parameters(handle: JobHandle) -> list[Item]:
-    settings = handle.get_job().settings
-    parameters = (settings and settings.parameters) or []
-    return [CompletionItem(f"{parameter.name}=") for parameter in parameters]
+    return [CompletionItem(f"{each.name}=") for each in defined_parameters(handle.get_job())]
 
 
 def _list_tasks(handle: JobHandle) -> list[Item]:
-    settings = handle.get_job().settings
-    return [CompletionItem(task.task_key) for task in (settings and settings.tasks) or []]
+    return [CompletionItem(task.task_key) for task in defined_tasks(handle.get_job())]
 
 
 def _list_runs(handle: JobHandle) -> list[Item]:

@@ -11,6 +11,7 @@ from flask.cli import with_appcontext
 
 from ..errors import InvalidParameters, LakeflowJobsError, RunNotFound, RunTimeout, suggest
 from ..reader import cached_reads_of
+from ..runs.job_definition import defined_parameters
 from ..runs.outcome import has_ended, outcome_of
 from ..runs.repair import plan_repair
 from ..runs.triggers import triggers_of
@@ -294,8 +295,7 @@ def warn_of_unknown_parameters(handle: JobHandle, params: Mapping[str, Any]) -> 
     if not params or handle.job.task_type != "job" or handle.job.schema is not None:
         return
     with suppress(LakeflowJobsError):  # the run was started
-        settings = handle.get_job().settings
-        defined = [each.name for each in (settings and settings.parameters) or []]
+        defined = [each.name for each in defined_parameters(handle.get_job())]
         for name in sorted(params.keys() - defined):
             print_progress(f"{handle.key} defines no parameter {name!r}.{suggest(name, defined)}")
 

@@ -17,6 +17,7 @@ from ..errors import Conflict, InvalidParameters, LakeflowJobsError
 from ..handle import JobHandle
 from ..pages import page_url
 from ..runs.ids import parse_run_id
+from ..runs.job_definition import defined_tasks
 from ..text import format_value
 from ..web.auth import current_authorizer, request_handle
 from . import page_data
@@ -93,12 +94,11 @@ def task_choices_of(definition: SdkJob | None) -> list[TaskChoice]:
 
     :param definition: ``None``: not known.
     """
-    settings = definition.settings if definition else None
     return [
         TaskChoice(
             task.task_key, kind_label(task), [each.task_key for each in task.depends_on or []]
         )
-        for task in (settings.tasks if settings else None) or []
+        for task in defined_tasks(definition)
     ]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from marshmallow.fields import AwareDateTime
 
+from ..runs.job_definition import defined_parameters, defined_tasks
 from ..runs.json_schema import build_json_schema
 from ..runs.redaction import REDACTED, SecretOverrides, is_secret_name
 from ..runs.run_now_fields import LIST_NAMES, NAMED_FIELDS
@@ -171,14 +172,12 @@ def _text(name: str, default: str | None) -> Control:
 
 
 def _job_parameters(definition: SdkJob | None) -> list[tuple[str, str | None]]:
-    settings = definition.settings if definition else None
-    return [(each.name, each.default) for each in (settings.parameters if settings else None) or []]
+    return [(each.name, each.default) for each in defined_parameters(definition)]
 
 
 def _notebook_parameters(definition: SdkJob | None) -> list[tuple[str, str | None]]:
-    settings = definition.settings if definition else None
     found: dict[str, str | None] = {}
-    for task in (settings.tasks if settings else None) or []:
+    for task in defined_tasks(definition):
         if task.notebook_task:
             found.update(task.notebook_task.base_parameters or {})
     return list(found.items())

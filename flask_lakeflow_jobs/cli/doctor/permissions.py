@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...config.jobs import build_env_name
 from ...errors import JobNotFound, LakeflowJobsError, NotAllowed
+from ...runs.job_definition import defined_parameters
 from ..exit_codes import ExitCode
 from .app_yaml import binding_lines
 from .findings import Finding, Level
@@ -134,8 +135,7 @@ def check_parameters(job: Job, definition: SdkJob) -> Iterator[Finding]:
     parameters. Source: databricks/cli, bundle/run/job_options.go.
     """
     about = f"job {job.key}"
-    settings = definition.settings
-    declared = [parameter.name for parameter in (settings and settings.parameters) or []]
+    declared = [parameter.name for parameter in defined_parameters(definition)]
     names = ", ".join(declared)
     if declared and job.task_type is None:
         yield Finding.warning(
