@@ -22,6 +22,7 @@ from ..runs.durations import (
 )
 from ..runs.iterations import count_iterations
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state, select_last_attempts
+from ..runs.output_parts import drop_repeated
 from ..runs.params import flatten_messages
 from ..text import join_lines
 from .tables import format_table
@@ -166,8 +167,8 @@ def _format_failed_task(task: FailedTask, run_message: str) -> Iterator[str]:
         return
     attempt = f", attempt {task.attempt + 1}" if task.attempt else ""
     yield f"Task {task.task_key}: {format_outcome(task.outcome)}{attempt}"
-    if error and error not in trace:
-        yield f"  {error}"
+    if new := drop_repeated(error, trace):
+        yield f"  {new}"
     yield from (f"  {line}" for line in trace.splitlines())
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..runs.durations import format_duration
 from ..runs.iterations import Iteration
 from ..runs.outcome import outcome_of, select_last_attempts
-from ..runs.output_parts import read_rows
+from ..runs.output_parts import drop_repeated, read_rows
 from .formatting import (
     format_attempt,
     format_datetime,
@@ -84,10 +84,8 @@ def format_task_log(
     duration = f" after {text}" if (text := format_final_duration(task)) else ""
     lines = [f"=== {task.task_key}: {format_outcome(outcome_of(task))}{attempt}{duration}"]
     lines += filter(None, [_join(output, loop)])
-    # A script's traceback is in its log too, and the error is the last line of the traceback.
     for part in (output.get("error_trace"), output.get("error")):
-        if part and part.strip() not in "\n".join([printed, *lines]):
-            lines.append(part.rstrip())
+        lines += filter(None, [drop_repeated(part, "\n".join([printed, *lines]))])
     return lines
 
 
@@ -118,11 +116,11 @@ def _join(output: Output, loop: Loop | None) -> str:
         texts += format_loop(iterations)
         for each in iterations:
             text = format_output(outputs.get(each.run_id, {}))
-            error = outputs.get(each.run_id, {}).get("error") or ""
+            error = drop_repeated(outputs.get(each.run_id, {}).get("error"), text)
             if text or error:
                 attempt = f", attempt {each.attempt}" if each.attempt > 1 else ""
                 texts.append(f"--- iteration {each.number}: {each.input}{attempt}")
-                texts += [text, "" if error in text else error]
+                texts += [text, error]
         ended = [each for each in iterations if each.end_time is not None]
         if missing := sum(each.run_id not in outputs for each in ended):
             texts.append(f"[the outputs of {missing} more iterations are left out]")

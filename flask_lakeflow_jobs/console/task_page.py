@@ -19,7 +19,7 @@ from ..reader import cached_reads_of
 from ..runs.ids import parse_run_id
 from ..runs.iterations import Iteration, select_failed
 from ..runs.outcome import select_last_attempts
-from ..runs.output_parts import DEFAULT_PART_BYTES, Rows, read_rows
+from ..runs.output_parts import DEFAULT_PART_BYTES, Rows, drop_repeated, read_rows
 from ..runs.redaction import redact, redact_output, redact_progress_tokens
 from ..web.auth import Authorizer, current_authorizer, request_handle
 from ..web.requests import read_number
@@ -229,8 +229,10 @@ def texts_of(output: Mapping[str, Any]) -> list[Text]:
     sql = output.get("sql_output") or {}
     link = (sql.get("query_output") or sql.get("alert_output") or {}).get("output_link")
     dbt = (output.get("dbt_output") or {}).get("artifacts_link")
+    trace = (output.get("error_trace") or "").strip("\n")
+    error = drop_repeated((output.get("error") or "").strip(), trace)
     found = (
-        Text("Error", _join_error(output.get("error") or "", output.get("error_trace") or "")),
+        Text("Error", "\n\n".join(filter(None, [error, trace]))),
         Text(
             "Result",
             notebook.get("result") or "",
@@ -241,13 +243,6 @@ def texts_of(output: Mapping[str, Any]) -> list[Text]:
         Text("Info", output.get("info") or ""),
     )
     return [each for each in found if each.text]
-
-
-def _join_error(error: str, trace: str) -> str:
-    """Return an error and its trace, whose last line mostly repeats the error."""
-    if error.strip() in trace:
-        return trace.strip("\n")
-    return "\n\n".join(filter(None, [error.strip(), trace.strip("\n")]))
 
 
 def _read_loop(reads: CachedReads, task: RunTask) -> Loop:

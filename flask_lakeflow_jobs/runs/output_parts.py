@@ -1,4 +1,4 @@
-"""Parts of outputs of tasks: pieces of logs, and the rows of SQL tasks. Pure."""
+"""Parts of outputs of tasks: pieces of logs, errors, and the rows of SQL tasks. Pure."""
 
 from __future__ import annotations
 
@@ -83,6 +83,15 @@ class LogPart:
             "isLive": self.is_live,
             "line": self.line,
         }
+
+
+def drop_repeated(part: str | None, text: str) -> str:
+    """Return a part of an output, without the blanks at its end; empty if a text has it already.
+
+    The last line of a traceback mostly repeats the error, and the log of a script has both.
+    """
+    part = (part or "").rstrip()
+    return "" if part.lstrip() in text else part
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Parts of logs, and the rows of SQL tasks."""
+"""Parts of logs, errors, and the rows of SQL tasks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.runs.output_parts import LogPart, read_rows
+from flask_lakeflow_jobs.runs.output_parts import LogPart, drop_repeated, read_rows
 
 
 @given(st.text("ab\né", max_size=40), st.integers(1, 9))
@@ -51,3 +51,17 @@ def test_read_rows_pads_short_rows_and_guards_formulas() -> None:
 @pytest.mark.parametrize("output", [{}, {"sql_output": None}, {"sql_output": {"file_output": {}}}])
 def test_read_rows_of_an_output_without_any_is_none(output: dict[str, object]) -> None:
     assert read_rows(output) is None
+
+
+@pytest.mark.parametrize(
+    ("part", "text", "left"),
+    [
+        (" E: x\n", "Trace\nE: x\n", ""),
+        (" E: x\n", "Trace", " E: x"),
+        ("E: x", "", "E: x"),
+        ("", "Trace", ""),
+        (None, "", ""),
+    ],
+)
+def test_part_that_a_text_has_already_is_dropped(part: str | None, text: str, left: str) -> None:
+    assert drop_repeated(part, text) == left
