@@ -19,10 +19,15 @@ MAX_NAME_CHARS = 40
 #: Errors in messages and in the record are cut.
 MAX_ERROR_CHARS = 300
 
+#: What reverses the direction of text, within a class of a pattern; and the marks that texts in
+#: Arabic or Hebrew have too. Source: Unicode UAX 9.
+DIRECTIONS = r"\u202a-\u202e\u2066-\u2069"
+DIRECTION_MARKS = r"\u061c\u200e\u200f"
+
 #: Control characters, which start lines and drive terminals; line separators; halves of characters,
-#: which cannot be encoded; and what reverses the direction of text.
+#: which cannot be encoded; and directions of text.
 UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+"
+    rf"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{DIRECTIONS}{DIRECTION_MARKS}]+"
 )
 
 #: Half of a character, which JSON can express. It cannot be encoded.

@@ -23,6 +23,7 @@ import click
 from ..errors import suggest
 from ..runs.outcome import Outcome
 from ..runs.redaction import redact_progress_tokens
+from ..text import DIRECTIONS
 from .exit_codes import ExitCode
 from .tables import format_json
 
@@ -34,8 +35,8 @@ _SEQUENCE = (
     r"|\x1b[ -/]*[0-~]"
 )
 _NEWLINE = r"(?P<newline>\r\n?)"  # a carriage return would let a text write over itself
-# All of C0 except tab and newline, C1, and what changes the direction of text (Unicode UAX 9).
-_CHARACTER = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+# All of C0 except tab and newline, C1, and what reverses the direction of text.
+_CHARACTER = rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{DIRECTIONS}]"
 _UNWANTED = rf"{_SEQUENCE}|{_NEWLINE}|{_CHARACTER}"
 _COLOR = r"\x1b\[[0-9;]*m"
 _RESET = "\x1b[0m"

@@ -12,13 +12,13 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from ..text import format_value
+from ..text import DIRECTION_MARKS, DIRECTIONS, format_value
 
 _SGR = re.compile(r"\x1b\[([0-9;:]*)m")
 #: Sequences that move the cursor and so on, control characters, and changes of direction.
 _UNWANTED = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-ln-~]|\x1b[]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-Z\\-~]"
-    r"|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    rf"|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f{DIRECTIONS}{DIRECTION_MARKS}]"
 )
 WEB_ADDRESS = re.compile(r"https?://[^\s<>\"'`\x1b]{1,2000}")
 _URL_END = ".,;:!?)]}'\""
