@@ -13,7 +13,13 @@ from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 
 from .config.keys import ATTRIBUTION_PARAMETER
-from .errors import ConfigurationError, InvalidParameters, InvalidUserToken, MissingUserToken
+from .errors import (
+    ConfigurationError,
+    InvalidParameters,
+    InvalidUserToken,
+    MissingUserToken,
+    NotAllowed,
+)
 from .text import UNPRINTABLE
 
 #: The header in which Databricks Apps forwards the token of a user who authorized the app.
@@ -114,12 +120,18 @@ def read_proxy_user(headers: Headers) -> ProxyUser | None:
     Any client can send these headers, so call this only behind that proxy.
 
     :return: ``None`` if there are none.
+    :raises NotAllowed: there are several addresses.
     """
     user = ProxyUser(
         id=_decode_header(headers.get("X-Forwarded-User")),
         name=_decode_header(headers.get("X-Forwarded-Preferred-Username")),
         email=_decode_header(headers.get("X-Forwarded-Email")),
     )
+    if "," in (user.email or ""):  # servers join repeated headers; one of them is the client's
+        raise NotAllowed(
+            "X-Forwarded-Email has several addresses. The proxy must replace this header, and"
+            " remove X_Forwarded_Email."
+        )
     return None if user == ProxyUser() else user
 
 
