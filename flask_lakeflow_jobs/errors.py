@@ -22,11 +22,15 @@ _log = logging.getLogger("flask_lakeflow_jobs")
 
 
 def quote(value: object) -> str:
-    """Format a value for a message, cut if it is long."""
+    """Format a value for a message, cut if it is long, and without the login in a URL."""
     try:
-        return f"{value!r:.{MAX_QUOTE_CHARS}}"
+        text = repr(value)
     except ValueError:  # Python does not print integers with thousands of digits
         return "a number that long"
+    start, end = text.find("://") + len("://"), text.rfind("@")
+    if len("://") <= start < end:
+        text = f"{text[:start]}***{text[end:]}"
+    return text[:MAX_QUOTE_CHARS]
 
 
 def suggest(name: str, options: Iterable[str]) -> str:

@@ -44,8 +44,9 @@ TOKENS = re.compile(
     rf"\bdapi\w{{4,}}(?:-\d+)?|\beyJ[\w-]{{6,}}(?:\.[\w-]+)*|{PROGRESS_TOKENS.pattern}"
 )
 
-#: Beginnings of cells that spreadsheets take for formulas. Source: OWASP, "CSV Injection".
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+#: Beginnings of cells that spreadsheets take for formulas, also as wide characters of East Asia.
+#: Sources: OWASP, "CSV Injection"; ASVS 5.0, 1.2.10.
+FORMULA_STARTS = tuple("=+-@\t\r\n\0\uff1d\uff0b\uff0d\uff20")
 
 
 def parse_json(text: str | bytes) -> Any:

@@ -29,6 +29,7 @@ from flask_lakeflow_jobs import (
     UpstreamUnauthenticated,
     UpstreamUnavailable,
 )
+from flask_lakeflow_jobs.errors import quote
 from tests.support import DEADLINE
 
 EXIT_CODES = {0, 1, 2, 3, 4, 5, 6, 7, 130}
@@ -191,3 +192,17 @@ def test_error_detail_is_escaped_in_html() -> None:
         raise UnknownJob("<script>alert(1)</script>", [])
 
     assert "<script>" not in app.test_client().get("/").text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("postgresql://app:s3cr@t@db/name", "'postgresql://***@db/name'"),
+        (["slack://s3cr@channel"], "['slack://***@channel']"),
+        ("a@b://c", "'a@b://c'"),
+        ("a@b", "'a@b'"),
+    ],
+)
+def test_quote_shows_no_login_of_a_url(value: object, text: str) -> None:
+    """Such as that of a database in the setting beside the right one."""
+    assert quote(value) == text

@@ -58,6 +58,9 @@ AFTER_DAMAGE = (
     " upgrade'."
 )
 
+#: What to do if a file of SQLite cannot be opened, read or written. A locked one needs only time.
+AFTER_FAILURE = ". Check that its folder can be written and has space."
+
 #: Errors of a database that responds.
 REFUSALS = (DataError, IntegrityError, ProgrammingError)
 
@@ -232,6 +235,8 @@ class Database:
                 problem = " refuses a statement: "
             elif type(error.__cause__) is sqlite3.DatabaseError:
                 problem, remedy = " is damaged: ", AFTER_DAMAGE
+            elif self.is_sqlite and "locked" not in str(error.__cause__):
+                problem, remedy = " cannot be used: ", AFTER_FAILURE
             unavailable = DatabaseUnavailable(
                 f"The database {self.address}{problem}{_describe(error)}{remedy}"
             )

@@ -85,3 +85,13 @@ def test_damaged_file_is_named_with_its_remedy(
     with pytest.raises(DatabaseUnavailable, match=r"is damaged: .* restore a copy") as caught:
         use(database)
     assert "flask jobs record upgrade" in caught.value.detail
+
+
+@pytest.mark.parametrize("use", [_read, _write, _execute_directly])
+def test_file_that_cannot_be_opened_is_named_with_its_remedy(
+    use: Callable[[Database], None], tmp_path: Path
+) -> None:
+    (tmp_path / "record.sqlite3").mkdir()
+    database = open_database("sqlite:///record.sqlite3", instance_path=tmp_path, setting="X_URL")
+    with pytest.raises(DatabaseUnavailable, match=r"record\.sqlite3 cannot be used: .* has space"):
+        use(database)
