@@ -97,8 +97,8 @@ def load_module(name: str) -> None:
 def _load_on_gevent(name: str) -> None:
     """Import a module in a native thread, one at a time.
 
-    The locks of imports are gevent's. If a native thread waits for the import of another one, the
-    event loop of that other thread wakes it, and never does so once that thread has ended.
+    The locks of imports are gevent's. A native thread that waits for the import of another one is
+    woken by the event loop of that other thread. If that thread ends first, it waits forever.
     """
     global _native_import
     import gevent

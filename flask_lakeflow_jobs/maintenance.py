@@ -112,8 +112,8 @@ class Maintenance:
         """Find the runs of requests whose process ended before the workspace responded.
 
         The Jobs API cannot be asked for the run of a token: it would start one. So the runs of the
-        job since the request are compared with it. A request without such a run was not carried
-        out: its process has had the time to send it and to wait for the response.
+        job since the request are compared with it. If none is the same, the request was not carried
+        out, as enough time has passed to send it and to get its response.
         """
         settled = self._state.clock.now() - self._state.settings.write_timeout - CLOCK_SKEW_SECONDS
         jobs = self._state.settings.jobs

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-#: After a failure, or a response, that took longer than this, the cache is not used for
-#: ``COOLDOWN_SECONDS``: a slow cache delays every update, where none costs only polls.
+#: A failure or a response that takes longer is slow. The cache is then not used for
+#: ``COOLDOWN_SECONDS``: without a cache there are more polls, but a slow one delays every update.
 SLOW_FAILURE_SECONDS = 0.1
 SLOW_RESPONSE_SECONDS = 0.5
 

@@ -23,9 +23,9 @@ CHECK_SECONDS = 1.0
 class ClaimWatch:
     """Finds claims whose processes no longer renew them.
 
-    The clocks of two processes may differ, and no process can renew a claim while the record is
-    unavailable. So a claim is abandoned for a process that has seen it unchanged for as long as
-    claims last, by its own clock and without a gap.
+    A process that has seen a claim unchanged for as long as claims last takes it for abandoned. It
+    measures this time by its own clock, as those of two processes may differ. While the record is
+    unavailable, no process can renew a claim, so the time then begins again.
 
     :param seconds: how long a claim lasts.
     """

@@ -201,8 +201,11 @@ class EndRecorder:
         return True
 
     def _add_found_run(self, run_key: RunKey, status: RunStatus) -> bool:
-        """Record a run that was started elsewhere, if all runs of its job are followed; or one that
-        may be of a request without a response, which takes its row over when it is resolved."""
+        """Record a run that was started elsewhere, if all runs of its job are followed.
+
+        Of other jobs, record one that may belong to a request without a response. The request
+        takes this row over when it is resolved.
+        """
         run, job = status.run, run_key.job
         age = self._clock.now() - (run.end_time or 0) / 1000
         if job.run_as != "app" or age > RECENT_SECONDS:

@@ -40,8 +40,8 @@ REPAIRED_SECONDS = 30.0
 #: flood people with messages.
 LOOKBACK_MS = 86_400_000
 
-#: How long after its request a run that did not succeed is expected to be repaired, if only the
-#: app's own runs of its job are followed.
+#: How long after its request a run that did not succeed may still be repaired. It counts for jobs
+#: of which only the app's own runs are followed.
 REPAIR_MS = 7 * 86_400_000
 
 

@@ -13,8 +13,8 @@ from .schema import leases
 class Leases(RecordBase):
     """The leases of the record. A lease ends by itself when its holder does not renew it.
 
-    The clock of a holder may be ahead of the others. So a lease also ends for a process that has
-    seen no renewal for as long as it lasts, by the clock of that process.
+    The clock of a holder may be ahead of the others. So a process may also take a lease over after
+    it has seen no renewal for as long as the lease lasts, by its own clock.
     """
 
     def _initialize(self) -> None:

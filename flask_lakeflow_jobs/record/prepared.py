@@ -116,8 +116,10 @@ class PreparedWriter:
                 write.result = has_changed
 
     def _execute(self, group: Sequence[Steps]) -> bool:
-        """Execute the statements of a group; once more if the connection turned out to be cut, or
-        if another process has written the same row at the same time."""
+        """Execute the statements of a group.
+
+        If the connection was cut, or another process wrote the same row, execute them once more.
+        """
         try:
             return self._execute_once(group)
         except DatabaseUnavailable as error:

@@ -91,8 +91,8 @@ def select_failed(iterations: Iterable[Iteration]) -> list[Iteration]:
 def parse_iterations(run: Document, overrides: SecretOverrides) -> list[Iteration]:
     """Return the iterations of a for-each task, in the order of its inputs, later attempts last.
 
-    The Jobs API does not number them. First attempts come in the order of the inputs; a later one
-    belongs to the first attempt with the same parameters that has none of its number yet.
+    The Jobs API does not number them. First attempts come in the order of the inputs. A later
+    attempt belongs to the first one with the same parameters that has none of its number yet.
 
     :param run: of the for-each task, with the values of the iterations' parameters.
     :param overrides: of the job, see :func:`.redaction.redact`.

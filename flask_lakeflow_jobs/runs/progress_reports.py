@@ -47,8 +47,8 @@ def reports_of(progress: RunProgress | None) -> dict[str, Progress]:
 def select_progress(run: Mapping[str, Any], reports: Reports) -> RunProgress | None:
     """Return what a run's state shows of the reports about it.
 
-    A run that has ended shows none, a task only while it is active, and a new attempt of a task
-    nothing of the attempt before.
+    A run that has ended shows none. A task shows its report only while it is active, and a new
+    attempt nothing of the attempt before.
 
     :param run: the document of the Jobs API.
     :return: ``None`` if there is nothing to show.

@@ -67,9 +67,9 @@ NON_API_MESSAGE = "unable to parse response"
 #: The longest delay that a workspace may ask for. A longer one is a mistake.
 MAX_REQUESTED_DELAY_SECONDS = 24 * 3600
 
-#: In the message of http.client for a proxy that makes no connection to the host, and in that of
-#: requests for a missing file of certificates.
+#: In messages of http.client: a proxy does not connect to the host.
 NO_TUNNEL = "Tunnel connection failed"
+#: In messages of requests: there is no file of certificates.
 NO_CERTIFICATES = "CA certificate bundle"
 
 

@@ -46,8 +46,8 @@ def create_password(upstream: Upstream, lakebase: str | bool) -> str:
     The lowest SDK of this package has no method for it, so the paths are those of the API.
     Sources: Databricks REST API, "Generate Database Credential" of ``database`` and ``postgres``.
 
-    :param lakebase: an instance, an endpoint, or ``True`` for the OAuth token of the app, which
-        every database accepts whose role is the app's service principal.
+    :param lakebase: an instance or an endpoint; ``True``: the OAuth token of the app. A database
+        with a role for the app's service principal accepts that.
     :raises LakeflowJobsError: the workspace does not create one.
     """
     context = ErrorContext(APP, partial(_not_found, lakebase))

@@ -41,8 +41,8 @@ class CachedResponse(NamedTuple):
 
     :param age: seconds since it was read from the workspace.
     :param is_stale: it is past its time to live, and served because the workspace does not respond.
-    :param texts: what readers made of the response, which lives as long as it is cached; ``None``
-        if it did not come from the cache.
+    :param texts: what readers made of the response. It is kept as long as the response; ``None`` if
+        the response did not come from the cache.
     """
 
     value: Any

@@ -24,9 +24,10 @@ GENERATION_SECONDS = 24 * 3600.0
 #: Larger responses are not stored: logs can have megabytes.
 MAX_RESPONSE_CHARS = 1_000_000
 
-#: Characters of all responses in the memory of a process, where they take up to six times as many
-#: bytes; and what the rest of a response counts.
+#: Characters of all responses in the memory of a process. They take up to six times as many bytes.
 MAX_PROCESS_CHARS = 12_000_000
+
+#: Added to the characters of each response, for all that is kept beside them.
 ENTRY_CHARS = 1_000
 
 #: Where a parsed entry keeps the texts that were made of it. No key of JSON equals it.

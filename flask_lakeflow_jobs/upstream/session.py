@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 #: Statuses that the Jobs API sends only with JSON. The SDK takes a page with them for its errors.
 JSON_STATUSES = frozenset({400, 404, 409})
 
-#: How the SDK's errors for token requests begin, if a later request may succeed: codes of OAuth
-#: (RFC 6749), and ``unknown`` for JSON that has no such code, such as that of a rate limit.
+#: How the SDK's errors for token requests begin, if a later request may succeed. They are codes of
+#: OAuth (RFC 6749); ``unknown`` stands for JSON without a code, such as that of a rate limit.
 TRANSIENT_LOGIN_ERRORS = ("server_error:", "temporarily_unavailable:", "unknown:")
 
 #: Of a response, decompressed. The largest legitimate ones are outputs, of about 5 MiB.
@@ -50,9 +50,9 @@ SURROGATES = re.compile(
 class WorkspaceSession(requests.Session):
     """A session for one workspace.
 
-    Proxies, certificates and connections are the same for all its requests, and are resolved once:
-    for each request, that takes almost as long as everything else. A request is not sent if its
-    caller no longer waits. The size of responses is limited.
+    Its requests share proxies, certificates and connections. These are resolved once, as that takes
+    almost as long as the rest of a request. A request is not sent if its caller no longer waits.
+    The size of responses is limited.
 
     :param host: the workspace's, with its scheme.
     :param connections: the maximum number of pooled connections.

@@ -80,11 +80,11 @@ class DaemonThreadPool:
 
     The SDK has no timeout for a whole call: its own counts between two bytes, and its token
     requests have none. An abandoned call keeps its thread until it ends, and sends no further
-    request. Another thread takes its place, for as many calls as there are threads: a workspace
-    that sends a byte now and then would hold all of them for hours. At the limit, new calls wait
-    for a free thread, within their own timeout. The threads are daemons, so that a hanging call
-    does not keep the process alive, as those of :class:`~concurrent.futures.ThreadPoolExecutor`
-    would.
+    request. A workspace that sends a byte now and then could hold all threads for hours, so another
+    thread takes the place of an abandoned one, as many times as there are threads. At this limit,
+    new calls wait for a free thread, within their own timeout. The threads are daemons, so that a
+    hanging call does not keep the process alive, as one of a
+    :class:`~concurrent.futures.ThreadPoolExecutor` would.
 
     A call costs one wake-up each way: under load, each further one costs as much as a small call.
 

@@ -81,8 +81,8 @@ def choose_delay(
     """Return the delay with the least cost per change that the next poll finds.
 
     The cost of a poll at a moment is its own, plus the seconds by which it finds the expected
-    changes late. Where a phase may end at any moment of a span, this rule leads to polls whose sum
-    of costs is about the least there is.
+    changes late. If a phase may end at any moment of a span, polls by this rule cost about as
+    little in all as polls can.
 
     :param poll_cost: of one poll, in seconds by which one change is found late.
     """

@@ -1,7 +1,7 @@
 """The lease on a run: which of the processes that watch it polls next.
 
-The processes need no common clock. One that has waited for a record knows its age by its own clock,
-to a tick. Until it has waited for one, it reads the record at every tick.
+The processes need no common clock. A process that sees a new record appear knows its age by its own
+clock, to a tick. To see one appear, it reads the record at every tick.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ class PollResult(NamedTuple):
 class LeaseCoordinator:
     """Decides, with the other processes of the app, which of them polls runs.
 
-    The runs of one poll share their accesses to the cache, so that a slow one costs a few round
-    trips and not a few for each run.
+    The runs of one poll share their accesses to the cache: with a slow cache, a round trip for each
+    run would take too long.
 
     :param max_wait: seconds after which this process polls though another one holds the lease.
     """

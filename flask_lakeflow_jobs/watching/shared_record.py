@@ -1,5 +1,5 @@
-"""The data that the processes that watch a run share: its state, the last poll, a lease on the next
-one, and the last change that was made to it.
+"""The data about a run that processes share: its state, its last change, the last poll, and the
+lease on the next one.
 
 The process that acquires the lease polls the run. It then publishes a record of the poll under a
 new poll id. A lease names the poll that it follows, so no common clock is needed. It expires, so

@@ -159,8 +159,8 @@ class Subscription:
     def wait_for_first(self, timeout: float) -> list[RunUpdate]:
         """Wait until every run was polled, successfully or not.
 
-        Without time for a poll, return the last known state: if all clients of a server poll at
-        the same moment, few of them can wait.
+        Without time for a poll, return the last known state. If all clients of a server poll at the
+        same moment, most of them have no time.
 
         :param timeout: seconds since the run was first watched, the same for all its subscribers.
             Otherwise many of them in turn would occupy a server with few threads.

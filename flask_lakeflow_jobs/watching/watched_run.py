@@ -140,12 +140,12 @@ class LeaseState:
     handled_notification_id: str | None = None
 
 
-#: Seconds for which the state of a run without subscribers is kept after its next poll was due:
-#: clients that poll come back within them.
+#: Seconds for which the state of a run without subscribers is kept, counted from its next poll.
+#: Clients that poll come back before.
 KEPT_SECONDS = 10.0
 
-#: An end that comes before the last state counts if so many polls in a row have found it: that
-#: state was a mistake of the workspace. A delayed response from before a repair comes once.
+#: An end that is older than the last state may be a delayed response from before a repair. It
+#: counts once so many polls in a row have found it: then that state was a mistake of the workspace.
 MIN_FOUND_ENDS = 10
 
 

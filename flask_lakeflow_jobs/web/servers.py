@@ -282,8 +282,10 @@ def _callers(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 def get_call_timeout() -> float:
-    """Return the seconds that a call of the current thread may take, so that the server does not
-    kill its request; infinity if it kills none."""
+    """Return the seconds that a call of the current thread may take.
+
+    After a longer one, the server would kill the request. Infinity, if it kills none.
+    """
     server = _find_server(request.environ if has_request_context() else {})
     if server.request_timeout is None:
         return float("inf")

@@ -14,8 +14,8 @@ from ..task_kinds import TASK_KINDS
 class Field:
     """The type of a field, and the fields inside its value.
 
-    :param conversion: ``string``, ``number``, ``decimal``, ``boolean``, ``value`` for a string that
-        is empty if there is no value, or empty for a value that is not converted.
+    :param conversion: ``string``, ``number``, ``decimal`` or ``boolean``. ``value`` makes a string
+        too, an empty one if there is no value. If it is empty, the value is not converted.
     :param accepts: whether a value is of the type.
     :param message: the message if it is not. It may refer to ``name`` (the key, with its task),
         ``key``, ``task``, ``kind`` and ``value``.

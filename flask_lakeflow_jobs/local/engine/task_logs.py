@@ -168,8 +168,8 @@ def _find_word(
     """Return the start of the word around a position.
 
     The word may be a token, which the app redacts by its form when it reads a part. A position
-    where a part has ended stays: it is behind a word, at a secret, or inside a word that is longer
-    than a part.
+    where a part has ended is returned as it is. It is behind a word, at a secret, or inside a word
+    that is longer than a part.
     """
     first = max(0, start - limit)
     around = max(0, first - redactor.overlap)

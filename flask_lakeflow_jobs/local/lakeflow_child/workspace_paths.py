@@ -253,8 +253,8 @@ def _spell_out_dbfs(path: str) -> str:
 def _replace(function: Any, call: Any) -> Any:
     """Return what takes the place of a built-in function.
 
-    It is a static method: in a class that keeps it, as ``pathlib`` of Python 3.10 does, it becomes
-    no method, as built-in functions do not.
+    A built-in function in a class does not become a method of it, and ``pathlib`` of Python 3.10
+    keeps some in classes. So what takes its place is a static method.
     """
     call.__name__ = call.__qualname__ = function.__name__
     call.__doc__ = function.__doc__

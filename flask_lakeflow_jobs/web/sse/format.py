@@ -17,8 +17,8 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-#: No empty line follows it, nor a retry field: some clients call the app with an event without data
-#: at each empty line, and its JSON parser then fails.
+#: No empty line follows it, and no retry field: at an empty line, some clients pass an event
+#: without data to the app, whose JSON parser then fails.
 HEARTBEAT_COMMENT = b": still here\n"
 _LINE_END = re.compile(r"\r\n|\r|\n")
 

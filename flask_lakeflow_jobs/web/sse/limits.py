@@ -201,8 +201,8 @@ class StreamLimiter:
     def first_read_permit(self, server: Server, *, has_thread: bool) -> Iterator[bool]:
         """Yield whether a request may wait for the first poll of a run.
 
-        As many may wait as threads can be spared, and always one: otherwise clients that poll
-        would never get a state while streams hold all the threads.
+        As many may wait as threads can be spared. One always may: while streams hold all threads,
+        clients that poll would otherwise never get a state.
 
         :param has_thread: the request has a permit to hold its thread.
         """

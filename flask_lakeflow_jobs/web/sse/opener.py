@@ -35,8 +35,8 @@ OPENER_KEY = "lakeflow_jobs.web"
 #: Seconds that a response waits for the first poll: proxies and clients wait for its headers.
 FIRST_READ_SECONDS = 5.0
 
-#: A stream that the server has not begun to send after these seconds is abandoned: a function of
-#: the app failed after the view, or replaced its response.
+#: A stream that the server has not begun to send by then never begins: after the view, a function
+#: of the app failed or replaced its response.
 ABANDONED_SECONDS = 30.0
 
 

@@ -162,8 +162,9 @@ def encode_current_state(
 
 
 def choose_lifetime(max_seconds: float, server: Server) -> float:
-    """Return the seconds that a stream lasts: up to a tenth less than the app, which knows its
-    proxy, and the server allow, so that streams do not all end at once.
+    """Return the seconds that a stream lasts: at most as long as the app and the server allow.
+
+    It is up to a tenth less, so that streams do not all end at once.
 
     :param max_seconds: ``LAKEFLOW_JOBS_STREAM_MAX_SECONDS``.
     """

@@ -163,8 +163,9 @@ class Stages:
     def _join_flows(self) -> None:
         """Make one flow of all that write to one table.
 
-        Spark numbers the batches of each flow from 0 and its files keep one batch of a number, so
-        of several flows it would lose rows. Their order, which a checkpoint keeps, is by name.
+        Spark numbers the batches of each flow from 0, and the files of a table keep one batch of
+        each number. With several flows, rows would be lost. Their order, which a checkpoint keeps,
+        is by name.
         """
         flows = defaultdict(list)
         for each in self._elements:

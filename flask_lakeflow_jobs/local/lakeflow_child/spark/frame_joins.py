@@ -1,7 +1,7 @@
 """The keys of joins of frames by a name: on Sail, ``u.*`` lacks them and ``u.id`` is unknown.
 
-Sail knows the key of a side by the number of its plan, right above the join, and the merged key by
-its name, alone or with the number of the join. Requests are changed to name it so.
+Right above the join, Sail knows the key of a side by the number of its plan. It knows the merged
+key by its name, alone or with the number of the join. Requests are changed to name the keys so.
 """
 
 from __future__ import annotations

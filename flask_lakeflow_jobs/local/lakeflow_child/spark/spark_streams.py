@@ -1,7 +1,7 @@
 """Streams on Sail, which reads and writes batches only: each start reads what is new, once.
 
-The frame of a stream has the rows of all that is there. When it starts, they are replaced by those
-that its checkpoint does not know, and what they add to the result is written as a batch.
+The frame of a stream has all rows of its source. When the stream starts, they are replaced by the
+rows that its checkpoint does not know. Their additions to the result are written as a batch.
 """
 
 # ruff: noqa: N802, N803, N815  # the names of Spark

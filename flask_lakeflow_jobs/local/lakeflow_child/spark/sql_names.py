@@ -1,8 +1,8 @@
 """Names in the SQL of Spark: their parts, their quotes, and the schemas in them.
 
 The workspace of a bundle has its schemas already. Here, each is created when a task first writes to
-it or uses it. Sail looks for the tables of a view in the schema that is current later, so that the
-text of a view names their schemas.
+it or uses it. Sail looks for the tables of a view in the schema that is current when the view is
+read. So the text of a view names their schemas.
 """
 
 from __future__ import annotations

@@ -53,9 +53,9 @@ def make_nullable(frame: Any) -> Any:
 def _find_types(frame: Any) -> StructType:
     """Return the columns of a frame with the types of its rows.
 
-    Sail takes the type of the first value of a ``CASE``, an ``if`` or a union for that of the
-    column, such as ``INT`` for a zero before a ``DOUBLE``. Its rows have the type of all values,
-    and a table would lose the fractions.
+    Sail gives a column the type of the first value of a ``CASE``, an ``if`` or a union, such as
+    ``INT`` if a zero comes before a ``DOUBLE``. The rows have the type of all values, so a table
+    would lose their fractions.
     """
     schema = frame.schema
     if not any(isinstance(field.dataType, _FIRST_TYPES) for field in schema.fields):

@@ -27,8 +27,8 @@ _MAX_LOCK_WAIT_SECONDS = 300.0  # a statement of another task may take long
 class Warehouse:
     """A connection to the warehouse, with all catalogs attached that statements have created.
 
-    One task at a time has one: DuckDB lets only one process open a file, and tasks that open
-    several in different orders would wait for each other for ever.
+    One task at a time has one. DuckDB lets only one process open a file, and two tasks that open
+    the same files in different orders would wait for each other forever.
 
     :param is_locked: true if the task keeps the others from it already.
     """
