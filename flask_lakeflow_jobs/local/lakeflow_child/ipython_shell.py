@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import sys
 
-from .import_hooks import find_and_change
+from .import_hooks import change_when_loaded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import types
     from collections.abc import Callable
-    from importlib.machinery import ModuleSpec
     from typing import Any
 
 
@@ -49,16 +47,9 @@ class Shell:
         """The same names, where the SDK and MLflow look for ``dbutils``."""
         return {"user_global": self.user_ns}
 
+    def install(self) -> None:
+        """Give the shell to ``IPython`` once it is loaded."""
+        change_when_loaded({"IPython": self._add_to})
 
-class IPythonFinder:
-    """Finds ``IPython`` where it is installed, and gives it the shell once it is loaded."""
-
-    def __init__(self, shell: Shell) -> None:
-        self._shell = shell
-
-    def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
-        """Return how to load ``IPython``."""
-        return find_and_change(name, None, self._add_shell) if name == "IPython" else None
-
-    def _add_shell(self, module: types.ModuleType) -> None:
-        vars(module)["get_ipython"] = lambda: self._shell
+    def _add_to(self, ipython: Any) -> None:
+        ipython.get_ipython = lambda: self

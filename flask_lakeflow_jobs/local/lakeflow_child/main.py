@@ -11,7 +11,7 @@ from .json_files import write_json
 from .runtime_modules import RuntimeModules
 from .spark.task_spark import TaskSpark
 from .supervisor import supervise
-from .workspace_paths import NativeFinder, WorkspacePaths
+from .workspace_paths import NativePaths, WorkspacePaths
 
 # Imports delay the start of every task, that of typing by 3 ms. So modules that only some tasks
 # need are imported in functions.
@@ -35,7 +35,7 @@ def main(payload_file: str) -> None:
         )
     paths = WorkspacePaths(payload["mounts"])
     paths.install()
-    sys.meta_path.insert(0, NativeFinder(paths.translate))
+    NativePaths(paths.translate).install()
     spark = TaskSpark(payload, paths)
     spark.install()
     dbutils = DBUtils(payload, _run_other_notebook, spark)

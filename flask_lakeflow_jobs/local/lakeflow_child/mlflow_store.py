@@ -9,13 +9,12 @@ import os
 import sys
 from copy import copy
 
-from .import_hooks import find_and_change
+from .import_hooks import change_when_loaded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import types
     from collections.abc import Callable
-    from importlib.machinery import ModuleSpec
     from typing import Any
 
 _OF_DATABRICKS = "databricks"  # how the addresses of its tracking and of its registries begin
@@ -23,16 +22,10 @@ _FILE_STORE = "mlflow.store.model_registry.file_store"
 _VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 
 
-class MlflowFinder:
-    """Finds ``mlflow`` where it is installed, and directs it to the workspace once it is loaded."""
-
-    def find_spec(self, name: str, path: Any = None, *_: Any) -> ModuleSpec | None:
-        """Return how to load ``mlflow`` and its store."""
-        if name == _FILE_STORE:
-            return find_and_change(name, path, _change_store)
-        if name != "mlflow":
-            return None
-        return find_and_change(name, None, _redirect, prepare=_set_variables)
+def redirect_mlflow() -> None:
+    """Direct ``mlflow`` to the workspace once it is loaded."""
+    change_when_loaded({"mlflow": _redirect}, prepare=_set_variables)
+    change_when_loaded({_FILE_STORE: _change_store})
 
 
 def _set_variables() -> None:

@@ -11,8 +11,8 @@ import sys
 import types
 from importlib.machinery import ModuleSpec, PathFinder
 
-from .ipython_shell import IPythonFinder, Shell
-from .mlflow_store import MlflowFinder
+from .ipython_shell import Shell
+from .mlflow_store import redirect_mlflow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ class RuntimeModules(ServedModules):
     def install(self) -> None:
         """Serve the modules from now on."""
         sys.meta_path.append(self)
-        sys.meta_path[:0] = [MlflowFinder(), IPythonFinder(self._shell)]
+        self._shell.install()
+        redirect_mlflow()
         if "LAKEFLOW_LOCAL_SAIL" in os.environ:
             sys.meta_path.insert(0, DeltaModules({}))
 

@@ -14,14 +14,13 @@ import re
 import sys
 from functools import wraps
 
-from .import_hooks import find_and_change
+from .import_hooks import change_when_loaded
 from .samples import serve_samples
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import types
-    from collections.abc import Callable, Sequence
-    from importlib.machinery import ModuleSpec
+    from collections.abc import Callable
     from typing import Any
 
 _HOMES = ("/Workspace/Users", "/Workspace/Shared", "/Workspace/Repos")
@@ -266,8 +265,8 @@ def _replace(function: Any, call: Any) -> Any:
     return replacement
 
 
-class NativeFinder:
-    """Finds libraries such as polars, and lets them take paths once they are loaded.
+class NativePaths:
+    """Lets libraries such as polars take paths once they are loaded.
 
     :param translate: returns the path of this machine, and any other value as it is.
     """
@@ -275,11 +274,9 @@ class NativeFinder:
     def __init__(self, translate: Callable[[Any], Any]) -> None:
         self._translate = translate
 
-    def find_spec(self, name: str, path: Sequence[str] | None = None, *_: Any) -> ModuleSpec | None:
-        """Return how to load one of the libraries."""
-        if name not in _NATIVE:
-            return None
-        return find_and_change(name, path, self._wrap_functions)
+    def install(self) -> None:
+        """Let the libraries take paths from now on."""
+        change_when_loaded(dict.fromkeys(_NATIVE, self._wrap_functions))
 
     def _wrap_functions(self, module: types.ModuleType) -> None:
         for holder, pattern in _NATIVE[module.__name__].items():

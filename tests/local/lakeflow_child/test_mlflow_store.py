@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.mlflow_store import MlflowFinder
+from flask_lakeflow_jobs.local.lakeflow_child.mlflow_store import redirect_mlflow
 
 # The names of MLflow that take the address of a service.
 MLFLOW = """\
@@ -43,7 +43,8 @@ def mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "databricks")
     monkeypatch.setenv("MLFLOW_REGISTRY_URI", "https://mlflow.example")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    monkeypatch.setattr(sys, "meta_path", [MlflowFinder(), *sys.meta_path])
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    redirect_mlflow()
     monkeypatch.delitem(sys.modules, "mlflow", raising=False)
     yield importlib.import_module("mlflow")
     sys.modules.pop("mlflow", None)
@@ -110,7 +111,8 @@ def test_file_store_saves_no_metrics_and_reads_a_description(
     monkeypatch.setenv("LAKEFLOW_LOCAL_DATA", str(tmp_path / "data"))
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_ALLOW_FILE_STORE"):
         monkeypatch.setenv(name, "x")
-    monkeypatch.setattr(sys, "meta_path", [MlflowFinder(), *sys.meta_path])
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    redirect_mlflow()
     for name in [each for each in sys.modules if each.partition(".")[0] == "mlflow"]:
         monkeypatch.delitem(sys.modules, name)
     module = importlib.import_module("mlflow.store.model_registry.file_store")

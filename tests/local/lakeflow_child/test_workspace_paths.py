@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.workspace_paths import (
-    NativeFinder,
+    NativePaths,
     WorkspacePaths,
     to_local_path,
     to_workspace_path,
@@ -260,7 +260,8 @@ def polars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     (tmp_path / "polars.py").write_text(POLARS)
     paths = WorkspacePaths({"/Volumes": f"{tmp_path}/volumes"})
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(sys, "meta_path", [NativeFinder(paths.translate), *sys.meta_path])
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    NativePaths(paths.translate).install()
     monkeypatch.delitem(sys.modules, "polars", raising=False)
     yield importlib.import_module("polars")
     sys.modules.pop("polars", None)

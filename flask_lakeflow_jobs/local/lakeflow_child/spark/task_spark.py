@@ -7,13 +7,12 @@ import sys
 from contextlib import contextmanager
 from importlib.machinery import PathFinder
 
-from ..import_hooks import find_and_change
+from ..import_hooks import change_when_loaded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-    from importlib.machinery import ModuleSpec
     from typing import Any
 
     from ..workspace_paths import WorkspacePaths
@@ -31,48 +30,24 @@ _OF_TABLES = ("/unity-catalog/", "/sql/statements")
 _locks: list[int] = []  # of the metastore, until the process ends
 
 
-class SessionStarter:
-    """An import hook that starts a session as soon as code imports ``pyspark.sql``.
-
-    On Databricks a session is always active. Starting it for every task would take seconds.
-    """
-
-    def __init__(self, start: Callable[[], Any]) -> None:
-        self._start = start
-
-    def find_spec(self, name: str, path: Sequence[str] | None = None, *_: Any) -> ModuleSpec | None:
-        """Let the session start after the import of ``pyspark.sql``."""
-        if name != "pyspark.sql":
-            return None
-        sys.meta_path.remove(self)
-        return find_and_change(name, path, lambda _: self._start())
-
-
-class SdkSynchronizer:
-    """An import hook that lets requests of the SDK see the tables of the task, and it theirs.
+def synchronize_requests(
+    client_class: Any, synchronize: Callable[[], AbstractContextManager[None]]
+) -> None:
+    """Let requests of the SDK see the tables of the task, and it theirs.
 
     The workspace answers them in a session of its own. Others see a session when it ends.
 
     :param synchronize: returns the context of a request for tables.
     """
+    call = client_class.do
 
-    def __init__(self, synchronize: Callable[[], AbstractContextManager[None]]) -> None:
-        self._synchronize = synchronize
+    def do(client: Any, method: str, path: str | None = None, *args: Any, **more: Any) -> Any:
+        if not any(each in (path or "") for each in _OF_TABLES):
+            return call(client, method, path, *args, **more)
+        with synchronize():
+            return call(client, method, path, *args, **more)
 
-    def find_spec(self, name: str, path: Sequence[str] | None = None, *_: Any) -> ModuleSpec | None:
-        """Change the client of the SDK when it is loaded."""
-        return find_and_change(name, path, self._change) if name == "databricks.sdk.core" else None
-
-    def _change(self, module: Any) -> None:
-        call = module.ApiClient.do
-
-        def do(client: Any, method: str, path: str | None = None, *args: Any, **more: Any) -> Any:
-            if not any(each in (path or "") for each in _OF_TABLES):
-                return call(client, method, path, *args, **more)
-            with self._synchronize():
-                return call(client, method, path, *args, **more)
-
-        module.ApiClient.do = do
+    client_class.do = do
 
 
 class TaskSpark:
@@ -89,10 +64,19 @@ class TaskSpark:
         self._is_sail = "LAKEFLOW_LOCAL_SAIL" in os.environ
 
     def install(self) -> None:
-        """Start a session when the task imports ``pyspark.sql``."""
-        sys.meta_path.insert(0, SessionStarter(self._start))
+        """Start a session when the task imports ``pyspark.sql``.
+
+        On Databricks a session is always active. Starting it for every task would take seconds.
+        """
+        change_when_loaded({"pyspark.sql": lambda _: self._start()})
         if self._is_sail:
-            sys.meta_path.insert(0, SdkSynchronizer(self._synchronize))
+            change_when_loaded(
+                {
+                    "databricks.sdk.core": lambda core: synchronize_requests(
+                        core.ApiClient, self._synchronize
+                    )
+                }
+            )
 
     @property
     def is_installed(self) -> bool:
@@ -153,6 +137,8 @@ class TaskSpark:
                 load_catalog(self._session)
 
     def _start(self) -> None:
+        if self._session is not None:  # the module is loaded again
+            return
         if message := os.environ.get(_FAILURE):
             raise RuntimeError(message)
         if self._is_sail:

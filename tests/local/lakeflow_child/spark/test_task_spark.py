@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.spark.task_spark import (
-    SdkSynchronizer,
     TaskSpark,
+    synchronize_requests,
 )
 from flask_lakeflow_jobs.local.lakeflow_child.workspace_paths import WorkspacePaths
+
+#: The session of a package in place of pyspark.
+SESSION = """\
+class SparkSession:
+    class builder:
+        getOrCreate = object
+"""
 
 
 @pytest.fixture
@@ -51,6 +58,17 @@ def test_server_that_does_not_start_fails_sql(
         _ = spark.session
 
 
+def test_session_stays_when_the_module_is_loaded_again(tmp_path: Path, spark: TaskSpark) -> None:
+    builder = (
+        "SparkSession = type('Session', (), {'builder': type('', (), {'getOrCreate': object})})"
+    )
+    (tmp_path / "pyspark/sql/__init__.py").write_text(builder)
+    spark._payload["kind"] = "notebook"
+    session = spark.session
+    importlib.reload(sys.modules["pyspark.sql"])
+    assert spark.session is session
+
+
 def test_requests_for_tables_are_made_between_saving_and_loading_the_catalog() -> None:
     calls: list[Any] = []
 
@@ -69,7 +87,7 @@ def test_requests_for_tables_are_made_between_saving_and_loading_the_catalog() -
         finally:
             calls.append("load")
 
-    SdkSynchronizer(synchronize)._change(SimpleNamespace(ApiClient=Client))
+    synchronize_requests(Client, synchronize)
     path = "/api/2.1/unity-catalog/tables"
     assert Client().do("GET", path) == f"GET {path}"
     assert calls == ["save", path, "load"]
