@@ -13,6 +13,7 @@ from flask import Response, request
 
 from ..errors import InvalidRequest, RunNotFound, UpstreamTimeout, quote
 from ..globals import current_state
+from ..runs.durations import end_of
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
 from ..text import format_csv_line
 from ..upstream.concurrent_reads import read_each
@@ -132,7 +133,7 @@ def _read_present(handle: JobHandle, run: ListedRun) -> ListedRun:
         run,
         outcome=outcome_of(found),
         started_at=found.start_time or run.started_at,
-        ended_at=(found.end_time or found.start_time) if has_ended(found) else None,
+        ended_at=end_of(found),
         error=(parse_state(found).message or None) if has_ended(found) else None,
     )
 

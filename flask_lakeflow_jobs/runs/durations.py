@@ -50,6 +50,14 @@ def counts_from_of(run: AnyRun) -> int | None:
     return run.start_time + (run.queue_duration or 0) if run.start_time else None
 
 
+def end_of(run: AnyRun) -> int | None:
+    """Return when a run or a task ended, or else its start: one that never ran may have no end.
+
+    :return: milliseconds since the epoch; ``None``: it has not ended, or has no times.
+    """
+    return (run.end_time or run.start_time) if has_ended(run) else None
+
+
 def length_of(run: Run | BaseRun, now: float) -> float | None:
     """Return the milliseconds that a run took, or has taken so far; ``None`` before its start.
 
@@ -112,7 +120,7 @@ def times_of(task: RunTask, now: float) -> Times:
     :param now: milliseconds since the epoch.
     """
     began, counts_from = task.start_time or None, counts_from_of(task)
-    over = (task.end_time or began) if has_ended(task) else None
+    over = end_of(task) or None
     if counts_from is None or never_started(task):
         return Times(None, over, None, None)
     length = max(0.0, (now if over is None else over) - counts_from)

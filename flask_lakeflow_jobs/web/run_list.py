@@ -21,6 +21,7 @@ from ..globals import current_state
 from ..identity import display_name
 from ..record.values import PageToken, RecordedRun, RowState
 from ..runs import RUNS_PER_PAGE
+from ..runs.durations import end_of
 from ..runs.outcome import ACTIVE_OUTCOMES, Outcome, has_ended, outcome_of, parse_state
 from ..runs.redaction import redact
 from ..runs.run_parameters import fields_of, requester_of
@@ -305,15 +306,15 @@ def _read_workspace(
 
 
 def _from_run(job: Job, run: BaseRun, started_by: str | None) -> ListedRun:
-    is_ended, parameter = has_ended(run), current_state().settings.attribution_parameter
+    parameter = current_state().settings.attribution_parameter
     return ListedRun(
         job=job.key,
         run_id=run.run_id or 0,
         outcome=outcome_of(run),
         requested_by=started_by or requester_of(run, parameter),
         started_at=run.start_time or None,
-        ended_at=(run.end_time or run.start_time) if is_ended else None,
-        error=None if not is_ended else parse_state(run).message or None,
+        ended_at=end_of(run),
+        error=(parse_state(run).message or None) if has_ended(run) else None,
         position=PageToken(run.start_time or 0, run.run_id or 0),
         params=redact(fields_of(run), job.secret_overrides),
     )

@@ -13,6 +13,7 @@ from flask_lakeflow_jobs.runs.durations import (
     age_of,
     counts_from_of_efforts,
     duration_of,
+    end_of,
     format_duration,
 )
 from tests.run_documents import FAILED, SUCCEEDED, run
@@ -55,6 +56,22 @@ def test_duration_excludes_the_queue_and_the_time_until_a_repair(
 )
 def test_age_counts_from_the_end_of_the_queue(fields: dict[str, Any], seconds: float) -> None:
     assert age_of(run(**fields), 10.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("state", "fields", "end"),
+    [
+        ({}, {"start_time": 1000, "end_time": 0}, None),
+        (SUCCEEDED, {"start_time": 1000, "end_time": 2000}, 2000),
+        (FAILED, {"start_time": 1000, "end_time": 0}, 1000),
+        (FAILED, {"start_time": 1000}, 1000),
+        (FAILED, {}, None),
+    ],
+)
+def test_end_of_a_run_that_has_none_is_its_start(
+    state: dict[str, Any], fields: dict[str, Any], end: int | None
+) -> None:
+    assert end_of(run(state, **fields)) == end
 
 
 def test_duration_during_a_repair_leaves_out_the_time_before_it() -> None:
