@@ -43,6 +43,8 @@ NO_ENGINE = (
 
 
 class ResultTable:
+    """The rows that a query returns."""
+
     def __init__(self, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
         self.columns = columns
         self.rows = rows
@@ -53,23 +55,24 @@ class ResultTable:
         for row in self.rows:
             print(*row, sep="\t")
 
-    def to_query_result(self) -> dict[str, Any]:
-        """Return the columns and the first rows as texts; ``None`` is NULL."""
-        return {
-            "columns": self.columns,
-            "rows": [
-                [None if value is None else str(value) for value in row]
-                for row in self.rows[:MAX_ROWS]
-            ],
-            "truncated": len(self.rows) > MAX_ROWS,
-        }
+    def to_outcome(self) -> dict[str, Any]:
+        """Return the first rows as a part of the outcome of a task.
 
-    def to_json(self) -> list[dict[str, Any]]:
-        """Return the first rows with values that JSON can represent."""
-        return [
-            {name: _to_json(value) for name, value in zip(self.columns, row, strict=True)}
-            for row in self.rows[:MAX_ROWS]
-        ]
+        :return: ``rows`` for other tasks; and ``query_result`` for the output, whose values are
+            texts, or ``None`` for NULL.
+        """
+        first = self.rows[:MAX_ROWS]
+        return {
+            "rows": [
+                {name: _to_json(value) for name, value in zip(self.columns, row, strict=True)}
+                for row in first
+            ],
+            "query_result": {
+                "columns": self.columns,
+                "rows": [[None if each is None else str(each) for each in row] for row in first],
+                "truncated": len(self.rows) > MAX_ROWS,
+            },
+        }
 
 
 def replace_tokens(text: str, replacement: Callable[[re.Match[str]], str]) -> str:

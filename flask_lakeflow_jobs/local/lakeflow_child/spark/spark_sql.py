@@ -41,10 +41,7 @@ def run_statements(session: Any, text: str, parameters: dict[str, str]) -> Any:
 
 
 def run_file(session: Any, path: str, parameters: dict[str, str]) -> dict[str, Any]:
-    """Run a file; print and return the rows of the last statement's result.
-
-    :return: ``rows`` for other tasks, and ``query_result`` for the output.
-    """
+    """Run a file; print the last statement's result, and return it as the outcome of a task."""
     with open(path, encoding="utf-8-sig") as file:
         statements = split_statements(replace_braces(file.read()))
     table = None
@@ -57,7 +54,7 @@ def run_file(session: Any, path: str, parameters: dict[str, str]) -> dict[str, A
     if table is None:
         return {}
     table.print()
-    return {"rows": table.to_json(), "query_result": table.to_query_result()}
+    return table.to_outcome()
 
 
 def _insert_arguments(text: str, parameters: dict[str, str]) -> str:

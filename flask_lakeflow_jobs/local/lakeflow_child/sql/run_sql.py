@@ -28,13 +28,10 @@ from .sql_translation import find_identifiers, parse, skipped_name, translate
 
 
 def run_sql(path: str, parameters: dict[str, str]) -> dict[str, Any]:
-    """Run a file; print and return the rows of the last statement's result.
-
-    :return: ``rows`` for other tasks, and ``query_result`` for the output.
-    """
+    """Run a file; print the last statement's result, and return it as the outcome of a task."""
     with open(path, encoding="utf-8-sig") as file:
         table = run_statements(file.read(), parameters, os.path.basename(path))
-    return {"rows": table.to_json(), "query_result": table.to_query_result()} if table else {}
+    return table.to_outcome() if table else {}
 
 
 def run_statements(
