@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import re
 from functools import partial
-from importlib import import_module
 
 from ..spark.sql_names import quote_part, split_name
 from ..sql_statements import split_statements
@@ -94,6 +93,18 @@ class Definitions:
         self._waiting: list[tuple[str, Callable[[], None]]] = []
         self._later: list[list[Element]] = []
         self._create_graph: Callable[[], str] = str
+        # Only the pyspark of these tasks has them.
+        from pyspark.pipelines import cli
+        from pyspark.pipelines import spark_connect_graph_element_registry as registries
+
+        self._cli, self._registries = cli, registries
+        self._registry = registries.SparkConnectGraphElementRegistry
+        # What Spark does, in place of which this object is installed.
+        self._define, self._start = cli.register_definitions, cli.start_run
+        self._create = cli.create_dataflow_graph
+        self._register_output = self._registry.register_output
+        self._register_flow = self._registry.register_flow
+        self._register_sql = self._registry.register_sql
 
     def note_table(self, name: str) -> None:
         """Note the schema of a table that the pipeline defines."""
@@ -102,89 +113,89 @@ class Definitions:
 
     def install(self) -> None:
         """Let the command of Spark collect the definitions before it registers them."""
-        cli: Any = import_module("pyspark.pipelines.cli")
-        elements = import_module("pyspark.pipelines.graph_element_registry")
-        registries = import_module("pyspark.pipelines.spark_connect_graph_element_registry")
-        registry = registries.SparkConnectGraphElementRegistry
-        outputs = import_module("pyspark.pipelines.output")
-        flows = import_module("pyspark.pipelines.flow")
-        locations = import_module("pyspark.pipelines.source_code_location")
-        define, start, create = cli.register_definitions, cli.start_run, cli.create_dataflow_graph
-        register_output, register_flow = registry.register_output, registry.register_flow
-        register_sql = registry.register_sql
-
-        def add_output(_: Any, output: Any) -> None:
-            if isinstance(output, outputs.Table):
-                self.note_table(output.name)
-            self._stages.add_output(
-                output.name,
-                lambda graph: register_output(graph, output),
-                is_view=isinstance(output, outputs.TemporaryView),
-            )
-
-        def add_flow(graph: Any, flow: Any) -> None:
-            with registries.add_pipeline_analysis_context(
-                spark=self._session,
-                dataflow_graph_id=graph._dataflow_graph_id,
-                flow_name=flow.name,
-            ):
-                try:
-                    plan = flow.func()._plan.plan(self._session.client)
-                except NotKnownYet:
-                    self._waiting.append((flow.target, partial(add_flow, graph, flow)))
-                    return
-
-            def register(graph: Any, query: Any) -> None:
-                # A table has one flow of its own name, to which its checkpoint belongs.
-                register_flow(graph, dataclasses.replace(flow, name=flow.target, func=query))
-
-            self._stages.add_flow(flow.name, flow.target, plan, register)
-
-        def add_sql(graph: Any, text: str, path: Path) -> None:
-            rest: list[str] = []
-            place = locations.SourceCodeLocation(str(path), None)
-            for each in split_statements(text):
-                insert = read_insert(each)
-                # Settings before it would be lost.
-                if insert is None or any(read_setting(other) for other in rest):
-                    rest.append(each)
-                else:
-                    name, target, query = insert
-                    read = partial(self._session.sql, query)
-                    add_flow(graph, flows.Flow(name, target, {}, place, read))
-            self._stages.add_statements(rest, lambda graph, each: register_sql(graph, each, path))
-
-        def register_all(spec: Any, graph: Any, *args: Any) -> None:
-            define(spec, graph, *args)
-            self._add_waiting()
-            with elements.graph_element_registration_context(graph):
-                self._api.finish()
-            first, *self._later = self._stages.arrange()
-            for each in first:
-                each.register(graph)
-
-        def create_graph(*args: Any, **options: Any) -> Any:
-            self._create_graph = lambda: create(*args, **options)
-            return self._create_graph()
-
-        def start_run(spark: Any, graph_id: str, **options: Any) -> Iterator[Any]:
-            for option in ("refresh", "full_refresh"):
-                names = map(self._api.name, options[option])
-                options[option] = self._api.changes.add_logs([*names])
-            for each in self.schemas:
-                spark.sql(f"CREATE DATABASE IF NOT EXISTS {quote_part(each)}")
-            yield from start(spark, graph_id, **options)
-            for stage in self._later:
-                graph = registry(spark, self._create_graph())
-                for element in stage:
-                    element.register(graph)
-                yield from start(spark, graph._dataflow_graph_id, **options)
-
-        registry.register_output, registry.register_flow = add_output, add_flow
-        registry.register_sql = add_sql
-        cli.register_definitions, cli.start_run = register_all, start_run
-        cli.create_dataflow_graph = create_graph
+        self._registry.register_output = lambda graph, output: self._add_output(output)
+        self._registry.register_flow = lambda graph, flow: self._add_flow(graph, flow)
+        self._registry.register_sql = lambda graph, *args: self._add_sql(graph, *args)
+        self._cli.register_definitions = self._register_all
+        self._cli.create_dataflow_graph = self._create_first_graph
+        self._cli.start_run = self._start_stages
         self._analysis.install()
+
+    def _add_output(self, output: Any) -> None:
+        from pyspark.pipelines.output import Table, TemporaryView
+
+        if isinstance(output, Table):
+            self.note_table(output.name)
+        self._stages.add_output(
+            output.name,
+            lambda graph: self._register_output(graph, output),
+            is_view=isinstance(output, TemporaryView),
+        )
+
+    def _add_flow(self, graph: Any, flow: Any) -> None:
+        with self._registries.add_pipeline_analysis_context(
+            spark=self._session,
+            dataflow_graph_id=graph._dataflow_graph_id,
+            flow_name=flow.name,
+        ):
+            try:
+                plan = flow.func()._plan.plan(self._session.client)
+            except NotKnownYet:
+                self._waiting.append((flow.target, partial(self._add_flow, graph, flow)))
+                return
+
+        def register(graph: Any, query: Any) -> None:
+            # A table has one flow of its own name, to which its checkpoint belongs.
+            self._register_flow(graph, dataclasses.replace(flow, name=flow.target, func=query))
+
+        self._stages.add_flow(flow.name, flow.target, plan, register)
+
+    def _add_sql(self, graph: Any, text: str, path: Path) -> None:
+        from pyspark.pipelines.flow import Flow
+        from pyspark.pipelines.source_code_location import SourceCodeLocation
+
+        rest: list[str] = []
+        place = SourceCodeLocation(str(path), None)
+        for each in split_statements(text):
+            insert = read_insert(each)
+            # Settings before it would be lost.
+            if insert is None or any(read_setting(other) for other in rest):
+                rest.append(each)
+            else:
+                name, target, query = insert
+                read = partial(self._session.sql, query)
+                self._add_flow(graph, Flow(name, target, {}, place, read))
+        self._stages.add_statements(rest, lambda graph, each: self._register_sql(graph, each, path))
+
+    def _register_all(self, spec: Any, graph: Any, *args: Any) -> None:
+        """Run the files of the pipeline, and register the first stage of what they define."""
+        from pyspark.pipelines.graph_element_registry import graph_element_registration_context
+
+        self._define(spec, graph, *args)
+        self._add_waiting()
+        with graph_element_registration_context(graph):
+            self._api.finish()
+        first, *self._later = self._stages.arrange()
+        for each in first:
+            each.register(graph)
+
+    def _create_first_graph(self, *args: Any, **options: Any) -> Any:
+        self._create_graph = partial(self._create, *args, **options)
+        return self._create_graph()
+
+    def _start_stages(self, spark: Any, graph_id: str, **options: Any) -> Iterator[Any]:
+        """Update the first stage, then each later one in a graph of its own; yield the events."""
+        for option in ("refresh", "full_refresh"):
+            names = map(self._api.name, options[option])
+            options[option] = self._api.changes.add_logs([*names])
+        for each in self.schemas:
+            spark.sql(f"CREATE DATABASE IF NOT EXISTS {quote_part(each)}")
+        yield from self._start(spark, graph_id, **options)
+        for stage in self._later:
+            graph = self._registry(spark, self._create_graph())
+            for element in stage:
+                element.register(graph)
+            yield from self._start(spark, graph._dataflow_graph_id, **options)
 
     def _add_waiting(self) -> None:
         """Add the flows whose functions ask about other tables, each after those."""
