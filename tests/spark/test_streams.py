@@ -29,7 +29,7 @@ SNIPPETS = {
         assert load() == 0
         check(("1", "A"), ("2", "B"))
         rows = spark.readStream.format("cloudFiles").option("cloudFiles.format", "csv").option("header", True).schema("id INT, name STRING").load(source)
-        rows.selectExpr("day", "_metadata.file_name AS f").writeStream.trigger(availableNow=True).toTable(name + "_days")
+        rows.selectExpr("day", "_metadata.file_name AS f").writeStream.trigger(availableNow=True).option("checkpointLocation", checkpoint + "_days").toTable(name + "_days")
         assert sorted(map(tuple, spark.table(name + "_days").collect()), key=str) == [(1, "b.csv"), (None, "a.csv")]
         put("c.csv", "id,name\\n3,c\\n")
         assert load() == 1
@@ -42,10 +42,10 @@ SNIPPETS = {
         frame = frame.withColumn("file", F.col("_metadata.file_name")).withColumn("path", F.input_file_name())
         frame.writeStream.option("checkpointLocation", checkpoint).trigger(once=True).toTable(name)
         rows = spark.table(name).orderBy("id").collect()
-        assert [(r.id, r.more, r.file, r._rescued_data) for r in rows] == [(1, None, "a.json", None), (2, "x", "b.json", None)]
+        assert [(r.id, r.more, r.file, r._rescued_data) for r in rows] == [("1", None, "a.json", None), ("2", "x", "b.json", None)]
         assert rows[0].path == source + "/a.json"
         put("c.json", '{"id": 3}')
-        spark.readStream.schema("id INT").json(source).select("_metadata.file_name", "id").writeStream.toTable(name + "_s")
+        spark.readStream.schema("id INT").json(source).select("_metadata.file_name", "id").writeStream.option("checkpointLocation", checkpoint + "_s").toTable(name + "_s")
         assert sorted(map(tuple, spark.table(name + "_s").collect())) == [("a.json", 1), ("b.json", 2), ("c.json", 3)]
     """,
     "table to table": """
@@ -255,6 +255,61 @@ SNIPPETS = {
         spark.streams.awaitAnyTermination()
         assert not spark.streams.active
     """,
+    "auto loader reads JSON as texts": """
+        put("a.json", '{"id": 1, "more": {"n": 1, "list": [1.5, null]}}\\n{"id": "b", "more": null}\\n')
+        put("b.json", '{"id": 2.5, "more": "text", "new": true}\\n')
+        frame = spark.readStream.format("cloudFiles").option("cloudFiles.format", "json").load(source)
+        assert frame.dtypes == [("id", "string"), ("more", "string"), ("new", "string"), ("_rescued_data", "string")]
+        os.remove(f"{source}/b.json")
+        def read(**options):
+            reader = spark.readStream.format("cloudFiles").option("cloudFiles.format", "json")
+            return reader.options(**options).load(source)
+        frame = read(**{"cloudFiles.schemaHints": "id INT"}).select("id", "more", F.expr("more:n::int"))
+        frame.writeStream.option("checkpointLocation", checkpoint).toTable(name)
+        assert sorted(map(tuple, spark.table(name).collect()), key=str) == [(1, '{"n":1,"list":[1.5,null]}', 1), (None, None, None)]
+        assert read(**{"cloudFiles.schemaHints": "more STRUCT<n: INT>"}).dtypes[1] == ("more", "struct<n:int>")
+        assert read(**{"cloudFiles.inferColumnTypes": "true"}).dtypes[0] == ("id", "string")
+        assert read(**{"rescuedDataColumn": "rest"}).columns == ["id", "more", "rest"]
+        typed = spark.readStream.format("cloudFiles").option("cloudFiles.format", "json").schema("id INT")
+        typed.load(source).writeStream.option("checkpointLocation", checkpoint + "_typed").toTable(name + "_typed")
+        assert {r.id for r in spark.table(name + "_typed").collect()} == {None, 1}
+    """,
+    "auto loader finds columns by their names": """
+        put("a.csv", "id,name\\n1,a\\n")
+        put("b.csv", "name,more,id\\nb,x,2\\n")
+        def load():
+            frame = spark.readStream.format("cloudFiles").option("cloudFiles.format", "csv").option("header", "true").load(source)
+            frame.drop("_rescued_data").writeStream.option("checkpointLocation", checkpoint).toTable(name)
+        load()
+        check(("1", "a", None), ("2", "b", "x"))
+        put("c.csv", "more,name\\ny,c\\n")
+        load()
+        assert sorted(map(tuple, spark.table(name).collect()), key=str) == [("1", "a", None), ("2", "b", "x"), (None, "c", "y")]
+    """,
+    "window over rows of a table": """
+        spark.range(2).write.saveAsTable(name + "_in")
+        last = spark.table(name + "_in").withColumn("n", F.row_number().over(Window.orderBy("id"))).orderBy("n")
+        rows = spark.readStream.table(name + "_in").join(last, "id")
+        rows.groupBy(F.window(F.timestamp_seconds("id"), "1 second")).count().orderBy("count").writeStream \\
+            .outputMode("complete").option("checkpointLocation", checkpoint).toTable(name)
+        assert [row["count"] for row in spark.table(name).collect()] == [1, 1]
+    """,
+    "types of the table": """
+        spark.sql(f"CREATE TABLE {name} (id INT)")
+        spark.range(2).write.saveAsTable(name + "_in")
+        stream = spark.readStream.table(name + "_in").writeStream.option("checkpointLocation", checkpoint)
+        stream.toTable(name)
+        assert spark.table(name).dtypes == [("id", "int")]
+        check((0,), (1,))
+    """,
+    "checkpoint of the session": """
+        spark.range(2).write.saveAsTable(name + "_in")
+        spark.conf.set("spark.sql.streaming.checkpointLocation", checkpoint)
+        for _ in range(2):
+            spark.readStream.table(name + "_in").writeStream.queryName("copy").toTable(name)
+        spark.conf.unset("spark.sql.streaming.checkpointLocation")
+        check((0,), (1,))
+    """,
     "checkpoint in a volume": """
         put("a.json", '{"id": 1}')
         for _ in range(2):
@@ -280,7 +335,7 @@ ADVISED = {
     "batch": ("spark.range(1).writeStream.start()", "needs a stream"),
     "listener": ("spark.streams.addListener(print)", "Read lastProgress"),
     "sink": (
-        "put('a.json', '{\"n\": 1}'); spark.readStream.json(source).writeStream.format('kafka').start()",
+        "put('a.json', '{\"n\": 1}'); spark.readStream.json(source).writeStream.format('kafka').option('checkpointLocation', checkpoint).start()",
         "kafka",
     ),
     "changes of a stream": (
@@ -296,11 +351,11 @@ ADVISED = {
         "Compare the table with a copy",
     ),
     "groups without a watermark": (
-        "put_rows(1, ('a', 1)); spark.readStream.table(name + '_in').groupBy('k').count().writeStream.toTable(name)",
+        "put_rows(1, ('a', 1)); spark.readStream.table(name + '_in').groupBy('k').count().writeStream.option('checkpointLocation', checkpoint).toTable(name)",
         "UNSUPPORTED_OPERATION] The output mode append is not supported",
     ),
     "complete without groups": (
-        "put_rows(1, ('a', 1)); spark.readStream.table(name + '_in').writeStream.outputMode('complete').toTable(name)",
+        "put_rows(1, ('a', 1)); spark.readStream.table(name + '_in').writeStream.outputMode('complete').option('checkpointLocation', checkpoint).toTable(name)",
         "The output mode complete is not supported",
     ),
     "groups that a table would keep": (
@@ -313,7 +368,7 @@ ADVISED = {
     "outer join of streams": (
         (
             "put_rows(1, ('a', 1)); rows = spark.readStream.table(name + '_in'); "
-            "rows.join(rows, 'k', 'left').writeStream.toTable(name)"
+            "rows.join(rows, 'k', 'left').writeStream.option('checkpointLocation', checkpoint).toTable(name)"
         ),
         "inner join only",
     ),
@@ -325,6 +380,22 @@ ADVISED = {
             "    os.rename(f'{source}/1.json', f'{source}/2.json')"
         ),
         "Put it back",
+    ),
+    "window over rows": (
+        (
+            "rows = spark.readStream.table('dev.snippets.saved')\n"
+            "first = F.row_number().over(Window.orderBy('id'))\n"
+            "rows.withColumn('first', first).writeStream.format('noop').start()"
+        ),
+        "NON_TIME_WINDOW_NOT_SUPPORTED_IN_STREAMING",
+    ),
+    "order of rows": (
+        "spark.readStream.table('dev.snippets.saved').orderBy('id').writeStream.format('noop').start()",
+        "Sort each batch in foreachBatch",
+    ),
+    "no checkpoint": (
+        "put_rows(1, ('a', 1)); spark.readStream.table(name + '_in').writeStream.toTable(name)",
+        "checkpointLocation must be specified",
     ),
     "time to begin at": (
         "spark.readStream.option('startingTimestamp', '2024-01-01').table('dev.snippets.saved')",

@@ -141,3 +141,19 @@ known = spark.catalog.listColumns("dev.snippets.known")
 spark.sql("ALTER TABLE dev.snippets.known ALTER COLUMN a COMMENT 'c'")
 spark.sql("ALTER TABLE dev.snippets.known ALTER COLUMN a COMMENT 'b'")
 assert spark.catalog.listColumns("dev.snippets.known") == known and len(known) == 3
+
+# %% partitions of a table
+rows = spark.createDataFrame([(1, "b"), (2, "a"), (3, "a")], "n INT, p STRING")
+rows.write.partitionBy("p").saveAsTable("dev.snippets.divided")
+assert [tuple(row) for row in spark.sql("SHOW PARTITIONS dev.snippets.divided").collect()] == [("a",), ("b",)]
+try:
+    spark.sql("SHOW PARTITIONS dev.snippets.saved")
+except Exception as error:
+    assert "has no partitions" in str(error), error
+else:
+    raise AssertionError
+
+# %% value of a setting
+spark.sql("SET spark.snippets.day = 'monday'")
+assert spark.sql("SET spark.snippets.day").first() == ("spark.snippets.day", "monday")
+assert spark.sql("SET spark.snippets.none").first().value == "<undefined>"

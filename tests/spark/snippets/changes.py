@@ -47,6 +47,51 @@ except AnalysisException as error:
 else:
     raise AssertionError
 
+# %% rows of other types than the table
+from pyspark.errors import AnalysisException
+
+spark.sql("CREATE TABLE dev.snippets.strict (n INT, s ARRAY<STRUCT<a: INT>>)")
+spark.sql("SELECT 1 AS n, array(named_struct('a', 1)) AS s").write.format("delta").save(folder + "/strict")
+for query in ("SELECT 1L AS n", "SELECT 1.5D AS n", "SELECT '1' AS n", "SELECT array(named_struct('a', 'x')) AS s"):
+    for mode in ("append", "overwrite"):
+        writer = spark.sql(query).write.mode(mode)
+        for write in (
+            lambda: writer.saveAsTable("dev.snippets.strict"),
+            lambda: writer.option("mergeSchema", "true").saveAsTable("dev.snippets.strict"),
+            lambda: writer.format("delta").save(folder + "/strict"),
+        ):
+            try:
+                write()
+            except AnalysisException as error:
+                assert "[DELTA_FAILED_TO_MERGE_FIELDS]" in str(error), error
+            else:
+                raise AssertionError(query)
+spark.sql("SELECT 1S AS n").write.mode("append").saveAsTable("dev.snippets.strict")
+spark.sql("SELECT 2L AS n, array(named_struct('a', 1)) AS s").write.insertInto("dev.snippets.strict")
+writer = spark.sql("SELECT 3L AS n, array(named_struct('a', 1)) AS s").write.option("partitionOverwriteMode", "dynamic")
+writer.insertInto("dev.snippets.strict", overwrite=True)
+assert [row.n for row in spark.table("dev.snippets.strict").collect()] == [3]
+writer.mode("overwrite").option("overwriteSchema", "true").saveAsTable("dev.snippets.strict")
+assert spark.table("dev.snippets.strict").dtypes[0] == ("n", "bigint")
+
+# %% new table whose rows fail
+from pyspark.errors import PythonException
+
+for number, write in enumerate(
+    (
+        lambda frame, name: frame.write.saveAsTable(name),
+        lambda frame, name: frame.writeTo(name).create(),
+        lambda frame, name: spark.sql(f"CREATE TABLE {name} AS SELECT * FROM {{frame}}", frame=frame),
+    )
+):
+    name = f"dev.snippets.failed{number}"
+    try:
+        write(spark.range(2).select(F.udf(lambda n: 1 // 0, "int")("id")), name)
+    except PythonException:
+        assert not spark.catalog.tableExists(name), number
+        write(spark.range(2), name)
+    assert spark.table(name).count() == 2
+
 # %% table with a record of changes
 writer = spark.range(2).write.mode("overwrite").option("delta.enableChangeDataFeed", "true")
 writer.saveAsTable("dev.snippets.changing")

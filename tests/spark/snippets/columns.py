@@ -237,3 +237,11 @@ assert frame.withColumnRenamed("abc", "x").columns == ["x", "d"]
 assert frame.withColumnsRenamed({"ABC": "x", "D": "y", "e": "z"}).columns == ["x", "y"]
 assert frame.withColumnsRenamed({"ABC": "x", "x": "y"}).columns == ["y", "d"]
 assert frame.withColumnRenamed("e", "z").columns == ["Abc", "d"]
+
+# %% value in a text of JSON
+rows = spark.sql("""SELECT '{"page": {"name": "a", "my key": [1, 2]}}' AS tags, struct('{"n": 5}' AS inner) AS s""")
+found = rows.selectExpr("tags:page.name", "tags:page['my key'][1]::int AS n", "upper(tags:page.name) AS u", "s.inner:n")
+assert found.columns == ["name", "n", "u", "n"], found.columns
+assert tuple(found.first()) == ("a", 2, "A", "5")
+assert rows.filter("tags:page.name = 'a:b'").count() == 0
+assert rows.select(F.expr("tags:page.name").alias("x"), F.expr("CAST(NULL AS STRUCT<a:INT>) AS t")).columns == ["x", "t"]

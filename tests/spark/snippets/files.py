@@ -198,3 +198,14 @@ assert reader.csv(path).first().asDict() == {"n": "1", "s ": "a "}
 reader = reader.option("ignoreTrailingWhiteSpace", "true")
 assert reader.option("inferSchema", True).csv(path).first().asDict() == {"n": 1, "s": "a"}
 assert reader.schema("n STRING, s STRING").csv(path).first()[:] == ("1", "a")
+
+# %% JSON values of another type
+values = tempfile.mkdtemp()
+with open(f"{values}/values.json", "w") as file:
+    file.write('{"n": 1, "s": {"a": 1}}\n\n{"n": "b", "s": {"a": "x"}}\n{"n": 3000000000, "s": 1}\nno JSON\n')
+rows = spark.read.schema("n INT, s STRUCT<a: INT>").json(f"{values}/values.json")
+assert [(row.n, row.s and row.s.a) for row in rows.collect()] == [(1, 1), (None, None), (None, None), (None, None)]
+assert rows.select("_metadata.file_name", "n").first() == ("values.json", 1)
+with open(f"{values}/mixed.json", "w") as file:
+    file.write('{"n": 1}\n{"n": "b"}\n')
+assert [row.n for row in spark.read.json(f"{values}/mixed.json").collect()] == ["1", "b"]

@@ -109,3 +109,7 @@ spark.sql("CREATE VIEW dev.snippets.m WITH METRICS LANGUAGE YAML AS $$source: t$
 # %% other letters than those of UTF-8
 # Advice: Read the file with pandas
 spark.read.option("encoding", "ISO-8859-1").csv("/Volumes/dev/raw/in/n")
+
+# %% table by its path
+# Advice: Give it a name and LOCATION
+spark.sql("CREATE TABLE delta.`/Volumes/main/default/rows` (n INT)")

@@ -97,7 +97,8 @@ from delta.tables import DeltaTable
 DeltaTable.forName(spark, "dev.snippets.t").toDF().count()
 
 # %% stream
-spark.readStream.table("dev.snippets.saved").writeStream.toTable("dev.snippets.copy")
+writer = spark.readStream.table("dev.snippets.saved").writeStream
+writer.option("checkpointLocation", f"{folder}/copied").toTable("dev.snippets.copy")
 
 # %% optimize
 spark.sql("OPTIMIZE dev.snippets.t ZORDER BY (n)")

@@ -15,6 +15,7 @@ from .data_files import list_files
 from .delta_log import find_location
 from .query_columns import write
 from .stream_sources import METADATA, FileSource
+from .table_types import cast_columns
 
 _STATE = "_lakeflow_copied.json"  # in the folder of the table, so that it goes with it
 
@@ -90,15 +91,8 @@ def _select(session: Any, source: exp.Expr, view: str) -> Any:
 
 
 def _append(rows: Any, table: str, *, exists: bool) -> int:
-    fields = rows.sparkSession.table(table).schema.fields if exists else ()
-    kinds = {field.name.lower(): field for field in fields}
-    columns = [
-        rows[name].cast(kinds[name.lower()].dataType).alias(kinds[name.lower()].name)
-        if name.lower() in kinds
-        else rows[name]
-        for name in rows.columns
-    ]
-    rows = rows.select(*columns)
+    if exists:
+        rows = cast_columns(rows, rows.sparkSession.table(table))
     writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
     writer.saveAsTable(table)
     return int(rows.count())

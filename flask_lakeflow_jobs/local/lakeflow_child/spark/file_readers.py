@@ -22,6 +22,7 @@ from .data_files import (
     list_files,
 )
 from .delta_log import find_location
+from .json_values import read_json
 from .stream_sources import refuse_changes
 
 Load = Callable[..., Any]
@@ -70,11 +71,17 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
         def read(columns: Any) -> Any:
             return load(reader, local if path is not None else None, source, columns)
 
+        def read_lines() -> Any:
+            return load(reader, local, "text", "value STRING")
+
         frame = read_csv(reader, read, known) if source == "csv" else None
+        if source == "json" and known is not None and path is not None:
+            frame = read_json(reader, read_lines, known)
         if frame is None:
             frame = read(known)
         if source == "json" and known is None:
-            frame = read(_type_fields(frame.schema))
+            known = _type_fields(frame.schema)
+            frame = read_json(reader, read_lines, known) or read(known)
         return _type_folders(frame, local) if is_inferred else frame
 
     return load_files

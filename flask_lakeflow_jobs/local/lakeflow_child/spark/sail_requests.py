@@ -41,6 +41,13 @@ _CATALOG_FIELDS = {"catalog_name": 0, "db_name": 1, "pattern": 0, "table_name": 
 _STATEMENT_FIELDS = {"SQL": "query", "SqlCommand": "sql"}
 _ALL_COLUMNS = re.compile(r"[\s\w.`]+\.\s*\*\s*")
 
+# A value in a text of JSON, such as tags:page.name. A type such as STRUCT<a: INT> looks alike.
+_PATH = re.compile(
+    rf"{LITERAL}|(?<![\w:`])(?P<column>(?:`[^`]+`|[^\W\d]\w*)(?:\.(?:`[^`]+`|\w+))*):"
+    r"(?P<path>(?:(?P<key>[^\W\d]\w*)|\['[^']*'\])(?:\.(?P<last>[^\W\d]\w*)|\['[^']*'\]|\[\d+\])*)",
+    re.DOTALL,
+)
+_TYPE = re.compile(r"\bstruct\s*<", re.IGNORECASE)
 _PART = re.compile(NAME_PART)
 _NAME = rf"{NAME_PART}(?:\s*\.\s*{NAME_PART})*"
 _LIST = rf"\s*{NAME_PART}(?:\s*,\s*{NAME_PART})*\s*"
@@ -138,8 +145,27 @@ def correct_expression(expression: str, prefix: Prefix) -> str:
     """Return the SQL of a column with quotes and calls as Sail reads them, and names of tables."""
     if _ALL_COLUMNS.fullmatch(expression):
         return expression.lower()
-    statement = lower_in_sql(f"SELECT {escape_quotes(expression)}", prefix)
+    expression = _read_paths(escape_quotes(expression))
+    statement = lower_in_sql(f"SELECT {expression}", prefix)
     return correct_results(statement.removeprefix("SELECT "))
+
+
+def _read_paths(expression: str) -> str:
+    """Read values in texts of JSON by a function. One that is selected alone has its own name."""
+    if _TYPE.search(expression):
+        return expression
+
+    def replace(match: re.Match[str]) -> str:
+        if (path := match["path"]) is None:
+            return match[0]
+        dot = "." if match["key"] else ""
+        return f'get_json_object({match["column"]}, "${dot}{path}")'
+
+    read = _PATH.sub(replace, expression)
+    whole = _PATH.match(expression.strip())
+    is_alone = whole and re.fullmatch(r"(::\w+)?", expression.strip()[whole.end() :])
+    name = (whole["last"] or whole["key"]) if whole and is_alone else None
+    return f"{read} AS `{name}`" if name else read
 
 
 def _correct(message: Any, field: str, prefix: Prefix, parts: int) -> None:

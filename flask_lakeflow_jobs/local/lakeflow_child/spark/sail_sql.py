@@ -41,7 +41,7 @@ _CREATE_AS = re.compile(
 _LIMITED = re.compile(
     r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?TABLE\b.*?\b(?:VAR)?CHAR\s*\(", re.IGNORECASE | re.DOTALL
 )
-_SET = re.compile(r"\s*SET\s+((?:spark|delta)\.[\w.]+)\s*=\s*([^;]*)", re.IGNORECASE)
+_SET = re.compile(r"\s*SET\s+((?:spark|delta)\.[\w.]+)\s*(?:=\s*([^;]*)|;?\s*$)", re.IGNORECASE)
 _INSERT = re.compile(r"\s*INSERT\b", re.IGNORECASE)
 _BY_NAME = re.compile(rf"(\s*INSERT\s+INTO\s+(?:TABLE\s+)?{NAME})\s+BY\s+NAME\b", re.IGNORECASE)
 # Sail counts the rows that it has written for these, which may be others.
@@ -133,8 +133,11 @@ class SailSql:
             columns = ", ".join(map(quote_part, self.sql(rows, **names).columns))
             return self.sql(f"{match[1]} ({columns}) {rows}", **names)
         if match := _SET.match(bare):
-            self._session.conf.set(match[1], match[2].strip().strip("'\""))
-            return self._query(f"SELECT '{match[1]}' AS key, :value AS value", {"value": match[2]})
+            if (value := match[2]) is None:
+                value = self._session.conf.get(match[1], "<undefined>")
+            else:
+                self._session.conf.set(match[1], value.strip().strip("'\""))
+            return self._query(f"SELECT '{match[1]}' AS key, :value AS value", {"value": value})
         if _VARIABLES.match(bare) and (tree := _parse(statement)) is not None:
             ran = self._find_variables().run_command(tree)
             if ran is not None:

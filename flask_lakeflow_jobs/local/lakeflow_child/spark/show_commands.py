@@ -110,6 +110,16 @@ def _show_properties(match: re.Match[str], query: Query, _: str) -> str:
     return write_rows(["key", "value"], rows)
 
 
+def _show_partitions(match: re.Match[str], query: Query, _: str) -> str:
+    names = read_metadata(find_location(query, match[1])).get("partitionColumns")
+    if not names:
+        raise ValueError(
+            f"[INVALID_PARTITION_OPERATION.PARTITION_SCHEMA_IS_EMPTY] {match[1]} has no partitions."
+        )
+    columns = ", ".join(map(quote_part, names))
+    return f"SELECT DISTINCT {columns} FROM {match[1]} ORDER BY {columns}"
+
+
 def _show_create(match: re.Match[str], query: Query, _: str) -> str:
     fields = query(f"SELECT * FROM {match[1]}").schema.fields
     columns = ",\n  ".join(f"{each.name} {each.dataType.simpleString().upper()}" for each in fields)
@@ -263,6 +273,7 @@ _COMMANDS: dict[str, Callable[..., str]] = {
     rf"\s*SHOW\s+VIEWS{_IN}{_LIKE}": _show_views,
     rf"\s*SHOW\s+COLUMNS\s+(?:IN|FROM)\s+{_NAME}{_IN}": _show_columns,
     rf"\s*SHOW\s+TBLPROPERTIES\s+{_NAME}(?:\s*\(\s*'?([^')]*)'?\s*\))?": _show_properties,
+    rf"\s*SHOW\s+PARTITIONS\s+{_NAME}": _show_partitions,
     rf"\s*SHOW\s+CREATE\s+TABLE\s+{_NAME}": _show_create,
     rf"\s*SHOW\s+VOLUMES{_IN}{_LIKE}": _show_volumes,
     r"\s*SHOW\s+GRANTS?\b.*": lambda *_: write_rows(_GRANTS, []),

@@ -139,6 +139,15 @@ _LACKS = {
         "Sail inserts into tables with a name only. Write a frame into the folder: "
         "….write.format('delta').mode('append').save('/…')."
     ),
+    r"\s*INSERT\b.*?\bREPLACE\s+(?:USING|ON)\b": (
+        "Sail replaces the rows of a condition only: INSERT INTO … REPLACE WHERE …. Or delete the "
+        "rows first, then insert the new ones."
+    ),
+    r"\s*UNDROP\b": "Sail does not keep tables that were dropped. Create the table again.",
+    r"\s*SHOW\s+(?:EXTERNAL|STORAGE|SERVICE|CONNECTIONS|RECIPIENTS|PROVIDERS|SHARES)\b": (
+        "The local workspace has no external locations, credentials, connections or shares. Leave "
+        f"the statement out, or {SIMULATE}."
+    ),
     r"\s*CONVERT\s+TO\s+DELTA\b": (
         "Sail converts no files. Write them: spark.read.parquet(…).write.format('delta').save(…)."
     ),

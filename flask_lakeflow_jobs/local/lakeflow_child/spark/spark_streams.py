@@ -8,18 +8,31 @@ rows that its checkpoint does not know. Their additions to the result are writte
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable
 from itertools import zip_longest
 from typing import Any
 
+from pyspark.errors import AnalysisException
 from pyspark.sql.connect.dataframe import DataFrame
 
 from .csv_values import parse_schema
 from .data_files import is_file_format
+from .delta_tables import DeltaTable
 from .spark_advice import JVM
-from .stream_results import NEW, OLD, SOURCE, StreamPlan, StreamResult, mark_frame, refuse_mode
+from .stream_results import (
+    NEW,
+    OLD,
+    SOURCE,
+    StreamPlan,
+    StreamResult,
+    mark_frame,
+    refuse_mode,
+    refuse_nodes,
+)
 from .stream_sources import METADATA, Checkpoint, FileSource, TableSource
+from .table_types import cast_columns
 
 #: The attribute of a writer with the function that it calls for each batch.
 _FUNCTION = "_lakeflow_function"
@@ -176,6 +189,7 @@ class _Stream:
         elif self._format != "noop":
             options = {k: v for k, v in self._options.items() if k.lower() != "checkpointlocation"}
             mode = "overwrite" if self._mode == "complete" else "append"
+            frame = self._convert(frame, path, table)
             writer = frame.write.format(self._format).mode(mode).options(**options)
             if self._partitions:
                 writer = writer.partitionBy(*self._partitions)
@@ -188,17 +202,29 @@ class _Stream:
             else:
                 writer.saveAsTable(table)
 
+    def _convert(self, frame: Any, path: str | None, table: str | None) -> Any:
+        """Convert rows to the types of the Delta table that gets them, as streams do."""
+        session = self._frame.sparkSession
+        if table is not None and session.catalog.tableExists(table):
+            return cast_columns(frame, session.table(table))
+        if self._format == "delta" and path is not None:
+            path = str(self._translate(path))
+            if DeltaTable.isDeltaTable(session, path):
+                return cast_columns(frame, session.read.format("delta").load(path))
+        return frame
+
     def _check(self, plan: StreamPlan) -> None:
         """Refuse what no stream writes.
 
         :raises ValueError: it is a batch.
-        :raises AnalysisException: Spark has no such stream with this mode.
+        :raises AnalysisException: Spark has no such stream with this mode or without a checkpoint.
         """
         if not plan.sources:
             raise ValueError(
                 "writeStream needs a stream, such as spark.readStream.table(…). Write a batch with "
                 "write."
             )
+        refuse_nodes(plan, self._mode)
         is_table = self._function is None and self._format not in ("console", "memory", "noop")
         if self._mode == "update" and is_table and "aggregate" in plan.stateful:
             raise refuse_mode(
@@ -206,12 +232,20 @@ class _Stream:
                 f"groups in {self._format}, where the old ones would stay",
                 "Write with MERGE in foreachBatch, or use outputMode('complete').",
             )
+        if is_table and self._find_checkpoint() is None:
+            raise AnalysisException(
+                "checkpointLocation must be specified, so that the next start knows what this one "
+                "has read: .option('checkpointLocation', '/Volumes/…')."
+            )
 
     def _find_checkpoint(self) -> str | None:
         for key, value in self._options.items():
             if key.lower() == "checkpointlocation":
                 return str(self._translate(value))
-        return None
+        root = self._frame.sparkSession.conf.get("spark.sql.streaming.checkpointLocation", "")
+        if not root:
+            return None
+        return os.path.join(str(self._translate(root)), self._name or str(uuid.uuid4()))
 
 
 def _split_rows(source: Any, new: Any, state: Any, *, has_metadata: bool) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def find_schema(statement: str) -> str | None:
 
     :param statement: without comments.
     :return: ``None`` if it names none.
+    :raises NotImplementedError: it creates a table by its path.
     """
     if match := _CREATE.match(statement):
         return _find_schema_of(match[1])
@@ -51,7 +52,12 @@ def create_schema_of(table: str, session: Any) -> None:
 
 
 def _find_schema_of(table: str) -> str | None:
-    *schema, _ = split_name(table) or [""]
+    *schema, name = split_name(table) or [""]
+    if schema == ["delta"] and "/" in name:  # Sail would take it for a schema
+        raise NotImplementedError(
+            "Sail creates no table by its path. Give it a name and LOCATION '/…', or write a frame "
+            "into the folder: ….write.format('delta').save('/…')."
+        )
     return _quote(schema) if schema else None
 
 

@@ -252,6 +252,31 @@ def find_numbers(relation: Any, numbers: dict[int, Any]) -> list[Any]:
     return [each for each in found if each.common.plan_id in numbers]
 
 
+def refuse_nodes(plan: StreamPlan, mode: str) -> None:
+    """Refuse what Spark does with batches only: windows over rows, and their order.
+
+    :raises AnalysisException: a node above a source does so.
+    """
+    for relation in find_messages(plan.relation, "Relation"):
+        if not any(find_numbers(each, plan.sources) for each in list_inputs(relation)):
+            continue
+        kind = str(relation.WhichOneof("rel_type"))
+        if kind == "sort" and mode != "complete":
+            raise AnalysisException(
+                "[UNSUPPORTED_STREAMING_OPERATION] Sorting is not supported on streams, except for "
+                "groups with outputMode('complete'). Sort each batch in foreachBatch, or the table."
+            )
+        own = deepcopy(getattr(relation, kind))
+        if "input" in own.DESCRIPTOR.fields_by_name:
+            own.ClearField("input")
+            if any(find_messages(own, "Window")):
+                raise AnalysisException(
+                    "[NON_TIME_WINDOW_NOT_SUPPORTED_IN_STREAMING] Windows over rows, such as "
+                    "row_number, are not supported on streams. Write them in foreachBatch, or drop "
+                    "duplicates with dropDuplicates."
+                )
+
+
 def _replace_inputs(relation: Any, inputs: Sequence[Any]) -> Any:
     replaced = deepcopy(relation)
     for each, value in zip(list_inputs(replaced), inputs, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -14,12 +15,18 @@ from ..workspace_paths import find_address
 from .connect_plans import union_frames
 from .data_files import Partition, find_partition, infer_types, list_files
 from .delta_log import find_files, find_location, read_commits
+from .json_values import infer_texts
 from .spark_advice import NO_CHANGES
+from .sql_names import quote_part
 
 _STATE = "lakeflow-local.json"
 _RESCUED = "_rescued_data"
+_OWN_OPTIONS = ("pathglobfilter", "rescueddatacolumn")
 #: The column of the file that a row is from. It exists if the stream names it.
 METADATA = "_metadata"
+
+#: The names of columns in the first line of a file.
+Header = tuple[str, ...] | None
 
 
 class Checkpoint:
@@ -63,14 +70,24 @@ class FileSource:
         self._schema = schema
         self._hints = own.get("cloudfiles.schemahints")
         self._pattern = own.get("pathglobfilter", "*")
-        self._has_rescued = is_auto_loader and not schema and self._format.lower() != "binaryfile"
+        self._rescued = own.get("rescueddatacolumn") or own.get("cloudfiles.rescueddatacolumn")
+        if is_auto_loader and not schema and self._format.lower() != "binaryfile":
+            self._rescued = self._rescued or _RESCUED
         self._options = {
             key: value
             for key, value in options.items()
-            if not key.lower().startswith("cloudfiles.") and key.lower() != "pathglobfilter"
+            if not key.lower().startswith("cloudfiles.") and key.lower() not in _OWN_OPTIONS
         }
-        if is_auto_loader and str(own.get("cloudfiles.infercolumntypes")).lower() == "true":
+        is_typed = str(own.get("cloudfiles.infercolumntypes")).lower() == "true"
+        if is_auto_loader and is_typed:
             self._options["inferSchema"] = "true"
+        is_inferred = is_auto_loader and not schema
+        kind = self._format.lower()
+        lines = kind == "json" and str(own.get("multiline")).lower() != "true"
+        self._has_texts = is_inferred and lines and not is_typed
+        header = str(own.get("header")).lower() == "true"
+        self._has_headers = is_inferred and kind == "csv" and header
+        self._separator = own.get("sep") or own.get("delimiter") or ","
 
     def read_all(self, *, has_metadata: bool = False) -> Any:
         """Return the rows of all files that there are."""
@@ -126,11 +143,15 @@ class FileSource:
 
         :param among: all files that there are, whose folders have columns.
         """
-        groups: dict[Partition, list[str]] = {}
+        groups: dict[tuple[Partition, Header], list[str]] = {}
         for file in files:
-            groups.setdefault(find_partition(self._path, file), []).append(file)
+            key = find_partition(self._path, file), self._read_header(file)
+            groups.setdefault(key, []).append(file)
+        hints = self._session.createDataFrame([], self._hints).schema if self._hints else ()
+        if not schema and self._has_texts:
+            schema = infer_texts(files, hints)
         if not schema and len(groups) > 1:
-            schema = self._load_group(files, None, {}).schema
+            schema = self._infer(groups)
         kinds: dict[str, Any] = infer_types(find_partition(self._path, each) for each in among)
         names = list(kinds)
         if names and schema:
@@ -138,32 +159,77 @@ class FileSource:
             kinds |= {each.name: each.dataType for each in declared.schema.fields}
             schema = declared.drop(*names).schema  # of the files themselves
         frames = [
-            self._load_group(each, schema, {n: (dict(pairs).get(n), kinds[n]) for n in names})
-            for pairs, each in groups.items()
+            self._load_group(
+                each, schema, {n: (dict(pairs).get(n), kinds[n]) for n in names}, header
+            )
+            for (pairs, header), each in groups.items()
         ]
         frame = union_frames(frames)
-        hints = self._session.createDataFrame([], self._hints).schema if self._hints else ()
-        for field in hints:
+        for field in () if self._has_texts else hints:
             if field.name in frame.columns:
                 value = frame[field.name].try_cast(field.dataType)
                 frame = frame.withColumn(field.name, value)
         return frame
 
-    def _load_group(self, files: list[str], schema: Any, values: dict[str, Any]) -> Any:
-        """Return the rows of files in one folder, with the columns of the folder."""
+    def _load_group(
+        self, files: list[str], schema: Any, values: dict[str, Any], header: Header = None
+    ) -> Any:
+        """Return the rows of files in one folder, with the columns of the folder.
+
+        :param header: of the files, whose columns may have another order than the schema.
+        """
         from pyspark.sql import functions
 
         reader = self._session.read.format(self._format).options(**self._options)
-        frame = (reader.schema(schema) if schema else reader).load(files)
+        own = schema
+        if schema and header is not None:
+            own = ", ".join(
+                f"{quote_part(name)} "
+                + (schema[name].dataType.simpleString() if name in schema.names else "STRING")
+                for name in header
+            )
+        frame = (reader.schema(own) if own else reader).load(files)
+        if own is not schema:
+            columns = (
+                frame[each.name]
+                if each.name in frame.columns
+                else functions.lit(None).cast(each.dataType).alias(each.name)
+                for each in schema.fields
+            )
+            frame = frame.select(*columns)
         for name, (value, kind) in values.items():
             frame = frame.withColumn(name, functions.lit(value).cast(kind))
         return frame
 
+    def _infer(self, groups: dict[tuple[Partition, Header], list[str]]) -> Any:
+        """Return the columns of all files; one that differs in type between them is a text."""
+        from pyspark.sql.types import StringType, StructField, StructType
+
+        headers: dict[Header, list[str]] = {}
+        for (_, header), files in groups.items():
+            headers.setdefault(header, []).extend(files)
+        fields: dict[str, Any] = {}
+        for files in headers.values():
+            for field in self._load_group(files, None, {}).schema.fields:
+                if fields.setdefault(field.name, field).dataType != field.dataType:
+                    fields[field.name] = StructField(field.name, StringType())
+        return StructType([*fields.values()])
+
+    def _read_header(self, file: str) -> Header:
+        """Return the columns that a file names; ``None`` if they do not count.
+
+        Auto Loader finds columns by their names, also if files have them in another order.
+        """
+        if not self._has_headers:
+            return None
+        with open(file, encoding="utf-8-sig", newline="") as lines:
+            return tuple(next(csv.reader(lines, delimiter=self._separator), ()))
+
     def _add_rescued(self, frame: Any) -> Any:
         from pyspark.sql import functions
 
-        if self._has_rescued:
-            frame = frame.withColumn(_RESCUED, functions.lit(None).cast("string"))
+        if self._rescued:
+            frame = frame.withColumn(self._rescued, functions.lit(None).cast("string"))
         return frame
 
     def _add_metadata(self, frame: Any, file: str | None) -> Any:

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from typing import Any
 
@@ -18,10 +19,11 @@ from pyspark.sql.types import NullType, NumericType, StructField, StructType
 from .column_sql import ColumnSql
 from .connect_plans import name_frame
 from .data_files import FILE_FORMATS, begin_at_root
-from .delta_log import FEATURE, has_limits
+from .delta_log import FEATURE, find_location, has_limits
 from .delta_tables import DeltaTable
 from .file_readers import allow_null
 from .sql_names import create_schema_of, quote_part
+from .table_types import cast_columns, check_types
 
 # What an INSERT does in the modes of writers.
 _INSERTS = {"append": "INTO", "overwrite": "OVERWRITE"}
@@ -91,6 +93,8 @@ def write_table(save: Callable[..., Any]) -> Any:
         session = self._spark
         create_schema_of(name, session)
         exists = bool(session.catalog.tableExists(name))
+        if exists and _is_delta(self, name):
+            _check_types(self, session.table(name))
         condition = _find_replaced(self, name) if exists else None
         if condition is not None:
             _insert(session, f"INTO {name} REPLACE WHERE {condition}", _frame_of(self), name)
@@ -108,9 +112,20 @@ def write_table(save: Callable[..., Any]) -> Any:
             self._write._child = make_nullable(frame)._plan
         elif _is_merged(self):
             _match_columns(self, session.table(name))
-        save(self, name, format, None, partitionBy)
+        with nullcontext() if exists else _removed_if_failed(session, name):
+            save(self, name, format, None, partitionBy)
 
     return saveAsTable
+
+
+@contextmanager
+def _removed_if_failed(session: Any, name: str) -> Iterator[None]:
+    """Remove a new table if its rows fail: Sail keeps its name, which the next try would meet."""
+    try:
+        yield
+    except BaseException:
+        session.sql(f"DROP TABLE IF EXISTS {name}")
+        raise
 
 
 def _drop_features(options: dict[str, Any]) -> dict[str, Any]:
@@ -155,6 +170,19 @@ def _insert(session: Any, target: str, frame: Any, table: str | None = None) -> 
     with name_frame(frame) as view:
         selected = ", ".join(map(quote_part, names))
         session.sql(f"INSERT {target} SELECT {selected} FROM {view}")
+
+
+def _check_types(writer: Any, table: Any) -> None:
+    """Refuse rows that are not of the types of a Delta table which gets them."""
+    if writer._write.mode in _INSERTS and not _is_replaced(writer):
+        check_types(_find_types(_frame_of(writer)), table.schema)
+
+
+def _is_delta(writer: Any, name: str) -> bool:
+    try:
+        return bool(find_location(writer._spark.sql, name))
+    except ValueError:
+        return False
 
 
 def _is_replaced(writer: Any) -> bool:
@@ -223,6 +251,8 @@ def write_folder(save: Callable[..., Any], translate: Callable[[Any], Any]) -> A
             check_replaced(_frame_of(self), condition)
             self.option("replaceWhere", condition)
         table = self._spark.read.format("delta").load(path) if is_table else None
+        if is_table:
+            _check_types(self, table)
         if is_table and self._write.mode == "append":
             _match_columns(self, table)
         elif is_delta and condition is None:
@@ -243,7 +273,8 @@ def insert_into(insert: Callable[..., Any]) -> Any:
         if overwrite is not None:
             self.mode("overwrite" if overwrite else "append")
         if self._write.mode == "overwrite" and is_dynamic(self._spark, _options_of(self)):
-            frame = _frame_of(self).toDF(*self._spark.table(tableName).columns)
+            table = self._spark.table(tableName)
+            frame = cast_columns(_frame_of(self).toDF(*table.columns), table)
             writer = frame.write.mode("overwrite").option("partitionOverwriteMode", "dynamic")
             writer.saveAsTable(tableName)
         else:
@@ -309,7 +340,9 @@ def create_new(create: Callable[[Any], None]) -> Callable[[Any], None]:
         create_schema_of(self._table_name, self._spark)
         self._write._child = make_nullable(_frame_of(self))._plan
         self._write.table_properties = _drop_features(self._write.table_properties)
-        create(self)
+        exists = self._spark.catalog.tableExists(self._table_name)
+        with nullcontext() if exists else _removed_if_failed(self._spark, self._table_name):
+            create(self)
 
     return create_in_schema
 

@@ -75,3 +75,16 @@ def test_what_sail_lacks_is_to_be_written_otherwise(error: str, advice: str) -> 
 def test_what_sail_lacks_is_refused_with_a_remedy(statement: str, advice: str) -> None:
     assert advice in (find_lack(statement) or "")
     assert bool(find_lack(statement)) == bool(advice)
+
+
+@pytest.mark.parametrize(
+    ("statement", "advice"),
+    [
+        ("INSERT INTO t REPLACE USING (d) SELECT 1", "Sail replaces the rows of a condition only"),
+        ("INSERT INTO t AS t REPLACE ON t.d = s.d (SELECT 1) AS s", "Sail replaces the rows of a"),
+        ("UNDROP TABLE t", "Sail does not keep tables that were dropped"),
+        ("SHOW EXTERNAL LOCATIONS", "The local workspace has no external locations"),
+    ],
+)
+def test_statement_that_sail_lacks_has_a_remedy(statement: str, advice: str) -> None:
+    assert (find_lack(statement) or "").startswith(advice)

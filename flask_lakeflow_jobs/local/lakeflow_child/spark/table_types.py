@@ -1,0 +1,76 @@
+"""The types of rows and of a table that gets them: Databricks converts those of SQL only.
+
+Delta Lake, issue 2988: a frame that is appended, or that overwrites rows, must have the types of
+the table. ``INSERT``, ``insertInto``, ``COPY INTO`` and streams convert them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.errors import AnalysisException
+from pyspark.sql.types import (
+    ArrayType,
+    ByteType,
+    DataType,
+    DecimalType,
+    IntegerType,
+    MapType,
+    NullType,
+    ShortType,
+    StructType,
+)
+
+# Files have one type for all of them.
+_SMALL = (ByteType, ShortType, IntegerType)
+
+
+def check_types(rows: StructType, table: StructType) -> None:
+    """Check that the columns of rows have the types of a table.
+
+    :raises AnalysisException: Databricks refuses to write them.
+    """
+    kinds = {field.name.lower(): field for field in table.fields}
+    for field in rows.fields:
+        own = kinds.get(field.name.lower())
+        if own is not None and not _is_merged(field.dataType, own.dataType):
+            kind = own.dataType.simpleString()
+            raise AnalysisException(
+                f"[DELTA_FAILED_TO_MERGE_FIELDS] Failed to merge fields '{own.name}' and "
+                f"'{field.name}': the column of the table is {kind}, that of the frame "
+                f"{field.dataType.simpleString()}. Convert it: "
+                f".withColumn('{field.name}', F.col('{field.name}').cast('{kind}')). To replace "
+                "the table with its columns, overwrite it with the option overwriteSchema."
+            )
+
+
+def _is_merged(rows: DataType, table: DataType) -> bool:
+    if isinstance(rows, NullType) or isinstance(table, NullType):
+        return True
+    if isinstance(rows, _SMALL) and isinstance(table, _SMALL):
+        return True
+    if isinstance(rows, ArrayType) and isinstance(table, ArrayType):
+        return _is_merged(rows.elementType, table.elementType)
+    if isinstance(rows, MapType) and isinstance(table, MapType):
+        keys = _is_merged(rows.keyType, table.keyType)
+        return keys and _is_merged(rows.valueType, table.valueType)
+    if isinstance(rows, StructType) and isinstance(table, StructType):
+        own = {field.name.lower(): field.dataType for field in table.fields}
+        return all(
+            _is_merged(field.dataType, own.get(field.name.lower(), field.dataType))
+            for field in rows.fields
+        )
+    # Sail gives some decimals other digits than Databricks.
+    return type(rows) is type(table) and (rows == table or isinstance(rows, DecimalType))
+
+
+def cast_columns(rows: Any, table: Any) -> Any:
+    """Return rows whose columns have the types and the names of a table."""
+    kinds = {field.name.lower(): field for field in table.schema.fields}
+    columns = [
+        rows[name].cast(kinds[name.lower()].dataType).alias(kinds[name.lower()].name)
+        if name.lower() in kinds
+        else rows[name]
+        for name in rows.columns
+    ]
+    return rows.select(*columns)
