@@ -44,7 +44,7 @@ class Memo(Generic[K, V]):
         return entry[0]
 
     def put(self, key: K, value: V, size: int) -> None:
-        """Keep a value in place of an earlier one. One that is too large only drops that one."""
+        """Keep a value in place of an earlier one. If it is too large, only drop that one."""
         with self._lock:
             if key in self._entries:
                 self._size -= self._entries.pop(key)[1]

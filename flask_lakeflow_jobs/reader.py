@@ -38,7 +38,7 @@ _log = logging.getLogger("flask_lakeflow_jobs")
 
 
 class Block:
-    """The block in which a handle may act, which is also that of its copies."""
+    """The block in which a handle may act. Its copies share it."""
 
     is_over = False
 

@@ -102,7 +102,7 @@ class Workspace:
         with ExitStack() as resources:
             try:
                 resources.callback(os.close, self._folder.acquire())
-                # It may name a process that died, whose number is another one's by now.
+                # The address may name a process that died, whose number another process has by now.
                 self._folder.remove_address()
                 address = self._serve(bundle, resources)
             except (OSError, sqlite3.OperationalError) as error:

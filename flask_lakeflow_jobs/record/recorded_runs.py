@@ -14,7 +14,7 @@ from .base import RecordBase, select_page
 from .schema import runs
 from .values import UNFINISHED, PageToken, RecordedRun, RowState
 
-#: Runs that one read of the oldest ones returns.
+#: The most runs that one read of the oldest returns.
 MAX_OLDEST_RUNS = 1_000
 
 _COLUMNS = [runs.c[field.name] for field in fields(RecordedRun)]

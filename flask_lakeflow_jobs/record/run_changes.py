@@ -19,7 +19,7 @@ from .values import Action, RecordedRun, RowState, RunEnd, RunRequest
 #: after that, nobody can know how a run has ended that nobody viewed.
 UNFINISHED_EXTRA_MS = 60 * 86_400_000
 
-#: What a row has of its run, before there is one.
+#: The values of a row before there is a run.
 _OF_NO_RUN = {
     **dict.fromkeys(("run_id", "started_at", "ended_at", "outcome", "error", "page_url")),
     **dict.fromkeys(("attempts", "repairs", "ends"), 0),

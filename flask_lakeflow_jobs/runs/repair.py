@@ -1,4 +1,4 @@
-"""Repairs: the tasks that one would rerun, and its arguments. Pure."""
+"""Repairs: the tasks that a repair reruns, and the arguments of its request. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Several reads at a time, with a limit of time for all together.
 
-They run in the caller's context. Once the caller no longer waits, no other read begins. One that
-has begun continues in its thread, within its own timeout: what it reads is cached.
+They run in the caller's context. Once the caller no longer waits, no other read begins. A read that
+has begun continues in its thread, within its own timeout, as its response is cached.
 """
 
 from __future__ import annotations

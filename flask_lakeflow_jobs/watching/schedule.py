@@ -159,6 +159,7 @@ def delay_after_failures(failures: int, retry_after: float | None, poll_interval
 def is_list_cheaper(runs: int, due: int) -> bool:
     """Return whether listing the active runs of a group costs no more than reading those due.
 
-    :param due: those of them that are due.
+    :param runs: the number of runs.
+    :param due: the number of those that are due.
     """
     return runs >= MIN_GROUP_SIZE and -(-runs // RUNS_PER_PAGE) <= due

@@ -84,7 +84,7 @@ class PollRecord:
                 "change_id": str(change_id),
                 "notification_id": str() | None as notification_id,
             }:
-                # No record of ours lasts longer. One that does would end the polls of its run.
+                # The app writes no record that lasts longer: the run would not be polled again.
                 limit = MAX_RETRY_AFTER_SECONDS if state_id is None else RECORD_TTL_SECONDS
                 ttl = ttl if ttl < limit else limit
                 return cls(poll_id, state_id, ttl, published_at, change_id, notification_id)

@@ -282,7 +282,7 @@ def _warn_of_repeated_items(tree: LocatedDict, warn: Warn) -> None:
 
 
 def _at(location: Location, step: Callable[..., None], *arguments: Any) -> None:
-    """Take a step whose errors are at a location, unless they have one of their own."""
+    """Take a step. Its errors get a location, unless they have one."""
     try:
         step(*arguments)
     except BundleError as error:

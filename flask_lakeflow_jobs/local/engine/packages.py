@@ -44,7 +44,7 @@ _BLAMED = re.compile(
 _PYARROW_FOR_NUMPY_1 = "pyarrow>=18,<23"
 # The packages that Spark refuses if they are too old, and the modules of each.
 _OLDEST: dict[str, tuple[float, ...]] = {"pandas": (2, 2), "pyarrow": (18,)}
-# Others that have a Spark of their own, which would hide that of the session.
+# These packages have a Spark of their own, which would hide the Spark of the session.
 _OLDEST |= dict.fromkeys(("databricks_connect", "pyspark", "pyspark_client"), (math.inf,))
 _MODULES = {
     "databricks_connect": ("pyspark", "databricks/connect"),

@@ -54,7 +54,7 @@ def connection_capacity(threads: int) -> int:
 def limit_connections(server: Server, sockets: int = 0) -> None:
     """Let a gthread worker accept only as many connections as there are files for.
 
-    It ends if it has no file for one, and does not count those that were handed off.
+    The worker ends if it has no file for a connection, and does not count those handed off.
 
     :param sockets: streams that hold a socket and no thread.
     """

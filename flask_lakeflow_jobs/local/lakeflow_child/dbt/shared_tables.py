@@ -33,7 +33,7 @@ _LIST = """
     SELECT database_name, schema_name, view_name, sql FROM duckdb_views() WHERE NOT internal
 """
 _NOT_SHARED = ("samples", "system", "temp")
-# Types that Sail lacks or calls otherwise, and those that Databricks has in place of them.
+# Types that Sail lacks or names otherwise, and the types of Databricks in their place.
 _TYPES = {
     **dict.fromkeys(
         ('"NULL"', "BIT", "INTERVAL", "TIME", "TIME WITH TIME ZONE", "UUID"), "VARCHAR"

@@ -236,7 +236,7 @@ class PipelineApi:
         self.changes.add_snapshot(name, write_snapshot(listed, self.name(source), name))
 
     def _arguments(self, original: Any, options: dict[str, Any]) -> dict[str, Any]:
-        """Return the arguments that Spark's function takes; say which it does not."""
+        """Return the arguments that Spark's function takes, and print the names of the others."""
         taken = inspect.signature(original).parameters
         if ignored := [name for name in options if name not in taken]:
             print(

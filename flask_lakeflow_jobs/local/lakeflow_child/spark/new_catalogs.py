@@ -110,7 +110,7 @@ class Catalogs:
         session.sql(f"USE SCHEMA {quote_part(schema)}")
 
     def _remember(self, client: Any) -> None:
-        """Keep what makes the session what it is."""
+        """Keep the requests that change the session."""
         client._stub = RequestStub(client._stub, self._session, self._see, self._prefix)
 
     def _prefix(self, schema: str) -> str:

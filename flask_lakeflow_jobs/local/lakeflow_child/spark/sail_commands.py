@@ -43,7 +43,7 @@ _STREAM = re.compile(
     rf"\b((?:FROM|JOIN)\s+)STREAM(?:\s*\(\s*({_NAME}(?:\.{_NAME})*)\s*\)|\s+(?={_NAME}))",
     re.IGNORECASE,
 )
-# Sail refuses a feature of tables that it does not know. It writes those that a table needs itself.
+# Sail refuses features of tables that it does not know, and adds by itself what a table needs.
 _FEATURE = re.compile(r"(?<![\w.])delta\.(?=feature\.(?!allowColumnDefaults\b))", re.IGNORECASE)
 
 

@@ -151,7 +151,7 @@ def correct_expression(expression: str, prefix: Prefix) -> str:
 
 
 def _read_paths(expression: str) -> str:
-    """Read values in texts of JSON by a function. One that is selected alone has its own name."""
+    """Read values in texts of JSON by a function. A value that is selected alone gets a name."""
     if _TYPE.search(expression):
         return expression
 

@@ -55,7 +55,7 @@ _REPLACES = re.compile(
     r"\s*INSERT\s+(?:OVERWRITE\b|.*?\bREPLACE\s+WHERE\b)", re.IGNORECASE | re.DOTALL
 )
 _RESTORES = re.compile(r"\s*RESTORE\b", re.IGNORECASE)
-# Sail takes it, though it has no such function.
+# Sail accepts the statement, though it does not have the function.
 _DROP_FUNCTION = re.compile(r"\s*DROP\s+(?:TEMPORARY\s+)?FUNCTION\b", re.IGNORECASE)
 _VARIABLES = re.compile(
     r"\s*(?:DECLARE|SET\s+VAR(?:IABLE)?|DROP\s+TEMPORARY\s+VARIABLE|EXECUTE\s+IMMEDIATE)\b",
@@ -154,7 +154,7 @@ class SailSql:
         return frame
 
     def _write_for_sail(self, statement: str) -> str:
-        """Write a statement with what Sail takes, or one that does the same in its place."""
+        """Return a statement that Sail takes, and that does the same as this one."""
         if _MERGE.match(statement) and self._session.conf.get(EVOLVES, "false") == "true":
             statement = _MERGE.sub("MERGE WITH SCHEMA EVOLUTION INTO", statement, count=1)
         statement = rewrite(statement, self._query, self._mounts, self._catalogs.require_for)

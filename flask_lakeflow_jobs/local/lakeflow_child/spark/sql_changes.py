@@ -1,4 +1,4 @@
-"""Statements that create or change tables and that Sail refuses, as others that do it. Pure."""
+"""Statements that create or change tables and that Sail refuses, in a form that it takes. Pure."""
 
 # ruff: noqa: S608  # the statements are those of the user's own task
 
@@ -41,7 +41,7 @@ def rewrite_text(statement: str) -> str:
 def rewrite_statement(
     tree: Tree, describe: Describe, find_filled: Callable[[str], set[str]] = lambda _: set()
 ) -> Tree:
-    """Return a statement that does the same as one that Sail refuses; or the one itself.
+    """Return a statement that Sail takes, and that does the same; or the statement itself.
 
     :param describe: asks Sail for the columns of a query.
     :param find_filled: returns the columns of a table that have values of their own, in lower case.

@@ -1,4 +1,4 @@
-"""Queries that Sail refuses, or to which it has other rows, written with what it takes. Pure.
+"""Queries that Sail refuses or answers with other rows, in a form that it runs rightly. Pure.
 
 The rules change the tree that sqlglot has parsed, from the inner queries to the outer ones.
 """

@@ -297,7 +297,7 @@ class TableSource:
     def read_old(self, state: Any, *, has_metadata: bool) -> Any:
         """Return the rows that were read up to a state; ``None`` if there are none.
 
-        They are those of the version that was read first, and those that later ones add.
+        They are the rows of the version that was read first, and what later versions have added.
         """
         if state["location"] != self._location:
             return None

@@ -33,7 +33,7 @@ _locks: list[int] = []  # of the metastore, until the process ends
 def synchronize_requests(
     client_class: Any, synchronize: Callable[[], AbstractContextManager[None]]
 ) -> None:
-    """Let requests of the SDK see the tables of the task, and it theirs.
+    """Let requests of the SDK see the tables of the task, and the task see theirs.
 
     The workspace answers them in a session of its own. Others see a session when it ends.
 

@@ -1,4 +1,4 @@
-"""Statements of DuckDB that together do the work of one which it lacks. Pure."""
+"""Statements that DuckDB lacks, as several of its own. Pure."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _create_view(name: Tree, query: Tree) -> Tree:
 
 
 def _expand_overwrite(insert: exp.Insert) -> list[Tree]:
-    """Delete the rows that an INSERT replaces. Its query may read them, so it runs first."""
+    """Delete the rows that an INSERT replaces, after its query, which may read them."""
     target = insert.this.find(exp.Table)
     if target is None or insert.this.find(exp.Partition):
         return [insert]
