@@ -70,9 +70,10 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     with database.write() as connection:
         if not database.is_sqlite:  # SQLite has let only this transaction write
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
-            connection.exec_driver_sql(CHOOSE_SCHEMA)
         before = read_version(connection)
         if before is None or before in VERSIONS[:-1]:
+            if not database.is_sqlite:
+                connection.exec_driver_sql(CHOOSE_SCHEMA)
             _migrate(connection)
     check_version(database)
     return before, VERSIONS[-1]

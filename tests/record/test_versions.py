@@ -18,6 +18,7 @@ from flask_lakeflow_jobs.record.schema import VERSION_TABLE, metadata
 from flask_lakeflow_jobs.record.store import Record, open_record
 from flask_lakeflow_jobs.record.versions import MIGRATIONS, VERSIONS, check_version, upgrade
 from tests.clocks import FakeClock
+from tests.postgres import PostgresServer
 from tests.support import DEADLINE
 
 
@@ -51,6 +52,20 @@ def test_upgrade_creates_the_tables_of_the_schema(record: Record) -> None:
 def test_upgrade_twice_changes_nothing(empty: Record) -> None:
     assert upgrade(empty.database) == (None, VERSIONS[-1])
     assert upgrade(empty.database) == (VERSIONS[-1], VERSIONS[-1])
+
+
+def test_upgrade_with_nothing_to_do_needs_no_privilege_to_create(
+    postgres_server: PostgresServer, postgres_url: str, tmp_path: Path, clock: FakeClock
+) -> None:
+    """Such as at each start of an app whose user may only use the tables."""
+    upgrade(open_record(postgres_url, tmp_path, clock).database)
+    name = postgres_url.rsplit("/", 1)[1]
+    role = f"reader_of_{name}"
+    postgres_server.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'p'")
+    postgres_server.execute(f"GRANT SELECT ON {VERSION_TABLE} TO {role}", name)
+    url = postgres_server.url(name, role, "p")
+    reader = open_record(url, tmp_path, clock).database
+    assert upgrade(reader) == (VERSIONS[-1], VERSIONS[-1])
 
 
 def test_upgrade_by_many_at_once_succeeds(
