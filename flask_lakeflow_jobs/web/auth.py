@@ -92,8 +92,9 @@ class Authorizer:
         """
         if action not in READS and self._state.settings.read_only:
             return "This app is read-only: runs can only be viewed."
+        user = self.user  # without a policy too: a loader that fails denies
         policy = job.policy or self._state.policy
-        if policy is None or self._is_permitted(policy, self.user, action, job.key):
+        if policy is None or self._is_permitted(policy, user, action, job.key):
             return None
         return f"The app's policy does not allow you to {action} the job {job.key!r}."
 

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 import pytest
-from flask import request
+from flask import abort, request
 from flask_login import LoginManager, current_user, login_user
 
 from flask_lakeflow_jobs import ProxyUser, current_jobs, run_triggered
@@ -265,6 +265,13 @@ def test_failing_user_loader_is_403_and_reveals_nothing(
         assert "4711" not in response.text
         assert "4711" in caplog.text
     assert fault_proxy.find_requests("POST", "run-now") == []
+
+
+@pytest.mark.parametrize("path", ["/api/jobs/", "/api/jobs/never", "/api/jobs/runs", "/jobs/never"])
+def test_failing_user_loader_is_403_without_a_policy(make_app: MakeApp, path: str) -> None:
+    """Such as one that calls abort(401) where nobody is logged in."""
+    client = make_app(user_loader=lambda: abort(401), LAKEFLOW_JOBS_CONSOLE=True).test_client()
+    assert client.get(path).status_code == 403
 
 
 def test_user_loader_is_called_once_per_request(make_app: MakeApp) -> None:
