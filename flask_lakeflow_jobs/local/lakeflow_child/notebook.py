@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import os
+import re
 import signal
 import sys
 import time
@@ -43,6 +44,7 @@ _LANGUAGE_MAGICS = ("python", "sql", "r", "scala", "sh", "bash", "run", "fs")
 # The cell of an environment has no code.
 _NOT_RUN = ("md", "md-sandbox", "html", "skip", "environment")
 _WRITER = "writefile"
+_ASSIGNED = re.compile(r"(\s*[^\W\d]\w*\s*=\s*)!(.+)")
 
 _NO_CELL = (
     "Write the cell in Python or SQL, or simulate the job (its tag 'local_simulation'): a {} cell "
@@ -181,6 +183,7 @@ def _run_python(cell: Cell, path: str, names: dict[str, Any]) -> None:
             raise
         code = compile(replaced, path, "exec", flags, dont_inherit=True)
         names["__lakeflow_magic__"] = partial(_run_line_magic, names)
+        names["__lakeflow_shell__"] = partial(_read_shell, names)
     if "__future__" in text:
         names[_FLAGS] = flags | _future_flags(code)
     if code.co_flags & _CO_COROUTINE:
@@ -245,6 +248,8 @@ def _replace_magic(line: str) -> str:
     if _is_call(line):
         text = line.lstrip()
         return f"{line.removesuffix(text)}__lakeflow_magic__({text!r})"
+    if match := _ASSIGNED.fullmatch(line):
+        return f"{match[1]}__lakeflow_shell__({match[2]!r})"
     return line.partition(" ")[2] if line.startswith("%") else line
 
 
@@ -253,7 +258,7 @@ def _run_line_magic(names: dict[str, Any], line: str) -> None:
     if name in _INSTALLERS:
         print(f"Skipped '{line}': packages are installed before a task, if at all.")
     elif line.startswith("!"):
-        _run_shell(line[1:])
+        _run_shell(_insert_values(line[1:], names))
     elif name == "sh":
         _run_shell(line.partition(" ")[2])
     elif name == "env":
@@ -263,6 +268,22 @@ def _run_line_magic(names: dict[str, Any], line: str) -> None:
         _change_folder(line.partition(" ")[2], names)
     elif name not in _IGNORED_MAGICS:
         raise NotImplementedError(f"A %{name} line cannot run in the local workspace.")
+
+
+def _read_shell(names: dict[str, Any], command: str) -> list[str] | None:
+    return _run_shell(_insert_values(command, names), returns=True)
+
+
+def _insert_values(command: str, names: dict[str, Any]) -> str:
+    """Write the values of ``{expression}`` and ``$name``, as IPython does; the shell has others."""
+
+    def find(match: re.Match[str]) -> str:
+        try:
+            return str(eval(match[1] or match[2], names))  # noqa: S307 (the notebook's own code)
+        except Exception:
+            return match[0]
+
+    return re.sub(r"(?<!\$)\{([^{}]+)\}|\$([^\W\d]\w*)", find, command)
 
 
 def _change_folder(argument: str, names: dict[str, Any]) -> None:
@@ -285,9 +306,10 @@ def _include_notebook(text: str, path: str, names: dict[str, Any]) -> None:
     run_cells(find_notebook(path, other, names["dbutils"].mounts), names)
 
 
-def _run_shell(text: str, *, may_fail: bool = True) -> None:
+def _run_shell(text: str, *, may_fail: bool = True, returns: bool = False) -> list[str] | None:
     """Run commands, in bash if there is one.
 
+    :param returns: return the lines that they print.
     :param may_fail: go on after a failure, unless the text begins with ``-e``. Databricks,
         documentation of notebooks.
     """
@@ -297,9 +319,11 @@ def _run_shell(text: str, *, may_fail: bool = True) -> None:
     command = ["/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"]
     if text.split(maxsplit=1)[:1] == ["-e"]:
         command, text, may_fail = [*command, "-e"], text.replace("-e", "", 1), False
-    ended = subprocess.run([*command, "-c", text], check=not may_fail)
+    output = subprocess.PIPE if returns else None
+    ended = subprocess.run([*command, "-c", text], check=not may_fail, stdout=output, text=True)
     if ended.returncode:
         print(f"The shell ended with exit status {ended.returncode}.", file=sys.stderr)
+    return ended.stdout.splitlines() if returns else None
 
 
 def _write_file(text: str) -> None:

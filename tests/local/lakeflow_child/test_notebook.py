@@ -248,6 +248,15 @@ def test_notebook_goes_on_after_shell_cells_that_may_fail(serve: Serve) -> None:
     assert result_of(notebook_client(serve, text)) == "went on"
 
 
+def test_shell_line_has_values_of_the_notebook_and_returns_its_lines(serve: Serve) -> None:
+    text = """
+word, other = "a b", {"n": 1}
+lines = !printf '%s,' "{word}" $word "{other['n']}" "${HOME:+h}" "{missing}" '{x $1}'; echo; echo c
+dbutils.notebook.exit(lines)
+"""
+    assert result_of(notebook_client(serve, text)) == ("['a b,a,b,1,h,{missing},{x $1},', 'c']")
+
+
 @pytest.mark.skipif(not os.path.exists("/bin/bash"), reason="This machine has no bash.")
 def test_shell_cell_runs_in_bash(serve: Serve) -> None:
     client = notebook_client(serve, '# MAGIC %sh -e\n# MAGIC [[ "a b" == a* ]]')

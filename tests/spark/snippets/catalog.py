@@ -21,6 +21,16 @@ assert spark.sql("EXECUTE IMMEDIATE 'SELECT :a + n AS b' USING (3 AS a)").first(
 spark.sql("DECLARE name STRING DEFAULT 'dev.snippets.v'")
 assert spark.sql("SELECT * FROM IDENTIFIER(name)").first().m == 7
 spark.sql("DROP TEMPORARY VARIABLE n")
+spark.sql("SET VAR day = '2024-02-01'")
+spark.sql("DECLARE total BIGINT")
+spark.sql("EXECUTE IMMEDIATE 'SELECT 5' INTO total")
+assert spark.sql("SELECT day, total").dtypes == [("day", "date"), ("total", "bigint")]
+try:
+    spark.sql("SET VAR missing = 1")
+except Exception as error:
+    assert "[UNRESOLVED_VARIABLE]" in str(error), error
+else:
+    raise AssertionError
 
 # %% schema named like a catalog
 spark.sql("CREATE SCHEMA IF NOT EXISTS samples")

@@ -209,3 +209,9 @@ assert rows.select("_metadata.file_name", "n").first() == ("values.json", 1)
 with open(f"{values}/mixed.json", "w") as file:
     file.write('{"n": 1}\n{"n": "b"}\n')
 assert [row.n for row in spark.read.json(f"{values}/mixed.json").collect()] == ["1", "b"]
+
+# %% paths of binary files
+dbutils.fs.put("/Volumes/dev/raw/in/binary/a.bin", "abc")
+for path in ("/Volumes/dev/raw/in/binary", "/Volumes/dev/raw/in/binary/a.bin", "/Volumes/dev/raw/in/bin*"):
+    row = spark.read.format("binaryFile").load(path).first()
+    assert (row.path, row.length) == ("dbfs:/Volumes/dev/raw/in/binary/a.bin", 3), row

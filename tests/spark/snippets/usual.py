@@ -160,6 +160,7 @@ import pyspark.pandas as ps
 frame = ps.from_pandas(__import__("pandas").DataFrame({"k": ["a", "a", "b"], "n": [1, 2, 3]}))
 assert frame.groupby("k")["n"].sum().to_dict() == {"a": 3, "b": 3}
 assert spark.range(5).pandas_api().loc[1:2].shape == (2, 1)
+assert frame.iloc[1:3]["n"].to_numpy().tolist() == [2, 3]
 
 # %% metrics of a frame
 from pyspark.sql import Observation

@@ -82,6 +82,8 @@ frame = spark.range(5)
 names = [row[0] for row in frame.describe().collect()]
 assert names == ["count", "mean", "stddev", "min", "max"], names
 assert [row[0] for row in frame.summary("max", "min").collect()] == ["max", "min"]
+frame = spark.createDataFrame([(1, "5"), (2, "7"), (3, "x")], "n INT, s STRING")
+assert frame.summary("75%", "count", "10%").collect() == [("75%", "3", "7.0"), ("count", "3", "3"), ("10%", "1", "5.0")]
 
 # %% halves
 row = spark.sql("SELECT 2.5 AS x").select(F.bround("x"), F.rint("x"), F.expr("bround(x)"), F.expr("rint(x)"))

@@ -12,6 +12,7 @@ from copy import copy
 from functools import wraps
 from typing import Any
 
+from ..workspace_paths import find_address
 from .csv_values import read_csv
 from .data_files import (
     FILE_FORMATS,
@@ -82,9 +83,23 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
         if source == "json" and known is None:
             known = _type_fields(frame.schema)
             frame = read_json(reader, read_lines, known) or read(known)
+        if source == "binaryfile":
+            return _name_paths(frame, local)
         return _type_folders(frame, local) if is_inferred else frame
 
     return load_files
+
+
+def _name_paths(frame: Any, paths: list[Any]) -> Any:
+    """Return files with their addresses in the workspace: Sail leaves out the first slash."""
+    from pyspark.sql import functions
+
+    name = functions.col("path")
+    for path in (each for each in paths if isinstance(each, str) and each.startswith("/")):
+        rest = functions.expr(f"substring(path, {len(path)})")
+        address = functions.concat(functions.lit(find_address(path)), rest)
+        name = functions.when(functions.col("path").startswith(path[1:]), address).otherwise(name)
+    return frame.withColumn("path", name)
 
 
 def _refuse_encodings(options: dict[str, Any]) -> None:

@@ -123,7 +123,7 @@ def patch_pyspark(
         (session_class, "createDataFrame", take_rdds(session_class.createDataFrame)),
         # Sail returns these rows in any order.
         (DataFrame, "describe", _order_statistics(DataFrame.describe)),
-        (DataFrame, "summary", _order_statistics(DataFrame.summary)),
+        (DataFrame, "summary", _order_statistics(_summarize(DataFrame.summary))),
         # Sail lacks these functions, or has other results.
         *((functions, name, value) for name, value in CORRECTED.items()),
         # Sail reads and writes batches only.
@@ -318,6 +318,34 @@ def _order_statistics(method: Callable[..., Any]) -> Callable[..., Any]:
         return method(self, *names).orderBy(place)
 
     return order
+
+
+def _summarize(summary: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a summary the quantiles of Spark, which are values of the frame."""
+
+    def summarize(self: Any, *statistics: Any) -> Any:
+        asked = [str(each) for each in statistics or _STATISTICS]
+        shares = [each for each in asked if each.endswith("%")]
+        others = [each for each in asked if each not in shares]
+        frame = summary(self, *(others or ["count"]))
+        if not shares:
+            return frame
+        kinds = dict(self.dtypes)
+        quantiles = []
+        for name in frame.columns[1:]:
+            column = functions.col(quote_part(name))
+            value = column.try_cast("double") if kinds[name] == "string" else column
+            found = functions.percentile_approx(value, [float(each[:-1]) / 100 for each in shares])
+            quantiles.append(found.cast("array<string>"))
+        values = self.select(*quantiles).first() if quantiles else ()
+        rows = [
+            (share, *(each and each[number] for each in values or ()))
+            for number, share in enumerate(shares)
+        ]
+        quantile_rows = self.sparkSession.createDataFrame(rows, frame.schema)
+        return (frame if others else frame.limit(0)).unionAll(quantile_rows)
+
+    return summarize
 
 
 def _to_rdd(frame: Any) -> LocalRdd:

@@ -25,6 +25,7 @@ class SqlVariables:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._values: dict[str, Tree] = {}
+        self._kinds: dict[str, str | None] = {}
 
     def run_command(self, tree: Tree) -> Any:
         """Run ``DECLARE``, ``SET VAR``, ``DROP … VARIABLE`` or ``EXECUTE IMMEDIATE``.
@@ -36,12 +37,16 @@ class SqlVariables:
                 kind, default = item.args.get("kind"), item.args.get("default") or exp.null()
                 value = exp.cast(default, kind) if kind else default
                 names = item.this if isinstance(item.this, list) else [item.this]
+                for each in names:
+                    self._kinds[each.name.lower()] = None  # that of its value
                 self._assign([each.name for each in names], [value] * len(names))
         elif isinstance(tree, exp.Set) and tree.expressions[0].args.get("kind") == "VARIABLE":
             for item in tree.expressions:
                 self._set(item.this.this, item.this.expression)
         elif isinstance(tree, exp.Command) and tree.name.upper() == "DROP":
-            self._values.pop(tree.text("expression").split()[-1].strip("`").lower(), None)
+            name = tree.text("expression").split()[-1].strip("`").lower()
+            self._values.pop(name, None)
+            self._kinds.pop(name, None)
         elif isinstance(tree, exp.Command) and tree.name.upper() == "EXECUTE":
             return self._execute(Immediate(tree.text("expression")))
         else:
@@ -78,13 +83,20 @@ class SqlVariables:
     def _keep(self, names: list[str], frame: Any) -> None:
         rows = frame.limit(1).collect() or [[None] * len(names)]
         for name, value, field in zip(names, rows[0], frame.schema.fields, strict=True):
-            literal, kind = write_literal(value), field.dataType.simpleString()
+            if name.lower() not in self._kinds:
+                raise ValueError(
+                    f"[UNRESOLVED_VARIABLE] There is no variable {name}. Declare it first: DECLARE "
+                    f"{name} …."
+                )
+            literal, own = write_literal(value), field.dataType.simpleString()
+            kind = self._kinds[name.lower()] or own
             if "<" in kind:
                 raise NotImplementedError(
                     f"On Sail, a variable of SQL cannot have the type {kind}. Use the expression "
                     f"itself in place of {name}."
                 )
             text = literal if kind == "void" else f"CAST({literal} AS {kind})"
+            self._kinds[name.lower()] = None if kind == "void" else kind
             self._values[name.lower()] = parse_one(text, read="databricks")
 
     def _execute(self, immediate: Immediate) -> Any:

@@ -50,6 +50,12 @@ def synchronize_requests(
     client_class.do = do
 
 
+def _number_rows(internal: Any) -> None:
+    """Number the rows of pandas on Spark by a window: Sail has no function for it."""
+    frame = internal.InternalFrame
+    frame.attach_distributed_sequence_column = staticmethod(frame.attach_sequence_column)
+
+
 class TaskSpark:
     """The Spark of a task, which starts when its code uses it.
 
@@ -74,7 +80,8 @@ class TaskSpark:
                 {
                     "databricks.sdk.core": lambda core: synchronize_requests(
                         core.ApiClient, self._synchronize
-                    )
+                    ),
+                    "pyspark.pandas.internal": _number_rows,
                 }
             )
 
