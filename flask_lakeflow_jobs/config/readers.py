@@ -124,6 +124,10 @@ class SettingsReader:
             return dict(key.default)
         value = self.get(key.name)
         if isinstance(value, str):
+            if not value.lstrip().startswith("{"):  # such as a URL of Redis
+                raise ConfigurationError(
+                    f'{key.name} must be a mapping. As text, write JSON: {{"name": "value"}}.'
+                )
             value = parse_json_setting(key.name, value)
         if not isinstance(value, Mapping):
             raise ConfigurationError(f"{key.name} must be a mapping, not {type(value).__name__}.")

@@ -92,3 +92,13 @@ def test_parse_path_prefix_returns_a_path(path: str) -> None:
 def test_parse_path_prefix_of_other_values_raises(path: object) -> None:
     with pytest.raises(ConfigurationError, match=r"^KEY must be a path"):
         parse_path_prefix("KEY", path)
+
+
+@pytest.mark.parametrize("text", ["redis://:hunter2@cache:6379/0", "RedisCache", '["a"]'])
+def test_read_mapping_of_other_text_says_what_to_write(text: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        SettingsReader({}, {"KEY": text}).read_mapping(KEY)
+    assert str(caught.value).endswith(
+        'KEY must be a mapping. As text, write JSON: {"name": "value"}.'
+    )
+    assert "hunter2" not in str(caught.value)
