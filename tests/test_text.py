@@ -60,9 +60,9 @@ def test_format_csv_line_is_read_back_as_one_row_without_formulas(cells: list[st
     assert not any(cell.startswith(FORMULA_STARTS) for cell in row)
 
 
-@pytest.mark.parametrize("start", ["=", "\0=", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
+@pytest.mark.parametrize("start", ["=", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
 def test_format_csv_line_quotes_starts_of_formulas(start: str) -> None:
-    assert format_csv_line([f"{start}1", "a"]) == f"'{start}1,a"
+    assert format_csv_line([f"{start}1", f"\0{start}a\0"]) == f"'{start}1,'{start}a"
 
 
 def test_join_lines_removes_line_breaks() -> None:
