@@ -245,3 +245,10 @@ assert found.columns == ["name", "n", "u", "n"], found.columns
 assert tuple(found.first()) == ("a", 2, "A", "5")
 assert rows.filter("tags:page.name = 'a:b'").count() == 0
 assert rows.select(F.expr("tags:page.name").alias("x"), F.expr("CAST(NULL AS STRUCT<a:INT>) AS t")).columns == ["x", "t"]
+
+# %% small integers
+rows = spark.sql("SELECT DATE'2024-01-03' AS d, 'aba' AS s")
+found = rows.select(F.datediff("d", F.date_sub("d", 2)).alias("n"), F.regexp_count("s", F.lit("a")).alias("m"))
+counted = spark.sql("SELECT datediff(d, d - 2) AS n, regexp_count(s, 'a') AS m FROM {rows}", rows=rows)
+for frame in (found, counted, rows.selectExpr("date_diff(d, date_sub(d, 2)) AS n", "regexp_count(s, 'a') AS m")):
+    assert frame.dtypes == [("n", "int"), ("m", "int")] and tuple(frame.first()) == (2, 2), frame.dtypes

@@ -56,7 +56,7 @@ assert str(rows[0].day) == "2024-12-31" and rows[1][:] == (None, None, None, "a.
 assert reader.option("mode", "DROPMALFORMED").csv("/Volumes/dev/raw/values").count() == 1
 open("/Volumes/dev/raw/inferred/a.csv", "w").write("n,s\n1,a\nNA,NA\n")
 frame = spark.read.csv("/Volumes/dev/raw/inferred", header=True, inferSchema=True, nullValue="NA")
-assert frame.dtypes == [("n", "bigint"), ("s", "string")], frame.dtypes
+assert frame.dtypes == [("n", "int"), ("s", "string")], frame.dtypes
 assert frame.collect()[1][:] == (None, None)
 
 # %% files by address
@@ -215,3 +215,28 @@ dbutils.fs.put("/Volumes/dev/raw/in/binary/a.bin", "abc")
 for path in ("/Volumes/dev/raw/in/binary", "/Volumes/dev/raw/in/binary/a.bin", "/Volumes/dev/raw/in/bin*"):
     row = spark.read.format("binaryFile").load(path).first()
     assert (row.path, row.length) == ("dbfs:/Volumes/dev/raw/in/binary/a.bin", 3), row
+
+# %% types of CSV values
+inferred = tempfile.mkdtemp()
+with open(f"{inferred}/values.csv", "w") as file:
+    file.write(
+        "int,long,double,bool,date,time,text,empty,mixed,day,number\n"
+        "1,3000000000,1,true,2024-01-02,2024-01-02 03:04:05,a,,2024-01-02,2024-13-45,12345678901234567890\n"
+        "-2147483648,2,1.5,FALSE,2024-02-29,2024-01-02T03:04:05Z,1,,2024-01-02 03:04:05,2024-01-02,1\n"
+        ",,,,,,,,,,\n"
+    )
+reader = spark.read.option("header", True)
+rows = reader.csv(f"{inferred}/values.csv", inferSchema=True)
+kinds = ["int", "bigint", "double", "boolean", "date", "timestamp", *["string"] * 4, "double"]
+assert [kind for _, kind in rows.dtypes] == kinds, rows.dtypes
+first = rows.first()
+assert (first.int, first.long, first.date.day, first.time.hour, first.empty) == (1, 3000000000, 2, 3, None), first
+assert [row.bool for row in rows.collect()] == [True, False, None]
+texts = spark.read.csv(f"{inferred}/values.csv", header=True)
+assert {kind for _, kind in texts.dtypes} == {"string"}, texts.dtypes
+spark.sql("CREATE TABLE dev.snippets.inferred (int INT, time TIMESTAMP)")
+rows.select("int", "time").write.mode("append").saveAsTable("dev.snippets.inferred")
+with open(f"{inferred}/values.csv", "w") as file:
+    file.write("day,time\n31/01/2024,31/01/2024 10:30\n")
+reader = reader.options(inferSchema="true", dateFormat="dd/MM/yyyy", timestampFormat="dd/MM/yyyy HH:mm")
+assert [kind for _, kind in reader.csv(f"{inferred}/values.csv").dtypes] == ["date", "timestamp"]

@@ -1,7 +1,8 @@
 """Values of CSV files as Databricks reads them: Sail fails where one is not of its type.
 
 Apache Spark, documentation of CSV files: by default (``PERMISSIVE``), such a value is NULL. Sail
-knows no ``nullValue`` and no formats of dates either. So all columns are read as texts.
+knows no ``nullValue`` and no formats of dates either, and infers ``BIGINT`` for all integers. So
+all columns are read as texts.
 """
 
 from __future__ import annotations
@@ -26,12 +27,15 @@ _CUTS: dict[str, Callable[[str], str]] = {
 _NESTED = ("array", "map", "struct", "variant")
 #: What values of a type look like, the more special types first.
 _INFERRED = {
-    "bigint": r"^[+-]?\d{1,18}$",
+    "int": r"^[+-]?\d{1,10}$",
+    "bigint": r"^[+-]?\d{1,19}$",
     "double": r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$",
     "boolean": r"^(?i:true|false)$",
     "date": r"^\d{4}-\d\d-\d\d$",
     "timestamp": r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d",
 }
+#: A few rows exclude most types, which takes much longer with all of them.
+_FIRST_ROWS = 1000
 
 
 def read_csv(reader: Any, read: Read, schema: Any) -> Any:
@@ -52,9 +56,10 @@ def read_csv(reader: Any, read: Read, schema: Any) -> Any:
     null = options.get("nullvalue", "")
     if schema is None:
         has_types = options.get("inferschema", "").lower() == "true"
-        if not (null or cut):
+        if not (null or cut or has_types):
             return None
-        frame = _read_inferred(reader, read, lambda name: _text(name, null, cut), has_types)
+        write_text = functools.partial(_text, null=null, cut=cut)
+        frame = _read_inferred(reader, read, write_text, options if has_types else None)
         return frame.toDF(*map(_CUTS[cut], frame.columns)) if cut else frame
     fields = parse_schema(reader._client, schema).fields
     kinds = {each.name: each.dataType.simpleString() for each in fields}
@@ -76,27 +81,54 @@ def read_csv(reader: Any, read: Read, schema: Any) -> Any:
 
 
 def _read_inferred(
-    reader: Any, read: Read, write_text: Callable[[str], Any], has_types: bool
+    reader: Any, read: Read, write_text: Callable[[str], Any], options: dict[str, str] | None
 ) -> Any:
-    """Read files without a schema: a column has a type if all its values look like it."""
-    from pyspark.sql import functions
+    """Read files without a schema: a column has a type if all its values are of it.
+
+    :param options: of the reader; ``None``: all columns are texts.
+    """
 
     own = reader._options
     reader._options = {key: own[key] for key in own if key.lower() != "inferschema"}
     frame = read(None)
     texts = {name: write_text(name) for name in frame.columns}
-    tests = [
-        functions.min(text.rlike(pattern)).alias(f"{kind}_{number}")
-        for number, text in enumerate(texts.values())
-        for kind, pattern in _INFERRED.items()
-    ]
-    found: Any = frame.agg(*tests).first() if has_types else None
-    for number, name in enumerate(texts):
-        for kind in _INFERRED if found else ():
-            if found[f"{kind}_{number}"]:
-                texts[name] = texts[name].cast(kind)
-                break
+    if options is None:
+        return frame.withColumns(texts)
+    kinds = {name: [*_INFERRED] for name in texts}
+    found: dict[tuple[str, str], bool | None] = {}
+    for rows in (frame.limit(_FIRST_ROWS), frame):
+        found = _test_kinds(rows, texts, kinds, options)
+        kinds = {
+            name: [each for each in kinds[name] if found[name, each] is not False] for name in texts
+        }
+    for name, text in texts.items():
+        certain = (kind for kind in kinds[name] if found[name, kind])
+        texts[name] = _convert(text, next(certain, "string"), options)
     return frame.withColumns(texts)
+
+
+def _test_kinds(
+    frame: Any, texts: dict[str, Any], kinds: dict[str, list[str]], options: dict[str, str]
+) -> dict[tuple[str, str], bool | None]:
+    """Return whether all values of columns are of some types; ``None`` if all are NULL."""
+    from pyspark.sql import functions
+
+    pairs = [(name, kind) for name in texts for kind in kinds[name]]
+    tests = [
+        functions.min(_is_of(kind, texts[name], options)).alias(str(number))
+        for number, (name, kind) in enumerate(pairs)
+    ]
+    return dict(zip(pairs, frame.agg(*tests).first(), strict=True)) if tests else {}
+
+
+def _is_of(kind: str, text: Any, options: dict[str, str]) -> Any:
+    """Test whether a text is of a type; NULL for NULL."""
+    from pyspark.sql import functions
+
+    test = _convert(text, kind, options).isNotNull()
+    if options.get(_FORMATS.get(kind, "")) is None:
+        test &= text.rlike(_INFERRED[kind])
+    return functions.when(text.isNotNull(), test)
 
 
 def _find_corrupt(texts: dict[str, Any], values: dict[str, Any], separator: str) -> Any:

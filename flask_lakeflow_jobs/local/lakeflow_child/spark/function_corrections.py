@@ -102,6 +102,11 @@ def get_json_object(col: Any, path: Any) -> Any:
     return _SAIL.get_json_object(col, path)
 
 
+def _as_int(function: Any) -> Any:
+    """Let a function return an ``INT`` in place of a ``BIGINT``."""
+    return lambda *values, **named: function(*values, **named).cast("int")
+
+
 def _count_from_sunday(date_part: Any) -> Any:
     """Let ``date_part`` or ``extract`` return 1 for a Sunday."""
 
@@ -187,6 +192,10 @@ CORRECTED: dict[str, Any] = {
     "uuid": lambda _=None: functions.expr("uuid()"),
     "weekday": weekday,
     "zip_with": zip_with,
+    **{
+        name: _as_int(getattr(functions, name))
+        for name in ("date_diff", "datediff", "regexp_count")
+    },
     **{
         name: _count_from_sunday(getattr(functions, name))
         for name in ("date_part", "datepart", "extract")

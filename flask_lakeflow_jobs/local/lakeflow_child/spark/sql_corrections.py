@@ -5,11 +5,12 @@ empty texts at both ends. The ``weekday`` of a Sunday is -1, and its ``DOW`` 0. 
 decimals and ``rint`` round half up. A window over a range of dates has all earlier rows.
 ``initcap`` begins a word after each sign. ``nvl`` of a decimal and an integer is a double.
 ``to_timestamp`` takes a number for microseconds, and ``to_date`` no text with a ``T``.
-``datediff(DAY, …)`` counts midnights. ``date_trunc`` of a date has no time zone. ``string`` of a
-time has a ``T``. ``get_json_object`` finds nothing with ``[*]``. ``percentile_approx`` returns a
-value between two others, and takes no array. ``collect_list`` over a window keeps NULL.
-``from_json`` reads no time with a ``T``. ``array_except`` takes no two arrays of which one alone
-has no NULL. ``to_json`` writes microseconds.
+``datediff(DAY, …)`` counts midnights, ``datediff`` and ``regexp_count`` are a ``BIGINT``.
+``date_trunc`` of a date has no time zone. ``string`` of a time has a ``T``. ``get_json_object``
+finds nothing with ``[*]``. ``percentile_approx`` returns a value between two others, and takes no
+array. ``collect_list`` over a window keeps NULL. ``from_json`` reads no time with a ``T``.
+``array_except`` takes no two arrays of which one alone has no NULL. ``to_json`` writes
+microseconds.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from .sql_text import LITERAL, read_arguments
 
 _TEXTS = (
     "array_except|approx_percentile|bround|collect_list|from_json|get_json_object|ifnull|initcap|left|nvl"
-    "|percentile_approx|right|rint|split|string|to_json"
+    "|percentile_approx|regexp_count|right|rint|split|string|to_json"
 )
 _TIMES = (
     "date_?diff|date_?part|date_trunc|extract|timestamp|timestampdiff|to_date|to_timestamp|weekday"
@@ -113,6 +114,8 @@ def _write(name: str, *arguments: str) -> str:
     if name == "get_json_object":
         check_path(by)
         return call
+    if name == "regexp_count":
+        return f"CAST({call} AS INT)"
     if name in ("approx_percentile", "percentile_approx"):
         return _write_percentile(text, by)
     if name != "split":
@@ -154,6 +157,8 @@ def _write_time(name: str, call: str, first: str, *rest: str) -> str:
     if name in ("date_part", "datepart", "extract"):
         match = _DAY_OF_WEEK.fullmatch(" FROM ".join([first, *rest]))
         return f"dayofweek({match[1]})" if match else call
+    if len(rest) == 1:
+        return f"CAST({call} AS INT)"
     is_day = len(rest) == 2 and first.lower() == "day"
     return f"({name}(HOUR, {', '.join(rest)}) div 24)" if is_day else call
 

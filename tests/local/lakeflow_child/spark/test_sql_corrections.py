@@ -71,7 +71,11 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_corrections import corre
         ("string(a), CAST(b AS STRING)", "CAST(a AS STRING), CAST(b AS STRING)"),
         ("date_trunc('DAY', a)", "CAST(date_trunc('DAY', a) AS TIMESTAMP)"),
         ("datediff(DAY, a, b)", "(datediff(HOUR, a, b) div 24)"),
-        ("datediff(a, b), timestampdiff(MONTH, a, b)",) * 2,
+        (
+            "datediff(a, b), regexp_count(c, 'd')",
+            "CAST(datediff(a, b) AS INT), CAST(regexp_count(c, 'd') AS INT)",
+        ),
+        ("timestampdiff(MONTH, a, b)",) * 2,
         ("extract(DOW FROM a), EXTRACT(YEAR FROM b)", "dayofweek(a), extract(YEAR FROM b)"),
         ("date_part('dow', a), datepart('year', a)", "dayofweek(a), datepart('year', a)"),
         ("get_json_object(a, '$.b[0]')",) * 2,
