@@ -227,7 +227,7 @@ with open(f"{inferred}/values.csv", "w") as file:
     )
 reader = spark.read.option("header", True)
 rows = reader.csv(f"{inferred}/values.csv", inferSchema=True)
-kinds = ["int", "bigint", "double", "boolean", "date", "timestamp", *["string"] * 4, "double"]
+kinds = ["int", "bigint", "double", "boolean", "date", "timestamp", "string", "string", "timestamp", "string", "double"]
 assert [kind for _, kind in rows.dtypes] == kinds, rows.dtypes
 first = rows.first()
 assert (first.int, first.long, first.date.day, first.time.hour, first.empty) == (1, 3000000000, 2, 3, None), first
@@ -240,3 +240,20 @@ with open(f"{inferred}/values.csv", "w") as file:
     file.write("day,time\n31/01/2024,31/01/2024 10:30\n")
 reader = reader.options(inferSchema="true", dateFormat="dd/MM/yyyy", timestampFormat="dd/MM/yyyy HH:mm")
 assert [kind for _, kind in reader.csv(f"{inferred}/values.csv").dtypes] == ["date", "timestamp"]
+with open(f"{inferred}/values.csv", "w") as file:
+    file.write(",bool,n,day,time\n7,1, 7 ,2024-01-02T03:04:05Z,2024-01-02\n8,true,7,20240102,2024-01-02 03:04:05\n")
+assert spark.read.csv(f"{inferred}/values.csv", header=True, inferSchema=True).dtypes == [
+    ("_c0", "int"), ("bool", "string"), ("n", "double"), ("day", "string"), ("time", "timestamp")
+]
+rows = spark.read.schema("_c0 INT, bool BOOLEAN, n INT, day DATE, time STRING").csv(f"{inferred}/values.csv", header=True).collect()
+assert [(row.bool, row.n, str(row.day)) for row in rows] == [(None, None, "2024-01-02"), (True, 7, "None")], rows
+
+# %% dates and decimals of JSON
+with open(f"{values}/days.json", "w") as file:
+    file.write('{"d": "2024-01-02", "t": "2024-01-02T03:04:05Z", "c": 1.25, "s": {"c": "1.5"}}\n')
+    file.write('{"d": "2024-01-02T03:04:05Z", "t": 1704164645, "c": "1.25", "s": {"c": "x"}}\n')
+    file.write('{"d": "bad", "t": "bad", "c": 123456789012.5, "s": 1}\n{"d": 19724}\n')
+rows = spark.read.schema("d DATE, t TIMESTAMP, c DECIMAL(10,2), s STRUCT<c: DECIMAL(3,1)>").json(f"{values}/days.json")
+found = [(row.d and str(row.d), row.t and row.t.second, row.c and str(row.c), row.s and row.s.c and float(row.s.c)) for row in rows.collect()]
+first = ("2024-01-02", 5, "1.25")
+assert found == [(*first, 1.5), (*first, None), (None,) * 4, (None,) * 4], found

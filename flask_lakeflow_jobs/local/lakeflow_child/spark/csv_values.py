@@ -25,14 +25,20 @@ _CUTS: dict[str, Callable[[str], str]] = {
     "trim": str.strip,
 }
 _NESTED = ("array", "map", "struct", "variant")
-#: What values of a type look like, the more special types first.
+#: What values of a type look like, the more special types first. Numbers without a fraction and
+#: booleans have no blanks around them.
 _INFERRED = {
     "int": r"^[+-]?\d{1,10}$",
     "bigint": r"^[+-]?\d{1,19}$",
-    "double": r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$",
+    "double": r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$|^NaN$",
     "boolean": r"^(?i:true|false)$",
     "date": r"^\d{4}-\d\d-\d\d$",
-    "timestamp": r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d",
+    "timestamp": r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d.*)?$",
+}
+#: Sail converts more texts to these types than Databricks, such as ``yes`` and `` 7 ``.
+_STRICT = {
+    **dict.fromkeys(("tinyint", "smallint", "int"), _INFERRED["int"]),
+    **{kind: _INFERRED[kind] for kind in ("bigint", "boolean")},
 }
 #: A few rows exclude most types, which takes much longer with all of them.
 _FIRST_ROWS = 1000
@@ -55,11 +61,12 @@ def read_csv(reader: Any, read: Read, schema: Any) -> Any:
     cut = _find_cut(options)
     null = options.get("nullvalue", "")
     if schema is None:
-        has_types = options.get("inferschema", "").lower() == "true"
-        if not (null or cut or has_types):
-            return None
-        write_text = functools.partial(_text, null=null, cut=cut)
-        frame = _read_inferred(reader, read, write_text, options if has_types else None)
+        frame = _read_texts(reader, read)
+        texts = {name: _text(name, null, cut) for name in frame.columns}
+        if options.get("inferschema", "").lower() == "true":
+            frame = frame.withColumns(_infer_types(frame, texts, options))
+        elif null or cut:
+            frame = frame.withColumns(texts)
         return frame.toDF(*map(_CUTS[cut], frame.columns)) if cut else frame
     fields = parse_schema(reader._client, schema).fields
     kinds = {each.name: each.dataType.simpleString() for each in fields}
@@ -80,20 +87,18 @@ def read_csv(reader: Any, read: Read, schema: Any) -> Any:
     return frame.withColumns(values)
 
 
-def _read_inferred(
-    reader: Any, read: Read, write_text: Callable[[str], Any], options: dict[str, str] | None
-) -> Any:
-    """Read files without a schema: a column has a type if all its values are of it.
-
-    :param options: of the reader; ``None``: all columns are texts.
-    """
-
+def _read_texts(reader: Any, read: Read) -> Any:
+    """Read files without a schema, and all values as texts."""
     own = reader._options
     reader._options = {key: own[key] for key in own if key.lower() != "inferschema"}
     frame = read(None)
-    texts = {name: write_text(name) for name in frame.columns}
-    if options is None:
-        return frame.withColumns(texts)
+    if "" in frame.columns:  # such as that of the index of pandas
+        frame = frame.toDF(*(name or f"_c{n}" for n, name in enumerate(frame.columns)))
+    return frame
+
+
+def _infer_types(frame: Any, texts: dict[str, Any], options: dict[str, str]) -> dict[str, Any]:
+    """Convert the texts of each column to the first type that all of them are of."""
     kinds = {name: [*_INFERRED] for name in texts}
     found: dict[tuple[str, str], bool | None] = {}
     for rows in (frame.limit(_FIRST_ROWS), frame):
@@ -101,10 +106,11 @@ def _read_inferred(
         kinds = {
             name: [each for each in kinds[name] if found[name, each] is not False] for name in texts
         }
+    values = {}
     for name, text in texts.items():
         certain = (kind for kind in kinds[name] if found[name, kind])
-        texts[name] = _convert(text, next(certain, "string"), options)
-    return frame.withColumns(texts)
+        values[name] = _convert(text, next(certain, "string"), options)
+    return values
 
 
 def _test_kinds(
@@ -126,7 +132,7 @@ def _is_of(kind: str, text: Any, options: dict[str, str]) -> Any:
     from pyspark.sql import functions
 
     test = _convert(text, kind, options).isNotNull()
-    if options.get(_FORMATS.get(kind, "")) is None:
+    if kind not in _STRICT and options.get(_FORMATS.get(kind, "")) is None:
         test &= text.rlike(_INFERRED[kind])
     return functions.when(text.isNotNull(), test)
 
@@ -177,4 +183,16 @@ def _convert(text: Any, kind: str, options: dict[str, str]) -> Any:
         return text
     if pattern := options.get(_FORMATS.get(kind, "")):
         return functions.try_to_timestamp(text, functions.lit(pattern)).cast(kind)
-    return text.try_cast(kind)
+    if pattern := _STRICT.get(kind):
+        return functions.when(text.rlike(pattern), text.try_cast(kind))
+    return to_date(text) if kind == "date" else text.try_cast(kind)
+
+
+def to_date(text: Any) -> Any:
+    """Return the date of a text, which may have a time too; NULL if it has none.
+
+    Sail's cast to a date takes no time, and its cast to a time takes a year alone.
+    """
+    from pyspark.sql import functions
+
+    return functions.when(text.contains("-"), text.try_cast("timestamp")).cast("date")

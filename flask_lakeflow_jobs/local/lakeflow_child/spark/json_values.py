@@ -11,10 +11,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from .csv_values import parse_schema
+from .csv_values import parse_schema, to_date
 
 _PLAIN = frozenset(["inferschema", "pathglobfilter", "primitivesasstring", "recursivefilelookup"])
 _ROW = "_lakeflow_row"
+# Sail fails at a value that is not of these types, or lets a number that is too large wrap around.
+_TEXTS = ("date", "decimal", "timestamp")
 _SMALL = ("tinyint", "smallint", "int")
 
 
@@ -25,21 +27,47 @@ def read_json(reader: Any, read: Any, schema: Any) -> Any:
     :param schema: a type, its JSON, or its text.
     """
     from pyspark.sql import functions
-    from pyspark.sql.types import LongType, StructField, StructType
+    from pyspark.sql.types import StructType
 
     if {*map(str.lower, reader._options)} - _PLAIN:
         return None
     fields = parse_schema(reader._client, schema).fields
     if any(field.name == "_corrupt_record" for field in fields):
         return None
-    # Sail lets a number that is too large wrap around.
-    small = {each.name: each.dataType for each in fields if each.dataType.simpleString() in _SMALL}
-    wide = [StructField(e.name, LongType() if e.name in small else e.dataType) for e in fields]
     rows = read().where("trim(value) != ''")
-    rows = rows.withColumn(_ROW, functions.from_json("value", StructType(wide)))
+    rows = rows.withColumn(_ROW, functions.from_json("value", _widen(StructType(fields))))
     values = {field.name: functions.col(_ROW)[field.name] for field in fields}
-    values |= {name: values[name].try_cast(kind) for name, kind in small.items()}
-    return rows.select(*(value.alias(name) for name, value in values.items()))
+    return rows.select(
+        *(_convert(values[each.name], each.dataType).alias(each.name) for each in fields)
+    )
+
+
+def _widen(kind: Any) -> Any:
+    """Return a type that takes all values, from which a type is converted."""
+    from pyspark.sql.types import ArrayType, LongType, MapType, StringType, StructField, StructType
+
+    if isinstance(kind, StructType):
+        return StructType([StructField(each.name, _widen(each.dataType)) for each in kind.fields])
+    if isinstance(kind, ArrayType):
+        return ArrayType(_widen(kind.elementType))
+    if isinstance(kind, MapType):
+        return MapType(kind.keyType, _widen(kind.valueType))
+    if kind.simpleString().startswith(_TEXTS):
+        return StringType()
+    return LongType() if kind.simpleString() in _SMALL else kind
+
+
+def _convert(value: Any, kind: Any) -> Any:
+    from pyspark.sql import functions
+
+    if _widen(kind) == kind:
+        return value
+    if kind.simpleString() == "date":
+        return to_date(value)
+    if kind.simpleString() == "timestamp":
+        seconds = value.try_cast("bigint").cast(kind)
+        return functions.coalesce(seconds, value.try_cast(kind))
+    return value.try_cast(kind)
 
 
 def infer_texts(files: Iterable[str], hints: Any) -> Any:
