@@ -257,3 +257,35 @@ rows = spark.read.schema("d DATE, t TIMESTAMP, c DECIMAL(10,2), s STRUCT<c: DECI
 found = [(row.d and str(row.d), row.t and row.t.second, row.c and str(row.c), row.s and row.s.c and float(row.s.c)) for row in rows.collect()]
 first = ("2024-01-02", 5, "1.25")
 assert found == [(*first, 1.5), (*first, None), (None,) * 4, (None,) * 4], found
+
+# %% order of written rows
+import glob
+
+def read_written(frame):
+    frame.write.mode("overwrite").csv(f"{values}/ordered")
+    return [line.strip() for name in glob.glob(f"{values}/ordered/*.csv") for line in open(name)]
+
+sorted_rows = spark.range(6).orderBy(F.desc("id"))
+down = ["5", "4", "3", "2", "1", "0"]
+for frame in (sorted_rows, sorted_rows.coalesce(1), sorted_rows.repartition(1), spark.sql("SELECT id FROM range(6) ORDER BY id DESC")):
+    assert read_written(frame) == down, read_written(frame)
+assert read_written(spark.range(6).coalesce(1).sortWithinPartitions(F.desc("id"))) == down
+assert read_written(sorted_rows.filter("id > 1")) == down[:4]
+assert [row.id for row in sorted_rows.coalesce(1).collect()] == [5, 4, 3, 2, 1, 0]
+assert len(read_written(spark.range(6).repartition(3))) == 6
+
+# %% texts of written values
+rows = spark.sql("SELECT DATE'2024-01-02' AS d, TIMESTAMP'2024-01-02 03:04:05' AS t, ' a ' AS s, 1 AS n").coalesce(1)
+
+def read_text(frame_writer, source):
+    frame_writer.mode("overwrite").format(source).save(f"{values}/texts")
+    [name] = glob.glob(f"{values}/texts/*.{source}")
+    return open(name).read()
+
+assert read_text(rows.write, "csv") == "2024-01-02,2024-01-02T03:04:05.000Z,a,1\n"
+assert read_text(rows.write, "json") == '{"d":"2024-01-02","t":"2024-01-02T03:04:05.000Z","s":" a ","n":1}\n'
+formats = {"dateFormat": "dd/MM/yyyy", "timestampFormat": "HH:mm", "ignoreLeadingWhiteSpace": "false"}
+assert read_text(rows.write.options(**formats), "csv") == "02/01/2024,03:04, a,1\n"
+assert read_text(rows.write.options(**formats), "json") == '{"d":"02/01/2024","t":"03:04","s":" a ","n":1}\n'
+rows.write.mode("overwrite").partitionBy("d", "s").csv(f"{values}/folders")
+assert os.path.isdir(f"{values}/folders/d=2024-01-02/s= a ")

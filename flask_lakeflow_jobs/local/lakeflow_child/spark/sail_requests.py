@@ -17,6 +17,7 @@ from typing import Any
 from .connect_plans import walk
 from .file_metadata import read_file_metadata
 from .frame_joins import expand_stars, name_keys
+from .row_order import keep_order
 from .sql_corrections import correct_results
 from .sql_names import NAME_PART
 from .sql_text import LITERAL, NESTED, escape_quotes
@@ -114,6 +115,7 @@ class RequestStub:
             read_file_metadata(request, self._session)
             expand_stars(request, self._session)
             name_keys(request, self._session)
+            keep_order(request)
             return method(request, *arguments, **named)
 
         return call

@@ -24,6 +24,7 @@ from .delta_tables import DeltaTable
 from .file_readers import allow_null
 from .sql_names import create_schema_of, quote_part
 from .table_types import cast_columns, check_types
+from .written_values import format_values
 
 # What an INSERT does in the modes of writers.
 _INSERTS = {"append": "INTO", "overwrite": "OVERWRITE"}
@@ -260,6 +261,10 @@ def write_folder(save: Callable[..., Any], translate: Callable[[Any], Any]) -> A
             if is_table and self._write.mode == "overwrite" and not _is_replaced(self):
                 frame = _order_columns(frame, table)
             self._write._child = make_nullable(frame)._plan
+        elif not is_delta:
+            source, kept = self._write.source.lower(), self._write.partitioning_cols
+            frame = format_values(_frame_of(self), source, _options_of(self), kept)
+            self._write._child = frame._plan
         save(self, path)
 
     return save_folder
