@@ -289,3 +289,18 @@ assert read_text(rows.write.options(**formats), "csv") == "02/01/2024,03:04, a,1
 assert read_text(rows.write.options(**formats), "json") == '{"d":"02/01/2024","t":"03:04","s":" a ","n":1}\n'
 rows.write.mode("overwrite").partitionBy("d", "s").csv(f"{values}/folders")
 assert os.path.isdir(f"{values}/folders/d=2024-01-02/s= a ")
+
+# %% folders for NULL
+rows = spark.sql("SELECT * FROM VALUES (1, 'a', 1.5D, DATE'2024-01-02', 7), (2, NULL, NULL, NULL, NULL), (3, '', 2D, DATE'2024-01-03', 8) AS t(i, s, x, d, n)")
+for source in ("parquet", "json"):
+    for name, found in {"s": ["a", None, None], "x": [1.5, None, 2], "d": ["2024-01-02", None, "2024-01-03"], "n": [7, None, 8]}.items():
+        rows.select("i", name).write.partitionBy(name).format(source).save(f"{values}/{source}/{name}")
+        read = spark.read.format(source).load(f"{values}/{source}/{name}")
+        assert dict(read.dtypes)[name] == dict(rows.dtypes)[name], read.dtypes
+        value = F.col(name).cast("string") if name == "d" else F.col(name)
+        assert [row.v for row in read.orderBy("i").select(value.alias("v")).collect()] == found, name
+        assert os.path.isdir(f"{values}/{source}/{name}/{name}=__HIVE_DEFAULT_PARTITION__")
+        for schema, kind in (("i INT", dict(rows.dtypes)[name]), (f"{name} STRING, i INT", "string")):
+            typed = spark.read.schema(schema).format(source).load(f"{values}/{source}/{name}")
+            assert typed.dtypes == [("i", "int"), (name, kind)], typed.dtypes
+            assert typed.filter(f"{name} IS NULL").count() == found.count(None)

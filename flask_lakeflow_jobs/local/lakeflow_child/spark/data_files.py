@@ -20,7 +20,8 @@ Partition = tuple[tuple[str, str | None], ...]
 #: The formats of files that Spark reads from a path.
 FILE_FORMATS = frozenset(["avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text"])
 
-_NULL = "__HIVE_DEFAULT_PARTITION__"
+#: Stands for NULL in the name of a folder.
+NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
 _MAX_INT = 2**31 - 1
 # The types that Spark infers for most values.
 _TYPES = {"int": r"-?\d{1,18}", "double": r"-?\d+\.\d+", "date": r"\d{4}-\d\d-\d\d"}
@@ -87,7 +88,7 @@ def infer_types(partitions: Iterable[Partition]) -> dict[str, str]:
 
 
 def _read(value: str) -> str | None:
-    return None if value == _NULL else unquote(value)
+    return None if value == NULL_FOLDER else unquote(value)
 
 
 def _infer(values: list[str]) -> str:

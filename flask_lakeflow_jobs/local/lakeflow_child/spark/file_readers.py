@@ -13,9 +13,10 @@ from functools import wraps
 from typing import Any
 
 from ..workspace_paths import find_address
-from .csv_values import read_csv
+from .csv_values import parse_schema, read_csv
 from .data_files import (
     FILE_FORMATS,
+    NULL_FOLDER,
     begin_at_root,
     expand_pattern,
     find_partition,
@@ -24,6 +25,7 @@ from .data_files import (
 )
 from .delta_log import find_location
 from .json_values import read_json
+from .sql_names import quote_part
 from .stream_sources import refuse_changes
 
 Load = Callable[..., Any]
@@ -66,6 +68,10 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
             local = [found for each in local for found in expand_pattern(each)]
         else:
             local = [*map(translate, paths)]
+        folders = _find_folders(local) if source in _INFERRED else {}
+        if folders and known is not None:
+            known, declared = _split_schema(parse_schema(reader._client, known), folders)
+            folders |= declared
         if source == "json" and path is not None:
             local = _copy_lines(reader, local)
 
@@ -73,19 +79,22 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
             return load(reader, local if path is not None else None, source, columns)
 
         def read_lines() -> Any:
-            return load(reader, local, "text", "value STRING")
+            columns = ["value", *folders]
+            return load(
+                reader, local, "text", ", ".join(f"{quote_part(c)} STRING" for c in columns)
+            )
 
         frame = read_csv(reader, read, known) if source == "csv" else None
         if source == "json" and known is not None and path is not None:
-            frame = read_json(reader, read_lines, known)
+            frame = read_json(reader, read_lines, known, folders)
         if frame is None:
             frame = read(known)
         if source == "json" and known is None:
             known = _type_fields(frame.schema)
-            frame = read_json(reader, read_lines, known) or read(known)
+            frame = read_json(reader, read_lines, known, folders) or read(known)
         if source == "binaryfile":
             return _name_paths(frame, local)
-        return _type_folders(frame, local) if is_inferred else frame
+        return _type_folders(frame, folders) if folders else frame
 
     return load_files
 
@@ -147,15 +156,36 @@ def _type_fields(kind: Any) -> Any:
     return StructType([StructField(each.name, _type_fields(each.dataType)) for each in fields])
 
 
-def _type_folders(frame: Any, paths: list[Any]) -> Any:
-    """Give their types to the columns that folders stand for."""
+def _find_folders(paths: list[Any]) -> dict[str, str]:
+    """Return the columns that folders stand for, and the types of their values."""
     own = [each for each in paths if isinstance(each, str) and each.startswith("/")]
     files = ((each, file) for each in own for file in list_files(each))
-    kinds = infer_types(find_partition(*each) for each in files)
-    for name in frame.columns if kinds else ():
-        if kinds.get(name, "string") != "string":
-            frame = frame.withColumn(name, frame[name].cast(kinds[name]))
-    return frame
+    return infer_types(find_partition(*each) for each in files)
+
+
+def _split_schema(schema: Any, folders: dict[str, str]) -> tuple[Any, dict[str, str]]:
+    """Return a schema with texts for folders, at its end, and the types that it has for them."""
+    from pyspark.sql.types import StringType, StructField, StructType
+
+    of_files = [field for field in schema.fields if field.name not in folders]
+    texts = [StructField(name, StringType()) for name in folders]
+    declared = {
+        field.name: field.dataType.simpleString()
+        for field in schema.fields
+        if field.name in folders
+    }
+    return StructType([*of_files, *texts]), declared
+
+
+def _type_folders(frame: Any, folders: dict[str, str]) -> Any:
+    """Give their types to the columns that folders stand for."""
+    from pyspark.sql import functions
+
+    values = {}
+    for name in (each for each in frame.columns if each in folders):
+        text = frame[name]
+        values[name] = functions.when(text != NULL_FOLDER, text).cast(folders[name])
+    return frame.withColumns(values) if values else frame
 
 
 def wrap_table(table: Load) -> Load:

@@ -7,7 +7,7 @@ lines are read as texts, and converted by a function of Sail that does the same.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -20,11 +20,12 @@ _TEXTS = ("date", "decimal", "timestamp")
 _SMALL = ("tinyint", "smallint", "int")
 
 
-def read_json(reader: Any, read: Any, schema: Any) -> Any:
+def read_json(reader: Any, read: Any, schema: Any, folders: Collection[str]) -> Any:
     """Read JSON files with a schema; return ``None`` if an option asks for more than this does.
 
-    :param read: reads the files as texts.
+    :param read: reads the files as texts, with the columns of their folders.
     :param schema: a type, its JSON, or its text.
+    :param folders: the columns that folders stand for.
     """
     from pyspark.sql import functions
     from pyspark.sql.types import StructType
@@ -35,11 +36,11 @@ def read_json(reader: Any, read: Any, schema: Any) -> Any:
     if any(field.name == "_corrupt_record" for field in fields):
         return None
     rows = read().where("trim(value) != ''")
-    rows = rows.withColumn(_ROW, functions.from_json("value", _widen(StructType(fields))))
-    values = {field.name: functions.col(_ROW)[field.name] for field in fields}
-    return rows.select(
-        *(_convert(values[each.name], each.dataType).alias(each.name) for each in fields)
-    )
+    of_lines = StructType([field for field in fields if field.name not in folders])
+    rows = rows.withColumn(_ROW, functions.from_json("value", _widen(of_lines)))
+    row = functions.col(_ROW)
+    values = (_convert(row[each.name], each.dataType).alias(each.name) for each in of_lines)
+    return rows.select(*values, *folders)
 
 
 def _widen(kind: Any) -> Any:

@@ -262,8 +262,8 @@ def write_folder(save: Callable[..., Any], translate: Callable[[Any], Any]) -> A
                 frame = _order_columns(frame, table)
             self._write._child = make_nullable(frame)._plan
         elif not is_delta:
-            source, kept = self._write.source.lower(), self._write.partitioning_cols
-            frame = format_values(_frame_of(self), source, _options_of(self), kept)
+            source, folders = self._write.source.lower(), self._write.partitioning_cols
+            frame = format_values(_frame_of(self), source, _options_of(self), folders)
             self._write._child = frame._plan
         save(self, path)
 
