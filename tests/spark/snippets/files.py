@@ -304,3 +304,12 @@ for source in ("parquet", "json"):
             typed = spark.read.schema(schema).format(source).load(f"{values}/{source}/{name}")
             assert typed.dtypes == [("i", "int"), (name, kind)], typed.dtypes
             assert typed.filter(f"{name} IS NULL").count() == found.count(None)
+
+# %% files in other folders
+os.makedirs(f"{values}/nested/other")
+for name, n in {"a.csv": 1, "other/b.csv": 2}.items():
+    with open(f"{values}/nested/{name}", "w") as file:
+        file.write(f"n\n{n}\n")
+reader = spark.read.option("header", True)
+assert [row.n for row in reader.csv(f"{values}/nested").collect()] == ["1"]
+assert reader.option("recursiveFileLookup", "true").csv(f"{values}/nested").count() == 2

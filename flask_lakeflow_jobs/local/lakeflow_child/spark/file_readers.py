@@ -66,6 +66,8 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
             local = [*map(translate, paths)]
             _require(paths, local, source if is_inferred else None)
             local = [found for each in local for found in expand_pattern(each)]
+            if source != "delta":
+                local = [file for e in local for file in _leave_out_folders(reader._options, e)]
         else:
             local = [*map(translate, paths)]
         folders = _find_folders(local) if source in _INFERRED else {}
@@ -254,6 +256,18 @@ def _require(paths: list[Any], local: list[Any], source: str | None) -> None:
                 f"[UNABLE_TO_INFER_SCHEMA] Unable to infer schema for {source.upper()}: there is "
                 f"no file in {path}. It must be specified manually."
             )
+
+
+def _leave_out_folders(options: dict[str, Any], path: Any) -> list[Any]:
+    """Return the files of a folder that has other folders too, which Spark does not read."""
+    own = {key.lower(): str(value).lower() for key, value in options.items()}
+    is_recursive = own.get("recursivefilelookup") == "true"
+    if is_recursive or not isinstance(path, str) or not os.path.isdir(path):
+        return [path]
+    entries = [each for each in os.scandir(path) if not each.name.startswith(("_", "."))]
+    files = sorted(each.path for each in entries if each.is_file())
+    has_others = any(each.is_dir() and "=" not in each.name for each in entries)
+    return files if has_others and files else [path]
 
 
 def _has_files(path: str) -> bool:
