@@ -145,7 +145,10 @@ def allow_null(value: Any) -> Any:
 
 
 def _type_fields(kind: Any) -> Any:
-    """Return a type that Sail infers from JSON as Spark does: sorted, and NULL as a string."""
+    """Return a type that Sail infers from JSON as Spark does.
+
+    It is sorted, has strings for NULL, and leaves out objects without fields.
+    """
     from pyspark.sql.types import ArrayType, NullType, StringType, StructField, StructType
 
     if isinstance(kind, NullType):
@@ -155,7 +158,8 @@ def _type_fields(kind: Any) -> Any:
     if not isinstance(kind, StructType):
         return kind
     fields = sorted(kind.fields, key=lambda field: field.name)
-    return StructType([StructField(each.name, _type_fields(each.dataType)) for each in fields])
+    own = [StructField(each.name, _type_fields(each.dataType)) for each in fields]
+    return StructType([each for each in own if each.dataType != StructType([])])
 
 
 def _find_folders(paths: list[Any]) -> dict[str, str]:

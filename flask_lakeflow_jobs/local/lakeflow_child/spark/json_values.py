@@ -28,7 +28,7 @@ def read_json(reader: Any, read: Any, schema: Any, folders: Collection[str]) -> 
     :param folders: the columns that folders stand for.
     """
     from pyspark.sql import functions
-    from pyspark.sql.types import StructType
+    from pyspark.sql.types import ArrayType, StructType
 
     if {*map(str.lower, reader._options)} - _PLAIN:
         return None
@@ -37,7 +37,13 @@ def read_json(reader: Any, read: Any, schema: Any, folders: Collection[str]) -> 
         return None
     rows = read().where("trim(value) != ''")
     of_lines = StructType([field for field in fields if field.name not in folders])
-    rows = rows.withColumn(_ROW, functions.from_json("value", _widen(of_lines)))
+    # A line may be an array, which has several rows.
+    text = functions.trim("value")
+    array = functions.when(text.startswith("["), text).otherwise(
+        functions.format_string("[%s]", text)
+    )
+    found = functions.from_json(array, ArrayType(_widen(of_lines)))
+    rows = rows.withColumn(_ROW, functions.explode_outer(found))
     row = functions.col(_ROW)
     values = (_convert(row[each.name], each.dataType).alias(each.name) for each in of_lines)
     return rows.select(*values, *folders)

@@ -61,7 +61,11 @@ _ADVICE = {
         "Sail has no access to this storage in the cloud. Copy the files into a volume, such as "
         f"/Volumes/main/default/files, or {SIMULATE}."
     ),
-    r"Parser error: Error while parsing value|Csv error: |Json error: ": (
+    "Json error: ": (
+        "Sail finds no columns in this file, for a line is no JSON object, or a value is an object "
+        "in some lines only. Name the columns: spark.read.schema('…').json(…)."
+    ),
+    r"Parser error: Error while parsing value|Csv error: ": (
         "Sail does not read this file, for a value is not of its type or a line has other columns, "
         "and it has no 'mode' for such lines. Read the column as a STRING and convert it with "
         "try_cast, or read the lines with spark.read.text."
