@@ -5,13 +5,14 @@
 reaches Sail in three ways, and each is changed in one place:
 
 - Methods of pyspark: ``pyspark_patches`` lists all changes. Functions are in
-  ``function_corrections``, files in ``file_readers`` and ``csv_values``, tables in
-  ``table_writers``, streams in ``spark_streams``, ``stream_sources`` and ``stream_results``.
+  ``function_corrections``. Files are read in ``file_readers``, ``csv_values`` and ``json_values``.
+  Files and tables are written in ``table_writers``, ``table_types`` and ``written_values``. Streams
+  are in ``spark_streams``, ``stream_sources`` and ``stream_results``.
 - SQL: ``sail_sql`` runs each statement. Rules for queries are in ``sql_queries`` and ``sql_joins``,
   those for commands in ``sail_commands``, and those for tables in ``sql_changes``, ``sql_writes``,
   ``alter_tables``, ``copy_into`` and ``table_versions``.
-- Requests to the server: ``sail_requests`` corrects names, texts and joins in all of them, with
-  ``sql_corrections``, ``frame_joins`` and ``file_metadata``.
+- Requests to the server: ``sail_requests`` corrects names, texts, joins and the order of rows in
+  all of them, with ``sql_corrections``, ``frame_joins``, ``row_order`` and ``file_metadata``.
 
 ``delta_log`` reads and writes the logs of tables, and ``spark_advice`` says what to do about what
 Sail refuses. Only ``spark_submit`` runs Spark on a Java of the user.

@@ -1,4 +1,4 @@
-"""Reads files as Spark does, where Sail finds no rows: missing files, and JSON of several lines."""
+"""Reads files as Spark does: which files a path names, and the columns of files and folders."""
 
 from __future__ import annotations
 
