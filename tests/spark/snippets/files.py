@@ -316,7 +316,7 @@ assert reader.option("recursiveFileLookup", "true").csv(f"{values}/nested").coun
 
 # %% arrays and empty objects of JSON
 with open(f"{values}/arrays.json", "w") as file:
-    file.write('[{"a": 1}, {"a": "x"}, {"a": 2}]\n {"a": 3}\n5\n')
+    file.write('[{"a": 1}, {"a": "x"}, {"a": 2}]\n {"a": 3}\n5\n\n[ ]\n')
 rows = spark.read.schema("a INT").json(f"{values}/arrays.json").collect()
 assert [row.a for row in rows] == [1, None, 2, 3, None], rows
 with open(f"{values}/empty.json", "w") as file:

@@ -15,6 +15,7 @@ from .csv_values import parse_schema, to_date
 
 _PLAIN = frozenset(["inferschema", "pathglobfilter", "primitivesasstring", "recursivefilelookup"])
 _ROW = "_lakeflow_row"
+_NO_ROWS = r"^\s*(\[\s*\]\s*)?$"
 # Sail fails at a value that is not of these types, or lets a number that is too large wrap around.
 _TEXTS = ("date", "decimal", "timestamp")
 _SMALL = ("tinyint", "smallint", "int")
@@ -35,7 +36,8 @@ def read_json(reader: Any, read: Any, schema: Any, folders: Collection[str]) -> 
     fields = parse_schema(reader._client, schema).fields
     if any(field.name == "_corrupt_record" for field in fields):
         return None
-    rows = read().where("trim(value) != ''")
+    rows = read()
+    rows = rows.where(~rows.value.rlike(_NO_ROWS))
     of_lines = StructType([field for field in fields if field.name not in folders])
     # A line may be an array, which has several rows.
     text = functions.trim("value")
