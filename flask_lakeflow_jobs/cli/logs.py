@@ -16,9 +16,8 @@ from .exit_codes import ExitCode, exit_code_of, format_exit_codes
 from .formatting import format_outcome
 from .handles import get_handle, get_state
 from .options import run_argument, task_option
-from .output_reads import read_loops, read_outputs
 from .printing import print_output, print_progress
-from .task_outputs import format_task_log
+from .task_outputs import format_task_log, read_loops, read_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

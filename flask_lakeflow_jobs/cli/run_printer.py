@@ -23,7 +23,6 @@ from .formatting import (
     format_outcome,
 )
 from .handles import get_state
-from .output_reads import read_outputs
 from .printing import (
     print_document,
     print_error,
@@ -33,7 +32,7 @@ from .printing import (
     print_warning,
 )
 from .run_pages import print_run_url
-from .task_outputs import format_outputs
+from .task_outputs import format_outputs, read_outputs
 from .updates import LineDisplay, RunDisplay
 
 if TYPE_CHECKING:

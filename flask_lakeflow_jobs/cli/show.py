@@ -37,7 +37,6 @@ from .options import (
     table_option,
     task_option,
 )
-from .output_reads import list_loops, read_loops, read_outputs
 from .printing import (
     chosen_fields,
     print_document,
@@ -48,7 +47,7 @@ from .printing import (
     table_width,
 )
 from .run_pages import find_run_url, open_run_page
-from .task_outputs import format_loop, format_outputs
+from .task_outputs import format_loop, format_outputs, list_loops, read_loops, read_outputs
 
 if TYPE_CHECKING:
     from ..config.jobs import Job

@@ -23,10 +23,9 @@ from ..web.auth import current_authorizer, request_handle
 from . import page_data
 from .cards import Card, read_cards
 from .forms import Form
-from .headers import retry_after
 from .job_form import build_form, read_run_values
 from .page_data import find_permissions
-from .rendering import render_page
+from .rendering import render_page, retry_after
 from .summaries import usual_length
 from .tasks import kind_label
 

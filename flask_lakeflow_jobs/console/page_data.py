@@ -1,19 +1,22 @@
-"""The data that several pages show: read through handles, with secrets redacted."""
+"""The data that several pages show, and what an app remembers of it: read through handles, with
+secrets redacted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from flask import current_app
 
 from ..errors import LakeflowJobsError
 from ..globals import current_state
+from ..memo import Memo
 from ..reader import cached_reads_of
 from ..runs.outcome import has_ended
 from ..runs.redaction import redact
-from .console_state import console_state
 from .summaries import Summary, summarize
-from .task_markup import TaskMarkup
+from .task_markup import MAX_KEPT_TASKS, AttemptId, KeptTask, TaskMarkup
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -28,6 +31,37 @@ DEPENDENCIES = "depends_on"
 
 #: The runs of a job that its card shows, and from which the end of another is predicted.
 RECENT_RUNS = 20
+
+#: The key of the console's memory in ``app.extensions``.
+CONSOLE_KEY = "lakeflow_jobs.console"
+
+#: Root errors in the memory of one process.
+MAX_ROOT_ERRORS = 2_000
+
+
+class RootError(NamedTuple):
+    """The error of the first task that made a run fail.
+
+    :param text: one line; empty: there is none.
+    :param read_again: seconds since the epoch.
+    """
+
+    text: str
+    read_again: float
+
+
+class ConsoleState:
+    """The memory of the console of one app."""
+
+    def __init__(self) -> None:
+        #: The tasks of runs that were shown lately, by the URL of their pages.
+        self.tasks: Memo[str, Mapping[AttemptId, KeptTask]] = Memo(MAX_KEPT_TASKS)
+        #: The root errors of runs, by identity, key and id of the job, run and end.
+        self.root_errors: Memo[Hashable, RootError] = Memo(MAX_ROOT_ERRORS)
+
+
+def console_state() -> ConsoleState:
+    return cast("ConsoleState", current_app.extensions[CONSOLE_KEY])
 
 
 def now() -> float:

@@ -14,7 +14,7 @@ from ..globals import current_state
 from ..reader import cached_reads_of
 from ..runs.explanation import find_root_error
 from ..runs.outcome import Outcome
-from .console_state import RootError, console_state
+from .page_data import RootError, console_state
 
 if TYPE_CHECKING:
     from ..handle import JobHandle

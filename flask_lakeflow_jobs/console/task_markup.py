@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from ..memo import Memo
     from ..sdk_types import RunTask
     from .axis import Axis, Fold
-    from .graph import Graph, Node, Structure
-    from .graph_layout import Sizes
+    from .graph import Graph, Node, Sizes, Structure
     from .tasks import TaskGroup
 
 #: Tasks that a process keeps, of all runs; about 4 KB each.

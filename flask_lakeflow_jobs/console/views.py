@@ -25,11 +25,9 @@ from ..web.csrf import require_same_origin
 from ..web.responses import encode_json, log_failure
 from ..web.run_list import PAGE_SIZE
 from . import all_runs, fragments, history, labels, page_data, task_page
-from .console_state import CONSOLE_KEY, ConsoleState
 from .form_page import show_form, start_run
-from .headers import compress, protect, retry_after
 from .jobs_page import show_jobs
-from .rendering import render, render_page
+from .rendering import compress, protect, render, render_page, retry_after
 from .repair_page import repair_run, show_repair
 from .run_page import RunView, build_run_view
 from .tasks import TaskFilter
@@ -275,7 +273,7 @@ def console_blueprint(
     pages.url_value_preprocessor(lambda *_: _check_request())
     pages.after_request(partial(protect, csp_nonce=csp_nonce))
     pages.register_error_handler(HTTPException, _as_html(_show_error))
-    kept = {CONSOLE_KEY: ConsoleState(), HOST_PAGES: host_page_url}
+    kept = {page_data.CONSOLE_KEY: page_data.ConsoleState(), HOST_PAGES: host_page_url}
     pages.record_once(lambda setup: setup.app.extensions.update(kept))
     fragments.register(pages)
     return pages

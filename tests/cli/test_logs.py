@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flask_lakeflow_jobs import run_changed
-from flask_lakeflow_jobs.cli import output_reads
+from flask_lakeflow_jobs.cli import task_outputs
 from tests.cli.apps import create_app
 from tests.cli.conftest import RunFlask, StartFlask, start_run
 from tests.support import RunGate
@@ -100,7 +100,7 @@ def test_logs_of_failed_tasks_leave_out_iterations_that_succeeded(flask_jobs: Ru
 def test_logs_of_many_iterations_have_those_that_failed(
     flask_jobs: RunFlask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(output_reads, "MAX_ITERATIONS", 1)
+    monkeypatch.setattr(task_outputs, "MAX_ITERATIONS", 1)
     run_id = str(flask_jobs("run", "each", "--json").document["runId"])
     for command in ("logs", "output"):
         lines = flask_jobs(command, "each", run_id).stdout.splitlines()

@@ -10,7 +10,7 @@ from flask import Flask, g, render_template_string, url_for
 from jinja2 import DictLoader
 
 from flask_lakeflow_jobs import NotAllowed
-from flask_lakeflow_jobs.console.headers import CONTENT_SECURITY_POLICY
+from flask_lakeflow_jobs.console.rendering import CONTENT_SECURITY_POLICY
 from tests.console.support import OWN, run, start, text_of
 
 if TYPE_CHECKING:

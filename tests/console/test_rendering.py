@@ -1,12 +1,15 @@
-"""The console in apps that have changed Jinja for their own templates."""
+"""Responses of the console, also in apps that have changed Jinja for their own templates."""
 
 from __future__ import annotations
 
+import gzip
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from flask import Flask, Response, request
 from jinja2 import StrictUndefined
 
+from flask_lakeflow_jobs.console.rendering import MIN_COMPRESSED_BYTES, compress
 from tests.console.support import run
 
 if TYPE_CHECKING:
@@ -51,3 +54,30 @@ def test_pages_work_in_an_app_whose_templates_are_strict(make_shop: MakeShop) ->
         f"/broken/compare?run={run_id}&run={run(app, 'broken')}",
     ):
         assert client.get(f"/jobs{path}").status_code == (404 if path == "/nope" else 200), path
+
+
+BODY = "abc" * MIN_COMPRESSED_BYTES
+
+
+@pytest.mark.parametrize(
+    ("accepted", "body", "encoding"),
+    [
+        ("gzip, br", BODY, "gzip"),
+        ("*", BODY, "gzip"),
+        ("gzip;q=0", BODY, None),
+        ("br", BODY, None),
+        (None, BODY, None),
+        ("gzip", "short", None),
+    ],
+)
+def test_compress_follows_what_the_client_accepts(
+    accepted: str | None, body: str, encoding: str | None
+) -> None:
+    headers = {} if accepted is None else {"Accept-Encoding": accepted}
+    with Flask("x").test_request_context(headers=headers):
+        response = compress(Response(body), request)
+    assert response.headers.get("Content-Encoding") == encoding
+    assert "Accept-Encoding" in response.vary
+    data = response.get_data()
+    assert (gzip.decompress(data) if encoding else data) == body.encode()
+    assert response.content_length == len(data)

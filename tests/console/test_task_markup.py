@@ -11,8 +11,8 @@ from flask import Flask
 
 from flask_lakeflow_jobs import LakeflowJobs, current_jobs
 from flask_lakeflow_jobs.console import page_data, task_markup, tasks
-from flask_lakeflow_jobs.console.console_state import console_state
 from flask_lakeflow_jobs.console.graph import build_graph
+from flask_lakeflow_jobs.console.page_data import console_state
 from flask_lakeflow_jobs.console.task_markup import TaskMarkup
 from flask_lakeflow_jobs.console.tasks import group_rows
 from flask_lakeflow_jobs.console.timeline import build_timeline
