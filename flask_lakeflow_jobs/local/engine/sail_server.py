@@ -27,6 +27,12 @@ SAIL_ARGUMENTS = (str(CHILD), "--sail")
 _ANSWER_TIMEOUT_SECONDS = 60.0  # it starts with the first request
 _SESSION_TIMEOUT_SECONDS = 24 * 60 * 60  # the next task of a long run may come late
 _MAX_LOG_BYTES = 1024 * 1024
+#: Rows keep their order, and most files are whole: Spark reads and writes a small file so. Several
+#: partitions would return them in any order. A task with much data may set them otherwise.
+_IN_ORDER = {
+    "SAIL_EXECUTION__BATCH_SIZE": "131072",
+    "SAIL_EXECUTION__DEFAULT_PARALLELISM": "1",
+}
 
 
 class SparkUnavailable(RuntimeError):
@@ -77,7 +83,7 @@ class SailServer:
             self._process = subprocess.Popen(
                 [sys.executable, *SAIL_ARGUMENTS, str(end)],
                 cwd=folder,
-                env={**environment, "RUST_LOG": "warn"},
+                env={**_IN_ORDER, **environment, "RUST_LOG": "warn"},
                 bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -273,6 +273,9 @@ assert read_written(spark.range(6).coalesce(1).sortWithinPartitions(F.desc("id")
 assert read_written(sorted_rows.filter("id > 1")) == down[:4]
 assert [row.id for row in sorted_rows.coalesce(1).collect()] == [5, 4, 3, 2, 1, 0]
 assert len(read_written(spark.range(6).repartition(3))) == 6
+rows = spark.createDataFrame([(n * 7919 % 20011,) for n in range(20011)], "n INT")
+assert read_written(rows.orderBy("n").filter("n > 5")) == [str(n) for n in range(6, 20011)]
+assert [row.n for row in spark.read.csv(f"{values}/ordered", schema="n INT").filter("n % 2 = 0").collect()] == [*range(6, 20011, 2)]
 
 # %% texts of written values
 rows = spark.sql("SELECT DATE'2024-01-02' AS d, TIMESTAMP'2024-01-02 03:04:05' AS t, ' a ' AS s, 1 AS n").coalesce(1)

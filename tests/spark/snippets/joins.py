@@ -79,3 +79,28 @@ assert tuple(a.join(b, "k").select(F.lit(1).alias("m"), b["n"], a["*"]).first())
 # %% rows that both frames have
 frames = [spark.createDataFrame([(n,) for n in each], "n INT") for each in ((1, 1, 2, None), (1, None, None))]
 assert sorted(map(str, frames[0].intersectAll(frames[1]).collect())) == ["Row(n=1)", "Row(n=None)"]
+
+# %% sorted rows in another frame
+rows = spark.createDataFrame([(n * 7919 % 20011, n % 3) for n in range(20011)], "n INT, k INT").orderBy("n")
+
+def check_sorted(frame):
+    found = [row[0] for row in frame.collect()]
+    assert len(found) >= 1000 and found == sorted(found)
+
+check_sorted(rows.select((F.col("n") + 1).alias("next")))
+check_sorted(rows.select(rows.n + 1, rows["k"]))
+check_sorted(rows.select("n", F.explode(F.array(F.lit(1), F.lit(2)))))
+check_sorted(rows.select("n").mapInPandas(lambda parts: parts, "n INT"))
+check_sorted(spark.sql("SELECT * FROM {rows} ORDER BY n", rows=rows).withColumn("two", F.explode(F.array("k"))))
+numbered = rows.withColumn("number", F.monotonically_increasing_id()).orderBy("number")
+assert [row.n for row in numbered.collect()] == [*range(20011)]
+rows.createOrReplaceTempView("sorted_rows")
+check_sorted(spark.sql("SELECT n, explode(array(1)) FROM sorted_rows"))
+check_sorted(spark.sql("SELECT n FROM sorted_rows WHERE k = 1"))
+
+# %% sorted rows in groups
+first, last = ({row.k: row[1] for row in rows.groupBy("k").agg(each("n")).collect()} for each in (F.first, F.last))
+all_n = {row.k: row[1] for row in rows.groupBy("k").agg(F.collect_list("n")).collect()}
+assert {k: (first[k], last[k], sorted(all_n[k])) for k in all_n} == {k: (values[0], values[-1], values) for k, values in all_n.items()}
+latest = rows.orderBy(F.desc("n")).dropDuplicates(["k"])
+assert {row.k: row.n for row in latest.collect()} == last

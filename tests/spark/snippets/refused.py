@@ -113,3 +113,11 @@ spark.read.option("encoding", "ISO-8859-1").csv("/Volumes/dev/raw/in/n")
 # %% table by its path
 # Advice: Give it a name and LOCATION
 spark.sql("CREATE TABLE delta.`/Volumes/main/default/rows` (n INT)")
+
+# %% dates among times
+# Advice: Convert the dates
+spark.sql("SELECT DATE'2024-01-01' AS d UNION ALL SELECT TIMESTAMP'2024-01-01'").collect()
+
+# %% aggregates of a column and of a cast of it
+# Advice: Cast it before
+spark.range(3).agg(F.avg("id"), F.avg(F.col("id").cast("float"))).collect()

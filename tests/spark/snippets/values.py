@@ -220,3 +220,24 @@ row = frame.select(*map(F.to_date, frame.columns), F.expr("to_date(a)"), F.to_da
 assert row.first()[:] == (day(2024, 1, 5),) * 5, row.first()
 assert row.columns[0] == "to_date(a)"
 assert spark.sql("SELECT to_date('2024-01-05T10:11:12Z')").first()[0] == day(2024, 1, 5)
+
+# %% pairs of values
+rows = spark.sql("SELECT * FROM VALUES (1, 'a'), (1, NULL), (2, 'a'), (1, 'a') AS t(n, `s.t`)")
+counts = rows.crosstab("n", "s.t").orderBy("`n_s.t`")
+assert counts.columns == ["n_s.t", "a", "null"] and [tuple(row) for row in counts.collect()] == [("1", 2, 1), ("2", 1, 0)]
+
+# %% numbers of distinct values
+rows = spark.sql("SELECT id, id % 3 AS third FROM range(9)")
+found = rows.summary("max", "count_distinct", "10%", "approx_count_distinct").collect()
+assert [tuple(row) for row in found] == [("max", "8", "2"), ("count_distinct", "9", "3"), ("10%", "0", "0"), ("approx_count_distinct", "9", "3")], found
+assert rows.limit(0).summary("50%").first().id is None
+try:
+    rows.summary("middle")
+except Exception as error:
+    assert "There is no statistic 'middle'" in str(error)
+else:
+    raise AssertionError("a statistic that does not exist")
+
+# %% views that are dropped
+spark.range(1).createOrReplaceTempView("dropped")
+assert [spark.catalog.dropTempView("dropped"), spark.catalog.dropTempView("dropped")] == [True, False]

@@ -5,9 +5,10 @@
 reaches Sail in three ways, and each is changed in one place:
 
 - Methods of pyspark: ``pyspark_patches`` lists all changes. Functions are in
-  ``function_corrections``. Files are read in ``file_readers``, ``csv_values`` and ``json_values``.
-  Files and tables are written in ``table_writers``, ``table_types`` and ``written_values``. Streams
-  are in ``spark_streams``, ``stream_sources`` and ``stream_results``.
+  ``function_corrections``, statistics in ``frame_statistics``. Files are read in ``file_readers``,
+  ``csv_values`` and ``json_values``. Files and tables are written in ``table_writers``,
+  ``table_types`` and ``written_values``. Streams are in ``spark_streams``, ``stream_sources`` and
+  ``stream_results``.
 - SQL: ``sail_sql`` runs each statement. Rules for queries are in ``sql_queries`` and ``sql_joins``,
   those for commands in ``sail_commands``, and those for tables in ``sql_changes``, ``sql_writes``,
   ``alter_tables``, ``copy_into`` and ``table_versions``.

@@ -24,6 +24,7 @@ from pyspark.sql.connect.streaming.readwriter import DataStreamReader, DataStrea
 
 from .connect_plans import hash_plan
 from .file_readers import wrap_load, wrap_table
+from .frame_statistics import count_pairs, find_quantiles, order_statistics, summarize
 from .function_corrections import CORRECTED
 from .local_rdds import LocalContext, LocalRdd, take_rdds
 from .sail_sql import SailSql
@@ -54,8 +55,6 @@ _TAGS = {
     "spark.databricks.workspaceUrl": "localhost",
 }
 ZONE = "spark.sql.session.timeZone"
-#: Of frames, in the order of Spark.
-_STATISTICS = ("count", "mean", "stddev", "min", "25%", "50%", "75%", "max")
 _CACHES = ("cacheTable", "recoverPartitions", "refreshByPath", "refreshTable", "uncacheTable")
 
 
@@ -94,6 +93,8 @@ def patch_pyspark(
         (Catalog, "setCurrentCatalog", _set_catalog),
         # Sail forgets the columns of a table that it knows by its folder.
         (Catalog, "listColumns", _list_columns(Catalog.listColumns)),
+        # Sail fails if there is no such view.
+        (Catalog, "dropTempView", _drop_view(Catalog.dropTempView)),
         # Sail keeps no copies of tables.
         *((Catalog, name, lambda self, _: None) for name in _CACHES),
         (Catalog, "clearCache", lambda self: None),
@@ -116,14 +117,16 @@ def patch_pyspark(
             "intersectAll",
             lambda self, other: self.exceptAll(self.exceptAll(other)),
         ),
+        # Sail leaves out the rows with NULL.
+        (DataFrame, "crosstab", count_pairs),
         # Sail lacks quantiles, the context and RDDs.
-        (DataFrame, "approxQuantile", _find_quantiles),
+        (DataFrame, "approxQuantile", find_quantiles),
         (DataFrame, "rdd", property(_to_rdd)),
         (session_class, "sparkContext", property(LocalContext)),
         (session_class, "createDataFrame", take_rdds(session_class.createDataFrame)),
         # Sail returns these rows in any order.
-        (DataFrame, "describe", _order_statistics(DataFrame.describe)),
-        (DataFrame, "summary", _order_statistics(_summarize(DataFrame.summary))),
+        (DataFrame, "describe", order_statistics(DataFrame.describe)),
+        (DataFrame, "summary", order_statistics(summarize(DataFrame.summary))),
         # Sail lacks these functions, or has other results.
         *((functions, name, value) for name, value in CORRECTED.items()),
         # Sail reads and writes batches only.
@@ -273,6 +276,19 @@ def _set_catalog(self: Any, catalogName: str) -> None:  # noqa: N803 (its name i
     self._sparkSession.sql(f"USE CATALOG {quote_part(catalogName)}")
 
 
+def _drop_view(drop: Callable[..., Any]) -> Callable[..., Any]:
+    def drop_view(self: Any, viewName: str) -> bool:  # noqa: N803 (its name in Spark)
+        try:
+            drop(self, viewName)
+        except AnalysisException as error:
+            if "not found" not in str(error):
+                raise
+            return False
+        return True
+
+    return drop_view
+
+
 def _rename_columns(rename: Callable[..., Any]) -> Callable[..., Any]:
     def rename_columns(self: Any, colsMap: dict[str, str]) -> Any:  # noqa: N803 (its name in Spark)
         columns = self.columns
@@ -285,67 +301,10 @@ def _rename_columns(rename: Callable[..., Any]) -> Callable[..., Any]:
     return rename_columns
 
 
-def _find_quantiles(
-    self: Any,
-    col: Any,
-    probabilities: Any,
-    relativeError: float,  # noqa: N803 (its name in Spark)
-) -> Any:
-    """Return quantiles by an aggregate."""
-    names = [col] if isinstance(col, str) else col
-    found = [
-        [
-            float(self.select(functions.percentile_approx(name, float(each))).first()[0])
-            for each in probabilities
-        ]
-        for name in names
-    ]
-    return found[0] if isinstance(col, str) else found
-
-
 def _observe(self: Any, observation: Any, *exprs: Any) -> Any:
     if not isinstance(observation, str):  # listeners are called for a name only
         observation._result = self.agg(*exprs).first().asDict()
     return self
-
-
-def _order_statistics(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Sort statistics as Spark does, or as the call names them."""
-
-    def order(self: Any, *names: Any) -> Any:
-        named = [*(str(each) for each in names), *_STATISTICS]
-        place = functions.array_position(functions.lit(named), functions.col("summary"))
-        return method(self, *names).orderBy(place)
-
-    return order
-
-
-def _summarize(summary: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a summary the quantiles of Spark, which are values of the frame."""
-
-    def summarize(self: Any, *statistics: Any) -> Any:
-        asked = [str(each) for each in statistics or _STATISTICS]
-        shares = [each for each in asked if each.endswith("%")]
-        others = [each for each in asked if each not in shares]
-        frame = summary(self, *(others or ["count"]))
-        if not shares:
-            return frame
-        kinds = dict(self.dtypes)
-        quantiles = []
-        for name in frame.columns[1:]:
-            column = functions.col(quote_part(name))
-            value = column.try_cast("double") if kinds[name] == "string" else column
-            found = functions.percentile_approx(value, [float(each[:-1]) / 100 for each in shares])
-            quantiles.append(found.cast("array<string>"))
-        values = self.select(*quantiles).first() if quantiles else ()
-        rows = [
-            (share, *(each and each[number] for each in values or ()))
-            for number, share in enumerate(shares)
-        ]
-        quantile_rows = self.sparkSession.createDataFrame(rows, frame.schema)
-        return (frame if others else frame.limit(0)).unionAll(quantile_rows)
-
-    return summarize
 
 
 def _to_rdd(frame: Any) -> LocalRdd:

@@ -1,7 +1,7 @@
-"""The order of rows that are written, or brought together in one part.
+"""The order of rows that were sorted before something else is done with them.
 
-Sail drops a sort if nothing needs its order, and files do not. Spark writes rows in their order. A
-limit needs the order, so one above any number of rows keeps it.
+Sail drops a sort if nothing needs its order, such as a file, the first row of a group, or a new
+column. Spark keeps it there. A limit needs the order, so one above any number of rows keeps it.
 """
 
 from __future__ import annotations
@@ -9,27 +9,27 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .connect_plans import walk
+from .connect_plans import list_messages, walk
 
 _ALL_ROWS = 2**31 - 1
 _SORTED = re.compile(r"\b(?:ORDER|SORT)\s+BY\b", re.IGNORECASE)
-_WRITES = ("WriteOperation", "WriteOperationV2")
+#: Messages below which Sail keeps a sort, or the text is not only a query, or that sort again.
+_DONE = ("Limit", "Plan", "Sort", "SqlCommand", "Tail", "WithRelations")
 
 
 def keep_order(request: Any) -> None:
     """Let the rows of a request keep the order in which they are sorted."""
     for message in walk(request):
-        kind = message.DESCRIPTOR.name
-        is_joined = kind == "Repartition" and (message.num_partitions == 1 or not message.shuffle)
-        if (is_joined or kind in _WRITES) and _is_sorted(message.input):
-            rows = type(message.input)()
-            rows.limit.input.CopyFrom(message.input)
-            rows.limit.limit = _ALL_ROWS
-            message.input.CopyFrom(rows)
+        if message.DESCRIPTOR.name in _DONE:
+            continue
+        for rows in list_messages(message):
+            if rows.DESCRIPTOR.name == "Relation" and _is_sorted(rows):
+                limited = type(rows)(common=rows.common)
+                limited.limit.input.CopyFrom(rows)
+                limited.limit.limit = _ALL_ROWS
+                rows.CopyFrom(limited)
 
 
 def _is_sorted(rows: Any) -> bool:
-    return any(
-        each.DESCRIPTOR.name == "Sort" or _SORTED.search(getattr(each, "query", ""))
-        for each in walk(rows)
-    )
+    kind = rows.WhichOneof("rel_type")
+    return kind == "sort" or (kind == "sql" and _SORTED.search(rows.sql.query) is not None)

@@ -81,6 +81,13 @@ _ADVICE = {
         "Sail has no function of this name with a schema. Create it in an earlier task, with "
         "CREATE FUNCTION, or correct its name."
     ),
+    r"cast Timestamp\(Nanosecond": (
+        "Sail does not mix dates and times in one column. Convert the dates: CAST(… AS TIMESTAMP)."
+    ),
+    r'duplicate unqualified field name "\w+\(': (
+        "Sail does not aggregate both a column and a cast of it. Cast it before, in a subquery or "
+        "with withColumn."
+    ),
     r"panicked with message|Stream removed": (
         "Sail has a defect that this query meets; its log is spark/server.log in the folder of the "
         f"workspace. Write the query otherwise, or {JVM}."
