@@ -21,7 +21,7 @@ from .record.requesters import Requesters
 from .runs.outcome import RunStatus
 from .watching.hub import Hub
 from .watching.schedule import PollSettings
-from .watching.source import UpstreamSource
+from .watching.source import RunSource
 from .watching.watched_run import RunKey
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class AppState:
         self.requesters = Requesters(cache, record, clock)
         #: Records ends, if the app has a record.
         self.ends: EndRecorder | None = None
-        source = UpstreamSource(lambda: self.upstream)
+        source = RunSource(lambda: self.upstream)
         if record is not None:
             self.ends = EndRecorder(
                 app,

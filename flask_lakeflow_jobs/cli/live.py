@@ -36,7 +36,6 @@ from .formatting import (
     format_wait_reason,
 )
 from .printing import clean
-from .updates import RunDisplay
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -60,7 +59,7 @@ def open_console() -> Console | None:
     return console if console.is_interactive and not console.options.ascii_only else None
 
 
-class LiveDisplay(RunDisplay):
+class LiveDisplay:
     """The newest state of a run, redrawn as time passes; the last one stays on the screen."""
 
     def __init__(self, key: str, clock: Clock, console: Console) -> None:
@@ -70,6 +69,9 @@ class LiveDisplay(RunDisplay):
         self._status: RunStatus | None = None
         # by default rich sends what is printed to stdout to its own console, which is stderr
         self._live = Live(get_renderable=self._render, console=console, redirect_stdout=False)
+
+    def __enter__(self) -> LiveDisplay:
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
@@ -166,7 +168,6 @@ def _format_eta(eta: int | None, now: float) -> str:
 
 
 def _render_bar(report: Progress) -> Text:
-    """Render a report of progress as a bar with its message."""
     filled = int(report.percent * BAR_WIDTH / 100)
     bar = "━" * filled + " " * (BAR_WIDTH - filled)
     return Text(f"{bar} {format_progress(report)}", no_wrap=True, overflow="ellipsis")

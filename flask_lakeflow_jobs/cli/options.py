@@ -107,7 +107,6 @@ def merge_params(
 
 
 def takes_list(job: Job, name: str) -> bool:
-    """Return whether a parameter of a job is a list."""
     if (field := _field_of(job, name)) is not None:
         return isinstance(field, fields.List | fields.Tuple)
     if job.task_type is None:

@@ -89,8 +89,9 @@ def clean(text: str) -> str:
     return remove_escapes(text, _KEEP_COLORED_WORDS)
 
 
-def print_result(text: str) -> None:
-    """Print a result to stdout, with one newline at the end."""
+def print_result(lines: str | Iterable[str]) -> None:
+    """Print a result to stdout: a text, with one newline at the end, or lines."""
+    text = lines if isinstance(lines, str) else "\n".join(lines)
     _print(clean(text.removesuffix("\n")), to_stderr=False)
 
 

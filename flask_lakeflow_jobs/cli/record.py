@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from flask.cli import AppGroup, with_appcontext
@@ -25,8 +25,11 @@ from .printing import print_document, print_progress, print_result, table_width
 from .tables import format_table
 
 if TYPE_CHECKING:
+    from ..record.actions import RecordedAction
     from ..record.store import Record
-    from ..record.values import PageToken
+    from ..record.values import PageToken, RecordedRun
+
+    RecordRow = RecordedRun | RecordedAction
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -38,13 +41,6 @@ MAX_DAYS = 100_000
 
 #: Rows that an export reads at once.
 PAGE_SIZE = 500
-
-
-class RecordRow(Protocol):
-    """A run or an action of the record."""
-
-    @property
-    def page_token(self) -> PageToken: ...
 
 
 @click.group(cls=AppGroup)
@@ -184,7 +180,7 @@ def show(
     if as_json:
         print_document({name: [asdict(cast("Any", row)) for row in rows]})
     elif rows:
-        print_result("\n".join(format_rows(rows)))
+        print_result(format_rows(rows))
     else:
         print_progress(f"The record has no such {name}.")
 

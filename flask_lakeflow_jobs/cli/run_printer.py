@@ -33,7 +33,7 @@ from .printing import (
 )
 from .run_pages import print_run_url
 from .task_outputs import format_outputs, read_outputs
-from .updates import LineDisplay, RunDisplay
+from .updates import LineDisplay
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ..runs.explanation import Explanation
     from ..runs.outcome import RunStatus
     from ..sdk_types import Run
+    from .live import LiveDisplay
 
 
 class ResultFormat(Enum):
@@ -54,7 +55,9 @@ class ResultFormat(Enum):
     JSON_LINES = "json lines"
 
 
-def choose_display(key: str, clock: Clock, result_format: ResultFormat) -> RunDisplay:
+def choose_display(
+    key: str, clock: Clock, result_format: ResultFormat
+) -> LineDisplay | LiveDisplay:
     """Return a live display if a person reads a terminal and rich is installed, or else lines."""
     is_terminal = sys.stderr is not None and sys.stderr.isatty()
     if result_format is ResultFormat.TEXT and is_terminal:
@@ -115,7 +118,7 @@ class RunPrinter:
     extra: Mapping[str, Any] = field(default_factory=dict)
     _last: RunStatus | None = field(default=None, init=False)
 
-    def follow(self, timeout: float | None, display: RunDisplay) -> ExitCode:
+    def follow(self, timeout: float | None, display: LineDisplay | LiveDisplay) -> ExitCode:
         """Follow the run to its end, print its result and return the exit code.
 
         :param timeout: seconds; ``None``: the job's ``wait_timeout``.

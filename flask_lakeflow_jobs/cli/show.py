@@ -70,13 +70,8 @@ def list_jobs(as_json: bool, is_wide: bool) -> None:
         print_progress(NO_JOBS_MESSAGE)
     else:
         newest, now = read_newest_runs(jobs), get_state().clock.now()
-        print_result(
-            "\n".join(
-                format_jobs(
-                    jobs, newest, now, is_wide=is_wide, width=None if is_wide else table_width()
-                )
-            )
-        )
+        width = None if is_wide else table_width()
+        print_result(format_jobs(jobs, newest, now, is_wide=is_wide, width=width))
 
 
 def read_newest_runs(jobs: Sequence[Job]) -> dict[str, BaseRun]:
@@ -115,7 +110,7 @@ def status(key: str | None, as_json: bool) -> None:
     elif (newest := handle.last_run()) is None:
         print_progress(f"{handle.key} has no runs yet.")
     else:
-        print_result("\n".join(_format_run(handle, newest)))
+        print_result(_format_run(handle, newest))
 
 
 @click.command()
@@ -141,7 +136,7 @@ def runs(key: str | None, limit: int, as_json: bool, is_wide: bool) -> None:
         ]
         width = None if is_wide else table_width()
         table = format_runs(newest, actions, state.clock.now(), details, width=width)
-        print_result("\n".join(table))
+        print_result(table)
 
 
 @click.command()
@@ -169,7 +164,7 @@ def show(key: str | None, run_id: int, web: bool, as_json: bool) -> None:
     if has_ended(run) and outcome_of(run) not in SUCCESSES:
         explained = format_explanation(handle.explain(run_id))
         lines += ["", *explained] if explained else []
-    print_result("\n".join(lines))
+    print_result(lines)
 
 
 def _describe_run(handle: JobHandle, document: dict[str, Any]) -> dict[str, Any]:
@@ -231,7 +226,7 @@ def compare(key: str | None, run_ids: tuple[int, int], as_json: bool) -> None:
     if as_json:
         print_document(compared.to_dict())
     else:
-        print_result("\n".join(format_comparison(compared, table_width())))
+        print_result(format_comparison(compared, table_width()))
 
 
 @click.command()

@@ -135,7 +135,6 @@ def format_task_log(
 
 
 def format_loop(iterations: Sequence[Iteration], width: int | None = None) -> list[str]:
-    """Format the iterations of a for-each task as a table."""
     zones = local_zones(each.start_time for each in iterations)
     return format_table(
         ["ITERATION", "OUTCOME", "ATTEMPT", f"STARTED ({zones})", "DURATION", "INPUT"],

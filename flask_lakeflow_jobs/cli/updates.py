@@ -1,8 +1,7 @@
-"""The display of a run that is followed, and its updates as lines of a log."""
+"""The updates of a run that is followed, as lines of a log."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from ..runs.outcome import Outcome, outcome_of, select_last_attempts
@@ -22,26 +21,14 @@ if TYPE_CHECKING:
     from ..sdk_types import RunTask
 
 
-class RunDisplay(ABC):
-    """A display of one run on stderr while it is followed."""
-
-    def __enter__(self) -> RunDisplay:
-        return self
-
-    @abstractmethod
-    def __exit__(self, *_: object) -> None:
-        """Leave the last state on the screen."""
-
-    @abstractmethod
-    def show(self, status: RunStatus) -> None:
-        """Show the newest state of the run."""
-
-
-class LineDisplay(RunDisplay):
+class LineDisplay:
     """One line per update, for logs and pipes."""
 
     def __init__(self) -> None:
         self._previous: RunStatus | None = None
+
+    def __enter__(self) -> LineDisplay:
+        return self
 
     def __exit__(self, *_: object) -> None:
         """Printed lines stay."""
@@ -72,7 +59,6 @@ def format_update(previous: RunStatus | None, current: RunStatus) -> list[str]:
 
 
 def _format_new_progress(previous: RunStatus | None, current: RunStatus) -> list[str]:
-    """Format the reports that have changed, one line each."""
     before = reports_of(previous.progress if previous else None)
     new = [
         report

@@ -135,7 +135,6 @@ def load_settings(
 
 
 def _require_record(settings: AppSettings) -> None:
-    """Check that settings that need the record have it."""
     if settings.record_url is not None:
         return
     needing = [keys.FOLLOW.name] if settings.follow else []

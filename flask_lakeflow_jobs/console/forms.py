@@ -140,7 +140,6 @@ class Form:
 
     @property
     def first_invalid(self) -> Control | None:
-        """The first control with an error."""
         return next((each for each in self.fields if each.errors), None)
 
     def with_values(self, values: Mapping[str, str]) -> Form:
@@ -164,7 +163,6 @@ class Form:
         )
 
     def with_sent(self, sent: Mapping[str, str]) -> Form:
-        """Return the form with what a browser has sent."""
         return replace(self, fields=[each.with_text(each.text_in(sent)) for each in self.fields])
 
     def params(self, sent: Mapping[str, str]) -> dict[str, Any]:

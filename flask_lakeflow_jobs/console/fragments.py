@@ -105,7 +105,6 @@ def _may_view(authorizer: Authorizer, key: str) -> bool:
 
 
 def render_run(view: RunView) -> RunMarkup:
-    """Render a run in parts."""
     markup = RunMarkup(view.timeline.axis.span)
     markup.finish(render("_run.html", view=view, markup=markup, part=markup.add_part))
     view.tasks.keep()

@@ -83,7 +83,6 @@ def requester_parameter() -> str | None:
 
 
 def read_actions(handle: JobHandle, runs: Iterable[Run | BaseRun]) -> dict[int, RunActions]:
-    """Read who started, canceled and repaired runs, by run id."""
     return current_state().requesters.read(handle.job.job_id, [run.run_id or 0 for run in runs])
 
 
@@ -104,7 +103,6 @@ class Permissions:
 
 
 def find_permissions(authorizer: Authorizer, handle: JobHandle) -> Permissions:
-    """Return what the requester may do with a job."""
     return Permissions(
         *(
             authorizer.allows(action, handle.job)

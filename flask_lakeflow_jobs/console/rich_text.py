@@ -105,7 +105,6 @@ def render_lines(text: str) -> list[Markup]:
 
 
 def render_text(text: str) -> Markup:
-    """Render a text as a whole."""
     return Markup("\n").join(render_lines(text))
 
 

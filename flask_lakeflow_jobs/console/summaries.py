@@ -95,7 +95,6 @@ def summarize(
 
 
 def summarize_recorded(run: RecordedRun) -> Summary:
-    """Summarize an ended run of the record."""
     started, ended = run.started_at or run.requested_at, run.ended_at or 0
     return Summary(
         run_id=run.run_id or 0,

@@ -7,7 +7,7 @@ placed, nor rendered again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -60,20 +60,6 @@ class KeptTask:
     row: TaskPart | None = None
     node: TaskPart | None = None
     place: tuple[float, float, Sizes] | None = None
-
-    def copy(self) -> KeptTask:
-        return KeptTask(
-            self.document,
-            self.task,
-            self.depends_on,
-            self.order,
-            self.built_for,
-            self.attempt,
-            self.group,
-            self.row,
-            self.node,
-            self.place,
-        )
 
 
 class TaskMarkup:
@@ -196,7 +182,7 @@ def _reuse(
         task = parse(document)
         depends_on = tuple(each.task_key for each in task.depends_on or ())
         return KeptTask(document, task, depends_on, order)
-    kept = kept.copy()  # another thread may place the task on another axis
+    kept = replace(kept)  # another thread may place the task on another axis
     if kept.order != order:
         kept.order, kept.row = order, None
     return kept

@@ -47,7 +47,6 @@ def create_file(path: Path) -> None:
 
 
 def set_up_connection(connection: Any) -> None:
-    """Prepare a new connection of the driver."""
     connection.isolation_level = None  # the callers begin transactions
     cursor = connection.cursor()
     with suppress(sqlite3.OperationalError):  # another process is changing the file to it

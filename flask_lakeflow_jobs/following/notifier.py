@@ -150,7 +150,6 @@ class Notifier:
         return [f"{RECEIVER_PREFIX}{url.name}" for url in rule.urls]
 
     def find(self, signal: str) -> Mapping[str, Callable[..., Any]]:
-        """Return all receivers by name."""
         if signal != SIGNAL:
             return {}
         return {

@@ -94,7 +94,6 @@ class Deliveries(RecordBase):
         )
 
     def list_claims(self) -> list[Claim]:
-        """Return all claims."""
         statement = sa.select(*(deliveries.c[name] for name in Claim._fields))
         claimed = statement.where(*_is_open(None), deliveries.c.claimed_by.is_not(None))
         with self._read() as connection:

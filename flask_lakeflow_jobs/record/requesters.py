@@ -72,7 +72,6 @@ class RunActions:
 
     @cached_property
     def trigger(self) -> RunAction | None:
-        """The start of the run."""
         return next((each for each in self.actions if each.action == "trigger"), None)
 
     @cached_property

@@ -74,7 +74,6 @@ def find_token_field(task_type: str | None, fields: Mapping[str, Any]) -> str | 
 
 
 def add_token(fields: Mapping[str, Any], field: str, parameter: str, token: str) -> dict[str, Any]:
-    """Add a token to the fields of run-now."""
     return {**fields, field: {**fields.get(field, {}), parameter: token}}
 
 
@@ -116,6 +115,5 @@ def _values_of(run: Mapping[str, Any], parameter: str) -> Iterator[Any]:
 
 
 def contains_hash(hashes: Sequence[str], token: str) -> bool:
-    """Return whether a token has one of the hashes."""
     expected = hash_progress_token(token)
     return any(compare_digest(each, expected) for each in hashes)

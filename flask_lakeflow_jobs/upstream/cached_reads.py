@@ -63,7 +63,6 @@ class CachedReads:
         return self._identity.key
 
     def get_job(self) -> CachedResponse:
-        """Return the job's definition."""
         return self._read("job", lambda: self._calls.get_job().document, lambda _: True)
 
     def get_run(self, run_id: int) -> CachedResponse:

@@ -278,7 +278,6 @@ class BoundUpstream:
         self._write("cancel_run", lambda api: api.cancel_run(run_id), run_id=run_id)
 
     def cancel_all_runs(self) -> None:
-        """Request the cancellation of all runs of the job."""
         self._write("cancel_all_runs", lambda api: api.cancel_all_runs(self._job.job_id))
 
     def change_job(self, build: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:

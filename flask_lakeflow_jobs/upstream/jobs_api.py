@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -64,13 +64,9 @@ class JobsApiClient:
 
     def get_job(self, job_id: int) -> ApiResponse[Job]:
         """Return a job's definition, and what its triggers wait for."""
-
-        def get_page(token: str | None) -> dict[str, Any]:
-            return self._get("get", job_id=job_id, include_trigger_state="true", page_token=token)
-
-        first = get_page(None)
+        first, *others = self._pages("get", job_id=job_id, include_trigger_state="true")
         settings = dict(first.get("settings") or {})
-        for page in _pages_after(first, get_page):
+        for page in others:
             _extend(settings, page.get("settings") or {}, PAGED_SETTINGS_FIELDS)
         return _parse({**first, "settings": settings}, Job, "job_id")
 
@@ -82,20 +78,15 @@ class JobsApiClient:
         :param history: include its repairs.
         :param resolved: include the values of the tasks' parameters.
         """
-
-        def get_page(token: str | None) -> dict[str, Any]:
-            return self._get(
-                "runs/get",
-                run_id=run_id,
-                include_history=history or None,
-                include_resolved_values=resolved or None,
-                page_token=token,
-            )
-
-        run = get_page(None)
+        run, *others = self._pages(
+            "runs/get",
+            run_id=run_id,
+            include_history=history or None,
+            include_resolved_values=resolved or None,
+        )
         # The pages of a for-each task contain its iterations, and the task itself in each page.
         names = [name for name in PAGED_RUN_FIELDS if name != "tasks" or not run.get("iterations")]
-        for page in _pages_after(dict(run), get_page):
+        for page in others:
             _extend(run, page, names)
         return _parse(run, Run, "run_id", "job_id")
 
@@ -116,28 +107,14 @@ class JobsApiClient:
         :param filters: as the Jobs API names them.
         :param all_tasks: expanded runs have all their tasks, instead of the first 100.
         """
-
-        def get_page(token: str | None) -> dict[str, Any]:
-            page_limit = min(limit, RUNS_PER_PAGE)
-            return self._get(
-                "runs/list", job_id=job_id, limit=page_limit, page_token=token, **filters
-            )
-
-        def get_runs() -> Iterator[dict[str, Any]]:
-            first = get_page(None)
-            yield from first.get("runs") or ()
-            for page in _pages_after(first, get_page):
-                yield from page.get("runs") or ()
-
-        runs = [_parse(run, BaseRun, "run_id") for run in islice(get_runs(), limit)]
+        pages = self._pages("runs/list", job_id=job_id, limit=min(limit, RUNS_PER_PAGE), **filters)
+        listed = (run for page in pages for run in page.get("runs") or ())
+        runs = [_parse(run, BaseRun, "run_id") for run in islice(listed, limit)]
         is_expanded = all_tasks and filters.get("expand_tasks")
         return [self._expand(run) if is_expanded else run for run in runs]
 
     def get_task_output(self, task_run_id: int) -> ApiResponse[RunOutput]:
-        """Return the output of one task.
-
-        :param task_run_id: the run id of the task, not of the job's run.
-        """
+        """Return the output of one task, by the run id of the task."""
         return _parse(self._get("runs/get-output", run_id=task_run_id), RunOutput)
 
     def export_notebook(self, task_run_id: int) -> dict[str, Any]:
@@ -175,11 +152,9 @@ class JobsApiClient:
         return response
 
     def cancel_run(self, run_id: int) -> None:
-        """Request the cancellation of a run."""
         self._client.jobs.cancel_run(run_id)
 
     def cancel_all_runs(self, job_id: int) -> None:
-        """Request the cancellation of all runs of a job."""
         self._client.jobs.cancel_all_runs(job_id=job_id)
 
     def repair_run(self, run_id: int, arguments: Mapping[str, Any]) -> int:
@@ -211,6 +186,18 @@ class JobsApiClient:
             return run
         document = self.get_run(int(run.value.run_id or 0)).document
         return _parse(document, BaseRun, "run_id")
+
+    def _pages(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
+        token, tokens = None, set()
+        while True:
+            page = self._get(path, page_token=token, **query)
+            yield page
+            token = page.get("next_page_token")
+            if not token:
+                return
+            if token in tokens:
+                raise IncompleteResponse("The pages of a response have no end.")
+            tokens.add(token)
 
     def _get(self, path: str, response_headers: Sequence[str] = (), **query: Any) -> dict[str, Any]:
         """Return a page of a response, with some of its headers among its fields."""
@@ -254,18 +241,6 @@ def _parse(received: Any, kind: type[T], *required: str) -> ApiResponse[T]:
     present = {name: field for name, field in document.items() if field is not None}
     present.pop("next_page_token", None)
     return ApiResponse(present, value)
-
-
-def _pages_after(
-    first: Mapping[str, Any], get_page: Callable[[str | None], dict[str, Any]]
-) -> Iterator[dict[str, Any]]:
-    tokens, page = set(), first
-    while token := page.get("next_page_token"):
-        if token in tokens:
-            raise IncompleteResponse("The pages of a response have no end.")
-        tokens.add(token)
-        page = get_page(token)
-        yield page
 
 
 def _extend(document: dict[str, Any], page: Mapping[str, Any], names: Sequence[str]) -> None:

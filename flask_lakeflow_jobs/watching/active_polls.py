@@ -81,7 +81,6 @@ class ActivePolls:
         return len(self._polls) >= MAX_CONCURRENT_POLLS
 
     def start(self, watched_runs: Sequence[WatchedRun], group_size: int) -> Poll:
-        """Start a poll of runs of one group."""
         for watched_run in watched_runs:
             watched_run.start_poll()
         poll = Poll(watched_runs, group_size)
@@ -89,7 +88,6 @@ class ActivePolls:
         return poll
 
     def end(self, poll: Poll, now: float) -> None:
-        """End a poll whose thread has ended."""
         if poll.is_abandoned:
             self._abandoned -= 1
         else:

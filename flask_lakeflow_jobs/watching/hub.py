@@ -193,7 +193,6 @@ class Hub:
             self._poller.show_progress(watched_runs)
 
     def read_progress(self, run_ids: RunIds) -> Reports:
-        """Return what a run has reported."""
         [reports] = self._progress.read([run_ids])
         return reports
 

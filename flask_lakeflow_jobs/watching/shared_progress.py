@@ -67,6 +67,5 @@ class SharedProgress:
 
 
 def progress_key(run_ids: RunIds) -> str:
-    """Return the cache key of the reports about a run."""
     job_id, run_id = run_ids
     return f"progress:{job_id}:{run_id}"

@@ -137,7 +137,6 @@ class Snapshot:
         return cls(state_id, data, lambda _: status)
 
     def with_progress(self, progress: RunProgress | None) -> Snapshot:
-        """Return the same state of the run with other progress."""
         return Snapshot.from_status(replace(self.status, progress=progress))
 
     @property

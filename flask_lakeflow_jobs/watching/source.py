@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ..runs.outcome import RunStatus
 from ..runs.progress import RunProgress
@@ -16,24 +16,8 @@ if TYPE_CHECKING:
     from .watched_run import RunKey
 
 
-class RunSource(Protocol):
-    """Reads runs. Every read may raise a :class:`LakeflowJobsError`."""
-
-    def read_run(self, run_key: RunKey) -> ApiResponse[Run]:
-        """Read a run with all its tasks."""
-
-    def read_active_runs(self, run_key: RunKey, limit: int) -> list[ApiResponse[Run]]:
-        """Read the active runs of the same job, with their tasks."""
-
-    def read_ended_runs(self, run_key: RunKey) -> list[BaseRun]:
-        """Read the last runs of the same job that have ended, newest first, with their tasks."""
-
-    def restore(self, stored: dict[str, Any]) -> RunStatus:
-        """Rebuild a status from its ``to_dict()``."""
-
-
-class UpstreamSource:
-    """Reads runs from the workspace.
+class RunSource:
+    """Reads runs from the workspace. Every read may raise a :class:`LakeflowJobsError`.
 
     :param upstream: opens the upstream, at the first read.
     """
@@ -42,19 +26,23 @@ class UpstreamSource:
         self._upstream = upstream
 
     def read_run(self, run_key: RunKey) -> ApiResponse[Run]:
+        """Read a run with all its tasks."""
         reads = CachedReads(self._upstream(), run_key.identity, run_key.job)
         return reads.poll(run_key.run_id)
 
     def read_active_runs(self, run_key: RunKey, limit: int) -> list[ApiResponse[Run]]:
+        """Read the active runs of the same job, with their tasks."""
         return self._bind(run_key).list_active_runs(limit)
 
     def read_ended_runs(self, run_key: RunKey) -> list[BaseRun]:
+        """Read the last runs of the same job that have ended, newest first, with their tasks."""
         return [run.value for run in self._bind(run_key).list_ended_runs()]
 
     def _bind(self, run_key: RunKey) -> BoundUpstream:
         return self._upstream().bind(run_key.identity, run_key.job)
 
     def restore(self, stored: dict[str, Any]) -> RunStatus:
+        """Rebuild a status from its ``to_dict()``."""
         run = self._upstream().parse_run(stored["run"])
         progress = RunProgress.parse(stored.get("progress"))
         return RunStatus(stored["timestamp"], run, stored.get("eta"), stored["run"], progress)

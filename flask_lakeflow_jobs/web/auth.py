@@ -171,7 +171,6 @@ def _deny_on_error(name: str) -> Iterator[None]:
 
 
 def current_authorizer() -> Authorizer:
-    """Return an authorizer for the current request."""
     return Authorizer(current_state(), request._get_current_object())  # type: ignore[attr-defined]
 
 
@@ -229,16 +228,15 @@ def request_handle(
     return handle.as_user(request) if handle.job.run_as == "user" else nullcontext(handle)
 
 
-@contextmanager
-def progress_handle(authorizer: Authorizer, key: str, token: str | None) -> Iterator[JobHandle]:
-    """Yield a handle for a progress report: the app's own if there is a token, which the handle
-    checks; otherwise as :func:`request_handle`.
+def progress_handle(
+    authorizer: Authorizer, key: str, token: str | None
+) -> AbstractContextManager[JobHandle]:
+    """Return the context of a handle for a progress report: the app's own if there is a token,
+    which the handle checks; otherwise as :func:`request_handle`.
 
     :raises NotAllowed: there is no such job for a token, or the user may not report.
     :raises UnknownJob: there is no token, and the user may not view the job.
     """
     if token is None:
-        with request_handle(authorizer, key, "report") as handle:
-            yield handle
-        return
-    yield authorizer.find_token_handle(key)
+        return request_handle(authorizer, key, "report")
+    return nullcontext(authorizer.find_token_handle(key))

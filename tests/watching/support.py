@@ -24,6 +24,7 @@ from flask_lakeflow_jobs.watching.hub import Hub
 from flask_lakeflow_jobs.watching.lease import TICK_SECONDS
 from flask_lakeflow_jobs.watching.schedule import PollSettings
 from flask_lakeflow_jobs.watching.snapshot import StateId
+from flask_lakeflow_jobs.watching.source import RunSource
 from flask_lakeflow_jobs.watching.subscription import Subscription
 from flask_lakeflow_jobs.watching.watched_run import RunKey, RunUpdate
 from tests.clocks import FakeClock
@@ -50,7 +51,7 @@ def run_keys(*run_ids: int) -> list[RunKey]:
     return [RunKey(APP, JOB, run_id) for run_id in run_ids]
 
 
-class FakeSource:
+class FakeSource(RunSource):
     """A source that returns what a test sets, and records what it is asked for.
 
     :param elapsed: the time of a read.

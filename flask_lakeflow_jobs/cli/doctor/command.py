@@ -79,5 +79,5 @@ def doctor(server: list[str], url: str | None, notify: bool, as_json: bool) -> N
     if as_json:
         print_document({"findings": [finding.to_dict() for finding in findings]})
     else:
-        print_result("\n".join(format_findings(findings)))
+        print_result(format_findings(findings))
     raise click.exceptions.Exit(worst_exit_code(findings))

@@ -93,7 +93,6 @@ def decide_stream(
 
 
 def stream_opener() -> StreamOpener:
-    """Return the opener of the current app."""
     return cast("StreamOpener", current_app.extensions[OPENER_KEY])
 
 
