@@ -18,7 +18,6 @@ from .response_store import (
     Entry,
     Generation,
     ProcessStore,
-    ResponseStore,
     SharedStore,
     Texts,
 )
@@ -88,9 +87,7 @@ class ReadCache:
     """
 
     def __init__(self, shared: SharedCache, clock: Clock, *, final_ttl: float) -> None:
-        self._store: ResponseStore = (
-            ProcessStore() if shared.is_process_memory else SharedStore(shared)
-        )
+        self._store = ProcessStore() if shared.is_process_memory else SharedStore(shared)
         # Processes have no other common clock. Within one, a step of the clock changes no age.
         self._now = clock.monotonic if shared.is_process_memory else clock.now
         self._final_ttl = final_ttl

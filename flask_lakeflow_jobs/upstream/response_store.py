@@ -6,7 +6,7 @@ import marshal
 import math
 import uuid
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..memo import Memo
 
@@ -83,20 +83,6 @@ class Entry:
     texts: Texts = field(default_factory=dict)
 
 
-class ResponseStore(Protocol):
-    """Keeps responses and generations for a :class:`.ReadCache`."""
-
-    def get(self, key: CacheKey) -> tuple[Generation, Entry | None]:
-        """Return the generation of the job of a key, and the response, if there is one."""
-
-    def put(self, key: CacheKey, entry: Entry) -> None:
-        """Keep a response, unless it is too large."""
-
-    def get_generation(self, job: Job) -> Generation: ...
-
-    def set_generation(self, job: Job, generation: Generation) -> None: ...
-
-
 class ProcessStore:
     """Keeps responses in the memory of this process, ready to be read."""
 
@@ -105,9 +91,11 @@ class ProcessStore:
         self._generations: dict[int, Generation] = {}
 
     def get(self, key: CacheKey) -> tuple[Generation, Entry | None]:
+        """Return the generation of the job of a key, and the response, if there is one."""
         return self._generations.get(key.job.job_id, FIRST), self._entries.get(key.key)
 
     def put(self, key: CacheKey, entry: Entry) -> None:
+        """Keep a response, unless it is too large."""
         last = self._entries.get(key.key)
         if last is not None and last.generation == entry.generation and last.at > entry.at:
             return  # that response was requested later, and arrived earlier
