@@ -129,11 +129,6 @@ def test_argument_that_is_no_function_raises(name: str) -> None:
         LakeflowJobs(**{name: "ann"})  # type: ignore[arg-type]
 
 
-def test_url_prefix_that_is_no_text_raises() -> None:
-    with pytest.raises(ConfigurationError, match="url_prefix must be a path such as '/jobs'"):
-        LakeflowJobs(url_prefix=None)  # type: ignore[arg-type]
-
-
 def test_cache_argument_that_is_a_configuration_raises() -> None:
     with pytest.raises(ConfigurationError, match="LAKEFLOW_JOBS_CACHE"):
         LakeflowJobs(cache={"CACHE_TYPE": "RedisCache"})  # type: ignore[arg-type]

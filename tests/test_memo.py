@@ -24,15 +24,6 @@ def test_memo_never_exceeds_its_size(puts: list[tuple[int, int]]) -> None:
         assert {kept: memo.get(kept) for kept in range(6) if memo.get(kept) is not None} == expected
 
 
-def test_memo_drops_the_least_recently_used() -> None:
-    memo: Memo[str, int] = Memo(2, 1)
-    memo.put("a", 1, 1)
-    memo.put("b", 2, 1)
-    memo.get("a")
-    memo.put("c", 3, 1)
-    assert [memo.get(key) for key in "abc"] == [1, None, 3]
-
-
 def test_memo_value_that_is_too_large_replaces_the_earlier_one() -> None:
     memo: Memo[str, int] = Memo(8)
     memo.put("a", 1, 2)

@@ -23,7 +23,7 @@ from flask_lakeflow_jobs.cli.options import (
     takes_object,
 )
 from flask_lakeflow_jobs.config.jobs import Job
-from tests.cli.conftest import RunFlask, start_run
+from tests.cli.conftest import RunFlask
 from tests.run_documents import build_job
 
 
@@ -225,11 +225,3 @@ def test_unknown_job_or_run_is_a_usage_error(
     result = flask_jobs(command, *words)
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
-
-
-@pytest.mark.parametrize("command", ["watch", "show", "output", "cancel", "repair"])
-def test_run_of_another_job_is_not_found(flask_jobs: RunFlask, command: str) -> None:
-    run_id = start_run(flask_jobs, "words")
-    result = flask_jobs(command, "etl", run_id)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert f"The job 'etl' has no run {run_id}." in result.stderr

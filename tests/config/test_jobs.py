@@ -68,15 +68,10 @@ def test_resolve_jobs_discovers_jobs_by_name(where: str) -> None:
     assert ids(found) == {"etl": 11}
 
 
-def test_resolve_jobs_discovers_several_jobs() -> None:
-    environ = {"DATABRICKS_JOB_ETL": "11", "DATABRICKS_JOB_NIGHTLY_LOAD": "12"}
-    assert ids(jobs(environ=environ)) == {"etl": 11, "nightly_load": 12}
-
-
 def test_resolve_jobs_discovers_job_id_as_default() -> None:
     assert ids(jobs(environ={"DATABRICKS_JOB_ID": "5"})) == {"default": 5}
-    environ = {"DATABRICKS_JOB_ID": "5", "DATABRICKS_JOB_ETL": "11"}
-    assert ids(jobs(environ=environ)) == {"default": 5, "etl": 11}
+    environ = {"DATABRICKS_JOB_ID": "5", "DATABRICKS_JOB_NIGHTLY_LOAD": "11"}
+    assert ids(jobs(environ=environ)) == {"default": 5, "nightly_load": 11}
 
 
 def test_resolve_jobs_app_config_overrides_environment() -> None:

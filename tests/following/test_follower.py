@@ -100,14 +100,6 @@ class TestLease:
         for jobs in ({**JOBS, "more": build_job("more", 9)}, {"etl": replace(ETL, follow="all")}):
             assert FollowerLease(record, jobs, clock).renew()
 
-    def test_released_lease_is_free_at_once(
-        self, record: SwitchableRecord, clock: FakeClock
-    ) -> None:
-        first, second = FollowerLease(record, JOBS, clock), FollowerLease(record, JOBS, clock)
-        first.renew()
-        first.release()
-        assert second.renew()
-
     def test_lease_lasts_to_its_end_while_the_record_is_unavailable(
         self, record: SwitchableRecord, clock: FakeClock
     ) -> None:

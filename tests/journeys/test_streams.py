@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from contextlib import closing
-from http.client import HTTPConnection
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -119,28 +116,6 @@ class TestOneRun:
             task["task_key"]: task["state"].get("result_state") for task in last["run"]["tasks"]
         }
         assert tasks == {"fine": "SUCCESS", "broken": "FAILED", "after": "UPSTREAM_FAILED"}
-
-    def test_streams_of_one_run_all_get_its_end(self, url: str, run_gate: RunGate) -> None:
-        run_id = start_run("gated", run_gate.params)
-        streams = [Stream.open(f"{url}/gated/runs/{run_id}/stream") for _ in range(5)]
-        for stream in streams:
-            assert next(stream).json["outcome"] == "running"
-
-        run_gate.open()
-
-        for stream in streams:
-            with closing(stream):
-                events = list(stream)
-            assert [event.name for event in events][-2:] == ["message", "end"]
-
-    def test_stream_continues_after_another_viewer_left(self, url: str, run_gate: RunGate) -> None:
-        run_id = start_run("gated", run_gate.params)
-        with Stream.open(f"{url}/gated/runs/{run_id}/stream") as leaving:
-            next(leaving)
-        with Stream.open(f"{url}/gated/runs/{run_id}/stream") as staying:
-            next(staying)
-            run_gate.open()
-            assert [event.name for event in staying][-1] == "end"
 
 
 class TestTriggering:
@@ -259,22 +234,6 @@ class TestResume:
         ) as stream:
             assert [event.name for event in stream] == ["message", "end"]
 
-    def test_resume_with_an_older_id_sends_the_current_state(
-        self, url: str, run_gate: RunGate
-    ) -> None:
-        run_id = start_run("gated", run_gate.params)
-        path = f"/gated/runs/{run_id}/stream"
-        with Stream.open(url + path) as stream:
-            early = next(stream).last_id
-        run_gate.open()
-        current_jobs["gated"].wait(run_id)
-
-        with Stream.open(url + path, last_event_id=early) as later:
-            events = list(later)
-
-        assert [event.name for event in events] == ["message", "end"]
-        assert events[0].json["outcome"] == "succeeded"
-
     def test_stream_ended_by_its_lifetime_resumes_without_loss(
         self, make_app: MakeApp, serve: Serve, run_gate: RunGate
     ) -> None:
@@ -300,24 +259,6 @@ class TestResume:
         assert connections >= 3
 
 
-class TestHeartbeats:
-    def test_stream_without_updates_sends_comments(
-        self, make_app: MakeApp, serve: Serve, run_gate: RunGate
-    ) -> None:
-        app = make_app(LAKEFLOW_JOBS_HEARTBEAT=0.05)
-        with app.app_context():
-            run_id = start_run("gated", run_gate.params)
-            with Stream.open(f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream") as stream:
-                first = next(stream)
-                assert stream.wait_for_comment()
-                assert stream.wait_for_comment()
-                newest_id = stream.parser.last_id
-                run_gate.open()
-                events = [first, *stream]
-                assert events[-1].name == "end"
-                assert newest_id in [event.own_id for event in events]
-
-
 class TestHead:
     def test_head_request_holds_no_stream(
         self, make_app: MakeApp, serve: Serve, run_gate: RunGate
@@ -336,19 +277,3 @@ class TestHead:
             with Stream.open(url) as stream:
                 next(stream)
                 assert stream.parser.retry == 2000, "there is room for a stream"
-
-
-class TestServer:
-    def test_other_routes_respond_beside_many_streams(self, url: str, run_gate: RunGate) -> None:
-        run_id = start_run("gated", run_gate.params)
-        streams = [Stream.open(f"{url}/gated/runs/{run_id}/stream") for _ in range(20)]
-        for stream in streams:
-            next(stream)
-
-        connection = HTTPConnection(urlsplit(url).netloc, timeout=DEADLINE)
-        connection.request("GET", "/api/jobs/never")
-        assert connection.getresponse().status == 200
-        connection.close()
-
-        for stream in streams:
-            stream.close()

@@ -60,20 +60,6 @@ def test_build_run_now_fields_fills_the_field_of_each_task_type(
     assert build_run_now_fields(task_type, params) == expected
 
 
-def test_task_types_match_the_contract() -> None:
-    assert set(TASK_TYPES) == {
-        "notebook",
-        "python_wheel",
-        "sql",
-        "python_script",
-        "spark_jar",
-        "dbt",
-        "job",
-        "dbt_commands",
-        "pipeline",
-    }
-
-
 @pytest.mark.parametrize("task_type", [*TASK_TYPES, None])
 def test_build_run_now_fields_without_parameters_is_empty(task_type: str | None) -> None:
     assert build_run_now_fields(task_type, {}) == {}
@@ -119,12 +105,6 @@ def test_build_run_now_fields_number_that_is_not_finite_is_named() -> None:
     assert error.messages == {
         "a": ["Must be a finite number, not nan."],
         "b": ["Must be a finite number, not -Infinity."],
-    }
-
-
-def test_build_run_now_fields_omits_none() -> None:
-    assert build_run_now_fields("notebook", {"a": None, "b": "x"}) == {
-        "notebook_params": {"b": "x"}
     }
 
 

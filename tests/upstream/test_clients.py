@@ -60,13 +60,6 @@ class TestAppIdentity:
 
         assert not fault_proxy.requests
 
-    def test_one_client_makes_all_calls(self, app: Flask, fault_proxy: FaultyWorkspace) -> None:
-        with app.app_context():
-            for _ in range(3):
-                current_jobs["never"].run_now()
-
-        assert len(fault_proxy.find_requests(path=DISCOVERY)) <= 1  # none with older SDKs
-
     def test_simultaneous_calls_create_one_client(
         self, app: Flask, fault_proxy: FaultyWorkspace, in_threads: Callable[..., Any]
     ) -> None:

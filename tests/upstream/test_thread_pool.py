@@ -63,13 +63,6 @@ def test_system_exit_does_not_end_the_thread() -> None:
     assert pool.run(lambda: "result", DEADLINE) == "result"
 
 
-def test_hanging_call_times_out() -> None:
-    hanging = Hanging()
-    with pytest.raises(TimeoutError):
-        DaemonThreadPool(1).run(hanging, 0.01)
-    hanging.released.set()
-
-
 def test_abandoned_call_has_no_waiter() -> None:
     hanging, results = Hanging(), []
 
@@ -158,10 +151,6 @@ def test_call_without_a_thread_is_made_by_its_caller(monkeypatch: pytest.MonkeyP
         refuse_threads(patch)
         assert pool.run(threading.current_thread, DEADLINE) is threading.current_thread()
     assert pool.run(threading.current_thread, DEADLINE) is not threading.current_thread()
-
-
-def test_threads_are_daemons() -> None:
-    assert DaemonThreadPool(1).run(lambda: threading.current_thread().daemon, DEADLINE)
 
 
 def test_idle_thread_does_not_keep_its_last_call_alive() -> None:

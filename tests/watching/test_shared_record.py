@@ -11,7 +11,7 @@ from databricks.sdk.service.jobs import Run
 from flask_caching.backends import SimpleCache
 
 from flask_lakeflow_jobs import RunStatus
-from flask_lakeflow_jobs.cache.shared_cache import ENTRY_VERSION, KEY_PREFIX, SharedCache
+from flask_lakeflow_jobs.cache.shared_cache import KEY_PREFIX, SharedCache
 from flask_lakeflow_jobs.watching.schedule import MAX_RETRY_AFTER_SECONDS
 from flask_lakeflow_jobs.watching.shared_record import (
     RECORD_TTL_SECONDS,
@@ -213,9 +213,3 @@ def test_only_the_last_state_of_a_run_is_stored(records: SharedRecords, store: S
         state = run(run_state("RUNNING", message=f"{number}"))
         records.publish({}, {ONE: Snapshot.from_status(RunStatus(number, state))})
     assert len(store._cache) == 1
-
-
-def test_entries_are_json_with_a_version(records: SharedRecords, store: Store) -> None:
-    records.publish({ONE: RECORD}, {ONE: RUNNING})
-    names = [f"{KEY_PREFIX}poll:{ONE.key}", f"{KEY_PREFIX}state:{ONE.key}"]
-    assert [json.loads(store.get(name))["version"] for name in names] == [ENTRY_VERSION] * 2

@@ -167,15 +167,6 @@ def test_finish_poll_keeps_the_decided_time_or_waits_a_moment(
     assert watched_run.next_poll_at == expected
 
 
-@pytest.mark.parametrize(("failures", "expected"), [(0, NOW), (1, NOW + 30.0)])
-def test_notification_does_not_shorten_a_backoff(
-    watched_run: WatchedRun, failures: int, expected: float
-) -> None:
-    watched_run.next_poll_at, watched_run.failures = NOW + 30.0, failures
-    notify(watched_run)
-    assert watched_run.next_poll_at == expected
-
-
 @pytest.mark.parametrize("has_subscriber", [False, True])
 @pytest.mark.parametrize("has_notification", [False, True])
 @pytest.mark.parametrize("is_final", [False, True])

@@ -140,17 +140,6 @@ def test_user_whose_name_fails_raises_not_allowed() -> None:
         _ = Authorizer(current_state(), request).user_name
 
 
-def test_check_passes_user_action_and_key_to_the_policy() -> None:
-    calls: list[tuple[object, str, str]] = []
-
-    def record(user: object, action: str, key: str) -> bool:
-        calls.append((user, action, key))
-        return True
-
-    check(record, None, "cancel")
-    assert calls == [(None, "cancel", "nightly")]
-
-
 @pytest.mark.parametrize(
     ("method", "site", "key", "allowed", "expected"),
     [

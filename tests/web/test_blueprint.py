@@ -20,6 +20,7 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE"}
         ("never", {"GET", "HEAD"}),
         ("never/", {"GET", "HEAD"}),
         ("never/run", {"POST"}),
+        ("never/runs", {"GET", "HEAD"}),
         ("never/runs/1", {"GET", "HEAD", "DELETE"}),
         ("never/runs/1/repair", {"POST"}),
         ("stream", {"GET", "HEAD"}),

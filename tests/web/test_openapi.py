@@ -125,16 +125,6 @@ def test_document_has_a_run_operation_per_job_with_its_parameters(document: Json
     assert set(document["components"]["parameters"]["key"]["schema"]["enum"]) >= set(JOBS)
 
 
-def test_document_operation_ids_are_unique(document: Json) -> None:
-    names = [
-        operation["operationId"]
-        for item in document["paths"].values()
-        for method, operation in item.items()
-        if method != "parameters"
-    ]
-    assert len(names) == len(set(names))
-
-
 def test_document_contains_viewable_jobs_only(make_app: MakeApp) -> None:
     app = make_app(policy=lambda user, action, job: job == "never")
     document = document_of(app)

@@ -312,18 +312,6 @@ def test_error_of_the_app_itself_is_retryable_by_its_status(
 
 
 class TestWrongRequests:
-    @pytest.mark.parametrize(
-        ("method", "path", "allowed"),
-        [("GET", "never/run", "POST"), ("PUT", "never/runs", "GET"), ("POST", "never", "GET")],
-    )
-    def test_wrong_method_is_405_with_the_allowed_method(
-        self, client: FlaskClient, method: str, path: str, allowed: str
-    ) -> None:
-        response = client.open(f"/api/jobs/{path}", method=method)
-
-        assert response.status_code == 405
-        assert allowed in response.headers["Allow"]
-
     def test_responses_are_not_stored(self, client: FlaskClient) -> None:
         for path in ("/api/jobs/", "/api/jobs/never/status", "/api/jobs/nope"):
             assert client.get(path).headers["Cache-Control"] == "no-store"

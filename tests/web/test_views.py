@@ -236,9 +236,6 @@ class TestJobs:
             "type": ["string", "number", "boolean", "null"]
         }
 
-    def test_jobs_without_trailing_slash_is_200(self, client: FlaskClient) -> None:
-        assert client.get("/api/jobs").status_code == 200
-
 
 class TestNotFound:
     @pytest.mark.parametrize(

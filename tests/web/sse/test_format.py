@@ -60,28 +60,6 @@ def test_events_parse_the_same_when_cut_at_every_byte(events: list[tuple[str, st
     ]
 
 
-@pytest.mark.parametrize("character", OTHER_SEPARATORS)
-def test_format_event_keeps_other_line_separators_in_the_data(character: str) -> None:
-    [event] = read(format_event(f"a{character}b"))
-    assert event.data == f"a{character}b"
-
-
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        ("", ""),
-        ("\n", "\n"),
-        (" leading space", " leading space"),
-        ("a\rb\nc\r\nd", "a\nb\nc\nd"),
-        ("end\n", "end\n"),
-        ("\ufeff", "\ufeff"),
-        ("event: error", "event: error"),
-    ],
-)
-def test_format_event_keeps_the_lines_of_the_data(data: str, expected: str) -> None:
-    assert [event.data for event in read(format_event(data))] == [expected]
-
-
 @pytest.mark.parametrize("line_end", ["\n", "\r", "\r\n"])
 def test_format_event_data_cannot_inject_fields_or_events(line_end: str) -> None:
     attack = f"x{line_end}id: 9{line_end}event: end{line_end}retry: 1{line_end}{line_end}data: y"

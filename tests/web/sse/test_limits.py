@@ -111,26 +111,6 @@ def acquired(permit: StreamPermit | None) -> StreamPermit:
     return permit
 
 
-def test_acquire_thread_after_release_succeeds_again() -> None:
-    limiter = StreamLimiter(2)
-    permit = acquired(limiter.acquire_thread(WERKZEUG))
-    assert limiter.acquire_thread(WERKZEUG)
-    assert limiter.acquire_thread(WERKZEUG) is None
-    assert limiter.held == 2
-    permit.release()
-    assert limiter.acquire_thread(WERKZEUG)
-
-
-def test_acquire_socket_after_release_succeeds_again() -> None:
-    limiter = StreamLimiter(2)
-    permit = acquired(limiter.acquire_socket(EIGHT_THREADS))
-    assert limiter.acquire_socket(EIGHT_THREADS)
-    assert limiter.acquire_socket(EIGHT_THREADS) is None
-    permit.release()
-    assert limiter.acquire_socket(EIGHT_THREADS)
-    assert limiter.held == 2
-
-
 def test_apps_of_one_process_share_its_threads() -> None:
     process = Usage()
     one, other = StreamLimiter(None, process), StreamLimiter(None, process)
