@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,6 +18,7 @@ _TOKENS = re.compile(
     r"|(?<![\w:]):(?P<named>[A-Za-z_]\w*)"
     r"|\{\{\s*(?P<braced>[A-Za-z_]\w*)\s*\}\}"
     r"|(?P<mark>\?)"
+    r"|(?P<identifier>\b(?i:IDENTIFIER)\s*\()"
     r"|(?P<end>;)",
     re.DOTALL,
 )
@@ -29,9 +31,13 @@ _SKIPPED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _QUERY = re.compile(
-    r"[\s(]*(SELECT|WITH|SHOW|DESCRIBE|DESC|EXPLAIN|VALUES|TABLE|FROM)\b", re.IGNORECASE
+    r"[\s(]*(SELECT|WITH|SHOW|DESCRIBE|DESC|EXPLAIN|VALUES|TABLE|FROM|LIST|PRAGMA|SUMMARIZE)\b",
+    re.IGNORECASE,
 )
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
+#: Texts and comments of SQL, as a pattern.
+LITERAL = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/"
+_EDGE = re.compile(rf"{LITERAL}|`[^`]*`|(?P<edge>[()\[\],])", re.DOTALL)
 #: Rows of a SQL task for other tasks. Databricks, documentation of dynamic value references.
 MAX_ROWS = 1000
 SIMULATE = "simulate the job (its tag 'local_simulation')"
@@ -132,6 +138,45 @@ def replace_braces(text: str) -> str:
     return replace_tokens(
         text, lambda token: f":{token['braced']}" if token["braced"] else token[0]
     )
+
+
+def replace_identifiers(statement: str, evaluate: Callable[[str], Any]) -> str:
+    """Replace each ``IDENTIFIER(…)`` by the name that the expression inside evaluates to."""
+    pieces, start = [], 0
+    for token, end in _iter_tokens(statement):
+        is_outer = token["identifier"] is not None and token.start() >= start
+        if is_outer and (found := read_arguments(statement, end)) is not None:
+            parts = str(evaluate(statement[end : found[1] - 1])).split(".")
+            name = ".".join("`" + each.strip("`").replace("`", "``") + "`" for each in parts)
+            pieces += [statement[start : token.start()], name]
+            start = found[1]
+    return "".join([*pieces, statement[start:]])
+
+
+def read_arguments(statement: str, start: int) -> tuple[list[str], int] | None:
+    """Return the arguments of a call and its end; ``None`` if it has no end.
+
+    :param start: where its first argument begins.
+    """
+    depth, arguments = 0, []
+    for match in _EDGE.finditer(statement, start):
+        edge = match["edge"]
+        if depth == 0 and edge in (",", ")"):
+            arguments.append(statement[start : match.start()].strip())
+            start = match.end()
+            if edge == ")":
+                return arguments, start
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(edge, 0)
+    return None
+
+
+def is_like(name: str, pattern: str | None) -> bool:
+    """Return whether a name matches a pattern of ``SHOW``.
+
+    ``*`` or ``%`` stands for any text, and ``|`` is between several patterns.
+    """
+    choices = (pattern or "*").lower().replace("%", "*").split("|")
+    return any(fnmatch.fnmatchcase(name.lower(), each.strip()) for each in choices)
 
 
 def _iter_tokens(text: str) -> Iterator[tuple[re.Match[str], int]]:

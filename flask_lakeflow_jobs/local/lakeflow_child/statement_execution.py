@@ -13,17 +13,13 @@ from typing import Any
 
 from .result_types import describe_column, to_text
 from .spark.task_spark import TaskSpark
-from .sql_statements import NO_ENGINE, remove_comments, split_statements
+from .sql_statements import NO_ENGINE, is_query, remove_comments, split_statements
 
 Row = tuple[Any, ...]
 
 #: The largest result of a statement. Source: databricks-sdk, disposition INLINE.
 MAX_RESULT_BYTES = 25 * 2**20
 _MAX_CHUNK_BYTES = 8 * 2**20
-_QUERY = re.compile(
-    r"[\s(]*(SELECT|WITH|FROM|VALUES|TABLE|SHOW|DESCRIBE|DESC|EXPLAIN|LIST|PRAGMA|SUMMARIZE)\b",
-    re.IGNORECASE,
-)
 _CHANGE = re.compile(r"\s*(INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 _DECIMAL = re.compile(r"(?:DECIMAL|DEC|NUMERIC)(?:\(\s*\d{1,2}\s*(?:,\s*(\d{1,2})\s*)?\))?$")
 _DECIMALS = Context(prec=38)  # the digits of the largest DECIMAL; the default is 28
@@ -191,10 +187,10 @@ def _run(payload: dict[str, Any], spark: TaskSpark) -> dict[str, Any]:
 def _run_on_duckdb(
     spark: TaskSpark, statement: str, values: dict[str, Any], request: dict[str, Any]
 ) -> Iterator[tuple[list[dict[str, Any]], Iterable[Row]]]:
-    from .sql.catalogs import connect, use
+    from .sql.catalogs import Warehouse, use
     from .sql.run_sql import run_statement
 
-    database = connect()
+    database = Warehouse()
     try:
         catalog, schema = request["catalog"], request["schema"]
         if schema:
@@ -210,9 +206,8 @@ def _run_on_duckdb(
 
 def _describe_duckdb(statement: str, description: list[Any]) -> list[dict[str, Any]]:
     """Return the columns of a query, or those that Databricks has for a change of rows."""
-    bare = remove_comments(statement)
-    if not _QUERY.match(bare):
-        is_change = _CHANGE.match(bare) and len(description) == 1
+    if not is_query(statement):
+        is_change = _CHANGE.match(remove_comments(statement)) and len(description) == 1
         return [describe_column("num_affected_rows", 0, description[0][1])] if is_change else []
     return [
         describe_column(name, position, kind)
@@ -232,7 +227,7 @@ def _run_on_spark(
             session.sql(f"USE {kind.upper()} {quote_part(request[kind])}")
     frame = session.sql(statement, values) if values else session.sql(statement)
     columns: list[dict[str, Any]] = []
-    if _QUERY.match(remove_comments(statement)):
+    if is_query(statement):
         if request["row_limit"]:
             frame = frame.limit(request["row_limit"] + 1)
         columns = [

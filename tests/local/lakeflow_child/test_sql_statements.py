@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 
 from flask_lakeflow_jobs.local.lakeflow_child.sql_statements import (
+    is_like,
     is_query,
+    read_arguments,
     remove_comments,
     replace_braces,
+    replace_identifiers,
     split_statements,
 )
 
@@ -90,3 +93,40 @@ def test_comment_without_an_end_hides_the_rest() -> None:
 )
 def test_is_query(statement: str, expected: bool) -> None:
     assert is_query(statement) is expected
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [
+        ("f(a, 'b, (' , g(c, [d, e]) ) + 1", ["a", "'b, ('", "g(c, [d, e])"]),
+        ("f(a[1, 2] -- ,\n)", ["a[1, 2] -- ,"]),
+        ("f(a, (b", None),
+    ],
+)
+def test_arguments_of_a_call(call: str, arguments: list[str] | None) -> None:
+    found = read_arguments(call, 2)
+    assert (found and found[0]) == arguments
+    assert found is None or call[found[1] - 1] == ")"
+
+
+@pytest.mark.parametrize(
+    ("statement", "replaced"),
+    [
+        ("SELECT * FROM IDENTIFIER(:a || '.b')", "SELECT * FROM `<:a || '`.`b'>`"),
+        ("USE identifier ( concat(:a, '(')); x", "USE `< concat(:a, '(')>`; x"),
+        ("USE IDENTIFIER(f(IDENTIFIER('a`b')))", "USE `<f(IDENTIFIER('a``b'))>`"),
+        (r"SELECT r'\', IDENTIFIER(a)", r"SELECT r'\', `<a>`"),
+        *((text, text) for text in ("'IDENTIFIER(:a)', identifier -- IDENTIFIER(:a)", "'open")),
+        *((text, text) for text in ("/* IDENTIFIER(a) */", "`IDENTIFIER(a)`", "IDENTIFIER(a")),
+    ],
+)
+def test_replace_identifiers(statement: str, replaced: str) -> None:
+    assert replace_identifiers(statement, "<{}>".format) == replaced
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [(None, "ab Ac b"), ("A*", "ab Ac"), ("a%", "ab Ac"), ("ab | b", "ab b"), ("x", "")],
+)
+def test_names_like_a_pattern(pattern: str | None, names: str) -> None:
+    assert [each for each in ("ab", "Ac", "b") if is_like(each, pattern)] == names.split()

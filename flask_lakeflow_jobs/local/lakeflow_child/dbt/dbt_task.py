@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from ..spark.task_spark import TaskSpark
-from ..sql.catalogs import catalog_file, connect, list_catalogs, locked_warehouse
+from ..sql.catalogs import Warehouse, catalog_file, list_catalogs, locked_warehouse
 from ..sql.sql_advice import find_advice
 from ..surroundings_advice import advise_on_surroundings
 
@@ -35,7 +35,7 @@ def run_dbt(payload: dict[str, Any], spark: TaskSpark) -> dict[str, Any]:
     :return: ``error`` if one has failed, and ``dbt_results``.
     """
     project = DbtProject(payload["folder"])
-    connect().close()  # the file of the default catalog exists from now on
+    Warehouse().close()  # the file of the default catalog exists from now on
     os.environ.update(project.variables())
     with locked_warehouse():
         if not spark.is_sail:

@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ..sql_statements import remove_comments
+from ..sql_statements import LITERAL, read_arguments, remove_comments
 from .data_files import list_files
-from .sql_text import LITERAL, read_arguments
 from .stream_sources import METADATA, FileSource
 
 Evaluate = Callable[[str], Any]

@@ -6,9 +6,15 @@ import os
 import re
 from collections.abc import Callable
 
-from ..sql_statements import NO_METRICS, describe_skipped, find_skipped, remove_comments
+from ..sql_statements import (
+    NO_METRICS,
+    describe_skipped,
+    find_skipped,
+    remove_comments,
+    replace_identifiers,
+)
 from .sql_names import NAME_PART, find_schema, quote_part
-from .sql_text import Query, replace_identifiers
+from .sql_text import Query
 
 # Sail does not know these either.
 _SKIPPED_ON_SAIL = re.compile(
@@ -65,7 +71,7 @@ def rewrite(
         return _skip(name)
     if match := _SKIPPED_ON_SAIL.match(bare):
         return _skip(match[1].upper() if match[1] else f"ALTER … {match[2].upper()}")
-    named = replace_identifiers(statement, query)
+    named = replace_identifiers(statement, lambda text: query(f"SELECT {text}").collect()[0][0])
     bare = remove_comments(named)
     require(bare)
     if match := CATALOG.match(bare):

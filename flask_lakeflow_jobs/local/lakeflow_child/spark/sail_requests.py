@@ -14,13 +14,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from ..sql_statements import LITERAL
 from .connect_plans import walk
 from .file_metadata import read_file_metadata
 from .frame_joins import expand_stars, name_keys
 from .row_order import keep_order
 from .sql_corrections import correct_results
 from .sql_names import NAME_PART
-from .sql_text import LITERAL, NESTED, escape_quotes
+from .sql_text import escape_quotes
 
 #: Returns what to write before the name of a schema.
 Prefix = Callable[[str], str]
@@ -54,6 +55,8 @@ _NAME = rf"{NAME_PART}(?:\s*\.\s*{NAME_PART})*"
 _LIST = rf"\s*{NAME_PART}(?:\s*,\s*{NAME_PART})*\s*"
 _STAR = re.compile(rf"{LITERAL}|(?P<name>{NAME_PART})\s*\.\s*\*", re.DOTALL)
 _WORD = re.compile(rf"{LITERAL}|(?P<name>{NAME_PART})", re.DOTALL)
+# What may stand in the parentheses of a call: calls in calls.
+_NESTED = r"[^()]|\((?:[^()]|\([^()]*\))*\)"
 _OF_QUERY = "FROM|JOIN|STREAM|TABLE"
 _OF_COMMAND = (
     r"CATALOG|CLONE|DATABASE|DESC|DESCRIBE|DETAIL|EXTENDED|FORMATTED|FROM|HISTORY|INTO|JOIN|LIKE"
@@ -67,7 +70,7 @@ def _build_pattern(words: str) -> re.Pattern[str]:
     return re.compile(
         rf"{LITERAL}|`[^`]*`|\bDISTINCT\s+FROM\b"
         rf"|(?P<columns>\b(?:INTO|OVERWRITE)\s+(?:TABLE\s+)?{_NAME}\s*\({_LIST}\))"
-        rf"|(?P<call>{before}IDENTIFIER\s*\()(?P<inner>(?:{NESTED})*)\)"
+        rf"|(?P<call>{before}IDENTIFIER\s*\()(?P<inner>(?:{_NESTED})*)\)"
         rf"|(?P<names>{before}(?:IF\s+(?:NOT\s+)?EXISTS\s+)?{_NAME}"
         rf"(?:(?:\s+(?:AS\s+)?{NAME_PART})?\s*,\s*{_NAME})*"
         rf"|(?:\bWITH\s+|,\s*){NAME_PART}(?=\s*(?:\([^()]*\)\s*)?\bAS\s*\())",

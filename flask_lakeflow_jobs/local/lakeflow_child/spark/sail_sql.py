@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..sql_statements import is_query, remove_comments
+from ..sql_statements import is_query, remove_comments, replace_identifiers
 from ..workspace_paths import WorkspacePaths
 from .delta_log import (
     build_counts,
@@ -28,7 +28,7 @@ from .sail_commands import rewrite
 from .show_commands import insert_information, replace_show
 from .spark_advice import find_lack, is_refusal
 from .sql_names import NAME, qualify_view, quote_part
-from .sql_text import escape_quotes, insert_parameters, insert_settings, replace_identifiers
+from .sql_text import escape_quotes, insert_parameters, insert_settings
 from .table_writers import EVOLVES
 
 #: Runs a statement with the arguments of another one.
@@ -109,7 +109,9 @@ class SailSql:
         if args and (needs_text or not is_query(statement)):
             statement, args = insert_parameters(statement, args), None
         if needs_text:  # Sail knows IDENTIFIER in other queries only, and without variables
-            statement = replace_identifiers(statement, self.sql)
+            statement = replace_identifiers(
+                statement, lambda text: self.sql(f"SELECT {text}").first()[0]
+            )
         run = partial(self._query, args=args, **names)
 
         def evaluate(expression: str) -> Any:

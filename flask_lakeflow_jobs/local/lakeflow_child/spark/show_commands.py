@@ -7,12 +7,12 @@ Sail lacks some of them and names columns otherwise.
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..sql_statements import is_like
 from .column_sql import write_rows
 from .delta_log import find_location, list_fields, read_metadata
 from .spark_catalog import read_description
@@ -67,12 +67,12 @@ def replace_show(statement: str, query: Query, volumes: str) -> str:
 def _show_schemas(match: re.Match[str], query: Query, _: str) -> str:
     rows = query(f"SHOW SCHEMAS IN {match[1]}" if match[1] else "SHOW SCHEMAS").collect()
     names = sorted(row["name"] for row in rows)
-    return write_rows(["databaseName"], [(each,) for each in names if _is_like(each, match[2])])
+    return write_rows(["databaseName"], [(each,) for each in names if is_like(each, match[2])])
 
 
 def _show_catalogs(match: re.Match[str], query: Query, _: str) -> str:
     names = sorted(row["catalog"] for row in query("SHOW CATALOGS").collect())
-    return write_rows(["catalog"], [(each,) for each in names if _is_like(each, match[1])])
+    return write_rows(["catalog"], [(each,) for each in names if is_like(each, match[1])])
 
 
 def _show_tables(match: re.Match[str], query: Query, _: str) -> str:
@@ -80,7 +80,7 @@ def _show_tables(match: re.Match[str], query: Query, _: str) -> str:
     found = [
         (row.database, row.tableName, row.isTemporary)
         for row in rows
-        if _is_like(row.tableName, match[2])
+        if is_like(row.tableName, match[2])
     ]
     return write_rows(
         {"database": "STRING", "tableName": "STRING", "isTemporary": "BOOLEAN"}, found
@@ -92,7 +92,7 @@ def _show_views(match: re.Match[str], query: Query, _: str) -> str:
     found = [
         (".".join(row.namespace), row.tableName, row.isTemporary, False)
         for row in rows
-        if _is_like(row.tableName, match[2])
+        if is_like(row.tableName, match[2])
     ]
     columns = {"namespace": "STRING", "viewName": "STRING"}
     return write_rows({**columns, "isTemporary": "BOOLEAN", "isMaterialized": "BOOLEAN"}, found)
@@ -131,7 +131,7 @@ def _show_volumes(match: re.Match[str], query: Query, volumes: str) -> str:
     catalog, schema = _find_schema(match[1], query)
     folder = os.path.join(volumes, catalog, schema)
     found = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-    rows = [(schema, each) for each in found if _is_like(each, match[2])]
+    rows = [(schema, each) for each in found if is_like(each, match[2])]
     return write_rows(["database", "volume_name"], rows)
 
 
@@ -256,12 +256,6 @@ def _find_schema(name: str | None, query: Query) -> tuple[str, str]:
         (current,) = query("SELECT current_catalog(), current_schema()").collect()
         parts = [current[0], parts[0] if parts else current[1]]
     return parts[-2], parts[-1]
-
-
-def _is_like(name: str, pattern: str | None) -> bool:
-    """Return whether a name matches a pattern with ``*`` or ``%``, and ``|`` between several."""
-    choices = (pattern or "*").lower().replace("%", "*").split("|")
-    return any(fnmatch.fnmatchcase(name.lower(), each) for each in choices)
 
 
 _DESCRIBED = ["col_name", "data_type", "comment"]

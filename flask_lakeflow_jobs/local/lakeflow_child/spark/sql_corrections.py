@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .sql_text import LITERAL, read_arguments
+from ..sql_statements import LITERAL, read_arguments
 
 _TEXTS = (
     "array_except|approx_percentile|bround|collect_list|from_json|get_json_object|ifnull|initcap|left|nvl"

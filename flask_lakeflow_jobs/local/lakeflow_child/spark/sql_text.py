@@ -1,4 +1,4 @@
-"""The text of SQL, before anything reads what it says: quotes, parameters, settings and calls."""
+"""The text of SQL, before anything reads what it says: quotes, parameters and settings."""
 
 from __future__ import annotations
 
@@ -8,26 +8,16 @@ from typing import Any
 
 from ..sql_statements import replace_tokens
 from .column_sql import write_literal
-from .sql_names import quote_part
 
 #: Runs a statement of Sail.
 Query = Callable[[str], Any]
 
-#: Texts and comments of SQL, as a pattern.
-LITERAL = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/"
-#: What may stand in the parentheses of a call, as a pattern.
-NESTED = r"[^()]|\((?:[^()]|\([^()]*\))*\)"  # calls in calls
 _DOUBLED = re.compile(
     r"`[^`]*`|--[^\n]*|/\*.*?\*/|\b[rR](?:'[^']*'|\"[^\"]*\")"
     r"|(?P<text>'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\")",
     re.DOTALL,
 )
-_IDENTIFIER = re.compile(
-    rf"`[^`]*`|{LITERAL}|\bIDENTIFIER\s*\((?P<name>(?:{NESTED})*)\)",
-    re.IGNORECASE | re.DOTALL,
-)
 _SETTING = re.compile(r"\$\{\s*(\w+(?:\.\w+)+)\s*\}")
-_EDGE = re.compile(rf"{LITERAL}|`[^`]*`|(?P<edge>[()\[\],])", re.DOTALL)
 
 
 def insert_parameters(statement: str, parameters: dict[str, Any] | Sequence[Any]) -> str:
@@ -60,34 +50,3 @@ def escape_quotes(statement: str) -> str:
         return f"{quote}{inner}{quote}"
 
     return _DOUBLED.sub(replace, statement)
-
-
-def replace_identifiers(statement: str, query: Query) -> str:
-    """Replace each ``IDENTIFIER(…)`` by the name that the expression inside evaluates to."""
-
-    def replace(match: re.Match[str]) -> str:
-        return match[0] if match["name"] is None else _evaluate(match["name"], query)
-
-    return _IDENTIFIER.sub(replace, statement)
-
-
-def _evaluate(expression: str, query: Query) -> str:
-    ((name,),) = query(f"SELECT {expression}").collect()
-    return ".".join(quote_part(part.strip("`")) for part in str(name).split("."))
-
-
-def read_arguments(statement: str, start: int) -> tuple[list[str], int] | None:
-    """Return the arguments of a call and its end; ``None`` if it has no end.
-
-    :param start: where its first argument begins.
-    """
-    depth, arguments = 0, []
-    for match in _EDGE.finditer(statement, start):
-        edge = match["edge"]
-        if depth == 0 and edge in (",", ")"):
-            arguments.append(statement[start : match.start()].strip())
-            start = match.end()
-            if edge == ")":
-                return arguments, start
-        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(edge, 0)
-    return None

@@ -65,11 +65,6 @@ class Warehouse:
         self._lock.close()
 
 
-def connect() -> Any:
-    """Open the warehouse, when no other task uses it."""
-    return Warehouse()
-
-
 @contextmanager
 def locked_warehouse() -> Iterator[None]:
     """Wait until no other task uses the warehouse, and keep others from using it."""

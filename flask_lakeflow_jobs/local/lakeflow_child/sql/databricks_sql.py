@@ -12,6 +12,7 @@ from sqlglot import TokenType, exp
 from sqlglot.dialects.databricks import Databricks
 from sqlglot.errors import SqlglotError
 
+from ..sql_statements import replace_tokens
 from .sql_advice import UnsupportedStatement
 
 Tree = exp.Expr
@@ -93,15 +94,15 @@ def number_markers(statement: str, values: list[Any]) -> tuple[str, dict[str, An
     :return: the statement, and the values by name.
     """
     names = iter(range(len(values)))
-    pieces, start = [], 0
-    for token in sqlglot.tokenize(statement, dialect="databricks"):
-        if token.text == "?" and token.token_type.name == "PLACEHOLDER":
-            number = next(names, None)
-            if number is None:
-                raise ValueError(f"The statement needs more than {len(values)} values after USING.")
-            pieces += [statement[start : token.start], f":lakeflow_{number}"]
-            start = token.end + 1
-    text = "".join([*pieces, statement[start:]])
+
+    def name(token: re.Match[str]) -> str:
+        if not token["mark"]:
+            return token[0]
+        if (number := next(names, None)) is None:
+            raise ValueError(f"The statement needs more than {len(values)} values after USING.")
+        return f":lakeflow_{number}"
+
+    text = replace_tokens(statement, name)
     return text, {f"lakeflow_{number}": value for number, value in enumerate(values)}
 
 

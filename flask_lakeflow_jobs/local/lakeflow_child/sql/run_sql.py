@@ -10,9 +10,15 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from ..sql_statements import ResultTable, describe_skipped, replace_braces, split_statements
+from ..sql_statements import (
+    ResultTable,
+    describe_skipped,
+    replace_braces,
+    replace_identifiers,
+    split_statements,
+)
 from ..workspace_paths import localize_sql
-from .catalogs import connect, transaction
+from .catalogs import Warehouse, transaction
 from .databricks_sql import Immediate, number_markers
 from .sql_advice import UnsupportedStatement
 from .sql_commands import Commands
@@ -24,7 +30,7 @@ from .sql_session import (
     insert_variables,
     list_variables,
 )
-from .sql_translation import find_identifiers, parse, skipped_name, translate
+from .sql_translation import parse, skipped_name, translate
 
 
 def run_sql(path: str, parameters: dict[str, str]) -> dict[str, Any]:
@@ -46,7 +52,7 @@ def run_statements(
     :param place: of the text, for errors: the name of a file, or a cell of it.
     :param line: of the place, from 0, at which the text begins.
     """
-    database = connect()
+    database = Warehouse()
     table = None
     try:
         if session:
@@ -73,7 +79,7 @@ def run_statement(database: Any, statement: str, parameters: dict[str, str]) -> 
 
     ``CREATE WIDGET`` adds a parameter to them.
 
-    :param database: see :func:`.connect`.
+    :param database: see :class:`.Warehouse`.
     :return: the connection, with a result to fetch; ``None`` if there is none.
     :raises UnsupportedStatement: DuckDB cannot run it; the message says what to do.
     """
@@ -90,7 +96,7 @@ class _Runner:
 
     def run(self, statement: str) -> Any:
         """Run a statement; return the connection if it has a result."""
-        named = self._resolve_identifiers(statement)
+        named = replace_identifiers(statement, lambda text: self._evaluate_text(text)[0])
         tree = parse(named)
         if name := skipped_name(named, tree):
             print(describe_skipped(name))
@@ -161,14 +167,6 @@ class _Runner:
             if "Function with name" in str(error):
                 raise UnsupportedStatement(statement, error) from error
             raise
-
-    def _resolve_identifiers(self, statement: str) -> str:
-        """Replace each ``IDENTIFIER(…)`` by the name that the expression inside evaluates to."""
-        for start, end, expression in reversed(find_identifiers(statement)):
-            (name,) = self._evaluate_text(expression)
-            quoted = ".".join(f"`{part.strip('`')}`" for part in str(name).split("."))
-            statement = statement[:start] + quoted + statement[end:]
-        return statement
 
     def _evaluate_text(self, expression: str) -> tuple[Any, ...]:
         return self._evaluate(parse(f"SELECT {expression}"))

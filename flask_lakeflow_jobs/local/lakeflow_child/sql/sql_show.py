@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ..sql_statements import is_like
 from .catalogs import DATABASE, DEFAULT_SCHEMA, quote_name
 
 Row = tuple[Any, ...]
@@ -56,7 +57,9 @@ def show(database: Any, text: str) -> Any | None:
         names = _split(match["name"])
         columns, rows = _LISTED[kind](database, names)
         position = 0 if len(columns) == 1 else 1
-        return _select(database, columns, _matching(rows, position, match["pattern"]))
+        return _select(
+            database, columns, [row for row in rows if is_like(row[position], match["pattern"])]
+        )
     if match := _COLUMNS.match(text):
         names = [*_split(match["schema"]), *_split(match["name"])]
         return _select(database, ["col_name"], [row[:1] for row in _describe(database, names)])
@@ -168,17 +171,6 @@ _LISTED: dict[str, Any] = {
     "SCHEMAS": lambda database, names: (["databaseName"], _list_schemas(database, names)),
     "CATALOGS": lambda database, names: (["catalog"], _list_catalogs(database)),
 }
-
-
-def _matching(rows: list[Row], position: int, pattern: str | None) -> list[Row]:
-    """Return the rows whose name matches a pattern, in which ``*`` is any text and ``|`` is or."""
-    if pattern is None:
-        return rows
-    expression = "|".join(
-        ".*".join(re.escape(part) for part in each.strip().split("*"))
-        for each in pattern.split("|")
-    )
-    return [row for row in rows if re.fullmatch(expression, row[position], re.IGNORECASE)]
 
 
 def _describe(database: Any, names: list[str]) -> list[Row]:

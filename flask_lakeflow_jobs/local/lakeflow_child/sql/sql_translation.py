@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import sqlglot
-from sqlglot import TokenType, exp
+from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
 from ..sql_statements import find_skipped, remove_comments
@@ -86,27 +85,6 @@ def skipped_name(statement: str, tree: Tree) -> str | None:
         return "COMMENT ON"
     actions = tree.args.get("actions") if isinstance(tree, exp.Alter) else None
     return "ALTER" if actions and all(map(_is_skipped_action, actions)) else None
-
-
-def find_identifiers(statement: str) -> list[tuple[int, int, str]]:
-    """Find each ``IDENTIFIER(…)``: its start, its end and the expression inside."""
-    found = []
-    try:
-        tokens = sqlglot.tokenize(statement, dialect=DatabricksDialect)
-    except SqlglotError:
-        return []
-    for index, token in enumerate(tokens[:-1]):
-        is_name = token.token_type == TokenType.VAR and token.text.upper() == "IDENTIFIER"
-        if not is_name or tokens[index + 1].token_type != TokenType.L_PAREN:
-            continue
-        depth = 0
-        for other in tokens[index + 1 :]:
-            depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(other.token_type, 0)
-            if depth == 0:
-                inside = statement[tokens[index + 1].end + 1 : other.start]
-                found.append((token.start, other.end + 1, inside))
-                break
-    return found
 
 
 def _text_of(command: exp.Command) -> str:

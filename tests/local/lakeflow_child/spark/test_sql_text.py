@@ -1,4 +1,4 @@
-"""The text of SQL: its parameters, its quotes and its calls."""
+"""The text of SQL: its parameters and its quotes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_text import (
     escape_quotes,
     insert_parameters,
-    read_arguments,
 )
 
 
@@ -37,17 +36,3 @@ def test_insert_parameters_as_literals(value: Any, literal: str) -> None:
 )
 def test_escape_quotes_changes_doubled_quotes_only(statement: str, escaped: str) -> None:
     assert escape_quotes(statement) == escaped
-
-
-@pytest.mark.parametrize(
-    ("call", "arguments"),
-    [
-        ("f(a, 'b, (' , g(c, [d, e]) ) + 1", ["a", "'b, ('", "g(c, [d, e])"]),
-        ("f(a[1, 2] -- ,\n)", ["a[1, 2] -- ,"]),
-        ("f(a, (b", None),
-    ],
-)
-def test_arguments_of_a_call(call: str, arguments: list[str] | None) -> None:
-    found = read_arguments(call, 2)
-    assert (found and found[0]) == arguments
-    assert found is None or call[found[1] - 1] == ")"

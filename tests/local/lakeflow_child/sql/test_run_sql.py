@@ -13,7 +13,7 @@ pytest.importorskip("duckdb")
 pytest.importorskip("sqlglot")
 
 from flask_lakeflow_jobs.local.lakeflow_child.sql.catalogs import (
-    connect,
+    Warehouse,
     create_catalog,
     quote_name,
 )
@@ -28,7 +28,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.sql.sql_advice import UnsupportedS
 @pytest.fixture
 def database() -> Iterator[Any]:
     """A connection to the warehouse."""
-    database = connect()
+    database = Warehouse()
     yield database
     database.close()
 

@@ -14,7 +14,7 @@ pytest.importorskip("duckdb")
 pytest.importorskip("sqlglot")
 
 from flask_lakeflow_jobs.local.lakeflow_child.result_types import to_text
-from flask_lakeflow_jobs.local.lakeflow_child.sql.catalogs import connect
+from flask_lakeflow_jobs.local.lakeflow_child.sql.catalogs import Warehouse
 from flask_lakeflow_jobs.local.lakeflow_child.sql.run_sql import run_statement
 
 
@@ -33,7 +33,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A connection to a warehouse."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LAKEFLOW_LOCAL_DATA", str(tmp_path_factory.mktemp("warehouse")))
-        database = connect()
+        database = Warehouse()
         yield database
         database.close()
 
@@ -68,7 +68,7 @@ def test_view_of_another_task_has_the_functions_that_it_calls(
         ("CREATE VIEW v AS SELECT CAST(2.7 AS INT) AS n, pmod(-7, 3) AS m", None),
         ("SELECT * FROM v", [(2, 2)]),
     ):
-        database = connect()
+        database = Warehouse()
         result = run_statement(database, statement, {})
         assert rows is None or result.fetchall() == rows
         database.close()

@@ -9,7 +9,6 @@ pytest.importorskip("sqlglot")
 
 from flask_lakeflow_jobs.local.lakeflow_child.sql.sql_advice import UnsupportedStatement
 from flask_lakeflow_jobs.local.lakeflow_child.sql.sql_translation import (
-    find_identifiers,
     parse,
     skipped_name,
     translate,
@@ -108,21 +107,6 @@ def test_translate_returns_several_statements_for_one(databricks: str, duckdb: l
 )
 def test_statement_that_changes_no_result_is_skipped(statement: str, expected: bool) -> None:
     assert bool(skipped_name(statement, parse(statement))) is expected
-
-
-@pytest.mark.parametrize(
-    ("statement", "expressions"),
-    [
-        ("SELECT * FROM IDENTIFIER(:a || '.b')", [":a || '.b'"]),
-        ("USE IDENTIFIER(concat(:a, '(')); DROP identifier ( :b )", ["concat(:a, '(')", ":b "]),
-        ("SELECT 'IDENTIFIER(:a)', identifier -- IDENTIFIER(:a)", []),
-        ("SELECT 'open", []),
-    ],
-)
-def test_find_identifiers(statement: str, expressions: list[str]) -> None:
-    assert [each.strip() for _, _, each in find_identifiers(statement)] == [
-        each.strip() for each in expressions
-    ]
 
 
 def test_parse_drops_a_comment_behind_the_statement() -> None:
