@@ -18,7 +18,7 @@ from ..json_files import read_json, write_json
 from ..samples import SPARK_SAMPLES
 from ..spark.column_sql import write_text
 from ..spark.delta_log import find_files, find_metadata, read_commits
-from ..spark.spark_catalog import OFFERED, list_saved_catalogs, read_catalog
+from ..spark.spark_catalog import OFFERED, create_all, list_saved_catalogs, read_catalog
 from ..spark.sql_names import quote_name, quote_part, split_name
 from .pipeline_sql import drop_catalogs
 
@@ -65,20 +65,16 @@ class SailTables:
         for name in before.keys() - found.keys():
             self._drop(name)
         offered = {}
-        failures: dict[str, Exception] = {}
-        waiting = sorted(found, key=lambda name: bool(found[name]["type"] == "view"))
-        while len(failures) < len(waiting):
-            name = waiting.pop(0)
-            try:
-                table = self._describe(found[name])
-                if "view" in table or table != before.get(name):
-                    self._drop(name)
-                    self._create(name, table)
-                offered[name] = table
-                failures.clear()
-            except Exception as error:  # a view may need another one that is not there yet
-                waiting.append(name)
-                failures[name] = error
+
+        def create(name: str) -> None:
+            table = self._describe(found[name])
+            if "view" in table or table != before.get(name):
+                self._drop(name)
+                self._create(name, table)
+            offered[name] = table
+
+        views_last = sorted(found, key=lambda name: bool(found[name]["type"] == "view"))
+        failures = create_all(views_last, create)
         for name, failure in failures.items():
             self._drop(name)  # rather than its earlier rows
             reason = str(failure).partition("\n")[0]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import dropwhile, takewhile
 from typing import Any
@@ -127,15 +127,7 @@ def _apply(session: Any, known: Entries, saved: Entries) -> set[str]:
         (name for name in changed if name in saved and name not in missing),
         key=lambda name: _ORDER[saved[name]["type"]],
     )
-    failures: dict[str, Exception] = {}
-    while created and len(failures) < len(created):
-        name = created.pop(0)
-        try:
-            session.sql(_create_statement(name, saved[name]))
-            failures.clear()
-        except Exception as error:  # a view may need another one that is not there yet
-            created.append(name)
-            failures[name] = error
+    failures = create_all(created, lambda name: session.sql(_create_statement(name, saved[name])))
     for name, failure in failures.items():
         reason = str(failure).partition("\n")[0]
         print(
@@ -143,6 +135,24 @@ def _apply(session: Any, known: Entries, saved: Entries) -> set[str]:
             f"entry stays in {_catalog_file(os.environ['LAKEFLOW_LOCAL_SPARK'])}."
         )
     return missing | failures.keys()
+
+
+def create_all(names: list[str], create: Callable[[str], Any]) -> dict[str, Exception]:
+    """Create tables and views; return the errors of those that cannot be created.
+
+    :param names: views last. A view may need another one, so it is tried again after others.
+    """
+    waiting = [*names]
+    failures: dict[str, Exception] = {}
+    while len(failures) < len(waiting):
+        name = waiting.pop(0)
+        try:
+            create(name)
+            failures.clear()
+        except Exception as error:
+            waiting.append(name)
+            failures[name] = error
+    return failures
 
 
 def _create_statement(name: str, entry: dict[str, Any]) -> str:

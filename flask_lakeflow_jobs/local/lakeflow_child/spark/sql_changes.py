@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from ..sql.databricks_sql import insert_partition
+from ..sql.databricks_sql import drop_key, insert_partition
 from .delta_log import FEATURE
 from .query_columns import Describe, Tree, write
 
@@ -23,8 +23,6 @@ _SCHEMA = re.compile(
     r"(\s*CREATE\s+(?:SCHEMA|DATABASE)\s+(?:IF\s+NOT\s+EXISTS\s+)?(?!IF\s)\S+)\s+\w", re.IGNORECASE
 )
 _VERSION = re.compile(r"([\w`.]+)@v(\d+)\b", re.IGNORECASE)
-_KEYS = (exp.PrimaryKey, exp.ForeignKey, exp.UniqueColumnConstraint)
-_COLUMN_KEYS = (*_KEYS, exp.PrimaryKeyColumnConstraint, exp.Reference)
 _SOURCE = "lakeflow_source"
 
 
@@ -75,16 +73,7 @@ def _create_table(create: exp.Create) -> Tree:
     if source is not None:
         query = exp.select("*").from_(source.copy()).where(exp.false())
         create.set("expression", query)
-    if isinstance(create.this, exp.Schema):
-        for each in list(create.this.expressions):
-            if isinstance(each, _KEYS) or (
-                isinstance(each, exp.Constraint) and each.find(*_KEYS) is not None
-            ):
-                each.pop()
-        for constraint in list(create.this.find_all(exp.ColumnConstraint)):
-            if isinstance(constraint.args.get("kind"), _COLUMN_KEYS):
-                constraint.pop()
-    return create
+    return create.transform(drop_key, copy=False) or create
 
 
 def is_feature(node: Tree) -> bool:

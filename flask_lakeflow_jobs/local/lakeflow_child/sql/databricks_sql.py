@@ -124,6 +124,16 @@ def _split(text: str, words: tuple[str, ...]) -> dict[str, str]:
     return {**found, word: text[start:]}
 
 
+def drop_key(node: Tree) -> Tree | None:
+    """Drop a key of a table, which Databricks does not enforce; a rule for the nodes of a tree."""
+    keys = (exp.PrimaryKey, exp.ForeignKey, exp.PrimaryKeyColumnConstraint, exp.Reference)
+    if isinstance(node, exp.Constraint):
+        return None if any(isinstance(each, keys) for each in node.expressions) else node
+    if isinstance(node, exp.ColumnConstraint) and isinstance(node.args.get("kind"), keys):
+        return None
+    return None if isinstance(node, keys) else node
+
+
 def insert_partition(
     insert: exp.Insert, list_columns: Callable[[exp.Table], Iterable[str]]
 ) -> exp.Insert:

@@ -13,7 +13,7 @@ from sqlglot.errors import ErrorLevel, SqlglotError
 
 from ..sql_statements import find_skipped, remove_comments
 from .catalogs import DATABASE
-from .databricks_sql import DatabricksDialect, parse_one
+from .databricks_sql import DatabricksDialect, drop_key, parse_one
 from .sql_advice import UnsupportedStatement
 from .sql_expansion import expand
 from .sql_files import FILE_RULES
@@ -175,16 +175,6 @@ def _call_databases_schemas(node: Tree) -> Tree:
     return node
 
 
-def _drop_informational_keys(node: Tree) -> Tree | None:
-    """Databricks enforces no keys of a table."""
-    keys = (exp.PrimaryKey, exp.ForeignKey, exp.PrimaryKeyColumnConstraint, exp.Reference)
-    if isinstance(node, exp.Constraint):
-        return None if any(isinstance(each, keys) for each in node.expressions) else node
-    if isinstance(node, exp.ColumnConstraint) and isinstance(node.args.get("kind"), keys):
-        return None
-    return None if isinstance(node, keys) else node
-
-
 def _read_paths_as_texts(node: Tree) -> Tree:
     """``column:path`` is a text on Databricks, and JSON with its quotes in DuckDB."""
     if isinstance(node, exp.JSONExtract) and node.args.get("variant_extract"):
@@ -226,7 +216,7 @@ _RULES: tuple[Callable[[Tree], Tree | None], ...] = (
     _clone_by_query,
     _default_parameters,
     _call_databases_schemas,
-    _drop_informational_keys,
+    drop_key,
     _read_paths_as_texts,
     _drop_time_zones,
     _name_column_of_range,
