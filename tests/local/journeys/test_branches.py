@@ -57,13 +57,6 @@ def test_condition_selects_a_branch(
     assert values.as_dict() == {"condition_task": {"left": replaced, "right": right}}
 
 
-def test_condition_on_an_unset_value_fails(serve: Serve) -> None:
-    check = condition("check", "{{tasks.check.values.x}}", "EQUAL_TO", "1")
-    (task,) = serve({"etl": {"tasks": [check]}}).run("etl").tasks or []
-    assert state_fields(task) == ("INTERNAL_ERROR", "FAILED", "INVALID_RUN_CONFIGURATION")
-    assert state_message(task).startswith("The reference {{tasks.check.values.x}} has no value")
-
-
 # For-each tasks
 
 
@@ -118,23 +111,6 @@ def test_for_each_over_a_task_value_fails_with_an_iteration(serve: Serve) -> Non
     (_, task) = run.tasks or []
     assert state_message(task) == "1 of 3 iterations failed, see their output for details"
     assert state_fields(run) == ("INTERNAL_ERROR", "FAILED", "RUN_EXECUTION_ERROR")
-
-
-def test_for_each_runs_at_most_its_concurrency_at_once(serve: Serve) -> None:
-    code = """
-        import os, sys, time
-        folder = os.environ["LAKEFLOW_LOCAL_DATA"]
-        mark = os.path.join(folder, sys.argv[1])
-        open(mark, "w").close()
-        assert len(os.listdir(folder)) <= 2
-        time.sleep(0.02)
-        os.remove(mark)
-    """
-    loop = for_each(
-        "loop", "[0, 1, 2, 3, 4, 5]", python_task("each", "main.py", "{{input}}"), concurrency=2
-    )
-    run = serve({"etl": {"tasks": [loop]}}, {"main.py": code}).run("etl")
-    assert task_results(run) == {"loop": "SUCCESS"}
 
 
 def test_cancel_of_a_for_each_cancels_its_iterations(serve: Serve) -> None:

@@ -162,21 +162,6 @@ def test_cancel_returns_before_the_run_has_ended(serve: Serve, clock: ManualCloc
     assert state_fields(client.jobs.get_run(run_id))[1] == "CANCELED"
 
 
-def test_cancel_of_one_task_skips_its_dependents(serve: Serve, clock: ManualClock) -> None:
-    client = serve(
-        {"etl": simulated_job(simulated_task("a"), simulated_task("b", "a"), seconds=5)},
-        clock=clock,
-    )
-    run_id = client.start("etl")
-    (first, _) = client.jobs.get_run(run_id).tasks or []
-    assert first.run_id is not None
-    client.jobs.cancel_run(first.run_id)
-    clock.advance(0)
-    run = client.jobs.get_run(run_id)
-    assert task_results(run) == {"a": "CANCELED", "b": "UPSTREAM_CANCELED"}
-    assert state_fields(run)[1] == "CANCELED"
-
-
 @pytest.mark.ledger("POST jobs/runs/cancel-all", same="API")
 def test_cancel_all_cancels_queued_runs_or_those_of_a_job(serve: Serve, clock: ManualClock) -> None:
     jobs = {

@@ -347,18 +347,6 @@ def test_task_values_reach_notebooks_and_references(serve: Serve) -> None:
     assert "{{tasks.count.values.nothing}}" in (unknown.state.state_message or "")
 
 
-def test_task_values_of_python_files_reach_references(serve: Serve) -> None:
-    code = "from databricks.sdk.runtime import dbutils; dbutils.jobs.taskValues.set('a', 1)"
-    tasks = [
-        python_task("set"),
-        python_task("get", "get.py", "{{tasks.set.values.a}}", depends_on=depends_on("set")),
-    ]
-    client = serve(
-        {"etl": {"tasks": tasks}}, {"main.py": code, "get.py": "import sys; print(sys.argv[1])"}
-    )
-    assert client.outputs(client.run("etl"))["get"].logs == "1\n"
-
-
 def test_waiter_of_the_sdk_returns_or_raises(serve: Serve) -> None:
     jobs = {
         "good": {"tasks": [python_task("main")]},

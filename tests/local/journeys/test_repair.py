@@ -96,15 +96,6 @@ def test_repair_with_dependent_tasks_runs_successful_ones_too(
     assert tried == [("a", 0), ("b", 0), ("x", 0), ("a", 1), ("b", 1)]
 
 
-def test_repaired_attempt_is_not_a_retry(serve: Serve, clock: ManualClock) -> None:
-    client, run_id = repairable(serve, clock)
-    repair(client, run_id, rerun_all_failed_tasks=True)
-    again = (client.jobs.get_run(run_id).tasks or [])[4]
-    assert (again.task_key, again.attempt_number) == ("b", 1)
-    assert again.run_id is not None
-    assert client.jobs.get_run(again.run_id).original_attempt_run_id == again.run_id
-
-
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -149,13 +140,3 @@ def test_repair_takes_other_parameters(serve: Serve) -> None:
     run = client.finish(run.run_id)
     assert state_fields(run)[1] == "SUCCESS"
     assert client.outputs(run)["main"].logs == "['friday', '1']\n"
-
-
-def test_repair_has_the_whole_timeout_again(serve: Serve, clock: ManualClock) -> None:
-    job = simulated_job(simulated_task("a"), seconds=60, result=["FAILED", "SUCCESS"])
-    client = serve({"etl": {**job, "timeout_seconds": 90}}, clock=clock)
-    run_id = client.start("etl")
-    clock.advance(60)
-    repair(client, run_id, rerun_all_failed_tasks=True)
-    clock.advance(60)
-    assert state_fields(client.jobs.get_run(run_id))[1] == "SUCCESS"

@@ -159,26 +159,6 @@ def test_task_has_the_environment_variables_of_its_cluster_or_job(
     }
 
 
-def test_secret_is_read_and_redacted_from_the_output(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LAKEFLOW_SECRET_PROD_KEY", "hunter2")
-    code = """
-        import sys
-        secret = dbutils.secrets.get(scope="prod", key="key")
-        assert secret == "hunter2" and dbutils.secrets.getBytes("prod", "key") == b"hunter2"
-        print("it is", secret)
-        print(secret, file=sys.stderr)
-        sys.stdout.writelines(["a", secret, "\\n"])
-        raise ValueError(secret)
-    """
-    client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": code})
-    output = client.outputs(client.run("etl"))["main"]
-    assert output.error == "ValueError: [REDACTED]"
-    assert "hunter2" not in f"{output.logs}{output.error_trace}"
-    assert (output.logs or "").startswith("it is [REDACTED]\n[REDACTED]\na[REDACTED]\n")
-
-
 def test_task_inherits_the_environment_without_credentials_of_the_app(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,54 +196,6 @@ def test_task_keeps_the_bytecode_that_its_environment_forbids_beside_modules(
     assert kept.is_file()
     assert ("own" if own else "bytecode") in kept.relative_to(tmp_path).parts
     assert not list(tmp_path.rglob("__pycache__"))
-
-
-def test_missing_secret_names_the_variable_to_set(serve: Serve) -> None:
-    client = serve(
-        {"etl": {"tasks": [notebook_task("main")]}},
-        {"notebook.py": HEADER + "dbutils.secrets.get('my-scope', 'a key')"},
-    )
-    assert client.outputs(client.run("etl"))["main"].error == (
-        "ValueError: Secret does not exist with scope: my-scope and key: a key. Put it with the "
-        "API, or set LAKEFLOW_SECRET_MY_SCOPE_A_KEY in the environment of the local workspace."
-    )
-
-
-FILES = """
-volume = "/Volumes/main/default/files"
-dbutils.fs.mkdirs(volume + "/in")
-dbutils.fs.put(volume + "/in/a.txt", "hello", True)
-dbutils.fs.cp(volume + "/in", "dbfs:/out", recurse=True)
-dbutils.fs.mv("/out/a.txt", "/out/b.txt")
-(entry,) = dbutils.fs.ls("dbfs:/out")
-assert (entry.path, entry.name, entry.size) == ("dbfs:/out/b.txt", "b.txt", 5), entry
-assert entry.isFile() and not entry.isDir()
-assert [each.name for each in dbutils.fs.ls(volume)] == ["in/"]
-local = dbutils.widgets.get("volume")
-assert dbutils.fs.head(local + "/in/a.txt", 4) == "hell"
-assert open(local + "/in/a.txt").read() == "hello"
-assert dbutils.fs.ls("file:" + local)[0].name == "in/"
-assert "notebook.py" in [each.name for each in dbutils.fs.ls(dbutils.widgets.get("files"))]
-assert dbutils.fs.rm("/out", recurse=True) and not dbutils.fs.rm("/out")
-try:
-    dbutils.fs.cacheFiles("x")
-except AttributeError as error:
-    dbutils.notebook.exit(str(error))
-"""
-
-
-def test_dbutils_fs_works_on_volumes_and_dbfs(serve: Serve) -> None:
-    task = notebook_task("main")
-    task["notebook_task"]["base_parameters"] = {
-        "volume": "/Volumes/main/default/files",
-        "files": "${workspace.file_path}",
-    }
-    client = serve({"etl": {"tasks": [task]}}, {"notebook.py": HEADER + FILES})
-    output = client.outputs(client.run("etl"))["main"]
-    assert output.error is None, output.error_trace
-    assert output.notebook_output is not None
-    result = output.notebook_output.result or ""
-    assert result.startswith("Leave dbutils.fs.cacheFiles out for a local run, or simulate the job")
 
 
 LEAKS = """

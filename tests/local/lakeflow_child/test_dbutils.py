@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.dbutils import (
@@ -62,25 +60,10 @@ def test_task_value_is_limited_to_48_kib(size: int, is_accepted: bool) -> None:
     assert ("a" in values.collected) is is_accepted
 
 
-@pytest.mark.parametrize(
-    ("fields", "widgets"),
-    [
-        ({}, "day=from task hour=from notebook place=from job"),
-        (
-            {"job_parameters": {"day": "from run", "hour": "5"}},
-            "day=from run hour=5 place=from job",
-        ),
-        (
-            {"notebook_params": {"day": "from run", "extra": "1"}},
-            "day=from run extra=1 hour=from notebook place=from job",
-        ),
-    ],
-)
-def test_widgets_are_run_over_job_over_task_over_notebook(
-    serve: Serve, fields: dict[str, Any], widgets: str
-) -> None:
+def test_widgets_are_run_over_job_over_task_over_notebook(serve: Serve) -> None:
     task = notebook_task("main")
-    task["notebook_task"]["base_parameters"] = {"day": "from task", "place": "from task"}
+    own = dict.fromkeys(("day", "minute", "place"), "from task")
+    task["notebook_task"]["base_parameters"] = own
     job = {"parameters": [{"name": "place", "default": "from job"}], "tasks": [task]}
     text = """
 dbutils.widgets.text("day", "from notebook", "Day")
@@ -89,7 +72,9 @@ found = sorted(dbutils.widgets.getAll().items())
 dbutils.notebook.exit(" ".join(f"{name}={value}" for name, value in found))
 """
     client = serve({"etl": job}, {"notebook.py": HEADER + text})
-    assert result_of(client, **fields) == widgets
+    assert result_of(client, notebook_params={"day": "from run", "extra": "1"}) == (
+        "day=from run extra=1 hour=from notebook minute=from task place=from job"
+    )
 
 
 def test_unknown_widget_is_an_error(serve: Serve) -> None:

@@ -167,3 +167,37 @@ else:
 spark.sql("SET spark.snippets.day = 'monday'")
 assert spark.sql("SET spark.snippets.day").first() == ("spark.snippets.day", "monday")
 assert spark.sql("SET spark.snippets.none").first().value == "<undefined>"
+
+# %% lists as Databricks has them
+def list_rows(text):
+    return [tuple(row) for row in spark.sql(text).collect()]
+
+
+spark.sql("CREATE SCHEMA dev.shown")
+spark.sql("CREATE TABLE dev.shown.day (id INT COMMENT 'key', name STRING) TBLPROPERTIES ('a' = 'b')")
+spark.sql("CREATE VIEW dev.shown.night AS SELECT 1 AS n")
+spark.sql("CREATE VOLUME dev.shown.files")
+assert spark.sql("show schemas in dev like 'x|SHO%'").toPandas().to_dict("list") == {"databaseName": ["shown"]}
+assert ("dev",) in list_rows("SHOW CATALOGS LIKE 'd*'")
+assert list_rows("SHOW TABLES FROM dev.shown 'd*';") == [("shown", "day", False)]
+assert [row[1:] for row in list_rows("SHOW VIEWS IN dev.shown LIKE 'n*'")] == [("night", False, False)]
+assert list_rows("SHOW COLUMNS IN day FROM dev.shown") == [("id",), ("name",)]
+assert spark.sql("SHOW COLUMNS IN dev.shown.day").columns == ["col_name"]
+assert list_rows("SHOW VOLUMES IN dev.shown") == [("shown", "files")]
+assert spark.sql("SHOW VOLUMES").columns == ["database", "volume_name"]
+volume = spark.sql("DESCRIBE VOLUME dev.shown.files").first().asDict()
+assert volume["storageLocation"] == "/Volumes/dev/shown/files" and volume["volumeType"] == "MANAGED", volume
+assert list_rows("DESC QUERY SELECT 1 AS n") == [("n", "int", None)]
+assert list_rows("DESCRIBE TABLE dev.shown.day ID")[1:] == [("data_type", "int"), ("comment", "key")]
+rows = list_rows("DESC FORMATTED dev.shown.day")
+assert rows[0] == ("id", "int", "key") and ("# Detailed Table Information", "", "") in rows, rows
+assert list_rows("SHOW GRANTS ON TABLE dev.shown.day") == []
+assert "(\n  id INT,\n  name STRING)" in list_rows("SHOW CREATE TABLE dev.shown.day")[0][0]
+assert spark.sql("DESCRIBE SCHEMA EXTENDED dev.shown").count() > 1 and spark.sql("SHOW FUNCTIONS").count() > 9
+assert spark.sql("DESCRIBE CATALOG dev").first().info_value == "dev"
+try:
+    spark.sql("DESCRIBE VOLUME dev.shown.none")
+except Exception as error:
+    assert "There is no volume dev.shown.none. Create it" in str(error), error
+else:
+    raise AssertionError
