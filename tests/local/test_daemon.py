@@ -49,17 +49,6 @@ def test_ensure_from_many_processes_starts_one_workspace(
     assert address.token not in repr(address)
 
 
-def test_ensure_again_returns_the_same_workspace_and_its_runs(
-    etl_bundle: Path, workspace_folder: Path
-) -> None:
-    address = ensure_workspace(workspace_folder, etl_bundle)
-    run_id = client_of(address, etl_bundle).start("etl")
-    again = ensure_workspace(workspace_folder, etl_bundle)
-    assert again == address
-    run = client_of(again, etl_bundle).finish(run_id)
-    assert task_results(run) == {"main": "SUCCESS"}
-
-
 def test_files_are_readable_by_this_user_only(etl_bundle: Path, workspace_folder: Path) -> None:
     address = ensure_workspace(workspace_folder, etl_bundle)
     assert workspace_folder.stat().st_mode & 0o077 == 0

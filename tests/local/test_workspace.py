@@ -32,20 +32,6 @@ from tests.support import DEADLINE, wait_until
 DAY = 24 * 60 * 60
 
 
-def test_runs_are_deleted_after_sixty_days(tmp_path: Path) -> None:
-    path = write_bundle(tmp_path, {"etl": simulated_job(simulated_task("main"))}, {})
-    clock = ManualClock()
-    kept: list[int | None] = []
-    for days in (0, 59, 2):
-        clock.advance(days * DAY)
-        with Workspace(path, tmp_path / "folder", clock=clock) as address:
-            client = Client(address, {"etl": load_bundle(path).jobs["etl"].job_id})
-            kept.append(len(list(client.jobs.list_runs())))
-            client.start("etl")
-            clock.advance(1)
-    assert kept == [0, 1, 1]
-
-
 def test_idle_seconds_count_from_the_end_of_the_last_run(tmp_path: Path) -> None:
     path = write_bundle(tmp_path, {"etl": simulated_job(simulated_task("main"), seconds=DAY)}, {})
     clock = ManualClock()
@@ -158,14 +144,6 @@ def test_logs_are_utf_8_in_any_environment(serve: Serve, monkeypatch: pytest.Mon
     code = "import sys; print('é ☃', flush=True); sys.stdout.buffer.write(b'\\xff\\n')"
     client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": code})
     assert client.outputs(client.run("etl"))["main"].logs == "é ☃\n\ufffd\n"
-
-
-def test_second_workspace_of_a_folder_is_refused(etl_bundle: Path, workspace_folder: Path) -> None:
-    with (
-        Workspace(etl_bundle, workspace_folder),
-        pytest.raises(WorkspaceError, match="Another process serves the workspace"),
-    ):
-        Workspace(etl_bundle, workspace_folder).start()
 
 
 def test_stop_without_start_does_nothing(etl_bundle: Path, workspace_folder: Path) -> None:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from ..model import JobRun, TaskRun, map_texts
 from .work import CannotRun
@@ -31,13 +31,7 @@ class UnknownReference(LookupError):
         )
 
 
-class Lookup(Protocol):
-    """Values by the name of a reference; raises ``KeyError`` for an unknown name."""
-
-    def __getitem__(self, name: str, /) -> Any: ...
-
-
-def resolve(value: Any, lookup: Lookup) -> Any:
+def resolve(value: Any, lookup: TaskReferences | Mapping[str, Any]) -> Any:
     """Replace the references in all strings of a JSON value.
 
     Braces around anything else than a known namespace stay as they are, as on Databricks.

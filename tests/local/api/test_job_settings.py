@@ -44,20 +44,6 @@ def parse(*tasks: Any, **settings: Any) -> dict[str, Any]:
             "Task 'etl' has 2 kinds (",
         ),
         (simulated_job(simulated_task("a", "a")), "The tasks depend on each other in a circle: a"),
-        ({**SINGLE, "tags": {"local_simulation": "{"}}, "The tag 'local_simulation' is not valid"),
-        ({**SINGLE, "tags": {"local_simulation": "[]"}}, "The tag 'local_simulation' must"),
-        (
-            simulated_job(simulated_task("a"), result="GREAT"),
-            "The result of the tag 'local_simulation' must be",
-        ),
-        (
-            simulated_job(simulated_task("a"), seconds="long"),
-            "The seconds of the tag 'local_simulation' must",
-        ),
-        (
-            simulated_job(simulated_task("a"), minutes=1),
-            "The fields of the tag 'local_simulation' are",
-        ),
     ],
 )
 def test_parse_settings_that_cannot_run_is_refused(settings: dict[str, Any], message: str) -> None:

@@ -86,10 +86,6 @@ def test_start_run_handles_all_events_that_follow_from_it(workshop: Workshop) ->
     assert workshop.state(run_id) == "SUCCESS"
 
 
-def test_start_run_with_the_same_token_returns_the_same_run(workshop: Workshop) -> None:
-    assert workshop.start(token="t") == workshop.start(token="t") != workshop.start()
-
-
 def test_submit_from_many_threads_handles_each_event(workshop: Workshop) -> None:
     limit = {"max_concurrent_runs": 100}
     request = RunRequest(1, "etl", "me", {**simulated_job(simulated_task("a"), seconds=5), **limit})
@@ -156,26 +152,6 @@ def test_task_may_end_while_its_log_is_read(
 
 
 # The queue of a job
-
-
-def test_queue_of_a_job_advances_in_order(workshop: Workshop) -> None:
-    first, second, third = (
-        workshop.start(may_queue=True, simulation={"seconds": 5}) for _ in range(3)
-    )
-    other = workshop.start(job_id=2, simulation={"seconds": 5})
-    assert [workshop.state(each) for each in (first, second, third, other)] == [
-        "RUNNING",
-        "QUEUED",
-        "QUEUED",
-        "RUNNING",
-    ]
-    workshop.engine.cancel(workshop.runs.find_run(second))
-    workshop.clock.advance(5)
-    assert [workshop.state(each) for each in (first, second, third)] == [
-        "SUCCESS",
-        "CANCELED",
-        "RUNNING",
-    ]
 
 
 # Restarts

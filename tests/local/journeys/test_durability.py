@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from flask_lakeflow_jobs.local import (
-    ManualClock,
     Workspace,
     ensure_workspace,
 )
@@ -17,7 +16,6 @@ from tests.local.support import (
     simulated_job,
     simulated_task,
     state_fields,
-    state_message,
     task_results,
     write_bundle,
 )
@@ -59,20 +57,6 @@ def test_killed_workspace_marks_its_active_runs_and_ends_their_processes(
     client.jobs.repair_run(run_id, rerun_all_failed_tasks=True)
     client.jobs.cancel_run(run_id)
     assert state_fields(client.finish(run_id))[1] == "CANCELED"
-
-
-def test_queued_run_of_a_stopped_workspace_is_marked_as_lost(tmp_path: Path) -> None:
-    jobs = {"etl": simulated_job(simulated_task("main"), simulated_task("last", "main"), seconds=1)}
-    bundle = write_bundle(tmp_path, jobs, {})
-    with Workspace(bundle, tmp_path / "folder", clock=ManualClock()) as address:
-        client = client_of(address, bundle)
-        client.start("etl")
-        waiting = client.start("etl")
-    with Workspace(bundle, tmp_path / "folder") as address:
-        run = client_of(address, bundle).jobs.get_run(waiting)
-    assert state_fields(run) == ("INTERNAL_ERROR", "FAILED", "INTERNAL_ERROR")
-    for each in (run, *(run.tasks or [])):
-        assert "stopped while this was queued" in state_message(each)
 
 
 def test_stopped_workspace_ends_the_processes_of_its_tasks(tmp_path: Path) -> None:

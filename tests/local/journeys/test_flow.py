@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from databricks.sdk.service.jobs import QueueSettings
 
 from flask_lakeflow_jobs.local import ManualClock
 from tests.local.conftest import Serve
@@ -129,16 +128,6 @@ def test_run_over_the_limit_is_queued(serve: Serve, clock: ManualClock) -> None:
     clock.advance(5)
     assert state_fields(client.jobs.get_run(second))[1] == "SUCCESS"
     assert state_fields(client.jobs.get_run(first))[1] == "SUCCESS"
-
-
-def test_run_now_without_a_queue_overrides_the_job(serve: Serve, clock: ManualClock) -> None:
-    client = serve({"etl": simulated_job(simulated_task("a"), seconds=5)}, clock=clock)
-    client.start("etl")
-    run = client.jobs.get_run(client.start("etl", queue=QueueSettings(enabled=False)))
-    assert state_fields(run)[0] == "SKIPPED"
-    body = {"job_id": client.job_ids["etl"], "queue": {"enabled": "False"}}
-    _, answer = client.http("POST", "/api/2.2/jobs/run-now", body)
-    assert state_fields(client.jobs.get_run(answer["run_id"]))[0] == "SKIPPED"
 
 
 @pytest.mark.ledger("POST jobs/runs/cancel", same="API")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from ..sql_statements import remove_comments, split_statements
+from ..sql_statements import read_arguments, remove_comments, split_statements
 from .expectations import fail_unless
 
 _UNCHANGED = r"(?P<unchanged>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/)"
@@ -178,19 +178,20 @@ def _take_constraints(text: str) -> tuple[str, list[tuple[str, str]]]:
     :return: the rest, and the name of each with the condition that rows meet; empty for one that
         only counts rows.
     """
-    found: list[tuple[str, str]] = []
+    expectations: list[tuple[str, str]] = []
     start = 0
     while (match := _CONSTRAINT.search(text, start)) is not None:
         if not match["name"]:
             start = match.end()
             continue
-        end = _find_end(text, match.end())
+        found = read_arguments(text, match.end() + 1)
+        end = found[1] if found else len(text)
         name, condition = match["name"].strip("`"), text[match.end() : end]
         violation = _VIOLATION.match(text, end)
         if match["key"]:
             end += _find_definition_end(text[end:])
         else:
-            found.append((name, _write_condition(name, condition, violation)))
+            expectations.append((name, _write_condition(name, condition, violation)))
             end = violation.end() if violation else end
         before, after = text[: match.start()], text[end:]
         lines = "\n" * text[match.start() : end].count("\n")
@@ -202,7 +203,7 @@ def _take_constraints(text: str) -> tuple[str, list[tuple[str, str]]]:
             before = re.sub(r"\((\s*)$", r"\1", before)
             after = re.sub(r"^(\s*)\)", r"\1", after)
         text, start = before + lines + after, len(before)
-    return text, found
+    return text, expectations
 
 
 def _write_condition(name: str, condition: str, violation: re.Match[str] | None) -> str:
@@ -240,15 +241,4 @@ def _find_definition_end(text: str) -> int:
         if depth == 0 and token[0] in ",)":
             return token.start()
         depth += (token[0] == "(") - (token[0] == ")")
-    return len(text)
-
-
-def _find_end(text: str, start: int) -> int:
-    """Return the position after the parenthesis that closes the one at ``start``."""
-    depth = 0
-    for match in re.finditer(_UNCHANGED + r"|[()]", text[start:], re.DOTALL):
-        if not match["unchanged"]:
-            depth += 1 if match[0] == "(" else -1
-            if depth == 0:
-                return start + match.end()
     return len(text)
