@@ -99,6 +99,32 @@ spark.sql("ALTER TABLE dev.snippets.mapped ADD COLUMN c INT")
 spark.sql("INSERT INTO dev.snippets.mapped (`a b`, c) VALUES (2, 3)")
 assert sorted(map(tuple, spark.sql("SELECT `a b`, c FROM dev.snippets.mapped").collect())) == [(1, None), (2, 3)]
 assert spark.sql("DESCRIBE DETAIL dev.snippets.a").first().partitionColumns == ["day"]
+for change in (
+    "SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true')",
+    "ADD CONSTRAINT k PRIMARY KEY (n)",
+    "CLUSTER BY NONE",
+    "ALTER COLUMN n SET DEFAULT 1",
+    "ADD COLUMN IF NOT EXISTS N STRING",
+):
+    spark.sql(f"ALTER TABLE dev.snippets.a {change}")
+spark.sql("ALTER TABLE dev.snippets.a ADD COLUMNS (p VARCHAR(3) COMMENT 'x', q INT)")
+spark.sql("ALTER TABLE dev.snippets.a ALTER COLUMN N COMMENT 'it\\'s'")
+rows = [tuple(row) for row in spark.sql("DESCRIBE dev.snippets.a").limit(6).collect()]
+assert rows[1] == ("n", "int", "it's") and [("p", "string", "x"), ("q", "int", None)] == rows[4:], rows
+for change, remedy in {
+    "ADD COLUMN N STRING": "ADD COLUMN IF NOT EXISTS",
+    "ALTER COLUMN m SET NOT NULL": "Give these rows a value",
+    "DROP COLUMN n": "CREATE OR REPLACE TABLE dev.snippets.a AS SELECT",
+    "RENAME COLUMN n TO key": "CREATE OR REPLACE TABLE dev.snippets.a AS SELECT",
+    "RENAME TO dev.snippets.other": "CREATE OR REPLACE TABLE dev.snippets.a AS SELECT",
+    "ALTER COLUMN n TYPE BIGINT": "CREATE OR REPLACE TABLE dev.snippets.a AS SELECT",
+}.items():
+    try:
+        spark.sql(f"ALTER TABLE dev.snippets.a {change}")
+    except Exception as error:
+        assert remedy in str(error), error
+    else:
+        raise AssertionError(change)
 
 # %% several columns less
 spark.sql("CREATE TABLE dev.snippets.less (id INT, a STRING, b STRING)")

@@ -1,4 +1,4 @@
-"""The history and the details of a Delta table, from its log."""
+"""The commits, files and versions in the log of a Delta table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.delta_log import (
     find_location,
     read_commits,
     read_metadata,
-    replace_descriptions,
     restore,
     write_commit,
 )
@@ -50,42 +49,6 @@ def describe(location: str) -> Any:
     """Return a query that answers with the description of a table."""
     rows = [SimpleNamespace(col_name="Location", data_type=location)]
     return lambda _: SimpleNamespace(collect=lambda: rows)
-
-
-def refuse(statement: str) -> Any:
-    raise AssertionError(statement)
-
-
-def test_history_is_a_query_of_the_commits_with_the_last_one_first(table: str) -> None:
-    history = replace_descriptions("DESCRIBE HISTORY dev.a.t LIMIT 2", describe(f"file://{table}"))
-    assert history.startswith("SELECT * FROM VALUES (CAST('2' AS BIGINT), ")
-    assert history.endswith(" LIMIT 2")
-    operations = ("'UNKNOWN'", "'WRITE'", "'CREATE TABLE'")
-    assert sorted(map(history.index, operations)) == [*map(history.index, operations)]
-    assert "timestamp_millis(2000L)" in history
-    assert "CAST(map('n', '2') AS MAP<STRING, STRING>)" in history
-
-
-def test_detail_counts_the_files_that_are_left(table: str) -> None:
-    detail = replace_descriptions(f"desc detail delta.`{table}`", refuse)
-    assert "CAST('1' AS BIGINT), CAST('5' AS BIGINT)" in detail
-    assert "CAST(map('a', 'it\\'s') AS MAP<STRING, STRING>)" in detail
-    assert "CAST(array('day') AS ARRAY<STRING>)" in detail
-    assert "CAST(array('f') AS ARRAY<STRING>)" in detail
-
-
-def test_description_in_a_query_is_replaced_there(table: str) -> None:
-    query = "SELECT max(version) FROM (DESCRIBE HISTORY a.`b c`) WHERE x = 'DESCRIBE HISTORY t'"
-    replaced = replace_descriptions(query, describe(table))
-    assert replaced.startswith("SELECT max(version) FROM (SELECT * FROM VALUES (")
-    assert replaced.endswith(") WHERE x = 'DESCRIBE HISTORY t'")
-
-
-@pytest.mark.parametrize(
-    "statement", ["DESCRIBE t", "DESCRIBE EXTENDED t", "SELECT 1 AS history", "DESCRIBE DETAILS t"]
-)
-def test_other_statements_stay(statement: str) -> None:
-    assert replace_descriptions(statement, refuse) == statement
 
 
 def test_table_without_files_here_is_named() -> None:
