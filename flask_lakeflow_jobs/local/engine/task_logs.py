@@ -18,6 +18,9 @@ from .task_redaction import SecretRedactor
 #: The part of a task's logs and of a notebook's result that the Jobs API returns.
 MAX_OUTPUT_BYTES = 5 * 1024 * 1024
 
+#: The part of an error, and of its trace. Clients such as the app refuse responses without a limit.
+MAX_ERROR_BYTES = 256 * 1024
+
 #: Bytes of a part.
 MIN_PART_BYTES = 4 * 1024
 MAX_PART_BYTES = 1024 * 1024

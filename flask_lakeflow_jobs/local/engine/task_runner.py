@@ -18,7 +18,7 @@ from .kinds import build_work, simulate
 from .processes import Exit, ProcessPool, TaskProcess
 from .services import TaskServices
 from .task_context import TaskContext
-from .task_logs import MAX_OUTPUT_BYTES, NO_LOG, LogPart
+from .task_logs import MAX_ERROR_BYTES, MAX_OUTPUT_BYTES, NO_LOG, LogPart
 from .templating import TaskReferences, UnknownReference, resolve
 from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork
 
@@ -196,10 +196,10 @@ def _build_task_ended(
     output = dict(end.outcome)
     values, rows = output.pop("values", {}), output.pop("rows", [])
     if isinstance(result := output.get("result"), str):
-        encoded = result.encode(errors="replace")
-        output["truncated"] = len(encoded) > MAX_OUTPUT_BYTES
-        if output["truncated"]:
-            output["result"] = encoded[:MAX_OUTPUT_BYTES].decode(errors="ignore")
+        output["result"], output["truncated"] = _truncate(result, MAX_OUTPUT_BYTES)
+    for key in ("error", "error_trace"):
+        if key in output:
+            output[key], _ = _truncate(output[key], MAX_ERROR_BYTES)
     output |= {
         "logs": end.logs,
         "logs_truncated": end.logs_truncated,
@@ -209,3 +209,11 @@ def _build_task_ended(
         output = {key: value for key, value in output.items() if not key.startswith("error")}
     state = states.FAILED if "error" in output else states.SUCCESS
     return events.TaskEnded(run_id, task_id, state, output, values, rows)
+
+
+def _truncate(text: str, limit: int) -> tuple[str, bool]:
+    """Return the first bytes of a text, and whether it has more."""
+    encoded = text.encode(errors="replace")
+    if len(encoded) <= limit:
+        return text, False
+    return encoded[:limit].decode(errors="ignore"), True

@@ -58,7 +58,9 @@ def describe_error(
             )
         return advise_on_surroundings(cause, mounts or {}, root)
 
-    advice = next(filter(None, map(advise, _list_causes(error))), None)
+    advice = None
+    with suppress(Exception):  # the text of an error is the user's code too, and may fail
+        advice = next(filter(None, map(advise, _list_causes(error))), None)
     if advice is not None:
         last_line = f"{advice} {last_line}"
         trace += f"{advice}\n"

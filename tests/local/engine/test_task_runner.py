@@ -21,6 +21,7 @@ from flask_lakeflow_jobs.local.engine.events import (
 from flask_lakeflow_jobs.local.engine.files import WorkspaceFiles
 from flask_lakeflow_jobs.local.engine.packages import InstallFailed
 from flask_lakeflow_jobs.local.engine.services import TaskServices
+from flask_lakeflow_jobs.local.engine.task_logs import MAX_ERROR_BYTES
 from flask_lakeflow_jobs.local.engine.task_runner import TaskRunner
 from flask_lakeflow_jobs.local.engine.work import CannotRun, NestedRun, ProcessWork
 from flask_lakeflow_jobs.local.home import WorkspaceFolder
@@ -160,6 +161,17 @@ def test_process_reports_its_start_and_its_end(harness: Harness) -> None:
     )
     output = {"logs": "hello\n", "logs_truncated": False, "logs_start": 0}
     assert ended == TaskEnded(RUN, TASK, states.SUCCESS, output)
+
+
+def test_error_that_clients_would_not_read_is_cut(harness: Harness, tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("raise ValueError('é' * 200_000)")
+    harness.start(python_task("a"))
+    wait_until(lambda: harness.has_ended(TASK), "the end of the process")
+    ended = harness.events[-1]
+    assert isinstance(ended, TaskEnded)
+    for key, start in (("error", "ValueError: é"), ("error_trace", "Traceback")):
+        assert ended.output[key].startswith(start)
+        assert MAX_ERROR_BYTES - 2 < len(ended.output[key].encode()) <= MAX_ERROR_BYTES
 
 
 @pytest.mark.parametrize(

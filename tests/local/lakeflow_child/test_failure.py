@@ -24,6 +24,15 @@ def test_describe_error_prints_the_trace(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().err == described["error_trace"]
 
 
+class Textless(Exception):
+    def __str__(self) -> str:
+        raise LookupError("no text")
+
+
+def test_describe_error_handles_an_error_without_text() -> None:
+    assert describe_error(Textless())["error"].endswith("Textless: <exception str() failed>")
+
+
 def test_describe_error_handles_a_circle_of_causes() -> None:
     first, second = ValueError("first"), ValueError("second")
     first.__cause__, second.__cause__ = second, first
