@@ -163,6 +163,10 @@ def _read(file: Path, warnings: list[tuple[str, Location | None]] | None = None)
         raise BundleError("There is no such file.", (file, 0)) from None
     except (OSError, UnicodeError) as error:
         raise BundleError(f"The file cannot be read: {error}.", (file, 0)) from None
+    except yaml.reader.ReaderError as error:
+        line = file.read_bytes()[: error.position].count(b"\n") + 1
+        advice = "Save it as UTF-8, without control characters."
+        raise BundleError(f"The file is not text: {error.reason}. {advice}", (file, line)) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)

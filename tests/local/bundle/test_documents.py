@@ -159,6 +159,15 @@ def test_read_mapping_refuses_other_content(
     assert error.value.location == (file, line)
 
 
+@pytest.mark.parametrize("sign", [b"\xe9", b"\0"])
+def test_read_mapping_names_the_line_that_is_not_text(tmp_path: Path, sign: bytes) -> None:
+    file = tmp_path / "databricks.yml"
+    file.write_bytes(b"a: b\nc: " + sign)
+    with pytest.raises(BundleError, match=r"^The file is not text: .*\. Save it as UTF-8") as error:
+        read_mapping(file)
+    assert error.value.location == (file, 2)
+
+
 def test_read_mapping_refuses_unreadable_file(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"^There is no such file\.$"):
         read_mapping(tmp_path / "none.yml")
