@@ -152,7 +152,9 @@ def check_parameters(job: Job, definition: SdkJob) -> Iterator[Finding]:
             "Set its task_type to 'job'.",
         )
     elif not declared and job.task_type == "job":
-        yield Finding.error(
+        # Without a schema, the app may well start it without parameters.
+        build = Finding.warning if job.schema is None else Finding.error
+        yield build(
             about,
             "It declares no parameters, so the Jobs API accepts none, but its task_type is 'job'.",
             "Declare them under 'parameters' of the job, or set its task_type to the type of its"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from databricks.sdk.service.jobs import Job, JobPermissions
+from marshmallow import Schema
 
 from flask_lakeflow_jobs import JobNotFound, LakeflowJobsError, NotAllowed, UpstreamError
 from flask_lakeflow_jobs.cli.doctor.findings import Level
@@ -122,7 +123,7 @@ def test_denied_network_is_an_error_without_a_grant() -> None:
         ([], None, None, ""),
         (["day"], None, Level.WARNING, "they can only be passed as job_parameters"),
         (["day", "rows"], "notebook", Level.ERROR, "It declares parameters (day, rows)"),
-        ([], "job", Level.ERROR, "It declares no parameters"),
+        ([], "job", Level.WARNING, "It declares no parameters"),
     ],
 )
 def test_task_type_must_match_the_declared_parameters(
@@ -134,3 +135,9 @@ def test_task_type_must_match_the_declared_parameters(
     findings = list(check_parameters(job, definition))
     assert [finding.level for finding in findings] == ([level] if level else [])
     assert all(text in finding.message for finding in findings)
+
+
+def test_schema_of_a_job_without_parameters_is_an_error() -> None:
+    job = dataclasses.replace(build_job(), task_type="job", schema=Schema.from_dict({})())
+    (finding,) = check_parameters(job, Job.from_dict({"settings": {}}))
+    assert finding.level is Level.ERROR
