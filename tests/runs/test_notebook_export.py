@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from flask_lakeflow_jobs.local.api.html import render_notebook
 from flask_lakeflow_jobs.runs import notebook_export
 from flask_lakeflow_jobs.runs.notebook_export import extract_output
+from flask_lakeflow_jobs.upstream.session import MAX_RESPONSE_BYTES
 
 
 def page(*results: Any) -> str:
@@ -62,6 +63,13 @@ def test_extract_output_has_cells_in_their_order() -> None:
 def test_extract_output_of_the_local_workspace() -> None:
     exported = render_notebook("n", "print('ü')", {"logs": "ü\x1b[1m\n'</script>\n"}, "title")
     assert extract_output(exported) == ("ü\x1b[1m\n'</script>\n", False)
+
+
+def test_page_of_the_local_workspace_with_a_long_log_can_be_read() -> None:
+    log = '{"level": "INFO", "rows": "5 %"}\n' * 150_000
+    exported = render_notebook("n", "", {"logs": log}, "title")
+    assert len(json.dumps(exported)) < MAX_RESPONSE_BYTES
+    assert extract_output(exported) == (log, False)
 
 
 def test_extract_output_cuts_a_long_text(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,9 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
+# Signs without an escape in a model. Most logs have many of them, and clients limit responses.
+_PLAIN = "".join(map(chr, range(ord(" "), 127))).replace("%", "")
+
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head><meta charset="utf-8"><title>{title}</title></head>
@@ -62,7 +65,7 @@ def render_notebook(name: str, source: str, output: dict[str, Any], title: str) 
         if output.get(key)
     ]
     sections = "\n".join(
-        f"<h2>{label}</h2>\n<pre>{escape(str(text))}</pre>" for label, text in parts
+        f"<h2>{label}</h2>\n<pre>{escape(str(text), quote=False)}</pre>" for label, text in parts
     )
     return (
         '<!DOCTYPE html>\n<html>\n<head><meta charset="utf-8">'
@@ -86,4 +89,4 @@ def _encode_model(name: str, source: str, output: dict[str, Any]) -> str:
         "results": {"type": "listResults", "data": [printed] if printed["data"] else []},
     }
     model = {"version": "NotebookV1", "name": name, "commands": [command]}
-    return base64.b64encode(quote(json.dumps(model)).encode()).decode()
+    return base64.b64encode(quote(json.dumps(model), safe=_PLAIN).encode()).decode()

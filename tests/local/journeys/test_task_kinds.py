@@ -206,7 +206,7 @@ def test_export_returns_the_code_and_output_of_a_notebook(serve: Serve, tmp_path
     )
     assert view.name == "notebook"
     assert view.content is not None
-    assert "print(&#x27;&lt;shown&gt;&#x27;)" in view.content
+    assert "print('&lt;shown&gt;')" in view.content
     assert "<pre>&lt;shown&gt;\n</pre>" in view.content
     (tmp_path / "bundle" / "notebook.py").unlink()
     (tmp_path / "bundle" / "notebook.py").symlink_to("x" * 300)

@@ -205,7 +205,7 @@ assert total == 2
     (main,) = run.tasks or []
     assert main.run_id is not None
     (view,) = client.jobs.export_run(main.run_id).views or []
-    assert "Skipped &#x27;%pip install nothing -q&#x27;:" in (view.content or "")
+    assert "Skipped '%pip install nothing -q':" in (view.content or "")
 
 
 def test_await_in_cells(serve: Serve) -> None:
