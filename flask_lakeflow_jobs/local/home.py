@@ -58,6 +58,7 @@ class WorkspaceFolder:
         self.data = self.path / "data"
         self.files = self.path / "files"
         self.volumes = self.path / "volumes"
+        self.wheels = self.path / "wheels"
         self.dbfs = self.data / "dbfs"
         self.unfinished = self.path / "unfinished"
         self._address = self.path / "address.json"

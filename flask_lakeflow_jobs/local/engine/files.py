@@ -62,6 +62,11 @@ class WorkspaceFiles:
         }
 
     @property
+    def wheels(self) -> Path:
+        """The folder in which tasks unpack built wheels."""
+        return self._folder.wheels
+
+    @property
     def projects(self) -> tuple[Path, ...]:
         """The folders of the projects of which a deployment builds wheels."""
         return self._bundle().projects

@@ -108,6 +108,7 @@ class TaskContext:
                 "folder": str(folder),
                 "root": str(self.files.root),
                 "libraries": list(dict.fromkeys(libraries)),
+                "wheels": str(self.files.wheels),
                 "missing_libraries": list(dict.fromkeys(missing)),
                 "requirements": requirements.to_list(),
                 "installs_packages": self.packages.is_enabled,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import types
+from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,9 +27,41 @@ def create_main_module(path: str, dbutils: DBUtils) -> types.ModuleType:
 
 def extend_import_path(payload: dict[str, Any]) -> None:
     """Put the code's folder and the task's libraries first, and the bundle's root last."""
-    sys.path[:0] = [payload["folder"], *payload["libraries"]]
+    libraries = [
+        _unpack(each, payload["wheels"]) if each.endswith(".whl") else each
+        for each in payload["libraries"]
+    ]
+    sys.path[:0] = [payload["folder"], *libraries]
     if payload["root"] not in sys.path:
         sys.path.append(payload["root"])
+
+
+def _unpack(wheel: str, folder: str) -> str:
+    """Return the folder with the files of a built wheel: modules may read those beside them.
+
+    It stays for later tasks, as the bytecode does that Python keeps of it.
+    """
+    import shutil
+    import tempfile
+    import zipfile
+
+    status = os.stat(wheel)
+    version = f"{status.st_size}-{status.st_mtime_ns}"
+    target = os.path.join(folder, f"{os.path.basename(wheel)}-{version}")
+    if os.path.isdir(target):
+        return target
+    os.makedirs(folder, exist_ok=True)
+    unpacked = tempfile.mkdtemp(dir=folder)
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(unpacked)
+        with suppress(OSError):  # another task was faster
+            os.rename(unpacked, target)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{wheel} is no wheel: {error}. Build it again.") from None
+    finally:
+        shutil.rmtree(unpacked, ignore_errors=True)
+    return target
 
 
 def run_script(payload: dict[str, Any], dbutils: DBUtils) -> None:

@@ -38,7 +38,9 @@ class FakeProcess:
 def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StatementRunner]:
     """A runner whose processes are fakes."""
     monkeypatch.setattr(services, "TaskProcess", FakeProcess)
-    files: Any = SimpleNamespace(root=tmp_path, projects=(), mounts={}, localize=dict)
+    files: Any = SimpleNamespace(
+        root=tmp_path, projects=(), mounts={}, wheels=tmp_path, localize=dict
+    )
     runner = StatementRunner(tmp_path / "statements", files, task_services(tmp_path))
     yield runner
     runner.close()

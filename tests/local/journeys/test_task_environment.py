@@ -85,7 +85,9 @@ def test_built_wheel_is_imported(serve: Serve, tmp_path: Path) -> None:
     libraries = [{"whl": "./lib/*.whl"}]
     (tmp_path / "bundle" / "lib").mkdir()
     with zipfile.ZipFile(tmp_path / "bundle" / "lib" / "my_shop-1.0-py3-none-any.whl", "w") as file:
-        file.writestr("shop.py", "def run(): print('sold from the wheel')")
+        code = "def run(): print('sold from', open(__file__[:-3] + '.txt').read())"
+        file.writestr("shop.py", code)
+        file.writestr("shop.txt", "the wheel")
         file.writestr(
             "my_shop-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: my-shop\nVersion: 1.0\n"
         )
@@ -104,6 +106,14 @@ def test_built_wheel_is_imported(serve: Serve, tmp_path: Path) -> None:
         "AttributeError: The package 'my-shop' has no entry point 'nothing', and there is no "
         "function 'nothing' in a module 'my_shop'. Name an entry point that its project declares."
     )
+
+
+def test_wheel_that_is_none_is_named(serve: Serve) -> None:
+    task = wheel(libraries=[{"whl": "lib/my_shop-1.0-py3-none-any.whl"}])
+    files = {"lib/my_shop-1.0-py3-none-any.whl": "<html>"}
+    client = serve({"etl": {"tasks": [task]}}, files)
+    error = client.outputs(client.run("etl"))["main"].error or ""
+    assert "my_shop-1.0-py3-none-any.whl is no wheel: File is not a zip file. Build it" in error
 
 
 def test_iteration_has_the_libraries_of_its_task(serve: Serve) -> None:
