@@ -43,16 +43,6 @@ class TestWatching:
         assert states[-1].outcome == "succeeded"
         assert states[-1].status == "TERMINATED"
 
-    def test_run_status_of_skipped_run_has_the_jobs_api_document(self) -> None:
-        (status,) = current_jobs["never"].run_and_wait()
-
-        assert status.outcome == "skipped"
-        document = status.to_dict()
-        assert set(document) == {"status", "outcome", "timestamp", "run"}
-        assert document["status"] == "SKIPPED"
-        assert document["run"]["run_id"] == status.run.run_id
-        assert document["timestamp"] > 1_600_000_000_000
-
     def test_run_and_wait_starts_the_run_before_iteration(self) -> None:
         watch = current_jobs["never"].run_and_wait()
 

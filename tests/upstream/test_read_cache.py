@@ -174,11 +174,6 @@ def test_response_requested_before_a_write_is_not_served_after_it(reads: Reads) 
     assert reads.read(is_final=True).value == 1
 
 
-def test_stored_response_is_served(reads: Reads) -> None:
-    reads.cache.store(KEY, reads.cache.begin_read(KEY.job), 0, is_final=True)
-    assert reads.read(is_final=True).value == 0
-
-
 def test_error_is_not_cached(reads: Reads) -> None:
     reads.error = NotAllowed("No.")
     with pytest.raises(NotAllowed):

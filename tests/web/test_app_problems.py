@@ -50,10 +50,6 @@ class TestApp:
 
         return app.test_client()
 
-    def test_error_page_of_the_app_is_not_used_by_the_routes(self, app_client: FlaskClient) -> None:
-        assert app_client.get("/nowhere").text == "the app's own page"
-        document_of(app_client.get("/api/jobs/nope"))
-
     def test_error_handler_of_the_app_is_not_used_by_the_routes(
         self, app_client: FlaskClient, fault_proxy: FaultyWorkspace
     ) -> None:
