@@ -48,6 +48,67 @@ spark.sql("USE IDENTIFIER('snippets')")
 spark.table("saved").collect()
 spark.sql("USE main.default")
 
+# %% names that are used
+def read_current():
+    return tuple(spark.sql("SELECT current_catalog(), current_schema()").first())
+
+
+for statement, current in {
+    "USE SCHEMA dev.new1": ("dev", "new1"),
+    "USE new2": ("dev", "new2"),
+    "USE CATALOG main": ("main", "default"),
+    "USE dev.new3;": ("dev", "new3"),
+    "SET CATALOG main": ("main", "default"),
+    "USE IDENTIFIER('dev.' || '`new-4`')": ("dev", "`new-4`"),
+    "USE CATALOG 'main';": ("main", "default"),
+    "USE CATALOG system": ("system", "default"),
+    "USE CATALOG `main`": ("main", "default"),
+}.items():
+    spark.sql(statement)
+    assert read_current() == current, (statement, read_current())
+spark.sql("USE dev.`new-4`")
+spark.sql("CREATE CATALOG " + "other_while_used")
+assert read_current() == ("dev", "`new-4`")
+spark.sql("CREATE VOLUME files")
+assert spark.sql("SHOW VOLUMES").collect() == [("new-4", "files")]
+assert spark.sql("SHOW SCHEMAS IN dev LIKE 'new-*'").collect() == [("new-4",)]
+spark.sql("CREATE TABLE t AS SELECT 1 AS n")
+query = "SELECT table_schema FROM dev.information_schema.tables WHERE table_name = 't'"
+assert ("new-4",) in spark.sql(query).collect()
+spark.sql("USE CATALOG main")
+spark.sql("CREATE VIEW dev.new5.v AS SELECT 1 AS stream")
+spark.sql("CREATE SCHEMA IDENTIFIER('dev' || '.new6')")
+spark.sql("-- daily\nCREATE OR REFRESH STREAMING TABLE dev.new6.t AS SELECT * FROM STREAM(dev.new5.v)")
+spark.sql("create materialized view if not exists dev.new6.m as select stream from stream dev.new6.t")
+assert spark.table("dev.new6.m").collect() == [(1,)]
+spark.sql("CREATE TABLE dev.new6.named (a STRING COMMENT 'The identifier (part of a key).')")
+spark.sql("INSERT INTO dev.new6.named /* identifier (1) */ VALUES ('it''s identifier (1)') -- identifier (2)")
+assert spark.table("dev.new6.named").first().a == "it's identifier (1)"
+
+# %% volumes
+spark.sql("CREATE VOLUME IF NOT EXISTS dev.`made`.files COMMENT 'x'")
+spark.sql("CREATE VOLUME made")
+assert dbutils.fs.ls("/Volumes/dev/made/files") == dbutils.fs.ls("/Volumes/main/default/made") == []
+assert spark.sql("SHOW VOLUMES IN dev.made").collect() == [("made", "files")]
+spark.sql("DROP VOLUME IF EXISTS dev.made.files")
+assert spark.sql("SHOW VOLUMES IN dev.made").collect() == []
+
+# %% commands that change no result
+for statement in (
+    "-- why\nANALYZE TABLE dev.snippets.t COMPUTE STATISTICS",
+    "CACHE LAZY TABLE dev.snippets.t",
+    "ALTER TABLE dev.snippets.t SET OWNER TO `me`",
+    "COMMENT ON TABLE dev.snippets.t IS 'x'",
+    "ALTER TABLE dev.snippets.t SET TAGS ('a' = 'b')",
+    "ALTER TABLE dev.snippets.t SET ROW FILTER f ON (a)",
+    "ALTER SCHEMA dev.snippets SET DBPROPERTIES ('a' = 'b')",
+    "ALTER MATERIALIZED VIEW dev.snippets.m ALTER COLUMN n COMMENT 'x'",
+    "ALTER STREAMING TABLE dev.snippets.streamed ADD SCHEDULE EVERY 1 HOUR",
+    "SET TIME ZONE 'UTC'",
+    "CREATE CATALOG IF NOT EXISTS dev",
+):
+    spark.sql(statement).collect()
+
 # %% descriptions
 for text in ("dev.snippets.t", "TABLE dev.snippets.t", "`dev`.snippets.t", "EXTENDED dev.snippets.t", "SELECT 1\nAS n"):
     for word in ("DESCRIBE", "desc"):

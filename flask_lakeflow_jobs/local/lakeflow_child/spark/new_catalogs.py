@@ -16,7 +16,7 @@ from .sail import CATALOG_NAME, PORT_FILE
 from .sail_commands import CATALOG
 from .sail_requests import RequestStub
 from .spark_catalog import list_saved_catalogs, load_catalog, save_catalog
-from .sql_names import NAME_PART, find_schema, quote_part, split_name
+from .sql_names import NAME_PART, find_current, find_schema, quote_part, split_name
 
 #: What Sail knows besides.
 _OF_SAIL = {"global_temp", "system"}
@@ -83,7 +83,7 @@ class Catalogs:
     def _move(self, catalogs: list[str]) -> None:
         """Continue the session at a listener that knows more catalogs."""
         session = self._session
-        ((catalog, schema),) = session.sql("SELECT current_catalog(), current_schema()").collect()
+        catalog, schema = find_current(session.sql)
         kept = _list_temporary(session)
         save_catalog(session)
         answer = _ask(session.client, catalogs)

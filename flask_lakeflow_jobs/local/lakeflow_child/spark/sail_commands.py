@@ -13,7 +13,8 @@ from ..sql_statements import (
     remove_comments,
     replace_identifiers,
 )
-from .sql_names import NAME_PART, find_schema, quote_part
+from .sail import CATALOG_NAME
+from .sql_names import NAME_PART, find_current, find_schema, quote_part
 from .sql_text import Query
 
 # Sail does not know these either.
@@ -54,17 +55,14 @@ _FEATURE = re.compile(r"(?<![\w.])delta\.(?=feature\.(?!allowColumnDefaults\b))"
 
 
 def rewrite(
-    statement: str,
-    query: Query,
-    mounts: dict[str, str],
-    require: Callable[[str], None] = lambda _: None,
+    statement: str, query: Query, mounts: dict[str, str], require: Callable[[str], None]
 ) -> str:
     """Return a statement that Sail can run in place of a command of Databricks.
 
     :param query: runs a statement of Sail.
     :param mounts: the folders of this machine by their paths in the workspace.
     :param require: makes the catalog of a statement known.
-    :raises ValueError: a catalog does not exist, or Sail has no such object.
+    :raises ValueError: a catalog cannot have its name, or Sail has no such object.
     """
     bare = remove_comments(statement)
     if name := find_skipped(bare):
@@ -76,8 +74,13 @@ def rewrite(
     require(bare)
     if match := CATALOG.match(bare):
         name = match[2].strip("`")
-        is_used = match[1].upper() != "CREATE"
-        return f"USE CATALOG {quote_part(name)}" if is_used else _check_catalog(name, query)
+        if match[1].upper() == "CREATE":
+            return _check_catalog(name)
+        used = f"USE CATALOG {quote_part(name)}"
+        if name.lower() == "system":  # which has no schema default
+            return used
+        query(used).collect()
+        return "USE SCHEMA default"  # Sail keeps the schema of the catalog before
     if match := _VOLUME.match(bare):
         verb, *names = (part.strip("`") for part in match.groups() if part)
         return _change_volume(verb.upper(), names, query, mounts)
@@ -102,13 +105,11 @@ def _skip(name: str) -> str:
     return f"SELECT '{describe_skipped(name)}' AS message"
 
 
-def _check_catalog(name: str, query: Query) -> str:
-    catalogs = [row["catalog"] for row in query("SHOW CATALOGS").collect()]
-    if name.lower() not in catalogs:
+def _check_catalog(name: str) -> str:
+    if not CATALOG_NAME.fullmatch(name):
         raise ValueError(
-            f"The catalog {name!r} does not exist in the local workspace. Name it in a parameter "
-            "or a variable with 'catalog' in its name, and start the run again. Its catalogs: "
-            f"{', '.join(catalogs)}."
+            f"{name!r} is no name of a catalog in the local workspace. Write only letters, digits, "
+            "'_' and '-' in it."
         )
     return f"SELECT 'The catalog {name} exists.' AS message"
 
@@ -120,8 +121,7 @@ def _change_volume(verb: str, names: list[str], query: Query, mounts: dict[str, 
     """
     path = names
     if len(path) < 3:
-        (current,) = query("SELECT current_catalog(), current_schema()").collect()
-        path = [*tuple(current)[: 3 - len(path)], *path]
+        path = [*find_current(query)[: 3 - len(path)], *path]
     if bad := [name for name in path if os.sep in name or name in (".", "..")]:
         raise ValueError(f"{bad[0]!r} is no name of a volume, a schema or a catalog.")
     folder = os.path.join(mounts["/Volumes"], *path)

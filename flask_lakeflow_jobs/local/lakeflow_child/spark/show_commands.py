@@ -16,7 +16,15 @@ from ..sql_statements import is_like
 from .column_sql import write_rows
 from .delta_log import find_location, list_fields, read_metadata
 from .spark_catalog import read_description
-from .sql_names import NAME_PART, quote_name, quote_part, split_name
+from .sql_names import (
+    NAME_PART,
+    find_current,
+    list_schemas,
+    quote_name,
+    quote_part,
+    split_name,
+    unquote_part,
+)
 from .sql_text import Query
 
 Row = tuple[Any, ...]
@@ -65,8 +73,7 @@ def replace_show(statement: str, query: Query, volumes: str) -> str:
 
 
 def _show_schemas(match: re.Match[str], query: Query, _: str) -> str:
-    rows = query(f"SHOW SCHEMAS IN {match[1]}" if match[1] else "SHOW SCHEMAS").collect()
-    names = sorted(row["name"] for row in rows)
+    names = sorted(list_schemas(query, match[1]))
     return write_rows(["databaseName"], [(each,) for each in names if is_like(each, match[2])])
 
 
@@ -78,7 +85,7 @@ def _show_catalogs(match: re.Match[str], query: Query, _: str) -> str:
 def _show_tables(match: re.Match[str], query: Query, _: str) -> str:
     rows = query(f"SHOW TABLES IN {match[1]}" if match[1] else "SHOW TABLES").collect()
     found = [
-        (row.database, row.tableName, row.isTemporary)
+        (unquote_part(row.database), row.tableName, row.isTemporary)
         for row in rows
         if is_like(row.tableName, match[2])
     ]
@@ -217,11 +224,11 @@ def _list_information(kind: str, catalogs: list[str], query: Query) -> Iterator[
         if kind == "catalogs":
             yield (catalog,)
             continue
-        for row in query(f"SHOW SCHEMAS IN {quote_part(catalog)}").collect():
+        for schema in list_schemas(query, quote_part(catalog)):
             if kind == "schemata":
-                yield catalog, row[0]
+                yield catalog, schema
             else:
-                yield from _list_tables(kind, f"{catalog}.{row[0]}", query)
+                yield from _list_tables(kind, f"{catalog}.{schema}", query)
 
 
 def _list_tables(kind: str, schema: str, query: Query) -> Iterator[Row]:
@@ -253,8 +260,8 @@ def _list_columns(path: list[str], table: str, query: Query) -> Iterator[Row]:
 def _find_schema(name: str | None, query: Query) -> tuple[str, str]:
     parts = split_name(name or "")
     if len(parts) < 2:
-        (current,) = query("SELECT current_catalog(), current_schema()").collect()
-        parts = [current[0], parts[0] if parts else current[1]]
+        catalog, schema = find_current(query)
+        parts = [catalog, parts[0] if parts else schema]
     return parts[-2], parts[-1]
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from ..json_files import read_json, write_json
 from ..samples import SPARK_SAMPLES
 from .column_sql import write_text
-from .sql_names import quote_name, quote_part
+from .sql_names import list_schemas, quote_name, quote_part
 
 Entries = dict[str, dict[str, Any]]
 
@@ -181,7 +181,7 @@ def _describe(session: Any, known: Entries) -> Entries:
     for catalog in _list(session, "SHOW CATALOGS"):
         if catalog == "system":
             continue
-        for schema in _list(session, f"SHOW SCHEMAS IN {quote_part(catalog)}"):
+        for schema in list_schemas(session.sql, quote_part(catalog)):
             path = f"{catalog}.{schema}"
             if schema != "default":
                 entries[path] = {"type": "schema"}

@@ -63,7 +63,7 @@ def _find_schema_of(table: str) -> str | None:
 
 def split_name(name: str) -> list[str]:
     """Return the parts of a name, without their quotes."""
-    return [part.strip("`").replace("``", "`") for part in re.findall(NAME_PART, name)]
+    return [unquote_part(part) for part in re.findall(NAME_PART, name)]
 
 
 def quote_name(name: str) -> str:
@@ -74,6 +74,26 @@ def quote_name(name: str) -> str:
 def quote_part(part: str) -> str:
     """Quote one part of a name."""
     return "`" + part.replace("`", "``") + "`"
+
+
+def unquote_part(part: str) -> str:
+    """Return a part of a name without its quotes."""
+    return part.strip("`").replace("``", "`")
+
+
+def list_schemas(query: Callable[[str], Any], catalog: str | None = None) -> list[str]:
+    """Return the schemas of a catalog, which Sail quotes if they are such as ``my-schema``.
+
+    :param catalog: quoted.
+    """
+    rows = query(f"SHOW SCHEMAS IN {catalog}" if catalog else "SHOW SCHEMAS").collect()
+    return [unquote_part(row[0]) for row in rows]
+
+
+def find_current(query: Callable[[str], Any]) -> tuple[str, str]:
+    """Return the current catalog and schema."""
+    ((catalog, schema),) = query("SELECT current_catalog(), current_schema()").collect()
+    return catalog, unquote_part(schema)
 
 
 def _quote(parts: list[str]) -> str:
@@ -95,8 +115,7 @@ def qualify_view(statement: str, query: Callable[[str], Any]) -> str:
         )
     if not _find_names(bare):
         return statement
-    ((catalog, schema),) = query("SELECT current_catalog(), current_schema()").collect()
-    return qualify(bare, catalog, schema)
+    return qualify(bare, *find_current(query))
 
 
 def _is_table(name: str, query: Callable[[str], Any]) -> bool:
