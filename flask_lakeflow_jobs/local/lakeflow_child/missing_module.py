@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from .package_names import find_package, normalize_name
+from .spark.spark_advice import JVM
 
 # Several packages have modules below these names.
 _NAMESPACES = ("azure", "databricks", "google")
@@ -21,6 +22,8 @@ _SERVICES = {
 # Modules of clusters that need a package beside pyspark on Java: those of tasks leave it out. On
 # Sail, a module of the workspace takes its place.
 _PACKAGES = {"delta": "delta-spark"}
+# Modules of pyspark that its client without Java leaves out.
+_OF_JAVA = ("broadcast", "context", "core", "files", "rdd", "status")
 _IMPORTED = re.compile(r"cannot import name '(\w+)'")  # as in from databricks import feature_store
 _SETTING = "LAKEFLOW_JOBS_LOCAL_INSTALL = True"
 _MAX_FOLDERS = 2000  # of a bundle that are searched
@@ -62,6 +65,8 @@ def advise_on_module(
             f"Leave {name} out for a local run, or simulate the job (its tag 'local_simulation'): "
             f"the local workspace has no {service}."
         )
+    if module.startswith(tuple(f"pyspark.{each}" for each in _OF_JAVA)):
+        return f"Sail has no {module}, a part of Spark that needs Java. Use DataFrames, or {JVM}."
     if missing_libraries:
         return (
             f"The task needs the module {name}, and lists {', '.join(missing_libraries)}, which "

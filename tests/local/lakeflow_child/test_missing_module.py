@@ -59,6 +59,13 @@ def test_module_of_delta_lake_is_installed_beside_pyspark(installs: bool) -> Non
 
 
 @pytest.mark.parametrize("installs", [True, False])
+def test_module_of_spark_on_java_is_not_to_be_installed(installs: bool) -> None:
+    advice = advise_on_module("pyspark.core.rdd", ["a"], installs=installs)
+    assert advice.startswith("Sail has no pyspark.core.rdd, a part of Spark that needs Java. Use ")
+    assert "Java" not in advise_on_module("pyspark.sql.nothing", [], installs=False)
+
+
+@pytest.mark.parametrize("installs", [True, False])
 def test_module_of_a_service_of_databricks_is_not_to_be_installed(installs: bool) -> None:
     advice = advise_on_module("databricks.feature_store", ["a"], installs=installs)
     assert advice.startswith("Leave databricks.feature_store out for a local run, or simulate the")

@@ -33,6 +33,12 @@ class LocalContext:
     def __init__(self, session: Any) -> None:
         self._session = session
 
+    @staticmethod
+    def getOrCreate(conf: Any = None) -> LocalContext:
+        from pyspark.sql import SparkSession
+
+        return SparkSession.builder.getOrCreate().sparkContext  # type: ignore[no-any-return]
+
     @property
     def defaultParallelism(self) -> int:
         return os.cpu_count() or 1

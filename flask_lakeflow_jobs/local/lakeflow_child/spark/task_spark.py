@@ -50,6 +50,13 @@ def synchronize_requests(
     client_class.do = do
 
 
+def _add_context(module: Any) -> None:
+    """Let code import ``SparkContext``, which the client without Java leaves out."""
+    from .local_rdds import LocalContext  # of tasks with Spark only
+
+    module.SparkContext = LocalContext
+
+
 def _number_rows(internal: Any) -> None:
     """Number the rows of pandas on Spark by a window: Sail has no function for it."""
     frame = internal.InternalFrame
@@ -81,6 +88,7 @@ class TaskSpark:
                     "databricks.sdk.core": lambda core: synchronize_requests(
                         core.ApiClient, self._synchronize
                     ),
+                    "pyspark": _add_context,
                     "pyspark.pandas.internal": _number_rows,
                 }
             )
