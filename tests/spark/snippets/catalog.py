@@ -142,6 +142,24 @@ spark.sql("CREATE OR REPLACE FUNCTION dev.snippets.twice(n INT) RETURNS INT RETU
 spark.sql("CREATE OR REPLACE FUNCTION dev.snippets.plus(n INT) RETURNS INT LANGUAGE PYTHON AS $$\n  return n + 1\n$$")
 row = spark.sql("SELECT dev.snippets.twice(dev.snippets.plus(id::int)) FROM range(3) WHERE id = 2").first()
 assert row[0] == 6, row
+spark.sql("USE dev.snippets")
+spark.sql("CREATE FUNCTION dev.snippets.sum2(a INT, b INT DEFAULT 3) RETURNS INT RETURN a + b")
+spark.sql("CREATE FUNCTION more(a INT) RETURNS INT RETURN dev.snippets.sum2(a) * 2")
+spark.sql("CREATE TEMPORARY FUNCTION best() RETURNS INT RETURN (SELECT max(n) FROM VALUES (7) AS t(n))")
+spark.sql("CREATE FUNCTION pairs(a INT) RETURNS TABLE (x INT) RETURN SELECT a AS x")
+row = spark.sql("SELECT sum2(1, x), sum2(a => 1), more(5), best(), snippets.plus(x) FROM pairs(2) p").first()
+assert tuple(row) == (3, 4, 16, 7, 3), row
+for statement, remedy in {
+    "SELECT sum2()": "needs the argument a. Give it a value",
+    "CREATE FUNCTION f(a INT) RETURNS INT LANGUAGE SCALA RETURN a": "no functions in SCALA. Write it in SQL or Python",
+}.items():
+    try:
+        spark.sql(statement)
+    except Exception as error:
+        assert remedy in str(error), error
+    else:
+        raise AssertionError(statement)
+spark.sql("USE main.default")
 
 # %% information schema
 query = (
