@@ -108,11 +108,12 @@ def split_statements(text: str) -> list[str]:
 
 
 def remove_comments(statement: str) -> str:
+    """Replace comments by spaces, as they part words."""
     pieces = []
     start = 0
     for token, end in _iter_tokens(statement):
         if token["comment"]:
-            pieces.append(statement[start : token.start()])
+            pieces += [statement[start : token.start()], " "]
             start = end
     return "".join([*pieces, statement[start:]])
 

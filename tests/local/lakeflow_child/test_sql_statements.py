@@ -84,6 +84,7 @@ def test_comment_without_an_end_hides_the_rest() -> None:
     ("statement", "expected"),
     [
         ("-- all\nSELECT 1", True),
+        ("SELECT/* all */1", True),
         ("(SELECT 1) UNION (SELECT 2)", True),
         ("WITH a AS (SELECT 1) SELECT * FROM a", True),
         ("SHOW TABLES", True),

@@ -209,12 +209,8 @@ def _take_constraints(text: str) -> tuple[str, list[tuple[str, str]]]:
 def _write_condition(name: str, condition: str, violation: re.Match[str] | None) -> str:
     if violation is None:
         return ""
-    condition = re.sub(_UNCHANGED, _drop_comment, condition, flags=re.DOTALL).replace("\n", " ")
+    condition = remove_comments(condition).replace("\n", " ")
     return condition if violation[1].upper() == "DROP" else fail_unless(name, condition)
-
-
-def _drop_comment(match: re.Match[str]) -> str:
-    return " " if match[0].startswith(("--", "/*")) else match[0]
 
 
 def _filter(statement: str, conditions: list[str]) -> str | None:
@@ -224,7 +220,7 @@ def _filter(statement: str, conditions: list[str]) -> str | None:
         depth += (token[0] == "(") - (token[0] == ")")
         if not start and depth == 0 and token[0].upper() == "AS":
             start = token.end()
-        elif _drop_comment(token) != " ":
+        elif not token[0].startswith(("--", "/*")):
             end = token.end()
     if not start or end < start or not conditions:
         return None
