@@ -241,3 +241,11 @@ else:
 # %% views that are dropped
 spark.range(1).createOrReplaceTempView("dropped")
 assert [spark.catalog.dropTempView("dropped"), spark.catalog.dropTempView("dropped")] == [True, False]
+
+# %% decimals beside doubles
+rows = spark.sql("SELECT id * 1.25D AS x, CAST(id * 1.5 AS DECIMAL(10,2)) AS d FROM range(1, 3)")
+found = rows.selectExpr("coalesce(x, 0.0) AS a", "CASE WHEN x > 2 THEN x ELSE 0.0 END AS b", "sum(if(x > 2, 0.0, x)) OVER () AS c", "coalesce(d, 0.0) AS d")
+assert [type(value).__name__ for value in found.first()] == ["float", "float", "float", "Decimal"], found.first()
+assert [tuple(map(float, row)) for row in found.collect()] == [(1.25, 0, 1.25, 1.5), (2.5, 2.5, 1.25, 3)]
+spark.sql("SELECT coalesce(1D, 0.0) AS x").write.mode("overwrite").saveAsTable("dev.snippets.doubles")
+assert dict(spark.table("dev.snippets.doubles").dtypes) == {"x": "double"}

@@ -13,7 +13,8 @@ reaches Sail in three ways, and each is changed in one place:
   those for commands in ``sail_commands``, and those for tables in ``sql_changes``, ``sql_writes``,
   ``alter_tables``, ``copy_into`` and ``table_versions``.
 - Requests to the server: ``sail_requests`` corrects names, texts, joins and the order of rows in
-  all of them, with ``sql_corrections``, ``frame_joins``, ``row_order`` and ``file_metadata``.
+  all of them, with ``sql_corrections``, ``whole_decimals``, ``frame_joins``, ``row_order`` and
+  ``file_metadata``.
 
 ``delta_log`` reads and writes the logs of tables, and ``spark_advice`` says what to do about what
 Sail refuses. Only ``spark_submit`` runs Spark on a Java of the user.

@@ -22,6 +22,7 @@ from .row_order import keep_order
 from .sql_corrections import correct_results
 from .sql_names import NAME_PART
 from .sql_text import escape_quotes
+from .whole_decimals import write_whole_decimals
 
 #: Returns what to write before the name of a schema.
 Prefix = Callable[[str], str]
@@ -136,7 +137,7 @@ def correct_texts(request: Any, prefix: Prefix) -> None:
         elif kind.name in _STATEMENT_FIELDS:
             field = _STATEMENT_FIELDS[kind.name]
             statement = lower_in_sql(getattr(message, field), prefix)
-            setattr(message, field, correct_results(statement))
+            setattr(message, field, correct_results(write_whole_decimals(statement)))
         elif kind.file.name.endswith("/catalog.proto"):
             is_use = kind.name == "SetCurrentDatabase"  # of the current catalog
             for field, parts in _CATALOG_FIELDS.items():
@@ -152,7 +153,7 @@ def correct_expression(expression: str, prefix: Prefix) -> str:
         return expression.lower()
     expression = _read_paths(escape_quotes(expression))
     statement = lower_in_sql(f"SELECT {expression}", prefix)
-    return correct_results(statement.removeprefix("SELECT "))
+    return correct_results(write_whole_decimals(statement.removeprefix("SELECT ")))
 
 
 def _read_paths(expression: str) -> str:
