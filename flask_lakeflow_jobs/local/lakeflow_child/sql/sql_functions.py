@@ -58,17 +58,16 @@ def _truncate(node: Tree) -> Tree:
     return exp.func(f"lakeflow_{prefix}{_INTEGERS[node.to.this]}", value.copy())
 
 
-def _read_zones(node: Tree) -> Tree:
-    """A text may have a time zone, which DuckDB ignores in a cast to a timestamp without one."""
+def _read_times(node: Tree) -> Tree:
+    """A time may be a number of seconds, or a text with a zone, which DuckDB refuses or ignores."""
     if not isinstance(node, exp.Cast) or node.to.this != _TYPE.TIMESTAMP:
         return node
-    is_plain = isinstance(node.this, exp.Literal) and not _ZONE.search(node.this.name)
-    if is_plain or isinstance(node.this, exp.Cast):
+    value = node.this
+    is_plain = isinstance(value, exp.Literal) and value.is_string and not _ZONE.search(value.name)
+    if is_plain or (isinstance(value, exp.Cast) and value.to.this in exp.DataType.TEMPORAL_TYPES):
         return node
-    inner = exp.DataType.build("timestamptz", dialect="duckdb")
-    kind = exp.TryCast if isinstance(node, exp.TryCast) else exp.Cast
-    node.set("this", kind(this=node.this.copy(), to=inner))
-    return node
+    prefix = "try_" if isinstance(node, exp.TryCast) else ""
+    return exp.func(f"lakeflow_{prefix}timestamp", value.copy())
 
 
 def _keep_dates(node: Tree) -> Tree:
@@ -76,7 +75,7 @@ def _keep_dates(node: Tree) -> Tree:
     if isinstance(node.parent, exp.Cast):
         return node
     is_shifted = isinstance(node, (exp.Add, exp.Sub)) and _is_shifted_date(node)
-    if is_shifted or isinstance(node, (exp.TsOrDsAdd, exp.AddMonths)):
+    if is_shifted or isinstance(node, (exp.TsOrDsAdd, exp.AddMonths, exp.DateFromUnixDate)):
         return exp.cast(node.copy(), "date")
     return node
 
@@ -204,6 +203,8 @@ def _call_macros(node: Tree) -> Tree:
     if isinstance(node, exp.ArraySize):
         is_map = isinstance(node.this, exp.VarMap)
         return exp.func("cardinality" if is_map else "lakeflow_size", node.this.copy())
+    if isinstance(node, exp.ToChar) and isinstance(form := node.args.get("format"), exp.Literal):
+        return _format_value(node.this, form)
     if isinstance(node, exp.NextDay) and not _is_date(node.this):
         node.set("this", exp.cast(node.this.copy(), "date"))
     if isinstance(node, exp.Quantile):
@@ -231,6 +232,15 @@ def _call_macros(node: Tree) -> Tree:
     ):
         return exp.cast(node.copy(), "date[]", dialect="duckdb")
     return _call_anonymous(node) if isinstance(node, exp.Anonymous) else node
+
+
+def _format_value(value: Tree, form: exp.Literal) -> Tree:
+    """Format a time. DuckDB has no patterns of numbers."""
+    if not re.search("[a-zA-Z]", re.sub("MI|PR|S", "", form.name)):
+        return exp.Anonymous(this="to_char", expressions=[value.copy(), form.copy()])
+    pattern = str(Databricks.format_time(form)).strip("'").replace("strict", "")
+    time = exp.cast(value.copy(), "timestamp")
+    return exp.TimeToStr(this=time, format=exp.Literal.string(pattern))
 
 
 def _call_anonymous(node: exp.Anonymous) -> Tree:
@@ -352,7 +362,7 @@ def _roll_up(node: Tree) -> Tree:
 FUNCTION_RULES: tuple[Callable[[Tree], Tree], ...] = (
     _call_macros,
     _divide,
-    _read_zones,
+    _read_times,
     _truncate,
     _truncate_dates,
     _count_whole_units,

@@ -23,7 +23,22 @@ def _truncated(kind: str, *, is_tried: bool) -> str:
         "CASE WHEN system.main.typeof(x) IN ('DOUBLE', 'FLOAT') "
         f"THEN {cast}(trunc(TRY_CAST(x AS DOUBLE)) AS {kind}) "
         "WHEN starts_with(system.main.typeof(x), 'DECIMAL') "
-        f"THEN {cast}(trunc(TRY_CAST(x AS DECIMAL(38, 10))) AS {kind}) ELSE {cast}(x AS {kind}) END"
+        f"THEN {cast}(trunc(TRY_CAST(x AS DECIMAL(38, 10))) AS {kind}) "
+        "WHEN starts_with(system.main.typeof(x), 'TIMESTAMP') "
+        f"THEN {cast}(floor(epoch(TRY_CAST(x AS TIMESTAMP))) AS {kind}) "
+        f"ELSE {cast}(x AS {kind}) END"
+    )
+
+
+def _as_timestamp(*, is_tried: bool) -> str:
+    """Cast to a timestamp: a number is of seconds, and a text may have a time zone."""
+    cast = "TRY_CAST" if is_tried else "CAST"
+    return (
+        "CASE WHEN system.main.typeof(x) IN "
+        "('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'FLOAT', 'DOUBLE') "
+        "OR starts_with(system.main.typeof(x), 'DECIMAL') "
+        "THEN make_timestamp(CAST(floor(TRY_CAST(x AS DOUBLE) * 1000000) AS BIGINT)) "
+        f"ELSE {cast}({cast}(x AS TIMESTAMPTZ) AS TIMESTAMP) END"
     )
 
 
@@ -70,6 +85,8 @@ _MACROS = {
         for kind in ("tinyint", "smallint", "int", "bigint")
         for prefix in ("", "try_")
     },
+    "lakeflow_timestamp(x)": _as_timestamp(is_tried=False),
+    "lakeflow_try_timestamp(x)": _as_timestamp(is_tried=True),
     # the user, whose group is that of the API
     **{
         f"{name}(g)": "g IN ('account users', 'users')"

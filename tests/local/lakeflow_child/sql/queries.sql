@@ -561,3 +561,12 @@ SELECT 'a%b' LIKE 'a\\%b', 'axb' LIKE 'a\\%b', 'ab' NOT LIKE '%\\_%', 'a%' LIKE 
 
 SELECT date_format(TIMESTAMP '2024-05-07 15:04:05', "yyyy-MM-dd'T'HH:mm:ss'Z'"), to_timestamp('2024-05-07T15:04:05Z', "yyyy-MM-dd'T'HH:mm:ss'Z'");
 -- [["2024-05-07T15:04:05Z", "2024-05-07T15:04:05.000Z"]]
+
+SELECT to_timestamp(1700000000), CAST(n AS TIMESTAMP), TRY_CAST(n + 0.5 AS TIMESTAMP), CAST('2024-01-02T03:04:05+02:00' AS TIMESTAMP), TRY_CAST(t AS TIMESTAMP) FROM VALUES (5, 'x') AS v(n, t);
+-- [["2023-11-14T22:13:20.000Z", "1970-01-01T00:00:05.000Z", "1970-01-01T00:00:05.500Z", "2024-01-02T01:04:05.000Z", null]]
+
+SELECT CAST(TIMESTAMP '2024-01-01 00:00:01.5' AS BIGINT), bigint(TIMESTAMP '1969-12-31 23:59:58.5'), date_from_unix_date(1);
+-- [["1704067201", "-2", "1970-01-02"]]
+
+SELECT to_char(DATE '2024-01-05', 'yyyy/MM'), to_char(TIMESTAMP '2024-01-05 10:11:12', 'HH:mm');
+-- [["2024/01", "10:11"]]

@@ -106,6 +106,10 @@ def test_storage_clauses_are_ignored(clauses: str) -> None:
         ("DESCRIBE HISTORY t", "DuckDB keeps no history of tables. Read the table as it is, or"),
         ("ALTER TABLE t ALTER COLUMN a SET MASK f", "DuckDB has no row filters and no masks."),
         ("SELECT xxhash64(1)", "DuckDB does not know this SQL. Write it as DuckDB has it, or run"),
+        (
+            "SELECT to_char(1.5, '9.9')",
+            "DuckDB does not know this SQL. Write it as DuckDB has it, or run",
+        ),
         ("CREATE VOLUME a.b.c", "DuckDB has schemas and tables only. Remove this statement"),
         ("SELECT * FROM read_files('x')", "DuckDB has no read_files. Use read_csv, read_json or"),
         ("SELEC 1", "DuckDB does not know this SQL. Write it as DuckDB has it, or run it with"),
