@@ -221,6 +221,10 @@ assert row.first()[:] == (day(2024, 1, 5),) * 5, row.first()
 assert row.columns[0] == "to_date(a)"
 assert spark.sql("SELECT to_date('2024-01-05T10:11:12Z')").first()[0] == day(2024, 1, 5)
 
+# %% seconds of times
+found = spark.range(1).selectExpr("bigint(TIMESTAMP'1970-01-01 00:00:05')", "BIGINT ('7')")
+assert found.first()[:] == (5, 7), found.first()
+
 # %% pairs of values
 rows = spark.sql("SELECT * FROM VALUES (1, 'a'), (1, NULL), (2, 'a'), (1, 'a') AS t(n, `s.t`)")
 counts = rows.crosstab("n", "s.t").orderBy("`n_s.t`")

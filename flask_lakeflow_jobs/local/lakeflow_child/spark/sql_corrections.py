@@ -6,11 +6,11 @@ decimals and ``rint`` round half up. A window over a range of dates has all earl
 ``initcap`` begins a word after each sign. ``nvl`` of a decimal and an integer is a double.
 ``to_timestamp`` takes a number for microseconds, and ``to_date`` no text with a ``T``.
 ``datediff(DAY, …)`` counts midnights, ``datediff`` and ``regexp_count`` are a ``BIGINT``.
-``date_trunc`` of a date has no time zone. ``string`` of a time has a ``T``. ``get_json_object``
-finds nothing with ``[*]``. ``percentile_approx`` returns a value between two others, and takes no
-array. ``collect_list`` over a window keeps NULL. ``from_json`` reads no time with a ``T``.
-``array_except`` takes no two arrays of which one alone has no NULL. ``to_json`` writes
-microseconds.
+``date_trunc`` of a date has no time zone. ``string`` of a time has a ``T``, and ``bigint`` of it
+is of microseconds. ``get_json_object`` finds nothing with ``[*]``. ``percentile_approx`` returns a
+value between two others, and takes no array. ``collect_list`` over a window keeps NULL.
+``from_json`` reads no time with a ``T``. ``array_except`` takes no two arrays of which one alone
+has no NULL. ``to_json`` writes microseconds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 from ..sql_statements import LITERAL, read_arguments
 
 _TEXTS = (
-    "array_except|approx_percentile|bround|collect_list|from_json|get_json_object|ifnull|initcap|left|nvl"
+    "array_except|approx_percentile|bigint|bround|collect_list|from_json|get_json_object|ifnull|initcap|left|nvl"
     "|percentile_approx|regexp_count|right|rint|split|string|to_json"
 )
 _TIMES = (
@@ -96,8 +96,8 @@ def _write(name: str, *arguments: str) -> str:
         return f"array_join({_WORDS.format(*arguments)}, ' ')"
     if name in ("ifnull", "nvl"):
         return f"coalesce({', '.join(arguments)})"
-    if name == "string":
-        return f"CAST({arguments[0]} AS STRING)"
+    if name in ("bigint", "string"):
+        return f"CAST({arguments[0]} AS {name.upper()})"
     if name == "to_json":
         times = f"map('timestampFormat', \"{MILLISECONDS}\")"
         return call if len(arguments) > 1 else f"{name}({arguments[0]}, {times})"

@@ -69,6 +69,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_corrections import corre
         ("approx_percentile(a, 0.5)", "percentile_disc(0.5) WITHIN GROUP (ORDER BY a)"),
         ("percentile_approx(a, 0.5) OVER (PARTITION BY b)",) * 2,
         ("string(a), CAST(b AS STRING)", "CAST(a AS STRING), CAST(b AS STRING)"),
+        ("bigint(a), CAST(b AS BIGINT)", "CAST(a AS BIGINT), CAST(b AS BIGINT)"),
         ("date_trunc('DAY', a)", "CAST(date_trunc('DAY', a) AS TIMESTAMP)"),
         ("datediff(DAY, a, b)", "(datediff(HOUR, a, b) div 24)"),
         (
