@@ -30,7 +30,7 @@ _MAX_LOG_BYTES = 1024 * 1024
 #: Rows keep their order, and most files are whole: Spark reads and writes a small file so. Several
 #: partitions would return them in any order. A task with much data may set them otherwise.
 _IN_ORDER = {
-    "SAIL_EXECUTION__BATCH_SIZE": "131072",
+    "SAIL_EXECUTION__BATCH_SIZE": "65536",
     "SAIL_EXECUTION__DEFAULT_PARALLELISM": "1",
 }
 

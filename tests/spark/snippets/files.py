@@ -277,6 +277,10 @@ rows = spark.createDataFrame([(n * 7919 % 20011,) for n in range(20011)], "n INT
 assert read_written(rows.orderBy("n").filter("n > 5")) == [str(n) for n in range(6, 20011)]
 assert [row.n for row in spark.read.csv(f"{values}/ordered", schema="n INT").filter("n % 2 = 0").collect()] == [*range(6, 20011, 2)]
 
+# %% a batch of rows above 128 MiB
+spark.range(34_000).selectExpr("id", "repeat(md5(string(id)), 128) AS t").write.parquet(f"{values}/wide")
+assert spark.read.parquet(f"{values}/wide").orderBy("id").toArrow().num_rows == 34_000
+
 # %% texts of written values
 rows = spark.sql("SELECT DATE'2024-01-02' AS d, TIMESTAMP'2024-01-02 03:04:05' AS t, ' a ' AS s, 1 AS n").coalesce(1)
 

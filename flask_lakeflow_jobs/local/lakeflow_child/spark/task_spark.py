@@ -178,6 +178,7 @@ def _connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     # Tasks list an older pandas, as clusters have, or a newer one. Modules import this by name.
     check: Any = utils.require_minimum_pandas_version
     check.__code__ = (lambda: None).__code__
+    from pyspark.sql.connect.client import ChannelBuilder
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
     from .new_catalogs import Catalogs
@@ -185,6 +186,9 @@ def _connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     from .sail_sql import SailSql
     from .spark_catalog import load_catalog
 
+    # Sail sends a batch of rows as a whole, which may exceed the limits of the client.
+    limits = ChannelBuilder.GRPC_DEFAULT_OPTIONS
+    ChannelBuilder.GRPC_DEFAULT_OPTIONS = [(name, -1) for name, _ in limits]
     session = SparkSession.builder.getOrCreate()
     session.client.set_retry_policies([DefaultPolicy(max_retries=_MAX_RETRIES)])
     catalogs = Catalogs(session)  # it remembers the settings that follow
