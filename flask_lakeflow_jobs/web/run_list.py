@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Request
 
-from ..errors import InvalidRequest, MissingUserToken, NotAllowed, quote
+from ..errors import InvalidRequest, InvalidUserToken, MissingUserToken, NotAllowed, quote
 from ..globals import current_state
 from ..identity import display_name
 from ..record.values import PageToken, RecordedRun, RowState
@@ -191,6 +191,7 @@ def read_run_page(authorizer: Authorizer, query: RunQuery, limit: int | None = N
 
     :raises MissingUserToken: the query names a job that runs as its users, and the request carries
         no token.
+    :raises InvalidUserToken: so it does, and the token is invalid.
     :raises NotAllowed: the workspace refuses to show the job that the query names, or each job.
     :raises DatabaseUnavailable: the record does not respond.
     """
@@ -200,13 +201,13 @@ def read_run_page(authorizer: Authorizer, query: RunQuery, limit: int | None = N
     recorded = {job.key: job.job_id for job in jobs if has_record and job.run_as == "app"}
     read = [job.key for job in jobs if job.key not in recorded]
     reads = iter(range(len(read) + MAX_MORE_READS))  # of all sources together
-    refusals: list[NotAllowed] = []
+    refusals: list[NotAllowed | InvalidUserToken] = []
     with ExitStack() as stack:
         sources = [_read_record(recorded, query, limit + 1)] if recorded else []
         for key in read:
             try:
                 handle = stack.enter_context(request_handle(authorizer, key))
-            except MissingUserToken:
+            except (MissingUserToken, InvalidUserToken):
                 if query.job is not None:
                     raise
                 continue
@@ -270,7 +271,10 @@ def _from_row(row: RecordedRun, present_id: int) -> ListedRun:
 
 
 def _read_workspace(
-    handle: JobHandle, query: RunQuery, reads: Iterator[int], refusals: list[NotAllowed]
+    handle: JobHandle,
+    query: RunQuery,
+    reads: Iterator[int],
+    refusals: list[NotAllowed | InvalidUserToken],
 ) -> Iterator[ListedRun]:
     """Yield the runs of a job, newest first; none if the workspace refuses to show them.
 
@@ -286,7 +290,7 @@ def _read_workspace(
             runs = handle.list_runs(
                 READ_SIZE, start_time_from=query.since, start_time_to=min(ends, default=None)
             )
-        except NotAllowed as refusal:
+        except (NotAllowed, InvalidUserToken) as refusal:
             refusals.append(refusal)
             return
         actions = current_state().requesters.read(

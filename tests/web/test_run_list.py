@@ -145,13 +145,23 @@ class TestFromTheRecord:
         assert not {1000, 1002} & set(listed)
         assert users_client.get(f"{URL}?job=quick").status_code == 401
 
-    def test_job_that_the_workspace_refuses_hides_no_others(
-        self, fault_proxy: FaultyWorkspace, users_client: FlaskClient
+    @pytest.mark.parametrize(
+        ("token", "status"),
+        [(ALICE, 403), ("dapi-of-carol", 401), ("of carol", 401)],
+        ids=["not allowed", "expired", "malformed"],
+    )
+    def test_job_that_is_refused_hides_no_others(
+        self,
+        fault_proxy: FaultyWorkspace,
+        users_client: FlaskClient,
+        token: str,
+        status: int,
     ) -> None:
-        fault_proxy.fail(Refusal(403), path="runs/list")
-        of_alice = on_behalf_of(ALICE)
-        assert list_ids(users_client, headers=of_alice) == [1003, 1001]
-        assert users_client.get(f"{URL}?job=quick", headers=of_alice).status_code == 403
+        if status == 403:
+            fault_proxy.fail(Refusal(403), path="runs/list")
+        headers = on_behalf_of(token)
+        assert list_ids(users_client, headers=headers) == [1003, 1001]
+        assert users_client.get(f"{URL}?job=quick", headers=headers).status_code == status
 
 
 class TestFromTheWorkspace:
