@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from flask import Request, request
 
@@ -188,7 +188,10 @@ def authorize(action: PolicyAction, key: str) -> str | None:
     :raises UnknownJob: there is no such job, or the user may not view it.
     :raises NotAllowed: the user may view the job, but not do that, or the request comes from
         another site.
+    :raises ValueError: there is no such action.
     """
+    if action not in (actions := get_args(PolicyAction)):
+        raise ValueError(f"The action must be one of {', '.join(actions)}, not {action!r}.")
     require_same_origin(request)
     authorizer = current_authorizer()
     app_handle(authorizer, key, action)

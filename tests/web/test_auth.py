@@ -173,3 +173,10 @@ def test_authorize_checks_page_policy_and_job(
         else:
             with pytest.raises(expected):
                 authorize("run", key)
+
+
+def test_authorize_refuses_an_action_that_no_policy_knows() -> None:
+    app = Flask(__name__)
+    LakeflowJobs(app, jobs={"nightly": JobConfig(job_id=7)})
+    with app.test_request_context(), pytest.raises(ValueError, match="one of view, run, cancel"):
+        authorize("cancle", "nightly")  # type: ignore[arg-type]
