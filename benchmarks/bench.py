@@ -30,23 +30,23 @@ class Bench:
     """A run of the benchmarks.
 
     :param scratch: where peers and logs are put.
-    :param quick: whether only to see that all works.
+    :param quick: measure briefly, only to check that the scenarios run.
     """
 
     scratch: Path
     quick: bool
 
     def choose(self, full: T, quick: T) -> T:
-        """One of two sizes.
+        """Return one of two sizes.
 
         :param full: for figures that count.
-        :param quick: to see that all works.
+        :param quick: for a check that the scenarios run.
         """
         return quick if self.quick else full
 
     @cached_property
     def peers(self) -> Path:
-        """The folder of the peers, installed at the first call.
+        """Install the peers at the first call, and return their folder.
 
         :raises NotInstalled: they cannot be.
         """
@@ -69,12 +69,11 @@ class Bench:
 def ours(
     workspace: Workspace, token: str, jobs: Mapping[str, int], **settings: object
 ) -> dict[str, str]:
-    """The environment of an app with the extension.
+    """Return the environment of an app with the extension.
 
-    :param workspace: where its jobs are.
-    :param token: by which the workspace knows it.
+    :param token: identifies the app for the workspace.
     :param jobs: key → job id.
-    :param settings: without their prefix; ``jobs`` as ``run_as`` etc. go by ``LAKEFLOW_JOBS``.
+    :param settings: settings of the extension without their prefix, such as ``FOLLOW``.
     """
     named = {key: {"job_id": job_id, "task_type": "notebook"} for key, job_id in jobs.items()}
     return {
@@ -86,18 +85,14 @@ def ours(
 
 
 def shared_by(url: str) -> str:
-    """The setting ``CACHE`` for what processes share.
-
-    :param url: of a Redis server.
-    """
+    """Return the setting ``CACHE`` of processes that share a Redis server."""
     return json.dumps({"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": url})
 
 
 def appkit(workspace: Workspace, token: str, jobs: Mapping[str, int]) -> dict[str, str]:
-    """The environment of AppKit.
+    """Return the environment of AppKit.
 
-    :param workspace: where its jobs are.
-    :param token: by which the workspace knows it.
+    :param token: identifies the app for the workspace.
     :param jobs: key → job id.
     """
     return {
@@ -111,11 +106,9 @@ def appkit(workspace: Workspace, token: str, jobs: Mapping[str, int]) -> dict[st
 
 
 def bare_sdk(workspace: Workspace, token: str, job_id: int) -> dict[str, str]:
-    """The environment of an app without the extension.
+    """Return the environment of an app without the extension.
 
-    :param workspace: where its job is.
-    :param token: by which the workspace knows it.
-    :param job_id: of the job.
+    :param token: identifies the app for the workspace.
     """
     return {
         "DATABRICKS_HOST": workspace.host,

@@ -29,7 +29,7 @@ PEERS = ("@databricks/appkit", "@databricks/sdk-experimental", "express", "node2
 
 
 def describe(peers: Path | None) -> Mapping[str, str]:
-    """The machine and all versions: name → value.
+    """Return the machine and all versions: name → value.
 
     :param peers: where the peers are installed, if they are.
     """
@@ -48,13 +48,13 @@ def describe(peers: Path | None) -> Mapping[str, str]:
         with contextlib.suppress(OSError):
             package = (peers or Path()) / "node_modules" / name / "package.json"
             described[name] = json.loads(package.read_text())["version"]
-    described["redis-server"] = _said_by("redis-server", "--version")
-    described["wrk"] = _said_by("wrk", "-v")
+    described["redis-server"] = _read_version("redis-server", "--version")
+    described["wrk"] = _read_version("wrk", "-v")
     return described
 
 
 def busy(seconds: float = 1.0) -> float:
-    """The share of the processors' time that is spent on anything, before anything is measured.
+    """Return the share of the processors' time that other programs use.
 
     :param seconds: how long to measure.
     """
@@ -65,7 +65,7 @@ def busy(seconds: float = 1.0) -> float:
 
 
 def _spent() -> tuple[int, int]:
-    """Ticks of all processors since they started, and those of them that were idle."""
+    """Return the ticks of all processors since they started, and how many were idle."""
     ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
     return sum(ticks), ticks[3] + ticks[4]
 
@@ -78,7 +78,7 @@ def _processor() -> str:
     return platform.processor() or "unknown"
 
 
-def _said_by(program: str, option: str) -> str:
+def _read_version(program: str, option: str) -> str:
     path = shutil.which(program)
     if path is None:
         return "not installed"

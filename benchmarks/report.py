@@ -11,12 +11,10 @@ WORDS = {True: "yes", False: "**no**", None: "not measured"}
 
 @dataclass(frozen=True)
 class Row:
-    """One thing that was measured.
+    """A measured figure.
 
-    :param what: it.
-    :param how: it was measured, in a sentence.
+    :param how: the method, in a sentence.
     :param ours: the extension's figure.
-    :param target: the figure to reach.
     :param met: whether it was reached; ``None``: it was not measured.
     :param peer: the peer's figure, in the same run.
     :param ratio: ours divided by the peer's, where both were measured.
@@ -32,11 +30,7 @@ class Row:
 
 
 def not_measured(what: str, why: object) -> Row:
-    """A row for what could not be measured.
-
-    :param what: it.
-    :param why: the reason.
-    """
+    """Return a row for what could not be measured."""
     return Row(what, f"Not measured: {' '.join(str(why).split())}", "–", "–", None)
 
 
@@ -44,7 +38,6 @@ def not_measured(what: str, why: object) -> Row:
 class Group:
     """Scenarios whose rows answer one question of a user.
 
-    :param title: a heading.
     :param meaning: the answer, in a sentence.
     :param scenarios: names of scenarios, in the order of the page.
     """
@@ -58,10 +51,8 @@ class Group:
 class Page:
     """A page of results.
 
-    :param title: its heading.
     :param preface: the first paragraph, about all figures.
     :param method: what holds for all rows.
-    :param groups: its sections.
     """
 
     title: str
@@ -75,7 +66,7 @@ class Page:
 
 
 def table(rows: Sequence[Row], first: int = 1) -> str:
-    """The rows as a table of Markdown.
+    """Return rows as a table of Markdown.
 
     :param first: the number of the first row.
     """
@@ -100,11 +91,10 @@ def document(
     *,
     quick: bool,
 ) -> str:
-    """The whole page.
+    """Return the whole page.
 
-    :param page: its texts and sections.
     :param measured: scenario → its rows.
-    :param machine: what it was measured on and with: name → value.
+    :param machine: name → value, as :func:`.machine.describe` returns it.
     :param quick: whether the figures only show that the scenarios run.
     """
     shown = [(group, _rows_of(group, measured)) for group in page.groups]

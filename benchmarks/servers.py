@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 #: Seconds that a server may take to start or to end.
-PATIENCE = 30.0
+TIMEOUT_SECONDS = 30.0
 
 #: The variables of the environment that no measured server may inherit.
 HOST_SETTINGS = ("DATABRICKS_", "LAKEFLOW_JOBS", "GUNICORN_")
@@ -33,7 +33,7 @@ class NotInstalled(Exception):
 class Server:
     """A running server.
 
-    :param process: it; with gunicorn the one that starts and watches the workers.
+    :param process: its process; with gunicorn that of the arbiter.
     :param port: where it listens, on the loopback interface.
     :param output: what it prints, and its log.
     """
@@ -73,7 +73,7 @@ class Server:
         for pid in pids:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
-        self.process.wait(PATIENCE)
+        self.process.wait(TIMEOUT_SECONDS)
 
 
 def memory_of(pid: int) -> int:
@@ -85,10 +85,7 @@ def memory_of(pid: int) -> int:
 
 
 def is_running(pid: int) -> bool:
-    """Return whether a process is alive.
-
-    :param pid: its id.
-    """
+    """Return whether a process is alive."""
     with contextlib.suppress(OSError):
         return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
     return False
@@ -159,9 +156,7 @@ def node(
 ) -> Iterator[Server]:
     """Run one of the peers; it listens on ``PORT``.
 
-    :param folder: where the peers are installed.
-    :param script: its file there.
-    :param environ: its settings.
+    :param script: its file in the folder.
     :param version: of Node.js: 22, the least that AppKit asks for, or 26.
     """
     program = node_program(folder, version)
@@ -171,18 +166,13 @@ def node(
 
 
 def node_program(folder: Path, version: int) -> Path:
-    """Return the folder of a version of Node.js.
-
-    :param folder: of the peers.
-    :param version: 22 or 26.
-    """
+    """Return the folder of a version of Node.js."""
     return folder / f"node_modules/node{version}/bin/node"
 
 
 def needed(program: str) -> str:
-    """The path of a program.
+    """Return the path of a program.
 
-    :param program: its name.
     :raises NotInstalled: there is none.
     """
     path = shutil.which(program) or shutil.which(program, path=str(Path(sys.executable).parent))
@@ -227,7 +217,7 @@ def free_port() -> int:
 
 
 def _wait_for(server: Server, probe: str | None) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         if server.process.poll() is not None:
             raise RuntimeError(f"a server has ended at once: {server.log[-500:]}")
@@ -248,13 +238,11 @@ def ask(
     method: str = "GET",
     body: str | None = None,
     headers: Mapping[str, str] | None = None,
-    timeout: float = PATIENCE,
+    timeout: float = TIMEOUT_SECONDS,
 ) -> tuple[int, Message, bytes]:
-    """Make one request over a connection of its own.
+    """Send a request over a connection of its own.
 
-    :param port: of the server.
     :param path: with the query.
-    :param method: of HTTP.
     :param body: JSON.
     :param headers: beside that of the body.
     :param timeout: seconds.
@@ -273,13 +261,12 @@ def ask(
 
 
 def warm(server: Server, path: str) -> None:
-    """Have each worker of the extension's app answer once: its first call imports the SDK.
+    """Let each worker of the extension's app answer once: its first call imports the SDK.
 
-    :param server: it.
-    :param path: of something that needs a call.
+    :param path: of a view that calls the workspace.
     """
     cold = {str(pid) for pid in server.workers}
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while cold and time.monotonic() < deadline:
         _, headers, _ = ask(server.port, path)
         cold.discard(headers.get("X-Worker", ""))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that a share of the values does not exceed.
+    """Return the value that a share of the values does not exceed.
 
     :param values: in any order.
     :param share: from 0 to 1.
@@ -18,7 +18,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def median(values: Sequence[float]) -> float:
-    """The value in the middle.
+    """Return the value in the middle.
 
     :param values: in any order.
     """
@@ -26,7 +26,7 @@ def median(values: Sequence[float]) -> float:
 
 
 def mean(values: Sequence[float]) -> float:
-    """The average.
+    """Return the average.
 
     :param values: in any order.
     """
@@ -34,16 +34,10 @@ def mean(values: Sequence[float]) -> float:
 
 
 def ms(seconds: float) -> str:
-    """Return seconds as text in milliseconds.
-
-    :param seconds: any time.
-    """
+    """Return seconds as text in milliseconds."""
     return f"{seconds * 1000:.3g} ms" if seconds < 0.1 else f"{seconds * 1000:.0f} ms"
 
 
 def s(seconds: float) -> str:
-    """Return seconds as text.
-
-    :param seconds: any time.
-    """
+    """Return seconds as text."""
     return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"

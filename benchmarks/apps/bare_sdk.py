@@ -12,7 +12,7 @@ JOB = int(os.environ["DATABRICKS_JOB_ID"])
 
 
 def create_app() -> Flask:
-    """Make the app."""
+    """Create the app."""
     app = Flask(__name__)
     workspace = WorkspaceClient()
 

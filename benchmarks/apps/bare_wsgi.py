@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def create_app() -> WSGIApplication:
-    """Make the app."""
+    """Create the app."""
 
     def pong(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "4")])

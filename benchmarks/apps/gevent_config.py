@@ -6,10 +6,7 @@ import gc
 
 
 def post_worker_init(worker: object) -> None:
-    """Let the garbage collector come by less often.
-
-    :param worker: gunicorn's.
-    """
+    """Let the garbage collector run less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)

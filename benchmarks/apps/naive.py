@@ -14,7 +14,7 @@ INTERVAL = float(os.environ.get("LAKEFLOW_JOBS_POLL_INTERVAL", "5"))
 
 
 def create_app() -> Flask:
-    """Make the app."""
+    """Create the app."""
     app = Flask(__name__)
     workspace = WorkspaceClient()
 

@@ -10,7 +10,7 @@ from flask_lakeflow_jobs import LakeflowJobs
 
 
 def create_app() -> Flask:
-    """Make the app."""
+    """Create the app."""
     app = Flask(__name__)
     LakeflowJobs(app)
 

@@ -18,7 +18,7 @@ SECONDS = 0.02
 
 
 def create_app() -> Flask:
-    """Make the app. ``RECEIVED`` is the file of the calls."""
+    """Create the app. ``RECEIVED`` is the file of the calls."""
     app = ours.create_app()
     calls = os.open(os.environ["RECEIVED"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 

@@ -24,7 +24,7 @@ class Traffic:
     """The traffic of a page, in both directions.
 
     :param received: bytes on the wire, headers included, by the last part of the path.
-    :param requests: how many, by the same.
+    :param requests: how many, by the last part of the path.
     :param tasks: the milliseconds of processor time of each task of the page's main thread, known
         at the end.
     """

@@ -24,7 +24,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 def is_last(data: bytes) -> bool:
     """Return whether a chunked body ends here; the headers before it may end in much the same way.
 
-    :param data: what came of it last.
+    :param data: its last bytes so far.
     """
     return data == LAST_CHUNK or data.endswith(b"\r\n" + LAST_CHUNK)
 
@@ -45,12 +45,7 @@ class Broadcast:
 
 @dataclass
 class Fanout:
-    """Many streams of one run.
-
-    :param port: of the server, on the loopback interface.
-    :param path: of the stream.
-    :param count: how many.
-    """
+    """Many streams of one run."""
 
     port: int
     path: str
@@ -61,19 +56,19 @@ class Fanout:
 
     def __post_init__(self) -> None:
         self._epoll = select.epoll()
-        #: The stamps of broadcasts that do not count.
-        self._forgotten: set[bytes] = set()
+        #: The timestamps of broadcasts that do not count.
+        self._ignored: set[bytes] = set()
         self._open: dict[int, socket.socket] = {}
         self._request = f"GET {self.path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
-    def open(self, patience: float) -> None:
+    def open(self, timeout: float) -> None:
         """Open the streams, and wait until each has begun.
 
-        :param patience: seconds.
+        :param timeout: seconds.
         :raises TimeoutError: some have not.
         :raises RuntimeError: one was refused.
         """
-        began, deadline = time.monotonic(), time.monotonic() + patience
+        began, deadline = time.monotonic(), time.monotonic() + timeout
         waiting: set[int] = set()
         while len(self._open) < self.count or waiting:
             if time.monotonic() > deadline:
@@ -100,7 +95,7 @@ class Fanout:
         return sock.fileno()
 
     def follow(self, seconds: float) -> None:
-        """Take what comes.
+        """Read events.
 
         :param seconds: how long, or until all streams have ended.
         """
@@ -136,13 +131,13 @@ class Fanout:
             self._close(descriptor)
         return True
 
-    def _note(self, stamp: bytes) -> None:
+    def _note(self, timestamp: bytes) -> None:
         now = time.time()
-        if stamp in self._forgotten:
+        if timestamp in self._ignored:
             return
-        broadcast = self.broadcasts.get(stamp)
+        broadcast = self.broadcasts.get(timestamp)
         if broadcast is None:
-            broadcast = self.broadcasts[stamp] = Broadcast(int(stamp) / 1000, now)
+            broadcast = self.broadcasts[timestamp] = Broadcast(int(timestamp) / 1000, now)
         broadcast.reached += 1
         broadcast.last = now
 
@@ -151,9 +146,9 @@ class Fanout:
             self._epoll.unregister(descriptor)
         self._open.pop(descriptor).close()
 
-    def forget(self) -> None:
-        """Start counting broadcasts again, without those that are on their way."""
-        self._forgotten.update(self.broadcasts)
+    def restart_counts(self) -> None:
+        """Restart the counts of broadcasts, without those that are under way."""
+        self._ignored.update(self.broadcasts)
         self.broadcasts.clear()
 
     @property
@@ -167,7 +162,7 @@ class Fanout:
 
     @property
     def incomplete(self) -> int:
-        """Broadcasts that did not reach all; the last may still be on its way."""
+        """The number of broadcasts that did not reach all; the last may still be under way."""
         known = list(self.broadcasts.values())[:-1]
         return sum(broadcast.reached < self.count for broadcast in known)
 
@@ -179,7 +174,7 @@ class Fanout:
         return f"at least {least} of {self.count} streams reached, streams ended: {ended}"
 
     def close(self) -> None:
-        """Leave."""
+        """Close all streams."""
         for descriptor in list(self._open):
             self._close(descriptor)
         self._epoll.close()

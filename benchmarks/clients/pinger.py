@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 
 #: Seconds after which a request is given up.
-PATIENCE = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
 @dataclass
@@ -34,10 +34,9 @@ class Pings:
 
 @contextlib.contextmanager
 def pinging(port: int, *, path: str = "/ping", rate: float = 100.0) -> Iterator[Pings]:
-    """Ask as long as the block takes.
+    """Send requests while the block runs.
 
-    :param port: of the server.
-    :param path: what is asked for.
+    :param path: of each request.
     :param rate: requests a second.
     :return: filled when the block is over.
     """
@@ -53,7 +52,7 @@ def pinging(port: int, *, path: str = "/ping", rate: float = 100.0) -> Iterator[
 
 
 def main() -> None:
-    """Ask until the standard input is closed."""
+    """Send requests until the standard input is closed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("port", type=int)
     parser.add_argument("path")
@@ -61,7 +60,7 @@ def main() -> None:
     options = parser.parse_args()
     stopped = threading.Event()
     threading.Thread(target=_wait_for_the_end, args=(stopped,), daemon=True).start()
-    connection = HTTPConnection("127.0.0.1", options.port, timeout=PATIENCE)
+    connection = HTTPConnection("127.0.0.1", options.port, timeout=TIMEOUT_SECONDS)
     pings = Pings()
     due = time.monotonic()
     while not stopped.wait(max(0.0, due - time.monotonic())):

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 
 @dataclass
 class Poller:
-    """One such page. Times are in seconds.
+    """A page that polls a run. Times are in seconds.
 
-    :param port: of the server.
-    :param path: of the run.
     :param interval: between two reads.
-    :param offset: before the first.
+    :param offset: before the first read.
     """
 
     port: int
@@ -41,10 +39,9 @@ def _has_ended(answer: tuple[int, bytes]) -> bool:
 
 
 async def read(port: int, path: str, headers: str = "") -> tuple[int, bytes]:
-    """Read something over a connection of its own.
+    """Send a GET request over a connection of its own.
 
-    :param port: of the server.
-    :param path: of what is read.
+    :param path: with the query.
     :param headers: lines, each with its end.
     :return: status and body.
     """
@@ -59,13 +56,12 @@ async def read(port: int, path: str, headers: str = "") -> tuple[int, bytes]:
         writer.close()
 
 
-async def poll_all(pages: Sequence[Poller], patience: float) -> None:
+async def poll_all(pages: Sequence[Poller], timeout: float) -> None:
     """Let all pages read until each knows the end.
 
-    :param pages: them.
-    :param patience: seconds; what takes longer is given up.
+    :param timeout: seconds after which it stops waiting.
     """
     tasks = [asyncio.create_task(page.poll()) for page in pages]
-    _, late = await asyncio.wait(tasks, timeout=max(0.0, patience))
+    _, late = await asyncio.wait(tasks, timeout=max(0.0, timeout))
     for task in late:
         task.cancel()

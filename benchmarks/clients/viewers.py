@@ -14,7 +14,7 @@ RETRY = 3000
 
 @dataclass
 class Event:
-    """An event. ``at`` is in seconds since the epoch."""
+    """An event of a stream. ``at`` is in seconds since the epoch."""
 
     at: float
     name: str
@@ -24,12 +24,9 @@ class Event:
 
 @dataclass
 class Viewer:
-    """One viewer.
+    """A client that follows a run.
 
-    :param port: of the server.
-    :param path: of the stream.
-    :param method: of HTTP.
-    :param comes_back: whether it does so when the stream is over.
+    :param comes_back: whether it connects again when the stream ends.
     """
 
     port: int
@@ -43,7 +40,7 @@ class Viewer:
 
     @property
     def ends(self) -> list[Event]:
-        """The states of the run that were its last."""
+        """The events with the last state of the run."""
         return [event for event in self.events if _is_last(event)]
 
     @property
@@ -114,13 +111,12 @@ async def _rest(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
         yield data
 
 
-async def follow_all(viewers: Sequence[Viewer], patience: float) -> None:
+async def follow_all(viewers: Sequence[Viewer], timeout: float) -> None:
     """Let all viewers follow until each has received the end.
 
-    :param viewers: them.
-    :param patience: seconds; who follows longer is left where it is.
+    :param timeout: seconds after which it stops waiting.
     """
     tasks = [asyncio.create_task(viewer.follow()) for viewer in viewers]
-    _, late = await asyncio.wait(tasks, timeout=patience)
+    _, late = await asyncio.wait(tasks, timeout=timeout)
     for task in late:
         task.cancel()

@@ -22,13 +22,11 @@ Send = Callable[[str, str, Any], tuple[int, Any]]
 
 @dataclass(frozen=True)
 class Emulator:
-    """One that is compared.
+    """An emulator, and how to install and start it.
 
-    :param name: for readers.
     :param requirement: what is installed; empty for this package.
     :param command: its arguments, with ``{python}``, ``{bin}``, ``{folder}`` and ``{port}``.
     :param prepare: arguments of a command that runs once, before the first start.
-    :param environ: its settings.
     :param add_jobs: makes its jobs over the API; returns key → id.
     """
 
@@ -67,7 +65,7 @@ def _find_jobs(send: Send) -> dict[str, int]:
 
 
 def _add_to_minilake(send: Send) -> dict[str, int]:
-    """Its quick job has a task of a kind that it skips, so its runs start no process."""
+    """Add the jobs. MiniLake skips the task of the quick job, so no process starts."""
     condition = {"op": "EQUAL_TO", "left": "a", "right": "a"}
     return _create_jobs(send, {}, quick={"task_key": "main", "condition_task": condition})
 

@@ -18,7 +18,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
-from ..servers import HOST_SETTINGS, PATIENCE, NotInstalled, free_port, is_running, memory_of
+from ..servers import HOST_SETTINGS, TIMEOUT_SECONDS, NotInstalled, free_port, is_running, memory_of
 from .kinds import Emulator
 
 _ROOT = Path(__file__).parents[2]
@@ -70,7 +70,7 @@ class Running:
 
     def send(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Send a request on a connection of its own."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_SECONDS)
         try:
             return send(connection, self.token, method, path, body)
         finally:
@@ -78,12 +78,12 @@ class Running:
 
     def wait_for_answer(self, began: float) -> None:
         """Wait until it answers, and note how long that took."""
-        deadline = began + 2 * PATIENCE
+        deadline = began + 2 * TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise NotInstalled(f"{self.emulator.name} ended with {self.process.returncode}")
             with contextlib.suppress(OSError, HTTPException):
-                connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+                connection = HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_SECONDS)
                 connection.request("GET", "/api/2.2/jobs/list")
                 status = connection.getresponse().status
                 connection.close()
@@ -99,9 +99,9 @@ class Running:
         self.process.kill()
         self.process.wait()
 
-    def remaining(self, patience: float) -> int:
+    def remaining(self, timeout: float) -> int:
         """Return how many of its processes are left, after some seconds at most."""
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         while (pids := self.pids) and time.monotonic() < deadline:
             time.sleep(0.05)
         return len(pids)
@@ -182,7 +182,6 @@ def installed_bytes(folder: Path) -> int:
 def start(emulator: Emulator, environment: Path, folder: Path) -> Iterator[Running]:
     """Start an emulator, and wait for its first answer.
 
-    :param environment: where it is installed.
     :param folder: its data; those of an earlier start are found again.
     """
     port, mark = free_port(), uuid.uuid4().hex

@@ -20,10 +20,7 @@ MAX_EXTRA_SECONDS = 0.2
 
 
 def first_click(bench: Bench) -> list[Row]:
-    """Ten triggers after the first page of a new process.
-
-    :param bench: the run.
-    """
+    """Measure ten triggers after the first page of a new process."""
     rounds = bench.choose(7, 1)
     firsts, tenths = [], []
     with Workspace() as workspace:

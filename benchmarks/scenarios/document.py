@@ -26,10 +26,7 @@ CHECKS = (
 
 
 def document(bench: Bench) -> list[Row]:
-    """Measure whether the app responds as its document describes.
-
-    :param bench: the run.
-    """
+    """Measure whether the app responds as its document describes."""
     program = needed("schemathesis")
     wanted = bench.choose(10_000, 500)
     with Workspace() as workspace:
@@ -70,7 +67,7 @@ def document(bench: Bench) -> list[Row]:
 
 
 def _generate(program: str, location: str, seed: int) -> str:
-    """The output of schemathesis for one round."""
+    """Return the output of schemathesis for one round."""
     command = [
         *(program, "run", location, "--checks", ",".join(CHECKS), "--mode", "all"),
         *("--phases", "fuzzing", "--max-examples", str(EXAMPLES), "--continue-on-failure"),

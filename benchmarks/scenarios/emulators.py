@@ -42,10 +42,7 @@ Environments = Mapping[str, Path]
 
 
 def emulators(bench: Bench) -> list[Row]:
-    """Start, memory, size, rate and behavior of each emulator.
-
-    :param bench: the run.
-    """
+    """Measure the start, memory, size, rate and behavior of each emulator."""
     environments = {each.name: install(each, bench.scratch) for each in EMULATORS}
     return [
         *_measure_starts(environments, bench.choose(7, 2)),
@@ -182,13 +179,13 @@ def _try_calls(environments: Environments) -> list[Row]:
             repairs[emulator.name] = _repair(running, jobs["failing"])
     how = "Each emulator with one job and nothing else to do."
     return [
-        _tell("`run-now` twice with one idempotency token", how, tokens, "one run"),
-        _tell("cancel of a run whose task sleeps for 30 s", how, cancels, "canceled"),
-        _tell("repair of a failed run", how, repairs, "repaired"),
+        _build_row("`run-now` twice with one idempotency token", how, tokens, "one run"),
+        _build_row("cancel of a run whose task sleeps for 30 s", how, cancels, "canceled"),
+        _build_row("repair of a failed run", how, repairs, "repaired"),
     ]
 
 
-def _tell(what: str, how: str, answers: Mapping[str, str], target: str) -> Row:
+def _build_row(what: str, how: str, answers: Mapping[str, str], target: str) -> Row:
     others = {name: answer for name, answer in answers.items() if name != OURS.name}
     peer = "; ".join(f"{answer} ({name})" for name, answer in others.items())
     ours = answers[OURS.name]

@@ -29,10 +29,7 @@ GTHREAD = ("-k", "gthread", "--threads", "16")
 
 
 def ends(bench: Bench) -> list[Row]:
-    """The delay until all viewers know that a run has ended.
-
-    :param bench: the run.
-    """
+    """Measure the delay until all viewers know that a run has ended."""
     viewers, seconds = bench.choose(40, 8), bench.choose(60.0, 10.0)
     with contextlib.ExitStack() as stack:
         workspace = stack.enter_context(Workspace())
@@ -81,13 +78,13 @@ async def _watch(
     joined: Sequence[float],
     streams: dict[str, list[Viewer]],
     pages: dict[str, list[Poller]],
-    patience: float,
+    timeout: float,
 ) -> None:
     began = time.monotonic()
 
     async def join(key: str, at: float) -> None:
         await asyncio.sleep(at)
-        left = patience - (time.monotonic() - began)
+        left = timeout - (time.monotonic() - began)
         await asyncio.gather(follow_all(streams[key], left), poll_all(pages[key], left))
 
     await asyncio.gather(*(join(key, at) for key, at in zip(streams, joined, strict=True)))
@@ -98,10 +95,7 @@ def _last(viewers: Sequence[Viewer] | Sequence[Poller]) -> float:
 
 
 def sharing(bench: Bench) -> list[Row]:
-    """The reads upstream for many viewers, on one worker and on four.
-
-    :param bench: the run.
-    """
+    """Count the reads upstream for many viewers, on one worker and on four."""
     many, seconds = bench.choose(40, 8), bench.choose(60.0, 10.0)
     setups = [("1", 1), ("1", many), ("4", 1), ("4", many)]
     with contextlib.ExitStack() as stack:
@@ -147,10 +141,7 @@ def sharing(bench: Bench) -> list[Row]:
 
 
 def together(bench: Bench) -> list[Row]:
-    """The reads upstream for many runs of one job.
-
-    :param bench: the run.
-    """
+    """Count the reads upstream for many runs of one job."""
     count, seconds, interval = bench.choose(100, 30), bench.choose(60.0, 10.0), 5.0
     with contextlib.ExitStack() as stack:
         workspace = stack.enter_context(Workspace())

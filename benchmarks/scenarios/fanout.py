@@ -30,7 +30,7 @@ HOW = (
 
 @dataclass(frozen=True)
 class Measured:
-    """The result. Times are in seconds.
+    """The results for the streams of one run. Times are in seconds.
 
     :param kib: memory per stream.
     :param opened_in: until all streams had begun.
@@ -53,7 +53,7 @@ class Measured:
 
     @property
     def worst(self) -> float:
-        """The 99th percentile, which of so few is the worst."""
+        """The 99th percentile, which is the longest of so few."""
         return percentile(self.delays, 0.99)
 
     @property
@@ -66,19 +66,14 @@ class Measured:
 
 
 def measure(server: Server, path: str, count: int) -> Measured:
-    """Open streams, and measure how updates reach them.
-
-    :param server: it.
-    :param path: of the stream.
-    :param count: how many.
-    """
+    """Open streams, and measure how updates reach them."""
     with _following(server, path, 1) as first:
         first.follow(2 * INTERVAL)
         before = server.memory
         with _following(server, path, count) as viewers:
             viewers.follow(3 * INTERVAL)
             kib = (server.memory - before) / count
-            viewers.forget()
+            viewers.restart_counts()
             with pinging(server.port) as pings:
                 viewers.follow((BROADCASTS + 0.5) * INTERVAL)
             delays, incomplete, missing = viewers.delays, viewers.incomplete, viewers.missing
@@ -89,20 +84,14 @@ def measure(server: Server, path: str, count: int) -> Measured:
 def _following(server: Server, path: str, count: int) -> Iterator[Fanout]:
     viewers = Fanout(server.port, path, count)
     try:
-        viewers.open(patience=120)
+        viewers.open(timeout=120)
         yield viewers
     finally:
         viewers.close()
 
 
 def measure_ours(workspace: Workspace, count: int, *options: str, **settings: object) -> Measured:
-    """The extension.
-
-    :param workspace: where the run is.
-    :param count: of streams.
-    :param options: of gunicorn.
-    :param settings: of the extension.
-    """
+    """Measure the extension."""
     run = _run(workspace)
     environ = ours(
         workspace, "ours", {"etl": 1}, POLL_INTERVAL=INTERVAL, MAX_STREAMS=count + 1, **settings
@@ -115,11 +104,8 @@ def measure_ours(workspace: Workspace, count: int, *options: str, **settings: ob
 def measure_express(
     bench: Bench, workspace: Workspace, count: int, broadcast: str, version: int = 22
 ) -> Measured:
-    """Express.
+    """Measure Express.
 
-    :param bench: where it is installed.
-    :param workspace: where the run is.
-    :param count: of streams.
     :param broadcast: ``best`` or ``appkit``.
     :param version: of Node.js: 22, which AppKit asks for, or the newest.
     """
@@ -140,10 +126,7 @@ def _run(workspace: Workspace) -> int:
 
 
 def threads(bench: Bench) -> list[Row]:
-    """A thousand streams, a thread each.
-
-    :param bench: the run.
-    """
+    """Measure a thousand streams, a thread each."""
     count = bench.choose(1000, 100)
     with Workspace() as workspace:
         mine = measure_ours(
@@ -166,10 +149,7 @@ def threads(bench: Bench) -> list[Row]:
 
 
 def push(bench: Bench) -> list[Row]:
-    """Ten thousand streams without a thread each.
-
-    :param bench: the run.
-    """
+    """Measure ten thousand streams without a thread each."""
     count = bench.choose(10_000, 500)
     with Workspace() as workspace:
         best = measure_express(bench, workspace, count, "best")
@@ -214,10 +194,7 @@ def push(bench: Bench) -> list[Row]:
 
 
 def greenlets(bench: Bench) -> list[Row]:
-    """Ten thousand streams, a greenlet each.
-
-    :param bench: the run.
-    """
+    """Measure ten thousand streams, a greenlet each."""
     count = bench.choose(10_000, 500)
     with Workspace() as workspace:
         config = "python:benchmarks.apps.gevent_config"

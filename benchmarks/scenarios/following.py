@@ -39,14 +39,14 @@ POLL_INTERVAL = 5.0
 MAX_POLLS = 8
 
 #: Seconds that the last ends may take: a claim, two leases and a poll.
-PATIENCE = 150.0
+TIMEOUT_SECONDS = 150.0
 
 #: Restarts the database; ``None``: it has no server.
 Restart = Callable[[], None] | None
 
 
 class Call(NamedTuple):
-    """One line that a receiver wrote."""
+    """A call, as a receiver wrote it."""
 
     what: str
     delivery_id: str
@@ -57,7 +57,7 @@ class Call(NamedTuple):
 
 @dataclass
 class Chaos:
-    """Kills a random worker every few seconds, and asks all workers to serve in between."""
+    """Kills a random worker every few seconds, and waits for new workers in between."""
 
     server: Server
     killed: set[int] = field(default_factory=set)
@@ -80,10 +80,7 @@ class Chaos:
 
 
 def unviewed(bench: Bench) -> list[Row]:
-    """Runs without viewers: recorded and delivered ends, on SQLite and Postgres.
-
-    :param bench: the run.
-    """
+    """Count the recorded and delivered ends of runs without viewers, on SQLite and Postgres."""
     rows = []
     for has_faults in (False, True):
         with tempfile.TemporaryDirectory() as folder:
@@ -148,7 +145,7 @@ def _measure(
 
 
 def _start_runs(server: Server, count: int, seconds: float) -> None:
-    """Start runs over some seconds; one that a kill interrupts is started by its key again."""
+    """Start runs over some seconds. If a kill interrupts one, send it again with the same key."""
     for number in range(count):
         while True:
             with contextlib.suppress(OSError, HTTPException):
@@ -175,7 +172,7 @@ def _calls(received: Path) -> list[Call]:
 
 
 def _wait_for_ends(record: Record, received: Path, count: int) -> None:
-    deadline = time.monotonic() + PATIENCE + 120
+    deadline = time.monotonic() + TIMEOUT_SECONDS + 120
     while time.monotonic() < deadline:
         ended = {call.run_id for call in _calls(received) if call.what == "ended"}
         with contextlib.suppress(Exception):
@@ -185,10 +182,7 @@ def _wait_for_ends(record: Record, received: Path, count: int) -> None:
 
 
 def undisturbed(bench: Bench) -> list[Row]:
-    """Runs without viewers on workers that live: polls, and the delay of the signal.
-
-    :param bench: the run.
-    """
+    """Measure the polls of runs without viewers, and the delay of the signal, without kills."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/record.sqlite3"

@@ -34,7 +34,7 @@ SHAPES: Mapping[str, Callable[[int, int], list[int]]] = {
 
 
 class StoppedClock:
-    """A clock that stands still, so that cached responses stay fresh."""
+    """A clock that does not advance, so that cached responses stay fresh."""
 
     def now(self) -> float:
         return START / 1000 + 3600
@@ -47,10 +47,7 @@ class StoppedClock:
 
 
 def pages(bench: Bench) -> list[Row]:
-    """The page of a run and its updates, and cached reads of it.
-
-    :param bench: the run.
-    """
+    """Measure the page of a run, its updates and cached reads."""
     tries = bench.choose(30, 5)
     app = Flask("pages", instance_path=tempfile.mkdtemp())
     app.config.update(DATABRICKS_HOST="http://127.0.0.1:9", LAKEFLOW_JOBS_CONSOLE=True)
@@ -102,7 +99,7 @@ def _cpu(app: Flask, path: str) -> float:
 
 
 def _call(app: Flask, path: str, count: int = 20) -> float:
-    """Processor time of a request without a client."""
+    """Return the processor time of a request without a client."""
     environ = EnvironBuilder(path).get_environ()
     began = time.process_time()
     for _ in range(count):
@@ -113,7 +110,7 @@ def _call(app: Flask, path: str, count: int = 20) -> float:
 def _cpu_of_update(
     app: Flask, path: str, count: int, before: Callable[[int, int], list[int]], at: int
 ) -> float:
-    """Processor time of a page after one more task has ended."""
+    """Return the processor time of a page after one more task has ended."""
     _store(app, count, before, ended=count // 2 + at)
     return _cpu(app, path)
 

@@ -31,10 +31,7 @@ GTHREAD = ("-k", "gthread", "--threads", "16")
 
 
 def cancels(bench: Bench) -> list[Row]:
-    """The time from a cancel until every read shows it.
-
-    :param bench: the run.
-    """
+    """Measure the time from a cancel until every read shows it."""
     tries = bench.choose(5, 2)
     with contextlib.ExitStack() as stack:
         workspace = stack.enter_context(Workspace())
@@ -46,12 +43,12 @@ def cancels(bench: Bench) -> list[Row]:
         theirs = stack.enter_context(
             node(bench.peers, "appkit.mjs", environ=appkit(workspace, "appkit", {"etl": 1}))
         )
-        peer = _known_after(workspace, theirs, theirs, patience=bench.choose(90.0, 5.0))
+        peer = _known_after(workspace, theirs, theirs, timeout=bench.choose(90.0, 5.0))
         rows = []
         for where, server in (("1 worker", one), ("4 workers with Redis", four)):
             warm(server, "/api/jobs/etl/status")
             for through, via, target in (
-                ("cancelled elsewhere", None, POLL_INTERVAL),
+                ("canceled elsewhere", None, POLL_INTERVAL),
                 ("through the extension", server, 1.0),
             ):
                 took = max(_known_after(workspace, server, via) for _ in range(tries))
@@ -74,7 +71,7 @@ def _settings(workspace: Workspace, token: str, **settings: object) -> dict[str,
 
 
 def _known_after(
-    workspace: Workspace, server: Server, via: Server | None, patience: float = 20.0
+    workspace: Workspace, server: Server, via: Server | None, timeout: float = 20.0
 ) -> float:
     run = workspace.start(1, age=600.0)
     workers = {str(pid) for pid in server.workers} or {""}
@@ -87,13 +84,13 @@ def _known_after(
     else:
         ask(via.port, f"/api/jobs/etl/runs/{run}", method="DELETE")
     began = time.monotonic()
-    while waiting and time.monotonic() - began < patience:
+    while waiting and time.monotonic() - began < timeout:
         waiting = _still_running(server, waiting, run)
     return time.monotonic() - began if not waiting else float("inf")
 
 
 def _still_running(server: Server, waiting: set[tuple[str, str]], run: int) -> set[tuple[str, str]]:
-    """Those reads, by path and worker, that still say that the run goes on, or did not answer."""
+    """Return the reads, by path and worker, that failed or still show an active run."""
     for path in {path for path, _ in waiting}:
         for _ in range(8):  # each over a connection of its own, so by any worker
             _, headers, body = ask(server.port, f"/api/jobs/etl/{path}")
@@ -116,10 +113,7 @@ def _life_cycle(answer: dict[str, object], run: int) -> str:
 
 
 def cold_reads(bench: Bench) -> list[Row]:
-    """Equal reads at the same moment.
-
-    :param bench: the run.
-    """
+    """Measure equal reads at the same moment."""
     count = 200
     with contextlib.ExitStack() as stack:
         workspace = stack.enter_context(Workspace())
@@ -165,10 +159,7 @@ async def _read_at_once(port: int, path: str, count: int) -> Sequence[int]:
 
 
 def on_behalf(bench: Bench) -> list[Row]:
-    """A read with a user's token against the same read as the app.
-
-    :param bench: the run.
-    """
+    """Compare a read with a user's token and the same read as the app."""
     count = bench.choose(600, 60)
     with contextlib.ExitStack() as stack:
         workspace = stack.enter_context(Workspace())
@@ -205,7 +196,7 @@ def on_behalf(bench: Bench) -> list[Row]:
 def _compare(
     server: Server, as_app: str, as_user: str, token: str, runs: Iterator[int], count: int
 ) -> tuple[float, float]:
-    """Seconds that a read takes as the app, and as a user."""
+    """Return the seconds that a read takes as the app, and as a user."""
     connection = HTTPConnection("127.0.0.1", server.port)
     user = {"X-Forwarded-Access-Token": token, "X-Forwarded-User": token}
 

@@ -38,10 +38,7 @@ MAX_PAGE_SECONDS = 0.05
 
 
 def recording(bench: Bench) -> list[Row]:
-    """Triggers without a record, with SQLite and with Postgres, in turn.
-
-    :param bench: the run.
-    """
+    """Measure triggers without a record, with SQLite and with Postgres, in turn."""
     wrk = needed("wrk")
     rounds, seconds = bench.choose(7, 1), bench.choose(3, 2)
     with contextlib.ExitStack() as stack:
@@ -85,10 +82,7 @@ def recording(bench: Bench) -> list[Row]:
 
 
 def listing(bench: Bench) -> list[Row]:
-    """Pages of a record of 100,000 runs.
-
-    :param bench: the run.
-    """
+    """Measure pages of a record of 100,000 runs."""
     from flask_lakeflow_jobs.record.recorded_runs import RunFilter  # needs the extra "record"
 
     count = bench.choose(100_000, 5_000)

@@ -28,14 +28,11 @@ PAUSE = 6.0
 PACE = 20.0
 
 #: Seconds after the end of the run within which all viewers must know it.
-PATIENCE = 90.0
+TIMEOUT_SECONDS = 90.0
 
 
 def reloading(bench: Bench) -> list[Row]:
-    """Reload four workers three times while a hundred viewers follow a run.
-
-    :param bench: the run.
-    """
+    """Reload four workers three times while a hundred viewers follow a run."""
     viewers, load = bench.choose(100, 20), bench.choose(20, 2)
     seconds = (RELOADS + 1) * PAUSE
     options = ("-w", "4", "-k", "gthread", "--threads", "16", "--preload")
@@ -47,7 +44,7 @@ def reloading(bench: Bench) -> list[Row]:
             path = f"/api/jobs/etl/runs/{workspace.start(1)}/stream"
             crowd = [Viewer(server.port, path) for _ in range(viewers)]
             with _busy_loops(load), pinging(server.port, rate=PACE) as pings, _reloads(server):
-                asyncio.run(follow_all(crowd, seconds + PATIENCE))
+                asyncio.run(follow_all(crowd, seconds + TIMEOUT_SECONDS))
         end = workspace.runs(1)[-1].end
     known = [viewer.knows_end_at for viewer in crowd if viewer.knows_end_at is not None]
     late = max(known) - end if known else float("inf")

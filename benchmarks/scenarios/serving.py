@@ -50,10 +50,7 @@ class Crowd:
 
 
 def crowds(bench: Bench) -> list[Row]:
-    """Viewers on four workers, and the app's other routes meanwhile.
-
-    :param bench: the run.
-    """
+    """Measure viewers on four workers, and the app's other routes meanwhile."""
     viewers, seconds = bench.choose(40, 12), bench.choose(45.0, 10.0)
     kinds = {"sync": ("-k", "sync"), "gthread": ("-k", "gthread", "--threads", "4")}
     with Workspace() as workspace:
@@ -98,10 +95,7 @@ def _crowd(server: Server, path: str, viewers: int, seconds: float) -> Crowd:
 
 
 def ending(bench: Bench) -> list[Row]:
-    """Measure a server that is stopped while streams are open.
-
-    :param bench: the run.
-    """
+    """Measure a server that is stopped while streams are open."""
     count = bench.choose(1000, 100)
     threads = str(count * 7 // 5)
     kinds = {
@@ -133,7 +127,7 @@ def ending(bench: Bench) -> list[Row]:
 
 def _end(server: Server, path: str, count: int) -> tuple[int, float]:
     viewers = Fanout(server.port, path, count)
-    viewers.open(patience=60)
+    viewers.open(timeout=60)
     viewers.follow(2)
     workers = server.workers
     began = time.monotonic()
@@ -154,10 +148,7 @@ def _end(server: Server, path: str, count: int) -> tuple[int, float]:
 
 
 def killing(bench: Bench) -> list[Row]:
-    """A worker that is killed while streams are open.
-
-    :param bench: the run.
-    """
+    """Kill a worker while streams are open."""
     count = bench.choose(100, 20)
     with Workspace() as workspace:
         workspace.add_job(1, 15)

@@ -23,11 +23,8 @@ READ, WRITE = 5.0, 10.0
 
 
 def silence(bench: Bench) -> list[Row]:
-    """The durations of requests then, and of the app's other routes.
-
-    :param bench: the run.
-    """
-    patience = bench.choose(65.0, 15.0)
+    """Measure how long requests take, and the app's other routes, while the workspace is silent."""
+    timeout = bench.choose(65.0, 15.0)
     with contextlib.ExitStack() as stack:
         workspace = stack.enter_context(Workspace())
         workspace.add_job(1, 3600)
@@ -53,9 +50,9 @@ def silence(bench: Bench) -> list[Row]:
                     (mine, "POST", f"{jobs}/run"),
                     *((mine, "GET", path) for path in [*paths, f"{jobs}/status", f"{jobs}/runs"]),
                 ],
-                patience,
+                timeout,
             )
-        peers = _durations([(bare, "GET", f"/runs/{run}"), (theirs, "GET", paths[0])], patience)
+        peers = _durations([(bare, "GET", f"/runs/{run}"), (theirs, "GET", paths[0])], timeout)
     longest = max(reads)
     calm = percentile(pings.seconds, 0.99)
     return [
@@ -63,11 +60,11 @@ def silence(bench: Bench) -> list[Row]:
             "upstream silent: longest request",
             f"Six reads at once and a trigger, with `READ_TIMEOUT` = {READ:g} and `WRITE_TIMEOUT` ="
             f" {WRITE:g} (the defaults are 30 and 120). The peers, with their own defaults, are"
-            f" waited for {patience:g} s.",
+            f" waited for {timeout:g} s.",
             f"{s(longest)} (read), {s(trigger)} (trigger)",
             f"the tier's timeout + 1 s: {READ + 1:g} s, {WRITE + 1:g} s",
             longest <= READ + 1 and trigger <= WRITE + 1,
-            f"{_at_least(peers[0], patience)} (bare SDK), {_at_least(peers[1], patience)} (AppKit)",
+            f"{_at_least(peers[0], timeout)} (bare SDK), {_at_least(peers[1], timeout)} (AppKit)",
         ),
         Row(
             "upstream silent: the app's other routes",
@@ -79,11 +76,11 @@ def silence(bench: Bench) -> list[Row]:
     ]
 
 
-def _durations(requests: Sequence[tuple[Server, str, str]], patience: float) -> list[float]:
-    """Seconds that each of some requests takes, all made at once.
+def _durations(requests: Sequence[tuple[Server, str, str]], timeout: float) -> list[float]:
+    """Send requests at once, and return the seconds that each takes.
 
     :param requests: server, method and path of each.
-    :param patience: seconds after which one is given up.
+    :param timeout: seconds for each.
     """
 
     def take(request: tuple[Server, str, str]) -> float:
@@ -91,12 +88,12 @@ def _durations(requests: Sequence[tuple[Server, str, str]], patience: float) -> 
         body = '{"params": {}}' if method == "POST" else None
         began = time.monotonic()
         with contextlib.suppress(OSError, HTTPException):
-            ask(server.port, path, method=method, body=body, timeout=patience)
+            ask(server.port, path, method=method, body=body, timeout=timeout)
         return time.monotonic() - began
 
     with ThreadPoolExecutor(len(requests)) as pool:
         return list(pool.map(take, requests))
 
 
-def _at_least(seconds: float, patience: float) -> str:
-    return f"over {patience:g} s" if seconds >= patience else s(seconds)
+def _at_least(seconds: float, timeout: float) -> str:
+    return f"over {timeout:g} s" if seconds >= timeout else s(seconds)

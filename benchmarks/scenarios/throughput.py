@@ -26,10 +26,7 @@ TRIGGER = Path(__file__).parent.parent / "clients" / "trigger.lua"
 
 
 def throughput(bench: Bench) -> list[Row]:
-    """Cached reads and triggers, against AppKit and the bare SDK.
-
-    :param bench: the run.
-    """
+    """Compare cached reads and triggers with AppKit and the bare SDK."""
     wrk = needed("wrk")
     rounds, seconds = bench.choose(7, 1), bench.choose(3, 2)
     jobs = "/api/jobs/etl"
@@ -113,10 +110,7 @@ SERVER_TARGETS = {"gunicorn with gthread": 1.0, "granian": 1.8}
 
 
 def servers(bench: Bench) -> list[Row]:
-    """Cached reads on gunicorn and granian, against AppKit.
-
-    :param bench: the run.
-    """
+    """Compare cached reads on gunicorn and granian with AppKit."""
     wrk = needed("wrk")
     rounds, seconds = bench.choose(7, 1), bench.choose(3, 2)
     with contextlib.ExitStack() as stack:
@@ -158,10 +152,7 @@ def servers(bench: Bench) -> list[Row]:
 
 
 def measure_rate(wrk: str, port: int, path: str, seconds: int, *options: str) -> float:
-    """The requests a second that a path serves.
-
-    :param options: of wrk.
-    """
+    """Return the requests a second that a path serves."""
     if not options:
         ask(port, path)
     load = ("-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds}s")

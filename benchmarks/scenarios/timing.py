@@ -64,9 +64,9 @@ class Lengths:
     target: float | None
 
     def draw(self, count: int, seed: int) -> list[Length]:
-        """Some runs.
+        """Return random runs.
 
-        :param seed: the same runs for the same one.
+        :param seed: the same seed gives the same runs.
         """
         draw = random.Random(seed)
         return [Length(draw.uniform(self.shortest, self.longest)) for _ in range(count)]
@@ -99,10 +99,7 @@ TASKS_TARGET = Outcome(9.5, 50.0)
 
 
 def timing(bench: Bench) -> list[Row]:
-    """Delay and reads, of simulated runs and of real ones.
-
-    :param bench: the run.
-    """
+    """Measure the delay and the reads of simulated runs and of real ones."""
     count, real = bench.choose((1000, 100), (100, 3))
     rows = []
     for lengths in ALL_LENGTHS:
@@ -136,10 +133,7 @@ def timing(bench: Bench) -> list[Row]:
 
 
 def _tasks(bench: Bench, count: int) -> Row:
-    """Delay and reads of jobs of several tasks.
-
-    :param count: of jobs.
-    """
+    """Measure the delay and the reads of jobs of several tasks."""
     draw = random.Random(1)
     jobs = [SimulatedJob(draw) for _ in range(count)]
     watched = [
@@ -208,7 +202,7 @@ class Simulated(Protocol):
         """The moments of its changes, the last of which is its end, in seconds."""
 
     def document(self, age: float, requested_at: float) -> dict[str, Any]:
-        """The run as the Jobs API spells it."""
+        """Return the run as the Jobs API has it."""
 
 
 @dataclass(frozen=True)
@@ -239,9 +233,8 @@ class Length:
 
 
 class Simulation:
-    """A workspace without HTTP: what the hub reads from.
+    """A workspace without HTTP, from which the hub reads.
 
-    :param clock: the time.
     :param past: runs that have ended.
     """
 
@@ -281,8 +274,7 @@ class Simulation:
 def simulate(runs: Sequence[Simulated], past: Sequence[Simulated]) -> Outcome:
     """Watch the runs of a job with the extension's hub.
 
-    :param runs: one after the other.
-    :param past: the runs before them.
+    :param past: earlier runs of the job.
     """
     clock = ManualClock()
     simulation = Simulation(clock, past)
@@ -313,11 +305,7 @@ def simulate(runs: Sequence[Simulated], past: Sequence[Simulated]) -> Outcome:
 
 
 def simulate_peer(folder: Path, runs: Sequence[Simulated]) -> Outcome:
-    """Watch runs with AppKit's code.
-
-    :param folder: where it is installed.
-    :param runs: one after the other.
-    """
+    """Watch runs with AppKit's code."""
     done = subprocess.run(
         [node_program(folder, 22), "poller.mjs"],
         cwd=folder,

@@ -53,10 +53,7 @@ class Account:
 
 
 def triggering(bench: Bench) -> list[Row]:
-    """Many triggers, with faults.
-
-    :param bench: the run.
-    """
+    """Measure many triggers, with faults."""
     count = bench.choose(1000, 60)
     mixes = {
         "20 % of the connections dropped after acceptance": {"drop": 0.2},

@@ -18,14 +18,14 @@ from flask_lakeflow_jobs.clock import SystemClock
 
 from ..bench import Bench
 from ..report import Row
-from ..servers import PATIENCE, NotInstalled
+from ..servers import TIMEOUT_SECONDS, NotInstalled
 from ..workspace import Workspace
 from .recording import _open_record, _postgres
 
 TOKEN = "unanswered"  # noqa: S105
 
 #: Seconds after which the workspace would respond. No process lives so long.
-DELAY = 2 * PATIENCE
+DELAY = 2 * TIMEOUT_SECONDS
 
 #: One kill in so many comes at any time in the first moments of a process, not after the request.
 EARLY_KILLS, EARLY_SECONDS = 4, 0.25
@@ -42,10 +42,7 @@ class LateClock(SystemClock):
 
 
 def unanswered(bench: Bench) -> list[Row]:
-    """Rows that a kill leaves open, and what the next start makes of them.
-
-    :param bench: the run.
-    """
+    """Count the rows that kills leave open, and how the next start resolves them."""
     count = bench.choose(200, 20)
     rows = []
     with contextlib.ExitStack() as stack:
@@ -121,7 +118,7 @@ def _kill_trigger(workspace: Workspace, url: str, number: int) -> None:
                 current_jobs["etl"].run_now({"number": str(number)})
         finally:
             os._exit(1)
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     if number % EARLY_KILLS == 0:
         time.sleep(random.Random(number).uniform(0, EARLY_SECONDS))
     else:

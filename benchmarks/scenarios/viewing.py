@@ -20,7 +20,7 @@ SECONDS = 2.0
 #: Tasks that start together.
 WIDTH = 10
 
-PATIENCE = 300_000
+TIMEOUT_MS = 300_000
 
 #: Bytes that the updates of one viewer may have.
 MAX_BYTES = 300_000
@@ -54,7 +54,7 @@ def _view(run: str, count: int) -> list[Row]:
     with opened() as (page, traffic):
         page.goto(run)
         page.wait_for_selector(
-            "[data-part=meta][data-over=yes]", state="attached", timeout=PATIENCE
+            "[data-part=meta][data-over=yes]", state="attached", timeout=TIMEOUT_MS
         )
         page.wait_for_timeout(1_000)  # for the end of the stream
     sizes = {name: traffic.received[name] for name in ("live", "stream")}

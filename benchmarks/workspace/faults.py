@@ -16,7 +16,7 @@ class Faults:
     :param concerns_all: the shares are those of all requests, not only of triggers.
     :param delay: seconds before each answer.
     :param is_silent: no answer ever comes.
-    :param random: draws; the same for each client, so that all have the same luck.
+    :param random: with the same seed for each client, so that all have the same faults.
     """
 
     drop: float = 0.0

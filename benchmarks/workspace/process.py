@@ -54,13 +54,12 @@ class Workspace:
         past: int = 0,
         step: float | None = None,
     ) -> None:
-        """Make a job.
+        """Add a job.
 
-        :param job_id: names it.
         :param shortest: seconds that a run takes at least.
         :param longest: seconds that it takes at most; ``None``: as many as at least.
         :param past: how many of its runs have ended already.
-        :param step: seconds after which a run has something new to say; ``None``: never.
+        :param step: seconds between two changes of a run; ``None``: it only ends.
         """
         self._control(
             "job",
@@ -74,17 +73,13 @@ class Workspace:
     def start(self, job_id: int, age: float = 0.0) -> int:
         """Start a run.
 
-        :param job_id: of its job.
-        :param age: seconds for which it has been going already.
+        :param age: seconds since its start.
         :return: its id.
         """
         return int(self._control("start", job_id=job_id, age=age)["run_id"])
 
     def cancel(self, run_id: int) -> None:
-        """Cancel a run, past all measured clients.
-
-        :param run_id: names it.
-        """
+        """Cancel a run, without a measured client."""
         self._control("cancel", run_id=run_id)
 
     def let_fail(self, token: str, **faults: Any) -> None:
@@ -112,10 +107,7 @@ class Workspace:
         return asked.get("jobs/runs/get", 0) + asked.get("jobs/runs/list", 0)
 
     def runs(self, job_id: int) -> list[PastRun]:
-        """The runs of a job, the oldest first.
-
-        :param job_id: of the job.
-        """
+        """Return the runs of a job, the oldest first."""
         return [PastRun(**run) for run in self._control("runs", job_id=job_id)]
 
     def _control(self, path: str, **body: Any) -> Any:

@@ -19,8 +19,7 @@ TERMINATING = 0.2
 class Run:
     """A run.
 
-    :param run_id: names it.
-    :param job_id: whose it is.
+    :param job_id: of its job.
     :param start: seconds since the epoch.
     :param seconds: how long it takes.
     :param parameters: of its trigger.
@@ -43,7 +42,7 @@ class Run:
         return now < self.end
 
     def cancel(self, now: float) -> None:
-        """Let it end before its time, unless it is over.
+        """Cancel the run unless it has ended.
 
         :param now: seconds since the epoch.
         """
@@ -51,10 +50,10 @@ class Run:
             self.canceled = now
 
     def spelled(self, now: float, step: float | None) -> dict[str, Any]:
-        """The run as the Jobs API spells it.
+        """Return the run as the Jobs API has it.
 
         :param now: seconds since the epoch.
-        :param step: seconds after which it has something new to say; ``None``: never.
+        :param step: seconds between two changes; ``None``: it only ends.
         """
         life_cycle, result = self._words(now)
         message = f"Step {int((now - self.start) / step)}" if step and not result else ""
@@ -108,10 +107,9 @@ class Run:
 class Job:
     """A job.
 
-    :param job_id: names it.
     :param shortest: seconds that a run of it takes at least.
     :param longest: seconds that it takes at most.
-    :param step: seconds after which a run has something new to say; ``None``: never.
+    :param step: seconds between two changes of a run; ``None``: it only ends.
     """
 
     job_id: int
@@ -135,10 +133,8 @@ class Runs:
         self.jobs: dict[int, Job] = {}
 
     def add_job(self, job: Job, past: int, now: float) -> None:
-        """Make a job, and runs of it that have ended.
+        """Add a job, and ended runs of it.
 
-        :param job: it.
-        :param past: how many.
         :param now: seconds since the epoch.
         """
         self.jobs[job.job_id] = job
@@ -151,9 +147,6 @@ class Runs:
     ) -> Run:
         """Start a run, or find the one that the idempotency token has started.
 
-        :param job_id: of its job.
-        :param token: the idempotency token.
-        :param parameters: of the trigger.
         :param now: seconds since the epoch.
         """
         if token and token in self._by_token:
@@ -171,24 +164,19 @@ class Runs:
         return run
 
     def find(self, run_id: int) -> Run | None:
-        """A run.
-
-        :param run_id: names it.
-        """
+        """A run."""
         return self._by_id.get(run_id)
 
     def spelled(self, run: Run, now: float) -> dict[str, Any]:
-        """A run as the Jobs API spells it.
+        """Return a run as the Jobs API has it.
 
-        :param run: it.
         :param now: seconds since the epoch.
         """
         return run.spelled(now, self.jobs[run.job_id].step)
 
     def page(self, query: Mapping[str, str], now: float) -> dict[str, Any]:
-        """A page of runs/list.
+        """Return a page of runs/list.
 
-        :param query: of the request.
         :param now: seconds since the epoch.
         """
         limit = min(int(query.get("limit", PAGE)), PAGE)

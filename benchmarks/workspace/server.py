@@ -24,7 +24,7 @@ ApiResponse = tuple[int, dict[str, Any]]
 
 
 class State:
-    """All that the workspace knows."""
+    """The jobs, runs and faults of the workspace."""
 
     def __init__(self) -> None:
         self.runs = Runs(random.Random(7))
@@ -34,10 +34,8 @@ class State:
     def answer(self, method: str, path: str, query: Mapping[str, str], body: Any) -> ApiResponse:
         """Answer a request for the Jobs API.
 
-        :param method: of HTTP.
-        :param path: without what stands before ``jobs/``.
+        :param path: the part from ``jobs/`` on.
         :param query: its last values by name.
-        :param body: the JSON.
         """
         now = time.time()
         if (method, path) == ("POST", "jobs/run-now"):
@@ -59,10 +57,9 @@ class State:
         return 404, NOT_FOUND
 
     def control(self, path: str, body: Any) -> Any:
-        """Carry out what a scenario asks for.
+        """Carry out a command of a scenario.
 
         :param path: after ``/control/``.
-        :param body: the JSON.
         """
         if path == "job":
             past = body.pop("past", 0)
@@ -93,10 +90,7 @@ class State:
 
 
 class Connection(asyncio.Protocol):
-    """One connection of HTTP/1.1, kept alive.
-
-    :param state: the workspace's.
-    """
+    """One connection of HTTP/1.1, kept alive."""
 
     def __init__(self, state: State) -> None:
         self._state = state

@@ -267,7 +267,7 @@ def test_run_page_repair_that_ended_is_not_active(
     with app.app_context():
         current_jobs["flaky"].repair_run(run_id)
         assert "Repair 1" in client.get(url).text
-        current_jobs["flaky"].wait(run_id)  # the look that finds the end tells the cache of it
+        current_jobs["flaky"].wait(run_id)  # the poll that finds the end updates the cache
     page = text_of(client.get(url).text)
     assert re.search(r"Repair 1 succeeded ", page)
 

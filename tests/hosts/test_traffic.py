@@ -40,7 +40,7 @@ def test_flask_compress_leaves_streams_alone_by_default(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("compresses", [True, False])
-def test_flask_compress_told_to_compress_streams_needs_another_setting(
+def test_flask_compress_set_to_compress_streams_needs_another_setting(
     app: Flask, compresses: bool
 ) -> None:
     app.config["COMPRESS_MIMETYPES"] = ["text/event-stream", "application/json"]

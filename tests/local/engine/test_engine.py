@@ -203,7 +203,7 @@ def test_settings_of_a_run_survive_a_restart(
     assert before.tasks[1].spec["depends_on"] == depends_on("a")
 
 
-def test_services_are_told_once_that_a_run_has_ended(
+def test_services_get_the_end_of_a_run_once(
     workshop: Workshop, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended: list[int] = []

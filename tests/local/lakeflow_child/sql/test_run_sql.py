@@ -180,7 +180,7 @@ def test_text_parameter_is_inserted_before_the_statement_is_read() -> None:
     assert rows("SELECT * FROM sales.t_1") == [("1", "${other}")]
 
 
-def test_unknown_table_is_told_by_duckdb() -> None:
+def test_unknown_table_is_the_error_of_duckdb() -> None:
     from duckdb import CatalogException
 
     with pytest.raises(CatalogException, match="Table with name nowhere does not exist"):
