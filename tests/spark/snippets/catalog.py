@@ -262,7 +262,7 @@ assert list_rows("SHOW TABLES FROM dev.shown 'd*';") == [("shown", "day", False)
 assert [row[1:] for row in list_rows("SHOW VIEWS IN dev.shown LIKE 'n*'")] == [("night", False, False)]
 assert list_rows("SHOW COLUMNS IN day FROM dev.shown") == [("id",), ("name",)]
 assert spark.sql("SHOW COLUMNS IN dev.shown.day").columns == ["col_name"]
-assert list_rows("SHOW VOLUMES IN dev.shown") == [("shown", "files")]
+assert list_rows("-- all\nSHOW /* own */ VOLUMES IN dev.shown") == [("shown", "files")]
 assert spark.sql("SHOW VOLUMES").columns == ["database", "volume_name"]
 volume = spark.sql("DESCRIBE VOLUME dev.shown.files").first().asDict()
 assert volume["storageLocation"] == "/Volumes/dev/shown/files" and volume["volumeType"] == "MANAGED", volume

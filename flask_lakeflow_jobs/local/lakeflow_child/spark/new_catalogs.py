@@ -8,40 +8,19 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import socket
 from typing import Any
 
 from .sail import CATALOG_NAME, PORT_FILE
-from .sail_commands import CATALOG
 from .sail_requests import RequestStub
 from .spark_catalog import list_saved_catalogs, load_catalog, save_catalog
-from .sql_names import NAME_PART, find_current, find_schema, quote_part, split_name
+from .sql_names import find_current, quote_part
+from .sql_syntax import match_syntax
 
 #: What Sail knows besides.
 _OF_SAIL = {"global_temp", "system"}
 _REMEMBERED = ("create_dataframe_view", "register_function", "register_table_function")
-_SCHEMA = re.compile(
-    r"\s*CREATE\s+(?:SCHEMA|DATABASE)\s+(?:IF\s+NOT\s+EXISTS\s+)?"
-    rf"({NAME_PART}(?:\s*\.\s*{NAME_PART})?)",
-    re.IGNORECASE,
-)
-_VIEW = re.compile(
-    r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:GLOBAL\s+)?TEMP(?:ORARY)?\s+VIEW\b", re.IGNORECASE
-)
-
-
-def find_catalog(statement: str) -> str | None:
-    """Return the catalog that a statement creates, uses or writes to.
-
-    :param statement: without comments.
-    :return: ``None`` if it names none.
-    """
-    if match := CATALOG.match(statement):
-        return str(match[2]).strip("`").lower()
-    match = _SCHEMA.match(statement)
-    parts = split_name(match[1] if match else find_schema(statement) or "")
-    return parts[0].lower() if len(parts) > 1 else None
+_TEMPORARY = "CREATE [OR REPLACE] [GLOBAL] (TEMP | TEMPORARY) VIEW"
 
 
 class Catalogs:
@@ -61,13 +40,9 @@ class Catalogs:
         """Know the catalogs with tables of other tasks."""
         self._require(sorted(list_saved_catalogs(os.environ["LAKEFLOW_LOCAL_SPARK"])))
 
-    def require_for(self, statement: str) -> None:
-        """Know the catalog that a statement creates or uses.
-
-        :param statement: without comments.
-        """
-        if (name := find_catalog(statement)) is not None:
-            self._require([name])
+    def require(self, name: str) -> None:
+        """Know a catalog that a statement creates, uses or writes to."""
+        self._require([name])
 
     def _require(self, names: list[str]) -> None:
         missing = self._find_missing(names)
@@ -132,7 +107,7 @@ class Catalogs:
         command = request.plan.command
         kind = command.WhichOneof("command_type")
         text = _text_of(command) if kind == "sql_command" else ""
-        if kind in _REMEMBERED or _VIEW.match(text):
+        if kind in _REMEMBERED or match_syntax(_TEMPORARY, text):
             self._commands.append(command)
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ..sql_statements import LITERAL, read_arguments, remove_comments
+from ..sql_statements import LITERAL, read_arguments
 from .data_files import list_files
 from .stream_sources import METADATA, FileSource
 
@@ -44,6 +44,7 @@ def replace_read_files(
 ) -> str:
     """Replace each call of ``read_files`` by the name of a view of the files.
 
+    :param statement: without comments.
     :param evaluate: returns the value of an expression.
     :param translate: returns the path of this machine for one of the workspace.
     """
@@ -56,7 +57,7 @@ def replace_read_files(
         frame.createOrReplaceGlobalTempView(view)  # which is not among the tables of a schema
         return f"global_temp.{view}"
 
-    return replace_calls(remove_comments(statement), define)
+    return replace_calls(statement, define)
 
 
 def replace_calls(statement: str, define: Callable[[list[str], str], str]) -> str:

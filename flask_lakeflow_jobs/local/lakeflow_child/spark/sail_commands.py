@@ -1,142 +1,223 @@
-"""Commands of Databricks on Sail: catalogs, schemas, volumes and views, and what need not run."""
+"""Commands of Databricks on Sail: what it does in place of each, by the syntax of the command."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from ..sql_statements import (
-    NO_METRICS,
-    describe_skipped,
-    find_skipped,
-    remove_comments,
-    replace_identifiers,
-)
+from ..sql_statements import NO_METRICS, describe_skipped, find_skipped, replace_identifiers
+from .column_sql import write_text
 from .sail import CATALOG_NAME
-from .sql_names import NAME_PART, find_current, find_schema, quote_part
+from .sql_names import (
+    create_schema,
+    find_current,
+    find_schema,
+    qualify_view,
+    quote_part,
+    split_name,
+)
+from .sql_syntax import Match, match_syntax, replace_syntax
 from .sql_text import Query
 
 # Sail does not know these either.
-_SKIPPED_ON_SAIL = re.compile(
-    r"\s*(?:(COMMENT\s+ON|SET\s+TIME\s*ZONE"
-    r"|ALTER\s+(?:SCHEMA|DATABASE|CATALOG|VOLUME|MATERIALIZED\s+VIEW|STREAMING\s+TABLE))"
-    r"|ALTER\b.*?\b(ROW\s+FILTER|(?:SET|DROP)\s+MASK))\b",
-    re.IGNORECASE | re.DOTALL,
+_SKIPPED = (
+    "ALTER CATALOG",
+    "ALTER DATABASE",
+    "ALTER MATERIALIZED VIEW",
+    "ALTER SCHEMA",
+    "ALTER STREAMING TABLE",
+    "ALTER VOLUME",
+    "ALTER … DROP MASK",
+    "ALTER … ROW FILTER",
+    "ALTER … SET MASK",
+    "COMMENT ON",
+    "SET TIME ZONE",
+    "SET TIMEZONE",
 )
-_NAME = rf"({NAME_PART})"
-#: Creates or uses a catalog.
-CATALOG = re.compile(
-    r"\s*(CREATE|USE|SET)\s+CATALOG\s+(?:IF\s+NOT\s+EXISTS\s+)?(?!IF\s+NOT\b)['\"]?"
-    rf"{_NAME}['\"]?",
-    re.IGNORECASE,
-)
-_VOLUME = re.compile(
-    r"\s*(CREATE|DROP)\s+(?:EXTERNAL\s+)?VOLUME\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?"
-    rf"{_NAME}(?:\.{_NAME})?(?:\.{_NAME})?(?=[\s;]|$)",
-    re.IGNORECASE,
-)
-_USE = re.compile(
-    rf"\s*USE\s+(?:(?:SCHEMA|DATABASE)\s+)?(?:{_NAME}\.)?{_NAME}\s*;?\s*$", re.IGNORECASE
-)
-_METRICS = re.compile(r"\s*CREATE\s+(?:OR\s+\w+\s+)?VIEW\b.*?\bWITH\s+METRICS\b", re.I | re.S)
-_ALTER_VIEW = re.compile(rf"\s*ALTER\s+VIEW\s+({_NAME}(?:\.{_NAME})*)\s+AS\b", re.IGNORECASE)
-_REFRESHED = re.compile(
-    r"\bCREATE\s+(?:OR\s+(?:REFRESH|REPLACE)\s+)?(?:STREAMING\s+(TABLE)|MATERIALIZED\s+(VIEW))\b"
-    r"(?:\s+IF\s+NOT\s+EXISTS\b)?",
-    re.IGNORECASE,
-)
-_STREAM = re.compile(
-    rf"\b((?:FROM|JOIN)\s+)STREAM(?:\s*\(\s*({_NAME}(?:\.{_NAME})*)\s*\)|\s+(?={_NAME}))",
-    re.IGNORECASE,
-)
-# Sail refuses features of tables that it does not know, and adds by itself what a table needs.
 _FEATURE = re.compile(r"(?<![\w.])delta\.(?=feature\.(?!allowColumnDefaults\b))", re.IGNORECASE)
 
 
-def rewrite(
-    statement: str, query: Query, mounts: dict[str, str], require: Callable[[str], None]
-) -> str:
-    """Return a statement that Sail can run in place of a command of Databricks.
+@dataclass
+class SailCommands:
+    """Writes a command of Databricks as one that Sail takes.
 
     :param query: runs a statement of Sail.
+    :param sql: runs a statement of Databricks.
+    :param conf: the settings of the session.
     :param mounts: the folders of this machine by their paths in the workspace.
-    :param require: makes the catalog of a statement known.
-    :raises ValueError: a catalog cannot have its name, or Sail has no such object.
+    :param require: makes a catalog known.
     """
-    bare = remove_comments(statement)
-    if name := find_skipped(bare):
-        return _skip(name)
-    if match := _SKIPPED_ON_SAIL.match(bare):
-        return _skip(match[1].upper() if match[1] else f"ALTER … {match[2].upper()}")
-    named = replace_identifiers(statement, lambda text: query(f"SELECT {text}").collect()[0][0])
-    bare = remove_comments(named)
-    require(bare)
-    if match := CATALOG.match(bare):
-        name = match[2].strip("`")
-        if match[1].upper() == "CREATE":
-            return _check_catalog(name)
+
+    query: Query
+    sql: Query
+    conf: Any
+    mounts: dict[str, str]
+    require: Callable[[str], None]
+
+    def rewrite(self, statement: str) -> str:
+        """Return a statement that Sail takes, and that does the same as this one.
+
+        :param statement: without comments.
+        :raises ValueError: a catalog cannot have its name, or Sail has no such object.
+        """
+        skipped = (each for each in _SKIPPED if match_syntax(each, statement))
+        if name := find_skipped(statement) or next(skipped, None):
+            return _answer(describe_skipped(name))
+        statement = replace_identifiers(
+            statement, lambda text: self.query(f"SELECT {text}").collect()[0][0]
+        )
+        for syntax, write in self.table.items():
+            if match := match_syntax(syntax, statement):
+                statement = write(self, match)
+        return statement
+
+    def drop_features(self, match: Match) -> str:
+        """Sail refuses features that it does not know, and adds by itself what a table needs."""
+        return _FEATURE.sub("", match.string)
+
+    def create_whole(self, match: Match) -> str:
+        """Create a streaming table or a materialized view whole, since Sail has none of them."""
+        query = replace_syntax(
+            r"<word: FROM | JOIN> STREAM (<name> | \( <table> \))",
+            match.string[match.end() :],
+            lambda stream: f"{stream['word']} {stream['name'] or stream['table']}",
+        )
+        return f"CREATE OR REPLACE {match['kind']} {query}"
+
+    def clone_table(self, match: Match) -> str:
+        return f"{_start_of(match)} AS SELECT * FROM {match['source']}"  # noqa: S608
+
+    def replace_view(self, match: Match) -> str:
+        return f"CREATE OR REPLACE VIEW {match['name']} AS {match.string[match.end() :]}"
+
+    def refuse_metrics(self, match: Match) -> str:
+        raise ValueError(NO_METRICS.format("Sail"))
+
+    def create_schema_of(self, match: Match) -> str:
+        create_schema(find_schema(match["name"]), self.sql)
+        return match.string
+
+    def leave_table(self, match: Match) -> str:
+        """Leave it to ``COPY INTO`` or a frame, which give the table its columns."""
+        return _answer("The first rows give the table its columns.")
+
+    def qualify_view(self, match: Match) -> str:
+        return qualify_view(match.string, match["name"], self.query)
+
+    def leave_location(self, match: Match) -> str:
+        """Leave out where a schema is stored, which changes no result."""
+        return _start_of(match)
+
+    def require_catalog(self, match: Match) -> str:
+        if len(schema := split_name(match["name"])) > 1:
+            self.require(schema[0].lower())
+        return match.string
+
+    def change_catalog(self, match: Match) -> str:
+        """Create or use a catalog."""
+        name = str(match["name"] or match["text"]).strip("'\"`")
+        is_new = match["verb"].upper() == "CREATE"
+        if is_new and not CATALOG_NAME.fullmatch(name):
+            raise ValueError(
+                f"{name!r} is no name of a catalog in the local workspace. Write only letters, "
+                "digits, '_' and '-' in it."
+            )
+        self.require(name.lower())
+        if is_new:
+            return _answer(f"The catalog {name} exists.")
         used = f"USE CATALOG {quote_part(name)}"
         if name.lower() == "system":  # which has no schema default
             return used
-        query(used).collect()
+        self.query(used).collect()
         return "USE SCHEMA default"  # Sail keeps the schema of the catalog before
-    if match := _VOLUME.match(bare):
-        verb, *names = (part.strip("`") for part in match.groups() if part)
-        return _change_volume(verb.upper(), names, query, mounts)
-    if _METRICS.match(bare):
-        raise ValueError(NO_METRICS.format("Sail"))
-    if match := _ALTER_VIEW.match(bare):
-        named = f"CREATE OR REPLACE VIEW {match[1]} AS {bare[match.end() :]}"
-    if re.match(r"\s*(?:CREATE|ALTER)\b", bare, re.IGNORECASE):
-        named = _FEATURE.sub("", named)
-    if _REFRESHED.match(bare.lstrip()):
-        named = _create_whole(named)
-    if schema := find_schema(bare):
-        query(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-    if match := _USE.match(bare):
-        if match[1]:
-            query(f"USE CATALOG {match[1]}").collect()
-        return f"USE SCHEMA {match[2]}"
-    return named
+
+    def use_schema(self, match: Match) -> str:
+        """Use it after its catalog: Sail takes no name of two parts."""
+        *catalog, schema = split_name(match["name"])
+        create_schema([*catalog, schema], self.sql)
+        if catalog:
+            self.query(f"USE CATALOG {quote_part(catalog[0])}").collect()
+        return f"USE SCHEMA {quote_part(schema)}"
+
+    def change_volume(self, match: Match) -> str:
+        """Create or drop the folder of a volume.
+
+        :raises ValueError: its name would be another folder.
+        """
+        path = split_name(match["name"])
+        if len(path) < 3:
+            path = [*find_current(self.query)[: 3 - len(path)], *path]
+        if len(path) > 3 or any(os.sep in each or each in (".", "..") for each in path):
+            raise ValueError(
+                f"{match['name']} is no name of a volume. Write catalog.schema.volume."
+            )
+        folder = os.path.join(self.mounts["/Volumes"], *path)
+        if match["verb"].upper() == "CREATE":
+            os.makedirs(folder, exist_ok=True)
+            return _answer(f"The volume {match['name']} exists.")
+        from shutil import rmtree
+
+        rmtree(folder, ignore_errors=True)
+        return _answer(f"The volume {match['name']} is removed.")
+
+    def change_setting(self, match: Match) -> str:
+        key, value = match["name"], match["rest"]
+        if not key.lower().startswith(("spark.", "delta.")):
+            return match.string
+        if value is not None:
+            self.conf.set(key, value.strip("'\""))
+        value = self.conf.get(key, "<undefined>")
+        return f"SELECT {write_text(key)} AS key, {write_text(value)} AS value"
+
+    def insert_by_name(self, match: Match) -> str:
+        rows = match.string[match.end() :]
+        columns = ", ".join(map(quote_part, self.sql(rows).columns))
+        return f"{_start_of(match)} ({columns}) {rows}"
+
+    def evolve_table(self, match: Match) -> str:
+        from .table_writers import EVOLVES  # it imports pyspark
+
+        if self.conf.get(EVOLVES, "false") != "true":
+            return match.string
+        return f"MERGE WITH SCHEMA EVOLUTION INTO {match.string[match.end() :]}"
+
+    def restore_table(self, match: Match) -> str:
+        from .table_versions import restore_table  # it imports sqlglot
+
+        return restore_table(self.query, match["name"], match["kind"].upper(), match["rest"])
+
+    #: What becomes of a command, by its syntax. A command may be several of these.
+    table: ClassVar[dict[str, Callable[[SailCommands, Match], str]]] = {
+        "(ALTER | CREATE)": drop_features,
+        "CREATE [OR (REFRESH | REPLACE)] (MATERIALIZED | STREAMING) <kind: TABLE | VIEW>"
+        " [IF NOT EXISTS]": create_whole,
+        "CREATE [OR REPLACE] TABLE [IF NOT EXISTS] <name> [DEEP | SHALLOW] CLONE"
+        " <source>": clone_table,
+        "CREATE [OR REPLACE] VIEW … WITH METRICS": refuse_metrics,
+        "CREATE [OR REPLACE] [EXTERNAL] (TABLE | VIEW) [IF NOT EXISTS] <name>": create_schema_of,
+        "CREATE [OR REPLACE] TABLE [IF NOT EXISTS] <name> [USING DELTA] $": leave_table,
+        "ALTER VIEW <name> AS": replace_view,
+        "CREATE [OR REPLACE] VIEW [IF NOT EXISTS] <name>": qualify_view,
+        "CREATE (SCHEMA | DATABASE) [IF NOT EXISTS] <name> [COMMENT <text>]"
+        " (DEFAULT | MANAGED)": leave_location,
+        "CREATE (SCHEMA | DATABASE) [IF NOT EXISTS] <name>": require_catalog,
+        "USE [SCHEMA | DATABASE] <name> $": use_schema,
+        "<verb: CREATE | SET | USE> CATALOG [IF NOT EXISTS] (<name> | <text>)": change_catalog,
+        "<verb: CREATE | DROP> [EXTERNAL] VOLUME [IF [NOT] EXISTS] <name>": change_volume,
+        "SET <name> [= <rest>] $": change_setting,
+        "INSERT INTO [TABLE] <name> BY NAME": insert_by_name,
+        "MERGE INTO": evolve_table,
+        "RESTORE [TABLE] <name> [TO] <kind: VERSION | TIMESTAMP> AS OF <rest>": restore_table,
+    }
 
 
-def _skip(name: str) -> str:
-    return f"SELECT '{describe_skipped(name)}' AS message"
+def _answer(text: str) -> str:
+    return f"SELECT {write_text(text)} AS message"
 
 
-def _check_catalog(name: str) -> str:
-    if not CATALOG_NAME.fullmatch(name):
-        raise ValueError(
-            f"{name!r} is no name of a catalog in the local workspace. Write only letters, digits, "
-            "'_' and '-' in it."
-        )
-    return f"SELECT 'The catalog {name} exists.' AS message"
-
-
-def _change_volume(verb: str, names: list[str], query: Query, mounts: dict[str, str]) -> str:
-    """Create or drop the folder of a volume.
-
-    :raises ValueError: its name would be another folder.
-    """
-    path = names
-    if len(path) < 3:
-        path = [*find_current(query)[: 3 - len(path)], *path]
-    if bad := [name for name in path if os.sep in name or name in (".", "..")]:
-        raise ValueError(f"{bad[0]!r} is no name of a volume, a schema or a catalog.")
-    folder = os.path.join(mounts["/Volumes"], *path)
-    if verb == "CREATE":
-        os.makedirs(folder, exist_ok=True)
-        return f"SELECT 'The volume {'.'.join(names)} exists.' AS message"
-    from shutil import rmtree
-
-    rmtree(folder, ignore_errors=True)
-    return f"SELECT 'The volume {'.'.join(names)} is removed.' AS message"
-
-
-def _create_whole(statement: str) -> str:
-    """Create a streaming table or a materialized view whole, since Sail has none of them."""
-    created = _REFRESHED.sub(
-        lambda match: f"CREATE OR REPLACE {match[1] or match[2]}", statement, 1
-    )
-    return _STREAM.sub(lambda match: match[1] + (match[2] or ""), created)
+def _start_of(match: Match) -> str:
+    """Return a statement up to the end of its name."""
+    return match.string[: match.end("name")]

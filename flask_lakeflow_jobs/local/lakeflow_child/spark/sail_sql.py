@@ -24,52 +24,26 @@ from .delta_log import (
 )
 from .new_catalogs import Catalogs
 from .read_files import replace_read_files
-from .sail_commands import rewrite
+from .sail_commands import SailCommands
 from .show_commands import insert_information, replace_show
 from .spark_advice import find_lack, is_refusal
-from .sql_names import NAME, qualify_view, quote_part
+from .sql_syntax import match_syntax
 from .sql_text import escape_quotes, insert_parameters, insert_settings
-from .table_writers import EVOLVES
 
 #: Runs a statement with the arguments of another one.
 Run = Callable[[str], Any]
 
-_CREATE_AS = re.compile(
-    r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?TABLE\b.*?\b(?:AS\s+(?:SELECT|WITH|VALUES|TABLE|FROM)|AS\s*\()",
-    re.IGNORECASE | re.DOTALL,
-)
-_LIMITED = re.compile(
-    r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?TABLE\b.*?\b(?:VAR)?CHAR\s*\(", re.IGNORECASE | re.DOTALL
-)
-_SET = re.compile(r"\s*SET\s+((?:spark|delta)\.[\w.]+)\s*(?:=\s*([^;]*)|;?\s*$)", re.IGNORECASE)
-_INSERT = re.compile(r"\s*INSERT\b", re.IGNORECASE)
-_BY_NAME = re.compile(rf"(\s*INSERT\s+INTO\s+(?:TABLE\s+)?{NAME})\s+BY\s+NAME\b", re.IGNORECASE)
+_CREATE_AS = r"CREATE [OR REPLACE] TABLE … AS (SELECT | WITH | VALUES | TABLE | FROM | \()"
+_LIMITED = r"CREATE [OR REPLACE] TABLE … (CHAR | VARCHAR) \("
 # Sail counts the rows that it has written for these, which may be others.
-_CHANGE = re.compile(
-    r"\s*(DELETE|UPDATE|MERGE)\s+(?:WITH\s+SCHEMA\s+EVOLUTION\s+)?(?:FROM\s+|INTO\s+)?"
-    rf"({NAME})",
-    re.IGNORECASE,
-)
+_CHANGE = "<verb: DELETE | UPDATE | MERGE> [WITH SCHEMA EVOLUTION] [FROM | INTO] <name>"
 # Sail replaces all rows for these, or adds those that are beside the condition.
-_REPLACES = re.compile(
-    r"\s*INSERT\s+(?:OVERWRITE\b|.*?\bREPLACE\s+WHERE\b)", re.IGNORECASE | re.DOTALL
-)
-_RESTORES = re.compile(r"\s*RESTORE\b", re.IGNORECASE)
+_REPLACES = "INSERT (OVERWRITE | … REPLACE WHERE)"
 # Sail accepts the statement, though it does not have the function.
-_DROP_FUNCTION = re.compile(r"\s*DROP\s+(?:TEMPORARY\s+)?FUNCTION\b", re.IGNORECASE)
-_VARIABLES = re.compile(
-    r"\s*(?:DECLARE|SET\s+VAR(?:IABLE)?|DROP\s+TEMPORARY\s+VARIABLE|EXECUTE\s+IMMEDIATE)\b",
-    re.IGNORECASE,
-)
-_SHOW = re.compile(r"\s*(?:DESC(?:RIBE)?|EXPLAIN|SHOW)\b", re.IGNORECASE)
-_MERGE = re.compile(r"\s*MERGE\s+INTO\b", re.IGNORECASE)
+_DROP_FUNCTION = "DROP [TEMPORARY] FUNCTION"
+_VARIABLES = "(DECLARE | SET (VAR | VARIABLE) | DROP TEMPORARY VARIABLE | EXECUTE IMMEDIATE)"
+_SHOW = "(DESC | DESCRIBE | EXPLAIN | SHOW)"
 _INFORMATION = "information_schema"
-# COPY INTO or a frame gives it its columns.
-_WITHOUT_COLUMNS = re.compile(
-    r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?[\w.`-]+"
-    r"(?:\s+USING\s+DELTA)?\s*;?\s*$",
-    re.IGNORECASE,
-)
 # Queries that Sail takes, with other rows or columns than Databricks.
 _UNLIKE = re.compile(
     r"\bJOIN\b.*\bUSING\s*\(|\bLATERAL\s+(?!VIEW\b)|\bNATURAL\b.*\bJOIN\b|\bUNPIVOT\b"
@@ -103,8 +77,8 @@ class SailSql:
     def sql(self, statement: str, args: Any = None, **names: Any) -> Any:
         """Run a statement of Databricks."""
         statement = insert_settings(escape_quotes(statement), self._session.conf)
-        statement = self._paths.translate_sql(statement)
-        is_show = _SHOW.match(remove_comments(statement)) is not None
+        statement = self._paths.translate_sql(remove_comments(statement))
+        is_show = match_syntax(_SHOW, statement) is not None
         needs_text = is_show or self._variables is not None
         if args and (needs_text or not is_query(statement)):
             statement, args = insert_parameters(statement, args), None
@@ -129,52 +103,32 @@ class SailSql:
 
     def _run_command(self, statement: str, run: Run, names: dict[str, Any]) -> Any:
         """Run a statement that is no query: as others, by a frame, or as Sail takes it."""
-        bare = remove_comments(statement)
-        if match := _BY_NAME.match(bare):
-            rows = bare[match.end() :]
-            columns = ", ".join(map(quote_part, self.sql(rows, **names).columns))
-            return self.sql(f"{match[1]} ({columns}) {rows}", **names)
-        if match := _SET.match(bare):
-            if (value := match[2]) is None:
-                value = self._session.conf.get(match[1], "<undefined>")
-            else:
-                self._session.conf.set(match[1], value.strip().strip("'\""))
-            return self._query(f"SELECT '{match[1]}' AS key, :value AS value", {"value": value})
-        if _VARIABLES.match(bare) and (tree := _parse(statement)) is not None:
+        if match_syntax(_VARIABLES, statement) and (tree := _parse(statement)) is not None:
             ran = self._find_variables().run_command(tree)
             if ran is not None:
                 return ran
-        statement = self._write_for_sail(statement)
+        statement = SailCommands(
+            self._query,
+            lambda text: self.sql(text, **names),
+            self._session.conf,
+            self._mounts,
+            self._catalogs.require,
+        ).rewrite(statement)
         written = self._write_by_frame(statement, run)
         if written is not None:
             return written
         frame = self._run_and_count(statement, run)
-        if _LIMITED.match(bare) and (tree := _parse(statement)) is not None:
+        if match_syntax(_LIMITED, statement) and (tree := _parse(statement)) is not None:
             from .sql_writes import limit_texts
 
             limit_texts(tree, self._query)
         return frame
 
-    def _write_for_sail(self, statement: str) -> str:
-        """Return a statement that Sail takes, and that does the same as this one."""
-        if _MERGE.match(statement) and self._session.conf.get(EVOLVES, "false") == "true":
-            statement = _MERGE.sub("MERGE WITH SCHEMA EVOLUTION INTO", statement, count=1)
-        statement = rewrite(statement, self._query, self._mounts, self._catalogs.require_for)
-        statement = qualify_view(statement, self._query)
-        bare = remove_comments(statement)
-        if _WITHOUT_COLUMNS.match(bare):
-            return "SELECT 'The first rows give the table its columns.' AS message"
-        if _RESTORES.match(bare):
-            from .table_versions import restore_table
-
-            return restore_table(bare, self._query) or statement
-        return statement
-
     def _write_by_frame(self, statement: str, run: Run) -> Any:
         """Run a statement by a frame; return ``None`` if Sail does the right thing."""
-        bare = remove_comments(statement)
-        is_replaced = _REPLACES.match(bare) is not None and len(statement) <= _MAX_LENGTH
-        if not is_replaced and _CREATE_AS.match(bare) is None:
+        is_short = len(statement) <= _MAX_LENGTH
+        is_replaced = is_short and match_syntax(_REPLACES, statement) is not None
+        if not is_replaced and match_syntax(_CREATE_AS, statement) is None:
             return None
         if (tree := _parse(statement)) is None:
             return None
@@ -186,28 +140,27 @@ class SailSql:
 
     def _run_and_count(self, statement: str, run: Run) -> Any:
         """Run a statement; return the numbers of rows that it has changed as Databricks does."""
-        bare = remove_comments(statement)
-        change = self._find_change(bare)
+        change = self._find_change(statement)
         frame = self._run_or_rewrite(statement, run)
         if change is not None and (counts := build_counts(*change)) is not None:
             return self._query(counts)
-        if _INSERT.match(bare) and frame.columns == ["count"]:
+        if match_syntax("INSERT", statement) and frame.columns == ["count"]:
             return frame.selectExpr("count AS num_affected_rows", "count AS num_inserted_rows")
         return frame
 
     def _find_change(self, statement: str) -> tuple[str, str, int] | None:
         """Return what a statement does, the folder of its table, and the version of that."""
-        if (match := _CHANGE.match(statement)) is None:
+        if (match := match_syntax(_CHANGE, statement)) is None:
             return None
         try:
-            location = find_location(self._query, match[2])
+            location = find_location(self._query, match["name"])
         except Exception:  # the statement itself fails with the right message, or has no counts
             return None
-        return match[1].upper(), location, list_versions(location)[-1]
+        return match["verb"].upper(), location, list_versions(location)[-1]
 
     def _run_or_rewrite(self, statement: str, run: Run) -> Any:
         statement = self._correct(statement, run)
-        if _DROP_FUNCTION.match(statement):
+        if match_syntax(_DROP_FUNCTION, statement):
             return run(self._rewrite(statement, run) or statement)
         try:
             frame = run(statement)
@@ -266,7 +219,7 @@ class SailSql:
         from .alter_tables import alter_table
         from .copy_into import copy_into
         from .query_columns import write
-        from .sql_changes import rewrite_statement, rewrite_text
+        from .sql_changes import rewrite_statement
         from .sql_queries import rewrite_queries
 
         def describe(text: str) -> dict[str, str]:
@@ -294,9 +247,7 @@ class SailSql:
         if self._variables is not None:
             self._variables.insert(tree, describe)
         after = write(rewrite_queries(rewrite_statement(tree, describe, find_own), describe))
-        bare = remove_comments(statement)
-        changes = after != before or rewrite_text(bare) != bare or is_query(statement)
-        return after if changes else None
+        return after if after != before or is_query(statement) else None
 
     def _find_functions(self) -> Any:
         """Return the functions that SQL has created."""
@@ -324,9 +275,9 @@ def _parse(statement: str) -> Any:
     from sqlglot.errors import SqlglotError
 
     from ..sql.databricks_sql import DatabricksDialect, parse_one
-    from .sql_changes import rewrite_text
+    from .sql_changes import name_versions
 
     try:
-        return parse_one(rewrite_text(remove_comments(statement)), DatabricksDialect)
+        return parse_one(name_versions(statement), DatabricksDialect)
     except SqlglotError:
         return None

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from sqlglot import exp
@@ -12,28 +11,18 @@ from sqlglot import exp
 from ..sql.databricks_sql import drop_key, insert_partition
 from .delta_log import FEATURE
 from .query_columns import Describe, Tree, write
+from .sql_syntax import replace_syntax
 
-_CLONE = re.compile(
-    r"\s*CREATE\s+(OR\s+REPLACE\s+)?TABLE\s+(IF\s+NOT\s+EXISTS\s+)?(\S+)\s+"
-    r"(?:(?:DEEP|SHALLOW)\s+)?CLONE\s+(\S+(?:\s+(?:VERSION|TIMESTAMP)\s+AS\s+OF\s+(?:'[^']*'|\S+))?)",
-    re.IGNORECASE,
-)
-# Where a schema is stored changes no result.
-_SCHEMA = re.compile(
-    r"(\s*CREATE\s+(?:SCHEMA|DATABASE)\s+(?:IF\s+NOT\s+EXISTS\s+)?(?!IF\s)\S+)\s+\w", re.IGNORECASE
-)
-_VERSION = re.compile(r"([\w`.]+)@v(\d+)\b", re.IGNORECASE)
 _SOURCE = "lakeflow_source"
 
 
-def rewrite_text(statement: str) -> str:
-    """Write what sqlglot does not parse."""
-    if match := _CLONE.match(statement):
-        replace, exists, name, source = match.groups(default="")
-        return f"CREATE {replace}TABLE {exists}{name} AS SELECT * FROM {source}"
-    if match := _SCHEMA.match(statement):
-        return match[1]
-    return _VERSION.sub(r"\1 VERSION AS OF \2", statement)
+def name_versions(statement: str) -> str:
+    """Write what sqlglot does not parse: a version in the name of a table."""
+    return replace_syntax(
+        "<name> @ <tag>",
+        statement,
+        lambda found: f"{found['name']} VERSION AS OF {found['tag'][1:]}",
+    )
 
 
 def rewrite_statement(

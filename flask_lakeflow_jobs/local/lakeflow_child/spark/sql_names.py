@@ -11,54 +11,31 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ..sql_statements import remove_comments
 from .data_files import FILE_FORMATS
 
 #: A part of a name, and a whole one, as patterns.
 NAME_PART = r"(?:`(?:[^`]|``)+`|[\w-]+)"
 NAME = rf"{NAME_PART}(?:\.{NAME_PART})*"
-_NAME = rf"({NAME_PART}(?:\s*\.\s*{NAME_PART}){{0,2}})"
-_USE = re.compile(rf"\s*USE\s+(?:SCHEMA\s+|DATABASE\s+)?{_NAME}\s*;?\s*$", re.IGNORECASE)
-_CREATE = re.compile(
-    r"\s*CREATE\s+(?:OR\s+\w+\s+)?(?:EXTERNAL\s+|MATERIALIZED\s+)?(?:TABLE|VIEW)\s+"
-    rf"(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}",
-    re.IGNORECASE,
-)
-_VIEW = re.compile(
-    r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?VIEW\s+(?:IF\s+NOT\s+EXISTS\s+)?"
-    rf"({NAME})",
-    re.IGNORECASE,
-)
 
 
-def find_schema(statement: str) -> str | None:
-    """Return the schema that a statement uses or writes to, quoted.
+def find_schema(table: str) -> list[str]:
+    """Return the parts of the schema in the name of a table.
 
-    :param statement: without comments.
-    :return: ``None`` if it names none.
-    :raises NotImplementedError: it creates a table by its path.
+    :raises NotImplementedError: it is the path of a table.
     """
-    if match := _CREATE.match(statement):
-        return _find_schema_of(match[1])
-    if match := _USE.match(statement):
-        return _quote(split_name(match[1]))
-    return None
-
-
-def create_schema_of(table: str, session: Any) -> None:
-    """Create the schema of a table, if its name has one."""
-    if schema := _find_schema_of(table):
-        session.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-
-
-def _find_schema_of(table: str) -> str | None:
     *schema, name = split_name(table) or [""]
     if schema == ["delta"] and "/" in name:  # Sail would take it for a schema
         raise NotImplementedError(
             "Sail creates no table by its path. Give it a name and LOCATION '/…', or write a frame "
             "into the folder: ….write.format('delta').save('/…')."
         )
-    return _quote(schema) if schema else None
+    return schema
+
+
+def create_schema(schema: list[str], query: Callable[[str], Any]) -> None:
+    """Create a schema that a task writes to or uses, if a name has one."""
+    if schema:
+        query(f"CREATE SCHEMA IF NOT EXISTS {'.'.join(map(quote_part, schema))}")
 
 
 def split_name(name: str) -> list[str]:
@@ -96,26 +73,21 @@ def find_current(query: Callable[[str], Any]) -> tuple[str, str]:
     return catalog, unquote_part(schema)
 
 
-def _quote(parts: list[str]) -> str:
-    return ".".join(map(quote_part, parts))
-
-
-def qualify_view(statement: str, query: Callable[[str], Any]) -> str:
+def qualify_view(statement: str, name: str, query: Callable[[str], Any]) -> str:
     """Name the catalogs and the schemas of the tables in the text of a new view.
 
+    :param name: of the view.
     :param query: runs a statement of Sail.
     :raises ValueError: there is a table of its name, which Sail would keep without a word.
     """
-    if not (match := _VIEW.match(bare := remove_comments(statement))):
-        return statement
-    if _is_table(match[1], query):
+    if _is_table(name, query):
         raise ValueError(
-            f"[TABLE_OR_VIEW_ALREADY_EXISTS] {match[1]} is a table already. Drop it first, with "
-            f"DROP TABLE {match[1]}, or give the view another name."
+            f"[TABLE_OR_VIEW_ALREADY_EXISTS] {name} is a table already. Drop it first, with "
+            f"DROP TABLE {name}, or give the view another name."
         )
-    if not _find_names(bare):
+    if not _find_names(statement):
         return statement
-    return qualify(bare, *find_current(query))
+    return qualify(statement, *find_current(query))
 
 
 def _is_table(name: str, query: Callable[[str], Any]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -13,11 +12,6 @@ from sqlglot import exp
 from .alter_tables import reload_table
 from .delta_log import Commit, find_info, find_location, list_fields, read_commits, restore
 from .query_columns import Tree, write
-
-_RESTORE = re.compile(
-    r"\s*RESTORE\s+(?:TABLE\s+)?(\S+)\s+(?:TO\s+)?(VERSION|TIMESTAMP)\s+AS\s+OF\s+([^;]*)",
-    re.IGNORECASE | re.DOTALL,
-)
 
 
 def name_folders(tree: Tree, query: Callable[[str], Any]) -> None:
@@ -49,22 +43,19 @@ def _list_columns(location: str) -> Iterator[str]:
                 yield json.dumps([(field["name"], field["type"]) for field in fields])
 
 
-def restore_table(statement: str, query: Callable[[str], Any]) -> str | None:
+def restore_table(query: Callable[[str], Any], table: str, kind: str, value: str) -> str:
     """Restore an earlier version of a table, and return a statement that says so.
 
-    :param statement: without comments.
-    :return: ``None`` if it is no ``RESTORE``.
+    :param kind: ``VERSION`` or ``TIMESTAMP``, of the value.
+    :param value: an expression.
     """
-    if (match := _RESTORE.match(statement)) is None:
-        return None
-    table, kind, moment = match.groups()
-    is_version = kind.upper() == "VERSION"
-    written = moment if is_version else f"unix_millis(CAST({moment} AS TIMESTAMP))"
-    value = int(query(f"SELECT {written}").first()[0])
+    is_version = kind == "VERSION"
+    written = value if is_version else f"unix_millis(CAST({value} AS TIMESTAMP))"
+    wanted = int(query(f"SELECT {written}").first()[0])
 
     def is_wanted(commit: Commit) -> bool:
         version, actions = commit
-        return version == value if is_version else find_info(actions)["timestamp"] <= value
+        return version == wanted if is_version else find_info(actions)["timestamp"] <= wanted
 
     if restore(find_location(query, table), table, is_wanted):
         reload_table(query, table)

@@ -22,7 +22,7 @@ from .data_files import FILE_FORMATS, begin_at_root
 from .delta_log import FEATURE, find_location, has_limits
 from .delta_tables import DeltaTable
 from .file_readers import allow_null
-from .sql_names import create_schema_of, quote_part
+from .sql_names import create_schema, find_schema, quote_part
 from .table_types import cast_columns, check_types
 from .written_values import format_values
 
@@ -92,7 +92,7 @@ def write_table(save: Callable[..., Any]) -> Any:
         if mode:
             self.mode(mode)
         session = self._spark
-        create_schema_of(name, session)
+        create_schema(find_schema(name), session.sql)
         exists = bool(session.catalog.tableExists(name))
         if exists and _is_delta(self, name):
             _check_types(self, session.table(name))
@@ -342,7 +342,7 @@ def create_new(create: Callable[[Any], None]) -> Callable[[Any], None]:
     """Let a method of writers that creates a table create its schema, and columns of its own."""
 
     def create_in_schema(self: Any) -> None:
-        create_schema_of(self._table_name, self._spark)
+        create_schema(find_schema(self._table_name), self._spark.sql)
         self._write._child = make_nullable(_frame_of(self))._plan
         self._write.table_properties = _drop_features(self._write.table_properties)
         exists = self._spark.catalog.tableExists(self._table_name)

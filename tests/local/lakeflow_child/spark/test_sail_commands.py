@@ -1,27 +1,121 @@
-"""Names of catalogs and volumes that would be something else."""
+"""Commands as Sail runs them, and names that it would not take."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.sail_commands import rewrite
+from flask_lakeflow_jobs.local.lakeflow_child.spark.sail_commands import SailCommands
 
 
-def run(statement: str, mounts: dict[str, str]) -> str:
-    return rewrite(statement, lambda text: pytest.fail(text), mounts, lambda _: None)
+class Ran(str):
+    """A statement that runs, and returns no rows."""
+
+    columns = ("id", "my name")
+
+    def collect(self) -> list[Any]:
+        return []
+
+
+def run(statement: str, mounts: dict[str, str]) -> tuple[list[str], str]:
+    """Return the statements that run before one, with the catalogs, and what it becomes."""
+    ran: list[str] = []
+
+    def query(text: str) -> Ran:
+        ran.append(text)
+        return Ran(text)
+
+    commands = SailCommands(query, query, {}, mounts, lambda name: ran.append(f"catalog {name}"))
+    return ran, commands.rewrite(statement)
+
+
+@pytest.mark.parametrize(
+    ("statement", "before", "written"),
+    [
+        ("USE CATALOG 'Dev-1'", ["catalog dev-1", "USE CATALOG `Dev-1`"], "USE SCHEMA default"),
+        ("set catalog `dev`;", ["catalog dev", "USE CATALOG `dev`"], "USE SCHEMA default"),
+        ("USE CATALOG system", ["catalog system"], "USE CATALOG `system`"),
+        ("USE `my.s`", ["CREATE SCHEMA IF NOT EXISTS `my.s`"], "USE SCHEMA `my.s`"),
+        (
+            "use dev . sales ;",
+            ["CREATE SCHEMA IF NOT EXISTS `dev`.`sales`", "USE CATALOG `dev`"],
+            "USE SCHEMA `sales`",
+        ),
+        ("CREATE CATALOG IF NOT EXISTS ", [], "CREATE CATALOG IF NOT EXISTS "),
+        ("CREATE SCHEMA sales", [], "CREATE SCHEMA sales"),
+        ("CREATE DATABASE dev.sales", ["catalog dev"], "CREATE DATABASE dev.sales"),
+        (
+            "CREATE SCHEMA IF NOT EXISTS dev.`my s` COMMENT 'x' MANAGED LOCATION 's3://c'",
+            ["catalog dev"],
+            "CREATE SCHEMA IF NOT EXISTS dev.`my s`",
+        ),
+        (
+            "CREATE TABLE dev.s.t (a INT COMMENT 'as') TBLPROPERTIES ('delta.feature.x' = 'y')",
+            ["CREATE SCHEMA IF NOT EXISTS `dev`.`s`"],
+            "CREATE TABLE dev.s.t (a INT COMMENT 'as') TBLPROPERTIES ('feature.x' = 'y')",
+        ),
+        (
+            "CREATE OR REPLACE TABLE a DEEP CLONE b",
+            [],
+            "CREATE OR REPLACE TABLE a AS SELECT * FROM b",
+        ),
+        (
+            "create table if not exists `my a` clone b version as of 3 TBLPROPERTIES ('x' = 'y')",
+            [],
+            "create table if not exists `my a` AS SELECT * FROM b version as of 3",
+        ),
+        (
+            "CREATE STREAMING TABLE t AS SELECT 'FROM STREAM a' FROM stream(`b`) JOIN STREAM c",
+            [],
+            "CREATE OR REPLACE TABLE t AS SELECT 'FROM STREAM a' FROM `b` JOIN c",
+        ),
+        (
+            "INSERT INTO `t.u` BY\nNAME SELECT 1",
+            ["SELECT 1"],
+            "INSERT INTO `t.u` (`id`, `my name`) SELECT 1",
+        ),
+        ("INSERT INTO t VALUES ('by name')", [], "INSERT INTO t VALUES ('by name')"),
+        (
+            "ALTER TABLE t ALTER a COMMENT 'set mask'",
+            [],
+            "ALTER TABLE t ALTER a COMMENT 'set mask'",
+        ),
+        ("CREATE VOLUME ../outside", [], "CREATE VOLUME ../outside"),
+        ("CREATE VOLUME IF NOT EXISTS", [], "CREATE VOLUME IF NOT EXISTS"),
+    ],
+)
+def test_command_is_written_as_sail_takes_it(
+    statement: str, before: list[str], written: str
+) -> None:
+    assert run(statement, {}) == (before, written)
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("COMMENT ON TABLE t IS 'x'", "COMMENT ON is skipped: it changes no result"),
+        ("alter table t\nset row filter f ON (a)", "ALTER … ROW FILTER is skipped"),
+        ("CREATE TABLE IF NOT EXISTS `my table` using DELTA;", "The first rows give the table"),
+    ],
+)
+def test_command_that_need_not_run_says_so(statement: str, message: str) -> None:
+    before, written = run(statement, {})
+    assert (before, written[: len(message) + 8]) == ([], f"SELECT '{message}")
 
 
 def test_rewrite_creates_no_volume_outside_of_its_folder(tmp_path: Path) -> None:
     mounts = {"/Volumes": str(tmp_path / "a/b/volumes")}
-    for name in ("`../../../outside`", "`..`", "`/outside`"):
-        with pytest.raises(ValueError, match="no name of a volume"):
+    for name in ("`../../../outside`", "`..`", "`/outside`", "a.b"):
+        with pytest.raises(
+            ValueError, match=r"no name of a volume\. Write catalog\.schema\.volume"
+        ):
             run(f"CREATE VOLUME dev.raw.{name}", mounts)
-    run("CREATE VOLUME ../outside", mounts)  # Sail refuses it
     assert not list(tmp_path.iterdir())
 
 
-def test_rewrite_refuses_the_name_of_a_catalog_that_sail_would_not_take() -> None:
+@pytest.mark.parametrize("name", ["`a.b`", "a.b", "'a.b'"])
+def test_rewrite_refuses_the_name_of_a_catalog_that_sail_would_not_take(name: str) -> None:
     with pytest.raises(ValueError, match=r"'a\.b' is no name of a catalog.* Write only letters"):
-        run("CREATE CATALOG `a.b`", {})
+        run(f"CREATE CATALOG {name}", {})

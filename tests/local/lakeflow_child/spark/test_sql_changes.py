@@ -9,8 +9,8 @@ import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.spark.query_columns import write
 from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_changes import (
+    name_versions,
     rewrite_statement,
-    rewrite_text,
 )
 from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_sql import (
     DatabricksDialect,
@@ -21,7 +21,7 @@ SAME = "lakeflow_target.`{0}` IS NOT DISTINCT FROM lakeflow_source.`{0}`"
 
 
 def rewrite(statement: str) -> str:
-    tree = parse_one(rewrite_text(statement), DatabricksDialect)
+    tree = parse_one(name_versions(statement), DatabricksDialect)
     return write(rewrite_statement(tree, lambda _: {"id": "int", "name": "string"}))
 
 
@@ -40,16 +40,7 @@ def rewrite(statement: str) -> str:
             "CREATE TABLE a (id INT) TBLPROPERTIES ('quality'='gold')",
         ),
         ("CREATE TABLE a LIKE b", "CREATE TABLE a AS SELECT * FROM b WHERE FALSE"),
-        ("CREATE OR REPLACE TABLE a DEEP CLONE b", "CREATE OR REPLACE TABLE a AS SELECT * FROM b"),
-        (
-            "CREATE TABLE IF NOT EXISTS a SHALLOW CLONE b VERSION AS OF 3",
-            "CREATE TABLE IF NOT EXISTS a AS SELECT * FROM b VERSION AS OF 3",
-        ),
-        (
-            "CREATE SCHEMA IF NOT EXISTS a.b MANAGED LOCATION 's3://c'",
-            "CREATE SCHEMA IF NOT EXISTS a.b",
-        ),
-        ("SELECT * FROM a.b@v3", "SELECT * FROM a.b VERSION AS OF 3"),
+        ("SELECT '@v1 a@v1' FROM a.`b c`@v3", "SELECT '@v1 a@v1' FROM a.`b c` VERSION AS OF 3"),
         ("TRUNCATE TABLE a", "DELETE FROM a"),
         ("DELETE FROM a WHERE id = 1", "DELETE FROM a WHERE id = 1"),
         (

@@ -1,0 +1,70 @@
+r"""The syntax of commands, as the documentation of Databricks writes it, to match statements.
+
+An example is ``CREATE [OR REPLACE] TABLE <name> … (AS | CLONE)``. Words are those of SQL in any
+case, and no words in quotes. ``[…]`` is optional, ``(… | …)`` is a choice, ``…`` is any text,
+``\(`` is a parenthesis, and ``$`` is the end, perhaps after a semicolon.
+
+``<name>`` is a name with all its parts, or what ``_KINDS`` has. ``<verb: CREATE | DROP>`` is one of
+these words. Both are groups of the match. Statements are without comments.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+
+from .sql_names import NAME_PART
+
+#: A match of a syntax, whose ``string`` is the statement.
+Match = re.Match[str]
+
+_ITEM = re.compile(
+    r"<(?P<group>\w+)(?:: (?P<words>[^>]+))?>|\\(?P<sign>.)|(?P<word>\w+)|(?P<mark>\S)"
+)
+_TEXT = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+_LITERAL = rf"{_TEXT}|`[^`]*`"
+# A whole one, and not the words of a command that lacks its name.
+_NAME = rf"(?!IF\s+(?:NOT\s+)?EXISTS\b){NAME_PART}(?:\s*\.\s*{NAME_PART})*(?!\s*\.|[\w`/-])"
+_REST = r".*?(?=\s*;?\s*$)"
+_KINDS = {
+    "column": NAME_PART,
+    "query": rf"(?:SELECT|WITH|VALUES|FROM)\b{_REST}",
+    "rest": _REST,
+    "tag": r"v\d+\b",
+    "text": _TEXT,
+    "source": rf"{_NAME}(?:\s+(?:VERSION|TIMESTAMP)\s+AS\s+OF\s+(?:{_TEXT}|\S+))?",
+}
+_MARKS = {"[": "(?:", "]": ")?", "(": "(?:", ")": ")", "|": "|", "$": r";?\s*$"}
+_MARKS["…"] = rf"(?:{_LITERAL}|[^'\"`])*?"
+
+
+def match_syntax(syntax: str, statement: str) -> Match | None:
+    """Match the beginning of a statement."""
+    return re.compile(rf"\s*{_compile(syntax)}", re.IGNORECASE | re.DOTALL).match(statement)
+
+
+def replace_syntax(syntax: str, statement: str, replacement: Callable[[Match], str]) -> str:
+    """Replace each part of a statement that has a syntax, outside of texts."""
+
+    def replace(match: Match) -> str:
+        if match["found"] is None:
+            return match[0]
+        return replacement(match) + match[0][len(match[0].rstrip()) :]
+
+    pattern = rf"(?P<found>{_compile(syntax)})|{_LITERAL}"
+    return re.sub(pattern, replace, statement, flags=re.IGNORECASE | re.DOTALL)
+
+
+@cache
+def _compile(syntax: str) -> str:
+    return "".join(map(_write, _ITEM.finditer(syntax)))
+
+
+def _write(item: Match) -> str:
+    if group := item["group"]:
+        words = item["words"] and rf"\b(?:{item['words'].replace(' ', '')})\b"
+        return rf"(?P<{group}>{words or _KINDS.get(group, _NAME)})\s*"
+    if word := item["word"]:
+        return rf"(?<![\w.]){word}\b\s*"
+    return _MARKS.get(item["mark"]) or re.escape(item["sign"] or item["mark"]) + r"\s*"
