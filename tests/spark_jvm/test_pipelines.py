@@ -131,7 +131,7 @@ FILES = {
     """,
     "pipeline/sold.sql": """
         CREATE OR REFRESH MATERIALIZED VIEW main.gold.sold AS
-        SELECT id, item, day FROM main.raw.orders CROSS JOIN dev.raw.days
+        SELECT id, item, day FROM main.raw.orders CROSS JOIN ${env}.raw.days
         WHERE EXISTS (SELECT * FROM samples.nyctaxi.trips);
     """,
     "pipeline/clash.py": """
@@ -194,7 +194,11 @@ PIPELINES = {
             {"notebook": {"path": "pipeline/notebook"}},
         ],
     },
-    "sold": {"schema": "raw", "libraries": [{"file": {"path": "pipeline/sold.sql"}}]},
+    "sold": {
+        "schema": "raw",
+        "configuration": {"env": "dev"},
+        "libraries": [{"file": {"path": "pipeline/sold.sql"}}],
+    },
     "clash": {"schema": "raw", "libraries": [{"file": {"path": "pipeline/clash.py"}}]},
     "lost": {"libraries": [{"file": {"path": "pipeline/lost.sql"}}]},
     "broken": {"libraries": [{"file": {"path": "pipeline/broken.py"}}]},

@@ -6,14 +6,13 @@ import os
 import re
 import sys
 from dataclasses import dataclass, field
-from functools import partial
 from importlib import import_module
 from itertools import count
 from pathlib import Path
 
 from ..notebook_files import is_notebook_file
 from ..sql_statements import remove_comments, split_statements
-from .pipeline_sql import find_tables, hide_metadata, read_literal, to_spark
+from .pipeline_sql import find_tables, hide_metadata, insert_settings, read_literal, to_spark
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,6 +80,7 @@ class DefinitionFiles:
 
     def _register_sql(self, text: str, file: str) -> None:
         registry = import_module("pyspark.pipelines.graph_element_registry")
+        text = insert_settings(text, self.configuration)  # one may be the name of a catalog
         translated, lost = to_spark(text, self.catalogs)
         if lost:
             print(f"{file}: Expectations are not checked here: {', '.join(lost)}.", file=sys.stderr)
@@ -106,9 +106,7 @@ class DefinitionFiles:
         views: list[str] = []
 
         def define(arguments: list[str], before: str) -> str:
-            path, options = read_options(
-                arguments, partial(read_literal, configuration=self.configuration)
-            )
+            path, options = read_options(arguments, read_literal)
             name = f"{FILES}{next(self._numbers)}_"
             is_stream = re.search(r"\bSTREAM[\s(]*$", before, re.IGNORECASE)
             schema, hints = options.pop("schema", None), options.pop("cloudFiles.schemaHints", "")

@@ -112,7 +112,8 @@ class PipelineApi:
 
     def name(self, name: str) -> str:
         """Return a name without its catalog and without the schema ``LIVE``."""
-        return drop_catalogs(re.sub(r"^LIVE\.", "", name, flags=re.IGNORECASE), self._catalogs)
+        own = re.sub(r"^LIVE\.", "", name, flags=re.IGNORECASE)
+        return drop_catalogs(f"TABLE {own}", self._catalogs).removeprefix("TABLE ")
 
     def _defer(self, original: Any, *, is_table: bool) -> Any:
         """Return a decorator that registers its function later, with the expectations around it."""

@@ -36,6 +36,11 @@ _TABLE = re.compile(
     + _NAME,
     re.IGNORECASE | re.DOTALL,
 )
+_OF_TABLE = re.compile(
+    _UNCHANGED + r"|\b(?:FROM|INTO|JOIN|STREAM|TABLE|VIEW)\b[\s(]*(?:IF\s+NOT\s+EXISTS\s+)?"
+    r"`?(?P<catalog>[\w-]+)`?(?:\.(?:`[^`]+`|\w+)){2}(?![\w`.])",
+    re.IGNORECASE | re.DOTALL,
+)
 _VIEW = re.compile(rf"\s*CREATE\s+(?:TEMPORARY\s+)?VIEW\s+{_NAME}", re.IGNORECASE)
 _INSERT = re.compile(
     r"\s*CREATE\s+FLOW\s+(?P<flow>`[^`]+`|[\w.]+)\s+(?:COMMENT\s+(?:'[^']*'|\"[^\"]*\")\s+)?"
@@ -68,16 +73,25 @@ def to_spark(text: str, catalogs: Iterable[str]) -> tuple[str, list[str]]:
 
 
 def drop_catalogs(text: str, catalogs: Iterable[str]) -> str:
-    """Drop the catalog from each name of three parts in SQL."""
-    names = "|".join(re.escape(name) for name in sorted(catalogs, key=len, reverse=True))
+    """Drop the catalog from each name of three parts in SQL.
+
+    :param catalogs: those that are known. The first part of a table's name is one too.
+    """
+    known = {*catalogs, *(match["catalog"] for match in _OF_TABLE.finditer(text))} - {None}
+    names = "|".join(re.escape(name) for name in sorted(known, key=len, reverse=True))
     dot = r"\s*\.\s*"  # Sail keeps the texts of views with spaces
     pattern = rf"{_UNCHANGED}|(?<![\w.`])`?(?:{names})`?{dot}(?=(?:`[^`]+`|\w+){dot}[`\w])"
     flags = re.DOTALL | re.IGNORECASE
     return re.sub(pattern, lambda match: match["unchanged"] or "", text, flags=flags)
 
 
-def read_literal(text: str, configuration: Mapping[str, str]) -> str:
-    """Return the value of a literal of SQL, with the settings that it names.
+def insert_settings(text: str, configuration: Mapping[str, str]) -> str:
+    """Replace ``${name}`` by the pipeline's setting of this name, also in names and texts."""
+    return _SETTING.sub(lambda each: configuration.get(each[1], each[0]), text)
+
+
+def read_literal(text: str) -> str:
+    """Return the value of a literal of SQL.
 
     :raises ValueError: it is another expression.
     """
@@ -86,8 +100,7 @@ def read_literal(text: str, configuration: Mapping[str, str]) -> str:
             f"Write a text in place of {text.strip()}, or read the files in Python: the local "
             "workspace takes only texts in read_files of a pipeline."
         )
-    value = match[2] if match[1] else match[3].lower()
-    return _SETTING.sub(lambda each: configuration.get(each[1], each[0]), value)
+    return match[2] if match[1] else match[3].lower()
 
 
 def hide_metadata(text: str, view: str) -> str:

@@ -8,6 +8,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.pipelines.pipeline_sql import (
     drop_catalogs,
     drop_keys,
     hide_metadata,
+    insert_settings,
     read_literal,
     to_spark,
 )
@@ -110,7 +111,8 @@ def test_expectations_filter_the_rows_of_the_query(
         ("FROM dev.a.b JOIN Main.c.d", "FROM a.b JOIN c.d"),
         ("SELECT main.n FROM sales.main", "SELECT main.n FROM sales.main"),
         ("FROM other.main.sales.orders", "FROM other.main.sales.orders"),
-        ("FROM domain.sales.orders", "FROM domain.sales.orders"),
+        ("SELECT domain.sales.orders", "SELECT domain.sales.orders"),
+        ("SELECT new.a.b.n FROM STREAM(`new`.a.b)", "SELECT a.b.n FROM STREAM(a.b)"),
         (
             "SELECT 'main.a.b', \"main.a.b\" -- main.a.b",
             "SELECT 'main.a.b', \"main.a.b\" -- main.a.b",
@@ -125,18 +127,30 @@ def test_catalogs_are_dropped_from_names_of_three_parts(text: str, expected: str
     ("text", "value"),
     [
         (" 'csv'", "csv"),
-        ('"/Volumes/${catalog}/in/${other}"', "/Volumes/main/in/${other}"),
+        ('"/Volumes/main"', "/Volumes/main"),
         ("TRUE", "true"),
         ("10 ", "10"),
     ],
 )
-def test_literal_has_the_settings_that_it_names(text: str, value: str) -> None:
-    assert read_literal(text, {"catalog": "main"}) == value
+def test_literal_has_a_value(text: str, value: str) -> None:
+    assert read_literal(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("FROM STREAM(${catalog}.raw.a)", "FROM STREAM(raw.a)"),
+        ("'/Volumes/${catalog}/in/${other}'", "'/Volumes/main/in/${other}'"),
+    ],
+)
+def test_settings_replace_their_names(text: str, expected: str) -> None:
+    with_settings = insert_settings(text, {"catalog": "main"})
+    assert to_spark(with_settings, CATALOGS) == (expected, [])
 
 
 def test_expression_in_place_of_a_literal_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^Write a text in place of concat\(a, 'b'\), or read"):
-        read_literal("concat(a, 'b') ", {})
+        read_literal("concat(a, 'b') ")
 
 
 @pytest.mark.parametrize(
