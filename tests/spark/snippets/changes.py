@@ -216,3 +216,19 @@ assert spark.table("dev.snippets.shared").dtypes == [("a", "string"), ("n", "big
 frames = [spark.createDataFrame(*each) for each in (([(1,)], "a INT"), ([(2.5, 3)], "a DOUBLE, b INT"))]
 frames[0].unionByName(frames[1], allowMissingColumns=True).write.saveAsTable("dev.snippets.united")
 assert sorted(map(str, spark.table("dev.snippets.united").collect())) == ["Row(a=1.0, b=None)", "Row(a=2.5, b=3)"]
+
+# %% columns without a type
+bare = spark.range(2).withColumn("n", F.lit(None))
+bare.write.saveAsTable("dev.snippets.bare")
+assert spark.table("dev.snippets.bare").dtypes == [("id", "bigint"), ("n", "string")]
+spark.sql("CREATE OR REPLACE TABLE dev.snippets.bare (id BIGINT, N INT)")
+bare.write.mode("append").saveAsTable("dev.snippets.bare")
+bare.write.mode("overwrite").saveAsTable("dev.snippets.bare")
+assert spark.table("dev.snippets.bare").dtypes == [("id", "bigint"), ("N", "int")]
+for mode in ("overwrite", "append"):
+    bare.write.mode(mode).save(folder + "/bare")
+    rows = bare.withColumn("m", F.lit(None)).write.mode(mode).option("mergeSchema", True)
+    rows.saveAsTable("dev.snippets.bare")
+assert spark.table("dev.snippets.bare").dtypes == [("id", "bigint"), ("N", "int"), ("m", "string")]
+spark.sql("CREATE OR REPLACE TABLE dev.snippets.bare AS SELECT 1 AS a, NULL AS b")
+assert [tuple(row) for row in spark.table("dev.snippets.bare").collect()] == [(1, None)]

@@ -20,9 +20,9 @@ spark.sql("SELECT ai_query('m', 'p')").collect()
 # Advice: no column id here
 spark.table("dev.snippets.saved").selectExpr("1 AS n").distinct().where("id = 1").count()
 
-# %% column of NULL
-# Advice: Give a type
-spark.sql("SELECT 1 AS a, NULL AS b").write.saveAsTable("dev.snippets.nothing")
+# %% array of NULL
+# Advice: Give one to
+spark.sql("SELECT 1 AS a, array() AS b").write.saveAsTable("dev.snippets.nothing")
 
 # %% key of an outer join
 # Advice: Join by a condition

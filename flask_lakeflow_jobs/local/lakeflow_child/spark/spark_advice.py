@@ -39,7 +39,7 @@ _ADVICE = {
         "JOIN … USING ({0}), join by a condition with ON."
     ),
     r"Invalid data type for Delta Lake: Null": (
-        "Sail writes no column without a type. Give a type to the columns that have only NULL: "
+        "Sail writes no array or struct without a type. Give one to those that have only NULL: "
         "cast(), or a schema."
     ),
     r"Catalog not found: ([^\s,]+)": (

@@ -14,7 +14,7 @@ from typing import Any
 from pyspark.sql import functions
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.pandas.types import from_arrow_type
-from pyspark.sql.types import NullType, NumericType, StructField, StructType
+from pyspark.sql.types import NullType, NumericType, StringType, StructField, StructType
 
 from .column_sql import ColumnSql
 from .connect_plans import name_frame
@@ -34,13 +34,19 @@ _FIRST_TYPES = (NullType, NumericType)
 EVOLVES = "spark.databricks.delta.schema.autoMerge.enabled"
 
 
-def make_nullable(frame: Any) -> Any:
+def make_nullable(frame: Any, table: Any = None) -> Any:
     """Return a frame whose columns take NULL, as those of a new table do.
 
     They have no default, identity or limit, even if Sail reads them from columns that have one.
+
+    :param table: gives their types to columns without one, which Sail does not write.
     """
-    text = _find_types(frame).json()
-    nullable = StructType.fromJson(allow_null(json.loads(text)))
+    types = _find_types(frame)
+    own = {each.name.lower(): each.dataType for each in table.schema.fields} if table else {}
+    for field in types.fields:
+        if isinstance(field.dataType, NullType):
+            field.dataType = own.get(field.name.lower(), StringType())
+    nullable = StructType.fromJson(allow_null(json.loads(types.json())))
     # Sail may find out later that a column has no NULL, such as the current time. In a union with a
     # frame that is sorted by a dozen columns, it looks for orders of all of them, for minutes. Of
     # columns that depend on a random number it knows neither.
@@ -107,10 +113,11 @@ def write_table(save: Callable[..., Any]) -> Any:
             return
         if not exists or self._write.mode == "overwrite":
             frame = _frame_of(self)
-            if exists and _is_merged(self) and not _is_replaced(self):
+            table = session.table(name) if exists and not _is_replaced(self) else None
+            if table is not None and _is_merged(self):
                 self.option("mergeSchema", "true")
-                frame = _order_columns(frame, session.table(name))
-            self._write._child = make_nullable(frame)._plan
+                frame = _order_columns(frame, table)
+            self._write._child = make_nullable(frame, table)._plan
         elif _is_merged(self):
             _match_columns(self, session.table(name))
         with nullcontext() if exists else _removed_if_failed(session, name):
@@ -161,7 +168,7 @@ def _fits(writer: Any, name: str) -> bool:
     if not is_part or _is_replaced(writer):
         return False
     if writer._write.mode == "append":
-        return bool(names != lower)
+        return bool(names != lower or (names != columns and _is_merged(writer)))
     return names != columns or has_limits(session.sql, name)
 
 
@@ -206,7 +213,7 @@ def _match_columns(writer: Any, table: Any) -> None:
     is_merged = _is_merged(writer) and not set(named.columns) <= set(table.columns)
     writer.option("mergeSchema", str(is_merged).lower())
     if is_merged:
-        named = make_nullable(named)
+        named = make_nullable(named, table)
     writer._write._child = named._plan
 
 
@@ -258,9 +265,10 @@ def write_folder(save: Callable[..., Any], translate: Callable[[Any], Any]) -> A
             _match_columns(self, table)
         elif is_delta and condition is None:
             frame = _frame_of(self)
-            if is_table and self._write.mode == "overwrite" and not _is_replaced(self):
-                frame = _order_columns(frame, table)
-            self._write._child = make_nullable(frame)._plan
+            kept = None if _is_replaced(self) else table
+            if kept is not None and self._write.mode == "overwrite":
+                frame = _order_columns(frame, kept)
+            self._write._child = make_nullable(frame, kept)._plan
         elif not is_delta:
             source, folders = self._write.source.lower(), self._write.partitioning_cols
             frame = format_values(_frame_of(self), source, _options_of(self), folders)
