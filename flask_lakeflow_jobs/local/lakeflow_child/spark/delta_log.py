@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from .column_sql import write_rows
-from .sql_names import NAME
+from .sql_syntax import Match, replace_syntax
 
 #: A version of a table, and the actions that lead to it.
 Commit = tuple[int, list[dict[str, Any]]]
@@ -26,11 +26,7 @@ FEATURE = re.compile(
 _INVARIANTS = "delta.invariants"
 _LOG = "_delta_log"
 _COMMIT = re.compile(r"(\d{20})\.json")
-_DESCRIBE = re.compile(
-    r"((?:^|\()\s*)DESC(?:RIBE)?\s+(HISTORY|DETAIL)\s+"
-    rf"({NAME})",
-    re.IGNORECASE,
-)
+_DESCRIBE = "(DESC | DESCRIBE) <kind: DETAIL | HISTORY> <name>"
 _HISTORY = {
     "version": "BIGINT",
     "timestamp": "TIMESTAMP",
@@ -77,13 +73,12 @@ def replace_descriptions(statement: str, query: Callable[[str], Any]) -> str:
     :param query: runs a statement of Sail.
     """
 
-    def replacement(match: re.Match[str]) -> str:
-        location = find_location(query, match[3])
-        is_history = match[2].upper() == "HISTORY"
-        text = build_history(location) if is_history else build_detail(location, match[3])
-        return f"{match[1]}{text}"
+    def replacement(match: Match) -> str:
+        location = find_location(query, match["name"])
+        is_history = match["kind"].upper() == "HISTORY"
+        return build_history(location) if is_history else build_detail(location, match["name"])
 
-    return _DESCRIBE.sub(replacement, statement)
+    return replace_syntax(_DESCRIBE, statement, replacement)
 
 
 def find_location(query: Callable[[str], Any], name: str) -> str:

@@ -8,7 +8,6 @@ Sail lacks some of them and names columns otherwise.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,7 +16,6 @@ from .column_sql import write_rows
 from .delta_log import find_location, list_fields, read_metadata
 from .spark_catalog import read_description
 from .sql_names import (
-    NAME_PART,
     find_current,
     list_schemas,
     quote_name,
@@ -25,14 +23,14 @@ from .sql_names import (
     split_name,
     unquote_part,
 )
+from .sql_syntax import Match, match_syntax
 from .sql_text import Query
 
 Row = tuple[Any, ...]
 
-_NAME = rf"((?:{NAME_PART}\s*\.\s*)*{NAME_PART})"
-_IN = rf"(?:\s+(?:IN|FROM)\s+{_NAME})?"
-_LIKE = r"(?:\s+(?:LIKE\s+)?'([^']*)')?"
-_END = r"\s*;?\s*$"
+_IN = "[(IN | FROM) <name>]"
+_LIKE = "[[LIKE] <text>] $"
+_DESC = "(DESC | DESCRIBE)"
 #: The columns of the tables of an information schema.
 _INFORMATION = {
     "catalogs": ["catalog_name"],
@@ -66,106 +64,113 @@ def replace_show(statement: str, query: Query, volumes: str) -> str:
     :param query: runs a statement of Sail.
     :param volumes: the folder of the volumes.
     """
-    for pattern, build in _COMMANDS.items():
-        if match := re.match(pattern + _END, statement, re.IGNORECASE | re.DOTALL):
+    for syntax, build in _COMMANDS.items():
+        if match := match_syntax(syntax, statement):
             return build(match, query, volumes)
     return statement
 
 
-def _show_schemas(match: re.Match[str], query: Query, _: str) -> str:
-    names = sorted(list_schemas(query, match[1]))
-    return write_rows(["databaseName"], [(each,) for each in names if is_like(each, match[2])])
+def _is_like(name: str, match: Match) -> bool:
+    """Return whether a name matches the text after ``LIKE``."""
+    return is_like(name, match["text"] and match["text"][1:-1])
 
 
-def _show_catalogs(match: re.Match[str], query: Query, _: str) -> str:
+def _show_schemas(match: Match, query: Query, _: str) -> str:
+    names = sorted(list_schemas(query, match["name"]))
+    return write_rows(["databaseName"], [(each,) for each in names if _is_like(each, match)])
+
+
+def _show_catalogs(match: Match, query: Query, _: str) -> str:
     names = sorted(row["catalog"] for row in query("SHOW CATALOGS").collect())
-    return write_rows(["catalog"], [(each,) for each in names if is_like(each, match[1])])
+    return write_rows(["catalog"], [(each,) for each in names if _is_like(each, match)])
 
 
-def _show_tables(match: re.Match[str], query: Query, _: str) -> str:
-    rows = query(f"SHOW TABLES IN {match[1]}" if match[1] else "SHOW TABLES").collect()
+def _show_tables(match: Match, query: Query, _: str) -> str:
+    rows = query(f"SHOW TABLES IN {match['name']}" if match["name"] else "SHOW TABLES").collect()
     found = [
         (unquote_part(row.database), row.tableName, row.isTemporary)
         for row in rows
-        if is_like(row.tableName, match[2])
+        if _is_like(row.tableName, match)
     ]
     return write_rows(
         {"database": "STRING", "tableName": "STRING", "isTemporary": "BOOLEAN"}, found
     )
 
 
-def _show_views(match: re.Match[str], query: Query, _: str) -> str:
-    rows = query(f"SHOW VIEWS IN {match[1]}" if match[1] else "SHOW VIEWS").collect()
+def _show_views(match: Match, query: Query, _: str) -> str:
+    rows = query(f"SHOW VIEWS IN {match['name']}" if match["name"] else "SHOW VIEWS").collect()
     found = [
         (".".join(row.namespace), row.tableName, row.isTemporary, False)
         for row in rows
-        if is_like(row.tableName, match[2])
+        if _is_like(row.tableName, match)
     ]
     columns = {"namespace": "STRING", "viewName": "STRING"}
     return write_rows({**columns, "isTemporary": "BOOLEAN", "isMaterialized": "BOOLEAN"}, found)
 
 
-def _show_columns(match: re.Match[str], query: Query, _: str) -> str:
-    name = f"{match[2]}.{match[1]}" if match[2] else match[1]
+def _show_columns(match: Match, query: Query, _: str) -> str:
+    name = f"{match['schema']}.{match['name']}" if match["schema"] else match["name"]
     columns = query(f"SELECT * FROM {name}").columns
     return write_rows(["col_name"], [(each,) for each in columns])
 
 
-def _show_properties(match: re.Match[str], query: Query, _: str) -> str:
-    configured = read_metadata(find_location(query, match[1])).get("configuration") or {}
-    rows = [(key, value) for key, value in sorted(configured.items()) if match[2] in (None, key)]
+def _show_properties(match: Match, query: Query, _: str) -> str:
+    wanted = match["key"] or (match["text"] and match["text"][1:-1])
+    configured = read_metadata(find_location(query, match["name"])).get("configuration") or {}
+    rows = [(key, value) for key, value in sorted(configured.items()) if wanted in (None, key)]
     return write_rows(["key", "value"], rows)
 
 
-def _show_partitions(match: re.Match[str], query: Query, _: str) -> str:
-    names = read_metadata(find_location(query, match[1])).get("partitionColumns")
+def _show_partitions(match: Match, query: Query, _: str) -> str:
+    names = read_metadata(find_location(query, match["name"])).get("partitionColumns")
     if not names:
         raise ValueError(
-            f"[INVALID_PARTITION_OPERATION.PARTITION_SCHEMA_IS_EMPTY] {match[1]} has no partitions."
+            "[INVALID_PARTITION_OPERATION.PARTITION_SCHEMA_IS_EMPTY] "
+            f"{match['name']} has no partitions."
         )
     columns = ", ".join(map(quote_part, names))
-    return f"SELECT DISTINCT {columns} FROM {match[1]} ORDER BY {columns}"
+    return f"SELECT DISTINCT {columns} FROM {match['name']} ORDER BY {columns}"
 
 
-def _show_create(match: re.Match[str], query: Query, _: str) -> str:
-    fields = query(f"SELECT * FROM {match[1]}").schema.fields
+def _show_create(match: Match, query: Query, _: str) -> str:
+    fields = query(f"SELECT * FROM {match['name']}").schema.fields
     columns = ",\n  ".join(f"{each.name} {each.dataType.simpleString().upper()}" for each in fields)
-    text = f"CREATE TABLE {match[1]} (\n  {columns})\nUSING delta"
+    text = f"CREATE TABLE {match['name']} (\n  {columns})\nUSING delta"
     return write_rows(["createtab_stmt"], [(text,)])
 
 
-def _show_volumes(match: re.Match[str], query: Query, volumes: str) -> str:
-    catalog, schema = _find_schema(match[1], query)
+def _show_volumes(match: Match, query: Query, volumes: str) -> str:
+    catalog, schema = _find_schema(match["name"], query)
     folder = os.path.join(volumes, catalog, schema)
     found = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-    rows = [(schema, each) for each in found if is_like(each, match[2])]
+    rows = [(schema, each) for each in found if _is_like(each, match)]
     return write_rows(["database", "volume_name"], rows)
 
 
-def _describe_volume(match: re.Match[str], query: Query, volumes: str) -> str:
-    *schema, name = split_name(match[1])
+def _describe_volume(match: Match, query: Query, volumes: str) -> str:
+    *schema, name = split_name(match["name"])
     catalog, database = _find_schema(".".join(schema), query)
     path = f"/Volumes/{catalog}/{database}/{name}"
     if not os.path.isdir(os.path.join(volumes, catalog, database, name)):
-        raise ValueError(f"There is no volume {match[1]}. Create it with CREATE VOLUME.")
+        raise ValueError(f"There is no volume {match['name']}. Create it with CREATE VOLUME.")
     columns = ["name", "catalog", "database", "storageLocation", "volumeType"]
     return write_rows(columns, [(name, catalog, database, path, "MANAGED")])
 
 
-def _describe_catalog(match: re.Match[str], query: Query, _: str) -> str:
+def _describe_catalog(match: Match, query: Query, _: str) -> str:
     columns = ["info_name", "info_value"]
-    return write_rows(columns, [("Catalog Name", match[1].strip("`")), ("Comment", "")])
+    return write_rows(columns, [("Catalog Name", match["name"].strip("`")), ("Comment", "")])
 
 
-def _describe_query(match: re.Match[str], query: Query, _: str) -> str:
+def _describe_query(match: Match, query: Query, _: str) -> str:
     fields = query(match[1]).schema.fields
     rows = [(each.name, each.dataType.simpleString(), None) for each in fields]
     return write_rows(_DESCRIBED, rows)
 
 
-def _describe_table(match: re.Match[str], query: Query, _: str) -> str:
+def _describe_table(match: Match, query: Query, _: str) -> str:
     """Sail knows neither the comments of ALTER TABLE nor the columns of a folder."""
-    name, wanted = match[2], (match[3] or "").strip("`").lower()
+    name, wanted = match["name"], (match["column"] or "").strip("`").lower()
     description = [tuple(row)[:3] for row in query(f"DESCRIBE EXTENDED {name}").collect()]
     details = read_description([row[:2] for row in description])[1]
     comments = {row[0]: row[2] for row in description}
@@ -183,12 +188,12 @@ def _describe_table(match: re.Match[str], query: Query, _: str) -> str:
             if row[0].lower() == wanted:
                 pairs = list(zip(_DESCRIBED, row, strict=True))
                 return write_rows(["info_name", "info_value"], pairs)
-        raise ValueError(f"The table {name} has no column {match[3]}. Correct the name.")
+        raise ValueError(f"The table {name} has no column {match['column']}. Correct the name.")
     listed = list(rows.values())
     if partitions:
         listed += [("# Partition Information", "", ""), ("# col_name", "data_type", "comment")]
         listed += [rows[each] for each in partitions]
-    if match[1]:
+    if match["extended"]:
         listed += [("", "", ""), ("# Detailed Table Information", "", "")]
         listed += [(key, value, "") for key, value in details.items() if not key.startswith("#")]
     return write_rows(_DESCRIBED, listed)
@@ -267,24 +272,25 @@ def _find_schema(name: str | None, query: Query) -> tuple[str, str]:
 
 _DESCRIBED = ["col_name", "data_type", "comment"]
 _GRANTS = ["Principal", "ActionType", "ObjectType", "ObjectKey"]
-_COMMANDS: dict[str, Callable[..., str]] = {
-    rf"\s*SHOW\s+(?:SCHEMAS|DATABASES){_IN}{_LIKE}": _show_schemas,
-    rf"\s*SHOW\s+CATALOGS{_LIKE}": _show_catalogs,
-    rf"\s*SHOW\s+TABLES{_IN}{_LIKE}": _show_tables,
-    rf"\s*SHOW\s+VIEWS{_IN}{_LIKE}": _show_views,
-    rf"\s*SHOW\s+COLUMNS\s+(?:IN|FROM)\s+{_NAME}{_IN}": _show_columns,
-    rf"\s*SHOW\s+TBLPROPERTIES\s+{_NAME}(?:\s*\(\s*'?([^')]*)'?\s*\))?": _show_properties,
-    rf"\s*SHOW\s+PARTITIONS\s+{_NAME}": _show_partitions,
-    rf"\s*SHOW\s+CREATE\s+TABLE\s+{_NAME}": _show_create,
-    rf"\s*SHOW\s+VOLUMES{_IN}{_LIKE}": _show_volumes,
-    r"\s*SHOW\s+GRANTS?\b.*": lambda *_: write_rows(_GRANTS, []),
-    rf"\s*DESC(?:RIBE)?\s+VOLUME\s+{_NAME}": _describe_volume,
-    rf"\s*DESC(?:RIBE)?\s+CATALOG\s+(?:EXTENDED\s+)?{_NAME}": _describe_catalog,
+_COMMANDS: dict[str, Callable[[Match, Query, str], str]] = {
+    f"SHOW (SCHEMAS | DATABASES) {_IN} {_LIKE}": _show_schemas,
+    f"SHOW CATALOGS {_LIKE}": _show_catalogs,
+    f"SHOW TABLES {_IN} {_LIKE}": _show_tables,
+    f"SHOW VIEWS {_IN} {_LIKE}": _show_views,
+    "SHOW COLUMNS (IN | FROM) <name> [(IN | FROM) <schema>] $": _show_columns,
+    r"SHOW TBLPROPERTIES <name> [\( (<text> | <key>) \)] $": _show_properties,
+    "SHOW PARTITIONS <name> $": _show_partitions,
+    "SHOW CREATE TABLE <name> $": _show_create,
+    f"SHOW VOLUMES {_IN} {_LIKE}": _show_volumes,
+    "SHOW (GRANT | GRANTS)": lambda *_: write_rows(_GRANTS, []),
+    f"{_DESC} VOLUME <name> $": _describe_volume,
+    f"{_DESC} CATALOG [EXTENDED] <name> $": _describe_catalog,
     # Sail finds no schema of a catalog with EXTENDED, which adds properties only.
-    rf"\s*DESC(?:RIBE)?\s+(?:DATABASE|SCHEMA)\s+EXTENDED\s+{_NAME}": (
-        lambda match, *_: f"DESCRIBE SCHEMA {match[1]}"
+    f"{_DESC} (DATABASE | SCHEMA) EXTENDED <name> $": (
+        lambda match, *_: f"DESCRIBE SCHEMA {match['name']}"
     ),
-    r"\s*DESC(?:RIBE)?\s+(?:QUERY\s+|(?=(?:SELECT|WITH|VALUES|FROM)\b))(.*)": _describe_query,
-    r"\s*DESC(?:RIBE)?\s+(?!(?:DATABASE|FUNCTION|SCHEMA)\s)(?:TABLE\s+)?(EXTENDED\s+|FORMATTED\s+)?"
-    rf"{_NAME}(?:\s+({NAME_PART}))?": _describe_table,
+    f"{_DESC} (DATABASE | FUNCTION | SCHEMA) <name>": lambda match, *_: match.string,
+    f"{_DESC} QUERY <rest>": _describe_query,
+    f"{_DESC} <query>": _describe_query,
+    f"{_DESC} [TABLE] [<extended: EXTENDED | FORMATTED>] <name> [<column>] $": _describe_table,
 }

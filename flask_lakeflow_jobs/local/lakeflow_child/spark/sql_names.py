@@ -13,9 +13,8 @@ from typing import Any
 
 from .data_files import FILE_FORMATS
 
-#: A part of a name, and a whole one, as patterns.
+#: A part of a name, as a pattern.
 NAME_PART = r"(?:`(?:[^`]|``)+`|[\w-]+)"
-NAME = rf"{NAME_PART}(?:\.{NAME_PART})*"
 
 
 def find_schema(table: str) -> list[str]:

@@ -11,10 +11,12 @@ import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.spark.delta_log import (
     build_counts,
+    build_history,
     find_files,
     find_location,
     read_commits,
     read_metadata,
+    replace_descriptions,
     restore,
     write_commit,
 )
@@ -54,6 +56,12 @@ def describe(location: str) -> Any:
 def test_table_without_files_here_is_named() -> None:
     with pytest.raises(ValueError, match=r"dev\.a\.t is no Delta table with files on this machine"):
         find_location(describe("s3://bucket/t"), "dev.a.t")
+
+
+def test_descriptions_are_replaced_outside_of_texts(table: str) -> None:
+    statement = "SELECT '(DESC HISTORY t' AS `(desc detail t` FROM ({})"
+    replaced = replace_descriptions(statement.format("desc\nHistory `my t`"), describe(table))
+    assert replaced == statement.format(build_history(table))
 
 
 def commit(table: str, version: int, *actions: dict[str, Any]) -> None:
