@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import heapq
 import os
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
 from itertools import chain
+from statistics import fmean
 from typing import Any
 
 _IGNORED = (
@@ -65,10 +68,27 @@ class LocalContext:
         nothing = lambda *_: None  # noqa: E731
         return SimpleNamespace(value=value, unpersist=nothing, destroy=nothing)
 
+    def accumulator(self, value: Any, *_: Any) -> LocalAccumulator:
+        return LocalAccumulator(value)
+
     def __getattr__(self, name: str) -> Any:
         if name in _IGNORED:
             return lambda *_, **__: None
         raise _not_supported(f"sparkContext.{name}")
+
+
+class LocalAccumulator:
+    """A value to which a task adds."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def add(self, term: Any) -> None:
+        self.value += term
+
+    def __iadd__(self, term: Any) -> LocalAccumulator:
+        self.add(term)
+        return self
 
 
 class LocalRdd:
@@ -99,6 +119,9 @@ class LocalRdd:
     def mapValues(self, f: Callable[[Any], Any]) -> LocalRdd:
         return self.map(lambda pair: (pair[0], f(pair[1])))
 
+    def flatMapValues(self, f: Callable[[Any], Any]) -> LocalRdd:
+        return self.flatMap(lambda pair: ((pair[0], each) for each in f(pair[1])))
+
     def reduceByKey(self, func: Callable[[Any, Any], Any], *_: Any) -> LocalRdd:
         return self.groupByKey().mapValues(lambda values: reduce(func, values))
 
@@ -113,6 +136,27 @@ class LocalRdd:
 
     def sortBy(self, keyfunc: Callable[[Any], Any], ascending: bool = True, *_: Any) -> LocalRdd:
         return self._then(lambda each: iter(sorted(each, key=keyfunc, reverse=not ascending)))
+
+    def sortByKey(self, ascending: bool = True, *_: Any) -> LocalRdd:
+        return self.sortBy(lambda pair: pair[0], ascending)
+
+    def join(self, other: LocalRdd, *_: Any) -> LocalRdd:
+        return self._join(other, ())
+
+    def leftOuterJoin(self, other: LocalRdd, *_: Any) -> LocalRdd:
+        return self._join(other, (None,))
+
+    def _join(self, other: LocalRdd, unmatched: tuple[None, ...]) -> LocalRdd:
+        def join(pairs: Iterator[Any]) -> Iterator[Any]:
+            found = other.groupByKey().collectAsMap()
+            for key, value in pairs:
+                for right in found.get(key, unmatched):
+                    yield key, (value, right)
+
+        return self._then(join)
+
+    def zip(self, other: LocalRdd) -> LocalRdd:
+        return self._then(lambda each: zip(each, other, strict=True))
 
     def distinct(self, *_: Any) -> LocalRdd:
         return self._then(lambda each: iter(dict.fromkeys(each)))
@@ -143,8 +187,20 @@ class LocalRdd:
     def count(self) -> int:
         return len(self.collect())
 
+    def countByKey(self) -> dict[Any, int]:
+        return self.keys().countByValue()
+
+    def countByValue(self) -> dict[Any, int]:
+        return defaultdict(int, Counter(self))
+
     def take(self, num: int) -> list[Any]:
         return self.collect()[:num]
+
+    def takeOrdered(self, num: int, key: Callable[[Any], Any] | None = None) -> list[Any]:
+        return heapq.nsmallest(num, self, key)
+
+    def top(self, num: int, key: Callable[[Any], Any] | None = None) -> list[Any]:
+        return heapq.nlargest(num, self, key)
 
     def first(self) -> Any:
         """Return the first element.
@@ -165,8 +221,20 @@ class LocalRdd:
         for each in self:
             f(each)
 
+    def foreachPartition(self, f: Callable[[Iterator[Any]], Any]) -> None:
+        f(iter(self))
+
     def sum(self) -> Any:
         return sum(self)
+
+    def mean(self) -> float:
+        return fmean(self)
+
+    def max(self, key: Callable[[Any], Any] | None = None) -> Any:
+        return max(self, key=key)
+
+    def min(self, key: Callable[[Any], Any] | None = None) -> Any:
+        return min(self, key=key)
 
     def getNumPartitions(self) -> int:
         """Return 1: a list has no partitions."""
