@@ -58,6 +58,17 @@ FILES = {
             columns:
               - name: item
                 data_tests: [unique, not_null]
+          - name: shares
+            config: {contract: {enforced: true}}
+            columns:
+              - {name: item, data_type: string, constraints: [{type: not_null}]}
+              - {name: share, data_type: decimal}
+              - {name: made, data_type: timestamp}
+        """,
+    "dbt/models/shares.sql": """
+        {{ config(materialized='table') }}
+        select item, cast(price / 16 as decimal(9, 4)) as share, current_timestamp() as made
+        from {{ ref('prices') }}
         """,
     "dbt/models/numbered.sql": """
         {{ config(materialized='ephemeral') }}
@@ -102,7 +113,8 @@ FILES = {
         SELECT id, if(id = 2, 'cake', 'tea') AS item FROM range(3)
         """,
     "read.sql": """
-        SELECT item, worth, day, n, note FROM ann.worth JOIN ann.sold USING (item), ann.daily,
+        SELECT item, worth, share, day, n, note
+        FROM ann.worth JOIN ann.sold USING (item) JOIN ann.shares USING (item), ann.daily,
           archive.ann.elsewhere
         ORDER BY worth
         """,

@@ -47,9 +47,9 @@ def test_dbt_and_sql_tasks_read_each_others_tables(serve: Serve, tmp_path: Path)
     log = outputs["dbt"].logs or state_message((run.tasks or [])[1])
     assert task_results(run) == dict.fromkeys(("raw", "dbt", "read"), "SUCCESS"), log
     assert client.rows(run, "read") == [
-        ["item", "worth", "day", "n", "note"],
-        ["cake", "3", "2025-02-01", "1", "a 'text'"],
-        ["tea", "4", "2025-02-01", "1", "a 'text'"],
+        ["item", "worth", "share", "day", "n", "note"],
+        ["cake", "3", "0.1875", "2025-02-01", "1", "a 'text'"],
+        ["tea", "4", "0.1250", "2025-02-01", "1", "a 'text'"],
     ]
     assert "Completed successfully" in log
     assert outputs["dbt"].dbt_output is not None

@@ -31,6 +31,26 @@ _MACROS = """
     {% materialization view, adapter='duckdb' %}
       {{ return(materialization_view_default()) }}
     {% endmaterialization %}
+
+    {# A contract names types as cursors of Databricks do, without their precision. #}
+    {% macro databricks__format_column(column) %}
+      {% set kind = column.dtype.split('(')[0] | replace(' WITH TIME ZONE', '') %}
+      {% set formatted = column.column.lower() ~ ' ' ~ kind %}
+      {{ return({'name': column.name, 'data_type': kind, 'formatted': formatted}) }}
+    {% endmacro %}
+
+    {# The table has the types of its query. #}
+    {% macro databricks__get_table_columns_and_constraints() %}
+      {% set columns = {} %}
+      {% for each in get_column_schema_from_query(model.compiled_code) %}
+        {% for name, column in model.columns.items() if name | lower == each.name | lower %}
+          {% do columns.update({name: dict(column, data_type=each.dtype)}) %}
+        {% endfor %}
+      {% endfor %}
+      {% set rules = adapter.render_raw_columns_constraints(raw_columns=columns) %}
+      {% set others = adapter.render_raw_model_constraints(raw_constraints=model.constraints) %}
+      ({{ (rules + others) | join(', ') }})
+    {% endmacro %}
 """
 _TRANSLATED = ("analysis", "model", "operation", "snapshot", "sql_operation", "test")
 # The names of tables in rendered code, which are texts to Databricks.
