@@ -13,7 +13,12 @@ from sqlglot import exp
 from .catalogs import create_catalog, prepare_create, quote_name, transaction, use
 from .databricks_sql import insert_partition, name_of
 from .sql_advice import UnsupportedStatement
-from .sql_expansion import find_created, sequence_of
+from .sql_expansion import (
+    find_created,
+    find_several_matches,
+    name_merged_columns,
+    sequence_of,
+)
 from .sql_session import declare_variables, drop_variable, set_variables
 from .sql_show import describe, describe_query, find_query, show, table_path, to_duckdb_catalog
 from .sql_translation import parse, translate
@@ -61,11 +66,15 @@ class Commands:
         return True, None
 
     def prepare(self, tree: Tree) -> None:
-        """Create the catalog and the schema that a statement needs; insert whole rows."""
+        """Create the catalog and the schema that a statement needs; name the columns of rows."""
         if (created := find_created(tree)) is not None:
             prepare_create(self._database, str(tree.args["kind"]), name_of(created))
         if isinstance(tree, exp.Insert):
             insert_partition(tree, self._list_columns)
+        if isinstance(tree, exp.Merge):
+            if (query := find_several_matches(tree)) is not None:
+                self._evaluate(query)
+            name_merged_columns(tree, self._list_columns)
 
     def clean_up(self, tree: Tree) -> None:
         """Drop the sequences of the identity columns of a table that is dropped."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from sqlglot import exp
 
 Tree = exp.Expr
 
 _SOURCE = "lakeflow_source"
+_SEVERAL_MATCHES = (
+    "[DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE] Several rows of the source of MERGE "
+    "match one row of its target. Keep one row of the source for each key."
+)
 
 
 def expand(tree: Tree) -> list[Tree]:
@@ -24,6 +30,51 @@ def expand(tree: Tree) -> list[Tree]:
         rows = exp.and_(*(each.copy() for each in tree.args["partition"].expressions))
         return [exp.Delete(this=tree.expressions[0], where=exp.Where(this=rows))]
     return [tree]
+
+
+def name_merged_columns(
+    merge: exp.Merge, list_columns: Callable[[exp.Table], Iterable[str]]
+) -> None:
+    """Write ``UPDATE SET *`` and ``INSERT *`` with the columns, which DuckDB takes by position."""
+    names = [exp.to_identifier(name, quoted=True) for name in list_columns(merge.this)]
+    values = [exp.column(name, table=merge.args["using"].alias_or_name) for name in names]
+    # A column that the table lacks is an error then.
+    is_evolving = merge.meta.get("evolution")
+    for when in merge.args["whens"].expressions:
+        then = when.args["then"]
+        if isinstance(then, exp.Update) and isinstance(then.expressions[0], exp.Star):
+            pairs = zip(names, values, strict=True)
+            changes = [exp.EQ(this=name.copy(), expression=value.copy()) for name, value in pairs]
+            then.set("expressions", changes)
+            when.set("then", exp.Var(this="UPDATE BY NAME") if is_evolving else then)
+        elif isinstance(then, exp.Insert) and isinstance(then.this, exp.Star):
+            then.set("this", exp.Tuple(expressions=[each.copy() for each in names]))
+            then.set("expression", exp.Tuple(expressions=[each.copy() for each in values]))
+            when.set("then", exp.Var(this="INSERT BY NAME") if is_evolving else then)
+
+
+def find_several_matches(merge: exp.Merge) -> exp.Select | None:
+    """Return a query that fails as Databricks does where several rows change one.
+
+    DuckDB takes any of these rows.
+    """
+    whens = merge.args["whens"].expressions
+    matched = [each for each in whens if each.args["matched"] and not each.args.get("source")]
+    conditions = [each.args.get("condition") for each in matched]
+    is_deleted = len(matched) == 1 and isinstance(matched[0].args["then"], exp.Var)
+    if not matched or (is_deleted and conditions == [None]):
+        return None
+    row = exp.column("rowid", table=merge.this.alias_or_name)
+    matches = (
+        exp.select("1")
+        .from_(merge.this.copy())
+        .join(merge.args["using"].copy(), on=merge.args["on"].copy())
+        .where(exp.or_(*(exp.true() if each is None else each.copy() for each in conditions)))
+        .group_by(row)
+        .having("count(*) > 1")
+    )
+    error = exp.func("error", exp.Literal.string(_SEVERAL_MATCHES))
+    return exp.select(error).from_(matches.subquery(_SOURCE))
 
 
 def find_created(tree: Tree) -> Tree | None:

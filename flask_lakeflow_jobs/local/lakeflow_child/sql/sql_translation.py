@@ -53,9 +53,12 @@ def parse(statement: str) -> Tree:
         return exp.Command(this=match[1].upper(), expression=exp.Literal.string(match[2].strip()))
     if match := _TABLE.match(bare):
         text = f"SELECT * FROM {match[1]}"  # noqa: S608 (a name)
-    text = _DEEP.sub("CLONE", _EVOLUTION.sub(r"\1", text, count=1), count=1)
+    text, is_evolving = _EVOLUTION.subn(r"\1", text, count=1)
+    text = _DEEP.sub("CLONE", text, count=1)
     try:
-        return parse_one(text, DatabricksDialect)
+        tree = parse_one(text, DatabricksDialect)
+        tree.meta["evolution"] = bool(is_evolving)
+        return tree
     except SqlglotError as error:
         try:
             return parse_one(text, "duckdb")

@@ -16,6 +16,8 @@ from flask_lakeflow_jobs.local.lakeflow_child.sql.sql_advice import UnsupportedS
 SETUP = "CREATE TABLE t (id INT, name STRING); INSERT INTO t VALUES (1, 'a'), (2, 'b');"
 ALL = "SELECT * FROM t ORDER BY id"
 COUNT = "SELECT count(*) FROM t"
+OTHER_ORDER = "(SELECT * FROM VALUES ('z', 1, 0), ('c', 3, 0) AS s(name, id, more)) s"
+TWICE = "(SELECT * FROM VALUES (1, 'x'), (1, 'y') AS s(id, n)) s"
 IDENTITY = "(id BIGINT GENERATED ALWAYS AS IDENTITY, x INT)"
 
 
@@ -58,6 +60,10 @@ def rows(text: str) -> list[tuple[Any, ...]]:
             ALL,
             [(1, "z"), (2, "gone")],
         ),
+        (f"MERGE INTO t USING {OTHER_ORDER} ON t.id = s.id WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *", ALL, [(1, "z"), (2, "b"), (3, "c")]),
+        ("MERGE WITH SCHEMA EVOLUTION INTO t USING (SELECT 'z' AS name, 1 AS id) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET *", ALL, [(1, "z"), (2, "b")]),
+        (f"MERGE INTO t USING {TWICE} ON t.id = s.id WHEN MATCHED THEN DELETE", ALL, [(2, "b")]),
+        (f"MERGE INTO t USING {TWICE} ON t.id = s.id WHEN MATCHED AND name = 'z' THEN UPDATE SET name = s.n", ALL, [(1, "a"), (2, "b")]),
         ("SET spark.sql.shuffle.partitions = 4; SET ansi_mode = true; RESET ansi_mode", "TABLE t", [(1, "a"), (2, "b")]),
         ("SET TIME ZONE 'America/New_York'", "SELECT current_timezone()", [("America/New_York",)]),
         ("REORG TABLE t APPLY (PURGE); REFRESH TABLE t; UNCACHE TABLE t", COUNT, [(2,)]),
@@ -80,6 +86,27 @@ def test_results_of_databricks(statement: str, query: str, expected: list[tuple[
 def test_check_that_rows_do_not_pass_is_an_error_and_keeps_them(statement: str) -> None:
     rows(SETUP)
     with pytest.raises(Exception, match="CHECK constraint failed"):
+        rows(statement)
+    assert rows(ALL) == [(1, "a"), (2, "b")]
+
+
+@pytest.mark.parametrize(
+    ("statement", "error"),
+    [
+        (
+            f"MERGE INTO t USING {TWICE} ON t.id = s.id WHEN MATCHED THEN UPDATE SET name = s.n",
+            "Several rows of the source of MERGE match one row of its target",
+        ),
+        (
+            f"""MERGE WITH SCHEMA EVOLUTION INTO t USING {OTHER_ORDER} ON t.id = s.id
+            WHEN NOT MATCHED THEN INSERT *""",
+            'does not have a column with name "more"',
+        ),
+    ],
+)
+def test_merge_that_fails_changes_nothing(statement: str, error: str) -> None:
+    rows(SETUP)
+    with pytest.raises(Exception, match=error):
         rows(statement)
     assert rows(ALL) == [(1, "a"), (2, "b")]
 
