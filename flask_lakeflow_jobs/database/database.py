@@ -19,6 +19,7 @@ from sqlalchemy.exc import (
     DataError,
     DBAPIError,
     IntegrityError,
+    InternalError,
     ProgrammingError,
     SQLAlchemyError,
 )
@@ -61,8 +62,8 @@ AFTER_DAMAGE = (
 #: What to do if a file of SQLite cannot be opened, read or written. A locked one needs only time.
 AFTER_FAILURE = ". Check that its folder can be written and has space."
 
-#: Errors of a database that responds.
-REFUSALS = (DataError, IntegrityError, ProgrammingError)
+#: Errors of a database that responds; that of a read-only one is an ``InternalError``.
+REFUSALS = (DataError, IntegrityError, InternalError, ProgrammingError)
 
 T = TypeVar("T")
 

@@ -95,3 +95,12 @@ def test_file_that_cannot_be_opened_is_named_with_its_remedy(
     database = open_database("sqlite:///record.sqlite3", instance_path=tmp_path, setting="X_URL")
     with pytest.raises(DatabaseUnavailable, match=r"record\.sqlite3 cannot be used: .* has space"):
         use(database)
+
+
+def test_read_only_server_refuses_statements(postgres_url: str, tmp_path: Path) -> None:
+    url = f"{postgres_url}?options=-c%20default_transaction_read_only%3Don"
+    database = open_database(url, instance_path=tmp_path, setting="X_URL")
+    with pytest.raises(DatabaseUnavailable) as caught, database.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE refused (a INT)")
+    assert "refuses a statement: cannot execute CREATE TABLE in a read-only" in caught.value.detail
+    database.close()
