@@ -181,6 +181,9 @@ read = lambda query: sorted(map(tuple, spark.sql(query).collect()))
 rows = read("SELECT older.*, n.c FROM dev.snippets.older VERSION AS OF 1 JOIN dev.snippets.older n ON n.a > older.a")
 assert rows == [(1, "x", 3)], rows
 assert read("SELECT b FROM dev.snippets.older@v1 AS o WHERE o.a = 1") == [("x",)]
+spark.sql("CREATE TABLE dev.snippets.oldest CLONE dev.snippets.older@v1")
+spark.sql("INSERT INTO dev.snippets.oldest SELECT a, b FROM dev.snippets.older@v1")
+assert read("SELECT * FROM dev.snippets.oldest") == [(1, "x"), (1, "x")]
 assert spark.read.option("versionAsOf", 1).table("dev.snippets.older").columns == ["a", "b"]
 last = spark.sql("DESCRIBE HISTORY dev.snippets.older").first()
 spark.sql("RESTORE TABLE dev.snippets.Older TO VERSION AS OF 1")

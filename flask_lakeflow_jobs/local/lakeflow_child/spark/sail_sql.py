@@ -28,7 +28,7 @@ from .sail_commands import SailCommands
 from .show_commands import insert_information, replace_show
 from .spark_advice import find_lack, is_refusal
 from .sql_syntax import match_syntax
-from .sql_text import escape_quotes, insert_parameters, insert_settings
+from .sql_text import escape_quotes, insert_parameters, insert_settings, name_versions
 
 #: Runs a statement with the arguments of another one.
 Run = Callable[[str], Any]
@@ -39,16 +39,13 @@ _LIMITED = r"CREATE [OR REPLACE] TABLE … (CHAR | VARCHAR) \("
 _CHANGE = "<verb: DELETE | UPDATE | MERGE> [WITH SCHEMA EVOLUTION] [FROM | INTO] <name>"
 # Sail replaces all rows for these, or adds those that are beside the condition.
 _REPLACES = "INSERT (OVERWRITE | … REPLACE WHERE)"
-# Sail accepts the statement, though it does not have the function.
-_DROP_FUNCTION = "DROP [TEMPORARY] FUNCTION"
 _VARIABLES = "(DECLARE | SET (VAR | VARIABLE) | DROP TEMPORARY VARIABLE | EXECUTE IMMEDIATE)"
-_SHOW = "(DESC | DESCRIBE | EXPLAIN | SHOW)"
 _INFORMATION = "information_schema"
 # Queries that Sail takes, with other rows or columns than Databricks.
 _UNLIKE = re.compile(
     r"\bJOIN\b.*\bUSING\s*\(|\bLATERAL\s+(?!VIEW\b)|\bNATURAL\b.*\bJOIN\b|\bUNPIVOT\b"
     r"|\bOVER\b.*\bGROUP\s+BY\s+(?:ALL\b|\d)"
-    r"|\b(?:VERSION|TIMESTAMP)\s+AS\s+OF\b|@v\d|\bGROUP\s+BY\b.*\b(?:HAVING|ORDER\s+BY)\b.*\w\s*\(",
+    r"|\b(?:VERSION|TIMESTAMP)\s+AS\s+OF\b|\bGROUP\s+BY\b.*\b(?:HAVING|ORDER\s+BY)\b.*\w\s*\(",
     re.IGNORECASE | re.DOTALL,
 )
 _NO_IDS = "MERGE INTO tables with Delta identity columns"
@@ -77,9 +74,9 @@ class SailSql:
     def sql(self, statement: str, args: Any = None, **names: Any) -> Any:
         """Run a statement of Databricks."""
         statement = insert_settings(escape_quotes(statement), self._session.conf)
-        statement = self._paths.translate_sql(remove_comments(statement))
-        is_show = match_syntax(_SHOW, statement) is not None
-        needs_text = is_show or self._variables is not None
+        statement = self._paths.translate_sql(name_versions(remove_comments(statement)))
+        is_show = match_syntax("(DESC | DESCRIBE | EXPLAIN | SHOW)", statement)
+        needs_text = is_show is not None or self._variables is not None
         if args and (needs_text or not is_query(statement)):
             statement, args = insert_parameters(statement, args), None
         if needs_text:  # Sail knows IDENTIFIER in other queries only, and without variables
@@ -160,7 +157,7 @@ class SailSql:
 
     def _run_or_rewrite(self, statement: str, run: Run) -> Any:
         statement = self._correct(statement, run)
-        if match_syntax(_DROP_FUNCTION, statement):
+        if match_syntax("DROP [TEMPORARY] FUNCTION", statement):  # Sail would accept any name
             return run(self._rewrite(statement, run) or statement)
         try:
             frame = run(statement)
@@ -275,9 +272,8 @@ def _parse(statement: str) -> Any:
     from sqlglot.errors import SqlglotError
 
     from ..sql.databricks_sql import DatabricksDialect, parse_one
-    from .sql_changes import name_versions
 
     try:
-        return parse_one(name_versions(statement), DatabricksDialect)
+        return parse_one(statement, DatabricksDialect)
     except SqlglotError:
         return None

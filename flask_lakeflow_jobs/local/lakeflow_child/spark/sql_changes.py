@@ -11,18 +11,8 @@ from sqlglot import exp
 from ..sql.databricks_sql import drop_key, insert_partition
 from .delta_log import FEATURE
 from .query_columns import Describe, Tree, write
-from .sql_syntax import replace_syntax
 
 _SOURCE = "lakeflow_source"
-
-
-def name_versions(statement: str) -> str:
-    """Write what sqlglot does not parse: a version in the name of a table."""
-    return replace_syntax(
-        "<name> @ <tag>",
-        statement,
-        lambda found: f"{found['name']} VERSION AS OF {found['tag'][1:]}",
-    )
 
 
 def rewrite_statement(

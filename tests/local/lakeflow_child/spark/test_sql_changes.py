@@ -8,10 +8,7 @@ from __future__ import annotations
 import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.spark.query_columns import write
-from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_changes import (
-    name_versions,
-    rewrite_statement,
-)
+from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_changes import rewrite_statement
 from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_sql import (
     DatabricksDialect,
     parse_one,
@@ -21,7 +18,7 @@ SAME = "lakeflow_target.`{0}` IS NOT DISTINCT FROM lakeflow_source.`{0}`"
 
 
 def rewrite(statement: str) -> str:
-    tree = parse_one(name_versions(statement), DatabricksDialect)
+    tree = parse_one(statement, DatabricksDialect)
     return write(rewrite_statement(tree, lambda _: {"id": "int", "name": "string"}))
 
 
@@ -40,7 +37,6 @@ def rewrite(statement: str) -> str:
             "CREATE TABLE a (id INT) TBLPROPERTIES ('quality'='gold')",
         ),
         ("CREATE TABLE a LIKE b", "CREATE TABLE a AS SELECT * FROM b WHERE FALSE"),
-        ("SELECT '@v1 a@v1' FROM a.`b c`@v3", "SELECT '@v1 a@v1' FROM a.`b c` VERSION AS OF 3"),
         ("TRUNCATE TABLE a", "DELETE FROM a"),
         ("DELETE FROM a WHERE id = 1", "DELETE FROM a WHERE id = 1"),
         (

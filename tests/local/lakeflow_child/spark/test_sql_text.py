@@ -1,4 +1,4 @@
-"""The text of SQL: its parameters and its quotes."""
+"""The text of SQL: its parameters, its quotes and its versions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_text import (
     escape_quotes,
     insert_parameters,
+    name_versions,
 )
 
 
@@ -36,3 +37,9 @@ def test_insert_parameters_as_literals(value: Any, literal: str) -> None:
 )
 def test_escape_quotes_changes_doubled_quotes_only(statement: str, escaped: str) -> None:
     assert escape_quotes(statement) == escaped
+
+
+def test_name_versions_outside_of_texts() -> None:
+    statement = "INSERT INTO t SELECT 'u@v1' FROM a.`b c`{}, `c@v1` JOIN d{} ON true"
+    named = name_versions(statement.format("@v12", " @V3"))
+    assert named == statement.format(" VERSION AS OF 12", " VERSION AS OF 3")
