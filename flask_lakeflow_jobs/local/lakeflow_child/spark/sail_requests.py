@@ -20,7 +20,7 @@ from .file_metadata import read_file_metadata
 from .frame_joins import expand_stars, name_keys
 from .row_order import keep_order
 from .sql_corrections import correct_results
-from .sql_names import NAME_PART
+from .sql_syntax import NAME_PART, match_syntax
 from .sql_text import escape_quotes
 from .whole_decimals import write_whole_decimals
 
@@ -89,8 +89,6 @@ _OF_SCHEMA = re.compile(
 # As in extract(YEAR FROM …), where a column follows.
 _FUNCTION = re.compile(r"\(\s*\w+\s+$")
 _QUERY = re.compile(r"[\s(]*(?:SELECT|WITH|VALUES|TABLE|FROM)\b", re.IGNORECASE)
-_SHOW = re.compile(r"\s*SHOW\b", re.IGNORECASE)
-_SHOW_IN = re.compile(rf"(?P<command>\s*show\s+(?:tables|views)\s+(?:in|from)\s+)(?P<name>{_NAME})")
 
 
 class RequestStub:
@@ -185,11 +183,12 @@ def lower_in_sql(statement: str, prefix: Prefix = lambda _: "") -> str:
 
     :param prefix: of tables whose name has two parts, and of schemas.
     """
-    if _SHOW.match(statement):
+    if match_syntax("SHOW", statement):
         statement = statement.lower()
-        return _SHOW_IN.sub(
-            lambda show: show["command"] + qualify(show["name"], prefix, 1), statement
-        )
+        if (match := match_syntax("SHOW (TABLES | VIEWS) (FROM | IN) <name>", statement)) is None:
+            return statement
+        start, end = match.span("name")
+        return statement[:start] + qualify(match["name"], prefix, 1) + statement[end:]
 
     def replace(match: re.Match[str]) -> str:
         if match["call"]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ..sql_statements import SIMULATE, remove_comments
+from ..sql_statements import SIMULATE
+from .sql_syntax import match_syntax
 
 JVM = (
     "install pyspark and Java in place of Sail: pip uninstall pysail pyspark-client; "
@@ -135,31 +136,31 @@ _REFUSALS = (
     r"|Unsupported CAST from"
 )
 _LACKS = {
-    r"\s*WITH\s+RECURSIVE\b": (
+    "WITH RECURSIVE": (
         "Sail has no recursive queries. Write a loop in Python that appends to a table."
     ),
-    r"\s*(?:BEGIN|CALL)\b": (
+    "(BEGIN | CALL)": (
         "Sail runs no scripts in SQL. Write the steps in Python, with spark.sql(f'…') for each."
     ),
-    r".*\b(?:FROM|JOIN)\s+system\.(?!information_schema)\w+\.\w": (
+    "… (FROM | JOIN) <system_table>": (
         "The local workspace has no system tables. Read a table that an earlier task creates, or "
         f"{SIMULATE}."
     ),
-    r".*\btable_changes\s*\(": NO_CHANGES,
-    r"\s*INSERT\s+(?:INTO|OVERWRITE)\s+(?:TABLE\s+)?delta\s*\.": (
+    r"… TABLE_CHANGES \(": NO_CHANGES,
+    "INSERT (INTO | OVERWRITE) [TABLE] DELTA .": (
         "Sail inserts into tables with a name only. Write a frame into the folder: "
         "….write.format('delta').mode('append').save('/…')."
     ),
-    r"\s*INSERT\b.*?\bREPLACE\s+(?:USING|ON)\b": (
+    "INSERT … REPLACE (ON | USING)": (
         "Sail replaces the rows of a condition only: INSERT INTO … REPLACE WHERE …. Or delete the "
         "rows first, then insert the new ones."
     ),
-    r"\s*UNDROP\b": "Sail does not keep tables that were dropped. Create the table again.",
-    r"\s*SHOW\s+(?:EXTERNAL|STORAGE|SERVICE|CONNECTIONS|RECIPIENTS|PROVIDERS|SHARES)\b": (
+    "UNDROP": "Sail does not keep tables that were dropped. Create the table again.",
+    "SHOW (CONNECTIONS | EXTERNAL | PROVIDERS | RECIPIENTS | SERVICE | SHARES | STORAGE)": (
         "The local workspace has no external locations, credentials, connections or shares. Leave "
         f"the statement out, or {SIMULATE}."
     ),
-    r"\s*CONVERT\s+TO\s+DELTA\b": (
+    "CONVERT TO DELTA": (
         "Sail converts no files. Write them: spark.read.parquet(…).write.format('delta').save(…)."
     ),
 }
@@ -177,12 +178,12 @@ def find_advice(error: BaseException) -> str | None:
 
 
 def find_lack(statement: str) -> str | None:
-    """Return what to write in place of a statement that Sail refuses, if that is known."""
-    bare = remove_comments(statement)
-    for pattern, advice in _LACKS.items():
-        if re.match(pattern, bare, re.IGNORECASE | re.DOTALL):
-            return advice
-    return None
+    """Return what to write in place of a statement that Sail refuses, if that is known.
+
+    :param statement: without comments.
+    """
+    found = (advice for syntax, advice in _LACKS.items() if match_syntax(syntax, statement))
+    return next(found, None)
 
 
 def is_refusal(error: Exception) -> bool:

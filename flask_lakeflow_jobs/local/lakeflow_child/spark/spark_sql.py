@@ -14,10 +14,9 @@ from ..sql_statements import (
     split_statements,
 )
 from .column_sql import write_text
+from .sql_syntax import match_syntax
 
-_WIDGET = re.compile(
-    r"\s*CREATE\s+WIDGET\s+\w+\s+(\w+)\s+DEFAULT\s+(['\"])(.*?)\2", re.IGNORECASE | re.DOTALL
-)
+_WIDGET = "CREATE WIDGET <column> <name> DEFAULT <text>"
 _ARGUMENT = re.compile(
     r"\$\{\s*(\w+)\s*\}|(?<![\w$])\$([A-Za-z_]\w*)|\bgetArgument\(\s*['\"](\w+)['\"]\s*\)",
     re.IGNORECASE,
@@ -31,8 +30,8 @@ def run_statements(session: Any, text: str, parameters: dict[str, str]) -> Any:
     """
     frame = None
     for statement in split_statements(replace_braces(text)):
-        if match := _WIDGET.match(remove_comments(statement)):
-            parameters.setdefault(match[1], match[3])
+        if match := match_syntax(_WIDGET, remove_comments(statement)):
+            parameters.setdefault(match["name"], match["text"][1:-1])
             continue
         frame = session.sql(_insert_arguments(statement, parameters), parameters)
         if is_query(statement):

@@ -12,9 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .data_files import FILE_FORMATS
-
-#: A part of a name, as a pattern.
-NAME_PART = r"(?:`(?:[^`]|``)+`|[\w-]+)"
+from .sql_syntax import NAME_PART
 
 
 def find_schema(table: str) -> list[str]:

@@ -14,8 +14,8 @@ import re
 from collections.abc import Callable
 from functools import cache
 
-from .sql_names import NAME_PART
-
+#: A part of a name, as a pattern.
+NAME_PART = r"(?:`(?:[^`]|``)+`|[\w-]+)"
 #: A match of a syntax, whose ``string`` is the statement.
 Match = re.Match[str]
 
@@ -31,6 +31,7 @@ _KINDS = {
     "column": NAME_PART,
     "query": rf"(?:SELECT|WITH|VALUES|FROM)\b{_REST}",
     "rest": _REST,
+    "system_table": r"system\s*\.\s*(?!information_schema)\w+\s*\.\s*\w+",
     "tag": r"v\d+\b",
     "text": _TEXT,
     "source": rf"{_NAME}(?:\s+(?:VERSION|TIMESTAMP)\s+AS\s+OF\s+(?:{_TEXT}|\S+))?",
