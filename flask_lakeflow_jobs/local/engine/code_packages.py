@@ -24,7 +24,7 @@ from ..lakeflow_child.notebook_files import (
     is_notebook_file,
     read_cells,
 )
-from ..lakeflow_child.package_names import find_package, normalize_name
+from ..lakeflow_child.package_names import IMPLIED_MODULES, find_package, normalize_name
 from .packages import Requirements
 
 # IPython takes a line that begins with the name of a magic for one.
@@ -121,14 +121,16 @@ def _split_commands(code: str) -> Iterator[list[str]]:
 def list_cluster_packages(
     files: Iterable[str], folders: Sequence[str], package: str, listed: Iterable[str]
 ) -> tuple[str, ...]:
-    """List the packages of a cluster that code imports and that is not there otherwise.
+    """List the packages of a cluster that code imports and that are not there otherwise.
 
     :param files: with the code of a task. Modules of the bundle that it imports are read too.
     :param folders: those from which tasks import.
     :param package: the one in these folders that a task runs; empty for none.
     :param listed: the packages that the task lists itself.
     """
-    found: dict[str, None] = {}
+    names = [*map(normalize_name, listed)]
+    implied = (module for each in names for module in IMPLIED_MODULES.get(each, ()))
+    found = dict.fromkeys(filter(None, map(_find_missing, implied)))
     visited: set[Path] = set()
     pending = [*map(Path, files), *_list_files(package.replace("-", "_"), folders)]
     while pending and len(visited) < _MAX_FILES:
@@ -145,11 +147,10 @@ def list_cluster_packages(
             if missing:
                 found[missing] = None
     # A part of a package, such as mlflow-skinny, has its module too.
-    names = tuple(f"{normalize_name(each)}-" for each in listed)
     return tuple(
         each
         for each in found
-        if not any(name.startswith(f"{normalize_name(each)}-") for name in names)
+        if not any(f"{name}-".startswith(f"{normalize_name(each)}-") for name in names)
     )
 
 

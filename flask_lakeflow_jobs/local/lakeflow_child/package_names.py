@@ -26,6 +26,7 @@ CLUSTER_PACKAGES = {
     "IPython": "ipython",
     "ipywidgets": "ipywidgets",
     "jinja2": "Jinja2",
+    "jmespath": "jmespath",
     "joblib": "joblib",
     "jwt": "PyJWT",
     "lightgbm": "lightgbm",
@@ -43,6 +44,7 @@ CLUSTER_PACKAGES = {
     "psutil": "psutil",
     "py4j": "py4j",
     "pydantic": "pydantic",
+    "pyparsing": "pyparsing",
     "pytz": "pytz",
     "requests": "requests",
     "scipy": "scipy",
@@ -54,6 +56,11 @@ CLUSTER_PACKAGES = {
     "tqdm": "tqdm",
     "xgboost": "xgboost",
     "yaml": "PyYAML",
+}
+#: The modules of clusters that packages import without a requirement, by their names.
+IMPLIED_MODULES = {
+    "databricks-feature-engineering": ("py4j",),
+    "dbldatagen": ("jmespath", "pyparsing"),
 }
 
 

@@ -123,6 +123,19 @@ def test_packages_that_the_task_lists_are_left_to_it(tmp_path: Path) -> None:
     assert found == ("scikit-learn",)
 
 
+@pytest.mark.parametrize(
+    ("listed", "packages"),
+    [
+        (["dbldatagen>=0.4"], ("jmespath", "pyparsing")),
+        (["dbldatagen", "jmespath==1"], ("pyparsing",)),
+    ],
+)
+def test_packages_that_a_listed_one_expects_on_a_cluster(
+    listed: list[str], packages: tuple[str, ...]
+) -> None:
+    assert list_cluster_packages([], [], "", listed) == packages
+
+
 def test_module_of_the_bundle_is_no_package(tmp_path: Path) -> None:
     write(tmp_path, {"main.py": "import mlflow\nimport sklearn.svm", "mlflow.py": ""})
     write(tmp_path, {"sklearn/__init__.py": ""})
