@@ -38,15 +38,11 @@ class Catalogs:
 
     def require_saved(self) -> None:
         """Know the catalogs with tables of other tasks."""
-        self._require(sorted(list_saved_catalogs(os.environ["LAKEFLOW_LOCAL_SPARK"])))
+        self.require(*sorted(list_saved_catalogs(os.environ["LAKEFLOW_LOCAL_SPARK"])))
 
-    def require(self, name: str) -> None:
-        """Know a catalog that a statement creates, uses or writes to."""
-        self._require([name])
-
-    def _require(self, names: list[str]) -> None:
-        missing = self._find_missing(names)
-        if missing:
+    def require(self, *names: str) -> None:
+        """Know catalogs that a statement creates, uses or writes to."""
+        if missing := self._find_missing([*names]):
             self._move(missing)
 
     def _find_missing(self, names: list[str]) -> list[str]:

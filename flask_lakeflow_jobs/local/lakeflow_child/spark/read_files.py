@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ..sql_statements import LITERAL, read_arguments
+from ..sql_statements import read_arguments
 from .data_files import list_files
+from .sql_syntax import match_syntax
 from .stream_sources import METADATA, FileSource
 
 Evaluate = Callable[[str], Any]
@@ -16,7 +17,6 @@ Evaluate = Callable[[str], Any]
 #: How the names of the views begin.
 FILES = "lakeflow_files_"
 
-_CALL = re.compile(rf"{LITERAL}|(?P<call>\bread_files\s*\()", re.IGNORECASE | re.DOTALL)
 _OPTION = re.compile(r"\s*(?:`([^`]+)`|([\w.]+))\s*=>\s*(.*)", re.DOTALL)
 # The options of read_files by those of readers; others are the same.
 _OPTIONS = {
@@ -66,11 +66,11 @@ def replace_calls(statement: str, define: Callable[[list[str], str], str]) -> st
     :param define: returns what takes its place, by its arguments and the text before it.
     :raises ValueError: a call does not end.
     """
-    while match := next((each for each in _CALL.finditer(statement) if each["call"]), None):
+    while match := match_syntax(r"… <call: READ_FILES> \(", statement):
         if (found := read_arguments(statement, match.end())) is None:
             raise ValueError("The call of read_files has no ')' at its end. Add it.")
         arguments, end = found
-        before = statement[: match.start()]
+        before = statement[: match.start("call")]
         statement = before + define(arguments, before) + statement[end:]
     return statement
 

@@ -15,28 +15,13 @@ from .sql_names import (
     create_schema,
     find_current,
     find_schema,
-    qualify_view,
+    qualify,
     quote_part,
     split_name,
 )
 from .sql_syntax import Match, match_syntax, replace_syntax
 from .sql_text import Query
 
-# Sail does not know these either.
-_SKIPPED = (
-    "ALTER CATALOG",
-    "ALTER DATABASE",
-    "ALTER MATERIALIZED VIEW",
-    "ALTER SCHEMA",
-    "ALTER STREAMING TABLE",
-    "ALTER VOLUME",
-    "ALTER … DROP MASK",
-    "ALTER … ROW FILTER",
-    "ALTER … SET MASK",
-    "COMMENT ON",
-    "SET TIME ZONE",
-    "SET TIMEZONE",
-)
 _FEATURE = re.compile(r"(?<![\w.])delta\.(?=feature\.(?!allowColumnDefaults\b))", re.IGNORECASE)
 
 
@@ -63,8 +48,7 @@ class SailCommands:
         :param statement: without comments.
         :raises ValueError: a catalog cannot have its name, or Sail has no such object.
         """
-        skipped = (each for each in _SKIPPED if match_syntax(each, statement))
-        if name := find_skipped(statement) or next(skipped, None):
+        if name := find_skipped(statement):
             return _answer(describe_skipped(name))
         statement = replace_identifiers(
             statement, lambda text: self.query(f"SELECT {text}").collect()[0][0]
@@ -73,6 +57,9 @@ class SailCommands:
             if match := match_syntax(syntax, statement):
                 statement = write(self, match)
         return statement
+
+    def skip(self, match: Match) -> str:
+        return _answer(describe_skipped(" ".join(match["what"].upper().split())))
 
     def drop_features(self, match: Match) -> str:
         """Sail refuses features that it does not know, and adds by itself what a table needs."""
@@ -88,7 +75,7 @@ class SailCommands:
         return f"CREATE OR REPLACE {match['kind']} {query}"
 
     def clone_table(self, match: Match) -> str:
-        return f"{_start_of(match)} AS SELECT * FROM {match['source']}"  # noqa: S608
+        return f"{match.string[: match.end('name')]} AS SELECT * FROM {match['source']}"  # noqa: S608
 
     def replace_view(self, match: Match) -> str:
         return f"CREATE OR REPLACE VIEW {match['name']} AS {match.string[match.end() :]}"
@@ -105,20 +92,26 @@ class SailCommands:
         return _answer("The first rows give the table its columns.")
 
     def qualify_view(self, match: Match) -> str:
-        return qualify_view(match.string, match["name"], self.query)
+        """Name the catalogs and the schemas of the tables in the text of a new view.
 
-    def leave_location(self, match: Match) -> str:
-        """Leave out where a schema is stored, which changes no result."""
-        return _start_of(match)
+        :raises ValueError: there is a table of its name, which Sail would keep without a word.
+        """
+        if _is_table(name := match["name"], self.query):
+            raise ValueError(
+                f"[TABLE_OR_VIEW_ALREADY_EXISTS] {name} is a table already. Drop it first, with "
+                f"DROP TABLE {name}, or give the view another name."
+            )
+        return qualify(match.string, *find_current(self.query))
 
     def require_catalog(self, match: Match) -> str:
+        """Leave out where a new schema is stored, which changes no result."""
         if len(schema := split_name(match["name"])) > 1:
             self.require(schema[0].lower())
-        return match.string
+        return match.string[: match.start("clause")] if match["clause"] else match.string
 
     def change_catalog(self, match: Match) -> str:
         """Create or use a catalog."""
-        name = str(match["name"] or match["text"]).strip("'\"`")
+        name = str(match["name"] or match["text"]).strip("`")
         is_new = match["verb"].upper() == "CREATE"
         if is_new and not CATALOG_NAME.fullmatch(name):
             raise ValueError(
@@ -175,7 +168,7 @@ class SailCommands:
     def insert_by_name(self, match: Match) -> str:
         rows = match.string[match.end() :]
         columns = ", ".join(map(quote_part, self.sql(rows).columns))
-        return f"{_start_of(match)} ({columns}) {rows}"
+        return f"{match.string[: match.end('name')]} ({columns}) {rows}"
 
     def evolve_table(self, match: Match) -> str:
         from .table_writers import EVOLVES  # it imports pyspark
@@ -191,6 +184,10 @@ class SailCommands:
 
     #: What becomes of a command, by its syntax. A command may be several of these.
     table: ClassVar[dict[str, Callable[[SailCommands, Match], str]]] = {
+        "<what: ALTER CATALOG | ALTER DATABASE | ALTER SCHEMA | ALTER VOLUME>": skip,
+        "<what: ALTER MATERIALIZED VIEW | ALTER STREAMING TABLE>": skip,
+        "ALTER … <what: DROP MASK | ROW FILTER | SET MASK>": skip,
+        "<what: COMMENT ON | SET TIME ZONE | SET TIMEZONE>": skip,
         "(ALTER | CREATE)": drop_features,
         "CREATE [OR (REFRESH | REPLACE)] (MATERIALIZED | STREAMING) <kind: TABLE | VIEW>"
         " [IF NOT EXISTS]": create_whole,
@@ -202,8 +199,7 @@ class SailCommands:
         "ALTER VIEW <name> AS": replace_view,
         "CREATE [OR REPLACE] VIEW [IF NOT EXISTS] <name>": qualify_view,
         "CREATE (SCHEMA | DATABASE) [IF NOT EXISTS] <name> [COMMENT <text>]"
-        " (DEFAULT | MANAGED)": leave_location,
-        "CREATE (SCHEMA | DATABASE) [IF NOT EXISTS] <name>": require_catalog,
+        " [<clause: DEFAULT | MANAGED>]": require_catalog,
         "USE [SCHEMA | DATABASE] <name> $": use_schema,
         "<verb: CREATE | SET | USE> CATALOG [IF NOT EXISTS] (<name> | <text>)": change_catalog,
         "<verb: CREATE | DROP> [EXTERNAL] VOLUME [IF [NOT] EXISTS] <name>": change_volume,
@@ -218,6 +214,9 @@ def _answer(text: str) -> str:
     return f"SELECT {write_text(text)} AS message"
 
 
-def _start_of(match: Match) -> str:
-    """Return a statement up to the end of its name."""
-    return match.string[: match.end("name")]
+def _is_table(name: str, query: Query) -> bool:
+    try:
+        rows = query(f"DESCRIBE EXTENDED {name}").collect()
+    except Exception:  # there is nothing of this name
+        return False
+    return {row.col_name: row.data_type for row in rows}.get("Type") in ("EXTERNAL", "MANAGED")

@@ -70,19 +70,14 @@ def replace_show(statement: str, query: Query, volumes: str) -> str:
     return statement
 
 
-def _is_like(name: str, match: Match) -> bool:
-    """Return whether a name matches the text after ``LIKE``."""
-    return is_like(name, match["text"] and match["text"][1:-1])
-
-
 def _show_schemas(match: Match, query: Query, _: str) -> str:
     names = sorted(list_schemas(query, match["name"]))
-    return write_rows(["databaseName"], [(each,) for each in names if _is_like(each, match)])
+    return write_rows(["databaseName"], [(each,) for each in names if is_like(each, match["text"])])
 
 
 def _show_catalogs(match: Match, query: Query, _: str) -> str:
     names = sorted(row["catalog"] for row in query("SHOW CATALOGS").collect())
-    return write_rows(["catalog"], [(each,) for each in names if _is_like(each, match)])
+    return write_rows(["catalog"], [(each,) for each in names if is_like(each, match["text"])])
 
 
 def _show_tables(match: Match, query: Query, _: str) -> str:
@@ -90,7 +85,7 @@ def _show_tables(match: Match, query: Query, _: str) -> str:
     found = [
         (unquote_part(row.database), row.tableName, row.isTemporary)
         for row in rows
-        if _is_like(row.tableName, match)
+        if is_like(row.tableName, match["text"])
     ]
     return write_rows(
         {"database": "STRING", "tableName": "STRING", "isTemporary": "BOOLEAN"}, found
@@ -102,7 +97,7 @@ def _show_views(match: Match, query: Query, _: str) -> str:
     found = [
         (".".join(row.namespace), row.tableName, row.isTemporary, False)
         for row in rows
-        if _is_like(row.tableName, match)
+        if is_like(row.tableName, match["text"])
     ]
     columns = {"namespace": "STRING", "viewName": "STRING"}
     return write_rows({**columns, "isTemporary": "BOOLEAN", "isMaterialized": "BOOLEAN"}, found)
@@ -115,7 +110,7 @@ def _show_columns(match: Match, query: Query, _: str) -> str:
 
 
 def _show_properties(match: Match, query: Query, _: str) -> str:
-    wanted = match["key"] or (match["text"] and match["text"][1:-1])
+    wanted = match["key"] or match["text"]
     configured = read_metadata(find_location(query, match["name"])).get("configuration") or {}
     rows = [(key, value) for key, value in sorted(configured.items()) if wanted in (None, key)]
     return write_rows(["key", "value"], rows)
@@ -143,7 +138,7 @@ def _show_volumes(match: Match, query: Query, volumes: str) -> str:
     catalog, schema = _find_schema(match["name"], query)
     folder = os.path.join(volumes, catalog, schema)
     found = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-    rows = [(schema, each) for each in found if _is_like(each, match)]
+    rows = [(schema, each) for each in found if is_like(each, match["text"])]
     return write_rows(["database", "volume_name"], rows)
 
 

@@ -31,7 +31,7 @@ def run_statements(session: Any, text: str, parameters: dict[str, str]) -> Any:
     frame = None
     for statement in split_statements(replace_braces(text)):
         if match := match_syntax(_WIDGET, remove_comments(statement)):
-            parameters.setdefault(match["name"], match["text"][1:-1])
+            parameters.setdefault(match["name"], match["text"])
             continue
         frame = session.sql(_insert_arguments(statement, parameters), parameters)
         if is_query(statement):

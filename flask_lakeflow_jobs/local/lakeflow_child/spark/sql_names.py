@@ -70,31 +70,6 @@ def find_current(query: Callable[[str], Any]) -> tuple[str, str]:
     return catalog, unquote_part(schema)
 
 
-def qualify_view(statement: str, name: str, query: Callable[[str], Any]) -> str:
-    """Name the catalogs and the schemas of the tables in the text of a new view.
-
-    :param name: of the view.
-    :param query: runs a statement of Sail.
-    :raises ValueError: there is a table of its name, which Sail would keep without a word.
-    """
-    if _is_table(name, query):
-        raise ValueError(
-            f"[TABLE_OR_VIEW_ALREADY_EXISTS] {name} is a table already. Drop it first, with "
-            f"DROP TABLE {name}, or give the view another name."
-        )
-    if not _find_names(statement):
-        return statement
-    return qualify(statement, *find_current(query))
-
-
-def _is_table(name: str, query: Callable[[str], Any]) -> bool:
-    try:
-        rows = query(f"DESCRIBE EXTENDED {name}").collect()
-    except Exception:  # there is nothing of this name
-        return False
-    return {row.col_name: row.data_type for row in rows}.get("Type") in ("EXTERNAL", "MANAGED")
-
-
 def qualify(query: str, catalog: str, schema: str) -> str:
     """Name the catalog and the schema of the tables in a query, or in the statement of a view."""
     for start, has_schema in sorted(_find_names(query), reverse=True):

@@ -4,8 +4,9 @@ An example is ``CREATE [OR REPLACE] TABLE <name> … (AS | CLONE)``. Words are t
 case, and no words in quotes. ``[…]`` is optional, ``(… | …)`` is a choice, ``…`` is any text,
 ``\(`` is a parenthesis, and ``$`` is the end, perhaps after a semicolon.
 
-``<name>`` is a name with all its parts, or what ``_KINDS`` has. ``<verb: CREATE | DROP>`` is one of
-these words. Both are groups of the match. Statements are without comments.
+``<name>`` is a name with all its parts, ``<text>`` a text without its quotes, and others are what
+``_KINDS`` has. ``<verb: CREATE | DROP>`` is one of these words. All are groups of the match.
+Statements are without comments.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ _KINDS = {
     "rest": _REST,
     "system_table": r"system\s*\.\s*(?!information_schema)\w+\s*\.\s*\w+",
     "tag": r"v\d+\b",
-    "text": _TEXT,
     "source": rf"{_NAME}(?:\s+(?:VERSION|TIMESTAMP)\s+AS\s+OF\s+(?:{_TEXT}|\S+))?",
 }
 _MARKS = {"[": "(?:", "]": ")?", "(": "(?:", ")": ")", "|": "|", "$": r";?\s*$"}
@@ -63,9 +63,12 @@ def _compile(syntax: str) -> str:
 
 
 def _write(item: Match) -> str:
-    if group := item["group"]:
-        words = item["words"] and rf"\b(?:{item['words'].replace(' ', '')})\b"
-        return rf"(?P<{group}>{words or _KINDS.get(group, _NAME)})\s*"
+    if (group := item["group"]) == "text":
+        return r"(?P<quote>['\"])(?P<text>(?:\\.|(?!(?P=quote)).)*)(?P=quote)\s*"
+    if group:
+        words = (item["words"] or "").replace(" | ", "|").replace(" ", r"\s+")
+        pattern = rf"\b(?:{words})\b" if words else _KINDS.get(group, _NAME)
+        return rf"(?P<{group}>{pattern})\s*"
     if word := item["word"]:
         return rf"(?<![\w.]){word}\b\s*"
     return _MARKS.get(item["mark"]) or re.escape(item["sign"] or item["mark"]) + r"\s*"
