@@ -72,6 +72,7 @@ def extract(repository: str, commit: str, into: Path) -> None:
         raise NotFetched(f"{repository} cannot be fetched: {error}") from None
     with tarfile.open(fileobj=BytesIO(archive)) as tar:
         tar.extractall(into, filter="data")
+    (into / ".git").mkdir()  # as in a clone: paths of authors may begin at the repository
 
 
 def _find_clone(clones: Path, repository: str) -> Path:

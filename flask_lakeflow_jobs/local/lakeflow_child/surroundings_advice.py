@@ -76,8 +76,12 @@ _BY_NAME = {
 _UNREACHABLE = re.compile(
     r"Failed to resolve '([^']+)'|host='([^']+)'|Max retries exceeded|Name or service not known"
     r"|Temporary failure in name resolution|Network is unreachable|All connection attempts failed"
+    r"|endpoint URL: \"https?://([^/:\"]+)|could not translate host name \"([^\"]+)\""
 )
+# Those of clients of Azure, Google and databases are among them.
 _CONNECTION_ERRORS = ("ConnectionError", "ConnectError", "ConnectTimeout", "URLError", "gaierror")
+_CONNECTION_ERRORS += ("AuthenticationError", "OperationalError", "RequestError", "TransportError")
+_PARSER_FILES = ("argparse.py",)
 _CLIENT_FILES = ("urllib/request.py", "socket.py")
 _SPARK_CLIENT = "pyspark/sql/connect/client/core.py"
 # What comes before the name of a table, in the request as a text.
@@ -102,6 +106,8 @@ def advise_on_surroundings(
             f"Set {error.args[0]} in the bundle ('spark_env_vars', 'environment_variables') or in "
             "the environment of the local workspace."
         )
+    if isinstance(error, SystemExit) and (text := _find_refusal(error)):
+        return f"Correct the parameters of the task or of its job: {text}."
     for pattern, advice in _BY_PLACE.items():
         if match := re.search(pattern, str(error)):
             return advice.format(_describe_place(match[1], mounts))
@@ -114,7 +120,9 @@ def advise_on_surroundings(
     # Spark names the error of its own source of data in the text.
     kinds = f"{type(error).__name__}: {error}"
     if match and any(f"{each}: " in kinds for each in _CONNECTION_ERRORS):
-        host = match[1] or match[2] or _find_host(error) or "the host of the task"
+        host = (
+            next(filter(None, match.groups()), None) or _find_host(error) or "the host of the task"
+        )
         return (
             f"This machine cannot reach {host}. Allow the connection, or simulate the job (its tag "
             "'local_simulation')."
@@ -128,6 +136,12 @@ def _read_response(error: BaseException) -> str:
         response: Any = error.response  # type: ignore[attr-defined]
         return str(response.text)
     return ""
+
+
+def _find_refusal(error: SystemExit) -> str | None:
+    """Return what argparse has printed before it has ended the task."""
+    messages = _list_values(error, "message", _PARSER_FILES)
+    return next((each for each in messages if isinstance(each, str)), None)
 
 
 def _find_host(error: BaseException) -> str | None:

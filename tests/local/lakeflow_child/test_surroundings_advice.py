@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
+from argparse import ArgumentParser
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -89,6 +92,19 @@ def _raise_for_missing_key() -> None:
         (ValueError("ConnectionError: host='a.example'"), "This machine cannot reach a.example."),
         (URLError(socket.gaierror("Name or service not known")), "This machine cannot reach the"),
         (ValueError("Failed to resolve 'a.example'"), None),
+        (
+            ConnectionError('Could not connect to the endpoint URL: "https://s3.example/b"'),
+            "This machine cannot reach s3.example.",
+        ),
+        (
+            type("OperationalError", (Exception,), {})('could not translate host name "db" to'),
+            "This machine cannot reach db.",
+        ),
+        (
+            partial(ArgumentParser("load.py").parse_args, ["--day"]),
+            "Correct the parameters of the task or of its job: unrecognized arguments: --day.",
+        ),
+        (partial(sys.exit, 2), None),
         (_raise_for_missing_variable, "Set LAKEFLOW_NO_SUCH_VARIABLE in the bundle"),
         (_raise_for_missing_key, None),
         (_raise_for_missing_program, "Install the program lakeflow-no-such-program on this mach"),
@@ -96,7 +112,7 @@ def _raise_for_missing_key() -> None:
 )
 def test_advice_on_surroundings(error: object, advice: str | None) -> None:
     if callable(error):
-        with pytest.raises((KeyError, FileNotFoundError)) as raised:
+        with pytest.raises((KeyError, FileNotFoundError, SystemExit)) as raised:
             error()
         error = raised.value
     assert isinstance(error, BaseException)
