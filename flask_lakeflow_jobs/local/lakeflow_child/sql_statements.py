@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .sql_syntax import match_syntax
+
 # The parts of SQL that are translated. Texts, quoted names, comments and casts come first: colons,
 # braces and semicolons in them mean nothing. Apache Spark, SqlBaseLexer.g4, has their rules.
 _TOKENS = re.compile(
@@ -23,13 +25,13 @@ _TOKENS = re.compile(
     re.DOTALL,
 )
 # These change permissions, statistics, caches or the layout of files, and no result.
-_SKIPPED = re.compile(
-    r"\s*(?:(OPTIMIZE|VACUUM|ANALYZE|GRANT|REVOKE|DENY|REFRESH|UNCACHE|CLEAR\s+CACHE|RESET"
-    r"|CACHE(?!\s+(?:LAZY\s+)?TABLE\b.*\b(?:AS|SELECT)\b)"  # with a query, it defines a view
-    r"|REORG|FSCK|MSCK)|ALTER\b.*?\b((?:SET\s+)?OWNER\s+TO|(?:UN)?SET\s+TAGS"
-    r"|UNSET\s+TBLPROPERTIES|PREDICTIVE\s+OPTIMIZATION))\b",
-    re.IGNORECASE | re.DOTALL,
+_SKIPPED = (
+    "<what: ANALYZE | CACHE | CLEAR CACHE | DENY | FSCK | GRANT | MSCK | OPTIMIZE | REFRESH>",
+    "<what: REORG | RESET | REVOKE | UNCACHE | VACUUM>",
+    "ALTER … <what: OWNER TO | PREDICTIVE OPTIMIZATION | SET TAGS>",
+    "ALTER … <what: UNSET TAGS | UNSET TBLPROPERTIES>",
 )
+_CACHED_VIEW = "CACHE [LAZY] TABLE … (AS | SELECT)"
 _QUERY = re.compile(
     r"[\s(]*(SELECT|WITH|SHOW|DESCRIBE|DESC|EXPLAIN|VALUES|TABLE|FROM|LIST|PRAGMA|SUMMARIZE)\b",
     re.IGNORECASE,
@@ -125,9 +127,11 @@ def is_query(statement: str) -> bool:
 
 def find_skipped(statement: str) -> str | None:
     """Return the name of a statement that changes no result here, such as ``OPTIMIZE``."""
-    if (match := _SKIPPED.match(remove_comments(statement))) is None:
-        return None
-    return f"ALTER … {match[2].upper()}" if match[2] else match[1].upper()
+    bare = remove_comments(statement)
+    for syntax in () if match_syntax(_CACHED_VIEW, bare) else _SKIPPED:
+        if match := match_syntax(syntax, bare):
+            return " ".join(match["what"].upper().split())
+    return None
 
 
 def describe_skipped(name: str) -> str:

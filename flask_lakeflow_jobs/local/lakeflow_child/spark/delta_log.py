@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
+from ..sql_syntax import Match, replace_syntax
 from .column_sql import write_rows
-from .sql_syntax import Match, replace_syntax
 
 #: A version of a table, and the actions that lead to it.
 Commit = tuple[int, list[dict[str, Any]]]

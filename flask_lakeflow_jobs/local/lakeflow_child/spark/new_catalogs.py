@@ -11,11 +11,11 @@ import os
 import socket
 from typing import Any
 
+from ..sql_syntax import match_syntax
 from .sail import CATALOG_NAME, PORT_FILE
 from .sail_requests import RequestStub
 from .spark_catalog import list_saved_catalogs, load_catalog, save_catalog
 from .sql_names import find_current, quote_part
-from .sql_syntax import match_syntax
 
 #: What Sail knows besides.
 _OF_SAIL = {"global_temp", "system"}

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..sql_statements import read_arguments
+from ..sql_syntax import match_syntax
 from .data_files import list_files
-from .sql_syntax import match_syntax
 from .stream_sources import METADATA, FileSource
 
 Evaluate = Callable[[str], Any]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..sql_statements import NO_METRICS, describe_skipped, find_skipped, replace_identifiers
+from ..sql_syntax import Match, match_syntax, replace_syntax
 from .column_sql import write_text
 from .sail import CATALOG_NAME
 from .sql_names import (
@@ -19,7 +20,6 @@ from .sql_names import (
     quote_part,
     split_name,
 )
-from .sql_syntax import Match, match_syntax, replace_syntax
 from .sql_text import Query
 
 _FEATURE = re.compile(r"(?<![\w.])delta\.(?=feature\.(?!allowColumnDefaults\b))", re.IGNORECASE)

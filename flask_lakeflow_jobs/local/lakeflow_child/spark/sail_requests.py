@@ -15,12 +15,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ..sql_statements import LITERAL
+from ..sql_syntax import NAME_PART, match_syntax
 from .connect_plans import walk
 from .file_metadata import read_file_metadata
 from .frame_joins import expand_stars, name_keys
 from .row_order import keep_order
 from .sql_corrections import correct_results
-from .sql_syntax import NAME_PART, match_syntax
 from .sql_text import escape_quotes
 from .whole_decimals import write_whole_decimals
 

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from ..sql_statements import is_query, remove_comments, replace_identifiers
+from ..sql_syntax import match_syntax
 from ..workspace_paths import WorkspacePaths
 from .delta_log import (
     build_counts,
@@ -27,7 +28,6 @@ from .read_files import replace_read_files
 from .sail_commands import SailCommands
 from .show_commands import insert_information, replace_show
 from .spark_advice import find_lack, is_refusal
-from .sql_syntax import match_syntax
 from .sql_text import escape_quotes, insert_parameters, insert_settings, name_versions
 
 #: Runs a statement with the arguments of another one.

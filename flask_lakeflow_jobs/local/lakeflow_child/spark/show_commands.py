@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..sql_statements import is_like
+from ..sql_syntax import Match, match_syntax
 from .column_sql import write_rows
 from .delta_log import find_location, list_fields, read_metadata
 from .spark_catalog import read_description
@@ -23,7 +24,6 @@ from .sql_names import (
     split_name,
     unquote_part,
 )
-from .sql_syntax import Match, match_syntax
 from .sql_text import Query
 
 Row = tuple[Any, ...]

@@ -13,8 +13,8 @@ from ..sql_statements import (
     replace_braces,
     split_statements,
 )
+from ..sql_syntax import match_syntax
 from .column_sql import write_text
-from .sql_syntax import match_syntax
 
 _WIDGET = "CREATE WIDGET <column> <name> DEFAULT <text>"
 _ARGUMENT = re.compile(

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from ..sql_syntax import NAME_PART
 from .data_files import FILE_FORMATS
-from .sql_syntax import NAME_PART
 
 
 def find_schema(table: str) -> list[str]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..sql_statements import replace_tokens
+from ..sql_syntax import replace_syntax
 from .column_sql import write_literal
-from .sql_syntax import replace_syntax
 
 #: Runs a statement of Sail.
 Query = Callable[[str], Any]

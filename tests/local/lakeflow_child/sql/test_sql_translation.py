@@ -96,6 +96,8 @@ def test_translate_returns_several_statements_for_one(databricks: str, duckdb: l
         ("ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0)", False),
         ("ALTER TABLE t SET LOCATION 'x'", False),
         ("ALTER SCHEMA a OWNER TO `x`", True),
+        ("ALTER TABLE t\nSET /* all */ TAGS ('a' = 'b')", True),
+        ("ALTER TABLE t ALTER COLUMN a COMMENT 'set owner to'", False),
         ("ALTER TABLE t SET TBLPROPERTIES ('a' = 'b')", True),
         ("ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY (a)", True),
         ("CACHE TABLE t", True),

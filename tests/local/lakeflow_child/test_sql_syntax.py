@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_syntax import match_syntax, replace_syntax
+from flask_lakeflow_jobs.local.lakeflow_child.sql_syntax import match_syntax, replace_syntax
 
 CREATE = "CREATE [OR REPLACE] TABLE [IF NOT EXISTS] <name> [USING DELTA] $"
 CLONE = "CREATE [OR REPLACE] TABLE [IF NOT EXISTS] <name> [DEEP | SHALLOW] CLONE <source>"
