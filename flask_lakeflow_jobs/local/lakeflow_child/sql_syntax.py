@@ -30,7 +30,7 @@ _NAME = rf"(?!IF\s+(?:NOT\s+)?EXISTS\b){NAME_PART}(?:\s*\.\s*{NAME_PART})*(?!\s*
 _REST = r".*?(?=\s*;?\s*$)"
 _KINDS = {
     "column": NAME_PART,
-    "query": rf"(?:SELECT|WITH|VALUES|FROM)\b{_REST}",
+    "query": rf"[\s(]*(?:SELECT|WITH|VALUES|FROM)\b{_REST}",
     "rest": _REST,
     "system_table": r"system\s*\.\s*(?!information_schema)\w+\s*\.\s*\w+",
     "tag": r"v\d+\b",

@@ -51,6 +51,7 @@ USE = "USE [SCHEMA | DATABASE] <name> $"
             "DESC WITH c AS (SELECT 1)\nFROM c ;",
             {"query": "WITH c AS (SELECT 1)\nFROM c"},
         ),
+        ("DESC <query>", "DESC (SELECT 1)", {"query": "(SELECT 1)"}),
         ("DESC <query>", "DESC selected", None),
     ],
 )

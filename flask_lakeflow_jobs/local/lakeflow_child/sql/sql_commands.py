@@ -3,13 +3,13 @@
 # ruff: noqa: S608  # names are quoted
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import sqlglot
 from sqlglot import exp
 
+from ..sql_syntax import match_syntax
 from .catalogs import create_catalog, prepare_create, quote_name, transaction, use
 from .databricks_sql import insert_partition, name_of
 from .sql_advice import UnsupportedStatement
@@ -26,8 +26,6 @@ from .sql_translation import parse, translate
 Tree = exp.Expr
 Evaluate = Callable[[Tree], tuple[Any, ...]]
 
-_CATALOG = re.compile(r"\s*CATALOG\s+(?:IF\s+NOT\s+EXISTS\s+)?(`[^`]+`|[\w-]+)", re.IGNORECASE)
-_WIDGET = re.compile(r"\s*WIDGET\s+\w+\s+(\w+)\s+DEFAULT\s+(['\"])(.*?)\2", re.IGNORECASE)
 # DuckDB would look for tables of these names.
 _UNKNOWN = ("ALL FUNCTIONS", "FUNCTIONS", "SYSTEM FUNCTIONS", "USER FUNCTIONS", "VOLUMES")
 _OLD = "lakeflow_old"
@@ -128,11 +126,11 @@ class Commands:
                 (translated,) = translate(parse(query))
                 self._database.create_macros(translated)
                 result = describe_query(self._database, translated)
-        elif match := _CATALOG.match(text):
-            create_catalog(self._database, match[1].strip("`"))
+        elif match := match_syntax("CATALOG [IF NOT EXISTS] <column>", text):
+            create_catalog(self._database, match["column"].strip("`"))
             return True, None
-        elif match := _WIDGET.match(text):
-            self._parameters.setdefault(match[1], match[3])
+        elif match := match_syntax("WIDGET <column> <name> DEFAULT <text>", text):
+            self._parameters.setdefault(match["name"], match["text"])
             return True, None
         elif word == "DROP":
             return drop_variable(self._database, f"DROP {text}"), None

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from ..sql_syntax import NAME_PART, match_syntax
 from .catalogs import quote_name
 from .sql_macros import MACRO_NAMES
 
@@ -15,10 +16,7 @@ Tree = exp.Expr
 Evaluate = Callable[[Tree], tuple[Any, ...]]
 
 _MISSING = re.compile(r'Referenced column "(\w+)" (?:not found|was not found)', re.IGNORECASE)
-_DROP = re.compile(
-    r"\s*DROP\s+(?:TEMPORARY|TEMP)?\s*VARIABLE\s+(IF\s+EXISTS\s+)?(?:(?:system\s*\.\s*)?session\s*\.)?`?(\w+)`?",
-    re.IGNORECASE,
-)
+_DROP = "DROP [TEMP | TEMPORARY] VARIABLE [<exists: IF EXISTS>] <name>"
 
 
 class SqlSession:
@@ -103,13 +101,12 @@ def assign_variables(database: Any, names: list[str], values: tuple[Any, ...]) -
 
 def drop_variable(database: Any, text: str) -> bool:
     """Run ``DROP TEMPORARY VARIABLE``; return whether the text is that."""
-    match = _DROP.match(text)
-    if not match:
+    if not (match := match_syntax(_DROP, text)):
         return False
-    name = match[2].lower()
+    name = re.findall(NAME_PART, match["name"])[-1].strip("`").lower()
     if name in list_variables(database):
         database.execute(f"RESET VARIABLE {quote_name([name])}")
-    elif not match[1]:
+    elif not match["exists"]:
         raise ValueError(f"There is no variable {name}.")
     return True
 

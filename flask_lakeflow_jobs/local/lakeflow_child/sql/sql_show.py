@@ -7,32 +7,19 @@ import re
 from typing import Any
 
 from ..sql_statements import is_like
+from ..sql_syntax import NAME_PART, match_syntax
 from .catalogs import DATABASE, DEFAULT_SCHEMA, quote_name
 
 Row = tuple[Any, ...]
 
-_PART = r"(?:`[^`]+`|[\w-]+)"
-_NAME = rf"{_PART}(?:\s*\.\s*{_PART})*"
-_IN = rf"(?:\s+(?:IN|FROM)\s+(?P<name>{_NAME}))?"
-_LIKE = r"(?:\s+(?:LIKE\s+)?(?P<quote>['\"])(?P<pattern>.*?)(?P=quote))?\s*$"
-_LISTS = re.compile(
-    rf"(?P<kind>TABLES|VIEWS|SCHEMAS|DATABASES|CATALOGS){_IN}{_LIKE}", re.IGNORECASE
+_LISTS = (
+    "<kind: CATALOGS | DATABASES | SCHEMAS | TABLES | VIEWS> [(IN | FROM) <name>] [[LIKE] <text>] $"
 )
-_COLUMNS = re.compile(
-    rf"COLUMNS\s+(?:IN|FROM)\s+(?P<name>{_NAME})(?:\s+(?:IN|FROM)\s+(?P<schema>{_NAME}))?\s*$",
-    re.IGNORECASE,
-)
-_CREATE = re.compile(
-    rf"CREATE\s+(?:TABLE|VIEW)\s+(?P<name>{_NAME})(?:\s+AS\s+SERDE)?\s*$", re.IGNORECASE
-)
-_DESCRIBE = re.compile(
-    rf"(?!(?:DETAIL|HISTORY|FUNCTION)\s)(?:(?P<kind>TABLE|VIEW|SCHEMA|DATABASE|CATALOG)\s+)?(?:(?P<extended>EXTENDED|FORMATTED)\s+)?"
-    rf"(?P<name>{_NAME})(?:\s+(?P<column>{_PART}))?\s*$",
-    re.IGNORECASE,
-)
-_QUERY = re.compile(
-    r"(?:QUERY\s+)?(?P<query>[\s(]*(?:SELECT|WITH|VALUES|FROM)\b.*)$",
-    re.IGNORECASE | re.DOTALL,
+_COLUMNS = "COLUMNS (IN | FROM) <name> [(IN | FROM) <schema>] $"
+_CREATE = "CREATE (TABLE | VIEW) <name> [AS SERDE] $"
+_DESCRIBE = (
+    "[<kind: CATALOG | DATABASE | SCHEMA | TABLE | VIEW>] [<extended: EXTENDED | FORMATTED>] <name>"
+    " [<column>] $"
 )
 _TYPES = {
     "integer": "int",
@@ -52,18 +39,18 @@ def show(database: Any, text: str) -> Any | None:
     :param text: what follows ``SHOW``.
     :return: ``None`` if it is not one that is known here.
     """
-    if match := _LISTS.match(text):
+    if match := match_syntax(_LISTS, text):
         kind = match["kind"].upper().replace("DATABASES", "SCHEMAS")
         names = _split(match["name"])
         columns, rows = _LISTED[kind](database, names)
         position = 0 if len(columns) == 1 else 1
         return _select(
-            database, columns, [row for row in rows if is_like(row[position], match["pattern"])]
+            database, columns, [row for row in rows if is_like(row[position], match["text"])]
         )
-    if match := _COLUMNS.match(text):
+    if match := match_syntax(_COLUMNS, text):
         names = [*_split(match["schema"]), *_split(match["name"])]
         return _select(database, ["col_name"], [row[:1] for row in _describe(database, names)])
-    if match := _CREATE.match(text):
+    if match := match_syntax(_CREATE, text):
         statement = _create_statement(database, _split(match["name"]))
         return _select(database, ["createtab_stmt"], [(statement,)])
     return None
@@ -75,8 +62,8 @@ def describe(database: Any, text: str) -> Any | None:
     :param text: what follows ``DESCRIBE``.
     :return: ``None`` if it is not one that is known here.
     """
-    match = _DESCRIBE.match(text)
-    if not match:
+    match = match_syntax(_DESCRIBE, text)
+    if not match or match_syntax("(DETAIL | FUNCTION | HISTORY) <name>", text):
         return None
     names = _split(match["name"])
     kind = (match["kind"] or "TABLE").upper().replace("DATABASE", "SCHEMA")
@@ -102,7 +89,7 @@ def describe(database: Any, text: str) -> Any | None:
 
 def find_query(text: str) -> str | None:
     """Return the query that a ``DESCRIBE`` is about."""
-    match = _QUERY.match(text)
+    match = match_syntax("[QUERY] <query>", text)
     return match["query"] if match else None
 
 
@@ -223,7 +210,7 @@ def _schema_path(database: Any, names: list[str]) -> list[str]:
 
 
 def _split(name: str | None) -> list[str]:
-    return [part.strip("`") for part in re.findall(_PART, name or "")]
+    return [part.strip("`") for part in re.findall(NAME_PART, name or "")]
 
 
 def _quote(names: list[str]) -> str:
