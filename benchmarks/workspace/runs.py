@@ -49,7 +49,7 @@ class Run:
         if self.canceled is None and self.is_active(now):
             self.canceled = now
 
-    def spelled(self, now: float, step: float | None) -> dict[str, Any]:
+    def to_document(self, now: float, step: float | None) -> dict[str, Any]:
         """Return the run as the Jobs API has it.
 
         :param now: seconds since the epoch.
@@ -167,12 +167,12 @@ class Runs:
         """A run."""
         return self._by_id.get(run_id)
 
-    def spelled(self, run: Run, now: float) -> dict[str, Any]:
+    def to_document(self, run: Run, now: float) -> dict[str, Any]:
         """Return a run as the Jobs API has it.
 
         :param now: seconds since the epoch.
         """
-        return run.spelled(now, self.jobs[run.job_id].step)
+        return run.to_document(now, self.jobs[run.job_id].step)
 
     def page(self, query: Mapping[str, str], now: float) -> dict[str, Any]:
         """Return a page of runs/list.
@@ -191,7 +191,7 @@ class Runs:
             wanted.append(run)
             if len(wanted) > offset + limit:
                 break
-        page = [self.spelled(run, now) for run in wanted[offset : offset + limit]]
+        page = [self.to_document(run, now) for run in wanted[offset : offset + limit]]
         if query.get("expand_tasks") != "true":
             for spelled in page:
                 del spelled["tasks"]

@@ -45,7 +45,7 @@ class State:
             return 200, self.runs.page(query, now)
         if (method, path) == ("GET", "jobs/runs/get"):
             found = self.runs.find(int(query["run_id"]))
-            return (404, NOT_FOUND) if found is None else (200, self.runs.spelled(found, now))
+            return (404, NOT_FOUND) if found is None else (200, self.runs.to_document(found, now))
         if (method, path) == ("POST", "jobs/runs/cancel"):
             found = self.runs.find(int(body["run_id"]))
             if found is None:

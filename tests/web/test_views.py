@@ -133,7 +133,7 @@ class TestRuns:
 
         assert client.get("/api/jobs/never/runs").get_json() == {"runs": []}
 
-    def test_run_is_spelled_like_the_jobs_api(
+    def test_run_has_the_fields_of_the_jobs_api(
         self, client: FlaskClient, run_to_end: RunToEnd, end: str
     ) -> None:
         run_id = run_to_end("pipeline")
