@@ -193,8 +193,8 @@ class Runs:
                 break
         page = [self.to_document(run, now) for run in wanted[offset : offset + limit]]
         if query.get("expand_tasks") != "true":
-            for spelled in page:
-                del spelled["tasks"]
+            for document in page:
+                del document["tasks"]
         has_more = len(wanted) > offset + limit
         answer: dict[str, Any] = {"has_more": has_more}
         if page:
