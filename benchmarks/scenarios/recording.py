@@ -96,7 +96,8 @@ def listing(bench: Bench) -> list[Row]:
         }.items():
             record = _open_record(url, folder)
             _fill(record, count)
-            took, scans = {}, []
+            took: dict[str, float] = {}
+            scans: list[str] = []
             for label, values in FILTERS.items():
                 filters = RunFilter(**values)
                 middle = record.list_runs(filters, limit=1)[:1]

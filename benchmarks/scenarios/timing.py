@@ -23,6 +23,7 @@ from flask_lakeflow_jobs.runs.outcome import RunStatus
 from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
 from flask_lakeflow_jobs.watching.hub import Hub
 from flask_lakeflow_jobs.watching.schedule import PollSettings
+from flask_lakeflow_jobs.watching.source import RunSource
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.watching.simulated_jobs import SimulatedJob
 
@@ -232,7 +233,7 @@ class Length:
         return run
 
 
-class Simulation:
+class Simulation(RunSource):
     """A workspace without HTTP, from which the hub reads.
 
     :param past: runs that have ended.
