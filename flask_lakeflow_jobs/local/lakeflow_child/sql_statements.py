@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .sql_syntax import match_syntax
+from .sql_syntax import TEXT, match_syntax
 
 # The parts of SQL that are translated. Texts, quoted names, comments and casts come first: colons,
 # braces and semicolons in them mean nothing. Apache Spark, SqlBaseLexer.g4, has their rules.
@@ -38,7 +38,7 @@ _QUERY = re.compile(
 )
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 #: Texts and comments of SQL, as a pattern.
-LITERAL = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/"
+LITERAL = rf"{TEXT}|--[^\n]*|/\*.*?\*/"
 _EDGE = re.compile(rf"{LITERAL}|`[^`]*`|(?P<edge>[()\[\],])", re.DOTALL)
 #: Rows of a SQL task for other tasks. Databricks, documentation of dynamic value references.
 MAX_ROWS = 1000
@@ -110,12 +110,13 @@ def split_statements(text: str) -> list[str]:
 
 
 def remove_comments(statement: str) -> str:
-    """Replace comments by spaces, as they part words."""
+    """Replace comments by spaces, as they part words, so that all else keeps its place."""
     pieces = []
     start = 0
     for token, end in _iter_tokens(statement):
         if token["comment"]:
-            pieces += [statement[start : token.start()], " "]
+            blank = re.sub(r"\S", " ", statement[token.start() : end])
+            pieces += [statement[start : token.start()], blank]
             start = end
     return "".join([*pieces, statement[start:]])
 

@@ -15,7 +15,8 @@ import re
 from collections.abc import Callable
 from functools import cache
 
-#: A part of a name, as a pattern.
+#: A text in quotes, and a part of a name, as patterns.
+TEXT = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 NAME_PART = r"(?:`(?:[^`]|``)+`|[\w-]+)"
 #: A match of a syntax, whose ``string`` is the statement.
 Match = re.Match[str]
@@ -23,8 +24,7 @@ Match = re.Match[str]
 _ITEM = re.compile(
     r"<(?P<group>\w+)(?:: (?P<words>[^>]+))?>|\\(?P<sign>.)|(?P<word>\w+)|(?P<mark>\S)"
 )
-_TEXT = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
-_LITERAL = rf"{_TEXT}|`[^`]*`"
+_LITERAL = rf"{TEXT}|`[^`]*`"
 # A whole one, and not the words of a command that lacks its name.
 _NAME = rf"(?!IF\s+(?:NOT\s+)?EXISTS\b){NAME_PART}(?:\s*\.\s*{NAME_PART})*(?!\s*\.|[\w`/-])"
 _REST = r".*?(?=\s*;?\s*$)"
@@ -34,7 +34,7 @@ _KINDS = {
     "rest": _REST,
     "system_table": r"system\s*\.\s*(?!information_schema)\w+\s*\.\s*\w+",
     "tag": r"v\d+\b",
-    "source": rf"{_NAME}(?:\s+(?:VERSION|TIMESTAMP)\s+AS\s+OF\s+(?:{_TEXT}|\S+))?",
+    "source": rf"{_NAME}(?:\s+(?:VERSION|TIMESTAMP)\s+AS\s+OF\s+(?:{TEXT}|\S+))?",
 }
 _MARKS = {"[": "(?:", "]": ")?", "(": "(?:", ")": ")", "|": "|", "$": r";?\s*$"}
 _MARKS["…"] = rf"(?:{_LITERAL}|[^'\"`])*?"

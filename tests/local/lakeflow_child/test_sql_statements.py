@@ -61,6 +61,7 @@ def test_texts_and_comments_are_neither_translated_nor_mixed_up(parts: list[str]
     assert replace_braces(text) == text
     kept = [each for each in parts if not each.startswith(("--", "/*"))]
     assert remove_comments(text).split() == " ".join(kept).split()
+    assert len(remove_comments(text)) == len(text)
 
 
 @pytest.mark.parametrize(
