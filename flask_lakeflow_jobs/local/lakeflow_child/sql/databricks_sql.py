@@ -128,7 +128,8 @@ def drop_key(node: Tree) -> Tree | None:
     """Drop a key of a table, which Databricks does not enforce; a rule for the nodes of a tree."""
     keys = (exp.PrimaryKey, exp.ForeignKey, exp.PrimaryKeyColumnConstraint, exp.Reference)
     if isinstance(node, exp.Constraint):
-        return None if any(isinstance(each, keys) for each in node.expressions) else node
+        kept = [each for each in node.expressions if not isinstance(each, keys)]
+        return node if kept and kept == node.expressions else None
     if isinstance(node, exp.ColumnConstraint) and isinstance(node.args.get("kind"), keys):
         return None
     return None if isinstance(node, keys) else node

@@ -73,11 +73,24 @@ def translate(tree: Tree) -> list[str]:
     connection: see ``run_sql.run_statement``.
     """
     for rule in (*_RULES, *FILE_RULES, *ROW_RULES, *FUNCTION_RULES):
-        tree = tree.transform(rule, copy=False) or tree
+        tree = _apply(rule, tree)
     return [
         each.sql("duckdb", unsupported_level=ErrorLevel.IGNORE, comments=False)
         for each in expand(tree)
     ]
+
+
+def _apply(rule: Callable[[Tree], Tree | None], tree: Tree) -> Tree:
+    """Replace the inner nodes first: ``transform`` leaves out what is in a replaced node."""
+    for node in reversed(list(tree.dfs())):
+        replaced = rule(node)
+        if replaced is node:
+            continue
+        if node is tree:
+            tree = replaced or tree
+        else:
+            node.replace(replaced)
+    return tree
 
 
 def skipped_name(statement: str, tree: Tree) -> str | None:

@@ -570,3 +570,6 @@ SELECT CAST(TIMESTAMP '2024-01-01 00:00:01.5' AS BIGINT), bigint(TIMESTAMP '1969
 
 SELECT to_char(DATE '2024-01-05', 'yyyy/MM'), to_char(TIMESTAMP '2024-01-05 10:11:12', 'HH:mm');
 -- [["2024/01", "10:11"]]
+
+SELECT CAST(CAST(2.7 AS INT) AS BIGINT), CAST(CAST('3' AS DOUBLE) / 2 AS INT), filter(filter(array(1, 2, 3), (x, i) -> i > 0), (x, i) -> i > 0);
+-- [["2", "1", "[3]"]]
