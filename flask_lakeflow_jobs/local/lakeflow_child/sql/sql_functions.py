@@ -13,6 +13,9 @@ from sqlglot import exp
 from sqlglot.dialects.databricks import Databricks
 from sqlglot.errors import SqlglotError
 
+from .sql_lists import LIST_RULES
+from .sql_times import DAYS_OF_WEEK, TIME_RULES, is_date, read_pattern
+
 Tree = exp.Expr
 
 _TYPE = exp.DataType.Type
@@ -22,15 +25,14 @@ _INTEGERS = {
     _TYPE.INT: "int",
     _TYPE.BIGINT: "bigint",
 }
-_CASTS = {"bigint": "bigint", "smallint": "smallint", "tinyint": "tinyint", "decimal": "decimal"}
-_DATES = (exp.CurrentDate, exp.TsOrDsToDate, exp.TsOrDsAdd, exp.StrToDate, exp.LastDay)
-_DAYS = {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"}
-_DAYS_OF_WEEK = ("DAYOFWEEK", "DOW")
-_UNITS = {"MM": "MONTH", "MON": "MONTH", "YYYY": "YEAR", "YY": "YEAR"}
-# A letter of a pattern that sqlglot leaves, and that of strftime.
-_FRACTIONS = {"SSSSSS": "%f", "SSS": "%g"}
-_ZONE = re.compile(r"(?:[+-]\d\d?:?\d\d|Z|[A-Za-z]{3,})$")
-_DEFAULT_FORMAT = "%Y-%mstrict-%dstrict %Hstrict:%Mstrict:%Sstrict"
+_RANKS = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile)
+_CASTS = {
+    "bigint": "bigint",
+    "smallint": "smallint",
+    "tinyint": "tinyint",
+    "decimal": "decimal(10, 0)",
+    "binary": "binary",
+}
 
 
 def _divide(node: Tree) -> Tree:
@@ -58,95 +60,6 @@ def _truncate(node: Tree) -> Tree:
     return exp.func(f"lakeflow_{prefix}{_INTEGERS[node.to.this]}", value.copy())
 
 
-def _read_times(node: Tree) -> Tree:
-    """A time may be a number of seconds, or a text with a zone, which DuckDB refuses or ignores."""
-    if not isinstance(node, exp.Cast) or node.to.this != _TYPE.TIMESTAMP:
-        return node
-    value = node.this
-    is_plain = isinstance(value, exp.Literal) and value.is_string and not _ZONE.search(value.name)
-    if is_plain or (isinstance(value, exp.Cast) and value.to.this in exp.DataType.TEMPORAL_TYPES):
-        return node
-    prefix = "try_" if isinstance(node, exp.TryCast) else ""
-    return exp.func(f"lakeflow_{prefix}timestamp", value.copy())
-
-
-def _keep_dates(node: Tree) -> Tree:
-    """A date and days are a date on Databricks, and a timestamp in DuckDB."""
-    if isinstance(node.parent, exp.Cast):
-        return node
-    is_shifted = isinstance(node, (exp.Add, exp.Sub)) and _is_shifted_date(node)
-    if is_shifted or isinstance(node, (exp.TsOrDsAdd, exp.AddMonths, exp.DateFromUnixDate)):
-        return exp.cast(node.copy(), "date")
-    return node
-
-
-def _is_shifted_date(node: exp.Binary) -> bool:
-    interval = node.expression
-    unit = interval.text("unit").upper().rstrip("S") if isinstance(interval, exp.Interval) else ""
-    return unit in _DAYS and _is_date(node.this)
-
-
-def _is_date(node: Tree) -> bool:
-    if isinstance(node, exp.Cast):
-        return bool(node.to.this == _TYPE.DATE)
-    if isinstance(node, (exp.Add, exp.Sub)):
-        return _is_shifted_date(node)
-    return isinstance(node, _DATES)
-
-
-def _truncate_dates(node: Tree) -> Tree:
-    """``trunc()`` has a date as its result."""
-    if isinstance(node, exp.DateTrunc):
-        unit = node.text("unit").upper()
-        arguments = [exp.Literal.string(_UNITS.get(unit, unit)), exp.cast(node.this.copy(), "date")]
-        return exp.cast(exp.Anonymous(this="date_trunc", expressions=arguments), "date")
-    return node
-
-
-def _count_whole_units(node: Tree) -> Tree:
-    """``datediff(unit, …)`` counts whole units on Databricks, and their bounds in DuckDB."""
-    unit = node.args.get("unit") if isinstance(node, (exp.DateDiff, exp.TimestampDiff)) else None
-    if unit is None or isinstance(node.this, exp.TsOrDsToDate):
-        return node
-    ends = [exp.cast(each.copy(), "timestamp") for each in (node.expression, node.this)]
-    name = exp.Literal.string(unit.name.upper())
-    return exp.Anonymous(this="date_sub", expressions=[name, *ends])
-
-
-def _convert_zones(node: Tree) -> Tree:
-    """``from_utc_timestamp()`` reads a time in UTC. Databricks has no AT TIME ZONE."""
-    is_inner = isinstance(node.parent, exp.AtTimeZone)
-    if isinstance(node, exp.AtTimeZone) and not isinstance(node.this, exp.AtTimeZone) | is_inner:
-        utc = exp.AtTimeZone(this=node.this.copy(), zone=exp.Literal.string("UTC"))
-        node.set("this", utc)
-    return node
-
-
-def _read_patterns(node: Tree) -> Tree:
-    """Fractions of seconds and quoted texts in a pattern of a time."""
-    form = node.args.get("format")
-    is_time = isinstance(
-        node, (exp.TimeToStr, exp.StrToTime, exp.StrToDate, exp.StrToUnix, exp.UnixToStr)
-    )
-    if is_time and isinstance(form, exp.Literal) and re.search("SSS|'", form.name):
-        text = re.sub("SSSSSS|SSS", lambda match: _FRACTIONS[match[0]], form.name)
-        # sqlglot takes a quoted Z for a time zone.
-        text = re.sub(r"'([^']*)'", lambda match: match[1].replace("%z", "Z") or "'", text)
-        node.set("format", exp.Literal.string(text))
-    return node
-
-
-def _find_epochs(node: Tree) -> Tree:
-    """``unix_timestamp()`` takes times too, and has an integer as its result."""
-    if not isinstance(node, exp.StrToUnix):
-        return node
-    if node.text("format") == _DEFAULT_FORMAT or not node.args.get("format"):
-        return exp.func("lakeflow_epoch", node.this.copy())
-    if isinstance(node.parent, exp.Cast):
-        return node
-    return exp.cast(node.copy(), "bigint")
-
-
 def _name_groups(node: Tree) -> Tree:
     """A group is ``$1`` in a replacement of Java, and ``\\1`` in DuckDB."""
     replacement = node.args.get("replacement") if isinstance(node, exp.RegexpReplace) else None
@@ -154,6 +67,16 @@ def _name_groups(node: Tree) -> Tree:
         text = re.sub(r"(?<!\\)\$(\d)", r"\\\1", replacement.name)
         node.set("replacement", exp.Literal.string(text))
     return node
+
+
+def _count_ranks(node: Tree) -> Tree:
+    """The number of a row is an INT on Databricks, and a BIGINT in DuckDB."""
+    if not isinstance(node, exp.Window) or not isinstance(node.this, _RANKS):
+        return node
+    number = exp.cast(node.copy(), "int")
+    is_result = isinstance(node.parent, exp.Select) and node.arg_key == "expressions"
+    name = node.sql("duckdb")
+    return exp.alias_(number, name, quoted=True) if is_result else number
 
 
 def _read_structs(node: Tree) -> Tree:
@@ -190,8 +113,6 @@ def _structure_of(kind: exp.DataType) -> object:
 
 def _call_macros(node: Tree) -> Tree:
     """Give functions to macros which sqlglot translates wrongly, or which are keywords."""
-    if isinstance(node, exp.MonthsBetween):
-        return exp.func("lakeflow_months_between", node.this.copy(), node.expression.copy())
     if isinstance(node, exp.CurrentDatabase):
         return exp.CurrentSchema()
     if isinstance(node, exp.CurrentCatalog):
@@ -205,8 +126,30 @@ def _call_macros(node: Tree) -> Tree:
         return exp.func("cardinality" if is_map else "lakeflow_size", node.this.copy())
     if isinstance(node, exp.ToChar) and isinstance(form := node.args.get("format"), exp.Literal):
         return _format_value(node.this, form)
-    if isinstance(node, exp.NextDay) and not _is_date(node.this):
+    if isinstance(node, exp.NextDay) and not is_date(node.this):
         node.set("this", exp.cast(node.this.copy(), "date"))
+    if isinstance(node, exp.ApproxQuantile):
+        return exp.func("quantile_disc", node.this.copy(), node.args["quantile"].copy())
+    if isinstance(node, exp.JSONExtractScalar):
+        return _read_json(node)
+    if isinstance(node, exp.Kurtosis):
+        return exp.func("kurtosis_pop", node.this.copy())
+    if isinstance(node, exp.GroupConcat) and not node.args.get("separator"):
+        node.set("separator", exp.Literal.string(""))
+    if isinstance(node, exp.ArrayRemove):
+        return exp.func("lakeflow_remove", node.this.copy(), node.expression.copy())
+    if isinstance(node, exp.ArrayPosition):
+        return exp.func("lakeflow_position", node.this.copy(), node.expression.copy())
+    if isinstance(node, exp.Levenshtein) and (limit := node.args.get("ins_cost")):
+        return exp.func("lakeflow_levenshtein", node.this, node.expression, limit)
+    if isinstance(node, exp.SHA2) and node.text("length") not in ("", "0", "256"):
+        return exp.Anonymous(this="sha2", expressions=[node.this, node.args["length"]])
+    if isinstance(node, exp.Replace) and not node.args.get("replacement"):
+        node.set("replacement", exp.Literal.string(""))
+    if isinstance(node, exp.ToNumber):
+        return _read_number(node.this, node.args.get("format"), exp.Cast)
+    if isinstance(node, exp.IntDiv):
+        return exp.cast(node.copy(), "bigint")
     if isinstance(node, exp.Quantile):
         return exp.func("quantile_cont", node.this.copy(), node.args["quantile"].copy())
     if isinstance(node, exp.Exists) and node.expression:
@@ -218,6 +161,8 @@ def _call_macros(node: Tree) -> Tree:
         return exp.func(
             "list_extract", exp.func("list_transform", inner, finish.copy()), exp.Literal.number(1)
         )
+    if isinstance(node, (exp.First, exp.Last)) and _is_window(node):
+        return (exp.FirstValue if isinstance(node, exp.First) else exp.LastValue)(this=node.this)
     if isinstance(node, (exp.FirstValue, exp.LastValue)) and not _is_window(node):
         name = exp.First if isinstance(node, exp.FirstValue) else exp.Last
         return name(this=node.this.copy())
@@ -227,30 +172,71 @@ def _call_macros(node: Tree) -> Tree:
         return _count_to(node)
     if (
         isinstance(node, exp.GenerateSeries)
-        and _is_date(node.args["start"])
+        and is_date(node.args["start"])
         and not isinstance(node.parent, exp.Cast)
     ):
         return exp.cast(node.copy(), "date[]", dialect="duckdb")
     return _call_anonymous(node) if isinstance(node, exp.Anonymous) else node
 
 
+def _read_json(node: exp.JSONExtractScalar) -> Tree:
+    """A text that is no JSON has NULL at each path, and several values are a text too."""
+    found: Tree = node.copy()
+    if "[*]" in node.expression.sql("duckdb"):
+        found = exp.cast(exp.func("to_json", found), "text")
+    return exp.Anonymous(this="TRY", expressions=[found])
+
+
+def _read_number(value: Tree, form: Tree | None, kind: type[exp.Cast]) -> Tree:
+    """Read a number by its pattern, such as ``99,999.9``, as a decimal of this size."""
+    whole, _, part = (
+        re.sub("[^09.D]", "", form.name if form else "").replace("D", ".").partition(".")
+    )
+    bare = exp.func("regexp_replace", value.copy(), *map(exp.Literal.string, ("[^0-9.-]", "", "g")))
+    to = exp.DataType.build(f"decimal({len(whole + part) or 38}, {len(part)})")
+    return kind(this=bare, to=to)
+
+
+def _skip_nulls(node: Tree) -> Tree:
+    """``first`` and ``last`` may skip NULL, as ``IGNORE NULLS`` or a second argument says."""
+    call = node.this if isinstance(node, exp.IgnoreNulls) else None
+    if not isinstance(call, (exp.First, exp.Last, exp.FirstValue, exp.LastValue)):
+        return node
+    is_first = isinstance(call, (exp.First, exp.FirstValue))
+    if _is_window(call):
+        name = exp.FirstValue if is_first else exp.LastValue
+        return exp.IgnoreNulls(this=name(this=call.this.copy()))
+    value = call.this.copy()
+    found = exp.Where(this=exp.not_(exp.Is(this=value, expression=exp.null())))
+    function = (exp.First if is_first else exp.Last)(this=value.copy())
+    return exp.Filter(this=function, expression=found)
+
+
 def _format_value(value: Tree, form: exp.Literal) -> Tree:
     """Format a time. DuckDB has no patterns of numbers."""
-    if not re.search("[a-zA-Z]", re.sub("MI|PR|S", "", form.name)):
+    if re.search("[09]", form.name):
         return exp.Anonymous(this="to_char", expressions=[value.copy(), form.copy()])
-    pattern = str(Databricks.format_time(form)).strip("'").replace("strict", "")
     time = exp.cast(value.copy(), "timestamp")
-    return exp.TimeToStr(this=time, format=exp.Literal.string(pattern))
+    return exp.TimeToStr(this=time, format=exp.Literal.string(read_pattern(form)))
 
 
 def _call_anonymous(node: exp.Anonymous) -> Tree:
     name, arguments = node.name.lower(), node.expressions
+    if name == "std":
+        return exp.func("stddev_samp", arguments[0].copy())
+    if name == "elt":
+        texts = [exp.cast(each.copy(), "text") for each in arguments[1:]]
+        return exp.func("list_extract", exp.Array(expressions=texts), arguments[0].copy())
+    if name == "to_varchar" and isinstance(arguments[-1], exp.Literal):
+        return _format_value(arguments[0], arguments[1])
+    if name == "try_to_number" and len(arguments) > 1:
+        return _read_number(arguments[0], arguments[1], exp.TryCast)
     if name in _CASTS and len(arguments) == 1:
         return _truncate(exp.cast(arguments[0].copy(), _CASTS[name]))
     if name == "forall" and len(arguments) > 1:
         size = exp.Anonymous(this="len", expressions=[arguments[0].copy()])
         return exp.paren(exp.EQ(this=_count_found(*arguments[:2]), expression=size))
-    if name in ("date_part", "datepart") and arguments[0].name.upper() in _DAYS_OF_WEEK:
+    if name in ("date_part", "datepart") and arguments[0].name.upper() in DAYS_OF_WEEK:
         return exp.DayOfWeek(this=arguments[1].copy())
     if name == "cardinality" and arguments:
         return exp.func("lakeflow_size", arguments[0].copy())
@@ -268,8 +254,8 @@ def _call_anonymous(node: exp.Anonymous) -> Tree:
         to = exp.DataType.build("timestamp" if name == "try_to_timestamp" else "date")
         value = arguments[0].copy()
         if len(arguments) > 1:
-            pattern = str(Databricks.format_time(arguments[1])).strip("'").replace("strict", "")
-            value = exp.func("try_strptime", value, exp.Literal.string(pattern))
+            pattern = exp.Literal.string(read_pattern(arguments[1]))
+            value = exp.func("try_strptime", value, pattern)
         return exp.TryCast(this=value, to=to)
     return node
 
@@ -294,38 +280,11 @@ def _is_compared(node: Tree) -> bool:
 def _count_to(node: exp.GenerateSeries) -> Tree:
     """Count down from the larger end, and by days between dates."""
     start, end = node.args["start"], node.args["end"]
-    if _is_date(start):
+    if is_date(start):
         node.set("step", exp.Interval(this=exp.Literal.string("1"), unit=exp.Var(this="DAY")))
         return exp.cast(node.copy(), "date[]", dialect="duckdb")
     down = exp.GT(this=start.copy(), expression=end.copy())
     node.set("step", exp.Case().when(down, exp.Literal.number(-1)).else_(exp.Literal.number(1)))
-    return node
-
-
-def _count_from_zero(node: Tree) -> Tree:
-    """The second variable of a lambda counts from 0, and from 1 in DuckDB."""
-    call = isinstance(node, (exp.ArrayFilter, exp.Transform))
-    function = node.expression if call else None
-    if not isinstance(function, exp.Lambda) or len(function.expressions) != 2:
-        return node
-    index = function.expressions[1].name
-
-    def count(part: Tree) -> Tree:
-        is_name = isinstance(part.parent, exp.PropertyEQ) and part.arg_key == "this"
-        if not isinstance(part, exp.Identifier) or part.name != index:
-            return part
-        if is_name or part.arg_key == "alias":  # a field of a struct
-            return part
-        return exp.paren(exp.Sub(this=part.copy(), expression=exp.Literal.number(1)))
-
-    function.set("this", function.this.transform(count))
-    return node
-
-
-def _count_days_of_week(node: Tree) -> Tree:
-    """A Sunday is 1 on Databricks, and 0 in DuckDB."""
-    if isinstance(node, exp.Extract) and node.name.upper() in _DAYS_OF_WEEK:
-        return exp.DayOfWeek(this=node.expression.copy())
     return node
 
 
@@ -340,7 +299,7 @@ def _begin_at_one(node: Tree) -> Tree:
 def _escape_patterns(node: Tree) -> Tree:
     """A pattern of ``LIKE`` has escapes by itself, and in DuckDB only with ``ESCAPE``."""
     pattern = node.expression if isinstance(node, (exp.Like, exp.ILike)) else None
-    if not isinstance(pattern, exp.Literal) or isinstance(node.parent, exp.Escape):
+    if not isinstance(pattern, (exp.Literal, exp.RawString)) or isinstance(node.parent, exp.Escape):
         return node
     if "\\" not in pattern.name:
         return node
@@ -360,20 +319,15 @@ def _roll_up(node: Tree) -> Tree:
 
 #: Functions of a node of a tree that return what takes its place.
 FUNCTION_RULES: tuple[Callable[[Tree], Tree], ...] = (
+    *LIST_RULES,
+    _skip_nulls,
     _call_macros,
+    _count_ranks,
     _divide,
-    _read_times,
     _truncate,
-    _truncate_dates,
-    _count_whole_units,
-    _keep_dates,
-    _convert_zones,
-    _read_patterns,
-    _find_epochs,
+    *TIME_RULES,
     _name_groups,
     _read_structs,
-    _count_from_zero,
-    _count_days_of_week,
     _begin_at_one,
     _escape_patterns,
     _roll_up,

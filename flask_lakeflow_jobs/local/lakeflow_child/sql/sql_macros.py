@@ -60,6 +60,23 @@ def _type_name() -> str:
 # Of lists and of maps; before DuckDB 2, no function takes both.
 _SIZE = "len(x)" if duckdb.__version__.startswith("1.") else "cardinality(x)"
 _AS_TIME = "CAST(x AS TIMESTAMP)"
+# Parts of an address, as patterns.
+_URL = {
+    "PROTOCOL": "^([^:/?#]+):",
+    "AUTHORITY": "^[^:/?#]+://([^/?#]*)",
+    "USERINFO": "^[^:/?#]+://([^/?#@]*)@",
+    "HOST": "^[^:/?#]+://(?:[^/?#@]*@)?([^:/?#]*)",
+    "PATH": "^[^:/?#]+://[^/?#]*([^?#]*)",
+    "FILE": "^[^:/?#]+://[^/?#]*([^#]*)",
+    "QUERY": "[?]([^#]*)",
+    "REF": "#(.*)$",
+}
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+# Functions whose results are an INT on Databricks, and a BIGINT in DuckDB.
+_COUNTS = (
+    *("bit_length", "day", "dayofmonth", "dayofyear", "json_array_length", "length", "month"),
+    *("week", "weekofyear", "year"),
+)
 _KEEP_FIRST = "list_filter({0}, lambda e, i: list_position({0}, e) = i)"
 _MACROS = {
     # called by the translation
@@ -69,16 +86,41 @@ _MACROS = {
     ),
     "lakeflow_divisor(x)": f"CASE WHEN x = 0 THEN error('{_ZERO}') ELSE x END",
     "lakeflow_typeof(x)": _type_name(),
-    "lakeflow_size(x)": _SIZE,
+    "lakeflow_size(x)": f"CAST({_SIZE} AS INTEGER)",
+    # A list counts from 0 on Databricks.
+    "lakeflow_item(x, i)": (
+        "x[CASE WHEN starts_with(system.main.typeof(x), 'MAP') THEN i "
+        "ELSE TRY_CAST(i AS BIGINT) + 1 END]"
+    ),
+    "lakeflow_remove(l, e)": (
+        "CASE WHEN e IS NOT NULL THEN list_filter(l, lambda v: v IS DISTINCT FROM e) END"
+    ),
+    "lakeflow_position(l, e)": (
+        "CASE WHEN l IS NOT NULL THEN CAST(coalesce(list_position(l, e), 0) AS BIGINT) END"
+    ),
+    "lakeflow_found(is_found, l)": (
+        "CASE WHEN is_found OR len(l) = list_count(l) THEN is_found END"
+    ),
+    "lakeflow_levenshtein(a, b, n)": (
+        "CASE WHEN levenshtein(a, b) > n THEN -1 ELSE levenshtein(a, b) END"
+    ),
     "lakeflow_epoch(x)": "CAST(floor(epoch(CAST(x AS TIMESTAMP))) AS BIGINT)",
     "lakeflow_month_days(d)": "(year(d) * 12 + month(d))",
     "lakeflow_months_between(a, b)": (
-        "round(CASE WHEN day(CAST(a AS DATE)) = day(CAST(b AS DATE)) OR "
+        "CASE WHEN day(CAST(a AS DATE)) = day(CAST(b AS DATE)) OR "
         "(CAST(a AS DATE) = system.main.last_day(CAST(a AS DATE)) AND "
         "CAST(b AS DATE) = system.main.last_day(CAST(b AS DATE))) THEN 0 ELSE "
         "(day(CAST(a AS DATE)) - day(CAST(b AS DATE)) + (epoch(CAST(a AS TIMESTAMP)) % 86400 - "
         "epoch(CAST(b AS TIMESTAMP)) % 86400) / 86400.0) / 31.0 END + "
-        "lakeflow_month_days(CAST(a AS DATE)) - lakeflow_month_days(CAST(b AS DATE)), 8)"
+        "lakeflow_month_days(CAST(a AS DATE)) - lakeflow_month_days(CAST(b AS DATE))"
+    ),
+    # Of whole months from one time to a later one, as Java counts them.
+    "lakeflow_later(a, b)": (
+        "(lakeflow_month_days(b - (a - date_trunc('day', a))) * 32 + day(b - (a - date_trunc("
+        "'day', a))) - lakeflow_month_days(a) * 32 - day(a)) // 32"
+    ),
+    "lakeflow_months(a, b, n)": (
+        "CASE WHEN a <= b THEN lakeflow_later(a, b) // n ELSE -(lakeflow_later(b, a) // n) END"
     ),
     **{
         f"lakeflow_{prefix}{kind}(x)": _truncated(kind, is_tried=bool(prefix))
@@ -98,16 +140,63 @@ _MACROS = {
     "dayname(x)": f"strftime({_AS_TIME}, '%a')",
     "last_day(x)": "system.main.last_day(CAST(x AS DATE))",
     **{
-        f"{part}(x)": f"system.main.{part}({_AS_TIME})"
-        for part in ("quarter", "hour", "minute", "second")
+        f"{part}(x)": f"CAST(system.main.{part}({_AS_TIME}) AS INTEGER)"
+        for part in ("quarter", "hour", "minute", "second", "isodow")
     },
-    "isodow(x)": f"system.main.isodow({_AS_TIME})",
-    "weekday(x)": f"system.main.isodow({_AS_TIME}) - 1",
-    "dayofweek(x)": f"system.main.dayofweek({_AS_TIME}) + 1",
-    "timestamp_seconds(x)": "make_timestamp(CAST(x * 1000000 AS BIGINT))",
-    "timestamp_millis(x)": "make_timestamp(CAST(x * 1000 AS BIGINT))",
+    "weekday(x)": "isodow(x) - 1",
+    "dayofweek(x)": f"CAST(system.main.dayofweek({_AS_TIME}) + 1 AS INTEGER)",
+    "date_diff(u, a, b)": "CAST(system.main.date_diff(u, a, b) AS INTEGER)",
+    **{
+        f"{prefix}(y, mo, d, h, mi, s)": (
+            "TRY(system.main.make_timestamp(y, mo, d, h, mi, CAST(s AS DOUBLE)))"
+            if prefix.startswith("try")
+            else "system.main.make_timestamp(y, mo, d, h, mi, CAST(s AS DOUBLE))"
+        )
+        for prefix in ("make_timestamp_ntz", "make_timestamp_ltz", "try_make_timestamp")
+    },
+    "make_dt_interval(d := 0, h := 0, m := 0, s := 0)": (
+        "to_days(CAST(d AS INTEGER)) + to_hours(h) + to_minutes(m) + to_seconds(s)"
+    ),
+    "timestamp_seconds(x)": "make_timestamp(CAST(CAST(x AS DECIMAL(38, 6)) * 1000000 AS BIGINT))",
+    "timestamp_millis(x)": "make_timestamp(CAST(x AS BIGINT) * 1000)",
     "timestamp_micros(x)": "make_timestamp(CAST(x AS BIGINT))",
     # numbers
+    **{f"{name}(x)": f"CAST(system.main.{name}(x) AS INTEGER)" for name in _COUNTS},
+    **{
+        f"{name}(a, b)": f"CAST(system.main.{name}(a, b) AS INTEGER)"
+        for name in ("levenshtein", "strpos")
+    },
+    "floor(x)": "CAST(system.main.floor(x) AS BIGINT)",
+    "ceil(x)": "CAST(system.main.ceil(x) AS BIGINT)",
+    "sign(x)": "CAST(system.main.sign(x) AS DOUBLE)",
+    "ln(x)": "CASE WHEN x > 0 THEN system.main.ln(x) END",
+    "log(x)": "system.main.log(x), (b, x) AS CASE WHEN x > 0 THEN system.main.log(b, x) END",
+    "log1p(x)": "ln(1 + x)",
+    "expm1(x)": "exp(x) - 1",
+    "e()": "exp(1)",
+    "sec(x)": "1 / cos(x)",
+    "csc(x)": "1 / sin(x)",
+    "hypot(a, b)": "sqrt(CAST(a AS DOUBLE) * a + CAST(b AS DOUBLE) * b)",
+    "rint(x)": "round_even(CAST(x AS DOUBLE), 0)",
+    "nanvl(a, b)": "CASE WHEN isnan(CAST(a AS DOUBLE)) THEN b ELSE a END",
+    "negative(x)": "-x",
+    "positive(x)": "x",
+    "try_mod(a, b)": "a % nullif(b, 0)",
+    "get_bit(x, n)": "CAST((x >> n) & 1 AS TINYINT)",
+    "randn(s := 0)": "sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random())",
+    "width_bucket(x, a, b, n)": (
+        "CAST(CASE WHEN a < b THEN least(greatest(system.main.floor((x - a) / (b - a) * n), -1), n)"
+        " ELSE least(greatest(system.main.floor((a - x) / (a - b) * n), -1), n) END AS BIGINT) + 1"
+    ),
+    "conv(x, f, t)": (
+        "upper(to_base(CAST(list_reduce(list_transform(string_split(lower(CAST(x AS VARCHAR)), ''),"
+        f" lambda c: CAST(strpos('{_DIGITS}', c) - 1 AS HUGEINT)), lambda a, c: a * f + c)"
+        " AS BIGINT), t))"
+    ),
+    "skewness(x)": (
+        "system.main.skewness(x) * (count(x) - 2) / sqrt(count(x) * CAST(count(x) - 1 AS DOUBLE))"
+    ),
+    "raise_error(x)": "error(x)",
     "safe_add(a, b)": "TRY(a + b)",
     "safe_subtract(a, b)": "TRY(a - b)",
     "safe_multiply(a, b)": "TRY(a * b)",
@@ -132,10 +221,46 @@ _MACROS = {
         "length(array_to_string(regexp_extract_all(s, p)[1:n - 1], '')) AS BIGINT))) END"
     ),
     "find_in_set(s, l)": "coalesce(list_position(string_split(l, ','), s), 0)",
-    "mask(s)": (
-        "regexp_replace(regexp_replace(regexp_replace(s, '[A-Z]', 'X', 'g'), '[a-z]', 'x', 'g'), "
-        "'[0-9]', 'n', 'g')"
+    "mask(s, u := 'X', l := 'x', d := 'n', o := NULL)": (
+        "array_to_string(list_transform(string_split(s, ''), lambda c: coalesce(CASE "
+        "WHEN regexp_matches(c, '[[:upper:]]') THEN u WHEN regexp_matches(c, '[[:lower:]]') THEN l "
+        "WHEN regexp_matches(c, '[0-9]') THEN d ELSE o END, c)), '')"
     ),
+    "btrim(s)": "trim(s), (s, c) AS trim(s, c)",
+    "octet_length(x)": (
+        "CAST(CASE system.main.typeof(x) WHEN 'BLOB' THEN system.main.octet_length(TRY_CAST("
+        "x AS BLOB)) ELSE strlen(CAST(x AS VARCHAR)) END AS INTEGER)"
+    ),
+    # Letters that sound alike have one number. Vowels part them, H and W do not.
+    "soundex(s)": (
+        "upper(left(s, 1)) || left(replace(regexp_replace(substr(lakeflow_once("
+        "translate(upper(left(s, 1)), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', '01230120022455012623010202') "
+        "|| translate(regexp_replace(upper(substr(s, 2)), '[HW]', '', 'g'), "
+        "'ABCDEFGHIJKLMNOPQRSTUVWXYZ', '01230120022455012623010202')), 2), '[^1-6]', '', 'g'), "
+        "'0', '') || '000', 3)"
+    ),
+    "lakeflow_once(s)": (
+        "array_to_string(list_filter(string_split(s, ''), lambda c, i: "
+        "i = 1 OR c != substr(s, CAST(i - 1 AS BIGINT), 1)), '')"
+    ),
+    "luhn_check(s)": (
+        "list_sum(list_transform(list_reverse(string_split(s, '')), lambda c, i: CASE "
+        "WHEN i % 2 = 1 THEN CAST(c AS INTEGER) ELSE CAST(c AS INTEGER) * 2 // 10 + "
+        "CAST(c AS INTEGER) * 2 % 10 END)) % 10 = 0"
+    ),
+    **{
+        f"{prefix}parse_url(u, p)": "CASE p "
+        + " ".join(
+            f"WHEN '{part}' THEN nullif(regexp_extract(u, '{pattern}', 1), '{none}')"
+            for part, pattern in _URL.items()
+            for none in ("-" if part in ("PATH", "FILE") else "",)
+        )
+        + " END, (u, p, k) AS nullif(regexp_extract(u, '[?&]' || k || '=([^&#]*)', 1), '')"
+        for prefix in ("", "try_")
+    },
+    "try_url_decode(s)": "TRY(url_decode(s))",
+    "try_parse_json(s)": "TRY_CAST(s AS JSON)",
+    "is_variant_null(x)": "coalesce(json_type(x) = 'NULL', false)",
     "url_encode(s)": "replace(system.main.url_encode(s), '%20', '+')",
     "url_decode(s)": "system.main.url_decode(replace(s, '+', '%20'))",
     "regexp_substr(s, p)": ("CASE WHEN regexp_matches(s, p) THEN regexp_extract(s, p) END"),
@@ -150,7 +275,12 @@ _MACROS = {
     "array_intersect(a, b)": (
         "list_filter(a, lambda e, i: list_contains(b, e) AND list_position(a, e) = i)"
     ),
-    "arrays_overlap(a, b)": "list_has_any(a, b)",
+    "arrays_overlap(a, b)": "lakeflow_found(list_has_any(a, b), list_concat(a, b))",
+    "array_contains(l, e)": "lakeflow_found(list_contains(l, e), l)",
+    "shuffle(l)": (
+        "list_transform(list_sort(list_transform(l, lambda e, i: {'r': random(), 'i': i, 'v': e})),"
+        " lambda e: e.v)"
+    ),
     "array_repeat(x, n)": "list_transform(range(n), lambda i: x)",
     "map_from_arrays(k, v)": "map(k, v)",
 }

@@ -44,14 +44,38 @@ def _make_columns(function: Tree, names: list[str]) -> list[Tree] | None:
     is_map = isinstance(argument, exp.VarMap) or len(names) == _PAIR
     if type(function) is exp.Explode and is_map:
         return _unnest_map(argument, names or ["key", "value"])
+    if isinstance(function, exp.Posexplode):
+        return _number(function, names or ["pos", "col"])
     if isinstance(function, exp.ExplodeOuter):
         column = _unnest(_fill(argument))
-        return [exp.alias_(column, alias or "col")]
+        return [exp.alias_(column, alias or (names or ["col"])[0])]
+    if isinstance(function, exp.Anonymous) and function.name.lower() == "json_tuple":
+        return _read_keys(function, names)
     if isinstance(function, exp.Inline):
         return [_unnest_structs(argument)] if not names else None
     if isinstance(function, exp.Stack):
         return _stack(function, names)
     return None
+
+
+def _number(function: exp.Posexplode, names: list[str]) -> list[Tree]:
+    """Number the values of a list from 0."""
+    is_outer = isinstance(function, exp.PosexplodeOuter)
+    size = exp.Anonymous(this="len", expressions=[function.this.copy()])
+    numbers: Tree = exp.cast(exp.Anonymous(this="range", expressions=[size]), "int[]", "duckdb")
+    values = function.this.copy()
+    if is_outer:
+        numbers, values = _fill(numbers), _fill(values)
+    return [
+        exp.alias_(_unnest(each), name) for each, name in zip((numbers, values), names, strict=True)
+    ]
+
+
+def _read_keys(function: exp.Anonymous, names: list[str]) -> list[Tree]:
+    text, *keys = function.expressions
+    names = names or [f"c{number}" for number in range(len(keys))]
+    calls = (exp.func("get_json_object", text, f"'$.{key.name}'", dialect="spark") for key in keys)
+    return [exp.alias_(call, name) for call, name in zip(calls, names, strict=True)]
 
 
 def _stack(function: exp.Stack, names: list[str]) -> list[Tree] | None:
@@ -98,19 +122,22 @@ def _join_laterals(node: Tree) -> Tree:
     if not isinstance(node, exp.Select):
         return node
     laterals = node.args.get("laterals") or []
-    kept, joins = [], list(node.args.get("joins") or [])
-    for each in laterals:
-        join = _to_join(each) if type(each.this) is exp.Explode else None
-        if join is None or not (each.args.get("outer") or len(each.alias_column_names) == _PAIR):
-            kept.append(each)
-        else:
-            joins.append(join)
-    for index, each in enumerate(joins):
-        if isinstance(each.this, exp.Lateral) and type(each.this.this) is exp.Explode:
-            joins[index] = _to_join(each.this)
-    node.set("laterals", kept)
-    node.set("joins", joins)
+    joins = list(node.args.get("joins") or [])
+    found = [(each, _to_join(each)) for each in laterals]
+    joined = [_to_join(each.this) if isinstance(each.this, exp.Lateral) else None for each in joins]
+    joins = [made or each for each, made in zip(joins, joined, strict=True)]
+    node.set("laterals", [each for each, join in found if join is None])
+    node.set("joins", [*joins, *(join for _, join in found if join is not None)])
     return node
+
+
+def _select_rows(node: Tree) -> Tree:
+    """A function that makes rows in a FROM, where DuckDB has no such function."""
+    function = node.this if isinstance(node, exp.Table) else None
+    if not isinstance(function, (exp.Inline, exp.Stack, exp.ExplodeOuter, exp.Posexplode)):
+        return node
+    columns = _make_columns(function, node.alias_column_names)
+    return exp.Select(expressions=columns).subquery(node.alias or "rows") if columns else node
 
 
 def _describe_catalog(node: Tree) -> Tree:
@@ -130,17 +157,18 @@ def _describe_catalog(node: Tree) -> Tree:
     return exp.Subquery(this=sqlglot.parse_one(query, read="duckdb"), alias=alias)
 
 
-def _to_join(lateral: exp.Lateral) -> exp.Join:
-    argument = lateral.this.this
-    names = lateral.alias_column_names or ["col"]
-    is_outer = bool(lateral.args.get("outer"))
-    if len(names) == _PAIR:
-        columns = _unnest_map(argument, names)
+def _to_join(lateral: exp.Lateral) -> exp.Join | None:
+    function, names = lateral.this, lateral.alias_column_names
+    if type(function) is exp.Explode:
+        names = names or ["col"]
+        columns = _make_columns(function, names) if len(names) == _PAIR else None
+        columns = columns or [exp.alias_(_unnest(function.this.copy()), names[0])]
     else:
-        columns = [exp.alias_(_unnest(argument.copy()), names[0])]
-    query = exp.Select(expressions=columns)
-    joined = exp.Lateral(this=query.subquery(lateral.alias or "explode"))
-    if is_outer:
+        columns = _make_columns(function, names) or []
+    if not columns:
+        return None
+    joined = exp.Lateral(this=exp.Select(expressions=columns).subquery(lateral.alias or "rows"))
+    if lateral.args.get("outer"):
         return exp.Join(this=joined, side="LEFT", on=exp.true())
     return exp.Join(this=joined, kind="CROSS")
 
@@ -177,4 +205,5 @@ ROW_RULES: tuple[Callable[[Tree], Tree], ...] = (
     _expand_projections,
     _name_columns,
     _join_laterals,
+    _select_rows,
 )

@@ -13,12 +13,13 @@ from sqlglot.errors import ErrorLevel, SqlglotError
 
 from ..sql_statements import find_skipped, remove_comments
 from .catalogs import DATABASE
-from .databricks_sql import DatabricksDialect, drop_key, parse_one
+from .databricks_sql import drop_key, parse_one
 from .sql_advice import UnsupportedStatement
 from .sql_expansion import expand
 from .sql_files import FILE_RULES
 from .sql_functions import FUNCTION_RULES
 from .sql_rows import ROW_RULES
+from .sql_times import PatternDialect
 
 Tree = exp.Expr
 
@@ -56,7 +57,7 @@ def parse(statement: str) -> Tree:
     text, is_evolving = _EVOLUTION.subn(r"\1", text, count=1)
     text = _DEEP.sub("CLONE", text, count=1)
     try:
-        tree = parse_one(text, DatabricksDialect)
+        tree = parse_one(text, PatternDialect)
         tree.meta["evolution"] = bool(is_evolving)
         return tree
     except SqlglotError as error:
@@ -208,6 +209,13 @@ def _drop_time_zones(node: Tree) -> Tree:
     return node
 
 
+def _size_decimals(node: Tree) -> Tree:
+    """A decimal without a size has 10 digits, and 18 with 3 of them behind the point in DuckDB."""
+    if isinstance(node, exp.DataType) and node.this == exp.DataType.Type.DECIMAL:
+        return node if node.expressions else exp.DataType.build("decimal(10, 0)")
+    return node
+
+
 def _name_column_of_range(node: Tree) -> Tree:
     """The column of ``range()`` is ``id`` on Databricks, and ``range`` in DuckDB."""
     if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Anonymous):
@@ -235,5 +243,6 @@ _RULES: tuple[Callable[[Tree], Tree | None], ...] = (
     drop_key,
     _read_paths_as_texts,
     _drop_time_zones,
+    _size_decimals,
     _name_column_of_range,
 )

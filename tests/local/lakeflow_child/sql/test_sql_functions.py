@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("duckdb")
 pytest.importorskip("sqlglot")
 
-from flask_lakeflow_jobs.local.lakeflow_child.result_types import to_text
+from flask_lakeflow_jobs.local.lakeflow_child.result_types import describe_column, to_text
 from flask_lakeflow_jobs.local.lakeflow_child.sql.catalogs import Warehouse
 from flask_lakeflow_jobs.local.lakeflow_child.sql.run_sql import run_statement
 
@@ -47,12 +47,43 @@ def test_query_has_the_result_of_databricks(database: Any, query: str, expected:
 
 
 @pytest.mark.parametrize(
+    ("expression", "kind"),
+    [
+        ("length('a')", "INT"),
+        ("year(current_date())", "INT"),
+        ("hour(current_timestamp())", "INT"),
+        ("datediff('2024-01-02', '2024-01-01')", "INT"),
+        ("datediff(DAY, '2024-01-01', '2024-01-02')", "BIGINT"),
+        ("row_number() OVER (ORDER BY 1)", "INT"),
+        ("count(*)", "BIGINT"),
+        ("size(array(1))", "INT"),
+        ("5 DIV 2", "BIGINT"),
+        ("floor(2.5D)", "BIGINT"),
+        ("sign(2)", "DOUBLE"),
+        ("array_position(array(1), 1)", "BIGINT"),
+        ("percentile_approx(1, 0.5)", "INT"),
+        ("to_number('1,234.5', '9,999.9')", "DECIMAL(5,1)"),
+        ("CAST(1 AS DECIMAL)", "DECIMAL(10,0)"),
+        ("extract(SECOND FROM current_timestamp())", "DECIMAL(8,6)"),
+        ("to_timestamp('2024-01-02T03:04Z', 'yyyy-MM-dd''T''HH:mmX')", "TIMESTAMP"),
+    ],
+)
+def test_result_has_the_type_of_databricks(database: Any, expression: str, kind: str) -> None:
+    ((_, found, *_),) = run_statement(database, f"SELECT {expression}", {}).description
+    assert describe_column("", 0, found)["type_text"] == kind
+
+
+@pytest.mark.parametrize(
     ("query", "error"),
     [
         ("SELECT 1 / 0", r"\[DIVIDE_BY_ZERO\] Division by zero\. Use try_divide"),
         ("SELECT 1 % a FROM VALUES (0) AS v(a)", r"\[DIVIDE_BY_ZERO\]"),
         ("SELECT cast('x' AS INT)", "Could not convert string 'x' to INT32"),
         ("SELECT assert_true(1 = 2, 'why')", "why"),
+        ("SELECT raise_error('why')", "why"),
+        # Not the digest of 256 bits.
+        ("SELECT sha2('a', 512)", "does not know this SQL.*sha2"),
+        ("SELECT to_char(454, '000D00')", "does not know this SQL.*to_char"),
     ],
 )
 def test_query_that_fails_on_databricks_fails(database: Any, query: str, error: str) -> None:

@@ -27,7 +27,7 @@ DROP = "DROP TABLE lakeflow_source"
         ("SELECT ':day', \":day\" -- :day", "SELECT ':day', ':day'"),
         ("SELECT 'it''s :day' /* {{day}} */", "SELECT 'it''s :day'"),
         (r"SELECT 'it\'s', \"a\"\"b\"".replace('\\"', '"'), "SELECT 'it''s', 'a\"b'"),
-        ("SELECT x::int, a:b", "SELECT LAKEFLOW_INT(x), a ->> '$.b'"),
+        ("SELECT x::int, a:b", "SELECT LAKEFLOW_INT(x), TRY(a ->> '$.b')"),
         ("SELECT `my column`", 'SELECT "my column"'),
         ("SELECT current_date(), Current_Timestamp ( )", "SELECT CURRENT_DATE, CURRENT_TIMESTAMP"),
         ("SELECT date_add(d, 1)", "SELECT CAST(CAST(d AS DATE) + INTERVAL 1 DAY AS DATE)"),
