@@ -235,3 +235,31 @@ for mode in ("overwrite", "append"):
 assert spark.table("dev.snippets.bare").dtypes == [("id", "bigint"), ("N", "int"), ("m", "string")]
 spark.sql("CREATE OR REPLACE TABLE dev.snippets.bare AS SELECT 1 AS a, NULL AS b")
 assert [tuple(row) for row in spark.table("dev.snippets.bare").collect()] == [(1, None)]
+
+# %% commands with comments, quoted names and other lines
+spark.sql("CREATE TABLE dev.snippets.`my src` AS SELECT 1 AS n, 'it''s' AS t")
+spark.sql("create or replace table dev.snippets.`my copy` /* DEEP */ deep\n clone dev . snippets . `my src` -- all;")
+assert spark.table("dev.snippets.`my copy`").collect() == [(1, "it's")]
+spark.sql("CREATE OR REPLACE TABLE dev.snippets.`my copy` AS SELECT 5 AS other")
+spark.sql("CREATE OR REPLACE TABLE dev.snippets.`my copy` SHALLOW CLONE dev.snippets.`my src` VERSION AS OF 0")
+assert spark.table("dev.snippets.`my copy`").columns == ["n", "t"]
+spark.sql("INSERT INTO dev.snippets.`my src` BY\nNAME SELECT 'BY NAME' AS t, id AS n FROM {rows}", rows=spark.range(1))
+spark.sql("RESTORE TABLE dev.snippets.`my src` TO VERSION AS OF 0")
+assert spark.table("dev.snippets.`my src`").count() == 1
+assert spark.sql("SELECT * FROM dev.snippets.`my src`@v1").count() == 2
+assert spark.sql("SELECT version FROM (DESC /* all */ HISTORY dev.snippets.`my src`)").count() == 3
+assert spark.sql("DELETE FROM dev . snippets . `my src`").first().num_affected_rows == 1
+spark.sql("-- new\nCREATE SCHEMA dev.`my schema` COMMENT 'managed location' MANAGED LOCATION 's3://c' ;")
+spark.sql("use /* it */ dev . `my schema` ;")
+spark.sql("CREATE TABLE `t 1`")
+spark.range(1).write.mode("append").saveAsTable("`t 1`")
+spark.sql("CREATE VIEW `v 1` COMMENT 'with metrics' AS SELECT 'STREAM' AS stream")
+assert spark.table("dev.`my schema`.`v 1`").collect() == [("STREAM",)]
+spark.sql("ALTER VIEW `v 1`\nAS SELECT 2 AS m")
+assert spark.table("dev.`my schema`.`v 1`").first().m == 2
+spark.sql("ALTER TABLE `t 1` ALTER COLUMN id COMMENT 'set mask'")
+assert spark.sql("DESCRIBE `t 1`").first().comment == "set mask"
+spark.sql("USE main.default")
+spark.sql("SET spark.snippets.day = 'a;b' ;")
+assert spark.sql("SET spark.snippets.day").first().value == "a;b"
+assert spark.sql("desc /* of */ query (select 1 as n);").collect() == [("n", "int", None)]
