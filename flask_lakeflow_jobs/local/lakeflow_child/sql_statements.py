@@ -27,7 +27,7 @@ _TOKENS = re.compile(
 # These change permissions, statistics, caches or the layout of files, and no result.
 _SKIPPED = (
     "<what: ANALYZE | CACHE | CLEAR CACHE | DENY | FSCK | GRANT | MSCK | OPTIMIZE | REFRESH>",
-    "<what: REORG | RESET | REVOKE | UNCACHE | VACUUM>",
+    "<what: REORG | RESET | REVOKE | SET TAG | UNCACHE | UNSET TAG | VACUUM>",
     "ALTER … <what: OWNER TO | PREDICTIVE OPTIMIZATION | SET TAGS>",
     "ALTER … <what: UNSET TAGS | UNSET TBLPROPERTIES>",
 )

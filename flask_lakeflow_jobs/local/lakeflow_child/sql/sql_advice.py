@@ -38,12 +38,21 @@ _ADVICE = {
     r"^\s*SHOW\s+GRANTS?\b": (
         "The local workspace has no permissions. Remove this statement for a local run."
     ),
+    r"^\s*(BEGIN|CALL)\b|\b(CREATE|DROP)\s+(OR\s+\w+\s+)?PROCEDURE\b": (
+        "DuckDB runs no scripts in SQL. Write their statements one after the other, or their steps "
+        "in Python."
+    ),
+    r"\bLANGUAGE\s+PYTHON\b": f"DuckDB has no functions in Python. Write it in SQL, or {_SPARK}.",
+    r"\bUSING\s+(CSV|JSON|PARQUET|TEXT|AVRO|ORC)\b": (
+        "DuckDB keeps no tables of files. Use CREATE VIEW … AS SELECT * FROM read_files('…')."
+    ),
     r"^\s*UNDROP\b": "DuckDB keeps no dropped tables. Create the table again.",
     r"\b(CREATE|ALTER|DROP)\s+(OR\s+\w+\s+)?(CATALOG|CONNECTION|SHARE|RECIPIENT|VOLUME)\b": (
         "DuckDB has schemas and tables only. Remove this statement for a local run."
     ),
 }
 _MAX_LENGTH = 200
+_FUNCTION = re.compile(r"Function with name (\S+) does not exist")
 
 
 class UnsupportedStatement(ValueError):
@@ -56,16 +65,21 @@ class UnsupportedStatement(ValueError):
         if len(text) > _MAX_LENGTH:
             text = text[:_MAX_LENGTH] + " …"
         problem = str(error).partition("\n")[0].rstrip(".!")
-        super().__init__(f"{find_advice(statement)} The statement: {text} ({problem})")
+        super().__init__(f"{find_advice(statement, problem)} The statement: {text} ({problem})")
 
 
-def find_advice(statement: str) -> str:
-    """Return what to do about a statement that DuckDB does not run."""
+def find_advice(statement: str, problem: str = "") -> str:
+    """Return what to do about a statement that DuckDB does not run.
+
+    :param problem: the error of DuckDB.
+    """
+    function = _FUNCTION.search(problem)
+    unknown = f"has no function {function[1]}" if function else "does not know this SQL"
     return next(
         (
             advice
             for pattern, advice in _ADVICE.items()
             if re.search(pattern, statement, re.IGNORECASE)
         ),
-        f"DuckDB does not know this SQL. Write it as DuckDB has it, or {_SPARK}.",
+        f"DuckDB {unknown}. Write it as DuckDB has it, or {_SPARK}.",
     )

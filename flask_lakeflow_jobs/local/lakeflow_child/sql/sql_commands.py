@@ -64,7 +64,12 @@ class Commands:
         return True, None
 
     def prepare(self, tree: Tree) -> None:
-        """Create the catalog and the schema that a statement needs; name the columns of rows."""
+        """Create the catalog and the schema that a statement needs; name the columns of rows.
+
+        :raises UnsupportedStatement: it creates what DuckDB would take for something else.
+        """
+        if isinstance(tree, exp.Create):
+            _check_created(tree)
         if (created := find_created(tree)) is not None:
             prepare_create(self._database, str(tree.args["kind"]), name_of(created))
         if isinstance(tree, exp.Insert):
@@ -196,6 +201,19 @@ class Commands:
     def _path(self, table: Any) -> list[str]:
         catalog, schema, name = table_path(self._database, name_of(table))
         return [to_duckdb_catalog(catalog), schema, name]
+
+
+def _check_created(tree: exp.Create) -> None:
+    """Refuse code in Python, which would be a text, and tables of files, which would be empty."""
+    named = [*tree.find_all(exp.FileFormatProperty, exp.LanguageProperty)]
+    kinds = {each.name.upper() for each in named}
+    is_stored = tree.find(exp.LocationProperty) is not None or any(
+        each.name.lower() == "path" for each in tree.find_all(exp.Property)
+    )
+    if "PYTHON" in kinds or (
+        is_stored and kinds & {"CSV", "JSON", "PARQUET", "TEXT", "AVRO", "ORC"}
+    ):
+        raise UnsupportedStatement(tree.sql("databricks"), ValueError("it cannot be created"))
 
 
 def _apply(schema: Tree, action: Tree, comments: list[tuple[str, Any]]) -> None:

@@ -64,6 +64,8 @@ def _read_files(node: Tree) -> Tree:
     arguments: list[Tree] = [exp.Literal.string(_match_files(path.name))]
     if reader == "read_csv":
         values.setdefault("header", exp.false())
+        if not values.keys() & {"sep", "delimiter"}:  # which DuckDB would guess
+            values["sep"] = exp.Literal.string(",")
         arguments += [
             exp.EQ(this=exp.to_identifier(_OPTIONS[name]), expression=value.copy())
             for name, value in values.items()
@@ -71,6 +73,23 @@ def _read_files(node: Tree) -> Tree:
         ]
     node.set("this", exp.Anonymous(this=reader, expressions=arguments))
     return node
+
+
+def _read_paths(node: Tree) -> Tree:
+    """Read the files at a path that is the name of a table, as in ``json.`/Volumes/…```."""
+    if not isinstance(node, exp.Table) or not node.args.get("db") or "/" not in node.name:
+        return node
+    reader = _READERS.get(node.db.lower())
+    if reader is None:
+        return node
+    path = exp.Literal.string(_match_files(node.name)).sql("duckdb")
+    query = f"SELECT * FROM {reader}({path})"  # noqa: S608 (a text)
+    if reader == "read_csv":  # Its columns are texts with the names _c0 and so on.
+        query = (
+            r"SELECT COLUMNS('column0*(\d+)') AS '_c\1' FROM "  # noqa: S608 (a text)
+            f"read_csv({path}, delim = ',', header = false, all_varchar = true)"
+        )
+    return parse_one(query, read="duckdb").subquery(node.alias or "files")
 
 
 def _name_files(node: Tree) -> Tree:
@@ -102,6 +121,7 @@ def _match_files(path: str) -> str:
 
 
 FILE_RULES: tuple[Callable[[Tree], Tree | None], ...] = (
+    _read_paths,
     _name_files,
     _read_streams_whole,
     _read_files,

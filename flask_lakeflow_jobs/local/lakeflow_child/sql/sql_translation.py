@@ -35,6 +35,13 @@ _TABLE = re.compile(r"\s*TABLE\s+((?:`[^`]+`|[\w.])+)\s*$", re.IGNORECASE)
 # Columns are added as a query needs them, or the statement fails.
 _DEEP = re.compile(r"(?<=\s)DEEP\s+CLONE(?=\s)", re.IGNORECASE)
 _EVOLUTION = re.compile(r"(\s*(?:INSERT|MERGE))\s+WITH\s+SCHEMA\s+EVOLUTION\b", re.IGNORECASE)
+_REPLACE = re.compile(r"^\s*REPLACE(?=\s+TABLE\b)", re.IGNORECASE)
+# When a view is refreshed, which it is always here.
+_SCHEDULE = re.compile(
+    r"(\bCREATE\b[^;]*?\bMATERIALIZED\s+VIEW\b[^;]*?)\bSCHEDULE\s+(?:REFRESH\s+)?"
+    r"(?:EVERY\s+\d+\s+\w+|CRON\s+'[^']*'(?:\s+AT\s+TIME\s+ZONE\s+'[^']*')?)",
+    re.IGNORECASE,
+)
 _NAMESPACE = re.compile(
     r"(\s*CREATE\s+(?:SCHEMA|DATABASE)\s+(?:IF\s+NOT\s+EXISTS\s+)?"
     r"(?!IF\s)(?:`[^`]+`|[\w-]+)(?:\.(?:`[^`]+`|[\w-]+))?)\s+\w",
@@ -50,8 +57,11 @@ def parse(statement: str) -> Tree:
     # Databricks' options of a schema say where it is stored.
     text = match[1] if (match := _NAMESPACE.match(statement)) else statement
     bare = remove_comments(statement)
+    if find_skipped(statement):
+        return exp.Command(this="SKIP")
     if match := _COMMANDS.match(bare):
         return exp.Command(this=match[1].upper(), expression=exp.Literal.string(match[2].strip()))
+    text = _SCHEDULE.sub(r"\1", _REPLACE.sub(r"CREATE OR REPLACE", text, count=1), count=1)
     if match := _TABLE.match(bare):
         text = f"SELECT * FROM {match[1]}"  # noqa: S608 (a name)
     text, is_evolving = _EVOLUTION.subn(r"\1", text, count=1)
@@ -131,6 +141,11 @@ def _rename_main_catalog(node: Tree) -> Tree:
     catalog = node.args.get("catalog") if isinstance(node, (exp.Table, exp.Column)) else None
     if isinstance(catalog, exp.Identifier) and catalog.name.lower() == "main":
         node.set("catalog", exp.to_identifier(DATABASE))
+    # The name of a function: catalog, schema, and the call.
+    path = node.this if isinstance(node, exp.Dot) else None
+    is_name = isinstance(path, exp.Dot) and isinstance(node.expression, exp.Func)
+    if path is not None and is_name and path.this.name.lower() == "main":
+        path.set("this", exp.to_identifier(DATABASE))
     return node
 
 

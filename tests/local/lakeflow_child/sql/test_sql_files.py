@@ -48,6 +48,8 @@ def read(query: str) -> list[tuple[Any, ...]]:
         (f"read_files('{FOLDER}/json', format => 'json')", [(1,), (2,)]),
         (f"STREAM read_files('{FOLDER}/json/', format => 'json', header => true)", [(1,), (2,)]),
         (f"read_files('{FOLDER}/json/*.json')", [(1,)]),
+        (f"json.`{FOLDER}/json/*.json` AS j", [(1,)]),
+        (f"(SELECT _c0 AS n FROM csv.`{FOLDER}/a.csv`)", [("3;mo",), ("n;day",)]),  # noqa: S608
         (f"read_files('{FOLDER}/a.csv', header => true, sep => ';') AS f", [(3,)]),
     ],
 )
