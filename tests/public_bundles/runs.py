@@ -154,12 +154,13 @@ class _Client:
             connection.close()
 
     def list_jobs(self) -> list[int]:
+        """Return the jobs in the order of the bundle: those of the setup often come first."""
         found, token = [], ""
         while True:
             page = self.call("GET", f"list?limit=100&page_token={token}")
             found += [job["job_id"] for job in page.get("jobs", [])]
             if not (token := page.get("next_page_token", "")):
-                return found[::-1]
+                return found
 
 
 def _run_job(client: _Client, job_id: int, report: BundleReport, seconds: float) -> None:

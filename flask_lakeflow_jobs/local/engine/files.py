@@ -154,8 +154,8 @@ class WorkspaceFiles:
             return [folder.dbfs / path.removeprefix("dbfs:").lstrip("/")]
         name = re.sub("//+", "/", path.removeprefix("file:"))
         local = bundle.root / name
-        if name.startswith(bundle.files_path + "/"):
-            local = bundle.files_root / name.removeprefix(bundle.files_path + "/")
+        if f"{name}/".startswith(f"{bundle.files_path}/"):
+            local = bundle.files_root / name.removeprefix(bundle.files_path).lstrip("/")
         if local.is_relative_to(bundle.files_root):
             # Another client may have deployed to the path of the bundle.
             path_in_workspace = f"{bundle.files_path}/{local.relative_to(bundle.files_root)}"

@@ -279,6 +279,13 @@ def test_path_in_the_workspace_of_the_author_leads_to_the_file_of_the_bundle(
     assert payload(work)["path"] == str(folder / "src/load.py")
 
 
+def test_folder_of_the_deployment_is_that_of_the_bundle(folder: Path) -> None:
+    """A task may list it as a project, by ${workspace.file_path}."""
+    files = context(folder).files
+    deployed = next(path for path, local in files.mounts.items() if local == str(folder))
+    assert files.to_local_path(deployed) == files.to_local_path(f"{deployed}/") == folder
+
+
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="reading TOML needs Python 3.11")
 def test_exact_version_of_a_task_replaces_that_of_a_project(folder: Path) -> None:
     """As on a cluster, where the task's package is installed over the one of the wheel."""
