@@ -14,13 +14,14 @@ from typing import Any
 from .result_types import describe_column, to_text
 from .spark.task_spark import TaskSpark
 from .sql_statements import NO_ENGINE, is_query, remove_comments, split_statements
+from .sql_syntax import match_syntax
 
 Row = tuple[Any, ...]
 
 #: The largest result of a statement. Source: databricks-sdk, disposition INLINE.
 MAX_RESULT_BYTES = 25 * 2**20
 _MAX_CHUNK_BYTES = 8 * 2**20
-_CHANGE = re.compile(r"\s*(INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
+_CHANGE = "(DELETE | INSERT | MERGE | UPDATE)"
 _DECIMAL = re.compile(r"(?:DECIMAL|DEC|NUMERIC)(?:\(\s*\d{1,2}\s*(?:,\s*(\d{1,2})\s*)?\))?$")
 _DECIMALS = Context(prec=38)  # the digits of the largest DECIMAL; the default is 28
 
@@ -207,7 +208,7 @@ def _run_on_duckdb(
 def _describe_duckdb(statement: str, description: list[Any]) -> list[dict[str, Any]]:
     """Return the columns of a query, or those that Databricks has for a change of rows."""
     if not is_query(statement):
-        is_change = _CHANGE.match(remove_comments(statement)) and len(description) == 1
+        is_change = match_syntax(_CHANGE, remove_comments(statement)) and len(description) == 1
         return [describe_column("num_affected_rows", 0, description[0][1])] if is_change else []
     return [
         describe_column(name, position, kind)

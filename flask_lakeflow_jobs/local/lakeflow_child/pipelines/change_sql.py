@@ -20,6 +20,7 @@ from ..spark.column_sql import write_text
 from ..spark.spark_catalog import CHANGE_LOG
 from ..spark.sql_names import quote_part, split_name
 from ..sql_statements import remove_comments
+from ..sql_syntax import match_syntax
 from .pipeline_sql import blank_nested
 
 #: Columns of the log: the place in the sequence, and whether a change deletes its key or all rows.
@@ -27,15 +28,8 @@ SEQUENCE, DELETED, TRUNCATED = "__change_sequence", "__change_deleted", "__chang
 
 _HELPERS = (SEQUENCE, DELETED, TRUNCATED)
 _NAME = r"(?:`[^`]+`|\w+)(?:\s*\.\s*(?:`[^`]+`|\w+))*"
-_FLOW = re.compile(
-    rf"\s*(?:CREATE\s+FLOW\s+(?P<name>{_NAME})\s+(?:COMMENT\s+(?:'[^']*'|\"[^\"]*\")\s+)?AS\s+)?"
-    rf"(?:AUTO\s+CDC|APPLY\s+CHANGES)\s+INTO\s+(?P<target>{_NAME})\s+(?=FROM\b)",
-    re.IGNORECASE,
-)
-_TARGET = re.compile(
-    rf"\s*CREATE\s+STREAMING\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<target>{_NAME})",
-    re.IGNORECASE,
-)
+_FLOW = "[CREATE FLOW <name> [COMMENT <text>] AS] (APPLY CHANGES | AUTO CDC) INTO <target> FROM"
+_TARGET = "CREATE STREAMING TABLE [IF NOT EXISTS] <target>"
 _STREAM = re.compile(rf"\bSTREAM(?:\s*\(\s*|\s+(?!FROM\b))(?P<name>{_NAME})", re.IGNORECASE)
 _FLOW_OF_TABLE = re.compile(r"\bFLOW\s+AUTO\s+CDC\s+(?=FROM\b)", re.IGNORECASE)
 _CLAUSES = (
@@ -123,7 +117,7 @@ def find_streams(text: str) -> list[str]:
 def find_target(statement: str) -> str | None:
     """Return the name of the streaming table that a statement creates without a query."""
     outer = blank_nested(remove_comments(statement))
-    match = _TARGET.match(outer)
+    match = match_syntax(_TARGET, outer)
     return None if match is None or re.search(r"\bAS\b", outer, re.IGNORECASE) else match["target"]
 
 
@@ -138,7 +132,7 @@ def split_flow(statement: str) -> tuple[str, str] | None:
     """Split ``CREATE STREAMING TABLE … FLOW AUTO CDC …`` into the table and its flow."""
     text = remove_comments(statement)
     outer = blank_nested(text)
-    table, flow = _TARGET.match(outer), _FLOW_OF_TABLE.search(outer)
+    table, flow = match_syntax(_TARGET, outer), _FLOW_OF_TABLE.search(outer)
     if table is None or flow is None:
         return None
     return text[: flow.start()], f"AUTO CDC INTO {table['target']} {text[flow.end() :]}"
@@ -150,10 +144,10 @@ def read_flow(statement: str) -> Statement | None:
     :raises ValueError: it says something that has no equal here.
     """
     text = remove_comments(statement)
-    if (match := _FLOW.match(text)) is None:
+    if (match := match_syntax(_FLOW, text)) is None:
         return None
     target = match["target"]
-    clauses = _split_clauses(target, text[match.end() :])
+    clauses = _split_clauses(target, text[match.end("target") :])
     for name, advice in _REFUSED.items():
         if name in clauses:
             raise ValueError(_refuse(target, name, advice))

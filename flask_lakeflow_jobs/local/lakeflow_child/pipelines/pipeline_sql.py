@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from ..sql_statements import read_arguments, remove_comments, split_statements
+from ..sql_syntax import match_syntax
 from .expectations import fail_unless
 
 _UNCHANGED = r"(?P<unchanged>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/)"
@@ -41,12 +42,7 @@ _OF_TABLE = re.compile(
     r"`?(?P<catalog>[\w-]+)`?(?:\.(?:`[^`]+`|\w+)){2}(?![\w`.])",
     re.IGNORECASE | re.DOTALL,
 )
-_VIEW = re.compile(rf"\s*CREATE\s+(?:TEMPORARY\s+)?VIEW\s+{_NAME}", re.IGNORECASE)
-_INSERT = re.compile(
-    r"\s*CREATE\s+FLOW\s+(?P<flow>`[^`]+`|[\w.]+)\s+(?:COMMENT\s+(?:'[^']*'|\"[^\"]*\")\s+)?"
-    rf"AS\s+INSERT\s+INTO\s+{_NAME}",
-    re.IGNORECASE,
-)
+_INSERT = "CREATE FLOW <flow> [COMMENT <text>] AS INSERT INTO <name> [BY NAME]"
 _VIOLATION = re.compile(r"\s*ON\s+VIOLATION\s+(DROP|FAIL)\s+(?:ROW|UPDATE)", re.IGNORECASE)
 _LITERAL = re.compile(r"\s*(?:(['\"])(.*)\1|(\w+))\s*", re.DOTALL)
 _SETTING = re.compile(r"\$\{([^{}]+)\}")
@@ -131,9 +127,9 @@ def find_tables(text: str) -> list[str]:
 def find_defined(text: str) -> tuple[list[str], bool]:
     """Return the names that a translated statement defines or writes to, and if it is a view."""
     text = remove_comments(text)
-    if match := _VIEW.match(text):
+    if match := match_syntax("CREATE [TEMPORARY] VIEW <name>", text):
         return [match["name"]], True
-    if match := _INSERT.match(text):
+    if match := match_syntax(_INSERT, text):
         return [match["name"]], False
     return find_tables(text), False
 
@@ -146,16 +142,15 @@ def has_query(text: str) -> bool:
 def read_insert(text: str) -> tuple[str, str, str] | None:
     """Return the name, the target and the query of a flow that appends rows to a table."""
     text = remove_comments(text)
-    if (match := _INSERT.match(text)) is None:
+    if (match := match_syntax(_INSERT, text)) is None:
         return None
-    query = re.sub(r"^\s*BY\s+NAME\b", "", text[match.end() :], flags=re.IGNORECASE)
-    return match["flow"], match["name"], query
+    return match["flow"], match["name"], text[match.end() :]
 
 
 def read_setting(text: str) -> str | None:
     """Return a statement that others after it depend on."""
     text = remove_comments(text)
-    return text if re.match(r"\s*(?:USE|SET)\b", text, re.IGNORECASE) else None
+    return text if match_syntax("(SET | USE)", text) else None
 
 
 def blank_nested(text: str) -> str:
