@@ -32,6 +32,9 @@ def extend_import_path(payload: dict[str, Any]) -> None:
         for each in payload["libraries"]
     ]
     sys.path[:0] = [payload["folder"], *libraries]
+    # A Python that the code starts has the libraries too, as on a cluster.
+    inherited = filter(None, [os.environ.get("PYTHONPATH")])
+    os.environ["PYTHONPATH"] = os.pathsep.join([*libraries, *inherited])
     if payload["root"] not in sys.path:
         sys.path.append(payload["root"])
 

@@ -99,9 +99,15 @@ def test_built_wheel_is_imported(serve: Serve, tmp_path: Path) -> None:
         python_task("import", libraries=libraries),
         {**wheel("nothing", libraries=libraries), "task_key": "nothing"},
     ]
-    client = serve({"etl": {"tasks": tasks}}, {"main.py": "import shop; shop.run()"})
+    code = """
+        import subprocess, sys
+        print(subprocess.check_output([sys.executable, "-c", "import shop; shop.run()"], text=True))
+        import shop; shop.run()
+    """
+    client = serve({"etl": {"tasks": tasks}}, {"main.py": code})
     outputs = client.outputs(client.run("etl"))
-    assert outputs["main"].logs == outputs["import"].logs == "sold from the wheel\n"
+    assert outputs["main"].logs == "sold from the wheel\n"
+    assert outputs["import"].logs == "sold from the wheel\n\nsold from the wheel\n"
     assert outputs["nothing"].error == (
         "AttributeError: The package 'my-shop' has no entry point 'nothing', and there is no "
         "function 'nothing' in a module 'my_shop'. Name an entry point that its project declares."
