@@ -17,6 +17,7 @@ from typing import Any
 from ..json_files import read_json, write_json
 from ..samples import SPARK_SAMPLES
 from .column_sql import write_text
+from .data_files import list_files
 from .sql_names import list_schemas, quote_name, quote_part
 
 Entries = dict[str, dict[str, Any]]
@@ -207,6 +208,8 @@ def _describe_table(session: Any, name: str) -> dict[str, Any]:
     if provider not in _SELF_DESCRIBING:
         entry["columns"] = columns
         entry["options"] = read_options(details.get("Table Properties", ""))
+    elif provider == "parquet" and not list_files(entry["location"]):
+        entry["columns"] = columns  # no file has them
     return entry
 
 

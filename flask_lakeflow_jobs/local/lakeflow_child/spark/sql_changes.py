@@ -57,9 +57,9 @@ def _create_table(create: exp.Create) -> Tree:
 
 def is_feature(node: Tree) -> bool:
     """Return whether a property chooses a feature of Delta tables that Sail lacks."""
-    return isinstance(node, exp.Property) and bool(
-        FEATURE.fullmatch(node.name or node.this.sql("databricks"))
-    )
+    if type(node) is not exp.Property:  # one of another kind, such as TEMPORARY, has no name
+        return False
+    return FEATURE.fullmatch(node.name or node.this.sql("databricks")) is not None
 
 
 def _drop_features(properties: exp.Properties) -> None:

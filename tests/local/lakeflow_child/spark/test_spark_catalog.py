@@ -137,15 +137,16 @@ def test_entries_that_cannot_be_created_stay_in_the_file(
 
 def test_tables_of_a_pipeline_are_added_to_those_of_sail(tmp_path: Path) -> None:
     def describe(name: str, kind: str, provider: str) -> list[tuple[str, str]]:
-        details = [("Type", kind), ("Provider", provider), ("Location", f"file:/w/{name}")]
+        details = [("Type", kind), ("Provider", provider), ("Location", f"file:{tmp_path}/{name}")]
         return [("id", "bigint"), ("# Detailed Table Information", ""), *details]
 
     answers: dict[str, list[Any]] = {
         "SHOW TABLES IN `sales`": [
             SimpleNamespace(tableName=name, isTemporary=name == "passing")
-            for name in ("orders", "passing", "odd", "seen")
+            for name in ("orders", "empty", "passing", "odd", "seen")
         ],
         "DESCRIBE EXTENDED `sales`.`orders`": describe("orders", "MANAGED", "parquet"),
+        "DESCRIBE EXTENDED `sales`.`empty`": describe("empty", "MANAGED", "parquet"),
         "DESCRIBE EXTENDED `sales`.`odd`": describe("odd", "MANAGED", "orc"),
         "DESCRIBE EXTENDED `sales`.`seen`": [
             *describe("seen", "VIEW", "parquet"),
@@ -161,11 +162,20 @@ def test_tables_of_a_pipeline_are_added_to_those_of_sail(tmp_path: Path) -> None
         rows = [Row(row) if isinstance(row, tuple) else row for row in answers[statement]]
         return SimpleNamespace(collect=lambda: rows)
 
+    for name in ("orders/a.parquet", "empty/_spark_metadata/0"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
     file = tmp_path / "catalog.json"
     file.write_text(json.dumps({"main.x.own": {"type": "table"}}))
     add_tables(str(tmp_path), SimpleNamespace(sql=sql), "dev", "sales")
+    parquet = {"type": "table", "provider": "parquet"}
     assert json.loads(file.read_text()) == {
         "main.x.own": {"type": "table"},
         "dev.sales": {"type": "schema"},
-        "dev.sales.orders": {"type": "table", "provider": "parquet", "location": "/w/orders"},
+        "dev.sales.orders": {**parquet, "location": f"{tmp_path}/orders"},
+        "dev.sales.empty": {
+            **parquet,
+            "location": f"{tmp_path}/empty",
+            "columns": [["id", "bigint"]],
+        },
     }

@@ -36,6 +36,7 @@ def rewrite(statement: str) -> str:
             "CREATE TABLE a (id INT) TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true', delta.enableRowTracking = true, 'quality' = 'gold')",
             "CREATE TABLE a (id INT) TBLPROPERTIES ('quality'='gold')",
         ),
+        ("CREATE TEMPORARY VIEW a AS SELECT 1", "CREATE TEMPORARY VIEW a AS SELECT 1"),
         ("CREATE TABLE a LIKE b", "CREATE TABLE a AS SELECT * FROM b WHERE FALSE"),
         ("TRUNCATE TABLE a", "DELETE FROM a"),
         ("DELETE FROM a WHERE id = 1", "DELETE FROM a WHERE id = 1"),
