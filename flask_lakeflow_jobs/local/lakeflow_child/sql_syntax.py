@@ -32,6 +32,10 @@ _KINDS = {
     "column": NAME_PART,
     "query": rf"[\s(]*(?:SELECT|WITH|VALUES|FROM)\b{_REST}",
     "rest": _REST,
+    "schedule": (
+        r"SCHEDULE\s+(?:REFRESH\s+)?"
+        rf"(?:EVERY\s+\d+\s+\w+|CRON\s+(?:{TEXT})(?:\s+AT\s+TIME\s+ZONE\s+(?:{TEXT}))?)"
+    ),
     "system_table": r"system\s*\.\s*(?!information_schema)\w+\s*\.\s*\w+",
     "tag": r"v\d+\b",
     "source": rf"{_NAME}(?:\s+(?:VERSION|TIMESTAMP)\s+AS\s+OF\s+(?:{TEXT}|\S+))?",

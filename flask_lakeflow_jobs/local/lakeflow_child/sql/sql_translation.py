@@ -5,13 +5,13 @@ Pure. Each rule changes the tree that sqlglot has parsed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
 from ..sql_statements import find_skipped, remove_comments
+from ..sql_syntax import match_syntax
 from .catalogs import DATABASE
 from .databricks_sql import drop_key, parse_one
 from .sql_advice import UnsupportedStatement
@@ -23,30 +23,21 @@ from .sql_times import PatternDialect
 
 Tree = exp.Expr
 
-_SKIPPED_DROPS = re.compile(r"\s*DROP\s+(?:FEATURE|PRIMARY\s+KEY|FOREIGN\s+KEY)\b", re.IGNORECASE)
-# DuckDB has comments of these only.
-_SKIPPED_COMMENT = re.compile(r"\s*COMMENT\s+ON\s+(?!(?:TABLE|COLUMN|VIEW)\b)", re.IGNORECASE)
+_SKIPPED_DROPS = "DROP (FEATURE | FOREIGN KEY | PRIMARY KEY)"
 # sqlglot reads the first words of these as something else. They are for ``sql_commands``.
-_COMMANDS = re.compile(
-    r"\s*(CLEAR|RESET|REORG|SHOW|DESC(?:RIBE)?|EXECUTE(?=\s+IMMEDIATE))\s+(.*)",
-    re.IGNORECASE | re.DOTALL,
-)
-_TABLE = re.compile(r"\s*TABLE\s+((?:`[^`]+`|[\w.])+)\s*$", re.IGNORECASE)
+_COMMANDS = "<verb: CLEAR | DESC | DESCRIBE | EXECUTE | REORG | RESET | SHOW> <rest>"
 # Columns are added as a query needs them, or the statement fails.
-_DEEP = re.compile(r"(?<=\s)DEEP\s+CLONE(?=\s)", re.IGNORECASE)
-_EVOLUTION = re.compile(r"(\s*(?:INSERT|MERGE))\s+WITH\s+SCHEMA\s+EVOLUTION\b", re.IGNORECASE)
-_REPLACE = re.compile(r"^\s*REPLACE(?=\s+TABLE\b)", re.IGNORECASE)
-# When a view is refreshed, which it is always here.
-_SCHEDULE = re.compile(
-    r"(\bCREATE\b[^;]*?\bMATERIALIZED\s+VIEW\b[^;]*?)\bSCHEDULE\s+(?:REFRESH\s+)?"
-    r"(?:EVERY\s+\d+\s+\w+|CRON\s+'[^']*'(?:\s+AT\s+TIME\s+ZONE\s+'[^']*')?)",
-    re.IGNORECASE,
-)
-_NAMESPACE = re.compile(
-    r"(\s*CREATE\s+(?:SCHEMA|DATABASE)\s+(?:IF\s+NOT\s+EXISTS\s+)?"
-    r"(?!IF\s)(?:`[^`]+`|[\w-]+)(?:\.(?:`[^`]+`|[\w-]+))?)\s+\w",
-    re.IGNORECASE,
-)
+_EVOLVES = "(INSERT | MERGE) <part: WITH SCHEMA EVOLUTION>"
+# DuckDB has comments of these only.
+_COMMENTED = "COMMENT ON (COLUMN | TABLE | VIEW)"
+# What to write in place of the last part of a syntax, for sqlglot.
+_WRITTEN = {
+    "CREATE (DATABASE | SCHEMA) [IF NOT EXISTS] <name> <rest>": "",  # where it is stored
+    "CREATE … MATERIALIZED VIEW … <schedule>": "",  # it is always refreshed
+    "CREATE … <part: DEEP CLONE>": "CLONE",
+    "<part: REPLACE> TABLE": "CREATE OR REPLACE",
+    _EVOLVES: "",
+}
 
 
 def parse(statement: str) -> Tree:
@@ -54,21 +45,21 @@ def parse(statement: str) -> Tree:
 
     :raises UnsupportedStatement: it is neither.
     """
-    # Databricks' options of a schema say where it is stored.
-    text = match[1] if (match := _NAMESPACE.match(statement)) else statement
-    bare = remove_comments(statement)
-    if find_skipped(statement):
+    text = remove_comments(statement)
+    if find_skipped(text):
         return exp.Command(this="SKIP")
-    if match := _COMMANDS.match(bare):
-        return exp.Command(this=match[1].upper(), expression=exp.Literal.string(match[2].strip()))
-    text = _SCHEDULE.sub(r"\1", _REPLACE.sub(r"CREATE OR REPLACE", text, count=1), count=1)
-    if match := _TABLE.match(bare):
-        text = f"SELECT * FROM {match[1]}"  # noqa: S608 (a name)
-    text, is_evolving = _EVOLUTION.subn(r"\1", text, count=1)
-    text = _DEEP.sub("CLONE", text, count=1)
+    if match := match_syntax(_COMMANDS, text):
+        return exp.Command(this=match["verb"].upper(), expression=exp.Literal.string(match["rest"]))
+    is_evolving = match_syntax(_EVOLVES, text) is not None
+    if match := match_syntax("TABLE <name> $", text):
+        text = f"SELECT * FROM {match['name']}"  # noqa: S608 (a name)
+    for syntax, part in _WRITTEN.items():
+        if match := match_syntax(syntax, text):
+            start, end = match.span(str(match.lastgroup))
+            text = text[:start] + part + text[end:]
     try:
         tree = parse_one(text, PatternDialect)
-        tree.meta["evolution"] = bool(is_evolving)
+        tree.meta["evolution"] = is_evolving
         return tree
     except SqlglotError as error:
         try:
@@ -108,7 +99,8 @@ def skipped_name(statement: str, tree: Tree) -> str | None:
     """Return the name of a statement that need not run here; ``None`` if it must."""
     if name := find_skipped(statement):
         return name
-    if _SKIPPED_COMMENT.match(remove_comments(statement)):
+    bare = remove_comments(statement)
+    if match_syntax("COMMENT ON", bare) and not match_syntax(_COMMENTED, bare):
         return "COMMENT ON"
     actions = tree.args.get("actions") if isinstance(tree, exp.Alter) else None
     return "ALTER" if actions and all(map(_is_skipped_action, actions)) else None
@@ -125,7 +117,7 @@ def _is_skipped_action(action: Tree) -> bool:
     if isinstance(action, exp.AddConstraint):
         return action.find(exp.CheckColumnConstraint) is None
     if isinstance(action, exp.Command):
-        return bool(_SKIPPED_DROPS.match(_text_of(action)))
+        return match_syntax(_SKIPPED_DROPS, _text_of(action)) is not None
     return isinstance(action, exp.ClusterProperty)
 
 

@@ -41,6 +41,8 @@ DROP = "DROP TABLE lakeflow_source"
         ("SELECT * FROM main.days", "SELECT * FROM main.days"),
         ("CREATE SCHEMA IF NOT EXISTS main.sales", "CREATE SCHEMA IF NOT EXISTS warehouse.sales"),
         ("CREATE DATABASE s MANAGED LOCATION 'x'", "CREATE SCHEMA s"),
+        ("CREATE /* a */ SCHEMA `a b` COMMENT 'x'", 'CREATE SCHEMA "a b"'),
+        ("SELECT ' DEEP CLONE ' AS a", "SELECT ' DEEP CLONE ' AS a"),
         ("DROP SCHEMA main.sales", "DROP SCHEMA warehouse.sales"),
         ("SELECT 'main.a.b' -- main.a.b", "SELECT 'main.a.b'"),
         ("SELECT domain.a.b", "SELECT domain.a.b"),
