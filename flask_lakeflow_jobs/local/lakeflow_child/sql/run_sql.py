@@ -32,6 +32,8 @@ from .sql_session import (
 )
 from .sql_translation import parse, skipped_name, translate
 
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
+
 
 def run_sql(path: str, parameters: dict[str, str]) -> dict[str, Any]:
     """Run a file; print the last statement's result, and return it as the outcome of a task."""
@@ -130,7 +132,7 @@ class _Runner:
 
     def _run_with_variables(self, statement: str, tree: exp.Expr) -> Any:
         """Read a name that is no column as the variable of this name, as Databricks does."""
-        tree = tree.transform(insert_session_variables)
+        tree = tree.transform(insert_session_variables).transform(self._count_with_texts)
         used: set[str] = set()
         while True:
             try:
@@ -141,6 +143,14 @@ class _Runner:
                 if name is None or name in used:
                     raise
                 used.add(name)
+
+    def _count_with_texts(self, node: exp.Expr) -> exp.Expr:
+        """Take a parameter for a number in a calculation, as those of a task are texts."""
+        value = self._parameters.get(node.name) if isinstance(node, exp.Placeholder) else None
+        is_number = isinstance(value, str) and _NUMBER.fullmatch(value)
+        if not is_number or not isinstance(node.parent, (exp.Add, exp.Sub, exp.Mul, exp.Div)):
+            return node
+        return exp.cast(node, "bigint" if value.lstrip("+-").isdigit() else "double")
 
     def _execute_all(self, statement: str, translated: list[str]) -> Any:
         if len(translated) == 1:

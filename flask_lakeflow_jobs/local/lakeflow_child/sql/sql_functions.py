@@ -151,7 +151,12 @@ def _call_macros(node: Tree) -> Tree:
     if isinstance(node, exp.IntDiv):
         return exp.cast(node.copy(), "bigint")
     if isinstance(node, exp.Quantile):
-        return exp.func("quantile_cont", node.this.copy(), node.args["quantile"].copy())
+        return exp.func("quantile_cont", _as_double(node.this), node.args["quantile"].copy())
+    if isinstance(node, exp.Median):
+        node.set("this", _as_double(node.this))
+    if isinstance(node, exp.WithinGroup) and isinstance(node.this, exp.PercentileCont):
+        ordered = node.expression.expressions[0]
+        ordered.set("this", _as_double(ordered.this))
     if isinstance(node, exp.Exists) and node.expression:
         found = _count_found(node.this, node.expression)
         return exp.paren(exp.GT(this=found, expression=exp.Literal.number(0)))
@@ -177,6 +182,11 @@ def _call_macros(node: Tree) -> Tree:
     ):
         return exp.cast(node.copy(), "date[]", dialect="duckdb")
     return _call_anonymous(node) if isinstance(node, exp.Anonymous) else node
+
+
+def _as_double(value: Tree) -> Tree:
+    """Return a value with which DuckDB does not round to the digits of a decimal."""
+    return exp.cast(value.copy(), "double")
 
 
 def _read_json(node: exp.JSONExtractScalar) -> Tree:

@@ -87,11 +87,12 @@ _MACROS = {
     "lakeflow_divisor(x)": f"CASE WHEN x = 0 THEN error('{_ZERO}') ELSE x END",
     "lakeflow_typeof(x)": _type_name(),
     "lakeflow_size(x)": f"CAST({_SIZE} AS INTEGER)",
-    # A list counts from 0 on Databricks.
-    "lakeflow_item(x, i)": (
-        "x[CASE WHEN starts_with(system.main.typeof(x), 'MAP') THEN i "
-        "ELSE TRY_CAST(i AS BIGINT) + 1 END]"
+    # A list counts from 0 on Databricks; only a map has keys of other types.
+    "lakeflow_item(x, i BIGINT)": (
+        "CASE WHEN starts_with(system.main.typeof(x), 'MAP') THEN x[i] ELSE x[i + 1] END, "
+        "(x, i VARCHAR) AS x[i], (x, i DATE) AS map_extract(x, i)[1]"
     ),
+    "reverse(x VARCHAR)": "system.main.reverse(x), (x) AS list_reverse(x)",
     "lakeflow_remove(l, e)": (
         "CASE WHEN e IS NOT NULL THEN list_filter(l, lambda v: v IS DISTINCT FROM e) END"
     ),
@@ -185,8 +186,8 @@ _MACROS = {
     "get_bit(x, n)": "CAST((x >> n) & 1 AS TINYINT)",
     "randn(s := 0)": "sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random())",
     "width_bucket(x, a, b, n)": (
-        "CAST(CASE WHEN a < b THEN least(greatest(system.main.floor((x - a) / (b - a) * n), -1), n)"
-        " ELSE least(greatest(system.main.floor((a - x) / (a - b) * n), -1), n) END AS BIGINT) + 1"
+        "CASE WHEN x IS NOT NULL THEN CAST(least(greatest(system.main.floor("
+        "(CASE WHEN a < b THEN x - a ELSE a - x END) / abs(b - a) * n), -1), n) AS BIGINT) + 1 END"
     ),
     "conv(x, f, t)": (
         "upper(to_base(CAST(list_reduce(list_transform(string_split(lower(CAST(x AS VARCHAR)), ''),"

@@ -88,6 +88,8 @@ def _read_times(node: Tree) -> Tree:
 
 def _keep_dates(node: Tree) -> Tree:
     """A date and days are a date on Databricks, and a timestamp in DuckDB."""
+    if isinstance(node, exp.AddMonths):
+        node.set("this", exp.cast(node.this.copy(), "date"))
     if isinstance(node.parent, exp.Cast):
         return node
     is_shifted = isinstance(node, (exp.Add, exp.Sub)) and _is_shifted_date(node)

@@ -693,3 +693,12 @@ SELECT id, x, p FROM VALUES (1, array('a')), (2, array()), (3, NULL) AS t(id, l)
 
 SELECT datediff(timestamp'2024-01-02 01:00:00', timestamp'2024-01-01 23:00:00'), date_diff('2024-01-02 01:00:00', '2024-01-01 23:00:00'), datediff(DAY, timestamp'2024-01-01 23:00:00', timestamp'2024-01-02 01:00:00');
 -- [["1", "1", "0"]]
+
+SELECT d['x'], t[date'2024-01-01'], reverse(split('a-b', '-')), reverse('ab'), add_months(s, 1), width_bucket(NULL, 0, 1, 2) FROM (SELECT map('x', 1) AS d, map(date'2024-01-01', 2) AS t, '2024-01-31' AS s);
+-- [["1", "2", "[\"b\",\"a\"]", "ba", "2024-02-29", null]]
+
+SELECT percentile(x, 0.5), percentile_cont(0.5) WITHIN GROUP (ORDER BY x), median(x) FROM VALUES (1.15), (2.20) AS t(x);
+-- [["1.675", "1.675", "1.675"]]
+
+SELECT map(k, 1)[k], l[i], transform(array(0, 1), j -> l[j]) FROM VALUES ('a', 1, array('p', 'q')) AS t(k, i, l);
+-- [["1", "q", "[\"p\",\"q\"]"]]

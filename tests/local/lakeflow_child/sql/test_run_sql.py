@@ -182,6 +182,11 @@ def test_create_widget_adds_a_parameter(given: dict[str, str], expected: str) ->
     assert rows("CREATE WIDGET TEXT day DEFAULT 'monday'; SELECT :day", **given) == [(expected,)]
 
 
+def test_parameter_is_a_number_in_a_calculation() -> None:
+    text = "SELECT :n + 1, -1 * :n, :x * 2, concat(:n, 'a')"
+    assert rows(text, n="5", x="1.5") == [(6, -5, 3.0, "5a")]
+
+
 def test_text_parameter_is_inserted_before_the_statement_is_read() -> None:
     text = "CREATE TABLE ${schema}.t_${day} AS SELECT '${day}' AS d, '${other}' AS o"
     rows(text, schema="sales", day="1")
