@@ -110,6 +110,8 @@ row = spark.sql(
     "SELECT approx_percentile(id, array(0.25, 0.5, 1.0)) AS a, percentile_approx(id, 0.5, 100) AS b FROM range(5)"
 ).first()
 assert (list(row.a), row.b) == ([1, 2, 4], 2), row
+days = spark.sql("SELECT percentile_approx(day, 0.9) AS day FROM VALUES (DATE '2025-01-31'), (NULL) AS t(day)")
+assert (days.dtypes, str(days.first().day)) == ([("day", "date")], "2025-01-31")
 assert spark.range(4).agg(F.percentile_approx("id", [0.5, 1.0])).first()[0] == [1, 3]
 assert spark.range(4).approxQuantile("id", [0.5], 0.0) == [1.0]
 from pyspark.sql import Window

@@ -29,6 +29,7 @@ _TIMES = (
 )
 _CALL = re.compile(rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>{_TEXTS}|{_TIMES})\s*\(", re.I | re.S)
 _OVER = re.compile(r"\s*(?:FILTER\s*\([^)]*\)\s*)?OVER\b", re.IGNORECASE)
+_FILTER = re.compile(r"\s*FILTER\b", re.IGNORECASE)
 _DAY_OF_WEEK = re.compile(r"'?(?:dow|dayofweek)'?\s+from\s+(.*)", re.IGNORECASE | re.DOTALL)
 _TIMESTAMP = re.compile(r"(?<=[\s:<])TIMESTAMP(?=\s*(?:[,>]|$|NOT\b|COMMENT\b))", re.IGNORECASE)
 #: How Databricks writes a time in JSON.
@@ -54,6 +55,8 @@ def correct_results(statement: str) -> str:
             over = _OVER.match(statement, end)
             if over and "percentile" in name:
                 continue  # Sail has no percentile_disc over a window
+            if "percentile" in name and _FILTER.match(statement, end):
+                name = "percentile_disc"
             corrected = _write(name, *arguments)
             is_list = name == "collect_list"
             if over and is_list and not statement.endswith("filter(", 0, call.start()):
@@ -118,6 +121,8 @@ def _write(name: str, *arguments: str) -> str:
         return f"CAST({call} AS INT)"
     if name in ("approx_percentile", "percentile_approx"):
         return _write_percentile(text, by)
+    if name == "percentile_disc":  # its values are of the type DOUBLE
+        return f"{name}({by}) WITHIN GROUP (ORDER BY {text})"
     if name != "split":
         is_plain = by.isdecimal()
         return call if is_plain else f"{name}({text}, if(({by}) < 0, 0, {by}))"
@@ -140,7 +145,11 @@ def _write_percentile(value: str, by: str) -> str:
     match = re.match(r"array\s*\(", by, re.IGNORECASE)
     found = read_arguments(by, match.end()) if match else None
     shares = found[0] if found else [by]
-    calls = [f"percentile_disc({each}) WITHIN GROUP (ORDER BY {value})" for each in shares]
+    calls = [
+        f"get(sort_array(collect_list({value})), "
+        f"CAST(greatest(ceil({each} * count({value})) - 1, 0) AS INT))"
+        for each in shares
+    ]
     return f"array({', '.join(calls)})" if found else calls[0]
 
 

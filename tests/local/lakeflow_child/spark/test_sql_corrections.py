@@ -53,7 +53,10 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_corrections import corre
         ("to_timestamp(a, 'yyyy'), TIMESTAMP'2024-01-05'",) * 2,
         (
             "percentile_approx(a, array(0.1, b), 9)",
-            "array(percentile_disc(0.1) WITHIN GROUP (ORDER BY a), percentile_disc(b) WITHIN GROUP (ORDER BY a))",
+            (
+                "array(get(sort_array(collect_list(a)), CAST(greatest(ceil(0.1 * count(a)) - 1, 0) AS INT)), "
+                "get(sort_array(collect_list(a)), CAST(greatest(ceil(b * count(a)) - 1, 0) AS INT)))"
+            ),
         ),
         (
             "from_json(a, 'timestamp TIMESTAMP, b INT')",
@@ -66,7 +69,10 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_corrections import corre
             "filter(collect_list(a) OVER (ORDER BY f(b)), x -> x IS NOT NULL) AS c, collect_list(b)",
         ),
         ("filter(collect_list(a) OVER w, x -> x IS NOT NULL)",) * 2,
-        ("approx_percentile(a, 0.5)", "percentile_disc(0.5) WITHIN GROUP (ORDER BY a)"),
+        (
+            "approx_percentile(a, 0.5)FILTER(WHERE b)",
+            "percentile_disc(0.5) WITHIN GROUP (ORDER BY a)FILTER(WHERE b)",
+        ),
         ("percentile_approx(a, 0.5) OVER (PARTITION BY b)",) * 2,
         ("string(a), CAST(b AS STRING)", "CAST(a AS STRING), CAST(b AS STRING)"),
         ("bigint(a), CAST(b AS BIGINT)", "CAST(a AS BIGINT), CAST(b AS BIGINT)"),
