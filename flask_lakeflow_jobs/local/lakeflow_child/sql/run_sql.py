@@ -147,8 +147,8 @@ class _Runner:
     def _count_with_texts(self, node: exp.Expr) -> exp.Expr:
         """Take a parameter for a number in a calculation, as those of a task are texts."""
         value = self._parameters.get(node.name) if isinstance(node, exp.Placeholder) else None
-        is_number = isinstance(value, str) and _NUMBER.fullmatch(value)
-        if not is_number or not isinstance(node.parent, (exp.Add, exp.Sub, exp.Mul, exp.Div)):
+        is_counted = isinstance(node.parent, (exp.Add, exp.Sub, exp.Mul, exp.Div))
+        if not isinstance(value, str) or not is_counted or not _NUMBER.fullmatch(value):
             return node
         return exp.cast(node, "bigint" if value.lstrip("+-").isdigit() else "double")
 

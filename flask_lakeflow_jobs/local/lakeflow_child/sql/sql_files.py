@@ -89,7 +89,8 @@ def _read_paths(node: Tree) -> Tree:
             r"SELECT COLUMNS('column0*(\d+)') AS '_c\1' FROM "  # noqa: S608 (a text)
             f"read_csv({path}, delim = ',', header = false, all_varchar = true)"
         )
-    return parse_one(query, read="duckdb").subquery(node.alias or "files")
+    alias = exp.TableAlias(this=exp.to_identifier(node.alias or "files"))
+    return exp.Subquery(this=parse_one(query, read="duckdb"), alias=alias)
 
 
 def _name_files(node: Tree) -> Tree:

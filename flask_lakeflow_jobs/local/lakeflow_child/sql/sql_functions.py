@@ -69,6 +69,21 @@ def _name_groups(node: Tree) -> Tree:
     return node
 
 
+def _encode(node: Tree) -> Tree:
+    """A text and its bytes in UTF-8 are cast to each other; DuckDB writes bytes as ``\\xC3``."""
+    if not isinstance(node, exp.Cast):
+        return node
+    value = node.this
+    if node.to.this in (_TYPE.BINARY, _TYPE.VARBINARY):
+        return exp.func("lakeflow_binary", value.copy())
+    is_binary = isinstance(value, (exp.FromBase64, exp.Unhex, exp.Encode)) or (
+        isinstance(value, exp.Anonymous) and value.name == "lakeflow_binary"
+    )
+    if is_binary and node.to.this in exp.DataType.TEXT_TYPES:
+        return exp.func("lakeflow_text", value.copy())
+    return node
+
+
 def _count_ranks(node: Tree) -> Tree:
     """The number of a row is an INT on Databricks, and a BIGINT in DuckDB."""
     if not isinstance(node, exp.Window) or not isinstance(node.this, _RANKS):
@@ -335,6 +350,7 @@ FUNCTION_RULES: tuple[Callable[[Tree], Tree], ...] = (
     _count_ranks,
     _divide,
     _truncate,
+    _encode,
     *TIME_RULES,
     _name_groups,
     _read_structs,

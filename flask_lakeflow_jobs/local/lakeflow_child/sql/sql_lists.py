@@ -32,6 +32,10 @@ _LAMBDAS = {
 }
 
 
+# What may be around the call of an aggregate.
+_AROUND = (exp.Filter, exp.Window, exp.WithinGroup)
+
+
 def _apply_lambdas(node: Tree) -> Tree:
     """Call a function on the entries of a map or on pairs, which DuckDB has as structs."""
     if isinstance(node, exp.ArraySort):
@@ -93,6 +97,17 @@ def _count_from_zero(node: Tree) -> Tree:
     return node
 
 
+def _fill_lists(node: Tree) -> Tree:
+    """``collect_list()`` of no values is an empty list, and NULL in DuckDB."""
+    call = node
+    while isinstance(call, _AROUND):
+        call = call.this
+    is_inner = isinstance(node.parent, _AROUND) and node.arg_key == "this"
+    if is_inner or not isinstance(call, (exp.ArrayAgg, exp.ArrayUniqueAgg)):
+        return node
+    return exp.func("coalesce", node.copy(), exp.Array())
+
+
 def _name_fields(node: Tree) -> Tree:
     """The fields of ``arrays_zip()`` have the names of the columns, or numbers."""
     if not isinstance(node, exp.ArraysZip):
@@ -116,5 +131,6 @@ LIST_RULES: tuple[Callable[[Tree], Tree], ...] = (
     _count_items,
     _count_from_zero,
     _apply_lambdas,
+    _fill_lists,
     _name_fields,
 )

@@ -87,6 +87,11 @@ _MACROS = {
     "lakeflow_divisor(x)": f"CASE WHEN x = 0 THEN error('{_ZERO}') ELSE x END",
     "lakeflow_typeof(x)": _type_name(),
     "lakeflow_size(x)": f"CAST({_SIZE} AS INTEGER)",
+    "lakeflow_binary(x VARCHAR)": "encode(x), (x BLOB) AS x",
+    "lakeflow_text(x)": "decode(x)",
+    "to_base64(x VARCHAR)": (
+        "system.main.to_base64(encode(x)), (x BLOB) AS system.main.to_base64(x)"
+    ),
     # A list counts from 0 on Databricks; only a map has keys of other types.
     "lakeflow_item(x, i BIGINT)": (
         "CASE WHEN starts_with(system.main.typeof(x), 'MAP') THEN x[i] ELSE x[i + 1] END, "

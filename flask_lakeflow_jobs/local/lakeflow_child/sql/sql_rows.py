@@ -62,7 +62,9 @@ def _number(function: exp.Posexplode, names: list[str]) -> list[Tree]:
     """Number the values of a list from 0."""
     is_outer = isinstance(function, exp.PosexplodeOuter)
     size = exp.Anonymous(this="len", expressions=[function.this.copy()])
-    numbers: Tree = exp.cast(exp.Anonymous(this="range", expressions=[size]), "int[]", "duckdb")
+    numbers: Tree = exp.cast(
+        exp.Anonymous(this="range", expressions=[size]), "int[]", dialect="duckdb"
+    )
     values = function.this.copy()
     if is_outer:
         numbers, values = _fill(numbers), _fill(values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
+from typing import Any, ClassVar
 
 from sqlglot import exp, parse_one
 from sqlglot.time import format_time
@@ -59,8 +60,8 @@ class PatternDialect(DatabricksDialect):
 
     TIME_MAPPING = {**DatabricksDialect.TIME_MAPPING, "SSS": "%g", "DDD": "%j", **_MARKS}  # noqa: RUF012
 
-    class Parser(DatabricksDialect.Parser):  # type: ignore[misc, valid-type]
-        FUNCTIONS = {  # noqa: RUF012 (as in the base class)
+    class Parser(DatabricksDialect.Parser):
+        FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {  # type: ignore[misc]
             **DatabricksDialect.Parser.FUNCTIONS,
             "DATEDIFF": _subtract_dates,
             "DATE_DIFF": _subtract_dates,

@@ -702,3 +702,12 @@ SELECT percentile(x, 0.5), percentile_cont(0.5) WITHIN GROUP (ORDER BY x), media
 
 SELECT map(k, 1)[k], l[i], transform(array(0, 1), j -> l[j]) FROM VALUES ('a', 1, array('p', 'q')) AS t(k, i, l);
 -- [["1", "q", "[\"p\",\"q\"]"]]
+
+SELECT base64('ä'), base64(x), CAST(CAST('ä' AS BINARY) AS STRING), CAST(unbase64('w6Q=') AS STRING), CAST('abc' AS BINARY), base64(unhex('00')) FROM VALUES ('ü') AS t(x);
+-- [["w6Q=", "w7w=", "ä", "ä", "YWJj", "AA=="]]
+
+SELECT collect_list(x), size(collect_set(x)), collect_list(x) FILTER (WHERE x > 5) FROM VALUES (CAST(NULL AS INT)) AS t(x);
+-- [["[]", "0", "[]"]]
+
+SELECT x, collect_list(y) OVER (PARTITION BY x) FROM VALUES (1, 2), (2, NULL) AS t(x, y) ORDER BY x;
+-- [["1", "[2]"], ["2", "[]"]]
