@@ -14,7 +14,7 @@ from sqlglot.dialects.databricks import Databricks
 from sqlglot.errors import SqlglotError
 
 from .sql_lists import LIST_RULES
-from .sql_times import DAYS_OF_WEEK, TIME_RULES, is_date, read_pattern
+from .sql_times import TIME_RULES, is_date, read_pattern
 
 Tree = exp.Expr
 
@@ -151,6 +151,9 @@ def _call_macros(node: Tree) -> Tree:
         return exp.func("kurtosis_pop", node.this.copy())
     if isinstance(node, exp.GroupConcat) and not node.args.get("separator"):
         node.set("separator", exp.Literal.string(""))
+    if isinstance(node, exp.Elt):
+        texts = [exp.cast(each.copy(), "text") for each in node.expressions]
+        return exp.func("list_extract", exp.Array(expressions=texts), node.this.copy())
     if isinstance(node, exp.ArrayRemove):
         return exp.func("lakeflow_remove", node.this.copy(), node.expression.copy())
     if isinstance(node, exp.ArrayPosition):
@@ -249,9 +252,6 @@ def _call_anonymous(node: exp.Anonymous) -> Tree:
     name, arguments = node.name.lower(), node.expressions
     if name == "std":
         return exp.func("stddev_samp", arguments[0].copy())
-    if name == "elt":
-        texts = [exp.cast(each.copy(), "text") for each in arguments[1:]]
-        return exp.func("list_extract", exp.Array(expressions=texts), arguments[0].copy())
     if name == "to_varchar" and isinstance(arguments[-1], exp.Literal):
         return _format_value(arguments[0], arguments[1])
     if name == "try_to_number" and len(arguments) > 1:
@@ -261,8 +261,8 @@ def _call_anonymous(node: exp.Anonymous) -> Tree:
     if name == "forall" and len(arguments) > 1:
         size = exp.Anonymous(this="len", expressions=[arguments[0].copy()])
         return exp.paren(exp.EQ(this=_count_found(*arguments[:2]), expression=size))
-    if name in ("date_part", "datepart") and arguments[0].name.upper() in DAYS_OF_WEEK:
-        return exp.DayOfWeek(this=arguments[1].copy())
+    if name in ("date_part", "datepart") and isinstance(arguments[0], exp.Literal):
+        return exp.Extract(this=exp.var(arguments[0].name), expression=arguments[1].copy())
     if name == "cardinality" and arguments:
         return exp.func("lakeflow_size", arguments[0].copy())
     if name in ("isnull", "isnotnull"):

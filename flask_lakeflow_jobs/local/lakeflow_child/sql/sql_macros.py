@@ -74,7 +74,7 @@ _URL = {
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 # Functions whose results are an INT on Databricks, and a BIGINT in DuckDB.
 _COUNTS = (
-    *("bit_length", "day", "dayofmonth", "dayofyear", "json_array_length", "length", "month"),
+    *("bit_length", "day", "dayofmonth", "dayofyear", "length", "month"),
     *("week", "weekofyear", "year"),
 )
 _KEEP_FIRST = "list_filter({0}, lambda e, i: list_position({0}, e) = i)"
@@ -266,6 +266,8 @@ _MACROS = {
     },
     "try_url_decode(s)": "TRY(url_decode(s))",
     "try_parse_json(s)": "TRY_CAST(s AS JSON)",
+    "json_array_length(s)": "CAST(TRY(system.main.json_array_length(s)) AS INTEGER)",
+    "regexp(s, p)": "regexp_matches(s, p)",
     "is_variant_null(x)": "coalesce(json_type(x) = 'NULL', false)",
     "url_encode(s)": "replace(system.main.url_encode(s), '%20', '+')",
     "url_decode(s)": "system.main.url_decode(replace(s, '+', '%20'))",

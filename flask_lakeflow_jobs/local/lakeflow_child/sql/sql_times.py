@@ -19,7 +19,7 @@ _DATES = (exp.CurrentDate, exp.TsOrDsToDate, exp.TsOrDsAdd, exp.StrToDate, exp.L
 _DAYS = {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"}
 _DATE_PAIR = 2
 _MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
-DAYS_OF_WEEK = ("DAYOFWEEK", "DOW")
+_DAYS_OF_WEEK = ("DAYOFWEEK", "DOW")
 _UNITS = {"DD": "DAY", "MM": "MONTH", "MON": "MONTH", "YYYY": "YEAR", "YY": "YEAR"}
 _ZONE = re.compile(r"(?:[+-]\d\d?:?\d\d|Z|[A-Za-z]{3,})$")
 _DEFAULT_FORMAT = "%Y-%mstrict-%dstrict %Hstrict:%Mstrict:%Sstrict"
@@ -211,7 +211,9 @@ def _find_epochs(node: Tree) -> Tree:
 def _extract_parts(node: Tree) -> Tree:
     """A Sunday is 1 on Databricks, and 0 in DuckDB. Seconds have a fraction."""
     part = node.name.upper() if isinstance(node, exp.Extract) else ""
-    if part in DAYS_OF_WEEK:
+    if part and node.expression.is_string:
+        node.set("expression", exp.cast(node.expression.copy(), "timestamp"))
+    if part in _DAYS_OF_WEEK:
         return exp.DayOfWeek(this=node.expression.copy())
     if part in ("DAYOFWEEKISO", "DAYOFWEEK_ISO", "DOW_ISO"):
         return exp.func("isodow", node.expression.copy())

@@ -711,3 +711,9 @@ SELECT collect_list(x), size(collect_set(x)), collect_list(x) FILTER (WHERE x > 
 
 SELECT x, collect_list(y) OVER (PARTITION BY x) FROM VALUES (1, 2), (2, NULL) AS t(x, y) ORDER BY x;
 -- [["1", "[2]"], ["2", "[]"]]
+
+SELECT elt(2, 'a', 1), elt(1, 'scala', 'java'), date_part('SECONDS', timestamp'2019-10-01 00:00:01.000001'), date_part('quarter', '2024-12-01'), date_part('dow_iso', date'2024-05-15'), extract(DAY FROM '2024-01-31'), date_part('month', interval '3' month);
+-- [["1", "scala", "1.000001", "4", "3", "31", "3"]]
+
+SELECT json_array_length('[1,2'), json_array_length('[1,2]'), regexp('abc', '^a'), CAST(date_part('doy', date'2019-08-12') AS STRING);
+-- [[null, "2", "true", "224"]]
