@@ -41,6 +41,10 @@ _ADVICE = {
         "Spark has no read_files. Use spark.read in Python, or SQL such as SELECT * FROM "
         "csv.`path`."
     ),
+    r"PARSE_SYNTAX_ERROR.*'GENERATED'": (
+        "Leave GENERATED out of the columns of the table, and compute their values in its query, "
+        "or simulate the job (tag 'local_simulation'): Spark's pipelines have no such columns."
+    ),
     r"PARSE_SYNTAX_ERROR": (
         "Spark's pipelines do not know this statement of Databricks. Define the table in Python, "
         "or simulate the job (tag 'local_simulation')."

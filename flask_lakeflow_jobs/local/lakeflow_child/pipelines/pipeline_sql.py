@@ -22,7 +22,7 @@ _FORMS = {
     ),
     r"CREATE\s+OR\s+(?:REFRESH|REPLACE)\s+MATERIALIZED\s+VIEW": "CREATE MATERIALIZED VIEW",
     r"CREATE\s+PRIVATE\s+(?=STREAMING\b|MATERIALIZED\b)": "CREATE ",
-    r"CLUSTER\s+BY\s+AUTO\b": "",
+    r"CLUSTER\s+BY\s*(?:\bAUTO\b|\([^()]*\))": "",  # Spark refuses it in SQL
     r"\bLIVE\.": "",
 }
 _CONSTRAINT = re.compile(
@@ -42,6 +42,7 @@ _OF_TABLE = re.compile(
     r"`?(?P<catalog>[\w-]+)`?(?:\.(?:`[^`]+`|\w+)){2}(?![\w`.])",
     re.IGNORECASE | re.DOTALL,
 )
+_VIEW = "CREATE [OR REPLACE] [TEMPORARY] VIEW [IF NOT EXISTS] <name>"
 _INSERT = "CREATE FLOW <flow> [COMMENT <text>] AS INSERT INTO <name> [BY NAME]"
 _VIOLATION = re.compile(r"\s*ON\s+VIOLATION\s+(DROP|FAIL)\s+(?:ROW|UPDATE)", re.IGNORECASE)
 _LITERAL = re.compile(r"\s*(?:(['\"])(.*)\1|(\w+))\s*", re.DOTALL)
@@ -127,7 +128,7 @@ def find_tables(text: str) -> list[str]:
 def find_defined(text: str) -> tuple[list[str], bool]:
     """Return the names that a translated statement defines or writes to, and if it is a view."""
     text = remove_comments(text)
-    if match := match_syntax("CREATE [TEMPORARY] VIEW <name>", text):
+    if match := match_syntax(_VIEW, text):
         return [match["name"]], True
     if match := match_syntax(_INSERT, text):
         return [match["name"]], False

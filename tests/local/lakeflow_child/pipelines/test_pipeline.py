@@ -89,6 +89,14 @@ def test_arguments_of_a_pipeline_choose_its_tables(
             ),
         ),
         (
+            ["[PARSE_SYNTAX_ERROR] Syntax error at or near 'GENERATED'."],
+            (
+                "Leave GENERATED out of the columns of the table, and compute their values in its "
+                "query, or simulate the job (tag 'local_simulation'): Spark's pipelines have no "
+                "such columns. [PARSE_SYNTAX_ERROR] Syntax error at or near 'GENERATED'."
+            ),
+        ),
+        (
             ["ClassNotFoundException: Class org.apache.hadoop.fs.gs.FS not found"],
             (
                 "Spark has no access to this storage in the cloud here. Copy the files into a "

@@ -34,6 +34,7 @@ CATALOGS = ("main", "dev")
         ("SELECT * FROM STREAM(LIVE.a)", "SELECT * FROM STREAM(a)"),
         ("SELECT 'LIVE.a' -- LIVE.b", "SELECT 'LIVE.a' -- LIVE.b"),
         ("CREATE TABLE t CLUSTER BY AUTO AS", "CREATE TABLE t  AS"),
+        ("CREATE TABLE t CLUSTER BY (a,\nb) AS", "CREATE TABLE t \n AS"),
     ],
 )
 def test_forms_of_databricks_become_those_of_spark(text: str, expected: str) -> None:

@@ -160,6 +160,7 @@ def test_tables_that_read_each_other_are_left_to_spark() -> None:
     ("text", "expected"),
     [
         ("CREATE TEMPORARY VIEW `a b` AS SELECT 1", (["`a b`"], True)),
+        ("CREATE OR REPLACE VIEW s.v (n COMMENT 'x') AS SELECT 1", (["s.v"], True)),
         ("CREATE STREAMING TABLE s.t AS SELECT (CREATE VIEW v)", (["s.t"], False)),
         ("CREATE FLOW f AS INSERT INTO s.t BY NAME SELECT 1", (["s.t"], False)),
         ("SET a = 1", ([], False)),
