@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import duckdb
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
@@ -186,6 +187,8 @@ def _default_parameters(node: Tree) -> Tree:
     """The default of a parameter of a function follows ``:=`` in DuckDB."""
     if isinstance(node, exp.UserDefinedFunction):
         for column in node.find_all(exp.ColumnDef):
+            if duckdb.__version__.startswith("1."):  # which keeps no types of parameters in files
+                column.set("kind", None)
             for each in column.find_all(exp.DefaultColumnConstraint):
                 text = f"{column.this.sql('duckdb')} := {each.this.sql('duckdb')}"
                 column.replace(exp.Var(this=text))
