@@ -79,8 +79,10 @@ _UNREACHABLE = re.compile(
     r"|endpoint URL: \"https?://([^/:\"]+)|could not translate host name \"([^\"]+)\""
 )
 # Those of clients of Azure, Google and databases are among them.
-_CONNECTION_ERRORS = ("ConnectionError", "ConnectError", "ConnectTimeout", "URLError", "gaierror")
-_CONNECTION_ERRORS += ("AuthenticationError", "OperationalError", "RequestError", "TransportError")
+_CONNECTION_ERRORS = (
+    *("ConnectionError", "ConnectError", "ConnectTimeout", "URLError", "gaierror"),
+    *("AuthenticationError", "OperationalError", "RequestError", "TransportError"),
+)
 _PARSER_FILES = ("argparse.py",)
 _CLIENT_FILES = ("urllib/request.py", "socket.py")
 _SPARK_CLIENT = "pyspark/sql/connect/client/core.py"
