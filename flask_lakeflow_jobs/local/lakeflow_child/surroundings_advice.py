@@ -45,6 +45,10 @@ _RAISE_VERSION = (
     "List a newer version of the package that imports it, such as mlflow>=3, for the task: tasks "
     "have the protobuf that Spark needs, which has no {} any more."
 )
+_WRAP = (
+    "Write io.BytesIO(…) around the {} that files.upload gets, or list the version of "
+    "databricks-sdk that your clusters have: newer ones upload only streams."
+)
 _SIMULATE = "The local workspace does not serve {}. Simulate the job (its tag 'local_simulation')."
 _USE_SQL = (
     "The local workspace does not serve {}. Use SQL instead (SHOW, DESCRIBE, CREATE … IF NOT "
@@ -69,6 +73,7 @@ _BY_NAME = {
     r"Database not found: ([^\s,]+)": _CREATE_SCHEMA,  # Sail
     r"Registered Model with name=(\S+) not found": _CREATE_MODEL,  # mlflow
     r"cannot import name '(\w+)' from 'google\.protobuf'": _RAISE_VERSION,
+    r"'(bytes)' object has no attribute 'seekable'": _WRAP,
     r"No API found for '([A-Z]+ /unity-catalog/[^']+)'": _USE_SQL,
     r"No API found for '([A-Z]+ [^']+)'": _SIMULATE,
 }

@@ -105,6 +105,10 @@ def _raise_for_missing_key() -> None:
             "Correct the parameters of the task or of its job: unrecognized arguments: --day.",
         ),
         (partial(sys.exit, 2), None),
+        (
+            AttributeError("'bytes' object has no attribute 'seekable'"),
+            "Write io.BytesIO(…) around the bytes that files.upload gets, or list the version",
+        ),
         (_raise_for_missing_variable, "Set LAKEFLOW_NO_SUCH_VARIABLE in the bundle"),
         (_raise_for_missing_key, None),
         (_raise_for_missing_program, "Install the program lakeflow-no-such-program on this mach"),
