@@ -12,14 +12,7 @@ from ..sql_statements import NO_METRICS, describe_skipped, find_skipped, replace
 from ..sql_syntax import Match, match_syntax, replace_syntax
 from .column_sql import write_text
 from .sail import CATALOG_NAME
-from .sql_names import (
-    create_schema,
-    find_current,
-    find_schema,
-    qualify,
-    quote_part,
-    split_name,
-)
+from .sql_names import create_schema, find_current, find_schema, qualify, quote_part, split_name
 from .sql_text import Query
 
 _FEATURE = re.compile(r"(?<![\w.])delta\.(?=feature\.(?!allowColumnDefaults\b))", re.IGNORECASE)
@@ -53,7 +46,7 @@ class SailCommands:
         statement = replace_identifiers(
             statement, lambda text: self.query(f"SELECT {text}").collect()[0][0]
         )
-        for syntax, write in self.table.items():
+        for syntax, write in self.by_syntax.items():
             if match := match_syntax(syntax, statement):
                 statement = write(self, match)
         return statement
@@ -94,7 +87,7 @@ class SailCommands:
     def qualify_view(self, match: Match) -> str:
         """Name the catalogs and the schemas of the tables in the text of a new view.
 
-        :raises ValueError: there is a table of its name, which Sail would keep without a word.
+        :raises ValueError: there is a table of its name, which Sail would keep without an error.
         """
         if _is_table(name := match["name"], self.query):
             raise ValueError(
@@ -182,8 +175,9 @@ class SailCommands:
 
         return restore_table(self.query, match["name"], match["kind"].upper(), match["rest"])
 
-    #: What becomes of a command, by its syntax. A command may be several of these.
-    table: ClassVar[dict[str, Callable[[SailCommands, Match], str]]] = {
+    #: What writes a command, by its syntax. Of several that match, each writes the result of the
+    #: one before.
+    by_syntax: ClassVar[dict[str, Callable[[SailCommands, Match], str]]] = {
         "<what: ALTER CATALOG | ALTER DATABASE | ALTER SCHEMA | ALTER VOLUME>": skip,
         "<what: ALTER MATERIALIZED VIEW | ALTER STREAMING TABLE>": skip,
         "ALTER … <what: DROP MASK | ROW FILTER | SET MASK>": skip,

@@ -88,7 +88,7 @@ def _find_names(statement: str) -> list[tuple[int, bool]]:
 
     try:
         tree = parse_one(statement, DatabricksDialect)
-    except SqlglotError:  # Sail tells what it does not know
+    except SqlglotError:  # the error of Sail says what it does not know
         return []
     local = {each.alias.lower() for each in tree.find_all(exp.CTE)}
     found = []

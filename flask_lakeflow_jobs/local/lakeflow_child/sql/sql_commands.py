@@ -13,12 +13,7 @@ from ..sql_syntax import match_syntax
 from .catalogs import create_catalog, prepare_create, quote_name, transaction, use
 from .databricks_sql import insert_partition, name_of
 from .sql_advice import UnsupportedStatement
-from .sql_expansion import (
-    find_created,
-    find_several_matches,
-    name_merged_columns,
-    sequence_of,
-)
+from .sql_expansion import find_created, find_several_matches, name_merged_columns, sequence_of
 from .sql_session import declare_variables, drop_variable, set_variables
 from .sql_show import describe, describe_query, find_query, show, table_path, to_duckdb_catalog
 from .sql_translation import parse, translate
@@ -29,6 +24,7 @@ Evaluate = Callable[[Tree], tuple[Any, ...]]
 # DuckDB would look for tables of these names.
 _UNKNOWN = ("ALL FUNCTIONS", "FUNCTIONS", "SYSTEM FUNCTIONS", "USER FUNCTIONS", "VOLUMES")
 _OLD = "lakeflow_old"
+_FILE_FORMATS = {"AVRO", "CSV", "JSON", "ORC", "PARQUET", "TEXT"}
 _IS_TABLE = "database_name = $1 AND schema_name = $2 AND lower(table_name) = lower($3)"
 # What DuckDB does not do in ALTER, but in CREATE.
 _REBUILT = (exp.CheckColumnConstraint, exp.ColumnPosition)
@@ -205,14 +201,11 @@ class Commands:
 
 def _check_created(tree: exp.Create) -> None:
     """Refuse code in Python, which would be a text, and tables of files, which would be empty."""
-    named = [*tree.find_all(exp.FileFormatProperty, exp.LanguageProperty)]
+    named = tree.find_all(exp.FileFormatProperty, exp.LanguageProperty)
     kinds = {each.name.upper() for each in named}
-    is_stored = tree.find(exp.LocationProperty) is not None or any(
-        each.name.lower() == "path" for each in tree.find_all(exp.Property)
-    )
-    if "PYTHON" in kinds or (
-        is_stored and kinds & {"CSV", "JSON", "PARQUET", "TEXT", "AVRO", "ORC"}
-    ):
+    has_path = any(each.name.lower() == "path" for each in tree.find_all(exp.Property))
+    is_stored = has_path or tree.find(exp.LocationProperty) is not None
+    if "PYTHON" in kinds or (is_stored and kinds & _FILE_FORMATS):
         raise UnsupportedStatement(tree.sql("databricks"), ValueError("it cannot be created"))
 
 
