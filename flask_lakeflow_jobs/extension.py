@@ -276,6 +276,8 @@ def _read_bundle_jobs(path: Path) -> Mapping[str, LocalJob]:
         bundle = load_bundle(path)
     except BundleError as error:
         raise ConfigurationError(f"{BUNDLE.name}: {error}") from error
+    for warning in bundle.warnings:
+        _log.warning("%s: %s", BUNDLE.name, warning)
     return {
         key: LocalJob(job.job_id, job.settings.get("description"))
         for key, job in bundle.jobs.items()

@@ -25,6 +25,15 @@ from tests.support import run_python
 
 ROOT = Path(__file__).parents[1]
 ETL = {"etl": JobConfig(job_id=7)}
+BUNDLE_WITH_A_TYPO = """
+bundle: {name: a}
+resources:
+  jobs:
+    etl:
+      tasks:
+        - {task_key: a, notebook_task: {notebook_path: load.py}}
+        - {task_key: b, notebook_task: {notebook_path: load.py}, depend_on: [{task_key: a}]}
+"""
 
 
 def make(name: str = "app", jobs: Any = ETL, **config: Any) -> Flask:
@@ -59,6 +68,20 @@ def test_command_of_the_app_itself_is_not_replaced(caplog: pytest.LogCaptureFixt
     LakeflowJobs(app, jobs=ETL)
     assert app.cli.commands["jobs"] is own
     assert "'flask jobs' is a command of the app's own" in caplog.text
+
+
+def test_warnings_of_the_bundle_are_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "load.py").write_text("# Databricks notebook source\n", encoding="utf-8")
+    bundle = tmp_path / "databricks.yml"
+    bundle.write_text(BUNDLE_WITH_A_TYPO, encoding="utf-8")
+    app = Flask("app")
+    app.config["LAKEFLOW_JOBS_BUNDLE"] = str(bundle)
+    LakeflowJobs(app)
+    (message,) = caplog.messages
+    assert message.startswith("LAKEFLOW_JOBS_BUNDLE: databricks.yml:8: The task has the unknown")
+    assert message.endswith("Did you mean 'depends_on'?")
 
 
 def test_constructor_options_are_keyword_only() -> None:

@@ -334,7 +334,8 @@ def _explain_init_error(error: Exception) -> str:
             extra = f"flask-lakeflow-jobs[{BACKEND_EXTRAS[cause.name]}]"
             return f"{CACHE.name} requires {cause.name}: pip install '{extra}'."
         cause = cause.__cause__ or cause.__context__
-    reason = first_line(str(error)) or type(error).__name__
+    # werkzeug's ImportStringError lists what the reasons may be on further lines
+    reason = first_line(str(error)).removesuffix(" Possible reasons are:") or type(error).__name__
     return f"{CACHE.name} is not a valid Flask-Caching configuration: {reason}"
 
 

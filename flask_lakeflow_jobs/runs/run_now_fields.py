@@ -110,9 +110,10 @@ def _place_unchanged(params: Mapping[str, Any]) -> dict[str, Any]:
     misplaced = sorted(set(params) - set(RUN_NOW_FIELDS))
     if misplaced:
         raise InvalidParameters(
-            "Without a task type, parameters must be named after the fields of run-now"
-            f" ({', '.join(RUN_NOW_FIELDS)}). For other names, set the job's 'task_type' to one of"
-            f" {', '.join(TASK_TYPES)}.",
+            "The job has no task type. Set its 'task_type' in LakeflowJobs(jobs=…): to 'job' if the"
+            " job declares parameters, otherwise to the type of its tasks, one of"
+            f" {', '.join(TASK_TYPES)}. Without it, parameters must be named after the fields of"
+            f" run-now: {', '.join(RUN_NOW_FIELDS)}.",
             {name: ["Is not allowed without a task type."] for name in misplaced},
         )
     _raise_if_any(

@@ -185,7 +185,7 @@ def test_build_run_now_fields_without_task_type_formats_values() -> None:
 def test_build_run_now_fields_without_task_type_names_the_remedy() -> None:
     error = refused(None, {"startDate": "2025-01-01", "job_parameters": {"a": "b"}})
     assert set(error.messages) == {"startDate"}
-    assert "task_type" in error.detail
+    assert error.detail.startswith("The job has no task type. Set its 'task_type' in LakeflowJobs(")
     for task_type in TASK_TYPES:
         assert task_type in error.detail
 

@@ -160,7 +160,7 @@ def _read(file: Path, warnings: list[tuple[str, Location | None]] | None = None)
     try:
         return load_yaml(file, warnings)
     except FileNotFoundError:
-        raise BundleError("There is no such file.", (file, 0)) from None
+        raise BundleError(f"There is no such file in {file.parent}.", (file, 0)) from None
     except (OSError, UnicodeError) as error:
         raise BundleError(f"The file cannot be read: {error}.", (file, 0)) from None
     except yaml.reader.ReaderError as error:

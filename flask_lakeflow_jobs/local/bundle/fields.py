@@ -95,7 +95,7 @@ def _choice(values: tuple[str, ...], message: str, *, is_required: bool = False)
     return Field("", values.__contains__, message, is_required=is_required)
 
 
-MISSING = "The {kind} of task {task!r} needs a {key!r}."
+MISSING = "The {kind} of task {task!r} needs {key!r}."
 VALUE = Field("value")
 
 _ANY = Field()

@@ -171,7 +171,7 @@ def test_reset_keeps_run_as(client: Client) -> None:
         (
             {"tasks": [{"task_key": "a", "run_job_task": {}}]},
             "INVALID_PARAMETER_VALUE",
-            "The run_job_task of task 'a' needs a 'job_id'.",
+            "The run_job_task of task 'a' needs 'job_id'.",
         ),
         ({"timeout_seconds": 10**400}, "INVALID_PARAMETER_VALUE", "'timeout_seconds' has to be"),
     ],

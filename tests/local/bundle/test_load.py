@@ -160,7 +160,7 @@ def test_load_bundle_reads_target_from_environment(
         ),
         (
             tasks_text("{task_key: a, condition_task: {op: EQUAL_TO, left: a, right: }}"),
-            "databricks.yml:5: Job 'etl': The condition_task of task 'a' needs a 'right'.",
+            "databricks.yml:5: Job 'etl': The condition_task of task 'a' needs 'right'.",
         ),
         (
             bundle_text("parameters: [{name: a, default: {b: 1}}]"),

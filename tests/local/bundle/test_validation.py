@@ -114,27 +114,27 @@ MISTYPED = '{"tasks": {"laod": {"result": "FAILED"}}}'
         (
             job(task(notebook_task={})),
             ("tasks", 0, "notebook_task", "notebook_path"),
-            "The notebook_task of task 'a' needs a 'notebook_path'.",
+            "The notebook_task of task 'a' needs 'notebook_path'.",
         ),
         (
             job(task(spark_python_task={"python_file": ""})),
             ("tasks", 0, "spark_python_task", "python_file"),
-            "The spark_python_task of task 'a' needs a 'python_file'.",
+            "The spark_python_task of task 'a' needs 'python_file'.",
         ),
         (
             job(task(python_wheel_task={"package_name": "x"})),
             ("tasks", 0, "python_wheel_task", "entry_point"),
-            "The python_wheel_task of task 'a' needs a 'entry_point'.",
+            "The python_wheel_task of task 'a' needs 'entry_point'.",
         ),
         (
             job(task(run_job_task={"job_parameters": {}})),
             ("tasks", 0, "run_job_task", "job_id"),
-            "The run_job_task of task 'a' needs a 'job_id'.",
+            "The run_job_task of task 'a' needs 'job_id'.",
         ),
         (
             job(task(pipeline_task={"pipeline_id": ""})),
             ("tasks", 0, "pipeline_task", "pipeline_id"),
-            "The pipeline_task of task 'a' needs a 'pipeline_id'.",
+            "The pipeline_task of task 'a' needs 'pipeline_id'.",
         ),
         (
             job(task(dbt_task={})),
@@ -154,7 +154,7 @@ MISTYPED = '{"tasks": {"laod": {"result": "FAILED"}}}'
         (
             job(task(sql_task={**SQL, "file": {}})),
             ("tasks", 0, "sql_task", "file", "path"),
-            "The file of task 'a' needs a 'path'.",
+            "The file of task 'a' needs 'path'.",
         ),
         (
             job(task(sql_task={**SQL, "parameters": "x"})),
@@ -199,7 +199,7 @@ MISTYPED = '{"tasks": {"laod": {"result": "FAILED"}}}'
         (
             job(task(condition_task={"op": "EQUAL_TO", "left": "a"})),
             ("tasks", 0, "condition_task", "right"),
-            "The condition_task of task 'a' needs a 'right'.",
+            "The condition_task of task 'a' needs 'right'.",
         ),
         (
             job(task(for_each_task={"inputs": "[]"})),
