@@ -190,9 +190,7 @@ def test_load_bundle_refuses_what_is_no_regular_file(folder: Path, load: Load) -
 
 
 def test_load_bundle_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(
-        BundleError, match=rf"^nothing\.yml: There is no .* in {tmp_path}\.$"
-    ):
+    with pytest.raises(BundleError, match=rf"^nothing\.yml: There is no .* in {tmp_path}\.$"):
         load_bundle(tmp_path / "nothing.yml")
 
 
