@@ -52,7 +52,7 @@ FILES = {
 
         @dp.materialized_view
         def rides():
-            return spark.read.format("json").load(FOLDER).where("fare_amount < 30")
+            return spark.read.json(FOLDER).where("fare_amount < 30")
 
         @dp.materialized_view(
             schema="item STRING, price INT, CONSTRAINT prices_key PRIMARY KEY (item) RELY"

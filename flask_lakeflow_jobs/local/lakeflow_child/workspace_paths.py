@@ -177,7 +177,9 @@ class WorkspacePaths:
         return path if local == text else local
 
     def translate_uri(self, path: Any) -> Any:
-        """Translate a path that Spark gets: of ``file:/tmp/a``, Sail would read nothing."""
+        """Translate a path that Spark gets, or several: of ``file:/a``, Sail would read nothing."""
+        if isinstance(path, (list, tuple)):  # csv(), json() and others make a list of one path
+            return [*map(self.translate_uri, path)]
         if isinstance(path, str) and path.startswith("file:/"):
             path = "/" + path.removeprefix("file:").lstrip("/")
         return self.translate(path)

@@ -62,12 +62,15 @@ def test_translate_path(paths: WorkspacePaths, tmp_path: Path, path: Any, local:
         ("file:///tmp/a", "/tmp/a"),
         ("/dbfs/tmp/a", "{}/dbfs/tmp/a"),
         (None, None),
+        (["file:///tmp/a", "/tmp/b"], ["/tmp/a", "/tmp/b"]),
+        (("dbfs:/tmp/a", "/dbfs/tmp/b"), ["{}/dbfs/tmp/a", "{}/dbfs/tmp/b"]),
     ],
 )
-def test_translate_uri_drops_file_scheme(
+def test_translate_uri_takes_what_readers_of_spark_take(
     paths: WorkspacePaths, tmp_path: Path, path: Any, local: Any
 ) -> None:
-    assert paths.translate_uri(path) == (local and local.format(tmp_path))
+    found = paths.translate_uri(path)
+    assert json.dumps(found) == json.dumps(local).replace("{}", str(tmp_path))
 
 
 @pytest.mark.parametrize("prefix", ["dbfs:", "/dbfs"])

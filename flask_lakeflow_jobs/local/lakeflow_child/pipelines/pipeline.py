@@ -62,6 +62,10 @@ _ADVICE = {
         "Update the table with full_refresh_selection once: the flows that write to it are others "
         "than before."
     ),
+    r"INVALID_SCHEMA_OR_RELATION_NAME": (
+        "Use only letters, digits and _ in the names of schemas and tables of the pipeline: Spark's "
+        "pipelines take no other characters."
+    ),
     r"UNABLE_TO_INFER_SCHEMA": (
         "Copy some files to the folder that the pipeline reads, in an earlier task or by hand: it "
         "has none, so Spark cannot know their columns."
@@ -85,7 +89,6 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
     os.chdir(folder)  # Spark leaves files in the working directory
     _set_python(pipeline["files"])
     session = _start_session(folder)
-    session.sql(f"CREATE DATABASE IF NOT EXISTS {quote_part(pipeline['schema'])}")
     if pipeline["has_samples"]:
         _create_samples(session)
     dbutils.serve_imports({})
@@ -100,8 +103,9 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
     definition_files.current = definition_files.DefinitionFiles(
         api, definitions, dbutils, session, pipeline["catalogs"], payload["parameters"]
     )
-    _share_tables(session, pipeline, definitions)
     try:
+        session.sql(f"CREATE DATABASE IF NOT EXISTS {quote_part(pipeline['schema'])}")
+        _share_tables(session, pipeline, definitions)
         import_module("pyspark.pipelines.cli").main()
     except Exception as error:
         if type(error).__module__.startswith("pyspark."):

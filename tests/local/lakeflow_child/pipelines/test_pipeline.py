@@ -97,6 +97,14 @@ def test_arguments_of_a_pipeline_choose_its_tables(
             ),
         ),
         (
+            ["[INVALID_SCHEMA_OR_RELATION_NAME] `a-b` is not a valid name.\n\nJVM stacktrace:"],
+            (
+                "Use only letters, digits and _ in the names of schemas and tables of the pipeline: "
+                "Spark's pipelines take no other characters. [INVALID_SCHEMA_OR_RELATION_NAME] `a-b` "
+                "is not a valid name. "
+            ),
+        ),
+        (
             ["ClassNotFoundException: Class org.apache.hadoop.fs.gs.FS not found"],
             (
                 "Spark has no access to this storage in the cloud here. Copy the files into a "
