@@ -63,8 +63,8 @@ _ADVICE = {
         "than before."
     ),
     r"INVALID_SCHEMA_OR_RELATION_NAME": (
-        "Use only letters, digits and _ in the names of schemas and tables of the pipeline: Spark's "
-        "pipelines take no other characters."
+        "Use only letters, digits and _ in the names of schemas and tables: Spark's pipelines take "
+        "no other characters."
     ),
     r"UNABLE_TO_INFER_SCHEMA": (
         "Copy some files to the folder that the pipeline reads, in an earlier task or by hand: it "

@@ -99,9 +99,9 @@ def test_arguments_of_a_pipeline_choose_its_tables(
         (
             ["[INVALID_SCHEMA_OR_RELATION_NAME] `a-b` is not a valid name.\n\nJVM stacktrace:"],
             (
-                "Use only letters, digits and _ in the names of schemas and tables of the pipeline: "
-                "Spark's pipelines take no other characters. [INVALID_SCHEMA_OR_RELATION_NAME] `a-b` "
-                "is not a valid name. "
+                "Use only letters, digits and _ in the names of schemas and tables: Spark's "
+                "pipelines take no other characters. [INVALID_SCHEMA_OR_RELATION_NAME] `a-b` is "
+                "not a valid name. "
             ),
         ),
         (
