@@ -26,7 +26,10 @@ class Option:
         :raises LookupError: it is missing.
         """
         if self._value is None:
-            raise LookupError(f"The context has no {self._name} in the local workspace.")
+            raise LookupError(
+                f"Write getOrElse(…) in place of get(): the context has no {self._name} in the "
+                "local workspace."
+            )
         return self._value
 
     def getOrElse(self, default: Any) -> Any:  # noqa: N802 (its name on Databricks)

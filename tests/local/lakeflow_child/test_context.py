@@ -22,7 +22,7 @@ def test_option_without_a_value() -> None:
     assert (option.getOrElse("none"), str(option)) == ("none", "None")
     assert option.isEmpty()
     assert not option.isDefined()
-    with pytest.raises(LookupError, match=r"^The context has no jobId in the local workspace\.$"):
+    with pytest.raises(LookupError, match=r"^Write getOrElse.+ the context has no jobId in the"):
         option.get()
 
 
@@ -31,7 +31,7 @@ def test_map_returns_options() -> None:
     assert values.contains("a")
     assert not values.contains("b")
     assert (values.apply("a"), values.get("b").isEmpty()) == ("1", True)
-    with pytest.raises(LookupError, match="The context has no 'b'"):
+    with pytest.raises(LookupError, match="the context has no 'b'"):
         values.apply("b")
 
 
@@ -79,7 +79,8 @@ def test_missing_value_of_the_context_is_an_error(serve: Serve) -> None:
     text = CONTEXT + "context.clusterId().get()"
     client = notebook_client(serve, text)
     assert output_of(client).error == (
-        "LookupError: The context has no clusterId in the local workspace."
+        "LookupError: Write getOrElse(…) in place of get(): the context has no clusterId in the "
+        "local workspace."
     )
 
 
