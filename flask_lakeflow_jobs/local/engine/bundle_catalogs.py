@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..lakeflow_child.spark.sail import CATALOG_NAME
+from ..lakeflow_child.spark.language.sql_names import CATALOG_NAME
 from ..lakeflow_child.spark.spark_catalog import list_saved_catalogs
 
 #: Catalogs that every workspace has. The first is the default one.

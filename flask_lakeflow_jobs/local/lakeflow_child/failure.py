@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from .missing_module import advise_on_module, find_missing_module
-from .spark.spark_advice import find_advice
+from .spark.language.spark_advice import find_advice
 from .surroundings_advice import advise_on_surroundings
 
 _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from .package_names import find_package, normalize_name
-from .spark.spark_advice import JVM
+from .spark.language.spark_advice import JVM
 
 # Several packages have modules below these names.
 _NAMESPACES = ("azure", "databricks", "google")

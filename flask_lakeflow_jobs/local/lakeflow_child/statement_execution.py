@@ -220,7 +220,7 @@ def _describe_duckdb(statement: str, description: list[Any]) -> list[dict[str, A
 def _run_on_spark(
     spark: TaskSpark, statement: str, values: dict[str, Any], request: dict[str, Any]
 ) -> Iterator[tuple[list[dict[str, Any]], Iterable[Row]]]:
-    from .spark.sql_names import quote_part
+    from .spark.language.sql_names import quote_part
 
     session = spark.session
     for kind in ("catalog", "schema"):

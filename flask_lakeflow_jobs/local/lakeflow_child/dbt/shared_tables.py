@@ -21,8 +21,8 @@ from typing import Any
 import duckdb
 
 from ..json_files import read_json, write_json
+from ..spark.language.sql_names import quote_name
 from ..spark.spark_catalog import describe_catalog
-from ..spark.sql_names import quote_name
 from ..sql.catalogs import DATABASE, Warehouse, prepare_create
 from ..sql.catalogs import quote_name as quote_names
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
 
-from ..spark.sql_names import quote_part, split_name
+from ..spark.language.sql_names import quote_part, split_name
 from ..sql_statements import remove_comments, split_statements
 from .change_sql import (
     DELETED,

@@ -16,9 +16,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..spark.column_sql import write_text
+from ..spark.language.sql_names import quote_part, split_name
+from ..spark.language.sql_text import write_text
 from ..spark.spark_catalog import CHANGE_LOG
-from ..spark.sql_names import quote_part, split_name
 from ..sql_statements import remove_comments
 from ..sql_syntax import match_syntax
 from .pipeline_sql import blank_nested

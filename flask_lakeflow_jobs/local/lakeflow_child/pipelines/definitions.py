@@ -6,7 +6,7 @@ import dataclasses
 import re
 from functools import partial
 
-from ..spark.sql_names import quote_part, split_name
+from ..spark.language.sql_names import quote_part, split_name
 from ..sql_statements import split_statements
 from .pipeline_api import PipelineApi
 from .pipeline_sql import read_insert, read_setting

@@ -14,9 +14,10 @@ reaches Sail in three ways, and each is changed in one place:
   ``sql_joins``, and those for tables in ``sql_changes``, ``sql_writes``, ``alter_tables``,
   ``copy_into`` and ``table_versions``.
 - Requests to the server: ``sail_requests`` corrects names, texts, joins and the order of rows in
-  all of them, with ``sql_corrections``, ``whole_decimals``, ``frame_joins``, ``row_order`` and
-  ``file_metadata``.
+  all of them, with ``frame_joins``, ``row_order`` and ``file_metadata``.
 
-``delta_log`` reads and writes the logs of tables, and ``spark_advice`` says what to do about what
-Sail refuses. Only ``spark_submit`` runs Spark on a Java of the user.
+``language`` has the text of SQL, the plans of frames, and advice on what Sail refuses.
+
+``delta_log`` reads and writes the logs of tables. Only ``spark_submit`` runs Spark on a Java of the
+user.
 """

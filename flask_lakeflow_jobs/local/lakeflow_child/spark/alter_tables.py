@@ -13,12 +13,11 @@ from uuid import uuid4
 
 from sqlglot import exp
 
-from .column_sql import write_text
 from .delta_log import find_location, list_fields, read_metadata, write_metadata
+from .language.sql_names import quote_part
+from .language.sql_text import Query, write_text
 from .query_columns import Tree, write
 from .sql_changes import is_feature
-from .sql_names import quote_part
-from .sql_text import Query
 
 #: A column in the log of a table.
 Field = dict[str, Any]

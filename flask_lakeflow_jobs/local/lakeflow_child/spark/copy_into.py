@@ -9,10 +9,10 @@ from typing import Any
 from sqlglot import exp
 
 from ..json_files import read_json, write_json
-from .column_sql import write_rows
-from .connect_plans import name_frame
 from .data_files import list_files
 from .delta_log import find_location
+from .language.connect_plans import name_frame
+from .language.sql_text import write_rows
 from .query_columns import write
 from .stream_sources import METADATA, FileSource
 from .table_types import cast_columns

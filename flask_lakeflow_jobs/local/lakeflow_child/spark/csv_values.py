@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from .sql_names import quote_part
+from .language.sql_names import quote_part
 
 #: Reads the files with a schema.
 Read = Callable[[Any], Any]

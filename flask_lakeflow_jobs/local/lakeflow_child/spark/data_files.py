@@ -14,11 +14,10 @@ from fnmatch import fnmatch
 from typing import Any
 from urllib.parse import unquote
 
+from .language.sql_names import FILE_FORMATS
+
 #: The names and values of a file's folders.
 Partition = tuple[tuple[str, str | None], ...]
-
-#: The formats of files that Spark reads from a path.
-FILE_FORMATS = frozenset(["avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text"])
 
 #: Stands for NULL in the name of a folder.
 NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ..sql_syntax import Match, replace_syntax
-from .column_sql import write_rows
+from .language.sql_text import write_rows
 
 #: A version of a table, and the actions that lead to it.
 Commit = tuple[int, list[dict[str, Any]]]

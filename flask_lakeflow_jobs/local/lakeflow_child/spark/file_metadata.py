@@ -8,8 +8,8 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from .connect_plans import find_messages
 from .data_files import is_file_format, list_files
+from .language.connect_plans import find_messages
 from .stream_sources import METADATA, FileSource
 
 _HOLDERS = ("root", "input")  # the fields of a plan or a command that have a frame

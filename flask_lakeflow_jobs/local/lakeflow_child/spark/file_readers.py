@@ -15,7 +15,6 @@ from typing import Any
 from ..workspace_paths import find_address
 from .csv_values import parse_schema, read_csv
 from .data_files import (
-    FILE_FORMATS,
     NULL_FOLDER,
     begin_at_root,
     expand_pattern,
@@ -25,7 +24,7 @@ from .data_files import (
 )
 from .delta_log import find_location
 from .json_values import read_json
-from .sql_names import quote_part
+from .language.sql_names import FILE_FORMATS, quote_part
 from .stream_sources import refuse_changes
 
 Load = Callable[..., Any]

@@ -9,7 +9,7 @@ from pyspark.errors import IllegalArgumentException
 from pyspark.sql import functions
 from pyspark.sql.types import StringType, StructField, StructType
 
-from .sql_names import quote_part
+from .language.sql_names import quote_part
 
 #: In the order of Spark.
 _STATISTICS = ("count", "mean", "stddev", "min", "25%", "50%", "75%", "max")

@@ -11,7 +11,7 @@ from typing import Any
 from pyspark.sql import functions
 from pyspark.sql.types import DataType
 
-from .sql_corrections import MILLISECONDS, check_path, split_times
+from .language.sql_corrections import MILLISECONDS, check_path, split_times
 from .stream_sources import METADATA
 
 #: The functions of pyspark, some of which are replaced later.

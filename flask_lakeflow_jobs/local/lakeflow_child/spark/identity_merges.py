@@ -22,8 +22,8 @@ from .delta_log import (
     write_commit,
     write_metadata,
 )
+from .language.sql_text import Query
 from .query_columns import write
-from .sql_text import Query
 
 _COPY = "_lakeflow_merge_"
 _ID = "lakeflow_id"

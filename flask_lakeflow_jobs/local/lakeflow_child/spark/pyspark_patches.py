@@ -22,10 +22,11 @@ from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter, DataFrameWriterV2
 from pyspark.sql.connect.streaming.readwriter import DataStreamReader, DataStreamWriter
 
-from .connect_plans import hash_plan
 from .file_readers import wrap_load, wrap_table
 from .frame_statistics import count_pairs, find_quantiles, order_statistics, summarize
 from .function_corrections import CORRECTED
+from .language.connect_plans import hash_plan
+from .language.sql_names import quote_part
 from .local_rdds import LocalContext, LocalRdd, take_rdds
 from .sail_sql import SailSql
 from .spark_streams import (
@@ -36,7 +37,6 @@ from .spark_streams import (
     refuse_function,
     start_streams,
 )
-from .sql_names import quote_part
 from .stream_results import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
 from .table_writers import (
     append_rows,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .connect_plans import list_messages, walk
+from .language.connect_plans import list_messages, walk
 
 _ALL_ROWS = 2**31 - 1
 _SORTED = re.compile(r"\b(?:ORDER|SORT)\s+BY\b", re.IGNORECASE)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import socketserver
 import threading
 import uuid
 from typing import Any
 
 from ..supervisor import supervise
+from .language.sql_names import CATALOG_NAME
 
 #: The file with the port at which tasks ask for catalogs.
 PORT_FILE = "catalogs.port"
-CATALOG_NAME = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 _CATALOGS = "SAIL_CATALOG__LIST"
 
 

@@ -10,10 +10,16 @@ from typing import Any, ClassVar
 
 from ..sql_statements import NO_METRICS, describe_skipped, find_skipped, replace_identifiers
 from ..sql_syntax import Match, match_syntax, replace_syntax
-from .column_sql import write_text
-from .sail import CATALOG_NAME
-from .sql_names import create_schema, find_current, find_schema, qualify, quote_part, split_name
-from .sql_text import Query
+from .language.sql_names import (
+    CATALOG_NAME,
+    create_schema,
+    find_current,
+    find_schema,
+    qualify,
+    quote_part,
+    split_name,
+)
+from .language.sql_text import Query, write_text
 
 _FEATURE = re.compile(r"(?<![\w.])delta\.(?=feature\.(?!allowColumnDefaults\b))", re.IGNORECASE)
 

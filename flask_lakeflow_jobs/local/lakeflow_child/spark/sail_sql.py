@@ -23,12 +23,12 @@ from .delta_log import (
     list_versions,
     replace_descriptions,
 )
+from .language.spark_advice import find_lack, is_refusal
+from .language.sql_text import escape_quotes, insert_parameters, insert_settings, name_versions
 from .new_catalogs import Catalogs
 from .read_files import replace_read_files
 from .sail_commands import SailCommands
 from .show_commands import insert_information, replace_show
-from .spark_advice import find_lack, is_refusal
-from .sql_text import escape_quotes, insert_parameters, insert_settings, name_versions
 
 #: Runs a statement with the arguments of another one.
 Run = Callable[[str], Any]

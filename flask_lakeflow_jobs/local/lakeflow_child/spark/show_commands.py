@@ -13,10 +13,8 @@ from typing import Any
 
 from ..sql_statements import is_like
 from ..sql_syntax import Match, match_syntax
-from .column_sql import write_rows
 from .delta_log import find_location, list_fields, read_metadata
-from .spark_catalog import read_description
-from .sql_names import (
+from .language.sql_names import (
     find_current,
     list_schemas,
     quote_name,
@@ -24,7 +22,8 @@ from .sql_names import (
     split_name,
     unquote_part,
 )
-from .sql_text import Query
+from .language.sql_text import Query, write_rows
+from .spark_catalog import read_description
 
 Row = tuple[Any, ...]
 

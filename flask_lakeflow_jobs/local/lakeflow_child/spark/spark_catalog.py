@@ -16,9 +16,9 @@ from typing import Any
 
 from ..json_files import read_json, write_json
 from ..samples import SPARK_SAMPLES
-from .column_sql import write_text
 from .data_files import list_files
-from .sql_names import list_schemas, quote_name, quote_part
+from .language.sql_names import list_schemas, quote_name, quote_part
+from .language.sql_text import write_text
 
 Entries = dict[str, dict[str, Any]]
 

@@ -20,7 +20,7 @@ from pyspark.sql.connect.dataframe import DataFrame
 from .csv_values import parse_schema
 from .data_files import is_file_format
 from .delta_tables import DeltaTable
-from .spark_advice import JVM
+from .language.spark_advice import JVM
 from .stream_results import (
     NEW,
     OLD,

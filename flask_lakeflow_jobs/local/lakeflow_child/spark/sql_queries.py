@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from .language.sql_corrections import check_path
 from .query_columns import Describe, Tree, expand_stars, read_columns, write
-from .sql_corrections import check_path
 
 _KEPT = "lakeflow_qualifies"
 _GENERATORS = (exp.Explode, exp.Inline, exp.Posexplode)

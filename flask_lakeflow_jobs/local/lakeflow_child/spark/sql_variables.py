@@ -8,7 +8,7 @@ from typing import Any
 from sqlglot import exp, parse_one
 
 from ..sql.databricks_sql import Immediate
-from .column_sql import write_literal
+from .language.sql_text import write_literal
 from .query_columns import read_columns, write
 
 Run = Callable[..., Any]

@@ -9,9 +9,9 @@ from sqlglot import exp
 from ..sql.databricks_sql import insert_partition
 from .alter_tables import reload_table
 from .delta_log import find_location, limit_columns, read_metadata, write_metadata
+from .language.sql_names import quote_part
+from .language.sql_text import Query
 from .query_columns import write
-from .sql_names import quote_part
-from .sql_text import Query
 from .table_writers import check_replaced, is_dynamic
 
 

@@ -12,12 +12,12 @@ from urllib.parse import unquote
 
 from ..json_files import read_json, write_json
 from ..workspace_paths import find_address
-from .connect_plans import union_frames
 from .data_files import Partition, find_partition, infer_types, list_files
 from .delta_log import find_files, find_location, read_commits
 from .json_values import infer_texts
-from .spark_advice import NO_CHANGES
-from .sql_names import quote_part
+from .language.connect_plans import union_frames
+from .language.spark_advice import NO_CHANGES
+from .language.sql_names import quote_part
 
 _STATE = "lakeflow-local.json"
 _RESCUED = "_rescued_data"

@@ -16,13 +16,12 @@ from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.pandas.types import from_arrow_type
 from pyspark.sql.types import NullType, NumericType, StringType, StructField, StructType
 
-from .column_sql import ColumnSql
-from .connect_plans import name_frame
-from .data_files import FILE_FORMATS, begin_at_root
+from .data_files import begin_at_root
 from .delta_log import FEATURE, find_location, has_limits
 from .delta_tables import DeltaTable
 from .file_readers import allow_null
-from .sql_names import create_schema, find_schema, quote_part
+from .language.connect_plans import ColumnSql, name_frame
+from .language.sql_names import FILE_FORMATS, create_schema, find_schema, quote_part
 from .table_types import cast_columns, check_types
 from .written_values import format_values
 

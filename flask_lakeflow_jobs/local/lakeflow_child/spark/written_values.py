@@ -12,8 +12,8 @@ from pyspark.sql import functions
 from pyspark.sql.types import DataType, DateType, StringType, TimestampType
 
 from .data_files import NULL_FOLDER
-from .sql_corrections import MILLISECONDS
-from .sql_names import quote_part
+from .language.sql_corrections import MILLISECONDS
+from .language.sql_names import quote_part
 
 
 def format_values(frame: Any, source: str, options: dict[str, str], folders: list[str]) -> Any:

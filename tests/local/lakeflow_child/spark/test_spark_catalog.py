@@ -11,6 +11,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_names import quote_name
 from flask_lakeflow_jobs.local.lakeflow_child.spark.spark_catalog import (
     add_tables,
     load_catalog,
@@ -19,7 +20,6 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.spark_catalog import (
     read_options,
     save_catalog,
 )
-from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_names import quote_name
 
 Entries = dict[str, dict[str, Any]]
 catalogs = st.dictionaries(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ..sql_statements import SIMULATE
-from ..sql_syntax import match_syntax
+from ...sql_statements import SIMULATE
+from ...sql_syntax import match_syntax
 
 JVM = (
     "install pyspark and Java in place of Sail: pip uninstall pysail pyspark-client; "

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_text import (
+from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_text import (
     escape_quotes,
     insert_parameters,
     name_versions,

@@ -1,15 +1,94 @@
-"""SQL of the columns that code builds, for statements that Sail takes only as text."""
+"""Plans and columns of Spark Connect, as messages to the server, and as SQL."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
+from .sql_text import write_literal
+
+# The numbers that pyspark gives the parts of a plan, and their places in the code.
+_NUMBERS = ("common", "plan_id")
 # The types of values that have a literal in SQL.
 _LITERALS = (bool, bytes, date, Decimal, float, int, str, type(None))
+
+
+def list_messages(message: Any) -> Iterator[Any]:
+    """Yield the messages of the fields of a message."""
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        if field.message_type.GetOptions().map_entry:
+            values = value.values()
+        else:
+            values = [value] if hasattr(value, "ListFields") else value
+        yield from (each for each in values if hasattr(each, "ListFields"))
+
+
+def walk(message: Any) -> Iterator[Any]:
+    """Yield a message and all below it, the inner ones first."""
+    for each in list_messages(message):
+        yield from walk(each)
+    yield message
+
+
+def find_messages(message: Any, name: str) -> Iterator[Any]:
+    """Yield the messages of a type at a message and below it, the inner ones first."""
+    return (each for each in walk(message) if each.DESCRIPTOR.name == name)
+
+
+def hash_plan(plan: Any) -> int:
+    """Return a number of 32 bits that is the same for plans that are built alike."""
+    unnumbered = type(plan)()
+    unnumbered.CopyFrom(plan)
+    for message in walk(unnumbered):
+        for name in {*_NUMBERS} & {*message.DESCRIPTOR.fields_by_name}:
+            message.ClearField(name)
+    content = unnumbered.SerializeToString(deterministic=True)
+    return int.from_bytes(hashlib.sha256(content).digest()[:4], "big", signed=True)
+
+
+def list_inputs(message: Any) -> Iterator[Any]:
+    """Yield the relations that a relation reads."""
+    for each in list_messages(message):
+        if each.DESCRIPTOR.name == "Relation":
+            yield each
+        else:
+            yield from list_inputs(each)
+
+
+def make_frame(session: Any, relation: Any) -> Any:
+    """Return a frame of a relation, whose columns are known by their names only."""
+    from pyspark.sql.connect.dataframe import DataFrame
+    from pyspark.sql.connect.plan import LogicalPlan
+
+    plan: Any = LogicalPlan(None)
+    plan.plan = lambda _: relation
+    return DataFrame(plan, session)
+
+
+@contextmanager
+def name_frame(frame: Any) -> Iterator[str]:
+    """Name a frame while the body runs, as no other task does that shares the session."""
+    view = f"lakeflow_{uuid4().hex}"
+    frame.createOrReplaceTempView(view)
+    try:
+        yield view
+    finally:
+        frame.sparkSession.catalog.dropTempView(view)
+
+
+def union_frames(frames: list[Any]) -> Any:
+    """Return the rows of frames, in a plan that is not deep: the server limits its depth."""
+    half = len(frames) // 2
+    if half == 0:
+        return frames[0]
+    return union_frames(frames[:half]).unionAll(union_frames(frames[half:]))
 
 
 class ColumnSql:
@@ -94,60 +173,3 @@ class ColumnSql:
                 "expression as a text."
             )
         return write_literal(value)
-
-
-def write_literal(value: Any) -> str:
-    """Return a value of Python as a literal of Spark's SQL."""
-    if value is None:
-        return "NULL"
-    if isinstance(value, datetime):  # which is a date too
-        return f"TIMESTAMP '{value.isoformat(' ')}'"
-    if isinstance(value, date):
-        return f"DATE '{value.isoformat()}'"
-    if isinstance(value, Decimal):
-        return f"{value:f}BD"
-    if isinstance(value, float):
-        return f"CAST('{value}' AS DOUBLE)"
-    if isinstance(value, (bytes, bytearray)):
-        return f"X'{value.hex()}'"
-    return str(value) if isinstance(value, (bool, int)) else write_text(str(value))
-
-
-def write_text(value: str) -> str:
-    """Return a text as a literal of Spark's SQL."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def write_rows(columns: dict[str, str] | list[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return a query for rows.
-
-    :param columns: with their types, or those of texts.
-    """
-    kinds = columns if isinstance(columns, dict) else dict.fromkeys(columns, "STRING")
-    values = ", ".join(
-        f"({', '.join(_write_value(*pair) for pair in zip(row, kinds.values(), strict=True))})"
-        for row in rows
-    )
-    if not values:
-        nulls = ", ".join(f"{_write_value(None, kind)} AS {name}" for name, kind in kinds.items())
-        return f"SELECT {nulls} WHERE false"
-    return f"SELECT * FROM VALUES {values} AS shown({', '.join(kinds)})"  # noqa: S608 (texts are quoted)
-
-
-def _write_value(value: Any, kind: str) -> str:
-    if value is None:
-        return f"CAST(NULL AS {kind})"
-    if kind == "STRING":
-        return write_text(_to_text(value))
-    if kind == "TIMESTAMP":
-        return f"timestamp_millis({value}L)"
-    if kind.startswith("ARRAY"):
-        return f"CAST(array({', '.join(map(write_text, value))}) AS {kind})"
-    if kind.startswith("MAP"):
-        pairs = [write_text(_to_text(each)) for pair in value.items() for each in pair]
-        return f"CAST(map({', '.join(pairs)}) AS {kind})"
-    return f"CAST({write_text(_to_text(value))} AS {kind})"
-
-
-def _to_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.spark_advice import find_advice, find_lack
+from flask_lakeflow_jobs.local.lakeflow_child.spark.language.spark_advice import (
+    find_advice,
+    find_lack,
+)
 
 
 class SparkError(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.sail_requests import lower_in_sql
+from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_names import lower_in_sql
 
 
 @pytest.mark.parametrize(

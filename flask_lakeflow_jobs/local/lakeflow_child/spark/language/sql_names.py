@@ -1,0 +1,215 @@
+"""Names in the SQL of Spark: their parts, their quotes, their case, and the schemas in them.
+
+Sail tells upper and lower case apart in names of tables, views, schemas and catalogs. So all
+requests write them in lower case. Databricks, documentation of names: Unity Catalog stores them so,
+and they are not sensitive to case.
+
+A name of two parts is one of the current catalog. Sail takes its schema for a catalog if there is
+one of this name, so that the current catalog is written before it.
+
+The workspace of a bundle has its schemas already. Here, each is created when a task first writes to
+it or uses it. Sail looks for the tables of a view in the schema that is current when the view is
+read. So the text of a view names their schemas.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ...sql_statements import LITERAL
+from ...sql_syntax import NAME_PART, match_syntax
+
+#: Returns what to write before the name of a schema.
+Prefix = Callable[[str], str]
+
+#: The formats of files that Spark reads from a path. In SQL, they stand before it as a schema.
+FILE_FORMATS = frozenset(["avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text"])
+CATALOG_NAME = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
+_PART = re.compile(NAME_PART)
+_NAME = rf"{NAME_PART}(?:\s*\.\s*{NAME_PART})*"
+_LIST = rf"\s*{NAME_PART}(?:\s*,\s*{NAME_PART})*\s*"
+_STAR = re.compile(rf"{LITERAL}|(?P<name>{NAME_PART})\s*\.\s*\*", re.DOTALL)
+_WORD = re.compile(rf"{LITERAL}|(?P<name>{NAME_PART})", re.DOTALL)
+# What may stand in the parentheses of a call: calls in calls.
+_NESTED = r"[^()]|\((?:[^()]|\([^()]*\))*\)"
+_OF_QUERY = "FROM|JOIN|STREAM|TABLE"
+_OF_COMMAND = (
+    r"CATALOG|CLONE|DATABASE|DESC|DESCRIBE|DETAIL|EXTENDED|FORMATTED|FROM|HISTORY|INTO|JOIN|LIKE"
+    r"|OVERWRITE|RENAME\s+TO|RESTORE|SCHEMA|STREAM|TABLE|UPDATE|USE|USING|VIEW"
+)
+
+
+def _build_pattern(words: str) -> re.Pattern[str]:
+    """Return a pattern of the places where SQL names tables: after words, and before AS (…)."""
+    before = rf"(?<![\w.:$-])(?:(?:{words})\s+)+"
+    return re.compile(
+        rf"{LITERAL}|`[^`]*`|\bDISTINCT\s+FROM\b"
+        rf"|(?P<columns>\b(?:INTO|OVERWRITE)\s+(?:TABLE\s+)?{_NAME}\s*\({_LIST}\))"
+        rf"|(?P<call>{before}IDENTIFIER\s*\()(?P<inner>(?:{_NESTED})*)\)"
+        rf"|(?P<names>{before}(?:IF\s+(?:NOT\s+)?EXISTS\s+)?{_NAME}"
+        rf"(?:(?:\s+(?:AS\s+)?{NAME_PART})?\s*,\s*{_NAME})*"
+        rf"|(?:\bWITH\s+|,\s*){NAME_PART}(?=\s*(?:\([^()]*\)\s*)?\bAS\s*\())",
+        re.IGNORECASE | re.DOTALL,
+    )
+
+
+_IN_QUERY, _IN_COMMAND = map(_build_pattern, (_OF_QUERY, _OF_COMMAND))
+_TABLE = re.compile(_NAME)
+# USE takes the name for one of the current catalog.
+_OF_SCHEMA = re.compile(
+    rf"(?!use\b).*\b(?:schema|database)\s+(?:if\s+(?:not\s+)?exists\s+)?(?P<name>{_NAME})$",
+    re.DOTALL,
+)
+# As in extract(YEAR FROM …), where a column follows.
+_FUNCTION = re.compile(r"\(\s*\w+\s+$")
+_QUERY = re.compile(r"[\s(]*(?:SELECT|WITH|VALUES|TABLE|FROM)\b", re.IGNORECASE)
+
+
+def find_schema(table: str) -> list[str]:
+    """Return the parts of the schema in the name of a table.
+
+    :raises NotImplementedError: it is the path of a table.
+    """
+    *schema, name = split_name(table) or [""]
+    if schema == ["delta"] and "/" in name:  # Sail would take it for a schema
+        raise NotImplementedError(
+            "Sail creates no table by its path. Give it a name and LOCATION '/…', or write a frame "
+            "into the folder: ….write.format('delta').save('/…')."
+        )
+    return schema
+
+
+def create_schema(schema: list[str], query: Callable[[str], Any]) -> None:
+    """Create a schema that a task writes to or uses, if a name has one."""
+    if schema:
+        query(f"CREATE SCHEMA IF NOT EXISTS {'.'.join(map(quote_part, schema))}")
+
+
+def split_name(name: str) -> list[str]:
+    """Return the parts of a name, without their quotes."""
+    return [unquote_part(part) for part in re.findall(NAME_PART, name)]
+
+
+def quote_name(name: str) -> str:
+    """Quote a name of catalog, schema and table."""
+    return ".".join(quote_part(part) for part in name.split(".", 2))
+
+
+def quote_part(part: str) -> str:
+    """Quote one part of a name."""
+    return "`" + part.replace("`", "``") + "`"
+
+
+def unquote_part(part: str) -> str:
+    """Return a part of a name without its quotes."""
+    return part.strip("`").replace("``", "`")
+
+
+def list_schemas(query: Callable[[str], Any], catalog: str | None = None) -> list[str]:
+    """Return the schemas of a catalog, which Sail quotes if they are such as ``my-schema``.
+
+    :param catalog: quoted.
+    """
+    rows = query(f"SHOW SCHEMAS IN {catalog}" if catalog else "SHOW SCHEMAS").collect()
+    return [unquote_part(row[0]) for row in rows]
+
+
+def find_current(query: Callable[[str], Any]) -> tuple[str, str]:
+    """Return the current catalog and schema."""
+    ((catalog, schema),) = query("SELECT current_catalog(), current_schema()").collect()
+    return catalog, unquote_part(schema)
+
+
+def qualify(query: str, catalog: str, schema: str) -> str:
+    """Name the catalog and the schema of the tables in a query, or in the statement of a view."""
+    for start, has_schema in sorted(_find_names(query), reverse=True):
+        parts = (catalog,) if has_schema else (catalog, schema)
+        prefix = "".join(f"{quote_part(part)}." for part in parts)
+        query = query[:start] + prefix + query[start:]
+    return query
+
+
+def _find_names(statement: str) -> list[tuple[int, bool]]:
+    """Return where names without a catalog begin, and whether they have a schema."""
+    from sqlglot import exp  # it takes long to import
+    from sqlglot.errors import SqlglotError
+
+    from ...sql.databricks_sql import DatabricksDialect, parse_one
+
+    try:
+        tree = parse_one(statement, DatabricksDialect)
+    except SqlglotError:  # the error of Sail says what it does not know
+        return []
+    local = {each.alias.lower() for each in tree.find_all(exp.CTE)}
+    found = []
+    query = tree.expression if isinstance(tree, exp.Create) else tree
+    for table in query.find_all(exp.Table):
+        first = table.args.get("db") or table.this
+        is_local = not table.db and table.name.lower() in local
+        is_named = isinstance(first, exp.Identifier) and "start" in first.meta
+        if is_named and not (table.catalog or is_local or table.db.lower() in FILE_FORMATS):
+            found.append((first.meta["start"], bool(table.db)))
+    return found
+
+
+def lower_in_sql(statement: str, prefix: Prefix = lambda _: "") -> str:
+    """Return a statement with the names of tables in lower case.
+
+    :param prefix: of tables whose name has two parts, and of schemas.
+    """
+    if match_syntax("SHOW", statement):
+        statement = statement.lower()
+        if (match := match_syntax("SHOW (TABLES | VIEWS) (FROM | IN) <name>", statement)) is None:
+            return statement
+        start, end = match.span("name")
+        return statement[:start] + prefix_name(match["name"], prefix, 1) + statement[end:]
+
+    def replace(match: re.Match[str]) -> str:
+        if match["call"]:
+            return f"{match['call']}lower({match['inner']}))"
+        is_named = match["names"] or match["columns"]  # Sail finds capital letters in neither
+        if not is_named:
+            return match[0]
+        name = lower_name(match[0])
+        is_column = _FUNCTION.search(match.string, 0, match.start()) is not None
+        return name if is_column else _prefix_all(name, prefix)
+
+    pattern = _IN_QUERY if _QUERY.match(statement) else _IN_COMMAND
+    return _unite_stars(pattern.sub(replace, statement))
+
+
+def lower_name(name: str) -> str:
+    """Return a name in lower case, except for paths in it, as in ``delta.`/Volumes/A```."""
+    return _PART.sub(lambda part: part[0] if "/" in part[0] else part[0].lower(), name)
+
+
+def prefix_name(name: str, prefix: Prefix, parts: int = 2) -> str:
+    """Write a prefix before a name.
+
+    :param parts: those that the name has without its catalog: 1 for schemas.
+    """
+    schema, *others = _PART.findall(name)
+    return prefix(schema.strip("`")) + name if len(others) == parts - 1 else name
+
+
+def _prefix_all(text: str, prefix: Prefix) -> str:
+    if match := _OF_SCHEMA.match(text):
+        return text[: match.start("name")] + prefix_name(match["name"], prefix, 1)
+    return _TABLE.sub(lambda table: prefix_name(table[0], prefix), text)
+
+
+def _unite_stars(statement: str) -> str:
+    """Write a table in one way if ``Name.*`` has its columns: else, Sail finds none of them."""
+    stars = {match["name"].lower() for match in _STAR.finditer(statement) if match["name"]}
+    if not stars:
+        return statement
+    words = {match["name"] for match in _WORD.finditer(statement) if match["name"]}
+    several = {name for name in stars if sum(word.lower() == name for word in words) > 1}
+
+    def replace(match: re.Match[str]) -> str:
+        is_one = match["name"] is not None and match["name"].lower() in several
+        return match[0].lower() if is_one else match[0]
+
+    return _WORD.sub(replace, statement)
