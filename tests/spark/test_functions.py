@@ -1,4 +1,4 @@
-"""Functions that Sail runs in its own process."""
+"""Functions that Sail runs in its own process, and folders that it reads itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -33,3 +34,11 @@ def test_function_finds_the_packages_of_its_task(
         cwd="/",
     )
     assert ended.stdout == b"moo\n"
+
+
+def test_folders_of_the_cloud_are_left_to_sail() -> None:
+    from flask_lakeflow_jobs.local.lakeflow_child.spark.files.file_readers import wrap_load
+
+    load = wrap_load(lambda _, path, *__: path, str)
+    reader = SimpleNamespace(options=lambda: None, _options={}, _format=None, _schema=None)
+    assert load(reader, "s3://bucket/in", "parquet") == ["s3://bucket/in"]

@@ -99,8 +99,8 @@ class DefinitionFiles:
 
     def _define_views_of_files(self, statement: str) -> str:
         """Replace each call of ``read_files``, which Spark lacks, by the name of a view."""
-        from ..spark.data_files import list_files
-        from ..spark.read_files import FILES, find_format, read_options, replace_calls
+        from ..spark.files.data_files import list_files
+        from ..spark.files.read_files import FILES, find_format, read_options, replace_calls
 
         has_metadata = "_metadata" in statement
         views: list[str] = []

@@ -11,8 +11,8 @@ from typing import Any
 from pyspark.sql import functions
 from pyspark.sql.types import DataType
 
+from .files.file_sources import METADATA
 from .language.sql_corrections import MILLISECONDS, check_path, split_times
-from .stream_sources import METADATA
 
 #: The functions of pyspark, some of which are replaced later.
 _SAIL = SimpleNamespace(**vars(functions))

@@ -22,7 +22,8 @@ from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter, DataFrameWriterV2
 from pyspark.sql.connect.streaming.readwriter import DataStreamReader, DataStreamWriter
 
-from .file_readers import wrap_load, wrap_table
+from .delta_log import find_location
+from .files.file_readers import refuse_changes, wrap_load
 from .frame_statistics import count_pairs, find_quantiles, order_statistics, summarize
 from .function_corrections import CORRECTED
 from .language.connect_plans import hash_plan
@@ -143,7 +144,7 @@ def patch_pyspark(
         (DataFrame, "dropDuplicatesWithinWatermark", _mark_within_watermark),
         # Sail reads other files, and writes other rows and columns.
         (DataFrameReader, "load", wrap_load(DataFrameReader.load, translate)),
-        (DataFrameReader, "table", wrap_table(DataFrameReader.table)),
+        (DataFrameReader, "table", _read_table(DataFrameReader.table)),
         (DataFrameWriter, "insertInto", insert_into(DataFrameWriter.insertInto)),
         (DataFrameWriter, "save", write_folder(DataFrameWriter.save, translate)),
         (DataFrameWriter, "saveAsTable", write_table(DataFrameWriter.saveAsTable)),
@@ -317,3 +318,15 @@ def _mark_watermark(self: Any, eventTime: str, delayThreshold: str) -> Any:  # n
 
 def _mark_within_watermark(self: Any, subset: Any = None) -> Any:
     return mark_frame(self.dropDuplicates(subset), WITHIN_WATERMARK, True)
+
+
+def _read_table(table: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse changes of tables, and read earlier versions from folders, for their own columns."""
+
+    def read_table(self: Any, tableName: str) -> Any:  # noqa: N803 (its name in Spark)
+        refuse_changes(self._options)
+        if {"versionasof", "timestampasof"} & {*map(str.lower, self._options)}:
+            return self.format("delta").load(find_location(self._client.sql, tableName))
+        return table(self, tableName)
+
+    return read_table

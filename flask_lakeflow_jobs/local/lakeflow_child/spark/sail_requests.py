@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..sql_statements import LITERAL
-from .file_metadata import read_file_metadata
+from .files.file_sources import read_file_metadata
 from .frame_joins import expand_stars, name_keys
 from .language.connect_plans import walk
 from .language.sql_corrections import correct_results

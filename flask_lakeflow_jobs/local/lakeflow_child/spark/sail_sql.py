@@ -23,10 +23,10 @@ from .delta_log import (
     list_versions,
     replace_descriptions,
 )
+from .files.read_files import replace_read_files
 from .language.spark_advice import find_lack, is_refusal
 from .language.sql_text import escape_quotes, insert_parameters, insert_settings, name_versions
 from .new_catalogs import Catalogs
-from .read_files import replace_read_files
 from .sail_commands import SailCommands
 from .show_commands import insert_information, replace_show
 

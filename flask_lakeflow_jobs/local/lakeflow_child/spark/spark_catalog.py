@@ -16,7 +16,7 @@ from typing import Any
 
 from ..json_files import read_json, write_json
 from ..samples import SPARK_SAMPLES
-from .data_files import list_files
+from .files.data_files import list_files
 from .language.sql_names import list_schemas, quote_name, quote_part
 from .language.sql_text import write_text
 

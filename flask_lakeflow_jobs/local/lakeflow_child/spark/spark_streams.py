@@ -17,9 +17,10 @@ from typing import Any
 from pyspark.errors import AnalysisException
 from pyspark.sql.connect.dataframe import DataFrame
 
-from .csv_values import parse_schema
-from .data_files import is_file_format
 from .delta_tables import DeltaTable
+from .files.data_files import is_file_format
+from .files.file_sources import METADATA, FileSource
+from .files.file_values import parse_schema
 from .language.spark_advice import JVM
 from .stream_results import (
     NEW,
@@ -31,7 +32,7 @@ from .stream_results import (
     refuse_mode,
     refuse_nodes,
 )
-from .stream_sources import METADATA, Checkpoint, FileSource, TableSource
+from .stream_sources import Checkpoint, TableSource
 from .table_types import cast_columns
 
 #: The attribute of a writer with the function that it calls for each batch.

@@ -16,10 +16,10 @@ from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.pandas.types import from_arrow_type
 from pyspark.sql.types import NullType, NumericType, StringType, StructField, StructType
 
-from .data_files import begin_at_root
 from .delta_log import FEATURE, find_location, has_limits
 from .delta_tables import DeltaTable
-from .file_readers import allow_null
+from .files.data_files import begin_at_root
+from .files.file_readers import allow_null
 from .language.connect_plans import ColumnSql, name_frame
 from .language.sql_names import FILE_FORMATS, create_schema, find_schema, quote_part
 from .table_types import cast_columns, check_types

@@ -11,7 +11,7 @@ from typing import Any
 from pyspark.sql import functions
 from pyspark.sql.types import DataType, DateType, StringType, TimestampType
 
-from .data_files import NULL_FOLDER
+from .files.data_files import NULL_FOLDER
 from .language.sql_corrections import MILLISECONDS
 from .language.sql_names import quote_part
 

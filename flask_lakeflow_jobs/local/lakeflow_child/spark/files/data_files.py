@@ -7,6 +7,8 @@ single files.
 from __future__ import annotations
 
 import glob
+import hashlib
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -14,7 +16,7 @@ from fnmatch import fnmatch
 from typing import Any
 from urllib.parse import unquote
 
-from .language.sql_names import FILE_FORMATS
+from ..language.sql_names import FILE_FORMATS
 
 #: The names and values of a file's folders.
 Partition = tuple[tuple[str, str | None], ...]
@@ -96,3 +98,19 @@ def _infer(values: list[str]) -> str:
             is_long = kind == "int" and max(abs(int(each)) for each in values) > _MAX_INT
             return "bigint" if is_long else kind
     return "string"
+
+
+def copy_by_line(file: str, folder: str) -> str:
+    """Return a copy of a file that has each value in one line.
+
+    :param folder: keeps the copies.
+    """
+    with open(file, encoding="utf-8-sig") as source:
+        value = json.load(source)
+    values = value if isinstance(value, list) else [value]
+    text = "".join(json.dumps(each) + "\n" for each in values)
+    os.makedirs(folder, exist_ok=True)
+    copy = os.path.join(folder, hashlib.sha256(f"{file}{text}".encode()).hexdigest()[:32] + ".json")
+    with open(copy, "w", encoding="utf-8") as target:
+        target.write(text)
+    return copy

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 import json
 import os
 import re
@@ -12,20 +11,23 @@ from copy import copy
 from functools import wraps
 from typing import Any
 
-from ..workspace_paths import find_address
-from .csv_values import parse_schema, read_csv
+from pyspark.errors import AnalysisException
+from pyspark.sql import functions
+from pyspark.sql.types import ArrayType, NullType, StringType, StructField, StructType
+
+from ...workspace_paths import find_address
+from ..language.spark_advice import NO_CHANGES
+from ..language.sql_names import FILE_FORMATS, quote_part
 from .data_files import (
     NULL_FOLDER,
     begin_at_root,
+    copy_by_line,
     expand_pattern,
     find_partition,
     infer_types,
     list_files,
 )
-from .delta_log import find_location
-from .json_values import read_json
-from .language.sql_names import FILE_FORMATS, quote_part
-from .stream_sources import refuse_changes
+from .file_values import parse_schema, read_csv, read_json
 
 Load = Callable[..., Any]
 
@@ -102,14 +104,22 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
 
 def _name_paths(frame: Any, paths: list[Any]) -> Any:
     """Return files with their addresses in the workspace: Sail leaves out the first slash."""
-    from pyspark.sql import functions
-
     name = functions.col("path")
     for path in (each for each in paths if isinstance(each, str) and each.startswith("/")):
         rest = functions.expr(f"substring(path, {len(path)})")
         address = functions.concat(functions.lit(find_address(path)), rest)
         name = functions.when(functions.col("path").startswith(path[1:]), address).otherwise(name)
     return frame.withColumn("path", name)
+
+
+def refuse_changes(options: dict[str, Any]) -> None:
+    """Refuse to read the changes of a table, in place of its rows.
+
+    :raises NotImplementedError: the options ask for them.
+    """
+    own = {key.lower(): str(value).lower() for key, value in options.items()}
+    if "true" in (own.get("readchangefeed"), own.get("readchangedata")):
+        raise NotImplementedError(NO_CHANGES)
 
 
 def _refuse_encodings(options: dict[str, Any]) -> None:
@@ -148,8 +158,6 @@ def _type_fields(kind: Any) -> Any:
 
     It is sorted, has strings for NULL, and leaves out objects without fields.
     """
-    from pyspark.sql.types import ArrayType, NullType, StringType, StructField, StructType
-
     if isinstance(kind, NullType):
         return StringType()
     if isinstance(kind, ArrayType):
@@ -170,8 +178,6 @@ def _find_folders(paths: list[Any]) -> dict[str, str]:
 
 def _split_schema(schema: Any, folders: dict[str, str]) -> tuple[Any, dict[str, str]]:
     """Return a schema with texts for folders, at its end, and the types that it has for them."""
-    from pyspark.sql.types import StringType, StructField, StructType
-
     of_files = [field for field in schema.fields if field.name not in folders]
     texts = [StructField(name, StringType()) for name in folders]
     declared = {
@@ -184,45 +190,11 @@ def _split_schema(schema: Any, folders: dict[str, str]) -> tuple[Any, dict[str, 
 
 def _type_folders(frame: Any, folders: dict[str, str]) -> Any:
     """Give their types to the columns that folders stand for."""
-    from pyspark.sql import functions
-
     values = {}
     for name in (each for each in frame.columns if each in folders):
         text = frame[name]
         values[name] = functions.when(text != NULL_FOLDER, text).cast(folders[name])
     return frame.withColumns(values) if values else frame
-
-
-def wrap_table(table: Load) -> Load:
-    """Let a reader of tables refuse to read their changes.
-
-    It reads an earlier version from the table's folder, which gives the columns of that version.
-    """
-
-    @wraps(table)
-    def read_table(self: Any, tableName: str) -> Any:  # noqa: N803 (its name in Spark)
-        refuse_changes(self._options)
-        if {"versionasof", "timestampasof"} & {*map(str.lower, self._options)}:
-            return self.format("delta").load(find_location(self._client.sql, tableName))
-        return table(self, tableName)
-
-    return read_table
-
-
-def copy_by_line(file: str, folder: str) -> str:
-    """Return a copy of a file that has each value in one line.
-
-    :param folder: keeps the copies.
-    """
-    with open(file, encoding="utf-8-sig") as source:
-        value = json.load(source)
-    values = value if isinstance(value, list) else [value]
-    text = "".join(json.dumps(each) + "\n" for each in values)
-    os.makedirs(folder, exist_ok=True)
-    copy = os.path.join(folder, hashlib.sha256(f"{file}{text}".encode()).hexdigest()[:32] + ".json")
-    with open(copy, "w", encoding="utf-8") as target:
-        target.write(text)
-    return copy
 
 
 def _copy_lines(reader: Any, paths: list[Any]) -> list[Any]:
@@ -253,9 +225,9 @@ def _require(paths: list[Any], local: list[Any], source: str | None) -> None:
             continue
         # Python's patterns have no {a,b}.
         if not os.path.exists(file) and "{" not in path and not glob.glob(file):
-            raise _analysis_error(f"[PATH_NOT_FOUND] Path does not exist: {path}")
+            raise AnalysisException(f"[PATH_NOT_FOUND] Path does not exist: {path}")
         if source is not None and not _has_files(file):
-            raise _analysis_error(
+            raise AnalysisException(
                 f"[UNABLE_TO_INFER_SCHEMA] Unable to infer schema for {source.upper()}: there is "
                 f"no file in {path}. It must be specified manually."
             )
@@ -276,10 +248,3 @@ def _leave_out_folders(options: dict[str, Any], path: Any) -> list[Any]:
 def _has_files(path: str) -> bool:
     """Return whether a folder has a file, which may be deep in it; true for anything else."""
     return not os.path.isdir(path) or any(files for _, _, files in os.walk(path))
-
-
-def _analysis_error(message: str) -> Exception:
-    from pyspark.errors import AnalysisException
-
-    error: Exception = AnalysisException(message)
-    return error

@@ -1,10 +1,18 @@
-"""Files as Spark finds them: here, the columns that folders stand for."""
+"""Files as Spark finds them, the columns that folders stand for, and copies of JSON by line."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.data_files import find_partition, infer_types
+from flask_lakeflow_jobs.local.lakeflow_child.spark.files.data_files import (
+    copy_by_line,
+    find_partition,
+    infer_types,
+)
 
 
 def test_columns_are_those_of_the_folders_below_the_root() -> None:
@@ -28,3 +36,14 @@ def test_columns_are_those_of_the_folders_below_the_root() -> None:
 )
 def test_types_hold_for_all_values(values: list[str | None], kind: str) -> None:
     assert infer_types([(("n", each),) for each in values]) == {"n": kind}
+
+
+@pytest.mark.parametrize(
+    ("value", "lines"),
+    [([{"a": 1}, {"a": [2]}], [{"a": 1}, {"a": [2]}]), ({"a": "x\ny"}, [{"a": "x\ny"}]), ([], [])],
+)
+def test_copy_has_each_value_in_a_line(value: Any, lines: list[Any], tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps(value, indent=2))
+    copy = Path(copy_by_line(str(file), str(tmp_path / "copies")))
+    assert [*map(json.loads, copy.read_text().splitlines())] == lines

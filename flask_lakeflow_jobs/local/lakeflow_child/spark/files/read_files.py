@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ..sql_statements import read_arguments
-from ..sql_syntax import match_syntax
+from ...sql_statements import read_arguments
+from ...sql_syntax import match_syntax
 from .data_files import list_files
-from .stream_sources import METADATA, FileSource
+from .file_sources import METADATA, FileSource
 
 Evaluate = Callable[[str], Any]
 

@@ -1,18 +1,30 @@
-"""Values of CSV files as Databricks reads them: Sail fails where one is not of its type.
+"""Values of CSV and JSON files as Databricks reads them: Sail fails where one is not of its type.
 
-Apache Spark, documentation of CSV files: by default (``PERMISSIVE``), such a value is NULL. Sail
-knows no ``nullValue`` and no formats of dates either, and infers ``BIGINT`` for all integers. So
-all columns are read as texts.
+Apache Spark, documentation of CSV and JSON files: by default (``PERMISSIVE``), such a value is
+NULL. Of CSV, Sail knows no ``nullValue`` and no formats of dates either, and infers ``BIGINT`` for
+all integers. So all columns are read as texts. Lines of JSON are too, and converted by a function
+of Sail that does the same.
 """
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from functools import reduce
 from typing import Any
 
-from .language.sql_names import quote_part
+from pyspark.sql import functions
+from pyspark.sql.types import (
+    ArrayType,
+    LongType,
+    MapType,
+    StringType,
+    StructField,
+    StructType,
+)
+
+from ..language.sql_names import quote_part
 
 #: Reads the files with a schema.
 Read = Callable[[Any], Any]
@@ -42,6 +54,12 @@ _STRICT = {
 }
 #: A few rows exclude most types, which takes much longer with all of them.
 _FIRST_ROWS = 1000
+_PLAIN = frozenset(["inferschema", "pathglobfilter", "primitivesasstring", "recursivefilelookup"])
+_ROW = "_lakeflow_row"
+_NO_ROWS = r"^\s*(\[\s*\]\s*)?$"
+# Sail fails at a value that is not of these types, or lets a number that is too large wrap around.
+_TEXTS = ("date", "decimal", "timestamp")
+_SMALL = ("tinyint", "smallint", "int")
 
 
 def read_csv(reader: Any, read: Read, schema: Any) -> Any:
@@ -117,8 +135,6 @@ def _test_kinds(
     frame: Any, texts: dict[str, Any], kinds: dict[str, list[str]], options: dict[str, str]
 ) -> dict[tuple[str, str], bool | None]:
     """Return whether all values of columns are of some types; ``None`` if all are NULL."""
-    from pyspark.sql import functions
-
     pairs = [(name, kind) for name in texts for kind in kinds[name]]
     tests = [
         functions.min(_is_of(kind, texts[name], options)).alias(str(number))
@@ -129,8 +145,6 @@ def _test_kinds(
 
 def _is_of(kind: str, text: Any, options: dict[str, str]) -> Any:
     """Test whether a text is of a type; NULL for NULL."""
-    from pyspark.sql import functions
-
     test = _convert(text, kind, options).isNotNull()
     if kind not in _STRICT and options.get(_FORMATS.get(kind, "")) is None:
         test &= text.rlike(_INFERRED[kind])
@@ -139,18 +153,14 @@ def _is_of(kind: str, text: Any, options: dict[str, str]) -> Any:
 
 def _find_corrupt(texts: dict[str, Any], values: dict[str, Any], separator: str) -> Any:
     """Return the line of a row with a value that is not of its type, from its texts."""
-    from pyspark.sql import functions
-
     tests = (texts[name].isNotNull() & values[name].isNull() for name in texts)
-    is_corrupt = functools.reduce(lambda test, other: test | other, tests)
+    is_corrupt = reduce(lambda test, other: test | other, tests)
     filled = (functions.coalesce(text, functions.lit("")) for text in texts.values())
     return functions.when(is_corrupt, functions.concat_ws(separator, *filled))
 
 
 def parse_schema(session: Any, schema: Any) -> Any:
     """Return the type of a schema, which may be its JSON or its text."""
-    from pyspark.sql.types import StructType
-
     if isinstance(schema, str) and schema.lstrip().startswith("{"):
         return StructType.fromJson(json.loads(schema))
     return session.createDataFrame([], schema).schema if isinstance(schema, str) else schema
@@ -168,8 +178,6 @@ def _find_cut(options: dict[str, str]) -> str:
 
 
 def _text(name: str, null: str, cut: str) -> Any:
-    from pyspark.sql import functions
-
     text = functions.col(quote_part(name))
     if cut:
         text = getattr(functions, cut)(text)
@@ -177,8 +185,6 @@ def _text(name: str, null: str, cut: str) -> Any:
 
 
 def _convert(text: Any, kind: str, options: dict[str, str]) -> Any:
-    from pyspark.sql import functions
-
     if kind == "string":
         return text
     if pattern := options.get(_FORMATS.get(kind, "")):
@@ -193,6 +199,71 @@ def to_date(text: Any) -> Any:
 
     Sail's cast to a date takes no time, and its cast to a time takes a year alone.
     """
-    from pyspark.sql import functions
-
     return functions.when(text.contains("-"), text.try_cast("timestamp")).cast("date")
+
+
+def read_json(reader: Any, read: Any, schema: Any, folders: Collection[str]) -> Any:
+    """Read JSON files with a schema; return ``None`` if an option asks for more than this does.
+
+    :param read: reads the files as texts, with the columns of their folders.
+    :param schema: a type, its JSON, or its text.
+    :param folders: the columns that folders stand for.
+    """
+    if {*map(str.lower, reader._options)} - _PLAIN:
+        return None
+    fields = parse_schema(reader._client, schema).fields
+    if any(field.name == "_corrupt_record" for field in fields):
+        return None
+    rows = read()
+    rows = rows.where(~rows.value.rlike(_NO_ROWS))
+    of_lines = StructType([field for field in fields if field.name not in folders])
+    # A line may be an array, which has several rows.
+    text = functions.trim("value")
+    array = functions.when(text.startswith("["), text).otherwise(
+        functions.format_string("[%s]", text)
+    )
+    found = functions.from_json(array, ArrayType(_widen(of_lines)))
+    rows = rows.withColumn(_ROW, functions.explode_outer(found))
+    row = functions.col(_ROW)
+    values = (_narrow(row[each.name], each.dataType).alias(each.name) for each in of_lines)
+    return rows.select(*values, *folders)
+
+
+def _widen(kind: Any) -> Any:
+    """Return a type that takes all values, from which a type is converted."""
+    if isinstance(kind, StructType):
+        return StructType([StructField(each.name, _widen(each.dataType)) for each in kind.fields])
+    if isinstance(kind, ArrayType):
+        return ArrayType(_widen(kind.elementType))
+    if isinstance(kind, MapType):
+        return MapType(kind.keyType, _widen(kind.valueType))
+    if kind.simpleString().startswith(_TEXTS):
+        return StringType()
+    return LongType() if kind.simpleString() in _SMALL else kind
+
+
+def _narrow(value: Any, kind: Any) -> Any:
+    if _widen(kind) == kind:
+        return value
+    if kind.simpleString() == "date":
+        return to_date(value)
+    if kind.simpleString() == "timestamp":
+        seconds = value.try_cast("bigint").cast(kind)
+        return functions.coalesce(seconds, value.try_cast(kind))
+    return value.try_cast(kind)
+
+
+def infer_texts(files: Iterable[str], hints: Any) -> Any:
+    """Return the columns of JSON files as Auto Loader infers them: texts, also of nested values.
+
+    :param hints: fields with other types.
+    """
+    names: set[str] = set()
+    for file in files:
+        with open(file, encoding="utf-8-sig") as lines:
+            for line in lines:
+                with suppress(ValueError):  # it is NULL in all columns
+                    value = json.loads(line)
+                    names.update(value if isinstance(value, dict) else ())
+    known = {field.name: field for field in hints}
+    return StructType([known.get(each, StructField(each, StringType())) for each in sorted(names)])

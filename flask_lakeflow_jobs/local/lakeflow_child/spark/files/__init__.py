@@ -1,0 +1,1 @@
+"""Files as Spark finds and reads them."""

@@ -1,0 +1,316 @@
+"""Files that rows are read from one by one: those of streams, and those that a row names.
+
+Sail lacks the column ``_metadata`` of files. Frames know too late that they need it, so the
+requests to the server that name it are changed.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from copy import deepcopy
+from typing import Any
+
+from pyspark.sql import functions
+from pyspark.sql.types import StringType, StructField, StructType
+
+from ...workspace_paths import find_address
+from ..language.connect_plans import find_messages, union_frames
+from ..language.sql_names import quote_part
+from .data_files import Partition, find_partition, infer_types, is_file_format, list_files
+from .file_values import infer_texts
+
+_RESCUED = "_rescued_data"
+_OWN_OPTIONS = ("pathglobfilter", "rescueddatacolumn")
+#: The column of the file that a row is from. It exists if the stream names it.
+METADATA = "_metadata"
+_HOLDERS = ("root", "input")  # the fields of a plan or a command that have a frame
+_SIDES = ("left_input", "right_input")
+# The relations with one frame behind which Spark still finds the column.
+_CARRIERS = frozenset(
+    ["drop", "filter", "limit", "project", "sort", "with_columns", "with_columns_renamed"]
+)
+
+#: The names of columns in the first line of a file.
+Header = tuple[str, ...] | None
+
+
+class FileSource:
+    """The files of a folder, each of which is read once.
+
+    :param path: of the folder on this machine, perhaps with ``*``.
+    :param options: of the reader. Those of ``cloudFiles`` choose the format.
+    """
+
+    def __init__(
+        self, session: Any, path: str, file_format: str, schema: Any, options: dict[str, Any]
+    ) -> None:
+        self._session = session
+        self._path = path
+        is_auto_loader = file_format.lower() == "cloudfiles"
+        own = {key.lower(): value for key, value in options.items()}
+        self._format = own.get("cloudfiles.format", "parquet") if is_auto_loader else file_format
+        self._schema = schema
+        self._hints = own.get("cloudfiles.schemahints")
+        self._pattern = own.get("pathglobfilter", "*")
+        self._rescued = own.get("rescueddatacolumn") or own.get("cloudfiles.rescueddatacolumn")
+        if is_auto_loader and not schema and self._format.lower() != "binaryfile":
+            self._rescued = self._rescued or _RESCUED
+        self._options = {
+            key: value
+            for key, value in options.items()
+            if not key.lower().startswith("cloudfiles.") and key.lower() not in _OWN_OPTIONS
+        }
+        is_typed = str(own.get("cloudfiles.infercolumntypes")).lower() == "true"
+        if is_auto_loader and is_typed:
+            self._options["inferSchema"] = "true"
+        is_inferred = is_auto_loader and not schema
+        kind = self._format.lower()
+        lines = kind == "json" and str(own.get("multiline")).lower() != "true"
+        self._has_texts = is_inferred and lines and not is_typed
+        header = str(own.get("header")).lower() == "true"
+        self._has_headers = is_inferred and kind == "csv" and header
+        self._separator = own.get("sep") or own.get("delimiter") or ","
+
+    def read_all(self, *, has_metadata: bool = False) -> Any:
+        """Return the rows of all files that there are."""
+        return self._read(list_files(self._path, self._pattern), has_metadata=has_metadata)
+
+    def read(self, files: list[str]) -> Any:
+        """Return the rows of files, with the column of the file."""
+        return self._read(files, has_metadata=True)
+
+    def read_new(self, state: Any, *, has_metadata: bool) -> tuple[Any, Any]:
+        """Return the rows of the files that are not in the state, and the new state.
+
+        :return: ``None`` in place of the rows if there are no new files.
+        """
+        known = set(state or ())
+        new = [file for file in list_files(self._path, self._pattern) if file not in known]
+        rows = self._read(new, has_metadata=has_metadata) if new else None
+        return rows, [*(state or ()), *new]
+
+    def read_old(self, state: Any, *, has_metadata: bool) -> Any:
+        """Return the rows of the files in a state; ``None`` if there are none.
+
+        :raises ValueError: a file is gone.
+        """
+        for file in state:
+            if not os.path.exists(file):
+                raise ValueError(
+                    f"The stream compares new rows with those of {file}, which is gone. Put it "
+                    "back, or remove the checkpoint to read the files that are there again."
+                )
+        return self._read(state, has_metadata=has_metadata) if state else None
+
+    def _read(self, files: list[str], *, has_metadata: bool) -> Any:
+        if not files and not self._schema:
+            raise ValueError(
+                f"There is no file in {self._path}, so its columns are unknown. Put a file there, "
+                "or give a schema, such as .schema('id INT')."
+            )
+        if not files:
+            return self._add_metadata(self._session.createDataFrame([], self._schema), None)
+        schema = self._schema
+        everything = sorted({*files, *list_files(self._path, self._pattern)})
+        is_inferred = not schema and self._format.lower() not in ("binaryfile", "text")
+        if is_inferred and (has_metadata or files != everything):
+            schema = self._load(everything, None, everything).schema  # some may lack columns
+        if not has_metadata:
+            return self._add_rescued(self._load(files, schema, everything))
+        frames = [self._add_metadata(self._load([f], schema, everything), f) for f in files]
+        return self._add_rescued(union_frames(frames))
+
+    def _load(self, files: list[str], schema: Any, among: list[str]) -> Any:
+        """Return the rows of files.
+
+        :param among: all files that there are, whose folders have columns.
+        """
+        groups: dict[tuple[Partition, Header], list[str]] = {}
+        for file in files:
+            key = find_partition(self._path, file), self._read_header(file)
+            groups.setdefault(key, []).append(file)
+        hints = self._session.createDataFrame([], self._hints).schema if self._hints else ()
+        if not schema and self._has_texts:
+            schema = infer_texts(files, hints)
+        if not schema and len(groups) > 1:
+            schema = self._infer(groups)
+        kinds: dict[str, Any] = infer_types(find_partition(self._path, each) for each in among)
+        names = list(kinds)
+        if names and schema:
+            declared = self._session.createDataFrame([], schema)
+            kinds |= {each.name: each.dataType for each in declared.schema.fields}
+            schema = declared.drop(*names).schema  # of the files themselves
+        frames = [
+            self._load_group(
+                each, schema, {n: (dict(pairs).get(n), kinds[n]) for n in names}, header
+            )
+            for (pairs, header), each in groups.items()
+        ]
+        frame = union_frames(frames)
+        for field in () if self._has_texts else hints:
+            if field.name in frame.columns:
+                value = frame[field.name].try_cast(field.dataType)
+                frame = frame.withColumn(field.name, value)
+        return frame
+
+    def _load_group(
+        self, files: list[str], schema: Any, values: dict[str, Any], header: Header = None
+    ) -> Any:
+        """Return the rows of files in one folder, with the columns of the folder.
+
+        :param header: of the files, whose columns may have another order than the schema.
+        """
+        reader = self._session.read.format(self._format).options(**self._options)
+        own = schema
+        if schema and header is not None:
+            own = ", ".join(
+                f"{quote_part(name)} "
+                + (schema[name].dataType.simpleString() if name in schema.names else "STRING")
+                for name in header
+            )
+        frame = (reader.schema(own) if own else reader).load(files)
+        if own is not schema:
+            columns = (
+                frame[each.name]
+                if each.name in frame.columns
+                else functions.lit(None).cast(each.dataType).alias(each.name)
+                for each in schema.fields
+            )
+            frame = frame.select(*columns)
+        for name, (value, kind) in values.items():
+            frame = frame.withColumn(name, functions.lit(value).cast(kind))
+        return frame
+
+    def _infer(self, groups: dict[tuple[Partition, Header], list[str]]) -> Any:
+        """Return the columns of all files; one that differs in type between them is a text."""
+        headers: dict[Header, list[str]] = {}
+        for (_, header), files in groups.items():
+            headers.setdefault(header, []).extend(files)
+        fields: dict[str, Any] = {}
+        for files in headers.values():
+            for field in self._load_group(files, None, {}).schema.fields:
+                if fields.setdefault(field.name, field).dataType != field.dataType:
+                    fields[field.name] = StructField(field.name, StringType())
+        return StructType([*fields.values()])
+
+    def _read_header(self, file: str) -> Header:
+        """Return the columns that a file names; ``None`` if they do not count.
+
+        Auto Loader finds columns by their names, also if files have them in another order.
+        """
+        if not self._has_headers:
+            return None
+        with open(file, encoding="utf-8-sig", newline="") as lines:
+            return tuple(next(csv.reader(lines, delimiter=self._separator), ()))
+
+    def _add_rescued(self, frame: Any) -> Any:
+        if self._rescued:
+            frame = frame.withColumn(self._rescued, functions.lit(None).cast("string"))
+        return frame
+
+    def _add_metadata(self, frame: Any, file: str | None) -> Any:
+        status = os.stat(file) if file else None
+        values = {
+            "file_path": (file and find_address(file), "string"),
+            "file_name": (os.path.basename(file) if file else None, "string"),
+            "file_size": (status and status.st_size, "long"),
+            "file_modification_time": (status and status.st_mtime, "timestamp"),
+        }
+        fields = [
+            functions.lit(value).cast(kind).alias(name) for name, (value, kind) in values.items()
+        ]
+        return frame.withColumn(METADATA, functions.struct(*fields))
+
+
+def read_file_metadata(request: Any, session: Any) -> None:
+    """Let a request that names the column read each file.
+
+    :param session: to which the request belongs.
+    """
+    if METADATA.encode() not in request.SerializeToString():
+        return
+    names = {each.unparsed_identifier for each in find_messages(request, "UnresolvedAttribute")}
+    if not any(each.partition(".")[0] == METADATA for each in names):
+        return
+    if any(METADATA in each.name for each in find_messages(request, "Alias")):
+        return  # a stream, whose source has added it
+    changed = False
+    relations = list(find_messages(request, "Relation"))
+    for relation in relations:
+        if (body := _find_carrier(relation)) is not None and _uses_metadata(body):
+            _carry(body.input)
+    for relation in relations:
+        if (source := _find_source(relation)) is not None:
+            _read_files(relation, source, session)
+            changed = True
+        elif changed and METADATA not in names and relation.HasField("set_op"):
+            for side in _SIDES:
+                _drop(getattr(relation.set_op, side))
+    if changed and METADATA not in names:
+        _hide(request)
+
+
+def _read_files(relation: Any, source: Any, session: Any) -> None:
+    options = dict(source.options)
+    pattern = next((v for k, v in options.items() if k.lower() == "pathglobfilter"), "*")
+    files = [file for path in source.paths for file in list_files(path, pattern)]
+    reader = FileSource(session, source.paths[0], source.format, source.schema or None, options)
+    number = relation.common.plan_id
+    relation.CopyFrom(reader.read(files)._plan.plan(session.client))
+    relation.common.plan_id = number
+
+
+def _find_source(relation: Any) -> Any:
+    """Return the files that a relation reads; ``None`` if it reads none."""
+    if relation.WhichOneof("rel_type") != "read" or relation.read.is_streaming:
+        return None
+    if relation.read.WhichOneof("read_type") != "data_source":
+        return None
+    source = relation.read.data_source
+    return source if source.paths and is_file_format(source.format) else None
+
+
+def _find_carrier(relation: Any) -> Any:
+    kind = relation.WhichOneof("rel_type")
+    return getattr(relation, kind) if kind in _CARRIERS else None
+
+
+def _uses_metadata(body: Any) -> bool:
+    own = deepcopy(body)
+    own.ClearField("input")
+    return METADATA.encode() in own.SerializeToString()
+
+
+def _carry(relation: Any) -> bool:
+    """Add the column to each selection above files; return whether there are files."""
+    if _find_source(relation) is not None:
+        return True
+    if (body := _find_carrier(relation)) is None or not _carry(body.input):
+        return False
+    if relation.HasField("project") and not any(
+        each.HasField("unresolved_star")
+        or each.unresolved_attribute.unparsed_identifier == METADATA
+        for each in body.expressions
+    ):
+        body.expressions.add().unresolved_attribute.unparsed_identifier = METADATA
+    return True
+
+
+def _hide(message: Any) -> None:
+    """Drop the column from the frame that a request holds at its top."""
+    for field, value in message.ListFields():
+        if field.message_type is None or not hasattr(value, "ListFields"):
+            continue
+        if value.DESCRIPTOR.name != "Relation":
+            _hide(value)
+        elif field.name in _HOLDERS:
+            _drop(value)
+
+
+def _drop(relation: Any) -> None:
+    inner = deepcopy(relation)
+    relation.Clear()
+    relation.common.plan_id = inner.common.plan_id
+    relation.drop.input.CopyFrom(inner)
+    relation.drop.column_names.append(METADATA)
