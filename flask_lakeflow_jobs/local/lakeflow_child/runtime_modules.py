@@ -98,7 +98,7 @@ class DeltaModules(ServedModules):
             folders = (installed and installed.submodule_search_locations) or ()
             if installed and not any(os.path.exists(f"{each}/tables.py") for each in folders):
                 return None
-            from .spark.delta_tables import build_modules  # few tasks need it
+            from .spark.tables.delta_tables import build_modules  # few tasks need it
 
             self._names = build_modules()
         return super().find_spec(name)

@@ -22,7 +22,7 @@ import duckdb
 
 from ..json_files import read_json, write_json
 from ..spark.language.sql_names import quote_name
-from ..spark.spark_catalog import describe_catalog
+from ..spark.tables.spark_catalog import describe_catalog
 from ..sql.catalogs import DATABASE, Warehouse, prepare_create
 from ..sql.catalogs import quote_name as quote_names
 

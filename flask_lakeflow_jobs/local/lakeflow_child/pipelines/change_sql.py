@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from ..spark.language.sql_names import quote_part, split_name
 from ..spark.language.sql_text import write_text
-from ..spark.spark_catalog import CHANGE_LOG
+from ..spark.tables.spark_catalog import CHANGE_LOG
 from ..sql_statements import remove_comments
 from ..sql_syntax import match_syntax
 from .pipeline_sql import blank_nested

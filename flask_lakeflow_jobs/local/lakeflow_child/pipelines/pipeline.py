@@ -18,7 +18,7 @@ from pathlib import Path
 from ..samples import SPARK_SAMPLES, TRIPS
 from ..script import extend_import_path
 from ..spark.language.sql_names import quote_part
-from ..spark.spark_catalog import add_tables
+from ..spark.tables.spark_catalog import add_tables
 from . import definition_files
 from .definitions import Definitions
 from .pipeline_api import PipelineApi

@@ -4,16 +4,15 @@
 ``spark_catalog`` give a session the catalogs and the tables of the workspace. From then on, code
 reaches Sail in three ways, and each is changed in one place:
 
-- Methods of pyspark: ``pyspark_patches`` lists all changes. Functions are in
-  ``function_corrections``, statistics in ``frame_statistics``. Files are read in ``files``. Files
-  and tables are written in ``table_writers``, ``table_types`` and ``written_values``. Streams are in ``spark_streams``, ``stream_sources`` and
-  ``stream_results``.
+- Methods of pyspark: ``pyspark_patches`` lists all changes. Functions and statistics are in
+  ``frames``. Files are read in ``files``, and tables written in ``tables``. Streams are in
+  ``spark_streams``, ``stream_sources`` and ``stream_results``.
 - SQL: ``sail_sql`` runs each statement. ``sail_commands`` and ``show_commands`` have a table of
   commands by their syntax, which ``sql_syntax`` reads. Rules for queries are in ``sql_queries`` and
-  ``sql_joins``, and those for tables in ``sql_changes``, ``sql_writes``, ``alter_tables``,
-  ``copy_into`` and ``table_versions``.
+  ``sql_joins``, and those for tables in ``sql_changes``, ``sql_writes``, ``alter_tables`` and
+  ``copy_into``.
 - Requests to the server: ``sail_requests`` corrects names, texts, joins and the order of rows in
-  all of them, with ``frame_joins`` and ``row_order``.
+  all of them, with ``frame_joins``.
 
 ``language`` has the text of SQL, the plans of frames, and advice on what Sail refuses.
 

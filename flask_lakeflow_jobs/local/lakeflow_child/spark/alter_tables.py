@@ -13,11 +13,17 @@ from uuid import uuid4
 
 from sqlglot import exp
 
-from .delta_log import find_location, list_fields, read_metadata, write_metadata
 from .language.sql_names import quote_part
-from .language.sql_text import Query, write_text
+from .language.sql_text import Query
 from .query_columns import Tree, write
 from .sql_changes import is_feature
+from .tables.delta_log import (
+    find_location,
+    list_fields,
+    read_metadata,
+    reload_table,
+    write_metadata,
+)
 
 #: A column in the log of a table.
 Field = dict[str, Any]
@@ -113,14 +119,6 @@ def _list_dropped(actions: list[Tree]) -> set[str]:
     """Return the properties, in lower case, with the constraints that are dropped."""
     drops = (each for each in actions if each.args.get("kind") == "CONSTRAINT")
     return {f"{_CHECK}{each.name}".lower() for drop in drops for each in drop.args["tables"]}
-
-
-def reload_table(query: Query, table: str) -> None:
-    """Let Sail read what the log of a table says of its columns."""
-    location = find_location(query, table)
-    if location not in table:  # which is the name of a folder
-        query(f"DROP TABLE {table}")  # its files stay
-        query(f"CREATE TABLE {table} USING delta LOCATION {write_text(location)}")
 
 
 def _check_null(query: Query, table: str, columns: set[str]) -> None:

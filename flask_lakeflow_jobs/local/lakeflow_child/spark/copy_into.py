@@ -9,13 +9,13 @@ from typing import Any
 from sqlglot import exp
 
 from ..json_files import read_json, write_json
-from .delta_log import find_location
 from .files.data_files import list_files
 from .files.file_sources import METADATA, FileSource
 from .language.connect_plans import name_frame
 from .language.sql_text import write_rows
 from .query_columns import write
-from .table_types import cast_columns
+from .tables.delta_log import find_location
+from .tables.written_values import cast_columns
 
 _STATE = "_lakeflow_copied.json"  # in the folder of the table, so that it goes with it
 

@@ -13,7 +13,9 @@ from uuid import uuid4
 
 from sqlglot import exp, parse_one
 
-from .delta_log import (
+from .language.sql_text import Query
+from .query_columns import write
+from .tables.delta_log import (
     find_location,
     list_fields,
     list_versions,
@@ -22,8 +24,6 @@ from .delta_log import (
     write_commit,
     write_metadata,
 )
-from .language.sql_text import Query
-from .query_columns import write
 
 _COPY = "_lakeflow_merge_"
 _ID = "lakeflow_id"

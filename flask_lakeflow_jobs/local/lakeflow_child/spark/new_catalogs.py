@@ -12,10 +12,10 @@ import socket
 from typing import Any
 
 from ..sql_syntax import match_syntax
+from .frames.sail_requests import RequestStub
 from .language.sql_names import CATALOG_NAME, find_current, quote_part
 from .sail import PORT_FILE
-from .sail_requests import RequestStub
-from .spark_catalog import list_saved_catalogs, load_catalog, save_catalog
+from .tables.spark_catalog import list_saved_catalogs, load_catalog, save_catalog
 
 #: What Sail knows besides.
 _OF_SAIL = {"global_temp", "system"}

@@ -22,13 +22,17 @@ from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter, DataFrameWriterV2
 from pyspark.sql.connect.streaming.readwriter import DataStreamReader, DataStreamWriter
 
-from .delta_log import find_location
 from .files.file_readers import refuse_changes, wrap_load
-from .frame_statistics import count_pairs, find_quantiles, order_statistics, summarize
-from .function_corrections import CORRECTED
+from .frames.frame_functions import (
+    CORRECTED,
+    count_pairs,
+    find_quantiles,
+    order_statistics,
+    summarize,
+)
+from .frames.local_rdds import LocalContext, LocalRdd, take_rdds
 from .language.connect_plans import hash_plan
 from .language.sql_names import quote_part
-from .local_rdds import LocalContext, LocalRdd, take_rdds
 from .sail_sql import SailSql
 from .spark_streams import (
     StreamManager,
@@ -39,13 +43,8 @@ from .spark_streams import (
     start_streams,
 )
 from .stream_results import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
-from .table_writers import (
-    append_rows,
-    create_new,
-    insert_into,
-    write_folder,
-    write_table,
-)
+from .tables.delta_log import find_location
+from .tables.table_writers import append_rows, create_new, insert_into, write_folder, write_table
 
 #: Databricks, documentation of Spark configuration properties: set on each cluster.
 _TAGS = {

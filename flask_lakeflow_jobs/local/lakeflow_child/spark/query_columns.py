@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from sqlglot import exp
 
 from ..sql.databricks_sql import SailDialect
+from .tables.delta_log import find_location, list_fields, read_commits
 
 Tree = exp.Expr
 #: Returns the names and the types of the columns of a query.
@@ -99,3 +102,32 @@ def _list_names(node: Tree) -> Iterator[Tree]:
         yield from _list_names(parent)
     if (names := node.args.get("with_")) is not None:
         yield from names.expressions
+
+
+def name_folders(tree: Tree, query: Callable[[str], Any]) -> None:
+    """Read earlier versions from the folders of tables, if those have changed their columns.
+
+    Sail cannot read a folder in a view.
+    """
+    if isinstance(tree, exp.Create) and tree.kind == "VIEW":
+        return
+    for table in list(tree.find_all(exp.Table)):
+        if table.args.get("version") is None:
+            continue
+        bare = exp.Table(**{key: table.args.get(key) for key in ("this", "db", "catalog")})
+        with suppress(ValueError):  # it is no Delta table
+            location = find_location(query, write(bare))
+            if len(set(_list_schemas(location))) > 1:
+                table.set("alias", table.args.get("alias") or exp.TableAlias(this=table.this))
+                table.set("this", exp.to_identifier(location, quoted=True))
+                table.set("db", exp.to_identifier("delta"))
+                table.set("catalog", None)
+
+
+def _list_schemas(location: str) -> Iterator[str]:
+    """Yield the columns that a table has had."""
+    for _, actions in read_commits(location):
+        for each in actions:
+            if "metaData" in each:
+                fields = list_fields(each["metaData"])
+                yield json.dumps([(field["name"], field["type"]) for field in fields])

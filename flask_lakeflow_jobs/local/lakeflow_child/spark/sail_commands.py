@@ -20,6 +20,7 @@ from .language.sql_names import (
     split_name,
 )
 from .language.sql_text import Query, write_text
+from .tables.delta_log import EVOLVES, Commit, find_info, find_location, reload_table, restore
 
 _FEATURE = re.compile(r"(?<![\w.])delta\.(?=feature\.(?!allowColumnDefaults\b))", re.IGNORECASE)
 
@@ -170,16 +171,22 @@ class SailCommands:
         return f"{match.string[: match.end('name')]} ({columns}) {rows}"
 
     def evolve_table(self, match: Match) -> str:
-        from .table_writers import EVOLVES  # it imports pyspark
-
         if self.conf.get(EVOLVES, "false") != "true":
             return match.string
         return f"MERGE WITH SCHEMA EVOLUTION INTO {match.string[match.end() :]}"
 
     def restore_table(self, match: Match) -> str:
-        from .table_versions import restore_table  # it imports sqlglot
+        table, is_version = match["name"], match["kind"].upper() == "VERSION"
+        value = match["rest"] if is_version else f"unix_millis(CAST({match['rest']} AS TIMESTAMP))"
+        wanted = int(self.query(f"SELECT {value}").first()[0])
 
-        return restore_table(self.query, match["name"], match["kind"].upper(), match["rest"])
+        def is_wanted(commit: Commit) -> bool:
+            version, actions = commit
+            return version == wanted if is_version else find_info(actions)["timestamp"] <= wanted
+
+        if restore(find_location(self.query, table), table, is_wanted):
+            reload_table(self.query, table)
+        return _answer("The table is restored.")
 
     #: What writes a command, by its syntax. Of several that match, each writes the result of the
     #: one before.

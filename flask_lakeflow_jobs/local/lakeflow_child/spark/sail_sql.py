@@ -16,19 +16,19 @@ from typing import Any
 from ..sql_statements import is_query, remove_comments, replace_identifiers
 from ..sql_syntax import match_syntax
 from ..workspace_paths import WorkspacePaths
-from .delta_log import (
-    build_counts,
-    find_filled,
-    find_location,
-    list_versions,
-    replace_descriptions,
-)
 from .files.read_files import replace_read_files
 from .language.spark_advice import find_lack, is_refusal
 from .language.sql_text import escape_quotes, insert_parameters, insert_settings, name_versions
 from .new_catalogs import Catalogs
 from .sail_commands import SailCommands
 from .show_commands import insert_information, replace_show
+from .tables.delta_log import (
+    build_counts,
+    find_filled,
+    find_location,
+    list_versions,
+    replace_descriptions,
+)
 
 #: Runs a statement with the arguments of another one.
 Run = Callable[[str], Any]
@@ -189,10 +189,9 @@ class SailSql:
             return statement
         from sqlglot import exp
 
-        from .query_columns import write
+        from .query_columns import name_folders, write
         from .sql_joins import name_keys
         from .sql_queries import filter_laterals, lift_aggregates, name_groups, refuse_unpivots
-        from .table_versions import name_folders
 
         def describe(text: str) -> dict[str, str]:
             return _list_columns(self._run_or_rewrite(text, run))

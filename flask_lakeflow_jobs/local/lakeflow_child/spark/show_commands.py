@@ -13,7 +13,6 @@ from typing import Any
 
 from ..sql_statements import is_like
 from ..sql_syntax import Match, match_syntax
-from .delta_log import find_location, list_fields, read_metadata
 from .language.sql_names import (
     find_current,
     list_schemas,
@@ -23,7 +22,8 @@ from .language.sql_names import (
     unquote_part,
 )
 from .language.sql_text import Query, write_rows
-from .spark_catalog import read_description
+from .tables.delta_log import find_location, list_fields, read_metadata
+from .tables.spark_catalog import read_description
 
 Row = tuple[Any, ...]
 

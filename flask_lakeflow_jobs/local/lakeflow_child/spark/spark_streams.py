@@ -17,7 +17,6 @@ from typing import Any
 from pyspark.errors import AnalysisException
 from pyspark.sql.connect.dataframe import DataFrame
 
-from .delta_tables import DeltaTable
 from .files.data_files import is_file_format
 from .files.file_sources import METADATA, FileSource
 from .files.file_values import parse_schema
@@ -33,7 +32,8 @@ from .stream_results import (
     refuse_nodes,
 )
 from .stream_sources import Checkpoint, TableSource
-from .table_types import cast_columns
+from .tables.delta_tables import DeltaTable
+from .tables.written_values import cast_columns
 
 #: The attribute of a writer with the function that it calls for each batch.
 _FUNCTION = "_lakeflow_function"

@@ -7,12 +7,17 @@ from typing import Any
 from sqlglot import exp
 
 from ..sql.databricks_sql import insert_partition
-from .alter_tables import reload_table
-from .delta_log import find_location, limit_columns, read_metadata, write_metadata
 from .language.sql_names import quote_part
 from .language.sql_text import Query
 from .query_columns import write
-from .table_writers import check_replaced, is_dynamic
+from .tables.delta_log import (
+    find_location,
+    limit_columns,
+    read_metadata,
+    reload_table,
+    write_metadata,
+)
+from .tables.table_writers import check_replaced, is_dynamic
 
 
 def replace_rows(insert: exp.Insert, session: Any) -> Any:

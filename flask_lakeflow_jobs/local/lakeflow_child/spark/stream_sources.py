@@ -12,9 +12,9 @@ from urllib.parse import unquote
 from pyspark.sql import functions
 
 from ..json_files import read_json, write_json
-from .delta_log import find_files, find_location, read_commits
 from .files.file_readers import refuse_changes
 from .language.connect_plans import union_frames
+from .tables.delta_log import find_files, find_location, read_commits
 
 _STATE = "lakeflow-local.json"
 

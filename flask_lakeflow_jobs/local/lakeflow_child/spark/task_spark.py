@@ -52,7 +52,7 @@ def synchronize_requests(
 
 def _add_context(module: Any) -> None:
     """Let code import ``SparkContext``, which the client without Java leaves out."""
-    from .local_rdds import LocalContext  # of tasks with Spark only
+    from .frames.local_rdds import LocalContext  # of tasks with Spark only
 
     module.SparkContext = LocalContext
 
@@ -132,7 +132,7 @@ class TaskSpark:
     def save(self) -> None:
         """Save the catalog, so that later runs see the tables of this task."""
         if self._is_sail and self._session is not None:
-            from .spark_catalog import save_catalog
+            from .tables.spark_catalog import save_catalog
 
             try:
                 save_catalog(self._session)
@@ -147,7 +147,7 @@ class TaskSpark:
             yield
         finally:
             if self._session is not None:
-                from .spark_catalog import load_catalog
+                from .tables.spark_catalog import load_catalog
 
                 load_catalog(self._session)
 
@@ -184,7 +184,7 @@ def _connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     from .new_catalogs import Catalogs
     from .pyspark_patches import ZONE, patch_pyspark
     from .sail_sql import SailSql
-    from .spark_catalog import load_catalog
+    from .tables.spark_catalog import load_catalog
 
     # Sail sends a batch of rows as a whole, which may exceed the limits of the client.
     limits = ChannelBuilder.GRPC_DEFAULT_OPTIONS

@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
-from ..sql_syntax import Match, replace_syntax
-from .language.sql_text import write_rows
+from ...sql_syntax import Match, replace_syntax
+from ..language.sql_text import Query, write_rows, write_text
 
 #: A version of a table, and the actions that lead to it.
 Commit = tuple[int, list[dict[str, Any]]]
@@ -22,6 +22,8 @@ FEATURE = re.compile(
     r"delta\.(?:enable(?!DeletionVectors)\w+|feature\.\w+|universalFormat\.\w+|(?:\w+\.)?\w*Duration)",
     re.IGNORECASE,
 )
+#: The setting that lets each write add columns.
+EVOLVES = "spark.databricks.delta.schema.autoMerge.enabled"
 # The metadata of a column with a condition that each of its values meets.
 _INVARIANTS = "delta.invariants"
 _LOG = "_delta_log"
@@ -67,7 +69,7 @@ _DETAIL = {
 }
 
 
-def replace_descriptions(statement: str, query: Callable[[str], Any]) -> str:
+def replace_descriptions(statement: str, query: Query) -> str:
     """Replace ``DESCRIBE HISTORY`` and ``DESCRIBE DETAIL`` by queries.
 
     :param query: runs a statement of Sail.
@@ -81,7 +83,7 @@ def replace_descriptions(statement: str, query: Callable[[str], Any]) -> str:
     return replace_syntax(_DESCRIBE, statement, replacement)
 
 
-def find_location(query: Callable[[str], Any], name: str) -> str:
+def find_location(query: Query, name: str) -> str:
     """Return the folder of a table.
 
     :param name: as SQL names it.
@@ -195,7 +197,7 @@ def limit_columns(location: str, conditions: dict[str, str]) -> bool:
     return True
 
 
-def has_limits(query: Callable[[str], Any], name: str) -> bool:
+def has_limits(query: Query, name: str) -> bool:
     """Return whether Sail checks the values of a column of a table."""
     try:
         return _INVARIANTS in read_metadata(find_location(query, name))["schemaString"]
@@ -316,3 +318,11 @@ def find_filled(location: str) -> set[str]:
     """Return the columns that an INSERT may leave out, as they have values of their own."""
     fields = list_fields(read_metadata(location))
     return {each["name"].lower() for each in fields if _FILLED.search(json.dumps(each["metadata"]))}
+
+
+def reload_table(query: Query, table: str) -> None:
+    """Let Sail read what the log of a table says of its columns."""
+    location = find_location(query, table)
+    if location not in table:  # which is the name of a folder
+        query(f"DROP TABLE {table}")  # its files stay
+        query(f"CREATE TABLE {table} USING delta LOCATION {write_text(location)}")

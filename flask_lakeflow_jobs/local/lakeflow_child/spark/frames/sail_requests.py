@@ -1,4 +1,8 @@
-"""Requests to Sail, in which frames and statements both end, as it has to read them."""
+"""Requests to Sail, in which frames and statements both end, as it has to read them.
+
+Sail drops a sort if nothing needs its order, such as a file, the first row of a group, or a new
+column. Spark keeps it there. A limit needs the order, so one above any number of rows keeps it.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ..sql_statements import LITERAL
-from .files.file_sources import read_file_metadata
+from ...sql_statements import LITERAL
+from ..files.file_sources import read_file_metadata
+from ..language.connect_plans import list_messages, walk
+from ..language.sql_corrections import correct_results
+from ..language.sql_names import Prefix, lower_in_sql, lower_name, prefix_name
+from ..language.sql_text import escape_quotes
 from .frame_joins import expand_stars, name_keys
-from .language.connect_plans import walk
-from .language.sql_corrections import correct_results
-from .language.sql_names import Prefix, lower_in_sql, lower_name, prefix_name
-from .language.sql_text import escape_quotes
-from .row_order import keep_order
 
 _CHANGED = ("AnalyzePlan", "Config", "ExecutePlan")
 #: The fields with names, by the types of messages, and the parts of these below a catalog; 0 for
@@ -39,6 +42,10 @@ _PATH = re.compile(
     re.DOTALL,
 )
 _TYPE = re.compile(r"\bstruct\s*<", re.IGNORECASE)
+_ALL_ROWS = 2**31 - 1
+_SORTED = re.compile(r"\b(?:ORDER|SORT)\s+BY\b", re.IGNORECASE)
+#: Messages below which Sail keeps a sort, or the text is not only a query, or that sort again.
+_DONE = ("Limit", "Plan", "Sort", "SqlCommand", "Tail", "WithRelations")
 
 
 class RequestStub:
@@ -126,3 +133,21 @@ def _correct(message: Any, field: str, prefix: Prefix, parts: int) -> None:
     if field in message.DESCRIPTOR.fields_by_name and (name := getattr(message, field)):
         name = lower_name(name)
         setattr(message, field, prefix_name(name, prefix, parts) if parts else name)
+
+
+def keep_order(request: Any) -> None:
+    """Let the rows of a request keep the order in which they are sorted."""
+    for message in walk(request):
+        if message.DESCRIPTOR.name in _DONE:
+            continue
+        for rows in list_messages(message):
+            if rows.DESCRIPTOR.name == "Relation" and _is_sorted(rows):
+                limited = type(rows)(common=rows.common)
+                limited.limit.input.CopyFrom(rows)
+                limited.limit.limit = _ALL_ROWS
+                rows.CopyFrom(limited)
+
+
+def _is_sorted(rows: Any) -> bool:
+    kind = rows.WhichOneof("rel_type")
+    return kind == "sort" or (kind == "sql" and _SORTED.search(rows.sql.query) is not None)

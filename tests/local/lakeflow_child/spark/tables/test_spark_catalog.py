@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_names import quote_name
-from flask_lakeflow_jobs.local.lakeflow_child.spark.spark_catalog import (
+from flask_lakeflow_jobs.local.lakeflow_child.spark.tables.spark_catalog import (
     add_tables,
     load_catalog,
     merge,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.delta_log import (
+from flask_lakeflow_jobs.local.lakeflow_child.spark.tables.delta_log import (
     build_counts,
     build_history,
     find_files,

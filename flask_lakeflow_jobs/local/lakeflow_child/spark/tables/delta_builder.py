@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .language.sql_names import quote_part
-from .language.sql_text import write_text
+from ..language.sql_names import quote_part
+from ..language.sql_text import write_text
 
 
 class IdentityGenerator:

@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from itertools import dropwhile, takewhile
 from typing import Any
 
-from ..json_files import read_json, write_json
-from ..samples import SPARK_SAMPLES
-from .files.data_files import list_files
-from .language.sql_names import list_schemas, quote_name, quote_part
-from .language.sql_text import write_text
+from ...json_files import read_json, write_json
+from ...samples import SPARK_SAMPLES
+from ..files.data_files import list_files
+from ..language.sql_names import list_schemas, quote_name, quote_part
+from ..language.sql_text import write_text
 
 Entries = dict[str, dict[str, Any]]
 

@@ -12,9 +12,9 @@ import os
 from importlib import import_module
 from typing import Any
 
+from ..language.connect_plans import ColumnSql, name_frame
 from .delta_builder import DeltaTableBuilder, IdentityGenerator
 from .delta_log import build_detail, build_history, find_location
-from .language.connect_plans import ColumnSql, name_frame
 
 _SOURCE = "lakeflow_merge_source"  # the alias of a source without one
 # Nothing reads manifests here, and Sail chooses the protocol and the features.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.local_rdds import LocalContext
+from flask_lakeflow_jobs.local.lakeflow_child.spark.frames.local_rdds import LocalContext
 
 PAIRS = [("a", 1), ("b", 2), ("a", 3)]
 OUTER = [("a", (1, None)), ("b", (2, 2)), ("a", (3, None))]

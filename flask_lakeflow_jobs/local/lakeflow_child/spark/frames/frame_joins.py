@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .language.connect_plans import find_messages, list_inputs, list_messages, make_frame
-from .language.sql_names import quote_part
+from ..language.connect_plans import find_messages, list_inputs, list_messages, make_frame
+from ..language.sql_names import quote_part
 
 _STAR = re.compile(r"\s*(\w+)\.\*\s*")
 _COLUMN = re.compile(r"\s*(\w+)\.(\w+)\s*")

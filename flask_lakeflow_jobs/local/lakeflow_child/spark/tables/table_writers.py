@@ -16,21 +16,18 @@ from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.pandas.types import from_arrow_type
 from pyspark.sql.types import NullType, NumericType, StringType, StructField, StructType
 
-from .delta_log import FEATURE, find_location, has_limits
+from ..files.data_files import begin_at_root
+from ..files.file_readers import allow_null
+from ..language.connect_plans import ColumnSql, name_frame
+from ..language.sql_names import FILE_FORMATS, create_schema, find_schema, quote_part
+from .delta_log import EVOLVES, FEATURE, find_location, has_limits
 from .delta_tables import DeltaTable
-from .files.data_files import begin_at_root
-from .files.file_readers import allow_null
-from .language.connect_plans import ColumnSql, name_frame
-from .language.sql_names import FILE_FORMATS, create_schema, find_schema, quote_part
-from .table_types import cast_columns, check_types
-from .written_values import format_values
+from .written_values import cast_columns, check_types, format_values
 
 # What an INSERT does in the modes of writers.
 _INSERTS = {"append": "INTO", "overwrite": "OVERWRITE"}
 #: Types of a first value that may differ from those of the others.
 _FIRST_TYPES = (NullType, NumericType)
-#: The setting that lets each write add columns.
-EVOLVES = "spark.databricks.delta.schema.autoMerge.enabled"
 
 
 def make_nullable(frame: Any, table: Any = None) -> Any:

@@ -1,0 +1,1 @@
+"""Frames, and the requests to Sail that they end in."""
