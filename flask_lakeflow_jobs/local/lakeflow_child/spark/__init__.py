@@ -5,12 +5,12 @@
 reaches Sail in three ways, and each is changed in one place:
 
 - Methods of pyspark: ``pyspark_patches`` lists all changes. Functions and statistics are in
-  ``frames``. Files are read in ``files``, and tables written in ``tables``. Streams are in
-  ``spark_streams``, ``stream_sources`` and ``stream_results``.
-- SQL: ``sail_sql`` runs each statement. ``sail_commands`` and ``show_commands`` have a table of
-  commands by their syntax, which ``sql_syntax`` reads. Rules for queries are in ``sql_queries`` and
-  ``sql_joins``, and those for tables in ``sql_changes``, ``sql_writes``, ``alter_tables`` and
-  ``copy_into``.
+  ``frames``. Files are read in ``files``, tables written in ``tables``, and streams read and
+  written in ``streams``.
+- SQL: ``sail_sql`` in ``statements`` runs each statement. ``sail_commands`` and ``show_commands``
+  have a table of commands by their syntax, which ``sql_syntax`` reads. Rules for queries are in
+  ``sql_queries`` and ``query_columns``, and those for tables in ``sql_changes``, ``sql_writes`` and
+  ``alter_tables``.
 - Requests to the server: ``sail_requests`` corrects names, texts, joins and the order of rows in
   all of them, with ``frame_joins``.
 

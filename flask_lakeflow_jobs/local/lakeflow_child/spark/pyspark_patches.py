@@ -33,8 +33,8 @@ from .frames.frame_functions import (
 from .frames.local_rdds import LocalContext, LocalRdd, take_rdds
 from .language.connect_plans import hash_plan
 from .language.sql_names import quote_part
-from .sail_sql import SailSql
-from .spark_streams import (
+from .statements.sail_sql import SailSql
+from .streams.spark_streams import (
     StreamManager,
     keep_function,
     load_files,
@@ -42,7 +42,7 @@ from .spark_streams import (
     refuse_function,
     start_streams,
 )
-from .stream_results import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
+from .streams.stream_results import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
 from .tables.delta_log import find_location
 from .tables.table_writers import append_rows, create_new, insert_into, write_folder, write_table
 

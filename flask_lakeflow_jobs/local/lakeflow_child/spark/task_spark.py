@@ -183,7 +183,7 @@ def _connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
 
     from .new_catalogs import Catalogs
     from .pyspark_patches import ZONE, patch_pyspark
-    from .sail_sql import SailSql
+    from .statements.sail_sql import SailSql
     from .tables.spark_catalog import load_catalog
 
     # Sail sends a batch of rows as a whole, which may exceed the limits of the client.

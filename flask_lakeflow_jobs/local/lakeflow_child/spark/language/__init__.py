@@ -1,1 +1,1 @@
-"""What code and Sail exchange: the text of SQL, plans of Spark Connect, and errors."""
+"""The languages between code and Sail: SQL, plans of Spark Connect, and errors."""

@@ -11,9 +11,9 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..sql_statements import is_like
-from ..sql_syntax import Match, match_syntax
-from .language.sql_names import (
+from ...sql_statements import is_like
+from ...sql_syntax import Match, match_syntax
+from ..language.sql_names import (
     find_current,
     list_schemas,
     quote_name,
@@ -21,9 +21,9 @@ from .language.sql_names import (
     split_name,
     unquote_part,
 )
-from .language.sql_text import Query, write_rows
-from .tables.delta_log import find_location, list_fields, read_metadata
-from .tables.spark_catalog import read_description
+from ..language.sql_text import Query, write_rows
+from ..tables.delta_log import find_location, list_fields, read_metadata
+from ..tables.spark_catalog import read_description
 
 Row = tuple[Any, ...]
 

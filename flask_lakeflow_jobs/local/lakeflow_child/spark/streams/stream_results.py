@@ -17,9 +17,9 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Window, functions
 from pyspark.sql.connect.plan import LogicalPlan
 
-from .files.file_sources import METADATA
-from .language.connect_plans import find_messages, list_inputs, make_frame, union_frames
-from .language.sql_names import quote_part
+from ..files.file_sources import METADATA
+from ..language.connect_plans import find_messages, list_inputs, make_frame, union_frames
+from ..language.sql_names import quote_part
 
 #: The marks of plans: the source whose rows are replaced, the column of the event time with the
 #: delay, and whether duplicates are dropped within the watermark only.

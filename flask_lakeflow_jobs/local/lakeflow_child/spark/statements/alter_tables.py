@@ -13,17 +13,17 @@ from uuid import uuid4
 
 from sqlglot import exp
 
-from .language.sql_names import quote_part
-from .language.sql_text import Query
-from .query_columns import Tree, write
-from .sql_changes import is_feature
-from .tables.delta_log import (
+from ..language.sql_names import quote_part
+from ..language.sql_text import Query
+from ..tables.delta_log import (
     find_location,
     list_fields,
     read_metadata,
     reload_table,
     write_metadata,
 )
+from .query_columns import Tree, write
+from .sql_changes import is_feature
 
 #: A column in the log of a table.
 Field = dict[str, Any]

@@ -9,8 +9,8 @@ import re
 import pytest
 from sqlglot import exp
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.query_columns import write
-from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_queries import (
+from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_columns import write
+from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.sql_queries import (
     filter_laterals,
     lift_aggregates,
     name_groups,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from .language.sql_corrections import check_path
+from ..language.sql_corrections import check_path
 from .query_columns import Describe, Tree, expand_stars, read_columns, write
 
 _KEPT = "lakeflow_qualifies"

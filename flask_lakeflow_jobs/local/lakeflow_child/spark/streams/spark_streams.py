@@ -17,10 +17,12 @@ from typing import Any
 from pyspark.errors import AnalysisException
 from pyspark.sql.connect.dataframe import DataFrame
 
-from .files.data_files import is_file_format
-from .files.file_sources import METADATA, FileSource
-from .files.file_values import parse_schema
-from .language.spark_advice import JVM
+from ..files.data_files import is_file_format
+from ..files.file_sources import METADATA, FileSource
+from ..files.file_values import parse_schema
+from ..language.spark_advice import JVM
+from ..tables.delta_tables import DeltaTable
+from ..tables.written_values import cast_columns
 from .stream_results import (
     NEW,
     OLD,
@@ -32,8 +34,6 @@ from .stream_results import (
     refuse_nodes,
 )
 from .stream_sources import Checkpoint, TableSource
-from .tables.delta_tables import DeltaTable
-from .tables.written_values import cast_columns
 
 #: The attribute of a writer with the function that it calls for each batch.
 _FUNCTION = "_lakeflow_function"

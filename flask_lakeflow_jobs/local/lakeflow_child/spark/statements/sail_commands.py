@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..sql_statements import NO_METRICS, describe_skipped, find_skipped, replace_identifiers
-from ..sql_syntax import Match, match_syntax, replace_syntax
-from .language.sql_names import (
+from ...sql_statements import NO_METRICS, describe_skipped, find_skipped, replace_identifiers
+from ...sql_syntax import Match, match_syntax, replace_syntax
+from ..language.sql_names import (
     CATALOG_NAME,
     create_schema,
     find_current,
@@ -19,8 +19,8 @@ from .language.sql_names import (
     quote_part,
     split_name,
 )
-from .language.sql_text import Query, write_text
-from .tables.delta_log import EVOLVES, Commit, find_info, find_location, reload_table, restore
+from ..language.sql_text import Query, write_text
+from ..tables.delta_log import EVOLVES, Commit, find_info, find_location, reload_table, restore
 
 _FEATURE = re.compile(r"(?<![\w.])delta\.(?=feature\.(?!allowColumnDefaults\b))", re.IGNORECASE)
 

@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.query_columns import write
-from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_udfs import SqlFunctions
+from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_columns import write
+from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.sql_definitions import SqlFunctions
 from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_sql import (
     DatabricksDialect,
     parse_one,

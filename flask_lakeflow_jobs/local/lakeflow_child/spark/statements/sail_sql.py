@@ -13,22 +13,22 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..sql_statements import is_query, remove_comments, replace_identifiers
-from ..sql_syntax import match_syntax
-from ..workspace_paths import WorkspacePaths
-from .files.read_files import replace_read_files
-from .language.spark_advice import find_lack, is_refusal
-from .language.sql_text import escape_quotes, insert_parameters, insert_settings, name_versions
-from .new_catalogs import Catalogs
-from .sail_commands import SailCommands
-from .show_commands import insert_information, replace_show
-from .tables.delta_log import (
+from ...sql_statements import is_query, remove_comments, replace_identifiers
+from ...sql_syntax import match_syntax
+from ...workspace_paths import WorkspacePaths
+from ..files.read_files import replace_read_files
+from ..language.spark_advice import find_lack, is_refusal
+from ..language.sql_text import escape_quotes, insert_parameters, insert_settings, name_versions
+from ..new_catalogs import Catalogs
+from ..tables.delta_log import (
     build_counts,
     find_filled,
     find_location,
     list_versions,
     replace_descriptions,
 )
+from .sail_commands import SailCommands
+from .show_commands import insert_information, replace_show
 
 #: Runs a statement with the arguments of another one.
 Run = Callable[[str], Any]
@@ -167,7 +167,7 @@ class SailSql:
             if (advice := find_lack(statement)) is not None:
                 raise NotImplementedError(advice) from error
             if _NO_IDS in str(error) and (tree := _parse(statement)) is not None:
-                from .identity_merges import merge_with_ids
+                from .sql_writes import merge_with_ids
 
                 frame = merge_with_ids(tree, self._query)
                 if frame is not None:
@@ -189,8 +189,7 @@ class SailSql:
             return statement
         from sqlglot import exp
 
-        from .query_columns import name_folders, write
-        from .sql_joins import name_keys
+        from .query_columns import name_folders, name_keys, write
         from .sql_queries import filter_laterals, lift_aggregates, name_groups, refuse_unpivots
 
         def describe(text: str) -> dict[str, str]:
@@ -213,10 +212,10 @@ class SailSql:
         from sqlglot import exp
 
         from .alter_tables import alter_table
-        from .copy_into import copy_into
         from .query_columns import write
         from .sql_changes import rewrite_statement
         from .sql_queries import rewrite_queries
+        from .sql_writes import copy_into
 
         def describe(text: str) -> dict[str, str]:
             return _list_columns(run(text))
@@ -247,7 +246,7 @@ class SailSql:
 
     def _find_functions(self) -> Any:
         """Return the functions that SQL has created."""
-        from .sql_udfs import SqlFunctions
+        from .sql_definitions import SqlFunctions
 
         if self._functions is None:
             register = self._session.udf.register
@@ -256,7 +255,7 @@ class SailSql:
 
     def _find_variables(self) -> Any:
         if self._variables is None:
-            from .sql_variables import SqlVariables
+            from .sql_definitions import SqlVariables
 
             self._variables = SqlVariables(self.sql)
         return self._variables
@@ -270,7 +269,7 @@ def _parse(statement: str) -> Any:
     """Return the tree of a statement; ``None`` if sqlglot does not know it."""
     from sqlglot.errors import SqlglotError
 
-    from ..sql.databricks_sql import DatabricksDialect, parse_one
+    from ...sql.databricks_sql import DatabricksDialect, parse_one
 
     try:
         return parse_one(statement, DatabricksDialect)

@@ -1,4 +1,4 @@
-"""What streams have read, and the rows that are new in a Delta table: Sail has no streams."""
+"""Checkpoints of streams, and the rows that are new in a Delta table: Sail has no streams."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from urllib.parse import unquote
 
 from pyspark.sql import functions
 
-from ..json_files import read_json, write_json
-from .files.file_readers import refuse_changes
-from .language.connect_plans import union_frames
-from .tables.delta_log import find_files, find_location, read_commits
+from ...json_files import read_json, write_json
+from ..files.file_readers import refuse_changes
+from ..language.connect_plans import union_frames
+from ..tables.delta_log import find_files, find_location, read_commits
 
 _STATE = "lakeflow-local.json"
 

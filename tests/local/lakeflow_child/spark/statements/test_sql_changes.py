@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.query_columns import write
-from flask_lakeflow_jobs.local.lakeflow_child.spark.sql_changes import rewrite_statement
+from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_columns import write
+from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.sql_changes import rewrite_statement
 from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_sql import (
     DatabricksDialect,
     parse_one,

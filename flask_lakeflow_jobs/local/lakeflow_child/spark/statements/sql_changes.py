@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from ..sql.databricks_sql import drop_key, insert_partition
+from ...sql.databricks_sql import drop_key, insert_partition
+from ..tables.delta_log import FEATURE
 from .query_columns import Describe, Tree, write
-from .tables.delta_log import FEATURE
 
 _SOURCE = "lakeflow_source"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.sail_commands import SailCommands
+from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.sail_commands import SailCommands
 
 
 class Ran(str):

@@ -1,0 +1,1 @@
+"""Statements of Databricks, and what Sail runs in their place."""

@@ -1,0 +1,310 @@
+"""Statements that write a table, where Sail refuses or writes other rows, columns or limits.
+
+``COPY INTO`` appends files that a table does not have yet. ``MERGE`` into a table with an identity
+column gets the ids of new rows from its source.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from shutil import copytree, ignore_patterns, rmtree
+from typing import Any
+from urllib.parse import unquote
+from uuid import uuid4
+
+from sqlglot import exp, parse_one
+
+from ...json_files import read_json, write_json
+from ...sql.databricks_sql import insert_partition
+from ..files.data_files import list_files
+from ..files.file_sources import METADATA, FileSource
+from ..language.connect_plans import name_frame
+from ..language.sql_names import quote_part
+from ..language.sql_text import Query, write_rows
+from ..tables.delta_log import (
+    find_location,
+    limit_columns,
+    list_fields,
+    list_versions,
+    read_commits,
+    read_metadata,
+    reload_table,
+    write_commit,
+    write_metadata,
+)
+from ..tables.table_writers import check_replaced, is_dynamic
+from ..tables.written_values import cast_columns
+from .query_columns import write
+
+_STATE = "_lakeflow_copied.json"  # in the folder of the table, so that it goes with it
+_COPY = "_lakeflow_merge_"
+_ID = "lakeflow_id"
+_IDENTITY = "delta.identity."
+_HIGHEST = "delta.identity.highWaterMark"
+
+
+def replace_rows(insert: exp.Insert, session: Any) -> Any:
+    """Overwrite partitions, or check the rows of a ``REPLACE WHERE``.
+
+    :return: a frame; ``None`` if the statement can run as it is.
+    :raises ValueError: there are rows beside those that are replaced.
+    """
+    whole = insert_partition(insert.copy(), lambda table: session.table(write(table)).columns)
+    target, condition = whole.this, insert.args.get("where")
+    if isinstance(target, exp.Schema):
+        return None
+    query = write(whole.expression)
+    if condition is not None:
+        rows = session.sql(query).toDF(*session.table(write(target)).columns)
+        check_replaced(rows, write(condition))
+    elif whole.args.get("overwrite") and is_dynamic(session, {}):
+        session.sql(query).write.insertInto(write(target), overwrite=True)
+        return session.sql("SELECT 'The partitions are written.' AS message")
+    return None
+
+
+def create_by_frame(create: exp.Expr, session: Any, query: Query) -> Any:
+    """Create a table with the rows of a query: Sail keeps the old columns of one that it replaces.
+
+    :param query: runs a query of Databricks.
+    :return: a frame; ``None`` if Sail does the right thing.
+    """
+    if not isinstance(create, exp.Create) or not isinstance(create.this, exp.Table):
+        return None
+    table, is_replaced = write(create.this), bool(create.args.get("replace"))
+    if not is_replaced and session.catalog.tableExists(table):
+        return None
+    options, metadata = _read_properties(create)
+    writer = query(write(create.expression)).write.format(options["provider"]).mode("overwrite")
+    writer = writer.option("overwriteSchema", "true")
+    if options["partitions"]:
+        writer = writer.partitionBy(*options["partitions"])
+    if options["path"] is not None:
+        writer = writer.option("path", options["path"])
+    writer.saveAsTable(table)
+    if options["provider"] == "delta" and (is_replaced or any(metadata.values())):
+        location = find_location(session.sql, table)
+        has_old = bool(read_metadata(location).get("configuration"))  # of a table before it
+        if has_old or any(metadata.values()):
+            write_metadata(location, metadata)
+        if has_old:
+            reload_table(session.sql, table)
+    return session.sql(f"SELECT 'The table {table.replace(chr(39), '')} is written.' AS message")
+
+
+def _read_properties(create: exp.Create) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the provider, the partitions and the path of a new table, and its metadata."""
+    options: dict[str, Any] = {"provider": "delta", "partitions": [], "path": None}
+    metadata: dict[str, Any] = {"configuration": {}}
+    properties = create.args.get("properties")
+    for each in properties.expressions if properties is not None else ():
+        if isinstance(each, exp.FileFormatProperty):
+            options["provider"] = each.name.lower()
+        elif isinstance(each, exp.PartitionedByProperty):
+            options["partitions"] = [part.name for part in each.this.expressions]
+        elif isinstance(each, exp.LocationProperty):
+            options["path"] = each.this.name
+        elif isinstance(each, exp.SchemaCommentProperty):
+            metadata["description"] = each.this.name
+        elif type(each) is exp.Property and not each.name.startswith("delta."):
+            metadata["configuration"][each.name] = each.args["value"].name
+    return options, metadata
+
+
+def limit_texts(create: exp.Create, query: Query) -> None:
+    """Let Sail check the lengths of texts in a table that it has created.
+
+    As on Databricks, blanks at the end do not count.
+    """
+    conditions = {}
+    for each in create.this.expressions if isinstance(create.this, exp.Schema) else ():
+        kind = each.args.get("kind") if isinstance(each, exp.ColumnDef) else None
+        if kind is not None and kind.is_type("char", "varchar") and kind.expressions:
+            length = f"coalesce(length(rtrim({quote_part(each.name)})), 0)"
+            conditions[each.name] = f"{length} <= {kind.expressions[0].name}"
+    table = write(create.this.this)
+    try:
+        is_limited = bool(conditions) and limit_columns(find_location(query, table), conditions)
+    except ValueError:
+        return  # it is no Delta table
+    if is_limited:
+        reload_table(query, table)
+
+
+def copy_into(tree: exp.Copy, session: Any) -> str:
+    """Append the rows of new files to a table; return a query for their number.
+
+    :raises ValueError: the statement names no files.
+    """
+    table, options = write(tree.this), _read_parameters(tree)
+    (source,) = tree.args["files"]
+    path = source.find(exp.Table) if isinstance(source, exp.Subquery) else source
+    if path is None:
+        raise ValueError("COPY INTO needs files, such as FROM '/Volumes/main/raw/in'.")
+    files = list_files(path.name.strip("'"), options["copy"].pop("pattern", "*"))
+    exists = session.catalog.tableExists(table)
+    state = os.path.join(find_location(session.sql, table), _STATE) if exists else None
+    copied = set(read_json(state, ())) if state else set()
+    forced = options["copy"].get("force", "").lower() == "true"
+    new = [each for each in files if forced or _mark(each) not in copied]
+    count = 0
+    if new:
+        rows = _load(session, options, new, has_metadata=METADATA in write(source))
+        with name_frame(rows) as view:
+            count = _append(_select(session, source, view), table, exists=exists)
+    state = state or os.path.join(find_location(session.sql, table), _STATE)
+    write_json(state, sorted({*copied, *map(_mark, new)}))
+    columns = ["num_affected_rows", "num_inserted_rows", "num_skipped_corrupt_files"]
+    return write_rows(dict.fromkeys(columns, "BIGINT"), [(count, count, 0)])
+
+
+def _read_parameters(tree: exp.Copy) -> dict[str, Any]:
+    found: dict[str, Any] = {"format": "parquet", "read": {}, "copy": {}}
+    for each in tree.args.get("params") or ():
+        name = each.name.upper()
+        values = {
+            str(pair.this.name): str(pair.args["value"].name).lower()
+            if isinstance(pair.args["value"], exp.Boolean)
+            else str(pair.args["value"].name)
+            for pair in each.expressions
+            if isinstance(pair, exp.Property)
+        }
+        if name == "FILEFORMAT":
+            found["format"] = each.expression.name.lower()
+        elif name == "FORMAT_OPTIONS":
+            found["read"] = values
+        elif name == "COPY_OPTIONS":
+            found["copy"] |= {key.lower(): value for key, value in values.items()}
+        elif name == "PATTERN":
+            found["copy"]["pattern"] = each.expression.name
+    found["read"].pop("mergeSchema", None)
+    return found
+
+
+def _load(session: Any, options: dict[str, Any], files: list[str], *, has_metadata: bool) -> Any:
+    if has_metadata:
+        source = FileSource(session, files[0], options["format"], None, options["read"])
+        return source.read(files)
+    return session.read.format(options["format"]).options(**options["read"]).load(files)
+
+
+def _select(session: Any, source: exp.Expr, view: str) -> Any:
+    """Return the columns that a query of the files selects.
+
+    :param view: of the rows of the files.
+    """
+    if not isinstance(source, exp.Subquery):
+        return session.table(view)
+    table = source.find(exp.Table)
+    if table is not None:
+        table.replace(exp.to_table(view))
+    return session.sql(write(source.this))
+
+
+def _append(rows: Any, table: str, *, exists: bool) -> int:
+    if exists:
+        rows = cast_columns(rows, rows.sparkSession.table(table))
+    writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
+    writer.saveAsTable(table)
+    return int(rows.count())
+
+
+def _mark(file: str) -> str:
+    """Return what tells a file from a later one of its name."""
+    status = os.stat(file)
+    text = f"{file} {status.st_size} {status.st_mtime_ns}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def merge_with_ids(merge: exp.Merge, query: Query) -> Any:
+    """Merge into a table with an identity column; the source brings the ids of its rows.
+
+    As on Databricks, ids may have gaps. The table is merged in a copy without its identity, so that
+    a task that is killed leaves it as it was.
+
+    :param query: runs a statement of Sail.
+    :return: ``None`` if the table has no such column.
+    """
+    table = merge.this.copy()
+    table.set("alias", None)
+    location = find_location(query, write(table))
+    fields = list_fields(read_metadata(location))
+    found = [each for each in fields if f"{_IDENTITY}step" in each["metadata"]]
+    if not found:
+        return None
+    name, metadata = found[0]["name"], dict(found[0]["metadata"])
+    step = metadata[f"{_IDENTITY}step"]
+    last = metadata.get(_HIGHEST, metadata[f"{_IDENTITY}start"] - step)
+    with _copy_table(location) as copy:
+        version = list_versions(copy)[-1] + 1
+        kept = {key: each for key, each in metadata.items() if not key.startswith(_IDENTITY)}
+        write_metadata(copy, _replace_field(copy, name, kept))
+        _name_folder(merge, copy)
+        _bring_ids(merge, name, f"{last} + {step} * row_number() OVER (ORDER BY 1)")
+        frame = query(write(merge))
+        highest = "max" if step > 0 else "min"
+        ((found_id,),) = query(f"SELECT {highest}(`{name}`) FROM delta.`{copy}`").collect()  # noqa: S608
+        if found_id is not None:
+            metadata[_HIGHEST] = max(last, found_id) if step > 0 else min(last, found_id)
+        actions = [each for _, merged in read_commits(copy, version) for each in merged]
+        if not actions:
+            return frame  # no row has changed
+        for path in (unquote(each["add"]["path"]) for each in actions if "add" in each):
+            os.makedirs(os.path.dirname(os.path.join(location, path)), exist_ok=True)
+            os.link(os.path.join(copy, path), os.path.join(location, path))
+        after = {**read_metadata(copy), **_replace_field(copy, name, metadata)}
+        actions = [*(each for each in actions if "metaData" not in each), {"metaData": after}]
+    try:
+        write_commit(location, version, actions)
+    except FileExistsError:
+        raise ValueError(
+            f"[DELTA_CONCURRENT_WRITE] Another task has written {write(table)} during this MERGE, "
+            "which has changed nothing. Let one of the tasks depend on the other."
+        ) from None
+    return frame
+
+
+@contextmanager
+def _copy_table(location: str) -> Iterator[str]:
+    """Copy a table for a while, by links to its files, which no writer changes."""
+    copy = os.path.join(location, f"{_COPY}{uuid4().hex}")
+    try:
+        copytree(location, copy, ignore=ignore_patterns(f"{_COPY}*"), copy_function=os.link)
+        yield copy
+    finally:
+        rmtree(copy, ignore_errors=True)
+
+
+def _name_folder(merge: exp.Merge, location: str) -> None:
+    """Merge into a folder: the catalog of Sail knows its identity column."""
+    folder = exp.table_(exp.to_identifier(location, quoted=True), db="delta")
+    folder.set("alias", exp.TableAlias(this=exp.to_identifier(merge.this.alias_or_name)))
+    merge.set("this", folder)
+
+
+def _bring_ids(merge: exp.Merge, name: str, number: str) -> None:
+    source = merge.args["using"]
+    alias = source.alias_or_name
+    ids = exp.alias_(parse_one(number, read="databricks"), _ID)
+    rows = exp.select("*", ids).from_(source.copy())
+    merge.set("using", rows.subquery(alias))
+    for clause in merge.args["whens"].expressions:
+        then = clause.args.get("then")
+        if not isinstance(then, exp.Insert) or not isinstance(then.this, exp.Tuple):
+            continue
+        if name.lower() not in (each.name.lower() for each in then.this.expressions):
+            then.this.append("expressions", exp.column(name, quoted=True))
+            then.expression.append("expressions", exp.column(_ID, table=alias))
+
+
+def _replace_field(location: str, name: str, metadata: dict[str, Any]) -> dict[str, str]:
+    """Return the schema of a table with other metadata of a column."""
+    schema = json.loads(read_metadata(location)["schemaString"])
+    for field in schema["fields"]:
+        if field["name"] == name:
+            field["metadata"] = metadata
+    return {"schemaString": json.dumps(schema)}

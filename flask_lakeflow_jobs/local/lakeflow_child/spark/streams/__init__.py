@@ -1,0 +1,1 @@
+"""Streams, each of which reads once what is new."""
