@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..lakeflow_child.spark.sail import add_catalogs
+from ..lakeflow_child.spark.session.sail import add_catalogs
 from ..programs import CHILD, POLL_SECONDS, Lifeline, Stopped, never_stopped
 from .bundle_catalogs import BUILT_IN_CATALOGS
 

@@ -11,10 +11,10 @@ import sys
 
 # Python put this folder first on the path: `python <this folder> <task file>`.
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-module = {"--sail": "spark.sail", "--run": "supervisor"}.get(sys.argv[1], "main")
+module = {"--sail": "spark.session.sail", "--run": "supervisor"}.get(sys.argv[1], "main")
 entry = __import__(f"lakeflow_child.{module}", fromlist=["_"])
 del sys.path[0]
-if module == "spark.sail":
+if module == "spark.session.sail":
     entry.serve(int(sys.argv[2]))
 elif module == "supervisor":
     entry.run(int(sys.argv[2]), sys.argv[3:])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .spark.task_spark import TaskSpark
+    from .spark.session.task_spark import TaskSpark
 
     RunNotebook = Callable[["DBUtils", str, float, dict[str, str]], str]
 

@@ -9,7 +9,7 @@ import sys
 from .dbutils import DBUtils, NotebookExit
 from .json_files import write_json
 from .runtime_modules import RuntimeModules
-from .spark.task_spark import TaskSpark
+from .spark.session.task_spark import TaskSpark
 from .supervisor import supervise
 from .workspace_paths import NativePaths, WorkspacePaths
 
@@ -107,7 +107,7 @@ def _run_kind(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
 
         run_pipeline(payload, dbutils)
     elif kind == "spark_submit":
-        from .spark.spark_submit import run_submit
+        from .spark.session.spark_submit import run_submit
 
         run_submit(payload)
     elif kind == "operator":
@@ -123,7 +123,7 @@ def _run_kind(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
 
         return run_dbt(payload, dbutils.task_spark)
     elif dbutils.task_spark.is_installed:
-        from .spark.spark_sql import run_file
+        from .spark.session.spark_sql import run_file
 
         return run_file(dbutils.task_spark.session, payload["path"], payload["parameters"])
     else:

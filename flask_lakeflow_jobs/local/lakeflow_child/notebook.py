@@ -339,7 +339,7 @@ def _run_sql(cell: Cell, path: str, names: dict[str, Any]) -> None:
     spark = names["dbutils"].task_spark
     parameters = names["dbutils"].widgets.getAll()
     if spark.is_installed:
-        from .spark.spark_sql import run_statements
+        from .spark.session.spark_sql import run_statements
 
         names["_sqldf"] = run_statements(spark.session, cell.text.strip(), parameters)
         _declare_widgets(parameters, names)

@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from .result_types import describe_column, to_text
-from .spark.task_spark import TaskSpark
+from .spark.session.task_spark import TaskSpark
 from .sql_statements import NO_ENGINE, is_query, remove_comments, split_statements
 from .sql_syntax import match_syntax
 

@@ -10,7 +10,7 @@ import shutil
 import sys
 from typing import Any
 
-from ..spark.task_spark import TaskSpark
+from ..spark.session.task_spark import TaskSpark
 from ..sql.catalogs import Warehouse, catalog_file, list_catalogs, locked_warehouse
 from ..sql.sql_advice import find_advice
 from ..surroundings_advice import advise_on_surroundings

@@ -1,21 +1,19 @@
 """Databricks code on Sail, a Spark without Java that lacks some of it or has other results.
 
-``task_spark`` starts the session of a task, and ``sail`` the server. ``new_catalogs`` and
-``spark_catalog`` give a session the catalogs and the tables of the workspace. From then on, code
-reaches Sail in three ways, and each is changed in one place:
+Code reaches Sail in three ways, and each is changed in one place: methods of pyspark in
+``pyspark_patches``, SQL in ``sail_sql``, and in ``sail_requests`` the requests in which both end.
 
-- Methods of pyspark: ``pyspark_patches`` lists all changes. Functions and statistics are in
-  ``frames``. Files are read in ``files``, tables written in ``tables``, and streams read and
-  written in ``streams``.
-- SQL: ``sail_sql`` in ``statements`` runs each statement. ``sail_commands`` and ``show_commands``
-  have a table of commands by their syntax, which ``sql_syntax`` reads. Rules for queries are in
-  ``sql_queries`` and ``query_columns``, and those for tables in ``sql_changes``, ``sql_writes`` and
-  ``alter_tables``.
-- Requests to the server: ``sail_requests`` corrects names, texts, joins and the order of rows in
-  all of them, with ``frame_joins``.
+A package uses only those after it:
 
-``language`` has the text of SQL, the plans of frames, and advice on what Sail refuses.
-
-``delta_log`` reads and writes the logs of tables. Only ``spark_submit`` runs Spark on a Java of the
-user.
+- ``session``: ``task_spark`` starts the session of a task, and ``sail`` the server. With
+  ``new_catalogs``, a session knows catalogs that its task names. Only ``spark_submit`` runs Spark
+  on a Java of the user.
+- ``statements``: ``sail_commands`` and ``show_commands`` have a table of commands by their syntax,
+  which ``sql_syntax`` reads. Other rules change the tree of a statement, by what it does.
+- ``streams``: each start reads what is new, and ends.
+- ``tables``: Delta tables with their logs, what is written into tables and folders, and the catalog
+  that later tasks read.
+- ``frames``: functions and joins with the results of Databricks, and RDDs.
+- ``files``: which of them a path names, their columns, and values that are not of their types.
+- ``language``: names, literals and calls in SQL, plans of frames, and advice on errors of Sail.
 """

@@ -19,7 +19,6 @@ from ...workspace_paths import WorkspacePaths
 from ..files.read_files import replace_read_files
 from ..language.spark_advice import find_lack, is_refusal
 from ..language.sql_text import escape_quotes, insert_parameters, insert_settings, name_versions
-from ..new_catalogs import Catalogs
 from ..tables.delta_log import (
     build_counts,
     find_filled,
@@ -58,14 +57,19 @@ class SailSql:
 
     :param session: whose own method runs what Sail takes. It is replaced later.
     :param mounts: the folders of this machine by their paths in the workspace.
+    :param require: makes a catalog known.
     """
 
     def __init__(
-        self, session: Any, mounts: dict[str, str], paths: WorkspacePaths, catalogs: Catalogs
+        self,
+        session: Any,
+        mounts: dict[str, str],
+        paths: WorkspacePaths,
+        require: Callable[[str], None],
     ) -> None:
         self._session = session
         self._query = session.sql
-        self._catalogs = catalogs
+        self._require = require
         self._functions: Any = None
         self._variables: Any = None
         self._mounts = mounts
@@ -109,7 +113,7 @@ class SailSql:
             lambda text: self.sql(text, **names),
             self._session.conf,
             self._mounts,
-            self._catalogs.require,
+            self._require,
         ).rewrite(statement)
         written = self._write_by_frame(statement, run)
         if written is not None:

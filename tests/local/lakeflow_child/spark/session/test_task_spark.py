@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.task_spark import (
+from flask_lakeflow_jobs.local.lakeflow_child.spark.session.task_spark import (
     TaskSpark,
     synchronize_requests,
 )

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark import task_spark
-from flask_lakeflow_jobs.local.lakeflow_child.spark.spark_submit import (
+from flask_lakeflow_jobs.local.lakeflow_child.spark.session import task_spark
+from flask_lakeflow_jobs.local.lakeflow_child.spark.session.spark_submit import (
     ProgramFailed,
     find_exception,
     list_arguments,
     run_submit,
 )
-from flask_lakeflow_jobs.local.lakeflow_child.spark.task_spark import lock_metastore
+from flask_lakeflow_jobs.local.lakeflow_child.spark.session.task_spark import lock_metastore
 from tests.support import wait_until
 
 

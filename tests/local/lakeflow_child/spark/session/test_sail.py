@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.sail import add_catalogs
+from flask_lakeflow_jobs.local.lakeflow_child.spark.session.sail import add_catalogs
 
 
 def test_add_catalogs_to_the_setting_of_sail_once() -> None:

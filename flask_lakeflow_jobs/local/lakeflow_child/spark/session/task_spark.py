@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager
 from importlib.machinery import PathFinder
 
-from ..import_hooks import change_when_loaded
+from ...import_hooks import change_when_loaded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Any
 
-    from ..workspace_paths import WorkspacePaths
+    from ...workspace_paths import WorkspacePaths
 
 #: The variable with the message of a Spark server that does not start.
 _FAILURE = "LAKEFLOW_LOCAL_SPARK_ERROR"
@@ -52,7 +52,7 @@ def synchronize_requests(
 
 def _add_context(module: Any) -> None:
     """Let code import ``SparkContext``, which the client without Java leaves out."""
-    from .frames.local_rdds import LocalContext  # of tasks with Spark only
+    from ..frames.local_rdds import LocalContext  # of tasks with Spark only
 
     module.SparkContext = LocalContext
 
@@ -132,7 +132,7 @@ class TaskSpark:
     def save(self) -> None:
         """Save the catalog, so that later runs see the tables of this task."""
         if self._is_sail and self._session is not None:
-            from .tables.spark_catalog import save_catalog
+            from ..tables.spark_catalog import save_catalog
 
             try:
                 save_catalog(self._session)
@@ -147,7 +147,7 @@ class TaskSpark:
             yield
         finally:
             if self._session is not None:
-                from .tables.spark_catalog import load_catalog
+                from ..tables.spark_catalog import load_catalog
 
                 load_catalog(self._session)
 
@@ -181,10 +181,10 @@ def _connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     from pyspark.sql.connect.client import ChannelBuilder
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
+    from ..statements.sail_sql import SailSql
+    from ..tables.spark_catalog import load_catalog
     from .new_catalogs import Catalogs
     from .pyspark_patches import ZONE, patch_pyspark
-    from .statements.sail_sql import SailSql
-    from .tables.spark_catalog import load_catalog
 
     # Sail sends a batch of rows as a whole, which may exceed the limits of the client.
     limits = ChannelBuilder.GRPC_DEFAULT_OPTIONS
@@ -204,7 +204,7 @@ def _connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     catalogs.require_saved()
     patch_pyspark(
         type(session),
-        SailSql(session, payload["mounts"], paths, catalogs),
+        SailSql(session, payload["mounts"], paths, catalogs.require),
         paths.translate_uri,
         (payload["root"], payload["folder"]),
         payload.get("packages"),

@@ -9,8 +9,8 @@ import threading
 import uuid
 from typing import Any
 
-from ..supervisor import supervise
-from .language.sql_names import CATALOG_NAME
+from ...supervisor import supervise
+from ..language.sql_names import CATALOG_NAME
 
 #: The file with the port at which tasks ask for catalogs.
 PORT_FILE = "catalogs.port"

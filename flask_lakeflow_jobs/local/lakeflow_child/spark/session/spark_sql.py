@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..sql_statements import (
+from ...sql_statements import (
     MAX_ROWS,
     ResultTable,
     is_query,
@@ -13,8 +13,8 @@ from ..sql_statements import (
     replace_braces,
     split_statements,
 )
-from ..sql_syntax import match_syntax
-from .language.sql_text import write_text
+from ...sql_syntax import match_syntax
+from ..language.sql_text import write_text
 
 _WIDGET = "CREATE WIDGET <column> <name> DEFAULT <text>"
 _ARGUMENT = re.compile(

@@ -11,11 +11,11 @@ import os
 import socket
 from typing import Any
 
-from ..sql_syntax import match_syntax
-from .frames.sail_requests import RequestStub
-from .language.sql_names import CATALOG_NAME, find_current, quote_part
+from ...sql_syntax import match_syntax
+from ..frames.sail_requests import RequestStub
+from ..language.sql_names import CATALOG_NAME, find_current, quote_part
+from ..tables.spark_catalog import list_saved_catalogs, load_catalog, save_catalog
 from .sail import PORT_FILE
-from .tables.spark_catalog import list_saved_catalogs, load_catalog, save_catalog
 
 #: What Sail knows besides.
 _OF_SAIL = {"global_temp", "system"}

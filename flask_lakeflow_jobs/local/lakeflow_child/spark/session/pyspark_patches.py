@@ -22,19 +22,19 @@ from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter, DataFrameWriterV2
 from pyspark.sql.connect.streaming.readwriter import DataStreamReader, DataStreamWriter
 
-from .files.file_readers import refuse_changes, wrap_load
-from .frames.frame_functions import (
+from ..files.file_readers import refuse_changes, wrap_load
+from ..frames.frame_functions import (
     CORRECTED,
     count_pairs,
     find_quantiles,
     order_statistics,
     summarize,
 )
-from .frames.local_rdds import LocalContext, LocalRdd, take_rdds
-from .language.connect_plans import hash_plan
-from .language.sql_names import quote_part
-from .statements.sail_sql import SailSql
-from .streams.spark_streams import (
+from ..frames.local_rdds import LocalContext, LocalRdd, take_rdds
+from ..language.connect_plans import hash_plan
+from ..language.sql_names import quote_part
+from ..statements.sail_sql import SailSql
+from ..streams.spark_streams import (
     StreamManager,
     keep_function,
     load_files,
@@ -42,9 +42,9 @@ from .streams.spark_streams import (
     refuse_function,
     start_streams,
 )
-from .streams.stream_results import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
-from .tables.delta_log import find_location
-from .tables.table_writers import append_rows, create_new, insert_into, write_folder, write_table
+from ..streams.stream_results import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
+from ..tables.delta_log import find_location
+from ..tables.table_writers import append_rows, create_new, insert_into, write_folder, write_table
 
 #: Databricks, documentation of Spark configuration properties: set on each cluster.
 _TAGS = {

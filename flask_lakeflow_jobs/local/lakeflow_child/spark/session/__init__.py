@@ -1,0 +1,1 @@
+"""The session of a task, its server, and all changes to pyspark."""
