@@ -48,7 +48,7 @@ def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
     def load_files(
         self: Any,
         path: Any = None,
-        format: str | None = None,  # noqa: A002
+        format: str | None = None,
         schema: Any = None,
         **options: Any,
     ) -> Any:

@@ -48,7 +48,7 @@ def array_except(col1: Any, col2: Any) -> Any:
 def _cut(function: Any) -> Any:
     """Let ``left`` or ``right`` return an empty text for a negative length."""
 
-    def cut_text(str: Any, len: Any) -> Any:  # noqa: A002 (their names in Spark)
+    def cut_text(str: Any, len: Any) -> Any:
         length = _to_column(len)
         return function(str, functions.when(length < 0, 0).otherwise(length))
 
@@ -88,19 +88,19 @@ def initcap(col: Any) -> Any:
     return functions.array_join(words, " ")
 
 
-def to_date(col: Any, format: Any = None) -> Any:  # noqa: A002 (its name in Spark)
+def to_date(col: Any, format: Any = None) -> Any:
     """Take a text with a time after a T, as a cast to a time does."""
     if format is not None:
         return _SAIL.to_date(col, format)
     return _SAIL.to_date(_to_column(col).cast("timestamp_ntz"))
 
 
-def to_timestamp(col: Any, format: Any = None) -> Any:  # noqa: A002 (its name in Spark)
+def to_timestamp(col: Any, format: Any = None) -> Any:
     """Count the seconds of a number, as a cast does."""
     return _to_column(col).cast("timestamp") if format is None else _SAIL.to_timestamp(col, format)
 
 
-def date_trunc(format: Any, timestamp: Any) -> Any:  # noqa: A002 (its name in Spark)
+def date_trunc(format: Any, timestamp: Any) -> Any:
     """Return a timestamp for dates too."""
     return _SAIL.date_trunc(format, timestamp).cast("timestamp")
 
@@ -156,7 +156,7 @@ def collect_list(col: Any) -> Any:
     return found
 
 
-def split(str: Any, pattern: Any, limit: Any = -1) -> Any:  # noqa: A002 (its name in Spark)
+def split(str: Any, pattern: Any, limit: Any = -1) -> Any:
     """Return the characters for an empty pattern."""
     parts = _SAIL.split(str, pattern, limit)
     if not _is_empty(pattern):
@@ -178,7 +178,7 @@ def find_quantiles(
     self: Any,
     col: Any,
     probabilities: Any,
-    relativeError: float,  # noqa: N803 (its name in Spark)
+    relativeError: float,
 ) -> Any:
     """Return quantiles by an aggregate."""
     names = [col] if isinstance(col, str) else col

@@ -1,7 +1,5 @@
 """The SparkContext and the RDDs of a task on Sail, which has none: lists in the task's process."""
 
-# ruff: noqa: N802, N803, N815  # the names of Spark
-
 from __future__ import annotations
 
 import heapq

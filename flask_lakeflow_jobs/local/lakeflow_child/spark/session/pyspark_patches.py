@@ -236,7 +236,7 @@ def _pickle_modules(
 
 
 def _run_by(runner: SailSql) -> Callable[..., Any]:
-    def sql(self: Any, sqlQuery: str, args: Any = None, **names: Any) -> Any:  # noqa: N803
+    def sql(self: Any, sqlQuery: str, args: Any = None, **names: Any) -> Any:
         try:
             return runner.sql(sqlQuery, args, **names)
         except ValueError as error:
@@ -248,7 +248,7 @@ def _run_by(runner: SailSql) -> Callable[..., Any]:
 
 
 def _list_columns(list_columns: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
-    def list_all_columns(self: Any, tableName: str, dbName: str | None = None) -> list[Any]:  # noqa: N803
+    def list_all_columns(self: Any, tableName: str, dbName: str | None = None) -> list[Any]:
         if found := list_columns(self, tableName, dbName):
             return found
         name = tableName if dbName is None else f"{dbName}.{tableName}"
@@ -272,12 +272,12 @@ def _list_columns(list_columns: Callable[..., list[Any]]) -> Callable[..., list[
     return list_all_columns
 
 
-def _set_catalog(self: Any, catalogName: str) -> None:  # noqa: N803 (its name in Spark)
+def _set_catalog(self: Any, catalogName: str) -> None:
     self._sparkSession.sql(f"USE CATALOG {quote_part(catalogName)}")
 
 
 def _drop_view(drop: Callable[..., Any]) -> Callable[..., Any]:
-    def drop_view(self: Any, viewName: str) -> bool:  # noqa: N803 (its name in Spark)
+    def drop_view(self: Any, viewName: str) -> bool:
         try:
             drop(self, viewName)
         except AnalysisException as error:
@@ -290,7 +290,7 @@ def _drop_view(drop: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _rename_columns(rename: Callable[..., Any]) -> Callable[..., Any]:
-    def rename_columns(self: Any, colsMap: dict[str, str]) -> Any:  # noqa: N803 (its name in Spark)
+    def rename_columns(self: Any, colsMap: dict[str, str]) -> Any:
         columns = self.columns
         found: dict[str, str] = {}
         for name, new in colsMap.items():
@@ -311,7 +311,7 @@ def _to_rdd(frame: Any) -> LocalRdd:
     return LocalRdd(frame.sparkSession, lambda: iter(frame.collect()))
 
 
-def _mark_watermark(self: Any, eventTime: str, delayThreshold: str) -> Any:  # noqa: N803
+def _mark_watermark(self: Any, eventTime: str, delayThreshold: str) -> Any:
     return mark_frame(self, WATERMARK, (eventTime, delayThreshold))
 
 
@@ -322,7 +322,7 @@ def _mark_within_watermark(self: Any, subset: Any = None) -> Any:
 def _read_table(table: Callable[..., Any]) -> Callable[..., Any]:
     """Refuse changes of tables, and read earlier versions from folders, for their own columns."""
 
-    def read_table(self: Any, tableName: str) -> Any:  # noqa: N803 (its name in Spark)
+    def read_table(self: Any, tableName: str) -> Any:
         refuse_changes(self._options)
         if {"versionasof", "timestampasof"} & {*map(str.lower, self._options)}:
             return self.format("delta").load(find_location(self._client.sql, tableName))

@@ -75,7 +75,7 @@ class SailCommands:
         return f"CREATE OR REPLACE {match['kind']} {query}"
 
     def clone_table(self, match: Match) -> str:
-        return f"{match.string[: match.end('name')]} AS SELECT * FROM {match['source']}"  # noqa: S608
+        return f"{match.string[: match.end('name')]} AS SELECT * FROM {match['source']}"
 
     def replace_view(self, match: Match) -> str:
         return f"CREATE OR REPLACE VIEW {match['name']} AS {match.string[match.end() :]}"

@@ -3,8 +3,6 @@
 Sail lacks some of them and names columns otherwise.
 """
 
-# ruff: noqa: S608  # the statements are those of the user's own task
-
 from __future__ import annotations
 
 import os

@@ -1,7 +1,5 @@
 """Statements that create or change tables and that Sail refuses, in a form that it takes. Pure."""
 
-# ruff: noqa: S608  # the statements are those of the user's own task
-
 from __future__ import annotations
 
 from collections.abc import Callable

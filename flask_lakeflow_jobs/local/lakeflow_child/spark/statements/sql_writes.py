@@ -247,7 +247,7 @@ def merge_with_ids(merge: exp.Merge, query: Query) -> Any:
         _bring_ids(merge, name, f"{last} + {step} * row_number() OVER (ORDER BY 1)")
         frame = query(write(merge))
         highest = "max" if step > 0 else "min"
-        ((found_id,),) = query(f"SELECT {highest}(`{name}`) FROM delta.`{copy}`").collect()  # noqa: S608
+        ((found_id,),) = query(f"SELECT {highest}(`{name}`) FROM delta.`{copy}`").collect()
         if found_id is not None:
             metadata[_HIGHEST] = max(last, found_id) if step > 0 else min(last, found_id)
         actions = [each for _, merged in read_commits(copy, version) for each in merged]

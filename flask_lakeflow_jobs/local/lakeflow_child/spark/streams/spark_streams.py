@@ -4,8 +4,6 @@ The frame of a stream has all rows of its source. When the stream starts, they a
 rows that its checkpoint does not know. Their additions to the result are written as a batch.
 """
 
-# ruff: noqa: N802, N803, N815  # the names of Spark
-
 from __future__ import annotations
 
 import os
@@ -48,7 +46,7 @@ def load_files(translate: Callable[[Any], Any]) -> Callable[..., Any]:
     def load(
         self: Any,
         path: Any = None,
-        format: str | None = None,  # noqa: A002
+        format: str | None = None,
         schema: Any = None,
         **options: Any,
     ) -> Any:
@@ -98,7 +96,7 @@ def start_streams(translate: Callable[[Any], Any]) -> Callable[..., Any]:
         self: Any,
         path: str | None = None,
         tableName: str | None = None,
-        format: str | None = None,  # noqa: A002
+        format: str | None = None,
         outputMode: str | None = None,
         partitionBy: Any = None,
         queryName: str | None = None,

@@ -70,7 +70,7 @@ class TableSource:
         return self._select("")
 
     def _select(self, version: str) -> Any:
-        query = f"SELECT * FROM {self._name}{version}"  # noqa: S608 (of the user's task)
+        query = f"SELECT * FROM {self._name}{version}"
         return self._session.sql(query)
 
     def read_new(self, state: Any, *, has_metadata: bool) -> tuple[Any, Any]:

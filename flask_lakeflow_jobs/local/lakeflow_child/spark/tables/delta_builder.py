@@ -1,7 +1,5 @@
 """Builds a Delta table column by column, as ``DeltaTable.create`` does."""
 
-# ruff: noqa: N802, N803  # the names of Delta Lake
-
 from __future__ import annotations
 
 from typing import Any

@@ -3,9 +3,6 @@
 On Databricks it comes with the cluster, as the module ``delta.tables``.
 """
 
-# ruff: noqa: N802, N803  # the names of Delta Lake
-# ruff: noqa: S608  # the statements are those of the user's own task
-
 from __future__ import annotations
 
 import os
@@ -108,7 +105,7 @@ class DeltaTable:
         where = "" if condition is None else f" WHERE {self._write(condition)}"
         self._session.sql(f"DELETE FROM {self._target}{where}")
 
-    def update(self, condition: Any = None, set: Any = None) -> None:  # noqa: A002
+    def update(self, condition: Any = None, set: Any = None) -> None:
         where = "" if condition is None else f" WHERE {self._write(condition)}"
         self._session.sql(f"UPDATE {self._target} SET {write_assignments(set, self._write)}{where}")
 
@@ -173,7 +170,7 @@ class DeltaMergeBuilder:
         self._clauses: list[str] = []
         self._evolves = False
 
-    def whenMatchedUpdate(self, condition: Any = None, set: Any = None) -> DeltaMergeBuilder:  # noqa: A002
+    def whenMatchedUpdate(self, condition: Any = None, set: Any = None) -> DeltaMergeBuilder:
         return self._update("WHEN MATCHED", condition, set)
 
     def whenMatchedUpdateAll(self, condition: Any = None) -> DeltaMergeBuilder:
@@ -193,7 +190,7 @@ class DeltaMergeBuilder:
     def whenNotMatchedBySourceUpdate(
         self,
         condition: Any = None,
-        set: Any = None,  # noqa: A002
+        set: Any = None,
     ) -> DeltaMergeBuilder:
         return self._update("WHEN NOT MATCHED BY SOURCE", condition, set)
 

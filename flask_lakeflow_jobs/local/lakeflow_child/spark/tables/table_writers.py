@@ -1,8 +1,5 @@
 """Writes tables as Databricks does, where Sail writes other rows or columns."""
 
-# ruff: noqa: N802, N803  # the names of Spark
-# ruff: noqa: S608  # the statements are those of the user's own task
-
 from __future__ import annotations
 
 import json
@@ -84,7 +81,7 @@ def write_table(save: Callable[..., Any]) -> Any:
     def saveAsTable(
         self: Any,
         name: str,
-        format: str | None = None,  # noqa: A002
+        format: str | None = None,
         mode: str | None = None,
         partitionBy: Any = None,
         **options: Any,
@@ -232,7 +229,7 @@ def write_folder(save: Callable[..., Any], translate: Callable[[Any], Any]) -> A
     def save_folder(
         self: Any,
         path: str | None = None,
-        format: str | None = None,  # noqa: A002
+        format: str | None = None,
         mode: str | None = None,
         partitionBy: Any = None,
         **options: Any,
