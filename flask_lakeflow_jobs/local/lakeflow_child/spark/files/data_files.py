@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
 from typing import Any
 from urllib.parse import unquote
@@ -26,6 +26,16 @@ NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
 _MAX_INT = 2**31 - 1
 # The types that Spark infers for most values.
 _TYPES = {"int": r"-?\d{1,18}", "double": r"-?\d+\.\d+", "date": r"\d{4}-\d\d-\d\d"}
+
+
+def lower_options(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the options of a reader or a writer that have a value, with names in lower case."""
+    return {key.lower(): str(value) for key, value in options.items() if value is not None}
+
+
+def is_true(options: Mapping[str, str], name: str) -> bool:
+    """Return whether an option, whose name is in lower case, is true."""
+    return options.get(name, "").lower() == "true"
 
 
 def is_file_format(name: str) -> bool:

@@ -25,7 +25,9 @@ from .data_files import (
     expand_pattern,
     find_partition,
     infer_types,
+    is_true,
     list_files,
+    lower_options,
 )
 from .file_values import parse_schema, read_csv, read_json
 
@@ -117,8 +119,8 @@ def refuse_changes(options: dict[str, Any]) -> None:
 
     :raises NotImplementedError: the options ask for them.
     """
-    own = {key.lower(): str(value).lower() for key, value in options.items()}
-    if "true" in (own.get("readchangefeed"), own.get("readchangedata")):
+    own = lower_options(options)
+    if is_true(own, "readchangefeed") or is_true(own, "readchangedata"):
         raise NotImplementedError(NO_CHANGES)
 
 
@@ -199,8 +201,8 @@ def _type_folders(frame: Any, folders: dict[str, str]) -> Any:
 
 def _copy_lines(reader: Any, paths: list[Any]) -> list[Any]:
     """Return copies of files with values over several lines, if the options say that they have."""
-    own = {key.lower(): str(value) for key, value in reader._options.items()}
-    if own.get("multiline", "").lower() != "true":
+    own = lower_options(reader._options)
+    if not is_true(own, "multiline"):
         return paths
     pattern = own.get("pathglobfilter", "*")
     files = [file for each in paths for file in list_files(str(each), pattern)]
@@ -235,8 +237,7 @@ def _require(paths: list[Any], local: list[Any], source: str | None) -> None:
 
 def _leave_out_folders(options: dict[str, Any], path: Any) -> list[Any]:
     """Return the files of a folder that has other folders too, which Spark does not read."""
-    own = {key.lower(): str(value).lower() for key, value in options.items()}
-    is_recursive = own.get("recursivefilelookup") == "true"
+    is_recursive = is_true(lower_options(options), "recursivefilelookup")
     if is_recursive or not isinstance(path, str) or not os.path.isdir(path):
         return [path]
     entries = [each for each in os.scandir(path) if not each.name.startswith(("_", "."))]

@@ -17,7 +17,15 @@ from pyspark.sql.types import StringType, StructField, StructType
 from ...workspace_paths import find_address
 from ..language.connect_plans import find_messages, union_frames
 from ..language.sql_names import quote_part
-from .data_files import Partition, find_partition, infer_types, is_file_format, list_files
+from .data_files import (
+    Partition,
+    find_partition,
+    infer_types,
+    is_file_format,
+    is_true,
+    list_files,
+    lower_options,
+)
 from .file_values import infer_texts
 
 _RESCUED = "_rescued_data"
@@ -48,7 +56,7 @@ class FileSource:
         self._session = session
         self._path = path
         is_auto_loader = file_format.lower() == "cloudfiles"
-        own = {key.lower(): value for key, value in options.items()}
+        own = lower_options(options)
         self._format = own.get("cloudfiles.format", "parquet") if is_auto_loader else file_format
         self._schema = schema
         self._hints = own.get("cloudfiles.schemahints")
@@ -61,15 +69,14 @@ class FileSource:
             for key, value in options.items()
             if not key.lower().startswith("cloudfiles.") and key.lower() not in _OWN_OPTIONS
         }
-        is_typed = str(own.get("cloudfiles.infercolumntypes")).lower() == "true"
+        is_typed = is_true(own, "cloudfiles.infercolumntypes")
         if is_auto_loader and is_typed:
             self._options["inferSchema"] = "true"
         is_inferred = is_auto_loader and not schema
         kind = self._format.lower()
-        lines = kind == "json" and str(own.get("multiline")).lower() != "true"
+        lines = kind == "json" and not is_true(own, "multiline")
         self._has_texts = is_inferred and lines and not is_typed
-        header = str(own.get("header")).lower() == "true"
-        self._has_headers = is_inferred and kind == "csv" and header
+        self._has_headers = is_inferred and kind == "csv" and is_true(own, "header")
         self._separator = own.get("sep") or own.get("delimiter") or ","
 
     def read_all(self, *, has_metadata: bool = False) -> Any:
@@ -253,7 +260,7 @@ def read_file_metadata(request: Any, session: Any) -> None:
 
 def _read_files(relation: Any, source: Any, session: Any) -> None:
     options = dict(source.options)
-    pattern = next((v for k, v in options.items() if k.lower() == "pathglobfilter"), "*")
+    pattern = lower_options(options).get("pathglobfilter", "*")
     files = [file for path in source.paths for file in list_files(path, pattern)]
     reader = FileSource(session, source.paths[0], source.format, source.schema or None, options)
     number = relation.common.plan_id

@@ -25,6 +25,7 @@ from pyspark.sql.types import (
 )
 
 from ..language.sql_names import quote_part
+from .data_files import is_true, lower_options
 
 #: Reads the files with a schema.
 Read = Callable[[Any], Any]
@@ -68,8 +69,7 @@ def read_csv(reader: Any, read: Read, schema: Any) -> Any:
     :param reader: whose options are changed.
     :param schema: a type, its JSON, or its text; ``None`` to infer it.
     """
-    own = reader._options.items()
-    options = {key.lower(): str(each) for key, each in own if each is not None}
+    options = lower_options(reader._options)
     mode = options.get("mode", "PERMISSIVE").upper()
     if mode == "PERMISSIVE":  # a line with fewer columns has NULL
         reader._options.setdefault("allowTruncatedRows", "true")
@@ -81,7 +81,7 @@ def read_csv(reader: Any, read: Read, schema: Any) -> Any:
     if schema is None:
         frame = _read_texts(reader, read)
         texts = {name: _text(name, null, cut) for name in frame.columns}
-        if options.get("inferschema", "").lower() == "true":
+        if is_true(options, "inferschema"):
             frame = frame.withColumns(_infer_types(frame, texts, options))
         elif null or cut:
             frame = frame.withColumns(texts)
@@ -168,10 +168,7 @@ def parse_schema(session: Any, schema: Any) -> Any:
 
 def _find_cut(options: dict[str, str]) -> str:
     """Return the function that cuts blanks off the texts, which Sail keeps; empty for none."""
-    is_cut = [
-        options.get(f"ignore{side}whitespace", "").lower() == "true"
-        for side in ("leading", "trailing")
-    ]
+    is_cut = [is_true(options, f"ignore{side}whitespace") for side in ("leading", "trailing")]
     if all(is_cut):
         return "trim"
     return "ltrim" if is_cut[0] else "rtrim" if is_cut[1] else ""

@@ -52,7 +52,13 @@ def replace_read_files(
         return statement
 
     def define(arguments: list[str], _: str) -> str:
-        frame = _read(session, arguments, evaluate, translate, has_metadata=METADATA in statement)
+        path, settings = read_options(arguments, evaluate)
+        path = str(translate(path))
+        schema = settings.pop("schema", None)
+        if "cloudFiles.format" not in settings:
+            settings["cloudFiles.format"] = find_format(list_files(path))
+        source = FileSource(session, path, "cloudFiles", schema, settings)
+        frame = source.read_all(has_metadata=METADATA in statement)
         view = f"{FILES}{os.urandom(8).hex()}"
         frame.createOrReplaceGlobalTempView(view)  # which is not among the tables of a schema
         return f"global_temp.{view}"
@@ -81,7 +87,9 @@ def read_options(arguments: list[str], evaluate: Evaluate) -> tuple[str, dict[st
     for argument in arguments:
         if match := _OPTION.fullmatch(argument):
             name = match[1] or match[2]
-            settings[_OPTIONS.get(name.lower(), name)] = _to_text(evaluate(match[3]))
+            value = evaluate(match[3])
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            settings[_OPTIONS.get(name.lower(), name)] = text
         else:
             path = str(evaluate(argument))
     return path, settings
@@ -99,24 +107,3 @@ def find_format(files: list[str]) -> str:
     raise ValueError(
         "read_files does not find the format of the files. Name it, as in format => 'csv'."
     )
-
-
-def _read(
-    session: Any,
-    arguments: list[str],
-    evaluate: Evaluate,
-    translate: Callable[[Any], Any],
-    *,
-    has_metadata: bool,
-) -> Any:
-    path, settings = read_options(arguments, evaluate)
-    path = str(translate(path))
-    schema = settings.pop("schema", None)
-    if "cloudFiles.format" not in settings:
-        settings["cloudFiles.format"] = find_format(list_files(path))
-    source = FileSource(session, path, "cloudFiles", schema, settings)
-    return source.read_all(has_metadata=has_metadata)
-
-
-def _to_text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

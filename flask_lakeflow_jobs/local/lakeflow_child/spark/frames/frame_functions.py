@@ -170,10 +170,6 @@ def _to_column(value: Any) -> Any:
     return functions.col(value) if isinstance(value, str) else value
 
 
-def _is_empty(pattern: Any) -> bool:
-    return isinstance(pattern, str) and not pattern
-
-
 def find_quantiles(
     self: Any,
     col: Any,
@@ -249,6 +245,10 @@ def count_pairs(self: Any, col1: str, col2: str) -> Any:
     values = sorted(row[0] for row in pairs.select("second").distinct().collect())
     counts = pairs.groupBy(functions.col(quote_part(f"{col1}_{col2}"))).pivot("second", values)
     return counts.count().fillna(0)
+
+
+def _is_empty(pattern: Any) -> bool:
+    return isinstance(pattern, str) and not pattern
 
 
 #: What takes the place of the functions of pyspark, by their names.

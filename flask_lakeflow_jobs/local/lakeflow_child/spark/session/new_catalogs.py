@@ -101,9 +101,9 @@ class Catalogs:
         if request.DESCRIPTOR.name != "ExecutePlanRequest" or not request.plan.HasField("command"):
             return
         command = request.plan.command
-        kind = command.WhichOneof("command_type")
-        text = _text_of(command) if kind == "sql_command" else ""
-        if kind in _REMEMBERED or match_syntax(_TEMPORARY, text):
+        sql = command.sql_command
+        text = str(sql.sql or sql.input.sql.query)
+        if command.WhichOneof("command_type") in _REMEMBERED or match_syntax(_TEMPORARY, text):
             self._commands.append(command)
 
 
@@ -113,21 +113,13 @@ def _list_temporary(session: Any) -> set[tuple[str, str]]:
     return {(row.database, row.tableName) for row in rows if row.isTemporary}
 
 
-def _text_of(command: Any) -> str:
-    request = command.sql_command
-    return str(request.sql or request.input.sql.query)
-
-
 def _ask(client: Any, catalogs: list[str]) -> dict[str, Any]:
     folder = os.environ["LAKEFLOW_LOCAL_SPARK"]
     with open(os.path.join(folder, PORT_FILE), encoding="utf-8") as file:
         port = int(file.read())
-    request = {"port": _port_of(client), "catalogs": catalogs}
+    own = int(client._builder.endpoint.rpartition(":")[2])
+    request = {"port": own, "catalogs": catalogs}
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(json.dumps(request).encode() + b"\n")
         with connection.makefile("rb") as answers:
             return dict(json.loads(answers.readline()))
-
-
-def _port_of(client: Any) -> int:
-    return int(client._builder.endpoint.rpartition(":")[2])

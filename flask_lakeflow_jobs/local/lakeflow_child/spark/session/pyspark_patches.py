@@ -103,7 +103,11 @@ def patch_pyspark(
         (DataFrame, "observe", _observe),
         # Sail compares no plans.
         (SparkConnectClient, "semantic_hash", lambda _, plan: hash_plan(plan)),
-        (SparkConnectClient, "same_semantics", _compare_plans),
+        (
+            SparkConnectClient,
+            "same_semantics",
+            lambda _, plan, other: hash_plan(plan) == hash_plan(other),
+        ),
         # Sail finds columns in their own case only.
         (DataFrame, "withColumnsRenamed", _rename_columns(DataFrame.withColumnsRenamed)),
         (
@@ -121,7 +125,11 @@ def patch_pyspark(
         (DataFrame, "crosstab", count_pairs),
         # Sail lacks quantiles, the context and RDDs.
         (DataFrame, "approxQuantile", find_quantiles),
-        (DataFrame, "rdd", property(_to_rdd)),
+        (
+            DataFrame,
+            "rdd",
+            property(lambda self: LocalRdd(self.sparkSession, lambda: iter(self.collect()))),
+        ),
         (session_class, "sparkContext", property(LocalContext)),
         (session_class, "createDataFrame", take_rdds(session_class.createDataFrame)),
         # Sail returns these rows in any order.
@@ -140,7 +148,13 @@ def patch_pyspark(
         (session_class, "streams", property(lambda self: StreamManager())),
         (DataFrame, "isStreaming", property(lambda self: bool(find_marks(self, SOURCE)))),
         (DataFrame, "withWatermark", _mark_watermark),
-        (DataFrame, "dropDuplicatesWithinWatermark", _mark_within_watermark),
+        (
+            DataFrame,
+            "dropDuplicatesWithinWatermark",
+            lambda self, subset=None: mark_frame(
+                self.dropDuplicates(subset), WITHIN_WATERMARK, True
+            ),
+        ),
         # Sail reads other files, and writes other rows and columns.
         (DataFrameReader, "load", wrap_load(DataFrameReader.load, translate)),
         (DataFrameReader, "table", _read_table(DataFrameReader.table)),
@@ -160,10 +174,6 @@ def patch_pyspark(
     ]
     for owner, name, value in patches:
         setattr(owner, name, value)
-
-
-def _compare_plans(_: Any, plan: Any, other: Any) -> bool:
-    return hash_plan(plan) == hash_plan(other)
 
 
 def _know_tags(get: Callable[..., Any]) -> Callable[..., Any]:
@@ -307,16 +317,8 @@ def _observe(self: Any, observation: Any, *exprs: Any) -> Any:
     return self
 
 
-def _to_rdd(frame: Any) -> LocalRdd:
-    return LocalRdd(frame.sparkSession, lambda: iter(frame.collect()))
-
-
 def _mark_watermark(self: Any, eventTime: str, delayThreshold: str) -> Any:
     return mark_frame(self, WATERMARK, (eventTime, delayThreshold))
-
-
-def _mark_within_watermark(self: Any, subset: Any = None) -> Any:
-    return mark_frame(self.dropDuplicates(subset), WITHIN_WATERMARK, True)
 
 
 def _read_table(table: Callable[..., Any]) -> Callable[..., Any]:

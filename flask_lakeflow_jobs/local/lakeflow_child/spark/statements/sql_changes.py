@@ -43,10 +43,9 @@ def _create_table(create: exp.Create) -> Tree:
         if isinstance(each, exp.LikeProperty):
             source = each.this
         is_comment = isinstance(each, exp.SchemaCommentProperty) and create.expression is not None
-        if is_comment or isinstance(each, (exp.ClusterProperty, exp.LikeProperty)):
+        is_layout = isinstance(each, (exp.ClusterProperty, exp.LikeProperty))
+        if is_comment or is_layout or is_feature(each):
             each.pop()
-    if properties is not None:
-        _drop_features(properties)
     if source is not None:
         query = exp.select("*").from_(source.copy()).where(exp.false())
         create.set("expression", query)
@@ -58,12 +57,6 @@ def is_feature(node: Tree) -> bool:
     if type(node) is not exp.Property:  # one of another kind, such as TEMPORARY, has no name
         return False
     return FEATURE.fullmatch(node.name or node.this.sql("databricks")) is not None
-
-
-def _drop_features(properties: exp.Properties) -> None:
-    for each in list(properties.expressions):
-        if is_feature(each):
-            each.pop()
 
 
 def _truncate(tree: exp.TruncateTable) -> Tree:

@@ -72,7 +72,7 @@ class SqlFunctions:
 
     def insert(self, tree: exp.Expr, parse: Parse) -> exp.Expr:
         """Replace the calls in a tree by what the functions return."""
-        functions = self._list()
+        functions = {**self._read(), **self._temporary, **_MEMBERSHIP}
         for _ in range(_MAX_DEPTH):
             found = False
             for call in list(tree.find_all(exp.Anonymous)):
@@ -102,9 +102,6 @@ class SqlFunctions:
                 self._registered.add(name)
             return exp.Anonymous(this=known, expressions=list(arguments.values()))
         return expand_body(name, parse(function["body"]), arguments, function["returns"])
-
-    def _list(self) -> dict[str, Function]:
-        return {**self._read(), **self._temporary, **_MEMBERSHIP}
 
     def _read(self) -> dict[str, Function]:
         return dict(read_json(self._file, {}))

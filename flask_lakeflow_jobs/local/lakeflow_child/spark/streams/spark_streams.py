@@ -15,7 +15,7 @@ from typing import Any
 from pyspark.errors import AnalysisException
 from pyspark.sql.connect.dataframe import DataFrame
 
-from ..files.data_files import is_file_format
+from ..files.data_files import is_file_format, lower_options
 from ..files.file_sources import METADATA, FileSource
 from ..files.file_values import parse_schema
 from ..language.spark_advice import JVM
@@ -238,9 +238,8 @@ class _Stream:
             )
 
     def _find_checkpoint(self) -> str | None:
-        for key, value in self._options.items():
-            if key.lower() == "checkpointlocation":
-                return str(self._translate(value))
+        if path := lower_options(self._options).get("checkpointlocation"):
+            return str(self._translate(path))
         root = self._frame.sparkSession.conf.get("spark.sql.streaming.checkpointLocation", "")
         if not root:
             return None

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from pyspark.sql import functions
 
 from ...json_files import read_json, write_json
+from ..files.data_files import is_true, lower_options
 from ..files.file_readers import refuse_changes
 from ..language.connect_plans import union_frames
 from ..tables.delta_log import find_files, find_location, read_commits
@@ -53,11 +54,11 @@ class TableSource:
         self._session = session
         self._name = name
         self._location = find_location(session.sql, name)
-        own = {key.lower(): str(value).lower() for key, value in options.items()}
-        self._skips = own.get("skipchangecommits") == "true" or own.get("ignoredeletes") == "true"
-        self._rereads = own.get("ignorechanges") == "true"
+        own = lower_options(options)
+        self._skips = is_true(own, "skipchangecommits") or is_true(own, "ignoredeletes")
+        self._rereads = is_true(own, "ignorechanges")
         start = own.get("startingversion")
-        self._start = None if start is None else -1 if start == "latest" else int(start)
+        self._start = None if start is None else -1 if start.lower() == "latest" else int(start)
         if "startingtimestamp" in own:
             raise NotImplementedError(
                 "A stream of the local workspace does not begin at a time. Give startingVersion, "

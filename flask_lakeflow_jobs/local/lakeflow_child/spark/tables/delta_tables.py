@@ -119,10 +119,10 @@ class DeltaTable:
         return self._session.sql(build_detail(self._find_location(), self._name))
 
     def restoreToVersion(self, version: int) -> Any:
-        return self._restore(f"VERSION AS OF {int(version)}")
+        return self._session.sql(f"RESTORE TABLE {self._name} TO VERSION AS OF {int(version)}")
 
     def restoreToTimestamp(self, timestamp: str) -> Any:
-        return self._restore(f"TIMESTAMP AS OF '{timestamp}'")
+        return self._session.sql(f"RESTORE TABLE {self._name} TO TIMESTAMP AS OF '{timestamp}'")
 
     def vacuum(self, retentionHours: float | None = None) -> Any:
         """Keep all files: removing old ones changes no result."""
@@ -149,9 +149,6 @@ class DeltaTable:
 
     def _write(self, value: Any) -> str:
         return ColumnSql(self._session.client, lambda _: self._alias).write(value)
-
-    def _restore(self, version: str) -> Any:
-        return self._session.sql(f"RESTORE TABLE {self._name} TO {version}")
 
     def _find_location(self) -> str:
         return find_location(self._session.sql, self._name)

@@ -13,7 +13,7 @@ from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.pandas.types import from_arrow_type
 from pyspark.sql.types import NullType, NumericType, StringType, StructField, StructType
 
-from ..files.data_files import begin_at_root
+from ..files.data_files import begin_at_root, is_true, lower_options
 from ..files.file_readers import allow_null
 from ..language.connect_plans import ColumnSql, name_frame
 from ..language.sql_names import FILE_FORMATS, create_schema, find_schema, quote_part
@@ -141,12 +141,6 @@ def _fill(frame: Any, table: Any) -> Any:
     return frame.withColumns(columns) if columns else frame
 
 
-def _options_of(writer: Any) -> dict[str, str]:
-    """Return the options of a writer by their names in lower case."""
-    options = writer._write.options.items()
-    return {key.lower(): str(value) for key, value in options if value is not None}
-
-
 def _fits(writer: Any, name: str) -> bool:
     """Return whether rows have only columns of a table, but not as Sail would write them.
 
@@ -187,14 +181,14 @@ def _is_delta(writer: Any, name: str) -> bool:
 
 
 def _is_replaced(writer: Any) -> bool:
-    return _options_of(writer).get("overwriteschema", "").lower() == "true"
+    return is_true(lower_options(writer._write.options), "overwriteschema")
 
 
 def _is_merged(writer: Any) -> bool:
-    options = _options_of(writer)
+    options = lower_options(writer._write.options)
     if "mergeschema" not in options:
         return bool(writer._spark.conf.get(EVOLVES, "false") == "true")
-    return options["mergeschema"].lower() == "true"
+    return is_true(options, "mergeschema")
 
 
 def _match_columns(writer: Any, table: Any) -> None:
@@ -264,7 +258,9 @@ def write_folder(save: Callable[..., Any], translate: Callable[[Any], Any]) -> A
             self._write._child = make_nullable(frame, kept)._plan
         elif not is_delta:
             source, folders = self._write.source.lower(), self._write.partitioning_cols
-            frame = format_values(_frame_of(self), source, _options_of(self), folders)
+            frame = format_values(
+                _frame_of(self), source, lower_options(self._write.options), folders
+            )
             self._write._child = frame._plan
         save(self, path)
 
@@ -278,7 +274,9 @@ def insert_into(insert: Callable[..., Any]) -> Any:
     def insertInto(self: Any, tableName: str, overwrite: bool | None = None) -> None:
         if overwrite is not None:
             self.mode("overwrite" if overwrite else "append")
-        if self._write.mode == "overwrite" and is_dynamic(self._spark, _options_of(self)):
+        if self._write.mode == "overwrite" and is_dynamic(
+            self._spark, lower_options(self._write.options)
+        ):
             table = self._spark.table(tableName)
             frame = cast_columns(_frame_of(self).toDF(*table.columns), table)
             writer = frame.write.mode("overwrite").option("partitionOverwriteMode", "dynamic")
@@ -292,7 +290,7 @@ def insert_into(insert: Callable[..., Any]) -> Any:
 def is_dynamic(session: Any, options: dict[str, str]) -> bool:
     """Return whether a write replaces only the partitions of which it has rows."""
     setting = session.conf.get("spark.sql.sources.partitionOverwriteMode", "static")
-    return str(options.get("partitionoverwritemode", setting)).lower() == "dynamic"
+    return bool(options.get("partitionoverwritemode", setting).lower() == "dynamic")
 
 
 def check_replaced(frame: Any, condition: str) -> None:
@@ -312,7 +310,7 @@ def _find_replaced(writer: Any, table: str) -> str | None:
 
     :param table: that exists, as SQL names it.
     """
-    options = _options_of(writer)
+    options = lower_options(writer._write.options)
     if writer._write.mode != "overwrite":
         return None
     if condition := options.get("replacewhere"):

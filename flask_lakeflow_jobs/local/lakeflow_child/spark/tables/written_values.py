@@ -47,16 +47,13 @@ def format_values(frame: Any, source: str, options: dict[str, str], folders: lis
     for field in frame.schema.fields:
         column = functions.col(quote_part(field.name))
         if field.name in folders:
-            texts[field.name] = _name_folder(column.cast("string"))
+            text = column.cast("string")  # Sail takes NULL for 0, a day of 1970 or an empty text
+            is_null = text.isNull() | (text == "")
+            texts[field.name] = functions.when(is_null, NULL_FOLDER).otherwise(text)
         elif source in ("csv", "json"):
             texts[field.name] = _format(column, field.dataType, source, options)
     texts = {name: text for name, text in texts.items() if text is not None}
     return frame.withColumns(texts) if texts else frame
-
-
-def _name_folder(text: Any) -> Any:
-    """Return the name for NULL, which Sail would take for 0, a day of 1970 or an empty text."""
-    return functions.when(text.isNull() | (text == ""), NULL_FOLDER).otherwise(text)
 
 
 def _format(column: Any, kind: DataType, source: str, options: dict[str, str]) -> Any:
