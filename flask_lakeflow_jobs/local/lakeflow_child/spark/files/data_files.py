@@ -91,7 +91,6 @@ def find_partition(root: str, file: str) -> Partition:
 
 
 def infer_types(partitions: Iterable[Partition]) -> dict[str, str]:
-    """Return the types of the columns."""
     found: dict[str, list[str]] = {}
     for name, value in (pair for each in partitions for pair in each):
         found.setdefault(name, []).extend(() if value is None else (value,))

@@ -50,6 +50,9 @@ class FileSource:
     :param options: of the reader. Those of ``cloudFiles`` choose the format.
     """
 
+    #: Whether the rows have the column of their file.
+    has_metadata = False
+
     def __init__(
         self, session: Any, path: str, file_format: str, schema: Any, options: dict[str, Any]
     ) -> None:
@@ -79,25 +82,20 @@ class FileSource:
         self._has_headers = is_inferred and kind == "csv" and is_true(own, "header")
         self._separator = own.get("sep") or own.get("delimiter") or ","
 
-    def read_all(self, *, has_metadata: bool = False) -> Any:
+    def read_all(self) -> Any:
         """Return the rows of all files that there are."""
-        return self._read(list_files(self._path, self._pattern), has_metadata=has_metadata)
+        return self.read(list_files(self._path, self._pattern))
 
-    def read(self, files: list[str]) -> Any:
-        """Return the rows of files, with the column of the file."""
-        return self._read(files, has_metadata=True)
-
-    def read_new(self, state: Any, *, has_metadata: bool) -> tuple[Any, Any]:
+    def read_new(self, state: Any) -> tuple[Any, Any]:
         """Return the rows of the files that are not in the state, and the new state.
 
         :return: ``None`` in place of the rows if there are no new files.
         """
         known = set(state or ())
         new = [file for file in list_files(self._path, self._pattern) if file not in known]
-        rows = self._read(new, has_metadata=has_metadata) if new else None
-        return rows, [*(state or ()), *new]
+        return (self.read(new) if new else None), [*(state or ()), *new]
 
-    def read_old(self, state: Any, *, has_metadata: bool) -> Any:
+    def read_old(self, state: Any) -> Any:
         """Return the rows of the files in a state; ``None`` if there are none.
 
         :raises ValueError: a file is gone.
@@ -108,9 +106,13 @@ class FileSource:
                     f"The stream compares new rows with those of {file}, which is gone. Put it "
                     "back, or remove the checkpoint to read the files that are there again."
                 )
-        return self._read(state, has_metadata=has_metadata) if state else None
+        return self.read(state) if state else None
 
-    def _read(self, files: list[str], *, has_metadata: bool) -> Any:
+    def read(self, files: list[str]) -> Any:
+        """Return the rows of files.
+
+        :raises ValueError: there are none, so that nothing has their columns.
+        """
         if not files and not self._schema:
             raise ValueError(
                 f"There is no file in {self._path}, so its columns are unknown. Put a file there, "
@@ -121,9 +123,9 @@ class FileSource:
         schema = self._schema
         everything = sorted({*files, *list_files(self._path, self._pattern)})
         is_inferred = not schema and self._format.lower() not in ("binaryfile", "text")
-        if is_inferred and (has_metadata or files != everything):
+        if is_inferred and (self.has_metadata or files != everything):
             schema = self._load(everything, None, everything).schema  # some may lack columns
-        if not has_metadata:
+        if not self.has_metadata:
             return self._add_rescued(self._load(files, schema, everything))
         frames = [self._add_metadata(self._load([f], schema, everything), f) for f in files]
         return self._add_rescued(union_frames(frames))
@@ -263,6 +265,7 @@ def _read_files(relation: Any, source: Any, session: Any) -> None:
     pattern = lower_options(options).get("pathglobfilter", "*")
     files = [file for path in source.paths for file in list_files(path, pattern)]
     reader = FileSource(session, source.paths[0], source.format, source.schema or None, options)
+    reader.has_metadata = True
     number = relation.common.plan_id
     relation.CopyFrom(reader.read(files)._plan.plan(session.client))
     relation.common.plan_id = number

@@ -58,9 +58,11 @@ def replace_read_files(
         if "cloudFiles.format" not in settings:
             settings["cloudFiles.format"] = find_format(list_files(path))
         source = FileSource(session, path, "cloudFiles", schema, settings)
-        frame = source.read_all(has_metadata=METADATA in statement)
+        source.has_metadata = METADATA in statement
         view = f"{FILES}{os.urandom(8).hex()}"
-        frame.createOrReplaceGlobalTempView(view)  # which is not among the tables of a schema
+        source.read_all().createOrReplaceGlobalTempView(
+            view
+        )  # which is not among the tables of a schema
         return f"global_temp.{view}"
 
     return replace_calls(statement, define)

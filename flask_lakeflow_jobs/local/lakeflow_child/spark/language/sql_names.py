@@ -98,12 +98,10 @@ def quote_name(name: str) -> str:
 
 
 def quote_part(part: str) -> str:
-    """Quote one part of a name."""
     return "`" + part.replace("`", "``") + "`"
 
 
 def unquote_part(part: str) -> str:
-    """Return a part of a name without its quotes."""
     return part.strip("`").replace("``", "`")
 
 
@@ -117,7 +115,6 @@ def list_schemas(query: Callable[[str], Any], catalog: str | None = None) -> lis
 
 
 def find_current(query: Callable[[str], Any]) -> tuple[str, str]:
-    """Return the current catalog and schema."""
     ((catalog, schema),) = query("SELECT current_catalog(), current_schema()").collect()
     return catalog, unquote_part(schema)
 

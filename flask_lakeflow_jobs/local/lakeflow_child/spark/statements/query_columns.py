@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
 from sqlglot import exp
 
 from ...sql.databricks_sql import SailDialect
-from ..tables.delta_log import find_location, list_fields, read_commits
+from ..tables.delta_log import find_folder, list_fields, read_commits
 
 Tree = exp.Expr
 #: Returns the names and the types of the columns of a query.
@@ -120,13 +119,12 @@ def name_folders(tree: Tree, query: Callable[[str], Any]) -> None:
         if table.args.get("version") is None:
             continue
         bare = exp.Table(**{key: table.args.get(key) for key in ("this", "db", "catalog")})
-        with suppress(ValueError):  # it is no Delta table
-            location = find_location(query, write(bare))
-            if len(set(_list_schemas(location))) > 1:
-                table.set("alias", table.args.get("alias") or exp.TableAlias(this=table.this))
-                table.set("this", exp.to_identifier(location, quoted=True))
-                table.set("db", exp.to_identifier("delta"))
-                table.set("catalog", None)
+        location = find_folder(query, write(bare))
+        if location is not None and len(set(_list_schemas(location))) > 1:
+            table.set("alias", table.args.get("alias") or exp.TableAlias(this=table.this))
+            table.set("this", exp.to_identifier(location, quoted=True))
+            table.set("db", exp.to_identifier("delta"))
+            table.set("catalog", None)
 
 
 def _list_schemas(location: str) -> Iterator[str]:

@@ -22,6 +22,7 @@ from ..language.sql_text import escape_quotes, insert_parameters, insert_setting
 from ..tables.delta_log import (
     build_counts,
     find_filled,
+    find_folder,
     find_location,
     list_versions,
     replace_descriptions,
@@ -225,10 +226,8 @@ class SailSql:
             return _list_columns(run(text))
 
         def find_own(table: str) -> set[str]:
-            try:
-                return find_filled(find_location(self._query, table))
-            except (OSError, ValueError):  # it is no Delta table
-                return set()
+            location = find_folder(self._query, table)
+            return find_filled(location) if location is not None else set()
 
         if isinstance(tree, exp.Copy):
             return copy_into(tree, self._session)
@@ -249,7 +248,6 @@ class SailSql:
         return after if after != before or is_query(statement) else None
 
     def _find_functions(self) -> Any:
-        """Return the functions that SQL has created."""
         from .sql_definitions import SqlFunctions
 
         if self._functions is None:

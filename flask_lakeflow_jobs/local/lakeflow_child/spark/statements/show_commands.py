@@ -6,7 +6,7 @@ Sail lacks some of them and names columns otherwise.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ...sql_statements import is_like
@@ -29,29 +29,14 @@ _IN = "[(IN | FROM) <name>]"
 _LIKE = "[[LIKE] <text>] $"
 _DESC = "(DESC | DESCRIBE)"
 #: The columns of the tables of an information schema.
+_TABLE = ["table_catalog", "table_schema", "table_name"]
+_COLUMN = ["column_name", "ordinal_position", "is_nullable", "data_type", "full_data_type"]
 _INFORMATION = {
     "catalogs": ["catalog_name"],
-    "columns": [
-        "table_catalog",
-        "table_schema",
-        "table_name",
-        "column_name",
-        "ordinal_position",
-        "is_nullable",
-        "data_type",
-        "full_data_type",
-        "comment",
-    ],
+    "columns": [*_TABLE, *_COLUMN, "comment"],
     "schemata": ["catalog_name", "schema_name"],
-    "tables": [
-        "table_catalog",
-        "table_schema",
-        "table_name",
-        "table_type",
-        "data_source_format",
-        "comment",
-    ],
-    "views": ["table_catalog", "table_schema", "table_name"],
+    "tables": [*_TABLE, "table_type", "data_source_format", "comment"],
+    "views": _TABLE,
 }
 
 
@@ -68,36 +53,39 @@ def replace_show(statement: str, query: Query, volumes: str) -> str:
 
 
 def _show_schemas(match: Match, query: Query, _: str) -> str:
-    names = sorted(list_schemas(query, match["name"]))
-    return write_rows(["databaseName"], [(each,) for each in names if is_like(each, match["text"])])
+    return _list_names("databaseName", list_schemas(query, match["name"]), match)
 
 
 def _show_catalogs(match: Match, query: Query, _: str) -> str:
-    names = sorted(row["catalog"] for row in query("SHOW CATALOGS").collect())
-    return write_rows(["catalog"], [(each,) for each in names if is_like(each, match["text"])])
+    names = (row["catalog"] for row in query("SHOW CATALOGS").collect())
+    return _list_names("catalog", names, match)
+
+
+def _list_names(column: str, names: Iterable[str], match: Match) -> str:
+    found = [(each,) for each in sorted(names) if is_like(each, match["text"])]
+    return write_rows([column], found)
+
+
+def _find_tables(match: Match, query: Query, kind: str) -> list[Any]:
+    rows = query(f"SHOW {kind} IN {match['name']}" if match["name"] else f"SHOW {kind}").collect()
+    return [row for row in rows if is_like(row.tableName, match["text"])]
 
 
 def _show_tables(match: Match, query: Query, _: str) -> str:
-    rows = query(f"SHOW TABLES IN {match['name']}" if match["name"] else "SHOW TABLES").collect()
-    found = [
-        (unquote_part(row.database), row.tableName, row.isTemporary)
-        for row in rows
-        if is_like(row.tableName, match["text"])
-    ]
+    found = _find_tables(match, query, "TABLES")
     return write_rows(
-        {"database": "STRING", "tableName": "STRING", "isTemporary": "BOOLEAN"}, found
+        {"database": "STRING", "tableName": "STRING", "isTemporary": "BOOLEAN"},
+        [(unquote_part(row.database), row.tableName, row.isTemporary) for row in found],
     )
 
 
 def _show_views(match: Match, query: Query, _: str) -> str:
-    rows = query(f"SHOW VIEWS IN {match['name']}" if match["name"] else "SHOW VIEWS").collect()
-    found = [
-        (".".join(row.namespace), row.tableName, row.isTemporary, False)
-        for row in rows
-        if is_like(row.tableName, match["text"])
-    ]
+    found = _find_tables(match, query, "VIEWS")
     columns = {"namespace": "STRING", "viewName": "STRING"}
-    return write_rows({**columns, "isTemporary": "BOOLEAN", "isMaterialized": "BOOLEAN"}, found)
+    return write_rows(
+        {**columns, "isTemporary": "BOOLEAN", "isMaterialized": "BOOLEAN"},
+        [(".".join(row.namespace), row.tableName, row.isTemporary, False) for row in found],
+    )
 
 
 def _show_columns(match: Match, query: Query, _: str) -> str:

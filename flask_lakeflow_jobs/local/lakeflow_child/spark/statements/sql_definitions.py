@@ -189,7 +189,6 @@ def expand_body(
 
 
 def compile_function(function: Function) -> Any:
-    """Return a function of Python."""
     names = ", ".join(parameter for parameter, _ in function["parameters"])
     source = f"def handler({names}):\n{indent(dedent(function['body']).strip(chr(10)), '    ')}\n"
     found: dict[str, Any] = {}

@@ -26,6 +26,7 @@ from ..language.connect_plans import name_frame
 from ..language.sql_names import quote_part
 from ..language.sql_text import Query, write_rows
 from ..tables.delta_log import (
+    find_folder,
     find_location,
     limit_columns,
     list_fields,
@@ -127,11 +128,8 @@ def limit_texts(create: exp.Create, query: Query) -> None:
             length = f"coalesce(length(rtrim({quote_part(each.name)})), 0)"
             conditions[each.name] = f"{length} <= {kind.expressions[0].name}"
     table = write(create.this.this)
-    try:
-        is_limited = bool(conditions) and limit_columns(find_location(query, table), conditions)
-    except ValueError:
-        return  # it is no Delta table
-    if is_limited:
+    location = find_folder(query, table) if conditions else None
+    if location is not None and limit_columns(location, conditions):
         reload_table(query, table)
 
 
@@ -153,9 +151,18 @@ def copy_into(tree: exp.Copy, session: Any) -> str:
     new = [each for each in files if forced or _mark(each) not in copied]
     count = 0
     if new:
-        rows = _load(session, options, new, has_metadata=METADATA in write(source))
+        if METADATA in write(source):
+            reader = FileSource(session, new[0], options["format"], None, options["read"])
+            reader.has_metadata = True
+            rows = reader.read(new)
+        else:
+            rows = session.read.format(options["format"]).options(**options["read"]).load(new)
         with name_frame(rows) as view:
-            count = _append(_select(session, source, view), table, exists=exists)
+            rows = _select(session, source, view)
+            rows = cast_columns(rows, session.table(table)) if exists else rows
+            writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
+            writer.saveAsTable(table)
+            count = rows.count()
     state = state or os.path.join(find_location(session.sql, table), _STATE)
     write_json(state, sorted({*copied, *map(_mark, new)}))
     columns = ["num_affected_rows", "num_inserted_rows", "num_skipped_corrupt_files"]
@@ -185,13 +192,6 @@ def _read_parameters(tree: exp.Copy) -> dict[str, Any]:
     return found
 
 
-def _load(session: Any, options: dict[str, Any], files: list[str], *, has_metadata: bool) -> Any:
-    if has_metadata:
-        source = FileSource(session, files[0], options["format"], None, options["read"])
-        return source.read(files)
-    return session.read.format(options["format"]).options(**options["read"]).load(files)
-
-
 def _select(session: Any, source: exp.Expr, view: str) -> Any:
     """Return the columns that a query of the files selects.
 
@@ -203,14 +203,6 @@ def _select(session: Any, source: exp.Expr, view: str) -> Any:
     if table is not None:
         table.replace(exp.to_table(view))
     return session.sql(write(source.this))
-
-
-def _append(rows: Any, table: str, *, exists: bool) -> int:
-    if exists:
-        rows = cast_columns(rows, rows.sparkSession.table(table))
-    writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
-    writer.saveAsTable(table)
-    return int(rows.count())
 
 
 def _mark(file: str) -> str:

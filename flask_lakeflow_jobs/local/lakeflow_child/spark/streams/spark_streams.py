@@ -67,7 +67,6 @@ def load_files(translate: Callable[[Any], Any]) -> Callable[..., Any]:
 
 
 def load_table(self: Any, tableName: str) -> Any:
-    """Return the frame of a stream from a table, for a reader."""
     source = TableSource(self._client, tableName, self._options)
     return mark_frame(source.read_all().select("*"), SOURCE, source)
 
@@ -151,10 +150,9 @@ class _Stream:
         batch = known["batch"]
         states = dict(zip_longest(plan.sources, known["sources"][: len(plan.sources)]))
         has_metadata = METADATA.encode() in plan.relation.SerializeToString()
-        read = {
-            number: source.read_new(states[number], has_metadata=has_metadata)
-            for number, source in plan.sources.items()
-        }
+        for source in plan.sources.values():
+            source.has_metadata = has_metadata
+        read = {number: each.read_new(states[number]) for number, each in plan.sources.items()}
         after = [state for _, state in read.values()]
         query = StreamQuery(self._name, batch, [new for new, _ in read.values() if new is not None])
         if query.is_empty and (self._function is not None or not is_first):
@@ -162,13 +160,8 @@ class _Stream:
             checkpoint.write(batch, after)
             return query
         rows = {
-            number: _split_rows(
-                source,
-                read[number][0],
-                states[number] if plan.stateful else None,
-                has_metadata=has_metadata,
-            )
-            for number, source in plan.sources.items()
+            number: _split_rows(each, read[number][0], states[number] if plan.stateful else None)
+            for number, each in plan.sources.items()
         }
         frame = StreamResult(session, plan, rows, self._mode).build()
         if has_metadata:
@@ -246,15 +239,15 @@ class _Stream:
         return os.path.join(str(self._translate(root)), self._name or str(uuid.uuid4()))
 
 
-def _split_rows(source: Any, new: Any, state: Any, *, has_metadata: bool) -> dict[str, Any]:
+def _split_rows(source: Any, new: Any, state: Any) -> dict[str, Any]:
     """Return the old and the new rows of a source, as frames with the same columns.
 
     :param new: the new rows; ``None`` if there are none.
     :param state: what the stream had read of the source before; ``None``: nothing that counts.
     """
-    old = None if state is None else source.read_old(state, has_metadata=has_metadata)
+    old = None if state is None else source.read_old(state)
     found = [each for each in (new, old) if each is not None]
-    nothing = (found or [source.read_all(has_metadata=has_metadata)])[0].limit(0)
+    nothing = (found or [source.read_all()])[0].limit(0)
     return {OLD: nothing if old is None else old, NEW: nothing if new is None else new}
 
 

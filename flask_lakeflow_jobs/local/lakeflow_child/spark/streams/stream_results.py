@@ -86,7 +86,6 @@ class StreamResult:
             )
 
     def build(self) -> Any:
-        """Return its frame."""
         kind = ALL if self._mode == "complete" else NEW
         return self._read(self._plan.relation, kind).select("*")
 

@@ -66,15 +66,11 @@ class TableSource:
             )
         refuse_changes(options)
 
-    def read_all(self, *, has_metadata: bool = False) -> Any:
+    def read_all(self, version: str = "") -> Any:
         """Return all rows."""
-        return self._select("")
+        return self._session.sql(f"SELECT * FROM {self._name}{version}")
 
-    def _select(self, version: str) -> Any:
-        query = f"SELECT * FROM {self._name}{version}"
-        return self._session.sql(query)
-
-    def read_new(self, state: Any, *, has_metadata: bool) -> tuple[Any, Any]:
+    def read_new(self, state: Any) -> tuple[Any, Any]:
         """Return the rows that are new since the state, and the new state."""
         commits = list(read_commits(self._location))
         last = commits[-1][0]
@@ -82,14 +78,14 @@ class TableSource:
             state = {"location": self._location, "first": last, "whole": self._start is None}
             if self._start is None:
                 # They are read later. Rows that arrive until then belong to the next batch.
-                return self._select(f" VERSION AS OF {last}"), {**state, "version": last}
+                return self.read_all(f" VERSION AS OF {last}"), {**state, "version": last}
             if self._start >= 0:
                 state["first"] = self._start - 1
             state["version"] = state["first"]
         files = list(self._find_files(commits, state["version"]))
         return (self._load(files) if files else None), {**state, "version": last}
 
-    def read_old(self, state: Any, *, has_metadata: bool) -> Any:
+    def read_old(self, state: Any) -> Any:
         """Return the rows that were read up to a state; ``None`` if there are none.
 
         They are the rows of the version that was read first, and what later versions have added.

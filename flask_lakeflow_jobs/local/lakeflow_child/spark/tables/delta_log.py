@@ -83,11 +83,10 @@ def replace_descriptions(statement: str, query: Query) -> str:
     return replace_syntax(_DESCRIBE, statement, replacement)
 
 
-def find_location(query: Query, name: str) -> str:
-    """Return the folder of a table.
+def find_folder(query: Query, name: str) -> str | None:
+    """Return the folder of a Delta table; ``None`` if it has none on this machine.
 
     :param name: as SQL names it.
-    :raises ValueError: it has no folder on this machine.
     """
     if match := re.fullmatch(r"\s*delta\s*\.\s*`([^`]+)`\s*", name):
         location = match[1]
@@ -95,7 +94,15 @@ def find_location(query: Query, name: str) -> str:
         rows = query(f"DESCRIBE EXTENDED {name}").collect()
         location = {row.col_name: row.data_type for row in rows}.get("Location", "")
     location = re.sub("^file:(?://)?(?=/)", "", location)
-    if not os.path.isdir(os.path.join(location, _LOG)):
+    return location if os.path.isdir(os.path.join(location, _LOG)) else None
+
+
+def find_location(query: Query, name: str) -> str:
+    """Return the folder of a Delta table.
+
+    :raises ValueError: it has none on this machine.
+    """
+    if (location := find_folder(query, name)) is None:
         raise ValueError(
             f"{name} is no Delta table with files on this machine, so its history cannot be read "
             "here. Save it as a Delta table first."
@@ -199,10 +206,8 @@ def limit_columns(location: str, conditions: dict[str, str]) -> bool:
 
 def has_limits(query: Query, name: str) -> bool:
     """Return whether Sail checks the values of a column of a table."""
-    try:
-        return _INVARIANTS in read_metadata(find_location(query, name))["schemaString"]
-    except ValueError:  # it is no Delta table
-        return False
+    location = find_folder(query, name)
+    return location is not None and _INVARIANTS in read_metadata(location)["schemaString"]
 
 
 def write_metadata(location: str, changes: dict[str, Any]) -> None:

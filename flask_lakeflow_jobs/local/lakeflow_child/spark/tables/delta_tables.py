@@ -246,7 +246,6 @@ class DeltaOptimizeBuilder:
 
 
 def write_assignments(values: Any, write: Any) -> str:
-    """Return the SQL that sets columns."""
     if not values:
         raise ValueError("An update needs 'set', such as set={'name': 'updates.name'}.")
     return ", ".join(f"{column} = {write(value)}" for column, value in values.items())

@@ -17,7 +17,7 @@ from ..files.data_files import begin_at_root, is_true, lower_options
 from ..files.file_readers import allow_null
 from ..language.connect_plans import ColumnSql, name_frame
 from ..language.sql_names import FILE_FORMATS, create_schema, find_schema, quote_part
-from .delta_log import EVOLVES, FEATURE, find_location, has_limits
+from .delta_log import EVOLVES, FEATURE, find_folder, has_limits
 from .delta_tables import DeltaTable
 from .written_values import cast_columns, check_types, format_values
 
@@ -86,14 +86,11 @@ def write_table(save: Callable[..., Any]) -> Any:
         partitionBy: Any = None,
         **options: Any,
     ) -> None:
-        self.options(**options)
-        self._write.options = _drop_features(self._write.options)
-        if mode:
-            self.mode(mode)
+        _set(self, format, mode, partitionBy, options)
         session = self._spark
         create_schema(find_schema(name), session.sql)
         exists = bool(session.catalog.tableExists(name))
-        if exists and _is_delta(self, name):
+        if exists and find_folder(session.sql, name) is not None:
             _check_types(self, session.table(name))
         condition = _find_replaced(self, name) if exists else None
         if condition is not None:
@@ -114,7 +111,7 @@ def write_table(save: Callable[..., Any]) -> Any:
         elif _is_merged(self):
             _match_columns(self, session.table(name))
         with nullcontext() if exists else _removed_if_failed(session, name):
-            save(self, name, format, None, partitionBy)
+            save(self, name)
 
     return saveAsTable
 
@@ -129,16 +126,21 @@ def _removed_if_failed(session: Any, name: str) -> Iterator[None]:
         raise
 
 
+def _set(writer: Any, source: Any, mode: Any, partitions: Any, options: dict[str, Any]) -> None:
+    """Set what a writer gets with its last call."""
+    writer.options(**options)
+    writer._write.options = _drop_features(writer._write.options)
+    for change, value in (
+        (writer.format, source),
+        (writer.mode, mode),
+        (writer.partitionBy, partitions),
+    ):
+        if value:
+            change(value)
+
+
 def _drop_features(options: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if not FEATURE.fullmatch(key)}
-
-
-def _fill(frame: Any, table: Any) -> Any:
-    """Add the columns of a table that a frame lacks, with NULL."""
-    known = {each.lower() for each in frame.columns}
-    missing = (each for each in table.schema.fields if each.name.lower() not in known)
-    columns = {each.name: functions.lit(None).cast(each.dataType) for each in missing}
-    return frame.withColumns(columns) if columns else frame
 
 
 def _fits(writer: Any, name: str) -> bool:
@@ -173,13 +175,6 @@ def _check_types(writer: Any, table: Any) -> None:
         check_types(_find_types(_frame_of(writer)), table.schema)
 
 
-def _is_delta(writer: Any, name: str) -> bool:
-    try:
-        return bool(find_location(writer._spark.sql, name))
-    except ValueError:
-        return False
-
-
 def _is_replaced(writer: Any) -> bool:
     return is_true(lower_options(writer._write.options), "overwriteschema")
 
@@ -211,9 +206,15 @@ def _name_columns(frame: Any, table: Any) -> Any:
 
 def _order_columns(frame: Any, table: Any) -> Any:
     """Return a frame with the columns of a table before new ones, as they are in it."""
-    filled = _fill(_name_columns(frame, table), table)
-    new = (each for each in filled.columns if each not in table.columns)
-    return filled.select(*map(quote_part, [*table.columns, *new]))
+    named = _name_columns(frame, table)
+    own = (
+        quote_part(each.name)
+        if each.name in named.columns
+        else functions.lit(None).cast(each.dataType).alias(each.name)
+        for each in table.schema.fields
+    )
+    new = (quote_part(each) for each in named.columns if each not in table.columns)
+    return named.select(*own, *new)
 
 
 def write_folder(save: Callable[..., Any], translate: Callable[[Any], Any]) -> Any:
@@ -228,17 +229,10 @@ def write_folder(save: Callable[..., Any], translate: Callable[[Any], Any]) -> A
         partitionBy: Any = None,
         **options: Any,
     ) -> None:
-        self.options(**options)
-        self._write.options = _drop_features(self._write.options)
-        if format:
-            self.format(format)
+        _set(self, format, mode, partitionBy, options)
         if (self._write.source or "delta").lower() in FILE_FORMATS:
             path = begin_at_root(path)
         path = translate(path)
-        if mode:
-            self.mode(mode)
-        if partitionBy:
-            self.partitionBy(partitionBy)
         is_delta = self._write.source in (None, "delta")
         is_table = is_delta and path is not None and DeltaTable.isDeltaTable(self._spark, path)
         condition = _find_replaced(self, f"delta.`{path}`") if is_table else None
