@@ -1,4 +1,4 @@
-"""Names in the SQL of Spark: their parts, their quotes, their case, and the schemas in them.
+"""Names in the SQL of Spark: their parts, their quotes, their case and their schemas.
 
 Sail tells upper and lower case apart in names of tables, views, schemas and catalogs. So all
 requests write them in lower case. Databricks, documentation of names: Unity Catalog stores them so,
@@ -8,8 +8,7 @@ A name of two parts is one of the current catalog. Sail takes its schema for a c
 one of this name, so that the current catalog is written before it.
 
 The workspace of a bundle has its schemas already. Here, each is created when a task first writes to
-it or uses it. Sail looks for the tables of a view in the schema that is current when the view is
-read. So the text of a view names their schemas.
+it or uses it.
 """
 
 from __future__ import annotations
@@ -117,38 +116,6 @@ def list_schemas(query: Callable[[str], Any], catalog: str | None = None) -> lis
 def find_current(query: Callable[[str], Any]) -> tuple[str, str]:
     ((catalog, schema),) = query("SELECT current_catalog(), current_schema()").collect()
     return catalog, unquote_part(schema)
-
-
-def qualify(query: str, catalog: str, schema: str) -> str:
-    """Name the catalog and the schema of the tables in a query, or in the statement of a view."""
-    for start, has_schema in sorted(_find_names(query), reverse=True):
-        parts = (catalog,) if has_schema else (catalog, schema)
-        prefix = "".join(f"{quote_part(part)}." for part in parts)
-        query = query[:start] + prefix + query[start:]
-    return query
-
-
-def _find_names(statement: str) -> list[tuple[int, bool]]:
-    """Return where names without a catalog begin, and whether they have a schema."""
-    from sqlglot import exp  # it takes long to import
-    from sqlglot.errors import SqlglotError
-
-    from ...sql.databricks_sql import DatabricksDialect, parse_one
-
-    try:
-        tree = parse_one(statement, DatabricksDialect)
-    except SqlglotError:  # the error of Sail says what it does not know
-        return []
-    local = {each.alias.lower() for each in tree.find_all(exp.CTE)}
-    found = []
-    query = tree.expression if isinstance(tree, exp.Create) else tree
-    for table in query.find_all(exp.Table):
-        first = table.args.get("db") or table.this
-        is_local = not table.db and table.name.lower() in local
-        is_named = isinstance(first, exp.Identifier) and "start" in first.meta
-        if is_named and not (table.catalog or is_local or table.db.lower() in FILE_FORMATS):
-            found.append((first.meta["start"], bool(table.db)))
-    return found
 
 
 def lower_in_sql(statement: str, prefix: Prefix = lambda _: "") -> str:

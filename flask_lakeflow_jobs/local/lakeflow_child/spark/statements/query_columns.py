@@ -1,4 +1,4 @@
-"""The columns of queries, as Sail describes them, and the keys of their joins.
+"""The columns and the tables of queries, as Sail describes them, and the keys of their joins.
 
 After ``JOIN … USING`` and natural joins in SQL, ``u.*`` lacks the keys on Sail, and ``u.id`` is
 unknown. Sail knows the merged key by its name alone, which has the rows of the side that the join
@@ -12,13 +12,23 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
-from ...sql.databricks_sql import SailDialect
+from ...sql.databricks_sql import DatabricksDialect, SailDialect, parse_one
+from ..language.sql_names import FILE_FORMATS, quote_part
 from ..tables.delta_log import find_folder, list_fields, read_commits
 
 Tree = exp.Expr
 #: Returns the names and the types of the columns of a query.
 Describe = Callable[[str], dict[str, str]]
+
+
+def parse(statement: str) -> Any:
+    """Return the tree of a statement; ``None`` if sqlglot does not know it."""
+    try:
+        return parse_one(statement, DatabricksDialect)
+    except SqlglotError:
+        return None
 
 
 def write(tree: Tree) -> str:
@@ -106,6 +116,34 @@ def _list_names(node: Tree) -> Iterator[Tree]:
         yield from _list_names(parent)
     if (names := node.args.get("with_")) is not None:
         yield from names.expressions
+
+
+def qualify(query: str, catalog: str, schema: str) -> str:
+    """Name the catalog and the schema of the tables in a query, or in the statement of a view.
+
+    Sail looks for the tables of a view in the schema that is current when the view is read.
+    """
+    for start, has_schema in sorted(_find_names(query), reverse=True):
+        parts = (catalog,) if has_schema else (catalog, schema)
+        prefix = "".join(f"{quote_part(part)}." for part in parts)
+        query = query[:start] + prefix + query[start:]
+    return query
+
+
+def _find_names(statement: str) -> list[tuple[int, bool]]:
+    """Return where names without a catalog begin, and whether they have a schema."""
+    if (tree := parse(statement)) is None:  # the error of Sail says what it does not know
+        return []
+    local = {each.alias.lower() for each in tree.find_all(exp.CTE)}
+    found = []
+    query = tree.expression if isinstance(tree, exp.Create) else tree
+    for table in query.find_all(exp.Table):
+        first = table.args.get("db") or table.this
+        is_local = not table.db and table.name.lower() in local
+        is_named = isinstance(first, exp.Identifier) and "start" in first.meta
+        if is_named and not (table.catalog or is_local or table.db.lower() in FILE_FORMATS):
+            found.append((first.meta["start"], bool(table.db)))
+    return found
 
 
 def name_folders(tree: Tree, query: Callable[[str], Any]) -> None:

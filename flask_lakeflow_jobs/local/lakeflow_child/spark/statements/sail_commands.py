@@ -15,7 +15,6 @@ from ..language.sql_names import (
     create_schema,
     find_current,
     find_schema,
-    qualify,
     quote_part,
     split_name,
 )
@@ -101,6 +100,8 @@ class SailCommands:
                 f"[TABLE_OR_VIEW_ALREADY_EXISTS] {name} is a table already. Drop it first, with "
                 f"DROP TABLE {name}, or give the view another name."
             )
+        from .query_columns import qualify  # sqlglot takes long to import
+
         return qualify(match.string, *find_current(self.query))
 
     def require_catalog(self, match: Match) -> str:

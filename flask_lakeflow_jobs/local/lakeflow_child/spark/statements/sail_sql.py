@@ -49,6 +49,7 @@ _UNLIKE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _NO_IDS = "MERGE INTO tables with Delta identity columns"
+# Rules for trees are imported in functions: sqlglot takes long to import.
 # Beyond it, a statement is data, and parsing takes seconds.
 _MAX_LENGTH = 200_000
 
@@ -240,8 +241,8 @@ class SailSql:
             return None
         before = write(tree)
         if _INFORMATION in statement.lower():
-            tree = insert_information(tree, self._query, _parse)
-        tree = functions.insert(tree, _parse)
+            tree = insert_information(tree, self._query)
+        tree = functions.insert(tree)
         if self._variables is not None:
             self._variables.insert(tree, describe)
         after = write(rewrite_queries(rewrite_statement(tree, describe, find_own), describe))
@@ -268,12 +269,6 @@ def _list_columns(frame: Any) -> dict[str, str]:
 
 
 def _parse(statement: str) -> Any:
-    """Return the tree of a statement; ``None`` if sqlglot does not know it."""
-    from sqlglot.errors import SqlglotError
+    from .query_columns import parse
 
-    from ...sql.databricks_sql import DatabricksDialect, parse_one
-
-    try:
-        return parse_one(statement, DatabricksDialect)
-    except SqlglotError:
-        return None
+    return parse(statement)

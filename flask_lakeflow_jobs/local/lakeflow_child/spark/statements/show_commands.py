@@ -179,13 +179,14 @@ def _describe_table(match: Match, query: Query, _: str) -> str:
     return write_rows(_DESCRIBED, listed)
 
 
-def insert_information(tree: Any, query: Query, parse: Callable[[str], Any]) -> Any:
+def insert_information(tree: Any, query: Query) -> Any:
     """Replace the tables of information schemas by queries.
 
     :param query: runs a statement of Sail.
-    :param parse: returns the tree of a statement.
     """
     from sqlglot import exp  # it takes long to import
+
+    from .query_columns import parse
 
     for table in list(tree.find_all(exp.Table)):
         name = table.name.lower()

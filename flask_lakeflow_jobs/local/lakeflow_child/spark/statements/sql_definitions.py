@@ -10,14 +10,13 @@ from collections.abc import Callable
 from textwrap import dedent, indent
 from typing import Any
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
 
 from ...json_files import read_json, write_json
 from ...sql.databricks_sql import Immediate, name_of
 from ..language.sql_text import write_literal
-from .query_columns import Describe, read_columns, write
+from .query_columns import Describe, parse, read_columns, write
 
-Parse = Callable[[str], exp.Expr]
 #: Runs a statement, which may have arguments, and returns its frame.
 Run = Callable[..., Any]
 #: ``parameters`` (names and defaults), ``body``, ``returns`` and ``language``.
@@ -70,7 +69,7 @@ class SqlFunctions:
         self._registered.discard(name)
         return "SELECT 'The function is created.' AS message"
 
-    def insert(self, tree: exp.Expr, parse: Parse) -> exp.Expr:
+    def insert(self, tree: exp.Expr) -> exp.Expr:
         """Replace the calls in a tree by what the functions return."""
         functions = {**self._read(), **self._temporary, **_MEMBERSHIP}
         for _ in range(_MAX_DEPTH):
@@ -88,13 +87,13 @@ class SqlFunctions:
                 if name is None:
                     continue
                 found = True
-                tree = _replace(tree, outer, self._expand(name, functions[name], call, parse))
+                tree = _replace(tree, outer, self._expand(name, functions[name], call))
             if not found:
                 break
         return tree
 
-    def _expand(self, name: str, function: Function, call: exp.Anonymous, parse: Parse) -> exp.Expr:
-        arguments = bind_arguments(name, function, call.expressions, parse)
+    def _expand(self, name: str, function: Function, call: exp.Anonymous) -> exp.Expr:
+        arguments = bind_arguments(name, function, call.expressions)
         if function["language"] == "PYTHON":
             known = _PREFIX + name.replace(".", "_")
             if name not in self._registered:
@@ -146,9 +145,7 @@ def find_function(functions: dict[str, Function], parts: list[str]) -> str | Non
     return None
 
 
-def bind_arguments(
-    name: str, function: Function, given: list[exp.Expr], parse: Parse
-) -> dict[str, exp.Expr]:
+def bind_arguments(name: str, function: Function, given: list[exp.Expr]) -> dict[str, exp.Expr]:
     """Return the argument of each parameter, in order.
 
     :raises ValueError: one is missing.
@@ -291,7 +288,7 @@ class SqlVariables:
                 )
             text = literal if kind == "void" else f"CAST({literal} AS {kind})"
             self._kinds[name.lower()] = None if kind == "void" else kind
-            self._values[name.lower()] = parse_one(text, read="databricks")
+            self._values[name.lower()] = parse(text)
 
     def _execute(self, immediate: Immediate) -> Any:
         ((statement,),) = self._run(f"SELECT {immediate.statement}").collect()

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_columns import write
+from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_columns import parse, write
 from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.sql_definitions import SqlFunctions
-from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_sql import (
-    DatabricksDialect,
-    parse_one,
-)
 
-parse = partial(parse_one, dialect=DatabricksDialect)
 UPPER = """CREATE FUNCTION dev.s.up(a STRING) RETURNS STRING LANGUAGE PYTHON AS $$
   return a.upper()
 $$"""
@@ -30,10 +24,10 @@ def test_functions_last_longer_than_a_task_and_temporary_ones_do_not(tmp_path: P
     assert first.run(parse("CREATE TEMPORARY FUNCTION best() RETURNS INT RETURN 5"))
     assert first.run(parse(UPPER))
     later = SqlFunctions(str(tmp_path), register)
-    assert "+" in write(later.insert(parse("SELECT plus(1)"), parse))
-    assert write(later.insert(parse("SELECT best()"), parse)) == "SELECT best()"
-    later.insert(parse("SELECT up('a')"), parse)
+    assert "+" in write(later.insert(parse("SELECT plus(1)")))
+    assert write(later.insert(parse("SELECT best()"))) == "SELECT best()"
+    later.insert(parse("SELECT up('a')"))
     function, kind = registered["lakeflow_udf_dev_s_up"]
     assert (function("a"), kind) == ("A", "STRING")
     later.run(parse("DROP FUNCTION IF EXISTS dev.s.plus"))
-    assert write(later.insert(parse("SELECT plus(1)"), parse)) == "SELECT plus(1)"
+    assert write(later.insert(parse("SELECT plus(1)"))) == "SELECT plus(1)"
