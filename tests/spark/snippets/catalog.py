@@ -136,6 +136,16 @@ spark.range(1).write.saveAsTable("env" + "_other.gold.t")
 assert spark.table(f"{name}.gold.t").count() == 3
 assert not spark.catalog.tableExists("dropped") and not spark.catalog.tableExists("global_temp.dropped")
 assert spark.table("replaced").count() == 2 and spark.table("global_temp.replaced").count() == 1
+try:
+    spark.sql(f"DROP CATALOG {name}")
+    raise AssertionError
+except ValueError as error:
+    assert "Write CASCADE to drop the catalog env_sales with its schemas: gold." in str(error), error
+spark.sql(f"DROP CATALOG IF EXISTS {name} CASCADE")
+assert spark.sql(f"SHOW SCHEMAS IN {name}").collect() == []
+spark.sql(f"USE CATALOG {name}")
+spark.sql("CREATE TABLE t AS SELECT 1 AS n")
+spark.catalog.setCurrentCatalog("main")
 
 # %% functions
 spark.sql("CREATE OR REPLACE FUNCTION dev.snippets.twice(n INT) RETURNS INT RETURN n * 2")

@@ -125,8 +125,25 @@ class SailCommands:
         used = f"USE CATALOG {quote_part(name)}"
         if name.lower() == "system":  # which has no schema default
             return used
+        create_schema([name, "default"], self.query)  # it may have been dropped
         self.query(used).collect()
         return "USE SCHEMA default"  # Sail keeps the schema of the catalog before
+
+    def drop_catalog(self, match: Match) -> str:
+        """Drop what a catalog contains: here, every name is that of a catalog.
+
+        :raises ValueError: it has schemas, and there is no ``CASCADE``.
+        """
+        name = split_name(match["name"])[0]
+        self.require(name.lower())
+        schemas = [row[0] for row in self.sql(f"SHOW SCHEMAS IN {quote_part(name)}").collect()]
+        if not match["clause"] and (kept := [each for each in schemas if each != "default"]):
+            raise ValueError(
+                f"Write CASCADE to drop the catalog {name} with its schemas: {', '.join(kept)}."
+            )
+        for each in schemas:
+            self.sql(f"DROP SCHEMA {quote_part(name)}.{quote_part(each)} CASCADE").collect()
+        return _answer(f"The catalog {name} is removed.")
 
     def use_schema(self, match: Match) -> str:
         """Use it after its catalog: Sail takes no name of two parts."""
@@ -210,6 +227,7 @@ class SailCommands:
         " [<clause: DEFAULT | MANAGED>]": require_catalog,
         "USE [SCHEMA | DATABASE] <name> $": use_schema,
         "<verb: CREATE | SET | USE> CATALOG [IF NOT EXISTS] (<name> | <text>)": change_catalog,
+        "DROP CATALOG [IF EXISTS] <name> [RESTRICT] [<clause: CASCADE>]": drop_catalog,
         "<verb: CREATE | DROP> [EXTERNAL] VOLUME [IF [NOT] EXISTS] <name>": change_volume,
         "SET <name> [= <rest>] $": change_setting,
         "INSERT INTO [TABLE] <name> BY NAME": insert_by_name,

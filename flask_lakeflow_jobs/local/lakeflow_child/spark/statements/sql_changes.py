@@ -30,8 +30,10 @@ def rewrite_statement(
     if isinstance(tree, exp.Insert):
         whole = insert_partition(tree, lambda table: describe(f"SELECT * FROM {write(table)}"))
         return _insert(whole, describe, find_filled)
-    if isinstance(tree, exp.Merge) and (names := tree.args.get("with_")) is not None:
-        return _merge(tree, names)
+    if isinstance(tree, exp.Merge):
+        _name_source(tree.args["using"])
+        names = tree.args.get("with_")
+        return tree if names is None else _merge(tree, names)
     return tree
 
 
@@ -156,6 +158,15 @@ def _may_repeat(source: exp.Query | exp.Values, names: list[str]) -> bool:
     if isinstance(source, exp.Values):
         return False
     return len(source.selects) == len(names) or (source.is_star and len(source.selects) > 1)
+
+
+def _name_source(source: Tree) -> None:
+    """Give a query without a name that of its only table, which its columns keep on Databricks."""
+    query = source.this
+    if isinstance(source, exp.Subquery) and not source.alias and isinstance(query, exp.Select):
+        table = query.args.get("from_")
+        if table is not None and not query.args.get("joins"):
+            source.set("alias", exp.TableAlias(this=exp.to_identifier(table.this.alias_or_name)))
 
 
 def _merge(merge: exp.Merge, names: Tree) -> Tree:

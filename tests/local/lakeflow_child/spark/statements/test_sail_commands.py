@@ -34,8 +34,25 @@ def run(statement: str, mounts: dict[str, str]) -> tuple[list[str], str]:
 @pytest.mark.parametrize(
     ("statement", "before", "written"),
     [
-        ("USE CATALOG 'Dev-1'", ["catalog dev-1", "USE CATALOG `Dev-1`"], "USE SCHEMA default"),
-        ("set catalog `dev`;", ["catalog dev", "USE CATALOG `dev`"], "USE SCHEMA default"),
+        (
+            "USE CATALOG 'Dev-1'",
+            [
+                "catalog dev-1",
+                "CREATE SCHEMA IF NOT EXISTS `Dev-1`.`default`",
+                "USE CATALOG `Dev-1`",
+            ],
+            "USE SCHEMA default",
+        ),
+        (
+            "set catalog `dev`;",
+            ["catalog dev", "CREATE SCHEMA IF NOT EXISTS `dev`.`default`", "USE CATALOG `dev`"],
+            "USE SCHEMA default",
+        ),
+        (
+            "DROP CATALOG IF EXISTS `Dev-1`;",
+            ["catalog dev-1", "SHOW SCHEMAS IN `Dev-1`"],
+            "SELECT 'The catalog Dev-1 is removed.' AS message",
+        ),
         ("USE CATALOG system", ["catalog system"], "USE CATALOG `system`"),
         ("USE `my.s`", ["CREATE SCHEMA IF NOT EXISTS `my.s`"], "USE SCHEMA `my.s`"),
         (

@@ -72,6 +72,10 @@ def rewrite(statement: str) -> str:
             "WITH s AS (SELECT 1 AS id) MERGE INTO a USING s ON a.id = s.id WHEN MATCHED THEN DELETE",
             "MERGE INTO a USING (WITH s AS (SELECT 1 AS id) SELECT * FROM s) AS s ON a.id = s.id WHEN MATCHED THEN DELETE",
         ),
+        (
+            "MERGE INTO a USING (SELECT * FROM VALUES (1) AS s(id)) ON a.id = s.id WHEN MATCHED THEN DELETE",
+            "MERGE INTO a USING (SELECT * FROM VALUES (1) AS s(id)) AS s ON a.id = s.id WHEN MATCHED THEN DELETE",
+        ),
     ],
 )
 def test_statement_is_written_as_one_that_sail_takes(statement: str, rewritten: str) -> None:
