@@ -10,7 +10,7 @@ import re
 import textwrap
 from typing import Any
 
-from ..spark.statements.query_columns import qualify
+from ..spark.statements.query_tables import qualify
 from ..sql.catalogs import DATABASE, create_catalog
 from ..sql.sql_advice import UnsupportedStatement
 from ..sql.sql_macros import ALL_MACROS, create_macros

@@ -7,7 +7,7 @@ key by its name, alone or with the number of the join. Requests are changed to n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..language.connect_plans import find_messages, list_inputs, list_messages, make_frame
@@ -101,23 +101,22 @@ def expand_stars(request: Any, session: Any) -> None:
     :param session: which knows the columns of the frame.
     """
     relations = list(find_messages(request, "Relation"))
+
+    def expand(expression: Any) -> Iterator[Any]:
+        if not expression.unresolved_star.HasField("plan_id"):
+            yield expression
+            return
+        number = expression.unresolved_star.plan_id
+        frame = next(known for known in relations if known.common.plan_id == number)
+        for name in make_frame(session, frame).columns:
+            column = type(expression)()
+            column.unresolved_attribute.unparsed_identifier = quote_part(name)
+            column.unresolved_attribute.plan_id = number
+            yield column
+
     for relation in relations:
-        expressions = relation.project.expressions
-        if not any(each.unresolved_star.HasField("plan_id") for each in expressions):
-            continue
-        columns: list[Any] = []
-        for each in expressions:
-            if not each.unresolved_star.HasField("plan_id"):
-                columns.append(each)
-                continue
-            number = each.unresolved_star.plan_id
-            frame = next(known for known in relations if known.common.plan_id == number)
-            for name in make_frame(session, frame).columns:
-                columns.append(type(each)())
-                columns[-1].unresolved_attribute.unparsed_identifier = quote_part(name)
-                columns[-1].unresolved_attribute.plan_id = number
-        del expressions[:]
-        expressions.extend(columns)
+        if relation.HasField("project"):
+            _expand_each(relation.project, expand)
 
 
 def name_keys(request: Any, session: Any) -> None:
@@ -180,13 +179,7 @@ def _list_plans(relation: Any) -> Iterator[int]:
 
 def _change(relation: Any, sides: dict[str | int, Side], session: Any) -> None:
     if relation.HasField("project"):
-        expressions = [
-            each
-            for expression in relation.project.expressions
-            for each in _expand(expression, sides, session)
-        ]
-        del relation.project.expressions[:]
-        relation.project.expressions.extend(expressions)
+        _expand_each(relation.project, lambda each: _expand(each, sides, session))
     for expression in _find_own(relation, "Expression"):
         kind = expression.WhichOneof("expr_type")
         text = expression.expression_string.expression
@@ -203,6 +196,12 @@ def _change(relation: Any, sides: dict[str | int, Side], session: Any) -> None:
                 side.point(attribute, match[2])
             elif (plan := sides.get(attribute.plan_id)) is not None:
                 plan.move_up(attribute, is_dropped=relation.HasField("drop"))
+
+
+def _expand_each(project: Any, expand: Callable[[Any], Iterable[Any]]) -> None:
+    expressions = [column for each in project.expressions for column in expand(each)]
+    del project.expressions[:]
+    project.expressions.extend(expressions)
 
 
 def _expand(expression: Any, sides: dict[str | int, Side], session: Any) -> list[Any]:

@@ -100,7 +100,7 @@ class SailCommands:
                 f"[TABLE_OR_VIEW_ALREADY_EXISTS] {name} is a table already. Drop it first, with "
                 f"DROP TABLE {name}, or give the view another name."
             )
-        from .query_columns import qualify  # sqlglot takes long to import
+        from .query_tables import qualify  # sqlglot takes long to import
 
         return qualify(match.string, *find_current(self.query))
 

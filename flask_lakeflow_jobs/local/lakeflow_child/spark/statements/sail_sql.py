@@ -195,7 +195,8 @@ class SailSql:
             return statement
         from sqlglot import exp
 
-        from .query_columns import name_folders, name_keys, write
+        from .query_columns import write
+        from .query_tables import name_folders, name_keys
         from .sql_queries import filter_laterals, lift_aggregates, name_groups, refuse_unpivots
 
         def describe(text: str) -> dict[str, str]:

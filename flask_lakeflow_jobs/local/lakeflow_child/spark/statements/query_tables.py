@@ -1,0 +1,190 @@
+"""The tables that queries name: their schemas, their earlier versions, and the keys of their joins.
+
+After ``JOIN … USING`` and natural joins in SQL, ``u.*`` lacks the keys on Sail, and ``u.id`` is
+unknown. Sail knows the merged key by its name alone, which has the rows of the side that the join
+keeps. For joins of frames, see ``frame_joins``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sqlglot import exp
+
+from ..language.sql_names import FILE_FORMATS, quote_part
+from ..tables.delta_log import find_folder, list_fields, read_commits
+from .query_columns import Describe, Tree, describe_in, parse, write
+
+
+def qualify(query: str, catalog: str, schema: str) -> str:
+    """Name the catalog and the schema of the tables in a query, or in the statement of a view.
+
+    Sail looks for the tables of a view in the schema that is current when the view is read.
+    """
+    for start, has_schema in sorted(_find_names(query), reverse=True):
+        parts = (catalog,) if has_schema else (catalog, schema)
+        prefix = "".join(f"{quote_part(part)}." for part in parts)
+        query = query[:start] + prefix + query[start:]
+    return query
+
+
+def _find_names(statement: str) -> list[tuple[int, bool]]:
+    """Return where names without a catalog begin, and whether they have a schema."""
+    if (tree := parse(statement)) is None:  # the error of Sail says what it does not know
+        return []
+    local = {each.alias.lower() for each in tree.find_all(exp.CTE)}
+    found = []
+    query = tree.expression if isinstance(tree, exp.Create) else tree
+    for table in query.find_all(exp.Table):
+        first = table.args.get("db") or table.this
+        is_local = not table.db and table.name.lower() in local
+        is_named = isinstance(first, exp.Identifier) and "start" in first.meta
+        if is_named and not (table.catalog or is_local or table.db.lower() in FILE_FORMATS):
+            found.append((first.meta["start"], bool(table.db)))
+    return found
+
+
+def name_folders(tree: Tree, query: Callable[[str], Any]) -> None:
+    """Read earlier versions from the folders of tables, if those have changed their columns.
+
+    Sail cannot read a folder in a view.
+    """
+    if isinstance(tree, exp.Create) and tree.kind == "VIEW":
+        return
+    for table in list(tree.find_all(exp.Table)):
+        if table.args.get("version") is None:
+            continue
+        bare = exp.Table(**{key: table.args.get(key) for key in ("this", "db", "catalog")})
+        location = find_folder(query, write(bare))
+        if location is not None and len(set(_list_schemas(location))) > 1:
+            table.set("alias", table.args.get("alias") or exp.TableAlias(this=table.this))
+            table.set("this", exp.to_identifier(location, quoted=True))
+            table.set("db", exp.to_identifier("delta"))
+            table.set("catalog", None)
+
+
+def _list_schemas(location: str) -> Iterator[str]:
+    """Yield the columns that a table has had."""
+    for _, actions in read_commits(location):
+        for each in actions:
+            if "metaData" in each:
+                fields = list_fields(each["metaData"])
+                yield json.dumps([(field["name"], field["type"]) for field in fields])
+
+
+class _Side:
+    """A table of a query with joins, and whether the merged keys have its values."""
+
+    def __init__(self, source: Tree) -> None:
+        self.source = source
+        self.keys: dict[str, bool] = {}
+
+    def join(self, join: exp.Join, outer: tuple[str, ...]) -> None:
+        for each in join.args.get("using") or ():
+            name = each.name.lower()
+            self.keys[name] = self.keys.get(name, True) and join.side not in outer
+
+
+def name_keys(tree: Tree, describe: Describe) -> None:
+    """Name the keys of joins without their table.
+
+    :param describe: asks Sail for the columns of a query.
+    :raises NotImplementedError: a merged key has not the values of the table.
+    """
+    for select in reversed(list(tree.find_all(exp.Select))):  # the inner ones first
+        _name_natural_keys(select, describe)
+        sides = {name: side for name, side in _find_sides(select).items() if side.keys}
+        if sides:
+            _expand_sides(select, sides, describe)
+            _name_columns(select, sides)
+
+
+def _name_natural_keys(select: exp.Select, describe: Describe) -> None:
+    """Name the keys of natural joins: the columns that both sides have."""
+    joins = select.args.get("joins") or []
+    for number, join in enumerate(joins):
+        if join.method.upper() != "NATURAL":
+            continue
+        left = exp.select("*").from_(select.args["from_"].this.copy())
+        left.set("joins", [each.copy() for each in joins[:number]])
+        right = exp.select("*").from_(join.this.copy())
+        shared = {name.lower() for name in describe_in(select, right, describe)}
+        keys = [name for name in describe_in(select, left, describe) if name.lower() in shared]
+        if keys:
+            join.set("method", None)
+            join.set("using", [exp.to_identifier(name, quoted=True) for name in keys])
+
+
+def _find_sides(select: exp.Select) -> dict[str, _Side]:
+    sides: dict[str, _Side] = {}
+    for each in (select.args.get("from_"), *(select.args.get("joins") or ())):
+        if each is None:
+            continue
+        side = _Side(each.this)
+        if isinstance(each, exp.Join):
+            for left in sides.values():
+                left.join(each, ("RIGHT", "FULL"))
+            if each.kind in ("SEMI", "ANTI"):
+                continue
+            side.join(each, ("LEFT", "FULL"))
+        sides[each.this.alias_or_name.lower()] = side
+    return sides
+
+
+def _expand_sides(select: exp.Select, sides: dict[str, _Side], describe: Describe) -> None:
+    """Name the columns of ``u.*``."""
+    expressions: list[Tree] = []
+    for each in select.expressions:
+        side = sides.get(each.table.lower()) if isinstance(each, exp.Column) else None
+        if side is None or not isinstance(each.this, exp.Star):
+            expressions.append(each)
+            continue
+        probe = exp.select("*").from_(side.source.copy())
+        excluded = {column.name.lower() for column in each.this.args.get("except_") or ()}
+        for name in describe_in(select, probe, describe):
+            if name.lower() not in excluded:
+                identifier = exp.to_identifier(name, quoted=True)
+                expressions.append(exp.column(identifier, table=each.args["table"].copy()))
+    select.set("expressions", expressions)
+
+
+def _name_columns(select: exp.Select, sides: dict[str, _Side]) -> None:
+    """Leave out the table of each key."""
+    aliases = {
+        each.alias.lower()
+        for each in select.expressions
+        if isinstance(each, exp.Alias) and each.this.name.lower() != each.alias.lower()
+    }
+    for column in list(select.find_all(exp.Column)):
+        side = sides.get(column.table.lower())
+        name = column.name.lower()
+        is_star = isinstance(column.this, exp.Star)
+        if side is None or not (is_star or name in side.keys) or _is_hidden(column, select):
+            continue
+        is_outside = column.find_ancestor(exp.Select) is not select
+        is_alias = name in aliases and column.find_ancestor(exp.Order, exp.Having) is not None
+        if is_star or is_outside or is_alias or not side.keys[name]:
+            _refuse(column, next(iter(side.keys)) if is_star else column.name)
+        column.set("table", None)
+
+
+def _is_hidden(column: exp.Column, select: exp.Select) -> bool:
+    """Return whether a query in between has a table of this name, or knows none of outside."""
+    node: Tree | None = column.find_ancestor(exp.Select)
+    while node is not None and node is not select:
+        if isinstance(node, exp.Select) and column.table.lower() in _find_sides(node):
+            return True
+        if isinstance(node, (exp.CTE, exp.From, exp.Join)):
+            return True
+        node = node.parent
+    return False
+
+
+def _refuse(column: exp.Column, key: str) -> None:
+    table = column.table
+    raise NotImplementedError(
+        f"Sail has no {table}.{column.name} here after a JOIN with USING ({key}). Join by a "
+        f"condition, such as ON {table}.{key} = other.{key}."
+    )
