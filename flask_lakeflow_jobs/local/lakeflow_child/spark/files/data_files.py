@@ -11,13 +11,15 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatch
 from typing import Any
 from urllib.parse import unquote
 
 from ..language.sql_names import FILE_FORMATS
 
+#: Returns the path of this machine for one of the workspace, or what is no path of it.
+Translate = Callable[[Any], Any]
 #: The names and values of a file's folders.
 Partition = tuple[tuple[str, str | None], ...]
 

@@ -20,6 +20,7 @@ from ..language.spark_advice import NO_CHANGES
 from ..language.sql_names import FILE_FORMATS, quote_part
 from .data_files import (
     NULL_FOLDER,
+    Translate,
     begin_at_root,
     copy_by_line,
     expand_pattern,
@@ -39,12 +40,8 @@ _UTF_8 = re.compile(r"utf-?8|us-ascii|ascii", re.IGNORECASE)
 _INFERRED = frozenset(["avro", "csv", "json", "orc", "parquet"])
 
 
-def wrap_load(load: Load, translate: Callable[[Any], Any]) -> Load:
-    """Let a reader take paths of the workspace, and fail if its files do not exist.
-
-    :param load: the method of Spark Connect.
-    :param translate: returns the path of this machine for one of the workspace.
-    """
+def wrap_load(load: Load, translate: Translate) -> Load:
+    """Let a reader take paths of the workspace, and fail if its files do not exist."""
 
     @wraps(load)
     def load_files(

@@ -233,10 +233,7 @@ class FileSource:
 
 
 def read_file_metadata(request: Any, session: Any) -> None:
-    """Let a request that names the column read each file.
-
-    :param session: to which the request belongs.
-    """
+    """Let a request that names the column read each file."""
     if METADATA.encode() not in request.SerializeToString():
         return
     names = {each.unparsed_identifier for each in find_messages(request, "UnresolvedAttribute")}

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...sql_statements import read_arguments
 from ...sql_syntax import match_syntax
-from .data_files import list_files
+from .data_files import Translate, list_files
 from .file_sources import METADATA, FileSource
 
 Evaluate = Callable[[str], Any]
@@ -40,13 +40,11 @@ _FORMATS = {
 
 
 def replace_read_files(
-    statement: str, session: Any, evaluate: Evaluate, translate: Callable[[Any], Any]
+    statement: str, session: Any, evaluate: Evaluate, translate: Translate
 ) -> str:
     """Replace each call of ``read_files`` by the name of a view of the files.
 
     :param statement: without comments.
-    :param evaluate: returns the value of an expression.
-    :param translate: returns the path of this machine for one of the workspace.
     """
     if "read_files" not in statement.lower():
         return statement

@@ -96,10 +96,7 @@ class Side:
 
 
 def expand_stars(request: Any, session: Any) -> None:
-    """Name the columns of ``frame['*']``, which Sail does not know.
-
-    :param session: which knows the columns of the frame.
-    """
+    """Name the columns of ``frame['*']``, which Sail does not know."""
     relations = list(find_messages(request, "Relation"))
 
     def expand(expression: Any) -> Iterator[Any]:
@@ -120,10 +117,7 @@ def expand_stars(request: Any, session: Any) -> None:
 
 
 def name_keys(request: Any, session: Any) -> None:
-    """Change the names of keys in a request.
-
-    :param session: which knows the columns of the sides.
-    """
+    """Change the names of keys in a request."""
     relations = list(find_messages(request, "Relation"))
     if not any(each.join.using_columns for each in relations):
         return

@@ -49,13 +49,7 @@ _DONE = ("Limit", "Plan", "Sort", "SqlCommand", "Tail", "WithRelations")
 
 
 class RequestStub:
-    """Changes the requests of a client.
-
-    :param stub: of the client.
-    :param session: to which the client belongs.
-    :param see: is called with each request.
-    :param prefix: see :func:`lower_in_sql`.
-    """
+    """Changes the requests of a client."""
 
     def __init__(self, stub: Any, session: Any, see: Callable[[Any], None], prefix: Prefix) -> None:
         self._stub = stub
@@ -81,10 +75,7 @@ class RequestStub:
 
 
 def correct_texts(request: Any, prefix: Prefix) -> None:
-    """Change the names and the SQL in a request.
-
-    :param prefix: see :func:`lower_in_sql`.
-    """
+    """Change the names and the SQL in a request."""
     for message in walk(request):
         kind = message.DESCRIPTOR
         if kind.name == "ExpressionString":

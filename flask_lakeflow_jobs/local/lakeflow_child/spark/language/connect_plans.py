@@ -94,7 +94,6 @@ def union_frames(frames: list[Any]) -> Any:
 class ColumnSql:
     """Turns columns of Spark Connect into text.
 
-    :param client: of the session.
     :param find_alias: returns the alias of the frame to which ``frame["name"]`` belongs, by the id
         of its plan.
     """

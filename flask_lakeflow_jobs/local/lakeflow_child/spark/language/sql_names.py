@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 from ...sql_statements import LITERAL
 from ...sql_syntax import NAME_PART, match_syntax
+from .sql_text import Query
 
 #: Returns what to write before the name of a schema.
 Prefix = Callable[[str], str]
@@ -80,7 +80,7 @@ def find_schema(table: str) -> list[str]:
     return schema
 
 
-def create_schema(schema: list[str], query: Callable[[str], Any]) -> None:
+def create_schema(schema: list[str], query: Query) -> None:
     """Create a schema that a task writes to or uses, if a name has one."""
     if schema:
         query(f"CREATE SCHEMA IF NOT EXISTS {'.'.join(map(quote_part, schema))}")
@@ -104,7 +104,7 @@ def unquote_part(part: str) -> str:
     return part.strip("`").replace("``", "`")
 
 
-def list_schemas(query: Callable[[str], Any], catalog: str | None = None) -> list[str]:
+def list_schemas(query: Query, catalog: str | None = None) -> list[str]:
     """Return the schemas of a catalog, which Sail quotes if they are such as ``my-schema``.
 
     :param catalog: quoted.
@@ -113,7 +113,7 @@ def list_schemas(query: Callable[[str], Any], catalog: str | None = None) -> lis
     return [unquote_part(row[0]) for row in rows]
 
 
-def find_current(query: Callable[[str], Any]) -> tuple[str, str]:
+def find_current(query: Query) -> tuple[str, str]:
     ((catalog, schema),) = query("SELECT current_catalog(), current_schema()").collect()
     return catalog, unquote_part(schema)
 

@@ -24,10 +24,7 @@ _TEMPORARY = "CREATE [OR REPLACE] [GLOBAL] (TEMP | TEMPORARY) VIEW"
 
 
 class Catalogs:
-    """Those that a session knows.
-
-    :param session: of Spark Connect.
-    """
+    """Those that a session knows."""
 
     def __init__(self, session: Any) -> None:
         self._session = session

@@ -22,6 +22,7 @@ from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter, DataFrameWriterV2
 from pyspark.sql.connect.streaming.readwriter import DataStreamReader, DataStreamWriter
 
+from ..files.data_files import Translate
 from ..files.file_readers import refuse_changes, wrap_load
 from ..frames.frame_functions import (
     CORRECTED,
@@ -61,14 +62,12 @@ _CACHES = ("cacheTable", "recoverPartitions", "refreshByPath", "refreshTable", "
 def patch_pyspark(
     session_class: Any,
     runner: SailSql,
-    translate: Callable[[Any], Any],
+    translate: Translate,
     folders: tuple[str, ...],
     packages: str | None = None,
 ) -> None:
     """Change the classes of Spark Connect, once in a process.
 
-    :param runner: runs statements of Databricks.
-    :param translate: returns the path of this machine for one of the workspace.
     :param folders: of the bundle's modules.
     :param packages: the folder of those that were installed for the task.
     """
@@ -202,10 +201,7 @@ def _keep_utc(config: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Packed:
-    """A value that Sail unpacks once it can import from a folder.
-
-    :param pickled: the value.
-    """
+    """A value that Sail unpacks once it can import from a folder."""
 
     def __init__(self, pickled: bytes, folder: str) -> None:
         self._arguments = pickled, folder

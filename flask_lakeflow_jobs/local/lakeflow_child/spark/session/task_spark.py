@@ -64,11 +64,7 @@ def _number_rows(internal: Any) -> None:
 
 
 class TaskSpark:
-    """The Spark of a task, which starts when its code uses it.
-
-    :param payload: of the task.
-    :param paths: translates paths of the workspace.
-    """
+    """The Spark of a task, which starts when its code uses it."""
 
     def __init__(self, payload: dict[str, Any], paths: WorkspacePaths) -> None:
         self._payload = payload

@@ -33,7 +33,6 @@ _MAPPING = "delta.columnMapping."
 def alter_table(tree: exp.Alter, query: Query) -> str | None:
     """Alter a table; return a statement in place of the one that Sail refuses.
 
-    :param query: runs a statement of Sail.
     :return: ``None`` if it alters no table.
     :raises NotImplementedError: the files of the table would have to change.
     """

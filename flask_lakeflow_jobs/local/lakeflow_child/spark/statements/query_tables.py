@@ -8,12 +8,12 @@ keeps. For joins of frames, see ``frame_joins``.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from sqlglot import exp
 
 from ..language.sql_names import FILE_FORMATS, quote_part
+from ..language.sql_text import Query
 from ..tables.delta_log import find_folder, list_fields, read_commits
 from .query_columns import Describe, Tree, describe_in, parse, write
 
@@ -46,7 +46,7 @@ def _find_names(statement: str) -> list[tuple[int, bool]]:
     return found
 
 
-def name_folders(tree: Tree, query: Callable[[str], Any]) -> None:
+def name_folders(tree: Tree, query: Query) -> None:
     """Read earlier versions from the folders of tables, if those have changed their columns.
 
     Sail cannot read a folder in a view.
@@ -90,7 +90,6 @@ class _Side:
 def name_keys(tree: Tree, describe: Describe) -> None:
     """Name the keys of joins without their table.
 
-    :param describe: asks Sail for the columns of a query.
     :raises NotImplementedError: a merged key has not the values of the table.
     """
     for select in reversed(list(tree.find_all(exp.Select))):  # the inner ones first

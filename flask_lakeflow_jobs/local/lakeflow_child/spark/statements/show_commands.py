@@ -43,7 +43,6 @@ _INFORMATION = {
 def replace_show(statement: str, query: Query, volumes: str) -> str:
     """Return a query that shows the same as a statement that Sail lacks.
 
-    :param query: runs a statement of Sail.
     :param volumes: the folder of the volumes.
     """
     for syntax, build in _COMMANDS.items():
@@ -180,10 +179,7 @@ def _describe_table(match: Match, query: Query, _: str) -> str:
 
 
 def insert_information(tree: Any, query: Query) -> Any:
-    """Replace the tables of information schemas by queries.
-
-    :param query: runs a statement of Sail.
-    """
+    """Replace the tables of information schemas by queries."""
     from sqlglot import exp  # it takes long to import
 
     from .query_columns import parse

@@ -18,7 +18,6 @@ def rewrite_statement(
 ) -> Tree:
     """Return a statement that Sail takes, and that does the same; or the statement itself.
 
-    :param describe: asks Sail for the columns of a query.
     :param find_filled: returns the columns of a table that have values of their own, in lower case.
     """
     if isinstance(tree, exp.Create) and tree.kind in ("TABLE", "VIEW"):

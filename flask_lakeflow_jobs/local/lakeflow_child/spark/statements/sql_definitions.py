@@ -208,10 +208,7 @@ def _replace(tree: exp.Expr, call: exp.Expr, value: exp.Expr) -> exp.Expr:
 
 
 class SqlVariables:
-    """The variables of a session.
-
-    :param run: see :data:`Run`.
-    """
+    """The variables of a session."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -245,10 +242,7 @@ class SqlVariables:
         return self._run("SELECT 'The variables are set.' AS message")
 
     def insert(self, tree: exp.Expr, describe: Describe) -> None:
-        """Write values in place of names that no table has as a column.
-
-        :param describe: asks Sail for the columns of a query.
-        """
+        """Write values in place of names that no table has as a column."""
         for column in reversed(list(tree.find_all(exp.Column))):  # the inner ones first
             value = self._values.get(column.name.lower())
             if value is None or column.table.lower() not in ("", "session"):

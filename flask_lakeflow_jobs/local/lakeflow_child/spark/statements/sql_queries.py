@@ -16,10 +16,7 @@ _AGGREGATES = ("ANY_VALUE", "APPROX_COUNT_DISTINCT", "BOOL_AND", "BOOL_OR", "EVE
 
 
 def rewrite_queries(tree: Tree, describe: Describe) -> Tree:
-    """Write the queries in a tree with what Sail takes.
-
-    :param describe: asks Sail for the columns of a query.
-    """
+    """Write the queries in a tree with what Sail takes."""
     tree = tree.transform(_rename_functions)
     for pivot in tree.find_all(exp.Pivot):
         for field in pivot.args.get("fields") or ():

@@ -218,7 +218,6 @@ def merge_with_ids(merge: exp.Merge, query: Query) -> Any:
     As on Databricks, ids may have gaps. The table is merged in a copy without its identity, so that
     a task that is killed leaves it as it was.
 
-    :param query: runs a statement of Sail.
     :return: ``None`` if the table has no such column.
     """
     table = merge.this.copy()

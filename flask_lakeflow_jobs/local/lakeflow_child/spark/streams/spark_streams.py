@@ -15,7 +15,7 @@ from typing import Any
 from pyspark.errors import AnalysisException
 from pyspark.sql.connect.dataframe import DataFrame
 
-from ..files.data_files import is_file_format, lower_options
+from ..files.data_files import Translate, is_file_format, lower_options
 from ..files.file_sources import METADATA, FileSource
 from ..files.file_values import parse_schema
 from ..language.spark_advice import JVM
@@ -37,11 +37,8 @@ from .stream_sources import Checkpoint, TableSource
 _FUNCTION = "_lakeflow_function"
 
 
-def load_files(translate: Callable[[Any], Any]) -> Callable[..., Any]:
-    """Return the method with which readers load files, or a table in a folder, as a stream.
-
-    :param translate: returns the path of this machine for one of the workspace.
-    """
+def load_files(translate: Translate) -> Callable[..., Any]:
+    """Return the method with which readers load files, or a table in a folder, as a stream."""
 
     def load(
         self: Any,
@@ -85,11 +82,8 @@ def refuse_function(self: Any, f: Any) -> Any:
     raise NotImplementedError(f"Sail has no foreach of streams. Use foreachBatch, or {JVM}.")
 
 
-def start_streams(translate: Callable[[Any], Any]) -> Callable[..., Any]:
-    """Return the method with which writers of Spark Connect start all streams.
-
-    :param translate: returns the path of this machine for one of the workspace.
-    """
+def start_streams(translate: Translate) -> Callable[..., Any]:
+    """Return the method with which writers of Spark Connect start all streams."""
 
     def start(
         self: Any,
@@ -116,12 +110,9 @@ def start_streams(translate: Callable[[Any], Any]) -> Callable[..., Any]:
 
 
 class _Stream:
-    """A stream that is written.
+    """A stream that is written."""
 
-    :param writer: says what is written, and how.
-    """
-
-    def __init__(self, writer: Any, translate: Callable[[Any], Any]) -> None:
+    def __init__(self, writer: Any, translate: Translate) -> None:
         asked = writer._write_proto
         self._frame = DataFrame(writer._write_stream._child, writer._session)
         self._translate = translate

@@ -68,7 +68,6 @@ class StreamResult:
     """The result of a batch.
 
     :param rows: the old and the new rows of each source, by the number of its plan.
-    :param mode: of the output.
     :raises AnalysisException: Spark has no such stream with this mode.
     """
 

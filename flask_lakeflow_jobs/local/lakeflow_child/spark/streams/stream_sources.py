@@ -47,7 +47,6 @@ class TableSource:
     """The rows that a Delta table gets. At first all that it has.
 
     :param name: as SQL names the table.
-    :param options: of the reader.
     """
 
     def __init__(self, session: Any, name: str, options: dict[str, Any]) -> None:

@@ -24,7 +24,6 @@ class DeltaTableBuilder:
 
     :param session: of Spark; by default the active one.
     :param statement: the SQL that creates it, such as ``CREATE TABLE``.
-    :param table_class: of the result.
     """
 
     def __init__(self, session: Any, statement: str, table_class: Any) -> None:

@@ -70,10 +70,7 @@ _DETAIL = {
 
 
 def replace_descriptions(statement: str, query: Query) -> str:
-    """Replace ``DESCRIBE HISTORY`` and ``DESCRIBE DETAIL`` by queries.
-
-    :param query: runs a statement of Sail.
-    """
+    """Replace ``DESCRIBE HISTORY`` and ``DESCRIBE DETAIL`` by queries."""
 
     def replacement(match: Match) -> str:
         location = find_location(query, match["name"])

@@ -155,10 +155,7 @@ class DeltaTable:
 
 
 class DeltaMergeBuilder:
-    """A merge, clause by clause, as Delta Lake documents it.
-
-    :param source: the rows to merge.
-    """
+    """A merge, clause by clause, as Delta Lake documents it."""
 
     def __init__(self, table: DeltaTable, source: Any, condition: Any) -> None:
         self._table = table

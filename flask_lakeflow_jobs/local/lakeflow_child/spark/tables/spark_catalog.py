@@ -53,7 +53,7 @@ def save_catalog(session: Any) -> None:
     """Add the changes of a session to the file."""
     with _locked() as folder:
         known = read_json(_session_file(folder, session), {})
-        own = _describe(session, known)
+        own = describe_catalog(session, known)
         if own == known:
             return
         write_json(_catalog_file(folder), merge(known, own, read_catalog(folder)))
@@ -71,11 +71,6 @@ def read_catalog(folder: str) -> Entries:
 def list_saved_catalogs(folder: str) -> set[str]:
     """Return the catalogs with tables that tasks have saved."""
     return {name.partition(".")[0] for name in read_catalog(folder)}
-
-
-def describe_catalog(session: Any) -> Entries:
-    """Return the schemas, tables and views that a session can read now."""
-    return _describe(session, {})
 
 
 def add_tables(folder: str, session: Any, catalog: str, schema: str) -> None:
@@ -173,8 +168,8 @@ def _create_statement(name: str, entry: dict[str, Any]) -> str:
     )
 
 
-def _describe(session: Any, known: Entries) -> Entries:
-    """Return the catalog of a session.
+def describe_catalog(session: Any, known: Entries | None = None) -> Entries:
+    """Return the schemas, tables and views that a session can read now.
 
     :param known: has the entries of what cannot be described any more, as its files are lost.
     """
@@ -193,7 +188,7 @@ def _describe(session: Any, known: Entries) -> Entries:
                         entries[name] = _describe_table(session, name)
                     except Exception as error:
                         print(f"The table {name} cannot be read now: {error}", file=sys.stderr)
-                        if name in known:
+                        if known and name in known:
                             entries[name] = known[name]
     return entries
 

@@ -13,7 +13,7 @@ from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.pandas.types import from_arrow_type
 from pyspark.sql.types import NullType, NumericType, StringType, StructField, StructType
 
-from ..files.data_files import begin_at_root, is_true, lower_options
+from ..files.data_files import Translate, begin_at_root, is_true, lower_options
 from ..files.file_readers import allow_null
 from ..language.connect_plans import ColumnSql, name_frame
 from ..language.sql_names import FILE_FORMATS, create_schema, find_schema, quote_part
@@ -217,7 +217,7 @@ def _order_columns(frame: Any, table: Any) -> Any:
     return named.select(*own, *new)
 
 
-def write_folder(save: Callable[..., Any], translate: Callable[[Any], Any]) -> Any:
+def write_folder(save: Callable[..., Any], translate: Translate) -> Any:
     """Let a writer replace some rows of a folder, whose path is one of the workspace."""
 
     @wraps(save)
