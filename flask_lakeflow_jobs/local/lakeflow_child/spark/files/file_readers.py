@@ -45,11 +45,7 @@ def wrap_load(load: Load, translate: Translate) -> Load:
 
     @wraps(load)
     def load_files(
-        self: Any,
-        path: Any = None,
-        format: str | None = None,
-        schema: Any = None,
-        **options: Any,
+        self: Any, path: Any = None, format: str | None = None, schema: Any = None, **options: Any
     ) -> Any:
         reader = copy(self)  # the one of the task may be used again
         reader._options = {**self._options}

@@ -15,14 +15,7 @@ from functools import reduce
 from typing import Any
 
 from pyspark.sql import functions
-from pyspark.sql.types import (
-    ArrayType,
-    LongType,
-    MapType,
-    StringType,
-    StructField,
-    StructType,
-)
+from pyspark.sql.types import ArrayType, LongType, MapType, StringType, StructField, StructType
 
 from ..language.sql_names import quote_part
 from .data_files import is_true, lower_options

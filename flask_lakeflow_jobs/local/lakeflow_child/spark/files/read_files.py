@@ -26,17 +26,8 @@ _OPTIONS = {
     "schema": "schema",
     "schemahints": "cloudFiles.schemaHints",
 }
-_FORMATS = {
-    "avro": "avro",
-    "csv": "csv",
-    "json": "json",
-    "jsonl": "json",
-    "ndjson": "json",
-    "orc": "orc",
-    "parquet": "parquet",
-    "tsv": "csv",
-    "txt": "text",
-}
+_OTHERS = {"jsonl": "json", "ndjson": "json", "tsv": "csv", "txt": "text"}
+_FORMATS = {each: each for each in ("avro", "csv", "json", "orc", "parquet")} | _OTHERS
 
 
 def replace_read_files(

@@ -170,12 +170,7 @@ def _to_column(value: Any) -> Any:
     return functions.col(value) if isinstance(value, str) else value
 
 
-def find_quantiles(
-    self: Any,
-    col: Any,
-    probabilities: Any,
-    relativeError: float,
-) -> Any:
+def find_quantiles(self: Any, col: Any, probabilities: Any, relativeError: float) -> Any:
     """Return quantiles by an aggregate."""
     names = [col] if isinstance(col, str) else col
     found = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -91,6 +92,7 @@ def union_frames(frames: list[Any]) -> Any:
     return union_frames(frames[:half]).unionAll(union_frames(frames[half:]))
 
 
+@dataclass
 class ColumnSql:
     """Turns columns of Spark Connect into text.
 
@@ -98,9 +100,8 @@ class ColumnSql:
         of its plan.
     """
 
-    def __init__(self, client: Any, find_alias: Callable[[int], str | None]) -> None:
-        self._client = client
-        self._find_alias = find_alias
+    client: Any
+    find_alias: Callable[[int], str | None]
 
     def write(self, value: Any) -> str:
         """Return the SQL of a column; a text is SQL already.
@@ -110,7 +111,7 @@ class ColumnSql:
         if isinstance(value, str):
             return value
         if hasattr(value, "to_plan"):
-            return self._write(value.to_plan(self._client))
+            return self._write(value.to_plan(self.client))
         from pyspark.sql import functions
 
         return self.write(functions.lit(value))
@@ -131,7 +132,7 @@ class ColumnSql:
 
     def _write_unresolved_attribute(self, node: Any) -> str:
         name = str(node.unparsed_identifier)
-        alias = self._find_alias(node.plan_id) if node.HasField("plan_id") else None
+        alias = self.find_alias(node.plan_id) if node.HasField("plan_id") else None
         return name if alias is None or name.startswith(f"{alias}.") else f"{alias}.{name}"
 
     def _write_alias(self, node: Any) -> str:

@@ -20,6 +20,7 @@ decimal and an integer.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...sql_statements import LITERAL, read_arguments
@@ -47,15 +48,8 @@ _RANGE = re.compile(
 )
 #: Functions that return one of their arguments, and the first argument that they may return.
 _FUNCTIONS = {
-    "coalesce": 0,
-    "greatest": 0,
-    "if": 1,
-    "iff": 1,
-    "ifnull": 0,
-    "least": 0,
-    "nullif": 0,
-    "nvl": 0,
-    "nvl2": 1,
+    **dict.fromkeys(("coalesce", "greatest", "ifnull", "least", "nullif", "nvl"), 0),
+    **dict.fromkeys(("if", "iff", "nvl2"), 1),
 }
 _TOKEN = re.compile(
     rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<call>{'|'.join(_FUNCTIONS)})\s*\("
@@ -208,6 +202,7 @@ def check_path(path: Any) -> None:
         )
 
 
+@dataclass
 class _Choice:
     """A call, a ``CASE`` or parentheses whose end was not found yet.
 
@@ -215,10 +210,9 @@ class _Choice:
     :param start: where the first argument of a call begins; ``None``: no value begins here.
     """
 
-    def __init__(self, kind: str, start: int | None) -> None:
-        self.kind = kind
-        self.start = start
-        self.spans: list[tuple[int, int]] = []
+    kind: str
+    start: int | None
+    spans: list[tuple[int, int]] = field(default_factory=list)
 
     def end_value(self, position: int, next_start: int | None) -> None:
         if self.start is not None:

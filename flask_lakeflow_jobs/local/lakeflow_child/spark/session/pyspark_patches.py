@@ -115,11 +115,7 @@ def patch_pyspark(
             lambda self, existing, new: self.withColumnsRenamed({existing: new}),
         ),
         # Sail returns all rows of the left side that the other one has.
-        (
-            DataFrame,
-            "intersectAll",
-            lambda self, other: self.exceptAll(self.exceptAll(other)),
-        ),
+        (DataFrame, "intersectAll", lambda self, other: self.exceptAll(self.exceptAll(other))),
         # Sail leaves out the rows with NULL.
         (DataFrame, "crosstab", count_pairs),
         # Sail lacks quantiles, the context and RDDs.

@@ -28,6 +28,14 @@ def write(tree: Tree) -> str:
     return tree.sql(SailDialect, normalize_functions=False, comments=False)
 
 
+def replace_part(tree: Tree, part: Tree, by: Tree) -> Tree:
+    """Replace a part of a tree, which may be all of it, and return the tree."""
+    if part is tree:
+        return by
+    part.replace(by)
+    return tree
+
+
 def read_columns(select: exp.Select, describe: Describe) -> dict[str, str]:
     """Return the columns of the tables that a query reads."""
     return _columns_of(select, describe) if select.args.get("from_") else {}

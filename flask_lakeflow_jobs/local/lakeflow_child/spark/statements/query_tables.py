@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from sqlglot import exp
 
@@ -74,12 +75,12 @@ def _list_schemas(location: str) -> Iterator[str]:
                 yield json.dumps([(field["name"], field["type"]) for field in fields])
 
 
+@dataclass
 class _Side:
     """A table of a query with joins, and whether the merged keys have its values."""
 
-    def __init__(self, source: Tree) -> None:
-        self.source = source
-        self.keys: dict[str, bool] = {}
+    source: Tree
+    keys: dict[str, bool] = field(default_factory=dict)
 
     def join(self, join: exp.Join, outer: tuple[str, ...]) -> None:
         for each in join.args.get("using") or ():

@@ -15,7 +15,7 @@ from sqlglot import exp
 from ...json_files import read_json, write_json
 from ...sql.databricks_sql import Immediate, name_of
 from ..language.sql_text import write_literal
-from .query_columns import Describe, parse, read_columns, write
+from .query_columns import Describe, parse, read_columns, replace_part, write
 
 #: Runs a statement, which may have arguments, and returns its frame.
 Run = Callable[..., Any]
@@ -201,10 +201,7 @@ def _replace(tree: exp.Expr, call: exp.Expr, value: exp.Expr) -> exp.Expr:
         query.set("alias", alias)
         table.replace(query)
         return tree
-    if call is tree:
-        return value
-    call.replace(value)
-    return tree
+    return replace_part(tree, call, value)
 
 
 class SqlVariables:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from ..language.sql_corrections import check_path
-from .query_columns import Describe, Tree, expand_stars, read_columns, write
+from .query_columns import Describe, Tree, expand_stars, read_columns, replace_part, write
 
 _KEPT = "lakeflow_qualifies"
 _GENERATORS = (exp.Explode, exp.Inline, exp.Posexplode)
@@ -30,7 +30,7 @@ def rewrite_queries(tree: Tree, describe: Describe) -> Tree:
         expand_stars(select, describe)
         rewritten = _qualify(select)
         if rewritten is not None:
-            tree = _replace(tree, select, rewritten)
+            tree = replace_part(tree, select, rewritten)
             expand_stars(rewritten, describe)
     return tree
 
@@ -100,16 +100,8 @@ def lift_aggregates(tree: Tree, describe: Describe) -> Tree:
     for select in reversed(list(tree.find_all(exp.Select))):  # the inner ones first
         lifted = _lift(select)
         if lifted is not None:
-            tree = _replace(tree, select, lifted)
+            tree = replace_part(tree, select, lifted)
             expand_stars(lifted, describe)
-    return tree
-
-
-def _replace(tree: Tree, part: exp.Select, by: exp.Select) -> Tree:
-    """Replace a part of a tree, which may be all of it, and return the tree."""
-    if part is tree:
-        return by
-    part.replace(by)
     return tree
 
 

@@ -41,11 +41,7 @@ def load_files(translate: Translate) -> Callable[..., Any]:
     """Return the method with which readers load files, or a table in a folder, as a stream."""
 
     def load(
-        self: Any,
-        path: Any = None,
-        format: str | None = None,
-        schema: Any = None,
-        **options: Any,
+        self: Any, path: Any = None, format: str | None = None, schema: Any = None, **options: Any
     ) -> Any:
         self._set_opts(schema, **options)
         source = format or self._format or "delta"

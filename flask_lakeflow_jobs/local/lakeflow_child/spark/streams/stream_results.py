@@ -23,11 +23,8 @@ from ..language.sql_names import quote_part
 
 #: The marks of plans: the source whose rows are replaced, the column of the event time with the
 #: delay, and whether duplicates are dropped within the watermark only.
-SOURCE, WATERMARK, WITHIN_WATERMARK = (
-    "_lakeflow_source",
-    "_lakeflow_watermark",
-    "_lakeflow_within_watermark",
-)
+SOURCE, WATERMARK = "_lakeflow_source", "_lakeflow_watermark"
+WITHIN_WATERMARK = "_lakeflow_within_watermark"
 _STATEFUL = ("aggregate", "deduplicate", "join", "limit")
 
 #: The rows that a stream has read before, those of the batch, and both.

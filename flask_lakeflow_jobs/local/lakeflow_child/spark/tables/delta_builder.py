@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from ..language.sql_names import quote_part
 from ..language.sql_text import write_text
 
 
+@dataclass
 class IdentityGenerator:
     """Numbers of a column that the table gives."""
 
-    def __init__(self, start: int = 1, step: int = 1) -> None:
-        self.start = start
-        self.step = step
+    start: int = 1
+    step: int = 1
 
     def __str__(self) -> str:
         return f"IDENTITY (START WITH {self.start} INCREMENT BY {self.step})"

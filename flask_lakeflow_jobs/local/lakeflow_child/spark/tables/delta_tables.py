@@ -18,12 +18,8 @@ _SOURCE = "lakeflow_merge_source"  # the alias of a source without one
 _IGNORED = ("addFeatureSupport", "dropFeatureSupport", "generate", "upgradeTableProtocol")
 # Names that Delta Lake's own module has too, so that ``from delta.tables import *`` brings them.
 _OF_PYSPARK = {
-    "Column": "pyspark.sql",
-    "DataFrame": "pyspark.sql",
-    "SparkSession": "pyspark.sql",
-    "DataType": "pyspark.sql.types",
-    "StructField": "pyspark.sql.types",
-    "StructType": "pyspark.sql.types",
+    **dict.fromkeys(("Column", "DataFrame", "SparkSession"), "pyspark.sql"),
+    **dict.fromkeys(("DataType", "StructField", "StructType"), "pyspark.sql.types"),
 }
 
 
@@ -182,9 +178,7 @@ class DeltaMergeBuilder:
         return self._add("WHEN NOT MATCHED", condition, "INSERT *")
 
     def whenNotMatchedBySourceUpdate(
-        self,
-        condition: Any = None,
-        set: Any = None,
+        self, condition: Any = None, set: Any = None
     ) -> DeltaMergeBuilder:
         return self._update("WHEN NOT MATCHED BY SOURCE", condition, set)
 
