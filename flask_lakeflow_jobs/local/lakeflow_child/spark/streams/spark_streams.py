@@ -20,6 +20,7 @@ from ..files.file_sources import METADATA, FileSource
 from ..files.file_values import parse_schema
 from ..language.spark_advice import JVM
 from ..tables.delta_tables import DeltaTable
+from ..tables.table_writers import call_setters
 from ..tables.written_values import cast_columns
 from .stream_results import (
     NEW,
@@ -91,15 +92,8 @@ def start_streams(translate: Translate) -> Callable[..., Any]:
         queryName: str | None = None,
         **options: Any,
     ) -> StreamQuery:
-        self.options(**options)
-        for change, value in (
-            (self.format, format),
-            (self.outputMode, outputMode),
-            (self.partitionBy, partitionBy),
-            (self.queryName, queryName),
-        ):
-            if value is not None:
-                change(value)
+        values = {"format": format, "outputMode": outputMode, "queryName": queryName}
+        call_setters(self, options, **values, partitionBy=partitionBy)
         return _Stream(self, translate).run(path, tableName)
 
     return start

@@ -86,7 +86,8 @@ def write_table(save: Callable[..., Any]) -> Any:
         partitionBy: Any = None,
         **options: Any,
     ) -> None:
-        _set(self, format, mode, partitionBy, options)
+        call_setters(self, options, format=format, mode=mode, partitionBy=partitionBy)
+        self._write.options = _drop_features(self._write.options)
         session = self._spark
         create_schema(find_schema(name), session.sql)
         exists = bool(session.catalog.tableExists(name))
@@ -126,17 +127,12 @@ def _removed_if_failed(session: Any, name: str) -> Iterator[None]:
         raise
 
 
-def _set(writer: Any, source: Any, mode: Any, partitions: Any, options: dict[str, Any]) -> None:
-    """Set what a writer gets with its last call."""
+def call_setters(writer: Any, options: dict[str, Any], **values: Any) -> None:
+    """Set what a writer gets with its last call: options, and by their methods other values."""
     writer.options(**options)
-    writer._write.options = _drop_features(writer._write.options)
-    for change, value in (
-        (writer.format, source),
-        (writer.mode, mode),
-        (writer.partitionBy, partitions),
-    ):
+    for name, value in values.items():
         if value:
-            change(value)
+            getattr(writer, name)(value)
 
 
 def _drop_features(options: dict[str, Any]) -> dict[str, Any]:
@@ -229,7 +225,8 @@ def write_folder(save: Callable[..., Any], translate: Translate) -> Any:
         partitionBy: Any = None,
         **options: Any,
     ) -> None:
-        _set(self, format, mode, partitionBy, options)
+        call_setters(self, options, format=format, mode=mode, partitionBy=partitionBy)
+        self._write.options = _drop_features(self._write.options)
         if (self._write.source or "delta").lower() in FILE_FORMATS:
             path = begin_at_root(path)
         path = translate(path)
