@@ -241,6 +241,11 @@ def _has_aggregate(expression: Tree) -> bool:
 
 def _read_paths(select: exp.Select, describe: Describe) -> None:
     """Read ``column:path`` by a function, which differs for texts and for variants."""
+    for path in select.find_all(exp.JSONExtract):
+        while isinstance(inner := path.this, exp.JSONExtract):  # v:a:b is v:a.b
+            _, *keys = path.expression.expressions
+            path.expression.set("expressions", [*inner.expression.expressions, *keys])
+            path.set("this", inner.this)
     _name_paths(select)
     columns: dict[str, str] | None = None
     for path in list(select.find_all(exp.JSONExtract)):

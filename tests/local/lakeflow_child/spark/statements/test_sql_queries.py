@@ -69,6 +69,10 @@ def rewrite(query: str) -> str:
         ("SELECT 1 AS a, a + 1 AS b", "SELECT 1 AS a, (1) + 1 AS b"),
         ("SELECT name:a.b[0] FROM t", "SELECT get_json_object(name, '$.a.b[0]') AS `b` FROM t"),
         (
+            "SELECT lower(name):a[0]:b:c FROM t",
+            "SELECT get_json_object(LOWER(name), '$.a[0].b.c') AS `c` FROM t",
+        ),
+        (
             "SELECT v:a::int AS a FROM t",
             "SELECT variant_get(v, '$.a', 'int') AS a FROM t",
         ),
