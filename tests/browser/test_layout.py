@@ -157,6 +157,19 @@ def test_all_runs_page_has_the_same_columns_in_each_row_on_a_phone(
     assert len({*places}) == 1
 
 
+@pytest.mark.parametrize("page_path", ["flaky", "~runs", "?view=table"])
+def test_lists_have_no_column_out_of_view(
+    app: Flask, site: str, open_page: OpenPage, page_path: str
+) -> None:
+    for key in ("hourly", "flaky"):
+        run(app, key)
+    page = open_page(f"{site}/jobs/{page_path}")
+    for width in (360, 720, 820, 1025, WIDE):
+        page.set_viewport_size({"width": width, "height": 700})
+        hidden = "box => box.scrollWidth - box.clientWidth"
+        assert (width, page.locator(".lf-scroll").evaluate(hidden)) == (width, 0)
+
+
 def test_pages_fit_a_phone(
     make_shop: MakeShop,
     serve: Serve,
@@ -173,13 +186,16 @@ def test_pages_fit_a_phone(
         "[...document.querySelectorAll('.lf-crumbs li')]"
         ".every(crumb => crumb.scrollWidth <= crumb.clientWidth)"
     )
-    marks = page.locator(".lf-axis text")
-    assert sum(mark.is_visible() for mark in marks.all()) == (marks.count() + 1) // 2
+    marks = page.locator(".lf-marks text")
+    assert marks.count() > 2
+    for width in (NARROW, 820):  # more would overlap
+        page.set_viewport_size({"width": width, "height": 700})
+        assert sum(mark.is_visible() for mark in marks.all()) == (marks.count() + 1) // 2
 
 
 def test_history_does_not_break_words_in_cells(app: Flask, site: str, open_page: OpenPage) -> None:
     run(app, "flaky")
-    page = open_page(f"{site}/jobs/flaky", viewport={"width": 800, "height": 700})
+    page = open_page(f"{site}/jobs/flaky", viewport={"width": 1025, "height": 700})
     assert (
         page.evaluate(
             "(who => { const range = document.createRange();"
