@@ -8,7 +8,7 @@ from collections import namedtuple
 from errno import ENOENT
 
 from .not_served import raise_not_served
-from .workspace_paths import create_volume, to_address
+from .workspace_paths import create_volume, to_address, to_local_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -184,7 +184,9 @@ class FileSystemUtils:
             if is_mounted and (path == mount or path.startswith(mount + "/")):
                 file = _join(folder, path[len(mount) :], path)
                 create_volume(path, self._mounts)
-                return file
+                # That of the author's copy leads to a file of the bundle.
+                may_be_copy = mount.startswith("/Workspace/")
+                return to_local_path(path, self._mounts) if may_be_copy else file
             # Paths in parameters of the task are translated already.
             if path == folder or path.startswith(folder + "/"):
                 return _join(folder, path[len(folder) :], path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import linecache
 import os
 import re
@@ -80,7 +81,7 @@ def run_other_notebook(
     if (folder := os.path.dirname(file)) not in sys.path:
         sys.path.append(folder)
     inner = dbutils.for_notebook(file, parameters)
-    names = {"__name__": "__main__", **inner.notebook_names()}
+    names = {"__name__": "__main__", "__builtins__": builtins, **inner.notebook_names()}
     try:
         with time_limit(timeout_seconds, f"The notebook {path!r}"):
             run_cells(file, names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import sys
 import types
@@ -18,7 +19,8 @@ def create_main_module(path: str, dbutils: DBUtils) -> types.ModuleType:
     """Replace ``__main__`` by an empty module, so that pickling and multiprocessing find it."""
     module = types.ModuleType("__main__")
     module.__file__ = path
-    module.__builtins__ = __builtins__  # type: ignore[attr-defined]
+    # Code calls __builtins__.sum where sum is that of pyspark.sql.functions.
+    module.__builtins__ = builtins  # type: ignore[attr-defined]
     sys.modules["__main__"] = module
     dbutils.serve_imports(module.__dict__)
     module.__dict__.update(dbutils.notebook_names())

@@ -179,6 +179,7 @@ def test_mount_is_a_folder_for_the_files_of_a_storage(
         "/Workspace/Users/me/.bundle/b/dev/files",
         "/Workspace/Users/me/.bundle/b/dev/files/src",
         "/Workspace/Users/me/.bundle/b/dev/files/src/load.py",
+        "/Workspace/Users/author/.bundle/b/prod/files/src/load.py",
         "{tmp_path}/bundle/src/load.py",
         "/Volumes",
         "file:{tmp_path}",
@@ -187,6 +188,7 @@ def test_mount_is_a_folder_for_the_files_of_a_storage(
 def test_sources_and_roots_are_not_removed(tmp_path: Path, path: str) -> None:
     mounts = {
         "/Workspace/Users/me/.bundle/b/dev/files": str(tmp_path / "bundle"),
+        "/Workspace/Users": str(tmp_path / "users"),
         "/Volumes": str(tmp_path / "bundle" / "instance" / "volumes"),
     }
     fs = FileSystemUtils(mounts, str(tmp_path / "bundle" / "instance" / "dbfs"))
@@ -195,6 +197,8 @@ def test_sources_and_roots_are_not_removed(tmp_path: Path, path: str) -> None:
     source.write_text("1\n")
     fs.put("/Volumes/main/x/in/a.txt", "kept")
     path = path.format(tmp_path=tmp_path)
+    if path.endswith(".py"):
+        assert fs.head(path) == "1\n"
     with pytest.raises(PermissionError):
         fs.rm(path, True)
     with pytest.raises(PermissionError):

@@ -306,8 +306,13 @@ def test_unsupported_magic_is_an_error(serve: Serve) -> None:
 
 
 def test_run_returns_the_exit_value_of_a_notebook_beside_its_modules(serve: Serve) -> None:
-    text = "dbutils.notebook.exit(dbutils.notebook.run('tools/inner', 60, {'n': 2}) + '!')"
-    inner = "import unit\ndbutils.notebook.exit(unit.x + dbutils.widgets.get('n'))"
+    text = """
+first = dbutils.notebook.run('tools/inner', 60, {'n': 2})
+dbutils.notebook.exit(__builtins__.str(first) + '!')  # str may be a name of the notebook
+"""
+    inner = (
+        "import unit\ndbutils.notebook.exit(__builtins__.str(unit.x) + dbutils.widgets.get('n'))"
+    )
     files = {"tools/inner": inner, "tools/unit": "x = 'inner '"}
     assert result_of(notebook_client(serve, text, **files)) == "inner 2!"
 
