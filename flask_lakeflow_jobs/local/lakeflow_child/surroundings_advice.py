@@ -130,6 +130,11 @@ def advise_on_surroundings(
         host = (
             next(filter(None, match.groups()), None) or _find_host(error) or "the host of the task"
         )
+        if host == "localhost" and "port=443" in str(error):  # of spark.databricks.workspaceUrl
+            return (
+                "Write os.environ['DATABRICKS_HOST'] in place of https:// and the workspace URL: "
+                "the local workspace serves no HTTPS."
+            )
         return (
             f"This machine cannot reach {host}. Allow the connection, or simulate the job (its tag "
             "'local_simulation')."

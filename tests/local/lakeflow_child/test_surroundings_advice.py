@@ -90,6 +90,12 @@ def _raise_for_missing_key() -> None:
         ),
         (ConnectionError("Failed to resolve 'a.example'"), "This machine cannot reach a.example."),
         (ValueError("ConnectionError: host='a.example'"), "This machine cannot reach a.example."),
+        (
+            ConnectionError(
+                "HTTPSConnectionPool(host='localhost', port=443): Max retries exceeded"
+            ),
+            "Write os.environ['DATABRICKS_HOST'] in place of https://",
+        ),
         (URLError(socket.gaierror("Name or service not known")), "This machine cannot reach the"),
         (ValueError("Failed to resolve 'a.example'"), None),
         (
