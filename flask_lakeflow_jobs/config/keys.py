@@ -12,6 +12,9 @@ from typing import Any
 
 PREFIX = "LAKEFLOW_JOBS"
 
+#: What is easily written instead of it.
+PREFIX_SLIPS = ("LAKEFLOW", "LAKEFLOW_JOB")
+
 
 @dataclass(frozen=True)
 class Key:
@@ -190,11 +193,14 @@ SDK_KEYS: Mapping[str, str] = {
 def find_unknown_keys(names: Iterable[object]) -> Iterator[tuple[str, str | None]]:
     """Yield each name with our prefix that is no key, and the key that is spelled most alike.
 
+    Names of keys without ``JOBS``, or with ``JOB``, are found, too.
+
     :param names: the keys of ``app.config``, which may be any objects, or of the environment.
     """
     # Compare without the prefix, which makes all names similar.
     suffixes = [key.name.removeprefix(PREFIX) for key in KEYS]
-    prefixed = {name for name in names if isinstance(name, str) and name.startswith(f"{PREFIX}_")}
-    for name in sorted(prefixed - {key.name for key in KEYS}):
+    slips = {f"{slip}{each}": PREFIX + each for each in suffixes if each for slip in PREFIX_SLIPS}
+    named = {name for name in names if isinstance(name, str)} - {key.name for key in KEYS}
+    for name in sorted(each for each in named if each in slips or each.startswith(f"{PREFIX}_")):
         closest = difflib.get_close_matches(name.removeprefix(PREFIX), suffixes, n=1)
-        yield name, PREFIX + closest[0] if closest else None
+        yield name, slips.get(name) or (PREFIX + closest[0] if closest else None)

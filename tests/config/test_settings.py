@@ -271,7 +271,12 @@ def test_settings_unknown_key_warns_and_suggests_the_closest(
 ) -> None:
     config: dict[Any, Any] = {"LAKEFLOW_JOBS_POLL_INTERVALL": 2, 5: None}
     settings(config, environ={"LAKEFLOW_JOBS_QX": "1"})
-    first, second = caplog.messages
+    settings({"LAKEFLOW_CONSOLE": True, "LAKEFLOW_JOB_BUNDLE": "a", "LAKEFLOW_OTHER": 1})
+    first, second, *slips = caplog.messages
+    assert [message.split()[-1] for message in slips] == [
+        "LAKEFLOW_JOBS_CONSOLE?",
+        "LAKEFLOW_JOBS_BUNDLE?",
+    ]
     assert first.endswith("and is ignored. Did you mean LAKEFLOW_JOBS_POLL_INTERVAL?")
     assert second == "LAKEFLOW_JOBS_QX is not a setting and is ignored."
 
