@@ -239,7 +239,12 @@ spark.sql("CREATE TABLE dev.snippets.known (a INT COMMENT 'b', b STRING NOT NULL
 known = spark.catalog.listColumns("dev.snippets.known")
 spark.sql("ALTER TABLE dev.snippets.known ALTER COLUMN a COMMENT 'c'")
 spark.sql("ALTER TABLE dev.snippets.known ALTER COLUMN a COMMENT 'b'")
-assert spark.catalog.listColumns("dev.snippets.known") == known and len(known) == 3
+assert spark.catalog.listColumns("dev.snippets.known") == known
+described = [(each.name, each.description, each.nullable, each.isPartition) for each in known]
+assert described == [("a", "b", True, False), ("b", None, False, False), ("p", None, True, True)]
+spark.range(1).createOrReplaceTempView("numbers")
+assert [each.name for each in spark.catalog.listColumns("numbers")] == ["id"]
+spark.catalog.dropTempView("numbers")
 
 # %% partitions of a table
 rows = spark.createDataFrame([(1, "b"), (2, "a"), (3, "a")], "n INT, p STRING")

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
 from itertools import chain
 from statistics import fmean
+from types import SimpleNamespace
 from typing import Any
 
+# pyspark loads this module, so its own parts are imported in functions.
 _IGNORED = (
     "addFile",
     "addPyFile",
@@ -61,8 +63,6 @@ class LocalContext:
         return self._session.read.text(name).rdd.map(lambda row: row[0])  # type: ignore[no-any-return]
 
     def broadcast(self, value: Any) -> Any:
-        from types import SimpleNamespace
-
         nothing = lambda *_: None  # noqa: E731
         return SimpleNamespace(value=value, unpersist=nothing, destroy=nothing)
 

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from .sql_text import write_literal
 
+# pyspark is imported in functions: its import starts a session, and that of ``delta`` does not.
 # The numbers that pyspark gives the parts of a plan, and their places in the code.
 _NUMBERS = ("common", "plan_id")
 # The types of values that have a literal in SQL.

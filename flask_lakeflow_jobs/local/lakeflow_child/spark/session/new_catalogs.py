@@ -14,7 +14,7 @@ from typing import Any
 from ...sql_syntax import match_syntax
 from ..frames.sail_requests import RequestStub
 from ..language.sql_names import CATALOG_NAME, find_current, quote_part
-from ..tables.spark_catalog import list_saved_catalogs, load_catalog, save_catalog
+from ..tables.spark_catalog import load_catalog, save_catalog
 from .sail import PORT_FILE
 
 #: What Sail knows besides.
@@ -32,10 +32,6 @@ class Catalogs:
         self._commands: list[Any] = []
         self._settings: list[Any] = []
         self._remember(session.client)
-
-    def require_saved(self) -> None:
-        """Know the catalogs with tables of other tasks."""
-        self.require(*sorted(list_saved_catalogs(os.environ["LAKEFLOW_LOCAL_SPARK"])))
 
     def require(self, *names: str) -> None:
         """Know catalogs that a statement creates, uses or writes to."""

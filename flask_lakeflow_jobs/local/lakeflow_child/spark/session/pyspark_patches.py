@@ -17,7 +17,6 @@ from pyspark.sql import SparkSession, functions
 from pyspark.sql.catalog import Column
 from pyspark.sql.connect.catalog import Catalog
 from pyspark.sql.connect.client import SparkConnectClient
-from pyspark.sql.connect.conf import RuntimeConf
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter, DataFrameWriterV2
 from pyspark.sql.connect.streaming.readwriter import DataStreamReader, DataStreamWriter
@@ -47,14 +46,6 @@ from ..streams.stream_results import SOURCE, WATERMARK, WITHIN_WATERMARK, find_m
 from ..tables.delta_log import find_location
 from ..tables.table_writers import append_rows, create_new, insert_into, write_folder, write_table
 
-#: Databricks, documentation of Spark configuration properties: set on each cluster.
-_TAGS = {
-    "spark.databricks.clusterUsageTags.clusterId": "local",
-    "spark.databricks.clusterUsageTags.clusterName": "local",
-    "spark.databricks.clusterUsageTags.clusterOwnerOrgId": "0",
-    "spark.databricks.clusterUsageTags.sparkVersion": "local",
-    "spark.databricks.workspaceUrl": "localhost",
-}
 ZONE = "spark.sql.session.timeZone"
 _CACHES = ("cacheTable", "recoverPartitions", "refreshByPath", "refreshTable", "uncacheTable")
 
@@ -78,7 +69,6 @@ def patch_pyspark(
         (session_class, "stop", lambda self: None),
         # Databricks has them beside those of Spark.
         (DataFrame, "display", lambda self, *_, **__: self.show(truncate=False)),
-        (RuntimeConf, "get", _know_tags(RuntimeConf.get)),
         # Sail can import neither the modules of the bundle nor the packages of the task.
         (
             CloudPickleSerializer,
@@ -91,7 +81,7 @@ def patch_pyspark(
         (session_class, "sql", _run_by(runner)),
         (Catalog, "setCurrentCatalog", _set_catalog),
         # Sail forgets the columns of a table that it knows by its folder.
-        (Catalog, "listColumns", _list_columns(Catalog.listColumns)),
+        (Catalog, "listColumns", _list_columns),
         # Sail fails if there is no such view.
         (Catalog, "dropTempView", _drop_view(Catalog.dropTempView)),
         # Sail keeps no copies of tables.
@@ -171,15 +161,6 @@ def patch_pyspark(
         setattr(owner, name, value)
 
 
-def _know_tags(get: Callable[..., Any]) -> Callable[..., Any]:
-    def get_setting(self: Any, key: str, *default: Any, **named: Any) -> Any:
-        if key in _TAGS and not default and not named:
-            return get(self, key, _TAGS[key])
-        return get(self, key, *default, **named)
-
-    return get_setting
-
-
 def _keep_utc(config: Callable[..., Any]) -> Callable[..., Any]:
     def change(self: Any, operation: Any) -> Any:
         for pair in operation.set.pairs:
@@ -249,29 +230,24 @@ def _run_by(runner: SailSql) -> Callable[..., Any]:
     return sql
 
 
-def _list_columns(list_columns: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
-    def list_all_columns(self: Any, tableName: str, dbName: str | None = None) -> list[Any]:
-        if found := list_columns(self, tableName, dbName):
-            return found
-        name = tableName if dbName is None else f"{dbName}.{tableName}"
-        rows = self._sparkSession.sql(f"DESCRIBE {name}").collect()
-        names = [row.col_name for row in rows]
-        comments = {row.col_name: row.comment for row in rows[::-1]}
-        partitions = names[names.index("# col_name") + 1 :] if "# col_name" in names else ()
-        return [
-            Column(
-                field.name,
-                comments.get(field.name),
-                field.dataType.simpleString(),
-                field.nullable,
-                field.name in partitions,
-                False,
-                False,
-            )
-            for field in self._sparkSession.table(name).schema.fields
-        ]
-
-    return list_all_columns
+def _list_columns(self: Any, tableName: str, dbName: str | None = None) -> list[Any]:
+    name = tableName if dbName is None else f"{dbName}.{tableName}"
+    rows = self._sparkSession.sql(f"DESCRIBE {name}").collect()
+    names = [row.col_name for row in rows]
+    comments = {row.col_name: row.comment for row in rows[::-1]}
+    partitions = names[names.index("# col_name") + 1 :] if "# col_name" in names else ()
+    return [
+        Column(
+            field.name,
+            comments.get(field.name),
+            field.dataType.simpleString(),
+            field.nullable,
+            field.name in partitions,
+            False,
+            False,
+        )
+        for field in self._sparkSession.table(name).schema.fields
+    ]
 
 
 def _set_catalog(self: Any, catalogName: str) -> None:

@@ -28,7 +28,7 @@ class Listeners:
 
     def open(self, settings: dict[str, str]) -> int:
         """Open a listener and return its port."""
-        from pysail.spark import SparkConnectServer
+        from pysail.spark import SparkConnectServer  # the engine imports this module without it
 
         with self._lock:
             os.environ.update(settings)  # a server reads its settings when it is created

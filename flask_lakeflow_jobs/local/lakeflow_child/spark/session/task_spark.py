@@ -9,6 +9,7 @@ from importlib.machinery import PathFinder
 
 from ...import_hooks import change_when_loaded
 
+# Every task imports this module, so what only those with Spark need is imported in functions.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +26,14 @@ _INSTALL_ADVICE = (
     "pip install 'flask-lakeflow-jobs[spark]'."
 )
 _MAX_RETRIES = 4  # takes some seconds; by default a call waits for ten minutes for a lost server
+# Databricks, documentation of Spark configuration properties: set on each cluster.
+_TAGS = {
+    "spark.databricks.clusterUsageTags.clusterId": "local",
+    "spark.databricks.clusterUsageTags.clusterName": "local",
+    "spark.databricks.clusterUsageTags.clusterOwnerOrgId": "0",
+    "spark.databricks.clusterUsageTags.sparkVersion": "local",
+    "spark.databricks.workspaceUrl": "localhost",
+}
 #: The paths of requests of the SDK that read or change tables.
 _OF_TABLES = ("/unity-catalog/", "/sql/statements")
 _locks: list[int] = []  # of the metastore, until the process ends
@@ -178,7 +187,7 @@ def _connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
     from ..statements.sail_sql import SailSql
-    from ..tables.spark_catalog import load_catalog
+    from ..tables.spark_catalog import list_saved_catalogs, load_catalog
     from .new_catalogs import Catalogs
     from .pyspark_patches import ZONE, patch_pyspark
 
@@ -188,7 +197,7 @@ def _connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     session = SparkSession.builder.getOrCreate()
     session.client.set_retry_policies([DefaultPolicy(max_retries=_MAX_RETRIES)])
     catalogs = Catalogs(session)  # it remembers the settings that follow
-    for key, value in payload["spark_settings"].items():
+    for key, value in {**_TAGS, **payload["spark_settings"]}.items():
         session.conf.set(key, value)
     session.conf.set("spark.sql.sources.default", "delta")
     # Sail has no ids of rows for the default of pandas on Spark.
@@ -197,7 +206,7 @@ def _connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
         "spark.sql.warehouse.dir", os.path.join(os.environ["LAKEFLOW_LOCAL_SPARK"], "warehouse")
     )
     load_catalog(session)
-    catalogs.require_saved()
+    catalogs.require(*sorted(list_saved_catalogs(os.environ["LAKEFLOW_LOCAL_SPARK"])))
     patch_pyspark(
         type(session),
         SailSql(session, payload["mounts"], paths, catalogs.require),

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from shutil import rmtree
 from typing import Any, ClassVar
 
 from ...sql_statements import NO_METRICS, describe_skipped, find_skipped, replace_identifiers
@@ -169,8 +170,6 @@ class SailCommands:
         if match["verb"].upper() == "CREATE":
             os.makedirs(folder, exist_ok=True)
             return _answer(f"The volume {match['name']} exists.")
-        from shutil import rmtree
-
         rmtree(folder, ignore_errors=True)
         return _answer(f"The volume {match['name']} is removed.")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from ...sql_statements import is_query, remove_comments, replace_identifiers
@@ -72,7 +72,6 @@ class SailSql:
         self._session = session
         self._query = session.sql
         self._require = require
-        self._functions: Any = None
         self._variables: Any = None
         self._mounts = mounts
         self._paths = paths
@@ -233,7 +232,7 @@ class SailSql:
 
         if isinstance(tree, exp.Copy):
             return copy_into(tree, self._session)
-        functions = self._find_functions()
+        functions = self._functions
         if (message := functions.run(tree)) is not None:
             return str(message)
         if isinstance(tree, exp.Alter):
@@ -249,13 +248,12 @@ class SailSql:
         after = write(rewrite_queries(rewrite_statement(tree, describe, find_own), describe))
         return after if after != before or is_query(statement) else None
 
-    def _find_functions(self) -> Any:
+    @cached_property
+    def _functions(self) -> Any:
         from .sql_definitions import SqlFunctions
 
-        if self._functions is None:
-            register = self._session.udf.register
-            self._functions = SqlFunctions(os.environ["LAKEFLOW_LOCAL_SPARK"], register)
-        return self._functions
+        register = self._session.udf.register
+        return SqlFunctions(os.environ["LAKEFLOW_LOCAL_SPARK"], register)
 
     def _find_variables(self) -> Any:
         if self._variables is None:

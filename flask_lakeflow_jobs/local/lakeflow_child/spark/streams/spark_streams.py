@@ -72,10 +72,6 @@ def keep_function(self: Any, func: Callable[[Any, int], None]) -> Any:
 
 
 def refuse_function(self: Any, f: Any) -> Any:
-    """Refuse to call a function for each row.
-
-    :raises NotImplementedError: always.
-    """
     raise NotImplementedError(f"Sail has no foreach of streams. Use foreachBatch, or {JVM}.")
 
 
