@@ -217,9 +217,8 @@ class SailSql:
             return None
         from sqlglot import exp
 
-        from .alter_tables import alter_table
         from .query_columns import write
-        from .sql_changes import rewrite_statement
+        from .sql_changes import alter_table, rewrite_statement
         from .sql_queries import rewrite_queries
         from .sql_writes import copy_into
 
