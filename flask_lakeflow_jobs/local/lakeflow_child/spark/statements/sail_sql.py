@@ -1,8 +1,8 @@
 """Runs the SQL of Databricks on Sail: statements that Sail refuses are written otherwise.
 
-A query runs as it is, or as the rules of ``sql_queries`` and ``sql_joins`` write it. A command is
-first written with what Sail takes (``sail_commands``). Other rules write what Sail refuses, which
-is then tried once more.
+A query runs as it is, or as the rules of ``sql_queries`` and ``query_tables`` write it. A command
+is first written with what Sail takes (``sail_commands``). Other rules write what Sail refuses,
+which is then tried once more.
 """
 
 from __future__ import annotations
