@@ -76,10 +76,11 @@ class FileSystemUtils:
             if os.path.exists(file)
         ]
 
-    def head(self, file: str, maxBytes: int = 65536) -> str:  # noqa: N803
-        """Return the beginning of a file as text."""
+    def head(self, file: str, max_bytes: int = 65536, **names: int) -> str:
+        """Return the beginning of a file as text. In the SDK, its length is called maxBytes."""
+        length = names.get("maxBytes", max_bytes)
         with open(_require(self._file(file)), "rb") as opened:
-            return opened.read(maxBytes).decode(errors="replace")
+            return opened.read(length).decode(errors="replace")
 
     def put(self, file: str, contents: str, overwrite: bool = False) -> bool:
         target = self._file(file)
@@ -124,10 +125,14 @@ class FileSystemUtils:
         shutil.move(origin, target)
         return True
 
-    def mount(self, source: str, mountPoint: str, *_: Any, **options: Any) -> bool:  # noqa: N803
-        """Create an empty folder in place of a storage, for files that are copied by hand."""
-        print(f"Copy the files of {source} to {self._file(mountPoint)}: it is not mounted here.")
-        return self.mkdirs(mountPoint)
+    def mount(self, source: str, mount_point: str = "", *_: Any, **options: Any) -> bool:
+        """Create an empty folder in place of a storage, for files that are copied by hand.
+
+        :param mount_point: in Scala and in the help, it is called mountPoint.
+        """
+        place = mount_point or options["mountPoint"]
+        print(f"Copy the files of {source} to {self._file(place)}: it is not mounted here.")
+        return self.mkdirs(place)
 
     updateMount = mount  # noqa: N815
 
@@ -141,7 +146,7 @@ class FileSystemUtils:
         """Do nothing; the folders are the same for all tasks."""
         return True
 
-    def unmount(self, mountPoint: str) -> bool:  # noqa: N803
+    def unmount(self, mount_point: str = "", **names: str) -> bool:
         """Keep the folder, whose files may have been copied by hand."""
         return True
 

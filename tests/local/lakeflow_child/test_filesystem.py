@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_path_leads_to_a_file_of_this_machine(
     path = path.format(tmp_path=tmp_path)
     assert fs.put(path, "hello")
     assert (tmp_path / file).read_text() == "hello"
-    assert fs.head(path, 4) == "hell"
+    assert fs.head(path, 4) == fs.head(path, max_bytes=4) == fs.head(path, maxBytes=4) == "hell"
     assert [each.path for each in fs.ls(path)] == [address or path]
 
 
@@ -157,11 +158,13 @@ def test_other_calls_are_not_served(fs: FileSystemUtils) -> None:
         fs.cacheFiles  # noqa: B018
 
 
+@pytest.mark.parametrize("name", ["mount_point", "mountPoint"])
 def test_mount_is_a_folder_for_the_files_of_a_storage(
-    fs: FileSystemUtils, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    fs: FileSystemUtils, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     assert fs.mounts() == []
-    assert fs.mount(source="wasbs://raw@a.example", mountPoint="/mnt/raw", extra_configs={})
+    options: dict[str, Any] = {name: "/mnt/raw", "extra_configs": {}}
+    assert fs.mount(source="wasbs://raw@a.example", **options)
     place = tmp_path / "dbfs/mnt/raw"
     assert place.is_dir()
     copy = f"Copy the files of wasbs://raw@a.example to {place}: it is not mounted here.\n"
@@ -169,7 +172,7 @@ def test_mount_is_a_folder_for_the_files_of_a_storage(
     (place / "a.csv").touch()
     assert [each.mountPoint for each in fs.mounts()] == ["/mnt/raw"]
     assert fs.refreshMounts()
-    assert fs.unmount("/mnt/raw")
+    assert fs.unmount(**{name: "/mnt/raw"})
     assert [each.name for each in fs.ls("dbfs:/mnt/raw")] == ["a.csv"]
 
 
