@@ -66,6 +66,18 @@ def name_of(table: Tree) -> list[str]:
     return [part.name for part in parts if isinstance(part, exp.Expression)]
 
 
+def name_paths(select: exp.Select) -> None:
+    """Name the columns that read a path, such as ``column:a.b``, by its last key."""
+    for each in list(select.expressions):
+        path = each
+        while isinstance(path, exp.Cast):
+            path = path.this
+        if isinstance(path, exp.JSONExtract) and path.args.get("variant_extract"):
+            keys = [key.name for key in path.expression.find_all(exp.JSONPathKey)]
+            if keys:
+                each.replace(exp.alias_(each.copy(), keys[-1], quoted=True))
+
+
 class Immediate:
     """The parts of ``EXECUTE IMMEDIATE``.
 

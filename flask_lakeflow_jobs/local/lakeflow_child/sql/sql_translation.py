@@ -14,7 +14,7 @@ from sqlglot.errors import ErrorLevel, SqlglotError
 from ..sql_statements import find_skipped, remove_comments
 from ..sql_syntax import match_syntax
 from .catalogs import DATABASE
-from .databricks_sql import drop_key, parse_one
+from .databricks_sql import drop_key, name_paths, parse_one
 from .sql_advice import UnsupportedStatement
 from .sql_expansion import expand
 from .sql_files import FILE_RULES
@@ -202,6 +202,12 @@ def _call_databases_schemas(node: Tree) -> Tree:
     return node
 
 
+def _name_columns_of_paths(node: Tree) -> Tree:
+    if isinstance(node, exp.Select):
+        name_paths(node)
+    return node
+
+
 def _read_paths_as_texts(node: Tree) -> Tree:
     """``column:path`` is a text on Databricks, and JSON with its quotes in DuckDB."""
     if isinstance(node, exp.JSONExtract) and node.args.get("variant_extract"):
@@ -251,6 +257,7 @@ _RULES: tuple[Callable[[Tree], Tree | None], ...] = (
     _default_parameters,
     _call_databases_schemas,
     drop_key,
+    _name_columns_of_paths,
     _read_paths_as_texts,
     _drop_time_zones,
     _size_decimals,

@@ -27,7 +27,7 @@ DROP = "DROP TABLE lakeflow_source"
         ("SELECT ':day', \":day\" -- :day", "SELECT ':day', ':day'"),
         ("SELECT 'it''s :day' /* {{day}} */", "SELECT 'it''s :day'"),
         (r"SELECT 'it\'s', \"a\"\"b\"".replace('\\"', '"'), "SELECT 'it''s', 'a\"b'"),
-        ("SELECT x::int, a:b", "SELECT LAKEFLOW_INT(x), TRY(a ->> '$.b')"),
+        ("SELECT x::int, a:c.b", """SELECT LAKEFLOW_INT(x), TRY(a ->> '$.c.b') AS "b\""""),
         ("SELECT `my column`", 'SELECT "my column"'),
         ("SELECT current_date(), Current_Timestamp ( )", "SELECT CURRENT_DATE, CURRENT_TIMESTAMP"),
         ("SELECT date_add(d, 1)", "SELECT CAST(CAST(d AS DATE) + INTERVAL 1 DAY AS DATE)"),
@@ -57,6 +57,10 @@ DROP = "DROP TABLE lakeflow_source"
         (
             "CREATE TABLE t (a INT, PRIMARY KEY (a), CONSTRAINT f FOREIGN KEY (a) REFERENCES s(b))",
             "CREATE TABLE t (a INT)",
+        ),
+        (
+            "SELECT j:c:d, j:a AS e",
+            """SELECT TRY(TRY(j ->> '$.c') ->> '$.d') AS "d", TRY(j ->> '$.a') AS e""",
         ),
     ],
 )

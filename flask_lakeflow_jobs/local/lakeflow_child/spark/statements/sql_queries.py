@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from ...sql.databricks_sql import name_paths
 from ..language.sql_corrections import check_path
 from .query_columns import Describe, Tree, expand_stars, read_columns, replace_part, write
 
@@ -246,7 +247,7 @@ def _read_paths(select: exp.Select, describe: Describe) -> None:
             _, *keys = path.expression.expressions
             path.expression.set("expressions", [*inner.expression.expressions, *keys])
             path.set("this", inner.this)
-    _name_paths(select)
+    name_paths(select)
     columns: dict[str, str] | None = None
     for path in list(select.find_all(exp.JSONExtract)):
         if not path.args.get("variant_extract") or path.find_ancestor(exp.Select) is not select:
@@ -270,17 +271,6 @@ def _read_paths(select: exp.Select, describe: Describe) -> None:
             arguments.append(exp.Literal.string(write(cast.args["to"]).lower()))
         value = exp.Anonymous(this="variant_get", expressions=arguments)
         (cast if isinstance(cast, exp.Cast) else path).replace(value)
-
-
-def _name_paths(select: exp.Select) -> None:
-    """Name the columns that read a path by its last key, as Databricks does."""
-    for each in list(select.expressions):
-        path = each
-        while isinstance(path, exp.Cast):
-            path = path.this
-        if isinstance(path, exp.JSONExtract) and path.args.get("variant_extract"):
-            keys = [key.name for key in path.find_all(exp.JSONPathKey)]
-            each.replace(exp.alias_(each.copy(), keys[-1], quoted=True))
 
 
 def filter_laterals(select: exp.Select) -> None:
