@@ -139,7 +139,7 @@ _LACKS = {
     "WITH RECURSIVE": (
         "Sail has no recursive queries. Write a loop in Python that appends to a table."
     ),
-    "(BEGIN | CALL)": (
+    "(BEGIN | CALL | (CREATE [OR REPLACE] | DROP) PROCEDURE)": (
         "Sail runs no scripts in SQL. Write the steps in Python, with spark.sql(f'…') for each."
     ),
     "… (FROM | JOIN) <system_table>": (
@@ -156,7 +156,8 @@ _LACKS = {
         "rows first, then insert the new ones."
     ),
     "UNDROP": "Sail does not keep tables that were dropped. Create the table again.",
-    "SHOW (CONNECTIONS | EXTERNAL | PROVIDERS | RECIPIENTS | SERVICE | SHARES | STORAGE)": (
+    "(DESC | DESCRIBE | SHOW) (CONNECTIONS | EXTERNAL | PROVIDERS | RECIPIENTS | SERVICE | SHARES"
+    " | STORAGE)": (
         "The local workspace has no external locations, credentials, connections or shares. Leave "
         f"the statement out, or {SIMULATE}."
     ),

@@ -87,6 +87,8 @@ def test_what_sail_lacks_is_refused_with_a_remedy(statement: str, advice: str) -
         ("INSERT INTO t AS t REPLACE ON t.d = s.d (SELECT 1) AS s", "Sail replaces the rows of a"),
         ("UNDROP TABLE t", "Sail does not keep tables that were dropped"),
         ("SHOW EXTERNAL LOCATIONS", "The local workspace has no external locations"),
+        ("DESCRIBE EXTERNAL LOCATION a", "The local workspace has no external locations"),
+        ("CREATE OR REPLACE PROCEDURE p() AS BEGIN END", "Sail runs no scripts in SQL"),
     ],
 )
 def test_statement_that_sail_lacks_has_a_remedy(statement: str, advice: str) -> None:
