@@ -57,9 +57,11 @@ _MODULES = {
 # The first versions that take numpy 2: older ones crash with it, which their metadata does not say.
 _FIRST_FOR_NUMPY_2 = {"pandas": (2, 2, 2), "scikit_learn": (1, 4, 2), "statsmodels": (0, 14, 2)}
 # Clusters have these packages, so a package without a version there stays at that of the cluster.
-_CLUSTER_VERSIONS = sorted(each for each in CLUSTER_PACKAGES.values() if "<" in each)
-# They share files. Without this, installers choose a new one for other packages, and an old mlflow.
-_CLUSTER_VERSIONS.append(CLUSTER_PACKAGES["mlflow"].replace("mlflow", "mlflow-skinny"))
+_CLUSTER_VERSIONS = [
+    *sorted(each for each in CLUSTER_PACKAGES.values() if "<" in each),
+    # It shares files with mlflow. Without a limit, installers take a new one beside an old mlflow.
+    CLUSTER_PACKAGES["mlflow"].replace("mlflow", "mlflow-skinny"),
+]
 _MAX_SECONDS = 15 * 60
 _LOG_LINES = 5  # of an installer, in an error
 _LOG_BYTES = 4096

@@ -76,9 +76,9 @@ class FileSystemUtils:
             if os.path.exists(file)
         ]
 
-    def head(self, file: str, max_bytes: int = 65536, **names: int) -> str:
+    def head(self, file: str, max_bytes: int = 65536, maxBytes: int | None = None) -> str:  # noqa: N803
         """Return the beginning of a file as text. In the SDK, its length is called maxBytes."""
-        length = names.get("maxBytes", max_bytes)
+        length = max_bytes if maxBytes is None else maxBytes
         with open(_require(self._file(file)), "rb") as opened:
             return opened.read(length).decode(errors="replace")
 
@@ -146,7 +146,7 @@ class FileSystemUtils:
         """Do nothing; the folders are the same for all tasks."""
         return True
 
-    def unmount(self, mount_point: str = "", **names: str) -> bool:
+    def unmount(self, mount_point: str = "", mountPoint: str = "") -> bool:  # noqa: N803
         """Keep the folder, whose files may have been copied by hand."""
         return True
 

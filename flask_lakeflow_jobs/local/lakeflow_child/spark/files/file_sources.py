@@ -1,6 +1,6 @@
-"""Files that rows are read from one by one: those of streams, and those that a row names.
+"""Files that are read one by one: those of streams, and those whose rows need ``_metadata``.
 
-Sail lacks the column ``_metadata`` of files. Frames know too late that they need it, so the
+Sail lacks this column. Frames know too late that they need it, so the
 requests to the server that name it are changed.
 """
 
@@ -30,7 +30,7 @@ from .file_values import infer_texts
 
 _RESCUED = "_rescued_data"
 _OWN_OPTIONS = ("pathglobfilter", "rescueddatacolumn")
-#: The column of the file that a row is from. It exists if the stream names it.
+#: The column of the file that a row is from. It exists if code names it.
 METADATA = "_metadata"
 _HOLDERS = ("root", "input")  # the fields of a plan or a command that have a frame
 _SIDES = ("left_input", "right_input")

@@ -49,9 +49,8 @@ def replace_read_files(
         source = FileSource(session, path, "cloudFiles", schema, settings)
         source.has_metadata = METADATA in statement
         view = f"{FILES}{os.urandom(8).hex()}"
-        source.read_all().createOrReplaceGlobalTempView(
-            view
-        )  # which is not among the tables of a schema
+        # A global view is not among the tables of a schema.
+        source.read_all().createOrReplaceGlobalTempView(view)
         return f"global_temp.{view}"
 
     return replace_calls(statement, define)

@@ -133,7 +133,7 @@ def describe_function(tree: exp.Create) -> tuple[str, Function]:
         "body": body if isinstance(body, str) else write(body),
         "returns": "" if returns is None or is_table else write(returns.this),
         "language": kind,
-    }  # fmt: skip
+    }
 
 
 def find_function(functions: dict[str, Function], parts: list[str]) -> str | None:

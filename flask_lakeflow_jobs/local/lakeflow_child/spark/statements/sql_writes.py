@@ -20,7 +20,7 @@ from sqlglot import exp, parse_one
 
 from ...json_files import read_json, write_json
 from ...sql.databricks_sql import insert_partition
-from ..files.data_files import list_files
+from ..files.data_files import is_true, list_files
 from ..files.file_sources import METADATA, FileSource
 from ..language.connect_plans import name_frame
 from ..language.sql_names import quote_part
@@ -147,7 +147,7 @@ def copy_into(tree: exp.Copy, session: Any) -> str:
     exists = session.catalog.tableExists(table)
     state = os.path.join(find_location(session.sql, table), _STATE) if exists else None
     copied = set(read_json(state, ())) if state else set()
-    forced = options["copy"].get("force", "").lower() == "true"
+    forced = is_true(options["copy"], "force")
     new = [each for each in files if forced or _mark(each) not in copied]
     count = 0
     if new:

@@ -77,7 +77,7 @@ def check_types(rows: StructType, table: StructType) -> None:
     kinds = {field.name.lower(): field for field in table.fields}
     for field in rows.fields:
         own = kinds.get(field.name.lower())
-        if own is not None and not _is_merged(field.dataType, own.dataType):
+        if own is not None and not _can_merge(field.dataType, own.dataType):
             kind = own.dataType.simpleString()
             raise AnalysisException(
                 f"[DELTA_FAILED_TO_MERGE_FIELDS] Failed to merge fields '{own.name}' and "
@@ -88,20 +88,20 @@ def check_types(rows: StructType, table: StructType) -> None:
             )
 
 
-def _is_merged(rows: DataType, table: DataType) -> bool:
+def _can_merge(rows: DataType, table: DataType) -> bool:
     if isinstance(rows, NullType) or isinstance(table, NullType):
         return True
     if isinstance(rows, _SMALL) and isinstance(table, _SMALL):
         return True
     if isinstance(rows, ArrayType) and isinstance(table, ArrayType):
-        return _is_merged(rows.elementType, table.elementType)
+        return _can_merge(rows.elementType, table.elementType)
     if isinstance(rows, MapType) and isinstance(table, MapType):
-        keys = _is_merged(rows.keyType, table.keyType)
-        return keys and _is_merged(rows.valueType, table.valueType)
+        keys = _can_merge(rows.keyType, table.keyType)
+        return keys and _can_merge(rows.valueType, table.valueType)
     if isinstance(rows, StructType) and isinstance(table, StructType):
         own = {field.name.lower(): field.dataType for field in table.fields}
         return all(
-            _is_merged(field.dataType, own.get(field.name.lower(), field.dataType))
+            _can_merge(field.dataType, own.get(field.name.lower(), field.dataType))
             for field in rows.fields
         )
     # Sail gives some decimals other digits than Databricks.
