@@ -124,6 +124,8 @@ spark.sql("DROP VIEW global_temp.dropped")
 spark.range(2).createOrReplaceTempView("replaced")
 spark.range(3).createOrReplaceTempView("kept")
 spark.udf.register("kept_too", lambda n: n, "long")
+spark.conf.set("spark.snippets.unset", "1")
+spark.conf.unset("spark.snippets.unset")
 name = "env" + "_" + "sales"
 spark.sql(f"CREATE CATALOG IF NOT EXISTS {name}")
 spark.sql(f"USE CATALOG {name}")
@@ -135,6 +137,7 @@ assert spark.table("dev.snippets.saved").count() > 0
 spark.range(1).write.saveAsTable("env" + "_other.gold.t")
 assert spark.table(f"{name}.gold.t").count() == 3
 assert not spark.catalog.tableExists("dropped") and not spark.catalog.tableExists("global_temp.dropped")
+assert spark.conf.get("spark.snippets.unset", "none") == "none"
 assert spark.table("replaced").count() == 2 and spark.table("global_temp.replaced").count() == 1
 try:
     spark.sql(f"DROP CATALOG {name}")

@@ -88,7 +88,7 @@ class Catalogs:
 
     def _see(self, request: Any) -> None:
         if request.DESCRIPTOR.name == "ConfigRequest":
-            if request.operation.WhichOneof("op_type") == "set":
+            if request.operation.WhichOneof("op_type") in ("set", "unset"):
                 self._settings.append(request.operation)
             return
         if request.DESCRIPTOR.name != "ExecutePlanRequest" or not request.plan.HasField("command"):
