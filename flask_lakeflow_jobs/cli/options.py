@@ -89,6 +89,18 @@ def read_json_object(
     return document
 
 
+def refuse_words(ctx: click.Context, _param: click.Parameter, words: tuple[str, ...]) -> None:
+    """Refuse words beside the job's key, as a callback of click: parameters are options.
+
+    :raises click.UsageError: there are words, or the key is a parameter.
+    """
+    key = ctx.params.get("key") or ""
+    if "=" in key:
+        words = (key, *words)
+    if words:
+        raise click.UsageError(f"Unexpected {words[0]!r}. Set a parameter with -p NAME=VALUE.")
+
+
 def merge_params(
     job: Job, from_file: dict[str, Any] | None, options: Sequence[tuple[str, str]]
 ) -> dict[str, Any]:
@@ -154,6 +166,10 @@ fields_option = click.option(
 )
 
 key_argument = click.argument("key", required=False, shell_complete=complete_key)
+
+no_words_argument = click.argument(
+    "words", metavar="", nargs=-1, expose_value=False, callback=refuse_words
+)
 
 
 def run_argument(command: Command) -> Command:

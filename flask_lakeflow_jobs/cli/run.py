@@ -22,6 +22,7 @@ from .handles import get_handle, get_state
 from .options import (
     key_argument,
     merge_params,
+    no_words_argument,
     output_option,
     parse_duration,
     parse_idempotency_key,
@@ -77,6 +78,7 @@ strict_option = click.option(
 @click.command(epilog=format_exit_codes())
 @with_appcontext
 @key_argument
+@no_words_argument
 @param_option
 @params_file_option
 @click.option(

@@ -217,6 +217,8 @@ def test_run_argument_is_a_key_and_a_positive_number(words: list[str], run_id: i
         ("watch", ["etl", "0"], "A run id is"),
         ("watch", ["etl", "1", "2"], "Expected a job key and a run id, not 'etl 1 2'."),
         ("watch", ["nope", "1"], "This app has no job 'nope'"),
+        ("run", ["etl", "day=1"], "Unexpected 'day=1'. Set a parameter with -p NAME=VALUE."),
+        ("run", ["day=1"], "Unexpected 'day=1'. Set a parameter with -p NAME=VALUE."),
     ],
 )
 def test_unknown_job_or_run_is_a_usage_error(
