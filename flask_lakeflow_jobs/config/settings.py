@@ -172,10 +172,11 @@ def _read_progress_parameter(reader: SettingsReader) -> str | None:
     if name is None:
         return None
     key, other = keys.PROGRESS_PARAMETER.name, keys.ATTRIBUTION_PARAMETER.name
-    if not reader.config.get("SECRET_KEY"):
+    secret = reader.config.get("SECRET_KEY")
+    if not secret or not isinstance(secret, str | bytes):  # from_prefixed_env() may read a number
         raise ConfigurationError(
             f"{key} requires SECRET_KEY in app.config, which signs the tokens of the runs. Set it"
-            " before the extension, to the same value in all processes."
+            " before the extension, to the same text in all processes."
         )
     if name == reader.get(other):
         raise ConfigurationError(f"{key} and {other} must name different parameters.")

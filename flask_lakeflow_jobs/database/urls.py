@@ -45,7 +45,7 @@ def parse_database_url(url: str | bool, *, instance_path: Path, setting: str) ->
         return _require_psycopg(parsed.set(drivername="postgresql+psycopg"), setting)
     if backend != "sqlite":
         raise invalid
-    if parsed.database in (None, "", ":memory:"):
+    if parsed.database in (None, "", ":memory:") or parsed.query.get("mode") == "memory":
         raise ConfigurationError(
             f"{setting} must name a file, such as 'sqlite:///record.sqlite3'. A database in memory"
             " ends with its process."

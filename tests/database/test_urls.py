@@ -70,7 +70,10 @@ def test_sqlite_path_is_relative_to_the_instance_folder(url: str | bool, parsed:
     assert parse(url) == parsed
 
 
-@pytest.mark.parametrize("url", ["mysql://db/x", "sqlite://", "sqlite:///:memory:", "no url", ""])
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://db/x", "sqlite://", "sqlite:///:memory:", "sqlite:///x?mode=memory", "no url", ""],
+)
 def test_other_url_is_refused_without_being_quoted(url: str) -> None:
     with pytest.raises(ConfigurationError, match="X_URL must"):
         parse(url)

@@ -289,9 +289,12 @@ def test_repair_repeats_the_token(app: Flask, fault_proxy: FaultyWorkspace) -> N
     assert repair.body["job_parameters"] == {PARAMETER: token}
 
 
-def test_setting_without_a_secret_key_stops_the_start(make_app: MakeApp) -> None:
+@pytest.mark.parametrize("secret_key", [None, 12345])
+def test_setting_without_a_secret_key_stops_the_start(
+    make_app: MakeApp, secret_key: int | None
+) -> None:
     with pytest.raises(ConfigurationError, match="PROGRESS_PARAMETER requires SECRET_KEY"):
-        make_app(LAKEFLOW_JOBS_PROGRESS_PARAMETER=PARAMETER)
+        make_app(LAKEFLOW_JOBS_PROGRESS_PARAMETER=PARAMETER, SECRET_KEY=secret_key)
 
 
 def test_token_is_in_no_response(make_app: MakeApp) -> None:
