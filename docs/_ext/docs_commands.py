@@ -30,7 +30,8 @@ def _render_group(group: click.Group, context: click.Context) -> Iterator[str]:
 
 
 def _render_command(command: click.Command, context: click.Context) -> str:
-    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    pieces = filter(None, command.collect_usage_pieces(context))
+    usage = " ".join([context.command_path, *pieces])
     options = [
         record
         for parameter in command.get_params(context)
