@@ -102,157 +102,108 @@ class LocalRdd:
     def __iter__(self) -> Iterator[Any]:
         return self._iterate()
 
-    def map(self, f: Callable[[Any], Any], *_: Any) -> LocalRdd:
-        return self._then(lambda each: map(f, each))
-
-    def flatMap(self, f: Callable[[Any], Any], *_: Any) -> LocalRdd:
-        return self._then(lambda each: chain.from_iterable(map(f, each)))
-
-    def filter(self, f: Callable[[Any], Any]) -> LocalRdd:
-        return self._then(lambda each: filter(f, each))
-
-    def mapPartitions(self, f: Callable[[Any], Any], *_: Any) -> LocalRdd:
-        return self._then(lambda each: iter(f(each)))
-
-    def mapValues(self, f: Callable[[Any], Any]) -> LocalRdd:
-        return self.map(lambda pair: (pair[0], f(pair[1])))
-
-    def flatMapValues(self, f: Callable[[Any], Any]) -> LocalRdd:
-        return self.flatMap(lambda pair: ((pair[0], each) for each in f(pair[1])))
-
-    def reduceByKey(self, func: Callable[[Any, Any], Any], *_: Any) -> LocalRdd:
-        return self.groupByKey().mapValues(lambda values: reduce(func, values))
-
-    def groupByKey(self, *_: Any) -> LocalRdd:
-        def group(pairs: Iterator[Any]) -> Iterator[Any]:
-            found: dict[Any, list[Any]] = {}
-            for key, value in pairs:
-                found.setdefault(key, []).append(value)
-            return iter(found.items())
-
-        return self._then(group)
-
-    def sortBy(self, keyfunc: Callable[[Any], Any], ascending: bool = True, *_: Any) -> LocalRdd:
-        return self._then(lambda each: iter(sorted(each, key=keyfunc, reverse=not ascending)))
-
-    def sortByKey(self, ascending: bool = True, *_: Any) -> LocalRdd:
-        return self.sortBy(lambda pair: pair[0], ascending)
-
-    def join(self, other: LocalRdd, *_: Any) -> LocalRdd:
-        return self._join(other, ())
-
-    def leftOuterJoin(self, other: LocalRdd, *_: Any) -> LocalRdd:
-        return self._join(other, (None,))
-
-    def _join(self, other: LocalRdd, unmatched: tuple[None, ...]) -> LocalRdd:
-        def join(pairs: Iterator[Any]) -> Iterator[Any]:
-            found = other.groupByKey().collectAsMap()
-            for key, value in pairs:
-                for right in found.get(key, unmatched):
-                    yield key, (value, right)
-
-        return self._then(join)
-
-    def zip(self, other: LocalRdd) -> LocalRdd:
-        return self._then(lambda each: zip(each, other, strict=True))
-
-    def distinct(self, *_: Any) -> LocalRdd:
-        return self._then(lambda each: iter(dict.fromkeys(each)))
-
-    def zipWithIndex(self) -> LocalRdd:
-        return self._then(lambda each: ((value, index) for index, value in enumerate(each)))
-
-    def keys(self) -> LocalRdd:
-        return self.map(lambda pair: pair[0])
-
-    def values(self) -> LocalRdd:
-        return self.map(lambda pair: pair[1])
-
-    def union(self, other: LocalRdd) -> LocalRdd:
-        return self._then(lambda each: chain(each, other))
-
     def cache(self, *_: Any) -> LocalRdd:
         return self
 
     persist = unpersist = repartition = coalesce = cache
 
-    def collect(self) -> list[Any]:
-        return list(self)
-
-    def collectAsMap(self) -> dict[Any, Any]:
-        return dict(self.collect())
-
-    def count(self) -> int:
-        return len(self.collect())
-
-    def countByKey(self) -> dict[Any, int]:
-        return self.keys().countByValue()
-
-    def countByValue(self) -> dict[Any, int]:
-        return defaultdict(int, Counter(self))
-
-    def take(self, num: int) -> list[Any]:
-        return self.collect()[:num]
-
-    def takeOrdered(self, num: int, key: Callable[[Any], Any] | None = None) -> list[Any]:
-        return heapq.nsmallest(num, self, key)
-
-    def top(self, num: int, key: Callable[[Any], Any] | None = None) -> list[Any]:
-        return heapq.nlargest(num, self, key)
-
-    def first(self) -> Any:
-        """Return the first element.
-
-        :raises ValueError: there is none.
-        """
-        for each in self:
-            return each
-        raise ValueError("RDD is empty")
-
-    def isEmpty(self) -> bool:
-        return not self.take(1)
-
-    def reduce(self, f: Callable[[Any, Any], Any]) -> Any:
-        return reduce(f, self)
-
-    def foreach(self, f: Callable[[Any], Any]) -> None:
-        for each in self:
-            f(each)
-
-    def foreachPartition(self, f: Callable[[Iterator[Any]], Any]) -> None:
-        f(iter(self))
-
-    def sum(self) -> Any:
-        return sum(self)
-
-    def mean(self) -> float:
-        return fmean(self)
-
-    def max(self, key: Callable[[Any], Any] | None = None) -> Any:
-        return max(self, key=key)
-
-    def min(self, key: Callable[[Any], Any] | None = None) -> Any:
-        return min(self, key=key)
-
-    def getNumPartitions(self) -> int:
-        """Return 1: a list has no partitions."""
-        return 1
-
     def toDF(self, schema: Any = None, sampleRatio: Any = None) -> Any:
-        return self._session.createDataFrame(self.collect(), schema)
-
-    def _then(self, change: Callable[[Iterator[Any]], Iterator[Any]]) -> LocalRdd:
-        return LocalRdd(self._session, lambda: change(iter(self)))
+        return self._session.createDataFrame(list(self), schema)
 
     def __getattr__(self, name: str) -> Any:
-        raise _not_supported(f"rdd.{name}")
+        if (find := _RESULTS.get(name)) is not None:
+            return lambda *arguments, **named: find(self, *arguments, **named)
+        if (change := _CHANGES.get(name)) is None:
+            raise _not_supported(f"rdd.{name}")
+        return lambda *arguments, **named: LocalRdd(
+            self._session, lambda: iter(change(self, *arguments, **named))
+        )
+
+
+def _group(rows: Iterable[Any], *_: Any) -> Iterable[Any]:
+    found: dict[Any, list[Any]] = {}
+    for key, value in rows:
+        found.setdefault(key, []).append(value)
+    return found.items()
+
+
+def _join(rows: Iterable[Any], other: Iterable[Any], unmatched: tuple[Any, ...]) -> Iterator[Any]:
+    found = dict(_group(other))
+    for key, value in rows:
+        for right in found.get(key, unmatched):
+            yield key, (value, right)
+
+
+def _find_first(rows: Iterable[Any]) -> Any:
+    """Return the first element.
+
+    :raises ValueError: there is none.
+    """
+    for each in rows:
+        return each
+    raise ValueError("RDD is empty")
+
+
+def _for_each(rows: Iterable[Any], f: Callable[[Any], Any]) -> None:
+    for each in rows:
+        f(each)
+
+
+#: The methods that return an RDD, as functions of its elements.
+_CHANGES: dict[str, Callable[..., Iterable[Any]]] = {
+    "distinct": lambda rows, *_: dict.fromkeys(rows),
+    "filter": lambda rows, f: filter(f, rows),
+    "flatMap": lambda rows, f, *_: chain.from_iterable(map(f, rows)),
+    "flatMapValues": lambda rows, f: ((key, each) for key, value in rows for each in f(value)),
+    "groupByKey": _group,
+    "join": lambda rows, other, *_: _join(rows, other, ()),
+    "keys": lambda rows: (key for key, _ in rows),
+    "leftOuterJoin": lambda rows, other, *_: _join(rows, other, (None,)),
+    "map": lambda rows, f, *_: map(f, rows),
+    "mapPartitions": lambda rows, f, *_: f(iter(rows)),
+    "mapValues": lambda rows, f: ((key, f(value)) for key, value in rows),
+    "reduceByKey": lambda rows, func, *_: (
+        (key, reduce(func, values)) for key, values in _group(rows)
+    ),
+    "sortBy": lambda rows, keyfunc, ascending=True, *_: sorted(
+        rows, key=keyfunc, reverse=not ascending
+    ),
+    "sortByKey": lambda rows, ascending=True, *_: sorted(
+        rows, key=lambda pair: pair[0], reverse=not ascending
+    ),
+    "union": lambda rows, other: chain(rows, other),
+    "values": lambda rows: (value for _, value in rows),
+    "zip": lambda rows, other: zip(rows, other, strict=True),
+    "zipWithIndex": lambda rows: ((value, index) for index, value in enumerate(rows)),
+}
+#: The methods that return something else.
+_RESULTS: dict[str, Callable[..., Any]] = {
+    "collect": list,
+    "collectAsMap": lambda rows: dict(iter(rows)),
+    "count": lambda rows: len(list(rows)),
+    "countByKey": lambda rows: defaultdict(int, Counter(key for key, _ in rows)),
+    "countByValue": lambda rows: defaultdict(int, Counter(rows)),
+    "first": _find_first,
+    "foreach": _for_each,
+    "foreachPartition": lambda rows, f: f(iter(rows)),
+    "getNumPartitions": lambda rows: 1,
+    "isEmpty": lambda rows: not list(rows),
+    "max": lambda rows, key=None: max(rows, key=key),
+    "mean": fmean,
+    "min": lambda rows, key=None: min(rows, key=key),
+    "reduce": lambda rows, f: reduce(f, rows),
+    "sum": sum,
+    "take": lambda rows, num: list(rows)[:num],
+    "takeOrdered": lambda rows, num, key=None: heapq.nsmallest(num, rows, key),
+    "top": lambda rows, num, key=None: heapq.nlargest(num, rows, key),
+}
 
 
 def take_rdds(create: Callable[..., Any]) -> Callable[..., Any]:
     """Let a method that creates frames take RDDs."""
 
     def createDataFrame(self: Any, data: Any, *arguments: Any, **named: Any) -> Any:
-        rows = data.collect() if isinstance(data, LocalRdd) else data
+        rows = list(data) if isinstance(data, LocalRdd) else data
         return create(self, rows, *arguments, **named)
 
     return createDataFrame
