@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib import import_module
 
 from .dbutils import DBUtils, NotebookExit
 from .json_files import write_json
@@ -18,6 +19,19 @@ from .workspace_paths import NativePaths, WorkspacePaths
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+#: The functions that run tasks, by their kinds. Each gets the payload and ``dbutils``.
+_KINDS = {
+    "dbt": ("dbt.dbt_task", "run_dbt"),
+    "notebook": ("notebook", "run_notebook"),
+    "operator": ("python_operator", "run_operator"),
+    "pipeline": ("pipelines.pipeline", "run_pipeline"),
+    "script": ("script", "run_script"),
+    "spark_submit": ("spark.session.spark_submit", "run_submit"),
+    "sql": ("spark.session.spark_sql", "run_sql_task"),
+    "statement": ("statement_execution", "run_statement_task"),
+    "wheel": ("wheel", "run_wheel"),
+}
 
 
 def main(payload_file: str) -> None:
@@ -89,48 +103,9 @@ def _set_environment(variables: dict[str, str], dbutils: DBUtils) -> None:
 
 def _run_kind(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
     """Run the code of a task; return the part of the outcome that it determines."""
-    kind = payload["kind"]
-    if kind == "notebook":
-        from .notebook import run_notebook
-
-        run_notebook(payload, dbutils)
-    elif kind == "script":
-        from .script import run_script
-
-        run_script(payload, dbutils)
-    elif kind == "wheel":
-        from .wheel import run_wheel
-
-        run_wheel(payload, dbutils)
-    elif kind == "pipeline":
-        from .pipelines.pipeline import run_pipeline
-
-        run_pipeline(payload, dbutils)
-    elif kind == "spark_submit":
-        from .spark.session.spark_submit import run_submit
-
-        run_submit(payload)
-    elif kind == "operator":
-        from .python_operator import run_operator
-
-        run_operator(payload, dbutils)
-    elif kind == "statement":
-        from .statement_execution import run_statement_task
-
-        return run_statement_task(payload, dbutils.task_spark)
-    elif kind == "dbt":
-        from .dbt.dbt_task import run_dbt
-
-        return run_dbt(payload, dbutils.task_spark)
-    elif dbutils.task_spark.is_installed:
-        from .spark.session.spark_sql import run_file
-
-        return run_file(dbutils.task_spark.session, payload["path"], payload["parameters"])
-    else:
-        from .sql.run_sql import run_sql
-
-        return run_sql(payload["path"], payload["parameters"])
-    return {}
+    module, function = _KINDS[payload["kind"]]
+    run = getattr(import_module(f".{module}", __package__), function)
+    return run(payload, dbutils) or {}
 
 
 def _run_other_notebook(

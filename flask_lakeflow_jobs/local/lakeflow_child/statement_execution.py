@@ -11,6 +11,7 @@ from datetime import date, datetime, timezone
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
+from .dbutils import DBUtils
 from .result_types import describe_column, to_text
 from .spark.session.task_spark import TaskSpark
 from .sql_statements import NO_ENGINE, is_query, remove_comments, split_statements
@@ -26,14 +27,14 @@ _DECIMAL = re.compile(r"(?:DECIMAL|DEC|NUMERIC)(?:\(\s*\d{1,2}\s*(?:,\s*(\d{1,2}
 _DECIMALS = Context(prec=38)  # the digits of the largest DECIMAL; the default is 28
 
 
-def run_statement_task(payload: dict[str, Any], spark: TaskSpark) -> dict[str, Any]:
+def run_statement_task(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
     """Run the statement of a payload.
 
     :return: ``columns``, ``chunks`` and ``truncated``; no columns if it has no result. If it
         fails: ``error``.
     """
     try:
-        return _run(payload, spark)
+        return _run(payload, dbutils.task_spark)
     except ImportError as error:
         return {"error": f"{NO_ENGINE.format('A SQL statement')} ({error})"}
     except Exception as error:

@@ -10,7 +10,7 @@ import shutil
 import sys
 from typing import Any
 
-from ..spark.session.task_spark import TaskSpark
+from ..dbutils import DBUtils
 from ..sql.catalogs import Warehouse, catalog_file, list_catalogs, locked_warehouse
 from ..sql.sql_advice import find_advice
 from ..surroundings_advice import advise_on_surroundings
@@ -29,7 +29,7 @@ _NO_NETWORK = re.compile(
 )
 
 
-def run_dbt(payload: dict[str, Any], spark: TaskSpark) -> dict[str, Any]:
+def run_dbt(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
     """Run the commands in order, until one fails. Tasks on Sail have the same tables.
 
     :return: ``error`` if one has failed, and ``dbt_results``.
@@ -38,13 +38,13 @@ def run_dbt(payload: dict[str, Any], spark: TaskSpark) -> dict[str, Any]:
     Warehouse().close()  # the file of the default catalog exists from now on
     os.environ.update(project.variables())
     with locked_warehouse():
-        if not spark.is_sail:
+        if not dbutils.task_spark.is_sail:
             return _run_commands(payload, project)
         from .dbt_adapter import close, find_view
         from .shared_tables import SharedTables
 
         file = os.path.join(os.path.dirname(project.folder), "shared.json")
-        tables = SharedTables(spark.session, file, find_view)
+        tables = SharedTables(dbutils.task_spark.session, file, find_view)
         tables.fetch()
         try:
             outcome = _run_commands(payload, project)

@@ -39,8 +39,14 @@ def run_statements(session: Any, text: str, parameters: dict[str, str]) -> Any:
     return frame
 
 
-def run_file(session: Any, path: str, parameters: dict[str, str]) -> dict[str, Any]:
-    """Run a file; print the last statement's result, and return it as the outcome of a task."""
+def run_sql_task(payload: dict[str, Any], dbutils: Any) -> dict[str, Any]:
+    """Run a file with Spark or DuckDB; print and return the last statement's result."""
+    path, parameters = payload["path"], payload["parameters"]
+    if not dbutils.task_spark.is_installed:
+        from ...sql.run_sql import run_sql
+
+        return run_sql(path, parameters)
+    session = dbutils.task_spark.session
     with open(path, encoding="utf-8-sig") as file:
         statements = split_statements(replace_braces(file.read()))
     table = None

@@ -28,7 +28,7 @@ class ProgramFailed(Exception):
     __module__ = "builtins"  # errors name the class alone
 
 
-def run_submit(payload: dict[str, Any]) -> None:
+def run_submit(payload: dict[str, Any], _: Any) -> None:
     """Run ``main_class`` of the JARs with ``parameters``, or spark-submit with ``parameters``.
 
     :raises ProgramFailed: it ends with another exit code than 0.

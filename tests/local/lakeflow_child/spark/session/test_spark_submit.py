@@ -70,7 +70,7 @@ def test_program_ends_although_its_daemon_keeps_the_pipe_open(
     daemon = tmp_path / "daemon"
     try:
         with pytest.raises(ProgramFailed, match=r"^no day$"):
-            run_submit({"parameters": [str(daemon)]})
+            run_submit({"parameters": [str(daemon)]}, None)
     finally:
         os.kill(int(daemon.read_text()), signal.SIGKILL)
     assert capsys.readouterr().err == "WARN x\nError: no day"
