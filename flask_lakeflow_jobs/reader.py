@@ -16,7 +16,7 @@ from .runs.comparison import Comparison, build_comparison
 from .runs.explanation import Explanation, explain_run, find_root_error
 from .runs.ids import normalize_task_keys, parse_run_id
 from .runs.iterations import Iteration
-from .runs.matrix import MAX_RUNS, Cell, Matrix, build_cells, build_rows
+from .runs.matrix import MAX_RUNS, Matrix, MatrixCell, build_cells, build_rows
 from .runs.outcome import RunStatus, has_ended
 from .runs.output_parts import DEFAULT_PART_BYTES, MAX_PART_BYTES, LogPart
 from .runs.progress_reports import select_progress
@@ -245,10 +245,10 @@ class JobReader:
         ]
         return Matrix(runs, build_rows(self._read_columns(runs, now)), now)
 
-    def _read_columns(self, runs: Sequence[BaseRun], now: float) -> list[Sequence[Cell]]:
+    def _read_columns(self, runs: Sequence[BaseRun], now: float) -> list[Sequence[MatrixCell]]:
         reads, memo = cached_reads_of(self), self._state.matrix_columns
 
-        def read(run: BaseRun) -> Sequence[Cell]:
+        def read(run: BaseRun) -> Sequence[MatrixCell]:
             key = (reads.identity_key, self.job.job_id, run.run_id, run.end_time)
             column = memo.get(key) if has_ended(run) else None
             if column is None:

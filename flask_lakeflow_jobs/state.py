@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .config.settings import AppSettings
     from .identity import UserLoader
     from .record.store import Record
-    from .runs.matrix import Cell
+    from .runs.matrix import MatrixCell
     from .sdk_types import Run
     from .upstream.gateway import Upstream
     from .upstream.jobs_api import ApiResponse
@@ -109,7 +109,7 @@ class AppState:
         #: Returns the numbers of the event streams, if the app serves any.
         self.read_streams: Callable[[], dict[str, Any]] = dict
         #: The tasks of ended runs in matrices, by identity, job, run and end.
-        self.matrix_columns: Memo[Hashable, Sequence[Cell]] = Memo(MAX_MATRIX_CELLS)
+        self.matrix_columns: Memo[Hashable, Sequence[MatrixCell]] = Memo(MAX_MATRIX_CELLS)
         self._connect = connect
         self._upstream: Upstream | None = None
         self._reset()

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.record.store import Record, open_record
-from flask_lakeflow_jobs.record.versions import upgrade
+from flask_lakeflow_jobs.record.versions import upgrade_schema
 
 from ..bench import Bench, ours
 from ..report import Row, not_measured
@@ -114,7 +114,7 @@ def _measure(
     count, seconds = bench.choose(500, 40), bench.choose(60.0, 15.0)
     received = folder / "received"
     record = open_record(url, folder, SystemClock())
-    upgrade(record.database)
+    upgrade_schema(record.database)
     with contextlib.ExitStack() as stack:
         workspace = stack.enter_context(Workspace())
         workspace.add_job(1, 5.0, seconds)
@@ -200,7 +200,7 @@ def _measure_undisturbed(bench: Bench, folder: Path, database: str, url: str) ->
     intervals = bench.choose(6, 2)
     received = folder / "received"
     record = open_record(url, folder, SystemClock())
-    upgrade(record.database)
+    upgrade_schema(record.database)
     with contextlib.ExitStack() as stack:
         workspace = stack.enter_context(Workspace())
         workspace.add_job(1, length * 2 / 3, length * 4 / 3)

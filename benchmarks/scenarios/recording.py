@@ -185,10 +185,10 @@ def _scans_table(record: Any, filters: Any) -> bool:
 def _open_record(url: str, folder: Path) -> Any:
     from flask_lakeflow_jobs.clock import SystemClock
     from flask_lakeflow_jobs.record.store import open_record
-    from flask_lakeflow_jobs.record.versions import upgrade
+    from flask_lakeflow_jobs.record.versions import upgrade_schema
 
     record = open_record(url, folder, SystemClock())
-    upgrade(record.database)
+    upgrade_schema(record.database)
     return record
 
 

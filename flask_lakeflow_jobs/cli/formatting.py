@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..record.requesters import RunAction, RunActions
     from ..runs.comparison import Comparison
     from ..runs.explanation import Explanation, FailedTask
-    from ..runs.matrix import Cell
+    from ..runs.matrix import MatrixCell
     from ..runs.outcome import AnyRun, RunStatus
     from ..runs.progress import Progress
     from ..sdk_types import BaseRun, Run, RunTask
@@ -366,7 +366,7 @@ def format_comparison(compared: Comparison, width: int | None) -> list[str]:
     ]
 
 
-def _format_compared_task(cell: Cell | None) -> str:
+def _format_compared_task(cell: MatrixCell | None) -> str:
     if cell is None:
         return "-"
     length = None if cell.length is None else cell.length / 1000

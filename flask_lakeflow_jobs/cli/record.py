@@ -139,7 +139,7 @@ def filter_options(command: Command) -> Command:
 @with_appcontext
 def upgrade() -> None:
     """Create or upgrade the tables of the record."""
-    from ..record.versions import upgrade as upgrade_schema  # the extra "record"
+    from ..record.versions import upgrade_schema  # the extra "record"
 
     before, after = upgrade_schema(get_record().database)
     if before == after:

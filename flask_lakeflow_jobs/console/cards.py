@@ -20,7 +20,7 @@ from ..runs.triggers import Trigger, next_start_of, triggers_of
 from ..upstream.concurrent_reads import read_each
 from . import page_data
 from .page_data import RECENT_RUNS, JobTitle, Permissions, build_title, find_permissions
-from .summaries import Bar, Summary, Trend, build_strip, build_trend, summarize
+from .summaries import Bar, Summary, Trend, build_strip, build_trend, summarize_run
 
 if TYPE_CHECKING:
     from ..sdk_types import JobSettings
@@ -134,7 +134,7 @@ def read_cards(authorizer: Authorizer, keys: Iterable[str]) -> list[Card]:
         return replace(
             blank,
             runs=[
-                summarize(state.upstream.parse_base_run(run), moment, parameter)
+                summarize_run(state.upstream.parse_base_run(run), moment, parameter)
                 for run in (redact(each, blank.job.secret_overrides) for each in response.value)
             ],
             settings=settings,

@@ -335,7 +335,7 @@ def format_straight(points: Sequence[Point]) -> str:
 
 
 @dataclass(frozen=True)
-class Node:
+class GraphNode:
     attempt: Attempt
     x: float
     y: float
@@ -355,7 +355,7 @@ class Graph:
     """The graph that a run's page draws."""
 
     layout: Layout
-    nodes: Sequence[Node]
+    nodes: Sequence[GraphNode]
     edges: Sequence[Edges]
 
 
@@ -366,7 +366,7 @@ def build_graph(structure: Structure, rows: Iterable[Attempt]) -> Graph:
     return Graph(
         layout=layout,
         nodes=[
-            Node(attempts[key], place.x, place.y)
+            GraphNode(attempts[key], place.x, place.y)
             for key, place in layout.places.items()
             if key in attempts
         ],

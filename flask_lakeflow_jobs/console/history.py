@@ -22,7 +22,7 @@ from .cards import read_cards
 from .labels import KIND_NAMES
 from .rendering import render_page
 from .root_errors import EndedRun, read_root_errors
-from .summaries import MAX_TREND_RUNS, Summary, build_trend, summarize, summarize_recorded
+from .summaries import MAX_TREND_RUNS, Summary, build_trend, summarize_recorded, summarize_run
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -130,7 +130,7 @@ def read_page(handle: JobHandle, wanted: Filter, after: PageToken | None) -> Pag
             runs_read += 1
             after = PageToken(run.start_time or 0, run.run_id or 0)
             started_by = actions[run.run_id or 0].started_by
-            summary = summarize(run, moment, parameter, started_by)
+            summary = summarize_run(run, moment, parameter, started_by)
             if wanted.matches(summary):
                 found.append(summary)
             if len(found) == PAGE_SIZE:

@@ -15,7 +15,7 @@ from ..memo import Memo
 from ..reader import cached_reads_of
 from ..runs.outcome import has_ended
 from ..runs.redaction import redact
-from .summaries import Summary, summarize
+from .summaries import Summary, summarize_run
 from .task_markup import MAX_KEPT_TASKS, AttemptId, KeptTask, TaskMarkup
 
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ def read_actions(handle: JobHandle, runs: Iterable[Run | BaseRun]) -> dict[int, 
 def summarize_runs(handle: JobHandle, runs: Sequence[Run | BaseRun]) -> list[Summary]:
     """Summarize runs as they are now, with those who started them."""
     moment, parameter, actions = now(), requester_parameter(), read_actions(handle, runs)
-    return [summarize(run, moment, parameter, actions[run.run_id or 0].started_by) for run in runs]
+    return [
+        summarize_run(run, moment, parameter, actions[run.run_id or 0].started_by) for run in runs
+    ]
 
 
 @dataclass(frozen=True)

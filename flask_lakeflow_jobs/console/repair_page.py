@@ -21,7 +21,7 @@ from .forms import Form
 from .job_form import read_run_values
 from .page_data import build_title
 from .rendering import render_page
-from .summaries import StateLabel, summarize
+from .summaries import StateLabel, summarize_run
 
 if TYPE_CHECKING:
     from ..sdk_types import Run, SdkJob
@@ -53,7 +53,7 @@ class RepairPage:
         return render_page(
             "repair.html",
             title=build_title(self.handle.job, settings),
-            run=summarize(self.run, page_data.now()),
+            run=summarize_run(self.run, page_data.now()),
             tasks=[(task, StateLabel(task.outcome)) for task in plan],
             failed=self.failed,
             chosen=self.chosen,

@@ -23,7 +23,7 @@ from . import labels, page_data, tasks
 from .graph import Graph, build_graph
 from .page_data import RECENT_RUNS, Permissions
 from .rich_text import link
-from .summaries import Summary, count_work, summarize
+from .summaries import Summary, count_work, summarize_run
 from .tasks import (
     MAX_LISTED_TASKS,
     MIN_FILTERED_TASKS,
@@ -209,7 +209,7 @@ def build_run_view(
     state = response.keep_text(("state", handle.key), lambda: str(compute_state_id(response.value)))
     expected = None if has_ended(run) else _expected_end(handle, run, moment)
     timeline = build_timeline(run, moment, expected, markup.build_attempt)
-    summary = summarize(run, moment, page_data.requester_parameter(), actions.started_by)
+    summary = summarize_run(run, moment, page_data.requester_parameter(), actions.started_by)
     efforts = _read_efforts(handle, run, state)
     reports = current_state().hub.read_progress((handle.job.job_id, run_id))
     return RunView(
@@ -223,7 +223,7 @@ def build_run_view(
         tasks=markup,
         graph=build_graph(markup.structure, timeline.rows),
         parameters=parameters_of(run),
-        repairs=[summarize(each, moment) for each in efforts],
+        repairs=[summarize_run(each, moment) for each in efforts],
         expected_end=expected,
         failure=_failure(handle, run, response.value),
         url=find_databricks_url(run.run_page_url),

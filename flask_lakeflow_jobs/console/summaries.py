@@ -67,7 +67,7 @@ class Summary:
         return self.ended is None
 
 
-def summarize(
+def summarize_run(
     run: Run | BaseRun,
     now: float,
     requester_parameter: str | None = None,

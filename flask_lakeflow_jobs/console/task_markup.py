@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..memo import Memo
     from ..sdk_types import RunTask
     from .axis import Axis, Fold
-    from .graph import Graph, Node, Sizes, Structure
+    from .graph import Graph, GraphNode, Sizes, Structure
     from .tasks import TaskGroup
 
 #: Tasks that a process keeps, of all runs; about 4 KB each.
@@ -161,7 +161,7 @@ class TaskMarkup:
             kept.row = TaskPart(attempt.key, f"row-{attempt.anchor}", html)
         return kept.row
 
-    def _render_node(self, node: Node, sizes: Sizes) -> TaskPart:
+    def _render_node(self, node: GraphNode, sizes: Sizes) -> TaskPart:
         kept, place = self._by_attempt[id(node.attempt)], (node.x, node.y, sizes)
         if kept.node is None or kept.place != place:
             kept.place = place

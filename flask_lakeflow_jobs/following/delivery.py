@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from ..clock import Clock
-    from ..record.deliveries import Address, Deliveries, Delivery
+    from ..record.deliveries import Deliveries, Delivery, ReceiverAddress
     from .notifier import Notifier
 
 #: A receiver that raises is called so many times in all, over about three and a half hours.
@@ -277,15 +277,15 @@ class Outbox:
         # A claim may have expired by this process's clock only.
         return max(FAILURE_WAIT_SECONDS, next_at / 1000 - self._clock.now())
 
-    def _find_receivers(self) -> dict[Address, Receiver]:
-        found: dict[Address, Receiver] = {}
+    def _find_receivers(self) -> dict[ReceiverAddress, Receiver]:
+        found: dict[ReceiverAddress, Receiver] = {}
         for name, signal in self._signals.items():
             others = {} if self._others is None else self._others.find(name)
             named = {**name_receivers(signal, self._app), **others}
             found.update({(name, receiver): call for receiver, call in named.items()})
         return found
 
-    def _claim(self, receivers: Collection[Address]) -> Delivery | None:
+    def _claim(self, receivers: Collection[ReceiverAddress]) -> Delivery | None:
         store = self._store
         for claim in self._claims.find_abandoned(store.list_claims):
             store.end_claim(claim)

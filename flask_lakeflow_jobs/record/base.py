@@ -15,7 +15,7 @@ from ..concurrency import reset_in_new_processes
 from ..errors import DatabaseUnavailable, RecordOutdated
 from .prepared import PreparedWriter, Step
 from .schema import actions
-from .versions import check_version, upgrade
+from .versions import check_version, upgrade_schema
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -106,7 +106,7 @@ class RecordBase:
         except RecordOutdated:
             if not self._upgrades_itself:
                 raise
-            upgrade(self.database)  # only now: it waits for the right to write
+            upgrade_schema(self.database)  # only now: it waits for the right to write
         self._is_checked = True
 
     def _write(self, call: Callable[[sa.Connection], T]) -> T:

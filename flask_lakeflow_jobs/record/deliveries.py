@@ -12,7 +12,7 @@ from .base import RecordBase
 from .schema import IS_UNDELIVERED, deliveries, runs
 
 #: The names of a signal and of a receiver.
-Address: TypeAlias = tuple[str, str]
+ReceiverAddress: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Deliveries(RecordBase):
         self,
         limit: int = 100,
         *,
-        addresses: Collection[Address] | None = None,
+        addresses: Collection[ReceiverAddress] | None = None,
     ) -> list[Delivery]:
         """Return deliveries that are due and that no process has claimed, oldest first.
 
@@ -105,7 +105,7 @@ class Deliveries(RecordBase):
         statement = deliveries.update().where(*is_same).values(claimed_by=None, claimed_until=None)
         self._write(lambda connection: connection.execute(statement))
 
-    def next_delivery_at(self, addresses: Collection[Address]) -> int | None:
+    def next_delivery_at(self, addresses: Collection[ReceiverAddress]) -> int | None:
         """Return when the next delivery is due, or its claim expires.
 
         :param addresses: the receivers.
@@ -200,7 +200,7 @@ class Deliveries(RecordBase):
             return [Delivery(**row._mapping) for row in connection.execute(statement)]
 
 
-def _is_open(addresses: Collection[Address] | None) -> list[sa.ColumnElement[bool]]:
+def _is_open(addresses: Collection[ReceiverAddress] | None) -> list[sa.ColumnElement[bool]]:
     """Return the conditions of deliveries that are to be made."""
     conditions: list[sa.ColumnElement[bool]] = [IS_UNDELIVERED, deliveries.c.failed_at.is_(None)]
     if addresses is not None:

@@ -19,7 +19,7 @@ from ..database.database import concerns_statement, was_disconnected
 from ..errors import DatabaseUnavailable
 from .group_commit import GroupCommit, Write
 from .schema import actions, runs
-from .values import Action, RowState, RunRequest
+from .values import Action, RequestedRun, RowState
 
 if TYPE_CHECKING:
     from ..database.database import Database
@@ -36,7 +36,7 @@ Build: TypeAlias = Callable[[MakeInsert, Mapping[str, Any]], "sa.Insert | sa.Upd
 Step: TypeAlias = "tuple[PreparedStatement, Mapping[str, Any]]"
 Steps: TypeAlias = "tuple[Step, ...]"
 
-_REQUEST = [*(field.name for field in fields(RunRequest)), "requested_at"]
+_REQUEST = [*(field.name for field in fields(RequestedRun)), "requested_at"]
 _ACTION = [*(field.name for field in fields(Action) if field.name != "result"), "at"]
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..errors import LakeflowJobsError
 from ..runs.redaction import redact
 from ..text import clean_line
-from .values import MAX_ADDRESS_CHARS, Action, RunRequest
+from .values import MAX_ADDRESS_CHARS, Action, RequestedRun
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -117,7 +117,7 @@ class Recording:
         if (record := self._record) is None:
             yield entry
             return
-        request = RunRequest(
+        request = RequestedRun(
             job_key=actor.job.key,
             job_id=actor.job.job_id,
             token=token,

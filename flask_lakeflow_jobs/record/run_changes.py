@@ -13,7 +13,7 @@ from .deliveries import AT_ONCE
 from .prepared import ADD_TRIGGER, BEGIN_RUN, COMPLETE_RUN
 from .recorded_runs import RecordedRuns
 from .schema import deliveries, runs
-from .values import Action, RecordedRun, RowState, RunEnd, RunRequest
+from .values import Action, RecordedRun, RequestedRun, RowState, RunEnd
 
 #: How much longer unfinished runs are kept than others. Databricks keeps ended runs for 60 days, so
 #: after that, nobody can know how a run has ended that nobody viewed.
@@ -31,7 +31,7 @@ _OF_NO_RUN = {
 class RunChanges(RecordedRuns):
     """Changes the runs of the record."""
 
-    def begin_run(self, request: RunRequest, at: int | None = None) -> str:
+    def begin_run(self, request: RequestedRun, at: int | None = None) -> str:
         """Record that a run is about to be requested, and return the token of the request.
 
         A token that is recorded already keeps its row: the workspace starts one run for it.

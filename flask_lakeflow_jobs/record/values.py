@@ -30,7 +30,7 @@ UNFINISHED = (RowState.REQUESTED, RowState.STARTED)
 
 
 @dataclass(frozen=True)
-class RunRequest:
+class RequestedRun:
     """A run that is about to be requested.
 
     :param token: the idempotency token that is sent to the workspace.

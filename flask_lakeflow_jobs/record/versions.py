@@ -60,7 +60,7 @@ def _outdated(database: Database, text: str) -> RecordOutdated:
     return error
 
 
-def upgrade(database: Database) -> tuple[str | None, str]:
+def upgrade_schema(database: Database) -> tuple[str | None, str]:
     """Bring the schema to the newest version. Processes that do it at once take turns.
 
     :return: the version before and after.

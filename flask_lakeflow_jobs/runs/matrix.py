@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MAX_RUNS = 25
 
 
-class Cell(NamedTuple):
+class MatrixCell(NamedTuple):
     """The last attempt of a task in one run. Times are in milliseconds since the epoch.
 
     :param run_id: of the attempt.
@@ -55,7 +55,7 @@ class Row:
     """
 
     key: str
-    cells: Sequence[Cell | None]
+    cells: Sequence[MatrixCell | None]
 
     def to_dict(self) -> dict[str, Any]:
         return {"task": self.key, "runs": [cell and cell.to_dict() for cell in self.cells]}
@@ -81,13 +81,13 @@ class Matrix:
         }
 
 
-def build_cells(run: Run, now: float) -> list[Cell]:
+def build_cells(run: Run, now: float) -> list[MatrixCell]:
     """Return the tasks of a run, in the order of their starts.
 
     :param now: milliseconds since the epoch.
     """
     cells = [
-        Cell(
+        MatrixCell(
             task.task_key,
             task.run_id,
             (task.attempt_number or 0) + 1,
@@ -99,7 +99,7 @@ def build_cells(run: Run, now: float) -> list[Cell]:
     return sorted(cells, key=lambda cell: (cell.started is None, cell.started or 0))
 
 
-def build_rows(columns: Sequence[Sequence[Cell]]) -> list[Row]:
+def build_rows(columns: Sequence[Sequence[MatrixCell]]) -> list[Row]:
     """Arrange the tasks of runs.
 
     :param columns: the tasks of each run.

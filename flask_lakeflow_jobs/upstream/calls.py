@@ -16,7 +16,7 @@ from .. import telemetry
 from ..concurrency import reset_in_new_processes
 from ..errors import InvalidUserToken, UpstreamUnavailable
 from .clients import Clients, NotRetried
-from .error_mapping import ErrorContext, clean_error, is_refused_login, translate
+from .error_mapping import ErrorContext, clean_error, is_refused_login, translate_error
 from .failures import (
     get_retry_after,
     is_ambiguous,
@@ -325,7 +325,7 @@ class Call(Generic[T]):
             self._breaker.record_response()
 
     def _translate(self, error: Exception) -> LakeflowJobsError:
-        translated = translate(error, self._context)
+        translated = translate_error(error, self._context)
         translated.is_ambiguous = self._is_ambiguous
         if self._is_ambiguous and not self._context.is_repeatable:
             return as_ambiguous(translated)

@@ -101,7 +101,7 @@ def clean_error(error: Exception, identity: Identity) -> None:
         cause = cause.__cause__ or cause.__context__
 
 
-def translate(error: Exception, context: ErrorContext) -> LakeflowJobsError:
+def translate_error(error: Exception, context: ErrorContext) -> LakeflowJobsError:
     """Return the error of this extension for a failure of a call."""
     if isinstance(error, LakeflowJobsError):
         return error

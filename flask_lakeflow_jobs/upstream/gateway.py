@@ -23,7 +23,7 @@ from ..identity import APP
 from ..runs import RUNS_PER_PAGE
 from .calls import MAX_CONCURRENT_CALLS, Call, CallResources, RetryPolicy
 from .clients import Clients, NotRetried, WorkspaceAddress
-from .error_mapping import NO_ENDPOINT, ErrorContext, translate
+from .error_mapping import NO_ENDPOINT, ErrorContext, translate_error
 from .failures import IncompleteResponse
 from .jobs_api import (
     ApiResponse,
@@ -121,9 +121,9 @@ class Upstream:
         try:
             _get_current_user(self.call_resources.clients.get_client(APP))
         except NotRetried as error:
-            raise translate(error.failure, ErrorContext(APP)) from None
+            raise translate_error(error.failure, ErrorContext(APP)) from None
         except Exception as error:
-            raise translate(error, ErrorContext(APP)) from error
+            raise translate_error(error, ErrorContext(APP)) from error
 
 
 def _get_current_user(client: WorkspaceClient) -> dict[str, Any]:

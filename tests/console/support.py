@@ -13,7 +13,7 @@ from marshmallow import Schema, fields, validate
 
 from flask_lakeflow_jobs import JobConfig, LakeflowJobs, current_jobs
 from flask_lakeflow_jobs.local import load_bundle
-from flask_lakeflow_jobs.testing.fault_proxy import Address
+from flask_lakeflow_jobs.testing.fault_proxy import WorkspaceAddress
 
 BUNDLE = Path(__file__).parent / "bundle" / "databricks.yml"
 
@@ -40,7 +40,7 @@ class Nightly(Schema):
 
 
 def shop_app(
-    workspace: Address,
+    workspace: WorkspaceAddress,
     instance: Path,
     *,
     jobs: Mapping[str, Mapping[str, Any]] | None = None,

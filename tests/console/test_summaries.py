@@ -13,7 +13,7 @@ from flask_lakeflow_jobs.console.summaries import (
     build_strip,
     build_trend,
     count_work,
-    summarize,
+    summarize_run,
 )
 from flask_lakeflow_jobs.console.timeline import build_timeline
 from flask_lakeflow_jobs.runs.outcome import SUCCESSES, Outcome
@@ -24,10 +24,10 @@ START = 1_000_000
 
 def test_summary_of_active_run_has_growing_duration() -> None:
     going = run(start_time=START)
-    assert summarize(going, START + 1000).length == 1000
-    assert summarize(going, START + 2000).is_going
+    assert summarize_run(going, START + 1000).length == 1000
+    assert summarize_run(going, START + 2000).is_going
     ended = run(SUCCEEDED, start_time=START, end_time=START + 500)
-    assert summarize(ended, START + 2000).length == 500
+    assert summarize_run(ended, START + 2000).length == 500
 
 
 @pytest.mark.parametrize(
@@ -35,31 +35,31 @@ def test_summary_of_active_run_has_growing_duration() -> None:
     [("ONE_TIME", "manual"), ("PERIODIC", "schedule"), ("RUN_JOB_TASK", "run job task")],
 )
 def test_summary_says_how_the_run_was_started(name: str, word: str) -> None:
-    assert summarize(run(SUCCEEDED, trigger=name), START).trigger == word
+    assert summarize_run(run(SUCCEEDED, trigger=name), START).trigger == word
 
 
 def test_summary_duration_excludes_the_queue() -> None:
     ended = run(SUCCEEDED, start_time=START, end_time=START + 900, queue_duration=400)
-    assert summarize(ended, START).length == 500
+    assert summarize_run(ended, START).length == 500
 
 
 def test_durations_that_grow_count_from_the_end_of_the_queue() -> None:
     fields = {"start_time": START, "queue_duration": 400}
     shown = run(run_state("RUNNING"), **fields, tasks=[task("a", run_state("RUNNING"), **fields)])
     (attempt,) = build_timeline(shown, START + 900).rows
-    for each in (summarize(shown, START + 900), attempt):
+    for each in (summarize_run(shown, START + 900), attempt):
         assert (each.length, each.counts_from) == (500, START + 400)
 
 
 def test_duration_during_a_repair_leaves_out_the_time_before_it() -> None:
     night = START + 10 * 3_600_000
-    active = summarize(run(run_state("RUNNING"), start_time=START), night + 900)
+    active = summarize_run(run(run_state("RUNNING"), start_time=START), night + 900)
     original = run(FAILED, start_time=START, end_time=START + 500)
     efforts = [original, run(run_state("RUNNING"), start_time=night)]
     counted = count_work(active, efforts, night + 900)
     assert (counted.length, counted.counts_from) == (1_400, night - 500)
     assert count_work(active, [], night + 900) is active
-    ended = summarize(original, night + 900)
+    ended = summarize_run(original, night + 900)
     assert count_work(ended, efforts, night + 900) is ended
 
 
@@ -67,20 +67,22 @@ def test_summary_requester_is_recorded_one_first() -> None:
     noted = run(
         creator_user_name="robot", job_parameters=[{"name": "who", "default": "", "value": "ada"}]
     )
-    assert summarize(noted, START, "who").who == "ada"
-    assert summarize(noted, START).who == "robot"
-    assert summarize(run(creator_user_name="robot"), START, "who").who == "robot"
+    assert summarize_run(noted, START, "who").who == "ada"
+    assert summarize_run(noted, START).who == "robot"
+    assert summarize_run(run(creator_user_name="robot"), START, "who").who == "robot"
 
 
 def test_unknown_state_is_shown_as_unknown() -> None:
     odd = run({"state": {"life_cycle_state": "DREAMING"}})
-    assert summarize(odd, START).state.kind == "unknown"
+    assert summarize_run(odd, START).state.kind == "unknown"
     assert build_timeline(odd, START).rows == []
 
 
 def test_strip_has_newest_right_and_longest_highest() -> None:
     runs = [
-        summarize(run(SUCCEEDED, run_id=at, start_time=START, end_time=START + at * 1000), START)
+        summarize_run(
+            run(SUCCEEDED, run_id=at, start_time=START, end_time=START + at * 1000), START
+        )
         for at in (3, 1, 2)
     ]
     bars = build_strip(runs)
@@ -89,7 +91,7 @@ def test_strip_has_newest_right_and_longest_highest() -> None:
 
 
 def test_strip_of_runs_without_duration_has_lowest_bars() -> None:
-    (bar,) = build_strip([summarize(run(SUCCEEDED, start_time=0), START)])
+    (bar,) = build_strip([summarize_run(run(SUCCEEDED, start_time=0), START)])
     assert bar.height == 1
 
 

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from flask_lakeflow_jobs.record.versions import upgrade
+from flask_lakeflow_jobs.record.versions import upgrade_schema
 from flask_lakeflow_jobs.sql_cache import SqlCache
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
 from tests.conftest import MakeApp
@@ -123,7 +123,7 @@ def test_record_upgrade_creates_the_tables_in_a_schema_of_the_app(
     app: Flask, lakebase: Lakebase
 ) -> None:
     record = app.extensions["lakeflow_jobs"].record
-    upgrade(record.database)
+    upgrade_schema(record.database)
     assert record.list_runs() == []
     url = lakebase.server.url(lakebase.name)
     engine = sa.create_engine(url)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flask_lakeflow_jobs.record.store import Record, open_record
-from flask_lakeflow_jobs.record.versions import upgrade
+from flask_lakeflow_jobs.record.versions import upgrade_schema
 from tests.clocks import FakeClock
 
 
@@ -24,6 +24,6 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def record(database_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[Record]:
     """A record without rows."""
     record = open_record(database_url, tmp_path, clock)
-    upgrade(record.database)
+    upgrade_schema(record.database)
     yield record
     record.database.close()

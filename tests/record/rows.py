@@ -6,14 +6,14 @@ import itertools
 from typing import Any
 
 from flask_lakeflow_jobs.record.store import Record
-from flask_lakeflow_jobs.record.values import RunEnd, RunRequest
+from flask_lakeflow_jobs.record.values import RequestedRun, RunEnd
 
 _tokens = itertools.count()
 
 
-def request(job_key: str = "etl", **values: Any) -> RunRequest:
+def request(job_key: str = "etl", **values: Any) -> RequestedRun:
     defaults: dict[str, Any] = {"job_id": 1, "token": f"token-{next(_tokens)}", "identity": "app"}
-    return RunRequest(job_key, **{**defaults, **values})
+    return RequestedRun(job_key, **{**defaults, **values})
 
 
 def end(run_id: int = 7, outcome: str = "succeeded", **values: Any) -> RunEnd:

@@ -14,7 +14,7 @@ from flask_lakeflow_jobs.record.base import COOLDOWN_SECONDS
 from flask_lakeflow_jobs.record.schema import VERSION_TABLE, metadata
 from flask_lakeflow_jobs.record.store import Record, open_record
 from flask_lakeflow_jobs.record.values import Action
-from flask_lakeflow_jobs.record.versions import UPGRADE_COMMAND, upgrade
+from flask_lakeflow_jobs.record.versions import UPGRADE_COMMAND, upgrade_schema
 from tests.clocks import FakeClock
 
 
@@ -42,7 +42,7 @@ def test_attempt_after_slow_failure_waits_no_more(record: Record, clock: FakeClo
 def test_dropped_tables_are_reported_and_found_again(tmp_path: Path, clock: FakeClock) -> None:
     url = f"sqlite:///{tmp_path}/record.sqlite3"
     record = open_record(url, tmp_path, clock)
-    upgrade(record.database)
+    upgrade_schema(record.database)
     record.add_found_run("etl", 1, 7, started_at=1)
     with record.database.write() as connection:
         metadata.drop_all(connection)
@@ -51,7 +51,7 @@ def test_dropped_tables_are_reported_and_found_again(tmp_path: Path, clock: Fake
         record.get_run(1, 7)
     with pytest.raises(RecordOutdated, match=UPGRADE_COMMAND):
         record.get_run(1, 7)
-    upgrade(record.database)
+    upgrade_schema(record.database)
     assert record.get_run(1, 7) is None
 
 

@@ -148,15 +148,15 @@ import os, sys
 from pathlib import Path
 from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.record.store import open_record
-from flask_lakeflow_jobs.record.values import RunRequest
+from flask_lakeflow_jobs.record.values import RequestedRun
 
 record = open_record(sys.argv[1], Path(), SystemClock())
-record.begin_run(RunRequest("etl", 1, "parent", "app"))
+record.begin_run(RequestedRun("etl", 1, "parent", "app"))
 child = os.fork()
-record.begin_run(RunRequest("etl", 1, f"child {not child}", "app"))
+record.begin_run(RequestedRun("etl", 1, f"child {not child}", "app"))
 if child:
     assert os.waitpid(child, 0)[1] == 0
-    record.begin_run(RunRequest("etl", 1, "parent again", "app"))
+    record.begin_run(RequestedRun("etl", 1, "parent again", "app"))
 """
 
 

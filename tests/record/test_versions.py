@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from flask_lakeflow_jobs import RecordOutdated
 from flask_lakeflow_jobs.record.schema import VERSION_TABLE, metadata
 from flask_lakeflow_jobs.record.store import Record, open_record
-from flask_lakeflow_jobs.record.versions import MIGRATIONS, VERSIONS, check_version, upgrade
+from flask_lakeflow_jobs.record.versions import MIGRATIONS, VERSIONS, check_version, upgrade_schema
 from tests.clocks import FakeClock
 from tests.postgres import PostgresServer
 from tests.support import DEADLINE
@@ -50,29 +50,29 @@ def test_upgrade_creates_the_tables_of_the_schema(record: Record) -> None:
 
 
 def test_upgrade_twice_changes_nothing(empty: Record) -> None:
-    assert upgrade(empty.database) == (None, VERSIONS[-1])
-    assert upgrade(empty.database) == (VERSIONS[-1], VERSIONS[-1])
+    assert upgrade_schema(empty.database) == (None, VERSIONS[-1])
+    assert upgrade_schema(empty.database) == (VERSIONS[-1], VERSIONS[-1])
 
 
 def test_upgrade_with_nothing_to_do_needs_no_privilege_to_create(
     postgres_server: PostgresServer, postgres_url: str, tmp_path: Path, clock: FakeClock
 ) -> None:
     """Such as at each start of an app whose user may only use the tables."""
-    upgrade(open_record(postgres_url, tmp_path, clock).database)
+    upgrade_schema(open_record(postgres_url, tmp_path, clock).database)
     name = postgres_url.rsplit("/", 1)[1]
     role = f"reader_of_{name}"
     postgres_server.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'p'")
     postgres_server.execute(f"GRANT SELECT ON {VERSION_TABLE} TO {role}", name)
     url = postgres_server.url(name, role, "p")
     reader = open_record(url, tmp_path, clock).database
-    assert upgrade(reader) == (VERSIONS[-1], VERSIONS[-1])
+    assert upgrade_schema(reader) == (VERSIONS[-1], VERSIONS[-1])
 
 
 def test_upgrade_by_many_at_once_succeeds(
     empty: Record, in_threads: Callable[..., list[threading.Thread]]
 ) -> None:
     before: list[str | None] = []
-    calls = [lambda: before.append(upgrade(empty.database)[0]) for _ in range(4)]
+    calls = [lambda: before.append(upgrade_schema(empty.database)[0]) for _ in range(4)]
     for thread in in_threads(*calls):
         thread.join(DEADLINE)
     assert sorted(map(str, before)) == [*[VERSIONS[-1]] * 3, "None"]
@@ -92,4 +92,4 @@ def test_check_version_newer_schema_names_remedy(record: Record) -> None:
 def test_upgrade_newer_schema_changes_nothing(record: Record) -> None:
     set_version(record, "9999")
     with pytest.raises(RecordOutdated, match="newer version"):
-        upgrade(record.database)
+        upgrade_schema(record.database)

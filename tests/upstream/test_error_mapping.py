@@ -29,7 +29,7 @@ from flask_lakeflow_jobs.upstream.error_mapping import (
     ErrorContext,
     FailedCall,
     Rule,
-    translate,
+    translate_error,
 )
 from flask_lakeflow_jobs.upstream.failures import (
     MAX_REQUESTED_DELAY_SECONDS,
@@ -92,7 +92,7 @@ def test_response_selects_its_rule(
 ) -> None:
     failure = FailedCall(error, context)
     assert next(each for each in RESPONSE_RULES if each.matches(failure)) is rule
-    translated = translate(error, context)
+    translated = translate_error(error, context)
     assert type(translated) is rule.kind
     assert translated.detail == rule.detail.format(message=failure.message)
     assert translated.upstream_code == error.error_code
@@ -129,7 +129,7 @@ def test_failure_without_response_selects_its_rule(number: int, error: Exception
 
 def assert_rule_applies(number: int, error: Exception) -> None:
     rule = OTHER_RULES[number]
-    translated = translate(error, READ)
+    translated = translate_error(error, READ)
     assert type(translated) is rule.kind
     expected = rule.detail.format(
         message=FailedCall(error, READ).message, type=type(error).__name__
@@ -177,7 +177,7 @@ def assert_rule_applies(number: int, error: Exception) -> None:
 def test_failure_has_its_error_and_is_retried(
     error: Exception, kind: type[LakeflowJobsError], retryable: bool
 ) -> None:
-    translated = translate(error, READ)
+    translated = translate_error(error, READ)
     assert type(translated) is kind
     assert translated.retryable is retryable
     assert is_retryable(error) is retryable
@@ -195,27 +195,27 @@ def test_failure_has_its_error_and_is_retried(
 )
 def test_failure_within_the_call_is_not_retried_at_once(error: Exception) -> None:
     assert not is_retryable(error)
-    assert translate(error, READ).retryable
+    assert translate_error(error, READ).retryable
 
 
 def test_error_of_this_extension_is_not_translated() -> None:
     error = NotAllowed("No.")
-    assert translate(error, READ) is error
+    assert translate_error(error, READ) is error
 
 
 def test_missing_resource_without_a_job_is_an_upstream_error() -> None:
-    assert type(translate(sdk.NotFound("Nothing."), ErrorContext(APP))) is UpstreamError
+    assert type(translate_error(sdk.NotFound("Nothing."), ErrorContext(APP))) is UpstreamError
 
 
 def test_missing_resource_has_the_upstream_code() -> None:
     error = with_code(sdk.NotFound, "Nothing.", "RESOURCE_DOES_NOT_EXIST")
-    assert translate(error, READ).upstream_code == "RESOURCE_DOES_NOT_EXIST"
+    assert translate_error(error, READ).upstream_code == "RESOURCE_DOES_NOT_EXIST"
 
 
 @pytest.mark.parametrize("context", [READ, WRITE], ids=["read", "write"])
 def test_host_without_jobs_api_is_not_a_missing_run(context: ErrorContext) -> None:
     error = with_code(sdk.NotFound, "No API found for 'GET /x'", "ENDPOINT_NOT_FOUND")
-    translated = translate(error, context)
+    translated = translate_error(error, context)
     assert type(translated) is UpstreamError
     assert "DATABRICKS_HOST" in translated.detail
     assert not translated.retryable
@@ -223,8 +223,8 @@ def test_host_without_jobs_api_is_not_a_missing_run(context: ErrorContext) -> No
 
 def test_rejected_parameters_are_invalid_in_a_write_only() -> None:
     error = with_code(sdk.InvalidParameterValue, "Bad day.", "INVALID_PARAMETER_VALUE")
-    assert type(translate(error, READ)) is UpstreamError
-    translated = translate(error, WRITE)
+    assert type(translate_error(error, READ)) is UpstreamError
+    translated = translate_error(error, WRITE)
     assert type(translated) is InvalidParameters
     assert translated.upstream_code == "INVALID_PARAMETER_VALUE"
     assert "Bad day." in translated.detail
@@ -235,26 +235,26 @@ def test_rejected_parameters_are_invalid_in_a_write_only() -> None:
 )
 def test_invalid_token_with_status_403_is_unauthenticated(message: str) -> None:
     error = with_code(sdk.PermissionDenied, message, "PERMISSION_DENIED")
-    assert type(translate(error, USERS_READ)) is InvalidUserToken
-    assert type(translate(error, READ)) is UpstreamUnauthenticated
-    assert "Renew" in translate(error, READ).detail
+    assert type(translate_error(error, USERS_READ)) is InvalidUserToken
+    assert type(translate_error(error, READ)) is UpstreamUnauthenticated
+    assert "Renew" in translate_error(error, READ).detail
 
 
 def test_missing_scope_does_not_advise_a_permission() -> None:
     error = sdk.PermissionDenied("Provided OAuth token does not have required scopes: jobs")
-    assert type(translate(error, USERS_READ)) is NotAllowed
-    assert "CAN_MANAGE_RUN" not in translate(error, USERS_READ).detail
+    assert type(translate_error(error, USERS_READ)) is NotAllowed
+    assert "CAN_MANAGE_RUN" not in translate_error(error, USERS_READ).detail
 
 
 @pytest.mark.parametrize("kind", [sdk.TooManyRequests, sdk.TemporarilyUnavailable])
 def test_retry_after_is_passed_on(kind: type[DatabricksError]) -> None:
     error = kind("Back soon.")
     assert get_retry_after(error) is None
-    assert translate(error, READ).retry_seconds == 1.0
+    assert translate_error(error, READ).retry_seconds == 1.0
 
     error.retry_after_secs = 7
     assert get_retry_after(error) == 7.0
-    assert translate(error, READ).retry_seconds == 7.0
+    assert translate_error(error, READ).retry_seconds == 7.0
     error.retry_after_secs = 10**400
     assert get_retry_after(error) == MAX_REQUESTED_DELAY_SECONDS
 
@@ -266,7 +266,7 @@ def test_retry_after_is_passed_on(kind: type[DatabricksError]) -> None:
     "kind", [sdk.PermissionDenied, sdk.Unauthenticated, sdk.InvalidParameterValue]
 )
 def test_token_in_message_is_removed(token: str, kind: type[DatabricksError]) -> None:
-    detail = translate(kind(f"The token {token} is not good."), USERS_WRITE).detail
+    detail = translate_error(kind(f"The token {token} is not good."), USERS_WRITE).detail
     assert token not in detail
     assert "is not good" in detail
 
@@ -287,7 +287,7 @@ def test_token_in_message_is_removed(token: str, kind: type[DatabricksError]) ->
     ],
 )
 def test_text_that_the_sdk_appends_is_removed(message: str, expected: str) -> None:
-    detail = translate(sdk.PermissionDenied(message), READ).detail
+    detail = translate_error(sdk.PermissionDenied(message), READ).detail
     assert expected in detail
     for private in ("client_id", "Env:", "Config:", "secret", "DATABRICKS", "Request log"):
         assert private not in detail
@@ -300,7 +300,7 @@ def test_endless_message_is_cut_before_patterns_match_it(pattern: str) -> None:
     """Without a limit, some patterns take hours for such messages."""
     message = f"a{pattern * 1_000_000}b"
     for kind in (sdk.PermissionDenied, sdk.BadRequest):
-        assert len(translate(kind(message), USERS_WRITE).detail) < MAX_LINE_CHARS + 300
+        assert len(translate_error(kind(message), USERS_WRITE).detail) < MAX_LINE_CHARS + 300
 
 
 def test_failure_to_connect_selects_its_rule(

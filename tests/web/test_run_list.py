@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs import current_jobs
-from flask_lakeflow_jobs.record.values import RunEnd, RunRequest
+from flask_lakeflow_jobs.record.values import RequestedRun, RunEnd
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
 from flask_lakeflow_jobs.web import run_list
 from tests.clocks import FakeClock
@@ -26,7 +26,7 @@ def record_runs(app: Flask, clock: FakeClock, count: int, **values: Any) -> None
     for number in range(count):
         key = ("quick", "failing")[number % 2]
         job_id = state.settings.jobs[key].job_id
-        request = RunRequest(key, job_id, f"token-{number}", "app", **values)
+        request = RequestedRun(key, job_id, f"token-{number}", "app", **values)
         state.record.begin_run(request)
         state.record.complete_run(request.token, job_id, 1000 + number)
         clock.sleep(1)
@@ -103,7 +103,7 @@ class TestFromTheRecord:
     ) -> None:
         monkeypatch.setattr(run_list, "PAGE_SIZE", 3)
         for number in range(4):  # without a run, so they are not in the list
-            request = RunRequest("quick", 1, f"refused-{number}", "app")
+            request = RequestedRun("quick", 1, f"refused-{number}", "app")
             recorded.extensions["lakeflow_jobs"].record.begin_run(request)
         client, seen = recorded.test_client(), []
         page: dict[str, Any] = {"nextPageToken": ""}

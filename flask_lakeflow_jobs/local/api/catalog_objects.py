@@ -63,7 +63,7 @@ def build_columns_query(tables: Sequence[Name]) -> str:
     """Return a query without rows that has the columns of all tables, each after a mark."""
     columns = ", ".join(f"0 AS `{_mark(index)}`, t{index}.*" for index in range(len(tables)))
     sources = " CROSS JOIN ".join(
-        f"(SELECT * FROM {quote(name)} LIMIT 0) AS t{index}"  # noqa: S608 (quoted)
+        f"(SELECT * FROM {quote_object(name)} LIMIT 0) AS t{index}"  # noqa: S608 (quoted)
         for index, name in enumerate(tables)
     )
     return f"SELECT {columns} FROM {sources} LIMIT 0"  # noqa: S608 (quoted)
@@ -83,7 +83,7 @@ def split_columns(described: Sequence[Json], count: int) -> list[list[Json]]:
     ]
 
 
-def quote(name: Name) -> str:
+def quote_object(name: Name) -> str:
     """Return a name as SQL has it."""
     return ".".join(f"`{part}`" for part in name)
 

@@ -19,7 +19,7 @@ class FileBody:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class RawReply:
     """A reply of its own status, headers and body."""
 
     status: int = 200

@@ -12,7 +12,7 @@ from ..engine.task_logs import DEFAULT_PART_BYTES, MAX_PART_BYTES, MIN_PART_BYTE
 from ..errors import ApiError, InvalidParameterValue, InvalidState
 from ..model import JobRun, Settings, TaskRun
 from ..registry import Registry
-from ..store.sqlite import RunFilter
+from ..store.sqlite import RunSelection
 from ..store.unit_of_work import UnitOfWork
 from .html import render_notebook
 from .job_settings import parse_settings
@@ -224,11 +224,11 @@ class RunEndpoints:
             return run.settings
 
 
-def _parse_filter(request: Request) -> RunFilter:
+def _parse_filter(request: Request) -> RunSelection:
     active, completed = request.read_bool("active_only"), request.read_bool("completed_only")
     if active and completed:
         raise InvalidParameterValue("active_only and completed_only cannot both be true.")
-    return RunFilter(
+    return RunSelection(
         job_id=request.read_int("job_id"),
         active=True if active else False if completed else None,
         run_type=request.read_choice("run_type", _RUN_TYPES) or None,

@@ -19,7 +19,7 @@ from .catalog_objects import (
     does_not_exist,
     paginate,
     parse_name,
-    quote,
+    quote_object,
     serialize_object,
     split_columns,
 )
@@ -95,7 +95,7 @@ class UnityCatalogEndpoints:
         name = _read_name(request, "catalog_name", "name")
         if self._has_catalog(name[0]) and name[1] in self._find_schemas(name[0]):
             raise already_exists(name, "Schema")
-        self._run(f"CREATE SCHEMA {quote(name)}")
+        self._run(f"CREATE SCHEMA {quote_object(name)}")
         return serialize_object(name, self._owner)
 
     def get_schema(self, request: Request) -> Json:
@@ -116,7 +116,7 @@ class UnityCatalogEndpoints:
                 f"Schema '{'.'.join(name)}' is not empty. The schema has {len(tables)} table(s), 0 "
                 f"function(s), {len(volumes)} volume(s)",
             )
-        self._run(f"DROP SCHEMA IF EXISTS {quote(name)} CASCADE")
+        self._run(f"DROP SCHEMA IF EXISTS {quote_object(name)} CASCADE")
         with suppress(FileNotFoundError):
             self._volumes.remove(name, recursive=True)
         return {}
@@ -145,7 +145,7 @@ class UnityCatalogEndpoints:
 
     def delete_table(self, request: Request) -> Json:
         name, kind = self._require_table(request)
-        self._run(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} {quote(name)}")
+        self._run(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} {quote_object(name)}")
         return {}
 
     def list_volumes(self, request: Request) -> Json:

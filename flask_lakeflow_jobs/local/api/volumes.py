@@ -11,7 +11,7 @@ from email.utils import formatdate, parsedate_to_datetime
 
 from ..errors import ApiError, InvalidParameterValue
 from ..user_data.folder import Folder, Parts, join_path, parse_path, read_chunks
-from .reply import FileBody, Reply
+from .reply import FileBody, RawReply
 from .request import Request, Routes, Upload, UploadRoute, UploadRoutes
 from .serializers import Json
 
@@ -44,7 +44,7 @@ class VolumeEndpoints:
             ("PUT", "fs/files/{path...}"): UploadRoute(self.upload, MAX_FILE_BYTES),
         }
 
-    def upload(self, request: Upload) -> Reply:
+    def upload(self, request: Upload) -> RawReply:
         """``PUT fs/files/{path}``; it overwrites unless the request says otherwise."""
         parts = self._parse(request)
         if len(parts) <= _VOLUME_LENGTH:
@@ -54,9 +54,9 @@ class VolumeEndpoints:
             self._folder.make(parts[:-1])
             chunks = read_chunks(request.body, request.length)
             self._folder.write(parts, chunks, overwrite=overwrite)
-        return Reply(204)
+        return RawReply(204)
 
-    def download(self, request: Request) -> Reply:
+    def download(self, request: Request) -> RawReply:
         """``GET`` and ``HEAD fs/files/{path}``, with a range of bytes."""
         parts = self._parse(request)
         with _errors(parts):
@@ -77,35 +77,35 @@ class VolumeEndpoints:
         }
         if start >= end and (start, end) != (0, 0):  # an empty file can be sent
             opened.close()
-            return Reply(416, {**headers, "Content-Range": f"bytes */{status.st_size}"})
+            return RawReply(416, {**headers, "Content-Range": f"bytes */{status.st_size}"})
         if (start, end) != (0, status.st_size):
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{status.st_size}"
         code = 206 if "Content-Range" in headers else 200
         opened.seek(start)
-        return Reply(code, headers, FileBody(opened, end - start))
+        return RawReply(code, headers, FileBody(opened, end - start))
 
-    def delete_file(self, request: Request) -> Reply:
+    def delete_file(self, request: Request) -> RawReply:
         parts = self._parse(request)
         with _errors(parts):
             if self._folder.locate(parts).is_dir():
                 raise FileNotFoundError
             self._folder.remove(parts, recursive=False)
-        return Reply(204)
+        return RawReply(204)
 
-    def create_directory(self, request: Request) -> Reply:
+    def create_directory(self, request: Request) -> RawReply:
         parts = self._parse(request)
         if len(parts) < _VOLUME_LENGTH:
             raise _not_in_a_volume(parts)
         with _errors(parts):
             self._folder.make(parts)
-        return Reply(204)
+        return RawReply(204)
 
-    def find_directory(self, request: Request) -> Reply:
+    def find_directory(self, request: Request) -> RawReply:
         parts = self._parse(request)
         with _errors(parts):
             if not self._folder.locate(parts).is_dir():
                 raise FileNotFoundError
-        return Reply(204)
+        return RawReply(204)
 
     def list_directory(self, request: Request) -> Json:
         """``GET fs/directories/{path}``, in pages."""
@@ -123,7 +123,7 @@ class VolumeEndpoints:
         page: Json = {"contents": contents} if contents else {}
         return {**page, "next_page_token": names[size - 1]} if len(names) > size else page
 
-    def delete_directory(self, request: Request) -> Reply:
+    def delete_directory(self, request: Request) -> RawReply:
         """``DELETE fs/directories/{path}``; it has to be empty."""
         parts = self._parse(request)
         if len(parts) <= _VOLUME_LENGTH:
@@ -132,7 +132,7 @@ class VolumeEndpoints:
             if not self._folder.locate(parts).is_dir():
                 raise FileNotFoundError
             self._folder.remove(parts, recursive=False)
-        return Reply(204)
+        return RawReply(204)
 
     def _parse(self, request: Request) -> Parts:
         """Return a path below ``/Volumes``."""

@@ -12,7 +12,7 @@ from ..lakeflow_child import notebook_files
 from ..user_data import notebooks
 from ..user_data.folder import Parts, join_path, read_chunks
 from ..user_data.tree import Node, NotEmpty, OfBundle, SameFile, WorkspaceTree
-from .reply import FileBody, Reply
+from .reply import FileBody, RawReply
 from .request import Request, Routes, Upload, UploadRoute, UploadRoutes, read_base64
 from .serializers import Json
 
@@ -107,7 +107,7 @@ class WorkspaceFileEndpoints:
                 self._tree.write(path.parts, chunks, overwrite=overwrite)
         return {}
 
-    def export(self, request: Request) -> Json | Reply:
+    def export(self, request: Request) -> Json | RawReply:
         """``workspace/export``: JSON, or the content itself with ``direct_download``."""
         path = _Path(self._tree, request)
         format_name = _read_format(request)
@@ -122,11 +122,11 @@ class WorkspaceFileEndpoints:
             _check_size(path, node.file.stat().st_size)
             name, content = _convert(node, node.file.read_bytes(), format_name)
         if request.read_bool("direct_download"):
-            return Reply(200, {"Content-Type": "application/octet-stream"}, content)
+            return RawReply(200, {"Content-Type": "application/octet-stream"}, content)
         file_type = name.rpartition(".")[2] if "." in name else ""
         return {"content": base64.b64encode(content).decode(), "file_type": file_type}
 
-    def download(self, request: Request) -> Reply:
+    def download(self, request: Request) -> RawReply:
         """``workspace-files/{path}``: the content of a file or a notebook, as it is kept."""
         path = _Path(self._tree, request, "/" + request.fields["path"].lstrip("/"))
         with _errors(path):
@@ -258,9 +258,9 @@ def _convert(node: Node, content: bytes, format_name: str) -> tuple[str, bytes]:
     return name, content
 
 
-def _send(node: Node) -> Reply:
+def _send(node: Node) -> RawReply:
     file = open(node.file, "rb")  # noqa: SIM115 (the reply closes it)
     # Of this file: another one may have its place by now.
     length = os.fstat(file.fileno()).st_size
     headers = {"Content-Type": "application/octet-stream"}
-    return Reply(200, headers, FileBody(file, length))
+    return RawReply(200, headers, FileBody(file, length))

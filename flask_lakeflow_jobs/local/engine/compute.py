@@ -13,7 +13,7 @@ from typing import Any
 
 from ..bundle.paths import EDITABLE
 from ..model import Settings, mappings
-from .projects import declares, find_package_folders, is_project
+from .projects import declares_package, find_package_folders, is_project
 
 _VARIABLE = re.compile(r"([A-Za-z_]\w*)=(.*)", re.ASCII)
 _EXTRAS = re.compile(r"\[[\w,\s-]*\]$")
@@ -66,7 +66,11 @@ def find_projects(library: Path, projects: Iterable[Path]) -> list[Path]:
     if glob.glob(str(library)):
         return []
     name = library.name.removesuffix(".whl").partition("-")[0]
-    return [each for each in projects if is_project(each) and ("*" in name or declares(each, name))]
+    return [
+        each
+        for each in projects
+        if is_project(each) and ("*" in name or declares_package(each, name))
+    ]
 
 
 def find_project_of(package: str, projects: Iterable[Path]) -> list[Path]:
@@ -74,7 +78,7 @@ def find_project_of(package: str, projects: Iterable[Path]) -> list[Path]:
 
     A task need not list it: the image of its cluster may contain it.
     """
-    return [each for each in projects if is_project(each) and declares(each, package)][:1]
+    return [each for each in projects if is_project(each) and declares_package(each, package)][:1]
 
 
 def find_import_paths(library: Path, projects: Iterable[Path]) -> list[str]:

@@ -22,7 +22,7 @@ from .bundle_catalogs import (
 from .compute import find_environment
 from .files import WorkspaceFiles
 from .task_context import TaskContext
-from .templating import format_value
+from .templating import format_parameter
 from .work import CannotRun, ProcessWork
 
 #: The kinds of processes that start Java.
@@ -65,7 +65,7 @@ def build_pipeline(spec: Settings, context: TaskContext) -> ProcessWork:
         ]
     }
     configuration = {
-        name: format_value(value)
+        name: format_parameter(value)
         for source in (pipeline.get("configuration"), body.get("parameters"))
         for name, value in (source or {}).items()
     }

@@ -18,7 +18,7 @@ from .code_packages import read_notebook_environment
 from .dbt import build_dbt
 from .jvm import build_jar, build_pipeline, build_submit
 from .task_context import TaskContext
-from .templating import format_value
+from .templating import format_parameter
 from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork, Work
 
 _MAX_INPUTS = 5000  # of a for-each task; each is a task run that is kept
@@ -138,7 +138,7 @@ def _build_operator(spec: Settings, context: TaskContext) -> ProcessWork:
         context.files.root,
         main=main,
         parameters={
-            str(each.get("name")): format_value(each.get("value", "")) for each in parameters
+            str(each.get("name")): format_parameter(each.get("value", "")) for each in parameters
         },
     )
 

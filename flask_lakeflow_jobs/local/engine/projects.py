@@ -38,7 +38,7 @@ def is_project(folder: Path) -> bool:
     return any((folder / name).is_file() for name in PROJECT_FILES)
 
 
-def declares(project: Path, name: str) -> bool:
+def declares_package(project: Path, name: str) -> bool:
     """Return whether a project is that of a package."""
     return any(package_names.declares(_read(project / each), name) for each in PROJECT_FILES)
 
@@ -58,7 +58,7 @@ def list_dependencies(projects: Iterable[Path], own: Iterable[Path]) -> Iterator
     """
     for dependency in (each for project in projects for each in read_dependencies(project)):
         name = name_of(dependency)
-        is_own = any(declares(project, name) for project in own)
+        is_own = any(declares_package(project, name) for project in own)
         if not is_own and not is_of_a_cluster(dependency):
             yield dependency
 

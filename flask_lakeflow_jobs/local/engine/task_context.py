@@ -21,7 +21,7 @@ from .compute import (
 from .files import FileMissing, WorkspaceFiles
 from .packages import Packages, Requirements, list_requirements
 from .projects import is_of_a_cluster, list_dependencies
-from .templating import format_value
+from .templating import format_parameter
 from .work import CannotRun, ProcessWork
 
 
@@ -168,4 +168,4 @@ class TaskContext:
             **self.job_parameters,
             **self.overriding.get(run_field, {}),
         }
-        return {name: format_value(value) for name, value in parameters.items()}
+        return {name: format_parameter(value) for name, value in parameters.items()}

@@ -42,7 +42,7 @@ def resolve(value: Any, lookup: TaskReferences | Mapping[str, Any]) -> Any:
     def replacement(match: re.Match[str]) -> str:
         name = re.sub(r"[`\[\]]", "", match.group(1))
         try:
-            return format_value(lookup[name])
+            return format_parameter(lookup[name])
         except KeyError:
             if name.startswith(_NAMESPACES):
                 raise UnknownReference(name) from None
@@ -51,7 +51,7 @@ def resolve(value: Any, lookup: TaskReferences | Mapping[str, Any]) -> Any:
     return map_texts(value, lambda text: _REFERENCE.sub(replacement, text))
 
 
-def format_value(value: Any) -> str:
+def format_parameter(value: Any) -> str:
     """Format a value for a parameter: text as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
 
@@ -106,7 +106,7 @@ class TaskReferences:
 
     def __getitem__(self, name: str) -> Any:
         value = self._find(name)
-        self._length += len(format_value(value))
+        self._length += len(format_parameter(value))
         if self._length > MAX_LENGTH:
             raise CannotRun(
                 f"The references of the task stand for more than {MAX_LENGTH:,} characters. Pass "

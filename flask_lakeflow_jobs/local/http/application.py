@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 
 from ..api.auth import AuthEndpoints
 from ..api.html import render_home_page, render_run_page
-from ..api.reply import Reply
+from ..api.reply import RawReply
 from ..api.request import Request, Routes, Upload, UploadRoutes
 from ..errors import ApiError, MalformedRequest
 from ..home import WorkspaceFolder
@@ -89,7 +89,7 @@ class Application:
             status, response = error.status, _error_body(environ, error)
         except Exception as error:
             status, response = self._describe_failure(environ, error)
-        reply = response if isinstance(response, Reply) else _to_reply(status, response)
+        reply = response if isinstance(response, RawReply) else _to_reply(status, response)
         headers = {"Content-Length": str(reply.length), **reply.headers, **self._auth.headers()}
         start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", [*headers.items()])
         if isinstance(reply.body, bytes):
@@ -199,11 +199,11 @@ def _read_query(environ: Environ) -> dict[str, str]:
     return dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
 
 
-def _to_reply(status: int, response: Any) -> Reply:
+def _to_reply(status: int, response: Any) -> RawReply:
     is_page = isinstance(response, str)
     content_type = "text/html; charset=utf-8" if is_page else "application/json"
     body = (response if is_page else json.dumps(response)).encode()
-    return Reply(status, {"Content-Type": content_type}, body)
+    return RawReply(status, {"Content-Type": content_type}, body)
 
 
 def _error_body(environ: Environ, error: ApiError) -> dict[str, Any]:

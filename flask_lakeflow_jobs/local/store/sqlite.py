@@ -41,7 +41,7 @@ CREATE TABLE permissions (object TEXT PRIMARY KEY, entries TEXT NOT NULL);
 
 
 @dataclass(frozen=True, slots=True)
-class RunFilter:
+class RunSelection:
     """A selection of runs. Times are milliseconds since the epoch, both ends inclusive.
 
     :param active: only active runs (true) or only ended ones (false).
@@ -182,7 +182,7 @@ class Store:
 
     def list_runs(
         self,
-        criteria: RunFilter,
+        criteria: RunSelection,
         limit: int,
         *,
         offset: int = 0,

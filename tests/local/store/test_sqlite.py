@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from flask_lakeflow_jobs.local import states
 from flask_lakeflow_jobs.local.home import WorkspaceError
 from flask_lakeflow_jobs.local.model import JobRun, Repair, TaskRun
-from flask_lakeflow_jobs.local.store.sqlite import RunFilter, Store
+from flask_lakeflow_jobs.local.store.sqlite import RunSelection, Store
 
 
 @pytest.fixture
@@ -101,15 +101,15 @@ def test_unknown_records_are_none(store: Store) -> None:
 @pytest.mark.parametrize(
     ("criteria", "run_ids"),
     [
-        (RunFilter(), [5, 4, 3, 2, 1]),
-        (RunFilter(job_id=2), [4, 2]),
-        (RunFilter(active=True), [5]),
-        (RunFilter(active=False, job_id=1), [3, 1]),
-        (RunFilter(run_type="SUBMIT_RUN"), [3]),
-        (RunFilter(started_from=2, started_to=4), [4, 3, 2]),
+        (RunSelection(), [5, 4, 3, 2, 1]),
+        (RunSelection(job_id=2), [4, 2]),
+        (RunSelection(active=True), [5]),
+        (RunSelection(active=False, job_id=1), [3, 1]),
+        (RunSelection(run_type="SUBMIT_RUN"), [3]),
+        (RunSelection(started_from=2, started_to=4), [4, 3, 2]),
     ],
 )
-def test_list_runs_filters(store: Store, criteria: RunFilter, run_ids: list[int]) -> None:
+def test_list_runs_filters(store: Store, criteria: RunSelection, run_ids: list[int]) -> None:
     for run_id in range(1, 6):
         store.add_run(
             job_run(
@@ -126,9 +126,9 @@ def test_list_runs_filters(store: Store, criteria: RunFilter, run_ids: list[int]
 def test_list_runs_begins_and_ends_at_a_position(store: Store) -> None:
     for run_id in range(1, 6):
         store.add_run(job_run(run_id, start_time=7))
-    positions = {run_id: position for position, run_id in store.list_runs(RunFilter(), 9)}
-    after = store.list_runs(RunFilter(), 2, after=positions[4])
-    before = store.list_runs(RunFilter(), 2, before=positions[2])
+    positions = {run_id: position for position, run_id in store.list_runs(RunSelection(), 9)}
+    after = store.list_runs(RunSelection(), 2, after=positions[4])
+    before = store.list_runs(RunSelection(), 2, before=positions[2])
     assert [run_id for _, run_id in after] == [3, 2]
     assert [run_id for _, run_id in before] == [4, 3]
 
@@ -149,7 +149,7 @@ def test_delete_runs_before_keeps_active_and_recent_ones(store: Store) -> None:
         store.add_run(job_run(run_id, state=state, tasks=tasks))
         store.save_outputs({run_id * 10: {"logs": "x"}})
     store.delete_runs_before(3)
-    assert [run_id for _, run_id in store.list_runs(RunFilter(), 9)] == [3, 2]
+    assert [run_id for _, run_id in store.list_runs(RunSelection(), 9)] == [3, 2]
     assert [bool(store.load_output(run_id * 10)) for run_id in (1, 2, 3)] == [False, True, True]
 
 
