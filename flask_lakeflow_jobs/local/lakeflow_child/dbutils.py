@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import types
+from collections import namedtuple
 
 from .ipython_shell import Shell
 from .not_served import raise_not_served
@@ -155,11 +156,6 @@ class TaskValuesUtils:
         return default
 
 
-class JobsUtils:
-    def __init__(self, task_values: TaskValuesUtils) -> None:
-        self.taskValues = task_values
-
-
 class LibraryUtils:
     def restartPython(self) -> None:  # noqa: N802
         """Do nothing; the packages are those of the local environment."""
@@ -168,27 +164,17 @@ class LibraryUtils:
         raise_not_served(f"library.{name}")
 
 
-class SecretScope:
+class SecretScope(namedtuple("SecretScope", ("name",))):
     """A scope, as ``dbutils.secrets.listScopes`` lists it."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    __slots__ = ()
 
     def getName(self) -> str:  # noqa: N802 (its name on Databricks)
-        return self.name
-
-    def __repr__(self) -> str:
-        return f"SecretScope(name={self.name!r})"
+        return str(self.name)
 
 
-class SecretMetadata:
-    """A secret without its value, as ``dbutils.secrets.list`` lists it."""
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-
-    def __repr__(self) -> str:
-        return f"SecretMetadata(key={self.key!r})"
+#: A secret without its value, as ``dbutils.secrets.list`` lists it.
+SecretMetadata = namedtuple("SecretMetadata", ("key",))
 
 
 class SecretsUtils:
@@ -281,7 +267,7 @@ class DBUtils:
         parameters = payload["parameters"]
         self.widgets = WidgetsUtils(parameters if isinstance(parameters, dict) else {})
         self.notebook = NotebookUtils(self, run_notebook)
-        self.jobs = JobsUtils(TaskValuesUtils(payload["task_values"]))
+        self.jobs = types.SimpleNamespace(taskValues=TaskValuesUtils(payload["task_values"]))
         self.library = LibraryUtils()
         self.secrets = SecretsUtils(*workspace)
         self.task_spark = spark

@@ -39,13 +39,8 @@ def describe_file(path: str, file: str) -> FileInfo:
     return FileInfo(path, name, 0 if is_folder else status.st_size, int(status.st_mtime * 1000))
 
 
-class MountInfo:
-    """A mount of a storage, as ``dbutils.fs.mounts`` lists it."""
-
-    def __init__(self, mount_point: str) -> None:
-        self.mountPoint = mount_point
-        self.source = ""
-        self.encryptionType = ""
+#: A mount of a storage, as ``dbutils.fs.mounts`` lists it.
+MountInfo = namedtuple("MountInfo", ("mountPoint", "source", "encryptionType"))
 
 
 class FileSystemUtils:
@@ -140,7 +135,7 @@ class FileSystemUtils:
         """List the folders below ``/mnt``."""
         folder = os.path.join(self._dbfs, "mnt")
         names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-        return [MountInfo(f"/mnt/{name}") for name in names]
+        return [MountInfo(f"/mnt/{name}", "", "") for name in names]
 
     def refreshMounts(self) -> bool:  # noqa: N802
         """Do nothing; the folders are the same for all tasks."""

@@ -142,9 +142,8 @@ def _write_zip_codes(folder: str) -> None:
         },
     ]
     os.mkdir(os.path.join(folder, "_delta_log"))
-    log = os.path.join(folder, "_delta_log", f"{0:020}.json")
-    with open(log, "w", encoding="utf-8") as out:
-        out.writelines(json.dumps(action) + "\n" for action in actions)
+    with open(os.path.join(folder, "_delta_log", f"{0:020}.json"), "w", encoding="utf-8") as log:
+        log.writelines(json.dumps(action) + "\n" for action in actions)
 
 
 def _build_trip(number: int) -> dict[str, Any]:

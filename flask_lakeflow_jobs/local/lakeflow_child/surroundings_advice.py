@@ -29,17 +29,10 @@ _GIVE = (
     "Give the parameter {} a value: under 'parameters' or 'base_parameters' of the task, or under "
     "'parameters' of the job."
 )
-_CREATE_TABLE = (
-    "The table {} is not in the local workspace. Create it in an earlier task, or in a job that "
-    "you run once."
-)
-_CREATE_SCHEMA = (
-    "The schema {} is not in the local workspace. Create it in an earlier task, or in a job that "
-    "you run once."
-)
-_CREATE_MODEL = (
-    "The model {} is not registered in the local workspace. Create it in an earlier task, or in a "
-    "job that you run once."
+_CREATE_TABLE, _CREATE_SCHEMA, _CREATE_MODEL = (
+    f"The {kind} {{}} is not in the local workspace. Create it in an earlier task, or in a job "
+    "that you run once."
+    for kind in ("table", "schema", "model")
 )
 _RAISE_VERSION = (
     "List a newer version of the package that imports it, such as mlflow>=3, for the task: tasks "

@@ -72,7 +72,7 @@ def _raise_for_missing_key() -> None:
         ),
         (
             ValueError("Registered Model with name=main.ml.a not found"),
-            "The model main.ml.a is not registered in the local workspace. Create",
+            "The model main.ml.a is not in the local workspace. Create",
         ),
         (
             ImportError("cannot import name 'service' from 'google.protobuf' (/a/b.py)"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ..spark.language.sql_names import quote_part, split_name
@@ -13,7 +13,7 @@ from .change_sql import (
     DELETED,
     SEQUENCE,
     TRUNCATED,
-    Changes,
+    Flow,
     find_streams,
     find_target,
     name_log,
@@ -45,22 +45,6 @@ class Target:
     is_checked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """A flow of changes.
-
-    :param read: returns the stream of changes.
-    :param sequence: as SQL or a column, like the conditions.
-    """
-
-    name: str | None
-    read: Callable[[], Any]
-    sequence: Any
-    deletes: Any
-    truncates: Any
-    changes: Changes
-
-
 class ChangeFlows:
     """The flows of changes of a pipeline. Its files may name a target before they define it.
 
@@ -88,12 +72,12 @@ class ChangeFlows:
         """Note the tables that the pipeline reads as streams."""
         self._streamed |= set(map(self.path, names))
 
-    def add_flow(self, target: str, flow: Flow) -> None:
+    def add_flow(self, flow: Flow) -> None:
         """Add a flow of changes.
 
         :raises ValueError: the target has flows of changes of another kind.
         """
-        path = self.path(target)
+        target, path = flow.target, self.path(flow.target)
         if path in self._snapshots:
             raise ValueError(_name_one_flow(target))
         if any(flow.changes != other.changes for other in self._flows[path]):
@@ -147,17 +131,8 @@ class ChangeFlows:
                         f"of changes into {found.target}."
                     )
                 rows = f"SELECT * FROM {found.source}"  # noqa: S608 (the user's own query)
-                self.add_flow(
-                    found.target,
-                    Flow(
-                        found.name and split_name(found.name)[-1],
-                        partial(query, rows),
-                        found.sequence,
-                        found.deletes,
-                        found.truncates,
-                        found.changes,
-                    ),
-                )
+                name = found.name and split_name(found.name)[-1]
+                self.add_flow(replace(found, name=name, source=partial(query, rows)))
             if setting := read_setting(statement):
                 settings.append(setting)
             is_taken = targets or found is not None
@@ -255,7 +230,7 @@ def _read(target: str, flow: Flow) -> Callable[[], Any]:
         checked = functions.when(
             sequence.isNull() | (has_no_key & ~truncates), functions.raise_error(message)
         ).otherwise(sequence)
-        return flow.read().select(
+        return flow.source().select(
             "*",
             checked.alias(SEQUENCE),
             condition(flow.deletes).alias(DELETED),

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from ..spark.language.sql_names import quote_part, split_name
 from ..spark.language.sql_text import write_text
@@ -97,15 +98,19 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
-    """A flow of changes in SQL; its expressions are text."""
+class Flow:
+    """A flow of changes.
+
+    :param source: in SQL, or a function that returns the stream of changes.
+    :param sequence: as SQL or a column, like the conditions.
+    """
 
     name: str | None
     target: str
-    source: str
-    sequence: str
-    deletes: str | None
-    truncates: str | None
+    source: Any
+    sequence: Any
+    deletes: Any
+    truncates: Any
     changes: Changes
 
 
@@ -138,7 +143,7 @@ def split_flow(statement: str) -> tuple[str, str] | None:
     return text[: flow.start()], f"AUTO CDC INTO {table['target']} {text[flow.end() :]}"
 
 
-def read_flow(statement: str) -> Statement | None:
+def read_flow(statement: str) -> Flow | None:
     """Return what a flow of changes says; ``None`` for another statement.
 
     :raises ValueError: it says something that has no equal here.
@@ -165,7 +170,7 @@ def read_flow(statement: str) -> Statement | None:
     keys, _ = _read_columns(clauses["KEYS"])
     columns, except_columns = _read_columns(clauses.get("COLUMNS", "*"))
     tracked, except_tracked = _read_columns(clauses.get("TRACK HISTORY ON", "*"))
-    return Statement(
+    return Flow(
         name=match["name"],
         target=target,
         source=source,

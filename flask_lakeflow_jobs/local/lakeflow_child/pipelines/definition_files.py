@@ -11,6 +11,8 @@ from itertools import count
 from pathlib import Path
 
 from ..notebook_files import is_notebook_file
+from ..spark.language.sql_names import quote_part
+from ..spark.language.sql_text import read_columns
 from ..sql_statements import remove_comments, split_statements
 from .pipeline_sql import find_tables, hide_metadata, insert_settings, read_literal, to_spark
 
@@ -136,10 +138,8 @@ def _cast_columns(frame: Any, hints: str) -> Any:
     """Cast the columns that hints name, such as ``"id BIGINT, price DECIMAL(10, 2)"``."""
     from pyspark.sql import functions
 
-    for each in re.split(r",(?![^<(]*[>)])", hints) if hints else ():
-        column, kind = each.split(None, 1)
-        casted = functions.expr(f"try_cast({column} AS {kind})")
-        frame = frame.withColumn(column.strip("`"), casted)
+    for name, kind in read_columns(hints).items():
+        frame = frame.withColumn(name, functions.expr(f"try_cast({quote_part(name)} AS {kind})"))
     return frame
 
 

@@ -15,8 +15,8 @@ import types
 from importlib import import_module
 
 from ..workspace_paths import WorkspacePaths
-from .change_flows import ChangeFlows, Flow, Target
-from .change_sql import Changes, find_streams, write_snapshot
+from .change_flows import ChangeFlows, Target
+from .change_sql import Changes, Flow, find_streams, write_snapshot
 from .expectations import EXPECTATIONS, as_query
 from .pipeline_sql import drop_catalogs, drop_keys, to_spark
 
@@ -202,15 +202,15 @@ class PipelineApi:
         )
         path = self.name(source)
         self.changes.add_flow(
-            self.name(target),
             Flow(
                 name,
+                self.name(target),
                 lambda: self._session.readStream.table(path),
                 sequence_by,
                 apply_as_deletes,
                 apply_as_truncates,
                 changes,
-            ),
+            )
         )
 
     def _create_snapshot_flow(

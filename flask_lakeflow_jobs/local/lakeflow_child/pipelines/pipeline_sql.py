@@ -224,14 +224,9 @@ def _write_condition(name: str, condition: str, violation: re.Match[str] | None)
 
 def _filter(statement: str, conditions: list[str]) -> str | None:
     """Return a definition whose query has the rows that meet conditions; none without a query."""
-    depth, start, end = 0, 0, 0
-    for token in _TOKEN.finditer(statement):
-        depth += (token[0] == "(") - (token[0] == ")")
-        if not start and depth == 0 and token[0].upper() == "AS":
-            start = token.end()
-        elif not token[0].startswith(("--", "/*")):
-            end = token.end()
-    if not start or end < start or not conditions:
+    found = re.search(r"\bAS\b", blank_nested(statement), re.IGNORECASE)
+    start, end = found.end() if found else 0, len(remove_comments(statement).rstrip())
+    if found is None or start == end or not conditions:
         return None
     query = statement[start:end]
     where = " AND ".join(f"({each})" for each in conditions)

@@ -98,10 +98,7 @@ def _create_view(name: Tree, query: Tree) -> Tree:
 
 def _expand_overwrite(insert: exp.Insert) -> list[Tree]:
     """Delete the rows that an INSERT replaces, after its query, which may read them."""
-    target = insert.this.find(exp.Table)
-    if target is None or insert.this.find(exp.Partition):
-        return [insert]
-    source = exp.to_table(_SOURCE)
+    target, source = insert.this.find(exp.Table), exp.to_table(_SOURCE)
     query = insert.expression
     where = insert.args.get("where")
     insert.set("overwrite", False)
@@ -171,10 +168,9 @@ def _expand_actions(alter: exp.Alter) -> list[Tree]:
     """Alter a table once for each column: DuckDB takes one change at a time."""
     statements: list[Tree] = []
     for action in alter.args.get("actions") or []:
-        if isinstance(action, exp.Schema):
-            statements += _add_columns(alter, action.expressions)
-        elif isinstance(action, exp.ColumnDef):
-            statements += _add_columns(alter, [action])
+        if isinstance(action, (exp.Schema, exp.ColumnDef)):
+            columns = action.expressions if isinstance(action, exp.Schema) else [action]
+            statements += _add_columns(alter, columns)
         elif isinstance(action, exp.Drop) and str(action.args.get("kind")) == "COLUMNS":
             columns = [each for found in action.args["tables"] for each in found.expressions]
             statements += [

@@ -99,23 +99,18 @@ def _read_structs(node: Tree) -> Tree:
     schema = node.expression if isinstance(node, exp.FromJson) else None
     if not isinstance(schema, exp.Literal):
         return node
-    structure = _structure(schema.name)
-    if structure is None:
-        return node
+    structure = json.dumps(_structure(schema.name))
     call = exp.Anonymous(
-        this="from_json",
-        expressions=[node.this.copy(), exp.Literal.string(json.dumps(structure))],
+        this="from_json", expressions=[node.this.copy(), exp.Literal.string(structure)]
     )
     return exp.Anonymous(this="TRY", expressions=[call])
 
 
-def _structure(schema: str) -> object | None:
-    for text in (schema, f"STRUCT<{schema}>"):
-        try:
-            return _structure_of(exp.DataType.build(text, dialect=Databricks))
-        except (SqlglotError, ValueError):
-            continue
-    return None
+def _structure(schema: str) -> object:
+    try:
+        return _structure_of(exp.DataType.build(schema, dialect=Databricks))
+    except (SqlglotError, ValueError):
+        return _structure_of(exp.DataType.build(f"STRUCT<{schema}>", dialect=Databricks))
 
 
 def _structure_of(kind: exp.DataType) -> object:
@@ -184,8 +179,6 @@ def _call_macros(node: Tree) -> Tree:
         return exp.func(
             "list_extract", exp.func("list_transform", inner, finish.copy()), exp.Literal.number(1)
         )
-    if isinstance(node, (exp.First, exp.Last)) and _is_window(node):
-        return (exp.FirstValue if isinstance(node, exp.First) else exp.LastValue)(this=node.this)
     if isinstance(node, (exp.FirstValue, exp.LastValue)) and not _is_window(node):
         name = exp.First if isinstance(node, exp.FirstValue) else exp.Last
         return name(this=node.this.copy())

@@ -9,7 +9,7 @@ import pytest
 from flask_lakeflow_jobs.local.lakeflow_child.pipelines.change_flows import ChangeFlows
 from flask_lakeflow_jobs.local.lakeflow_child.pipelines.change_sql import (
     Changes,
-    Statement,
+    Flow,
     find_streams,
     find_target,
     read_flow,
@@ -23,7 +23,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.pipelines.change_sql import (
         ("CREATE FLOW f AS INSERT INTO t BY NAME SELECT * FROM STREAM(s)", None),
         (
             "APPLY CHANGES INTO t FROM STREAM(s) KEYS (id) SEQUENCE BY at",
-            Statement(None, "t", "STREAM(s)", "at", None, None, Changes(("id",))),
+            Flow(None, "t", "STREAM(s)", "at", None, None, Changes(("id",))),
         ),
         (
             """-- KEYS (no)
@@ -37,7 +37,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.pipelines.change_sql import (
             COLUMNS * EXCEPT (op, at)
             STORED AS scd  type 2
             TRACK HISTORY ON name, city""",
-            Statement(
+            Flow(
                 "a.`f 1`",
                 "s.t",
                 "(SELECT *, 'KEYS (x)' AS keys FROM STREAM s WHERE a AND (b))",
@@ -54,7 +54,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.pipelines.change_sql import (
         ),
     ],
 )
-def test_flow_of_changes_is_read(statement: str, expected: Statement | None) -> None:
+def test_flow_of_changes_is_read(statement: str, expected: Flow | None) -> None:
     assert read_flow(statement) == expected
 
 

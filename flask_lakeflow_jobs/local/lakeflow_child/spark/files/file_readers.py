@@ -50,10 +50,12 @@ def wrap_load(load: Load, translate: Translate) -> Load:
         reader = copy(self)  # the one of the task may be used again
         reader._options = {**self._options}
         reader.options(**options)
+        if schema is not None:
+            reader.schema(schema)
         refuse_changes(reader._options)
         _refuse_encodings(reader._options)
         source = (format or reader._format or "delta").lower()
-        known = schema or reader._schema or None
+        known = reader._schema or None
         is_inferred = source in _INFERRED and known is None
         paths = path if isinstance(path, (list, tuple)) else [path]
         if source in FILE_FORMATS:
@@ -127,15 +129,10 @@ def _refuse_encodings(options: dict[str, Any]) -> None:
             )
 
 
-def _make_nullable(schema: Any) -> Any:
-    """Return a schema whose columns take NULL, as Spark reads all files.
-
-    :param schema: a type, its JSON, or its text.
-    """
-    if hasattr(schema, "jsonValue"):
-        return type(schema).fromJson(allow_null(schema.jsonValue()))
-    if not isinstance(schema, str):
-        return schema
+def _make_nullable(schema: str | None) -> str | None:
+    """Return a schema, as JSON or a text, whose columns take NULL, as Spark reads all files."""
+    if schema is None:
+        return None
     if schema.startswith("{"):
         return json.dumps(allow_null(json.loads(schema)))
     return re.sub(_NOT_NULL, lambda match: match[1] or "", schema, flags=re.IGNORECASE)

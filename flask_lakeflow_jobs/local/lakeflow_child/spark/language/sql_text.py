@@ -88,6 +88,12 @@ def write_text(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+def read_columns(text: str) -> dict[str, str]:
+    """Return the types of columns by their names, as in ``id BIGINT, price DECIMAL(10, 2)``."""
+    columns = (each.split(None, 1) for each in re.split(r",(?![^<(]*[>)])", text) if text)
+    return {name.strip("`"): kind for name, kind in columns}
+
+
 def write_rows(columns: dict[str, str] | list[str], rows: Iterable[Sequence[Any]]) -> str:
     """Return a query for rows.
 

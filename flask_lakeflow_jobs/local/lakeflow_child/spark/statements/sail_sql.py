@@ -174,9 +174,7 @@ class SailSql:
             if _NO_IDS in str(error) and (tree := _parse(statement)) is not None:
                 from .sql_writes import merge_with_ids
 
-                frame = merge_with_ids(tree, self._query)
-                if frame is not None:
-                    return frame
+                return merge_with_ids(tree, self._query)
             can_rewrite = is_refusal(error) or _INFORMATION in statement.lower()
             if not can_rewrite or len(statement) > _MAX_LENGTH:
                 raise

@@ -134,15 +134,10 @@ def limit_texts(create: exp.Create, query: Query) -> None:
 
 
 def copy_into(tree: exp.Copy, session: Any) -> str:
-    """Append the rows of new files to a table; return a query for their number.
-
-    :raises ValueError: the statement names no files.
-    """
+    """Append the rows of new files to a table; return a query for their number."""
     table, options = write(tree.this), _read_parameters(tree)
     (source,) = tree.args["files"]
-    path = source.find(exp.Table) if isinstance(source, exp.Subquery) else source
-    if path is None:
-        raise ValueError("COPY INTO needs files, such as FROM '/Volumes/main/raw/in'.")
+    path: Any = source.find(exp.Table) if isinstance(source, exp.Subquery) else source
     files = list_files(path.name.strip("'"), options["copy"].pop("pattern", "*"))
     exists = session.catalog.tableExists(table)
     state = os.path.join(find_location(session.sql, table), _STATE) if exists else None
@@ -217,17 +212,13 @@ def merge_with_ids(merge: exp.Merge, query: Query) -> Any:
 
     As on Databricks, ids may have gaps. The table is merged in a copy without its identity, so that
     a task that is killed leaves it as it was.
-
-    :return: ``None`` if the table has no such column.
     """
     table = merge.this.copy()
     table.set("alias", None)
     location = find_location(query, write(table))
     fields = list_fields(read_metadata(location))
-    found = [each for each in fields if f"{_IDENTITY}step" in each["metadata"]]
-    if not found:
-        return None
-    name, metadata = found[0]["name"], dict(found[0]["metadata"])
+    (column,) = [each for each in fields if f"{_IDENTITY}step" in each["metadata"]]
+    name, metadata = column["name"], dict(column["metadata"])
     step = metadata[f"{_IDENTITY}step"]
     last = metadata.get(_HIGHEST, metadata[f"{_IDENTITY}start"] - step)
     with _copy_table(location) as copy:

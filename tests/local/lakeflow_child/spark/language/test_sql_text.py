@@ -10,12 +10,19 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_text import (
     escape_quotes,
     insert_parameters,
     name_versions,
+    read_columns,
 )
 
 
 @pytest.mark.parametrize(
     ("value", "literal"),
-    [(1, "1"), (None, "NULL"), (True, "True"), ("it's \\", "'it\\'s \\\\'")],
+    [
+        (1, "1"),
+        (None, "NULL"),
+        (True, "True"),
+        (b"\x01", "X'01'"),
+        ("it's \\", "'it\\'s \\\\'"),
+    ],
 )
 def test_insert_parameters_as_literals(value: Any, literal: str) -> None:
     statement = "INSERT INTO t VALUES (:n, ':n', :other) -- :n"
@@ -37,6 +44,12 @@ def test_insert_parameters_as_literals(value: Any, literal: str) -> None:
 )
 def test_escape_quotes_changes_doubled_quotes_only(statement: str, escaped: str) -> None:
     assert escape_quotes(statement) == escaped
+
+
+def test_columns_of_a_text_have_types_with_commas() -> None:
+    columns = read_columns("`a` MAP<STRING, INT>, c DECIMAL(10, 2), d DATE")
+    assert columns == {"a": "MAP<STRING, INT>", "c": "DECIMAL(10, 2)", "d": "DATE"}
+    assert read_columns("") == {}
 
 
 def test_name_versions_outside_of_texts() -> None:
