@@ -298,3 +298,23 @@ except Exception as error:
     assert "There is no volume dev.shown.none. Create it" in str(error), error
 else:
     raise AssertionError
+
+# %% table of a query in a folder
+spark.sql(
+    "CREATE OR REPLACE TABLE dev.snippets.placed USING DELTA PARTITIONED BY (k) COMMENT 'one' "
+    "LOCATION '/Volumes/dev/raw/placed' TBLPROPERTIES ('team' = 'a') AS SELECT 1 AS id, 'x' AS k"
+)
+detail = spark.sql("DESCRIBE DETAIL dev.snippets.placed").first()
+assert detail.location.endswith("/dev/raw/placed") and detail.partitionColumns == ["k"], detail
+assert (detail.description, detail.properties["team"]) == ("one", "a"), detail
+
+# %% information schema of all catalogs
+for view, column in (("catalogs", "catalog_name"), ("schemata", "catalog_name"), ("views", "table_catalog")):
+    spark.sql("CREATE OR REPLACE VIEW dev.snippets.viewed AS SELECT 1 AS n")
+    rows = spark.sql(f"SELECT {column} FROM system.information_schema.{view}").collect()
+    assert ("dev",) in map(tuple, rows), (view, rows)
+
+# %% temporary function that is dropped
+spark.sql("CREATE TEMPORARY FUNCTION passing(n INT) RETURNS INT RETURN n + 1")
+assert spark.sql("SELECT passing(1)").first()[0] == 2
+spark.sql("DROP TEMPORARY FUNCTION passing")

@@ -263,3 +263,36 @@ spark.sql("USE main.default")
 spark.sql("SET spark.snippets.day = 'a;b' ;")
 assert spark.sql("SET spark.snippets.day").first().value == "a;b"
 assert spark.sql("desc /* of */ query (select 1 as n);").collect() == [("n", "int", None)]
+
+# %% columns of a merge
+from delta.tables import DeltaTable
+
+spark.sql("CREATE OR REPLACE TABLE dev.snippets.merging AS SELECT 1 AS k, 'a' AS v, 'b' AS w, 'c' AS x")
+source = spark.sql("SELECT 1 AS k, 'n' AS v, map('m', 'o') AS m").alias("s")
+target = DeltaTable.forName(spark, "dev.snippets.merging").alias("t")
+changes = {
+    "v": F.expr("concat(s.v, t.v)").alias("v"),
+    "w": F.col("s.m")["m"],
+    "x": F.call_function("upper", F.col("s.v")),
+}
+target.merge(source, "t.k = s.k").whenMatchedUpdate(set=changes).execute()
+assert tuple(spark.table("dev.snippets.merging").first()) == (1, "na", "o", "N")
+
+# %% merge by which a table evolves
+spark.conf.set("spark.databricks.delta.schema.autoMerge.enabled", "true")
+spark.sql("CREATE OR REPLACE TABLE dev.snippets.evolving AS SELECT 1 AS k")
+spark.sql(
+    "MERGE INTO dev.snippets.evolving t USING (SELECT 2 AS k, 3 AS n) s ON t.k = s.k WHEN NOT MATCHED THEN INSERT *"
+)
+spark.conf.unset("spark.databricks.delta.schema.autoMerge.enabled")
+assert spark.table("dev.snippets.evolving").orderBy("k").collect()[1].n == 3
+
+# %% table that is built
+from delta.tables import DeltaTable, IdentityGenerator
+
+builder = DeltaTable.createOrReplace().tableName("dev.snippets.built").comment("numbers")
+builder.addColumn("id", "BIGINT", generatedByDefaultAs=IdentityGenerator(start=5))
+builder.addColumn("day", "DATE").addColumn("y", "INT", generatedAlwaysAs="year(day)").execute()
+spark.sql("INSERT INTO dev.snippets.built (day) VALUES (DATE '2024-01-02')")
+assert tuple(spark.sql("SELECT id, y FROM dev.snippets.built").first()) == (5, 2024)
+assert spark.sql("DESCRIBE DETAIL dev.snippets.built").first().description == "numbers"

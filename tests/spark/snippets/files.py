@@ -329,3 +329,32 @@ assert [row.a for row in rows] == [1, None, 2, 3, None], rows
 with open(f"{values}/empty.json", "w") as file:
     file.write('{"a": 1, "h": {}}\n')
 assert [tuple(row) for row in spark.read.json(f"{values}/empty.json").collect()] == [(1,)]
+
+# %% files that match a pattern
+dbutils.fs.put("/Volumes/dev/raw/matched/a.csv", "id\n1\n", True)
+dbutils.fs.put("/Volumes/dev/raw/matched/b.txt", "no\n", True)
+spark.sql("CREATE TABLE IF NOT EXISTS dev.snippets.matched (id INT)")
+row = spark.sql(
+    "COPY INTO dev.snippets.matched FROM '/Volumes/dev/raw/matched' FILEFORMAT = CSV "
+    "PATTERN = '*.csv' FORMAT_OPTIONS ('header' = 'true')"
+).first()
+assert row.num_inserted_rows == 1, row
+
+# %% stream of a folder
+spark.range(2).write.format("delta").mode("overwrite").save("/Volumes/dev/raw/streamed")
+stream = spark.readStream.format("delta").load("/Volumes/dev/raw/streamed").withColumn("k", F.lit(1))
+for _ in range(2):
+    writer = stream.writeStream.option("checkpointLocation", f"{folder}/of_folder")
+    query = writer.partitionBy("k").start("/Volumes/dev/raw/streamed_too")
+    spark.range(2, 3).write.format("delta").mode("append").save("/Volumes/dev/raw/streamed")
+assert query.recentProgress[0]["numInputRows"] == 1, query.recentProgress
+assert spark.read.format("delta").load("/Volumes/dev/raw/streamed_too").count() == 3
+stream.writeStream.format("console").option("checkpointLocation", f"{folder}/shown").start()
+
+# %% schema of a load
+from pyspark.sql.types import LongType, StructField, StructType
+
+columns = StructType([StructField("id", LongType(), False)])
+dbutils.fs.put("/Volumes/dev/raw/matched/a.csv", "id\n1\n", True)
+frame = spark.read.load("/Volumes/dev/raw/matched/a.csv", "csv", columns, header=True)
+assert frame.schema["id"].nullable and frame.first().id == 1

@@ -255,3 +255,12 @@ assert [type(value).__name__ for value in found.first()] == ["float", "float", "
 assert [tuple(map(float, row)) for row in found.collect()] == [(1.25, 0, 1.25, 1.5), (2.5, 2.5, 1.25, 3)]
 spark.sql("SELECT coalesce(1D, 0.0) AS x").write.mode("overwrite").saveAsTable("dev.snippets.doubles")
 assert dict(spark.table("dev.snippets.doubles").dtypes) == {"x": "double"}
+
+# %% more lengths, days and differences
+frame = spark.sql("SELECT 'ab' AS s, DATE '2024-01-07' AS d, '{\"a\": 1}' AS j")
+row = frame.select(
+    F.right("s", F.lit(-1)), F.extract(F.lit("dow"), "d"), F.get_json_object("j", "$.a")
+).first()
+assert tuple(row) == ("", 1, "1"), row
+assert frame.select(F.date_diff("d", "d")).dtypes[0][1] == "int"
+assert frame.select(F.approx_percentile(F.lit(2), 0.5)).first()[0] == 2

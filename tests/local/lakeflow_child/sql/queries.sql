@@ -717,3 +717,21 @@ SELECT elt(2, 'a', 1), elt(1, 'scala', 'java'), date_part('SECONDS', timestamp'2
 
 SELECT json_array_length('[1,2'), json_array_length('[1,2]'), regexp('abc', '^a'), CAST(date_part('doy', date'2019-08-12') AS STRING);
 -- [[null, "2", "true", "224"]]
+
+SELECT forall(array(1, 2), x -> x > 0), forall(array(1, 2), x -> x > 1);
+-- [["true", "false"]]
+
+SELECT first(x) IGNORE NULLS, last(x, true) FROM VALUES (NULL), (2), (NULL) AS v(x);
+-- [["2", "2"]]
+
+SELECT x, first(x) OVER (ORDER BY x), last(x) OVER (ORDER BY x) FROM VALUES (1), (NULL) AS v(x) ORDER BY x;
+-- [[null, null, null], ["1", null, "1"]]
+
+SELECT sequence(DATE '2024-01-31', DATE '2024-02-01'), to_varchar(DATE '2024-01-31', 'yyyy');
+-- [["[\"2024-01-31\",\"2024-02-01\"]", "2024"]]
+
+SELECT get_json_object('{"a": [{"b": 1}, {"b": 2}]}', '$.a[*].b');
+-- [["[\"1\",\"2\"]"]]
+
+SELECT zip_with(array(struct(1 AS n)), array(2), (x, y) -> x.n + y);
+-- [["[3]"]]

@@ -32,6 +32,8 @@ def rows(text: str) -> list[tuple[Any, ...]]:
         ("ALTER TABLE t ADD COLUMNS (x INT, y STRING COMMENT 'c')", ALL + " LIMIT 1", [(1, "a", None, None)]),
         ("ALTER TABLE t ADD COLUMN x INT AFTER id", ALL + " LIMIT 1", [(1, None, "a")]),
         ("ALTER TABLE t ADD COLUMNS (x INT FIRST)", ALL + " LIMIT 1", [(None, 1, "a")]),
+        ("ALTER TABLE t ADD COLUMN x INT COMMENT 'c' FIRST", "DESCRIBE t x", [("col_name", "x"), ("data_type", "int"), ("comment", "c")]),
+        ("ALTER TABLE t ADD COLUMN x INT; ALTER TABLE t ALTER COLUMN x COMMENT 'c'", "DESCRIBE t x", [("col_name", "x"), ("data_type", "int"), ("comment", "c")]),
         ("ALTER TABLE t DROP COLUMNS (name)", ALL, [(1,), (2,)]),
         ("ALTER TABLE t RENAME COLUMN name TO n", "SELECT n FROM t ORDER BY n", [("a",), ("b",)]),
         ("ALTER TABLE t ALTER COLUMN id TYPE BIGINT", COUNT, [(2,)]),

@@ -92,6 +92,12 @@ KEY, NAME = "'the key'", "  name STRING"
             ["info_name", "info_value"],
             [("col_name", "id"), ("data_type", "int"), ("comment", "the key")],
         ),
+        ("DESCRIBE CATALOG main", ["info_name", "info_value"], [("Catalog Name", "main")]),
+        (
+            "CREATE VIEW s AS SELECT 1 AS a; SHOW CREATE TABLE s",
+            None,
+            [("CREATE VIEW main.default.s (\n  a)\nAS SELECT 1 AS a;",)],
+        ),
         ("DESCRIBE SCHEMA sales", None, [("Catalog Name", "main"), ("Namespace Name", "sales")]),
         (
             "DESCRIBE QUERY SELECT 1 AS a, 'x' AS b",
