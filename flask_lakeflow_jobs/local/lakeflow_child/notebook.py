@@ -184,7 +184,9 @@ def _run_python(cell: Cell, path: str, names: dict[str, Any]) -> None:
             raise
         code = compile(replaced, path, "exec", flags, dont_inherit=True)
         names["__lakeflow_magic__"] = partial(_run_line_magic, names)
-        names["__lakeflow_shell__"] = partial(_read_shell, names)
+        names["__lakeflow_shell__"] = lambda command: _run_shell(
+            _insert_values(command, names), returns=True
+        )
     if "__future__" in text:
         names[_FLAGS] = flags | _future_flags(code)
     if code.co_flags & _CO_COROUTINE:
@@ -269,10 +271,6 @@ def _run_line_magic(names: dict[str, Any], line: str) -> None:
         _change_folder(line.partition(" ")[2], names)
     elif name not in _IGNORED_MAGICS:
         raise NotImplementedError(f"A %{name} line cannot run in the local workspace.")
-
-
-def _read_shell(names: dict[str, Any], command: str) -> list[str] | None:
-    return _run_shell(_insert_values(command, names), returns=True)
 
 
 def _insert_values(command: str, names: dict[str, Any]) -> str:

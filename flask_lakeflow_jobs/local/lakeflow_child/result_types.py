@@ -134,9 +134,7 @@ def _describe_spark(kind: str) -> tuple[str, str]:
     match = _NAME.match(kind)
     name = match[0].lower() if match else ""
     if name in {"array", "struct", "map", "decimal"}:
-        return name.upper(), _PART.sub(_spell_part, kind)
+        return name.upper(), _PART.sub(
+            lambda part: f"{part[0]} " if part["field"] or part["comma"] else part[0].upper(), kind
+        )
     return ("TIMESTAMP",) * 2 if name.startswith("timestamp") else _TYPES.get(name, _STRING)
-
-
-def _spell_part(part: re.Match[str]) -> str:
-    return f"{part[0]} " if part["field"] or part["comma"] else part[0].upper()

@@ -142,11 +142,10 @@ def _to_integer(text: str) -> int:
 
 
 def _to_boolean(text: str) -> bool:
-    values = {"true": True, "t": True, "yes": True, "y": True, "1": True}
-    values |= {"false": False, "f": False, "no": False, "n": False, "0": False}
-    if text.strip().lower() not in values:
+    is_true = text.strip().lower() in ("true", "t", "yes", "y", "1")
+    if not is_true and text.strip().lower() not in ("false", "f", "no", "n", "0"):
         raise ValueError
-    return values[text.strip().lower()]
+    return is_true
 
 
 def _to_time(text: str) -> datetime:

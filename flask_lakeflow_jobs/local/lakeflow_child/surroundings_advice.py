@@ -106,7 +106,8 @@ def advise_on_surroundings(
             f"Set {error.args[0]} in the bundle ('spark_env_vars', 'environment_variables') or in "
             "the environment of the local workspace."
         )
-    if isinstance(error, SystemExit) and (text := _find_refusal(error)):
+    # argparse has printed it before it has ended the task.
+    if isinstance(error, SystemExit) and (text := _find_text(error, "message", _PARSER_FILES)):
         return f"Correct the parameters of the task or of its job: {text}."
     for pattern, advice in _BY_PLACE.items():
         if match := re.search(pattern, str(error)):
@@ -120,9 +121,8 @@ def advise_on_surroundings(
     # Spark names the error of its own source of data in the text.
     kinds = f"{type(error).__name__}: {error}"
     if match and any(f"{each}: " in kinds for each in _CONNECTION_ERRORS):
-        host = (
-            next(filter(None, match.groups()), None) or _find_host(error) or "the host of the task"
-        )
+        found = next(filter(None, match.groups()), None)
+        host = found or _find_text(error, "host", _CLIENT_FILES) or "the host of the task"
         if host == "localhost" and "port=443" in str(error):  # of spark.databricks.workspaceUrl
             return (
                 "Write os.environ['DATABRICKS_HOST'] in place of https:// and the workspace URL: "
@@ -143,16 +143,9 @@ def _read_response(error: BaseException) -> str:
     return ""
 
 
-def _find_refusal(error: SystemExit) -> str | None:
-    """Return what argparse has printed before it has ended the task."""
-    messages = _list_values(error, "message", _PARSER_FILES)
-    return next((each for each in messages if isinstance(each, str)), None)
-
-
-def _find_host(error: BaseException) -> str | None:
-    """Return the host of a connection from the frames of an error, whose text lacks it."""
-    hosts = _list_values(error, "host", _CLIENT_FILES)
-    return next((host for host in hosts if isinstance(host, str)), None)
+def _find_text(error: BaseException, name: str, files: tuple[str, ...]) -> str | None:
+    """Return a text in the frames of an error, which its own text lacks."""
+    return next((each for each in _list_values(error, name, files) if isinstance(each, str)), None)
 
 
 def _find_full_name(table: str, error: BaseException) -> str:

@@ -90,7 +90,9 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
     _set_python(pipeline["files"])
     session = _start_session(folder)
     if pipeline["has_samples"]:
-        _create_samples(session)
+        _, schema, view = TRIPS.split(".")
+        session.sql(f"CREATE DATABASE IF NOT EXISTS {schema}")
+        session.sql(f"CREATE OR REPLACE VIEW {schema}.{view} AS {SPARK_SAMPLES[TRIPS]['text']}")
     dbutils.serve_imports({})
     catalogs = frozenset(pipeline["catalogs"])
     api = PipelineApi(session, catalogs, payload["mounts"], pipeline["schema"])
@@ -174,12 +176,6 @@ def find_frames(
     while found is not None and not found.tb_frame.f_code.co_filename.startswith(files):
         found = found.tb_next
     return found or frames
-
-
-def _create_samples(session: Any) -> None:
-    _, schema, view = TRIPS.split(".")
-    session.sql(f"CREATE DATABASE IF NOT EXISTS {schema}")
-    session.sql(f"CREATE OR REPLACE VIEW {schema}.{view} AS {SPARK_SAMPLES[TRIPS]['text']}")
 
 
 def _set_python(files: list[str]) -> None:

@@ -66,9 +66,9 @@ def name_of(table: Tree) -> list[str]:
     return [part.name for part in parts if isinstance(part, exp.Expression)]
 
 
-def name_paths(select: exp.Select) -> None:
+def name_paths(node: Tree) -> Tree:
     """Name the columns that read a path, such as ``column:a.b``, by its last key."""
-    for each in list(select.expressions):
+    for each in list(node.expressions) if isinstance(node, exp.Select) else ():
         path = each
         while isinstance(path, exp.Cast):
             path = path.this
@@ -76,6 +76,7 @@ def name_paths(select: exp.Select) -> None:
             keys = [key.name for key in path.expression.find_all(exp.JSONPathKey)]
             if keys:
                 each.replace(exp.alias_(each.copy(), keys[-1], quoted=True))
+    return node
 
 
 class Immediate:

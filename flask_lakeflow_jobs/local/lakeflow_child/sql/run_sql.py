@@ -59,7 +59,9 @@ def run_statements(
     try:
         if session:
             session.restore(database)
-        for statement, offset in _list_statements(_insert_texts(text, parameters)):
+        # ${name} is the older form of a parameter, which may be a part of anything.
+        text = re.sub(r"\$\{(\w+)\}", lambda match: parameters.get(match[1], match[0]), text)
+        for statement, offset in _list_statements(text):
             try:
                 result = run_statement(database, statement, parameters)
                 table = None if result is None else _read(result)
@@ -197,11 +199,6 @@ def _list_statements(text: str) -> Iterator[tuple[str, int]]:
         end = start + len(statement)
         blank = len(statement) - len(statement.lstrip())
         yield statement, text.count("\n", 0, start + blank)
-
-
-def _insert_texts(text: str, parameters: dict[str, str]) -> str:
-    """Replace ``${name}``, the older form of a parameter, which may be a part of anything."""
-    return re.sub(r"\$\{(\w+)\}", lambda match: parameters.get(match[1], match[0]), text)
 
 
 def _read(result: Any) -> ResultTable:

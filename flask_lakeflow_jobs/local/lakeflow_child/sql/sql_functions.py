@@ -182,7 +182,8 @@ def _call_macros(node: Tree) -> Tree:
     if isinstance(node, (exp.FirstValue, exp.LastValue)) and not _is_window(node):
         name = exp.First if isinstance(node, exp.FirstValue) else exp.Last
         return name(this=node.this.copy())
-    if isinstance(node, exp.Any) and isinstance(node.this, exp.Paren) and not _is_compared(node):
+    is_compared = isinstance(node.parent, (exp.Predicate, exp.Like, exp.ILike))
+    if isinstance(node, exp.Any) and isinstance(node.this, exp.Paren) and not is_compared:
         return exp.LogicalOr(this=node.this.this.copy())
     if isinstance(node, exp.GenerateSeries) and not node.args.get("step"):
         return _count_to(node)
@@ -289,10 +290,6 @@ def _is_window(node: Tree) -> bool:
     while isinstance(parent, (exp.IgnoreNulls, exp.RespectNulls)):
         parent = parent.parent
     return isinstance(parent, exp.Window)
-
-
-def _is_compared(node: Tree) -> bool:
-    return isinstance(node.parent, (exp.Predicate, exp.Like, exp.ILike))
 
 
 def _count_to(node: exp.GenerateSeries) -> Tree:

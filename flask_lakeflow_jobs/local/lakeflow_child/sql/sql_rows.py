@@ -52,7 +52,9 @@ def _make_columns(function: Tree, names: list[str]) -> list[Tree] | None:
     if isinstance(function, exp.Anonymous) and function.name.lower() == "json_tuple":
         return _read_keys(function, names)
     if isinstance(function, exp.Inline):
-        return [_unnest_structs(argument)] if not names else None
+        depth = exp.Kwarg(this=exp.Var(this="max_depth"), expression=exp.Literal.number(2))
+        found = exp.Anonymous(this="UNNEST", expressions=[argument.copy(), depth])
+        return None if names else [found]
     if isinstance(function, exp.Stack):
         return _stack(function, names)
     return None
@@ -181,11 +183,6 @@ def _unnest_map(argument: Tree, names: list[str]) -> list[Tree]:
         exp.alias_(_unnest(exp.Anonymous(this=part, expressions=[argument.copy()])), name)
         for part, name in zip(parts, names, strict=True)
     ]
-
-
-def _unnest_structs(argument: Tree) -> Tree:
-    depth = exp.Kwarg(this=exp.Var(this="max_depth"), expression=exp.Literal.number(2))
-    return exp.Anonymous(this="UNNEST", expressions=[argument.copy(), depth])
 
 
 def _unnest(argument: Tree) -> Tree:

@@ -75,7 +75,8 @@ def declare_variables(database: Any, tree: exp.Declare, evaluate: Evaluate) -> N
                 raise ValueError(
                     f"The variable {name.name} already exists. Write DECLARE OR REPLACE."
                 )
-            _assign(database, name.name, evaluate(value)[0], _type_of(value))
+            type_name = kind.sql("duckdb") if kind else None
+            _assign(database, name.name, evaluate(value)[0], type_name)
 
 
 def set_variables(database: Any, item: exp.SetItem, evaluate: Evaluate) -> None:
@@ -143,10 +144,6 @@ def find_missing_variable(error: Exception, variables: dict[str, str]) -> str | 
 
 def _variable(name: str) -> Tree:
     return exp.func("getvariable", exp.Literal.string(name.lower()))
-
-
-def _type_of(value: Tree) -> str | None:
-    return value.to.sql("duckdb") if isinstance(value, exp.Cast) else None
 
 
 def _assign(database: Any, name: str, value: Any, kind: str | None) -> None:

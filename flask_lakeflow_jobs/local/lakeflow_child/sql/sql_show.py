@@ -161,7 +161,8 @@ _LISTED: dict[str, Any] = {
 
 
 def _describe(database: Any, names: list[str]) -> list[Row]:
-    described = database.execute(f"SELECT * FROM {_quote(names)} LIMIT 0").description
+    path = quote_name([*map(to_duckdb_catalog, names[:-2]), *names[-2:]])
+    described = database.execute(f"SELECT * FROM {path} LIMIT 0").description
     comments: dict[str, Any] = dict(
         _fetch(database, "duckdb_columns()", "table_name", "column_name, comment", names)
     )
@@ -211,11 +212,6 @@ def _schema_path(database: Any, names: list[str]) -> list[str]:
 
 def _split(name: str | None) -> list[str]:
     return [part.strip("`") for part in re.findall(NAME_PART, name or "")]
-
-
-def _quote(names: list[str]) -> str:
-    catalogs = [to_duckdb_catalog(each) for each in names[:-2]]
-    return quote_name([*catalogs, *names[-2:]])
 
 
 def to_duckdb_catalog(catalog: str) -> str:

@@ -202,12 +202,6 @@ def _call_databases_schemas(node: Tree) -> Tree:
     return node
 
 
-def _name_columns_of_paths(node: Tree) -> Tree:
-    if isinstance(node, exp.Select):
-        name_paths(node)
-    return node
-
-
 def _read_paths_as_texts(node: Tree) -> Tree:
     """``column:path`` is a text on Databricks, and JSON with its quotes in DuckDB."""
     if isinstance(node, exp.JSONExtract) and node.args.get("variant_extract"):
@@ -257,7 +251,7 @@ _RULES: tuple[Callable[[Tree], Tree | None], ...] = (
     _default_parameters,
     _call_databases_schemas,
     drop_key,
-    _name_columns_of_paths,
+    name_paths,
     _read_paths_as_texts,
     _drop_time_zones,
     _size_decimals,

@@ -218,7 +218,7 @@ def _require(paths: list[Any], local: list[Any], source: str | None) -> None:
         # Python's patterns have no {a,b}.
         if not os.path.exists(file) and "{" not in path and not glob.glob(file):
             raise AnalysisException(f"[PATH_NOT_FOUND] Path does not exist: {path}")
-        if source is not None and not _has_files(file):
+        if source is not None and os.path.isdir(file) and not any(e[2] for e in os.walk(file)):
             raise AnalysisException(
                 f"[UNABLE_TO_INFER_SCHEMA] Unable to infer schema for {source.upper()}: there is "
                 f"no file in {path}. It must be specified manually."
@@ -234,8 +234,3 @@ def _leave_out_folders(options: dict[str, Any], path: Any) -> list[Any]:
     files = sorted(each.path for each in entries if each.is_file())
     has_others = any(each.is_dir() and "=" not in each.name for each in entries)
     return files if has_others and files else [path]
-
-
-def _has_files(path: str) -> bool:
-    """Return whether a folder has a file, which may be deep in it; true for anything else."""
-    return not os.path.isdir(path) or any(files for _, _, files in os.walk(path))

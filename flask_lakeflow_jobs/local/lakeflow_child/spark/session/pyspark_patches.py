@@ -79,7 +79,13 @@ def patch_pyspark(
         (SparkConnectClient, "config", _keep_utc(SparkConnectClient.config)),
         # Sail refuses some statements of Databricks, and that with which pyspark sets a catalog.
         (session_class, "sql", _run_by(runner)),
-        (Catalog, "setCurrentCatalog", _set_catalog),
+        (
+            Catalog,
+            "setCurrentCatalog",
+            lambda self, catalogName: self._sparkSession.sql(
+                f"USE CATALOG {quote_part(catalogName)}"
+            ),
+        ),
         # Sail forgets the columns of a table that it knows by its folder.
         (Catalog, "listColumns", _list_columns),
         # Sail fails if there is no such view.
@@ -132,7 +138,13 @@ def patch_pyspark(
         (DataStreamWriter, "table", DataStreamWriter.toTable),  # as Databricks has it
         (session_class, "streams", property(lambda self: StreamManager())),
         (DataFrame, "isStreaming", property(lambda self: bool(find_marks(self, SOURCE)))),
-        (DataFrame, "withWatermark", _mark_watermark),
+        (
+            DataFrame,
+            "withWatermark",
+            lambda self, eventTime, delayThreshold: mark_frame(
+                self, WATERMARK, (eventTime, delayThreshold)
+            ),
+        ),
         (
             DataFrame,
             "dropDuplicatesWithinWatermark",
@@ -250,10 +262,6 @@ def _list_columns(self: Any, tableName: str, dbName: str | None = None) -> list[
     ]
 
 
-def _set_catalog(self: Any, catalogName: str) -> None:
-    self._sparkSession.sql(f"USE CATALOG {quote_part(catalogName)}")
-
-
 def _drop_view(drop: Callable[..., Any]) -> Callable[..., Any]:
     def drop_view(self: Any, viewName: str) -> bool:
         try:
@@ -283,10 +291,6 @@ def _observe(self: Any, observation: Any, *exprs: Any) -> Any:
     if not isinstance(observation, str):  # listeners are called for a name only
         observation._result = self.agg(*exprs).first().asDict()
     return self
-
-
-def _mark_watermark(self: Any, eventTime: str, delayThreshold: str) -> Any:
-    return mark_frame(self, WATERMARK, (eventTime, delayThreshold))
 
 
 def _read_table(table: Callable[..., Any]) -> Callable[..., Any]:
