@@ -264,3 +264,8 @@ row = frame.select(
 assert tuple(row) == ("", 1, "1"), row
 assert frame.select(F.date_diff("d", "d")).dtypes[0][1] == "int"
 assert frame.select(F.approx_percentile(F.lit(2), 0.5)).first()[0] == 2
+
+# %% layouts of files
+spark.range(1).write.bucketBy(2, "id").sortBy("id").mode("overwrite").saveAsTable("dev.snippets.laid")
+spark.range(1).write.clusterBy("id").mode("overwrite").saveAsTable("dev.snippets.laid")
+spark.range(1).writeTo("dev.snippets.laid").clusterBy("id").createOrReplace()

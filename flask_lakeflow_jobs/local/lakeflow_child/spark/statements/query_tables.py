@@ -7,15 +7,13 @@ keeps. For joins of frames, see ``frame_joins``.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sqlglot import exp
 
 from ..language.sql_names import FILE_FORMATS, quote_part
 from ..language.sql_text import Query
-from ..tables.delta_log import find_folder, list_fields, read_commits
+from ..tables.delta_log import find_folder
 from .query_columns import Describe, Tree, describe_in, parse, write
 
 
@@ -48,7 +46,7 @@ def _find_names(statement: str) -> list[tuple[int, bool]]:
 
 
 def name_folders(tree: Tree, query: Query) -> None:
-    """Read earlier versions from the folders of tables, if those have changed their columns.
+    """Read earlier versions from the folders of tables, which may have had other columns.
 
     Sail cannot read a folder in a view.
     """
@@ -59,20 +57,11 @@ def name_folders(tree: Tree, query: Query) -> None:
             continue
         bare = exp.Table(**{key: table.args.get(key) for key in ("this", "db", "catalog")})
         location = find_folder(query, write(bare))
-        if location is not None and len(set(_list_schemas(location))) > 1:
+        if location is not None:
             table.set("alias", table.args.get("alias") or exp.TableAlias(this=table.this))
             table.set("this", exp.to_identifier(location, quoted=True))
             table.set("db", exp.to_identifier("delta"))
             table.set("catalog", None)
-
-
-def _list_schemas(location: str) -> Iterator[str]:
-    """Yield the columns that a table has had."""
-    for _, actions in read_commits(location):
-        for each in actions:
-            if "metaData" in each:
-                fields = list_fields(each["metaData"])
-                yield json.dumps([(field["name"], field["type"]) for field in fields])
 
 
 @dataclass
