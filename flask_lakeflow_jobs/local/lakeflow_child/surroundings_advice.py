@@ -6,14 +6,11 @@ import os
 import re
 import subprocess
 import types
+from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 from .workspace_paths import is_in_dbfs, to_local_path
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
 
 _COPY = (
     "Copy the file to {}, in an earlier task or by hand: the local workspace has the files of the "

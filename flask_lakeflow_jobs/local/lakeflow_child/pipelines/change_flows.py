@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from ..spark.language.sql_names import quote_part, split_name
 from ..sql_statements import remove_comments, split_statements
@@ -23,11 +25,6 @@ from .change_sql import (
     write_view,
 )
 from .pipeline_sql import read_setting
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,25 +5,21 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+from ..dbutils import DBUtils
 from ..notebook_files import is_notebook_file
 from ..spark.language.sql_names import quote_part
 from ..spark.language.sql_text import read_columns
 from ..sql_statements import remove_comments, split_statements
+from .definitions import Definitions
+from .pipeline_api import PipelineApi
 from .pipeline_sql import find_tables, hide_metadata, insert_settings, read_literal, to_spark
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
-    from typing import Any
-
-    from ..dbutils import DBUtils
-    from .definitions import Definitions
-    from .pipeline_api import PipelineApi
 
 
 @dataclass

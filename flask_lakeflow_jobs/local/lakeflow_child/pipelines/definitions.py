@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from ..spark.language.sql_names import quote_part, split_name
 from ..sql_statements import split_statements
 from .pipeline_api import PipelineApi
 from .pipeline_sql import read_insert, read_setting
 from .stages import Element, Stages, inline, iter_reads
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-    from typing import Any
 
 _ABOUT_PLANS = ("schema", "is_streaming", "tree_string")
 

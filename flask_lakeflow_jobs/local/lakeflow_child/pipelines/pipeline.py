@@ -11,10 +11,13 @@ import os
 import re
 import socket
 import sys
+import types
 import warnings
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+from ..dbutils import DBUtils
 from ..samples import SPARK_SAMPLES, TRIPS
 from ..script import extend_import_path
 from ..spark.language.sql_names import quote_part
@@ -23,13 +26,6 @@ from . import definition_files
 from .definitions import Definitions
 from .pipeline_api import PipelineApi
 from .sail_tables import SailTables
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import types
-    from typing import Any
-
-    from ..dbutils import DBUtils
 
 _SPEC = "spark-pipeline.yml"
 _DEFINITIONS = "definitions"

@@ -12,7 +12,9 @@ import inspect
 import re
 import sys
 import types
+from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 from ..workspace_paths import WorkspacePaths
 from .change_flows import ChangeFlows, Target
@@ -20,13 +22,7 @@ from .change_sql import Changes, Flow, find_streams, write_snapshot
 from .expectations import EXPECTATIONS, as_query
 from .pipeline_sql import drop_catalogs, drop_keys, to_spark
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    Query = Callable[[], Any]
-
+Query = Callable[[], Any]
 _ALIASES = {
     "create_streaming_live_table": "create_streaming_table",
     "create_target_table": "create_streaming_table",
