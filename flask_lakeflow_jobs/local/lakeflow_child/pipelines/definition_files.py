@@ -15,7 +15,7 @@ from typing import Any
 from ..dbutils import DBUtils
 from ..notebook_files import is_notebook_file
 from ..spark.language.sql_names import quote_part
-from ..spark.language.sql_text import read_columns
+from ..spark.language.sql_text import parse_columns
 from ..sql_statements import remove_comments, split_statements
 from .definitions import Definitions
 from .pipeline_api import PipelineApi
@@ -134,7 +134,7 @@ def _cast_columns(frame: Any, hints: str) -> Any:
     """Cast the columns that hints name, such as ``"id BIGINT, price DECIMAL(10, 2)"``."""
     from pyspark.sql import functions
 
-    for name, kind in read_columns(hints).items():
+    for name, kind in parse_columns(hints).items():
         frame = frame.withColumn(name, functions.expr(f"try_cast({quote_part(name)} AS {kind})"))
     return frame
 

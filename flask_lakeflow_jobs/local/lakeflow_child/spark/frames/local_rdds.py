@@ -154,14 +154,14 @@ _CHANGES: dict[str, Callable[..., Iterable[Any]]] = {
     "distinct": lambda rows, *_: dict.fromkeys(rows),
     "filter": lambda rows, f: filter(f, rows),
     "flatMap": lambda rows, f, *_: chain.from_iterable(map(f, rows)),
-    "flatMapValues": lambda rows, f: ((key, each) for key, value in rows for each in f(value)),
+    "flatMapValues": lambda rows, f: ((pair[0], each) for pair in rows for each in f(pair[1])),
     "groupByKey": _group,
     "join": lambda rows, other, *_: _join(rows, other, ()),
-    "keys": lambda rows: (key for key, _ in rows),
+    "keys": lambda rows: (pair[0] for pair in rows),
     "leftOuterJoin": lambda rows, other, *_: _join(rows, other, (None,)),
     "map": lambda rows, f, *_: map(f, rows),
     "mapPartitions": lambda rows, f, *_: f(iter(rows)),
-    "mapValues": lambda rows, f: ((key, f(value)) for key, value in rows),
+    "mapValues": lambda rows, f: ((pair[0], f(pair[1])) for pair in rows),
     "reduceByKey": lambda rows, func, *_: (
         (key, reduce(func, values)) for key, values in _group(rows)
     ),
@@ -172,7 +172,7 @@ _CHANGES: dict[str, Callable[..., Iterable[Any]]] = {
         rows, key=lambda pair: pair[0], reverse=not ascending
     ),
     "union": lambda rows, other: chain(rows, other),
-    "values": lambda rows: (value for _, value in rows),
+    "values": lambda rows: (pair[1] for pair in rows),
     "zip": lambda rows, other: zip(rows, other, strict=True),
     "zipWithIndex": lambda rows: ((value, index) for index, value in enumerate(rows)),
 }
@@ -181,7 +181,7 @@ _RESULTS: dict[str, Callable[..., Any]] = {
     "collect": list,
     "collectAsMap": lambda rows: dict(iter(rows)),
     "count": lambda rows: len(list(rows)),
-    "countByKey": lambda rows: defaultdict(int, Counter(key for key, _ in rows)),
+    "countByKey": lambda rows: defaultdict(int, Counter(pair[0] for pair in rows)),
     "countByValue": lambda rows: defaultdict(int, Counter(rows)),
     "first": _find_first,
     "foreach": _for_each,

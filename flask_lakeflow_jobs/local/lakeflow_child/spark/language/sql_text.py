@@ -88,7 +88,7 @@ def write_text(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def read_columns(text: str) -> dict[str, str]:
+def parse_columns(text: str) -> dict[str, str]:
     """Return the types of columns by their names, as in ``id BIGINT, price DECIMAL(10, 2)``."""
     columns = (each.split(None, 1) for each in re.split(r",(?![^<(]*[>)])", text) if text)
     return {name.strip("`"): kind for name, kind in columns}

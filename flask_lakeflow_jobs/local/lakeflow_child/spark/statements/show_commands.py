@@ -19,7 +19,7 @@ from ..language.sql_names import (
     split_name,
     unquote_part,
 )
-from ..language.sql_text import Query, read_columns, write_rows
+from ..language.sql_text import Query, parse_columns, write_rows
 from ..tables.delta_log import find_location, list_fields, read_metadata
 from ..tables.spark_catalog import read_description
 
@@ -73,14 +73,14 @@ def _find_tables(match: Match, query: Query, kind: str) -> list[Any]:
 def _show_tables(match: Match, query: Query, _: str) -> str:
     found = _find_tables(match, query, "TABLES")
     rows = [(unquote_part(row.database), row.tableName, row.isTemporary) for row in found]
-    return write_rows(read_columns("database STRING, tableName STRING, isTemporary BOOLEAN"), rows)
+    return write_rows(parse_columns("database STRING, tableName STRING, isTemporary BOOLEAN"), rows)
 
 
 def _show_views(match: Match, query: Query, _: str) -> str:
     found = _find_tables(match, query, "VIEWS")
     columns = "namespace STRING, viewName STRING, isTemporary BOOLEAN, isMaterialized BOOLEAN"
     rows = [(".".join(row.namespace), row.tableName, row.isTemporary, False) for row in found]
-    return write_rows(read_columns(columns), rows)
+    return write_rows(parse_columns(columns), rows)
 
 
 def _show_columns(match: Match, query: Query, _: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ...sql_syntax import Match, replace_syntax
-from ..language.sql_text import Query, read_columns, write_rows, write_text
+from ..language.sql_text import Query, parse_columns, write_rows, write_text
 
 #: A version of a table, and the actions that lead to it.
 Commit = tuple[int, list[dict[str, Any]]]
@@ -29,7 +29,7 @@ _INVARIANTS = "delta.invariants"
 _LOG = "_delta_log"
 _COMMIT = re.compile(r"(\d{20})\.json")
 _DESCRIBE = "(DESC | DESCRIBE) <kind: DETAIL | HISTORY> <name>"
-_HISTORY = read_columns(
+_HISTORY = parse_columns(
     "version BIGINT, timestamp TIMESTAMP, userId STRING, userName STRING, operation STRING,"
     " operationParameters MAP<STRING, STRING>, readVersion BIGINT, isolationLevel STRING,"
     " isBlindAppend BOOLEAN, operationMetrics MAP<STRING, STRING>, userMetadata STRING,"
@@ -42,7 +42,7 @@ _COUNTS = {
     "num_deleted_rows": ("numDeletedRows", "numTargetRowsDeleted"),
     "num_inserted_rows": ("numTargetRowsInserted",),
 }
-_DETAIL = read_columns(
+_DETAIL = parse_columns(
     "format STRING, id STRING, name STRING, description STRING, location STRING,"
     " createdAt TIMESTAMP, lastModified TIMESTAMP, partitionColumns ARRAY<STRING>,"
     " clusteringColumns ARRAY<STRING>, numFiles BIGINT, sizeInBytes BIGINT,"

@@ -44,6 +44,8 @@ def context() -> LocalContext:
         (lambda rdd: rdd.values().top(1, key=lambda value: -value), [1]),
         (lambda rdd: (rdd.values().max(), rdd.values().min(), rdd.values().mean()), (3, 1, 2.0)),
         (lambda rdd: rdd.isEmpty(), False),
+        (lambda rdd: rdd.map(lambda pair: (*pair, 0)).keys().collect(), ["a", "b", "a"]),
+        (lambda rdd: rdd.map(lambda pair: (*pair, 0)).mapValues(str).values().first(), "1"),
         (lambda rdd: rdd.getNumPartitions(), 1),
         (lambda rdd: rdd.toDF(["k", "v"]), (PAIRS, ["k", "v"])),
     ],

@@ -10,7 +10,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_text import (
     escape_quotes,
     insert_parameters,
     name_versions,
-    read_columns,
+    parse_columns,
 )
 
 
@@ -47,9 +47,9 @@ def test_escape_quotes_changes_doubled_quotes_only(statement: str, escaped: str)
 
 
 def test_columns_of_a_text_have_types_with_commas() -> None:
-    columns = read_columns("`a` MAP<STRING, INT>, c DECIMAL(10, 2), d DATE")
+    columns = parse_columns("`a` MAP<STRING, INT>, c DECIMAL(10, 2), d DATE")
     assert columns == {"a": "MAP<STRING, INT>", "c": "DECIMAL(10, 2)", "d": "DATE"}
-    assert read_columns("") == {}
+    assert parse_columns("") == {}
 
 
 def test_name_versions_outside_of_texts() -> None:
