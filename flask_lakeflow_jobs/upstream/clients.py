@@ -200,6 +200,12 @@ class Clients:
             )
         except ValueError as error:
             raise LoginFailed(str(error)) from error
+        token = (config.auth_type == "pat" and config.token) or ""
+        if not (identity.is_user or (token.isascii() and token.isprintable())):
+            raise LoginFailed(
+                "The token has a character that no request can carry, such as a line break or a"
+                " curly quote."
+            )
         client = WorkspaceClient(config=config)
         install_session(client, self._connections)
         return client

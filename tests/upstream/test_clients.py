@@ -227,6 +227,14 @@ class TestClientSecret:
         assert "wrong-secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("token", ["dapi-to\nken", "“dapi-token”"])
+def test_token_that_no_request_can_carry_is_named(make_app: MakeApp, token: str) -> None:
+    app = make_app(DATABRICKS_TOKEN=token)
+
+    with app.app_context(), pytest.raises(UpstreamUnauthenticated, match="DATABRICKS_TOKEN"):
+        current_jobs["never"].run_now()
+
+
 def test_config_token_overrides_client_secret_of_the_environment(
     make_app: MakeApp, fault_proxy: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
