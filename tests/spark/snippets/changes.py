@@ -185,6 +185,8 @@ spark.sql("CREATE TABLE dev.snippets.oldest CLONE dev.snippets.older@v1")
 spark.sql("INSERT INTO dev.snippets.oldest SELECT a, b FROM dev.snippets.older@v1")
 assert read("SELECT * FROM dev.snippets.oldest") == [(1, "x"), (1, "x")]
 assert spark.read.option("versionAsOf", 1).table("dev.snippets.older").columns == ["a", "b"]
+spark.sql("CREATE VIEW dev.snippets.latest AS SELECT a FROM dev.snippets.older VERSION AS OF 4")
+assert read("SELECT * FROM dev.snippets.latest") == [(1,), (2,)]
 last = spark.sql("DESCRIBE HISTORY dev.snippets.older").first()
 spark.sql("RESTORE TABLE dev.snippets.Older TO VERSION AS OF 1")
 assert read("SELECT * FROM dev.snippets.older") == [(1, "x")]

@@ -4,6 +4,7 @@
 a = spark.createDataFrame([(1, "x"), (2, "y")], "k INT, s STRING").alias("a")
 b = spark.createDataFrame([(1, 5)], "k INT, n INT").alias("b")
 joined = a.join(b, "k", "left").orderBy("a.k")
+assert a.join(b, "k").select(F.expr("a.k"), F.expr("b.n")).columns == ["k", "n"]
 assert list(map(tuple, joined.select("a.*", "b.*").collect())) == [(1, "x", 1, 5), (2, "y", None, None)]
 assert joined.selectExpr("a.k + 1 AS m", "a.*").columns == ["m", "k", "s"]
 assert joined.filter(F.col("b.k").isNull()).select("a.*").first().k == 2
@@ -41,6 +42,7 @@ assert read("SELECT l.*, r.n FROM ul l JOIN (SELECT * FROM ur WHERE n > :n) r US
 assert read("SELECT l.k, l.* EXCEPT (k) FROM ul l LEFT JOIN ur USING (k) WHERE l.k > 1 ORDER BY l.k") == [(2, "y")]
 assert read("SELECT ur.*, s FROM ul RIGHT JOIN ur USING (k)") == [(1, 5, "x"), (3, 6, None)]
 assert read("SELECT ul.* FROM ul LEFT ANTI JOIN ur USING (k)") == [(2, "y")]
+assert read("SELECT s, (SELECT max(ul.k) FROM ur ul) FROM ul JOIN ur USING (k)") == [("x", 3)]
 assert read("SELECT l.*, ur.n FROM ul l NATURAL JOIN ur") == [(1, "x", 5)]
 assert read("WITH a AS (SELECT k AS K, n FROM ur) SELECT ul.*, n FROM ul NATURAL LEFT JOIN a WHERE ul.k > 1") == [
     (2, "y", None)
