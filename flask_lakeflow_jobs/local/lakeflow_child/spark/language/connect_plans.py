@@ -16,6 +16,8 @@ from .sql_text import write_literal
 # pyspark is imported in functions: its import starts a session, and that of ``delta`` does not.
 # The numbers that pyspark gives the parts of a plan, and their places in the code.
 _NUMBERS = ("common", "plan_id")
+#: How the names of views begin that last for one statement.
+NAMED = "lakeflow_frame_"
 # The types of values that have a literal in SQL.
 _LITERALS = (bool, bytes, date, Decimal, float, int, str, type(None))
 
@@ -77,7 +79,7 @@ def make_frame(session: Any, relation: Any) -> Any:
 @contextmanager
 def name_frame(frame: Any) -> Iterator[str]:
     """Name a frame while the body runs, as no other task does that shares the session."""
-    view = f"lakeflow_{uuid4().hex}"
+    view = f"{NAMED}{uuid4().hex}"
     frame.createOrReplaceTempView(view)
     try:
         yield view

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...sql_syntax import match_syntax
 from ..frames.sail_requests import RequestStub
+from ..language.connect_plans import NAMED
 from ..language.sql_names import CATALOG_NAME, find_current, quote_part
 from ..tables.spark_catalog import load_catalog, save_catalog
 from .sail import PORT_FILE
@@ -91,8 +92,13 @@ class Catalogs:
             if request.operation.WhichOneof("op_type") in ("set", "unset"):
                 self._settings.append(request.operation)
             return
-        if request.DESCRIPTOR.name != "ExecutePlanRequest" or not request.plan.HasField("command"):
+        if request.DESCRIPTOR.name != "ExecutePlanRequest":
             return
+        dropped = request.plan.root.catalog.drop_temp_view.view_name
+        if dropped.startswith(NAMED):  # no other view reads it, and its own source may be gone
+            self._commands = [
+                each for each in self._commands if each.create_dataframe_view.name != dropped
+            ]
         command = request.plan.command
         sql = command.sql_command
         text = str(sql.sql or sql.input.sql.query)
