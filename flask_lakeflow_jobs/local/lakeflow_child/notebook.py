@@ -242,7 +242,7 @@ def _replace_magics(text: str) -> str:
 def _is_call(line: str) -> bool:
     if line[:1].isspace():
         return line.strip().partition(" ")[0] in _IN_BLOCKS
-    if line.startswith("pip install "):  # IPython takes it for the magic of this name
+    if re.match("pip [a-z]", line):  # IPython takes it for the magic of this name
         return True
     return line.startswith(("%", "!")) and line.partition(" ")[0].lstrip("%") not in _TIMERS
 

@@ -98,6 +98,7 @@ def test_line_magics_among_python(serve: Serve) -> None:
 # DBTITLE 1,Packages
 # MAGIC %pip install nothing
 pip install nothing
+pip freeze
 total = 1
 # COMMAND ----------
 # MAGIC %load_ext autoreload
