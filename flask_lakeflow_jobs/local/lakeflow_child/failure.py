@@ -46,7 +46,7 @@ def describe_error(
             _drop_own_frames(each)
             pending += [each.__cause__, each.__context__]
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    last_line = traceback.format_exception_only(type(error), error)[-1].strip()
+    last_line = _write(error)
 
     def advise(cause: BaseException) -> str | None:
         # The advice is about Sail; a pyspark of the user has what Sail lacks.
@@ -58,12 +58,14 @@ def describe_error(
             )
         return advise_on_surroundings(cause, mounts or {}, root)
 
-    advice = None
+    advice, causes = None, _list_causes(error)
     with suppress(Exception):  # the text of an error is the user's code too, and may fail
-        advice = next(filter(None, map(advise, _list_causes(error))), None)
+        advice = next(filter(None, map(advise, causes)), None)
     if advice is not None:
         last_line = f"{advice} {last_line}"
         trace += f"{advice}\n"
+    elif causes[-1] is not error and (isinstance(error, SystemExit) or _is_own(causes[-1])):
+        last_line = f"{_write(causes[-1])} {last_line}"
     # The user's code may have closed stderr.
     with suppress(ValueError, OSError, AttributeError):
         sys.stderr.write(trace)
@@ -78,11 +80,23 @@ def _list_causes(error: BaseException | None) -> list[BaseException]:
     causes: list[BaseException] = []
     while error is not None and error not in causes:
         causes.append(error)
-        frames = [*traceback.walk_tb(error.__traceback__)]
-        if not frames or frames[-1][0].f_code.co_filename.startswith(_OWN_FOLDER):
+        if error.__traceback__ is None or _is_own(error):
             break
         error = error.__cause__ or (error.__context__ if isinstance(error, SystemExit) else None)
     return causes
+
+
+def _is_own(error: BaseException) -> bool:
+    """Return whether the workspace has raised an error, and not the user's code."""
+    frames = [*traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and frames[-1][0].f_code.co_filename.startswith(_OWN_FOLDER)
+
+
+def _write(error: BaseException) -> str:
+    text = traceback.format_exception_only(type(error), error)[-1].strip()
+    if type(error).__name__ == "PythonException":  # the trace of code that Spark calls
+        return f"{text.splitlines()[-1]} {text}"
+    return text
 
 
 def _drop_own_frames(error: BaseException) -> None:

@@ -24,6 +24,7 @@ _SERVICES = {
 _PACKAGES = {"delta": "delta-spark"}
 # Modules of pyspark that its client without Java leaves out.
 _OF_JAVA = ("broadcast", "context", "core", "files", "rdd", "status")
+_MISSING = re.compile(r"ModuleNotFoundError: No module named '([^']+)'\s*$")
 _IMPORTED = re.compile(r"cannot import name '(\w+)'")  # as in from databricks import feature_store
 _SETTING = "LAKEFLOW_JOBS_LOCAL_INSTALL = True"
 _MAX_FOLDERS = 2000  # of a bundle that are searched
@@ -35,6 +36,9 @@ def find_missing_module(error: BaseException) -> str | None:
     """Return the name of the module that an error is about the lack of."""
     if isinstance(error, ModuleNotFoundError):
         return error.name
+    if type(error).__name__ == "PythonException":  # of code that Spark calls
+        match = _MISSING.search(str(error))
+        return match[1] if match else None
     if isinstance(error, ImportError) and error.name in _NAMESPACES:
         match = _IMPORTED.match(error.msg)
         return f"{error.name}.{match[1]}" if match else None

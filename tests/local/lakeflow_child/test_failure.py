@@ -72,6 +72,41 @@ def test_error_of_the_workspace_gives_its_own_advice() -> None:
     assert described.startswith("AttributeError: Leave dbutils.x out for a local run")
 
 
+@pytest.mark.parametrize("outer", [RuntimeError("no load"), SystemExit(1)])
+def test_error_of_the_workspace_comes_before_those_raised_from_it(outer: BaseException) -> None:
+    try:
+        try:
+            raise_not_served("x")
+        except AttributeError as inner:
+            raise outer from inner
+    except BaseException as raised:
+        error = describe_error(raised)["error"]
+    assert error.startswith("AttributeError: Leave dbutils.x out for a local run")
+    assert error.endswith(f"{type(outer).__name__}: {outer}")
+
+
+def test_error_that_the_task_exits_after_comes_first() -> None:
+    try:
+        try:
+            raise ValueError("no rows")
+        except ValueError:
+            sys.exit(2)
+    except SystemExit as raised:
+        error = describe_error(raised)["error"]
+    assert error == "ValueError: no rows SystemExit: 2"
+
+
+class PythonException(Exception):
+    """An error of pyspark about code that Spark calls, with its trace in the text."""
+
+
+def test_error_of_code_that_spark_calls_begins_with_its_last_line() -> None:
+    error = PythonException("\n  See the trace below.\nTraceback:\n  f()\nValueError: bad")
+    assert describe_error(error)["error"].startswith("ValueError: bad tests.")
+    error = PythonException("\nTraceback:\nModuleNotFoundError: No module named 'cowsay'")
+    assert describe_error(error)["error"].startswith("The task needs the module cowsay")
+
+
 def test_describe_error_without_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     assert describe_error(KeyError("x"))["error"] == "KeyError: 'x'"
