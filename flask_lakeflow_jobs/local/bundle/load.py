@@ -144,14 +144,15 @@ class _Loader:
     def _load_jobs(self, resolved: ResolvedBundle) -> dict[str, BundleJob]:
         jobs = resolved.jobs
         if not jobs:
-            how = (
-                "with a pipeline_task for its pipelines"
-                if resolved.pipelines
-                else "here or in a file that 'include' lists"
-            )
+            how = "Define at least one under 'resources.jobs', "
+            if resolved.pipelines:
+                how += "with a pipeline_task for its pipelines."
+            elif (file := self._find_unread()) is not None:
+                how = f"List {display_path(file, self._root)}, which has some, under 'include'."
+            else:
+                how += "here or in a file that 'include' lists."
             raise BundleError(
-                f"The bundle has no jobs. Define at least one under 'resources.jobs', {how}.",
-                resolved.tree.locations.get("resources"),
+                f"The bundle has no jobs. {how}", resolved.tree.locations.get("resources")
             )
         loaded = {
             key: self._load_job(key, jobs[key], jobs.locations[key])
@@ -159,6 +160,15 @@ class _Loader:
         }
         self._warn_of_call_cycles()
         return loaded
+
+    def _find_unread(self) -> Path | None:
+        """Return a file with jobs that the bundle does not include."""
+        for file in sorted([*self._root.glob("*.y*ml"), *self._root.glob("*/*.y*ml")]):
+            if file not in self._sources and file.is_file():
+                text = file.read_text(encoding="utf-8", errors="replace")
+                if re.search(r"^resources:\s*(?:#.*\s*)*jobs:", text, re.MULTILINE):
+                    return file
+        return None
 
     def _runnable_jobs(self, jobs: LocatedDict) -> list[str]:
         """Return the keys of the jobs with tasks; those of all jobs if none has any."""

@@ -146,7 +146,7 @@ def test_load_bundle_reads_target_from_environment(
                 "'resources.jobs', with a pipeline_task for its pipelines."
             ),
         ),
-        ("resources: 5", "databricks.yml:1: 'resources' has to be a mapping."),
+        ("resources: 5", "databricks.yml:1: 'resources' has to be a mapping. List files under"),
         ("variables: 5", "databricks.yml:1: 'variables' has to be a mapping."),
         ("bundle: {git: x}", "databricks.yml:1: 'git' has to be a mapping."),
         ("resources: {jobs: {etl: 5}}", "databricks.yml:1: The job 'etl' has to be a mapping."),
@@ -180,6 +180,16 @@ def test_load_bundle_invalid_names_line_and_problem(load: Load, text: str, messa
     with pytest.raises(BundleError) as error:
         load(text)
     assert str(error.value).startswith(message)
+
+
+def test_load_bundle_without_jobs_names_a_file_that_it_does_not_include(
+    folder: Path, load: Load
+) -> None:
+    (folder / "resources").mkdir()
+    (folder / "resources" / "other.yaml").write_text("jobs: {}")
+    (folder / "resources" / "sales.yaml").write_text("resources:\n  # daily\n  jobs: {etl: {}}")
+    with pytest.raises(BundleError, match=r"List resources/sales.yaml, which has some, under"):
+        load("include: [resources/*.yml]")
 
 
 def test_load_bundle_error_in_included_file_names_that_file(folder: Path, load: Load) -> None:
