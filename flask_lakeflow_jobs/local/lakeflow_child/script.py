@@ -8,6 +8,8 @@ import sys
 import types
 from contextlib import suppress
 
+from .project_metadata import ProjectFinder
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -34,6 +36,7 @@ def extend_import_path(payload: dict[str, Any]) -> None:
         for each in payload["libraries"]
     ]
     sys.path[:0] = [payload["folder"], *libraries]
+    sys.meta_path.append(ProjectFinder(libraries))
     # A Python that the code starts has the libraries too, as on a cluster.
     inherited = filter(None, [os.environ.get("PYTHONPATH")])
     os.environ["PYTHONPATH"] = os.pathsep.join([*libraries, *inherited])

@@ -29,9 +29,15 @@ PROJECT = '[project]\nname = "my_shop"\n[project.scripts]\ngo = "shop.main:run"'
 )
 def test_unbuilt_wheel_is_imported_from_its_project(serve: Serve) -> None:
     task = wheel(libraries=[{"whl": "./dist/*.whl"}])
-    client = serve({"etl": {"tasks": [task]}}, {"pyproject.toml": PROJECT, **MODULE})
+    init = "from importlib.metadata import version\nprint(version('my-shop'))"
+    files = {
+        "pyproject.toml": f"{PROJECT}\n[tool.x]\nversion = '1.2'",
+        **MODULE,
+        "src/shop/__init__.py": init,
+    }
+    client = serve({"etl": {"tasks": [task]}}, files)
     output = client.outputs(client.run("etl"))["main"]
-    assert output.logs == "sold\n", output.error
+    assert output.logs == "1.2\nsold\n", output.error
 
 
 def test_wheel_task_that_lists_no_wheel_runs_the_project_of_its_package(serve: Serve) -> None:

@@ -1,0 +1,56 @@
+"""The metadata of projects that tasks import from their sources, as of an installed wheel."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from .package_names import PROJECT_FILES, declares
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from importlib.machinery import ModuleSpec
+    from importlib.metadata import Distribution, DistributionFinder
+    from typing import Any
+
+_VERSION = re.compile(r"""^\s*version\s*=\s*["']?(\d[\w.+!-]*)""", re.MULTILINE)
+
+
+class ProjectFinder:
+    """Finds the distributions of projects by their names, after those that are installed.
+
+    :param folders: of the projects, with their files.
+    """
+
+    def __init__(self, folders: list[str]) -> None:
+        self._folders = folders
+
+    def find_spec(self, *_: object) -> ModuleSpec | None:
+        """Find no module: those are on the import path."""
+        return None
+
+    def find_distributions(self, context: DistributionFinder.Context) -> Iterator[Distribution]:
+        """Yield the distribution of a name."""
+        for path in (os.path.join(each, file) for each in self._folders for file in PROJECT_FILES):
+            try:
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    text = file.read()
+            except OSError:
+                continue
+            if context.name is not None and declares(text, context.name):
+                found = _VERSION.search(text)
+                yield _create(context.name, found[1] if found else "0.0.0", os.path.dirname(path))
+
+
+def _create(name: str, version: str, folder: str) -> Distribution:
+    from importlib import metadata  # it takes long to import, and the caller has done it
+
+    class ProjectDistribution(metadata.Distribution):
+        def read_text(self, filename: str) -> str | None:
+            return f"Name: {name}\nVersion: {version}\n" if filename == "METADATA" else None
+
+        def locate_file(self, path: Any) -> Any:
+            return os.path.join(folder, path)
+
+    return ProjectDistribution()
