@@ -78,6 +78,8 @@ _CONNECTION_ERRORS = (
     *("ConnectionError", "ConnectError", "ConnectTimeout", "URLError", "gaierror"),
     *("AuthenticationError", "OperationalError", "RequestError", "TransportError"),
 )
+# How urllib3 and urllib begin their texts, which code may raise as an error of its own.
+_CONNECTION_TEXTS = ("ConnectionPool(host=", "<urlopen error ")
 _PARSER_FILES = ("argparse.py",)
 _CLIENT_FILES = ("urllib/request.py", "socket.py")
 _SPARK_CLIENT = "pyspark/sql/connect/client/core.py"
@@ -117,7 +119,8 @@ def advise_on_surroundings(
     match = _UNREACHABLE.search(str(error))
     # Spark names the error of its own source of data in the text.
     kinds = f"{type(error).__name__}: {error}"
-    if match and any(f"{each}: " in kinds for each in _CONNECTION_ERRORS):
+    is_connection = any(f"{each}: " in kinds for each in _CONNECTION_ERRORS)
+    if match and (is_connection or any(each in kinds for each in _CONNECTION_TEXTS)):
         found = next(filter(None, match.groups()), None)
         host = found or _find_text(error, "host", _CLIENT_FILES) or "the host of the task"
         if host == "localhost" and "port=443" in str(error):  # of spark.databricks.workspaceUrl

@@ -91,6 +91,10 @@ def _raise_for_missing_key() -> None:
         (ConnectionError("Failed to resolve 'a.example'"), "This machine cannot reach a.example."),
         (ValueError("ConnectionError: host='a.example'"), "This machine cannot reach a.example."),
         (
+            Exception("HTTPSConnectionPool(host='a.example', port=443): Max retries exceeded"),
+            "This machine cannot reach a.example.",
+        ),
+        (
             ConnectionError(
                 "HTTPSConnectionPool(host='localhost', port=443): Max retries exceeded"
             ),
