@@ -46,6 +46,14 @@ _ADVICE = {
     r"Catalog not found: ([^\s,]+)": (
         "The catalog {} is not in the local workspace. Create it first, with CREATE CATALOG."
     ),
+    r"input schema for INSERT has (\d+) fields, but table schema has (\d+)": (
+        "The rows have {} columns, and the table {}. Select the columns of the table, or set "
+        ".option('mergeSchema', True)."
+    ),
+    "No commit files found in _delta_log": (
+        "There is no Delta table in this folder. Write it first, in an earlier task, or copy it "
+        "there."
+    ),
     r"Missing commit file: expected version": (
         "Sail does not find earlier versions of a table with more than ten of them. Save the rows "
         f"in a table of their own, or {JVM}."
@@ -71,12 +79,16 @@ _ADVICE = {
         "and it has no 'mode' for such lines. Read the column as a STRING and convert it with "
         "try_cast, or read the lines with spark.read.text."
     ),
+    r"invalid option: (\w+): (.+)": (
+        "Sail does not take {1} as the option {0} of a file. Write one that it takes, such as one "
+        "character as 'sep', or read the lines with spark.read.text and split them."
+    ),
     r"The value '\d+-\d+-\d+T.{1,40} cannot be cast to \"DATE\"": (
         "Sail casts no text with a T to a date. Write to_date(…), which takes it."
     ),
-    r"Cannot cast string .* to value of \w+ type": (
-        "A text is not of this type. Convert it with try_cast, which gives NULL: casts are strict "
-        "here, as on SQL warehouses and serverless compute."
+    r"Cannot cast (?:string|value) .* to value of \w+|invalid timestamp: |datetime field at byte": (
+        "A text is not of this type. Convert it with try_cast or try_to_timestamp, which give "
+        "NULL: casts are strict, as on SQL warehouses, serverless compute and runtimes from 17."
     ),
     "UnsupportedOperationException: qualified function name": (
         "Sail has no function of this name with a schema. Create it in an earlier task, with "
@@ -123,6 +135,12 @@ _ADVICE = {
     ),
     r"UnsupportedOperationException|unknown function:": (
         f"Sail does not support this statement or function. Write it otherwise, or {JVM}."
+    ),
+    r"No function matches the given name and argument types '(\w+)\(": (
+        "Sail has no function {} of these types. Convert its arguments, as by CAST(… AS DOUBLE)."
+    ),
+    r"No field named|Error during planning|(?:Arrow|Execution|Internal|Schema) error: ": (
+        f"Sail does not run this. If Databricks does, write it otherwise, or {JVM}."
     ),
 }
 

@@ -46,8 +46,32 @@ def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
             "Sail finds no column tags.team here. Write tags['team'] if tags is a map.",
         ),
         (
+            "invalid option: sep: ||",
+            "Sail does not take || as the option sep of a file. Write one that it takes",
+        ),
+        (
             "Cast error: Cannot cast string 'not-an-id' to value of Int64 type",
             "A text is not of this type. Convert it with try_cast",
+        ),
+        (
+            "No function matches the given name and argument types 'try_add(Int32, Float64)'.",
+            "Sail has no function try_add of these types. Convert its arguments",
+        ),
+        (
+            "Error during planning: Plan does not satisfy order requirements",
+            "Sail does not run this. If Databricks does, write it otherwise, or install",
+        ),
+        (
+            "Invalid table location: No commit files found in _delta_log",
+            "There is no Delta table in this folder. Write it first",
+        ),
+        (
+            "invalid argument: input schema for INSERT has 2 fields, but table schema has 1 fields",
+            "The rows have 2 columns, and the table 1. Select the columns of the table",
+        ),
+        (
+            "expected numeric datetime field at byte offset 0",
+            "A text is not of this type. Convert it with try_cast or try_to_timestamp",
         ),
         (
             'No field named f.end.\nValid fields are f."#43", f."#44".',
