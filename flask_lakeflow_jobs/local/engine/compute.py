@@ -16,6 +16,8 @@ from ..model import Settings, mappings
 from .projects import declares_package, find_package_folders, is_project
 
 _VARIABLE = re.compile(r"([A-Za-z_]\w*)=(.*)", re.ASCII)
+_ANSI = "spark.sql.ansi.enabled"
+_ANSI_RUNTIME = 17  # the first one that has it by default
 _EXTRAS = re.compile(r"\[[\w,\s-]*\]$")
 
 
@@ -126,10 +128,20 @@ def _parse_variables(text: str, path: str) -> Iterator[tuple[str, str]]:
 
 
 def read_spark_settings(settings: Settings, spec: Settings) -> dict[str, str]:
-    """Return the settings of Spark of a task's cluster, without those for storage in the cloud."""
+    """Return the settings of Spark of a task's cluster, without those for storage in the cloud.
+
+    Runtimes before 17 have lenient casts. Databricks, documentation of ANSI compliance.
+    """
     cluster = _find_cluster(settings, spec)
-    found = (cluster.get("spark_conf") if isinstance(cluster, Mapping) else None) or {}
-    texts = {key: str(value) for key, value in found.items()}
+    if not isinstance(cluster, Mapping):
+        return {}
+    runtime = re.match(r"(\d+)\.", str(cluster.get("spark_version")))
+    is_lenient = runtime is not None and int(runtime[1]) < _ANSI_RUNTIME
+    defaults = {_ANSI: "false"} if is_lenient else {}
+    texts = {
+        **defaults,
+        **{key: str(each) for key, each in (cluster.get("spark_conf") or {}).items()},
+    }
     return {key: text for key, text in texts.items() if "{{secrets/" not in text}
 
 

@@ -188,6 +188,25 @@ def test_settings_of_spark_are_those_of_the_cluster_without_storage() -> None:
     assert read_spark_settings(SETTINGS, {"job_cluster_key": "shared"}) == {}
 
 
+@pytest.mark.parametrize(
+    ("cluster", "found"),
+    [
+        ({"spark_version": "15.4.x-scala2.12"}, {"spark.sql.ansi.enabled": "false"}),
+        (
+            {"spark_version": "9.1.x", "spark_conf": {"spark.sql.ansi.enabled": True}},
+            {"spark.sql.ansi.enabled": "True"},
+        ),
+        ({"spark_version": "17.3.x-scala2.13"}, {}),
+        ({"spark_version": "auto:latest-lts"}, {}),
+        ({"policy_id": "a"}, {}),
+    ],
+)
+def test_runtimes_before_17_have_lenient_casts(
+    cluster: dict[str, Any], found: dict[str, str]
+) -> None:
+    assert read_spark_settings({}, {"new_cluster": cluster}) == found
+
+
 def test_project_of_a_package_is_the_one_that_declares_it(tmp_path: Path) -> None:
     for name in ("shop", "other"):
         (tmp_path / name).mkdir()

@@ -183,6 +183,8 @@ query = (
     "SELECT column_name FROM dev.information_schema.columns WHERE table_schema = 'snippets' AND table_name = 'named'"
 )
 assert spark.sql(query).count() == 4
+query = "SELECT * FROM IDENTIFIER(:catalog || '.information_schema.columns') WHERE table_name = 'named'"
+assert spark.sql(query, args={"catalog": "dev"}).filter("table_schema = 'snippets'").count() == 4
 assert spark.sql("SHOW SCHEMAS IN dev").filter("databaseName = 'snippets'").count() == 1
 
 # %% view of a table in its schema

@@ -269,3 +269,48 @@ assert frame.select(F.approx_percentile(F.lit(2), 0.5)).first()[0] == 2
 spark.range(1).write.bucketBy(2, "id").sortBy("id").mode("overwrite").saveAsTable("dev.snippets.laid")
 spark.range(1).write.clusterBy("id").mode("overwrite").saveAsTable("dev.snippets.laid")
 spark.range(1).writeTo("dev.snippets.laid").clusterBy("id").createOrReplace()
+
+# %% filters by functions of elements
+spark.sql("CREATE OR REPLACE TABLE dev.snippets.words AS SELECT * FROM VALUES ('x y', array(1, 2), 1), ('z', array(3), 2), (NULL, NULL, 3) AS v(s, a, n)")
+words = spark.table("dev.snippets.words")
+words.createOrReplaceTempView("words")
+spark.sql("CREATE OR REPLACE VIEW dev.snippets.titles AS SELECT initcap(s) AS s, n FROM dev.snippets.words")
+titles = words.withColumn("s", F.initcap("s"))
+titles.createOrReplaceTempView("titles")
+for query in (
+    "SELECT n FROM dev.snippets.words WHERE initcap(s) = 'X Y' AND n > 0",
+    "SELECT n FROM dev.snippets.words WHERE exists(a, x -> x = 2)",
+    "SELECT w.n FROM words w, titles t WHERE w.n = t.n AND size(filter(w.a, x -> x < 3)) = 2",
+    "SELECT n FROM (SELECT n, initcap(s) AS s FROM dev.snippets.words) WHERE s = 'X Y'",
+    "SELECT n FROM dev.snippets.titles WHERE s = 'X Y'",
+    "SELECT n FROM titles WHERE s = 'X Y'",
+):
+    assert [row.n for row in spark.sql(query).collect()] == [1], query
+for frame in (
+    words.filter(F.exists("a", lambda x: x == 2)),
+    words.filter("exists(a, x -> x = 2)"),
+    titles.filter("s = 'X Y'"),
+    words.withColumn("b", F.expr("transform(a, x -> x + 1)")).filter(F.col("b")[0] == 2),
+    spark.sql("SELECT initcap(s) AS s, n FROM dev.snippets.words").filter(F.col("s") == "X Y"),
+):
+    assert [row.n for row in frame.collect()] == [1]
+assert titles.groupBy(F.initcap("s")).count().count() == 3
+spark.sql("DELETE FROM dev.snippets.words WHERE exists(a, x -> x = 2)")
+assert words.count() == 2
+
+# %% lenient casts
+spark.conf.set("spark.sql.ansi.enabled", "false")
+rows = spark.createDataFrame([("abc", "2.5"), ("", "1")], "a string, b string")
+kinds = ("boolean", "date", "decimal(9,2)", "double", "int", "timestamp")
+for kind in kinds:
+    assert rows.select(F.col("a").cast(kind)).distinct().collect() == [(None,)], kind
+    assert rows.selectExpr(f"CAST(a AS {kind})").distinct().collect() == [(None,)], kind
+assert [row[0] for row in rows.select(F.col("b").cast("double")).collect()] == [2.5, 1]
+assert spark.sql("SELECT CAST('abc' AS DOUBLE), to_date('abc'), 1 / 0").first() == (None, None, None)
+spark.conf.set("spark.sql.ansi.enabled", "true")
+try:
+    rows.select(F.col("a").cast("double")).collect()
+except Exception as error:
+    assert "Cannot cast" in str(error), error
+else:
+    raise AssertionError("a strict cast of no number")

@@ -2,6 +2,9 @@
 
 Sail drops a sort if nothing needs its order, such as a file, the first row of a group, or a new
 column. Spark keeps it there. A limit needs the order, so one above any number of rows keeps it.
+
+Sail moves filters into the scan of a Delta table, which fails for functions of elements, such as
+``exists``. It moves none below a limit, and none by a value that may be another one each time.
 """
 
 from __future__ import annotations
@@ -12,8 +15,8 @@ from typing import Any
 
 from ...sql_statements import LITERAL
 from ..files.file_sources import read_file_metadata
-from ..language.connect_plans import list_messages, walk
-from ..language.sql_corrections import correct_results
+from ..language.connect_plans import find_messages, list_messages, walk
+from ..language.sql_corrections import NEVER, correct_results, try_casts
 from ..language.sql_names import Prefix, lower_in_sql, lower_name, prefix_name
 from ..language.sql_text import escape_quotes
 from .frame_joins import expand_stars, name_keys
@@ -43,6 +46,9 @@ _PATH = re.compile(
 )
 _TYPE = re.compile(r"\bstruct\s*<", re.IGNORECASE)
 _ALL_ROWS = 2**31 - 1
+_LAMBDA = "->"
+#: Types to which Sail has strict casts alone.
+_STRICT = ("boolean", "decimal", "double", "float")
 _SORTED = re.compile(r"\b(?:ORDER|SORT)\s+BY\b", re.IGNORECASE)
 #: Messages below which Sail keeps a sort, or the text is not only a query, or that sort again.
 _DONE = ("Limit", "Plan", "Sort", "SqlCommand", "Tail", "WithRelations")
@@ -56,6 +62,7 @@ class RequestStub:
         self._session = session
         self._see = see
         self._prefix = prefix
+        self._is_lenient = False
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._stub, name)
@@ -64,26 +71,41 @@ class RequestStub:
 
         def call(request: Any, *arguments: Any, **named: Any) -> Any:
             self._see(request)
-            correct_texts(request, self._prefix)
+            if request.DESCRIPTOR.name == "ConfigRequest":
+                self._see_settings(request.operation.set.pairs)
+            correct_texts(request, self._prefix, is_lenient=self._is_lenient)
             read_file_metadata(request, self._session)
             expand_stars(request, self._session)
             name_keys(request, self._session)
             keep_order(request)
+            hold_filters(request)
             return method(request, *arguments, **named)
 
         return call
 
+    def _see_settings(self, pairs: Any) -> None:
+        for pair in pairs:
+            if pair.key == "spark.sql.ansi.enabled":
+                self._is_lenient = pair.value.lower() == "false"
 
-def correct_texts(request: Any, prefix: Prefix) -> None:
-    """Change the names and the SQL in a request."""
+
+def correct_texts(request: Any, prefix: Prefix, *, is_lenient: bool) -> None:
+    """Change the names and the SQL in a request.
+
+    :param is_lenient: whether a value that is not of a type is NULL in a cast to it.
+    """
     for message in walk(request):
         kind = message.DESCRIPTOR
         if kind.name == "ExpressionString":
-            message.expression = correct_expression(message.expression, prefix)
+            expression = correct_expression(message.expression, prefix)
+            message.expression = try_casts(expression) if is_lenient else expression
+        elif kind.name == "Cast" and is_lenient and not message.eval_mode:
+            if message.type_str.startswith(_STRICT) or message.type.WhichOneof("kind") in _STRICT:
+                message.eval_mode = message.EVAL_MODE_TRY
         elif kind.name in _STATEMENT_FIELDS:
             field = _STATEMENT_FIELDS[kind.name]
-            statement = lower_in_sql(getattr(message, field), prefix)
-            setattr(message, field, correct_results(statement))
+            statement = correct_results(lower_in_sql(getattr(message, field), prefix))
+            setattr(message, field, try_casts(statement) if is_lenient else statement)
         elif kind.file.name.endswith("/catalog.proto"):
             is_use = kind.name == "SetCurrentDatabase"  # of the current catalog
             for field, parts in _CATALOG_FIELDS.items():
@@ -127,16 +149,49 @@ def _correct(message: Any, field: str, prefix: Prefix, parts: int) -> None:
 
 
 def keep_order(request: Any) -> None:
-    """Let the rows of a request keep the order in which they are sorted."""
+    """Let rows keep the order in which they are sorted, and filters of them their place."""
     for message in walk(request):
         if message.DESCRIPTOR.name in _DONE:
             continue
         for rows in list_messages(message):
-            if rows.DESCRIPTOR.name == "Relation" and _is_sorted(rows):
+            if rows.DESCRIPTOR.name == "Relation" and _needs_limit(rows):
                 limited = type(rows)(common=rows.common)
                 limited.limit.input.CopyFrom(rows)
                 limited.limit.limit = _ALL_ROWS
                 rows.CopyFrom(limited)
+
+
+def _needs_limit(rows: Any) -> bool:
+    kind = rows.WhichOneof("rel_type")
+    if kind in ("project", "with_columns"):
+        return _has_lambda(getattr(rows, kind))
+    return _is_sorted(rows) or (kind == "sql" and _LAMBDA in rows.sql.query)
+
+
+def _has_lambda(message: Any) -> bool:
+    """Return whether a message calls a function of elements, as ``initcap`` does here."""
+    kind = message.DESCRIPTOR.name
+    if kind == "LambdaFunction" or (kind == "ExpressionString" and _LAMBDA in message.expression):
+        return True
+    return any(
+        _has_lambda(each) for each in list_messages(message) if each.DESCRIPTOR.name != "Relation"
+    )
+
+
+def hold_filters(request: Any) -> None:
+    """Let no filter by a function of elements move into the scan of a table."""
+    for rows in find_messages(request, "Filter"):
+        if _has_lambda(rows) and not _is_held(rows.condition):
+            either = type(rows.condition)()
+            either.unresolved_function.function_name = "or"
+            either.unresolved_function.arguments.add().CopyFrom(rows.condition)
+            either.unresolved_function.arguments.add().expression_string.expression = NEVER
+            rows.condition.CopyFrom(either)
+
+
+def _is_held(condition: Any) -> bool:
+    arguments = condition.unresolved_function.arguments
+    return len(arguments) == 2 and arguments[1].expression_string.expression == NEVER
 
 
 def _is_sorted(rows: Any) -> bool:

@@ -10,7 +10,7 @@ decimals and ``rint`` round half up. A window over a range of dates has all earl
 is of microseconds. ``get_json_object`` finds nothing with ``[*]``. ``percentile_approx`` returns a
 value between two others, and takes no array. ``collect_list`` over a window keeps NULL.
 ``from_json`` reads no time with a ``T``. ``array_except`` takes no two arrays of which one alone
-has no NULL. ``to_json`` writes microseconds.
+has no NULL. ``to_json`` writes microseconds. ``log`` takes no value alone.
 
 Spark makes a ``DOUBLE`` of a ``DOUBLE`` and a decimal, and Sail a decimal of 30 digits, as in
 ``coalesce(x, 0.0)``. Both make a ``DOUBLE`` of a ``DOUBLE`` and an integer, and a decimal of a
@@ -27,12 +27,18 @@ from ...sql_statements import LITERAL, read_arguments
 
 _TEXTS = (
     "array_except|approx_percentile|bigint|bround|collect_list|from_json|get_json_object|ifnull"
-    "|initcap|left|nvl|percentile_approx|regexp_count|right|rint|split|string|to_json"
+    "|initcap|left|log|nvl|percentile_approx|regexp_count|right|rint|split|string|to_json"
 )
 _TIMES = (
     "date_?diff|date_?part|date_trunc|extract|timestamp|timestampdiff|to_date|to_timestamp|weekday"
 )
 _CALL = re.compile(rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>{_TEXTS}|{_TIMES})\s*\(", re.I | re.S)
+#: A condition that is false for each row, which Sail does not know before.
+NEVER = "rand(0) < 0"
+_CAST = re.compile(rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<cast>CAST)\s*\(", re.I | re.S)
+_STRICT = re.compile(
+    r".*\sAS\s+(?:BOOLEAN|DEC|DECIMAL|DOUBLE|FLOAT|NUMERIC|REAL)\b[\s\d,()]*", re.I | re.S
+)
 _OVER = re.compile(r"\s*(?:FILTER\s*\([^)]*\)\s*)?OVER\b", re.IGNORECASE)
 _FILTER = re.compile(r"\s*FILTER\b", re.IGNORECASE)
 _DAY_OF_WEEK = re.compile(r"'?(?:dow|dayofweek)'?\s+from\s+(.*)", re.IGNORECASE | re.DOTALL)
@@ -88,6 +94,21 @@ def _correct_calls(statement: str) -> str:
     return statement
 
 
+def try_casts(statement: str) -> str:
+    """Write casts with NULL for a value that is not of the type, where Sail has strict ones alone.
+
+    Without ``spark.sql.ansi.enabled``, it has the others itself.
+    """
+    position = 0
+    while (call := _CAST.search(statement, position)) is not None:
+        position = call.end()
+        found = read_arguments(statement, position) if call["cast"] else None
+        if found and _STRICT.fullmatch(statement, position, found[1] - 1):
+            statement = f"{statement[: call.start()]}TRY_{statement[call.start() :]}"
+            position += len("TRY_")
+    return statement
+
+
 def _find_window_end(statement: str, start: int) -> int:
     """Return the end of the window after an ``OVER``: a name, or all in parentheses."""
     opening = re.compile(r"\s*(\(|[\w`]+)").match(statement, start)
@@ -118,6 +139,8 @@ def _write(name: str, *arguments: str) -> str:
         return f"bround({', '.join([f'CAST({value} AS DOUBLE)', *scale])})"
     if name == "initcap":
         return f"array_join({_WORDS.format(*arguments)}, ' ')"
+    if name == "log":
+        return call if len(arguments) > 1 else f"ln({arguments[0]})"
     if name in ("ifnull", "nvl"):
         return f"coalesce({', '.join(arguments)})"
     if name in ("bigint", "string"):

@@ -48,6 +48,8 @@ _UNLIKE = re.compile(
     r"|\b(?:VERSION|TIMESTAMP)\s+AS\s+OF\b|\bGROUP\s+BY\b.*\b(?:HAVING|ORDER\s+BY)\b.*\w\s*\(",
     re.IGNORECASE | re.DOTALL,
 )
+# Functions of elements; see ``sail_requests``.
+_LAMBDA = re.compile(r"->|\binitcap\s*\(", re.IGNORECASE)
 _NO_IDS = "MERGE INTO tables with Delta identity columns"
 # Rules for trees are imported in functions: sqlglot takes long to import.
 # Beyond it, a statement is data, and parsing takes seconds.
@@ -81,7 +83,8 @@ class SailSql:
         statement = insert_settings(escape_quotes(statement), self._session.conf)
         statement = self._paths.translate_sql(name_versions(remove_comments(statement)))
         is_show = match_syntax("(DESC | DESCRIBE | EXPLAIN | SHOW)", statement)
-        needs_text = is_show is not None or self._variables is not None
+        is_information = _INFORMATION in statement.lower()
+        needs_text = is_show is not None or is_information or self._variables is not None
         if args and (needs_text or not is_query(statement)):
             statement, args = insert_parameters(statement, args), None
         if needs_text:  # Sail knows IDENTIFIER in other queries only, and without variables
@@ -186,7 +189,8 @@ class SailSql:
 
     def _correct(self, statement: str, run: Run) -> str:
         """Return a statement that has the rows and columns of Databricks on Sail."""
-        if len(statement) > _MAX_LENGTH or not _UNLIKE.search(statement):
+        is_unlike = _UNLIKE.search(statement) or _LAMBDA.search(statement)
+        if len(statement) > _MAX_LENGTH or not is_unlike:
             return statement
         if (tree := _parse(statement)) is None:
             return statement
@@ -194,17 +198,26 @@ class SailSql:
 
         from .query_columns import write
         from .query_tables import name_folders, name_keys
-        from .sql_queries import filter_laterals, lift_aggregates, name_groups, refuse_unpivots
+        from .sql_queries import (
+            filter_laterals,
+            hold_filters,
+            lift_aggregates,
+            name_groups,
+            refuse_unpivots,
+        )
 
         def describe(text: str) -> dict[str, str]:
             return _list_columns(self._run_or_rewrite(text, run))
 
         before = write(tree)
+        has_lambda = _LAMBDA.search(statement) is not None
         name_folders(tree, self._query)
         refuse_unpivots(tree)
         for select in tree.find_all(exp.Select):
             name_groups(select)
             filter_laterals(select)
+        if has_lambda:
+            hold_filters(tree)
         name_keys(tree, describe)
         corrected = write(lift_aggregates(tree, describe))
         return statement if corrected == before else corrected

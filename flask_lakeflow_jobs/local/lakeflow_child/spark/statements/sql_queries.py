@@ -8,8 +8,16 @@ from __future__ import annotations
 from sqlglot import exp
 
 from ...sql.databricks_sql import name_paths
-from ..language.sql_corrections import check_path
-from .query_columns import Describe, Tree, expand_stars, read_columns, replace_part, write
+from ..language.sql_corrections import NEVER, check_path
+from .query_columns import (
+    Describe,
+    Tree,
+    expand_stars,
+    parse,
+    read_columns,
+    replace_part,
+    write,
+)
 
 _KEPT = "lakeflow_qualifies"
 _GENERATORS = (exp.Explode, exp.Inline, exp.Posexplode)
@@ -300,6 +308,28 @@ def filter_laterals(select: exp.Select) -> None:
             )
         size = exp.Anonymous(this="size", expressions=[array.copy()])
         select.where(exp.GT(this=size, expression=exp.Literal.number(0)), copy=False)
+
+
+def hold_filters(tree: Tree) -> None:
+    """Let no condition move into the scan of a table, where Sail has no functions of elements.
+
+    Those that join tables may move, and those with a query, which Sail joins too. A filter of the
+    rows of a view stays above its limit.
+    """
+    for select in tree.find_all(exp.Select):
+        if (where := select.args.get("where")) is None:
+            continue
+        conditions = where.this.flatten() if isinstance(where.this, exp.And) else [where.this]
+        for each in list(conditions):
+            is_join = isinstance(each, exp.EQ) and all(
+                isinstance(side, exp.Column) for side in (each.this, each.expression)
+            )
+            if not is_join and each.find(exp.Query) is None:
+                each.replace(exp.paren(exp.or_(each.copy(), parse(NEVER))))
+    if isinstance(tree, exp.Create) and tree.kind == "VIEW":
+        query = tree.expression
+        if isinstance(query, exp.Query) and query.args.get("limit") is None:
+            query.limit(2**31 - 1, copy=False)
 
 
 def _join_views(select: exp.Select) -> None:

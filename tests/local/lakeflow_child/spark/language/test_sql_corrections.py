@@ -8,6 +8,7 @@ import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_corrections import (
     correct_results,
+    try_casts,
     write_whole_decimals,
 )
 
@@ -91,6 +92,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_corrections imp
         ("get_json_object(a, '$.b[0]')",) * 2,
         ("to_date(a), to_date(b, 'y')", "to_date(CAST(a AS TIMESTAMP_NTZ)), to_date(b, 'y')"),
         ("to_date(CAST(a AS TIMESTAMP_NTZ))",) * 2,
+        ("log(a), log(10, b), blog(c)", "ln(a), log(10, b), blog(c)"),
     ],
 )
 def test_sql_has_the_results_of_databricks(statement: str, expected: str) -> None:
@@ -136,3 +138,9 @@ def test_whole_decimal_beside_other_values_is_an_integer(statement: str, written
 )
 def test_other_decimal_is_kept(statement: str) -> None:
     assert write_whole_decimals(statement) == statement
+
+
+def test_lenient_casts_are_written_where_sail_has_strict_ones() -> None:
+    statement = "CAST(f(a, 'CAST(b AS DOUBLE)') AS DECIMAL(10, 2)), TRY_CAST(c AS FLOAT)"
+    nested = "CAST(cast (d AS double) AS INT)"
+    assert try_casts(f"{statement}, {nested}") == f"TRY_{statement}, CAST(TRY_{nested[5:]}"
