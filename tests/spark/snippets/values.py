@@ -314,3 +314,10 @@ except Exception as error:
     assert "Cannot cast" in str(error), error
 else:
     raise AssertionError("a strict cast of no number")
+
+# %% groups that are sorted before they are counted or written
+groups = spark.range(600).withColumn("g", F.col("id") % 60).groupBy("g")
+assert groups.agg(F.sum("id")).orderBy("g").count() == 60
+groups.agg(F.max("id").alias("m")).orderBy(F.desc("m")).write.format("delta").save(f"{folder}/maxima")
+assert spark.read.format("delta").load(f"{folder}/maxima").first() == (59, 599)
+assert spark.sql("SELECT id % 60 AS g, max(id) AS m FROM range(600) GROUP BY 1 ORDER BY m").count() == 60

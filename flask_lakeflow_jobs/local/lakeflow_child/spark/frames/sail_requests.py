@@ -49,6 +49,8 @@ _ALL_ROWS = 2**31 - 1
 _LAMBDA = "->"
 #: Types to which Sail has strict casts alone.
 _STRICT = ("boolean", "decimal", "double", "float")
+#: Sail reserves memory for all rows of a limit if it sorts groups directly below it.
+_GROUPED = re.compile(r"\bGROUP\s+BY\b|\bDISTINCT\b", re.IGNORECASE)
 _SORTED = re.compile(r"\b(?:ORDER|SORT)\s+BY\b", re.IGNORECASE)
 #: Messages below which Sail keeps a sort, or the text is not only a query, or that sort again.
 _DONE = ("Limit", "Plan", "Sort", "SqlCommand", "Tail", "WithRelations")
@@ -155,10 +157,16 @@ def keep_order(request: Any) -> None:
             continue
         for rows in list_messages(message):
             if rows.DESCRIPTOR.name == "Relation" and _needs_limit(rows):
-                limited = type(rows)(common=rows.common)
-                limited.limit.input.CopyFrom(rows)
-                limited.limit.limit = _ALL_ROWS
-                rows.CopyFrom(limited)
+                if rows.WhichOneof("rel_type") == "sort":
+                    _limit(rows.sort.input)  # see _GROUPED
+                _limit(rows)
+
+
+def _limit(rows: Any) -> None:
+    limited = type(rows)(common=rows.common)
+    limited.limit.input.CopyFrom(rows)
+    limited.limit.limit = _ALL_ROWS
+    rows.CopyFrom(limited)
 
 
 def _needs_limit(rows: Any) -> bool:
@@ -196,4 +204,7 @@ def _is_held(condition: Any) -> bool:
 
 def _is_sorted(rows: Any) -> bool:
     kind = rows.WhichOneof("rel_type")
-    return kind == "sort" or (kind == "sql" and _SORTED.search(rows.sql.query) is not None)
+    if kind != "sql":
+        return bool(kind == "sort")
+    query = rows.sql.query
+    return _SORTED.search(query) is not None and _GROUPED.search(query) is None
