@@ -10,18 +10,12 @@ from ..sql_syntax import match_syntax
 from .expectations import fail_unless
 
 _UNCHANGED = r"(?P<unchanged>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/)"
+_CREATE = r"CREATE\s+(?:OR\s+(?:REFRESH|REPLACE)\s+)?(?:(?:PRIVATE|TEMPORARY)\s+)?"
 # From the longest to the shortest.
 _FORMS = {
-    r"CREATE\s+OR\s+(?:REFRESH|REPLACE)\s+STREAMING\s+(?:LIVE\s+)?TABLE": "CREATE STREAMING TABLE",
-    r"CREATE\s+(?:OR\s+REFRESH\s+)?STREAMING\s+LIVE\s+TABLE": "CREATE STREAMING TABLE",
-    r"CREATE\s+(?:OR\s+(?:REFRESH|REPLACE)\s+)?(?:PRIVATE\s+)?LIVE\s+TABLE": (
-        "CREATE MATERIALIZED VIEW"
-    ),
-    r"CREATE\s+(?:OR\s+(?:REFRESH|REPLACE)\s+)?(?:TEMPORARY\s+)?(?:STREAMING\s+)?LIVE\s+VIEW": (
-        "CREATE TEMPORARY VIEW"
-    ),
-    r"CREATE\s+OR\s+(?:REFRESH|REPLACE)\s+MATERIALIZED\s+VIEW": "CREATE MATERIALIZED VIEW",
-    r"CREATE\s+PRIVATE\s+(?=STREAMING\b|MATERIALIZED\b)": "CREATE ",
+    _CREATE + r"STREAMING\s+(?:LIVE\s+)?TABLE": "CREATE STREAMING TABLE",
+    _CREATE + r"(?:STREAMING\s+)?LIVE\s+VIEW": "CREATE TEMPORARY VIEW",
+    _CREATE + r"(?:LIVE\s+TABLE|MATERIALIZED\s+VIEW)": "CREATE MATERIALIZED VIEW",
     r"CLUSTER\s+BY\s*(?:\bAUTO\b|\([^()]*\))": "",  # Spark refuses it in SQL
     r"\bLIVE\.": "",
 }
