@@ -64,7 +64,7 @@ def describe_error(
     if advice is not None:
         last_line = f"{advice} {last_line}"
         trace += f"{advice}\n"
-    elif causes[-1] is not error and (isinstance(error, SystemExit) or _is_own(causes[-1])):
+    elif causes[-1] is not error and (_has_no_text(error) or _is_own(causes[-1])):
         last_line = f"{_write(causes[-1])} {last_line}"
     # The user's code may have closed stderr.
     with suppress(ValueError, OSError, AttributeError):
@@ -73,16 +73,18 @@ def describe_error(
 
 
 def _list_causes(error: BaseException | None) -> list[BaseException]:
-    """Return an error and those that it was raised from; an exit is raised from the one before.
+    """Return an error and those that it was raised from.
 
-    An error of the workspace says what to do itself, so its cause is not among them.
+    An exit is raised from the error before, and a group from its first one. An error of the
+    workspace says what to do itself, so its cause is not among them.
     """
     causes: list[BaseException] = []
     while error is not None and error not in causes:
         causes.append(error)
         if error.__traceback__ is None or _is_own(error):
             break
-        error = error.__cause__ or (error.__context__ if isinstance(error, SystemExit) else None)
+        before = error.__context__ if isinstance(error, SystemExit) else None
+        error = error.__cause__ or before or _find_first(error)
     return causes
 
 
@@ -90,6 +92,18 @@ def _is_own(error: BaseException) -> bool:
     """Return whether the workspace has raised an error, and not the user's code."""
     frames = [*traceback.walk_tb(error.__traceback__)]
     return bool(frames) and frames[-1][0].f_code.co_filename.startswith(_OWN_FOLDER)
+
+
+def _find_first(error: BaseException) -> BaseException | None:
+    """Return the first error of a group, as Python has them from 3.11."""
+    errors = getattr(error, "exceptions", None)
+    first = errors[0] if isinstance(errors, tuple) and errors else None
+    return first if isinstance(first, BaseException) else None
+
+
+def _has_no_text(error: BaseException) -> bool:
+    """Return whether an error is an exit or a group, which does not say what has failed."""
+    return isinstance(error, SystemExit) or _find_first(error) is not None
 
 
 def _write(error: BaseException) -> str:

@@ -96,6 +96,21 @@ def test_error_that_the_task_exits_after_comes_first() -> None:
     assert error == "ValueError: no rows SystemExit: 2"
 
 
+class ErrorGroup(Exception):
+    """One as Python has them from 3.11."""
+
+    exceptions = (ValueError("no rows"), KeyError("x"))
+
+
+def test_first_error_of_a_group_comes_first() -> None:
+    try:
+        raise ErrorGroup("2 sub-exceptions")
+    except ErrorGroup as raised:
+        error = describe_error(raised)["error"]
+    assert error.startswith("ValueError: no rows ")
+    assert error.endswith("ErrorGroup: 2 sub-exceptions")
+
+
 class PythonException(Exception):
     """An error of pyspark about code that Spark calls, with its trace in the text."""
 
