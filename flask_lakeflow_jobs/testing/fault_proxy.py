@@ -26,7 +26,7 @@ from .faults import Fault
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 
 
-class WorkspaceAddress(Protocol):
+class HasAddress(Protocol):
     """The address of a workspace, such as that of ``flask_lakeflow_jobs.local.Workspace``."""
 
     @property
@@ -78,7 +78,7 @@ class FaultyWorkspace:
     :param tokens: accepted bearer tokens of users. The proxy forwards them as the workspace's own.
     """
 
-    def __init__(self, workspace: WorkspaceAddress, *, tokens: Iterable[str] = ()) -> None:
+    def __init__(self, workspace: HasAddress, *, tokens: Iterable[str] = ()) -> None:
         self._workspace = workspace
         self._tokens = frozenset(tokens)
         self._rules: list[FaultRule] = []

@@ -13,7 +13,7 @@ from marshmallow import Schema, fields, validate
 
 from flask_lakeflow_jobs import JobConfig, LakeflowJobs, current_jobs
 from flask_lakeflow_jobs.local import load_bundle
-from flask_lakeflow_jobs.testing.fault_proxy import WorkspaceAddress
+from flask_lakeflow_jobs.testing.fault_proxy import HasAddress
 
 BUNDLE = Path(__file__).parent / "bundle" / "databricks.yml"
 
@@ -40,7 +40,7 @@ class Nightly(Schema):
 
 
 def shop_app(
-    workspace: WorkspaceAddress,
+    workspace: HasAddress,
     instance: Path,
     *,
     jobs: Mapping[str, Mapping[str, Any]] | None = None,

@@ -16,7 +16,7 @@ from werkzeug.exceptions import NotFound
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.console import history
 from flask_lakeflow_jobs.record.values import RunEnd
-from flask_lakeflow_jobs.testing.fault_proxy import WorkspaceAddress
+from flask_lakeflow_jobs.testing.fault_proxy import HasAddress
 from tests.console.conftest import MakeShop
 from tests.console.support import run, text_of
 from tests.support import on_behalf_of
@@ -167,7 +167,7 @@ def test_more_runs_at_one_moment_than_a_read_has_end_the_search() -> None:
 
 @pytest.mark.parametrize(("run_as", "shows_record"), [("app", True), ("user", False)])
 def test_trend_shows_recorded_runs_only_of_jobs_that_run_as_the_app(
-    make_shop: MakeShop, shop: WorkspaceAddress, run_as: str, shows_record: bool
+    make_shop: MakeShop, shop: HasAddress, run_as: str, shows_record: bool
 ) -> None:
     """The record has the runs of all users, which one of them may not view in the workspace."""
     app = make_shop(jobs={"alone": {"run_as": run_as}}, config={"LAKEFLOW_JOBS_RECORD_URL": True})

@@ -8,13 +8,13 @@ import pytest
 from flask import Flask
 
 from flask_lakeflow_jobs.testing import FaultyWorkspace
-from flask_lakeflow_jobs.testing.fault_proxy import WorkspaceAddress
+from flask_lakeflow_jobs.testing.fault_proxy import HasAddress
 from tests.console.conftest import MakeShop
 from tests.console.support import run as run_job
 from tests.console.support import text_of
 
 
-def test_matrix_reads_ended_runs_once(make_shop: MakeShop, shop: WorkspaceAddress) -> None:
+def test_matrix_reads_ended_runs_once(make_shop: MakeShop, shop: HasAddress) -> None:
     with FaultyWorkspace(shop) as proxy:
         app = make_shop(config={"DATABRICKS_HOST": proxy.host, "LAKEFLOW_JOBS_CACHE_TTL": 0})
         run_id = run_job(app, "broken")

@@ -11,7 +11,7 @@ from flask_lakeflow_jobs.console import root_errors
 from flask_lakeflow_jobs.console.root_errors import EndedRun, read_root_errors
 from flask_lakeflow_jobs.runs.outcome import Outcome
 from flask_lakeflow_jobs.testing import FaultyWorkspace
-from flask_lakeflow_jobs.testing.fault_proxy import WorkspaceAddress
+from flask_lakeflow_jobs.testing.fault_proxy import HasAddress
 from tests.clocks import FakeClock
 from tests.console.conftest import MakeShop
 from tests.console.support import run, text_of
@@ -20,7 +20,7 @@ ERROR = "load: ValueError: no orders for 2026-11-23"
 
 
 def test_history_reads_root_errors_a_few_at_a_time_and_once(
-    make_shop: MakeShop, shop: WorkspaceAddress, monkeypatch: pytest.MonkeyPatch
+    make_shop: MakeShop, shop: HasAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(root_errors, "MAX_READ_RUNS", 2)
     with FaultyWorkspace(shop) as proxy:

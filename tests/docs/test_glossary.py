@@ -1,5 +1,4 @@
-"""The glossary is kept: no identifier uses a word that it replaces, and no module the name of
-another one."""
+"""The glossary is kept: identifiers use its words, and no name means two things."""
 
 from __future__ import annotations
 
@@ -22,6 +21,22 @@ SHARED_MODULE_NAMES = {
     "progress",
     "server",
     "views",
+}
+
+#: Public names that mean the same in two programs, in pages and HTTP, or in two commands.
+SHARED_NAMES = {
+    "Clock",
+    "Progress",
+    "SystemClock",
+    "cancel_run",
+    "change_schedule",
+    "list_jobs",
+    "main",
+    "repair_run",
+    "show",
+    "show_matrix",
+    "show_run",
+    "upgrade",
 }
 
 #: The words of an identifier: ``MAX_BODY_BYTES`` and ``RunUpdate`` have three and two.
@@ -74,3 +89,13 @@ def test_no_module_has_the_name_of_another() -> None:
     modules = (ROOT / "flask_lakeflow_jobs").rglob("*.py")
     counts = Counter(module.stem for module in modules if not module.stem.startswith("__"))
     assert {name for name, count in counts.items() if count > 1} == SHARED_MODULE_NAMES
+
+
+def test_no_public_class_or_function_has_the_name_of_another() -> None:
+    counts = Counter(
+        node.name
+        for module in (ROOT / "flask_lakeflow_jobs").rglob("*.py")
+        for node in ast.parse(module.read_text()).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert {name for name, count in counts.items() if count > 1} == SHARED_NAMES

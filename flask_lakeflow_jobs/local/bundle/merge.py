@@ -82,8 +82,8 @@ def read_section(tree: LocatedDict, key: str) -> LocatedDict:
     if value is None:
         return LocatedDict()
     if not isinstance(value, LocatedDict):
-        hint = " List files under 'include'." if key == "resources" else ""
-        raise BundleError(f"{key!r} has to be a mapping.{hint}", tree.locations.get(key))
+        advice = " List files under 'include'." if key == "resources" else ""
+        raise BundleError(f"{key!r} has to be a mapping.{advice}", tree.locations.get(key))
     return value
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..lakeflow_child import package_names
-from ..lakeflow_child.package_names import PROJECT_FILES, name_of, normalize_name
+from ..lakeflow_child.package_names import PROJECT_FILES, normalize_name, package_of
 
 # Every cluster has its own versions. Here, another pyspark would hide that of the session.
 # And dbt's adapter for Databricks is replaced by that for DuckDB.
@@ -57,7 +57,7 @@ def list_dependencies(projects: Iterable[Path], own: Iterable[Path]) -> Iterator
     :param own: the projects of the bundle, which are imported from their sources.
     """
     for dependency in (each for project in projects for each in read_dependencies(project)):
-        name = name_of(dependency)
+        name = package_of(dependency)
         is_own = any(declares_package(project, name) for project in own)
         if not is_own and not is_of_a_cluster(dependency):
             yield dependency

@@ -17,6 +17,6 @@ del sys.path[0]
 if module == "spark.session.sail":
     entry.serve(int(sys.argv[2]))
 elif module == "supervisor":
-    entry.run(int(sys.argv[2]), sys.argv[3:])
+    entry.run_supervised(int(sys.argv[2]), sys.argv[3:])
 else:
     entry.main(sys.argv[1])

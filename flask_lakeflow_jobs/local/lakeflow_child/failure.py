@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from .missing_module import advise_on_module, find_missing_module
-from .spark.language.spark_advice import find_advice
+from .spark.language.spark_advice import find_spark_advice
 from .surroundings_advice import advise_on_surroundings
 
 _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -50,7 +50,7 @@ def describe_error(
 
     def advise(cause: BaseException) -> str | None:
         # The advice is about Sail; a pyspark of the user has what Sail lacks.
-        if "LAKEFLOW_LOCAL_SAIL" in os.environ and (advice := find_advice(cause)) is not None:
+        if "LAKEFLOW_LOCAL_SAIL" in os.environ and (advice := find_spark_advice(cause)) is not None:
             return advice
         if module := find_missing_module(cause):
             return advise_on_module(

@@ -124,11 +124,11 @@ def time_limit(seconds: float, subject: str) -> Iterator[None]:
 
 
 def run_cells(path: str, names: dict[str, Any]) -> None:
-    for cell in read_cells(path):
+    for cell in load_cells(path):
         run_cell(cell, path, names)
 
 
-def read_cells(path: str) -> list[Cell]:
+def load_cells(path: str) -> list[Cell]:
     """Read the cells of a notebook, each without the magic that names its language."""
     with open(path, encoding="utf-8-sig") as file:
         return [
@@ -338,13 +338,13 @@ def _run_sql(cell: Cell, path: str, names: dict[str, Any]) -> None:
     spark = names["dbutils"].task_spark
     parameters = names["dbutils"].widgets.getAll()
     if spark.is_installed:
-        from .spark.session.spark_sql import run_statements
+        from .spark.session.spark_sql import run_spark_statements
 
-        names["_sqldf"] = run_statements(spark.session, cell.text.strip(), parameters)
+        names["_sqldf"] = run_spark_statements(spark.session, cell.text.strip(), parameters)
         _declare_widgets(parameters, names)
         return
     try:
-        from .sql.run_sql import run_statements as run_in_duckdb
+        from .sql.run_sql import run_statements
         from .sql.sql_session import SqlSession
     except ImportError:
         from .sql_statements import NO_ENGINE  # few notebooks need it
@@ -352,7 +352,7 @@ def _run_sql(cell: Cell, path: str, names: dict[str, Any]) -> None:
         raise RuntimeError(NO_ENGINE.format("SQL in a notebook")) from None
     place = os.path.basename(path) + (f", cell {cell.number}" if cell.number else "")
     session = names.get(_SQL) or names.setdefault(_SQL, SqlSession())
-    run_in_duckdb(cell.text, parameters, place, cell.line, session)
+    run_statements(cell.text, parameters, place, cell.line, session)
     _declare_widgets(parameters, names)
     # On Databricks, the result as a DataFrame; here, an error that names what is missing.
     names["_sqldf"] = names["dbutils"].spark

@@ -64,14 +64,14 @@ IMPLIED_MODULES = {
 }
 
 
-def name_of(requirement: str) -> str:
+def package_of(requirement: str) -> str:
     """Return the name of the package in a requirement, such as ``cowsay>=6``."""
     return re.split(r"[\s(\[<>=!~;@]", requirement)[0]
 
 
 def normalize_name(requirement: str) -> str:
     """Return the name of the package in a requirement, spelled as package indexes spell it."""
-    return re.sub(r"[-_.]+", "-", name_of(requirement)).lower()
+    return re.sub(r"[-_.]+", "-", package_of(requirement)).lower()
 
 
 def declares(text: str, package: str) -> bool:

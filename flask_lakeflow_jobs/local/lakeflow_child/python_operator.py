@@ -30,11 +30,11 @@ def run_operator(payload: dict[str, Any], dbutils: DBUtils) -> None:
     """Call the function ``main`` with ``parameters``."""
     extend_import_path(payload)
     dbutils.serve_imports({})
-    function = find_function(payload["main"])
+    function = import_function(payload["main"])
     function(**convert_arguments(function, payload["main"], payload["parameters"]))
 
 
-def find_function(name: str) -> Callable[..., Any]:
+def import_function(name: str) -> Callable[..., Any]:
     """Import a function by its name with that of its module, such as ``shop.jobs.send``.
 
     :raises ImportError: there is no such module or function.

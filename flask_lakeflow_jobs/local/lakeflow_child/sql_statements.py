@@ -176,7 +176,7 @@ def read_arguments(statement: str, start: int) -> tuple[list[str], int] | None:
     return None
 
 
-def is_like(name: str, pattern: str | None) -> bool:
+def matches_show_pattern(name: str, pattern: str | None) -> bool:
     """Return whether a name matches a pattern of ``SHOW``.
 
     ``*`` or ``%`` stands for any text, and ``|`` is between several patterns.

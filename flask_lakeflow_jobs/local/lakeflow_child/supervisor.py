@@ -46,7 +46,7 @@ def supervise(lifeline: int) -> None:
         _end_like(status)
 
 
-def run(lifeline: int, command: list[str]) -> None:
+def run_supervised(lifeline: int, command: list[str]) -> None:
     """Run a program in place of a task."""
     supervise(lifeline)
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.notebook import read_cells
+from flask_lakeflow_jobs.local.lakeflow_child.notebook import load_cells
 from tests.local.conftest import Serve
 from tests.local.lakeflow_child.support import HEADER, notebook_client, output_of, result_of
 from tests.local.support import notebook_task, state_fields, task_results
@@ -17,7 +17,7 @@ from tests.local.support import notebook_task, state_fields, task_results
 def cells(tmp_path: Path, name: str, text: str) -> list[tuple[str, str, int]]:
     file = tmp_path / name
     file.write_text(text)
-    return [(cell.language, cell.text, cell.line) for cell in read_cells(str(file))]
+    return [(cell.language, cell.text, cell.line) for cell in load_cells(str(file))]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from flask_lakeflow_jobs.local.lakeflow_child.python_operator import (
     convert_arguments,
     convert_value,
-    find_function,
+    import_function,
 )
 
 
@@ -127,7 +127,7 @@ def test_main_that_is_no_plain_function_is_refused(
         (tmp_path / f"{name}.py").write_text(text)
         sys.modules.pop(name, None)
     with pytest.raises((ImportError, TypeError)) as caught:
-        find_function(main)
+        import_function(main)
     assert message in str(caught.value)
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 
 from flask_lakeflow_jobs.local.lakeflow_child.sql_statements import (
-    is_like,
     is_query,
+    matches_show_pattern,
     read_arguments,
     remove_comments,
     replace_braces,
@@ -131,4 +131,6 @@ def test_replace_identifiers(statement: str, replaced: str) -> None:
     [(None, "ab Ac b"), ("A*", "ab Ac"), ("a%", "ab Ac"), ("ab | b", "ab b"), ("x", "")],
 )
 def test_names_like_a_pattern(pattern: str | None, names: str) -> None:
-    assert [each for each in ("ab", "Ac", "b") if is_like(each, pattern)] == names.split()
+    assert [
+        each for each in ("ab", "Ac", "b") if matches_show_pattern(each, pattern)
+    ] == names.split()

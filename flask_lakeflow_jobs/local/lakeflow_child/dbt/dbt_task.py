@@ -12,7 +12,7 @@ from typing import Any
 
 from ..dbutils import DBUtils
 from ..sql.catalogs import Warehouse, catalog_file, list_catalogs, locked_warehouse
-from ..sql.sql_advice import find_advice
+from ..sql.sql_advice import find_sql_advice
 from ..surroundings_advice import advise_on_surroundings
 
 # dbt writes to these, so that they are no links.
@@ -73,7 +73,7 @@ def _run_commands(payload: dict[str, Any], project: DbtProject) -> dict[str, Any
         nodes = list(getattr(result.result, "results", None) or ())
         results += [read_result(each) for each in nodes]
         if not result.success:
-            error = describe_failure(arguments, results, result.exception, project.source)
+            error = describe_dbt_failure(arguments, results, result.exception, project.source)
             print(error, file=sys.stderr)
             return {"error": error, "error_trace": error, "dbt_results": results}
     return {"dbt_results": results}
@@ -96,11 +96,11 @@ def advise(message: str, code: str) -> str:
     """Put advice before an error about code that DuckDB does not run."""
     error = " ".join(_error_lines(message))
     if error.startswith("Parser Error") or "Function with name" in error:
-        return f"{find_advice(code)} ({error})"
+        return f"{find_sql_advice(code)} ({error})"
     return message
 
 
-def describe_failure(
+def describe_dbt_failure(
     arguments: list[str], results: list[dict[str, Any]], error: BaseException | None, source: str
 ) -> str:
     """Describe a failed command: what failed, in which file and line, why, and what to do."""

@@ -23,8 +23,7 @@ import duckdb
 from ..json_files import read_json, write_json
 from ..spark.language.sql_names import quote_name
 from ..spark.tables.spark_catalog import describe_catalog
-from ..sql.catalogs import DATABASE, Warehouse, prepare_create
-from ..sql.catalogs import quote_name as quote_names
+from ..sql.catalogs import DATABASE, Warehouse, prepare_create, quote_parts
 
 _VIEW = "view "  # with which the mark of a view on Sail begins
 _LIST = """
@@ -243,7 +242,7 @@ def _list_columns(database: Any, name: str) -> list[str]:
     """Return the columns of a table of DuckDB, with types that Sail has."""
     columns = []
     for column, kind, *_ in database.execute(f"DESCRIBE {_path(name)}").fetchall():
-        quoted = quote_names([column])
+        quoted = quote_parts([column])
         wanted = "VARCHAR" if "ENUM(" in kind else _TYPE.sub(lambda m: _TYPES.get(m[0], m[0]), kind)
         columns.append(quoted if wanted == kind else f"CAST({quoted} AS {wanted}) AS {quoted}")
     return columns
@@ -252,7 +251,7 @@ def _list_columns(database: Any, name: str) -> list[str]:
 def _path(name: str) -> str:
     """Return the name of a table in DuckDB."""
     catalog, *rest = name.split(".", 2)
-    return quote_names([DATABASE if catalog == "main" else catalog, *rest])
+    return quote_parts([DATABASE if catalog == "main" else catalog, *rest])
 
 
 def _text(value: str) -> str:

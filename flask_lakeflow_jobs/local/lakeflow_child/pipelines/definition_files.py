@@ -19,7 +19,7 @@ from ..spark.language.sql_text import parse_columns
 from ..sql_statements import remove_comments, split_statements
 from .definitions import Definitions
 from .pipeline_api import PipelineApi
-from .pipeline_sql import find_tables, hide_metadata, insert_settings, read_literal, to_spark
+from .pipeline_sql import find_tables, hide_metadata, insert_configuration, read_literal, to_spark
 
 
 @dataclass
@@ -54,7 +54,7 @@ class DefinitionFiles:
             os.chdir(folder)
 
     def _define(self, file: str) -> None:
-        from ..notebook import read_cells, run_cell
+        from ..notebook import load_cells, run_cell
 
         with open(file, encoding="utf-8-sig") as stream:
             text = stream.read()
@@ -65,7 +65,7 @@ class DefinitionFiles:
             "spark": self.session,
         }
         if is_notebook_file(file):
-            for cell in read_cells(file):
+            for cell in load_cells(file):
                 if cell.language == "sql":
                     self._register_sql("\n" * cell.line + cell.text, file)
                 else:
@@ -78,7 +78,7 @@ class DefinitionFiles:
 
     def _register_sql(self, text: str, file: str) -> None:
         registry = import_module("pyspark.pipelines.graph_element_registry")
-        text = insert_settings(text, self.configuration)  # one may be the name of a catalog
+        text = insert_configuration(text, self.configuration)  # one may be the name of a catalog
         translated, lost = to_spark(text, self.catalogs)
         if lost:
             print(f"{file}: Expectations are not checked here: {', '.join(lost)}.", file=sys.stderr)

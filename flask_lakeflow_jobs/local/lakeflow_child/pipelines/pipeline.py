@@ -94,7 +94,7 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
     api = PipelineApi(session, catalogs, payload["mounts"], pipeline["schema"])
     api.install()
     write_spec(folder, pipeline, payload["parameters"])
-    sys.argv = list_arguments(folder / _SPEC, pipeline)
+    sys.argv = list_update_arguments(folder / _SPEC, pipeline)
     events = _record_events()
     definitions = Definitions(session, api, pipeline["schema"])
     definitions.install()
@@ -132,7 +132,7 @@ def write_spec(folder: Path, pipeline: dict[str, Any], configuration: dict[str, 
         (definitions / f"d{number:04}_{stem}.py").write_text(text)
 
 
-def list_arguments(spec: Path, pipeline: dict[str, Any]) -> list[str]:
+def list_update_arguments(spec: Path, pipeline: dict[str, Any]) -> list[str]:
     """Return the arguments of spark-pipelines."""
     arguments = ["spark-pipelines", "run", "--spec", str(spec)]
     if pipeline["full_refresh_all"]:

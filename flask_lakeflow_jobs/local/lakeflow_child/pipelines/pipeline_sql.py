@@ -76,7 +76,7 @@ def drop_catalogs(text: str, catalogs: Iterable[str]) -> str:
     return re.sub(pattern, lambda match: match["unchanged"] or "", text, flags=flags)
 
 
-def insert_settings(text: str, configuration: Mapping[str, str]) -> str:
+def insert_configuration(text: str, configuration: Mapping[str, str]) -> str:
     """Replace ``${name}`` by the pipeline's setting of this name, also in names and texts."""
     return _SETTING.sub(lambda each: configuration.get(each[1], each[0]), text)
 

@@ -24,7 +24,7 @@ from .sql_advice import UnsupportedStatement
 from .sql_commands import Commands
 from .sql_session import (
     SqlSession,
-    assign_variables,
+    assign_session_variables,
     find_missing_variable,
     insert_session_variables,
     insert_variables,
@@ -129,7 +129,9 @@ class _Runner:
         if not immediate.into:
             return result
         row = None if result is None else result.fetchone()
-        assign_variables(self._database, immediate.into, row or tuple(None for _ in immediate.into))
+        assign_session_variables(
+            self._database, immediate.into, row or tuple(None for _ in immediate.into)
+        )
         return None
 
     def _run_with_variables(self, statement: str, tree: exp.Expr) -> Any:

@@ -65,10 +65,10 @@ class UnsupportedStatement(ValueError):
         if len(text) > _MAX_LENGTH:
             text = text[:_MAX_LENGTH] + " …"
         problem = str(error).partition("\n")[0].rstrip(".!")
-        super().__init__(f"{find_advice(statement, problem)} The statement: {text} ({problem})")
+        super().__init__(f"{find_sql_advice(statement, problem)} The statement: {text} ({problem})")
 
 
-def find_advice(statement: str, problem: str = "") -> str:
+def find_sql_advice(statement: str, problem: str = "") -> str:
     """Return what to do about a statement that DuckDB does not run.
 
     :param problem: the error of DuckDB.

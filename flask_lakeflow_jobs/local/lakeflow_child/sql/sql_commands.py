@@ -10,12 +10,19 @@ import sqlglot
 from sqlglot import exp
 
 from ..sql_syntax import match_syntax
-from .catalogs import create_catalog, prepare_create, quote_name, transaction, use
+from .catalogs import create_catalog, prepare_create, quote_parts, transaction, use
 from .databricks_sql import insert_partition, name_of
 from .sql_advice import UnsupportedStatement
 from .sql_expansion import find_created, find_several_matches, name_merged_columns, sequence_of
-from .sql_session import declare_variables, drop_variable, set_variables
-from .sql_show import describe, describe_query, find_query, show, table_path, to_duckdb_catalog
+from .sql_session import declare_variables, drop_variable, set_session_variables
+from .sql_show import (
+    describe,
+    describe_query,
+    find_query,
+    show_objects,
+    table_path,
+    to_duckdb_catalog,
+)
 from .sql_translation import parse, translate
 
 Tree = exp.Expr
@@ -89,7 +96,7 @@ class Commands:
             start, _, end = sequence_of(name, "\0").partition("\0")
             path = [to_duckdb_catalog(catalog), schema]
             for (sequence,) in self._database.execute(query, [*path, start, end]).fetchall():
-                self._database.execute(f"DROP SEQUENCE {quote_name([*path, sequence])}")
+                self._database.execute(f"DROP SEQUENCE {quote_parts([*path, sequence])}")
 
     def _use(self, tree: exp.Use) -> None:
         is_catalog = tree.text("kind").upper() == "CATALOG"
@@ -103,7 +110,7 @@ class Commands:
         """Set variables; skip settings of Databricks."""
         for item in tree.expressions:
             if str(item.args.get("kind") or "").upper() in ("VARIABLE", "VAR"):
-                set_variables(self._database, item, self._evaluate)
+                set_session_variables(self._database, item, self._evaluate)
                 return True
             name = item.this.this.sql() if isinstance(item.this, exp.EQ) else item.this.sql()
             query = "SELECT count(*) > 0 FROM duckdb_settings() WHERE lower(name) = lower($1)"
@@ -116,7 +123,7 @@ class Commands:
         word, text = tree.name.upper(), tree.text("expression") or str(tree.expression)
         result = None
         if word == "SHOW":
-            result = show(self._database, text)
+            result = show_objects(self._database, text)
             if result is None and text.upper().startswith(_UNKNOWN):
                 raise UnsupportedStatement(statement, ValueError("nothing to show"))
         elif word in ("DESCRIBE", "DESC"):
@@ -160,7 +167,7 @@ class Commands:
         create = sqlglot.parse_one(found[0], read="duckdb")
         columns = [each for each in create.this.expressions if isinstance(each, exp.ColumnDef)]
         kept = [each.name for each in columns if not each.find(exp.ComputedColumnConstraint)]
-        table, names = quote_name(path), ", ".join(quote_name([each]) for each in kept)
+        table, names = quote_parts(path), ", ".join(quote_parts([each]) for each in kept)
         query = f"SELECT column_name, comment FROM duckdb_columns() WHERE {_IS_TABLE}"
         comments = self._database.execute(query, path).fetchall()
         for action in actions:
@@ -173,7 +180,7 @@ class Commands:
         for name, comment in comments:
             if comment:
                 text = exp.Literal.string(comment).sql("duckdb")
-                statements.append(f"COMMENT ON COLUMN {table}.{quote_name([name])} IS {text}")
+                statements.append(f"COMMENT ON COLUMN {table}.{quote_parts([name])} IS {text}")
         with transaction(self._database):
             for each in statements:
                 self._database.execute(each)

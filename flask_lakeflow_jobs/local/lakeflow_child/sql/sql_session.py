@@ -9,7 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from ..sql_syntax import NAME_PART, match_syntax
-from .catalogs import quote_name
+from .catalogs import quote_parts
 from .sql_macros import MACRO_NAMES
 
 Tree = exp.Expr
@@ -49,9 +49,9 @@ class SqlSession:
             "SELECT sql FROM duckdb_views() WHERE temporary AND NOT internal ORDER BY view_oid"
         ).fetchall()
         self._statements = [
-            f"USE {quote_name(list(path))}",
+            f"USE {quote_parts(list(path))}",
             *(
-                f"CREATE OR REPLACE TEMP MACRO {quote_name([name])}({', '.join(parameters)}) AS "
+                f"CREATE OR REPLACE TEMP MACRO {quote_parts([name])}({', '.join(parameters)}) AS "
                 f"{'TABLE ' if is_table else ''}{body}"
                 for name, parameters, is_table, body in functions
                 if name not in MACRO_NAMES
@@ -79,7 +79,7 @@ def declare_variables(database: Any, tree: exp.Declare, evaluate: Evaluate) -> N
             _assign(database, name.name, evaluate(value)[0], type_name)
 
 
-def set_variables(database: Any, item: exp.SetItem, evaluate: Evaluate) -> None:
+def set_session_variables(database: Any, item: exp.SetItem, evaluate: Evaluate) -> None:
     """Run ``SET VAR``: one variable, or several from a row of a query."""
     target, value = item.this.this, item.this.expression
     names = target.expressions if isinstance(target, exp.Tuple) else [target]
@@ -88,10 +88,10 @@ def set_variables(database: Any, item: exp.SetItem, evaluate: Evaluate) -> None:
         values = evaluate(query)
     else:
         values = evaluate(value)
-    assign_variables(database, [each.name for each in names], values)
+    assign_session_variables(database, [each.name for each in names], values)
 
 
-def assign_variables(database: Any, names: list[str], values: tuple[Any, ...]) -> None:
+def assign_session_variables(database: Any, names: list[str], values: tuple[Any, ...]) -> None:
     """Give declared variables other values of their types."""
     declared = list_variables(database)
     for name, value in zip(names, values, strict=True):
@@ -106,7 +106,7 @@ def drop_variable(database: Any, text: str) -> bool:
         return False
     name = re.findall(NAME_PART, match["name"])[-1].strip("`").lower()
     if name in list_variables(database):
-        database.execute(f"RESET VARIABLE {quote_name([name])}")
+        database.execute(f"RESET VARIABLE {quote_parts([name])}")
     elif not match["exists"]:
         raise ValueError(f"There is no variable {name}.")
     return True
@@ -147,6 +147,6 @@ def _variable(name: str) -> Tree:
 
 
 def _assign(database: Any, name: str, value: Any, kind: str | None) -> None:
-    quoted = quote_name([name.lower()])
+    quoted = quote_parts([name.lower()])
     cast = f"CAST($1 AS {kind})" if kind and kind != '"NULL"' else "$1"
     database.execute(f"SET VARIABLE {quoted} = (SELECT {cast})", [value])

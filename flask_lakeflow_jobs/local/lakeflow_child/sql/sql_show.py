@@ -6,9 +6,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..sql_statements import is_like
+from ..sql_statements import matches_show_pattern
 from ..sql_syntax import NAME_PART, match_syntax
-from .catalogs import DATABASE, DEFAULT_SCHEMA, quote_name
+from .catalogs import DATABASE, DEFAULT_SCHEMA, quote_parts
 
 Row = tuple[Any, ...]
 
@@ -33,7 +33,7 @@ _TYPES = {
 _HIDDEN = ("main", "pg_catalog")
 
 
-def show(database: Any, text: str) -> Any | None:
+def show_objects(database: Any, text: str) -> Any | None:
     """Run a ``SHOW``, and return the connection with its result.
 
     :param text: what follows ``SHOW``.
@@ -45,7 +45,9 @@ def show(database: Any, text: str) -> Any | None:
         columns, rows = _LISTED[kind](database, names)
         position = 0 if len(columns) == 1 else 1
         return _select(
-            database, columns, [row for row in rows if is_like(row[position], match["text"])]
+            database,
+            columns,
+            [row for row in rows if matches_show_pattern(row[position], match["text"])],
         )
     if match := match_syntax(_COLUMNS, text):
         names = [*_split(match["schema"]), *_split(match["name"])]
@@ -161,7 +163,7 @@ _LISTED: dict[str, Any] = {
 
 
 def _describe(database: Any, names: list[str]) -> list[Row]:
-    path = quote_name([*map(to_duckdb_catalog, names[:-2]), *names[-2:]])
+    path = quote_parts([*map(to_duckdb_catalog, names[:-2]), *names[-2:]])
     described = database.execute(f"SELECT * FROM {path} LIMIT 0").description
     comments: dict[str, Any] = dict(
         _fetch(database, "duckdb_columns()", "table_name", "column_name, comment", names)
@@ -224,7 +226,7 @@ def _from_duckdb(catalog: str) -> str:
 
 def _select(database: Any, columns: list[str], rows: list[Row]) -> Any:
     """Return the connection with rows of texts as its result."""
-    names = ", ".join(quote_name([each]) for each in columns)
+    names = ", ".join(quote_parts([each]) for each in columns)
     if not rows:
         nulls = ", ".join("NULL::VARCHAR" for _ in columns)
         return database.execute(f"SELECT * FROM (VALUES ({nulls})) AS t({names}) WHERE false")

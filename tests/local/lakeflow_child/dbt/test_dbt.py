@@ -15,7 +15,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.dbt.dbt_task import (
     DbtProject,
     advise,
     build_output,
-    describe_failure,
+    describe_dbt_failure,
     find_line,
 )
 
@@ -160,12 +160,12 @@ def test_describe_failure(
 ) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "a.sql").write_text("select n,\n m\nfrom t")
-    assert describe_failure(["run"], results, error, str(tmp_path)) == expected
+    assert describe_dbt_failure(["run"], results, error, str(tmp_path)) == expected
 
 
 def test_describe_failure_of_deps_without_a_network_says_what_to_do() -> None:
     error = ConnectionError("Max retries exceeded with url: /api/v1/dbt-labs/dbt_utils.json")
-    text = describe_failure(["deps"], [], error, "")
+    text = describe_dbt_failure(["deps"], [], error, "")
     assert text.startswith("dbt deps cannot reach the packages that packages.yml names: connect")
 
 

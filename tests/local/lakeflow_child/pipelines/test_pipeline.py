@@ -11,7 +11,7 @@ import pytest
 from flask_lakeflow_jobs.local.lakeflow_child.pipelines.pipeline import (
     describe_failure,
     find_frames,
-    list_arguments,
+    list_update_arguments,
     write_spec,
 )
 
@@ -31,7 +31,7 @@ def test_arguments_of_a_pipeline_choose_its_tables(
     fields: dict[str, Any], expected: list[str]
 ) -> None:
     body = {"full_refresh_all": False, "full_refresh": [], "refresh": [], **fields}
-    arguments = list_arguments(Path("/a/spec.yml"), body)
+    arguments = list_update_arguments(Path("/a/spec.yml"), body)
     assert arguments == ["spark-pipelines", "run", "--spec", "/a/spec.yml", *expected]
 
 

@@ -8,7 +8,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.pipelines.pipeline_sql import (
     drop_catalogs,
     drop_keys,
     hide_metadata,
-    insert_settings,
+    insert_configuration,
     read_literal,
     to_spark,
 )
@@ -147,7 +147,7 @@ def test_literal_has_a_value(text: str, value: str) -> None:
     ],
 )
 def test_settings_replace_their_names(text: str, expected: str) -> None:
-    with_settings = insert_settings(text, {"catalog": "main"})
+    with_settings = insert_configuration(text, {"catalog": "main"})
     assert to_spark(with_settings, CATALOGS) == (expected, [])
 
 

@@ -30,7 +30,7 @@ from .data_files import (
     list_files,
     lower_options,
 )
-from .file_values import parse_schema, read_csv, read_json
+from .file_values import parse_schema, read_csv, read_json_files
 
 Load = Callable[..., Any]
 
@@ -86,12 +86,12 @@ def wrap_load(load: Load, translate: Translate) -> Load:
 
         frame = read_csv(reader, read, known) if source == "csv" else None
         if source == "json" and known is not None and path is not None:
-            frame = read_json(reader, read_lines, known, folders)
+            frame = read_json_files(reader, read_lines, known, folders)
         if frame is None:
             frame = read(known)
         if source == "json" and known is None:
             known = _type_fields(frame.schema)
-            frame = read_json(reader, read_lines, known, folders) or read(known)
+            frame = read_json_files(reader, read_lines, known, folders) or read(known)
         if source == "binaryfile":
             return _name_paths(frame, local)
         return _type_folders(frame, folders) if folders else frame

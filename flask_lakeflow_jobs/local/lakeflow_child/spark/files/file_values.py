@@ -181,10 +181,10 @@ def _convert(text: Any, kind: str, options: dict[str, str]) -> Any:
         return functions.try_to_timestamp(text, functions.lit(pattern)).cast(kind)
     if pattern := _STRICT.get(kind):
         return functions.when(text.rlike(pattern), text.try_cast(kind))
-    return to_date(text) if kind == "date" else text.try_cast(kind)
+    return parse_date(text) if kind == "date" else text.try_cast(kind)
 
 
-def to_date(text: Any) -> Any:
+def parse_date(text: Any) -> Any:
     """Return the date of a text, which may have a time too; NULL if it has none.
 
     Sail's cast to a date takes no time, and its cast to a time takes a year alone.
@@ -192,7 +192,7 @@ def to_date(text: Any) -> Any:
     return functions.when(text.contains("-"), text.try_cast("timestamp")).cast("date")
 
 
-def read_json(reader: Any, read: Any, schema: Any, folders: Collection[str]) -> Any:
+def read_json_files(reader: Any, read: Any, schema: Any, folders: Collection[str]) -> Any:
     """Read JSON files with a schema; return ``None`` if an option asks for more than this does.
 
     :param read: reads the files as texts, with the columns of their folders.
@@ -236,7 +236,7 @@ def _narrow(value: Any, kind: Any) -> Any:
     if _widen(kind) == kind:
         return value
     if kind.simpleString() == "date":
-        return to_date(value)
+        return parse_date(value)
     if kind.simpleString() == "timestamp":
         seconds = value.try_cast("bigint").cast(kind)
         return functions.coalesce(seconds, value.try_cast(kind))

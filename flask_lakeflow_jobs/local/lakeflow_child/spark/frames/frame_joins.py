@@ -95,7 +95,7 @@ class Side:
         )
 
 
-def expand_stars(request: Any, session: Any) -> None:
+def expand_frame_stars(request: Any, session: Any) -> None:
     """Name the columns of ``frame['*']``, which Sail does not know."""
     relations = list(find_messages(request, "Relation"))
 
@@ -116,7 +116,7 @@ def expand_stars(request: Any, session: Any) -> None:
             _expand_each(relation.project, expand)
 
 
-def name_keys(request: Any, session: Any) -> None:
+def name_frame_keys(request: Any, session: Any) -> None:
     """Change the names of keys in a request."""
     relations = list(find_messages(request, "Relation"))
     if not any(each.join.using_columns for each in relations):

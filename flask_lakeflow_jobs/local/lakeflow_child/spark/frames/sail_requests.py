@@ -19,7 +19,7 @@ from ..language.connect_plans import find_messages, list_messages, walk
 from ..language.sql_corrections import NEVER, correct_results, try_casts
 from ..language.sql_names import Prefix, lower_in_sql, lower_name, prefix_name
 from ..language.sql_text import escape_quotes
-from .frame_joins import expand_stars, name_keys
+from .frame_joins import expand_frame_stars, name_frame_keys
 
 _CHANGED = ("AnalyzePlan", "Config", "ExecutePlan")
 #: The fields with names, by the types of messages, and the parts of these below a catalog; 0 for
@@ -77,10 +77,10 @@ class RequestStub:
                 self._see_settings(request.operation.set.pairs)
             correct_texts(request, self._prefix, is_lenient=self._is_lenient)
             read_file_metadata(request, self._session)
-            expand_stars(request, self._session)
-            name_keys(request, self._session)
+            expand_frame_stars(request, self._session)
+            name_frame_keys(request, self._session)
             keep_order(request)
-            hold_filters(request)
+            hold_frame_filters(request)
             return method(request, *arguments, **named)
 
         return call
@@ -186,7 +186,7 @@ def _has_lambda(message: Any) -> bool:
     )
 
 
-def hold_filters(request: Any) -> None:
+def hold_frame_filters(request: Any) -> None:
     """Let no filter by a function of elements move into the scan of a table."""
     for rows in find_messages(request, "Filter"):
         if _has_lambda(rows) and not _is_held(rows.condition):

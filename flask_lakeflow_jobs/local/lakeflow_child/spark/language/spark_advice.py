@@ -185,7 +185,7 @@ _LACKS = {
 }
 
 
-def find_advice(error: BaseException) -> str | None:
+def find_spark_advice(error: BaseException) -> str | None:
     """Return what to do about an error of Spark; ``None`` if the error says it itself."""
     if not type(error).__module__.startswith("pyspark."):
         return None

@@ -23,7 +23,7 @@ _ARGUMENT = re.compile(
 )
 
 
-def run_statements(session: Any, text: str, parameters: dict[str, str]) -> Any:
+def run_spark_statements(session: Any, text: str, parameters: dict[str, str]) -> Any:
     """Run statements, show the result of each query, and return the last result.
 
     :param parameters: of the notebook; ``CREATE WIDGET`` adds to them.

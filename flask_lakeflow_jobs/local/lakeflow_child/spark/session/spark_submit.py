@@ -35,7 +35,7 @@ def run_submit(payload: dict[str, Any], _: Any) -> None:
     """
     arguments = list(payload["parameters"])
     if "main_class" in payload:
-        arguments = list_arguments(payload["main_class"], payload["jars"], arguments)
+        arguments = list_submit_arguments(payload["main_class"], payload["jars"], arguments)
     home = find_home()
     lock_metastore()
     process = subprocess.Popen(
@@ -74,7 +74,7 @@ def read_lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
         yield rest.decode("utf-8", "backslashreplace")
 
 
-def list_arguments(main_class: str, jars: list[str], parameters: list[str]) -> list[str]:
+def list_submit_arguments(main_class: str, jars: list[str], parameters: list[str]) -> list[str]:
     """Return the arguments of spark-submit for a class.
 
     :raises LookupError: no JAR has it.

@@ -15,7 +15,7 @@ Tree = exp.Expr
 Describe = Callable[[str], dict[str, str]]
 
 
-def parse(statement: str) -> Any:
+def parse_query(statement: str) -> Any:
     """Return the tree of a statement; ``None`` if sqlglot does not know it."""
     try:
         return parse_one(statement, DatabricksDialect)

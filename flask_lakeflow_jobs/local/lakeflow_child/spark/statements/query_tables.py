@@ -14,7 +14,7 @@ from sqlglot import exp
 from ..language.sql_names import FILE_FORMATS, quote_part
 from ..language.sql_text import Query
 from ..tables.delta_log import find_folder
-from .query_columns import Describe, Tree, describe_in, parse, write
+from .query_columns import Describe, Tree, describe_in, parse_query, write
 
 
 def qualify(query: str, catalog: str, schema: str) -> str:
@@ -31,7 +31,7 @@ def qualify(query: str, catalog: str, schema: str) -> str:
 
 def _find_names(statement: str) -> list[tuple[int, bool]]:
     """Return where names without a catalog begin, and whether they have a schema."""
-    if (tree := parse(statement)) is None:  # the error of Sail says what it does not know
+    if (tree := parse_query(statement)) is None:  # the error of Sail says what it does not know
         return []
     local = {each.alias.lower() for each in tree.find_all(exp.CTE)}
     found = []

@@ -278,6 +278,6 @@ def _list_columns(frame: Any) -> dict[str, str]:
 
 
 def _parse(statement: str) -> Any:
-    from .query_columns import parse
+    from .query_columns import parse_query
 
-    return parse(statement)
+    return parse_query(statement)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ...sql_statements import is_like
+from ...sql_statements import matches_show_pattern
 from ...sql_syntax import Match, match_syntax
 from ..language.sql_names import (
     find_current,
@@ -61,13 +61,13 @@ def _show_catalogs(match: Match, query: Query, _: str) -> str:
 
 
 def _list_names(column: str, names: Iterable[str], match: Match) -> str:
-    found = [(each,) for each in sorted(names) if is_like(each, match["text"])]
+    found = [(each,) for each in sorted(names) if matches_show_pattern(each, match["text"])]
     return write_rows([column], found)
 
 
 def _find_tables(match: Match, query: Query, kind: str) -> list[Any]:
     rows = query(f"SHOW {kind} IN {match['name']}" if match["name"] else f"SHOW {kind}").collect()
-    return [row for row in rows if is_like(row.tableName, match["text"])]
+    return [row for row in rows if matches_show_pattern(row.tableName, match["text"])]
 
 
 def _show_tables(match: Match, query: Query, _: str) -> str:
@@ -118,7 +118,7 @@ def _show_volumes(match: Match, query: Query, volumes: str) -> str:
     catalog, schema = _find_schema(match["name"], query)
     folder = os.path.join(volumes, catalog, schema)
     found = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-    rows = [(schema, each) for each in found if is_like(each, match["text"])]
+    rows = [(schema, each) for each in found if matches_show_pattern(each, match["text"])]
     return write_rows(["database", "volume_name"], rows)
 
 
@@ -178,7 +178,7 @@ def insert_information(tree: Any, query: Query) -> Any:
     """Replace the tables of information schemas by queries."""
     from sqlglot import exp  # it takes long to import
 
-    from .query_columns import parse
+    from .query_columns import parse_query
 
     for table in list(tree.find_all(exp.Table)):
         name = table.name.lower()
@@ -186,7 +186,7 @@ def insert_information(tree: Any, query: Query) -> Any:
             rows = list(_list_information(name, _list_catalogs(table.catalog, query), query))
             alias = exp.TableAlias(this=exp.to_identifier(table.alias_or_name))
             text = write_rows(_INFORMATION[name], rows)
-            table.replace(exp.Subquery(this=parse(text), alias=alias))
+            table.replace(exp.Subquery(this=parse_query(text), alias=alias))
     return tree
 
 

@@ -15,7 +15,7 @@ from sqlglot import exp
 from ...json_files import read_json, write_json
 from ...sql.databricks_sql import Immediate, name_of
 from ..language.sql_text import write_literal
-from .query_columns import Describe, parse, read_columns, replace_part, write
+from .query_columns import Describe, parse_query, read_columns, replace_part, write
 
 #: Runs a statement, which may have arguments, and returns its frame.
 Run = Callable[..., Any]
@@ -100,7 +100,7 @@ class SqlFunctions:
                 self._register(known, compile_function(function), function["returns"])
                 self._registered.add(name)
             return exp.Anonymous(this=known, expressions=list(arguments.values()))
-        return expand_body(name, parse(function["body"]), arguments, function["returns"])
+        return expand_body(name, parse_query(function["body"]), arguments, function["returns"])
 
     def _read(self) -> dict[str, Function]:
         return dict(read_json(self._file, {}))
@@ -161,7 +161,7 @@ def bind_arguments(name: str, function: Function, given: list[exp.Expr]) -> dict
             raise ValueError(
                 f"The function {name} needs the argument {parameter}. Give it a value."
             )
-        arguments[parameter.lower()] = parse(str(default)) if value is None else value
+        arguments[parameter.lower()] = parse_query(str(default)) if value is None else value
     return arguments
 
 
@@ -279,7 +279,7 @@ class SqlVariables:
                 )
             text = literal if kind == "void" else f"CAST({literal} AS {kind})"
             self._kinds[name.lower()] = None if kind == "void" else kind
-            self._values[name.lower()] = parse(text)
+            self._values[name.lower()] = parse_query(text)
 
     def _execute(self, immediate: Immediate) -> Any:
         ((statement,),) = self._run(f"SELECT {immediate.statement}").collect()

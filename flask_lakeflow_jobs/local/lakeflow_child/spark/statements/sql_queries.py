@@ -13,7 +13,7 @@ from .query_columns import (
     Describe,
     Tree,
     expand_stars,
-    parse,
+    parse_query,
     read_columns,
     replace_part,
     write,
@@ -325,7 +325,7 @@ def hold_filters(tree: Tree) -> None:
                 isinstance(side, exp.Column) for side in (each.this, each.expression)
             )
             if not is_join and each.find(exp.Query) is None:
-                each.replace(exp.paren(exp.or_(each.copy(), parse(NEVER))))
+                each.replace(exp.paren(exp.or_(each.copy(), parse_query(NEVER))))
     if isinstance(tree, exp.Create) and tree.kind == "VIEW":
         query = tree.expression
         if isinstance(query, exp.Query) and query.args.get("limit") is None:

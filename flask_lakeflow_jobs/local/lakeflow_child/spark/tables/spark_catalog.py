@@ -56,7 +56,7 @@ def save_catalog(session: Any) -> None:
         own = describe_catalog(session, known)
         if own == known:
             return
-        write_json(_catalog_file(folder), merge(known, own, read_catalog(folder)))
+        write_json(_catalog_file(folder), merge_changes(known, own, read_catalog(folder)))
         write_json(_session_file(folder, session), own)
 
 
@@ -95,7 +95,7 @@ def add_tables(folder: str, session: Any, catalog: str, schema: str) -> None:
         write_json(_catalog_file(folder), read_catalog(folder) | entries)
 
 
-def merge(known: Entries, own: Entries, saved: Entries) -> Entries:
+def merge_changes(known: Entries, own: Entries, saved: Entries) -> Entries:
     """Apply the changes from one catalog to another one to a third."""
     merged = dict(saved)
     for name in known.keys() | own.keys():
@@ -202,7 +202,7 @@ def _describe_table(session: Any, name: str) -> dict[str, Any]:
     entry: dict[str, Any] = {"type": "table", "provider": provider, "location": details["Location"]}
     if provider not in _SELF_DESCRIBING:
         entry["columns"] = columns
-        entry["options"] = read_options(details.get("Table Properties", ""))
+        entry["options"] = read_source_options(details.get("Table Properties", ""))
     elif provider == "parquet" and not list_files(entry["location"]):
         entry["columns"] = columns  # no file has them
     return entry
@@ -215,7 +215,7 @@ def read_description(rows: list[tuple[str, str]]) -> tuple[list[tuple[str, str]]
     return columns, dict(details)
 
 
-def read_options(properties: str) -> dict[str, str]:
+def read_source_options(properties: str) -> dict[str, str]:
     """Read the options of a data source, as DESCRIBE lists them: ``[option.header=true]``."""
     options = {}
     for each in properties.strip("[]").split(", "):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.spark.language.spark_advice import (
-    find_advice,
     find_lack,
+    find_spark_advice,
 )
 
 
@@ -16,22 +16,24 @@ class SparkError(Exception):
 
 def test_client_that_sail_refuses_is_replaced_by_one_of_its_kind() -> None:
     """Both a pyspark with Java and the client alone would be a broken pyspark."""
-    advice = find_advice(SparkError("unsupported PySpark version: 4.3.0")) or ""
+    advice = find_spark_advice(SparkError("unsupported PySpark version: 4.3.0")) or ""
     assert advice.endswith("pip install 'pyspark<4.3', or 'pyspark-client<4.3' without Java.")
-    assert find_advice(ValueError("unsupported PySpark version: 4.3.0")) is None
+    assert find_spark_advice(ValueError("unsupported PySpark version: 4.3.0")) is None
 
 
 def test_function_of_databricks_alone_can_be_registered() -> None:
-    advice = find_advice(SparkError("unknown function: h3_longlatash3")) or ""
+    advice = find_spark_advice(SparkError("unknown function: h3_longlatash3")) or ""
     assert advice.startswith("Only Databricks has the function h3_longlatash3. Define one of its")
     assert "spark.udf.register('h3_longlatash3', …)" in advice
-    assert (find_advice(SparkError("unknown function: x")) or "").startswith("Sail does not")
+    assert (find_spark_advice(SparkError("unknown function: x")) or "").startswith("Sail does not")
 
 
 @pytest.mark.parametrize("found", ["CATALOG", "'San Francisco'"])
 def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
     error = SparkError(f"invalid argument: found {found} at 7:14 expected 'DATABASE', 'SCHEMA'")
-    assert (find_advice(error) or "").startswith("Sail cannot read this statement. If Databricks")
+    assert (find_spark_advice(error) or "").startswith(
+        "Sail cannot read this statement. If Databricks"
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
     ],
 )
 def test_what_sail_lacks_is_to_be_written_otherwise(error: str, advice: str) -> None:
-    assert (find_advice(SparkError(error)) or "").startswith(advice)
+    assert (find_spark_advice(SparkError(error)) or "").startswith(advice)
 
 
 @pytest.mark.parametrize(

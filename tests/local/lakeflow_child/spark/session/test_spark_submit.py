@@ -15,7 +15,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.session import task_spark
 from flask_lakeflow_jobs.local.lakeflow_child.spark.session.spark_submit import (
     ProgramFailed,
     find_exception,
-    list_arguments,
+    list_submit_arguments,
     run_submit,
 )
 from flask_lakeflow_jobs.local.lakeflow_child.spark.session.task_spark import lock_metastore
@@ -34,12 +34,12 @@ def test_jar_with_the_class_is_the_program(tmp_path: Path) -> None:
     own = write_jar(tmp_path / "b.jar", "shop/Main.class")
     (tmp_path / "c.jar").write_text("no archive")
     broken = str(tmp_path / "c.jar")
-    assert list_arguments("shop.Main", [own], ["x"]) == ["--class", "shop.Main", own, "x"]
-    assert list_arguments("shop.Main", [broken, other, own], []) == [
+    assert list_submit_arguments("shop.Main", [own], ["x"]) == ["--class", "shop.Main", own, "x"]
+    assert list_submit_arguments("shop.Main", [broken, other, own], []) == [
         "--class", "shop.Main", "--jars", f"{broken},{other}", own,
     ]  # fmt: skip
     with pytest.raises(LookupError, match=r"No JAR of the task has the class Main\. Its JARs: "):
-        list_arguments("Main", [other, broken], [])
+        list_submit_arguments("Main", [other, broken], [])
 
 
 @pytest.mark.parametrize(

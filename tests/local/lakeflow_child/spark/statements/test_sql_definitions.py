@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_columns import parse, write
+from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_columns import (
+    parse_query,
+    write,
+)
 from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.sql_definitions import SqlFunctions
 
 UPPER = """CREATE FUNCTION dev.s.up(a STRING) RETURNS STRING LANGUAGE PYTHON AS $$
@@ -20,14 +23,14 @@ def test_functions_last_longer_than_a_task_and_temporary_ones_do_not(tmp_path: P
         registered[name] = (function, kind)
 
     first = SqlFunctions(str(tmp_path), register)
-    assert first.run(parse("CREATE FUNCTION dev.s.plus(a INT) RETURNS INT RETURN a + 1"))
-    assert first.run(parse("CREATE TEMPORARY FUNCTION best() RETURNS INT RETURN 5"))
-    assert first.run(parse(UPPER))
+    assert first.run(parse_query("CREATE FUNCTION dev.s.plus(a INT) RETURNS INT RETURN a + 1"))
+    assert first.run(parse_query("CREATE TEMPORARY FUNCTION best() RETURNS INT RETURN 5"))
+    assert first.run(parse_query(UPPER))
     later = SqlFunctions(str(tmp_path), register)
-    assert "+" in write(later.insert(parse("SELECT plus(1)")))
-    assert write(later.insert(parse("SELECT best()"))) == "SELECT best()"
-    later.insert(parse("SELECT up('a')"))
+    assert "+" in write(later.insert(parse_query("SELECT plus(1)")))
+    assert write(later.insert(parse_query("SELECT best()"))) == "SELECT best()"
+    later.insert(parse_query("SELECT up('a')"))
     function, kind = registered["lakeflow_udf_dev_s_up"]
     assert (function("a"), kind) == ("A", "STRING")
-    later.run(parse("DROP FUNCTION IF EXISTS dev.s.plus"))
-    assert write(later.insert(parse("SELECT plus(1)"))) == "SELECT plus(1)"
+    later.run(parse_query("DROP FUNCTION IF EXISTS dev.s.plus"))
+    assert write(later.insert(parse_query("SELECT plus(1)"))) == "SELECT plus(1)"

@@ -15,9 +15,9 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_names import qu
 from flask_lakeflow_jobs.local.lakeflow_child.spark.tables.spark_catalog import (
     add_tables,
     load_catalog,
-    merge,
+    merge_changes,
     read_description,
-    read_options,
+    read_source_options,
     save_catalog,
 )
 
@@ -31,7 +31,7 @@ catalogs = st.dictionaries(
 def test_merge_applies_own_changes_and_keeps_those_of_others(
     known: Entries, own: Entries, saved: Entries
 ) -> None:
-    merged = merge(known, own, saved)
+    merged = merge_changes(known, own, saved)
     for name in "abcd":
         source = saved if own.get(name) == known.get(name) else own
         assert merged.get(name) == source.get(name)
@@ -39,7 +39,7 @@ def test_merge_applies_own_changes_and_keeps_those_of_others(
 
 @given(catalogs, catalogs)
 def test_merge_of_a_lone_session_is_its_catalog(known: Entries, own: Entries) -> None:
-    assert merge(known, own, known) == own
+    assert merge_changes(known, own, known) == own
 
 
 def test_read_description_splits_columns_and_details() -> None:
@@ -60,7 +60,10 @@ def test_read_description_splits_columns_and_details() -> None:
 
 
 def test_read_options_ignores_other_properties() -> None:
-    assert read_options("[a=b, option.header=true, option.sep=;]") == {"header": "true", "sep": ";"}
+    assert read_source_options("[a=b, option.header=true, option.sep=;]") == {
+        "header": "true",
+        "sep": ";",
+    }
 
 
 def test_quote_name_quotes_each_part() -> None:
