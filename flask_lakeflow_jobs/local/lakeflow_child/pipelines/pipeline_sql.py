@@ -36,6 +36,8 @@ _OF_TABLE = re.compile(
     r"`?(?P<catalog>[\w-]+)`?(?:\.(?:`[^`]+`|\w+)){2}(?![\w`.])",
     re.IGNORECASE | re.DOTALL,
 )
+_CLOUD_FILES = re.compile(_UNCHANGED + r"|\bcloud_files\s*\(", re.IGNORECASE | re.DOTALL)
+_QUOTES = "'\""
 _VIEW = "CREATE [OR REPLACE] [TEMPORARY] VIEW [IF NOT EXISTS] <name>"
 _INSERT = "CREATE FLOW <flow> [COMMENT <text>] AS INSERT INTO <name> [BY NAME]"
 _VIOLATION = re.compile(r"\s*ON\s+VIOLATION\s+(DROP|FAIL)\s+(?:ROW|UPDATE)", re.IGNORECASE)
@@ -60,7 +62,35 @@ def to_spark(text: str, catalogs: Iterable[str]) -> tuple[str, list[str]]:
         filtered = _filter(statement, [each[1] for each in expectations if each[1]])
         statements.append(filtered or statement)
         lost += [name for name, condition in expectations if not (filtered and condition)]
-    return drop_catalogs(_replace_forms(";".join(statements)), catalogs), lost
+    written = _write_read_files(_replace_forms(";".join(statements)))
+    return drop_catalogs(written, catalogs), lost
+
+
+def _write_read_files(text: str) -> str:
+    """Write ``cloud_files(path, format, map(…))`` as ``read_files``, which has more options."""
+    position = 0
+    while (call := _CLOUD_FILES.search(text, position)) is not None:
+        position = call.end()
+        found = None if call["unchanged"] else read_arguments(text, position)
+        if found is None or len(found[0]) < 2:
+            continue
+        (path, file_format, *more), end = found
+        start = re.match(r"map\s*\(", more[0], re.IGNORECASE) if more else None
+        pairs = read_arguments(more[0], start.end()) if start else None
+        settings = pairs[0] if pairs else []
+        options = [
+            f"{name.strip(_QUOTES).removeprefix('cloudFiles.')} => {value}"
+            for name, value in zip(settings[::2], settings[1::2], strict=False)
+        ]
+        arguments = ", ".join([path, f"format => {file_format}", *options])
+        stream = (
+            "" if re.search(r"\bSTREAM[\s(]*$", text[: call.start()], re.IGNORECASE) else "STREAM "
+        )
+        lines = "\n" * (text.count("\n", call.start(), end) - arguments.count("\n"))
+        written = f"{stream}read_files({arguments}{lines})"
+        text = text[: call.start()] + written + text[end:]
+        position = call.start() + len(written)
+    return text
 
 
 def drop_catalogs(text: str, catalogs: Iterable[str]) -> str:

@@ -31,6 +31,12 @@ CATALOGS = ("main", "dev")
         ("CREATE STREAMING LIVE TABLE a AS", "CREATE STREAMING TABLE a AS"),
         ("CREATE PRIVATE STREAMING TABLE a", "CREATE STREAMING TABLE a"),
         ("CREATE OR REFRESH TEMPORARY STREAMING TABLE a", "CREATE STREAMING TABLE a"),
+        ("FROM cloud_files('/a', 'json')", "FROM STREAM read_files('/a', format => 'json')"),
+        (
+            "cloud_files('a', 'csv',\nmap('header', 'true', \"cloudFiles.schemaHints\", 'b INT'))",
+            "STREAM read_files('a', format => 'csv', header => 'true', schemaHints => 'b INT'\n)",
+        ),
+        ("'cloud_files(a, b)', STREAM(cloud_files(a))",) * 2,
         ("CREATE OR REFRESH PRIVATE MATERIALIZED VIEW a", "CREATE MATERIALIZED VIEW a"),
         ("CREATE OR REFRESH\nSTREAMING TABLE a", "CREATE STREAMING TABLE\n a"),
         ("SELECT * FROM STREAM(LIVE.a)", "SELECT * FROM STREAM(a)"),
