@@ -177,8 +177,8 @@ def test_pages_fit_a_phone(
     open_page: OpenPage,
 ) -> None:
     app = make_shop(user_loader=lambda: "ada.lovelace-with-a-rather-long-name@example.com")
-    run_id = run(app, "hourly")
-    page = open_page(f"{serve(app)}/jobs/hourly", viewport={"width": NARROW, "height": 700})
+    run_id = run(app, "nightly", {"day": "2026-11-23"})
+    page = open_page(f"{serve(app)}/jobs/nightly", viewport={"width": NARROW, "height": 700})
     assert page.evaluate(
         "(crumb => crumb.scrollWidth <= crumb.clientWidth)(document.querySelector('.lf-crumbs li'))"
     )
