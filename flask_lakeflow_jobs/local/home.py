@@ -83,7 +83,7 @@ class WorkspaceFolder:
         except OSError as error:
             raise WorkspaceError(
                 f"The folder {self.path} for the local workspace cannot be created: {error}. "
-                "Use a writable folder."
+                "Use a folder that is writable and has space."
             ) from error
 
     def with_plain_path(self) -> WorkspaceFolder:

@@ -33,7 +33,9 @@ def test_create_makes_a_private_folder(home: WorkspaceFolder) -> None:
 
 def test_create_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(WorkspaceError, match=r"cannot be created: .* Use a writable folder\."):
+    with pytest.raises(
+        WorkspaceError, match=r"cannot be created: .* Use a folder that is writable and has space\."
+    ):
         WorkspaceFolder(tmp_path / "file" / "home").create()
 
 

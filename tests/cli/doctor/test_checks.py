@@ -181,7 +181,7 @@ def test_local_workspace_that_cannot_start_is_an_error(
     monkeypatch.delenv("DATABRICKS_TOKEN")
     (tmp_path / "i").write_text("No folder.", encoding="utf-8")
     finding = doctor(make_app({"LAKEFLOW_JOBS_BUNDLE": str(BUNDLE)})).select_one("login")
-    assert "Use a writable folder" in finding["message"]
+    assert "Use a folder that is writable" in finding["message"]
     assert "flask jobs local" in finding["remedy"]
 
 

@@ -134,10 +134,15 @@ def limit_texts(create: exp.Create, query: Query) -> None:
 
 
 def copy_into(tree: exp.Copy, session: Any) -> str:
-    """Append the rows of new files to a table; return a query for their number."""
+    """Append the rows of new files to a table; return a query for their number.
+
+    :raises ValueError: the statement names no files.
+    """
     table, options = write(tree.this), _read_parameters(tree)
     (source,) = tree.args["files"]
-    path: Any = source.find(exp.Table) if isinstance(source, exp.Subquery) else source
+    path = source.find(exp.Table) if isinstance(source, exp.Subquery) else source
+    if path is None:
+        raise ValueError("COPY INTO needs files, such as FROM '/Volumes/main/raw/in'.")
     files = list_files(path.name.strip("'"), options["copy"].pop("pattern", "*"))
     exists = session.catalog.tableExists(table)
     state = os.path.join(find_location(session.sql, table), _STATE) if exists else None
