@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 from tests.local.support import notebook_task
+
+#: Files of snippets as people write them. A line such as ``# %% show`` begins one.
+FOLDER = Path(__file__).parent / "snippets"
+
+ADVICE = re.compile(r"# Advice: (.+)\n")
+
+
+def read_snippets(*names: str) -> dict[str, str]:
+    """Return the pieces of code in files by their titles."""
+    text = "".join((FOLDER / f"{name}.py").read_text() for name in names)
+    _, *parts = re.split(r"^# %% (.+)\n", text, flags=re.MULTILINE)
+    titles, codes = parts[::2], parts[1::2]
+    assert len(set(titles)) == len(titles), "two snippets have one title"
+    return dict(zip(titles, codes, strict=True))
+
+
+def read_advised(name: str) -> dict[str, tuple[str, str]]:
+    """Return the pieces of code that fail, each with a part of its advice."""
+    snippets = read_snippets(name)
+    return {title: (code, ADVICE.findall(code)[0]) for title, code in snippets.items()}
 
 
 def check_snippets(

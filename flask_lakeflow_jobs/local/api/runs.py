@@ -96,12 +96,12 @@ class RunEndpoints:
         return paginate_nested(shape, _NESTED_LISTS, request)
 
     def list(self, request: Request) -> Json:
-        run_filter = _parse_filter(request)
+        selection = _parse_selection(request)
         maximum = _MAX_LIMIT_2_0 if request.version == "2.0" else _MAX_LIMIT
         limit = parse_limit(request, default=_DEFAULT_LIMIT, maximum=maximum)
         expand = request.read_bool("expand_tasks")
         with self._unit_of_work.exclusive() as store:
-            list_runs = partial(store.list_runs, run_filter)
+            list_runs = partial(store.list_runs, selection)
             run_ids, fields = paginate_runs(list_runs, request, limit)
             runs = [self._unit_of_work.find_run(run_id) for run_id in run_ids]
             shapes = [self._serialize_listed(run, expand_tasks=expand) for run in runs]
@@ -224,7 +224,7 @@ class RunEndpoints:
             return run.settings
 
 
-def _parse_filter(request: Request) -> RunSelection:
+def _parse_selection(request: Request) -> RunSelection:
     active, completed = request.read_bool("active_only"), request.read_bool("completed_only")
     if active and completed:
         raise InvalidParameterValue("active_only and completed_only cannot both be true.")

@@ -19,7 +19,7 @@ from .decisions import Decision, decide
 from .files import WorkspaceFiles
 from .processes import MAX_PROCESSES
 from .services import TaskServices
-from .task_logs import LogSlice, read_stored
+from .task_logs import TaskLogPart, read_stored
 from .task_runner import TaskRunner
 from .work import CannotRun, NestedRun
 
@@ -119,7 +119,7 @@ class Engine:
         nested = {"nested_run_id": task.nested_run_id} if task.nested_run_id else {}
         return run, task, nested | output
 
-    def read_log_part(self, task_id: int, offset: int, limit: int) -> LogSlice:
+    def read_log_part(self, task_id: int, offset: int, limit: int) -> TaskLogPart:
         """Return a part of the log of an attempt, or of its log so far."""
         part = self._task_runner.read_log_part(task_id, offset, limit)
         _, task = self._unit_of_work.find_task(task_id)

@@ -20,7 +20,7 @@ from typing import Any
 
 from ..programs import CHILD, Lifeline, Stopped
 from .packages import InstallFailed
-from .task_logs import LogSlice, read_growing, read_tail
+from .task_logs import TaskLogPart, read_growing, read_tail
 from .task_redaction import SecretRedactor
 
 #: Processes that run at once.
@@ -111,7 +111,7 @@ class TaskProcess:
         """Return the last part of the output, and whether it is truncated."""
         return read_tail(self._folder / "log", self._redactor, has_ended=False)[:2]
 
-    def read_log_part(self, offset: int, limit: int) -> LogSlice:
+    def read_log_part(self, offset: int, limit: int) -> TaskLogPart:
         """Return a part of the output so far; see :func:`.read_growing`."""
         return read_growing(self._folder / "log", self._redactor, offset, limit)
 

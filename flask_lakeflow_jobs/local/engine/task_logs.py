@@ -39,7 +39,7 @@ _NO_SECRETS = SecretRedactor([])
 
 
 @dataclass(frozen=True, slots=True)
-class LogSlice:
+class TaskLogPart:
     """A part of a log.
 
     :param text: whole lines, without secrets.
@@ -60,10 +60,10 @@ class LogSlice:
 
 
 #: Of a task that has not started.
-NO_LOG = LogSlice("", "", 0, 0, is_final=False, line=1)
+NO_LOG = TaskLogPart("", "", 0, 0, is_final=False, line=1)
 
 
-def read_growing(path: Path, redactor: SecretRedactor, offset: int, limit: int) -> LogSlice:
+def read_growing(path: Path, redactor: SecretRedactor, offset: int, limit: int) -> TaskLogPart:
     """Read a part of the log that a task is writing.
 
     :param offset: of the first byte; a negative one counts from the end.
@@ -81,7 +81,7 @@ def read_growing(path: Path, redactor: SecretRedactor, offset: int, limit: int) 
         return NO_LOG
 
 
-def read_stored(text: str, start: int, offset: int, limit: int) -> LogSlice:
+def read_stored(text: str, start: int, offset: int, limit: int) -> TaskLogPart:
     """Read a part of the log that is stored of a task that has ended.
 
     :param start: the position of the stored text, whose beginning may be missing.
@@ -141,7 +141,7 @@ def _read_part(
     limit: int,
     *,
     has_ended: bool,
-) -> LogSlice:
+) -> TaskLogPart:
     if offset >= 0:
         start = _find_word(read, redactor, min(offset, size), min(limit, MIN_PART_BYTES))
     else:
@@ -155,7 +155,7 @@ def _read_part(
     text = redactor.redact_log(data, before, end)
     rest = redactor.redact_log(data, end, known) if is_last else b""
     following = start + end - before
-    return LogSlice(
+    return TaskLogPart(
         text.decode(errors="replace"),
         _decode_begun(rest[-_MAX_REST_BYTES:]),
         start,

@@ -18,7 +18,7 @@ from .kinds import build_work, simulate
 from .processes import Exit, ProcessPool, TaskProcess
 from .services import TaskServices
 from .task_context import TaskContext
-from .task_logs import MAX_ERROR_BYTES, MAX_OUTPUT_BYTES, NO_LOG, LogSlice
+from .task_logs import MAX_ERROR_BYTES, MAX_OUTPUT_BYTES, NO_LOG, TaskLogPart
 from .templating import TaskReferences, UnknownReference, resolve
 from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork
 
@@ -97,7 +97,7 @@ class TaskRunner:
         logs, truncated = process.read_logs()
         return {"logs": logs, "logs_truncated": truncated}
 
-    def read_log_part(self, task_id: int, offset: int, limit: int) -> LogSlice:
+    def read_log_part(self, task_id: int, offset: int, limit: int) -> TaskLogPart:
         """Return a part of the log so far of a task that has not ended."""
         if (process := self._processes.get(task_id)) is None:
             return NO_LOG

@@ -182,7 +182,7 @@ class Store:
 
     def list_runs(
         self,
-        criteria: RunSelection,
+        selection: RunSelection,
         limit: int,
         *,
         offset: int = 0,
@@ -196,11 +196,11 @@ class Store:
         :return: the position and the id of each run.
         """
         conditions = {
-            "job_id = ?": criteria.job_id,
-            "active = ?": criteria.active,
-            "run_type = ?": criteria.run_type,
-            "started >= ?": criteria.started_from,
-            "started <= ?": criteria.started_to,
+            "job_id = ?": selection.job_id,
+            "active = ?": selection.active,
+            "run_type = ?": selection.run_type,
+            "started >= ?": selection.started_from,
+            "started <= ?": selection.started_to,
         }
         clauses = [clause for clause, value in conditions.items() if value is not None]
         values: list[Any] = [value for value in conditions.values() if value is not None]

@@ -10,7 +10,7 @@ from databricks.sdk.errors import InvalidParameterValue, ResourceDoesNotExist
 from databricks.sdk.service.jobs import SparkPythonTask, SubmitTask
 
 from flask_lakeflow_jobs.local import ManualClock
-from flask_lakeflow_jobs.local.engine.task_logs import LogSlice
+from flask_lakeflow_jobs.local.engine.task_logs import TaskLogPart
 from flask_lakeflow_jobs.local.engine.task_runner import TaskRunner
 from tests.local.conftest import Serve
 from tests.local.support import (
@@ -91,7 +91,7 @@ def test_other_requests_are_answered_while_a_log_is_read(
         return (
             {}
             if path != "/api/local/task-log"
-            else LogSlice("", "", 0, 0, is_final=False, line=None)
+            else TaskLogPart("", "", 0, 0, is_final=False, line=None)
         )
 
     monkeypatch.setattr(TaskRunner, "output_of", read)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local.engine import task_logs
 from flask_lakeflow_jobs.local.engine.task_logs import (
-    LogSlice,
+    TaskLogPart,
     position_of_stored,
     read_growing,
     read_stored,
@@ -28,10 +28,10 @@ def log(tmp_path: Path) -> Path:
 def test_growing_log_has_its_unfinished_line_apart(log: Path) -> None:
     log.write_bytes("one\ntwo\nthré".encode()[:-1])
     part = read_growing(log, NO_SECRETS, 0, 4096)
-    assert part == LogSlice("one\ntwo\n", "thr", 0, 8, is_final=False, line=1)
+    assert part == TaskLogPart("one\ntwo\n", "thr", 0, 8, is_final=False, line=1)
     with log.open("ab") as file:
         file.write("é".encode()[1:] + b"e\n")
-    assert read_growing(log, NO_SECRETS, 8, 4096) == LogSlice(
+    assert read_growing(log, NO_SECRETS, 8, 4096) == TaskLogPart(
         "thrée\n", "", 8, 15, is_final=False, line=3
     )
     assert read_growing(log, NO_SECRETS, 99, 4096).offset == 15
@@ -52,12 +52,16 @@ def test_log_from_inside_a_line_begins_with_the_next(
 
 
 def test_log_of_a_task_that_has_not_started_is_empty(log: Path) -> None:
-    assert read_growing(log, NO_SECRETS, 7, 4096) == LogSlice("", "", 0, 0, is_final=False, line=1)
+    assert read_growing(log, NO_SECRETS, 7, 4096) == TaskLogPart(
+        "", "", 0, 0, is_final=False, line=1
+    )
 
 
 def test_stored_log_continues_where_the_growing_one_was_read_to() -> None:
     start = position_of_stored("cd\n", size=5, start=2)
-    assert read_stored("cd\n", start, 5, 4096) == LogSlice("", "", 5, 5, is_final=True, line=None)
+    assert read_stored("cd\n", start, 5, 4096) == TaskLogPart(
+        "", "", 5, 5, is_final=True, line=None
+    )
     assert read_stored("cd\n", start, 0, 4096).offset == 2
 
 

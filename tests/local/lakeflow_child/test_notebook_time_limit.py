@@ -10,11 +10,14 @@ import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.notebook import time_limit
 
+#: The limit ends this wait.
+LONG_SECONDS = 30
+
 
 def test_block_that_takes_too_long_is_interrupted() -> None:
     message = r"^The block did not end within 0\.01 seconds\.$"
     with pytest.raises(TimeoutError, match=message), time_limit(0.01, "The block"):
-        time.sleep(30)
+        time.sleep(LONG_SECONDS)
 
 
 @pytest.mark.parametrize("seconds", [0, 60])
@@ -32,29 +35,24 @@ def test_shorter_outer_limit_applies_to_the_inner_block() -> None:
         time_limit(0.01, "The outer block"),
         time_limit(60, "The inner block"),
     ):
-        time.sleep(30)
+        time.sleep(LONG_SECONDS)
 
 
 def test_outer_limit_continues_after_the_inner_block() -> None:
-    def run() -> None:
-        with time_limit(0.5, "The outer block"):
-            with time_limit(0.4, "The inner block"):  # more than a busy machine needs
-                pass
-            time.sleep(30)
-
-    with pytest.raises(TimeoutError, match="The outer block"):
-        run()
+    with time_limit(60, "The outer block"):
+        with time_limit(30, "The inner block"):
+            pass
+        assert 30 < signal.getitimer(signal.ITIMER_REAL)[0] <= 60
 
 
 def test_other_threads_have_no_limit() -> None:
-    ended = threading.Event()
+    timers = []
 
     def run() -> None:
-        with time_limit(0.001, "The block"):
-            time.sleep(0.02)
-        ended.set()
+        with time_limit(60, "The block"):
+            timers.append(signal.getitimer(signal.ITIMER_REAL))
 
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()
-    assert ended.is_set()
+    assert timers == [(0, 0)]

@@ -99,7 +99,7 @@ def test_unknown_records_are_none(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("criteria", "run_ids"),
+    ("selection", "run_ids"),
     [
         (RunSelection(), [5, 4, 3, 2, 1]),
         (RunSelection(job_id=2), [4, 2]),
@@ -109,7 +109,7 @@ def test_unknown_records_are_none(store: Store) -> None:
         (RunSelection(started_from=2, started_to=4), [4, 3, 2]),
     ],
 )
-def test_list_runs_filters(store: Store, criteria: RunSelection, run_ids: list[int]) -> None:
+def test_list_runs_filters(store: Store, selection: RunSelection, run_ids: list[int]) -> None:
     for run_id in range(1, 6):
         store.add_run(
             job_run(
@@ -119,8 +119,8 @@ def test_list_runs_filters(store: Store, criteria: RunSelection, run_ids: list[i
                 run_type="SUBMIT_RUN" if run_id == 3 else "JOB_RUN",
             )
         )
-    assert [run_id for _, run_id in store.list_runs(criteria, 10)] == run_ids
-    assert [run_id for _, run_id in store.list_runs(criteria, 1, offset=1)] == run_ids[1:2]
+    assert [run_id for _, run_id in store.list_runs(selection, 10)] == run_ids
+    assert [run_id for _, run_id in store.list_runs(selection, 1, offset=1)] == run_ids[1:2]
 
 
 def test_list_runs_begins_and_ends_at_a_position(store: Store) -> None:

@@ -23,7 +23,7 @@ import duckdb
 from ..json_files import read_json, write_json
 from ..spark.language.sql_names import quote_name
 from ..spark.tables.spark_catalog import describe_catalog
-from ..sql.catalogs import DATABASE, Warehouse, prepare_create, quote_parts
+from ..sql.catalogs import DATABASE, Warehouse, prepare_create, quote_in_duckdb
 
 _VIEW = "view "  # with which the mark of a view on Sail begins
 _LIST = """
@@ -242,7 +242,7 @@ def _list_columns(database: Any, name: str) -> list[str]:
     """Return the columns of a table of DuckDB, with types that Sail has."""
     columns = []
     for column, kind, *_ in database.execute(f"DESCRIBE {_path(name)}").fetchall():
-        quoted = quote_parts([column])
+        quoted = quote_in_duckdb([column])
         wanted = "VARCHAR" if "ENUM(" in kind else _TYPE.sub(lambda m: _TYPES.get(m[0], m[0]), kind)
         columns.append(quoted if wanted == kind else f"CAST({quoted} AS {wanted}) AS {quoted}")
     return columns
@@ -251,7 +251,7 @@ def _list_columns(database: Any, name: str) -> list[str]:
 def _path(name: str) -> str:
     """Return the name of a table in DuckDB."""
     catalog, *rest = name.split(".", 2)
-    return quote_parts([DATABASE if catalog == "main" else catalog, *rest])
+    return quote_in_duckdb([DATABASE if catalog == "main" else catalog, *rest])
 
 
 def _text(value: str) -> str:

@@ -104,7 +104,7 @@ def use(database: Any, *, is_catalog: bool, names: list[str]) -> None:
         path = _create_schema(database, [".".join(names), DEFAULT_SCHEMA])
     else:
         path = _create_schema(database, names)
-    database.execute(f"USE {quote_parts(path)}")
+    database.execute(f"USE {quote_in_duckdb(path)}")
 
 
 def create_catalog(database: Any, name: str) -> str:
@@ -128,7 +128,7 @@ def prepare_create(database: Any, kind: str, names: list[str]) -> None:
         _create_schema(database, names[:-1])
 
 
-def quote_parts(names: list[str]) -> str:
+def quote_in_duckdb(names: list[str]) -> str:
     """Join the parts of a name, each quoted for DuckDB."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in names)
 
@@ -136,7 +136,7 @@ def quote_parts(names: list[str]) -> str:
 def _create_schema(database: Any, names: list[str]) -> list[str]:
     *catalog, schema = names
     path = [*(create_catalog(database, each) for each in catalog), schema]
-    database.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_parts(path)}")
+    database.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_in_duckdb(path)}")
     return path
 
 
@@ -149,7 +149,7 @@ def _add_samples(database: Any) -> None:
 
 def _attach(database: Any, catalog: str) -> None:
     file = catalog_file(catalog).replace("'", "''")
-    statement = f"ATTACH IF NOT EXISTS '{file}' AS {quote_parts([catalog])}"
+    statement = f"ATTACH IF NOT EXISTS '{file}' AS {quote_in_duckdb([catalog])}"
     _retry_while_locked(lambda: database.execute(statement))
 
 

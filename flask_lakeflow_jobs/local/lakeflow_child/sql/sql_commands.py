@@ -10,7 +10,7 @@ import sqlglot
 from sqlglot import exp
 
 from ..sql_syntax import match_syntax
-from .catalogs import create_catalog, prepare_create, quote_parts, transaction, use
+from .catalogs import create_catalog, prepare_create, quote_in_duckdb, transaction, use
 from .databricks_sql import insert_partition, name_of
 from .sql_advice import UnsupportedStatement
 from .sql_expansion import find_created, find_several_matches, name_merged_columns, sequence_of
@@ -96,7 +96,7 @@ class Commands:
             start, _, end = sequence_of(name, "\0").partition("\0")
             path = [to_duckdb_catalog(catalog), schema]
             for (sequence,) in self._database.execute(query, [*path, start, end]).fetchall():
-                self._database.execute(f"DROP SEQUENCE {quote_parts([*path, sequence])}")
+                self._database.execute(f"DROP SEQUENCE {quote_in_duckdb([*path, sequence])}")
 
     def _use(self, tree: exp.Use) -> None:
         is_catalog = tree.text("kind").upper() == "CATALOG"
@@ -167,7 +167,7 @@ class Commands:
         create = sqlglot.parse_one(found[0], read="duckdb")
         columns = [each for each in create.this.expressions if isinstance(each, exp.ColumnDef)]
         kept = [each.name for each in columns if not each.find(exp.ComputedColumnConstraint)]
-        table, names = quote_parts(path), ", ".join(quote_parts([each]) for each in kept)
+        table, names = quote_in_duckdb(path), ", ".join(quote_in_duckdb([each]) for each in kept)
         query = f"SELECT column_name, comment FROM duckdb_columns() WHERE {_IS_TABLE}"
         comments = self._database.execute(query, path).fetchall()
         for action in actions:
@@ -180,7 +180,7 @@ class Commands:
         for name, comment in comments:
             if comment:
                 text = exp.Literal.string(comment).sql("duckdb")
-                statements.append(f"COMMENT ON COLUMN {table}.{quote_parts([name])} IS {text}")
+                statements.append(f"COMMENT ON COLUMN {table}.{quote_in_duckdb([name])} IS {text}")
         with transaction(self._database):
             for each in statements:
                 self._database.execute(each)

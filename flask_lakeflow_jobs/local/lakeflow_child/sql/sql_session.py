@@ -9,7 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from ..sql_syntax import NAME_PART, match_syntax
-from .catalogs import quote_parts
+from .catalogs import quote_in_duckdb
 from .sql_macros import MACRO_NAMES
 
 Tree = exp.Expr
@@ -49,10 +49,10 @@ class SqlSession:
             "SELECT sql FROM duckdb_views() WHERE temporary AND NOT internal ORDER BY view_oid"
         ).fetchall()
         self._statements = [
-            f"USE {quote_parts(list(path))}",
+            f"USE {quote_in_duckdb(list(path))}",
             *(
-                f"CREATE OR REPLACE TEMP MACRO {quote_parts([name])}({', '.join(parameters)}) AS "
-                f"{'TABLE ' if is_table else ''}{body}"
+                f"CREATE OR REPLACE TEMP MACRO {quote_in_duckdb([name])}"
+                f"({', '.join(parameters)}) AS {'TABLE ' if is_table else ''}{body}"
                 for name, parameters, is_table, body in functions
                 if name not in MACRO_NAMES
             ),
@@ -106,7 +106,7 @@ def drop_variable(database: Any, text: str) -> bool:
         return False
     name = re.findall(NAME_PART, match["name"])[-1].strip("`").lower()
     if name in list_variables(database):
-        database.execute(f"RESET VARIABLE {quote_parts([name])}")
+        database.execute(f"RESET VARIABLE {quote_in_duckdb([name])}")
     elif not match["exists"]:
         raise ValueError(f"There is no variable {name}.")
     return True
@@ -147,6 +147,6 @@ def _variable(name: str) -> Tree:
 
 
 def _assign(database: Any, name: str, value: Any, kind: str | None) -> None:
-    quoted = quote_parts([name.lower()])
+    quoted = quote_in_duckdb([name.lower()])
     cast = f"CAST($1 AS {kind})" if kind and kind != '"NULL"' else "$1"
     database.execute(f"SET VARIABLE {quoted} = (SELECT {cast})", [value])

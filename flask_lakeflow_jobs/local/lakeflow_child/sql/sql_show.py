@@ -8,7 +8,7 @@ from typing import Any
 
 from ..sql_statements import matches_show_pattern
 from ..sql_syntax import NAME_PART, match_syntax
-from .catalogs import DATABASE, DEFAULT_SCHEMA, quote_parts
+from .catalogs import DATABASE, DEFAULT_SCHEMA, quote_in_duckdb
 
 Row = tuple[Any, ...]
 
@@ -163,7 +163,7 @@ _LISTED: dict[str, Any] = {
 
 
 def _describe(database: Any, names: list[str]) -> list[Row]:
-    path = quote_parts([*map(to_duckdb_catalog, names[:-2]), *names[-2:]])
+    path = quote_in_duckdb([*map(to_duckdb_catalog, names[:-2]), *names[-2:]])
     described = database.execute(f"SELECT * FROM {path} LIMIT 0").description
     comments: dict[str, Any] = dict(
         _fetch(database, "duckdb_columns()", "table_name", "column_name, comment", names)
@@ -226,7 +226,7 @@ def _from_duckdb(catalog: str) -> str:
 
 def _select(database: Any, columns: list[str], rows: list[Row]) -> Any:
     """Return the connection with rows of texts as its result."""
-    names = ", ".join(quote_parts([each]) for each in columns)
+    names = ", ".join(quote_in_duckdb([each]) for each in columns)
     if not rows:
         nulls = ", ".join("NULL::VARCHAR" for _ in columns)
         return database.execute(f"SELECT * FROM (VALUES ({nulls})) AS t({names}) WHERE false")

@@ -14,7 +14,7 @@ pytest.importorskip("sqlglot")
 from flask_lakeflow_jobs.local.lakeflow_child.sql.catalogs import (
     Warehouse,
     create_catalog,
-    quote_parts,
+    quote_in_duckdb,
 )
 from flask_lakeflow_jobs.local.lakeflow_child.sql.run_sql import (
     run_sql,
@@ -41,7 +41,7 @@ def rows(text: str, **parameters: str) -> list[tuple[Any, ...]]:
     ("names", "quoted"), [(["a", "b"], '"a"."b"'), (["a-b"], '"a-b"'), (['a"b'], '"a""b"')]
 )
 def test_quote_name(names: list[str], quoted: str) -> None:
-    assert quote_parts(names) == quoted
+    assert quote_in_duckdb(names) == quoted
 
 
 @pytest.mark.parametrize(

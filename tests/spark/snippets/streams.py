@@ -1,0 +1,311 @@
+# Streams. Each begins with new folders, source and checkpoint, and a new table, name.
+
+# %% auto loader reads each file once
+put("a.csv", "id,name\n1,a\n")
+put("day=1/b.csv", "id,name\n2,b\n")
+put("_hidden/c.csv", "id,name\n9,z\n")
+def load():
+    frame = spark.readStream.format("cloudFiles").option("cloudFiles.format", "csv") \
+        .option("header", True).option("cloudFiles.schemaLocation", checkpoint).load(source)
+    assert frame.isStreaming
+    query = frame.select("id", F.upper("name").alias("name")).writeStream \
+        .option("checkpointLocation", checkpoint).trigger(availableNow=True).toTable(name)
+    query.awaitTermination()
+    return query.lastProgress["numInputRows"]
+assert load() == 2
+assert load() == 0
+check(("1", "A"), ("2", "B"))
+rows = spark.readStream.format("cloudFiles").option("cloudFiles.format", "csv").option("header", True).schema("id INT, name STRING").load(source)
+rows.selectExpr("day", "_metadata.file_name AS f").writeStream.trigger(availableNow=True).option("checkpointLocation", checkpoint + "_days").toTable(name + "_days")
+assert sorted(map(tuple, spark.table(name + "_days").collect()), key=str) == [(1, "b.csv"), (None, "a.csv")]
+put("c.csv", "id,name\n3,c\n")
+assert load() == 1
+check(("1", "A"), ("2", "B"), ("3", "C"))
+
+# %% name of the file
+put("a.json", '{"id": 1}')
+put("b.json", '{"id": 2, "more": "x"}')
+frame = spark.readStream.format("cloudFiles").option("cloudFiles.format", "json").load(source)
+frame = frame.withColumn("file", F.col("_metadata.file_name")).withColumn("path", F.input_file_name())
+frame.writeStream.option("checkpointLocation", checkpoint).trigger(once=True).toTable(name)
+rows = spark.table(name).orderBy("id").collect()
+assert [(r.id, r.more, r.file, r._rescued_data) for r in rows] == [("1", None, "a.json", None), ("2", "x", "b.json", None)]
+assert rows[0].path == source + "/a.json"
+put("c.json", '{"id": 3}')
+spark.readStream.schema("id INT").json(source).select("_metadata.file_name", "id").writeStream.option("checkpointLocation", checkpoint + "_s").toTable(name + "_s")
+assert sorted(map(tuple, spark.table(name + "_s").collect())) == [("a.json", 1), ("b.json", 2), ("c.json", 3)]
+
+# %% table to table
+spark.range(2).write.saveAsTable(name + "_in")
+def load():
+    spark.readStream.table(name + "_in").withWatermark("id", "1 day").writeStream.format("delta") \
+        .outputMode("append").option("checkpointLocation", checkpoint) \
+        .trigger(availableNow=True).toTable(name)
+load()
+spark.range(2, 4).write.mode("append").saveAsTable(name + "_in")
+load()
+load()
+check((0,), (1,), (2,), (3,))
+spark.sql(f"DELETE FROM {name}_in WHERE id = 1")
+try:
+    load()
+except ValueError as error:
+    assert "skipChangeCommits" in str(error)
+else:
+    raise AssertionError("a deletion passed")
+
+# %% rows that arrive during the first batch
+spark.range(2).write.saveAsTable(name + "_in")
+seen = []
+def load(batch, number):
+    spark.range(5, 6).write.mode("append").saveAsTable(name + "_in")
+    seen.append(sorted(row.id for row in batch.collect()))
+for _ in range(2):
+    spark.readStream.table(name + "_in").writeStream.foreachBatch(load) \
+        .option("checkpointLocation", checkpoint).trigger(availableNow=True).start()
+assert seen == [[0, 1], [5]], seen
+
+# %% changes that are skipped
+spark.sql(f"CREATE TABLE {name}_in (id INT, day STRING) PARTITIONED BY (day)")
+def load():
+    spark.readStream.option("skipChangeCommits", "true").table(name + "_in").writeStream \
+        .option("checkpointLocation", checkpoint).trigger(availableNow=True).toTable(name)
+load()
+spark.sql(f"INSERT INTO {name}_in VALUES (1, 'x'), (2, 'y')")
+spark.sql(f"DELETE FROM {name}_in WHERE id = 1")
+spark.sql(f"INSERT INTO {name}_in VALUES (3, 'x')")
+load()
+check((1, "x"), (2, "y"), (3, "x"))
+
+# %% merge each batch
+from delta.tables import DeltaTable
+spark.createDataFrame([(1, "old")], "id INT, name STRING").write.saveAsTable(name)
+numbers = []
+def merge(batch, number):
+    numbers.append(number)
+    DeltaTable.forName(batch.sparkSession, name).alias("t").merge(batch.alias("s"), "t.id = s.id") \
+        .whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+def load():
+    spark.readStream.schema("id INT, name STRING").json(source).writeStream.foreachBatch(merge) \
+        .option("checkpointLocation", checkpoint).trigger(availableNow=True).start().awaitTermination()
+load()
+put("a.json", '{"id": 1, "name": "new"}')
+load()
+put("b.json", '{"id": 2, "name": "b"}')
+load()
+assert numbers == [0, 1], numbers
+check((1, "new"), (2, "b"))
+
+# %% failed batch is read again
+put("a.json", '{"id": 1}')
+def fail(batch, number):
+    if not tries:
+        tries.append(number)
+        raise KeyError("first")
+    tries.append(batch.count())
+tries = []
+for _ in range(2):
+    try:
+        spark.readStream.schema("id INT").json(source).writeStream.foreachBatch(fail) \
+            .option("checkpointLocation", checkpoint).start()
+    except KeyError:
+        pass
+assert tries == [0, 1], tries
+
+# %% complete
+def load():
+    spark.readStream.schema("k STRING").json(source).groupBy("k").count().writeStream \
+        .outputMode("complete").option("checkpointLocation", checkpoint).toTable(name)
+put("a.json", '{"k": "x"}')
+load()
+put("b.json", '{"k": "x"}')
+load()
+check(("x", 2))
+
+# %% duplicates of earlier batches
+def load(frame, kind):
+    frame.writeStream.option("checkpointLocation", checkpoint + kind).trigger(availableNow=True).toTable(name + kind)
+    return sorted(map(tuple, spark.table(name + kind).collect()), key=str)
+def read_all():
+    files = spark.readStream.schema("k STRING, n INT").json(source)
+    rows = spark.readStream.table(name + "_in")
+    return [
+        [load(frame.dropDuplicates(["k"]), f"_keys{i}"), load(frame.distinct().select("n"), f"_all{i}"),
+         load(frame.filter(frame.n > 0).dropDuplicates(["k"]).limit(3).select(frame["k"]), f"_three{i}")]
+        for i, frame in enumerate((files, rows))
+    ]
+put_rows(1, ("a", 1), ("a", 1), (None, 2))
+assert read_all() == [[[("a", 1), (None, 2)], [(1,), (2,)], [("a",), (None,)]]] * 2, read_all()
+put_rows(2, ("a", 3), (None, 2), ("b", -4), ("c", 5))
+assert read_all() == [[[("a", 1), ("b", -4), ("c", 5), (None, 2)], [(-4,), (1,), (2,), (3,), (5,)],
+                       [("a",), ("c",), (None,)]]] * 2, read_all()
+put_rows(3, ("c", 5), ("b", 4), ("d", 7))
+assert read_all() == [[[("a", 1), ("b", -4), ("c", 5), ("d", 7), (None, 2)], [(-4,), (1,), (2,), (3,), (4,), (5,), (7,)],
+                       [("a",), ("c",), (None,)]]] * 2, read_all()
+
+# %% groups that new rows change
+def read_all():
+    found = []
+    def keep(batch, number):
+        found.append((number, sorted(map(tuple, batch.collect()), key=str)))
+    files = spark.readStream.schema("k STRING, n INT").json(source)
+    rows = spark.readStream.table(name + "_in")
+    for i, frame in enumerate((files, rows)):
+        grouped = frame.groupBy(frame.k).agg(F.count("*").alias("c"), F.sum("n").alias("n")).filter("c < 9")
+        for j, changed in enumerate((grouped, frame.groupBy().count(), frame.dropDuplicates().groupBy("k").count())):
+            changed.writeStream.outputMode("update").foreachBatch(keep) \
+                .option("checkpointLocation", f"{checkpoint}{i}{j}").trigger(availableNow=True).start()
+    return found
+put_rows(1, ("a", 1), ("a", 1), (None, 2))
+assert read_all() == [(0, [("a", 2, 2), (None, 1, 2)]), (0, [(3,)]), (0, [("a", 1), (None, 1)])] * 2
+put_rows(2, (None, 3), ("b", 4))
+assert read_all() == [(1, [("b", 1, 4), (None, 2, 5)]), (1, [(5,)]), (1, [("b", 1), (None, 2)])] * 2
+put_rows(3, ("a", 0), ("b", 4))
+assert read_all() == [(2, [("a", 3, 2), ("b", 2, 8)]), (2, [(7,)]), (2, [("a", 2)])] * 2
+assert read_all() == []
+
+# %% windows that a watermark closes
+def read_all():
+    frames = spark.readStream.schema("k STRING, n INT").json(source), spark.readStream.table(name + "_in")
+    for i, frame in enumerate(frames):
+        timed = frame.withColumn("t", F.timestamp_seconds("n")).withWatermark("t", "10 seconds")
+        grouped = timed.groupBy(F.window("t", "5 seconds"), "k").count()
+        grouped.select(F.unix_timestamp("window.end").alias("ends"), "k", "count").writeStream.outputMode("append") \
+            .option("checkpointLocation", f"{checkpoint}{i}").trigger(availableNow=True).toTable(f"{name}_{i}")
+        timed.dropDuplicates(["k", "t"]).select("n", "k").writeStream \
+            .option("checkpointLocation", f"{checkpoint}d{i}").trigger(availableNow=True).toTable(f"{name}_d{i}")
+        timed.dropDuplicatesWithinWatermark(["k"]).select("n", "k").writeStream \
+            .option("checkpointLocation", f"{checkpoint}w{i}").trigger(availableNow=True).toTable(f"{name}_w{i}")
+    return [[sorted(map(tuple, spark.table(f"{name}_{kind}{i}").collect())) for kind in ("", "d", "w")] for i in (0, 1)]
+put_rows(1, ("a", 1), ("a", 1), ("b", 14))
+assert read_all() == [[[], [(1, "a"), (14, "b")], [(1, "a"), (14, "b")]]] * 2, read_all()
+put_rows(2, ("a", 4), ("a", 16), ("b", 14))
+assert read_all() == [[[(5, "a", 3)], [(1, "a"), (14, "b"), (16, "a")], [(1, "a"), (14, "b")]]] * 2, read_all()
+put_rows(3, ("a", 4), ("a", 36))
+closed, timed = [(5, "a", 3), (15, "b", 2), (20, "a", 1)], [(1, "a"), (14, "b"), (16, "a"), (36, "a")]
+assert read_all() == [[closed, timed, [(1, "a"), (14, "b")]]] * 2, read_all()
+put_rows(4, ("b", 37))
+assert read_all() == [[closed, [*timed, (37, "b")], [(1, "a"), (14, "b"), (37, "b")]]] * 2, read_all()
+
+# %% rows of two streams
+def load():
+    one = spark.readStream.schema("k STRING, n INT").json(source)
+    two = spark.readStream.table(name + "_in").alias("t")
+    one.join(two, one["k"] == F.col("t.k")).select(one["k"], one["n"], F.col("t.n").alias("m")).writeStream \
+        .option("checkpointLocation", checkpoint).trigger(availableNow=True).toTable(name)
+put("1.json", '{"k": "a", "n": 1}')
+spark.createDataFrame([], "k STRING, n INT").write.saveAsTable(name + "_in")
+load()
+check()
+put_rows(2, ("a", 2))
+load()
+check(("a", 1, 2), ("a", 2, 2))
+put_rows(3, ("a", 2), ("b", 3))
+load()
+check(*sorted([("a", 1, 2), ("a", 2, 2), ("a", 1, 2), ("a", 2, 2), ("a", 2, 2), ("a", 2, 2), ("b", 3, 3)]))
+
+# %% rows of a table that was changed
+def load(version):
+    spark.readStream.option("startingVersion", version).option("skipChangeCommits", "true") \
+        .table(name + "_in").dropDuplicates(["k"]).writeStream \
+        .option("checkpointLocation", checkpoint + version).trigger(availableNow=True).toTable(name + "_" + version)
+    return sorted(map(tuple, spark.table(name + "_" + version).collect()))
+put_rows(1, ("a", 1))
+assert load("latest") == [] and load("0") == [("a", 1)]
+put_rows(2, ("b", 2))
+assert load("latest") == [("b", 2)] and load("0") == [("a", 1), ("b", 2)]
+spark.sql(f"DELETE FROM {name}_in WHERE k = 'b'")
+put_rows(3, ("a", 3), ("b", 4))
+assert load("latest") == [("a", 3), ("b", 2)] and load("0") == [("a", 1), ("b", 2)]
+
+# %% columns that some files lack
+def load():
+    spark.readStream.format("cloudFiles").option("cloudFiles.format", "json").load(source).groupBy("k").agg(
+        F.sum("n").alias("n"), F.max("m").alias("m")).writeStream.outputMode("update").foreachBatch(
+        lambda batch, _: found.append(sorted(map(tuple, batch.collect())))) \
+        .option("checkpointLocation", checkpoint).trigger(availableNow=True).start()
+    return found.pop()
+found = []
+put("a.json", '{"k": "a", "n": 1, "m": "x"}')
+assert load() == [("a", 1, "x")]
+put("b.json", '{"k": "a", "n": 2}')
+assert load() == [("a", 3, "x")]
+
+# %% folders
+put("a.json", '{"id": 1}')
+spark.readStream.schema("id INT").json(source + "/*.json").writeStream.format("parquet") \
+    .option("checkpointLocation", checkpoint).start(folder + "/out_folders").stop()
+assert spark.read.parquet(folder + "/out_folders").count() == 1
+spark.readStream.schema("id INT").format("json").load(source).writeStream.format("memory") \
+    .queryName("memory_of_stream").start()
+assert spark.table("memory_of_stream").count() == 1
+spark.streams.awaitAnyTermination()
+assert not spark.streams.active
+
+# %% auto loader reads JSON as texts
+put("a.json", '{"id": 1, "more": {"n": 1, "list": [1.5, null]}}\n{"id": "b", "more": null}\n')
+put("b.json", '{"id": 2.5, "more": "text", "new": true}\n')
+frame = spark.readStream.format("cloudFiles").option("cloudFiles.format", "json").load(source)
+assert frame.dtypes == [("id", "string"), ("more", "string"), ("new", "string"), ("_rescued_data", "string")]
+os.remove(f"{source}/b.json")
+def read(**options):
+    reader = spark.readStream.format("cloudFiles").option("cloudFiles.format", "json")
+    return reader.options(**options).load(source)
+frame = read(**{"cloudFiles.schemaHints": "id INT"}).select("id", "more", F.expr("more:n::int"))
+frame.writeStream.option("checkpointLocation", checkpoint).toTable(name)
+assert sorted(map(tuple, spark.table(name).collect()), key=str) == [(1, '{"n":1,"list":[1.5,null]}', 1), (None, None, None)]
+assert read(**{"cloudFiles.schemaHints": "more STRUCT<n: INT>"}).dtypes[1] == ("more", "struct<n:int>")
+assert read(**{"cloudFiles.inferColumnTypes": "true"}).dtypes[0] == ("id", "string")
+assert read(**{"rescuedDataColumn": "rest"}).columns == ["id", "more", "rest"]
+typed = spark.readStream.format("cloudFiles").option("cloudFiles.format", "json").schema("id INT")
+typed.load(source).writeStream.option("checkpointLocation", checkpoint + "_typed").toTable(name + "_typed")
+assert {r.id for r in spark.table(name + "_typed").collect()} == {None, 1}
+
+# %% auto loader finds columns by their names
+put("a.csv", "id,name\n1,a\n")
+put("b.csv", "name,more,id\nb,x,2\n")
+def load():
+    frame = spark.readStream.format("cloudFiles").option("cloudFiles.format", "csv").option("header", "true").load(source)
+    frame.drop("_rescued_data").writeStream.option("checkpointLocation", checkpoint).toTable(name)
+load()
+check(("1", "a", None), ("2", "b", "x"))
+put("c.csv", "more,name\ny,c\n")
+load()
+assert sorted(map(tuple, spark.table(name).collect()), key=str) == [("1", "a", None), ("2", "b", "x"), (None, "c", "y")]
+
+# %% window over rows of a table
+spark.range(2).write.saveAsTable(name + "_in")
+last = spark.table(name + "_in").withColumn("n", F.row_number().over(Window.orderBy("id"))).orderBy("n")
+rows = spark.readStream.table(name + "_in").join(last, "id")
+rows.groupBy(F.window(F.timestamp_seconds("id"), "1 second")).count().orderBy("count").writeStream \
+    .outputMode("complete").option("checkpointLocation", checkpoint).toTable(name)
+assert [row["count"] for row in spark.table(name).collect()] == [1, 1]
+
+# %% types of the table
+spark.sql(f"CREATE TABLE {name} (id INT)")
+spark.range(2).write.saveAsTable(name + "_in")
+stream = spark.readStream.table(name + "_in").writeStream.option("checkpointLocation", checkpoint)
+stream.toTable(name)
+assert spark.table(name).dtypes == [("id", "int")]
+check((0,), (1,))
+
+# %% checkpoint of the session
+spark.range(2).write.saveAsTable(name + "_in")
+spark.conf.set("spark.sql.streaming.checkpointLocation", checkpoint)
+for _ in range(2):
+    spark.readStream.table(name + "_in").writeStream.queryName("copy").toTable(name)
+spark.conf.unset("spark.sql.streaming.checkpointLocation")
+check((0,), (1,))
+
+# %% checkpoint in a volume
+put("a.json", '{"id": 1}')
+for _ in range(2):
+    spark.readStream.schema("id INT").json(source).writeStream.trigger(availableNow=True) \
+        .option("checkpointLocation", "/Volumes/dev/raw/in/check").toTable(name)
+check((1,))
+assert dbutils.fs.ls("/Volumes/dev/raw/in/check")
+
+# %% table before there are files
+spark.readStream.schema("id INT").json(source).writeStream \
+    .option("checkpointLocation", checkpoint).trigger(availableNow=True).toTable(name)
+check()

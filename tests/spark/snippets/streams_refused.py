@@ -1,0 +1,91 @@
+# Streams that Sail refuses, and a part of the advice.
+
+# %% no file and no schema
+# Advice: .schema(
+spark.readStream.json(source)
+
+# %% kafka
+# Advice: format kafka
+spark.readStream.format('kafka').load()
+
+# %% other machine
+# Advice: Copy some
+spark.readStream.json('s3://bucket/in')
+
+# %% foreach
+# Advice: foreachBatch
+spark.readStream.schema('n INT').json(source).writeStream.foreach(print)
+
+# %% batch
+# Advice: needs a stream
+spark.range(1).writeStream.start()
+
+# %% listener
+# Advice: Read lastProgress
+spark.streams.addListener(print)
+
+# %% sink
+# Advice: kafka
+put('a.json', '{"n": 1}')
+spark.readStream.json(source).writeStream.format('kafka').option('checkpointLocation', checkpoint).start()
+
+# %% changes of a stream
+# Advice: Compare the table with a copy
+spark.range(1).write.saveAsTable(name)
+spark.readStream.option('readChangeFeed', True).table(name)
+
+# %% changes of a table
+# Advice: Compare the table with a copy
+spark.read.option('readChangeFeed', 'true').option('startingVersion', 0).table('dev.snippets.saved')
+
+# %% changes in SQL
+# Advice: Compare the table with a copy
+spark.sql('CREATE TABLE dev.snippets.changes AS SELECT * FROM table_changes(\'dev.snippets.saved\', 0)')
+
+# %% groups without a watermark
+# Advice: UNSUPPORTED_OPERATION] The output mode append is not supported
+put_rows(1, ('a', 1))
+spark.readStream.table(name + '_in').groupBy('k').count().writeStream.option('checkpointLocation', checkpoint).toTable(name)
+
+# %% complete without groups
+# Advice: The output mode complete is not supported
+put_rows(1, ('a', 1))
+spark.readStream.table(name + '_in').writeStream.outputMode('complete').option('checkpointLocation', checkpoint).toTable(name)
+
+# %% groups that a table would keep
+# Advice: Write with MERGE in foreachBatch
+put_rows(1, ('a', 1))
+spark.readStream.table(name + '_in').groupBy('k').count().writeStream.outputMode('update').toTable(name)
+
+# %% outer join of streams
+# Advice: inner join only
+put_rows(1, ('a', 1))
+rows = spark.readStream.table(name + '_in')
+rows.join(rows, 'k', 'left').writeStream.option('checkpointLocation', checkpoint).toTable(name)
+
+# %% file that is gone
+# Advice: Put it back
+put_rows(1, ('a', 1))
+rows = spark.readStream.schema('k STRING').json(source).distinct()
+for file in ('1', '2'):
+    rows.writeStream.option('checkpointLocation', checkpoint).toTable(name)
+    os.rename(f'{source}/1.json', f'{source}/2.json')
+
+# %% window over rows
+# Advice: NON_TIME_WINDOW_NOT_SUPPORTED_IN_STREAMING
+rows = spark.readStream.table('dev.snippets.saved')
+first = F.row_number().over(Window.orderBy('id'))
+rows.withColumn('first', first).writeStream.format('noop').start()
+
+# %% order of rows
+# Advice: Sort each batch in foreachBatch
+spark.readStream.table('dev.snippets.saved').orderBy('id').writeStream.format('noop').start()
+
+# %% no checkpoint
+# Advice: checkpointLocation must be specified
+put_rows(1, ('a', 1))
+spark.readStream.table(name + '_in').writeStream.toTable(name)
+
+# %% time to begin at
+# Advice: Give startingVersion
+spark.readStream.option('startingTimestamp', '2024-01-01').table('dev.snippets.saved')
