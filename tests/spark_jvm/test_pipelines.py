@@ -331,10 +331,17 @@ def test_jar_prints_its_parameters_and_reports_its_exception(client: Client) -> 
     assert outputs["fail"].error == error
 
 
-def test_canceled_jar_leaves_no_process(client: Client, tmp_path: Path) -> None:
+def test_canceled_jar_leaves_no_process_and_no_temporary_file(client: Client) -> None:
     run_id = client.start("long")
-    wait_until(lambda: bool(find_processes("main.jar sleep")), "the start of Java")
+    java = "-Djava.io.tmpdir="
+    wait_until(
+        lambda: any(java in each for each in find_processes("main.jar sleep")), "the start of Java"
+    )
+    command = next(each for each in find_processes("main.jar sleep") if java in each)
+    temporary = Path(command.split(java)[1].split(" ")[0])
+    assert temporary.is_dir()
     client.jobs.cancel_run(run_id)
     run = client.finish(run_id)
     assert task_results(run) == {"sleep": "CANCELED"}
     assert find_processes("main.jar sleep") == []
+    assert not temporary.exists()

@@ -154,7 +154,13 @@ class TaskProcess:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _spawn(self) -> bool:
-        environment = {**self._environment, **self._prepare(lambda: self.is_stopped)}
+        # Spark's Java deletes none of its temporary files if it is killed.
+        java = f'"-Djava.io.tmpdir={self._folder}" {self._environment.get("SPARK_SUBMIT_OPTS", "")}'
+        environment = {
+            **self._environment,
+            **self._prepare(lambda: self.is_stopped),
+            "SPARK_SUBMIT_OPTS": java,
+        }
         self._folder.mkdir(exist_ok=True)
         payload_file = self._folder / "payload.json"
         with self._lock, open(self._folder / "log", "wb") as log:
