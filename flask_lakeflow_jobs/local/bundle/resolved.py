@@ -91,7 +91,7 @@ def resolve_bundle(
     _check_variables(values, references, warn)
     references.presets = read_presets(
         interpolate(read_section(tree, "presets"), references.find),
-        read_section(tree, "bundle"),
+        interpolate(read_section(tree, "bundle"), references.find),
         short_name(current_user_name()),
     )
     # Python code may define what a reference names.

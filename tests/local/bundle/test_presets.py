@@ -120,6 +120,8 @@ targets:
     mode: development
     presets: {name_prefix: "${workspace.current_user.short_name}: ", tags: {team: "${bundle.name}"}}
   prod: {mode: production}
+  chosen: {mode: "${var.mode}"}
+variables: {mode: {default: development}}
 """
 
 
@@ -130,6 +132,7 @@ targets:
         (None, ("[dev jo_doe] etl", {"dev": "jo_doe"}, 4)),
         ("named", ("jo_doe: etl", {"dev": "jo_doe", "team": "sales"}, 4)),
         ("prod", ("etl", None, 1)),
+        ("chosen", ("[dev jo_doe] etl", {"dev": "jo_doe"}, 4)),
     ],
 )
 def test_load_bundle_applies_presets_of_target(
