@@ -90,8 +90,15 @@ def write_text(value: str) -> str:
 
 def parse_columns(text: str) -> dict[str, str]:
     """Return the types of columns by their names, as in ``id BIGINT, price DECIMAL(10, 2)``."""
-    columns = (each.split(None, 1) for each in re.split(r",(?![^<(]*[>)])", text) if text)
-    return {name.strip("`"): kind for name, kind in columns}
+    columns, depth = [""], 0
+    for character in text:
+        depth += (character in "<(") - (character in ">)")
+        if character == "," and not depth:
+            columns.append("")
+        else:
+            columns[-1] += character
+    pairs = (each.split(None, 1) for each in columns if each.strip())
+    return {name.strip("`"): kind for name, kind in pairs}
 
 
 def write_rows(columns: dict[str, str] | list[str], rows: Iterable[Sequence[Any]]) -> str:

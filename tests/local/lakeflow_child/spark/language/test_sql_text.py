@@ -47,8 +47,9 @@ def test_escape_quotes_changes_doubled_quotes_only(statement: str, escaped: str)
 
 
 def test_columns_of_a_text_have_types_with_commas() -> None:
-    columns = parse_columns("`a` MAP<STRING, INT>, c DECIMAL(10, 2), d DATE")
-    assert columns == {"a": "MAP<STRING, INT>", "c": "DECIMAL(10, 2)", "d": "DATE"}
+    nested = "STRUCT<x: INT, y: ARRAY<DECIMAL(10, 2)>>"
+    columns = parse_columns(f"`a` {nested}, c DECIMAL(10, 2), d DATE")
+    assert columns == {"a": nested, "c": "DECIMAL(10, 2)", "d": "DATE"}
     assert parse_columns("") == {}
 
 
