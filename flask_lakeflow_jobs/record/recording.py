@@ -141,15 +141,17 @@ class Recording:
             raise
         if entry.run_id is None:
             return
-        action = actor.describe("trigger", run_id=entry.run_id)
-        complete = partial(record.complete_run, token, actor.job.job_id, entry.run_id, action)
-        if has_row:
-            record.attempt(complete)
+        job_id, run_id = actor.job.job_id, entry.run_id
+        action = actor.describe("trigger", run_id=run_id)
+        complete = partial(record.complete_run, token, job_id, run_id, action)
+        if has_row and record.attempt(complete):
             return
 
         def begin_and_complete() -> None:
             begin()
-            complete(at)
+            found = record.get_run(job_id, run_id)
+            if found is None or found.token != token:  # a write that failed may have been made
+                complete(at)
 
         self._defer(begin_and_complete)
 

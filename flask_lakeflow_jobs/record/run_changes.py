@@ -49,8 +49,8 @@ class RunChanges(RecordedRuns):
         run_id: int,
         trigger: Action | None = None,
         at: int | None = None,
-    ) -> None:
-        """Record the run that the workspace has started for a request.
+    ) -> int:
+        """Record the run that the workspace has started for a request, and return its id.
 
         :param token: that of the request.
         :param trigger: the action that caused it. It was a replay if the token had a run before.
@@ -63,6 +63,7 @@ class RunChanges(RecordedRuns):
             steps.insert(0, (ADD_TRIGGER, action))
         if not self._write_prepared(*steps):
             self._write(lambda connection: _move_run(connection, token, job_id, run_id))
+        return run_id
 
     def fail_run(
         self, token: str, error: str, requested_at: int, action: Action | None = None

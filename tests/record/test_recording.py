@@ -196,6 +196,28 @@ def test_run_that_started_during_an_outage_is_recorded_afterwards(
     assert before - 1 <= run.requested_at == action.at <= after + 1
 
 
+def test_run_whose_response_meets_an_outage_is_recorded_afterwards(
+    app: Flask, fault_proxy: FaultyWorkspace
+) -> None:
+    def rename(old: str, new: str) -> None:
+        with record_of(app).database.write() as connection:
+            connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
+
+    def lose_table(exchange: Exchange) -> None:
+        reply = exchange.forward()
+        rename("lakeflow_runs", "lost")
+        exchange.respond(reply)
+
+    fault_proxy.fail(lose_table, path="jobs/run-now")
+    with app.app_context():
+        run_id = current_jobs["quick"].run_now().run_id
+    rename("lost", "lakeflow_runs")
+    wait_until(lambda: record_of(app).list_actions(), "the action is recorded")
+    (run,) = record_of(app).list_runs()
+    assert (run.run_id, run.state) == (run_id, RowState.STARTED)
+    assert (only_action(app).run_id, only_action(app).result) == (run_id, "accepted")
+
+
 def test_trigger_over_http_records_user_and_address(make_app: MakeApp) -> None:
     app = make_app(LAKEFLOW_JOBS_RECORD_URL=True, LAKEFLOW_JOBS_TRUST_PROXY_HEADERS=True)
     headers = {"X-Forwarded-Email": "ada@example.com", "X-Real-Ip": "192.0.2.7"}
