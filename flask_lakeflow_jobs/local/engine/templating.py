@@ -15,8 +15,10 @@ from .work import CannotRun
 #: The length of all values for which the references of a task stand.
 MAX_LENGTH = 2**24
 
-# A part of a name that holds other characters stands in backticks or, formerly, in brackets.
+# A part of a name that holds other characters stands in backticks. Brackets, with a name in quotes
+# or without, are in no documentation of today, but in bundles and in what generates bundles.
 _REFERENCE = re.compile(r"\{\{\s*([A-Za-z_](?:[\w.\-]|`[^`{}]+`|\[[^\[\]{}]+\])*)\s*\}\}")
+_QUOTED = re.compile(r"""`([^`]+)`|\.?\[["']?([^\[\]]+?)["']?\]""")
 
 _NAMESPACES = ("job.", "task.", "tasks.", "workspace.", "backfill.")
 
@@ -40,7 +42,7 @@ def resolve(value: Any, lookup: TaskReferences | Mapping[str, Any]) -> Any:
     """
 
     def replacement(match: re.Match[str]) -> str:
-        name = re.sub(r"[`\[\]]", "", match.group(1))
+        name = _QUOTED.sub(lambda part: part[1] or f".{part[2]}", match.group(1))
         try:
             return format_parameter(lookup[name])
         except KeyError:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from .package_names import find_package, normalize_name
 from .spark.language.spark_advice import JVM
+from .spark.session.task_spark import INSTALL_ADVICE
 
 # Several packages have modules below these names.
 _NAMESPACES = ("azure", "databricks", "google")
@@ -69,6 +70,8 @@ def advise_on_module(
             f"Leave {name} out for a local run, or simulate the job (its tag 'local_simulation'): "
             f"the local workspace has no {service}."
         )
+    if module == "pyspark":  # the task's own would be one on Java
+        return INSTALL_ADVICE
     if module.startswith(tuple(f"pyspark.{each}" for each in _OF_JAVA)):
         return f"Sail has no {module}, a part of Spark that needs Java. Use DataFrames, or {JVM}."
     if missing_libraries:

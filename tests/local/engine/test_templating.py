@@ -28,6 +28,8 @@ VALUES = {
         ("no reference", "no reference"),
         ("{{job.id}}", "5"),
         ("{{ tasks.a.[values].[two words] }}", "here"),
+        ('{{ tasks["a"].values["two words"] }}', "here"),
+        ("{{tasks['a'].values[two words]}}", "here"),
         ("{{job.`id`}} {{tasks.a.values.`two words`}}", "5 here"),
         ("{{ job.id }} of {{job.name}}", "5 of etl"),
         ("{{tasks.a.values.list}}", '[1, {"b": null}]'),

@@ -59,6 +59,12 @@ def test_module_of_delta_lake_is_installed_beside_pyspark(installs: bool) -> Non
 
 
 @pytest.mark.parametrize("installs", [True, False])
+def test_missing_pyspark_is_an_extra_and_no_package_of_the_task(installs: bool) -> None:
+    advice = advise_on_module("pyspark", ["a"], installs=installs)
+    assert advice.endswith(" in the local workspace: pip install 'flask-lakeflow-jobs[spark]'.")
+
+
+@pytest.mark.parametrize("installs", [True, False])
 def test_module_of_spark_on_java_is_not_to_be_installed(installs: bool) -> None:
     advice = advise_on_module("pyspark.core.rdd", ["a"], installs=installs)
     assert advice.startswith("Sail has no pyspark.core.rdd, a part of Spark that needs Java. Use ")

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 #: The variable with the message of a Spark server that does not start.
 _FAILURE = "LAKEFLOW_LOCAL_SPARK_ERROR"
 
-_INSTALL_ADVICE = (
+#: What to do where no pyspark is installed.
+INSTALL_ADVICE = (
     "There is no Spark in this environment. Install it to use 'spark' in the local workspace: "
     "pip install 'flask-lakeflow-jobs[spark]'."
 )
@@ -127,7 +128,7 @@ class TaskSpark:
             except ImportError as error:
                 if not (error.name or "").startswith("pyspark"):
                     raise  # it says what else is missing, such as pandas
-                raise RuntimeError(_INSTALL_ADVICE) from None
+                raise RuntimeError(INSTALL_ADVICE) from None
         if self._session is None:  # scripts with a pyspark of their own configure it themselves
             from pyspark.sql import SparkSession
 
