@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import InitVar, asdict, dataclass
 from enum import Enum
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from flask import current_app, has_request_context, request
@@ -193,7 +194,8 @@ class RunStarter:
         is_named = self._identity.is_user and self._actor.requested_by is not None
         identity = "user" if is_named else self._identity.key
         token = hash_json([*map(str, key_parts), job.key, job.job_id, identity])
-        fingerprint = hash_json([fields, options], default=_to_json)
+        # Of these, only a member of an enumeration of the SDK is not JSON.
+        fingerprint = hash_json([fields, options], default=attrgetter("value"))
         record_key = f"idempotency:{token}"
 
         record = _parse_record(cache.get(record_key))
@@ -271,7 +273,3 @@ def _conflict() -> Conflict:
         "This idempotency key was used before with other parameters or options. Use a new key for a"
         " new run."
     )
-
-
-def _to_json(value: Any) -> Any:
-    return value.value if isinstance(value, Enum) else list(value)

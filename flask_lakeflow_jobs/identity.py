@@ -143,7 +143,7 @@ def read_proxy_address(headers: Headers) -> str | None:
     :return: ``None`` if there is no valid one.
     """
     try:
-        return str(ipaddress.ip_address((headers.get("X-Real-Ip") or "").strip()))
+        return str(ipaddress.ip_address(headers.get("X-Real-Ip") or ""))
     except ValueError:
         return None
 
@@ -154,7 +154,7 @@ def _decode_header(header: str | None) -> str | None:
         return None
     with contextlib.suppress(UnicodeError):
         header = header.encode("latin-1").decode()
-    return header.strip() or None
+    return header
 
 
 def display_name(user: Any) -> str | None:
@@ -163,7 +163,7 @@ def display_name(user: Any) -> str | None:
     :param user: a string, the id of a row, an object or mapping with one of
         :data:`NAME_ATTRIBUTES`, or an object with Flask-Login's ``get_id``.
     """
-    if user is None or (isinstance(user, NAME_TYPES) and not isinstance(user, bool)):
+    if isinstance(user, NAME_TYPES) and not isinstance(user, bool):
         return _one_line(user)
     values = (
         user.get(name) if isinstance(user, Mapping) else getattr(user, name, None)
@@ -206,7 +206,4 @@ def add_requester(
             f" {', '.join(others)}, which the Jobs API does not accept together with job"
             " parameters. Give the job parameters and the task_type 'job', or unset the key."
         )
-    return {
-        **fields,
-        "job_parameters": {**fields.get("job_parameters", {}), parameter: requested_by},
-    }
+    return {"job_parameters": {**fields.get("job_parameters", {}), parameter: requested_by}}

@@ -279,6 +279,9 @@ class TestIdempotency:
         started = current_jobs["never"].run_now(**choices)
 
         assert current_jobs["never"].run_now(**choices).run_id == started.run_id
+        other = PerformanceTarget.PERFORMANCE_OPTIMIZED
+        with pytest.raises(Conflict):
+            current_jobs["never"].run_now(idempotency_key=key, performance_target=other)
 
     def test_run_now_with_empty_key_raises_invalid_request(
         self, fault_proxy: FaultyWorkspace

@@ -84,16 +84,16 @@ def test_read_user_identity_ignores_the_authorization_header() -> None:
         read_user_identity(request)
 
 
-class LoginUser:
+class Person:
+    def __init__(self, **fields: object) -> None:
+        self.__dict__.update(fields)
+
+
+class LoginUser(Person):
     """A user of Flask-Login."""
 
     def get_id(self) -> str:
         return "7"
-
-
-class Person:
-    def __init__(self, **fields: object) -> None:
-        self.__dict__.update(fields)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +117,7 @@ class Person:
         (Person(username="anna", email=None), "anna"),
         (Person(name=print), None),
         (LoginUser(), "7"),
+        (LoginUser(email="", name="Anna"), "Anna"),
         (object(), None),
         ({"email": "anna@example.com"}, "anna@example.com"),
     ],

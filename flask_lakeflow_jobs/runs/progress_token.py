@@ -45,7 +45,7 @@ def is_token_valid(keys: Sequence[str | bytes], token: str, job_id: int, now: fl
         return False
     try:
         values = _serializer(keys).loads(token.removeprefix(PROGRESS_TOKEN_PREFIX))
-    except (BadData, ValueError, RecursionError):
+    except BadData:
         return False
     match values:
         case [int(signed_job_id), int(expires_at), str()]:

@@ -34,7 +34,7 @@ SECRET_ENDINGS = (
 #: Fields of a schema whose secrecy it declares: name → whether the value is a secret.
 SecretOverrides = Mapping[str, bool]
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 #: ``name=value`` as a whole argument.
 _ASSIGNMENT = re.compile(r"(?P<name>-{0,2}[\w.-]+)(=)(.+)", re.DOTALL)
@@ -84,13 +84,19 @@ def redact(document: Mapping[str, Any], overrides: SecretOverrides) -> dict[str,
     :param document: a document of the Jobs API.
     :param overrides: what the job's schema declares. Names decide about all other fields.
     """
-    return {name: _redact_member(name, value, overrides) for name, value in document.items()}
+    # A job parameter has a member for its name.
+    parameter = document.get("name")
+    hidden = isinstance(parameter, str) and _is_secret(parameter, overrides)
+    return {
+        name: REDACTED
+        if hidden and value and name in ("value", "default")
+        else _redact_member(name, value, overrides)
+        for name, value in document.items()
+    }
 
 
 def _redact_member(name: str, value: Any, overrides: SecretOverrides) -> Any:
     if isinstance(value, dict):
-        if _is_job_parameter(value):
-            return _redact_job_parameter(value, overrides)
         return redact(value, overrides)
     if isinstance(value, list):
         return _redact_list(value, overrides)
@@ -110,7 +116,6 @@ def _redact_list(values: list[Any], overrides: SecretOverrides) -> list[Any]:
     for value in values:
         if not isinstance(value, str):
             result.append(_redact_member("", value, overrides))
-            follows_secret = False
         elif follows_secret and not value.startswith("-"):
             result.append(REDACTED)
             follows_secret = False
@@ -132,22 +137,6 @@ def redact_text(text: str, overrides: SecretOverrides) -> str:
     if assignment and _is_secret(assignment["name"], overrides):
         return replace(assignment)
     return _OPTION.sub(replace, text)
-
-
-def _is_job_parameter(value: dict[str, Any]) -> bool:
-    return isinstance(value.get("name"), str) and not value.keys().isdisjoint({"value", "default"})
-
-
-def _redact_job_parameter(parameter: dict[str, Any], overrides: SecretOverrides) -> dict[str, Any]:
-    if not _is_secret(parameter["name"], overrides):
-        return {
-            name: redact_progress_tokens(value) if isinstance(value, str) else value
-            for name, value in parameter.items()
-        }
-    return {
-        name: REDACTED if value and name in ("value", "default") else value
-        for name, value in parameter.items()
-    }
 
 
 def _is_secret(name: str, overrides: SecretOverrides) -> bool:

@@ -56,6 +56,7 @@ def test_changed_token_is_invalid(position: int, character: str) -> None:
 
 @given(st.text(max_size=300))
 def test_any_other_text_is_no_token(text: str) -> None:
+    assert not is_token_valid(KEYS, TOKEN.removeprefix(PROGRESS_TOKEN_PREFIX), JOB_ID, NOW)
     assert not is_token_valid(KEYS, text, JOB_ID, NOW)
     assert not is_token_valid(KEYS, PROGRESS_TOKEN_PREFIX + text, JOB_ID, NOW)
 

@@ -26,10 +26,11 @@ from tests import run_documents
     "name",
     [
         *("password", "Password", "PASSWORD", "db_password", "dbPassword", "DB-PASSWORD"),
-        *("PGPASSWORD", "password2", "passwd", "pwd", "passphrase", "spark.db.password"),
+        *("PGPASSWORD", "password2", "passwd", "pwd", "passphrase", "passcode"),
         *("secret", "clientSecret", "CLIENT_SECRET", "secret_name", "secrets"),
         *("token", "accessToken", "access-token", "authtoken", "X-Auth-Token", "tokens"),
         *("api_key", "apiKey", "apikey", "APIKey", "API_KEY", "X-Api-Key", "OPENAI_API_KEY"),
+        *("spark.db.password", "access_key", "signingKey", "encryption-key", "api2key"),
         *("private_key", "privateKey", "--private-key", "private_key_path", "account.key"),
         *("credential", "credentials", "awsCredentials", "creds", "Authorization"),
         "connectionString",
@@ -62,7 +63,8 @@ RUN = {
     "overriding_parameters": {
         "notebook_params": {"dbPassword": "hunter2", "day": "2013-01-01"},
         "python_named_params": {"secret": "hunter2"},
-        "sql_params": {"token": "hunter2"},
+        "sql_params": {"token": "hunter2", "secret": "", "name": "token", "value": "hunter2"},
+        "job_parameters": {"name": "Anna", "value": "7", "password": "hunter2"},
         "python_params": ["--password=hunter2", "--day=1", "--token", "hunter2", "rest"],
         "jar_params": ["password=hunter2", "plain"],
         "spark_submit_params": ["--conf", "spark.my.password=hunter2", "--class", "a.B"],
@@ -117,6 +119,8 @@ def test_redact_run_keeps_everything_else() -> None:
         (["--password"], ["--password"]),
         (["--token", "a", "b"], ["--token", "***", "b"]),
         (["--token=a=b"], ["--token=***"]),
+        (["--token", 5, "a", "b"], ["--token", 5, "***", "b"]),
+        (["--args=--day 1 --token a"], ["--args=--day 1 --token ***"]),
         (["--password=a b\nc"], ["--password=***"]),
         (
             ["run --token a --token=b token=c --day 1"],
@@ -147,8 +151,12 @@ def test_redact_with_overrides_of_a_schema() -> None:
     params = {"pin": "1", "floorPlan": "2", "max_tokens": "3", "day": "4", "token": "5"}
     redacted = {"pin": "***", "floorPlan": "***", "max_tokens": "3", "day": "4", "token": "***"}
     assert redact({"sql_params": params}, overrides) == {"sql_params": redacted}
-    assert redact({"python_params": ["--pin", "1"]}, overrides) == {
-        "python_params": ["--pin", "***"]
+    arguments = ["--pin", "1", "--day", "4", "--max_tokens=3", "--floorPlan=2"]
+    redacted_arguments = ["--pin", "***", "--day", "4", "--max_tokens=3", "--floorPlan=***"]
+    assert redact({"python_params": arguments}, overrides) == {"python_params": redacted_arguments}
+    parameter = {"name": "day", "value": "4", "pin": "1"}
+    assert redact({"parameters": [parameter]}, overrides) == {
+        "parameters": [{**parameter, "pin": "***"}]
     }
     assert secret_overrides(None) == {}
 
