@@ -157,7 +157,7 @@ class _Transition:
             self._stop_task(task, ending)
 
     def _finish(self, state: State) -> None:
-        self._update_run(state=state, end_time=self._now_ms)
+        self._update_run(state=state, end_time=self._end_time())
         if self._run.repairs:
             self._close_repair()
         if self._run.started_by:
@@ -166,6 +166,14 @@ class _Transition:
             )
             self._effects.append(effects.SendEvent(ended))
         self._effects.append(effects.AdvanceQueue(self._run.job_id))
+
+    def _end_time(self) -> int:
+        """Return an end after the start and the ends before a repair, if the clock was put back.
+
+        Clients take the later of two ends for the newer one.
+        """
+        ends = [repair.end_time + 1 for repair in self._run.repairs]
+        return max(self._now_ms, self._run.start_time, *ends)
 
     def _repair(self, repair_id: int, request: events.RepairRequest) -> None:
         if not self._run.repairs:
@@ -216,7 +224,7 @@ class _Transition:
                         end_time=self._now_ms,
                     )
                 )
-        self._update_run(state=lost, end_time=self._now_ms)
+        self._update_run(state=lost, end_time=self._end_time())
         if self._run.repairs:
             self._close_repair()
 

@@ -22,6 +22,8 @@ from flask_lakeflow_jobs.local.engine.events import (
     IterationsStarted,
     NestedRunEnded,
     QueueAdvanced,
+    RepairRequest,
+    RepairRequested,
     RetryDue,
     RunSubmitted,
     RunTimedOut,
@@ -272,6 +274,18 @@ def test_restart_marks_a_queued_run_as_lost_in_the_queue() -> None:
     course.apply(RunSubmitted(run, may_queue=True), running_runs=1)
     course.apply(WorkspaceRestarted(RUN))
     assert course.run.state == course.task("a").state == states.LOST_IN_QUEUE
+
+
+@pytest.mark.parametrize("end", [ended(200, states.FAILED), WorkspaceRestarted(RUN)])
+def test_repair_after_the_clock_was_put_back_ends_later_than_before(end: Event) -> None:
+    course = started(task("a"))
+    course.apply(ended(100, states.FAILED))
+    before = course.run.end_time
+    course.now -= 3600
+    course.apply(RepairRequested(RUN, 55, RepairRequest(course.run.settings, frozenset("a"))))
+    course.apply(end)
+    assert not course.run.is_active
+    assert before < course.run.end_time
 
 
 LATE: list[Callable[[int], Event]] = [
