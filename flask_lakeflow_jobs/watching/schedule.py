@@ -132,7 +132,7 @@ def delay_by_phases(
     return choose_delay(
         [forecast_end(phase.seconds, each) for phase, each in zip(phases, past, strict=True)],
         poll_cost=max(POLL_COST_SECONDS, cost),
-        min_delay=min(MIN_DELAY_SECONDS, longest_delay),
+        min_delay=MIN_DELAY_SECONDS,
         max_delay=longest_delay,
     )
 

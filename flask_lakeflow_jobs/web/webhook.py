@@ -36,10 +36,9 @@ def check_credentials(request: Request, settings: AppSettings) -> None:
     if login is not None and login.type == "bearer":
         checks = [_is_equal(login.token, settings.webhook_token)]
     else:
-        is_basic = login is not None and login.type == "basic"
         checks = [
-            _is_equal(login.username if login and is_basic else None, settings.webhook_username),
-            _is_equal(login.password if login and is_basic else None, settings.webhook_password),
+            _is_equal(login.username if login else None, settings.webhook_username),
+            _is_equal(login.password if login else None, settings.webhook_password),
         ]
     if not all(checks):
         schemes = {"Basic": settings.webhook_username, "Bearer": settings.webhook_token}

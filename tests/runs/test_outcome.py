@@ -109,6 +109,7 @@ def test_outcome_formats_as_its_value() -> None:
         (run_state("INTERNAL_ERROR", status="TERMINATED", code="SUCCESS"), "internal_error"),
         (run_state("SKIPPED", "SUCCESS"), "skipped"),
         (run_state("SKIPPED", status="TERMINATED", code="SUCCESS"), "skipped"),
+        (run_state("SKIPPED", status="TERMINATED", code="A_NEW_VALUE"), "skipped"),
         (run_state("TERMINATED", "SUCCESS", status="TERMINATED", code="DRIVER_ERROR"), "failed"),
         (run_state("TERMINATED", "SUCCESS", status="TERMINATED", code="USER_CANCELED"), "canceled"),
         (
@@ -256,7 +257,7 @@ def test_life_cycle_of_ended_run_is_a_terminal_state() -> None:
 
 def test_run_status_has_the_attributes_of_the_contract() -> None:
     status = RunStatus(1_764_000_000_000, run(SUCCEEDED, run_name="nightly"))
-    assert status.is_terminal
+    assert (status.is_terminal, status.succeeded, status.failed) == (True, True, False)
     assert status.to_dict() == {
         "status": "TERMINATED",
         "outcome": "succeeded",
@@ -303,19 +304,16 @@ def test_parse_state_finds_the_message_in_every_place(
 
 
 def test_select_last_attempts_of_retried_task_keeps_the_last() -> None:
-    tasks = run(
-        tasks=[
-            task("load", FAILED, run_id=1, attempt_number=0),
-            task("check", SUCCEEDED, run_id=2),
-            task("load", SUCCEEDED, run_id=4, attempt_number=2),
-            task("load", FAILED, run_id=3, attempt_number=1),
-        ]
-    ).tasks
-    assert [(task.task_key, task.run_id) for task in select_last_attempts(tasks)] == [
-        ("load", 4),
-        ("check", 2),
+    attempts = [
+        task("load", FAILED, run_id=1),
+        task("load", FAILED, run_id=3, attempt_number=1),
+        task("load", SUCCEEDED, run_id=4, attempt_number=2),
+        task("check", SUCCEEDED, run_id=2),
     ]
-    assert find_root_causes(tasks) == []
+    for order in itertools.permutations(attempts):
+        tasks = run(tasks=list(order)).tasks
+        assert sorted(task.run_id or 0 for task in select_last_attempts(tasks)) == [2, 4]
+        assert find_root_causes(tasks) == []
     assert select_last_attempts(None) == []
 
 
@@ -359,9 +357,9 @@ def test_dataclass_has_ended_as_its_document_has() -> None:
 
 def test_find_attempt_is_by_key_and_number() -> None:
     attempts = [task("a", FAILED, run_id=1), task("a", SUCCEEDED, run_id=2, attempt_number=1)]
-    tasks = run(SUCCEEDED, tasks=attempts).tasks
+    tasks = run(SUCCEEDED, tasks=[*attempts, {"task_key": "b"}]).tasks
     assert find_attempt(tasks, "a").run_id == 2
-    assert find_attempt(tasks, "a", 1).run_id == 1
+    assert [find_attempt(tasks, "a", attempt).run_id for attempt in (1, 2)] == [1, 2]
     with pytest.raises(InvalidRequest, match="has no attempt 3"):
         find_attempt(tasks, "a", 3)
     with pytest.raises(InvalidRequest, match="no task 'b'"):

@@ -215,6 +215,7 @@ def delay_by_history(age: float, past: list[float], interval: float) -> float:
     """Return the delay of a running run of which nothing is known but the past runs."""
     active = run(start_time=0)
     active.start_time = 1
+    past = [*past[1:], *past[:1]]  # the newest is first, not the longest
     return plan_next_poll(active, {"run": past}, interval, age + 0.001).delay
 
 
@@ -327,7 +328,7 @@ def test_run_whose_past_runs_took_the_same_is_polled_at_its_end() -> None:
 @pytest.mark.parametrize(
     ("failures", "retry_after", "expected"),
     [
-        *((1, None, 1.0), (2, None, 2.0), (3, None, 4.0), (4, None, 5.0), (1000, None, 5.0)),
+        *((1, None, 1.0), (2, None, 2.0), (3, None, 4.0), (4, None, 5.0), (9999, None, 5.0)),
         *((1, 0.5, 1.0), (1, 30.0, 30.0), (1, 600.0, 30.0), (1000, 4.0, 5.0)),
     ],
 )

@@ -58,6 +58,7 @@ def test_refuse_cross_site_request_of_another_site_raises_not_allowed(
         {"Origin": "https://public.example", "X-Forwarded-Host": "public.example"},
         {"Origin": "https://public.example", "X-Forwarded-Host": "public.example, inner.example"},
         {"Origin": "https://public.example", "X-Forwarded-Host": "edge.example,public.example"},
+        {"Origin": "https://public.example", "X-Forwarded-Host": "edge.example, public.example"},
     ],
 )
 def test_refuse_cross_site_own_pages_and_other_clients_pass(headers: dict[str, str]) -> None:
@@ -96,8 +97,9 @@ def test_require_same_origin_needs_proof_of_the_origin(
                 require_same_origin(request)
 
 
-def test_require_same_origin_safe_methods_pass() -> None:
-    with APP.test_request_context(headers={"Sec-Fetch-Site": "cross-site"}):
+@pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "cross-site"}])
+def test_require_same_origin_safe_methods_pass(headers: dict[str, str]) -> None:
+    with APP.test_request_context(headers=headers):
         require_same_origin(request)
 
 
