@@ -31,8 +31,8 @@ _SHORT_ROOTS = ("/Users", "/Repos", "/Shared")
 _DBFS_FOLDERS = ("/mnt/", "/FileStore/")
 # Functions of os that take one path, or two.
 _ONE_PATH = ["access", "chdir", "chmod", "chown", "getxattr", "listdir", "listxattr", "lstat"]
-_ONE_PATH += ["mkdir", "open", "readlink", "remove", "rmdir", "scandir", "setxattr", "stat"]
-_ONE_PATH += ["statvfs", "truncate", "unlink", "utime"]
+_ONE_PATH += ["mkdir", "open", "readlink", "remove", "rmdir", "setxattr", "stat", "statvfs"]
+_ONE_PATH += ["truncate", "unlink", "utime"]
 _TWO_PATHS = ("link", "rename", "replace", "symlink")
 _SUPPORT = ("dir_fd", "effective_ids", "fd", "follow_symlinks")
 _IN_SQL = (
@@ -160,6 +160,8 @@ class WorkspacePaths:
             return path
         if not isinstance(text, str):
             return path
+        if text.startswith("//"):  # as in "/${workspace.file_path}/conf"
+            text = "/" + text.lstrip("/")
         local = text
         if is_in_dbfs(text):
             local = to_local_path(f"/dbfs{text}", self._mounts)
@@ -200,6 +202,7 @@ class WorkspacePaths:
         builtins.open = io.open = self._wrap(io.open)
         for name in filter(os.__dict__.__contains__, _ONE_PATH):  # some only exist on Linux
             setattr(os, name, self._wrap(getattr(os, name)))
+        os.scandir = self._wrap(os.scandir, _Entries)
         for name in _TWO_PATHS:
             setattr(os, name, self._wrap_both(getattr(os, name)))
         sys.path_hooks.insert(0, self._find_importer)
@@ -210,7 +213,12 @@ class WorkspacePaths:
             raise ImportError
         return sys.path_hooks[-1](local)
 
-    def _wrap(self, function: Callable[..., Any]) -> Any:
+    def _wrap(self, function: Callable[..., Any], adapt: Callable[..., Any] | None = None) -> Any:
+        """Return a function that translates its path.
+
+        :param adapt: returns what takes the place of a result, given it and the path.
+        """
+
         def call(*arguments: Any, **named: Any) -> Any:
             name = "file" if "file" in named else "path"  # open() calls its path "file"
             path = arguments[0] if arguments else named.get(name)
@@ -220,7 +228,8 @@ class WorkspacePaths:
             elif name in named:
                 named[name] = local
             try:
-                return function(*arguments, **named)
+                result = function(*arguments, **named)
+                return result if adapt is None or local is path else adapt(result, path)
             except OSError as error:
                 if error.filename is local:
                     error.filename = path  # as the code knows it
@@ -233,6 +242,39 @@ class WorkspacePaths:
             return function(self.translate(src), self.translate(dst), **named)
 
         return _replace(function, call)
+
+
+class _Entries:
+    """The entries of a folder, as ``os.scandir`` returns them, with paths of the workspace."""
+
+    def __init__(self, entries: Any, folder: Any) -> None:
+        self._entries = entries
+        self._folder = folder
+        self.close = entries.close
+
+    def __iter__(self) -> _Entries:
+        return self
+
+    def __next__(self) -> _Entry:
+        return _Entry(next(self._entries), self._folder)
+
+    def __enter__(self) -> _Entries:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Entry:
+    def __init__(self, entry: os.DirEntry[str], folder: Any) -> None:
+        self._entry = entry
+        self.path = os.path.join(folder, entry.name)
+
+    def __fspath__(self) -> str:
+        return self.path
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._entry, name)
 
 
 def _exists(path: str) -> bool:

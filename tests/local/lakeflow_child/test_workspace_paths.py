@@ -40,6 +40,8 @@ def paths(tmp_path: Path) -> WorkspacePaths:
         ("dbfs:/tmp/a", "{}/dbfs/tmp/a"),
         ("/Workspace/Users/me/files/a", "/b/a"),
         ("/Users/me/files/a", "/b/a"),
+        ("//Workspace/Users/me/files/a", "/b/a"),
+        ("//home/a", "//home/a"),
         ("/Users/you/a", "/Users/you/a"),
         ("/mnt/lakeflow-none/a", "{}/dbfs/mnt/lakeflow-none/a"),
         ("/FileStore/lakeflow-none/a", "{}/dbfs/FileStore/lakeflow-none/a"),
@@ -162,10 +164,15 @@ import shop
 os.makedirs("/dbfs/tmp/a")
 shutil.rmtree(folder)
 names = [os.listdir("/Volumes/main/raw/in"), dbutils.fs.ls("dbfs:/tmp")[0].name]
+with os.scandir("/Volumes/main/raw/in") as entries:  # fsspec takes their paths
+    [entry] = entries
+names += [entry.path, entry.is_dir(), pathlib.Path(entry, "shop.py").exists()]
+names += map(str, pathlib.Path("/Volumes/main/raw").glob("*/*/shop.py"))
 dbutils.notebook.exit(f"{shop.price} {names} {folder.exists()}")
 """,
     )
-    assert result_of(client) == "3 [['moved'], 'a/'] False"
+    moved = "'/Volumes/main/raw/in/moved', True, True, '/Volumes/main/raw/in/moved/shop.py'"
+    assert result_of(client) == f"3 [['moved'], 'a/', {moved}] False"
 
 
 def test_code_imports_the_modules_of_a_cluster(serve: Serve) -> None:
