@@ -244,7 +244,7 @@ class LeaseCoordinator:
 
         :param failures: the seconds that it asked for, if it did, by run.
         """
-        if not (self._records.is_shared and failures):
+        if not self._records.is_shared:
             return
         delays = {run: delay for run, delay in failures.items() if delay is not None}
         self._publish(

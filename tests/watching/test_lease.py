@@ -20,7 +20,7 @@ from flask_lakeflow_jobs.watching.lease import (
     record_age,
     remaining_ttl,
 )
-from flask_lakeflow_jobs.watching.shared_record import PollRecord, SharedRecords
+from flask_lakeflow_jobs.watching.shared_record import RECORD_TTL_SECONDS, PollRecord, SharedRecords
 from flask_lakeflow_jobs.watching.snapshot import Snapshot
 from flask_lakeflow_jobs.watching.watched_run import WatchedRun
 from tests.clocks import FakeClock
@@ -164,6 +164,7 @@ def test_process_without_a_shared_cache_always_acquires_and_stores_nothing(
     process = Process(SharedRecords(cache, FakeSource().restore, clock, LEASE_SECONDS), clock)
     for _ in range(2):
         process.poll(RUNNING)
+    process.leases.publish_failures({process.run: 1.0})
     assert cache.get(f"poll:{ONE.key}") is None
     assert cache.get(f"state:{ONE.key}") is None
 
@@ -225,6 +226,19 @@ def test_lost_or_overwritten_state_is_stored_again(
     assert stored.id == ENDED.id
 
 
+def test_unchanged_state_is_stored_again_only_before_it_expires(
+    first: Process, records: SharedRecords, clock: FakeClock
+) -> None:
+    first.poll(RUNNING)
+    for elapsed, expected in [(1.0, ENDED), (RECORD_TTL_SECONDS / 2, RUNNING), (1.0, ENDED)]:
+        records.publish({}, {ONE: ENDED})
+        clock.sleep(elapsed)
+        first.poll(RUNNING)
+        [stored] = records.read_snapshots([ONE])
+        assert stored is not None
+        assert stored.id == expected.id
+
+
 def test_invalidated_run_is_polled_by_one_process(
     first: Process, second: Process, records: SharedRecords, clock: FakeClock
 ) -> None:
@@ -273,3 +287,11 @@ def test_notification_is_handled_by_one_poll_for_all(first: Process, second: Pro
     assert first.run.notification_id is None
     assert second.acquire() is Lease.FRESH
     assert second.run.notification_id is None
+
+
+def test_notification_that_comes_during_a_poll_needs_another(first: Process) -> None:
+    first.run.notify("1", 0.0)
+    assert first.acquire() is Lease.ACQUIRED
+    first.run.notify("2", 0.0)
+    first.publish(RUNNING, ttl=60.0)
+    assert first.run.notification_id == "2"
