@@ -71,7 +71,7 @@ def _depend_on(tasks: Sequence[TaskToRepair], keys: Mapping[str, str]) -> dict[s
         count = len(found)
         for task in tasks:
             causes = [key for key in task.waits_for if key in keys or key in found]
-            if causes and task.key not in found:
+            if causes:
                 found[task.key] = f"depends on {', '.join(causes)}"
     return found
 
@@ -103,9 +103,8 @@ def build_repair_arguments(
     check_has_ended(run)
     if not rerun_tasks and outcome_of(run) is Outcome.SUCCEEDED:
         raise Conflict(f"Run {run.run_id} succeeded. Name the tasks to rerun.")
-    repairs = [item.id for item in run.repair_history or [] if item.id]
     arguments: dict[str, Any] = {
-        "latest_repair_id": repairs[-1] if repairs else None,
+        "latest_repair_id": run.repair_history[-1].id if run.repair_history else None,
         "rerun_dependent_tasks": rerun_dependent_tasks,
         "rerun_tasks": list(rerun_tasks) if rerun_tasks else None,
         "rerun_all_failed_tasks": None if rerun_tasks else True,
@@ -118,7 +117,7 @@ def build_repair_arguments(
         arguments["job_parameters"] = {
             parameter.name: parameter.value
             for parameter in run.job_parameters
-            if parameter.name and parameter.value is not None
+            if parameter.value is not None
         }
     for name, value in (fields or {}).items():
         is_map = isinstance(value, Mapping)

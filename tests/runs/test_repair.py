@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from databricks.sdk.service.jobs import Run
+from databricks.sdk.service.jobs import Run, RunResultState
 
 from flask_lakeflow_jobs import Conflict
 from flask_lakeflow_jobs.runs.repair import build_repair_arguments, plan_repair
@@ -22,6 +22,7 @@ def test_build_repair_arguments_without_tasks_reruns_all_failed_tasks() -> None:
     assert arguments["rerun_all_failed_tasks"] is True
     assert arguments["rerun_tasks"] is None
     assert arguments["latest_repair_id"] is None
+    assert "job_parameters" not in arguments
 
 
 def test_build_repair_arguments_with_tasks_reruns_only_those() -> None:
@@ -107,6 +108,16 @@ TASKS = [
     task("last", "SUCCESS", "other"),
     task("mail", "SUCCESS", "last", "skipped"),
 ]
+
+
+@pytest.mark.parametrize("result", RunResultState)
+def test_repair_reruns_each_task_without_success_that_the_job_includes(
+    result: RunResultState,
+) -> None:
+    [planned] = plan_repair(run(FAILED, tasks=[task("load", result.value)]))
+    spared = ("SUCCESS", "SUCCESS_WITH_FAILURES", "EXCLUDED", "DISABLED")
+    assert bool(planned.reason) is (result.value not in spared)
+
 
 FAILED_TASKS = {"load": "failed", "report": "upstream failed"}
 

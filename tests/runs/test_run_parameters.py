@@ -73,3 +73,15 @@ def test_compare_parameters_of_run_and_request(
     started: Run, fields: dict[str, Any], expected: ParameterMatch
 ) -> None:
     assert compare_parameters(started, fields, ignored=None) is expected
+
+
+@pytest.mark.parametrize(
+    ("requested", "expected"),
+    [(DAY, SAME), ({**DAY, "token": "other"}, SAME), ({"day": "other"}, DIFFERENT)],
+)
+def test_compare_parameters_ignores_one(
+    requested: dict[str, Any], expected: ParameterMatch
+) -> None:
+    stated = [{"name": "token", "value": "1"}, *({"name": k, "value": v} for k, v in DAY.items())]
+    started = run(job_parameters=stated)
+    assert compare_parameters(started, {"job_parameters": requested}, ignored="token") is expected
