@@ -149,7 +149,7 @@ def show_form(key: str) -> str:
         page = read_form_page(handle)
         again, started = request.args.get("again", ""), request.args.get("started", "")
         if again:
-            authorizer.check("view", handle.job)
+            authorizer.check_view(handle.job)
             run, _ = page_data.read_run(handle, parse_run_id(again))
             values = read_run_values(run, handle.job.task_type)
             page = replace(page, form=page.form.with_values(values), again=again)

@@ -66,7 +66,7 @@ def show_repair(key: str, run_id: str) -> str:
     """Show what a repair of a run will rerun, with a choice of tasks and parameters."""
     authorizer = current_authorizer()
     with request_handle(authorizer, key, "repair") as handle:
-        authorizer.check("view", handle.job)
+        authorizer.check_view(handle.job)
         return _read_page(handle, parse_run_id(run_id)).render()
 
 
@@ -77,7 +77,7 @@ def repair_run(key: str, run_id: str) -> BaseResponse | tuple[str, int]:
         if CHOICE not in request.form:
             handle.repair_run(run_id, requested_by=authorizer.user_name)
         else:
-            authorizer.check("view", handle.job)  # a page with errors shows the run
+            authorizer.check_view(handle.job)  # a page with errors shows the run
             if refused := _repair(handle, parse_run_id(run_id), authorizer.user_name):
                 return refused
     return redirect(page_url("lakeflow_console.show_run", key=key, run_id=run_id), 303)

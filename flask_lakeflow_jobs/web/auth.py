@@ -65,29 +65,28 @@ class Authorizer:
         with _deny_on_error("name of the user"):
             return display_name(user)
 
-    def check(self, action: PolicyAction, job: Job) -> None:
-        """Check an action against the job's policy, or else the extension's.
+    def check_view(self, job: Job) -> None:
+        """Check that the user may view a job.
 
-        Without a policy, every action is allowed.
-
-        :raises NotAllowed: the policy denies the action or fails, the app is read-only, or the
-            ``user_loader`` failed.
+        :raises NotAllowed: the user may not, or the ``user_loader`` failed.
         """
-        refusal = self.find_refusal(action, job)
+        refusal = self.find_refusal("view", job)
         if refusal is not None:
-            self.record_refusal(action, job, refusal)
             raise NotAllowed(refusal)
 
     def allows(self, action: PolicyAction, job: Job) -> bool:
-        """Return whether :meth:`check` passes.
+        """Return whether the user may do something with a job.
 
         :raises NotAllowed: the ``user_loader`` failed.
         """
         return self.find_refusal(action, job) is None
 
     def find_refusal(self, action: PolicyAction, job: Job) -> str | None:
-        """Return why :meth:`check` fails, or ``None`` if it passes.
+        """Check an action against the job's policy, or else the extension's.
 
+        Without a policy, every action is allowed, but in a read-only app only reads.
+
+        :return: why the user may not do it; ``None`` if the user may.
         :raises NotAllowed: the ``user_loader`` failed.
         """
         if action not in READS and self._state.settings.read_only:

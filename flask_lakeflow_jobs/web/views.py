@@ -98,7 +98,7 @@ def trigger(key: str) -> Response:
         is_stream, poll = read_flag(request, "stream"), read_flag(request, "poll")
         is_brief = read_flag(request, "brief")
         if is_stream:
-            authorizer.check("view", handle.job)
+            authorizer.check_view(handle.job)
         triggered = handle.run_now(
             read_params(request),
             idempotency_key=read_idempotency_key(request),

@@ -22,15 +22,15 @@ from flask_lakeflow_jobs import (
 )
 from flask_lakeflow_jobs.config.job_config import Policy
 from flask_lakeflow_jobs.globals import current_state
-from flask_lakeflow_jobs.web.auth import Authorizer, PolicyAction
+from flask_lakeflow_jobs.web.auth import Authorizer
 
 
-def check(of_app: Policy | None, of_job: Policy | None, action: PolicyAction = "run") -> None:
+def check(of_app: Policy | None, of_job: Policy | None) -> None:
     app = Flask(__name__)
     jobs = {"nightly": JobConfig(job_id=7, policy=of_job)}
     LakeflowJobs(app, jobs=jobs, policy=of_app)
     with app.test_request_context():
-        Authorizer(current_state(), request).check(action, current_jobs["nightly"].job)
+        Authorizer(current_state(), request).check_view(current_jobs["nightly"].job)
 
 
 def allow(*_: object) -> bool:
@@ -56,7 +56,7 @@ def test_check_uses_the_jobs_policy_or_else_the_apps(
 def test_check_denying_or_failing_policy_raises_not_allowed(
     policies: tuple[Policy | None, Policy | None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.CRITICAL), pytest.raises(NotAllowed, match="run") as caught:
+    with caplog.at_level(logging.CRITICAL), pytest.raises(NotAllowed, match="view") as caught:
         check(*policies)
     assert caught.value.code == 403
     assert "no such user" not in str(caught.value)

@@ -97,6 +97,8 @@ class TestFromTheRecord:
         times = {run["runId"]: run["requestedAt"] for run in client.get(URL).get_json()["runs"]}
         since, until = (run_list.format_time(times[run_id]) for run_id in (1002, 1005))
         assert list_ids(client, f"from={since}&to={until}") == [1004, 1003, 1002]
+        assert list_ids(client, f"from={until}")[-1] == 1005
+        assert list_ids(client, f"to={since}")[0] == 1001
 
     def test_pages_contain_each_run_once(
         self, recorded: Flask, monkeypatch: pytest.MonkeyPatch
