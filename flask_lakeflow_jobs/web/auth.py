@@ -209,7 +209,7 @@ def app_handle(authorizer: Authorizer, key: str, action: PolicyAction = "view") 
         refusal = authorizer.find_refusal(action, handle.job)
         if refusal is None:
             return handle
-        if action != "view" and authorizer.allows("view", handle.job):
+        if authorizer.allows("view", handle.job):
             authorizer.record_refusal(action, handle.job, refusal)
             raise NotAllowed(refusal)
     names = [job.key for job in authorizer.viewable_jobs()]

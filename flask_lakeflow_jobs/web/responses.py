@@ -111,7 +111,7 @@ def respond_with_problem(error: HTTPException) -> Response:
     text = json.dumps(document, default=str)  # a message may be a lazy translation
     response = text_response(text, status=document["status"], mimetype=PROBLEM_JSON)
     for name, value in error.get_headers():
-        if name.lower() not in ("content-type", "content-length"):
+        if name.lower() != "content-type":
             response.headers[name] = value
     return response
 

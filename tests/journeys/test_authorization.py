@@ -234,16 +234,24 @@ class LoginUser:
         return self._name
 
 
-@pytest.mark.parametrize("is_authenticated", [True, False])
-def test_user_who_is_not_authenticated_is_none(make_app: MakeApp, is_authenticated: bool) -> None:
-    user = LoginUser("7", is_authenticated=is_authenticated)
+@pytest.mark.parametrize(
+    ("user", "is_known"),
+    [
+        (LoginUser("7", is_authenticated=True), True),
+        (LoginUser("7", is_authenticated=False), False),
+        ("", False),
+    ],
+)
+def test_user_who_is_not_authenticated_is_none(
+    make_app: MakeApp, user: object, is_known: bool
+) -> None:
     policy = UserPolicy(user)
     client = make_app(policy=policy, user_loader=lambda: user).test_client()
 
     response = client.get("/api/jobs/never")
 
-    assert (response.status_code == 200) is is_authenticated
-    assert set(policy.users) == {user if is_authenticated else None}
+    assert (response.status_code == 200) is is_known
+    assert set(policy.users) == {user if is_known else None}
 
 
 def test_failing_user_loader_is_403_and_reveals_nothing(
