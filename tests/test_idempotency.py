@@ -23,7 +23,7 @@ from flask_lakeflow_jobs import (
     current_jobs,
 )
 from flask_lakeflow_jobs.idempotency import TokenUse, classify_token_use
-from flask_lakeflow_jobs.testing import Exchange, Fault, FaultyWorkspace, Reply
+from flask_lakeflow_jobs.testing import Exchange, Fault, FaultyWorkspace, Refusal, Reply
 from tests.conftest import MakeApp
 from tests.run_documents import run
 from tests.support import FailingStore
@@ -235,6 +235,14 @@ class TestIdempotency:
             again = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-8")
 
         assert (again.run_id, again.replayed) == (first.run_id, True)
+
+    def test_run_now_returns_a_run_that_cannot_be_read(self, fault_proxy: FaultyWorkspace) -> None:
+        fault_proxy.fail(Refusal(403), path="runs/get")
+
+        started = current_jobs["never"].run_now(idempotency_key="click-12")
+
+        fault_proxy.clear_faults()
+        assert current_jobs["never"].get_run(started.run_id).run_id == started.run_id
 
     def test_run_now_with_failing_cache_still_detects_conflicts(
         self, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
