@@ -267,6 +267,8 @@ def _parse_number(value: Any) -> Any:
 
 
 def _convert_number(kind: type[int | float], value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():  # as the CLI converts 1.0
+        return kind(value)
     try:
         return kind(value) if isinstance(value, str) else value
     except ValueError:

@@ -98,6 +98,7 @@ def test_conversions_and_drop_nulls_are_idempotent(settings: Any, convert: Conve
         ("max_concurrent_runs", "٣", 3, "٣"),
         ("max_concurrent_runs", "1" * 20, int("1" * 20), "1" * 20),
         ("max_concurrent_runs", 1.5, 1.5, 1.5),
+        ("max_concurrent_runs", 2.0, 2, 2.0),
         ("queue", {"enabled": "true"}, {"enabled": True}, {"enabled": True}),
         ("queue", {"enabled": "False"}, {"enabled": False}, {"enabled": False}),
         ("queue", {"enabled": "maybe"}, {"enabled": "maybe"}, {"enabled": "maybe"}),
