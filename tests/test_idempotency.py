@@ -278,6 +278,23 @@ class TestIdempotency:
 
         assert again.run_id == first.run_id
 
+    def test_run_now_at_the_same_moment_in_two_processes_is_one_run(
+        self, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(FailingStore, "is_available", True)
+        app = make_app(LAKEFLOW_JOBS_CACHE={"CACHE_TYPE": "tests.support.FailingStore"})
+        with app.app_context():
+            cache, key = app.extensions["lakeflow_jobs"].cache, "click-13"
+            first = current_jobs["never"].run_now(idempotency_key=key)
+            read, early = cache.get, [None]  # it reads before the other process writes
+            monkeypatch.setattr(cache, "get", lambda key: early.pop() if early else read(key))
+            again = current_jobs["never"].run_now(idempotency_key=key)
+            early.append(None)
+            with pytest.raises(Conflict):
+                current_jobs["never"].run_now(idempotency_key=key, queue=True)
+
+        assert (again.run_id, again.replayed) == (first.run_id, True)
+
     @pytest.mark.parametrize("performance_target", ["STANDARD", PerformanceTarget.STANDARD])
     def test_run_now_options_of_sdk_types_are_part_of_the_fingerprint(
         self, performance_target: Any
@@ -287,7 +304,7 @@ class TestIdempotency:
         started = current_jobs["never"].run_now(**choices)
 
         assert current_jobs["never"].run_now(**choices).run_id == started.run_id
-        other = PerformanceTarget.PERFORMANCE_OPTIMIZED
+        other: Any = PerformanceTarget.PERFORMANCE_OPTIMIZED
         with pytest.raises(Conflict):
             current_jobs["never"].run_now(idempotency_key=key, performance_target=other)
 
