@@ -28,7 +28,7 @@ from ..concurrency import reset_in_new_processes
 from ..errors import DatabaseUnavailable, LakeflowJobsError
 from ..text import MAX_ERROR_CHARS, clean_line, first_line
 from .kept_connections import KeptConnections
-from .sqlite_connections import begin_writing, create_file, set_up_connection
+from .sqlite_connections import begin_writing, create_file, identify_file, set_up_connection
 from .urls import parse_database_url
 
 #: Seconds that a write waits for the write of another process, and that a connection may take.
@@ -55,8 +55,8 @@ END $$
 
 #: What to do about a file of SQLite that is damaged.
 AFTER_DAMAGE = (
-    ". Stop the app, restore a copy of the file or move it away, and run 'flask jobs record"
-    " upgrade'."
+    ". Stop the app, move the file and those that add '-wal' and '-shm' away, restore a copy if"
+    " there is one, and run 'flask jobs record upgrade'."
 )
 
 #: What to do if a file of SQLite cannot be opened, read or written. A locked one needs only time.
@@ -127,17 +127,28 @@ class Database:
         return self._url.get_backend_name() == "sqlite"
 
     @property
+    def _path(self) -> Path:
+        return Path(str(self._url.database))
+
+    @property
     def engine(self) -> sa.Engine:
         """The engine of this process.
 
         :raises DatabaseUnavailable: the folder of a SQLite file cannot be created.
         """
         with self._lock:
+            if self._engine is not None and self._was_replaced():
+                _dispose(self._engine, self._kept)
+                self._engine = None
             if self._engine is None:
                 self._engine = self._create_engine()
                 # Closes its connections, which Python 3.13 misses otherwise.
                 finalize(self, _dispose, self._engine, self._kept)
             return self._engine
+
+    def _was_replaced(self) -> bool:
+        """Return whether there is another file, or none: writes to the old one would be lost."""
+        return self.is_sqlite and identify_file(self._path) != self._file
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -230,7 +241,9 @@ class Database:
         try:
             yield
         except SQLAlchemyError as error:
-            is_refusal = isinstance(error, REFUSALS)
+            # SQLite raises the same error for a missing table as for a locked file.
+            is_missing = self.is_sqlite and "no such" in str(error.__cause__)
+            is_refusal = is_missing or isinstance(error, REFUSALS)
             problem, remedy = " does not respond: ", ""
             if is_refusal:
                 problem = " refuses a statement: "
@@ -262,7 +275,8 @@ class Database:
         return engine
 
     def _create_sqlite_engine(self) -> sa.Engine:
-        create_file(Path(str(self._url.database)))
+        create_file(self._path)
+        self._file = identify_file(self._path)
         engine = sa.create_engine(
             self._url,
             pool_size=POOL_SIZE,

@@ -46,6 +46,15 @@ def create_file(path: Path) -> None:
         ) from error
 
 
+def identify_file(path: Path) -> tuple[int, int] | None:
+    """Return what distinguishes a file from another one of its name; ``None`` if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def set_up_connection(connection: Any) -> None:
     connection.isolation_level = None  # the callers begin transactions
     cursor = connection.cursor()

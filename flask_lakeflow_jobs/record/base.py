@@ -138,8 +138,10 @@ class RecordBase:
         self.check_schema()
         try:
             yield
-        except DatabaseUnavailable:
+        except DatabaseUnavailable as error:
             self._is_checked = False  # somebody may have dropped the tables, or restored old ones
+            if error.is_refusal:
+                self.check_schema()
             raise
 
     def _now(self) -> int:

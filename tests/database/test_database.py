@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,22 @@ def test_second_database_of_a_file_keeps_the_locks_of_the_first(tmp_path: Path) 
     assert file.with_name(f"{DEFAULT_FILE}-wal").exists()
 
 
+@pytest.mark.parametrize("suffixes", [[""], ["", "-wal", "-shm"]])
+def test_file_that_was_deleted_is_created_again(suffixes: list[str], tmp_path: Path) -> None:
+    """Writes to the deleted one would be lost."""
+    database = open_database(True, instance_path=tmp_path, setting="X_URL")
+    database.execute_directly([("CREATE TABLE names (name TEXT)", [])])
+    for suffix in suffixes:
+        (tmp_path / f"{DEFAULT_FILE}{suffix}").unlink()
+    with pytest.raises(DatabaseUnavailable, match="refuses a statement: no such table: names"):
+        database.execute_directly([("INSERT INTO names VALUES ('ann')", [])])
+    with database.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE names (name TEXT)")
+    database.close()
+    with closing(sqlite3.connect(tmp_path / DEFAULT_FILE)) as file:
+        assert file.execute("SELECT count(*) FROM names").fetchone() == (0,)
+
+
 def _read(database: Database) -> None:
     with database.read() as connection:
         connection.execute(sa.text("SELECT 1"))
@@ -82,7 +100,7 @@ def test_damaged_file_is_named_with_its_remedy(
 ) -> None:
     (tmp_path / "record.sqlite3").write_bytes(b"\0garbage" * 1024)
     database = open_database("sqlite:///record.sqlite3", instance_path=tmp_path, setting="X_URL")
-    with pytest.raises(DatabaseUnavailable, match=r"is damaged: .* restore a copy") as caught:
+    with pytest.raises(DatabaseUnavailable, match=r"damaged: .* '-wal' .* a copy") as caught:
         use(database)
     assert "flask jobs record upgrade" in caught.value.detail
 

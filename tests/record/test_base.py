@@ -39,20 +39,21 @@ def test_attempt_after_slow_failure_waits_no_more(record: Record, clock: FakeClo
     assert not record.is_failing
 
 
-def test_dropped_tables_are_reported_and_found_again(tmp_path: Path, clock: FakeClock) -> None:
-    url = f"sqlite:///{tmp_path}/record.sqlite3"
-    record = open_record(url, tmp_path, clock)
+def test_dropped_tables_are_reported_and_found_again(
+    database_url: str, tmp_path: Path, clock: FakeClock
+) -> None:
+    record = open_record(database_url, tmp_path, clock)
     upgrade_schema(record.database)
     record.add_found_run("etl", 1, 7, started_at=1)
     with record.database.write() as connection:
         metadata.drop_all(connection)
         connection.exec_driver_sql(f"DROP TABLE {VERSION_TABLE}")
-    with pytest.raises(DatabaseUnavailable, match="no such table"):
-        record.get_run(1, 7)
-    with pytest.raises(RecordOutdated, match=UPGRADE_COMMAND):
-        record.get_run(1, 7)
+    for _ in range(2):
+        with pytest.raises(RecordOutdated, match=UPGRADE_COMMAND):
+            record.get_run(1, 7)
     upgrade_schema(record.database)
     assert record.get_run(1, 7) is None
+    record.database.close()
 
 
 def test_read_of_a_current_record_does_not_wait_for_a_writer(
