@@ -178,8 +178,9 @@ def _find_own_files(module: str, folder: Path, folders: Sequence[str]) -> list[P
     above = len(module) - len(name)
     if above:
         bases = [folder.joinpath(*[".."] * (above - 1))]
-    else:  # code often adds src to the import path itself
-        bases = [folder, *map(Path, folders), *(Path(each, "src") for each in folders)]
+    else:  # code often adds src, or a folder above its own one, to the import path itself
+        outer = (each for each in folder.parents if any(map(each.is_relative_to, folders)))
+        bases = [folder, *outer, *map(Path, folders), *(Path(each, "src") for each in folders)]
     for parts in (name.split("."), name.split(".")[:-1]):
         for base in bases if any(parts) else ():
             path = base.joinpath(*parts)

@@ -74,17 +74,10 @@ def _drop_databricks(initialize: Callable[..., Any]) -> Callable[..., Any]:
 
 def _change_store(module: types.ModuleType) -> None:
     _leave_metrics_out(module)
-    version: Any = getattr(module, "FileModelVersion", None)
-    if version is None:
-        return
-    read = version.to_mlflow_entity
-
-    def to_mlflow_entity(self: Any) -> Any:
-        entity = read(self)
-        entity.description = entity.description or ""  # of Unity Catalog, it is never None
-        return entity
-
-    version.to_mlflow_entity = to_mlflow_entity
+    version: Any = module.ModelVersion
+    description = version.description
+    # Of Unity Catalog, it is never None.
+    version.description = description.getter(lambda self: description.fget(self) or "")
 
 
 def _leave_metrics_out(module: types.ModuleType) -> None:

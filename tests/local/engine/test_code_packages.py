@@ -92,9 +92,13 @@ def test_packages_that_the_code_of_the_bundle_imports(
     assert found == (MLFLOW,)
 
 
-def test_packages_of_code_in_a_folder_that_a_notebook_adds_to_its_path(tmp_path: Path) -> None:
-    write(tmp_path, {"notebooks/main.py": "import shop", "src/shop.py": "import mlflow"})
-    found = list_cluster_packages([str(tmp_path / "notebooks/main.py")], [str(tmp_path)], "", [])
+@pytest.mark.parametrize("inner", ["src/shop.py", "deploy/shop.py"])
+def test_packages_of_code_in_a_folder_that_a_notebook_adds_to_its_path(
+    tmp_path: Path, inner: str
+) -> None:
+    main = "deploy/notebooks/main.py"
+    write(tmp_path, {main: "import shop", inner: "import mlflow"})
+    found = list_cluster_packages([str(tmp_path / main)], [str(tmp_path)], "", [])
     assert found == (MLFLOW,)
 
 

@@ -91,12 +91,16 @@ class FileStore:
     def _save_model_version_as_meta_file(self, model_version, meta_dir=None, overwrite=True):
         return vars(model_version), meta_dir
 
-class FileModelVersion:
-    def __init__(self, description=None):
-        self.description = description
+class ModelVersion:
+    _description = None
 
-    def to_mlflow_entity(self):
-        return self
+    @property
+    def description(self):
+        return self._description
+
+    @description.setter
+    def description(self, description):
+        self._description = description
 """
 
 
@@ -121,8 +125,9 @@ def test_file_store_saves_no_metrics_and_reads_a_description(
     saved, meta_dir = store._save_model_version_as_meta_file(version, meta_dir="d")
     assert saved == {"name": "m", "_metrics": None, "_params": None}
     assert (version._metrics, meta_dir) == ([1], "d")
-    for description in (None, "", "text"):
-        entity = module.FileModelVersion(description).to_mlflow_entity()
-        assert entity.description == (description or "")
+    entity = module.ModelVersion()
+    assert entity.description == ""
+    entity.description = "text"
+    assert entity.description == "text"
     for name in [each for each in sys.modules if each.partition(".")[0] == "mlflow"]:
         del sys.modules[name]
