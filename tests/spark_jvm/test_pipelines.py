@@ -94,7 +94,7 @@ FILES = {
 
         CREATE OR REFRESH STREAMING TABLE files AS
         SELECT *, _metadata.file_name AS file FROM STREAM read_files(
-          '${shop.landing}/*.json', schemaHints => 'who STRING, n INT'
+          '${shop.landing}', schemaHints => 'who STRING, n INT'
         ) WHERE n > 0;
     """,
     "pipeline/notebook.py": """
@@ -253,8 +253,9 @@ def client(tmp_path: Path) -> Iterator[Client]:
     with zipfile.ZipFile(tmp_path / "bundle" / "main.jar", "w") as jar:
         jar.writestr("Main.class", base64.b64decode(MAIN))
     landing = tmp_path / "folder/volumes/main/sales/landing"
-    landing.mkdir(parents=True)
-    (landing / "a.json").write_text('{"who": "ann", "n": "1"}\n{"who": "bob", "n": "0"}')
+    (landing / "ann").mkdir(parents=True)  # where Auto Loader and read_files look too
+    (landing / "ann/a.json").write_text('{"who": "ann", "n": "1"}')
+    (landing / "b.json").write_text('{"who": "bob", "n": "0"}')
     with Workspace(path, tmp_path / "folder") as address:
         ids = {key: job.job_id for key, job in load_bundle(path).jobs.items()}
         yield Client(address, ids)

@@ -97,7 +97,7 @@ class DefinitionFiles:
 
     def _define_views_of_files(self, statement: str) -> str:
         """Replace each call of ``read_files``, which Spark lacks, by the name of a view."""
-        from ..spark.files.data_files import list_files
+        from ..spark.files.data_files import has_folders, list_files
         from ..spark.files.read_files import FILES, find_format, read_options, replace_calls
 
         has_metadata = "_metadata" in statement
@@ -108,10 +108,13 @@ class DefinitionFiles:
             name = f"{FILES}{next(self._numbers)}_"
             is_stream = re.search(r"\bSTREAM[\s(]*$", before, re.IGNORECASE)
             schema, hints = options.pop("schema", None), options.pop("cloudFiles.schemaHints", "")
+            local = str(self.api.paths.translate_uri(path))
             if (file_format := options.pop("cloudFiles.format", None)) is None:
-                file_format = find_format(list_files(str(self.api.paths.translate_uri(path))))
+                file_format = find_format(list_files(local))
             if options.pop("cloudFiles.inferColumnTypes") == "true":
                 options.setdefault("inferSchema", "true")
+            if has_folders(local):
+                options.setdefault("recursiveFileLookup", "true")
 
             def query() -> Any:
                 reader = self.session.readStream if is_stream else self.session.read

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from ..spark.files.data_files import has_folders
 from ..workspace_paths import WorkspacePaths
 from .change_flows import ChangeFlows, Target
 from .change_sql import Changes, Flow, find_streams, write_snapshot
@@ -33,6 +34,7 @@ _ALIASES = {
 }
 _NO_EQUAL = ("foreach_batch_sink", "on_event_hook")
 _NAMES = ("name", "target", "source")
+_AUTO_LOADER = "_is_auto_loader"  # which finds files in folders of folders too
 _STREAM = re.compile(r"\bSTREAM\b", re.IGNORECASE)
 
 
@@ -275,7 +277,10 @@ class PipelineApi:
 
     def _with_path(self, method: Any) -> Any:
         def load(reader: Any, path: Any = None, *args: Any, **options: Any) -> Any:
-            return method(reader, self.paths.translate_uri(path), *args, **options)
+            local = self.paths.translate_uri(path)
+            if hasattr(reader, _AUTO_LOADER) and has_folders(local):
+                reader = reader.option("recursiveFileLookup", "true")
+            return method(reader, local, *args, **options)
 
         return load
 
@@ -370,7 +375,10 @@ def _read_with_auto_loader(stream: Any) -> None:
     set_format, set_option = stream.format, stream.option
 
     def format_(reader: Any, source: str) -> Any:
-        return reader if source == "cloudFiles" else set_format(reader, source)
+        if source != "cloudFiles":
+            return set_format(reader, source)
+        setattr(reader, _AUTO_LOADER, True)
+        return reader
 
     def option(reader: Any, key: str, value: Any) -> Any:
         if key == "cloudFiles.format":

@@ -66,6 +66,15 @@ def _walk_files(root: str) -> Iterator[str]:
         yield from (os.path.join(folder, each) for each in files if not each.startswith(("_", ".")))
 
 
+def has_folders(path: Any) -> bool:
+    """Return whether there are files in folders below a path that are no partitions."""
+    if not isinstance(path, str) or not path.startswith("/"):
+        return False
+    folders = (os.path.relpath(os.path.dirname(file), path) for file in list_files(path))
+    parts = {part for each in folders for part in each.split(os.sep)}
+    return any("=" not in each for each in parts - {os.curdir, os.pardir})
+
+
 def begin_at_root(path: Any) -> Any:
     """Return a path without a folder as one of DBFS, where Spark of a cluster looks for it.
 

@@ -11,6 +11,7 @@ import pytest
 from flask_lakeflow_jobs.local.lakeflow_child.spark.files.data_files import (
     copy_by_line,
     find_partition,
+    has_folders,
     infer_types,
 )
 
@@ -21,6 +22,15 @@ def test_columns_are_those_of_the_folders_below_the_root() -> None:
     assert find_partition("/in", "/in/n=__HIVE_DEFAULT_PARTITION__/part.csv") == (("n", None),)
     assert find_partition("/in/a=*", "/in/a=1/part.csv") == ()
     assert find_partition("/in/a=1/part.csv", "/in/a=1/part.csv") == ()
+
+
+def test_has_folders_counts_no_partitions(tmp_path: Path) -> None:
+    for name, expected in (("day=1/a.csv", False), ("_tmp/a.csv", False), ("b/a.csv", True)):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+        assert has_folders(str(tmp_path)) is expected
+    assert not has_folders(f"{tmp_path}/b/*.csv")
+    assert not has_folders("s3://b/a")
 
 
 @pytest.mark.parametrize(
