@@ -330,6 +330,13 @@ with open(f"{values}/empty.json", "w") as file:
     file.write('{"a": 1, "h": {}}\n')
 assert [tuple(row) for row in spark.read.json(f"{values}/empty.json").collect()] == [(1,)]
 
+# %% JSON files whose types differ
+for number, lines in enumerate(['{"a": 1, "b": 2, "s": {"x": [1]}}', '{"a": 1.5, "b": "t", "s": {"x": [2.5], "y": true}}']):
+    dbutils.fs.put(f"/Volumes/dev/raw/differ/{number}.json", lines, True)
+read = spark.read.json("/Volumes/dev/raw/differ")
+assert read.schema.simpleString() == "struct<a:double,b:string,s:struct<x:array<double>,y:boolean>>", read.schema
+assert [tuple(row) for row in read.orderBy("a").collect()] == [(1, "2", ([1], None)), (1.5, "t", ([2.5], True))]
+
 # %% files that match a pattern
 dbutils.fs.put("/Volumes/dev/raw/matched/a.csv", "id\n1\n", True)
 dbutils.fs.put("/Volumes/dev/raw/matched/b.txt", "no\n", True)

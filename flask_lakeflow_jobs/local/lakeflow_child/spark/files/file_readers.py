@@ -8,12 +8,20 @@ import os
 import re
 from collections.abc import Callable
 from copy import copy
-from functools import wraps
+from functools import reduce, wraps
 from typing import Any
 
-from pyspark.errors import AnalysisException
+from pyspark.errors import AnalysisException, SparkRuntimeException
 from pyspark.sql import functions
-from pyspark.sql.types import ArrayType, NullType, StringType, StructField, StructType
+from pyspark.sql.types import (
+    ArrayType,
+    DoubleType,
+    LongType,
+    NullType,
+    StringType,
+    StructField,
+    StructType,
+)
 
 from ...workspace_paths import find_address
 from ..language.spark_advice import NO_CHANGES
@@ -90,7 +98,7 @@ def wrap_load(load: Load, translate: Translate) -> Load:
         if frame is None:
             frame = read(known)
         if source == "json" and known is None:
-            known = _type_fields(frame.schema)
+            known = _type_fields(_infer_fields(frame, reader, load, local))
             frame = read_json_files(reader, read_lines, known, folders) or read(known)
         if source == "binaryfile":
             return _name_paths(frame, local)
@@ -159,6 +167,35 @@ def _type_fields(kind: Any) -> Any:
     fields = sorted(kind.fields, key=lambda field: field.name)
     own = [StructField(each.name, _type_fields(each.dataType)) for each in fields]
     return StructType([each for each in own if each.dataType != StructType([])])
+
+
+def _infer_fields(frame: Any, reader: Any, load: Load, paths: list[Any]) -> Any:
+    """Return the fields of JSON files, also of those whose types differ, which Sail refuses."""
+    try:
+        return frame.schema
+    except SparkRuntimeException as error:
+        if "Fail to merge schema field" not in str(error):
+            raise
+    pattern = lower_options(reader._options).get("pathglobfilter", "*")
+    files = (file for each in paths for file in list_files(str(each), pattern))
+    return reduce(_merge, (load(reader, [file], "json", None).schema for file in files))
+
+
+def _merge(kind: Any, other: Any) -> Any:
+    """Return the type that Spark infers from values of two types."""
+    if kind == other or isinstance(other, NullType):
+        return kind
+    if isinstance(kind, NullType):
+        return other
+    if isinstance(kind, StructType) and isinstance(other, StructType):
+        kinds = {field.name: field.dataType for field in kind.fields}
+        for field in other.fields:
+            kinds[field.name] = _merge(kinds.get(field.name, NullType()), field.dataType)
+        return StructType([StructField(name, each) for name, each in kinds.items()])
+    if isinstance(kind, ArrayType) and isinstance(other, ArrayType):
+        return ArrayType(_merge(kind.elementType, other.elementType))
+    are_numbers = {kind, other} == {LongType(), DoubleType()}
+    return DoubleType() if are_numbers else StringType()
 
 
 def _find_folders(paths: list[Any]) -> dict[str, str]:
