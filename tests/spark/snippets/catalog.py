@@ -320,6 +320,14 @@ for view, column in (("catalogs", "catalog_name"), ("schemata", "catalog_name"),
     rows = spark.sql(f"SELECT {column} FROM system.information_schema.{view}").collect()
     assert ("dev",) in map(tuple, rows), (view, rows)
 
+# %% information schema of keys, tags and privileges
+query = (
+    "SELECT c.table_name, k.column_name FROM dev.information_schema.table_constraints c "
+    "JOIN dev.information_schema.key_column_usage k USING (constraint_name) WHERE c.constraint_type = 'PRIMARY KEY'"
+)
+assert spark.sql(query).columns == ["table_name", "column_name"] and not spark.sql(query).collect()
+assert spark.sql("SELECT tag_value FROM system.information_schema.table_tags WHERE tag_name = 'pii'").count() == 0
+
 # %% temporary function that is dropped
 spark.sql("CREATE TEMPORARY FUNCTION passing(n INT) RETURNS INT RETURN n + 1")
 assert spark.sql("SELECT passing(1)").first()[0] == 2

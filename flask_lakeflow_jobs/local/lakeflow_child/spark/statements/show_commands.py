@@ -38,6 +38,25 @@ _INFORMATION = {
     "tables": [*_TABLE, "table_type", "data_source_format", "comment"],
     "views": _TABLE,
 }
+_CONSTRAINT = ["constraint_catalog", "constraint_schema", "constraint_name"]
+_NAMES = ["catalog_name", "schema_name", "table_name"]
+_TAG = ["tag_name", "tag_value"]
+_PRIVILEGE = ["privilege_type", "is_grantable", "inherited_from"]
+#: Those of keys, tags and privileges, which the local workspace does not keep.
+_EMPTY = {
+    "catalog_privileges": ["grantor", "grantee", "catalog_name", *_PRIVILEGE],
+    "catalog_tags": ["catalog_name", *_TAG],
+    "column_tags": [*_NAMES, "column_name", *_TAG],
+    "constraint_column_usage": [*_CONSTRAINT, *_TABLE, "column_name"],
+    "constraint_table_usage": [*_CONSTRAINT, *_TABLE],
+    "key_column_usage": [*_CONSTRAINT, *_TABLE, "column_name", "ordinal_position"],
+    "referential_constraints": [*_CONSTRAINT, *(f"unique_{each}" for each in _CONSTRAINT)],
+    "schema_privileges": ["grantor", "grantee", "catalog_name", "schema_name", *_PRIVILEGE],
+    "schema_tags": ["catalog_name", "schema_name", *_TAG],
+    "table_constraints": [*_CONSTRAINT, *_TABLE, "constraint_type", "enforced"],
+    "table_privileges": ["grantor", "grantee", *_TABLE, *_PRIVILEGE],
+    "table_tags": [*_NAMES, *_TAG],
+}
 
 
 def replace_show(statement: str, query: Query, volumes: str) -> str:
@@ -182,11 +201,17 @@ def insert_information(tree: Any, query: Query) -> Any:
 
     for table in list(tree.find_all(exp.Table)):
         name = table.name.lower()
-        if table.db.lower() == "information_schema" and name in _INFORMATION:
+        if table.db.lower() != "information_schema":
+            continue
+        if name in _INFORMATION:
             rows = list(_list_information(name, _list_catalogs(table.catalog, query), query))
-            alias = exp.TableAlias(this=exp.to_identifier(table.alias_or_name))
             text = write_rows(_INFORMATION[name], rows)
-            table.replace(exp.Subquery(this=parse_query(text), alias=alias))
+        elif name in _EMPTY:
+            text = write_rows(_EMPTY[name], [])
+        else:
+            continue
+        alias = exp.TableAlias(this=exp.to_identifier(table.alias_or_name))
+        table.replace(exp.Subquery(this=parse_query(text), alias=alias))
     return tree
 
 
