@@ -79,21 +79,28 @@ def advise_on_module(
             f"The task needs the module {name}, and lists {', '.join(missing_libraries)}, which "
             "does not exist. Build it or copy it there."
         )
+    parent, _, last = module.rpartition(".")
+    if name != module and (package := sys.modules.get(parent)) is not None:
+        place = package.__file__ or next(iter(package.__path__))
+        return (
+            f"The package {parent} ({place}) has no module {last}. Create it, correct the import, "
+            "or list another version of the package."
+        )
     if root and (folder := find_folder_of(name, root)):
         return (
             f"Add {folder} to sys.path before the import of {name}: the bundle has the module "
             "there, and tasks import from the folder of their own file and from that of the bundle."
         )
-    if package := _PACKAGES.get(name):
+    if beside := _PACKAGES.get(name):
         return (
             f"The task needs the module {name}, which clusters of Databricks have. Install it "
-            f"beside pyspark: {sys.executable} -m pip install {package}."
+            f"beside pyspark: {sys.executable} -m pip install {beside}."
         )
     found = find_package(module)
-    package = found[1] if found else None
+    of_cluster = found[1] if found else None
     if installs:
-        return _advise_to_list(name, package, ", ".join(requirements))
-    return _advise_to_install(name, package, requirements)
+        return _advise_to_list(name, of_cluster, ", ".join(requirements))
+    return _advise_to_install(name, of_cluster, requirements)
 
 
 def _advise_to_list(name: str, package: str | None, listed: str) -> str:

@@ -43,6 +43,10 @@ _EDGE = re.compile(rf"{LITERAL}|`[^`]*`|(?P<edge>[()\[\],])", re.DOTALL)
 #: Rows of a SQL task for other tasks. Databricks, documentation of dynamic value references.
 MAX_ROWS = 1000
 SIMULATE = "simulate the job (its tag 'local_simulation')"
+NO_SYSTEM_TABLES = (
+    "The local workspace has no system tables. Read a table that an earlier task creates, or "
+    f"{SIMULATE}."
+)
 NO_METRICS = f"{{}} has no metric views. Write a plain view for a local run, or {SIMULATE}."
 NO_ENGINE = (
     "{} needs DuckDB or Spark here. Install one of them: "

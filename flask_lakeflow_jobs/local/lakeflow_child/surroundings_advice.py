@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from .sql_statements import NO_SYSTEM_TABLES
 from .workspace_paths import is_in_dbfs, to_local_path
 
 _COPY = (
@@ -114,8 +115,11 @@ def advise_on_surroundings(
     text = f"{error} {_read_response(error)}"
     for pattern, advice in _BY_NAME.items():
         if match := re.search(pattern, text):
-            is_table = advice is _CREATE_TABLE
-            return advice.format(_find_full_name(match[1], error) if is_table else match[1])
+            name = match[1]
+            if advice is _CREATE_TABLE:
+                name = _find_full_name(name, error)
+                advice = NO_SYSTEM_TABLES if name.lower().startswith("system.") else advice
+            return advice.format(name)
     match = _UNREACHABLE.search(str(error))
     # Spark names the error of its own source of data in the text.
     kinds = f"{type(error).__name__}: {error}"
@@ -149,10 +153,12 @@ def _find_text(error: BaseException, name: str, files: tuple[str, ...]) -> str |
 
 
 def _find_full_name(table: str, error: BaseException) -> str:
-    """Return the name of a table as the task wrote it: Sail names it without its schema."""
-    name = re.compile(
-        rf"{_BEFORE_TABLE}((?:[\w-]+\.|`[^`]+`\.)+`?{re.escape(table)}`?)(?![\w.-])", re.IGNORECASE
-    )
+    """Return the name of a table as the task wrote it: Sail names it without its schema.
+
+    Of a table in the catalog ``system``, it names the schema.
+    """
+    own = rf"system\.{re.escape(table)}\.\w+|(?:[\w-]+\.|`[^`]+`\.)+`?{re.escape(table)}`?"
+    name = re.compile(rf"{_BEFORE_TABLE}({own})(?![\w.-])", re.IGNORECASE)
     for request in _list_values(error, "req", (_SPARK_CLIENT,)):
         if match := name.search(re.sub(r"\\[nrt]", " ", str(request))):
             return match[1].replace("`", "")

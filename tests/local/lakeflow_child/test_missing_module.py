@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -40,6 +41,18 @@ def test_advice_names_the_folder_that_the_import_path_lacks(tmp_path: Path) -> N
     assert advice.startswith("Add src to sys.path before the import of shop: the bundle has")
     missing = advise_on_module("none", ["other"], installs=True, root=str(tmp_path))
     assert missing.startswith("The task needs the module none, which no package has")
+
+
+def test_advice_names_the_package_that_has_no_such_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop/code").mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setitem(sys.modules, "shop", importlib.import_module("shop"))
+    for module in ("shop.models", "json.models"):
+        advice = advise_on_module(module, ["other"], installs=True, root=str(tmp_path))
+        assert advice.startswith(f"The package {module.partition('.')[0]} (/")
+        assert ") has no module models. Create it, correct the import, or" in advice
 
 
 def test_advice_of_a_workspace_that_installs_is_where_to_list_the_package() -> None:

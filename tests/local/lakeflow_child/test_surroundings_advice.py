@@ -159,15 +159,20 @@ def test_advice_on_a_connection_finds_the_host_that_the_error_lacks(
 
 
 @pytest.mark.parametrize(
-    ("request_text", "name"),
+    ("request_text", "start"),
     [
-        ('unparsed_identifier: "samples.tpch.orders"', "samples.tpch.orders"),
-        (r'query: "SELECT o.orders\nFROM\n  `main`.raw.`orders` o"', "main.raw.orders"),
-        ('query: "SELECT o.orders FROM orders o JOIN raw.orders_old"', "orders"),
+        ('unparsed_identifier: "samples.tpch.orders"', "The table samples.tpch.orders is not in"),
+        (
+            r'query: "SELECT o.orders\nFROM\n  `main`.raw.`orders` o"',
+            "The table main.raw.orders is not in the local workspace. Create",
+        ),
+        ('query: "SELECT o.orders FROM orders o JOIN raw.orders_old"', "The table orders is not"),
+        ('unparsed_identifier: "system.orders.jobs"', "The local workspace has no system tables."),
+        ('unparsed_identifier: "system.a.orders"', "The local workspace has no system tables."),
     ],
 )
 def test_advice_on_a_table_names_its_schema_which_sail_leaves_out(
-    request_text: str, name: str
+    request_text: str, start: str
 ) -> None:
     """The request is in the frames of the client of Spark."""
     names: dict[str, Any] = {}
@@ -176,7 +181,7 @@ def test_advice_on_a_table_names_its_schema_which_sail_leaves_out(
     with pytest.raises(ValueError, match="not found") as raised:
         names["read"](request_text)
     advice = advise_on_surroundings(raised.value, {})
-    assert (advice or "").startswith(f"The table {name} is not in the local workspace. Create")
+    assert (advice or "").startswith(start)
 
 
 MOUNTS = {"/Workspace/b": "/bundle", "/Volumes": "/data/volumes", "/dbfs": "/data/dbfs"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ...sql_statements import SIMULATE
+from ...sql_statements import NO_SYSTEM_TABLES, SIMULATE
 from ...sql_syntax import match_syntax
 
 JVM = (
@@ -160,10 +160,7 @@ _LACKS = {
     "(BEGIN | CALL | (CREATE [OR REPLACE] | DROP) PROCEDURE)": (
         "Sail runs no scripts in SQL. Write the steps in Python, with spark.sql(f'…') for each."
     ),
-    "… (FROM | JOIN) <system_table>": (
-        "The local workspace has no system tables. Read a table that an earlier task creates, or "
-        f"{SIMULATE}."
-    ),
+    "… (FROM | JOIN) <system_table>": NO_SYSTEM_TABLES,
     r"… TABLE_CHANGES \(": NO_CHANGES,
     "INSERT (INTO | OVERWRITE) [TABLE] DELTA .": (
         "Sail inserts into tables with a name only. Write a frame into the folder: "
