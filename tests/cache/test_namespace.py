@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databricks.sdk.core import Config
 
 from flask_lakeflow_jobs import UpstreamUnauthenticated, current_jobs
 from flask_lakeflow_jobs.cache.namespace import CacheNamespace, cache_namespace
@@ -48,6 +49,17 @@ def test_cache_namespace_differs_by_workspace_and_credentials(
     one: dict[str, Any], other: dict[str, Any]
 ) -> None:
     assert namespace(**one) != namespace(**other)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("DATABRICKS_ACCOUNT_ID", "DATABRICKS_WORKSPACE_ID"),
+        *(each.env for each in Config.attributes() if each.auth and each.name != "password"),
+    ],
+)
+def test_cache_namespace_differs_by_each_login_that_the_sdk_reads(name: str) -> None:
+    assert len({namespace(HOST, environ) for environ in ({}, {name: "a"}, {name: "b"})}) == 3
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no home"), PermissionError("not yours")])

@@ -218,7 +218,9 @@ def test_report_at_the_limits_is_accepted(app: Flask, run_id: int, body: Any) ->
     assert send_report(app, run_id, token_of(app, run_id), body).status_code == 204
 
 
-def test_report_about_an_ended_run_is_409(app: Flask, run_id: int, run_gate: RunGate) -> None:
+def test_report_about_an_ended_run_is_409(
+    make_app: MakeApp, app: Flask, run_id: int, run_gate: RunGate
+) -> None:
     token = token_of(app, run_id)
     assert send_report(app, run_id, token).status_code == 204
     run_gate.open()
@@ -226,6 +228,7 @@ def test_report_about_an_ended_run_is_409(app: Flask, run_id: int, run_gate: Run
         current_jobs["gated"].wait(run_id)
     assert send_report(app, run_id, token).status_code == 409
     assert progress_of(app, run_id) is None
+    assert send_report(make_app(**SETTINGS), run_id, token).status_code == 409
 
 
 # The token in the run
