@@ -85,7 +85,7 @@ class Hub:
         self._progress = SharedProgress(self._cache, self._clock)
         seconds = lease_seconds(self._settings.poll_interval)
         self._leases = LeaseCoordinator(
-            SharedRecords(self._cache, self._source.restore, self._clock, seconds),
+            SharedRecords(self._cache, self._source.restore, seconds),
             self._clock,
             max_wait=seconds + TICK_SECONDS,
         )

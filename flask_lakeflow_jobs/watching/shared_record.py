@@ -25,7 +25,6 @@ from .watched_run import NO_CHANGE
 
 if TYPE_CHECKING:
     from ..cache import SharedCache
-    from ..clock import Clock
     from .shared_progress import RunIds
     from .watched_run import RunKey
 
@@ -115,12 +114,9 @@ class SharedRecords:
     :param lease_seconds: how long a lease is held at most.
     """
 
-    def __init__(
-        self, cache: SharedCache, restore: Restore, clock: Clock, lease_seconds: float
-    ) -> None:
+    def __init__(self, cache: SharedCache, restore: Restore, lease_seconds: float) -> None:
         self._cache = cache
         self._restore = restore
-        self._clock = clock
         self._lease_seconds = lease_seconds
         # A full cache still serves old records. These changes void them in this process.
         self._unstored: Memo[RunIds, str] = Memo(MAX_UNSTORED_CHANGES)

@@ -111,11 +111,11 @@ def test_shared_cache_with_garbage_has_no_value(
     assert not caplog.records
 
 
-def test_shared_cache_namespaces_are_separate(tmp_path: Path) -> None:
-    host = Flask(__name__)
+@pytest.mark.parametrize("part", ["namespace", "secret"])
+def test_shared_cache_namespaces_are_separate(tmp_path: Path, part: str) -> None:
+    host, config = Flask(__name__), files(tmp_path)
     one, same, other = (
-        SharedCache.from_config(host, files(tmp_path), None, namespace=namespace)
-        for namespace in ("a", "a", "b")
+        SharedCache.from_config(host, config, None, **{part: value}) for value in ("a", "a", "b")
     )
     one.set("key", 1, 60)
     assert same.get("key") == 1

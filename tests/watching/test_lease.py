@@ -143,8 +143,8 @@ class Process:
 
 
 @pytest.fixture
-def records(clock: FakeClock) -> SharedRecords:
-    return SharedRecords(SharedCache(Store()), FakeSource().restore, clock, LEASE_SECONDS)
+def records() -> SharedRecords:
+    return SharedRecords(SharedCache(Store()), FakeSource().restore, LEASE_SECONDS)
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_process_without_a_shared_cache_always_acquires_and_stores_nothing(
     clock: FakeClock,
 ) -> None:
     cache = process_cache()
-    process = Process(SharedRecords(cache, FakeSource().restore, clock, LEASE_SECONDS), clock)
+    process = Process(SharedRecords(cache, FakeSource().restore, LEASE_SECONDS), clock)
     for _ in range(2):
         process.poll(RUNNING)
     process.leases.publish_failures({process.run: 1.0})

@@ -21,7 +21,6 @@ from flask_lakeflow_jobs.watching.shared_record import (
 )
 from flask_lakeflow_jobs.watching.snapshot import Snapshot
 from flask_lakeflow_jobs.watching.watched_run import NO_CHANGE, RunKey
-from tests.clocks import FakeClock
 from tests.run_documents import run, run_state
 from tests.watching.support import ALICES, ONE, OTHER_KEY, TWO, run_keys
 
@@ -44,7 +43,7 @@ def store() -> Store:
 
 @pytest.fixture
 def records(store: Store) -> SharedRecords:
-    return SharedRecords(SharedCache(store), restore, FakeClock(), lease_seconds=5.0)
+    return SharedRecords(SharedCache(store), restore, lease_seconds=5.0)
 
 
 @pytest.mark.parametrize("ttl", [1e9, float("inf"), float("nan")])
@@ -63,7 +62,7 @@ def test_forged_record_does_not_end_the_polls_of_its_run(
 def test_published_record_and_state_are_read_by_others(
     records: SharedRecords, store: Store
 ) -> None:
-    other = SharedRecords(SharedCache(store), restore, FakeClock(), lease_seconds=5.0)
+    other = SharedRecords(SharedCache(store), restore, lease_seconds=5.0)
     assert (other.read([ONE]), other.read_snapshots([ONE])) == ([None], [None])
     records.publish({ONE: RECORD}, {ONE: RUNNING})
     assert other.read([ALICES, ONE]) == [None, RECORD]
@@ -135,6 +134,25 @@ def test_change_frees_the_lease_and_calls_for_a_poll(records: SharedRecords) -> 
     assert record is not None
     assert (record.state_id, record.ttl, record.is_throttled) == (None, 0.0, False)
     assert records.acquire([(ONE, record.poll_id)]) == [True]
+
+
+def test_change_that_a_full_store_refuses_calls_for_a_poll(
+    records: SharedRecords, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the process that made it, until the store accepts a later one."""
+    records.publish({ONE: RECORD}, {})
+    with monkeypatch.context() as full:
+        full.setattr(store, "set", lambda *_, **__: False)
+        records.invalidate(ONE.ids)
+    assert records.read([ONE]) != [RECORD]
+    records.invalidate(ONE.ids)
+    other = SharedRecords(SharedCache(store), restore, lease_seconds=5.0)
+    other.invalidate(ONE.ids)
+    [change] = other.read([ONE])
+    assert change is not None
+    newest = replace(RECORD, change_id=change.change_id)
+    other.publish({ONE: newest}, {})
+    assert records.read([ONE]) == [newest]
 
 
 def test_change_concerns_every_identity_and_no_other_run(records: SharedRecords) -> None:
