@@ -22,7 +22,7 @@ from ..watching.snapshot import compute_state_id
 from . import labels, page_data, tasks
 from .graph import Graph, build_graph
 from .page_data import RECENT_RUNS, Permissions
-from .rich_text import link
+from .rich_text import render_text
 from .summaries import Summary, count_work, summarize_run
 from .tasks import (
     MAX_LISTED_TASKS,
@@ -62,7 +62,7 @@ class Cause:
     key: str
     attempt: int
     line: str
-    trace: str | None
+    trace: Markup
 
     @property
     def anchor(self) -> str:
@@ -71,8 +71,8 @@ class Cause:
 
     @property
     def html(self) -> Markup:
-        """The line, with links."""
-        return link(self.line)
+        """The line, with colors and links."""
+        return render_text(self.line)
 
 
 @dataclass(frozen=True)
@@ -271,7 +271,7 @@ def _failure(handle: JobHandle, run: Run, document: Mapping[str, Any]) -> RunFai
             key=task.task_key,
             attempt=task.attempt + 1,
             line=first_line(task.error or task.message) or task.outcome.label,
-            trace=task.error_trace,
+            trace=render_text(task.error_trace or ""),
         )
         for task in tasks[:MAX_READ_TASKS]
     ]

@@ -150,6 +150,24 @@ def test_run_page_explains_a_failure(app: Flask) -> None:
     assert "Traceback" in page
 
 
+def test_run_page_cleans_and_cuts_the_error_of_a_task(shop: Address, tmp_path: Path) -> None:
+    """Notebooks have colors in their traces."""
+
+    def color(exchange: Exchange) -> None:
+        reply = exchange.forward()
+        error = f"\x1b[31mE\x1b[0m: \x1b]8;;http://x\x07<b>\x00\u202e{'y' * 100_000}"
+        output = {**json.loads(reply.body), "error": error, "error_trace": error}
+        exchange.respond(dataclasses.replace(reply, body=json.dumps(output).encode()))
+
+    with FaultyWorkspace(shop) as fault_proxy:
+        app = shop_app(fault_proxy, tmp_path / "instance")
+        run_id = run(app, "broken")
+        fault_proxy.fail(color, path="runs/get-output")
+        page = app.test_client().get(f"/jobs/broken/runs/{run_id}").text
+    assert page.count('<span class="lf-t-red">E</span>: &lt;b&gt;yyy') == 2
+    assert not re.search("[\x00\x07\x1b\u202e]|y{50000}", page)
+
+
 def test_run_page_failed_tasks_are_not_green_though_the_run_succeeded(make_shop: MakeShop) -> None:
     app = make_shop(jobs={"partial": {}})
     page = app.test_client().get(f"/jobs/partial/runs/{run(app, 'partial')}").text
