@@ -135,9 +135,9 @@ def read_progress_token(request: Request) -> str | None:
     """
     token = request.headers.get(PROGRESS_TOKEN_HEADER)
     if token is not None:
-        return token.strip()
+        return token
     login = request.authorization
-    bearer = login.token if login is not None and login.type == "bearer" else None
+    bearer = login.token if login is not None else None
     return bearer if bearer and bearer.startswith(PROGRESS_TOKEN_PREFIX) else None
 
 

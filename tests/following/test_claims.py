@@ -6,8 +6,9 @@ import pytest
 
 from flask_lakeflow_jobs import DatabaseUnavailable
 from flask_lakeflow_jobs.following import delivery
-from flask_lakeflow_jobs.following.claims import CLAIM_SECONDS
+from flask_lakeflow_jobs.following.claims import CLAIM_SECONDS, ClaimWatch
 from flask_lakeflow_jobs.following.delivery import MAX_ATTEMPTS, Outbox
+from flask_lakeflow_jobs.record.deliveries import Claim
 from flask_lakeflow_jobs.record.store import Record
 from tests.clocks import FakeClock
 from tests.following.conftest import Harness
@@ -24,6 +25,34 @@ class ClockAhead(FakeClock):
 
     def now(self) -> float:
         return self._clock.now() + self._ahead
+
+
+CLAIM = Claim("delivery", "running", 1)
+
+
+@pytest.mark.parametrize(
+    ("pauses", "is_abandoned"),
+    [
+        ([10.0] * 5, False),
+        ([10.0] * 6, True),
+        ([30.0, 30.0], True),
+        ([31.0, 29.0], False),  # it may have been suspended, and the holder with it
+        ([31.0, 30.0, 30.0], True),
+        ([10.0] * 5 + [0.5, 9.5], True),
+        ([10.0] * 5 + [9.5, 0.5], False),  # it has just checked
+    ],
+)
+def test_claim_is_abandoned_after_it_was_seen_unchanged_for_long(
+    clock: FakeClock, pauses: list[float], is_abandoned: bool
+) -> None:
+    watch = ClaimWatch(clock, CLAIM_SECONDS)
+    for pause in pauses:
+        assert watch.find_abandoned(lambda: [CLAIM]) == []
+        clock.sleep(pause)
+    assert watch.find_abandoned(lambda: [CLAIM]) == ([CLAIM] if is_abandoned else [])
+    watch.begin_again()
+    clock.sleep(CLAIM_SECONDS / 2)
+    assert watch.find_abandoned(lambda: [CLAIM]) == []
 
 
 class TestClaims:

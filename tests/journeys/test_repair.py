@@ -106,6 +106,7 @@ def test_repair_of_a_succeeded_run_needs_tasks(
         ({"rerunDependentTasks": "perhaps"}, "rerunDependentTasks"),
         ({"rerun_tasks": ["broken"]}, "rerun_tasks"),
         ({"params": ["x"]}, "params"),
+        ({"params": {"who": "x" * 65_537}}, "who"),
     ],
 )
 def test_repair_with_invalid_members_is_400_by_field(
