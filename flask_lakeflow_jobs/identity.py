@@ -154,7 +154,7 @@ def _decode_header(header: str | None) -> str | None:
         return None
     with contextlib.suppress(UnicodeError):
         header = header.encode("latin-1").decode()
-    return header
+    return header.strip() or None
 
 
 def display_name(user: Any) -> str | None:

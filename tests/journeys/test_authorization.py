@@ -181,6 +181,7 @@ def test_proxy_headers_of_a_trusted_proxy_identify_the_user(make_app: MakeApp) -
     assert client.get("/api/jobs/never", headers=ANNA).status_code == 200
     assert policy.users == [anna]
     assert client.get("/api/jobs/never").status_code == 404
+    assert client.get("/api/jobs/never", headers={"X-Forwarded-User": " "}).status_code == 404
     assert set(policy.users) == {anna, None}
 
 
