@@ -10,6 +10,11 @@ from flask import Flask, request
 from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs import InvalidParameters, InvalidRequest
+from flask_lakeflow_jobs.runs.output_parts import (
+    DEFAULT_PART_BYTES,
+    MAX_PART_BYTES,
+    MIN_PART_BYTES,
+)
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from flask_lakeflow_jobs.web.requests import (
     MAX_KEY_LENGTH,
@@ -17,9 +22,11 @@ from flask_lakeflow_jobs.web.requests import (
     MAX_PARAMETERS,
     MAX_STREAMED_RUNS,
     MAX_VALUE_BYTES,
+    LogRequest,
     read_flag,
     read_last_event_id,
     read_limit,
+    read_log_request,
     read_number,
     read_params,
     read_streamed_runs,
@@ -47,6 +54,7 @@ def query(text: str) -> Any:
         ('{"params": null}', {}),
         ('{"params": {}}', {}),
         ('{"params": {"a": 1, "b": null}}', {"a": 1, "b": None}),
+        ('{"params": {"a": "\\ud800"}}', {"a": "\ud800"}),
         (b'\xef\xbb\xbf{"params": {"a": "\xc3\xbc"}}', {"a": "ü"}),
     ],
 )
@@ -97,6 +105,20 @@ def test_read_limit_is_clamped(text: str, limit: int) -> None:
 def test_read_limit_not_a_whole_number_raises_invalid_request(value: str) -> None:
     with query(f"limit={value}"), pytest.raises(InvalidRequest, match="limit"):
         read_limit(request)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("task=a", LogRequest("a", None, 0, DEFAULT_PART_BYTES)),
+        ("taskRunId=7&attempt=2&offset=-5", LogRequest(7, 2, -5, DEFAULT_PART_BYTES)),
+        ("task=a&attempt=0&limit=1", LogRequest("a", None, 0, MIN_PART_BYTES)),
+        (f"task=a&limit={10**12}", LogRequest("a", None, 0, MAX_PART_BYTES)),
+    ],
+)
+def test_read_log_request_is_clamped(text: str, expected: LogRequest) -> None:
+    with query(text):
+        assert read_log_request(request) == expected
 
 
 def test_read_number_of_too_many_digits_says_how_many_it_may_have() -> None:

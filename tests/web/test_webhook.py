@@ -251,6 +251,7 @@ def test_notification_of_an_unknown_run_is_204(
         {"job": {"job_id": "x"}, "run": {"run_id": 1}},
         {"job": {"job_id": 1}, "run": {"run_id": True}},
         {"job": {"job_id": 1}, "run": {"run_id": 0}},
+        {"job": {"job_id": 1}, "run": {"run_id": 5.5}},
         {"job": {"job_id": 1}, "run": {"run_id": [1]}},
         {"job": {"job_id": 1}, "run": {"run_id": 2**63}},
     ],
