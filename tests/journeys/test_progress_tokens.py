@@ -113,10 +113,11 @@ def test_report_with_a_token_of_an_earlier_key_is_accepted(
     assert send_report(other, run_id, token).status_code == 403
 
 
-def test_report_with_the_token_as_a_bearer_token_is_accepted(app: Flask, run_id: int) -> None:
+def test_report_with_the_token_or_a_login_as_bearer_is_accepted(app: Flask, run_id: int) -> None:
     path = f"/api/jobs/gated/runs/{run_id}/progress"
-    headers = {"Authorization": f"Bearer {token_of(app, run_id)}"}
-    assert app.test_client().post(path, json=REPORT, headers=headers).status_code == 204
+    for bearer in (token_of(app, run_id), "login-of-a-user"):
+        headers = {"Authorization": f"Bearer {bearer}"}
+        assert app.test_client().post(path, json=REPORT, headers=headers).status_code == 204
 
 
 def test_report_with_a_login_of_databricks_apps_needs_the_token_too(
