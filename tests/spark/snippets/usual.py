@@ -180,6 +180,7 @@ spark.catalog.refreshTable("dev.snippets.saved")
 spark.sql("SET spark.a.b = 3")
 assert spark.conf.get("spark.a.b") == "3"
 spark.conf.get("spark.databricks.workspaceUrl")
+assert spark.conf.get("spark.master").startswith("local")
 spark.conf.set("spark.sql.shuffle.partitions", "8")
 
 # %% another session

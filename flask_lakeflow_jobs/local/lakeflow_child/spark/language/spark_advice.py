@@ -50,6 +50,10 @@ _ADVICE = {
         "The rows have {} columns, and the table {}. Select the columns of the table, or set "
         ".option('mergeSchema', True)."
     ),
+    r"configuration not found: (\S+)": (
+        "The session has no setting {0}. Set it under 'spark_conf' of the cluster, or give a "
+        "default: spark.conf.get('{0}', '…')."
+    ),
     "No commit files found in _delta_log": (
         "There is no Delta table in this folder. Write it first, in an earlier task, or copy it "
         "there."

@@ -34,6 +34,7 @@ _TAGS = {
     "spark.databricks.clusterUsageTags.clusterOwnerOrgId": "0",
     "spark.databricks.clusterUsageTags.sparkVersion": "local",
     "spark.databricks.workspaceUrl": "localhost",
+    "spark.master": "local[*, 4]",  # of a cluster with a single node
 }
 #: The paths of requests of the SDK that read or change tables.
 _OF_TABLES = ("/unity-catalog/", "/sql/statements")

@@ -80,6 +80,10 @@ def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
             "Sail compares the rows of this subquery with those outside it only by =.",
         ),
         (
+            "invalid argument: configuration not found: spark.shop.day",
+            "The session has no setting spark.shop.day. Set it under 'spark_conf' of",
+        ),
+        (
             "No data source found for: com.crealytics.spark.excel",
             "Sail does not read or write the format com.crealytics.spark.excel. Use",
         ),
