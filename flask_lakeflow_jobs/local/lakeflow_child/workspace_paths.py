@@ -40,6 +40,8 @@ _IN_SQL = (
     r"|(?:(?<=`)|(?<=FROM ['\"])|(?<=LOCATION ['\"]))file:/)"  # elsewhere, it may be any text
     r"[^'\"`]*(?=['\"`])"
 )
+# Up to what a shell puts in place of a part, such as $day or *.csv.
+_IN_COMMAND = r"(?<![\w./$}-])/(?:Volumes|Workspace|dbfs)/[^\s'\"`;|&<>(){}$*?\[\]]*"
 # Patterns of the functions of other libraries that take a path: of each module, and of its
 # classes. pandas reads folders, and writes partitions, with those of pyarrow.
 _NATIVE = {
@@ -196,8 +198,20 @@ class WorkspacePaths:
 
         return re.sub(_IN_SQL, translate, statement, flags=re.IGNORECASE)
 
+    def translate_command(self, command: Any) -> Any:
+        """Translate the paths in a command of a shell, or in a list of arguments."""
+        if isinstance(command, (list, tuple)):
+            return [*map(self.translate_command, command)]
+        if not isinstance(command, str):
+            return self.translate(command)
+
+        def translate(match: re.Match[str]) -> str:
+            return str(self.translate(match[0])) + "/" * match[0].endswith("/")
+
+        return re.sub(_IN_COMMAND, translate, command)
+
     def install(self) -> None:
-        """Let Python's file operations take paths of the workspace."""
+        """Let Python's file operations, and commands of a shell, take paths of the workspace."""
         _installed.append(self)
         builtins.open = io.open = self._wrap(io.open)
         for name in filter(os.__dict__.__contains__, _ONE_PATH):  # some only exist on Linux
@@ -206,6 +220,20 @@ class WorkspacePaths:
         for name in _TWO_PATHS:
             setattr(os, name, self._wrap_both(getattr(os, name)))
         sys.path_hooks.insert(0, self._find_importer)
+        system = os.system
+        os.system = _replace(system, lambda command: system(self.translate_command(command)))
+        change_when_loaded({"subprocess": self._change_popen})
+
+    def _change_popen(self, module: types.ModuleType) -> None:
+        initialize = module.Popen.__init__
+
+        @wraps(initialize)
+        def initialize_translated(process: Any, args: Any, *more: Any, **named: Any) -> None:
+            if "cwd" in named:
+                named["cwd"] = self.translate(named["cwd"])
+            initialize(process, self.translate_command(args), *more, **named)
+
+        module.Popen.__init__ = initialize_translated
 
     def _find_importer(self, folder: str) -> Any:
         """Return the importer of a folder on the import path."""

@@ -175,6 +175,47 @@ dbutils.notebook.exit(f"{shop.price} {names} {folder.exists()}")
     assert result_of(client) == f"3 [['moved'], 'a/', {moved}] False"
 
 
+@pytest.mark.parametrize(
+    ("command", "translated"),
+    [
+        ("ls -l /Volumes/a/b/c/*.csv", "ls -l {}/volumes/a/b/c/*.csv"),
+        ("cp '/Volumes/a/b/c/d e' /dbfs/tmp/", "cp '{0}/volumes/a/b/c/d e' {0}/dbfs/tmp/"),
+        ("unzip -d=/Volumes/$catalog/b|cat", "unzip -d={}/volumes/$catalog/b|cat"),
+        ("cat /Workspace/Users/me/files/a;", "cat /b/a;"),
+        (
+            "curl http://a/Volumes/b $x/dbfs/a ./Volumes/a",
+            "curl http://a/Volumes/b $x/dbfs/a ./Volumes/a",
+        ),
+        (["cat", Path("/dbfs/a"), b"/dbfs/a"], ["cat", "{}/dbfs/a", b"/dbfs/a"]),
+    ],
+)
+def test_translate_command(
+    paths: WorkspacePaths, tmp_path: Path, command: Any, translated: Any
+) -> None:
+    def fill(value: Any) -> Any:
+        return value.format(tmp_path) if isinstance(value, str) else value
+
+    expected = [*map(fill, translated)] if isinstance(translated, list) else fill(translated)
+    assert paths.translate_command(command) == expected
+
+
+def test_commands_of_a_task_use_paths_of_the_workspace(serve: Serve) -> None:
+    client = notebook_client(
+        serve,
+        """
+# MAGIC %sh
+# MAGIC folder=in; mkdir /Volumes/main/raw/$folder/day && echo 1 > "/Volumes/main/raw/in/day/a"
+# COMMAND ----------
+import os, subprocess
+os.makedirs("/dbfs/tmp")
+subprocess.run(["cp", "a", "/dbfs/tmp/b"], check=True, cwd="/Volumes/main/raw/in/day")
+os.system("cp /dbfs/tmp/b /Volumes/main/raw/in/c")
+dbutils.notebook.exit(open("/Volumes/main/raw/in/c").read())
+""",
+    )
+    assert result_of(client) == "1\n"
+
+
 def test_code_imports_the_modules_of_a_cluster(serve: Serve) -> None:
     client = notebook_client(
         serve,
