@@ -143,14 +143,14 @@ class Rule:
 
     :param detail: may contain ``{message}`` and ``{type}`` of the failure.
     :param retry_after: seconds, if the response does not say when to retry.
-    :param retryable: of an :exc:`UpstreamError`; ``None``: see :func:`is_retryable`.
+    :param retryable: an :exc:`UpstreamError` is retryable, even if :func:`is_retryable` denies it.
     """
 
     matches: Callable[[FailedCall], bool]
     kind: type[LakeflowJobsError]
     detail: str
     retry_after: float | None = None
-    retryable: bool | None = None
+    retryable: bool = False
 
     def make_error(self, failure: FailedCall) -> LakeflowJobsError:
         detail = self.detail.format(message=failure.message, type=type(failure.error).__name__)
@@ -158,9 +158,7 @@ class Rule:
         if self.retry_after is not None:
             error.retry_seconds = get_retry_after(failure.error) or self.retry_after
         if self.kind is UpstreamError:
-            error.retryable = (
-                is_retryable(failure.error) if self.retryable is None else self.retryable
-            )
+            error.retryable = self.retryable or is_retryable(failure.error)
         return error
 
 
@@ -276,7 +274,6 @@ OTHER_RULES = (
         UpstreamError,
         "The address of the workspace or of the proxy is not valid. Set DATABRICKS_HOST to one such"
         " as https://adb-123.4.azuredatabricks.net, and check HTTPS_PROXY.",
-        retryable=False,
     ),
     Rule(
         _is_a(SSLError),
@@ -288,7 +285,6 @@ OTHER_RULES = (
         lambda failure: lacks_certificates(failure.error),
         UpstreamError,
         "{message} Set REQUESTS_CA_BUNDLE to a file that exists, or unset it.",
-        retryable=False,
     ),
     Rule(
         lambda failure: is_unreachable(failure.error),
@@ -310,14 +306,12 @@ OTHER_RULES = (
         _is_a(ResponseTooLarge, RecursionError),
         UpstreamError,
         "The workspace's response is too large or too deeply nested, so it was not read.",
-        retryable=False,
     ),
     Rule(
         _is_a(RedirectedWrite),
         UpstreamError,
         "The host redirects the request to another address, to which it was not sent. Set"
         " DATABRICKS_HOST to the address of the workspace itself.",
-        retryable=False,
     ),
     Rule(
         _is_a(requests.RequestException, IncompleteResponse),

@@ -167,6 +167,9 @@ def assert_rule_applies(number: int, error: Exception) -> None:
         (requests.exceptions.JSONDecodeError("x", "doc", 0), UpstreamError, True),
         (requests.exceptions.InvalidURL("x"), UpstreamError, False),
         (RecursionError("maximum recursion depth exceeded"), UpstreamError, False),
+        (ResponseTooLarge("More than 1 byte."), UpstreamError, False),
+        (RedirectedWrite("A redirect."), UpstreamError, False),
+        (NO_CERTIFICATES_FILE, UpstreamError, False),
         (LoginUnavailable("A page."), UpstreamUnavailable, True),
         (LoginFailed("default auth: no credentials"), UpstreamUnauthenticated, False),
         (sdk.NotFound(NON_API), UpstreamError, True),
@@ -224,6 +227,7 @@ def test_host_without_jobs_api_is_not_a_missing_run(context: ErrorContext) -> No
 def test_rejected_parameters_are_invalid_in_a_write_only() -> None:
     error = with_code(sdk.InvalidParameterValue, "Bad day.", "INVALID_PARAMETER_VALUE")
     assert type(translate_error(error, READ)) is UpstreamError
+    assert type(translate_error(sdk.InternalError("Oops."), WRITE)) is UpstreamError
     translated = translate_error(error, WRITE)
     assert type(translated) is InvalidParameters
     assert translated.upstream_code == "INVALID_PARAMETER_VALUE"
