@@ -41,7 +41,7 @@ _IN_SQL = (
     r"[^'\"`]*(?=['\"`])"
 )
 # Up to what a shell puts in place of a part, such as $day or *.csv.
-_IN_COMMAND = r"(?<![\w./$}-])/(?:Volumes|Workspace|dbfs)/[^\s'\"`;|&<>(){}$*?\[\]]*"
+_IN_COMMAND = r"(?<![\w./$}-])/(?:Volumes|Workspace|dbfs)(?![\w.-])[^\s'\"`;|&<>(){}$*?\[\]]*"
 # Patterns of the functions of other libraries that take a path: of each module, and of its
 # classes. pandas reads folders, and writes partitions, with those of pyarrow.
 _NATIVE = {

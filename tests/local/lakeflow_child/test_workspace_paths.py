@@ -182,6 +182,7 @@ dbutils.notebook.exit(f"{shop.price} {names} {folder.exists()}")
         ("cp '/Volumes/a/b/c/d e' /dbfs/tmp/", "cp '{0}/volumes/a/b/c/d e' {0}/dbfs/tmp/"),
         ("unzip -d=/Volumes/$catalog/b|cat", "unzip -d={}/volumes/$catalog/b|cat"),
         ("cat /Workspace/Users/me/files/a;", "cat /b/a;"),
+        ("cd /Volumes; ls /dbfs /dbfs2", "cd {0}/volumes; ls {0}/dbfs /dbfs2"),
         (
             "curl http://a/Volumes/b $x/dbfs/a ./Volumes/a",
             "curl http://a/Volumes/b $x/dbfs/a ./Volumes/a",
