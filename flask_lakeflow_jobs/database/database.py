@@ -376,5 +376,11 @@ def was_disconnected(error: DatabaseUnavailable) -> bool:
     return (
         isinstance(cause, DBAPIError)
         and cause.connection_invalidated
-        and not isinstance(cause.orig, TimeoutError)
+        and not is_slow_statement(error)
     )
+
+
+def is_slow_statement(error: DatabaseUnavailable) -> bool:
+    """Return whether a statement took too long, after the database had responded."""
+    cause = error.__cause__
+    return isinstance(cause, DBAPIError) and isinstance(cause.orig, TimeoutError)

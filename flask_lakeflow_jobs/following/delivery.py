@@ -110,7 +110,7 @@ class Codec(Protocol):
 
 
 #: Writes something to the record.
-DeferredWrite: TypeAlias = Callable[[], None]
+DeferredWrite: TypeAlias = Callable[[], object]
 
 
 class Outbox:

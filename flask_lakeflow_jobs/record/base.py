@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..concurrency import reset_in_new_processes
+from ..database.database import is_slow_statement
 from ..errors import DatabaseUnavailable, RecordOutdated
 from .prepared import PreparedWriter, Step
 from .schema import actions
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 #: Rows that one statement deletes.
 DELETE_BATCH = 500
 
-#: After a failure that took so long, nothing is written for a while: triggers would wait.
+#: After a failure that took so long, nothing is written for a while: triggers would wait. Nor is
+#: anything read, if there was no connection: pages would wait.
 SLOW_FAILURE_SECONDS, COOLDOWN_SECONDS = 1.0, 10.0
 
 T = TypeVar("T")
@@ -49,7 +52,7 @@ class RecordBase:
         self.last_error: DatabaseUnavailable | RecordOutdated | None = None
         self._prepared = PreparedWriter(database)
         self._is_checked = False
-        self._suspended_until = 0.0
+        self._suspended_until = self._unreachable_until = -math.inf
         self._initialize()
         reset_in_new_processes(self._initialize)
 
@@ -135,11 +138,17 @@ class RecordBase:
 
     @contextmanager
     def _checked_schema(self) -> Iterator[None]:
-        self.check_schema()
+        began = self._clock.monotonic()
+        if began < self._unreachable_until:
+            raise DatabaseUnavailable(f"The database {self.database.address} does not respond.")
         try:
+            self.check_schema()
             yield
         except DatabaseUnavailable as error:
             self._is_checked = False  # somebody may have dropped the tables, or restored old ones
+            now = self._clock.monotonic()
+            if now - began > SLOW_FAILURE_SECONDS and not is_slow_statement(error):
+                self._unreachable_until = now + COOLDOWN_SECONDS
             if error.is_refusal:
                 self.check_schema()
             raise

@@ -144,7 +144,7 @@ class Recording:
         job_id, run_id = actor.job.job_id, entry.run_id
         action = actor.describe("trigger", run_id=run_id)
         complete = partial(record.complete_run, token, job_id, run_id, action)
-        if has_row and record.attempt(complete):
+        if has_row and record.attempt(complete) is not None:
             return
 
         def begin_and_complete() -> None:

@@ -197,7 +197,7 @@ class TestDeferred:
         self, harness: Harness, caplog: pytest.LogCaptureFixture
     ) -> None:
         outbox, written = harness.outbox(), []
-        outbox.defer(lambda: 1 // 0)  # type: ignore[arg-type]
+        outbox.defer(lambda: 1 // 0)
         outbox.defer(lambda: written.append(1))
         outbox.deliver_due()
         assert written == [1]

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from flask_lakeflow_jobs import DatabaseUnavailable, RecordOutdated
 from flask_lakeflow_jobs.database.urls import DEFAULT_FILE
@@ -37,6 +38,33 @@ def test_attempt_after_slow_failure_waits_no_more(record: Record, clock: FakeClo
     clock.sleep(COOLDOWN_SECONDS)
     assert record.attempt(lambda: "written") == "written"
     assert not record.is_failing
+
+
+@pytest.mark.parametrize(
+    ("cause", "tries"), [(None, 1), (DBAPIError(None, None, TimeoutError()), 3)]
+)
+def test_read_without_a_connection_makes_the_next_ones_fail_at_once(
+    record: Record,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    cause: Exception | None,
+    tries: int,
+) -> None:
+    tried = []
+
+    def hang() -> None:
+        tried.append(clock.now())
+        clock.sleep(5)
+        raise DatabaseUnavailable("It does not respond.") from cause
+
+    with monkeypatch.context() as patch:
+        patch.setattr(record.database, "read", hang)
+        for _ in range(3):
+            with pytest.raises(DatabaseUnavailable, match="does not respond"):
+                record.get_run(1, 7)
+    assert len(tried) == tries
+    clock.sleep(COOLDOWN_SECONDS)
+    assert record.get_run(1, 7) is None
 
 
 def test_dropped_tables_are_reported_and_found_again(
