@@ -64,6 +64,21 @@ def test_response_is_fresh_for_its_time_to_live(
     assert reads.read(is_final=is_final).value == 2
 
 
+@pytest.mark.parametrize(
+    ("is_after_write", "age", "value"),
+    [(False, 5.0, 1), (False, 6.0, 2), (True, 5.0, 2), (False, -1.0, 2)],
+)
+def test_response_is_served_as_long_as_its_reader_accepts_unless_a_write_came_before(
+    is_after_write: bool, age: float, value: int
+) -> None:
+    reads = Reads()
+    if is_after_write:
+        reads.cache.invalidate(KEY.job)
+    reads.read()
+    reads.clock.elapsed += age
+    assert reads.read(accepts=lambda _, age: age <= 5.0).value == value
+
+
 def test_response_from_before_a_write_is_not_served_after_the_cache_has_dropped_the_write() -> None:
     reads = Reads(backend=SharedMemory())
     assert reads.read(is_final=True).value == reads.read(is_final=True).value == 1

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+import pytest
 from cachelib import NullCache
 
 from flask_lakeflow_jobs import LakeflowJobsError, NotAllowed
 from tests.support import DEADLINE, run_python, wait_until
-from tests.upstream.reads import KEY, Reads
+from tests.upstream.reads import KEY, Reads, SharedMemory
 
 
 class HeldFetch:
@@ -91,13 +92,18 @@ def test_interrupted_read_does_not_interrupt_the_reads_that_wait_for_it(
     assert sorted(type(result).__name__ for result in results) == ["Interrupted", *["int"] * 3]
 
 
-def test_read_after_a_write_does_not_wait_for_one_before_it(in_threads: InThreads) -> None:
-    """Even without a store, which would know of the write."""
-    reads, held = Reads(backend=NullCache()), HeldFetch("earlier")
+@pytest.mark.parametrize("is_own", [True, False])
+def test_read_after_a_write_does_not_wait_for_one_before_it(
+    in_threads: InThreads, is_own: bool
+) -> None:
+    """After one of its own even without a store, and after one of another process."""
+    backend = NullCache() if is_own else SharedMemory()
+    reads, held = Reads(backend=backend), HeldFetch("earlier")
+    writer = reads if is_own else Reads(backend=backend)
     (earlier,) = in_threads(lambda: reads.cache.read(KEY, held, lambda _: False))
     assert held.began.wait(DEADLINE)
 
-    reads.cache.invalidate(KEY.job)
+    writer.cache.invalidate(KEY.job)
 
     assert reads.read().value == 1
     held.released.set()
