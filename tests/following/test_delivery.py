@@ -224,6 +224,23 @@ class TestThread:
         assert len(harness.undelivered()) == 1
         assert not outboxes_besides(others)
 
+    def test_wake_while_the_last_delivery_ends_delivers_again(
+        self, harness: Harness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        others, rounds = set(threading.enumerate()), []
+        signals = {"run_finished": harness.signal}
+        outbox = Outbox(harness.app, harness.record, signals, JsonCodec(), SystemClock())
+
+        def deliver() -> None:
+            rounds.append("round")
+            if len(rounds) == 1:
+                outbox.wake()
+
+        monkeypatch.setattr(outbox, "deliver_due", deliver)
+        outbox.wake()
+        wait_until(lambda: len(rounds) > 1 and not outboxes_besides(others), "the thread's end")
+        assert len(rounds) == 2
+
     def test_receivers_that_hang_delay_no_others(
         self, harness: Harness, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -201,10 +201,11 @@ def test_proxy_headers_are_ignored_with_a_user_loader(make_app: MakeApp) -> None
     assert set(policy.users) == {None}
 
 
-def test_proxy_headers_are_decoded_as_utf_8(make_app: MakeApp) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_proxy_headers_are_decoded_as_utf_8_if_they_are(make_app: MakeApp, encoding: str) -> None:
     policy = UserPolicy()
     client = make_app(policy=policy, LAKEFLOW_JOBS_TRUST_PROXY_HEADERS=True).test_client()
-    wsgi_value = "Jörg Müller".encode().decode("latin-1")
+    wsgi_value = "Jörg Müller".encode(encoding).decode("latin-1")
 
     client.get("/api/jobs/never", headers={"X-Forwarded-Preferred-Username": wsgi_value})
 

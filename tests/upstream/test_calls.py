@@ -181,6 +181,7 @@ def test_call_logs_and_raises_no_token_and_one_line(
     hostile = "users-own-secret of dapi0123456789\nCRITICAL:root:forged\x1b[2J"
     failure = sdk.TemporarilyUnavailable(hostile, error_code="NO\nCRITICAL:root:forged" * 99)
     failure.__cause__ = ValueError(hostile)
+    failure.__cause__.__context__ = ValueError(hostile)
 
     with pytest.raises(UpstreamError) as failed:
         calls.call(failure, attempts=2, identity=USER)
