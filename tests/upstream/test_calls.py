@@ -287,6 +287,7 @@ def test_error_of_an_ambiguous_call_is_not_retryable(
 ) -> None:
     with pytest.raises(LakeflowJobsError) as failed:
         calls.call(*results, timeout=10.0, is_repeatable=is_repeatable)
+    assert failed.value.is_ambiguous is (INTERNAL in results)
     assert ("Check before you retry" in failed.value.detail) is is_ambiguous
     assert failed.value.retryable is (not is_ambiguous and results[-1] is not DENIED)
 
