@@ -188,10 +188,12 @@ def test_settings_repr_hides_secrets() -> None:
                 "LAKEFLOW_JOBS_WEBHOOK_USERNAME": "databricks",
                 "LAKEFLOW_JOBS_WEBHOOK_PASSWORD": "correct-horse",
                 "LAKEFLOW_JOBS_WEBHOOK_TOKEN": "bearer-secret",
+                "LAKEFLOW_JOBS_RECORD_URL": "postgresql://app:record-secret@db.example/jobs",
+                "LAKEFLOW_JOBS_NOTIFY": "json://app:notify-secret@hooks.example",
             }
         )
     )
-    for secret in ("dapi-secret", "very-secret", "hidden", "correct-horse", "bearer-secret"):
+    for secret in ("-secret", "hidden", "correct-horse"):
         assert secret not in text
 
 

@@ -241,6 +241,32 @@ class TestThread:
         wait_until(lambda: len(rounds) > 1 and not outboxes_besides(others), "the thread's end")
         assert len(rounds) == 2
 
+    def test_deferred_write_is_tried_in_the_background_until_it_succeeds(
+        self, harness: Harness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(delivery, "FAILURE_WAIT_SECONDS", 0.01)
+        signals, tries = {"run_finished": harness.signal}, []
+        outbox = Outbox(harness.app, harness.record, signals, JsonCodec(), SystemClock())
+
+        def write() -> None:
+            tries.append("try")
+            if len(tries) == 1:
+                raise DatabaseUnavailable("It restarts.")
+
+        outbox.defer(write)
+        wait_until(lambda: len(tries) == 2, "the second try")
+        outbox.stop()
+
+    def test_stopped_outbox_makes_no_further_delivery(self, harness: Harness) -> None:
+        others, signals = set(threading.enumerate()), {"run_finished": harness.signal}
+        outbox = Outbox(harness.app, harness.record, signals, JsonCodec(), SystemClock())
+        harness.connect("a", outbox.stop)
+        for _ in range(2):
+            harness.send()
+        outbox.wake()
+        wait_until(lambda: not outboxes_besides(others), "the thread's end")
+        assert len(harness.calls) == 1
+
     def test_receivers_that_hang_delay_no_others(
         self, harness: Harness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
