@@ -113,10 +113,9 @@ def test_shared_cache_with_garbage_has_no_value(
 
 @pytest.mark.parametrize("part", ["namespace", "secret"])
 def test_shared_cache_namespaces_are_separate(tmp_path: Path, part: str) -> None:
-    host, config = Flask(__name__), files(tmp_path)
-    one, same, other = (
-        SharedCache.from_config(host, config, None, **{part: value}) for value in ("a", "a", "b")
-    )
+    host, options = Flask(__name__), files(tmp_path)
+    parts: list[dict[str, Any]] = [{part: "a"}, {part: "a"}, {part: "b"}]
+    one, same, other = (SharedCache.from_config(host, options, None, **each) for each in parts)
     one.set("key", 1, 60)
     assert same.get("key") == 1
     assert other.get("key") is None
