@@ -114,13 +114,31 @@ assert rows[1] == ("n", "int", "it's") and [("p", "string", "x"), ("q", "int", N
 for change, remedy in {
     "ADD COLUMN N STRING": "ADD COLUMN IF NOT EXISTS",
     "ALTER COLUMN m SET NOT NULL": "Give these rows a value",
-    "DROP COLUMN n": "CREATE OR REPLACE TABLE dev.snippets.a AS SELECT",
-    "RENAME COLUMN n TO key": "CREATE OR REPLACE TABLE dev.snippets.a AS SELECT",
+    "DROP COLUMNS (n, m)": "SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')",
+    "RENAME COLUMN n TO key": "SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')",
     "RENAME TO dev.snippets.other": "CREATE OR REPLACE TABLE dev.snippets.a AS SELECT",
     "ALTER COLUMN n TYPE BIGINT": "CREATE OR REPLACE TABLE dev.snippets.a AS SELECT",
 }.items():
     try:
         spark.sql(f"ALTER TABLE dev.snippets.a {change}")
+    except Exception as error:
+        assert remedy in str(error), error
+    else:
+        raise AssertionError(change)
+
+# %% columns that are renamed or dropped
+spark.sql("CREATE TABLE dev.snippets.moved (k INT, b STRING, c INT, s STRUCT<x: INT>, p INT) PARTITIONED BY (p)")
+spark.sql("INSERT INTO dev.snippets.moved VALUES (1, 'a', 2, named_struct('x', 3), 4)")
+spark.sql("ALTER TABLE dev.snippets.moved SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')")
+for change in ("RENAME COLUMN B TO new", "DROP COLUMNS (c)", "DROP COLUMN IF EXISTS c", "ADD COLUMNS (c STRING, l ARRAY<STRUCT<y: INT>>)"):
+    spark.sql(f"ALTER TABLE dev.snippets.moved {change}")
+spark.sql("INSERT INTO dev.snippets.moved (k, new, c, l) VALUES (2, 'z', 'y', array(named_struct('y', 5)))")
+spark.sql("UPDATE dev.snippets.moved SET new = 'q' WHERE k = 1")
+rows = spark.sql("SELECT k, new, c, s.x, p, l[0].y FROM dev.snippets.moved ORDER BY k").collect()
+assert [tuple(row) for row in rows] == [(1, "q", None, 3, 4, None), (2, "z", "y", None, None, 5)], rows
+for change, remedy in {"DROP COLUMN d": "no column d", "RENAME COLUMN p TO q": "CREATE OR REPLACE TABLE"}.items():
+    try:
+        spark.sql(f"ALTER TABLE dev.snippets.moved {change}")
     except Exception as error:
         assert remedy in str(error), error
     else:

@@ -78,9 +78,9 @@ spark.sql("SELECT a * 2 FROM VALUES ('1') AS t(a)").collect()
 # Advice: has a defect
 spark.sql("SELECT explode(map('a', 1))").collect()
 
-# %% column that is renamed
+# %% column of another type
 # Advice: Write the table again: CREATE OR REPLACE TABLE
-spark.sql("ALTER TABLE dev.snippets.saved RENAME COLUMN id TO key")
+spark.sql("ALTER TABLE dev.snippets.saved ALTER COLUMN id TYPE STRING")
 
 # %% column that is moved
 # Advice: columns in another order

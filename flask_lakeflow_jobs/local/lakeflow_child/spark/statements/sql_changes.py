@@ -1,13 +1,14 @@
 """Statements that create or change tables and that Sail refuses, in a form that it takes.
 
 ``ALTER TABLE`` is a commit in the log of the table. Its files stay as they are. So it adds columns,
-but renames and drops none.
+and renames and drops those of tables that map names, as on Databricks.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 from uuid import uuid4
 
@@ -210,13 +211,15 @@ def alter_table(tree: exp.Alter, query: Query) -> str | None:
     if not actions or tree.args.get("kind") != "TABLE":
         return None
     added = [each for action in actions for each in _list_added(action)]
-    if not all(_list_added(each) or _is_kept(each) for each in actions):
-        raise NotImplementedError(
-            "Sail does not rename tables, nor rename, move or drop columns or change their types. "
-            f"Write the table again: CREATE OR REPLACE TABLE {table} AS SELECT … FROM {table}."
-        )
+    refusal = NotImplementedError(
+        "Sail does not rename tables or columns of partitions, nor move columns or change their "
+        f"types. Write the table again: CREATE OR REPLACE TABLE {table} AS SELECT … FROM {table}."
+    )
+    if not all(_list_added(each) or _list_moved(each) or _is_kept(each) for each in actions):
+        raise refusal
     changes, dropped = _find_changes(tree), _list_dropped(actions)
-    if not (added or changes or dropped):
+    moved = [each for each in actions if _list_moved(each)]
+    if not (added or changes or dropped or moved):
         return "SELECT 'ALTER TABLE is skipped: it changes no result here.' AS message"
     _check_null(query, table, {name for name in changes if changes[name].get("nullable") is False})
     location = find_location(query, table)
@@ -229,9 +232,13 @@ def alter_table(tree: exp.Alter, query: Query) -> str | None:
         field["nullable"] = change.get("nullable", field["nullable"])
         field["metadata"] |= change.get("metadata", {})
     properties = metadata.get("configuration") or {}
+    for action in moved:
+        if {each.lower() for each in metadata["partitionColumns"]} & _list_moved(action).keys():
+            raise refusal
+        fields, properties = _move_columns(fields, action, properties, table)
     kept = {key: each for key, each in properties.items() if key.lower() not in dropped}
     kept |= _number_fields(fields, kept)
-    if fields != list_fields(metadata) or kept != properties:
+    if fields != list_fields(metadata) or kept != metadata.get("configuration", {}):
         schema = json.dumps({"type": "struct", "fields": fields})
         write_metadata(location, {"schemaString": schema, "configuration": kept})
         reload_table(query, table)
@@ -268,12 +275,62 @@ def add_field(fields: list[Field], definition: exp.ColumnDef, query: Query) -> l
     return [*fields[:index], field, *fields[index:]]
 
 
+def _list_moved(action: Tree) -> dict[str, str | None]:
+    """Return the new names of columns that an action renames, and ``None`` for dropped ones."""
+    if isinstance(action, exp.RenameColumn):
+        moved = {action.this: action.args["to"].name}
+    elif isinstance(action, exp.Drop) and action.args.get("kind") in ("COLUMN", "COLUMNS"):
+        named = [each.expressions or [each] for each in action.args["tables"]]
+        moved = dict.fromkeys(chain.from_iterable(named))
+    else:
+        return {}
+    if any(each.args.get("table") for each in moved):  # a field of a struct
+        return {}
+    return {each.name.lower(): name for each, name in moved.items()}
+
+
+def _move_columns(
+    fields: list[Field], action: Tree, properties: dict[str, str], table: str
+) -> tuple[list[Field], dict[str, str]]:
+    """Rename or drop columns: those of the files keep their names.
+
+    :return: the fields and the properties of the table.
+    :raises ValueError: the table does not map names, or it has no such column.
+    """
+    if properties.get(f"{_MAPPING}mode", "none") == "none":
+        raise ValueError(
+            "Let the table map names before you rename or drop a column: ALTER TABLE "
+            f"{table} SET TBLPROPERTIES ('{_MAPPING}mode' = 'name')."
+        )
+    if f"{_MAPPING}maxColumnId" not in properties:
+        every = list(_list_nested({"fields": fields}))
+        for number, field in enumerate(every, 1):
+            field["metadata"] |= {f"{_MAPPING}id": number, f"{_MAPPING}physicalName": field["name"]}
+        properties = {**properties, f"{_MAPPING}maxColumnId": str(len(every))}
+    moved = _list_moved(action)
+    missing = moved.keys() - {each["name"].lower() for each in fields}
+    if missing and not action.args.get("exists"):
+        raise ValueError(f"The table {table} has no column {min(missing)}. Correct the name.")
+    names = [(each, moved.get(each["name"].lower(), each["name"])) for each in fields]
+    return [{**each, "name": name} for each, name in names if name is not None], properties
+
+
+def _list_nested(kind: Any) -> Iterator[Field]:
+    """Yield the fields of a type, and those of structs in it."""
+    if isinstance(kind, dict):
+        for field in kind.get("fields", ()):
+            yield field
+            yield from _list_nested(field["type"])
+        for name in ("elementType", "keyType", "valueType"):
+            yield from _list_nested(kind.get(name))
+
+
 def _number_fields(fields: list[Field], properties: dict[str, str]) -> dict[str, str]:
     """Give new columns what a table needs that maps names; return the properties that change."""
     if (last := properties.get(f"{_MAPPING}maxColumnId")) is None:
         return {}
     number = int(last)
-    for field in fields:
+    for field in _list_nested({"fields": fields}):
         if f"{_MAPPING}id" not in field["metadata"]:
             number += 1
             stored = f"col-{uuid4()}"
