@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from flask_lakeflow_jobs import Outcome, RunStatus, run_finished, run_repaired
-from flask_lakeflow_jobs.following.ends import EndRecorder, summarize_error
+from flask_lakeflow_jobs.following.ends import RECENT_SECONDS, EndRecorder, summarize_error
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.record.values import RowState
 from flask_lakeflow_jobs.watching.watched_run import RunKey
@@ -103,6 +103,33 @@ def test_ends_of_unrecorded_runs_are_sent_after_an_outage(tmp_path: Path, clock:
             ends.outbox.deliver_due()
         assert not ends.outbox.has_deferred
     assert received == [7, 8]
+
+
+@pytest.mark.parametrize(
+    ("settings", "seconds_ago", "is_recorded"),
+    [
+        ({"follow": "all"}, 10.0, True),
+        ({"follow": "all"}, RECENT_SECONDS + 10.0, False),
+        ({"follow": "all", "run_as": "user"}, 10.0, False),
+        ({"follow": "own"}, 10.0, False),
+    ],
+    ids=str,
+)
+def test_end_of_a_run_from_elsewhere_is_recorded_if_its_job_is_followed(
+    settings: dict[str, Any],
+    seconds_ago: float,
+    is_recorded: bool,
+    tmp_path: Path,
+    clock: FakeClock,
+) -> None:
+    app, job = Flask("app"), replace(JOB, **settings)
+    ended = round((clock.now() - seconds_ago) * 1000)
+    status = RunStatus(1, run(SUCCEEDED, run_id=7, start_time=ended - 1, end_time=ended))
+    with switchable_record(tmp_path, clock) as record:
+        restore = FakeSource().restore
+        ends = EndRecorder(app, record, {job.key: job}, clock, restore, has_thread=False)
+        ends.finish(RunKey(APP, job, 7), status)
+        assert [row.run_id for row in record.list_runs()] == ([7] if is_recorded else [])
 
 
 @pytest.mark.parametrize("is_deferred", [False, True])
