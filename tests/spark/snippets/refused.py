@@ -78,9 +78,9 @@ spark.sql("SELECT a * 2 FROM VALUES ('1') AS t(a)").collect()
 # Advice: has a defect
 spark.sql("SELECT explode(map('a', 1))").collect()
 
-# %% column of another type
+# %% table that is renamed
 # Advice: Write the table again: CREATE OR REPLACE TABLE
-spark.sql("ALTER TABLE dev.snippets.saved ALTER COLUMN id TYPE STRING")
+spark.sql("ALTER TABLE dev.snippets.saved RENAME TO dev.snippets.other")
 
 # %% column that is moved
 # Advice: columns in another order
