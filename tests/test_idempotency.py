@@ -8,6 +8,7 @@ import pickle
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
 
@@ -24,9 +25,10 @@ from flask_lakeflow_jobs import (
 )
 from flask_lakeflow_jobs.idempotency import TokenUse, classify_token_use
 from flask_lakeflow_jobs.testing import Exchange, Fault, FaultyWorkspace, Refusal, Reply
+from tests.clocks import FakeClock
 from tests.conftest import MakeApp
 from tests.run_documents import run
-from tests.support import FailingStore
+from tests.support import BUNDLE, FailingStore
 
 
 def change_responses(
@@ -215,6 +217,39 @@ class TestIdempotency:
 
         assert second.run_id == first.run_id
         assert second.replayed
+
+    def test_run_now_whose_response_took_long_is_no_replay(
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace, clock: FakeClock
+    ) -> None:
+        def read_a_minute_after_the_start(exchange: Exchange) -> None:
+            reply = exchange.forward()
+            date = json.loads(reply.body)["start_time"] / 1000 + 60
+            headers = {**dict(reply.headers), "Date": formatdate(date, usegmt=True)}
+            exchange.respond(Reply(reply.status, headers, reply.body))
+
+        def respond_late(exchange: Exchange) -> None:
+            clock.sleep(60)
+            exchange.respond(exchange.forward())
+
+        fault_proxy.fail(respond_late, path="run-now")
+        fault_proxy.fail(read_a_minute_after_the_start, path="runs/get")
+        with make_app(clock=clock).app_context():
+            started = current_jobs["never"].run_now(idempotency_key="click-14")
+
+        assert started.replayed is False
+
+    def test_run_now_with_the_local_workspace_detects_a_replay_at_once(
+        self, make_app: MakeApp
+    ) -> None:
+        """Its clock is that of the app."""
+        first = current_jobs["never"].run_now(idempotency_key="click-15")
+        app = make_app(clock=FakeClock(time.time() + 1))
+        state = app.extensions["lakeflow_jobs"]
+        state.settings = replace(state.settings, bundle=BUNDLE)
+        with app.app_context():
+            again = current_jobs["never"].run_now(idempotency_key="click-15")
+
+        assert (again.run_id, again.replayed) == (first.run_id, True)
 
     def test_run_now_new_run_without_stated_parameters_is_no_conflict(
         self, fault_proxy: FaultyWorkspace
