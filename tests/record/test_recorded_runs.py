@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.record.recorded_runs import RunFilter
 from flask_lakeflow_jobs.record.store import Record
+from flask_lakeflow_jobs.record.values import RowState
 from tests.clocks import FakeClock
 from tests.record.rows import add_run, end, request
 
@@ -75,6 +77,28 @@ def test_list_runs_any_filter_pages_are_complete(
         listed += [run.id for run in page]
         token = page[-1].page_token
     assert listed == expected[::-1]
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (RunFilter(), {None, 1, 2, 3}),
+        (RunFilter(has_run_id=True), {1, 2, 3}),
+        (RunFilter(job_id=2), {3}),
+        (RunFilter(source="found"), {1}),
+        (RunFilter(state=RowState.ENDED), {2}),
+    ],
+)
+def test_list_runs_each_filter_leaves_out_others(
+    record: Record, filters: RunFilter, expected: set[int | None]
+) -> None:
+    record.begin_run(request())
+    record.add_found_run("etl", 1, 1, started_at=0)
+    add_run(record, 2)
+    record.finish_run(end(2))
+    add_run(record, 3, job_id=2)
+    assert {run.run_id for run in record.list_runs(filters)} == expected
+    assert record.get_runs(1, [1, 2, 3]).keys() == {1, 2}
 
 
 def test_list_runs_by_time_includes_start_of_range(record: Record, clock: FakeClock) -> None:

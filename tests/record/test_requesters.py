@@ -53,23 +53,28 @@ def action(name: str, by: str, at: int = 0, source: str = "http") -> RunAction:
 
 
 @pytest.mark.parametrize(
-    ("actions", "canceled_by", "repaired_by"),
+    ("actions", "started_by", "canceled_by", "repaired_by"),
     [
-        ([], None, []),
-        ([action("trigger", "ann")], None, []),
-        ([action("cancel", "bob"), action("cancel", "cleo")], "bob", []),
-        ([action("cancel", "bob"), action("repair", "cleo")], None, ["cleo"]),
+        ([], None, None, []),
+        ([action("trigger", "ann")], "ann", None, []),
+        ([action("cancel", "bob"), action("cancel", "cleo")], None, "bob", []),
+        ([action("cancel", "bob"), action("repair", "cleo")], None, None, ["cleo"]),
         (
             [action("cancel", "bob"), action("repair", "cleo"), action("cancel", "dan")],
+            None,
             "dan",
             ["cleo"],
         ),
     ],
 )
 def test_run_actions_by_order(
-    actions: list[RunAction], canceled_by: str | None, repaired_by: list[str]
+    actions: list[RunAction],
+    started_by: str | None,
+    canceled_by: str | None,
+    repaired_by: list[str],
 ) -> None:
     found = RunActions(tuple(actions))
+    assert found.started_by == started_by
     assert (found.cancel.by if found.cancel else None) == canceled_by
     assert [each.by for each in found.repairs] == repaired_by
 
@@ -85,6 +90,7 @@ def test_requesters_many_actions_keeps_start_and_newest(backend: SimpleCache) ->
     assert found[1].actions[-1] == action("cancel", "user 29", 1_000_000)
     assert len(found[1].actions) == MAX_ACTIONS
     assert found[2] == NO_ACTIONS
+    assert requesters.read_one(8, 1) == NO_ACTIONS
 
 
 def test_requesters_shared_cache_has_bounded_entries_without_ids() -> None:
@@ -119,7 +125,9 @@ def test_requesters_unavailable_record_knows_nothing(tmp_path: Path) -> None:
     with switchable_record(tmp_path, clock) as record:
         requesters = Requesters(SharedCache(SimpleCache()), record, clock)
         record.record_action(actor("ann").describe("trigger", run_id=1))
-        assert requesters.read_one(7, 1).started_by == "ann"
+        record.record_action(actor(None).describe("cancel", run_id=1))
+        (found,) = requesters.read_one(7, 1).actions
+        assert (found.action, found.by) == ("trigger", "ann")
         record.is_available = False
         assert requesters.read(7, [1]) == {1: NO_ACTIONS}
 

@@ -202,6 +202,7 @@ def test_reopen_run_lets_run_end_again(record: Record) -> None:
     record.reopen_run(1, 7, 31, 2_000, ["mail"])
     run = get(record, row_id)
     assert (run.state, run.outcome, run.error, run.repairs) == (RowState.STARTED, None, None, 1)
+    assert run.ended_at is None
     assert record.finish_run(end(ended_at=3_000), ["mail"])
     numbers = [(each.signal, each.end_number) for each in record.list_due_deliveries()]
     assert sorted(numbers) == [("run_finished", 1), ("run_finished", 2), ("run_repaired", 1)]

@@ -79,6 +79,13 @@ def test_explain_run_has_the_last_attempt_of_each_root_cause() -> None:
     assert load.url == "https://w/12"
 
 
+def test_explain_run_knows_states_that_the_sdk_does_not() -> None:
+    new = run_state("TERMINATED", "FAILED", status="TERMINATED", code="BRAND_NEW")
+    document = {**new, "tasks": [task("load", new)]}
+    why = explain_run(Run.from_dict(document), ERRORS, document)
+    assert [why.termination_code, why.tasks[0].termination_code] == ["BRAND_NEW"] * 2
+
+
 def test_explanation_to_dict_is_json() -> None:
     document = json.loads(json.dumps(explain_run(FAILED_RUN, ERRORS).to_dict()))
     assert document["outcome"] == "failed"
@@ -104,11 +111,13 @@ SOME_FAILED = {
         "error_message_stats": [
             {"error_message": "ValueError: no boat", "count": 2},
             {"error_message": "KeyError: 'oar'", "count": 1},
+            {"error_message": "OSError"},
         ]
     },
 }
 NONE_COUNTED = {"inputs": "[]", "task": {"task_key": "each"}}
 ANOTHER_RUN = {"run_job_output": {"run_id": 77}}
+TOKEN = "lfjp_Wzcs.x-y_z"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +126,7 @@ ANOTHER_RUN = {"run_job_output": {"run_id": 77}}
         (
             {"for_each_task": SOME_FAILED},
             {},
-            "ValueError: no boat (2 times); KeyError: 'oar'",
+            "ValueError: no boat (2 times); KeyError: 'oar'; OSError",
         ),
         ({"for_each_task": NONE_COUNTED}, {"error": "Its own"}, "Its own"),
         ({"for_each_task": NONE_COUNTED}, {}, None),
@@ -128,6 +137,9 @@ ANOTHER_RUN = {"run_job_output": {"run_id": 77}}
         ),
         ({"run_job_task": {"job_id": 8}}, {"error": "Its own", **ANOTHER_RUN}, "Its own"),
         ({"run_job_task": {"job_id": 8}}, {}, None),
+        ({"run_job_task": {"job_id": 8}}, {"run_job_output": {}}, None),
+        ({}, ANOTHER_RUN, None),
+        ({}, {"error": f"with {TOKEN}"}, "with ***"),
         ({}, {}, None),
     ],
 )

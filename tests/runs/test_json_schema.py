@@ -72,6 +72,11 @@ def describe_field(tested_field: Any) -> Any:
         (fields.Enum(Color), {"enum": ["RED", "BLUE"]}),
         (fields.Enum(Color, by_value=True), {"enum": ["red", "blue"]}),
         (fields.Integer(allow_none=True), {"type": ["integer", "null"]}),
+        (fields.Enum(Color, allow_none=True), {"enum": ["RED", "BLUE", None]}),
+        (
+            fields.Dict(values=fields.Integer()),
+            {"type": "object", "additionalProperties": {"type": "integer"}},
+        ),
         (Own(), {}),
     ],
 )
@@ -100,7 +105,10 @@ def test_build_json_schema_describes_each_kind_of_field(
             fields.List(fields.String(), validate=validate.Length(max=2)),
             {"items": {"type": "string"}, "maxItems": 2},
         ),
+        (fields.Dict(validate=validate.Length(max=2)), {"maxProperties": 2}),
+        (fields.Date(validate=validate.Range(min=dt.date(2025, 1, 1))), {"format": "date"}),
         (fields.String(validate=validate.OneOf(["a", "b"])), {"enum": ["a", "b"]}),
+        (fields.Raw(validate=validate.OneOf([object()])), {}),
         (fields.Integer(validate=validate.OneOf([1, 2])), {"enum": [1, 2]}),
         (
             fields.Date(validate=validate.OneOf([dt.date(2025, 1, 1)])),
@@ -123,6 +131,8 @@ def test_build_json_schema_describes_each_kind_of_field(
         ),
         (fields.Integer(load_default=lambda: 5), {}),
         (fields.Enum(Color, load_default=Color.RED), {"enum": ["RED", "BLUE"], "default": "RED"}),
+        (fields.Enum(Color, load_default="RED"), {"enum": ["RED", "BLUE"], "default": "RED"}),
+        (fields.Raw(load_default=Color.RED), {"default": "red"}),
         (
             fields.String(metadata={"title": Translation(), "description": "D", "x": object()}),
             {"title": "T", "description": "D"},
@@ -192,9 +202,11 @@ def test_build_json_schema_describes_recursive_schema_once() -> None:
 
 def test_build_json_schema_uses_data_keys() -> None:
     document = describe(
-        start=fields.Date(required=True, data_key="startDate"), seen=fields.Date(dump_only=True)
+        start=fields.Date(required=True, data_key="startDate"),
+        end=fields.Date(),
+        seen=fields.Date(dump_only=True),
     )
-    assert set(document["properties"]) == {"startDate"}
+    assert set(document["properties"]) == {"startDate", "end"}
     assert document["required"] == ["startDate"]
 
 

@@ -88,6 +88,10 @@ def test_validate_params_errors_have_messages_by_field() -> None:
     with pytest.raises(InvalidParameters) as caught:
         validate_params(Etl(), {"startDate": "soon", "limit": 0, "colour": "red"})
     assert set(caught.value.messages) == {"startDate", "limit", "colour"}
+    assert caught.value.detail.endswith(
+        "startDate: Not a valid date. limit: Must be greater than or equal to 1."
+        " colour: Unknown field."
+    )
     assert caught.value.code == 400
     assert isinstance(caught.value.__cause__, ValidationError)
 
@@ -105,6 +109,7 @@ def test_validate_params_schema_level_error_is_reported() -> None:
     with pytest.raises(InvalidParameters) as caught:
         validate_params(Window(), {"start": 2, "end": 1})
     assert caught.value.messages == {"_schema": ["The end comes first."]}
+    assert caught.value.detail.endswith("parameters. The end comes first.")
 
 
 def test_validate_params_messages_about_items_are_json() -> None:
@@ -112,6 +117,7 @@ def test_validate_params_messages_about_items_are_json() -> None:
     with pytest.raises(InvalidParameters) as caught:
         validate_params(schema, {"days": ["2025-01-01", "x"]})
     assert "days" in json.loads(json.dumps(caught.value.messages))
+    assert caught.value.detail.endswith("days: Not a valid date.")
 
 
 @pytest.mark.parametrize("field", [fields.DateTime(format="timestamp"), fields.TimeDelta()])
@@ -177,14 +183,15 @@ def test_validate_params_schema_may_load_into_an_object() -> None:
 
 def test_validate_params_lost_parameter_raises_configuration_error() -> None:
     class Opaque(Schema):
-        start = fields.Integer()
+        start = fields.Integer(data_key="from")
+        end = fields.Integer()
 
         @post_load
         def make(self, data: dict[str, Any], **_: Any) -> object:
             return object()
 
-    with pytest.raises(ConfigurationError, match="start"):
-        validate_params(Opaque(), {"start": 1})
+    with pytest.raises(ConfigurationError, match="without from, so"):
+        validate_params(Opaque(), {"from": 1})
 
 
 @pytest.mark.parametrize(
@@ -237,6 +244,16 @@ def test_partial_params_need_nothing_and_get_no_default(
     params: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     assert validate_params(Period(), params, partial=True) == expected
+
+
+def test_fault_of_a_hook_is_no_fault_of_the_parameters() -> None:
+    class Faulty(Period):
+        @post_load
+        def count(self, data: dict[str, Any], **_: Any) -> None:
+            raise KeyError("days")
+
+    with pytest.raises(KeyError, match="days"):
+        validate_params(Faulty(), {"start": "2025-01-01"})
 
 
 def test_partial_params_that_a_hook_cannot_check_are_refused() -> None:

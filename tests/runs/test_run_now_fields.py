@@ -154,6 +154,7 @@ def test_build_run_now_fields_for_dbt_with_parameters_raises() -> None:
         ("refresh_selection", "a"),
         ("refresh_selection", [1]),
         ("anything_else", True),
+        ("anything_else", ["a"]),
     ],
 )
 def test_build_run_now_fields_for_pipeline_refuses_other_settings(name: str, value: object) -> None:
