@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from flask_lakeflow_jobs import RunNotFound, RunStatus, UpstreamUnavailable
+from flask_lakeflow_jobs.concurrency import Spawn
 from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.errors import NotAllowed
 from flask_lakeflow_jobs.following import follower
@@ -34,23 +35,34 @@ JOBS = {"etl": ETL}
 class Process:
     """One process of the app: its hub and its follower."""
 
-    def __init__(self, record: SwitchableRecord, jobs: dict[str, Job], clock: FakeClock) -> None:
+    def __init__(
+        self,
+        record: SwitchableRecord,
+        jobs: dict[str, Job],
+        clock: FakeClock,
+        poll_interval: float = POLL_INTERVAL,
+        lease_seconds: float = LEASE_SECONDS,
+        spawn: Spawn | None = None,
+    ) -> None:
         self.harness = HubHarness(clock=clock)
         self.source = self.harness.source
         self.clock = clock
         self.ends: list[tuple[int, str]] = []
         self.abandoned: list[int] = []
-        self.searches = 0
+        self.searches = self.ticks = 0
+        self.error: Exception | None = None
         self.follower = Follower(
             record,
             self.harness.hub,
             jobs,
             clock,
-            poll_interval=POLL_INTERVAL,
+            poll_interval=poll_interval,
             finish=self._finish,
             abandon=lambda run_key, _: self.abandoned.append(run_key.run_id),
+            tick=self._tick,
             find=self._search,
-            spawn=None,
+            lease_seconds=lease_seconds,
+            spawn=spawn,
         )
 
     def step(self) -> float:
@@ -62,8 +74,13 @@ class Process:
     def _finish(self, run_key: RunKey, status: RunStatus) -> None:
         self.ends.append((run_key.run_id, status.outcome.value))
 
+    def _tick(self) -> None:
+        self.ticks += 1
+
     def _search(self) -> None:
         self.searches += 1
+        if self.error is not None:
+            raise self.error
 
 
 @pytest.fixture
@@ -90,6 +107,8 @@ class TestLease:
         assert (first.is_held, second.renew()) == (True, False)
         clock.sleep(1)
         assert (first.is_held, second.renew(), first.renew()) == (False, True, False)
+        second.release()
+        assert (second.is_held, first.renew()) == (False, True)
 
     def test_process_that_knows_other_jobs_follows_them_at_the_same_time(
         self, record: SwitchableRecord, clock: FakeClock
@@ -97,8 +116,13 @@ class TestLease:
         lease = FollowerLease(record, JOBS, clock)
         assert lease.renew()
         assert not FollowerLease(record, {"etl": ETL}, clock).renew()
-        for jobs in ({**JOBS, "more": build_job("more", 9)}, {"etl": replace(ETL, follow="all")}):
-            assert FollowerLease(record, jobs, clock).renew()
+        others = [
+            {**JOBS, "more": build_job("more", 9)},
+            {"etl": replace(ETL, follow="all")},
+            {"etl": replace(ETL, job_id=9)},
+            {"renamed": ETL},
+        ]
+        assert all(FollowerLease(record, jobs, clock).renew() for jobs in others)
 
     def test_lease_lasts_to_its_end_while_the_record_is_unavailable(
         self, record: SwitchableRecord, clock: FakeClock
@@ -111,6 +135,16 @@ class TestLease:
         clock.sleep(1)
         assert not lease.renew()
         lease.release()
+
+    def test_unexpected_error_of_the_record_does_not_end_the_lease(
+        self, record: SwitchableRecord, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lease = FollowerLease(record, JOBS, clock)
+        lease.renew()
+        monkeypatch.setattr(record, "attempt", lambda _: 1 // 0)
+        assert lease.renew()
+        clock.sleep(LEASE_SECONDS)
+        assert not lease.renew()
 
     def test_record_that_cannot_be_reached_is_reported_once_and_counts_as_failing(
         self, record: SwitchableRecord, clock: FakeClock, caplog: pytest.LogCaptureFixture
@@ -130,10 +164,11 @@ class TestFollower:
     def test_unfinished_run_is_polled_without_viewers(
         self, record: SwitchableRecord, process: Process
     ) -> None:
-        add_run(record, 7, job_id=ETL.job_id)
-        process.source.set_response(LONG_RUNNING, key(7))
+        for run_id in (7, 8):
+            add_run(record, run_id, job_id=ETL.job_id)
+            process.source.set_response(LONG_RUNNING, key(run_id))
         process.step()
-        assert [polled.run_id for polled in process.source.polls] == [7]
+        assert sorted(polled.run_id for polled in process.source.polls) == [7, 8]
         process.source.set_response(run(SUCCEEDED), key(7))
         process.clock.sleep(POLL_INTERVAL)
         process.step()
@@ -221,14 +256,19 @@ class TestFollower:
         process.step()
         assert process.follower.run_count == 1
 
+    @pytest.mark.parametrize("was_read", [False, True])
     def test_run_that_the_workspace_dropped_is_abandoned(
-        self, record: SwitchableRecord, process: Process
+        self, record: SwitchableRecord, process: Process, *, was_read: bool
     ) -> None:
         add_run(record, 7, job_id=ETL.job_id)
+        if was_read:
+            process.source.set_response(LONG_RUNNING, key(7))
+            process.step()
+            process.clock.sleep(POLL_INTERVAL)
         process.source.set_response(RunNotFound(7, "etl"), key(7))
         process.step()
         process.step()
-        assert process.abandoned == [7]
+        assert (process.abandoned, process.ends) == ([7], [])
 
     def test_transient_error_does_not_end_following(
         self, record: SwitchableRecord, process: Process, clock: FakeClock
@@ -242,14 +282,19 @@ class TestFollower:
             process.step()
         assert process.ends == [(7, "succeeded")]
 
+    @pytest.mark.parametrize("was_read", [False, True])
     def test_refused_run_is_read_again_after_a_while(
-        self, record: SwitchableRecord, process: Process, clock: FakeClock
+        self, record: SwitchableRecord, process: Process, clock: FakeClock, *, was_read: bool
     ) -> None:
         add_run(record, 7, job_id=ETL.job_id)
+        if was_read:
+            process.source.set_response(LONG_RUNNING, key(7))
+            process.step()
+            clock.sleep(POLL_INTERVAL)
         process.source.set_response(NotAllowed("No."), key(7))
         for _ in range(4):
             process.step()
-        assert len(process.source.polls) == 1
+        assert len(process.source.polls) == 1 + was_read
         process.source.set_response(run(SUCCEEDED), key(7))
         clock.sleep(ERROR_WAIT_SECONDS)
         process.step()
@@ -277,13 +322,67 @@ class TestFollower:
             clock.sleep(POLL_INTERVAL)
         assert (first.searches, second.searches) == (3, 0)
 
+    def test_next_search_begins_after_the_end_of_the_one_before(
+        self, record: SwitchableRecord, clock: FakeClock
+    ) -> None:
+        searches: list[Callable[[], object]] = []
+        process = Process(record, JOBS, clock, spawn=searches.append)
+        for _ in range(2):
+            process.step()
+            clock.sleep(POLL_INTERVAL)
+        assert len(searches) == 1
+        searches[0]()
+        process.step()
+        assert len(searches) == 2
+
+    @pytest.mark.parametrize("error", [UpstreamUnavailable("Down."), ZeroDivisionError()])
+    def test_search_that_fails_is_made_again(
+        self, process: Process, clock: FakeClock, error: Exception
+    ) -> None:
+        process.error = error
+        for searches in (1, 2):
+            process.step()
+            assert process.searches == searches
+            clock.sleep(POLL_INTERVAL)
+
+    @pytest.mark.parametrize(
+        ("poll_interval", "expected"), [(0.1, 0.1), (3_600.0, LEASE_SECONDS / 3)]
+    )
+    def test_next_step_is_soon_enough_for_polls_and_for_the_lease(
+        self, record: SwitchableRecord, clock: FakeClock, poll_interval: float, expected: float
+    ) -> None:
+        leader, other = (Process(record, JOBS, clock, poll_interval) for _ in range(2))
+        assert (leader.step(), other.step()) == (expected, expected)
+        assert (leader.ticks, other.ticks) == (1, 1)
+
+    def test_unexpected_error_of_a_step_does_not_end_following(
+        self, record: SwitchableRecord, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        process = Process(record, JOBS, clock, lease_seconds=0)
+        reports: list[int] = []
+
+        def report() -> None:
+            reports.append(process.ticks)
+            if len(reports) == 2:
+                process.follower.stop()
+
+        monkeypatch.setattr(process.follower._lease, "renew", lambda: 1 // 0)
+        process.follower.run(report)
+        assert reports == [1, 2]
+
     def test_stopped_follower_releases_its_lease(
         self, record: SwitchableRecord, process: Process, make_process: Callable[[], Process]
     ) -> None:
         add_run(record, 7, job_id=ETL.job_id)
         process.source.set_response(LONG_RUNNING, key(7))
-        process.follower.run(process.follower.stop)
-        assert process.follower.run_count == 0
+        followed: list[int] = []
+
+        def stop() -> None:
+            followed.append(process.follower.run_count)
+            process.follower.stop()
+
+        process.follower.run(stop)
+        assert (followed, process.follower.run_count) == ([1], 0)
         other = make_process()
         other.source.set_response(LONG_RUNNING, key(7))
         other.step()
