@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 
-from flask_lakeflow_jobs.record.deliveries import Delivery
+from flask_lakeflow_jobs.record.deliveries import AT_ONCE, Delivery
+from flask_lakeflow_jobs.record.schema import deliveries
 from flask_lakeflow_jobs.record.store import Record
 from tests.clocks import FakeClock
 from tests.record.rows import add_run, end
+
+MAIL = ("run_finished", "mail")
 
 
 @pytest.fixture
 def delivery(record: Record) -> Delivery:
     add_run(record)
-    record.finish_run(end(), ["mail"])
+    record.finish_run(end(), ["mail"], payload="{}")
     (delivery,) = record.list_due_deliveries()
     return delivery
 
@@ -41,6 +45,25 @@ def test_ends_are_due_at_once_in_their_order_though_clocks_differ(
     assert [each.end_number for each in record.list_due_deliveries()] == [1, 2, 3]
 
 
+def test_deliveries_of_other_receivers_are_left_out(record: Record) -> None:
+    add_run(record)
+    record.finish_run(end(), ["mail", "chat"])
+    (due,) = record.list_due_deliveries(addresses=[MAIL])
+    assert due.receiver == "mail"
+    assert record.next_delivery_at([MAIL]) == AT_ONCE
+    assert record.next_delivery_at([("run_repaired", "mail")]) is None
+
+
+def test_delivery_that_is_tried_again_keeps_no_newer_one_waiting(
+    record: Record, delivery: Delivery
+) -> None:
+    record.claim_delivery(delivery.delivery_id, "a", 30)
+    record.retry_delivery(delivery.delivery_id, "a", "It raised.", 0)
+    add_run(record, 8)
+    record.finish_run(end(8), ["mail"])
+    assert [each.run_id for each in record.list_due_deliveries()] == [8, 7]
+
+
 def test_claim_delivery_claimed_by_another_returns_false(
     record: Record, delivery: Delivery
 ) -> None:
@@ -54,6 +77,7 @@ def test_end_claim_after_a_renewal_has_no_effect(
 ) -> None:
     record.claim_delivery(delivery.delivery_id, "a", 30)
     (claim,) = record.list_claims()
+    assert claim.claimed_until == round((clock.now() + 30) * 1000)
     clock.sleep(29)
     record.renew_claim(delivery.delivery_id, "a", 30)
     record.end_claim(claim)
@@ -66,6 +90,7 @@ def test_result_of_a_process_that_lost_its_claim_does_not_end_that_of_another(
 ) -> None:
     record.claim_delivery(delivery.delivery_id, "paused", 30)
     record.end_claim(*record.list_claims())
+    assert record.next_delivery_at([MAIL]) == AT_ONCE
     record.claim_delivery(delivery.delivery_id, "b", 30)
     record.retry_delivery(delivery.delivery_id, "paused", "It raised.", 0)
     record.fail_delivery(delivery.delivery_id, "paused", "It raised ten times.")
@@ -82,14 +107,17 @@ def test_complete_delivery_is_never_due_again(
     record.complete_delivery(delivery.delivery_id)
     clock.sleep(3_600)
     assert not record.claim_delivery(delivery.delivery_id, "b", 30)
-    assert record.list_undelivered() == []
+    assert record.list_undelivered() == record.list_due_deliveries() == []
+    with record.database.read() as connection:
+        assert connection.execute(sa.select(deliveries.c.payload)).all() == [(None,)]
 
 
 def test_retry_delivery_is_due_after_delay(
     record: Record, delivery: Delivery, clock: FakeClock
 ) -> None:
-    record.claim_delivery(delivery.delivery_id, "a", 30)
+    record.claim_delivery(delivery.delivery_id, "a", 90)
     record.retry_delivery(delivery.delivery_id, "a", "It raised.", 60)
+    assert record.next_delivery_at([MAIL]) == round((clock.now() + 60) * 1000)
     clock.sleep(59)
     assert record.list_due_deliveries() == []
     clock.sleep(1)

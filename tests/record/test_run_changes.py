@@ -47,6 +47,7 @@ def test_begin_run_before_response_records_request(record: Record, clock: FakeCl
 def test_begin_run_same_token_keeps_row(record: Record) -> None:
     row_id = add_run(record, 7, token="same")
     record.begin_run(request(token="same"))
+    record.complete_run("same", 1, 8)
     (run,) = record.list_runs()
     assert (run.id, run.state, run.run_id) == (row_id, RowState.STARTED, 7)
 
@@ -71,6 +72,14 @@ def test_complete_run_records_run_id_and_whether_it_is_a_replay(record: Record) 
     assert (accepted.result, replay.result) == ("accepted", "replayed")
     assert (accepted.run_id, accepted.requested_by, accepted.source) == (7, "ada", "python")
     assert accepted.detail == trigger(7).detail
+
+
+def test_complete_run_after_another_request_of_the_token_failed(record: Record) -> None:
+    token = record.begin_run(request(), 1_000)
+    record.fail_run(token, "Too many requests.", 1_000)
+    record.complete_run(token, 1, 7)
+    run = find(record, token)
+    assert (run.state, run.run_id, run.error) == (RowState.STARTED, 7, None)
 
 
 def test_complete_run_by_many_threads_completes_each(record: Record, in_threads: InThreads) -> None:
@@ -113,19 +122,23 @@ def test_complete_run_ascribed_to_another_request_leaves_that_as_it_was(record: 
     record.complete_run(other, 1, 7)
     record.finish_run(end(7, "failed", error="broken", page_url="https://run", attempts=1))
     record.reopen_run(1, 7, 99, 2_000, [])
-    record.finish_run(end(7, ended_at=3_000), ["mail"])
+    again = end(7, "failed", error="broken", ended_at=3_000, attempts=2)
+    record.finish_run(again, ["mail"])
     ascribed = find(record, other)
     record.complete_run(token, 1, 7)
     assert find(record, other) == before
     assert replace(find(record, token), id=ascribed.id, token=other) == ascribed
+    record.reopen_run(1, 7, 99, 3_000, ["mail"])  # it is recorded already
     assert [delivery.run for delivery in record.list_due_deliveries()] == [find(record, token).id]
 
 
-def test_fail_run_records_reason(record: Record) -> None:
+def test_fail_run_records_reason(record: Record, clock: FakeClock) -> None:
     token = record.begin_run(request(), 1_000)
-    record.fail_run(token, "No such job.", 1_000)
+    record.fail_run(token, "No such job.", 1_000, trigger(7))
     run = find(record, token)
     assert (run.state, run.error) == (RowState.NOT_STARTED, "No such job.")
+    assert run.ended_at == round(clock.now() * 1000)
+    assert [action.run_id for action in record.list_actions()] == [7]
 
 
 def test_fail_run_of_started_run_changes_nothing(record: Record, clock: FakeClock) -> None:
