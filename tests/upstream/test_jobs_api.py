@@ -61,14 +61,20 @@ def test_get_run_joins_its_pages() -> None:
         "job_parameters": [{"name": "p"}],
         "unknown_field": 1,
     }
-    api, _ = make_api(first, {"tasks": tasks("b"), "repair_history": [{"id": 5}]}, {"tasks": []})
+    others = {
+        "repair_history": [{"id": 5}],
+        "job_clusters": [{"job_cluster_key": "c"}],
+        "job_parameters": [{"name": "q"}],
+    }
+    api, _ = make_api(first, {"tasks": tasks("b"), **others}, {"tasks": []})
 
     response = api.get_run(1)
 
     assert response.document == {
         **first,
+        **others,
         "tasks": tasks("a", "b"),
-        "repair_history": [{"id": 5}],
+        "job_parameters": [{"name": "p"}, {"name": "q"}],
     }
     assert [task.task_key for task in response.value.tasks or []] == ["a", "b"]
 
@@ -87,15 +93,42 @@ def test_get_run_of_a_for_each_task_joins_its_iterations() -> None:
 
 def test_get_job_joins_its_pages() -> None:
     settings = {"name": "etl", "tasks": tasks("a"), "unknown_field": {}}
+    others = {
+        "parameters": [{"name": "p"}],
+        "job_clusters": [{"job_cluster_key": "c"}],
+        "environments": [{"environment_key": "e"}],
+    }
     api, _ = make_api(
         {"job_id": 7, "settings": settings},
-        {"job_id": 7, "settings": {"tasks": tasks("b"), "parameters": [{"name": "p"}]}},
+        {"job_id": 7, "settings": {"tasks": tasks("b"), **others}},
     )
 
     assert api.get_job(7).document == {
         "job_id": 7,
-        "settings": {**settings, "tasks": tasks("a", "b"), "parameters": [{"name": "p"}]},
+        "settings": {**settings, **others, "tasks": tasks("a", "b")},
     }
+
+
+@pytest.mark.parametrize(
+    ("read", "path", "query"),
+    [
+        (lambda api: api.get_job(7), "get", {"job_id": 7, "include_trigger_state": "true"}),
+        (lambda api: api.get_run(1), "runs/get", {"run_id": 1}),
+        (
+            lambda api: api.get_run(1, history=True, resolved=True),
+            "runs/get",
+            {"run_id": 1, "include_history": True, "include_resolved_values": True},
+        ),
+        (lambda api: api.get_run_first_page(1), "runs/get", {"run_id": 1}),
+    ],
+    ids=["job", "run", "all of a run", "first page"],
+)
+def test_read_asks_for_what_it_returns(
+    read: Callable[[JobsApiClient], Any], path: str, query: Document
+) -> None:
+    api, workspace = make_api({"job_id": 7, "run_id": 1})
+    read(api)
+    assert workspace.requests == [(f"/api/2.2/jobs/{path}", query)]
 
 
 @pytest.mark.parametrize(
@@ -207,10 +240,17 @@ LOG_PART = {"text": "a", "rest": "", "offset": 0, "next_offset": 1, "is_final": 
 
 
 @pytest.mark.parametrize(
-    "part", [{}, {**LOG_PART, "offset": None}, {**LOG_PART, "offset": "x"}], ids=repr
+    "part", [{}, *({**LOG_PART, "offset": each} for each in (None, "x", float("inf")))], ids=repr
 )
 def test_log_part_without_required_fields_is_incomplete(part: Any) -> None:
     workspace = Workspace({None: part})
     workspace.config.host = "http://localhost:1234"
     with pytest.raises(IncompleteResponse):
         JobsApiClient(cast("WorkspaceClient", workspace)).get_log_part(1, 0, 100)
+
+
+def test_only_a_workspace_on_this_machine_is_asked_for_a_part_of_a_log() -> None:
+    api, workspace = make_api(LOG_PART)
+    workspace.config.host = "https://workspace.example"
+    assert api.get_log_part(1, 0, 100) is None
+    assert workspace.requests == []

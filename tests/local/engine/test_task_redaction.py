@@ -40,7 +40,24 @@ def test_log_from_the_middle_of_a_secret_hides_the_rest_of_it(redactor: SecretRe
 
 
 @pytest.mark.parametrize(
-    ("log", "begun"), [(b"x hunt", 2), (b"x hunt!", 7), (b"x hunter2h", 9), (b"x hunter2", 2)]
+    ("log", "spans"),
+    [(b"xababa aba", [(1, 6), (7, 10)]), (b"abaaba", [(0, 3), (3, 6)]), (b"abcba", [(0, 5)])],
+)
+def test_secrets_that_overlap_count_as_one(log: bytes, spans: list[tuple[int, int]]) -> None:
+    assert SecretRedactor(["aba", "abcba", "c"]).find(log) == spans
+
+
+def test_secret_that_is_not_unicode_is_redacted() -> None:
+    redactor = SecretRedactor([b"caf\xe9".decode(errors="surrogateescape")])
+    assert redactor.redact_log(b"a caf\xe9 b", 0, 8) == b"a [REDACTED] b"
+
+
+@pytest.mark.parametrize(
+    ("log", "begun"),
+    [
+        *((b"x hunt", 2), (b"x hunt!", 7), (b"x hunter2h", 9), (b"x hunter2", 2)),
+        *((b"hunt", 0), (b"hat", 3), (b"hh", 1)),
+    ],
 )
 def test_find_begun_is_where_a_secret_may_begin(
     redactor: SecretRedactor, log: bytes, begun: int
