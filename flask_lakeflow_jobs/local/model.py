@@ -103,8 +103,7 @@ class JobRun:
     :param iterations: all attempts of the iterations of its for-each tasks.
     :param parameters: the job's parameters: ``name``, ``default`` and, if set, ``value``.
     :param overriding: the task parameters of run-now, by field.
-    :param ending: "CANCELED" or "TIMEDOUT" once the run is asked to stop, "SKIPPED" if it never
-        starts.
+    :param ending: "CANCELED" or "TIMEDOUT" once the run is asked to stop.
     :param repairs: the original part and the repairs, the oldest first; empty without repairs.
     :param started_by: the run whose ``run_job_task`` has started this one.
     :param performance_target: overrides the target of the job's settings; empty if not set.

@@ -136,7 +136,6 @@ class _Transition:
             self._update_run(state=states.queued_for_concurrency(limit))
         else:
             skipped = states.over_concurrency_limit(limit)
-            self._update_run(ending="SKIPPED")
             for task in tuple(self._tasks.values()):
                 self._end_task(task, skipped, may_retry=False)
             self._finish(skipped)
@@ -347,8 +346,7 @@ class _Transition:
         if loop.state.life_cycle == "RUNNING":
             for iteration in waiting[: max(0, loop.concurrency - active)]:
                 self._start_task(iteration)
-                active += 1
-        if not active and all(each.state.is_terminal for each in latest):
+        if all(each.state.is_terminal for each in latest):
             self._complete(loop, rules.compute_loop_state(latest))
 
     def _latest_iterations(self, task: TaskRun) -> list[TaskRun]:

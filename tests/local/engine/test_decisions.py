@@ -150,7 +150,7 @@ IN_STATE = {
     ],
 )
 def test_task_event(before: str, event: Event, after: str, effects: tuple[Effect, ...]) -> None:
-    run = started(task("a"), task("other")).run
+    run = started(task("a", max_retries=9, retry_on_timeout=True), task("other")).run
     first = replace(run.tasks[0], state=IN_STATE[before])
     course = Course(replace(run, tasks=(first, run.tasks[1])))
     # BLOCKED would start at once, were the run not about to be queued.
@@ -172,14 +172,37 @@ def test_stopped_task_ends_as_stopped(event: Event, result: str, own_end: State)
     assert course.states() == {"a": result}
 
 
-def test_durations_of_a_task_that_was_queued() -> None:
+@pytest.mark.parametrize(
+    ("events", "durations"),
+    [
+        ([TaskQueued(RUN, 100), TaskStarted(RUN, 100), ended(100)], (4000, 0, 2000)),
+        ([TaskStarted(RUN, 100), ended(100)], (0, 2000, 2000)),
+    ],
+    ids=["queued", "not queued"],
+)
+def test_durations_of_a_task(events: list[Event], durations: tuple[int, int, int]) -> None:
     course = started(task("a"))
-    for event in (TaskQueued(RUN, 100), TaskStarted(RUN, 100), ended(100)):
-        course.now += 2
+    for event in events:
+        course.now += 2.0001
         course.apply(event)
-    durations = course.task("a")
-    assert (durations.queue_duration, durations.setup_duration) == (4000, 0)
-    assert durations.execution_duration == 2000
+    end = course.task("a")
+    assert (end.queue_duration, end.setup_duration, end.execution_duration) == durations
+    assert all(isinstance(each, int) for each in (end.start_time, end.end_time, *durations))
+    assert end.end_time - end.start_time == sum(durations)
+
+
+def test_task_that_ends_after_the_clock_was_put_back_has_no_negative_duration() -> None:
+    course = started(task("a"))
+    course.now -= 3600
+    course.apply(ended(100))
+    assert course.task("a").execution_duration == 0
+
+
+def test_skipped_task_begins_and_ends_at_once() -> None:
+    course = started(task("a"), task("b", "a"))
+    course.now += 2
+    course.apply(ended(100, states.FAILED))
+    assert course.task("b").start_time == course.task("b").end_time == (NOW + 2) * 1000
 
 
 def test_ended_task_keeps_its_results() -> None:
@@ -263,9 +286,13 @@ def test_canceled_task_of_a_queued_run_starts_no_other_task() -> None:
 def test_restart_marks_what_was_running_and_what_never_started() -> None:
     course = started(task("a"), task("b"), task("c", "a"))
     course.apply(ended(101))
+    course.now += 5
     assert course.apply(WorkspaceRestarted(RUN)) == ()
     assert course.run.state == course.task("a").state == states.WORKSPACE_LOST
     assert course.states() == {"a": "FAILED", "b": "SUCCESS", "c": "UPSTREAM_FAILED"}
+    times = {each.key: (each.start_time, each.end_time) for each in course.run.tasks}
+    begun, lost = NOW * 1000, (NOW + 5) * 1000
+    assert times == {"a": (begun, lost), "b": (begun, begun), "c": (lost, lost)}
 
 
 def test_restart_marks_a_queued_run_as_lost_in_the_queue() -> None:

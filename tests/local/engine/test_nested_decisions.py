@@ -88,6 +88,13 @@ def test_for_each_waits_for_the_retry_of_an_iteration() -> None:
     assert course.run.state == states.SUCCESS
 
 
+def test_retry_of_an_iteration_has_its_input() -> None:
+    course = loop(["x", "y"], concurrency=2, max_retries=1)
+    course.apply(ended(201, states.FAILED))
+    retry = course.run.iterations[-1]
+    assert (retry.run_id, retry.index, retry.item, retry.parent) == (202, 1, "y", 100)
+
+
 def test_for_each_that_is_stopped_stops_its_iterations() -> None:
     course = loop([1, 2, 3], concurrency=2)
     course.apply(ended(200))
@@ -107,6 +114,14 @@ def test_nested_run_ends_its_task() -> None:
     assert course.states() == {"call": "RUNNING"}
     course.apply(NestedRunEnded(RUN, NESTED, states.FAILED.because("why")))
     assert course.task("call").state == states.FAILED.because("why")
+
+
+def test_task_whose_nested_run_failed_is_retried() -> None:
+    course = started(task("call", max_retries=1), task("other"))
+    course.apply(TaskStarted(RUN, 100, NESTED))
+    course.apply(NestedRunEnded(RUN, NESTED, states.FAILED))
+    assert [each.run_id for each in course.run.tasks] == [100, 101, 200]
+    assert course.task("call").nested_run_id == 0
 
 
 def test_cancel_reaches_the_nested_run() -> None:
@@ -144,7 +159,13 @@ def repaired() -> Course:
     course = started(task("a"), task("b", "a"), settings={"timeout_seconds": 60})
     course.apply(ended(100, states.FAILED))
     course.now += 10
-    request = RepairRequest(course.run.settings, frozenset("ab"), [], {"python_params": ["x"]})
+    request = RepairRequest(
+        course.run.settings,
+        frozenset("ab"),
+        [{"name": "p", "value": "1"}],
+        {"python_params": ["x"]},
+        "STANDARD",
+    )
     course.apply(RepairRequested(RUN, 55, request))
     return course
 
@@ -154,6 +175,8 @@ def test_repair_runs_the_tasks_again_with_the_whole_time() -> None:
     assert course.effects == (ScheduleEvent(NOW + 70, RunTimedOut(RUN, 2)), StartTask(200))
     assert (course.run.state, course.run.end_time) == (states.RUNNING, 0)
     assert course.run.overriding == {"python_params": ["x"]}
+    assert course.run.parameters == [{"name": "p", "value": "1"}]
+    assert (course.run.performance_target, course.run.queue_duration) == ("STANDARD", 0)
     assert [(each.key, each.attempt, each.retry) for each in course.run.tasks] == [
         ("a", 0, 0),
         ("b", 0, 0),
@@ -175,6 +198,18 @@ def test_repair_keeps_the_history_of_the_run() -> None:
     )
     assert (repair.repair_id, repair.state, repair.start_time) == (55, states.SUCCESS, 1010_000)
     assert (original.task_run_ids, repair.task_run_ids) == ((100, 101), (200, 201))
+
+
+def test_repair_of_a_canceled_run_ends_as_its_own_tasks() -> None:
+    course = started(task("a"))
+    course.apply(CancelRequested(RUN))
+    course.apply(ended(100))
+    for repair_id, task_id in ((55, 200), (56, 201)):
+        request = RepairRequest(course.run.settings, frozenset("a"))
+        course.apply(RepairRequested(RUN, repair_id, request))
+        course.apply(ended(task_id))
+    assert [each.state.result for each in course.run.repairs] == ["CANCELED", "SUCCESS", "SUCCESS"]
+    assert [each.task_run_ids for each in course.run.repairs] == [(100,), (200,), (201,)]
 
 
 def test_repair_of_an_active_run_changes_nothing() -> None:
