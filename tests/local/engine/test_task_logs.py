@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,12 @@ from flask_lakeflow_jobs.local.engine.task_logs import (
     position_of_stored,
     read_growing,
     read_stored,
+    read_tail,
 )
 from flask_lakeflow_jobs.local.engine.task_redaction import SecretRedactor
 
 NO_SECRETS = SecretRedactor([])
+REDACTOR = SecretRedactor(["hunter2"])
 
 
 @pytest.fixture
@@ -27,14 +30,14 @@ def log(tmp_path: Path) -> Path:
 
 def test_growing_log_has_its_unfinished_line_apart(log: Path) -> None:
     log.write_bytes("one\ntwo\nthré".encode()[:-1])
-    part = read_growing(log, NO_SECRETS, 0, 4096)
+    part = read_growing(log, REDACTOR, 0, 4096)
     assert part == TaskLogPart("one\ntwo\n", "thr", 0, 8, is_final=False, line=1)
     with log.open("ab") as file:
         file.write("é".encode()[1:] + b"e\n")
-    assert read_growing(log, NO_SECRETS, 8, 4096) == TaskLogPart(
+    assert read_growing(log, REDACTOR, 8, 4096) == TaskLogPart(
         "thrée\n", "", 8, 15, is_final=False, line=3
     )
-    assert read_growing(log, NO_SECRETS, 99, 4096).offset == 15
+    assert read_growing(log, REDACTOR, 99, 4096).offset == 15
 
 
 @pytest.mark.parametrize(
@@ -48,7 +51,69 @@ def test_log_from_inside_a_line_begins_with_the_next(
     part = read_growing(log, NO_SECRETS, offset, 4096)
     assert (part.text, part.line) == (whole if text is ... else text, line)
     stored = read_stored(whole, 0, offset, 4096)
-    assert (stored.text, stored.offset, stored.is_final) == (part.text, part.offset, True)
+    assert stored == replace(part, is_final=True)
+
+
+@pytest.mark.parametrize(
+    ("log", "start", "first"),
+    [
+        *(("aaa bbb ccc ddd eee fff ggg\n", start, first) for start, first in ((13, 16), (12, 12))),
+        ("aaa bbb ccc ddd eee\n", 13, 20),
+        ("a" * 30, 13, 13),
+        # The line is not so long.
+        *(("xxxxx\nabc def ghijklmnopq", 11, 11), ("abc def ghi jkl mno pqr\n", 5, 5)),
+    ],
+)
+def test_log_from_inside_a_long_line_begins_with_the_next_word(
+    log: str, start: int, first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task_logs, "MIN_PART_BYTES", 8)
+    assert read_stored(log, 0, start - len(log), 4096).offset == first
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "rest"),
+    [
+        ("aaa bbb ccc ddd\n", "aaa bbb ", ""),
+        ("aa\nbb cc", "aa\n", "b cc"),
+        ("aa\nhunt", "aa\n", ""),
+    ],
+    ids=["long line", "unfinished line", "begun secret"],
+)
+def test_growing_log_is_cut_behind_a_line_or_in_a_long_one_behind_a_word(
+    log: Path, content: str, text: str, rest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task_logs, "_MAX_REST_BYTES", 4)
+    log.write_text(content)
+    part = read_growing(log, REDACTOR, 0, 9)
+    assert (part.text, part.rest) == (text, rest)
+
+
+@pytest.mark.parametrize(
+    ("content", "has_ended", "tail"),
+    [
+        (None, True, ("", False, 0)),
+        (b"ab\n", True, ("ab\n", False, 0)),
+        (b"abc defg hijk\n", True, ("efg hijk\n", True, 5)),
+        # Redaction moves the lines; then the log begins again behind its end.
+        (b"hunter2\n", True, ("[REDACTED]\n", False, 9)),
+        (b"x hunter2 abc\n", True, (" abc\n", True, 15)),
+        (b"a\xff\n", True, ("a\N{REPLACEMENT CHARACTER}\n", False, 4)),
+        (b"a hunt", True, ("a hunt", False, 0)),
+        (b"a hunt", False, ("a ", False, 7)),
+    ],
+)
+def test_tail_of_a_log_has_no_piece_of_a_secret(
+    log: Path,
+    content: bytes | None,
+    has_ended: bool,
+    tail: tuple[str, bool, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(task_logs, "MAX_OUTPUT_BYTES", 9)
+    if content is not None:
+        log.write_bytes(content)
+    assert read_tail(log, REDACTOR, has_ended=has_ended) == tail
 
 
 def test_log_of_a_task_that_has_not_started_is_empty(log: Path) -> None:
@@ -63,6 +128,8 @@ def test_stored_log_continues_where_the_growing_one_was_read_to() -> None:
         "", "", 5, 5, is_final=True, line=None
     )
     assert read_stored("cd\n", start, 0, 4096).offset == 2
+    later = read_stored("cd\nef\n", 2, 5, 4096)
+    assert (later.text, later.offset, later.next_offset) == ("ef\n", 5, 8)
 
 
 def test_stored_log_with_redacted_lines_begins_again() -> None:
