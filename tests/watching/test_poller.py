@@ -42,17 +42,19 @@ def test_failed_polls_back_off_up_to_the_poll_interval(harness: HubHarness) -> N
     assert delays == sorted(delays)
     assert delays[0] <= 2 * MIN_DELAY_SECONDS
     assert delays[-1] == POLL_INTERVAL
+    harness.poll(RUNNING, after=POLL_INTERVAL)
+    assert harness.poll(UpstreamUnavailable("Not now."), after=POLL_INTERVAL) == delays[0]
 
 
-@pytest.mark.parametrize("retry_after", [30.0, 600.0])
+@pytest.mark.parametrize(("retry_after", "delay"), [(20.0, 20.0), (30.0, 30.0), (600.0, 30.0)])
 def test_retry_after_of_the_workspace_is_respected_for_half_a_minute(
-    harness: HubHarness, retry_after: float
+    harness: HubHarness, retry_after: float, delay: float
 ) -> None:
     """With a longer one, the end of the run would be missed."""
     harness.subscribe()
     throttled = UpstreamThrottled("Slow down.", retry_after=retry_after)
-    assert harness.poll(throttled) == throttled_seconds(throttled) == 30.0
-    harness.poll(after=29.0)
+    assert harness.poll(throttled) == throttled_seconds(throttled) == delay
+    harness.poll(after=delay - 1.0)
     assert len(harness.source.polls) == 1
     harness.poll(RUNNING, after=1.0)
     assert len(harness.source.polls) == 2
@@ -153,7 +155,18 @@ def test_each_new_state_is_dispatched_once(harness: HubHarness) -> None:
 def test_state_that_two_identities_read_is_dispatched_once(harness: HubHarness) -> None:
     harness.subscribe(ONE)
     harness.subscribe(ALICES)
+    for state in (QUEUED, RUNNING, ENDED):
+        harness.poll(state, after=POLL_INTERVAL)
+    dispatched = [status.outcome.value for _, status in harness.changes]
+    assert dispatched == ["queued", "running", "succeeded"]
+
+
+def test_state_from_before_the_last_one_is_not_dispatched(harness: HubHarness) -> None:
+    harness.subscribe(ONE)
     harness.poll(ENDED)
+    subscription = harness.subscribe(ALICES)
+    harness.poll(RUNNING)
+    assert outcomes(subscription.collect()) == ["running"]
     assert [status.outcome.value for _, status in harness.changes] == ["succeeded"]
 
 

@@ -42,6 +42,7 @@ state_ids = st.builds(
     rank=st.integers(0, 5),
     done=numbers,
     digest=st.text("0123456789abcdef", min_size=12, max_size=12),
+    progress=st.just("") | st.text("0123456789abcdef", min_size=8, max_size=8),
 )
 
 
