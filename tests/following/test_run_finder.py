@@ -21,6 +21,7 @@ from flask_lakeflow_jobs.following.run_finder import (
     RunFinder,
 )
 from flask_lakeflow_jobs.identity import APP
+from flask_lakeflow_jobs.runs import RUNS_PER_PAGE
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
 from tests.record.rows import add_run, end
@@ -115,6 +116,7 @@ class TestRunFinder:
         finder.find()
         assert len(workspace.requests) == 5
         assert self.found(record) == [1, 2]
+        assert {run.requested_by for run in record.list_runs()} == {"scheduler"}
 
     def test_failure_of_one_job_is_reported_and_costs_no_run_of_the_others(
         self, record: SwitchableRecord, workspace: Workspace, clock: FakeClock
@@ -142,9 +144,23 @@ class TestRunFinder:
             clock.jump(change)
             finder.find()
             clock.sleep(5)
-            workspace.runs.append((run_id, now + 5_000 * run_id, False))
+            workspace.runs.append((run_id, now + int(clock.elapsed * 1000), False))
             finder.find()
+            clock.sleep(600)
         assert self.found(record) == [1, 2]
+
+    def test_clock_that_was_ahead_at_the_start_of_the_process_hides_no_run(
+        self, record: SwitchableRecord, workspace: Workspace, clock: FakeClock
+    ) -> None:
+        now = int(clock.now() * 1000)
+        clock.jump(3 * 3600)
+        finder = self.build_finder({"etl": ALL}, record, workspace, clock)
+        finder.find()
+        clock.jump(-3 * 3600)
+        clock.sleep(5)
+        workspace.runs.append((1, now + 5_000, False))
+        finder.find()
+        assert self.found(record) == [1]
 
     def test_run_that_was_requested_by_a_clock_ahead_hides_no_later_run(
         self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
@@ -167,7 +183,7 @@ class TestRunFinder:
         assert self.found(record) == [1]
 
     @pytest.mark.parametrize(
-        ("key", "job_id"), [("renamed", ETL.job_id), ("etl", 7)], ids=["another key", "another id"]
+        ("key", "job_id"), [("renamed", ETL.job_id), ("etl", 8)], ids=["another key", "another id"]
     )
     def test_runs_of_an_outage_are_found_if_the_job_had_another_key_or_id_before(
         self,
@@ -205,6 +221,41 @@ class TestRunFinder:
         add_run(record, 3, job_id=ETL.job_id)
         finder.find()
         assert [run.run_id for run in record.list_unfinished_runs([ETL.job_id])] == [2, 3]
+
+    def test_runs_of_an_outage_are_found_after_a_run_of_the_app(
+        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
+    ) -> None:
+        add_run(record, 1, job_id=ETL.job_id)
+        record.finish_run(end(1, job_id=ETL.job_id))
+        clock.sleep(7_200)
+        add_run(record, 2, "other", job_id=2)  # that of another job counts for nothing
+        workspace.runs.append((3, int(clock.now() * 1000) - 3_600_000, False))
+        finder.find()
+        assert self.found(record) == [3]
+
+    def test_failure_of_the_record_loses_no_older_run_of_a_list(
+        self,
+        record: SwitchableRecord,
+        workspace: Workspace,
+        clock: FakeClock,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        now = int(clock.now() * 1000)
+        record.add_found_run("etl", ETL.job_id, 1, started_at=now - LOOKBACK_MS)
+        record.finish_run(end(1, job_id=ETL.job_id))
+        workspace.runs += [(2, now - 3_600_000, False), (3, now - 1_800_000, False)]
+        add = record.add_found_run
+
+        def add_and_fail(*args: Any, **values: Any) -> None:
+            add(*args, **values)
+            raise DatabaseUnavailable("It has ended.")
+
+        monkeypatch.setattr(record, "add_found_run", add_and_fail)
+        with pytest.raises(DatabaseUnavailable):
+            self.build_finder({"etl": ALL}, record, workspace, clock).find()
+        monkeypatch.undo()
+        self.build_finder({"etl": ALL}, record, workspace, clock).find()
+        assert self.found(record) == [2, 3]
 
     def test_no_run_is_lost_if_more_have_started_than_a_list_has(
         self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
@@ -311,6 +362,7 @@ class TestRunFinder:
         clock.sleep(age_ms / 1000 + 1)
         started = int(clock.now() * 1000)
         workspace.runs += [(1, started, True), (2, started, True)]
+        workspace.runs += [(3 + number, started, False) for number in range(RUNS_PER_PAGE)]
         finder.find()
         expected = [1] if followed else []
         assert [run.run_id for run in record.list_unfinished_runs([OWN.job_id])] == expected
