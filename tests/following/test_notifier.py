@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Literal, cast
 
+import apprise
 import pytest
+from databricks.sdk.service.jobs import RunOutput, RunTask
 from flask import Flask
+from marshmallow import Schema, fields
 
 from flask_lakeflow_jobs import ConfigurationError, Outcome, RunStatus
 from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.config.notify import NotifyRule, NotifyUrl, parse_notify
+from flask_lakeflow_jobs.following import notifier
 from flask_lakeflow_jobs.following.notifier import (
     EndMessage,
     MessageBuilder,
@@ -22,9 +28,9 @@ from flask_lakeflow_jobs.following.notifier import (
 )
 from flask_lakeflow_jobs.pages import RUN_PAGE
 from tests.messages import Service
-from tests.record.rows import add_run
+from tests.record.rows import add_run, end
 from tests.records import SwitchableRecord
-from tests.run_documents import FAILED, JOB_ID, SUCCEEDED, build_job, run
+from tests.run_documents import FAILED, JOB_ID, SUCCEEDED, build_job, run, run_state, task
 
 KEY = "LAKEFLOW_JOBS_NOTIFY"
 
@@ -92,6 +98,56 @@ def test_message_has_the_page_that_exists_if_the_key_or_the_id_of_the_job_has_ch
     assert message.url == url
 
 
+class FakeReads:
+    """Returns the same error of each task."""
+
+    def __init__(self, error: str | None) -> None:
+        self.error = error
+
+    def read_output(self, _: RunTask) -> RunOutput:
+        return RunOutput(error=self.error)
+
+    def run_concurrently(self, read: Callable[[RunTask], Any], items: Sequence[RunTask]) -> Any:
+        return [*map(read, items)]
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "count", "run_as", "expected"),
+    [
+        ("KeyError: 'day'", "Failed.", 1, "app", "t0: KeyError: 'day'"),
+        ("KeyError: 'day'", "Failed.", 2, "app", "t0: KeyError: 'day' (and another task)"),
+        ("KeyError: 'day'", "Failed.", 3, "app", "t0: KeyError: 'day' (and 2 other tasks)"),
+        (None, "Failed.", 1, "app", "t0: Failed."),
+        (None, None, 2, "app", "recorded"),
+        (None, None, 0, "app", "recorded"),
+        ("run --note hunter2", None, 1, "app", "t0: run --note ***"),
+        ("KeyError: 'day'", "Failed.", 1, "user", "recorded"),
+    ],
+)
+def test_message_has_the_root_cause_that_the_app_may_read(
+    record: SwitchableRecord,
+    monkeypatch: pytest.MonkeyPatch,
+    error: str | None,
+    message: str | None,
+    count: int,
+    run_as: Literal["app", "user"],
+    expected: str,
+) -> None:
+    schema = Schema.from_dict({"note": fields.String(metadata={"secret": True})})()
+    job = replace(build_job("etl"), schema=schema, run_as=run_as)
+    monkeypatch.setattr(notifier, "CachedReads", lambda *_: FakeReads(error))
+    builder = MessageBuilder(Flask("app"), record, lambda: cast(Any, None), {"etl": job})
+    add_run(record, 7, job_id=JOB_ID)
+    record.finish_run(end(7, "failed", job_id=JOB_ID, error="recorded"))
+    state = run_state("TERMINATED", "FAILED", message=message)
+    tasks = [task(f"t{number}", state, run_id=number + 1) for number in range(count)]
+    status = RunStatus(1, run(FAILED, tasks=tasks))
+    built = builder.build("etl", 7, status, NotifyRule())
+    assert (built.outcome, built.error) == ("failed", expected)
+    succeeded = RunStatus(1, run(SUCCEEDED, tasks=tasks))
+    assert builder.build("etl", 7, succeeded, NotifyRule()).error == "recorded"
+
+
 class TestNotifier:
     def test_select_returns_a_receiver_per_url_for_configured_outcomes(self) -> None:
         rule = parse_notify(KEY, {"urls": ["json://a", "json://b"], "outcomes": "failures"})
@@ -115,6 +171,8 @@ class TestNotifier:
         (message,) = service.messages
         assert (message["title"], message["message"]) == (MESSAGE.title, MESSAGE.format(None))
         assert message["type"] == "failure"
+        send_message(service.url, "title", "text")
+        assert service.messages[-1]["type"] == "success"
 
 
 class TestSend:
@@ -126,6 +184,18 @@ class TestSend:
             send_message(service.url, "title", "text")
         assert str(caught.value) == f"{service.url.name} did not accept the message."
         assert "hunter2" not in caplog.text
+
+    def test_error_of_a_service_is_not_quoted(
+        self, service: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: Any, **__: Any) -> None:
+            raise ValueError(service.url.text)
+
+        monkeypatch.setattr(apprise.Apprise, "notify", fail)
+        with pytest.raises(NotifyFailed) as caught:
+            send_message(service.url, "title", "text")
+        assert str(caught.value) == f"{service.url.name} failed: ValueError."
+        assert caught.value.__suppress_context__
 
     def test_check_urls_names_the_key_and_not_the_url(
         self, caplog: pytest.LogCaptureFixture
