@@ -15,6 +15,7 @@ from tests.watching.support import (
     LONG_RUNNING,
     ONE,
     POLL_INTERVAL,
+    QUEUED,
     TERMINATING,
     Processes,
     is_finished,
@@ -275,3 +276,18 @@ def test_viewers_of_a_known_end_cost_no_poll() -> None:
         processes.run(2 * TICK_SECONDS)
         assert [outcomes(each.collect()) for each in late] == [["succeeded"]] * 2
     assert len(processes.source.polls) == 1
+
+
+def test_delayed_response_is_not_shared_with_a_later_process() -> None:
+    processes = Processes(0.0)
+    processes.source.set_response(LONG_RUNNING)
+    processes.subscribe()
+    processes.run(4 * POLL_INTERVAL)
+    processes.source.set_response(QUEUED)
+    processes.run(4 * POLL_INTERVAL)
+    polls = len(processes.source.polls)
+    hub = processes.add_hub()
+    later = subscribe(hub)
+    processes.run(TICK_SECONDS, [hub])
+    assert outcomes(later.collect()) == ["running"]
+    assert len(processes.source.polls) == polls
