@@ -148,6 +148,7 @@ SETTINGS = {
         {"job_cluster_key": "shared", "new_cluster": {"spark_env_vars": {"KIND": "shared"}}}
     ],
     "environment_variables": [
+        {"spec": {"variables": {"KIND": "without a key"}}},
         {"environment_variables_key": "v", "spec": {"variables": {"KIND": "job"}}},
         {
             "environment_variables_key": "files",
@@ -155,7 +156,7 @@ SETTINGS = {
         },
     ],
 }
-FILES = {"a.env": "# of both\nA=1\nB=a=b # c\n\n", "b.env": "A=2\r\nKIND=file\n"}
+FILES = {"a.env": "# of both\nA=1\nB=a=b # c\n \n\n", "b.env": "A=2\r\nKIND=file\n"}
 
 
 @pytest.mark.parametrize(
@@ -191,7 +192,7 @@ def test_settings_of_spark_are_those_of_the_cluster_without_storage() -> None:
 @pytest.mark.parametrize(
     ("cluster", "found"),
     [
-        ({"spark_version": "15.4.x-scala2.12"}, {"spark.sql.ansi.enabled": "false"}),
+        ({"spark_version": "16.4.x-scala2.12"}, {"spark.sql.ansi.enabled": "false"}),
         (
             {"spark_version": "9.1.x", "spark_conf": {"spark.sql.ansi.enabled": True}},
             {"spark.sql.ansi.enabled": "True"},
@@ -199,10 +200,11 @@ def test_settings_of_spark_are_those_of_the_cluster_without_storage() -> None:
         ({"spark_version": "17.3.x-scala2.13"}, {}),
         ({"spark_version": "auto:latest-lts"}, {}),
         ({"policy_id": "a"}, {}),
+        (None, {}),
     ],
 )
 def test_runtimes_before_17_have_lenient_casts(
-    cluster: dict[str, Any], found: dict[str, str]
+    cluster: dict[str, Any] | None, found: dict[str, str]
 ) -> None:
     assert read_spark_settings({}, {"new_cluster": cluster}) == found
 
@@ -214,3 +216,4 @@ def test_project_of_a_package_is_the_one_that_declares_it(tmp_path: Path) -> Non
     projects = [tmp_path / "none", tmp_path / "other", tmp_path / "shop"]
     assert find_project_of("my_shop", projects) == [tmp_path / "shop"]
     assert find_project_of("shop", projects) == []
+    assert find_project_of("my_shop", [*projects, tmp_path / "shop"]) == [tmp_path / "shop"]

@@ -43,6 +43,8 @@ def folder(tmp_path: Path) -> Path:
     [
         ("a", "EQUAL_TO", "a", "true"),
         ("12.0", "EQUAL_TO", "12", "false"),
+        (12, "EQUAL_TO", "12", "true"),
+        ("12", "EQUAL_TO", 12, "true"),
         ("a", "NOT_EQUAL", "b", "true"),
         ("12.0", "GREATER_THAN_OR_EQUAL", "12", "true"),
         ("10", "GREATER_THAN", "5", "true"),
@@ -50,7 +52,9 @@ def folder(tmp_path: Path) -> Path:
         ("9", "LESS_THAN_OR_EQUAL", "9", "true"),
     ],
 )
-def test_condition_outcome(folder: Path, left: str, op: str, right: str, outcome: str) -> None:
+def test_condition_outcome(
+    folder: Path, left: object, op: str, right: object, outcome: str
+) -> None:
     spec = {"task_key": "a", "condition_task": {"left": left, "op": op, "right": right}}
     assert build_work(spec, context(folder)) == ConditionResult(outcome)
 
@@ -66,11 +70,19 @@ def test_condition_that_orders_text_is_refused(folder: Path) -> None:
 
 
 @pytest.mark.ledger("for_each_task", same="API")
-def test_for_each_reads_inputs_and_concurrency(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("fields", "inputs", "concurrency"),
+    [
+        ({"inputs": '[1, {"a": 2}]', "concurrency": "3"}, [1, {"a": 2}], 3),
+        ({"inputs": [1, 2]}, [1, 2], 1),
+    ],
+)
+def test_for_each_reads_inputs_and_concurrency(
+    folder: Path, fields: dict[str, Any], inputs: list[Any], concurrency: int
+) -> None:
     inner = {"task_key": "each"}
-    body = {"inputs": '[1, {"a": 2}]', "task": inner, "concurrency": "3"}
-    spec = {"task_key": "loop", "for_each_task": body}
-    assert build_work(spec, context(folder)) == ForEach(inner, [1, {"a": 2}], 3)
+    spec = {"task_key": "loop", "for_each_task": {**fields, "task": inner}}
+    assert build_work(spec, context(folder)) == ForEach(inner, inputs, concurrency)
 
 
 @pytest.mark.ledger("for_each_task", refused="The inputs of the for_each_task are not valid JSON")
@@ -375,6 +387,11 @@ def test_sql_without_a_file_is_refused(folder: Path) -> None:
 )
 def test_simulated_task(fields: dict[str, Any], attempt: int, expected: SimulatedWork) -> None:
     assert simulate(fields, TaskRun(1, {"task_key": "a"}, attempt=attempt)) == expected
+
+
+def test_output_of_a_simulated_notebook_is_its_result() -> None:
+    notebook = TaskRun(1, {"task_key": "a", "notebook_task": {}})
+    assert simulate({"output": 5}, notebook).output == {"result": "5"}
 
 
 def test_simulated_duration_lies_between_two_bounds() -> None:
