@@ -102,6 +102,20 @@ def test_abandoned_poll_that_goes_on_publishes_nothing(harness: HubHarness) -> N
     assert len(harness.source.polls) == 1
 
 
+def test_run_is_not_polled_twice_at_a_time_after_an_abandoned_poll_has_ended(
+    harness: HubHarness,
+) -> None:
+    polls: list[Callable[[], None]] = []
+    harness.hub._spawn = polls.append
+    harness.subscribe()
+    harness.poll(RUNNING)
+    step_for(harness, STUCK + 1.0)
+    [first, _] = polls
+    first()
+    step_for(harness, 1.0)
+    assert len(polls) == 2
+
+
 def test_hanging_polls_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each keeps its thread."""
     monkeypatch.setattr(active_polls, "MAX_ABANDONED_POLLS", 2)

@@ -25,6 +25,11 @@ from tests.local.bundle.support import bundle_text
             ),
             {"service_principal_name": "sp"},
         ),
+        (
+            "timeout_seconds: 1",
+            "run_as: {user_name: a}\ntargets: {dev: {resources: {dashboards: {x: }}}}",
+            {"user_name": "a"},
+        ),
         ("timeout_seconds: 1", "", None),
         ("timeout_seconds: 1", "run_as:", None),
     ],
@@ -47,9 +52,12 @@ def test_run_as_of_bundle_reaches_jobs(load: Load, field: str, more: str, expect
             "'run_as' cannot name someone else in a bundle with 'dashboards' with 'embed_cred",
         ),
         ("run_as: 5", "'run_as' has to be a mapping."),
-        (
-            "run_as: {user_name: a}\ntargets: {dev: {resources: {apps: {x: {}}}}}",
-            "'run_as' cannot name someone else in a bundle with 'apps', which only their",
+        *(
+            (
+                "run_as: {user_name: a}\ntargets: {dev: {resources: {" + kind + ": {x: {}}}}}",
+                f"'run_as' cannot name someone else in a bundle with '{kind}', which only their",
+            )
+            for kind in ("apps", "model_serving_endpoints", "quality_monitors")
         ),
     ],
 )
