@@ -83,6 +83,15 @@ def test_interruption_of_a_thread_is_not_that_of_the_others(in_threads: InThread
     assert disk.groups[1:] == [["interrupted", "a", "b"], ["a", "b"]]
 
 
+def test_write_that_was_made_before_an_interruption_is_not_made_again(
+    in_threads: InThreads,
+) -> None:
+    disk = Disk()
+    results = disk.write_while_busy(in_threads, "a", "b", "interrupted")
+    assert results["b"] == "B"
+    assert disk.groups[1:] == [["a", "b", "interrupted"], ["interrupted"]]
+
+
 @pytest.mark.parametrize("has_noticed", [True, False])
 def test_write_whose_thread_gave_up_waiting_lets_others_lead(
     in_threads: InThreads, monkeypatch: pytest.MonkeyPatch, *, has_noticed: bool

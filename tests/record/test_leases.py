@@ -52,6 +52,21 @@ def test_lease_of_a_dead_process_ends_although_clocks_differ(
         assert not any(led[:30])
 
 
+@pytest.mark.parametrize(("holder", "earlier"), [("a", 1), ("c", 0)], ids=["renewed", "taken"])
+def test_lease_that_changes_during_a_takeover_stays_with_its_holder(
+    record: Record,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    holder: str,
+    earlier: int,
+) -> None:
+    seen = holder, round((clock.now() + SECONDS) * 1000) - earlier
+    record.acquire_lease("follow", "a", SECONDS)
+    monkeypatch.setattr(record, "_find_abandoned", lambda *_: seen)
+    assert not record.acquire_lease("follow", "b", SECONDS)
+    assert record.acquire_lease("follow", "a", SECONDS)
+
+
 SECONDS = 10
 
 STEPS = st.lists(

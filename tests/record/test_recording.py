@@ -249,6 +249,7 @@ def test_trigger_as_user_records_hashed_identity(make_app: MakeApp) -> None:
     assert response.status_code == 200
     (run,) = record_of(app).list_runs()
     assert run.identity.startswith("user-")
+    assert only_action(app).identity == run.identity
     assert ALICE not in Path(str(record_of(app).database.engine.url.database)).read_text("latin-1")
 
 
