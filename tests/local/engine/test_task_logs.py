@@ -128,8 +128,8 @@ def test_stored_log_continues_where_the_growing_one_was_read_to() -> None:
         "", "", 5, 5, is_final=True, line=None
     )
     assert read_stored("cd\n", start, 0, 4096).offset == 2
-    later = read_stored("cd\nef\n", 2, 5, 4096)
-    assert (later.text, later.offset, later.next_offset) == ("ef\n", 5, 8)
+    later = read_stored("cd\nef\n", 3, 6, 4096)
+    assert (later.text, later.offset, later.next_offset) == ("ef\n", 6, 9)
 
 
 def test_stored_log_with_redacted_lines_begins_again() -> None:
