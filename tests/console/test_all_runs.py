@@ -134,8 +134,7 @@ def test_run_of_a_former_id_of_its_job_is_as_recorded_and_has_no_link(behind: Fl
     record.finish_run(RunEnd(former, 52, "failed", 1000, 2000, "It broke."), [])
     page = behind.test_client().get("/jobs/~runs?job=broken").text
     assert page.count("It broke.") == 2, "the text and its title"
-    assert "/runs/51" not in page
-    assert "/runs/52" not in page
+    assert not re.search(r"/runs/5[12]\b", page)  # other ids may begin with these digits
     assert sorted(list_outcomes(behind)) == ["failed", "failed", "running", "unknown"]
 
 
