@@ -201,17 +201,14 @@ def insert_information(tree: Any, query: Query) -> Any:
 
     for table in list(tree.find_all(exp.Table)):
         name = table.name.lower()
-        if table.db.lower() != "information_schema":
+        columns = _INFORMATION.get(name) or _EMPTY.get(name)
+        if table.db.lower() != "information_schema" or columns is None:
             continue
+        rows: list[Row] = []
         if name in _INFORMATION:
             rows = list(_list_information(name, _list_catalogs(table.catalog, query), query))
-            text = write_rows(_INFORMATION[name], rows)
-        elif name in _EMPTY:
-            text = write_rows(_EMPTY[name], [])
-        else:
-            continue
         alias = exp.TableAlias(this=exp.to_identifier(table.alias_or_name))
-        table.replace(exp.Subquery(this=parse_query(text), alias=alias))
+        table.replace(exp.Subquery(this=parse_query(write_rows(columns, rows)), alias=alias))
     return tree
 
 

@@ -33,6 +33,10 @@ Field = dict[str, Any]
 _CHECK = "delta.constraints."
 _MAPPING = "delta.columnMapping."
 _SOURCE = "lakeflow_source"
+_WRITE_AGAIN = (
+    "Sail does not rename tables or columns of partitions, nor move columns or change their types. "
+    "Write the table again: CREATE OR REPLACE TABLE {0} AS SELECT … FROM {0}."
+)
 
 
 def rewrite_statement(
@@ -211,12 +215,8 @@ def alter_table(tree: exp.Alter, query: Query) -> str | None:
     if not actions or tree.args.get("kind") != "TABLE":
         return None
     added = [each for action in actions for each in _list_added(action)]
-    refusal = NotImplementedError(
-        "Sail does not rename tables or columns of partitions, nor move columns or change their "
-        f"types. Write the table again: CREATE OR REPLACE TABLE {table} AS SELECT … FROM {table}."
-    )
     if not all(_list_added(each) or _list_moved(each) or _is_kept(each) for each in actions):
-        raise refusal
+        raise NotImplementedError(_WRITE_AGAIN.format(table))
     changes, dropped = _find_changes(tree), _list_dropped(actions)
     moved = [each for each in actions if _list_moved(each)]
     if not (added or changes or dropped or moved):
@@ -234,7 +234,7 @@ def alter_table(tree: exp.Alter, query: Query) -> str | None:
     properties = metadata.get("configuration") or {}
     for action in moved:
         if {each.lower() for each in metadata["partitionColumns"]} & _list_moved(action).keys():
-            raise refusal
+            raise NotImplementedError(_WRITE_AGAIN.format(table))
         fields, properties = _move_columns(fields, action, properties, table)
     kept = {key: each for key, each in properties.items() if key.lower() not in dropped}
     kept |= _number_fields(fields, kept)
