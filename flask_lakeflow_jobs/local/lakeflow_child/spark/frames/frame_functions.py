@@ -1,6 +1,6 @@
 """Functions of ``pyspark.sql`` and statistics of frames that Sail lacks, or computes otherwise.
 
-For the texts of the same functions in SQL, and for the reasons, see ``sql_corrections``.
+For the texts of the same functions in SQL, and for the reasons, see ``sail_calls``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pyspark.sql import functions
 from pyspark.sql.types import DataType, StringType, StructField, StructType
 
 from ..files.file_sources import METADATA
-from ..language.sql_corrections import MILLISECONDS, check_path, split_times
+from ..language.sail_calls import MILLISECONDS, check_path, split_times
 from ..language.sql_names import quote_part
 
 #: The functions of pyspark, some of which are replaced later.

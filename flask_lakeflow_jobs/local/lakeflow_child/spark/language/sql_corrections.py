@@ -1,16 +1,7 @@
 """SQL that Sail computes otherwise than Databricks, without an error, and the one for its results.
 
-``left`` and ``right`` count a negative length from the other end. ``split`` by an empty text has
-empty texts at both ends. The ``weekday`` of a Sunday is -1, and its ``DOW`` 0. ``bround`` of
-decimals and ``rint`` round half up. A window over a range of dates has all earlier rows.
-``initcap`` begins a word after each sign. ``nvl`` of a decimal and an integer is a double.
-``to_timestamp`` takes a number for microseconds, and ``to_date`` no text with a ``T``.
-``datediff(DAY, …)`` counts midnights, ``datediff`` and ``regexp_count`` are a ``BIGINT``.
-``date_trunc`` of a date has no time zone. ``string`` of a time has a ``T``, and ``bigint`` of it
-is of microseconds. ``get_json_object`` finds nothing with ``[*]``. ``percentile_approx`` returns a
-value between two others, and takes no array. ``collect_list`` over a window keeps NULL.
-``from_json`` reads no time with a ``T``. ``array_except`` takes no two arrays of which one alone
-has no NULL. ``to_json`` writes microseconds. ``log`` takes no value alone.
+Most of it is calls, for which ``sail_calls`` has a table. Besides, a window over a range of dates
+has all earlier rows, and ``collect_list`` over a window keeps NULL.
 
 Spark makes a ``DOUBLE`` of a ``DOUBLE`` and a decimal, and Sail a decimal of 30 digits, as in
 ``coalesce(x, 0.0)``. Both make a ``DOUBLE`` of a ``DOUBLE`` and an integer, and a decimal of a
@@ -21,18 +12,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
 
 from ...sql_statements import LITERAL, read_arguments
+from .sail_calls import CALLS, write_call
 
-_TEXTS = (
-    "array_except|approx_percentile|bigint|bround|collect_list|from_json|get_json_object|ifnull"
-    "|initcap|left|log|nvl|percentile_approx|regexp_count|right|rint|split|string|to_json"
+_CALL = re.compile(
+    rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>collect_list|{'|'.join(sorted(CALLS))})\s*\(",
+    re.IGNORECASE | re.DOTALL,
 )
-_TIMES = (
-    "date_?diff|date_?part|date_trunc|extract|timestamp|timestampdiff|to_date|to_timestamp|weekday"
-)
-_CALL = re.compile(rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>{_TEXTS}|{_TIMES})\s*\(", re.I | re.S)
 #: A condition that is false for each row, which Sail does not know before.
 NEVER = "rand(0) < 0"
 _CAST = re.compile(rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<cast>CAST)\s*\(", re.I | re.S)
@@ -41,11 +28,6 @@ _STRICT = re.compile(
 )
 _OVER = re.compile(r"\s*(?:FILTER\s*\([^)]*\)\s*)?OVER\b", re.IGNORECASE)
 _FILTER = re.compile(r"\s*FILTER\b", re.IGNORECASE)
-_DAY_OF_WEEK = re.compile(r"'?(?:dow|dayofweek)'?\s+from\s+(.*)", re.IGNORECASE | re.DOTALL)
-_TIMESTAMP = re.compile(r"(?<=[\s:<])TIMESTAMP(?=\s*(?:[,>]|$|NOT\b|COMMENT\b))", re.IGNORECASE)
-#: How Databricks writes a time in JSON.
-MILLISECONDS = "yyyy-MM-dd'T'HH:mm:ss.SSSXXX"
-_WORDS = "transform(split({}, ' '), w -> concat(upper(left(w, 1)), lower(substring(w, 2))))"
 _RANGE = re.compile(
     r"\b(ORDER\s+BY\s+)((?:[^(),]|\((?:[^()]|\([^()]*\))*\))+?)"
     r"(?=(?:\s+(?:ASC|DESC))?(?:\s+NULLS\s+\w+)?\s+RANGE\s+(?:BETWEEN\s[^()]*?)?"
@@ -84,7 +66,7 @@ def _correct_calls(statement: str) -> str:
                 continue  # Sail has no percentile_disc over a window
             if "percentile" in name and _FILTER.match(statement, end):
                 name = "percentile_disc"
-            corrected = _write(name, *arguments)
+            corrected = write_call(name, arguments)
             is_list = name == "collect_list"
             if over and is_list and not statement.endswith("filter(", 0, call.start()):
                 start, end = end, _find_window_end(statement, over.end())
@@ -128,101 +110,6 @@ def _order_range(match: re.Match[str]) -> str:
         f" CAST(unix_date(try_cast(CAST({column} AS STRING) AS DATE)) AS DOUBLE)"
         f" ELSE try_cast(CAST({column} AS STRING) AS DOUBLE) END"
     )
-
-
-def _write(name: str, *arguments: str) -> str:
-    call = f"{name}({', '.join(arguments)})"
-    if re.fullmatch(_TIMES, name):
-        return _write_time(name, call, *arguments)
-    if name in ("bround", "rint"):
-        value, *scale = arguments
-        return f"bround({', '.join([f'CAST({value} AS DOUBLE)', *scale])})"
-    if name == "initcap":
-        return f"array_join({_WORDS.format(*arguments)}, ' ')"
-    if name == "log":
-        return call if len(arguments) > 1 else f"ln({arguments[0]})"
-    if name in ("ifnull", "nvl"):
-        return f"coalesce({', '.join(arguments)})"
-    if name in ("bigint", "string"):
-        return f"CAST({arguments[0]} AS {name.upper()})"
-    if name == "to_json":
-        times = f"map('timestampFormat', \"{MILLISECONDS}\")"
-        return call if len(arguments) > 1 else f"{name}({arguments[0]}, {times})"
-    if len(arguments) < 2:
-        return call
-    text, by, *options = arguments
-    if name == "array_except":
-        nullable = (f"slice(array_append({x}, NULL), 1, size({x}))" for x in arguments)
-        is_done = by.upper() == "NULL" or text.startswith("slice(array_append(")
-        return call if is_done else f"{name}({', '.join(nullable)})"
-    if name == "from_json":
-        kinds = None if options or by[:1] not in ("'", '"') else split_times(by[1:-1])
-        return call if kinds is None else f"try_cast(from_json({text}, '{kinds[0]}') AS {kinds[1]})"
-    if name == "get_json_object":
-        check_path(by)
-        return call
-    if name == "regexp_count":
-        return f"CAST({call} AS INT)"
-    if name in ("approx_percentile", "percentile_approx"):
-        return _write_percentile(text, by)
-    if name == "percentile_disc":  # its values are of the type DOUBLE
-        return f"{name}({by}) WITHIN GROUP (ORDER BY {text})"
-    if name != "split":
-        is_plain = by.isdecimal()
-        return call if is_plain else f"{name}({text}, if(({by}) < 0, 0, {by}))"
-    if by not in ("''", '""'):
-        return call
-    return f"if(({text}) = '', array(''), array_remove({call}, ''))"
-
-
-def split_times(schema: str) -> tuple[str, str] | None:
-    """Return a schema of JSON with texts in place of times, and the type to cast its value to.
-
-    :return: ``None`` if the schema has no times.
-    """
-    texts, count = _TIMESTAMP.subn("STRING", schema)
-    is_type = re.match(r"\s*(?:array|map|struct)\s*<", schema, re.IGNORECASE)
-    return (texts, schema if is_type else f"STRUCT<{schema}>") if count else None
-
-
-def _write_percentile(value: str, by: str) -> str:
-    match = re.match(r"array\s*\(", by, re.IGNORECASE)
-    found = read_arguments(by, match.end()) if match else None
-    shares = found[0] if found else [by]
-    calls = [
-        f"get(sort_array(collect_list({value})), "
-        f"CAST(greatest(ceil({each} * count({value})) - 1, 0) AS INT))"
-        for each in shares
-    ]
-    return f"array({', '.join(calls)})" if found else calls[0]
-
-
-def _write_time(name: str, call: str, first: str, *rest: str) -> str:
-    if name == "weekday":
-        return f"pmod({call}, 7)"
-    if name == "date_trunc":
-        return f"CAST({call} AS TIMESTAMP)"
-    if name == "to_date":
-        is_done = rest or first.endswith(" AS TIMESTAMP_NTZ)")
-        return call if is_done else f"{name}(CAST({first} AS TIMESTAMP_NTZ))"
-    if name in ("timestamp", "to_timestamp"):
-        return call if rest else f"CAST({first} AS TIMESTAMP)"
-    if name in ("date_part", "datepart", "extract"):
-        match = _DAY_OF_WEEK.fullmatch(" FROM ".join([first, *rest]))
-        return f"dayofweek({match[1]})" if match else call
-    if len(rest) == 1:
-        return f"CAST({call} AS INT)"
-    is_day = len(rest) == 2 and first.lower() == "day"
-    return f"({name}(HOUR, {', '.join(rest)}) div 24)" if is_day else call
-
-
-def check_path(path: Any) -> None:
-    """Refuse a path of JSON that Sail does not read."""
-    if isinstance(path, str) and "[*]" in path:
-        raise NotImplementedError(
-            f"Sail reads no [*] in a path of JSON ({path}). Parse the text with from_json, and "
-            "take the field of each element with transform."
-        )
 
 
 @dataclass

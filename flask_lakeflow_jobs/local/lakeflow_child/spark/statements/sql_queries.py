@@ -8,7 +8,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 from ...sql.databricks_sql import name_paths
-from ..language.sql_corrections import NEVER, check_path
+from ..language.sail_calls import check_path
+from ..language.sql_corrections import NEVER
 from .query_columns import (
     Describe,
     Tree,

@@ -29,7 +29,7 @@ from pyspark.sql.types import (
 )
 
 from ..files.data_files import NULL_FOLDER
-from ..language.sql_corrections import MILLISECONDS
+from ..language.sail_calls import MILLISECONDS
 from ..language.sql_names import quote_part
 
 # Files have one type for all of them.

@@ -92,6 +92,14 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_corrections imp
         ("get_json_object(a, '$.b[0]')",) * 2,
         ("to_date(a), to_date(b, 'y')", "to_date(CAST(a AS TIMESTAMP_NTZ)), to_date(b, 'y')"),
         ("to_date(CAST(a AS TIMESTAMP_NTZ))",) * 2,
+        (
+            "initcap(a)",
+            "array_join(transform(split(a, ' '), w -> concat(upper(left(w, 1)), lower(substring(w, 2)))), ' ')",
+        ),
+        (
+            "nvl(a), left(a), split(a, '', 2)",
+            "nvl(a), left(a), if((a) = '', array(''), array_remove(split(a, '', 2), ''))",
+        ),
         ("log(a), log(10, b), blog(c)", "ln(a), log(10, b), blog(c)"),
     ],
 )
