@@ -6,7 +6,7 @@ import glob
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from functools import reduce, wraps
 from typing import Any
@@ -64,47 +64,85 @@ def wrap_load(load: Load, translate: Translate) -> Load:
         _refuse_encodings(reader._options)
         source = (format or reader._format or "delta").lower()
         known = reader._schema or None
-        is_inferred = source in _INFERRED and known is None
         paths = path if isinstance(path, (list, tuple)) else [path]
         if source in FILE_FORMATS:
+            is_inferred = source in _INFERRED and known is None
             known = _make_nullable(known)
-            paths = [*map(begin_at_root, paths)]
-            local = [*map(translate, paths)]
-            _require(paths, local, source if is_inferred else None)
-            local = [found for each in local for found in expand_pattern(each)]
-            if source != "delta":
-                local = [file for e in local for file in _leave_out_folders(reader._options, e)]
+            paths = _find_files(paths, translate, source, reader._options, is_inferred=is_inferred)
         else:
-            local = [*map(translate, paths)]
-        folders = _find_folders(local) if source in _INFERRED else {}
-        if folders and known is not None:
-            known, declared = _split_schema(parse_schema(reader._client, known), folders)
-            folders |= declared
-        if source == "json" and path is not None:
-            local = _copy_lines(reader, local)
-
-        def read(columns: Any) -> Any:
-            return load(reader, local if path is not None else None, source, columns)
-
-        def read_lines() -> Any:
-            columns = ["value", *folders]
-            return load(
-                reader, local, "text", ", ".join(f"{quote_part(c)} STRING" for c in columns)
-            )
-
-        frame = read_csv(reader, read, known) if source == "csv" else None
-        if source == "json" and known is not None and path is not None:
-            frame = read_json_files(reader, read_lines, known, folders)
-        if frame is None:
-            frame = read(known)
-        if source == "json" and known is None:
-            known = _type_fields(_infer_fields(frame, reader, load, local))
-            frame = read_json_files(reader, read_lines, known, folders) or read(known)
-        if source == "binaryfile":
-            return _name_paths(frame, local)
-        return _type_folders(frame, folders) if folders else frame
+            paths = [*map(translate, paths)]
+        return _Files(load, reader, source, paths if path is not None else None).read(known)
 
     return load_files
+
+
+def _find_files(
+    paths: Iterable[Any],
+    translate: Translate,
+    source: str,
+    options: dict[str, Any],
+    *,
+    is_inferred: bool,
+) -> list[Any]:
+    """Return the files and folders of this machine that Spark reads.
+
+    :param is_inferred: their columns are found in them.
+    """
+    paths = [*map(begin_at_root, paths)]
+    local = [*map(translate, paths)]
+    _require(paths, local, source if is_inferred else None)
+    local = [found for each in local for found in expand_pattern(each)]
+    if source == "delta":
+        return local
+    return [file for each in local for file in _leave_out_folders(options, each)]
+
+
+class _Files:
+    """Files of one format that are read together.
+
+    :param load: the method of Sail.
+    :param paths: ``None`` if the options name them.
+    """
+
+    def __init__(self, load: Load, reader: Any, source: str, paths: list[Any] | None) -> None:
+        self._load, self._reader, self._source, self._paths = load, reader, source, paths
+        self._folders = _find_folders(paths or []) if source in _INFERRED else {}
+
+    def read(self, schema: Any) -> Any:
+        """Read the files.
+
+        :param schema: ``None`` to infer it.
+        """
+        if self._folders and schema is not None:
+            fields = parse_schema(self._reader._client, schema)
+            schema, declared = _split_schema(fields, self._folders)
+            self._folders |= declared
+        if self._source == "binaryfile":
+            return _name_paths(self._read_plainly(schema), self._paths or [])
+        frame = None
+        if self._source == "csv":
+            frame = read_csv(self._reader, self._read_plainly, schema)
+        elif self._source == "json" and self._paths is not None:
+            frame = self._read_json(schema, self._paths)
+        if frame is None:
+            frame = self._read_plainly(schema)
+        return _type_folders(frame, self._folders) if self._folders else frame
+
+    def _read_json(self, schema: Any, paths: list[Any]) -> Any:
+        self._paths = paths = _copy_lines(self._reader, paths)
+        if schema is None:
+            frame = self._read_plainly(None)
+            schema = _type_fields(_infer_fields(frame, self._reader, self._load, paths))
+        found = read_json_files(self._reader, self._read_lines, schema, self._folders)
+        return self._read_plainly(schema) if found is None else found
+
+    def _read_plainly(self, schema: Any) -> Any:
+        """Read the files as Sail does."""
+        return self._load(self._reader, self._paths, self._source, schema)
+
+    def _read_lines(self) -> Any:
+        columns = ", ".join(f"{quote_part(name)} STRING" for name in ("value", *self._folders))
+        return self._load(self._reader, self._paths, "text", columns)
 
 
 def _name_paths(frame: Any, paths: list[Any]) -> Any:
