@@ -97,46 +97,79 @@ def advise_on_surroundings(
     :param mounts: folders of this machine by their paths in the workspace.
     :param root: the folder of the bundle.
     """
-    if isinstance(error, FileNotFoundError) and (path := _find_path(error)):
-        if "/" not in path and _comes_from(error.__traceback__, (subprocess.__file__,)):
-            return _PROGRAM.format(path)
-        return _advise_on_file(path, mounts, root)
-    if isinstance(error, KeyError) and error.args and _comes_from(error.__traceback__, _OS_FILES):
-        return (
-            f"Set {error.args[0]} in the bundle ('spark_env_vars', 'environment_variables') or in "
-            "the environment of the local workspace."
-        )
+    return (
+        _advise_on_missing_file(error, mounts, root)
+        or _advise_on_variable(error)
+        or _advise_on_arguments(error)
+        or _advise_on_place(error, mounts)
+        or _advise_on_name(error)
+        or _advise_on_host(error)
+    )
+
+
+def _advise_on_missing_file(error: BaseException, mounts: dict[str, str], root: str) -> str | None:
+    path = _find_path(error) if isinstance(error, FileNotFoundError) else None
+    if not path:
+        return None
+    if "/" not in path and _comes_from(error.__traceback__, (subprocess.__file__,)):
+        return _PROGRAM.format(path)
+    return _advise_on_file(path, mounts, root)
+
+
+def _advise_on_variable(error: BaseException) -> str | None:
+    is_missing = isinstance(error, KeyError) and _comes_from(error.__traceback__, _OS_FILES)
+    if not is_missing or not error.args:
+        return None
+    return (
+        f"Set {error.args[0]} in the bundle ('spark_env_vars', 'environment_variables') or in "
+        "the environment of the local workspace."
+    )
+
+
+def _advise_on_arguments(error: BaseException) -> str | None:
     # argparse has printed it before it has ended the task.
-    if isinstance(error, SystemExit) and (text := _find_text(error, "message", _PARSER_FILES)):
-        return f"Correct the parameters of the task or of its job: {text}."
+    is_end = isinstance(error, SystemExit)
+    text = _find_text(error, "message", _PARSER_FILES) if is_end else None
+    return f"Correct the parameters of the task or of its job: {text}." if text else None
+
+
+def _advise_on_place(error: BaseException, mounts: dict[str, str]) -> str | None:
     for pattern, advice in _BY_PLACE.items():
         if match := re.search(pattern, str(error)):
             return advice.format(_describe_place(match[1], mounts))
+    return None
+
+
+def _advise_on_name(error: BaseException) -> str | None:
     text = f"{error} {_read_response(error)}"
     for pattern, advice in _BY_NAME.items():
         if match := re.search(pattern, text):
-            name = match[1]
-            if advice is _CREATE_TABLE:
-                name = _find_full_name(name, error)
-                advice = NO_SYSTEM_TABLES if name.lower().startswith("system.") else advice
-            return advice.format(name)
+            if advice is not _CREATE_TABLE:
+                return advice.format(match[1])
+            name = _find_full_name(match[1], error)
+            is_system = name.lower().startswith("system.")
+            return NO_SYSTEM_TABLES.format(name) if is_system else advice.format(name)
+    return None
+
+
+def _advise_on_host(error: BaseException) -> str | None:
     match = _UNREACHABLE.search(str(error))
     # Spark names the error of its own source of data in the text.
     kinds = f"{type(error).__name__}: {error}"
-    is_connection = any(f"{each}: " in kinds for each in _CONNECTION_ERRORS)
-    if match and (is_connection or any(each in kinds for each in _CONNECTION_TEXTS)):
-        found = next(filter(None, match.groups()), None)
-        host = found or _find_text(error, "host", _CLIENT_FILES) or "the host of the task"
-        if host == "localhost" and "port=443" in str(error):  # of spark.databricks.workspaceUrl
-            return (
-                "Write os.environ['DATABRICKS_HOST'] in place of https:// and the workspace URL: "
-                "the local workspace serves no HTTPS."
-            )
+    signs = (*(f"{each}: " for each in _CONNECTION_ERRORS), *_CONNECTION_TEXTS)
+    if match is None or not any(sign in kinds for sign in signs):
+        return None
+    found = next(filter(None, match.groups()), None)
+    host = found or _find_text(error, "host", _CLIENT_FILES) or "the host of the task"
+    if host == "localhost" and "port=443" in str(error):  # of spark.databricks.workspaceUrl
         return (
-            f"This machine cannot reach {host}. Allow the connection, or simulate the job (its tag "
-            "'local_simulation')."
+            "Write os.environ['DATABRICKS_HOST'] in place of https:// and the workspace URL: "
+            "the local workspace serves no HTTPS."
         )
-    return None
+    return (
+        f"This machine cannot reach {host}. Allow the connection, or simulate the job (its tag "
+        "'local_simulation')."
+    )
 
 
 def _read_response(error: BaseException) -> str:
