@@ -123,28 +123,10 @@ class Stages:
         """
         self._join_flows()
         views = {name for each in self._elements if each.is_view for name in each.names}
-        tables = {name for each in self._elements for name in each.names} - views
-        plans = {
-            name: each.plan
-            for each in self._elements
-            if each.plan is not None
-            for name in each.names & views
-        }
-        for each in self._elements:
-            if each.plan is not None:
-                each.plan = inline(each.plan, plans, self._path)
-            self._find_reads(each, tables | views)
-            each.waits &= tables
-        stages = dict.fromkeys(tables | views, 0)
-        for _ in range(len(self._elements) + 1):
-            before = dict(stages)
-            for each in self._elements:
-                least = [stages[name] for name in each.reads | each.names]
-                least += [stages[name] + 1 for name in each.waits]
-                stages |= dict.fromkeys(each.names, max(least, default=0))
-            if stages == before:
-                break
-        else:  # tables read each other in a circle, as Spark is going to say
+        tables = self.names - views
+        self._find_all_reads(views, tables)
+        stages = self._number_stages(views | tables)
+        if stages is None:  # tables read each other in a circle, as Spark is going to say
             return [self._elements]
         found = []
         for stage in range(max(stages.values(), default=0) + 1):
@@ -156,6 +138,29 @@ class Stages:
             if not stage or any(not each.names <= views for each in elements):
                 found.append(elements)
         return found
+
+    def _find_all_reads(self, views: set[str], tables: set[str]) -> None:
+        """Find what each element reads, also in the plans of views that it names."""
+        filled = [each for each in self._elements if each.plan is not None]
+        plans = {name: each.plan for each in filled for name in each.names & views}
+        for each in self._elements:
+            if each.plan is not None:
+                each.plan = inline(each.plan, plans, self._path)
+            self._find_reads(each, tables | views)
+            each.waits &= tables
+
+    def _number_stages(self, names: set[str]) -> dict[str, int] | None:
+        """Return the stage of each table and view; ``None`` if they read each other."""
+        stages = dict.fromkeys(names, 0)
+        for _ in range(len(self._elements) + 1):
+            before = dict(stages)
+            for each in self._elements:
+                least = [stages[name] for name in each.reads | each.names]
+                least += [stages[name] + 1 for name in each.waits]
+                stages |= dict.fromkeys(each.names, max(least, default=0))
+            if stages == before:
+                return stages
+        return None
 
     def _join_flows(self) -> None:
         """Make one flow of all that write to one table.

@@ -63,23 +63,34 @@ def read_csv(reader: Any, read: Read, schema: Any) -> Any:
     :param schema: a type, its JSON, or its text; ``None`` to infer it.
     """
     options = lower_options(reader._options)
-    mode = options.get("mode", "PERMISSIVE").upper()
-    if mode == "PERMISSIVE":  # a line with fewer columns has NULL
+    if _find_mode(options) == "PERMISSIVE":  # a line with fewer columns has NULL
         reader._options.setdefault("allowTruncatedRows", "true")
     for name in ("sep", "delimiter"):
         if options.get(name) == r"\t":
             reader.option(name, "\t")
-    cut = _find_cut(options)
-    null = options.get("nullvalue", "")
     if schema is None:
-        frame = _read_texts(reader, read)
-        texts = {name: _text(name, null, cut) for name in frame.columns}
-        if is_true(options, "inferschema"):
-            frame = frame.withColumns(_infer_types(frame, texts, options))
-        elif null or cut:
-            frame = frame.withColumns(texts)
-        return frame.toDF(*map(_CUTS[cut], frame.columns)) if cut else frame
+        return _read_undeclared(reader, read, options)
     fields = parse_schema(reader._client, schema).fields
+    return _read_declared(read, fields, options)
+
+
+def _find_mode(options: dict[str, str]) -> str:
+    return options.get("mode", "PERMISSIVE").upper()
+
+
+def _read_undeclared(reader: Any, read: Read, options: dict[str, str]) -> Any:
+    cut, null = _find_cut(options), options.get("nullvalue", "")
+    frame = _read_texts(reader, read)
+    texts = {name: _text(name, null, cut) for name in frame.columns}
+    if is_true(options, "inferschema"):
+        frame = frame.withColumns(_infer_types(frame, texts, options))
+    elif null or cut:
+        frame = frame.withColumns(texts)
+    return frame.toDF(*map(_CUTS[cut], frame.columns)) if cut else frame
+
+
+def _read_declared(read: Read, fields: list[StructField], options: dict[str, str]) -> Any:
+    mode, cut, null = _find_mode(options), _find_cut(options), options.get("nullvalue", "")
     kinds = {each.name: each.dataType.simpleString() for each in fields}
     corrupt = options.get("columnnameofcorruptrecord", "_corrupt_record")
     has_corrupt = kinds.pop(corrupt, None) is not None
