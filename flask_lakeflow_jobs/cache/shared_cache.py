@@ -155,10 +155,12 @@ class SharedCache:
         :param cache: the host's own cache, which is used instead of the configuration.
         :param namespace: separates apps that share one cache.
         :param secret: signs the entries.
-        :raises ConfigurationError: Flask-Caching does not accept the configuration.
+        :raises ConfigurationError: Flask-Caching does not accept the configuration, or the entries
+            would be read as pickles.
         """
         if cache is None:
             cache = Cache(with_jinja2_ext=False)  # templates keep the host's own cache
+            _check_config(config)
             try:
                 cache.init_app(app, config=_add_redis_timeouts(config))
             except ConfigurationError:
@@ -168,6 +170,7 @@ class SharedCache:
         elif cache not in app.extensions.get("cache", {}):
             cache.init_app(app)
         backend = copy.copy(app.extensions["cache"][cache])  # the host's keeps its serializer
+        _refuse_pickles(type(backend).__name__)
         if hasattr(backend, "serializer"):
             backend.serializer = PlainTextSerializer()
         return cls(backend, clock, namespace=namespace, secret=secret)
@@ -311,6 +314,26 @@ class SharedCache:
             return
         reason = error or f"it took {elapsed:.1f} s to respond"
         _log.warning("The shared cache is unavailable. Each process works by itself: %s", reason)
+
+
+def _check_config(config: Mapping[str, Any]) -> None:
+    name = str(config.get("CACHE_TYPE"))
+    _refuse_pickles(name)
+    if "filesystem" in name.lower() and not config.get("CACHE_DIR"):
+        raise ConfigurationError(
+            f"{CACHE.name} needs CACHE_DIR for {name}. Set it to a folder that only the app may"
+            " write to."
+        )
+
+
+def _refuse_pickles(backend: str) -> None:
+    """Refuse clients that unpickle what they read, so that who writes to the server runs code."""
+    if "memcached" in backend.lower():
+        raise ConfigurationError(
+            f"{CACHE.name} cannot use {backend}: its clients read pickles, with which anyone who"
+            " can write to the server could run code in the app. Use RedisCache, or"
+            " flask_lakeflow_jobs.sql_cache.SqlCache."
+        )
 
 
 def _add_redis_timeouts(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask_caching import Cache
-from flask_caching.backends import SimpleCache
+from flask_caching.backends import NullCache, SimpleCache
 
 from flask_lakeflow_jobs import (
     ConfigurationError,
@@ -224,6 +224,33 @@ def test_cache_config_that_is_invalid_names_its_key(
     app.config["LAKEFLOW_JOBS_CACHE"] = config
     with pytest.raises(ConfigurationError, match=r"^LAKEFLOW_JOBS_CACHE.*[^:]$"):
         LakeflowJobs(app)
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ({"CACHE_TYPE": "FileSystemCache"}, "needs CACHE_DIR"),
+        ({"CACHE_TYPE": "MemcachedCache"}, "MemcachedCache: its clients read pickles"),
+        ({"CACHE_TYPE": "flask_caching.backends.SASLMemcachedCache"}, "read pickles"),
+        ({"CACHE_TYPE": "memcached"}, "read pickles"),
+    ],
+)
+def test_cache_config_that_cannot_be_used_safely_is_refused(
+    config: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"^LAKEFLOW_JOBS_CACHE .*{reason}"):
+        SharedCache.from_config(Flask(__name__), config, None)
+
+
+class MemcachedCache(NullCache):
+    """A cache of the host app, named as that of Flask-Caching, which needs a client."""
+
+
+def test_hosts_memcached_is_refused() -> None:
+    app = Flask(__name__)
+    host = Cache(app, config={"CACHE_TYPE": f"{__name__}.MemcachedCache"})
+    with pytest.raises(ConfigurationError, match="LAKEFLOW_JOBS_CACHE cannot use MemcachedCache"):
+        SharedCache.from_config(app, {}, host)
 
 
 def test_cache_config_for_redis_without_driver_names_the_extra(
