@@ -133,6 +133,10 @@ _ADVICE = {
         "Sail has no function {} here. Use transform over map_entries or arrays_zip, in a frame "
         "also zip_with."
     ),
+    r"does not support logical expression (?:Exists|InSubquery)": (
+        "Sail takes IN and EXISTS with a subquery only to filter rows. Join the table instead, and "
+        "test whether its column is NULL."
+    ),
     r"unsupported ALTER TABLE operation": (
         "Sail does not move columns of a table. Write it again, by CREATE OR REPLACE TABLE … AS "
         "SELECT with the columns in another order."
@@ -175,8 +179,9 @@ _LACKS = {
         "rows first, then insert the new ones."
     ),
     "UNDROP": "Sail does not keep tables that were dropped. Create the table again.",
-    "(DESC | DESCRIBE | SHOW) (CONNECTIONS | EXTERNAL | PROVIDERS | RECIPIENTS | SERVICE | SHARES"
-    " | STORAGE)": (
+    "(ALTER | CREATE | DESC | DESCRIBE | DROP | SHOW) (CONNECTION | CONNECTIONS"
+    " | EXTERNAL (LOCATION | LOCATIONS) | FOREIGN | PROVIDER | PROVIDERS | RECIPIENT | RECIPIENTS"
+    " | SERVICE | SHARE | SHARES | STORAGE)": (
         "The local workspace has no external locations, credentials, connections or shares. Leave "
         f"the statement out, or {SIMULATE}."
     ),

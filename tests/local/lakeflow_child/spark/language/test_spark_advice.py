@@ -84,6 +84,10 @@ def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
             "The session has no setting spark.shop.day. Set it under 'spark_conf' of",
         ),
         (
+            "Physical plan does not support logical expression InSubquery(InSubquery { expr: a })",
+            "Sail takes IN and EXISTS with a subquery only to filter rows. Join the table",
+        ),
+        (
             "No data source found for: com.crealytics.spark.excel",
             "Sail does not read or write the format com.crealytics.spark.excel. Use",
         ),
@@ -102,6 +106,7 @@ def test_what_sail_lacks_is_to_be_written_otherwise(error: str, advice: str) -> 
         ("SELECT a FROM t JOIN system.billing.usage", "no system tables"),
         ("SELECT a FROM system.information_schema.tables", ""),
         ("CONVERT TO DELTA parquet.`/a`", "Write them"),
+        ("CREATE EXTERNAL TABLE t (a INT)", ""),
         ("SELECT 'a JOIN system.billing.usage, table_changes('", ""),
     ],
 )
@@ -118,6 +123,8 @@ def test_what_sail_lacks_is_refused_with_a_remedy(statement: str, advice: str) -
         ("UNDROP TABLE t", "Sail does not keep tables that were dropped"),
         ("SHOW EXTERNAL LOCATIONS", "The local workspace has no external locations"),
         ("DESCRIBE EXTERNAL LOCATION a", "The local workspace has no external locations"),
+        ("create connection if not exists c TYPE http", "The local workspace has no external loc"),
+        ("ALTER SHARE s ADD TABLE t", "The local workspace has no external locations"),
         ("CREATE OR REPLACE PROCEDURE p() AS BEGIN END", "Sail runs no scripts in SQL"),
     ],
 )
