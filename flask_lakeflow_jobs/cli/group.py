@@ -36,7 +36,7 @@ COMMANDS = {
 
 #: Commands that are of no use without their result, so they fail if it cannot be written.
 READING_COMMANDS = frozenset(
-    {"compare", "list", "logs", "output", "record", "runs", "show", "status"}
+    {"compare", "list", "local", "logs", "output", "record", "runs", "show", "status"}
 )
 
 

@@ -89,16 +89,19 @@ def clean(text: str) -> str:
     return remove_escapes(text, _KEEP_COLORED_WORDS)
 
 
-def print_result(lines: str | Iterable[str]) -> None:
-    """Print a result to stdout: a text, with one newline at the end, or lines."""
+def print_result(lines: str | Iterable[str], *, needs_reader: bool = False) -> None:
+    """Print a result to stdout: a text, with one newline at the end, or lines.
+
+    :param needs_reader: more follows, so end the command if the reader has closed the pipe.
+    """
     text = lines if isinstance(lines, str) else "\n".join(lines)
-    _print(clean(text.removesuffix("\n")), to_stderr=False)
+    _print(clean(text.removesuffix("\n")), to_stderr=False, needs_reader=needs_reader)
 
 
 def print_output(text: str, *, needs_reader: bool = False) -> None:
     """Print the output of a task to stdout; on a terminal in its own colors, and JSON as tables.
 
-    :param needs_reader: more follows, so end the command if the reader has closed the pipe.
+    :param needs_reader: as of :func:`print_result`.
     """
     text, width = text.removesuffix("\n"), table_width()
     if width is None:
@@ -120,8 +123,7 @@ def print_document(document: Mapping[str, Any], optional: Collection[str] = ()) 
 
 def print_json_line(document: Any) -> None:
     """Print one of several results as a line of JSON; end the command if the pipe is closed."""
-    line = json.dumps(document, separators=(",", ":"))
-    _print(clean(line), to_stderr=False, needs_reader=True)
+    print_result(json.dumps(document, separators=(",", ":")), needs_reader=True)
 
 
 def print_progress(lines: str | Iterable[str]) -> None:

@@ -204,7 +204,7 @@ def export(selects_actions: bool, filters: dict[str, Any], file_format: str) -> 
     rows = _read_all(get_record(), selects_actions, filters)
     write = _format_csv if file_format == "csv" else _format_json_lines
     for text in write(rows):
-        print_result(text)
+        print_result(text, needs_reader=True)
 
 
 @record.command()

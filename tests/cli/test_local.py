@@ -47,6 +47,12 @@ def test_local_exports_settings_for_a_shell() -> None:
 
 @pytest.mark.processes
 @pytest.mark.usefixtures("own_workspace")
+def test_local_fails_if_its_result_is_unwritable() -> None:
+    assert run_in_shell("jobs local --status > /dev/full").exit_code == 1
+
+
+@pytest.mark.processes
+@pytest.mark.usefixtures("own_workspace")
 def test_workspace_that_cannot_start_is_an_error(
     flask_jobs: RunFlask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

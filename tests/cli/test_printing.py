@@ -94,6 +94,7 @@ def test_json_lines_are_compact_and_documents_are_not(capsys: pytest.CaptureFixt
     [
         (partial(print_output, "x", needs_reader=True), ExitCode.INTERRUPTED),
         (partial(print_json_line, {}), ExitCode.INTERRUPTED),
+        (partial(print_result, "x", needs_reader=True), ExitCode.INTERRUPTED),
         (partial(print_output, "x"), None),
         (partial(print_result, "x"), None),
     ],

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import sqlalchemy as sa
 from click.testing import Result
@@ -130,6 +131,19 @@ def test_export_json_has_one_object_per_line(app: Flask, record: Record) -> None
     add_run(record, 8)
     lines = run(app, "export", "--format", "json").stdout.splitlines()
     assert [json.loads(line)["run_id"] for line in lines] == [8, 7]
+
+
+def test_export_ends_when_its_reader_does(
+    app: Flask, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in ``flask jobs record export | head -1``."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise BrokenPipeError
+
+    add_run(record, 7)
+    monkeypatch.setattr(click, "echo", refuse)
+    assert run(app, "export").exit_code == 130
 
 
 def test_prune_deletes_older_rows(app: Flask, record: Record, clock: FakeClock) -> None:
