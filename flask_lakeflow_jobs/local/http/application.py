@@ -26,7 +26,7 @@ from .server import MAX_BODY_BYTES, FilePart
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 
-_API_PATH = re.compile(r"/api/(2\.[0-2])/(.+)")
+_API_PATH = re.compile(r"/api/(2\.[0-2])/(.+)", re.DOTALL)
 #: What the service does not have is under a path of its own.
 _ADDITIONS = "/api/local/"
 _API_PREFIX = re.compile(r"/api/[0-9.]+(?=/)")

@@ -107,6 +107,7 @@ ERRORS: list[tuple[Callable[[Any], Any], type[DatabricksError], str]] = [
     (lambda f: f.create_directory("/Volumes/a/b"), InvalidParameterValue, "/Volumes/<catalog>/"),
     (lambda f: f.create_directory("/etc/x"), InvalidParameterValue, "below /Volumes."),
     (lambda f: f.create_directory(f"{VOLUME}/a\0b"), InvalidParameterValue, "contains a character"),
+    (lambda f: f.create_directory(f"{VOLUME}/a\nb"), InvalidParameterValue, "contains a character"),
     (
         lambda f: f.upload(f"{VOLUME}/dir/a", io.BytesIO(b""), overwrite=False),
         AlreadyExists,
