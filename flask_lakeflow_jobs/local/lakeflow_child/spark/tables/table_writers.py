@@ -88,33 +88,39 @@ def write_table(save: Callable[..., Any]) -> Any:
     ) -> None:
         call_setters(self, options, format=format, mode=mode, partitionBy=partitionBy)
         self._write.options = _drop_features(self._write.options)
-        session = self._spark
-        create_schema(find_schema(name), session.sql)
-        exists = bool(session.catalog.tableExists(name))
-        if exists and find_folder(session.sql, name) is not None:
-            _check_types(self, session.table(name))
-        condition = _find_replaced(self, name) if exists else None
-        if condition is not None:
-            _insert(session, f"INTO {name} REPLACE WHERE {condition}", _frame_of(self), name)
+        create_schema(find_schema(name), self._spark.sql)
+        if self._spark.catalog.tableExists(name):
+            _write_existing(self, name, save)
             return
-        if exists and _fits(self, name):
-            frame = _frame_of(self)
-            columns = ", ".join(map(quote_part, frame.columns))
-            _insert(session, f"{_INSERTS[self._write.mode]} {name} ({columns})", frame)
-            return
-        if not exists or self._write.mode == "overwrite":
-            frame = _frame_of(self)
-            table = session.table(name) if exists and not _is_replaced(self) else None
-            if table is not None and _is_merged(self):
-                self.option("mergeSchema", "true")
-                frame = _order_columns(frame, table)
-            self._write._child = make_nullable(frame, table)._plan
-        elif _is_merged(self):
-            _match_columns(self, session.table(name))
-        with nullcontext() if exists else _removed_if_failed(session, name):
+        self._write._child = make_nullable(_frame_of(self))._plan
+        with _removed_if_failed(self._spark, name):
             save(self, name)
 
     return saveAsTable
+
+
+def _write_existing(writer: Any, name: str, save: Callable[..., Any]) -> None:
+    session = writer._spark
+    if find_folder(session.sql, name) is not None:
+        _check_types(writer, session.table(name))
+    if (condition := _find_replaced(writer, name)) is not None:
+        _insert(session, f"INTO {name} REPLACE WHERE {condition}", _frame_of(writer), name)
+        return
+    if _fits(writer, name):
+        frame = _frame_of(writer)
+        columns = ", ".join(map(quote_part, frame.columns))
+        _insert(session, f"{_INSERTS[writer._write.mode]} {name} ({columns})", frame)
+        return
+    if writer._write.mode == "overwrite":
+        frame = _frame_of(writer)
+        table = None if _is_replaced(writer) else session.table(name)
+        if table is not None and _is_merged(writer):
+            writer.option("mergeSchema", "true")
+            frame = _order_columns(frame, table)
+        writer._write._child = make_nullable(frame, table)._plan
+    elif _is_merged(writer):
+        _match_columns(writer, session.table(name))
+    save(writer, name)
 
 
 @contextmanager
@@ -227,35 +233,39 @@ def write_folder(save: Callable[..., Any], translate: Translate) -> Any:
     ) -> None:
         call_setters(self, options, format=format, mode=mode, partitionBy=partitionBy)
         self._write.options = _drop_features(self._write.options)
-        if (self._write.source or "delta").lower() in FILE_FORMATS:
-            path = begin_at_root(path)
-        path = translate(path)
-        is_delta = self._write.source in (None, "delta")
-        is_table = is_delta and path is not None and DeltaTable.isDeltaTable(self._spark, path)
-        condition = _find_replaced(self, f"delta.`{path}`") if is_table else None
-        if condition is not None:
-            check_replaced(_frame_of(self), condition)
-            self.option("replaceWhere", condition)
-        table = self._spark.read.format("delta").load(path) if is_table else None
-        if is_table:
-            _check_types(self, table)
-        if is_table and self._write.mode == "append":
-            _match_columns(self, table)
-        elif is_delta and condition is None:
-            frame = _frame_of(self)
-            kept = None if _is_replaced(self) else table
-            if kept is not None and self._write.mode == "overwrite":
-                frame = _order_columns(frame, kept)
-            self._write._child = make_nullable(frame, kept)._plan
-        elif not is_delta:
-            source, folders = self._write.source.lower(), self._write.partitioning_cols
-            frame = format_values(
-                _frame_of(self), source, lower_options(self._write.options), folders
-            )
-            self._write._child = frame._plan
+        source = (self._write.source or "delta").lower()
+        path = translate(begin_at_root(path) if source in FILE_FORMATS else path)
+        if source == "delta":
+            _prepare_delta(self, path)
+        else:
+            options, folders = lower_options(self._write.options), self._write.partitioning_cols
+            self._write._child = format_values(_frame_of(self), source, options, folders)._plan
         save(self, path)
 
     return save_folder
+
+
+def _prepare_delta(writer: Any, path: str | None) -> None:
+    """Let a writer have rows that Sail writes as Databricks does.
+
+    :param path: of the folder on this machine; ``None`` if an option names it.
+    """
+    if path is None or not DeltaTable.isDeltaTable(writer._spark, path):
+        writer._write._child = make_nullable(_frame_of(writer))._plan
+        return
+    table = writer._spark.read.format("delta").load(path)
+    _check_types(writer, table)
+    if writer._write.mode == "append":
+        _match_columns(writer, table)
+    elif (condition := _find_replaced(writer, f"delta.`{path}`")) is not None:
+        check_replaced(_frame_of(writer), condition)
+        writer.option("replaceWhere", condition)
+    else:
+        frame = _frame_of(writer)
+        kept = None if _is_replaced(writer) else table
+        if kept is not None and writer._write.mode == "overwrite":
+            frame = _order_columns(frame, kept)
+        writer._write._child = make_nullable(frame, kept)._plan
 
 
 def insert_into(insert: Callable[..., Any]) -> Any:
