@@ -15,6 +15,7 @@ from .merge import normalize_variable
 from .yaml import LocatedDict
 
 _ENVIRONMENT_PREFIX = "BUNDLE_VAR_"
+_USER_NAME = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,50}")  # may be part of a path
 
 
 def read_target() -> str:
@@ -48,9 +49,10 @@ def set_variables(assignments: Iterable[str]) -> None:
 def current_user_name() -> str:
     """Return the name of the user who owns the jobs of the local workspace."""
     try:
-        return f"{getpass.getuser()}@localhost"
+        name = getpass.getuser()
     except (KeyError, OSError):
-        return "user@localhost"
+        name = ""
+    return f"{name if _USER_NAME.fullmatch(name) else 'user'}@localhost"
 
 
 def short_name(user: str) -> str:

@@ -332,6 +332,14 @@ def test_current_user_name_has_fallback(monkeypatch: pytest.MonkeyPatch) -> None
     assert current_user_name() == "user@localhost"
 
 
+@pytest.mark.parametrize("name", ["a\nb", "a/b", "a\udcff", "a" * 300])
+def test_current_user_name_may_be_part_of_a_path(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(getpass, "getuser", lambda: name)
+    assert current_user_name() == "user@localhost"
+
+
 def test_hash_variables_changes_with_values(monkeypatch: pytest.MonkeyPatch) -> None:
     hashes = [hash_variables()]
     for name, value in (("BUNDLE_VAR_a", "1"), ("BUNDLE_VAR_a", "2"), ("BUNDLE_VAR_b", "2")):
