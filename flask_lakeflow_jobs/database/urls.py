@@ -28,7 +28,7 @@ def parse_database_url(url: str | bool, *, instance_path: Path, setting: str) ->
     :raises ConfigurationError: it is malformed, or needs a driver that is not installed.
     """
     if url is True:
-        return sa.URL.create("sqlite", database=str(instance_path / DEFAULT_FILE))
+        url = f"sqlite:///{DEFAULT_FILE}"
     invalid = ConfigurationError(
         f"{setting} must be true or the URL of a database of PostgreSQL or SQLite, such as"
         " 'postgresql+psycopg://user@host/name' or 'sqlite:///record.sqlite3'. In a"
@@ -50,7 +50,14 @@ def parse_database_url(url: str | bool, *, instance_path: Path, setting: str) ->
             f"{setting} must name a file, such as 'sqlite:///record.sqlite3'. A database in memory"
             " ends with its process."
         )
-    return parsed.set(drivername="sqlite", database=str(instance_path / str(parsed.database)))
+    path = str(instance_path / str(parsed.database))
+    try:
+        path.encode()  # as SQLAlchemy does
+    except UnicodeEncodeError:
+        raise ConfigurationError(
+            f"{setting} names the file {path!a}, whose path is not UTF-8. Use another folder."
+        ) from None
+    return parsed.set(drivername="sqlite", database=path)
 
 
 def _require_psycopg(url: sa.URL, setting: str) -> sa.URL:

@@ -70,6 +70,12 @@ def test_sqlite_path_is_relative_to_the_instance_folder(url: str | bool, parsed:
     assert parse(url) == parsed
 
 
+@pytest.mark.parametrize("url", [True, "sqlite:///x.sqlite3"])
+def test_folder_whose_name_is_not_utf8_is_refused(url: str | bool) -> None:
+    with pytest.raises(ConfigurationError, match=r"X_URL names the file '/app.udcff/.* not UTF-8"):
+        parse_database_url(url, instance_path=Path("/app\udcff"), setting="X_URL")
+
+
 @pytest.mark.parametrize(
     "url",
     ["mysql://db/x", "sqlite://", "sqlite:///:memory:", "sqlite:///x?mode=memory", "no url", ""],
