@@ -29,6 +29,14 @@ frame = spark.createDataFrame([("ab", -1)], ["a", "n"])
 row = frame.select(F.left("a", "n"), F.right("a", F.lit(1)), F.split("a", ""), F.split("a", "b")).first()
 assert row[:] == ("", "b", ["a", "b"], ["a", ""]), row
 
+# %% numbers in place of texts
+spark.createDataFrame([(121,)], "n int").createOrReplaceTempView("numbers")
+row = spark.sql("SELECT trim(n), initcap(n), split(n, '2'), instr(n, '2') FROM numbers").first()
+assert row[:] == ("121", "121", ["1", "1"], 2), row
+row = spark.table("numbers").select(F.trim("n"), F.col("n").rlike("^1"), F.initcap("n"), F.expr("ltrim(n)")).first()
+assert row[:] == ("121", True, "121", "121"), row
+assert spark.table("numbers").select(F.trim("n")).columns == ["trim(n)"]
+
 # %% last days
 query = (
     "SELECT d, sum(n) OVER (ORDER BY d RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND CURRENT ROW) AS s "

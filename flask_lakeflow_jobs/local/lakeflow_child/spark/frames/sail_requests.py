@@ -16,6 +16,7 @@ from typing import Any
 from ...sql_statements import LITERAL
 from ..files.file_sources import read_file_metadata
 from ..language.connect_plans import find_messages, list_messages, walk
+from ..language.sail_calls import OF_TEXTS
 from ..language.sql_corrections import NEVER, correct_results, try_casts
 from ..language.sql_names import Prefix, lower_in_sql, lower_name, prefix_name
 from ..language.sql_text import escape_quotes
@@ -101,6 +102,8 @@ def correct_texts(request: Any, prefix: Prefix, *, is_lenient: bool) -> None:
         if kind.name == "ExpressionString":
             expression = correct_expression(message.expression, prefix)
             message.expression = try_casts(expression) if is_lenient else expression
+        elif kind.name == "UnresolvedFunction" and message.function_name in OF_TEXTS:
+            _cast_column_to_text(message.arguments[0])
         elif kind.name == "Cast" and is_lenient and not message.eval_mode:
             if message.type_str.startswith(_STRICT) or message.type.WhichOneof("kind") in _STRICT:
                 message.eval_mode = message.EVAL_MODE_TRY
@@ -115,6 +118,14 @@ def correct_texts(request: Any, prefix: Prefix, *, is_lenient: bool) -> None:
         elif kind.name in _NAME_FIELDS:
             field, parts = _NAME_FIELDS[kind.name]
             _correct(message, field, prefix, parts)
+
+
+def _cast_column_to_text(value: Any) -> None:
+    if value.WhichOneof("expr_type") == "unresolved_attribute":
+        text = type(value)()
+        text.cast.expr.CopyFrom(value)
+        text.cast.type_str = "string"
+        value.CopyFrom(text)
 
 
 def correct_expression(expression: str, prefix: Prefix) -> str:

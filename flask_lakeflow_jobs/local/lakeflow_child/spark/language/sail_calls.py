@@ -14,6 +14,14 @@ Rule = Callable[..., str | None]
 #: How Databricks writes a time in JSON.
 MILLISECONDS = "yyyy-MM-dd'T'HH:mm:ss.SSSXXX"
 
+# Functions that Sail refuses for a column of numbers in place of texts.
+_OF_TEXTS = frozenset(
+    {"btrim", "initcap", "instr", "ltrim", "regexp_extract", "repeat", "replace", "rtrim"}
+    | {"split", "split_part", "trim"}
+)
+#: The same with operators, which are functions of frames.
+OF_TEXTS = _OF_TEXTS | {"ilike", "like", "rlike"}
+_NAME = re.compile(r"(?:[\w.]|`[^`]+`)+")
 _DAY_OF_WEEK = re.compile(r"'?(?:dow|dayofweek)'?\s+from\s+(.*)", re.IGNORECASE | re.DOTALL)
 _TIMESTAMP = re.compile(r"(?<=[\s:<])TIMESTAMP(?=\s*(?:[,>]|$|NOT\b|COMMENT\b))", re.IGNORECASE)
 
@@ -23,6 +31,8 @@ def write_call(name: str, arguments: list[str]) -> str:
 
     :param name: in lower case.
     """
+    if name in _OF_TEXTS and _NAME.fullmatch(arguments[0]):
+        arguments = [f"CAST({arguments[0]} AS STRING)", *arguments[1:]]
     rule = _RULES.get((name, len(arguments)))
     written = rule.format(*arguments) if isinstance(rule, str) else rule and rule(*arguments)
     return written or f"{name}({', '.join(arguments)})"
@@ -168,5 +178,5 @@ _RULES: dict[tuple[str, int], str | Rule] = {
     ("to_timestamp", 1): "CAST({0} AS TIMESTAMP)",
 }
 
-#: The names of functions with rules.
-CALLS = frozenset(name for name, _ in _RULES)
+#: The names of functions whose calls are written otherwise.
+CALLS = frozenset(name for name, _ in _RULES) | _OF_TEXTS

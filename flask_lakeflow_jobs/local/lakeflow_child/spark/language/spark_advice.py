@@ -147,6 +147,9 @@ _ADVICE = {
     r"No function matches the given name and argument types '(\w+)\(": (
         "Sail has no function {} of these types. Convert its arguments, as by CAST(… AS DOUBLE)."
     ),
+    r"common type to coerce \w+ and Utf8 in": (
+        "Sail takes only texts in LIKE and RLIKE. Convert the column: CAST(… AS STRING)."
+    ),
     r"No field named|Error during planning|(?:Arrow|Execution|Internal|Schema) error: ": (
         f"Sail does not run this. If Databricks does, write it otherwise, or {JVM}."
     ),

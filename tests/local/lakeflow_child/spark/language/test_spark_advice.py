@@ -84,6 +84,10 @@ def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
             "The session has no setting spark.shop.day. Set it under 'spark_conf' of",
         ),
         (
+            "There isn't a common type to coerce Int32 and Utf8 in SIMILAR TO expression",
+            "Sail takes only texts in LIKE and RLIKE. Convert the column",
+        ),
+        (
             "Physical plan does not support logical expression InSubquery(InSubquery { expr: a })",
             "Sail takes IN and EXISTS with a subquery only to filter rows. Join the table",
         ),

@@ -20,8 +20,15 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_corrections imp
         ("LEFT(a, b - 1)", "left(a, if((b - 1) < 0, 0, b - 1))"),
         ("f(left(g(a, ')'), (b)))", "f(left(g(a, ')'), if(((b)) < 0, 0, (b))))"),
         ("right(left(a, b), 1)", "right(left(a, if((b) < 0, 0, b)), 1)"),
-        ("split(a, ',')", "split(a, ',')"),
-        ("split(a, '')", "if((a) = '', array(''), array_remove(split(a, ''), ''))"),
+        (
+            "trim(a), Instr(t.`b c`, ',')",
+            "trim(CAST(a AS STRING)), instr(CAST(t.`b c` AS STRING), ',')",
+        ),
+        ("trim(BOTH 'x' FROM a), split(upper(a), ','), a RLIKE (b)",) * 2,
+        (
+            "split(a, '')",
+            "if((CAST(a AS STRING)) = '', array(''), array_remove(split(CAST(a AS STRING), ''), ''))",
+        ),
         ("'left(a, b)', t LEFT JOIN (SELECT a, b)", "'left(a, b)', t LEFT JOIN (SELECT a, b)"),
         ("left(a", "left(a"),
         ("weekday(a)", "pmod(weekday(a), 7)"),
@@ -94,11 +101,11 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_corrections imp
         ("to_date(CAST(a AS TIMESTAMP_NTZ))",) * 2,
         (
             "initcap(a)",
-            "array_join(transform(split(a, ' '), w -> concat(upper(left(w, 1)), lower(substring(w, 2)))), ' ')",
+            "array_join(transform(split(CAST(a AS STRING), ' '), w -> concat(upper(left(w, 1)), lower(substring(w, 2)))), ' ')",
         ),
         (
-            "nvl(a), left(a), split(a, '', 2)",
-            "nvl(a), left(a), if((a) = '', array(''), array_remove(split(a, '', 2), ''))",
+            "nvl(a), left(a), split(f(a), '', 2)",
+            "nvl(a), left(a), if((f(a)) = '', array(''), array_remove(split(f(a), '', 2), ''))",
         ),
         ("log(a), log(10, b), blog(c)", "ln(a), log(10, b), blog(c)"),
     ],
