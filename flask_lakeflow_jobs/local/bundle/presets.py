@@ -24,6 +24,17 @@ _IDENTITIES = ("service_principal_name", "user_name")
 # Their APIs know no run_as.
 _ONLY_OWN_IDENTITY = ("apps", "model_serving_endpoints", "quality_monitors")
 _PAUSE_STATUSES = ("PAUSED", "UNPAUSED")
+# Resources whose names are identifiers.
+_IDENTIFIERS = ("model_serving_endpoints", "registered_models", "schemas")
+#: The field that takes the prefix of names, by kind of resource.
+NAME_FIELDS = {
+    **dict.fromkeys(("alerts", "dashboards"), "display_name"),
+    "clusters": "cluster_name",
+    "genie_spaces": "title",
+    "instance_pools": "instance_pool_name",
+    **dict.fromkeys(("experiments", "jobs", "models", "pipelines", "sql_warehouses"), "name"),
+    **dict.fromkeys(_IDENTIFIERS, "name"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +65,11 @@ class Presets:
                 if isinstance(settings.get(key), dict):
                     settings[key].setdefault("pause_status", self.pause_status)
 
-    def format_schema_name(self, name: str) -> str:
-        """Return the name of a schema, with the prefix as an identifier: ``dev_me_name``."""
+    def format_name(self, kind: str, name: str) -> str:
+        """Return the name of a resource with the prefix; in identifiers as ``dev_me_name``."""
+        if kind not in _IDENTIFIERS:  # those of experiments are paths
+            folder, slash, name = name.rpartition("/") if kind == "experiments" else ("", "", name)
+            return f"{folder}{slash}{self.name_prefix}{name}"
         prefix = self.name_prefix.strip()
         separator = "_" if prefix.endswith("]") else ""
         return re.sub(r"[\W_]+", "_", prefix.lower()).strip("_") + separator + name

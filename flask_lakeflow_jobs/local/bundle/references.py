@@ -10,7 +10,7 @@ from typing import Any
 
 from .bundle_error import BundleError, Location
 from .git import GitRepository
-from .presets import Presets
+from .presets import NAME_FIELDS, Presets
 from .variables import current_user_name, derive_job_id, short_name
 from .yaml import LocatedDict, LocatedList, format_scalar
 
@@ -48,8 +48,6 @@ _FULL_NAMES = {
     "schemas": ("catalog_name", "name"),
     "volumes": ("catalog_name", "schema_name", "name"),
 }
-_KINDS_WITH_PREFIX = ("dashboards", "experiments", "jobs", "models", "pipelines", "sql_warehouses")
-
 
 # A reference inside a reference, as in ${var.a_${var.b}}, is replaced first. The CLI gives up after
 # as many rounds.
@@ -284,11 +282,8 @@ class References:
             value = self._walk(name, resource, path)
         except UndefinedReference:
             raise UnknownHere(name) from None
-        if field == "name" and kind == "schemas":
-            return self.presets.format_schema_name(str(value))
-        if field == "name" and kind in _KINDS_WITH_PREFIX:
-            return f"{self.presets.name_prefix}{value}"
-        return value
+        is_name = field and NAME_FIELDS.get(kind) == field
+        return self.presets.format_name(kind, str(value)) if is_name else value
 
     def _find_id(self, kind: str, key: str, resource: Any) -> Any:
         full_name = _FULL_NAMES.get(kind, ())

@@ -106,11 +106,20 @@ def test_apply_presets_keeps_values_of_job(presets: Presets, settings: Any, expe
 
 
 @pytest.mark.parametrize(
-    ("prefix", "name"),
-    [("", "raw"), ("[dev jo_doe] ", "dev_jo_doe_raw"), ("Jo: ", "joraw"), ("[A-b]", "a_b_raw")],
+    ("kind", "prefix", "name", "expected"),
+    [
+        ("schemas", "", "raw", "raw"),
+        ("schemas", "[dev jo_doe] ", "raw", "dev_jo_doe_raw"),
+        ("schemas", "Jo: ", "raw", "joraw"),
+        ("registered_models", "[A-b]", "raw", "a_b_raw"),
+        ("model_serving_endpoints", "[dev jo]", "raw", "dev_jo_raw"),
+        ("pipelines", "[dev jo] ", "a/b", "[dev jo] a/b"),
+        ("experiments", "[dev jo] ", "raw", "[dev jo] raw"),
+        ("experiments", "[dev jo] ", "/Users/jo/raw", "/Users/jo/[dev jo] raw"),
+    ],
 )
-def test_format_schema_name_prefix_is_identifier(prefix: str, name: str) -> None:
-    assert Presets(prefix).format_schema_name("raw") == name
+def test_format_name_prefix_fits_the_kind(kind: str, prefix: str, name: str, expected: str) -> None:
+    assert Presets(prefix).format_name(kind, name) == expected
 
 
 TARGETS = """

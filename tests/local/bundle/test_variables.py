@@ -55,7 +55,15 @@ resources:
     sales: {catalog_name: main, name: "sales_${var.day}"}
     unfinished: {name: raw}
     empty:
-  clusters: {small: {num_workers: 1}}
+  clusters: {small: {num_workers: 1, cluster_name: small}}
+  registered_models: {rank: {catalog_name: main, schema_name: raw, name: rank}}
+  dashboards: {sales: {display_name: Sales, name: unused}}
+  alerts: {late: {display_name: Late}}
+  instance_pools: {warm: {instance_pool_name: Warm}}
+  genie_spaces: {ask: {title: Ask}}
+  experiments: {tune: {name: /Shared/tune}}
+  models: {old: {name: old}}
+  sql_warehouses: {main: {name: Main}}
 """
 
 
@@ -112,6 +120,9 @@ def test_schemas_and_volumes_have_full_names(load: Load) -> None:
         ("${bundle.git.branch}", "dev", ""),
         ("${workspace.root_path}", "dev", "/Workspace/Users/Jo.Doe@localhost/bundles"),
         ("${workspace.file_path}", "dev", "/Workspace/Users/Jo.Doe@localhost/bundles/files"),
+        ("${workspace.resource_path}", "shared", "/Workspace/Shared/sales/resources"),
+        ("${workspace.artifact_path}", "shared", "/Workspace/Shared/sales/artifacts"),
+        ("${workspace.state_path}", "shared", "/Workspace/Shared/sales/state"),
         ("${workspace.root_path}", "shared", "/Workspace/Shared/sales"),
         ("${workspace.file_path}", "shared", "/Workspace/Shared/sales/f"),
         ("${workspace.artifact_path}", "broad", "/Volumes/a/b/c"),
@@ -136,6 +147,16 @@ def test_schemas_and_volumes_have_full_names(load: Load) -> None:
         ("${resources.schemas.raw.name}", "dev", "dev_jo_raw"),
         ("${resources.schemas.raw.name}", "shared", "raw"),
         ("${resources.clusters.small.cluster_id}", "dev", "small"),
+        ("${resources.clusters.small.cluster_name}", "dev", "[dev jo] small"),
+        ("${resources.registered_models.rank.id}", "dev", "main.raw.dev_jo_rank"),
+        ("${resources.dashboards.sales.display_name}", "dev", "[dev jo] Sales"),
+        ("${resources.dashboards.sales.name}", "dev", "unused"),
+        ("${resources.alerts.late.display_name}", "dev", "[dev jo] Late"),
+        ("${resources.instance_pools.warm.instance_pool_name}", "dev", "[dev jo] Warm"),
+        ("${resources.genie_spaces.ask.title}", "dev", "[dev jo] Ask"),
+        ("${resources.experiments.tune.name}", "dev", "/Shared/[dev jo] tune"),
+        ("${resources.models.old.name}", "dev", "[dev jo] old"),
+        ("${resources.sql_warehouses.main.name}", "dev", "[dev jo] Main"),
         ("{{job.id}} ${not a reference} $5", "dev", "{{job.id}} ${not a reference} $5"),
         ("${workspace.auth_type}", "dev", ""),
         ("${resources.jobs.etl.creator_user_name}", "dev", "Jo.Doe@localhost"),
@@ -165,7 +186,7 @@ def test_load_bundle_undefined_reference_names_line_of_use(
 ) -> None:
     with pytest.raises(BundleError) as error:
         load_value(load, reference)
-    assert str(error.value).startswith(f"databricks.yml:16: {message}")
+    assert str(error.value).startswith(f"databricks.yml:24: {message}")
 
 
 def test_load_bundle_takes_variable_of_an_undefined_resource_that_nothing_uses(load: Load) -> None:
