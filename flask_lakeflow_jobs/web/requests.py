@@ -14,6 +14,7 @@ from ..errors import InvalidParameters, InvalidRequest, quote
 from ..runs.ids import parse_id, parse_run_id
 from ..runs.output_parts import DEFAULT_PART_BYTES, MAX_PART_BYTES, MIN_PART_BYTES
 from ..text import PROGRESS_TOKEN_PREFIX
+from ..upstream.outputs import MAX_OUTPUTS
 from .bodies import read_object
 
 MIN_LIMIT, MAX_LIMIT, DEFAULT_LIMIT = 1, 100, 20
@@ -33,9 +34,6 @@ MAX_KEY_LENGTH = 255
 MAX_QUOTED_NAME_LENGTH = 40
 
 MAX_RERUN_TASKS = 1_000
-
-#: Tasks in a query.
-MAX_TASKS = 100
 
 #: In one stream: their states must fit into a ``Last-Event-ID`` header.
 MAX_STREAMED_RUNS = 50
@@ -226,13 +224,13 @@ def read_streamed_runs(request: Request) -> list[tuple[str, int]]:
 
 
 def read_tasks(request: Request) -> list[str]:
-    """Read the keys of tasks in the query, each once.
+    """Read the keys of tasks in the query, each once. Their outputs fit into one page.
 
     :raises InvalidRequest: there are too many.
     """
     tasks = list(dict.fromkeys(request.args.getlist("task")))
-    if len(tasks) > MAX_TASKS:
-        raise InvalidRequest(f"Name at most {MAX_TASKS} tasks: ?task=<key>&task=<key>.")
+    if len(tasks) > MAX_OUTPUTS:
+        raise InvalidRequest(f"Name at most {MAX_OUTPUTS} tasks: ?task=<key>&task=<key>.")
     return tasks
 
 

@@ -272,13 +272,13 @@ def show_output(key: str, run_id: str) -> Response:
     with request_handle(current_authorizer(), key) as handle:
         outputs, next_after = cached_reads_of(handle).get_output_page(
             parse_run_id(run_id),
-            tasks := read_tasks(request),
+            read_tasks(request),
             request.args.get("pageToken"),
             partial(check_connection, request.environ),
         )
     response = json_response(redact_outputs(outputs, handle.job.secret_overrides))
     if next_after is not None:
-        url = url_for(".show_output", key=key, run_id=run_id, task=tasks, pageToken=next_after)
+        url = url_for(".show_output", key=key, run_id=run_id, pageToken=next_after)
         response.headers["Link"] = f'<{url}>; rel="next"'  # RFC 8288
     return response
 

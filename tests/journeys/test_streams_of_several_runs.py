@@ -31,6 +31,15 @@ class TestSeveralRuns:
         assert [event.name for event in events].count("end") == 1
         assert events[-1].name == "end"
 
+    def test_brief_streams_have_no_documents_of_runs(self, url: str) -> None:
+        run_id = finish_run("never")
+        for path in (f"stream?run=never:{run_id}&", f"never/runs/{run_id}/stream?"):
+            for query, has_run in (("brief=true", False), ("brief=false", True)):
+                with Stream.open(f"{url}/{path}{query}") as stream:
+                    (state,) = states_in(list(stream))
+                assert state.json["outcome"] == "skipped"
+                assert ("run" in state.json) is has_run
+
     def test_stream_of_several_runs_resumes_each_run(self, url: str, run_gate: RunGate) -> None:
         first, second = finish_run("never"), start_run("gated", run_gate.params)
         path = f"{url}/stream?run=never:{first}&run=gated:{second}"

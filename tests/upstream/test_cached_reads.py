@@ -81,12 +81,13 @@ class TestWithoutWorkspace:
     def disconnected(
         self, make_app: MakeApp, fault_proxy: FaultyWorkspace, run_gate: RunGate
     ) -> Iterator[tuple[Flask, int]]:
-        """An app whose workspace failed after it read a run, and the run's id."""
+        """An app whose workspace failed after it read a run and a list, and the run's id."""
         app = make_app(LAKEFLOW_JOBS_READ_ATTEMPTS=1)
         with app.app_context():
             run_id = current_jobs["gated"].run_now(run_gate.params).run_id
             path = f"/api/jobs/gated/runs/{run_id}"
             client = app.test_client()
+            assert client.get("/api/jobs/gated/status").status_code == 200
             assert "Cache-Status" not in client.get(path).headers
             fault_proxy.fail(Drop())
             # The response is served as fresh for a moment, then the workspace is polled.
@@ -96,6 +97,8 @@ class TestWithoutWorkspace:
     def test_http_serves_the_cached_run_as_stale(self, disconnected: tuple[Flask, int]) -> None:
         app, run_id = disconnected
         client: FlaskClient = app.test_client()
+        for name in ("status", "runs?limit=1", f"runs/{run_id}/actions"):
+            assert client.get(f"/api/jobs/gated/{name}").status_code == 200, name
 
         response = client.get(f"/api/jobs/gated/runs/{run_id}")
 

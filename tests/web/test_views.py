@@ -24,6 +24,8 @@ class TestSideBySide:
         run_ids = [run_to_end("pipeline") for _ in range(2)]
         document = client.get(f"/api/jobs/pipeline/matrix{end}?limit=2").get_json()
         assert [run["runId"] for run in document["runs"]] == run_ids[::-1]
+        least = client.get(f"/api/jobs/pipeline/matrix{end}?limit=0").get_json()
+        assert [run["runId"] for run in least["runs"]] == run_ids[1:]
         assert all(len(task["runs"]) == 2 for task in document["tasks"])
         assert {run["outcome"] for task in document["tasks"] for run in task["runs"]} == {
             "succeeded"

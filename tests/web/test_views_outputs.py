@@ -41,6 +41,15 @@ def _as_queued(exchange: Exchange) -> None:
     exchange.respond(type(reply)(200, reply.headers, json.dumps(document).encode()))
 
 
+def _with_running_iterations(exchange: Exchange) -> None:
+    reply = exchange.forward()
+    document = json.loads(reply.body)
+    running = {"state": {"life_cycle_state": "RUNNING"}, "status": {"state": "RUNNING"}}
+    for iteration in document.get("iterations", ()):
+        iteration.update(running)
+    exchange.respond(dataclasses.replace(reply, body=json.dumps(document).encode()))
+
+
 def _without_views(exchange: Exchange) -> None:
     reply = exchange.forward()
     exchange.respond(dataclasses.replace(reply, body=b'{"views": [{"content": "<p>"}]}'))
@@ -213,6 +222,7 @@ class TestLogs:
         run_id = run_to_end("repeated")
         url = f"/api/jobs/repeated/runs/{run_id}"
         page = client.get(f"{url}/iterations?task=loop").get_json()
+        assert page["nextPageToken"] == "2"
         second = client.get(f"{url}/iterations?task=loop&pageToken={page['nextPageToken']}")
         assert second.get_json()["nextPageToken"] is None
         found = page["iterations"] + second.get_json()["iterations"]
@@ -224,7 +234,23 @@ class TestLogs:
         assert "ValueError" in found[1]["output"]["error"]
         log = client.get(f"{url}/logs?taskRunId={found[1]['taskRunId']}").get_json()
         assert log["text"] == found[1]["output"]["logs"]
-        assert client.get(f"{url}/iterations").status_code == 400
+        assert "Name a for-each task" in client.get(f"{url}/iterations").get_json()["detail"]
+
+    def test_iterations_that_run_have_no_output_and_fill_one_page(
+        self,
+        make_app: MakeApp,
+        run_to_end: RunToEnd,
+        fault_proxy: FaultyWorkspace,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(views, "ITERATIONS_PER_PAGE", 3)
+        run_id = run_to_end("repeated")
+        fault_proxy.fail(_with_running_iterations, path="runs/get")
+        url = f"/api/jobs/repeated/runs/{run_id}/iterations?task=loop"
+        page = make_app().test_client().get(url).get_json()
+        assert page["nextPageToken"] is None
+        found = [(each["outcome"], each["output"]) for each in page["iterations"]]
+        assert found == [("running", {})] * 3
 
     def test_iterations_of_another_task_are_400(
         self, client: FlaskClient, run_to_end: RunToEnd
@@ -248,6 +274,11 @@ def test_disconnected_client_is_noticed(name: str) -> None:
             views.check_connection({name: near})
 
 
-def test_client_of_an_unknown_server_counts_as_connected() -> None:
+def test_client_of_an_unknown_server_counts_as_connected(monkeypatch: pytest.MonkeyPatch) -> None:
     views.check_connection({})
     views.check_connection({"gunicorn.socket": object()})
+    near, far = socket.socketpair()
+    far.close()
+    monkeypatch.setattr(views, "is_gevent_patched", lambda: True)
+    with near:  # reading from it would let other greenlets run
+        views.check_connection({"gunicorn.socket": near})

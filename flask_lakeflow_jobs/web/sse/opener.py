@@ -86,8 +86,7 @@ def decide_stream(
     if errors == len(first.updates) == first.run_count and not is_trigger:
         return StreamDecision.NOT_FOUND
     may_be_finished = bool(last_states) and all(state.is_terminal for state in last_states)
-    is_unread = not first.updates and not first.is_finished  # or nothing is new
-    if not has_permit or (may_be_finished and is_unread):
+    if not has_permit or (may_be_finished and not first.updates):  # unread, or nothing is new
         return StreamDecision.SNAPSHOT
     return StreamDecision.STREAM
 
