@@ -49,11 +49,6 @@ STOP_POLLING = 286
 _assets = assets.Assets(FOLDER / "static", assets.STATIC_FOLDER)
 
 
-def _check_request() -> None:
-    require_same_origin(request)
-    read_form(request)
-
-
 def static(name: str) -> Response:
     """Serve a script, a style or an icon. The tilde keeps its rule apart from keys of jobs."""
     return _assets.respond(name)
@@ -241,6 +236,18 @@ ROUTES: list[tuple[str, Callable[..., Any], list[str]]] = [
 ]
 
 
+def _protect(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a view that refuses forms of other sites, after the app has loaded its user: the page
+    that says so has the user's name."""
+
+    @wraps(view)
+    def protected(**arguments: str) -> Any:
+        require_same_origin(request)
+        return view(**arguments)
+
+    return protected
+
+
 def _as_html(view: Callable[..., Any]) -> Callable[..., Any]:
     """Send the text of a view as HTML, also where an app's own responses are JSON by default."""
 
@@ -267,10 +274,11 @@ def console_blueprint(
         template_folder=str(FOLDER / "templates"),
     )
     for rule, view, methods in ROUTES:
-        pages.add_url_rule(rule, view_func=_as_html(view), methods=methods, strict_slashes=False)
+        view_func = _as_html(_protect(view))
+        pages.add_url_rule(rule, view_func=view_func, methods=methods, strict_slashes=False)
     # This runs before all functions of the app, some of which parse the form. It is no
     # before_request: APIFlask builds no document if a blueprint that is not its own has one.
-    pages.url_value_preprocessor(lambda *_: _check_request())
+    pages.url_value_preprocessor(lambda *_: read_form(request))
     pages.after_request(partial(protect, csp_nonce=csp_nonce))
     pages.register_error_handler(HTTPException, _as_html(_show_error))
     kept = {page_data.CONSOLE_KEY: page_data.ConsoleState(), HOST_PAGES: host_page_url}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask, request
+from flask import Flask, g, request
 from flask.testing import FlaskClient
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
@@ -181,10 +181,16 @@ def test_form_without_workspace_uses_cached_definition(
         {"Origin": "https://evil.example"},
     ],
 )
-def test_form_from_another_origin_is_refused(client: FlaskClient, headers: dict[str, str]) -> None:
-    refused = client.post("/jobs/broken/run", headers=headers)
+def test_form_from_another_origin_is_refused(
+    make_shop: MakeShop, headers: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where a hook of the app loads the user, whose name is on the page."""
+    app = make_shop(user_loader=lambda: g.user)
+    app.before_request(lambda: setattr(g, "user", "ann"))
+    refused = app.test_client().post("/jobs/broken/run", headers=headers)
     assert refused.status_code == 403
     assert "app's own pages" in html.unescape(refused.text)
+    assert "user_loader failed" not in caplog.text
 
 
 def test_rerun_form_has_values_without_secrets(app: Flask) -> None:
