@@ -96,6 +96,11 @@ FILES = {
         SELECT *, _metadata.file_name AS file FROM STREAM read_files(
           '${shop.landing}', schemaHints => 'who STRING, n INT'
         ) WHERE n > 0;
+
+        CREATE OR REFRESH MATERIALIZED VIEW lines AS
+        SELECT who FROM read_files('/Volumes/main/sales/lines', format => 'csv')
+        UNION ALL SELECT _c0 FROM read_files('/Volumes/main/sales/lines', header => false)
+        UNION ALL SELECT who FROM line_stream;
     """,
     "pipeline/notebook.py": """
         # Databricks notebook source
@@ -115,6 +120,11 @@ FILES = {
         def landed():
             files = spark.readStream.format("cloudFiles").option("cloudFiles.format", "json")
             return files.load(spark.conf.get("shop.landing"))
+
+        @dlt.table
+        def line_stream():
+            files = spark.readStream.format("cloudFiles").option("cloudFiles.format", "csv")
+            return files.load("/Volumes/main/sales/lines")
     """,
     "save.py": """
         from pyspark.sql import SparkSession
@@ -176,7 +186,7 @@ FILES = {
 
         spark = SparkSession.builder.getOrCreate()
         print("read on", type(spark).__module__)
-        tables = ("orders", "totals", "landed", "shouted", "known", "files", "prices", "trips")
+        tables = "orders totals landed shouted known files lines prices trips".split()
         for name in tables:
             print("read", name, sorted(spark.table(f"sales.{name}").collect()))
         print("read rides", spark.table("sales.rides").count())
@@ -256,6 +266,9 @@ def client(tmp_path: Path) -> Iterator[Client]:
     (landing / "ann").mkdir(parents=True)  # where Auto Loader and read_files look too
     (landing / "ann/a.json").write_text('{"who": "ann", "n": "1"}')
     (landing / "b.json").write_text('{"who": "bob", "n": "0"}')
+    lines = tmp_path / "folder/volumes/main/sales/lines"
+    lines.mkdir()
+    (lines / "a.csv").write_text("who\nann\n")
     with Workspace(path, tmp_path / "folder") as address:
         ids = {key: job.job_id for key, job in load_bundle(path).jobs.items()}
         yield Client(address, ids)
@@ -289,6 +302,7 @@ def test_pipeline_shares_its_tables_and_locates_its_errors(client: Client, tmp_p
         "read shouted [Row(N='2', WHO='ann'), Row(N='2', WHO='bob')]",
         "read known [Row(who='ann')]",
         "read files [Row(n=1, who='ann', file='a.json')]",
+        "read lines [Row(who='ann'), Row(who='ann'), Row(who='ann'), Row(who='who')]",
         "read prices [Row(item='tea', price=3)]",
         "read trips [Row(n=2000)]",
         "read rides 1068",

@@ -14,7 +14,7 @@ assert spark.sql("SELECT * FROM csv.`/Volumes/dev/raw/in/n`").count() == 2
 open("/Volumes/dev/raw/files/a.csv", "w").write("id,day\n1,2024-01-02\n")
 row = spark.sql(
     "SELECT *, _metadata.file_name FROM read_files('/Volumes/dev/raw/' || :v, "
-    "header => true, schemaHints => 'id BIGINT, day STRING') AS f WHERE f.id > 0",
+    "schemaHints => 'id BIGINT, day STRING') AS f WHERE f.id > 0",
     {"v": "files"},
 ).first()
 assert (row.id, row.day, row.file_name) == (1, "2024-01-02", "a.csv"), row
@@ -25,6 +25,10 @@ names = [each.tableName for each in shown] + [each.name for each in spark.catalo
 names += [each.viewName for each in spark.sql("SHOW VIEWS").collect()]
 assert names.count("shown_v") == 3 and not [each for each in names if "lakeflow" in each], names
 assert [tuple(each) for each in spark.sql("SHOW TABLES LIKE 'shown*'").collect()] == [("", "shown_v", True)]
+
+for options, columns in (("header => false", ["_c0", "_c1"]), ("schema => 'a STRING, b STRING'", ["a", "b"])):
+    rows = spark.sql(f"SELECT * FROM read_files('/Volumes/dev/raw/files', format => 'csv', {options})")
+    assert rows.drop("_rescued_data").columns == columns and rows.count() == 2, rows.collect()
 
 # %% read_files into a table
 spark.sql(
@@ -183,7 +187,7 @@ assert spark.read.csv("/Volumes/dev/raw/corrupt", header=True).filter("n IS NULL
 
 # %% values beside their hint
 open("/Volumes/dev/raw/hinted/a.csv", "w").write("id,n\n1,2.5\n2,x\n")
-stream = spark.readStream.format("cloudFiles").option("cloudFiles.format", "csv").option("header", True)
+stream = spark.readStream.format("cloudFiles").option("cloudFiles.format", "csv")
 stream = stream.option("cloudFiles.schemaHints", "n DOUBLE").load("/Volumes/dev/raw/hinted")
 stream.writeStream.option("checkpointLocation", folder + "/hinted").trigger(availableNow=True).toTable(
     "dev.snippets.hinted"

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from ..spark.files.data_files import has_folders
+from ..spark.files.data_files import has_folders, has_headers, lower_options
 from ..workspace_paths import WorkspacePaths
 from .change_flows import ChangeFlows, Target
 from .change_sql import Changes, Flow, find_streams, write_snapshot
@@ -278,8 +278,12 @@ class PipelineApi:
     def _with_path(self, method: Any) -> Any:
         def load(reader: Any, path: Any = None, *args: Any, **options: Any) -> Any:
             local = self.paths.translate_uri(path)
-            if hasattr(reader, _AUTO_LOADER) and has_folders(local):
-                reader = reader.option("recursiveFileLookup", "true")
+            if hasattr(reader, _AUTO_LOADER):
+                if has_folders(local):
+                    reader = reader.option("recursiveFileLookup", "true")
+                options, kind = lower_options(reader._options), reader._format or ""
+                if not reader._schema and has_headers(options, kind):
+                    reader = reader.option("header", "true")
             return method(reader, local, *args, **options)
 
         return load

@@ -63,7 +63,7 @@ def _read_files(node: Tree) -> Tree:
         return node
     arguments: list[Tree] = [exp.Literal.string(_match_files(path.name))]
     if reader == "read_csv":
-        values.setdefault("header", exp.false())
+        values.setdefault("header", exp.true())  # as without a schema, which is not among _OPTIONS
         if not values.keys() & {"sep", "delimiter"}:  # which DuckDB would guess
             values["sep"] = exp.Literal.string(",")
         arguments += [

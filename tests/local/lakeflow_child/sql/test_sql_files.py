@@ -71,9 +71,10 @@ def test_query_names_the_files_that_it_reads() -> None:
     ]
 
 
-def test_csv_files_have_no_header_by_default() -> None:
-    query = "SELECT column0 FROM read_files('/Volumes/main/raw/in/a.csv', sep => ';')"
-    assert sorted(read(query)) == [("3",), ("n",)]
+def test_csv_file_has_a_header_unless_an_option_says_otherwise() -> None:
+    query = "SELECT {} FROM read_files('/Volumes/main/raw/in/a.csv', sep => ';'{})"
+    assert read(query.format("n", "")) == [(3,)]
+    assert sorted(read(query.format("column0", ", header => false"))) == [("3",), ("n",)]
 
 
 @pytest.mark.parametrize(

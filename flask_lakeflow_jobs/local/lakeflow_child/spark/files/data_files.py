@@ -40,6 +40,16 @@ def is_true(options: Mapping[str, str], name: str) -> bool:
     return options.get(name, "").lower() == "true"
 
 
+def has_headers(options: Mapping[str, str], file_format: str) -> bool:
+    """Return whether the files that a reader without a schema reads begin with a header.
+
+    Auto Loader and ``read_files`` assume one in CSV files.
+
+    :param options: of the reader, with names in lower case.
+    """
+    return file_format.lower() == "csv" and options.get("header", "true").lower() == "true"
+
+
 def is_file_format(name: str) -> bool:
     """Return whether files of a format can be a source."""
     return name.lower() in FILE_FORMATS - {"delta"} | {"cloudfiles"}

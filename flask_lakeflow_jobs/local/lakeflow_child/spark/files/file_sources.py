@@ -20,6 +20,7 @@ from ..language.sql_names import quote_part
 from .data_files import (
     Partition,
     find_partition,
+    has_headers,
     infer_types,
     is_file_format,
     is_true,
@@ -79,7 +80,9 @@ class FileSource:
         kind = self._format.lower()
         lines = kind == "json" and not is_true(own, "multiline")
         self._has_texts = is_inferred and lines and not is_typed
-        self._has_headers = is_inferred and kind == "csv" and is_true(own, "header")
+        self._has_headers = is_inferred and has_headers(own, kind)
+        if self._has_headers:
+            self._options["header"] = "true"
         self._separator = own.get("sep") or own.get("delimiter") or ","
 
     def read_all(self) -> Any:
