@@ -90,8 +90,9 @@ def create_volume(path: str, mounts: dict[str, str]) -> None:
 def _find_copy(path: str, local: str, mounts: dict[str, str]) -> str:
     """Return the file of the bundle, if a path leads to the author's copy of it, else ``local``.
 
-    The copy is a deployment, or a Git folder of the name that the folder of the bundle has. Only
-    what exists is found, so that other files are written where they belong.
+    The copy is a deployment, or a Git folder of the name that the folder of the bundle has, or the
+    repository around it. Only what exists is found, so that other files are written where they
+    belong.
     """
     if os.path.exists(local):
         return local
@@ -100,14 +101,24 @@ def _find_copy(path: str, local: str, mounts: dict[str, str]) -> str:
     deployed = [each for each in mounts if each.startswith("/Workspace/") and each not in _HOMES]
     for root in (mounts[each] for each in deployed):
         if parts[:1] == [".bundle"] and parts[3:4] == ["files"]:
-            inner = parts[4:]
-        elif parts[:1] == [os.path.basename(root)]:
-            inner = parts[1:]
+            copies = [os.path.join(root, *parts[4:])]
         else:
-            continue
-        if os.path.exists(candidate := os.path.join(root, *inner)):
-            return candidate
+            folders = [root, _find_repository(root)]
+            copies = [
+                os.path.join(x, *parts[1:]) for x in folders if parts[:1] == [os.path.basename(x)]
+            ]
+        for copy in filter(os.path.exists, copies):
+            return copy
     return local
+
+
+def _find_repository(folder: str) -> str:
+    """Return the folder of the repository around a folder; an empty text if there is none."""
+    while not os.path.exists(os.path.join(folder, ".git")):
+        folder, below = os.path.dirname(folder), folder
+        if folder == below:
+            return ""
+    return folder
 
 
 def to_workspace_path(path: str, mounts: dict[str, str]) -> str:

@@ -263,6 +263,8 @@ def test_folder_of_users_may_be_one_of_this_machine(tmp_path: Path) -> None:
         ("/Workspace/Shared/.bundle/shop/dev/files/src", "shop/src"),
         ("/Workspace/Repos/ann/shop/src/a.csv", "shop/src/a.csv"),
         ("/Repos/ann/shop/src/a.csv", "shop/src/a.csv"),
+        ("/Workspace/Users/ann/shops/shop/src/a.csv", "shop/src/a.csv"),
+        ("/Workspace/Users/ann/shops/docs/b.csv", "docs/b.csv"),
         ("/Workspace/Users/ann/other/src/a.csv", "files/Users/ann/other/src/a.csv"),
         ("/Workspace/Users/ann/shop/src/new.csv", "files/Users/ann/shop/src/new.csv"),
         ("/Workspace/Users/ann/shop/own.csv", "files/Users/ann/shop/own.csv"),
@@ -271,7 +273,9 @@ def test_folder_of_users_may_be_one_of_this_machine(tmp_path: Path) -> None:
 def test_copy_of_the_bundle_of_its_author_leads_to_the_bundle(
     tmp_path: Path, path: str, local: str
 ) -> None:
-    for file in ("shop/src/a.csv", "shop/own.csv", "files/Users/ann/shop/own.csv"):
+    tmp_path = tmp_path / "shops"
+    files = (".git", "docs/b.csv", "shop/src/a.csv", "shop/own.csv", "files/Users/ann/shop/own.csv")
+    for file in files:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch()
     homes = {f"/Workspace/{each}": f"{tmp_path}/files/{each}" for each in ("Users", "Shared")}
