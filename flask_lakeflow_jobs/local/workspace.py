@@ -285,4 +285,5 @@ class Workspace:
             "DATABRICKS_RUNTIME_VERSION": RUNTIME_VERSION,
             "DATABRICKS_TOKEN": token,
             "LAKEFLOW_LOCAL_DATA": str(self._folder.data),
+            "LAKEFLOW_LOCAL_USER": self.registry.user,
         }

@@ -44,6 +44,8 @@ class Warehouse:
                     _attach(self._database, catalog)
             use(self._database, is_catalog=True, names=["main"])
             self._database.execute("SET TimeZone = 'UTC'")  # as Databricks by default
+            user = os.environ.get("LAKEFLOW_LOCAL_USER")
+            self._database.execute("SET VARIABLE lakeflow_user = ?", [user])
             _add_samples(self._database)
             self._macros: set[str] = set()
             views = "SELECT string_agg(sql, ' ') FROM duckdb_views() WHERE NOT internal"

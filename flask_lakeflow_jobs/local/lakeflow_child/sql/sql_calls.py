@@ -76,7 +76,8 @@ def _test_any(node: exp.Any) -> Tree:
 
 def _test_some(node: exp.Exists) -> Tree:
     """Part ``exists(list, x -> …)`` from ``EXISTS (SELECT …)``."""
-    return _write("(len(list_filter(:a, :b)) > 0)")(node) if node.expression else node
+    test = _write("array_contains(list_transform(:a, :b), true)")
+    return test(node) if node.expression else node
 
 
 def _count_elements(node: exp.ArraySize) -> Tree:
@@ -221,6 +222,7 @@ _KNOWN: dict[type[Tree], Rule] = {
     exp.ArraySize: _count_elements,
     exp.CurrentCatalog: _write("lakeflow_catalog()"),
     exp.CurrentDatabase: _write("current_schema()"),
+    exp.CurrentUser: _write("getvariable('lakeflow_user')"),
     exp.Elt: _choose_text,
     exp.Exists: _test_some,
     exp.FirstValue: _aggregate(exp.First),
@@ -238,9 +240,11 @@ _KNOWN: dict[type[Tree], Rule] = {
     exp.Reduce: _reduce,
     exp.Replace: _set_empty("replacement"),
     exp.SHA2: _choose_hash,
+    exp.SessionUser: _write("getvariable('lakeflow_user')"),
     exp.ToChar: _format_known,
     exp.ToNumber: _read_known_number,
     exp.Typeof: _write("lakeflow_typeof(:a)"),
+    exp.Uuid: _write("CAST(:whole AS varchar)"),
     exp.WithinGroup: _order_doubles,
 }
 
@@ -253,7 +257,7 @@ _UNKNOWN: dict[tuple[str, int], Rule] = {
     ("datepart", 2): _extract_part,
     ("decimal", 1): _write("CAST(:a AS decimal(10, 0))"),
     ("every", 1): _write("bool_and(:a)"),
-    ("forall", 2): _write("(len(list_filter(:a, :b)) = len(:a))"),
+    ("forall", 2): _write("(NOT array_contains(list_transform(:a, :b), false))"),
     ("isnotnull", 1): _write("(NOT :a IS NULL)"),
     ("isnull", 1): _write("(:a IS NULL)"),
     ("smallint", 1): _write("CAST(:a AS smallint)"),
@@ -267,5 +271,6 @@ _UNKNOWN: dict[tuple[str, int], Rule] = {
     ("try_to_timestamp", 1): _write("TRY_CAST(:a AS timestamp)"),
     ("try_to_timestamp", 2): _read_time("timestamp"),
     ("try_variant_get", 3): _read_variant(exp.TryCast),
+    ("user", 0): _write("getvariable('lakeflow_user')"),
     ("variant_get", 3): _read_variant(exp.Cast),
 }

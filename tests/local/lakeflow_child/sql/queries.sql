@@ -718,6 +718,12 @@ SELECT elt(2, 'a', 1), elt(1, 'scala', 'java'), date_part('SECONDS', timestamp'2
 SELECT json_array_length('[1,2'), json_array_length('[1,2]'), regexp('abc', '^a'), CAST(date_part('doy', date'2019-08-12') AS STRING);
 -- [[null, "2", "true", "224"]]
 
+SELECT forall(array(2, null), x -> x > 0), forall(array(0, null), x -> x > 0), exists(array(1, null), x -> x > 1), exists(array(2, null), x -> x > 1), exists(array(), x -> x), forall(null, x -> x);
+-- [[null, "false", null, "true", "false", null]]
+SELECT typeof(uuid()), length(uuid());
+-- [["string", "36"]]
+SELECT current_user(), current_user, session_user(), user();
+-- [["me@example.com", "me@example.com", "me@example.com", "me@example.com"]]
 SELECT forall(array(1, 2), x -> x > 0), forall(array(1, 2), x -> x > 1);
 -- [["true", "false"]]
 

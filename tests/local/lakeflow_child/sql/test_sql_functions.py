@@ -33,6 +33,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A connection to a warehouse."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LAKEFLOW_LOCAL_DATA", str(tmp_path_factory.mktemp("warehouse")))
+        patch.setenv("LAKEFLOW_LOCAL_USER", "me@example.com")
         database = Warehouse()
         yield database
         database.close()
