@@ -242,8 +242,9 @@ def _advise_on_file(path: str, mounts: dict[str, str], root: str) -> str | None:
 
 def _describe_place(path: str, mounts: dict[str, str]) -> str:
     """Return a path of the workspace with the file of this machine that it stands for."""
-    is_of_dbfs = path.startswith("dbfs:") or is_in_dbfs(path)
-    name = "/dbfs/" + path.removeprefix("dbfs:").lstrip("/") if is_of_dbfs else path
+    name = path.removeprefix("dbfs:")
+    if not name.startswith("/Volumes/") and (name != path or is_in_dbfs(path)):
+        name = "/dbfs/" + name.lstrip("/")
     local = to_local_path(name, mounts)
     return path if local in (name, path) else f"{local} (in the workspace: {path})"
 

@@ -218,9 +218,15 @@ def test_advice_on_a_relative_path_names_the_folder_of_the_task(
     assert (found or "").endswith(f"it is not in the folder {tmp_path}/in.")
 
 
-@pytest.mark.parametrize("path", ["dbfs:/databricks-datasets/a.csv", "/mnt/no-such-disk/a.csv"])
-def test_advice_on_a_path_of_dbfs_names_its_place_on_this_machine(path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("dbfs:/databricks-datasets/a.csv", "/data/dbfs/databricks-datasets/a.csv"),
+        ("/mnt/no-such-disk/a.csv", "/data/dbfs/mnt/no-such-disk/a.csv"),
+        ("dbfs:/Volumes/main/raw/in/a.csv", "/data/volumes/main/raw/in/a.csv"),
+    ],
+)
+def test_advice_on_a_path_of_dbfs_names_its_place_on_this_machine(path: str, place: str) -> None:
     error = ValueError(f"[PATH_NOT_FOUND] Path does not exist: {path}.")
-    place = "/data/dbfs" + path.removeprefix("dbfs:")
     found = advise_on_surroundings(error, MOUNTS) or ""
     assert found.startswith(f"Copy the file to {place} (in the workspace: {path})")
