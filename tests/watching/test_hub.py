@@ -3,6 +3,7 @@ it has subscribers or a notification."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -21,10 +22,11 @@ from flask_lakeflow_jobs.watching.schedule import (
     TERMINAL_DELAY_SECONDS,
 )
 from flask_lakeflow_jobs.watching.snapshot import StateId
-from flask_lakeflow_jobs.watching.watched_run import MIN_FOUND_ENDS, RunKey
+from flask_lakeflow_jobs.watching.subscription import Subscription
+from flask_lakeflow_jobs.watching.watched_run import MIN_FOUND_ENDS, RunKey, RunUpdate
 from tests.clocks import FakeClock
 from tests.run_documents import FAILED, build_job, run, state_id_of
-from tests.support import refuse_threads
+from tests.support import DEADLINE, refuse_threads
 from tests.watching.support import (
     ALICES,
     ENDED,
@@ -259,15 +261,23 @@ def test_thread_that_stalls_is_started_again_while_a_subscriber_waits(
     assert harness.hub._thread is None
 
 
-def test_without_a_thread_for_the_polls_requests_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+def wait_in_a_coroutine(subscription: Subscription, timeout: float) -> list[RunUpdate]:
+    return asyncio.run(subscription.wait_async(timeout))
+
+
+@pytest.mark.parametrize("wait", [Subscription.wait, wait_in_a_coroutine])
+def test_without_a_thread_for_the_polls_requests_poll(
+    monkeypatch: pytest.MonkeyPatch, wait: Callable[[Subscription, float], list[RunUpdate]]
+) -> None:
     refuse_threads(monkeypatch)
     harness = HubHarness(spawn=run_inline)
     harness.source.set_response(RUNNING)
     with closing(harness.subscribe()) as subscription:
-        assert len(subscription.wait(0.0)) == 1
+        assert len(wait(subscription, 0.0)) == 1
         harness.source.set_response(ENDED)
         harness.clock.sleep(POLL_INTERVAL)
-        (update,) = subscription.wait(0.0)
+        (update,) = wait(subscription, 0.0)
+        assert wait(subscription, DEADLINE) == [], "there is nothing to wait for"
     assert update.snapshot is not None
     assert update.snapshot.is_terminal
     assert harness.hub.subscribed_run_count == 0

@@ -83,6 +83,7 @@ def test_first_wait_that_is_too_short_for_a_poll_gives_the_last_state(harness: H
     assert late.collect() == [], "it has this state"
     harness.poll(ENDED, after=POLL_INTERVAL)
     assert outcomes(late.collect()) == ["succeeded"]
+    assert outcomes(harness.subscribe().wait_for_first(0.0)) == ["succeeded"]
 
 
 def test_last_state_is_not_kept_long_without_subscribers(harness: HubHarness) -> None:
@@ -153,6 +154,22 @@ def test_joined_subscription_ends_with_its_last_run(harness: HubHarness) -> None
     assert harness.hub.subscribed_run_count == 0
 
 
+def test_first_wait_for_several_runs_lasts_until_each_was_polled(
+    harness: HubHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time counts from the run that was watched last. Closing leaves nothing behind."""
+    harness.source.set_response(RUNNING, ONE, TWO)
+    first = harness.subscribe()
+    harness.poll()
+    harness.clock.sleep(60.0)
+    subscription = Subscription.join([first, harness.subscribe(TWO)])
+    monkeypatch.setattr(Wakeup, "wait", lambda wakeup, timeout: harness.poll())
+    assert outcomes(subscription.wait_for_first(60.0)) == ["running", "running"]
+    watched_runs = subscription.watched_runs
+    subscription.close()
+    assert [run._listeners for run in watched_runs] == [set(), set()]
+
+
 def test_join_empties_the_subscriptions_and_keeps_seen_states(harness: HubHarness) -> None:
     parts = [harness.subscribe(seen={ONE: state_id_of(RUNNING)}), harness.subscribe(TWO)]
     joined = Subscription.join(parts)
@@ -210,6 +227,7 @@ def test_permanent_error_is_the_end(harness: HubHarness) -> None:
     [update] = subscription.collect()
     assert isinstance(update.error, RunNotFound)
     assert is_finished(subscription)
+    assert subscription.collect() == []
     harness.poll(after=3600.0)
     assert len(harness.source.polls) == 2
 
@@ -267,3 +285,4 @@ def test_wakeup_called_before_the_wait_is_not_lost() -> None:
     for _ in range(2):
         wakeup()
     wakeup.wait(DEADLINE)
+    wakeup.wait(0.0)
