@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs import RunStatus
+from flask_lakeflow_jobs import RunStatus, UpstreamTimeout
 from flask_lakeflow_jobs.concurrency import run_inline
 from flask_lakeflow_jobs.watching import active_polls
 from flask_lakeflow_jobs.watching.active_polls import STUCK_SECONDS, Poll, PollAbandoned
@@ -94,6 +94,8 @@ def test_abandoned_poll_that_goes_on_publishes_nothing(harness: HubHarness) -> N
     harness.poll(RUNNING)
     step_for(harness, STUCK + 1.0)
     [first, second] = polls
+    [stale] = subscription.collect()
+    assert isinstance(stale.transient_error, UpstreamTimeout)
     second()
     assert outcomes(subscription.collect()) == ["running"]
     harness.source.set_response(ENDED)

@@ -13,6 +13,7 @@ import pytest
 from flask_lakeflow_jobs import RunNotFound, UpstreamUnavailable
 from flask_lakeflow_jobs.cache import SharedCache
 from flask_lakeflow_jobs.concurrency import run_inline
+from flask_lakeflow_jobs.watching import hub as hubs
 from flask_lakeflow_jobs.watching.active_polls import MAX_CONCURRENT_POLLS
 from flask_lakeflow_jobs.watching.hub import STALLED_SECONDS, Hub
 from flask_lakeflow_jobs.watching.schedule import (
@@ -259,6 +260,30 @@ def test_thread_that_stalls_is_started_again_while_a_subscriber_waits(
             harness.clock.sleep(POLL_INTERVAL)
         harness.hub._run()
     assert harness.hub._thread is None
+
+
+def test_thread_goes_on_after_an_error_and_wakes_subscribers_before_the_process_ends(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    harness = HubHarness(spawn=run_inline)
+    monkeypatch.setattr(hubs, "TICK_SECONDS", 0.0)
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: None)
+    subscription = harness.subscribe()
+    woken: list[None] = []
+    subscription.watched_runs[0].add_listener(lambda: woken.append(None))
+
+    def fail() -> None:
+        raise RuntimeError("a bug")
+
+    def end_process() -> None:
+        harness.hub.is_closing = lambda: True
+
+    steps = [fail, end_process, harness.hub._watched_runs.clear]
+    monkeypatch.setattr(harness.hub, "step", lambda: steps.pop(0)() or 0.0)
+    harness.hub._thread = threading.current_thread()
+    harness.hub._run()
+    assert "Unexpected error" in caplog.text
+    assert len(woken) == 1
 
 
 def wait_in_a_coroutine(subscription: Subscription, timeout: float) -> list[RunUpdate]:
