@@ -40,6 +40,11 @@ _COMMENT_EDGE = re.compile(r"/\*|\*/")
 #: Texts and comments of SQL, as a pattern.
 LITERAL = rf"{TEXT}|--[^\n]*|/\*.*?\*/"
 _EDGE = re.compile(rf"{LITERAL}|`[^`]*`|(?P<edge>[()\[\],])", re.DOTALL)
+_PART = re.compile(rf"{LITERAL}|`[^`]*`|\w+|[^\s\w]", re.DOTALL)
+_STAR = re.compile(
+    rf"{LITERAL}|`[^`]*`|(?P<star>(?:^|,)\s*(?:DISTINCT\s+)?\*)(?P<except>\s*EXCEPT\s*\()?",
+    re.IGNORECASE | re.DOTALL,
+)
 #: Rows of a SQL task for other tasks. Databricks, documentation of dynamic value references.
 MAX_ROWS = 1000
 SIMULATE = "simulate the job (its tag 'local_simulation')"
@@ -178,6 +183,24 @@ def read_arguments(statement: str, start: int) -> tuple[list[str], int] | None:
                 return arguments, start
         depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(edge, 0)
     return None
+
+
+def hide_metadata(text: str, view: str) -> str:
+    """Leave the column ``_metadata`` of a view out of all columns of the query that reads it."""
+    end = re.sub(r"\bSTREAM[\s(]*$", "", text[: text.index(view)], flags=re.IGNORECASE)
+    depth = 0
+    for token in reversed([*_PART.finditer(end)]):
+        depth += (token[0] == ")") - (token[0] == "(")
+        if depth == 0 and token[0].upper() == "SELECT":
+            columns = _STAR.sub(_hide_in_star, text[token.end() : len(end)])
+            return text[: token.end()] + columns + text[len(end) :]
+    return text
+
+
+def _hide_in_star(match: re.Match[str]) -> str:
+    if not match["star"]:
+        return match[0]
+    return f"{match[0]}_metadata, " if match["except"] else f"{match[0]} EXCEPT (_metadata)"
 
 
 def matches_show_pattern(name: str, pattern: str | None) -> bool:

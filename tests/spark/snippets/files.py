@@ -13,11 +13,11 @@ assert spark.sql("SELECT * FROM csv.`/Volumes/dev/raw/in/n`").count() == 2
 # %% read_files
 open("/Volumes/dev/raw/files/a.csv", "w").write("id,day\n1,2024-01-02\n")
 row = spark.sql(
-    "SELECT *, _metadata.file_name FROM read_files('/Volumes/dev/raw/' || :v, "
+    "SELECT * EXCEPT (_rescued_data), _metadata.file_name FROM read_files('/Volumes/dev/raw/' || :v, "
     "schemaHints => 'id BIGINT, day STRING') AS f WHERE f.id > 0",
     {"v": "files"},
 ).first()
-assert (row.id, row.day, row.file_name) == (1, "2024-01-02", "a.csv"), row
+assert row.asDict() == {"id": 1, "day": "2024-01-02", "file_name": "a.csv"}, row
 spark.range(1).createOrReplaceTempView("shown_v")
 shown = spark.sql("SHOW TABLES IN dev.snippets").collect()
 assert ("snippets", "saved", False) in shown and ("", "shown_v", True) in shown, shown

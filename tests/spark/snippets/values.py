@@ -229,11 +229,15 @@ frame = spark.sql("SELECT '2024-01-05T23:11:12-05:00' AS a, DATE'2024-01-05' AS 
 row = frame.select(*map(F.to_date, frame.columns), F.expr("to_date(a)"), F.to_date(F.lit("05.01.2024"), "dd.MM.yyyy"))
 assert row.first()[:] == (day(2024, 1, 5),) * 5, row.first()
 assert row.columns[0] == "to_date(a)"
+row = frame.select(F.try_to_date("a"), F.try_to_date(F.lit("x")), F.try_to_date(F.lit("5.1.24"), "d.M.yy"))
+assert row.first()[:] == (day(2024, 1, 5), None, day(2024, 1, 5)), row.first()
 assert spark.sql("SELECT to_date('2024-01-05T10:11:12Z')").first()[0] == day(2024, 1, 5)
 
 # %% seconds of times
 found = spark.range(1).selectExpr("bigint(TIMESTAMP'1970-01-01 00:00:05')", "BIGINT ('7')")
 assert found.first()[:] == (5, 7), found.first()
+times = spark.range(1).select(F.timestamp_seconds(F.lit(1.5)), F.expr("timestamp_seconds(1.5)")).first()
+assert [each.microsecond for each in times] == [500_000] * 2, times
 
 # %% pairs of values
 rows = spark.sql("SELECT * FROM VALUES (1, 'a'), (1, NULL), (2, 'a'), (1, 'a') AS t(n, `s.t`)")

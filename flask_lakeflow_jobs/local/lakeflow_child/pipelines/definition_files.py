@@ -16,10 +16,10 @@ from ..dbutils import DBUtils
 from ..notebook_files import is_notebook_file
 from ..spark.language.sql_names import quote_part
 from ..spark.language.sql_text import parse_columns
-from ..sql_statements import remove_comments, split_statements
+from ..sql_statements import hide_metadata, remove_comments, split_statements
 from .definitions import Definitions
 from .pipeline_api import PipelineApi
-from .pipeline_sql import find_tables, hide_metadata, insert_configuration, read_literal, to_spark
+from .pipeline_sql import find_tables, insert_configuration, read_literal, to_spark
 
 
 @dataclass

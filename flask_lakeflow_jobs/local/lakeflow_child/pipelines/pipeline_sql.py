@@ -43,10 +43,6 @@ _INSERT = "CREATE FLOW <flow> [COMMENT <text>] AS INSERT INTO <name> [BY NAME]"
 _VIOLATION = re.compile(r"\s*ON\s+VIOLATION\s+(DROP|FAIL)\s+(?:ROW|UPDATE)", re.IGNORECASE)
 _LITERAL = re.compile(r"\s*(?:(['\"])(.*)\1|(\w+))\s*", re.DOTALL)
 _SETTING = re.compile(r"\$\{([^{}]+)\}")
-_STAR = re.compile(
-    _UNCHANGED + r"|(?P<star>(?:^|,)\s*(?:DISTINCT\s+)?\*)(?!\s*EXCEPT\b)",
-    re.IGNORECASE | re.DOTALL,
-)
 _TOKEN = re.compile(_UNCHANGED + r"|`[^`]*`|\w+|[^\s\w]", re.DOTALL)
 
 
@@ -122,21 +118,6 @@ def read_literal(text: str) -> str:
             "workspace takes only texts in read_files of a pipeline."
         )
     return match[2] if match[1] else match[3].lower()
-
-
-def hide_metadata(text: str, view: str) -> str:
-    """Leave the column ``_metadata`` of a view out of all columns of the query that reads it."""
-    end = re.sub(r"\bSTREAM[\s(]*$", "", text[: text.index(view)], flags=re.IGNORECASE)
-    depth = 0
-    for token in reversed([*_TOKEN.finditer(end)]):
-        depth += (token[0] == ")") - (token[0] == "(")
-        if depth == 0 and token[0].upper() == "SELECT":
-            columns = _STAR.sub(
-                lambda each: each[0] + (" EXCEPT (_metadata)" if each["star"] else ""),
-                text[token.end() : len(end)],
-            )
-            return text[: token.end()] + columns + text[len(end) :]
-    return text
 
 
 def drop_keys(columns: str) -> str:

@@ -7,7 +7,6 @@ import pytest
 from flask_lakeflow_jobs.local.lakeflow_child.pipelines.pipeline_sql import (
     drop_catalogs,
     drop_keys,
-    hide_metadata,
     insert_configuration,
     read_literal,
     to_spark,
@@ -160,25 +159,6 @@ def test_settings_replace_their_names(text: str, expected: str) -> None:
 def test_expression_in_place_of_a_literal_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^Write a text in place of concat\(a, 'b'\), or read"):
         read_literal("concat(a, 'b') ")
-
-
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ("SELECT *, _metadata.f FROM v", "SELECT * EXCEPT (_metadata), _metadata.f FROM v"),
-        ("SELECT a * 2, count(*), '*', * FROM STREAM(v)", None),
-        (
-            "SELECT * FROM (SELECT (SELECT 1) AS n, * FROM STREAM v) WHERE n IN (SELECT * FROM u)",
-            None,
-        ),
-        ("SELECT * EXCEPT (a) FROM v", "SELECT * EXCEPT (a) FROM v"),
-    ],
-)
-def test_metadata_of_files_is_no_column_of_the_query(query: str, expected: str | None) -> None:
-    expected = expected or query.replace(", * FROM", ", * EXCEPT (_metadata) FROM")
-    assert hide_metadata(query.replace(" v", " v_1").replace("(v", "(v_1"), "v_1") == (
-        expected.replace(" v", " v_1").replace("(v", "(v_1")
-    )
 
 
 @pytest.mark.parametrize(

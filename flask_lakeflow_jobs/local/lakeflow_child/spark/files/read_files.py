@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ...sql_statements import read_arguments
+from ...sql_statements import hide_metadata, read_arguments
 from ...sql_syntax import match_syntax
 from .data_files import Translate, list_files
 from .file_sources import METADATA, FileSource
@@ -39,6 +39,8 @@ def replace_read_files(
     """
     if "read_files" not in statement.lower():
         return statement
+    has_metadata = METADATA in statement
+    views: list[str] = []
 
     def define(arguments: list[str], _: str) -> str:
         path, settings = read_options(arguments, evaluate)
@@ -47,13 +49,17 @@ def replace_read_files(
         if "cloudFiles.format" not in settings:
             settings["cloudFiles.format"] = find_format(list_files(path))
         source = FileSource(session, path, "cloudFiles", schema, settings)
-        source.has_metadata = METADATA in statement
+        source.has_metadata = has_metadata
         view = f"{FILES}{os.urandom(8).hex()}"
         # A global view is not among the tables of a schema.
         source.read_all().createOrReplaceGlobalTempView(view)
-        return f"global_temp.{view}"
+        views.append(f"global_temp.{view}")
+        return views[-1]
 
-    return replace_calls(statement, define)
+    replaced = replace_calls(statement, define)
+    for each in views if has_metadata else ():
+        replaced = hide_metadata(replaced, each)
+    return replaced
 
 
 def replace_calls(statement: str, define: Callable[[list[str], str], str]) -> str:

@@ -95,6 +95,13 @@ def to_date(col: Any, format: Any = None) -> Any:
     return _SAIL.to_date(_to_column(col).cast("timestamp_ntz"))
 
 
+def try_to_date(col: Any, format: Any = None) -> Any:
+    """Return NULL for a text that is no date; Sail lacks it."""
+    if format is None:
+        return _to_column(col).try_cast("timestamp_ntz").cast("date")
+    return _SAIL.try_to_timestamp(col, functions.lit(format)).cast("date")
+
+
 def to_timestamp(col: Any, format: Any = None) -> Any:
     """Count the seconds of a number, as a cast does."""
     return _to_column(col).cast("timestamp") if format is None else _SAIL.to_timestamp(col, format)
@@ -266,9 +273,12 @@ CORRECTED: dict[str, Any] = {
     "rint": bround,
     "split": split,
     "timestamp_diff": timestamp_diff,
+    # Sail's own drops fractions.
+    "timestamp_seconds": to_timestamp,
     "to_date": to_date,
     "to_json": to_json,
     "to_timestamp": to_timestamp,
+    "try_to_date": try_to_date,
     # Sail has no ids with a seed, which pyspark gives each call.
     "uuid": lambda _=None: functions.expr("uuid()"),
     "weekday": weekday,

@@ -149,6 +149,9 @@ _RULES: dict[tuple[str, int], str | Rule] = {
     # It reads no time with a T.
     ("from_json", 2): _read_json,
     ("to_date", 1): _read_date,
+    # It lacks it.
+    ("try_to_date", 1): "CAST(try_cast({0} AS TIMESTAMP_NTZ) AS DATE)",
+    ("try_to_date", 2): "CAST(try_to_timestamp({0}, {1}) AS DATE)",
     # It finds nothing with [*].
     ("get_json_object", 2): _check_json_path,
     # It makes a DOUBLE of a decimal and an integer.
@@ -173,6 +176,8 @@ _RULES: dict[tuple[str, int], str | Rule] = {
     ("string", 1): "CAST({0} AS STRING)",
     # It writes microseconds.
     ("to_json", 1): f"to_json({{0}}, map('timestampFormat', \"{MILLISECONDS}\"))",
+    # It drops fractions.
+    ("timestamp_seconds", 1): "CAST({0} AS TIMESTAMP)",
     # It takes a number for microseconds.
     ("timestamp", 1): "CAST({0} AS TIMESTAMP)",
     ("to_timestamp", 1): "CAST({0} AS TIMESTAMP)",

@@ -107,6 +107,11 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_corrections imp
             "nvl(a), left(a), split(f(a), '', 2)",
             "nvl(a), left(a), if((f(a)) = '', array(''), array_remove(split(f(a), '', 2), ''))",
         ),
+        (
+            "try_to_date(a), try_to_date(b, 'y')",
+            "CAST(try_cast(a AS TIMESTAMP_NTZ) AS DATE), CAST(try_to_timestamp(b, 'y') AS DATE)",
+        ),
+        ("timestamp_seconds(a)", "CAST(a AS TIMESTAMP)"),
         ("log(a), log(10, b), blog(c)", "ln(a), log(10, b), blog(c)"),
     ],
 )
