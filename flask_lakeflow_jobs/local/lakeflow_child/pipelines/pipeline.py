@@ -62,6 +62,10 @@ _ADVICE = {
         "Use only letters, digits and _ in the names of schemas and tables: Spark's pipelines take "
         "no other characters."
     ),
+    r"UNRESOLVED_ROUTINE": (
+        "Correct the name of the function, or simulate the job (its tag 'local_simulation'): Spark "
+        "has none of this name, and only Databricks has some, such as ai_query."
+    ),
     r"UNABLE_TO_INFER_SCHEMA": (
         "Copy some files to the folder that the pipeline reads, in an earlier task or by hand: it "
         "has none, so Spark cannot know their columns."

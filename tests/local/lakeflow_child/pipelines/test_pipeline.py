@@ -81,6 +81,14 @@ def test_arguments_of_a_pipeline_choose_its_tables(
             ),
         ),
         (
+            ["c\nError: [UNRESOLVED_ROUTINE] Cannot resolve routine `ai_query`."],
+            (
+                "Correct the name of the function, or simulate the job (its tag "
+                "'local_simulation'): Spark has none of this name, and only Databricks has some, "
+                "such as ai_query. c Error: [UNRESOLVED_ROUTINE] Cannot resolve routine `ai_query`."
+            ),
+        ),
+        (
             ["c\nError: [UNABLE_TO_INFER_SCHEMA] Unable to infer schema for JSON."],
             (
                 "Copy some files to the folder that the pipeline reads, in an earlier task or by "
