@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 import pytest
+from databricks.sdk.service.jobs import RunTask
 from flask import Flask, request
 
 from flask_lakeflow_jobs import (
@@ -15,6 +16,8 @@ from flask_lakeflow_jobs import (
     UpstreamUnavailable,
     current_jobs,
 )
+from flask_lakeflow_jobs.identity import APP
+from flask_lakeflow_jobs.state import EXTENSION_KEY
 from flask_lakeflow_jobs.testing import (
     Drop,
     Exchange,
@@ -25,7 +28,9 @@ from flask_lakeflow_jobs.testing import (
     Silence,
     TruncatedBody,
 )
-from tests.support import on_behalf_of
+from flask_lakeflow_jobs.upstream.gateway import Upstream
+from tests.conftest import MakeApp
+from tests.support import RunGate, on_behalf_of
 from tests.upstream.support import TRANSIENT_FAULTS
 
 pytestmark = pytest.mark.usefixtures("app_context")
@@ -172,3 +177,33 @@ def test_rejected_user_token_is_401_without_the_token(app: Flask) -> None:
 
     assert caught.value.code == 401
     assert "carol" not in f"{caught.value} {caught.value!r}"
+
+
+def test_client_waits_for_bytes_as_long_as_the_slowest_call_may_take(make_app: MakeApp) -> None:
+    app = make_app(LAKEFLOW_JOBS_READ_TIMEOUT=1, LAKEFLOW_JOBS_WRITE_TIMEOUT=60)
+    clients = app.extensions[EXTENSION_KEY].upstream.call_resources.clients
+    assert clients.get_client(APP).config.http_timeout_seconds == 60
+
+
+def test_parse_task_shares_equal_dependencies() -> None:
+    document = {"task_key": "load", "depends_on": [{"task_key": "extract", "outcome": "true"}]}
+    first, second = Upstream.parse_task(document), Upstream.parse_task(document)
+    assert first == second == RunTask.from_dict(document)
+    assert (first.depends_on or [])[0] is (second.depends_on or [])[0]
+    assert Upstream.parse_task({"task_key": "extract"}).depends_on == []
+
+
+def test_lists_for_polls_have_active_or_ended_runs_with_their_tasks(
+    app: Flask, run_gate: RunGate
+) -> None:
+    handle = current_jobs["gated"]
+    active, ended = (handle.run_now(run_gate.params).run_id for _ in range(2))
+    handle.cancel_run(ended)
+    handle.wait(ended)
+    calls = app.extensions[EXTENSION_KEY].upstream.bind(APP, handle.job)
+    for listed, expected in (
+        (calls.list_active_runs(25), {active}),
+        (calls.list_ended_runs(), {ended}),
+    ):
+        assert {run.value.run_id for run in listed} & {active, ended} == expected
+        assert all(run.value.tasks for run in listed)

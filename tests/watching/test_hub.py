@@ -278,7 +278,7 @@ def test_thread_goes_on_after_an_error_and_wakes_subscribers_before_the_process_
     def end_process() -> None:
         harness.hub.is_closing = lambda: True
 
-    steps = [fail, end_process, harness.hub._watched_runs.clear]
+    steps: list[Callable[[], object]] = [fail, end_process, harness.hub._watched_runs.clear]
     monkeypatch.setattr(harness.hub, "step", lambda: steps.pop(0)() or 0.0)
     harness.hub._thread = threading.current_thread()
     harness.hub._run()

@@ -133,7 +133,9 @@ def test_multi_run_encoder_id_of_fifty_runs_fits_into_a_header() -> None:
 
 @given(st.text() | st.text("0123456789:.,-abcdef").map(lambda text: "1001:" + text))
 def test_parse_last_event_id_any_text_yields_requested_runs_only(text: str) -> None:
-    assert set(resume(text, [ETL, REPORT])) <= {1001, 1002}
+    found = resume(text, [ETL, REPORT])
+    assert set(found) <= {1001, 1002}
+    assert None not in found.values()
 
 
 @pytest.mark.parametrize("run_id", ["9" * 5000, "\u0661001", "7", "", "-1001", "+1001", " 1001"])
