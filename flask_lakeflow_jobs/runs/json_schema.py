@@ -8,7 +8,6 @@ from enum import Enum
 from typing import Any
 
 from marshmallow import Schema, fields, validate
-from marshmallow import missing as absent
 
 from .run_now_fields import (
     ASCII_FIELDS,
@@ -140,9 +139,7 @@ def _describe_field(field: fields.Field[Any], parents: tuple[type[Schema], ...])
         json_schema["type"] = [json_schema["type"], "null"]
     if field.allow_none and "enum" in json_schema:
         json_schema["enum"] = [*json_schema["enum"], None]
-    default = field.load_default
-    if default is not absent and not callable(default):
-        json_schema |= _present({"default": _serialize(default, field)})
+    json_schema |= _present({"default": _serialize(field.load_default, field)})
     for name in ("title", "description"):
         if (text := field.metadata.get(name)) is not None:
             json_schema[name] = str(text)  # it may be a lazy translation
@@ -186,11 +183,11 @@ def _describe_choices(values: list[Any]) -> dict[str, Any]:
 
 
 def _serialize(value: Any, field: fields.Field[Any]) -> Any:
-    """Return a deserialized value as a caller would send it; ``None`` if unknown."""
+    """Return a deserialized value as a caller would send it; ``None`` if unknown or missing."""
     if isinstance(field, fields.Enum) and isinstance(value, Enum):
         if field.by_value is False:
             return value.name
-        return value.value if isinstance(value.value, bool | int | str) else None
+        return value.value if isinstance(value.value, int | str) else None
     return _to_json(value)
 
 
@@ -200,7 +197,7 @@ def _to_json(value: Any) -> Any:
         value = float(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return value if isinstance(value, bool | int | str) else format_param(value)
+    return value if isinstance(value, int | str) else format_param(value)
 
 
 def _present(values: dict[str, Any]) -> dict[str, Any]:

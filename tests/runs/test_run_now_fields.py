@@ -46,6 +46,7 @@ def refused(task_type: str | None, params: Mapping[str, Any]) -> InvalidParamete
         ("python_script", {"args": ["x", "y"]}, {"python_params": ["x", "y"]}),
         ("spark_jar", {"args": ["x"]}, {"jar_params": ["x"]}),
         ("dbt_commands", {"commands": ["dbt run"]}, {"dbt_commands": ["dbt run"]}),
+        ("dbt_commands", {"args": ("dbt run",)}, {"dbt_commands": ["dbt run"]}),
         ("pipeline", {"full_refresh": True}, {"pipeline_params": {"full_refresh": True}}),
         (
             "pipeline",
@@ -133,8 +134,10 @@ def test_build_run_now_fields_names_besides_the_list_raise(task_type: str) -> No
 
 
 def test_build_run_now_fields_null_item_raises() -> None:
-    assert set(refused("python_script", {"args": ["x", None]}).messages) == {"args[1]"}
-    assert set(refused("spark_jar", {"args": [{"a": 1}]}).messages) == {"args[0]"}
+    error = refused("python_script", {"args": ["x", None]})
+    assert error.messages == {"args[1]": ["Must not be null."]}
+    error = refused("spark_jar", {"args": [{"a": 1}]})
+    assert error.messages == {"args[0]": ["Cannot be sent as text: a dict."]}
 
 
 def test_build_run_now_fields_one_list_under_two_names_raises() -> None:
@@ -152,7 +155,7 @@ def test_build_run_now_fields_for_dbt_with_parameters_raises() -> None:
         ("full_refresh", "true"),
         ("full_refresh", 1),
         ("refresh_selection", "a"),
-        ("refresh_selection", [1]),
+        ("refresh_selection", ["a", 1]),
         ("anything_else", True),
         ("anything_else", ["a"]),
     ],
@@ -202,7 +205,8 @@ def test_build_run_now_fields_refuses_other_fields_of_run_now(name: str) -> None
 def test_build_run_now_fields_with_field_of_wrong_type_raises(name: str, kind: type) -> None:
     other_kind: object = [] if kind is dict else {}
     for wrong in ("text", 5, other_kind):
-        assert set(refused(None, {name: wrong}).messages) == {name}
+        expected = "Must be an object." if kind is dict else "Must be a list."
+        assert refused(None, {name: wrong}).messages == {name: [expected]}
 
 
 def test_build_run_now_fields_limits_a_field_to_10_000_bytes() -> None:
@@ -218,7 +222,7 @@ def test_build_run_now_fields_does_not_limit_job_parameters() -> None:
 
 
 def test_build_run_now_fields_python_params_must_be_ascii() -> None:
-    assert "ASCII" in refused("python_script", {"args": ["ü"]}).detail
+    assert "ASCII" in refused("python_script", {"args": ["x", "ü"]}).detail
     assert build_run_now_fields("spark_jar", {"args": ["ü"]}) == {"jar_params": ["ü"]}
 
 
