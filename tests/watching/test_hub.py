@@ -37,6 +37,7 @@ from tests.watching.support import (
     POLL_INTERVAL,
     RUNNING,
     TERMINATING,
+    TWO,
     FakeStore,
     HubHarness,
     Processes,
@@ -164,12 +165,16 @@ def invalidate(hub: Hub, run_key: RunKey) -> None:
 def test_ended_run_is_polled_at_once_after_a_change(
     harness: HubHarness, change: Callable[[Hub, RunKey], None]
 ) -> None:
-    harness.subscribe()
+    harness.source.set_response(LONG_RUNNING, TWO)
+    harness.subscribe(ONE, TWO)
     harness.poll(ENDED)
+    assert [harness.hub.has_ended(each.ids) for each in (ONE, TWO)] == [True, False]
     change(harness.hub, ONE)
+    assert not harness.hub.has_ended(ONE.ids), "it may have been repaired"
     subscription = harness.subscribe()
     harness.poll(REPAIRED)
     assert outcomes(subscription.wait_for_first(0.0)) == ["running"]
+    assert harness.source.polls == [ONE, TWO, ONE]
 
 
 def test_active_run_is_polled_at_once_after_a_change(harness: HubHarness) -> None:
