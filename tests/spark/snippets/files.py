@@ -350,11 +350,16 @@ row = spark.sql(
     "PATTERN = '*.csv' FORMAT_OPTIONS ('header' = 'true')"
 ).first()
 assert row.num_inserted_rows == 1, row
-try:
-    spark.sql("COPY INTO dev.snippets.matched FROM (SELECT 1 AS id) FILEFORMAT = CSV")
-    raise AssertionError
-except ValueError as error:
-    assert "COPY INTO needs files, such as FROM" in str(error), error
+spark.sql("CREATE TABLE IF NOT EXISTS dev.snippets.unfilled")
+for copy, advice in [
+    ("matched FROM (SELECT 1 AS id)", "COPY INTO needs files, such as FROM"),
+    ("unfilled FROM '/Volumes/dev/raw/unfilled'", "Put a file there, or create the table with"),
+]:
+    try:
+        spark.sql(f"COPY INTO dev.snippets.{copy} FILEFORMAT = CSV")
+        raise AssertionError
+    except ValueError as error:
+        assert advice in str(error), error
 
 # %% stream of a folder
 spark.range(2).write.format("delta").mode("overwrite").save("/Volumes/dev/raw/streamed")

@@ -136,19 +136,25 @@ def limit_texts(create: exp.Create, query: Query) -> None:
 def copy_into(tree: exp.Copy, session: Any) -> str:
     """Append the rows of new files to a table; return a query for their number.
 
-    :raises ValueError: the statement names no files.
+    :raises ValueError: the statement names no files, or there are none to give a new table columns.
     """
     table, options = write(tree.this), _read_parameters(tree)
     (source,) = tree.args["files"]
     path = source.find(exp.Table) if isinstance(source, exp.Subquery) else source
     if path is None:
         raise ValueError("COPY INTO needs files, such as FROM '/Volumes/main/raw/in'.")
-    files = list_files(path.name.strip("'"), options["copy"].pop("pattern", "*"))
+    folder = path.name.strip("'")
+    files = list_files(folder, options["copy"].pop("pattern", "*"))
     exists = session.catalog.tableExists(table)
     state = os.path.join(find_location(session.sql, table), _STATE) if exists else None
     copied = set(read_json(state, ())) if state else set()
     forced = is_true(options["copy"], "force")
     new = [each for each in files if forced or _mark(each) not in copied]
+    if not (exists or new):
+        raise ValueError(
+            f"There is no file in {folder}, so the columns of {table} are unknown. Put a file "
+            "there, or create the table with its columns."
+        )
     count = 0
     if new:
         if METADATA in write(source):
