@@ -62,9 +62,9 @@ class PlainTextSerializer(BaseSerializer):
     def dumps(self, value: str | int, protocol: int = 0) -> bytes:
         return str(value).encode()
 
-    def loads(self, bvalue: bytes | None) -> str | int | None:
-        try:
-            text = "" if bvalue is None else bvalue.decode()
+    def loads(self, bvalue: bytes | str | None) -> str | int | None:
+        try:  # with decode_responses, redis-py returns texts
+            text = bvalue.decode() if isinstance(bvalue, bytes) else bvalue or ""
             return int(text) if text.isdecimal() else text or None
         except ValueError:  # a pickle, or another thing that another program wrote
             return None

@@ -28,6 +28,7 @@ from flask_lakeflow_jobs.cache.availability import (
 from flask_lakeflow_jobs.cache.shared_cache import (
     ENTRY_VERSION,
     KEY_PREFIX,
+    PlainTextSerializer,
     SharedCache,
 )
 from tests.clocks import FakeClock
@@ -163,6 +164,11 @@ def test_shared_cache_stores_json_with_a_version(tmp_path: Path) -> None:
     entries = [json.loads(content) for content in stored if content.startswith(b"{")]
     [entry] = entries
     assert (entry["version"], entry["value"]) == (ENTRY_VERSION, {"a": 1})
+
+
+@pytest.mark.parametrize("stored", [b"caf\xc3\xa9", "café"])
+def test_entries_are_read_as_bytes_and_as_texts_that_redis_has_decoded(stored: bytes | str) -> None:
+    assert PlainTextSerializer().loads(stored) == "café"
 
 
 class Bomb:
