@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
@@ -34,10 +33,6 @@ OPENER_KEY = "lakeflow_jobs.web"
 
 #: Seconds that a response waits for the first poll: proxies and clients wait for its headers.
 FIRST_READ_SECONDS = 5.0
-
-#: A stream that the server has not begun to send by then never begins: after the view, a function
-#: of the app failed or replaced its response.
-ABANDONED_SECONDS = 30.0
 
 
 class StreamDecision(Enum):
@@ -107,8 +102,7 @@ class StreamOpener:
         self._is_closing = is_closing
         self._writer = SocketWriter(clock, heartbeat=settings.heartbeat, is_closing=is_closing)
         self.limiter = StreamLimiter(settings.max_streams, PROCESS_USAGE)
-        self._lock = threading.Lock()
-        self._unstarted: deque[tuple[float, Stream]] = deque()
+        self._abandoned: deque[Stream] = deque()
 
     def open(
         self,
@@ -152,24 +146,13 @@ class StreamOpener:
             stream = Stream(subscription, encode, ends_at=now + lifetime, permit=permit)
             events = stream.encode(first.updates)
             resources.pop_all()  # from here on, the stream closes and releases them
-            self._unstarted.append((now, stream))
         return _respond(self._body(stream, events, server))
 
     def _close_abandoned(self) -> None:
-        """Close the streams that nothing will send: only the server closes a response."""
-        abandoned = []
-        with self._lock:
-            deadline = self._clock.monotonic() - ABANDONED_SECONDS
-            while self._unstarted:
-                opened_at, stream = self._unstarted[0]
-                is_settled = stream.is_started or stream.is_closed
-                if not is_settled and opened_at > deadline:
-                    break
-                self._unstarted.popleft()
-                if not is_settled:
-                    abandoned.append(stream)
-        for stream in abandoned:
-            stream.close()
+        """Close the streams whose bodies are gone, and which the server did not close."""
+        with suppress(IndexError):  # there are no more
+            while True:
+                self._abandoned.popleft().close()
 
     def _acquire_permit(self, server: Server) -> StreamPermit | None:
         if self._pushes(server):
@@ -204,6 +187,7 @@ class StreamOpener:
             heartbeat=self._settings.heartbeat,
             clock=self._clock,
             is_closing=self._is_closing,
+            abandon=self._abandoned.append,
         )
         if stream.permit.holds_thread:
             return body

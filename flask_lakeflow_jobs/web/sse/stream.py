@@ -45,7 +45,7 @@ class Stream:
         "ends_at",
         "is_closed",
         "is_finished",
-        "is_started",
+        "is_handed_off",
         "permit",
         "subscription",
     )
@@ -62,7 +62,7 @@ class Stream:
         self.ends_at = ends_at
         self.permit = permit
         self.is_finished = False  # nothing more is to be written
-        self.is_started = False  # its body is being sent
+        self.is_handed_off = False  # the writer has its connection, and closes it
         self.is_closed = False
         self._encode = encode
         self._observation = telemetry.observe_stream(
@@ -111,9 +111,11 @@ class BlockingBody(Iterator[bytes]):
 
     :param first: the beginning of the stream; may be empty.
     :param heartbeat: seconds without an event after which a comment is sent.
+    :param abandon: called with a stream that nothing has closed: a function of the app failed or
+        replaced the response, or a middleware does not close it.
     """
 
-    __slots__ = ("_clock", "_first", "_heartbeat", "_is_closing", "_stream")
+    __slots__ = ("_abandon", "_clock", "_first", "_heartbeat", "_is_closing", "_stream")
 
     def __init__(
         self,
@@ -123,7 +125,9 @@ class BlockingBody(Iterator[bytes]):
         heartbeat: float,
         clock: Clock,
         is_closing: Callable[[], bool],
+        abandon: Callable[[Stream], object],
     ) -> None:
+        self._abandon = abandon
         self._stream = stream
         self._first = first
         self._heartbeat = heartbeat
@@ -132,7 +136,6 @@ class BlockingBody(Iterator[bytes]):
 
     def __next__(self) -> bytes:
         stream = self._stream
-        stream.is_started = True
         if self._first:
             first, self._first = self._first, b""
             return first
@@ -150,6 +153,11 @@ class BlockingBody(Iterator[bytes]):
 
     def close(self) -> None:
         self._stream.close()
+
+    def __del__(self) -> None:
+        # Not closed here: this thread may hold a lock that closing needs.
+        if not (self._stream.is_closed or self._stream.is_handed_off):
+            self._abandon(self._stream)
 
 
 def encode_current_state(

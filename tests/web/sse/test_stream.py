@@ -78,6 +78,7 @@ class Viewer:
             heartbeat=heartbeat,
             clock=hub_harness.clock,
             is_closing=lambda: self.is_closing,
+            abandon=lambda _: None,
         )
         self.parser = SseParser()
 

@@ -45,6 +45,7 @@ class HandoffBody(Iterator[bytes]):
         self._writer = writer
         self._server = server
         self._connection: GunicornConnection | None = None
+        self._is_started = False
         # The short rest of a finished stream is better sent at once: the connection stays open.
         self._is_short = stream.is_finished and len(events) < SHORT_BYTES
 
@@ -57,8 +58,8 @@ class HandoffBody(Iterator[bytes]):
     def __next__(self) -> bytes:
         if self._fallback is None:
             raise StopIteration
-        if not self._stream.is_started:
-            self._stream.is_started = True
+        if not self._is_started:
+            self._is_started = True
             return OPENING
         events, self._events = self._events, None
         if events is not None and not self._is_short:
@@ -84,6 +85,7 @@ class HandoffBody(Iterator[bytes]):
         if descriptor is None:
             log_obstacle("no more threads can be started or files opened")
             return False
+        self._stream.is_handed_off = True
         self._writer.add(descriptor, self._stream, events)
         return True
 

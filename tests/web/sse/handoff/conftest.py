@@ -76,6 +76,7 @@ class WriterHarness:
             heartbeat=0.0,
             clock=self.clock,
             is_closing=lambda: self.is_closing,
+            abandon=lambda _: None,
         )
         return HandoffBody(fallback, stream, events, self.writer, server)
 
