@@ -14,7 +14,7 @@ from flask_lakeflow_jobs import RunNotFound, UpstreamUnavailable
 from flask_lakeflow_jobs.cache import SharedCache
 from flask_lakeflow_jobs.concurrency import run_inline
 from flask_lakeflow_jobs.watching import hub as hubs
-from flask_lakeflow_jobs.watching.active_polls import MAX_CONCURRENT_POLLS
+from flask_lakeflow_jobs.watching.active_polls import MAX_CONCURRENT_POLLS, Poll
 from flask_lakeflow_jobs.watching.hub import STALLED_SECONDS, Hub
 from flask_lakeflow_jobs.watching.schedule import (
     ERROR_DELAY_SECONDS,
@@ -132,6 +132,36 @@ def test_many_runs_of_one_job_are_polled_by_one_list(harness: HubHarness) -> Non
     harness.poll(after=POLL_INTERVAL)
     assert (harness.source.list_calls, harness.source.polls) == (2, [keys[4]])
     assert outcomes(subscription.collect()) == ["succeeded"]
+
+
+@pytest.mark.parametrize(("number", "lists", "reads"), [(20, 2, 1), (30, 1, 2)])
+def test_few_due_runs_are_polled_by_one_list_if_it_costs_no_more(
+    harness: HubHarness, number: int, lists: int, reads: int
+) -> None:
+    keys = run_keys(*range(1, number + 1))
+    other = RunKey(ONE.identity, build_job("other", 2), 99)
+    harness.source.set_response(RUNNING, *keys, other)
+    harness.subscribe(*keys, other)
+    harness.poll()
+    assert (harness.source.list_calls, harness.source.polls) == (1, [other])
+    harness.hub.invalidate(keys[0].ids)
+    harness.poll()
+    assert (harness.source.list_calls, len(harness.source.polls)) == (lists, reads)
+
+
+def test_poll_that_fails_unexpectedly_is_made_again(
+    harness: HubHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(poll: Poll) -> None:
+        raise RuntimeError("a bug")
+
+    subscription = harness.subscribe()
+    with monkeypatch.context() as patch:
+        patch.setattr(harness.hub._poller, "poll", fail)
+        harness.poll(RUNNING)
+    assert "Unexpected error while polling 1 runs" in caplog.text
+    harness.poll(after=POLL_INTERVAL)
+    assert outcomes(subscription.collect()) == ["running"]
 
 
 def test_concurrent_polls_are_limited() -> None:

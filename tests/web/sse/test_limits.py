@@ -54,6 +54,7 @@ def test_descriptor_capacity_is_three_quarters_less_a_reserve(
 def test_descriptor_capacity_without_limits_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "resource", None)
     assert descriptor_capacity() == DEFAULT_MAX_SOCKETS
+    assert connection_capacity(8) == sys.maxsize
 
 
 def test_permits_leave_descriptors_for_other_requests(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +145,8 @@ def test_permit_for_a_socket_exchanged_for_a_thread_counts_once() -> None:
     permit = acquired(limiter.acquire_socket(EIGHT_THREADS))
     assert permit.acquire_thread(WERKZEUG)
     assert permit.acquire_thread(WERKZEUG)
-    assert limiter.held == 1
+    usage = limiter.describe_usage()
+    assert (usage["pushed"], usage["onThreads"], limiter.held) == (0, 1, 1)
     permit.release()
     assert limiter.held == 0
 
@@ -258,6 +260,9 @@ def test_pushed_streams_leave_connections_for_the_threads(
     server = Server("gthread", threads=threads)
     assert connection_capacity(threads) == connections
     assert StreamLimiter(None).capacity(server, is_pushed=True) == streams
+    process = Usage()
+    process.sockets = 9  # of another app
+    assert StreamLimiter(None, process).capacity(server, is_pushed=True) == streams - 9
 
 
 def test_streams_and_connections_of_a_gthread_worker_share_its_files(
