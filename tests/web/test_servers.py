@@ -187,6 +187,23 @@ def test_call_timeout_on_a_sync_worker_leaves_time_to_respond() -> None:
     assert get_call_timeout() == float("inf")
 
 
+def test_call_timeout_on_uwsgi_is_a_share_of_its_harakiri(monkeypatch: pytest.MonkeyPatch) -> None:
+    uwsgi = SimpleNamespace(opt={"harakiri": b"60"}, cores=8)
+    monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
+    with Flask("app").test_request_context(environ_overrides={"uwsgi.version": b"2"}):
+        assert get_call_timeout() == 48
+
+
+def test_is_closing_on_waitress_once_all_its_threads_are_to_stop() -> None:
+    dispatcher = SimpleNamespace(threads={0}, stop_count=0)
+    found("waitress.task", "handler_thread", dispatcher)
+    assert not is_closing()
+    dispatcher.stop_count = 1
+    assert is_closing()
+    dispatcher.threads, dispatcher.stop_count = set(), 0
+    assert not is_closing(), "they have not started yet"
+
+
 def test_find_server_gevent_needs_patched_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     handler = SimpleNamespace(server=SimpleNamespace(pool=None))
     assert found("gevent.pywsgi", "handle_one_response", handler).stream_capacity == 0
@@ -228,7 +245,8 @@ def test_find_server_uwsgi_reads_its_cores(
 
 
 @pytest.mark.parametrize(
-    ("harakiri", "expected"), [(b"60", 60.0), ([b"60", b"30"], 30.0), (True, 1.0), (b"no", None)]
+    ("harakiri", "expected"),
+    [(b"60", 60.0), ([b"60", b"45", b"30"], 30.0), (True, 1.0), (b"no", None)],
 )
 def test_find_server_uwsgi_harakiri_is_the_request_timeout(
     monkeypatch: pytest.MonkeyPatch, harakiri: object, expected: float | None
@@ -292,6 +310,8 @@ def test_find_server_granian_reads_the_arguments_of_its_worker(
     def spawn(blocking_threads: int, backpressure: int) -> FrameType:
         return sys._getframe()
 
+    unknown = found("granian.wsgi", "_runner")  # a version whose worker has another function
+    assert unknown.max_stream_seconds == SHORT_STREAM_SECONDS
     spawn_worker = rename(spawn, "granian.server.mp", "_spawn_wsgi_worker", sys=sys)
     frames = {threading.main_thread().ident: spawn_worker(4, 1024)}
     monkeypatch.setattr(sys, "_current_frames", lambda: frames)
