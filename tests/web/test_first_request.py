@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -108,13 +110,18 @@ class WaitingFollower(CountingFollower):
         self._stop.set()
 
 
-def test_follow_can_start_before_the_first_request_and_stops_with_the_process() -> None:
+def test_follow_can_start_before_the_first_request_and_stops_with_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at_exit: list[Callable[[], None]] = []
+    monkeypatch.setattr(atexit, "register", lambda *call: at_exit.append(partial(*call)))
     follower = WaitingFollower()
     start = FollowStart(follower.build)
     start.start()
     start.start()
     (thread,) = [each for each in threading.enumerate() if each.name == "lakeflow-follow"]
-    start._stop(follower.build(), thread)
+    (stop,) = at_exit
+    stop()
     assert not thread.is_alive()
     assert follower.runs == 1
 

@@ -72,6 +72,7 @@ def test_document_of_an_app_without_jobs_is_valid() -> None:
     document = document_of(app)
     OpenAPIV31SpecValidator(document).validate()
     assert not any("{key}" in path for path in document["paths"])
+    assert "/stream" not in document["paths"]
 
 
 WEBHOOK = {
@@ -122,7 +123,13 @@ def test_document_has_a_run_operation_per_job_with_its_parameters(document: Json
     assert operation["requestBody"]["required"] is True
     assert params["required"] == ["day"]
     assert params["properties"]["rows"]["minimum"] == 1
-    assert set(document["components"]["parameters"]["key"]["schema"]["enum"]) >= set(JOBS)
+    links = operation["responses"]["200"]["links"].values()
+    assert {link["parameters"]["key"] for link in links} == {"described"}
+    parameters = document["components"]["parameters"]
+    assert set(parameters["key"]["schema"]["enum"]) >= set(JOBS)
+    pattern = parameters["run"]["schema"]["items"]["pattern"]
+    assert re.search(pattern, "described:7")
+    assert not re.search(pattern, "nothing:7")
 
 
 def test_document_contains_viewable_jobs_only(make_app: MakeApp) -> None:
