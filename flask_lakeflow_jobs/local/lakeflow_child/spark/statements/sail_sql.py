@@ -229,9 +229,10 @@ class SailSql:
         from sqlglot import exp
 
         from .query_columns import write
-        from .sql_changes import alter_table, rewrite_statement
+        from .sql_changes import rewrite_statement
         from .sql_queries import rewrite_queries
         from .sql_writes import copy_into
+        from .table_alterations import alter_table
 
         def describe(text: str) -> dict[str, str]:
             return _list_columns(run(text))
