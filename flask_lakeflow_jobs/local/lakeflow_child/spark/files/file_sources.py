@@ -1,28 +1,22 @@
-"""Files that are read one by one: those of streams, and those whose rows need ``_metadata``.
-
-Sail lacks this column. Frames know too late that they need it, so the
-requests to the server that name it are changed.
-"""
+"""Files that are read one by one: those of streams, and those whose rows need ``_metadata``."""
 
 from __future__ import annotations
 
 import csv
 import os
-from copy import deepcopy
 from typing import Any
 
 from pyspark.sql import functions
 from pyspark.sql.types import StringType, StructField, StructType
 
 from ...workspace_paths import find_address
-from ..language.connect_plans import find_messages, union_frames
+from ..language.connect_plans import union_frames
 from ..language.sql_names import quote_part
 from .data_files import (
     Partition,
     find_partition,
     has_headers,
     infer_types,
-    is_file_format,
     is_true,
     list_files,
     lower_options,
@@ -33,12 +27,6 @@ _RESCUED = "_rescued_data"
 _OWN_OPTIONS = ("pathglobfilter", "rescueddatacolumn")
 #: The column of the file that a row is from. It exists if code names it.
 METADATA = "_metadata"
-_HOLDERS = ("root", "input")  # the fields of a plan or a command that have a frame
-_SIDES = ("left_input", "right_input")
-# The relations with one frame behind which Spark still finds the column.
-_CARRIERS = frozenset(
-    ["drop", "filter", "limit", "project", "sort", "with_columns", "with_columns_renamed"]
-)
 
 #: The names of columns in the first line of a file.
 Header = tuple[str, ...] | None
@@ -233,94 +221,3 @@ class FileSource:
             functions.lit(value).cast(kind).alias(name) for name, (value, kind) in values.items()
         ]
         return frame.withColumn(METADATA, functions.struct(*fields))
-
-
-def read_file_metadata(request: Any, session: Any) -> None:
-    """Let a request that names the column read each file."""
-    if METADATA.encode() not in request.SerializeToString():
-        return
-    names = {each.unparsed_identifier for each in find_messages(request, "UnresolvedAttribute")}
-    if not any(each.partition(".")[0] == METADATA for each in names):
-        return
-    if any(METADATA in each.name for each in find_messages(request, "Alias")):
-        return  # a stream, whose source has added it
-    changed = False
-    relations = list(find_messages(request, "Relation"))
-    for relation in relations:
-        if (body := _find_carrier(relation)) is not None and _uses_metadata(body):
-            _carry(body.input)
-    for relation in relations:
-        if (source := _find_source(relation)) is not None:
-            _read_files(relation, source, session)
-            changed = True
-        elif changed and METADATA not in names and relation.HasField("set_op"):
-            for side in _SIDES:
-                _drop(getattr(relation.set_op, side))
-    if changed and METADATA not in names:
-        _hide(request)
-
-
-def _read_files(relation: Any, source: Any, session: Any) -> None:
-    options = dict(source.options)
-    pattern = lower_options(options).get("pathglobfilter", "*")
-    files = [file for path in source.paths for file in list_files(path, pattern)]
-    reader = FileSource(session, source.paths[0], source.format, source.schema or None, options)
-    reader.has_metadata = True
-    number = relation.common.plan_id
-    relation.CopyFrom(reader.read(files)._plan.plan(session.client))
-    relation.common.plan_id = number
-
-
-def _find_source(relation: Any) -> Any:
-    """Return the files that a relation reads; ``None`` if it reads none."""
-    if relation.WhichOneof("rel_type") != "read" or relation.read.is_streaming:
-        return None
-    if relation.read.WhichOneof("read_type") != "data_source":
-        return None
-    source = relation.read.data_source
-    return source if source.paths and is_file_format(source.format) else None
-
-
-def _find_carrier(relation: Any) -> Any:
-    kind = relation.WhichOneof("rel_type")
-    return getattr(relation, kind) if kind in _CARRIERS else None
-
-
-def _uses_metadata(body: Any) -> bool:
-    own = deepcopy(body)
-    own.ClearField("input")
-    return METADATA.encode() in own.SerializeToString()
-
-
-def _carry(relation: Any) -> bool:
-    """Add the column to each selection above files; return whether there are files."""
-    if _find_source(relation) is not None:
-        return True
-    if (body := _find_carrier(relation)) is None or not _carry(body.input):
-        return False
-    if relation.HasField("project") and not any(
-        each.HasField("unresolved_star")
-        or each.unresolved_attribute.unparsed_identifier == METADATA
-        for each in body.expressions
-    ):
-        body.expressions.add().unresolved_attribute.unparsed_identifier = METADATA
-    return True
-
-
-def _hide(message: Any) -> None:
-    """Drop the column from the frame that a request holds at its top."""
-    for field, value in message.ListFields():
-        if field.message_type is None or not hasattr(value, "ListFields"):
-            continue
-        if value.DESCRIPTOR.name != "Relation":
-            _hide(value)
-        elif field.name in _HOLDERS:
-            _drop(value)
-
-
-def _drop(relation: Any) -> None:
-    inner = deepcopy(relation)
-    relation.Clear()
-    relation.common.plan_id = inner.common.plan_id
-    relation.drop.input.CopyFrom(inner)
-    relation.drop.column_names.append(METADATA)

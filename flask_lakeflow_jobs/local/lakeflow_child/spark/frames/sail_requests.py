@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...sql_statements import LITERAL
-from ..files.file_sources import read_file_metadata
+from ..files.metadata_requests import read_file_metadata
 from ..language.connect_plans import find_messages, list_messages, walk
 from ..language.sail_calls import OF_TEXTS
 from ..language.sql_corrections import NEVER, correct_results, try_casts
