@@ -122,7 +122,8 @@ def test_hundred_runs_on_four_workers_cost_the_pages_of_a_list(
 ) -> None:
     runs = [fake_workspace.set_state(next(RUN_IDS)) for _ in range(100)]
     with open_streams(server, runs[:50], 12), open_streams(server, runs[50:], 12):
-        fake_workspace.wait_for_polls(20)
+        # Each worker may still read runs one by one, for its first viewers.
+        wait_until(lambda: polls_per_interval(fake_workspace, 16) <= 8, "first reads to end")
         wait_for_shared_polls([server], fake_workspace, 64, limit=8)
     for run_id in runs:
         fake_workspace.end_run(run_id)
