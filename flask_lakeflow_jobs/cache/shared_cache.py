@@ -14,18 +14,16 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from cachelib import BaseCache
 from cachelib.serializers import BaseSerializer
-from flask_caching import Cache
 
 from ..clock import Clock, SystemClock
 from ..concurrency import reset_in_new_processes
-from ..config.keys import CACHE
-from ..errors import ConfigurationError
 from ..memo import Memo
-from ..text import first_line
 from .availability import Availability
+from .backend import create_backend
 
 if TYPE_CHECKING:
     from flask import Flask
+    from flask_caching import Cache
 
 KEY_PREFIX = "lakeflow-jobs:"
 
@@ -37,11 +35,6 @@ PROCESS_ONLY_BACKENDS = frozenset({"NullCache", "SimpleCache"})
 
 #: Backends whose entries are on several servers, so that one command cannot read many of them.
 SHARDED_BACKENDS = frozenset({"RedisClusterCache"})
-
-#: Default timeouts of a Redis server, unless ``CACHE_OPTIONS`` sets them. Some versions of redis-py
-#: would wait forever.
-REDIS_TIMEOUT_SECONDS = 1.0
-REDIS_CONNECT_TIMEOUT_SECONDS = 2.0
 
 #: Version of the format of entries. Entries of another version are ignored.
 ENTRY_VERSION = 2
@@ -155,22 +148,10 @@ class SharedCache:
         :param cache: the host's own cache, which is used instead of the configuration.
         :param namespace: separates apps that share one cache.
         :param secret: signs the entries.
-        :raises ConfigurationError: Flask-Caching does not accept the configuration, or the entries
-            would be read as pickles.
+        :raises ConfigurationError: as of :func:`create_backend`.
         """
-        if cache is None:
-            cache = Cache(with_jinja2_ext=False)  # templates keep the host's own cache
-            _check_config(config)
-            try:
-                cache.init_app(app, config=_add_redis_timeouts(config))
-            except ConfigurationError:
-                raise
-            except Exception as error:
-                raise ConfigurationError(_explain_init_error(error)) from error
-        elif cache not in app.extensions.get("cache", {}):
-            cache.init_app(app)
-        backend = copy.copy(app.extensions["cache"][cache])  # the host's keeps its serializer
-        _refuse_pickles(type(backend).__name__)
+        # The backend of the host's own cache keeps its serializer.
+        backend = copy.copy(create_backend(app, config, cache))
         if hasattr(backend, "serializer"):
             backend.serializer = PlainTextSerializer()
         return cls(backend, clock, namespace=namespace, secret=secret)
@@ -314,52 +295,6 @@ class SharedCache:
             return
         reason = error or f"it took {elapsed:.1f} s to respond"
         _log.warning("The shared cache is unavailable. Each process works by itself: %s", reason)
-
-
-def _check_config(config: Mapping[str, Any]) -> None:
-    name = str(config.get("CACHE_TYPE"))
-    _refuse_pickles(name)
-    if "filesystem" in name.lower() and not config.get("CACHE_DIR"):
-        raise ConfigurationError(
-            f"{CACHE.name} needs CACHE_DIR for {name}. Set it to a folder that only the app may"
-            " write to."
-        )
-
-
-def _refuse_pickles(backend: str) -> None:
-    """Refuse clients that unpickle what they read, so that who writes to the server runs code."""
-    if "memcached" in backend.lower():
-        raise ConfigurationError(
-            f"{CACHE.name} cannot use {backend}: its clients read pickles, with which anyone who"
-            " can write to the server could run code in the app. Use RedisCache, or"
-            " flask_lakeflow_jobs.sql_cache.SqlCache."
-        )
-
-
-def _add_redis_timeouts(config: Mapping[str, Any]) -> dict[str, Any]:
-    if "redis" not in str(config.get("CACHE_TYPE")).lower():
-        return dict(config)
-    timeouts = {
-        "socket_timeout": REDIS_TIMEOUT_SECONDS,
-        "socket_connect_timeout": REDIS_CONNECT_TIMEOUT_SECONDS,
-    }
-    return {**config, "CACHE_OPTIONS": {**timeouts, **(config.get("CACHE_OPTIONS") or {})}}
-
-
-#: Modules that a backend needs, and the extras that bring them.
-BACKEND_EXTRAS = {"redis": "redis", "sqlalchemy": "record"}
-
-
-def _explain_init_error(error: Exception) -> str:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ModuleNotFoundError) and cause.name in BACKEND_EXTRAS:
-            extra = f"flask-lakeflow-jobs[{BACKEND_EXTRAS[cause.name]}]"
-            return f"{CACHE.name} requires {cause.name}: pip install '{extra}'."
-        cause = cause.__cause__ or cause.__context__
-    # werkzeug's ImportStringError lists what the reasons may be on further lines
-    reason = first_line(str(error)).removesuffix(" Possible reasons are:") or type(error).__name__
-    return f"{CACHE.name} is not a valid Flask-Caching configuration: {reason}"
 
 
 def _timeout(seconds: float) -> int:

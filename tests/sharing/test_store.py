@@ -14,12 +14,8 @@ from flask_caching import Cache
 from flask_caching.backends.rediscache import RedisCache
 
 from flask_lakeflow_jobs.cache.availability import COOLDOWN_SECONDS
-from flask_lakeflow_jobs.cache.shared_cache import (
-    ENTRY_VERSION,
-    KEY_PREFIX,
-    REDIS_TIMEOUT_SECONDS,
-    SharedCache,
-)
+from flask_lakeflow_jobs.cache.backend import REDIS_TIMEOUT_SECONDS
+from flask_lakeflow_jobs.cache.shared_cache import ENTRY_VERSION, KEY_PREFIX, SharedCache
 from flask_lakeflow_jobs.clock import Clock
 from tests.clocks import FakeClock
 from tests.sharing.conftest import RedisServer

@@ -39,6 +39,10 @@ def _write(template: str) -> Rule:
     return write
 
 
+_WRITE_USER = _write("getvariable('lakeflow_user')")
+_TEST_ELEMENTS = _write("array_contains(list_transform(:a, :b), true)")
+
+
 def _set_empty(argument: str) -> Rule:
     """Return a rule that sets an argument to the empty text, unless it is given."""
 
@@ -76,8 +80,7 @@ def _test_any(node: exp.Any) -> Tree:
 
 def _test_some(node: exp.Exists) -> Tree:
     """Part ``exists(list, x -> …)`` from ``EXISTS (SELECT …)``."""
-    test = _write("array_contains(list_transform(:a, :b), true)")
-    return test(node) if node.expression else node
+    return _TEST_ELEMENTS(node) if node.expression else node
 
 
 def _count_elements(node: exp.ArraySize) -> Tree:
@@ -222,7 +225,7 @@ _KNOWN: dict[type[Tree], Rule] = {
     exp.ArraySize: _count_elements,
     exp.CurrentCatalog: _write("lakeflow_catalog()"),
     exp.CurrentDatabase: _write("current_schema()"),
-    exp.CurrentUser: _write("getvariable('lakeflow_user')"),
+    exp.CurrentUser: _WRITE_USER,
     exp.Elt: _choose_text,
     exp.Exists: _test_some,
     exp.FirstValue: _aggregate(exp.First),
@@ -240,7 +243,7 @@ _KNOWN: dict[type[Tree], Rule] = {
     exp.Reduce: _reduce,
     exp.Replace: _set_empty("replacement"),
     exp.SHA2: _choose_hash,
-    exp.SessionUser: _write("getvariable('lakeflow_user')"),
+    exp.SessionUser: _WRITE_USER,
     exp.ToChar: _format_known,
     exp.ToNumber: _read_known_number,
     exp.Typeof: _write("lakeflow_typeof(:a)"),
@@ -271,6 +274,6 @@ _UNKNOWN: dict[tuple[str, int], Rule] = {
     ("try_to_timestamp", 1): _write("TRY_CAST(:a AS timestamp)"),
     ("try_to_timestamp", 2): _read_time("timestamp"),
     ("try_variant_get", 3): _read_variant(exp.TryCast),
-    ("user", 0): _write("getvariable('lakeflow_user')"),
+    ("user", 0): _WRITE_USER,
     ("variant_get", 3): _read_variant(exp.Cast),
 }

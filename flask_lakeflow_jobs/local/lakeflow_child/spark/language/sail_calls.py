@@ -34,7 +34,9 @@ def write_call(name: str, arguments: list[str]) -> str:
     if name in _OF_TEXTS and _NAME.fullmatch(arguments[0]):
         arguments = [f"CAST({arguments[0]} AS STRING)", *arguments[1:]]
     rule = _RULES.get((name, len(arguments)))
-    written = rule.format(*arguments) if isinstance(rule, str) else rule and rule(*arguments)
+    if isinstance(rule, str):
+        return rule.format(*arguments)
+    written = rule(*arguments) if rule else None
     return written or f"{name}({', '.join(arguments)})"
 
 
@@ -149,7 +151,7 @@ _RULES: dict[tuple[str, int], str | Rule] = {
     # It reads no time with a T.
     ("from_json", 2): _read_json,
     ("to_date", 1): _read_date,
-    # It lacks it.
+    # It lacks try_to_date.
     ("try_to_date", 1): "CAST(try_cast({0} AS TIMESTAMP_NTZ) AS DATE)",
     ("try_to_date", 2): "CAST(try_to_timestamp({0}, {1}) AS DATE)",
     # It finds nothing with [*].

@@ -1,0 +1,90 @@
+"""The Flask-Caching backend of the shared cache, and which backends it may have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from cachelib import BaseCache
+from flask_caching import Cache
+
+from ..config.keys import CACHE
+from ..errors import ConfigurationError
+from ..text import first_line
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+#: Default timeouts of a Redis server, unless ``CACHE_OPTIONS`` sets them. Some versions of redis-py
+#: would wait forever.
+REDIS_TIMEOUT_SECONDS = 1.0
+REDIS_CONNECT_TIMEOUT_SECONDS = 2.0
+
+#: Modules that a backend needs, and the extras that bring them.
+BACKEND_EXTRAS = {"redis": "redis", "sqlalchemy": "record"}
+
+
+def create_backend(app: Flask, config: Mapping[str, Any], cache: Cache | None) -> BaseCache:
+    """Create the backend of an app, or return that of the host's own cache.
+
+    :param config: a Flask-Caching configuration.
+    :param cache: the host's own cache, which is used instead of the configuration.
+    :raises ConfigurationError: Flask-Caching does not accept the configuration, or the entries
+        would be read as pickles.
+    """
+    if cache is None:
+        cache = Cache(with_jinja2_ext=False)  # templates keep the host's own cache
+        _check_config(config)
+        try:
+            cache.init_app(app, config=_add_redis_timeouts(config))
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            raise ConfigurationError(_explain_init_error(error)) from error
+    elif cache not in app.extensions.get("cache", {}):
+        cache.init_app(app)
+    backend: BaseCache = app.extensions["cache"][cache]
+    _refuse_pickles(type(backend).__name__)
+    return backend
+
+
+def _check_config(config: Mapping[str, Any]) -> None:
+    name = str(config.get("CACHE_TYPE"))
+    _refuse_pickles(name)
+    if "filesystem" in name.lower() and not config.get("CACHE_DIR"):
+        raise ConfigurationError(
+            f"{CACHE.name} needs CACHE_DIR for {name}. Set it to a folder that only the app may"
+            " write to."
+        )
+
+
+def _refuse_pickles(backend: str) -> None:
+    """Refuse clients that unpickle what they read, so that who writes to the server runs code."""
+    if "memcached" in backend.lower():
+        raise ConfigurationError(
+            f"{CACHE.name} cannot use {backend}: its clients read pickles, with which anyone who"
+            " can write to the server could run code in the app. Use RedisCache, or"
+            " flask_lakeflow_jobs.sql_cache.SqlCache."
+        )
+
+
+def _add_redis_timeouts(config: Mapping[str, Any]) -> dict[str, Any]:
+    if "redis" not in str(config.get("CACHE_TYPE")).lower():
+        return dict(config)
+    timeouts = {
+        "socket_timeout": REDIS_TIMEOUT_SECONDS,
+        "socket_connect_timeout": REDIS_CONNECT_TIMEOUT_SECONDS,
+    }
+    return {**config, "CACHE_OPTIONS": {**timeouts, **(config.get("CACHE_OPTIONS") or {})}}
+
+
+def _explain_init_error(error: Exception) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ModuleNotFoundError) and cause.name in BACKEND_EXTRAS:
+            extra = f"flask-lakeflow-jobs[{BACKEND_EXTRAS[cause.name]}]"
+            return f"{CACHE.name} requires {cause.name}: pip install '{extra}'."
+        cause = cause.__cause__ or cause.__context__
+    # werkzeug's ImportStringError lists what the reasons may be on further lines
+    reason = first_line(str(error)).removesuffix(" Possible reasons are:") or type(error).__name__
+    return f"{CACHE.name} is not a valid Flask-Caching configuration: {reason}"

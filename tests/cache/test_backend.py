@@ -1,0 +1,63 @@
+"""Which configurations of the shared cache are refused, and what the errors say."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask_caching import Cache
+from flask_caching.backends import NullCache
+
+from flask_lakeflow_jobs import ConfigurationError, LakeflowJobs
+from flask_lakeflow_jobs.cache.backend import create_backend
+
+
+@pytest.mark.parametrize(
+    "config", [{"CACHE_TYPE": "NoSuchCache"}, {"CACHE_TYPE": "no.such.Cache"}, {"CACHE_TYPE": 5}]
+)
+def test_cache_config_that_is_invalid_names_its_key(
+    config: dict[str, Any],
+) -> None:
+    app = Flask(__name__)
+    app.config["LAKEFLOW_JOBS_CACHE"] = config
+    with pytest.raises(ConfigurationError, match=r"^LAKEFLOW_JOBS_CACHE.*[^:]$"):
+        LakeflowJobs(app)
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ({"CACHE_TYPE": "FileSystemCache"}, "needs CACHE_DIR"),
+        ({"CACHE_TYPE": "MemcachedCache"}, "MemcachedCache: its clients read pickles"),
+        ({"CACHE_TYPE": "flask_caching.backends.SASLMemcachedCache"}, "read pickles"),
+        ({"CACHE_TYPE": "memcached"}, "read pickles"),
+    ],
+)
+def test_cache_config_that_cannot_be_used_safely_is_refused(
+    config: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"^LAKEFLOW_JOBS_CACHE .*{reason}"):
+        create_backend(Flask(__name__), config, None)
+
+
+class MemcachedCache(NullCache):
+    """A cache of the host app, named as that of Flask-Caching, which needs a client."""
+
+
+def test_hosts_memcached_is_refused() -> None:
+    app = Flask(__name__)
+    host = Cache(app, config={"CACHE_TYPE": f"{__name__}.MemcachedCache"})
+    with pytest.raises(ConfigurationError, match="LAKEFLOW_JOBS_CACHE cannot use MemcachedCache"):
+        create_backend(app, {}, host)
+
+
+def test_cache_config_for_redis_without_driver_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    app = Flask(__name__)
+    app.config["LAKEFLOW_JOBS_CACHE"] = {"CACHE_TYPE": "RedisCache"}
+    with pytest.raises(ConfigurationError, match=r"pip install 'flask-lakeflow-jobs\[redis\]'"):
+        LakeflowJobs(app)
