@@ -86,10 +86,6 @@ spark.sql("ALTER TABLE dev.snippets.saved RENAME TO dev.snippets.other")
 # Advice: columns in another order
 spark.sql("ALTER TABLE dev.snippets.saved ALTER COLUMN id FIRST")
 
-# %% function with a lambda
-# Advice: Use transform over map_entries
-spark.sql("SELECT transform_values(map(1, 2), (k, v) -> v)").collect()
-
 # %% insert into a folder
 # Advice: Write a frame into the folder
 spark.sql("-- more\nINSERT INTO delta.`/Volumes/dev/raw/in/none` VALUES (1)")

@@ -277,6 +277,39 @@ assert tuple(row) == ("", 1, "1"), row
 assert frame.select(F.date_diff("d", "d")).dtypes[0][1] == "int"
 assert frame.select(F.approx_percentile(F.lit(2), 0.5)).first()[0] == 2
 
+# %% functions of two elements
+row = spark.sql(
+    "SELECT transform_keys(m, (k, v) -> upper(k)), transform_values(m, (k, v) -> v + x.n), map_zip_with(m, map('b', 5), (k, v, w) -> coalesce(v, 0) + coalesce(w, 0)),"
+    " zip_with(array('a'), array('b', 'c'), (a, b) -> size(zip_with(array(a), array(1, 2), (c, d) -> concat(c, b)))) FROM (SELECT map('a', 1) AS m, 2 AS n) AS x"
+).first()
+assert tuple(row) == ({"A": 1}, {"a": 3}, {"a": 1, "b": 5}, [2, 2]), row
+frame = spark.sql("SELECT map('a', 1) AS m")
+row = frame.select(
+    F.transform_keys("m", lambda k, v: F.concat(k, v)), F.transform_values("m", lambda k, v: F.initcap(k)),
+    F.map_zip_with("m", F.create_map(F.lit("a"), F.lit(2)), lambda k, v, w: v + w),
+).first()
+assert tuple(row) == ({"a1": 1}, {"a": "A"}, {"a": 3}), row
+
+# %% names of columns that are calls
+frame = spark.createDataFrame([("2024-01-05", "a b", 1.5)], "d string, s string, v double")
+names = frame.groupBy(F.date_trunc("month", "d")).agg(F.percentile_approx("v", 0.5), F.approx_count_distinct("v", 0.05)).columns
+assert names == ["date_trunc(month, d)", "percentile_approx(v, 0.5, 10000)", "approx_count_distinct(v, 0.05)"], names
+names = frame.select(F.initcap("s"), F.rtrim("s"), F.coalesce(F.datediff("d", "d"), F.lit(1)), F.weekday("d").alias("w")).columns
+assert names == ["initcap(s)", "rtrim(s)", "coalesce(datediff(d, d), 1)", "w"], names
+
+# %% rounded down and up
+row = spark.sql("SELECT floor(2.1267D, 2), ceil(2.1237D, 2), floor(-2.1267D, 2), ceiling(1234, -2)").first()
+assert [float(each) for each in row] == [2.12, 2.13, -2.13, 1300], row
+
+# %% view of the session and table of one name
+spark.range(1).createOrReplaceTempView("both")
+spark.range(3).write.saveAsTable("both")
+assert (spark.table("both").count(), spark.table("default.both").count()) == (1, 3)
+spark.sql("CREATE OR REPLACE TABLE both AS SELECT * FROM both UNION ALL SELECT 5")
+assert spark.table("default.both").count() == 2
+spark.sql("DROP TABLE default.both")
+spark.catalog.dropTempView("both")
+
 # %% layouts of files
 spark.range(1).write.bucketBy(2, "id").sortBy("id").mode("overwrite").saveAsTable("dev.snippets.laid")
 spark.range(1).write.clusterBy("id").mode("overwrite").saveAsTable("dev.snippets.laid")

@@ -16,10 +16,10 @@ from typing import Any
 from ...sql_statements import LITERAL
 from ..files.metadata_requests import read_file_metadata
 from ..language.connect_plans import find_messages, list_messages, walk
-from ..language.sail_calls import OF_TEXTS
 from ..language.sql_corrections import NEVER, correct_results, try_casts
 from ..language.sql_names import Prefix, lower_in_sql, lower_name, prefix_name
 from ..language.sql_text import escape_quotes
+from .frame_calls import correct_frame_calls
 from .frame_joins import expand_frame_stars, name_frame_keys
 
 _CHANGED = ("AnalyzePlan", "Config", "ExecutePlan")
@@ -76,6 +76,7 @@ class RequestStub:
             self._see(request)
             if request.DESCRIPTOR.name == "ConfigRequest":
                 self._see_settings(request.operation.set.pairs)
+            correct_frame_calls(request)
             correct_texts(request, self._prefix, is_lenient=self._is_lenient)
             read_file_metadata(request, self._session)
             expand_frame_stars(request, self._session)
@@ -102,8 +103,6 @@ def correct_texts(request: Any, prefix: Prefix, *, is_lenient: bool) -> None:
         if kind.name == "ExpressionString":
             expression = correct_expression(message.expression, prefix)
             message.expression = try_casts(expression) if is_lenient else expression
-        elif kind.name == "UnresolvedFunction" and message.function_name in OF_TEXTS:
-            _cast_column_to_text(message.arguments[0])
         elif kind.name == "Cast" and is_lenient and not message.eval_mode:
             if message.type_str.startswith(_STRICT) or message.type.WhichOneof("kind") in _STRICT:
                 message.eval_mode = message.EVAL_MODE_TRY
@@ -118,14 +117,6 @@ def correct_texts(request: Any, prefix: Prefix, *, is_lenient: bool) -> None:
         elif kind.name in _NAME_FIELDS:
             field, parts = _NAME_FIELDS[kind.name]
             _correct(message, field, prefix, parts)
-
-
-def _cast_column_to_text(value: Any) -> None:
-    if value.WhichOneof("expr_type") == "unresolved_attribute":
-        text = type(value)()
-        text.cast.expr.CopyFrom(value)
-        text.cast.type_str = "string"
-        value.CopyFrom(text)
 
 
 def correct_expression(expression: str, prefix: Prefix) -> str:

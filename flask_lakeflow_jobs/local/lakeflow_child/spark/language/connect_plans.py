@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
+from .call_texts import write_call
+from .sail_calls import CALLS
 from .sql_text import write_literal
 
 # pyspark is imported in functions: its import starts a session, and that of ``delta`` does not.
@@ -163,6 +165,8 @@ class ColumnSql:
             branches = " ".join(f"WHEN {test} THEN {result}" for test, result in pairs)
             otherwise = f" ELSE {arguments[-1]}" if len(arguments) % 2 else ""
             return f"CASE {branches}{otherwise} END"
+        if node.function_name in CALLS:
+            return write_call(node.function_name, arguments)
         distinct = "DISTINCT " if node.is_distinct else ""
         return f"`{node.function_name}`({distinct}{', '.join(arguments)})"
 

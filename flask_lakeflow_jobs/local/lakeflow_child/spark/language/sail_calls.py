@@ -1,43 +1,78 @@
-"""Calls of functions in SQL whose results Sail computes otherwise than Databricks. Pure."""
+"""Calls of functions whose results Sail computes otherwise than Databricks. Pure.
+
+Each rule is written once, for SQL and for frames: it writes its call with a ``CallWriter``.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any
-
-from ...sql_statements import read_arguments
-
-#: Returns what a call is for Sail, from its arguments; ``None`` if it stays as it is.
-Rule = Callable[..., str | None]
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 #: How Databricks writes a time in JSON.
 MILLISECONDS = "yyyy-MM-dd'T'HH:mm:ss.SSSXXX"
 
-# Functions that Sail refuses for a column of numbers in place of texts.
-_OF_TEXTS = frozenset(
-    {"btrim", "initcap", "instr", "ltrim", "regexp_extract", "repeat", "replace", "rtrim"}
-    | {"split", "split_part", "trim"}
-)
-#: The same with operators, which are functions of frames.
-OF_TEXTS = _OF_TEXTS | {"ilike", "like", "rlike"}
-_NAME = re.compile(r"(?:[\w.]|`[^`]+`)+")
-_DAY_OF_WEEK = re.compile(r"'?(?:dow|dayofweek)'?\s+from\s+(.*)", re.IGNORECASE | re.DOTALL)
 _TIMESTAMP = re.compile(r"(?<=[\s:<])TIMESTAMP(?=\s*(?:[,>]|$|NOT\b|COMMENT\b))", re.IGNORECASE)
 
 
-def write_call(name: str, arguments: list[str]) -> str:
-    """Write a call for Sail.
+class CallWriter(Protocol):
+    """Writes values, which are texts of SQL or columns of frames; numbers stand for themselves."""
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """Write a call of a function or an operator."""
+
+    def cast(self, value: Any, kind: str) -> Any:
+        """Write a cast to a type."""
+
+    def try_cast(self, value: Any, kind: str) -> Any:
+        """Write a cast that has NULL for a value that is not of the type."""
+
+    def literal(self, value: str | None) -> Any:
+        """Write a constant."""
+
+    def unit(self, name: str) -> Any:
+        """Write a unit of time, as calls have it."""
+
+    def column(self, name: str) -> Any:
+        """Write a column."""
+
+    def transform(self, array: Any, change: Callable[[Any, Any], Any]) -> Any:
+        """Write a call that changes each element, whose place is the second argument."""
+
+    def apply(self, function: Any, *values: Any) -> Any:
+        """Write the result of a function of elements, which is an argument of a call."""
+
+    def is_column(self, value: Any) -> bool:
+        """Return whether a value is a column alone."""
+
+    def read(self, value: Any, default: Any = "") -> Any:
+        """Return the constant that a value is, or a default for another value."""
+
+    def read_unit(self, value: Any) -> str:
+        """Return the unit of time that a value is, in lower case."""
+
+    def read_schema(self, value: Any) -> str:
+        """Return the constant that is the schema of JSON, as SQL has it."""
+
+    def read_array(self, value: Any) -> list[Any] | None:
+        """Return the elements of a call of ``array``."""
+
+
+#: Returns what a call is for Sail, from its arguments; ``None`` if it stays as it is.
+Rule = Callable[..., Any]
+
+
+def correct_call(write: CallWriter, name: str, arguments: Sequence[Any]) -> Any:
+    """Return a call as Sail has to compute it; ``None`` if it stays as it is.
 
     :param name: in lower case.
     """
-    if name in _OF_TEXTS and _NAME.fullmatch(arguments[0]):
-        arguments = [f"CAST({arguments[0]} AS STRING)", *arguments[1:]]
+    is_number = name in OF_TEXTS and bool(arguments) and write.is_column(arguments[0])
+    if is_number:
+        arguments = [write.cast(arguments[0], "STRING"), *arguments[1:]]
     rule = _RULES.get((name, len(arguments)))
-    if isinstance(rule, str):
-        return rule.format(*arguments)
-    written = rule(*arguments) if rule else None
-    return written or f"{name}({', '.join(arguments)})"
+    corrected = rule(write, *arguments) if rule else None
+    return write.call(name, *arguments) if corrected is None and is_number else corrected
 
 
 def split_times(schema: str) -> tuple[str, str] | None:
@@ -59,131 +94,229 @@ def check_path(path: Any) -> None:
         )
 
 
-def _check_json_path(text: str, path: str) -> None:
-    check_path(path)
+def _cast(kind: str) -> Rule:
+    return lambda write, value: write.cast(value, kind)
 
 
-def _make_nullable(first: str, second: str) -> str | None:
-    if second.upper() == "NULL" or first.startswith("slice(array_append("):  # it is done
+def _cast_result(name: str, kind: str) -> Rule:
+    return lambda write, *arguments: write.cast(write.call(name, *arguments), kind)
+
+
+def _rename(name: str) -> Rule:
+    return lambda write, *arguments: write.call(name, *arguments)
+
+
+def _make_nullable(write: CallWriter, first: Any, second: Any) -> Any:
+    if write.read(second) is None:
         return None
-    nullable = (f"slice(array_append({x}, NULL), 1, size({x}))" for x in (first, second))
-    return f"array_except({', '.join(nullable)})"
+
+    def allow_null(array: Any) -> Any:
+        longer = write.call("array_append", array, write.literal(None))
+        return write.call("slice", longer, 1, write.call("size", array))
+
+    return write.call("array_except", allow_null(first), allow_null(second))
 
 
-def _read_json(text: str, schema: str) -> str | None:
-    kinds = split_times(schema[1:-1]) if schema[:1] in ("'", '"') else None
-    return kinds and f"try_cast(from_json({text}, '{kinds[0]}') AS {kinds[1]})"
+def _find_percentile(write: CallWriter, value: Any, by: Any, accuracy: Any = None) -> Any:
+    if (shares := write.read_array(by)) is not None:
+        return write.call("array", *(_find_percentile(write, value, each) for each in shares))
+    rank = write.call("ceil", write.call("*", by, write.call("count", value)))
+    place = write.cast(write.call("greatest", write.call("-", rank, 1), 0), "INT")
+    return write.call("get", write.call("sort_array", write.call("collect_list", value)), place)
 
 
-def _write_percentile(value: str, by: str, accuracy: str = "") -> str:
-    match = re.match(r"array\s*\(", by, re.IGNORECASE)
-    found = read_arguments(by, match.end()) if match else None
-    shares = found[0] if found else [by]
-    calls = [
-        f"get(sort_array(collect_list({value})), "
-        f"CAST(greatest(ceil({each} * count({value})) - 1, 0) AS INT))"
-        for each in shares
-    ]
-    return f"array({', '.join(calls)})" if found else calls[0]
+def _round(write: CallWriter, value: Any, *places: Any) -> Any:
+    return write.call("bround", write.cast(value, "DOUBLE"), *places)
 
 
-def _split(text: str, by: str, *limit: str) -> str | None:
-    if by not in ("''", '""'):
-        return None
-    call = f"split({', '.join((text, by, *limit))})"
-    return f"if(({text}) = '', array(''), array_remove({call}, ''))"
+def _round_down(name: str) -> Rule:
+    return lambda write, value, places: write.call(
+        name, write.cast(value, "DECIMAL(38, 15)"), places
+    )
 
 
 def _cut(name: str) -> Rule:
-    def cut(text: str, length: str) -> str | None:
-        return None if length.isdecimal() else f"{name}({text}, if(({length}) < 0, 0, {length}))"
+    def cut(write: CallWriter, text: Any, length: Any) -> Any:
+        if str(write.read(length)).isdecimal():
+            return None
+        is_negative = write.call("<", length, 0)
+        return write.call(name, text, write.call("if", is_negative, 0, length))
 
     return cut
 
 
-def _read_date(text: str) -> str | None:
-    is_done = text.endswith(" AS TIMESTAMP_NTZ)")
-    return None if is_done else f"to_date(CAST({text} AS TIMESTAMP_NTZ))"
+def _split(write: CallWriter, text: Any, by: Any, *limit: Any) -> Any:
+    if write.read(by, None) != "":
+        return None
+    empty = write.literal("")
+    parts = write.call("array_remove", write.call("split", text, by, *limit), empty)
+    is_empty = write.call("==", text, empty)
+    return write.call("if", is_empty, write.call("array", empty), parts)
 
 
-def _find_day_of_week(*parts: str) -> str | None:
-    match = _DAY_OF_WEEK.fullmatch(" FROM ".join(parts))
-    return f"dayofweek({match[1]})" if match else None
+def _capitalize(write: CallWriter, text: Any) -> Any:
+    def begin(word: Any, _: Any) -> Any:
+        first = write.call("upper", write.call("left", word, 1))
+        return write.call("concat", first, write.call("lower", write.call("substring", word, 2)))
+
+    blank = write.literal(" ")
+    words = write.transform(write.call("split", text, blank), begin)
+    return write.call("array_join", words, blank)
+
+
+def _read_date(write: CallWriter, text: Any) -> Any:
+    return write.call("to_date", write.cast(text, "TIMESTAMP_NTZ"))
+
+
+def _try_date(write: CallWriter, text: Any) -> Any:
+    return write.cast(write.try_cast(text, "TIMESTAMP_NTZ"), "DATE")
+
+
+def _find_day_of_week(write: CallWriter, field: Any, time: Any) -> Any:
+    is_day = write.read_unit(field) in ("dow", "dayofweek")
+    return write.call("dayofweek", time) if is_day else None
 
 
 def _count_days(name: str) -> Rule:
-    def count(unit: str, start: str, end: str) -> str | None:
-        return f"({name}(HOUR, {start}, {end}) div 24)" if unit.lower() == "day" else None
+    def count(write: CallWriter, unit: Any, start: Any, end: Any) -> Any:
+        if write.read_unit(unit) != "day":
+            return None
+        hours = write.call(name, write.unit("HOUR"), start, end)
+        return write.cast(write.call("/", hours, 24), "BIGINT")
 
     return count
 
 
+def _read_json(write: CallWriter, text: Any, schema: Any) -> Any:
+    kinds = split_times(write.read_schema(schema))
+    if kinds is None:
+        return None
+    return write.try_cast(write.call("from_json", text, write.literal(kinds[0])), kinds[1])
+
+
+def _write_json(write: CallWriter, value: Any) -> Any:
+    names = write.literal("timestampFormat"), write.literal(MILLISECONDS)
+    return write.call("to_json", value, write.call("map", *names))
+
+
+def _check_json_path(write: CallWriter, text: Any, path: Any) -> None:
+    check_path(write.read(path))
+
+
+def _zip(write: CallWriter, left: Any, right: Any, function: Any) -> Any:
+    def join(_: Any, place: Any) -> Any:
+        return write.apply(function, *(write.call("get", each, place) for each in (left, right)))
+
+    return write.transform(write.call("arrays_zip", left, right), join)
+
+
+def _zip_map(write: CallWriter, mapping: Any, function: Any) -> tuple[Any, Any, Any]:
+    keys, values = write.call("map_keys", mapping), write.call("map_values", mapping)
+    return keys, values, _zip(write, keys, values, function)
+
+
+def _change_keys(write: CallWriter, mapping: Any, function: Any) -> Any:
+    _, values, changed = _zip_map(write, mapping, function)
+    return write.call("map_from_arrays", changed, values)
+
+
+def _change_values(write: CallWriter, mapping: Any, function: Any) -> Any:
+    keys, _, changed = _zip_map(write, mapping, function)
+    return write.call("map_from_arrays", keys, changed)
+
+
+def _zip_maps(write: CallWriter, left: Any, right: Any, function: Any) -> Any:
+    def join(key: Any, _: Any) -> Any:
+        values = (write.call("element_at", each, key) for each in (left, right))
+        return write.apply(function, key, *values)
+
+    keys = write.call("array_union", *(write.call("map_keys", each) for each in (left, right)))
+    return write.call("map_from_arrays", keys, write.transform(keys, join))
+
+
 #: Rules by the name of a function and the number of its arguments. Comments say what Sail does.
-_RULES: dict[tuple[str, int], str | Rule] = {
+_RULES: dict[tuple[str, int], Rule] = {
+    # It takes no error.
+    ("approx_count_distinct", 2): lambda write, value, _: write.call(
+        "approx_count_distinct", value
+    ),
     # It refuses two arrays if only one of them may have NULL.
     ("array_except", 2): _make_nullable,
     # It returns a value between two others, and takes no array of shares.
-    ("approx_percentile", 2): _write_percentile,
-    ("approx_percentile", 3): _write_percentile,
-    ("percentile_approx", 2): _write_percentile,
-    ("percentile_approx", 3): _write_percentile,
-    ("percentile_disc", 2): "percentile_disc({1}) WITHIN GROUP (ORDER BY {0})",
-    ("percentile_disc", 3): "percentile_disc({1}) WITHIN GROUP (ORDER BY {0})",
+    ("approx_percentile", 2): _find_percentile,
+    ("approx_percentile", 3): _find_percentile,
+    ("percentile_approx", 2): _find_percentile,
+    ("percentile_approx", 3): _find_percentile,
     # It counts the microseconds of a time.
-    ("bigint", 1): "CAST({0} AS BIGINT)",
+    ("bigint", 1): _cast("BIGINT"),
     # It rounds half up.
-    ("bround", 1): "bround(CAST({0} AS DOUBLE))",
-    ("bround", 2): "bround(CAST({0} AS DOUBLE), {1})",
-    ("rint", 1): "bround(CAST({0} AS DOUBLE))",
+    ("bround", 1): _round,
+    ("bround", 2): _round,
+    ("rint", 1): _round,
+    # It rounds a DOUBLE before.
+    **{(name, 2): _round_down(name) for name in ("ceil", "ceiling", "floor")},
     # The result for a date has no time zone.
-    ("date_trunc", 2): "CAST(date_trunc({0}, {1}) AS TIMESTAMP)",
+    ("date_trunc", 2): _cast_result("date_trunc", "TIMESTAMP"),
     # The result is a BIGINT. With a unit, it counts midnights.
-    ("date_diff", 2): "CAST(date_diff({0}, {1}) AS INT)",
+    ("date_diff", 2): _cast_result("date_diff", "INT"),
     ("date_diff", 3): _count_days("date_diff"),
-    ("datediff", 2): "CAST(datediff({0}, {1}) AS INT)",
+    ("datediff", 2): _cast_result("datediff", "INT"),
     ("datediff", 3): _count_days("datediff"),
     ("timestampdiff", 3): _count_days("timestampdiff"),
     # A Sunday is 0, and its weekday -1.
     ("date_part", 2): _find_day_of_week,
     ("datepart", 2): _find_day_of_week,
-    ("extract", 1): _find_day_of_week,
-    ("weekday", 1): "pmod(weekday({0}), 7)",
+    ("extract", 2): _find_day_of_week,
+    ("weekday", 1): lambda write, day: write.call("pmod", write.call("weekday", day), 7),
     # It reads no time with a T.
     ("from_json", 2): _read_json,
     ("to_date", 1): _read_date,
     # It lacks try_to_date.
-    ("try_to_date", 1): "CAST(try_cast({0} AS TIMESTAMP_NTZ) AS DATE)",
-    ("try_to_date", 2): "CAST(try_to_timestamp({0}, {1}) AS DATE)",
+    ("try_to_date", 1): _try_date,
+    ("try_to_date", 2): lambda write, text, form: write.cast(
+        write.call("try_to_timestamp", text, form), "DATE"
+    ),
     # It finds nothing with [*].
     ("get_json_object", 2): _check_json_path,
     # It makes a DOUBLE of a decimal and an integer.
-    ("ifnull", 2): "coalesce({0}, {1})",
-    ("nvl", 2): "coalesce({0}, {1})",
+    ("ifnull", 2): _rename("coalesce"),
+    ("nvl", 2): _rename("coalesce"),
     # It begins a word after each sign.
-    ("initcap", 1): (
-        "array_join(transform(split({0}, ' '), "
-        "w -> concat(upper(left(w, 1)), lower(substring(w, 2)))), ' ')"
-    ),
+    ("initcap", 1): _capitalize,
+    # It lacks the name of a row's file.
+    ("input_file_name", 0): lambda write: write.column("_metadata.file_path"),
     # It counts a negative length from the other end.
     ("left", 2): _cut("left"),
     ("right", 2): _cut("right"),
     # It takes no value alone.
-    ("log", 1): "ln({0})",
+    ("log", 1): _rename("ln"),
     # The result is a BIGINT.
-    ("regexp_count", 2): "CAST(regexp_count({0}, {1}) AS INT)",
+    ("regexp_count", 2): _cast_result("regexp_count", "INT"),
     # Split by an empty text, it has empty texts at both ends.
     ("split", 2): _split,
     ("split", 3): _split,
     # It writes a time with a T.
-    ("string", 1): "CAST({0} AS STRING)",
+    ("string", 1): _cast("STRING"),
     # It writes microseconds.
-    ("to_json", 1): f"to_json({{0}}, map('timestampFormat', \"{MILLISECONDS}\"))",
+    ("to_json", 1): _write_json,
     # It drops fractions.
-    ("timestamp_seconds", 1): "CAST({0} AS TIMESTAMP)",
+    ("timestamp_seconds", 1): _cast("TIMESTAMP"),
     # It takes a number for microseconds.
-    ("timestamp", 1): "CAST({0} AS TIMESTAMP)",
-    ("to_timestamp", 1): "CAST({0} AS TIMESTAMP)",
+    ("timestamp", 1): _cast("TIMESTAMP"),
+    ("to_timestamp", 1): _cast("TIMESTAMP"),
+    # It lacks functions of two elements.
+    ("map_zip_with", 3): _zip_maps,
+    ("transform_keys", 2): _change_keys,
+    ("transform_values", 2): _change_values,
+    ("zip_with", 3): _zip,
+    # It takes no seed, which pyspark gives each call.
+    ("uuid", 1): lambda write, _: write.call("uuid"),
 }
 
+#: Functions and operators that it refuses for a column of numbers in place of texts.
+OF_TEXTS = frozenset(
+    {"btrim", "initcap", "instr", "ltrim", "regexp_extract", "repeat", "replace", "rtrim"}
+    | {"split", "split_part", "trim", "ilike", "like", "rlike"}
+)
 #: The names of functions whose calls are written otherwise.
-CALLS = frozenset(name for name, _ in _RULES) | _OF_TEXTS
+CALLS = frozenset(name for name, _ in _RULES) | (OF_TEXTS - {"ilike", "like", "rlike"})

@@ -129,10 +129,6 @@ _ADVICE = {
         "Sail compares the rows of this subquery with those outside it only by =. Join the tables "
         f"and group their rows instead, or {JVM}."
     ),
-    r"function: (map_zip_with|transform_keys|transform_values|zip_with)\b": (
-        "Sail has no function {} here. Use transform over map_entries or arrays_zip, in a frame "
-        "also zip_with."
-    ),
     r"does not support logical expression (?:Exists|InSubquery)": (
         "Sail takes IN and EXISTS with a subquery only to filter rows. Join the table instead, and "
         "test whether its column is NULL."

@@ -14,7 +14,8 @@ import re
 from dataclasses import dataclass, field
 
 from ...sql_statements import LITERAL, read_arguments
-from .sail_calls import CALLS, write_call
+from .call_texts import write_call
+from .sail_calls import CALLS
 
 _CALL = re.compile(
     rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>collect_list|{'|'.join(sorted(CALLS))})\s*\(",
@@ -65,8 +66,10 @@ def _correct_calls(statement: str) -> str:
             if over and "percentile" in name:
                 continue  # Sail has no percentile_disc over a window
             if "percentile" in name and _FILTER.match(statement, end):
-                name = "percentile_disc"
-            corrected = write_call(name, arguments)
+                value, share, *_ = arguments
+                corrected = f"percentile_disc({share}) WITHIN GROUP (ORDER BY {value})"
+            else:
+                corrected = write_call(name, arguments)
             is_list = name == "collect_list"
             if over and is_list and not statement.endswith("filter(", 0, call.start()):
                 start, end = end, _find_window_end(statement, over.end())

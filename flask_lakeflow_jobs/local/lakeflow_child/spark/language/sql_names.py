@@ -118,6 +118,11 @@ def find_current(query: Query) -> tuple[str, str]:
     return catalog, unquote_part(schema)
 
 
+def add_schema(table: str, query: Query) -> str:
+    """Return the name of a table with its schema: Sail takes a view of that name for the table."""
+    return f"{quote_part(find_current(query)[1])}.{table}" if len(split_name(table)) == 1 else table
+
+
 def lower_in_sql(statement: str, prefix: Prefix = lambda _: "") -> str:
     """Return a statement with the names of tables in lower case.
 

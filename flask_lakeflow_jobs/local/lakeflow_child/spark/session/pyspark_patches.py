@@ -13,7 +13,7 @@ from typing import Any
 from pyspark import cloudpickle
 from pyspark.errors import AnalysisException
 from pyspark.serializers import CloudPickleSerializer
-from pyspark.sql import SparkSession, functions
+from pyspark.sql import SparkSession
 from pyspark.sql.catalog import Column
 from pyspark.sql.connect.catalog import Catalog
 from pyspark.sql.connect.client import SparkConnectClient
@@ -23,13 +23,7 @@ from pyspark.sql.connect.streaming.readwriter import DataStreamReader, DataStrea
 
 from ..files.data_files import Translate
 from ..files.file_readers import refuse_changes, wrap_load
-from ..frames.frame_functions import (
-    CORRECTED,
-    count_pairs,
-    find_quantiles,
-    order_statistics,
-    summarize,
-)
+from ..frames.frame_statistics import count_pairs, find_quantiles, order_statistics, summarize
 from ..frames.local_rdds import LocalContext, LocalRdd, take_rdds
 from ..language.connect_plans import hash_plan
 from ..language.sql_names import quote_part
@@ -126,8 +120,6 @@ def patch_pyspark(
         # Sail returns these rows in any order.
         (DataFrame, "describe", order_statistics(DataFrame.describe)),
         (DataFrame, "summary", order_statistics(summarize(DataFrame.summary))),
-        # Sail lacks these functions, or has other results.
-        *((functions, name, value) for name, value in CORRECTED.items()),
         # Sail reads and writes batches only.
         (DataStreamReader, "load", load_files(translate)),
         (DataStreamReader, "option", DataFrameReader.option),  # its own one writes True for true

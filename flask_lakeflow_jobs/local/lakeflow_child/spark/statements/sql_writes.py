@@ -23,7 +23,7 @@ from ...sql.databricks_sql import insert_partition
 from ..files.data_files import is_true, list_files
 from ..files.file_sources import METADATA, FileSource
 from ..language.connect_plans import name_frame
-from ..language.sql_names import quote_part
+from ..language.sql_names import add_schema, quote_part
 from ..language.sql_text import Query, write_rows
 from ..tables.delta_log import (
     find_folder,
@@ -76,7 +76,8 @@ def create_by_frame(create: exp.Expr, session: Any, query: Query) -> Any:
     """
     if not isinstance(create, exp.Create) or not isinstance(create.this, exp.Table):
         return None
-    table, is_replaced = write(create.this), bool(create.args.get("replace"))
+    table = add_schema(write(create.this), session.sql)
+    is_replaced = bool(create.args.get("replace"))
     if not is_replaced and session.catalog.tableExists(table):
         return None
     options, metadata = _read_properties(create)

@@ -16,7 +16,13 @@ from pyspark.sql.types import NullType, NumericType, StringType, StructField, St
 from ..files.data_files import Translate, begin_at_root, is_true, lower_options
 from ..files.file_readers import allow_null
 from ..language.connect_plans import ColumnSql, name_frame
-from ..language.sql_names import FILE_FORMATS, create_schema, find_schema, quote_part
+from ..language.sql_names import (
+    FILE_FORMATS,
+    add_schema,
+    create_schema,
+    find_schema,
+    quote_part,
+)
 from .delta_log import EVOLVES, FEATURE, find_folder, has_limits
 from .delta_tables import DeltaTable
 from .written_values import cast_columns, check_types, format_values
@@ -89,6 +95,7 @@ def write_table(save: Callable[..., Any]) -> Any:
         call_setters(self, options, format=format, mode=mode, partitionBy=partitionBy)
         self._write.options = _drop_features(self._write.options)
         create_schema(find_schema(name), self._spark.sql)
+        name = add_schema(name, self._spark.sql)
         if self._spark.catalog.tableExists(name):
             _write_existing(self, name, save)
             return

@@ -1,0 +1,146 @@
+"""Calls of functions in the plans of frames, as Sail has to compute them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pyspark.sql.connect.expressions import LiteralExpression, UnresolvedNamedLambdaVariable
+from pyspark.sql.connect.proto import Expression
+from pyspark.sql.types import _parse_datatype_json_string
+
+from ..language.connect_plans import find_messages, list_messages
+from ..language.sail_calls import OF_TEXTS, correct_call
+
+# Messages whose expressions are columns of the result, and have names.
+_NAMED = ("Aggregate", "Project")
+# Functions that have another correction over a window, or none.
+_OVER = ("approx_percentile", "collect_list", "percentile_approx")
+# Functions that have other names in Spark, and keep them on Sail.
+_UNNAMED = OF_TEXTS - {"initcap", "split"}
+
+
+def correct_frame_calls(message: Any, parent: str = "") -> bool:
+    """Change the calls of a message and of all below it; columns keep their names.
+
+    :param parent: the type of the message above.
+    :return: whether there are any.
+    """
+    kind = message.DESCRIPTOR.name
+    name = _write_name(message) if kind == "Expression" and parent in _NAMED else None
+    changes = [correct_frame_calls(each, kind) for each in list_messages(message)]
+    corrected = _correct(message, parent) if kind == "Expression" else None
+    if corrected is not None:
+        message.CopyFrom(corrected)
+    is_changed = corrected is not None or any(changes)
+    if name and is_changed:
+        named = Expression()
+        named.alias.expr.CopyFrom(message)
+        named.alias.name.append(name)
+        message.CopyFrom(named)
+    return is_changed
+
+
+def _correct(expression: Any, parent: str) -> Any:
+    call = expression.unresolved_function
+    name = call.function_name.lower()
+    if name and not call.is_distinct and not (parent == "Window" and name in _OVER):
+        return correct_call(_FrameCalls(), name, call.arguments)
+    over = expression.window.window_function.unresolved_function
+    if over.function_name == "collect_list" and not over.is_distinct:
+        # It keeps NULL over a window.
+        write = _FrameCalls()
+        return write.each("filter", expression, lambda each, _: write.call("isnotnull", each))
+    return None
+
+
+def _write_name(expression: Any) -> str | None:
+    """Return the name of a column that is a call, as Spark has it; ``None`` for another one."""
+    if expression.WhichOneof("expr_type") == "literal":
+        return str(LiteralExpression._to_value(expression.literal))
+    if name := expression.unresolved_attribute.unparsed_identifier:
+        return str(name)
+    call = expression.unresolved_function
+    name, names = call.function_name, [_write_name(each) for each in call.arguments]
+    if not name.isidentifier() or name in _UNNAMED or call.is_distinct or None in names:
+        return None
+    return f"{name}({', '.join(map(str, names))})"
+
+
+class _FrameCalls:
+    """Writes expressions of Spark Connect."""
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        written = Expression()
+        written.unresolved_function.function_name = name
+        for each in arguments:
+            value = self.literal(each) if isinstance(each, int) else each
+            written.unresolved_function.arguments.add().CopyFrom(value)
+        return written
+
+    def cast(self, value: Any, kind: str) -> Any:
+        written = Expression()
+        written.cast.expr.CopyFrom(value)
+        written.cast.type_str = kind
+        return written
+
+    def try_cast(self, value: Any, kind: str) -> Any:
+        written = self.cast(value, kind)
+        written.cast.eval_mode = written.cast.EVAL_MODE_TRY
+        return written
+
+    def literal(self, value: str | int | None) -> Any:
+        return LiteralExpression._from_value(value).to_plan(None)
+
+    def unit(self, name: str) -> Any:
+        return self.literal(name)
+
+    def column(self, name: str) -> Any:
+        written = Expression()
+        written.unresolved_attribute.unparsed_identifier = name
+        return written
+
+    def each(self, name: str, array: Any, function: Callable[[Any, Any], Any]) -> Any:
+        written = self.call(name, array)
+        inner = written.unresolved_function.arguments.add().lambda_function
+        variables = [Expression(), Expression()]
+        for letter, variable in zip("xi", variables, strict=True):
+            unique = UnresolvedNamedLambdaVariable.fresh_var_name(letter)
+            variable.unresolved_named_lambda_variable.name_parts.append(unique)
+        inner.function.CopyFrom(function(variables[0], variables[1]))
+        used = len(variables) if name == "transform" else 1
+        for variable in variables[:used]:
+            inner.arguments.add().CopyFrom(variable.unresolved_named_lambda_variable)
+        return written
+
+    def transform(self, array: Any, change: Callable[[Any, Any], Any]) -> Any:
+        return self.each("transform", array, change)
+
+    def apply(self, function: Any, *values: Any) -> Any:
+        inner = function.lambda_function
+        names = (each.name_parts[0] for each in inner.arguments)
+        by_name = dict(zip(names, values, strict=True))
+        body = Expression()
+        body.CopyFrom(inner.function)
+        for each in find_messages(body, "Expression"):
+            parts = each.unresolved_named_lambda_variable.name_parts
+            if parts and parts[0] in by_name:
+                each.CopyFrom(by_name[parts[0]])
+        return body
+
+    def is_column(self, value: Any) -> bool:
+        return bool(value.HasField("unresolved_attribute"))
+
+    def read(self, value: Any, default: Any = "") -> Any:
+        return LiteralExpression._to_value(value.literal) if value.HasField("literal") else default
+
+    def read_unit(self, value: Any) -> str:
+        return str(self.read(value)).lower()
+
+    def read_schema(self, value: Any) -> str:
+        text = str(self.read(value))
+        return _parse_datatype_json_string(text).simpleString() if text[:1] == "{" else text
+
+    def read_array(self, value: Any) -> list[Any] | None:
+        call = value.unresolved_function
+        return list(call.arguments) if call.function_name == "array" else None

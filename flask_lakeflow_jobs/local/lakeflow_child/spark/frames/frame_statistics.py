@@ -1,0 +1,91 @@
+"""Statistics of frames that Sail lacks, or computes otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pyspark.errors import IllegalArgumentException
+from pyspark.sql import functions
+from pyspark.sql.types import StringType, StructField, StructType
+
+from ..language.sql_names import quote_part
+
+#: In the order of Spark.
+_STATISTICS = ("count", "mean", "stddev", "min", "25%", "50%", "75%", "max")
+_DISTINCT = {
+    "count_distinct": functions.count_distinct,
+    "approx_count_distinct": functions.approx_count_distinct,
+}
+
+
+def find_quantiles(self: Any, col: Any, probabilities: Any, relativeError: float) -> Any:
+    """Return quantiles by an aggregate."""
+    names = [col] if isinstance(col, str) else col
+    found = [
+        [
+            float(self.select(functions.percentile_approx(name, float(each))).first()[0])
+            for each in probabilities
+        ]
+        for name in names
+    ]
+    return found[0] if isinstance(col, str) else found
+
+
+def order_statistics(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Sort statistics as Spark does, or as the call names them."""
+
+    def order(self: Any, *names: Any) -> Any:
+        named = [*(str(each) for each in names), *_STATISTICS]
+        place = functions.array_position(functions.lit(named), functions.col("summary"))
+        return method(self, *names).orderBy(place)
+
+    return order
+
+
+def summarize(summary: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a summary quantiles that are values of the frame, and numbers of distinct values."""
+
+    def find_summary(self: Any, *statistics: Any) -> Any:
+        asked = [str(each) for each in statistics or _STATISTICS]
+        own = [each for each in asked if each.endswith("%") or each in _DISTINCT]
+        others = [each for each in asked if each not in own]
+        if unknown := {*others} - {*_STATISTICS}:
+            raise IllegalArgumentException(
+                f"There is no statistic {min(unknown)!r}. Frames have "
+                f"{', '.join((*_STATISTICS, *_DISTINCT))}, and other shares such as '10%'."
+            )
+        frame = summary(self, *(others or ["count"]))
+        if not own:
+            return frame
+        kinds = dict(self.dtypes)
+
+        def find(name: str, statistic: str) -> Any:
+            column = functions.col(quote_part(name))
+            if count := _DISTINCT.get(statistic):
+                return count(column)
+            value = column.try_cast("double") if kinds[name] == "string" else column
+            return functions.percentile_approx(value, float(statistic[:-1]) / 100)
+
+        names = frame.columns[1:]
+        found = self.select(
+            *(functions.array(*(find(name, each).cast("string") for each in own)) for name in names)
+        ).first()
+        rows = [(each, *(values[number] for values in found)) for number, each in enumerate(own)]
+        texts = StructType([StructField(name, StringType()) for name in frame.columns])
+        own_rows = self.sparkSession.createDataFrame(rows, texts)
+        return (frame if others else frame.limit(0)).unionAll(own_rows)
+
+    return find_summary
+
+
+def count_pairs(self: Any, col1: str, col2: str) -> Any:
+    """Return the numbers of rows with each pair of values, NULL included."""
+    first, second = (
+        functions.coalesce(functions.col(quote_part(each)).cast("string"), functions.lit("null"))
+        for each in (col1, col2)
+    )
+    pairs = self.select(first.alias(f"{col1}_{col2}"), second.alias("second"))
+    values = sorted(row[0] for row in pairs.select("second").distinct().collect())
+    counts = pairs.groupBy(functions.col(quote_part(f"{col1}_{col2}"))).pivot("second", values)
+    return counts.count().fillna(0)

@@ -1,0 +1,90 @@
+"""Calls of functions in SQL, as Sail has to compute them. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ...sql_statements import LITERAL, read_arguments
+from .sail_calls import correct_call
+from .sql_text import write_text
+
+_NAME = re.compile(r"(?:[\w.]|`[^`]+`)+")
+_TEXT = re.compile(r"(?P<quote>['\"])(?P<text>(?:(?!(?P=quote))[^\\])*)(?P=quote)", re.DOTALL)
+_LAMBDA = re.compile(r"\(?(?P<names>\s*\w+\s*(?:,\s*\w+\s*)*)\)?\s*->\s*(?P<body>.*)", re.DOTALL)
+_PART_OF_TIME = re.compile(r"(\w+|'\w+')\s+FROM\s+(.*)", re.IGNORECASE | re.DOTALL)
+
+
+def write_call(name: str, arguments: list[str]) -> str:
+    """Write a call for Sail.
+
+    :param name: in lower case.
+    """
+    part = _PART_OF_TIME.fullmatch(arguments[0]) if name == "extract" and arguments else None
+    corrected = correct_call(_CallTexts(), name, part.groups() if part else arguments)
+    return f"{name}({', '.join(arguments)})" if corrected is None else str(corrected)
+
+
+class _CallTexts:
+    """Writes texts of SQL."""
+
+    def call(self, name: str, *arguments: Any) -> str:
+        texts = [str(each) for each in arguments]
+        if name.isidentifier():
+            return f"{name}({', '.join(texts)})"
+        return f" {name} ".join(each if self.is_column(each) else f"({each})" for each in texts)
+
+    def cast(self, value: str, kind: str) -> str:
+        return f"CAST({value} AS {kind})"
+
+    def try_cast(self, value: str, kind: str) -> str:
+        return f"try_cast({value} AS {kind})"
+
+    def literal(self, value: str | None) -> str:
+        return "NULL" if value is None else write_text(value)
+
+    def unit(self, name: str) -> str:
+        return name
+
+    def column(self, name: str) -> str:
+        return name
+
+    def transform(self, array: str, change: Callable[[str, str], str]) -> str:
+        body = change("\0e", "\0p")
+        # The names of a function of elements hide those of the function around it.
+        number = body.count("->")
+        names = f"element_{number}, place_{number}" if "\0p" in body else f"element_{number}"
+        body = body.replace("\0e", f"element_{number}").replace("\0p", f"place_{number}")
+        return f"transform({array}, {f'({names})' if ', ' in names else names} -> {body})"
+
+    def apply(self, function: str, *values: str) -> str:
+        match = _LAMBDA.fullmatch(function)
+        if match is None:
+            return f"{function}({', '.join(values)})"
+        names = dict(zip(re.findall(r"\w+", match["names"]), values, strict=True))
+        pattern = rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>{'|'.join(names)})(?![\w(])"
+        return re.sub(
+            pattern, lambda each: names.get(each["name"], each[0]), match["body"], flags=re.S
+        )
+
+    def is_column(self, value: str) -> bool:
+        return _NAME.fullmatch(value) is not None
+
+    def read(self, value: str, default: Any = "") -> Any:
+        if match := _TEXT.fullmatch(value):
+            return match["text"]
+        if value.upper() == "NULL":
+            return None
+        return int(value) if value.isdecimal() else default
+
+    def read_unit(self, value: str) -> str:
+        return value.strip("'\"").lower()
+
+    def read_schema(self, value: str) -> str:
+        return str(self.read(value))
+
+    def read_array(self, value: str) -> list[str] | None:
+        match = re.match(r"array\s*\(", value, re.IGNORECASE)
+        found = read_arguments(value, match.end()) if match else None
+        return found[0] if found else None
