@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ def create_backend(app: Flask, config: Mapping[str, Any], cache: Cache | None) -
         cache = Cache(with_jinja2_ext=False)  # templates keep the host's own cache
         _check_config(config)
         try:
-            cache.init_app(app, config=_add_redis_timeouts(config))
+            cache.init_app(_without_host_cache(app), config=_add_redis_timeouts(config))
         except ConfigurationError:
             raise
         except Exception as error:
@@ -44,8 +45,18 @@ def create_backend(app: Flask, config: Mapping[str, Any], cache: Cache | None) -
     elif cache not in app.extensions.get("cache", {}):
         cache.init_app(app)
     backend: BaseCache = app.extensions["cache"][cache]
-    _refuse_pickles(type(backend).__name__)
+    for each in type(backend).__mro__:
+        _refuse_pickles(each.__name__)
     return backend
+
+
+def _without_host_cache(app: Flask) -> Flask:
+    """Return the app without the settings of its own cache, which may be of another type."""
+    plain = copy.copy(app)
+    plain.config = copy.copy(app.config)
+    for name in [each for each in app.config if str(each).startswith("CACHE_")]:
+        del plain.config[name]
+    return plain
 
 
 def _check_config(config: Mapping[str, Any]) -> None:

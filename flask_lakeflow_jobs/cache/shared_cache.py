@@ -7,8 +7,11 @@ import hashlib
 import hmac
 import json
 import logging
+import pickle
+import pickletools
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -47,20 +50,24 @@ _log = logging.getLogger("flask_lakeflow_jobs")
 
 
 class PlainTextSerializer(BaseSerializer):
-    """Stores text as it is, in place of cachelib's pickles, and never reads a pickle.
+    """Stores text as it is, in place of cachelib's pickles, and never runs a pickle.
 
-    The file cache also stores numbers: it counts its files.
+    The file cache also stores a number: it counts its files. A host's own cache of the same folder
+    shares it, so it is a pickle, of which only the opcodes are read.
     """
 
     def dumps(self, value: str | int, protocol: int = 0) -> bytes:
-        return str(value).encode()
+        return value.encode() if isinstance(value, str) else pickle.dumps(value)
 
     def loads(self, bvalue: bytes | str | None) -> str | int | None:
-        try:  # with decode_responses, redis-py returns texts
-            text = bvalue.decode() if isinstance(bvalue, bytes) else bvalue or ""
-            return int(text) if text.isdecimal() else text or None
-        except ValueError:  # a pickle, or another thing that another program wrote
-            return None
+        if not isinstance(bvalue, bytes):  # with decode_responses, redis-py returns texts
+            return bvalue or None
+        with suppress(ValueError):
+            return bvalue.decode() or None
+        with suppress(ValueError):  # it is no text: a pickle, or what another program wrote
+            opcodes = [(code.name, argument) for code, argument, _ in pickletools.genops(bvalue)]
+            return next((value for name, value in opcodes if name.startswith("BININT")), None)
+        return None
 
     def dump(self, value: Any, f: IO[bytes], protocol: int = 0) -> None:
         f.write(self.dumps(value))

@@ -46,11 +46,33 @@ class MemcachedCache(NullCache):
     """A cache of the host app, named as that of Flask-Caching, which needs a client."""
 
 
-def test_hosts_memcached_is_refused() -> None:
+class CompanyCache(MemcachedCache):
+    """A class of the host's own."""
+
+
+@pytest.mark.parametrize("name", ["MemcachedCache", "CompanyCache"])
+def test_hosts_memcached_is_refused(name: str) -> None:
     app = Flask(__name__)
-    host = Cache(app, config={"CACHE_TYPE": f"{__name__}.MemcachedCache"})
+    host = Cache(app, config={"CACHE_TYPE": f"{__name__}.{name}"})
     with pytest.raises(ConfigurationError, match="LAKEFLOW_JOBS_CACHE cannot use MemcachedCache"):
         create_backend(app, {}, host)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"CACHE_OPTIONS": {"socket_timeout": 1}},
+        {"CACHE_ARGS": ["localhost"]},
+        {"CACHE_SERIALIZER": "myapp.Serializer"},
+    ],
+    ids=str,
+)
+def test_settings_of_the_hosts_own_cache_do_not_apply(setting: dict[str, Any]) -> None:
+    """They may be those of another type."""
+    app = Flask(__name__)
+    app.config.update(setting)
+    create_backend(app, {"CACHE_TYPE": "SimpleCache"}, None)
+    assert app.config.items() >= setting.items()
 
 
 def test_cache_config_for_redis_without_driver_names_the_extra(
