@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from cachelib import BaseCache
 from flask_caching import Cache
@@ -67,6 +68,13 @@ def _check_config(config: Mapping[str, Any]) -> None:
             f"{CACHE.name} needs CACHE_DIR for {name}. Set it to a folder that only the app may"
             " write to."
         )
+    try:
+        _ = urlsplit(str(config.get("CACHE_REDIS_URL"))).port
+    except ValueError:  # it would be quoted, with a part of the password
+        raise ConfigurationError(
+            f"{CACHE.name} has a CACHE_REDIS_URL that is no URL. In a password, write '@' as %40,"
+            " ':' as %3A, '/' as %2F, '#' as %23, '?' as %3F and '%' as %25."
+        ) from None
 
 
 def _refuse_pickles(backend: str) -> None:

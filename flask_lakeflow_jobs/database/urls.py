@@ -45,7 +45,12 @@ def parse_database_url(url: str | bool, *, instance_path: Path, setting: str) ->
         return _require_psycopg(parsed.set(drivername="postgresql+psycopg"), setting)
     if backend != "sqlite":
         raise invalid
-    if parsed.database in (None, "", ":memory:") or parsed.query.get("mode") == "memory":
+    if parsed.query:  # such as a mode: each process sets what its connections need
+        raise ConfigurationError(
+            f"{setting} must be the path of a file, such as 'sqlite:///record.sqlite3', without '?'"
+            " and what follows it."
+        )
+    if parsed.database in (None, "", ":memory:"):
         raise ConfigurationError(
             f"{setting} must name a file, such as 'sqlite:///record.sqlite3'. A database in memory"
             " ends with its process."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import Any
 
 import pytest
@@ -40,6 +41,14 @@ def test_cache_config_that_cannot_be_used_safely_is_refused(
 ) -> None:
     with pytest.raises(ConfigurationError, match=f"^LAKEFLOW_JOBS_CACHE .*{reason}"):
         create_backend(Flask(__name__), config, None)
+
+
+@pytest.mark.parametrize("password", ["s3c:ret/x", "s3cret#x", "s3cret?x", "s3cret[x"])
+def test_password_in_a_malformed_url_of_redis_is_not_quoted(password: str) -> None:
+    config = {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": f"redis://:{password}@localhost/0"}
+    with pytest.raises(ConfigurationError, match="In a password, write") as caught:
+        create_backend(Flask(__name__), config, None)
+    assert "s3c" not in "".join(traceback.format_exception(caught.value))
 
 
 class MemcachedCache(NullCache):

@@ -78,7 +78,15 @@ def test_folder_whose_name_is_not_utf8_is_refused(url: str | bool) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["mysql://db/x", "sqlite://", "sqlite:///:memory:", "sqlite:///x?mode=memory", "no url", ""],
+    [
+        "mysql://db/x",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///x?mode=memory",
+        "sqlite:///x?timeout=abc",
+        "no url",
+        "",
+    ],
 )
 def test_other_url_is_refused_without_being_quoted(url: str) -> None:
     with pytest.raises(ConfigurationError, match="X_URL must"):
