@@ -160,7 +160,7 @@ class TaskRunner:
     def _context(self, run: JobRun, task: TaskRun, references: TaskReferences) -> TaskContext:
         localize = self._files.localize
         return TaskContext(
-            settings=run.settings,
+            settings=localize(run.settings),
             files=self._files,
             packages=self._services.packages,
             job_parameters={

@@ -31,11 +31,21 @@ def write_wheel(folder: Path) -> None:
             wheel.writestr(name, text)
 
 
-def run_task(folder: Path, requirement: str | None, *, install: bool, times: int = 1) -> RunOutput:
-    """Run a task that imports ``cowbell``, and return its last output."""
+def run_task(
+    folder: Path,
+    requirement: str | None,
+    *,
+    install: bool,
+    times: int = 1,
+    dependency: str = "-r requirements.txt",
+) -> RunOutput:
+    """Run a task that imports ``cowbell``, and return its last output.
+
+    :param dependency: of its environment, where there is a requirement.
+    """
     (folder / "bundle").mkdir()
     write_wheel(folder)
-    environment: dict[str, Any] = {"dependencies": ["-r requirements.txt"] if requirement else []}
+    environment: dict[str, Any] = {"dependencies": [dependency] if requirement else []}
     job = {
         "tasks": [python_task("main", environment_key="e")],
         "environments": [{"environment_key": "e", "spec": environment}],
@@ -66,6 +76,19 @@ def test_packages_are_installed_once_if_it_is_enabled(tmp_path: Path) -> None:
     folders = [path for path in (tmp_path / "folder" / "packages").iterdir() if path.is_dir()]
     assert len(folders) == 1
     assert (folders[0] / "cowbell.py").exists()
+
+
+@pytest.mark.parametrize("name", [WHEEL, "requirements.txt"])
+def test_environment_has_files_of_volumes(tmp_path: Path, name: str) -> None:
+    libraries = tmp_path / "folder/volumes/main/default/libs"
+    libraries.mkdir(parents=True)
+    (tmp_path / "folder").chmod(0o700)
+    write_wheel(libraries)
+    (libraries / "requirements.txt").write_text(f"--no-index\n--find-links {tmp_path}\ncowbell")
+    option = "" if name == WHEEL else "-r "
+    dependency = f"{option}/Volumes/main/default/libs/{name}"
+    output = run_task(tmp_path, "cowbell", install=True, dependency=dependency)
+    assert output.logs == "clonk\n"
 
 
 def test_package_that_is_not_installed_is_named_first(tmp_path: Path) -> None:
