@@ -21,10 +21,10 @@ _TOP_FOLDERS = ("Users", "Shared", "Repos")
 _WORKSPACE = rf"(?<![\w./-])/Workspace(?=/(?:{'|'.join(_TOP_FOLDERS)})/)"
 _DBFS = re.compile(r"(?<![\w./-])/dbfs(?=/)")
 
-#: A path below a Git folder, or below a deployed bundle, of anyone or of a group.
+#: A path below a Git folder, or below a deployed bundle or its artifacts, of anyone or of a group.
 _COPY = re.compile(
     r"(?:(?:/Workspace)?/(?:Shared|(?:Users|Repos)/[^/]+)|/Workspace/[^/]+)"
-    r"/(?:\.bundle/[^/]+/[^/]+/files|[^/.][^/]*)/(.+)"
+    r"/(?:\.bundle/[^/]+/[^/]+/(?:files|artifacts/\.internal)|[^/.][^/]*)/(.+)"
 )
 
 

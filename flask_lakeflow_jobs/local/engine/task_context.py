@@ -147,12 +147,19 @@ class TaskContext:
             if normalize_name(each) not in exact
         ]
         packages = dict.fromkeys([*listed.packages, *dependencies, *own.packages])
-        files = [str(self.files.to_local_path(each)) for each in listed.files]
+        files = [self._find_requirements(each) for each in (*listed.files, *own.files)]
         return Requirements(
             packages=tuple(each for each in packages if not is_of_a_cluster(each)),
-            files=(*files, *own.files),
+            files=tuple(files),
             options=(*listed.options, *own.options),
         )
+
+    def _find_requirements(self, path: str) -> str:
+        path = self.files.localize(path)  # that of a notebook is still one of the workspace
+        try:
+            return str(self.files.find(path))
+        except FileMissing:
+            return str(self.files.to_local_path(path))
 
     def list_parameters(self, body: Settings, run_field: str) -> list[str]:
         """Return the positional parameters of run-now or, without them, those of the task."""

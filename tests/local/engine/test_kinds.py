@@ -19,6 +19,7 @@ from flask_lakeflow_jobs.local.engine.work import (
     ConditionResult,
     ForEach,
     NestedRun,
+    ProcessWork,
     SimulatedWork,
 )
 from flask_lakeflow_jobs.local.home import WorkspaceFolder
@@ -277,6 +278,7 @@ def test_missing_file_is_named_by_its_path_in_the_workspace(folder: Path) -> Non
         "/Workspace/Users/me@example.com/shop/src/load.py",
         "/Repos/me@example.com/shop/src/load.py",
         "/Workspace/Users/me@example.com/.bundle/shop/dev/files/src/load.py",
+        "/Workspace/Users/me@example.com/.bundle/shop/dev/artifacts/.internal/src/load.py",
         "/Workspace/Shared/shop/src/load.py",
         "/Shared/.bundle/shop/dev/files/src/load.py",
         "/Workspace/data-team/shop/src/load.py",
@@ -289,6 +291,17 @@ def test_path_in_the_workspace_of_the_author_leads_to_the_file_of_the_bundle(
     spec = {"task_key": "main", "spark_python_task": {"python_file": path}}
     work = build_work(spec, context(folder))
     assert payload(work)["path"] == str(folder / "src/load.py")
+
+
+def test_notebook_installs_the_requirements_file_of_the_bundle(folder: Path) -> None:
+    (folder / "requirements.txt").touch()
+    path = "/Workspace/Users/me@example.com/shop/requirements.txt"
+    code = f"# Databricks notebook source\n# MAGIC %pip install -r {path}"
+    (folder / "src/load.py").write_text(code)
+    spec = {"task_key": "main", "notebook_task": {"notebook_path": "src/load"}}
+    work = build_work(spec, context(folder))
+    assert isinstance(work, ProcessWork)
+    assert work.requirements.files == (str(folder / "requirements.txt"),)
 
 
 def test_folder_of_the_deployment_is_that_of_the_bundle(folder: Path) -> None:
