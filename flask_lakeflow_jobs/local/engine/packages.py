@@ -40,6 +40,7 @@ _BLAMED = re.compile(
     r"(?<!that )you require ((?:[^\s,]|,(?=[<>=!~]))+)|Failed to build `([^`]+)`"
     r"|Cannot install (.+) because|No matching distribution found for (\S+)"
 )
+_OTHER_PYTHON = re.compile(r"(?:satisfy Python|Requires-Python )([<>=!~][<>=!~,.\d]*)")
 # The newest pyarrow that takes numpy 1, which its metadata does not say.
 _PYARROW_FOR_NUMPY_1 = "pyarrow>=18,<23"
 # The packages that Spark refuses if they are too old, and the modules of each.
@@ -163,6 +164,12 @@ class Packages:
         folder = self.find_folder(requirements)
         if folder is None or folder.is_dir():
             return
+        for file in requirements.files:
+            if not os.path.exists(file):
+                raise InstallFailed(
+                    f"Create the requirements file {file}, which the task lists, or correct its "
+                    "path."
+                )
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _locked(folder.with_suffix(".lock"), is_stopped) as lock:
             if folder.is_dir():
@@ -280,7 +287,10 @@ def _advise(log: str) -> str:
     if not blamed:
         return _ADVICE
     names = f"{' and '.join(blamed)} cannot be installed{' together' if len(blamed) > 1 else ''}"
-    return f"Correct the packages that the task lists: {names}."
+    python = ""
+    if match := _OTHER_PYTHON.search(log):
+        python = f", or run the local workspace on Python {match[1].rstrip('.,')}"
+    return f"Correct the packages that the task lists{python}: {names}."
 
 
 def _hide_credentials(text: str) -> str:

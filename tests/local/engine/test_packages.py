@@ -133,6 +133,13 @@ UV_CONFLICT = """error: No solution found when resolving dependencies
   cause: Because a==1 depends on b>=2,<3 and you require a==1, we can conclude that you require b>=2,<3.
          And because you require b>=1,!=2, we can conclude that your requirements are unsatisfiable.
 """  # noqa: E501 (as the installer prints it)
+UV_PYTHON = """error: No solution found when resolving dependencies
+  cause: Because the current Python version (3.11.7) does not satisfy Python>=3.99 and all versions of a depend on Python>=3.99, we can conclude that all versions of a cannot be used.
+         And because you require a, we can conclude that your requirements are unsatisfiable.
+"""  # noqa: E501 (as the installer prints it)
+PIP_PYTHON = """ERROR: Ignored the following versions that require a different python version: 1.0 Requires-Python >=3.99; 1.1 Requires-Python >=3.99
+ERROR: No matching distribution found for a
+"""  # noqa: E501 (as the installer prints it)
 PIP_CONFLICT = """ERROR: Cannot install a==1, b==2 and c because these package versions conflict.
 ERROR: ResolutionImpossible: for help visit https://pip.example/
 """
@@ -149,6 +156,8 @@ ERROR: ResolutionImpossible: for help visit https://pip.example/
         ),
         ("error: Failed to build `a==1`\n" + "gcc\n" * 2000, "a==1 cannot be installed"),
         ("because a was not found and you require a.\n", "a cannot be installed"),
+        (UV_PYTHON, "a cannot be installed"),
+        (PIP_PYTHON, "a cannot be installed"),
     ],
 )
 def test_failed_installation_names_the_packages_that_it_blames(
@@ -162,7 +171,14 @@ def test_failed_installation_names_the_packages_that_it_blames(
     with pytest.raises(InstallFailed) as failure:
         Packages(tmp_path, is_enabled=True).install(Requirements(("a",)), {})
     first = str(failure.value).partition(". ")[0]
-    assert first == f"Correct the packages that the task lists: {blamed}"
+    advice = ", or run the local workspace on Python >=3.99" if "3.99" in log else ""
+    assert first == f"Correct the packages that the task lists{advice}: {blamed}"
+
+
+def test_requirements_file_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    requirements = Requirements((), (str(tmp_path / "gone.txt"),))
+    with pytest.raises(InstallFailed, match=r"^Create the requirements file .*/gone\.txt, which"):
+        Packages(tmp_path, is_enabled=True).install(requirements, {})
 
 
 def test_listed_packages_show_no_credentials() -> None:
