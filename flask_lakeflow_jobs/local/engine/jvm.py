@@ -6,6 +6,7 @@ import fnmatch
 import glob
 import importlib.util
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -145,14 +146,28 @@ def build_submit(spec: Settings, context: TaskContext) -> ProcessWork:
     """Run spark-submit with the parameters; run-now's ``spark_submit_params`` come first."""
     require_jvm("spark_submit_task", "pyspark")
     body = spec["spark_submit_task"]
-    parameters = context.list_parameters(body, "spark_submit_params")
+    listed = context.list_parameters(body, "spark_submit_params")
+    parameters = [
+        str(context.files.to_local_path(each)) if each.startswith(("file:/", "dbfs:/")) else each
+        for each in listed
+    ]
     if not parameters:
         raise CannotRun("The spark_submit_task needs 'parameters', such as a JAR and its class.")
+    code = next((each for each in parameters if re.fullmatch(r"/[^,]+\.(?:jar|py)", each)), None)
+    if code is not None and not os.path.exists(code):
+        raise _not_built("file", Path(code))
     return context.build_process(
         "spark_submit",
         spec,
         context.files.root,
-        parameters=[each.removeprefix("file:") for each in parameters],
+        parameters=parameters,
+    )
+
+
+def _not_built(kind: str, path: Path) -> CannotRun:
+    return CannotRun(
+        f"There is no {kind} {path}. Build it, or copy it there: the local workspace does not "
+        "build the bundle's 'artifacts'."
     )
 
 
@@ -217,11 +232,7 @@ def _find_jars(spec: Settings, context: TaskContext) -> list[str]:
         matches = sorted(local.parent.glob(local.name))
         matches = matches or sorted(_build_folder(context, local.name))
         if not matches:
-            raise CannotRun(
-                f"There is no JAR {path!r} (expected at {local}). Build it as the bundle's "
-                "'artifacts' do: databricks bundle deploy uploads it, the local workspace does not "
-                "build it."
-            )
+            raise _not_built("JAR", local)
         jars += [str(each) for each in matches]
     if not jars:
         raise CannotRun(

@@ -123,7 +123,7 @@ def read_cells(path: str, text: str) -> list[Cell]:
     header = comment + TITLE
     if not text.startswith(header):
         raise ValueError(
-            f"{path} is no notebook: its first line has to be {header!r}. "
+            f"Write {header!r} as the first line of {path}, which is no notebook without it. "
             "A plain Python file belongs in a spark_python_task, an SQL file in a sql_task."
         )
     cells = []
@@ -145,12 +145,14 @@ def _uncomment_magic(line: str, comment: str) -> str:
 
 
 def _read_jupyter(path: str, text: str) -> list[Cell]:
-    notebook = json.loads(text)
-    language = find_jupyter_language(notebook)
     try:
+        notebook = json.loads(text)
         texts = [_read_jupyter_text(cell) for cell in notebook["cells"]]
-    except (LookupError, TypeError, AttributeError):
-        raise ValueError(f"{path} is no notebook: it has no list of cells.") from None
+    except (LookupError, TypeError, AttributeError, ValueError):
+        raise ValueError(
+            f"Save the notebook {path} again, or correct its JSON: it has no list of cells."
+        ) from None
+    language = find_jupyter_language(notebook)
     return [Cell(text, 0, language, number) for number, text in enumerate(texts, start=1)]
 
 

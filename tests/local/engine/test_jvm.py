@@ -178,13 +178,13 @@ def test_search_for_a_jar_leaves_out_large_folders(
 
 @pytest.mark.ledger("spark_jar_task", refused="The spark_jar_task needs a 'main_class_name'.")
 @pytest.mark.ledger("spark_jar_task", refused="The spark_jar_task has no JAR.")
-@pytest.mark.ledger("spark_jar_task", refused="There is no JAR … (expected at …). Build it as the")
+@pytest.mark.ledger("spark_jar_task", refused="There is no … …. Build it, or copy it there:")
 @pytest.mark.parametrize(
     ("body", "libraries", "message"),
     [
         ({}, [], "The spark_jar_task needs a 'main_class_name'."),
         ({"main_class_name": "A"}, [{"whl": "a.whl"}], "The spark_jar_task has no JAR. List it"),
-        ({"main_class_name": "A"}, [{"jar": "c.jar"}], "There is no JAR 'c.jar' (expected at "),
+        ({"main_class_name": "A"}, [{"jar": "/c.jar"}], "There is no JAR /c.jar. Build it,"),
     ],
 )
 def test_jar_task_without_its_jar_is_refused(
@@ -199,10 +199,19 @@ def test_jar_task_without_its_jar_is_refused(
     "spark_submit_task", differs="It runs on this machine, with the spark-submit of pyspark."
 )
 @pytest.mark.ledger("spark_submit_task", refused="The spark_submit_task needs 'parameters', such")
+@pytest.mark.ledger("spark_submit_task", refused="There is no … …. Build it, or copy it there:")
 def test_spark_submit_takes_its_parameters(folder: Path) -> None:
-    body = {"parameters": ["--class", "A", "file:/a.jar", 1]}
+    files = context(folder).files
+    uploaded = files.to_local_path("dbfs:/FileStore/a.jar")
+    body: dict[str, Any] = {"parameters": ["--class", "A", "dbfs:/FileStore/a.jar", 1, "/b.py"]}
+    message = f"There is no file {uploaded}. Build it, or copy it there: "
+    assert refusal("spark_submit_task", body, context(folder)).startswith(message)
+    uploaded.parent.mkdir(parents=True)
+    uploaded.touch()
     work = build("spark_submit_task", body, context(folder))
-    assert work["parameters"] == ["--class", "A", "/a.jar", "1"]
+    assert work["parameters"] == ["--class", "A", str(uploaded), "1", "/b.py"]
+    body = {"parameters": [f"file:{uploaded}"]}
+    assert build("spark_submit_task", body, context(folder))["parameters"] == [str(uploaded)]
     assert "needs 'parameters'" in refusal("spark_submit_task", {}, context(folder))
 
 

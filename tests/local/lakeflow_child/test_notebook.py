@@ -284,7 +284,7 @@ dbutils.notebook.exit(f"{day} {getArgument('none', 'else')} {first} {second}")
     [
         ("a.r", "# Databricks notebook source\nx <- 1", "a %r cell cannot run"),
         ("a.scala", "// Databricks notebook source\nval x = 1", "a %scala cell cannot run"),
-        ("a.sql", "SELECT 1", "its first line has to be '-- Databricks notebook source'"),
+        ("a.sql", "SELECT 1", "Write '-- Databricks notebook source' as the first line of "),
     ],
 )
 def test_other_language_or_header_is_an_error(
@@ -349,7 +349,8 @@ def test_file_without_header_is_refused(serve: Serve) -> None:
     client = serve({"etl": {"tasks": [notebook_task("main")]}}, {"notebook.py": "print(1)"})
     run = client.run("etl")
     assert task_results(run) == {"main": "FAILED"}
-    assert "is no notebook" in (client.outputs(run)["main"].error or "")
+    message = "ValueError: Write '# Databricks notebook source' as the first line of "
+    assert str(client.outputs(run)["main"].error).startswith(message)
 
 
 def test_notebook_is_deployed_without_extension(serve: Serve) -> None:
