@@ -127,8 +127,8 @@ def _read_present(handle: JobHandle, run: ListedRun) -> ListedRun:
     """
     try:
         found, _ = page_data.read_run(handle, run.run_id)
-    except RunNotFound:  # the workspace has deleted it
-        return replace(run, outcome=Outcome.UNKNOWN)
+    except RunNotFound:  # the workspace has deleted it, and nobody knows how long it took
+        return replace(run, outcome=Outcome.UNKNOWN, started_at=None)
     return replace(
         run,
         outcome=outcome_of(found),

@@ -59,20 +59,23 @@ def test_all_runs_page_and_export_show_the_runs_of_every_job(app: Flask) -> None
     assert run_id in [one["runId"] for one in runs]
 
 
-def test_export_with_more_runs_says_so_in_name_and_token(
+def test_export_reads_several_pages_and_says_if_there_are_more(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs = [run(app, "flaky") for _ in range(2)]
+    runs = [run(app, "flaky") for _ in range(3)]
     monkeypatch.setattr(all_runs, "EXPORT_PAGE_SIZE", 1)
-    monkeypatch.setattr(all_runs, "MAX_EXPORT_PAGES", 1)
+    monkeypatch.setattr(all_runs, "MAX_EXPORT_PAGES", 2)
     client, url = app.test_client(), "/jobs/~runs/export?job=flaky"
     named = client.get(f"{url}&format=csv").headers["Content-Disposition"]
-    assert named == "attachment; filename=runs-newest-1.csv"
+    assert named == "attachment; filename=runs-newest-2.csv"
     exported = client.get(f"{url}&format=json").get_json()
-    assert [each["runId"] for each in exported["runs"]] == [runs[1]]
+    assert [each["runId"] for each in exported["runs"]] == [runs[2], runs[1]]
     token = exported["nextPageToken"]
     older = client.get(f"/api/jobs/runs?job=flaky&pageToken={token}").get_json()["runs"]
     assert older[0]["runId"] == runs[0]
+    page = client.get(f"/jobs/~runs?job=flaky&pageToken={token}").text
+    assert [f"/runs/{run_id}" in page for run_id in runs] == [True, False, False]
+    assert 'href="/jobs/~runs?job=flaky">Newest' in page
 
 
 @pytest.mark.parametrize("record", [True, None])
@@ -122,6 +125,9 @@ def list_outcomes(app: Flask) -> list[str]:
 
 def test_run_whose_end_is_not_recorded_is_shown_as_it_is_now(behind: Flask) -> None:
     assert sorted(list_outcomes(behind)) == ["failed", "unknown"]
+    text = text_of(behind.test_client().get("/jobs/~runs?job=broken").text)
+    assert re.search(r"failed only: ValueError: the boat is leaking [\d.]+ m?s ", text)
+    assert "unknown \N{EN DASH}" in text, "nobody knows how long it took"
     record = behind.extensions["lakeflow_jobs"].record
     outcomes = {row.outcome for row in record.list_runs(RunFilter(job_keys=["broken"]), limit=9)}
     assert outcomes == {"failed", None}, "the read has recorded the end"
