@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.console.axis import (
     FOLD_SHARE,
+    MAX_MARKS,
     MIN_DISTANCE,
     MIN_FOLD_MS,
     MIN_IDLE_MS,
     Axis,
+    find_step,
     fold_idle_times,
 )
 from flask_lakeflow_jobs.console.timeline import build_timeline
@@ -41,6 +43,9 @@ def test_axis_keeps_order_and_the_length_of_attempts(some: list[tuple[int, int]]
     for begin, length in some:
         at = START + begin
         assert axis.at(at + length) - axis.at(at) == pytest.approx(length, abs=0.2)
+    for fold in axis.folds:
+        middle = axis.at(fold.start) + fold.width / 2
+        assert axis.at((fold.start + fold.end) / 2) == pytest.approx(middle, abs=0.2)
 
 
 @given(times)
@@ -49,6 +54,11 @@ def test_marks_are_on_the_axis_and_do_not_overlap(some: list[tuple[int, int]]) -
     assert all(0 <= left <= 100 for left in lefts)
     distances = [right - left for left, right in pairwise(lefts)]
     assert all(distance >= 100 * MIN_DISTANCE - 0.01 for distance in distances)
+
+
+@given(st.floats(0.6, 1e9))
+def test_axis_of_any_length_has_a_few_marks(seconds: float) -> None:
+    assert 2 <= seconds / find_step(seconds) <= MAX_MARKS
 
 
 def test_night_before_a_repair_is_folded() -> None:

@@ -162,6 +162,24 @@ def test_form_workspace_failure_keeps_values_and_one_run(
         assert after == before + 1
 
 
+@pytest.mark.parametrize(
+    ("path", "refusal", "status"),
+    [
+        pytest.param("jobs/run-now", Refusal(403), 403, id="would-be-refused-again"),
+        pytest.param("jobs/get", Refusal(503), 503, id="definition-is-unknown"),
+    ],
+)
+def test_form_that_nobody_can_send_again_is_an_error_page(
+    shop: Address, tmp_path: Path, clock: FakeClock, path: str, refusal: Refusal, status: int
+) -> None:
+    with FaultyWorkspace(shop) as fault_proxy:
+        client = shop_app(fault_proxy, tmp_path / "instance", clock=clock).test_client()
+        fault_proxy.fail(refusal, path=path)
+        failed = client.post("/jobs/gated/run", data={"gate": "/tmp"}, headers=OWN)
+    assert failed.status_code == status
+    assert "/tmp" not in failed.text
+
+
 def test_form_without_workspace_uses_cached_definition(
     shop: Address, tmp_path: Path, clock: FakeClock
 ) -> None:
