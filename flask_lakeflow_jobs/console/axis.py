@@ -54,6 +54,7 @@ class Mark:
 class Axis:
     """A time axis, from ``start`` to ``end`` in milliseconds since the epoch.
 
+    :param end: after the start.
     :param folds: in their order.
     """
 
@@ -75,7 +76,7 @@ class Axis:
     @property
     def span(self) -> float:
         """The length of the axis in milliseconds."""
-        return max(1.0, self.at(self.end))
+        return self.at(self.end)
 
     @property
     def origin(self) -> float:

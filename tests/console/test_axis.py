@@ -77,6 +77,11 @@ def test_short_and_relatively_short_idle_times_stay() -> None:
     assert fold.width == FOLD_SHARE * HOUR
 
 
+def test_idle_times_are_compared_with_work_in_which_parallel_attempts_count_once() -> None:
+    parallel = [(0, HOUR), (0, HOUR), (3 * HOUR, 1), (3 * HOUR + 2 * HOUR // 3, 1)]
+    assert len(axis_of(parallel).folds) == 2
+
+
 def test_later_attempts_move_nothing_on_the_axis() -> None:
     earlier, later = [(0, 27_000), (HOUR, 12_000)], [(HOUR + 13_000, 9 * HOUR)]
     before, after = axis_of(earlier), axis_of(earlier + later)

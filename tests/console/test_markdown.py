@@ -70,17 +70,24 @@ def test_other_text_is_no_markdown(text: str) -> None:
 
 
 class Parser(HTMLParser):
+    open_links = 0
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert tag in TAGS
+        self.open_links += tag == "a"
+        assert self.open_links <= 1, "a link has none in it"
         given = dict(attrs)
         assert set(given) <= {"href", "rel", "tabindex", "class", "start"}
         assert (given.get("href") or "https://").startswith(("http://", "https://"))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.open_links -= tag == "a"
 
 
 pieces = st.sampled_from(
     [
         *("<javascript:x>", "<https://x>", "[a]: javascript:x\n", "[a]", "&lt;b&gt;", "> ", "~~~"),
-        *("<script>", "[a](javascript:x)", "[a](https://x)", "![a](https://x)", '"', "'"),
+        *("<script>", "[a](javascript:x)", "[https://a](https://x)", "![a](https://x)", '"', "'"),
         *("`", "**", "*", "# ", "- ", "1. ", "|", "\n", "---", "```", "\x1b[31m", "\u202e", "a"),
     ]
 )
