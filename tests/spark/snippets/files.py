@@ -107,6 +107,8 @@ assert {each.name for each in spark.catalog.listTables()} == before
 # %% name of the file
 frame = spark.read.option("header", True).csv("/Volumes/dev/raw/files").withColumn("f", F.col("_metadata.file_name"))
 assert frame.columns == ["id", "day", "f"] and frame.first().f == "a.csv", frame.columns
+shown = frame._show_string()  # what show() prints
+assert "a.csv" in shown and "_metadata" not in shown, shown
 (path,) = frame.select("_metadata.file_path").first()
 assert path == dbutils.fs.ls("/Volumes/dev/raw/files")[0].path == "dbfs:/Volumes/dev/raw/files/a.csv", path
 kept = (

@@ -14,6 +14,7 @@ from .file_sources import METADATA, FileSource
 
 _HOLDERS = ("root", "input")  # the fields of a plan or a command that have a frame
 _SIDES = ("left_input", "right_input")
+_PRINTERS = ("show_string", "html_string")  # those of show() and of notebooks
 # The relations with one frame behind which Spark still finds the column.
 _CARRIERS = frozenset(
     ["drop", "filter", "limit", "project", "sort", "with_columns", "with_columns_renamed"]
@@ -100,7 +101,8 @@ def _hide(message: Any) -> None:
         if value.DESCRIPTOR.name != "Relation":
             _hide(value)
         elif field.name in _HOLDERS:
-            _drop(value)
+            kind = value.WhichOneof("rel_type")
+            _drop(getattr(value, kind).input if kind in _PRINTERS else value)
 
 
 def _drop(relation: Any) -> None:
