@@ -54,6 +54,61 @@ except ValueError as error:
 else:
     raise AssertionError("a deletion passed")
 
+# %% changes of a table
+spark.sql(f"CREATE TABLE {name}_in (id INT, v STRING, day STRING) PARTITIONED BY (day) TBLPROPERTIES (delta.enableChangeDataFeed = true)")
+spark.sql(f"INSERT INTO {name}_in VALUES (1, 'a', 'x'), (2, 'b', 'x'), (3, 'c', 'y'), (4, 'd', 'x')")
+def load():
+    frame = spark.readStream.option("readChangeFeed", "true").table(name + "_in").drop("_commit_timestamp")
+    frame.writeStream.option("checkpointLocation", checkpoint).trigger(availableNow=True).toTable(name)
+load()
+spark.sql(f"UPDATE {name}_in SET v = 'z' WHERE id = 1")
+spark.sql(f"DELETE FROM {name}_in WHERE id = 2")
+spark.createDataFrame([(1, "m", "x"), (9, "n", "q")], "id INT, v STRING, day STRING").createOrReplaceTempView("changed")
+spark.sql(f"MERGE INTO {name}_in AS t USING changed AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *")
+later = [
+    (1, "a", "x", "update_preimage", 2), (1, "z", "x", "update_postimage", 2), (2, "b", "x", "delete", 3),
+    (1, "z", "x", "update_preimage", 4), (1, "m", "x", "update_postimage", 4), (9, "n", "q", "insert", 4),
+]
+inserted = [(1, "a", "x", "insert", 1), (2, "b", "x", "insert", 1), (3, "c", "y", "insert", 1), (4, "d", "x", "insert", 1)]
+load()
+load()
+check(*sorted(inserted + later))
+reader = spark.read.format("delta").option("readChangeFeed", True)
+def read(frame):
+    return sorted(tuple(row)[:5] for row in frame.collect())
+assert read(reader.option("startingVersion", 0).table(name + "_in")) == sorted(inserted + later)
+assert read(spark.sql(f"SELECT * FROM table_changes('{name}_in', 2)")) == sorted(later)
+changes = reader.option("startingVersion", 1).table(name + "_in")
+assert changes.filter("_change_type = 'delete'").select("v").first().v == "b"
+assert changes.filter("_commit_version > 3").select("id").distinct().count() == 2
+spark.sql(f"CREATE TABLE {name}_c AS SELECT c.id FROM table_changes('{name}_in', 2, 3) AS c WHERE c._change_type = 'delete'")
+assert spark.table(name + "_c").first().id == 2
+spark.sql(f"INSERT OVERWRITE {name}_in VALUES (3, 'c', 'y')")
+spark.sql(f"RESTORE TABLE {name}_in TO VERSION AS OF 4")
+times = [row.timestamp for row in spark.sql(f"DESCRIBE HISTORY {name}_in").orderBy("version").collect()]
+folder = spark.sql(f"DESCRIBE DETAIL {name}_in").first().location.removeprefix("file:")
+reader = spark.read.option("readChangeFeed", True).option("startingTimestamp", str(times[5])).option("endingTimestamp", str(times[6]))
+kinds = sorted((row._change_type, row.id, row.day) for row in reader.format("delta").load(folder).collect())
+assert kinds == sorted((kind, number, day) for kind in ("delete", "insert") for number, day in ((1, "x"), (4, "x"), (9, "q"))), kinds
+for options, message in (({}, "need a start"), ({"startingVersion": 9}, "cannot be greater than the latest version")):
+    try:
+        spark.read.options(readChangeFeed=True, **options).table(name + "_in")
+    except ValueError as error:
+        assert message in str(error), error
+    else:
+        raise AssertionError(options)
+assert spark.sql(f"SELECT * FROM table_changes('{name}_in', 1, 0)").count() == 0
+
+# %% groups over changes
+spark.range(2).write.saveAsTable(name + "_in")
+def load():
+    frame = spark.readStream.option("readChangeFeed", "true").table(name + "_in").groupBy("_change_type").count()
+    frame.writeStream.outputMode("complete").option("checkpointLocation", checkpoint).trigger(availableNow=True).toTable(name)
+load()
+spark.sql(f"DELETE FROM {name}_in WHERE id = 1")
+load()
+check(("delete", 1), ("insert", 2))
+
 # %% rows that arrive during the first batch
 spark.range(2).write.saveAsTable(name + "_in")
 seen = []

@@ -29,19 +29,6 @@ spark.streams.addListener(print)
 put('a.json', '{"n": 1}')
 spark.readStream.json(source).writeStream.format('kafka').option('checkpointLocation', checkpoint).start()
 
-# %% changes of a stream
-# Advice: Compare the table with a copy
-spark.range(1).write.saveAsTable(name)
-spark.readStream.option('readChangeFeed', True).table(name)
-
-# %% changes of a table
-# Advice: Compare the table with a copy
-spark.read.option('readChangeFeed', 'true').option('startingVersion', 0).table('dev.snippets.saved')
-
-# %% changes in SQL
-# Advice: Compare the table with a copy
-spark.sql('CREATE TABLE dev.snippets.changes AS SELECT * FROM table_changes(\'dev.snippets.saved\', 0)')
-
 # %% groups without a watermark
 # Advice: UNSUPPORTED_OPERATION] The output mode append is not supported
 put_rows(1, ('a', 1))

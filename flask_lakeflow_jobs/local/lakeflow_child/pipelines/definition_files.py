@@ -129,7 +129,7 @@ class DefinitionFiles:
             import_module("pyspark.pipelines").temporary_view(name=name)(query)
             return name
 
-        replaced = replace_calls(statement, define)
+        replaced = replace_calls(statement, "read_files", define)
         for view in views if has_metadata else ():
             replaced = hide_metadata(replaced, view)
         return replaced

@@ -24,7 +24,6 @@ from pyspark.sql.types import (
 )
 
 from ...workspace_paths import find_address
-from ..language.spark_advice import NO_CHANGES
 from ..language.sql_names import FILE_FORMATS, quote_part
 from .data_files import (
     NULL_FOLDER,
@@ -60,7 +59,6 @@ def wrap_load(load: Load, translate: Translate) -> Load:
         reader.options(**options)
         if schema is not None:
             reader.schema(schema)
-        refuse_changes(reader._options)
         _refuse_encodings(reader._options)
         source = (format or reader._format or "delta").lower()
         known = reader._schema or None
@@ -153,16 +151,6 @@ def _name_paths(frame: Any, paths: list[Any]) -> Any:
         address = functions.concat(functions.lit(find_address(path)), rest)
         name = functions.when(functions.col("path").startswith(path[1:]), address).otherwise(name)
     return frame.withColumn("path", name)
-
-
-def refuse_changes(options: dict[str, Any]) -> None:
-    """Refuse to read the changes of a table, in place of its rows.
-
-    :raises NotImplementedError: the options ask for them.
-    """
-    own = lower_options(options)
-    if is_true(own, "readchangefeed") or is_true(own, "readchangedata"):
-        raise NotImplementedError(NO_CHANGES)
 
 
 def _refuse_encodings(options: dict[str, Any]) -> None:

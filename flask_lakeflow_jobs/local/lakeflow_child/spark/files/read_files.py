@@ -50,27 +50,32 @@ def replace_read_files(
             settings["cloudFiles.format"] = find_format(list_files(path))
         source = FileSource(session, path, "cloudFiles", schema, settings)
         source.has_metadata = has_metadata
-        view = f"{FILES}{os.urandom(8).hex()}"
-        # A global view is not among the tables of a schema.
-        source.read_all().createOrReplaceGlobalTempView(view)
-        views.append(f"global_temp.{view}")
+        views.append(create_view(source.read_all()))
         return views[-1]
 
-    replaced = replace_calls(statement, define)
+    replaced = replace_calls(statement, "read_files", define)
     for each in views if has_metadata else ():
         replaced = hide_metadata(replaced, each)
     return replaced
 
 
-def replace_calls(statement: str, define: Callable[[list[str], str], str]) -> str:
-    """Replace each call of ``read_files`` in a statement without comments.
+def create_view(frame: Any) -> str:
+    """Return the name of a new view of a frame, for a statement."""
+    view = f"{FILES}{os.urandom(8).hex()}"
+    # A global view is not among the tables of a schema.
+    frame.createOrReplaceGlobalTempView(view)
+    return f"global_temp.{view}"
+
+
+def replace_calls(statement: str, function: str, define: Callable[[list[str], str], str]) -> str:
+    """Replace each call of a table function in a statement without comments.
 
     :param define: returns what takes its place, by its arguments and the text before it.
     :raises ValueError: a call does not end.
     """
-    while match := match_syntax(r"… <call: READ_FILES> \(", statement):
+    while match := match_syntax(rf"… <call: {function.upper()}> \(", statement):
         if (found := read_arguments(statement, match.end())) is None:
-            raise ValueError("The call of read_files has no ')' at its end. Add it.")
+            raise ValueError(f"The call of {function} has no ')' at its end. Add it.")
         arguments, end = found
         before = statement[: match.start("call")]
         statement = before + define(arguments, before) + statement[end:]

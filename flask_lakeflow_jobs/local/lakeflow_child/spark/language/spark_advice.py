@@ -11,10 +11,6 @@ JVM = (
     "install pyspark and Java in place of Sail: pip uninstall pysail pyspark-client; "
     "pip install pyspark"
 )
-NO_CHANGES = (
-    "Sail does not list the changes of a table (delta.enableChangeDataFeed). Compare the table "
-    "with a copy of its last state."
-)
 #: Advice by patterns in the errors of Sail 0.7 and pyspark 4, the more special ones first.
 _ADVICE = {
     r"StatusCode\.UNAVAILABLE|session \S+ is not running": (
@@ -168,7 +164,6 @@ _LACKS = {
         "Sail runs no scripts in SQL. Write the steps in Python, with spark.sql(f'…') for each."
     ),
     "… (FROM | JOIN) <system_table>": NO_SYSTEM_TABLES,
-    r"… TABLE_CHANGES \(": NO_CHANGES,
     "INSERT (INTO | OVERWRITE) [TABLE] DELTA .": (
         "Sail inserts into tables with a name only. Write a frame into the folder: "
         "….write.format('delta').mode('append').save('/…')."

@@ -21,8 +21,8 @@ from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter, DataFrameWriterV2
 from pyspark.sql.connect.streaming.readwriter import DataStreamReader, DataStreamWriter
 
-from ..files.data_files import Translate
-from ..files.file_readers import refuse_changes, wrap_load
+from ..files.data_files import Translate, lower_options
+from ..files.file_readers import wrap_load
 from ..frames.frame_statistics import count_pairs, find_quantiles, order_statistics, summarize
 from ..frames.local_rdds import LocalContext, LocalRdd, take_rdds
 from ..language.connect_plans import hash_plan
@@ -38,6 +38,7 @@ from ..streams.spark_streams import (
 )
 from ..streams.stream_results import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
 from ..tables.delta_log import find_location
+from ..tables.table_changes import TableChanges, load_changes, wants_changes
 from ..tables.table_writers import append_rows, create_new, insert_into, write_folder, write_table
 
 ZONE = "spark.sql.session.timeZone"
@@ -145,7 +146,11 @@ def patch_pyspark(
             ),
         ),
         # Sail reads other files, and writes other rows and columns.
-        (DataFrameReader, "load", wrap_load(DataFrameReader.load, translate)),
+        (
+            DataFrameReader,
+            "load",
+            load_changes(wrap_load(DataFrameReader.load, translate), translate),
+        ),
         (DataFrameReader, "table", _read_table(DataFrameReader.table)),
         (DataFrameWriter, "insertInto", insert_into(DataFrameWriter.insertInto)),
         (DataFrameWriter, "save", write_folder(DataFrameWriter.save, translate)),
@@ -286,11 +291,13 @@ def _observe(self: Any, observation: Any, *exprs: Any) -> Any:
 
 
 def _read_table(table: Callable[..., Any]) -> Callable[..., Any]:
-    """Refuse changes of tables, and read earlier versions from folders, for their own columns."""
+    """Read changes of tables, and earlier versions from folders, for their own columns."""
 
     def read_table(self: Any, tableName: str) -> Any:
-        refuse_changes(self._options)
-        if {"versionasof", "timestampasof"} & {*map(str.lower, self._options)}:
+        own = lower_options(self._options)
+        if wants_changes(own):
+            return TableChanges(self._client, tableName).read_range(own)
+        if {"versionasof", "timestampasof"} & own.keys():
             return self.format("delta").load(find_location(self._client.sql, tableName))
         return table(self, tableName)
 

@@ -27,6 +27,7 @@ from ..tables.delta_log import (
     list_versions,
     replace_descriptions,
 )
+from ..tables.table_changes import replace_table_changes
 from .sail_commands import SailCommands
 from .show_commands import insert_information, replace_show
 
@@ -102,6 +103,7 @@ class SailSql:
         statement = replace_read_files(
             statement, self._session, evaluate, self._paths.translate_uri
         )
+        statement = replace_table_changes(statement, self._session, evaluate)
         if is_query(statement):
             return self._run_or_rewrite(statement, run)
         return self._run_command(statement, partial(self._query, **names), names)

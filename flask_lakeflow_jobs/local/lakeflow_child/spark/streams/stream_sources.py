@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote
-
-from pyspark.sql import functions
 
 from ...json_files import read_json, write_json
 from ..files.data_files import is_true, lower_options
-from ..files.file_readers import refuse_changes
 from ..language.connect_plans import union_frames
-from ..tables.delta_log import find_files, find_location, read_commits
+from ..tables.delta_log import find_files, find_info, find_location, read_commits
+from ..tables.table_changes import TableChanges, mark_changes, wants_changes
+from ..tables.table_files import read_table_files
 
 _STATE = "lakeflow-local.json"
 
@@ -44,7 +41,7 @@ class Checkpoint:
 
 
 class TableSource:
-    """The rows that a Delta table gets. At first all that it has.
+    """The rows that a Delta table gets, or its changes. At first all rows that it has.
 
     :param name: as SQL names the table.
     """
@@ -63,11 +60,11 @@ class TableSource:
                 "A stream of the local workspace does not begin at a time. Give startingVersion, "
                 "which DESCRIBE HISTORY lists."
             )
-        refuse_changes(options)
+        self._changes = TableChanges(session, name) if wants_changes(own) else None
 
-    def read_all(self, version: str = "") -> Any:
+    def read_all(self) -> Any:
         """Return all rows."""
-        return self._session.sql(f"SELECT * FROM {self._name}{version}")
+        return self._mark(self._session.table(self._name), [])
 
     def read_new(self, state: Any) -> tuple[Any, Any]:
         """Return the rows that are new since the state, and the new state."""
@@ -77,12 +74,12 @@ class TableSource:
             state = {"location": self._location, "first": last, "whole": self._start is None}
             if self._start is None:
                 # They are read later. Rows that arrive until then belong to the next batch.
-                return self.read_all(f" VERSION AS OF {last}"), {**state, "version": last}
+                rows = self._session.sql(f"SELECT * FROM {self._name} VERSION AS OF {last}")
+                return self._mark(rows, commits), {**state, "version": last}
             if self._start >= 0:
                 state["first"] = self._start - 1
             state["version"] = state["first"]
-        files = list(self._find_files(commits, state["version"]))
-        return (self._load(files) if files else None), {**state, "version": last}
+        return self._read_later(commits, state["version"]), {**state, "version": last}
 
     def read_old(self, state: Any) -> Any:
         """Return the rows that were read up to a state; ``None`` if there are none.
@@ -99,8 +96,28 @@ class TableSource:
                 "not go back to them. Remove the checkpoint to read all rows again."
             )
         files = list(find_files(begin).values()) if state["whole"] else []
-        files += self._find_files(commits, state["first"])
+        first = self._mark(self._load(files), begin) if files else None
+        later = self._read_later(commits, state["first"])
+        frames = [each for each in (first, later) if each is not None]
+        return union_frames(frames) if frames else None
+
+    def _mark(self, rows: Any, commits: list[Any]) -> Any:
+        """Add the columns of changes to the rows after some commits, if changes are read."""
+        if self._changes is None:
+            return rows
+        version, actions = commits[-1] if commits else (0, [])
+        return mark_changes(rows, "insert", version, find_info(actions))
+
+    def _read_later(self, commits: list[Any], version: int) -> Any:
+        """Return what the commits after a version bring; ``None`` if it is nothing."""
+        if self._changes is not None:
+            return self._changes.read(version, commits[-1][0])
+        files = list(self._find_files(commits, version))
         return self._load(files) if files else None
+
+    def _load(self, files: list[dict[str, Any]]) -> Any:
+        fields = self._session.table(self._name).schema.fields
+        return read_table_files(self._session, self._location, files, fields)
 
     def _find_files(self, commits: list[Any], version: int) -> Iterator[dict[str, Any]]:
         for number, actions in commits:
@@ -116,25 +133,3 @@ class TableSource:
                     "skipChangeCommits to 'true', or remove the checkpoint to read all again."
                 )
             yield from (each["add"] for each in actions if each.get("add", {}).get("dataChange"))
-
-    def _load(self, files: list[dict[str, Any]]) -> Any:
-        if any(file.get("deletionVector") for file in files):
-            raise ValueError(
-                f"The files of {self._name} have deletion vectors, which a stream of the local "
-                "workspace does not read. Set delta.enableDeletionVectors to false for a local run."
-            )
-        fields = self.read_all().schema.fields
-        groups: dict[str, list[dict[str, Any]]] = {}
-        for file in files:
-            groups.setdefault(json.dumps(file.get("partitionValues", {})), []).append(file)
-        frames = []
-        for values, group in groups.items():
-            paths = [os.path.join(self._location, unquote(each["path"])) for each in group]
-            frame = self._session.read.parquet(*paths)
-            for name, value in json.loads(values).items():
-                frame = frame.withColumn(name, functions.lit(value))
-            missing = {each.name for each in fields} - {*frame.columns}
-            for name in missing:  # added to the table later
-                frame = frame.withColumn(name, functions.lit(None))
-            frames.append(frame.select(*(frame[e.name].cast(e.dataType) for e in fields)))
-        return union_frames(frames)

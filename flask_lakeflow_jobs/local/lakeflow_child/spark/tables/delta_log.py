@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ...sql_syntax import Match, replace_syntax
+from ..language.sql_names import unquote_part
 from ..language.sql_text import Query, parse_columns, write_rows, write_text
 
 #: A version of a table, and the actions that lead to it.
@@ -36,6 +37,11 @@ _HISTORY = parse_columns(
     " engineInfo STRING"
 )
 _FILLED = re.compile(r'"(?:CURRENT_DEFAULT|delta\.(?:generation|identity)[.\w]*)"')
+# Sail writes a . id = b . id
+_PART = r"(?:\w+|`[^`]+`)"
+_COMPARED = re.compile(
+    rf"(?:{_PART} ?\. ?)*(?P<target>{_PART}) ?(?:=|<=>) ?(?:{_PART} ?\. ?)*(?P<source>{_PART})"
+)
 _UPDATED = "numUpdatedRows"
 _COUNTS = {
     "num_updated_rows": (_UPDATED, "numTargetRowsUpdated"),
@@ -255,8 +261,13 @@ def restore(location: str, name: str, find: Callable[[Commit], bool]) -> bool:
     parameters = {"version": str(last)}
     info = {"timestamp": now, "operation": "RESTORE", "operationParameters": parameters}
     removed = (
-        {"path": path, "deletionTimestamp": now, "dataChange": True}
-        for path in new
+        {
+            "path": path,
+            "partitionValues": each.get("partitionValues"),
+            "deletionTimestamp": now,
+            "dataChange": True,
+        }
+        for path, each in new.items()
         if path not in old
     )
     actions = [
@@ -296,6 +307,19 @@ def _find_last(commits: Iterable[Commit], action: str) -> dict[str, Any]:
 def find_info(actions: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the time, the operation and the numbers of a commit."""
     return next((each["commitInfo"] for each in actions if "commitInfo" in each), {})
+
+
+def find_keys(info: dict[str, Any]) -> list[str]:
+    """Return the columns that the condition of a MERGE compares by their names.
+
+    :param info: of the commit.
+    """
+    condition = (info.get("operationParameters") or {}).get("mergePredicate", "")
+    return [
+        unquote_part(match["target"])
+        for match in _COMPARED.finditer(condition)
+        if match["target"].lower() == match["source"].lower()
+    ]
 
 
 def find_filled(location: str) -> set[str]:

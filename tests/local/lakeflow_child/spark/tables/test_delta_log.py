@@ -13,6 +13,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.tables.delta_log import (
     build_counts,
     build_history,
     find_files,
+    find_keys,
     find_location,
     read_commits,
     read_metadata,
@@ -123,3 +124,17 @@ def test_restored_table_has_the_files_and_the_metadata_of_a_version(table: str) 
     assert not restore(table, "t", lambda each: each[0] < 4)
     with pytest.raises(ValueError, match=r"TABLE_VERSION\] The table t .* DESCRIBE HISTORY t"):
         restore(table, "t", lambda _: False)
+
+
+@pytest.mark.parametrize(
+    ("condition", "keys"),
+    [
+        ("t . id = s . id ", ["id"]),
+        ("main . t . Id=s.id AND a . `p q` <=> b . `p q` AND a . n = b . m", ["Id", "p q"]),
+        ("t . id = s . key OR t . day = '2024' ", []),
+        ("", []),
+    ],
+)
+def test_keys_of_a_merge_are_compared_by_their_names(condition: str, keys: list[str]) -> None:
+    assert find_keys({"operationParameters": {"mergePredicate": condition}}) == keys
+    assert find_keys({"operationParameters": None}) == []
