@@ -61,13 +61,13 @@ def find_projects(library: Path, projects: Iterable[Path]) -> list[Path]:
     :param library: a wheel, which may contain wildcards, or the folder of a project.
     :param projects: those of the bundle. A deployment may put their wheels anywhere.
     """
-    if library.suffix != ".whl":
+    if not _is_wheel(library):
         return [library] if is_project(library) else []
     if library.parent.name == "dist" and is_project(library.parent.parent):
         return [library.parent.parent]
     if glob.glob(str(library)):
         return []
-    name = library.name.removesuffix(".whl").partition("-")[0]
+    name = library.name.removesuffix("whl").rstrip(".").partition("-")[0]
     return [
         each
         for each in projects
@@ -93,7 +93,11 @@ def find_import_paths(library: Path, projects: Iterable[Path]) -> list[str]:
         sources += map(str, find_package_folders(project))
         if (project / "__init__.py").is_file():
             sources.append(str(project.parent))
-    return [*sources, *sorted(glob.glob(str(library)))] if library.suffix == ".whl" else sources
+    return [*sources, *sorted(glob.glob(str(library)))] if _is_wheel(library) else sources
+
+
+def _is_wheel(library: Path) -> bool:
+    return library.name.endswith("whl")  # *whl is a pattern too
 
 
 def read_variables(

@@ -118,6 +118,7 @@ def test_import_paths_of_a_wheel_begin_with_the_sources_it_is_built_from(tmp_pat
     wheel = tmp_path / "dist" / "shop-1-py3-none-any.whl"
     wheel.touch()
     assert import_paths(tmp_path / "dist" / "*.whl") == [str(wheel)]
+    assert import_paths(tmp_path / "dist" / "*whl") == [str(wheel)]
     (tmp_path / "setup.py").touch()
     assert import_paths(tmp_path / "dist" / "*.whl") == [str(tmp_path), str(wheel)]
 
@@ -131,6 +132,7 @@ def test_import_paths_of_a_folder_that_is_no_project_are_none(tmp_path: Path) ->
     [
         ("/Workspace/Shared/my_shop-0.0.1-py3-none-any.whl", True),
         (".build/*.whl", True),
+        (".build/*whl", True),
         ("artifacts/.internal/my_shop-*.whl", True),
         ("artifacts/.internal/other-0.0.1-py3-none-any.whl", False),
     ],
