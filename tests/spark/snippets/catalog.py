@@ -159,6 +159,8 @@ spark.sql("CREATE OR REPLACE FUNCTION dev.snippets.twice(n INT) RETURNS INT RETU
 spark.sql("CREATE OR REPLACE FUNCTION dev.snippets.plus(n INT) RETURNS INT LANGUAGE PYTHON AS $$\n  return n + 1\n$$")
 row = spark.sql("SELECT dev.snippets.twice(dev.snippets.plus(id::int)) FROM range(3) WHERE id = 2").first()
 assert row[0] == 6, row
+described = spark.sql("DESCRIBE FUNCTION dev.snippets.twice").collect()
+assert described[0].function_desc == "Function: dev.snippets.twice", described
 spark.sql("USE dev.snippets")
 spark.sql("CREATE FUNCTION dev.snippets.sum2(a INT, b INT DEFAULT 3) RETURNS INT RETURN a + b")
 spark.sql("CREATE FUNCTION more(a INT) RETURNS INT RETURN dev.snippets.sum2(a) * 2")

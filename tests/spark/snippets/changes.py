@@ -298,3 +298,11 @@ builder.addColumn("day", "DATE").addColumn("y", "INT", generatedAlwaysAs="year(d
 spark.sql("INSERT INTO dev.snippets.built (day) VALUES (DATE '2024-01-02')")
 assert tuple(spark.sql("SELECT id, y FROM dev.snippets.built").first()) == (5, 2024)
 assert spark.sql("DESCRIBE DETAIL dev.snippets.built").first().description == "numbers"
+
+# %% merge of texts into numbers
+spark.sql("CREATE TABLE dev.snippets.merged_texts AS SELECT 1L AS k, DATE'2024-01-01' AS d, 1.5D AS x")
+texts = spark.createDataFrame([("1", "2024-02-01", "2.5"), ("2", "2024-03-01", "3")], "k STRING, d STRING, x STRING")
+target = DeltaTable.forName(spark, "dev.snippets.merged_texts").alias("t")
+target.merge(texts.alias("s"), "t.k = s.k").whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+rows = [(row.k, str(row.d), row.x) for row in spark.table("dev.snippets.merged_texts").orderBy("k").collect()]
+assert rows == [(1, "2024-02-01", 2.5), (2, "2024-03-01", 3.0)], rows

@@ -20,6 +20,11 @@ spark.sql("SELECT ai_query('m', 'p')").collect()
 # Advice: no column id here
 spark.table("dev.snippets.saved").selectExpr("1 AS n").distinct().where("id = 1").count()
 
+# %% text for a number in a table that gets columns
+# Advice: does not convert the column id here. Give it the type
+spark.sql("CREATE TABLE dev.snippets.numbers AS SELECT 1L AS id")
+spark.sql("MERGE WITH SCHEMA EVOLUTION INTO dev.snippets.numbers t USING (SELECT 'x' AS id, 1 AS n) s ON t.id = 1 WHEN NOT MATCHED THEN INSERT * WHEN MATCHED THEN UPDATE SET *")
+
 # %% array of NULL
 # Advice: Give one to
 spark.sql("SELECT 1 AS a, array() AS b").write.saveAsTable("dev.snippets.nothing")

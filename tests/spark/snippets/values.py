@@ -35,6 +35,7 @@ row = spark.sql("SELECT trim(n), initcap(n), split(n, '2'), instr(n, '2') FROM n
 assert row[:] == ("121", "121", ["1", "1"], 2), row
 row = spark.table("numbers").select(F.trim("n"), F.col("n").rlike("^1"), F.initcap("n"), F.expr("ltrim(n)")).first()
 assert row[:] == ("121", True, "121", "121"), row
+assert spark.range(5, 6).select(F.conv("id", 10, 2)).first()[:] == ("101",)
 assert spark.table("numbers").select(F.trim("n")).columns == ["trim(n)"]
 
 # %% last days

@@ -315,7 +315,7 @@ _RULES: dict[tuple[str, int], Rule] = {
 
 #: Functions and operators that it refuses for a column of numbers in place of texts.
 OF_TEXTS = frozenset(
-    {"btrim", "initcap", "instr", "ltrim", "regexp_extract", "repeat", "replace", "rtrim"}
+    {"btrim", "conv", "initcap", "instr", "ltrim", "regexp_extract", "repeat", "replace", "rtrim"}
     | {"split", "split_part", "trim", "ilike", "like", "rlike"}
 )
 #: The names of functions whose calls are written otherwise.

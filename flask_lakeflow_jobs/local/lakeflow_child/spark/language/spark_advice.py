@@ -21,6 +21,10 @@ _ADVICE = {
     "JVM_ATTRIBUTE_NOT_SUPPORTED": (
         f"Sail has no part of Spark that needs Java. Use DataFrames, or {JVM}."
     ),
+    r"Cannot safely cast `([^`]+)`": (
+        "Sail does not convert the column {} here. Give it the type that it has in the table, by "
+        "CAST or .cast()."
+    ),
     r"No data source found for: (\w+(?:\.\w+)*)": (
         f"Sail does not read or write the format {{}}. Use files or tables, or {JVM}."
     ),
@@ -154,7 +158,7 @@ _REFUSALS = (
     r"|enableTypeWidening|found for ALTER|failed to alter|unknown function|quantified pattern"
     r"|'bool_(?:and|or)'|'spark_decode'|'try_divide'|duplicate unqualified field name"
     r"|column types must match|concatenate arrays of different|Inconsistent data type across values"
-    r"|Unsupported CAST from"
+    r"|Unsupported CAST from|CANNOT_SAFELY_CAST|Function not found"
 )
 _LACKS = {
     "WITH RECURSIVE": (

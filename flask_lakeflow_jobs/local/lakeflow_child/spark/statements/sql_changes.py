@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from ...sql.databricks_sql import drop_key, insert_partition
+from ...sql.sql_expansion import name_merged_columns
 from ..tables.delta_log import FEATURE
 from .query_columns import Describe, Tree, write
 
@@ -31,6 +32,7 @@ def rewrite_statement(
         return _insert(whole, describe, find_filled)
     if isinstance(tree, exp.Merge):
         _name_source(tree.args["using"])
+        _cast_changes(tree, describe)
         names = tree.args.get("with_")
         return tree if names is None else _merge(tree, names)
     return tree
@@ -166,6 +168,29 @@ def _name_source(source: Tree) -> None:
         table = query.args.get("from_")
         if table is not None and not query.args.get("joins"):
             source.set("alias", exp.TableAlias(this=exp.to_identifier(table.this.alias_or_name)))
+
+
+def _cast_changes(merge: exp.Merge, describe: Describe) -> None:
+    """Give the values of a merge the types of their columns, as Databricks does.
+
+    Sail refuses a text for a number, such as that of a CSV file.
+    """
+    table = merge.this.copy()
+    table.set("alias", None)
+    kinds = describe(f"SELECT * FROM {write(table)}")
+    name_merged_columns(merge, lambda _: kinds)
+    types = {name.lower(): kind for name, kind in kinds.items() if "<" not in kind}
+    for when in merge.args["whens"].expressions:
+        then = when.args["then"]
+        pairs: list[tuple[Tree, Tree]] = []
+        if isinstance(then, exp.Update):
+            pairs = [(each.this, each.expression) for each in then.expressions]
+        elif isinstance(then, exp.Insert) and isinstance(then.this, exp.Tuple):
+            pairs = list(zip(then.this.expressions, then.expression.expressions, strict=False))
+        for column, value in pairs:
+            kind = types.get(column.name.lower())
+            if kind is not None and value.name.upper() != "DEFAULT":
+                value.replace(exp.cast(value.copy(), kind, dialect="databricks"))
 
 
 def _merge(merge: exp.Merge, names: Tree) -> Tree:

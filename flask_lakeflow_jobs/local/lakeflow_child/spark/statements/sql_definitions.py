@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from ...json_files import read_json, write_json
 from ...sql.databricks_sql import Immediate, name_of
-from ..language.sql_text import write_literal
+from ..language.sql_text import write_literal, write_rows
 from .query_columns import Describe, parse_query, read_columns, replace_part, write
 
 #: Runs a statement, which may have arguments, and returns its frame.
@@ -50,7 +50,9 @@ class SqlFunctions:
         self._registered: set[str] = set()
 
     def run(self, tree: exp.Expr) -> str | None:
-        """Create or drop a function; return a query for a message, or ``None`` for others."""
+        """Create, drop or describe a function; return a query for a message, else ``None``."""
+        if isinstance(tree, exp.Describe) and tree.args.get("kind") == "FUNCTION":
+            return self._describe([each.lower() for each in name_of(tree.this)])
         if isinstance(tree, exp.Drop) and tree.args.get("kind") == "FUNCTION":
             (table,) = tree.args["tables"]
             parts = [each.lower() for each in name_of(table)]
@@ -68,6 +70,16 @@ class SqlFunctions:
             write_json(self._file, {**self._read(), name: function})
         self._registered.discard(name)
         return "SELECT 'The function is created.' AS message"
+
+    def _describe(self, parts: list[str]) -> str | None:
+        functions = {**self._read(), **self._temporary}
+        if (name := find_function(functions, parts)) is None:
+            return None
+        function = functions[name]
+        lines = [f"Function: {name}", f"Returns: {function['returns']}"]
+        return write_rows(
+            ["function_desc"], [(each,) for each in (*lines, f"Body: {function['body']}")]
+        )
 
     def insert(self, tree: exp.Expr) -> exp.Expr:
         """Replace the calls in a tree by what the functions return."""

@@ -76,6 +76,14 @@ def rewrite(statement: str) -> str:
             "MERGE INTO a USING (SELECT * FROM VALUES (1) AS s(id)) ON a.id = s.id WHEN MATCHED THEN DELETE",
             "MERGE INTO a USING (SELECT * FROM VALUES (1) AS s(id)) AS s ON a.id = s.id WHEN MATCHED THEN DELETE",
         ),
+        (
+            "MERGE INTO a AS t USING s ON t.id = s.id WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *",
+            "MERGE INTO a AS t USING s ON t.id = s.id WHEN MATCHED THEN UPDATE SET `id` = CAST(s.`id` AS INT), `name` = CAST(s.`name` AS STRING) WHEN NOT MATCHED THEN INSERT (`id`, `name`) VALUES (CAST(s.`id` AS INT), CAST(s.`name` AS STRING))",
+        ),
+        (
+            "MERGE INTO a USING s ON a.id = s.id WHEN MATCHED THEN UPDATE SET a.id = s.n + 1, other = 1 WHEN NOT MATCHED THEN INSERT (id, name) VALUES (s.n, DEFAULT)",
+            "MERGE INTO a USING s ON a.id = s.id WHEN MATCHED THEN UPDATE SET a.id = CAST(s.n + 1 AS INT), other = 1 WHEN NOT MATCHED THEN INSERT (id, name) VALUES (CAST(s.n AS INT), DEFAULT)",
+        ),
     ],
 )
 def test_statement_is_written_as_one_that_sail_takes(statement: str, rewritten: str) -> None:
