@@ -125,6 +125,11 @@ FILES = {
         def line_stream():
             files = spark.readStream.format("cloudFiles").option("cloudFiles.format", "csv")
             return files.load("/Volumes/main/sales/lines")
+
+        @dlt.table
+        def changed():
+            changes = spark.readStream.option("readChangeFeed", "true").table("landed")
+            return changes.filter("_change_type = 'insert'").select("who", "_commit_version")
     """,
     "save.py": """
         from pyspark.sql import SparkSession
@@ -186,7 +191,7 @@ FILES = {
 
         spark = SparkSession.builder.getOrCreate()
         print("read on", type(spark).__module__)
-        tables = "orders totals landed shouted known files lines prices trips".split()
+        tables = "orders totals landed changed shouted known files lines prices trips".split()
         for name in tables:
             print("read", name, sorted(spark.table(f"sales.{name}").collect()))
         print("read rides", spark.table("sales.rides").count())
@@ -299,6 +304,7 @@ def test_pipeline_shares_its_tables_and_locates_its_errors(client: Client, tmp_p
         "read orders [Row(n=1), Row(n=2), Row(n=3)]",
         "read totals [Row(n=2, day='mon')]",
         "read landed [Row(n='0', who='bob'), Row(n='1', who='ann')]",
+        "read changed [Row(who='ann', _commit_version=0), Row(who='bob', _commit_version=0)]",
         "read shouted [Row(N='2', WHO='ann'), Row(N='2', WHO='bob')]",
         "read known [Row(who='ann')]",
         "read files [Row(n=1, who='ann', file='a.json')]",

@@ -22,6 +22,7 @@ from .change_flows import ChangeFlows, Target
 from .change_sql import Changes, Flow, find_streams, write_snapshot
 from .expectations import EXPECTATIONS, as_query
 from .pipeline_sql import drop_catalogs, drop_keys, to_spark
+from .stream_readers import AUTO_LOADER, read_changes, read_with_auto_loader
 
 Query = Callable[[], Any]
 _ALIASES = {
@@ -34,7 +35,6 @@ _ALIASES = {
 }
 _NO_EQUAL = ("foreach_batch_sink", "on_event_hook")
 _NAMES = ("name", "target", "source")
-_AUTO_LOADER = "_is_auto_loader"  # which finds files in folders of folders too
 _STREAM = re.compile(r"\bSTREAM\b", re.IGNORECASE)
 
 
@@ -265,20 +265,21 @@ class PipelineApi:
             return sql(session, translated, *args, **options)
 
         session_class.sql = run
-        _read_with_auto_loader(stream)
+        read_with_auto_loader(stream)
 
     def _with_name(self, method: Any, *, is_stream: bool) -> Any:
         def read(reader: Any, tableName: str, *args: Any, **options: Any) -> Any:  # noqa: N803
             if is_stream:
                 self.changes.note_streams([self.name(tableName)])
-            return method(reader, self.name(tableName), *args, **options)
+            rows = method(reader, self.name(tableName), *args, **options)
+            return read_changes(reader, rows) if is_stream else rows
 
         return read
 
     def _with_path(self, method: Any) -> Any:
         def load(reader: Any, path: Any = None, *args: Any, **options: Any) -> Any:
             local = self.paths.translate_uri(path)
-            if hasattr(reader, _AUTO_LOADER):
+            if hasattr(reader, AUTO_LOADER):
                 if has_folders(local):
                     reader = reader.option("recursiveFileLookup", "true")
                 options, kind = lower_options(reader._options), reader._format or ""
@@ -372,26 +373,3 @@ def _missing(name: str) -> Any:
         )
 
     return call
-
-
-def _read_with_auto_loader(stream: Any) -> None:
-    """Read files as they are for the format ``cloudFiles``, without the options of Auto Loader."""
-    set_format, set_option = stream.format, stream.option
-
-    def format_(reader: Any, source: str) -> Any:
-        if source != "cloudFiles":
-            return set_format(reader, source)
-        setattr(reader, _AUTO_LOADER, True)
-        return reader
-
-    def option(reader: Any, key: str, value: Any) -> Any:
-        if key == "cloudFiles.format":
-            return set_format(reader, value)
-        return reader if key.startswith("cloudFiles.") else set_option(reader, key, value)
-
-    def options(reader: Any, **values: Any) -> Any:
-        for key, value in values.items():
-            reader = reader.option(key, value)
-        return reader
-
-    stream.format, stream.option, stream.options = format_, option, options

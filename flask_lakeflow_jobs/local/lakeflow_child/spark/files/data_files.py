@@ -40,6 +40,14 @@ def is_true(options: Mapping[str, str], name: str) -> bool:
     return options.get(name, "").lower() == "true"
 
 
+def wants_changes(options: dict[str, str]) -> bool:
+    """Return whether a reader asks for the changes of a table, in place of its rows.
+
+    :param options: with names in lower case.
+    """
+    return is_true(options, "readchangefeed") or is_true(options, "readchangedata")
+
+
 def has_headers(options: Mapping[str, str], file_format: str) -> bool:
     """Return whether the files that a reader without a schema reads begin with a header.
 

@@ -21,7 +21,7 @@ from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter, DataFrameWriterV2
 from pyspark.sql.connect.streaming.readwriter import DataStreamReader, DataStreamWriter
 
-from ..files.data_files import Translate, lower_options
+from ..files.data_files import Translate, lower_options, wants_changes
 from ..files.file_readers import wrap_load
 from ..frames.frame_statistics import count_pairs, find_quantiles, order_statistics, summarize
 from ..frames.local_rdds import LocalContext, LocalRdd, take_rdds
@@ -38,7 +38,7 @@ from ..streams.spark_streams import (
 )
 from ..streams.stream_results import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
 from ..tables.delta_log import find_location
-from ..tables.table_changes import TableChanges, load_changes, wants_changes
+from ..tables.table_changes import TableChanges, load_changes
 from ..tables.table_writers import append_rows, create_new, insert_into, write_folder, write_table
 
 ZONE = "spark.sql.session.timeZone"

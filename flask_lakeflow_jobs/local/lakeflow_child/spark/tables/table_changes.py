@@ -15,21 +15,13 @@ from typing import Any
 
 from pyspark.sql import Window, functions
 
-from ..files.data_files import Translate, begin_at_root, is_true, lower_options
+from ..files.data_files import Translate, begin_at_root, lower_options, wants_changes
 from ..files.read_files import Evaluate, create_view, replace_calls
 from ..language.connect_plans import union_frames
 from ..language.sql_corrections import NEVER
 from ..language.sql_names import quote_part
 from .delta_log import find_info, find_keys, find_location, read_commits
 from .table_files import read_table_files
-
-
-def wants_changes(options: dict[str, str]) -> bool:
-    """Return whether a reader asks for the changes of a table, in place of its rows.
-
-    :param options: with names in lower case.
-    """
-    return is_true(options, "readchangefeed") or is_true(options, "readchangedata")
 
 
 def load_changes(load: Callable[..., Any], translate: Translate) -> Callable[..., Any]:

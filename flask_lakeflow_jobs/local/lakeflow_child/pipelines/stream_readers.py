@@ -1,0 +1,45 @@
+"""Options of Databricks for readers of streams, in place of Spark's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..spark.files.data_files import lower_options, wants_changes
+
+#: An attribute of readers of the format ``cloudFiles``, which finds files in all folders.
+AUTO_LOADER = "_is_auto_loader"
+
+
+def read_with_auto_loader(stream: Any) -> None:
+    """Read files as they are for the format ``cloudFiles``, without the options of Auto Loader."""
+    set_format, set_option = stream.format, stream.option
+
+    def format_(reader: Any, source: str) -> Any:
+        if source != "cloudFiles":
+            return set_format(reader, source)
+        setattr(reader, AUTO_LOADER, True)
+        return reader
+
+    def option(reader: Any, key: str, value: Any) -> Any:
+        if key == "cloudFiles.format":
+            return set_format(reader, value)
+        return reader if key.startswith("cloudFiles.") else set_option(reader, key, value)
+
+    def options(reader: Any, **values: Any) -> Any:
+        for key, value in values.items():
+            reader = reader.option(key, value)
+        return reader
+
+    stream.format, stream.option, stream.options = format_, option, options
+
+
+def read_changes(reader: Any, rows: Any) -> Any:
+    """Return the changes of a table if a reader asks for them: its stream only inserts rows."""
+    if not wants_changes(lower_options(getattr(reader, "_options", {}))):
+        return rows
+    return rows.selectExpr(
+        "*",
+        "'insert' AS _change_type",
+        "0L AS _commit_version",
+        "current_timestamp() AS _commit_timestamp",
+    )
