@@ -28,6 +28,18 @@ class TimedConnection(psycopg.Connection[Any]):
     #: The maximum seconds for one statement.
     timeout = math.inf
 
+    def prepare_only_without_pooler(self) -> None:
+        """Use no prepared statements through a pooler such as PgBouncer.
+
+        It may run each transaction on another connection to the server, which has prepared others
+        by the same names. A pooler gives its clients numbers of processes of its own.
+        """
+        self.autocommit = True
+        row = self.execute("SELECT pg_backend_pid()").fetchone()
+        self.autocommit = False
+        if row != (self.info.backend_pid,):
+            self.prepare_threshold = None
+
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **options: Any) -> T:
         deadline = time.monotonic() + self.timeout
         try:

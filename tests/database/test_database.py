@@ -122,3 +122,20 @@ def test_read_only_server_refuses_statements(postgres_url: str, tmp_path: Path) 
         connection.exec_driver_sql("CREATE TABLE refused (a INT)")
     assert "refuses a statement: cannot execute CREATE TABLE in a read-only" in caught.value.detail
     database.close()
+
+
+@pytest.mark.parametrize("is_pooled", [False, True])
+def test_statements_are_prepared_only_without_a_pooler(
+    is_pooled: bool, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psycopg  # only some environments have it
+
+    if is_pooled:  # gives its clients numbers of processes of its own
+        monkeypatch.setattr(psycopg.ConnectionInfo, "backend_pid", -1)
+    database = open_database(postgres_url, instance_path=tmp_path, setting="X_URL")
+    with database.read() as connection:
+        for _ in range(10):
+            connection.exec_driver_sql("SELECT 1")
+        prepared = connection.exec_driver_sql("SELECT * FROM pg_prepared_statements").all()
+    assert bool(prepared) is not is_pooled
+    database.close()
