@@ -224,9 +224,6 @@ def _remove_implied(before: list[list[int]], depth: Sequence[int]) -> None:
 def _sort_layers(spots: Spots, sweeps: int) -> None:
     """Sort each layer by the mean position of its neighbors, to and fro."""
     rank: list[float] = [0.0] * len(spots.depth)
-    for layer in spots.layers:
-        for at, spot in enumerate(layer):
-            rank[spot] = at
     for sweep in range(sweeps):
         neighbors = spots.right if sweep % 2 else spots.left
         for layer in reversed(spots.layers) if sweep % 2 else spots.layers:
@@ -360,20 +357,16 @@ class Graph:
 
 
 def build_graph(structure: Structure, rows: Iterable[Attempt]) -> Graph:
-    """Draw the tasks of a run, each with its last attempt, and their dependencies."""
+    """Draw the tasks of a run, each with its last attempt, and their dependencies.
+
+    :param rows: all attempts of these tasks.
+    """
     layout, paths = _draw(structure)
     attempts = {row.key: row for row in rows if row.is_last}
     return Graph(
         layout=layout,
-        nodes=[
-            GraphNode(attempts[key], place.x, place.y)
-            for key, place in layout.places.items()
-            if key in attempts
-        ],
-        edges=[
-            Edges(key, path, attempts[key].state.kind if key in attempts else "waiting")
-            for key, path in paths.items()
-        ],
+        nodes=[GraphNode(attempts[key], place.x, place.y) for key, place in layout.places.items()],
+        edges=[Edges(key, path, attempts[key].state.kind) for key, path in paths.items()],
     )
 
 

@@ -21,6 +21,7 @@ def test_audit_shows_actions_of_jobs_that_the_policy_allows(make_shop: MakeShop)
     assert "trigger" in text
     assert str(flaky) not in text
     assert app.test_client().get(f"{AUDIT}?pageToken=x").status_code == 400
+    assert f'href="{AUDIT}"' in app.test_client().get("/jobs/").text
     app.extensions["lakeflow_jobs"].record.database.close()
 
 
@@ -29,7 +30,9 @@ def test_audit_is_404_for_those_who_may_not(make_shop: MakeShop) -> None:
         config={"LAKEFLOW_JOBS_RECORD_URL": True}, policy=lambda user, action, job: action == "view"
     )
     assert app.test_client().get(AUDIT).status_code == 404
+    assert AUDIT not in app.test_client().get("/jobs/").text
 
 
-def test_audit_without_a_record_is_404(app: Flask) -> None:
+def test_audit_without_a_record_is_404_and_has_no_link(app: Flask) -> None:
     assert app.test_client().get(AUDIT).status_code == 404
+    assert AUDIT not in app.test_client().get("/jobs/").text

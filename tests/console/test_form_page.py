@@ -92,6 +92,8 @@ class Report(Schema):
     ratio = fields.Float()
     name = fields.String(validate=validate.Length(min=1))
     mail = fields.Email(error_messages={"invalid": "Ask Ada."})
+    counts = fields.List(fields.Integer())
+    limits = fields.Dict(values=fields.Integer())
 
 
 def test_form_errors_say_what_to_enter() -> None:
@@ -102,6 +104,8 @@ def test_form_errors_say_what_to_enter() -> None:
         "ratio": "x",
         "name": "",
         "mail": "x",
+        "counts": [1, "x"],
+        "limits": {"rows": "x"},
     }
     controls = [Control(name, name, "text") for name in ("day", *data)]
     error = InvalidParameters("No.", Report().validate(data))
@@ -114,6 +118,8 @@ def test_form_errors_say_what_to_enter() -> None:
         "ratio": ["Enter a number."],
         "name": ["Enter a value."],
         "mail": ["Ask Ada."],
+        "counts": ["item 2: Enter a whole number."],
+        "limits": ["rows: value: Enter a whole number."],
     }
 
 

@@ -286,8 +286,8 @@ def test_list_and_object_have_the_json_of_the_definition_or_of_a_run() -> None:
     form = build_form(job(schema()), definition(parameters=parameters))
     values = {field.name: field.value for field in form.fields}
     assert values == {"regions": "eu\nus", "names": "", "options": "{}", "other": "", "deep": ""}
-    form = form.with_values({"regions": '["asia"]', "names": "ann,bob"})
-    assert [field.value for field in form.fields[:2]] == ["asia", "ann,bob"]
+    form = form.with_values({"regions": '["asia"]', "names": "[1]", "options": '["a"]'})
+    assert [field.value for field in form.fields[:3]] == ["asia", "[1]", '["a"]']
     assert form.with_sent({"regions": '["asia"]'}).fields[0].value == '["asia"]'
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -80,6 +81,7 @@ def test_layout_edges_lead_left_to_right(job: Job) -> None:
         assert one in job[other]
         xs = [x for x, _ in points]
         assert xs == sorted(xs)
+        assert all(right - left <= SIZES.width for left, right in pairwise(xs)), "it has a bend"
         assert points[0] == (
             layout.places[one].x + SIZES.width,
             layout.places[one].y + SIZES.height / 2,
@@ -109,6 +111,11 @@ def test_layout_of_chain_is_straight() -> None:
 def test_layout_puts_fork_between_its_branches() -> None:
     places = lay_out({"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}).places
     assert places["a"].y == places["d"].y == (places["b"].y + places["c"].y) / 2
+
+
+def test_layout_puts_a_task_beside_the_one_that_it_waits_for() -> None:
+    places = lay_out({"a": [], "b": [], "c": [], "d": ["a"], "e": ["c"]}).places
+    assert (places["d"].y, places["e"].y) == (places["a"].y, places["c"].y)
 
 
 def test_layout_long_edge_avoids_tasks_between() -> None:
@@ -193,6 +200,7 @@ def test_layout_work_is_linear_in_tasks_and_edges(
     sweeps = SWEEPS if layout.has_bends else SWEEPS_OF_STRAIGHT_LINES
     assert visits <= 6 * sweeps * size
     assert sum(map(len, layout.lines.values())) <= max(MAX_SEGMENTS, edges)
+    assert "L" not in "".join(layout.paths().values()) or not layout.has_bends
 
 
 @pytest.mark.parametrize("job", SHAPES.values(), ids=SHAPES)

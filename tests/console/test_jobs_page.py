@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from flask_lakeflow_jobs.console import jobs_page
 from flask_lakeflow_jobs.console.cards import Card
 from flask_lakeflow_jobs.console.jobs_page import Wanted, count_states, matches, sort_cards
 from flask_lakeflow_jobs.console.page_data import Permissions
@@ -98,6 +99,16 @@ def test_jobs_page_filters_by_text_and_state(client: FlaskClient, app: Flask) ->
 def test_jobs_page_finds_names_of_definitions(make_shop: MakeShop) -> None:
     client = make_shop(jobs={"by_hand": {"job_id": JOB_IDS["alone"]}}).test_client()
     assert rows_of(client.get("/jobs/?view=table&q=ALONE").text) == ["by_hand"]
+
+
+def test_search_in_more_jobs_than_one_page_has_finds_those_of_all_pages(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_page, "CARDS_PER_PAGE", 3)
+    pages = [rows_of(client.get(f"/jobs/?view=table&page={at}").text) for at in (1, 2, 3)]
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert len({*pages[0], *pages[1], *pages[2]}) == 7
+    assert rows_of(client.get("/jobs/?view=table&q=says").text) == ["listed"]
 
 
 def test_jobs_page_of_many_jobs_is_a_table(make_shop: MakeShop) -> None:

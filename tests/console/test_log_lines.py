@@ -7,10 +7,12 @@ from typing import Any, cast
 
 import pytest
 from databricks.sdk.service.jobs import RunLifeCycleState, RunState, RunTask
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import UpstreamUnavailable
 from flask_lakeflow_jobs.console import log_lines
-from flask_lakeflow_jobs.console.log_lines import read_text, view_log
+from flask_lakeflow_jobs.console.log_lines import read_log_view, read_text, view_log
 from flask_lakeflow_jobs.runs.output_parts import LogPart
 
 
@@ -26,6 +28,24 @@ def test_log_view_has_the_last_lines_or_those_around_one(
     around = view_log(part, line=2)
     assert (around.lines, around.first, around.rest) == (["1", "2", "3"], 1, "")
     assert (around.next_offset, around.is_final) == (None, False)
+
+
+@given(st.lists(st.text("ab", max_size=30), min_size=1, max_size=300), st.data())
+def test_log_view_has_the_line_that_a_link_leads_to(lines: list[str], data: st.DataObject) -> None:
+    number = data.draw(st.integers(1, len(lines)))
+    log = "".join(f"{line}\n" for line in lines)
+    reads: Any = SimpleNamespace(
+        read_log=lambda task, offset, limit: LogPart.from_whole(log, offset, 40)
+    )
+    view = read_log_view(reads, ENDED, line=number, hide="")
+    assert view.first is not None
+    assert view.lines[number - view.first] == lines[number - 1]
+
+
+def test_log_view_of_an_unknown_part_has_no_numbers() -> None:
+    view = view_log(LogPart("1\n2\n", "", 5, 9, line=None))
+    assert (view.first, view.next_line, view.has_earlier) == (None, None, True)
+    assert view_log(LogPart("1\n2\n", "", 0, 9, line=None)).first == 1
 
 
 def test_log_of_a_running_task_has_its_unfinished_line_once() -> None:

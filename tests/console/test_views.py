@@ -203,6 +203,9 @@ def test_requester_is_recorded_and_shown(make_shop: MakeShop) -> None:
     sent = client.post("/jobs/nightly/run", data=data, headers=OWN)
     page = client.get(sent.headers["Location"]).text
     assert 'class="lf-who">ada@example.com<' in page
+    listed = client.get("/jobs/~runs?job=nightly&by=ada@example.com").text
+    assert "region=emea" in listed
+    assert "asked_by" not in listed
 
 
 # In the host's own templates
@@ -226,6 +229,7 @@ def test_fragments_render_job_and_run_in_host_page(app: Flask) -> None:
 
 
 def test_cards_update_without_the_page(client: FlaskClient) -> None:
+    assert client.get("/jobs/?bare=1").text.count("<article") == 7
     page = client.get("/jobs/?bare=1&key=broken").text
     assert "Job broken" in page
     assert "Job nightly" not in page
