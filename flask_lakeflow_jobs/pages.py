@@ -118,10 +118,10 @@ def find_databricks_url(url: str | None) -> str | None:
 
 
 def build_run_url(sibling: str | None, job_id: int, run_id: int) -> str | None:
-    """Return the address of a run's page.
+    """Return the address of a run's page in Databricks, as :func:`find_databricks_url` does.
 
     :param sibling: the ``run_page_url`` of another run in the same workspace.
     """
-    parts = urlsplit(normalize_page_url(sibling) or "")
+    parts = urlsplit(find_databricks_url(sibling) or "")
     path = f"/jobs/{job_id}/runs/{run_id}"
     return urlunsplit(parts._replace(path=path, fragment="")) if parts.netloc else None

@@ -114,3 +114,4 @@ def test_build_run_url_from_the_page_of_another_run() -> None:
     sibling = "https://x.cloud/?o=1#job/2/run/3"
     assert build_run_url(sibling, 4, 5) == "https://x.cloud/jobs/4/runs/5?o=1"
     assert build_run_url(None, 4, 5) is None
+    assert build_run_url("http://127.0.0.1:9/?o=1#job/2/run/3", 4, 5) is None

@@ -195,22 +195,14 @@ def read_run_with_markup(
 
 def _parse_run(handle: JobHandle, document: Mapping[str, Any]) -> Run:
     """Parse a run without its tasks."""
-    state = current_state()
     fields = {name: value for name, value in document.items() if name != "tasks"}
-    run = state.upstream.parse_run(redact(fields, handle.job.secret_overrides))
-    if state.settings.bundle is not None:  # the local workspace has no pages that say more
-        run.run_page_url = None
-    return run
+    return current_state().upstream.parse_run(redact(fields, handle.job.secret_overrides))
 
 
 def parse_task(handle: JobHandle, document: Mapping[str, Any]) -> RunTask:
     """Parse a task of a run, and redact its secrets."""
-    state = current_state()
     fields = {name: value for name, value in document.items() if name != DEPENDENCIES}
     redacted = redact(fields, handle.job.secret_overrides)
     if DEPENDENCIES in document:  # without secrets, and there may be thousands
         redacted[DEPENDENCIES] = document[DEPENDENCIES]
-    task = state.upstream.parse_task(redacted)
-    if state.settings.bundle is not None:
-        task.run_page_url = None
-    return task
+    return current_state().upstream.parse_task(redacted)

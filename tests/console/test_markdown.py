@@ -86,7 +86,17 @@ class Parser(HTMLParser):
 
 pieces = st.sampled_from(
     [
-        *("<javascript:x>", "<https://x>", "[a]: javascript:x\n", "[a]", "&lt;b&gt;", "> ", "~~~"),
+        *(
+            "<javascript:x>",
+            "<mailto:a@b.example>",
+            "[a](/b)",
+            "<https://x>",
+            "[a]: javascript:x\n",
+            "[a]",
+            "&lt;b&gt;",
+            "> ",
+            "~~~",
+        ),
         *("<script>", "[a](javascript:x)", "[https://a](https://x)", "![a](https://x)", '"', "'"),
         *("`", "**", "*", "# ", "- ", "1. ", "|", "\n", "---", "```", "\x1b[31m", "\u202e", "a"),
     ]

@@ -99,6 +99,10 @@ def test_version_that_does_not_fit_yields_the_whole_markup() -> None:
         found = markup.difference(version)
         assert found == {"whole": markup.render(), "version": markup.version}
     assert len(markup.version) < 2_000  # it fits into a header
+    more_rows = build({"head": "big"}, {"t1": "runs", "t2": "runs"})
+    assert "whole" not in more_rows.difference(markup.version)
+    more_nodes = build({"head": "big"}, {"t1": "runs"}, nodes=["a", "b"])
+    assert "whole" in more_nodes.difference(markup.version), "the graph has another size"
 
 
 def test_text_of_a_run_is_no_place_of_a_part() -> None:

@@ -24,6 +24,7 @@ class Failing(Schema):
     day = fields.Date(required=True)
     full = fields.Boolean(load_default=False)
     apiToken = fields.String()  # noqa: N815
+    tags = fields.Dict()
 
 
 @pytest.fixture
@@ -78,6 +79,9 @@ def test_repair_form_sends_only_other_parameters(app: Flask, fault_proxy: Faulty
     assert wrong.status_code == 400
     assert "Enter a date, such as 2026-11-23." in wrong.text
     assert 'value="soon"' in wrong.text
+    unreadable = client.post(url, data={**data, "tags": "{"}, headers=OWN)
+    assert unreadable.status_code == 400
+    assert "This is not valid JSON" in unreadable.text
     assert client.post(url, data=data, headers=OWN).status_code == 303
     (request,) = fault_proxy.find_requests("POST", "runs/repair")
     expected = {"day": "2026-11-21", "full": "false", "apiToken": "s3cret"}

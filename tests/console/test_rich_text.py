@@ -30,6 +30,7 @@ LINK = (
         ("\x1b[43mx\x1b[49my", '<span class="lf-t-on-yellow">x</span>y'),
         ("\x1b[38;5;4mx\x1b[38;2;1;2;3my\x1b[38;5;99mz", '<span class="lf-t-blue">x</span>yz'),
         ("\x1b[;31;mx", "x"),
+        ("\x1b[38m\x1b[98m\x1b[109mx", "x"),
         (f"\x1b[{'1' * 5000}mx", "x"),
         ("\x1b[2K\x1b]0;title\x07\x1b(Ba\x07\u202eb\x1b", "ab"),
         ("10 %\r50 %\r100 %\r", "100 %"),

@@ -54,6 +54,8 @@ def test_run_page_active_run_can_be_canceled_once(
         page = app.test_client().get(f"/jobs/gated/runs/{run_id}").text
     assert f"<dt>{word}</dt>" in page
     assert ("/cancel" in page) is has_cancel
+    assert "/repair" not in page
+    assert "What went wrong" not in page
 
 
 def test_live_update_has_the_csrf_token_in_a_header_only(app: Flask, run_gate: RunGate) -> None:
@@ -186,6 +188,9 @@ def test_run_page_works_without_scripts(app: Flask, run_gate: RunGate) -> None:
     assert 'title="wait: ' in page
     assert "Reload" in page
     assert f'action="{url}/cancel"' in page
+    assert "1 of 3 ended" in page
+    found = client.get(f"{url}?find=WAI").text
+    assert re.findall(r'data-part="row-(\w+)-1"', found) == ["wait"]
     run_gate.open()
 
 
@@ -257,6 +262,7 @@ def test_run_page_lists_repairs(app: Flask) -> None:
         current_jobs["flaky"].wait(run_id)
     page = text_of(client.get(url).text)
     assert re.search(r"Repairs First run failed .* Repair 1 succeeded .* by ann", page)
+    assert "Tasks 3 of 3 ended" in page
 
 
 def test_run_page_of_active_repair_counts_work_only(app: Flask, run_gate: RunGate) -> None:
@@ -299,7 +305,7 @@ def test_task_page_links_to_run_of_started_job(app: Flask) -> None:
     link = re.search(r'href="(/jobs/hourly/runs/\d+)"', ours)
     assert link
     assert client.get(link[1]).status_code == 200
-    assert re.search(r'href="http://\S+/jobs/\d+/runs/\d+\S*" rel="noreferrer">run \d+', others)
+    assert re.search(r"It has started run \d+\.<", others), "the local workspace has no pages"
 
 
 def test_task_page_run_of_hidden_job_links_to_workspace(

@@ -14,7 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_lakeflow_jobs import ConfigurationError, LakeflowJobs
 from flask_lakeflow_jobs.local import Address
-from flask_lakeflow_jobs.testing import FaultyWorkspace
+from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
 from tests.clocks import FakeClock
 from tests.console.conftest import MakeShop
 from tests.console.support import JOB_IDS, OWN, run, shop_app, start, text_of
@@ -187,6 +187,19 @@ def test_pages_say_when_workspace_is_down(make_shop: MakeShop) -> None:
     run_page = client.get("/jobs/nightly/runs/1")
     assert run_page.status_code in (503, 504)
     assert "<h1>" in run_page.text
+
+
+def test_run_page_shows_the_last_known_state_and_its_age_when_workspace_is_down(
+    fault_proxy: FaultyWorkspace, tmp_path: Path
+) -> None:
+    url = f"/jobs/broken/runs/{run(shop_app(fault_proxy, tmp_path / 'instance'), 'broken')}"
+    clock = FakeClock(time.time())
+    client = shop_app(fault_proxy, tmp_path / "later", clock=clock).test_client()
+    notice = "The workspace cannot be reached. Shown is the state of"
+    assert notice not in client.get(url).text
+    fault_proxy.fail(Refusal(503))
+    clock.sleep(3600)
+    assert notice in client.get(url).text
 
 
 # People
