@@ -20,6 +20,7 @@ def test_audit_shows_actions_of_jobs_that_the_policy_allows(make_shop: MakeShop)
     assert str(broken) in text
     assert "trigger" in text
     assert str(flaky) not in text
+    assert 'rel="next"' not in app.test_client().get(AUDIT).text
     assert app.test_client().get(f"{AUDIT}?pageToken=x").status_code == 400
     assert f'href="{AUDIT}"' in app.test_client().get("/jobs/").text
     app.extensions["lakeflow_jobs"].record.database.close()

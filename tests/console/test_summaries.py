@@ -8,15 +8,19 @@ from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.console.summaries import (
     MIN_TREND_RUNS,
+    TREND_TOP_MARGIN,
     StateLabel,
     Summary,
     build_strip,
     build_trend,
     count_work,
+    summarize_listed,
     summarize_run,
 )
 from flask_lakeflow_jobs.console.timeline import build_timeline
+from flask_lakeflow_jobs.record.values import PageToken
 from flask_lakeflow_jobs.runs.outcome import SUCCESSES, Outcome
+from flask_lakeflow_jobs.web.run_list import ListedRun
 from tests.run_documents import FAILED, SUCCEEDED, run, run_state, task
 
 START = 1_000_000
@@ -28,6 +32,27 @@ def test_summary_of_active_run_has_growing_duration() -> None:
     assert summarize_run(going, START + 2000).is_going
     ended = run(SUCCEEDED, start_time=START, end_time=START + 500)
     assert summarize_run(ended, START + 2000).length == 500
+
+
+@pytest.mark.parametrize(
+    ("outcome", "started", "ended", "length", "counts_from"),
+    [
+        (Outcome.SUCCEEDED, START, START + 500, 500, None),
+        (Outcome.RUNNING, START, None, 900, START),
+        (Outcome.PENDING, None, None, None, None),
+        (Outcome.SKIPPED, START, START + 500, None, None),
+    ],
+)
+def test_listed_run_has_a_duration_if_it_ran(
+    outcome: Outcome,
+    started: int | None,
+    ended: int | None,
+    length: float | None,
+    counts_from: int | None,
+) -> None:
+    listed = ListedRun("etl", 1, outcome, None, started, ended, None, PageToken(START, 1))
+    summary = summarize_listed(listed, START + 900, None)
+    assert (summary.length, summary.counts_from) == (length, counts_from)
 
 
 @pytest.mark.parametrize(
@@ -127,3 +152,4 @@ def test_trend_range_is_that_of_successful_runs() -> None:
     assert trend is not None
     assert (trend.median, trend.slow) == (10.5, 19.05)
     assert trend.points[0].run.state.outcome is Outcome.FAILED
+    assert [trend.points[at].top for at in (0, 20)] == [TREND_TOP_MARGIN, 99.91]

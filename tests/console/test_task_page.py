@@ -86,6 +86,14 @@ def run_pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FlaskC
         yield app.test_client(), run
 
 
+def test_log_file_is_named_for_its_task(run_pages: tuple[FlaskClient, Any]) -> None:
+    client, run = run_pages
+    task_id = run.tasks[0].run_id
+    file = client.get(f"/jobs/daily/runs/{run.run_id}/tasks/{task_id}/log")
+    named = f'attachment; filename="daily-{run.run_id}-{task_id}.log"'
+    assert file.headers["Content-Disposition"] == named
+
+
 def page_of(run_pages: tuple[FlaskClient, Any], key: str, end: str = "") -> str:
     client, run = run_pages
     task = [each for each in run.tasks if each.task_key == key][-1]
@@ -105,6 +113,7 @@ def test_notebook_page_has_its_printed_text_and_its_result(
     assert re.findall(r"<h(\d)", page.partition("<main")[2]) == ["1", "2", "2"]
     log = page_of(run_pages, "note", "/log")
     assert log == "<b>printed</b> \x1b[31mred\x1b[0m\n"
+    assert "The task has left no output." not in page
     bare = page_of(run_pages, "note", "?bare=1")
     assert 'id="L1"' not in bare
     assert "printed" in bare
@@ -141,7 +150,12 @@ def test_for_each_page_has_its_iterations_and_they_have_pages(
     page = page_of(run_pages, "regions")
     for text in ("north: 12 rows", "ValueError: no such region", ">south</td>"):
         assert text in page
-    (link, *_) = re.findall(r'scope="row"><a href="([^"]+)">1</a>', page)
+    links = re.findall(r'scope="row"><a href="([^"]+)">[12]</a>', page)
+    assert ["Input south" in text_of(run_pages[0].get(link).text) for link in links] == [
+        False,
+        True,
+    ]
+    link = links[0]
     iteration = run_pages[0].get(link).get_data(as_text=True)
     assert 'rel="next">' in iteration
     assert "region iteration 1 " in text_of(iteration)
@@ -223,3 +237,5 @@ def test_output_links_have_places() -> None:
         "dbt_output": {"artifacts_link": "https://x/d"},
     }
     assert [text.title for text in texts_of(output)] == ["Rows in Databricks", "Artifacts"]
+    alert = {"sql_output": {"alert_output": {"output_link": "https://x/a"}}}
+    assert texts_of(alert) == [Text("Rows in Databricks", "https://x/a")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flask_lakeflow_jobs.console.graph import build_graph
+from flask_lakeflow_jobs.console.tasks import without_growth
 from flask_lakeflow_jobs.console.timeline import build_timeline
 from tests.run_documents import FAILED, SUCCEEDED, run, run_state, task
 
@@ -79,6 +80,31 @@ def test_timeline_has_all_attempts_graph_the_last() -> None:
     shown = build_graph((("a", ()), ("b", ("a",))), line.rows)
     assert [(node.attempt.key, node.attempt.number) for node in shown.nodes] == [("a", 2), ("b", 1)]
     assert [edge.kind for edge in shown.edges] == ["going"]
+
+
+def test_timeline_is_in_the_order_of_starts_and_says_why_a_task_failed() -> None:
+    why = run_state("TERMINATED", "FAILED", message="Out of memory.")
+    phases = {"setup_duration": 2_000, "execution_duration": 3_000}
+    documents = [
+        task("waits", run_state("BLOCKED"), run_id=1),
+        task("second", why, run_id=2, start_time=START + 5_000, end_time=START + 10_000, **phases),
+        task("first", SUCCEEDED, run_id=3, start_time=START, end_time=START + 5_000),
+    ]
+    rows = build_timeline(run(start_time=START, tasks=documents), START + 12_000).rows
+    assert [(row.key, row.message) for row in rows] == [
+        ("first", ""),
+        ("second", "Out of memory."),
+        ("waits", ""),
+    ]
+    parts = [(part.phase, part.width, part.is_growing) for part in rows[1].segments]
+    assert parts == [("setup", 2_000, False), ("run", 3_000, False)]
+
+
+def test_parts_of_an_active_attempt_that_do_not_grow_stay() -> None:
+    active = task("a", run_state("RUNNING"), start_time=START, setup_duration=2_000)
+    (row,) = build_timeline(run(start_time=START, tasks=[active]), START + 9_000).rows
+    parts = [(part.phase, part.width, part.length) for part in without_growth(row).segments]
+    assert parts == [("setup", 2_000, "2.0 s"), ("run", 0, "")]
 
 
 def test_timeline_task_that_never_ran_has_no_duration() -> None:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from flask import Flask, Response, render_template_string
+from flask import Flask, Response, abort, redirect, render_template_string
 from flask.testing import FlaskClient
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -26,6 +26,11 @@ from tests.support import RunGate
 def test_console_is_off_by_default(make_shop: MakeShop) -> None:
     client = make_shop(config={"LAKEFLOW_JOBS_CONSOLE": False}).test_client()
     assert client.get("/jobs/").status_code == 404
+
+
+def test_app_may_lead_to_its_login_instead_of_a_page(app: Flask) -> None:
+    app.before_request(lambda: abort(redirect("/login")))
+    assert app.test_client().get("/jobs/").location == "/login"
 
 
 def test_pages_are_html_where_responses_are_json_by_default(app: Flask) -> None:
