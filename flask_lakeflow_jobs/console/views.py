@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from flask import Blueprint, Response, current_app, make_response, redirect, request
 from markupsafe import Markup
@@ -178,20 +178,19 @@ def redirect_to_run(key: str, run_id: str) -> BaseResponse:
     return redirect(page_url("lakeflow_console.show_run", key=key, run_id=run_id), 303)
 
 
-def _show_error(error: HTTPException) -> BaseResponse | tuple[str, int, dict[str, str]]:
-    if error.code is None or error.code < 400:
-        return error.get_response()
-    if error.code == 500 and current_app.testing:
+def _show_error(error: HTTPException) -> tuple[str, int, dict[str, str]]:
+    code = cast("int", error.code)  # Flask calls no handler for a redirect, or without a code
+    if code == 500 and current_app.testing:
         raise error
     title = getattr(error, "title", error.name)
     detail = getattr(error, "public_detail", None) or getattr(error, "detail", error.description)
     log_failure(error)
     if request.endpoint in FRAGMENTS:
         page = render("_problem.html", error={"title": title, "detail": detail})
-        return page, error.code, retry_after(error)
+        return page, code, retry_after(error)
     about = _find_subject(error)
-    page = render_page("error.html", title=title, detail=detail, code=error.code, about=about)
-    return page, error.code, retry_after(error)
+    page = render_page("error.html", title=title, detail=detail, code=code, about=about)
+    return page, code, retry_after(error)
 
 
 def _find_subject(error: HTTPException) -> dict[str, str]:
