@@ -1,11 +1,13 @@
 """Endpoints of compute: ``sql/warehouses/…`` and ``clusters/…``.
 
 The workspace has one SQL warehouse, its DuckDB database. It also answers to each ``warehouse_id``
-that a job names, so that a deployment finds the warehouse that it looks up. There are no clusters.
+that a job names, so that a deployment finds the warehouse that it looks up. To the ids of other
+workspaces, which code often names, it answers too. There are no clusters.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +19,7 @@ from .serializers import Json
 
 #: The id of the warehouse, like those of the service 16 hexadecimal digits.
 WAREHOUSE_ID = "10ca10ca10ca10ca"
+_IDS = re.compile("[0-9a-f]{16}")
 _NAME = "Local warehouse"
 # Airflow's button that tests a connection lists them.
 _SPARK_VERSIONS = [
@@ -96,10 +99,10 @@ class WarehouseEndpoints:
 
         :raises ApiError: there is none with this id.
         """
-        if warehouse_id not in self._find_all():
+        if not _IDS.fullmatch(warehouse_id) and warehouse_id not in self._find_all():
             raise ResourceDoesNotExist(
-                f"SQL warehouse {warehouse_id} does not exist. The warehouse of the local "
-                f"workspace is {WAREHOUSE_ID}; it also answers to each id that a job names."
+                f"SQL warehouse {warehouse_id} does not exist. Use {WAREHOUSE_ID}, or any other id "
+                "of 16 hexadecimal digits."
             )
         return warehouse_id
 

@@ -41,12 +41,13 @@ def test_warehouse_answers_to_each_id_that_a_job_names(serve: Serve) -> None:
         "Two": "Two"
     }
     assert client.sdk.warehouses.get("Two").name == "Two"
+    assert client.sdk.warehouses.get("beb00aeaaa803c3e").id == "beb00aeaaa803c3e"
 
 
 @pytest.mark.ledger("GET clusters/list", "GET clusters/get", differs="There are no clusters.")
 def test_unknown_warehouse_and_cluster_are_not_found(serve: Serve) -> None:
     client = serve({"etl": {"tasks": [python_task("a")]}}, {"main.py": ""})
-    with pytest.raises(NotFound, match=f"warehouse of the local workspace is {WAREHOUSE}"):
+    with pytest.raises(NotFound, match=f"does not exist. Use {WAREHOUSE}, or any "):
         client.sdk.warehouses.get("x")
     assert list(client.sdk.clusters.list()) == []
     _, error = client.http("GET", "/api/2.1/clusters/get?cluster_id=c")
