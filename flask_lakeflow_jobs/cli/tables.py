@@ -50,7 +50,7 @@ def fit_widths(widths: Sequence[int], available: int) -> list[int]:
     :param available: characters for all columns.
     """
     fitted = list(widths)
-    if len(fitted) > 1 and sum(fitted) > available:
+    if len(fitted) > 1:
         fitted[0] = min(fitted[0], max(MIN_FIRST_WIDTH, available // 3))
         excess = max(0, sum(fitted) - available)
         fitted[-1] = max(min(MIN_WIDTH, fitted[-1]), fitted[-1] - excess)

@@ -145,6 +145,7 @@ def test_runs_name_people_that_the_app_knows() -> None:
 
 def test_run_has_one_fact_per_line_and_its_tasks() -> None:
     tasks = [task("read", FAILED), task("read", SUCCEEDED, attempt_number=1, run_duration=20)]
+    tasks[1] |= {"start_time": MOMENT + 1000}
     run = run_documents.run(SUCCEEDED, start_time=MOMENT, end_time=MOMENT + 2000, tasks=tasks)
     assert [click.unstyle(line) for line in format_run("etl", run)] == [
         "Run:      1001 of etl",
@@ -153,8 +154,8 @@ def test_run_has_one_fact_per_line_and_its_tasks() -> None:
         "Ended:    2026-11-24 15:02:03 UTC",
         "Duration: 2.0 s",
         "",
-        "TASK  OUTCOME    ATTEMPT  STARTED (UTC)  DURATION",
-        "read  SUCCEEDED  2                       20 ms",
+        "TASK  OUTCOME    ATTEMPT  STARTED (UTC)        DURATION",
+        "read  SUCCEEDED  2        2026-11-24 15:02:02  20 ms",
     ]
 
 
@@ -239,7 +240,12 @@ COMPARED_ERROR = (
 def test_comparison_fits_the_terminal_and_keeps_its_errors_whole() -> None:
     runs = [
         run_documents.run(
-            SUCCEEDED, run_id=1, start_time=1000, end_time=3000, tasks=[task("load", SUCCEEDED)]
+            SUCCEEDED,
+            run_id=1,
+            start_time=1000,
+            end_time=3000,
+            tasks=[task("load", SUCCEEDED)],
+            job_parameters=[{"name": "day", "value": "1"}],
         ),
         run_documents.run(
             FAILED, run_id=2, start_time=5000, end_time=9000, tasks=[task("check", FAILED)]
@@ -253,3 +259,4 @@ def test_comparison_fits_the_terminal_and_keeps_its_errors_whole() -> None:
     rows = [line.split() for line in lines]
     assert ["Duration", "2.0", "s", "4.0", "s", "+2.0", "s"] in rows
     assert ["load", "SUCCEEDED", "-"] in rows
+    assert ["day", "1", "-", "differs"] in rows

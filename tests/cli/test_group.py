@@ -115,6 +115,12 @@ def test_colors_are_for_terminals_without_no_color(
             assert "\x1b" not in flask_jobs("runs", "words", "--limit", "1", color=True).stdout
 
 
+def test_unknown_command_is_a_usage_error(flask_jobs: RunFlask) -> None:
+    result = flask_jobs("start")
+    assert result.exit_code == 2
+    assert "No such command 'start'" in result.stderr
+
+
 @pytest.mark.parametrize("group", [[], ["record"]])
 def test_no_summary_of_a_command_is_cut(flask_jobs: RunFlask, group: list[str]) -> None:
     _, *lines = flask_jobs(*group, "--help").stdout.splitlines()  # the usage ends with dots

@@ -99,6 +99,7 @@ class ObjectParams(Schema):
         (job("spark_jar"), [("args", "1"), ("args", "2")], {"args": ["1", "2"]}),
         (job("dbt_commands"), [("commands", "dbt run")], {"commands": ["dbt run"]}),
         (job("pipeline"), [("full_refresh_selection", "t")], {"full_refresh_selection": ["t"]}),
+        (job("notebook"), [("full_refresh_selection", "t")], {"full_refresh_selection": "t"}),
         (job("pipeline"), [("full_refresh", "true")], {"full_refresh": "true"}),
         (job(), [("python_params", "1")], {"python_params": ["1"]}),
         (job(), [("job_parameters", "1")], {"job_parameters": "1"}),

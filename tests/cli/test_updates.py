@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import click
+import pytest
 
-from flask_lakeflow_jobs.cli.updates import format_update
+from flask_lakeflow_jobs.cli.updates import LineDisplay, format_update
 from flask_lakeflow_jobs.runs.outcome import RunStatus
 from flask_lakeflow_jobs.runs.progress import Progress, RunProgress
 from tests import run_documents
@@ -75,6 +76,14 @@ def test_update_has_changed_reports_of_progress() -> None:
 def test_update_without_a_change_is_empty() -> None:
     now = state(None, task("read", run_state("RUNNING")))
     assert update_lines(now, now) == []
+
+
+def test_lines_are_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    now = state(None, task("read", run_state("RUNNING")))
+    with LineDisplay() as display:
+        display.show(now)
+        display.show(now)
+    assert capsys.readouterr().err.splitlines() == update_lines(None, now)
 
 
 def test_update_ends_with_the_terminal_state_without_message() -> None:

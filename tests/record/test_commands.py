@@ -58,7 +58,11 @@ def test_show_filters_runs(app: Flask, record: Record) -> None:
     add_run(record, 8, "report", requested_by="bob")
     record.finish_run(end(8, "failed", error="Boom"))
     result = run(app, "show")
-    assert result.output.index("report") < result.output.index("etl")
+    _, *rows = [line.split() for line in result.stdout.splitlines()]
+    assert [" ".join([*row[:3], *row[5:]]) for row in rows] == [
+        "8 report failed 1970-01-01 00:00:02 bob Boom",
+        "7 etl started ada",
+    ]
     for arguments in (["--job", "report"], ["--by", "bob"], ["--outcome", "FAILED"]):
         result = run(app, "show", *arguments)
         assert "Boom" in result.output

@@ -327,6 +327,13 @@ def test_policy_without_users_is_an_error(doctor: RunDoctor, make_app: MakeApp) 
     result = doctor(make_app(policy=allow))
     assert "its user is always None" in result.select_one("access")["message"]
     assert doctor(make_app(policy=allow, user_loader=dict)).select("access") == []
+    of_job = {"etl": {"task_type": "job", "policy": allow}}
+    assert doctor(make_app(jobs=of_job, user_loader=dict)).select("access", Level.WARNING) == []
+
+
+def test_app_that_only_shows_runs_needs_no_policy(doctor: RunDoctor, make_app: MakeApp) -> None:
+    result = doctor(make_app({"LAKEFLOW_JOBS_READ_ONLY": True}))
+    assert result.select("access", Level.WARNING) == []
 
 
 def test_trusted_headers_outside_databricks_apps_are_a_warning(

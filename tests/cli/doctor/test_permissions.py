@@ -41,7 +41,8 @@ def grant(level: str, **entry: str) -> JobPermissions:
     ],
 )
 @pytest.mark.parametrize(
-    ("level", "is_enough"), [("CAN_MANAGE_RUN", True), ("IS_OWNER", True), ("CAN_VIEW", False)]
+    ("level", "is_enough"),
+    [("CAN_MANAGE_RUN", True), ("IS_OWNER", True), ("CAN_VIEW", False), ("CAN_FLY", False)],
 )
 def test_may_run_needs_a_level_for_the_name_or_a_group(
     entry: dict[str, str], user: dict[str, Any], is_named: bool, level: str, is_enough: bool

@@ -21,6 +21,7 @@ from flask_lakeflow_jobs.cli.doctor.server import (
         ("gunicorn app:app -w 4", {}, Gunicorn("sync", 4, 1)),
         ("/usr/bin/gunicorn --workers=4 --threads 8 a:b", {}, Gunicorn("gthread", 4, 8)),
         ("python -m gunicorn -k gevent a:b", {}, Gunicorn("gevent", 1, 1)),
+        ("gunicorn -k gevent --threads 4 a:b", {}, Gunicorn("gevent", 1, 4)),
         ("gunicorn a:b", {"WEB_CONCURRENCY": "3"}, Gunicorn("sync", 3, 1)),
         ("gunicorn a:b", {"WEB_CONCURRENCY": ""}, Gunicorn("sync", 1, 1)),
         ("gunicorn -w 2 a:b", {"WEB_CONCURRENCY": "3"}, Gunicorn("sync", 2, 1)),
