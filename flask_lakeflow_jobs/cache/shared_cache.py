@@ -161,6 +161,8 @@ class SharedCache:
         backend = copy.copy(create_backend(app, config, cache))
         if hasattr(backend, "serializer"):
             backend.serializer = PlainTextSerializer()
+        if hasattr(backend, "_read_client"):  # Sentinel's is a replica, which may lag behind
+            backend._read_client = backend._write_client  # type: ignore[attr-defined]
         return cls(backend, clock, namespace=namespace, secret=secret)
 
     @property

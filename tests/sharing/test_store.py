@@ -64,6 +64,19 @@ def test_host_cache_holds_json_entries_next_to_its_own_pickles(redis_server: Red
     assert contents["host:own"].startswith(b"!\x80")
 
 
+def test_replica_that_lags_behind_is_not_read(redis_server: RedisServer) -> None:
+    """Sentinel's cache reads from one: changes would seem undone, and leases free."""
+    app = Flask(__name__)
+    host = Cache(app, config=redis_server.config)
+    with redis.Redis.from_url(redis_server.url, db=1) as replica:  # no write arrives there
+        app.extensions["cache"][host]._read_client = replica
+        shared = SharedCache.from_config(app, {}, host)
+        shared.set("key", 1, 60)
+        assert shared.get("key") == 1
+        assert [shared.add("lease", each, 60) for each in (1, 2)] == [True, False]
+    assert not shared.is_failing
+
+
 class Bomb:
     """Fails the test when it is unpickled."""
 
