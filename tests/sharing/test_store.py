@@ -68,7 +68,8 @@ def test_replica_that_lags_behind_is_not_read(redis_server: RedisServer) -> None
     """Sentinel's cache reads from one: changes would seem undone, and leases free."""
     app = Flask(__name__)
     host = Cache(app, config=redis_server.config)
-    with redis.Redis.from_url(redis_server.url, db=1) as replica:  # no write arrives there
+    url = redis_server.url.removesuffix("0") + "1"
+    with redis.Redis.from_url(url) as replica:  # no write arrives there
         app.extensions["cache"][host]._read_client = replica
         shared = SharedCache.from_config(app, {}, host)
         shared.set("key", 1, 60)
