@@ -19,7 +19,7 @@ from flask_lakeflow_jobs import (
 from flask_lakeflow_jobs.config.keys import READ_TIMEOUT
 from flask_lakeflow_jobs.pages import normalize_page_url
 from flask_lakeflow_jobs.reader import subscribe_to
-from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal, Silence
+from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal, Silence
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
 from tests.support import DEADLINE, RunGate, wait_until
@@ -230,8 +230,16 @@ class TestIntervening:
         run_gate.open()
         assert current_jobs["single"].wait(other).outcome == "succeeded"
 
-    def test_cancel_all_runs_updates_subscribers_at_once(
-        self, make_app: MakeApp, run_gate: RunGate, stopped_clock: FakeClock
+    @pytest.mark.parametrize("is_lost", [False, True], ids=["", "response is lost"])
+    @pytest.mark.parametrize("name", ["cancel_all_runs", "cancel_run"])
+    def test_cancellation_updates_subscribers_at_once(
+        self,
+        make_app: MakeApp,
+        fault_proxy: FaultyWorkspace,
+        run_gate: RunGate,
+        stopped_clock: FakeClock,
+        name: str,
+        is_lost: bool,
     ) -> None:
         app = make_app(LAKEFLOW_JOBS_POLL_INTERVAL=600, clock=stopped_clock)
         with app.app_context():
@@ -239,8 +247,11 @@ class TestIntervening:
             run_id = handle.run_now(run_gate.params).run_id
             with closing(subscribe_to(handle, run_id)) as subscription:
                 assert subscription.wait_for_first(DEADLINE)
+                cancel = getattr(handle.results, name)
+                if is_lost:
+                    fault_proxy.fail(Drop(accepted=True), method="POST")
 
-                handle.cancel_all_runs()
+                assert cancel(*[run_id] * (name == "cancel_run")).ok is not is_lost
 
                 [update] = wait_until(subscription.collect, "An update of the run")
         assert update.snapshot is not None
