@@ -35,7 +35,7 @@ def page_url(endpoint: str, **values: Any) -> str:
     """Build the address of an endpoint; the templates of the console use it as ``url_for``."""
     build_own: PageUrl | None = current_app.extensions[HOST_PAGES]
     page = endpoint.removeprefix(BLUEPRINT)
-    if build_own is not None and page in PAGES and page != endpoint and PART not in values:
+    if build_own is not None and page in PAGES and PART not in values:
         given = {name: value for name, value in values.items() if value is not None}
         try:
             own = build_own(page, given)

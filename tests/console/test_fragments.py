@@ -82,6 +82,8 @@ def test_fragments_for_a_user_who_cannot_be_identified(make_shop: MakeShop) -> N
 
 def test_page_url_leads_to_pages_of_the_host(make_shop: MakeShop) -> None:
     def page_url(page: str, values: Mapping[str, Any]) -> str | None:
+        if page == "show_jobs":
+            return "/own"
         return url_for("own_run", **values) if page == "show_run" else None
 
     app = make_shop(page_url=page_url)
@@ -90,6 +92,8 @@ def test_page_url_leads_to_pages_of_the_host(make_shop: MakeShop) -> None:
     card = client.get("/jobs/~cards?key=broken").text
     assert f'href="/own/broken/{run_id}"' in card
     assert 'href="/jobs/broken"' in card
+    assert 'data-reloads="/jobs/?bare=1' in card, "the script asks for a part of the console"
+    assert 'href="/own"' in client.get("/jobs/broken").text
     assert f"/jobs/broken/runs/{run_id}" not in card.replace("/api/jobs", "")
     fragment = client.get(f"/jobs/broken/runs/{run_id}/fragment").text
     assert f'data-live="/jobs/broken/runs/{run_id}/live"' in fragment
