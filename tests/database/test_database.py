@@ -115,6 +115,31 @@ def test_file_that_cannot_be_opened_is_named_with_its_remedy(
         use(database)
 
 
+def test_write_locks_the_file_at_its_beginning_and_a_read_does_not(tmp_path: Path) -> None:
+    """A write that reads first could not wait for another one."""
+    database = open_database(True, instance_path=tmp_path, setting="X_URL")
+    _write(database)
+    with closing(sqlite3.connect(tmp_path / DEFAULT_FILE, timeout=0)) as other:
+        with database.write(), pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        with database.read():
+            other.execute("BEGIN IMMEDIATE")
+
+
+def test_locked_file_does_not_respond_and_a_call_is_not_repeated(tmp_path: Path) -> None:
+    database = open_database(True, instance_path=tmp_path, setting="X_URL", timeout=0.1)
+    _write(database)
+    calls: list[object] = []
+    with closing(sqlite3.connect(tmp_path / DEFAULT_FILE)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseUnavailable, match="does not respond: .*locked$"):
+            database.run(calls.append)
+    assert calls == []
+    with pytest.raises(DatabaseUnavailable, match="no such table"):
+        database.run(lambda call: (calls.append(call), call.exec_driver_sql("SELECT * FROM gone")))
+    assert len(calls) == 1
+
+
 def test_read_only_server_refuses_statements(postgres_url: str, tmp_path: Path) -> None:
     url = f"{postgres_url}?options=-c%20default_transaction_read_only%3Don"
     database = open_database(url, instance_path=tmp_path, setting="X_URL")
