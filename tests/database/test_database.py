@@ -132,7 +132,7 @@ def test_locked_file_does_not_respond_and_a_call_is_not_repeated(tmp_path: Path)
     calls: list[object] = []
     with closing(sqlite3.connect(tmp_path / DEFAULT_FILE)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(DatabaseUnavailable, match="does not respond: .*locked$"):
+        with pytest.raises(DatabaseUnavailable, match=r"does not respond: .*locked$"):
             database.run(calls.append)
     assert calls == []
     with pytest.raises(DatabaseUnavailable, match="no such table"):
