@@ -176,8 +176,8 @@ assert spark.table("dev.snippets.a").count() == 3
 # %% features of a table
 key, of_a_file = "delta.feature.catalogManaged", "delta.feature.clustering"
 spark.sql(f"CREATE TABLE dev.snippets.f1 (id INT) TBLPROPERTIES ('{key}' = 'supported')")
-spark.sql(f"ALTER TABLE dev.snippets.f1 SET TBLPROPERTIES ('{key}' = 'supported')")
-spark.range(1).write.option(key, "supported").saveAsTable("dev.snippets.f2")
+spark.sql(f"ALTER TABLE dev.snippets.f1 SET TBLPROPERTIES ('{key}-preview' = 'supported')")
+spark.range(1).write.option(f"{key}-preview", "supported").saveAsTable("dev.snippets.f2")
 writer = spark.range(1).writeTo("dev.snippets.f3").using("delta")
 writer.tableProperty(of_a_file, "supported").tableProperty("delta.enableRowTracking", "true").create()
 assert [spark.table(f"dev.snippets.f{n}").count() for n in (1, 2, 3)] == [0, 1, 1]

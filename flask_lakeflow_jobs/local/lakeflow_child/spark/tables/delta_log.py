@@ -20,7 +20,8 @@ Commit = tuple[int, list[dict[str, Any]]]
 
 #: The properties of features that Sail lacks. They change no result of other statements.
 FEATURE = re.compile(
-    r"delta\.(?:enable(?!DeletionVectors)\w+|feature\.\w+|universalFormat\.\w+|(?:\w+\.)?\w*Duration)",
+    r"delta\.(?:enable(?!DeletionVectors)\w+|feature\.[\w-]+|universalFormat\.\w+"
+    r"|(?:\w+\.)?\w*Duration)",
     re.IGNORECASE,
 )
 #: The setting that lets each write add columns.
