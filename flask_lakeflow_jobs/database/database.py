@@ -268,7 +268,10 @@ class Database:
             pool_pre_ping=not self._autocommit,
             hide_parameters=True,
             use_native_hstore=False,
-            connect_args={"connect_timeout": max(MIN_CONNECT_SECONDS, round(self._timeout))},
+            connect_args={
+                "connect_timeout": max(MIN_CONNECT_SECONDS, round(self._timeout)),
+                "client_encoding": "utf8",  # that of the server may lack letters of names
+            },
             **({"isolation_level": "AUTOCOMMIT"} if self._autocommit else {}),
         )
         event.listen(engine, "do_connect", self._connect)

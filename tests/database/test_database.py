@@ -164,3 +164,13 @@ def test_statements_are_prepared_only_without_a_pooler(
         prepared = connection.exec_driver_sql("SELECT * FROM pg_prepared_statements").all()
     assert bool(prepared) is not is_pooled
     database.close()
+
+
+def test_texts_do_not_depend_on_the_encoding_of_the_server(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    url = f"{postgres_url}?options=-c%20client_encoding%3Dlatin1"
+    database = open_database(url, instance_path=tmp_path, setting="X_URL")
+    with database.read() as connection:
+        assert connection.exec_driver_sql("SELECT %s::text", ("名前",)).scalar() == "名前"
+    database.close()
