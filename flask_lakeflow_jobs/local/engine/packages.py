@@ -20,7 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..lakeflow_child.package_names import CLUSTER_PACKAGES
+from ..lakeflow_child.package_names import CLUSTER_PACKAGES, normalize_name
 from ..model import Settings
 from ..programs import POLL_SECONDS, Stopped, never_stopped, run_program
 from .compute import find_environment, list_libraries
@@ -192,7 +192,10 @@ class Packages:
 def _fill(folder: Path, requirements: Requirements, run: Callable[[Requirements], None]) -> None:
     """Install packages, in the versions of clusters where the task needs no other ones."""
     versions = folder.with_suffix(".txt")
-    versions.write_text("\n".join(_CLUSTER_VERSIONS))
+    exact = {normalize_name(each) for each in requirements.to_list() if "==" in each}
+    exact |= {f"{each}-skinny" for each in exact}  # of mlflow, which needs its own version
+    limits = [each for each in _CLUSTER_VERSIONS if normalize_name(each) not in exact]
+    versions.write_text("\n".join(limits))
     options = (*requirements.options, f"--constraint={versions}")
     packages = requirements.packages
     if find_spec("pkg_resources") is None:  # which older packages import without a requirement

@@ -271,11 +271,13 @@ def test_packages_of_clusters_keep_their_version_unless_the_task_needs_another(
     packages = Packages(tmp_path, is_enabled=True)
     packages.install(Requirements(("mlflow",)), {})
     packages.install(Requirements(("mlflow>=3.6",)), {})
+    packages.install(Requirements(("MLflow==3.6",)), {})
     versions = ["mlflow<3.5", "pandas<3", "setuptools<81", "mlflow-skinny<3.5"]
     assert constraints == [
         (["setuptools", "mlflow"], [versions]),
         (["setuptools", "mlflow>=3.6"], [versions]),
         (["mlflow>=3.6"], []),
+        (["setuptools", "MLflow==3.6"], [["pandas<3", "setuptools<81"]]),
     ]
 
 
