@@ -135,8 +135,13 @@ def test_locked_file_does_not_respond_and_a_call_is_not_repeated(tmp_path: Path)
         with pytest.raises(DatabaseUnavailable, match=r"does not respond: .*locked$"):
             database.run(calls.append)
     assert calls == []
+
+    def read(connection: sa.Connection) -> None:
+        calls.append(connection)
+        connection.exec_driver_sql("SELECT * FROM gone")
+
     with pytest.raises(DatabaseUnavailable, match="no such table"):
-        database.run(lambda call: (calls.append(call), call.exec_driver_sql("SELECT * FROM gone")))
+        database.run(read)
     assert len(calls) == 1
 
 

@@ -298,6 +298,13 @@ assert names == ["date_trunc(month, d)", "percentile_approx(v, 0.5, 10000)", "ap
 names = frame.select(F.initcap("s"), F.rtrim("s"), F.coalesce(F.datediff("d", "d"), F.lit(1)), F.weekday("d").alias("w")).columns
 assert names == ["initcap(s)", "rtrim(s)", "coalesce(datediff(d, d), 1)", "w"], names
 
+# %% operators that are NULL in place of an error
+row = spark.sql("SELECT 2 / try_divide(1, 4), try_divide(1.5D, 0D), try_add(1.5D, 2), try_multiply(n, 2.5), try_subtract(n, 1), try_add(2147483647, 1) FROM VALUES (CAST(3 AS BIGINT)) AS t(n)").first()
+assert [None if each is None else float(each) for each in row][:5] == [8, None, 3.5, 7.5, 2], row
+assert spark.sql("SELECT try_add(2147483647, 1)").first()[0] is None
+row = spark.createDataFrame([(1.5, 0.0)], "a double, b double").select(F.try_divide("a", F.lit(2)), F.try_divide("a", "b")).first()
+assert tuple(row) == (0.75, None), row
+
 # %% rounded down and up
 row = spark.sql("SELECT floor(2.1267D, 2), ceil(2.1237D, 2), floor(-2.1267D, 2), ceiling(1234, -2)").first()
 assert [float(each) for each in row] == [2.12, 2.13, -2.13, 1300], row

@@ -33,7 +33,8 @@ class _CallTexts:
         texts = [str(each) for each in arguments]
         if name.isidentifier():
             return f"{name}({', '.join(texts)})"
-        return f" {name} ".join(each if self.is_column(each) else f"({each})" for each in texts)
+        operands = (each if self.is_column(each) else f"({each})" for each in texts)
+        return f"({f' {name} '.join(operands)})"
 
     def cast(self, value: str, kind: str) -> str:
         return f"CAST({value} AS {kind})"

@@ -271,6 +271,8 @@ _RULES: dict[tuple[str, int], Rule] = {
     # It reads no time with a T.
     ("from_json", 2): _read_json,
     ("to_date", 1): _read_date,
+    # It takes whole numbers alone.
+    ("try_divide", 2): lambda write, value, by: write.call("/", value, write.call("nullif", by, 0)),
     # It lacks try_to_date.
     ("try_to_date", 1): _try_date,
     ("try_to_date", 2): lambda write, text, form: write.cast(

@@ -156,9 +156,9 @@ _REFUSALS = (
     r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|cannot resolve attribute"
     r"|INSERT is missing value|input schema for INSERT|[Tt]able features|expected Delta interval"
     r"|enableTypeWidening|found for ALTER|failed to alter|unknown function|quantified pattern"
-    r"|'bool_(?:and|or)'|'spark_decode'|'try_divide'|duplicate unqualified field name"
-    r"|column types must match|concatenate arrays of different|Inconsistent data type across values"
-    r"|Unsupported CAST from|CANNOT_SAFELY_CAST|Function not found"
+    r"|'bool_(?:and|or)'|'spark_decode'|'try_(?:add|multiply|subtract)'|column types must match"
+    r"|duplicate unqualified field name|concatenate arrays of different|Unsupported CAST from"
+    r"|Inconsistent data type across values|CANNOT_SAFELY_CAST|Function not found"
 )
 _LACKS = {
     "WITH RECURSIVE": (

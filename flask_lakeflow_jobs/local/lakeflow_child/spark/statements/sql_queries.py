@@ -22,6 +22,12 @@ from .query_columns import (
 
 _KEPT = "lakeflow_qualifies"
 _GENERATORS = (exp.Explode, exp.Inline, exp.Posexplode)
+# Sail has them for whole numbers of one type, where they are NULL if the result is too large.
+_TRIED: dict[type, type[exp.Binary]] = {
+    exp.SafeAdd: exp.Add,
+    exp.SafeMultiply: exp.Mul,
+    exp.SafeSubtract: exp.Sub,
+}
 _AGGREGATES = ("ANY_VALUE", "APPROX_COUNT_DISTINCT", "BOOL_AND", "BOOL_OR", "EVERY", "MODE")
 
 
@@ -55,9 +61,9 @@ def _rename_functions(node: Tree) -> Tree:
             for key, result in zip(pairs[::2], pairs[1::2], strict=False)
         ]
         return exp.Case(ifs=tests, default=pairs[-1] if len(pairs) % 2 else None)
-    if isinstance(node, exp.SafeDivide):  # Sail has try_divide for whole numbers alone
-        divisor = exp.Nullif(this=node.expression, expression=exp.Literal.number(0))
-        return exp.paren(exp.Div(this=exp.paren(node.this), expression=divisor))
+    if operator := _TRIED.get(type(node)):
+        operands = {name: exp.paren(node.args[name]) for name in ("this", "expression")}
+        return exp.paren(operator(**operands))
     if isinstance(node, (exp.Like, exp.ILike)) and isinstance(node.expression, (exp.All, exp.Any)):
         return _match_each(node)
     return node

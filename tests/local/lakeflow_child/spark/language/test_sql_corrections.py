@@ -17,9 +17,9 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_corrections imp
     ("statement", "expected"),
     [
         ("left(a, 3)", "left(a, 3)"),
-        ("LEFT(a, b - 1)", "left(a, if((b - 1) < 0, 0, b - 1))"),
-        ("f(left(g(a, ')'), (b)))", "f(left(g(a, ')'), if(((b)) < 0, 0, (b))))"),
-        ("right(left(a, b), 1)", "right(left(a, if(b < 0, 0, b)), 1)"),
+        ("LEFT(a, b - 1)", "left(a, if(((b - 1) < 0), 0, b - 1))"),
+        ("f(left(g(a, ')'), (b)))", "f(left(g(a, ')'), if((((b)) < 0), 0, (b))))"),
+        ("right(left(a, b), 1)", "right(left(a, if((b < 0), 0, b)), 1)"),
         (
             "trim(a), Instr(t.`b c`, ',')",
             "trim(CAST(a AS STRING)), instr(CAST(t.`b c` AS STRING), ',')",
@@ -27,7 +27,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_corrections imp
         ("trim(BOTH 'x' FROM a), split(upper(a), ','), a RLIKE (b)",) * 2,
         (
             "split(a, '')",
-            "if((CAST(a AS STRING)) == (''), array(''), array_remove(split(CAST(a AS STRING), ''), ''))",
+            "if(((CAST(a AS STRING)) == ('')), array(''), array_remove(split(CAST(a AS STRING), ''), ''))",
         ),
         ("'left(a, b)', t LEFT JOIN (SELECT a, b)", "'left(a, b)', t LEFT JOIN (SELECT a, b)"),
         ("left(a", "left(a"),
@@ -64,8 +64,8 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_corrections imp
         (
             "percentile_approx(a, array(0.1, b), 9)",
             (
-                "array(get(sort_array(collect_list(a)), CAST(greatest((ceil(0.1 * (count(a)))) - 1, 0) AS INT)), "
-                "get(sort_array(collect_list(a)), CAST(greatest((ceil(b * (count(a)))) - 1, 0) AS INT)))"
+                "array(get(sort_array(collect_list(a)), CAST(greatest(((ceil((0.1 * (count(a))))) - 1), 0) AS INT)), "
+                "get(sort_array(collect_list(a)), CAST(greatest(((ceil((b * (count(a))))) - 1), 0) AS INT)))"
             ),
         ),
         (
@@ -87,7 +87,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_corrections imp
         ("string(a), CAST(b AS STRING)", "CAST(a AS STRING), CAST(b AS STRING)"),
         ("bigint(a), CAST(b AS BIGINT)", "CAST(a AS BIGINT), CAST(b AS BIGINT)"),
         ("date_trunc('DAY', a)", "CAST(date_trunc('DAY', a) AS TIMESTAMP)"),
-        ("datediff(DAY, a, b)", "CAST((datediff(HOUR, a, b)) / 24 AS BIGINT)"),
+        ("datediff(DAY, a, b)", "CAST(((datediff(HOUR, a, b)) / 24) AS BIGINT)"),
         (
             "datediff(a, b), regexp_count(c, 'd')",
             "CAST(datediff(a, b) AS INT), CAST(regexp_count(c, 'd') AS INT)",
@@ -103,7 +103,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_corrections imp
         ),
         (
             "nvl(a), left(a), split(f(a), '', 2)",
-            "nvl(a), left(a), if((f(a)) == (''), array(''), array_remove(split(f(a), '', 2), ''))",
+            "nvl(a), left(a), if(((f(a)) == ('')), array(''), array_remove(split(f(a), '', 2), ''))",
         ),
         (
             "try_to_date(a), try_to_date(b, 'y')",
@@ -111,6 +111,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_corrections imp
         ),
         ("timestamp_seconds(a)", "CAST(a AS TIMESTAMP)"),
         ("log(a), log(10, b), blog(c)", "ln(a), log(10, b), blog(c)"),
+        ("1 / try_divide(a, b - 1)", "1 / (a / (nullif(b - 1, 0)))"),
         ("approx_count_distinct(a, 0.1), uuid(7)", "approx_count_distinct(a), uuid()"),
         (
             "zip_with(a, b, (x, y) -> x || y.x || f(`x`, 'x'))",

@@ -81,7 +81,7 @@ def rewrite(query: str) -> str:
             "SELECT * FROM t PIVOT(sum(id) FOR (name) IN ('a' AS a))",
         ),
         ("SELECT iff(id > 1, 1, 2)", "SELECT IF(id > 1, 1, 2)"),
-        ("SELECT try_divide(n + 1, 2.5 - v)", "SELECT ((n + 1) / NULLIF(2.5 - v, 0))"),
+        ("SELECT try_add(n, 1) * try_multiply(v, 2)", "SELECT ((n) + (1)) * ((v) * (2))"),
     ],
 )
 def test_query_is_written_with_what_sail_takes(query: str, rewritten: str) -> None:
