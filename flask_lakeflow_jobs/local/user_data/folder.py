@@ -159,6 +159,6 @@ class Folder:
 
 def read_chunks(file: BinaryIO, length: int) -> Iterable[bytes]:
     """Yield the next ``length`` bytes of a file in chunks, or what is left of it."""
-    while length > 0 and (chunk := file.read(min(CHUNK_BYTES, length))):
+    while chunk := file.read(min(CHUNK_BYTES, length)):
         length -= len(chunk)
         yield chunk

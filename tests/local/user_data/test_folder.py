@@ -75,6 +75,19 @@ def test_workspace_prefix_may_be_left_out() -> None:
     assert parse_workspace_path("/Workspace2") == ("Workspace2",)
 
 
+@pytest.mark.parametrize(
+    ("path", "stripped"),
+    [
+        ("/data/dbfs/a/b", "/a/b"),
+        ("/data/dbfs", "/"),
+        ("/data/dbfs2/a", "/data/dbfs2/a"),
+        ("/a/data/dbfs/b", "/a/data/dbfs/b"),
+    ],
+)
+def test_path_of_this_machine_is_one_in_the_folder(path: str, stripped: str) -> None:
+    assert Folder(Path("/data/dbfs"), Path("/data/unfinished")).strip(path) == stripped
+
+
 def test_folder_of_many_levels_is_removed_or_kept(tmp_path: Path) -> None:
     """Moves, and tasks, make more levels than a path of a request may have."""
     folder = Folder(tmp_path, tmp_path / "unfinished")
