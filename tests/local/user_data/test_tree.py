@@ -109,6 +109,30 @@ def test_notebook_and_file_of_one_name_are_refused(
         second[0](tree)
 
 
+def test_notebook_of_another_language_replaces_one_only_on_demand(tree: WorkspaceTree) -> None:
+    tree.write_notebook(("Shared", "x"), ".py", NOTEBOOK, overwrite=False)
+    with pytest.raises(FileExistsError):
+        tree.write_notebook(("Shared", "x"), ".sql", QUERY, overwrite=False)
+    assert read_all(tree) == {"x": NOTEBOOK}
+
+
+def test_write_creates_no_folder(tree: WorkspaceTree) -> None:
+    with pytest.raises(FileNotFoundError, match="/lost"):
+        tree.write(("lost", "x"), [b""], overwrite=True)
+    with pytest.raises(FileNotFoundError, match="/lost"):
+        tree.write_notebook(("lost", "x"), ".py", NOTEBOOK, overwrite=True)
+
+
+def test_paths_of_this_machine_are_those_of_the_workspace(
+    tree: WorkspaceTree, tmp_path: Path
+) -> None:
+    mount = ("Users", "me", "files")
+    assert tree.parse(f"{tmp_path}/bundle/src/x.py") == (*mount, "src", "x.py")
+    assert tree.parse(f"{tmp_path}/bundle") == mount
+    assert tree.parse(f"{tmp_path}/files/Shared/x") == ("Shared", "x")
+    assert tree.parse("/Workspace/Shared/x") == ("Shared", "x")
+
+
 def test_notebook_is_found_by_the_name_of_its_file(tree: WorkspaceTree) -> None:
     tree.write_notebook(("Shared", "x"), ".py", NOTEBOOK, overwrite=False)
     assert tree.find(("Shared", "x.py")) == tree.find(("Shared", "x"))
