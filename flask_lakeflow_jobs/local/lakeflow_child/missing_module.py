@@ -110,8 +110,8 @@ def _advise_to_list(name: str, package: str | None, listed: str) -> str:
     """
     if listed:
         return (
-            f"The task needs the module {name}, which no package has that its environment lists: "
-            f"{listed}. Add {package or 'the package that has it'}."
+            f"Add {package or f'the package that has {name}'} to the environment of the task. It "
+            f"needs the module {name}, which no package has that it lists: {listed}."
         )
     return (
         f"The task needs the module {name}, which {sys.prefix} does not have. List its package"

@@ -40,7 +40,7 @@ def test_advice_names_the_folder_that_the_import_path_lacks(tmp_path: Path) -> N
     advice = advise_on_module("shop.models", ["other"], installs=True, root=str(tmp_path))
     assert advice.startswith("Add src to sys.path before the import of shop: the bundle has")
     missing = advise_on_module("none", ["other"], installs=True, root=str(tmp_path))
-    assert missing.startswith("The task needs the module none, which no package has")
+    assert missing.startswith("Add the package that has none to the environment of the task. It")
 
 
 def test_advice_names_the_package_that_has_no_such_module(
