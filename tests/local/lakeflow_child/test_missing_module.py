@@ -61,7 +61,8 @@ def test_advice_of_a_workspace_that_installs_is_where_to_list_the_package() -> N
     found = advise_on_module("sklearn.svm", [], installs=True)
     assert found.endswith(" List its package, scikit-learn, in the task's environment.")
     added = advise_on_module("py4j.protocol", ["databricks-feature-engineering"], installs=True)
-    assert added.endswith(" that its environment lists: databricks-feature-engineering. Add py4j.")
+    assert added.startswith("Add py4j to the environment of the task. It needs the module py4j, ")
+    assert added.endswith(" which no package has that it lists: databricks-feature-engineering.")
 
 
 @pytest.mark.parametrize("installs", [True, False])
