@@ -78,6 +78,15 @@ def test_replica_that_lags_behind_is_not_read(redis_server: RedisServer) -> None
     assert not shared.is_failing
 
 
+def test_key_that_is_stored_again_during_its_deletion_is_no_failure(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RedisCache, "has", lambda *_: True)  # another process was fast
+    shared = connect(redis_server)
+    shared.delete("lease")
+    assert not shared.is_failing
+
+
 class Bomb:
     """Fails the test when it is unpickled."""
 
