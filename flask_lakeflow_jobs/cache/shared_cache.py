@@ -163,8 +163,8 @@ class SharedCache:
             backend.serializer = PlainTextSerializer()
         if hasattr(backend, "_read_client"):  # Sentinel's is a replica, which may lag behind
             backend._read_client = backend._write_client  # type: ignore[attr-defined]
-        # A key that another process stores again at once is no failure. Flask-Caching 2.4 has another
-        # name for it.
+        # A key that another process stores again at once is no failure. The second name is that of
+        # Flask-Caching 2.4.
         vars(backend).update(ignore_delete_many_errors=True, ignore_errors=True)
         return cls(backend, clock, namespace=namespace, secret=secret)
 
