@@ -305,6 +305,13 @@ assert spark.sql("SELECT try_add(2147483647, 1)").first()[0] is None
 row = spark.createDataFrame([(1.5, 0.0)], "a double, b double").select(F.try_divide("a", F.lit(2)), F.try_divide("a", "b")).first()
 assert tuple(row) == (0.75, None), row
 
+# %% aggregates of pandas on Spark
+import pyspark.pandas as ps
+found = ps.DataFrame({"k": ["a", "b", "a"], "v": [1.0, 2.0, 3.0]})
+assert found.nunique(approx=True).to_dict() == {"k": 2, "v": 3}
+assert found.groupby("k").v.agg(["sum", "max"]).sort_index().to_dict() == {"sum": {"a": 4.0, "b": 2.0}, "max": {"a": 3.0, "b": 2.0}}
+assert found.agg(["sum", "min"])["v"].to_dict() == {"sum": 6.0, "min": 1.0}
+
 # %% rounded down and up
 row = spark.sql("SELECT floor(2.1267D, 2), ceil(2.1237D, 2), floor(-2.1267D, 2), ceiling(1234, -2)").first()
 assert [float(each) for each in row] == [2.12, 2.13, -2.13, 1300], row

@@ -106,6 +106,10 @@ def _rename(name: str) -> Rule:
     return lambda write, *arguments: write.call(name, *arguments)
 
 
+def _count_distinct(write: CallWriter, value: Any, error: Any = None) -> Any:
+    return write.call("approx_count_distinct", write.cast(value, "STRING"))
+
+
 def _make_nullable(write: CallWriter, first: Any, second: Any) -> Any:
     if write.read(second) is None:
         return None
@@ -236,10 +240,9 @@ def _zip_maps(write: CallWriter, left: Any, right: Any, function: Any) -> Any:
 
 #: Rules by the name of a function and the number of its arguments. Comments say what Sail does.
 _RULES: dict[tuple[str, int], Rule] = {
-    # It takes no error.
-    ("approx_count_distinct", 2): lambda write, value, _: write.call(
-        "approx_count_distinct", value
-    ),
+    # It counts no values of some types, such as DOUBLE, and takes no error.
+    ("approx_count_distinct", 1): _count_distinct,
+    ("approx_count_distinct", 2): _count_distinct,
     # It refuses two arrays if only one of them may have NULL.
     ("array_except", 2): _make_nullable,
     # It returns a value between two others, and takes no array of shares.
@@ -249,6 +252,8 @@ _RULES: dict[tuple[str, int], Rule] = {
     ("percentile_approx", 3): _find_percentile,
     # It counts the microseconds of a time.
     ("bigint", 1): _cast("BIGINT"),
+    # It lacks the ids of pandas on Spark.
+    ("distributed_id", 0): _rename("monotonically_increasing_id"),
     # It rounds half up.
     ("bround", 1): _round,
     ("bround", 2): _round,

@@ -112,7 +112,10 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_corrections imp
         ("timestamp_seconds(a)", "CAST(a AS TIMESTAMP)"),
         ("log(a), log(10, b), blog(c)", "ln(a), log(10, b), blog(c)"),
         ("1 / try_divide(a, b - 1)", "1 / (a / (nullif(b - 1, 0)))"),
-        ("approx_count_distinct(a, 0.1), uuid(7)", "approx_count_distinct(a), uuid()"),
+        (
+            "approx_count_distinct(a, 0.1), uuid(7)",
+            "approx_count_distinct(CAST(a AS STRING)), uuid()",
+        ),
         (
             "zip_with(a, b, (x, y) -> x || y.x || f(`x`, 'x'))",
             "transform(arrays_zip(a, b), (element_0, place_0) -> get(a, place_0) || get(b, place_0).x || f(`x`, 'x'))",
