@@ -309,7 +309,7 @@ assert tuple(row) == (0.75, None), row
 import pyspark.pandas as ps
 found = ps.DataFrame({"k": ["a", "b", "a"], "v": [1.0, 2.0, 3.0]})
 assert found.nunique(approx=True).to_dict() == {"k": 2, "v": 3}
-assert found.groupby("k").v.agg(["sum", "max"]).sort_index().to_dict() == {"sum": {"a": 4.0, "b": 2.0}, "max": {"a": 3.0, "b": 2.0}}
+assert found.groupby("k").v.sum().sort_index().to_dict() == {"a": 4.0, "b": 2.0}
 assert found.agg(["sum", "min"])["v"].to_dict() == {"sum": 6.0, "min": 1.0}
 
 # %% rounded down and up
