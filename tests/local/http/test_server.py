@@ -214,6 +214,10 @@ def test_requests_that_wait_leave_threads_to_others() -> None:
         released.set()
         assert [each.result() for each in waiting] == [b"hello"] * 6
     assert allowed == [True] * 6
+    for _ in range(2):  # those of before have left
+        with ExitStack() as stack:
+            several = [stack.enter_context(server.waiting()) for _ in range(33)]
+        assert several == [True] * 32 + [False]
     server.stop()
     with server.waiting() as may_wait:
         assert not may_wait
