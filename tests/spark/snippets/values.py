@@ -310,7 +310,7 @@ import pyspark.pandas as ps
 found = ps.DataFrame({"k": ["a", "b", "a"], "v": [1.0, 2.0, 3.0]})
 assert found.nunique(approx=True).to_dict() == {"k": 2, "v": 3}
 assert found.groupby("k").v.sum().sort_index().to_dict() == {"a": 4.0, "b": 2.0}
-assert found.agg(["sum", "min"])["v"].to_dict() == {"sum": 6.0, "min": 1.0}
+assert found[["v"]].agg(["sum", "min"])["v"].to_dict() == {"sum": 6.0, "min": 1.0}
 
 # %% rounded down and up
 row = spark.sql("SELECT floor(2.1267D, 2), ceil(2.1237D, 2), floor(-2.1267D, 2), ceiling(1234, -2)").first()
