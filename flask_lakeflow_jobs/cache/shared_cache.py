@@ -161,8 +161,11 @@ class SharedCache:
         backend = copy.copy(create_backend(app, config, cache))
         if hasattr(backend, "serializer"):
             backend.serializer = PlainTextSerializer()
-        if hasattr(backend, "_read_client"):  # Sentinel's is a replica, which may lag behind
+        if hasattr(backend, "_read_client"):  # of Redis
+            # Sentinel's is a replica, which may lag behind.
             backend._read_client = backend._write_client  # type: ignore[attr-defined]
+            # Whether a deleted key is gone takes a round trip for each.
+            backend.has = lambda key: False  # type: ignore[method-assign]
         # A key that another process stores again at once is no failure. The second name is that of
         # Flask-Caching 2.4.
         vars(backend).update(ignore_delete_many_errors=True, ignore_errors=True)
