@@ -185,3 +185,9 @@ spark.conf.set("spark.sql.shuffle.partitions", "8")
 
 # %% another session
 SparkSession.builder.master("local[2]").appName("a").getOrCreate().range(1).count()
+
+# %% frame of two hundred steps
+steps = spark.range(1)
+for number in range(200):
+    steps = steps.withColumn(f"c{number % 5}", F.lit(number))
+assert steps.first().c4 == 199

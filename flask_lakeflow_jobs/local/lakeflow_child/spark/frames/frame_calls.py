@@ -28,11 +28,14 @@ def correct_frame_calls(message: Any, parent: str = "") -> bool:
     """
     kind = message.DESCRIPTOR.name
     name = _write_name(message) if kind == "Expression" and parent in _NAMED else None
-    changes = [correct_frame_calls(each, kind) for each in list_messages(message)]
+    is_changed = False
+    for each in list_messages(message):  # no comprehension: plans are as deep as Python allows
+        if correct_frame_calls(each, kind):
+            is_changed = True
     corrected = _correct(message, parent) if kind == "Expression" else None
     if corrected is not None:
         message.CopyFrom(corrected)
-    is_changed = corrected is not None or any(changes)
+        is_changed = True
     if name and is_changed:
         named = Expression()
         named.alias.expr.CopyFrom(message)
