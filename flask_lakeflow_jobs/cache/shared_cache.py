@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import hmac
 import json
 import logging
-import pickle
-import pickletools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from cachelib import BaseCache
-from cachelib.serializers import BaseSerializer
 
 from ..clock import Clock, SystemClock
 from ..concurrency import reset_in_new_processes
 from ..memo import Memo
 from .availability import Availability
 from .backend import create_backend
+from .text_backend import copy_for_texts
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -47,33 +43,6 @@ _ENTRY = re.compile(
 )
 
 _log = logging.getLogger("flask_lakeflow_jobs")
-
-
-class PlainTextSerializer(BaseSerializer):
-    """Stores text as it is, in place of cachelib's pickles, and never runs a pickle.
-
-    The file cache also stores a number: it counts its files. A host's own cache of the same folder
-    shares it, so it is a pickle, of which only the opcodes are read.
-    """
-
-    def dumps(self, value: str | int, protocol: int = 0) -> bytes:
-        return value.encode() if isinstance(value, str) else pickle.dumps(value)
-
-    def loads(self, bvalue: bytes | str | None) -> str | int | None:
-        if not isinstance(bvalue, bytes):  # with decode_responses, redis-py returns texts
-            return bvalue or None
-        with suppress(ValueError):
-            return bvalue.decode() or None
-        with suppress(ValueError):  # it is no text: a pickle, or what another program wrote
-            opcodes = [(code.name, argument) for code, argument, _ in pickletools.genops(bvalue)]
-            return next((value for name, value in opcodes if name.startswith("BININT")), None)
-        return None
-
-    def dump(self, value: Any, f: IO[bytes], protocol: int = 0) -> None:
-        f.write(self.dumps(value))
-
-    def load(self, f: IO[bytes]) -> str | int | None:
-        return self.loads(f.read())
 
 
 class EntryFormat:
@@ -157,18 +126,7 @@ class SharedCache:
         :param secret: signs the entries.
         :raises ConfigurationError: as of :func:`create_backend`.
         """
-        # The backend of the host's own cache keeps its serializer.
-        backend = copy.copy(create_backend(app, config, cache))
-        if hasattr(backend, "serializer"):
-            backend.serializer = PlainTextSerializer()
-        if hasattr(backend, "_read_client"):  # of Redis
-            # Sentinel's is a replica, which may lag behind.
-            backend._read_client = backend._write_client  # type: ignore[attr-defined]
-            # Whether a deleted key is gone takes a round trip for each.
-            backend.has = lambda key: False  # type: ignore[method-assign]
-        # A key that another process stores again at once is no failure. The second name is that of
-        # Flask-Caching 2.4.
-        vars(backend).update(ignore_delete_many_errors=True, ignore_errors=True)
+        backend = copy_for_texts(create_backend(app, config, cache))
         return cls(backend, clock, namespace=namespace, secret=secret)
 
     @property

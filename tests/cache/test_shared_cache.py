@@ -26,7 +26,6 @@ from flask_lakeflow_jobs.cache.availability import (
 from flask_lakeflow_jobs.cache.shared_cache import (
     ENTRY_VERSION,
     KEY_PREFIX,
-    PlainTextSerializer,
     SharedCache,
 )
 from tests.clocks import FakeClock
@@ -142,28 +141,6 @@ def test_shared_cache_over_its_threshold_keeps_working(
     assert not caplog.records
 
 
-def test_files_that_former_processes_wrote_count_for_the_threshold(tmp_path: Path) -> None:
-    for process in range(4):
-        shared = SharedCache.from_config(Flask(__name__), files(tmp_path), None)
-        for number in range(4):
-            shared.set(f"{process}-{number}", number, 60)
-    assert len(list(tmp_path.iterdir())) <= 5 + 1 + 1  # one over the threshold, and the number
-
-
-def test_files_of_the_host_cache_are_counted_together(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    app, host = Flask(__name__), Cache(config=files(tmp_path), with_jinja2_ext=False)
-    shared = SharedCache.from_config(app, {}, host)
-    with app.app_context():
-        for number in range(10):
-            shared.set(f"ours-{number}", number, 60)
-            host.set(f"theirs-{number}", number)
-        assert host.get("theirs-9") == 9
-    assert len(list(tmp_path.iterdir())) <= 5 + 1 + 1
-    assert not caplog.records
-
-
 def test_shared_cache_on_files_is_cross_process(tmp_path: Path) -> None:
     one, other = (SharedCache.from_config(Flask(__name__), files(tmp_path), None) for _ in range(2))
     one.set("key", {"a": 1}, 60)
@@ -184,11 +161,6 @@ def test_shared_cache_stores_json_with_a_version(tmp_path: Path) -> None:
     entries = [json.loads(content) for content in stored if content.startswith(b"{")]
     [entry] = entries
     assert (entry["version"], entry["value"]) == (ENTRY_VERSION, {"a": 1})
-
-
-@pytest.mark.parametrize("stored", [b"caf\xc3\xa9", "café"])
-def test_entries_are_read_as_bytes_and_as_texts_that_redis_has_decoded(stored: bytes | str) -> None:
-    assert PlainTextSerializer().loads(stored) == "café"
 
 
 class Bomb:
