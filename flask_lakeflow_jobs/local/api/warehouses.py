@@ -1,8 +1,9 @@
 """Endpoints of compute: ``sql/warehouses/…`` and ``clusters/…``.
 
 The workspace has one SQL warehouse, its DuckDB database. It also answers to each ``warehouse_id``
-that a job names, so that a deployment finds the warehouse that it looks up, and to any other id of
-16 hexadecimal digits, since code often names the warehouse of its author. There are no clusters.
+that a job names, so that a deployment finds the warehouse that it looks up. It answers to any other
+id of 16 hexadecimal digits, since code often names the warehouse of its author. There are no
+clusters.
 """
 
 from __future__ import annotations
