@@ -23,7 +23,7 @@ class PlainTextSerializer(BaseSerializer):
     def dump(self, value: Any, f: IO[bytes], protocol: int = 0) -> None:
         f.write(self.dumps(value))
 
-    def load(self, f: IO[bytes]) -> str | int | None:
+    def load(self, f: IO[bytes]) -> str | None:
         return self.loads(f.read())
 
 

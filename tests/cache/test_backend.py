@@ -1,4 +1,4 @@
-"""Which configurations of the shared cache are refused, and what the errors say."""
+"""Configurations of the shared cache that are refused, and their errors."""
 
 from __future__ import annotations
 

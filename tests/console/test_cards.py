@@ -1,4 +1,4 @@
-"""Cards: how long a page waits for them, and as whom it reads them."""
+"""Cards: the time that a page waits for them, and the identity that reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What simulated tasks do in place of their code."""
+"""Simulated tasks: their results, output and durations."""
 
 from __future__ import annotations
 

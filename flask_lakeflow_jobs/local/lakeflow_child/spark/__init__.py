@@ -13,7 +13,7 @@ A package uses only those after it:
 - ``streams``: each start reads what is new, and ends.
 - ``tables``: Delta tables with their logs and changes, what is written into tables and folders,
   and the catalog that later tasks read.
-- ``frames``: functions and joins with the results of Databricks, and RDDs.
+- ``frames``: calls, statistics and joins with the results of Databricks, and RDDs.
 - ``files``: which of them a path names, their columns, and values that are not of their types.
 - ``language``: names, literals and calls in SQL, plans of frames, and advice on errors of Sail.
 """

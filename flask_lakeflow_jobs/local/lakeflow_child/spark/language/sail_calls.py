@@ -67,12 +67,12 @@ def correct_call(write: CallWriter, name: str, arguments: Sequence[Any]) -> Any:
 
     :param name: in lower case.
     """
-    is_number = name in OF_TEXTS and bool(arguments) and write.is_column(arguments[0])
-    if is_number:
+    needs_text = name in OF_TEXTS and bool(arguments) and write.is_column(arguments[0])
+    if needs_text:
         arguments = [write.cast(arguments[0], "STRING"), *arguments[1:]]
     rule = _RULES.get((name, len(arguments)))
     corrected = rule(write, *arguments) if rule else None
-    return write.call(name, *arguments) if corrected is None and is_number else corrected
+    return write.call(name, *arguments) if corrected is None and needs_text else corrected
 
 
 def split_times(schema: str) -> tuple[str, str] | None:
