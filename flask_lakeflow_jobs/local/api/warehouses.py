@@ -1,9 +1,9 @@
 """Endpoints of compute: ``sql/warehouses/…`` and ``clusters/…``.
 
 The workspace has one SQL warehouse, its DuckDB database. It also answers to each ``warehouse_id``
-that a job names, so that a deployment finds the warehouse that it looks up. It answers to any other
-id of 16 hexadecimal digits, since code often names the warehouse of its author. There are no
-clusters.
+that a job names, so that a deployment finds the warehouse that it looks up, and to each value in
+the settings of a job, since jobs pass what they look up in parameters. It answers to any other id
+of 16 hexadecimal digits, since code often names the warehouse of its author. There are no clusters.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class WarehouseEndpoints:
 
         :raises ApiError: there is none with this id.
         """
-        if not _IDS.fullmatch(warehouse_id) and warehouse_id not in self._find_all():
+        if not _IDS.fullmatch(warehouse_id) and not self._is_in_a_job(warehouse_id):
             raise ResourceDoesNotExist(
                 f"SQL warehouse {warehouse_id} does not exist. Use {WAREHOUSE_ID}, or any other id "
                 "of 16 hexadecimal digits."
@@ -113,6 +113,9 @@ class WarehouseEndpoints:
         :raises ApiError: there is none with this id.
         """
         self._stopped.discard(self.find(warehouse_id))
+
+    def _is_in_a_job(self, warehouse_id: str) -> bool:
+        return any(_has_value(job.settings, warehouse_id) for job in self._registry.all())
 
     def _find_all(self) -> dict[str, str]:
         """Return the names of the warehouses by id."""
@@ -159,3 +162,11 @@ def _find_ids(value: Any) -> Iterator[str]:
                 yield each
             else:
                 yield from _find_ids(each)
+
+
+def _has_value(settings: Any, text: str) -> bool:
+    if isinstance(settings, dict):
+        settings = list(settings.values())
+    if isinstance(settings, list):
+        return any(_has_value(each, text) for each in settings)
+    return bool(settings == text)

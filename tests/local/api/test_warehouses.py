@@ -35,12 +35,14 @@ def test_warehouse_answers_to_each_id_that_a_job_names(serve: Serve) -> None:
     loop["task"]["sql_task"]["file"] = {"path": "a.sql"}  # type: ignore[index]
     sql = {"warehouse_id": "Shared Endpoint", "file": {"path": "a.sql"}}
     tasks = [{"task_key": "a", "sql_task": sql}, {"task_key": "b", "for_each_task": loop}]
-    client = serve({"etl": {"tasks": tasks}}, {"a.sql": "SELECT 1"})
+    parameters = [{"name": "warehouse", "default": "Starter"}]
+    client = serve({"etl": {"tasks": tasks, "parameters": parameters}}, {"a.sql": "SELECT 1"})
     names = {each.name: each.id for each in client.sdk.warehouses.list()}
     assert names == {"Local warehouse": WAREHOUSE, "Shared Endpoint": "Shared Endpoint"} | {
         "Two": "Two"
     }
     assert client.sdk.warehouses.get("Two").name == "Two"
+    assert client.sdk.warehouses.get("Starter").id == "Starter"
     assert client.sdk.warehouses.get("beb00aeaaa803c3e").id == "beb00aeaaa803c3e"
 
 
