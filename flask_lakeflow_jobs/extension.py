@@ -210,8 +210,14 @@ class LakeflowJobs:
 
 def _connect(settings: AppSettings, instance: Path, cache: SharedCache, clock: Clock) -> Upstream:
     # The upstream package imports the SDK, which takes about a second: not at the start of the app.
-    load_module("flask_lakeflow_jobs.upstream.gateway")
-    from .upstream.gateway import Upstream
+    try:
+        load_module("flask_lakeflow_jobs.upstream.gateway")
+        from .upstream.gateway import Upstream
+    except ImportError as error:
+        raise ConfigurationError(
+            f"The Databricks SDK cannot be loaded: {error}. On mod_wsgi, set"
+            " WSGIApplicationGroup %{GLOBAL}. Elsewhere, install databricks-sdk again."
+        ) from error
 
     if settings.bundle is None:
         return Upstream(settings, None, cache, clock, get_call_timeout)

@@ -235,6 +235,8 @@ def _read_mod_wsgi(environ: Environ) -> Server | None:
         return None
     module = sys.modules.get("mod_wsgi")
     threads = getattr(module, "threads_per_process", None)
+    if environ.get("mod_wsgi.application_group"):  # one of several interpreters with these threads
+        threads = 1
     return Server("mod_wsgi", threads=threads, is_stopping=_subscribe_to_stop(module))
 
 

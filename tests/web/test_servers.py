@@ -264,6 +264,17 @@ def test_find_server_mod_wsgi_reads_its_threads(monkeypatch: pytest.MonkeyPatch)
     assert find_server(request).stream_capacity is None
     monkeypatch.setattr(module, "threads_per_process", 15, raising=False)
     assert find_server(request).stream_capacity == 11
+    assert find_server({**request, "mod_wsgi.application_group": ""}).stream_capacity == 11
+
+
+def test_find_server_mod_wsgi_subinterpreter_holds_no_streams(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = ModuleType("mod_wsgi")
+    monkeypatch.setattr(module, "threads_per_process", 15, raising=False)
+    monkeypatch.setitem(sys.modules, "mod_wsgi", module)
+    request = {"mod_wsgi.version": (5, 0, 2), "mod_wsgi.application_group": "example.com|/shop"}
+    assert find_server({**environ(), **request}).stream_capacity == 0
 
 
 def test_find_server_mod_wsgi_announces_its_stop(monkeypatch: pytest.MonkeyPatch) -> None:
