@@ -95,20 +95,6 @@ Environ: TypeAlias = Mapping[str, Any]
 ReadServer: TypeAlias = Callable[[Environ, FrameType], Server]
 
 
-def _one_thread(name: str) -> ReadServer:
-    return lambda environ, frame: Server(name, threads=1)
-
-
-def _deaf(name: str) -> ReadServer:
-    """Return a reader for a server that does not notice disconnects."""
-    return lambda environ, frame: Server(name, notices_disconnects=False)
-
-
-def _unlimited(name: str) -> ReadServer:
-    """Return a reader for a server that starts as many threads as there are requests."""
-    return lambda environ, frame: Server(name, threads=UNLIMITED)
-
-
 def _own(frame: FrameType) -> Any:
     """Return the object whose method a frame runs."""
     return frame.f_locals.get("self")
@@ -183,26 +169,26 @@ def _read_a2wsgi(environ: Environ, frame: FrameType) -> Server:
 
 
 #: The servers that are recognized by a function on the stack: module and name, ``*`` for any.
-BY_FRAME: dict[tuple[str, str], ReadServer] = {
-    ("werkzeug.test", "open"): _unlimited(TEST_CLIENT),
+BY_FRAME: dict[tuple[str, str], Server | ReadServer] = {
+    ("werkzeug.test", "open"): Server(TEST_CLIENT, threads=UNLIMITED),
     ("gunicorn.workers.gthread", "*"): _read_gunicorn,
     ("gunicorn.workers.sync", "*"): _read_gunicorn,
     ("gunicorn.workers.base_async", "*"): _read_gunicorn,
-    ("gunicorn.workers.gtornado", "run"): _one_thread("gunicorn, TornadoWorker"),
+    ("gunicorn.workers.gtornado", "run"): Server("gunicorn, TornadoWorker", threads=1),
     ("gevent.pywsgi", "handle_one_response"): _read_pywsgi,
     ("waitress.task", "handler_thread"): _read_waitress,
     ("cheroot.workers.threadpool", "run"): _read_cheroot,
     ("granian.wsgi", "*"): _read_granian,
-    ("socketserver", "process_request_thread"): _unlimited("a thread per request"),
-    ("bjoern", "*"): _one_thread("bjoern"),
-    ("tornado.wsgi", "*"): _one_thread("Tornado"),
+    ("socketserver", "process_request_thread"): Server("a thread per request", threads=UNLIMITED),
+    ("bjoern", "*"): Server("bjoern", threads=1),
+    ("tornado.wsgi", "*"): Server("Tornado", threads=1),
     ("a2wsgi.wsgi", "*"): _read_a2wsgi,
-    ("asgiref.wsgi", "*"): _one_thread("ASGI, asgiref"),
-    ("starlette.middleware.wsgi", "*"): _deaf("ASGI, Starlette"),
-    ("uvicorn.middleware.wsgi", "*"): _deaf("uvicorn, WSGI"),
-    ("hypercorn.app_wrappers", "*"): _deaf("hypercorn, WSGI"),
-    ("serverless_wsgi", "*"): _one_thread("AWS Lambda, serverless-wsgi"),
-    ("apig_wsgi", "*"): _one_thread("AWS Lambda, apig-wsgi"),
+    ("asgiref.wsgi", "*"): Server("ASGI, asgiref", threads=1),
+    ("starlette.middleware.wsgi", "*"): Server("ASGI, Starlette", notices_disconnects=False),
+    ("uvicorn.middleware.wsgi", "*"): Server("uvicorn, WSGI", notices_disconnects=False),
+    ("hypercorn.app_wrappers", "*"): Server("hypercorn, WSGI", notices_disconnects=False),
+    ("serverless_wsgi", "*"): Server("AWS Lambda, serverless-wsgi", threads=1),
+    ("apig_wsgi", "*"): Server("AWS Lambda, apig-wsgi", threads=1),
 }
 
 
@@ -265,10 +251,12 @@ def find_server(environ: Environ) -> Server:
 def _find_server(environ: Environ) -> Server:
     for frame in _callers(sys._getframe(2)):
         module, function = str(frame.f_globals.get("__name__")), frame.f_code.co_name
-        read = BY_FRAME.get((module, function)) or BY_FRAME.get((module, "*"))
-        if read is not None:
+        found = BY_FRAME.get((module, function)) or BY_FRAME.get((module, "*"))
+        if isinstance(found, Server):
+            return found
+        if found is not None:
             with suppress(AttributeError, LookupError, TypeError, ValueError):  # another version
-                return read(environ, frame)
+                return found(environ, frame)
     for read_environ in BY_ENVIRON:
         server = read_environ(environ)
         if server is not None:
