@@ -56,7 +56,7 @@ class Authorizer:
         with _deny_on_error("user_loader"):
             user = self._call(self._state.user_loader)
             # Flask-Login has an object for anonymous users; its current_user is a proxy for it.
-            is_anonymous = not user or getattr(user, "is_authenticated", True) is False
+            is_anonymous = not user or not getattr(user, "is_authenticated", True)
             return None if is_anonymous else user
 
     @property

@@ -228,7 +228,7 @@ def test_user_with_several_addresses_is_403(make_app: MakeApp, address: str) -> 
 class LoginUser:
     """A user of Flask-Login."""
 
-    def __init__(self, name: str, *, is_authenticated: bool) -> None:
+    def __init__(self, name: str, *, is_authenticated: bool | None) -> None:
         self._name = name
         self.is_authenticated = is_authenticated
 
@@ -241,6 +241,7 @@ class LoginUser:
     [
         (LoginUser("7", is_authenticated=True), True),
         (LoginUser("7", is_authenticated=False), False),
+        (LoginUser("7", is_authenticated=None), False),
         ("", False),
     ],
 )
