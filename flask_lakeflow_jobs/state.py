@@ -12,7 +12,7 @@ from .config import keys
 from .errors import ConfigurationError
 from .following.ends import EndRecorder
 from .following.follower import LEASE_SECONDS, Follower
-from .following.notifier import MessageBuilder, Notifier
+from .following.notifier import Notifier
 from .following.run_finder import RunFinder
 from .identity import APP
 from .memo import Memo
@@ -82,13 +82,9 @@ class AppState:
         self.ends: EndRecorder | None = None
         source = RunSource(lambda: self.upstream)
         if record is not None:
+            notifier = Notifier(app, record, lambda: self.upstream, settings.jobs)
             self.ends = EndRecorder(
-                app,
-                record,
-                settings.jobs,
-                clock,
-                source.restore,
-                others=self._build_notifier(record),
+                app, record, settings.jobs, clock, source.restore, notifier=notifier
             )
         self.recording = Recording(record, clock, self._record_later)
         self.hub = Hub(
@@ -249,21 +245,11 @@ class AppState:
             self.hub,
             self.settings.jobs,
             self.clock,
+            self.ends,
+            finder,
             poll_interval=self.settings.poll_interval,
-            finish=self.ends.finish,
-            abandon=self.ends.abandon,
-            tick=self.ends.outbox.wake,
-            find=finder.find,
             lease_seconds=lease_seconds,
         )
-
-    def _build_notifier(self, record: Record) -> Notifier | None:
-        jobs = self.settings.jobs
-        rules = {key: job.notify for key, job in jobs.items() if job.notify.urls}
-        if not rules:
-            return None
-        builder = MessageBuilder(self.app, record, lambda: self.upstream, jobs)
-        return Notifier(rules, builder.build)
 
 
 def database_credentials(app: Flask, lakebase: str | bool | None) -> Callable[[], str] | None:

@@ -120,7 +120,7 @@ class Outbox:
     another thread makes the others.
 
     :param signals: those that go through the outbox, by the name that the record has.
-    :param others: receivers that send messages to people.
+    :param notifier: has further receivers, which send messages to people.
     :param has_thread: whether :meth:`wake` starts a thread; if not, call :meth:`deliver_due`.
     """
 
@@ -132,7 +132,7 @@ class Outbox:
         codec: Codec,
         clock: Clock,
         *,
-        others: Notifier | None = None,
+        notifier: Notifier | None = None,
         has_thread: bool = True,
     ) -> None:
         self._app = app
@@ -140,7 +140,7 @@ class Outbox:
         self._signals = signals
         self._codec = codec
         self._clock = clock
-        self._others = others
+        self._notifier = notifier
         self._has_thread = has_thread
         self._reset()
         reset_in_new_processes(self._reset)
@@ -160,8 +160,8 @@ class Outbox:
         """Return the names of the receivers of an event, those that are connected now, and the
         payload as the record stores it for them."""
         names = [*name_receivers(self._signals[signal], self._app)]
-        if self._others is not None:
-            names += self._others.select(signal, payload)
+        if self._notifier is not None:
+            names += self._notifier.select(signal, payload)
         return names, self._codec.encode(payload) if names else None
 
     def defer(self, write: DeferredWrite) -> None:
@@ -280,8 +280,8 @@ class Outbox:
     def _find_receivers(self) -> dict[ReceiverAddress, Receiver]:
         found: dict[ReceiverAddress, Receiver] = {}
         for name, signal in self._signals.items():
-            others = {} if self._others is None else self._others.find(name)
-            named = {**name_receivers(signal, self._app), **others}
+            messages = {} if self._notifier is None else self._notifier.find(name)
+            named = {**name_receivers(signal, self._app), **messages}
             found.update({(name, receiver): call for receiver, call in named.items()})
         return found
 

@@ -84,7 +84,7 @@ class EndRecorder:
         clock: Clock,
         restore: Restore,
         *,
-        others: Notifier | None = None,
+        notifier: Notifier | None = None,
         has_thread: bool = True,
     ) -> None:
         self._app = app
@@ -96,7 +96,7 @@ class EndRecorder:
             OUTBOX_SIGNALS,
             StatusCodec(jobs, restore),
             clock,
-            others=others,
+            notifier=notifier,
             has_thread=has_thread,
         )
 

@@ -16,25 +16,23 @@ from typing import TYPE_CHECKING
 from ..cache import hash_json
 from ..concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inline
 from ..errors import LakeflowJobsError, RunNotFound
-from ..watching.watched_run import RunKey
 from .job_selection import choose_jobs, choose_runs
 
 if TYPE_CHECKING:
     from ..clock import Clock
     from ..config.jobs import Job
     from ..record.store import Record
-    from ..runs.outcome import RunStatus
     from ..watching.hub import Hub
     from ..watching.subscription import Subscription
+    from ..watching.watched_run import RunKey
+    from .ends import EndRecorder
+    from .run_finder import RunFinder
 
 #: A run that cannot be read for a lasting reason, such as missing permissions, is read again.
 ERROR_WAIT_SECONDS = 60.0
 
 #: The oldest unfinished runs that are followed at once, beside those that cannot be read.
 MAX_UNFINISHED_RUNS = 1_000
-
-#: Writes the end of a run; repeated calls have no effect.
-Finish = Callable[[RunKey, "RunStatus"], None]
 
 #: The lease of a process that dies ends after so long.
 LEASE_SECONDS = 15.0
@@ -111,10 +109,9 @@ class FollowerLease:
 class Follower:
     """Follows the unfinished runs of the record while this process holds the lease.
 
-    :param finish: writes an end that the hub's own call may have failed to write.
-    :param abandon: writes that the workspace no longer has a run.
-    :param tick: called at every step, also in processes that do not hold the lease.
-    :param find: finds runs that were started elsewhere; called while the lease is held.
+    :param ends: records ends that the hub's own call may have failed to record. Its deliveries are
+        made at every step, also in processes that do not hold the lease.
+    :param finder: searches for runs that were started elsewhere, while the lease is held.
     :param spawn: runs a search in the background; ``None``: in the thread that calls
         :meth:`step`.
     """
@@ -125,12 +122,10 @@ class Follower:
         hub: Hub,
         jobs: Mapping[str, Job],
         clock: Clock,
+        ends: EndRecorder,
+        finder: RunFinder,
         *,
         poll_interval: float,
-        finish: Finish,
-        abandon: Callable[[RunKey, str], None],
-        tick: Callable[[], None] = lambda: None,
-        find: Callable[[], None],
         lease_seconds: float = LEASE_SECONDS,
         spawn: Spawn | None = run_in_thread,
     ) -> None:
@@ -138,11 +133,9 @@ class Follower:
         self._hub = hub
         self._jobs = jobs
         self._clock = clock
+        self._ends = ends
+        self._finder = finder
         self._poll_interval = poll_interval
-        self._finish = finish
-        self._abandon = abandon
-        self._tick = tick
-        self._find = find
         self._lease_seconds = lease_seconds
         self._spawn = spawn or run_inline
         self._reset()
@@ -195,7 +188,7 @@ class Follower:
 
         :return: seconds until the next step.
         """
-        self._tick()
+        self._ends.outbox.wake()
         held = self._lease.renew()
         if held != self._is_leading:
             self._is_leading = held
@@ -234,9 +227,9 @@ class Follower:
         state = subscription.watched_runs[0].state
         subscription.close()
         if state.error is None and state.snapshot is not None:
-            self._finish(run_key, state.snapshot.status)
+            self._ends.finish(run_key, state.snapshot.status)
         elif isinstance(state.error, RunNotFound):
-            self._abandon(run_key, state.error.detail)
+            self._ends.abandon(run_key, state.error.detail)
         else:
             self._skipped_until[run_key] = self._clock.monotonic() + ERROR_WAIT_SECONDS
             _log.warning(
@@ -259,7 +252,7 @@ class Follower:
 
     def _run_search(self) -> None:
         try:
-            self._find()
+            self._finder.find()
         except LakeflowJobsError as error:
             _log.info("Runs that were started elsewhere could not be found: %s", error)
         except Exception:

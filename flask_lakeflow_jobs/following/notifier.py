@@ -71,14 +71,11 @@ class EndMessage:
         return "\n".join([*lines, *filter(None, [self.error, self.url])])
 
 
-#: Returns the message about an end. The rule has the address of the app.
-BuildMessage = Callable[[str, int, "RunStatus", NotifyRule], EndMessage]
-
-
-class MessageBuilder:
-    """Builds messages about ends from the record and the workspace.
+class Notifier:
+    """Sends messages, as receivers of the outbox: one per URL.
 
     :param upstream: opens the calls to the workspace.
+    :param jobs: by key, each with the rule for its messages.
     """
 
     def __init__(
@@ -92,30 +89,57 @@ class MessageBuilder:
         self._record = record
         self._upstream = upstream
         self._jobs = jobs
+        self._urls = {url.name: url for job in jobs.values() for url in job.notify.urls}
 
-    def build(self, job: str, run_id: int, status: RunStatus, rule: NotifyRule) -> EndMessage:
-        job_id = int(status.run.job_id or 0)
-        config = find_job(self._jobs, job, job_id)
-        row = self._record.get_run(job_id, run_id)
-        error = (config and self._explain(config, status)) or (row and row.error) or ""
-        overrides = config.secret_overrides if config else {}
+    def select(self, signal: str, payload: Mapping[str, Any]) -> Sequence[str]:
+        """Return the names of the receivers of an end."""
+        job = self._jobs.get(payload["job"]) if signal == SIGNAL else None
+        if job is None or payload["status"].outcome not in job.notify.outcomes:
+            return []
+        return [f"{RECEIVER_PREFIX}{url.name}" for url in job.notify.urls]
+
+    def find(self, signal: str) -> Mapping[str, Callable[..., Any]]:
+        if signal != SIGNAL:
+            return {}
+        return {
+            f"{RECEIVER_PREFIX}{name}": partial(self._send, url) for name, url in self._urls.items()
+        }
+
+    def _send(
+        self, url: NotifyUrl, _app: Flask, *, job: str, run_id: int, status: RunStatus, **_: Any
+    ) -> None:
+        message = self.build_message(job, run_id, status)
+        found = self._find_job(job, status)
+        text = message.format(found.notify.template if found else None)
+        send_message(url, message.title, text, is_success=message.outcome in SUCCESSES)
+
+    def _find_job(self, key: str, status: RunStatus) -> Job | None:
+        return find_job(self._jobs, key, int(status.run.job_id or 0))
+
+    def build_message(self, key: str, run_id: int, status: RunStatus) -> EndMessage:
+        """Build the message about an end, from the record and the workspace.
+
+        :param key: of the job, when the end was recorded.
+        """
+        job = self._find_job(key, status)
+        row = self._record.get_run(int(status.run.job_id or 0), run_id)
+        error = (job and self._explain(job, status)) or (row and row.error) or ""
+        overrides = job.secret_overrides if job else {}
         return EndMessage(
-            job=job,
+            job=key,
             run_id=run_id,
             outcome=status.outcome,
             requested_by=clean_line((row and row.requested_by) or ""),
             duration=format_duration(duration_of(status.run)),
             error=clean_line(redact_text(error, overrides), MAX_ERROR_CHARS),
-            url=self._find_page(config, run_id, rule)
-            or normalize_page_url(status.run.run_page_url)
-            or "",
+            url=self._find_page(job, run_id) or normalize_page_url(status.run.run_page_url) or "",
         )
 
-    def _find_page(self, job: Job | None, run_id: int, rule: NotifyRule) -> str | None:
+    def _find_page(self, job: Job | None, run_id: int) -> str | None:
         """Return the address of a run's page, unless the app has the job by another id now."""
         if job is None or job is not self._jobs.get(job.key):
             return None
-        return find_run_page(self._app, job.key, run_id, rule.base_url)
+        return find_run_page(self._app, job.key, run_id, job.notify.base_url)
 
     def _explain(self, job: Job, status: RunStatus) -> str:
         """Return the root cause; empty if it cannot be read as the app."""
@@ -129,40 +153,6 @@ class MessageBuilder:
         more = f" (and {others} other tasks)" if others > 1 else " (and another task)"
         text = first.error or first.message
         return f"{first.task_key}: {text}{more if others else ''}" if text else ""
-
-
-class Notifier:
-    """Sends messages, as receivers of the outbox: one per URL.
-
-    :param rules: by the job's key.
-    """
-
-    def __init__(self, rules: Mapping[str, NotifyRule], build_message: BuildMessage) -> None:
-        self._rules = rules
-        self._build_message = build_message
-        self._urls = {url.name: url for rule in rules.values() for url in rule.urls}
-
-    def select(self, signal: str, payload: Mapping[str, Any]) -> Sequence[str]:
-        """Return the names of the receivers of an end."""
-        rule = self._rules.get(payload["job"]) if signal == SIGNAL else None
-        if rule is None or payload["status"].outcome not in rule.outcomes:
-            return []
-        return [f"{RECEIVER_PREFIX}{url.name}" for url in rule.urls]
-
-    def find(self, signal: str) -> Mapping[str, Callable[..., Any]]:
-        if signal != SIGNAL:
-            return {}
-        return {
-            f"{RECEIVER_PREFIX}{name}": partial(self._send, url) for name, url in self._urls.items()
-        }
-
-    def _send(
-        self, url: NotifyUrl, _app: Flask, *, job: str, run_id: int, status: RunStatus, **_: Any
-    ) -> None:
-        rule = self._rules.get(job, NotifyRule())
-        message = self._build_message(job, run_id, status, rule)
-        is_success = message.outcome in SUCCESSES
-        send_message(url, message.title, message.format(rule.template), is_success=is_success)
 
 
 def check_urls(name: str, rule: NotifyRule) -> None:

@@ -102,10 +102,9 @@ class Process:
             self.hub,
             jobs,
             clock,
+            self.ends,
+            finder,
             poll_interval=POLL_INTERVAL,
-            finish=self.ends.finish,
-            abandon=self.ends.abandon,
-            find=finder.find,
             spawn=None,
         )
 

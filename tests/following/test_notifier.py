@@ -20,7 +20,6 @@ from flask_lakeflow_jobs.config.notify import NotifyRule, NotifyUrl, parse_notif
 from flask_lakeflow_jobs.following import notifier
 from flask_lakeflow_jobs.following.notifier import (
     EndMessage,
-    MessageBuilder,
     Notifier,
     NotifyFailed,
     check_urls,
@@ -89,11 +88,12 @@ def test_message_has_the_page_that_exists_if_the_key_or_the_id_of_the_job_has_ch
 ) -> None:
     app = Flask("app")
     app.add_url_rule("/jobs/<key>/runs/<run_id>", RUN_PAGE, lambda **_: "")
-    by_key = {job.key: job for job in jobs}
-    builder = MessageBuilder(app, record, lambda: pytest.fail("called"), by_key)
+    rule = NotifyRule(base_url="https://portal.example.com")
+    by_key = {job.key: replace(job, notify=rule) for job in jobs}
+    notifier = Notifier(app, record, lambda: pytest.fail("called"), by_key)
     add_run(record, 7, job_id=JOB_ID, requested_by="alice")
     status = RunStatus(1, run(SUCCEEDED, run_page_url="https://dbc.example.com/run/7"))
-    message = builder.build("etl", 7, status, NotifyRule(base_url="https://portal.example.com"))
+    message = notifier.build_message("etl", 7, status)
     assert (message.job, message.requested_by, message.outcome) == ("etl", "alice", "succeeded")
     assert message.url == url
 
@@ -136,22 +136,29 @@ def test_message_has_the_root_cause_that_the_app_may_read(
     schema = Schema.from_dict({"note": fields.String(metadata={"secret": True})})()
     job = replace(build_job("etl"), schema=schema, run_as=run_as)
     monkeypatch.setattr(notifier, "CachedReads", lambda *_: FakeReads(error))
-    builder = MessageBuilder(Flask("app"), record, lambda: cast(Any, None), {"etl": job})
+    builder = Notifier(Flask("app"), record, lambda: cast(Any, None), {"etl": job})
     add_run(record, 7, job_id=JOB_ID)
     record.finish_run(end(7, "failed", job_id=JOB_ID, error="recorded"))
     state = run_state("TERMINATED", "FAILED", message=message)
     tasks = [task(f"t{number}", state, run_id=number + 1) for number in range(count)]
     status = RunStatus(1, run(FAILED, tasks=tasks))
-    built = builder.build("etl", 7, status, NotifyRule())
+    built = builder.build_message("etl", 7, status)
     assert (built.outcome, built.error) == ("failed", expected)
     succeeded = RunStatus(1, run(SUCCEEDED, tasks=tasks))
-    assert builder.build("etl", 7, succeeded, NotifyRule()).error == "recorded"
+    assert builder.build_message("etl", 7, succeeded).error == "recorded"
+
+
+def make_notifier(record: SwitchableRecord, rule: NotifyRule) -> Notifier:
+    job = replace(build_job("etl"), notify=rule, run_as="user")
+    return Notifier(Flask("app"), record, lambda: pytest.fail("called"), {"etl": job})
 
 
 class TestNotifier:
-    def test_select_returns_a_receiver_per_url_for_configured_outcomes(self) -> None:
+    def test_select_returns_a_receiver_per_url_for_configured_outcomes(
+        self, record: SwitchableRecord
+    ) -> None:
         rule = parse_notify(KEY, {"urls": ["json://a", "json://b"], "outcomes": "failures"})
-        notifier = Notifier({"etl": rule}, lambda *_: MESSAGE)
+        notifier = make_notifier(record, rule)
         failed = {"job": "etl", "run_id": 7, "status": RunStatus(1, run(FAILED))}
         succeeded = {**failed, "status": RunStatus(1, run(SUCCEEDED))}
         names = notifier.select("run_finished", failed)
@@ -162,14 +169,19 @@ class TestNotifier:
         assert notifier.select("run_repaired", failed) == []
         assert notifier.find("run_repaired") == {}
 
-    def test_receiver_sends_the_message_once(self, service: Service) -> None:
-        notifier = Notifier({"etl": NotifyRule((service.url,))}, lambda *_: MESSAGE)
+    @pytest.mark.parametrize("key", ["etl", "renamed"])
+    def test_receiver_sends_the_message_once(
+        self, record: SwitchableRecord, service: Service, key: str
+    ) -> None:
+        rule = NotifyRule((service.url,), template="{job} has {outcome}.")
+        notifier = make_notifier(record, rule)
         ((name, receiver),) = notifier.find("run_finished").items()
         assert "hunter2" not in name
         status = RunStatus(1, run(FAILED))
-        receiver(Flask("app"), job="etl", run_id=7, status=status, delivery_id="1")
+        receiver(Flask("app"), job=key, run_id=7, status=status, delivery_id="1")
         (message,) = service.messages
-        assert (message["title"], message["message"]) == (MESSAGE.title, MESSAGE.format(None))
+        assert message["title"] == f"{key}: failed"
+        assert message["message"] == f"{key} has failed."
         assert message["type"] == "failure"
         send_message(service.url, "title", "text")
         assert service.messages[-1]["type"] == "success"
