@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 
 #: The signal whose deliveries are messages.
 SIGNAL = "run_finished"
+
+#: The places in mentions: what follows them tells Slack, Discord and others whom to alert.
+_BEFORE_MENTION = re.compile(
+    r"(?<=@)(?=everyone|here|(?:channel|all|room)\b|&?\d+>)|(?<=!)(?=\w)|(?<=<)(?=users/)",
+    re.IGNORECASE,
+)
 
 #: What names of receivers begin with, so that none is that of a function.
 RECEIVER_PREFIX = "notify:"
@@ -129,9 +136,9 @@ class Notifier:
             job=key,
             run_id=run_id,
             outcome=status.outcome,
-            requested_by=clean_line((row and row.requested_by) or ""),
+            requested_by=_without_mentions(clean_line((row and row.requested_by) or "")),
             duration=format_duration(duration_of(status.run)),
-            error=clean_line(redact_text(error, overrides), MAX_ERROR_CHARS),
+            error=_without_mentions(clean_line(redact_text(error, overrides), MAX_ERROR_CHARS)),
             url=self._find_page(job, run_id) or normalize_page_url(status.run.run_page_url) or "",
         )
 
@@ -153,6 +160,14 @@ class Notifier:
         more = f" (and {others} other tasks)" if others > 1 else " (and another task)"
         text = first.error or first.message
         return f"{first.task_key}: {text}{more if others else ''}" if text else ""
+
+
+def _without_mentions(text: str) -> str:
+    """Return a text with an invisible character in each mention, so that it is none.
+
+    An error may quote what a user sent as a parameter. A template may have mentions.
+    """
+    return _BEFORE_MENTION.sub("\u200b", text)
 
 
 def check_urls(name: str, rule: NotifyRule) -> None:

@@ -98,6 +98,27 @@ def test_message_has_the_page_that_exists_if_the_key_or_the_id_of_the_job_has_ch
     assert message.url == url
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ValueError: @everyone, @HERE", "ValueError: @\u200beveryone, @\u200bHERE"),
+        ("@channel @all @room", "@\u200bchannel @\u200ball @\u200broom"),
+        ("<@&4174216298> <@!7> <@7>", "<@\u200b&4174216298> <@!\u200b7> <@\u200b7>"),
+        ("<!channel> !everyone>", "<!\u200bchannel> !\u200beveryone>"),
+        ("<users/all>", "<\u200busers/all>"),
+        ("a@allied.example, b@163.example: a != 1!", "a@allied.example, b@163.example: a != 1!"),
+    ],
+)
+def test_message_has_no_mentions_that_a_user_wrote(
+    record: SwitchableRecord, text: str, expected: str
+) -> None:
+    notifier = Notifier(Flask("app"), record, lambda: pytest.fail("called"), {})
+    add_run(record, 7, job_id=JOB_ID, requested_by=text)
+    record.finish_run(end(7, "failed", job_id=JOB_ID, error=text))
+    message = notifier.build_message("etl", 7, RunStatus(1, run(FAILED)))
+    assert (message.requested_by, message.error) == (expected, expected)
+
+
 class FakeReads:
     """Returns the same error of each task."""
 
