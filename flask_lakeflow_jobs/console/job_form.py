@@ -11,7 +11,7 @@ from marshmallow.fields import AwareDateTime
 
 from ..runs.job_definition import defined_parameters, defined_tasks
 from ..runs.json_schema import build_json_schema
-from ..runs.redaction import REDACTED, SecretOverrides, is_secret_name
+from ..runs.redaction import REDACTED, SecretOverrides, has_secret, is_secret, is_secret_name
 from ..runs.run_now_fields import LIST_NAMES, NAMED_FIELDS
 from ..runs.run_parameters import job_parameters_of, overriding_fields
 from ..text import format_value
@@ -77,9 +77,13 @@ def build_form(job: Job, definition: SdkJob | None, hidden: Iterable[str] = ()) 
 
 
 def _defined_values(job: Job, definition: SdkJob | None) -> dict[str, str]:
-    """Return the values that the definition gives the parameters, except references."""
+    """Return the values that the definition gives the parameters, except references and secrets."""
     read = _notebook_parameters if job.task_type == "notebook" else _job_parameters
-    return {name: value for name, value in read(definition) if value and "{{" not in value}
+    return {
+        name: value
+        for name, value in read(definition)
+        if value and "{{" not in value and not has_secret(name, value, job.secret_overrides)
+    }
 
 
 def _fields_with_offset(schema: Schema) -> set[str]:
@@ -101,7 +105,7 @@ def _from_schema(
                 name,
                 described,
                 required=name in required,
-                is_secret=secrets.get(name, is_secret_name(name)),
+                is_secret=is_secret(name, secrets),
                 has_offset=name in with_offset,
             )
             for name, described in document["properties"].items()
@@ -165,10 +169,10 @@ def _as_text(value: object) -> str:
 
 
 def _text(name: str, default: str | None) -> Control:
-    secret = is_secret_name(name)
-    help_ = f"Default: {default}" if default and not secret else ""
-    value = "" if secret else default or ""
-    return Control(name, name, "password" if secret else "text", value=value, help=help_)
+    value = "" if has_secret(name, default or "", {}) else default or ""
+    help_ = f"Default: {value}" if value else ""
+    control = "password" if is_secret_name(name) else "text"
+    return Control(name, name, control, value=value, help=help_)
 
 
 def _job_parameters(definition: SdkJob | None) -> list[tuple[str, str | None]]:

@@ -159,7 +159,7 @@ def _format_values(document: Document, overrides: SecretOverrides) -> str:
     fields = [field for each in bodies for field in each.values() if field]
     if not fields:
         return ""
-    values = redact({"values": fields[0]}, overrides)["values"]
+    values = redact({"parameters": fields[0]}, overrides)["parameters"]
     items = list(values.values()) if isinstance(values, dict) else values
     if isinstance(items, list) and len(items) == 1 and isinstance(items[0], str):
         return items[0]

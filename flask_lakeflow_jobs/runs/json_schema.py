@@ -9,6 +9,8 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from ..text import format_value
+from .redaction import has_secret, secret_overrides
 from .run_now_fields import (
     ASCII_FIELDS,
     LIST_NAMES,
@@ -53,7 +55,8 @@ class SelfDescribed(Schema):
 def build_json_schema(schema: Schema) -> dict[str, Any]:
     """Describe what a schema accepts. Rules that JSON Schema cannot express are left out."""
     if isinstance(schema, SelfDescribed):
-        return schema.describe()
+        document = schema.describe()
+        return {**document, "properties": _without_secrets(document["properties"], schema)}
     return _describe_schema(schema, parents=())
 
 
@@ -108,15 +111,29 @@ def _describe_object(properties: dict[str, Any]) -> dict[str, Any]:
 def _describe_schema(schema: Schema, parents: tuple[type[Schema], ...]) -> dict[str, Any]:
     parents = (*parents, type(schema))
     accepted = {field.data_key or name: field for name, field in schema.load_fields.items()}
+    described = {name: _describe_field(field, parents) for name, field in accepted.items()}
     document: dict[str, Any] = {
         "type": "object",
-        "properties": {name: _describe_field(field, parents) for name, field in accepted.items()},
+        "properties": _without_secrets(described, schema),
         "additionalProperties": schema.unknown != "raise",
     }
     required = [name for name, field in accepted.items() if field.required]
     if required:
         document["required"] = required
     return document
+
+
+def _without_secrets(properties: dict[str, dict[str, Any]], schema: Schema) -> dict[str, Any]:
+    """Return the properties of a schema without the defaults of secrets."""
+    overrides = secret_overrides(schema)
+    return {
+        name: {
+            key: value
+            for key, value in described.items()
+            if key != "default" or not has_secret(name, format_value(value), overrides)
+        }
+        for name, described in properties.items()
+    }
 
 
 def _describe_field(field: fields.Field[Any], parents: tuple[type[Schema], ...]) -> dict[str, Any]:

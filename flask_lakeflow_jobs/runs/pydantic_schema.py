@@ -110,7 +110,8 @@ def _build_field(info: FieldInfo, described: Mapping[str, Any]) -> fields.Field[
     kinds = described.get("type")
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     metadata = {"secret": extra["secret"]} if "secret" in extra else {}
-    if '"format": "password"' in json.dumps(described):  # also in a model or a list
+    text = json.dumps(described)  # also of a model or a list in it
+    if '"format": "password"' in text or '"secret": true' in text:
         metadata.setdefault("secret", True)
     if AwareDatetime in (info.annotation, *get_args(info.annotation)):
         return fields.AwareDateTime(metadata=metadata)

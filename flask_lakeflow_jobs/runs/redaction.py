@@ -6,9 +6,11 @@ It removes parameters with names like passwords, and not what a job prints, exce
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from marshmallow import fields
 
 from ..text import PROGRESS_TOKEN_PREFIX, PROGRESS_TOKENS
 from .outcome import life_cycle_of, outcome_of
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
 K = TypeVar("K")
 
 REDACTED = "***"
+
+#: Members of documents that have parameters by name. Lists and objects in them are JSON.
+PARAMETER_FIELDS = {
+    *("job_parameters", "notebook_params", "python_named_params", "sql_params"),
+    *("base_parameters", "named_parameters", "parameters"),
+}
 
 #: The answers for longer names are not kept.
 MAX_KEPT_CHARS = 256
@@ -45,6 +53,13 @@ _OPTION = re.compile(
     r"|((?<!\S)-{1,2}[\w.-]+)(\s+)(\"[^\"]*\"|'[^']*'|[^\s-]\S*)"
 )
 
+#: ``"name": "value"`` in JSON, or as Python writes it, up to the end of the value.
+_MEMBER = re.compile(
+    r"((?P<quote>[\"'])(?P<name>[\w .-]{1,256})(?P=quote)\s*:\s*(?P<end>[\"']))"
+    r"(?:(?!(?P=end))[^\\]|\\.)+(?=(?P=end))",
+    re.DOTALL,
+)
+
 
 def is_secret_name(name: str) -> bool:
     """Return whether a name is that of a secret, in any style.
@@ -69,13 +84,38 @@ _recall = lru_cache(maxsize=4096)(_has_secret_ending)
 
 def secret_overrides(schema: Schema | None) -> SecretOverrides:
     """Return the fields that a schema declares with ``metadata={"secret": True}`` or ``False``."""
-    if schema is None:
-        return {}
-    return {
-        field.data_key or name: bool(field.metadata["secret"])
-        for name, field in schema.load_fields.items()
-        if "secret" in field.metadata
-    }
+    return {} if schema is None else _find_overrides(schema, parents=())
+
+
+def _find_overrides(schema: Schema, parents: tuple[type[Schema], ...]) -> dict[str, bool]:
+    """Return what a schema declares and, unless it does, what those within its fields do."""
+    own: dict[str, bool] = {}
+    others: dict[str, bool] = {}
+    for name, field in schema.load_fields.items():
+        within: dict[str, bool] = {}
+        for each in _schemas_within(field):
+            if type(each) not in parents:
+                within |= _find_overrides(each, (*parents, type(each)))
+        others |= within
+        # A list or an object is one parameter, which a secret in it makes secret.
+        if "secret" in field.metadata or any(within.values()):
+            own[field.data_key or name] = bool(field.metadata.get("secret", True))
+    return others | own
+
+
+def _schemas_within(field: fields.Field[Any] | None) -> Iterator[Schema]:
+    if isinstance(field, fields.Nested):
+        try:
+            yield field.schema
+        except Exception:  # its name is not that of a schema
+            return
+    elif isinstance(field, fields.List):
+        yield from _schemas_within(field.inner)
+    elif isinstance(field, fields.Mapping):
+        yield from _schemas_within(field.value_field)
+    elif isinstance(field, fields.Tuple):
+        for each in field.tuple_fields:
+            yield from _schemas_within(each)
 
 
 def redact(document: Mapping[str, Any], overrides: SecretOverrides) -> dict[str, Any]:
@@ -86,10 +126,12 @@ def redact(document: Mapping[str, Any], overrides: SecretOverrides) -> dict[str,
     """
     # A job parameter has a member for its name.
     parameter = document.get("name")
-    hidden = isinstance(parameter, str) and _is_secret(parameter, overrides)
     return {
         name: REDACTED
-        if hidden and value and name in ("value", "default")
+        if value
+        and isinstance(parameter, str)
+        and name in ("value", "default")
+        and has_secret(parameter, value, overrides)
         else _redact_member(name, value, overrides)
         for name, value in document.items()
     }
@@ -97,12 +139,28 @@ def redact(document: Mapping[str, Any], overrides: SecretOverrides) -> dict[str,
 
 def _redact_member(name: str, value: Any, overrides: SecretOverrides) -> Any:
     if isinstance(value, dict):
-        return redact(value, overrides)
+        redacted = redact(value, overrides)
+        if name in PARAMETER_FIELDS:
+            texts = ((key, each) for key, each in value.items() if each and isinstance(each, str))
+            redacted |= {key: REDACTED for key, each in texts if has_secret(key, each, overrides)}
+        return redacted
     if isinstance(value, list):
         return _redact_list(value, overrides)
     if not value or not isinstance(value, str):
         return value
-    return REDACTED if _is_secret(name, overrides) else redact_progress_tokens(value)
+    if is_secret(name, overrides) or (name == "inputs" and has_secret(name, value, overrides)):
+        return REDACTED
+    return redact_progress_tokens(value)
+
+
+def has_secret(name: str, value: Any, overrides: SecretOverrides) -> bool:
+    """Return whether a parameter is a secret or, unless the schema denies that, has one in JSON.
+
+    It is hidden as a whole, so that no form sends ``***`` within it.
+    """
+    if name in overrides or is_secret_name(name) or not isinstance(value, str):
+        return is_secret(name, overrides)
+    return any(is_secret(match["name"], overrides) for match in _MEMBER.finditer(value))
 
 
 def redact_progress_tokens(text: str) -> str:
@@ -121,25 +179,29 @@ def _redact_list(values: list[Any], overrides: SecretOverrides) -> list[Any]:
             follows_secret = False
         else:
             result.append(redact_text(value, overrides))
-            follows_secret = value.startswith("-") and _is_secret(value, overrides)
+            follows_secret = value.startswith("-") and is_secret(value, overrides)
     return result
 
 
 def redact_text(text: str, overrides: SecretOverrides) -> str:
-    """Redact ``name=value`` and ``--name value`` of secrets in an argument or a line of text."""
+    """Redact ``name=value``, ``--name value`` and members of JSON in an argument or a line."""
     text = redact_progress_tokens(text)
 
     def replace(match: re.Match[str]) -> str:
         name, separator, value = (part for part in match.groups() if part is not None)
-        return f"{name}{separator}{REDACTED if _is_secret(name, overrides) else value}"
+        return f"{name}{separator}{REDACTED if is_secret(name, overrides) else value}"
+
+    def replace_member(match: re.Match[str]) -> str:
+        return f"{match[1]}{REDACTED}" if is_secret(match["name"], overrides) else match[0]
 
     assignment = _ASSIGNMENT.fullmatch(text)
-    if assignment and _is_secret(assignment["name"], overrides):
+    if assignment and is_secret(assignment["name"], overrides):
         return replace(assignment)
-    return _OPTION.sub(replace, text)
+    return _MEMBER.sub(replace_member, _OPTION.sub(replace, text))
 
 
-def _is_secret(name: str, overrides: SecretOverrides) -> bool:
+def is_secret(name: str, overrides: SecretOverrides) -> bool:
+    """Return whether a value is a secret: the schema decides, otherwise its name."""
     override = overrides.get(name.lstrip("-"))
     return is_secret_name(name) if override is None else override
 

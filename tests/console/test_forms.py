@@ -188,15 +188,17 @@ def test_form_errors_are_at_fields_others_above() -> None:
 PARAMETERS = [
     {"name": "day", "default": "2025-01-01"},
     {"name": "db_password", "default": "s3cret"},
+    {"name": "login", "default": '{"token": "s3cret"}'},
 ]
 
 
 @pytest.mark.parametrize("task_type", ["job", None])
 def test_form_without_schema_uses_job_parameters(task_type: str | None) -> None:
     form = build_form(job(task_type=task_type), definition(parameters=PARAMETERS))
-    day, password = form.fields
+    day, password, login = form.fields
     assert (day.control, day.value) == ("text", "2025-01-01")
     assert (password.control, password.value, password.help) == ("password", "", "")
+    assert (login.control, login.value, login.help) == ("text", "", "")
     params = form.params({"day": "2025-02-01"})
     assert params == (
         {"day": "2025-02-01"} if task_type else {"job_parameters": {"day": "2025-02-01"}}
@@ -205,7 +207,7 @@ def test_form_without_schema_uses_job_parameters(task_type: str | None) -> None:
 
 def test_form_omits_parameter_set_by_the_app() -> None:
     form = build_form(job(), definition(parameters=PARAMETERS), hidden=["day"])
-    assert [field.name for field in form.fields] == ["db_password"]
+    assert [field.name for field in form.fields] == ["db_password", "login"]
 
 
 def test_form_of_notebook_has_parameters_of_its_tasks() -> None:
@@ -247,6 +249,9 @@ def test_schema_fields_without_default_have_those_of_the_definition() -> None:
             "own": fields.String(load_default="own"),
             "since": fields.String(),
             "password": fields.String(),
+            "pin": fields.Integer(metadata={"secret": True}),
+            "keys": fields.List(fields.String(), metadata={"secret": True}),
+            "login": fields.Dict(),
         }
     )
     defaults = {
@@ -256,6 +261,9 @@ def test_schema_fields_without_default_have_those_of_the_definition() -> None:
         "own": "defined",
         "since": "{{job.start_time.iso_date}}",
         "password": "hunter2",
+        "pin": "4711",
+        "keys": '["hunter2"]',
+        "login": '{"password": "hunter2"}',
         "unknown": "x",
     }
     parameters = [{"name": name, "default": value} for name, value in defaults.items()]
@@ -267,6 +275,9 @@ def test_schema_fields_without_default_have_those_of_the_definition() -> None:
         "own": "own",
         "since": "",
         "password": "",
+        "pin": "",
+        "keys": "",
+        "login": "",
     }
 
 

@@ -17,9 +17,12 @@ class ConnectionParams(Schema):
     who = fields.String()
     db_password = fields.String(data_key="dbPassword")
     pin = fields.String(metadata={"secret": True})
+    account = fields.Dict()
 
 
 PARAMS = {"who": "anna", "dbPassword": "hunter2", "pin": "swordfish"}
+
+ACCOUNT = {"apiKey": "swordfish"}
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ def app(make_app: MakeApp) -> Flask:
 def run_id(app: Flask) -> int:
     """A run that has ended, started with secrets."""
     with app.app_context():
-        run_id = current_jobs["greeting"].run_now(PARAMS).run_id
+        run_id = current_jobs["greeting"].run_now({**PARAMS, "account": ACCOUNT}).run_id
         current_jobs["greeting"].wait(run_id)
     return run_id
 
@@ -62,7 +65,8 @@ def test_stream_of_several_runs_contains_no_secrets(app: Flask, run_id: int) -> 
 def test_python_api_returns_secrets(app: Flask, run_id: int) -> None:
     with app.app_context():
         parameters = current_jobs["greeting"].get_run(run_id).job_parameters
-    assert {parameter.name: parameter.value for parameter in parameters or []} == PARAMS
+    sent = {**PARAMS, "account": '{"apiKey": "swordfish"}'}
+    assert {parameter.name: parameter.value for parameter in parameters or []} == sent
 
 
 @pytest.mark.parametrize(

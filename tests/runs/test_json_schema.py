@@ -200,6 +200,34 @@ def test_build_json_schema_describes_recursive_schema_once() -> None:
     }
 
 
+def test_build_json_schema_has_no_defaults_of_secrets() -> None:
+    class Login(Schema):
+        user = fields.String(load_default="anna")
+        password = fields.String(load_default="hunter2")
+
+    document = describe(
+        api_key=fields.String(load_default="hunter2", data_key="apiKey"),
+        pin=fields.Integer(load_default=4711, metadata={"secret": True}),
+        max_tokens=fields.Integer(load_default=5, metadata={"secret": False}),
+        login=fields.Nested(Login),
+        account=fields.Dict(load_default={"token": "hunter2"}),
+    )
+    assert document["properties"] == {
+        "apiKey": {"type": "string"},
+        "pin": {"type": "integer"},
+        "max_tokens": {"type": "integer", "default": 5},
+        "login": {
+            "type": "object",
+            "properties": {
+                "user": {"type": "string", "default": "anna"},
+                "password": {"type": "string"},
+            },
+            "additionalProperties": False,
+        },
+        "account": {"type": "object"},
+    }
+
+
 def test_build_json_schema_uses_data_keys() -> None:
     document = describe(
         start=fields.Date(required=True, data_key="startDate"),

@@ -189,20 +189,36 @@ def test_secrets_within_a_model_reach_the_job_and_are_redacted() -> None:
         name: str
         key: SecretStr
 
+    class Door(BaseModel):
+        code: int = Field(json_schema_extra={"secret": True})
+
     class Params(BaseModel):
         login: Login | None = None
         keys: list[SecretStr] = []
         by_name: dict[str, SecretStr] = {}
+        door: Door | None = None
         plain: Leg | None = None
 
     schema = build_model_schema(Params)
     params = {"login": {"name": "n", "key": "a"}, "keys": ["b", "c"], "by_name": {"x": "d"}}
-    assert validate_params(schema, params) == {**params, "plain": None}
-    assert secret_overrides(schema) == {"login": True, "keys": True, "by_name": True}
+    assert validate_params(schema, params) == {**params, "door": None, "plain": None}
+    names = ["login", "keys", "by_name", "door"]
+    assert secret_overrides(schema) == dict.fromkeys(names, True)
 
 
 def test_secrets_of_model_are_redacted() -> None:
     assert secret_overrides(SCHEMA) == {"token": True, "hint": True}
+
+
+def test_json_schema_of_model_has_no_defaults_of_secrets() -> None:
+    class Params(BaseModel):
+        hint: str = Field("hunter2", json_schema_extra={"secret": True})
+        login: dict[str, str] = {"password": "hunter2"}
+        limit: int = 5
+
+    properties = build_json_schema(build_model_schema(Params))["properties"]
+    assert "hunter2" not in str(properties)
+    assert properties["limit"]["default"] == 5
 
 
 def test_form_of_model_has_controls_by_type() -> None:

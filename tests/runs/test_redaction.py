@@ -127,6 +127,8 @@ def test_redact_run_keeps_everything_else() -> None:
             ["run --token *** --token=*** token=*** --day 1"],
         ),
         (["run --password 'a b' x"], ["run --password *** x"]),
+        (['{"user": "a", "token": "b\\"c"}'], ['{"user": "a", "token": "***"}']),
+        (["KeyError: {'apiKey':'b', 'day': 'c'}"], ["KeyError: {'apiKey':'***', 'day': 'c'}"]),
         (["token", "a"], ["token", "a"]),
         (
             ["a=b", "--", "=", "", "-", 5, None, ["--token", "x"]],
@@ -159,6 +161,63 @@ def test_redact_with_overrides_of_a_schema() -> None:
         "parameters": [{**parameter, "pin": "***"}]
     }
     assert secret_overrides(None) == {}
+
+
+class Account(Schema):
+    user = fields.String()
+    code = fields.Integer(data_key="entryCode", metadata={"secret": True})
+    tokens = fields.Integer(metadata={"secret": False})
+    parent = fields.Nested(lambda: Account())
+
+
+class NestedParams(Schema):
+    login = fields.Nested(Account)
+    logins = fields.List(fields.Nested(Account))
+    by_region = fields.Dict(values=fields.Nested(Account))
+    pair = fields.Tuple([fields.String(), fields.Nested(Account)])
+    public = fields.Nested(Account, metadata={"secret": False})
+    missing = fields.Nested("NoSuchSchema")
+    days = fields.List(fields.Date())
+
+
+def test_secret_in_a_nested_schema_makes_the_whole_parameter_secret() -> None:
+    containers = dict.fromkeys(["login", "logins", "by_region", "pair"], True)
+    within = {"entryCode": True, "tokens": False}
+    assert secret_overrides(NestedParams()) == {**within, "public": False, **containers}
+
+
+def test_parameters_named_like_a_field_of_a_nested_schema_decide_themselves() -> None:
+    class Params(Schema):
+        tokens = fields.String(metadata={"secret": True})
+        account = fields.Nested(Account)
+
+    assert secret_overrides(Params()) == {"tokens": True, "account": True, "entryCode": True}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"user": "anna", "password": "hunter2"}',
+        '[{"account": {"apiKey" :"hunter2"}}]',
+        """{'user': "anna", 'pin': 'hunter2'}""",
+    ],
+)
+def test_redact_hides_parameters_whose_json_has_secrets(text: str) -> None:
+    overrides = {"pin": True}
+    hidden = {"name": "login", "value": REDACTED, "default": REDACTED}
+    assert redact({"name": "login", "value": text, "default": text}, overrides) == hidden
+    for name in ("job_parameters", "notebook_params", "base_parameters", "parameters"):
+        assert redact({name: {"login": text}}, overrides) == {name: {"login": REDACTED}}
+    loop = {"for_each_task": {"inputs": text}}
+    assert redact(loop, overrides) == {"for_each_task": {"inputs": REDACTED}}
+
+
+def test_redact_keeps_json_without_secrets_and_that_of_outputs() -> None:
+    text = '{"max_tokens": 5, "user": "anna", "token": "", "pin": "1"}'
+    run = {"job_parameters": [{"name": "login", "value": text}], "sql_params": {"login": text}}
+    assert redact(run, {"pin": False}) == run
+    output = {"notebook_output": {"result": '{"password": "hunter2"}'}}
+    assert redact_output(output, {}) == output
 
 
 def test_redact_run_of_the_sdk_keeps_its_shape() -> None:
