@@ -48,6 +48,10 @@ TOKENS = re.compile(
 #: Source: OWASP, "CSV Injection".
 FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
+#: The places in a cell before them. A spreadsheet whose decimal sign is a comma starts a cell at a
+#: semicolon, and takes the quotes that keep a line in one cell for text.
+_BEFORE_INNER_FORMULA = re.compile(r"(?<=[;\t\r\n])(?=\"*[-=+@\uff1d\uff0b\uff0d\uff20])")
+
 
 def parse_json(text: str | bytes) -> Any:
     """Parse JSON more strictly than Python, which accepts numbers that are not finite, and keeps
@@ -93,6 +97,7 @@ def format_csv_line(values: Iterable[object]) -> str:
 def _format_cell(value: object) -> str:
     # Before Python 3.11, csv refuses NUL. ASVS 5.0, 1.2.10, warns of it in any case.
     text = "" if value is None else str(value).replace("\0", "")
+    text = _BEFORE_INNER_FORMULA.sub("'", text)
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.text import (
@@ -56,8 +56,25 @@ def test_clean_line_is_cut_before_patterns_match_it() -> None:
 def test_format_csv_line_is_read_back_as_one_row_without_formulas(cells: list[str]) -> None:
     text = io.StringIO(f"{format_csv_line(cells)}\r\n", newline="")
     (row,) = csv.reader(text)
-    assert [cell.removeprefix("'") for cell in row] == [cell.removeprefix("'") for cell in cells]
+    assert [cell.replace("'", "") for cell in row] == [cell.replace("'", "") for cell in cells]
     assert not any(cell.startswith(FORMULA_STARTS) for cell in row)
+
+
+@given(st.lists(st.text("ab\"'=,;\r\n\t"), min_size=1, max_size=4))
+@example(["a", "b;=1"])
+@example(["a", 'b;"=1'])
+@example(["a", "b\n=1\nc"])
+def test_format_csv_line_has_no_formulas_where_semicolons_or_tabs_separate_cells(
+    cells: list[str],
+) -> None:
+    for delimiter in ";\t":
+        text = io.StringIO(f"{format_csv_line(cells)}\r\n", newline="")
+        rows = csv.reader(text, delimiter=delimiter)
+        assert not any(cell.startswith("=") for row in rows for cell in row)
+
+
+def test_format_csv_line_keeps_separators_that_begin_no_formula() -> None:
+    assert format_csv_line(["a;b\r\n\tc", "1-2;x=1"]) == '"a;b\r\n\tc",1-2;x=1'
 
 
 @pytest.mark.parametrize("start", ["=", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
