@@ -107,5 +107,5 @@ def _close_link(_: Any, tokens: Sequence[Token], at: int, __: Any, shared: Envir
 
 
 def _render_text(_: Any, tokens: Sequence[Token], at: int, __: Any, shared: Environment) -> str:
-    text = tokens[at].content
+    text = remove_controls(tokens[at].content)  # of references such as &#8238;
     return str(escape(text) if shared.get("is_link") else link(text))

@@ -103,6 +103,11 @@ pieces = st.sampled_from(
 )
 
 
+@pytest.mark.parametrize("text", ["&#x202e;", "&#8238;", "[a&#x202e;](https://x.example)", "&#27;"])
+def test_characters_that_drive_displays_are_removed_from_references(text: str) -> None:
+    assert not re.search("[\u202e\x1b]", render_markdown(f"# a\n{text}") or "\x1b")
+
+
 @given(st.lists(pieces, max_size=30))
 def test_rendered_text_has_only_tags_of_its_own(some: list[str]) -> None:
     Parser().feed(render_markdown("# a\n" + "".join(some)) or "")
