@@ -30,6 +30,18 @@ for options, columns in (("header => false", ["_c0", "_c1"]), ("schema => 'a STR
     rows = spark.sql(f"SELECT * FROM read_files('/Volumes/dev/raw/files', format => 'csv', {options})")
     assert rows.drop("_rescued_data").columns == columns and rows.count() == 2, rows.collect()
 
+# %% read_files without files
+for path, expected in (
+    ("dev/raw/none", "PATH_NOT_FOUND] Path does not exist: "),
+    ("dev/raw/*/*.parquet", "There is no file in "),
+):
+    try:
+        spark.sql(f"SELECT * FROM read_files('/Volumes/{path}')").collect()
+    except Exception as error:
+        assert expected in str(error) and path in str(error), error
+    else:
+        raise AssertionError
+
 # %% read_files into a table
 spark.sql(
     "CREATE TABLE dev.snippets.files AS SELECT id, day FROM read_files('/Volumes/dev/raw/files', "

@@ -97,7 +97,7 @@ class DefinitionFiles:
 
     def _define_views_of_files(self, statement: str) -> str:
         """Replace each call of ``read_files``, which Spark lacks, by the name of a view."""
-        from ..spark.files.data_files import has_folders, has_headers, list_files, lower_options
+        from ..spark.files.data_files import has_folders, has_headers, lower_options
         from ..spark.files.read_files import FILES, find_format, read_options, replace_calls
 
         has_metadata = "_metadata" in statement
@@ -110,7 +110,7 @@ class DefinitionFiles:
             schema, hints = options.pop("schema", None), options.pop("cloudFiles.schemaHints", "")
             local = str(self.api.paths.translate_uri(path))
             if (file_format := options.pop("cloudFiles.format", None)) is None:
-                file_format = find_format(list_files(local))
+                file_format = find_format(local)
             if options.pop("cloudFiles.inferColumnTypes") == "true":
                 options.setdefault("inferSchema", "true")
             if not schema and has_headers(lower_options(options), file_format):

@@ -47,7 +47,7 @@ def replace_read_files(
         path = str(translate(path))
         schema = settings.pop("schema", None)
         if "cloudFiles.format" not in settings:
-            settings["cloudFiles.format"] = find_format(list_files(path))
+            settings["cloudFiles.format"] = find_format(path)
         source = FileSource(session, path, "cloudFiles", schema, settings)
         source.has_metadata = has_metadata
         views.append(create_view(source.read_all()))
@@ -96,15 +96,18 @@ def read_options(arguments: list[str], evaluate: Evaluate) -> tuple[str, dict[st
     return path, settings
 
 
-def find_format(files: list[str]) -> str:
-    """Return the format of files by their names.
+def find_format(path: str) -> str:
+    """Return the format of the files of a path by their names, or by the end of the path.
 
-    :raises ValueError: they name none.
+    :raises ValueError: they name none, or there are no files.
     """
-    for file in files:
+    files = list_files(path)
+    for file in (*files, path):
         for extension in os.path.basename(file).lower().split(".")[:0:-1]:
             if extension in _FORMATS:
                 return _FORMATS[extension]
+    if not files:
+        raise ValueError(f"[PATH_NOT_FOUND] Path does not exist: {path}")
     raise ValueError(
         "read_files does not find the format of the files. Name it, as in format => 'csv'."
     )
