@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 RETRY_NOTICE = "Press Run to try again. If a run has started, you see it, and no second one starts."
 
 #: The names of the controls. No parameter of a job begins with a tilde.
-ONLY, QUEUE, TARGET = "~only", "~queue", "~target"
+NONCE, ONLY, QUEUE, TARGET = "~nonce", "~only", "~queue", "~target"
 
 #: The choices of a run above the limit of concurrent runs.
 QUEUE_CHOICES: Mapping[str, bool] = {"wait": True, "skip": False}
@@ -161,7 +161,7 @@ def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict
     authorizer = current_authorizer()
     with request_handle(authorizer, key, "run") as handle:
         page, sent = read_form_page(handle), request.form.to_dict()
-        nonce, form = sent.get("nonce", ""), page.form
+        nonce, form = sent.get(NONCE, ""), page.form
         page = replace(page, form=form.with_sent(sent), choices=RunChoices.of(request.form))
         try:
             refuse_unreadable(handle, form, sent)

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from flask import Flask, g, request
 from flask.testing import FlaskClient
+from marshmallow import fields
+from werkzeug.datastructures import MultiDict
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from flask_lakeflow_jobs.local import Address
@@ -25,7 +27,7 @@ MULTIPART = "multipart/form-data; boundary=x"
 
 
 def nonce_in(client: FlaskClient, url: str) -> str:
-    found = re.search(r'name="nonce" value="([^"]+)"', client.get(url).text)
+    found = re.search(r'name="~nonce" value="([^"]+)"', client.get(url).text)
     assert found
     return found[1]
 
@@ -65,7 +67,7 @@ def test_form_of_user_who_may_run_but_not_view_shows_nothing_of_runs(
 def test_form_starts_a_run(app: Flask) -> None:
     client = app.test_client()
     nonce = nonce_in(client, "/jobs/gated/run")
-    sent = client.post("/jobs/gated/run", data={"nonce": nonce, "gate": "/"}, headers=OWN)
+    sent = client.post("/jobs/gated/run", data={"~nonce": nonce, "gate": "/"}, headers=OWN)
     assert sent.status_code == 303
     assert re.fullmatch(r"/jobs/gated/runs/\d+", sent.headers["Location"])
     assert "/" in client.get(sent.headers["Location"]).text
@@ -73,7 +75,7 @@ def test_form_starts_a_run(app: Flask) -> None:
 
 def test_form_sent_twice_starts_one_run(app: Flask) -> None:
     client = app.test_client()
-    data = {"nonce": nonce_in(client, "/jobs/broken/run")}
+    data = {"~nonce": nonce_in(client, "/jobs/broken/run")}
     first = client.post("/jobs/broken/run", data=data, headers=OWN)
     again = client.post("/jobs/broken/run", data=data, headers=OWN)
     assert again.headers["Location"] == first.headers["Location"] + "?replayed=1"
@@ -81,11 +83,22 @@ def test_form_sent_twice_starts_one_run(app: Flask) -> None:
     assert page.index("<h1") < page.index("has already started this run")
 
 
+def test_form_has_a_parameter_that_is_named_nonce(make_shop: MakeShop) -> None:
+    app = make_shop(jobs={"alone": {"task_type": "job", "params": {"nonce": fields.String()}}})
+    client = app.test_client()
+    page = client.get("/jobs/alone/run").text
+    hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]+)"', page)
+    sent = client.post("/jobs/alone/run", data=MultiDict([*hidden, ("nonce", "7")]), headers=OWN)
+    document = client.get(f"/api/{sent.headers['Location'].strip('/')}").json
+    assert document is not None
+    assert {each["name"]: each["value"] for each in document["job_parameters"]}["nonce"] == "7"
+
+
 def test_form_sent_again_with_other_values_asks_first(app: Flask) -> None:
     client = app.test_client()
     nonce = nonce_in(client, "/jobs/gated/run")
-    client.post("/jobs/gated/run", data={"nonce": nonce, "gate": "/"}, headers=OWN)
-    other = client.post("/jobs/gated/run", data={"nonce": nonce, "gate": "/tmp"}, headers=OWN)
+    client.post("/jobs/gated/run", data={"~nonce": nonce, "gate": "/"}, headers=OWN)
+    other = client.post("/jobs/gated/run", data={"~nonce": nonce, "gate": "/tmp"}, headers=OWN)
     assert other.status_code == 409
     assert "has started a run already" in other.text
     assert 'value="/tmp"' in other.text
@@ -146,7 +159,7 @@ def test_form_workspace_failure_keeps_values_and_one_run(
         client = shop_app(fault_proxy, tmp_path / "instance", clock=clock).test_client()
         nonce = nonce_in(client, "/jobs/nightly/run")
         before = client.get("/jobs/nightly").text.count('scope="row"')
-        data = {"nonce": nonce, "day": "2026-11-20", "region": "apac"}
+        data = {"~nonce": nonce, "day": "2026-11-20", "region": "apac"}
         fault_proxy.fail(Drop(accepted=accepted), method="POST")
         failed = client.post("/jobs/nightly/run", data=data, headers=OWN)
         assert failed.status_code in (502, 503, 504)
@@ -185,7 +198,7 @@ def test_form_without_workspace_uses_cached_definition(
 ) -> None:
     with FaultyWorkspace(shop) as fault_proxy:
         client = shop_app(fault_proxy, tmp_path / "instance", clock=clock).test_client()
-        data = {"nonce": nonce_in(client, "/jobs/gated/run"), "gate": "/tmp"}
+        data = {"~nonce": nonce_in(client, "/jobs/gated/run"), "gate": "/tmp"}
         fault_proxy.fail(Refusal(503))
         failed = client.post("/jobs/gated/run", data=data, headers=OWN)
         assert failed.status_code == 503
