@@ -119,7 +119,8 @@ def find_definitions(pipeline: Settings, files: WorkspaceFiles) -> list[str]:
     if not found:
         raise CannotRun(
             "The pipeline has no libraries. Name its files under 'libraries', as 'glob', 'file' or "
-            "'notebook'."
+            "'notebook', or simulate the job of a pipeline that ingests (its tag "
+            "'local_simulation')."
         )
     return [str(path) for path in dict.fromkeys(found)]
 

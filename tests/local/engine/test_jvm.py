@@ -109,7 +109,13 @@ def test_pipeline_has_samples_that_its_files_or_their_modules_read(folder: Path,
             {"pipeline_id": "shop", "refresh_flow_selection": ["f"]},
             "Spark has no equal of 'refresh_flow_selection' in a pipeline_task.",
         ),
-        ({"pipeline_id": "empty"}, "The pipeline has no libraries. Name its files under"),
+        (
+            {"pipeline_id": "empty"},
+            (
+                "The pipeline has no libraries. Name its files under 'libraries', as 'glob', "
+                "'file' or 'notebook', or simulate the job of a pipeline that ingests (its tag"
+            ),
+        ),
         ({"pipeline_id": "gone"}, "The pipeline has no file '"),
         ({"pipeline_id": "none"}, "The pipeline has no file '"),
         ({"pipeline_id": "nameless"}, "The 'file' among the pipeline's libraries needs a path."),
