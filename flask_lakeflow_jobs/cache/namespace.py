@@ -39,7 +39,7 @@ class CacheNamespace(NamedTuple):
     guess, and passwords are left out.
 
     :param name: the start of the keys.
-    :param secret: signs the entries; as hard to guess as the credentials.
+    :param secret: signs the entries; as hard to guess as the credentials, which may have no secret.
     """
 
     name: str
