@@ -103,7 +103,7 @@ def parse_iterations(run: Document, overrides: SecretOverrides) -> list[Iteratio
     if inputs is None or len(inputs) != len(first):
         inputs = [_format_values(each, overrides) for each in first]
     else:
-        inputs = [format_value(redact({"input": each}, overrides)["input"]) for each in inputs]
+        inputs = [_redact_input(each, overrides) for each in inputs]
     numbers: dict[str, list[int]] = {}
     for number, each in enumerate(first, 1):
         numbers.setdefault(_key_of(each), []).append(number)
@@ -118,6 +118,10 @@ def parse_iterations(run: Document, overrides: SecretOverrides) -> list[Iteratio
         else:
             found.append(_build(len(first), each, _format_values(each, overrides)))
     return sorted(found, key=lambda each: (each.number, each.attempt))
+
+
+def _redact_input(value: Any, overrides: SecretOverrides) -> str:
+    return format_value(redact({"parameters": value}, overrides)["parameters"])
 
 
 def _build(number: int, document: Document, text: str) -> Iteration:

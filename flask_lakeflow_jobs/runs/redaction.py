@@ -141,7 +141,9 @@ def _redact_member(name: str, value: Any, overrides: SecretOverrides) -> Any:
     if isinstance(value, dict):
         redacted = redact(value, overrides)
         if name in PARAMETER_FIELDS:
-            texts = ((key, each) for key, each in value.items() if each and isinstance(each, str))
+            # A number is only a secret if that is declared: max_tokens is none.
+            given = ((key, each) for key, each in value.items() if each)
+            texts = (item for item in given if isinstance(item[1], str) or overrides.get(item[0]))
             redacted |= {key: REDACTED for key, each in texts if has_secret(key, each, overrides)}
         return redacted
     if isinstance(value, list):
@@ -160,7 +162,10 @@ def has_secret(name: str, value: Any, overrides: SecretOverrides) -> bool:
     """
     if name in overrides or is_secret_name(name) or not isinstance(value, str):
         return is_secret(name, overrides)
-    return any(is_secret(match["name"], overrides) for match in _MEMBER.finditer(value))
+    declared = (f'"{each}":' for each, is_declared in overrides.items() if is_declared)
+    return any(each in value for each in declared) or any(
+        is_secret(match["name"], overrides) for match in _MEMBER.finditer(value)
+    )
 
 
 def redact_progress_tokens(text: str) -> str:

@@ -95,6 +95,11 @@ def test_list_iterations_redacts_secret_parameters() -> None:
     assert found.input == '{"password": "***", "b": "y"}'
 
 
+def test_list_iterations_redacts_numbers_that_the_schema_declares_as_secrets() -> None:
+    (found,) = parse_iterations(loop([{"pin": 4711, "n": 1}], iteration(1, "n")), {"pin": True})
+    assert found.input == '{"pin": "***", "n": 1}'
+
+
 def test_select_failed_returns_last_attempts_that_failed() -> None:
     attempts = [
         Iteration(1, 11, 1, "a", Outcome.FAILED, 1, 2),

@@ -212,6 +212,18 @@ def test_redact_hides_parameters_whose_json_has_secrets(text: str) -> None:
     assert redact(loop, overrides) == {"for_each_task": {"inputs": REDACTED}}
 
 
+def test_redact_hides_numbers_of_declared_secrets_only() -> None:
+    overrides = {"pin": True, "limit": False}
+    numbers = {"pin": 4711, "limit": 5, "max_tokens": 5, "name": "a"}
+    shown = {**numbers, "pin": REDACTED}
+    assert redact({"parameters": numbers}, overrides) == {"parameters": shown}
+    assert redact(numbers, overrides) == numbers, "the numbers of a run are no parameters"
+    loop = {"inputs": '[{"pin": 4711}]'}
+    assert redact(loop, overrides) == {"inputs": REDACTED}
+    other = {"inputs": '[{"limit": 5, "max_tokens": 5}]'}
+    assert redact(other, overrides) == other
+
+
 def test_redact_keeps_json_without_secrets_and_that_of_outputs() -> None:
     text = '{"max_tokens": 5, "user": "anna", "token": "", "pin": "1"}'
     run = {"job_parameters": [{"name": "login", "value": text}], "sql_params": {"login": text}}
