@@ -105,6 +105,10 @@ _ADVICE = {
         "Sail does not aggregate both a column and a cast of it. Cast it before, in a subquery or "
         "with withColumn."
     ),
+    "decoded message length too large": (
+        "Sail takes at most 128 MiB of rows at once. Write them to a file and read it, such as "
+        "frame.to_parquet('/Volumes/…') of pandas, or create a frame of each part and union them."
+    ),
     r"panicked with message|Stream removed": (
         "Sail has a defect that this query meets; its log is spark/server.log in the folder of the "
         f"workspace. Write the query otherwise, or {JVM}."

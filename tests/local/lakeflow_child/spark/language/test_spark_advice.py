@@ -92,6 +92,10 @@ def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
             "Sail takes IN and EXISTS with a subquery only to filter rows. Join the table",
         ),
         (
+            "OUT_OF_RANGE: Error, decoded message length too large: found 139625644 bytes",
+            "Sail takes at most 128 MiB of rows at once. Write them to a file",
+        ),
+        (
             "No data source found for: com.crealytics.spark.excel",
             "Sail does not read or write the format com.crealytics.spark.excel. Use",
         ),
