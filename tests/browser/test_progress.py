@@ -76,8 +76,12 @@ def test_progress_is_a_bar_with_its_message_at_the_run_and_its_task(
     mini = page.locator("progress[data-progress=wait]")
     assert mini.evaluate("bar => [bar.value, bar.hidden]") == [40, False]
     check_accessibility(page)
+    mini.evaluate("bar => bar.dataset.progress = 'constructor'")  # what each object has
     report(app, "gated", run_id, 65, "13 of 20 files")
     page.wait_for_selector(f"{bar}[aria-label='Progress of the run'][value='65']")
+    other = page.locator("progress[data-progress=constructor]")
+    assert other.evaluate("bar => [bar.value, bar.hidden]") == [0, True]
+    other.evaluate("bar => bar.dataset.progress = 'wait'")
     page.set_viewport_size({"width": 1280, "height": 640})
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)

@@ -51,8 +51,9 @@ export function showProgress(root, progress) {
   list.replaceChildren(...reports.map((report) => createBar(report, linkOf(report))));
   list.hidden = reports.length === 0;
   restoreFocus(list);
+  const byTask = new Map(reports.map((report) => [report.task, report])); // a task may be "constructor"
   for (const bar of root.querySelectorAll("progress[data-progress]")) {
-    const report = progress?.tasks[bar.dataset.progress];
+    const report = byTask.get(bar.dataset.progress);
     bar.hidden = !report;
     bar.value = report?.percent ?? 0;
     bar.title = report ? `${formatPercent(report.percent)} ${report.message}`.trim() : "";
