@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import InvalidRequest, NotAllowed, RunNotFound, UpstreamError, quote
@@ -13,7 +12,7 @@ from ..runs.notebook_export import extract_output
 from ..runs.outcome import find_attempt, has_ended
 from ..runs.output_parts import LogPart
 from .concurrent_reads import read_all
-from .outputs import Output, OutputPage, read_or_explain, read_output_page
+from .outputs import Output, OutputPage, read_or_explain, select_page
 from .read_cache import CachedResponse
 from .response_store import CacheKey
 
@@ -168,19 +167,17 @@ class CachedReads:
     ) -> OutputPage:
         """Return outputs of a run's tasks by task key, within the timeout of one read.
 
-        :param tasks: as for :func:`.outputs.read_output_page`, like ``after``.
+        One missing output does not fail the rest: its ``info`` explains that there is none.
+
+        :param tasks: as for :func:`.outputs.select_page`, like ``after``.
         :param check: raises if the caller no longer waits.
         :raises RunNotFound: the run does not exist, or belongs to another job.
         :raises UpstreamTimeout: the time is up.
         """
         run = self._upstream.parse_run(self.get_run(run_id).value)
-        return read_output_page(
-            run,
-            self._get_output_of,
-            partial(self.run_concurrently, check=check),
-            tasks=tasks,
-            after=after,
-        )
+        chosen, next_after = select_page(run, tasks, after)
+        outputs = self.run_concurrently(self._read_or_explain, [*chosen.values()], check=check)
+        return OutputPage(dict(zip(chosen, outputs, strict=True)), next_after)
 
     def get_outputs(self, run_id: int, tasks: Sequence[str] = ()) -> dict[str, Output]:
         """Return the outputs of a run's tasks by task key, of all pages.
@@ -286,9 +283,7 @@ class CachedReads:
         ended = [
             each for each in self.read_iterations(loop) if each.run_id in wanted and has_ended(each)
         ]
-        outputs = self.run_concurrently(
-            lambda task: read_or_explain(task, self._get_output_of), ended
-        )
+        outputs = self.run_concurrently(self._read_or_explain, ended)
         return {int(task.run_id or 0): output for task, output in zip(ended, outputs, strict=True)}
 
     def read_log(self, task: RunTask, offset: int, limit: int) -> LogPart:
@@ -302,7 +297,7 @@ class CachedReads:
             return part
         if not has_ended(task):
             return LogPart()
-        output = read_or_explain(task, self._get_output_of)
+        output = self._read_or_explain(task)
         return LogPart.from_whole(output.get("logs") or "", offset, limit)
 
     def poll(self, run_id: int) -> ApiResponse[Run]:
@@ -316,9 +311,8 @@ class CachedReads:
         self._cache.store(key, begun, run.document, is_final=has_ended(run.document))
         return run
 
-    def _get_output_of(self, task: RunTask | Run) -> Output:
-        output: Output = self.get_whole_output(task).copy_value()
-        return output
+    def _read_or_explain(self, task: RunTask | Run) -> Output:
+        return read_or_explain(lambda: self.get_whole_output(task).copy_value())
 
     def _read(
         self,

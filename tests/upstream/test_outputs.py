@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from databricks.sdk.service.jobs import Run, RunTask
+from databricks.sdk.service.jobs import Run
 
 from flask_lakeflow_jobs import (
     InvalidRequest,
@@ -13,7 +14,7 @@ from flask_lakeflow_jobs import (
     RunNotFound,
     UpstreamError,
 )
-from flask_lakeflow_jobs.upstream.outputs import MAX_OUTPUTS, Output, read_output_page
+from flask_lakeflow_jobs.upstream.outputs import MAX_OUTPUTS, Output, read_or_explain, select_page
 from tests.run_documents import FAILED, RUN_ID, SUCCEEDED, run, task
 
 NO_OUTPUT = {"info": "The workspace has no output of it."}
@@ -22,17 +23,21 @@ NO_OUTPUT = {"info": "The workspace has no output of it."}
 MANY = run(tasks=[task(f"t{number}", SUCCEEDED, run_id=number) for number in range(1, 251)])
 
 
-def read(task: RunTask | Run) -> Output:
-    return {"logs": f"of {task.run_id}"}
+def select_ids(
+    a_run: Run, tasks: Sequence[str] = (), after: str | None = None
+) -> tuple[dict[str, int | None], str | None]:
+    """Return the run ids of the attempts in a page."""
+    page, next_after = select_page(a_run, tasks, after)
+    return {key: each.run_id for key, each in page.items()}, next_after
 
 
 @pytest.mark.parametrize(
     ("ended", "expected"),
     [
         (run(), {}),
-        (run(tasks=[task("a", SUCCEEDED, run_id=1)]), {"a": {"logs": "of 1"}}),
-        (run(SUCCEEDED), {str(RUN_ID): {"logs": f"of {RUN_ID}"}}),
-        (run(SUCCEEDED, run_name="etl"), {"etl": {"logs": f"of {RUN_ID}"}}),
+        (run(tasks=[task("a", SUCCEEDED, run_id=1)]), {"a": 1}),
+        (run(SUCCEEDED), {str(RUN_ID): RUN_ID}),
+        (run(SUCCEEDED, run_name="etl"), {"etl": RUN_ID}),
         (
             run(
                 SUCCEEDED,
@@ -42,13 +47,13 @@ def read(task: RunTask | Run) -> Output:
                     task("b", SUCCEEDED, run_id=3),
                 ],
             ),
-            {"a": {"logs": "of 2"}, "b": {"logs": "of 3"}},
+            {"a": 2, "b": 3},
         ),
     ],
     ids=["queued", "running", "without tasks", "without tasks, named", "last attempts"],
 )
-def test_outputs_are_those_of_the_last_attempts(ended: Run, expected: dict[str, Any]) -> None:
-    assert read_output_page(ended, read) == (expected, None)
+def test_outputs_are_those_of_the_last_attempts(ended: Run, expected: dict[str, int]) -> None:
+    assert select_ids(ended) == (expected, None)
 
 
 @pytest.mark.parametrize(
@@ -59,57 +64,42 @@ def test_outputs_are_those_of_the_last_attempts(ended: Run, expected: dict[str, 
     ],
     ids=lambda error: error.upstream_code,
 )
-def test_missing_output_does_not_fail_the_others(error: Exception) -> None:
-    def read_first(task: RunTask | Run) -> Output:
-        if task.run_id == 1:
-            raise error
-        return read(task)
+def test_missing_output_is_explained(error: Exception) -> None:
+    def fail() -> Output:
+        raise error
 
-    ended = run(tasks=[task("a", SUCCEEDED, run_id=1), task("b", SUCCEEDED, run_id=2)])
-    assert read_output_page(ended, read_first).outputs == {
-        "a": NO_OUTPUT,
-        "b": {"logs": "of 2"},
-    }
+    assert read_or_explain(fail) == NO_OUTPUT
 
 
 @pytest.mark.parametrize(
     "error", [NotAllowed("No."), UpstreamError("Oops."), RunNotFound(1, "etl")], ids=repr
 )
 def test_other_errors_are_raised(error: Exception) -> None:
-    def fail(_: RunTask | Run) -> Output:
+    def fail() -> Output:
         raise error
 
     with pytest.raises(type(error)):
-        read_output_page(run(tasks=[task("a", SUCCEEDED)]), fail)
+        read_or_explain(fail)
 
 
 def test_outputs_of_many_tasks_come_in_pages() -> None:
     """A request for the outputs of 1,000 tasks took half a minute, however soon its client left."""
-    pages: list[dict[str, Output]] = []
+    pages: list[dict[str, int | None]] = []
     after = None
     while not pages or after is not None:
-        page, after = read_output_page(MANY, read, after=after)
+        page, after = select_ids(MANY, after=after)
         pages.append(page)
     assert [len(page) for page in pages] == [MAX_OUTPUTS, MAX_OUTPUTS, 50]
     assert [key for page in pages for key in page] == [f"t{number}" for number in range(1, 251)]
 
 
 def test_outputs_of_named_tasks_are_read_alone() -> None:
-    calls: list[int | None] = []
-
-    def record(each: RunTask | Run) -> Output:
-        calls.append(each.run_id)
-        return read(each)
-
-    page = read_output_page(MANY, record, tasks=["t200", "t3"])
-    assert page == ({"t3": {"logs": "of 3"}, "t200": {"logs": "of 200"}}, None)
-    assert sorted(map(int, filter(None, calls))) == [3, 200]
-    assert read_output_page(MANY, read, tasks=["t200", "t3"], after="t3").outputs == {
-        "t200": {"logs": "of 200"}
-    }
+    named = ["t200", "t3"]
+    assert select_ids(MANY, named) == ({"t3": 3, "t200": 200}, None)
+    assert select_ids(MANY, named, after="t3") == ({"t200": 200}, None)
 
 
 @pytest.mark.parametrize("query", [{"tasks": ["x"]}, {"after": "x"}, {"tasks": ["t1", "x"]}])
 def test_outputs_of_unknown_task_are_refused(query: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest, match="has no task 'x'"):
-        read_output_page(MANY, read, **query)
+        select_page(MANY, **query)
