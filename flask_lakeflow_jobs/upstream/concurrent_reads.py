@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
-from functools import partial
 from typing import TypeVar
 
 from ..concurrency import run_in_thread
@@ -92,7 +91,10 @@ def _begin(
         with suppress(IndexError):  # none is left
             while True:
                 future, context, item = waiting.popleft()
-                _run(future, partial(context.run, read, item))
+                try:
+                    future.set_result(context.run(read, item))
+                except BaseException as error:  # the caller raises it
+                    future.set_exception(error)
 
     try:
         for _ in range(min(len(items), max_threads)):
@@ -100,10 +102,3 @@ def _begin(
         yield [future for future, _, _ in reads]
     finally:
         waiting.clear()
-
-
-def _run(future: Future[R], call: Callable[[], R]) -> None:
-    try:
-        future.set_result(call())
-    except BaseException as error:  # the caller raises it
-        future.set_exception(error)
