@@ -17,7 +17,7 @@ from ..runs.durations import end_of
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
 from ..text import format_csv_line
 from ..upstream.concurrent_reads import read_each
-from ..web.auth import current_authorizer, request_handle
+from ..web.auth import current_authorizer
 from ..web.run_list import (
     FILTERS,
     ListedRun,
@@ -92,7 +92,7 @@ def read_run_rows(
     """
     keys = list(dict.fromkeys(run.job for run in runs))
     with ExitStack() as stack:
-        handles = {key: stack.enter_context(request_handle(authorizer, key)) for key in keys}
+        handles = {key: stack.enter_context(authorizer.request_handle(key)) for key in keys}
         titles = {key: build_title(handle.job, None) for key, handle in handles.items()}
         present: dict[tuple[str, int], ListedRun] = {}
 

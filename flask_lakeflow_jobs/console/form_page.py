@@ -19,7 +19,7 @@ from ..pages import page_url
 from ..runs.ids import parse_run_id
 from ..runs.job_definition import defined_tasks
 from ..text import format_value
-from ..web.auth import current_authorizer, request_handle
+from ..web.auth import current_authorizer
 from . import page_data
 from .cards import Card, read_cards
 from .forms import Form
@@ -145,7 +145,7 @@ class FormPage:
 def show_form(key: str) -> str:
     """Show the form that starts a run; ``again`` fills in the values of an earlier run."""
     authorizer = current_authorizer()
-    with request_handle(authorizer, key, "run") as handle:
+    with authorizer.request_handle(key, "run") as handle:
         page = read_form_page(handle)
         again, started = request.args.get("again", ""), request.args.get("started", "")
         if again:
@@ -159,7 +159,7 @@ def show_form(key: str) -> str:
 def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str]]:
     """Start a run with the values of the form, and redirect to its page."""
     authorizer = current_authorizer()
-    with request_handle(authorizer, key, "run") as handle:
+    with authorizer.request_handle(key, "run") as handle:
         page, sent = read_form_page(handle), request.form.to_dict()
         nonce, form = sent.get(NONCE, ""), page.form
         page = replace(page, form=form.with_sent(sent), choices=RunChoices.of(request.form))

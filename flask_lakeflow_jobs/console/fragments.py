@@ -12,7 +12,7 @@ from ..errors import LakeflowJobsError, NotAllowed
 from ..globals import current_state
 from ..runs.durations import format_change
 from ..runs.ids import parse_run_id
-from ..web.auth import app_handle, current_authorizer, request_handle
+from ..web.auth import current_authorizer
 from . import labels, page_data
 from .cards import CARDS_PER_PAGE, read_cards
 from .parts import RunMarkup
@@ -89,7 +89,7 @@ def lakeflow_run(key: str, run_id: int) -> Markup:
     if not _may_view(authorizer, key):
         return Markup("")
     try:
-        with request_handle(authorizer, key) as handle:
+        with authorizer.request_handle(key) as handle:
             view = build_run_view(authorizer, handle, parse_run_id(run_id))
     except LakeflowJobsError as error:
         return render("_problem.html", error=error)
@@ -98,7 +98,7 @@ def lakeflow_run(key: str, run_id: int) -> Markup:
 
 def _may_view(authorizer: Authorizer, key: str) -> bool:
     try:
-        app_handle(authorizer, key)
+        authorizer.app_handle(key)
     except LakeflowJobsError:
         return False
     return True

@@ -16,7 +16,7 @@ from ..pages import page_url
 from ..record.values import PageToken, RowState
 from ..runs import RUNS_PER_PAGE
 from ..runs.ids import parse_run_id
-from ..web.auth import current_authorizer, request_handle
+from ..web.auth import current_authorizer
 from . import page_data
 from .cards import read_cards
 from .labels import KIND_NAMES
@@ -85,7 +85,7 @@ def show_history(key: str) -> str:
     authorizer = current_authorizer()
     wanted = Filter(request.args.get("outcome", ""), request.args.get("who", "").strip())
     after = PageToken.parse(request.args.get("pageToken", ""))
-    with request_handle(authorizer, key) as handle:
+    with authorizer.request_handle(key) as handle:
         page = read_page(handle, wanted, after)
     (card,) = read_cards(authorizer, [key])
     return render_page(
@@ -101,14 +101,14 @@ def show_history(key: str) -> str:
 
 def show_neighbor(key: str, run_id: str, which: str) -> BaseResponse:
     """Redirect to the run before or after a run of a job; ``which`` is ``previous`` or ``next``."""
-    with request_handle(current_authorizer(), key) as handle:
+    with current_authorizer().request_handle(key) as handle:
         found = find_neighbor(handle, parse_run_id(run_id), which)
     return redirect(page_url("lakeflow_console.show_run", key=key, run_id=found))
 
 
 def compare_with_previous(key: str, run_id: str) -> BaseResponse:
     """Redirect to the comparison of a run with the one before it."""
-    with request_handle(current_authorizer(), key) as handle:
+    with current_authorizer().request_handle(key) as handle:
         ids = [find_neighbor(handle, parse_run_id(run_id), "previous"), run_id]
     return redirect(page_url("lakeflow_console.show_comparison", key=key, run=ids))
 

@@ -14,7 +14,7 @@ from ..handle import JobHandle
 from ..pages import page_url
 from ..runs.ids import parse_run_id
 from ..runs.repair import check_has_ended, plan_repair
-from ..web.auth import current_authorizer, request_handle
+from ..web.auth import current_authorizer
 from . import page_data
 from .form_page import read_form_page
 from .forms import Form
@@ -65,7 +65,7 @@ class RepairPage:
 def show_repair(key: str, run_id: str) -> str:
     """Show what a repair of a run will rerun, with a choice of tasks and parameters."""
     authorizer = current_authorizer()
-    with request_handle(authorizer, key, "repair") as handle:
+    with authorizer.request_handle(key, "repair") as handle:
         authorizer.check_view(handle.job)
         return _read_page(handle, parse_run_id(run_id)).render()
 
@@ -73,7 +73,7 @@ def show_repair(key: str, run_id: str) -> str:
 def repair_run(key: str, run_id: str) -> BaseResponse | tuple[str, int]:
     """Rerun tasks of a run, by default those that failed, and redirect to its page."""
     authorizer = current_authorizer()
-    with request_handle(authorizer, key, "repair") as handle:
+    with authorizer.request_handle(key, "repair") as handle:
         if CHOICE not in request.form:
             handle.repair_run(run_id, requested_by=authorizer.user_name)
         else:

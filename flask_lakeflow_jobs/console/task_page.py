@@ -21,7 +21,7 @@ from ..runs.iterations import Iteration, select_failed
 from ..runs.outcome import select_last_attempts
 from ..runs.output_parts import DEFAULT_PART_BYTES, Rows, drop_repeated, read_rows
 from ..runs.redaction import redact, redact_output, redact_progress_tokens
-from ..web.auth import Authorizer, current_authorizer, request_handle
+from ..web.auth import Authorizer, current_authorizer
 from ..web.requests import read_number
 from ..web.views import ITERATIONS_PER_PAGE
 from . import page_data
@@ -290,7 +290,7 @@ def show_task(key: str, run_id: str, task_run_id: str) -> str:
     """Show one task of a run: its output, its log and its iterations."""
     authorizer = current_authorizer()
     line = read_number(request, "line", 0) or None
-    with request_handle(authorizer, key) as handle:
+    with authorizer.request_handle(key) as handle:
         view = build_task_view(
             authorizer, handle, parse_run_id(run_id), parse_run_id(task_run_id), line=line
         )
@@ -302,7 +302,7 @@ def show_task(key: str, run_id: str, task_run_id: str) -> str:
 
 def show_log_part(key: str, run_id: str, task_run_id: str) -> str:
     """Render the lines of a log from an offset on, for the page's script."""
-    with request_handle(current_authorizer(), key) as handle:
+    with current_authorizer().request_handle(key) as handle:
         reads = cached_reads_of(handle)
         task = _find_task(reads, run_id, task_run_id)
         part = reads.read_log(task, read_number(request, "offset", 0), DEFAULT_PART_BYTES)
@@ -315,7 +315,7 @@ def download_log(key: str, run_id: str, task_run_id: str) -> Response:
     """Send the log so far as a file, in the parts in which it is read."""
     name = f"{key}-{run_id}-{task_run_id}.log"
     with ExitStack() as stack:
-        handle = stack.enter_context(request_handle(current_authorizer(), key))
+        handle = stack.enter_context(current_authorizer().request_handle(key))
         reads = cached_reads_of(handle)
         task = _find_task(reads, run_id, task_run_id)
         # each part is read within the request's time limit, which only its context knows
@@ -329,7 +329,7 @@ def download_log(key: str, run_id: str, task_run_id: str) -> Response:
 
 def download_rows(key: str, run_id: str, task_run_id: str) -> Response:
     """Send the rows of a SQL task as CSV."""
-    with request_handle(current_authorizer(), key) as handle:
+    with current_authorizer().request_handle(key) as handle:
         reads = cached_reads_of(handle)
         task = _find_task(reads, run_id, task_run_id)
         output = redact(reads.get_whole_output(task).value, handle.job.secret_overrides)

@@ -19,7 +19,7 @@ from ..record.values import PageToken
 from ..runs.comparison import parse_pair
 from ..runs.ids import parse_run_id
 from ..web import assets
-from ..web.auth import app_handle, current_authorizer, request_handle
+from ..web.auth import current_authorizer
 from ..web.bodies import read_form
 from ..web.csrf import require_same_origin
 from ..web.responses import encode_json, log_failure
@@ -83,7 +83,7 @@ def show_live(key: str, run_id: str) -> Response:
 
 def _run_view(key: str, run_id: str, *, is_live: bool = False) -> RunView:
     authorizer = current_authorizer()
-    with request_handle(authorizer, key) as handle:
+    with authorizer.request_handle(key) as handle:
         return build_run_view(
             authorizer,
             handle,
@@ -96,7 +96,7 @@ def _run_view(key: str, run_id: str, *, is_live: bool = False) -> RunView:
 def show_matrix(key: str) -> str:
     """Show the tasks of the last runs of a job, with states and durations."""
     authorizer = current_authorizer()
-    with request_handle(authorizer, key) as handle:
+    with authorizer.request_handle(key) as handle:
         matrix, title = handle.read_matrix(), page_data.read_title(handle)
         runs = page_data.summarize_runs(handle, matrix.runs)
     found = {run.state.kind for run in runs}
@@ -115,7 +115,7 @@ def show_comparison(key: str) -> str:
     """Compare two runs of a job; ``run`` is the id of each."""
     authorizer = current_authorizer()
     first, second = parse_pair(request.args.getlist("run"))
-    with request_handle(authorizer, key) as handle:
+    with authorizer.request_handle(key) as handle:
         compared, title = handle.compare(first, second), page_data.read_title(handle)
         runs = page_data.summarize_runs(handle, compared.runs)
     errors = [error or run.message for error, run in zip(compared.errors, runs, strict=True)]
@@ -144,7 +144,7 @@ def show_cards() -> Markup:
 def show_run_fragment(key: str, run_id: str) -> Response:
     """Respond with the fragment ``lakeflow_run``; to HTMX with status 286 if the run has ended."""
     authorizer = current_authorizer()
-    with request_handle(authorizer, key) as handle:
+    with authorizer.request_handle(key) as handle:
         view = build_run_view(authorizer, handle, parse_run_id(run_id))
     response = Response(fragments.render_live(view), mimetype="text/html")
     response.vary.add("HX-Request")
@@ -156,7 +156,7 @@ def show_run_fragment(key: str, run_id: str) -> Response:
 def cancel_run(key: str, run_id: str) -> BaseResponse:
     """Request the cancellation of a run, and redirect to its page."""
     authorizer = current_authorizer()
-    with request_handle(authorizer, key, "cancel") as handle:
+    with authorizer.request_handle(key, "cancel") as handle:
         handle.cancel_run(parse_run_id(run_id), requested_by=authorizer.user_name)
     return redirect_to_run(key, run_id)
 
@@ -165,7 +165,7 @@ def change_schedule(key: str) -> BaseResponse:
     """Pause the schedule and triggers of a job, or resume them, and redirect to its page."""
     authorizer = current_authorizer()
     paused = request.form.get("paused")
-    with request_handle(authorizer, key, "schedule") as handle:
+    with authorizer.request_handle(key, "schedule") as handle:
         if paused not in ("true", "false"):
             raise InvalidRequest("'paused' must be 'true' or 'false'.")
         change = handle.pause if paused == "true" else handle.resume
@@ -199,7 +199,7 @@ def _find_subject(error: HTTPException) -> dict[str, str]:
     if "key" not in arguments:
         return {}
     try:
-        app_handle(current_authorizer(), arguments["key"])
+        current_authorizer().app_handle(arguments["key"])
     except LakeflowJobsError:
         return {}
     names = ["key"] if isinstance(error, RunNotFound | InvalidRequest) else ["key", "run_id"]

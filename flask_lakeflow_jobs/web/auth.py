@@ -97,7 +97,7 @@ class Authorizer:
             return None
         return f"The app's policy does not allow you to {action} the job {job.key!r}."
 
-    def record_refusal(self, action: PolicyAction, job: Job, refusal: str) -> None:
+    def _record_refusal(self, action: PolicyAction, job: Job, refusal: str) -> None:
         """Record that an action was refused; not that a view was, of which there may be many."""
         if action not in READS:
             actor = Actor(job, APP, self._find_origin(), self.user_name)
@@ -133,22 +133,52 @@ class Authorizer:
             raise TypeError(f"{callback!r} returns a coroutine. Make it an 'async def' function.")
         return result
 
-    def find_handle(self, key: str) -> JobHandle | None:
-        """Return the app's own handle on a job, before any check; ``None`` if there is no job."""
-        job = self._state.settings.jobs.get(key)
-        if job is None:
-            return None
-        return JobHandle(self._state, job, APP, find_origin=self._find_origin)
+    def app_handle(self, key: str, action: PolicyAction = "view") -> JobHandle:
+        """Return the app's own handle on a job, after an authorization check.
 
-    def find_token_handle(self, key: str) -> JobHandle:
-        """Return the app's own handle on a job for a run that sends a token.
-
-        :raises NotAllowed: there is no such job, so no token is valid for it.
+        :raises UnknownJob: there is no such job, or the user may not view it. The error does not
+            say which, and names only the jobs that the user may view.
+        :raises NotAllowed: the user may view the job, but not do that.
         """
+        job = self._state.settings.jobs.get(key)
+        if job is not None:
+            refusal = self.find_refusal(action, job)
+            if refusal is None:
+                return JobHandle(self._state, job, APP, find_origin=self._find_origin)
+            if self.allows("view", job):
+                self._record_refusal(action, job, refusal)
+                raise NotAllowed(refusal)
+        names = [job.key for job in self.viewable_jobs()]
+        raise UnknownJob(key[:MAX_QUOTED_NAME_LENGTH], names)
+
+    def request_handle(
+        self, key: str, action: PolicyAction = "view"
+    ) -> AbstractContextManager[JobHandle]:
+        """Return the context of a handle on a job, after an authorization check. The handle acts
+        with the token of the request if the job runs as its users.
+
+        :raises UnknownJob: there is no such job, or the user may not view it.
+        :raises NotAllowed: the user may view the job, but not do that.
+        :raises MissingUserToken: on entry: the job runs as its users, and the request carries no
+            token.
+        """
+        handle = self.app_handle(key, action)
+        is_user = handle.job.run_as == "user"
+        return handle.as_user(self._request) if is_user else nullcontext(handle)
+
+    def progress_handle(self, key: str, token: str | None) -> AbstractContextManager[JobHandle]:
+        """Return the context of a handle for a progress report: the app's own if there is a token,
+        which the handle checks; otherwise as :meth:`request_handle`.
+
+        :raises NotAllowed: there is no such job for a token, or the user may not report.
+        :raises UnknownJob: there is no token, and the user may not view the job.
+        """
+        if token is None:
+            return self.request_handle(key, "report")
         job = self._state.settings.jobs.get(key)
         if job is None:
             raise invalid_token()
-        return JobHandle(self._state, job, APP, is_operator=True)
+        return nullcontext(JobHandle(self._state, job, APP, is_operator=True))
 
     def viewable_jobs(self) -> Iterator[Job]:
         """Yield the jobs that the user may view.
@@ -193,52 +223,5 @@ def authorize(action: PolicyAction, key: str) -> str | None:
         raise ValueError(f"The action must be one of {', '.join(actions)}, not {action!r}.")
     require_same_origin(request)
     authorizer = current_authorizer()
-    app_handle(authorizer, key, action)
+    authorizer.app_handle(key, action)
     return authorizer.user_name
-
-
-def app_handle(authorizer: Authorizer, key: str, action: PolicyAction = "view") -> JobHandle:
-    """Return the app's own handle on a job, after an authorization check.
-
-    :raises UnknownJob: there is no such job, or the user may not view it. The error does not say
-        which, and names only the jobs that the user may view.
-    :raises NotAllowed: the user may view the job, but not do that.
-    """
-    handle = authorizer.find_handle(key)
-    if handle is not None:
-        refusal = authorizer.find_refusal(action, handle.job)
-        if refusal is None:
-            return handle
-        if authorizer.allows("view", handle.job):
-            authorizer.record_refusal(action, handle.job, refusal)
-            raise NotAllowed(refusal)
-    names = [job.key for job in authorizer.viewable_jobs()]
-    raise UnknownJob(key[:MAX_QUOTED_NAME_LENGTH], names)
-
-
-def request_handle(
-    authorizer: Authorizer, key: str, action: PolicyAction = "view"
-) -> AbstractContextManager[JobHandle]:
-    """Return the context of a handle on a job, after an authorization check. The handle acts with
-    the token of the request if the job runs as its users.
-
-    :raises UnknownJob: there is no such job, or the user may not view it.
-    :raises NotAllowed: the user may view the job, but not do that.
-    :raises MissingUserToken: on entry: the job runs as its users, and the request carries no token.
-    """
-    handle = app_handle(authorizer, key, action)
-    return handle.as_user(request) if handle.job.run_as == "user" else nullcontext(handle)
-
-
-def progress_handle(
-    authorizer: Authorizer, key: str, token: str | None
-) -> AbstractContextManager[JobHandle]:
-    """Return the context of a handle for a progress report: the app's own if there is a token,
-    which the handle checks; otherwise as :func:`request_handle`.
-
-    :raises NotAllowed: there is no such job for a token, or the user may not report.
-    :raises UnknownJob: there is no token, and the user may not view the job.
-    """
-    if token is None:
-        return request_handle(authorizer, key, "report")
-    return nullcontext(authorizer.find_token_handle(key))

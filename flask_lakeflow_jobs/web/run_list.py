@@ -25,7 +25,6 @@ from ..runs.durations import end_of
 from ..runs.outcome import ACTIVE_OUTCOMES, Outcome, has_ended, outcome_of, parse_state
 from ..runs.redaction import redact
 from ..runs.run_parameters import fields_of, requester_of
-from .auth import request_handle
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -206,7 +205,7 @@ def read_run_page(authorizer: Authorizer, query: RunQuery, limit: int | None = N
         sources = [_read_record(recorded, query, limit + 1)] if recorded else []
         for key in read:
             try:
-                handle = stack.enter_context(request_handle(authorizer, key))
+                handle = stack.enter_context(authorizer.request_handle(key))
             except (MissingUserToken, InvalidUserToken):
                 if query.job is not None:
                     raise

@@ -26,7 +26,7 @@ from ..runs.redaction import redact, redact_outputs, summarize_newest_run
 from ..runs.triggers import triggers_of
 from ..watching.snapshot import StateId
 from ..watching.subscription import Subscription
-from .auth import app_handle, current_authorizer, progress_handle, request_handle
+from .auth import current_authorizer
 from .openapi import build_document
 from .requests import (
     read_flag,
@@ -68,7 +68,7 @@ def list_jobs() -> Response:
 
 
 def show_job(key: str) -> Response:
-    return json_response(app_handle(current_authorizer(), key).job.to_dict())
+    return json_response(current_authorizer().app_handle(key).job.to_dict())
 
 
 def show_openapi() -> Response:
@@ -93,7 +93,7 @@ def show_health() -> Response:
 
 def trigger(key: str) -> Response:
     authorizer = current_authorizer()
-    with request_handle(authorizer, key, "run") as handle:
+    with authorizer.request_handle(key, "run") as handle:
         # Before the run starts: an invalid flag must not start one.
         is_stream, poll = read_flag(request, "stream"), read_flag(request, "poll")
         is_brief = read_flag(request, "brief")
@@ -128,7 +128,7 @@ def _with_location(response: Response, key: str, triggered: Triggered) -> Respon
 
 
 def list_runs(key: str) -> Response:
-    with request_handle(current_authorizer(), key) as handle:
+    with current_authorizer().request_handle(key) as handle:
         runs = cached_reads_of(handle, stale_if_error=True).list_runs(read_limit(request))
     return _respond_with_read(
         "runs",
@@ -144,7 +144,7 @@ def list_all_runs() -> Response:
 
 
 def show_status(key: str) -> Response:
-    with request_handle(current_authorizer(), key) as handle:
+    with current_authorizer().request_handle(key) as handle:
         runs = cached_reads_of(handle, stale_if_error=True).list_runs(1)
     return _respond_with_read(
         "status",
@@ -155,7 +155,7 @@ def show_status(key: str) -> Response:
 
 
 def show_schedule(key: str) -> Response:
-    with request_handle(current_authorizer(), key) as handle:
+    with current_authorizer().request_handle(key) as handle:
         job = cached_reads_of(handle, stale_if_error=True).get_job()
     triggers = triggers_of(job.value, current_state().clock.now() * 1000)
     return with_age(json_response({"triggers": [each.to_dict() for each in triggers]}), job)
@@ -163,26 +163,26 @@ def show_schedule(key: str) -> Response:
 
 def change_schedule(key: str) -> Response:
     authorizer = current_authorizer()
-    with request_handle(authorizer, key, "schedule") as handle:
+    with authorizer.request_handle(key, "schedule") as handle:
         change = handle.pause if read_paused(request) else handle.resume
         change(requested_by=authorizer.user_name)
     return Response(status=204)
 
 
 def show_matrix(key: str) -> Response:
-    with request_handle(current_authorizer(), key) as handle:
+    with current_authorizer().request_handle(key) as handle:
         return json_response(
             handle.read_matrix(max(1, read_number(request, "limit", MAX_RUNS))).to_dict()
         )
 
 
 def compare_runs(key: str) -> Response:
-    with request_handle(current_authorizer(), key) as handle:
+    with current_authorizer().request_handle(key) as handle:
         return json_response(handle.compare(*parse_pair(request.args.getlist("run"))).to_dict())
 
 
 def show_run(key: str, run_id: str) -> Response:
-    with request_handle(current_authorizer(), key) as handle:
+    with current_authorizer().request_handle(key) as handle:
         run = cached_reads_of(handle, stale_if_error=True).get_run(parse_run_id(run_id))
     return _respond_with_read(
         "run", handle, run, lambda: redact(run.value, handle.job.secret_overrides)
@@ -191,7 +191,7 @@ def show_run(key: str, run_id: str) -> Response:
 
 def list_actions(key: str, run_id: str) -> Response:
     """Respond with who started, canceled and repaired a run, to those who may view the run."""
-    with request_handle(current_authorizer(), key) as handle:
+    with current_authorizer().request_handle(key) as handle:
         number = parse_run_id(run_id)
         cached_reads_of(handle, stale_if_error=True).get_run(number)
         found = current_state().requesters.read_one(handle.job.job_id, number)
@@ -206,14 +206,14 @@ def _respond_with_read(
 
 def cancel_run(key: str, run_id: str) -> Response:
     authorizer = current_authorizer()
-    with request_handle(authorizer, key, "cancel") as handle:
+    with authorizer.request_handle(key, "cancel") as handle:
         handle.cancel_run(parse_run_id(run_id), requested_by=authorizer.user_name)
     return Response(status=204)
 
 
 def repair_run(key: str, run_id: str) -> Response:
     authorizer = current_authorizer()
-    with request_handle(authorizer, key, "repair") as handle:
+    with authorizer.request_handle(key, "repair") as handle:
         repair_id = handle.repair_run(
             parse_run_id(run_id), **read_repair(request), requested_by=authorizer.user_name
         )
@@ -223,13 +223,13 @@ def repair_run(key: str, run_id: str) -> Response:
 def report_progress(key: str, run_id: str) -> Response:
     """Accept a report from the run itself, by its token, or from a user who may report."""
     authorizer, token = current_authorizer(), read_progress_token(request)
-    with progress_handle(authorizer, key, token) as handle:
+    with authorizer.progress_handle(key, token) as handle:
         handle.report_progress(parse_run_id(run_id), **read_report(request), token=token)
     return Response(status=204)
 
 
 def stream_run(key: str, run_id: str) -> Response:
-    with request_handle(current_authorizer(), key) as handle:
+    with current_authorizer().request_handle(key) as handle:
         poll, is_brief = read_flag(request, "poll"), read_flag(request, "brief")
         return _stream_one(handle, parse_run_id(run_id), poll=poll, is_brief=is_brief)
 
@@ -253,7 +253,7 @@ def stream_runs() -> Response:
     runs = read_streamed_runs(request)
     last_states = parse_last_event_id(read_last_event_id(request), {run_id for _, run_id in runs})
     with ExitStack() as stack:
-        handles = [stack.enter_context(request_handle(authorizer, key)) for key, _ in runs]
+        handles = [stack.enter_context(authorizer.request_handle(key)) for key, _ in runs]
         poll, is_brief = read_flag(request, "poll"), read_flag(request, "brief")
         subscriptions = [
             subscribe_to(handle, run_id, last_states.get(run_id))
@@ -269,7 +269,7 @@ def stream_runs() -> Response:
 
 
 def show_output(key: str, run_id: str) -> Response:
-    with request_handle(current_authorizer(), key) as handle:
+    with current_authorizer().request_handle(key) as handle:
         outputs, next_after = cached_reads_of(handle).get_output_page(
             parse_run_id(run_id),
             read_tasks(request),
@@ -285,7 +285,7 @@ def show_output(key: str, run_id: str) -> Response:
 
 def show_log(key: str, run_id: str) -> Response:
     wanted = read_log_request(request)
-    with request_handle(current_authorizer(), key) as handle:
+    with current_authorizer().request_handle(key) as handle:
         part = handle.read_log(
             run_id,
             wanted.task,
@@ -300,7 +300,7 @@ def list_iterations(key: str, run_id: str) -> Response:
     if (task := request.args.get("task")) is None:
         raise InvalidRequest("Name a for-each task: ?task=<key>.")
     first = max(0, read_number(request, "pageToken", 0))
-    with request_handle(current_authorizer(), key) as handle:
+    with current_authorizer().request_handle(key) as handle:
         reads = cached_reads_of(handle)
         loop = reads.find_loop(parse_run_id(run_id), task)
         iterations = reads.list_iterations(loop)
