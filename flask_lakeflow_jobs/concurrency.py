@@ -118,13 +118,14 @@ def run_in_thread(call: Callable[[], None]) -> None:
         call()
 
 
-def start_thread(call: Callable[[], None]) -> None:
+def start_thread(call: Callable[[], None], name: str = "lakeflow-background") -> threading.Thread:
     """Run a call in a daemon thread.
 
     :raises RuntimeError: there are too many threads.
     """
-    target = partial(_log_interrupts, call)
-    threading.Thread(target=target, name="lakeflow-background", daemon=True).start()
+    thread = threading.Thread(target=partial(_log_interrupts, call), name=name, daemon=True)
+    thread.start()
+    return thread
 
 
 def _log_interrupts(call: Callable[[], None]) -> None:

@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from weakref import ref
 
-from ..concurrency import reset_in_new_processes
+from ..concurrency import reset_in_new_processes, start_thread
 from ..errors import DatabaseUnavailable, RecordOutdated
 from ..text import MAX_ERROR_CHARS, clean_line
 from .claims import CLAIM_SECONDS, RENEWAL_SECONDS, ClaimWatch
@@ -186,11 +186,9 @@ class Outbox:
             if not self._is_registered:
                 self._is_registered = True
                 atexit.register(self.stop)
-            self._thread = threading.Thread(target=self._run, name="lakeflow-outbox", daemon=True)
             try:
-                self._thread.start()
+                self._thread = start_thread(self._run, "lakeflow-outbox")
             except RuntimeError as error:  # too many threads, or the process ends
-                self._thread = None
                 _log.warning("Deliveries are delayed: %s", error)
 
     def stop(self, timeout: float = STOP_SECONDS) -> None:

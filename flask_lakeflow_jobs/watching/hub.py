@@ -12,7 +12,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inline
+from ..concurrency import (
+    Spawn,
+    reset_in_new_processes,
+    run_in_thread,
+    run_inline,
+    start_thread,
+)
 from ..errors import UpstreamTimeout
 from ..loggers import log_once
 from .active_polls import ActivePolls, Poll, PollAbandoned
@@ -262,9 +268,8 @@ class Hub:
         if self._thread is not None:
             _log.error("No polls were started for %.0f s. Starting again.", elapsed)
         self._stepped_at += elapsed
-        self._thread = threading.Thread(target=self._run, name="lakeflow-watch", daemon=True)
         try:
-            self._thread.start()
+            self._thread = start_thread(self._run, "lakeflow-watch")
         except RuntimeError as error:  # the system has no more
             self._thread = None
             log_once(_log.name, f"Requests poll, because no thread can be started: {error}.")

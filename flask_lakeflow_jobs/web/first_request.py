@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from flask import Response, current_app, request
 
-from ..concurrency import reset_after_late_patch, reset_in_new_processes
+from ..concurrency import reset_after_late_patch, reset_in_new_processes, start_thread
 from ..errors import LakeflowJobsError
 from .servers import Server, find_server
 from .sse.limits import PROCESS_USAGE, limit_connections
@@ -78,10 +78,8 @@ class WarmUp(FirstRequestHook):
     def _begin(self, server: Server) -> None:
         limit_connections(server, PROCESS_USAGE.sockets)
         if self._is_first() and self._warm_up is not None:
-            run = partial(self._run, self._warm_up)
-            thread = threading.Thread(target=run, name="lakeflow-warm-up", daemon=True)
             try:
-                thread.start()
+                start_thread(partial(self._run, self._warm_up), "lakeflow-warm-up")
             except RuntimeError as error:  # too many threads
                 _upstream_log.info("The process is not warmed up: %s", error)
 
@@ -123,9 +121,8 @@ class FollowStart(FirstRequestHook):
         if not self._is_first():
             return
         follower = self._build()
-        thread = threading.Thread(target=follower.run, name="lakeflow-follow", daemon=True)
         try:
-            thread.start()
+            thread = start_thread(follower.run, "lakeflow-follow")
         except RuntimeError as error:  # too many threads
             _polling_log.warning("This process follows no runs: %s", error)
             return
