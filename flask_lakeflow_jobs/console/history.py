@@ -22,7 +22,7 @@ from .cards import read_cards
 from .labels import KIND_NAMES
 from .rendering import render_page
 from .root_errors import EndedRun, read_root_errors
-from .summaries import MAX_TREND_RUNS, Summary, build_trend, summarize_recorded, summarize_run
+from .summaries import MAX_TREND_RUNS, Summary, build_trend, summarize_recorded
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -118,26 +118,23 @@ def read_page(handle: JobHandle, wanted: Filter, after: PageToken | None) -> Pag
 
     :param after: ``None``: begin with the newest run.
     """
-    moment, parameter = page_data.now(), page_data.requester_parameter()
     found: list[Summary] = []
     runs_read = 0
     for _ in range(MAX_READS):
         batch = page_data.read_runs(handle, READ_SIZE, start_time_to=after.at if after else None)
         has_more = len(batch) == READ_SIZE
         older = _older(batch, after)
-        actions = page_data.read_actions(handle, older)
-        for left, run in zip(range(len(older) - 1, -1, -1), older, strict=True):
+        for number, summary in enumerate(page_data.summarize_runs(handle, older), 1):
             runs_read += 1
-            after = PageToken(run.start_time or 0, run.run_id or 0)
-            started_by = actions[run.run_id or 0].started_by
-            summary = summarize_run(run, moment, parameter, started_by)
+            after = PageToken(summary.started or 0, summary.run_id)
             if wanted.matches(summary):
                 found.append(summary)
             if len(found) == PAGE_SIZE:
-                return Page(_explain(handle, found), runs_read, after, has_more or left > 0)
+                is_last = number == len(older) and not has_more
+                return Page(_explain(handle, found), runs_read, after, has_more=not is_last)
         if not has_more:
             break
-    return Page(_explain(handle, found), runs_read, after, has_more)
+    return Page(_explain(handle, found), runs_read, after, has_more=has_more)
 
 
 def _explain(handle: JobHandle, runs: Sequence[Summary]) -> list[Summary]:

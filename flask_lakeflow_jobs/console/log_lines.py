@@ -75,17 +75,15 @@ def view_log(part: LogPart, *, hide: str = "", line: int | None = None) -> LogVi
         start = max(0, min(line - part.line - _LINES_BEFORE, len(lines)))
     some = lines[start : start + MAX_LINES]
     is_last = start + len(some) == len(lines)
-    first = part.line
-    if first is None and part.offset == 0:
-        first = 1
+    first = 1 if part.line is None and part.offset == 0 else part.line
     return LogView(
-        some,
-        None if first is None else first + start,
-        Markup("").join(render_lines(part.rest)[-1:]) if is_last else Markup(""),
-        part.offset,
-        part.next_offset if is_last else None,
-        part.is_final and is_last,
-        part.is_live,
+        lines=some,
+        first=None if first is None else first + start,
+        rest=Markup("").join(render_lines(part.rest)[-1:]) if is_last else Markup(""),
+        offset=part.offset,
+        next_offset=part.next_offset if is_last else None,
+        is_final=part.is_final and is_last,
+        is_live=part.is_live,
     )
 
 

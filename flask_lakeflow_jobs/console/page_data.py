@@ -3,7 +3,7 @@ secrets redacted."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -21,7 +21,6 @@ from .task_markup import MAX_KEPT_TASKS, AttemptId, KeptTask, TaskMarkup
 if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..handle import JobHandle
-    from ..record.requesters import RunActions
     from ..sdk_types import BaseRun, JobSettings, Run, RunTask, SdkJob
     from ..upstream.read_cache import CachedResponse
     from ..web.auth import Authorizer
@@ -82,13 +81,10 @@ def requester_parameter() -> str | None:
     return current_state().settings.attribution_parameter
 
 
-def read_actions(handle: JobHandle, runs: Iterable[Run | BaseRun]) -> dict[int, RunActions]:
-    return current_state().requesters.read(handle.job.job_id, [run.run_id or 0 for run in runs])
-
-
 def summarize_runs(handle: JobHandle, runs: Sequence[Run | BaseRun]) -> list[Summary]:
     """Summarize runs as they are now, with those who started them."""
-    moment, parameter, actions = now(), requester_parameter(), read_actions(handle, runs)
+    moment, parameter, run_ids = now(), requester_parameter(), [run.run_id or 0 for run in runs]
+    actions = current_state().requesters.read(handle.job.job_id, run_ids)
     return [
         summarize_run(run, moment, parameter, actions[run.run_id or 0].started_by) for run in runs
     ]

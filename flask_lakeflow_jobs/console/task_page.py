@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, request, stream_with_context
@@ -179,18 +180,18 @@ def build_task_view(
     # The log of a SQL task has its rows once more.
     has_log = not (rows or task.for_each_task or task.run_job_task or task.condition_task)
     return TaskView(
-        run.start_time or None,
-        attempt,
-        texts_of(output),
-        _child(authorizer, task, output),
-        rows,
-        _read_loop(reads, task) if task.for_each_task else None,
-        read_log_view(reads, task, line=line, hide=hide) if has_log else None,
-        parent,
-        next((each for each in iterations if each.run_id == task_run_id), None),
-        [] if parent else [each for each in siblings if each.task_key == task.task_key],
-        before,
-        after,
+        run_started=run.start_time or None,
+        attempt=attempt,
+        texts=texts_of(output),
+        child=_child(authorizer, task, output),
+        rows=rows,
+        loop=_read_loop(reads, task) if task.for_each_task else None,
+        log=read_log_view(reads, task, line=line, hide=hide) if has_log else None,
+        parent=parent,
+        iteration=next((each for each in iterations if each.run_id == task_run_id), None),
+        attempts=[] if parent else [each for each in siblings if each.task_key == task.task_key],
+        before=before,
+        after=after,
     )
 
 
@@ -208,16 +209,14 @@ def _neighbors(
     siblings: Sequence[RunTask], task: RunTask, *, is_iteration: bool
 ) -> tuple[RunTask | None, RunTask | None]:
     """Return the tasks before and after one, in the order of the job."""
-    order = [each for each in siblings if each.run_id]
-    if not is_iteration:
-        order = [each for each in select_last_attempts(siblings) if each.run_id]
-        found = (i for i, each in enumerate(order) if each.task_key == task.task_key)
-    else:
-        found = (i for i, each in enumerate(order) if each.run_id == task.run_id)
-    if (at := next(found, None)) is None:  # its last attempt has no page
+    attempts = siblings if is_iteration else select_last_attempts(siblings)
+    order = [each for each in attempts if each.run_id]
+    name_of = attrgetter("run_id" if is_iteration else "task_key")
+    at = next((at for at, each in enumerate(order) if name_of(each) == name_of(task)), None)
+    if at is None:  # its last attempt has no page
         return None, None
-    before = order[at - 1] if at else None
-    return before, order[at + 1] if at + 1 < len(order) else None
+    around = [None, *order, None]
+    return around[at], around[at + 2]
 
 
 def texts_of(output: Mapping[str, Any]) -> list[Text]:
@@ -264,7 +263,13 @@ def _read_loop(reads: CachedReads, task: RunTask) -> Loop:
         for each in some
     ]
     return Loop(
-        rows, first, len(iterations), page, page_count, len(failed), is_failed_only=is_failed_only
+        rows=rows,
+        first=first,
+        count=len(iterations),
+        page=page,
+        page_count=page_count,
+        failed_count=len(failed),
+        is_failed_only=is_failed_only,
     )
 
 
