@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from .base import RecordBase, select_page
 from .schema import runs
-from .values import UNFINISHED, PageToken, RecordedRun, RowState
+from .values import PageToken, RecordedRun, RowState
 
 #: The most runs that one read of the oldest returns.
 MAX_OLDEST_RUNS = 1_000
@@ -150,6 +150,6 @@ def _is_of(job_ids: Collection[int], job_keys: Collection[str]) -> sa.ColumnElem
 def _parse(row: Any) -> RecordedRun:
     values = dict(row._mapping)
     state = RowState(values["state"])
-    if state in UNFINISHED:  # a repaired run keeps its last end, to tell a new one from it
+    if state in (RowState.REQUESTED, RowState.STARTED):  # a repaired run keeps its last end
         values["ended_at"] = None
     return RecordedRun(**{**values, "state": state})

@@ -25,9 +25,6 @@ class RowState(str, Enum):
 #: Longer addresses of clients are cut: no IP address has as many characters.
 MAX_ADDRESS_CHARS = 64
 
-#: The states of rows whose end is still to come.
-UNFINISHED = (RowState.REQUESTED, RowState.STARTED)
-
 
 @dataclass(frozen=True)
 class RequestedRun:

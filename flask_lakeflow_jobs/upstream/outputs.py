@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import InvalidRequest, RunNotFound, UpstreamError, quote
 from ..runs.outcome import has_ended, select_last_attempts
@@ -21,27 +21,17 @@ MAX_OUTPUTS = 100
 NO_OUTPUT_CODES = frozenset({"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"})
 
 
-class OutputPage(NamedTuple):
-    """The outputs of some tasks.
-
-    :param outputs: by task key.
-    :param next_after: the task after which the next page begins; ``None``: there is none.
-    """
-
-    outputs: dict[str, Output]
-    next_after: str | None = None
-
-
 def select_page(
     run: Run, tasks: Sequence[str] = (), after: str | None = None
 ) -> tuple[dict[str, RunTask | Run], str | None]:
-    """Return the last attempts of at most :data:`MAX_OUTPUTS` tasks, and where to continue.
+    """Return the last attempts of at most :data:`MAX_OUTPUTS` tasks by task key, and where to
+    continue.
 
     A queued run may have no tasks yet. An ended run without tasks has one output of its own.
 
     :param tasks: the keys of the tasks; by default all.
     :param after: the key of the task after which the page begins.
-    :return: by task key, and the ``next_after`` of :class:`OutputPage`.
+    :return: also the task after which the next page begins; ``None``: there is none.
     :raises InvalidRequest: the run has no such task.
     """
     attempts = {

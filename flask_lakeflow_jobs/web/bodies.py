@@ -43,13 +43,13 @@ def read_object(
             f'Send the body as JSON, {example}, with "Content-Type: application/json".'
         )
     try:
-        document = _parse_json(body) if body else {}
-    except InvalidRequest:
+        document = parse_json(body) if body else {}
+    except (ValueError, RecursionError) as error:
         if encoding := request.headers.get("Content-Encoding"):
             raise UnsupportedMediaType(
                 f"Send the body without 'Content-Encoding': {quote(encoding)} is not decoded."
             ) from None
-        raise
+        raise InvalidRequest(f"The body is not valid JSON: {error}.") from None
     if not isinstance(document, dict):
         raise InvalidRequest(f"The body must be a JSON object: {example}.")
     unknown = [] if members is None else sorted(set(document) - {*members})
@@ -102,10 +102,3 @@ def _min_body_length(request: Request) -> int:
     if request.headers.get("Transfer-Encoding", "").lower() == "chunked":
         return int(request.mimetype != "")
     return request.content_length or 0
-
-
-def _parse_json(body: bytes) -> Any:
-    try:
-        return parse_json(body)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"The body is not valid JSON: {error}.") from None

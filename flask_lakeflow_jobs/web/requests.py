@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import Request
 from marshmallow import Schema, ValidationError, fields, validate
@@ -234,21 +234,8 @@ def read_tasks(request: Request) -> list[str]:
     return tasks
 
 
-class LogRequest(NamedTuple):
-    """The part of a log that a client asks for.
-
-    :param task: the key of the task; or the run id of an attempt or an iteration.
-    :param attempt: counted from 1; ``None``: the last one.
-    """
-
-    task: str | int
-    attempt: int | None
-    offset: int
-    limit: int
-
-
-def read_log_request(request: Request) -> LogRequest:
-    """Read which part of which log a client asks for.
+def read_log_request(request: Request) -> dict[str, Any]:
+    """Read which part of which log a client asks for, as arguments of ``read_log``.
 
     :raises InvalidRequest: no task is named, or a value is not a whole number.
     """
@@ -256,12 +243,12 @@ def read_log_request(request: Request) -> LogRequest:
     if (key is None) == (task_run_id is None):
         raise InvalidRequest("Name one task: ?task=<key> or ?taskRunId=<id>.")
     limit = read_number(request, "limit", DEFAULT_PART_BYTES)
-    return LogRequest(
-        parse_run_id(task_run_id) if key is None else key,
-        read_number(request, "attempt", 0) or None,
-        read_number(request, "offset", 0),
-        max(MIN_PART_BYTES, min(MAX_PART_BYTES, limit)),
-    )
+    return {
+        "task": parse_run_id(task_run_id) if key is None else key,
+        "attempt": read_number(request, "attempt", 0) or None,
+        "offset": read_number(request, "offset", 0),
+        "limit": max(MIN_PART_BYTES, min(MAX_PART_BYTES, limit)),
+    }
 
 
 def read_number(request: Request, name: str, default: int) -> int:

@@ -284,15 +284,9 @@ def show_output(key: str, run_id: str) -> Response:
 
 
 def show_log(key: str, run_id: str) -> Response:
-    wanted = read_log_request(request)
+    arguments = read_log_request(request)
     with current_authorizer().request_handle(key) as handle:
-        part = handle.read_log(
-            run_id,
-            wanted.task,
-            attempt=wanted.attempt,
-            offset=wanted.offset,
-            limit=wanted.limit,
-        )
+        part = handle.read_log(run_id, **arguments)
     return json_response(part.to_dict())
 
 
