@@ -253,7 +253,7 @@ class JobHandle(JobReader):
         return repair_id
 
     def pause(self, *, requested_by: str | None = None) -> None:
-        """Pause the schedule and all triggers of the job. Active runs go on.
+        """Pause the schedule and all triggers of the job. Active runs continue.
 
         The workspace requires the permission ``CAN_MANAGE`` on the job.
 

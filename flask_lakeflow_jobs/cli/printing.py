@@ -27,7 +27,7 @@ from ..text import DIRECTIONS
 from .exit_codes import ExitCode
 from .tables import format_json
 
-# Each alternative is linear: what may repeat never contains what begins a sequence.
+# Each alternative is linear: no repeated part contains the beginning of a sequence.
 _SEQUENCE = (
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: cursor, erasure, colors
     # OSC and other strings: title, clipboard, links

@@ -253,7 +253,7 @@ def repair(
 def pause(key: str | None) -> None:
     """Pause the schedule and all triggers of a job.
 
-    Active runs go on, and you can still start runs yourself.
+    Active runs continue, and you can still start runs yourself.
     """
     handle = get_handle(key)
     handle.pause()

@@ -13,7 +13,7 @@ from ..text import format_value, join_lines
 #: A column is not cut to fewer characters.
 MIN_WIDTH = 8
 
-#: The first column may always have as many. A run id has 16.
+#: The first column is not cut to fewer characters. A run id has 16.
 MIN_FIRST_WIDTH = 20
 
 GAP = "  "
@@ -42,7 +42,7 @@ def format_table(
 
 
 def fit_widths(widths: Sequence[int], available: int) -> list[int]:
-    """Make columns narrower until all fit: first the last one, which has text, then the widest.
+    """Narrow columns until all fit: first the last one, which has text, then the widest.
 
     The first column identifies the row. It keeps its width, up to a third of the characters,
     or to what the others leave.

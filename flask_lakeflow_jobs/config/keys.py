@@ -12,7 +12,7 @@ from typing import Any
 
 PREFIX = "LAKEFLOW_JOBS"
 
-#: What is easily written instead of it.
+#: Prefixes that are easily written instead.
 PREFIX_SLIPS = ("LAKEFLOW", "LAKEFLOW_JOB")
 
 

@@ -16,7 +16,7 @@ from .readers import parse_json_setting
 #: The outcomes of ended runs.
 END_OUTCOMES = frozenset(Outcome) - set(ACTIVE_OUTCOMES.values())
 
-#: What ``outcomes`` may be, other than a list.
+#: What ``outcomes`` may be besides a list.
 OUTCOME_GROUPS: Mapping[str, frozenset[Outcome]] = {
     "all": END_OUTCOMES,
     "failures": END_OUTCOMES - SUCCESSES,

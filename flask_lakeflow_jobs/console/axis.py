@@ -21,7 +21,7 @@ MIN_IDLE_MS = 30_000
 IDLE_SHARE = 0.5
 
 #: What an axis shows of a folded time. It depends on the past alone, so that nothing on the axis
-#: moves while a run goes on.
+#: moves while a run is active.
 MIN_FOLD_MS = 2_000
 FOLD_SHARE = 0.05
 

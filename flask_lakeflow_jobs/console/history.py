@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 #: Runs on a page.
 PAGE_SIZE = 20
 
-#: Runs of one read. More than on a page here, since the first was on the page before and the last
-#: shows that there are more.
+#: Runs of one read: more than on a page, since the first was on the page before and the last shows
+#: that there are more.
 READ_SIZE = RUNS_PER_PAGE
 
 #: Reads for one page, if a filter matches few runs.

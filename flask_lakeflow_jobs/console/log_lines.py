@@ -119,7 +119,7 @@ def read_text(reads: CachedReads, task: RunTask) -> Iterator[str]:
     except LakeflowJobsError as error:
         if expected == 0:
             raise
-        rest = f"[The log goes on, but could not be read: {clean_line(error.detail)}]\n"
+        rest = f"[The log continues, but could not be read: {clean_line(error.detail)}]\n"
     yield rest
 
 

@@ -37,7 +37,7 @@ class ClaimWatch:
         self._checked_at = -math.inf
 
     def begin_again(self) -> None:
-        """Count the time of each claim from the next check on: the record was unavailable."""
+        """Count the time of each claim from the next check, because the record was unavailable."""
         self._since = {}
 
     def find_abandoned(self, read: Callable[[], Sequence[Claim]]) -> list[Claim]:

@@ -192,7 +192,7 @@ class Outbox:
                 _log.warning("Deliveries are delayed: %s", error)
 
     def stop(self, timeout: float = STOP_SECONDS) -> None:
-        """Start no further delivery, and wait for the one that is going on.
+        """Start no further delivery, and wait for the one that runs.
 
         :param timeout: seconds.
         """

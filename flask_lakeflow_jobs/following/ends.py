@@ -170,7 +170,7 @@ class EndRecorder:
         if not is_retry and self._may_get_row(run_key):
             self.outbox.defer(partial(self._repair, run_key, ended, payload, is_retry=True))
             return
-        # first, since a process that sees this end later would take it for that of the repair
+        # first: a process that sees this end later would take it for the end of the repair
         self._record_end(run_key, ended)
         ended_at = build_end(run_key, ended).ended_at
         receivers, text = self.outbox.address("run_repaired", payload)
@@ -181,8 +181,7 @@ class EndRecorder:
             self._send("run_repaired", payload)
 
     def _may_get_row(self, run_key: RunKey) -> bool:
-        """Return whether the row of a run may be among the deferred writes. After these, it is
-        there or never comes."""
+        """Return whether a deferred write may still add the row of a run."""
         return self.outbox.has_deferred and self._record.get_run(*run_key.ids) is None
 
     def _record_end(self, run_key: RunKey, status: RunStatus) -> bool:

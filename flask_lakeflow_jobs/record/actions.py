@@ -82,7 +82,7 @@ class RecordedActions(RecordBase):
             return [_parse(row) for row in connection.execute(page)]
 
     def list_run_actions(self, job_id: int, run_ids: Sequence[int]) -> list[RecordedAction]:
-        """Return the accepted actions on runs, oldest first; not those that came too late."""
+        """Return the accepted actions on runs that had an effect, oldest first."""
         newest = (
             sa.select(*_COLUMNS)
             .where(actions.c.job_id == job_id, actions.c.run_id.in_(run_ids))

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 #: Rows that one statement deletes.
 DELETE_BATCH = 500
 
-#: After a failure that took so long, nothing is written for a while: triggers would wait. Nor is
-#: anything read, if there was no connection: pages would wait.
+#: After a failure that took so long, nothing is written for a while, because triggers would wait.
+#: If there was no connection, nothing is read either, because pages would wait.
 SLOW_FAILURE_SECONDS, COOLDOWN_SECONDS = 1.0, 10.0
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ _log = logging.getLogger("flask_lakeflow_jobs")
 
 
 class RecordBase:
-    """Reads and writes in one database, whose schema is checked before the first of them.
+    """Reads and writes in one database. Its schema is checked at the first use.
 
     :param upgrades_itself: bring an old schema to the newest version instead of raising.
     """

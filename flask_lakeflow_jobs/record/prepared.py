@@ -1,7 +1,7 @@
 """Prepared statements: compiled once, and executed for several threads in one transaction.
 
-They are those of a trigger. Building and executing them by SQLAlchemy takes several times
-as long as the database needs.
+A trigger executes them. Building and executing them by SQLAlchemy takes several times as long as
+the database needs.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class PreparedStatement:
     """A statement that changes one row of a table.
 
     A statement for several rows would be one execution for all of them. But Postgres does not know
-    how many there are, and reads whole tables for what an index tells of one.
+    how many there are, and would read whole tables where an index finds a row.
 
-    :param columns: the columns that give the parameters their types, by the names of those.
+    :param columns: give the parameters their types, by the name of the parameter.
     """
 
     def __init__(self, build: Build, columns: Mapping[str, sa.Column[Any]]) -> None:

@@ -66,7 +66,7 @@ class RecordedRuns(RecordBase):
         return self.get_runs(job_id, [run_id]).get(run_id)
 
     def get_runs(self, job_id: int, run_ids: Sequence[int]) -> dict[int, RecordedRun]:
-        """Return those of some runs of a job that the record has, by id."""
+        """Return the runs of a job that the record has, by id."""
         is_one = (runs.c.job_id == job_id) & runs.c.run_id.in_(run_ids)
         with self._read() as connection:
             rows = connection.execute(sa.select(*_COLUMNS).where(is_one))
@@ -80,8 +80,8 @@ class RecordedRuns(RecordBase):
     ) -> list[RecordedRun]:
         """Return runs that have started and not ended, oldest first.
 
-        :param job_ids: of their jobs, or else
-        :param job_keys: their keys, such as those of runs whose job had another id.
+        :param job_ids: the ids of the jobs.
+        :param job_keys: the keys of further jobs, such as one that had another id.
         """
         return self._list_oldest(RowState.STARTED, _is_of(job_ids, job_keys), limit=limit)
 

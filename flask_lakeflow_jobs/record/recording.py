@@ -105,9 +105,8 @@ class Recording:
     ) -> Iterator[RunRequestEntry]:
         """Record a run before the block requests it, and the result afterwards.
 
-        A block that ends in any other way than by a response or an error leaves the entry open. It
-        is resolved later. While the record is unavailable, a run that has started is kept, and
-        recorded later.
+        If the block ends without a response or an error, the entry stays open and is resolved
+        later. While the record is unavailable, a run that has started is kept and recorded later.
 
         :param token: the idempotency token of the request.
         :param fields: the fields of run-now that carry parameters.

@@ -134,7 +134,7 @@ MIN_CHANGE_MILLISECONDS = 50
 def format_change(milliseconds: float | None) -> str:
     """Format the difference of two durations, such as ``+1.2 s``.
 
-    :param milliseconds: ``None`` is formatted as an empty string: they cannot be compared.
+    :param milliseconds: ``None``, if they cannot be compared, is formatted as an empty string.
     """
     if milliseconds is None:
         return ""

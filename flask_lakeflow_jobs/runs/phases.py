@@ -32,7 +32,7 @@ PhaseDurations = Mapping[str, Sequence[float]]
 class Phase(NamedTuple):
     """A phase of a run.
 
-    :param seconds: how long it took, or how long it has been going on.
+    :param seconds: how long it took, or has taken so far.
     """
 
     name: str
@@ -66,7 +66,7 @@ def ended_phases(run: Run | BaseRun) -> Iterator[Phase]:
 
 
 def active_phases(run: Run | BaseRun, durations: PhaseDurations, now: float) -> list[Phase]:
-    """Return the phases that are going on. When one of them ends, the run has a new state.
+    """Return the current phases. When one of them ends, the run has a new state.
 
     :param durations: of past runs of the job.
     :param now: seconds since the epoch.
@@ -89,7 +89,7 @@ def active_phases(run: Run | BaseRun, durations: PhaseDurations, now: float) -> 
 
 
 def active_phase_of(task: RunTask, run_age: float, durations: PhaseDurations, now: float) -> Phase:
-    """Return the phase of an active task that is going on.
+    """Return the current phase of an active task.
 
     :param run_age: seconds; that of a task without a start.
     """

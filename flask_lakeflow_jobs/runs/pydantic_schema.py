@@ -106,7 +106,7 @@ def _accepted_names(model: type[BaseModel]) -> Iterator[str]:
 
 
 def _build_field(info: FieldInfo, described: Mapping[str, Any]) -> fields.Field[Any]:
-    """Return the field that tells the package what kind of value a parameter has."""
+    """Return a field that has the kind of value of a parameter."""
     kinds = described.get("type")
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     metadata = {"secret": extra["secret"]} if "secret" in extra else {}

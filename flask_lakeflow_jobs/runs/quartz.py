@@ -218,7 +218,7 @@ def _parse_item(item: str, low: int, high: int, parse: Callable[[str], int]) -> 
     last, size = parse(last_text), high - low + 1
     if last < first and low == FIRST_YEAR:
         raise ValueError(item)
-    # a range such as 22-2 or FRI-MON goes on at the beginning
+    # a range such as 22-2 or FRI-MON continues at the beginning
     end = last if last >= first else last + size
     return [low + (value - low) % size for value in range(first, end + 1, step)]
 

@@ -41,8 +41,8 @@ FIRST_BACKOFF_SECONDS = 0.25
 
 MAX_BACKOFF_SECONDS = 2.0
 
-#: The time that a retry needs at least. With less, a busy workspace could not answer it, and the
-#: call would end with a timeout instead of its cause.
+#: The least time for a retry. In less, a busy workspace could not respond, and the call would end
+#: with a timeout instead of its cause.
 MIN_ATTEMPT_SECONDS = 0.5
 
 #: Attempts for errors that seldom pass within the timeout of a call.

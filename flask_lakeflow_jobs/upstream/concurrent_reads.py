@@ -25,7 +25,7 @@ MAX_CONCURRENT_READS = 8
 #: The same for outputs, of which the workspace allows 20 reads a second.
 MAX_CONCURRENT_OUTPUT_READS = 4
 
-#: How often a caller that waits is asked whether it still does.
+#: Seconds between two checks whether the caller still waits.
 CHECK_INTERVAL_SECONDS = 0.5
 
 

@@ -19,18 +19,18 @@ Converter: TypeAlias = Callable[[Any], Any]
 
 MISSING: Any = object()
 
-#: Of the service's integers, which have 64 bits.
+#: The limits of the service's integers, which have 64 bits.
 MIN_INT, MAX_INT = -(2**63), 2**63 - 1
 
 MAX_INT_CHARS = 20
 
-#: Of a time, in milliseconds since the epoch: the last year that has a date in every time zone.
+#: The last time, in milliseconds since the epoch, that has a date in every time zone.
 MAX_TIME = 253_370_764_800_000
 
 #: Levels of lists and objects in a field that the SDK does not know.
 MAX_UNKNOWN_DEPTH = 50
 
-#: The field by which the objects of a list are distinguished, so that every one has it.
+#: The field that distinguishes the objects of a list. An object without it gets an empty one.
 KEY_FIELDS = {
     **dict.fromkeys(("Task", "RunTask", "TaskDependency"), "task_key"),
     **dict.fromkeys(("JobParameter", "JobParameterDefinition"), "name"),

@@ -38,7 +38,7 @@ class CallFuture(Generic[T]):
         self.is_abandoned = False
         self.has_begun = False
         self.has_ended = False
-        self.is_stuck = False  # it has been given up while it went on
+        self.is_stuck = False  # it was given up before it ended
         self._done = threading.Lock()
         self._done.acquire()
 
@@ -86,7 +86,7 @@ class DaemonThreadPool:
     hanging call does not keep the process alive, as one of a
     :class:`~concurrent.futures.ThreadPoolExecutor` would.
 
-    A call costs one wake-up each way: under load, each further one costs as much as a small call.
+    A call costs one wake-up each way. Under load, another one would cost as much as a small call.
 
     :param limit: the maximum number of threads, besides those of calls that were given up.
     """

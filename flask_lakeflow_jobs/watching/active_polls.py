@@ -16,10 +16,10 @@ MAX_CONCURRENT_POLLS = 48
 #: A poll that has not advanced for so long, besides the timeout of a read, is abandoned.
 STUCK_SECONDS = 60.0
 
-#: The most that may pass between two steps: a longer time is one in which the process slept.
+#: The longest time between two steps. If more has passed, the process was suspended.
 MAX_STEP_SECONDS = 4 * TICK_SECONDS
 
-#: Abandoned polls that have not ended. Each keeps its thread, so there are no more of them.
+#: Abandoned polls that have not ended. Each keeps its thread, so their number is limited.
 MAX_ABANDONED_POLLS = 48
 
 

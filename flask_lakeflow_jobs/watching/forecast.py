@@ -47,13 +47,13 @@ Forecast = Sequence[ForecastPoint]
 
 
 def forecast_end(age: float, durations: Sequence[float]) -> list[ForecastPoint]:
-    """Forecast the end of a phase that is going on.
+    """Forecast the end of a phase that has begun.
 
     Of the past durations, only the shortest, the median and the longest count: the others differ
     by chance. After ``n`` phases, the next is the shortest or the longest with a probability of
     ``1/(n+1)`` each. One that is longer ends within about as long as it is overdue.
 
-    :param age: seconds that the phase has been going on.
+    :param age: seconds since the phase began.
     :param durations: of the phase in past runs, sorted; at least :data:`MIN_DURATIONS`.
     """
     shortest, longest, count = durations[0], durations[-1], len(durations)
@@ -136,7 +136,7 @@ def remaining_seconds(age: float, durations: Sequence[float]) -> float | None:
 
     The prediction is the median of the past phases that took longer than this one has so far.
 
-    :param age: seconds that the phase has been going on.
+    :param age: seconds since the phase began.
     :param durations: of the phase in past runs, in seconds, sorted.
     :return: ``None`` if there are too few durations, or all of them are shorter.
     """

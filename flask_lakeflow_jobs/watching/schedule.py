@@ -33,8 +33,7 @@ POLL_COST_PER_DELAY = 0.125
 #: may continue the run at any time.
 TERMINAL_DELAY_SECONDS = 1.0
 
-#: How long a failure that a new poll would repeat, such as a missing run, is served to new
-#: subscribers.
+#: How long new subscribers get a failure that another poll would repeat, such as a missing run.
 ERROR_DELAY_SECONDS = 5.0
 
 #: A ``Retry-After`` is respected for at most so long: the end of the run must not be missed.

@@ -200,7 +200,7 @@ class SharedRecords:
     def invalidate(self, run_ids: RunIds) -> None:
         """Have all processes poll a run again for every identity, because it was changed.
 
-        This also voids the polls that are going on.
+        This also voids the polls under way.
         """
         if self.is_shared:
             change_id = _new_id()

@@ -203,7 +203,7 @@ class WatchedRun:
 
     @property
     def is_poll_void(self) -> bool:
-        """Return whether the run was changed during the poll that is going on."""
+        """Return whether the run was changed during the current poll."""
         return self.poll_state is PollState.POLLING_VOID
 
     def is_expired(self, now: float) -> bool:
@@ -235,7 +235,7 @@ class WatchedRun:
         self.poll_state = PollState.IDLE
 
     def poll_again(self) -> None:
-        """Have another poll come at once after the one that is going on."""
+        """Poll once more as soon as the current poll is over."""
         if self.poll_state is PollState.POLLING:
             self.poll_state = PollState.POLLING_AGAIN
 

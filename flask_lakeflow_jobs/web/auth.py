@@ -98,7 +98,7 @@ class Authorizer:
         return f"The app's policy does not allow you to {action} the job {job.key!r}."
 
     def _record_refusal(self, action: PolicyAction, job: Job, refusal: str) -> None:
-        """Record that an action was refused; not that a view was, of which there may be many."""
+        """Record that an action was refused, but not a view: there may be many."""
         if action not in READS:
             actor = Actor(job, APP, self._find_origin(), self.user_name)
             name = "trigger" if action == "run" else action

@@ -186,11 +186,11 @@ class _ReadsSpent(Exception):
 def read_run_page(authorizer: Authorizer, query: RunQuery, limit: int | None = None) -> RunPage:
     """Read one page of the runs that the user may view.
 
-    It leaves out jobs that the workspace does not show to the caller, unless it shows none.
+    Jobs that the workspace does not show to the caller are left out, unless it shows none.
 
     :raises MissingUserToken: the query names a job that runs as its users, and the request carries
         no token.
-    :raises InvalidUserToken: so it does, and the token is invalid.
+    :raises InvalidUserToken: the same, but the token is invalid.
     :raises NotAllowed: the workspace refuses to show the job that the query names, or each job.
     :raises DatabaseUnavailable: the record does not respond.
     """

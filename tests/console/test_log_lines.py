@@ -71,7 +71,7 @@ DOWN = UpstreamUnavailable("The workspace is down.")
         ([LogPart("late\n", "", 5, 10, is_final=True)], f"{log_lines.GAP}late\n"),
         (
             [LogPart("x\n", "half", 0, MIB), DOWN],
-            "x\n[The log goes on, but could not be read: The workspace is down.]\n",
+            "x\n[The log continues, but could not be read: The workspace is down.]\n",
         ),
     ],
     ids=["long", "without its beginning", "interrupted"],

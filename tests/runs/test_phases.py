@@ -1,4 +1,4 @@
-"""The phases of a run that have ended, with their durations, and those that are going on."""
+"""The phases of a run that have ended, with their durations, and the current ones."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def active(key: str, doing: str, age: float, **fields: Any) -> Document:
         ),
         # A task without a start is as old as its run.
         ("PENDING", [task("load", run_state("PENDING"))], [("setup load", 60.0)]),
-        # Only the last attempt is going on.
+        # Only the last attempt is active.
         (
             "RUNNING",
             [

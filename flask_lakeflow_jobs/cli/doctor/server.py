@@ -143,7 +143,7 @@ def _check_other_server(command: Sequence[str]) -> Finding:
     for program in set(ASGI_SERVERS) & set(programs):
         return Finding.warning(
             ABOUT,
-            f"{program} holds no streams, because it does not tell a Flask app when a viewer"
+            f"{program} holds no streams, because a Flask app on it does not notice when a viewer"
             " leaves: viewers poll.",
             f"Start the app with gunicorn. {ADVICE}",
         )
