@@ -17,11 +17,11 @@ from werkzeug.routing import BuildError
 from ...clock import CLOCK_SKEW_SECONDS, parse_server_time
 from ...concurrency import descriptor_limit
 from ...config import keys
+from ...config.job_config import parse_job_id
 from ...config.jobs import JOB_PREFIX, Job, build_env_name
 from ...errors import DatabaseUnavailable, LakeflowJobsError, RecordOutdated
 from ...following.notifier import NotifyFailed, send_message
 from ...identity import APP
-from ...runs.ids import parse_id
 from ...state import AppState
 from ..exit_codes import ExitCode
 from .app_yaml import AppYaml, binding_lines, check_app_yaml
@@ -152,7 +152,7 @@ def find_unknown_variables(environ: Mapping[str, str], jobs: Collection[str]) ->
     job_variables = {build_env_name(key) for key in jobs}
     for name, value in sorted(environ.items()):
         is_unknown = name.startswith(JOB_PREFIX) and name not in job_variables
-        if is_unknown and value and not parse_id(value.strip()):
+        if is_unknown and value and parse_job_id(value) is None:
             yield Finding.error(
                 "settings",
                 f"{name} is not a job id, so it defines no job.",
