@@ -43,7 +43,7 @@ class Memo(Generic[K, V]):
             pass
         return entry[0]
 
-    def put(self, key: K, value: V, size: int) -> None:
+    def put(self, key: K, value: V, size: int = 1) -> None:
         """Keep a value in place of an earlier one. If it is too large, only drop that one."""
         with self._lock:
             if key in self._entries:

@@ -78,7 +78,7 @@ def read_root_errors(
     try:
         wanted = missing[: MAX_READ_RUNS if max_reads is None else max_reads]
         for run, error in zip(wanted, reads.run_concurrently(read, wanted), strict=True):
-            memo.put((*scope, run.run_id, run.ended), error, 1)
+            memo.put((*scope, run.run_id, run.ended), error)
             found[run] = error
     except LakeflowJobsError:  # the list is useful without
         pass

@@ -125,7 +125,7 @@ class Requesters:
         if self._cache.is_cross_process:
             self._cache.set(key, entries, TTL_SECONDS)
         else:
-            self._remembered.put(key, entries, 1)
+            self._remembered.put(key, entries)
 
     def read(self, job_id: int, run_ids: Iterable[int]) -> dict[int, RunActions]:
         """Return the actions on runs that the caller may view, in one round trip.

@@ -108,7 +108,7 @@ class History:
         return self._by_group.get(group) or NOT_READ
 
     def _store(self, group: str, expiry: float, durations: PhaseDurations) -> None:
-        self._by_group.put(group, JobHistory(expiry, durations), 1)
+        self._by_group.put(group, JobHistory(expiry, durations))
 
     def _claim_refresh(self, group: str) -> bool:
         now = self._clock.monotonic()

@@ -327,10 +327,10 @@ class StateChangeDispatcher:
             last = self._last.get(run)
             if last == snapshot.id or (last and snapshot.id.is_before(last)):
                 return
-            self._last.put(run, snapshot.id, 1)
+            self._last.put(run, snapshot.id)
         self._on_change(run_key, snapshot.status)
 
     def reset(self, run_key: RunKey) -> None:
         """Call the app with the run's next state, even if the app had that state before."""
         with self._lock:
-            self._last.put((run_key.job.key, run_key.run_id), None, 1)
+            self._last.put((run_key.job.key, run_key.run_id), None)

@@ -54,7 +54,7 @@ class SharedProgress:
         last = self._updated_at.get(run_ids)
         if last is not None and now - last < MIN_UPDATE_SECONDS:
             return False
-        self._updated_at.put(run_ids, now, 1)
+        self._updated_at.put(run_ids, now)
         return True
 
     def read(self, runs: Sequence[RunIds]) -> list[Reports]:

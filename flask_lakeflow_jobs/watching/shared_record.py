@@ -205,7 +205,7 @@ class SharedRecords:
         if self.is_shared:
             change_id = _new_id()
             is_stored = self._cache.set(_change_key(run_ids), change_id, RECORD_TTL_SECONDS)
-            self._unstored.put(run_ids, "" if is_stored else change_id, 1)
+            self._unstored.put(run_ids, "" if is_stored else change_id)
 
     @staticmethod
     def _lease_key(run_key: RunKey, after: str) -> str:
