@@ -3,7 +3,7 @@
 The layout is Sugiyama's: layers by longest path, long edges cut by bends, an order within each
 layer that crosses few edges, and rows that keep edges straight. Edges from one task share their
 bends, and each part that they share is drawn once. A graph of many tasks is drawn without the edges
-that follow from others. One with too many bends or edges all the same has straight lines.
+that follow from others. If it still has too many bends or edges, its lines are straight.
 Source: K. Sugiyama, S. Tagawa, M. Toda, "Methods for visual understanding of hierarchical system
 structures", IEEE Transactions on Systems, Man, and Cybernetics 11 (1981).
 """

@@ -30,7 +30,7 @@ _TAIL_BYTES = 128 * 1024
 #: Bytes of a log that are searched for a line.
 MAX_SEARCHED_BYTES = 20 * 1024 * 1024
 
-#: A line of a download in place of those that a workspace has not kept of a long log.
+#: Stands in a download for the lines of a long log that the workspace has not kept.
 GAP = "[Lines are missing here. The workspace has not kept them.]\n"
 
 

@@ -104,7 +104,7 @@ class IterationRow:
 
 @dataclass(frozen=True)
 class Loop:
-    """A page of the iterations of a for-each task, or of those that failed.
+    """A page of the iterations of a for-each task, or of its failed iterations.
 
     :param count: of the iterations on all pages.
     :param failed_count: of the iterations that failed, on these pages or not.

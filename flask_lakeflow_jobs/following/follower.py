@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: A run that cannot be read for a lasting reason, such as missing permissions, is read again.
 ERROR_WAIT_SECONDS = 60.0
 
-#: The oldest unfinished runs that are followed at once, beside those that cannot be read.
+#: So many of the oldest unfinished runs are followed at once. Those that cannot be read are extra.
 MAX_UNFINISHED_RUNS = 1_000
 
 #: The lease of a process that dies ends after so long.

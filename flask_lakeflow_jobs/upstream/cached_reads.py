@@ -128,7 +128,7 @@ class CachedReads:
     def get_whole_output(self, task: RunTask | Run) -> CachedResponse:
         """Return the output of one task; that of an ended notebook with its printed text.
 
-        The text is in ``logs`` and ``logs_truncated``, as that of a script.
+        The text is in ``logs`` and ``logs_truncated``, like the log of a script.
         """
         task_run_id, is_final = int(task.run_id or 0), has_ended(task)
         output = self.get_task_output(task_run_id, is_final=is_final)

@@ -27,7 +27,7 @@ MAX_RESPONSE_CHARS = 1_000_000
 #: Characters of all responses in the memory of a process. They take up to six times as many bytes.
 MAX_PROCESS_CHARS = 12_000_000
 
-#: Added to the characters of each response, for all that is kept beside them.
+#: Added to the characters of each response, for what is kept with them.
 ENTRY_CHARS = 1_000
 
 #: Where a parsed entry keeps the texts that were made of it. No key of JSON equals it.

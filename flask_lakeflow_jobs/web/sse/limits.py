@@ -166,7 +166,7 @@ class StreamLimiter:
             usage.threads += number
 
     def capacity(self, server: Server, *, is_pushed: bool) -> int:
-        """Return how many streams of this app the process can hold, beside those of other apps.
+        """Return how many streams of this app the process can hold besides those of other apps.
 
         :param is_pushed: they hold a socket each and no thread.
         """
