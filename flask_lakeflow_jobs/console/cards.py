@@ -144,7 +144,7 @@ def read_cards(authorizer: Authorizer, keys: Iterable[str]) -> list[Card]:
 
     with ExitStack() as stack:
         handles = [current_jobs[key] for key in keys]
-        blanks = [Card(handle.job, find_permissions(authorizer, handle)) for handle in handles]
+        blanks = [Card(handle.job, find_permissions(authorizer, handle.job)) for handle in handles]
         acting = [_handle_or_error(handle, stack) for handle in handles]
         given = list(zip(blanks, acting, strict=True))
         ends = read_each(read, given, state.upstream.max_read_seconds)

@@ -120,7 +120,7 @@ class FormPage:
     def render(self, *, notice: str = "", nonce: str = "") -> str:
         """Render the page; users who may not view the job see nothing of its runs."""
         authorizer, key = current_authorizer(), self.handle.key
-        card = Card(self.handle.job, find_permissions(authorizer, self.handle))
+        card = Card(self.handle.job, find_permissions(authorizer, self.handle.job))
         if authorizer.allows("view", self.handle.job):
             (card,) = read_cards(authorizer, [key])
         return render_page(

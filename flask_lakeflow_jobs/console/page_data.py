@@ -100,12 +100,12 @@ class Permissions:
     schedule: bool
 
 
-def find_permissions(authorizer: Authorizer, handle: JobHandle) -> Permissions:
+def find_permissions(authorizer: Authorizer, job: Job) -> Permissions:
     return Permissions(
-        *(
-            authorizer.allows(action, handle.job)
-            for action in ("run", "cancel", "repair", "schedule")
-        )
+        run=authorizer.allows("run", job),
+        cancel=authorizer.allows("cancel", job),
+        repair=authorizer.allows("repair", job),
+        schedule=authorizer.allows("schedule", job),
     )
 
 

@@ -215,7 +215,7 @@ def build_run_view(
     return RunView(
         job=handle.job,
         title=page_data.read_title(handle),
-        may=page_data.find_permissions(authorizer, handle),
+        may=page_data.find_permissions(authorizer, handle.job),
         run=count_work(summary, efforts, moment),
         actions=actions,
         state_id=state,
