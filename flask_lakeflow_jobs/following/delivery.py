@@ -156,9 +156,9 @@ class Outbox:
         self._deferred: deque[DeferredWrite] = deque()
         self._claims = ClaimWatch(self._clock, CLAIM_SECONDS)
 
-    def address(self, signal: str, payload: Mapping[str, Any]) -> tuple[list[str], str | None]:
-        """Return the names of the receivers of an event, those that are connected now, and the
-        payload as the record stores it for them."""
+    def prepare(self, signal: str, payload: Mapping[str, Any]) -> tuple[list[str], str | None]:
+        """Return the names of the receivers of an event that are connected now, and the payload as
+        the record stores it for them."""
         names = [*name_receivers(self._signals[signal], self._app)]
         if self._notifier is not None:
             names += self._notifier.select(signal, payload)

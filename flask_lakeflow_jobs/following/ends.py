@@ -105,7 +105,7 @@ class EndRecorder:
 
         While the database is unavailable, the end is kept and recorded later.
         """
-        write, payload = partial(self._finish, run_key, status), _finished(run_key, status)
+        write, payload = partial(self._finish, run_key, status), _end_payload(run_key, status)
         self._write(f"The end of run {run_key.run_id}", write, "run_finished", payload)
 
     def repair(self, run_key: RunKey, ended: RunStatus, repair_id: int, user: str | None) -> None:
@@ -157,7 +157,7 @@ class EndRecorder:
         elif self._record_end(run_key, status):
             self.outbox.wake()
         else:
-            self._send("run_finished", _finished(run_key, status))
+            self._send("run_finished", _end_payload(run_key, status))
 
     def _repair(
         self,
@@ -173,7 +173,7 @@ class EndRecorder:
         # first: a process that sees this end later would take it for the end of the repair
         self._record_end(run_key, ended)
         ended_at = build_end(run_key, ended).ended_at
-        receivers, text = self.outbox.address("run_repaired", payload)
+        receivers, text = self.outbox.prepare("run_repaired", payload)
         repair_id = payload["repair_id"]
         if self._record.reopen_run(*run_key.ids, repair_id, ended_at, receivers, payload=text):
             self.outbox.wake()
@@ -190,7 +190,7 @@ class EndRecorder:
         :return: whether the record has the run.
         """
         end = build_end(run_key, status)
-        receivers, text = self.outbox.address("run_finished", _finished(run_key, status))
+        receivers, text = self.outbox.prepare("run_finished", _end_payload(run_key, status))
         finish = partial(self._record.finish_run, end, receivers, payload=text)
         if finish() or self._record.get_run(*run_key.ids) is not None:
             return True
@@ -232,7 +232,7 @@ class EndRecorder:
             signals.send(OUTBOX_SIGNALS[signal], self._app, **payload)
 
 
-def _finished(run_key: RunKey, status: RunStatus) -> dict[str, Any]:
+def _end_payload(run_key: RunKey, status: RunStatus) -> dict[str, Any]:
     return {"job": run_key.job.key, "run_id": run_key.run_id, "status": status}
 
 

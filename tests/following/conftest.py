@@ -59,7 +59,7 @@ class Harness:
         outbox, run_id = self.outbox(), next(self._run_ids)
         add_run(self.record, run_id)
         payload = {"job": "etl", "run_id": run_id}
-        receivers, text = outbox.address("run_finished", payload)
+        receivers, text = outbox.prepare("run_finished", payload)
         self.record.finish_run(end(run_id), receivers, payload=text)
         rows = self.record.list_undelivered()
         return {row.receiver.rpartition(".")[2]: row.delivery_id for row in rows}
