@@ -32,6 +32,10 @@ MakeInsert: TypeAlias = Callable[[sa.Table], Insert]
 #: Builds a statement from an insert and from the values of a row, by their names.
 Build: TypeAlias = Callable[[MakeInsert, Mapping[str, Any]], "sa.Insert | sa.Update"]
 
+#: The SQL of a statement, its constants by name, and the names of its parameters in order; ``None``
+#: if the driver takes them by name.
+Compiled: TypeAlias = tuple[str, dict[str, Any], "list[str] | None"]
+
 #: A statement and its parameters by name. The steps of one write are executed in their order.
 Step: TypeAlias = "tuple[PreparedStatement, Mapping[str, Any]]"
 Steps: TypeAlias = "tuple[Step, ...]"
@@ -54,32 +58,21 @@ class PreparedStatement:
         self._params = {
             name: sa.bindparam(name, type_=column.type) for name, column in columns.items()
         }
-        self._compiled: dict[str, CompiledStatement] = {}
+        self._compiled: dict[str, Compiled] = {}
 
-    def compile(self, dialect: sa.Dialect) -> CompiledStatement:
-        """Return the statement as the driver takes it."""
-        compiled = self._compiled.get(dialect.name)
-        if compiled is None:
-            insert = sqlite.insert if dialect.name == "sqlite" else postgresql.insert
-            statement = self._build(insert, self._params)
-            compiled = CompiledStatement(statement.compile(dialect=dialect))
-            self._compiled[dialect.name] = compiled
-        return compiled
-
-
-class CompiledStatement:
-    """The SQL of a statement, and how the driver takes its parameters."""
-
-    def __init__(self, compiled: Any) -> None:
-        self._sql: str = compiled.string
-        self._constants: dict[str, Any] = compiled.construct_params(_check=False)
-        #: The names of the parameters in order; ``None``: the driver takes them by name.
-        self._order: list[str] | None = compiled.positiontup if compiled.positional else None
-
-    def bind(self, row: Mapping[str, Any]) -> tuple[str, Any]:
+    def bind(self, dialect: sa.Dialect, row: Mapping[str, Any]) -> tuple[str, Any]:
         """Return the SQL and its parameters as the driver takes them."""
-        params = {**self._constants, **row}
-        return self._sql, params if self._order is None else [params[name] for name in self._order]
+        sql, constants, order = self._compiled.get(dialect.name) or self._compile(dialect)
+        params = {**constants, **row}
+        return sql, params if order is None else [params[name] for name in order]
+
+    def _compile(self, dialect: sa.Dialect) -> Compiled:
+        insert = sqlite.insert if dialect.name == "sqlite" else postgresql.insert
+        compiled: Any = self._build(insert, self._params).compile(dialect=dialect)
+        order = compiled.positiontup if compiled.positional else None
+        found = compiled.string, compiled.construct_params(_check=False), order
+        self._compiled[dialect.name] = found
+        return found
 
 
 class PreparedWriter:
@@ -130,7 +123,7 @@ class PreparedWriter:
     def _execute_once(self, group: Sequence[Steps]) -> bool:
         dialect = self._database.engine.dialect
         steps = chain.from_iterable(group)
-        statements = [statement.compile(dialect).bind(row) for statement, row in steps]
+        statements = [statement.bind(dialect, row) for statement, row in steps]
         return all(count == 1 for count in self._database.execute_directly(statements))
 
 

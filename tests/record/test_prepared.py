@@ -19,7 +19,6 @@ from flask_lakeflow_jobs.record.prepared import (
     ADD_TRIGGER,
     BEGIN_RUN,
     COMPLETE_RUN,
-    CompiledStatement,
     MakeInsert,
     PreparedStatement,
     PreparedWriter,
@@ -78,9 +77,9 @@ def test_execute_all_refused_row_is_tried_again_and_then_an_error(record: Record
     tries: list[int] = []
 
     class Refused(PreparedStatement):
-        def compile(self, dialect: sa.Dialect) -> CompiledStatement:
+        def bind(self, dialect: sa.Dialect, row: Mapping[str, Any]) -> tuple[str, Any]:
             tries.append(1)
-            return super().compile(dialect)
+            return super().bind(dialect, row)
 
     def build(insert: MakeInsert, new: Mapping[str, Any]) -> sa.Insert:
         return insert(runs).values(token=new["token"])
@@ -138,7 +137,7 @@ def test_statements_of_a_trigger_read_no_table_as_a_whole(record: Record) -> Non
         connection.execute(runs.insert(), rows)
         connection.exec_driver_sql("ANALYZE lakeflow_runs")
         for statement, row in steps:
-            sql, params = statement.compile(connection.dialect).bind(row)
+            sql, params = statement.bind(connection.dialect, row)
             plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {sql}", params).scalars())
             assert "Seq Scan" not in plan, plan
 
