@@ -8,6 +8,7 @@ receiver is called again.
 from __future__ import annotations
 
 import atexit
+import json
 import logging
 import threading
 import uuid
@@ -15,11 +16,13 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ref
 
 from ..concurrency import reset_in_new_processes, start_thread
 from ..errors import DatabaseUnavailable, RecordOutdated
+from ..runs.outcome import RunStatus
+from ..runs.redaction import redact
 from ..text import MAX_ERROR_CHARS, clean_line
 from .claims import CLAIM_SECONDS, RENEWAL_SECONDS, ClaimWatch
 
@@ -28,7 +31,9 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from ..clock import Clock
+    from ..config.jobs import Job
     from ..record.deliveries import Deliveries, Delivery, ReceiverAddress
+    from ..watching.snapshot import Restore
     from .notifier import Notifier
 
 #: A receiver that raises is called so many times in all, over about three and a half hours.
@@ -101,12 +106,29 @@ def receiver_name(receiver: Receiver) -> str:
     return f"{named.__module__}.{named.__qualname__}"
 
 
-class Codec(Protocol):
-    """Converts payloads to JSON and back."""
+class PayloadCodec:
+    """Converts payloads to JSON and back, without the values of secret parameters.
 
-    def encode(self, payload: Mapping[str, Any]) -> str: ...
+    :param jobs: by key.
+    """
 
-    def decode(self, text: str) -> dict[str, Any]: ...
+    def __init__(self, jobs: Mapping[str, Job], restore: Restore) -> None:
+        self._jobs = jobs
+        self._restore = restore
+
+    def encode(self, payload: Mapping[str, Any]) -> str:
+        status, job = payload.get("status"), self._jobs[payload["job"]]
+        if not isinstance(status, RunStatus):
+            return json.dumps(dict(payload))
+        document = status.to_dict()
+        document["run"] = redact(document["run"], job.secret_overrides)
+        return json.dumps({**payload, "status": document})
+
+    def decode(self, text: str) -> dict[str, Any]:
+        payload: dict[str, Any] = json.loads(text)
+        if "status" in payload:
+            payload["status"] = self._restore(payload["status"])
+        return payload
 
 
 #: Writes something to the record.
@@ -129,7 +151,7 @@ class Outbox:
         app: Flask,
         store: Deliveries,
         signals: Mapping[str, NamedSignal],
-        codec: Codec,
+        codec: PayloadCodec,
         clock: Clock,
         *,
         notifier: Notifier | None = None,

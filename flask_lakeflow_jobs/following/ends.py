@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from functools import partial
@@ -20,9 +19,9 @@ from ..runs.outcome import (
     parse_state,
     select_last_attempts,
 )
-from ..runs.redaction import redact, redact_text
+from ..runs.redaction import redact_text
 from ..text import MAX_ERROR_CHARS, clean_line
-from .delivery import DeferredWrite, Outbox
+from .delivery import DeferredWrite, Outbox, PayloadCodec
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -43,31 +42,6 @@ OUTBOX_SIGNALS = {"run_finished": signals.run_finished, "run_repaired": signals.
 RECENT_SECONDS = 3600.0
 
 _log = logging.getLogger("flask_lakeflow_jobs")
-
-
-class StatusCodec:
-    """Converts payloads to JSON, without the values of secret parameters.
-
-    :param jobs: by key.
-    """
-
-    def __init__(self, jobs: Mapping[str, Job], restore: Restore) -> None:
-        self._jobs = jobs
-        self._restore = restore
-
-    def encode(self, payload: Mapping[str, Any]) -> str:
-        status, job = payload.get("status"), self._jobs[payload["job"]]
-        if not isinstance(status, RunStatus):
-            return json.dumps(dict(payload))
-        document = status.to_dict()
-        document["run"] = redact(document["run"], job.secret_overrides)
-        return json.dumps({**payload, "status": document})
-
-    def decode(self, text: str) -> dict[str, Any]:
-        payload: dict[str, Any] = json.loads(text)
-        if "status" in payload:
-            payload["status"] = self._restore(payload["status"])
-        return payload
 
 
 class EndRecorder:
@@ -94,7 +68,7 @@ class EndRecorder:
             app,
             record,
             OUTBOX_SIGNALS,
-            StatusCodec(jobs, restore),
+            PayloadCodec(jobs, restore),
             clock,
             notifier=notifier,
             has_thread=has_thread,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +11,11 @@ import pytest
 from blinker import NamedSignal
 from flask import Flask, current_app
 
-from flask_lakeflow_jobs.following.delivery import (
-    Outbox,
-)
+from flask_lakeflow_jobs.following.delivery import Outbox, PayloadCodec
 from tests.clocks import FakeClock
 from tests.record.rows import add_run, end
 from tests.records import SwitchableRecord, switchable_record
-
-
-class JsonCodec:
-    def encode(self, payload: Mapping[str, Any]) -> str:
-        return json.dumps(payload)
-
-    def decode(self, text: str) -> dict[str, Any]:
-        decoded: dict[str, Any] = json.loads(text)
-        return decoded
+from tests.run_documents import build_job
 
 
 class Harness:
@@ -37,12 +26,13 @@ class Harness:
         self.signal = NamedSignal("finished")
         self.record = record
         self.clock = clock
+        self.codec = PayloadCodec({"etl": build_job("etl")}, lambda _: NotImplemented)
         self.calls: list[tuple[str, str]] = []
         self._run_ids = itertools.count(1)
 
     def outbox(self) -> Outbox:
         signals = {"run_finished": self.signal}
-        return Outbox(self.app, self.record, signals, JsonCodec(), self.clock, has_thread=False)
+        return Outbox(self.app, self.record, signals, self.codec, self.clock, has_thread=False)
 
     def connect(self, name: str, fail: Any = lambda: None) -> None:
         def receiver(sender: Flask, *, job: str, delivery_id: str, **_: Any) -> None:

@@ -25,7 +25,7 @@ from flask_lakeflow_jobs.following.delivery import (
     receiver_name,
     retry_delay,
 )
-from tests.following.conftest import Harness, JsonCodec
+from tests.following.conftest import Harness
 from tests.support import DEADLINE, wait_until
 
 
@@ -213,7 +213,7 @@ class TestThread:
             harness.app,
             harness.record,
             {"run_finished": harness.signal},
-            JsonCodec(),
+            harness.codec,
             SystemClock(),
         )
         outbox.wake()
@@ -229,7 +229,7 @@ class TestThread:
     ) -> None:
         others, rounds = set(threading.enumerate()), []
         signals = {"run_finished": harness.signal}
-        outbox = Outbox(harness.app, harness.record, signals, JsonCodec(), SystemClock())
+        outbox = Outbox(harness.app, harness.record, signals, harness.codec, SystemClock())
 
         def deliver() -> None:
             rounds.append("round")
@@ -246,7 +246,7 @@ class TestThread:
     ) -> None:
         monkeypatch.setattr(delivery, "FAILURE_WAIT_SECONDS", 0.01)
         signals, tries = {"run_finished": harness.signal}, []
-        outbox = Outbox(harness.app, harness.record, signals, JsonCodec(), SystemClock())
+        outbox = Outbox(harness.app, harness.record, signals, harness.codec, SystemClock())
 
         def write() -> None:
             tries.append("try")
@@ -259,7 +259,7 @@ class TestThread:
 
     def test_stopped_outbox_makes_no_further_delivery(self, harness: Harness) -> None:
         others, signals = set(threading.enumerate()), {"run_finished": harness.signal}
-        outbox = Outbox(harness.app, harness.record, signals, JsonCodec(), SystemClock())
+        outbox = Outbox(harness.app, harness.record, signals, harness.codec, SystemClock())
         harness.connect("a", outbox.stop)
         for _ in range(2):
             harness.send()
@@ -277,7 +277,7 @@ class TestThread:
         for _ in range(3):
             harness.send()
         signals = {"run_finished": harness.signal}
-        outbox = Outbox(harness.app, harness.record, signals, JsonCodec(), SystemClock())
+        outbox = Outbox(harness.app, harness.record, signals, harness.codec, SystemClock())
         outbox.wake()
 
         def calls() -> list[str]:
