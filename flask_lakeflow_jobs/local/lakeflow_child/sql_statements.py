@@ -173,15 +173,22 @@ def read_arguments(statement: str, start: int) -> tuple[list[str], int] | None:
 
     :param start: where its first argument begins.
     """
-    depth, arguments = 0, []
+    arguments = []
+    while (end := find_argument_end(statement, start)) is not None:
+        arguments.append(statement[start:end].strip())
+        start = end + 1
+        if statement[end] == ")":
+            return arguments, start
+    return None
+
+
+def find_argument_end(statement: str, start: int) -> int | None:
+    """Return the place of the comma or the parenthesis that ends an argument of a call."""
+    depth = 0
     for match in _EDGE.finditer(statement, start):
-        edge = match["edge"]
-        if depth == 0 and edge in (",", ")"):
-            arguments.append(statement[start : match.start()].strip())
-            start = match.end()
-            if edge == ")":
-                return arguments, start
-        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(edge, 0)
+        if depth == 0 and match["edge"] in (",", ")"):
+            return match.start()
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(match["edge"], 0)
     return None
 
 

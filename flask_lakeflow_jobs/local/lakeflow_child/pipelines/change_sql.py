@@ -20,7 +20,6 @@ from typing import Any
 from ..spark.language.sql_names import quote_part, split_name
 from ..spark.language.sql_text import write_text
 from ..spark.tables.spark_catalog import CHANGE_LOG
-from ..sql_statements import remove_comments
 from ..sql_syntax import match_syntax
 from .pipeline_sql import blank_nested
 
@@ -116,12 +115,12 @@ class Flow:
 
 def find_streams(text: str) -> list[str]:
     """Return the names of the tables that a text reads as streams."""
-    return [match["name"] for match in _STREAM.finditer(remove_comments(text))]
+    return [match["name"] for match in _STREAM.finditer(text)]
 
 
 def find_target(statement: str) -> str | None:
     """Return the name of the streaming table that a statement creates without a query."""
-    outer = blank_nested(remove_comments(statement))
+    outer = blank_nested(statement)
     match = match_syntax(_TARGET, outer)
     return None if match is None or re.search(r"\bAS\b", outer, re.IGNORECASE) else match["target"]
 
@@ -135,12 +134,11 @@ def write_view(statement: str, query: str) -> str:
 
 def split_flow(statement: str) -> tuple[str, str] | None:
     """Split ``CREATE STREAMING TABLE … FLOW AUTO CDC …`` into the table and its flow."""
-    text = remove_comments(statement)
-    outer = blank_nested(text)
+    outer = blank_nested(statement)
     table, flow = match_syntax(_TARGET, outer), _FLOW_OF_TABLE.search(outer)
     if table is None or flow is None:
         return None
-    return text[: flow.start()], f"AUTO CDC INTO {table['target']} {text[flow.end() :]}"
+    return statement[: flow.start()], f"AUTO CDC INTO {table['target']} {statement[flow.end() :]}"
 
 
 def read_flow(statement: str) -> Flow | None:
@@ -148,11 +146,10 @@ def read_flow(statement: str) -> Flow | None:
 
     :raises ValueError: it says something that has no equal here.
     """
-    text = remove_comments(statement)
-    if (match := match_syntax(_FLOW, text)) is None:
+    if (match := match_syntax(_FLOW, statement)) is None:
         return None
     target = match["target"]
-    clauses = _split_clauses(target, text[match.end("target") :])
+    clauses = _split_clauses(target, statement[match.end("target") :])
     for name, advice in _REFUSED.items():
         if name in clauses:
             raise ValueError(_refuse(target, name, advice))

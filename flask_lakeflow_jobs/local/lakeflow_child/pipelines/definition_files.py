@@ -16,7 +16,7 @@ from ..dbutils import DBUtils
 from ..notebook_files import is_notebook_file
 from ..spark.language.sql_names import quote_part
 from ..spark.language.sql_text import parse_columns
-from ..sql_statements import hide_metadata, remove_comments, split_statements
+from ..sql_statements import hide_metadata, split_statements
 from .definitions import Definitions
 from .pipeline_api import PipelineApi
 from .pipeline_sql import find_tables, insert_configuration, read_literal, to_spark
@@ -85,7 +85,7 @@ class DefinitionFiles:
         for name in find_tables(translated):
             self.definitions.note_table(name)
         if "read_files" in translated.lower():
-            statements = split_statements(remove_comments(translated))
+            statements = split_statements(translated)
             translated = ";".join(map(self._define_views_of_files, statements))
 
         def register(statements: str) -> None:

