@@ -37,7 +37,6 @@ _KINDS = {
         rf"(?:EVERY\s+\d+\s+\w+|CRON\s+(?:{TEXT})(?:\s+AT\s+TIME\s+ZONE\s+(?:{TEXT}))?)"
     ),
     "system_table": r"system\s*\.\s*(?!information_schema)\w+\s*\.\s*\w+",
-    "tag": r"v\d+\b",
     "source": rf"{_NAME}(?:\s+(?:VERSION|TIMESTAMP)\s+AS\s+OF\s+(?:{TEXT}|\S+))?",
 }
 _MARKS = {"[": "(?:", "]": ")?", "(": "(?:", ")": ")", "|": "|", "$": r";?\s*$"}

@@ -64,15 +64,11 @@ def test_syntax_of_a_statement(syntax: str, statement: str, groups: dict[str, An
 @pytest.mark.parametrize(
     ("statement", "replaced"),
     [
-        ("SELECT * FROM t@v1  WHERE b", "SELECT * FROM <t@v1>  WHERE b"),
-        ("SELECT * FROM a.`b c` @v12, u@V3", "SELECT * FROM <a.`b c`@v12>, <u@V3>"),
-        (
-            "SELECT 'a@v1', \"b@v1\", `c@v1`, d@v, e@v1x",
-            "SELECT 'a@v1', \"b@v1\", `c@v1`, d@v, e@v1x",
-        ),
+        ("SELECT * FROM STREAM t  WHERE b", "SELECT * FROM <t>  WHERE b"),
+        ("SELECT * FROM stream\n a.`b c` , STREAM u", "SELECT * FROM <a.`b c`> , <u>"),
+        ("SELECT 'STREAM t', \"STREAM t\", `STREAM t`, streams t",) * 2,
     ],
 )
 def test_parts_of_a_statement_are_replaced(statement: str, replaced: str) -> None:
-    syntax = "<name> @ <tag>"
-    found = replace_syntax(syntax, statement, lambda each: f"<{each['name']}@{each['tag']}>")
+    found = replace_syntax("STREAM <name>", statement, lambda each: f"<{each['name']}>")
     assert found == replaced

@@ -180,9 +180,9 @@ spark.sql("INSERT INTO dev.snippets.older VALUES (2, 3)")
 read = lambda query: sorted(map(tuple, spark.sql(query).collect()))
 rows = read("SELECT older.*, n.c FROM dev.snippets.older VERSION AS OF 1 JOIN dev.snippets.older n ON n.a > older.a")
 assert rows == [(1, "x", 3)], rows
-assert read("SELECT b FROM dev.snippets.older@v1 AS o WHERE o.a = 1") == [("x",)]
-spark.sql("CREATE TABLE dev.snippets.oldest CLONE dev.snippets.older@v1")
-spark.sql("INSERT INTO dev.snippets.oldest SELECT a, b FROM dev.snippets.older@v1")
+assert read("SELECT b FROM dev.snippets.older VERSION AS OF 1 AS o WHERE o.a = 1") == [("x",)]
+spark.sql("CREATE TABLE dev.snippets.oldest CLONE dev.snippets.older VERSION AS OF 1")
+spark.sql("INSERT INTO dev.snippets.oldest SELECT a, b FROM dev.snippets.older VERSION AS OF 1")
 assert read("SELECT * FROM dev.snippets.oldest") == [(1, "x"), (1, "x")]
 assert spark.read.option("versionAsOf", 1).table("dev.snippets.older").columns == ["a", "b"]
 spark.sql("CREATE VIEW dev.snippets.latest AS SELECT a FROM dev.snippets.older VERSION AS OF 4")
@@ -248,7 +248,7 @@ assert spark.table("dev.snippets.`my copy`").columns == ["n", "t"]
 spark.sql("INSERT INTO dev.snippets.`my src` BY\nNAME SELECT 'BY NAME' AS t, id AS n FROM {rows}", rows=spark.range(1))
 spark.sql("RESTORE TABLE dev.snippets.`my src` TO VERSION AS OF 0")
 assert spark.table("dev.snippets.`my src`").count() == 1
-assert spark.sql("SELECT * FROM dev.snippets.`my src`@v1").count() == 2
+assert spark.sql("SELECT * FROM dev.snippets.`my src` VERSION AS OF 1").count() == 2
 assert spark.sql("SELECT version FROM (DESC /* all */ HISTORY dev.snippets.`my src`)").count() == 3
 assert spark.sql("DELETE FROM dev . snippets . `my src`").first().num_affected_rows == 1
 spark.sql("-- new\nCREATE SCHEMA dev.`my schema` COMMENT 'managed location' MANAGED LOCATION 's3://c' ;")

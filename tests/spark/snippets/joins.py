@@ -43,11 +43,6 @@ assert read("SELECT l.k, l.* EXCEPT (k) FROM ul l LEFT JOIN ur USING (k) WHERE l
 assert read("SELECT ur.*, s FROM ul RIGHT JOIN ur USING (k)") == [(1, 5, "x"), (3, 6, None)]
 assert read("SELECT ul.* FROM ul LEFT ANTI JOIN ur USING (k)") == [(2, "y")]
 assert read("SELECT s, (SELECT max(ul.k) FROM ur ul) FROM ul JOIN ur USING (k)") == [("x", 3)]
-assert read("SELECT l.*, ur.n FROM ul l NATURAL JOIN ur") == [(1, "x", 5)]
-assert read("WITH a AS (SELECT k AS K, n FROM ur) SELECT ul.*, n FROM ul NATURAL LEFT JOIN a WHERE ul.k > 1") == [
-    (2, "y", None)
-]
-assert read("SELECT a.*, b.* FROM (SELECT 1 AS x) a NATURAL JOIN (SELECT 2 AS y) b") == [(1, 2)]
 text = "WITH o AS (SELECT 1), a AS (SELECT l.*, r.n FROM ul l LEFT JOIN ur r USING (k)), b AS (SELECT a.* FROM a JOIN ur USING (k)) "
 assert read(text + "SELECT b.*, EXISTS (SELECT 1 FROM ur WHERE ur.k = 3) FROM b JOIN ur USING (k)") == [
     (1, "x", 5, True)

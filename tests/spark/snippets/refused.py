@@ -12,6 +12,14 @@ spark.sparkContext.wholeTextFiles("/a")
 # Advice: the format kafka
 spark.read.format("kafka").load().collect()
 
+# %% function of two elements
+# Advice: no function zip_with
+spark.sql("SELECT zip_with(array(1), array(2), (a, b) -> a + b)").collect()
+
+# %% frame with a function of two elements
+# Advice: no function transform_values
+spark.sql("SELECT map('a', 1) AS m").select(F.transform_values("m", lambda k, v: v + 1)).collect()
+
 # %% function of a model
 # Advice: local_simulation
 spark.sql("SELECT ai_query('m', 'p')").collect()
@@ -94,6 +102,14 @@ spark.sql("ALTER TABLE dev.snippets.saved ALTER COLUMN id FIRST")
 # %% insert into a folder
 # Advice: Write a frame into the folder
 spark.sql("-- more\nINSERT INTO delta.`/Volumes/dev/raw/in/none` VALUES (1)")
+
+# %% pairs of values
+# Advice: leaves rows out of crosstab. Write .groupBy('a').pivot('b').count()
+spark.createDataFrame([("x", "y")], ["a", "b"]).crosstab("a", "b")
+
+# %% natural join
+# Advice: Name the keys
+spark.sql("SELECT a.* FROM (SELECT 1 AS k) a NATURAL JOIN (SELECT 1 AS k) b").collect()
 
 # %% unpivot
 # Advice: Use unpivot of a frame

@@ -1,14 +1,5 @@
 # Functions, types and values.
 
-# %% compare plans
-spark.range(2).createOrReplaceTempView("compared")
-frames = [spark.table("compared").where(F.col("id") > n) for n in (0, 0, 1)]
-hashes = [each.semanticHash() for each in frames]
-assert hashes[0] == hashes[1] != hashes[2]
-assert frames[0].sameSemantics(frames[1]) and not frames[0].sameSemantics(frames[2])
-joined = [a.join(b, a["id"] == b["id"]) for a, b in [frames[:2], frames[:2]]]
-assert joined[0].semanticHash() == joined[1].semanticHash()
-
 # %% doubled quotes
 spark.sql(
     "CREATE OR REPLACE TABLE dev.snippets.quotes (a STRING COMMENT 'it''s') COMMENT 'b''c' TBLPROPERTIES ('a' = 'b''c')"
@@ -158,10 +149,6 @@ spark.sql("USE dev.snippets")
 spark.sql("DROP FUNCTION IF EXISTS gone")
 spark.sql("USE main.default")
 
-# %% function with two variables
-frame = spark.createDataFrame([([1, 2],)], "x ARRAY<INT>")
-assert frame.select(F.zip_with("x", F.array(F.lit(5)), lambda a, b: a + b)).first()[0] == [6, None]
-
 # %% times in JSON
 from datetime import datetime
 
@@ -240,11 +227,6 @@ assert found.first()[:] == (5, 7), found.first()
 times = spark.range(1).select(F.timestamp_seconds(F.lit(1.5)), F.expr("timestamp_seconds(1.5)")).first()
 assert [each.microsecond for each in times] == [500_000] * 2, times
 
-# %% pairs of values
-rows = spark.sql("SELECT * FROM VALUES (1, 'a'), (1, NULL), (2, 'a'), (1, 'a') AS t(n, `s.t`)")
-counts = rows.crosstab("n", "s.t").orderBy("`n_s.t`")
-assert counts.columns == ["n_s.t", "a", "null"] and [tuple(row) for row in counts.collect()] == [("1", 2, 1), ("2", 1, 0)]
-
 # %% numbers of distinct values
 rows = spark.sql("SELECT id, id % 3 AS third FROM range(9)")
 found = rows.summary("max", "count_distinct", "10%", "approx_count_distinct").collect()
@@ -277,19 +259,6 @@ row = frame.select(
 assert tuple(row) == ("", 1, "1"), row
 assert frame.select(F.date_diff("d", "d")).dtypes[0][1] == "int"
 assert frame.select(F.approx_percentile(F.lit(2), 0.5)).first()[0] == 2
-
-# %% functions of two elements
-row = spark.sql(
-    "SELECT transform_keys(m, (k, v) -> upper(k)), transform_values(m, (k, v) -> v + x.n), map_zip_with(m, map('b', 5), (k, v, w) -> coalesce(v, 0) + coalesce(w, 0)),"
-    " zip_with(array('a'), array('b', 'c'), (a, b) -> size(zip_with(array(a), array(1, 2), (c, d) -> concat(c, b)))) FROM (SELECT map('a', 1) AS m, 2 AS n) AS x"
-).first()
-assert tuple(row) == ({"A": 1}, {"a": 3}, {"a": 1, "b": 5}, [2, 2]), row
-frame = spark.sql("SELECT map('a', 1) AS m")
-row = frame.select(
-    F.transform_keys("m", lambda k, v: F.concat(k, v)), F.transform_values("m", lambda k, v: F.initcap(k)),
-    F.map_zip_with("m", F.create_map(F.lit("a"), F.lit(2)), lambda k, v, w: v + w),
-).first()
-assert tuple(row) == ({"a1": 1}, {"a": "A"}, {"a": 3}), row
 
 # %% names of columns that are calls
 frame = spark.createDataFrame([("2024-01-05", "a b", 1.5)], "d string, s string, v double")

@@ -9,7 +9,7 @@ from pyspark.sql.connect.expressions import LiteralExpression, UnresolvedNamedLa
 from pyspark.sql.connect.proto import Expression
 from pyspark.sql.types import _parse_datatype_json_string
 
-from ..language.connect_plans import find_messages, list_messages
+from ..language.connect_plans import list_messages
 from ..language.sail_calls import OF_TEXTS, correct_call
 
 # Messages whose expressions are columns of the result, and have names.
@@ -53,7 +53,7 @@ def _correct(expression: Any, parent: str) -> Any:
     if over.function_name == "collect_list" and not over.is_distinct:
         # It keeps NULL over a window.
         write = _FrameCalls()
-        return write.each("filter", expression, lambda each, _: write.call("isnotnull", each))
+        return write.each("filter", expression, lambda each: write.call("isnotnull", each))
     return None
 
 
@@ -103,33 +103,18 @@ class _FrameCalls:
         written.unresolved_attribute.unparsed_identifier = name
         return written
 
-    def each(self, name: str, array: Any, function: Callable[[Any, Any], Any]) -> Any:
-        written = self.call(name, array)
+    def each(self, name: str, array: Any, function: Callable[[Any], Any]) -> Any:
+        """Write a call with a function of elements."""
+        written, variable = self.call(name, array), Expression()
+        unique = UnresolvedNamedLambdaVariable.fresh_var_name("x")
+        variable.unresolved_named_lambda_variable.name_parts.append(unique)
         inner = written.unresolved_function.arguments.add().lambda_function
-        variables = [Expression(), Expression()]
-        for letter, variable in zip("xi", variables, strict=True):
-            unique = UnresolvedNamedLambdaVariable.fresh_var_name(letter)
-            variable.unresolved_named_lambda_variable.name_parts.append(unique)
-        inner.function.CopyFrom(function(variables[0], variables[1]))
-        used = len(variables) if name == "transform" else 1
-        for variable in variables[:used]:
-            inner.arguments.add().CopyFrom(variable.unresolved_named_lambda_variable)
+        inner.function.CopyFrom(function(variable))
+        inner.arguments.add().CopyFrom(variable.unresolved_named_lambda_variable)
         return written
 
-    def transform(self, array: Any, change: Callable[[Any, Any], Any]) -> Any:
+    def transform(self, array: Any, change: Callable[[Any], Any]) -> Any:
         return self.each("transform", array, change)
-
-    def apply(self, function: Any, *values: Any) -> Any:
-        inner = function.lambda_function
-        names = (each.name_parts[0] for each in inner.arguments)
-        by_name = dict(zip(names, values, strict=True))
-        body = Expression()
-        body.CopyFrom(inner.function)
-        for each in find_messages(body, "Expression"):
-            parts = each.unresolved_named_lambda_variable.name_parts
-            if parts and parts[0] in by_name:
-                each.CopyFrom(by_name[parts[0]])
-        return body
 
     def is_column(self, value: Any) -> bool:
         return bool(value.HasField("unresolved_attribute"))

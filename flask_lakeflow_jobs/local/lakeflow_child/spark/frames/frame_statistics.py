@@ -77,15 +77,3 @@ def summarize(summary: Callable[..., Any]) -> Callable[..., Any]:
         return (frame if others else frame.limit(0)).unionAll(own_rows)
 
     return find_summary
-
-
-def count_pairs(self: Any, col1: str, col2: str) -> Any:
-    """Return the numbers of rows with each pair of values, NULL included."""
-    first, second = (
-        functions.coalesce(functions.col(quote_part(each)).cast("string"), functions.lit("null"))
-        for each in (col1, col2)
-    )
-    pairs = self.select(first.alias(f"{col1}_{col2}"), second.alias("second"))
-    values = sorted(row[0] for row in pairs.select("second").distinct().collect())
-    counts = pairs.groupBy(functions.col(quote_part(f"{col1}_{col2}"))).pivot("second", values)
-    return counts.count().fillna(0)

@@ -6,13 +6,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ...sql_statements import LITERAL, read_arguments
+from ...sql_statements import read_arguments
 from .sail_calls import correct_call
 from .sql_text import write_text
 
 _NAME = re.compile(r"(?:[\w.]|`[^`]+`)+")
 _TEXT = re.compile(r"(?P<quote>['\"])(?P<text>(?:(?!(?P=quote))[^\\])*)(?P=quote)", re.DOTALL)
-_LAMBDA = re.compile(r"\(?(?P<names>\s*\w+\s*(?:,\s*\w+\s*)*)\)?\s*->\s*(?P<body>.*)", re.DOTALL)
 _PART_OF_TIME = re.compile(r"(\w+|'\w+')\s+FROM\s+(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -51,23 +50,8 @@ class _CallTexts:
     def column(self, name: str) -> str:
         return name
 
-    def transform(self, array: str, change: Callable[[str, str], str]) -> str:
-        body = change("\0e", "\0p")
-        # The names of a function of elements hide those of the function around it.
-        number = body.count("->")
-        names = f"element_{number}, place_{number}" if "\0p" in body else f"element_{number}"
-        body = body.replace("\0e", f"element_{number}").replace("\0p", f"place_{number}")
-        return f"transform({array}, {f'({names})' if ', ' in names else names} -> {body})"
-
-    def apply(self, function: str, *values: str) -> str:
-        match = _LAMBDA.fullmatch(function)
-        if match is None:
-            return f"{function}({', '.join(values)})"
-        names = dict(zip(re.findall(r"\w+", match["names"]), values, strict=True))
-        pattern = rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>{'|'.join(names)})(?![\w(])"
-        return re.sub(
-            pattern, lambda each: names.get(each["name"], each[0]), match["body"], flags=re.S
-        )
+    def transform(self, array: str, change: Callable[[str], str]) -> str:
+        return f"transform({array}, element -> {change('element')})"
 
     def is_column(self, value: str) -> bool:
         return _NAME.fullmatch(value) is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +15,6 @@ from .sail_calls import CALLS
 from .sql_text import write_literal
 
 # pyspark is imported in functions: its import starts a session, and that of ``delta`` does not.
-# The numbers that pyspark gives the parts of a plan, and their places in the code.
-_NUMBERS = ("common", "plan_id")
 #: How the names of views begin that last for one statement.
 NAMED = "lakeflow_frame_"
 # The types of values that have a literal in SQL.
@@ -46,17 +43,6 @@ def walk(message: Any) -> Iterator[Any]:
 def find_messages(message: Any, name: str) -> Iterator[Any]:
     """Yield the messages of a type at a message and below it, the inner ones first."""
     return (each for each in walk(message) if each.DESCRIPTOR.name == name)
-
-
-def hash_plan(plan: Any) -> int:
-    """Return a number of 32 bits that is the same for plans that are built alike."""
-    unnumbered = type(plan)()
-    unnumbered.CopyFrom(plan)
-    for message in walk(unnumbered):
-        for name in {*_NUMBERS} & {*message.DESCRIPTOR.fields_by_name}:
-            message.ClearField(name)
-    content = unnumbered.SerializeToString(deterministic=True)
-    return int.from_bytes(hashlib.sha256(content).digest()[:4], "big", signed=True)
 
 
 def list_inputs(message: Any) -> Iterator[Any]:

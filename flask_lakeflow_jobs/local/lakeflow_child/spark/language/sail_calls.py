@@ -36,11 +36,8 @@ class CallWriter(Protocol):
     def column(self, name: str) -> Any:
         """Write a column."""
 
-    def transform(self, array: Any, change: Callable[[Any, Any], Any]) -> Any:
-        """Write a call that changes each element, whose place is the second argument."""
-
-    def apply(self, function: Any, *values: Any) -> Any:
-        """Write the result of a function of elements, which is an argument of a call."""
+    def transform(self, array: Any, change: Callable[[Any], Any]) -> Any:
+        """Write a call that changes each element."""
 
     def is_column(self, value: Any) -> bool:
         """Return whether a value is a column alone."""
@@ -159,7 +156,7 @@ def _split(write: CallWriter, text: Any, by: Any, *limit: Any) -> Any:
 
 
 def _capitalize(write: CallWriter, text: Any) -> Any:
-    def begin(word: Any, _: Any) -> Any:
+    def begin(word: Any) -> Any:
         first = write.call("upper", write.call("left", word, 1))
         return write.call("concat", first, write.call("lower", write.call("substring", word, 2)))
 
@@ -205,37 +202,6 @@ def _write_json(write: CallWriter, value: Any) -> Any:
 
 def _check_json_path(write: CallWriter, text: Any, path: Any) -> None:
     check_path(write.read(path))
-
-
-def _zip(write: CallWriter, left: Any, right: Any, function: Any) -> Any:
-    def join(_: Any, place: Any) -> Any:
-        return write.apply(function, *(write.call("get", each, place) for each in (left, right)))
-
-    return write.transform(write.call("arrays_zip", left, right), join)
-
-
-def _zip_map(write: CallWriter, mapping: Any, function: Any) -> tuple[Any, Any, Any]:
-    keys, values = write.call("map_keys", mapping), write.call("map_values", mapping)
-    return keys, values, _zip(write, keys, values, function)
-
-
-def _change_keys(write: CallWriter, mapping: Any, function: Any) -> Any:
-    _, values, changed = _zip_map(write, mapping, function)
-    return write.call("map_from_arrays", changed, values)
-
-
-def _change_values(write: CallWriter, mapping: Any, function: Any) -> Any:
-    keys, _, changed = _zip_map(write, mapping, function)
-    return write.call("map_from_arrays", keys, changed)
-
-
-def _zip_maps(write: CallWriter, left: Any, right: Any, function: Any) -> Any:
-    def join(key: Any, _: Any) -> Any:
-        values = (write.call("element_at", each, key) for each in (left, right))
-        return write.apply(function, key, *values)
-
-    keys = write.call("array_union", *(write.call("map_keys", each) for each in (left, right)))
-    return write.call("map_from_arrays", keys, write.transform(keys, join))
 
 
 #: Rules by the name of a function and the number of its arguments. Comments say what Sail does.
@@ -311,11 +277,6 @@ _RULES: dict[tuple[str, int], Rule] = {
     # It takes a number for microseconds.
     ("timestamp", 1): _cast("TIMESTAMP"),
     ("to_timestamp", 1): _cast("TIMESTAMP"),
-    # It lacks functions of two elements.
-    ("map_zip_with", 3): _zip_maps,
-    ("transform_keys", 2): _change_keys,
-    ("transform_values", 2): _change_values,
-    ("zip_with", 3): _zip,
     # It takes no seed, which pyspark gives each call.
     ("uuid", 1): lambda write, _: write.call("uuid"),
 }

@@ -62,6 +62,10 @@ _ADVICE = {
         "Sail does not find earlier versions of a table with more than ten of them. Save the rows "
         f"in a table of their own, or {JVM}."
     ),
+    r"function: (map_zip_with|transform_keys|transform_values|zip_with)\b": (
+        "Sail has no function {}. Change the elements with transform: those of arrays_zip(x, y) "
+        "are e.x and e.y, and those of map_entries(m) are e.key and e.value."
+    ),
     r"unknown function: (ai_\w+|http_request|vector_search)": (
         "Sail has no function {}, which calls a service of Databricks. Simulate the job (its tag "
         "'local_simulation')."

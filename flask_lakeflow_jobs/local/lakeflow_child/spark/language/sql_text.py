@@ -1,4 +1,4 @@
-"""The text of SQL: literals, quotes, parameters, settings and versions."""
+"""The text of SQL: literals, quotes, parameters, settings, columns and rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any
 
 from ...sql_statements import replace_tokens
-from ...sql_syntax import replace_syntax
 
 #: Runs a statement of Sail.
 Query = Callable[[str], Any]
@@ -39,17 +38,6 @@ def insert_parameters(statement: str, parameters: dict[str, Any] | Sequence[Any]
 def insert_settings(text: str, conf: Any) -> str:
     """Replace ``${spark.name}`` by the setting of the session, as Spark does."""
     return _SETTING.sub(lambda match: conf.get(match[1], match[0]), text)
-
-
-def name_versions(statement: str) -> str:
-    """Write ``t VERSION AS OF 1`` for ``t@v1``, which neither Sail nor sqlglot reads."""
-    if "@v" not in statement.lower():
-        return statement
-    return replace_syntax(
-        "<name> @ <tag>",
-        statement,
-        lambda match: f"{match['name']} VERSION AS OF {match['tag'][1:]}",
-    )
 
 
 def escape_quotes(statement: str) -> str:

@@ -23,9 +23,8 @@ from pyspark.sql.connect.streaming.readwriter import DataStreamReader, DataStrea
 
 from ..files.data_files import Translate, lower_options, wants_changes
 from ..files.file_readers import wrap_load
-from ..frames.frame_statistics import count_pairs, find_quantiles, order_statistics, summarize
+from ..frames.frame_statistics import find_quantiles, order_statistics, summarize
 from ..frames.local_rdds import LocalContext, LocalRdd, take_rdds
-from ..language.connect_plans import hash_plan
 from ..language.sql_names import quote_part
 from ..statements.sail_sql import SailSql
 from ..streams.spark_streams import (
@@ -91,13 +90,6 @@ def patch_pyspark(
         (Catalog, "isCached", lambda self, _: False),
         # Sail has no metrics of frames. A query of its own finds them.
         (DataFrame, "observe", _observe),
-        # Sail compares no plans.
-        (SparkConnectClient, "semantic_hash", lambda _, plan: hash_plan(plan)),
-        (
-            SparkConnectClient,
-            "same_semantics",
-            lambda _, plan, other: hash_plan(plan) == hash_plan(other),
-        ),
         # Sail finds columns in their own case only.
         (DataFrame, "withColumnsRenamed", _rename_columns(DataFrame.withColumnsRenamed)),
         (
@@ -108,7 +100,7 @@ def patch_pyspark(
         # Sail returns all rows of the left side that the other one has.
         (DataFrame, "intersectAll", lambda self, other: self.exceptAll(self.exceptAll(other))),
         # Sail leaves out the rows with NULL.
-        (DataFrame, "crosstab", count_pairs),
+        (DataFrame, "crosstab", _refuse_pairs),
         # Sail lacks quantiles, the context and RDDs.
         (DataFrame, "approxQuantile", find_quantiles),
         (
@@ -288,6 +280,12 @@ def _observe(self: Any, observation: Any, *exprs: Any) -> Any:
     if not isinstance(observation, str):  # listeners are called for a name only
         observation._result = self.agg(*exprs).first().asDict()
     return self
+
+
+def _refuse_pairs(self: Any, col1: str, col2: str) -> Any:
+    raise NotImplementedError(
+        f"Sail leaves rows out of crosstab. Write .groupBy({col1!r}).pivot({col2!r}).count()."
+    )
 
 
 def _read_table(table: Callable[..., Any]) -> Callable[..., Any]:

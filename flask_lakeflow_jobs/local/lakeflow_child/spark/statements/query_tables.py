@@ -1,8 +1,8 @@
 """The tables that queries name: their schemas, their earlier versions, and the keys of their joins.
 
-After ``JOIN … USING`` and natural joins in SQL, ``u.*`` lacks the keys on Sail, and ``u.id`` is
-unknown. Sail knows the merged key by its name alone, which has the rows of the side that the join
-keeps. For joins of frames, see ``frame_joins``.
+After ``JOIN … USING`` in SQL, ``u.*`` lacks the keys on Sail, and ``u.id`` is unknown. Sail knows
+the merged key by its name alone, which has the rows of the side that the join keeps. For joins of
+frames, see ``frame_joins``.
 """
 
 from __future__ import annotations
@@ -83,27 +83,10 @@ def name_keys(tree: Tree, describe: Describe) -> None:
     :raises NotImplementedError: a merged key has not the values of the table.
     """
     for select in reversed(list(tree.find_all(exp.Select))):  # the inner ones first
-        _name_natural_keys(select, describe)
         sides = {name: side for name, side in _find_sides(select).items() if side.keys}
         if sides:
             _expand_sides(select, sides, describe)
             _name_columns(select, sides)
-
-
-def _name_natural_keys(select: exp.Select, describe: Describe) -> None:
-    """Name the keys of natural joins: the columns that both sides have."""
-    joins = select.args.get("joins") or []
-    for number, join in enumerate(joins):
-        if join.method.upper() != "NATURAL":
-            continue
-        left = exp.select("*").from_(select.args["from_"].this.copy())
-        left.set("joins", [each.copy() for each in joins[:number]])
-        right = exp.select("*").from_(join.this.copy())
-        shared = {name.lower() for name in describe_in(select, right, describe)}
-        keys = [name for name in describe_in(select, left, describe) if name.lower() in shared]
-        if keys:
-            join.set("method", None)
-            join.set("using", [exp.to_identifier(name, quoted=True) for name in keys])
 
 
 def _find_sides(select: exp.Select) -> dict[str, _Side]:

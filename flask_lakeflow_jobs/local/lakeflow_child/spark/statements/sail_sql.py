@@ -18,7 +18,7 @@ from ...sql_syntax import match_syntax
 from ...workspace_paths import WorkspacePaths
 from ..files.read_files import replace_read_files
 from ..language.spark_advice import find_lack, is_refusal
-from ..language.sql_text import escape_quotes, insert_parameters, insert_settings, name_versions
+from ..language.sql_text import escape_quotes, insert_parameters, insert_settings
 from ..tables.delta_log import (
     build_counts,
     find_filled,
@@ -82,7 +82,7 @@ class SailSql:
     def sql(self, statement: str, args: Any = None, **names: Any) -> Any:
         """Run a statement of Databricks."""
         statement = insert_settings(escape_quotes(statement), self._session.conf)
-        statement = self._paths.translate_sql(name_versions(remove_comments(statement)))
+        statement = self._paths.translate_sql(remove_comments(statement))
         is_show = match_syntax("(DESC | DESCRIBE | EXPLAIN | SHOW)", statement)
         is_information = _INFORMATION in statement.lower()
         needs_text = is_show is not None or is_information or self._variables is not None
@@ -205,7 +205,7 @@ class SailSql:
             hold_filters,
             lift_aggregates,
             name_groups,
-            refuse_unpivots,
+            refuse_queries,
         )
 
         def describe(text: str) -> dict[str, str]:
@@ -214,7 +214,7 @@ class SailSql:
         before = write(tree)
         has_lambda = _LAMBDA.search(statement) is not None
         name_folders(tree, self._query)
-        refuse_unpivots(tree)
+        refuse_queries(tree)
         for select in tree.find_all(exp.Select):
             name_groups(select)
             filter_laterals(select)

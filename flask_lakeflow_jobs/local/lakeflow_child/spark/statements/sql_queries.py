@@ -353,11 +353,19 @@ def _join_views(select: exp.Select) -> None:
     filter_laterals(select)
 
 
-def refuse_unpivots(tree: Tree) -> None:
-    """Refuse ``UNPIVOT``: Sail keeps the rows of NULL, and drops the names after ``AS``.
+def refuse_queries(tree: Tree) -> None:
+    """Refuse natural joins and ``UNPIVOT``.
+
+    After a natural join, ``u.*`` lacks the keys on Sail. ``UNPIVOT`` keeps the rows of NULL there,
+    and drops the names after ``AS``.
 
     :raises NotImplementedError: there is one.
     """
+    if any(each.method.upper() == "NATURAL" for each in tree.find_all(exp.Join)):
+        raise NotImplementedError(
+            "Sail has other columns for NATURAL JOIN than Databricks. Name the keys: JOIN … USING "
+            "(…)."
+        )
     if any(each.args.get("unpivot") for each in tree.find_all(exp.Pivot)):
         raise NotImplementedError(
             "Sail has other rows for UNPIVOT than Databricks. Use unpivot of a frame, or UNION ALL "

@@ -99,7 +99,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_corrections imp
         ("to_date(a), to_date(b, 'y')", "to_date(CAST(a AS TIMESTAMP_NTZ)), to_date(b, 'y')"),
         (
             "initcap(a)",
-            "array_join(transform(split(CAST(a AS STRING), ' '), element_0 -> concat(upper(left(element_0, 1)), lower(substring(element_0, 2)))), ' ')",
+            "array_join(transform(split(CAST(a AS STRING), ' '), element -> concat(upper(left(element, 1)), lower(substring(element, 2)))), ' ')",
         ),
         (
             "nvl(a), left(a), split(f(a), '', 2)",
@@ -115,18 +115,6 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_corrections imp
         (
             "approx_count_distinct(a, 0.1), uuid(7)",
             "approx_count_distinct(CAST(a AS STRING)), uuid()",
-        ),
-        (
-            "zip_with(a, b, (x, y) -> x || y.x || f(`x`, 'x'))",
-            "transform(arrays_zip(a, b), (element_0, place_0) -> get(a, place_0) || get(b, place_0).x || f(`x`, 'x'))",
-        ),
-        (
-            "transform_values(m, (k, v) -> initcap(v))",
-            "map_from_arrays(map_keys(m), transform(arrays_zip(map_keys(m), map_values(m)), (element_1, place_1) -> array_join(transform(split(CAST(get(map_values(m), place_1) AS STRING), ' '), element_0 -> concat(upper(left(element_0, 1)), lower(substring(element_0, 2)))), ' ')))",
-        ),
-        (
-            "transform_keys(m, (k, v) -> k + 1)",
-            "map_from_arrays(transform(arrays_zip(map_keys(m), map_values(m)), (element_0, place_0) -> get(map_keys(m), place_0) + 1), map_values(m))",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""The text of SQL: its parameters, its quotes and its versions."""
+"""The text of SQL: its parameters, its quotes and its columns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_text import (
     escape_quotes,
     insert_parameters,
-    name_versions,
     parse_columns,
 )
 
@@ -51,9 +50,3 @@ def test_columns_of_a_text_have_types_with_commas() -> None:
     columns = parse_columns(f"`a` {nested}, c DECIMAL(10, 2), d DATE")
     assert columns == {"a": nested, "c": "DECIMAL(10, 2)", "d": "DATE"}
     assert parse_columns("") == {}
-
-
-def test_name_versions_outside_of_texts() -> None:
-    statement = "INSERT INTO t SELECT 'u@v1' FROM a.`b c`{}, `c@v1` JOIN d{} ON true"
-    named = name_versions(statement.format("@v12", " @V3"))
-    assert named == statement.format(" VERSION AS OF 12", " VERSION AS OF 3")
