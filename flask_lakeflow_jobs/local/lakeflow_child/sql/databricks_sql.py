@@ -148,6 +148,13 @@ def drop_key(node: Tree) -> Tree | None:
     return None if isinstance(node, keys) else node
 
 
+def delete_rows(truncate: exp.TruncateTable) -> exp.Delete:
+    """Write ``TRUNCATE TABLE``, perhaps with a partition, as a DELETE."""
+    partition = truncate.args.get("partition")
+    rows = exp.and_(*(each.copy() for each in partition.expressions)) if partition else None
+    return exp.Delete(this=truncate.expressions[0], where=rows and exp.Where(this=rows))
+
+
 def insert_partition(
     insert: exp.Insert, list_columns: Callable[[exp.Table], Iterable[str]]
 ) -> exp.Insert:

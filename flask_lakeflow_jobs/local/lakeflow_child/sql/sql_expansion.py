@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 
 from sqlglot import exp
 
+from .databricks_sql import delete_rows
+
 Tree = exp.Expr
 
 _SOURCE = "lakeflow_source"
@@ -27,8 +29,7 @@ def expand(tree: Tree) -> list[Tree]:
     if isinstance(tree, exp.Cache) and tree.expression is not None:
         return [_create_view(tree.this, tree.expression)]
     if isinstance(tree, exp.TruncateTable) and tree.args.get("partition"):
-        rows = exp.and_(*(each.copy() for each in tree.args["partition"].expressions))
-        return [exp.Delete(this=tree.expressions[0], where=exp.Where(this=rows))]
+        return [delete_rows(tree)]
     return [tree]
 
 

@@ -20,7 +20,15 @@ from ..language.sql_names import (
     split_name,
 )
 from ..language.sql_text import Query, write_text
-from ..tables.delta_log import EVOLVES, Commit, find_info, find_location, reload_table, restore
+from ..tables.delta_log import (
+    EVOLVES,
+    Commit,
+    find_info,
+    find_location,
+    read_details,
+    reload_table,
+    restore,
+)
 
 _FEATURE = re.compile(r"(?<![\w.])delta\.(?=feature\.(?!allowColumnDefaults\b))", re.IGNORECASE)
 
@@ -241,7 +249,6 @@ def _answer(text: str) -> str:
 
 def _is_table(name: str, query: Query) -> bool:
     try:
-        rows = query(f"DESCRIBE EXTENDED {name}").collect()
+        return read_details(query, name).get("Type") in ("EXTERNAL", "MANAGED")
     except Exception:  # there is nothing of this name
         return False
-    return {row.col_name: row.data_type for row in rows}.get("Type") in ("EXTERNAL", "MANAGED")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from ...sql.databricks_sql import drop_key, insert_partition
+from ...sql.databricks_sql import delete_rows, drop_key, insert_partition
 from ...sql.sql_expansion import name_merged_columns
 from ..tables.delta_log import FEATURE
 from .query_columns import Describe, Tree, write
@@ -24,7 +24,7 @@ def rewrite_statement(
     if isinstance(tree, exp.Create) and tree.kind in ("TABLE", "VIEW"):
         return _create_table(tree)
     if isinstance(tree, exp.TruncateTable):
-        return _truncate(tree)
+        return delete_rows(tree)
     if isinstance(tree, exp.Delete):
         return _delete(tree, describe)
     if isinstance(tree, exp.Insert):
@@ -60,12 +60,6 @@ def is_feature(node: Tree) -> bool:
     if type(node) is not exp.Property:  # one of another kind, such as TEMPORARY, has no name
         return False
     return FEATURE.fullmatch(node.name or node.this.sql("databricks")) is not None
-
-
-def _truncate(tree: exp.TruncateTable) -> Tree:
-    partition = tree.args.get("partition")
-    rows = exp.and_(*(each.copy() for each in partition.expressions)) if partition else None
-    return exp.Delete(this=tree.expressions[0], where=rows and exp.Where(this=rows))
 
 
 def _delete(delete: exp.Delete, describe: Describe) -> Tree:

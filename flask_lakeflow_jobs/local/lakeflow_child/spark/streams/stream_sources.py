@@ -11,8 +11,7 @@ from ...json_files import read_json, write_json
 from ..files.data_files import is_true, lower_options, wants_changes
 from ..language.connect_plans import union_frames
 from ..tables.delta_log import find_files, find_info, find_location, read_commits
-from ..tables.table_changes import TableChanges, mark_changes
-from ..tables.table_files import read_table_files
+from ..tables.table_changes import TableChanges, mark_changes, read_table_files
 
 _STATE = "lakeflow-local.json"
 

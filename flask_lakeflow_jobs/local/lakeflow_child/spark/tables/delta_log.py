@@ -77,10 +77,14 @@ def find_folder(query: Query, name: str) -> str | None:
     if match := re.fullmatch(r"\s*delta\s*\.\s*`([^`]+)`\s*", name):
         location = match[1]
     else:
-        rows = query(f"DESCRIBE EXTENDED {name}").collect()
-        location = {row.col_name: row.data_type for row in rows}.get("Location", "")
+        location = read_details(query, name).get("Location", "")
     location = re.sub("^file:(?://)?(?=/)", "", location)
     return location if os.path.isdir(os.path.join(location, _LOG)) else None
+
+
+def read_details(query: Query, name: str) -> dict[str, str]:
+    """Return what Sail says of a table or a view, such as its ``Type`` and its ``Location``."""
+    return {row.col_name: row.data_type for row in query(f"DESCRIBE EXTENDED {name}").collect()}
 
 
 def find_location(query: Query, name: str) -> str:
