@@ -168,6 +168,10 @@ spark.sql("CREATE TEMPORARY FUNCTION best() RETURNS INT RETURN (SELECT max(n) FR
 spark.sql("CREATE FUNCTION pairs(a INT) RETURNS TABLE (x INT) RETURN SELECT a AS x")
 row = spark.sql("SELECT sum2(1, x), sum2(a => 1), more(5), best(), snippets.plus(x) FROM pairs(2) p").first()
 assert tuple(row) == (3, 4, 16, 7, 3), row
+shown = [each.function for each in spark.sql("SHOW USER FUNCTIONS IN dev.snippets").collect()]
+assert {"dev.snippets.twice", "dev.snippets.more", "dev.snippets.best"} <= set(shown), shown
+assert spark.sql("SHOW FUNCTIONS LIKE 'twi*'").collect() == [("dev.snippets.twice",)]
+assert spark.sql("SHOW USER FUNCTIONS IN dev.other LIKE 'twice'").count() == 0
 for statement, remedy in {
     "SELECT sum2()": "needs the argument a. Give it a value",
     "CREATE FUNCTION f(a INT) RETURNS INT LANGUAGE SCALA RETURN a": "no functions in SCALA. Write it in SQL or Python",

@@ -41,6 +41,8 @@ _CHANGE = "<verb: DELETE | UPDATE | MERGE> [WITH SCHEMA EVOLUTION] [FROM | INTO]
 # Sail replaces all rows for these, or adds those that are beside the condition.
 _REPLACES = "INSERT (OVERWRITE | … REPLACE WHERE)"
 _VARIABLES = "(DECLARE | SET (VAR | VARIABLE) | DROP TEMPORARY VARIABLE | EXECUTE IMMEDIATE)"
+# Sail knows its own functions only.
+_SHOW_FUNCTIONS = "SHOW [ALL | <user: USER>] FUNCTIONS [(IN | FROM) <name>] [[LIKE] <text>] $"
 _INFORMATION = "information_schema"
 # Queries that Sail takes, with other rows or columns than Databricks.
 _UNLIKE = re.compile(
@@ -169,6 +171,8 @@ class SailSql:
         statement = self._correct(statement, run)
         if match_syntax("DROP [TEMPORARY] FUNCTION", statement):  # Sail would accept any name
             return run(self._rewrite(statement, run) or statement)
+        if match := match_syntax(_SHOW_FUNCTIONS, statement):
+            return run(self._functions.show(match, run))
         try:
             frame = run(statement)
             if is_query(statement):

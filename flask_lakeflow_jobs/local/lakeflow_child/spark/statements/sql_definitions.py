@@ -14,6 +14,9 @@ from sqlglot import exp
 
 from ...json_files import read_json, write_json
 from ...sql.databricks_sql import Immediate, name_of
+from ...sql_statements import matches_show_pattern
+from ...sql_syntax import Match
+from ..language.sql_names import split_name
 from ..language.sql_text import write_literal, write_rows
 from .query_columns import Describe, parse_query, read_columns, replace_part, write
 
@@ -79,6 +82,28 @@ class SqlFunctions:
         lines = [f"Function: {name}", f"Returns: {function['returns']}"]
         return write_rows(
             ["function_desc"], [(each,) for each in (*lines, f"Body: {function['body']}")]
+        )
+
+    def show(self, match: Match, run: Run) -> str:
+        """Return a query of the functions' names, with Sail's own unless USER leaves them out.
+
+        A function whose name has no schema may be of any.
+        """
+        schema = [each.lower() for each in split_name(match["name"] or "")]
+        names = [
+            name if "." in name else ".".join([*schema, name])
+            for name in {**self._read(), **self._temporary}
+            if not schema or find_function({name: {}}, [*schema, name.rpartition(".")[2]])
+        ]
+        if not match["user"]:
+            names += [row[0] for row in run("SHOW FUNCTIONS").collect()]
+        return write_rows(
+            ["function"],
+            [
+                (name,)
+                for name in sorted(names)
+                if matches_show_pattern(name.rpartition(".")[2], match["text"])
+            ],
         )
 
     def insert(self, tree: exp.Expr) -> exp.Expr:
