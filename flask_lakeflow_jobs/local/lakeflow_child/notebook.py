@@ -36,16 +36,13 @@ _IGNORED_MAGICS = (
     "restart_python",
     "capture",
 )
-_SETTERS = ("cd", "env")
-_TIMERS = ("time", "timeit")
 _INSTALLERS = ("pip", "uv", "conda")
 # Lines of a block with another '%' in front may continue an expression.
-_IN_BLOCKS = tuple(f"%{name}" for name in (*_INSTALLERS, *_SETTERS, "sh"))
+_IN_BLOCKS = tuple(f"%{name}" for name in (*_INSTALLERS, "cd", "sh"))
 _LANGUAGE_MAGICS = ("python", "sql", "r", "scala", "sh", "bash", "run", "fs")
 # The cell of an environment has no code.
 _NOT_RUN = ("md", "md-sandbox", "html", "skip", "environment")
 _WRITER = "writefile"
-_ASSIGNED = re.compile(r"(\s*[^\W\d]\w*\s*=\s*)!(.+)")
 
 _NO_CELL = (
     "Write the cell in Python or SQL, or simulate the job (its tag 'local_simulation'): a {} cell "
@@ -139,7 +136,7 @@ def load_cells(path: str) -> list[Cell]:
 def _apply_language_magic(cell: Cell) -> Cell:
     """Remove the magic that names a cell's language; other lines keep their numbers."""
     name = cell.magic
-    if not name or name in _IGNORED_MAGICS + _INSTALLERS + _TIMERS + _SETTERS:
+    if not name or name in (*_IGNORED_MAGICS, *_INSTALLERS, "cd"):
         return cell
     above, first, rest = notebook_files.split_at_code(cell.text)
     magic, _, argument = first.strip().partition(" ")
@@ -184,9 +181,6 @@ def _run_python(cell: Cell, path: str, names: dict[str, Any]) -> None:
             raise
         code = compile(replaced, path, "exec", flags, dont_inherit=True)
         names["__lakeflow_magic__"] = partial(_run_line_magic, names)
-        names["__lakeflow_shell__"] = lambda command: _run_shell(
-            _insert_values(command, names), returns=True
-        )
     if "__future__" in text:
         names[_FLAGS] = flags | _future_flags(code)
     if code.co_flags & _CO_COROUTINE:
@@ -244,16 +238,14 @@ def _is_call(line: str) -> bool:
         return line.strip().partition(" ")[0] in _IN_BLOCKS
     if re.match("pip [a-z]", line):  # IPython takes it for the magic of this name
         return True
-    return line.startswith(("%", "!")) and line.partition(" ")[0].lstrip("%") not in _TIMERS
+    return line.startswith(("%", "!"))
 
 
 def _replace_magic(line: str) -> str:
-    if _is_call(line):
-        text = line.lstrip()
-        return f"{line.removesuffix(text)}__lakeflow_magic__({text!r})"
-    if match := _ASSIGNED.fullmatch(line):
-        return f"{match[1]}__lakeflow_shell__({match[2]!r})"
-    return line.partition(" ")[2] if line.startswith("%") else line
+    if not _is_call(line):
+        return line
+    text = line.lstrip()
+    return f"{line.removesuffix(text)}__lakeflow_magic__({text!r})"
 
 
 def _run_line_magic(names: dict[str, Any], line: str) -> None:
@@ -264,13 +256,12 @@ def _run_line_magic(names: dict[str, Any], line: str) -> None:
         _run_shell(_insert_values(line[1:], names))
     elif name == "sh":
         _run_shell(line.partition(" ")[2])
-    elif name == "env":
-        variable, _, value = line.partition(" ")[2].partition("=")
-        os.environ[variable.strip()] = value.strip()
     elif name == "cd":
         _change_folder(line.partition(" ")[2], names)
     elif name not in _IGNORED_MAGICS:
-        raise NotImplementedError(f"A %{name} line cannot run in the local workspace.")
+        raise NotImplementedError(
+            f"Write the line in Python, without %{name}: it cannot run in the local workspace."
+        )
 
 
 def _insert_values(command: str, names: dict[str, Any]) -> str:
@@ -305,10 +296,9 @@ def _include_notebook(text: str, path: str, names: dict[str, Any]) -> None:
     run_cells(find_notebook(path, other, names["dbutils"].mounts), names)
 
 
-def _run_shell(text: str, *, may_fail: bool = True, returns: bool = False) -> list[str] | None:
+def _run_shell(text: str, *, may_fail: bool = True) -> None:
     """Run commands, in bash if there is one.
 
-    :param returns: return the lines that they print.
     :param may_fail: go on after a failure, unless the text begins with ``-e``. Databricks,
         documentation of notebooks.
     """
@@ -318,11 +308,9 @@ def _run_shell(text: str, *, may_fail: bool = True, returns: bool = False) -> li
     command = ["/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"]
     if text.split(maxsplit=1)[:1] == ["-e"]:
         command, text, may_fail = [*command, "-e"], text.replace("-e", "", 1), False
-    output = subprocess.PIPE if returns else None
-    ended = subprocess.run([*command, "-c", text], check=not may_fail, stdout=output, text=True)
+    ended = subprocess.run([*command, "-c", text], check=not may_fail)
     if ended.returncode:
         print(f"The shell ended with exit status {ended.returncode}.", file=sys.stderr)
-    return ended.stdout.splitlines() if returns else None
 
 
 def _write_file(text: str) -> None:
