@@ -31,8 +31,8 @@ _ADVICE = {
         "DuckDB drops no CHECK of a table. Create the table again without it: CREATE OR REPLACE "
         "TABLE … AS SELECT."
     ),
-    r"^\s*DESC(RIBE)?\s+DETAIL\b|^\s*SHOW\s+(TBLPROPERTIES|PARTITIONS)\b": (
-        "DuckDB keeps no files, properties and partitions of tables. Use DESCRIBE TABLE EXTENDED, "
+    r"^\s*DESC(RIBE)?\s+DETAIL\b|^\s*SHOW\s+(COLUMNS|CREATE|PARTITIONS|TBLPROPERTIES)\b": (
+        "DuckDB shows no files, properties and partitions of tables. Use DESCRIBE TABLE EXTENDED, "
         f"or {_SPARK}."
     ),
     r"^\s*SHOW\s+GRANTS?\b": (

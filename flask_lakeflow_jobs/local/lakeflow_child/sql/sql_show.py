@@ -15,8 +15,6 @@ Row = tuple[Any, ...]
 _LISTS = (
     "<kind: CATALOGS | DATABASES | SCHEMAS | TABLES | VIEWS> [(IN | FROM) <name>] [[LIKE] <text>] $"
 )
-_COLUMNS = "COLUMNS (IN | FROM) <name> [(IN | FROM) <schema>] $"
-_CREATE = "CREATE (TABLE | VIEW) <name> [AS SERDE] $"
 _DESCRIBE = (
     "[<kind: CATALOG | DATABASE | SCHEMA | TABLE | VIEW>] [<extended: EXTENDED | FORMATTED>] <name>"
     " [<column>] $"
@@ -39,23 +37,13 @@ def show_objects(database: Any, text: str) -> Any | None:
     :param text: what follows ``SHOW``.
     :return: ``None`` if it is not one that is known here.
     """
-    if match := match_syntax(_LISTS, text):
-        kind = match["kind"].upper().replace("DATABASES", "SCHEMAS")
-        names = _split(match["name"])
-        columns, rows = _LISTED[kind](database, names)
-        position = 0 if len(columns) == 1 else 1
-        return _select(
-            database,
-            columns,
-            [row for row in rows if matches_show_pattern(row[position], match["text"])],
-        )
-    if match := match_syntax(_COLUMNS, text):
-        names = [*_split(match["schema"]), *_split(match["name"])]
-        return _select(database, ["col_name"], [row[:1] for row in _describe(database, names)])
-    if match := match_syntax(_CREATE, text):
-        statement = _create_statement(database, _split(match["name"]))
-        return _select(database, ["createtab_stmt"], [(statement,)])
-    return None
+    if (match := match_syntax(_LISTS, text)) is None:
+        return None
+    kind = match["kind"].upper().replace("DATABASES", "SCHEMAS")
+    columns, rows = _LISTED[kind](database, _split(match["name"]))
+    position = 0 if len(columns) == 1 else 1
+    found = [row for row in rows if matches_show_pattern(row[position], match["text"])]
+    return _select(database, columns, found)
 
 
 def describe(database: Any, text: str) -> Any | None:
@@ -169,24 +157,6 @@ def _describe(database: Any, names: list[str]) -> list[Row]:
         _fetch(database, "duckdb_columns()", "table_name", "column_name, comment", names)
     )
     return [(name, simple_type(kind), comments.get(name)) for name, kind, *_ in described]
-
-
-def _create_statement(database: Any, names: list[str]) -> str:
-    columns = _describe(database, names)
-    name = ".".join(table_path(database, names))
-    views = _fetch(database, "duckdb_views()", "view_name", "sql", names)
-    if views:
-        _, _, query = views[0][0].partition(" AS ")
-        return f"CREATE VIEW {name} (\n  {_join(each for each, _, _ in columns)})\nAS {query}"
-    listed = (
-        f"{column} {kind.upper()}" + (f" COMMENT '{comment}'" if comment else "")
-        for column, kind, comment in columns
-    )
-    return f"CREATE TABLE {name} (\n  {_join(listed)})\nUSING delta\n"
-
-
-def _join(parts: Any) -> str:
-    return ",\n  ".join(parts)
 
 
 def _fetch(database: Any, source: str, column: str, selected: str, names: list[str]) -> list[Row]:
