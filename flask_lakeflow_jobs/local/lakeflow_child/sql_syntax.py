@@ -6,7 +6,7 @@ case, and no words in quotes. ``[…]`` is optional, ``(… | …)`` is a choice
 
 ``<name>`` is a name with all its parts, ``<text>`` a text without its quotes, and others are what
 ``_KINDS`` has. ``<verb: CREATE | DROP>`` is one of these words. All are groups of the match.
-Statements are without comments.
+Statements are without comments. Names are split into their parts here too.
 """
 
 from __future__ import annotations
@@ -58,6 +58,15 @@ def replace_syntax(syntax: str, statement: str, replacement: Callable[[Match], s
 
     pattern = rf"(?P<found>{_compile(syntax)})|{_LITERAL}"
     return re.sub(pattern, replace, statement, flags=re.IGNORECASE | re.DOTALL)
+
+
+def split_name(name: str) -> list[str]:
+    """Return the parts of a name, without their quotes."""
+    return [*map(unquote_part, re.findall(NAME_PART, name))]
+
+
+def unquote_part(part: str) -> str:
+    return part.strip("`").replace("``", "`")
 
 
 @cache

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from ..spark.language.sql_names import quote_part, split_name
+from ..spark.language.sql_names import quote_part
 from ..sql_statements import remove_comments, split_statements
+from ..sql_syntax import split_name
 from .change_sql import (
     DELETED,
     SEQUENCE,

@@ -17,10 +17,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..spark.language.sql_names import quote_part, split_name
+from ..spark.language.sql_names import quote_part
 from ..spark.language.sql_text import write_text
 from ..spark.tables.spark_catalog import CHANGE_LOG
-from ..sql_syntax import match_syntax
+from ..sql_syntax import match_syntax, split_name
 from .pipeline_sql import blank_nested
 
 #: Columns of the log: the place in the sequence, and whether a change deletes its key or all rows.

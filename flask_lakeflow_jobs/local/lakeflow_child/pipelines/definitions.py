@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..spark.language.sql_names import quote_part, split_name
+from ..spark.language.sql_names import quote_part
 from ..sql_statements import split_statements
+from ..sql_syntax import split_name
 from .pipeline_api import PipelineApi
 from .pipeline_sql import read_insert, read_setting
 from .stages import Element, Stages, inline, iter_reads

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from ..sql_syntax import NAME_PART, match_syntax
+from ..sql_syntax import match_syntax, split_name
 from .catalogs import quote_in_duckdb
 from .sql_macros import MACRO_NAMES
 
@@ -104,7 +104,7 @@ def drop_variable(database: Any, text: str) -> bool:
     """Run ``DROP TEMPORARY VARIABLE``; return whether the text is that."""
     if not (match := match_syntax(_DROP, text)):
         return False
-    name = re.findall(NAME_PART, match["name"])[-1].strip("`").lower()
+    name = split_name(match["name"])[-1].lower()
     if name in list_variables(database):
         database.execute(f"RESET VARIABLE {quote_in_duckdb([name])}")
     elif not match["exists"]:

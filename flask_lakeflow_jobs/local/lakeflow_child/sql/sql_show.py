@@ -3,11 +3,10 @@
 # ruff: noqa: S608  # names are quoted
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from ..sql_statements import matches_show_pattern
-from ..sql_syntax import NAME_PART, match_syntax
+from ..sql_syntax import match_syntax, split_name
 from .catalogs import DATABASE, DEFAULT_SCHEMA, quote_in_duckdb
 
 Row = tuple[Any, ...]
@@ -40,7 +39,7 @@ def show_objects(database: Any, text: str) -> Any | None:
     if (match := match_syntax(_LISTS, text)) is None:
         return None
     kind = match["kind"].upper().replace("DATABASES", "SCHEMAS")
-    columns, rows = _LISTED[kind](database, _split(match["name"]))
+    columns, rows = _LISTED[kind](database, split_name(match["name"] or ""))
     position = 0 if len(columns) == 1 else 1
     found = [row for row in rows if matches_show_pattern(row[position], match["text"])]
     return _select(database, columns, found)
@@ -55,7 +54,7 @@ def describe(database: Any, text: str) -> Any | None:
     match = match_syntax(_DESCRIBE, text)
     if not match or match_syntax("(DETAIL | FUNCTION | HISTORY) <name>", text):
         return None
-    names = _split(match["name"])
+    names = split_name(match["name"])
     kind = (match["kind"] or "TABLE").upper().replace("DATABASE", "SCHEMA")
     if kind == "CATALOG":
         return _select(database, ["info_name", "info_value"], [("Catalog Name", names[0])])
@@ -180,10 +179,6 @@ def _schema_path(database: Any, names: list[str]) -> list[str]:
     query = "SELECT system.main.current_database(), system.main.current_schema()"
     catalog, schema = database.execute(query).fetchone()
     return [*[_from_duckdb(catalog), schema][: 2 - len(names)], *names]
-
-
-def _split(name: str | None) -> list[str]:
-    return [part.strip("`") for part in re.findall(NAME_PART, name or "")]
 
 
 def to_duckdb_catalog(catalog: str) -> str:

@@ -1,4 +1,4 @@
-"""Names in the SQL of Spark: their parts, their quotes, their case and their schemas.
+"""Names in the SQL of Spark: their quotes, their case and their schemas.
 
 Sail tells upper and lower case apart in names of tables, views, schemas and catalogs. So all
 requests write them in lower case. Databricks, documentation of names: Unity Catalog stores them so,
@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable
 
 from ...sql_statements import LITERAL
-from ...sql_syntax import NAME_PART, match_syntax
+from ...sql_syntax import NAME_PART, match_syntax, split_name, unquote_part
 from .sql_text import Query
 
 #: Returns what to write before the name of a schema.
@@ -86,11 +86,6 @@ def create_schema(schema: list[str], query: Query) -> None:
         query(f"CREATE SCHEMA IF NOT EXISTS {'.'.join(map(quote_part, schema))}")
 
 
-def split_name(name: str) -> list[str]:
-    """Return the parts of a name, without their quotes."""
-    return [unquote_part(part) for part in re.findall(NAME_PART, name)]
-
-
 def quote_name(name: str) -> str:
     """Quote a name of catalog, schema and table."""
     return ".".join(quote_part(part) for part in name.split(".", 2))
@@ -98,10 +93,6 @@ def quote_name(name: str) -> str:
 
 def quote_part(part: str) -> str:
     return "`" + part.replace("`", "``") + "`"
-
-
-def unquote_part(part: str) -> str:
-    return part.strip("`").replace("``", "`")
 
 
 def list_schemas(query: Query, catalog: str | None = None) -> list[str]:

@@ -10,14 +10,13 @@ from shutil import rmtree
 from typing import Any, ClassVar
 
 from ...sql_statements import NO_METRICS, describe_skipped, find_skipped, replace_identifiers
-from ...sql_syntax import Match, match_syntax, replace_syntax
+from ...sql_syntax import Match, match_syntax, replace_syntax, split_name
 from ..language.sql_names import (
     CATALOG_NAME,
     create_schema,
     find_current,
     find_schema,
     quote_part,
-    split_name,
 )
 from ..language.sql_text import Query, write_text
 from ..tables.delta_log import (

@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ...sql_statements import matches_show_pattern
-from ...sql_syntax import Match, match_syntax
+from ...sql_syntax import Match, match_syntax, split_name, unquote_part
 from ..language.sql_names import (
     find_current,
     list_schemas,
     quote_name,
     quote_part,
-    split_name,
-    unquote_part,
 )
 from ..language.sql_text import Query, parse_columns, write_rows
 from ..tables.delta_log import find_location, list_fields, read_metadata

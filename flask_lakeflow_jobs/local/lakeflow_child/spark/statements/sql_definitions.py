@@ -15,8 +15,7 @@ from sqlglot import exp
 from ...json_files import read_json, write_json
 from ...sql.databricks_sql import Immediate, name_of
 from ...sql_statements import matches_show_pattern
-from ...sql_syntax import Match
-from ..language.sql_names import split_name
+from ...sql_syntax import Match, split_name
 from ..language.sql_text import write_literal, write_rows
 from .query_columns import Describe, parse_query, read_columns, replace_part, write
 

@@ -11,8 +11,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
-from ...sql_syntax import Match, replace_syntax
-from ..language.sql_names import unquote_part
+from ...sql_syntax import Match, replace_syntax, unquote_part
 from ..language.sql_text import Query, parse_columns, write_rows, write_text
 
 #: A version of a table, and the actions that lead to it.
