@@ -29,6 +29,10 @@ UNLIMITED = sys.maxsize
 #: Seconds that a stream lasts if the server waits for streams at its stop without announcing it.
 SHORT_STREAM_SECONDS = 15.0
 
+#: Seconds that a stream lasts on mod_wsgi. Its process is restarted after long requests, by default
+#: of mod_wsgi-express after 60 seconds on average over its threads. It does not say what is set.
+MOD_WSGI_STREAM_SECONDS = 60.0
+
 #: The share of the time before the server kills a request that one call may take. The rest is for
 #: the response.
 CALL_SHARE = 0.8
@@ -44,7 +48,7 @@ class Server:
     :param name: for logs and docs.
     :param threads: that serve requests at the same time, or greenlets; ``None``: unknown.
     :param notices_disconnects: if not, a stream would last long after its client has left.
-    :param waits_for_streams: it stops only after its streams, and does not announce its stop.
+    :param longest_stream: seconds, if a stream may hold up or end the process.
     :param request_timeout: seconds after which the server kills a request; ``None``: it does not.
     :param elapsed: returns the seconds of that time that have passed.
     :param is_stopping: whether it is about to stop; ``None``: it does not say.
@@ -55,7 +59,7 @@ class Server:
     name: str
     threads: int | None = None
     notices_disconnects: bool = True
-    waits_for_streams: bool = False
+    longest_stream: float = float("inf")
     request_timeout: float | None = None
     elapsed: Callable[[], float] = lambda: 0.0
     is_stopping: Callable[[], bool] | None = None
@@ -78,10 +82,9 @@ class Server:
     @property
     def max_stream_seconds(self) -> float:
         """The longest that a stream may last."""
-        limits = [SHORT_STREAM_SECONDS] if self.waits_for_streams else []
-        if self.request_timeout is not None:
-            limits.append(self.request_timeout / 2)
-        return min(limits, default=float("inf"))
+        if self.request_timeout is None:
+            return self.longest_stream
+        return min(self.longest_stream, self.request_timeout / 2)
 
 
 def three_quarters(threads: int) -> int:
@@ -159,8 +162,8 @@ def _read_granian(environ: Environ, frame: FrameType) -> Server:
         is_worker = caller.f_code.co_name == "_spawn_wsgi_worker"
         if is_worker and caller.f_globals.get("__name__") == "granian.server.mp":
             limits = caller.f_locals["blocking_threads"], caller.f_locals["backpressure"]
-            return Server("granian", threads=min(limits), waits_for_streams=True)
-    return Server("granian", waits_for_streams=True)
+            return Server("granian", threads=min(limits), longest_stream=SHORT_STREAM_SECONDS)
+    return Server("granian", longest_stream=SHORT_STREAM_SECONDS)
 
 
 def _read_a2wsgi(environ: Environ, frame: FrameType) -> Server:
@@ -203,7 +206,7 @@ def _read_uwsgi(environ: Environ) -> Server | None:
     return Server(
         "uWSGI, gevent" if has_greenlets else "uWSGI",
         threads=int(uwsgi.cores) if is_concurrent else 1,
-        waits_for_streams=True,  # when it reloads: up to its reload-mercy, a minute by default
+        longest_stream=SHORT_STREAM_SECONDS,  # a reload waits for its reload-mercy, a minute
         request_timeout=harakiri or None,
     )
 
@@ -223,7 +226,12 @@ def _read_mod_wsgi(environ: Environ) -> Server | None:
     threads = getattr(module, "threads_per_process", None)
     if environ.get("mod_wsgi.application_group"):  # one of several interpreters with these threads
         threads = 1
-    return Server("mod_wsgi", threads=threads, is_stopping=_subscribe_to_stop(module))
+    return Server(
+        "mod_wsgi",
+        threads=threads,
+        longest_stream=MOD_WSGI_STREAM_SECONDS,
+        is_stopping=_subscribe_to_stop(module),
+    )
 
 
 @cache

@@ -170,7 +170,7 @@ def test_request_timeout_of_sync_workers_and_harakiri_limits_streams() -> None:
     assert found(SYNC, "handle", worker(timeout=30)).request_timeout == 30
     assert found(SYNC, "handle", worker(timeout=0)).request_timeout is None
     assert Server("any", request_timeout=30.0).max_stream_seconds == 15
-    assert Server("any", waits_for_streams=True).max_stream_seconds == SHORT_STREAM_SECONDS
+    assert Server("any", longest_stream=9.0, request_timeout=30.0).max_stream_seconds == 9
     assert Server("any").max_stream_seconds == float("inf")
 
 
@@ -265,6 +265,14 @@ def test_find_server_mod_wsgi_reads_its_threads(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(module, "threads_per_process", 15, raising=False)
     assert find_server(request).stream_capacity == 11
     assert find_server({**request, "mod_wsgi.application_group": ""}).stream_capacity == 11
+
+
+def test_find_server_mod_wsgi_ends_streams_before_its_request_timeout(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """mod_wsgi-express restarts a process whose requests last 60 seconds on average."""
+    monkeypatch.setitem(sys.modules, "mod_wsgi", ModuleType("mod_wsgi"))
+    assert find_server({**environ(), "mod_wsgi.version": (5, 0, 2)}).max_stream_seconds == 60
 
 
 def test_find_server_mod_wsgi_subinterpreter_holds_no_streams(
