@@ -101,7 +101,11 @@ def _find_included(pattern: str, location: Location, root: Path, sources: list[P
     # As in the CLI, a double star means the same as a star.
     files = [root / each for each in glob.glob(pattern, root_dir=root)]
     if not files and not any(sign in pattern for sign in _WILDCARDS):
-        raise BundleError(f"There is no file {pattern!r} to include.", location)
+        raise BundleError(
+            f"There is no file {pattern!r} to include. Create it, with the script that writes it "
+            "if there is one, or leave it out of 'include'.",
+            location,
+        )
     return sorted(Path(os.path.normpath(each)) for each in files)
 
 

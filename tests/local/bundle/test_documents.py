@@ -103,7 +103,7 @@ def test_read_documents_sources_have_folders_of_patterns(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("include: [none.yml]", "There is no file 'none.yml' to include."),
+        ("include: [none.yml]", "There is no file 'none.yml' to include. Create it, with"),
         ("include: ['/x.yml']", "'/x.yml' has to be a path beside this file."),
         ("include: ['']", "'' has to be a path beside this file."),
         ("include: 5", "'include' has to be a list of paths."),
