@@ -261,6 +261,17 @@ spark.range(1).createOrReplaceTempView("numbers")
 assert [each.name for each in spark.catalog.listColumns("numbers")] == ["id"]
 spark.catalog.dropTempView("numbers")
 
+# %% partitions of a table
+rows = spark.createDataFrame([(1, "b"), (2, "a"), (3, "a")], "n INT, p STRING")
+rows.write.partitionBy("p").saveAsTable("dev.snippets.divided")
+assert [tuple(row) for row in spark.sql("SHOW PARTITIONS dev.snippets.divided").collect()] == [("a",), ("b",)]
+try:
+    spark.sql("SHOW PARTITIONS dev.snippets.saved")
+except Exception as error:
+    assert "has no partitions" in str(error), error
+else:
+    raise AssertionError
+
 # %% value of a setting
 spark.sql("SET spark.snippets.day = 'monday'")
 assert spark.sql("SET spark.snippets.day").first() == ("spark.snippets.day", "monday")

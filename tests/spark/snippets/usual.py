@@ -153,7 +153,7 @@ DBUtils(spark).fs.ls("/Volumes/dev/raw/in")
 spark.sparkContext.setLogLevel("WARN")
 from pyspark import SparkContext
 
-assert SparkContext.getOrCreate().parallelize([1, 2]).count() == 2
+assert SparkContext.getOrCreate().parallelize([1, 2]).sum() == 3
 assert spark.range(3).rdd.flatMap(lambda row: row).collect() == [0, 1, 2]
 assert spark.createDataFrame(spark.sparkContext.parallelize([(1, "a")]), ["n", "s"]).first().s == "a"
 

@@ -177,8 +177,8 @@ class _Runner:
             return self._database.execute(extracted, {name: parameters[name] for name in names})
         except (duckdb.ParserException, duckdb.NotImplementedException) as error:
             raise UnsupportedStatement(statement, error) from error
-        except (duckdb.BinderException, duckdb.CatalogException) as error:
-            if re.search("Function with name|not support lambdas", str(error)):
+        except duckdb.CatalogException as error:
+            if "Function with name" in str(error):
                 raise UnsupportedStatement(statement, error) from error
             raise
 

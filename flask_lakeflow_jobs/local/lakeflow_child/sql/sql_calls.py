@@ -88,6 +88,11 @@ def _count_elements(node: exp.ArraySize) -> Tree:
     return exp.func(name, node.this.copy())
 
 
+def _choose_text(node: exp.Elt) -> Tree:
+    texts = [exp.cast(each.copy(), "text") for each in node.expressions]
+    return exp.func("list_extract", exp.Array(expressions=texts), node.this.copy())
+
+
 def _limit_distance(node: exp.Levenshtein) -> Tree:
     limit = node.args.get("ins_cost")
     return exp.func("lakeflow_levenshtein", node.this, node.expression, limit) if limit else node
@@ -147,13 +152,6 @@ def _count_to(node: exp.GenerateSeries) -> Tree:
         down = exp.GT(this=start.copy(), expression=end.copy())
         node.set("step", exp.Case().when(down, exp.Literal.number(-1)).else_(exp.Literal.number(1)))
     return node
-
-
-def _keep_order(node: exp.ArraySort) -> Tree:
-    """Keep a function that compares elements, for DuckDB to refuse: sqlglot would drop it."""
-    if not node.expression:
-        return node
-    return exp.Anonymous(this="array_sort", expressions=[node.this.copy(), node.expression.copy()])
 
 
 def _cast_date(node: exp.NextDay) -> Tree:
@@ -225,10 +223,10 @@ _KNOWN: dict[type[Tree], Rule] = {
     exp.ArrayPosition: _write("lakeflow_position(:a, :b)"),
     exp.ArrayRemove: _write("lakeflow_remove(:a, :b)"),
     exp.ArraySize: _count_elements,
-    exp.ArraySort: _keep_order,
     exp.CurrentCatalog: _write("lakeflow_catalog()"),
     exp.CurrentDatabase: _write("current_schema()"),
     exp.CurrentUser: _WRITE_USER,
+    exp.Elt: _choose_text,
     exp.Exists: _test_some,
     exp.FirstValue: _aggregate(exp.First),
     exp.Format: _print,

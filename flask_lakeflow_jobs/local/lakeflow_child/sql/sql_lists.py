@@ -8,8 +8,65 @@ from sqlglot import exp, parse_one
 
 Tree = exp.Expr
 
+# Functions that call a function ``f`` with values of lists or maps: DuckDB has structs in a list.
+_ENTRIES = "map_from_entries(list_transform(map_entries(a), lambda e#: {{'k': {}, 'v': {}}}))"
+_LAMBDAS = {
+    "zip_with": ("list_transform(list_zip(a, b), lambda e#: f)", "e#[1]", "e#[2]"),
+    "map_filter": (
+        "map_from_entries(list_filter(map_entries(a), lambda e#: f))",
+        *("e#.key", "e#.value"),
+    ),
+    "transform_keys": (_ENTRIES.format("f", "e#.value"), "e#.key", "e#.value"),
+    "transform_values": (_ENTRIES.format("e#.key", "f"), "e#.key", "e#.value"),
+    "map_zip_with": (
+        "map_from_entries(list_transform(list_distinct(map_keys(a) || map_keys(b)), "  # noqa: ISC004
+        "lambda e#: {'k': e#, 'v': f}))",
+        *("e#", "a[e#]", "b[e#]"),
+    ),
+    # Each value comes after those that are less.
+    "array_sort": (
+        "list_transform(list_sort(list_transform(a, lambda e#, i#: {'r': len(list_filter("  # noqa: ISC004
+        "a, lambda d#: f < 0)), 'i': i#, 'v': e#})), lambda e#: e#.v)",
+        *("d#", "e#"),
+    ),
+}
+
+
 # What may be around the call of an aggregate.
 _AROUND = (exp.Filter, exp.Window, exp.WithinGroup)
+
+
+def _apply_lambdas(node: Tree) -> Tree:
+    """Call a function on the entries of a map or on pairs, which DuckDB has as structs."""
+    if isinstance(node, exp.ArraySort):
+        name, arguments = "array_sort", [node.this, node.expression]
+    else:
+        name, arguments = node.name.lower(), node.expressions
+    function = arguments[-1] if name in _LAMBDAS and arguments else None
+    if not isinstance(function, exp.Lambda):
+        return node
+    variables = [each.name.lower() for each in function.expressions]
+    # Their names part the variables of DuckDB from those of functions around it.
+    template, *values = (
+        parse_one(each.replace("#", f"_{'_'.join(variables)}"), read="duckdb")
+        for each in _LAMBDAS[name]
+    )
+    given = dict(zip(("a", "b"), arguments[:-1], strict=False))
+    found = [each.transform(_insert, given) for each in values]
+    body = function.this.copy().transform(_insert, dict(zip(variables, found, strict=False)))
+    return template.transform(_insert, {**given, "f": exp.paren(body)})
+
+
+def _insert(node: Tree, values: dict[str, Tree]) -> Tree:
+    """Replace names by their values."""
+    is_first = isinstance(node.parent, exp.Dot) and node.arg_key == "this"
+    is_field = isinstance(node.parent, (exp.Dot, exp.Column)) and not is_first
+    is_key = isinstance(node.parent, exp.PropertyEQ) and node.arg_key == "this"
+    if not isinstance(node, (exp.Column, exp.Identifier)) or is_field or is_key:
+        return node
+    if (table := node.text("table").lower()) in values:
+        return exp.Dot(this=values[table].copy(), expression=node.this.copy())
+    return values[node.name.lower()].copy() if node.name.lower() in values else node
 
 
 def _count_items(node: Tree) -> Tree:
@@ -73,6 +130,7 @@ def _name_fields(node: Tree) -> Tree:
 LIST_RULES: tuple[Callable[[Tree], Tree], ...] = (
     _count_items,
     _count_from_zero,
+    _apply_lambdas,
     _fill_lists,
     _name_fields,
 )

@@ -60,6 +60,18 @@ def _type_name() -> str:
 # Of lists and of maps; before DuckDB 2, no function takes both.
 _SIZE = "len(x)" if duckdb.__version__.startswith("1.") else "cardinality(x)"
 _AS_TIME = "CAST(x AS TIMESTAMP)"
+# Parts of an address, as patterns.
+_URL = {
+    "PROTOCOL": "^([^:/?#]+):",
+    "AUTHORITY": "^[^:/?#]+://([^/?#]*)",
+    "USERINFO": "^[^:/?#]+://([^/?#@]*)@",
+    "HOST": "^[^:/?#]+://(?:[^/?#@]*@)?([^:/?#]*)",
+    "PATH": "^[^:/?#]+://[^/?#]*([^?#]*)",
+    "FILE": "^[^:/?#]+://[^/?#]*([^#]*)",
+    "QUERY": "[?]([^#]*)",
+    "REF": "#(.*)$",
+}
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 # Functions whose results are an INT on Databricks, and a BIGINT in DuckDB.
 _COUNTS = (
     *("bit_length", "day", "dayofmonth", "dayofyear", "length", "month"),
@@ -140,6 +152,17 @@ _MACROS = {
     "weekday(x)": "isodow(x) - 1",
     "dayofweek(x)": f"CAST(system.main.dayofweek({_AS_TIME}) + 1 AS INTEGER)",
     "date_diff(u, a, b)": "CAST(system.main.date_diff(u, a, b) AS INTEGER)",
+    **{
+        f"{prefix}(y, mo, d, h, mi, s)": (
+            "TRY(system.main.make_timestamp(y, mo, d, h, mi, CAST(s AS DOUBLE)))"
+            if prefix.startswith("try")
+            else "system.main.make_timestamp(y, mo, d, h, mi, CAST(s AS DOUBLE))"
+        )
+        for prefix in ("make_timestamp_ntz", "make_timestamp_ltz", "try_make_timestamp")
+    },
+    "make_dt_interval(d := 0, h := 0, m := 0, s := 0)": (
+        "to_days(CAST(d AS INTEGER)) + to_hours(h) + to_minutes(m) + to_seconds(s)"
+    ),
     "timestamp_seconds(x)": "make_timestamp(CAST(CAST(x AS DECIMAL(38, 6)) * 1000000 AS BIGINT))",
     "timestamp_millis(x)": "make_timestamp(CAST(x AS BIGINT) * 1000)",
     "timestamp_micros(x)": "make_timestamp(CAST(x AS BIGINT))",
@@ -154,10 +177,28 @@ _MACROS = {
     "sign(x)": "CAST(system.main.sign(x) AS DOUBLE)",
     "ln(x)": "CASE WHEN x > 0 THEN system.main.ln(x) END",
     "log(x)": "system.main.log(x), (b, x) AS CASE WHEN x > 0 THEN system.main.log(b, x) END",
+    "log1p(x)": "ln(1 + x)",
+    "expm1(x)": "exp(x) - 1",
     "e()": "exp(1)",
+    "sec(x)": "1 / cos(x)",
+    "csc(x)": "1 / sin(x)",
+    "hypot(a, b)": "sqrt(CAST(a AS DOUBLE) * a + CAST(b AS DOUBLE) * b)",
+    "rint(x)": "round_even(CAST(x AS DOUBLE), 0)",
+    "nanvl(a, b)": "CASE WHEN isnan(CAST(a AS DOUBLE)) THEN b ELSE a END",
     "negative(x)": "-x",
     "positive(x)": "x",
     "try_mod(a, b)": "a % nullif(b, 0)",
+    "get_bit(x, n)": "CAST((x >> n) & 1 AS TINYINT)",
+    "randn(s := 0)": "sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random())",
+    "width_bucket(x, a, b, n)": (
+        "CASE WHEN x IS NOT NULL THEN CAST(least(greatest(system.main.floor("
+        "(CASE WHEN a < b THEN x - a ELSE a - x END) / abs(b - a) * n), -1), n) AS BIGINT) + 1 END"
+    ),
+    "conv(x, f, t)": (
+        "upper(to_base(CAST(list_reduce(list_transform(string_split(lower(CAST(x AS VARCHAR)), ''),"
+        f" lambda c: CAST(strpos('{_DIGITS}', c) - 1 AS HUGEINT)), lambda a, c: a * f + c)"
+        " AS BIGINT), t))"
+    ),
     "skewness(x)": (
         "system.main.skewness(x) * (count(x) - 2) / sqrt(count(x) * CAST(count(x) - 1 AS DOUBLE))"
     ),
@@ -167,7 +208,10 @@ _MACROS = {
     "safe_multiply(a, b)": "TRY(a * b)",
     "try_sum(x)": "sum(x)",
     "try_avg(x)": "avg(x)",
+    "bround(x, n := 0)": "round_even(x, n)",
     "pmod(a, b)": "((a % lakeflow_divisor(b)) + b) % b",
+    "zeroifnull(x)": "coalesce(x, 0)",
+    "nullifzero(x)": "nullif(x, 0)",
     "monotonically_increasing_id()": "row_number() OVER () - 1",
     "format_number(x, n)": "format('{:,.' || n || 'f}', CAST(x AS DOUBLE))",
     # texts
@@ -182,16 +226,56 @@ _MACROS = {
         "length(array_to_string(system.main.str_split_regex(s, p)[1:n - 1], '')) + "
         "length(array_to_string(regexp_extract_all(s, p)[1:n - 1], '')) AS BIGINT))) END"
     ),
+    "find_in_set(s, l)": "coalesce(list_position(string_split(l, ','), s), 0)",
+    "mask(s, u := 'X', l := 'x', d := 'n', o := NULL)": (
+        "array_to_string(list_transform(string_split(s, ''), lambda c: coalesce(CASE "
+        "WHEN regexp_matches(c, '[[:upper:]]') THEN u WHEN regexp_matches(c, '[[:lower:]]') THEN l "
+        "WHEN regexp_matches(c, '[0-9]') THEN d ELSE o END, c)), '')"
+    ),
     "btrim(s)": "trim(s), (s, c) AS trim(s, c)",
     "octet_length(x)": (
         "CAST(CASE system.main.typeof(x) WHEN 'BLOB' THEN system.main.octet_length(TRY_CAST("
         "x AS BLOB)) ELSE strlen(CAST(x AS VARCHAR)) END AS INTEGER)"
     ),
+    # Letters that sound alike have one number. Vowels part them, H and W do not.
+    "soundex(s)": (
+        "upper(left(s, 1)) || left(replace(regexp_replace(substr(lakeflow_once("
+        "translate(upper(left(s, 1)), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', '01230120022455012623010202') "
+        "|| translate(regexp_replace(upper(substr(s, 2)), '[HW]', '', 'g'), "
+        "'ABCDEFGHIJKLMNOPQRSTUVWXYZ', '01230120022455012623010202')), 2), '[^1-6]', '', 'g'), "
+        "'0', '') || '000', 3)"
+    ),
+    "lakeflow_once(s)": (
+        "array_to_string(list_filter(string_split(s, ''), lambda c, i: "
+        "i = 1 OR c != substr(s, CAST(i - 1 AS BIGINT), 1)), '')"
+    ),
+    "luhn_check(s)": (
+        "list_sum(list_transform(list_reverse(string_split(s, '')), lambda c, i: CASE "
+        "WHEN i % 2 = 1 THEN CAST(c AS INTEGER) ELSE CAST(c AS INTEGER) * 2 // 10 + "
+        "CAST(c AS INTEGER) * 2 % 10 END)) % 10 = 0"
+    ),
+    **{
+        f"{prefix}parse_url(u, p)": "CASE p "
+        + " ".join(
+            f"WHEN '{part}' THEN nullif(regexp_extract(u, '{pattern}', 1), '{none}')"
+            for part, pattern in _URL.items()
+            for none in ("-" if part in ("PATH", "FILE") else "",)
+        )
+        + " END, (u, p, k) AS nullif(regexp_extract(u, '[?&]' || k || '=([^&#]*)', 1), '')"
+        for prefix in ("", "try_")
+    },
+    "try_url_decode(s)": "TRY(url_decode(s))",
     "try_parse_json(s)": "TRY_CAST(s AS JSON)",
     "json_array_length(s)": "CAST(TRY(system.main.json_array_length(s)) AS INTEGER)",
     "regexp(s, p)": "regexp_matches(s, p)",
+    "is_variant_null(x)": "coalesce(json_type(x) = 'NULL', false)",
     "url_encode(s)": "replace(system.main.url_encode(s), '%20', '+')",
     "url_decode(s)": "system.main.url_decode(replace(s, '+', '%20'))",
+    "regexp_substr(s, p)": ("CASE WHEN regexp_matches(s, p) THEN regexp_extract(s, p) END"),
+    "str_to_map(s, a := ',', b := ':')": (
+        "map_from_entries(list_transform(string_split(s, a), lambda e: struct_pack("
+        "k := string_split(e, b)[1], v := string_split(e, b)[2])))"
+    ),
     # lists and maps
     "get(l, i)": "CASE WHEN i >= 0 THEN l[i + 1] END",
     "list_distinct(l)": _KEEP_FIRST.format("l"),
@@ -201,6 +285,10 @@ _MACROS = {
     ),
     "arrays_overlap(a, b)": "lakeflow_found(list_has_any(a, b), list_concat(a, b))",
     "array_contains(l, e)": "lakeflow_found(list_contains(l, e), l)",
+    "shuffle(l)": (
+        "list_transform(list_sort(list_transform(l, lambda e, i: {'r': random(), 'i': i, 'v': e})),"
+        " lambda e: e.v)"
+    ),
     "array_repeat(x, n)": "list_transform(range(n), lambda i: x)",
     "map_from_arrays(k, v)": "map(k, v)",
 }

@@ -49,6 +49,8 @@ def _make_columns(function: Tree, names: list[str]) -> list[Tree] | None:
     if isinstance(function, exp.ExplodeOuter):
         column = _unnest(_fill(argument))
         return [exp.alias_(column, alias or (names or ["col"])[0])]
+    if isinstance(function, exp.Anonymous) and function.name.lower() == "json_tuple":
+        return _read_keys(function, names)
     if isinstance(function, exp.Inline):
         depth = exp.Kwarg(this=exp.Var(this="max_depth"), expression=exp.Literal.number(2))
         found = exp.Anonymous(this="UNNEST", expressions=[argument.copy(), depth])
@@ -71,6 +73,13 @@ def _number(function: exp.Posexplode, names: list[str]) -> list[Tree]:
     return [
         exp.alias_(_unnest(each), name) for each, name in zip((numbers, values), names, strict=True)
     ]
+
+
+def _read_keys(function: exp.Anonymous, names: list[str]) -> list[Tree]:
+    text, *keys = function.expressions
+    names = names or [f"c{number}" for number in range(len(keys))]
+    calls = (exp.func("get_json_object", text, f"'$.{key.name}'", dialect="spark") for key in keys)
+    return [exp.alias_(call, name) for call, name in zip(calls, names, strict=True)]
 
 
 def _stack(function: exp.Stack, names: list[str]) -> list[Tree] | None:

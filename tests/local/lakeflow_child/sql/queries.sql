@@ -319,8 +319,8 @@ SELECT try_divide(1, 0), try_add(1, 2), try_subtract(3, 1), try_multiply(2, 3);
 SELECT round(2.5), round(25, -1), ceil(-0.1), floor(-0.1);
 -- [["3", "30", "0", "-1"]]
 
-SELECT round(CAST(2.5 AS DOUBLE));
--- [["3.0"]]
+SELECT round(CAST(2.5 AS DOUBLE)), bround(CAST(2.5 AS DOUBLE));
+-- [["3.0", "2.0"]]
 
 SELECT cast(2.7 AS INT), cast(-2.7 AS INT), int(CAST(2.7 AS DOUBLE));
 -- [["2", "-2", "2"]]
@@ -340,8 +340,8 @@ SELECT greatest(1, 3, 2), least(1, 3, 2), abs(-1), sign(-3), power(2, 3), sqrt(4
 SELECT greatest(1, NULL);
 -- [["1"]]
 
-SELECT nvl(NULL, 1), ifnull(NULL, 1), coalesce(NULL, 1), nullif(1, 1), nvl2(NULL, 1, 2);
--- [["1", "1", "1", null, "2"]]
+SELECT nvl(NULL, 1), ifnull(NULL, 1), coalesce(NULL, 1), nullif(1, 1), nvl2(NULL, 1, 2), zeroifnull(NULL), nullifzero(0);
+-- [["1", "1", "1", null, "2", "0", null]]
 
 SELECT decode(2, 1, 'a', 2, 'b', 'c'), decode(5, 1, 'a', 'c');
 -- [["b", "c"]]
@@ -406,8 +406,8 @@ SELECT regexp_replace('abc', '(b)', '<$1>');
 SELECT regexp_extract_all('100-200, 300-400', '(\\d+)-(\\d+)', 1);
 -- [["[\"100\",\"300\"]"]]
 
-SELECT regexp_count('abcabc', 'a'), regexp_instr('abc', 'c');
--- [["2", "3"]]
+SELECT regexp_count('abcabc', 'a'), regexp_substr('abc', 'b.'), regexp_instr('abc', 'c');
+-- [["2", "bc", "3"]]
 
 SELECT 'Spark' ILIKE '_PARK', 'a%' LIKE 'a|%' ESCAPE '|', 'Spark' LIKE ANY ('x%', 'S%'), 'a' NOT LIKE 'b';
 -- [["true", "true", "true", "true"]]
@@ -420,6 +420,9 @@ SELECT format_number(12332.123456, 4), format_string('Hello %d %s', 100, 'days')
 
 SELECT base64('Spark SQL'), cast(unbase64('U3BhcmsgU1FM') AS STRING), encode('abc', 'utf-8') = cast('abc' AS BINARY), decode(encode('abc', 'utf-8'), 'utf-8');
 -- [["U3BhcmsgU1FM", "Spark SQL", "true", "abc"]]
+
+SELECT str_to_map('a:1,b:2', ',', ':');
+-- [["{\"a\":\"1\",\"b\":\"2\"}"]]
 
 SELECT array(1,2,3)[0], element_at(array(1,2,3), 1), element_at(array(1,2,3), -1), get(array(1,2), 5), try_element_at(array(1,2), 5);
 -- [["1", "1", "3", null, null]]
@@ -571,8 +574,8 @@ SELECT CAST(CAST(2.7 AS INT) AS BIGINT), CAST(CAST('3' AS DOUBLE) / 2 AS INT), f
 SELECT datediff(MONTH, date'2024-01-31', date'2024-02-29'), datediff(MONTH, date'2024-02-29', date'2024-01-31'), datediff(QUARTER, date'2023-11-30', date'2024-02-29'), datediff(YEAR, date'2020-02-29', date'2021-02-28');
 -- [["0", "0", "0", "0"]]
 
-SELECT arrays_zip(array(1, 2), array('a', 'b')), replace('abcabc', 'b'), date_trunc('WEEK', '2024-05-15'), date_trunc('DD', timestamp'2024-05-15 10:11:12'), date_trunc('quarter', '2024-05-15 10:11:12');
--- [["[{\"0\":1,\"1\":\"a\"},{\"0\":2,\"1\":\"b\"}]", "acac", "2024-05-13T00:00:00.000Z", "2024-05-15T00:00:00.000Z", "2024-04-01T00:00:00.000Z"]]
+SELECT arrays_zip(array(1, 2), array('a', 'b')), replace('abcabc', 'b'), soundex('Robert'), date_trunc('WEEK', '2024-05-15'), date_trunc('DD', timestamp'2024-05-15 10:11:12'), date_trunc('quarter', '2024-05-15 10:11:12');
+-- [["[{\"0\":1,\"1\":\"a\"},{\"0\":2,\"1\":\"b\"}]", "acac", "R163", "2024-05-13T00:00:00.000Z", "2024-05-15T00:00:00.000Z", "2024-04-01T00:00:00.000Z"]]
 
 SELECT date_trunc('HOUR', '2024-05-15 10:11:12'), extract(SECOND FROM timestamp'2024-05-15 10:11:12.5'), extract(DOW_ISO FROM date'2024-05-15'), date_format('2024-05-15', 'Q'), date_format('2024-05-15', 'yyyy-''Q''Q');
 -- [["2024-05-15T10:00:00.000Z", "12.500000", "3", "2", "2024-Q2"]]
@@ -586,35 +589,44 @@ SELECT date_format(timestamp'2024-05-15 03:04:05.678', 'z'), date_format(timesta
 SELECT date_format(timestamp'2024-05-15 03:04:05', 'VV'), to_timestamp('2024-05-15T10:11:12.123Z', 'yyyy-MM-dd''T''HH:mm:ss.SSSX'), timestamp_seconds(1715767872), timestamp_millis(1715767872123), timestamp_micros(1715767872123456);
 -- [["UTC", "2024-05-15T10:11:12.123Z", "2024-05-15T10:11:12.000Z", "2024-05-15T10:11:12.123Z", "2024-05-15T10:11:12.123456Z"]]
 
-SELECT date(timestamp'2024-05-15 10:11:12'), timestamp('2024-05-15'), int('5'), string(5), double('1.5'), float(1), bigint(5), boolean('true'), decimal(5), binary('a'), smallint(1), tinyint(1);
--- [["2024-05-15", "2024-05-15T00:00:00.000Z", "5", "5", "1.5", "1.0", "5", "true", "5", "YQ==", "1", "1"]]
+SELECT make_dt_interval(1, 2), date(timestamp'2024-05-15 10:11:12'), timestamp('2024-05-15'), int('5'), string(5), double('1.5'), float(1), bigint(5), boolean('true'), decimal(5), binary('a'), smallint(1), tinyint(1);
+-- [["1 day, 2:00:00", "2024-05-15", "2024-05-15T00:00:00.000Z", "5", "5", "1.5", "1.0", "5", "true", "5", "YQ==", "1", "1"]]
 
-SELECT negative(5), positive(5), ln(0), log(-1), try_divide(1, 0), try_add(2147483647, 1), try_subtract(1, 2), try_multiply(2, 3), try_mod(5, 0);
--- [["-5", "5", null, null, null, null, "-1", "6", null]]
+SELECT negative(5), positive(5), rint(2.5), rint(3.5), ln(0), log(-1), try_divide(1, 0), try_add(2147483647, 1), try_subtract(1, 2), try_multiply(2, 3), try_mod(5, 0), conv('ff', 16, 10), conv('10', 10, 2);
+-- [["-5", "5", "2.0", "4.0", null, null, null, null, "-1", "6", null, "255", "1010"]]
 
-SELECT array_contains(array(1, 2), 2), array_contains(array(1, NULL), 2), array_position(array(1, 2), 2), array_position(array(1, 2), 5);
--- [["true", null, "2", "0"]]
+SELECT width_bucket(5, 0, 10, 5), bit_get(5, 0), array_contains(array(1, 2), 2), array_contains(array(1, NULL), 2), array_position(array(1, 2), 2), array_position(array(1, 2), 5);
+-- [["3", "1", "true", null, "2", "0"]]
 
-SELECT array_remove(array(1, 2, NULL, 2), 2), arrays_overlap(array(1, 2), array(2)), arrays_overlap(array(1, NULL), array(2));
--- [["[1,null]", "true", null]]
+SELECT array_remove(array(1, 2, NULL, 2), 2), array_sort(array(3, 1, 2), (a, b) -> CASE WHEN a < b THEN 1 WHEN a > b THEN -1 ELSE 0 END), arrays_overlap(array(1, 2), array(2)), arrays_overlap(array(1, NULL), array(2));
+-- [["[1,null]", "[3,2,1]", "true", null]]
 
-SELECT get_json_object('{"a":{"b":1}}', '$.a.b'), get_json_object('{"a":[1,2]}', '$.a[1]'), get_json_object('{"a":[1,2]}', '$.a'), get_json_object('x', '$.a');
--- [["1", "2", "[1,2]", null]]
+SELECT zip_with(array(1, 2), array(3, 4), (x, y) -> x * y), zip_with(array(1, 2), array(3), (x, y) -> coalesce(y, 0)), map_filter(map('a', 1, 'b', 2), (k, v) -> v > 1), transform_values(map('a', 1), (k, v) -> v + 1);
+-- [["[3,8]", "[3,0]", "{\"b\":2}", "{\"a\":2}"]]
 
-SELECT octet_length('ä'), bit_length('a'), char_length('ä'), length('ä'), btrim('  a '), btrim('xax', 'x'), to_number('12,454.8', '99,999.9'), try_to_number('x', '99');
--- [["2", "8", "1", "1", "a", "a", "12454.8", null]]
+SELECT transform_keys(map('a', 1), (k, v) -> upper(k)), map_zip_with(map('a', 1), map('a', 2), (k, x, y) -> x + y), get_json_object('{"a":{"b":1}}', '$.a.b'), get_json_object('{"a":[1,2]}', '$.a[1]'), get_json_object('{"a":[1,2]}', '$.a'), get_json_object('x', '$.a');
+-- [["{\"A\":1}", "{\"a\":3}", "1", "2", "[1,2]", null]]
 
-SELECT convert_timezone('Europe/Brussels', timestamp_ntz'2021-12-05 15:00:00');
--- [["2021-12-05T16:00:00.000Z"]]
+SELECT parse_url('http://a.com/p?x=1&y=2', 'HOST'), parse_url('http://a.com/p?x=1&y=2', 'QUERY', 'x'), parse_url('https://u:p@a.com:80/p/q?x=1#r', 'PATH'), parse_url('http://a.com/p?x=1', 'QUERY'), parse_url('https://u:p@a.com:80/p/q?x=1#r', 'REF'), parse_url('https://u:p@a.com:80/p/q?x=1#r', 'PROTOCOL'), parse_url('https://u:p@a.com:80/p/q?x=1#r', 'AUTHORITY'), parse_url('https://u:p@a.com:80/p/q?x=1#r', 'FILE'), parse_url('https://u:p@a.com:80/p/q?x=1#r', 'USERINFO'), parse_url('http://a.com/p', 'QUERY');
+-- [["a.com", "1", "/p/q", "x=1", "r", "https", "u:p@a.com:80", "/p/q?x=1", "u:p", null]]
 
-SELECT levenshtein('kitten', 'sitting', 2);
--- [["-1"]]
+SELECT octet_length('ä'), bit_length('a'), char_length('ä'), length('ä'), btrim('  a '), btrim('xax', 'x'), hypot(3, 4), to_number('12,454.8', '99,999.9'), try_to_number('x', '99');
+-- [["2", "8", "1", "1", "a", "a", "5.0", "12454.8", null]]
 
-SELECT timestamp_seconds(1230219000), to_number('12,454', '99,999');
--- [["2008-12-25T15:30:00.000Z", "12454"]]
+SELECT luhn_check('4111111111111111'), mask('Ab1-', 'X', 'x', 'n', '*'), conv('100', 2, 10), convert_timezone('Europe/Brussels', timestamp_ntz'2021-12-05 15:00:00'), expm1(0), getbit(11, 0);
+-- [["true", "Xxn*", "4", "2021-12-05T16:00:00.000Z", "0.0", "1"]]
 
-SELECT try_to_number('454', '999');
--- [["454"]]
+SELECT is_variant_null(parse_json('null')), levenshtein('kitten', 'sitting', 2), luhn_check('8112189876'), make_timestamp_ntz(2014, 12, 28, 6, 30, 45.887), mask('abcd-EFGH-8765-4321', 'Q');
+-- [["true", "-1", "true", "2014-12-28T06:30:45.887Z", "xxxx-QQQQ-nnnn-nnnn"]]
+
+SELECT timestamp_seconds(1230219000), to_number('12,454', '99,999'), try_make_timestamp(2014, 12, 28, 6, 30, 45.887), try_parse_url('http://spark.apache.org/path?query=1', 'HOST');
+-- [["2008-12-25T15:30:00.000Z", "12454", "2014-12-28T06:30:45.887Z", "spark.apache.org"]]
+
+SELECT try_to_number('454', '999'), try_url_decode('https%3A%2F%2Fspark.apache.org'), width_bucket(5.3, 0.2, 10.6, 5);
+-- [["454", "https://spark.apache.org", "3"]]
+
+SELECT json_tuple('{"a":1,"b":"x"}', 'a', 'b');
+-- [["1", "x"]]
 
 SELECT round(skewness(v), 9), round(kurtosis(v), 9) FROM (VALUES (1, 'a', 10, 1.5D), (2, 'a', 20, 2.5D), (3, 'b', NULL, 3.5D), (4, NULL, 40, NULL), (5, 'b', 20, 5D)) AS t(id, g, v, d);
 -- [["0.652023665", "-0.903047091"]]
@@ -628,8 +640,14 @@ SELECT string_agg(g, ',') WITHIN GROUP (ORDER BY id), listagg(g, ',') WITHIN GRO
 SELECT map_from_entries(collect_list(struct(id, v)))[1] FROM (VALUES (1, 'a', 10, 1.5D), (2, 'a', 20, 2.5D), (3, 'b', NULL, 3.5D), (4, NULL, 40, NULL), (5, 'b', 20, 5D)) AS t(id, g, v, d);
 -- [["10"]]
 
+SELECT array_sort(collect_list(id), (a, b) -> b - a) FROM (VALUES (1, 'a', 10, 1.5D), (2, 'a', 20, 2.5D), (3, 'b', NULL, 3.5D), (4, NULL, 40, NULL), (5, 'b', 20, 5D)) AS t(id, g, v, d);
+-- [["[5,4,3,2,1]"]]
+
 SELECT id, last(v, true) OVER (ORDER BY id) AS a, first(v, true) OVER (ORDER BY id DESC) AS b, last_value(v) IGNORE NULLS OVER (ORDER BY id) AS c, last(v) IGNORE NULLS OVER (ORDER BY id) AS d FROM (VALUES (1, 'a', 10, 1.5D), (2, 'a', 20, 2.5D), (3, 'b', NULL, 3.5D), (4, NULL, 40, NULL), (5, 'b', 20, 5D)) AS t(id, g, v, d) ORDER BY id;
 -- [["1", "10", "20", "10", "10"], ["2", "20", "20", "20", "20"], ["3", "20", "20", "20", "20"], ["4", "40", "20", "40", "40"], ["5", "20", "20", "20", "20"]]
+
+SELECT id, a, b FROM (VALUES (1, 'a', 10, 1.5D), (2, 'a', 20, 2.5D), (3, 'b', NULL, 3.5D), (4, NULL, 40, NULL), (5, 'b', 20, 5D)) AS t(id, g, v, d) LATERAL VIEW json_tuple('{"a":1,"b":2}', 'a', 'b') j AS a, b ORDER BY id;
+-- [["1", "1", "2"], ["2", "1", "2"], ["3", "1", "2"], ["4", "1", "2"], ["5", "1", "2"]]
 
 SELECT id, a, b FROM (VALUES (1, 'a', 10, 1.5D), (2, 'a', 20, 2.5D), (3, 'b', NULL, 3.5D), (4, NULL, 40, NULL), (5, 'b', 20, 5D)) AS t(id, g, v, d) LATERAL VIEW stack(2, 1, 'x', 2, 'y') j AS a, b ORDER BY id, a;
 -- [["1", "1", "x"], ["1", "2", "y"], ["2", "1", "x"], ["2", "2", "y"], ["3", "1", "x"], ["3", "2", "y"], ["4", "1", "x"], ["4", "2", "y"], ["5", "1", "x"], ["5", "2", "y"]]
@@ -664,14 +682,17 @@ SELECT std(col) FROM VALUES (1), (2), (3) AS tab(col);
 SELECT CAST(1.5 AS DECIMAL), l[i], m[k], m[1], transform(l, x -> l[0] + x) FROM (SELECT 1 AS i, 2 AS k, array(5, 6) AS l, map(1, 'a', 2, 'b') AS m);
 -- [["2", "6", "b", "a", "[10,11]"]]
 
+SELECT zip_with(array(1, 2), array(3, 4), (x, y) -> aggregate(zip_with(array(x), array(y), (p, q) -> p * q + x), 0, (s, e) -> s + e)), array_sort(array(named_struct('k', 2), named_struct('k', 1)), (x, y) -> x.k - y.k);
+-- [["[4,10]", "[{\"k\":1},{\"k\":2}]"]]
+
 SELECT id, x, p FROM VALUES (1, array('a')), (2, array()), (3, NULL) AS t(id, l) LATERAL VIEW OUTER posexplode(l) e AS p, x ORDER BY id;
 -- [["1", "a", "0"], ["2", null, null], ["3", null, null]]
 
 SELECT datediff(timestamp'2024-01-02 01:00:00', timestamp'2024-01-01 23:00:00'), date_diff('2024-01-02 01:00:00', '2024-01-01 23:00:00'), datediff(DAY, timestamp'2024-01-01 23:00:00', timestamp'2024-01-02 01:00:00');
 -- [["1", "1", "0"]]
 
-SELECT d['x'], t[date'2024-01-01'], reverse(split('a-b', '-')), reverse('ab'), add_months(s, 1) FROM (SELECT map('x', 1) AS d, map(date'2024-01-01', 2) AS t, '2024-01-31' AS s);
--- [["1", "2", "[\"b\",\"a\"]", "ba", "2024-02-29"]]
+SELECT d['x'], t[date'2024-01-01'], reverse(split('a-b', '-')), reverse('ab'), add_months(s, 1), width_bucket(NULL, 0, 1, 2) FROM (SELECT map('x', 1) AS d, map(date'2024-01-01', 2) AS t, '2024-01-31' AS s);
+-- [["1", "2", "[\"b\",\"a\"]", "ba", "2024-02-29", null]]
 
 SELECT percentile(x, 0.5), percentile_cont(0.5) WITHIN GROUP (ORDER BY x), median(x) FROM VALUES (1.15), (2.20) AS t(x);
 -- [["1.675", "1.675", "1.675"]]
@@ -688,8 +709,8 @@ SELECT collect_list(x), size(collect_set(x)), collect_list(x) FILTER (WHERE x > 
 SELECT x, collect_list(y) OVER (PARTITION BY x) FROM VALUES (1, 2), (2, NULL) AS t(x, y) ORDER BY x;
 -- [["1", "[2]"], ["2", "[]"]]
 
-SELECT date_part('SECONDS', timestamp'2019-10-01 00:00:01.000001'), date_part('quarter', '2024-12-01'), date_part('dow_iso', date'2024-05-15'), extract(DAY FROM '2024-01-31'), date_part('month', interval '3' month);
--- [["1.000001", "4", "3", "31", "3"]]
+SELECT elt(2, 'a', 1), elt(1, 'scala', 'java'), date_part('SECONDS', timestamp'2019-10-01 00:00:01.000001'), date_part('quarter', '2024-12-01'), date_part('dow_iso', date'2024-05-15'), extract(DAY FROM '2024-01-31'), date_part('month', interval '3' month);
+-- [["1", "scala", "1.000001", "4", "3", "31", "3"]]
 
 SELECT json_array_length('[1,2'), json_array_length('[1,2]'), regexp('abc', '^a'), CAST(date_part('doy', date'2019-08-12') AS STRING);
 -- [[null, "2", "true", "224"]]
@@ -714,3 +735,6 @@ SELECT sequence(DATE '2024-01-31', DATE '2024-02-01'), to_varchar(DATE '2024-01-
 
 SELECT get_json_object('{"a": [{"b": 1}, {"b": 2}]}', '$.a[*].b');
 -- [["[\"1\",\"2\"]"]]
+
+SELECT zip_with(array(struct(1 AS n)), array(2), (x, y) -> x.n + y);
+-- [["[3]"]]

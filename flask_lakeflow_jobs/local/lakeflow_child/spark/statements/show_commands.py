@@ -113,6 +113,17 @@ def _show_properties(match: Match, query: Query, _: str) -> str:
     return write_rows(["key", "value"], rows)
 
 
+def _show_partitions(match: Match, query: Query, _: str) -> str:
+    names = read_metadata(find_location(query, match["name"])).get("partitionColumns")
+    if not names:
+        raise ValueError(
+            "[INVALID_PARTITION_OPERATION.PARTITION_SCHEMA_IS_EMPTY] "
+            f"{match['name']} has no partitions."
+        )
+    columns = ", ".join(map(quote_part, names))
+    return f"SELECT DISTINCT {columns} FROM {match['name']} ORDER BY {columns}"
+
+
 def _show_create(match: Match, query: Query, _: str) -> str:
     fields = query(f"SELECT * FROM {match['name']}").schema.fields
     columns = ",\n  ".join(f"{each.name} {each.dataType.simpleString().upper()}" for each in fields)
@@ -261,6 +272,7 @@ _COMMANDS: dict[str, Callable[[Match, Query, str], str]] = {
     f"SHOW VIEWS {_IN} {_LIKE}": _show_views,
     "SHOW COLUMNS (IN | FROM) <name> [(IN | FROM) <schema>] $": _show_columns,
     r"SHOW TBLPROPERTIES <name> [\( (<text> | <key>) \)] $": _show_properties,
+    "SHOW PARTITIONS <name> $": _show_partitions,
     "SHOW CREATE TABLE <name> $": _show_create,
     f"SHOW VOLUMES {_IN} {_LIKE}": _show_volumes,
     "SHOW (GRANT | GRANTS)": lambda *_: write_rows(_GRANTS, []),
