@@ -12,7 +12,7 @@ from ..runs.notebook_export import extract_output
 from ..runs.outcome import find_attempt, has_ended
 from ..runs.output_parts import LogPart
 from .concurrent_reads import read_all
-from .outputs import Output, read_or_explain, select_page
+from .outputs import Output, read_or_explain, select_outputs
 from .read_cache import CachedResponse
 from .response_store import CacheKey
 
@@ -169,13 +169,13 @@ class CachedReads:
 
         One missing output does not fail the rest: its ``info`` explains that there is none.
 
-        :param tasks: as for :func:`.outputs.select_page`, like ``after`` and the result.
+        :param tasks: as for :func:`.outputs.select_outputs`, like ``after`` and the result.
         :param check: raises if the caller no longer waits.
         :raises RunNotFound: the run does not exist, or belongs to another job.
         :raises UpstreamTimeout: the time is up.
         """
         run = self._upstream.parse_run(self.get_run(run_id).value)
-        chosen, next_after = select_page(run, tasks, after)
+        chosen, next_after = select_outputs(run, tasks, after)
         outputs = self.run_concurrently(self._read_or_explain, [*chosen.values()], check=check)
         return dict(zip(chosen, outputs, strict=True)), next_after
 

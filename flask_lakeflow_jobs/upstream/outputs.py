@@ -21,7 +21,7 @@ MAX_OUTPUTS = 100
 NO_OUTPUT_CODES = frozenset({"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"})
 
 
-def select_page(
+def select_outputs(
     run: Run, tasks: Sequence[str] = (), after: str | None = None
 ) -> tuple[dict[str, RunTask | Run], str | None]:
     """Return the last attempts of at most :data:`MAX_OUTPUTS` tasks by task key, and where to

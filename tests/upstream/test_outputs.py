@@ -14,7 +14,12 @@ from flask_lakeflow_jobs import (
     RunNotFound,
     UpstreamError,
 )
-from flask_lakeflow_jobs.upstream.outputs import MAX_OUTPUTS, Output, read_or_explain, select_page
+from flask_lakeflow_jobs.upstream.outputs import (
+    MAX_OUTPUTS,
+    Output,
+    read_or_explain,
+    select_outputs,
+)
 from tests.run_documents import FAILED, RUN_ID, SUCCEEDED, run, task
 
 NO_OUTPUT = {"info": "The workspace has no output of it."}
@@ -27,7 +32,7 @@ def select_ids(
     a_run: Run, tasks: Sequence[str] = (), after: str | None = None
 ) -> tuple[dict[str, int | None], str | None]:
     """Return the run ids of the attempts in a page."""
-    page, next_after = select_page(a_run, tasks, after)
+    page, next_after = select_outputs(a_run, tasks, after)
     return {key: each.run_id for key, each in page.items()}, next_after
 
 
@@ -102,4 +107,4 @@ def test_outputs_of_named_tasks_are_read_alone() -> None:
 @pytest.mark.parametrize("query", [{"tasks": ["x"]}, {"after": "x"}, {"tasks": ["t1", "x"]}])
 def test_outputs_of_unknown_task_are_refused(query: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest, match="has no task 'x'"):
-        select_page(MANY, **query)
+        select_outputs(MANY, **query)
