@@ -215,8 +215,8 @@ def _connect(settings: AppSettings, instance: Path, cache: SharedCache, clock: C
         from .upstream.gateway import Upstream
     except ImportError as error:
         raise ConfigurationError(
-            f"The Databricks SDK cannot be loaded: {error}. On mod_wsgi, set"
-            " WSGIApplicationGroup %{GLOBAL}. Elsewhere, install databricks-sdk again."
+            f"The Databricks SDK cannot be loaded: {error}. On mod_wsgi, set WSGIApplicationGroup"
+            " %{GLOBAL}; on uWSGI, single-interpreter. Elsewhere, install databricks-sdk again."
         ) from error
 
     if settings.bundle is None:

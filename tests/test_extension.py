@@ -287,7 +287,7 @@ print(json.dumps(sorted(late & {name.split(".")[0] for name in sys.modules})))
 def test_sdk_that_cannot_be_loaded_is_a_configuration_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its modules in Rust refuse a second interpreter in a process, as mod_wsgi has them."""
+    """Its modules in Rust refuse a second interpreter in a process of mod_wsgi or uWSGI."""
     monkeypatch.setitem(sys.modules, "flask_lakeflow_jobs.upstream.gateway", None)
     with make().app_context(), pytest.raises(ConfigurationError, match=r"cannot be loaded: .*None"):
         current_jobs["etl"].get_run(1001)
