@@ -179,8 +179,6 @@ class Workspace:
         workspace_files = WorkspaceFileEndpoints(self._create_tree())
         volume_folder = Folder(self._folder.volumes, self._folder.unfinished)
         volumes = VolumeEndpoints(volume_folder)
-        dbfs = DbfsEndpoints(Folder(self._folder.dbfs, self._folder.unfinished))
-        resources.callback(dbfs.drop_handles)
         return Application(
             self._folder,
             auth,
@@ -194,7 +192,7 @@ class Workspace:
             StatementEndpoints(self._runner, warehouses, self._server.waiting).routes,
             workspace_files.routes,
             SecretEndpoints(secrets, user, clock).routes,
-            dbfs.routes,
+            DbfsEndpoints(Folder(self._folder.dbfs, self._folder.unfinished)).routes,
             volumes.routes,
             UnityCatalogEndpoints(
                 self._runner,

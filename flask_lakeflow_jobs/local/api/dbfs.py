@@ -194,12 +194,6 @@ class DbfsEndpoints:
                 data = opened.read(length)
         return {"bytes_read": len(data), "data": base64.b64encode(data).decode()}
 
-    def drop_handles(self) -> None:
-        """Drop all files that are being written."""
-        with self._lock:
-            while self._handles:
-                self._handles.popitem()[1].drop()
-
     def _find(self, number: int) -> _Handle:
         if number not in self._handles:
             raise ResourceDoesNotExist(

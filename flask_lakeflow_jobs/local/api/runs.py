@@ -8,7 +8,7 @@ from functools import partial
 from ..engine.engine import Engine
 from ..engine.events import RunRequest
 from ..engine.files import FileMissing, WorkspaceFiles
-from ..engine.task_logs import DEFAULT_PART_BYTES, MAX_PART_BYTES, MIN_PART_BYTES
+from ..engine.task_logs import MAX_PART_BYTES, MIN_PART_BYTES
 from ..errors import ApiError, InvalidParameterValue, InvalidState
 from ..model import JobRun, Settings, TaskRun
 from ..registry import Registry
@@ -113,8 +113,7 @@ class RunEndpoints:
 
     def get_log(self, request: Request) -> Json:
         """``/api/local/task-log``: a part of the log of an attempt. The service has none."""
-        offset = request.read_int("offset") or 0
-        limit = request.read_int("limit") or DEFAULT_PART_BYTES
+        offset, limit = request.require_int("offset"), request.require_int("limit")
         limit = max(MIN_PART_BYTES, min(limit, MAX_PART_BYTES))
         task_id = self._find_single_task(request).run_id
         return asdict(self._engine.read_log_part(task_id, offset, limit))

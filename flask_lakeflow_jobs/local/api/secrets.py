@@ -109,9 +109,8 @@ class SecretEndpoints:
 
     def put_acl(self, request: Request) -> Json:
         scope, principal = request.require_text("scope"), request.require_text("principal")
-        permission = request.require_text("permission")
-        if permission not in _PERMISSIONS:
-            raise InvalidParameterValue(f"permission has to be one of {', '.join(_PERMISSIONS)}.")
+        request.require_text("permission")
+        permission = request.read_choice("permission", _PERMISSIONS)
         with _errors():
             self._secrets.put_acl(scope, principal, permission)
         return {}

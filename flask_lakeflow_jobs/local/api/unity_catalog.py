@@ -10,7 +10,7 @@ from collections.abc import Callable, Set
 from contextlib import AbstractContextManager, suppress
 
 from ..engine.statement_runner import SUCCEEDED, Statement, StatementRequest, StatementRunner
-from ..errors import ApiError, InvalidParameterValue
+from ..errors import ApiError
 from ..user_data.folder import Folder
 from .catalog_objects import (
     Name,
@@ -160,9 +160,8 @@ class UnityCatalogEndpoints:
     def create_volume(self, request: Request) -> Json:
         """``POST unity-catalog/volumes``; its schema is created with it, as by a path."""
         name = _read_name(request, "catalog_name", "schema_name", "name", keeps_case=True)
+        request.require_text("volume_type")
         kind = request.read_choice("volume_type", _VOLUME_TYPES)
-        if not kind:
-            raise InvalidParameterValue("Missing required field: volume_type")
         if name[2] in self._list_folder(*name[:2]):
             raise already_exists(name, "Volume")
         self._volumes.make(name)

@@ -173,7 +173,7 @@ def _is_before(text: str, moment: float) -> bool:
     """Return whether a date of HTTP is before a moment; false if it is no date."""
     try:
         return parsedate_to_datetime(text).timestamp() < int(moment)
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, OverflowError):
         return False
 
 

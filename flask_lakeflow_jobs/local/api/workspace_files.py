@@ -217,7 +217,7 @@ def _errors(path: _Path, *, exists: int = 400) -> Iterator[None]:
         message = f"Path ({text}) already exists: the local workspace keeps it in the same file as "
         message += f"{error}. Delete that, or use another name."
         raise ApiError(exists, "RESOURCE_ALREADY_EXISTS", message) from None
-    except (FileExistsError, IsADirectoryError):
+    except FileExistsError:
         message = f"Path ({text}) already exists."
         raise ApiError(exists, "RESOURCE_ALREADY_EXISTS", message) from None
     except NotEmpty:

@@ -24,7 +24,6 @@ MAX_ERROR_BYTES = 256 * 1024
 #: Bytes of a part.
 MIN_PART_BYTES = 4 * 1024
 MAX_PART_BYTES = 1024 * 1024
-DEFAULT_PART_BYTES = 256 * 1024
 
 #: Bytes of a line that is still being written.
 _MAX_REST_BYTES = 8 * 1024

@@ -81,6 +81,7 @@ def test_sdk_logs_in_by_client_id_and_secret(client: Client) -> None:
     ("secret", "form", "error"),
     [
         (None, "grant_type=client_credentials&scope=all-apis", None),
+        (None, "grant_type=client_credentials&client_id=app&client_secret={token}", None),
         ("wrong", "grant_type=client_credentials", "invalid_client"),
         (None, "grant_type=password", "unsupported_grant_type"),
         (None, "", "unsupported_grant_type"),
@@ -91,8 +92,10 @@ def test_sdk_logs_in_by_client_id_and_secret(client: Client) -> None:
 def test_token_endpoint_checks_secret_and_grant(
     client: Client, secret: str | None, form: str, error: str | None
 ) -> None:
-    headers = basic("app", secret or client.address.token)
-    status, body = client.http("POST", "/oidc/v1/token", form.encode(), headers=headers)
+    token = client.address.token
+    headers = {} if "client_id" in form else basic("app", secret or token)
+    content = form.format(token=token).encode()
+    status, body = client.http("POST", "/oidc/v1/token", content, headers=headers)
     if error:
         assert status in (400, 401)
         assert body["error"] == error

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from urllib.parse import unquote
+
 from flask_lakeflow_jobs.local.api.html import (
     render_home_page,
     render_notebook,
@@ -29,3 +33,29 @@ def test_notebook_page_escapes_code_and_output() -> None:
     assert "<h2>Printed</h2>\n<pre>&lt;b&gt;</pre>" in page
     assert "<h2>Error</h2>\n<pre>a &amp; b</pre>" in page
     assert "Result" not in page
+
+
+def test_notebook_page_has_the_run_as_a_model() -> None:
+    """Programs read it in pages of the service: the app, and those of others."""
+    failed = {"logs": "ü", "error": "E: x", "error_trace": "in main"}
+    for output, state, data in (
+        ({}, "finished", []),
+        (failed, "error", [{"type": "ansi", "data": "ü"}]),
+    ):
+        page = render_notebook("nb", "1 < 2", output, "title")
+        encoded = page.partition("__DATABRICKS_NOTEBOOK_MODEL = '")[2].partition("'")[0]
+        assert json.loads(unquote(base64.b64decode(encoded).decode())) == {
+            "version": "NotebookV1",
+            "name": "nb",
+            "commands": [
+                {
+                    "version": "CommandV1",
+                    "command": "1 < 2",
+                    "position": 1.0,
+                    "state": state,
+                    "errorSummary": output.get("error"),
+                    "error": output.get("error_trace"),
+                    "results": {"type": "listResults", "data": data},
+                }
+            ],
+        }

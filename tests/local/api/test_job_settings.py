@@ -175,11 +175,12 @@ def test_update_settings_merges_lists_by_key() -> None:
         simulated_task("a"), simulated_task("b"), name="old", timeout_seconds=7, tags={"a": "b"}
     )
     other = {"task_key": "b", "notebook_task": {"notebook_path": "/other"}}
-    changes = {
+    changes: dict[str, Any] = {
         "name": "new",
         "tags": None,
         "tasks": [other, simulated_task("c")],
         "parameters": [{"name": "day", "default": "1"}],
+        "triggers": [{"periodic": {}}],
     }
     updated = update_settings(settings, changes, ["tasks/a", "timeout_seconds"])
     assert updated == {
@@ -188,13 +189,15 @@ def test_update_settings_merges_lists_by_key() -> None:
         "tags": {"a": "b"},
         "tasks": [other, simulated_task("c")],
         "parameters": [{"name": "day", "default": "1"}],
+        "triggers": [{"periodic": {}}],
     }
     assert [task["task_key"] for task in settings["tasks"]] == ["a", "b"]
 
 
-def test_update_settings_refuses_items_without_their_key() -> None:
+@pytest.mark.parametrize("item", [{"default": "1"}, 1])
+def test_update_settings_refuses_items_without_their_key(item: Any) -> None:
     with pytest.raises(InvalidParameterValue, match=r"^Each item needs a 'name'\.$"):
-        update_settings(parse(name="etl"), {"parameters": [{"default": "1"}]}, [])
+        update_settings(parse(name="etl"), {"parameters": [item]}, [])
 
 
 def test_update_settings_keeps_or_leaves_the_single_task_format() -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from databricks.sdk.errors import InvalidParameterValue as SdkInvalidParameterValue
 
-from flask_lakeflow_jobs.local.api.parameters import parse_idempotency_token, parse_run_request
+from flask_lakeflow_jobs.local import states
+from flask_lakeflow_jobs.local.api.parameters import (
+    parse_idempotency_token,
+    parse_repair_request,
+    parse_run_request,
+)
 from flask_lakeflow_jobs.local.api.request import Request
-from flask_lakeflow_jobs.local.engine.events import RunRequest
+from flask_lakeflow_jobs.local.engine.events import RepairRequest, RunRequest
 from flask_lakeflow_jobs.local.errors import InvalidParameterValue
+from flask_lakeflow_jobs.local.model import JobRun, TaskRun
 from flask_lakeflow_jobs.local.registry import RegisteredJob
 from tests.local.support import Client, simulated_task
 
@@ -73,6 +80,14 @@ def test_empty_task_parameters_are_as_if_missing(fields: dict[str, Any]) -> None
             {"python_params": ["x" * 10_000]},
             "python_params takes 10022 bytes as JSON; at most 10000 are allowed.",
         ),
+        (
+            {"jar_params": ["x" * 10_000]},
+            "jar_params takes 10019 bytes as JSON; at most 10000 are allowed.",
+        ),
+        (
+            {"notebook_params": {"a": "x" * 10_000}},
+            "notebook_params takes 10028 bytes as JSON; at most 10000 are allowed.",
+        ),
         ({"python_params": ["ü"]}, "python_params may contain only ASCII characters."),
         ({"only": ["nowhere"]}, "Task nowhere does not exist in the job."),
         (
@@ -99,6 +114,25 @@ def test_invalid_field_is_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidParameterValue) as error:
         parse(**fields)
     assert error.value.message == message
+
+
+def test_repair_has_the_fields_of_run_now() -> None:
+    fields = {"rerun_tasks": ["a"], "python_params": ["x"], "performance_target": "STANDARD"}
+    run = JobRun(1, 7, "etl", "me", SETTINGS, 0)
+    assert parse_repair_request(run, SETTINGS, Request("2.2", fields)) == RepairRequest(
+        SETTINGS, frozenset("a"), parse().parameters, {"python_params": ["x"]}, "STANDARD"
+    )
+
+
+def test_repair_leaves_out_failed_tasks_that_the_job_has_no_more() -> None:
+    run = JobRun(1, 7, "etl", "me", SETTINGS, 0)
+    gone = TaskRun(2, simulated_task("gone"), state=states.FAILED)
+    failed = TaskRun(3, simulated_task("a"), state=states.FAILED)
+    request = Request("2.2", {"rerun_all_failed_tasks": True})
+    with_both = replace(run, tasks=(gone, failed))
+    assert parse_repair_request(with_both, SETTINGS, request).keys == {"a"}
+    with pytest.raises(InvalidParameterValue, match="has no failed tasks to run again"):
+        parse_repair_request(replace(run, tasks=(gone,)), SETTINGS, request)
 
 
 def test_only_selects_tasks_and_those_after_them() -> None:

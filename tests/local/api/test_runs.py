@@ -58,9 +58,11 @@ def test_run_is_started_read_and_listed_under_each_version(client: Client, versi
 
 
 @pytest.mark.ledger("GET jobs/runs/get-output", same="API")
-@pytest.mark.parametrize("version", ["2.1", "2.2"])
-def test_output_of_a_run_by_its_own_id_is_refused(client: Client, version: str) -> None:
-    status, error = get_output(client, client.run("etl").run_id, version)
+@pytest.mark.parametrize(("version", "keys"), [("2.0", "ab"), ("2.1", "a"), ("2.2", "a")])
+def test_output_of_a_run_by_its_own_id_is_refused(client: Client, version: str, keys: str) -> None:
+    tasks = [simulated_task(key) for key in keys]
+    run_id = submit(client, **simulated_job(*tasks))
+    status, error = get_output(client, client.finish(run_id).run_id, version)
     assert (status, error["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
     assert error["message"] == (
         "Retrieving the output of runs with multiple tasks is not supported. "
@@ -96,7 +98,7 @@ def test_other_requests_are_answered_while_a_log_is_read(
 
     monkeypatch.setattr(TaskRunner, "output_of", read)
     monkeypatch.setattr(TaskRunner, "read_log_part", read)
-    client.http("GET", f"{path}?run_id={run['tasks'][0]['run_id']}")
+    client.http("GET", f"{path}?run_id={run['tasks'][0]['run_id']}&offset=0&limit=1")
     assert [status for status, _ in lists] == [200]
 
 
@@ -203,12 +205,13 @@ def test_cancel_and_delete_in_the_single_task_format(serve: Serve, clock: Manual
 def test_repair_in_the_single_task_format(client: Client) -> None:
     body = {"name": "my job", **simulated(result="FAILED"), "max_retries": 0}
     _, created = client.http("POST", "/api/2.1/jobs/create", body)
-    run = client.finish(client.jobs.run_now(created["job_id"]).bind()["run_id"])
-    assert run.run_id is not None
-    repair(client, run.run_id, rerun_all_failed_tasks=True)
-    tasks = client.finish(run.run_id).tasks or []
-    assert [task.attempt_number for task in tasks] == [0, 1]
-    assert tasks[0].run_id == run.run_id != tasks[1].run_id
+    of_a_job = client.jobs.run_now(created["job_id"]).bind()["run_id"]
+    for run_id in (of_a_job, submit(client, **body)):
+        client.finish(run_id)
+        repair(client, run_id, rerun_all_failed_tasks=True)
+        tasks = client.finish(run_id).tasks or []
+        assert [task.attempt_number for task in tasks] == [0, 1]
+        assert tasks[0].run_id == run_id != tasks[1].run_id
 
 
 def test_list_filters_by_job_state_and_start(serve: Serve) -> None:

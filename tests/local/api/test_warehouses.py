@@ -35,6 +35,8 @@ def test_warehouse_answers_to_each_id_that_a_job_names(serve: Serve) -> None:
     loop["task"]["sql_task"]["file"] = {"path": "a.sql"}  # type: ignore[index]
     sql = {"warehouse_id": "Shared Endpoint", "file": {"path": "a.sql"}}
     tasks = [{"task_key": "a", "sql_task": sql}, {"task_key": "b", "for_each_task": loop}]
+    for key, other in (("empty", ""), ("number", 7)):
+        tasks.append({"task_key": key, "sql_task": {**sql, "warehouse_id": other}})
     parameters = [{"name": "warehouse", "default": "Starter"}]
     client = serve({"etl": {"tasks": tasks, "parameters": parameters}}, {"a.sql": "SELECT 1"})
     names = {each.name: each.id for each in client.sdk.warehouses.list()}
@@ -72,5 +74,6 @@ def test_node_type_is_selected(client: Client) -> None:
 @pytest.mark.ledger("POST /telemetry-ext", differs="It is dropped.")
 def test_telemetry_of_a_client_is_dropped(client: Client) -> None:
     assert client.http("POST", "/telemetry-ext", {"protoLogs": 2})[0] == 400
+    assert client.http("POST", "/telemetry-ext", {})[0] == 200
     answer = client.http("POST", "/telemetry-ext", {"protoLogs": ["a", "b"]})
     assert answer == (200, {"errors": [], "numSuccess": 0, "numProtoSuccess": 2})

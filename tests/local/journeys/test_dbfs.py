@@ -50,6 +50,7 @@ class FullDisk(io.BytesIO):
 )
 def test_file_is_written_read_moved_and_deleted(client: Client) -> None:
     dbfs = client.sdk.dbfs
+    assert list(dbfs.list("/")) == []
     dbfs.upload("/a/large ü.bin", io.BytesIO(LARGE))
     dbfs.put("/a/small.txt", contents=base64.b64encode(b"small").decode())
     assert dbfs.download("dbfs:/a/large ü.bin").read() == LARGE
@@ -58,12 +59,12 @@ def test_file_is_written_read_moved_and_deleted(client: Client) -> None:
         ("/a/small.txt", 5),
     ]
     dbfs.mkdirs("/b")
-    dbfs.move_("/a", "/b/c")
+    dbfs.move_("/a", "/b/new/c")
     assert not dbfs.exists("/a")
-    part = dbfs.read("/b/c/small.txt", offset=1, length=3)
+    part = dbfs.read("/b/new/c/small.txt", offset=1, length=3)
     assert (part.bytes_read, base64.b64decode(part.data or "")) == (3, b"mal")
-    assert dbfs.read("/b/c/small.txt", offset=100).bytes_read == 0
-    status = dbfs.get_status("/b/c/small.txt")
+    assert dbfs.read("/b/new/c/small.txt", offset=100).bytes_read == 0
+    status = dbfs.get_status("/b/new/c/small.txt")
     assert (status.is_dir, (status.modification_time or 0) > 10**12) == (False, True)
     dbfs.delete("/b", recursive=True)
     assert list(dbfs.list("/")) == []
@@ -112,8 +113,9 @@ ERRORS: list[tuple[Callable[[Any], Any], type[DatabricksError], str]] = [
     (lambda d: d.create("/dir/a"), ResourceAlreadyExists, "dbfs:/dir/a."),
     (lambda d: d.create("/dir", overwrite=True), ResourceAlreadyExists, "dbfs:/dir."),
     (lambda d: d.add_block(7, ""), NotFound, "No handle 7 is open. A restart"),
+    (lambda d: d.add_block(7, TOO_LARGE), BadRequest, "A block has at most 1048576 bytes."),
     (lambda d: d.close(7), NotFound, "No handle 7 is open."),
-    (lambda d: d.move("/x", "/y"), NotFound, "exists on path /x."),
+    (lambda d: d.move("/x", "/new/y"), NotFound, "exists on path /x."),
     (lambda d: d.move("/dir", "/dir/a"), ResourceAlreadyExists, "dbfs:/dir/a."),
     (lambda d: d.move("/dir", "/dir/b"), BadRequest, "/dir: Invalid argument."),
     (lambda d: d._dbfs_api.delete("/dir"), BadRequest, "Directory is not empty. Use recursive"),

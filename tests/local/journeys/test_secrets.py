@@ -79,6 +79,9 @@ def test_scope_has_permissions(client: Client) -> None:
     for call in (secrets.get_acl, secrets.delete_acl):
         with pytest.raises(ResourceDoesNotExist, match="ann has no permission on the scope"):
             call("prod", "ann")
+    put = {"scope": "prod", "principal": "ann", "permission": "OWN"}
+    status, error = client.http("POST", "/api/2.0/secrets/acls/put", put)
+    assert (status, error["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
 
 
 def test_permissions_put_at_once_all_count(client: Client) -> None:

@@ -227,7 +227,7 @@ def test_task_log_grows_with_the_task_and_stays_after_its_end(serve: Serve, tmp_
     (task,) = client.jobs.get_run(run_id).tasks or []
 
     def read(offset: int) -> dict[str, Any]:
-        path = f"/api/local/task-log?run_id={task.run_id}&offset={offset}"
+        path = f"/api/local/task-log?run_id={task.run_id}&offset={offset}&limit=1"
         status, part = client.http("GET", path)
         assert status == 200
         return dict(part)

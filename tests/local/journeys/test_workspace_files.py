@@ -95,7 +95,8 @@ def test_upload_of_each_kind_is_listed(client: Client, home: str) -> None:
     without = home.removeprefix("/Workspace")
     assert workspace.get_status(f"{without}/load").path == f"{without}/load"
     assert [each.path for each in workspace.list(f"{home}/deep")] == [f"{home}/deep/er"]
-    assert list(workspace.list(f"{home}/deep/er")) == []
+    assert [each.path for each in workspace.list(f"{home}/query")] == [f"{home}/query"]
+    assert client.http("GET", f"/api/2.0/workspace/list?path={home}/deep/er") == (200, {})
 
 
 @pytest.mark.parametrize(
@@ -274,6 +275,8 @@ def test_import_is_limited(client: Client, home: str) -> None:
     assert client.sdk.workspace.get_status(f"{home}/a").size == MAX_NOTEBOOK_BYTES
     with pytest.raises(BadRequest, match="/b is larger than 10 MiB"):
         client.sdk.workspace.import_(f"{home}/b", content="eHh4" + text, format=ImportFormat.RAW)
+    status, error = import_file(client, f"{home}/c.py", SOURCE + b"x" * MAX_NOTEBOOK_BYTES)
+    assert (status, error["error_code"]) == (400, "MAX_NOTEBOOK_SIZE_EXCEEDED")
 
 
 @pytest.mark.parametrize("path", ["/Users/../../x", "/a/../../../etc/x", "/a%00b", "/%FF", ".."])
@@ -364,6 +367,8 @@ def test_bundle_appears_under_its_file_path(serve: Serve, tmp_path: Path) -> Non
     assert import_file(client, f"{source}/x.txt", b"x", "?overwrite=true") == (200, {})
     assert import_file(client, f"{source}/new.txt", b"n", "?overwrite=true") == (200, {})
     assert workspace.download(f"{source}/new.txt").read() == b"n"
+    status, error = client.http("GET", f"/api/2.0/workspace-files{source}")
+    assert (status, error["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
     assert client.raw("GET", f"/api/2.0/workspace-files{source}/x.txt") == (200, b"x")
     status, error = import_file(client, f"{source}/x.txt", b"y", "?overwrite=true")
     assert (status, error["error_code"]) == (403, "PERMISSION_DENIED")
