@@ -31,7 +31,12 @@ from .packages import Requirements
 _INSTALL = re.compile(r"^(?:[ \t]*[%!](?:uv )?pip install|pip install)\b(.*)$", re.MULTILINE)
 _FILE_OPTIONS = ("-r", "--requirement")
 _INDEX_OPTIONS = ("--index-url", "--extra-index-url", "--find-links")
-_SKIPPED_OPTIONS = ("-c", "--constraint", "-e", "--editable", "-t", "--target", "--trusted-host")
+# Each has a value, which is no package.
+_SKIPPED_OPTIONS = (
+    *("-c", "--constraint", "-e", "--editable", "-t", "--target", "--trusted-host"),
+    *("--only-binary", "--no-binary", "--progress-bar", "--retries", "--timeout"),
+    "--upgrade-strategy",
+)
 # A path, or a text of Python that only the run of the notebook knows.
 _NO_PACKAGE = re.compile(r"[-./~$\\]|.*[{}$]|.*\.(?:whl|tar\.gz|zip)$|\w+:")
 _IMPORT = re.compile(

@@ -163,6 +163,7 @@ def test_files_that_import_each_other_are_read_once(tmp_path: Path) -> None:
         ("%pip install ../dist/a.whl /Workspace/a b.tar.gz $package {name}", ()),
         ("%pip install git+https://a.example/b", ("git+https://a.example/b",)),
         ("%pip install -c limits.txt -e . cowsay", ("cowsay",)),
+        ("%pip install cowsay --retries 10 --timeout=60 -q", ("cowsay",)),
         ("%pip install 'cowsay", ()),
         ("%pip uninstall cowsay", ()),
         ("\n\npip install cowsay", ("cowsay",)),
