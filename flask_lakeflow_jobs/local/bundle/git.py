@@ -44,8 +44,7 @@ def _git_folder(root: Path) -> Path:
 
 
 def _common_folder(git: Path) -> Path:
-    common = _read(git / "commondir")
-    return git / common if common else git
+    return git / _read(git / "commondir")  # the same one if there is no such file
 
 
 def _read_commit(git: Path, reference: str) -> str:

@@ -21,7 +21,8 @@ def read(folder: Path) -> list[str]:
 def test_read_details_of_packed_branch(tmp_path: Path) -> None:
     write_file(tmp_path, "ref: refs/heads/feature/x\n", ".git/HEAD")
     write_file(tmp_path, "abc1 refs/heads/feature/x\n", ".git/packed-refs")
-    write_file(tmp_path, '[remote "origin"]\n\turl = https://example.com/a.git\n', ".git/config")
+    config = "fetch = a\n\tfetch = b\n\tprune\n\turl = https://example.com/a.git"
+    write_file(tmp_path, f'[remote "origin"]\n\t{config}\n', ".git/config")
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)
     assert read(inner) == ["feature/x", "abc1", "https://example.com/a.git", "a/b"]

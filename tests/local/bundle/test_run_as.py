@@ -30,6 +30,14 @@ from tests.local.bundle.support import bundle_text
             "run_as: {user_name: a}\ntargets: {dev: {resources: {dashboards: {x: }}}}",
             {"user_name": "a"},
         ),
+        (
+            "timeout_seconds: 1",
+            (
+                "run_as: {user_name: a}\ntargets: {dev: {resources: {dashboards: {x: "
+                "{embed_credentials: false}}}}}"
+            ),
+            {"user_name": "a"},
+        ),
         ("timeout_seconds: 1", "", None),
         ("timeout_seconds: 1", "run_as:", None),
     ],

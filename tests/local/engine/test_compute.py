@@ -152,6 +152,7 @@ SETTINGS = {
     "environment_variables": [
         {"spec": {"variables": {"KIND": "without a key"}}},
         {"environment_variables_key": "v", "spec": {"variables": {"KIND": "job"}}},
+        {"environment_variables_key": "file", "spec": {"files": ["a.env"]}},
         {
             "environment_variables_key": "files",
             "spec": {"files": ["a.env", "b.env"], "variables": {"KIND": "job"}},
@@ -170,6 +171,7 @@ FILES = {"a.env": "# of both\nA=1\nB=a=b # c\n \n\n", "b.env": "A=2\r\nKIND=file
         ({"new_cluster": OWN, "job_cluster_key": "shared"}, {"KIND": "own", "N": "1"}),
         ({"environment_variables_key": "v"}, {"KIND": "job"}),
         ({"new_cluster": OWN, "environment_variables_key": "v"}, {"KIND": "job", "N": "1"}),
+        ({"environment_variables_key": "file"}, {"A": "1", "B": "a=b # c"}),
         ({"environment_variables_key": "files"}, {"A": "2", "B": "a=b # c", "KIND": "job"}),
         ({"job_cluster_key": "unknown"}, {}),
     ],

@@ -15,6 +15,7 @@ from flask_lakeflow_jobs.local.engine import kinds
 from flask_lakeflow_jobs.local.engine.kinds import build_work
 from flask_lakeflow_jobs.local.engine.packages import Packages
 from flask_lakeflow_jobs.local.engine.work import (
+    CannotRun,
     ConditionResult,
     ForEach,
     NestedRun,
@@ -370,3 +371,25 @@ def test_sql_without_a_file_is_refused(folder: Path) -> None:
         "put its SQL into a file and check it with a condition_task, or simulate its job (tag "
         "'local_simulation')."
     )
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [("none.env", "Add the file 'none.env' to"), ("a.env", "a.env:1: Write KEY=VALUE")],
+)
+def test_file_of_variables_that_cannot_be_read_is_refused(
+    folder: Path, file: str, message: str
+) -> None:
+    (folder / "a.env").write_text("export A=1")
+    item = {"environment_variables_key": "v", "spec": {"files": [file]}}
+    spec = python_task("main", environment_variables_key="v")
+    with pytest.raises(CannotRun, match=f"^{message}"):
+        build_work(spec, context(folder, settings={"environment_variables": [item]}))
+
+
+def test_missing_requirements_file_is_left_to_the_installer(folder: Path) -> None:
+    item = {"environment_key": "e", "spec": {"dependencies": ["-r none.txt"]}}
+    spec = python_task("main", environment_key="e")
+    work = build_work(spec, context(folder, settings={"environments": [item]}))
+    assert isinstance(work, ProcessWork)
+    assert work.requirements.files == (str(folder / "none.txt"),)

@@ -138,6 +138,7 @@ def test_final_state_follows_the_leaves(
 )
 def test_final_state_names_the_task_that_failed(leaf: str, ending: str) -> None:
     tasks = [
+        TaskRun(3, {"task_key": "c"}, state=states.CANCELED),
         TaskRun(1, {"task_key": "a"}, state=states.FAILED.because("No rows.")),
         TaskRun(2, {"task_key": "b"}, state=STATES[leaf]),
     ]
