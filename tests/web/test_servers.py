@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from types import FrameType, ModuleType, SimpleNamespace
@@ -366,27 +365,40 @@ def real_server(request: pytest.FixtureRequest) -> Iterator[tuple[str, int, list
     seen = seen_by(app)
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port = sock.getsockname()[1]
-        stop: Callable[[], None]
+        server: Any
         if request.param == "waitress":
-            server = waitress.create_server(app, sockets=[sock], threads=8)
-            run, stop = server.run, partial(stop_waitress, server)
+            server = Waitress(app, sock)
         else:
             is_threaded = request.param == "werkzeug"
-            made = make_server("127.0.0.1", port, app, threaded=is_threaded, fd=sock.fileno())
-            run, stop = made.serve_forever, made.shutdown
-        thread = threading.Thread(target=run, daemon=True)
+            server = make_server("127.0.0.1", port, app, threaded=is_threaded, fd=sock.fileno())
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
             yield request.param, port, seen
         finally:
-            stop()
+            server.shutdown()
             thread.join()
+            server.server_close()
 
 
-def stop_waitress(server: Any) -> None:
-    """Close its sockets in its own thread, which may be waiting for them."""
-    server.trigger.pull_trigger(partial(wasyncore.close_all, server._map))
-    server.task_dispatcher.shutdown()
+class Waitress:
+    """Waitress with the methods of a server of Werkzeug; its own has none that stops it."""
+
+    def __init__(self, app: Flask, sock: socket.socket) -> None:
+        self._server = waitress.create_server(app, sockets=[sock], threads=8)
+        self._is_stopping = False
+
+    def serve_forever(self) -> None:
+        while not self._is_stopping:
+            wasyncore.loop(timeout=1, map=self._server._map, count=1)
+
+    def shutdown(self) -> None:
+        self._is_stopping = True
+        self._server.pull_trigger()
+
+    def server_close(self) -> None:
+        self._server.task_dispatcher.shutdown()
+        wasyncore.close_all(self._server._map)
 
 
 def test_find_server_recognizes_a_real_server(real_server: tuple[str, int, list[Server]]) -> None:
