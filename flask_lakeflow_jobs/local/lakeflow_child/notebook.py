@@ -36,13 +36,16 @@ _IGNORED_MAGICS = (
     "restart_python",
     "capture",
 )
+_SETTERS = ("cd", "env")
+_TIMERS = ("time", "timeit")
 _INSTALLERS = ("pip", "uv", "conda")
 # Lines of a block with another '%' in front may continue an expression.
-_IN_BLOCKS = tuple(f"%{name}" for name in (*_INSTALLERS, "cd", "sh"))
+_IN_BLOCKS = tuple(f"%{name}" for name in (*_INSTALLERS, *_SETTERS, "sh"))
 _LANGUAGE_MAGICS = ("python", "sql", "r", "scala", "sh", "bash", "run", "fs")
 # The cell of an environment has no code.
 _NOT_RUN = ("md", "md-sandbox", "html", "skip", "environment")
 _WRITER = "writefile"
+_ASSIGNED = re.compile(r"(\s*[^\W\d]\w*\s*=\s*)!(.+)")
 
 _NO_CELL = (
     "Write the cell in Python or SQL, or simulate the job (its tag 'local_simulation'): a {} cell "
@@ -136,7 +139,7 @@ def load_cells(path: str) -> list[Cell]:
 def _apply_language_magic(cell: Cell) -> Cell:
     """Remove the magic that names a cell's language; other lines keep their numbers."""
     name = cell.magic
-    if not name or name in (*_IGNORED_MAGICS, *_INSTALLERS, "cd"):
+    if not name or name in _IGNORED_MAGICS + _INSTALLERS + _TIMERS + _SETTERS:
         return cell
     above, first, rest = notebook_files.split_at_code(cell.text)
     magic, _, argument = first.strip().partition(" ")
@@ -181,6 +184,9 @@ def _run_python(cell: Cell, path: str, names: dict[str, Any]) -> None:
             raise
         code = compile(replaced, path, "exec", flags, dont_inherit=True)
         names["__lakeflow_magic__"] = partial(_run_line_magic, names)
+        names["__lakeflow_shell__"] = lambda command: _run_shell(
+            _insert_values(command, names), returns=True
+        )
     if "__future__" in text:
         names[_FLAGS] = flags | _future_flags(code)
     if code.co_flags & _CO_COROUTINE:
@@ -238,14 +244,16 @@ def _is_call(line: str) -> bool:
         return line.strip().partition(" ")[0] in _IN_BLOCKS
     if re.match("pip [a-z]", line):  # IPython takes it for the magic of this name
         return True
-    return line.startswith(("%", "!"))
+    return line.startswith(("%", "!")) and line.partition(" ")[0].lstrip("%") not in _TIMERS
 
 
 def _replace_magic(line: str) -> str:
-    if not _is_call(line):
-        return line
-    text = line.lstrip()
-    return f"{line.removesuffix(text)}__lakeflow_magic__({text!r})"
+    if _is_call(line):
+        text = line.lstrip()
+        return f"{line.removesuffix(text)}__lakeflow_magic__({text!r})"
+    if match := _ASSIGNED.fullmatch(line):
+        return f"{match[1]}__lakeflow_shell__({match[2]!r})"
+    return line.partition(" ")[2] if line.startswith("%") else line
 
 
 def _run_line_magic(names: dict[str, Any], line: str) -> None:
@@ -256,6 +264,9 @@ def _run_line_magic(names: dict[str, Any], line: str) -> None:
         _run_shell(_insert_values(line[1:], names))
     elif name == "sh":
         _run_shell(line.partition(" ")[2])
+    elif name == "env":
+        variable, _, value = line.partition(" ")[2].partition("=")
+        os.environ[variable.strip()] = value.strip()
     elif name == "cd":
         _change_folder(line.partition(" ")[2], names)
     elif name not in _IGNORED_MAGICS:
@@ -296,9 +307,10 @@ def _include_notebook(text: str, path: str, names: dict[str, Any]) -> None:
     run_cells(find_notebook(path, other, names["dbutils"].mounts), names)
 
 
-def _run_shell(text: str, *, may_fail: bool = True) -> None:
+def _run_shell(text: str, *, may_fail: bool = True, returns: bool = False) -> list[str] | None:
     """Run commands, in bash if there is one.
 
+    :param returns: return the lines that they print.
     :param may_fail: go on after a failure, unless the text begins with ``-e``. Databricks,
         documentation of notebooks.
     """
@@ -308,9 +320,11 @@ def _run_shell(text: str, *, may_fail: bool = True) -> None:
     command = ["/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"]
     if text.split(maxsplit=1)[:1] == ["-e"]:
         command, text, may_fail = [*command, "-e"], text.replace("-e", "", 1), False
-    ended = subprocess.run([*command, "-c", text], check=not may_fail)
+    output = subprocess.PIPE if returns else None
+    ended = subprocess.run([*command, "-c", text], check=not may_fail, stdout=output, text=True)
     if ended.returncode:
         print(f"The shell ended with exit status {ended.returncode}.", file=sys.stderr)
+    return ended.stdout.splitlines() if returns else None
 
 
 def _write_file(text: str) -> None:

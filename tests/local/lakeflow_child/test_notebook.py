@@ -108,9 +108,17 @@ total += 1
 # MAGIC !test -e notebook.py
 # COMMAND ----------
 # MAGIC %restart_python
+# MAGIC %env KIND=local one
+# MAGIC %time total += 1
 if total:
+    %env PLACE=block
     %pip install -q \\
       nothing
+import os
+assert os.environ["KIND"] == "local one" and os.environ["PLACE"] == "block"
+# COMMAND ----------
+# MAGIC %%time
+# MAGIC total += 1
 # COMMAND ----------
 # MAGIC %%bash
 # MAGIC test -e notebook.py
@@ -123,7 +131,7 @@ assert '''
 # COMMAND ----------
 dbutils.notebook.exit(total)
 """
-    assert result_of(notebook_client(serve, text)) == "2"
+    assert result_of(notebook_client(serve, text)) == "4"
 
 
 def test_cell_may_be_indented(serve: Serve) -> None:
@@ -183,12 +191,15 @@ def test_magic_may_continue_over_several_lines(serve: Serve) -> None:
 # COMMAND ----------
 # MAGIC !test -e notebook.py && \\
 # MAGIC   test -e notebook.py
+# MAGIC %time total = 1 + \\
+# MAGIC   1
+assert total == 2
 1 / 0
 """
     client = notebook_client(serve, text)
     run = client.run("etl")
     output = client.outputs(run)["main"]
-    assert 'notebook.py", line 9, in <module>\n    1 / 0' in (output.error_trace or "")
+    assert 'notebook.py", line 12, in <module>\n    1 / 0' in (output.error_trace or "")
     (main,) = run.tasks or []
     assert main.run_id is not None
     (view,) = client.jobs.export_run(main.run_id).views or []
@@ -235,18 +246,18 @@ def test_notebook_goes_on_after_shell_cells_that_may_fail(serve: Serve) -> None:
     assert result_of(notebook_client(serve, text)) == "went on"
 
 
-def test_shell_line_has_values_of_the_notebook(serve: Serve) -> None:
+def test_shell_line_has_values_of_the_notebook_and_returns_its_lines(serve: Serve) -> None:
     text = """
 word, other = "a b", {"n": 1}
-!printf '%s,' "{word}" $word "{other['n']}" "${HOME:+h}" "{missing}" '{x $1}' > lines.txt
-dbutils.notebook.exit(open("lines.txt").read())
+lines = !printf '%s,' "{word}" $word "{other['n']}" "${HOME:+h}" "{missing}" '{x $1}'; echo; echo c
+dbutils.notebook.exit(lines)
 """
-    assert result_of(notebook_client(serve, text)) == "a b,a,b,1,h,{missing},{x $1},"
+    assert result_of(notebook_client(serve, text)) == ("['a b,a,b,1,h,{missing},{x $1},', 'c']")
 
 
 def test_line_magic_that_cannot_run_says_what_to_write(serve: Serve) -> None:
-    error = output_of(notebook_client(serve, "total = 0\n# MAGIC %time total = 1")).error or ""
-    assert "Write the line in Python, without %time: it cannot run in the local" in error
+    error = output_of(notebook_client(serve, "total = 0\n# MAGIC %prun total = 1")).error or ""
+    assert "Write the line in Python, without %prun: it cannot run in the local" in error
 
 
 @pytest.mark.skipif(not os.path.exists("/bin/bash"), reason="This machine has no bash.")

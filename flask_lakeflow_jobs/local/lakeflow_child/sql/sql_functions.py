@@ -148,6 +148,17 @@ def _escape_patterns(node: Tree) -> Tree:
     return exp.Escape(this=node.copy(), expression=exp.Literal.string("\\"))
 
 
+def _roll_up(node: Tree) -> Tree:
+    """``GROUP BY a WITH ROLLUP`` is the older form of ``GROUP BY ROLLUP (a)``."""
+    if isinstance(node, exp.Group):
+        for key in ("rollup", "cube"):
+            for each in node.args.get(key) or []:
+                if not each.expressions:
+                    each.set("expressions", node.expressions)
+                    node.set("expressions", [])
+    return node
+
+
 #: Functions of a node of a tree that return what takes its place.
 FUNCTION_RULES: tuple[Callable[[Tree], Tree], ...] = (
     *LIST_RULES,
@@ -162,4 +173,5 @@ FUNCTION_RULES: tuple[Callable[[Tree], Tree], ...] = (
     _read_structs,
     _begin_at_one,
     _escape_patterns,
+    _roll_up,
 )

@@ -472,6 +472,9 @@ SELECT sum(x) FILTER (WHERE x > 1), try_sum(x), try_avg(x) FROM VALUES (1), (2) 
 SELECT a, b, sum(x), grouping(a) FROM VALUES ('p','q',1) AS v(a, b, x) GROUP BY ROLLUP (a, b) ORDER BY 1 NULLS LAST, 2 NULLS LAST;
 -- [["p", "q", "1", "0"], ["p", null, "1", "0"], [null, null, "1", "1"]]
 
+SELECT a, sum(x) FROM VALUES ('p','q',1) AS v(a, b, x) GROUP BY a WITH ROLLUP ORDER BY 1;
+-- [[null, "1"], ["p", "1"]]
+
 SELECT a, sum(x) FROM VALUES ('p',1) AS v(a, x) GROUP BY CUBE (a) ORDER BY 1;
 -- [[null, "1"], ["p", "1"]]
 
