@@ -123,7 +123,8 @@ _ADVICE = {
     ),
     r"found .{1,200}? at \d+:\d+ expected": (
         "Sail cannot read this statement. If Databricks takes it, write it otherwise, or simulate "
-        "the job (its tag 'local_simulation'). Else correct it, such as an empty name in it."
+        "the job (its tag 'local_simulation'). Else correct it, such as an empty name or a "
+        "<placeholder> in it."
     ),
     "cannot compare window boundary value with zero": (
         "Sail has no ranges of frames over dates. Order by a number, such as "

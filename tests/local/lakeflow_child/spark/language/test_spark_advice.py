@@ -31,9 +31,9 @@ def test_function_of_databricks_alone_can_be_registered() -> None:
 @pytest.mark.parametrize("found", ["CATALOG", "'San Francisco'"])
 def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
     error = SparkError(f"invalid argument: found {found} at 7:14 expected 'DATABASE', 'SCHEMA'")
-    assert (find_spark_advice(error) or "").startswith(
-        "Sail cannot read this statement. If Databricks"
-    )
+    advice = find_spark_advice(error) or ""
+    assert advice.startswith("Sail cannot read this statement. If Databricks")
+    assert advice.endswith("an empty name or a <placeholder> in it.")
 
 
 @pytest.mark.parametrize(
