@@ -64,7 +64,7 @@ class LakeflowJobs:
         ``show_task``. ``values`` has what ``url_for`` needs, such as ``key`` and ``run_id``. With
         ``None``, links lead to the console's page.
     :param csp_nonce: returns the nonce of the current request. The pages of the console then allow
-        your own scripts and styles with this nonce.
+        your own scripts and styles with this nonce, and theirs carry it.
     :param clock: for tests: a clock to use instead of the system's.
     """
 

@@ -21,6 +21,9 @@ from ..web.auth import current_authorizer
 #: The key of an app's environment in ``app.extensions``.
 ENVIRONMENT_KEY = "lakeflow_jobs.environment"
 
+#: The key of the host's function that returns the nonce of the current request.
+CSP_NONCE = "lakeflow_jobs.csp_nonce"
+
 #: Pages load this app's own files only, and no inline script or style.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self';"
@@ -62,8 +65,8 @@ def template_environment() -> Environment:
 def render(template: str, **given: Any) -> Markup:
     """Render a template of the console, with the time; what cannot be encoded is replaced."""
     found = template_environment().get_template(f"lakeflow_jobs/{template}")
-    now = current_state().clock.now() * 1000
-    text = render_template(found, url_for=page_url, now=now, **given)
+    now, attribute = current_state().clock.now() * 1000, {"nonce": read_nonce()}
+    text = render_template(found, url_for=page_url, now=now, nonce_attribute=attribute, **given)
     return Markup(text.encode(errors="replace").decode())  # noqa: S704
 
 
@@ -76,29 +79,34 @@ def render_page(template: str, **given: Any) -> Markup:
     return render(template, user=user, **given)
 
 
-def protect(response: Response, csp_nonce: Callable[[], str] | None) -> Response:
-    """Add the headers that protect a page, unless the app has set its own.
-
-    :param csp_nonce: returns the nonce of the current request.
-    """
+def protect(response: Response) -> Response:
+    """Add the headers that protect a page, unless the app has set its own."""
     if "Content-Security-Policy" not in response.headers:
-        response.headers["Content-Security-Policy"] = _content_security_policy(csp_nonce)
+        response.headers["Content-Security-Policy"] = _content_security_policy(read_nonce())
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 
-def _content_security_policy(csp_nonce: Callable[[], str] | None) -> str:
+def _content_security_policy(nonce: str | None) -> str:
     """Return the policy; it allows the scripts and styles of the host that carry its nonce."""
-    if csp_nonce is None:
-        return CONTENT_SECURITY_POLICY
-    nonce = csp_nonce()
-    if not _NONCE.fullmatch(nonce or ""):
-        _log.error("csp_nonce returned %r, which is not base64. The page allows no nonce.", nonce)
+    if nonce is None:
         return CONTENT_SECURITY_POLICY
     allowed = f"'self' 'nonce-{nonce}'"
     return f"{CONTENT_SECURITY_POLICY}; script-src {allowed}; style-src {allowed}"
+
+
+def read_nonce() -> str | None:
+    """Return the nonce of the current request; ``None`` if the host gives none that is valid."""
+    csp_nonce: Callable[[], str] | None = current_app.extensions.get(CSP_NONCE)
+    if csp_nonce is None:
+        return None
+    nonce = csp_nonce()
+    if _NONCE.fullmatch(nonce or ""):
+        return nonce
+    _log.error("csp_nonce returned %r, which is not base64. The page allows no nonce.", nonce)
+    return None
 
 
 def retry_after(error: HTTPException) -> dict[str, str]:

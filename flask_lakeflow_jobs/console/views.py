@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,7 +27,7 @@ from ..web.run_list import PAGE_SIZE
 from . import all_runs, fragments, history, labels, page_data, task_page
 from .form_page import show_form, start_run
 from .jobs_page import show_jobs
-from .rendering import compress, protect, render, render_page, retry_after
+from .rendering import CSP_NONCE, compress, protect, render, render_page, retry_after
 from .repair_page import repair_run, show_repair
 from .run_page import RunView, build_run_view
 from .tasks import TaskFilter
@@ -278,9 +278,10 @@ def console_blueprint(
     # This runs before all functions of the app, some of which parse the form. It is no
     # before_request: APIFlask builds no document if a blueprint that is not its own has one.
     pages.url_value_preprocessor(lambda *_: read_form(request))
-    pages.after_request(partial(protect, csp_nonce=csp_nonce))
+    pages.after_request(protect)
     pages.register_error_handler(HTTPException, _as_html(_show_error))
-    kept = {page_data.CONSOLE_KEY: page_data.ConsoleState(), HOST_PAGES: host_page_url}
+    functions = {HOST_PAGES: host_page_url, CSP_NONCE: csp_nonce}
+    kept = {page_data.CONSOLE_KEY: page_data.ConsoleState(), **functions}
     pages.record_once(lambda setup: setup.app.extensions.update(kept))
     fragments.register(pages)
     return pages

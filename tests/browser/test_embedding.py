@@ -16,7 +16,7 @@ from tests.console.support import run, start
 from tests.docs.blocks import blocks_in
 
 if TYPE_CHECKING:
-    from flask import Flask
+    from flask import Flask, Response
 
     from tests.browser.conftest import CheckAccessibility, OpenPage
     from tests.conftest import Serve
@@ -79,17 +79,38 @@ def test_cards_in_the_hosts_page_have_a_gap(app: Flask, serve: Serve, open_page:
     assert second["y"] - first["y"] - first["height"] == 16
 
 
+def csp_nonce() -> str:
+    if "nonce" not in g:
+        g.nonce = secrets.token_urlsafe()
+    return str(g.nonce)
+
+
+def test_console_works_under_a_policy_of_nonces_alone(
+    make_shop: MakeShop, serve: Serve, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    app = make_shop(csp_nonce=csp_nonce)
+
+    def set_policy(response: Response) -> Response:
+        allowed = f"'nonce-{csp_nonce()}'"
+        response.headers["Content-Security-Policy"] = (
+            f"base-uri 'none'; script-src {allowed} 'strict-dynamic'; style-src {allowed}"
+        )
+        return response
+
+    app.after_request(set_policy)
+    page = open_page(f"{serve(app)}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
+    page.wait_for_selector("[data-connection=live]")
+    assert page.evaluate("getComputedStyle(document.querySelector('h1')).fontWeight") == "650"
+    run_gate.open()
+    wait_for_end(page)
+
+
 def test_frame_of_the_guide_has_the_styles_of_host_and_console(
     make_shop: MakeShop,
     serve: Serve,
     open_page: OpenPage,
     check_accessibility: CheckAccessibility,
 ) -> None:
-    def csp_nonce() -> str:
-        if "nonce" not in g:
-            g.nonce = secrets.token_urlsafe()
-        return str(g.nonce)
-
     app = make_shop(csp_nonce=csp_nonce)
     app.jinja_env.globals["csp_nonce"] = csp_nonce
     files = {each.file: each.text for each in blocks_in(GUIDE.read_text(), GUIDE.name)}
