@@ -286,6 +286,41 @@ assert load() == [("a", 1, "x")]
 put("b.json", '{"k": "a", "n": 2}')
 assert load() == [("a", 3, "x")]
 
+# %% listener
+from pyspark.sql.streaming import StreamingQueryListener
+class Listener(StreamingQueryListener):
+    def onQueryStarted(self, event):
+        found.append(("started", event.name, event.id, event.runId))
+    def onQueryProgress(self, event):
+        progress = event.progress
+        assert json.loads(progress.json)["batchId"] == progress.batchId and source in progress.sources[0].description
+        found.append((progress.batchId, progress.numInputRows, progress["name"], progress.id))
+    def onQueryTerminated(self, event):
+        found.append(("ended", event.exception, event.id, event.runId))
+import json
+found, listener = [], Listener()
+def load(write=lambda batch, _: batch.count()):
+    found.clear()
+    query = spark.readStream.schema("id INT").json(source).writeStream.queryName("listened") \
+        .option("checkpointLocation", checkpoint).foreachBatch(write).start()
+    return [each[:2] for each in found], query
+spark.streams.addListener(listener)
+put("a.json", '{"id": 1}\n{"id": 2}')
+events, query = load()
+assert events == [("started", "listened"), (0, 2), ("ended", None)], events
+assert {str(each[2]) for each in (found[0], found[2])} == {query.id} and str(found[1][3]) == query.id
+assert query.lastProgress["sources"][0]["numInputRows"] == 2
+assert load()[0] == [("started", "listened"), ("ended", None)]
+put("b.json", '{"id": 3}')
+try:
+    load(lambda batch, number: [][number])
+except IndexError:
+    assert [each[:2] for each in found] == [("started", "listened"), ("ended", "list index out of range")]
+else:
+    raise AssertionError
+spark.streams.removeListener(listener)
+assert load()[0] == []
+
 # %% folders
 put("a.json", '{"id": 1}')
 spark.readStream.schema("id INT").json(source + "/*.json").writeStream.format("parquet") \

@@ -20,10 +20,6 @@ spark.readStream.schema('n INT').json(source).writeStream.foreach(print)
 # Advice: needs a stream
 spark.range(1).writeStream.start()
 
-# %% listener
-# Advice: Read lastProgress
-spark.streams.addListener(print)
-
 # %% sink
 # Advice: kafka
 put('a.json', '{"n": 1}')

@@ -47,6 +47,7 @@ class FileSource:
     ) -> None:
         self._session = session
         self._path = path
+        self.description = f"FileStreamSource[{path}]"
         is_auto_loader = file_format.lower() == "cloudfiles"
         own = lower_options(options)
         self._format = own.get("cloudfiles.format", "parquet") if is_auto_loader else file_format

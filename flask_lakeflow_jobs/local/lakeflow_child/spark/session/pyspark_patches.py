@@ -28,13 +28,13 @@ from ..frames.local_rdds import LocalContext, LocalRdd, take_rdds
 from ..language.sql_names import quote_part
 from ..statements.sail_sql import SailSql
 from ..streams.spark_streams import (
-    StreamManager,
     keep_function,
     load_files,
     load_table,
     refuse_function,
     start_streams,
 )
+from ..streams.stream_queries import StreamManager
 from ..streams.stream_results import SOURCE, WATERMARK, WITHIN_WATERMARK, find_marks, mark_frame
 from ..tables.delta_log import find_location
 from ..tables.table_changes import TableChanges, load_changes

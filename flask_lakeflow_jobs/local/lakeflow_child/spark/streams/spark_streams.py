@@ -22,6 +22,7 @@ from ..language.spark_advice import JVM
 from ..tables.delta_tables import DeltaTable
 from ..tables.table_writers import call_setters
 from ..tables.written_values import cast_columns
+from .stream_queries import StreamQuery
 from .stream_results import (
     NEW,
     OLD,
@@ -90,7 +91,11 @@ def start_streams(translate: Translate) -> Callable[..., Any]:
     ) -> StreamQuery:
         values = {"format": format, "outputMode": outputMode, "queryName": queryName}
         call_setters(self, options, **values, partitionBy=partitionBy)
-        return _Stream(self, translate).run(path, tableName)
+        stream = _Stream(self, translate)
+        query = StreamQuery(self._write_proto.query_name or None)
+        with query.observed():
+            stream.run(query, path, tableName)
+        return query
 
     return start
 
@@ -110,7 +115,7 @@ class _Stream:
         self._ends = asked.available_now or asked.once
         self._function = getattr(writer, _FUNCTION, None)
 
-    def run(self, path: str | None, table: str | None) -> StreamQuery:
+    def run(self, query: StreamQuery, path: str | None, table: str | None) -> None:
         """Write what the new rows of each source add to the result."""
         path = path or self._options.pop("path", None)
         session = self._frame.sparkSession
@@ -131,11 +136,16 @@ class _Stream:
             source.has_metadata = has_metadata
         read = {number: each.read_new(states[number]) for number, each in plan.sources.items()}
         after = [state for _, state in read.values()]
-        query = StreamQuery(self._name, batch, [new for new, _ in read.values() if new is not None])
-        if query.is_empty and (self._function is not None or not is_first):
+        new = [
+            (plan.sources[number].description, rows)
+            for number, (rows, _) in read.items()
+            if rows is not None
+        ]
+        query.set_batch(batch, new)
+        if not new and (self._function is not None or not is_first):
             print("The stream has nothing new to read.")
             checkpoint.write(batch, after)
-            return query
+            return
         rows = {
             number: _split_rows(each, read[number][0], states[number] if plan.stateful else None)
             for number, each in plan.sources.items()
@@ -148,7 +158,6 @@ class _Stream:
         else:
             self._function(frame, batch)
         checkpoint.write(batch + 1, after)
-        return query
 
     def _write(self, frame: Any, path: str | None, table: str | None) -> None:
         if self._format == "console":
@@ -226,60 +235,3 @@ def _split_rows(source: Any, new: Any, state: Any) -> dict[str, Any]:
     found = [each for each in (new, old) if each is not None]
     nothing = (found or [source.read_all()])[0].limit(0)
     return {OLD: nothing if old is None else old, NEW: nothing if new is None else new}
-
-
-class StreamQuery:
-    """A stream that has ended."""
-
-    isActive = False
-    status = {"message": "Stopped", "isDataAvailable": False, "isTriggerActive": False}  # noqa: RUF012
-
-    def __init__(self, name: str | None, batch: int, rows: list[Any]) -> None:
-        self.name = name
-        self.id = str(uuid.uuid4())
-        self.runId = str(uuid.uuid4())
-        self._batch = batch
-        self._rows = rows
-
-    @property
-    def is_empty(self) -> bool:
-        """True if there was nothing new."""
-        return not self._rows
-
-    @property
-    def lastProgress(self) -> dict[str, Any]:
-        count = sum(rows.count() for rows in self._rows)
-        return {"name": self.name, "batchId": self._batch, "numInputRows": count}
-
-    @property
-    def recentProgress(self) -> list[dict[str, Any]]:
-        return [self.lastProgress]
-
-    def awaitTermination(self, timeout: float | None = None) -> bool:
-        """Return at once."""
-        return True
-
-    def exception(self) -> None:
-        """Return no error: it was raised at the start."""
-
-    processAllAvailable = stop = exception
-
-
-class StreamManager:
-    """The streams that run: none."""
-
-    active: tuple[StreamQuery, ...] = ()
-
-    def awaitAnyTermination(self, timeout: float | None = None) -> bool:
-        """Return at once."""
-        return True
-
-    def resetTerminated(self) -> None:
-        """Do nothing: no stream has ended with an error."""
-
-    def addListener(self, listener: Any) -> None:
-        """Refuse it: no events are sent."""
-        raise NotImplementedError(
-            "The local workspace has no listeners of streams. Read lastProgress of the query after "
-            "the stream, or simulate the job (its tag 'local_simulation')."
-        )

@@ -49,6 +49,7 @@ class TableSource:
         self._session = session
         self._name = name
         self._location = find_location(session.sql, name)
+        self.description = f"DeltaSource[{self._location}]"
         own = lower_options(options)
         self._skips = is_true(own, "skipchangecommits") or is_true(own, "ignoredeletes")
         self._rereads = is_true(own, "ignorechanges")
