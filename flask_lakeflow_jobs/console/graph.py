@@ -46,7 +46,7 @@ class Sizes:
 SMALL = Sizes(width=152, height=30, column_gap=44, row_gap=8)
 MAX_LARGE_TASKS = 40
 
-#: Layouts that a process keeps: that of a run is that of its job, and stays while it is active.
+#: Layouts that a process keeps. The runs of a job share one, which an active run never changes.
 MAX_LAYOUTS = 32
 
 #: The keys of the tasks that each task waits for, in a form that can be looked up.

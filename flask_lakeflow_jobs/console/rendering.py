@@ -65,8 +65,8 @@ def template_environment() -> Environment:
 def render(template: str, **given: Any) -> Markup:
     """Render a template of the console, with the time; what cannot be encoded is replaced."""
     found = template_environment().get_template(f"lakeflow_jobs/{template}")
-    now, attribute = current_state().clock.now() * 1000, {"nonce": read_nonce()}
-    text = render_template(found, url_for=page_url, now=now, nonce_attribute=attribute, **given)
+    own = {"now": current_state().clock.now() * 1000, "nonce_attribute": {"nonce": _read_nonce()}}
+    text = render_template(found, url_for=page_url, **own, **given)
     return Markup(text.encode(errors="replace").decode())  # noqa: S704
 
 
@@ -82,7 +82,7 @@ def render_page(template: str, **given: Any) -> Markup:
 def protect(response: Response) -> Response:
     """Add the headers that protect a page, unless the app has set its own."""
     if "Content-Security-Policy" not in response.headers:
-        response.headers["Content-Security-Policy"] = _content_security_policy(read_nonce())
+        response.headers["Content-Security-Policy"] = _content_security_policy(_read_nonce())
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("Cache-Control", "no-store")
@@ -97,7 +97,7 @@ def _content_security_policy(nonce: str | None) -> str:
     return f"{CONTENT_SECURITY_POLICY}; script-src {allowed}; style-src {allowed}"
 
 
-def read_nonce() -> str | None:
+def _read_nonce() -> str | None:
     """Return the nonce of the current request; ``None`` if the host gives none that is valid."""
     csp_nonce: Callable[[], str] | None = current_app.extensions.get(CSP_NONCE)
     if csp_nonce is None:

@@ -14,6 +14,7 @@ from marshmallow import fields
 
 from ..text import PROGRESS_TOKEN_PREFIX, PROGRESS_TOKENS
 from .outcome import life_cycle_of, outcome_of
+from .run_now_fields import NAMED_FIELDS
 
 if TYPE_CHECKING:
     from marshmallow import Schema
@@ -23,10 +24,9 @@ K = TypeVar("K")
 REDACTED = "***"
 
 #: Members of documents that have parameters by name. Lists and objects in them are JSON.
-PARAMETER_FIELDS = {
-    *("job_parameters", "notebook_params", "python_named_params", "sql_params"),
-    *("base_parameters", "named_parameters", "parameters"),
-}
+PARAMETER_FIELDS = frozenset(
+    {*NAMED_FIELDS.values(), "base_parameters", "named_parameters", "parameters"}
+)
 
 #: The answers for longer names are not kept.
 MAX_KEPT_CHARS = 256
@@ -88,7 +88,7 @@ def secret_overrides(schema: Schema | None) -> SecretOverrides:
 
 
 def _find_overrides(schema: Schema, parents: tuple[type[Schema], ...]) -> dict[str, bool]:
-    """Return what a schema declares and, unless it does, what those within its fields do."""
+    """Return what a schema declares and, for other names, what the schemas in its fields do."""
     own: dict[str, bool] = {}
     others: dict[str, bool] = {}
     for name, field in schema.load_fields.items():
@@ -126,12 +126,10 @@ def redact(document: Mapping[str, Any], overrides: SecretOverrides) -> dict[str,
     """
     # A job parameter has a member for its name.
     parameter = document.get("name")
+    given = ("value", "default") if isinstance(parameter, str) else ()
     return {
         name: REDACTED
-        if value
-        and isinstance(parameter, str)
-        and name in ("value", "default")
-        and has_secret(parameter, value, overrides)
+        if value and name in given and has_secret(str(parameter), value, overrides)
         else _redact_member(name, value, overrides)
         for name, value in document.items()
     }
@@ -141,10 +139,11 @@ def _redact_member(name: str, value: Any, overrides: SecretOverrides) -> Any:
     if isinstance(value, dict):
         redacted = redact(value, overrides)
         if name in PARAMETER_FIELDS:
-            # A number is only a secret if that is declared: max_tokens is none.
-            given = ((key, each) for key, each in value.items() if each)
-            texts = (item for item in given if isinstance(item[1], str) or overrides.get(item[0]))
-            redacted |= {key: REDACTED for key, each in texts if has_secret(key, each, overrides)}
+            for key, each in value.items():
+                # A number is only a secret if that is declared: max_tokens is none.
+                may_be_secret = isinstance(each, str) or overrides.get(key)
+                if each and may_be_secret and has_secret(key, each, overrides):
+                    redacted[key] = REDACTED
         return redacted
     if isinstance(value, list):
         return _redact_list(value, overrides)

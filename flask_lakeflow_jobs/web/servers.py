@@ -29,8 +29,8 @@ UNLIMITED = sys.maxsize
 #: Seconds that a stream lasts if the server waits for streams at its stop without announcing it.
 SHORT_STREAM_SECONDS = 15.0
 
-#: Seconds that a stream lasts on mod_wsgi. Its process is restarted after long requests, by default
-#: of mod_wsgi-express after 60 seconds on average over its threads. It does not say what is set.
+#: Seconds that a stream lasts on mod_wsgi, which restarts its process after long requests, and does
+#: not say when. With mod_wsgi-express, it is after 60 seconds on average over the threads.
 MOD_WSGI_STREAM_SECONDS = 60.0
 
 #: The share of the time before the server kills a request that one call may take. The rest is for
@@ -48,7 +48,7 @@ class Server:
     :param name: for logs and docs.
     :param threads: that serve requests at the same time, or greenlets; ``None``: unknown.
     :param notices_disconnects: if not, a stream would last long after its client has left.
-    :param longest_stream: seconds, if a stream may hold up or end the process.
+    :param longest_stream: seconds; a longer stream may delay the stop of the process, or cause one.
     :param request_timeout: seconds after which the server kills a request; ``None``: it does not.
     :param elapsed: returns the seconds of that time that have passed.
     :param is_stopping: whether it is about to stop; ``None``: it does not say.

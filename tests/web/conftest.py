@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 
 from flask_lakeflow_jobs import current_jobs
+from flask_lakeflow_jobs.web import servers
 
 RunToEnd = Callable[[str], int]
 
@@ -38,3 +39,8 @@ def _restored_signal_handler() -> Iterator[None]:
     before = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def _no_found_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "_found", servers.Server("none yet"))

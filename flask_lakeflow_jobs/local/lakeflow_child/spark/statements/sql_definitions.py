@@ -86,7 +86,7 @@ class SqlFunctions:
     def show(self, match: Match, run: Run) -> str:
         """Return a query of the functions' names, with Sail's own unless USER leaves them out.
 
-        A function whose name has no schema may be of any.
+        A function without a schema in its name counts for every schema.
         """
         schema = [each.lower() for each in split_name(match["name"] or "")]
         names = [

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, ClassVar
 
 from pyspark.sql.streaming.listener import (
     QueryProgressEvent,
@@ -18,7 +18,7 @@ from pyspark.sql.streaming.listener import (
     StreamingQueryProgress,
 )
 
-#: Of the task.
+#: The listeners of the task.
 _listeners: list[Any] = []
 
 
@@ -29,7 +29,11 @@ class StreamQuery:
     """
 
     isActive = False
-    status = {"message": "Stopped", "isDataAvailable": False, "isTriggerActive": False}  # noqa: RUF012
+    status: ClassVar[dict[str, Any]] = {
+        "message": "Stopped",
+        "isDataAvailable": False,
+        "isTriggerActive": False,
+    }
 
     def __init__(self, name: str | None) -> None:
         self.name = name
@@ -89,10 +93,8 @@ class StreamQuery:
     def observed(self) -> Iterator[None]:
         """Call the listeners about what the block reads."""
         listeners, ids = [*_listeners], {"id": uuid.UUID(self.id), "runId": uuid.UUID(self.runId)}
+        started = QueryStartedEvent(**ids, name=self.name, timestamp=self._timestamp, jobTags=set())
         for each in listeners:
-            started = QueryStartedEvent(
-                **ids, name=self.name, timestamp=self._timestamp, jobTags=set()
-            )
             each.onQueryStarted(started)
         failure: str | None = None
         try:
@@ -101,10 +103,12 @@ class StreamQuery:
             failure = str(error)
             raise
         finally:
+            if listeners and failure is None and self._rows:
+                progress = QueryProgressEvent(self.lastProgress)  # it counts the rows
+                for each in listeners:
+                    each.onQueryProgress(progress)
+            ended = QueryTerminatedEvent(**ids, exception=failure, errorClassOnException=None)
             for each in listeners:
-                if failure is None and self._rows:
-                    each.onQueryProgress(QueryProgressEvent(self.lastProgress))
-                ended = QueryTerminatedEvent(**ids, exception=failure, errorClassOnException=None)
                 each.onQueryTerminated(ended)
 
 
