@@ -398,3 +398,21 @@ assert dbutils.fs.ls("/Volumes/dev/raw/in/check")
 spark.readStream.schema("id INT").json(source).writeStream \
     .option("checkpointLocation", checkpoint).trigger(availableNow=True).toTable(name)
 check()
+
+# %% rate
+def load():
+    rows = spark.readStream.format("rate").option("rowsPerSecond", 2).load()
+    rows.filter("value != 1").select("value", F.unix_micros("timestamp").alias("time")).writeStream \
+        .option("checkpointLocation", checkpoint).toTable(name)
+
+for _ in range(2):
+    load()
+found = sorted(map(tuple, spark.table(name).collect()))
+assert [(value, time - found[0][1]) for value, time in found] == [(0, 0), (2, 1_000_000), (3, 1_500_000)], found
+
+# %% windows of a rate
+rows = spark.readStream.format("rate").option("rowsPerSecond", 3).load().withWatermark("timestamp", "1 second")
+counts = rows.groupBy(F.window("timestamp", "1 hour")).count()
+for _ in range(2):
+    counts.writeStream.outputMode("complete").option("checkpointLocation", checkpoint).toTable(name)
+assert sum(row["count"] for row in spark.table(name).collect()) == 6

@@ -33,7 +33,7 @@ from .stream_results import (
     refuse_mode,
     refuse_nodes,
 )
-from .stream_sources import Checkpoint, TableSource
+from .stream_sources import Checkpoint, RateSource, TableSource
 
 #: The attribute of a writer with the function that it calls for each batch.
 _FUNCTION = "_lakeflow_function"
@@ -48,6 +48,9 @@ def load_files(translate: Translate) -> Callable[..., Any]:
         self._set_opts(schema, **options)
         source = format or self._format or "delta"
         path = path or self._options.pop("path", None)
+        if source.lower() == "rate":
+            rate = RateSource(self._client, self._options)
+            return mark_frame(rate.read_all().select("*"), SOURCE, rate)
         if source.lower() == "delta":
             return self.table(f"delta.`{translate(path)}`")
         if not is_file_format(source) or path is None:

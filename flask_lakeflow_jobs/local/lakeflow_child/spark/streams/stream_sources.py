@@ -1,11 +1,14 @@
-"""Checkpoints of streams, and the rows that are new in a Delta table: Sail has no streams."""
+"""Checkpoints of streams, and the new rows of a table or a rate: Sail has no streams."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
+
+from pyspark.sql import functions
 
 from ...json_files import read_json, write_json
 from ..files.data_files import is_true, lower_options, wants_changes
@@ -133,3 +136,35 @@ class TableSource:
                     "skipChangeCommits to 'true', or remove the checkpoint to read all again."
                 )
             yield from (each["add"] for each in actions if each.get("add", {}).get("dataChange"))
+
+
+class RateSource:
+    """The rows of the format ``rate``: those of one more second at each start.
+
+    As on Spark, a row has the time of the first start and of the rows before it.
+    """
+
+    def __init__(self, session: Any, options: dict[str, Any]) -> None:
+        self._session = session
+        self._rows = int(lower_options(options).get("rowspersecond", 1))
+        self.description = f"RateStreamV2[rowsPerSecond={self._rows}]"
+
+    def read_all(self) -> Any:
+        """Return no row, with the columns."""
+        return self.read_old({"begin": 0, "rows": 0})
+
+    def read_new(self, state: Any) -> tuple[Any, Any]:
+        """Return the rows of the next second, and the new state."""
+        state = state or {"begin": time.time_ns() // 1000, "rows": 0}
+        after = {**state, "rows": state["rows"] + self._rows}
+        return self._read(state["begin"], state["rows"], after["rows"]), after
+
+    def read_old(self, state: Any) -> Any:
+        """Return the rows that were read up to a state."""
+        return self._read(state["begin"], 0, state["rows"])
+
+    def _read(self, begin: int, first: int, end: int) -> Any:
+        value = functions.col("value")
+        created = functions.timestamp_micros((begin + value * 1_000_000 / self._rows).cast("long"))
+        rows = self._session.range(first, end).withColumnRenamed("id", "value")
+        return rows.select(created.alias("timestamp"), "value")
