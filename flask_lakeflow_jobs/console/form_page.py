@@ -160,7 +160,7 @@ def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict
     """Start a run with the values of the form, and redirect to its page."""
     authorizer = current_authorizer()
     with authorizer.request_handle(key, "run") as handle:
-        page, sent = read_form_page(handle), request.form.to_dict()
+        page, sent = read_form_page(handle), read_sent(request.form)
         nonce, form = sent.get(NONCE, ""), page.form
         page = replace(page, form=form.with_sent(sent), choices=RunChoices.of(request.form))
         try:
@@ -191,6 +191,12 @@ def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict
         else page_url("lakeflow_console.show_form", key=key, started=run_id)
     )
     return redirect(where, 303)
+
+
+def read_sent(form: MultiDict[str, str]) -> dict[str, str]:
+    """Return the text of each control: the last of its name, as a parameter may be named like the
+    host's CSRF token, which comes first."""
+    return {name: texts[-1] for name, texts in form.lists()}
 
 
 def read_form_page(handle: JobHandle) -> FormPage:

@@ -16,7 +16,7 @@ from ..runs.ids import parse_run_id
 from ..runs.repair import check_has_ended, plan_repair
 from ..web.auth import current_authorizer
 from . import page_data
-from .form_page import read_form_page
+from .form_page import read_form_page, read_sent
 from .forms import Form
 from .job_form import read_run_values
 from .page_data import build_title
@@ -85,7 +85,7 @@ def repair_run(key: str, run_id: str) -> BaseResponse | tuple[str, int]:
 
 def _repair(handle: JobHandle, run_id: int, user: str | None) -> tuple[str, int] | None:
     """Repair a run as the reader has chosen; return the page with the errors if that fails."""
-    before, sent = _read_page(handle, run_id), request.form.to_dict()
+    before, sent = _read_page(handle, run_id), read_sent(request.form)
     page = replace(
         before,
         form=before.form.with_sent(sent),

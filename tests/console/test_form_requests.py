@@ -83,15 +83,20 @@ def test_form_sent_twice_starts_one_run(app: Flask) -> None:
     assert page.index("<h1") < page.index("has already started this run")
 
 
-def test_form_has_a_parameter_that_is_named_nonce(make_shop: MakeShop) -> None:
-    app = make_shop(jobs={"alone": {"task_type": "job", "params": {"nonce": fields.String()}}})
+@pytest.mark.parametrize("name", ["nonce", "csrf_token"])
+def test_form_has_a_parameter_that_is_named_like_a_hidden_field(
+    make_shop: MakeShop, name: str
+) -> None:
+    params = {name: fields.String(metadata={"secret": False})}
+    app = make_shop(jobs={"alone": {"task_type": "job", "params": params}})
+    app.jinja_env.globals["csrf_token"] = lambda: "the-hosts-token"
     client = app.test_client()
     page = client.get("/jobs/alone/run").text
     hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]+)"', page)
-    sent = client.post("/jobs/alone/run", data=MultiDict([*hidden, ("nonce", "7")]), headers=OWN)
+    sent = client.post("/jobs/alone/run", data=MultiDict([*hidden, (name, "7")]), headers=OWN)
     document = client.get(f"/api/{sent.headers['Location'].strip('/')}").json
     assert document is not None
-    assert {each["name"]: each["value"] for each in document["job_parameters"]}["nonce"] == "7"
+    assert {each["name"]: each["value"] for each in document["job_parameters"]}[name] == "7"
 
 
 def test_form_sent_again_with_other_values_asks_first(app: Flask) -> None:
