@@ -279,7 +279,7 @@ class Conflict(LakeflowJobsError, exceptions.Conflict):
 
 
 class HandleClosed(LakeflowJobsError, RuntimeError):
-    """A handle from ``as_user`` was used after its block."""
+    """A handle from ``as_user`` was used outside its block."""
 
     kind = "handle-closed"
     title = "Handle closed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -60,22 +60,17 @@ class JobHandle(JobReader):
         """The calls of the handle, with an :class:`ExecutionResult` instead of exceptions."""
         return Results(self)
 
-    @contextmanager
-    def as_user(self, request: HasHeaders) -> Iterator[JobHandle]:
-        """Yield a handle that acts on behalf of the user of a request.
+    def as_user(self, request: HasHeaders) -> AbstractContextManager[JobHandle]:
+        """Return the context of a handle that acts on behalf of the user of a request.
 
-        The handle refuses to act after the block.
+        The handle refuses to act outside the block.
 
         :param request: the Flask request, with the user's token in the header
             ``X-Forwarded-Access-Token``.
         :raises MissingUserToken: the request has no token. The app's identity never replaces it.
         """
         identity = read_user_identity(request)
-        handle = JobHandle(self._state, self.job, identity, find_origin=self._find_origin)
-        try:
-            yield handle
-        finally:
-            handle._block.is_over = True
+        return UserHandle(self._state, self.job, identity, find_origin=self._find_origin)
 
     def run_now(
         self,
@@ -266,11 +261,7 @@ class JobHandle(JobReader):
     def resume(self, *, requested_by: str | None = None) -> None:
         """Resume the schedule and all triggers of the job. A continuous job starts at once.
 
-        The workspace requires the permission ``CAN_MANAGE`` on the job.
-
-        :param requested_by: the name of the requester, for the log.
-        :raises Conflict: the job has no schedule and no trigger, or somebody changed them at the
-            same time.
+        Permission, parameter and errors are those of :meth:`pause`.
         """
         self._set_paused(False, display_name(requested_by))
 
@@ -362,6 +353,17 @@ class JobHandle(JobReader):
 
     def _send(self, signal: Any, run_id: int, **payload: Any) -> None:
         signals.send(signal, self._state.app, job=self.key, run_id=run_id, **payload)
+
+
+class UserHandle(JobHandle):
+    """A handle that acts on behalf of a user, and only inside its ``with`` block."""
+
+    def __enter__(self) -> JobHandle:
+        self._block.is_open = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._block.is_open = False
 
 
 class Results:

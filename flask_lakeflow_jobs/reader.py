@@ -38,9 +38,9 @@ _log = logging.getLogger("flask_lakeflow_jobs")
 
 
 class Block:
-    """The block in which a handle may act. Its copies share it."""
+    """The block in which a handle of a user may act. Its copies share it."""
 
-    is_over = False
+    is_open = False
 
 
 class JobReader:
@@ -296,16 +296,11 @@ class JobReader:
 
     def _require_identity(self) -> Identity:
         """Return the identity to act with, or raise if this handle must not act."""
-        if self._block.is_over:
-            raise HandleClosed(
-                f"This handle on {self.key!r} acted as a user, and its block has ended. Make the"
-                " call inside 'with … .as_user(request)'."
-            )
+        remedy = f"Call it inside 'with current_jobs[{self.key!r}].as_user(request) as handle:'."
+        if self._identity.is_user and not self._block.is_open:
+            raise HandleClosed(f"This handle acts as a user, and only inside its block. {remedy}")
         if self.job.run_as == "user" and not (self._identity.is_user or self._is_operator):
-            raise MissingUserToken(
-                f"The job {self.key!r} runs as its users. Call it inside"
-                f" 'with current_jobs[{self.key!r}].as_user(request) as handle:'."
-            )
+            raise MissingUserToken(f"The job {self.key!r} runs as its users. {remedy}")
         return self._identity
 
     def _run_key(self, run_id: int | str) -> RunKey:

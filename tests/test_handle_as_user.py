@@ -78,12 +78,18 @@ class TestAsUser:
             lambda: handle.get_run(run_id),
             triggered.wait,
         ):
-            with pytest.raises(HandleClosed, match="block has ended"):
+            with pytest.raises(HandleClosed, match="only inside its block"):
                 call()
         with pytest.raises(HandleClosed):
             next(watch)
         assert handle.results.last_run().ok is False
         assert len(fault_proxy.requests) == before
+
+    def test_as_user_handle_without_a_block_says_what_to_write(self, app: Flask) -> None:
+        with app.test_request_context(headers=on_behalf_of(ALICE)):
+            handle: Any = current_jobs["never"].as_user(request)
+        with pytest.raises(HandleClosed, match=r"with current_jobs\['never'\]\.as_user\(request\)"):
+            handle.run_now()
 
     def test_as_user_copy_after_the_block_raises_handle_closed(self, app: Flask) -> None:
         with _acting_as(ALICE, app, "never") as handle:
