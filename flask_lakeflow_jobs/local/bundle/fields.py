@@ -132,6 +132,24 @@ _SWITCHES = _mapping(
 _NAMED_PARAMETERS = replace(_TAGS, message="{name} is of the wrong type.")
 _PARAMETERS = replace(_NAMED_PARAMETERS, accepts=_is(dict, list))
 
+_JOB_TAGS = replace(
+    _TAGS,
+    accepts=lambda value: isinstance(value, dict) and len(value) <= 25,
+    message="{name} has to be a mapping of at most 25 tags.",
+)
+
+
+def _is_cron(value: Any) -> bool:
+    fields = value.split() if isinstance(value, str) else []
+    return len(fields) in (6, 7) and (fields[3] == "?") != (fields[5] == "?")
+
+
+_CRON = Field(
+    "string",
+    _is_cron,
+    "Invalid quartz_cron_expression: {value}. Write 6 or 7 fields, beginning with seconds, and"
+    " '?' for one of the two kinds of days.",
+)
 _EVENTS = (
     "on_duration_warning_threshold_exceeded on_failure on_start on_streaming_backlog_exceeded "
     "on_success"
@@ -259,10 +277,10 @@ JOB = _closed(
         "performance_target permissions usage_policy_id",
         _COUNT: "timeout_seconds",
         _LABEL: "description",
-        _MAPPING: "continuous deployment run_as schedule",
+        _MAPPING: "continuous deployment run_as",
         _MAPPINGS: "triggers",
         _NAME: "name",
-        _TAGS: "tags",
+        _JOB_TAGS: "tags",
         _number(0, 1000): "max_concurrent_runs",
     },
     environment_variables=_list(_mapping({_STRING: "environment_variables_key", _MAPPING: "spec"})),
@@ -271,6 +289,7 @@ JOB = _closed(
     job_clusters=_list(_JOB_CLUSTER),
     parameters=_list_by("name", Field(fields={"name": _LABEL, "default": _DEFAULT})),
     queue=_mapping(enabled=_BOOLEAN),
+    schedule=_mapping(quartz_cron_expression=_CRON),
     tasks=_TASKS,
     trigger=_mapping({_MAPPING: "file_arrival model periodic table_update"}),
     **_NOTIFICATIONS,

@@ -107,8 +107,8 @@ def drop_unknown_fields(value: object, field: Field = JOB) -> None:
         drop_unknown_fields(value[key], child)  # type: ignore[index]
 
 
-#: More than the service allows; the checks take seconds for more.
-MAX_TASKS = 5000
+#: As many as the service accepts.
+MAX_TASKS = 1000
 
 
 def validate_settings(settings: Settings, *, needs_tasks: bool = True) -> None:
@@ -125,7 +125,7 @@ def validate_settings(settings: Settings, *, needs_tasks: bool = True) -> None:
         raise FieldError(("tags", SIMULATION_TAG), str(error)) from None
     if len(settings["tasks"]) > MAX_TASKS:
         count = len(settings["tasks"])
-        raise FieldError(("tasks",), f"The job has {count} tasks; at most {MAX_TASKS} run here.")
+        raise FieldError(("tasks",), f"A job has at most {MAX_TASKS} tasks, not {count}.")
     names = [each["name"] for each in settings.get("parameters", ())]
     for index in _duplicates(names):
         raise FieldError(

@@ -30,6 +30,8 @@ SQL = {"warehouse_id": "x", "file": {"path": "a.sql"}}
         job(name="x", tags={"a": "b"}, parameters=[{"name": "a", "default": 5}], queue={}),
         job(max_concurrent_runs=1000, timeout_seconds=0, anything=[{}]),
         job(environments=[{"environment_key": "e", "spec": {"dependencies": ["x", 5]}}]),
+        job(tags=dict.fromkeys(map(str, range(25)), "")),
+        job(schedule={"quartz_cron_expression": "0 0 6 ? * MON-FRI 2026"}),
     ],
 )
 def test_validate_settings_accepts(settings: dict[str, Any]) -> None:
@@ -61,7 +63,20 @@ MISTYPED = '{"tasks": {"laod": {"result": "FAILED"}}}'
             ("timeout_seconds",),
             "'timeout_seconds' has to be a number from 0 to 2147483647, not 1000",
         ),
-        (job(tags=[]), ("tags",), "'tags' has to be a mapping."),
+        (job(tags=[]), ("tags",), "'tags' has to be a mapping of at most 25 tags."),
+        (
+            job(tags=dict.fromkeys(map(str, range(26)), "")),
+            ("tags",),
+            "'tags' has to be a mapping of at most 25 tags.",
+        ),
+        *(
+            (
+                job(schedule={"quartz_cron_expression": cron}),
+                ("schedule", "quartz_cron_expression"),
+                f"Invalid quartz_cron_expression: {cron}. Write 6 or 7 fields",
+            )
+            for cron in ("0 6 * * *", "@daily", "0 30 2,7 * * *", "0 0 6 ? * ?")
+        ),
         (
             job(tags={"local_simulation": "["}),
             ("tags", "local_simulation"),
