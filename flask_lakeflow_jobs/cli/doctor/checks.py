@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
@@ -110,17 +111,19 @@ def _check_running_server(url: str) -> Finding:
             return check_running_server(json.load(response))
     except BuildError:
         return Finding.warning(RUNNING, "The app does not serve the HTTP routes.")
-    except (OSError, HTTPException, ValueError) as error:
+    except (HTTPError, ValueError, AttributeError, LookupError, TypeError) as error:
+        status = f": {error}" if isinstance(error, HTTPError) else ""  # otherwise a page or JSON
+        return Finding.error(
+            RUNNING,
+            f"The response at {url}{path} is not the health of this app{status}.",
+            "Pass the address at which the app listens, and start it with this version. If the app"
+            " asks for a login, read this address as a user who may view a job.",
+        )
+    except (OSError, HTTPException) as error:
         return Finding.error(
             RUNNING,
             f"The app does not respond at {url}: {error}.",
             "Start it, and pass the address at which it listens.",
-        )
-    except (AttributeError, LookupError, TypeError):  # JSON of another kind
-        return Finding.error(
-            RUNNING,
-            f"The response at {url}{path} is not the health of this app.",
-            "Pass the address at which the app listens, and start it with this version.",
         )
 
 

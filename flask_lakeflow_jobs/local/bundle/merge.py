@@ -159,6 +159,7 @@ def _apply_variables(tree: LocatedDict, overrides: LocatedDict) -> None:
         if override.keys() & {"default", "lookup"}:
             base.pop("default", None)
             base.pop("lookup", None)
+            variables.locations[key] = overrides.locations[key]
         variables[key] = merge(base, override)
     _set(tree, "variables", variables, next(iter(overrides.locations.values())))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 from flask import Flask, g
+from flask.typing import ResponseReturnValue
 
 from flask_lakeflow_jobs.cli.doctor.findings import Level
 from tests.cli.doctor.conftest import RunDoctor
@@ -51,12 +51,17 @@ def test_app_that_does_not_respond_is_an_error(doctor: RunDoctor, app: Flask) ->
     assert "does not respond" in ask(doctor, app, "http://127.0.0.1:1", Level.ERROR)
 
 
-@pytest.mark.parametrize("health", [None, [], {"server": {}}, {"server": {"threads": "x"}}])
+JSON_VALUES = (None, [], {"server": {}}, {"server": {"threads": "x"}})
+
+
+@pytest.mark.parametrize(
+    "response", [*map(json.dumps, JSON_VALUES), "<form>Log in", b"\xff", ("Log in.", 401)]
+)
 def test_other_document_than_the_health_is_an_error(
-    doctor: RunDoctor, app: Flask, serve: Serve, health: Any
+    doctor: RunDoctor, app: Flask, serve: Serve, response: ResponseReturnValue
 ) -> None:
     other = Flask("other")
-    other.add_url_rule("/api/jobs/health", "health", lambda: json.dumps(health))
+    other.add_url_rule("/api/jobs/health", "health", lambda: response)
     assert "not the health" in ask(doctor, app, serve(other), Level.ERROR)
 
 

@@ -218,6 +218,15 @@ def test_load_bundle_refuses_variable_that_nothing_uses(
     assert str(error.value).startswith(f"databricks.yml:9: {message}")
 
 
+@pytest.mark.parametrize("value", ["'${var.b}'", "{default: '${var.b}'}"])
+def test_load_bundle_names_the_line_of_the_value_that_the_target_gives(
+    load: Load, value: str
+) -> None:
+    variables = f"variables: {{a: {{default: 1}}}}\ntargets: {{dev: {{variables: {{a: {value}}}}}}}"
+    with pytest.raises(BundleError, match=r"databricks.yml:10: \$\{var.b\} is not defined"):
+        load(bundle_text(more=variables))
+
+
 def test_load_bundle_warns_of_circle_of_complex_values(load: Load) -> None:
     bundle = load(bundle_text(more="variables: {a: {default: {b: '${var.a}'}}}"))
     (warning,) = bundle.warnings
