@@ -80,7 +80,7 @@ class EndRecorder:
         While the database is unavailable, the end is kept and recorded later.
         """
         write, payload = partial(self._finish, run_key, status), _end_payload(run_key, status)
-        self._write(f"The end of run {run_key.run_id}", write, "run_finished", payload)
+        self._write(run_key, "end", write, "run_finished", payload)
 
     def repair(self, run_key: RunKey, ended: RunStatus, repair_id: int, user: str | None) -> None:
         """Record that a run is repaired, and its end before the repair.
@@ -95,19 +95,27 @@ class EndRecorder:
             "user": user,
         }
         write = partial(self._repair, run_key, ended, payload)
-        self._write(f"The repair of run {run_key.run_id}", write, "run_repaired", payload)
+        self._write(run_key, "repair", write, "run_repaired", payload)
 
     def _write(
-        self, what: str, write: DeferredWrite, signal: str, payload: Mapping[str, Any]
+        self,
+        run_key: RunKey,
+        what: str,
+        write: DeferredWrite,
+        signal: str,
+        payload: Mapping[str, Any],
     ) -> None:
         """Write to the record, now or later; send the signal here if that is not possible."""
         try:
-            write()
+            if self.outbox.has_deferred and self._record.get_run(*run_key.ids) is None:
+                self.outbox.defer(write)  # after those that may add the row of the run
+            else:
+                write()
         except DatabaseUnavailable as error:
-            _log.warning("%s is recorded later: %s", what, error)
+            _log.warning("The %s of run %d is recorded later: %s", what, run_key.run_id, error)
             self.outbox.defer(write)
         except RecordOutdated as error:
-            _log.error("%s is not recorded: %s", what, error)
+            _log.error("The %s of run %d is not recorded: %s", what, run_key.run_id, error)
             self._send(signal, payload)
 
     def abandon(self, run_key: RunKey, reason: str) -> None:
@@ -125,25 +133,13 @@ class EndRecorder:
             )
         )
 
-    def _finish(self, run_key: RunKey, status: RunStatus, *, is_retry: bool = False) -> None:
-        if not is_retry and self._may_get_row(run_key):
-            self.outbox.defer(partial(self._finish, run_key, status, is_retry=True))
-        elif self._record_end(run_key, status):
+    def _finish(self, run_key: RunKey, status: RunStatus) -> None:
+        if self._record_end(run_key, status):
             self.outbox.wake()
         else:
             self._send("run_finished", _end_payload(run_key, status))
 
-    def _repair(
-        self,
-        run_key: RunKey,
-        ended: RunStatus,
-        payload: Mapping[str, Any],
-        *,
-        is_retry: bool = False,
-    ) -> None:
-        if not is_retry and self._may_get_row(run_key):
-            self.outbox.defer(partial(self._repair, run_key, ended, payload, is_retry=True))
-            return
+    def _repair(self, run_key: RunKey, ended: RunStatus, payload: Mapping[str, Any]) -> None:
         # first: a process that sees this end later would take it for the end of the repair
         self._record_end(run_key, ended)
         ended_at = build_end(run_key, ended).ended_at
@@ -153,10 +149,6 @@ class EndRecorder:
             self.outbox.wake()
         else:
             self._send("run_repaired", payload)
-
-    def _may_get_row(self, run_key: RunKey) -> bool:
-        """Return whether a deferred write may still add the row of a run."""
-        return self.outbox.has_deferred and self._record.get_run(*run_key.ids) is None
 
     def _record_end(self, run_key: RunKey, status: RunStatus) -> bool:
         """Record an end with its deliveries, and the run if it has no row.
