@@ -282,30 +282,31 @@ def _read_workspace(
     :raises _ReadsSpent: there may be more, but this page has read enough.
     """
     last = query.after
-    until = query.until - 1 if query.until is not None else None
     for _ in reads:
-        ends = [end for end in (until, last.at if last else None) if end is not None]
         try:
-            runs = handle.list_runs(
-                READ_SIZE, start_time_from=query.since, start_time_to=min(ends, default=None)
-            )
+            runs = _list_runs(handle, query, last)
         except (NotAllowed, InvalidUserToken) as refusal:
             refusals.append(refusal)
             return
-        actions = current_state().requesters.read(
-            handle.job.job_id, [run.run_id or 0 for run in runs]
-        )
-        listed = sorted(
-            (_from_run(handle.job, run, actions[run.run_id or 0].started_by) for run in runs),
-            key=lambda run: run.position,
-            reverse=True,
-        )
-        older = [run for run in listed if last is None or run.position < last]
+        older = [run for run in runs if last is None or run.position < last]
         yield from older
         if len(runs) < READ_SIZE or not older:
             return
         last = older[-1].position
     raise _ReadsSpent
+
+
+def _list_runs(handle: JobHandle, query: RunQuery, last: PageToken | None) -> list[ListedRun]:
+    """Read once the runs of a job that started no later than the last one, newest first."""
+    ends = [] if last is None else [last.at]
+    if query.until is not None:
+        ends.append(query.until - 1)
+    runs = handle.list_runs(
+        READ_SIZE, start_time_from=query.since, start_time_to=min(ends, default=None)
+    )
+    actions = current_state().requesters.read(handle.job.job_id, [run.run_id or 0 for run in runs])
+    listed = [_from_run(handle.job, run, actions[run.run_id or 0].started_by) for run in runs]
+    return sorted(listed, key=lambda run: run.position, reverse=True)
 
 
 def _from_run(job: Job, run: BaseRun, started_by: str | None) -> ListedRun:
