@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
 from .shared_record import RECORD_TTL_SECONDS, PollRecord
@@ -25,14 +24,6 @@ if TYPE_CHECKING:
 TICK_SECONDS = 0.25
 
 MIN_LEASE_SECONDS = 2.0
-
-
-class Lease(Enum):
-    """The result of an attempt to acquire the lease on a run that is due."""
-
-    ACQUIRED = auto()  # this process polls the run
-    FRESH = auto()  # another process has polled the run recently
-    HELD = auto()  # another process is polling the run
 
 
 def lease_seconds(poll_interval: float) -> float:
@@ -79,17 +70,6 @@ def needs_poll(
     return now >= fresh_until or (has_notification and not is_throttled)
 
 
-class LeaseResult(NamedTuple):
-    """The result of an attempt to acquire the lease on a run that is due.
-
-    :param snapshot: the state that another process has published since the last attempt.
-    """
-
-    watched_run: WatchedRun
-    lease: Lease
-    snapshot: Snapshot | None = None
-
-
 class PollResult(NamedTuple):
     """The result of a poll of this process, for the others.
 
@@ -122,20 +102,25 @@ class LeaseCoordinator:
         """Return whether other processes see what this one publishes."""
         return self._records.is_shared
 
-    def acquire(self, due: Sequence[WatchedRun]) -> list[LeaseResult]:
-        """Try to acquire the leases on runs that are due.
+    def acquire(
+        self, due: Sequence[WatchedRun]
+    ) -> tuple[list[WatchedRun], Mapping[RunKey, Snapshot]]:
+        """Acquire the leases on those runs that are due and that no other process polls.
 
         A run that another process has just polled gets the time of its next poll from there.
+
+        :return: the runs whose leases this process has acquired, and the states of others that
+            another process has published since the last attempt.
         """
         for watched_run in due:
             watched_run.lease.notification_id = watched_run.notification_id
         if not self._records.is_shared:
-            return [LeaseResult(watched_run, Lease.ACQUIRED) for watched_run in due]
+            return list(due), {}
         now = self._clock.monotonic()
         watched_runs = sorted(due, key=lambda run: run.run_key.key)
         records = self._records.read([run.run_key for run in watched_runs])
         snapshots = self._accept_new(watched_runs, records, now)
-        fresh, needed = [], []
+        needed = []
         for watched_run, record in zip(watched_runs, records, strict=True):
             if needs_poll(
                 watched_run.lease.fresh_until,
@@ -144,10 +129,8 @@ class LeaseCoordinator:
                 is_throttled=record is not None and record.is_throttled,
             ):
                 needed.append(watched_run)
-            else:
-                snapshot = snapshots.get(watched_run.run_key)
-                fresh.append(LeaseResult(watched_run, Lease.FRESH, snapshot))
-        return fresh + self._acquire(needed, now)
+                snapshots.pop(watched_run.run_key, None)
+        return self._acquire(needed, now), snapshots
 
     def _accept_new(
         self, watched_runs: Sequence[WatchedRun], records: Sequence[PollRecord | None], now: float
@@ -194,20 +177,20 @@ class LeaseCoordinator:
                 snapshots[run_key] = snapshot
         return snapshots
 
-    def _acquire(self, needed: Sequence[WatchedRun], now: float) -> list[LeaseResult]:
+    def _acquire(self, needed: Sequence[WatchedRun], now: float) -> list[WatchedRun]:
         if not needed:
             return []
         acquired = self._records.acquire(_leases_of(needed))
-        results = []
+        polled = []
         for watched_run, is_acquired in zip(needed, acquired, strict=True):
             lease = watched_run.lease
             if is_acquired:
                 lease.held_since = None
             elif lease.held_since is None:
                 lease.held_since = now
-            is_held = lease.held_since is not None and now - lease.held_since < self._max_wait
-            results.append(LeaseResult(watched_run, Lease.HELD if is_held else Lease.ACQUIRED))
-        return results
+            if lease.held_since is None or now - lease.held_since >= self._max_wait:
+                polled.append(watched_run)
+        return polled
 
     def find_void(self, watched_runs: Sequence[WatchedRun]) -> set[RunKey]:
         """Return those runs that a process has changed since our poll of them began.

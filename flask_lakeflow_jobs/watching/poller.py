@@ -15,7 +15,7 @@ from ..errors import LakeflowJobsError, UpstreamThrottled
 from ..memo import Memo
 from ..runs.outcome import RunStatus
 from ..runs.progress_reports import reports_of, select_progress
-from .lease import TICK_SECONDS, Lease, PollResult
+from .lease import TICK_SECONDS, PollResult
 from .schedule import (
     ERROR_DELAY_SECONDS,
     MAX_RETRY_AFTER_SECONDS,
@@ -124,13 +124,10 @@ class RunPoller:
         For the others, publish what another process has published.
         """
         now = self._clock.monotonic()
-        acquired = []
-        for watched_run, lease, snapshot in self._leases.acquire(
-            [run for run in watched_runs if run.next_poll_at <= now]
-        ):
-            if lease is Lease.ACQUIRED:
-                acquired.append(watched_run)
-            elif snapshot is not None:
+        due = [run for run in watched_runs if run.next_poll_at <= now]
+        acquired, snapshots = self._leases.acquire(due)
+        for watched_run in due:
+            if (snapshot := snapshots.get(watched_run.run_key)) is not None:
                 with _log_unexpected_error(watched_run):
                     watched_run.failures = 0
                     self._publish(watched_run, self._update_progress(watched_run, snapshot))

@@ -13,7 +13,6 @@ from flask_lakeflow_jobs import RunStatus
 from flask_lakeflow_jobs.cache import SharedCache
 from flask_lakeflow_jobs.watching.lease import (
     TICK_SECONDS,
-    Lease,
     LeaseCoordinator,
     PollResult,
     needs_poll,
@@ -123,15 +122,15 @@ class Process:
         self.leases = LeaseCoordinator(records, clock, max_wait=LEASE_SECONDS)
         self.run = WatchedRun(ONE, 0.0)
 
-    def acquire(self) -> Lease:
+    def acquire(self) -> bool:
         return self.acquire_with_snapshot()[0]
 
-    def acquire_with_snapshot(self) -> tuple[Lease, Snapshot | None]:
-        [result] = self.leases.acquire([self.run])
-        return result.lease, result.snapshot
+    def acquire_with_snapshot(self) -> tuple[bool, Snapshot | None]:
+        acquired, snapshots = self.leases.acquire([self.run])
+        return acquired == [self.run], snapshots.get(ONE)
 
     def poll(self, snapshot: Snapshot, ttl: float = 4.0) -> None:
-        assert self.acquire() is Lease.ACQUIRED
+        assert self.acquire()
         self.publish(snapshot, ttl)
 
     def publish(self, snapshot: Snapshot, ttl: float = 4.0) -> None:
@@ -172,32 +171,32 @@ def test_process_without_a_shared_cache_always_acquires_and_stores_nothing(
 def test_second_process_waits_for_the_first_and_gets_its_state(
     first: Process, second: Process
 ) -> None:
-    assert first.acquire_with_snapshot() == (Lease.ACQUIRED, None)
-    assert second.acquire_with_snapshot() == (Lease.HELD, None)
+    assert first.acquire_with_snapshot() == (True, None)
+    assert second.acquire_with_snapshot() == (False, None)
     first.publish(RUNNING)
-    lease, snapshot = second.acquire_with_snapshot()
-    assert lease is Lease.FRESH
+    is_acquired, snapshot = second.acquire_with_snapshot()
+    assert not is_acquired
     assert snapshot is not None
     assert snapshot.data == RUNNING.data
-    assert second.acquire_with_snapshot() == (Lease.FRESH, None), "it is not new any more"
+    assert second.acquire_with_snapshot() == (False, None), "it is not new any more"
 
 
-@pytest.mark.parametrize(("waited", "expected"), [(4.9, Lease.HELD), (5.0, Lease.ACQUIRED)])
+@pytest.mark.parametrize(("waited", "expected"), [(4.9, False), (5.0, True)])
 def test_process_polls_without_the_lease_after_a_while(
-    records: SharedRecords, second: Process, clock: FakeClock, waited: float, expected: Lease
+    records: SharedRecords, second: Process, clock: FakeClock, waited: float, expected: bool
 ) -> None:
     records.acquire([(ONE, second.run.lease.poll_id)])
-    assert second.acquire() is Lease.HELD
+    assert not second.acquire()
     clock.sleep(waited)
     assert second.acquire() is expected
 
 
 @pytest.mark.parametrize(
     ("elapsed", "expected"),
-    [(3.0, Lease.FRESH), (3.5, Lease.FRESH), (4.0, Lease.ACQUIRED), (5.0, Lease.ACQUIRED)],
+    [(3.0, False), (3.5, False), (4.0, True), (5.0, True)],
 )
 def test_poll_of_another_process_is_fresh_until_its_ttl_expires(
-    first: Process, second: Process, clock: FakeClock, elapsed: float, expected: Lease
+    first: Process, second: Process, clock: FakeClock, elapsed: float, expected: bool
 ) -> None:
     first.poll(RUNNING, ttl=4.0)
     clock.sleep(elapsed)
@@ -207,11 +206,11 @@ def test_poll_of_another_process_is_fresh_until_its_ttl_expires(
 def test_process_that_waited_for_a_record_polls_next_when_it_expires(
     first: Process, second: Process, clock: FakeClock
 ) -> None:
-    assert first.acquire() is Lease.ACQUIRED
-    assert second.acquire() is Lease.HELD
+    assert first.acquire()
+    assert not second.acquire()
     clock.sleep(TICK_SECONDS)
     first.publish(RUNNING)
-    assert second.acquire() is Lease.FRESH
+    assert not second.acquire()
     assert second.run.next_poll_at == clock.monotonic() + 4.0 - TICK_SECONDS / 2
 
 
@@ -243,11 +242,11 @@ def test_invalidated_run_is_polled_by_one_process(
     first: Process, second: Process, records: SharedRecords, clock: FakeClock
 ) -> None:
     first.poll(ENDED, ttl=60.0)
-    assert second.acquire() is Lease.FRESH
+    assert not second.acquire()
     late = Process(records, clock)
     records.invalidate(ONE.ids)
-    assert late.acquire() is Lease.ACQUIRED
-    assert second.acquire() is Lease.HELD
+    assert late.acquire()
+    assert not second.acquire()
 
 
 def test_poll_is_void_if_the_run_was_invalidated_since_it_began(
@@ -262,21 +261,21 @@ def test_poll_is_void_if_the_run_was_invalidated_since_it_began(
 
 
 def test_failed_poll_releases_the_lease(first: Process, second: Process) -> None:
-    assert first.acquire() is Lease.ACQUIRED
+    assert first.acquire()
     first.leases.publish_failures({first.run: None})
-    assert second.acquire() is Lease.ACQUIRED
+    assert second.acquire()
 
 
 def test_throttled_poll_keeps_all_processes_waiting(
     first: Process, second: Process, clock: FakeClock
 ) -> None:
-    assert first.acquire() is Lease.ACQUIRED
+    assert first.acquire()
     first.leases.publish_failures({first.run: 30.0})
     second.run.notify("1", 0.0)
     clock.sleep(29.0)
-    assert second.acquire() is Lease.FRESH
+    assert not second.acquire()
     clock.sleep(1.0)
-    assert second.acquire() is Lease.ACQUIRED
+    assert second.acquire()
 
 
 def test_notification_is_handled_by_one_poll_for_all(first: Process, second: Process) -> None:
@@ -285,13 +284,13 @@ def test_notification_is_handled_by_one_poll_for_all(first: Process, second: Pro
         process.run.notify("1", 0.0)
     first.poll(ENDED, ttl=60.0)
     assert first.run.notification_id is None
-    assert second.acquire() is Lease.FRESH
+    assert not second.acquire()
     assert second.run.notification_id is None
 
 
 def test_notification_that_comes_during_a_poll_needs_another(first: Process) -> None:
     first.run.notify("1", 0.0)
-    assert first.acquire() is Lease.ACQUIRED
+    assert first.acquire()
     first.run.notify("2", 0.0)
     first.publish(RUNNING, ttl=60.0)
     assert first.run.notification_id == "2"
