@@ -180,7 +180,8 @@ def check_urls(name: str, rule: NotifyRule) -> None:
         if _open(url) is None:
             raise ConfigurationError(
                 f"{describe_url(name, number, len(rule.urls))} is not one that Apprise accepts"
-                f" ({clean_line(url.scheme, 30)}). See https://appriseit.com/services/."
+                f" ({clean_line(url.scheme, 30)}). For a webhook, begin it with json:// or jsons://."
+                " For others, see https://appriseit.com/services/."
             )
 
 

@@ -237,6 +237,7 @@ class TestSend:
         with caplog.at_level(logging.DEBUG), pytest.raises(ConfigurationError) as caught:
             check_urls(KEY, rule)
         assert f"{KEY}: URL 2 of 2 is not one that Apprise accepts (nosuch)" in str(caught.value)
+        assert "begin it with json://" in str(caught.value)
         assert "hunter2" not in str(caught.value) + caplog.text
 
     def test_check_urls_without_apprise_names_the_extra(

@@ -74,6 +74,13 @@ class Setup:
     def is_on_apps(self) -> bool:
         return ON_APPS in self.environ or self.app_yaml is not None
 
+    @property
+    def names_to_come(self) -> frozenset[str]:
+        """The variables that ``app.yaml`` sets elsewhere: on Databricks Apps, it has set them."""
+        if self.app_yaml is None or ON_APPS in self.environ:
+            return frozenset()
+        return self.app_yaml.env
+
 
 def run_checks(setup: Setup) -> Iterator[Finding]:
     """Run all checks, in the order in which they depend on each other."""
@@ -139,7 +146,7 @@ def _check_settings(setup: Setup) -> Iterator[Finding]:
             binding_lines("etl"),
         )
     yield from find_unknown_variables(setup.environ, settings.jobs)
-    yield from check_key_names({*setup.config, *setup.environ})
+    yield from check_key_names({*setup.config, *setup.environ, *setup.names_to_come})
     if settings.bundle is not None:
         yield Finding.ok("bundle", f"{settings.bundle} is valid, and its jobs run locally.")
     elif setup.config.get(keys.BUNDLE.name) or setup.environ.get(keys.BUNDLE.name):
@@ -256,6 +263,7 @@ def _check_job(state: AppState, job: Job, user: Mapping[str, Any]) -> Iterator[F
 def _check_access(setup: Setup) -> Iterator[Finding]:
     settings = setup.state.settings
     has_policy = setup.state.policy is not None or any(job.policy for job in settings.jobs.values())
+    name = keys.TRUST_PROXY_HEADERS.name
     has_users = setup.state.user_loader is not None or settings.trust_proxy_headers
     if not has_policy and not settings.read_only:
         yield Finding.warning(
@@ -264,8 +272,7 @@ def _check_access(setup: Setup) -> Iterator[Finding]:
             " jobs.",
             "Give LakeflowJobs a policy, unless a proxy in front of the app decides.",
         )
-    if has_policy and not has_users:
-        name = keys.TRUST_PROXY_HEADERS.name
+    if has_policy and not has_users and name not in setup.names_to_come:
         yield Finding.error(
             "access",
             "There is a policy, but nothing that identifies users: its user is always None.",
@@ -275,7 +282,7 @@ def _check_access(setup: Setup) -> Iterator[Finding]:
     if settings.trust_proxy_headers and not setup.is_on_apps:
         yield Finding.warning(
             "access",
-            f"{keys.TRUST_PROXY_HEADERS.name} is set, but this is not Databricks Apps: any client"
+            f"{name} is set, but this is not Databricks Apps: any client"
             " can send X-Forwarded-Email and is believed.",
             "Unset it, unless a proxy removes this header from requests.",
         )
@@ -342,7 +349,8 @@ def send_tests(jobs: Mapping[str, Job]) -> Iterator[Finding]:
             yield Finding.error(
                 "notify",
                 str(error),
-                f"Check the URL in {keys.NOTIFY.name}, or in 'notify' of the job.",
+                f"Check the URL in {keys.NOTIFY.name}, or in 'notify' of the job, and that this"
+                " machine can reach it.",
             )
         else:
             yield Finding.ok("notify", f"{url.name} accepted a test message.")

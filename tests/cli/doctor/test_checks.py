@@ -362,6 +362,19 @@ def test_command_and_variables_of_app_yaml_are_checked(flask_jobs: RunFlask, app
     assert "job etl: app.yaml does not set DATABRICKS_JOB_ETL" in result.stdout
 
 
+def test_settings_that_app_yaml_sets_count(
+    doctor: RunDoctor, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("LAKEFLOW_JOBS_TRUST_PROXY_HEADERS", "LAKEFLOW_JOBS_CONSOL")
+    Path("app.yaml").write_text(f"env: [{{name: {names[0]}}}, {{name: {names[1]}}}]")
+    app = make_app(policy=allow)
+    result = doctor(app)
+    assert result.select("access") == []
+    assert "_CONSOL is not a setting" in result.select_one("settings")["message"]
+    monkeypatch.setenv("DATABRICKS_APP_NAME", "app")
+    assert "its user is always None" in doctor(app).select_one("access")["message"]
+
+
 def test_invalid_app_yaml_does_not_stop_the_doctor(doctor: RunDoctor, app: Flask) -> None:
     Path("app.yaml").write_text("[")
     assert "cannot be read" in doctor(app).select_one("app.yaml")["message"]
