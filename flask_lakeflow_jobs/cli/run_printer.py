@@ -138,7 +138,10 @@ class RunPrinter:
             print_error(format_error(error))
             return self._detach(ExitCode(error.exit_code))
         assert self._last is not None  # noqa: S101  # a watch ends with the run's last state
-        return self._finish(self._last)
+        code = self._finish(self._last)
+        # The poll that saw the end records it and calls receivers, in a thread that ends with us.
+        get_state().hub.wait_for_polls()
+        return code
 
     def _update(self, status: RunStatus) -> None:
         if self._last is None:

@@ -77,6 +77,10 @@ class ActivePolls:
         self._abandoned = 0
 
     @property
+    def is_any(self) -> bool:
+        return bool(self._polls)
+
+    @property
     def is_full(self) -> bool:
         return len(self._polls) >= MAX_CONCURRENT_POLLS
 

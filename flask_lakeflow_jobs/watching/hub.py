@@ -252,6 +252,12 @@ class Hub:
                 watched_run.subscriber_count -= 1
             self._changed.notify()
 
+    def wait_for_polls(self) -> None:
+        """Wait until no poll is under way, and with it no call of the app with a run's state."""
+        with self._changed:
+            while self._polls.is_any:
+                self._changed.wait(TICK_SECONDS)
+
     def check_thread(self) -> None:
         """Start the thread that starts the polls, unless it runs. Without one, poll here."""
         with self._changed:
@@ -366,4 +372,4 @@ class Hub:
         finally:
             with self._changed:
                 self._polls.end(poll, self._clock.monotonic())
-                self._changed.notify()
+                self._changed.notify_all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,12 @@ import pytest
 from flask import Flask
 from marshmallow import Schema, fields
 
-from flask_lakeflow_jobs import JobConfig, LakeflowJobs
+from flask_lakeflow_jobs import JobConfig, LakeflowJobs, run_finished
 from flask_lakeflow_jobs.testing import FaultyWorkspace, GatewayPage
+from flask_lakeflow_jobs.watching.hub import Hub
 from tests.cli import apps
 from tests.cli.conftest import RunFlask
-from tests.support import RunGate
+from tests.support import DEADLINE, RunGate
 
 
 class ObjectParams(Schema):
@@ -74,6 +76,27 @@ def test_run_follows_and_prints_the_outputs(flask_jobs: RunFlask) -> None:
     assert ["report", "SUCCEEDED"] in states
     assert states[-1][0] == "SUCCEEDED"
     assert "Error" not in result.stderr
+
+
+def test_run_ends_after_the_receivers_of_its_end(
+    flask_jobs: RunFlask, job_ids: Mapping[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, printed, received = Flask("app"), threading.Event(), []
+    LakeflowJobs(app, jobs={"etl": JobConfig(job_ids["etl"])})
+    wait_for_polls = Hub.wait_for_polls
+
+    def wait(hub: Hub) -> None:
+        printed.set()
+        wait_for_polls(hub)
+
+    @run_finished.connect_via(app)
+    def receive(sender: Flask, run_id: int, **extra: object) -> None:
+        printed.wait(DEADLINE)
+        received.append(run_id)
+
+    monkeypatch.setattr(Hub, "wait_for_polls", wait)
+    assert flask_jobs("run", "etl", of=app).exit_code == 0
+    assert len(received) == 1
 
 
 @pytest.mark.parametrize(
