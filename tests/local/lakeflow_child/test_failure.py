@@ -24,6 +24,14 @@ def test_describe_error_prints_the_trace(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().err == described["error_trace"]
 
 
+def test_describe_error_leaves_notes_to_the_trace() -> None:
+    error = ValueError("no rows")
+    vars(error)["__notes__"] = ["During task 'a'", "of\nb"]  # as add_note of Python 3.11 keeps them
+    described = describe_error(error)
+    assert described["error"] == "ValueError: no rows"
+    assert "During task 'a'" in described["error_trace"] or sys.version_info < (3, 11)
+
+
 class Textless(Exception):
     def __str__(self) -> str:
         raise LookupError("no text")
