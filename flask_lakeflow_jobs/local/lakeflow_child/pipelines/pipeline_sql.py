@@ -29,6 +29,7 @@ _CONSTRAINT = re.compile(
     r"(?:(?P<key>(?:PRIMARY|FOREIGN)\s+KEY)|EXPECT)\s*(?=\()",
     re.IGNORECASE | re.DOTALL,
 )
+_KEY_OF_COLUMN = re.compile(_UNCHANGED + r"|\bPRIMARY\s+KEY\b(?!\s*\()", re.IGNORECASE | re.DOTALL)
 _NAME = r"(?P<name>(?:`[^`]+`|\w+)(?:\.(?:`[^`]+`|\w+))*)"
 _TABLE = re.compile(
     _UNCHANGED
@@ -194,7 +195,7 @@ def _take_constraints(text: str) -> tuple[str, list[tuple[str, str]]]:
         only counts rows.
     """
     expectations: list[tuple[str, str]] = []
-    start = 0
+    text, start = _KEY_OF_COLUMN.sub(lambda each: each["unchanged"] or "", text), 0
     while (match := _CONSTRAINT.search(text, start)) is not None:
         if not match["name"]:
             start = match.end()

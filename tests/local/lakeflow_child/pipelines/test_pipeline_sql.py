@@ -173,6 +173,10 @@ def test_expression_in_place_of_a_literal_is_refused() -> None:
             "n INT, CONSTRAINT f FOREIGN KEY (n) REFERENCES main.t.u (a, b) NOT ENFORCED, m INT",
             "n INT, m INT",
         ),
+        (
+            "n INT NOT NULL PRIMARY KEY COMMENT 'a primary key', m INT primary key",
+            "n INT NOT NULL COMMENT 'a primary key', m INT",
+        ),
     ],
 )
 def test_keys_are_left_out(columns: str, expected: str) -> None:
