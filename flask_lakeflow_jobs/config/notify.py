@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -24,8 +24,6 @@ OUTCOME_GROUPS: Mapping[str, frozenset[Outcome]] = {
 
 #: What a template may contain, in braces.
 TEMPLATE_FIELDS = ("job", "run_id", "outcome", "requested_by", "duration", "error", "url")
-
-SETTINGS = ("urls", "outcomes", "template", "base_url")
 
 #: A URL of Apprise: its scheme names the service.
 _URL = re.compile(r"([a-z][a-z0-9+.-]{0,30})://\S+", re.IGNORECASE | re.ASCII)
@@ -88,27 +86,17 @@ def parse_notify(
         )
     if value is None or value is True:
         return default
-    if value is False:
-        return replace(default, urls=())
     if not isinstance(value, Mapping):
-        return replace(default, urls=_parse_urls(name, value))
-    unknown = sorted(str(key) for key in value if key not in SETTINGS)
+        return replace(default, urls=() if value is False else _parse_urls(name, value))
+    unknown = sorted(str(key) for key in value if key not in _PARSERS)
     if unknown:
         raise ConfigurationError(
             f"{name} has no setting {', '.join(map(repr, unknown))}. Its settings are"
-            f" {', '.join(SETTINGS)}."
+            f" {', '.join(_PARSERS)}."
         )
-    rule = default
-    if "urls" in value:
-        rule = replace(rule, urls=_parse_urls(f"{name}.urls", value["urls"]))
-    if "outcomes" in value:
-        outcomes = _parse_outcomes(f"{name}.outcomes", value["outcomes"])
-        rule = replace(rule, outcomes=outcomes)
-    if value.get("template") is not None:
-        rule = replace(rule, template=_parse_template(f"{name}.template", value["template"]))
-    if value.get("base_url") is not None:
-        rule = replace(rule, base_url=_parse_base_url(f"{name}.base_url", value["base_url"]))
-    return rule
+    given = {key: each for key, each in value.items() if each is not None}
+    parsed = {key: _PARSERS[key](f"{name}.{key}", each) for key, each in given.items()}
+    return replace(default, **parsed)
 
 
 def _parse_urls(name: str, value: Any) -> tuple[NotifyUrl, ...]:
@@ -174,3 +162,11 @@ def _parse_base_url(name: str, value: Any) -> str:
             f"{name} must be the address of the app, such as 'https://portal.example.com'."
         )
     return value.rstrip("/")
+
+
+_PARSERS: Mapping[str, Callable[[str, Any], Any]] = {
+    "urls": _parse_urls,
+    "outcomes": _parse_outcomes,
+    "template": _parse_template,
+    "base_url": _parse_base_url,
+}
