@@ -18,6 +18,9 @@ from werkzeug.datastructures import WWWAuthenticate
 #: Maximum length of a value that a message repeats.
 MAX_QUOTE_CHARS = 60
 
+#: Part of the message of a 403 about a token, whose identity may have the permission.
+MISSING_SCOPE = "required scopes"
+
 _log = logging.getLogger("flask_lakeflow_jobs")
 
 

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 #: Longer lines are cut.
 MAX_LINE_CHARS = 2_000
@@ -82,6 +83,11 @@ def _parse_number(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{text[:MAX_NAME_CHARS]} is not a finite number")
     return number
+
+
+def is_loopback(url: str | None) -> bool:
+    """Return whether an address is one of this machine."""
+    return urlsplit(url or "").hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def format_csv_line(values: Iterable[object]) -> str:

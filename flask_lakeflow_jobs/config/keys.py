@@ -175,9 +175,6 @@ LAKEBASE = Key(
 #: All keys of the extension, in the order of the docs.
 KEYS = tuple(each for each in list(globals().values()) if isinstance(each, Key))
 
-#: The hosts of addresses on this machine.
-LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
-
 #: Settings that the SDK reads itself and that ``app.config`` may have: key → the SDK's argument.
 SDK_KEYS: Mapping[str, str] = {
     "DATABRICKS_HOST": "host",

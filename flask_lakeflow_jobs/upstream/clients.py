@@ -15,7 +15,7 @@ from databricks.sdk.clock import Clock as SdkClock
 from databricks.sdk.core import Config
 
 from ..concurrency import reset_in_new_processes
-from ..config.keys import LOOPBACK_HOSTS
+from ..text import is_loopback
 from .failures import LoginFailed
 from .session import install_session
 
@@ -223,9 +223,9 @@ def _choose_auth_type(arguments: Mapping[str, Any]) -> str | None:
 
 def _bypass_proxies(url: str) -> None:
     """Connect to this machine directly: no proxy reaches its loopback interface."""
-    host = urlsplit(url).hostname
-    if host not in LOOPBACK_HOSTS:
+    if not is_loopback(url):
         return
+    host = urlsplit(url).hostname or ""
     for name in ("no_proxy", "NO_PROXY"):
         hosts = os.environ.get(name, "")
         if hosts and hosts != "*" and host not in hosts:

@@ -13,6 +13,7 @@ from databricks.sdk.errors.base import DatabricksError
 from requests.exceptions import InvalidProxyURL, InvalidSchema, InvalidURL, ProxyError, SSLError
 
 from ..errors import (
+    MISSING_SCOPE,
     Conflict,
     InvalidParameters,
     InvalidUserToken,
@@ -219,7 +220,7 @@ RESPONSE_RULES = (
         " Check which networks can reach the workspace.",
     ),
     Rule(
-        _is_denied_with("required scopes"),
+        _is_denied_with(MISSING_SCOPE),
         NotAllowed,
         "The workspace denies access: {message} Use a token that has this scope; a token that"
         " Databricks Apps forwards has the scopes of the app's user authorization.",

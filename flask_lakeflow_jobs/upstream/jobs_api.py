@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from urllib.parse import urlsplit
 
 from databricks.sdk.service.jobs import (
     BaseRun,
@@ -23,11 +22,11 @@ from databricks.sdk.service.jobs import (
 )
 
 from ..clock import parse_server_time
-from ..config.keys import LOOPBACK_HOSTS
 from ..errors import InvalidParameters, InvalidRequest
 from ..runs import RUNS_PER_PAGE
 from ..runs.ids import parse_id
 from ..runs.output_parts import LogPart
+from ..text import is_loopback
 from .document_types import conform
 from .failures import IncompleteResponse
 
@@ -127,7 +126,7 @@ class JobsApiClient:
 
         Only a workspace on this machine is asked: the Jobs API has no such call.
         """
-        if urlsplit(self._client.config.host or "").hostname not in LOOPBACK_HOSTS:
+        if not is_loopback(self._client.config.host):
             return None
         query = {"run_id": task_run_id, "offset": offset, "limit": limit}
         part = self._do("/api/local/task-log", query, [])

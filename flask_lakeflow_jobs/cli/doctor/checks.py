@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
 from flask import current_app
@@ -24,6 +23,7 @@ from ...errors import DatabaseUnavailable, LakeflowJobsError, RecordOutdated
 from ...following.notifier import NotifyFailed, send_message
 from ...identity import APP
 from ...state import AppState
+from ...text import is_loopback
 from ..exit_codes import ExitCode
 from .app_yaml import AppYaml, binding_lines, check_app_yaml
 from .findings import Finding
@@ -112,8 +112,7 @@ def _check_running_server(url: str) -> Finding:
         # url_for would call the app's url_defaults, which may need the values of a real request
         adapter = current_app.url_map.bind("", current_app.config["APPLICATION_ROOT"])
         path = adapter.build("lakeflow_jobs.show_health")
-        is_here = urlsplit(url).hostname in keys.LOOPBACK_HOSTS
-        opener = build_opener(*([ProxyHandler({})] if is_here else []))
+        opener = build_opener(*([ProxyHandler({})] if is_loopback(url) else []))
         with opener.open(url + path, timeout=HEALTH_TIMEOUT) as response:
             return check_running_server(json.load(response))
     except BuildError:

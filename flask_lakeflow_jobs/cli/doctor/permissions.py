@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...config.jobs import build_env_name
-from ...errors import JobNotFound, LakeflowJobsError, NotAllowed
+from ...errors import MISSING_SCOPE, JobNotFound, LakeflowJobsError, NotAllowed
 from ...runs.job_definition import defined_parameters
 from ..exit_codes import ExitCode
 from .app_yaml import binding_lines
@@ -24,9 +24,6 @@ ADMINS = "admins"
 
 #: The code of a 403 of the Jobs API.
 PERMISSION_DENIED = "PERMISSION_DENIED"
-
-#: Part of the message of a 403 about a token, whose identity may have the permission.
-MISSING_SCOPE = "required scopes"
 
 #: Source: databricks/cli issue 4309.
 LOST_GRANT_ADVICE = (
