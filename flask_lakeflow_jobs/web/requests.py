@@ -38,6 +38,9 @@ MAX_RERUN_TASKS = 1_000
 #: In one stream: their states must fit into a ``Last-Event-ID`` header.
 MAX_STREAMED_RUNS = 50
 
+#: The sum of two such numbers fits into 64 bits.
+MAX_NUMBER = 10**18
+
 PROGRESS_TOKEN_HEADER = "Lakeflow-Progress-Token"  # noqa: S105
 
 TRUE, FALSE = {"1", "true", "yes"}, {"", "0", "false", "no"}
@@ -185,12 +188,7 @@ def read_limit(request: Request) -> int:
 
     :raises InvalidRequest: the limit is not a whole number.
     """
-    text = request.args.get("limit", str(DEFAULT_LIMIT))
-    if not re.fullmatch(r"[+-]?[0-9]{1,99}", text, re.ASCII):
-        raise InvalidRequest(
-            f"'limit' must be a whole number from {MIN_LIMIT} to {MAX_LIMIT}, not {quote(text)}."
-        )
-    return max(MIN_LIMIT, min(MAX_LIMIT, int(text)))
+    return max(MIN_LIMIT, min(MAX_LIMIT, read_number(request, "limit", DEFAULT_LIMIT)))
 
 
 def read_flag(request: Request, name: str) -> bool:
@@ -252,18 +250,16 @@ def read_log_request(request: Request) -> dict[str, Any]:
 
 
 def read_number(request: Request, name: str, default: int) -> int:
-    """Read a whole number.
+    """Read a whole number; beyond ``MAX_NUMBER`` it counts as that.
 
     :raises InvalidRequest: the value is not one.
     """
     text = request.args.get(name)
     if text is None:
         return default
-    if not re.fullmatch(r"-?[0-9]{1,18}", text, re.ASCII):
-        raise InvalidRequest(
-            f"'{name}' must be a whole number of at most 18 digits, not {quote(text)}."
-        )
-    return int(text)
+    if not re.fullmatch(r"[+-]?[0-9]{1,99}", text, re.ASCII):
+        raise InvalidRequest(f"'{name}' must be a whole number, not {quote(text)}.")
+    return max(-MAX_NUMBER, min(MAX_NUMBER, int(text)))
 
 
 def read_last_event_id(request: Request) -> str:
