@@ -1,6 +1,6 @@
-"""HTML pages: of the workspace, of a run, and of a notebook that ``runs/export`` returns.
+"""HTML pages: of the workspace, of a job and a run, and of a notebook that ``runs/export`` returns.
 
-The first two need no token, so they contain only their own address.
+All but the last need no token, so they contain only their own address.
 """
 
 from __future__ import annotations
@@ -39,6 +39,17 @@ def render_home_page() -> str:
         text="This workspace serves the Jobs API; it has no pages of its own. "
         "List its jobs with <code>flask jobs list</code>.",
         script=_REDIRECT_TO_RUN,
+    )
+
+
+def render_job_page(job_id: str) -> str:
+    """Render the page of a job, whose id is digits. The Databricks CLI prints its address."""
+    return _PAGE.format(
+        title=f"Job {job_id}",
+        text="This job belongs to the local workspace, which has no pages of its own. "
+        "List its runs with <code>flask jobs runs KEY</code>, or switch on the console of your "
+        "app: <code>LAKEFLOW_JOBS_CONSOLE = True</code>.",
+        script="",
     )
 
 

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 from ..api.auth import AuthEndpoints
-from ..api.html import render_home_page, render_run_page
+from ..api.html import render_home_page, render_job_page, render_run_page
 from ..api.reply import RawReply
 from ..api.request import Request, Routes, Upload, UploadRoutes
 from ..errors import ApiError, MalformedRequest
@@ -42,7 +42,7 @@ _NOT_WRITABLE_DATABASE = re.compile(r"disk is full|readonly database")
 _FORMS = ("workspace/import", "dbfs/put")
 MAX_DEPTH = 100  # of JSON; what is deeper could be read, but not always processed
 _VARIABLE = re.compile(r"\{(\w+)(\.\.\.)?\}")
-_RUN_PAGE = re.compile(r"/jobs/([0-9]+)/runs/([0-9]+)")
+_PAGE = re.compile(r"/jobs/([0-9]+)(?:/runs/([0-9]+))?")
 
 _AFTER_DAMAGE = (
     " Stop the workspace and move its database away to start with an empty one; its runs are lost "
@@ -123,8 +123,9 @@ class Application:
         if method in {"GET", "HEAD"}:
             if path == "/":
                 return render_home_page()
-            if match := _RUN_PAGE.fullmatch(path):
-                return render_run_page(match[1], match[2])
+            if match := _PAGE.fullmatch(path):
+                job_id, run_id = match.groups()
+                return render_run_page(job_id, run_id) if run_id else render_job_page(job_id)
         self._auth.check(authorization)
         _check_size(environ, self.max_body_bytes(method, environ["PATH_INFO"], authorization))
         if match := _API_PATH.fullmatch(path):

@@ -66,7 +66,11 @@ def test_head_has_no_body_and_pages_need_no_token(client: Client) -> None:
         connection.request("HEAD", path)
         response = connection.getresponse()
         assert (response.status, response.read()) == (status, b"")
-    for path, title in (("/", b"Local workspace"), ("/jobs/5/runs/7", b"Run 7 of job 5")):
+    for path, title in (
+        ("/", b"Local workspace"),
+        ("/jobs/5?w=1", b"Job 5"),
+        ("/jobs/5/runs/7", b"Run 7 of job 5"),
+    ):
         connection.request("GET", path)
         response = connection.getresponse()
         assert (response.status, response.headers["Content-Type"]) == (
