@@ -17,6 +17,9 @@ MAX_LINE_CHARS = 2_000
 #: Names and numbers in messages about JSON are cut.
 MAX_NAME_CHARS = 40
 
+#: The digits that Python converts to an integer, by default.
+MAX_INTEGER_DIGITS = 4300
+
 #: Errors in messages and in the record are cut.
 MAX_ERROR_CHARS = 300
 
@@ -58,15 +61,19 @@ def parse_json(text: str | bytes) -> Any:
     """Parse JSON more strictly than Python, which accepts numbers that are not finite, and keeps
     the last of two members with the same name.
 
-    :raises ValueError: it is not JSON, has such a number, or repeats a name.
-    :raises RecursionError: it is nested too deeply.
+    :raises ValueError: it is not JSON, has such a number or a huge one, repeats a name, or is
+        nested too deeply.
     """
-    return json.loads(
-        text,
-        object_pairs_hook=_build_object,
-        parse_constant=_parse_number,
-        parse_float=_parse_number,
-    )
+    try:
+        return json.loads(
+            text,
+            object_pairs_hook=_build_object,
+            parse_constant=_parse_number,
+            parse_float=_parse_number,
+            parse_int=_parse_integer,
+        )
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -83,6 +90,13 @@ def _parse_number(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{text[:MAX_NAME_CHARS]} is not a finite number")
     return number
+
+
+def _parse_integer(text: str) -> int:
+    # Python refuses more digits too, but advises to change its own settings.
+    if len(text) > MAX_INTEGER_DIGITS:
+        raise ValueError(f"{text[:MAX_NAME_CHARS]}… is too large a number")
+    return int(text)
 
 
 def is_loopback(url: str | None) -> bool:

@@ -103,6 +103,8 @@ def test_parse_json_accepts_what_json_is() -> None:
         (f"1{'0' * 9000}.0", f"1{'0' * 39} is not a finite number"),
         ('{"a": {"b": 1, "b": 2}}', "'b' is repeated"),
         (f'{{"{"x" * 999}": 1, "{"x" * 999}": 1}}', f"'{'x' * 40}' is repeated"),
+        (f"[{'9' * 4301}]", f"{'9' * 40}… is too large a number"),
+        ("[" * 100_000 + "]" * 100_000, "it is nested too deeply"),
         ("{", "Expecting"),
     ],
 )

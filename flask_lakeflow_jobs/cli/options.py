@@ -82,7 +82,7 @@ def read_json_object(
         return None
     try:
         document = parse_json(file.read())
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise click.BadParameter(f"{file.name!r} is not valid JSON: {error}.") from None
     if not isinstance(document, dict):
         raise click.BadParameter(f'{file.name!r} must contain a JSON object: {{"name": "value"}}.')

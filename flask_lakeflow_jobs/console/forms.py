@@ -114,7 +114,7 @@ class Control:
         if self.control == "json":
             try:
                 value = parse_json(text)
-            except (ValueError, RecursionError) as error:
+            except ValueError as error:
                 raise ValueError(f"This is not valid JSON: {error}.") from None
             if self.name == WHOLE_FORM and not isinstance(value, dict):
                 raise ValueError("Must be {…}.")

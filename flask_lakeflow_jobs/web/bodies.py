@@ -44,7 +44,7 @@ def read_object(
         )
     try:
         document = parse_json(body) if body else {}
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         if encoding := request.headers.get("Content-Encoding"):
             raise UnsupportedMediaType(
                 f"Send the body without 'Content-Encoding': {quote(encoding)} is not decoded."
