@@ -142,7 +142,9 @@ class Fallback:
         fixed = [route for route in self._routes if "<" not in route[0]]
         return [
             Map(
-                [Rule(rule, methods=methods) for rule, _, methods in routes], strict_slashes=False
+                [Rule(rule, methods=methods) for rule, _, methods in routes],
+                strict_slashes=False,
+                merge_slashes=False,  # a path that differs only in them is none of a route
             ).bind("")
             for routes in (fixed, self._routes)
         ]

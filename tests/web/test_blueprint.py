@@ -44,7 +44,9 @@ def test_other_method_is_405_and_options_204_with_the_allowed_methods(
     assert set(options.headers["Allow"].split(", ")) == allowed
 
 
-@pytest.mark.parametrize("path", ["never/nothing", "never/runs/1/nothing", "a/b/c/d/e", "stream/x"])
+@pytest.mark.parametrize(
+    "path", ["never/nothing", "never/runs/1/nothing", "a/b/c/d/e", "stream/x", "never//"]
+)
 def test_other_path_is_404(client: FlaskClient, path: str) -> None:
     for method in ("GET", "POST", "DELETE", "OPTIONS"):
         response = client.open(f"/api/jobs/{path}", method=method)
