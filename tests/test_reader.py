@@ -46,7 +46,7 @@ class TestRunIds:
     def test_call_with_invalid_run_id_makes_no_request(
         self, call: Callable[..., Any], value: object, fault_proxy: FaultyWorkspace
     ) -> None:
-        with pytest.raises(InvalidRequest, match="A run id is a positive whole number"):
+        with pytest.raises(InvalidRequest, match="A run id is a positive whole number below"):
             call(current_jobs["quick"], value)
 
         assert not fault_proxy.find_requests("GET")

@@ -28,7 +28,9 @@ def parse_run_id(value: object) -> int:
     """
     run_id = parse_id(value)
     if run_id is None:
-        raise InvalidRequest(f"A run id is a positive whole number, not {quote(value)}.")
+        raise InvalidRequest(
+            f"A run id is a positive whole number below 2**63, not {quote(value)}."
+        )
     return run_id
 
 

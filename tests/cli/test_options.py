@@ -208,7 +208,10 @@ def test_run_argument_is_a_key_and_a_positive_number(words: list[str], run_id: i
             (command, words, message)
             for command in ("watch", "show", "output", "cancel", "repair")
             for words, message in (
-                (["etl", "1001abc"], "A run id is a positive whole number, not '1001abc'."),
+                (
+                    ["etl", "1001abc"],
+                    "A run id is a positive whole number below 2**63, not '1001abc'.",
+                ),
                 (["etl", "1"], "The job 'etl' has no run 1."),
             )
         ),
