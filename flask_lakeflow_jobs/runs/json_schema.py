@@ -27,7 +27,7 @@ FIELD_TYPES: dict[type[fields.Field[Any]], dict[str, Any]] = {
     fields.Date: {"type": "string", "format": "date"},
     fields.DateTime: {"type": "string", "format": "date-time"},
     fields.Decimal: {"type": "number"},
-    fields.Dict: {"type": "object"},
+    fields.Dict: {"type": "object", "additionalProperties": True},
     fields.Email: {"type": "string", "format": "email"},
     fields.Float: {"type": "number"},
     fields.Integer: {"type": "integer"},

@@ -67,7 +67,7 @@ def describe_field(tested_field: Any) -> Any:
         (fields.UUID(), {"type": "string", "format": "uuid"}),
         (fields.Email(), {"type": "string", "format": "email"}),
         (fields.Url(), {"type": "string", "format": "uri"}),
-        (fields.Dict(), {"type": "object"}),
+        (fields.Dict(), {"type": "object", "additionalProperties": True}),
         (fields.List(fields.Integer()), {"type": "array", "items": {"type": "integer"}}),
         (fields.Enum(Color), {"enum": ["RED", "BLUE"]}),
         (fields.Enum(Color, by_value=True), {"enum": ["red", "blue"]}),
@@ -105,7 +105,10 @@ def test_build_json_schema_describes_each_kind_of_field(
             fields.List(fields.String(), validate=validate.Length(max=2)),
             {"items": {"type": "string"}, "maxItems": 2},
         ),
-        (fields.Dict(validate=validate.Length(max=2)), {"maxProperties": 2}),
+        (
+            fields.Dict(validate=validate.Length(max=2)),
+            {"additionalProperties": True, "maxProperties": 2},
+        ),
         (fields.Date(validate=validate.Range(min=dt.date(2025, 1, 1))), {"format": "date"}),
         (fields.String(validate=validate.OneOf(["a", "b"])), {"enum": ["a", "b"]}),
         (fields.Raw(validate=validate.OneOf([object()])), {}),
@@ -224,7 +227,7 @@ def test_build_json_schema_has_no_defaults_of_secrets() -> None:
             },
             "additionalProperties": False,
         },
-        "account": {"type": "object"},
+        "account": {"type": "object", "additionalProperties": True},
     }
 
 

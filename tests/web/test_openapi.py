@@ -48,6 +48,15 @@ JOBS = {
 }
 
 
+def walk(value: Any) -> Iterator[Json]:
+    """Yield all mappings in a document."""
+    if isinstance(value, dict):
+        yield value
+    for each in value.values() if isinstance(value, dict) else value:
+        if isinstance(each, dict | list):
+            yield from walk(each)
+
+
 def document_of(app: Flask) -> Json:
     response = app.test_client().get("/api/jobs/openapi.json")
     assert response.status_code == 200
@@ -171,6 +180,14 @@ def test_document_numbers_that_need_64_bits_say_so(document: Json) -> None:
     }
     assert not {name for name in names if re.search(r"(?i)id$|at$|time|start|offset$|eta$", name)}
     assert not names & {"duration", "change"}
+
+
+def test_no_object_of_the_document_looks_empty_to_generators_of_types(document: Json) -> None:
+    """To them, an object without properties has none: no member of it can be read or set."""
+    words = {"properties", "additionalProperties", "allOf", "anyOf"}
+    objects = [each for each in walk(document) if "object" in (each.get("type") or ())]
+    assert objects
+    assert [each for each in objects if not words & each.keys()] == []
 
 
 def test_document_describes_what_a_repair_accepts(document: Json) -> None:
