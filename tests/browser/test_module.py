@@ -68,6 +68,12 @@ def test_run_job_invalid_parameters_are_errors_by_field(
     assert refused["problem"]["detail"] == refused["message"]
 
 
+def test_run_job_login_page_is_an_error_that_says_so(site: str, open_page: OpenPage) -> None:
+    page = open_page(f"{site}/page")
+    page.route("**/run", lambda route: route.fulfill(content_type="text/html", body="Log in"))
+    assert "log in" in run(page, "quick")["message"]
+
+
 def test_run_job_lost_response_starts_no_second_run(
     site: str, make_proxy: MakeProxy, open_page: OpenPage, fault_proxy: FaultyWorkspace
 ) -> None:
@@ -251,12 +257,12 @@ def test_watch_run_calls_no_handler_after_stop(
     assert read_calls(page) == recorded
 
 
-def test_watch_run_sign_in_page_is_an_error(site: str, open_page: OpenPage) -> None:
+def test_watch_run_login_page_is_an_error(site: str, open_page: OpenPage) -> None:
     page = open_page(f"{site}/page")
-    page.route("**/stream*", lambda route: route.fulfill(content_type="text/html", body="Sign in"))
+    page.route("**/stream*", lambda route: route.fulfill(content_type="text/html", body="Log in"))
     watch(page, "/api/jobs/quick/runs/1", hide="EventSource")
     page.wait_for_function("calls.errors.length")
-    assert "sign in" in read_calls(page)["errors"][0][1]
+    assert "log in" in read_calls(page)["errors"][0][1]
 
 
 def test_watch_run_ended_run_is_reported_once(

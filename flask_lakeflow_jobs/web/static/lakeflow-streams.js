@@ -3,7 +3,7 @@
 import { JobsError, MAX_DELAY_MS, backoff, readText, request } from "./lakeflow-requests.js";
 
 const NO_STREAM = {
-  detail: "The response is not an event stream. Reload the page; you may have to sign in.",
+  detail: "The response is not an event stream. Reload the page; you may have to log in.",
 };
 
 /** Time without events after which the stream is checked by a poll, because a proxy may buffer it. */

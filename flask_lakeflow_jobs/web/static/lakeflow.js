@@ -50,6 +50,9 @@ export { JobsError, request };
 
 const MAX_ATTEMPTS = 5;
 
+const NO_RUN_ID =
+  "The response has no run id. Reload the page, as you may have to log in, and check the runs of the job.";
+
 /**
  * Start one run of a job. All attempts carry the same idempotency key, so a retry starts no second run.
  * @param {string} jobUrl  the job in the API, such as "/api/jobs/etl"
@@ -75,7 +78,7 @@ export async function runJob(jobUrl, params = {}, { idempotencyKey = newKey(), s
     try {
       const response = await request(`${job}/run`, options);
       const runId = /"runId":\s*(\d+)/.exec(await readText(response, signal))?.[1];
-      if (!runId) throw new JobsError({ detail: "The response has no run id. Check the runs of the job." });
+      if (!runId) throw new JobsError({ detail: NO_RUN_ID });
       const replayed = response.headers.get("Idempotency-Replayed") === "true";
       return { runId, url: `${job}/runs/${runId}`, replayed };
     } catch (error) {
