@@ -6,7 +6,6 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -79,60 +78,45 @@ def parse_text_option(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-def filter_options(command: Command) -> Command:
-    """Add the options that select rows; the command gets ``selects_actions`` and ``filters``."""
-
-    @click.option(
-        *("--job", "jobs"),
+#: The options that select rows, named as the filters of the record are.
+_FILTERS = (
+    click.option(
+        *("--job", "job_keys"),
         type=parse_text_option,
         metavar="KEY",
         multiple=True,
+        callback=lambda _context, _option, keys: keys or None,
         shell_complete=complete_key,
         help="Only this job. Repeatable.",
-    )
-    @click.option(
-        "--by",
+    ),
+    click.option(
+        *("--by", "requested_by"),
         type=parse_text_option,
         metavar="NAME",
         help="Only what this person or user requested.",
-    )
-    @click.option(
+    ),
+    click.option(
         "--outcome",
         type=OUTCOMES,
         metavar="OUTCOME",
         help="Only runs with this outcome.",
-    )
-    @click.option(
+    ),
+    click.option(
         "--since",
         type=parse_time_option,
         metavar="TIME",
         help="Not before a date, such as 2025-01-31.",
-    )
-    @click.option("--until", type=parse_time_option, metavar="TIME", help="Before a date.")
-    @click.option("--actions", "selects_actions", is_flag=True, help="Actions in place of runs.")
-    @wraps(command)
-    def with_filters(
-        *args: Any,
-        jobs: tuple[str, ...],
-        by: str | None,
-        outcome: str | None,
-        since: int | None,
-        until: int | None,
-        selects_actions: bool,
-        **kwargs: Any,
-    ) -> Any:
-        if selects_actions and outcome is not None:
-            raise click.UsageError("Actions have no outcome. Omit --outcome or --actions.")
-        filters = {
-            "job_keys": jobs or None,
-            "requested_by": by,
-            "since": since,
-            "until": until,
-            **({} if selects_actions else {"outcome": outcome}),
-        }
-        return command(*args, selects_actions=selects_actions, filters=filters, **kwargs)
+    ),
+    click.option("--until", type=parse_time_option, metavar="TIME", help="Before a date."),
+    click.option("--actions", is_flag=True, help="Actions in place of runs."),
+)
 
-    return cast("Command", with_filters)
+
+def filter_options(command: Command) -> Command:
+    """Add the options that select rows; :func:`_read_page` takes them all."""
+    for option in reversed(_FILTERS):
+        command = option(command)
+    return command
 
 
 @record.command()
@@ -158,14 +142,12 @@ def upgrade() -> None:
 )
 @limit_option
 @output_option
-def show(
-    selects_actions: bool, filters: dict[str, Any], undelivered: bool, limit: int, as_json: bool
-) -> None:
+def show(undelivered: bool, limit: int, as_json: bool, **filters: Any) -> None:
     """Show recorded runs, newest first.
 
     Options select actions, or what could not be delivered, in place of runs.
     """
-    if undelivered and (selects_actions or any(each is not None for each in filters.values())):
+    if undelivered and not all(each is None or each is False for each in filters.values()):
         raise click.UsageError("--undelivered lists all deliveries. Omit it, or the filters.")
     found = get_record()
     rows: Sequence[Any]
@@ -174,9 +156,9 @@ def show(
         rows = found.list_undelivered(limit)
     else:
         name, format_rows = (
-            ("actions", format_actions) if selects_actions else ("runs", format_recorded_runs)
+            ("actions", format_actions) if filters["actions"] else ("runs", format_recorded_runs)
         )
-        rows = _read_page(found, selects_actions, filters, limit)
+        rows = _read_page(found, filters, limit)
     if as_json:
         print_document({name: [asdict(cast("Any", row)) for row in rows]})
     elif rows:
@@ -196,12 +178,12 @@ def show(
     show_default=True,
     help="JSON has one object per line.",
 )
-def export(selects_actions: bool, filters: dict[str, Any], file_format: str) -> None:
+def export(file_format: str, **filters: Any) -> None:
     """Print all recorded runs or actions, newest first, as CSV or JSON.
 
     Times are in milliseconds since the epoch.
     """
-    rows = _read_all(get_record(), selects_actions, filters)
+    rows = _read_all(get_record(), filters)
     write = _format_csv if file_format == "csv" else _format_json_lines
     for text in write(rows):
         print_result(text, needs_reader=True)
@@ -227,24 +209,21 @@ def prune(days: int | None) -> None:
 
 
 def _read_page(
-    found: Record,
-    selects_actions: bool,
-    filters: Mapping[str, Any],
-    limit: int,
-    token: PageToken | None = None,
+    found: Record, filters: Mapping[str, Any], limit: int, token: PageToken | None = None
 ) -> Sequence[RecordRow]:
-    if selects_actions:
-        return found.list_actions(**filters, limit=limit, token=token)
-    from ..record.recorded_runs import RunFilter  # the extra "record"
+    filters = dict(filters)
+    if not filters.pop("actions"):
+        from ..record.recorded_runs import RunFilter  # the extra "record"
 
-    return found.list_runs(RunFilter(**filters), limit=limit, token=token)
+        return found.list_runs(RunFilter(**filters), limit=limit, token=token)
+    if filters.pop("outcome") is not None:
+        raise click.UsageError("Actions have no outcome. Omit --outcome or --actions.")
+    return found.list_actions(**filters, limit=limit, token=token)
 
 
-def _read_all(
-    found: Record, selects_actions: bool, filters: Mapping[str, Any]
-) -> Iterator[RecordRow]:
+def _read_all(found: Record, filters: Mapping[str, Any]) -> Iterator[RecordRow]:
     token = None
-    while page := _read_page(found, selects_actions, filters, PAGE_SIZE, token):
+    while page := _read_page(found, filters, PAGE_SIZE, token):
         yield from page
         token = page[-1].page_token
 
