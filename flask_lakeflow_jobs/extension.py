@@ -157,13 +157,13 @@ class LakeflowJobs:
         )
         if self._register_blueprint:
             register_routes(app, settings, clock, url_prefix=self._url_prefix)
-        warm_up = state.warm_up if settings.warm_up and settings.jobs else None
-        if state.record is not None:
-            maintenance = Maintenance(state, state.record)
-            warm_up = partial(_maintain_and_warm_up, maintenance, warm_up)
-        app.after_request(WarmUp(warm_up).after_request)
+        steps = [] if state.record is None else [Maintenance(state, state.record).start]
+        if settings.warm_up and settings.jobs:
+            steps.append(state.warm_up)
+        app.after_request(WarmUp(*steps).after_request)
         if settings.follow:
-            app.after_request(self._start_following(app).after_request)
+            start = app.extensions[FOLLOW_START_KEY] = FollowStart(state.build_follower)
+            app.after_request(start.after_request)
         if settings.console:
             # Only apps that serve the console load it.
             from .console import console_blueprint
@@ -189,12 +189,6 @@ class LakeflowJobs:
             raise ConfigurationError(f"Set {FOLLOW.name} to true to follow runs.")
         start.start()
 
-    @staticmethod
-    def _start_following(app: Flask) -> FollowStart:
-        state: AppState = app.extensions[EXTENSION_KEY]
-        start = app.extensions[FOLLOW_START_KEY] = FollowStart(state.build_follower)
-        return start
-
     def _check_console(self, prefix: str) -> None:
         if not self._register_blueprint:
             raise ConfigurationError(
@@ -219,26 +213,20 @@ def _connect(settings: AppSettings, instance: Path, cache: SharedCache, clock: C
             " %{GLOBAL}; on uWSGI, single-interpreter. Elsewhere, install databricks-sdk again."
         ) from error
 
-    if settings.bundle is None:
-        return Upstream(settings, None, cache, clock, get_call_timeout)
-    bundle = settings.bundle
-
-    def start_local() -> Address:
-        # An extra.
-        from .local import BundleError, WorkspaceError, ensure_workspace
-
-        try:
-            return ensure_workspace(instance / LOCAL_FOLDER, bundle, install=settings.local_install)
-        except (BundleError, WorkspaceError) as error:
-            raise UpstreamUnavailable(f"The local workspace cannot start: {error}") from error
-
+    start_local = None
+    if settings.bundle is not None:
+        start_local = partial(_start_local, settings.bundle, instance, settings.local_install)
     return Upstream(settings, start_local, cache, clock, get_call_timeout)
 
 
-def _maintain_and_warm_up(maintenance: Maintenance, warm_up: Callable[[], None] | None) -> None:
-    maintenance.start()
-    if warm_up is not None:
-        warm_up()
+def _start_local(bundle: Path, instance: Path, install: bool) -> Address:
+    # An extra.
+    from .local import BundleError, WorkspaceError, ensure_workspace
+
+    try:
+        return ensure_workspace(instance / LOCAL_FOLDER, bundle, install=install)
+    except (BundleError, WorkspaceError) as error:
+        raise UpstreamUnavailable(f"The local workspace cannot start: {error}") from error
 
 
 def _open_record(app: Flask, settings: AppSettings, instance: Path, clock: Clock) -> Record | None:

@@ -7,7 +7,6 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from flask import Response, current_app, request
@@ -67,25 +66,25 @@ class FirstRequestHook(ABC):
 class WarmUp(FirstRequestHook):
     """Adjusts the server, and warms up a process once.
 
-    :param warm_up: loads the SDK, logs in and connects; ``None``: nothing does before the first
-        call.
+    :param steps: what to call in the background, one after the other.
     """
 
-    def __init__(self, warm_up: Callable[[], None] | None) -> None:
+    def __init__(self, *steps: Callable[[], None]) -> None:
         super().__init__()
-        self._warm_up = warm_up
+        self._steps = steps
 
     def _begin(self, server: Server) -> None:
         limit_connections(server, PROCESS_USAGE.sockets)
-        if self._is_first() and self._warm_up is not None:
+        if self._is_first() and self._steps:
             try:
-                start_thread(partial(self._run, self._warm_up), "lakeflow-warm-up")
+                start_thread(self._run, "lakeflow-warm-up")
             except RuntimeError as error:  # too many threads
                 _upstream_log.info("The process is not warmed up: %s", error)
 
-    def _run(self, warm_up: Callable[[], None]) -> None:
+    def _run(self) -> None:
         try:
-            warm_up()
+            for step in self._steps:
+                step()
         except LakeflowJobsError as error:
             _upstream_log.info("The warm-up failed, so the first call logs in: %s", error)
         except Exception as error:  # its message is not known to be free of secrets
