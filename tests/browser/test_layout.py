@@ -207,6 +207,17 @@ def test_history_does_not_break_words_in_cells(app: Flask, site: str, open_page:
     )
 
 
+def test_history_shows_parameters_over_the_whole_row_of_a_narrow_page(
+    app: Flask, site: str, open_page: OpenPage
+) -> None:
+    run(app, "hourly", {"job_parameters": {"day": "2025-01-01"}})
+    page = open_page(f"{site}/jobs/hourly", viewport={"width": 640, "height": 700})
+    widths = page.locator("td.lf-parameters").evaluate(
+        "cell => [cell.offsetWidth, cell.parentElement.clientWidth]"
+    )
+    assert widths[0] > 0.8 * widths[1]
+
+
 def test_run_page_skipped_outcome_is_accessible(
     make_shop: MakeShop,
     serve: Serve,
