@@ -157,7 +157,7 @@ def cancel_run(key: str, run_id: str) -> BaseResponse:
     """Request the cancellation of a run, and redirect to its page."""
     authorizer = current_authorizer()
     with authorizer.request_handle(key, "cancel") as handle:
-        handle.cancel_run(parse_run_id(run_id), requested_by=authorizer.user_name)
+        handle.cancel_run(run_id, requested_by=authorizer.user_name)
     return redirect_to_run(key, run_id)
 
 

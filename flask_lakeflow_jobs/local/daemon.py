@@ -19,7 +19,8 @@ from .home import Address, WorkspaceError, WorkspaceFolder
 from .programs import PYTHON
 
 _IDLE_EXIT_SECONDS = 30 * 60
-_STOP_TIMEOUT_SECONDS = 30.0
+# For a workspace to start, or to stop.
+_TIMEOUT_SECONDS = 30.0
 _POLL_INTERVAL_SECONDS = 0.01
 _MAX_LOG_TAIL_CHARACTERS = 2000
 _STOP = "Stop it first: flask jobs local --stop."
@@ -37,9 +38,7 @@ class _Wanted:
     install: bool
 
 
-def ensure_workspace(
-    folder: str | Path, bundle: str | Path, *, install: bool = False, timeout: float = 30.0
-) -> Address:
+def ensure_workspace(folder: str | Path, bundle: str | Path, *, install: bool = False) -> Address:
     """Return the address of a folder's workspace; start the workspace if it does not run.
 
     Any number of processes may call this at once.
@@ -47,7 +46,6 @@ def ensure_workspace(
     :param folder: where the workspace keeps its runs.
     :param bundle: the ``databricks.yml`` to serve.
     :param install: install the packages that tasks list.
-    :param timeout: seconds to wait for a workspace that is starting.
     :raises WorkspaceError: it does not start, or serves another bundle, target or variables.
     """
     home = WorkspaceFolder(folder)
@@ -56,11 +54,11 @@ def ensure_workspace(
         return address
     home.create()
     try:
-        with home.start_lock(timeout):
+        with home.start_lock(_TIMEOUT_SECONDS):
             # Another process may have started it while this one waited for the lock.
             if (address := _find_running(home, wanted)) is not None:
                 return address
-            return _start(home, wanted, timeout)
+            return _start(home, wanted)
     except OSError as error:
         raise home.unusable(error) from error
 
@@ -85,7 +83,7 @@ def stop_workspace(folder: str | Path) -> bool:
         os.kill(pid, signal.SIGTERM)
     except ProcessLookupError:
         return False
-    if not _wait_for(lambda: not home.is_served(), _STOP_TIMEOUT_SECONDS):
+    if not _wait_for(lambda: not home.is_served(), _TIMEOUT_SECONDS):
         raise WorkspaceError(
             f"The workspace in {home.path} (process {pid}) does not stop. See {home.log}."
         )
@@ -125,12 +123,12 @@ def _check_target_and_variables(home: WorkspaceFolder, content: Mapping[str, Any
         )
 
 
-def _start(home: WorkspaceFolder, wanted: _Wanted, timeout: float) -> Address:
-    deadline = time.monotonic() + timeout
+def _start(home: WorkspaceFolder, wanted: _Wanted) -> Address:
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     # A process that serves the folder without an address is starting or stopping.
     _wait_for(
         lambda: not home.is_served() or _find_running(home, wanted) is not None,
-        timeout,
+        _TIMEOUT_SECONDS,
     )
     if (address := _find_running(home, wanted)) is not None:
         return address
@@ -153,7 +151,7 @@ def _start(home: WorkspaceFolder, wanted: _Wanted, timeout: float) -> Address:
     process.kill()
     process.wait()
     raise WorkspaceError(
-        f"The local workspace did not start within {timeout:g} seconds. "
+        f"The local workspace did not start within {_TIMEOUT_SECONDS:g} seconds. "
         f"Its log {home.log} ends with: {_read_log_tail(home)}"
     )
 

@@ -207,7 +207,7 @@ def _respond_with_read(
 def cancel_run(key: str, run_id: str) -> Response:
     authorizer = current_authorizer()
     with authorizer.request_handle(key, "cancel") as handle:
-        handle.cancel_run(parse_run_id(run_id), requested_by=authorizer.user_name)
+        handle.cancel_run(run_id, requested_by=authorizer.user_name)
     return Response(status=204)
 
 
@@ -215,7 +215,7 @@ def repair_run(key: str, run_id: str) -> Response:
     authorizer = current_authorizer()
     with authorizer.request_handle(key, "repair") as handle:
         repair_id = handle.repair_run(
-            parse_run_id(run_id), **read_repair(request), requested_by=authorizer.user_name
+            run_id, **read_repair(request), requested_by=authorizer.user_name
         )
     return json_response({"repairId": repair_id})
 
@@ -224,7 +224,7 @@ def report_progress(key: str, run_id: str) -> Response:
     """Accept a report from the run itself, by its token, or from a user who may report."""
     authorizer, token = current_authorizer(), read_progress_token(request)
     with authorizer.progress_handle(key, token) as handle:
-        handle.report_progress(parse_run_id(run_id), **read_report(request), token=token)
+        handle.report_progress(run_id, **read_report(request), token=token)
     return Response(status=204)
 
 
