@@ -54,46 +54,47 @@ class ProgressReceiver:
         :raises InvalidParameters: the run has no such task.
         :raises Conflict: the run has ended.
         """
-        facts = self._read_facts(run_id) if token is None else self._verify(run_id, token)
+        if token is not None:
+            self._check_signature(token)
+        try:
+            facts, is_over = self._read_facts(run_id)
+        except RunNotFound:
+            if token is None:
+                raise
+            raise invalid_token() from None
+        if token is not None and not contains_hash(facts.tokens, token):
+            raise invalid_token()
+        if is_over:
+            raise Conflict(f"Run {run_id} has ended, so it makes no progress.")
         if report.task is not None and report.task not in facts.tasks:
             raise InvalidParameters.by_name({"task": f"The run has no task {quote(report.task)}."})
         self._state.hub.report_progress((self._job.job_id, run_id), report)
 
-    def _verify(self, run_id: int, token: str) -> RunFacts:
-        """Check a token: first its signature, so that only the app's tokens cause a read."""
+    def _check_signature(self, token: str) -> None:
+        """Check that the app has signed a token, without a read that others could cause."""
         state = self._state
-        is_valid = state.settings.progress_parameter is not None and is_token_valid(
+        if state.settings.progress_parameter is None or not is_token_valid(
             state.signing_keys, token, self._job.job_id, state.clock.now()
-        )
-        if not is_valid:
+        ):
             raise invalid_token()
-        try:
-            facts = self._read_facts(run_id, token)
-        except RunNotFound:
-            raise invalid_token() from None
-        return facts
 
-    def _read_facts(self, run_id: int, token: str | None = None) -> RunFacts:
-        """Return the facts about an active run; with a token, only if it belongs to the run."""
-        state = self._state
+    def _read_facts(self, run_id: int) -> tuple[RunFacts, bool]:
+        """Return the facts about a run, and whether it has ended."""
+        state, run_ids = self._state, (self._job.job_id, run_id)
         key = f"progress-run:{self._identity.key}:{self._job.job_id}:{run_id}"
         facts = RunFacts.parse(state.cache.get(key))
-        is_known = facts is not None
-        document = None
-        if facts is None:
-            document = CachedReads(state.upstream, self._identity, self._job).get_run(run_id).value
-            parameter = state.settings.progress_parameter
-            facts = RunFacts(
-                [] if parameter is None else find_token_hashes(document, parameter),
-                sorted({str(task.get("task_key")) for task in document.get("tasks") or ()}),
-            )
-        if token is not None and not contains_hash(facts.tokens, token):
-            raise invalid_token()
-        if has_ended(document or {}) or state.hub.has_ended((self._job.job_id, run_id)):
-            raise Conflict(f"Run {run_id} has ended, so it makes no progress.")
-        if not is_known:
+        if facts is not None:
+            return facts, state.hub.has_ended(run_ids)
+        document = CachedReads(state.upstream, self._identity, self._job).get_run(run_id).value
+        parameter = state.settings.progress_parameter
+        facts = RunFacts(
+            [] if parameter is None else find_token_hashes(document, parameter),
+            sorted({str(task.get("task_key")) for task in document.get("tasks") or ()}),
+        )
+        is_over = has_ended(document) or state.hub.has_ended(run_ids)
+        if not is_over:
             state.cache.set(key, list(facts), FACTS_SECONDS)
-        return facts
+        return facts, is_over
 
 
 def invalid_token() -> NotAllowed:
