@@ -51,7 +51,7 @@ def test_app_that_does_not_respond_is_an_error(doctor: RunDoctor, app: Flask) ->
     assert "does not respond" in ask(doctor, app, "http://127.0.0.1:1", Level.ERROR)
 
 
-JSON_VALUES = (None, [], {"server": {}}, {"server": {"threads": "x"}})
+JSON_VALUES: tuple[object, ...] = (None, [], {"server": {}}, {"server": {"threads": "x"}})
 
 
 @pytest.mark.parametrize(
