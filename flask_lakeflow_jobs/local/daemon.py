@@ -200,4 +200,4 @@ def _read_log_tail(home: WorkspaceFolder) -> str:
         text = home.log.read_text(errors="replace").strip()
     except OSError:
         text = ""
-    return text[-_MAX_LOG_TAIL_CHARACTERS:] or f"{home.log} is empty."
+    return text[-_MAX_LOG_TAIL_CHARACTERS:] or f"{home.log} is empty. Its disk may be full."

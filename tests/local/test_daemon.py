@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -141,6 +142,14 @@ def test_ensure_quotes_why_the_workspace_did_not_start(
 ) -> None:
     with pytest.raises(WorkspaceError, match=r"did not start: databricks.yml: There is no such"):
         ensure_workspace(workspace_folder, tmp_path / "nowhere" / "databricks.yml")
+
+
+def test_ensure_says_what_it_means_if_the_workspace_could_not_even_log(
+    etl_bundle: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_lakeflow_jobs.local.daemon.PYTHON", shutil.which("false"))
+    with pytest.raises(WorkspaceError, match=r"workspace\.log is empty\. Its disk may be full\."):
+        ensure_workspace(workspace_folder, etl_bundle)
 
 
 def test_ensure_in_a_folder_that_cannot_be_written_is_refused(
