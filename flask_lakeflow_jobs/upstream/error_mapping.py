@@ -205,7 +205,7 @@ RESPONSE_RULES = (
     Rule(
         lambda failure: _is_unauthenticated(failure) and failure.context.identity.is_user,
         InvalidUserToken,
-        "The workspace does not accept the user's token: {message} Sign in again.",
+        "The workspace does not accept the user's token: {message} Log in again.",
     ),
     Rule(
         _is_unauthenticated,
