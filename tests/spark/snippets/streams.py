@@ -304,6 +304,8 @@ def load(write=lambda batch, _: batch.count()):
     query = spark.readStream.schema("id INT").json(source).writeStream.queryName("listened") \
         .option("checkpointLocation", checkpoint).foreachBatch(write).start()
     return [each[:2] for each in found], query
+failing = object()  # Spark only logs its errors
+spark.streams.addListener(failing)
 spark.streams.addListener(listener)
 put("a.json", '{"id": 1}\n{"id": 2}')
 events, query = load()
@@ -318,6 +320,7 @@ except IndexError:
 else:
     raise AssertionError
 spark.streams.removeListener(listener)
+spark.streams.removeListener(failing)
 assert not load()[0]
 
 # %% folders

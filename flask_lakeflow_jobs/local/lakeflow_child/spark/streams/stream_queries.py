@@ -5,6 +5,7 @@ The events and their order are those of Spark's Structured Streaming. Measures o
 
 from __future__ import annotations
 
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,8 +95,7 @@ class StreamQuery:
         """Call the listeners about what the block reads."""
         listeners, ids = [*_listeners], {"id": uuid.UUID(self.id), "runId": uuid.UUID(self.runId)}
         started = QueryStartedEvent(**ids, name=self.name, timestamp=self._timestamp, jobTags=set())
-        for each in listeners:
-            each.onQueryStarted(started)
+        _call(listeners, "onQueryStarted", started)
         failure: str | None = None
         try:
             yield
@@ -105,11 +105,18 @@ class StreamQuery:
         finally:
             if listeners and failure is None and self._rows:
                 progress = QueryProgressEvent(self.lastProgress)  # it counts the rows
-                for each in listeners:
-                    each.onQueryProgress(progress)
+                _call(listeners, "onQueryProgress", progress)
             ended = QueryTerminatedEvent(**ids, exception=failure, errorClassOnException=None)
-            for each in listeners:
-                each.onQueryTerminated(ended)
+            _call(listeners, "onQueryTerminated", ended)
+
+
+def _call(listeners: list[Any], method: str, event: Any) -> None:
+    """Call listeners. As in Spark, the stream does not fail with one of them."""
+    for each in listeners:
+        try:
+            getattr(each, method)(event)
+        except Exception as error:
+            print(f"{method} of the listener {each} has failed: {error!r}", file=sys.stderr)
 
 
 class StreamManager:
