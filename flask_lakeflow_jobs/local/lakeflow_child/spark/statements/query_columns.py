@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sqlglot import exp
@@ -41,20 +41,30 @@ def read_columns(select: exp.Select, describe: Describe) -> dict[str, str]:
     return _columns_of(select, describe) if select.args.get("from_") else {}
 
 
-def expand_stars(select: exp.Select, describe: Describe) -> None:
-    """Name the columns of ``* EXCEPT (…)``."""
+def expand_stars(
+    select: exp.Select, describe: Describe, sources: Mapping[str, Tree] | None = None
+) -> None:
+    """Name the columns of ``* EXCEPT (…)`` and of ``u.*``.
+
+    :param sources: those of which Sail has not all columns in ``u.*``, by name in lower case.
+    """
     expressions: list[Tree] = []
     for each in select.expressions:
         star = each.this if isinstance(each, exp.Column) else each
-        if not isinstance(star, exp.Star) or not star.args.get("except_"):
+        table = each.args.get("table") if isinstance(each, exp.Column) else None
+        source = (sources or {}).get(table.name.lower()) if table else None
+        if not isinstance(star, exp.Star) or not (source or star.args.get("except_")):
             expressions.append(each)
             continue
-        excluded = {column.name.lower() for column in star.args["except_"]}
-        table = each.args.get("table") if isinstance(each, exp.Column) else None
-        for source in [table] if table else _list_sources(select):
-            for name in _columns_of(select, describe, source):
+        excluded = {column.name.lower() for column in star.args.get("except_") or ()}
+        for owner in [table] if table else _list_sources(select):
+            if source is None:
+                names = _columns_of(select, describe, owner)
+            else:
+                names = describe_in(select, exp.select("*").from_(source.copy()), describe)
+            for name in names:
                 if name.lower() not in excluded:
-                    column = exp.column(exp.to_identifier(name, quoted=True), table=source)
+                    column = exp.column(exp.to_identifier(name, quoted=True), table=owner)
                     expressions.append(column)
     select.set("expressions", expressions)
 

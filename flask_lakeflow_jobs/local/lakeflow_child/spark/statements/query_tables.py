@@ -14,7 +14,7 @@ from sqlglot import exp
 from ..language.sql_names import FILE_FORMATS, quote_part
 from ..language.sql_text import Query
 from ..tables.delta_log import find_folder
-from .query_columns import Describe, Tree, describe_in, parse_query, write
+from .query_columns import Describe, Tree, expand_stars, parse_query, write
 
 
 def qualify(query: str, catalog: str, schema: str) -> str:
@@ -85,7 +85,7 @@ def name_keys(tree: Tree, describe: Describe) -> None:
     for select in reversed(list(tree.find_all(exp.Select))):  # the inner ones first
         sides = {name: side for name, side in _find_sides(select).items() if side.keys}
         if sides:
-            _expand_sides(select, sides, describe)
+            expand_stars(select, describe, {name: each.source for name, each in sides.items()})
             _name_columns(select, sides)
 
 
@@ -103,23 +103,6 @@ def _find_sides(select: exp.Select) -> dict[str, _Side]:
             side.join(each, ("LEFT", "FULL"))
         sides[each.this.alias_or_name.lower()] = side
     return sides
-
-
-def _expand_sides(select: exp.Select, sides: dict[str, _Side], describe: Describe) -> None:
-    """Name the columns of ``u.*``."""
-    expressions: list[Tree] = []
-    for each in select.expressions:
-        side = sides.get(each.table.lower()) if isinstance(each, exp.Column) else None
-        if side is None or not isinstance(each.this, exp.Star):
-            expressions.append(each)
-            continue
-        probe = exp.select("*").from_(side.source.copy())
-        excluded = {column.name.lower() for column in each.this.args.get("except_") or ()}
-        for name in describe_in(select, probe, describe):
-            if name.lower() not in excluded:
-                identifier = exp.to_identifier(name, quoted=True)
-                expressions.append(exp.column(identifier, table=each.args["table"].copy()))
-    select.set("expressions", expressions)
 
 
 def _name_columns(select: exp.Select, sides: dict[str, _Side]) -> None:
