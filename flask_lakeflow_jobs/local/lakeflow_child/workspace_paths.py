@@ -150,6 +150,11 @@ def find_address(file: str) -> str:
     return to_address(file, _installed[-1]._mounts) if _installed else file
 
 
+def drop_scheme(path: str) -> str:
+    """Return a path without ``file:``, as in ``file:/a`` or ``file:///a``."""
+    return "/" + path.removeprefix("file:").lstrip("/") if path.startswith("file:/") else path
+
+
 def is_in_dbfs(path: str) -> bool:
     """Return whether a path without ``dbfs:`` leads to DBFS all the same."""
     return path.startswith(_DBFS_FOLDERS) and not _exists("/".join(path.split("/")[:3]))
@@ -195,9 +200,7 @@ class WorkspacePaths:
         """Translate a path that Spark gets, or several: of ``file:/a``, Sail would read nothing."""
         if isinstance(path, (list, tuple)):  # csv(), json() and others make a list of one path
             return [*map(self.translate_uri, path)]
-        if isinstance(path, str) and path.startswith("file:/"):
-            path = "/" + path.removeprefix("file:").lstrip("/")
-        return self.translate(path)
+        return self.translate(drop_scheme(path) if isinstance(path, str) else path)
 
     def translate_sql(self, statement: str) -> str:
         """Translate the paths in the texts and quoted names of a statement."""

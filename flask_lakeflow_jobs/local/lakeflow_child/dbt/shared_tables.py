@@ -24,6 +24,7 @@ from ..json_files import read_json, write_json
 from ..spark.language.sql_names import quote_name
 from ..spark.tables.spark_catalog import describe_catalog
 from ..sql.catalogs import DATABASE, Warehouse, prepare_create, quote_in_duckdb
+from ..workspace_paths import drop_scheme
 
 _VIEW = "view "  # with which the mark of a view on Sail begins
 _LIST = """
@@ -218,7 +219,7 @@ def _mark_entry(entry: dict[str, Any]) -> str:
     """Return what differs if someone has changed a table of Sail: its entry and its files."""
     if entry["type"] == "view":
         return _VIEW + str(entry["text"])
-    location = Path(re.sub("^file:(?://)?(?=/)", "", entry["location"]))
+    location = Path(drop_scheme(entry["location"]))
     files: Iterable[Path] = [location] if location.is_file() else location.rglob("*")
     states = []
     for each in files:

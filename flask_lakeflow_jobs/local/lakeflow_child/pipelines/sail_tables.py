@@ -21,6 +21,7 @@ from ..spark.language.sql_text import write_text
 from ..spark.tables.delta_log import find_files, find_metadata, read_commits
 from ..spark.tables.spark_catalog import OFFERED, create_all, list_saved_catalogs, read_catalog
 from ..sql_syntax import split_name
+from ..workspace_paths import drop_scheme
 from .pipeline_sql import drop_catalogs
 
 Entry = dict[str, Any]
@@ -177,7 +178,7 @@ def link_files(source: str, names: list[str], target: str) -> None:
 
 def _describe_table(entry: Entry) -> Entry:
     """Return the location of a table, its columns, partitions and files."""
-    location = entry["location"].removeprefix("file://")
+    location = drop_scheme(entry["location"])
     if entry["provider"] == "parquet":
         return {"location": location}
     commits = list(read_commits(location))

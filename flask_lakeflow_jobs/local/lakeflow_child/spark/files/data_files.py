@@ -16,6 +16,7 @@ from fnmatch import fnmatch
 from typing import Any
 from urllib.parse import unquote
 
+from ...workspace_paths import drop_scheme
 from ..language.sql_names import FILE_FORMATS
 
 #: Returns the path of this machine for one of the workspace, or what is no path of it.
@@ -65,7 +66,7 @@ def is_file_format(name: str) -> bool:
 
 def list_files(path: str, pattern: str = "*") -> list[str]:
     """Return the files below a path, which may have ``*`` in it, without hidden ones."""
-    path = path.removeprefix("file://").removeprefix("file:")
+    path = drop_scheme(path)
     if "://" in path:
         raise NotImplementedError(
             f"A stream of the local workspace reads files of this machine, not {path}. Copy some "

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ...sql_syntax import Match, replace_syntax, unquote_part
+from ...workspace_paths import drop_scheme
 from ..language.sql_text import Query, parse_columns, write_rows, write_text
 
 #: A version of a table, and the actions that lead to it.
@@ -77,7 +78,7 @@ def find_folder(query: Query, name: str) -> str | None:
         location = match[1]
     else:
         location = read_details(query, name).get("Location", "")
-    location = re.sub("^file:(?://)?(?=/)", "", location)
+    location = drop_scheme(location)
     return location if os.path.isdir(os.path.join(location, _LOG)) else None
 
 
@@ -181,11 +182,11 @@ def limit_columns(location: str, conditions: dict[str, str]) -> bool:
     if later or _INVARIANTS in str(actions) or any("add" in each for each in actions):
         return False  # the table has been there before
     (metadata,) = (each["metaData"] for each in actions if "metaData" in each)
-    schema = json.loads(metadata["schemaString"])
-    for field in schema["fields"]:
+    fields = list_fields(metadata)
+    for field in fields:
         if (condition := conditions.get(field["name"])) is not None:
             field["metadata"][_INVARIANTS] = json.dumps({"expression": {"expression": condition}})
-    metadata["schemaString"] = json.dumps(schema)
+    metadata |= write_fields(fields)
     commit = _find_commit(location, version)
     with suppress(FileNotFoundError):
         os.unlink(f"{commit.removesuffix('json')}crc")  # which has the schema too
@@ -297,6 +298,11 @@ def find_metadata(commits: Iterable[Commit]) -> dict[str, Any]:
 def list_fields(metadata: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the columns of a table, as its log describes them."""
     return list(json.loads(metadata["schemaString"])["fields"])
+
+
+def write_fields(fields: list[dict[str, Any]]) -> dict[str, str]:
+    """Return what changes in the metadata of a table that gets these columns."""
+    return {"schemaString": json.dumps({"type": "struct", "fields": fields})}
 
 
 def _find_last(commits: Iterable[Commit], action: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import os
 from importlib import import_module
 from typing import Any
 
+from ...workspace_paths import drop_scheme
 from ..language.connect_plans import ColumnSql, name_frame
 from .delta_builder import DeltaTableBuilder, IdentityGenerator
 from .delta_log import build_detail, build_history, find_location
@@ -62,8 +63,7 @@ class DeltaTable:
     @staticmethod
     def isDeltaTable(sparkSession: Any, identifier: str) -> bool:
         if "://" not in identifier:
-            folder = identifier.removeprefix("file:")
-            return os.path.isdir(os.path.join(folder, "_delta_log"))
+            return os.path.isdir(os.path.join(drop_scheme(identifier), "_delta_log"))
         try:
             sparkSession.read.format("delta").load(identifier).schema  # noqa: B018
         except Exception:  # a storage has many ways to say that there is no table

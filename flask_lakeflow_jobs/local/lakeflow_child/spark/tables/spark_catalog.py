@@ -16,6 +16,7 @@ from typing import Any
 
 from ...json_files import read_json, write_json
 from ...samples import SPARK_SAMPLES
+from ...workspace_paths import drop_scheme
 from ..files.data_files import list_files
 from ..language.sql_names import list_schemas, quote_name, quote_part
 from ..language.sql_text import write_text
@@ -87,7 +88,7 @@ def add_tables(folder: str, session: Any, catalog: str, schema: str) -> None:
             continue
         entry = _describe_table(session, f"{schema}.{row.tableName}")
         if entry["type"] == "table" and entry["provider"] in _SELF_DESCRIBING:
-            entry["location"] = entry["location"].removeprefix("file:")
+            entry["location"] = drop_scheme(entry["location"])
             if entry["location"].startswith(os.path.join(folder, OFFERED, "")):
                 continue  # a table of Sail
             entries[f"{path}.{row.tableName}"] = entry
