@@ -52,9 +52,7 @@ class SqlFunctions:
         self._registered: set[str] = set()
 
     def run(self, tree: exp.Expr) -> str | None:
-        """Create, drop or describe a function; return a query for a message, else ``None``."""
-        if isinstance(tree, exp.Describe) and tree.args.get("kind") == "FUNCTION":
-            return self._describe([each.lower() for each in name_of(tree.this)])
+        """Create or drop a function; return a query for a message, else ``None``."""
         if isinstance(tree, exp.Drop) and tree.args.get("kind") == "FUNCTION":
             (table,) = tree.args["tables"]
             parts = [each.lower() for each in name_of(table)]
@@ -73,9 +71,13 @@ class SqlFunctions:
         self._registered.discard(name)
         return "SELECT 'The function is created.' AS message"
 
-    def _describe(self, parts: list[str]) -> str | None:
+    def describe(self, tree: exp.Expr) -> str | None:
+        """Return a query for what a function does; ``None`` for another statement or function."""
+        if not isinstance(tree, exp.Describe) or tree.args.get("kind") != "FUNCTION":
+            return None
         functions = {**self._read(), **self._temporary}
-        if (name := find_function(functions, parts)) is None:
+        name = find_function(functions, [each.lower() for each in name_of(tree.this)])
+        if name is None:
             return None
         function = functions[name]
         lines = [f"Function: {name}", f"Returns: {function['returns']}"]

@@ -6,7 +6,6 @@ that map names, as on Databricks.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -21,6 +20,7 @@ from ..tables.delta_log import (
     list_fields,
     read_metadata,
     reload_table,
+    write_fields,
     write_metadata,
 )
 from .query_columns import Tree, write
@@ -66,8 +66,7 @@ def alter_table(tree: exp.Alter, query: Query) -> str | None:
     kept = {key: each for key, each in properties.items() if key.lower() not in dropped}
     kept |= _number_fields(fields, kept)
     if fields != list_fields(metadata) or kept != metadata.get("configuration", {}):
-        schema = json.dumps({"type": "struct", "fields": fields})
-        write_metadata(location, {"schemaString": schema, "configuration": kept})
+        write_metadata(location, {**write_fields(fields), "configuration": kept})
         reload_table(query, table)
     return "SELECT 'The table is altered.' AS message"
 

@@ -28,10 +28,10 @@ def test_functions_last_longer_than_a_task_and_temporary_ones_do_not(tmp_path: P
     assert first.run(parse_query(UPPER))
     later = SqlFunctions(str(tmp_path), register)
     assert "+" in write(later.insert(parse_query("SELECT plus(1)")))
-    described = str(later.run(parse_query("DESCRIBE FUNCTION EXTENDED s.plus")))
+    described = str(later.describe(parse_query("DESCRIBE FUNCTION EXTENDED s.plus")))
     assert "Function: dev.s.plus" in described
     assert "Returns: INT" in described
-    assert later.run(parse_query("DESCRIBE FUNCTION best")) is None
+    assert later.describe(parse_query("DESCRIBE FUNCTION best")) is None
     assert write(later.insert(parse_query("SELECT best()"))) == "SELECT best()"
     later.insert(parse_query("SELECT up('a')"))
     function, kind = registered["lakeflow_udf_dev_s_up"]
