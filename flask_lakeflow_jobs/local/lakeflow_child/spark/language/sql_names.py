@@ -31,8 +31,6 @@ _NAME = rf"{NAME_PART}(?:\s*\.\s*{NAME_PART})*"
 _LIST = rf"\s*{NAME_PART}(?:\s*,\s*{NAME_PART})*\s*"
 _STAR = re.compile(rf"{LITERAL}|(?P<name>{NAME_PART})\s*\.\s*\*", re.DOTALL)
 _WORD = re.compile(rf"{LITERAL}|(?P<name>{NAME_PART})", re.DOTALL)
-# What may stand in the parentheses of a call: calls in calls.
-_NESTED = r"[^()]|\((?:[^()]|\([^()]*\))*\)"
 _OF_QUERY = "FROM|JOIN|STREAM|TABLE"
 _OF_COMMAND = (
     r"CATALOG|CLONE|DATABASE|DESC|DESCRIBE|DETAIL|EXTENDED|FORMATTED|FROM|HISTORY|INTO|JOIN|LIKE"
@@ -46,7 +44,6 @@ def _build_pattern(words: str) -> re.Pattern[str]:
     return re.compile(
         rf"{LITERAL}|`[^`]*`|\bDISTINCT\s+FROM\b"
         rf"|(?P<columns>\b(?:INTO|OVERWRITE)\s+(?:TABLE\s+)?{_NAME}\s*\({_LIST}\))"
-        rf"|(?P<call>{before}IDENTIFIER\s*\()(?P<inner>(?:{_NESTED})*)\)"
         rf"|(?P<names>{before}(?:IF\s+(?:NOT\s+)?EXISTS\s+)?{_NAME}"
         rf"(?:(?:\s+(?:AS\s+)?{NAME_PART})?\s*,\s*{_NAME})*"
         rf"|(?:\bWITH\s+|,\s*){NAME_PART}(?=\s*(?:\([^()]*\)\s*)?\bAS\s*\())",
@@ -127,8 +124,6 @@ def lower_in_sql(statement: str, prefix: Prefix = lambda _: "") -> str:
         return statement[:start] + prefix_name(match["name"], prefix, 1) + statement[end:]
 
     def replace(match: re.Match[str]) -> str:
-        if match["call"]:
-            return f"{match['call']}lower({match['inner']}))"
         is_named = match["names"] or match["columns"]  # Sail finds capital letters in neither
         if not is_named:
             return match[0]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from shutil import rmtree
 from typing import Any, ClassVar
 
-from ...sql_statements import NO_METRICS, describe_skipped, find_skipped, replace_identifiers
+from ...sql_statements import NO_METRICS, describe_skipped, find_skipped
 from ...sql_syntax import Match, match_syntax, replace_syntax, split_name
 from ..language.sql_names import (
     CATALOG_NAME,
@@ -57,9 +57,6 @@ class SailCommands:
         """
         if name := find_skipped(statement):
             return _answer(describe_skipped(name))
-        statement = replace_identifiers(
-            statement, lambda text: self.query(f"SELECT {text}").collect()[0][0]
-        )
         for syntax, write in self.by_syntax.items():
             if match := match_syntax(syntax, statement):
                 statement = write(self, match)
@@ -189,11 +186,6 @@ class SailCommands:
         value = self.conf.get(key, "<undefined>")
         return f"SELECT {write_text(key)} AS key, {write_text(value)} AS value"
 
-    def insert_by_name(self, match: Match) -> str:
-        rows = match.string[match.end() :]
-        columns = ", ".join(map(quote_part, self.sql(rows).columns))
-        return f"{match.string[: match.end('name')]} ({columns}) {rows}"
-
     def evolve_table(self, match: Match) -> str:
         if self.conf.get(EVOLVES, "false") != "true":
             return match.string
@@ -236,7 +228,6 @@ class SailCommands:
         "DROP CATALOG [IF EXISTS] <name> [RESTRICT] [<clause: CASCADE>]": drop_catalog,
         "<verb: CREATE | DROP> [EXTERNAL] VOLUME [IF [NOT] EXISTS] <name>": change_volume,
         "SET <name> [= <rest>] $": change_setting,
-        "INSERT INTO [TABLE] <name> BY NAME": insert_by_name,
         "MERGE INTO": evolve_table,
         "RESTORE [TABLE] <name> [TO] <kind: VERSION | TIMESTAMP> AS OF <rest>": restore_table,
     }

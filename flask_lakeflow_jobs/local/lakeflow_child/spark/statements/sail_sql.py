@@ -18,6 +18,7 @@ from ...sql_syntax import Match, match_syntax
 from ...workspace_paths import WorkspacePaths
 from ..files.read_files import replace_read_files
 from ..language.spark_advice import find_lack, is_refusal
+from ..language.sql_names import quote_part
 from ..language.sql_text import Query, escape_quotes, insert_parameters, insert_settings
 from ..tables.delta_log import build_counts, find_location, list_versions, replace_descriptions
 from ..tables.table_changes import replace_table_changes
@@ -30,6 +31,11 @@ _UNLIKE = re.compile(
     r"\bJOIN\b.*\bUSING\s*\(|\bLATERAL\s+(?!VIEW\b)|\bNATURAL\b.*\bJOIN\b|\bUNPIVOT\b"
     r"|\bOVER\b.*\bGROUP\s+BY\s+(?:ALL\b|\d)|->|\binitcap\s*\("
     r"|\b(?:VERSION|TIMESTAMP)\s+AS\s+OF\b|\bGROUP\s+BY\b.*\b(?:HAVING|ORDER\s+BY)\b.*\w\s*\(",
+    re.IGNORECASE | re.DOTALL,
+)
+# Sail takes parameters in other queries only.
+_TAKES_NO_PARAMETERS = re.compile(
+    r"(?![\s(]*(?:SELECT|WITH|VALUES|TABLE|FROM)\b)|.*\b(?:IDENTIFIER\s*\(|information_schema\b)",
     re.IGNORECASE | re.DOTALL,
 )
 _NO_IDS = "MERGE INTO tables with Delta identity columns"
@@ -55,39 +61,25 @@ class SailSql:
     ) -> None:
         self._session = session
         self._query = session.sql
-        self._require = require
-        self._variables: Any = None
-        self._mounts = mounts
+        self._volumes = mounts["/Volumes"]
         self._paths = paths
+        self._commands = SailCommands(session.sql, self.sql, session.conf, mounts, require)
+        self._variables: Any = None
 
     def sql(self, statement: str, args: Any = None, **names: Any) -> Any:
         """Run a statement of Databricks."""
         statement = insert_settings(escape_quotes(statement), self._session.conf)
         statement = self._paths.translate_sql(remove_comments(statement))
-        needs_text = self._needs_text(statement)
-        if args and (needs_text or not is_query(statement)):
+        if args and (self._variables is not None or _TAKES_NO_PARAMETERS.match(statement)):
             statement, args = insert_parameters(statement, args), None
-        if needs_text:
-            statement = replace_identifiers(
-                statement, lambda text: self.sql(f"SELECT {text}").first()[0]
-            )
+        statement = replace_identifiers(
+            statement, lambda text: self.sql(f"SELECT {text}").first()[0]
+        )
         run = partial(self._query, args=args, **names)
         statement = self._replace_sources(statement, run)
         if not is_query(statement):
-            sql = partial(self.sql, **names)
-            conf, mounts = self._session.conf, self._mounts
-            commands = SailCommands(self._query, sql, conf, mounts, self._require)
-            statement = commands.rewrite(statement)
-        for syntax, run_by in self.by_syntax.items():
-            match = match_syntax(syntax, statement)
-            if match is not None and (frame := run_by(self, match, run)) is not None:
-                return frame
-        return self._run(statement, run)
-
-    def _needs_text(self, statement: str) -> bool:
-        """Return whether Sail takes no IDENTIFIER and no parameters in a statement."""
-        is_show = match_syntax("(DESC | DESCRIBE | EXPLAIN | SHOW)", statement) is not None
-        return is_show or _INFORMATION in statement.lower() or self._variables is not None
+            statement = self._commands.rewrite(statement)
+        return self._run_by_syntax(statement, run)
 
     def _replace_sources(self, statement: str, run: Query) -> str:
         """Replace what has no equal on Sail by queries and views."""
@@ -97,10 +89,17 @@ class SailSql:
 
         statement = replace_descriptions(statement, self._query)
         if is_query(statement):
-            statement = replace_show(statement, self._query, self._mounts["/Volumes"])
+            statement = replace_show(statement, self._query, self._volumes)
         translate = self._paths.translate_uri
         statement = replace_read_files(statement, self._session, evaluate, translate)
         return replace_table_changes(statement, self._session, evaluate)
+
+    def _run_by_syntax(self, statement: str, run: Query) -> Any:
+        for syntax, run_by in self.by_syntax.items():
+            match = match_syntax(syntax, statement)
+            if match is not None and (frame := run_by(self, match, run)) is not None:
+                return frame
+        return self._run(statement, run)
 
     def change_variables(self, match: Match, run: Query) -> Any:
         if (tree := _parse(match.string)) is None:
@@ -159,6 +158,11 @@ class SailSql:
         counts = build_counts(match["verb"].upper(), location, version)
         return frame if counts is None else self._query(counts)
 
+    def insert_by_name(self, match: Match, run: Query) -> Any:
+        rows = match.string[match.end() :]
+        columns = ", ".join(map(quote_part, self._run(rows, run).columns))
+        return self._run_by_syntax(f"{match.string[: match.end('name')]} ({columns}) {rows}", run)
+
     def count_inserts(self, match: Match, run: Query) -> Any:
         frame = self._run(match.string, run)
         if frame.columns != ["count"]:
@@ -184,6 +188,7 @@ class SailSql:
         "<verb: DELETE | UPDATE | MERGE> [WITH SCHEMA EVOLUTION] [FROM | INTO] <name>": (
             count_changes
         ),
+        "INSERT INTO [TABLE] <name> BY NAME": insert_by_name,
         "INSERT": count_inserts,
     }
 

@@ -18,8 +18,6 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_names import lo
         ("WITH T AS (SELECT 1) SELECT A FROM T", "with t AS (SELECT 1) SELECT A from t"),
         ("SELECT A IS DISTINCT FROM B, C FROM T", "SELECT A IS DISTINCT FROM B, C from t"),
         ("SELECT A FROM delta.`/Volumes/A`", "SELECT A from delta.`/Volumes/A`"),
-        ("SELECT A FROM IDENTIFIER(:T || 'X')", "SELECT A FROM IDENTIFIER(lower(:T || 'X'))"),
-        ("SELECT IDENTIFIER('A') FROM T", "SELECT IDENTIFIER('A') from t"),
         ("INSERT INTO TABLE T (A) VALUES ('B')", "INSERT into table t (a) VALUES ('B')"),
         ("MERGE INTO T USING U ON T.A = U.A", "MERGE into t using u ON T.A = U.A"),
         ("CREATE TABLE IF NOT EXISTS T (A INT)", "CREATE table if not exists t (A INT)"),

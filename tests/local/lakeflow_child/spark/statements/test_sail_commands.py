@@ -89,12 +89,6 @@ def run(statement: str, mounts: dict[str, str]) -> tuple[list[str], str]:
             "CREATE OR REPLACE TABLE t AS SELECT 'FROM STREAM a' FROM `b` JOIN c",
         ),
         (
-            "INSERT INTO `t.u` BY\nNAME SELECT 1",
-            ["SELECT 1"],
-            "INSERT INTO `t.u` (`id`, `my name`) SELECT 1",
-        ),
-        ("INSERT INTO t VALUES ('by name')", [], "INSERT INTO t VALUES ('by name')"),
-        (
             "ALTER TABLE t ALTER a COMMENT 'set mask'",
             [],
             "ALTER TABLE t ALTER a COMMENT 'set mask'",
