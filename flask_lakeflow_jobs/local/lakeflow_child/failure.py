@@ -37,14 +37,7 @@ def describe_error(
     # By sync.paths, the files of the bundle may begin above its folder.
     folders = (mounts or {}).values()
     root = next((each for each in folders if f"{root}/".startswith(f"{each}/")), root)
-    visited: set[int] = set()
-    pending: list[BaseException | None] = [error]
-    while pending:
-        each = pending.pop()
-        if each is not None and id(each) not in visited:
-            visited.add(id(each))
-            _drop_own_frames(each)
-            pending += [each.__cause__, each.__context__]
+    _drop_own_frames(error)
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     last_line = _write(error)
 
@@ -116,7 +109,16 @@ def _write(error: BaseException) -> str:
 
 
 def _drop_own_frames(error: BaseException) -> None:
-    frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
-        frames = frames.tb_next
-    error.__traceback__ = frames
+    """Drop the first frames of an error, and of those before it, from their traces."""
+    visited: set[int] = set()
+    pending: list[BaseException | None] = [error]
+    while pending:
+        each = pending.pop()
+        if each is None or id(each) in visited:
+            continue
+        visited.add(id(each))
+        frames = each.__traceback__
+        while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
+            frames = frames.tb_next
+        each.__traceback__ = frames
+        pending += [each.__cause__, each.__context__]

@@ -62,9 +62,30 @@ def advise_on_module(
     :param installs: whether the workspace installs these packages.
     :param root: the folder of the bundle; empty to search no folder.
     """
-    name = module.partition(".")[0]
-    if name in _NAMESPACES:
-        name = module
+    name = module if module.partition(".")[0] in _NAMESPACES else module.partition(".")[0]
+    if advice := _advise_on_cluster(module, name):
+        return advice
+    if missing_libraries:
+        return (
+            f"The task needs the module {name}, and lists {', '.join(missing_libraries)}, which "
+            "does not exist. Build it or copy it there."
+        )
+    if advice := _advise_on_place(module, name, root):
+        return advice
+    if beside := _PACKAGES.get(name):
+        return (
+            f"The task needs the module {name}, which clusters of Databricks have. Install it "
+            f"beside pyspark: {sys.executable} -m pip install {beside}."
+        )
+    found = find_package(module)
+    of_cluster = found[1] if found else None
+    if installs:
+        return _advise_to_list(name, of_cluster, ", ".join(requirements))
+    return _advise_to_install(name, of_cluster, requirements)
+
+
+def _advise_on_cluster(module: str, name: str) -> str | None:
+    """Return what to do about a module that only clusters have; ``None`` for another one."""
     if service := _SERVICES.get(".".join(module.split(".")[:2])):
         return (
             f"Leave {name} out for a local run, or simulate the job (its tag 'local_simulation'): "
@@ -74,11 +95,11 @@ def advise_on_module(
         return INSTALL_ADVICE
     if module.startswith(tuple(f"pyspark.{each}" for each in _OF_JAVA)):
         return f"Sail has no {module}, a part of Spark that needs Java. Use DataFrames, or {JVM}."
-    if missing_libraries:
-        return (
-            f"The task needs the module {name}, and lists {', '.join(missing_libraries)}, which "
-            "does not exist. Build it or copy it there."
-        )
+    return None
+
+
+def _advise_on_place(module: str, name: str, root: str) -> str | None:
+    """Return what to do if a package lacks the module, or the bundle has it elsewhere."""
     parent, _, last = module.rpartition(".")
     if name != module and (package := sys.modules.get(parent)) is not None:
         place = package.__file__ or next(iter(package.__path__))
@@ -91,16 +112,7 @@ def advise_on_module(
             f"Add {folder} to sys.path before the import of {name}: the bundle has the module "
             "there, and tasks import from the folder of their own file and from that of the bundle."
         )
-    if beside := _PACKAGES.get(name):
-        return (
-            f"The task needs the module {name}, which clusters of Databricks have. Install it "
-            f"beside pyspark: {sys.executable} -m pip install {beside}."
-        )
-    found = find_package(module)
-    of_cluster = found[1] if found else None
-    if installs:
-        return _advise_to_list(name, of_cluster, ", ".join(requirements))
-    return _advise_to_install(name, of_cluster, requirements)
+    return None
 
 
 def _advise_to_list(name: str, package: str | None, listed: str) -> str:
