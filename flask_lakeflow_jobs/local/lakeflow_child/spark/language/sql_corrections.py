@@ -11,11 +11,13 @@ decimal and an integer.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
-from ...sql_statements import LITERAL, read_arguments
+from ...sql_statements import LITERAL, find_argument_end, read_arguments
 from .call_texts import write_call
 from .sail_calls import CALLS
+
+#: The beginning and the end of a part of a statement.
+Span = tuple[int, int]
 
 _CALL = re.compile(
     rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>collect_list|{'|'.join(sorted(CALLS))})\s*\(",
@@ -40,9 +42,9 @@ _FUNCTIONS = {
     **dict.fromkeys(("coalesce", "greatest", "ifnull", "least", "nullif", "nvl"), 0),
     **dict.fromkeys(("if", "iff", "nvl2"), 1),
 }
-_TOKEN = re.compile(
+_CHOICE = re.compile(
     rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<call>{'|'.join(_FUNCTIONS)})\s*\("
-    r"|(?<![\w.])(?P<word>CASE|WHEN|THEN|ELSE|END)\b|(?P<edge>[(),])",
+    r"|(?<![\w.])(?P<word>CASE|WHEN|THEN|ELSE|END)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _CONSTANT = re.compile(r"[-+]?\s*\d+(?:\.\d*)?|NULL", re.IGNORECASE)
@@ -115,56 +117,44 @@ def _order_range(match: re.Match[str]) -> str:
     )
 
 
-@dataclass
-class _Choice:
-    """A call, a ``CASE`` or parentheses whose end was not found yet.
-
-    :param kind: the name of the function, ``case``, or empty for parentheses.
-    :param start: where the first argument of a call begins; ``None``: no value begins here.
-    """
-
-    kind: str
-    start: int | None
-    spans: list[tuple[int, int]] = field(default_factory=list)
-
-    def end_value(self, position: int, next_start: int | None) -> None:
-        if self.start is not None:
-            self.spans.append((self.start, position))
-        self.start = next_start
-
-
 def write_whole_decimals(statement: str) -> str:
     """Write 0 for ``0.0`` where a choice has other values than constants too."""
-    choices: list[_Choice] = []
-    changes: list[tuple[int, int]] = []
-    for token in _TOKEN.finditer(statement):
-        word, edge = (token["word"] or "").lower(), token["edge"]
-        choice = choices[-1] if choices else None
-        if token["call"]:
-            choices.append(_Choice(token["call"].lower(), token.end()))
-        elif edge == "(":
-            choices.append(_Choice("", None))
+    changes: list[Span] = []
+    cases: list[tuple[int | None, list[Span]]] = []  # where a value begins, and those before it
+    for token in _CHOICE.finditer(statement):
+        word = (token["word"] or "").lower()
+        if name := token["call"]:
+            values = _list_arguments(statement, token.end())
+            changes += _find_changes(statement, values[_FUNCTIONS[name.lower()] :])
         elif word == "case":
-            choices.append(_Choice("case", None))
-        elif choice is None:
-            continue
-        elif edge == ",":
-            if choice.kind in _FUNCTIONS:
-                choice.end_value(token.start(), token.end())
-        elif edge == ")" or word == "end":
-            choice.end_value(token.start(), None)
-            changes += _find_changes(statement, choices.pop())
-        elif choice.kind == "case":
-            choice.end_value(token.start(), None if word == "when" else token.end())
+            cases.append((None, []))
+        elif word and cases:
+            start, values = cases.pop()
+            if start is not None:
+                values = [*values, (start, token.start())]
+            if word == "end":
+                changes += _find_changes(statement, values)
+            else:
+                cases.append((None if word == "when" else token.end(), values))
     for start, end in sorted(changes, reverse=True):
         integer = _WHOLE.sub(r"\g<integer>", statement[start:end])
         statement = statement[:start] + integer + statement[end:]
     return statement
 
 
-def _find_changes(statement: str, choice: _Choice) -> list[tuple[int, int]]:
+def _list_arguments(statement: str, start: int) -> list[Span]:
+    """Return the places of the arguments of a call; none if it has no end."""
+    places = []
+    while (end := find_argument_end(statement, start)) is not None:
+        places.append((start, end))
+        if statement[end] == ")":
+            return places
+        start = end + 1
+    return []
+
+
+def _find_changes(statement: str, values: list[Span]) -> list[Span]:
     """Return the places of the decimals that are to be integers."""
-    values = choice.spans[_FUNCTIONS.get(choice.kind, 0) :]
     texts = [statement[start:end].strip() for start, end in values]
     if all(map(_CONSTANT.fullmatch, texts)):
         return []
