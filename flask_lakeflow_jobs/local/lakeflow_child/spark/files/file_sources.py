@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from copy import copy
 from typing import Any
 
 from pyspark.sql import functions
@@ -39,8 +40,7 @@ class FileSource:
     :param options: of the reader. Those of ``cloudFiles`` choose the format.
     """
 
-    #: Whether the rows have the column of their file.
-    has_metadata = False
+    _has_metadata = False
 
     def __init__(
         self, session: Any, path: str, file_format: str, schema: Any, options: dict[str, Any]
@@ -73,6 +73,12 @@ class FileSource:
         if self._has_headers:
             self._options["header"] = "true"
         self._separator = own.get("sep") or own.get("delimiter") or ","
+
+    def with_metadata(self) -> FileSource:
+        """Return the source with the column of the file that each row is from."""
+        source = copy(self)
+        source._has_metadata = True
+        return source
 
     def read_all(self) -> Any:
         """Return the rows of all files that there are."""
@@ -115,9 +121,9 @@ class FileSource:
         schema = self._schema
         everything = sorted({*files, *list_files(self._path, self._pattern)})
         is_inferred = not schema and self._format.lower() not in ("binaryfile", "text")
-        if is_inferred and (self.has_metadata or files != everything):
+        if is_inferred and (self._has_metadata or files != everything):
             schema = self._load(everything, None, everything).schema  # some may lack columns
-        if not self.has_metadata:
+        if not self._has_metadata:
             return self._add_rescued(self._load(files, schema, everything))
         frames = [self._add_metadata(self._load([f], schema, everything), f) for f in files]
         return self._add_rescued(union_frames(frames))

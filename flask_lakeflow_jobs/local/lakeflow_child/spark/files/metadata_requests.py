@@ -51,9 +51,8 @@ def _read_files(relation: Any, source: Any, session: Any) -> None:
     pattern = lower_options(options).get("pathglobfilter", "*")
     files = [file for path in source.paths for file in list_files(path, pattern)]
     reader = FileSource(session, source.paths[0], source.format, source.schema or None, options)
-    reader.has_metadata = True
     number = relation.common.plan_id
-    relation.CopyFrom(reader.read(files)._plan.plan(session.client))
+    relation.CopyFrom(reader.with_metadata().read(files)._plan.plan(session.client))
     relation.common.plan_id = number
 
 

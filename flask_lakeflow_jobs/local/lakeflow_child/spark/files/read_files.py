@@ -49,7 +49,7 @@ def replace_read_files(
         if "cloudFiles.format" not in settings:
             settings["cloudFiles.format"] = find_format(path)
         source = FileSource(session, path, "cloudFiles", schema, settings)
-        source.has_metadata = has_metadata
+        source = source.with_metadata() if has_metadata else source
         views.append(create_view(source.read_all()))
         return views[-1]
 

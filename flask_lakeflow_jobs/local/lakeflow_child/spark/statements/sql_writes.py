@@ -145,8 +145,7 @@ def copy_into(tree: exp.Copy, session: Any) -> str:
     if new:
         if METADATA in write(source):
             reader = FileSource(session, new[0], options["format"], None, options["read"])
-            reader.has_metadata = True
-            rows = reader.read(new)
+            rows = reader.with_metadata().read(new)
         else:
             rows = session.read.format(options["format"]).options(**options["read"]).load(new)
         with name_frame(rows) as view:

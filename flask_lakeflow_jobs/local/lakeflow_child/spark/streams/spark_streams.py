@@ -134,9 +134,6 @@ class _Stream:
         known = checkpoint.read()
         batch = known["batch"]
         states = dict(zip_longest(plan.sources, known["sources"][: len(plan.sources)]))
-        has_metadata = METADATA.encode() in plan.relation.SerializeToString()
-        for source in plan.sources.values():
-            source.has_metadata = has_metadata
         read = {number: each.read_new(states[number]) for number, each in plan.sources.items()}
         after = [state for _, state in read.values()]
         new = [
@@ -154,7 +151,7 @@ class _Stream:
             for number, each in plan.sources.items()
         }
         frame = StreamResult(session, plan, rows, self._mode).build()
-        if has_metadata:
+        if plan.has_metadata:
             frame = frame.drop(METADATA)
         if self._function is None:
             self._write(frame, path, table)

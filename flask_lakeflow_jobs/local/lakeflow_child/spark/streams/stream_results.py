@@ -39,7 +39,12 @@ class StreamPlan:
 
     def __init__(self, frame: Any) -> None:
         self.relation = frame._plan.plan(frame.sparkSession.client)
-        self.sources = find_marks(frame, SOURCE)
+        #: Whether it names the file of a row.
+        self.has_metadata = METADATA.encode() in self.relation.SerializeToString()
+        sources = find_marks(frame, SOURCE)
+        if self.has_metadata:
+            sources = {number: each.with_metadata() for number, each in sources.items()}
+        self.sources = sources
         self.watermarks: dict[int, tuple[str, str]] = find_marks(frame, WATERMARK)
         self.within_watermark = find_marks(frame, WITHIN_WATERMARK)
         found = filter(self.is_stateful, find_messages(self.relation, "Relation"))
