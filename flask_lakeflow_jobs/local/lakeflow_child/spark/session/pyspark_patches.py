@@ -71,7 +71,7 @@ def patch_pyspark(
         ),
         # Sail reads times in the zone of the session, but takes hours and days from them in UTC.
         (SparkConnectClient, "config", _keep_utc(SparkConnectClient.config)),
-        # Sail refuses some statements of Databricks, and that with which pyspark sets a catalog.
+        # Sail refuses some statements of Databricks, and catalogs that a task names first.
         (session_class, "sql", _run_by(runner)),
         (
             Catalog,

@@ -36,6 +36,11 @@ _TAGS = {
     "spark.databricks.workspaceUrl": "localhost",
     "spark.master": "local[*, 4]",  # of a cluster with a single node
 }
+#: Settings that no task changes at its start. Sail has no ids of rows for the other kinds of index.
+_FIXED = {
+    "pandas_on_Spark.compute.default_index_type": '"sequence"',
+    "spark.sql.sources.default": "delta",
+}
 #: The paths of requests of the SDK that read or change tables.
 _OF_TABLES = ("/unity-catalog/", "/sql/statements")
 _locks: list[int] = []  # of the metastore, until the process ends
@@ -175,17 +180,8 @@ class TaskSpark:
 
 def _connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     """Return the session of the task's run on Sail, with the tables of the workspace."""
-    import pyspark
+    _prepare_client()
     from pyspark.sql import SparkSession
-    from pyspark.sql.pandas import utils
-
-    # pyspark.testing looks for it, and ends the process without it.
-    os.environ.setdefault("SPARK_HOME", os.path.dirname(pyspark.__file__))
-
-    # Tasks list an older pandas, as clusters have, or a newer one. Modules import this by name.
-    check: Any = utils.require_minimum_pandas_version
-    check.__code__ = (lambda: None).__code__
-    from pyspark.sql.connect.client import ChannelBuilder
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
     from ..statements.sail_sql import SailSql
@@ -193,22 +189,15 @@ def _connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     from .new_catalogs import Catalogs
     from .pyspark_patches import ZONE, patch_pyspark
 
-    # Sail sends a batch of rows as a whole, which may exceed the limits of the client.
-    limits = ChannelBuilder.GRPC_DEFAULT_OPTIONS
-    ChannelBuilder.GRPC_DEFAULT_OPTIONS = [(name, -1) for name, _ in limits]
     session = SparkSession.builder.getOrCreate()
     session.client.set_retry_policies([DefaultPolicy(max_retries=_MAX_RETRIES)])
     catalogs = Catalogs(session)  # it remembers the settings that follow
-    for key, value in {**_TAGS, **payload["spark_settings"]}.items():
+    folder = os.environ["LAKEFLOW_LOCAL_SPARK"]
+    fixed = {**_FIXED, "spark.sql.warehouse.dir": os.path.join(folder, "warehouse")}
+    for key, value in {**_TAGS, **payload["spark_settings"], **fixed}.items():
         session.conf.set(key, value)
-    session.conf.set("spark.sql.sources.default", "delta")
-    # Sail has no ids of rows for the default of pandas on Spark.
-    session.conf.set("pandas_on_Spark.compute.default_index_type", '"sequence"')
-    session.conf.set(
-        "spark.sql.warehouse.dir", os.path.join(os.environ["LAKEFLOW_LOCAL_SPARK"], "warehouse")
-    )
     load_catalog(session)
-    catalogs.require(*sorted(list_saved_catalogs(os.environ["LAKEFLOW_LOCAL_SPARK"])))
+    catalogs.require(*sorted(list_saved_catalogs(folder)))
     patch_pyspark(
         type(session),
         SailSql(session, payload["mounts"], paths, catalogs.require),
@@ -219,6 +208,23 @@ def _connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     # By default, Sail takes that of the machine.
     session.conf.set(ZONE, payload["spark_settings"].get(ZONE, "UTC"))
     return session
+
+
+def _prepare_client() -> None:
+    """Let the client of Spark Connect take any pandas, and batches of any size."""
+    import pyspark
+    from pyspark.sql.pandas import utils
+
+    # pyspark.testing looks for it, and ends the process without it.
+    os.environ.setdefault("SPARK_HOME", os.path.dirname(pyspark.__file__))
+    # Tasks list an older pandas, as clusters have, or a newer one. Modules import this by name.
+    check: Any = utils.require_minimum_pandas_version
+    check.__code__ = (lambda: None).__code__
+    from pyspark.sql.connect.client import ChannelBuilder
+
+    # Sail sends a batch of rows as a whole, which may exceed the limits of the client.
+    limits = ChannelBuilder.GRPC_DEFAULT_OPTIONS
+    ChannelBuilder.GRPC_DEFAULT_OPTIONS = [(name, -1) for name, _ in limits]
 
 
 def lock_metastore() -> None:
