@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import sqlglot
@@ -77,6 +77,22 @@ def name_paths(node: Tree) -> Tree:
             if keys:
                 each.replace(exp.alias_(each.copy(), keys[-1], quoted=True))
     return node
+
+
+def list_declared(declare: Tree) -> Iterator[tuple[list[str], Tree | None, Tree]]:
+    """Yield the names of the variables that ``DECLARE`` creates, their type and their value."""
+    for item in declare.expressions:
+        kind, value = item.args.get("kind"), item.args.get("default") or exp.null()
+        names = item.this if isinstance(item.this, list) else [item.this]
+        yield [each.name for each in names], kind, exp.cast(value, kind) if kind else value.copy()
+
+
+def read_assigned(item: exp.SetItem) -> tuple[list[str], Tree]:
+    """Return the names of the variables that ``SET VAR`` assigns, and a query of their values."""
+    target, value = item.this.this, item.this.expression
+    if isinstance(target, exp.Tuple):
+        return [each.name for each in target.expressions], value.unnest()
+    return [target.name], exp.select(value.copy())
 
 
 class Immediate:

@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from ..sql_syntax import match_syntax, split_name
 from .catalogs import quote_in_duckdb
+from .databricks_sql import list_declared, read_assigned
 from .sql_macros import MACRO_NAMES
 
 Tree = exp.Expr
@@ -66,29 +67,17 @@ class SqlSession:
 
 def declare_variables(database: Any, tree: exp.Declare, evaluate: Evaluate) -> None:
     """Run ``DECLARE``: variables with a type or a default."""
-    for item in tree.expressions:
-        kind, default = item.args.get("kind"), item.args.get("default") or exp.null()
-        value = exp.cast(default.copy(), kind.copy()) if kind else default.copy()
-        names = item.this if isinstance(item.this, list) else [item.this]
+    for names, kind, value in list_declared(tree):
         for name in names:
-            if not tree.args.get("replace") and name.name.lower() in list_variables(database):
-                raise ValueError(
-                    f"The variable {name.name} already exists. Write DECLARE OR REPLACE."
-                )
-            type_name = kind.sql("duckdb") if kind else None
-            _assign(database, name.name, evaluate(value)[0], type_name)
+            if not tree.args.get("replace") and name.lower() in list_variables(database):
+                raise ValueError(f"The variable {name} already exists. Write DECLARE OR REPLACE.")
+            _assign(database, name, evaluate(value)[0], kind.sql("duckdb") if kind else None)
 
 
 def set_session_variables(database: Any, item: exp.SetItem, evaluate: Evaluate) -> None:
     """Run ``SET VAR``: one variable, or several from a row of a query."""
-    target, value = item.this.this, item.this.expression
-    names = target.expressions if isinstance(target, exp.Tuple) else [target]
-    if isinstance(target, exp.Tuple):
-        query = value.unnest() if isinstance(value, exp.Subquery) else value
-        values = evaluate(query)
-    else:
-        values = evaluate(value)
-    assign_session_variables(database, [each.name for each in names], values)
+    names, query = read_assigned(item)
+    assign_session_variables(database, names, evaluate(query))
 
 
 def assign_session_variables(database: Any, names: list[str], values: tuple[Any, ...]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlglot import exp
 
 from ...json_files import read_json, write_json
-from ...sql.databricks_sql import Immediate, name_of
+from ...sql.databricks_sql import Immediate, list_declared, name_of, read_assigned
 from ...sql_statements import matches_show_pattern
 from ...sql_syntax import Match, split_name
 from ..language.sql_text import write_literal, write_rows
@@ -256,16 +256,14 @@ class SqlVariables:
         :return: the frame of the statement; ``None`` if it is another one.
         """
         if isinstance(tree, exp.Declare):
-            for item in tree.expressions:
-                kind, default = item.args.get("kind"), item.args.get("default") or exp.null()
-                value = exp.cast(default, kind) if kind else default
-                names = item.this if isinstance(item.this, list) else [item.this]
+            for names, _, value in list_declared(tree):
                 for each in names:
-                    self._kinds[each.name.lower()] = None  # that of its value
-                self._assign([each.name for each in names], [value] * len(names))
+                    self._kinds[each.lower()] = None  # that of its value
+                self._keep(names, self._run(write(exp.select(*[value] * len(names)))))
         elif isinstance(tree, exp.Set) and tree.expressions[0].args.get("kind") == "VARIABLE":
             for item in tree.expressions:
-                self._set(item.this.this, item.this.expression)
+                names, query = read_assigned(item)
+                self._keep(names, self._run(write(query)))
         elif isinstance(tree, exp.Command) and tree.name.upper() == "DROP":
             name = tree.text("expression").split()[-1].strip("`").lower()
             self._values.pop(name, None)
@@ -289,16 +287,6 @@ class SqlVariables:
                     continue
             is_result = isinstance(column.parent, exp.Select) and column.arg_key == "expressions"
             column.replace(exp.alias_(value, column.name) if is_result else value.copy())
-
-    def _set(self, target: exp.Expr, value: exp.Expr) -> None:
-        if not isinstance(target, exp.Tuple):
-            self._assign([target.name], [value])
-            return
-        names = [each.name for each in target.expressions]
-        self._keep(names, self._run(write(value.unnest())))
-
-    def _assign(self, names: list[str], values: list[exp.Expr]) -> None:
-        self._keep(names, self._run(f"SELECT {', '.join(map(write, values))}"))
 
     def _keep(self, names: list[str], frame: Any) -> None:
         rows = frame.limit(1).collect() or [[None] * len(names)]
