@@ -20,6 +20,7 @@ from ..sql_statements import hide_metadata, split_statements
 from .definitions import Definitions
 from .pipeline_api import PipelineApi
 from .pipeline_sql import find_tables, insert_configuration, read_literal, to_spark
+from .stream_readers import mark_auto_loader
 
 
 @dataclass
@@ -97,30 +98,24 @@ class DefinitionFiles:
 
     def _define_views_of_files(self, statement: str) -> str:
         """Replace each call of ``read_files``, which Spark lacks, by the name of a view."""
-        from ..spark.files.data_files import has_folders, has_headers, lower_options
-        from ..spark.files.read_files import FILES, find_format, read_options, replace_calls
+        from ..spark.files.read_files import FILES_PREFIX, find_format, read_options, replace_calls
 
         has_metadata = "_metadata" in statement
         views: list[str] = []
 
         def define(arguments: list[str], before: str) -> str:
             path, options = read_options(arguments, read_literal)
-            name = f"{FILES}{next(self._numbers)}_"
+            name = f"{FILES_PREFIX}{next(self._numbers)}_"
             is_stream = re.search(r"\bSTREAM[\s(]*$", before, re.IGNORECASE)
             schema, hints = options.pop("schema", None), options.pop("cloudFiles.schemaHints", "")
-            local = str(self.api.paths.translate_uri(path))
             if (file_format := options.pop("cloudFiles.format", None)) is None:
-                file_format = find_format(local)
+                file_format = find_format(str(self.api.paths.translate_uri(path)))
             if options.pop("cloudFiles.inferColumnTypes") == "true":
                 options.setdefault("inferSchema", "true")
-            if not schema and has_headers(lower_options(options), file_format):
-                options["header"] = "true"
-            if has_folders(local):
-                options.setdefault("recursiveFileLookup", "true")
 
             def query() -> Any:
                 reader = self.session.readStream if is_stream else self.session.read
-                reader = reader.format(file_format).options(**options)
+                reader = mark_auto_loader(reader.format(file_format)).options(**options)
                 frame = (reader.schema(schema) if schema else reader).load(path)
                 frame = _cast_columns(frame, hints)
                 return frame.select("*", "_metadata") if has_metadata else frame

@@ -22,7 +22,7 @@ from .change_flows import ChangeFlows, Target
 from .change_sql import Changes, Flow, find_streams, write_snapshot
 from .expectations import EXPECTATIONS, as_query
 from .pipeline_sql import drop_catalogs, drop_keys, to_spark
-from .stream_readers import AUTO_LOADER, read_changes, read_with_auto_loader
+from .stream_readers import is_auto_loader, read_changes, read_with_auto_loader
 
 Query = Callable[[], Any]
 _ALIASES = {
@@ -279,7 +279,7 @@ class PipelineApi:
     def _with_path(self, method: Any) -> Any:
         def load(reader: Any, path: Any = None, *args: Any, **options: Any) -> Any:
             local = self.paths.translate_uri(path)
-            if hasattr(reader, AUTO_LOADER):
+            if is_auto_loader(reader):
                 if has_folders(local):
                     reader = reader.option("recursiveFileLookup", "true")
                 options, kind = lower_options(reader._options), reader._format or ""

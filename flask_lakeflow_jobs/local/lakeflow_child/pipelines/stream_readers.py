@@ -6,8 +6,17 @@ from typing import Any
 
 from ..spark.files.data_files import lower_options, wants_changes
 
-#: An attribute of readers of the format ``cloudFiles``, which finds files in all folders.
-AUTO_LOADER = "_is_auto_loader"
+_AUTO_LOADER = "_is_auto_loader"
+
+
+def mark_auto_loader(reader: Any) -> Any:
+    """Let a reader find files in all folders, and headers in CSV files, as Auto Loader does."""
+    setattr(reader, _AUTO_LOADER, True)
+    return reader
+
+
+def is_auto_loader(reader: Any) -> bool:
+    return hasattr(reader, _AUTO_LOADER)
 
 
 def read_with_auto_loader(stream: Any) -> None:
@@ -15,10 +24,7 @@ def read_with_auto_loader(stream: Any) -> None:
     set_format, set_option = stream.format, stream.option
 
     def format_(reader: Any, source: str) -> Any:
-        if source != "cloudFiles":
-            return set_format(reader, source)
-        setattr(reader, AUTO_LOADER, True)
-        return reader
+        return mark_auto_loader(reader) if source == "cloudFiles" else set_format(reader, source)
 
     def option(reader: Any, key: str, value: Any) -> Any:
         if key == "cloudFiles.format":

@@ -15,7 +15,7 @@ from .file_sources import METADATA, FileSource
 Evaluate = Callable[[str], Any]
 
 #: How the names of the views begin.
-FILES = "lakeflow_files_"
+FILES_PREFIX = "lakeflow_files_"
 
 _OPTION = re.compile(r"\s*(?:`([^`]+)`|([\w.]+))\s*=>\s*(.*)", re.DOTALL)
 # The options of read_files by those of readers; others are the same.
@@ -61,7 +61,7 @@ def replace_read_files(
 
 def create_view(frame: Any) -> str:
     """Return the name of a new view of a frame, for a statement."""
-    view = f"{FILES}{os.urandom(8).hex()}"
+    view = f"{FILES_PREFIX}{os.urandom(8).hex()}"
     # A global view is not among the tables of a schema.
     frame.createOrReplaceGlobalTempView(view)
     return f"global_temp.{view}"

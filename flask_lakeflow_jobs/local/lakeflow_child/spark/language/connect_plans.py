@@ -16,7 +16,7 @@ from .sql_text import write_literal
 
 # pyspark is imported in functions: its import starts a session, and that of ``delta`` does not.
 #: How the names of views begin that last for one statement.
-NAMED = "lakeflow_frame_"
+FRAME_PREFIX = "lakeflow_frame_"
 # The types of values that have a literal in SQL.
 _LITERALS = (bool, bytes, date, Decimal, float, int, str, type(None))
 
@@ -67,7 +67,7 @@ def make_frame(session: Any, relation: Any) -> Any:
 @contextmanager
 def name_frame(frame: Any) -> Iterator[str]:
     """Name a frame while the body runs, as no other task does that shares the session."""
-    view = f"{NAMED}{uuid4().hex}"
+    view = f"{FRAME_PREFIX}{uuid4().hex}"
     frame.createOrReplaceTempView(view)
     try:
         yield view

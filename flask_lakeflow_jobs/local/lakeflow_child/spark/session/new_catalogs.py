@@ -13,7 +13,7 @@ from typing import Any
 
 from ...sql_syntax import match_syntax
 from ..frames.sail_requests import RequestStub
-from ..language.connect_plans import NAMED
+from ..language.connect_plans import FRAME_PREFIX
 from ..language.sql_names import CATALOG_NAME, find_current, quote_part
 from ..tables.spark_catalog import load_catalog, save_catalog
 from .sail import PORT_FILE
@@ -95,7 +95,8 @@ class Catalogs:
         if request.DESCRIPTOR.name != "ExecutePlanRequest":
             return
         dropped = request.plan.root.catalog.drop_temp_view.view_name
-        if dropped.startswith(NAMED):  # no other view reads it, and its own source may be gone
+        # No other view reads one of a single statement, and its own source may be gone.
+        if dropped.startswith(FRAME_PREFIX):
             self._commands = [
                 each for each in self._commands if each.create_dataframe_view.name != dropped
             ]
