@@ -15,9 +15,10 @@ import re
 from collections.abc import Callable
 from functools import cache
 
-#: A text in quotes, and a part of a name, as patterns.
+#: A text in quotes, a part of a name, and a name, as patterns.
 TEXT = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 NAME_PART = r"(?:`(?:[^`]|``)+`|[\w-]+)"
+NAME = rf"{NAME_PART}(?:\s*\.\s*{NAME_PART})*"
 #: A match of a syntax, whose ``string`` is the statement.
 Match = re.Match[str]
 
@@ -26,7 +27,7 @@ _ITEM = re.compile(
 )
 _LITERAL = rf"{TEXT}|`[^`]*`"
 # A whole one, and not the words of a command that lacks its name.
-_NAME = rf"(?!IF\s+(?:NOT\s+)?EXISTS\b){NAME_PART}(?:\s*\.\s*{NAME_PART})*(?!\s*\.|[\w`/-])"
+_NAME = rf"(?!IF\s+(?:NOT\s+)?EXISTS\b){NAME}(?!\s*\.|[\w`/-])"
 _REST = r".*?(?=\s*;?\s*$)"
 _KINDS = {
     "column": NAME_PART,

@@ -20,17 +20,16 @@ from typing import Any
 from ..spark.language.sql_names import quote_part
 from ..spark.language.sql_text import write_text
 from ..spark.tables.spark_catalog import CHANGE_LOG
-from ..sql_syntax import match_syntax, split_name
+from ..sql_syntax import NAME, NAME_PART, match_syntax, split_name
 from .pipeline_sql import blank_nested
 
 #: Columns of the log: the place in the sequence, and whether a change deletes its key or all rows.
 SEQUENCE, DELETED, TRUNCATED = "__change_sequence", "__change_deleted", "__change_truncated"
 
 _HELPERS = (SEQUENCE, DELETED, TRUNCATED)
-_NAME = r"(?:`[^`]+`|\w+)(?:\s*\.\s*(?:`[^`]+`|\w+))*"
 _FLOW = "[CREATE FLOW <name> [COMMENT <text>] AS] (APPLY CHANGES | AUTO CDC) INTO <target> FROM"
 _TARGET = "CREATE STREAMING TABLE [IF NOT EXISTS] <target>"
-_STREAM = re.compile(rf"\bSTREAM(?:\s*\(\s*|\s+(?!FROM\b))(?P<name>{_NAME})", re.IGNORECASE)
+_STREAM = re.compile(rf"\bSTREAM(?:\s*\(\s*|\s+(?!FROM\b))(?P<name>{NAME})", re.IGNORECASE)
 _FLOW_OF_TABLE = re.compile(r"\bFLOW\s+AUTO\s+CDC\s+(?=FROM\b)", re.IGNORECASE)
 _CLAUSES = (
     "FROM",
@@ -54,7 +53,7 @@ _COLUMNS = re.compile(
     r"(?P<all>\*\s*(?:EXCEPT\s*(?=\())?)?(?:\((?P<names>.*)\)|(?P<plain>[^()*]*))",
     re.IGNORECASE | re.DOTALL,
 )
-_COLUMN = re.compile(r"\s*(?:`[^`]+`|\w+)\s*")
+_COLUMN = re.compile(rf"\s*{NAME_PART}\s*")
 _REFUSED = {
     "IGNORE NULL UPDATES": "Fill in NULL in the query that the flow reads",
     "WHERE": "Filter the rows in the query that the flow reads",

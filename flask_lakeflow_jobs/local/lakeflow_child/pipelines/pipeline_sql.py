@@ -11,7 +11,7 @@ from ..sql_statements import (
     remove_comments,
     split_statements,
 )
-from ..sql_syntax import TEXT, match_syntax
+from ..sql_syntax import NAME, NAME_PART, TEXT, match_syntax
 from .expectations import fail_unless
 
 _UNCHANGED = rf"(?P<unchanged>{TEXT})"
@@ -25,16 +25,15 @@ _FORMS = {
     r"\bLIVE\.": "",
 }
 _CONSTRAINT = re.compile(
-    _UNCHANGED + r"|\bCONSTRAINT\s+(?P<name>`[^`]+`|\w+)\s+"
+    _UNCHANGED + rf"|\bCONSTRAINT\s+(?P<name>{NAME_PART})\s+"
     r"(?:(?P<key>(?:PRIMARY|FOREIGN)\s+KEY)|EXPECT)\s*(?=\()",
     re.IGNORECASE | re.DOTALL,
 )
 _KEY_OF_COLUMN = re.compile(_UNCHANGED + r"|\bPRIMARY\s+KEY\b(?!\s*\()", re.IGNORECASE | re.DOTALL)
-_NAME = r"(?P<name>(?:`[^`]+`|\w+)(?:\.(?:`[^`]+`|\w+))*)"
 _TABLE = re.compile(
     _UNCHANGED
     + r"|\bCREATE\s+(?:STREAMING\s+TABLE|MATERIALIZED\s+VIEW)\s+(?:IF\s+NOT\s+EXISTS\s+)?"
-    + _NAME,
+    + rf"(?P<name>{NAME})",
     re.IGNORECASE | re.DOTALL,
 )
 _OF_TABLE = re.compile(

@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable
 
 from ...sql_statements import LITERAL
-from ...sql_syntax import NAME_PART, match_syntax, split_name, unquote_part
+from ...sql_syntax import NAME, NAME_PART, match_syntax, split_name, unquote_part
 from .sql_text import Query
 
 #: Returns what to write before the name of a schema.
@@ -27,7 +27,6 @@ Prefix = Callable[[str], str]
 FILE_FORMATS = frozenset(["avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text"])
 CATALOG_NAME = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 _PART = re.compile(NAME_PART)
-_NAME = rf"{NAME_PART}(?:\s*\.\s*{NAME_PART})*"
 _LIST = rf"\s*{NAME_PART}(?:\s*,\s*{NAME_PART})*\s*"
 _STAR = re.compile(rf"{LITERAL}|(?P<name>{NAME_PART})\s*\.\s*\*", re.DOTALL)
 _WORD = re.compile(rf"{LITERAL}|(?P<name>{NAME_PART})", re.DOTALL)
@@ -43,24 +42,25 @@ def _build_pattern(words: str) -> re.Pattern[str]:
     before = rf"(?<![\w.:$-])(?:(?:{words})\s+)+"
     return re.compile(
         rf"{LITERAL}|`[^`]*`|\bDISTINCT\s+FROM\b"
-        rf"|(?P<columns>\b(?:INTO|OVERWRITE)\s+(?:TABLE\s+)?{_NAME}\s*\({_LIST}\))"
-        rf"|(?P<names>{before}(?:IF\s+(?:NOT\s+)?EXISTS\s+)?{_NAME}"
-        rf"(?:(?:\s+(?:AS\s+)?{NAME_PART})?\s*,\s*{_NAME})*"
+        rf"|(?P<columns>\b(?:INTO|OVERWRITE)\s+(?:TABLE\s+)?{NAME}\s*\({_LIST}\))"
+        rf"|(?P<names>{before}(?:IF\s+(?:NOT\s+)?EXISTS\s+)?{NAME}"
+        rf"(?:(?:\s+(?:AS\s+)?{NAME_PART})?\s*,\s*{NAME})*"
         rf"|(?:\bWITH\s+|,\s*){NAME_PART}(?=\s*(?:\([^()]*\)\s*)?\bAS\s*\())",
         re.IGNORECASE | re.DOTALL,
     )
 
 
 _IN_QUERY, _IN_COMMAND = map(_build_pattern, (_OF_QUERY, _OF_COMMAND))
-_TABLE = re.compile(_NAME)
+_TABLE = re.compile(NAME)
 # USE takes the name for one of the current catalog.
 _OF_SCHEMA = re.compile(
-    rf"(?!use\b).*\b(?:schema|database)\s+(?:if\s+(?:not\s+)?exists\s+)?(?P<name>{_NAME})$",
+    rf"(?!use\b).*\b(?:schema|database)\s+(?:if\s+(?:not\s+)?exists\s+)?(?P<name>{NAME})$",
     re.DOTALL,
 )
 # As in extract(YEAR FROM …), where a column follows.
 _FUNCTION = re.compile(r"\(\s*\w+\s+$")
-_QUERY = re.compile(r"[\s(]*(?:SELECT|WITH|VALUES|TABLE|FROM)\b", re.IGNORECASE)
+#: The beginning of a query of rows, unlike SHOW, DESCRIBE and EXPLAIN.
+SELECTS = re.compile(r"[\s(]*(?:SELECT|WITH|VALUES|TABLE|FROM)\b", re.IGNORECASE)
 
 
 def find_schema(table: str) -> list[str]:
@@ -101,6 +101,12 @@ def list_schemas(query: Query, catalog: str | None = None) -> list[str]:
     return [unquote_part(row[0]) for row in rows]
 
 
+def list_tables(query: Query, schema: str) -> list[str]:
+    """Return the tables and views of a schema, such as ``main.default``."""
+    rows = query(f"SHOW TABLES IN {quote_name(schema)}").collect()
+    return [row.tableName for row in rows if not row.isTemporary]
+
+
 def find_current(query: Query) -> tuple[str, str]:
     ((catalog, schema),) = query("SELECT current_catalog(), current_schema()").collect()
     return catalog, unquote_part(schema)
@@ -131,7 +137,7 @@ def lower_in_sql(statement: str, prefix: Prefix = lambda _: "") -> str:
         is_column = _FUNCTION.search(match.string, 0, match.start()) is not None
         return name if is_column else _prefix_all(name, prefix)
 
-    pattern = _IN_QUERY if _QUERY.match(statement) else _IN_COMMAND
+    pattern = _IN_QUERY if SELECTS.match(statement) else _IN_COMMAND
     return _unite_stars(pattern.sub(replace, statement))
 
 

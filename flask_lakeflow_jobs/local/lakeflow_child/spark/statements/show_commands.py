@@ -14,6 +14,7 @@ from ...sql_syntax import Match, match_syntax, split_name, unquote_part
 from ..language.sql_names import (
     find_current,
     list_schemas,
+    list_tables,
     quote_name,
     quote_part,
 )
@@ -232,17 +233,15 @@ def _list_information(kind: str, catalogs: list[str], query: Query) -> Iterator[
 def _list_tables(kind: str, schema: str, query: Query) -> Iterator[Row]:
     path = schema.split(".", 1)
     views = {row.tableName for row in query(f"SHOW VIEWS IN {quote_name(schema)}").collect()}
-    for row in query(f"SHOW TABLES IN {quote_name(schema)}").collect():
-        if row.isTemporary:
-            continue
-        is_view = row.tableName in views
+    for table in list_tables(query, schema):
+        is_view = table in views
         if kind == "tables":
             source = None if is_view else "DELTA"
-            yield *path, row.tableName, "VIEW" if is_view else "MANAGED", source, None
+            yield *path, table, "VIEW" if is_view else "MANAGED", source, None
         elif kind == "views" and is_view:
-            yield *path, row.tableName
+            yield *path, table
         elif kind == "columns":
-            yield from _list_columns(path, row.tableName, query)
+            yield from _list_columns(path, table, query)
 
 
 def _list_columns(path: list[str], table: str, query: Query) -> Iterator[Row]:

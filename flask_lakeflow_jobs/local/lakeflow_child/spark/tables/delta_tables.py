@@ -6,6 +6,7 @@ On Databricks it comes with the cluster, as the module ``delta.tables``.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -244,21 +245,19 @@ def write_assignments(values: Any, write: Any) -> str:
 
 def find_alias(frame: Any) -> str | None:
     """Return the alias of a frame, which it keeps after a filter or a selection."""
-    plan = frame._plan
-    while plan is not None:
-        if isinstance(alias := getattr(plan, "_alias", None), str):
-            return alias
-        plan = getattr(plan, "_child", None)
-    return None
+    aliases = (getattr(each, "_alias", None) for each in _walk(frame._plan))
+    return next((each for each in aliases if isinstance(each, str)), None)
 
 
 def _list_plans(frame: Any) -> set[int]:
-    plans = set()
-    plan = frame._plan
+    plans = _walk(frame._plan)
+    return {getattr(each, "_root_plan_id", None) or each._plan_id for each in plans}  # 4.2, 4.0
+
+
+def _walk(plan: Any) -> Iterator[Any]:
     while plan is not None:
-        plans.add(getattr(plan, "_root_plan_id", None) or plan._plan_id)  # pyspark 4.2, 4.0
+        yield plan
         plan = getattr(plan, "_child", None)
-    return plans
 
 
 def build_modules() -> dict[str, dict[str, Any]]:

@@ -18,7 +18,7 @@ from ...json_files import read_json, write_json
 from ...samples import SPARK_SAMPLES
 from ...workspace_paths import drop_scheme
 from ..files.data_files import list_files
-from ..language.sql_names import list_schemas, quote_name, quote_part
+from ..language.sql_names import list_schemas, list_tables, quote_name, quote_part
 from ..language.sql_text import write_text
 
 Entries = dict[str, dict[str, Any]]
@@ -83,15 +83,15 @@ def add_tables(folder: str, session: Any, catalog: str, schema: str) -> None:
     """
     path = f"{catalog}.{schema}".lower()
     entries: Entries = {path: {"type": "schema"}}
-    for row in session.sql(f"SHOW TABLES IN {quote_part(schema)}").collect():
-        if row.isTemporary or row.tableName.startswith(CHANGE_LOG):
+    for table in list_tables(session.sql, schema):
+        if table.startswith(CHANGE_LOG):
             continue
-        entry = _describe_table(session, f"{schema}.{row.tableName}")
+        entry = _describe_table(session, f"{schema}.{table}")
         if entry["type"] == "table" and entry["provider"] in _SELF_DESCRIBING:
             entry["location"] = drop_scheme(entry["location"])
             if entry["location"].startswith(os.path.join(folder, OFFERED, "")):
                 continue  # a table of Sail
-            entries[f"{path}.{row.tableName}"] = entry
+            entries[f"{path}.{table}"] = entry
     with _locked(folder):
         write_json(_catalog_file(folder), read_catalog(folder) | entries)
 
@@ -182,15 +182,13 @@ def describe_catalog(session: Any, known: Entries | None = None) -> Entries:
             path = f"{catalog}.{schema}"
             if schema != "default":
                 entries[path] = {"type": "schema"}
-            for row in session.sql(f"SHOW TABLES IN {quote_name(path)}").collect():
-                if not row.isTemporary:
-                    name = f"{path}.{row.tableName}"
-                    try:
-                        entries[name] = _describe_table(session, name)
-                    except Exception as error:
-                        print(f"The table {name} cannot be read now: {error}", file=sys.stderr)
-                        if known and name in known:
-                            entries[name] = known[name]
+            for name in (f"{path}.{table}" for table in list_tables(session.sql, path)):
+                try:
+                    entries[name] = _describe_table(session, name)
+                except Exception as error:
+                    print(f"The table {name} cannot be read now: {error}", file=sys.stderr)
+                    if known and name in known:
+                        entries[name] = known[name]
     return entries
 
 
