@@ -41,24 +41,8 @@ def import_function(name: str) -> Callable[..., Any]:
     :raises TypeError: it is something else than a plain function.
     """
     module_name, _, function_name = name.rpartition(".")
-    module = _import_module(module_name, name)
-    function = getattr(module, function_name, None)
-    if function is None:
-        raise ImportError(
-            f"{module.__file__} has no function {function_name!r}, which the python_operator_task "
-            "names."
-        )
-    _check_function(function, name)
-    return function  # type: ignore[no-any-return]
-
-
-def _import_module(module_name: str, name: str) -> types.ModuleType:
-    """Import the module of a function.
-
-    :param name: of the function, for messages.
-    """
     try:
-        return import_module(module_name)
+        module = import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name and f"{error.name}.".startswith(f"{_PACKAGE}."):
             raise ImportError(
@@ -72,10 +56,12 @@ def _import_module(module_name: str, name: str) -> types.ModuleType:
             f"There is no module {error.name!r} for the main {name!r} of the python_operator_task. "
             "Name a module of the bundle or of the task's environment."
         ) from None
-
-
-def _check_function(function: Any, name: str) -> None:
-    """Refuse what is no plain function."""
+    function = getattr(module, function_name, None)
+    if function is None:
+        raise ImportError(
+            f"{module.__file__} has no function {function_name!r}, which the python_operator_task "
+            "names."
+        )
     if isinstance(function, type):
         raise TypeError(
             f"{name} is a class, such as a sensor or an operator, which the local workspace cannot "
@@ -89,6 +75,7 @@ def _check_function(function: Any, name: str) -> None:
             f"{_describe(function, name)} is a coroutine, which nothing would await. Write it "
             "without 'async', and call asyncio.run() in it."
         )
+    return function
 
 
 def convert_arguments(
