@@ -78,6 +78,8 @@ spark.sql("SELECT * FROM dev.snippets.t VERSION AS OF 0").collect()
 
 # %% identifier
 spark.sql("SELECT * FROM IDENTIFIER(:t)", {"t": "dev.snippets.t"}).collect()
+spark.sql("SELECT * FROM IDENTIFIER(:t) WHERE array_contains(:ids, n)", {"t": "dev.snippets.t", "ids": [1]}).collect()
+assert spark.sql("SELECT ? AS a FROM IDENTIFIER(?) WHERE n > ? LIMIT 1", [5, "dev.snippets.T", 0]).first().a == 5
 
 # %% named schema
 spark.sql("CREATE SCHEMA IF NOT EXISTS IDENTIFIER(:s)", {"s": "dev.named"})

@@ -8,8 +8,9 @@ A package uses only those after it:
 - ``session``: ``task_spark`` starts the session of a task, and ``sail`` the server. With
   ``new_catalogs``, a session knows catalogs that its task names. Only ``spark_submit`` runs Spark
   on a Java of the user.
-- ``statements``: ``sail_commands`` and ``show_commands`` have a table of commands by their syntax,
-  which ``sql_syntax`` reads. Other rules change the tree of a statement, by what it does.
+- ``statements``: ``sail_sql`` has the steps of each. It, ``sail_commands`` and ``show_commands``
+  have tables of commands by their syntax, which ``sql_syntax`` reads. ``statement_rules`` has the
+  rules that change the tree of a statement, in their order.
 - ``streams``: each start reads what is new, and ends.
 - ``tables``: Delta tables with their logs and changes, what is written into tables and folders,
   and the catalog that later tasks read.

@@ -18,7 +18,7 @@ from ...sql_syntax import Match, match_syntax
 from ...workspace_paths import WorkspacePaths
 from ..files.read_files import replace_read_files
 from ..language.spark_advice import find_lack, is_refusal
-from ..language.sql_names import quote_part
+from ..language.sql_names import SELECTS, quote_part
 from ..language.sql_text import Query, escape_quotes, insert_parameters, insert_settings
 from ..tables.delta_log import build_counts, find_location, list_versions, replace_descriptions
 from ..tables.table_changes import replace_table_changes
@@ -33,15 +33,8 @@ _UNLIKE = re.compile(
     r"|\b(?:VERSION|TIMESTAMP)\s+AS\s+OF\b|\bGROUP\s+BY\b.*\b(?:HAVING|ORDER\s+BY)\b.*\w\s*\(",
     re.IGNORECASE | re.DOTALL,
 )
-# Sail takes parameters in other queries only.
-_TAKES_NO_PARAMETERS = re.compile(
-    r"(?![\s(]*(?:SELECT|WITH|VALUES|TABLE|FROM)\b)|.*\b(?:IDENTIFIER\s*\(|information_schema\b)",
-    re.IGNORECASE | re.DOTALL,
-)
-_NO_IDS = "MERGE INTO tables with Delta identity columns"
 # Beyond it, a statement is data, and parsing takes seconds.
 _MAX_LENGTH = 200_000
-# Rules for trees are imported in functions: sqlglot takes long to import.
 
 
 class SailSql:
@@ -59,27 +52,35 @@ class SailSql:
         paths: WorkspacePaths,
         require: Callable[[str], None],
     ) -> None:
-        self._session = session
-        self._query = session.sql
+        self.session = session
+        self.query = session.sql
+        #: Those of SQL, once a statement has declared some.
+        self.variables: Any = None
         self._volumes = mounts["/Volumes"]
         self._paths = paths
         self._commands = SailCommands(session.sql, self.sql, session.conf, mounts, require)
-        self._variables: Any = None
 
     def sql(self, statement: str, args: Any = None, **names: Any) -> Any:
         """Run a statement of Databricks."""
-        statement = insert_settings(escape_quotes(statement), self._session.conf)
+        statement = insert_settings(escape_quotes(statement), self.session.conf)
         statement = self._paths.translate_sql(remove_comments(statement))
-        if args and (self._variables is not None or _TAKES_NO_PARAMETERS.match(statement)):
+        if args and self._needs_text(statement, args):
             statement, args = insert_parameters(statement, args), None
         statement = replace_identifiers(
-            statement, lambda text: self.sql(f"SELECT {text}").first()[0]
+            statement, lambda text: self.sql(f"SELECT {text}", args).first()[0]
         )
-        run = partial(self._query, args=args, **names)
+        run = partial(self.query, args=args, **names)
         statement = self._replace_sources(statement, run)
         if not is_query(statement):
             statement = self._commands.rewrite(statement)
         return self._run_by_syntax(statement, run)
+
+    def _needs_text(self, statement: str, args: Any) -> bool:
+        """Return whether parameters become text: Sail takes them in plain queries only."""
+        lower = statement.lower()
+        is_plain = SELECTS.match(statement) is not None and _INFORMATION not in lower
+        has_marked_name = "identifier" in lower and not isinstance(args, dict)  # it takes a mark
+        return not is_plain or has_marked_name or self.variables is not None
 
     def _replace_sources(self, statement: str, run: Query) -> str:
         """Replace what has no equal on Sail by queries and views."""
@@ -87,104 +88,70 @@ class SailSql:
         def evaluate(expression: str) -> Any:
             return run(f"SELECT {expression}").first()[0]
 
-        statement = replace_descriptions(statement, self._query)
+        statement = replace_descriptions(statement, self.query)
         if is_query(statement):
-            statement = replace_show(statement, self._query, self._volumes)
+            statement = replace_show(statement, self.query, self._volumes)
         translate = self._paths.translate_uri
-        statement = replace_read_files(statement, self._session, evaluate, translate)
-        return replace_table_changes(statement, self._session, evaluate)
+        statement = replace_read_files(statement, self.session, evaluate, translate)
+        return replace_table_changes(statement, self.session, evaluate)
 
     def _run_by_syntax(self, statement: str, run: Query) -> Any:
         for syntax, run_by in self.by_syntax.items():
             match = match_syntax(syntax, statement)
             if match is not None and (frame := run_by(self, match, run)) is not None:
                 return frame
-        return self._run(statement, run)
+        return self.run(statement, run)
+
+    def run_by_tree(self, match: Match, run: Query) -> Any:
+        is_data = len(match.string) > _MAX_LENGTH and match_syntax("INSERT", match.string)
+        rules, tree = (None, None) if is_data else _parse(match.string)
+        return None if rules is None else rules.run_tree(tree, match.string, self, run)
 
     def change_variables(self, match: Match, run: Query) -> Any:
-        if (tree := _parse(match.string)) is None:
-            return None
-        if self._variables is None:
-            from .sql_definitions import SqlVariables
-
-            self._variables = SqlVariables(self.sql)
-        return self._variables.run_command(tree)
-
-    def change_functions(self, match: Match, run: Query) -> Any:
-        tree = _parse(match.string)
-        message = None if tree is None else self._functions.run(tree)
-        return None if message is None else run(message)
+        rules, tree = _parse(match.string)
+        return None if rules is None else rules.change_variables(tree, self)
 
     def show_functions(self, match: Match, run: Query) -> Any:
-        return run(self._functions.show(match, run))
-
-    def copy_files(self, match: Match, run: Query) -> Any:
-        if (tree := _parse(match.string)) is None:
-            return None
-        from .sql_writes import copy_into
-
-        return run(copy_into(tree, self._session))
-
-    def replace_rows(self, match: Match, run: Query) -> Any:
-        if len(match.string) > _MAX_LENGTH or (tree := _parse(match.string)) is None:
-            return None
-        from .sql_writes import replace_rows
-
-        return replace_rows(tree, self._session)
-
-    def create_by_frame(self, match: Match, run: Query) -> Any:
-        if (tree := _parse(match.string)) is None:
-            return None
-        from .sql_writes import create_by_frame
-
-        return create_by_frame(tree, self._session, lambda text: self._run(text, run))
-
-    def limit_texts(self, match: Match, run: Query) -> Any:
-        frame = self._run(match.string, run)
-        if (tree := _parse(match.string)) is not None:
-            from .sql_writes import limit_texts
-
-            limit_texts(tree, self._query)
-        return frame
+        return run(self.functions.show(match, run))
 
     def count_changes(self, match: Match, run: Query) -> Any:
         """Count changed rows as Databricks does: Sail counts those that it writes."""
         try:
-            location = find_location(self._query, match["name"])
+            location = find_location(self.query, match["name"])
         except Exception:  # the statement itself fails with the right message, or has no counts
             return None
         version = list_versions(location)[-1]
-        frame = self._run(match.string, run)
+        frame = self.run(match.string, run)
         counts = build_counts(match["verb"].upper(), location, version)
-        return frame if counts is None else self._query(counts)
+        return frame if counts is None else self.query(counts)
 
     def insert_by_name(self, match: Match, run: Query) -> Any:
         rows = match.string[match.end() :]
-        columns = ", ".join(map(quote_part, self._run(rows, run).columns))
+        columns = ", ".join(map(quote_part, self.run(rows, run).columns))
         return self._run_by_syntax(f"{match.string[: match.end('name')]} ({columns}) {rows}", run)
 
     def count_inserts(self, match: Match, run: Query) -> Any:
-        frame = self._run(match.string, run)
+        frame = self.run(match.string, run)
         if frame.columns != ["count"]:
             return frame
         return frame.selectExpr("count AS num_affected_rows", "count AS num_inserted_rows")
 
     #: What runs a statement, by its syntax. Of several that match, the first to return a frame.
     by_syntax: ClassVar[dict[str, Callable[[SailSql, Match, Query], Any]]] = {
-        "(DECLARE | SET (VAR | VARIABLE) | DROP TEMPORARY VARIABLE)": change_variables,
-        "EXECUTE IMMEDIATE": change_variables,
-        "(CREATE [OR REPLACE] | DROP) [TEMPORARY] FUNCTION": change_functions,
-        # Sail knows its own functions only.
+        "(DECLARE | SET (VAR | VARIABLE) | DROP TEMPORARY VARIABLE | EXECUTE IMMEDIATE)": (
+            change_variables
+        ),
+        "COPY INTO": run_by_tree,
+        "(CREATE [OR REPLACE] | DROP) [TEMPORARY] FUNCTION": run_by_tree,
+        # Sail replaces all rows for these, or adds those that are beside the condition.
+        "INSERT (OVERWRITE | … REPLACE WHERE)": run_by_tree,
+        # It keeps the columns of a table that it replaces, and checks no lengths of texts.
+        r"CREATE [OR REPLACE] TABLE … AS (SELECT | WITH | VALUES | TABLE | FROM | \()": run_by_tree,
+        r"CREATE [OR REPLACE] TABLE … (CHAR | VARCHAR) \(": run_by_tree,
+        # It knows its own functions only.
         "SHOW [ALL | <user: USER>] FUNCTIONS [(IN | FROM) <name>] [[LIKE] <text>] $": (
             show_functions
         ),
-        "COPY INTO": copy_files,
-        # Sail replaces all rows for these, or adds those that are beside the condition.
-        "INSERT (OVERWRITE | … REPLACE WHERE)": replace_rows,
-        r"CREATE [OR REPLACE] TABLE … AS (SELECT | WITH | VALUES | TABLE | FROM | \()": (
-            create_by_frame
-        ),
-        r"CREATE [OR REPLACE] TABLE … (CHAR | VARCHAR) \(": limit_texts,
         "<verb: DELETE | UPDATE | MERGE> [WITH SCHEMA EVOLUTION] [FROM | INTO] <name>": (
             count_changes
         ),
@@ -192,54 +159,41 @@ class SailSql:
         "INSERT": count_inserts,
     }
 
-    def _run(self, statement: str, run: Query) -> Any:
-        """Run a statement, corrected or, if Sail refuses it, in another form."""
-        statement = self._correct(statement, run)
+    def run(self, statement: str, run: Query) -> Any:
+        """Run a statement, corrected or, if Sail refuses it, in another form.
+
+        :param run: runs a statement of Sail with the arguments of this one.
+        """
+        is_short = len(statement) <= _MAX_LENGTH
+        rules, tree = _parse(statement) if is_short and _UNLIKE.search(statement) else (None, None)
+        if rules is not None:
+            statement = rules.correct(tree, self, run) or statement
         try:
             frame = run(statement)
             if is_query(statement):
                 frame.schema  # noqa: B018  # Sail resolves a query only now
-            return frame
         except Exception as error:
             if (advice := find_lack(statement)) is not None:
                 raise NotImplementedError(advice) from error
-            if _NO_IDS in str(error) and (tree := _parse(statement)) is not None:
-                from .merge_with_ids import merge_with_ids
-
-                return merge_with_ids(tree, self._query)
             can_rewrite = is_refusal(error) or _INFORMATION in statement.lower()
-            rewritten = self._rewrite(statement, run) if can_rewrite else None
-            if rewritten is None:
+            rules, tree = _parse(statement) if is_short and can_rewrite else (None, None)
+            frame = rules.run_refused(tree, error, self, run) if rules else None
+            if frame is None:
                 raise
-        return run(rewritten)
-
-    def _correct(self, statement: str, run: Query) -> str:
-        """Return a statement that has the rows and columns of Databricks on Sail."""
-        if len(statement) > _MAX_LENGTH or _UNLIKE.search(statement) is None:
-            return statement
-        if (tree := _parse(statement)) is None:
-            return statement
-        from .statement_rules import correct
-
-        return correct(tree, self._query, lambda text: self._run(text, run)) or statement
-
-    def _rewrite(self, statement: str, run: Query) -> str | None:
-        """Return a statement that does the same, or ``None`` if there is none."""
-        if len(statement) > _MAX_LENGTH or (tree := _parse(statement)) is None:
-            return None
-        from .statement_rules import rewrite
-
-        return rewrite(tree, self._query, run, self._functions, self._variables)
+        return frame
 
     @cached_property
-    def _functions(self) -> Any:
+    def functions(self) -> Any:
         from .sql_definitions import SqlFunctions
 
-        register = self._session.udf.register
+        register = self.session.udf.register
         return SqlFunctions(os.environ["LAKEFLOW_LOCAL_SPARK"], register)
 
 
-def _parse(statement: str) -> Any:
+def _parse(statement: str) -> tuple[Any, Any]:
+    """Return the module with rules for trees, and the tree; ``None`` twice if there is none."""
+    from . import statement_rules  # sqlglot takes long to import
     from .query_columns import parse_query
 
-    return parse_query(statement)
+    tree = parse_query(statement)
+    return (None, None) if tree is None else (statement_rules, tree)

@@ -1,4 +1,8 @@
-"""The rules for the trees of statements: what they correct, and what they write otherwise."""
+"""What runs a statement by its tree, and the rules that correct trees, in their order.
+
+Each function gets the ``SailSql`` of the session, and what runs a statement of Sail with the
+arguments of this one.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,12 @@ from sqlglot import exp
 
 from ..language.sql_text import Query
 from ..tables.delta_log import find_filled, find_folder
-from .query_columns import Tree, write
+from .merge_with_ids import merge_with_ids
+from .query_columns import Describe, Tree, write
 from .query_tables import name_folders, name_keys
 from .show_commands import insert_information
 from .sql_changes import rewrite_statement
-from .sql_definitions import SqlFunctions, SqlVariables
+from .sql_definitions import SqlVariables
 from .sql_queries import (
     filter_laterals,
     hold_filters,
@@ -21,21 +26,38 @@ from .sql_queries import (
     refuse_queries,
     rewrite_queries,
 )
+from .sql_writes import copy_into, create_by_frame, limit_texts, replace_rows
 from .table_alterations import alter_table
 
+_NO_IDS = "MERGE INTO tables with Delta identity columns"
 
-def correct(tree: Tree, query: Query, run: Query) -> str | None:
-    """Return a statement that has the rows of Databricks on Sail; ``None`` if this one has them.
 
-    :param query: runs a statement of Sail.
-    :param run: runs one of Databricks, with the arguments of this one.
-    """
+def run_tree(tree: Tree, statement: str, sql: Any, run: Query) -> Any:
+    """Run a statement that Sail runs otherwise; return ``None`` for another one."""
+    if isinstance(tree, exp.Copy):
+        return run(copy_into(tree, sql.session))
+    if isinstance(tree, exp.Insert):
+        return replace_rows(tree, sql.session)
+    if isinstance(tree, exp.Create) and tree.kind == "TABLE":
+        if tree.expression is not None:
+            return create_by_frame(tree, sql.session, lambda text: sql.run(text, run))
+        frame = sql.run(statement, run)
+        limit_texts(tree, sql.query)
+        return frame
+    message = sql.functions.run(tree)
+    return None if message is None else run(message)
 
-    def describe(text: str) -> dict[str, str]:
-        return _list_columns(run(text))
 
+def change_variables(tree: Tree, sql: Any) -> Any:
+    sql.variables = sql.variables or SqlVariables(sql.sql)
+    return sql.variables.run_command(tree)
+
+
+def correct(tree: Tree, sql: Any, run: Query) -> str | None:
+    """Return a statement that has the rows of Databricks on Sail; ``None`` if this one has them."""
+    describe = _describe_by(lambda text: sql.run(text, run))
     before = write(tree)
-    name_folders(tree, query)
+    name_folders(tree, sql.query)
     refuse_queries(tree)
     for select in tree.find_all(exp.Select):
         name_groups(select)
@@ -47,34 +69,32 @@ def correct(tree: Tree, query: Query, run: Query) -> str | None:
     return None if corrected == before else corrected
 
 
-def rewrite(
-    tree: Tree, query: Query, run: Query, functions: SqlFunctions, variables: SqlVariables | None
-) -> str | None:
-    """Return a statement that Sail takes, and that does the same; ``None`` if there is none.
-
-    :param run: runs a statement of Sail with the arguments of this one.
-    """
-
-    def describe(text: str) -> dict[str, str]:
-        return _list_columns(run(text))
-
-    def find_own(table: str) -> set[str]:
-        location = find_folder(query, table)
-        return find_filled(location) if location is not None else set()
-
-    if (description := functions.describe(tree)) is not None:
-        return description
+def run_refused(tree: Tree, error: Exception, sql: Any, run: Query) -> Any:
+    """Run a statement that Sail has refused in another form; ``None`` if there is none."""
+    if isinstance(tree, exp.Merge) and _NO_IDS in str(error):
+        return merge_with_ids(tree, sql.query)
+    if (description := sql.functions.describe(tree)) is not None:
+        return run(description)
     if isinstance(tree, exp.Alter):
-        return alter_table(tree, query)
+        altered = alter_table(tree, sql.query)
+        return None if altered is None else run(altered)
     if isinstance(tree, exp.Command):
         return None
-    before = write(tree)
-    tree = functions.insert(insert_information(tree, query))
-    if variables is not None:
-        variables.insert(tree, describe)
-    after = write(rewrite_queries(rewrite_statement(tree, describe, find_own), describe))
-    return after if after != before or isinstance(tree, exp.Query) else None
+
+    def find_filled_in(table: str) -> set[str]:
+        location = find_folder(sql.query, table)
+        return find_filled(location) if location is not None else set()
+
+    describe, before = _describe_by(run), write(tree)
+    tree = sql.functions.insert(insert_information(tree, sql.query))
+    if sql.variables is not None:
+        sql.variables.insert(tree, describe)
+    after = write(rewrite_queries(rewrite_statement(tree, describe, find_filled_in), describe))
+    return run(after) if after != before or isinstance(tree, exp.Query) else None
 
 
-def _list_columns(frame: Any) -> dict[str, str]:
-    return {field.name: field.dataType.simpleString() for field in frame.schema.fields}
+def _describe_by(run: Query) -> Describe:
+    def describe(text: str) -> dict[str, str]:
+        return {each.name: each.dataType.simpleString() for each in run(text).schema.fields}
+
+    return describe
