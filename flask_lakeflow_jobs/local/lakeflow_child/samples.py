@@ -86,15 +86,16 @@ def _write_folder(folder: str, write: Callable[[str], None]) -> None:
 
 def _write_rows(folder: str, build_row: Callable[[int], dict[str, Any]]) -> None:
     import json
+    from datetime import datetime
 
     with open(os.path.join(folder, "rows.json"), "w", encoding="utf-8") as file:
-        file.writelines(json.dumps(build_row(number)) + "\n" for number in range(_ROWS))
+        rows = map(build_row, range(_ROWS))
+        file.writelines(json.dumps(row, default=datetime.isoformat) + "\n" for row in rows)
 
 
 def _write_zip_codes(folder: str) -> None:
     """Write trips as a Delta table with the columns of ``samples.nyctaxi.trips``."""
     import json
-    from datetime import datetime, timezone
 
     arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")  # of Spark
     moment = arrow.timestamp("us", tz="UTC")
@@ -106,13 +107,11 @@ def _write_zip_codes(folder: str) -> None:
         "pickup_zip": (arrow.int32(), "integer"),
         "dropoff_zip": (arrow.int32(), "integer"),
     }
-    rows = []
-    for number in range(_ROWS):
-        row = _build_trip(number)
-        for name in ("tpep_pickup_datetime", "tpep_dropoff_datetime"):
-            row[name] = datetime.fromisoformat(row[name]).replace(tzinfo=timezone.utc)
-        row |= {"pickup_zip": 10001 + number * 31 % 277, "dropoff_zip": 10001 + number * 47 % 277}
-        rows.append(row)
+    zips = {"pickup_zip": 31, "dropoff_zip": 47}
+    rows = [
+        {**_build_trip(each), **{name: 10001 + each * by % 277 for name, by in zips.items()}}
+        for each in range(_ROWS)
+    ]
     schema = arrow.schema([(name, kind) for name, (kind, _) in kinds.items()])
     file = os.path.join(folder, "rows.parquet")
     parquet.write_table(arrow.Table.from_pylist(rows, schema), file)
@@ -154,8 +153,8 @@ def _build_trip(number: int) -> dict[str, Any]:
     fare = round(2.5 + 2.5 * distance, 1)
     return {
         "VendorID": number % 2 + 1,
-        "tpep_pickup_datetime": start.isoformat(),
-        "tpep_dropoff_datetime": (start + timedelta(seconds=int(180 + 240 * distance))).isoformat(),
+        "tpep_pickup_datetime": start,
+        "tpep_dropoff_datetime": start + timedelta(seconds=int(180 + 240 * distance)),
         "passenger_count": number % 5 + 1,
         "trip_distance": distance,
         "PULocationID": number * 31 % 263 + 1,

@@ -204,14 +204,11 @@ def _check_json_path(write: CallWriter, text: Any, path: Any) -> None:
     check_path(write.read(path))
 
 
-def _refuse_number(name: str) -> Rule:
-    def refuse(write: CallWriter, value: Any, order: Any, number: Any) -> None:
-        raise NotImplementedError(
-            f"Sail has one value of {name} only. Number the rows with row_number() OVER (… ORDER "
-            "BY …) and filter them, or sort an array of structs: sort_array(collect_list(…))."
-        )
-
-    return refuse
+def _refuse_number(*_: Any) -> None:
+    raise NotImplementedError(
+        "Sail has one value of max_by and min_by only. Number the rows with row_number() OVER (… "
+        "ORDER BY …) and filter them, or sort an array of structs: sort_array(collect_list(…))."
+    )
 
 
 #: Rules by the name of a function and the number of its arguments. Comments say what Sail does.
@@ -272,7 +269,8 @@ _RULES: dict[tuple[str, int], Rule] = {
     ("left", 2): _cut("left"),
     ("right", 2): _cut("right"),
     # It leaves out the number of values.
-    **{(name, 3): _refuse_number(name) for name in ("max_by", "min_by")},
+    ("max_by", 3): _refuse_number,
+    ("min_by", 3): _refuse_number,
     # It takes no value alone.
     ("log", 1): _rename("ln"),
     # The result is a BIGINT.
