@@ -17,7 +17,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Window, functions
 from pyspark.sql.connect.plan import LogicalPlan
 
-from ..files.file_sources import METADATA
+from ..files.file_sources import METADATA, FileSource
 from ..language.connect_plans import find_messages, list_inputs, make_frame, union_frames
 from ..language.sql_names import quote_part
 
@@ -41,10 +41,10 @@ class StreamPlan:
         self.relation = frame._plan.plan(frame.sparkSession.client)
         #: Whether it names the file of a row.
         self.has_metadata = METADATA.encode() in self.relation.SerializeToString()
-        sources = find_marks(frame, SOURCE)
-        if self.has_metadata:
-            sources = {number: each.with_metadata() for number, each in sources.items()}
-        self.sources = sources
+        self.sources = find_marks(frame, SOURCE)
+        for number, each in self.sources.items():
+            if self.has_metadata and isinstance(each, FileSource):
+                self.sources[number] = each.with_metadata()
         self.watermarks: dict[int, tuple[str, str]] = find_marks(frame, WATERMARK)
         self.within_watermark = find_marks(frame, WITHIN_WATERMARK)
         found = filter(self.is_stateful, find_messages(self.relation, "Relation"))

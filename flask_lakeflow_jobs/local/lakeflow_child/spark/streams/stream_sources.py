@@ -65,10 +65,6 @@ class TableSource:
             )
         self._changes = TableChanges(session, name) if wants_changes(own) else None
 
-    def with_metadata(self) -> TableSource:
-        """Return the source itself: its rows are from no files that code knows."""
-        return self
-
     def read_all(self) -> Any:
         """Return all rows."""
         return self._mark(self._session.table(self._name), [])
