@@ -98,11 +98,14 @@ def replace_tokens(text: str, replacement: Callable[[re.Match[str]], str]) -> st
     :param replacement: returns the text in place of a token. Its groups ``named``, ``braced``,
         ``mark`` and ``end`` name its kind; a text has none of them.
     """
-    pieces = []
-    start = 0
+    return _replace(text, lambda token, part: part if token["comment"] else replacement(token))
+
+
+def _replace(text: str, write: Callable[[re.Match[str], str], str]) -> str:
+    """Replace tokens by what a function returns, from their matches and their whole texts."""
+    pieces, start = [], 0
     for token, end in _iter_tokens(text):
-        pieces += [text[start : token.start()]]
-        pieces += [text[token.start() : end] if token["comment"] else replacement(token)]
+        pieces += [text[start : token.start()], write(token, text[token.start() : end])]
         start = end
     return "".join([*pieces, text[start:]])
 
@@ -120,14 +123,9 @@ def split_statements(text: str) -> list[str]:
 
 def remove_comments(statement: str) -> str:
     """Replace comments by spaces, as they part words, so that all else keeps its place."""
-    pieces = []
-    start = 0
-    for token, end in _iter_tokens(statement):
-        if token["comment"]:
-            blank = re.sub(r"\S", " ", statement[token.start() : end])
-            pieces += [statement[start : token.start()], blank]
-            start = end
-    return "".join([*pieces, statement[start:]])
+    return _replace(
+        statement, lambda token, part: re.sub(r"\S", " ", part) if token["comment"] else part
+    )
 
 
 def is_query(statement: str) -> bool:

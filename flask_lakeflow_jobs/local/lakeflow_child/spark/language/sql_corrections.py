@@ -86,14 +86,13 @@ def try_casts(statement: str) -> str:
 
     Without ``spark.sql.ansi.enabled``, it has the others itself.
     """
-    position = 0
-    while (call := _CAST.search(statement, position)) is not None:
-        position = call.end()
-        found = read_arguments(statement, position) if call["cast"] else None
-        if found and _STRICT.fullmatch(statement, position, found[1] - 1):
-            statement = f"{statement[: call.start()]}TRY_{statement[call.start() :]}"
-            position += len("TRY_")
-    return statement
+
+    def write(match: re.Match[str]) -> str:
+        found = read_arguments(statement, match.end()) if match["cast"] else None
+        is_strict = found and _STRICT.fullmatch(statement, match.end(), found[1] - 1)
+        return f"TRY_{match[0]}" if is_strict else match[0]
+
+    return _CAST.sub(write, statement)
 
 
 def _find_window_end(statement: str, start: int) -> int:
