@@ -92,6 +92,10 @@ def quote_part(part: str) -> str:
     return "`" + part.replace("`", "``") + "`"
 
 
+def list_catalogs(query: Query) -> list[str]:
+    return [row[0] for row in query("SHOW CATALOGS").collect()]
+
+
 def list_schemas(query: Query, catalog: str | None = None) -> list[str]:
     """Return the schemas of a catalog, which Sail quotes if they are such as ``my-schema``.
 

@@ -14,7 +14,7 @@ from typing import Any
 from ...sql_syntax import match_syntax
 from ..frames.sail_requests import RequestStub
 from ..language.connect_plans import FRAME_PREFIX
-from ..language.sql_names import CATALOG_NAME, find_current, quote_part
+from ..language.sql_names import CATALOG_NAME, find_current, list_catalogs, quote_part
 from ..tables.spark_catalog import load_catalog, save_catalog
 from .sail import PORT_FILE
 
@@ -41,8 +41,7 @@ class Catalogs:
 
     def _find_missing(self, names: list[str]) -> list[str]:
         if not set(names) <= self._known:
-            rows = self._session.sql("SHOW CATALOGS").collect()
-            self._known = {row["catalog"] for row in rows} | _OF_SAIL
+            self._known = {*list_catalogs(self._session.sql)} | _OF_SAIL
         return [each for each in names if each not in self._known and CATALOG_NAME.fullmatch(each)]
 
     def _move(self, catalogs: list[str]) -> None:

@@ -13,6 +13,7 @@ from ...sql_statements import matches_show_pattern
 from ...sql_syntax import Match, match_syntax, split_name, unquote_part
 from ..language.sql_names import (
     find_current,
+    list_catalogs,
     list_schemas,
     list_tables,
     quote_name,
@@ -74,8 +75,7 @@ def _show_schemas(match: Match, query: Query, _: str) -> str:
 
 
 def _show_catalogs(match: Match, query: Query, _: str) -> str:
-    names = (row["catalog"] for row in query("SHOW CATALOGS").collect())
-    return _list_names("catalog", names, match)
+    return _list_names("catalog", list_catalogs(query), match)
 
 
 def _list_names(column: str, names: Iterable[str], match: Match) -> str:
@@ -213,8 +213,7 @@ def insert_information(tree: Any, query: Query) -> Any:
 
 def _list_catalogs(name: str, query: Query) -> list[str]:
     if name.lower() == "system":
-        found = [row[0] for row in query("SHOW CATALOGS").collect()]
-        return [each for each in found if each != "system"]
+        return [each for each in list_catalogs(query) if each != "system"]
     return [name or str(query("SELECT current_catalog()").first()[0])]
 
 

@@ -18,7 +18,7 @@ from ...json_files import read_json, write_json
 from ...samples import SPARK_SAMPLES
 from ...workspace_paths import drop_scheme
 from ..files.data_files import list_files
-from ..language.sql_names import list_schemas, list_tables, quote_name, quote_part
+from ..language.sql_names import list_catalogs, list_schemas, list_tables, quote_name, quote_part
 from ..language.sql_text import write_text
 
 Entries = dict[str, dict[str, Any]]
@@ -118,7 +118,7 @@ def _apply(session: Any, known: Entries, saved: Entries) -> set[str]:
         if name in known and known[name]["type"] != "schema":
             session.sql(f"DROP {known[name]['type'].upper()} IF EXISTS {quote_name(name)}")
     # A run that started before another one has named a catalog does not have it.
-    catalogs = {*_list(session, "SHOW CATALOGS")}
+    catalogs = {*list_catalogs(session.sql)}
     missing = {name for name in saved if name.partition(".")[0] not in catalogs}
     created = sorted(
         (name for name in changed if name in saved and name not in missing),
@@ -175,7 +175,7 @@ def describe_catalog(session: Any, known: Entries | None = None) -> Entries:
     :param known: has the entries of what cannot be described any more, as its files are lost.
     """
     entries: Entries = {}
-    for catalog in _list(session, "SHOW CATALOGS"):
+    for catalog in list_catalogs(session.sql):
         if catalog == "system":
             continue
         for schema in list_schemas(session.sql, quote_part(catalog)):
@@ -222,10 +222,6 @@ def read_source_options(properties: str) -> dict[str, str]:
         if key.startswith("option."):
             options[key.removeprefix("option.")] = value
     return options
-
-
-def _list(session: Any, statement: str) -> list[str]:
-    return [row[0] for row in session.sql(statement).collect()]
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pyspark.sql.types import NullType, NumericType, StringType, StructField, St
 
 from ..files.data_files import Translate, begin_at_root, is_true, lower_options
 from ..files.file_readers import allow_null
-from ..language.connect_plans import ColumnSql, name_frame
+from ..language.connect_plans import name_frame
 from ..language.sql_names import (
     FILE_FORMATS,
     add_schema,
@@ -23,6 +23,7 @@ from ..language.sql_names import (
     find_schema,
     quote_part,
 )
+from ..language.sql_text import write_literal
 from .delta_log import EVOLVES, FEATURE, find_folder, has_limits
 from .delta_tables import DeltaTable
 from .written_values import cast_columns, check_types, format_values
@@ -330,10 +331,9 @@ def _find_replaced(writer: Any, table: str) -> str | None:
     if not columns:
         return None
     rows = _frame_of(writer).select(*columns).distinct().collect()
-    text = ColumnSql(writer._spark.client, lambda _: None)
     tests = (
         " AND ".join(
-            f"{quote_part(name)} <=> {text.write(functions.lit(value))}"
+            f"{quote_part(name)} <=> {write_literal(value)}"
             for name, value in zip(columns, row, strict=True)
         )
         for row in rows
