@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from sqlglot import exp
 
@@ -155,14 +156,9 @@ def _find_comments(create: exp.Create) -> list[Tree]:
     ]
 
 
-def _comment(table: Tree, column: Tree, text: Tree) -> Tree:
-    name = exp.column(
-        column.copy(),
-        table=table.this.copy(),
-        db=table.args.get("db") and table.args["db"].copy(),
-        catalog=table.args.get("catalog") and table.args["catalog"].copy(),
-    )
-    return exp.Comment(this=name, kind="COLUMN", expression=text.copy())
+def _comment(table: exp.Table, column: Tree, text: Tree) -> Tree:
+    parts: list[Any] = table.parts[::-1]
+    return exp.Comment(this=exp.column(column, *parts), kind="COLUMN", expression=text.copy())
 
 
 def _expand_actions(alter: exp.Alter) -> list[Tree]:

@@ -23,7 +23,7 @@ from ..tables.delta_log import (
     write_fields,
     write_metadata,
 )
-from .query_columns import write
+from .query_columns import write, write_name
 
 _COPY = "_lakeflow_merge_"
 _ID = "lakeflow_id"
@@ -37,9 +37,8 @@ def merge_with_ids(merge: exp.Merge, query: Query) -> Any:
     As on Databricks, ids may have gaps. The table is merged in a copy without its identity, so that
     a task that is killed leaves it as it was.
     """
-    table = merge.this.copy()
-    table.set("alias", None)
-    location = find_location(query, write(table))
+    table = write_name(merge.this)
+    location = find_location(query, table)
     fields = list_fields(read_metadata(location))
     (column,) = [each for each in fields if f"{_IDENTITY}step" in each["metadata"]]
     name, identity = column["name"], column["metadata"]
@@ -66,7 +65,7 @@ def merge_with_ids(merge: exp.Merge, query: Query) -> Any:
         write_commit(location, version, actions)
     except FileExistsError:
         raise ValueError(
-            f"[DELTA_CONCURRENT_WRITE] Another task has written {write(table)} during this MERGE, "
+            f"[DELTA_CONCURRENT_WRITE] Another task has written {table} during this MERGE, "
             "which has changed nothing. Let one of the tasks depend on the other."
         ) from None
     return frame

@@ -28,6 +28,11 @@ def write(tree: Tree) -> str:
     return tree.sql(SailDialect, normalize_functions=False, comments=False)
 
 
+def write_name(table: exp.Table) -> str:
+    """Return the name of a table, without its alias and version."""
+    return ".".join(map(write, table.parts))
+
+
 def replace_part(tree: Tree, part: Tree, by: Tree) -> Tree:
     """Replace a part of a tree, which may be all of it, and return the tree."""
     if part is tree:
@@ -64,8 +69,7 @@ def expand_stars(
                 names = describe_in(select, exp.select("*").from_(source.copy()), describe)
             for name in names:
                 if name.lower() not in excluded:
-                    column = exp.column(exp.to_identifier(name, quoted=True), table=owner)
-                    expressions.append(column)
+                    expressions.append(exp.column(name, table=owner, quoted=True))
     select.set("expressions", expressions)
 
 

@@ -14,7 +14,7 @@ from sqlglot import exp
 from ..language.sql_names import FILE_FORMATS, quote_part
 from ..language.sql_text import Query
 from ..tables.delta_log import find_folder
-from .query_columns import Describe, Tree, expand_stars, parse_query, write
+from .query_columns import Describe, Tree, expand_stars, parse_query, write_name
 
 
 def qualify(query: str, catalog: str, schema: str) -> str:
@@ -55,8 +55,7 @@ def name_folders(tree: Tree, query: Query) -> None:
     for table in list(tree.find_all(exp.Table)):
         if table.args.get("version") is None:
             continue
-        bare = exp.Table(**{key: table.args.get(key) for key in ("this", "db", "catalog")})
-        location = find_folder(query, write(bare))
+        location = find_folder(query, write_name(table))
         if location is not None:
             table.set("alias", table.args.get("alias") or exp.TableAlias(this=table.this))
             table.set("this", exp.to_identifier(location, quoted=True))

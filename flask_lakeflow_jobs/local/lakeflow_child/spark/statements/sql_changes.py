@@ -9,7 +9,7 @@ from sqlglot import exp
 from ...sql.databricks_sql import delete_rows, drop_key, insert_partition
 from ...sql.sql_expansion import name_merged_columns
 from ..tables.delta_log import FEATURE
-from .query_columns import Describe, Tree, write
+from .query_columns import Describe, Tree, write, write_name
 
 _SOURCE = "lakeflow_source"
 
@@ -71,15 +71,13 @@ def _delete(delete: exp.Delete, describe: Describe) -> Tree:
     target = table.copy()
     target.set("alias", exp.TableAlias(this=exp.to_identifier("lakeflow_target")))
     rows = exp.select("*").distinct().from_(table.copy()).where(where.this.copy())
-    bare = table.copy()
-    bare.set("alias", None)
     same = exp.and_(
         *(
             exp.NullSafeEQ(
                 this=exp.column(exp.to_identifier(name, quoted=True), table="lakeflow_target"),
                 expression=exp.column(exp.to_identifier(name, quoted=True), table=_SOURCE),
             )
-            for name in describe(f"SELECT * FROM {write(bare)}")
+            for name in describe(f"SELECT * FROM {write_name(table)}")
         )
     )
     return exp.Merge(
@@ -120,7 +118,7 @@ def _insert(insert: exp.Insert, describe: Describe, find_filled: Callable[[str],
     )
     source = source if isinstance(source, exp.Values) else exp.Subquery(this=source)
     source.set("alias", alias)
-    values: list[Tree] = [exp.column(exp.to_identifier(name, quoted=True)) for name in named]
+    values: list[Tree] = [exp.column(name, quoted=True) for name in named]
     for name, kind in missing.items():
         value = exp.cast(exp.null(), kind, dialect="databricks")
         values.append(exp.alias_(value, name, quoted=True))
@@ -169,9 +167,7 @@ def _cast_changes(merge: exp.Merge, describe: Describe) -> None:
 
     Sail refuses a text for a number, such as that of a CSV file.
     """
-    table = merge.this.copy()
-    table.set("alias", None)
-    kinds = describe(f"SELECT * FROM {write(table)}")
+    kinds = describe(f"SELECT * FROM {write_name(merge.this)}")
     name_merged_columns(merge, lambda _: kinds)
     types = {name.lower(): kind for name, kind in kinds.items() if "<" not in kind}
     for when in merge.args["whens"].expressions:
