@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Conflict
 from .outcome import Outcome, has_ended, outcome_of, select_last_attempts
 from .run_now_fields import RUN_NOW_FIELDS
+from .run_parameters import stated_fields
 
 if TYPE_CHECKING:
     from ..sdk_types import Run
@@ -110,15 +111,7 @@ def build_repair_arguments(
         "rerun_all_failed_tasks": None if rerun_tasks else True,
     }
     # The Jobs API does not keep them. Source: apache/airflow issue 64828.
-    for name in RUN_NOW_FIELDS:
-        if value := getattr(run.overriding_parameters, name, None):
-            arguments[name] = value
-    if run.job_parameters:
-        arguments["job_parameters"] = {
-            parameter.name: parameter.value
-            for parameter in run.job_parameters
-            if parameter.value is not None
-        }
+    arguments |= {name: each for name, each in stated_fields(run).items() if name in RUN_NOW_FIELDS}
     for name, value in (fields or {}).items():
         is_map = isinstance(value, Mapping)
         arguments[name] = {**(arguments.get(name) or {}), **value} if is_map else value

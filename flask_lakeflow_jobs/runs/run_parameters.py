@@ -60,6 +60,16 @@ def overriding_fields(run: Run | BaseRun) -> dict[str, Any]:
     return run.overriding_parameters.as_dict() if run.overriding_parameters else {}
 
 
+def stated_fields(run: Run | BaseRun) -> dict[str, Any]:
+    """Return the parameters that a run was started with, by field of run-now; no defaults."""
+    fields = overriding_fields(run)
+    if run.job_parameters:
+        fields["job_parameters"] = {
+            each.name: each.value for each in run.job_parameters if each.value is not None
+        }
+    return fields
+
+
 def flatten_parameters(fields: Mapping[str, Any]) -> dict[str, str]:
     """Return the parameters in the fields of run-now by name, and lists by their field."""
     found: dict[str, Any] = {}
@@ -81,7 +91,8 @@ def compare_parameters(
     :param ignored: the name of a parameter that is not compared.
     :return: ``UNKNOWN`` if nothing differs but the run does not state all of them.
     """
-    requested, stated, defaults = _by_name(fields), _stated_parameters(run), _defaults(run)
+    requested, stated = _by_name(fields), _by_name(stated_fields(run))
+    defaults = _defaults(run)
     results = {
         _compare_parameter(name, requested, stated, defaults)
         for name in {*requested, *stated}
@@ -105,16 +116,6 @@ def _compare_parameter(
     if stated[name] == expected or REFERENCE_START in str(expected):
         return ParameterMatch.SAME
     return ParameterMatch.DIFFERENT
-
-
-def _stated_parameters(run: Run | BaseRun) -> dict[ParameterName, Any]:
-    fields = overriding_fields(run)
-    fields["job_parameters"] = {
-        parameter.name: parameter.value
-        for parameter in run.job_parameters or []
-        if parameter.value is not None
-    }
-    return _by_name(fields)
 
 
 def _defaults(run: Run | BaseRun) -> dict[ParameterName, Any]:
