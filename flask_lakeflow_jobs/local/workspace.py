@@ -278,6 +278,9 @@ class Workspace:
     def _task_environment(self, host: str, token: str) -> Mapping[str, str]:
         """Return the environment of this process, with credentials for this workspace only."""
         return {
+            # Newer versions of MLflow refuse the files in which a task keeps runs and models. Spark
+            # loads models from them too.
+            "MLFLOW_ALLOW_FILE_STORE": "true",
             **keep_bytecode(read_environment(), self._folder.path / "bytecode"),
             "DATABRICKS_HOST": host,
             "DATABRICKS_RUNTIME_VERSION": RUNTIME_VERSION,

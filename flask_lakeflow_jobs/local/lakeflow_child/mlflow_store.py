@@ -35,8 +35,6 @@ def _set_variables() -> None:
     for name in _VARIABLES:
         if os.environ.get(name, _OF_DATABRICKS).startswith(_OF_DATABRICKS):
             os.environ[name] = place
-    # Newer versions keep runs in a database, but their files in the working directory.
-    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
 
 
 def _redirect(module: types.ModuleType) -> None:

@@ -31,7 +31,7 @@ CLUSTER_PACKAGES = {
     "jwt": "PyJWT",
     "lightgbm": "lightgbm",
     "matplotlib": "matplotlib",
-    "mlflow": "mlflow<3.5",  # that of the runtimes; later ones refuse to save some models
+    "mlflow": "mlflow<3.14",  # later ones refuse to save some models
     "networkx": "networkx",
     "nltk": "nltk",
     "numpy": "numpy",

@@ -264,19 +264,19 @@ def test_packages_of_clusters_keep_their_version_unless_the_task_needs_another(
         files = [each.removeprefix("--constraint=") for each in command if "--constraint" in each]
         packages = command[command.index("--") + 1 :]
         constraints.append((packages, [Path(each).read_text().split() for each in files]))
-        return int(bool(files) and command[-1] == "mlflow>=3.6")
+        return int(bool(files) and command[-1] == "mlflow>=3.14")
 
     monkeypatch.setattr(packages_module, "run_program", install)
     monkeypatch.setattr(packages_module, "find_spec", lambda _: None)
     packages = Packages(tmp_path, is_enabled=True)
     packages.install(Requirements(("mlflow",)), {})
-    packages.install(Requirements(("mlflow>=3.6",)), {})
+    packages.install(Requirements(("mlflow>=3.14",)), {})
     packages.install(Requirements(("MLflow==3.6",)), {})
-    versions = ["mlflow<3.5", "pandas<3", "setuptools<81", "mlflow-skinny<3.5"]
+    versions = ["mlflow<3.14", "pandas<3", "setuptools<81", "mlflow-skinny<3.14"]
     assert constraints == [
         (["setuptools", "mlflow"], [versions]),
-        (["setuptools", "mlflow>=3.6"], [versions]),
-        (["mlflow>=3.6"], []),
+        (["setuptools", "mlflow>=3.14"], [versions]),
+        (["mlflow>=3.14"], []),
         (["setuptools", "MLflow==3.6"], [["pandas<3", "setuptools<81"]]),
     ]
 

@@ -42,7 +42,6 @@ def mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("LAKEFLOW_LOCAL_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "databricks")
     monkeypatch.setenv("MLFLOW_REGISTRY_URI", "https://mlflow.example")
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
     redirect_mlflow()
     monkeypatch.delitem(sys.modules, "mlflow", raising=False)
@@ -113,7 +112,7 @@ def test_file_store_saves_no_metrics_and_reads_a_description(
     (folder / "file_store.py").write_text(STORE)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("LAKEFLOW_LOCAL_DATA", str(tmp_path / "data"))
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_ALLOW_FILE_STORE"):
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
     redirect_mlflow()
