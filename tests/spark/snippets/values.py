@@ -118,6 +118,10 @@ from pyspark.sql import Window
 
 assert spark.range(3).select(F.percentile_approx("id", 0.5).over(Window.partitionBy())).first()[0] == 1
 
+# %% hash of a plan
+(first, same, other) = (spark.range(each).semanticHash() for each in (4, 4, 5))
+assert first == same != other
+
 # %% time zone of the session
 import datetime, time
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from typing import Any
+from zlib import crc32
 
 from pyspark import cloudpickle
 from pyspark.errors import AnalysisException
@@ -99,6 +100,8 @@ def patch_pyspark(
         ),
         # Sail returns all rows of the left side that the other one has.
         (DataFrame, "intersectAll", lambda self, other: self.exceptAll(self.exceptAll(other))),
+        # Sail has no hash of a plan, with which MLflow tells datasets apart.
+        (DataFrame, "semanticHash", lambda self: crc32(self._explain_string().encode())),
         # Sail leaves out the rows with NULL.
         (DataFrame, "crosstab", _refuse_pairs),
         # Sail lacks quantiles, the context and RDDs.
