@@ -183,7 +183,7 @@ _COMMANDS = Field(
     is_required=True,
     item=_LABEL,
 )
-_FILE = _mapping({_ANY: "source", _REQUIRED: "path"})
+_FILE = _mapping({_STRING: "source", _REQUIRED: "path"})
 _JOB_ID = replace(_INTEGER, is_required=True)
 _OPERATOR = _choice(
     OPERATORS, "The condition_task of task {task!r} has the unknown op", is_required=True
@@ -191,20 +191,21 @@ _OPERATOR = _choice(
 _KINDS: dict[str, _Keys] = {
     "condition_task": {_OPERATOR: "op", _OPERAND: "left right"},
     "dbt_task": {
-        _ANY: "catalog profiles_directory project_directory schema source warehouse_id",
+        _STRING: "catalog profiles_directory project_directory schema source warehouse_id",
         _COMMANDS: "commands",
     },
     "for_each_task": {_ANY: "task", _STRING: "inputs", _number(1, 100): "concurrency"},
     "notebook_task": {
-        _ANY: "source warehouse_id",
+        _STRING: "source warehouse_id",
         _NAMED_PARAMETERS: "base_parameters",
         _REQUIRED: "notebook_path",
     },
     "pipeline_task": {
-        _ANY: "full_refresh full_refresh_selection refresh_flow_selection refresh_selection "
-        "reset_checkpoint_selection",
+        _BOOLEAN: "full_refresh",
         _PARAMETERS: "parameters",
         _REQUIRED: "pipeline_id",
+        _STRINGS: "full_refresh_selection refresh_flow_selection refresh_selection "
+        "reset_checkpoint_selection",
     },
     "python_wheel_task": {
         _NAMED_PARAMETERS: "named_parameters",
@@ -212,17 +213,18 @@ _KINDS: dict[str, _Keys] = {
         _REQUIRED: "package_name entry_point",
     },
     "run_job_task": {
-        _ANY: "pipeline_params",
+        _MAPPING: "pipeline_params",
         _JOB_ID: "job_id",  # or a reference, which is resolved when the task starts
         _LABELS: "dbt_commands jar_params python_params spark_submit_params",
         _VALUES: "job_parameters notebook_params python_named_params sql_params",
     },
-    "spark_python_task": {_ANY: "source", _PARAMETERS: "parameters", _REQUIRED: "python_file"},
+    "spark_python_task": {_STRING: "source", _PARAMETERS: "parameters", _REQUIRED: "python_file"},
     # It runs here without a warehouse too, and that of a variable may be empty.
     "sql_task": {
-        _ANY: "alert dashboard query warehouse_id",
+        _MAPPING: "alert dashboard query",
         _FILE: "file",
         _PARAMETERS: "parameters",
+        _STRING: "warehouse_id",
     },
 }
 _KIND = replace(_TAGS, item=None)
@@ -241,13 +243,12 @@ def _kind(name: str) -> Field:
 TASK = _closed(
     "task",
     {
-        _ANY: "disable_auto_optimization",
         _CLUSTER: "new_cluster",
         _COUNT: "min_retry_interval_millis timeout_seconds",
         _LABEL: "description task_key",
         _MAPPING: "compute",
         _MAPPINGS: "libraries",
-        _BOOLEAN: "disabled retry_on_timeout",
+        _BOOLEAN: "disable_auto_optimization disabled retry_on_timeout",
         _STRING: "environment_key environment_variables_key existing_cluster_id job_cluster_key",
         _choice(RUN_IF_RULES, "Task {task!r} has the unknown run_if"): "run_if",
         _number(-1): "max_retries",
@@ -273,23 +274,29 @@ _JOB_CLUSTER = replace(
 JOB = _closed(
     "job",
     {
-        _ANY: "budget_policy_id duration_target edit_mode format id lifecycle parent_path "
-        "performance_target permissions usage_policy_id",
+        _ANY: "format id lifecycle permissions",
         _COUNT: "timeout_seconds",
         _LABEL: "description",
         _MAPPING: "continuous deployment run_as",
         _MAPPINGS: "triggers",
         _NAME: "name",
         _JOB_TAGS: "tags",
+        _STRING: "budget_policy_id duration_target edit_mode parent_path performance_target "
+        "usage_policy_id",
         _number(0, 1000): "max_concurrent_runs",
     },
     environment_variables=_list(_mapping({_STRING: "environment_variables_key", _MAPPING: "spec"})),
     environments=_list(_mapping(environment_key=_STRING, spec=_mapping(dependencies=_STRINGS))),
-    git_source=_mapping({_MAPPING: "git_snapshot job_source sparse_checkout"}),
+    git_source=_mapping(
+        {
+            _MAPPING: "git_snapshot job_source sparse_checkout",
+            _STRING: "git_branch git_commit git_provider git_tag git_url",
+        }
+    ),
     job_clusters=_list(_JOB_CLUSTER),
     parameters=_list_by("name", Field(fields={"name": _LABEL, "default": _DEFAULT})),
     queue=_mapping(enabled=_BOOLEAN),
-    schedule=_mapping(quartz_cron_expression=_CRON),
+    schedule=_mapping({_STRING: "pause_status timezone_id"}, quartz_cron_expression=_CRON),
     tasks=_TASKS,
     trigger=_mapping({_MAPPING: "file_arrival model periodic table_update"}),
     **_NOTIFICATIONS,

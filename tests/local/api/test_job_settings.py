@@ -67,6 +67,18 @@ def test_parse_settings_that_cannot_run_is_refused(settings: dict[str, Any], mes
         ({"queue": {"enabled": "x"}}, "Expected boolean for field queue.enabled, found STRING"),
         ({"description": {}}, "Expected string for field description, found OBJECT"),
         (
+            {"performance_target": {}},
+            "Expected string for field performance_target, found OBJECT",
+        ),
+        (
+            {"schedule": {"timezone_id": [], "quartz_cron_expression": "0 0 0 * * ?"}},
+            "Expected string for field schedule.timezone_id, found ARRAY",
+        ),
+        (
+            {"tasks": [{"task_key": "a", "notebook_task": {**NOTEBOOK, "source": {}}}]},
+            "Expected string for field tasks.notebook_task.source, found OBJECT",
+        ),
+        (
             {"tasks": [simulated_task("a", retry_on_timeout=0)]},
             "Expected boolean for field tasks.retry_on_timeout, found NUMBER",
         ),

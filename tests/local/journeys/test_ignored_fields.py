@@ -20,7 +20,7 @@ _JOB: dict[str, Any] = {
     "budget_policy_id": "budget",
     "continuous": {"pause_status": "UNPAUSED"},
     "description": "of the job",
-    "duration_target": {"seconds": 5},
+    "duration_target": "4h",
     "parent_path": "/Workspace/jobs",
     "performance_target": "PERFORMANCE_OPTIMIZED",
     "schedule": {
