@@ -281,6 +281,8 @@ class Workspace:
             # Newer versions of MLflow refuse the files in which a task keeps runs and models. Spark
             # loads models from them too.
             "MLFLOW_ALLOW_FILE_STORE": "true",
+            # Otherwise, they require what the bundle's uv.lock lists, and not what is installed.
+            "MLFLOW_UV_AUTO_DETECT": "false",
             **keep_bytecode(read_environment(), self._folder.path / "bytecode"),
             "DATABRICKS_HOST": host,
             "DATABRICKS_RUNTIME_VERSION": RUNTIME_VERSION,

@@ -170,7 +170,7 @@ def test_python_file_has_the_surroundings_of_databricks(serve: Serve) -> None:
                 print(os.getcwd() == os.path.dirname(__file__), __name__, sys.argv[0] == __file__)
                 print(sorted(name for name in os.environ if name.startswith("DATABRICKS_")))
                 print(os.path.isdir(os.environ["LAKEFLOW_LOCAL_DATA"]))
-                print(os.environ["MLFLOW_ALLOW_FILE_STORE"])
+                print(os.environ["MLFLOW_ALLOW_FILE_STORE"], os.environ["MLFLOW_UV_AUTO_DETECT"])
                 print("flask" in sys.modules, sys.path[0] == os.path.dirname(__file__))
             """,
             "src/beside.py": "",
@@ -183,7 +183,7 @@ def test_python_file_has_the_surroundings_of_databricks(serve: Serve) -> None:
         True __main__ True
         ['DATABRICKS_HOST', 'DATABRICKS_RUNTIME_VERSION', 'DATABRICKS_TOKEN']
         True
-        true
+        true false
         False True
     """)
 
