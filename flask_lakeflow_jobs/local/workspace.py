@@ -17,6 +17,7 @@ from typing import Any
 from .api.auth import AuthEndpoints
 from .api.catalog_objects import parse_name
 from .api.dbfs import DbfsEndpoints
+from .api.grants import Grants
 from .api.jobs import JobEndpoints
 from .api.parameters import parse_run_request
 from .api.permissions import PermissionEndpoints
@@ -199,6 +200,7 @@ class Workspace:
                 self._server.waiting,
                 lambda: {*BUILT_IN_CATALOGS, *self._find_catalogs()} - {"spark_catalog"},
                 volume_folder,
+                Grants(self._unit_of_work),
                 user,
             ).routes,
             uploads={**workspace_files.uploads, **volumes.uploads},

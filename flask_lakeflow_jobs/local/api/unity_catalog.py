@@ -10,7 +10,7 @@ from collections.abc import Callable, Set
 from contextlib import AbstractContextManager, suppress
 
 from ..engine.statement_runner import SUCCEEDED, Statement, StatementRequest, StatementRunner
-from ..errors import ApiError
+from ..errors import ApiError, InvalidParameterValue, UnexpectedType
 from ..user_data.folder import Folder
 from .catalog_objects import (
     Name,
@@ -23,6 +23,7 @@ from .catalog_objects import (
     serialize_object,
     split_columns,
 )
+from .grants import Grants, serialize_privileges
 from .request import Request, Routes
 from .serializers import Json
 
@@ -40,6 +41,7 @@ class UnityCatalogEndpoints:
     :param waiting: see :class:`.StatementEndpoints`.
     :param named_catalogs: returns the catalogs that exist before a task has created them.
     :param volumes: the folder of volumes.
+    :param grants: on all objects.
     :param owner: of all objects.
     """
 
@@ -49,12 +51,14 @@ class UnityCatalogEndpoints:
         waiting: Callable[[], AbstractContextManager[bool]],
         named_catalogs: Callable[[], Set[str]],
         volumes: Folder,
+        grants: Grants,
         owner: str,
     ) -> None:
         self._runner = runner
         self._waiting = waiting
         self._named_catalogs = named_catalogs
         self._volumes = volumes
+        self._grants = grants
         self._owner = owner
         self.routes: Routes = {
             ("GET", "unity-catalog/catalogs"): self.list_catalogs,
@@ -63,6 +67,8 @@ class UnityCatalogEndpoints:
             ("POST", "unity-catalog/schemas"): self.create_schema,
             ("GET", "unity-catalog/schemas/{full_name}"): self.get_schema,
             ("DELETE", "unity-catalog/schemas/{full_name}"): self.delete_schema,
+            ("GET", "unity-catalog/permissions/{securable_type}/{full_name}"): self.get_grants,
+            ("PATCH", "unity-catalog/permissions/{securable_type}/{full_name}"): self.update_grants,
             ("GET", "unity-catalog/tables"): self.list_tables,
             ("GET", "unity-catalog/tables/{full_name}"): self.get_table,
             ("GET", "unity-catalog/tables/{full_name}/exists"): self.find_table,
@@ -96,6 +102,7 @@ class UnityCatalogEndpoints:
         if self._has_catalog(name[0]) and name[1] in self._find_schemas(name[0]):
             raise already_exists(name, "Schema")
         self._run(f"CREATE SCHEMA {quote_object(name)}")
+        self._grants.clear(f"schema/{'.'.join(name)}")
         return serialize_object(name, self._owner)
 
     def get_schema(self, request: Request) -> Json:
@@ -120,6 +127,20 @@ class UnityCatalogEndpoints:
         with suppress(FileNotFoundError):
             self._volumes.remove(name, recursive=True)
         return {}
+
+    def get_grants(self, request: Request) -> Json:
+        """``GET unity-catalog/permissions/{securable_type}/{full_name}``."""
+        granted = self._grants.read(self._find_object(request))
+        return serialize_privileges(granted, request.read_text("principal"))
+
+    def update_grants(self, request: Request) -> Json:
+        """``PATCH unity-catalog/permissions/{securable_type}/{full_name}``."""
+        changes = request.fields.get("changes", [])
+        if not isinstance(changes, list) or not all(isinstance(each, dict) for each in changes):
+            raise UnexpectedType("changes", "array", changes)
+        path = self._find_object(request)
+        requests = [Request(request.version, each) for each in changes]
+        return serialize_privileges(self._grants.change(path, requests))
 
     def list_tables(self, request: Request) -> Json:
         schema = _read_name(request, "catalog_name", "schema_name")
@@ -165,6 +186,7 @@ class UnityCatalogEndpoints:
         if name[2] in self._list_folder(*name[:2]):
             raise already_exists(name, "Volume")
         self._volumes.make(name)
+        self._grants.clear(f"volume/{'.'.join(name)}")
         return {**self._serialize_volume(name), "volume_type": kind}
 
     def read_volume(self, request: Request) -> Json:
@@ -174,6 +196,21 @@ class UnityCatalogEndpoints:
         """``DELETE unity-catalog/volumes/{full_name}``, with its files."""
         self._volumes.remove(self._require_volume(request), recursive=True)
         return {}
+
+    def _find_object(self, request: Request) -> str:
+        """Return the type and the name of an object that can be granted."""
+        find: dict[str, Callable[[Request], Json]] = {
+            "catalog": self.get_catalog,
+            "schema": self.get_schema,
+            "table": self.get_table,
+            "volume": self.read_volume,
+        }
+        kind = request.require_text("securable_type").lower()
+        if kind not in find:
+            raise InvalidParameterValue(
+                f"The local workspace has no grants on {kind}. It has those on {', '.join(find)}."
+            )
+        return f"{kind}/{find[kind](request)['full_name']}"
 
     def _find_catalogs(self) -> set[str]:
         found = self._fetch_names("SHOW CATALOGS") - {"spark_catalog"}

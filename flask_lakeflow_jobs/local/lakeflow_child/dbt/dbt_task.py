@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from ..dbutils import DBUtils
-from ..sql.catalogs import Warehouse, catalog_file, list_catalogs, locked_warehouse
+from ..sql.catalogs import Warehouse, catalog_file, list_catalogs_with_files, locked_warehouse
 from ..sql.sql_advice import find_sql_advice
 from ..surroundings_advice import advise_on_surroundings
 
@@ -186,7 +186,7 @@ class DbtProject:
 
     def write_profile(self, profile: dict[str, Any]) -> None:
         """Write the ``profiles.yml``, which is JSON, with the databases of DuckDB."""
-        catalogs = list_catalogs()
+        catalogs = list_catalogs_with_files()
         outputs = {
             target: build_output(output, catalogs) for target, output in profile["outputs"].items()
         }

@@ -39,7 +39,7 @@ class Warehouse:
             self._lock.enter_context(locked_warehouse())
         try:
             self._database = _retry_while_locked(lambda: duckdb.connect(catalog_file(DATABASE)))
-            for catalog in list_catalogs():
+            for catalog in list_catalogs_with_files():
                 if catalog not in _OWN_CATALOGS:
                     _attach(self._database, catalog)
             use(self._database, is_catalog=True, names=["main"])
@@ -94,7 +94,7 @@ def transaction(database: Any) -> Iterator[None]:
     database.execute("COMMIT")
 
 
-def list_catalogs() -> list[str]:
+def list_catalogs_with_files() -> list[str]:
     """Return the names of all catalogs that have a file."""
     names = (os.path.splitext(name) for name in os.listdir(_folder()))
     return sorted(catalog for catalog, extension in names if extension == _EXTENSION)

@@ -1,7 +1,7 @@
-"""What runs a statement by its tree, and the rules that correct trees, in their order.
+"""Runners of statements by their trees, and the rules that correct trees, in their order.
 
-Each function gets the ``SailSql`` of the session, and what runs a statement of Sail with the
-arguments of this one.
+Each runner gets the ``SailSql`` of the session, and a function that runs a statement of Sail with
+the arguments of this one.
 """
 
 from __future__ import annotations
