@@ -1,23 +1,17 @@
-"""Grants on objects of Unity Catalog, through the SDK."""
+"""Grants on objects of Unity Catalog. Old versions of the SDK call them in another way."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from databricks.sdk.errors import NotFound
-from databricks.sdk.service.catalog import (
-    PermissionsChange,
-    Privilege,
-    PrivilegeAssignment,
-    VolumeType,
-)
+from databricks.sdk.service.catalog import VolumeType
 
 from flask_lakeflow_jobs.local.api.grants import change_privileges
 from flask_lakeflow_jobs.local.api.request import Request
 from tests.local.support import Client
 
-READ, WRITE, ALL = Privilege.READ_VOLUME, Privilege.WRITE_VOLUME, Privilege.ALL_PRIVILEGES
+GRANTS = "/api/2.1/unity-catalog/permissions"
 
 
 @pytest.mark.parametrize(
@@ -43,24 +37,20 @@ def test_change_adds_and_removes_privileges_of_its_principal(change: Any, after:
 )
 def test_new_object_has_no_grants_until_they_are_added(client: Client) -> None:
     """Volumes need neither DuckDB nor Spark."""
-    grants, volumes = client.sdk.grants, client.sdk.volumes
+    volumes = client.sdk.volumes
     volumes.create("main", "raw", "files", VolumeType.MANAGED)
-    changes = [
-        PermissionsChange(principal="ann", add=[WRITE, READ]),
-        PermissionsChange(principal="bob", add=[ALL]),
-    ]
-    ann = PrivilegeAssignment("ann", [READ, WRITE])
-    bob = PrivilegeAssignment("bob", [ALL])
-    changed = grants.update("VOLUME", "main.raw.files", changes=changes)
-    assert changed.privilege_assignments == [ann, bob]
-    assert grants.get("volume", "main.raw.files").privilege_assignments == [ann, bob]
-    only = grants.get("volume", "main.raw.files", principal="bob")
-    assert only.privilege_assignments == [bob]
+    changes = [{"principal": "ann", "add": ["B", "A"]}, {"principal": "bob", "add": ["A"]}]
+    status, changed = client.http("PATCH", f"{GRANTS}/VOLUME/main.raw.files", {"changes": changes})
+    ann = {"principal": "ann", "privileges": ["A", "B"]}
+    bob = {"principal": "bob", "privileges": ["A"]}
+    assert (status, changed) == (200, {"privilege_assignments": [ann, bob]})
+    path = f"{GRANTS}/volume/main.raw.files"
+    assert client.http("GET", path) == (200, {"privilege_assignments": [ann, bob]})
+    assert client.http("GET", f"{path}?principal=bob")[1] == {"privilege_assignments": [bob]}
     volumes.delete("main.raw.files")
-    with pytest.raises(NotFound, match=r"Volume 'main.raw.files' does not exist"):
-        grants.get("volume", "main.raw.files")
+    assert client.http("GET", path)[1]["message"] == "Volume 'main.raw.files' does not exist."
     volumes.create("main", "raw", "files", VolumeType.MANAGED)
-    assert not grants.get("volume", "main.raw.files").privilege_assignments
+    assert client.http("GET", path) == (200, {"privilege_assignments": []})
 
 
 @pytest.mark.parametrize(
@@ -76,7 +66,6 @@ def test_new_object_has_no_grants_until_they_are_added(client: Client) -> None:
 def test_invalid_change_of_grants_is_refused(
     module_client: Client, path: str, changes: Any, message: str
 ) -> None:
-    address = f"/api/2.1/unity-catalog/permissions/{path}"
-    status, error = module_client.http("PATCH", address, {"changes": changes})
+    status, error = module_client.http("PATCH", f"{GRANTS}/{path}", {"changes": changes})
     assert status == 400
     assert message in error["message"]
