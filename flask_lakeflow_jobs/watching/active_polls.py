@@ -77,7 +77,7 @@ class ActivePolls:
         self._abandoned = 0
 
     @property
-    def is_any(self) -> bool:
+    def has_any(self) -> bool:
         return bool(self._polls)
 
     @property

@@ -255,7 +255,7 @@ class Hub:
     def wait_for_polls(self) -> None:
         """Wait until no poll is under way, and with it no call of the app with a run's state."""
         with self._changed:
-            while self._polls.is_any:
+            while self._polls.has_any:
                 self._changed.wait(TICK_SECONDS)
 
     def check_thread(self) -> None:

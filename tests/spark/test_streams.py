@@ -43,5 +43,5 @@ def check(*rows):
     differs="Streams on Sail read what is new once, and end; they read earlier rows as a state.",
 )
 def test_streams_read_what_is_new_or_say_what_to_do(workspaces: Callable[..., Any]) -> None:
-    working, advised = read_snippets("streams"), read_advised("streams_refused")
+    working, advised = read_snippets("streams", "streams_state"), read_advised("streams_refused")
     check_snippets(workspaces, working, advised, begin=BEGIN, prepare="begin()")

@@ -75,8 +75,8 @@ class Setup:
         return ON_APPS in self.environ or self.app_yaml is not None
 
     @property
-    def names_to_come(self) -> frozenset[str]:
-        """The variables that ``app.yaml`` sets elsewhere: on Databricks Apps, it has set them."""
+    def names_in_app_yaml(self) -> frozenset[str]:
+        """The variables that ``app.yaml`` will set; none on Databricks Apps, where they are set."""
         if self.app_yaml is None or ON_APPS in self.environ:
             return frozenset()
         return self.app_yaml.env
@@ -145,7 +145,7 @@ def _check_settings(setup: Setup) -> Iterator[Finding]:
             binding_lines("etl"),
         )
     yield from find_unknown_variables(setup.environ, settings.jobs)
-    yield from check_key_names({*setup.config, *setup.environ, *setup.names_to_come})
+    yield from check_key_names({*setup.config, *setup.environ, *setup.names_in_app_yaml})
     if settings.bundle is not None:
         yield Finding.ok("bundle", f"{settings.bundle} is valid, and its jobs run locally.")
     elif setup.config.get(keys.BUNDLE.name) or setup.environ.get(keys.BUNDLE.name):
@@ -271,7 +271,7 @@ def _check_access(setup: Setup) -> Iterator[Finding]:
             " jobs.",
             "Give LakeflowJobs a policy, unless a proxy in front of the app decides.",
         )
-    if has_policy and not has_users and name not in setup.names_to_come:
+    if has_policy and not has_users and name not in setup.names_in_app_yaml:
         yield Finding.error(
             "access",
             "There is a policy, but nothing that identifies users: its user is always None.",

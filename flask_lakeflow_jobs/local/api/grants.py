@@ -27,7 +27,7 @@ class Grants:
 
     def read(self, path: str) -> Privileges:
         with self._unit_of_work.exclusive() as store:
-            return _collect(store.load_permissions(path) or ())
+            return _collect(store.load_permissions(path))
 
     def change(self, path: str, changes: Iterable[Request]) -> Privileges:
         """Change what is granted on an object, and return all of it.
@@ -35,7 +35,7 @@ class Grants:
         :raises ApiError: a change is invalid.
         """
         with self._unit_of_work.exclusive() as store:
-            granted = change_privileges(_collect(store.load_permissions(path) or ()), changes)
+            granted = change_privileges(_collect(store.load_permissions(path)), changes)
             entries = [
                 {"principal": principal, "privilege": each}
                 for principal, privileges in granted.items()
@@ -85,9 +85,9 @@ def serialize_privileges(granted: Privileges, principal: str | None = None) -> J
     }
 
 
-def _collect(entries: Iterable[Mapping[str, str]]) -> dict[str, frozenset[str]]:
+def _collect(entries: Iterable[Mapping[str, str]] | None) -> dict[str, frozenset[str]]:
     granted: dict[str, frozenset[str]] = {}
-    for each in entries:
+    for each in entries or ():
         principal = each["principal"]
         granted[principal] = granted.get(principal, frozenset()) | {each["privilege"]}
     return granted

@@ -101,7 +101,7 @@ def _has_no_text(error: BaseException) -> bool:
 
 def _write(error: BaseException) -> str:
     written = traceback.TracebackException(type(error), error, None)
-    written.__notes__ = None  # type: ignore[attr-defined]  # they would come last
+    written.__notes__ = None  # type: ignore[attr-defined]  # notes would come last
     text = [*written.format_exception_only()][-1].strip()
     if type(error).__name__ == "PythonException":  # the trace of code that Spark calls
         return f"{text.splitlines()[-1]} {text}"

@@ -84,7 +84,7 @@ spark.sql("SELECT '{}' AS j").select(F.get_json_object("j", "$.a[*].b")).collect
 spark.sql("SELECT get_json_object('{}', '$.a[*].b')").collect()
 
 # %% several values of a maximum
-# Advice: has one value of max_by and min_by only. Number the rows
+# Advice: returns one value of max_by and min_by. Number the rows
 spark.sql("SELECT max_by(x, y, 2) FROM VALUES ('a', 1), ('b', 2) AS t(x, y)").collect()
 
 # %% number in a text

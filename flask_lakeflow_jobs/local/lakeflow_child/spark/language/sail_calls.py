@@ -204,9 +204,9 @@ def _check_json_path(write: CallWriter, text: Any, path: Any) -> None:
     check_path(write.read(path))
 
 
-def _refuse_number(*_: Any) -> None:
+def _refuse_several(*_: Any) -> None:
     raise NotImplementedError(
-        "Sail has one value of max_by and min_by only. Number the rows with row_number() OVER (… "
+        "Sail returns one value of max_by and min_by. Number the rows with row_number() OVER (… "
         "ORDER BY …) and filter them, or sort an array of structs: sort_array(collect_list(…))."
     )
 
@@ -269,8 +269,8 @@ _RULES: dict[tuple[str, int], Rule] = {
     ("left", 2): _cut("left"),
     ("right", 2): _cut("right"),
     # It leaves out the number of values.
-    ("max_by", 3): _refuse_number,
-    ("min_by", 3): _refuse_number,
+    ("max_by", 3): _refuse_several,
+    ("min_by", 3): _refuse_several,
     # It takes no value alone.
     ("log", 1): _rename("ln"),
     # The result is a BIGINT.
