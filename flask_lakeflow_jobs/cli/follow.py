@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 
 import click
@@ -12,6 +10,7 @@ from flask.cli import with_appcontext
 
 from ..following.follower import Follower
 from ..maintenance import Maintenance
+from .end_signals import handle_end_signals
 from .exit_codes import ExitCode, format_exit_codes
 from .handles import get_state
 from .printing import print_progress
@@ -45,7 +44,7 @@ def follow() -> None:
     It also keeps the record in order: it deletes old rows, and resolves requests without a
     response. One process of the app follows at a time; others wait to take over. Use this beside
     servers whose workers cannot follow themselves, under a supervisor. It runs until it gets
-    SIGTERM, and then exits with 0, or is interrupted.
+    SIGTERM, and then exits with 0, or until it is interrupted or its terminal closes.
     """
     state = get_state()
     follower = state.build_follower()
@@ -54,26 +53,15 @@ def follow() -> None:
     state.record.check_schema()
     # such a process may be the only one of the app that runs for long
     Maintenance(state, state.record).start()
-    with _stop_on_signals(follower) as received:
-        follower.run(FollowReport(follower).report)
-    state.ends.outbox.stop()
-    print_progress("Stopped. Another process takes over the runs, if there is one.")
-    if received == [signal.SIGINT]:
-        raise click.exceptions.Exit(ExitCode.INTERRUPTED)
-
-
-@contextmanager
-def _stop_on_signals(follower: Follower) -> Iterator[list[int]]:
-    """Stop the follower at SIGTERM and SIGINT. The signals are added to the result."""
     received: list[int] = []
 
     def stop(number: int, _: FrameType | None) -> None:
         received.append(number)
         follower.stop()
 
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    with handle_end_signals(stop):
+        follower.run(FollowReport(follower).report)
+    state.ends.outbox.stop()
+    print_progress("Stopped. Another process takes over the runs, if there is one.")
+    if received and received != [signal.SIGTERM]:
+        raise click.exceptions.Exit(ExitCode.INTERRUPTED)

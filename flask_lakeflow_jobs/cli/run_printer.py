@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from ..errors import LakeflowJobsError, RunNotFound
 from ..runs.outcome import SUCCESSES, Outcome
 from ..runs.redaction import redact
 from ..text import join_lines
+from .end_signals import interrupt_on_signals
 from .exit_codes import ExitCode, exit_code_of
 from .formatting import (
     format_error,
@@ -68,39 +65,6 @@ def choose_display(
         if (console := open_console()) is not None:
             return LiveDisplay(key, clock, console)
     return LineDisplay()
-
-
-@contextmanager
-def interrupt_on_signals() -> Iterator[None]:
-    """Treat the end of the terminal and SIGTERM as Ctrl-C, unless they are ignored or handled.
-
-    :raises KeyboardInterrupt: one of them came.
-    """
-    received: list[int] = []
-
-    def interrupt(number: int, _: FrameType | None) -> NoReturn:
-        received.append(number)
-        raise KeyboardInterrupt
-
-    handlers = {
-        number: signal.getsignal(number)
-        for name in ("SIGINT", "SIGHUP", "SIGTERM")
-        if (number := getattr(signal, name, None)) is not None  # Windows has no SIGHUP
-        and threading.current_thread() is threading.main_thread()
-        and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
-    }
-    for number in handlers:
-        signal.signal(number, interrupt)
-    try:
-        yield
-    except RuntimeError:
-        # After a signal between two steps of Condition.wait, leaving the block of its lock fails.
-        if not received:
-            raise
-        raise KeyboardInterrupt from None
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
 
 
 @dataclass

@@ -29,7 +29,9 @@ def recorded_app(tmp_path: Path) -> Flask:
 
 
 @pytest.mark.parametrize(
-    ("number", "exit_code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)], ids=["TERM", "INT"]
+    ("number", "exit_code"),
+    [(signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGHUP, 130)],
+    ids=["TERM", "INT", "HUP"],
 )
 def test_follow_stops_cleanly_at_a_signal(
     number: signal.Signals,

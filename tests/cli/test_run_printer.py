@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-
 import pytest
 
-from flask_lakeflow_jobs.cli.run_printer import interrupt_on_signals
 from flask_lakeflow_jobs.testing import (
     Exchange,
     Fault,
@@ -98,28 +95,3 @@ def test_unreadable_explanation_is_a_warning_of_a_failure(
     assert (result.exit_code, result.stdout) == (1, "")
     assert "Warning: Cannot read why the run ended like this:" in result.stderr
     assert "of broken: FAILED.\n" in result.stderr
-
-
-def interrupt_a_wait(number: int) -> None:
-    """Fail as ``threading.Condition.wait`` does if a signal comes between two of its steps."""
-    try:
-        signal.raise_signal(number)
-    except KeyboardInterrupt:
-        raise RuntimeError("cannot release un-acquired lock") from None
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
-def test_signal_that_breaks_the_lock_of_a_wait_is_an_interrupt_all_the_same(number: int) -> None:
-    # SIGINT is ignored in processes that a script starts in the background.
-    inherited = signal.signal(number, signal.SIG_DFL)
-    try:
-        with pytest.raises(KeyboardInterrupt), interrupt_on_signals():
-            interrupt_a_wait(number)
-        assert signal.getsignal(number) is signal.SIG_DFL
-    finally:
-        signal.signal(number, inherited)
-
-
-def test_other_error_while_following_is_no_interrupt() -> None:
-    with pytest.raises(RuntimeError, match="other"), interrupt_on_signals():
-        raise RuntimeError("other")
