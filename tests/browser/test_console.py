@@ -80,14 +80,14 @@ def test_pages_keep_content_and_say_when_logged_out(
 ) -> None:
     login = Login(app, status)
     site = serve(app)
-    ended = open_page(f"{site}/jobs/broken/runs/{run(app, 'broken')}")
+    ended = open_page(f"{site}/jobs/flaky/runs/{run(app, 'flaky')}")
     page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
     jobs = open_page(f"{site}/jobs")
     wait_for_task(page, "wait", "going")
     jobs.wait_for_selector("[aria-label='Job gated'] header .lf-state:has-text('running')")
     page.wait_for_selector("[data-connection=live]")
     login.has_expired = True
-    ended.click("[id$=-only-1] summary")
+    ended.click("[id$=-fetch-1] summary")
     ended.wait_for_selector("[data-output]:has-text('You are no longer logged in.')")
     run_gate.open()
     page.wait_for_selector("[data-connection]:has-text('You are no longer logged in.')")

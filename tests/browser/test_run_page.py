@@ -36,6 +36,34 @@ def test_run_page_updates_tasks_and_clocks(
     assert not page.locator("[data-ticks]").count()
 
 
+def test_ended_run_of_one_task_shows_its_output_without_a_click(
+    app: Flask, site: str, open_page: OpenPage
+) -> None:
+    page = open_page(f"{site}/jobs/broken/runs/{run(app, 'broken')}")
+    page.wait_for_selector("[id$=-only-1] .lf-text")
+
+
+def test_end_of_the_only_task_shows_its_output_without_a_click(
+    make_shop: MakeShop, serve: Serve, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    app = make_shop(jobs={"alone": {"task_type": "job"}})
+    page = open_page(f"{serve(app)}/jobs/alone/runs/{start(app, 'alone', run_gate.params)}")
+    page.wait_for_selector("[data-connection=live]")
+    assert not page.locator(".lf-attempt[open]").count()
+    run_gate.open()
+    page.wait_for_selector(".lf-attempt[open] .lf-log-line:has-text('waiting')")
+
+
+def test_ended_run_of_several_tasks_opens_none(
+    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
+    wait_for_task(page, "wait", "going")
+    run_gate.open()
+    wait_for_end(page)
+    assert not page.locator(".lf-attempt[open]").count()
+
+
 def test_run_page_update_keeps_open_rows_and_focus(
     app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:

@@ -38,6 +38,7 @@ export class LiveRun {
   #loadsLeft = 0; // remaining loads until the page shows that state
   #isLoading = false;
   #retryAt = Infinity;
+  #hasOpenedTask = false;
   #connection = "connecting";
   #streamError = "";
   #loadError = "";
@@ -157,10 +158,18 @@ export class LiveRun {
     localize(this.#root);
     this.#graph.adapt();
     this.#tasks.adapt();
+    this.#openOnlyTask();
     if (this.#status) showProgress(this.#root, this.#status.progress);
     this.#notifier.adapt(this.#root.querySelector("[data-notify]"));
     this.#show({});
     this.#tick();
+  }
+
+  /** Open the row of the only task of an ended run, once: its result is why people open the page. */
+  #openOnlyTask() {
+    const rows = this.#root.querySelectorAll(".lf-attempt");
+    if (this.#hasOpenedTask || !this.#meta.over || rows.length !== 1) return;
+    this.#hasOpenedTask = rows[0].open = true;
   }
 
   #show({ connection = this.#connection, streamError = this.#streamError }) {
