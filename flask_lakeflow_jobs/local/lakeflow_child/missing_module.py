@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from .package_names import find_package, normalize_name
 from .spark.language.spark_advice import JVM
 from .spark.session.task_spark import INSTALL_ADVICE
+from .surroundings_advice import PIPELINE_ADVICE
 
 # Several packages have modules below these names.
 _NAMESPACES = ("azure", "databricks", "google")
@@ -63,6 +64,8 @@ def advise_on_module(
     :param root: the folder of the bundle; empty to search no folder.
     """
     name = module if module.partition(".")[0] in _NAMESPACES else module.partition(".")[0]
+    if name == "dlt" and "dlt" not in map(normalize_name, requirements):  # a package loads data
+        return PIPELINE_ADVICE
     if advice := _advise_on_cluster(module, name):
         return advice
     if missing_libraries:

@@ -40,6 +40,10 @@ _WRAP = (
     "Write io.BytesIO(…) around the {} that files.upload gets, or list the version of "
     "databricks-sdk that your clusters have: newer ones upload only streams."
 )
+PIPELINE_ADVICE = (
+    "Run the file in a pipeline, whose tables it defines: list it under 'libraries' of a pipeline, "
+    "and let a pipeline_task update that."
+)
 _SIMULATE = "The local workspace does not serve {}. Simulate the job (its tag 'local_simulation')."
 _USE_SQL = (
     "The local workspace does not serve {}. Use SQL instead (SHOW, DESCRIBE, CREATE … IF NOT "
@@ -65,6 +69,7 @@ _BY_NAME = {
     r"Registered Model with name=(\S+) not found": _CREATE_MODEL,  # mlflow
     r"cannot import name '(\w+)' from 'google\.protobuf'": _RAISE_VERSION,
     r"'(bytes)' object has no attribute 'seekable'": _WRAP,
+    "(DEFINED_OUTSIDE_OF_DECLARATIVE_PIPELINE)": PIPELINE_ADVICE,
     r"No API found for '([A-Z]+ /unity-catalog/[^']+)'": _USE_SQL,
     r"No API found for '([A-Z]+ [^']+)'": _SIMULATE,
 }

@@ -92,6 +92,18 @@ def test_module_of_a_service_of_databricks_is_not_to_be_installed(installs: bool
     assert advice.endswith(": the local workspace has no feature store.")
 
 
+@pytest.mark.parametrize("installs", [True, False])
+def test_module_of_pipelines_is_not_to_be_installed(installs: bool) -> None:
+    advice = advise_on_module("dlt", ["dlt-meta"], installs=installs)
+    assert advice.startswith("Run the file in a pipeline, whose tables it defines: list it under")
+
+
+def test_listed_package_with_the_name_of_the_module_of_pipelines_is_installed() -> None:
+    """The package ``dlt`` of dltHub loads data."""
+    advice = advise_on_module("dlt", ["dlt[duckdb]>=1"], installs=False)
+    assert advice.startswith("The task needs dlt, which its environment lists: dlt[duckdb]>=1.")
+
+
 @pytest.mark.parametrize(
     ("code", "module"),
     [

@@ -78,6 +78,10 @@ def _raise_for_missing_key() -> None:
             ImportError("cannot import name 'service' from 'google.protobuf' (/a/b.py)"),
             "List a newer version of the package that imports it, such as mlflow>=3, for the task",
         ),
+        (
+            RuntimeError("[GRAPH_ELEMENT_DEFINED_OUTSIDE_OF_DECLARATIVE_PIPELINE] APIs that"),
+            "Run the file in a pipeline, whose tables it defines: list it under 'libraries' of a",
+        ),
         (ValueError("No API found for 'GET /x'"), "The local workspace does not serve GET /x. Si"),
         (
             HTTPError('{"message": "No API found for \'GET /x\'"}'),
