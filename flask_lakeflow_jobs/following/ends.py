@@ -112,7 +112,10 @@ class EndRecorder:
             else:
                 write()
         except DatabaseUnavailable as error:
-            _log.warning("The %s of run %d is recorded later: %s", what, run_key.run_id, error)
+            _log.warning(
+                "The %s of run %d is not recorded yet. This process tries again while it runs: %s",
+                *(what, run_key.run_id, error),
+            )
             self.outbox.defer(write)
         except RecordOutdated as error:
             _log.error("The %s of run %d is not recorded: %s", what, run_key.run_id, error)
