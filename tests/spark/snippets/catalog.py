@@ -193,6 +193,15 @@ query = "SELECT * FROM IDENTIFIER(:catalog || '.information_schema.columns') WHE
 assert spark.sql(query, args={"catalog": "dev"}).filter("table_schema = 'snippets'").count() == 4
 assert spark.sql("SHOW SCHEMAS IN dev").filter("databaseName = 'snippets'").count() == 1
 
+# %% information schema with comments and times
+wide = ", ".join(f"c{each} INT" for each in range(12))
+spark.sql(f"CREATE TABLE dev.snippets.wide (k INT COMMENT 'key', {wide}) COMMENT 'of many columns'")
+where = "WHERE table_schema = 'snippets' AND table_name = 'wide'"
+row = spark.sql(f"SELECT * FROM dev.information_schema.tables {where} AND created <= last_altered").first()
+assert row.comment == "of many columns" and row.storage_path.startswith("file:/"), row
+rows = spark.sql(f"SELECT column_name, comment FROM dev.information_schema.columns {where} ORDER BY ordinal_position")
+assert [tuple(each) for each in rows.collect()][::11] == [("k", "key"), ("c10", None)], rows.collect()
+
 # %% view of a table in its schema
 for name in ("views", "others"):
     spark.sql(f"USE dev.{name}")

@@ -20,7 +20,15 @@ from ..language.sql_names import (
     quote_part,
 )
 from ..language.sql_text import Query, parse_columns, write_rows
-from ..tables.delta_log import find_location, list_fields, read_metadata
+from ..tables.delta_log import (
+    find_folder,
+    find_info,
+    find_location,
+    find_metadata,
+    list_fields,
+    read_commits,
+    read_metadata,
+)
 from ..tables.spark_catalog import read_description
 
 Row = tuple[Any, ...]
@@ -30,13 +38,20 @@ _LIKE = "[[LIKE] <text>] $"
 _DESC = "(DESC | DESCRIBE)"
 #: The columns of the tables of an information schema.
 _TABLE = ["table_catalog", "table_schema", "table_name"]
-_COLUMN = ["column_name", "ordinal_position", "is_nullable", "data_type", "full_data_type"]
 _INFORMATION = {
-    "catalogs": ["catalog_name"],
-    "columns": [*_TABLE, *_COLUMN, "comment"],
-    "schemata": ["catalog_name", "schema_name"],
-    "tables": [*_TABLE, "table_type", "data_source_format", "comment"],
-    "views": _TABLE,
+    "catalogs": parse_columns("catalog_name STRING"),
+    "columns": dict.fromkeys(_TABLE, "STRING")
+    | parse_columns(
+        "column_name STRING, ordinal_position INT, is_nullable STRING, data_type STRING,"
+        " full_data_type STRING, comment STRING"
+    ),
+    "schemata": parse_columns("catalog_name STRING, schema_name STRING"),
+    "tables": dict.fromkeys(_TABLE, "STRING")
+    | parse_columns(
+        "table_type STRING, data_source_format STRING, comment STRING, created TIMESTAMP,"
+        " last_altered TIMESTAMP, storage_path STRING"
+    ),
+    "views": dict.fromkeys(_TABLE, "STRING"),
 }
 _CONSTRAINT = ["constraint_catalog", "constraint_schema", "constraint_name"]
 _NAMES = ["catalog_name", "schema_name", "table_name"]
@@ -170,7 +185,7 @@ def _describe_table(match: Match, query: Query, _: str) -> str:
     partitions: list[str] = []
     if details.get("Provider") == "delta":
         metadata = read_metadata(find_location(query, name))
-        comments = {each["name"]: each["metadata"].get("comment") for each in list_fields(metadata)}
+        comments = _read_comments(metadata)
         partitions = metadata.get("partitionColumns") or []
     rows = {
         each.name: (each.name, each.dataType.simpleString(), comments.get(each.name))
@@ -235,22 +250,38 @@ def _list_tables(kind: str, schema: str, query: Query) -> Iterator[Row]:
     for table in list_tables(query, schema):
         is_view = table in views
         if kind == "tables":
-            source = None if is_view else "DELTA"
-            yield *path, table, "VIEW" if is_view else "MANAGED", source, None
+            source = ("VIEW", None) if is_view else ("MANAGED", "DELTA")
+            yield *path, table, *source, *_read_log(quote_name(f"{schema}.{table}"), query)
         elif kind == "views" and is_view:
             yield *path, table
         elif kind == "columns":
             yield from _list_columns(path, table, query)
 
 
+def _read_log(name: str, query: Query) -> Row:
+    """Return the comment, the times of the first and the last change, and the folder of a table."""
+    if (location := find_folder(query, name)) is None:
+        return (None,) * 4
+    commits = list(read_commits(location))
+    metadata, (_, actions) = find_metadata(commits), commits[-1]
+    changed = find_info(actions).get("timestamp")
+    return metadata.get("description"), metadata.get("createdTime"), changed, f"file:{location}"
+
+
 def _list_columns(path: list[str], table: str, query: Query) -> Iterator[Row]:
     name = quote_name(".".join([*path, table]))
     fields = query(f"SELECT * FROM {name}").schema.fields
+    location = find_folder(query, name)
+    comments = _read_comments(read_metadata(location)) if location else {}
     for position, field in enumerate(fields):
         kind = field.dataType.simpleString()
         null = "YES" if field.nullable else "NO"
         plain = kind.partition("<")[0].partition("(")[0].upper()
-        yield *path, table, field.name, position, null, plain, kind, None
+        yield *path, table, field.name, position, null, plain, kind, comments.get(field.name)
+
+
+def _read_comments(metadata: dict[str, Any]) -> dict[str, Any]:
+    return {each["name"]: each["metadata"].get("comment") for each in list_fields(metadata)}
 
 
 def _find_schema(name: str | None, query: Query) -> tuple[str, str]:
