@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 
 from marshmallow import Schema
@@ -19,6 +20,10 @@ from .readers import parse_seconds
 
 #: ``(user, action, job key) -> whether the action is allowed``
 Policy: TypeAlias = Callable[[Any, str, str], bool]
+
+
+#: ``(setting, value) -> the value as Job has it``. The setting is for messages.
+Parser: TypeAlias = Callable[[str, Any], Any]
 
 
 class ParamsModel(Protocol):
@@ -86,64 +91,58 @@ class JobMapping(TypedDict, total=False):
 JobConfigs: TypeAlias = Mapping[str, JobConfig | JobMapping]
 
 
-def read_job_settings(where: str, value: Any) -> Mapping[str, Any]:
-    """Return the settings of a job; those of a ``JobConfig`` that differ from the defaults."""
-    defaults = {field.name: field.default for field in dataclasses.fields(JobConfig)}
+#: The value of each setting of a job that sets nothing.
+DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in dataclasses.fields(JobConfig)}
+
+
+def read_job_settings(where: str, value: Any, notify: NotifyRule) -> dict[str, Any]:
+    """Check the settings that one source has for a job, and convert them to those of ``Job``.
+
+    The fields of a ``JobConfig`` that equal the defaults count as not set.
+
+    :param where: the setting, for messages.
+    :param notify: the rule of the app, which that of a job overrides.
+    :raises ConfigurationError: a setting is invalid.
+    """
+    parsers: dict[str, Parser] = {**_PARSERS, "notify": partial(parse_notify, default=notify)}
+    return {name: parsers[name](f"{where}.{name}", each) for name, each in _find_set(where, value)}
+
+
+def _find_set(where: str, value: Any) -> Iterable[tuple[str, Any]]:
+    """Return the settings that a source has for a job, with their values."""
     if isinstance(value, JobConfig):
-        values = {name: getattr(value, name) for name in defaults}
-        return {name: values[name] for name in values if values[name] != defaults[name]}
+        values = [(name, getattr(value, name)) for name in DEFAULTS]
+        return [(name, each) for name, each in values if each != DEFAULTS[name]]
     if not isinstance(value, Mapping):
         raise ConfigurationError(
             f"{where} must be a JobConfig or a mapping such as {{'job_id': 123}}, not"
             f" {type(value).__name__}."
         )
-    unknown = sorted(str(name) for name in value if name not in defaults)
+    unknown = sorted(str(name) for name in value if name not in DEFAULTS)
     if unknown:
         raise ConfigurationError(
             f"{where} has no setting {', '.join(map(repr, unknown))}."
-            f"{suggest(unknown[0], defaults)}"
-            f" The settings of a job are {', '.join(sorted(defaults))}."
+            f"{suggest(unknown[0], DEFAULTS)}"
+            f" The settings of a job are {', '.join(sorted(DEFAULTS))}."
         )
-    return value
+    return value.items()
 
 
-def build_job_config(where: str, settings: Mapping[str, Any], default: JobConfig) -> JobConfig:
-    """Check the configuration of a job, and complete it.
+def _require(is_valid: Callable[[Any], bool], kind: str) -> Parser:
+    """Return the parser of a setting that is used as it is."""
 
-    :param where: the setting, for messages.
-    :param default: overridden where the settings have a value.
-    :raises ConfigurationError: a setting is invalid.
-    """
-    config = JobConfig(**{"wait_timeout": default.wait_timeout, **settings})
-    if config.job_id is not None:
-        config = dataclasses.replace(
-            config, job_id=require_job_id(config.job_id, f"{where}.job_id")
-        )
-    if config.task_type is not None and config.task_type not in tuple(TASK_TYPES):
-        raise ConfigurationError(
-            f"{where}.task_type must be one of {', '.join(TASK_TYPES)}, not {config.task_type!r}."
-        )
-    if config.run_as not in ("app", "user"):
-        raise ConfigurationError(f"{where}.run_as must be 'app' or 'user', not {config.run_as!r}.")
-    if config.policy is not None and not callable(config.policy):
-        raise ConfigurationError(f"{where}.policy must be callable.")
-    if not isinstance(config.description, str | None):
-        raise ConfigurationError(f"{where}.description must be text.")
-    if config.follow not in ("own", "all", False):
-        raise ConfigurationError(
-            f"{where}.follow must be 'own', 'all' or False, not {quote(config.follow)}."
-        )
-    return dataclasses.replace(
-        config,
-        notify=parse_notify(f"{where}.notify", config.notify, parse_notify("", default.notify)),
-        params=_build_schema(f"{where}.params", config.params),
-        wait_timeout=parse_seconds(f"{where}.wait_timeout", config.wait_timeout),
-    )
+    def parse(where: str, value: Any) -> Any:
+        if not is_valid(value):
+            raise ConfigurationError(f"{where} must be {kind}, not {quote(value)}.")
+        return value
+
+    return parse
 
 
-def require_job_id(value: Any, where: str) -> int:
+def require_job_id(where: str, value: Any) -> int:
     """Return the id of a job.
 
+    :param where: the setting, for messages.
     :raises ConfigurationError: the value is not an id.
     """
     job_id = parse_job_id(value)
@@ -193,3 +192,18 @@ def _build_model_schema(where: str, model: Any) -> Schema:
         return build_model_schema(model)
     except TypeError as error:
         raise ConfigurationError(f"{where} must be a pydantic model: {error}.") from None
+
+
+#: The check of each setting but ``notify``: it also converts the value.
+_PARSERS: Mapping[str, Parser] = {
+    "job_id": lambda where, value: None if value is None else require_job_id(where, value),
+    "task_type": _require(
+        lambda value: value is None or value in tuple(TASK_TYPES), f"one of {', '.join(TASK_TYPES)}"
+    ),
+    "params": _build_schema,
+    "wait_timeout": parse_seconds,
+    "run_as": _require(lambda value: value in ("app", "user"), "'app' or 'user'"),
+    "policy": _require(lambda value: value is None or callable(value), "callable"),
+    "description": _require(lambda value: isinstance(value, str | None), "text"),
+    "follow": _require(lambda value: value in ("own", "all", False), "'own', 'all' or False"),
+}

@@ -42,9 +42,6 @@ class SettingsReader:
     def is_set(self, key: Key) -> bool:
         return self.get(key.name) not in (None, "")
 
-    def read_optional(self, read: Callable[[Key], T], key: Key) -> T | None:
-        return read(key) if self.is_set(key) else None
-
     def read_seconds(self, key: Key, *, minimum: float | None = None) -> float:
         """Read a number of seconds: above zero, or at least ``minimum``."""
         if not self.is_set(key):
@@ -96,21 +93,31 @@ class SettingsReader:
             return str(key.default)
         return parse_path_prefix(key.name, self.get(key.name))
 
-    def read_database_url(self, key: Key) -> str | bool:
-        """Read ``True`` or a URL, which no message quotes: it may contain a password."""
+    def read_database_url(self, key: Key) -> str | bool | None:
+        """Read ``True`` or a URL, which no message quotes: it may contain a password.
+
+        :return: ``None``: there is no database.
+        """
+        if not self.is_set(key):
+            return None
         value = self.get(key.name)
         if isinstance(value, str) and "://" in value:
             return value
         parsed = WORDS.get(str(value).strip().lower())
         if parsed is None:
             raise ConfigurationError(f"{key.name} must be true, false or the URL of a database.")
-        return parsed
+        return parsed or None
 
-    def read_lakebase(self, key: Key) -> str | bool:
-        """Read ``True``, or the name of an instance or an endpoint of Lakebase."""
+    def read_lakebase(self, key: Key) -> str | bool | None:
+        """Read ``True``, or the name of an instance or an endpoint of Lakebase.
+
+        :return: ``None``: none is used.
+        """
+        if not self.is_set(key):
+            return None
         value = self.get(key.name)
         if str(value).strip().lower() in ("true", "false"):
-            return self.read_bool(key)
+            return self.read_bool(key) or None
         if isinstance(value, str) and re.fullmatch(LAKEBASE_NAME, value, re.ASCII):
             return value
         raise ConfigurationError(
@@ -141,6 +148,13 @@ class SettingsReader:
                 f"{key.name} must have a CACHE_TYPE, such as {key.default['CACHE_TYPE']!r}."
             )
         return value
+
+
+def optional(
+    read: Callable[[SettingsReader, Key], T],
+) -> Callable[[SettingsReader, Key], T | None]:
+    """Return a function that reads ``None`` where a setting is not set."""
+    return lambda reader, key: read(reader, key) if reader.is_set(key) else None
 
 
 def parse_json_setting(name: str, text: str) -> Any:

@@ -4,25 +4,56 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from ..errors import ConfigurationError, quote
 from . import keys
-from .job_config import JobConfig, JobConfigs
+from .job_config import JobConfigs
 from .jobs import Job, LocalJob, resolve_jobs
+from .keys import Key
 from .notify import NotifyRule, parse_notify
-from .readers import SettingsReader
+from .readers import SettingsReader, optional
 
 _log = logging.getLogger("flask_lakeflow_jobs")
 
 #: The folder of the local workspace, in the app's instance folder.
 LOCAL_FOLDER = "lakeflow"
 
+T = TypeVar("T")
+
 #: Returns the jobs of a bundle, by key.
 ReadBundleJobs: TypeAlias = Callable[[Path], Mapping[str, LocalJob]]
+
+
+def _setting(key: Key, read: Callable[[SettingsReader, Key], T], *, is_secret: bool = False) -> T:
+    """Declare the field of a setting, and how it is read and checked."""
+    declared: T = field(metadata={"read": lambda reader: read(reader, key)}, repr=not is_secret)
+    return declared
+
+
+def _read_call_timeout(reader: SettingsReader, key: Key) -> float:
+    seconds = reader.read_seconds(key)  # an invalid one is an error even if it is overridden
+    return optional(SettingsReader.read_seconds)(reader, keys.TIMEOUT) or seconds
+
+
+def _read_progress_parameter(reader: SettingsReader, key: Key) -> str | None:
+    name = optional(SettingsReader.read_parameter_name)(reader, key)
+    if name is None:
+        return None
+    secret = reader.config.get("SECRET_KEY")
+    if not secret or not isinstance(secret, str | bytes):  # from_prefixed_env() may read a number
+        raise ConfigurationError(
+            f"{key.name} requires SECRET_KEY in app.config, which signs the tokens of the runs. Set"
+            " it before the extension, to the same text in all processes."
+        )
+    if name == reader.get(keys.ATTRIBUTION_PARAMETER.name):
+        raise ConfigurationError(
+            f"{key.name} and {keys.ATTRIBUTION_PARAMETER.name} must name different parameters."
+        )
+    return name
 
 
 @dataclass(frozen=True)
@@ -37,33 +68,47 @@ class AppSettings:
     jobs: Mapping[str, Job]
     sdk: Mapping[str, str] = field(repr=False)
     bundle: Path | None
-    local_install: bool
-    poll_interval: float
-    read_timeout: float
-    write_timeout: float
-    read_attempts: int
-    wait_timeout: float
-    cache_ttl: float
-    cache: Mapping[str, Any] = field(repr=False)
-    max_streams: int | None
-    stream_max_seconds: float
-    heartbeat: float
-    push: bool
-    warm_up: bool
-    console: bool
-    console_prefix: str
-    read_only: bool
-    trust_proxy_headers: bool
-    attribution_parameter: str | None
-    progress_parameter: str | None
-    webhook_username: str | None
-    webhook_password: str | None = field(repr=False)
-    webhook_token: str | None = field(repr=False)
-    record_url: str | bool | None = field(repr=False)
-    record_days: int
-    follow: bool
     notify: NotifyRule
-    lakebase: str | bool | None
+    local_install: bool = _setting(keys.LOCAL_INSTALL, SettingsReader.read_bool)
+    poll_interval: float = _setting(keys.POLL_INTERVAL, SettingsReader.read_seconds)
+    read_timeout: float = _setting(keys.READ_TIMEOUT, _read_call_timeout)
+    write_timeout: float = _setting(keys.WRITE_TIMEOUT, _read_call_timeout)
+    read_attempts: int = _setting(keys.READ_ATTEMPTS, SettingsReader.read_int)
+    wait_timeout: float = _setting(keys.WAIT_TIMEOUT, SettingsReader.read_seconds)
+    cache_ttl: float = _setting(keys.CACHE_TTL, partial(SettingsReader.read_seconds, minimum=0.0))
+    cache: Mapping[str, Any] = _setting(
+        keys.CACHE, SettingsReader.read_cache_config, is_secret=True
+    )
+    max_streams: int | None = _setting(
+        keys.MAX_STREAMS, optional(partial(SettingsReader.read_int, minimum=0))
+    )
+    stream_max_seconds: float = _setting(keys.STREAM_MAX_SECONDS, SettingsReader.read_seconds)
+    heartbeat: float = _setting(keys.HEARTBEAT, SettingsReader.read_seconds)
+    push: bool = _setting(keys.PUSH, SettingsReader.read_bool)
+    warm_up: bool = _setting(keys.WARM_UP, SettingsReader.read_bool)
+    console: bool = _setting(keys.CONSOLE, SettingsReader.read_bool)
+    console_prefix: str = _setting(keys.CONSOLE_PREFIX, SettingsReader.read_path_prefix)
+    read_only: bool = _setting(keys.READ_ONLY, SettingsReader.read_bool)
+    trust_proxy_headers: bool = _setting(keys.TRUST_PROXY_HEADERS, SettingsReader.read_bool)
+    attribution_parameter: str | None = _setting(
+        keys.ATTRIBUTION_PARAMETER, optional(SettingsReader.read_parameter_name)
+    )
+    progress_parameter: str | None = _setting(keys.PROGRESS_PARAMETER, _read_progress_parameter)
+    webhook_username: str | None = _setting(
+        keys.WEBHOOK_USERNAME, optional(SettingsReader.read_secret)
+    )
+    webhook_password: str | None = _setting(
+        keys.WEBHOOK_PASSWORD, optional(SettingsReader.read_secret), is_secret=True
+    )
+    webhook_token: str | None = _setting(
+        keys.WEBHOOK_TOKEN, optional(SettingsReader.read_secret), is_secret=True
+    )
+    record_url: str | bool | None = _setting(
+        keys.RECORD_URL, SettingsReader.read_database_url, is_secret=True
+    )
+    record_days: int = _setting(keys.RECORD_DAYS, SettingsReader.read_int)
+    follow: bool = _setting(keys.FOLLOW, SettingsReader.read_bool)
+    lakebase: str | bool | None = _setting(keys.LAKEBASE, SettingsReader.read_lakebase)
 
     @property
     def accepts_notifications(self) -> bool:
@@ -89,52 +134,40 @@ def load_settings(
         _log.warning("%s is not a setting and is ignored.%s", name, suggestion)
     bundle = None if reader.get("DATABRICKS_HOST") else _read_bundle(reader, root)
     local_jobs = read_bundle_jobs(bundle) if bundle else {}
-    timeout = reader.read_optional(reader.read_seconds, keys.TIMEOUT)
-    read_timeout = reader.read_seconds(keys.READ_TIMEOUT)
-    write_timeout = reader.read_seconds(keys.WRITE_TIMEOUT)
-    wait_timeout = reader.read_seconds(keys.WAIT_TIMEOUT)
-    webhook_username, webhook_password = _read_webhook_credentials(reader)
     notify = parse_notify(keys.NOTIFY.name, reader.get(keys.NOTIFY.name) or None)
-    defaults = JobConfig(wait_timeout=wait_timeout, notify=notify)
+    declared = [each for each in fields(AppSettings) if "read" in each.metadata]
+    values = {each.name: each.metadata["read"](reader) for each in declared}
     settings = AppSettings(
-        jobs=resolve_jobs(reader, jobs or {}, local_jobs, defaults),
+        jobs=resolve_jobs(
+            reader, jobs or {}, local_jobs, wait_timeout=values["wait_timeout"], notify=notify
+        ),
         sdk=_read_sdk_arguments(reader),
         bundle=bundle,
-        poll_interval=reader.read_seconds(keys.POLL_INTERVAL),
-        read_timeout=timeout or read_timeout,
-        write_timeout=timeout or write_timeout,
-        read_attempts=reader.read_int(keys.READ_ATTEMPTS),
-        wait_timeout=wait_timeout,
-        cache_ttl=reader.read_seconds(keys.CACHE_TTL, minimum=0.0),
-        cache=reader.read_cache_config(keys.CACHE),
-        max_streams=reader.read_optional(partial(reader.read_int, minimum=0), keys.MAX_STREAMS),
-        stream_max_seconds=reader.read_seconds(keys.STREAM_MAX_SECONDS),
-        heartbeat=reader.read_seconds(keys.HEARTBEAT),
-        push=reader.read_bool(keys.PUSH),
-        warm_up=reader.read_bool(keys.WARM_UP),
-        local_install=reader.read_bool(keys.LOCAL_INSTALL),
-        console=reader.read_bool(keys.CONSOLE),
-        console_prefix=reader.read_path_prefix(keys.CONSOLE_PREFIX),
-        read_only=reader.read_bool(keys.READ_ONLY),
-        trust_proxy_headers=reader.read_bool(keys.TRUST_PROXY_HEADERS),
-        attribution_parameter=reader.read_optional(
-            reader.read_parameter_name, keys.ATTRIBUTION_PARAMETER
-        ),
-        progress_parameter=_read_progress_parameter(reader),
-        webhook_username=webhook_username,
-        webhook_password=webhook_password,
-        webhook_token=reader.read_optional(reader.read_secret, keys.WEBHOOK_TOKEN),
-        record_url=reader.read_optional(reader.read_database_url, keys.RECORD_URL) or None,
-        record_days=reader.read_int(keys.RECORD_DAYS),
-        follow=reader.read_bool(keys.FOLLOW),
         notify=notify,
-        lakebase=_read_lakebase(reader, bundle),
+        **values,
     )
-    _require_record(settings)
+    _check_webhook_credentials(settings)
+    _check_databases(settings)
     return settings
 
 
-def _require_record(settings: AppSettings) -> None:
+def _check_webhook_credentials(settings: AppSettings) -> None:
+    username, password = settings.webhook_username, settings.webhook_password
+    if (username is None) != (password is None):
+        present, missing = keys.WEBHOOK_USERNAME.name, keys.WEBHOOK_PASSWORD.name
+        if username is None:
+            present, missing = missing, present
+        raise ConfigurationError(f"{present} requires {missing}. Set both or neither.")
+    if username is not None and ":" in username:  # RFC 7617, section 2
+        raise ConfigurationError(f"{keys.WEBHOOK_USERNAME.name} must not contain a colon.")
+
+
+def _check_databases(settings: AppSettings) -> None:
+    if settings.lakebase and settings.bundle:
+        raise ConfigurationError(
+            f"{keys.LAKEBASE.name} requires a workspace, and the local one has no databases. Set"
+            f" DATABRICKS_HOST, or use {keys.RECORD_URL.name}=true without it."
+        )
     if settings.record_url is not None:
         return
     needing = [keys.FOLLOW.name] if settings.follow else []
@@ -165,45 +198,6 @@ def _read_sdk_arguments(reader: SettingsReader) -> dict[str, str]:
         if text:
             arguments[argument] = text
     return arguments
-
-
-def _read_progress_parameter(reader: SettingsReader) -> str | None:
-    name = reader.read_optional(reader.read_parameter_name, keys.PROGRESS_PARAMETER)
-    if name is None:
-        return None
-    key, other = keys.PROGRESS_PARAMETER.name, keys.ATTRIBUTION_PARAMETER.name
-    secret = reader.config.get("SECRET_KEY")
-    if not secret or not isinstance(secret, str | bytes):  # from_prefixed_env() may read a number
-        raise ConfigurationError(
-            f"{key} requires SECRET_KEY in app.config, which signs the tokens of the runs. Set it"
-            " before the extension, to the same text in all processes."
-        )
-    if name == reader.get(other):
-        raise ConfigurationError(f"{key} and {other} must name different parameters.")
-    return name
-
-
-def _read_webhook_credentials(reader: SettingsReader) -> tuple[str | None, str | None]:
-    username = reader.read_optional(reader.read_secret, keys.WEBHOOK_USERNAME)
-    password = reader.read_optional(reader.read_secret, keys.WEBHOOK_PASSWORD)
-    if (username is None) != (password is None):
-        present, missing = keys.WEBHOOK_USERNAME.name, keys.WEBHOOK_PASSWORD.name
-        if username is None:
-            present, missing = missing, present
-        raise ConfigurationError(f"{present} requires {missing}. Set both or neither.")
-    if username is not None and ":" in username:  # RFC 7617, section 2
-        raise ConfigurationError(f"{keys.WEBHOOK_USERNAME.name} must not contain a colon.")
-    return username, password
-
-
-def _read_lakebase(reader: SettingsReader, bundle: Path | None) -> str | bool | None:
-    lakebase = reader.read_optional(reader.read_lakebase, keys.LAKEBASE) or None
-    if lakebase and bundle:
-        raise ConfigurationError(
-            f"{keys.LAKEBASE.name} requires a workspace, and the local one has no databases. Set"
-            f" DATABRICKS_HOST, or use {keys.RECORD_URL.name}=true without it."
-        )
-    return lakebase
 
 
 def _read_bundle(reader: SettingsReader, root: Path) -> Path | None:

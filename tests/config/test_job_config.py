@@ -10,7 +10,8 @@ from marshmallow import Schema, fields
 from pydantic import BaseModel, RootModel
 
 from flask_lakeflow_jobs import ConfigurationError, JobConfig, JobMapping
-from flask_lakeflow_jobs.config.job_config import build_job_config, read_job_settings
+from flask_lakeflow_jobs.config.job_config import read_job_settings
+from flask_lakeflow_jobs.config.notify import NO_RULE
 from flask_lakeflow_jobs.config.readers import SettingsReader
 
 
@@ -22,26 +23,25 @@ class Model(BaseModel):
     day: str
 
 
-def build(value: Any) -> JobConfig:
-    where = "jobs['etl']"
-    return build_job_config(where, read_job_settings(where, value), JobConfig())
+def read(value: Any) -> dict[str, Any]:
+    return read_job_settings("jobs['etl']", value, NO_RULE)
 
 
 def refused(value: Any) -> str:
     with pytest.raises(ConfigurationError) as caught:
-        build(value)
+        read(value)
     return str(caught.value)
 
 
 @pytest.mark.parametrize("params", [Etl, Etl(), {"day": fields.Date()}])
 def test_params_may_be_a_schema_its_class_or_a_dict(params: Any) -> None:
-    schema = build(JobConfig(params=params)).params
+    schema = read(JobConfig(params=params))["params"]
     assert isinstance(schema, Schema)
     assert set(schema.load_fields) == {"day"}
 
 
 def test_params_may_be_a_pydantic_model() -> None:
-    assert isinstance(build(JobConfig(params=Model)).params, Schema)
+    assert isinstance(read(JobConfig(params=Model))["params"], Schema)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from flask_lakeflow_jobs.config.jobs import (
     build_env_name,
     resolve_jobs,
 )
+from flask_lakeflow_jobs.config.notify import NO_RULE
 from flask_lakeflow_jobs.config.readers import SettingsReader
 
 
@@ -44,7 +45,8 @@ def jobs(
             key: LocalJob(job_id, (described or {}).get(key))
             for key, job_id in (local or {}).items()
         },
-        JobConfig(wait_timeout=wait_timeout),
+        wait_timeout=wait_timeout,
+        notify=NO_RULE,
     )
 
 

@@ -14,6 +14,7 @@ from flask_lakeflow_jobs.config.keys import Key
 from flask_lakeflow_jobs.config.readers import (
     MAX_SECONDS,
     SettingsReader,
+    optional,
     parse_path_prefix,
     parse_seconds,
 )
@@ -43,7 +44,7 @@ def test_get_prefers_app_config_unless_it_is_none(
 def test_is_set_is_false_for_none_and_empty_text(value: object, is_set: bool) -> None:
     reader = SettingsReader({"KEY": value}, {})
     assert reader.is_set(KEY) is is_set
-    assert (reader.read_optional(lambda key: "read", KEY) == "read") is is_set
+    assert (optional(lambda reader, key: "read")(reader, KEY) == "read") is is_set
 
 
 @pytest.mark.parametrize(
