@@ -21,7 +21,9 @@ from ..runs.outcome import (
 )
 from ..runs.redaction import redact_text
 from ..text import MAX_ERROR_CHARS, clean_line
-from .delivery import DeferredWrite, Outbox, PayloadCodec
+from .deferred_writes import DeferredWrite
+from .delivery import Outbox
+from .receivers import PayloadCodec, Receivers
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -59,20 +61,13 @@ class EndRecorder:
         restore: Restore,
         *,
         notifier: Notifier | None = None,
-        has_thread: bool = True,
+        has_threads: bool = True,
     ) -> None:
         self._app = app
         self._record = record
         self._clock = clock
-        self.outbox = Outbox(
-            app,
-            record,
-            OUTBOX_SIGNALS,
-            PayloadCodec(jobs, restore),
-            clock,
-            notifier=notifier,
-            has_thread=has_thread,
-        )
+        self._receivers = Receivers(app, OUTBOX_SIGNALS, PayloadCodec(jobs, restore), notifier)
+        self.outbox = Outbox(record, self._receivers, clock, has_threads=has_threads)
 
     def finish(self, run_key: RunKey, status: RunStatus) -> None:
         """Record the end of a run; repeated calls for one end have no effect.
@@ -146,7 +141,7 @@ class EndRecorder:
         # first: a process that sees this end later would take it for the end of the repair
         self._record_end(run_key, ended)
         ended_at = build_end(run_key, ended).ended_at
-        receivers, text = self.outbox.prepare("run_repaired", payload)
+        receivers, text = self._receivers.prepare("run_repaired", payload)
         repair_id = payload["repair_id"]
         if self._record.reopen_run(*run_key.ids, repair_id, ended_at, receivers, payload=text):
             self.outbox.wake()
@@ -159,7 +154,7 @@ class EndRecorder:
         :return: whether the record has the run.
         """
         end = build_end(run_key, status)
-        receivers, text = self.outbox.prepare("run_finished", _end_payload(run_key, status))
+        receivers, text = self._receivers.prepare("run_finished", _end_payload(run_key, status))
         finish = partial(self._record.finish_run, end, receivers, payload=text)
         if finish() or self._record.get_run(*run_key.ids) is not None:
             return True

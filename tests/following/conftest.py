@@ -11,7 +11,9 @@ import pytest
 from blinker import NamedSignal
 from flask import Flask, current_app
 
-from flask_lakeflow_jobs.following.delivery import Outbox, PayloadCodec
+from flask_lakeflow_jobs.clock import SystemClock
+from flask_lakeflow_jobs.following.delivery import Outbox
+from flask_lakeflow_jobs.following.receivers import PayloadCodec, Receivers
 from tests.clocks import FakeClock
 from tests.record.rows import add_run, end
 from tests.records import SwitchableRecord, switchable_record
@@ -26,13 +28,16 @@ class Harness:
         self.signal = NamedSignal("finished")
         self.record = record
         self.clock = clock
-        self.codec = PayloadCodec({"etl": build_job("etl")}, lambda _: NotImplemented)
+        codec = PayloadCodec({"etl": build_job("etl")}, lambda _: NotImplemented)
+        self.receivers = Receivers(self.app, {"run_finished": self.signal}, codec)
         self.calls: list[tuple[str, str]] = []
         self._run_ids = itertools.count(1)
 
     def outbox(self) -> Outbox:
-        signals = {"run_finished": self.signal}
-        return Outbox(self.app, self.record, signals, self.codec, self.clock, has_thread=False)
+        return Outbox(self.record, self.receivers, self.clock, has_threads=False)
+
+    def outbox_with_threads(self) -> Outbox:
+        return Outbox(self.record, self.receivers, SystemClock())
 
     def connect(self, name: str, fail: Any = lambda: None) -> None:
         def receiver(sender: Flask, *, job: str, delivery_id: str, **_: Any) -> None:
@@ -46,10 +51,10 @@ class Harness:
 
     def send(self) -> dict[str, str]:
         """Record the end of a new run. Return the ids of its deliveries by receiver."""
-        outbox, run_id = self.outbox(), next(self._run_ids)
+        run_id = next(self._run_ids)
         add_run(self.record, run_id)
         payload = {"job": "etl", "run_id": run_id}
-        receivers, text = outbox.prepare("run_finished", payload)
+        receivers, text = self.receivers.prepare("run_finished", payload)
         self.record.finish_run(end(run_id), receivers, payload=text)
         rows = self.record.list_undelivered()
         return {row.receiver.rpartition(".")[2]: row.delivery_id for row in rows}

@@ -67,7 +67,7 @@ def test_end_that_comes_before_the_row_of_its_run_is_delivered_once(
             record.complete_run("token", job.job_id, run_key.run_id)
 
         restore = FakeSource().restore
-        ends = EndRecorder(app, record, {job.key: job}, clock, restore, has_thread=False)
+        ends = EndRecorder(app, record, {job.key: job}, clock, restore, has_threads=False)
         if is_deferred:  # the record was unavailable when the run was started
             ends.outbox.defer(begin)
             ends.outbox.defer(complete)
@@ -93,7 +93,7 @@ def test_ends_of_unrecorded_runs_are_sent_after_an_outage(tmp_path: Path, clock:
 
     with switchable_record(tmp_path, clock) as record, run_finished.connected_to(receive, app):
         restore = FakeSource().restore
-        ends = EndRecorder(app, record, {job.key: job}, clock, restore, has_thread=False)
+        ends = EndRecorder(app, record, {job.key: job}, clock, restore, has_threads=False)
         record.is_available = False
         for run_id in (7, 8):
             status = RunStatus(1, run(SUCCEEDED, run_id=run_id, start_time=1_000, end_time=2_000))
@@ -127,7 +127,7 @@ def test_end_of_a_run_from_elsewhere_is_recorded_if_its_job_is_followed(
     status = RunStatus(1, run(SUCCEEDED, run_id=7, start_time=ended - 1, end_time=ended))
     with switchable_record(tmp_path, clock) as record:
         restore = FakeSource().restore
-        ends = EndRecorder(app, record, {job.key: job}, clock, restore, has_thread=False)
+        ends = EndRecorder(app, record, {job.key: job}, clock, restore, has_threads=False)
         ends.finish(RunKey(APP, job, 7), status)
         assert [row.run_id for row in record.list_runs()] == ([7] if is_recorded else [])
 
@@ -149,7 +149,7 @@ def test_repair_that_comes_before_the_row_of_its_run_is_delivered(
         for signal in (run_finished, run_repaired):
             stack.enter_context(signal.connected_to(receive, app))
         restore = FakeSource().restore
-        ends = EndRecorder(app, record, {job.key: job}, clock, restore, has_thread=False)
+        ends = EndRecorder(app, record, {job.key: job}, clock, restore, has_threads=False)
         if is_deferred:  # the record was unavailable when the run was started
             new = request(job.key, job_id=job.job_id, token="token")
             ends.outbox.defer(lambda: record.complete_run(record.begin_run(new), job.job_id, 7))
@@ -175,7 +175,7 @@ def test_end_from_before_a_repair_that_is_seen_late_ends_no_run(
     with switchable_record(tmp_path, clock) as record, run_finished.connected_to(receive, app):
         add_run(record, 7, job_id=JOB.job_id)
         restore = FakeSource().restore
-        ends = EndRecorder(app, record, {JOB.key: JOB}, clock, restore, has_thread=False)
+        ends = EndRecorder(app, record, {JOB.key: JOB}, clock, restore, has_threads=False)
         ends.repair(run_key, before, 1, None)
         ends.finish(run_key, before)
         (row,) = record.list_runs()
@@ -192,7 +192,7 @@ def test_run_that_the_workspace_dropped_has_no_known_outcome(
     with switchable_record(tmp_path, clock) as record:
         add_run(record, 7, job_id=JOB.job_id)
         ends = EndRecorder(
-            Flask("app"), record, {JOB.key: JOB}, clock, lambda _: NotImplemented, has_thread=False
+            Flask("app"), record, {JOB.key: JOB}, clock, lambda _: NotImplemented, has_threads=False
         )
         ends.abandon(RunKey(APP, JOB, 7), "The job has no run 7.")
         (row,) = record.list_runs()

@@ -87,7 +87,7 @@ class Process:
         self.app = Flask("app")
         run_finished.connect(receive_end, self.app)
         run_repaired.connect(receive_repair, self.app)
-        self.ends = EndRecorder(self.app, record, jobs, clock, workspace.restore, has_thread=False)
+        self.ends = EndRecorder(self.app, record, jobs, clock, workspace.restore, has_threads=False)
         self.hub = Hub(
             workspace,
             self._handle_change,

@@ -1,0 +1,117 @@
+"""The receivers of the signals that go through the outbox, and what the record keeps for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+from weakref import ref
+
+from ..runs.outcome import RunStatus
+from ..runs.redaction import redact
+
+if TYPE_CHECKING:
+    from blinker import NamedSignal
+    from flask import Flask
+
+    from ..config.jobs import Job
+    from ..record.deliveries import Delivery, ReceiverAddress
+    from ..watching.snapshot import Restore
+    from .notifier import Notifier
+
+Receiver: TypeAlias = Callable[..., Any]
+
+
+class Receivers:
+    """The receivers of one app that are connected now, in code and in ``LAKEFLOW_JOBS_NOTIFY``.
+
+    :param signals: those that go through the outbox, by the name that the record has.
+    :param notifier: has further receivers, which send messages to people.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        signals: Mapping[str, NamedSignal],
+        codec: PayloadCodec,
+        notifier: Notifier | None = None,
+    ) -> None:
+        self._app = app
+        self._signals = signals
+        self._codec = codec
+        self._notifier = notifier
+
+    def prepare(self, signal: str, payload: Mapping[str, Any]) -> tuple[list[str], str | None]:
+        """Return the names of the receivers of an event, and the payload as the record stores it
+        for them."""
+        names = [*name_receivers(self._signals[signal], self._app)]
+        if self._notifier is not None:
+            names += self._notifier.select(signal, payload)
+        return names, self._codec.encode(payload) if names else None
+
+    def find(self) -> dict[ReceiverAddress, Receiver]:
+        """Return all receivers by their addresses."""
+        found: dict[ReceiverAddress, Receiver] = {}
+        for name, signal in self._signals.items():
+            messages = {} if self._notifier is None else self._notifier.find(name)
+            named = {**name_receivers(signal, self._app), **messages}
+            found.update({(name, receiver): call for receiver, call in named.items()})
+        return found
+
+    def call(self, receiver: Receiver, delivery: Delivery) -> None:
+        payload = self._codec.decode(delivery.payload or "{}")
+        with self._app.app_context():
+            receiver(self._app, **payload, delivery_id=delivery.delivery_id)
+
+
+def name_receivers(signal: NamedSignal, app: Flask) -> dict[str, Receiver]:
+    """Return the receivers of a signal for an app, by a name that is the same in every process.
+
+    Receivers with the same module and qualified name are numbered in the order in which they were
+    connected.
+    """
+    order = [each() if isinstance(each, ref) else each for each in signal.receivers.values()]
+    receivers = sorted(
+        signal.receivers_for(app),
+        key=lambda each: order.index(each) if each in order else len(order),
+    )
+    named: dict[str, Receiver] = {}
+    for receiver in receivers:
+        base = name = receiver_name(receiver)
+        number = 2
+        while name in named:
+            name, number = f"{base}#{number}", number + 1
+        named[name] = receiver
+    return named
+
+
+def receiver_name(receiver: Receiver) -> str:
+    """Return the module and qualified name of a receiver; of its class, if it is an object."""
+    inner = getattr(receiver, "func", receiver)  # functools.partial
+    named = inner if hasattr(inner, "__qualname__") else type(inner)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+class PayloadCodec:
+    """Converts payloads to JSON and back, without the values of secret parameters.
+
+    :param jobs: by key.
+    """
+
+    def __init__(self, jobs: Mapping[str, Job], restore: Restore) -> None:
+        self._jobs = jobs
+        self._restore = restore
+
+    def encode(self, payload: Mapping[str, Any]) -> str:
+        status, job = payload.get("status"), self._jobs[payload["job"]]
+        if not isinstance(status, RunStatus):
+            return json.dumps(dict(payload))
+        document = status.to_dict()
+        document["run"] = redact(document["run"], job.secret_overrides)
+        return json.dumps({**payload, "status": document})
+
+    def decode(self, text: str) -> dict[str, Any]:
+        payload: dict[str, Any] = json.loads(text)
+        if "status" in payload:
+            payload["status"] = self._restore(payload["status"])
+        return payload
