@@ -97,36 +97,30 @@ __all__ = [
     "run_triggered",
 ]
 
-#: The names of each module.
-_MODULES = {
-    "config.job_config": "JobConfig JobMapping",
-    "errors": (
-        "ConfigurationError Conflict DatabaseUnavailable HandleClosed InvalidParameters "
-        "InvalidRequest InvalidUserToken InvalidWebhookCredentials JobNotFound "
-        "LakeflowJobsError MissingUserToken NotAllowed RecordOutdated RunNotFound RunTimeout "
-        "UnknownJob UnsupportedMediaType UpstreamError UpstreamThrottled UpstreamTimeout "
-        "UpstreamUnauthenticated UpstreamUnavailable"
-    ),
-    "extension": "LakeflowJobs",
-    "globals": "current_jobs health",
-    "handle": "JobHandle",
-    "idempotency": "Triggered",
-    "identity": "ProxyUser",
-    "results": "ExecutionResult Failure ResultWatch Success",
-    "runs.explanation": "Explanation FailedTask",
-    "runs.outcome": "Outcome RunStatus",
-    "runs.progress": "Progress RunProgress",
-    "signals": "run_canceled run_changed run_finished run_repaired run_triggered",
-    "watching.iterator": "RunWatch",
-    "web.auth": "authorize",
-}
+#: The modules of these names. Those that import the least come first.
+_MODULES = (
+    "errors",
+    "signals",
+    "runs.outcome",
+    "runs.progress",
+    "results",
+    "watching.iterator",
+    "identity",
+    "runs.explanation",
+    "config.job_config",
+    "idempotency",
+    "handle",
+    "globals",
+    "web.auth",
+    "extension",
+)
 
 
 def __getattr__(name: str) -> Any:
     # Lazy: the local workspace is a part of the package, and starts without Flask.
-    for module, names in _MODULES.items():
-        if name in names.split():
-            return getattr(import_module(f"{__name__}.{module}"), name)
+    for module in _MODULES if name in __all__ else ():
+        if hasattr(found := import_module(f"{__name__}.{module}"), name):
+            return getattr(found, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -31,19 +31,13 @@ __all__ = [
     "stop_workspace",
 ]
 
-_MODULES = {
-    "bundle.bundle_error": ("BundleError",),
-    "bundle.load": ("Bundle", "BundleJob", "load_bundle"),
-    "clock": ("Clock", "ManualClock", "SystemClock"),
-    "daemon": ("ensure_workspace", "stop_workspace"),
-    "home": ("Address", "WorkspaceError"),
-    "workspace": ("Workspace",),
-}
+#: The modules of these names. Those that import the least come first.
+_MODULES = ("home", "daemon", "clock", "bundle.bundle_error", "bundle.load", "workspace")
 
 
 def __getattr__(name: str) -> Any:
-    # Lazy: reading a bundle requires only PyYAML, and finding a workspace not even that.
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(import_module(f"{__name__}.{module}"), name)
+    # Lazy: the app's own process reads bundles and finds workspaces, and needs no more.
+    for module in _MODULES if name in __all__ else ():
+        if hasattr(found := import_module(f"{__name__}.{module}"), name):
+            return getattr(found, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
