@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 #: A file, and a line in it: counted from 1, or 0 for the file as a whole.
@@ -27,3 +29,12 @@ class BundleError(ValueError):
         self.message = message
         self.location = location
         self.sources = sources
+
+
+@contextmanager
+def errors_at(location: Location) -> Iterator[None]:
+    """Give errors a location, unless they have one."""
+    try:
+        yield
+    except BundleError as error:
+        raise BundleError(error.message, error.location or location) from None

@@ -217,6 +217,16 @@ class References:
             "workspace.host": host or os.environ.get("DATABRICKS_HOST", "http://127.0.0.1"),
         }
 
+    def find_variables(self) -> dict[str, Any]:
+        """Return the values of all variables, with references in them replaced."""
+        return {key: self._find_whole_variable(key) for key in self._values}
+
+    def _find_whole_variable(self, key: str) -> Any:
+        try:
+            return interpolate(f"${{var.{key}}}", self.find)
+        except BundleError:  # a circle of complex values, of which there is a warning
+            return self._values[key]
+
     def find(self, name: str) -> Any:
         """Return the value of a name, which may contain references in turn.
 
