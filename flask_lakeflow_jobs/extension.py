@@ -134,36 +134,10 @@ class LakeflowJobs:
         _check_notify_urls(settings)
         if settings.console:
             self._check_console(settings.console_prefix)
-        clock, instance = self._clock, Path(app.instance_path)
-        namespace = cache_namespace(reader, settings.bundle, instance)
-        cache = SharedCache.from_config(
-            app,
-            settings.cache,
-            self._cache,
-            clock,
-            namespace=namespace.name,
-            secret=namespace.secret,
-        )
-        state = app.extensions[EXTENSION_KEY] = AppState(
-            app,
-            settings,
-            connect=lambda: _connect(settings, instance, cache, clock),
-            cache=cache,
-            clock=clock,
-            is_closing=is_closing,
-            policy=self._policy,
-            user_loader=self._user_loader,
-            record=_open_record(app, settings, instance, clock),
-        )
+        state = app.extensions[EXTENSION_KEY] = self._build_state(app, settings, reader)
         if self._register_blueprint:
-            register_routes(app, settings, clock, url_prefix=self._url_prefix)
-        steps = [] if state.record is None else [Maintenance(state, state.record).start]
-        if settings.warm_up and settings.jobs:
-            steps.append(state.warm_up)
-        app.after_request(WarmUp(*steps).after_request)
-        if settings.follow:
-            start = app.extensions[FOLLOW_START_KEY] = FollowStart(state.build_follower)
-            app.after_request(start.after_request)
+            register_routes(app, settings, self._clock, url_prefix=self._url_prefix)
+        _begin_after_first_request(app, state)
         if settings.console:
             # Only apps that serve the console load it.
             from .console import console_blueprint
@@ -175,6 +149,29 @@ class LakeflowJobs:
             _log.warning("'flask jobs' is a command of the app's own. Rename it to have this one.")
         else:
             app.cli.add_command(command_group)
+
+    def _build_state(self, app: Flask, settings: AppSettings, reader: SettingsReader) -> AppState:
+        clock, instance = self._clock, Path(app.instance_path)
+        namespace = cache_namespace(reader, settings.bundle, instance)
+        cache = SharedCache.from_config(
+            app,
+            settings.cache,
+            self._cache,
+            clock,
+            namespace=namespace.name,
+            secret=namespace.secret,
+        )
+        return AppState(
+            app,
+            settings,
+            connect=lambda: _connect(settings, instance, cache, clock),
+            cache=cache,
+            clock=clock,
+            is_closing=is_closing,
+            policy=self._policy,
+            user_loader=self._user_loader,
+            record=_open_record(app, settings, instance, clock),
+        )
 
     def follow(self, app: Flask) -> None:
         """Start to follow runs in this process now, and not only after its first request.
@@ -200,6 +197,18 @@ class LakeflowJobs:
                 f"{CONSOLE_PREFIX.name} and url_prefix must differ, because the console and the"
                 f" HTTP routes have the same paths. Both are {prefix!r}."
             )
+
+
+def _begin_after_first_request(app: Flask, state: AppState) -> None:
+    """Let each process maintain the record, warm up and follow runs, as the settings say."""
+    settings = state.settings
+    steps = [] if state.record is None else [Maintenance(state, state.record).start]
+    if settings.warm_up and settings.jobs:
+        steps.append(state.warm_up)
+    app.after_request(WarmUp(*steps).after_request)
+    if settings.follow:
+        start = app.extensions[FOLLOW_START_KEY] = FollowStart(state.build_follower)
+        app.after_request(start.after_request)
 
 
 def _connect(settings: AppSettings, instance: Path, cache: SharedCache, clock: Clock) -> Upstream:
