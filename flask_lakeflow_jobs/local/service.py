@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from .api.auth import AuthEndpoints
 from .api.dbfs import DbfsEndpoints
