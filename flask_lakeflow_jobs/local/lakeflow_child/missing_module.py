@@ -7,6 +7,7 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
+from traceback import walk_tb
 
 from .package_names import find_package, normalize_name
 from .spark.language.spark_advice import JVM
@@ -21,6 +22,12 @@ _SERVICES = {
     "databricks.feature_engineering": "feature store",
     "databricks.feature_store": "feature store",
 }
+# The code that the packages of these services share.
+_SHARED = ("databricks.ml_features",)
+_LEAVE_OUT = (
+    "Leave {} out for a local run, or simulate the job (its tag 'local_simulation'): the local "
+    "workspace has no {}."
+)
 # Modules of clusters that need a package beside pyspark on Java: those of tasks leave it out. On
 # Sail, a module of the workspace takes its place.
 _PACKAGES = {"delta": "delta-spark"}
@@ -45,6 +52,17 @@ def find_missing_module(error: BaseException) -> str | None:
         match = _IMPORTED.match(error.msg)
         return f"{error.name}.{match[1]}" if match else None
     return None
+
+
+def advise_on_service(error: BaseException) -> str | None:
+    """Return what to do about an error that the package of a service of Databricks raises."""
+    names = [frame.f_globals.get("__name__") for frame, _ in walk_tb(error.__traceback__)]
+    packages = [".".join(str(name).split(".")[:2]) for name in names]
+    if not packages or packages[-1] not in (*_SERVICES, *_SHARED):
+        return None
+    return next(
+        (_LEAVE_OUT.format(each, _SERVICES[each]) for each in packages if each in _SERVICES), None
+    )
 
 
 def advise_on_module(
@@ -90,10 +108,7 @@ def advise_on_module(
 def _advise_on_cluster(module: str, name: str) -> str | None:
     """Return what to do about a module that only clusters have; ``None`` for another one."""
     if service := _SERVICES.get(".".join(module.split(".")[:2])):
-        return (
-            f"Leave {name} out for a local run, or simulate the job (its tag 'local_simulation'): "
-            f"the local workspace has no {service}."
-        )
+        return _LEAVE_OUT.format(name, service)
     if module == "pyspark":  # the task's own would be one on Java
         return INSTALL_ADVICE
     if module.startswith(tuple(f"pyspark.{each}" for each in _OF_JAVA)):

@@ -9,6 +9,7 @@ import types
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from .sql_statements import NO_SYSTEM_TABLES
 from .workspace_paths import is_in_dbfs, to_local_path
@@ -77,6 +78,7 @@ _BY_NAME = {
 _UNREACHABLE = re.compile(
     r"Failed to resolve '([^']+)'|host='([^']+)'|Max retries exceeded|Name or service not known"
     r"|Temporary failure in name resolution|Network is unreachable|All connection attempts failed"
+    r"|Connection refused"
     r"|endpoint URL: \"https?://([^/:\"]+)|could not translate host name \"([^\"]+)\""
 )
 # Those of clients of Azure, Google and databases are among them.
@@ -165,8 +167,12 @@ def _advise_on_host(error: BaseException) -> str | None:
     if match is None or not any(sign in kinds for sign in signs):
         return None
     found = next(filter(None, match.groups()), None)
-    host = found or _find_text(error, "host", _CLIENT_FILES) or "the host of the task"
-    if host == "localhost" and "port=443" in str(error):  # of spark.databricks.workspaceUrl
+    url = _read_url(error)
+    host = (
+        found or url.hostname or _find_text(error, "host", _CLIENT_FILES) or "the host of the task"
+    )
+    is_plain = "port=443" in str(error) or (url.scheme == "https" and url.port is None)
+    if host == "localhost" and is_plain:  # of spark.databricks.workspaceUrl
         return (
             "Write os.environ['DATABRICKS_HOST'] in place of https:// and the workspace URL: "
             "the local workspace serves no HTTPS."
@@ -183,6 +189,14 @@ def _read_response(error: BaseException) -> str:
         response: Any = error.response  # type: ignore[attr-defined]
         return str(response.text)
     return ""
+
+
+def _read_url(error: BaseException) -> SplitResult:
+    """Return the address of the request, which the errors of httpx leave out."""
+    with suppress(Exception):
+        request: Any = error.request  # type: ignore[attr-defined]
+        return urlsplit(str(request.url))
+    return urlsplit("")
 
 
 def _find_text(error: BaseException, name: str, files: tuple[str, ...]) -> str | None:

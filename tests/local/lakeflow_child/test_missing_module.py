@@ -10,6 +10,7 @@ import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.missing_module import (
     advise_on_module,
+    advise_on_service,
     find_folder_of,
     find_missing_module,
 )
@@ -90,6 +91,22 @@ def test_module_of_a_service_of_databricks_is_not_to_be_installed(installs: bool
     advice = advise_on_module("databricks.feature_store", ["a"], installs=installs)
     assert advice.startswith("Leave databricks.feature_store out for a local run, or simulate the")
     assert advice.endswith(": the local workspace has no feature store.")
+
+
+@pytest.mark.parametrize("raiser", ["databricks.ml_features.client", "numpy"])
+def test_error_of_the_package_of_a_service_is_about_the_service(raiser: str) -> None:
+    """That of the feature store reads fields of responses which only Databricks sends."""
+    code = "def read(fields={}):\n    return fields['securable_kind']"
+    inner, outer = {"__name__": raiser}, {"__name__": "databricks.feature_engineering"}
+    exec(code, inner)  # noqa: S102 (our own)
+    exec("def read(inner):\n    inner()", outer)  # noqa: S102 (our own)
+    with pytest.raises(KeyError) as raised:
+        outer["read"](inner["read"])  # type: ignore[operator]
+    advice = advise_on_service(raised.value)
+    if raiser == "numpy":
+        assert advice is None
+    else:
+        assert advice == advise_on_module("databricks.feature_engineering", [], installs=True)
 
 
 @pytest.mark.parametrize("installs", [True, False])

@@ -163,6 +163,21 @@ def test_advice_on_a_connection_finds_the_host_that_the_error_lacks(
 
 
 @pytest.mark.parametrize(
+    ("url", "start"),
+    [
+        ("https://localhost/serving-endpoints", "Write os.environ['DATABRICKS_HOST'] in place of"),
+        ("http://localhost:11434/v1", "This machine cannot reach localhost."),
+        ("https://a.example/v1", "This machine cannot reach a.example."),
+    ],
+)
+def test_advice_on_a_refused_connection_reads_the_host_of_the_request(url: str, start: str) -> None:
+    """The errors of httpx, which clients of models use, have it in no text."""
+    error = type("ConnectError", (Exception,), {"request": SimpleNamespace(url=url)})
+    advice = advise_on_surroundings(error("[Errno 111] Connection refused"), {})
+    assert (advice or "").startswith(start)
+
+
+@pytest.mark.parametrize(
     ("request_text", "start"),
     [
         ('unparsed_identifier: "samples.tpch.orders"', "The table samples.tpch.orders is not in"),

@@ -35,6 +35,17 @@ put("c.json", '{"id": 3}')
 spark.readStream.schema("id INT").json(source).select("_metadata.file_name", "id").writeStream.option("checkpointLocation", checkpoint + "_s").toTable(name + "_s")
 assert sorted(map(tuple, spark.table(name + "_s").collect())) == [("a.json", 1), ("b.json", 2), ("c.json", 3)]
 
+# %% binary files before there are any
+dbutils.fs.mkdirs(source)
+def load():
+    frame = spark.readStream.format("cloudFiles").option("cloudFiles.format", "binaryFile").load(source)
+    frame = frame.withColumn("file", F.col("path"))
+    frame.writeStream.option("checkpointLocation", checkpoint).trigger(availableNow=True).toTable(name)
+    return spark.table(name)
+assert load().columns == ["path", "modificationTime", "length", "content", "file"], load().columns
+put("a.pdf", "x")
+assert [(row.file[-5:], row.length) for row in load().collect()] == [("a.pdf", 1)], load().collect()
+
 # %% table to table
 spark.range(2).write.saveAsTable(name + "_in")
 def load():

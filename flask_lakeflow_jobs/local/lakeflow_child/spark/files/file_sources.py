@@ -25,6 +25,11 @@ from .data_files import (
 from .file_values import infer_texts
 
 _RESCUED = "_rescued_data"
+#: The columns of formats that have the same ones for all files.
+_COLUMNS = {
+    "binaryfile": "path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY",
+    "text": "value STRING",
+}
 _OWN_OPTIONS = ("pathglobfilter", "rescueddatacolumn")
 #: The column of the file that a row is from. It exists if code names it.
 METADATA = "_metadata"
@@ -111,16 +116,17 @@ class FileSource:
 
         :raises ValueError: there are none, so that nothing has their columns.
         """
-        if not files and not self._schema:
+        schema = self._schema or (None if files else _COLUMNS.get(self._format.lower()))
+        if not files and not schema:
             raise ValueError(
                 f"There is no file in {self._path}, so its columns are unknown. Put a file there, "
                 "or give a schema, such as .schema('id INT')."
             )
         if not files:
-            return self._add_metadata(self._session.createDataFrame([], self._schema), None)
-        schema = self._schema
+            frame = self._add_rescued(self._session.createDataFrame([], schema))
+            return self._add_metadata(frame, None)
         everything = sorted({*files, *list_files(self._path, self._pattern)})
-        is_inferred = not schema and self._format.lower() not in ("binaryfile", "text")
+        is_inferred = not schema and self._format.lower() not in _COLUMNS
         if is_inferred and (self._has_metadata or files != everything):
             schema = self._load(everything, None, everything).schema  # some may lack columns
         if not self._has_metadata:
