@@ -85,6 +85,51 @@ class RunRequestEntry:
         self.run_id: int | None = None
 
 
+class RunRequestRow:
+    """The row of one request in the record, from before it is sent to the response.
+
+    :param at: the time of the request, in milliseconds since the epoch.
+    """
+
+    def __init__(self, record: Record, actor: Actor, request: RequestedRun, at: int) -> None:
+        self._record = record
+        self._actor = actor
+        self._request = request
+        self._at = at
+        self._is_written = record.attempt(self._begin) is not None
+
+    def _begin(self) -> str:
+        return self._record.begin_run(self._request, self._at)
+
+    def fail(self, error: LakeflowJobsError) -> None:
+        """Record that the request has failed; the row stays open if a run may have started."""
+        record, detail = self._record, clean_line(error.detail, MAX_DETAIL_CHARS)
+        action = self._actor.describe("trigger", "failed", detail=detail)
+        if not self._is_written or error.is_ambiguous:
+            record.attempt(partial(record.record_action, action))
+        else:
+            record.attempt(partial(record.fail_run, self._request.token, detail, self._at, action))
+
+    def complete(self, run_id: int) -> Callable[[], None] | None:
+        """Record the run that has started.
+
+        :return: the write to make later, if the record could not be reached.
+        """
+        record, token, job_id = self._record, self._request.token, self._request.job_id
+        action = self._actor.describe("trigger", run_id=run_id)
+        complete = partial(record.complete_run, token, job_id, run_id, action)
+        if self._is_written and record.attempt(complete) is not None:
+            return None
+
+        def begin_and_complete() -> None:
+            self._begin()
+            found = record.get_run(job_id, run_id)
+            if found is None or found.token != token:  # a write that failed may have been made
+                complete(self._at)
+
+        return begin_and_complete
+
+
 class Recording:
     """The writes of one app to its record.
 
@@ -125,34 +170,14 @@ class Recording:
             requested_by=actor.name,
             params=describe_params(fields, actor.job),
         )
-        at = round(self._clock.now() * 1000)
-        begin = partial(record.begin_run, request, at)
-        has_row = record.attempt(begin) is not None
+        row = RunRequestRow(record, actor, request, round(self._clock.now() * 1000))
         try:
             yield entry
         except LakeflowJobsError as error:
-            detail = clean_line(error.detail, MAX_DETAIL_CHARS)
-            action = actor.describe("trigger", "failed", detail=detail)
-            if not has_row or error.is_ambiguous:
-                record.attempt(partial(record.record_action, action))
-            else:
-                record.attempt(partial(record.fail_run, token, detail, at, action))
+            row.fail(error)
             raise
-        if entry.run_id is None:
-            return
-        job_id, run_id = actor.job.job_id, entry.run_id
-        action = actor.describe("trigger", run_id=run_id)
-        complete = partial(record.complete_run, token, job_id, run_id, action)
-        if has_row and record.attempt(complete) is not None:
-            return
-
-        def begin_and_complete() -> None:
-            begin()
-            found = record.get_run(job_id, run_id)
-            if found is None or found.token != token:  # a write that failed may have been made
-                complete(at)
-
-        self._defer(begin_and_complete)
+        if entry.run_id is not None and (write := row.complete(entry.run_id)) is not None:
+            self._defer(write)
 
     @contextmanager
     def record_call(
