@@ -85,16 +85,7 @@ class TaskContext:
         :param code: the files with the code of the task.
         :param package: the one whose code the task runs.
         """
-        libraries: list[str] = []
-        missing: list[str] = []
-        projects: list[Path] = []
-        for library in self._list_libraries(spec):
-            sources = find_projects(library, self.files.projects)
-            found = find_import_paths(library, sources)
-            if not found:
-                missing.append(str(library))
-            libraries += found
-            projects += sources
+        libraries, missing, projects = self._find_libraries(spec)
         requirements = self._list_requirements(spec, projects, code)
         if self.packages.is_enabled:
             folders = [*libraries, str(self.files.root)]
@@ -122,6 +113,20 @@ class TaskContext:
             },
             requirements,
         )
+
+    def _find_libraries(self, spec: Settings) -> tuple[list[str], list[str], list[Path]]:
+        """Return the folders to import from, the libraries that have none, and the projects."""
+        libraries: list[str] = []
+        missing: list[str] = []
+        projects: list[Path] = []
+        for library in self._list_libraries(spec):
+            sources = find_projects(library, self.files.projects)
+            found = find_import_paths(library, sources)
+            if not found:
+                missing.append(str(library))
+            libraries += found
+            projects += sources
+        return libraries, missing, projects
 
     def _list_libraries(self, spec: Settings) -> list[Path]:
         """Return the local wheels and projects of a task; else the project of its package."""
