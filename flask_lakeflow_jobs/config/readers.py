@@ -65,8 +65,7 @@ class SettingsReader:
         if not self.is_set(key):
             return bool(key.default)
         value = self.get(key.name)
-        parsed = WORDS.get(str(value).strip().lower())
-        if parsed is None:
+        if (parsed := parse_flag(value)) is None:
             raise ConfigurationError(f"{key.name} must be true or false, not {quote(value)}.")
         return parsed
 
@@ -103,8 +102,7 @@ class SettingsReader:
         value = self.get(key.name)
         if isinstance(value, str) and "://" in value:
             return value
-        parsed = WORDS.get(str(value).strip().lower())
-        if parsed is None:
+        if (parsed := parse_flag(value)) is None:
             raise ConfigurationError(f"{key.name} must be true, false or the URL of a database.")
         return parsed or None
 
@@ -155,6 +153,11 @@ def optional(
 ) -> Callable[[SettingsReader, Key], T | None]:
     """Return a function that reads ``None`` where a setting is not set."""
     return lambda reader, key: read(reader, key) if reader.is_set(key) else None
+
+
+def parse_flag(value: Any) -> bool | None:
+    """Parse a flag; ``None`` if it is none."""
+    return WORDS.get(str(value).strip().lower())
 
 
 def parse_json_setting(name: str, text: str) -> Any:

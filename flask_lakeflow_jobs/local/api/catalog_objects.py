@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ..errors import ApiError, InvalidParameterValue
 from ..user_data.folder import MAX_NAME_BYTES
-from .pagination import decode_token, encode_token
+from .pagination import encode_token, parse_token
 from .request import Request
 from .serializers import Json
 
@@ -97,8 +97,7 @@ def paginate(request: Request, items: list[str], size: int) -> tuple[list[str], 
     wanted = request.read_int("max_results") or size
     if wanted < 0:
         raise InvalidParameterValue("max_results must not be negative.")
-    token = request.read_text("page_token")
-    start = decode_token(token, 1)[0] if token else 0
+    start = parse_token(request)
     end = start + min(wanted, size)
     following = {"next_page_token": encode_token([end])} if end < len(items) else {}
     return items[start:end], following

@@ -52,8 +52,13 @@ def parse_limit(request: Request, *, default: int, maximum: int) -> int:
 
 def parse_start(request: Request) -> int:
     """Read the index of a page's first item, from a token or an offset."""
+    return parse_token(request) if request.read_text("page_token") else _parse_offset(request)
+
+
+def parse_token(request: Request) -> int:
+    """Read the index of a page's first item from a token; 0 without one."""
     token = request.read_text("page_token")
-    return decode_token(token, 1)[0] if token else _parse_offset(request)
+    return decode_token(token, 1)[0] if token else 0
 
 
 def _parse_offset(request: Request) -> int:
@@ -120,8 +125,7 @@ def paginate_nested(shape: dict[str, Any], keys: Iterable[str], request: Request
 
     On later pages, lists without further items are empty. API 2.0 and 2.1 have the first page only.
     """
-    token = request.read_text("page_token")
-    start = decode_token(token, 1)[0] if token else 0
+    start = parse_token(request)
     end = start + NESTED_LIMIT
     page = dict(shape)
     for key in keys:
