@@ -1,4 +1,4 @@
-"""Endpoints of DBFS: ``dbfs/…``."""
+"""Endpoints of DBFS: ``dbfs/…``, and the setting by which clients know that there is one."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ MAX_BLOCK_BYTES = 2**20
 MAX_HANDLES = 100
 
 _DEFAULT_READ_BYTES = 2**19
+_SETTING = "disable_legacy_dbfs"
 _ELSEWHERE = {
     "Volumes": "The files of volumes are under 'fs/files' and 'fs/directories'.",
     "Workspace": "Workspace files are under 'workspace'.",
@@ -63,6 +64,10 @@ class DbfsEndpoints:
             ("POST", "dbfs/add-block"): self.add_block,
             ("POST", "dbfs/close"): self.close,
             ("GET", "dbfs/read"): self.read,
+            ("GET", f"settings/{_SETTING}"): lambda request: {
+                "name": _SETTING,
+                "effective_boolean_val": {"value": False},
+            },
         }
 
     def get_status(self, request: Request) -> Json:

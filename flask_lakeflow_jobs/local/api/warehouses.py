@@ -120,8 +120,8 @@ class WarehouseEndpoints:
 
     def _find_all(self) -> dict[str, str]:
         """Return the names of the warehouses by id."""
-        named = {each: each for job in self._registry.all() for each in _find_ids(job.settings)}
-        return {WAREHOUSE_ID: _NAME, **named}
+        named = {each for job in self._registry.all() for each in _find_ids(job.settings)}
+        return {WAREHOUSE_ID: _NAME, **{each: each for each in sorted(named - {WAREHOUSE_ID})}}
 
     def _serialize(self, warehouse_id: str, name: str) -> Json:
         is_running = warehouse_id not in self._stopped

@@ -36,6 +36,7 @@ def test_warehouse_answers_to_each_id_that_a_job_names(serve: Serve) -> None:
     sql = {"warehouse_id": "Shared Endpoint", "file": {"path": "a.sql"}}
     tasks = [{"task_key": "a", "sql_task": sql}, {"task_key": "b", "for_each_task": loop}]
     tasks.append({"task_key": "empty", "sql_task": {**sql, "warehouse_id": ""}})
+    tasks.append({"task_key": "own", "sql_task": {**sql, "warehouse_id": WAREHOUSE}})
     parameters = [{"name": "warehouse", "default": "Starter"}]
     client = serve({"etl": {"tasks": tasks, "parameters": parameters}}, {"a.sql": "SELECT 1"})
     names = {each.name: each.id for each in client.sdk.warehouses.list()}
