@@ -8,6 +8,10 @@ spark.readStream.json(source)
 # Advice: format kafka
 spark.readStream.format('kafka').load()
 
+# %% format of databricks
+# Advice: or simulate the job
+spark.readStream.format('pubsub').load()
+
 # %% other machine
 # Advice: Copy some
 spark.readStream.json('s3://bucket/in')

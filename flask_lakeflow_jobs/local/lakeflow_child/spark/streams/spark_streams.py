@@ -15,6 +15,7 @@ from typing import Any
 from pyspark.errors import AnalysisException
 from pyspark.sql.connect.dataframe import DataFrame
 
+from ...sql_statements import SIMULATE
 from ..files.data_files import Translate, is_file_format, lower_options
 from ..files.file_sources import METADATA, FileSource
 from ..files.file_values import parse_schema
@@ -37,6 +38,8 @@ from .stream_sources import Checkpoint, RateSource, TableSource
 
 #: The attribute of a writer with the function that it calls for each batch.
 _FUNCTION = "_lakeflow_function"
+# The formats of streams that no other Spark has.
+_OF_DATABRICKS = ("kinesis", "pubsub", "pulsar")
 
 
 def load_files(translate: Translate) -> Callable[..., Any]:
@@ -55,7 +58,8 @@ def load_files(translate: Translate) -> Callable[..., Any]:
             return self.table(f"delta.`{translate(path)}`")
         if not is_file_format(source) or path is None:
             raise NotImplementedError(
-                f"Sail has no stream of the format {source}. Read files or a table, or {JVM}."
+                f"Sail has no stream of the format {source}. Read files or a table, or "
+                f"{SIMULATE if source.lower() in _OF_DATABRICKS else JVM}."
             )
         kind = parse_schema(self._client, self._schema) if self._schema else None
         files = FileSource(self._client, str(translate(path)), source, kind, self._options)
