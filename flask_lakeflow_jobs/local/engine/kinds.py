@@ -16,7 +16,8 @@ from ..simulation import SIMULATED_RESULTS
 from ..task_kinds import SQL_OBJECTS, describe_refusal
 from .code_packages import read_notebook_environment
 from .dbt import build_dbt
-from .jvm import build_jar, build_pipeline, build_submit
+from .jvm import build_jar, build_submit
+from .pipeline_updates import build_pipeline
 from .task_context import TaskContext
 from .templating import format_parameter
 from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork, Work

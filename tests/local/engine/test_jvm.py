@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from flask_lakeflow_jobs.local.engine import jvm
 from flask_lakeflow_jobs.local.engine.kinds import build_work
@@ -17,112 +16,18 @@ from tests.local.engine.support import context, payload, refusal
 from tests.local.support import python_task, write_bundle
 
 REQUIRE_JVM = jvm.require_jvm
-PIPELINES = {
-    "shop": {
-        "name": "Shop",
-        "catalog": "dev",
-        "schema": "sales",
-        "root_path": "src",
-        "configuration": {"shop.n": 1, "shop.where": "/Volumes/dev/sales/landing"},
-        "libraries": [{"glob": {"include": "src/**"}}, {"notebook": {"path": "src/a"}}],
-        "environment": {"dependencies": ["--editable .", "cowsay==6.0"]},
-    },
-    "old": {
-        "target": "raw",
-        "root_path": "${workspace.file_path}/src",
-        "libraries": [{"file": {"path": "src/a.py"}}],
-    },
-    "empty": {},
-    "gone": {"libraries": [{"file": {"path": "src/gone.py"}}]},
-    "none": {"libraries": [{"glob": {"include": "src/*.txt"}}]},
-    "nameless": {"libraries": [{"file": {}}]},
-}
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(jvm, "require_jvm", lambda *_: None)
-    files = {"main.py": "", "pyproject.toml": "", "dist/a.jar": "", "target/b.jar": ""}
-    files |= {f"src/{name}": "" for name in ("a.py", "b.sql", "c/d.ipynb", "readme.txt")}
-    path = write_bundle(tmp_path, {"etl": {"tasks": [python_task("main")]}}, files)
-    content = yaml.safe_load(path.read_text())
-    content["resources"]["pipelines"] = PIPELINES
-    path.write_text(yaml.safe_dump(content))
+    files = {"main.py": "", "dist/a.jar": "", "target/b.jar": ""}
+    write_bundle(tmp_path, {"etl": {"tasks": [python_task("main")]}}, files)
     return tmp_path
 
 
 def build(kind: str, body: Any, context: TaskContext, **more: Any) -> dict[str, Any]:
     return payload(build_work({"task_key": "main", kind: body, **more}, context))
-
-
-@pytest.mark.ledger(
-    "pipeline_task",
-    differs="Spark Declarative Pipelines update it; there is one catalog.",
-)
-def test_pipeline_is_that_of_the_bundle(folder: Path) -> None:
-    body = {"pipeline_id": "shop", "parameters": {"shop.n": "2"}, "refresh_selection": ["t"]}
-    work = build("pipeline_task", body, context(folder))
-    pipeline = work["pipeline"]
-    assert pipeline.pop("files") == [
-        str(folder / f"src/{each}") for each in ("a.py", "b.sql", "c/d.ipynb")
-    ]
-    assert {"dev", "main"} < set(pipeline.pop("catalogs"))
-    assert pipeline == {
-        "id": "shop", "name": "Shop", "root": str(folder / "src"), "schema": "sales",
-        "catalog": "dev", "has_samples": False,
-        "full_refresh_all": False, "full_refresh": [], "refresh": ["t"],
-    }  # fmt: skip
-    landing = str(folder / "volumes/dev/sales/landing")
-    assert work["parameters"] == {"shop.n": "2", "shop.where": landing}
-    assert work["requirements"] == ["cowsay==6.0"]
-    assert str(folder) in work["libraries"]
-
-
-def test_parameters_of_run_now_decide_which_tables_are_refreshed(folder: Path) -> None:
-    body = {"pipeline_id": "old", "full_refresh_selection": ["t"]}
-    chosen = {"pipeline_params": {"full_refresh": True, "pipeline_id": "shop"}}
-    pipeline = build("pipeline_task", body, context(folder, overriding=chosen))["pipeline"]
-    assert (pipeline["schema"], pipeline["name"]) == ("raw", "old")
-    assert (pipeline["full_refresh_all"], pipeline["full_refresh"]) == (True, ["t"])
-    assert pipeline["root"] == str(folder / "src")
-
-
-@pytest.mark.parametrize("file", ["src/a.py", "src/shop/taxis.py"])
-def test_pipeline_has_samples_that_its_files_or_their_modules_read(folder: Path, file: str) -> None:
-    (folder / file).parent.mkdir(exist_ok=True)
-    (folder / file).write_text("trips = spark.read.table('samples.nyctaxi.trips')")
-    work = build("pipeline_task", {"pipeline_id": "shop"}, context(folder))
-    assert work["pipeline"]["has_samples"] is True
-
-
-@pytest.mark.ledger("pipeline_task", refused="The bundle has no pipeline …. Define it under")
-@pytest.mark.ledger("pipeline_task", refused="Spark has no equal of … in a pipeline_task.")
-@pytest.mark.ledger("pipeline_task", refused="The pipeline has no libraries.")
-@pytest.mark.ledger("pipeline_task", refused="The pipeline has no file … among its libraries")
-@pytest.mark.ledger("pipeline_task", refused="The … among the pipeline's libraries needs a path.")
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ({}, "The bundle has no pipeline 'None'. Define it under 'resources.pipelines'"),
-        ({"pipeline_id": "1-2"}, "The bundle has no pipeline '1-2'. Define it under"),
-        (
-            {"pipeline_id": "shop", "refresh_flow_selection": ["f"]},
-            "Spark has no equal of 'refresh_flow_selection' in a pipeline_task.",
-        ),
-        (
-            {"pipeline_id": "empty"},
-            (
-                "The pipeline has no libraries. Name its files under 'libraries', as 'glob', "
-                "'file' or 'notebook', or simulate the job of a pipeline that ingests (its tag"
-            ),
-        ),
-        ({"pipeline_id": "gone"}, "The pipeline has no file '"),
-        ({"pipeline_id": "none"}, "The pipeline has no file '"),
-        ({"pipeline_id": "nameless"}, "The 'file' among the pipeline's libraries needs a path."),
-    ],
-)
-def test_pipeline_that_cannot_be_found_is_refused(folder: Path, body: Any, message: str) -> None:
-    assert refusal("pipeline_task", body, context(folder)).startswith(message)
 
 
 @pytest.mark.ledger(
