@@ -69,7 +69,7 @@ def convert_bundle_settings(settings: Settings) -> None:
 
 
 def convert_request_settings(settings: Settings) -> None:
-    """Convert numbers and booleans that a request has as strings, in place.
+    """Convert numbers and booleans that a request has as strings, and the reverse, in place.
 
     The service accepts either, and Airflow's operators send strings: "Databricks can tolerate
     either numeric or string types in the API backend" (``airflow.providers.databricks.utils``).
@@ -275,7 +275,12 @@ def _convert_number(kind: type[int | float], value: Any) -> Any:
         return value
 
 
-_REQUEST_CONVERSIONS = {"number": _parse_number, "boolean": parse_boolean}
+_REQUEST_CONVERSIONS = {
+    "number": _parse_number,
+    "boolean": parse_boolean,
+    "string": format_scalar,
+    "value": format_scalar,
+}
 _BUNDLE_CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
     "number": partial(_convert_number, int),
     "decimal": partial(_convert_number, float),

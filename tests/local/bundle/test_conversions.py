@@ -87,8 +87,8 @@ def test_conversions_and_drop_nulls_are_idempotent(settings: Any, convert: Conve
 @pytest.mark.parametrize(
     ("field", "value", "in_bundle", "in_request"),
     [
-        ("description", 5, "5", 5),
-        ("description", True, "true", True),
+        ("description", 5, "5", "5"),
+        ("description", True, "true", "true"),
         ("description", [1], [1], [1]),
         ("description", None, None, None),
         ("max_concurrent_runs", "5", 5, 5),
@@ -102,18 +102,18 @@ def test_conversions_and_drop_nulls_are_idempotent(settings: Any, convert: Conve
         ("queue", {"enabled": "true"}, {"enabled": True}, {"enabled": True}),
         ("queue", {"enabled": "False"}, {"enabled": False}, {"enabled": False}),
         ("queue", {"enabled": "maybe"}, {"enabled": "maybe"}, {"enabled": "maybe"}),
-        ("tags", {"a": 1, "b": None}, {"a": "1", "b": ""}, {"a": 1, "b": None}),
+        ("tags", {"a": 1, "b": None}, {"a": "1", "b": ""}, {"a": "1", "b": None}),
         (
             "parameters",
             [{"name": 1, "default": None}],
             [{"name": "1", "default": ""}],
-            [{"name": 1, "default": None}],
+            [{"name": "1", "default": None}],
         ),
         (
             "job_clusters",
             [{"new_cluster": {"spark_env_vars": {"A": 1}, "num_workers": "1"}}],
             [{"new_cluster": {"spark_env_vars": {"A": "1"}, "num_workers": 1}}],
-            [{"new_cluster": {"spark_env_vars": {"A": 1}, "num_workers": 1}}],
+            [{"new_cluster": {"spark_env_vars": {"A": "1"}, "num_workers": 1}}],
         ),
         *(
             (
