@@ -40,6 +40,11 @@ class ObjectKind:
     levels: Mapping[str, str]
 
     @property
+    def noun(self) -> str:
+        """Return the name of one object in a sentence."""
+        return self.object_type.removesuffix("s")
+
+    @property
     def has_owner(self) -> bool:
         """Return whether an object has exactly one owner."""
         return OWNER in self.levels
@@ -54,6 +59,15 @@ KINDS: Mapping[str, ObjectKind] = {
             "CAN_MANAGE_RUN": "Can view, trigger and cancel runs of the job",
             OWNER: "Can do anything with the job, and its runs act as the owner",
             _MANAGER: "Can do anything with the job but own it",
+        },
+    ),
+    "pipelines": ObjectKind(
+        "pipelines",
+        {
+            "CAN_VIEW": "Can view the pipeline",
+            "CAN_RUN": "Can view the pipeline and start its updates",
+            OWNER: "Can do anything with the pipeline, and its updates act as the owner",
+            _MANAGER: "Can do anything with the pipeline but own it",
         },
     ),
     "sql/warehouses": ObjectKind(
@@ -120,7 +134,7 @@ def check_owner(kind: ObjectKind, entries: Iterable[Entry]) -> None:
     """
     owners = [each for each in entries if each["permission_level"] == OWNER]
     if kind.has_owner and len(owners) != 1:
-        raise InvalidParameterValue(f"The {kind.object_type} must have exactly one owner.")
+        raise InvalidParameterValue(f"The {kind.noun} must have exactly one owner.")
 
 
 def serialize(kind: ObjectKind, path: str, entries: Iterable[Entry], user: str) -> dict[str, Any]:
@@ -160,11 +174,11 @@ def _parse_entry(kind: ObjectKind, value: object) -> Entry:
     level = entry.get("permission_level")
     if not isinstance(level, str) or level not in kind.levels:
         raise InvalidParameterValue(
-            f"Unknown permission_level {level!r} for a {kind.object_type}. Use one of "
+            f"Unknown permission_level {level!r} for a {kind.noun}. Use one of "
             f"{', '.join(kind.levels)}."
         )
     if level == OWNER and "group_name" in entry:
-        raise InvalidParameterValue(f"A group cannot be the owner of a {kind.object_type}.")
+        raise InvalidParameterValue(f"A group cannot be the owner of a {kind.noun}.")
     return {names[0]: entry[names[0]], "permission_level": level}
 
 

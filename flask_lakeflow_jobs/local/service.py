@@ -37,6 +37,7 @@ from .environment import RUNTIME_VERSION, keep_bytecode, read_environment
 from .errors import ApiError, JobDoesNotExist
 from .home import WorkspaceFolder
 from .http.application import Application
+from .pipeline_registry import PipelineRegistry
 from .registry import Registry
 from .store.unit_of_work import UnitOfWork
 from .user_data.folder import Folder, Parts, parse_path
@@ -70,12 +71,14 @@ class WorkspaceService:
         self._token = token
         self._workspace_id = 10**15 + zlib.crc32(str(folder.path).encode())
         self._files = WorkspaceFiles(lambda: registry.bundle, folder)
+        self._pipelines = PipelineRegistry(registry, unit_of_work, clock)
         self._secrets = SecretStore(folder, read_environment)
         services = TaskServices(
             self._task_environment,
             lambda: self._secrets.values() | {token},  # who reads a log need not have the token
             Packages(folder.path / "packages", is_enabled=install),
             Spark(folder.path / "spark", self._find_catalogs, registry.user),
+            lambda: self._pipelines.settings,
         )
         self.engine = Engine(
             unit_of_work,
@@ -108,9 +111,11 @@ class WorkspaceService:
             auth.routes,
             JobEndpoints(registry).routes,
             runs.routes,
-            PipelineEndpoints(registry).routes,
+            PipelineEndpoints(self._pipelines).routes,
             warehouses.routes,
-            PermissionEndpoints(registry, self._unit_of_work, warehouses.find).routes,
+            PermissionEndpoints(
+                registry, self._unit_of_work, warehouses.find, self._pipelines.find
+            ).routes,
             StatementEndpoints(self.runner, warehouses, waiting).routes,
             workspace_files.routes,
             SecretEndpoints(self._secrets, user, self._clock).routes,

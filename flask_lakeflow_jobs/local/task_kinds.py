@@ -41,7 +41,7 @@ TASK_KINDS: Mapping[str, TaskKind] = {
     "python_operator_task": TaskKind("functions, but no classes of sensors and operators"),
     "sql_task": TaskKind("SQL files on DuckDB (the extra `sql`) or Spark (the extra `spark`)"),
     "pipeline_task": TaskKind(
-        "pipelines of the bundle with Spark Declarative Pipelines, on `pyspark[pipelines]` and Java"
+        "pipelines with Spark Declarative Pipelines, on `pyspark[pipelines]` and Java"
     ),
     "spark_jar_task": TaskKind("a class with `spark-submit`, on `pyspark` and Java"),
     "spark_submit_task": TaskKind("`spark-submit`, on `pyspark` and Java"),

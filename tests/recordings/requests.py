@@ -1,4 +1,4 @@
-"""Requests of the CLI about jobs, files and permissions, as its own tests have recorded them.
+"""Requests of the CLI about jobs, pipelines, files and permissions, as its own tests recorded them.
 
 A recording names no ids: it has ``[NUMID]`` or another word in brackets for each.
 """
@@ -17,10 +17,12 @@ from tests.local.support import Client
 
 #: Those that a deployment of jobs takes; others are about resources that are not here.
 _SERVED = re.compile(
-    r"/api/2\.\d/(jobs/|workspace/|workspace-files/|permissions/(jobs|directories|sql/warehouses)/"
-    r"|preview/scim/v2/Me)|/\.well-known/databricks-config|/oidc/\.well-known/|/telemetry-ext"
+    r"/api/2\.\d/(jobs/|workspace/|workspace-files/|pipelines"
+    r"|permissions/(directories|jobs|pipelines|sql/warehouses)/|preview/scim/v2/Me)"
+    r"|/\.well-known/databricks-config|/oidc/\.well-known/|/telemetry-ext"
 )
 _ID = re.compile(r"(?<=/)(\[[A-Z0-9_]+\]|[0-9]{3,})$")
+_PIPELINE = re.compile(r"(/2\.0/(?:permissions/)?pipelines/)[^/]+")
 # They look for what may be missing.
 _SEARCHES = ("workspace/get-status", "workspace/export", "workspace/delete", "workspace/list")
 
@@ -65,25 +67,31 @@ def _find_objects(text: str) -> Iterator[dict[str, Any]]:
 
 
 class Replay:
-    """Sends recorded requests to a workspace; a word in brackets stands for the last job."""
+    """Sends recorded requests to a workspace; a word in brackets stands for the last resource."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._user = str(client.sdk.current_user.me().user_name)
-        self._job_id = self._create({"name": "first"})
+        self._job_id = self._create_job({"name": "first"})
+        self._pipeline_id = self._create_pipeline({"name": "first"})
 
     def send(self, request: Recorded) -> tuple[int, Any]:
         """Send a request; return the status and the answer."""
         body = self._fill(request.body)
         if request.path.endswith("/jobs/create"):
-            self._job_id = self._create(body)
+            self._job_id = self._create_job(body)
             return 200, {"job_id": self._job_id}
+        if request.path.endswith("/pipelines"):
+            # Each recording begins with none, and some have names in common.
+            self._client.http("DELETE", f"/api/2.0/pipelines/{self._pipeline_id}")
+            self._pipeline_id = self._create_pipeline(body)
+            return 200, {"pipeline_id": self._pipeline_id}
         if isinstance(body, dict) and "job_id" in body:
             body["job_id"] = self._job_id
         query = {key: self._fill(value) for key, value in request.query.items()}
         if "job_id" in query:
             query["job_id"] = str(self._job_id)
-        path = self._fill(request.path)
+        path = _PIPELINE.sub(rf"\g<1>{self._pipeline_id}", self._fill(request.path))
         if "/permissions/" in path:
             ids = {"sql/warehouses": "10ca10ca10ca10ca", "jobs": str(self._job_id)}
             path = _ID.sub(next((ids[key] for key in ids if f"/{key}/" in path), "42"), path)
@@ -92,7 +100,10 @@ class Replay:
             folder = "/" + path.partition("/import-file/")[2].rpartition("/")[0]
             self._client.http("POST", "/api/2.0/workspace/mkdirs", {"path": folder})
             body = json.dumps(body).encode()
-        return self._client.http(request.method, url, body)
+        answer = self._client.http(request.method, url, body)
+        if request.method == "DELETE" and "/pipelines/" in path:  # the next recording has one too
+            self._pipeline_id = self._create_pipeline({"name": "next"})
+        return answer
 
     def is_expected(self, request: Recorded, status: int, answer: Any) -> bool:
         """Return whether the CLI goes on after an answer."""
@@ -100,9 +111,16 @@ class Replay:
             return bool(answer["error_code"] == "RESOURCE_DOES_NOT_EXIST")
         if request.query.get("overwrite") == "false" and status == 409:  # a lock that is there
             return bool(answer["error_code"] == "RESOURCE_ALREADY_EXISTS")
+        if request.path.endswith("/updates"):
+            return status == 400 and "Start a job with a pipeline_task" in answer["message"]
         return status == 200
 
-    def _create(self, settings: dict[str, Any]) -> int:
+    def _create_pipeline(self, settings: dict[str, Any]) -> str:
+        status, answer = self._client.http("POST", "/api/2.0/pipelines", settings)
+        assert status == 200, (settings, answer)
+        return str(answer["pipeline_id"])
+
+    def _create_job(self, settings: dict[str, Any]) -> int:
         status, answer = self._client.http("POST", "/api/2.2/jobs/create", settings)
         assert status == 200, (settings, answer)
         return int(answer["job_id"])

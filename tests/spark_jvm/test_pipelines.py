@@ -8,6 +8,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -236,13 +237,13 @@ JOBS = {
         ],
     },
     "sail": {
+        "parameters": [{"name": "deployed", "default": ""}],
         "tasks": [
             python_task("save", "save.py"),
             {**pipeline_task("sold"), "depends_on": depends_on("save")},
             {**python_task("change", "change.py"), "depends_on": depends_on("sold")},
             {
-                **pipeline_task("sold"),
-                "task_key": "again",
+                **pipeline_task("again", pipeline_id="{{job.parameters.deployed}}"),
                 "depends_on": depends_on("change"),
             },
             {**pipeline_task("clash"), "depends_on": depends_on("again")},
@@ -251,7 +252,7 @@ JOBS = {
                 "depends_on": depends_on("clash"),
                 "run_if": "ALL_DONE",
             },
-        ]
+        ],
     },
     "jars": {"tasks": [jar_task("print"), jar_task("fail")]},
     "long": {"tasks": [jar_task("sleep")]},
@@ -277,6 +278,22 @@ def client(tmp_path: Path) -> Iterator[Client]:
     with Workspace(path, tmp_path / "folder") as address:
         ids = {key: job.job_id for key, job in load_bundle(path).jobs.items()}
         yield Client(address, ids)
+
+
+def deploy_pipeline(client: Client) -> str:
+    """Create a pipeline of an uploaded file; return its id."""
+    folder = f"/Workspace/Users/{client.sdk.current_user.me().user_name}/.bundle/tests/other/files"
+    content = base64.b64encode(dedent(FILES["pipeline/sold.sql"]).encode()).decode()
+    client.http("POST", "/api/2.0/workspace/mkdirs", {"path": folder})
+    file = {"path": f"{folder}/sold.sql", "format": "AUTO", "content": content}
+    assert client.http("POST", "/api/2.0/workspace/import", file)[0] == 200
+    settings = {
+        "name": "deployed",
+        "schema": "raw",
+        "parameters": {"env": "dev"},
+        "libraries": [{"glob": {"include": f"{folder}/**"}}],
+    }
+    return str(client.http("POST", "/api/2.0/pipelines", settings)[1]["pipeline_id"])
 
 
 def find_processes(text: str) -> list[str]:
@@ -328,7 +345,8 @@ def test_pipeline_shares_its_tables_and_locates_its_errors(client: Client, tmp_p
     "pipeline_task", differs="It reads tables and views of Sail, without their catalog."
 )
 def test_pipeline_reads_the_tables_of_sail_as_they_are(client: Client) -> None:
-    run = client.run("sail")
+    """One is of the bundle, and the other one of a deployment."""
+    run = client.run("sail", job_parameters={"deployed": deploy_pipeline(client)})
     outputs = client.outputs(run)
     errors = {key: (output.error, output.logs) for key, output in outputs.items()}
     failed = {key for key, result in task_results(run).items() if result != "SUCCESS"}

@@ -18,7 +18,7 @@ from ..bundle.validation import (
     drop_nulls,
     validate_settings,
 )
-from ..errors import InvalidParameterValue, UnexpectedType
+from ..errors import ApiError, InvalidParameterValue, UnexpectedType
 from ..model import LIST_KEYS, MULTI_TASK, SINGLE_TASK, Settings
 from ..task_kinds import TASK_KINDS
 
@@ -122,11 +122,16 @@ def _check(settings: Settings, *, needs_tasks: bool = True) -> Settings:
     try:
         validate_settings(settings, needs_tasks=needs_tasks)
     except FieldError as error:
-        if error.expected:
-            name = ".".join(each for each in error.path if isinstance(each, str))
-            raise UnexpectedType(name, error.expected, error.value) from None
-        raise InvalidParameterValue(error.message) from None
+        raise to_api_error(error) from None
     return settings
+
+
+def to_api_error(error: FieldError) -> ApiError:
+    """Return the error of the API for one in settings."""
+    if error.expected:
+        name = ".".join(each for each in error.path if isinstance(each, str))
+        return UnexpectedType(name, error.expected, error.value)
+    return InvalidParameterValue(error.message)
 
 
 def _merge(items: list[Any], changes: list[Any], key: str) -> list[Any]:

@@ -28,6 +28,7 @@ class PermissionEndpoints:
     """The handlers of ``permissions/…``.
 
     :param find_warehouse: raises an ``ApiError`` for the id of an unknown warehouse.
+    :param find_pipeline: the same for a pipeline.
     """
 
     def __init__(
@@ -35,10 +36,11 @@ class PermissionEndpoints:
         registry: Registry,
         unit_of_work: UnitOfWork,
         find_warehouse: Callable[[str], object],
+        find_pipeline: Callable[[str], object],
     ) -> None:
         self._registry = registry
         self._unit_of_work = unit_of_work
-        self._find_warehouse = find_warehouse
+        self._finders = {"pipelines": find_pipeline, "sql/warehouses": find_warehouse}
         self.routes: Routes = {
             ("GET", "permissions/{kind}/{object_id}"): self.get,
             ("PUT", "permissions/{kind}/{object_id}"): self.set,
@@ -93,8 +95,8 @@ class PermissionEndpoints:
         try:
             if name == "jobs":
                 object_id = self._registry.find(request.require_int("object_id")).job_id
-            elif name == "sql/warehouses":
-                self._find_warehouse(object_id)
+            elif name in self._finders:
+                self._finders[name](object_id)
             elif name == "clusters":
                 raise InvalidParameterValue(f"Cluster {object_id} does not exist")
             else:

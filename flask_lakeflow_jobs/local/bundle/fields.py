@@ -1,4 +1,4 @@
-"""The fields of a bundle and of a job's settings, with their types: the only list of them."""
+"""The fields of a bundle and of the settings of jobs and pipelines: the only list of them."""
 
 from __future__ import annotations
 
@@ -303,6 +303,41 @@ JOB = _closed(
 )
 #: A job that the Jobs API creates: it may get its tasks later.
 JOB_WITHOUT_TASKS = replace(JOB, fields={k: v for k, v in JOB.fields.items() if k != "tasks"})
+
+_TEXTS = replace(_MAPPING, item=_STRING)
+_RUN_AS = _mapping({_STRING: "group_name service_principal_name user_name"})
+#: The settings of a pipeline, as databricks-sdk has them in ``service/pipelines.py``.
+PIPELINE = _mapping(
+    {
+        _BOOLEAN: "continuous development photon serverless",
+        _MAPPING: "gateway_definition ingestion_definition",
+        _STRING: "budget_policy_id catalog channel edition name parent_path root_path schema "
+        "serverless_compute_id storage target usage_policy_id",
+        _TEXTS: "configuration parameters",
+    },
+    clusters=_list(_CLUSTER),
+    deployment=_mapping({_STRING: "deployment_id kind metadata_file_path version_id"}),
+    environment=_mapping({_STRING: "environment_version", _STRINGS: "dependencies"}),
+    event_log=_mapping({_STRING: "catalog name schema"}),
+    filters=_mapping({_STRINGS: "exclude include"}),
+    libraries=_list(
+        _mapping(
+            {_MAPPING: "maven", _STRING: "jar whl"},
+            file=_mapping({_STRING: "path"}),
+            glob=_mapping({_STRING: "include"}),
+            notebook=_mapping({_STRING: "path"}),
+        )
+    ),
+    notifications=_list(_mapping({_STRINGS: "alerts email_recipients"})),
+    restart_window=_mapping(
+        {_number(0, 23): "start_hour", _STRING: "time_zone_id", _STRINGS: "days_of_week"}
+    ),
+    run_as=_RUN_AS,
+    tags=replace(_JOB_TAGS, item=_STRING),
+    trigger=_mapping(
+        {_MAPPING: "manual"}, cron=_mapping({_STRING: "quartz_cron_schedule timezone_id"})
+    ),
+)
 
 _PRESETS = _closed(
     "'presets'",

@@ -18,8 +18,8 @@ from .yaml import LocatedDict, LocatedList
 EDITABLE = re.compile(r"^(-e|--editable)[ =]\s*")
 #: What pip takes before a path.
 _PIP_FLAG = re.compile(r"^(-e|--editable|-r|--requirement)[ =]\s*")
-# The field of each kind of a pipeline's libraries that is code.
-_CODE_FIELDS = {"file": "path", "notebook": "path", "glob": "include"}
+#: The field of each kind of a pipeline's libraries that is code.
+CODE_FIELDS = {"file": "path", "notebook": "path", "glob": "include"}
 
 
 class PathTranslator:
@@ -216,7 +216,7 @@ def _read_pipeline(pipeline: LocatedDict, default: Location | None, root: Path) 
     settings["libraries"] = [
         {
             kind: {field: localize(body.get(field), body.locations.get(field))}
-            for kind, field in _CODE_FIELDS.items()
+            for kind, field in CODE_FIELDS.items()
             if isinstance(body := library.get(kind), LocatedDict)
         }
         for library in mappings(pipeline.get("libraries"))

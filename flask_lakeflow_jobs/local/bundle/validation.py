@@ -68,13 +68,13 @@ def convert_bundle_settings(settings: Settings) -> None:
     _convert(settings, JOB, _BUNDLE_CONVERSIONS)
 
 
-def convert_request_settings(settings: Settings) -> None:
+def convert_request_settings(settings: Settings, field: Field = JOB) -> None:
     """Convert numbers and booleans that a request has as strings, and the reverse, in place.
 
     The service accepts either, and Airflow's operators send strings: "Databricks can tolerate
     either numeric or string types in the API backend" (``airflow.providers.databricks.utils``).
     """
-    _convert(settings, JOB, _REQUEST_CONVERSIONS)
+    _convert(settings, field, _REQUEST_CONVERSIONS)
 
 
 def parse_boolean(value: Any) -> Any:
@@ -82,9 +82,9 @@ def parse_boolean(value: Any) -> Any:
     return _BOOLEANS.get(value, value) if isinstance(value, str) else value
 
 
-def drop_nulls(settings: Settings) -> None:
+def drop_nulls(settings: Settings, field: Field = _SETTINGS) -> None:
     """Remove fields that are null, in place. Nulls in mappings of strings, such as tags, stay."""
-    pending: list[tuple[Any, Field]] = [(settings, _SETTINGS)]
+    pending: list[tuple[Any, Field]] = [(settings, field)]
     while pending:
         value, field = pending.pop()
         if isinstance(value, dict) and field.item is not VALUE:
@@ -118,7 +118,7 @@ def validate_settings(settings: Settings, *, needs_tasks: bool = True) -> None:
     :raises FieldError: it could not.
     """
     is_empty = not needs_tasks and settings["tasks"] == []
-    _check_types(settings, JOB_WITHOUT_TASKS if is_empty else JOB, ())
+    validate_types(settings, JOB_WITHOUT_TASKS if is_empty else JOB)
     try:
         simulation = read_simulation(settings) or {}
     except SimulationError as error:
@@ -197,7 +197,13 @@ def _check_task(task: Any, path: Path) -> str:
     return key
 
 
-def _check_types(value: Any, field: Field, path: Path, task: str = "") -> None:
+def validate_types(value: Any, field: Field, path: Path = (), task: str = "") -> None:
+    """Check the types of all fields inside a value.
+
+    :param path: of the value in the settings.
+    :param task: the key of the task to which it belongs.
+    :raises FieldError: one has another type.
+    """
     if field is TASK:
         task = _check_task(value, path)
     for key, child in field.fields.items():
@@ -210,7 +216,7 @@ def _check_types(value: Any, field: Field, path: Path, task: str = "") -> None:
             continue
         if not child.accepts(each):
             raise _field_error(child, each, inner, task)
-        _check_types(each, child, inner, task)
+        validate_types(each, child, inner, task)
 
 
 def _field_error(field: Field, value: Any, path: Path, task: str) -> FieldError:

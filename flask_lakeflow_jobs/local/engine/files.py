@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from ..bundle.git import GitRepository
 from ..bundle.load import Bundle
 from ..home import WorkspaceFolder
 from ..lakeflow_child.notebook_files import find_notebook_file
-from ..model import Settings, map_texts
+from ..model import map_texts
 
 #: The path of a Unity Catalog volume: catalog, schema and name.
 _VOLUME = re.compile(r"(?<![\w./-])/Volumes/[\w-]+/[\w-]+/[\w-]+", re.ASCII)
@@ -79,10 +79,9 @@ class WorkspaceFiles:
         candidates = self._candidates(path)
         return next((each for each in candidates if each.exists()), candidates[0])
 
-    @property
-    def pipelines(self) -> Mapping[str, Settings]:
-        """The settings of the bundle's pipelines by their ids."""
-        return self._bundle().pipelines
+    def is_uploaded(self, file: str) -> bool:
+        """Return whether a local file is among those that clients have uploaded."""
+        return Path(file).is_relative_to(self._folder.files)
 
     def localize(self, value: Any) -> Any:
         """Replace the paths of files and volumes of the workspace in a JSON value by local paths.

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable
+import os
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..model import Settings
+from ..bundle.paths import CODE_FIELDS
+from ..model import Settings, mappings
 from .bundle_catalogs import (
     BUILT_IN_CATALOGS,
     find_catalogs,
     find_catalogs_in_file,
     find_catalogs_in_folder,
 )
-from .files import WorkspaceFiles
+from .files import FileMissing, WorkspaceFiles
 from .jvm import require_jvm
 from .task_context import TaskContext
 from .templating import format_parameter
@@ -23,6 +27,7 @@ from .work import CannotRun, ProcessWork
 
 _SUFFIXES = (".py", ".sql", ".ipynb")
 _ENVIRONMENT = "pipeline"
+_INGESTION_FIELDS = ("ingestion_definition", "gateway_definition")
 _FLOW_FIELDS = ("refresh_flow_selection", "reset_checkpoint_selection")
 # Those of run-now, which cannot choose another pipeline.
 _REFRESH_FIELDS = ("full_refresh", "full_refresh_selection", "refresh_selection", *_FLOW_FIELDS)
@@ -32,16 +37,17 @@ def build_pipeline(spec: Settings, context: TaskContext) -> ProcessWork:
     """Update a pipeline, with the choice of tables of the task or of run-now."""
     body = _choose_tables(spec["pipeline_task"], context.overriding.get("pipeline_params", {}))
     pipeline_id = str(body.get("pipeline_id"))
-    pipeline = _find_pipeline(pipeline_id, context)
+    pipeline = context.files.localize(_find_pipeline(pipeline_id, context.pipelines))
     require_jvm("pipeline_task", "pyspark[pipelines]>=4.1", "pipelines", "pandas", "grpc", "yaml")
-    root = context.files.to_local_path(str(pipeline.get("root_path") or context.files.root))
     code = find_definitions(pipeline, context.files)
-    configuration = _merge_texts(pipeline.get("configuration"), body.get("parameters"))
+    folder, root = _find_folders(pipeline, code, context.files)
+    texts = (pipeline.get("configuration"), pipeline.get("parameters"), body.get("parameters"))
+    configuration = _merge_texts(*texts)
     environment = {"environment_key": _ENVIRONMENT, "spec": pipeline.get("environment") or {}}
     return replace(context, settings={"environments": [environment]}).build_process(
         "pipeline",
         {**spec, "environment_key": _ENVIRONMENT},
-        context.files.root,
+        folder,
         code=code,
         parameters=context.files.localize(configuration),
         pipeline={
@@ -50,7 +56,7 @@ def build_pipeline(spec: Settings, context: TaskContext) -> ProcessWork:
             "root": str(root),
             "schema": str(pipeline.get("schema") or pipeline.get("target") or "default"),
             "files": code,
-            **_describe_catalogs(pipeline, configuration, code, context.files.root),
+            **_describe_catalogs(pipeline, configuration, code, folder),
             "full_refresh_all": bool(body.get("full_refresh")),
             "full_refresh": body.get("full_refresh_selection") or [],
             "refresh": body.get("refresh_selection") or [],
@@ -73,20 +79,42 @@ def _choose_tables(body: Settings, chosen: Settings) -> Settings:
     return body
 
 
-def _find_pipeline(pipeline_id: str, context: TaskContext) -> Settings:
-    pipeline = context.files.pipelines.get(pipeline_id)
+def _find_pipeline(pipeline_id: str, pipelines: Mapping[str, Settings]) -> Settings:
+    """Return the settings of a pipeline that can be updated here.
+
+    :raises CannotRun: it does not exist, or loads data from another system.
+    """
+    pipeline = pipelines.get(pipeline_id)
     if pipeline is None:
         raise CannotRun(
-            f"The bundle has no pipeline {pipeline_id!r}. Define it under 'resources.pipelines', "
-            "and name it as ${resources.pipelines.<its key>.id}."
+            f"The workspace has no pipeline {pipeline_id!r}. Deploy it, or define it under "
+            "'resources.pipelines' and name it as ${resources.pipelines.<its key>.id}."
         )
+    for field in _INGESTION_FIELDS:
+        if pipeline.get(field):
+            raise CannotRun(
+                f"A pipeline with {field!r} loads data from another system, which the local "
+                "workspace cannot do: create its tables in another task, or simulate its job (tag "
+                "'local_simulation')."
+            )
     return pipeline
 
 
-def _merge_texts(*mappings: Settings | None) -> dict[str, str]:
+def _find_folders(pipeline: Settings, code: list[str], files: WorkspaceFiles) -> tuple[Path, Path]:
+    """Return the folder of all code, in which others of its files may be, and that of imports.
+
+    :param code: the files of the pipeline's libraries.
+    """
+    is_uploaded = all(map(files.is_uploaded, code))
+    folder = Path(os.path.commonpath(map(os.path.dirname, code))) if is_uploaded else files.root
+    root = files.to_local_path(str(pipeline.get("root_path") or folder))
+    return root if is_uploaded else folder, root
+
+
+def _merge_texts(*sources: Settings | None) -> dict[str, str]:
     """Merge mappings to strings; later ones take precedence."""
     return {
-        name: format_parameter(value) for each in mappings for name, value in (each or {}).items()
+        name: format_parameter(value) for each in sources for name, value in (each or {}).items()
     }
 
 
@@ -110,41 +138,45 @@ def find_definitions(pipeline: Settings, files: WorkspaceFiles) -> list[str]:
     :raises CannotRun: there are none, or a file is missing.
     """
     found: list[Path] = []
-    for library in pipeline["libraries"]:
-        for kind, body in library.items():
-            path = next(iter(body.values()))
+    for library in mappings(pipeline.get("libraries")):
+        for kind, field in CODE_FIELDS.items():
+            if kind not in library:
+                continue
+            path = library[kind].get(field)
             if not isinstance(path, str):
                 raise CannotRun(f"The {kind!r} among the pipeline's libraries needs a path.")
-            local = files.to_local_path(path)
-            matches = _find_matches(local) if kind == "glob" else _find_file(local)
+            matches = _find_matches(path, files) if kind == "glob" else _find_file(path, files)
             if not matches:
                 raise CannotRun(
-                    f"The pipeline has no file {path!r} among its libraries (expected at {local}). "
-                    "Correct the path, which starts at the folder of the file that has it, or "
-                    f"create a file that ends in {', '.join(_SUFFIXES)}."
+                    f"The pipeline has no file {path!r} among its libraries (expected at "
+                    f"{files.to_local_path(path)}). Correct the path, which starts at the folder "
+                    "of the file that has it, or create or upload a file that ends in "
+                    f"{', '.join(_SUFFIXES)}."
                 )
             found += matches
     if not found:
         raise CannotRun(
             "The pipeline has no libraries. Name its files under 'libraries', as 'glob', 'file' or "
-            "'notebook', or simulate the job of a pipeline that ingests (its tag "
-            "'local_simulation')."
+            "'notebook'."
         )
     return [str(path) for path in dict.fromkeys(found)]
 
 
-def _find_matches(pattern: Path) -> list[Path]:
+def _find_matches(pattern: str, files: WorkspaceFiles) -> list[Path]:
     """Return the files that a pattern names: ``folder/**`` all below a folder, ``*`` in names."""
-    text = str(pattern)
-    base = Path(text.removesuffix("/**"))
-    if base.is_dir():
-        matches = list(base.rglob("*"))
+    folder = files.to_local_path(pattern.removesuffix("/**"))
+    if folder.is_dir():
+        matches = [*folder.rglob("*")]
     else:
-        matches = [Path(path) for path in glob.glob(text, recursive=True)]
+        fixed = re.split(r"[*?[]", pattern, maxsplit=1)[0].rpartition("/")[0]
+        base = glob.escape(str(files.to_local_path(fixed)))
+        found = glob.glob(base + "/" + pattern.removeprefix(fixed).lstrip("/"), recursive=True)
+        matches = [Path(path) for path in found]
     return sorted(path for path in matches if path.suffix in _SUFFIXES and path.is_file())
 
 
-def _find_file(path: Path) -> list[Path]:
+def _find_file(path: str, files: WorkspaceFiles) -> list[Path]:
     """Return a file, which may lack its suffix."""
-    candidates = (path, *(path.with_name(path.name + suffix) for suffix in _SUFFIXES))
-    return next(([each] for each in candidates if each.is_file()), [])
+    with suppress(FileMissing):
+        return [files.find_notebook(path)]
+    return []

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ..environment import drop_credentials
+from ..model import Settings
 from .packages import Packages
 from .processes import Exit, TaskProcess
 from .spark import Spark
@@ -20,12 +21,14 @@ class TaskServices:
 
     :param environment: returns the environment of a process.
     :param secrets: returns the values that are redacted in the output of a process.
+    :param pipelines: returns the settings of all pipelines by their ids.
     """
 
     environment: Callable[[], Mapping[str, str]]
     secrets: Callable[[], frozenset[str]]
     packages: Packages
     spark: Spark
+    pipelines: Callable[[], Mapping[str, Settings]]
 
     def create_process(
         self,

@@ -160,6 +160,7 @@ class StatementRunner:
             overriding={},
             task_values={},
             run={"runId": number, "multitaskParentRunId": number},
+            pipelines={},
         )
         work = context.build_process(
             "statement",

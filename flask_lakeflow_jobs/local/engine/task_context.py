@@ -33,6 +33,7 @@ class TaskContext:
     :param overriding: the task parameters of run-now (``notebook_params`` …).
     :param task_values: the values that earlier tasks have set, by task key.
     :param run: the run and the task, by the names of Databricks' tags.
+    :param pipelines: the settings of all pipelines by their ids.
     """
 
     settings: Settings
@@ -42,6 +43,7 @@ class TaskContext:
     overriding: Mapping[str, Any]
     task_values: Mapping[str, Mapping[str, Any]]
     run: Mapping[str, Any]
+    pipelines: Mapping[str, Settings]
 
     def find_file(self, body: Settings, field: str, *, is_notebook: bool = False) -> Path:
         """Return the file that a field of a task's settings names.

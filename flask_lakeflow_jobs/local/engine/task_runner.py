@@ -178,6 +178,7 @@ class TaskRunner:
                 "user": run.creator,
                 "orgId": self._workspace["id"],
             },
+            pipelines=self._services.pipelines(),
         )
 
 

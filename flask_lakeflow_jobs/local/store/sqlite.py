@@ -15,10 +15,14 @@ from ..home import WorkspaceError
 from ..model import JobRun, Settings, TaskRun
 
 _MAX_DUMPED = 256  # settings of jobs and tasks whose JSON is kept
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 _SCHEMA = """
 CREATE TABLE jobs (
     job_id INTEGER PRIMARY KEY, created INTEGER NOT NULL, creator TEXT NOT NULL,
+    settings TEXT NOT NULL
+);
+CREATE TABLE pipelines (
+    pipeline_id TEXT PRIMARY KEY, modified INTEGER NOT NULL, creator TEXT NOT NULL,
     settings TEXT NOT NULL
 );
 CREATE TABLE runs (
@@ -254,7 +258,7 @@ class Store:
         row = self._find("SELECT record FROM outputs WHERE run_id = ?", task_run_id)
         return dict(_parse(row[0])) if row else {}
 
-    # Jobs created through the API
+    # Jobs and pipelines created through the API
 
     def save_job(self, job_id: int, created: int, creator: str, settings: Settings) -> None:
         """Insert or replace a job."""
@@ -274,6 +278,33 @@ class Store:
         return [
             {"job_id": job_id, "created": created, "creator": creator, "settings": _parse(settings)}
             for job_id, created, creator, settings in rows
+        ]
+
+    def save_pipeline(
+        self, pipeline_id: str, modified: int, creator: str, settings: Settings
+    ) -> None:
+        """Insert or replace a pipeline."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO pipelines VALUES (?, ?, ?, ?)",
+            (pipeline_id, modified, creator, _dump(settings)),
+        )
+
+    def delete_pipeline(self, pipeline_id: str) -> None:
+        """Delete a pipeline and its permissions."""
+        self._db.execute("DELETE FROM permissions WHERE object = ?", (f"pipelines/{pipeline_id}",))
+        self._db.execute("DELETE FROM pipelines WHERE pipeline_id = ?", (pipeline_id,))
+
+    def load_pipelines(self) -> list[dict[str, Any]]:
+        """Return all pipelines: ``pipeline_id``, ``modified``, ``creator`` and ``settings``."""
+        rows = self._db.execute("SELECT pipeline_id, modified, creator, settings FROM pipelines")
+        return [
+            {
+                "pipeline_id": pipeline_id,
+                "modified": modified,
+                "creator": creator,
+                "settings": _parse(settings),
+            }
+            for pipeline_id, modified, creator, settings in rows
         ]
 
     # Permissions

@@ -38,6 +38,7 @@ def task_services(folder: Path, environment: Mapping[str, str] | None = None) ->
         lambda: frozenset(find_secrets(environment or {})),
         packages,
         Spark(folder / "spark", set, "me"),
+        dict,
     )
 
 
@@ -106,6 +107,7 @@ def context(folder: Path, **fields: Any) -> TaskContext:
             "overriding": {},
             "task_values": {},
             "run": {"runId": 5},
+            "pipelines": bundle.pipelines,
             **fields,
         }
     )

@@ -11,6 +11,7 @@ import yaml
 from flask_lakeflow_jobs.local.engine import pipeline_updates
 from flask_lakeflow_jobs.local.engine.kinds import build_work
 from flask_lakeflow_jobs.local.engine.task_context import TaskContext
+from flask_lakeflow_jobs.local.home import WorkspaceFolder
 from tests.local.engine.support import context, payload, refusal
 from tests.local.support import python_task, write_bundle
 
@@ -30,6 +31,8 @@ PIPELINES = {
         "libraries": [{"file": {"path": "src/a.py"}}],
     },
     "empty": {},
+    "loads": {"ingestion_definition": {"connection_name": "crm"}},
+    "gateway": {"gateway_definition": {"connection_name": "crm"}},
     "gone": {"libraries": [{"file": {"path": "src/gone.py"}}]},
     "none": {"libraries": [{"glob": {"include": "src/*.txt"}}]},
     "nameless": {"libraries": [{"file": {}}]},
@@ -84,6 +87,41 @@ def test_parameters_of_run_now_decide_which_tables_are_refreshed(folder: Path) -
     assert pipeline["root"] == str(folder / "src")
 
 
+SHORT = "/Users/me/.bundle/x/files"
+HOME = f"/Workspace{SHORT}"
+
+
+@pytest.mark.parametrize(
+    ("library", "root_path", "files", "root"),
+    [
+        ({"glob": {"include": f"{HOME}/etl/**"}}, None, ["etl/a.sql", "etl/b.py"], "etl"),
+        ({"glob": {"include": f"{HOME}/etl/**"}}, HOME, ["etl/a.sql", "etl/b.py"], "."),
+        ({"glob": {"include": f"{HOME}/et*/*.py"}}, f"{HOME}/src", ["etl/b.py"], "src"),
+        ({"file": {"path": f"{HOME}/etl/b.py"}}, None, ["etl/b.py"], "etl"),
+        ({"notebook": {"path": f"{HOME}/etl/b"}}, None, ["etl/b.py"], "etl"),
+        ({"notebook": {"path": f"{SHORT}/etl/b"}}, None, ["etl/b.py"], "etl"),
+        ({"glob": {"include": f"{SHORT}/etl/*.sql"}}, None, ["etl/a.sql"], "etl"),
+        ({"glob": {"include": f"{SHORT}/etl/**"}}, SHORT, ["etl/a.sql", "etl/b.py"], "."),
+    ],
+)
+def test_pipeline_of_a_deployment_has_the_uploaded_files(
+    folder: Path, library: Any, root_path: str | None, files: list[str], root: str
+) -> None:
+    uploaded = WorkspaceFolder(folder).files / "Users/me/.bundle/x/files"
+    (uploaded / "etl").mkdir(parents=True)
+    (uploaded / "etl/a.sql").write_text("SELECT * FROM samples.nyctaxi.trips")
+    (uploaded / "etl/b.py").touch()
+    settings = {"libraries": [{"whl": "/a.whl"}, library], "parameters": {"day": "mon", "n": "1"}}
+    if root_path is not None:
+        settings["root_path"] = root_path
+    body = {"pipeline_id": "7", "parameters": {"n": "2"}}
+    work = build(body, context(folder, pipelines={"7": settings}))
+    pipeline = work["pipeline"]
+    assert pipeline["files"] == [str(uploaded / each) for each in files]
+    assert Path(pipeline["root"]) == Path(work["folder"]) == uploaded / root
+    assert work["parameters"] == {"day": "mon", "n": "2"}
+
+
 @pytest.mark.parametrize("file", ["src/a.py", "src/shop/taxis.py"])
 def test_pipeline_has_samples_that_its_files_or_their_modules_read(folder: Path, file: str) -> None:
     (folder / file).parent.mkdir(exist_ok=True)
@@ -92,7 +130,8 @@ def test_pipeline_has_samples_that_its_files_or_their_modules_read(folder: Path,
     assert work["pipeline"]["has_samples"] is True
 
 
-@pytest.mark.ledger("pipeline_task", refused="The bundle has no pipeline …. Define it under")
+@pytest.mark.ledger("pipeline_task", refused="The workspace has no pipeline …. Deploy it, or")
+@pytest.mark.ledger("pipeline_task", refused="A pipeline with … loads data from another system,")
 @pytest.mark.ledger("pipeline_task", refused="Spark has no equal of … in a pipeline_task.")
 @pytest.mark.ledger("pipeline_task", refused="The pipeline has no libraries.")
 @pytest.mark.ledger("pipeline_task", refused="The pipeline has no file … among its libraries")
@@ -100,8 +139,8 @@ def test_pipeline_has_samples_that_its_files_or_their_modules_read(folder: Path,
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({}, "The bundle has no pipeline 'None'. Define it under 'resources.pipelines'"),
-        ({"pipeline_id": "1-2"}, "The bundle has no pipeline '1-2'. Define it under"),
+        ({}, "The workspace has no pipeline 'None'. Deploy it, or define it under 'resources"),
+        ({"pipeline_id": "1-2"}, "The workspace has no pipeline '1-2'. Deploy it, or"),
         (
             {"pipeline_id": "shop", "refresh_flow_selection": ["f"]},
             "Spark has no equal of 'refresh_flow_selection' in a pipeline_task.",
@@ -110,9 +149,17 @@ def test_pipeline_has_samples_that_its_files_or_their_modules_read(folder: Path,
             {"pipeline_id": "empty"},
             (
                 "The pipeline has no libraries. Name its files under 'libraries', as 'glob', "
-                "'file' or 'notebook', or simulate the job of a pipeline that ingests (its tag"
+                "'file' or 'notebook'."
             ),
         ),
+        (
+            {"pipeline_id": "loads"},
+            (
+                "A pipeline with 'ingestion_definition' loads data from another system, which the "
+                "local workspace cannot do: create its tables in another task, or simulate its"
+            ),
+        ),
+        ({"pipeline_id": "gateway"}, "A pipeline with 'gateway_definition' loads data from"),
         ({"pipeline_id": "gone"}, "The pipeline has no file '"),
         ({"pipeline_id": "none"}, "The pipeline has no file '"),
         ({"pipeline_id": "nameless"}, "The 'file' among the pipeline's libraries needs a path."),

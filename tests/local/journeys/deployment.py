@@ -24,13 +24,16 @@ class Deployment:
 
     :param files: the content of each file by its path in the bundle.
     :param jobs: the settings of each job by its key, with ``permissions`` as in a bundle.
+    :param pipelines: the same of each pipeline. A job names one as in a bundle.
     """
 
     client: Client
     name: str
     files: Mapping[str, str]
     jobs: Mapping[str, Mapping[str, Any]]
+    pipelines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     job_ids: dict[str, int] = field(default_factory=dict)
+    pipeline_ids: dict[str, str] = field(default_factory=dict)
 
     @property
     def user(self) -> str:
@@ -41,7 +44,7 @@ class Deployment:
         return f"/Workspace/Users/{self.user}/.bundle/{self.name}/default"
 
     def deploy(self) -> None:
-        """Lock the deployment, upload the files, create or reset the jobs, and save the state."""
+        """Lock the deployment, upload the files, create or change the resources, save the state."""
         for name in ("resources.json", "terraform.tfstate", "deployment.json"):
             self._find(f"state/{name}")
         self._lock()
@@ -49,16 +52,20 @@ class Deployment:
         self._send("POST", "/api/2.0/workspace/mkdirs", self._at("artifacts/.internal"))
         for name, content in self.files.items():
             self._upload(f"files/{name}", content)
+        for key, pipeline in self.pipelines.items():
+            self._save_pipeline(key, dict(pipeline))
         for key, job in self.jobs.items():
-            self._save_job(key, dict(job))
+            self._save_job(key, self._fill(job))
         for name in ("resources.json", "deployment.json", "metadata.json"):
-            self._upload(f"state/{name}", json.dumps(self.job_ids))
+            ids = {"jobs": self.job_ids, "pipelines": self.pipeline_ids}
+            self._upload(f"state/{name}", json.dumps(ids))
         self._send("POST", "/api/2.0/workspace/delete", self._at("state/deploy.lock"))
 
     def load_state(self) -> None:
-        """Read the ids of the jobs, as each command after a deployment does."""
+        """Read the ids of the resources, as each command after a deployment does."""
         assert self._find("state/resources.json")
-        self.job_ids = self._download("state/resources.json")
+        ids = self._download("state/resources.json")
+        self.job_ids, self.pipeline_ids = ids["jobs"], ids["pipelines"]
 
     def run(self, key: str) -> dict[str, str]:
         """Run a job as ``databricks bundle run``; return the output of each task."""
@@ -72,11 +79,14 @@ class Deployment:
         }
 
     def destroy(self) -> None:
-        """Delete the jobs and all files."""
+        """Delete the jobs, the pipelines and all files."""
         self._lock()
         for job_id in self.job_ids.values():
             self._send("GET", f"/api/2.2/jobs/get?job_id={job_id}")
             self._send("POST", "/api/2.2/jobs/delete", {"job_id": job_id})
+        for pipeline_id in self.pipeline_ids.values():
+            self._send("GET", f"/api/2.0/pipelines/{pipeline_id}")
+            self._send("DELETE", f"/api/2.0/pipelines/{pipeline_id}")
         self._send("POST", "/api/2.0/workspace/delete", self._at("", True))
 
     def _lock(self) -> None:
@@ -101,10 +111,9 @@ class Deployment:
 
     def _save_job(self, key: str, job: dict[str, Any]) -> None:
         granted = job.pop("permissions", [])
-        path = f"{self.root}/state/metadata.json"
         settings = {
             **job,
-            "deployment": {"kind": "BUNDLE", "metadata_file_path": path},
+            "deployment": self._deployment(),
             "edit_mode": "UI_LOCKED",
             "format": "MULTI_TASK",
             "max_concurrent_runs": 1,
@@ -117,13 +126,42 @@ class Deployment:
             self._send("GET", f"/api/2.2/jobs/get?job_id={job_id}")
             body = {"job_id": job_id, "new_settings": settings}
             self._send("POST", "/api/2.2/jobs/reset", body)
+        self._grant(f"jobs/{self.job_ids[key]}", granted)
+
+    def _save_pipeline(self, key: str, pipeline: dict[str, Any]) -> None:
+        granted = pipeline.pop("permissions", [])
+        settings = {
+            **pipeline,
+            "channel": "CURRENT",
+            "deployment": self._deployment(),
+            "edition": "ADVANCED",
+        }
+        if (pipeline_id := self.pipeline_ids.get(key)) is None:
+            answer = self._send("POST", "/api/2.0/pipelines", settings)
+            self.pipeline_ids[key] = answer["pipeline_id"]
+        else:
+            self._send("GET", f"/api/2.0/pipelines/{pipeline_id}")
+            self._send("PUT", f"/api/2.0/pipelines/{pipeline_id}", settings)
+        self._grant(f"pipelines/{self.pipeline_ids[key]}", granted)
+
+    def _deployment(self) -> dict[str, str]:
+        return {"kind": "BUNDLE", "metadata_file_path": f"{self.root}/state/metadata.json"}
+
+    def _grant(self, target: str, granted: list[dict[str, str]]) -> None:
         entries = [
             *({**each, "permission_level": each["level"]} for each in granted),
             {"user_name": self.user, "permission_level": "IS_OWNER"},
         ]
-        path = f"/api/2.0/permissions/jobs/{self.job_ids[key]}"
+        path = f"/api/2.0/permissions/{target}"
         self._send("PUT", path, {"access_control_list": entries})
-        assert self._send("GET", path)["object_id"] == f"/jobs/{self.job_ids[key]}"
+        assert self._send("GET", path)["object_id"] == f"/{target}"
+
+    def _fill(self, job: Mapping[str, Any]) -> Any:
+        """Return the settings of a job with the ids of the pipelines that it names."""
+        text = json.dumps(job)
+        for key, pipeline_id in self.pipeline_ids.items():
+            text = text.replace(f"${{resources.pipelines.{key}.id}}", pipeline_id)
+        return json.loads(text)
 
     def _at(self, path: str, recursive: bool = False) -> dict[str, Any]:
         body: dict[str, Any] = {"path": f"{self.root}/{path}".rstrip("/")}

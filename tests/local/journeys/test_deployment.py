@@ -1,4 +1,4 @@
-"""A deployment by another client: its files, jobs and permissions."""
+"""A deployment by another client: its files, jobs, pipelines and permissions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from databricks.sdk.errors import ResourceDoesNotExist
 
 from flask_lakeflow_jobs.local import Workspace
+from flask_lakeflow_jobs.local.engine import pipeline_updates
 from tests.local.conftest import Serve
 from tests.local.journeys.deployment import Deployment
 from tests.local.support import Client, write_bundle
@@ -101,3 +102,33 @@ def test_bundle_of_the_workspace_is_deployed_beside_itself(serve: Serve) -> None
     output = client.outputs(run)["notebook"].notebook_output
     assert output is not None
     assert output.result == "Hello Eve"
+
+
+def test_deployed_pipeline_survives_a_restart_for_its_job(
+    etl_jobs: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An update that succeeds needs Java: see ``tests/spark_jvm``."""
+    monkeypatch.setattr(pipeline_updates, "require_jvm", lambda *_: None)
+    (tmp_path / "bundle").mkdir()
+    bundle = write_bundle(tmp_path / "bundle", etl_jobs, {})
+    task = {"pipeline_id": "${resources.pipelines.sales.id}"}
+    with Workspace(bundle, tmp_path / "folder") as address:
+        deployed = deployment(Client(address, {}))
+        deployed.jobs = {"etl": {"tasks": [{"task_key": "main", "pipeline_task": task}]}}
+        deployed.pipelines = {"sales": {"name": "sales"}}
+        deployed.deploy()
+        pipeline_id = deployed.pipeline_ids["sales"]
+        assert deployed.run("etl")["main"].startswith("The pipeline has no libraries.")
+        file = f"{deployed.root}/files/src/gone"
+        settings = {"name": "sales", "libraries": [{"notebook": {"path": file}}]}
+        granted = [{"group_name": "team", "level": "CAN_RUN"}]
+        deployed.pipelines = {"sales": {**settings, "permissions": granted}}
+        deployed.deploy()
+        assert deployed.pipeline_ids["sales"] == pipeline_id
+    with Workspace(bundle, tmp_path / "folder") as address:
+        client = Client(address, {})
+        deployed = deployment(client)
+        deployed.load_state()
+        assert deployed.run("etl")["main"].startswith("The pipeline has no file '")
+        deployed.destroy()
+        assert list(client.sdk.pipelines.list_pipelines()) == []

@@ -177,6 +177,20 @@ def test_jobs_come_back_as_they_were_saved(store: Store) -> None:
     ]
 
 
+def test_pipelines_come_back_as_they_were_saved(store: Store) -> None:
+    store.save_pipeline("a", 5, "me", {"name": "old"})
+    store.save_pipeline("a", 6, "me", {"name": "new"})
+    store.save_pipeline("b", 6, "me", {})
+    for pipeline_id in "ab":
+        store.save_permissions(f"pipelines/{pipeline_id}", [{"user_name": "me"}])
+    store.delete_pipeline("b")
+    assert store.load_pipelines() == [
+        {"pipeline_id": "a", "modified": 6, "creator": "me", "settings": {"name": "new"}}
+    ]
+    assert store.load_permissions("pipelines/a") == [{"user_name": "me"}]
+    assert store.load_permissions("pipelines/b") is None
+
+
 def test_store_of_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "runs.sqlite"
     database = sqlite3.connect(path)

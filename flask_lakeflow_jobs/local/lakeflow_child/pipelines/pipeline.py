@@ -1,4 +1,4 @@
-"""Updates a pipeline of the bundle with Spark Declarative Pipelines, as ``spark-pipelines`` does.
+"""Updates a pipeline with Spark Declarative Pipelines, as ``spark-pipelines`` does.
 
 Each file of the pipeline becomes a file of the run's folder that runs it. So its code may be a
 notebook, and its errors name its own lines.
@@ -118,7 +118,8 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
 
 def write_spec(folder: Path, pipeline: dict[str, Any], configuration: dict[str, str]) -> None:
     """Write the pipeline's spec, and a file for each of its definitions, into a folder."""
-    name = re.sub(r"[^\w-]", "_", pipeline["id"])
+    # By its name: one that is deleted and deployed again continues its tables, which stay.
+    name = re.sub(r"[^\w-]", "_", pipeline["name"])
     storage = Path(os.environ.get("LAKEFLOW_LOCAL_SPARK", folder)) / "pipelines" / name
     spec = {
         "name": pipeline["name"],

@@ -141,11 +141,11 @@ def test_spec_names_a_file_for_each_definition(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAKEFLOW_LOCAL_SPARK", "/spark")
-    body = {"id": "shop", "name": "Shop", "schema": "sales", "files": ["/a/x y.py", "/b/x y.py"]}
+    body = {"id": "7", "name": "[dev] Shop", "schema": "sales", "files": ["/a/x y.py", "/b/x y.py"]}
     write_spec(tmp_path, body, {"shop.n": "1"})
     spec = json.loads((tmp_path / "spark-pipeline.yml").read_text())
-    assert (spec["name"], spec["database"]) == ("Shop", "sales")
-    assert spec["storage"] == "file:///spark/pipelines/shop"
+    assert (spec["name"], spec["database"]) == ("[dev] Shop", "sales")
+    assert spec["storage"] == "file:///spark/pipelines/_dev__Shop"
     assert spec["configuration"]["shop.n"] == "1"
     files = sorted((tmp_path / "definitions").iterdir())
     assert [file.name for file in files] == ["d0000_x_y.py", "d0001_x_y.py"]
