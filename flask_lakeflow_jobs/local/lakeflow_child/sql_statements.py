@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .sql_syntax import TEXT, match_syntax
+from .function_calls import find_arguments
+from .sql_syntax import match_syntax
 
 # The parts of SQL that are translated. Texts, quoted names, comments and casts come first: colons,
 # braces and semicolons in them mean nothing. Apache Spark, SqlBaseLexer.g4, has their rules.
@@ -37,14 +38,6 @@ _QUERY = re.compile(
     re.IGNORECASE,
 )
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
-#: Texts and comments of SQL, as a pattern.
-LITERAL = rf"{TEXT}|--[^\n]*|/\*.*?\*/"
-_EDGE = re.compile(rf"{LITERAL}|`[^`]*`|(?P<edge>[()\[\],])", re.DOTALL)
-_PART = re.compile(rf"{LITERAL}|`[^`]*`|\w+|[^\s\w]", re.DOTALL)
-_STAR = re.compile(
-    rf"{LITERAL}|`[^`]*`|(?P<star>(?:^|,)\s*(?:DISTINCT\s+)?\*)(?P<except>\s*EXCEPT\s*\()?",
-    re.IGNORECASE | re.DOTALL,
-)
 #: Rows of a SQL task for other tasks. Databricks, documentation of dynamic value references.
 MAX_ROWS = 1000
 SIMULATE = "simulate the job (its tag 'local_simulation')"
@@ -158,54 +151,13 @@ def replace_identifiers(statement: str, evaluate: Callable[[str], Any]) -> str:
     pieces, start = [], 0
     for token, end in _iter_tokens(statement):
         is_outer = token["identifier"] is not None and token.start() >= start
-        if is_outer and (found := read_arguments(statement, end)) is not None:
-            parts = str(evaluate(statement[end : found[1] - 1])).split(".")
+        if is_outer and (found := find_arguments(statement, end)):
+            close = found[-1][1]
+            parts = str(evaluate(statement[end:close])).split(".")
             name = ".".join("`" + each.strip("`").replace("`", "``") + "`" for each in parts)
             pieces += [statement[start : token.start()], name]
-            start = found[1]
+            start = close + 1
     return "".join([*pieces, statement[start:]])
-
-
-def read_arguments(statement: str, start: int) -> tuple[list[str], int] | None:
-    """Return the arguments of a call and its end; ``None`` if it has no end.
-
-    :param start: where its first argument begins.
-    """
-    arguments = []
-    while (end := find_argument_end(statement, start)) is not None:
-        arguments.append(statement[start:end].strip())
-        start = end + 1
-        if statement[end] == ")":
-            return arguments, start
-    return None
-
-
-def find_argument_end(statement: str, start: int) -> int | None:
-    """Return the place of the comma or the parenthesis that ends an argument of a call."""
-    depth = 0
-    for match in _EDGE.finditer(statement, start):
-        if depth == 0 and match["edge"] in (",", ")"):
-            return match.start()
-        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(match["edge"], 0)
-    return None
-
-
-def hide_metadata(text: str, view: str) -> str:
-    """Leave the column ``_metadata`` of a view out of all columns of the query that reads it."""
-    end = re.sub(r"\bSTREAM[\s(]*$", "", text[: text.index(view)], flags=re.IGNORECASE)
-    depth = 0
-    for token in reversed([*_PART.finditer(end)]):
-        depth += (token[0] == ")") - (token[0] == "(")
-        if depth == 0 and token[0].upper() == "SELECT":
-            columns = _STAR.sub(_hide_in_star, text[token.end() : len(end)])
-            return text[: token.end()] + columns + text[len(end) :]
-    return text
-
-
-def _hide_in_star(match: re.Match[str]) -> str:
-    if not match["star"]:
-        return match[0]
-    return f"{match[0]}_metadata, " if match["except"] else f"{match[0]} EXCEPT (_metadata)"
 
 
 def matches_show_pattern(name: str, pattern: str | None) -> bool:

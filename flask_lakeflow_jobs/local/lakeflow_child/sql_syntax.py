@@ -17,6 +17,8 @@ from functools import cache
 
 #: A text in quotes, a part of a name, and a name, as patterns.
 TEXT = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+#: Texts and comments, as a pattern.
+LITERAL = rf"{TEXT}|--[^\n]*|/\*.*?\*/"
 NAME_PART = r"(?:`(?:[^`]|``)+`|[\w-]+)"
 NAME = rf"{NAME_PART}(?:\s*\.\s*{NAME_PART})*"
 #: A match of a syntax, whose ``string`` is the statement.
@@ -25,7 +27,7 @@ Match = re.Match[str]
 _ITEM = re.compile(
     r"<(?P<group>\w+)(?:: (?P<words>[^>]+))?>|\\(?P<sign>.)|(?P<word>\w+)|(?P<mark>\S)"
 )
-_LITERAL = rf"{TEXT}|`[^`]*`"
+_QUOTED = rf"{TEXT}|`[^`]*`"
 # A whole one, and not the words of a command that lacks its name.
 _NAME = rf"(?!IF\s+(?:NOT\s+)?EXISTS\b){NAME}(?!\s*\.|[\w`/-])"
 _REST = r".*?(?=\s*;?\s*$)"
@@ -41,7 +43,7 @@ _KINDS = {
     "source": rf"{_NAME}(?:\s+(?:VERSION|TIMESTAMP)\s+AS\s+OF\s+(?:{TEXT}|\S+))?",
 }
 _MARKS = {"[": "(?:", "]": ")?", "(": "(?:", ")": ")", "|": "|", "$": r";?\s*$"}
-_MARKS["…"] = rf"(?:{_LITERAL}|[^'\"`])*?"
+_MARKS["…"] = rf"(?:{_QUOTED}|[^'\"`])*?"
 
 
 def match_syntax(syntax: str, statement: str) -> Match | None:
@@ -57,7 +59,7 @@ def replace_syntax(syntax: str, statement: str, replacement: Callable[[Match], s
             return match[0]
         return replacement(match) + match[0][len(match[0].rstrip()) :]
 
-    pattern = rf"(?P<found>{_compile(syntax)})|{_LITERAL}"
+    pattern = rf"(?P<found>{_compile(syntax)})|{_QUOTED}"
     return re.sub(pattern, replace, statement, flags=re.IGNORECASE | re.DOTALL)
 
 

@@ -7,10 +7,8 @@ import pytest
 from hypothesis import given
 
 from flask_lakeflow_jobs.local.lakeflow_child.sql_statements import (
-    hide_metadata,
     is_query,
     matches_show_pattern,
-    read_arguments,
     remove_comments,
     replace_braces,
     replace_identifiers,
@@ -99,20 +97,6 @@ def test_is_query(statement: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "arguments"),
-    [
-        ("f(a, 'b, (' , g(c, [d, e]) ) + 1", ["a", "'b, ('", "g(c, [d, e])"]),
-        ("f(a[1, 2] -- ,\n)", ["a[1, 2] -- ,"]),
-        ("f(a, (b", None),
-    ],
-)
-def test_arguments_of_a_call(call: str, arguments: list[str] | None) -> None:
-    found = read_arguments(call, 2)
-    assert (found and found[0]) == arguments
-    assert found is None or call[found[1] - 1] == ")"
-
-
-@pytest.mark.parametrize(
     ("statement", "replaced"),
     [
         ("SELECT * FROM IDENTIFIER(:a || '.b')", "SELECT * FROM `<:a || '`.`b'>`"),
@@ -135,22 +119,3 @@ def test_names_like_a_pattern(pattern: str | None, names: str) -> None:
     assert [
         each for each in ("ab", "Ac", "b") if matches_show_pattern(each, pattern)
     ] == names.split()
-
-
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ("SELECT *, _metadata.f FROM v", "SELECT * EXCEPT (_metadata), _metadata.f FROM v"),
-        ("SELECT a * 2, count(*), '*', * FROM STREAM(v)", None),
-        (
-            "SELECT * FROM (SELECT (SELECT 1) AS n, * FROM STREAM v) WHERE n IN (SELECT * FROM u)",
-            None,
-        ),
-        ("SELECT * EXCEPT (a) FROM v", "SELECT * EXCEPT (_metadata, a) FROM v"),
-    ],
-)
-def test_metadata_of_files_is_no_column_of_the_query(query: str, expected: str | None) -> None:
-    expected = expected or query.replace(", * FROM", ", * EXCEPT (_metadata) FROM")
-    assert hide_metadata(query.replace(" v", " v_1").replace("(v", "(v_1"), "v_1") == (
-        expected.replace(" v", " v_1").replace("(v", "(v_1")
-    )

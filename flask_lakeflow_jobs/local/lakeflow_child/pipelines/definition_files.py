@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ..dbutils import DBUtils
+from ..function_calls import Call
 from ..notebook_files import is_notebook_file
 from ..spark.language.sql_names import quote_part
 from ..spark.language.sql_text import parse_columns
-from ..sql_statements import hide_metadata, split_statements
+from ..sql_statements import split_statements
 from .definitions import Definitions
 from .pipeline_api import PipelineApi
 from .pipeline_sql import find_tables, insert_configuration, read_literal, to_spark
@@ -86,8 +86,10 @@ class DefinitionFiles:
         for name in find_tables(translated):
             self.definitions.note_table(name)
         if "read_files" in translated.lower():
+            from ..spark.files.read_files import replace_read_files
+
             statements = split_statements(translated)
-            translated = ";".join(map(self._define_views_of_files, statements))
+            translated = ";".join(replace_read_files(e, self._define_view) for e in statements)
 
         def register(statements: str) -> None:
             registry.get_active_graph_element_registry().register_sql(statements, Path(file))
@@ -96,38 +98,27 @@ class DefinitionFiles:
         if translated.strip():
             register(translated)
 
-    def _define_views_of_files(self, statement: str) -> str:
-        """Replace each call of ``read_files``, which Spark lacks, by the name of a view."""
-        from ..spark.files.read_files import FILES_PREFIX, find_format, read_options, replace_calls
+    def _define_view(self, call: Call, has_metadata: bool) -> str:
+        """Return the name of a new view of the files of a call."""
+        from ..spark.files.read_files import FILES_PREFIX, find_format, read_options
 
-        has_metadata = "_metadata" in statement
-        views: list[str] = []
+        path, options = read_options(call.arguments, read_literal)
+        name = f"{FILES_PREFIX}{next(self._numbers)}_"
+        schema, hints = options.pop("schema", None), options.pop("cloudFiles.schemaHints", "")
+        if (file_format := options.pop("cloudFiles.format", None)) is None:
+            file_format = find_format(str(self.api.paths.translate_uri(path)))
+        if options.pop("cloudFiles.inferColumnTypes") == "true":
+            options.setdefault("inferSchema", "true")
 
-        def define(arguments: list[str], before: str) -> str:
-            path, options = read_options(arguments, read_literal)
-            name = f"{FILES_PREFIX}{next(self._numbers)}_"
-            is_stream = re.search(r"\bSTREAM[\s(]*$", before, re.IGNORECASE)
-            schema, hints = options.pop("schema", None), options.pop("cloudFiles.schemaHints", "")
-            if (file_format := options.pop("cloudFiles.format", None)) is None:
-                file_format = find_format(str(self.api.paths.translate_uri(path)))
-            if options.pop("cloudFiles.inferColumnTypes") == "true":
-                options.setdefault("inferSchema", "true")
+        def query() -> Any:
+            reader = self.session.readStream if call.is_stream else self.session.read
+            reader = mark_auto_loader(reader.format(file_format)).options(**options)
+            frame = (reader.schema(schema) if schema else reader).load(path)
+            frame = _cast_columns(frame, hints)
+            return frame.select("*", "_metadata") if has_metadata else frame
 
-            def query() -> Any:
-                reader = self.session.readStream if is_stream else self.session.read
-                reader = mark_auto_loader(reader.format(file_format)).options(**options)
-                frame = (reader.schema(schema) if schema else reader).load(path)
-                frame = _cast_columns(frame, hints)
-                return frame.select("*", "_metadata") if has_metadata else frame
-
-            views.append(name)
-            import_module("pyspark.pipelines").temporary_view(name=name)(query)
-            return name
-
-        replaced = replace_calls(statement, "read_files", define)
-        for view in views if has_metadata else ():
-            replaced = hide_metadata(replaced, view)
-        return replaced
+        import_module("pyspark.pipelines").temporary_view(name=name)(query)
+        return name
 
 
 def _cast_columns(frame: Any, hints: str) -> Any:

@@ -5,12 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from ..sql_statements import (
-    find_argument_end,
-    read_arguments,
-    remove_comments,
-    split_statements,
-)
+from ..function_calls import Call, find_argument_end, read_arguments, replace_calls
+from ..sql_statements import remove_comments, split_statements
 from ..sql_syntax import NAME, NAME_PART, TEXT, match_syntax
 from .expectations import fail_unless
 
@@ -41,7 +37,6 @@ _OF_TABLE = re.compile(
     r"`?(?P<catalog>[\w-]+)`?(?:\.(?:`[^`]+`|\w+)){2}(?![\w`.])",
     re.IGNORECASE | re.DOTALL,
 )
-_CLOUD_FILES = re.compile(_UNCHANGED + r"|\bcloud_files\s*\(", re.IGNORECASE | re.DOTALL)
 _QUOTES = "'\""
 _VIEW = "CREATE [OR REPLACE] [TEMPORARY] VIEW [IF NOT EXISTS] <name>"
 _INSERT = "CREATE FLOW <flow> [COMMENT <text>] AS INSERT INTO <name> [BY NAME]"
@@ -62,35 +57,27 @@ def to_spark(text: str, catalogs: Iterable[str]) -> tuple[str, list[str]]:
         filtered = _filter(statement, [each[1] for each in expectations if each[1]])
         statements.append(filtered or statement)
         lost += [name for name, condition in expectations if not (filtered and condition)]
-    written = _write_read_files(_replace_forms(";".join(statements)))
+    written = _replace_forms(";".join(statements))
+    written = replace_calls(written, ["cloud_files"], _write_read_files)
     return drop_catalogs(written, catalogs), lost
 
 
-def _write_read_files(text: str) -> str:
+def _write_read_files(call: Call) -> str | None:
     """Write ``cloud_files(path, format, map(…))`` as ``read_files``, which has more options."""
-    position = 0
-    while (call := _CLOUD_FILES.search(text, position)) is not None:
-        position = call.end()
-        found = None if call["unchanged"] else read_arguments(text, position)
-        if found is None or len(found[0]) < 2:
-            continue
-        (path, file_format, *more), end = found
-        start = re.match(r"map\s*\(", more[0], re.IGNORECASE) if more else None
-        pairs = read_arguments(more[0], start.end()) if start else None
-        settings = pairs[0] if pairs else []
-        options = [
-            f"{name.strip(_QUOTES).removeprefix('cloudFiles.')} => {value}"
-            for name, value in zip(settings[::2], settings[1::2], strict=False)
-        ]
-        arguments = ", ".join([path, f"format => {file_format}", *options])
-        stream = (
-            "" if re.search(r"\bSTREAM[\s(]*$", text[: call.start()], re.IGNORECASE) else "STREAM "
-        )
-        lines = "\n" * (text.count("\n", call.start(), end) - arguments.count("\n"))
-        written = f"{stream}read_files({arguments}{lines})"
-        text = text[: call.start()] + written + text[end:]
-        position = call.start() + len(written)
-    return text
+    if len(call.arguments) < 2:
+        return None
+    path, file_format, *more = call.arguments
+    start = re.match(r"map\s*\(", more[0], re.IGNORECASE) if more else None
+    pairs = read_arguments(more[0], start.end()) if start else None
+    settings = pairs[0] if pairs else []
+    options = [
+        f"{name.strip(_QUOTES).removeprefix('cloudFiles.')} => {value}"
+        for name, value in zip(settings[::2], settings[1::2], strict=False)
+    ]
+    arguments = ", ".join([path, f"format => {file_format}", *options])
+    stream = "" if call.is_stream else "STREAM "
+    lines = call.text.count("\n", len(call.before), call.end) - arguments.count("\n")
+    return f"{stream}read_files({arguments}{chr(10) * lines})"
 
 
 def drop_catalogs(text: str, catalogs: Iterable[str]) -> str:

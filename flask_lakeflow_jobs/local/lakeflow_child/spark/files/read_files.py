@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ...sql_statements import hide_metadata, read_arguments
-from ...sql_syntax import match_syntax
+from ...function_calls import Call, replace_calls
+from ..language.sql_text import hide_metadata
 from .data_files import Translate, list_files
 from .file_sources import METADATA, FileSource
 
@@ -30,33 +30,36 @@ _OTHERS = {"jsonl": "json", "ndjson": "json", "tsv": "csv", "txt": "text"}
 _FORMATS = {each: each for each in ("avro", "csv", "json", "orc", "parquet")} | _OTHERS
 
 
-def replace_read_files(
-    statement: str, session: Any, evaluate: Evaluate, translate: Translate
-) -> str:
+def replace_read_files(statement: str, define: Callable[[Call, bool], str]) -> str:
     """Replace each call of ``read_files`` by the name of a view of the files.
 
     :param statement: without comments.
+    :param define: defines a view, perhaps with the column ``_metadata``, and returns its name.
     """
-    if "read_files" not in statement.lower():
-        return statement
     has_metadata = METADATA in statement
     views: list[str] = []
 
-    def define(arguments: list[str], _: str) -> str:
-        path, settings = read_options(arguments, evaluate)
-        path = str(translate(path))
-        schema = settings.pop("schema", None)
-        if "cloudFiles.format" not in settings:
-            settings["cloudFiles.format"] = find_format(path)
-        source = FileSource(session, path, "cloudFiles", schema, settings)
-        source = source.with_metadata() if has_metadata else source
-        views.append(create_view(source.read_all()))
+    def write(call: Call) -> str:
+        views.append(define(call, has_metadata))
         return views[-1]
 
-    replaced = replace_calls(statement, "read_files", define)
+    replaced = replace_calls(statement, ["read_files"], write, must_end=True)
     for each in views if has_metadata else ():
         replaced = hide_metadata(replaced, each)
     return replaced
+
+
+def view_files(
+    session: Any, evaluate: Evaluate, translate: Translate, call: Call, has_metadata: bool
+) -> str:
+    """Return the name of a new view of the files of a call."""
+    path, settings = read_options(call.arguments, evaluate)
+    path = str(translate(path))
+    schema = settings.pop("schema", None)
+    if "cloudFiles.format" not in settings:
+        settings["cloudFiles.format"] = find_format(path)
+    source = FileSource(session, path, "cloudFiles", schema, settings)
+    return create_view((source.with_metadata() if has_metadata else source).read_all())
 
 
 def create_view(frame: Any) -> str:
@@ -65,21 +68,6 @@ def create_view(frame: Any) -> str:
     # A global view is not among the tables of a schema.
     frame.createOrReplaceGlobalTempView(view)
     return f"global_temp.{view}"
-
-
-def replace_calls(statement: str, function: str, define: Callable[[list[str], str], str]) -> str:
-    """Replace each call of a table function in a statement without comments.
-
-    :param define: returns what takes its place, by its arguments and the text before it.
-    :raises ValueError: a call does not end.
-    """
-    while match := match_syntax(rf"… <call: {function.upper()}> \(", statement):
-        if (found := read_arguments(statement, match.end())) is None:
-            raise ValueError(f"The call of {function} has no ')' at its end. Add it.")
-        arguments, end = found
-        before = statement[: match.start("call")]
-        statement = before + define(arguments, before) + statement[end:]
-    return statement
 
 
 def read_options(arguments: list[str], evaluate: Evaluate) -> tuple[str, dict[str, str]]:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ...sql_statements import LITERAL
+from ...sql_syntax import LITERAL
 from ..files.metadata_requests import read_file_metadata
 from ..language.connect_plans import find_messages, list_messages, walk
 from ..language.sql_corrections import NEVER, correct_results, try_casts

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ...sql_statements import read_arguments
+from ...function_calls import read_arguments
 from .sail_calls import correct_call
 from .sql_text import write_text
 

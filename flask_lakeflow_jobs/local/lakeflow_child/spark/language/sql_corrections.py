@@ -12,17 +12,12 @@ from __future__ import annotations
 
 import re
 
-from ...sql_statements import LITERAL, find_argument_end, read_arguments
+from ...function_calls import Call, Span, find_arguments, read_arguments, replace_calls
+from ...sql_syntax import LITERAL
 from .call_texts import write_call
 from .sail_calls import CALLS
 
-#: The beginning and the end of a part of a statement.
-Span = tuple[int, int]
-
-_CALL = re.compile(
-    rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<name>collect_list|{'|'.join(sorted(CALLS))})\s*\(",
-    re.IGNORECASE | re.DOTALL,
-)
+_CORRECTED = CALLS | {"collect_list"}
 #: A condition that is false for each row, which Sail does not know before.
 NEVER = "rand(0) < 0"
 _CAST = re.compile(rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<cast>CAST)\s*\(", re.I | re.S)
@@ -57,28 +52,23 @@ def correct_results(statement: str) -> str:
 
 
 def _correct_calls(statement: str) -> str:
-    statement = _RANGE.sub(_order_range, statement)
-    position = 0
-    while (call := _CALL.search(statement, position)) is not None:
-        position = call.end()
-        if call["name"] and (found := read_arguments(statement, position)):
-            arguments, end = found
-            name, arguments = call["name"].lower(), [*map(_correct_calls, arguments)]
-            over = _OVER.match(statement, end)
-            if over and "percentile" in name:
-                continue  # Sail has no percentile_disc over a window
-            if "percentile" in name and _FILTER.match(statement, end):
-                value, share, *_ = arguments
-                corrected = f"percentile_disc({share}) WITHIN GROUP (ORDER BY {value})"
-            else:
-                corrected = write_call(name, arguments)
-            is_list = name == "collect_list"
-            if over and is_list and not statement.endswith("filter(", 0, call.start()):
-                start, end = end, _find_window_end(statement, over.end())
-                corrected = f"filter({corrected}{statement[start:end]}, x -> x IS NOT NULL)"
-            statement = statement[: call.start()] + corrected + statement[end:]
-            position = call.start() + len(corrected)
-    return statement
+    return replace_calls(_RANGE.sub(_order_range, statement), _CORRECTED, _correct_call)
+
+
+def _correct_call(call: Call) -> str | None:
+    name, arguments = call.name, [*map(_correct_calls, call.arguments)]
+    over = _OVER.match(call.text, call.end)
+    if "percentile" in name:
+        if over:
+            return None  # Sail has no percentile_disc over a window
+        if _FILTER.match(call.text, call.end):
+            value, share, *_ = arguments
+            return f"percentile_disc({share}) WITHIN GROUP (ORDER BY {value})"
+    corrected = write_call(name, arguments)
+    if over and name == "collect_list" and not call.before.endswith("filter("):
+        start, call.end = call.end, _find_window_end(call.text, over.end())
+        return f"filter({corrected}{call.text[start : call.end]}, x -> x IS NOT NULL)"
+    return corrected
 
 
 def try_casts(statement: str) -> str:
@@ -123,7 +113,7 @@ def write_whole_decimals(statement: str) -> str:
     for token in _CHOICE.finditer(statement):
         word = (token["word"] or "").lower()
         if name := token["call"]:
-            values = _list_arguments(statement, token.end())
+            values = find_arguments(statement, token.end())
             changes += _find_changes(statement, values[_FUNCTIONS[name.lower()] :])
         elif word == "case":
             cases.append((None, []))
@@ -139,17 +129,6 @@ def write_whole_decimals(statement: str) -> str:
         integer = _WHOLE.sub(r"\g<integer>", statement[start:end])
         statement = statement[:start] + integer + statement[end:]
     return statement
-
-
-def _list_arguments(statement: str, start: int) -> list[Span]:
-    """Return the places of the arguments of a call; none if it has no end."""
-    places = []
-    while (end := find_argument_end(statement, start)) is not None:
-        places.append((start, end))
-        if statement[end] == ")":
-            return places
-        start = end + 1
-    return []
 
 
 def _find_changes(statement: str, values: list[Span]) -> list[Span]:

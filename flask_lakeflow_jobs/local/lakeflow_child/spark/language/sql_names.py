@@ -16,8 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ...sql_statements import LITERAL
-from ...sql_syntax import NAME, NAME_PART, match_syntax, split_name, unquote_part
+from ...sql_syntax import LITERAL, NAME, NAME_PART, match_syntax, split_name, unquote_part
 from .sql_text import Query
 
 #: Returns what to write before the name of a schema.

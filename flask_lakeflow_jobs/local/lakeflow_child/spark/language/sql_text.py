@@ -1,4 +1,4 @@
-"""The text of SQL: literals, quotes, parameters, settings, columns and rows."""
+"""The text of SQL: literals, quotes, parameters, settings, stars, columns and rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from ...function_calls import leave_out_stream
 from ...sql_statements import replace_tokens
+from ...sql_syntax import LITERAL
 
 #: Runs a statement of Sail.
 Query = Callable[[str], Any]
@@ -18,6 +20,11 @@ _DOUBLED = re.compile(
     r"`[^`]*`|--[^\n]*|/\*.*?\*/|\b[rR](?:'[^']*'|\"[^\"]*\")"
     r"|(?P<text>'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\")",
     re.DOTALL,
+)
+_PART = re.compile(rf"{LITERAL}|`[^`]*`|\w+|[^\s\w]", re.DOTALL)
+_STAR = re.compile(
+    rf"{LITERAL}|`[^`]*`|(?P<star>(?:^|,)\s*(?:DISTINCT\s+)?\*)(?P<except>\s*EXCEPT\s*\()?",
+    re.IGNORECASE | re.DOTALL,
 )
 _SETTING = re.compile(r"\$\{\s*(\w+(?:\.\w+)+)\s*\}")
 
@@ -52,6 +59,24 @@ def escape_quotes(statement: str) -> str:
         return f"{quote}{inner}{quote}"
 
     return _DOUBLED.sub(replace, statement)
+
+
+def hide_metadata(text: str, view: str) -> str:
+    """Leave the column ``_metadata`` of a view out of all columns of the query that reads it."""
+    end = leave_out_stream(text[: text.index(view)])
+    depth = 0
+    for token in reversed([*_PART.finditer(end)]):
+        depth += (token[0] == ")") - (token[0] == "(")
+        if depth == 0 and token[0].upper() == "SELECT":
+            columns = _STAR.sub(_hide_in_star, text[token.end() : len(end)])
+            return text[: token.end()] + columns + text[len(end) :]
+    return text
+
+
+def _hide_in_star(match: re.Match[str]) -> str:
+    if not match["star"]:
+        return match[0]
+    return f"{match[0]}_metadata, " if match["except"] else f"{match[0]} EXCEPT (_metadata)"
 
 
 def write_literal(value: Any) -> str:

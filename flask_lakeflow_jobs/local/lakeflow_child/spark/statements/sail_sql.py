@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from ...sql_statements import is_query, remove_comments, replace_identifiers
 from ...sql_syntax import Match, match_syntax
 from ...workspace_paths import WorkspacePaths
-from ..files.read_files import replace_read_files
+from ..files.read_files import replace_read_files, view_files
 from ..language.spark_advice import find_lack, is_refusal
 from ..language.sql_names import SELECTS, quote_part
 from ..language.sql_text import Query, escape_quotes, insert_parameters, insert_settings
@@ -91,8 +91,8 @@ class SailSql:
         statement = replace_descriptions(statement, self.query)
         if is_query(statement):
             statement = replace_show(statement, self.query, self._volumes)
-        translate = self._paths.translate_uri
-        statement = replace_read_files(statement, self.session, evaluate, translate)
+        view = partial(view_files, self.session, evaluate, self._paths.translate_uri)
+        statement = replace_read_files(statement, view)
         return replace_table_changes(statement, self.session, evaluate)
 
     def _run_by_syntax(self, statement: str, run: Query) -> Any:

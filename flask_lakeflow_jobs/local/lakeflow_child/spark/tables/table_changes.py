@@ -18,8 +18,9 @@ from urllib.parse import unquote
 
 from pyspark.sql import Window, functions
 
+from ...function_calls import Call, replace_calls
 from ..files.data_files import Translate, begin_at_root, lower_options, wants_changes
-from ..files.read_files import Evaluate, create_view, replace_calls
+from ..files.read_files import Evaluate, create_view
 from ..language.connect_plans import union_frames
 from ..language.sql_corrections import NEVER
 from ..language.sql_names import quote_part
@@ -48,15 +49,15 @@ def replace_table_changes(statement: str, session: Any, evaluate: Evaluate) -> s
     :param statement: without comments.
     """
 
-    def define(arguments: list[str], _: str) -> str:
-        table, *bounds = map(evaluate, arguments)
+    def define(call: Call) -> str:
+        table, *bounds = map(evaluate, call.arguments)
         options = {
             f"{begin}{'version' if isinstance(bound, int) else 'timestamp'}": str(bound)
             for begin, bound in zip(("starting", "ending"), bounds, strict=False)
         }
         return create_view(TableChanges(session, table).read_range(options))
 
-    return replace_calls(statement, "table_changes", define)
+    return replace_calls(statement, ["table_changes"], define, must_end=True)
 
 
 class TableChanges:

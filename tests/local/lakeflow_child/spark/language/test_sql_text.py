@@ -8,6 +8,7 @@ import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_text import (
     escape_quotes,
+    hide_metadata,
     insert_parameters,
     parse_columns,
 )
@@ -50,3 +51,22 @@ def test_columns_of_a_text_have_types_with_commas() -> None:
     columns = parse_columns(f"`a` {nested}, c DECIMAL(10, 2), d DATE")
     assert columns == {"a": nested, "c": "DECIMAL(10, 2)", "d": "DATE"}
     assert parse_columns("") == {}
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("SELECT *, _metadata.f FROM v", "SELECT * EXCEPT (_metadata), _metadata.f FROM v"),
+        ("SELECT a * 2, count(*), '*', * FROM STREAM(v)", None),
+        (
+            "SELECT * FROM (SELECT (SELECT 1) AS n, * FROM STREAM v) WHERE n IN (SELECT * FROM u)",
+            None,
+        ),
+        ("SELECT * EXCEPT (a) FROM v", "SELECT * EXCEPT (_metadata, a) FROM v"),
+    ],
+)
+def test_metadata_of_files_is_no_column_of_the_query(query: str, expected: str | None) -> None:
+    expected = expected or query.replace(", * FROM", ", * EXCEPT (_metadata) FROM")
+    assert hide_metadata(query.replace(" v", " v_1").replace("(v", "(v_1"), "v_1") == (
+        expected.replace(" v", " v_1").replace("(v", "(v_1")
+    )
