@@ -1,4 +1,4 @@
-"""Types and values of a result as the Statement Execution API shows them. Pure.
+"""The rows of a query, and their types and values as the Statement Execution API shows them. Pure.
 
 Values are texts, as in its format JSON_ARRAY. Source: databricks-sdk, ``service/sql.py``.
 """
@@ -13,29 +13,31 @@ from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any
 
-# The types of DuckDB, and of Spark where it has another name: their names in the API and in SQL.
+# Types of Spark: their names in the API and in SQL.
 _TYPES = {
     "boolean": ("BOOLEAN", "BOOLEAN"),
     "tinyint": ("BYTE", "TINYINT"),
     "smallint": ("SHORT", "SMALLINT"),
-    "utinyint": ("SHORT", "SMALLINT"),
     "int": ("INT", "INT"),
-    "integer": ("INT", "INT"),
-    "usmallint": ("INT", "INT"),
     "bigint": ("LONG", "BIGINT"),
-    "uinteger": ("LONG", "BIGINT"),
-    # A sum of integers; on Databricks it is a BIGINT.
-    "hugeint": ("LONG", "BIGINT"),
-    "ubigint": ("LONG", "BIGINT"),
     "float": ("FLOAT", "FLOAT"),
     "double": ("DOUBLE", "DOUBLE"),
     "date": ("DATE", "DATE"),
-    "blob": ("BINARY", "BINARY"),
     "binary": ("BINARY", "BINARY"),
     "interval": ("INTERVAL", "INTERVAL"),
-    "null": ("NULL", "VOID"),
     "void": ("NULL", "VOID"),
 }
+# Types of DuckDB that have another name in Spark. A sum of integers is a HUGEINT.
+_OF_DUCKDB = {
+    **dict.fromkeys(("hugeint", "ubigint", "uinteger"), "bigint"),
+    "blob": "binary",
+    "integer": "int",
+    "null": "void",
+    "usmallint": "int",
+    "utinyint": "smallint",
+}
+#: Rows of a SQL task for other tasks. Databricks, documentation of dynamic value references.
+MAX_ROWS = 1000
 _STRING = ("STRING", "STRING")
 _DECIMAL = re.compile(r"decimal\((\d+),\s*(\d+)\)", re.IGNORECASE)
 _NAME = re.compile(r"\w+")
@@ -43,6 +45,39 @@ _NAME = re.compile(r"\w+")
 _PART = re.compile(r"(?P<field>[^<>,:]+):|(?P<comma>,)(?!\d)|\w+")
 # Outside of these bounds, Java writes a number with an exponent.
 _PLAIN_NUMBERS = (1e-3, 1e7)
+
+
+class ResultTable:
+    """The rows that a query returns."""
+
+    def __init__(self, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
+        self.columns = columns
+        self.rows = rows
+
+    def print(self) -> None:
+        """Print the columns separated by tabs."""
+        print(*self.columns, sep="\t")
+        for row in self.rows:
+            print(*row, sep="\t")
+
+    def to_outcome(self) -> dict[str, Any]:
+        """Return the first rows as a part of the outcome of a task.
+
+        :return: ``rows`` for other tasks; and ``query_result`` for the output, whose values are
+            texts, or ``None`` for NULL.
+        """
+        first = self.rows[:MAX_ROWS]
+        return {
+            "rows": [
+                {name: _simplify(value) for name, value in zip(self.columns, row, strict=True)}
+                for row in first
+            ],
+            "query_result": {
+                "columns": self.columns,
+                "rows": [[None if each is None else str(each) for each in row] for row in first],
+                "truncated": len(self.rows) > MAX_ROWS,
+            },
+        }
 
 
 def describe_column(name: str, position: int, kind: Any) -> dict[str, Any]:
@@ -113,28 +148,35 @@ def _format_time(value: datetime) -> str:
     return value.isoformat(timespec=precision) + "Z"
 
 
-def _describe(kind: Any) -> tuple[str, str]:
-    if isinstance(kind, str):
-        return _describe_spark(kind)
+def simple_type(kind: Any) -> str:
+    """Return the name that Spark has for a type of DuckDB, such as ``array<int>``."""
     name = str(kind.id)
     if name in {"list", "array"}:
-        return "ARRAY", f"ARRAY<{_describe(dict(kind.children)['child'])[1]}>"
+        return f"array<{simple_type(dict(kind.children)['child'])}>"
     if name == "struct":
-        fields = ", ".join(f"{field}: {_describe(each)[1]}" for field, each in kind.children)
-        return "STRUCT", f"STRUCT<{fields}>"
+        fields = (f"{field}:{simple_type(each)}" for field, each in kind.children)
+        return f"struct<{','.join(fields)}>"
     if name == "map":
         parts = dict(kind.children)
-        return "MAP", f"MAP<{_describe(parts['key'])[1]}, {_describe(parts['value'])[1]}>"
+        return f"map<{simple_type(parts['key'])},{simple_type(parts['value'])}>"
     if name == "decimal":
-        return "DECIMAL", str(kind)
-    return ("TIMESTAMP",) * 2 if name.startswith("timestamp") else _TYPES.get(name, _STRING)
+        return str(kind).lower()
+    if name.startswith("timestamp"):
+        return "timestamp"
+    return _OF_DUCKDB.get(name, name if name in _TYPES else "string")
 
 
-def _describe_spark(kind: str) -> tuple[str, str]:
-    match = _NAME.match(kind)
+def _describe(kind: Any) -> tuple[str, str]:
+    """Return the names of a type in the API and in SQL."""
+    text = kind if isinstance(kind, str) else simple_type(kind)
+    match = _NAME.match(text)
     name = match[0].lower() if match else ""
     if name in {"array", "struct", "map", "decimal"}:
         return name.upper(), _PART.sub(
-            lambda part: f"{part[0]} " if part["field"] or part["comma"] else part[0].upper(), kind
+            lambda part: f"{part[0]} " if part["field"] or part["comma"] else part[0].upper(), text
         )
     return ("TIMESTAMP",) * 2 if name.startswith("timestamp") else _TYPES.get(name, _STRING)
+
+
+def _simplify(value: Any) -> Any:
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

@@ -1,4 +1,4 @@
-"""SQL statements of a file or a cell, and the table that a query returns. Pure."""
+"""SQL statements of a file or a cell. Pure."""
 
 from __future__ import annotations
 
@@ -38,8 +38,6 @@ _QUERY = re.compile(
     re.IGNORECASE,
 )
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
-#: Rows of a SQL task for other tasks. Databricks, documentation of dynamic value references.
-MAX_ROWS = 1000
 SIMULATE = "simulate the job (its tag 'local_simulation')"
 NO_SYSTEM_TABLES = (
     "The local workspace has no system tables. Read a table that an earlier task creates, or "
@@ -50,39 +48,6 @@ NO_ENGINE = (
     "{} needs DuckDB or Spark here. Install one of them: "
     "pip install 'flask-lakeflow-jobs[sql]' or 'flask-lakeflow-jobs[spark]'."
 )
-
-
-class ResultTable:
-    """The rows that a query returns."""
-
-    def __init__(self, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
-        self.columns = columns
-        self.rows = rows
-
-    def print(self) -> None:
-        """Print the columns separated by tabs."""
-        print(*self.columns, sep="\t")
-        for row in self.rows:
-            print(*row, sep="\t")
-
-    def to_outcome(self) -> dict[str, Any]:
-        """Return the first rows as a part of the outcome of a task.
-
-        :return: ``rows`` for other tasks; and ``query_result`` for the output, whose values are
-            texts, or ``None`` for NULL.
-        """
-        first = self.rows[:MAX_ROWS]
-        return {
-            "rows": [
-                {name: _to_json(value) for name, value in zip(self.columns, row, strict=True)}
-                for row in first
-            ],
-            "query_result": {
-                "columns": self.columns,
-                "rows": [[None if each is None else str(each) for each in row] for row in first],
-                "truncated": len(self.rows) > MAX_ROWS,
-            },
-        }
 
 
 def replace_tokens(text: str, replacement: Callable[[re.Match[str]], str]) -> str:
@@ -187,7 +152,3 @@ def _find_comment_end(text: str, position: int) -> int:
         if depth == 0:
             return edge.end()
     return len(text)
-
-
-def _to_json(value: Any) -> Any:
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

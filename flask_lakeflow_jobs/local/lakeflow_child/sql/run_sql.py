@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
+from ..result_types import ResultTable
 from ..sql_statements import (
-    ResultTable,
     describe_skipped,
     replace_braces,
     replace_identifiers,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..result_types import simple_type
 from ..sql_statements import matches_show_pattern
 from ..sql_syntax import match_syntax, split_name
 from .catalogs import DATABASE, DEFAULT_SCHEMA, quote_in_duckdb
@@ -18,15 +19,6 @@ _DESCRIBE = (
     "[<kind: CATALOG | DATABASE | SCHEMA | TABLE | VIEW>] [<extended: EXTENDED | FORMATTED>] <name>"
     " [<column>] $"
 )
-_TYPES = {
-    "integer": "int",
-    "varchar": "string",
-    "blob": "binary",
-    "hugeint": "bigint",
-    "timestamp with time zone": "timestamp",
-    "json": "string",
-    "interval": "interval",
-}
 _HIDDEN = ("main", "pg_catalog")
 
 
@@ -87,22 +79,6 @@ def describe_query(database: Any, query: str) -> Any:
     described = database.execute(f"SELECT * FROM ({query}) LIMIT 0").description
     rows = [(name, simple_type(kind), None) for name, kind, *_ in described]
     return _select(database, ["col_name", "data_type", "comment"], rows)
-
-
-def simple_type(kind: Any) -> str:
-    """Return the name of a type of DuckDB as Databricks describes it, such as ``array<int>``."""
-    name = str(kind.id)
-    if name in {"list", "array"}:
-        return f"array<{simple_type(dict(kind.children)['child'])}>"
-    if name == "struct":
-        return (
-            f"struct<{','.join(f'{field}:{simple_type(each)}' for field, each in kind.children)}>"
-        )
-    if name == "map":
-        parts = dict(kind.children)
-        return f"map<{simple_type(parts['key'])},{simple_type(parts['value'])}>"
-    text = str(kind).lower()
-    return "timestamp" if text.startswith("timestamp") else _TYPES.get(text, text)
 
 
 def _list_tables(database: Any, names: list[str], *, only_views: bool = False) -> list[Row]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ...result_types import MAX_ROWS, ResultTable
 from ...sql_statements import (
-    MAX_ROWS,
-    ResultTable,
     is_query,
     remove_comments,
     replace_braces,
