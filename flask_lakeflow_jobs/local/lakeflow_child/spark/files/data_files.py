@@ -77,6 +77,12 @@ def list_files(path: str, pattern: str = "*") -> list[str]:
     return sorted({file for file in found if fnmatch(os.path.basename(file), pattern)})
 
 
+def list_all_files(paths: Iterable[Any], options: Mapping[str, Any]) -> list[str]:
+    """Return the files below some paths that a reader with these options reads."""
+    pattern = lower_options(options).get("pathglobfilter", "*")
+    return [file for path in paths for file in list_files(str(path), pattern)]
+
+
 def _walk_files(root: str) -> Iterator[str]:
     if os.path.isfile(root):
         yield root

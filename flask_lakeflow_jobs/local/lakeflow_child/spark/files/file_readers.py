@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import json
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -34,15 +33,14 @@ from .data_files import (
     find_partition,
     infer_types,
     is_true,
+    list_all_files,
     list_files,
     lower_options,
 )
-from .file_values import parse_schema, read_csv, read_json_files
+from .file_values import parse_schema, read_csv, read_json_files, split_schema
 
 Load = Callable[..., Any]
 
-_NULLABLE = ("containsNull", "nullable", "valueContainsNull")
-_NOT_NULL = r"('(?:[^'\\]|\\.)*')|\s+NOT\s+NULL\b"
 _UTF_8 = re.compile(r"utf-?8|us-ascii|ascii", re.IGNORECASE)
 _INFERRED = frozenset(["avro", "csv", "json", "orc", "parquet"])
 
@@ -61,15 +59,16 @@ def wrap_load(load: Load, translate: Translate) -> Load:
             reader.schema(schema)
         _refuse_encodings(reader._options)
         source = (format or reader._format or "delta").lower()
-        known = reader._schema or None
         paths = path if isinstance(path, (list, tuple)) else [path]
-        if source in FILE_FORMATS:
-            is_inferred = source in _INFERRED and known is None
-            known = _make_nullable(known)
-            paths = _find_files(paths, translate, source, reader._options, is_inferred=is_inferred)
-        else:
-            paths = [*map(translate, paths)]
-        return _Files(load, reader, source, paths if path is not None else None).read(known)
+        if source not in FILE_FORMATS:
+            local = [*map(translate, paths)] if path is not None else None
+            return load(reader, local, source, reader._schema)
+        own = parse_schema(reader._client, reader._schema) if reader._schema else None
+        files = _find_files(paths, translate, source, reader._options, has_schema=own is not None)
+        # Spark reads NULL in all columns of files.
+        return _Files(load, reader, source, files if path is not None else None).read(
+            own and own.toNullable()
+        )
 
     return load_files
 
@@ -80,15 +79,12 @@ def _find_files(
     source: str,
     options: dict[str, Any],
     *,
-    is_inferred: bool,
+    has_schema: bool,
 ) -> list[Any]:
-    """Return the files and folders of this machine that Spark reads.
-
-    :param is_inferred: their columns are found in them.
-    """
+    """Return the files and folders of this machine that Spark reads."""
     paths = [*map(begin_at_root, paths)]
     local = [*map(translate, paths)]
-    _require(paths, local, source if is_inferred else None)
+    _require(paths, local, source if source in _INFERRED and not has_schema else None)
     local = [found for each in local for found in expand_pattern(each)]
     if source == "delta":
         return local
@@ -106,15 +102,16 @@ class _Files:
         self._load, self._reader, self._source, self._paths = load, reader, source, paths
         self._folders = _find_folders(paths or []) if source in _INFERRED else {}
 
-    def read(self, schema: Any) -> Any:
+    def read(self, schema: StructType | None) -> Any:
         """Read the files.
 
         :param schema: ``None`` to infer it.
         """
         if self._folders and schema is not None:
-            fields = parse_schema(self._reader._client, schema)
-            schema, declared = _split_schema(fields, self._folders)
-            self._folders |= declared
+            of_files, declared = split_schema(schema, self._folders)
+            texts = (StructField(name, StringType()) for name in self._folders)
+            schema = StructType([*of_files, *texts])
+            self._folders |= {each.name: each.dataType.simpleString() for each in declared}
         if self._source == "binaryfile":
             return _name_paths(self._read_plainly(schema), self._paths or [])
         frame = None
@@ -163,22 +160,6 @@ def _refuse_encodings(options: dict[str, Any]) -> None:
             )
 
 
-def _make_nullable(schema: str | None) -> str | None:
-    """Return a schema, as JSON or a text, whose columns take NULL, as Spark reads all files."""
-    if schema is None:
-        return None
-    if schema.startswith("{"):
-        return json.dumps(allow_null(json.loads(schema)))
-    return re.sub(_NOT_NULL, lambda match: match[1] or "", schema, flags=re.IGNORECASE)
-
-
-def allow_null(value: Any) -> Any:
-    """Return the JSON of a type whose columns and elements take NULL."""
-    if isinstance(value, dict):
-        return {key: True if key in _NULLABLE else allow_null(each) for key, each in value.items()}
-    return [*map(allow_null, value)] if isinstance(value, list) else value
-
-
 def _type_fields(kind: Any) -> Any:
     """Return a type that Sail infers from JSON as Spark does.
 
@@ -202,8 +183,7 @@ def _infer_fields(frame: Any, reader: Any, load: Load, paths: list[Any]) -> Any:
     except SparkRuntimeException as error:
         if "Fail to merge schema field" not in str(error):
             raise
-    pattern = lower_options(reader._options).get("pathglobfilter", "*")
-    files = (file for each in paths for file in list_files(str(each), pattern))
+    files = list_all_files(paths, reader._options)
     return reduce(_merge, (load(reader, [file], "json", None).schema for file in files))
 
 
@@ -231,18 +211,6 @@ def _find_folders(paths: list[Any]) -> dict[str, str]:
     return infer_types(find_partition(*each) for each in files)
 
 
-def _split_schema(schema: Any, folders: dict[str, str]) -> tuple[Any, dict[str, str]]:
-    """Return a schema with texts for folders, at its end, and the types that it has for them."""
-    of_files = [field for field in schema.fields if field.name not in folders]
-    texts = [StructField(name, StringType()) for name in folders]
-    declared = {
-        field.name: field.dataType.simpleString()
-        for field in schema.fields
-        if field.name in folders
-    }
-    return StructType([*of_files, *texts]), declared
-
-
 def _type_folders(frame: Any, folders: dict[str, str]) -> Any:
     """Give their types to the columns that folders stand for."""
     values = {}
@@ -257,9 +225,7 @@ def _copy_lines(reader: Any, paths: list[Any]) -> list[Any]:
     own = lower_options(reader._options)
     if not is_true(own, "multiline"):
         return paths
-    pattern = own.get("pathglobfilter", "*")
-    files = [file for each in paths for file in list_files(str(each), pattern)]
-    if not files:
+    if not (files := list_all_files(paths, own)):
         return paths
     reader._options = {
         key: value

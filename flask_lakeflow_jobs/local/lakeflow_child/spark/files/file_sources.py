@@ -22,7 +22,7 @@ from .data_files import (
     list_files,
     lower_options,
 )
-from .file_values import infer_texts
+from .file_values import infer_texts, parse_schema, split_schema
 
 _RESCUED = "_rescued_data"
 #: The columns of formats that have the same ones for all files.
@@ -42,6 +42,7 @@ class FileSource:
     """The files of a folder, each of which is read once.
 
     :param path: of the folder on this machine, perhaps with ``*``.
+    :param schema: a type, its JSON or its text; ``None`` to infer it.
     :param options: of the reader. Those of ``cloudFiles`` choose the format.
     """
 
@@ -56,7 +57,7 @@ class FileSource:
         is_auto_loader = file_format.lower() == "cloudfiles"
         own = lower_options(options)
         self._format = own.get("cloudfiles.format", "parquet") if is_auto_loader else file_format
-        self._schema = schema
+        self._schema = parse_schema(session, schema) if schema else None
         self._hints = own.get("cloudfiles.schemahints")
         self._pattern = own.get("pathglobfilter", "*")
         self._rescued = own.get("rescueddatacolumn") or own.get("cloudfiles.rescueddatacolumn")
@@ -143,7 +144,7 @@ class FileSource:
         for file in files:
             key = find_partition(self._path, file), self._read_header(file)
             groups.setdefault(key, []).append(file)
-        hints = self._session.createDataFrame([], self._hints).schema if self._hints else ()
+        hints = parse_schema(self._session, self._hints) if self._hints else ()
         if not schema and self._has_texts:
             schema = infer_texts(files, hints)
         if not schema and len(groups) > 1:
@@ -151,9 +152,8 @@ class FileSource:
         kinds: dict[str, Any] = infer_types(find_partition(self._path, each) for each in among)
         names = list(kinds)
         if names and schema:
-            declared = self._session.createDataFrame([], schema)
-            kinds |= {each.name: each.dataType for each in declared.schema.fields}
-            schema = declared.drop(*names).schema  # of the files themselves
+            schema, declared = split_schema(schema, names)
+            kinds |= {each.name: each.dataType for each in declared}
         frames = [
             self._load_group(
                 each, schema, {n: (dict(pairs).get(n), kinds[n]) for n in names}, header

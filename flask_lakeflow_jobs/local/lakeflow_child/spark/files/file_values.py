@@ -56,11 +56,11 @@ _TEXTS = ("date", "decimal", "timestamp")
 _SMALL = ("tinyint", "smallint", "int")
 
 
-def read_csv(reader: Any, read: Read, schema: Any) -> Any:
+def read_csv(reader: Any, read: Read, schema: StructType | None) -> Any:
     """Read CSV files; return ``None`` if Sail reads them as Databricks does.
 
     :param reader: whose options are changed.
-    :param schema: a type, its JSON, or its text; ``None`` to infer it.
+    :param schema: a type; ``None`` to infer it.
     """
     options = lower_options(reader._options)
     if _find_mode(options) == "PERMISSIVE":  # a line with fewer columns has NULL
@@ -70,8 +70,7 @@ def read_csv(reader: Any, read: Read, schema: Any) -> Any:
             reader.option(name, "\t")
     if schema is None:
         return _read_undeclared(reader, read, options)
-    fields = parse_schema(reader._client, schema).fields
-    return _read_declared(read, fields, options)
+    return _read_declared(read, schema.fields, options)
 
 
 def _find_mode(options: dict[str, str]) -> str:
@@ -170,6 +169,13 @@ def parse_schema(session: Any, schema: Any) -> Any:
     return session.createDataFrame([], schema).schema if isinstance(schema, str) else schema
 
 
+def split_schema(schema: StructType, folders: Collection[str]) -> tuple[StructType, StructType]:
+    """Return the columns of the files themselves, and those that their folders stand for."""
+    of_files = [each for each in schema.fields if each.name not in folders]
+    of_folders = [each for each in schema.fields if each.name in folders]
+    return StructType(of_files), StructType(of_folders)
+
+
 def _find_cut(options: dict[str, str]) -> str:
     """Return the function that cuts blanks off the texts, which Sail keeps; empty for none."""
     is_cut = [is_true(options, f"ignore{side}whitespace") for side in ("leading", "trailing")]
@@ -203,21 +209,19 @@ def parse_date(text: Any) -> Any:
     return functions.when(text.contains("-"), text.try_cast("timestamp")).cast("date")
 
 
-def read_json_files(reader: Any, read: Any, schema: Any, folders: Collection[str]) -> Any:
+def read_json_files(reader: Any, read: Any, schema: StructType, folders: Collection[str]) -> Any:
     """Read JSON files with a schema; return ``None`` if an option asks for more than this does.
 
     :param read: reads the files as texts, with the columns of their folders.
-    :param schema: a type, its JSON, or its text.
     :param folders: the columns that folders stand for.
     """
     if {*map(str.lower, reader._options)} - _PLAIN:
         return None
-    fields = parse_schema(reader._client, schema).fields
-    if any(field.name == "_corrupt_record" for field in fields):
+    if any(field.name == "_corrupt_record" for field in schema.fields):
         return None
     rows = read()
     rows = rows.where(~rows.value.rlike(_NO_ROWS))
-    of_lines = StructType([field for field in fields if field.name not in folders])
+    of_lines, _ = split_schema(schema, folders)
     # A line may be an array, which has several rows.
     text = functions.trim("value")
     array = functions.when(text.startswith("["), text).otherwise(

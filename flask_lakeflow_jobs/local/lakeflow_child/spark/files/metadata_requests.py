@@ -9,7 +9,7 @@ from copy import deepcopy
 from typing import Any
 
 from ..language.connect_plans import find_messages
-from .data_files import is_file_format, list_files, lower_options
+from .data_files import is_file_format, list_all_files
 from .file_sources import METADATA, FileSource
 
 _HOLDERS = ("root", "input")  # the fields of a plan or a command that have a frame
@@ -48,11 +48,10 @@ def read_file_metadata(request: Any, session: Any) -> None:
 
 def _read_files(relation: Any, source: Any, session: Any) -> None:
     options = dict(source.options)
-    pattern = lower_options(options).get("pathglobfilter", "*")
-    files = [file for path in source.paths for file in list_files(path, pattern)]
-    reader = FileSource(session, source.paths[0], source.format, source.schema or None, options)
+    reader = FileSource(session, source.paths[0], source.format, source.schema, options)
+    files = reader.with_metadata().read(list_all_files(source.paths, options))
     number = relation.common.plan_id
-    relation.CopyFrom(reader.with_metadata().read(files)._plan.plan(session.client))
+    relation.CopyFrom(files._plan.plan(session.client))
     relation.common.plan_id = number
 
 

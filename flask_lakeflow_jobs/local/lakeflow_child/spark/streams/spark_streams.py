@@ -18,7 +18,6 @@ from pyspark.sql.connect.dataframe import DataFrame
 from ...sql_statements import SIMULATE
 from ..files.data_files import Translate, is_file_format, lower_options
 from ..files.file_sources import METADATA, FileSource
-from ..files.file_values import parse_schema
 from ..language.spark_advice import JVM
 from ..tables.delta_tables import DeltaTable
 from ..tables.table_writers import call_setters
@@ -61,8 +60,7 @@ def load_files(translate: Translate) -> Callable[..., Any]:
                 f"Sail has no stream of the format {source}. Read files or a table, or "
                 f"{SIMULATE if source.lower() in _OF_DATABRICKS else JVM}."
             )
-        kind = parse_schema(self._client, self._schema) if self._schema else None
-        files = FileSource(self._client, str(translate(path)), source, kind, self._options)
+        files = FileSource(self._client, str(translate(path)), source, self._schema, self._options)
         return mark_frame(files.read_all().select("*"), SOURCE, files)
 
     return load

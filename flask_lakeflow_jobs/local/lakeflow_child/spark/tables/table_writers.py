@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import wraps
@@ -14,7 +13,6 @@ from pyspark.sql.pandas.types import from_arrow_type
 from pyspark.sql.types import NullType, NumericType, StringType, StructField, StructType
 
 from ..files.data_files import Translate, begin_at_root, is_true, lower_options
-from ..files.file_readers import allow_null
 from ..language.connect_plans import name_frame
 from ..language.sql_names import (
     FILE_FORMATS,
@@ -46,7 +44,6 @@ def make_nullable(frame: Any, table: Any = None) -> Any:
     for field in types.fields:
         if isinstance(field.dataType, NullType):
             field.dataType = own.get(field.name.lower(), StringType())
-    nullable = StructType.fromJson(allow_null(json.loads(types.json())))
     # Sail may find out later that a column has no NULL, such as the current time. In a union with a
     # frame that is sorted by a dozen columns, it looks for orders of all of them, for minutes. Of
     # columns that depend on a random number it knows neither.
@@ -56,7 +53,7 @@ def make_nullable(frame: Any, table: Any = None) -> Any:
         for name in frame.columns
     )
     rows = frame.select(*bare).alias("rows")
-    return frame.sparkSession.createDataFrame([], nullable).unionAll(rows)
+    return frame.sparkSession.createDataFrame([], types.toNullable()).unionAll(rows)
 
 
 def _find_types(frame: Any) -> StructType:
