@@ -106,26 +106,20 @@ def write_table(save: Callable[..., Any]) -> Any:
 
 def _write_existing(writer: Any, name: str, save: Callable[..., Any]) -> None:
     session = writer._spark
+    table = session.table(name)
     if find_folder(session.sql, name) is not None:
-        _check_types(writer, session.table(name))
+        _check_types(writer, table)
+    frame = _frame_of(writer)
     if (condition := _find_replaced(writer, name)) is not None:
-        _insert(session, f"INTO {name} REPLACE WHERE {condition}", _frame_of(writer), name)
-        return
-    if _fits(writer, name):
-        frame = _frame_of(writer)
+        _insert(session, f"INTO {name} REPLACE WHERE {condition}", frame, table.columns)
+    elif _fits(writer, table, name):
         columns = ", ".join(map(quote_part, frame.columns))
-        _insert(session, f"{_INSERTS[writer._write.mode]} {name} ({columns})", frame)
-        return
-    if writer._write.mode == "overwrite":
-        frame = _frame_of(writer)
-        table = None if _is_replaced(writer) else session.table(name)
-        if table is not None and _is_merged(writer):
-            writer.option("mergeSchema", "true")
-            frame = _order_columns(frame, table)
-        writer._write._child = make_nullable(frame, table)._plan
-    elif _is_merged(writer):
-        _match_columns(writer, session.table(name))
-    save(writer, name)
+        _insert(session, f"{_INSERTS[writer._write.mode]} {name} ({columns})", frame, frame.columns)
+    else:
+        # If Sail appends to a table, it finds columns in lower case only.
+        if writer._write.mode != "append" or _is_merged(writer):
+            _match_table(writer, table)
+        save(writer, name)
 
 
 @contextmanager
@@ -150,29 +144,26 @@ def _drop_features(options: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if not FEATURE.fullmatch(key)}
 
 
-def _fits(writer: Any, name: str) -> bool:
+def _fits(writer: Any, table: Any, name: str) -> bool:
     """Return whether rows have only columns of a table, but not as Sail would write them.
 
     Of rows that are appended, Sail finds no columns that are missing or have capital letters. Of
     those that overwrite, it would drop the missing ones from the table, refuse another case, and
     not check the lengths of texts.
     """
-    session, names = writer._spark, _frame_of(writer).columns
-    columns = session.table(name).columns
+    names, columns = _frame_of(writer).columns, table.columns
     lower = [*map(str.lower, columns)]
     is_part = {*map(str.lower, names)} <= {*lower} and writer._write.mode in _INSERTS
     if not is_part or _is_replaced(writer):
         return False
     if writer._write.mode == "append":
         return bool(names != lower or (names != columns and _is_merged(writer)))
-    return names != columns or has_limits(session.sql, name)
+    return names != columns or has_limits(writer._spark.sql, name)
 
 
-def _insert(session: Any, target: str, frame: Any, table: str | None = None) -> None:
-    """Insert a frame by SQL: its own columns, or those of a table."""
-    names = frame.columns if table is None else session.table(table).columns
+def _insert(session: Any, target: str, frame: Any, columns: list[str]) -> None:
     with name_frame(frame) as view:
-        selected = ", ".join(map(quote_part, names))
+        selected = ", ".join(map(quote_part, columns))
         session.sql(f"INSERT {target} SELECT {selected} FROM {view}")
 
 
@@ -193,17 +184,24 @@ def _is_merged(writer: Any) -> bool:
     return is_true(options, "mergeschema")
 
 
-def _match_columns(writer: Any, table: Any) -> None:
-    """Name columns as a table does; let new ones be NULL in its rows, where Sail has a zero.
+def _match_table(writer: Any, table: Any) -> None:
+    """Let a writer have the columns of a table that exists, as Sail writes them rightly.
 
-    Sail merges only for new columns: then it leaves out ids, defaults and generated values.
+    Sail has a zero for NULL in new columns. It merges only for new columns, as it leaves out ids,
+    defaults and generated values then.
     """
-    named = _name_columns(_frame_of(writer), table)
-    is_merged = _is_merged(writer) and not set(named.columns) <= set(table.columns)
-    writer.option("mergeSchema", str(is_merged).lower())
+    frame, is_merged = _frame_of(writer), _is_merged(writer)
+    if writer._write.mode == "append":
+        frame = _name_columns(frame, table)
+        has_new = is_merged and not set(frame.columns) <= set(table.columns)
+        frame = make_nullable(frame, table) if has_new else frame
+    elif _is_replaced(writer):
+        frame, is_merged = make_nullable(frame), False
+    else:
+        frame, has_new = make_nullable(_order_columns(frame, table), table), True
     if is_merged:
-        named = make_nullable(named, table)
-    writer._write._child = named._plan
+        writer.option("mergeSchema", str(has_new).lower())
+    writer._write._child = frame._plan
 
 
 def _name_columns(frame: Any, table: Any) -> Any:
@@ -260,17 +258,11 @@ def _prepare_delta(writer: Any, path: str | None) -> None:
         return
     table = writer._spark.read.format("delta").load(path)
     _check_types(writer, table)
-    if writer._write.mode == "append":
-        _match_columns(writer, table)
-    elif (condition := _find_replaced(writer, f"delta.`{path}`")) is not None:
+    if (condition := _find_replaced(writer, f"delta.`{path}`")) is not None:
         check_replaced(_frame_of(writer), condition)
         writer.option("replaceWhere", condition)
     else:
-        frame = _frame_of(writer)
-        kept = None if _is_replaced(writer) else table
-        if kept is not None and writer._write.mode == "overwrite":
-            frame = _order_columns(frame, kept)
-        writer._write._child = make_nullable(frame, kept)._plan
+        _match_table(writer, table)
 
 
 def insert_into(insert: Callable[..., Any]) -> Any:
