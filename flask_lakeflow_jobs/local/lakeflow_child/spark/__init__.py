@@ -12,8 +12,8 @@ A package uses only those after it:
   have tables of commands by their syntax, which ``sql_syntax`` reads. ``statement_rules`` has the
   rules that change the tree of a statement, in their order.
 - ``streams``: each start reads what is new, and ends.
-- ``tables``: Delta tables with their logs and changes, what is written into tables and folders,
-  and the catalog that later tasks read.
+- ``tables``: Delta tables with their logs, histories and changes, what is written into tables and
+  folders, and the catalog that later tasks read.
 - ``frames``: calls, statistics and joins with the results of Databricks, and RDDs.
 - ``files``: which of them a path names, their columns, and values that are not of their types.
 - ``language``: names, literals and calls in SQL, plans of frames, and advice on errors of Sail.

@@ -115,6 +115,15 @@ def find_current(query: Query) -> tuple[str, str]:
     return catalog, unquote_part(schema)
 
 
+def complete_path(path: list[str], length: int, query: Query) -> list[str]:
+    """Return the parts of a name with the current catalog and schema, where it lacks them.
+
+    :param length: the number of its parts then: 3 for tables, 2 for schemas.
+    """
+    missing = length - len(path)
+    return [*find_current(query)[:missing], *path] if missing > 0 else path
+
+
 def add_schema(table: str, query: Query) -> str:
     """Return the name of a table with its schema: Sail takes a view of that name for the table."""
     return f"{quote_part(find_current(query)[1])}.{table}" if len(split_name(table)) == 1 else table

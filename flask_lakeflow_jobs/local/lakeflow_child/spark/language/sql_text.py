@@ -101,6 +101,11 @@ def write_text(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+def write_answer(text: str) -> str:
+    """Return a query for a message, in place of a statement without rows."""
+    return f"SELECT {write_text(text)} AS message"
+
+
 def parse_columns(text: str) -> dict[str, str]:
     """Return the types of columns by their names, as in ``id BIGINT, price DECIMAL(10, 2)``."""
     columns, depth = [""], 0

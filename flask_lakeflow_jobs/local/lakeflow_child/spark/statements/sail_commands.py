@@ -13,12 +13,13 @@ from ...sql_statements import NO_METRICS, describe_skipped, find_skipped
 from ...sql_syntax import Match, match_syntax, replace_syntax, split_name
 from ..language.sql_names import (
     CATALOG_NAME,
+    complete_path,
     create_schema,
     find_current,
     find_schema,
     quote_part,
 )
-from ..language.sql_text import Query, write_text
+from ..language.sql_text import Query, write_answer, write_text
 from ..tables.delta_log import (
     EVOLVES,
     Commit,
@@ -56,14 +57,14 @@ class SailCommands:
         :raises ValueError: a catalog cannot have its name, or Sail has no such object.
         """
         if name := find_skipped(statement):
-            return _answer(describe_skipped(name))
+            return write_answer(describe_skipped(name))
         for syntax, write in self.by_syntax.items():
             if match := match_syntax(syntax, statement):
                 statement = write(self, match)
         return statement
 
     def skip(self, match: Match) -> str:
-        return _answer(describe_skipped(" ".join(match["what"].upper().split())))
+        return write_answer(describe_skipped(" ".join(match["what"].upper().split())))
 
     def drop_features(self, match: Match) -> str:
         """Sail refuses features that it does not know, and adds by itself what a table needs."""
@@ -93,7 +94,7 @@ class SailCommands:
 
     def leave_table(self, match: Match) -> str:
         """Leave it to ``COPY INTO`` or a frame, which give the table its columns."""
-        return _answer("The first rows give the table its columns.")
+        return write_answer("The first rows give the table its columns.")
 
     def qualify_view(self, match: Match) -> str:
         """Name the catalogs and the schemas of the tables in the text of a new view.
@@ -126,7 +127,7 @@ class SailCommands:
             )
         self.require(name.lower())
         if is_new:
-            return _answer(f"The catalog {name} exists.")
+            return write_answer(f"The catalog {name} exists.")
         used = f"USE CATALOG {quote_part(name)}"
         if name.lower() == "system":  # which has no schema default
             return used
@@ -148,7 +149,7 @@ class SailCommands:
             )
         for each in schemas:
             self.sql(f"DROP SCHEMA {quote_part(name)}.{quote_part(each)} CASCADE").collect()
-        return _answer(f"The catalog {name} is removed.")
+        return write_answer(f"The catalog {name} is removed.")
 
     def use_schema(self, match: Match) -> str:
         """Use it after its catalog: Sail takes no name of two parts."""
@@ -163,9 +164,7 @@ class SailCommands:
 
         :raises ValueError: its name would be another folder.
         """
-        path = split_name(match["name"])
-        if len(path) < 3:
-            path = [*find_current(self.query)[: 3 - len(path)], *path]
+        path = complete_path(split_name(match["name"]), 3, self.query)
         if len(path) > 3 or any(os.sep in each or each in (".", "..") for each in path):
             raise ValueError(
                 f"{match['name']} is no name of a volume. Write catalog.schema.volume."
@@ -173,9 +172,9 @@ class SailCommands:
         folder = os.path.join(self.mounts["/Volumes"], *path)
         if match["verb"].upper() == "CREATE":
             os.makedirs(folder, exist_ok=True)
-            return _answer(f"The volume {match['name']} exists.")
+            return write_answer(f"The volume {match['name']} exists.")
         rmtree(folder, ignore_errors=True)
-        return _answer(f"The volume {match['name']} is removed.")
+        return write_answer(f"The volume {match['name']} is removed.")
 
     def change_setting(self, match: Match) -> str:
         key, value = match["name"], match["rest"]
@@ -202,7 +201,7 @@ class SailCommands:
 
         if restore(find_location(self.query, table), table, is_wanted):
             reload_table(self.query, table)
-        return _answer("The table is restored.")
+        return write_answer("The table is restored.")
 
     #: What writes a command, by its syntax. Of several that match, each writes the result of the
     #: one before.
@@ -231,10 +230,6 @@ class SailCommands:
         "MERGE INTO": evolve_table,
         "RESTORE [TABLE] <name> [TO] <kind: VERSION | TIMESTAMP> AS OF <rest>": restore_table,
     }
-
-
-def _answer(text: str) -> str:
-    return f"SELECT {write_text(text)} AS message"
 
 
 def _is_table(name: str, query: Query) -> bool:

@@ -20,8 +20,9 @@ from ..files.read_files import replace_read_files, view_files
 from ..language.spark_advice import find_lack, is_refusal
 from ..language.sql_names import SELECTS, quote_part
 from ..language.sql_text import Query, escape_quotes, insert_parameters, insert_settings
-from ..tables.delta_log import build_counts, find_location, list_versions, replace_descriptions
+from ..tables.delta_log import find_location, list_versions
 from ..tables.table_changes import replace_table_changes
+from ..tables.table_history import build_counts, replace_descriptions
 from .sail_commands import SailCommands
 from .show_commands import replace_show
 

@@ -12,7 +12,7 @@ from typing import Any
 from ...sql_statements import matches_show_pattern
 from ...sql_syntax import Match, match_syntax, split_name, unquote_part
 from ..language.sql_names import (
-    find_current,
+    complete_path,
     list_catalogs,
     list_schemas,
     list_tables,
@@ -148,7 +148,7 @@ def _show_create(match: Match, query: Query, _: str) -> str:
 
 
 def _show_volumes(match: Match, query: Query, volumes: str) -> str:
-    catalog, schema = _find_schema(match["name"], query)
+    catalog, schema = complete_path(split_name(match["name"] or ""), 2, query)
     folder = os.path.join(volumes, catalog, schema)
     found = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     rows = [(schema, each) for each in found if matches_show_pattern(each, match["text"])]
@@ -156,8 +156,7 @@ def _show_volumes(match: Match, query: Query, volumes: str) -> str:
 
 
 def _describe_volume(match: Match, query: Query, volumes: str) -> str:
-    *schema, name = split_name(match["name"])
-    catalog, database = _find_schema(".".join(schema), query)
+    catalog, database, name = complete_path(split_name(match["name"]), 3, query)
     path = f"/Volumes/{catalog}/{database}/{name}"
     if not os.path.isdir(os.path.join(volumes, catalog, database, name)):
         raise ValueError(f"There is no volume {match['name']}. Create it with CREATE VOLUME.")
@@ -282,14 +281,6 @@ def _list_columns(path: list[str], table: str, query: Query) -> Iterator[Row]:
 
 def _read_comments(metadata: dict[str, Any]) -> dict[str, Any]:
     return {each["name"]: each["metadata"].get("comment") for each in list_fields(metadata)}
-
-
-def _find_schema(name: str | None, query: Query) -> tuple[str, str]:
-    parts = split_name(name or "")
-    if len(parts) < 2:
-        catalog, schema = find_current(query)
-        parts = [catalog, parts[0] if parts else schema]
-    return parts[-2], parts[-1]
 
 
 _DESCRIBED = ["col_name", "data_type", "comment"]

@@ -16,7 +16,7 @@ from ...json_files import read_json, write_json
 from ...sql.databricks_sql import Immediate, list_declared, name_of, read_assigned
 from ...sql_statements import matches_show_pattern
 from ...sql_syntax import Match, split_name
-from ..language.sql_text import write_literal, write_rows
+from ..language.sql_text import write_answer, write_literal, write_rows
 from .query_columns import Describe, parse_query, read_columns, replace_part, write
 
 #: Runs a statement, which may have arguments, and returns its frame.
@@ -60,7 +60,7 @@ class SqlFunctions:
                 del self._temporary[name]
             elif (name := find_function(saved := self._read(), parts)) is not None:
                 write_json(self._file, {key: each for key, each in saved.items() if key != name})
-            return "SELECT 'The function is dropped.' AS message"
+            return write_answer("The function is dropped.")
         if not isinstance(tree, exp.Create) or tree.kind != "FUNCTION":
             return None
         name, function = describe_function(tree)
@@ -69,7 +69,7 @@ class SqlFunctions:
         elif not tree.args.get("exists") or name not in self._read():
             write_json(self._file, {**self._read(), name: function})
         self._registered.discard(name)
-        return "SELECT 'The function is created.' AS message"
+        return write_answer("The function is created.")
 
     def describe(self, tree: exp.Expr) -> str | None:
         """Return a query for what a function does; ``None`` for another statement or function."""
@@ -272,7 +272,7 @@ class SqlVariables:
             return self._execute(Immediate(tree.text("expression")))
         else:
             return None
-        return self._run("SELECT 'The variables are set.' AS message")
+        return self._run(write_answer("The variables are set."))
 
     def insert(self, tree: exp.Expr, describe: Describe) -> None:
         """Write values in place of names that no table has as a column."""

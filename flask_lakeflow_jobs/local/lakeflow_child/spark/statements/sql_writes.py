@@ -17,7 +17,7 @@ from ..files.data_files import is_true, list_files
 from ..files.file_sources import METADATA, FileSource
 from ..language.connect_plans import name_frame
 from ..language.sql_names import add_schema, quote_part
-from ..language.sql_text import Query, write_rows
+from ..language.sql_text import Query, write_answer, write_rows
 from ..tables.delta_log import (
     find_folder,
     find_location,
@@ -49,7 +49,7 @@ def replace_rows(insert: exp.Insert, session: Any) -> Any:
         check_replaced(rows, write(condition))
     elif whole.args.get("overwrite") and is_dynamic(session, {}):
         session.sql(query).write.insertInto(write(target), overwrite=True)
-        return session.sql("SELECT 'The partitions are written.' AS message")
+        return session.sql(write_answer("The partitions are written."))
     return None
 
 
@@ -80,7 +80,7 @@ def create_by_frame(create: exp.Expr, session: Any, query: Query) -> Any:
             write_metadata(location, metadata)
         if has_old:
             reload_table(session.sql, table)
-    return session.sql(f"SELECT 'The table {table.replace(chr(39), '')} is written.' AS message")
+    return session.sql(write_answer(f"The table {table} is written."))
 
 
 def _read_properties(create: exp.Create) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -6,12 +6,13 @@ the arguments of this one.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from sqlglot import exp
 
 from ..language.sql_text import Query
-from ..tables.delta_log import find_filled, find_folder
+from ..tables.delta_log import find_filled
 from .merge_with_ids import merge_with_ids
 from .query_columns import Describe, Tree, write
 from .query_tables import name_folders, name_keys
@@ -80,16 +81,12 @@ def run_refused(tree: Tree, error: Exception, sql: Any, run: Query) -> Any:
         return None if altered is None else run(altered)
     if isinstance(tree, exp.Command):
         return None
-
-    def find_filled_in(table: str) -> set[str]:
-        location = find_folder(sql.query, table)
-        return find_filled(location) if location is not None else set()
-
     describe, before = _describe_by(run), write(tree)
     tree = sql.functions.insert(insert_information(tree, sql.query))
     if sql.variables is not None:
         sql.variables.insert(tree, describe)
-    after = write(rewrite_queries(rewrite_statement(tree, describe, find_filled_in), describe))
+    tree = rewrite_statement(tree, describe, partial(find_filled, sql.query))
+    after = write(rewrite_queries(tree, describe))
     return run(after) if after != before or isinstance(tree, exp.Query) else None
 
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 from sqlglot import exp
 
 from ..language.sql_names import quote_part
-from ..language.sql_text import Query
+from ..language.sql_text import Query, write_answer
 from ..tables.delta_log import (
     find_location,
     list_fields,
@@ -53,7 +53,7 @@ def alter_table(tree: exp.Alter, query: Query) -> str | None:
     changes, dropped = _find_changes(tree), _list_dropped(actions)
     moved = [each for each in actions if _list_moved(each)]
     if not (added or changes or dropped or moved):
-        return "SELECT 'ALTER TABLE is skipped: it changes no result here.' AS message"
+        return write_answer("ALTER TABLE is skipped: it changes no result here.")
     _check_null(query, table, {name for name in changes if changes[name].get("nullable") is False})
     location = find_location(query, table)
     metadata = read_metadata(location)
@@ -68,7 +68,7 @@ def alter_table(tree: exp.Alter, query: Query) -> str | None:
     if fields != list_fields(metadata) or kept != metadata.get("configuration", {}):
         write_metadata(location, {**write_fields(fields), "configuration": kept})
         reload_table(query, table)
-    return "SELECT 'The table is altered.' AS message"
+    return write_answer("The table is altered.")
 
 
 def _change_fields(

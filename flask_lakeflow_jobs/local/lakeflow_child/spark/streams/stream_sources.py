@@ -99,9 +99,9 @@ class TableSource:
                 "not go back to them. Remove the checkpoint to read all rows again."
             )
         files = list(find_files(begin).values()) if state["whole"] else []
-        first = self._mark(self._load(files), begin) if files else None
-        later = self._read_later(commits, state["first"])
-        frames = [each for each in (first, later) if each is not None]
+        frames = [] if (first := self._load(files)) is None else [self._mark(first, begin)]
+        if (later := self._read_later(commits, state["first"])) is not None:
+            frames.append(later)
         return union_frames(frames) if frames else None
 
     def _mark(self, rows: Any, commits: list[Any]) -> Any:
@@ -115,12 +115,10 @@ class TableSource:
         """Return what the commits after a version bring; ``None`` if it is nothing."""
         if self._changes is not None:
             return self._changes.read(version, commits[-1][0])
-        files = list(self._find_files(commits, version))
-        return self._load(files) if files else None
+        return self._load(list(self._find_files(commits, version)))
 
     def _load(self, files: list[dict[str, Any]]) -> Any:
-        fields = self._session.table(self._name).schema.fields
-        return read_table_files(self._session, self._location, files, fields)
+        return read_table_files(self._session, self._name, self._location, files)
 
     def _find_files(self, commits: list[Any], version: int) -> Iterator[dict[str, Any]]:
         for number, actions in commits:

@@ -13,7 +13,8 @@ from typing import Any
 from ...workspace_paths import drop_scheme
 from ..language.connect_plans import ColumnSql, name_frame
 from .delta_builder import DeltaTableBuilder, IdentityGenerator
-from .delta_log import build_detail, build_history, find_location
+from .delta_log import find_location
+from .table_history import build_detail, build_history
 
 _SOURCE = "lakeflow_merge_source"  # the alias of a source without one
 # Nothing reads manifests here, and Sail chooses the protocol and the features.

@@ -24,7 +24,8 @@ from ..files.read_files import Evaluate, create_view
 from ..language.connect_plans import union_frames
 from ..language.sql_corrections import NEVER
 from ..language.sql_names import quote_part
-from .delta_log import find_info, find_keys, find_location, read_commits
+from .delta_log import find_info, find_location, read_commits
+from .table_history import find_keys
 
 
 def load_changes(load: Callable[..., Any], translate: Translate) -> Callable[..., Any]:
@@ -140,10 +141,7 @@ class TableChanges:
 
     def _read(self, actions: list[dict[str, Any]], kind: str) -> Any:
         files = [each[kind] for each in actions if each.get(kind, {}).get("dataChange")]
-        if not files:
-            return None
-        fields = self._session.table(self._name).schema.fields
-        return read_table_files(self._session, self._location, files, fields)
+        return read_table_files(self._session, self._name, self._location, files)
 
 
 def _find_updates(changes: Any, keys: list[str]) -> Any:
@@ -174,18 +172,19 @@ def mark_changes(rows: Any, kind: str, version: int, info: dict[str, Any]) -> An
     )
 
 
-def read_table_files(
-    session: Any, location: str, files: list[dict[str, Any]], fields: list[Any]
-) -> Any:
-    """Return the rows of files, with the columns of a table.
+def read_table_files(session: Any, name: str, location: str, files: list[dict[str, Any]]) -> Any:
+    """Return the rows of files, with the columns that a table has now; ``None`` without files.
 
-    :param files: as commits add and remove them; at least one.
+    :param files: as commits add and remove them.
     """
+    if not files:
+        return None
     if any(file.get("deletionVector") for file in files):
         raise ValueError(
             f"Files in {location} have deletion vectors, which the local workspace does not read. "
             "Set delta.enableDeletionVectors to false for a local run."
         )
+    fields = session.table(name).schema.fields
     groups: dict[str, list[dict[str, Any]]] = {}
     for file in files:
         groups.setdefault(json.dumps(file.get("partitionValues") or {}), []).append(file)
