@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any
 
 import sqlglot
@@ -58,6 +59,21 @@ def parse_one(text: str, dialect: type[Databricks] | str) -> Tree:
     if len(trees) != 1:
         raise SqlglotError(f"There are {len(trees)} statements in place of one.")
     return trees[0]
+
+
+def fill(template: str, **values: Tree) -> Tree:
+    """Return the tree of an expression of DuckDB, with copies of values in place of ``:name``."""
+
+    def insert(node: Tree) -> Tree:
+        value = values.get(node.name) if isinstance(node, exp.Placeholder) else None
+        return node if value is None else value.copy()
+
+    return _parse_template(template).transform(insert)
+
+
+@cache
+def _parse_template(template: str) -> Tree:
+    return sqlglot.parse_one(template, read="duckdb")
 
 
 def name_of(table: Tree) -> list[str]:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
 from sqlglot.dialects.databricks import Databricks
 
+from .databricks_sql import fill
 from .sql_times import is_date, read_pattern
 
 Tree = exp.Expr
@@ -26,15 +27,13 @@ def replace_call(node: Tree) -> Tree:
 
 def _write(template: str) -> Rule:
     """Return a rule that writes the first arguments, and the whole call, into a text."""
-    tree = parse_one(template, read="duckdb")
 
     def write(node: Tree) -> Tree:
         is_unknown = isinstance(node, exp.Anonymous)
         second = node.args.get("quantile", node.expression)
         arguments = node.expressions if is_unknown else [node.this, second]
         values = dict(zip("ab", arguments, strict=False))
-        copies = {name: value.copy() for name, value in values.items() if value}
-        return exp.replace_placeholders(tree, **copies, whole=node.copy())
+        return fill(template, **{key: each for key, each in values.items() if each}, whole=node)
 
     return write
 
@@ -110,16 +109,13 @@ def _reduce(node: exp.Reduce) -> Tree:
     if not isinstance(finish, exp.Lambda):
         return node
     node.set("finish", None)
-    results = exp.func("list_transform", exp.Array(expressions=[node.copy()]), finish.copy())
-    return exp.func("list_extract", results, exp.Literal.number(1))
+    return fill("list_extract(list_transform([:node], :finish), 1)", node=node, finish=finish)
 
 
 def _read_json(node: exp.JSONExtractScalar) -> Tree:
     """A text that is no JSON has NULL at each path, and several values are a text too."""
-    found: Tree = node.copy()
-    if "[*]" in node.expression.sql("duckdb"):
-        found = exp.cast(exp.func("to_json", found), "text")
-    return exp.Anonymous(this="TRY", expressions=[found])
+    has_several = "[*]" in node.expression.sql("duckdb")
+    return fill("TRY(CAST(to_json(:node) AS TEXT))" if has_several else "TRY(:node)", node=node)
 
 
 def _read_variant(cast: type[exp.Cast]) -> Rule:
@@ -144,13 +140,12 @@ def _count_to(node: exp.GenerateSeries) -> Tree:
     start, end, step = node.args["start"], node.args["end"], node.args.get("step")
     if is_date(start):
         if not step:
-            day = exp.Interval(this=exp.Literal.string("1"), unit=exp.Var(this="DAY"))
-            node.set("step", day)
+            node.set("step", fill("INTERVAL '1' DAY"))
         is_cast = isinstance(node.parent, exp.Cast)
         return node if is_cast else exp.cast(node.copy(), "date[]", dialect="duckdb")
     if not step:
-        down = exp.GT(this=start.copy(), expression=end.copy())
-        node.set("step", exp.Case().when(down, exp.Literal.number(-1)).else_(exp.Literal.number(1)))
+        step = fill("CASE WHEN :start > :end THEN -1 ELSE 1 END", start=start, end=end)
+        node.set("step", step)
     return node
 
 
@@ -170,8 +165,8 @@ def _extract_part(node: exp.Anonymous) -> Tree:
 def _read_time(kind: str) -> Rule:
     def read(node: exp.Anonymous) -> Tree:
         text, pattern = node.expressions
-        time = exp.func("try_strptime", text.copy(), exp.Literal.string(read_pattern(pattern)))
-        return exp.TryCast(this=time, to=exp.DataType.build(kind))
+        form = exp.Literal.string(read_pattern(pattern))
+        return fill(f"TRY_CAST(try_strptime(:text, :form) AS {kind})", text=text, form=form)
 
     return read
 
@@ -211,7 +206,7 @@ def _read_number(value: Tree, form: Tree | None, cast: type[exp.Cast]) -> Tree:
     """Read a number by its pattern, such as ``99,999.9``, as a decimal of this size."""
     digits = re.sub("[^09.D]", "", form.name if form else "").replace("D", ".")
     whole, _, part = digits.partition(".")
-    bare = exp.func("regexp_replace", value.copy(), *map(exp.Literal.string, ("[^0-9.-]", "", "g")))
+    bare = fill("regexp_replace(:value, '[^0-9.-]', '', 'g')", value=value)
     to = exp.DataType.build(f"decimal({len(whole + part) or 38}, {len(part)})")
     return cast(this=bare, to=to)
 

@@ -9,7 +9,9 @@ import os
 import re
 from collections.abc import Callable
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
+
+from .databricks_sql import fill
 
 Tree = exp.Expr
 
@@ -90,7 +92,7 @@ def _read_paths(node: Tree) -> Tree:
             f"read_csv({path}, delim = ',', header = false, all_varchar = true)"
         )
     alias = exp.TableAlias(this=exp.to_identifier(node.alias or "files"))
-    return exp.Subquery(this=parse_one(query, read="duckdb"), alias=alias)
+    return exp.Subquery(this=fill(query), alias=alias)
 
 
 def _name_files(node: Tree) -> Tree:
@@ -101,13 +103,12 @@ def _name_files(node: Tree) -> Tree:
     calls = select.find_all(exp.Anonymous) if select else ()
     if not any(call.name.lower() in ("read_files", *_READERS.values()) for call in calls):
         return node
-    file = exp.column("filename")
     if node.name.lower() == "file_name":
-        found: Tree = exp.func("parse_filename", file)
+        found = fill("parse_filename(filename)")
     elif node.name.lower() == "file_path":
         # The path of volumes on this machine takes the place of '/Volumes/'.
         address = "'dbfs:' || chr(47) || 'Volumes' || chr(47)"
-        found = parse_one(f"replace(filename, '/Volumes/', {address})", read="duckdb")
+        found = fill(f"replace(filename, '/Volumes/', {address})")
     else:
         return node
     is_result = isinstance(node.parent, exp.Select) and node.arg_key == "expressions"

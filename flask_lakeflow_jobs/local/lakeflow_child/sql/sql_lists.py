@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
+
+from .databricks_sql import fill
 
 Tree = exp.Expr
 
@@ -48,8 +50,7 @@ def _apply_lambdas(node: Tree) -> Tree:
     variables = [each.name.lower() for each in function.expressions]
     # Their names part the variables of DuckDB from those of functions around it.
     template, *values = (
-        parse_one(each.replace("#", f"_{'_'.join(variables)}"), read="duckdb")
-        for each in _LAMBDAS[name]
+        fill(each.replace("#", f"_{'_'.join(variables)}")) for each in _LAMBDAS[name]
     )
     given = dict(zip(("a", "b"), arguments[:-1], strict=False))
     found = [each.transform(_insert, given) for each in values]
@@ -91,7 +92,7 @@ def _count_from_zero(node: Tree) -> Tree:
             return part
         if is_name or part.arg_key == "alias":  # a field of a struct
             return part
-        return exp.paren(exp.Sub(this=part.copy(), expression=exp.Literal.number(1)))
+        return fill("(:index - 1)", index=part)
 
     function.set("this", function.this.transform(count))
     return node
@@ -116,7 +117,7 @@ def _name_fields(node: Tree) -> Tree:
     fields = [
         exp.PropertyEQ(
             this=exp.to_identifier(each.name if isinstance(each, exp.Column) else str(at)),
-            expression=parse_one(f"lakeflow_e[{at + 1}]", read="duckdb"),
+            expression=fill(f"lakeflow_e[{at + 1}]"),
         )
         for at, each in enumerate(lists)
     ]

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import sqlglot
 from sqlglot import exp
 
+from .databricks_sql import fill
+
 Tree = exp.Expr
 
 _PAIR = 2
@@ -52,9 +54,7 @@ def _make_columns(function: Tree, names: list[str]) -> list[Tree] | None:
     if isinstance(function, exp.Anonymous) and function.name.lower() == "json_tuple":
         return _read_keys(function, names)
     if isinstance(function, exp.Inline):
-        depth = exp.Kwarg(this=exp.Var(this="max_depth"), expression=exp.Literal.number(2))
-        found = exp.Anonymous(this="UNNEST", expressions=[argument.copy(), depth])
-        return None if names else [found]
+        return None if names else [fill("UNNEST(:list, max_depth := 2)", list=argument)]
     if isinstance(function, exp.Stack):
         return _stack(function, names)
     return None
@@ -62,13 +62,9 @@ def _make_columns(function: Tree, names: list[str]) -> list[Tree] | None:
 
 def _number(function: exp.Posexplode, names: list[str]) -> list[Tree]:
     """Number the values of a list from 0."""
-    is_outer = isinstance(function, exp.PosexplodeOuter)
-    size = exp.Anonymous(this="len", expressions=[function.this.copy()])
-    numbers: Tree = exp.cast(
-        exp.Anonymous(this="range", expressions=[size]), "int[]", dialect="duckdb"
-    )
-    values = function.this.copy()
-    if is_outer:
+    values = function.this
+    numbers = fill("CAST(range(len(:list)) AS INT[])", list=values)
+    if isinstance(function, exp.PosexplodeOuter):
         numbers, values = _fill(numbers), _fill(values)
     return [
         exp.alias_(_unnest(each), name) for each, name in zip((numbers, values), names, strict=True)
@@ -178,24 +174,20 @@ def _to_join(lateral: exp.Lateral) -> exp.Join | None:
 
 
 def _unnest_map(argument: Tree, names: list[str]) -> list[Tree]:
-    parts = ("map_keys", "map_values")
+    parts = ("UNNEST(map_keys(:map))", "UNNEST(map_values(:map))")
     return [
-        exp.alias_(_unnest(exp.Anonymous(this=part, expressions=[argument.copy()])), name)
-        for part, name in zip(parts, names, strict=True)
+        exp.alias_(fill(part, map=argument), name) for part, name in zip(parts, names, strict=True)
     ]
 
 
 def _unnest(argument: Tree) -> Tree:
-    return exp.Anonymous(this="UNNEST", expressions=[argument.copy()])
+    return fill("UNNEST(:list)", list=argument)
 
 
 def _fill(argument: Tree) -> Tree:
     """Return a list with a NULL in place of an empty one."""
-    size = exp.Anonymous(this="len", expressions=[argument.copy()])
-    is_empty = exp.EQ(
-        this=exp.func("coalesce", size, exp.Literal.number(0)), expression=exp.Literal.number(0)
-    )
-    return exp.Case().when(is_empty, exp.Array(expressions=[exp.null()])).else_(argument.copy())
+    empty = "coalesce(len(:list), 0) = 0"
+    return fill(f"CASE WHEN {empty} THEN [NULL] ELSE :list END", list=argument)
 
 
 #: Functions of a node of a tree that return what takes its place.

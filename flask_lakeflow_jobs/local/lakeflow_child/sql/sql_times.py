@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
 from sqlglot.time import format_time
 
-from .databricks_sql import DatabricksDialect
+from .databricks_sql import DatabricksDialect, fill
 
 Tree = exp.Expr
 
@@ -34,12 +34,12 @@ _ZONE_LETTERS = {
     "xxx": "+00:00",
 }
 _PART_LETTERS = {
-    "Q": "quarter(t)",
-    "QQ": "'0' || quarter(t)",
-    "QQQ": "'Q' || quarter(t)",
-    "S": "left(strftime(t, '%f'), 1)",
-    "SS": "left(strftime(t, '%f'), 2)",
-    "k": "coalesce(nullif(hour(t), 0), 24)",
+    "Q": "quarter(:time)",
+    "QQ": "'0' || quarter(:time)",
+    "QQQ": "'Q' || quarter(:time)",
+    "S": "left(strftime(:time, '%f'), 1)",
+    "SS": "left(strftime(:time, '%f'), 2)",
+    "k": "coalesce(nullif(hour(:time), 0), 24)",
 }
 # Characters that stand for these letters in a pattern of strftime, as no pattern has them.
 _MARKS = {each: chr(0xE000 + at) for at, each in enumerate((*_ZONE_LETTERS, *_PART_LETTERS))}
@@ -165,9 +165,7 @@ def _read_patterns(node: Tree) -> Tree:
         text = re.sub(f"[{''.join(_ZONES)}]", "%z", text)
         node.set("format", exp.Literal.string(text))
         if "%z" in text:  # strptime does not know the Z
-            pattern, zone = exp.Literal.string("Z$"), exp.Literal.string("+00")
-            value = exp.func("regexp_replace", node.this.copy(), pattern, zone)
-            node.set("this", value)
+            node.set("this", fill("regexp_replace(:value, 'Z$', '+00')", value=node.this))
             return exp.cast(node.copy(), "timestamp") if isinstance(node, exp.StrToTime) else node
         return node
     text = re.sub(f"[{''.join(_ZONES)}]", lambda mark: _ZONES[mark[0]], text)
@@ -180,8 +178,7 @@ def _read_patterns(node: Tree) -> Tree:
     found: list[Tree] = []
     for piece in filter(None, pieces):
         if piece in _PARTS:
-            part = parse_one(_PARTS[piece], read="duckdb")
-            found.append(exp.cast(part.transform(_insert_time, time), "text"))
+            found.append(fill(f"CAST({_PARTS[piece]} AS TEXT)", time=time))
         else:
             found.append(exp.TimeToStr(this=time.copy(), format=exp.Literal.string(piece)))
     return exp.paren(functools.reduce(lambda one, two: exp.DPipe(this=one, expression=two), found))
@@ -191,10 +188,6 @@ def _unquote(text: re.Match[str]) -> str:
     """Restore a text, in which letters were taken for parts of a time."""
     mapping, trie = PatternDialect.INVERSE_TIME_MAPPING, PatternDialect.INVERSE_TIME_TRIE
     return str(format_time(text[1], mapping, trie)) if text[1] else "'"
-
-
-def _insert_time(node: Tree, time: Tree) -> Tree:
-    return time.copy() if isinstance(node, exp.Column) else node
 
 
 def _find_epochs(node: Tree) -> Tree:
@@ -218,8 +211,8 @@ def _extract_parts(node: Tree) -> Tree:
     if part in ("DAYOFWEEKISO", "DAYOFWEEK_ISO", "DOW_ISO"):
         return exp.func("isodow", node.expression.copy())
     if part in ("SECOND", "SECONDS"):
-        count = exp.Extract(this=exp.var("MICROSECOND"), expression=node.expression.copy())
-        return exp.cast(exp.Div(this=count, expression=exp.Literal.number(1000000)), "decimal(8,6)")
+        seconds = "CAST(EXTRACT(MICROSECOND FROM :time) / 1000000 AS DECIMAL(8, 6))"
+        return fill(seconds, time=node.expression)
     return node
 
 
