@@ -12,6 +12,7 @@ from typing import Any
 
 from ..lakeflow_child import package_names
 from ..lakeflow_child.package_names import PROJECT_FILES, normalize_name, package_of
+from ..lakeflow_child.project_metadata import read_project_files
 
 # Every cluster has its own versions. Here, another pyspark would hide that of the session.
 # And dbt's adapter for Databricks is replaced by that for DuckDB.
@@ -40,13 +41,13 @@ def is_project(folder: Path) -> bool:
 
 def declares_package(project: Path, name: str) -> bool:
     """Return whether a project is that of a package."""
-    return any(package_names.declares(_read(project / each), name) for each in PROJECT_FILES)
+    return any(package_names.declares(text, name) for text in read_project_files(str(project)))
 
 
 def find_package_folders(project: Path) -> list[Path]:
     """Return the folders of a project that may contain its packages."""
-    texts = [_read(project / each) for each in PROJECT_FILES]
-    declared = [match[1] for text in texts if (match := _PACKAGE_FOLDER.search(text))]
+    found = map(_PACKAGE_FOLDER.search, read_project_files(str(project)))
+    declared = [match[1] for match in found if match]
     folders = [*(project / each for each in declared), project / "src", project]
     return [each for each in dict.fromkeys(folders) if each.is_dir()]
 

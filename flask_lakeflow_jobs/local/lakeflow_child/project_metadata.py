@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 
 from .package_names import PROJECT_FILES, declares
 
@@ -32,15 +33,21 @@ class ProjectFinder:
 
     def find_distributions(self, context: DistributionFinder.Context) -> Iterator[Distribution]:
         """Yield the distribution of a name."""
-        for path in (os.path.join(each, file) for each in self._folders for file in PROJECT_FILES):
-            try:
-                with open(path, encoding="utf-8", errors="replace") as file:
-                    text = file.read()
-            except OSError:
-                continue
-            if context.name is not None and declares(text, context.name):
-                found = _VERSION.search(text)
-                yield _create(context.name, found[1] if found else "0.0.0", os.path.dirname(path))
+        for folder in self._folders:
+            for text in read_project_files(folder):
+                if context.name is not None and declares(text, context.name):
+                    found = _VERSION.search(text)
+                    yield _create(context.name, found[1] if found else "0.0.0", folder)
+
+
+def read_project_files(folder: str) -> Iterator[str]:
+    """Yield the texts of the files in which the project of a folder gives its name."""
+    for name in PROJECT_FILES:
+        with (
+            suppress(OSError),
+            open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file,
+        ):
+            yield file.read()
 
 
 def _create(name: str, version: str, folder: str) -> Distribution:

@@ -11,7 +11,8 @@ from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
 
 from .dbutils import DBUtils
-from .package_names import PROJECT_FILES, declares
+from .package_names import declares
+from .project_metadata import read_project_files
 from .script import extend_import_path
 
 
@@ -66,21 +67,12 @@ def find_declared_entry_point(
     )
     found = None
     for folder in folders:
-        for file in PROJECT_FILES:
-            text = _read(os.path.join(folder, file))
+        for text in read_project_files(folder):
             if match := declaration.search(text):
                 if declares(text, package):
                     return match[1], match[2]
                 found = found or (match[1], match[2])
     return found
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except (OSError, UnicodeError):
-        return ""
 
 
 def _import_or_none(name: str) -> types.ModuleType | None:
