@@ -11,7 +11,7 @@ import textwrap
 from typing import Any
 
 from ..spark.statements.query_tables import qualify
-from ..sql.catalogs import DATABASE, create_catalog
+from ..sql.catalogs import DATABASE, create_catalog, from_duckdb
 from ..sql.sql_advice import UnsupportedStatement
 from ..sql.sql_macros import ALL_MACROS, create_macros
 from ..sql.sql_translation import parse, skipped_name, translate
@@ -115,7 +115,7 @@ def find_view(name: str) -> str | None:
     from dbt.compilation import inject_ctes_into_sql
 
     for node, code in _compiled.values():
-        catalog = "main" if node.database == DATABASE else node.database
+        catalog = from_duckdb(node.database)
         if f"{catalog}.{node.schema}.{node.alias}".lower() == name:
             local = [
                 InjectedCTE(each.id, f"{each.sql.partition('(')[0]}({_compiled[each.id][1]}\n)")

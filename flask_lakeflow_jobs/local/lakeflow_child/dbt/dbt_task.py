@@ -11,7 +11,14 @@ import sys
 from typing import Any
 
 from ..dbutils import DBUtils
-from ..sql.catalogs import Warehouse, catalog_file, list_catalogs_with_files, locked_warehouse
+from ..sql.catalogs import (
+    DATABASE,
+    Warehouse,
+    catalog_file,
+    list_catalogs_with_files,
+    locked_warehouse,
+    to_duckdb,
+)
 from ..sql.sql_advice import find_sql_advice
 from ..surroundings_advice import advise_on_surroundings
 
@@ -217,10 +224,10 @@ def build_output(output: dict[str, Any], catalogs: list[str]) -> dict[str, Any]:
     if "{{" in catalog:
         name = (
             f"{{% set catalog %}}{catalog}{{% endset %}}"
-            "{{ 'warehouse' if catalog | string == 'main' else catalog }}"
+            f"{{{{ '{DATABASE}' if catalog | string == 'main' else catalog }}}}"
         )
     else:
-        name = "warehouse" if catalog == "main" else catalog
+        name = to_duckdb(catalog)
     attached = [each for each in catalogs if _CATALOG.fullmatch(each) and each != name]
     return {
         "type": "duckdb",

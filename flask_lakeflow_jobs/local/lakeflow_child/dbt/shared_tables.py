@@ -23,7 +23,7 @@ import duckdb
 from ..json_files import read_json, write_json
 from ..spark.language.sql_names import quote_name
 from ..spark.tables.spark_catalog import describe_catalog
-from ..sql.catalogs import DATABASE, Warehouse, prepare_create, quote_in_duckdb
+from ..sql.catalogs import Warehouse, from_duckdb, prepare_create, quote_in_duckdb, to_duckdb
 from ..workspace_paths import drop_scheme
 
 _VIEW = "view "  # with which the mark of a view on Sail begins
@@ -199,7 +199,7 @@ class SharedTables:
 def _list_duckdb(database: Any) -> dict[str, str | None]:
     """Return the statements of all views by name in lower case, and ``None`` for tables."""
     return {
-        f"{'main' if catalog == DATABASE else catalog}.{schema}.{name}".lower(): view
+        f"{from_duckdb(catalog)}.{schema}.{name}".lower(): view
         for catalog, schema, name, view in database.execute(_LIST).fetchall()
         if catalog not in _NOT_SHARED
     }
@@ -252,7 +252,7 @@ def _list_columns(database: Any, name: str) -> list[str]:
 def _path(name: str) -> str:
     """Return the name of a table in DuckDB."""
     catalog, *rest = name.split(".", 2)
-    return quote_in_duckdb([DATABASE if catalog == "main" else catalog, *rest])
+    return quote_in_duckdb([to_duckdb(catalog), *rest])
 
 
 def _text(value: str) -> str:

@@ -130,6 +130,16 @@ def prepare_create(database: Any, kind: str, names: list[str]) -> None:
         _create_schema(database, names[:-1])
 
 
+def to_duckdb(catalog: str) -> str:
+    """Return the name in DuckDB of a catalog."""
+    return DATABASE if catalog.lower() == "main" else catalog
+
+
+def from_duckdb(name: str) -> str:
+    """Return the catalog of a name in DuckDB."""
+    return "main" if name == DATABASE else name
+
+
 def quote_in_duckdb(names: list[str]) -> str:
     """Join the parts of a name, each quoted for DuckDB."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in names)

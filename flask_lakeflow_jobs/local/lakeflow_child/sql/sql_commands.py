@@ -18,10 +18,9 @@ from .sql_session import declare_variables, drop_variable, set_session_variables
 from .sql_show import (
     describe,
     describe_query,
+    duckdb_path,
     find_query,
     show_objects,
-    table_path,
-    to_duckdb_catalog,
 )
 from .sql_translation import parse, translate
 
@@ -87,14 +86,13 @@ class Commands:
         if not isinstance(tree, exp.Drop) or tree.args.get("kind") != "TABLE":
             return
         for table in tree.args["tables"]:
-            catalog, schema, name = table_path(self._database, name_of(table))
+            *path, name = duckdb_path(self._database, name_of(table))
             query = (
                 "SELECT sequence_name FROM duckdb_sequences() WHERE database_name = $1 AND "
                 "schema_name = $2 AND starts_with(sequence_name, $3) AND "
                 "ends_with(sequence_name, $4)"
             )
             start, _, end = sequence_of(name, "\0").partition("\0")
-            path = [to_duckdb_catalog(catalog), schema]
             for (sequence,) in self._database.execute(query, [*path, start, end]).fetchall():
                 self._database.execute(f"DROP SEQUENCE {quote_in_duckdb([*path, sequence])}")
 
@@ -202,8 +200,7 @@ class Commands:
         return [name for (name,) in self._database.execute(query, self._path(table)).fetchall()]
 
     def _path(self, table: Any) -> list[str]:
-        catalog, schema, name = table_path(self._database, name_of(table))
-        return [to_duckdb_catalog(catalog), schema, name]
+        return duckdb_path(self._database, name_of(table))
 
 
 def _check_created(tree: exp.Create) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import sqlglot
 from sqlglot import exp
 
+from .catalogs import DATABASE
 from .databricks_sql import fill
 
 Tree = exp.Expr
@@ -150,7 +151,7 @@ def _describe_catalog(node: Tree) -> Tree:
     name = "catalog_name" if kind == "schemata" else "table_catalog"
     owner = exp.Literal.string(catalog).sql() if catalog else "system.main.current_database()"
     query = (
-        f"SELECT * REPLACE (CASE {name} WHEN 'warehouse' THEN 'main' ELSE {name} END AS {name}"
+        f"SELECT * REPLACE (CASE {name} WHEN '{DATABASE}' THEN 'main' ELSE {name} END AS {name}"
         f"{_INFORMATION[kind]}) FROM system.information_schema.{kind} WHERE {name} = {owner}"
     )
     alias = exp.TableAlias(this=exp.to_identifier(node.alias or node.name))

@@ -8,7 +8,7 @@ from typing import Any
 from ..result_types import simple_type
 from ..sql_statements import matches_show_pattern
 from ..sql_syntax import match_syntax, split_name
-from .catalogs import DATABASE, DEFAULT_SCHEMA, quote_in_duckdb
+from .catalogs import DEFAULT_SCHEMA, from_duckdb, quote_in_duckdb, to_duckdb
 
 Row = tuple[Any, ...]
 
@@ -91,14 +91,12 @@ def _list_tables(database: Any, names: list[str], *, only_views: bool = False) -
         SELECT '', view_name, true FROM duckdb_views() WHERE temporary AND NOT internal
         ORDER BY 1, 2
     """
-    values = {"catalog": to_duckdb_catalog(catalog), "schema": schema, "views": only_views}
+    values = {"catalog": to_duckdb(catalog), "schema": schema, "views": only_views}
     return list(database.execute(query, values).fetchall())
 
 
 def _list_schemas(database: Any, names: list[str]) -> list[Row]:
-    catalog = to_duckdb_catalog(
-        _schema_path(database, [*names, DEFAULT_SCHEMA] if names else [])[0]
-    )
+    catalog = to_duckdb(_schema_path(database, [*names, DEFAULT_SCHEMA] if names else [])[0])
     query = "SELECT schema_name FROM information_schema.schemata WHERE catalog_name = $1"
     found = {row[0] for row in database.execute(query, [catalog]).fetchall()}
     listed = {*found, DEFAULT_SCHEMA, "information_schema"} - {*_HIDDEN}
@@ -108,7 +106,7 @@ def _list_schemas(database: Any, names: list[str]) -> list[Row]:
 def _list_catalogs(database: Any) -> list[Row]:
     query = "SELECT database_name FROM duckdb_databases() WHERE NOT internal"
     names = (row[0] for row in database.execute(query).fetchall())
-    return [(each,) for each in sorted(_from_duckdb(name) for name in names)]
+    return [(each,) for each in sorted(from_duckdb(name) for name in names)]
 
 
 _LISTED: dict[str, Any] = {
@@ -126,7 +124,7 @@ _LISTED: dict[str, Any] = {
 
 
 def _describe(database: Any, names: list[str]) -> list[Row]:
-    path = quote_in_duckdb([*map(to_duckdb_catalog, names[:-2]), *names[-2:]])
+    path = quote_in_duckdb([*map(to_duckdb, names[:-2]), *names[-2:]])
     described = database.execute(f"SELECT * FROM {path} LIMIT 0").description
     comments: dict[str, Any] = dict(
         _fetch(database, "duckdb_columns()", "table_name", "column_name, comment", names)
@@ -136,12 +134,12 @@ def _describe(database: Any, names: list[str]) -> list[Row]:
 
 def _fetch(database: Any, source: str, column: str, selected: str, names: list[str]) -> list[Row]:
     """Select from a table function of DuckDB the rows of one table."""
-    catalog, schema, table = table_path(database, names)
+    catalog, schema, table = duckdb_path(database, names)
     query = (
         f"SELECT {selected} FROM {source} WHERE lower({column}) = lower($table) AND (database_name "
         "= 'temp' OR (database_name = $catalog AND lower(schema_name) = lower($schema)))"
     )
-    values = {"catalog": to_duckdb_catalog(catalog), "schema": schema, "table": table}
+    values = {"catalog": catalog, "schema": schema, "table": table}
     return list(database.execute(query, values).fetchall())
 
 
@@ -150,19 +148,17 @@ def table_path(database: Any, names: list[str]) -> list[str]:
     return [*_schema_path(database, names[:-1]), names[-1]]
 
 
+def duckdb_path(database: Any, names: list[str]) -> list[str]:
+    """Return catalog, schema and name of a table, as DuckDB has them."""
+    catalog, *rest = table_path(database, names)
+    return [to_duckdb(catalog), *rest]
+
+
 def _schema_path(database: Any, names: list[str]) -> list[str]:
     """Return catalog and schema, the current ones where the name lacks them."""
     query = "SELECT system.main.current_database(), system.main.current_schema()"
     catalog, schema = database.execute(query).fetchone()
-    return [*[_from_duckdb(catalog), schema][: 2 - len(names)], *names]
-
-
-def to_duckdb_catalog(catalog: str) -> str:
-    return DATABASE if catalog.lower() == "main" else catalog
-
-
-def _from_duckdb(catalog: str) -> str:
-    return "main" if catalog == DATABASE else catalog
+    return [*[from_duckdb(catalog), schema][: 2 - len(names)], *names]
 
 
 def _select(database: Any, columns: list[str], rows: list[Row]) -> Any:
