@@ -42,7 +42,10 @@ from ..tables.table_changes import TableChanges, load_changes
 from ..tables.table_writers import append_rows, create_new, insert_into, write_folder, write_table
 
 ZONE = "spark.sql.session.timeZone"
-_CACHES = ("cacheTable", "recoverPartitions", "refreshByPath", "refreshTable", "uncacheTable")
+_CACHES = (
+    *("cacheTable", "clearCache", "recoverPartitions", "refreshByPath", "refreshTable"),
+    "uncacheTable",
+)
 
 
 def patch_pyspark(
@@ -57,112 +60,105 @@ def patch_pyspark(
     :param folders: of the bundle's modules.
     :param packages: the folder of those that were installed for the task.
     """
-    patches: list[tuple[Any, str, Any]] = [
+    keep: Any = lambda self, *_: self  # noqa: E731
+    patches: dict[Any, dict[str, Any]] = {
         # Databricks ignores it, and Spark Connect refuses it.
-        (SparkSession.Builder, "master", lambda self, _: self),
-        # Other tasks of the run use the session too.
-        (session_class, "stop", lambda self: None),
-        # Databricks has them beside those of Spark.
-        (DataFrame, "display", lambda self, *_, **__: self.show(truncate=False)),
+        SparkSession.Builder: {"master": keep},
+        session_class: {
+            # Other tasks of the run use the session too.
+            "stop": lambda self: None,
+            # Sail refuses some statements of Databricks, and catalogs that a task names first.
+            "sql": _run_by(runner),
+            # Sail has no context.
+            "sparkContext": property(LocalContext),
+            "createDataFrame": take_rdds(session_class.createDataFrame),
+            "streams": property(lambda self: StreamManager()),
+        },
         # Sail can import neither the modules of the bundle nor the packages of the task.
-        (
-            CloudPickleSerializer,
-            "dumps",
-            _pickle_modules(CloudPickleSerializer.dumps, folders, packages),
-        ),
+        CloudPickleSerializer: {
+            "dumps": _pickle_modules(CloudPickleSerializer.dumps, folders, packages)
+        },
         # Sail reads times in the zone of the session, but takes hours and days from them in UTC.
-        (SparkConnectClient, "config", _keep_utc(SparkConnectClient.config)),
-        # Sail refuses some statements of Databricks, and catalogs that a task names first.
-        (session_class, "sql", _run_by(runner)),
-        (
-            Catalog,
-            "setCurrentCatalog",
-            lambda self, catalogName: self._sparkSession.sql(
-                f"USE CATALOG {quote_part(catalogName)}"
+        SparkConnectClient: {"config": _keep_utc(SparkConnectClient.config)},
+        Catalog: {
+            "setCurrentCatalog": _set_catalog,
+            # Sail forgets the columns of a table that it knows by its folder.
+            "listColumns": _list_columns,
+            # Sail fails if there is no such view.
+            "dropTempView": _drop_view(Catalog.dropTempView),
+            # Sail keeps no copies of tables.
+            **dict.fromkeys(_CACHES, lambda self, *_: None),
+            "isCached": lambda self, _: False,
+        },
+        DataFrame: {
+            # Databricks has it beside those of Spark.
+            "display": lambda self, *_, **__: self.show(truncate=False),
+            # Sail has no metrics of frames. A query of its own finds them.
+            "observe": _observe,
+            # Sail finds columns in their own case only.
+            "withColumnsRenamed": _rename_columns(DataFrame.withColumnsRenamed),
+            "withColumnRenamed": lambda self, existing, new: self.withColumnsRenamed(
+                {existing: new}
             ),
-        ),
-        # Sail forgets the columns of a table that it knows by its folder.
-        (Catalog, "listColumns", _list_columns),
-        # Sail fails if there is no such view.
-        (Catalog, "dropTempView", _drop_view(Catalog.dropTempView)),
-        # Sail keeps no copies of tables.
-        *((Catalog, name, lambda self, _: None) for name in _CACHES),
-        (Catalog, "clearCache", lambda self: None),
-        (Catalog, "isCached", lambda self, _: False),
-        # Sail has no metrics of frames. A query of its own finds them.
-        (DataFrame, "observe", _observe),
-        # Sail finds columns in their own case only.
-        (DataFrame, "withColumnsRenamed", _rename_columns(DataFrame.withColumnsRenamed)),
-        (
-            DataFrame,
-            "withColumnRenamed",
-            lambda self, existing, new: self.withColumnsRenamed({existing: new}),
-        ),
-        # Sail returns all rows of the left side that the other one has.
-        (DataFrame, "intersectAll", lambda self, other: self.exceptAll(self.exceptAll(other))),
-        # Sail has no hash of a plan, with which MLflow tells datasets apart.
-        (DataFrame, "semanticHash", lambda self: crc32(self._explain_string().encode())),
-        # Sail leaves out the rows with NULL.
-        (DataFrame, "crosstab", _refuse_pairs),
-        # Sail lacks quantiles, the context and RDDs.
-        (DataFrame, "approxQuantile", find_quantiles),
-        (
-            DataFrame,
-            "rdd",
-            property(lambda self: LocalRdd(self.sparkSession, lambda: iter(self.collect()))),
-        ),
-        (session_class, "sparkContext", property(LocalContext)),
-        (session_class, "createDataFrame", take_rdds(session_class.createDataFrame)),
-        # Sail returns these rows in any order.
-        (DataFrame, "describe", order_statistics(DataFrame.describe)),
-        (DataFrame, "summary", order_statistics(summarize(DataFrame.summary))),
-        # Sail reads and writes batches only.
-        (DataStreamReader, "load", load_files(translate)),
-        (DataStreamReader, "option", DataFrameReader.option),  # its own one writes True for true
-        (DataStreamReader, "table", load_table),
-        (DataStreamWriter, "_start_internal", start_streams(translate)),
-        (DataStreamWriter, "foreach", refuse_function),
-        (DataStreamWriter, "foreachBatch", keep_function),
-        (DataStreamWriter, "table", DataStreamWriter.toTable),  # as Databricks has it
-        (session_class, "streams", property(lambda self: StreamManager())),
-        (DataFrame, "isStreaming", property(lambda self: bool(find_marks(self, SOURCE)))),
-        (
-            DataFrame,
-            "withWatermark",
-            lambda self, eventTime, delayThreshold: mark_frame(
+            # Sail returns all rows of the left side that the other one has.
+            "intersectAll": lambda self, other: self.exceptAll(self.exceptAll(other)),
+            # Sail has no hash of a plan, with which MLflow tells datasets apart.
+            "semanticHash": lambda self: crc32(self._explain_string().encode()),
+            # Sail leaves out the rows with NULL.
+            "crosstab": _refuse_pairs,
+            # Sail lacks quantiles and RDDs.
+            "approxQuantile": find_quantiles,
+            "rdd": property(lambda self: LocalRdd(self.sparkSession, lambda: iter(self.collect()))),
+            # Sail returns these rows in any order.
+            "describe": order_statistics(DataFrame.describe),
+            "summary": order_statistics(summarize(DataFrame.summary)),
+            # Sail has no streams, so that marks say what a plan reads.
+            "isStreaming": property(lambda self: bool(find_marks(self, SOURCE))),
+            "withWatermark": lambda self, eventTime, delayThreshold: mark_frame(
                 self, WATERMARK, (eventTime, delayThreshold)
             ),
-        ),
-        (
-            DataFrame,
-            "dropDuplicatesWithinWatermark",
-            lambda self, subset=None: mark_frame(
+            "dropDuplicatesWithinWatermark": lambda self, subset=None: mark_frame(
                 self.dropDuplicates(subset), WITHIN_WATERMARK, True
             ),
-        ),
+        },
+        # Sail reads and writes batches only.
+        DataStreamReader: {
+            "load": load_files(translate),
+            "option": DataFrameReader.option,  # its own one writes True for true
+            "table": load_table,
+        },
+        DataStreamWriter: {
+            "_start_internal": start_streams(translate),
+            "foreach": refuse_function,
+            "foreachBatch": keep_function,
+            "table": DataStreamWriter.toTable,  # as Databricks has it
+        },
         # Sail reads other files, and writes other rows and columns.
-        (
-            DataFrameReader,
-            "load",
-            load_changes(wrap_load(DataFrameReader.load, translate), translate),
-        ),
-        (DataFrameReader, "table", _read_table(DataFrameReader.table)),
-        (DataFrameWriter, "insertInto", insert_into(DataFrameWriter.insertInto)),
-        (DataFrameWriter, "save", write_folder(DataFrameWriter.save, translate)),
-        (DataFrameWriter, "saveAsTable", write_table(DataFrameWriter.saveAsTable)),
-        (DataFrameWriterV2, "append", append_rows),
-        *(
-            (DataFrameWriterV2, name, create_new(getattr(DataFrameWriterV2, name)))
-            for name in ("create", "createOrReplace")
-        ),
-        # Sail refuses it, though the layout of files changes no result.
-        (DataFrameWriter, "bucketBy", lambda self, *_: self),
-        (DataFrameWriter, "clusterBy", lambda self, *_: self),
-        (DataFrameWriter, "sortBy", lambda self, *_: self),
-        (DataFrameWriterV2, "clusterBy", lambda self, *_: self),
-    ]
-    for owner, name, value in patches:
-        setattr(owner, name, value)
+        DataFrameReader: {
+            "load": load_changes(wrap_load(DataFrameReader.load, translate), translate),
+            "table": _read_table(DataFrameReader.table),
+        },
+        DataFrameWriter: {
+            "insertInto": insert_into(DataFrameWriter.insertInto),
+            "save": write_folder(DataFrameWriter.save, translate),
+            "saveAsTable": write_table(DataFrameWriter.saveAsTable),
+            # Sail refuses it, though the layout of files changes no result.
+            **dict.fromkeys(("bucketBy", "clusterBy", "sortBy"), keep),
+        },
+        DataFrameWriterV2: {
+            "append": append_rows,
+            "create": create_new(DataFrameWriterV2.create),
+            "createOrReplace": create_new(DataFrameWriterV2.createOrReplace),
+            "clusterBy": keep,
+        },
+    }
+    for owner, values in patches.items():
+        for name, value in values.items():
+            setattr(owner, name, value)
+
+
+def _set_catalog(self: Any, catalogName: str) -> None:
+    self._sparkSession.sql(f"USE CATALOG {quote_part(catalogName)}")
 
 
 def _keep_utc(config: Callable[..., Any]) -> Callable[..., Any]:
