@@ -37,14 +37,18 @@ _OF_COMMAND = (
 
 
 def _build_pattern(words: str) -> re.Pattern[str]:
-    """Return a pattern of the places where SQL names tables: after words, and before AS (…)."""
-    before = rf"(?<![\w.:$-])(?:(?:{words})\s+)+"
+    """Return a pattern of the places where SQL names tables, and of what may look like one."""
+    not_names = rf"{LITERAL}|`[^`]*`|\bDISTINCT\s+FROM\b"
+    # INSERT INTO a (x, y)
+    columns = rf"\b(?:INTO|OVERWRITE)\s+(?:TABLE\s+)?{NAME}\s*\({_LIST}\)"
+    # FROM a AS x, b
+    others = rf"(?:(?:\s+(?:AS\s+)?{NAME_PART})?\s*,\s*{NAME})*"
+    exists = r"(?:IF\s+(?:NOT\s+)?EXISTS\s+)?"
+    after_words = rf"(?<![\w.:$-])(?:(?:{words})\s+)+{exists}{NAME}{others}"
+    # WITH a (x) AS (
+    queries = rf"(?:\bWITH\s+|,\s*){NAME_PART}(?=\s*(?:\([^()]*\)\s*)?\bAS\s*\()"
     return re.compile(
-        rf"{LITERAL}|`[^`]*`|\bDISTINCT\s+FROM\b"
-        rf"|(?P<columns>\b(?:INTO|OVERWRITE)\s+(?:TABLE\s+)?{NAME}\s*\({_LIST}\))"
-        rf"|(?P<names>{before}(?:IF\s+(?:NOT\s+)?EXISTS\s+)?{NAME}"
-        rf"(?:(?:\s+(?:AS\s+)?{NAME_PART})?\s*,\s*{NAME})*"
-        rf"|(?:\bWITH\s+|,\s*){NAME_PART}(?=\s*(?:\([^()]*\)\s*)?\bAS\s*\())",
+        rf"{not_names}|(?P<columns>{columns})|(?P<names>{after_words}|{queries})",
         re.IGNORECASE | re.DOTALL,
     )
 
