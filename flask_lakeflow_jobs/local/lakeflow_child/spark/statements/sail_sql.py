@@ -7,7 +7,6 @@ also write what Sail refuses, which is then tried once more.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from functools import cached_property, partial
@@ -55,8 +54,7 @@ class SailSql:
     ) -> None:
         self.session = session
         self.query = session.sql
-        #: Those of SQL, once a statement has declared some.
-        self.variables: Any = None
+        self._has_variables = False
         self._volumes = mounts["/Volumes"]
         self._paths = paths
         self._commands = SailCommands(session.sql, self.sql, session.conf, mounts, require)
@@ -81,7 +79,7 @@ class SailSql:
         lower = statement.lower()
         is_plain = SELECTS.match(statement) is not None and _INFORMATION not in lower
         has_marked_name = "identifier" in lower and not isinstance(args, dict)  # it takes a mark
-        return not is_plain or has_marked_name or self.variables is not None
+        return not is_plain or has_marked_name or self._has_variables
 
     def _replace_sources(self, statement: str, run: Query) -> str:
         """Replace what has no equal on Sail by queries and views."""
@@ -105,15 +103,14 @@ class SailSql:
 
     def run_by_tree(self, match: Match, run: Query) -> Any:
         is_data = len(match.string) > _MAX_LENGTH and match_syntax("INSERT", match.string)
-        rules, tree = (None, None) if is_data else _parse(match.string)
-        return None if rules is None else rules.run_tree(tree, match.string, self, run)
+        return None if is_data else self._rules.run(match.string, run)
 
     def change_variables(self, match: Match, run: Query) -> Any:
-        rules, tree = _parse(match.string)
-        return None if rules is None else rules.change_variables(tree, self)
+        self._has_variables = True
+        return self._rules.change_variables(match.string)
 
     def show_functions(self, match: Match, run: Query) -> Any:
-        return run(self.functions.show(match, run))
+        return run(self._rules.functions.show(match, run))
 
     def count_changes(self, match: Match, run: Query) -> Any:
         """Count changed rows as Databricks does: Sail counts those that it writes."""
@@ -166,9 +163,8 @@ class SailSql:
         :param run: runs a statement of Sail with the arguments of this one.
         """
         is_short = len(statement) <= _MAX_LENGTH
-        rules, tree = _parse(statement) if is_short and _UNLIKE.search(statement) else (None, None)
-        if rules is not None:
-            statement = rules.correct(tree, self, run) or statement
+        if is_short and _UNLIKE.search(statement):
+            statement = self._rules.correct(statement, run)
         try:
             frame = run(statement)
             if is_query(statement):
@@ -177,24 +173,15 @@ class SailSql:
             if (advice := find_lack(statement)) is not None:
                 raise NotImplementedError(advice) from error
             can_rewrite = is_refusal(error) or _INFORMATION in statement.lower()
-            rules, tree = _parse(statement) if is_short and can_rewrite else (None, None)
-            frame = rules.run_refused(tree, error, self, run) if rules else None
+            if not (is_short and can_rewrite):
+                raise
+            frame = self._rules.run_refused(statement, error, run)
             if frame is None:
                 raise
         return frame
 
     @cached_property
-    def functions(self) -> Any:
-        from .sql_definitions import SqlFunctions
+    def _rules(self) -> Any:
+        from .statement_rules import StatementRules  # sqlglot takes long to import
 
-        register = self.session.udf.register
-        return SqlFunctions(os.environ["LAKEFLOW_LOCAL_SPARK"], register)
-
-
-def _parse(statement: str) -> tuple[Any, Any]:
-    """Return the module with rules for trees, and the tree; ``None`` twice if there is none."""
-    from . import statement_rules  # sqlglot takes long to import
-    from .query_columns import parse_query
-
-    tree = parse_query(statement)
-    return (None, None) if tree is None else (statement_rules, tree)
+        return StatementRules(self)

@@ -53,13 +53,13 @@ def replace_rows(insert: exp.Insert, session: Any) -> Any:
     return None
 
 
-def create_by_frame(create: exp.Expr, session: Any, query: Query) -> Any:
+def create_by_frame(create: exp.Create, session: Any, query: Query) -> Any:
     """Create a table with the rows of a query: Sail keeps the old columns of one that it replaces.
 
     :param query: runs a query of Databricks.
     :return: a frame; ``None`` if Sail does the right thing.
     """
-    if not isinstance(create, exp.Create) or not isinstance(create.this, exp.Table):
+    if not isinstance(create.this, exp.Table):
         return None
     table = add_schema(write(create.this), session.sql)
     is_replaced = bool(create.args.get("replace"))
