@@ -1,5 +1,6 @@
 """Statements that create or change tables and that Sail refuses, in a form that it takes. Pure."""
 
+# names are quoted, and expressions are the user's own
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -8,10 +9,11 @@ from sqlglot import exp
 
 from ...sql.databricks_sql import delete_rows, drop_key, insert_partition
 from ...sql.sql_expansion import name_merged_columns
+from ..language.sql_names import quote_part
 from ..tables.delta_log import FEATURE
-from .query_columns import Describe, Tree, write, write_name
+from .query_columns import Describe, Tree, parse_query, write, write_name
 
-_SOURCE = "lakeflow_source"
+_SOURCE, _TARGET = "lakeflow_source", "lakeflow_target"
 
 
 def rewrite_statement(
@@ -67,25 +69,15 @@ def _delete(delete: exp.Delete, describe: Describe) -> Tree:
     where = delete.args.get("where")
     if where is None or where.find(exp.Query) is None:
         return delete
-    table = delete.this
-    target = table.copy()
-    target.set("alias", exp.TableAlias(this=exp.to_identifier("lakeflow_target")))
-    rows = exp.select("*").distinct().from_(table.copy()).where(where.this.copy())
-    same = exp.and_(
-        *(
-            exp.NullSafeEQ(
-                this=exp.column(exp.to_identifier(name, quoted=True), table="lakeflow_target"),
-                expression=exp.column(exp.to_identifier(name, quoted=True), table=_SOURCE),
-            )
-            for name in describe(f"SELECT * FROM {write_name(table)}")
-        )
+    table, name = write(delete.this), write_name(delete.this)
+    columns = [*map(quote_part, describe(f"SELECT * FROM {name}"))]
+    same = " AND ".join(f"{_TARGET}.{each} <=> {_SOURCE}.{each}" for each in columns)
+    rows = f"SELECT DISTINCT * FROM {table} {write(where)}"
+    tree: Tree = parse_query(
+        f"MERGE INTO {name} AS {_TARGET} USING ({rows}) AS {_SOURCE} ON {same} "
+        "WHEN MATCHED THEN DELETE"
     )
-    return exp.Merge(
-        this=target,
-        using=rows.subquery(_SOURCE),
-        on=same,
-        whens=exp.Whens(expressions=[exp.When(matched=True, then=exp.Var(this="DELETE"))]),
-    )
+    return tree
 
 
 def _insert(insert: exp.Insert, describe: Describe, find_filled: Callable[[str], set[str]]) -> Tree:
@@ -105,27 +97,22 @@ def _insert(insert: exp.Insert, describe: Describe, find_filled: Callable[[str],
     if has_names:
         known |= find_filled(write(table))
     missing = {name: kind for name, kind in kinds.items() if name.lower() not in known}
-    if (names := insert.args.get("with_")) is not None:
-        source.set("with_", names.copy())
+    if (queries := insert.args.get("with_")) is not None:
+        source.set("with_", queries.copy())
         insert.set("with_", None)
     if isinstance(source, exp.Values):
         _cast_values(source, named, kinds)
     if not missing and not _may_repeat(source, named):
         return insert
-    alias = exp.TableAlias(
-        this=exp.to_identifier(_SOURCE),
-        columns=[exp.to_identifier(name, quoted=True) for name in named],
+    rows = write(source) if isinstance(source, exp.Values) else f"({write(source)})"
+    columns = [*map(quote_part, named)]
+    nulls = [f"CAST(NULL AS {kind}) AS {quote_part(name)}" for name, kind in missing.items()]
+    query = (
+        f"SELECT {', '.join([*columns, *nulls])} FROM {rows} AS {_SOURCE} ({', '.join(columns)})"
     )
-    source = source if isinstance(source, exp.Values) else exp.Subquery(this=source)
-    source.set("alias", alias)
-    values: list[Tree] = [exp.column(name, quoted=True) for name in named]
-    for name, kind in missing.items():
-        value = exp.cast(exp.null(), kind, dialect="databricks")
-        values.append(exp.alias_(value, name, quoted=True))
-    query = exp.Select(expressions=values, from_=exp.From(this=source.copy()))
-    columns = [exp.to_identifier(name, quoted=True) for name in (*named, *missing)]
-    insert.set("this", exp.Schema(this=table.copy(), expressions=columns))
-    insert.set("expression", query)
+    names = [exp.to_identifier(name, quoted=True) for name in (*named, *missing)]
+    insert.set("this", exp.Schema(this=table.copy(), expressions=names))
+    insert.set("expression", parse_query(query))
     return insert
 
 
