@@ -64,7 +64,10 @@ def run_statements(
         for statement, offset in _list_statements(text):
             try:
                 result = run_statement(database, statement, parameters)
-                table = None if result is None else _read(result)
+                table = None
+                if result is not None:
+                    columns = [column[0] for column in result.description]
+                    table = ResultTable(columns, result.fetchall())
             except (duckdb.Error, UnsupportedStatement) as error:
                 if place:
                     error.args = (f"{place}, line {line + offset + 1}: {error}",)
@@ -201,7 +204,3 @@ def _list_statements(text: str) -> Iterator[tuple[str, int]]:
         end = start + len(statement)
         blank = len(statement) - len(statement.lstrip())
         yield statement, text.count("\n", 0, start + blank)
-
-
-def _read(result: Any) -> ResultTable:
-    return ResultTable([column[0] for column in result.description], result.fetchall())

@@ -171,14 +171,6 @@ def _read_time(kind: str) -> Rule:
     return read
 
 
-def _format_known(node: exp.ToChar) -> Tree:
-    return _format(node, node.this, node.args.get("format"))
-
-
-def _format_unknown(node: exp.Anonymous) -> Tree:
-    return _format(node, *node.expressions)
-
-
 def _format(node: Tree, value: Tree, form: Tree | None) -> Tree:
     """Format a time. DuckDB has no patterns of numbers."""
     if not isinstance(form, exp.Literal):
@@ -191,15 +183,6 @@ def _format(node: Tree, value: Tree, form: Tree | None) -> Tree:
 
 def _print(node: exp.Format) -> Tree:
     return exp.Anonymous(this="printf", expressions=[node.this.copy(), *node.expressions])
-
-
-def _read_known_number(node: exp.ToNumber) -> Tree:
-    return _read_number(node.this, node.args.get("format"), exp.Cast)
-
-
-def _read_unknown_number(node: exp.Anonymous) -> Tree:
-    value, form = node.expressions
-    return _read_number(value, form, exp.TryCast)
 
 
 def _read_number(value: Tree, form: Tree | None, cast: type[exp.Cast]) -> Tree:
@@ -239,8 +222,8 @@ _KNOWN: dict[type[Tree], Rule] = {
     exp.Replace: _set_empty("replacement"),
     exp.SHA2: _choose_hash,
     exp.SessionUser: _WRITE_USER,
-    exp.ToChar: _format_known,
-    exp.ToNumber: _read_known_number,
+    exp.ToChar: lambda node: _format(node, node.this, node.args.get("format")),
+    exp.ToNumber: lambda node: _read_number(node.this, node.args.get("format"), exp.Cast),
     exp.Typeof: _write("lakeflow_typeof(:a)"),
     exp.Uuid: _write("CAST(:whole AS varchar)"),
     exp.WithinGroup: _order_doubles,
@@ -262,10 +245,12 @@ _UNKNOWN: dict[tuple[str, int], Rule] = {
     ("some", 1): _write("bool_or(:a)"),
     ("std", 1): _write("stddev_samp(:a)"),
     ("tinyint", 1): _write("CAST(:a AS tinyint)"),
-    ("to_varchar", 2): _format_unknown,
+    ("to_varchar", 2): lambda node: _format(node, *node.expressions),
     ("try_to_date", 1): _write("TRY_CAST(:a AS date)"),
     ("try_to_date", 2): _read_time("date"),
-    ("try_to_number", 2): _read_unknown_number,
+    ("try_to_number", 2): lambda node: _read_number(
+        node.expressions[0], node.expressions[1], exp.TryCast
+    ),
     ("try_to_timestamp", 1): _write("TRY_CAST(:a AS timestamp)"),
     ("try_to_timestamp", 2): _read_time("timestamp"),
     ("try_variant_get", 3): _read_variant(exp.TryCast),

@@ -11,15 +11,14 @@ from sqlglot import exp
 
 from ..sql_syntax import match_syntax
 from .catalogs import create_catalog, prepare_create, quote_in_duckdb, transaction, use
-from .databricks_sql import insert_partition, name_of
+from .databricks_sql import insert_partition, name_of, read_assigned
 from .sql_advice import UnsupportedStatement
 from .sql_expansion import find_created, find_several_matches, name_merged_columns, sequence_of
-from .sql_session import declare_variables, drop_variable, set_session_variables
+from .sql_session import assign_session_variables, declare_variables, drop_variable
 from .sql_show import (
     describe,
     describe_query,
     duckdb_path,
-    find_query,
     show_objects,
 )
 from .sql_translation import parse, translate
@@ -108,7 +107,8 @@ class Commands:
         """Set variables; skip settings of Databricks."""
         for item in tree.expressions:
             if str(item.args.get("kind") or "").upper() in ("VARIABLE", "VAR"):
-                set_session_variables(self._database, item, self._evaluate)
+                names, values = read_assigned(item)
+                assign_session_variables(self._database, names, self._evaluate(values))
                 return True
             name = item.this.this.sql() if isinstance(item.this, exp.EQ) else item.this.sql()
             query = "SELECT count(*) > 0 FROM duckdb_settings() WHERE lower(name) = lower($1)"
@@ -125,11 +125,10 @@ class Commands:
             if result is None and text.upper().startswith(_UNKNOWN):
                 raise UnsupportedStatement(statement, ValueError("nothing to show"))
         elif word in ("DESCRIBE", "DESC"):
-            query = find_query(text)
-            if query is None:
+            if (match := match_syntax("[QUERY] <query>", text)) is None:
                 result = describe(self._database, text)
             else:
-                (translated,) = translate(parse(query))
+                (translated,) = translate(parse(match["query"]))
                 self._database.create_macros(translated)
                 result = describe_query(self._database, translated)
         elif match := match_syntax("CATALOG [IF NOT EXISTS] <column>", text):

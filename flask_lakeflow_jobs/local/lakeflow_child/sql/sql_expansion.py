@@ -28,7 +28,7 @@ def expand(tree: Tree) -> list[Tree]:
     if isinstance(tree, exp.Alter):
         return _expand_actions(tree)
     if isinstance(tree, exp.Cache) and tree.expression is not None:
-        return [_create_view(tree.this, tree.expression)]
+        return [_create_temporary("VIEW", tree.this, tree.expression)]
     if isinstance(tree, exp.TruncateTable) and tree.args.get("partition"):
         return [delete_rows(tree)]
     return [tree]
@@ -91,26 +91,22 @@ def sequence_of(table: str, column: str) -> str:
     return f"{table}_{column}_sequence"
 
 
-def _create_view(name: Tree, query: Tree) -> Tree:
+def _create_temporary(kind: str, name: Tree, query: Tree) -> Tree:
     properties = exp.Properties(expressions=[exp.TemporaryProperty()])
     return exp.Create(
-        this=name.copy(), kind="VIEW", replace=True, expression=query, properties=properties
+        this=name.copy(), kind=kind, replace=True, expression=query, properties=properties
     )
 
 
 def _expand_overwrite(insert: exp.Insert) -> list[Tree]:
     """Delete the rows that an INSERT replaces, after its query, which may read them."""
     target, source = insert.this.find(exp.Table), exp.to_table(_SOURCE)
-    query = insert.expression
+    create = _create_temporary("TABLE", source, insert.expression)
     where = insert.args.get("where")
     insert.set("overwrite", False)
     insert.set("where", None)
     insert.set("expression", exp.select("*").from_(source.copy()))
     delete = exp.Delete(this=target.copy(), where=where and exp.Where(this=where.copy()))
-    properties = exp.Properties(expressions=[exp.TemporaryProperty()])
-    create = exp.Create(
-        this=source.copy(), kind="TABLE", replace=True, expression=query, properties=properties
-    )
     return [create, delete, insert, exp.Drop(tables=[source.copy()], kind="TABLE")]
 
 

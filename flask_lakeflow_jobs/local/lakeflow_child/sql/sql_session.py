@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from ..sql_syntax import match_syntax, split_name
 from .catalogs import quote_in_duckdb
-from .databricks_sql import list_declared, read_assigned
+from .databricks_sql import list_declared
 from .sql_macros import MACRO_NAMES
 
 Tree = exp.Expr
@@ -74,14 +74,8 @@ def declare_variables(database: Any, tree: exp.Declare, evaluate: Evaluate) -> N
             _assign(database, name, evaluate(value)[0], kind.sql("duckdb") if kind else None)
 
 
-def set_session_variables(database: Any, item: exp.SetItem, evaluate: Evaluate) -> None:
-    """Run ``SET VAR``: one variable, or several from a row of a query."""
-    names, query = read_assigned(item)
-    assign_session_variables(database, names, evaluate(query))
-
-
 def assign_session_variables(database: Any, names: list[str], values: tuple[Any, ...]) -> None:
-    """Give declared variables other values of their types."""
+    """Give declared variables other values of their types, as ``SET VAR`` does."""
     declared = list_variables(database)
     for name, value in zip(names, values, strict=True):
         if name.lower() not in declared:

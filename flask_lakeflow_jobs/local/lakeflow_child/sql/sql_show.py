@@ -68,12 +68,6 @@ def describe(database: Any, text: str) -> Any | None:
     return _select(database, ["col_name", "data_type", "comment"], rows)
 
 
-def find_query(text: str) -> str | None:
-    """Return the query that a ``DESCRIBE`` is about."""
-    match = match_syntax("[QUERY] <query>", text)
-    return match["query"] if match else None
-
-
 def describe_query(database: Any, query: str) -> Any:
     """Return the connection with the columns of a query of DuckDB."""
     described = database.execute(f"SELECT * FROM ({query}) LIMIT 0").description

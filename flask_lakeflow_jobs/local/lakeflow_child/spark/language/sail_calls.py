@@ -165,14 +165,6 @@ def _capitalize(write: CallWriter, text: Any) -> Any:
     return write.call("array_join", words, blank)
 
 
-def _read_date(write: CallWriter, text: Any) -> Any:
-    return write.call("to_date", write.cast(text, "TIMESTAMP_NTZ"))
-
-
-def _try_date(write: CallWriter, text: Any) -> Any:
-    return write.cast(write.try_cast(text, "TIMESTAMP_NTZ"), "DATE")
-
-
 def _find_day_of_week(write: CallWriter, field: Any, time: Any) -> Any:
     is_day = write.read_unit(field) in ("dow", "dayofweek")
     return write.call("dayofweek", time) if is_day else None
@@ -248,11 +240,13 @@ _RULES: dict[tuple[str, int], Rule] = {
     ("weekday", 1): lambda write, day: write.call("pmod", write.call("weekday", day), 7),
     # It reads no time with a T.
     ("from_json", 2): _read_json,
-    ("to_date", 1): _read_date,
+    ("to_date", 1): lambda write, text: write.call("to_date", write.cast(text, "TIMESTAMP_NTZ")),
     # It takes whole numbers alone.
     ("try_divide", 2): lambda write, value, by: write.call("/", value, write.call("nullif", by, 0)),
     # It lacks try_to_date.
-    ("try_to_date", 1): _try_date,
+    ("try_to_date", 1): lambda write, text: write.cast(
+        write.try_cast(text, "TIMESTAMP_NTZ"), "DATE"
+    ),
     ("try_to_date", 2): lambda write, text, form: write.cast(
         write.call("try_to_timestamp", text, form), "DATE"
     ),

@@ -85,14 +85,6 @@ def replace_show(statement: str, query: Query, volumes: str) -> str:
     return statement
 
 
-def _show_schemas(match: Match, query: Query, _: str) -> str:
-    return _list_names("databaseName", list_schemas(query, match["name"]), match)
-
-
-def _show_catalogs(match: Match, query: Query, _: str) -> str:
-    return _list_names("catalog", list_catalogs(query), match)
-
-
 def _list_names(column: str, names: Iterable[str], match: Match) -> str:
     found = [(each,) for each in sorted(names) if matches_show_pattern(each, match["text"])]
     return write_rows([column], found)
@@ -286,8 +278,12 @@ def _read_comments(metadata: dict[str, Any]) -> dict[str, Any]:
 _DESCRIBED = ["col_name", "data_type", "comment"]
 _GRANTS = ["Principal", "ActionType", "ObjectType", "ObjectKey"]
 _COMMANDS: dict[str, Callable[[Match, Query, str], str]] = {
-    f"SHOW (SCHEMAS | DATABASES) {_IN} {_LIKE}": _show_schemas,
-    f"SHOW CATALOGS {_LIKE}": _show_catalogs,
+    f"SHOW (SCHEMAS | DATABASES) {_IN} {_LIKE}": lambda match, query, _: _list_names(
+        "databaseName", list_schemas(query, match["name"]), match
+    ),
+    f"SHOW CATALOGS {_LIKE}": lambda match, query, _: _list_names(
+        "catalog", list_catalogs(query), match
+    ),
     f"SHOW TABLES {_IN} {_LIKE}": _show_tables,
     f"SHOW VIEWS {_IN} {_LIKE}": _show_views,
     "SHOW COLUMNS (IN | FROM) <name> [(IN | FROM) <schema>] $": _show_columns,
