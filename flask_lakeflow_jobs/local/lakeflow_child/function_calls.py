@@ -22,7 +22,7 @@ class Call:
 
     :param name: in lower case.
     :param before: the text before it.
-    :param end: its place in the text. What takes its place takes that of all before this end.
+    :param end: its place in the text. A function that replaces more than the call may move it.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Call:
 
     @property
     def is_stream(self) -> bool:
-        """Whether the rows of the call are read as a stream."""
+        """True if its rows are read as a stream."""
         return _STREAM.search(self.before) is not None
 
 

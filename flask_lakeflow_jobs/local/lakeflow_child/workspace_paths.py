@@ -365,12 +365,10 @@ class NativePaths:
         change_when_loaded(dict.fromkeys(_NATIVE, self._wrap_functions))
 
     def _wrap_functions(self, module: types.ModuleType) -> None:
-        for holder, pattern in _NATIVE[module.__name__].items():
-            self._wrap_all(getattr(module, holder, None) if holder else module, pattern)
-
-    def _wrap_all(self, holder: Any, pattern: str) -> None:
-        for name in [each for each in dir(holder) if re.fullmatch(pattern, each)]:
-            setattr(holder, name, self._wrap(getattr(holder, name)))
+        for holder_name, pattern in _NATIVE[module.__name__].items():
+            holder: Any = getattr(module, holder_name, None) if holder_name else module
+            for name in [each for each in dir(holder) if re.fullmatch(pattern, each)]:
+                setattr(holder, name, self._wrap(getattr(holder, name)))
 
     def _wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
