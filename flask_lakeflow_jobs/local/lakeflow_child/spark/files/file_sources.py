@@ -154,12 +154,11 @@ class FileSource:
         if names and schema:
             schema, declared = split_schema(schema, names)
             kinds |= {each.name: each.dataType for each in declared}
-        frames = [
-            self._load_group(
-                each, schema, {n: (dict(pairs).get(n), kinds[n]) for n in names}, header
-            )
-            for (pairs, header), each in groups.items()
-        ]
+        frames = []
+        for (partition, header), each in groups.items():
+            rows, values = self._load_group(each, schema, header), dict(partition)
+            columns = {name: functions.lit(values.get(name)).cast(kinds[name]) for name in names}
+            frames.append(rows.withColumns(columns) if columns else rows)
         frame = union_frames(frames)
         for field in () if self._has_texts else hints:
             if field.name in frame.columns:
@@ -167,13 +166,8 @@ class FileSource:
                 frame = frame.withColumn(field.name, value)
         return frame
 
-    def _load_group(
-        self, files: list[str], schema: Any, values: dict[str, Any], header: Header = None
-    ) -> Any:
-        """Return the rows of files in one folder, with the columns of the folder.
-
-        :param header: of the files, whose columns may have another order than the schema.
-        """
+    def _load_group(self, files: list[str], schema: Any, header: Header = None) -> Any:
+        """Return the rows of files with one header, whose columns may be in another order."""
         reader = self._session.read.format(self._format).options(**self._options)
         own = schema
         if schema and header is not None:
@@ -191,8 +185,6 @@ class FileSource:
                 for each in schema.fields
             )
             frame = frame.select(*columns)
-        for name, (value, kind) in values.items():
-            frame = frame.withColumn(name, functions.lit(value).cast(kind))
         return frame
 
     def _infer(self, groups: dict[tuple[Partition, Header], list[str]]) -> Any:
@@ -202,7 +194,7 @@ class FileSource:
             headers.setdefault(header, []).extend(files)
         fields: dict[str, Any] = {}
         for files in headers.values():
-            for field in self._load_group(files, None, {}).schema.fields:
+            for field in self._load_group(files, None).schema.fields:
                 if fields.setdefault(field.name, field).dataType != field.dataType:
                     fields[field.name] = StructField(field.name, StringType())
         return StructType([*fields.values()])
