@@ -17,8 +17,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ..spark.language.sql_literals import write_text
 from ..spark.language.sql_names import quote_part
-from ..spark.language.sql_text import write_text
 from ..spark.tables.spark_catalog import CHANGE_LOG
 from ..sql_syntax import NAME, NAME_PART, match_syntax, split_name
 from .pipeline_sql import blank_nested

@@ -14,8 +14,8 @@ from typing import Any
 from ..dbutils import DBUtils
 from ..function_calls import Call
 from ..notebook_files import is_notebook_file
+from ..spark.language.sql_literals import parse_columns
 from ..spark.language.sql_names import quote_part
-from ..spark.language.sql_text import parse_columns
 from ..sql_statements import split_statements
 from .definitions import Definitions
 from .pipeline_api import PipelineApi

@@ -6,7 +6,7 @@ import functools
 import sys
 from typing import Any
 
-from ..spark.language.sql_text import write_text
+from ..spark.language.sql_literals import write_text
 
 
 def as_query(function: Any) -> Any:

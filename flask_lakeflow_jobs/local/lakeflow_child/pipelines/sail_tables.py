@@ -16,8 +16,8 @@ from urllib.parse import unquote
 
 from ..json_files import read_json, write_json
 from ..samples import SPARK_SAMPLES
+from ..spark.language.sql_literals import write_text
 from ..spark.language.sql_names import quote_name, quote_part
-from ..spark.language.sql_text import write_text
 from ..spark.tables.delta_log import find_files, find_metadata, read_commits
 from ..spark.tables.spark_catalog import OFFERED, create_all, list_saved_catalogs, read_catalog
 from ..sql_syntax import split_name

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...function_calls import read_arguments
 from .sail_calls import correct_call
-from .sql_text import write_text
+from .sql_literals import write_text
 
 _NAME = re.compile(r"(?:[\w.]|`[^`]+`)+")
 _TEXT = re.compile(r"(?P<quote>['\"])(?P<text>(?:(?!(?P=quote))[^\\])*)(?P=quote)", re.DOTALL)

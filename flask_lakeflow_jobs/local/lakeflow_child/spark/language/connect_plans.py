@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from .call_texts import write_call
 from .sail_calls import CALLS
-from .sql_text import write_literal
+from .sql_literals import write_literal
 
 # pyspark is imported in functions: its import starts a session, and that of ``delta`` does not.
 #: How the names of views begin that last for one statement.

@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable
 
 from ...sql_syntax import LITERAL, NAME, NAME_PART, match_syntax, split_name, unquote_part
-from .sql_text import Query
+from .sql_literals import Query
 
 #: Returns what to write before the name of a schema.
 Prefix = Callable[[str], str]

@@ -13,7 +13,7 @@ from ...sql_statements import (
     split_statements,
 )
 from ...sql_syntax import match_syntax
-from ..language.sql_text import write_text
+from ..language.sql_literals import write_text
 
 _WIDGET = "CREATE WIDGET <column> <name> DEFAULT <text>"
 _ARGUMENT = re.compile(

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from sqlglot import exp, parse_one
 
-from ..language.sql_text import Query
+from ..language.sql_literals import Query
 from ..tables.delta_log import (
     find_location,
     list_fields,

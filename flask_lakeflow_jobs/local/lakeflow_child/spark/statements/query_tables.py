@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from ..language.sql_literals import Query
 from ..language.sql_names import FILE_FORMATS, quote_part
-from ..language.sql_text import Query
 from ..tables.delta_log import find_folder
 from .query_columns import Describe, Tree, expand_stars, parse_query, write_name
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from ...sql_statements import NO_METRICS, describe_skipped, find_skipped
 from ...sql_syntax import Match, match_syntax, replace_syntax, split_name
+from ..language.sql_literals import Query, write_answer, write_text
 from ..language.sql_names import (
     CATALOG_NAME,
     complete_path,
@@ -19,7 +20,6 @@ from ..language.sql_names import (
     find_schema,
     quote_part,
 )
-from ..language.sql_text import Query, write_answer, write_text
 from ..tables.delta_log import (
     EVOLVES,
     Commit,

@@ -17,8 +17,9 @@ from ...sql_syntax import Match, match_syntax
 from ...workspace_paths import WorkspacePaths
 from ..files.read_files import replace_read_files, view_files
 from ..language.spark_advice import find_lack, is_refusal
+from ..language.sql_literals import Query
 from ..language.sql_names import SELECTS, quote_part
-from ..language.sql_text import Query, escape_quotes, insert_parameters, insert_settings
+from ..language.sql_text import escape_quotes, insert_parameters, insert_settings
 from ..tables.delta_log import find_location, list_versions
 from ..tables.table_changes import replace_table_changes
 from ..tables.table_history import build_counts, replace_descriptions

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...sql_statements import matches_show_pattern
 from ...sql_syntax import Match, match_syntax, split_name, unquote_part
+from ..language.sql_literals import Query, parse_columns, write_rows
 from ..language.sql_names import (
     complete_path,
     list_catalogs,
@@ -19,7 +20,6 @@ from ..language.sql_names import (
     quote_name,
     quote_part,
 )
-from ..language.sql_text import Query, parse_columns, write_rows
 from ..tables.delta_log import (
     find_folder,
     find_info,

@@ -16,7 +16,7 @@ from ...json_files import read_json, write_json
 from ...sql.databricks_sql import Immediate, list_declared, name_of, read_assigned
 from ...sql_statements import matches_show_pattern
 from ...sql_syntax import Match, split_name
-from ..language.sql_text import write_answer, write_literal, write_rows
+from ..language.sql_literals import write_answer, write_literal, write_rows
 from .query_columns import Describe, parse_query, read_columns, replace_part, write
 
 #: Runs a statement, which may have arguments, and returns its frame.

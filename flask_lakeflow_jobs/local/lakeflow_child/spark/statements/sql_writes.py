@@ -16,8 +16,8 @@ from ...sql.databricks_sql import insert_partition
 from ..files.data_files import is_true, list_files
 from ..files.file_sources import METADATA, FileSource
 from ..language.connect_plans import name_frame
+from ..language.sql_literals import Query, write_answer, write_rows
 from ..language.sql_names import add_schema, quote_part
-from ..language.sql_text import Query, write_answer, write_rows
 from ..tables.delta_log import (
     find_folder,
     find_location,

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from ..language.sql_text import Query
+from ..language.sql_literals import Query
 from ..tables.delta_log import find_filled
 from .merge_with_ids import merge_with_ids
 from .query_columns import Describe, parse_query, write

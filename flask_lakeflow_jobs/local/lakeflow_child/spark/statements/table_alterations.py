@@ -13,8 +13,8 @@ from uuid import uuid4
 
 from sqlglot import exp
 
+from ..language.sql_literals import Query, write_answer
 from ..language.sql_names import quote_part
-from ..language.sql_text import Query, write_answer
 from ..tables.delta_log import (
     find_location,
     list_fields,

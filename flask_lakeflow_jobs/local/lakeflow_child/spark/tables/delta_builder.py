@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..language.sql_literals import write_text
 from ..language.sql_names import quote_part
-from ..language.sql_text import write_text
 
 
 @dataclass

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ...workspace_paths import drop_scheme
-from ..language.sql_text import Query, write_text
+from ..language.sql_literals import Query, write_text
 
 #: A version of a table, and the actions that lead to it.
 Commit = tuple[int, list[dict[str, Any]]]

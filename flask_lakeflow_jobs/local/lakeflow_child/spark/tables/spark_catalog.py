@@ -18,8 +18,8 @@ from ...json_files import read_json, write_json
 from ...samples import SPARK_SAMPLES
 from ...workspace_paths import drop_scheme
 from ..files.data_files import list_files
+from ..language.sql_literals import write_text
 from ..language.sql_names import list_catalogs, list_schemas, list_tables, quote_name, quote_part
-from ..language.sql_text import write_text
 
 Entries = dict[str, dict[str, Any]]
 

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from ...sql_syntax import Match, replace_syntax, unquote_part
-from ..language.sql_text import Query, parse_columns, write_rows
+from ..language.sql_literals import Query, parse_columns, write_rows
 from .delta_log import (
     find_files,
     find_info,

@@ -14,6 +14,7 @@ from pyspark.sql.types import NullType, NumericType, StringType, StructField, St
 
 from ..files.data_files import Translate, begin_at_root, is_true, lower_options
 from ..language.connect_plans import name_frame
+from ..language.sql_literals import write_literal
 from ..language.sql_names import (
     FILE_FORMATS,
     add_schema,
@@ -21,7 +22,6 @@ from ..language.sql_names import (
     find_schema,
     quote_part,
 )
-from ..language.sql_text import write_literal
 from .delta_log import EVOLVES, FEATURE, find_folder, has_limits
 from .delta_tables import DeltaTable
 from .written_values import cast_columns, check_types, format_values

@@ -1,4 +1,4 @@
-"""The text of SQL: its parameters, its quotes and its columns."""
+"""The text of SQL: its parameters, its quotes and its stars."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_text import (
     escape_quotes,
     hide_metadata,
     insert_parameters,
-    parse_columns,
 )
 
 
@@ -44,13 +43,6 @@ def test_insert_parameters_as_literals(value: Any, literal: str) -> None:
 )
 def test_escape_quotes_changes_doubled_quotes_only(statement: str, escaped: str) -> None:
     assert escape_quotes(statement) == escaped
-
-
-def test_columns_of_a_text_have_types_with_commas() -> None:
-    nested = "STRUCT<x: INT, y: ARRAY<DECIMAL(10, 2)>>"
-    columns = parse_columns(f"`a` {nested}, c DECIMAL(10, 2), d DATE")
-    assert columns == {"a": nested, "c": "DECIMAL(10, 2)", "d": "DATE"}
-    assert parse_columns("") == {}
 
 
 @pytest.mark.parametrize(
