@@ -130,7 +130,7 @@ class StreamLimiter:
             if self.held >= self._limit:
                 return None
             self._server = server
-            self._add_sockets(1)
+            self._count(sockets=1)
         return StreamPermit(self, holds_thread=False)
 
     def acquire_thread(self, server: Server) -> StreamPermit | None:
@@ -140,30 +140,29 @@ class StreamLimiter:
             log_once("flask_lakeflow_jobs.web", f"Viewers poll, because {reason}.")
         with _lock:
             self._limit = self.capacity(server, is_pushed=False)
-            is_added = self._process.held < descriptor_capacity() and self._add_thread(server)
-        return StreamPermit(self, holds_thread=True) if is_added else None
+            if self._process.held >= descriptor_capacity() or not self._has_thread(server):
+                return None
+            self._count(threads=1)
+        return StreamPermit(self, holds_thread=True)
 
     def exchange_for_thread(self, server: Server) -> bool:
         """Count a stream that needs no thread as one that holds a thread, if the limit allows."""
         with _lock:
-            is_added = self._add_thread(server)
-            self._add_sockets(-is_added)
-            return is_added
+            has_thread = self._has_thread(server)
+            if has_thread:
+                self._count(sockets=-1, threads=1)
+            return has_thread
 
-    def _add_sockets(self, number: int) -> None:
+    def _has_thread(self, server: Server) -> bool:
+        return self._own.threads < self._thread_limit(server)
+
+    def _count(self, *, sockets: int = 0, threads: int = 0) -> None:
+        """Count more streams, or fewer."""
         for usage in (self._own, self._process):
-            usage.sockets += number
-        limit_connections(self._server, self._process.sockets)
-
-    def _add_thread(self, server: Server) -> bool:
-        if self._own.threads >= self._thread_limit(server):
-            return False
-        self._add_threads(1)
-        return True
-
-    def _add_threads(self, number: int) -> None:
-        for usage in (self._own, self._process):
-            usage.threads += number
+            usage.sockets += sockets
+            usage.threads += threads
+        if sockets:
+            limit_connections(self._server, self._process.sockets)
 
     def capacity(self, server: Server, *, is_pushed: bool) -> int:
         """Return how many streams of this app the process can hold besides those of other apps.
@@ -193,9 +192,9 @@ class StreamLimiter:
     def remove(self, *, holds_thread: bool) -> None:
         with _lock:
             if holds_thread:
-                self._add_threads(-1)
+                self._count(threads=-1)
             else:
-                self._add_sockets(-1)
+                self._count(sockets=-1)
 
     @contextmanager
     def first_read_permit(self, server: Server, *, has_thread: bool) -> Iterator[bool]:
