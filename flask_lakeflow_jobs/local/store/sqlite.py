@@ -15,14 +15,10 @@ from ..home import WorkspaceError
 from ..model import JobRun, Settings, TaskRun
 
 _MAX_DUMPED = 256  # settings of jobs and tasks whose JSON is kept
-_SCHEMA_VERSION = 3
+_SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE jobs (
     job_id INTEGER PRIMARY KEY, created INTEGER NOT NULL, creator TEXT NOT NULL,
-    settings TEXT NOT NULL
-);
-CREATE TABLE pipelines (
-    pipeline_id TEXT PRIMARY KEY, modified INTEGER NOT NULL, creator TEXT NOT NULL,
     settings TEXT NOT NULL
 );
 CREATE TABLE runs (
@@ -41,6 +37,13 @@ CREATE INDEX tasks_by_run ON tasks (job_run_id, number);
 CREATE TABLE outputs (run_id INTEGER PRIMARY KEY, record TEXT NOT NULL);
 CREATE TABLE tokens (token TEXT PRIMARY KEY, run_id INTEGER NOT NULL);
 CREATE TABLE permissions (object TEXT PRIMARY KEY, entries TEXT NOT NULL);
+"""
+# Added without a new version: older code does without it.
+_PIPELINES = """
+CREATE TABLE IF NOT EXISTS pipelines (
+    pipeline_id TEXT PRIMARY KEY, modified INTEGER NOT NULL, creator TEXT NOT NULL,
+    settings TEXT NOT NULL
+)
 """
 
 
@@ -88,6 +91,7 @@ class Store:
                 f"{path} was written by another version of the local workspace. "
                 f"Move {path.parent} away, or name another folder."
             )
+        self._db.execute(_PIPELINES)
 
     def close(self) -> None:
         self._db.close()

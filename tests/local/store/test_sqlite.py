@@ -200,5 +200,17 @@ def test_store_of_another_version_is_refused(tmp_path: Path) -> None:
         Store(path)
 
 
+def test_store_from_before_pipelines_were_kept_opens_and_keeps_them(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite"
+    Store(path).close()
+    database = sqlite3.connect(path)
+    database.execute("DROP TABLE pipelines")
+    database.close()
+    store = Store(path)
+    store.save_pipeline("a", 5, "me", {})
+    assert [each["pipeline_id"] for each in store.load_pipelines()] == ["a"]
+    store.close()
+
+
 def test_store_is_readable_by_its_user_only(store: Store, tmp_path: Path) -> None:
     assert os.stat(tmp_path / "runs.sqlite").st_mode & 0o077 == 0
