@@ -195,7 +195,9 @@ def _read_url(error: BaseException) -> SplitResult:
     """Return the address of the request, which the errors of httpx leave out."""
     with suppress(Exception):
         request: Any = error.request  # type: ignore[attr-defined]
-        return urlsplit(str(request.url))
+        url = urlsplit(str(request.url))
+        if url.port is None or url.port:  # raises an error where it is no number
+            return url
     return urlsplit("")
 
 

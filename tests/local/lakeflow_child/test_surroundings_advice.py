@@ -168,6 +168,7 @@ def test_advice_on_a_connection_finds_the_host_that_the_error_lacks(
         ("https://localhost/serving-endpoints", "Write os.environ['DATABRICKS_HOST'] in place of"),
         ("http://localhost:11434/v1", "This machine cannot reach localhost."),
         ("https://a.example/v1", "This machine cannot reach a.example."),
+        ("https://a.example:none/v1", "This machine cannot reach the host of the task."),
     ],
 )
 def test_advice_on_a_refused_connection_reads_the_host_of_the_request(url: str, start: str) -> None:
