@@ -23,7 +23,7 @@ MAX_BLOCK_BYTES = 2**20
 MAX_HANDLES = 100
 
 _DEFAULT_READ_BYTES = 2**19
-_SETTING = "disable_legacy_dbfs"
+_SETTING: Json = {"name": "disable_legacy_dbfs", "effective_boolean_val": {"value": False}}
 _ELSEWHERE = {
     "Volumes": "The files of volumes are under 'fs/files' and 'fs/directories'.",
     "Workspace": "Workspace files are under 'workspace'.",
@@ -64,10 +64,7 @@ class DbfsEndpoints:
             ("POST", "dbfs/add-block"): self.add_block,
             ("POST", "dbfs/close"): self.close,
             ("GET", "dbfs/read"): self.read,
-            ("GET", f"settings/{_SETTING}"): lambda request: {
-                "name": _SETTING,
-                "effective_boolean_val": {"value": False},
-            },
+            ("GET", "settings/disable_legacy_dbfs"): lambda request: _SETTING,
         }
 
     def get_status(self, request: Request) -> Json:
