@@ -46,8 +46,7 @@ def reset_in_new_processes(method: Callable[[], None]) -> None:
     """
     global _was_patched
     _was_patched = _was_patched or is_gevent_patched()
-    _resets.difference_update([reset for reset in list(_resets) if reset() is None])
-    _resets.add(WeakMethod(method))
+    _resets.add(WeakMethod(method, _resets.discard))
 
 
 def reset_after_late_patch() -> None:

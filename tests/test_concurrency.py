@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -11,12 +12,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from flask_lakeflow_jobs import concurrency
 from flask_lakeflow_jobs.concurrency import (
     is_gevent_patched,
     run_in_thread,
     run_inline,
     start_thread,
 )
+from flask_lakeflow_jobs.memo import Memo
 from tests.support import DEADLINE, refuse_threads, wait_until
 
 #: Prints the number of calls in a forked child: one for each object that still exists.
@@ -111,6 +114,16 @@ def test_reset_in_new_processes_calls_methods_of_living_objects() -> None:
         [sys.executable, "-c", FORK], capture_output=True, text=True, timeout=DEADLINE, check=True
     )
     assert done.stdout.split() == ["1", "0"]
+
+
+def test_reset_in_new_processes_keeps_nothing_of_an_object_that_is_gone() -> None:
+    """A process of tests, for one, creates thousands of apps."""
+    before, owner = set(concurrency._resets), Memo[int, int](1)
+    entries = concurrency._resets - before
+    assert entries
+    del owner
+    gc.collect()
+    assert not entries & concurrency._resets
 
 
 #: An app that is loaded before gevent patches, as with ``gunicorn -k gevent --preload``. Prints the
