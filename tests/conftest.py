@@ -24,6 +24,7 @@ from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.clocks import FakeClock
 from tests.compiled_code import share_compiled_code
 from tests.postgres import PostgresServer, is_installed
+from tests.shared_migration import share_migration
 from tests.support import ALICE, BOB, BUNDLE, DEADLINE, LiveServer, RunGate
 
 #: Examples may be slow on a busy machine.
@@ -34,6 +35,7 @@ settings.register_profile("few", settings.get_profile("no-deadline"), max_exampl
 settings.load_profile("no-deadline")
 
 share_compiled_code()
+share_migration()
 
 MakeApp = Callable[..., Flask]
 Serve = Callable[[Flask], str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,12 +15,18 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from flask_lakeflow_jobs import RecordOutdated
+from flask_lakeflow_jobs.record import versions
 from flask_lakeflow_jobs.record.schema import VERSION_TABLE, metadata
 from flask_lakeflow_jobs.record.store import Record, open_record
 from flask_lakeflow_jobs.record.versions import MIGRATIONS, VERSIONS, check_version, upgrade_schema
 from tests.clocks import FakeClock
 from tests.postgres import PostgresServer
 from tests.support import DEADLINE
+
+
+@pytest.fixture(autouse=True)
+def _own_migration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(versions, "_migrate", inspect.unwrap(versions._migrate))
 
 
 @pytest.fixture
