@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
@@ -181,12 +180,11 @@ class TestFollower:
         assert [status.outcome for _, status in process.harness.changes][-1] == "succeeded"
 
     def test_runs_that_are_not_followed_keep_no_other_from_being_polled(
-        self, record: SwitchableRecord, clock: FakeClock
+        self, record: SwitchableRecord, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(follower, "MAX_UNFINISHED_RUNS", 1)
         process = Process(record, {"etl": ETL, "scratch": SCRATCH}, clock)
-        limit = inspect.signature(record.list_unfinished_runs).parameters["limit"].default
-        for run_id in range(1, limit + 1):
-            record.add_found_run("scratch", SCRATCH.job_id, run_id, started_at=0)
+        record.add_found_run("scratch", SCRATCH.job_id, 1, started_at=0)
         add_run(record, 7, job_id=ETL.job_id)
         process.source.set_response(LONG_RUNNING, key(7))
         process.step()

@@ -13,9 +13,9 @@ from databricks.sdk.service.jobs import Run
 
 from flask_lakeflow_jobs import DatabaseUnavailable, LakeflowJobsError, UpstreamUnavailable
 from flask_lakeflow_jobs.config.jobs import Job
+from flask_lakeflow_jobs.following import run_finder
 from flask_lakeflow_jobs.following.run_finder import (
     LOOKBACK_MS,
-    MAX_FOUND_RUNS,
     REPAIR_MS,
     REPAIRED_SECONDS,
     RunFinder,
@@ -258,14 +258,22 @@ class TestRunFinder:
         assert self.found(record) == [2, 3]
 
     def test_no_run_is_lost_if_more_have_started_than_a_list_has(
-        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
+        self,
+        record: SwitchableRecord,
+        workspace: Workspace,
+        finder: RunFinder,
+        clock: FakeClock,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        now, minute = int(clock.now() * 1000), 60_000
+        monkeypatch.setattr(run_finder, "MAX_FOUND_RUNS", 20)
+        now, ten_minutes = int(clock.now() * 1000), 600_000
         record.add_found_run("etl", ETL.job_id, 1, started_at=now - LOOKBACK_MS)
         record.finish_run(end(1, job_id=ETL.job_id))
-        count = LOOKBACK_MS // minute
-        assert count > MAX_FOUND_RUNS
-        workspace.runs += [(2 + n, now - LOOKBACK_MS + n * minute, False) for n in range(count)]
+        count = LOOKBACK_MS // ten_minutes
+        assert count > run_finder.MAX_FOUND_RUNS
+        workspace.runs += [
+            (2 + n, now - LOOKBACK_MS + n * ten_minutes, False) for n in range(count)
+        ]
         finder.find()
         found = {run.run_id for run in record.list_unfinished_runs([ETL.job_id], limit=2 * count)}
         assert found == {run_id for run_id, *_ in workspace.runs}
