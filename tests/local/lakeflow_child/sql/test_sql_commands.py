@@ -79,8 +79,7 @@ def rows(text: str) -> list[tuple[Any, ...]]:
     ],
 )  # fmt: skip
 def test_results_of_databricks(statement: str, query: str, expected: list[tuple[Any, ...]]) -> None:
-    rows(SETUP)
-    assert rows(f"{statement}; {query}") == expected
+    assert rows(f"{SETUP} {statement}; {query}") == expected
 
 
 @pytest.mark.parametrize(
