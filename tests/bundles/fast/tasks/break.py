@@ -1,9 +1,0 @@
-"""Fails."""
-
-
-def launch() -> None:
-    raise ValueError("the boat is leaking")
-
-
-print("about to launch")
-launch()
