@@ -17,7 +17,7 @@ _STREAM = re.compile(r"\bSTREAM[\s(]*$", re.IGNORECASE)
 
 
 @dataclass
-class Call:
+class FunctionCall:
     """A call in a text.
 
     :param name: in lower case.
@@ -38,7 +38,11 @@ class Call:
 
 
 def replace_calls(
-    text: str, names: Iterable[str], write: Callable[[Call], str | None], *, must_end: bool = False
+    text: str,
+    names: Iterable[str],
+    write: Callable[[FunctionCall], str | None],
+    *,
+    must_end: bool = False,
 ) -> str:
     """Replace calls of functions, but not those in texts.
 
@@ -56,7 +60,7 @@ def replace_calls(
             continue
         values = [text[start:end].strip() for start, end in arguments]
         before, end = text[: match.start()], arguments[-1][1] + 1
-        call = Call(match["name"].lower(), values, text, before, end)
+        call = FunctionCall(match["name"].lower(), values, text, before, end)
         if (written := write(call)) is not None:
             text = before + written + text[call.end :]
             position = len(before + written)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.function_calls import (
-    Call,
+    FunctionCall,
     read_arguments,
     replace_calls,
 )
@@ -25,7 +25,7 @@ def test_arguments_of_a_call(call: str, arguments: list[str] | None) -> None:
     assert found is None or call[found[1] - 1] == ")"
 
 
-def write_again(call: Call) -> str | None:
+def write_again(call: FunctionCall) -> str | None:
     stream = "stream " if call.is_stream else ""
     return None if call.name == "g" else f"{stream}{call.name}<{'|'.join(call.arguments)}>"
 

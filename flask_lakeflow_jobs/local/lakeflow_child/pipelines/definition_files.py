@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..dbutils import DBUtils
-from ..function_calls import Call
+from ..function_calls import FunctionCall
 from ..notebook_files import is_notebook_file
 from ..spark.language.sql_literals import parse_columns
 from ..spark.language.sql_names import quote_part
@@ -98,7 +98,7 @@ class DefinitionFiles:
         if translated.strip():
             register(translated)
 
-    def _define_view(self, call: Call, has_metadata: bool) -> str:
+    def _define_view(self, call: FunctionCall, has_metadata: bool) -> str:
         """Return the name of a new view of the files of a call."""
         from ..spark.files.read_files import FILES_PREFIX, find_format, read_options
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from ..function_calls import Call, find_argument_end, read_arguments, replace_calls
+from ..function_calls import FunctionCall, find_argument_end, read_arguments, replace_calls
 from ..sql_statements import remove_comments, split_statements
 from ..sql_syntax import NAME, NAME_PART, TEXT, match_syntax
 from .expectations import fail_unless
@@ -62,7 +62,7 @@ def to_spark(text: str, catalogs: Iterable[str]) -> tuple[str, list[str]]:
     return drop_catalogs(written, catalogs), lost
 
 
-def _write_read_files(call: Call) -> str | None:
+def _write_read_files(call: FunctionCall) -> str | None:
     """Write ``cloud_files(path, format, map(…))`` as ``read_files``, which has more options."""
     if len(call.arguments) < 2:
         return None

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ...function_calls import Call, replace_calls
+from ...function_calls import FunctionCall, replace_calls
 from ..language.sql_text import hide_metadata
 from .data_files import Translate, list_files
 from .file_sources import METADATA, FileSource
@@ -30,7 +30,7 @@ _OTHERS = {"jsonl": "json", "ndjson": "json", "tsv": "csv", "txt": "text"}
 _FORMATS = {each: each for each in ("avro", "csv", "json", "orc", "parquet")} | _OTHERS
 
 
-def replace_read_files(statement: str, define: Callable[[Call, bool], str]) -> str:
+def replace_read_files(statement: str, define: Callable[[FunctionCall, bool], str]) -> str:
     """Replace each call of ``read_files`` by the name of a view of the files.
 
     :param statement: without comments.
@@ -39,7 +39,7 @@ def replace_read_files(statement: str, define: Callable[[Call, bool], str]) -> s
     has_metadata = METADATA in statement
     views: list[str] = []
 
-    def write(call: Call) -> str:
+    def write(call: FunctionCall) -> str:
         views.append(define(call, has_metadata))
         return views[-1]
 
@@ -50,7 +50,7 @@ def replace_read_files(statement: str, define: Callable[[Call, bool], str]) -> s
 
 
 def view_files(
-    session: Any, evaluate: Evaluate, translate: Translate, call: Call, has_metadata: bool
+    session: Any, evaluate: Evaluate, translate: Translate, call: FunctionCall, has_metadata: bool
 ) -> str:
     """Return the name of a new view of the files of a call."""
     path, settings = read_options(call.arguments, evaluate)

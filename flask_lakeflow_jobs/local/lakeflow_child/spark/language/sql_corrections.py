@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from ...function_calls import Call, Span, find_arguments, read_arguments, replace_calls
+from ...function_calls import FunctionCall, Span, find_arguments, read_arguments, replace_calls
 from ...sql_syntax import LITERAL
 from .call_texts import write_call
 from .sail_calls import CALLS
@@ -55,7 +55,7 @@ def _correct_calls(statement: str) -> str:
     return replace_calls(_RANGE.sub(_order_range, statement), _CORRECTED, _correct_call)
 
 
-def _correct_call(call: Call) -> str | None:
+def _correct_call(call: FunctionCall) -> str | None:
     name, arguments = call.name, [*map(_correct_calls, call.arguments)]
     over = _OVER.match(call.text, call.end)
     if "percentile" in name:

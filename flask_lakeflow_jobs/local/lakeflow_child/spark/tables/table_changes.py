@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 from pyspark.sql import Window, functions
 
-from ...function_calls import Call, replace_calls
+from ...function_calls import FunctionCall, replace_calls
 from ..files.data_files import Translate, begin_at_root, lower_options, wants_changes
 from ..files.read_files import Evaluate, create_view
 from ..language.connect_plans import union_frames
@@ -50,7 +50,7 @@ def replace_table_changes(statement: str, session: Any, evaluate: Evaluate) -> s
     :param statement: without comments.
     """
 
-    def define(call: Call) -> str:
+    def define(call: FunctionCall) -> str:
         table, *bounds = map(evaluate, call.arguments)
         options = {
             f"{begin}{'version' if isinstance(bound, int) else 'timestamp'}": str(bound)
