@@ -13,6 +13,7 @@ import socket
 import sys
 import types
 import warnings
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from .sail_tables import SailTables
 
 _SPEC = "spark-pipeline.yml"
 _DEFINITIONS = "definitions"
+_CATALOG = "spark_catalog"  # that of all tables
 # By default, each stream would start 200 tasks for each batch.
 _SETTINGS = {"spark.sql.shuffle.partitions": "4", "spark.sql.streaming.schemaInference": "true"}
 # Patterns in the errors of Spark, and what to do about them.
@@ -118,12 +120,9 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
 
 def write_spec(folder: Path, pipeline: dict[str, Any], configuration: dict[str, str]) -> None:
     """Write the pipeline's spec, and a file for each of its definitions, into a folder."""
-    # By its name: one that is deleted and deployed again continues its tables, which stay.
-    name = re.sub(r"[^\w-]", "_", pipeline["name"])
-    storage = Path(os.environ.get("LAKEFLOW_LOCAL_SPARK", folder)) / "pipelines" / name
     spec = {
         "name": pipeline["name"],
-        "storage": storage.as_uri(),
+        "storage": create_storage(folder, pipeline["id"]).as_uri(),
         "database": pipeline["schema"],
         "configuration": {**_SETTINGS, "pipelines.id": pipeline["id"], **configuration},
         "libraries": [{"glob": {"include": f"{_DEFINITIONS}/**"}}],
@@ -135,6 +134,26 @@ def write_spec(folder: Path, pipeline: dict[str, Any], configuration: dict[str, 
         stem = re.sub(r"\W", "_", Path(file).stem)
         text = f"from {definition_files.__name__} import current\n\ncurrent.define({file!r})\n"
         (definitions / f"d{number:04}_{stem}.py").write_text(text)
+
+
+def create_storage(folder: Path, pipeline_id: str) -> Path:
+    """Create the folder of a pipeline's checkpoints, and return it.
+
+    All pipelines share the checkpoints of tables, which stay while their pipeline is renamed, or
+    deleted and deployed again: a stream without its old checkpoint loses new rows. Those of sinks,
+    which other pipelines may have too, are of the pipeline.
+
+    :param folder: its parent, unless the workspace has one.
+    """
+    pipelines = Path(os.environ.get("LAKEFLOW_LOCAL_SPARK", folder)) / "pipelines"
+    storage = pipelines / re.sub(r"[^\w-]", "_", pipeline_id)
+    tables = pipelines / ".tables"
+    checkpoints = storage / "_checkpoints"
+    for each in (tables, checkpoints):
+        each.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.symlink(tables, checkpoints / _CATALOG)
+    return storage
 
 
 def list_update_arguments(spec: Path, pipeline: dict[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.pipelines.pipeline import (
+    create_storage,
     describe_failure,
     find_frames,
     list_update_arguments,
@@ -140,13 +141,25 @@ def test_trace_of_a_pipeline_begins_in_its_files() -> None:
 def test_spec_names_a_file_for_each_definition(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LAKEFLOW_LOCAL_SPARK", "/spark")
-    body = {"id": "7", "name": "[dev] Shop", "schema": "sales", "files": ["/a/x y.py", "/b/x y.py"]}
+    monkeypatch.setenv("LAKEFLOW_LOCAL_SPARK", str(tmp_path / "spark"))
+    body = {"id": "7", "name": "Shop", "schema": "sales", "files": ["/a/x y.py", "/b/x y.py"]}
     write_spec(tmp_path, body, {"shop.n": "1"})
     spec = json.loads((tmp_path / "spark-pipeline.yml").read_text())
-    assert (spec["name"], spec["database"]) == ("[dev] Shop", "sales")
-    assert spec["storage"] == "file:///spark/pipelines/_dev__Shop"
+    assert (spec["name"], spec["database"]) == ("Shop", "sales")
+    assert spec["storage"] == (tmp_path / "spark/pipelines/7").as_uri()
     assert spec["configuration"]["shop.n"] == "1"
     files = sorted((tmp_path / "definitions").iterdir())
     assert [file.name for file in files] == ["d0000_x_y.py", "d0001_x_y.py"]
     assert files[1].read_text().endswith("\ncurrent.define('/b/x y.py')\n")
+
+
+def test_pipelines_share_the_checkpoints_of_tables_but_not_of_sinks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LAKEFLOW_LOCAL_SPARK", raising=False)
+    first, second, again = (create_storage(tmp_path, each) for each in ("a/b", "c", "c"))
+    assert (first.name, second) == ("a_b", again)
+    (first / "_checkpoints/spark_catalog/sales").mkdir()
+    (first / "_checkpoints/sink").mkdir()
+    assert [each.name for each in (second / "_checkpoints/spark_catalog").iterdir()] == ["sales"]
+    assert [each.name for each in (second / "_checkpoints").iterdir()] == ["spark_catalog"]
