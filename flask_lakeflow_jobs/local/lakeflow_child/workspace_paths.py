@@ -280,8 +280,8 @@ class WorkspacePaths:
         return _replace(function, call)
 
     def _wrap_both(self, function: Callable[..., Any]) -> Any:
-        def call(src: Any, dst: Any, **named: Any) -> Any:
-            return function(self.translate(src), self.translate(dst), **named)
+        def call(src: Any, dst: Any, *more: Any, **named: Any) -> Any:
+            return function(self.translate(src), self.translate(dst), *more, **named)
 
         return _replace(function, call)
 

@@ -159,8 +159,10 @@ folder.mkdir()
 (folder / "shop.py").write_text("price = 3")
 shutil.copytree(folder, "/Volumes/main/raw/in/copy")
 os.rename("/Volumes/main/raw/in/copy", "/Volumes/main/raw/in/moved")
-sys.path.append("/Volumes/main/raw/in/moved")
+pathlib.Path("/Volumes/main/raw/in/link").symlink_to("/Volumes/main/raw/in/moved")
+sys.path.append("/Volumes/main/raw/in/link")
 import shop
+os.remove("/Volumes/main/raw/in/link")
 os.makedirs("/dbfs/tmp/a")
 shutil.rmtree(folder)
 names = [os.listdir("/Volumes/main/raw/in"), dbutils.fs.ls("dbfs:/tmp")[0].name]
