@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -47,9 +47,9 @@ def test_advice_names_the_folder_that_the_import_path_lacks(tmp_path: Path) -> N
 def test_advice_names_the_package_that_has_no_such_module(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "shop/code").mkdir(parents=True)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setitem(sys.modules, "shop", importlib.import_module("shop"))
+    package = ModuleType("shop")  # of a folder without __init__.py
+    package.__file__, package.__path__ = None, [str(tmp_path / "shop")]
+    monkeypatch.setitem(sys.modules, "shop", package)
     for module in ("shop.models", "json.models"):
         advice = advise_on_module(module, ["other"], installs=True, root=str(tmp_path))
         assert advice.startswith(f"The package {module.partition('.')[0]} (/")

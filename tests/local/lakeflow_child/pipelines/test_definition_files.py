@@ -26,7 +26,8 @@ CREATE MATERIALIZED VIEW b AS SELECT 2
 
 
 @pytest.fixture
-def files() -> DefinitionFiles:
+def files(monkeypatch: pytest.MonkeyPatch) -> DefinitionFiles:
+    monkeypatch.setattr(sys, "path", [*sys.path])
     api: Any = SimpleNamespace(register=lambda: None)
     dbutils: Any = SimpleNamespace(notebook_names=dict)
     definitions: Any = None
@@ -62,10 +63,7 @@ def test_cells_of_an_sql_notebook_need_no_semicolon(
 
 
 @pytest.mark.parametrize("title", ["", "# Databricks notebook source\n"])
-def test_file_imports_modules_beside_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: DefinitionFiles, title: str
-) -> None:
-    monkeypatch.setattr(sys, "path", [*sys.path])
+def test_file_imports_modules_beside_it(tmp_path: Path, files: DefinitionFiles, title: str) -> None:
     (tmp_path / "lakeflow_prices.py").write_text("price = 3")
     file = tmp_path / "tables.py"
     file.write_text(f"{title}import lakeflow_prices\nassert lakeflow_prices.price == 3")
