@@ -103,7 +103,9 @@ def test_stream_has_task_states_in_the_order_of_dependencies(site: Site) -> None
     )
     states = list(site.follow(f"{started.headers['Location']}/stream"))
     tasks = {task["task_key"]: task for task in states[-1]["run"]["tasks"]}
-    assert len(states) > 1
+    # How many there are depends on the machine: a viewer who polls may come after the end.
+    is_last = [False] * (len(states) - 1) + [True]
+    assert [state["status"] == "TERMINATED" for state in states] == is_last
     assert len(tasks) == 6
     assert all(task["state"]["result_state"] == "SUCCESS" for task in tasks.values())
     assert tasks["clean"]["start_time"] >= tasks["extract"]["end_time"]
