@@ -113,6 +113,7 @@ rows = [tuple(row) for row in spark.sql("DESCRIBE dev.snippets.a").limit(6).coll
 assert rows[1] == ("n", "int", "it's") and [("p", "string", "x"), ("q", "int", None)] == rows[4:], rows
 for change, remedy in {
     "ADD COLUMN N STRING": "ADD COLUMN IF NOT EXISTS",
+    "ADD COLUMNS (r)": "such as r STRING",
     "ALTER COLUMN m SET NOT NULL": "Give these rows a value",
     "DROP COLUMNS (n, m)": "SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')",
     "RENAME COLUMN n TO key": "SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')",

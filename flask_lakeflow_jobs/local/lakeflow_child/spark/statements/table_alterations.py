@@ -95,7 +95,7 @@ def _list_added(action: Tree) -> list[exp.ColumnDef]:
 def _add_field(fields: list[Field], definition: exp.ColumnDef, query: Query) -> list[Field]:
     """Return the columns of a table with another one, unless it exists.
 
-    :raises ValueError: it exists, and the statement does not allow that.
+    :raises ValueError: it has no type, or it exists and the statement does not allow that.
     """
     names = [each["name"].lower() for each in fields]
     if definition.name.lower() in names:
@@ -109,7 +109,11 @@ def _add_field(fields: list[Field], definition: exp.ColumnDef, query: Query) -> 
     index = len(fields)
     if position is not None:
         index = names.index(position.this.name.lower()) + 1 if position.this else 0
-    kind = definition.args["kind"]
+    if (kind := definition.args.get("kind")) is None:
+        raise ValueError(
+            f"[PARSE_SYNTAX_ERROR] The column {definition.name} has no type. Write one behind its "
+            f"name, such as {definition.name} STRING."
+        )
     text = "STRING" if kind.is_type("char", "varchar") else write(kind)
     (column,) = query(f"SELECT CAST(NULL AS {text}) AS {quote_part(definition.name)}").schema.fields
     field = {**column.jsonValue(), "name": definition.name, "nullable": True}
