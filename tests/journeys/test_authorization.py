@@ -322,7 +322,8 @@ def test_stream_of_several_runs_with_a_hidden_job_is_404(
     assert response.status_code == 404
     assert not fault_proxy.requests
     run_id = client.post("/api/jobs/never/run").get_json()["runId"]
-    assert client.get(f"/api/jobs/stream?run=never:{run_id}").status_code == 200
+    with client.get(f"/api/jobs/stream?run=never:{run_id}") as stream:
+        assert stream.status_code == 200
 
 
 @pytest.mark.parametrize(
