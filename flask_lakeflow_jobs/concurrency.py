@@ -9,8 +9,9 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any
-from weakref import WeakMethod
+from types import MethodType
+from typing import Any, cast
+from weakref import ref
 
 #: Runs a call in the background or inline.
 Spawn = Callable[[Callable[[], None]], None]
@@ -24,7 +25,7 @@ _imports = threading.RLock()
 _native_import: Any = None
 
 #: The methods that set up the state of a process, and whether they ran after gevent's patch.
-_resets: set[WeakMethod[Callable[[], None]]] = set()
+_resets: dict[tuple[int, str], tuple[ref[Any], Callable[[Any], None]]] = {}
 _was_patched = False
 
 if hasattr(os, "register_at_fork"):  # Windows does not fork
@@ -46,7 +47,11 @@ def reset_in_new_processes(method: Callable[[], None]) -> None:
     """
     global _was_patched
     _was_patched = _was_patched or is_gevent_patched()
-    _resets.add(WeakMethod(method, _resets.discard))
+    bound, discard = cast(MethodType, method), _resets.pop
+    key = (id(bound.__self__), bound.__name__)
+    # Not a WeakMethod, whose callback may fail when an interpreter of Python 3.13 ends.
+    owner = ref(bound.__self__, lambda _: discard(key, None))
+    _resets[key] = (owner, bound.__func__)
 
 
 def reset_after_late_patch() -> None:
@@ -69,9 +74,9 @@ def _start_child() -> None:
 
 
 def _reset() -> None:
-    for reset in list(_resets):
-        if (method := reset()) is not None:
-            method()
+    for reference, function in list(_resets.values()):
+        if (owner := reference()) is not None:
+            function(owner)
 
 
 def is_gevent_patched() -> bool:

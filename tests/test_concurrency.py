@@ -119,11 +119,11 @@ def test_reset_in_new_processes_calls_methods_of_living_objects() -> None:
 def test_reset_in_new_processes_keeps_nothing_of_an_object_that_is_gone() -> None:
     """A process of tests, for one, creates thousands of apps."""
     before, owner = set(concurrency._resets), Memo[int, int](1)
-    entries = concurrency._resets - before
+    entries = set(concurrency._resets) - before
     assert entries
     del owner
     gc.collect()
-    assert not entries & concurrency._resets
+    assert not entries & set(concurrency._resets)
 
 
 #: An app that is loaded before gevent patches, as with ``gunicorn -k gevent --preload``. Prints the
