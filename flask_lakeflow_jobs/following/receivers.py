@@ -42,8 +42,7 @@ class Receivers:
         self._notifier = notifier
 
     def prepare(self, signal: str, payload: Mapping[str, Any]) -> tuple[list[str], str | None]:
-        """Return the names of the receivers of an event, and the payload as the record stores it
-        for them."""
+        """Return the names of an event's receivers, and its payload as the record stores it."""
         names = [*name_receivers(self._signals[signal], self._app)]
         if self._notifier is not None:
             names += self._notifier.select(signal, payload)

@@ -171,8 +171,8 @@ def _advise_on_host(error: BaseException) -> str | None:
     host = (
         found or url.hostname or _find_text(error, "host", _CLIENT_FILES) or "the host of the task"
     )
-    is_plain = "port=443" in str(error) or (url.scheme == "https" and url.port is None)
-    if host == "localhost" and is_plain:  # of spark.databricks.workspaceUrl
+    is_https = "port=443" in str(error) or (url.scheme == "https" and url.port is None)
+    if host == "localhost" and is_https:  # of spark.databricks.workspaceUrl
         return (
             "Write os.environ['DATABRICKS_HOST'] in place of https:// and the workspace URL: "
             "the local workspace serves no HTTPS."
@@ -196,8 +196,8 @@ def _read_url(error: BaseException) -> SplitResult:
     with suppress(Exception):
         request: Any = error.request  # type: ignore[attr-defined]
         url = urlsplit(str(request.url))
-        if url.port is None or url.port:  # raises an error where it is no number
-            return url
+        _ = url.port  # raises an error where it is no number
+        return url
     return urlsplit("")
 
 

@@ -60,7 +60,10 @@ def patch_pyspark(
     :param folders: of the bundle's modules.
     :param packages: the folder of those that were installed for the task.
     """
-    keep: Any = lambda self, *_: self  # noqa: E731
+
+    def keep(self: Any, *_: Any) -> Any:
+        return self
+
     patches: dict[Any, dict[str, Any]] = {
         # Databricks ignores it, and Spark Connect refuses it.
         SparkSession.Builder: {"master": keep},

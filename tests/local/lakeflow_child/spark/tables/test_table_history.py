@@ -1,4 +1,4 @@
-"""What the log of a Delta table says of its history, its details and changed rows."""
+"""Queries for the history of a Delta table, its details and its changed rows."""
 
 from __future__ import annotations
 
