@@ -252,21 +252,23 @@ UNITY = """
 # Databricks notebook source
 from databricks.sdk import WorkspaceClient
 w = WorkspaceClient()
-spark.range(1).write.saveAsTable("dev.sales.made")
+spark.sql("CREATE TABLE dev.sales.made (id BIGINT NOT NULL COMMENT 'key', n INT) COMMENT 'all'")
 assert w.tables.exists("dev.sales.made").table_exists
-columns = [(each.name, each.type_text) for each in w.tables.get("dev.sales.made").columns]
+made = w.tables.get("dev.sales.made")
+columns = [(each.name, each.type_text, each.nullable, each.comment) for each in made.columns]
 w.schemas.create("fresh", "dev")
 schemas = [row[0] for row in spark.sql("SHOW SCHEMAS IN dev").collect()]
 w.tables.delete("dev.sales.made")
 gone = not spark.catalog.tableExists("dev.sales.made")
-dbutils.notebook.exit(str((columns, "fresh" in schemas, gone)))
+dbutils.notebook.exit(str((made.comment, columns, "fresh" in schemas, gone)))
 """
 
 
 def test_task_and_its_calls_of_unity_catalog_see_each_others_tables(workspaces: Create) -> None:
     jobs = {"etl": {"tasks": [notebook_task("main", "main.py")]}}
     client = workspaces(jobs, {"main.py": UNITY}).start()
-    assert notebook_result(client, "etl") == "([('id', 'bigint')], True, True)"
+    columns = [("id", "bigint", False, "key"), ("n", "int", True, None)]
+    assert notebook_result(client, "etl") == str(("all", columns, True, True))
 
 
 def test_error_names_a_missing_table_as_the_task_wrote_it(workspaces: Create) -> None:

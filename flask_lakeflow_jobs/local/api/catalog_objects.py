@@ -75,12 +75,22 @@ def split_columns(described: Sequence[Json], count: int) -> list[list[Json]]:
     starts = [names.index(_mark(index)) for index in range(count)]
     return [
         [
-            {**column, "position": position, "nullable": True}
-            | {"type_text": _spell_type(column["type_text"])}
+            {**column, "position": position, "type_text": _spell_type(column["type_text"])}
             for position, column in enumerate(described[start + 1 : end])
         ]
         for start, end in zip(starts, [*starts[1:], len(names)], strict=True)
     ]
+
+
+def build_information_query(schema: Name, kind: str, *columns: str) -> str:
+    """Return a query for the tables of a schema, or for their columns.
+
+    :param kind: ``tables`` or ``columns``.
+    """
+    return (
+        f"SELECT table_name, {', '.join(columns)} FROM "  # noqa: S608 (checked)
+        f"`{schema[0]}`.information_schema.{kind} WHERE lower(table_schema) = '{schema[1]}'"
+    )
 
 
 def quote_object(name: Name) -> str:

@@ -16,6 +16,7 @@ from .catalog_objects import (
     Name,
     already_exists,
     build_columns_query,
+    build_information_query,
     does_not_exist,
     paginate,
     parse_name,
@@ -144,18 +145,17 @@ class UnityCatalogEndpoints:
 
     def list_tables(self, request: Request) -> Json:
         schema = _read_name(request, "catalog_name", "schema_name")
-        kinds = self._find_tables(schema)
-        if not kinds:
+        found = self._find_tables(schema)
+        if not found:
             self._require_schema(schema)
-        names, following = paginate(request, sorted(kinds), MAX_PAGE_TABLES)
-        tables = [self._serialize_table((*schema, each), kinds[each]) for each in names]
+        names, following = paginate(request, sorted(found), MAX_PAGE_TABLES)
+        tables = [self._serialize_table((*schema, each), found[each]) for each in names]
         if tables and not request.read_bool("omit_columns"):
             self._add_columns(tables)
         return {"tables": tables, **following}
 
     def get_table(self, request: Request) -> Json:
-        name, kind = self._require_table(request)
-        table = self._serialize_table(name, kind)
+        table = self._require_table(request)
         self._add_columns([table])
         return table
 
@@ -165,8 +165,9 @@ class UnityCatalogEndpoints:
         return {"table_exists": table in self._find_tables(tuple(schema))}
 
     def delete_table(self, request: Request) -> Json:
-        name, kind = self._require_table(request)
-        self._run(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} {quote_object(name)}")
+        table = self._require_table(request)
+        kind = "VIEW" if table["table_type"] == "VIEW" else "TABLE"
+        self._run(f"DROP {kind} {quote_object(_name_of(table))}")
         return {}
 
     def list_volumes(self, request: Request) -> Json:
@@ -229,36 +230,45 @@ class UnityCatalogEndpoints:
         if name[1] not in self._find_schemas(name[0]):
             raise does_not_exist(name)
 
-    def _find_tables(self, schema: Name) -> dict[str, str]:
-        """Return the types of the tables and views of a schema by name."""
+    def _find_tables(self, schema: Name) -> dict[str, Json]:
+        """Return the type and the comment of the tables and views of a schema by name."""
         if not self._has_catalog(schema[0]):
             return {}
-        rows = self._fetch(
-            "SELECT table_name, table_type FROM "  # noqa: S608 (checked)
-            f"`{schema[0]}`.information_schema.tables WHERE lower(table_schema) = '{schema[1]}'"
-        )
-        return {str(name).lower(): str(kind) for name, kind in rows}
+        rows = self._fetch(build_information_query(schema, "tables", "table_type", "comment"))
+        return {
+            str(name).lower(): {"table_type": kind} | ({"comment": comment} if comment else {})
+            for name, kind, comment in rows
+        }
 
-    def _require_table(self, request: Request) -> tuple[Name, str]:
-        """Return a table's name and type."""
+    def _require_table(self, request: Request) -> Json:
         name = _read_name(request, length=3)
-        kind = self._find_tables(name[:2]).get(name[2])
-        if kind is None:
+        fields = self._find_tables(name[:2]).get(name[2])
+        if fields is None:
             self._require_schema(name[:2])
             raise does_not_exist(name, "Table")
-        return name, kind
+        return self._serialize_table(name, fields)
 
     def _add_columns(self, tables: list[Json]) -> None:
-        """Add the columns of tables; a view that reads a dropped table has none."""
-        names = [tuple(table["full_name"].split(".")) for table in tables]
+        """Add the columns of tables of one schema; a view that reads a dropped table has none."""
+        self._add_types(tables)
+        schema = _name_of(tables[0])[:2]
+        query = build_information_query(schema, "columns", "column_name", "is_nullable", "comment")
+        found = {(str(row[0]).lower(), row[1]): row[2:] for row in self._fetch(query)}
+        for table in tables:
+            for column in table.get("columns", []):
+                null, comment = found.get((table["name"], column["name"]), ("YES", None))
+                column["nullable"] = null == "YES"
+                column |= {"comment": comment} if comment else {}
+
+    def _add_types(self, tables: list[Json]) -> None:
         try:
-            described = self._run(build_columns_query(names)).columns
+            described = self._run(build_columns_query([*map(_name_of, tables)])).columns
         except ApiError as error:
             if error.status != 400:
                 raise
             half = len(tables) // 2
             for part in (tables[:half], tables[half:]) if half else ():
-                self._add_columns(part)
+                self._add_types(part)
             return
         for table, columns in zip(tables, split_columns(described, len(tables)), strict=True):
             table["columns"] = columns
@@ -279,9 +289,9 @@ class UnityCatalogEndpoints:
     def _serialize_catalog(self, name: Name) -> Json:
         return serialize_object(name, self._owner, catalog_type="MANAGED_CATALOG")
 
-    def _serialize_table(self, name: Name, kind: str) -> Json:
-        source = {} if kind == "VIEW" else {"data_source_format": "DELTA"}
-        return serialize_object(name, self._owner, table_type=kind, **source)
+    def _serialize_table(self, name: Name, fields: Json) -> Json:
+        source = {} if fields["table_type"] == "VIEW" else {"data_source_format": "DELTA"}
+        return serialize_object(name, self._owner, **fields, **source)
 
     def _serialize_volume(self, name: Name) -> Json:
         path = f"/Volumes/{'/'.join(name)}"
@@ -311,6 +321,10 @@ class UnityCatalogEndpoints:
         if statement.state != SUCCEEDED:
             raise ApiError(400, "BAD_REQUEST", statement.error or "The workspace is stopping.")
         return statement
+
+
+def _name_of(table: Json) -> Name:
+    return tuple(table["full_name"].split("."))
 
 
 def _read_name(request: Request, *fields: str, length: int = 0, keeps_case: bool = False) -> Name:

@@ -97,11 +97,10 @@ def test_columns_are_split_by_table() -> None:
             {
                 "name": "s",
                 "position": 0,
-                "nullable": True,
                 "type_text": "struct<A:int,b:array<string>>",
             }
         ],
-        [{"name": "Price", "position": 0, "nullable": True, "type_text": "decimal(9,2)"}],
+        [{"name": "Price", "position": 0, "type_text": "decimal(9,2)"}],
     ]
 
 

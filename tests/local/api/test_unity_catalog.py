@@ -31,9 +31,9 @@ NOTEBOOK = """
     # COMMAND ----------
     # MAGIC %sql
     # MAGIC CREATE TABLE dev.bronze.Orders (
-    # MAGIC   id BIGINT, Price DECIMAL(9, 2), at TIMESTAMP,
+    # MAGIC   id BIGINT NOT NULL COMMENT 'The key', Price DECIMAL(9, 2), at TIMESTAMP,
     # MAGIC   item STRUCT<Name: STRING, tags: ARRAY<STRING>>
-    # MAGIC )
+    # MAGIC ) COMMENT 'What was sold'
     # COMMAND ----------
     # MAGIC %sql
     # MAGIC CREATE VIEW dev.bronze.cheap AS SELECT id FROM dev.bronze.orders;
@@ -67,7 +67,7 @@ NOTEBOOK = """
 @pytest.mark.ledger(
     "GET unity-catalog/tables",
     "GET unity-catalog/tables/{full_name}",
-    differs="Tables have names and columns, without comments, properties, locations and times.",
+    differs="Tables have names, comments and columns, without properties, locations and times.",
 )
 def test_objects_of_a_task_are_found_and_deleted(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
@@ -100,6 +100,11 @@ def test_objects_of_a_task_are_found_and_deleted(
         ("Price", "decimal(9,2)", 1),
         ("at", "timestamp", 2),
         ("item", "struct<Name:string,tags:array<string>>", 3),
+    ]
+    assert (table.comment, view.comment) == ("What was sold", None)
+    assert [(each.nullable, each.comment) for each in (table.columns or [])[:2]] == [
+        (False, "The key"),
+        (True, None),
     ]
     page = client.http(
         "GET",

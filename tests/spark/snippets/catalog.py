@@ -202,6 +202,14 @@ assert row.comment == "of many columns" and row.storage_path.startswith("file:/"
 rows = spark.sql(f"SELECT column_name, comment FROM dev.information_schema.columns {where} ORDER BY ordinal_position")
 assert [tuple(each) for each in rows.collect()][::11] == [("k", "key"), ("c10", None)], rows.collect()
 
+# %% information schema beside a view of a dropped table
+spark.sql("CREATE TABLE dev.snippets.gone (a INT)")
+spark.sql("CREATE VIEW dev.snippets.broken AS SELECT a FROM dev.snippets.gone")
+spark.sql("DROP TABLE dev.snippets.gone")
+spark.sql("CREATE TABLE dev.snippets.kept (a INT NOT NULL)")
+rows = spark.sql("SELECT is_nullable FROM dev.information_schema.columns WHERE table_name = 'kept'").collect()
+assert [row[0] for row in rows] == ["NO"], rows
+
 # %% view of a table in its schema
 for name in ("views", "others"):
     spark.sql(f"USE dev.{name}")

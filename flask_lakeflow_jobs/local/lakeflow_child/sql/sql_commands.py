@@ -72,7 +72,10 @@ class Commands:
         if isinstance(tree, exp.Create):
             _check_created(tree)
         if (created := find_created(tree)) is not None:
-            prepare_create(self._database, str(tree.args["kind"]), name_of(created))
+            kind = str(tree.args["kind"])
+            prepare_create(self._database, kind, name_of(created))
+            if kind in ("TABLE", "VIEW") and not self._list_columns(created):
+                tree.set("exists", False)  # then it has comments, in statements of their own
         if isinstance(tree, exp.Insert):
             insert_partition(tree, self._list_columns)
         if isinstance(tree, exp.Merge):

@@ -22,7 +22,7 @@ def expand(tree: Tree) -> list[Tree]:
     """Return the statements that do the work of a translated one, or the statement itself."""
     if isinstance(tree, exp.Insert) and (tree.args.get("overwrite") or tree.args.get("where")):
         return _expand_overwrite(tree)
-    if isinstance(tree, exp.Create) and tree.kind == "TABLE":
+    if isinstance(tree, exp.Create) and tree.kind in ("TABLE", "VIEW"):
         comments = _find_comments(tree)
         return [*_expand_identity(tree), *comments]
     if isinstance(tree, exp.Alter):
@@ -140,12 +140,19 @@ def _expand_identity(create: exp.Create) -> list[Tree]:
 
 
 def _find_comments(create: exp.Create) -> list[Tree]:
-    """Return the comments of columns as statements of their own."""
-    if not isinstance(create.this, exp.Schema) or create.args.get("exists"):
+    """Return the comments of a table and of its columns as statements of their own."""
+    if create.args.get("exists"):
         return []
-    return [
-        _comment(create.this.this, column.this, each.this)
-        for column in create.this.expressions
+    properties = create.args.get("properties")
+    comments = [
+        exp.Comment(this=create.find(exp.Table).copy(), kind=create.kind, expression=each.this)
+        for each in (properties or exp.Properties()).expressions
+        if isinstance(each, exp.SchemaCommentProperty)
+    ]
+    schema = create.this if isinstance(create.this, exp.Schema) else exp.Schema()
+    return comments + [
+        _comment(schema.this, column.this, each.this)
+        for column in schema.expressions
         if isinstance(column, exp.ColumnDef)
         for constraint in column.args.get("constraints") or []
         if isinstance(each := constraint.args.get("kind"), exp.CommentColumnConstraint)

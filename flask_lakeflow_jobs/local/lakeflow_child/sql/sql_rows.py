@@ -18,10 +18,12 @@ _INFORMATION = {
     "schemata": "",
     "views": "",
     "tables": (
-        ", CASE table_type WHEN 'BASE TABLE' THEN 'MANAGED' ELSE table_type END AS table_type"
+        ", CASE table_type WHEN 'BASE TABLE' THEN 'MANAGED' ELSE table_type END AS table_type)"
+        " RENAME (table_comment AS comment"
     ),
     "columns": (
-        ", replace(replace(data_type, 'INTEGER', 'INT'), 'VARCHAR', 'STRING') AS data_type"
+        ", replace(replace(data_type, 'INTEGER', 'INT'), 'VARCHAR', 'STRING') AS data_type)"
+        " RENAME (column_comment AS comment"
     ),
 }
 

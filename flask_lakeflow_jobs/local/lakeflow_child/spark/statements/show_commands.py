@@ -260,8 +260,13 @@ def _read_log(name: str, query: Query) -> Row:
 
 
 def _list_columns(path: list[str], table: str, query: Query) -> Iterator[Row]:
+    from pyspark.errors import AnalysisException
+
     name = quote_name(".".join([*path, table]))
-    fields = query(f"SELECT * FROM {name}").schema.fields
+    try:
+        fields = query(f"SELECT * FROM {name}").schema.fields
+    except AnalysisException:  # a view of a dropped table
+        return
     location = find_folder(query, name)
     comments = _read_comments(read_metadata(location)) if location else {}
     for position, field in enumerate(fields):
