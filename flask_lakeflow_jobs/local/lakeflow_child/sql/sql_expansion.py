@@ -79,7 +79,7 @@ def find_several_matches(merge: exp.Merge) -> exp.Select | None:
     return exp.select(error).from_(matches.subquery(_SOURCE))
 
 
-def find_created(tree: Tree) -> Tree | None:
+def find_created(tree: Tree) -> exp.Table | None:
     """Return the name of what a CREATE statement creates."""
     if not isinstance(tree, exp.Create):
         return None
@@ -141,11 +141,12 @@ def _expand_identity(create: exp.Create) -> list[Tree]:
 
 def _find_comments(create: exp.Create) -> list[Tree]:
     """Return the comments of a table and of its columns as statements of their own."""
-    if create.args.get("exists"):
+    table = find_created(create)
+    if table is None or create.args.get("exists"):
         return []
     properties = create.args.get("properties")
     comments = [
-        exp.Comment(this=create.find(exp.Table).copy(), kind=create.kind, expression=each.this)
+        exp.Comment(this=table.copy(), kind=create.kind, expression=each.this)
         for each in (properties or exp.Properties()).expressions
         if isinstance(each, exp.SchemaCommentProperty)
     ]
