@@ -12,7 +12,7 @@ from flask_lakeflow_jobs.local.bundle import validation, yaml
 from flask_lakeflow_jobs.local.engine import engine, kinds, task_logs
 from flask_lakeflow_jobs.local.engine import statement_runner as kept_statements
 from flask_lakeflow_jobs.local.http import application, server
-from flask_lakeflow_jobs.local.lakeflow_child import dbutils, result_types, statement_execution
+from flask_lakeflow_jobs.local.lakeflow_child import dbutils, result_chunks, result_types
 from flask_lakeflow_jobs.local.user_data import folder
 
 #: What is limited, and the limit: a number, or one with its unit.
@@ -29,7 +29,7 @@ LIMITS: Mapping[str, str] = {
     ),
     "value of `dbutils.jobs.taskValues`": f"{dbutils._MAX_TASK_VALUE_BYTES // 1024} KiB as JSON",
     "rows of a SQL task for other tasks": f"{result_types.MAX_ROWS:,}",
-    "result of a statement": f"{statement_execution.MAX_RESULT_BYTES // 2**20} MiB",
+    "result of a statement": f"{result_chunks.MAX_RESULT_BYTES // 2**20} MiB",
     "statements that are kept, with their results": (
         f"{kept_statements.MAX_KEPT}, {kept_statements.MAX_KEPT_BYTES // 2**20} MiB"
     ),

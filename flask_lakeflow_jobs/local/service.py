@@ -104,6 +104,7 @@ class WorkspaceService:
         workspace_files = WorkspaceFileEndpoints(self._create_tree())
         volume_folder = Folder(folder.volumes, folder.unfinished)
         volumes = VolumeEndpoints(volume_folder)
+        statements = StatementEndpoints(self.runner, warehouses, auth.sign_link, waiting)
         return Application(
             folder,
             auth,
@@ -116,7 +117,7 @@ class WorkspaceService:
             PermissionEndpoints(
                 registry, self._unit_of_work, warehouses.find, self._pipelines.find
             ).routes,
-            StatementEndpoints(self.runner, warehouses, waiting).routes,
+            statements.routes,
             workspace_files.routes,
             SecretEndpoints(self._secrets, user, self._clock).routes,
             DbfsEndpoints(Folder(folder.dbfs, folder.unfinished)).routes,
@@ -129,6 +130,7 @@ class WorkspaceService:
                 Grants(self._unit_of_work),
                 user,
             ).routes,
+            links=statements.links,
             uploads={**workspace_files.uploads, **volumes.uploads},
         )
 

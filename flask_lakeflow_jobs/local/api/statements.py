@@ -1,14 +1,30 @@
-"""Endpoints of the Statement Execution API: ``sql/statements/…``."""
+"""Endpoints of the Statement Execution API: ``sql/statements/…`` and ``sql/sessions/…``.
+
+Sessions are not documented. Source: databricks-sql-connector, ``backend/sea``.
+"""
 
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from ..engine.statement_runner import SUCCEEDED, Statement, StatementRequest, StatementRunner
+from ..engine.statement_runner import (
+    ANY_DISPOSITION,
+    ARROW,
+    INLINE,
+    JSON,
+    LINKS,
+    SUCCEEDED,
+    Statement,
+    StatementRequest,
+    StatementRunner,
+)
+from ..engine.statement_sessions import StatementSession, StatementSessions
 from ..errors import InvalidParameterValue, UnexpectedType
+from .reply import RawReply
 from .request import Request, Routes
 from .serializers import Json
 from .warehouses import WarehouseEndpoints
@@ -19,10 +35,11 @@ _TIMEOUT_ACTIONS = ("CONTINUE", "CANCEL")
 
 
 class StatementEndpoints:
-    """The handlers of ``sql/statements/…``.
+    """The handlers of ``sql/statements/…`` and ``sql/sessions/…``.
 
     :param runner: runs the statements.
     :param warehouses: on which they run.
+    :param sign_link: returns a link to a path that needs no token, and when it expires.
     :param waiting: entered while a request waits for the end of its statement; its value is whether
         the request may wait.
     """
@@ -31,25 +48,51 @@ class StatementEndpoints:
         self,
         runner: StatementRunner,
         warehouses: WarehouseEndpoints,
+        sign_link: Callable[[str], Json],
         waiting: Callable[[], AbstractContextManager[bool]],
     ) -> None:
         self._runner = runner
         self._warehouses = warehouses
+        self._sign_link = sign_link
         self._waiting = waiting
+        self._sessions = StatementSessions()
         self.routes: Routes = {
+            ("POST", "sql/sessions"): self.open_session,
+            ("DELETE", "sql/sessions/{id}"): self.close_session,
             ("POST", "sql/statements"): self.execute,
             ("GET", "sql/statements/{id}"): self.get,
+            ("DELETE", "sql/statements/{id}"): self.cancel,
+            # The connector reads its flags first, and warns without them.
+            ("GET", "connector-service/feature-flags/{client}/{version}"): lambda request: {},
             ("GET", "sql/statements/{id}/result/chunks/{index}"): self.get_chunk,
             ("POST", "sql/statements/{id}/cancel"): self.cancel,
         }
+
+        #: The results behind links, by their whole paths.
+        self.links: Routes = {("GET", "/results/{id}/{index}"): self.get_result}
+
+    def open_session(self, request: Request) -> Json:
+        """``POST sql/sessions``; the configuration of a session has no effect."""
+        self._warehouses.wake(request.require_text("warehouse_id"))
+        session = StatementSession(
+            request.read_text("catalog") or "", request.read_text("schema") or ""
+        )
+        return {"session_id": self._sessions.open(session)}
+
+    def close_session(self, request: Request) -> Json:
+        """``DELETE sql/sessions/{id}``."""
+        self._sessions.close(request.fields["id"])
+        return {}
 
     def execute(self, request: Request) -> Json:
         """``POST sql/statements``: run a statement, and wait for its end for a while."""
         seconds = parse_wait_timeout(request)
         action = parse_timeout_action(request, seconds)
-        statement_request = parse_statement(request)
+        session_id = request.read_text("session_id")
+        session = self._sessions.find(session_id) if session_id else None
+        statement_request = parse_statement(request, session or StatementSession())
         self._warehouses.wake(request.require_text("warehouse_id"))
-        statement = self._runner.start(statement_request)
+        statement = self._runner.start(statement_request, session)
         if not seconds:
             return self._serialize(statement)
         with self._waiting() as may_wait:
@@ -62,6 +105,17 @@ class StatementEndpoints:
         return self._serialize(self._runner.find(request.fields["id"]))
 
     def get_chunk(self, request: Request) -> Json:
+        return self._serialize_chunk(*self._find_chunk(request))
+
+    def get_result(self, request: Request) -> RawReply:
+        """``GET /results/{id}/{index}``: a chunk as a file."""
+        statement, index = self._find_chunk(request)
+        is_json = statement.request.format == JSON
+        content_type = "application/json" if is_json else "application/vnd.apache.arrow.stream"
+        headers = {"Content-Type": content_type}
+        return RawReply(200, headers, self._runner.read_chunk(statement, index))
+
+    def _find_chunk(self, request: Request) -> tuple[Statement, int]:
         statement = self._runner.find(request.fields["id"])
         index = request.require_int("index")
         if not 0 <= index < len(statement.chunks):
@@ -69,7 +123,7 @@ class StatementEndpoints:
                 f"The statement has no chunk {index} of a result; its state is {statement.state}, "
                 f"and it has {len(statement.chunks)} chunks."
             )
-        return self._serialize_chunk(statement, index)
+        return statement, index
 
     def cancel(self, request: Request) -> Json:
         self._runner.cancel(self._runner.find(request.fields["id"]))
@@ -86,17 +140,23 @@ class StatementEndpoints:
         return shape
 
     def _serialize_chunk(self, statement: Statement, index: int) -> Json:
-        chunk = statement.chunks[index]
+        chunk, asked = statement.chunks[index], statement.request
         shape: Json = {
             "chunk_index": index,
             "row_offset": chunk["row_offset"],
             "row_count": chunk["row_count"],
-            "data_array": self._runner.read_chunk(statement, index),
         }
+        if asked.disposition == LINKS:
+            link = self._sign_link(f"/results/{statement.statement_id}/{index}")
+            shape |= {"byte_count": chunk["byte_count"], **link}
+        elif asked.format == ARROW:
+            shape["attachment"] = b64encode(self._runner.read_chunk(statement, index)).decode()
+        else:
+            shape["data_array"] = self._runner.read_rows(statement, index)
         if index + 1 < len(statement.chunks):
             path = f"/api/2.0/sql/statements/{statement.statement_id}/result/chunks/{index + 1}"
             shape |= {"next_chunk_index": index + 1, "next_chunk_internal_link": path}
-        return shape
+        return {"external_links": [shape]} if asked.disposition == LINKS else shape
 
 
 def parse_wait_timeout(request: Request) -> int:
@@ -128,30 +188,32 @@ def parse_timeout_action(request: Request, seconds: int) -> str:
     return action
 
 
-def parse_statement(request: Request) -> StatementRequest:
+def parse_statement(request: Request, session: StatementSession) -> StatementRequest:
     """Read a statement, its parameters and its limits.
 
+    :param session: has the catalog and the schema of a request that names none.
     :raises ApiError: a field is invalid, or results of this form are not returned here.
     """
     statement = request.require_text("statement")
-    for field, only in (("disposition", "INLINE"), ("format", "JSON_ARRAY")):
-        value = request.read_text(field)
-        if value not in (None, only):
-            raise InvalidParameterValue(
-                f"The local workspace returns results with the disposition INLINE in the format "
-                f"JSON_ARRAY only, not with the {field} {value}."
-            )
+    disposition = request.read_choice("disposition", (INLINE, LINKS, ANY_DISPOSITION)) or INLINE
+    result_format = request.read_choice("format", (JSON, ARROW)) or JSON
+    if (disposition, result_format) == (INLINE, ARROW):
+        raise InvalidParameterValue(
+            f"The disposition {INLINE} has results in the format {JSON} only. Use {LINKS}."
+        )
     return StatementRequest(
         statement,
-        request.read_text("catalog") or "",
-        request.read_text("schema") or "",
+        request.read_text("catalog") or session.catalog,
+        request.read_text("schema") or session.schema,
         _parse_parameters(request.fields.get("parameters")),
         _parse_limit(request, "row_limit"),
         _parse_limit(request, "byte_limit"),
+        disposition,
+        result_format,
     )
 
 
-def _parse_parameters(value: Any) -> list[dict[str, str | None]]:
+def _parse_parameters(value: Any) -> list[dict[str, Any]]:
     if value is None:
         return []
     if not isinstance(value, list):
@@ -161,12 +223,12 @@ def _parse_parameters(value: Any) -> list[dict[str, str | None]]:
         if not isinstance(each, dict):
             raise UnexpectedType("parameters", "object", each)
         item = Request("2.0", each)
-        name = item.read_text("name")
-        if not name:
+        name, ordinal = item.read_text("name"), item.read_int("ordinal")
+        if not (name or ordinal):
             raise InvalidParameterValue("Each parameter of a statement needs a name.")
-        parameters.append(
-            {"name": name, "value": item.read_text("value"), "type": item.read_text("type")}
-        )
+        key: Json = {"name": name} if name else {"ordinal": ordinal}
+        key |= {"value": item.read_text("value"), "type": item.read_text("type")}
+        parameters.append(key)
     return parameters
 
 
@@ -182,7 +244,7 @@ def _serialize_manifest(statement: Statement) -> Json:
     if statement.columns:
         schema["columns"] = statement.columns
     manifest: Json = {
-        "format": "JSON_ARRAY",
+        "format": statement.request.format,
         "schema": schema,
         "total_chunk_count": len(statement.chunks),
         "total_row_count": sum(chunk["row_count"] for chunk in statement.chunks),

@@ -304,7 +304,7 @@ class UnityCatalogEndpoints:
     def _fetch(self, query: str) -> list[list[str | None]]:
         statement = self._run(query)
         chunks = range(len(statement.chunks))
-        return [row for index in chunks for row in self._runner.read_chunk(statement, index)]
+        return [row for index in chunks for row in self._runner.read_rows(statement, index)]
 
     def _run(self, text: str) -> Statement:
         """Run a statement to its end.

@@ -19,6 +19,7 @@ from ..errors import ApiError, ResourceDoesNotExist
 from .files import WorkspaceFiles
 from .processes import Exit, ProcessPool, TaskProcess
 from .services import TaskServices
+from .statement_sessions import StatementSession
 from .task_context import TaskContext
 
 MAX_KEPT = 200
@@ -26,13 +27,16 @@ MAX_KEPT_BYTES = 256 * 2**20
 
 PENDING, RUNNING = "PENDING", "RUNNING"
 SUCCEEDED, FAILED, CANCELED = "SUCCEEDED", "FAILED", "CANCELED"
+#: Where rows are: in replies; behind links; or where the workspace wants them, which is in replies.
+INLINE, LINKS, ANY_DISPOSITION = "INLINE", "EXTERNAL_LINKS", "INLINE_OR_EXTERNAL_LINKS"
+JSON, ARROW = "JSON_ARRAY", "ARROW_STREAM"
 
 
 @dataclass(frozen=True, slots=True)
 class StatementRequest:
     """A statement to run.
 
-    :param parameters: each with ``name``, ``value`` and ``type``.
+    :param parameters: each with ``name`` or ``ordinal``, ``value`` and ``type``.
     :param row_limit: 0: none.
     :param byte_limit: 0: none.
     """
@@ -40,9 +44,11 @@ class StatementRequest:
     statement: str
     catalog: str = ""
     schema: str = ""
-    parameters: list[dict[str, str | None]] = field(default_factory=list)
+    parameters: list[dict[str, Any]] = field(default_factory=list)
     row_limit: int = 0
     byte_limit: int = 0
+    disposition: str = INLINE
+    format: str = JSON
 
 
 @dataclass(slots=True)
@@ -54,6 +60,8 @@ class Statement:
     """
 
     statement_id: str
+    request: StatementRequest
+    session: StatementSession | None = None
     state: str = PENDING
     error: str = ""
     columns: list[dict[str, Any]] = field(default_factory=list)
@@ -85,20 +93,23 @@ class StatementRunner:
         self._is_closed = False
         shutil.rmtree(folder, ignore_errors=True)
 
-    def start(self, request: StatementRequest) -> Statement:
+    def start(
+        self, request: StatementRequest, session: StatementSession | None = None
+    ) -> Statement:
         """Run a statement once those before it have ended.
 
+        :param session: moves to the catalog and schema that the statement makes the current ones.
         :raises ApiError: too many are waiting.
         :raises OSError: its folder cannot be created.
         """
-        statement = Statement(str(uuid.uuid4()))
+        statement = Statement(str(uuid.uuid4()), request, session)
         with self._lock:
             if self._is_closed:
                 raise ApiError(503, "TEMPORARILY_UNAVAILABLE", "The workspace is stopping.")
             self._make_room()
             self._statements[statement.statement_id] = statement
         try:
-            statement.process = self._build_process(statement, request)
+            statement.process = self._build_process(statement)
         except BaseException:  # without a process, it would never end
             with self._lock:
                 del self._statements[statement.statement_id]
@@ -128,14 +139,20 @@ class StatementRunner:
         if statement.process is not None:
             self._pool.stop(statement.process)
 
-    def read_chunk(self, statement: Statement, index: int) -> list[list[str | None]]:
-        """Return a part of the result of a statement that has succeeded.
+    def read_rows(self, statement: Statement, index: int) -> list[list[str | None]]:
+        """Return a part of a result in the format JSON.
 
         :raises ApiError: it is not kept any more.
         """
-        path = self._results_of(statement) / f"{index}.json"
+        return list(json.loads(self.read_chunk(statement, index)))
+
+    def read_chunk(self, statement: Statement, index: int) -> bytes:
+        """Return a part of the result of a statement that has succeeded, in its format.
+
+        :raises ApiError: it is not kept any more.
+        """
         try:
-            return list(json.loads(path.read_text(encoding="utf-8")))
+            return (self._results_of(statement) / str(index)).read_bytes()
         except FileNotFoundError:
             raise _not_kept(statement.statement_id) from None
 
@@ -147,7 +164,7 @@ class StatementRunner:
         for statement in list(self._statements.values()):
             self.cancel(statement)
 
-    def _build_process(self, statement: Statement, request: StatementRequest) -> TaskProcess:
+    def _build_process(self, statement: Statement) -> TaskProcess:
         results = self._results_of(statement)
         results.mkdir(mode=0o700, parents=True)
         # Spark knows its runs by a number. Each statement has a session of its own.
@@ -167,7 +184,7 @@ class StatementRunner:
             {},
             self._files.root,
             chunks_folder=str(results),
-            parameters=asdict(request),
+            parameters=asdict(statement.request),
         )
         return self._services.create_process(
             work,
@@ -198,6 +215,8 @@ class StatementRunner:
                 statement.columns = end.outcome.get("columns", [])
                 statement.chunks = end.outcome.get("chunks", [])
                 statement.is_truncated = end.outcome.get("truncated", False)
+                if statement.session and (location := end.outcome.get("location")):
+                    statement.session.catalog, statement.session.schema = location
                 statement.state = SUCCEEDED  # last, as requests read without the lock
             statement.ended.set()
 

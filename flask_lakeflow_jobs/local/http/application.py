@@ -60,6 +60,7 @@ class Application:
     :param folder: where the workspace keeps its data.
     :param get_log: returns a part of the log of an attempt.
     :param routes: those of each API.
+    :param links: the routes of signed links, whose requests need no token.
     :param uploads: the routes whose requests have a file as their body.
     """
 
@@ -69,12 +70,14 @@ class Application:
         auth: AuthEndpoints,
         get_log: Callable[[Request], Any],
         *routes: Routes,
+        links: Routes,
         uploads: UploadRoutes,
     ) -> None:
         self._folder = folder
         self._auth = auth
         self.last_request = time.monotonic()
         self._routes = RouteTable(ChainMap(*map(dict, routes)))
+        self._links = RouteTable(links)
         self._uploads = RouteTable(uploads)
         self._additions: Routes = {
             ("GET", f"{_ADDITIONS}task-log"): get_log,
@@ -126,6 +129,11 @@ class Application:
             if match := _PAGE.fullmatch(path):
                 job_id, run_id = match.groups()
                 return render_run_page(job_id, run_id) if run_id else render_job_page(job_id)
+            if link := self._links.find("GET", path):
+                handler, variables = link
+                request = Request("local", {**_read_query(environ), **variables})
+                self._auth.check_link(path, request.read_text("signature") or "")
+                return handler(request)
         self._auth.check(authorization)
         _check_size(environ, self.max_body_bytes(method, environ["PATH_INFO"], authorization))
         if match := _API_PATH.fullmatch(path):

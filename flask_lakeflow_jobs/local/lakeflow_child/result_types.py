@@ -80,10 +80,10 @@ class ResultTable:
         }
 
 
-def describe_column(name: str, position: int, kind: Any) -> dict[str, Any]:
+def describe_column(name: str, position: int, kind: str) -> dict[str, Any]:
     """Return a column of the schema.
 
-    :param kind: a type of DuckDB, or the name of a type of Spark.
+    :param kind: a type as Spark writes it.
     """
     type_name, text = _describe(kind)
     column: dict[str, Any] = {
@@ -166,9 +166,8 @@ def simple_type(kind: Any) -> str:
     return _OF_DUCKDB.get(name, name if name in _TYPES else "string")
 
 
-def _describe(kind: Any) -> tuple[str, str]:
+def _describe(text: str) -> tuple[str, str]:
     """Return the names of a type in the API and in SQL."""
-    text = kind if isinstance(kind, str) else simple_type(kind)
     match = _NAME.match(text)
     name = match[0].lower() if match else ""
     if name in {"array", "struct", "map", "decimal"}:

@@ -13,6 +13,7 @@ from flask_lakeflow_jobs.local.api.statements import (
     parse_wait_timeout,
 )
 from flask_lakeflow_jobs.local.engine.statement_runner import StatementRequest
+from flask_lakeflow_jobs.local.engine.statement_sessions import StatementSession
 from flask_lakeflow_jobs.local.errors import ApiError
 from tests.local.support import Client
 
@@ -22,7 +23,7 @@ WAREHOUSE = "10ca10ca10ca10ca"
 def parse(**fields: Any) -> StatementRequest:
     request = Request("2.0", {"statement": "SELECT 1", **fields})
     parse_timeout_action(request, parse_wait_timeout(request))
-    return parse_statement(request)
+    return parse_statement(request, StatementSession())
 
 
 @pytest.mark.parametrize(("text", "seconds"), [(None, 10), ("0s", 0), ("5s", 5), ("50s", 50)])
@@ -47,6 +48,12 @@ def test_statement_is_read_with_its_parameters_and_limits() -> None:
     )
 
 
+def test_request_that_names_no_catalog_and_schema_has_those_of_its_session() -> None:
+    request = Request("2.0", {"statement": "SELECT 1", "schema": "other"})
+    parsed = parse_statement(request, StatementSession("dev", "s"))
+    assert (parsed.catalog, parsed.schema) == ("dev", "other")
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -58,11 +65,12 @@ def test_statement_is_read_with_its_parameters_and_limits() -> None:
             {"on_wait_timeout": "CANCEL", "wait_timeout": "0s"},
             "on_wait_timeout CANCEL needs a wait_timeout above 0s.",
         ),
+        ({"disposition": "FILE"}, "Unknown disposition 'FILE'. Use one of INLINE, EXTERNAL_LINKS"),
+        ({"format": "CSV"}, "Unknown format 'CSV'. Use one of JSON_ARRAY, ARROW_STREAM."),
         (
-            {"disposition": "EXTERNAL_LINKS"},
-            "The local workspace returns results with the disposition INLINE in the format JSON_AR",
+            {"format": "ARROW_STREAM"},
+            "The disposition INLINE has results in the format JSON_ARRAY only. Use EXTERNAL_LINKS.",
         ),
-        ({"format": "CSV"}, "The local workspace returns results with the disposition INLINE"),
         ({"row_limit": 0}, "row_limit has to be at least 1."),
         ({"parameters": {}}, "Could not parse request object: Expected array for field param"),
         ({"parameters": [7]}, "Could not parse request object: Expected object for field param"),
@@ -90,6 +98,13 @@ def test_invalid_statement_is_refused(fields: dict[str, Any], message: str) -> N
         ("GET", "/x", None, 404, "RESOURCE_DOES_NOT_EXIST"),
         ("GET", "/x/result/chunks/0", None, 404, "RESOURCE_DOES_NOT_EXIST"),
         ("POST", "/x/cancel", {}, 404, "RESOURCE_DOES_NOT_EXIST"),
+        (
+            "POST",
+            "",
+            {"statement": "SELECT 1", "warehouse_id": WAREHOUSE, "session_id": "x"},
+            404,
+            "RESOURCE_DOES_NOT_EXIST",
+        ),
     ],
 )
 def test_unknown_statement_or_warehouse_is_not_found(

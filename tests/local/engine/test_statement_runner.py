@@ -17,6 +17,7 @@ from flask_lakeflow_jobs.local.engine.statement_runner import (
     StatementRequest,
     StatementRunner,
 )
+from flask_lakeflow_jobs.local.engine.statement_sessions import StatementSession
 from flask_lakeflow_jobs.local.errors import ApiError
 from tests.local.engine.support import task_services
 
@@ -93,11 +94,22 @@ def test_result_that_made_room_meanwhile_is_not_found(
     monkeypatch.setattr(statement_runner, "MAX_KEPT", 1)
     first = runner.start(REQUEST)
     chunk = {"row_offset": 0, "row_count": 1, "byte_count": 3}
-    result = tmp_path / "statements" / first.statement_id / "0.json"
+    result = tmp_path / "statements" / first.statement_id / "0"
     result.write_text(json.dumps([["1"]]))
     process_of(first).end(Exit({"chunks": [chunk]}, "", logs_truncated=False))
-    assert runner.read_chunk(first, 0) == [["1"]]
+    assert runner.read_rows(first, 0) == [["1"]]
     runner.start(REQUEST)
     with pytest.raises(ApiError, match="keeps the last 1 statements") as caught:
         runner.read_chunk(first, 0)
     assert caught.value.status == 404
+
+
+def test_session_moves_only_with_a_statement_that_succeeds(runner: StatementRunner) -> None:
+    session = StatementSession("dev", "s")
+    outcomes: dict[str, dict[str, Any]] = {
+        "dev.s": {"error": "no", "location": ["main", "default"]},
+        "main.t": {"location": ["main", "t"]},
+    }
+    for place, outcome in outcomes.items():
+        process_of(runner.start(REQUEST, session)).end(Exit(outcome, "", logs_truncated=False))
+        assert f"{session.catalog}.{session.schema}" == place

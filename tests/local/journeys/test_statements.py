@@ -6,10 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from databricks.sdk.errors import InvalidParameterValue, NotFound
-from databricks.sdk.service.sql import StatementParameterListItem, StatementResponse
+from databricks.sdk.service.sql import (
+    Disposition,
+    Format,
+    StatementParameterListItem,
+    StatementResponse,
+)
 
-from flask_lakeflow_jobs.local import Workspace
+from flask_lakeflow_jobs.local import ManualClock, Workspace
 from flask_lakeflow_jobs.local.engine import statement_runner
 from tests.local.conftest import Serve
 from tests.local.support import Client, require_duckdb, write_bundle
@@ -44,7 +50,7 @@ def rows(response: StatementResponse) -> list[list[str]] | None:
 
 @pytest.mark.ledger(
     "POST sql/statements",
-    differs="Results come inline as JSON only. SQL is translated to DuckDB, or runs on Spark.",
+    differs="Results are not in the format CSV. SQL is translated to DuckDB, or runs on Spark.",
 )
 @pytest.mark.ledger("GET sql/statements/{id}", differs="The last 200 statements are kept.")
 def test_statement_sees_the_tables_of_sql_tasks(serve: Serve) -> None:
@@ -72,7 +78,9 @@ def test_statement_sees_the_tables_of_sql_tasks(serve: Serve) -> None:
     failed = execute(client, "SELECT * FROM nowhere")
     assert failed.status is not None
     assert failed.status.error is not None
-    assert str(failed.status.error.message).startswith("Catalog Error: Table with name nowhere")
+    assert str(failed.status.error.message).startswith(
+        "[TABLE_OR_VIEW_NOT_FOUND] The table or view nowhere cannot be found. Create it first"
+    )
 
 
 @pytest.mark.ledger("GET sql/statements/{id}/result/chunks/{index}", same="SDK")
@@ -95,6 +103,37 @@ def test_large_result_comes_in_chunks(client: Client) -> None:
     assert shorter.manifest.truncated
 
 
+@pytest.mark.ledger("GET /results/{id}/{index}", differs="Links lead to the workspace itself.")
+def test_result_behind_links_is_read_without_a_token(
+    serve: Serve, etl_jobs: dict[str, Any]
+) -> None:
+    pa = pytest.importorskip("pyarrow")
+    clock = ManualClock(1_700_000_000.0)
+    client = serve(etl_jobs, clock=clock)
+    query = "SELECT id, repeat('x', 1000) AS text FROM range(9000)"
+    links = {"disposition": Disposition.EXTERNAL_LINKS}
+    response = execute(client, query, **links, format=Format.ARROW_STREAM)
+    assert response.result is not None
+    (first,) = response.result.external_links or []
+    api = client.sdk.statement_execution
+    chunk = api.get_statement_result_chunk_n(str(response.statement_id), 1)
+    (second,) = chunk.external_links or []
+    assert (first.next_chunk_index, second.next_chunk_index) == (1, None)
+    urls = [str(each.external_link) for each in (first, second)]
+    tables = [pa.ipc.open_stream(requests.get(url, timeout=60).content) for url in urls]
+    numbers = [row["id"] for table in tables for row in table.read_all().to_pylist()]
+    assert numbers == list(range(9000))
+    as_json = execute(client, "SELECT 1 AS a, NULL AS b", **links)
+    assert as_json.result is not None
+    (link,) = as_json.result.external_links or []
+    assert requests.get(str(link.external_link), timeout=60).json() == [["1", None]]
+    other = urls[0].replace("/0?", "/1?")
+    clock.advance(901)
+    for url in (other, urls[0].partition("?")[0], str(link.external_link)):
+        reply = requests.get(url, timeout=60)
+        assert (reply.status_code, reply.json()["error_code"]) == (403, "PERMISSION_DENIED")
+
+
 @pytest.mark.ledger("POST sql/statements/{id}/cancel", same="SDK")
 def test_statement_is_canceled_while_others_wait(client: Client) -> None:
     api = client.sdk.statement_execution
@@ -109,6 +148,37 @@ def test_statement_is_canceled_while_others_wait(client: Client) -> None:
     wait_until(
         lambda: state(api.get_statement(str(following.statement_id))) == "SUCCEEDED", "its end"
     )
+
+
+@pytest.mark.ledger(
+    "POST sql/sessions", "DELETE sql/sessions/{id}", differs="Its configuration has no effect."
+)
+@pytest.mark.ledger(
+    "DELETE sql/statements/{id}", differs="The result stays until others need its place."
+)
+@pytest.mark.ledger(
+    "GET connector-service/feature-flags/{client}/{version}", differs="There are none."
+)
+def test_statements_of_a_session_run_in_its_schema(client: Client) -> None:
+    def call(method: str, path: str, **fields: Any) -> Any:
+        status, body = client.http(method, f"/api/2.0/sql/{path}", fields)
+        assert status == 200, body
+        return body
+
+    assert client.http("GET", "/api/2.0/connector-service/feature-flags/PYTHON/4.8.0") == (200, {})
+    warehouse = {"warehouse_id": WAREHOUSE}
+    session = call("POST", "sessions", catalog="dev", schema="s", **warehouse)
+    fields = {**warehouse, **session, "wait_timeout": "50s"}
+    located = "SELECT current_catalog(), current_schema(), ?"
+    parameter = {"ordinal": 1, "value": "7", "type": "INT"}
+    found = []
+    for move in ("SELECT 1", "USE SCHEMA other", "USE CATALOG lake"):
+        call("POST", "statements", statement=move, **fields)
+        reply = call("POST", "statements", statement=located, parameters=[parameter], **fields)
+        found += reply["result"]["data_array"]
+        call("DELETE", f"statements/{reply['statement_id']}")
+    assert found == [["dev", "s", "7"], ["dev", "other", "7"], ["lake", "default", "7"]]
+    call("DELETE", f"sessions/{session['session_id']}")
 
 
 def test_oldest_statements_make_room(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

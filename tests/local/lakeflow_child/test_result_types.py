@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 from databricks.sdk.service.sql import ColumnInfoTypeName
 
-from flask_lakeflow_jobs.local.lakeflow_child.result_types import describe_column, to_text
+from flask_lakeflow_jobs.local.lakeflow_child.result_types import (
+    describe_column,
+    simple_type,
+    to_text,
+)
 
 TYPES = {
     "TINYINT": ("BYTE", "TINYINT"),
@@ -33,7 +37,7 @@ TYPES = {
 def test_type_of_duckdb_has_its_name_on_databricks(kind: str, expected: tuple[str, str]) -> None:
     duckdb = pytest.importorskip("duckdb")
     ((name, column_type, *_),) = duckdb.sql(f"SELECT NULL::{kind} AS c").description
-    column = describe_column(name, 3, column_type)
+    column = describe_column(name, 3, simple_type(column_type))
     assert (column["name"], column["position"]) == ("c", 3)
     assert (column["type_name"], column["type_text"]) == expected
     assert ColumnInfoTypeName(column["type_name"]).value

@@ -14,16 +14,28 @@ from .databricks_sql import fill
 Tree = exp.Expr
 
 _PAIR = 2
+# Types of DuckDB by their names in Databricks; those in others keep their own.
+_KIND = "data_type"
+for _name, _other in {
+    "INTEGER": "INT",
+    "VARCHAR": "STRING",
+    "BLOB": "BINARY",
+    "HUGEINT": "BIGINT",
+    " WITH TIME ZONE": "",
+}.items():
+    _KIND = f"replace({_KIND}, '{_name}', '{_other}')"
+_KIND = rf"regexp_replace({_KIND}, '^(\w+)\[\]$', 'ARRAY<\1>')"
+# The tables of an information schema, with what differs in their columns.
 _INFORMATION = {
-    "schemata": "",
-    "views": "",
+    "schemata": ")",
+    "views": ")",
     "tables": (
         ", CASE table_type WHEN 'BASE TABLE' THEN 'MANAGED' ELSE table_type END AS table_type)"
-        " RENAME (table_comment AS comment"
+        " RENAME (table_comment AS comment)"
     ),
     "columns": (
-        ", replace(replace(data_type, 'INTEGER', 'INT'), 'VARCHAR', 'STRING') AS data_type)"
-        " RENAME (column_comment AS comment"
+        f", {_KIND} AS data_type) RENAME (column_comment AS comment),"
+        f" lower({_KIND}) AS full_data_type"
     ),
 }
 
@@ -154,7 +166,7 @@ def _describe_catalog(node: Tree) -> Tree:
     owner = exp.Literal.string(catalog).sql() if catalog else "system.main.current_database()"
     query = (
         f"SELECT * REPLACE (CASE {name} WHEN '{DATABASE}' THEN 'main' ELSE {name} END AS {name}"
-        f"{_INFORMATION[kind]}) FROM system.information_schema.{kind} WHERE {name} = {owner}"
+        f"{_INFORMATION[kind]} FROM system.information_schema.{kind} WHERE {name} = {owner}"
     )
     alias = exp.TableAlias(this=exp.to_identifier(node.alias or node.name))
     return exp.Subquery(this=sqlglot.parse_one(query, read="duckdb"), alias=alias)
