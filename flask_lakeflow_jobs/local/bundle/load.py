@@ -163,8 +163,9 @@ class _Loader:
 
     def _find_unread(self) -> Path | None:
         """Return a file with jobs that the bundle does not include."""
-        for file in sorted([*self._root.glob("*.y*ml"), *self._root.glob("*/*.y*ml")]):
-            if file not in self._sources and file.is_file():
+        found = [file for depth in ("", "*/", "*/*/") for file in self._root.glob(f"{depth}*.y*ml")]
+        for file in sorted(found):
+            if file not in self._sources and file.stem != "databricks" and file.is_file():
                 text = file.read_text(encoding="utf-8", errors="replace")
                 if re.search(r"^resources:\s*(?:#.*\s*)*jobs:", text, re.MULTILINE):
                     return file

@@ -185,10 +185,11 @@ def test_load_bundle_invalid_names_line_and_problem(load: Load, text: str, messa
 def test_load_bundle_without_jobs_names_a_file_that_it_does_not_include(
     folder: Path, load: Load
 ) -> None:
-    (folder / "resources").mkdir()
-    (folder / "resources" / "other.yaml").write_text("jobs: {}")
-    (folder / "resources" / "sales.yaml").write_text("resources:\n  # daily\n  jobs: {etl: {}}")
-    with pytest.raises(BundleError, match=r"List resources/sales.yaml, which has some, under"):
+    jobs = "resources:\n  # daily\n  jobs: {etl: {}}"
+    write_file(folder, jobs, "other/databricks.yml")
+    write_file(folder, "jobs: {}", "resources/other.yaml")
+    write_file(folder, jobs, "resources/jobs/sales.yaml")
+    with pytest.raises(BundleError, match=r"List resources/jobs/sales.yaml, which has some, under"):
         load("include: [resources/*.yml]")
 
 
