@@ -15,6 +15,8 @@ spark.sql("CREATE OR REPLACE TABLE dev.snippets.d CLUSTER BY (n) AS SELECT 1 AS 
 spark.sql("INSERT INTO dev.snippets.d (n) VALUES (7), (8)")
 spark.sql("DELETE FROM dev.snippets.d WHERE n IN (SELECT 8)")
 assert sorted(map(tuple, spark.table("dev.snippets.d").collect())) == [(1, 2), (7, None)]
+spark.sql("DELETE FROM dev.snippets.d AS d WHERE coalesce(d.m, 2) = 2 AND d.n < 7 AND DATE'2020-01-01' < current_date()")
+assert list(map(tuple, spark.table("dev.snippets.d").collect())) == [(7, None)]
 spark.sql("TRUNCATE TABLE dev.snippets.d")
 assert spark.table("dev.snippets.d").count() == 0
 

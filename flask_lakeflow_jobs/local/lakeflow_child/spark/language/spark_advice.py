@@ -168,7 +168,7 @@ _REFUSALS = (
     r"|'bool_(?:and|or)'|'spark_decode'|'try_(?:add|multiply|subtract)'|column types must match"
     r"|duplicate unqualified field name|concatenate arrays of different|Unsupported CAST from"
     r"|Inconsistent data type across values|CANNOT_SAFELY_CAST|Function not found"
-    r"|MERGE INTO tables with Delta identity columns"
+    r"|MERGE INTO tables with Delta identity columns|\bsimplified\b|raise_error expects|granularity"
 )
 _LACKS = {
     "WITH RECURSIVE": (

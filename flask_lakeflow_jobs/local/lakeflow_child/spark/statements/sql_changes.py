@@ -65,17 +65,21 @@ def is_feature(node: Tree) -> bool:
 
 
 def _delete(delete: exp.Delete, describe: Describe) -> Tree:
-    """Merge with the rows to delete, which a query finds: Sail takes no subquery in DELETE."""
+    """Delete by a MERGE, where Sail takes functions such as ``current_date`` and ``coalesce``.
+
+    It takes no subquery in either, so the rows that one chooses are the source of the MERGE.
+    """
     where = delete.args.get("where")
-    if where is None or where.find(exp.Query) is None:
+    if where is None:
         return delete
     table, name = write(delete.this), write_name(delete.this)
-    columns = [*map(quote_part, describe(f"SELECT * FROM {name}"))]
-    same = " AND ".join(f"{_TARGET}.{each} <=> {_SOURCE}.{each}" for each in columns)
-    rows = f"SELECT DISTINCT * FROM {table} {write(where)}"
+    target, rows, same = table, "SELECT 1", write(where.this)
+    if where.find(exp.Query) is not None:
+        target, rows = f"{name} AS {_TARGET}", f"SELECT DISTINCT * FROM {table} {write(where)}"
+        columns = [*map(quote_part, describe(f"SELECT * FROM {name}"))]
+        same = " AND ".join(f"{_TARGET}.{each} <=> {_SOURCE}.{each}" for each in columns)
     tree: Tree = parse_query(
-        f"MERGE INTO {name} AS {_TARGET} USING ({rows}) AS {_SOURCE} ON {same} "
-        "WHEN MATCHED THEN DELETE"
+        f"MERGE INTO {target} USING ({rows}) AS {_SOURCE} ON {same} WHEN MATCHED THEN DELETE"
     )
     return tree
 

@@ -39,7 +39,11 @@ def rewrite(statement: str) -> str:
         ("CREATE TEMPORARY VIEW a AS SELECT 1", "CREATE TEMPORARY VIEW a AS SELECT 1"),
         ("CREATE TABLE a LIKE b", "CREATE TABLE a AS SELECT * FROM b WHERE FALSE"),
         ("TRUNCATE TABLE a", "DELETE FROM a"),
-        ("DELETE FROM a WHERE id = 1", "DELETE FROM a WHERE id = 1"),
+        ("DELETE FROM a", "DELETE FROM a"),
+        (
+            "DELETE FROM a AS t WHERE t.day < current_date()",
+            "MERGE INTO a AS t USING (SELECT 1) AS lakeflow_source ON t.day < CURRENT_DATE WHEN MATCHED THEN DELETE",
+        ),
         (
             "DELETE FROM a WHERE id IN (SELECT id FROM b)",
             f"MERGE INTO a AS lakeflow_target USING (SELECT DISTINCT * FROM a WHERE id IN (SELECT id FROM b)) AS lakeflow_source ON {SAME.format('id')} AND {SAME.format('name')} WHEN MATCHED THEN DELETE",
