@@ -41,6 +41,16 @@ def replace_part(tree: Tree, part: Tree, by: Tree) -> Tree:
     return tree
 
 
+def list_selects(tree: Tree) -> list[exp.Select]:
+    """Return the queries in a tree, each after those that it reads: inner ones, and named ones."""
+    found: list[Tree] = []
+    waiting = [tree]
+    while waiting:
+        found.append(node := waiting.pop())
+        waiting += sorted(node.iter_expressions(), key=lambda each: not isinstance(each, exp.With))
+    return [each for each in reversed(found) if isinstance(each, exp.Select)]
+
+
 def read_columns(select: exp.Select, describe: Describe) -> dict[str, str]:
     """Return the columns of the tables that a query reads."""
     return _columns_of(select, describe) if select.args.get("from_") else {}

@@ -14,7 +14,7 @@ from sqlglot import exp
 from ..language.sql_literals import Query
 from ..language.sql_names import FILE_FORMATS, quote_part
 from ..tables.delta_log import find_folder
-from .query_columns import Describe, Tree, expand_stars, parse_query, write_name
+from .query_columns import Describe, Tree, expand_stars, list_selects, parse_query, write_name
 
 
 def qualify(query: str, catalog: str, schema: str) -> str:
@@ -81,7 +81,7 @@ def name_keys(tree: Tree, describe: Describe) -> None:
 
     :raises NotImplementedError: a merged key has not the values of the table.
     """
-    for select in reversed(list(tree.find_all(exp.Select))):  # the inner ones first
+    for select in list_selects(tree):
         sides = {name: side for name, side in _find_sides(select).items() if side.keys}
         if sides:
             expand_stars(select, describe, {name: each.source for name, each in sides.items()})

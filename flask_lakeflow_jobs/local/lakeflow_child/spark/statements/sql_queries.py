@@ -14,6 +14,7 @@ from .query_columns import (
     Describe,
     Tree,
     expand_stars,
+    list_selects,
     parse_query,
     read_columns,
     replace_part,
@@ -38,7 +39,7 @@ def rewrite_queries(tree: Tree, describe: Describe) -> Tree:
         for field in pivot.args.get("fields") or ():
             if isinstance(field, exp.In) and not isinstance(field.this, (exp.Paren, exp.Tuple)):
                 field.set("this", exp.paren(field.this.copy()))
-    for select in reversed(list(tree.find_all(exp.Select))):  # the inner ones first
+    for select in list_selects(tree):
         _join_views(select)
         _read_paths(select, describe)
         _expand_aliases(select, describe)
@@ -113,7 +114,7 @@ def lift_aggregates(tree: Tree, describe: Describe) -> Tree:
 
     Sail loses those that ORDER BY alone has, and takes a column in HAVING for an alias.
     """
-    for select in reversed(list(tree.find_all(exp.Select))):  # the inner ones first
+    for select in list_selects(tree):
         lifted = _lift(select)
         if lifted is not None:
             tree = replace_part(tree, select, lifted)

@@ -41,6 +41,18 @@ def rewrite(query: str) -> str:
     return write(rewrite_queries(parse_one(query, DatabricksDialect), describe))
 
 
+def test_named_queries_are_written_before_queries_that_read_their_columns() -> None:
+    described: list[str] = []
+
+    def describe_each(query: str) -> dict[str, str]:
+        described.append(query)
+        return describe(query)
+
+    query = "WITH a AS (SELECT v:x AS x FROM t), b AS (SELECT v:y AS y FROM t) SELECT v:z FROM a, b"
+    rewrite_queries(parse_one(query, DatabricksDialect), describe_each)
+    assert [each for each in described if ":" in each] == []
+
+
 @pytest.mark.parametrize(
     ("query", "rewritten"),
     [
