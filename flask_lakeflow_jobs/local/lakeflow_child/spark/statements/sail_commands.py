@@ -209,6 +209,7 @@ class SailCommands:
         "<what: ALTER CATALOG | ALTER DATABASE | ALTER SCHEMA | ALTER VOLUME>": skip,
         "<what: ALTER MATERIALIZED VIEW | ALTER STREAMING TABLE>": skip,
         "ALTER … <what: DROP MASK | ROW FILTER | SET MASK>": skip,
+        "(CREATE [OR REPLACE] | DROP) <what: POLICY | GOVERNED TAG>": skip,
         "<what: COMMENT ON | SET TIME ZONE | SET TIMEZONE>": skip,
         "(ALTER | CREATE)": drop_features,
         "CREATE [OR (REFRESH | REPLACE)] (MATERIALIZED | STREAMING) <kind: TABLE | VIEW>"
@@ -217,7 +218,8 @@ class SailCommands:
         " <source>": clone_table,
         "CREATE [OR REPLACE] VIEW … WITH METRICS": refuse_metrics,
         "CREATE [OR REPLACE] [EXTERNAL] (TABLE | VIEW) [IF NOT EXISTS] <name>": create_schema_of,
-        "CREATE [OR REPLACE] TABLE [IF NOT EXISTS] <name> [USING DELTA] $": leave_table,
+        r"CREATE [OR REPLACE] TABLE [IF NOT EXISTS] <name> [USING DELTA] [COMMENT <text>]"
+        r" [TBLPROPERTIES \( … \)] $": leave_table,
         "ALTER VIEW <name> AS": replace_view,
         "CREATE [OR REPLACE] VIEW [IF NOT EXISTS] <name>": qualify_view,
         "CREATE (SCHEMA | DATABASE) [IF NOT EXISTS] <name> [COMMENT <text>]"

@@ -110,6 +110,12 @@ def test_command_is_written_as_sail_takes_it(
         ("alter table t\nset row filter f ON (a)", "ROW FILTER is skipped"),
         ("ALTER materialized\tview m ADD SCHEDULE", "ALTER MATERIALIZED VIEW is skipped"),
         ("CREATE TABLE IF NOT EXISTS `my table` using DELTA;", "The first rows give the table"),
+        (
+            "CREATE TABLE a COMMENT 'x' TBLPROPERTIES ('delta.columnMapping.mode' = 'name')",
+            "The first rows give the table",
+        ),
+        ("CREATE OR REPLACE POLICY p ON SCHEMA s ROW FILTER f TO `all`", "POLICY is skipped"),
+        ("DROP GOVERNED TAG t", "GOVERNED TAG is skipped"),
     ],
 )
 def test_command_that_need_not_run_says_so(statement: str, message: str) -> None:
