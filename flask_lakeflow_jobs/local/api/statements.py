@@ -62,12 +62,11 @@ class StatementEndpoints:
             ("POST", "sql/statements"): self.execute,
             ("GET", "sql/statements/{id}"): self.get,
             ("DELETE", "sql/statements/{id}"): self.cancel,
-            # The connector reads its flags first, and warns without them.
-            ("GET", "connector-service/feature-flags/{client}/{version}"): lambda request: {},
             ("GET", "sql/statements/{id}/result/chunks/{index}"): self.get_chunk,
             ("POST", "sql/statements/{id}/cancel"): self.cancel,
+            # The connector reads them first, and warns if it cannot.
+            ("GET", "connector-service/feature-flags/{client}/{version}"): lambda request: {},
         }
-
         #: The results behind links, by their whole paths.
         self.links: Routes = {("GET", "/results/{id}/{index}"): self.get_result}
 
@@ -140,23 +139,23 @@ class StatementEndpoints:
         return shape
 
     def _serialize_chunk(self, statement: Statement, index: int) -> Json:
-        chunk, asked = statement.chunks[index], statement.request
+        chunk, wanted = statement.chunks[index], statement.request
         shape: Json = {
             "chunk_index": index,
             "row_offset": chunk["row_offset"],
             "row_count": chunk["row_count"],
         }
-        if asked.disposition == LINKS:
+        if wanted.disposition == LINKS:
             link = self._sign_link(f"/results/{statement.statement_id}/{index}")
             shape |= {"byte_count": chunk["byte_count"], **link}
-        elif asked.format == ARROW:
+        elif wanted.format == ARROW:
             shape["attachment"] = b64encode(self._runner.read_chunk(statement, index)).decode()
         else:
             shape["data_array"] = self._runner.read_rows(statement, index)
         if index + 1 < len(statement.chunks):
             path = f"/api/2.0/sql/statements/{statement.statement_id}/result/chunks/{index + 1}"
             shape |= {"next_chunk_index": index + 1, "next_chunk_internal_link": path}
-        return {"external_links": [shape]} if asked.disposition == LINKS else shape
+        return {"external_links": [shape]} if wanted.disposition == LINKS else shape
 
 
 def parse_wait_timeout(request: Request) -> int:

@@ -89,6 +89,7 @@ class ChunkWriter:
             from .arrow_streams import write_stream
 
             write_stream(path, self._arrow_fields, self._rows)
+            self._size = os.path.getsize(path)
         offset = self._total_rows - len(self._rows)
         self.chunks.append(
             {"row_offset": offset, "row_count": len(self._rows), "byte_count": self._size}

@@ -120,7 +120,9 @@ def test_result_behind_links_is_read_without_a_token(
     (second,) = chunk.external_links or []
     assert (first.next_chunk_index, second.next_chunk_index) == (1, None)
     urls = [str(each.external_link) for each in (first, second)]
-    tables = [pa.ipc.open_stream(requests.get(url, timeout=60).content) for url in urls]
+    files = [requests.get(url, timeout=60).content for url in urls]
+    assert [len(file) for file in files] == [first.byte_count, second.byte_count]
+    tables = [pa.ipc.open_stream(file) for file in files]
     numbers = [row["id"] for table in tables for row in table.read_all().to_pylist()]
     assert numbers == list(range(9000))
     as_json = execute(client, "SELECT 1 AS a, NULL AS b", **links)
