@@ -37,7 +37,11 @@ _MODULES = ("home", "daemon", "clock", "bundle.bundle_error", "bundle.load", "wo
 
 def __getattr__(name: str) -> Any:
     # Lazy: the app's own process reads bundles and finds workspaces, and needs no more.
-    for module in _MODULES if name in __all__ else ():
-        if hasattr(found := import_module(f"{__name__}.{module}"), name):
-            return getattr(found, name)
+    try:
+        for module in _MODULES if name in __all__ else ():
+            if hasattr(found := import_module(f"{__name__}.{module}"), name):
+                return getattr(found, name)
+    except ModuleNotFoundError as error:
+        message = f"{error}. Install the local workspace: pip install 'flask-lakeflow-jobs[local]'."
+        raise ModuleNotFoundError(message, name=error.name) from None
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

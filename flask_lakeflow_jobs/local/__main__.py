@@ -12,11 +12,10 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from .bundle.bundle_error import BundleError
+from . import Address, BundleError, Workspace, WorkspaceError
 from .bundle.documents import find_root_file
 from .bundle.variables import set_variables
-from .home import Address, WorkspaceError, WorkspaceFolder
-from .workspace import Workspace
+from .home import WorkspaceFolder
 
 _CHECK_INTERVAL_SECONDS = 1.0
 

@@ -112,3 +112,21 @@ def test_command_fails_with_its_server(
     assert main(["--bundle", str(etl_bundle), "--folder", str(workspace_folder), "--quiet"]) == 1
     assert "The server failed" in caplog.text
     assert stop_workspace(workspace_folder) is False
+
+
+@pytest.mark.parametrize("module", ["yaml", "waitress"])
+@pytest.mark.parametrize(
+    "program",
+    ["import flask_lakeflow_jobs.local.__main__", "import flask_lakeflow_jobs.testing.plugin"],
+)
+def test_missing_extra_is_named_with_the_command_that_installs_it(
+    program: str, module: str
+) -> None:
+    code = f"import sys; sys.modules[{module!r}] = None; {program}"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=DEADLINE
+    )
+    assert result.returncode == 1
+    last_line = result.stderr.splitlines()[-1]
+    assert module in last_line
+    assert last_line.endswith("pip install 'flask-lakeflow-jobs[local]'.")
