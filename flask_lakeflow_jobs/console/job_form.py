@@ -64,7 +64,7 @@ def build_form(job: Job, definition: SdkJob | None, hidden: Iterable[str] = ()) 
         form = Form([_text(name, value) for name, value in _notebook_parameters(definition)])
     elif job.task_type in LIST_NAMES:
         _, (name, *_) = LIST_NAMES[job.task_type]
-        form = Form([Control(name, LIST_LABELS[name], "lines", help="One a line.")])
+        form = Form([Control(name, LIST_LABELS[name], "lines", help="One per line.")])
     elif job.task_type == "dbt":
         form = Form([])
     else:
@@ -149,7 +149,7 @@ def _field(
         return replace(made, control="number", attributes={"step": step, **_limits(described)})
     if kind == "array" and described.get("items", {}).get("type", "string") == "string":
         lines = "\n".join(map(str, default)) if isinstance(default, list) else ""
-        return replace(made, control="lines", value=lines, help=made.help or "One a line.")
+        return replace(made, control="lines", value=lines, help=made.help or "One per line.")
     if kind in ("array", "object"):
         return replace(made, control="json", help=made.help or "As JSON.")
     if is_secret:

@@ -62,7 +62,7 @@ def validate_task_keys(only: Sequence[str], tasks: Sequence[str], job: str) -> N
     """Check that a job has certain tasks.
 
     :param only: task keys, with ``+`` before or after a key for the tasks up- or downstream.
-    :param tasks: the keys of the job's tasks.
+    :param tasks: the keys of the job's tasks; in a run, one for each attempt.
     :param job: the job's key, for the message.
     :raises InvalidParameters: the job lacks one of the tasks.
     """
@@ -70,6 +70,7 @@ def validate_task_keys(only: Sequence[str], tasks: Sequence[str], job: str) -> N
     if unknown:
         raise InvalidParameters(
             f"The job {job!r} has no task {', '.join(map(repr, unknown))}."
-            f"{suggest(unknown[0].strip('+'), tasks)} Its tasks: {', '.join(tasks) or 'none'}.",
+            f"{suggest(unknown[0].strip('+'), tasks)}"
+            f" Its tasks: {', '.join(dict.fromkeys(tasks)) or 'none'}.",
             {"only": [f"Has no task {key!r}." for key in unknown]},
         )

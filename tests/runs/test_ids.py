@@ -95,6 +95,7 @@ def test_validate_task_keys_accepts_keys_of_the_job(name: str) -> None:
         ),
         (["re+ad"], ["read"], "no task 're+ad'. Did you mean 'read'? Its tasks: read."),
         (["read", "load"], [], "no task 'read', 'load'. Its tasks: none."),
+        (["x"], ["read", "load", "load"], "no task 'x'. Its tasks: read, load."),
     ],
 )
 def test_validate_task_keys_names_unknown_keys(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
@@ -50,12 +50,8 @@ def find_unknown_fields(
     if field.title and isinstance(value, LocatedDict):
         for key in value:
             if key not in field.names and key not in value.anchored:
-                close = get_close_matches(key, field.names, 1)
-                advice = f" Did you mean {close[0]!r}?" if close else ""
-                yield (
-                    f"The {field.title} has the unknown field {key!r}, which is ignored.{advice}",
-                    value.locations[key],
-                )
+                warning = f"The {field.title} has the unknown field {key!r}, which is ignored."
+                yield warning + _suggest(key, field.names), value.locations[key]
     for key, child in field.children(value):
         yield from find_unknown_fields(value[key], child)  # type: ignore[index]
 
@@ -159,6 +155,11 @@ def find_undefined_keys(settings: Settings) -> Iterator[FieldError]:
                 )
 
 
+def _suggest(name: str, names: Iterable[str]) -> str:
+    close = get_close_matches(name, list(names), 1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
 def _check_task(task: Any, path: Path) -> str:
     """Check that a task has a key and one kind, and return its key."""
     if not isinstance(task, dict):
@@ -175,7 +176,8 @@ def _check_task(task: Any, path: Path) -> str:
     kinds = [name for name in task if name.endswith("_task")]
     for kind in kinds:
         if kind not in TASK_KINDS:
-            raise FieldError((*path, kind), f"Task {key!r} is of the unknown kind {kind!r}.")
+            message = f"Task {key!r} is of the unknown kind {kind!r}.{_suggest(kind, TASK_KINDS)}"
+            raise FieldError((*path, kind), message)
     if len(kinds) != 1:
         number = f"has {len(kinds)} kinds ({', '.join(kinds)})" if kinds else "has no kind"
         raise FieldError(path, f"Task {key!r} {number}. Give it one, such as 'notebook_task'.")

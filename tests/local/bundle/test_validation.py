@@ -122,6 +122,11 @@ MISTYPED = '{"tasks": {"laod": {"result": "FAILED"}}}'
             "Task 'a' is of the unknown kind 'magic_task'.",
         ),
         (
+            job(task(notebok_task={})),
+            ("tasks", 0, "notebok_task"),
+            "Task 'a' is of the unknown kind 'notebok_task'. Did you mean 'notebook_task'?",
+        ),
+        (
             job(task(notebook_task=5)),
             ("tasks", 0, "notebook_task"),
             "'notebook_task' of task 'a' has to be a mapping.",
