@@ -34,8 +34,8 @@ def local(action: str | None) -> None:
     bundle = get_state().settings.bundle
     if bundle is None:
         raise ConfigurationError(
-            "This app does not use a local workspace. Set LAKEFLOW_JOBS_BUNDLE to the path of a"
-            " databricks.yml, and leave DATABRICKS_HOST unset."
+            "This app does not use a local workspace. Unset DATABRICKS_HOST if it is set, and set"
+            " LAKEFLOW_JOBS_BUNDLE to the path of a databricks.yml."
         )
     from ..local import WorkspaceError
 

@@ -77,6 +77,7 @@ def list_jobs(as_json: bool, is_wide: bool) -> None:
 def read_newest_runs(jobs: Sequence[Job]) -> dict[str, BaseRun]:
     """Read the newest run of each job; of none if the workspace does not respond."""
     if not is_workspace_available():
+        print_progress("For the newest runs, start the local workspace: flask jobs local")
         return {}
     handles = [get_handle(job.key) for job in jobs]
     try:

@@ -48,6 +48,13 @@ def test_list_has_descriptions_of_the_bundle(flask_jobs: RunFlask) -> None:
     assert next(row for row in rows if row.startswith("etl ")).endswith("  Flights by day")
 
 
+@pytest.mark.usefixtures("own_workspace")
+def test_list_does_not_start_a_local_workspace_and_names_the_command(flask_jobs: RunFlask) -> None:
+    result = flask_jobs("list", of=apps.create_app())
+    assert "start the local workspace: flask jobs local\n" in result.stderr
+    assert flask_jobs("local", "--status", of=apps.create_app()).stdout == "Not running.\n"
+
+
 def test_list_without_workspace_warns_and_has_its_jobs(
     flask_jobs: RunFlask, fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int]
 ) -> None:
