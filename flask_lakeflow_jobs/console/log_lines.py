@@ -12,7 +12,7 @@ from ..errors import LakeflowJobsError
 from ..runs.outcome import has_ended
 from ..runs.output_parts import MAX_PART_BYTES, LogPart
 from ..text import clean_line
-from .rich_text import render_lines
+from .rich_text import render_lines, split_lines
 
 if TYPE_CHECKING:
     from ..sdk_types import RunTask
@@ -69,17 +69,17 @@ def view_log(part: LogPart, *, hide: str = "", line: int | None = None) -> LogVi
     text = part.text
     if hide and part.is_final and text.rstrip().endswith(hide.rstrip()):
         text = text.rstrip()[: -len(hide.rstrip())]
-    lines = render_lines(text)
+    lines = split_lines(text)
     start = max(0, len(lines) - MAX_LINES)
     if line is not None and part.line is not None:
         start = max(0, min(line - part.line - _LINES_BEFORE, len(lines)))
-    some = lines[start : start + MAX_LINES]
+    some = render_lines(lines, start, start + MAX_LINES)
     is_last = start + len(some) == len(lines)
     first = 1 if part.line is None and part.offset == 0 else part.line
     return LogView(
         lines=some,
         first=None if first is None else first + start,
-        rest=Markup("").join(render_lines(part.rest)[-1:]) if is_last else Markup(""),
+        rest=Markup("").join(render_lines(split_lines(part.rest))[-1:]) if is_last else Markup(""),
         offset=part.offset,
         next_offset=part.next_offset if is_last else None,
         is_final=part.is_final and is_last,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -21,6 +21,8 @@ _UNWANTED = re.compile(
     rf"|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f{DIRECTIONS}{DIRECTION_MARKS}]"
 )
 WEB_ADDRESS = re.compile(r"https?://[^\s<>\"'`\x1b]{1,2000}")
+#: All but plain text, which most lines of a long text are.
+_SPECIAL = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f{DIRECTIONS}{DIRECTION_MARKS}]|https?://")
 _URL_END = ".,;:!?)]}'\""
 
 #: Of a link to another site, which learns nothing about the page.
@@ -51,11 +53,7 @@ class Style:
     def __init__(self) -> None:
         self._looks: set[str] = set()
         self._color = self._ground = ""
-
-    @property
-    def classes(self) -> str:
-        names = [*sorted(self._looks), self._color, self._ground]
-        return " ".join(f"lf-t-{name}" for name in names if name)
+        self.classes = ""
 
     def apply(self, sequence: str) -> None:
         """Apply the parameters of a sequence, such as ``1;31``."""
@@ -65,6 +63,8 @@ class Style:
         ]
         while codes:
             self._apply_first(codes)
+        names = [*sorted(self._looks), self._color, self._ground]
+        self.classes = " ".join(f"lf-t-{name}" for name in names if name)
 
     def _apply_first(self, codes: list[int]) -> None:
         code = codes.pop(0)
@@ -97,18 +97,29 @@ class Style:
             self._color = color
 
 
-def render_lines(text: str) -> list[Markup]:
-    """Render each line of a log. A carriage return begins a line again, as progress bars do."""
+def split_lines(text: str) -> list[str]:
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def render_lines(lines: Sequence[str], start: int = 0, end: int | None = None) -> list[Markup]:
+    """Render the lines of a log from one position to another.
+
+    A carriage return begins a line again, as progress bars do.
+    """
     style = Style()
-    lines = text.removesuffix("\n").split("\n") if text else []
-    return [_render_line(line, style) for line in lines]
+    for line in lines[:start]:  # a log may have a million lines, and a page shows few of them
+        if "\x1b" in line:
+            _render_line(line, style)
+    return [_render_line(line, style) for line in lines[start:end]]
 
 
 def render_text(text: str) -> Markup:
-    return Markup("\n").join(render_lines(text))
+    return Markup("\n".join(render_lines(split_lines(text))))  # noqa: S704  # all escaped
 
 
 def _render_line(line: str, style: Style) -> Markup:
+    if len(line) <= MAX_LINE_CHARS and not (style.classes or _SPECIAL.search(line)):
+        return escape(line)
     line = line.removesuffix("\r").rpartition("\r")[2]
     if len(line) > MAX_LINE_CHARS:
         line = f"{line[:MAX_LINE_CHARS]}…"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import UpstreamUnavailable
-from flask_lakeflow_jobs.console import log_lines
+from flask_lakeflow_jobs.console import log_lines, rich_text
 from flask_lakeflow_jobs.console.log_lines import read_log_view, read_text, view_log
 from flask_lakeflow_jobs.runs.output_parts import LogPart
 
@@ -40,6 +40,14 @@ def test_log_view_has_the_line_that_a_link_leads_to(lines: list[str], data: st.D
     view = read_log_view(reads, ENDED, line=number, hide="")
     assert view.first is not None
     assert view.lines[number - view.first] == lines[number - 1]
+
+
+def test_log_view_renders_the_lines_that_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_lines, "MAX_LINES", 2)
+    rendered: list[str] = []
+    monkeypatch.setattr(rich_text, "_render_line", lambda line, _: rendered.append(line))
+    view_log(LogPart("1\n2\n3\n4\n", "", 0, 8), line=1)
+    assert rendered == ["1", "2"]
 
 
 def test_log_view_of_an_unknown_part_has_no_numbers() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.console import rich_text
-from flask_lakeflow_jobs.console.rich_text import link, render_json, render_lines
+from flask_lakeflow_jobs.console.rich_text import link, render_json, render_lines, split_lines
 
 LINK = (
     '<a href="https://x.org/a?b=1&amp;c=2" rel="noreferrer noopener nofollow">'
@@ -39,21 +39,41 @@ LINK = (
     ],
 )
 def test_render_lines_of_one_line(text: str, html: str) -> None:
-    assert render_lines(text) == [html]
+    assert render_lines(split_lines(text)) == [html]
 
 
 def test_render_lines_keeps_a_color_over_lines() -> None:
-    assert render_lines("\x1b[31ma\nb\x1b[0m\n\n") == [
+    assert render_lines(split_lines("\x1b[31ma\nb\x1b[0m\n\n")) == [
         '<span class="lf-t-red">a</span>',
         '<span class="lf-t-red">b</span>',
         "",
     ]
-    assert render_lines("") == []
+    assert render_lines(split_lines("")) == []
+
+
+LINES = st.lists(st.text("a<\x1b[31;0m\r\u202e "), max_size=9)
+
+
+@given(LINES, st.integers(0, 9), st.integers(0, 9))
+def test_render_some_lines_keeps_the_colors_before_them(
+    lines: list[str], start: int, end: int
+) -> None:
+    assert render_lines(lines, start, end) == render_lines(lines)[start:end]
+
+
+def test_render_some_lines_renders_no_plain_lines_before_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A log may have a million lines, of which a page shows a thousand."""
+    rendered: list[str] = []
+    monkeypatch.setattr(rich_text, "_render_line", lambda line, _: rendered.append(line))
+    render_lines(["a", "\x1b[31mb", "c", "d", "e"], 3, 4)
+    assert rendered == ["\x1b[31mb", "d"]
 
 
 def test_render_lines_cuts_a_long_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rich_text, "MAX_LINE_CHARS", 3)
-    assert render_lines("abcd") == ["abc…"]
+    assert render_lines(["abcd"]) == ["abc…"]
 
 
 class TagCollector(HTMLParser):
@@ -74,7 +94,7 @@ HOSTILE = st.text("<>\"'&=/\x1b[]mK;0123 \n\rahtps:.\x07\u202e", max_size=60)
 def test_rendered_text_has_no_markup_of_its_own(text: str, value: object) -> None:
     collector = TagCollector()
     json_html = render_json(json.dumps({text: value})) or ""
-    collector.feed("".join([*render_lines(text), link(text), json_html]))
+    collector.feed("".join([*render_lines(split_lines(text)), link(text), json_html]))
     assert collector.tags <= {"span", "a", "details", "summary", "ul", "li"}
     assert {name for name, _ in collector.attributes} <= {"class", "href", "rel", "open"}
     for name, attribute in collector.attributes:
