@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 #: The signal whose deliveries are messages.
 SIGNAL = "run_finished"
 
-#: The places in mentions: what follows them tells Slack, Discord and others whom to alert.
+#: The places in mentions: what follows them tells Slack, Zulip and others whom to alert.
 _BEFORE_MENTION = re.compile(
-    r"(?<=@)(?=everyone|here|(?:channel|all|room)\b|&?\d+>)|(?<=!)(?=\w)|(?<=<)(?=users/)",
+    r"(?<=@)(?=\*|everyone|here|(?:channel|all|room)\b|&?\d+>)|(?<=!)(?=\w)|(?<=<)(?=users/)",
     re.IGNORECASE,
 )
 

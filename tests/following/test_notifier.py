@@ -106,6 +106,7 @@ def test_message_has_the_page_that_exists_if_the_key_or_the_id_of_the_job_has_ch
         ("<@&4174216298> <@!7> <@7>", "<@\u200b&4174216298> <@!\u200b7> <@\u200b7>"),
         ("<!channel> !everyone>", "<!\u200bchannel> !\u200beveryone>"),
         ("<users/all>", "<\u200busers/all>"),
+        ("@**all** @*team*", "@\u200b**all** @\u200b*team*"),
         ("a@allied.example, b@163.example: a != 1!", "a@allied.example, b@163.example: a != 1!"),
     ],
 )
