@@ -10,6 +10,7 @@ from enum import Enum, auto
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..errors import InvalidUserToken
 from ..runs.progress_reports import Reports, merge_reports
 
 if TYPE_CHECKING:
@@ -94,6 +95,12 @@ class WatchedState:
     def is_final(self) -> bool:
         """Return whether the run needs no other poll."""
         return self.error is not None or (self.snapshot is not None and self.snapshot.is_terminal)
+
+    @property
+    def has_expired_token(self) -> bool:
+        """Return whether the workspace no longer accepts the user's token, which it has accepted
+        before. The user may have a new one by now."""
+        return self.snapshot is not None and isinstance(self.error, InvalidUserToken)
 
 
 class PollState(Enum):

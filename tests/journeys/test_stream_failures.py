@@ -24,7 +24,7 @@ from flask_lakeflow_jobs.testing import (
 from tests.conftest import MakeApp, Serve
 from tests.journeys.streams import finish_run, start_run, states_in
 from tests.sse_client import Stream
-from tests.support import ALICE, DEADLINE, RunGate, on_behalf_of, wait_until
+from tests.support import ALICE, BOB, DEADLINE, RunGate, on_behalf_of, wait_until
 
 
 class TestLimit:
@@ -210,3 +210,29 @@ class TestUsers:
             hash_token(ALICE),
             hash_token("dapi-of-carol"),
         }
+
+    def test_stream_whose_token_expires_continues_with_a_new_one(
+        self, make_app: MakeApp, serve: Serve, fault_proxy: FaultyWorkspace, run_gate: RunGate
+    ) -> None:
+        jobs = {"theirs": {"of": "gated", "task_type": "job", "run_as": "user"}}
+        url = serve(make_app(jobs=jobs)) + "/api/jobs/theirs"
+        with Stream.open(
+            f"{url}/run?stream=1",
+            method="POST",
+            headers=on_behalf_of(ALICE),
+            body={"params": run_gate.params},
+        ) as stream:
+            state = next(stream)
+            fault_proxy.fail(Refusal(401), method="GET")
+            assert list(stream) == []
+
+        url += f"/runs/{state.json['run']['run_id']}/stream"
+        resumed = {"Last-Event-ID": str(state.own_id)}
+        with Stream.open(url, headers={**on_behalf_of(ALICE), **resumed}) as expired:
+            assert expired.status == 401
+        fault_proxy.clear_faults()
+        with Stream.open(url, headers={**on_behalf_of(BOB), **resumed}) as renewed:
+            run_gate.open()
+            events = list(renewed)
+        assert states_in(events)[-1].json["outcome"] == "succeeded"
+        assert events[-1].name == "end"

@@ -70,7 +70,14 @@ class Stream:
         )
 
     def encode(self, updates: Sequence[RunUpdate]) -> bytes:
-        """Encode updates, followed by the end event if they are the last."""
+        """Encode updates, followed by the end event if they are the last.
+
+        If a user's token has expired, the client reconnects instead: its request may have a new
+        token, and without one gets the error.
+        """
+        if any(run.state.has_expired_token for run in self.subscription.watched_runs):
+            updates = [update for update in updates if update.error is None]
+            return b"".join(map(self._encode, updates)) + self.end_early()
         # One event as it is, not a copy: all streams of a run then send the same bytes object.
         events = b"".join([self._encode(update) for update in updates])
         self._observation.count(len(updates))

@@ -7,7 +7,7 @@ import json
 import pytest
 from databricks.sdk.service.jobs import Run
 
-from flask_lakeflow_jobs import RunNotFound, UpstreamUnavailable
+from flask_lakeflow_jobs import InvalidUserToken, RunNotFound, UpstreamUnavailable
 from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.watching.snapshot import StateId
@@ -192,6 +192,26 @@ def test_stream_permanent_error_ends_it(hub_harness: HubHarness) -> None:
     assert first.json == build_problem(error)
     with pytest.raises(StopIteration):
         viewer.read()
+
+
+def test_stream_whose_user_token_expires_makes_the_client_reconnect(
+    hub_harness: HubHarness,
+) -> None:
+    """The request with which it reconnects may have a new token, as proxies renew them."""
+    viewer = Viewer(hub_harness, ETL)
+    viewer.read()
+    assert viewer.read_after(InvalidUserToken("It has expired.")) == []
+    assert viewer.parser.retry is not None
+    with pytest.raises(StopIteration):
+        viewer.read()
+    assert viewer.holds_nothing()
+
+
+def test_stream_with_a_token_that_was_never_accepted_ends_with_the_error(
+    hub_harness: HubHarness,
+) -> None:
+    hub_harness.source.set_response(InvalidUserToken("It is none."))
+    assert names(Viewer(hub_harness, ETL).read()) == ["error", "end"]
 
 
 def test_body_without_updates_sends_comments() -> None:
