@@ -1,6 +1,6 @@
-"""The data that templates of bundles read: trips, and orders in ``/databricks-datasets``.
+"""The data that templates of bundles read: ``samples``, and files in ``/databricks-datasets``.
 
-Every workspace of Databricks has them. Here, they are 2,000 made-up rows, always the same.
+Every workspace of Databricks has them. Here, they are made-up rows, always the same.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from functools import partial
 from importlib import import_module
+
+from .tpch_samples import build_tpch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,29 +32,34 @@ _QUERY = (
 )
 _DURATION = "180 + 240 * trip_distance"
 
-#: In the form of ``spark_catalog``.
-SPARK_SAMPLES = {
-    "samples.nyctaxi": {"type": "schema"},
-    TRIPS: {
-        "type": "view",
-        "text": _QUERY.format(
-            start="timestamp_seconds(1451606400 + seconds)",
-            end=f"timestamp_seconds(CAST(1451606400 + seconds + {_DURATION} AS BIGINT))",
-            id="id",
-            rows="",
-        ),
-    },
+_ON_SPARK = {
+    TRIPS: _QUERY.format(
+        start="timestamp_seconds(1451606400 + seconds)",
+        end=f"timestamp_seconds(CAST(1451606400 + seconds + {_DURATION} AS BIGINT))",
+        id="id",
+        rows="",
+    ),
+    **build_tpch(lambda days: f"date_add(DATE '1992-01-01', CAST({days} AS INT))", ""),
 }
-
-DUCKDB_SAMPLES = (
-    "CREATE SCHEMA IF NOT EXISTS samples.nyctaxi",
-    f"CREATE OR REPLACE VIEW {TRIPS} AS "
-    + _QUERY.format(
+_ON_DUCKDB = {
+    TRIPS: _QUERY.format(
         start="TIMESTAMP '2016-01-01' + to_seconds(seconds)",
         end=f"TIMESTAMP '2016-01-01' + to_seconds(CAST(seconds + {_DURATION} AS BIGINT))",
         id="id",
         rows="AS rows(id)",
     ),
+    **build_tpch(lambda days: f"DATE '1992-01-01' + CAST({days} AS INT)", "AS rows(id)"),
+}
+_SCHEMAS = ("samples.nyctaxi", "samples.tpch")
+
+#: In the form of ``spark_catalog``.
+SPARK_SAMPLES = {
+    **{name: {"type": "schema"} for name in _SCHEMAS},
+    **{name: {"type": "view", "text": text} for name, text in _ON_SPARK.items()},
+}
+DUCKDB_SAMPLES = (
+    *(f"CREATE SCHEMA IF NOT EXISTS {name}" for name in _SCHEMAS),
+    *(f"CREATE OR REPLACE VIEW {name} AS {text}" for name, text in _ON_DUCKDB.items()),
 )
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..dbutils import DBUtils
-from ..samples import SPARK_SAMPLES, TRIPS
+from ..samples import SPARK_SAMPLES
 from ..script import extend_import_path
 from ..spark.language.sql_names import quote_part
 from ..spark.tables.spark_catalog import add_tables
@@ -92,9 +92,7 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
     _set_python(pipeline["files"])
     session = _start_session(folder)
     if pipeline["has_samples"]:
-        _, schema, view = TRIPS.split(".")
-        session.sql(f"CREATE DATABASE IF NOT EXISTS {schema}")
-        session.sql(f"CREATE OR REPLACE VIEW {schema}.{view} AS {SPARK_SAMPLES[TRIPS]['text']}")
+        _create_samples(session)
     dbutils.serve_imports({})
     catalogs = frozenset(pipeline["catalogs"])
     api = PipelineApi(session, catalogs, payload["mounts"], pipeline["schema"])
@@ -116,6 +114,15 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
             raise PipelineFailed(describe_failure([*events, str(error)])) from error
         frames = find_frames(error.__traceback__, tuple(pipeline["files"]))
         raise error.with_traceback(frames) from error.__cause__
+
+
+def _create_samples(session: Any) -> None:
+    for name, sample in SPARK_SAMPLES.items():
+        _, path = name.split(".", 1)
+        if sample["type"] == "schema":
+            session.sql(f"CREATE DATABASE IF NOT EXISTS {path}")
+        else:
+            session.sql(f"CREATE OR REPLACE VIEW {path} AS {sample['text']}")
 
 
 def write_spec(folder: Path, pipeline: dict[str, Any], configuration: dict[str, str]) -> None:

@@ -241,3 +241,14 @@ def test_run_sql_returns_at_most_1000_rows(tmp_path: Path) -> None:
 
 def test_samples_have_the_trips_that_templates_read() -> None:
     assert rows("SELECT count(*), min(fare_amount) FROM samples.nyctaxi.trips") == [(2000, 3.3)]
+
+
+def test_keys_of_samples_lead_to_rows() -> None:
+    joined = """
+        SELECT count(*), count(DISTINCT r_name), min(l_receiptdate - l_shipdate)
+        FROM lineitem JOIN orders ON l_orderkey = o_orderkey JOIN customer ON o_custkey = c_custkey
+        JOIN partsupp ON ps_partkey = l_partkey AND ps_suppkey = l_suppkey
+        JOIN part ON p_partkey = ps_partkey JOIN supplier ON s_suppkey = ps_suppkey
+        JOIN nation ON n_nationkey = s_nationkey JOIN region ON r_regionkey = n_regionkey
+    """
+    assert rows(f"USE samples.tpch; {joined}") == [(6000, 5, 1)]
