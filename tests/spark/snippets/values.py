@@ -76,6 +76,8 @@ assert [row[:] for row in spark.sql(query).collect()] == [("a", 3), ("b", 5)]
 assert [row.k for row in spark.sql(f"SELECT k {rows} ORDER BY sum(n)").collect()] == ["c", "a", "b"]
 top = spark.sql(f"SELECT count(*) AS c FROM (SELECT k, avg(n) {rows} ORDER BY round(avg(n), 2) DESC LIMIT 2)")
 assert top.first().c == 2
+most = spark.sql(f"SELECT k, count(k) {rows} ORDER BY count(k) DESC LIMIT 1")
+assert (most.columns, most.first()[:]) == (["k", "count(k)"], ("a", 2))
 
 # %% statistics
 frame = spark.range(5)

@@ -165,10 +165,20 @@ def _list_terms(select: exp.Select) -> list[Tree]:
 
 
 def _sorts_by_aggregate(select: exp.Select) -> bool:
-    """Return whether a query is sorted by an aggregate that it does not select."""
+    """Return whether a query is sorted by an aggregate that it does not select.
+
+    Sail loses one of a column that the query selects too.
+    """
     written = [each for each in select.expressions if not each.alias]
-    terms = [term.this for term in _list_terms(select)]
-    return any(_has_aggregate(each) and each not in written for each in terms)
+    columns = {each.name.lower() for each in written if isinstance(each, exp.Column)}
+    return any(
+        _has_aggregate(term.this)
+        and (
+            term.this not in written
+            or any(each.name.lower() in columns for each in term.this.find_all(exp.Column))
+        )
+        for term in _list_terms(select)
+    )
 
 
 def _has_taken_column(select: exp.Select) -> bool:

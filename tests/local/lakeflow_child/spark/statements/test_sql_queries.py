@@ -147,6 +147,10 @@ def test_keys_of_groups_under_windows_are_expressions(query: str, named: str) ->
             "SELECT 1 FROM (SELECT id FROM u GROUP BY id ORDER BY max(n) LIMIT 1)",
             "SELECT 1 FROM (SELECT `id` FROM (SELECT id, max(n) AS lakeflow_group_0 FROM u GROUP BY id) AS grouped ORDER BY lakeflow_group_0 LIMIT 1)",
         ),
+        (
+            "SELECT id, count(id) FROM u GROUP BY id ORDER BY count(id)",
+            "SELECT `id` FROM (SELECT id, count(id), count(id) AS lakeflow_group_0 FROM u GROUP BY id) AS grouped ORDER BY lakeflow_group_0",
+        ),
         ("SELECT id, sum(n) FROM u GROUP BY id HAVING sum(n) > 0 ORDER BY sum(n)", None),
         ("SELECT id, sum(n) AS s FROM u GROUP BY id HAVING sum(n) > 0 ORDER BY s", None),
     ],
