@@ -114,6 +114,7 @@ assert rows[1] == ("n", "int", "it's") and [("p", "string", "x"), ("q", "int", N
 for change, remedy in {
     "ADD COLUMN N STRING": "ADD COLUMN IF NOT EXISTS",
     "ADD COLUMNS (r)": "such as r STRING",
+    "ADD COLUMN s INT AFTER missing": "columns behind AFTER",
     "ALTER COLUMN m SET NOT NULL": "Give these rows a value",
     "DROP COLUMNS (n, m)": "SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')",
     "RENAME COLUMN n TO key": "SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')",

@@ -95,7 +95,8 @@ def _list_added(action: Tree) -> list[exp.ColumnDef]:
 def _add_field(fields: list[Field], definition: exp.ColumnDef, query: Query) -> list[Field]:
     """Return the columns of a table with another one, unless it exists.
 
-    :raises ValueError: it has no type, or it exists and the statement does not allow that.
+    :raises ValueError: it has no type, it exists and the statement does not allow that, or it is to
+        be behind a column that the table lacks.
     """
     names = [each["name"].lower() for each in fields]
     if definition.name.lower() in names:
@@ -107,6 +108,11 @@ def _add_field(fields: list[Field], definition: exp.ColumnDef, query: Query) -> 
         )
     position = definition.args.get("position")
     index = len(fields)
+    if position is not None and position.this and position.this.name.lower() not in names:
+        raise ValueError(
+            f"[UNRESOLVED_COLUMN] The table has no column {position.this.name}. Write one of its "
+            "columns behind AFTER, or leave that out."
+        )
     if position is not None:
         index = names.index(position.this.name.lower()) + 1 if position.this else 0
     if (kind := definition.args.get("kind")) is None:
