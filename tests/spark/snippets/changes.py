@@ -282,6 +282,12 @@ changes = {
 target.merge(source, "t.k = s.k").whenMatchedUpdate(set=changes).execute()
 assert tuple(spark.table("dev.snippets.merging").first()) == (1, "na", "o", "N")
 
+# %% tables of Iceberg
+spark.range(2).write.format("iceberg").saveAsTable("dev.snippets.ice")
+spark.sql("CREATE TABLE dev.snippets.iced USING ICEBERG AS SELECT * FROM dev.snippets.ice")
+formats = [spark.sql(f"DESCRIBE DETAIL dev.snippets.{name}").first().format for name in ("ice", "iced")]
+assert formats == ["delta", "delta"]
+
 # %% merge by which a table evolves
 spark.conf.set("spark.databricks.delta.schema.autoMerge.enabled", "true")
 spark.sql("CREATE OR REPLACE TABLE dev.snippets.evolving AS SELECT 1 AS k")

@@ -70,6 +70,10 @@ class SailCommands:
         """Sail refuses features that it does not know, and adds by itself what a table needs."""
         return _FEATURE.sub("", match.string)
 
+    def use_delta(self, match: Match) -> str:
+        """Write a table of Iceberg as one of Delta: Sail cannot read it in the next run."""
+        return f"{match.string[: match.start('kind')]}DELTA{match.string[match.end('kind') :]}"
+
     def create_whole(self, match: Match) -> str:
         """Create a streaming table or a materialized view whole, since Sail has none of them."""
         query = replace_syntax(
@@ -212,6 +216,7 @@ class SailCommands:
         "(CREATE [OR REPLACE] | DROP) <what: POLICY | GOVERNED TAG>": skip,
         "<what: COMMENT ON | SET TIME ZONE | SET TIMEZONE>": skip,
         "(ALTER | CREATE)": drop_features,
+        "CREATE [OR REPLACE] [EXTERNAL] TABLE … USING <kind: ICEBERG>": use_delta,
         "CREATE [OR (REFRESH | REPLACE)] (MATERIALIZED | STREAMING) <kind: TABLE | VIEW>"
         " [IF NOT EXISTS]": create_whole,
         "CREATE [OR REPLACE] TABLE [IF NOT EXISTS] <name> [DEEP | SHALLOW] CLONE"

@@ -92,6 +92,8 @@ def write_table(save: Callable[..., Any]) -> Any:
     ) -> None:
         call_setters(self, options, format=format, mode=mode, partitionBy=partitionBy)
         self._write.options = _drop_features(self._write.options)
+        if (self._write.source or "").lower() == "iceberg":  # see SailCommands.use_delta
+            self._write.source = "delta"
         create_schema(find_schema(name), self._spark.sql)
         name = add_schema(name, self._spark.sql)
         if self._spark.catalog.tableExists(name):

@@ -74,6 +74,11 @@ def run(statement: str, mounts: dict[str, str]) -> tuple[list[str], str]:
             "CREATE TABLE dev.s.t (a INT COMMENT 'as') TBLPROPERTIES ('feature.x' = 'y')",
         ),
         (
+            "CREATE TABLE a (b INT COMMENT 'USING ICEBERG') USING iceberg AS SELECT 1",
+            [],
+            "CREATE TABLE a (b INT COMMENT 'USING ICEBERG') USING DELTA AS SELECT 1",
+        ),
+        (
             "CREATE OR REPLACE TABLE a DEEP CLONE b",
             [],
             "CREATE OR REPLACE TABLE a AS SELECT * FROM b",
