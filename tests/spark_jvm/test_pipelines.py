@@ -87,7 +87,8 @@ FILES = {
     """,
     "pipeline/transformations/trips.sql": """
         CREATE OR REFRESH MATERIALIZED VIEW trips AS
-        SELECT count(*) AS n FROM samples.nyctaxi.trips;
+        SELECT count(*) AS n FROM samples.nyctaxi.trips
+        WHERE EXISTS (SELECT * FROM samples.tpch.lineitem WHERE l_shipdate > '1992-01-01');
 
         CREATE OR REFRESH STREAMING TABLE known (
           CONSTRAINT ours EXPECT (who <> 'bob') ON VIOLATION DROP ROW
