@@ -46,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BundleError, WorkspaceError) as error:
         print(error, file=sys.stderr)
         return 1
+    if options.port and not address.host.endswith(f":{options.port}"):
+        workspace.stop()
+        print(f"Port {options.port} is not free. Choose another --port.", file=sys.stderr)
+        return 1
     if not options.quiet:
         _print_exports(address, workspace)
     is_serving = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,16 @@ def test_workspace_without_a_folder_is_beside_the_bundle_and_ignored_by_git(
 def test_command_exits_when_idle(etl_bundle: Path, workspace_folder: Path) -> None:
     idle = command(etl_bundle, workspace_folder, "--idle-exit", "0.01")
     assert subprocess.run(idle, timeout=DEADLINE, check=False, capture_output=True).returncode == 0
+
+
+def test_command_refuses_a_port_that_is_not_free(etl_bundle: Path, workspace_folder: Path) -> None:
+    """Another one would not be that in the configuration of a client."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        taken = command(etl_bundle, workspace_folder, "--port", port)
+        ended = subprocess.run(taken, timeout=DEADLINE, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == f"Port {port} is not free. Choose another --port.\n"
 
 
 @pytest.mark.parametrize(
