@@ -100,6 +100,7 @@ row = spark.sql(
     "SELECT * EXCEPT (j), m + 1 AS p, p * 2 AS q, j:a::int AS a FROM pairs QUALIFY row_number() OVER (ORDER BY n) = 1"
 ).first()
 assert tuple(row) == (1, 2, 3, 6, 3), row
+assert spark.table("pairs").selectExpr("* except(M, `j`)", "m + 1 AS j").first().asDict() == {"n": 1, "j": 3}
 
 # %% fields of JSON
 open("/Volumes/dev/raw/in/fields.json", "w").write('{"z": 1, "a": {"y": 2, "b": []}, "n": null}\n')

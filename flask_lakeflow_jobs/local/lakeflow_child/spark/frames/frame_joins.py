@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
+from ...sql_syntax import unquote_part
 from ..language.connect_plans import find_messages, list_inputs, list_messages, make_frame
 from ..language.sql_names import quote_part
 
 _STAR = re.compile(r"\s*(\w+)\.\*\s*")
+_STAR_EXCEPT = re.compile(r"\s*\*\s*EXCEPT\s*\(([^()]*)\)\s*", re.IGNORECASE)
 _COLUMN = re.compile(r"\s*(\w+)\.(\w+)\s*")
 #: Nodes through which the number of a plan is still known.
 _TRANSPARENT = ("deduplicate", "filter", "hint", "limit", "sort")
@@ -96,10 +99,18 @@ class Side:
 
 
 def expand_frame_stars(request: Any, session: Any) -> None:
-    """Name the columns of ``frame['*']``, which Sail does not know."""
+    """Name the columns of ``frame['*']`` and of ``* EXCEPT (…)``, which Sail does not know."""
     relations = list(find_messages(request, "Relation"))
 
-    def expand(expression: Any) -> Iterator[Any]:
+    def expand(rows: Any, expression: Any) -> Iterator[Any]:
+        if match := _STAR_EXCEPT.fullmatch(expression.expression_string.expression):
+            excluded = {unquote_part(each.strip()).lower() for each in match[1].split(",")}
+            for name in make_frame(session, rows).columns:
+                if name.lower() not in excluded:
+                    column = type(expression)()
+                    column.unresolved_attribute.unparsed_identifier = quote_part(name)
+                    yield column
+            return
         if not expression.unresolved_star.HasField("plan_id"):
             yield expression
             return
@@ -113,7 +124,7 @@ def expand_frame_stars(request: Any, session: Any) -> None:
 
     for relation in relations:
         if relation.HasField("project"):
-            _expand_each(relation.project, expand)
+            _expand_each(relation.project, partial(expand, relation.project.input))
 
 
 def name_frame_keys(request: Any, session: Any) -> None:
