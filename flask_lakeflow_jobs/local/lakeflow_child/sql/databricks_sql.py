@@ -175,8 +175,9 @@ def drop_key(node: Tree) -> Tree | None:
     if isinstance(node, exp.Constraint):
         kept = [each for each in node.expressions if not isinstance(each, keys)]
         return node if kept and kept == node.expressions else None
-    if isinstance(node, exp.ColumnConstraint) and isinstance(node.args.get("kind"), keys):
-        return None
+    if isinstance(node, exp.ColumnConstraint):  # whose key may have been dropped already
+        kind = node.args.get("kind")
+        return None if kind is None or isinstance(kind, keys) else node
     return None if isinstance(node, keys) else node
 
 

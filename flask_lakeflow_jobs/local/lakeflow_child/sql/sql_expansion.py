@@ -12,6 +12,7 @@ from .databricks_sql import delete_rows
 Tree = exp.Expr
 
 _SOURCE = "lakeflow_source"
+_BIGINT = f"MINVALUE {-(2**63)} MAXVALUE {2**63 - 1}"
 _SEVERAL_MATCHES = (
     "[DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE] Several rows of the source of MERGE "
     "match one row of its target. Keep one row of the source for each key."
@@ -130,7 +131,8 @@ def _expand_identity(create: exp.Create) -> list[Tree]:
             sequence.set("this", exp.to_identifier(sequence_of(table.name, column.name)))
             start, step = kind.args.get("start"), kind.args.get("increment")
             text = f"CREATE {form} {sequence.sql('duckdb', identify=True)}"
-            text += f" START {start.sql('duckdb')}" if start else ""
+            if start or step:  # DuckDB's own begins at 1 or -1, and has no number before it
+                text += f" {_BIGINT} START {start.sql('duckdb') if start else 1}"
             text += f" INCREMENT {step.sql('duckdb')}" if step else ""
             statements.append(exp.Command(this=text))
             name = exp.Literal.string(sequence.sql("duckdb", identify=True))

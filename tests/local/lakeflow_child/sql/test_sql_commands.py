@@ -156,3 +156,13 @@ def test_identity_begins_again_with_a_new_table(
 ) -> None:
     rows(f"CREATE TABLE i {IDENTITY}; INSERT INTO i (x) VALUES (7), (8)")
     assert rows(f"{again}; INSERT INTO i (x) VALUES (9); SELECT * FROM i ORDER BY id") == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [("START WITH 0 INCREMENT BY 10", [0, 10]), ("INCREMENT BY -2", [1, -1])],
+)
+def test_identity_has_numbers_below_one(options: str, expected: list[int]) -> None:
+    rows(f"CREATE TABLE i (id BIGINT GENERATED ALWAYS AS IDENTITY ({options}), x INT)")
+    found = rows("INSERT INTO i (x) VALUES (7), (8); SELECT id FROM i ORDER BY x")
+    assert found == [(each,) for each in expected]
