@@ -29,7 +29,13 @@ from .references import (
     interpolate,
 )
 from .validation import find_unknown_fields
-from .variables import assign_variables, current_user_name, read_target, short_name
+from .variables import (
+    assign_variables,
+    current_user_name,
+    find_misspelled,
+    read_target,
+    short_name,
+)
 from .yaml import LocatedDict
 
 _SECTIONS = ("bundle", "presets", "resources", "sync", "targets", "variables", "workspace")
@@ -184,6 +190,8 @@ def _default_target(tree: LocatedDict) -> str:
 
 def _check_variables(values: LocatedDict, references: References, warn: Warn) -> None:
     """Check that the value of each variable can be found, used or not."""
+    for warning in find_misspelled(values):
+        warn(warning, None)
     for key, value in values.items():
         location = values.locations.get(key)
         try:

@@ -7,7 +7,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from .bundle_error import BundleError, Location
@@ -44,6 +45,21 @@ def set_variables(assignments: Iterable[str]) -> None:
             raise BundleError(f"The variable {name!r} is set twice. Set it once.")
         values[name] = value
     os.environ.update({_ENVIRONMENT_PREFIX + name: value for name, value in values.items()})
+
+
+def find_misspelled(variables: Collection[str]) -> Iterator[str]:
+    """Yield a warning for each ``BUNDLE_VAR_…`` whose name is close to that of a variable.
+
+    Others may belong to another bundle.
+    """
+    for name in sorted(os.environ):
+        key = name.removeprefix(_ENVIRONMENT_PREFIX)
+        if key == name or key in variables:
+            continue
+        if close := get_close_matches(key, variables, 1):
+            closest = _ENVIRONMENT_PREFIX + close[0]
+            if closest not in os.environ:
+                yield f"{name} sets no variable of the bundle. Did you mean {closest}?"
 
 
 def current_user_name() -> str:

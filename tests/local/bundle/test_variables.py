@@ -272,6 +272,20 @@ def test_set_variables_refuses(assignments: list[str], message: str) -> None:
     assert error.value.message == message
 
 
+def test_load_bundle_warns_of_a_misspelled_variable_of_the_environment(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = bundle_text(more="variables: {table: {default: orders}}")
+    monkeypatch.setenv("BUNDLE_VAR_of_another_bundle", "x")
+    monkeypatch.setenv("BUNDLE_VAR_tabel", "x")
+    (warning,) = load(text).warnings
+    assert warning.endswith(
+        "BUNDLE_VAR_tabel sets no variable of the bundle. Did you mean BUNDLE_VAR_table?"
+    )
+    monkeypatch.setenv("BUNDLE_VAR_table", "x")
+    assert load(text).warnings == ()
+
+
 def test_load_bundle_variable_sources_have_precedence(
     folder: Path, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
