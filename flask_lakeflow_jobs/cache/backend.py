@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from cachelib import BaseCache
 from flask_caching import Cache
+from werkzeug.utils import ImportStringError
 
 from ..config.keys import CACHE
 from ..errors import ConfigurationError
@@ -104,6 +105,10 @@ def _explain_init_error(error: Exception) -> str:
             extra = f"flask-lakeflow-jobs[{BACKEND_EXTRAS[cause.name]}]"
             return f"{CACHE.name} requires {cause.name}: pip install '{extra}'."
         cause = cause.__cause__ or cause.__context__
-    # werkzeug's ImportStringError lists what the reasons may be on further lines
-    reason = first_line(str(error)).removesuffix(" Possible reasons are:") or type(error).__name__
+    if isinstance(error, ImportStringError):
+        return (
+            f"{CACHE.name} has the unknown CACHE_TYPE {error.import_name!r}. Use one of"
+            " Flask-Caching, such as 'RedisCache', or the full name of a class."
+        )
+    reason = first_line(str(error)) or type(error).__name__
     return f"{CACHE.name} is not a valid Flask-Caching configuration: {reason}"
