@@ -29,8 +29,9 @@ USER_TOKEN_HEADER = "X-Forwarded-Access-Token"  # noqa: S105
 #: Returns the current user of the host app, or ``None``.
 UserLoader: TypeAlias = Callable[[], Any]
 
-#: Attributes or keys that may hold a user's name, in the order of preference.
-NAME_ATTRIBUTES = ("email", "name", "username", "id")
+#: Attributes or keys that may hold a user's name, in the order of preference. Idempotency keys and
+#: the record know users by it, and two users may have the same "name".
+NAME_ATTRIBUTES = ("email", "username", "name", "id")
 
 #: The types of names, and of ids of rows.
 NAME_TYPES = (str, int, UUID)

@@ -115,6 +115,7 @@ class LoginUser(Person):
         (Person(id=UUID(int=7)), str(UUID(int=7))),
         (Person(name="Anna", id=7), "Anna"),
         (Person(username="anna", email=None), "anna"),
+        (Person(username="anna", name="Anna Smith"), "anna"),
         (Person(name=print), None),
         (LoginUser(), "7"),
         (LoginUser(email="", name="Anna"), "Anna"),
