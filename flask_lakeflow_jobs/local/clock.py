@@ -77,8 +77,9 @@ class SystemClock:
             earliest = self._schedule.next_time()
             self._schedule.add(when, callback)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="clock", daemon=True)
+                thread.start()  # it fails if the process ends or has too many
+                self._thread = thread
             elif earliest is None or when < earliest:
                 self._changed.notify()
 

@@ -102,3 +102,15 @@ def test_system_clock_calls_where_a_test_freezes_the_time(monkeypatch: pytest.Mo
     clock.call_at(5.01, done.set)
     assert done.wait(DEADLINE)
     clock.stop()
+
+
+def test_system_clock_without_a_thread_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    clock = SystemClock()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            clock.call_at(0, lambda: None)
+    clock.stop()
