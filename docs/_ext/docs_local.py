@@ -29,7 +29,10 @@ LIMITS: Mapping[str, str] = {
     ),
     "value of `dbutils.jobs.taskValues`": f"{dbutils._MAX_TASK_VALUE_BYTES // 1024} KiB as JSON",
     "rows of a SQL task for other tasks": f"{result_types.MAX_ROWS:,}",
-    "result of a statement": f"{result_chunks.MAX_RESULT_BYTES // 2**20} MiB",
+    "result of a statement": (
+        f"{result_chunks.MAX_RESULT_BYTES // 2**20} MiB with the disposition `INLINE`, "
+        f"else {result_chunks.MAX_LINKED_BYTES // 2**20} MiB"
+    ),
     "statements that are kept, with their results": (
         f"{kept_statements.MAX_KEPT}, {kept_statements.MAX_KEPT_BYTES // 2**20} MiB"
     ),
