@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 #: The signal whose deliveries are messages.
 SIGNAL = "run_finished"
 
-#: The places in mentions: what follows them tells Slack, Zulip and others whom to alert.
+#: The places in mentions: Slack, Zulip and others alert those whom the text behind them names.
 _BEFORE_MENTION = re.compile(
     r"(?<=@)(?=\*|everyone|here|(?:channel|all|room)\b|&?\d+>)|(?<=!)(?=\w)|(?<=<)(?=users/)",
     re.IGNORECASE,

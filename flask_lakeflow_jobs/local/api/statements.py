@@ -224,10 +224,9 @@ def _parse_parameters(value: Any) -> list[dict[str, Any]]:
         item = Request("2.0", each)
         name, ordinal = item.read_text("name"), item.read_int("ordinal")
         if not (name or ordinal):
-            raise InvalidParameterValue("Each parameter of a statement needs a name.")
-        key: Json = {"name": name} if name else {"ordinal": ordinal}
-        key |= {"value": item.read_text("value"), "type": item.read_text("type")}
-        parameters.append(key)
+            raise InvalidParameterValue("Each parameter of a statement needs a name or an ordinal.")
+        value, kind = item.read_text("value"), item.read_text("type")
+        parameters.append({"name": name, "ordinal": ordinal, "value": value, "type": kind})
     return parameters
 
 

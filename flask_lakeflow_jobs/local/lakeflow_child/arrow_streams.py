@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from .result_types import to_text
+from .sql_syntax import split_list
 
 _DECIMAL = re.compile(r"decimal\((\d+),\s*(\d+)\)")
 _NESTED = re.compile(r"(array|map|struct)<(.*)>")
@@ -46,7 +47,7 @@ def write_stream(path: str, fields: Sequence[tuple[str, str]], rows: Sequence[An
 def parse_type(text: str) -> Any:
     """Return the type of Arrow for a type such as ``array<int>``; others are texts."""
     if match := _NESTED.fullmatch(text):
-        parts = list(_split(match[2]))
+        parts = split_list(match[2])
         if match[1] == "struct":
             fields = (each.split(":", 1) for each in parts)
             return pa.struct([(name, parse_type(kind)) for name, kind in fields])
@@ -55,18 +56,6 @@ def parse_type(text: str) -> Any:
     if match := _DECIMAL.fullmatch(text):
         return pa.decimal128(int(match[1]), int(match[2]))
     return _TYPES.get(text, pa.string())
-
-
-def _split(text: str) -> Iterator[str]:
-    """Yield the parts between the commas that are in no brackets."""
-    depth = start = 0
-    for position, sign in enumerate(text):
-        depth += (sign in "<(") - (sign in ">)")
-        if sign == "," and depth == 0:
-            yield text[start:position]
-            start = position + 1
-    if text:
-        yield text[start:]
 
 
 def _convert(value: Any, kind: Any) -> Any:

@@ -86,7 +86,7 @@ class ChunkWriter:
             with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(f"[{','.join(self._rows)}]")
         else:
-            from .arrow_streams import write_stream
+            from .arrow_streams import write_stream  # pyarrow may be missing
 
             write_stream(path, self._arrow_fields, self._rows)
             self._size = os.path.getsize(path)

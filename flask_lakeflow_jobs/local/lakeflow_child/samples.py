@@ -26,7 +26,7 @@ _QUERY = (
     "CAST(10001 + id * 31 % 277 AS INT) AS pickup_zip, "
     "CAST(10001 + id * 47 % 277 AS INT) AS dropoff_zip "
     # The seconds are those of January and February 2016.
-    "FROM (SELECT {id} AS id, id * 2591 % 5184000 AS seconds, "
+    "FROM (SELECT id, id * 2591 % 5184000 AS seconds, "
     "CAST(round(0.3 + id * 7919 % 1000 / 50.0, 2) AS DOUBLE) AS trip_distance "
     "FROM range(2000) {rows})"
 )
@@ -36,7 +36,6 @@ _ON_SPARK = {
     TRIPS: _QUERY.format(
         start="timestamp_seconds(1451606400 + seconds)",
         end=f"timestamp_seconds(CAST(1451606400 + seconds + {_DURATION} AS BIGINT))",
-        id="id",
         rows="",
     ),
     **build_tpch(lambda days: f"date_add(DATE '1992-01-01', CAST({days} AS INT))", ""),
@@ -45,7 +44,6 @@ _ON_DUCKDB = {
     TRIPS: _QUERY.format(
         start="TIMESTAMP '2016-01-01' + to_seconds(seconds)",
         end=f"TIMESTAMP '2016-01-01' + to_seconds(CAST(seconds + {_DURATION} AS BIGINT))",
-        id="id",
         rows="AS rows(id)",
     ),
     **build_tpch(lambda days: f"DATE '1992-01-01' + CAST({days} AS INT)", "AS rows(id)"),

@@ -6,7 +6,7 @@ case, and no words in quotes. ``[…]`` is optional, ``(… | …)`` is a choice
 
 ``<name>`` is a name with all its parts, ``<text>`` a text without its quotes, and others are what
 ``_KINDS`` has. ``<verb: CREATE | DROP>`` is one of these words. All are groups of the match.
-Statements are without comments. Names are split into their parts here too.
+Statements are without comments. Names and lists are split into their parts here too.
 """
 
 from __future__ import annotations
@@ -66,6 +66,18 @@ def replace_syntax(syntax: str, statement: str, replacement: Callable[[Match], s
 def split_name(name: str) -> list[str]:
     """Return the parts of a name, without their quotes."""
     return [*map(unquote_part, re.findall(NAME_PART, name))]
+
+
+def split_list(text: str) -> list[str]:
+    """Return the parts between the commas that are in no parentheses or angle brackets."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "<(") - (character in ">)")
+        if character == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [each for each in parts if each.strip()]
 
 
 def unquote_part(part: str) -> str:

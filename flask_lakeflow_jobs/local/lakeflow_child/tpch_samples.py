@@ -144,7 +144,7 @@ def build_tpch(add_days: Callable[[str], str], rows: str) -> dict[str, str]:
 def _build_query(name: str, columns: dict[str, str], count: int, rows: str) -> str:
     prefix = "ps" if name == "partsupp" else name[0]
     selected = ", ".join(f"{value} AS {prefix}_{column}" for column, value in columns.items())
-    # The place of the order, of which a line is one of several, and the quantity of a line.
+    # o is the number of the order, which has several lines, and q is the quantity of a line.
     order = f"CAST(floor(id / {_LINES}.0) AS BIGINT)" if name == "lineitem" else "id"
     return (
         f"SELECT {selected}, 'made up' AS {prefix}_comment "  # noqa: S608 (constant)

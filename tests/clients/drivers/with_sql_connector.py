@@ -25,7 +25,8 @@ def main() -> dict[str, Any]:
         connection.cursor() as cursor,
     ):
         cursor.execute(
-            "CREATE TABLE orders (id BIGINT NOT NULL, price DECIMAL(9, 2), tags ARRAY<STRING>)"
+            "CREATE OR REPLACE TABLE orders "
+            "(id BIGINT NOT NULL, price DECIMAL(9, 2), tags ARRAY<STRING>)"
         )
         cursor.execute("INSERT INTO orders VALUES (?, ?, array('a', NULL))", [7, 2.5])
         cursor.execute("SELECT id, price, tags, '?' FROM orders WHERE id = :id", {"id": 7})

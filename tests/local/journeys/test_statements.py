@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import requests
 from databricks.sdk.errors import InvalidParameterValue, NotFound
@@ -107,7 +108,6 @@ def test_large_result_comes_in_chunks(client: Client) -> None:
 def test_result_behind_links_is_read_without_a_token(
     serve: Serve, etl_jobs: dict[str, Any]
 ) -> None:
-    pa = pytest.importorskip("pyarrow")
     clock = ManualClock(1_700_000_000.0)
     client = serve(etl_jobs, clock=clock)
     query = "SELECT id, repeat('x', 1000) AS text FROM range(9000)"

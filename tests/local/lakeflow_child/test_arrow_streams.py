@@ -8,11 +8,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import pytest
-
-pytest.importorskip("pyarrow")
-
 import pyarrow as pa
+import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.arrow_streams import parse_type, write_stream
 

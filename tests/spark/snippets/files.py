@@ -1,13 +1,5 @@
 # Files and folders.
 
-# %% samples of orders
-lines = spark.sql("SELECT * FROM samples.tpch.lineitem JOIN samples.tpch.orders ON l_orderkey = o_orderkey")
-assert lines.filter("l_shipdate > o_orderdate AND l_commitdate > o_orderdate AND l_quantity > 0").count() == 6000
-for name in ("region", "nation", "supplier", "part", "partsupp", "customer"):
-    assert spark.table(f"samples.tpch.{name}").collect()[0][-1] == "made up", name
-spark.sql("CREATE OR REPLACE TABLE dev.snippets.customer AS SELECT * FROM samples.tpch.customer")
-assert spark.table("dev.snippets.customer").schema["c_acctbal"].dataType.simpleString() == "decimal(18,2)"
-
 # %% samples
 path, trips = "/databricks-datasets/nyctaxi-with-zipcodes/subsampled", spark.table("samples.nyctaxi.trips")
 assert spark.read.format("delta").load(path).schema == trips.schema

@@ -131,10 +131,8 @@ def _expand_identity(create: exp.Create) -> list[Tree]:
             sequence.set("this", exp.to_identifier(sequence_of(table.name, column.name)))
             start, step = kind.args.get("start"), kind.args.get("increment")
             text = f"CREATE {form} {sequence.sql('duckdb', identify=True)}"
-            text += (
-                f" INCREMENT {step.sql('duckdb')}" if step else ""
-            )  # sets bounds, so it is first
-            if start or step:  # DuckDB's own begins at 1 or -1, and has no number before it
+            text += f" INCREMENT {step.sql('duckdb')}" if step else ""
+            if start or step:  # INCREMENT sets bounds, which may exclude the start
                 text += f" {_BIGINT} START {start.sql('duckdb') if start else 1}"
             statements.append(exp.Command(this=text))
             name = exp.Literal.string(sequence.sql("duckdb", identify=True))

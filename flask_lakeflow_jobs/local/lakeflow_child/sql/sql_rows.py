@@ -14,17 +14,25 @@ from .databricks_sql import fill
 Tree = exp.Expr
 
 _PAIR = 2
-# Types of DuckDB by their names in Databricks; those in others keep their own.
-_KIND = "data_type"
-for _name, _other in {
-    "INTEGER": "INT",
-    "VARCHAR": "STRING",
-    "BLOB": "BINARY",
-    "HUGEINT": "BIGINT",
-    " WITH TIME ZONE": "",
-}.items():
-    _KIND = f"replace({_KIND}, '{_name}', '{_other}')"
-_KIND = rf"regexp_replace({_KIND}, '^(\w+)\[\]$', 'ARRAY<\1>')"
+
+
+def _rename_types() -> str:
+    """Return the expression for the type of a column as Databricks writes it.
+
+    Structs, maps and nested arrays stay as DuckDB writes them.
+    """
+    text = "data_type"
+    for name, other in {
+        "INTEGER": "INT",
+        "VARCHAR": "STRING",
+        "BLOB": "BINARY",
+        "HUGEINT": "BIGINT",
+        " WITH TIME ZONE": "",
+    }.items():
+        text = f"replace({text}, '{name}', '{other}')"
+    return rf"regexp_replace({text}, '^(\w+)\[\]$', 'ARRAY<\1>')"
+
+
 # The tables of an information schema, with what differs in their columns.
 _INFORMATION = {
     "schemata": ")",
@@ -34,8 +42,8 @@ _INFORMATION = {
         " RENAME (table_comment AS comment)"
     ),
     "columns": (
-        f", {_KIND} AS data_type) RENAME (column_comment AS comment),"
-        f" lower({_KIND}) AS full_data_type"
+        f", {_rename_types()} AS data_type) RENAME (column_comment AS comment),"
+        f" lower({_rename_types()}) AS full_data_type"
     ),
 }
 

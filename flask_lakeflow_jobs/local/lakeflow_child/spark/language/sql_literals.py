@@ -8,6 +8,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from ...sql_syntax import split_list
+
 #: Runs a statement of Sail.
 Query = Callable[[str], Any]
 
@@ -41,14 +43,7 @@ def write_answer(text: str) -> str:
 
 def parse_columns(text: str) -> dict[str, str]:
     """Return the types of columns by their names, as in ``id BIGINT, price DECIMAL(10, 2)``."""
-    columns, depth = [""], 0
-    for character in text:
-        depth += (character in "<(") - (character in ">)")
-        if character == "," and not depth:
-            columns.append("")
-        else:
-            columns[-1] += character
-    pairs = (each.split(None, 1) for each in columns if each.strip())
+    pairs = (each.split(None, 1) for each in split_list(text))
     return {name.strip("`"): kind for name, kind in pairs}
 
 

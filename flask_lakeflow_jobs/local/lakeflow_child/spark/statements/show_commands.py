@@ -260,7 +260,7 @@ def _read_log(name: str, query: Query) -> Row:
 
 
 def _list_columns(path: list[str], table: str, query: Query) -> Iterator[Row]:
-    from pyspark.errors import AnalysisException
+    from pyspark.errors import AnalysisException  # its tests have no pyspark
 
     name = quote_name(".".join([*path, table]))
     try:
