@@ -20,7 +20,7 @@ from flask_caching.backends.base import BaseCache
 
 from .clock import Clock, SystemClock
 from .config.keys import CACHE, LAKEBASE, RECORD_URL
-from .config.readers import SettingsReader
+from .config.readers import SettingsReader, parse_lakebase, parse_record_url
 from .database.database import CHOOSE_SCHEMA, Database, open_database
 from .errors import ConfigurationError, DatabaseUnavailable
 from .state import database_credentials
@@ -268,7 +268,7 @@ def _open_database(app: Flask, config: Mapping[str, Any]) -> Database:
     reader = SettingsReader(app.config, os.environ)
     setting, url = CACHE_SQL_URL, config.get(CACHE_SQL_URL)
     if not url:
-        setting, url = RECORD_URL.name, reader.read_database_url(RECORD_URL)
+        setting, url = RECORD_URL.name, reader.read(RECORD_URL, parse_record_url)
     if not url:
         raise ConfigurationError(
             f"SqlCache requires a database. Set {CACHE_SQL_URL} in {CACHE.name}, or"
@@ -278,7 +278,7 @@ def _open_database(app: Flask, config: Mapping[str, Any]) -> Database:
         url,
         instance_path=Path(app.instance_path),
         setting=setting,
-        credentials=database_credentials(app, reader.read_lakebase(LAKEBASE)),
+        credentials=database_credentials(app, reader.read(LAKEBASE, parse_lakebase)),
         timeout=TIMEOUT_SECONDS,
         autocommit=True,
     )

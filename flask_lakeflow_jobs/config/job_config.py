@@ -16,14 +16,10 @@ from ..runs.ids import parse_id
 from ..runs.run_now_fields import TASK_TYPES
 from .keys import WAIT_TIMEOUT
 from .notify import NotifyRule, NotifySetting, parse_notify
-from .readers import parse_seconds
+from .readers import Parser, parse_seconds
 
 #: ``(user, action, job key) -> whether the action is allowed``
 Policy: TypeAlias = Callable[[Any, str, str], bool]
-
-
-#: ``(setting, value) -> the value as Job has it``. The setting is for messages.
-Parser: TypeAlias = Callable[[str, Any], Any]
 
 
 class ParamsModel(Protocol):
@@ -104,7 +100,7 @@ def read_job_settings(where: str, value: Any, notify: NotifyRule) -> dict[str, A
     :param notify: the rule of the app, which that of a job overrides.
     :raises ConfigurationError: a setting is invalid.
     """
-    parsers: dict[str, Parser] = {**_PARSERS, "notify": partial(parse_notify, default=notify)}
+    parsers: dict[str, Parser[Any]] = {**_PARSERS, "notify": partial(parse_notify, default=notify)}
     return {name: parsers[name](f"{where}.{name}", each) for name, each in _find_set(where, value)}
 
 
@@ -128,7 +124,7 @@ def _find_set(where: str, value: Any) -> Iterable[tuple[str, Any]]:
     return value.items()
 
 
-def _require(is_valid: Callable[[Any], bool], kind: str) -> Parser:
+def _require(is_valid: Callable[[Any], bool], kind: str) -> Parser[Any]:
     """Return the parser of a setting that is used as it is."""
 
     def parse(where: str, value: Any) -> Any:
@@ -195,7 +191,7 @@ def _build_model_schema(where: str, model: Any) -> Schema:
 
 
 #: The check of each setting but ``notify``: it also converts the value.
-_PARSERS: Mapping[str, Parser] = {
+_PARSERS: Mapping[str, Parser[Any]] = {
     "job_id": lambda where, value: None if value is None else require_job_id(where, value),
     "task_type": _require(
         lambda value: value is None or value in tuple(TASK_TYPES), f"one of {', '.join(TASK_TYPES)}"

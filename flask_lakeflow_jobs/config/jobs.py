@@ -24,7 +24,7 @@ from .job_config import (
 )
 from .keys import JOBS
 from .notify import NO_RULE, NotifyRule
-from .readers import SettingsReader
+from .readers import SettingsReader, parse_mapping
 
 _log = logging.getLogger("flask_lakeflow_jobs")
 
@@ -209,7 +209,7 @@ def _configured_jobs(
 ) -> Collection[_Candidate]:
     """Return the jobs of the code, overridden field by field by those of ``LAKEFLOW_JOBS``."""
     found: dict[str, _Candidate] = {}
-    for source, jobs in (("jobs", code), (JOBS.name, reader.read_mapping(JOBS))):
+    for source, jobs in (("jobs", code), (JOBS.name, reader.read(JOBS, parse_mapping))):
         for name, value in jobs.items():
             key = _read_key(source, name)
             settings = read_job_settings(f"{source}[{name!r}]", value, notify)

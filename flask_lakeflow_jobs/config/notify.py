@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 import string
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from ..errors import ConfigurationError, quote
 from ..runs.outcome import ACTIVE_OUTCOMES, SUCCESSES, Outcome
-from .readers import parse_json_setting
+from .readers import Parser, parse_json_setting
 
 #: The outcomes of ended runs.
 END_OUTCOMES = frozenset(Outcome) - set(ACTIVE_OUTCOMES.values())
@@ -164,7 +164,7 @@ def _parse_base_url(name: str, value: Any) -> str:
     return value.rstrip("/")
 
 
-_PARSERS: Mapping[str, Callable[[str, Any], Any]] = {
+_PARSERS: Mapping[str, Parser[Any]] = {
     "urls": _parse_urls,
     "outcomes": _parse_outcomes,
     "template": _parse_template,

@@ -15,7 +15,19 @@ from .job_config import JobConfigs
 from .jobs import Job, LocalJob, resolve_jobs
 from .keys import Key
 from .notify import NotifyRule, parse_notify
-from .readers import SettingsReader, optional
+from .readers import (
+    Parser,
+    SettingsReader,
+    parse_bool,
+    parse_cache_config,
+    parse_int,
+    parse_lakebase,
+    parse_parameter_name,
+    parse_path_prefix,
+    parse_record_url,
+    parse_seconds,
+    parse_secret,
+)
 
 _log = logging.getLogger("flask_lakeflow_jobs")
 
@@ -28,32 +40,10 @@ T = TypeVar("T")
 ReadBundleJobs: TypeAlias = Callable[[Path], Mapping[str, LocalJob]]
 
 
-def _setting(key: Key, read: Callable[[SettingsReader, Key], T], *, is_secret: bool = False) -> T:
-    """Declare the field of a setting, and how it is read and checked."""
-    declared: T = field(metadata={"read": lambda reader: read(reader, key)}, repr=not is_secret)
+def _setting(key: Key, parse: Parser[T], *, is_secret: bool = False) -> T:
+    """Declare the field of a setting, and how it is checked."""
+    declared: T = field(metadata={"setting": (key, parse)}, repr=not is_secret)
     return declared
-
-
-def _read_call_timeout(reader: SettingsReader, key: Key) -> float:
-    seconds = reader.read_seconds(key)  # an invalid one is an error even if it is overridden
-    return optional(SettingsReader.read_seconds)(reader, keys.TIMEOUT) or seconds
-
-
-def _read_progress_parameter(reader: SettingsReader, key: Key) -> str | None:
-    name = optional(SettingsReader.read_parameter_name)(reader, key)
-    if name is None:
-        return None
-    secret = reader.config.get("SECRET_KEY")
-    if not secret or not isinstance(secret, str | bytes):  # from_prefixed_env() may read a number
-        raise ConfigurationError(
-            f"{key.name} requires SECRET_KEY in app.config, which signs the tokens of the runs. Set"
-            " it before the extension, to the same text in all processes."
-        )
-    if name == reader.get(keys.ATTRIBUTION_PARAMETER.name):
-        raise ConfigurationError(
-            f"{key.name} and {keys.ATTRIBUTION_PARAMETER.name} must name different parameters."
-        )
-    return name
 
 
 @dataclass(frozen=True)
@@ -69,46 +59,32 @@ class AppSettings:
     sdk: Mapping[str, str] = field(repr=False)
     bundle: Path | None
     notify: NotifyRule
-    local_install: bool = _setting(keys.LOCAL_INSTALL, SettingsReader.read_bool)
-    poll_interval: float = _setting(keys.POLL_INTERVAL, SettingsReader.read_seconds)
-    read_timeout: float = _setting(keys.READ_TIMEOUT, _read_call_timeout)
-    write_timeout: float = _setting(keys.WRITE_TIMEOUT, _read_call_timeout)
-    read_attempts: int = _setting(keys.READ_ATTEMPTS, SettingsReader.read_int)
-    wait_timeout: float = _setting(keys.WAIT_TIMEOUT, SettingsReader.read_seconds)
-    cache_ttl: float = _setting(keys.CACHE_TTL, partial(SettingsReader.read_seconds, minimum=0.0))
-    cache: Mapping[str, Any] = _setting(
-        keys.CACHE, SettingsReader.read_cache_config, is_secret=True
-    )
-    max_streams: int | None = _setting(
-        keys.MAX_STREAMS, optional(partial(SettingsReader.read_int, minimum=0))
-    )
-    stream_max_seconds: float = _setting(keys.STREAM_MAX_SECONDS, SettingsReader.read_seconds)
-    heartbeat: float = _setting(keys.HEARTBEAT, SettingsReader.read_seconds)
-    push: bool = _setting(keys.PUSH, SettingsReader.read_bool)
-    warm_up: bool = _setting(keys.WARM_UP, SettingsReader.read_bool)
-    console: bool = _setting(keys.CONSOLE, SettingsReader.read_bool)
-    console_prefix: str = _setting(keys.CONSOLE_PREFIX, SettingsReader.read_path_prefix)
-    read_only: bool = _setting(keys.READ_ONLY, SettingsReader.read_bool)
-    trust_proxy_headers: bool = _setting(keys.TRUST_PROXY_HEADERS, SettingsReader.read_bool)
-    attribution_parameter: str | None = _setting(
-        keys.ATTRIBUTION_PARAMETER, optional(SettingsReader.read_parameter_name)
-    )
-    progress_parameter: str | None = _setting(keys.PROGRESS_PARAMETER, _read_progress_parameter)
-    webhook_username: str | None = _setting(
-        keys.WEBHOOK_USERNAME, optional(SettingsReader.read_secret)
-    )
-    webhook_password: str | None = _setting(
-        keys.WEBHOOK_PASSWORD, optional(SettingsReader.read_secret), is_secret=True
-    )
-    webhook_token: str | None = _setting(
-        keys.WEBHOOK_TOKEN, optional(SettingsReader.read_secret), is_secret=True
-    )
-    record_url: str | bool | None = _setting(
-        keys.RECORD_URL, SettingsReader.read_database_url, is_secret=True
-    )
-    record_days: int = _setting(keys.RECORD_DAYS, SettingsReader.read_int)
-    follow: bool = _setting(keys.FOLLOW, SettingsReader.read_bool)
-    lakebase: str | bool | None = _setting(keys.LAKEBASE, SettingsReader.read_lakebase)
+    local_install: bool = _setting(keys.LOCAL_INSTALL, parse_bool)
+    poll_interval: float = _setting(keys.POLL_INTERVAL, parse_seconds)
+    read_timeout: float = _setting(keys.READ_TIMEOUT, parse_seconds)
+    write_timeout: float = _setting(keys.WRITE_TIMEOUT, parse_seconds)
+    read_attempts: int = _setting(keys.READ_ATTEMPTS, parse_int)
+    wait_timeout: float = _setting(keys.WAIT_TIMEOUT, parse_seconds)
+    cache_ttl: float = _setting(keys.CACHE_TTL, partial(parse_seconds, minimum=0.0))
+    cache: Mapping[str, Any] = _setting(keys.CACHE, parse_cache_config, is_secret=True)
+    max_streams: int | None = _setting(keys.MAX_STREAMS, partial(parse_int, minimum=0))
+    stream_max_seconds: float = _setting(keys.STREAM_MAX_SECONDS, parse_seconds)
+    heartbeat: float = _setting(keys.HEARTBEAT, parse_seconds)
+    push: bool = _setting(keys.PUSH, parse_bool)
+    warm_up: bool = _setting(keys.WARM_UP, parse_bool)
+    console: bool = _setting(keys.CONSOLE, parse_bool)
+    console_prefix: str = _setting(keys.CONSOLE_PREFIX, parse_path_prefix)
+    read_only: bool = _setting(keys.READ_ONLY, parse_bool)
+    trust_proxy_headers: bool = _setting(keys.TRUST_PROXY_HEADERS, parse_bool)
+    attribution_parameter: str | None = _setting(keys.ATTRIBUTION_PARAMETER, parse_parameter_name)
+    progress_parameter: str | None = _setting(keys.PROGRESS_PARAMETER, parse_parameter_name)
+    webhook_username: str | None = _setting(keys.WEBHOOK_USERNAME, parse_secret)
+    webhook_password: str | None = _setting(keys.WEBHOOK_PASSWORD, parse_secret, is_secret=True)
+    webhook_token: str | None = _setting(keys.WEBHOOK_TOKEN, parse_secret, is_secret=True)
+    record_url: str | bool | None = _setting(keys.RECORD_URL, parse_record_url, is_secret=True)
+    record_days: int = _setting(keys.RECORD_DAYS, parse_int)
+    follow: bool = _setting(keys.FOLLOW, parse_bool)
+    lakebase: str | bool | None = _setting(keys.LAKEBASE, parse_lakebase)
 
     @property
     def accepts_notifications(self) -> bool:
@@ -135,8 +111,10 @@ def load_settings(
     bundle = None if reader.get("DATABRICKS_HOST") else _read_bundle(reader, root)
     local_jobs = read_bundle_jobs(bundle) if bundle else {}
     notify = parse_notify(keys.NOTIFY.name, reader.get(keys.NOTIFY.name) or None)
-    declared = [each for each in fields(AppSettings) if "read" in each.metadata]
-    values = {each.name: each.metadata["read"](reader) for each in declared}
+    declared = [each for each in fields(AppSettings) if "setting" in each.metadata]
+    values = {each.name: reader.read(*each.metadata["setting"]) for each in declared}
+    if (timeout := reader.read(keys.TIMEOUT, parse_seconds)) is not None:
+        values |= {"read_timeout": timeout, "write_timeout": timeout}
     settings = AppSettings(
         jobs=resolve_jobs(
             reader, jobs or {}, local_jobs, wait_timeout=values["wait_timeout"], notify=notify
@@ -146,9 +124,25 @@ def load_settings(
         notify=notify,
         **values,
     )
+    _check_progress_parameter(settings, reader.config.get("SECRET_KEY"))
     _check_webhook_credentials(settings)
     _check_databases(settings)
     return settings
+
+
+def _check_progress_parameter(settings: AppSettings, secret: object) -> None:
+    key, name = keys.PROGRESS_PARAMETER, settings.progress_parameter
+    if name is None:
+        return
+    if not secret or not isinstance(secret, str | bytes):  # from_prefixed_env() may read a number
+        raise ConfigurationError(
+            f"{key.name} requires SECRET_KEY in app.config, which signs the tokens of the runs. Set"
+            " it before the extension, to the same text in all processes."
+        )
+    if name == settings.attribution_parameter:
+        raise ConfigurationError(
+            f"{key.name} and {keys.ATTRIBUTION_PARAMETER.name} must name different parameters."
+        )
 
 
 def _check_webhook_credentials(settings: AppSettings) -> None:

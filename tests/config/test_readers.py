@@ -14,12 +14,12 @@ from flask_lakeflow_jobs.config.keys import Key
 from flask_lakeflow_jobs.config.readers import (
     MAX_SECONDS,
     SettingsReader,
-    optional,
+    parse_bool,
+    parse_mapping,
+    parse_parameter_name,
     parse_path_prefix,
     parse_seconds,
 )
-
-KEY = Key("KEY", None, "")
 
 
 @pytest.mark.parametrize(
@@ -41,10 +41,10 @@ def test_get_prefers_app_config_unless_it_is_none(
 
 
 @pytest.mark.parametrize(("value", "is_set"), [(None, False), ("", False), (0, True), ([], True)])
-def test_is_set_is_false_for_none_and_empty_text(value: object, is_set: bool) -> None:
+def test_read_returns_the_default_for_none_and_empty_text(value: object, is_set: bool) -> None:
     reader = SettingsReader({"KEY": value}, {})
-    assert reader.is_set(KEY) is is_set
-    assert (optional(lambda reader, key: "read")(reader, KEY) == "read") is is_set
+    parsed = reader.read(Key("KEY", "default", ""), lambda name, value: [name, value])
+    assert parsed == (["KEY", value] if is_set else "default")
 
 
 @pytest.mark.parametrize(
@@ -54,14 +54,14 @@ def test_is_set_is_false_for_none_and_empty_text(value: object, is_set: bool) ->
         *((text, False) for text in ("false", "NO", "0", False, 0)),
     ],
 )
-def test_read_bool_accepts_words_and_numbers(text: object, value: bool) -> None:
-    assert SettingsReader({"KEY": text}, {}).read_bool(KEY) is value
+def test_parse_bool_accepts_words_and_numbers(text: object, value: bool) -> None:
+    assert parse_bool("KEY", text) is value
 
 
 @pytest.mark.parametrize("value", ["", "two words", "a/b", "ü", 7, ["a"]])
-def test_read_parameter_name_with_other_characters_raises(value: object) -> None:
+def test_parse_parameter_name_with_other_characters_raises(value: object) -> None:
     with pytest.raises(ConfigurationError, match=r"^KEY must be the name of a job parameter"):
-        SettingsReader({"KEY": value}, {}).read_parameter_name(KEY)
+        parse_parameter_name("KEY", value)
 
 
 @given(st.floats(min_value=0.0, max_value=MAX_SECONDS))
@@ -96,9 +96,9 @@ def test_parse_path_prefix_of_other_values_raises(path: object) -> None:
 
 
 @pytest.mark.parametrize("text", ["redis://:hunter2@cache:6379/0", "RedisCache", '["a"]'])
-def test_read_mapping_of_other_text_says_what_to_write(text: str) -> None:
+def test_parse_mapping_of_other_text_says_what_to_write(text: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        SettingsReader({}, {"KEY": text}).read_mapping(KEY)
+        parse_mapping("KEY", text)
     assert str(caught.value).endswith(
         'KEY must be a mapping. As text, write JSON: {"name": "value"}.'
     )
