@@ -168,6 +168,31 @@ assert [row[1:] for row in rows] == [(1, "b"), (2, "c"), (3, "d"), (4, "e")], ro
 ids = [row.id for row in rows]
 assert ids == sorted(set(ids)) and ids[0] == 10 and not any(each % 5 for each in ids), ids
 
+# %% merge into many columns without NULL
+names = [f"c{number}" for number in range(30)]  # Sail alone takes twice the time for each of them
+columns = ", ".join(f"{name} INT NOT NULL" for name in names)
+spark.sql(f"CREATE OR REPLACE TABLE dev.snippets.required (id INT, {columns}) USING delta")
+spark.sql(f"INSERT INTO dev.snippets.required VALUES (1, {', '.join('1' * 30)})")
+spark.createDataFrame([(1, *["2"] * 30), (2, *["3"] * 30)], ["id", *names]).createOrReplaceTempView("more")
+merge = "MERGE INTO dev.snippets.required t USING more s ON t.id = s.id WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+assert spark.sql(merge).first().asDict() == {
+    "num_affected_rows": 2,
+    "num_updated_rows": 1,
+    "num_deleted_rows": 0,
+    "num_inserted_rows": 1,
+}
+try:
+    spark.sql(merge.replace("more s", "(SELECT * EXCEPT (c7), NULL AS c7 FROM more) s"))
+except Exception as error:
+    assert "DELTA_NOT_NULL_CONSTRAINT_VIOLATED" in str(error) and "c7" in str(error), error
+else:
+    raise AssertionError
+table = spark.table("dev.snippets.required")
+assert sorted(map(tuple, table.collect())) == [(1, *[2] * 30), (2, *[3] * 30)]
+assert [field.nullable for field in table.schema.fields] == [True, *[False] * 30]
+history = spark.sql("DESCRIBE HISTORY dev.snippets.required").collect()
+assert [(row.version, row.operation) for row in history][:2] == [(2, "MERGE"), (1, "WRITE")]
+
 # %% versions with other columns
 from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException

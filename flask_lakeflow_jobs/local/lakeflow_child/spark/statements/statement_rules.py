@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from ..language.sql_literals import Query
 from ..tables.delta_log import find_filled
-from .merge_with_ids import merge_with_ids
+from .merge_in_copy import merge_in_copy
 from .query_columns import Describe, parse_query, write
 from .query_tables import name_folders, name_keys
 from .show_commands import insert_information
@@ -53,6 +53,8 @@ class StatementRules:
             return run(copy_into(tree, sql.session))
         if isinstance(tree, exp.Insert):
             return replace_rows(tree, sql.session)
+        if isinstance(tree, exp.Merge):
+            return merge_in_copy(tree, lambda text: sql.run(text, run))
         if isinstance(tree, exp.Create) and tree.kind == "TABLE":
             if tree.expression is not None:
                 return create_by_frame(tree, sql.session, lambda text: sql.run(text, run))
@@ -87,7 +89,7 @@ class StatementRules:
         """Run a statement that Sail has refused in another form; ``None`` if there is none."""
         query, tree = self._sql.query, parse_query(statement)
         if isinstance(tree, exp.Merge) and _NO_IDS in str(error):
-            return merge_with_ids(tree, query)
+            return merge_in_copy(tree, query)
         if isinstance(tree, exp.Alter):
             altered = alter_table(tree, query)
             return None if altered is None else run(altered)

@@ -107,6 +107,11 @@ def has_limits(query: Query, name: str) -> bool:
     return location is not None and _INVARIANTS in read_metadata(location)["schemaString"]
 
 
+def count_required(location: str) -> int:
+    """Return how many columns of a table are ``NOT NULL``."""
+    return sum(not each["nullable"] for each in list_fields(read_metadata(location)))
+
+
 def write_metadata(location: str, changes: dict[str, Any]) -> None:
     """Change the metadata of a table by a commit."""
     info = {"timestamp": time.time_ns() // 10**6, "operation": "CHANGE COLUMN"}

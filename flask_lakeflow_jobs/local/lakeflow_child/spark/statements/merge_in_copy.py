@@ -1,4 +1,4 @@
-"""``MERGE`` into a table with an identity column, which Sail refuses."""
+"""``MERGE`` into a table with an identity, which Sail refuses, or with many ``NOT NULL``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from uuid import uuid4
 from sqlglot import exp, parse_one
 
 from ..language.sql_literals import Query
+from ..language.sql_names import quote_part
 from ..tables.delta_log import (
     find_location,
     list_fields,
@@ -28,39 +29,39 @@ from .query_columns import write, write_name
 _COPY = "_lakeflow_merge_"
 _ID = "lakeflow_id"
 _IDENTITY = "delta.identity."
+_STEP = "delta.identity.step"
 _HIGHEST = "delta.identity.highWaterMark"
 
 
-def merge_with_ids(merge: exp.Merge, query: Query) -> Any:
-    """Merge into a table with an identity column; the source brings the ids of its rows.
+def merge_in_copy(merge: exp.Merge, query: Query) -> Any:
+    """Merge into a copy of a table, whose columns have no identity and no ``NOT NULL``.
 
-    As on Databricks, ids may have gaps. The table is merged in a copy without its identity, so that
-    a task that is killed leaves it as it was.
+    The source brings the ids of its rows, which may have gaps as on Databricks. The table gets the
+    changes of its copy at once, so a task that is killed leaves it as it was.
+
+    :raises ValueError: a column that is ``NOT NULL`` has got NULL, or another task has written.
     """
     table = write_name(merge.this)
     location = find_location(query, table)
     fields = list_fields(read_metadata(location))
-    (column,) = [each for each in fields if f"{_IDENTITY}step" in each["metadata"]]
-    name, identity = column["name"], column["metadata"]
-    step = identity[f"{_IDENTITY}step"]
-    last = identity.get(_HIGHEST, identity[f"{_IDENTITY}start"] - step)
     with _copy_table(location) as copy:
         version = list_versions(copy)[-1] + 1
-        plain = {key: each for key, each in identity.items() if not key.startswith(_IDENTITY)}
-        write_metadata(copy, _change_column(copy, name, plain))
+        write_metadata(copy, write_fields([*map(_loosen, fields)]))
         _name_folder(merge, copy)
-        _bring_ids(merge, name, f"{last} + {step} * row_number() OVER (ORDER BY 1)")
+        for field in filter(_has_ids, fields):
+            _bring_ids(merge, field)
         frame = query(write(merge))
         actions = [each for _, merged in read_commits(copy, version) for each in merged]
         if not actions:
             return frame  # no row has changed
-        choose = max if step > 0 else min
-        ((found_id,),) = query(f"SELECT {choose.__name__}(`{name}`) FROM delta.`{copy}`").collect()
-        highest = last if found_id is None else choose(last, found_id)
-        identity = {**identity, _HIGHEST: highest}
-        metadata = {**read_metadata(copy), **_change_column(copy, name, identity)}
+        _refuse_nulls(fields, copy, query)
+        kept = {each["name"]: _count_ids(each, copy, query) for each in fields}
+        metadata = read_metadata(copy)  # a merge may add columns
+        new_fields = [kept.get(each["name"], each) for each in list_fields(metadata)]
         _link_new_files(copy, location, actions)
-    actions = [*(each for each in actions if "metaData" not in each), {"metaData": metadata}]
+    actions = [each for each in actions if "metaData" not in each]
+    if new_fields != fields:
+        actions.append({"metaData": {**metadata, **write_fields(new_fields)}})
     try:
         write_commit(location, version, actions)
     except FileExistsError:
@@ -69,6 +70,49 @@ def merge_with_ids(merge: exp.Merge, query: Query) -> Any:
             "which has changed nothing. Let one of the tasks depend on the other."
         ) from None
     return frame
+
+
+def _loosen(field: dict[str, Any]) -> dict[str, Any]:
+    metadata = {
+        key: each for key, each in field["metadata"].items() if not key.startswith(_IDENTITY)
+    }
+    return {**field, "nullable": True, "metadata": metadata}
+
+
+def _has_ids(field: dict[str, Any]) -> bool:
+    return _STEP in field["metadata"]
+
+
+def _refuse_nulls(fields: list[dict[str, Any]], copy: str, query: Query) -> None:
+    names = [each["name"] for each in fields if not each["nullable"]]
+    if not names:
+        return
+    counts = ", ".join(f"count_if({quote_part(name)} IS NULL)" for name in names)
+    (row,) = query(f"SELECT {counts} FROM delta.`{copy}`").collect()
+    for name, count in zip(names, row, strict=True):
+        if count:
+            raise ValueError(
+                "[DELTA_NOT_NULL_CONSTRAINT_VIOLATED] NOT NULL constraint violated for column: "
+                f"{name}. The MERGE has changed nothing."
+            )
+
+
+def _count_ids(field: dict[str, Any], copy: str, query: Query) -> dict[str, Any]:
+    """Return a column with the highest of its ids, if it has ids."""
+    if not _has_ids(field):
+        return field
+    identity = field["metadata"]
+    choose = max if identity[_STEP] > 0 else min
+    name = quote_part(field["name"])
+    ((found,),) = query(f"SELECT {choose.__name__}({name}) FROM delta.`{copy}`").collect()
+    last = _last_id(field)
+    highest = last if found is None else choose(last, found)
+    return {**field, "metadata": {**identity, _HIGHEST: highest}}
+
+
+def _last_id(field: dict[str, Any]) -> int:
+    identity = field["metadata"]
+    return int(identity.get(_HIGHEST, identity[f"{_IDENTITY}start"] - identity[_STEP]))
 
 
 @contextmanager
@@ -96,7 +140,9 @@ def _name_folder(merge: exp.Merge, location: str) -> None:
     merge.set("this", folder)
 
 
-def _bring_ids(merge: exp.Merge, name: str, number: str) -> None:
+def _bring_ids(merge: exp.Merge, field: dict[str, Any]) -> None:
+    name, step = field["name"], field["metadata"][_STEP]
+    number = f"{_last_id(field)} + {step} * row_number() OVER (ORDER BY 1)"
     source = merge.args["using"]
     alias = source.alias_or_name
     ids = exp.alias_(parse_one(number, read="databricks"), _ID)
@@ -109,12 +155,3 @@ def _bring_ids(merge: exp.Merge, name: str, number: str) -> None:
         if name.lower() not in (each.name.lower() for each in then.this.expressions):
             then.this.append("expressions", exp.column(name, quoted=True))
             then.expression.append("expressions", exp.column(_ID, table=alias))
-
-
-def _change_column(location: str, name: str, metadata: dict[str, Any]) -> dict[str, str]:
-    """Return what changes in the metadata of a table if a column gets other metadata."""
-    fields = list_fields(read_metadata(location))
-    for field in fields:
-        if field["name"] == name:
-            field["metadata"] = metadata
-    return write_fields(fields)
