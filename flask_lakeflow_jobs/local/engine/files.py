@@ -21,10 +21,13 @@ _TOP_FOLDERS = ("Users", "Shared", "Repos")
 _WORKSPACE = rf"(?<![\w./-])/Workspace(?=/(?:{'|'.join(_TOP_FOLDERS)})/)"
 _DBFS = re.compile(r"(?<![\w./-])/dbfs(?=/)")
 
-#: A path below a Git folder, or below a deployed bundle or its artifacts, of anyone or of a group.
-_COPY = re.compile(
-    r"(?:(?:/Workspace)?/(?:Shared|(?:Users|Repos)/[^/]+)|/Workspace/[^/]+)"
-    r"/(?:\.bundle/[^/]+/[^/]+/(?:files|artifacts/\.internal)|[^/.][^/]*)/(.+)"
+#: Paths below a Git folder, or below a deployed bundle or its artifacts, of anyone or of a group.
+_COPIES = (
+    re.compile(rf"/Workspace/(?!(?:{'|'.join(_TOP_FOLDERS)})/)[^/]+/(.+)"),
+    re.compile(
+        r"(?:(?:/Workspace)?/(?:Shared|(?:Users|Repos)/[^/]+)|/Workspace/[^/]+)"
+        r"/(?:\.bundle/[^/]+/[^/]+/(?:files|artifacts/\.internal)|[^/.][^/]*)/(.+)"
+    ),
 )
 
 
@@ -131,11 +134,11 @@ class WorkspaceFiles:
         bases = self._candidates(path)
         # The author's copy of the bundle in another workspace.
         name = re.sub("//+", "/", path).removeprefix(str(self._folder.files))
-        copied = match[1] if (match := _COPY.fullmatch(name)) else path
-        bases.append(bundle.root / copied)
+        copied = [match[1] for each in _COPIES if (match := each.fullmatch(name))]
+        bases += [bundle.root / each for each in copied]
         # The paths of a job with a Git source, and those in a Git folder, begin at the repository.
         if (repository := GitRepository(bundle.root).root) is not None:
-            bases += [repository / path, repository / copied]
+            bases += [repository / each for each in (path, *copied)]
         for base in bases:
             if (file := find(base)) is not None:
                 return Path(file)

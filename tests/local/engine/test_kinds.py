@@ -280,6 +280,7 @@ def test_missing_file_is_named_by_its_path_in_the_workspace(folder: Path) -> Non
         "/Workspace/Shared/shop/src/load.py",
         "/Shared/.bundle/shop/dev/files/src/load.py",
         "/Workspace/data-team/shop/src/load.py",
+        "/Workspace/shop/src/load.py",
     ],
 )
 def test_path_in_the_workspace_of_the_author_leads_to_the_file_of_the_bundle(
