@@ -25,7 +25,7 @@ from .record.recording import Actor
 from .results import wrap_call, wrap_watch
 from .runs.ids import choose_task_keys, parse_run_id, validate_task_keys
 from .runs.job_definition import defined_tasks
-from .runs.outcome import has_ended
+from .runs.outcome import RunStatus, has_ended
 from .runs.params import validate_params
 from .runs.progress import Progress
 from .runs.progress_token import refuse_parameter
@@ -242,7 +242,8 @@ class JobHandle(JobReader):
         with self._recorded("repair", user, run_id):
             repair_id = upstream.repair_run(run_id, arguments)
         self._state.requesters.write(self._actor(user), run_id, "repair")
-        self._state.send_repaired(self._run_key(run_id), ended, repair_id, user)
+        status = RunStatus(self._now(), ended.value, document=ended.document)
+        self._state.ends.repair(self._run_key(run_id), status, repair_id, user)
         self._state.hub.reset(self._run_key(run_id))
         self._audit("repaired", run_id, user)
         return repair_id
@@ -304,8 +305,7 @@ class JobHandle(JobReader):
         :raises RunNotFound: this job has no such run.
         :raises Conflict: the run has ended.
         """
-        timestamp = int(self._state.clock.now() * 1000)
-        report = Progress.create(percent, message, task, timestamp)
+        report = Progress.create(percent, message, task, self._now())
         receiver = ProgressReceiver(self._state, self.job, self._require_identity())
         receiver.receive(parse_run_id(run_id), report, token)
 
@@ -320,6 +320,10 @@ class JobHandle(JobReader):
         refuse_parameter(fields, self._state.settings.progress_parameter)
         attribution = self._state.settings.attribution_parameter
         return add_requester(fields, attribution, user, job=self.key)
+
+    def _now(self) -> int:
+        """Return the milliseconds since the epoch."""
+        return int(self._state.clock.now() * 1000)
 
     def _upstream(self) -> BoundUpstream:
         return self._state.upstream.bind(self._require_identity(), self.job)

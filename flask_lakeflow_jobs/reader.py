@@ -28,6 +28,7 @@ from .watching.watched_run import RunKey
 if TYPE_CHECKING:
     from .config.jobs import Job
     from .identity import Identity
+    from .record.store import Record
     from .sdk_types import BaseRun, Run, RunOutput, SdkJob
     from .state import AppState
     from .upstream.gateway import Upstream
@@ -316,7 +317,7 @@ def cached_reads_of(handle: JobReader, *, stale_if_error: bool = False) -> Cache
         respond.
     """
     identity, state = handle._require_identity(), handle._state
-    on_end = None if state.ends is None else partial(_record_end, handle)
+    on_end = None if state.record is None else partial(_record_end, handle, state.record)
     return CachedReads(
         state.upstream, identity, handle.job, stale_if_error=stale_if_error, on_end=on_end
     )
@@ -337,13 +338,11 @@ def parse_efforts(upstream: Upstream, items: Sequence[dict[str, Any]]) -> list[R
     return sorted(map(upstream.parse_run, items), key=lambda each: each.start_time or 0)
 
 
-def _record_end(handle: JobReader, document: dict[str, Any]) -> None:
+def _record_end(handle: JobReader, record: Record, document: dict[str, Any]) -> None:
     """Record the end that a read has shown, if the record has the run without it."""
     state, run_key = handle._state, handle._run_key(document["run_id"])
-    if state.record is None or state.ends is None:
-        return
     try:
-        recorded = state.record.get_run(run_key.job.job_id, run_key.run_id)
+        recorded = record.get_run(*run_key.ids)
         if recorded is not None and recorded.state is RowState.STARTED:
             run, timestamp = state.upstream.parse_run(document), round(state.clock.now() * 1000)
             state.ends.finish(run_key, RunStatus(timestamp, run, document=document))

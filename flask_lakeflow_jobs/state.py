@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import signals, telemetry
 from .concurrency import load_module, reset_in_new_processes
 from .config import keys
 from .errors import ConfigurationError
-from .following.ends import EndRecorder
+from .following.ends import EndRecorder, EndSender
 from .following.follower import LEASE_SECONDS, Follower
 from .following.notifier import Notifier
 from .following.run_finder import RunFinder
@@ -18,7 +18,6 @@ from .identity import APP
 from .memo import Memo
 from .record.recording import Recording
 from .record.requesters import Requesters
-from .runs.outcome import RunStatus
 from .watching.hub import Hub
 from .watching.schedule import PollSettings
 from .watching.source import RunSource
@@ -34,9 +33,8 @@ if TYPE_CHECKING:
     from .identity import UserLoader
     from .record.store import Record
     from .runs.matrix import MatrixCell
-    from .sdk_types import Run
+    from .runs.outcome import RunStatus
     from .upstream.gateway import Upstream
-    from .upstream.jobs_api import ApiResponse
 
 #: The key of the state in ``app.extensions``.
 EXTENSION_KEY = "lakeflow_jobs"
@@ -78,15 +76,15 @@ class AppState:
         self.record = record
         #: Who started, canceled and repaired each run.
         self.requesters = Requesters(cache, record, clock)
-        #: Records ends, if the app has a record.
-        self.ends: EndRecorder | None = None
+        #: Announces ends and repairs of runs, and records them if the app has a record.
+        self.ends = EndSender(app)
         source = RunSource(lambda: self.upstream)
         if record is not None:
             notifier = Notifier(app, record, lambda: self.upstream, settings.jobs)
             self.ends = EndRecorder(
                 app, record, settings.jobs, clock, source.restore, notifier=notifier
             )
-        self.recording = Recording(record, clock, self._record_later)
+        self.recording = Recording(record, clock, self.ends.defer)
         self.hub = Hub(
             source,
             self._send_changed,
@@ -113,10 +111,6 @@ class AppState:
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
-
-    def _record_later(self, write: Callable[[], None]) -> None:
-        if self.ends is not None:
-            self.ends.outbox.defer(write)
 
     @property
     def signing_keys(self) -> list[str | bytes]:
@@ -198,33 +192,12 @@ class AppState:
             finally:  # a receiver may have been interrupted
                 if status.is_terminal:
                     telemetry.count_finished_run(run_key.job.key, status.outcome.value)
-                    self._finish(run_key, status, payload)
-
-    def _finish(self, run_key: RunKey, status: RunStatus, payload: Mapping[str, Any]) -> None:
-        if self.ends is None:
-            signals.send(signals.run_finished, self.app, **payload)
-        else:
-            self.ends.finish(run_key, status)
+                    self.ends.finish(run_key, status)
 
     def _poll_again(self, run_key: RunKey) -> None:
         """Poll a run that was repaired elsewhere: caches and the hub may know it as ended."""
         self.upstream.cache.invalidate(run_key.job)
         self.hub.reset(run_key)
-
-    def send_repaired(
-        self, run_key: RunKey, ended: ApiResponse[Run], repair_id: int, user: str | None
-    ) -> None:
-        """Send the signal that a run is repaired.
-
-        :param ended: the run before the repair.
-        :param user: the name of the requester.
-        """
-        if self.ends is not None:
-            status = RunStatus(int(self.clock.now() * 1000), ended.value, document=ended.document)
-            self.ends.repair(run_key, status, repair_id, user)
-            return
-        payload = {"job": run_key.job.key, "run_id": run_key.run_id, "repair_id": repair_id}
-        signals.send(signals.run_repaired, self.app, **payload, user=user)
 
     def build_follower(self, lease_seconds: float = LEASE_SECONDS) -> Follower:
         """Return what follows the unfinished runs of the record in this process.
@@ -232,7 +205,7 @@ class AppState:
         :param lease_seconds: how long another process waits after this one has died.
         :raises ConfigurationError: the app has no record.
         """
-        if self.record is None or self.ends is None:
+        if self.record is None or not isinstance(self.ends, EndRecorder):
             raise ConfigurationError(
                 f"{keys.FOLLOW.name} requires {keys.RECORD_URL.name}. Set it to true or to the URL"
                 " of a database."

@@ -48,8 +48,7 @@ def follow() -> None:
     """
     state = get_state()
     follower = state.build_follower()
-    # or there would be no follower
-    assert state.record is not None and state.ends is not None  # noqa: PT018, S101
+    assert state.record is not None  # noqa: S101  # or there would be no follower
     state.record.check_schema()
     # such a process may be the only one of the app that runs for long
     Maintenance(state, state.record).start()
@@ -61,7 +60,7 @@ def follow() -> None:
 
     with handle_end_signals(stop):
         follower.run(FollowReport(follower).report)
-    state.ends.outbox.stop()
+    state.ends.stop()
     print_progress("Stopped. Another process takes over the runs, if there is one.")
     if received and received != [signal.SIGTERM]:
         raise click.exceptions.Exit(ExitCode.INTERRUPTED)

@@ -1,4 +1,4 @@
-"""Ends of runs: with the record, each is recorded once and goes to receivers through the outbox."""
+"""Ends and repairs of runs: with a record, each is recorded once, and the outbox delivers it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,38 @@ RECENT_SECONDS = 3600.0
 _log = logging.getLogger("flask_lakeflow_jobs")
 
 
-class EndRecorder:
+class EndSender:
+    """Sends the signals of ends and repairs to the receivers of this process, and records nothing.
+
+    An app without a record needs no more.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+
+    def finish(self, run_key: RunKey, status: RunStatus) -> None:
+        """Announce the end of a run."""
+        self._send("run_finished", _end_payload(run_key, status))
+
+    def repair(self, run_key: RunKey, ended: RunStatus, repair_id: int, user: str | None) -> None:
+        """Announce that a run is repaired.
+
+        :param ended: the state of the run before the repair.
+        :param user: the name of the requester.
+        """
+        self._send("run_repaired", _repair_payload(run_key, repair_id, user))
+
+    def defer(self, write: DeferredWrite) -> None:
+        """Write something to the record, if there is one, as soon as it can be reached again."""
+
+    def stop(self) -> None:
+        """Start no further delivery, and wait a few seconds for the one that runs."""
+
+    def _send(self, signal: str, payload: Mapping[str, Any]) -> None:
+        signals.send(OUTBOX_SIGNALS[signal], self._app, **payload)
+
+
+class EndRecorder(EndSender):
     """Records ends and repairs of runs, and has the outbox deliver them.
 
     :param jobs: by key.
@@ -63,11 +94,17 @@ class EndRecorder:
         notifier: Notifier | None = None,
         has_threads: bool = True,
     ) -> None:
-        self._app = app
+        super().__init__(app)
         self._record = record
         self._clock = clock
         self._receivers = Receivers(app, OUTBOX_SIGNALS, PayloadCodec(jobs, restore), notifier)
         self.outbox = Outbox(record, self._receivers, clock, has_threads=has_threads)
+
+    def defer(self, write: DeferredWrite) -> None:
+        self.outbox.defer(write)
+
+    def stop(self) -> None:
+        self.outbox.stop()
 
     def finish(self, run_key: RunKey, status: RunStatus) -> None:
         """Record the end of a run; repeated calls for one end have no effect.
@@ -78,17 +115,8 @@ class EndRecorder:
         self._write(run_key, "end", write, "run_finished", payload)
 
     def repair(self, run_key: RunKey, ended: RunStatus, repair_id: int, user: str | None) -> None:
-        """Record that a run is repaired, and its end before the repair.
-
-        :param ended: the state of the run before the repair.
-        :param user: the name of the requester.
-        """
-        payload = {
-            "job": run_key.job.key,
-            "run_id": run_key.run_id,
-            "repair_id": repair_id,
-            "user": user,
-        }
+        """Record that a run is repaired, and its end before the repair."""
+        payload = _repair_payload(run_key, repair_id, user)
         write = partial(self._repair, run_key, ended, payload)
         self._write(run_key, "repair", write, "run_repaired", payload)
 
@@ -103,7 +131,7 @@ class EndRecorder:
         """Write to the record, now or later; send the signal here if that is not possible."""
         try:
             if self.outbox.has_deferred and self._record.get_run(*run_key.ids) is None:
-                self.outbox.defer(write)  # after those that may add the row of the run
+                self.defer(write)  # after those that may add the row of the run
             else:
                 write()
         except DatabaseUnavailable as error:
@@ -193,11 +221,16 @@ class EndRecorder:
 
     def _send(self, signal: str, payload: Mapping[str, Any]) -> None:
         with self._app.app_context():
-            signals.send(OUTBOX_SIGNALS[signal], self._app, **payload)
+            super()._send(signal, payload)
 
 
 def _end_payload(run_key: RunKey, status: RunStatus) -> dict[str, Any]:
     return {"job": run_key.job.key, "run_id": run_key.run_id, "status": status}
+
+
+def _repair_payload(run_key: RunKey, repair_id: int, user: str | None) -> dict[str, Any]:
+    run = {"job": run_key.job.key, "run_id": run_key.run_id}
+    return {**run, "repair_id": repair_id, "user": user}
 
 
 def build_end(run_key: RunKey, status: RunStatus) -> RunEnd:

@@ -13,6 +13,7 @@ import pytest
 from flask import Flask
 
 from flask_lakeflow_jobs import RunStatus, current_jobs, run_finished, run_repaired
+from flask_lakeflow_jobs.following.ends import EndRecorder
 from flask_lakeflow_jobs.following.follower import Follower
 from flask_lakeflow_jobs.record.recorded_runs import RunFilter
 from flask_lakeflow_jobs.record.values import RowState
@@ -35,9 +36,7 @@ def make_process(make_app: MakeApp, tmp_path: Path) -> Iterator[Callable[..., Fl
 
     yield make
     for app in apps:
-        ends = state_of(app).ends
-        assert ends is not None
-        ends.outbox.stop()
+        state_of(app).ends.stop()
 
 
 class Receiver:
@@ -212,10 +211,9 @@ class TestDelivery:
         with first.app_context():
             current_jobs["never"].wait(run_id)
         wait_until(lambda: receiver.calls, "first attempt")
-        first_ends, second_ends = state_of(first).ends, state_of(second).ends
-        assert first_ends is not None
-        assert second_ends is not None
-        first_ends.outbox.stop()
+        state_of(first).ends.stop()
+        second_ends = state_of(second).ends
+        assert isinstance(second_ends, EndRecorder)
         second_ends.outbox.wake()
         wait_until(lambda: len(receiver.calls) > 1, "second attempt")
         self.settle(second)
@@ -252,9 +250,7 @@ class TestDelivery:
     def settle(*apps: Flask) -> None:
         """Wait until each outbox has had its turn."""
         for app in apps:
-            ends = state_of(app).ends
-            assert ends is not None
-            ends.outbox.stop()
+            state_of(app).ends.stop()
 
 
 class TestRepaired:
