@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from flask import Flask
 
+from flask_lakeflow_jobs.local import Workspace, load_bundle
 from tests.browser.conftest import CheckAccessibility, OpenPage
 from tests.conftest import Serve
-from tests.console.support import run, start
+from tests.console.support import run, shop_app, start
+from tests.local.support import simulated_job, simulated_task, write_bundle
 from tests.support import RunGate
 
 if TYPE_CHECKING:
@@ -51,6 +54,26 @@ def test_update_keeps_the_focus_on_a_link_of_a_card(
     run_gate.open()
     page.wait_for_selector(".lf-plain:has-text('succeeded')")
     assert page.evaluate("link => document.activeElement.matches(link)", link)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_long_outcome_leaves_the_key_of_a_card_its_line(
+    tmp_path: Path, serve: Serve, open_page: OpenPage, width: int
+) -> None:
+    key = "reload_the_regions"
+    tasks = simulated_task("load"), simulated_task("report", "load", run_if="ALL_DONE")
+    job = simulated_job(*tasks, tasks={"load": {"result": "FAILED"}})
+    bundle = write_bundle(tmp_path, {key: job}, {})
+    with Workspace(bundle, tmp_path / "workspace") as workspace:
+        job_id = load_bundle(bundle).jobs[key].job_id
+        app = shop_app(workspace, tmp_path / "instance", jobs={key: {"job_id": job_id}})
+        run(app, key)
+        viewport = {"width": width, "height": 900}
+        page = open_page(f"{serve(app)}/jobs/?q=reload", viewport=viewport)
+        page.wait_for_selector(".lf-plain:has-text('succeeded with failures')")
+        box = page.locator(".lf-clip").bounding_box()
+        assert box is not None
+        assert box["height"] < 30
 
 
 @pytest.mark.parametrize("width", [390, 1440])

@@ -46,6 +46,7 @@ def test_fragments_are_no_pages_and_are_not_cached(app: Flask) -> None:
         assert response.headers["Cache-Control"] == "no-store"
         assert response.text.startswith('<div class="lakeflow ')
         assert "<html" not in response.text
+        assert ' lang="en"' in response.text, "the page around it may be in another language"
 
 
 def test_fragment_of_ended_run_tells_htmx_to_stop_polling(app: Flask, run_gate: RunGate) -> None:

@@ -45,7 +45,7 @@ CONNECTION_REMEDY = (
     "Check that DATABRICKS_HOST is the address of a workspace, and that this machine can reach it."
 )
 
-LOCAL_REMEDY = "Start it with 'flask jobs local', which says why it cannot start."
+LOCAL_REMEDY = "Correct that, and try it with 'flask jobs local'."
 
 #: Seconds within which a running app responds with its health.
 HEALTH_TIMEOUT = 5.0
