@@ -112,7 +112,7 @@ class JobHandle(JobReader):
                     triggered = starter.start(fields, options)
                 else:
                     key_parts = [idempotency_key, user] if user else [idempotency_key]
-                    triggered = starter.start_idempotent(key_parts, fields, options)
+                    triggered = starter.start_idempotent(key_parts, params, fields, options)
             except InvalidParameters:
                 with suppress(UpstreamError, NotAllowed, JobNotFound):
                     self._check_tasks(only)  # names the job's tasks; the workspace does not

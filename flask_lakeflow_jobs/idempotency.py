@@ -7,7 +7,7 @@ shows whether a run is a replay, and whether the key was used with other paramet
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import InitVar, asdict, dataclass
 from enum import Enum
 from operator import attrgetter
@@ -19,8 +19,9 @@ from .cache import hash_json
 from .clock import CLOCK_SKEW_SECONDS
 from .errors import Conflict, InvalidRequest, LakeflowJobsError
 from .pages import find_run_page, normalize_page_url
+from .runs.params import find_computed
 from .runs.progress_token import add_token, create_token, find_token_field
-from .runs.run_parameters import ParameterMatch, compare_parameters
+from .runs.run_parameters import ParameterMatch, compare_parameters, omit_parameters
 
 if TYPE_CHECKING:
     from .record.recording import Actor
@@ -177,11 +178,17 @@ class RunStarter:
         return add_token(fields, field, parameter, token)
 
     def start_idempotent(
-        self, key_parts: Sequence[str], fields: Mapping[str, Any], options: Mapping[str, Any]
+        self,
+        key_parts: Sequence[str],
+        params: Mapping[str, Any] | None,
+        fields: Mapping[str, Any],
+        options: Mapping[str, Any],
     ) -> Triggered:
         """Start a run, or return the run that was started with the same key.
 
         :param key_parts: the caller's key and, if known, the caller.
+        :param params: the parameters of the caller. Those that the schema adds may differ in a
+            repeated call.
         :param fields: as for :meth:`start`.
         :param options: as for :meth:`start`.
         :raises Conflict: the key was used with other parameters or options.
@@ -195,13 +202,15 @@ class RunStarter:
         identity = "user" if is_named else self._identity.key
         token = hash_json([*map(str, key_parts), job.key, job.job_id, identity])
         # Of these, only a member of an enumeration of the SDK is not JSON.
-        fingerprint = hash_json([fields, options], default=attrgetter("value"))
+        computed = find_computed(job.schema, params, fields)
+        compared = [omit_parameters(fields, computed), options]
+        fingerprint = hash_json(compared, default=attrgetter("value"))
         record_key = f"idempotency:{token}"
 
         record = _parse_record(cache.get(record_key))
         is_known = record is not None
         if record is None:
-            triggered = self._start_or_find(fields, options, token, fingerprint)
+            triggered = self._start_or_find(fields, options, computed, token, fingerprint)
             new_record = {"run_id": triggered.run_id, "fingerprint": fingerprint}
             if cache.add(record_key, new_record, KEY_TTL_SECONDS):
                 return triggered
@@ -219,6 +228,7 @@ class RunStarter:
         self,
         fields: Mapping[str, Any],
         options: Mapping[str, Any],
+        computed: Set[str],
         token: str,
         fingerprint: str,
     ) -> Triggered:
@@ -237,8 +247,8 @@ class RunStarter:
         now = clock.now() if is_local or server_time is None else server_time
         requested_at = now - (clock.monotonic() - started_at)
         skew = 0.001 if is_local else CLOCK_SKEW_SECONDS
-        progress_parameter = self._state.settings.progress_parameter
-        use = classify_token_use(run.value, fields, requested_at - skew, ignored=progress_parameter)
+        ignored = {*computed, *filter(None, [self._state.settings.progress_parameter])}
+        use = classify_token_use(run.value, fields, requested_at - skew, ignored=ignored)
         if use is TokenUse.CONFLICT:
             raise _conflict()
         number, is_replay = triggered.number_in_job, use is TokenUse.REPLAY
@@ -255,13 +265,13 @@ def _parse_record(record: Any) -> tuple[int, str] | None:
 
 
 def classify_token_use(
-    run: Run, fields: Mapping[str, Any], requested_at: float, *, ignored: str | None
+    run: Run, fields: Mapping[str, Any], requested_at: float, *, ignored: Set[str]
 ) -> TokenUse:
     """Return how the token that a run was started with was used before.
 
     :param fields: the requested parameters, in the fields of run-now.
     :param requested_at: seconds since the epoch; a run that started earlier is a replay.
-    :param ignored: the parameter with the progress token, which each trigger creates.
+    :param ignored: the names of parameters that differ in each trigger, as the progress token does.
     """
     if compare_parameters(run, fields, ignored=ignored) is ParameterMatch.DIFFERENT:
         return TokenUse.CONFLICT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import TYPE_CHECKING
 
 from .clock import CLOCK_SKEW_SECONDS
@@ -141,7 +141,7 @@ class Maintenance:
 
     def _resolve_job(self, job: Job, rows: Sequence[RecordedRun]) -> None:
         window = round((self._state.settings.write_timeout + CLOCK_SKEW_SECONDS) * 1000)
-        ignored = self._state.settings.progress_parameter
+        ignored = frozenset(filter(None, [self._state.settings.progress_parameter]))
         for close in split_by_time(rows, window):
             runs = self._list_runs(
                 job, close[0].requested_at - window, close[-1].requested_at + window
@@ -214,7 +214,7 @@ def match_requests(
     runs: Iterable[BaseRun],
     window: int,
     *,
-    ignored: str | None,
+    ignored: Set[str],
 ) -> dict[int, int]:
     """Return which run each request has started: the first in time with its parameters. Pure.
 
@@ -223,7 +223,7 @@ def match_requests(
     :param rows: oldest first.
     :param runs: of the same job, that belong to no other request; redacted like the requests.
     :param window: milliseconds from the request in which its run has started.
-    :param ignored: the name of a parameter that is not compared.
+    :param ignored: the names of parameters that are not compared.
     :return: row → run id.
     """
     free = sorted(runs, key=lambda run: (run.start_time or 0, run.run_id or 0))

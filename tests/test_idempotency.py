@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import pickle
 import time
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from databricks.sdk.service.jobs import PerformanceTarget
 from flask import jsonify
+from marshmallow import fields
 
 from flask_lakeflow_jobs import (
     Conflict,
@@ -196,6 +198,27 @@ class TestIdempotency:
             second = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-4")
 
         assert second.run_id == first.run_id
+
+    def test_run_now_with_same_key_ignores_what_the_schema_computes(
+        self, make_app: MakeApp
+    ) -> None:
+        """A click that is sent again must not end as a conflict, because a minute has passed."""
+        numbers, key = itertools.count(), uuid.uuid4().hex
+        params = {"who": fields.String(load_default=lambda: f"at {next(numbers)}")}
+        jobs = {"greeting": {"of": "greeting", "task_type": "job", "params": params}}
+        app, other_process = make_app(jobs=jobs), make_app(jobs=jobs)
+        with app.app_context():
+            first = current_jobs["greeting"].run_now({}, idempotency_key=key)
+            again = current_jobs["greeting"].run_now({}, idempotency_key=key)
+            with pytest.raises(Conflict):
+                current_jobs["greeting"].run_now({"who": "Ada"}, idempotency_key=key)
+        with other_process.app_context():
+            elsewhere = current_jobs["greeting"].run_now({}, idempotency_key=key)
+            with pytest.raises(Conflict):
+                current_jobs["greeting"].run_now({"who": "Ada"}, idempotency_key=key)
+
+        assert next(numbers) == 3
+        assert (again.run_id, elsewhere.run_id) == (first.run_id, first.run_id)
 
     @pytest.mark.parametrize("hours", [-3, 3])
     def test_run_now_with_skewed_workspace_clock_is_no_replay(
@@ -387,4 +410,4 @@ def test_classify_token_use_by_start_time_and_parameters(
             {"name": "progress", "default": "", "value": "0"},
         ],
     )
-    assert classify_token_use(started, fields, 100.0, ignored="progress") is expected
+    assert classify_token_use(started, fields, 100.0, ignored={"progress"}) is expected

@@ -303,7 +303,7 @@ MATCHES: list[tuple[str, list[RecordedRun], list[BaseRun], dict[int, int]]] = [
 def test_match_requests_finds_first_fitting_run(
     rows: list[RecordedRun], runs: list[BaseRun], expected: dict[int, int]
 ) -> None:
-    assert match_requests(rows, runs, 60_000, ignored=None) == expected
+    assert match_requests(rows, runs, 60_000, ignored=set()) == expected
 
 
 PROGRAM = """

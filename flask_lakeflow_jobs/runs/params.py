@@ -61,6 +61,28 @@ def validate_params(
     return values
 
 
+def find_computed(
+    schema: Schema | None, params: Mapping[str, Any] | None, fields: Mapping[str, Any]
+) -> set[str]:
+    """Return the names of parameters that a schema adds by itself, such as a time or an id.
+
+    They may differ each time. Defaults that are plain values are not among them. If the schema
+    gives one of the caller's parameters another name, none is known.
+
+    :param fields: the fields of run-now, with the parameters that the schema has returned.
+    """
+    given = {name for name, value in (params or {}).items() if value is not None}
+    sent = {name for each in fields.values() if isinstance(each, Mapping) for name in each}
+    if schema is None or not given <= sent:
+        return set()
+    plain = {
+        field.data_key or name
+        for name, field in schema.load_fields.items()
+        if field.load_default is not absent and not callable(field.load_default)
+    }
+    return sent - given - plain
+
+
 def _by_data_key(schema: Schema, loaded: object) -> dict[str, Any]:
     """Return the values of a schema's fields in a deserialized object, by the callers' names."""
     values = {

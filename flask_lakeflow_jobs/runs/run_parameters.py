@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -82,13 +82,23 @@ def flatten_parameters(fields: Mapping[str, Any]) -> dict[str, str]:
     return {name: "" if value is None else str(value) for name, value in found.items()}
 
 
+def omit_parameters(fields: Mapping[str, Any], names: Set[str]) -> dict[str, Any]:
+    """Return the fields of run-now without the parameters of some names."""
+    return {
+        field: {name: item for name, item in value.items() if name not in names}
+        if isinstance(value, Mapping)
+        else value
+        for field, value in fields.items()
+    }
+
+
 def compare_parameters(
-    run: Run | BaseRun, fields: Mapping[str, Any], *, ignored: str | None
+    run: Run | BaseRun, fields: Mapping[str, Any], *, ignored: Set[str]
 ) -> ParameterMatch:
     """Compare requested parameters with those that a run was started with.
 
     :param fields: the requested parameters, in the fields of run-now.
-    :param ignored: the name of a parameter that is not compared.
+    :param ignored: the names of parameters that are not compared.
     :return: ``UNKNOWN`` if nothing differs but the run does not state all of them.
     """
     requested, stated = _by_name(fields), _by_name(stated_fields(run))
@@ -96,7 +106,7 @@ def compare_parameters(
     results = {
         _compare_parameter(name, requested, stated, defaults)
         for name in {*requested, *stated}
-        if name[-1] != ignored
+        if name[-1] not in ignored
     }
     if ParameterMatch.DIFFERENT in results:
         return ParameterMatch.DIFFERENT

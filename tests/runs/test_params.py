@@ -20,7 +20,7 @@ from marshmallow import (
 from marshmallow import validate as rules
 
 from flask_lakeflow_jobs import ConfigurationError, InvalidParameters
-from flask_lakeflow_jobs.runs.params import validate_params
+from flask_lakeflow_jobs.runs.params import find_computed, validate_params
 from flask_lakeflow_jobs.runs.run_now_fields import build_run_now_fields
 
 
@@ -179,6 +179,46 @@ def test_validate_params_schema_may_load_into_an_object() -> None:
             return Range(**data)
 
     assert validate_params(RangeSchema(), {"start": 1}) == {"start": 1, "end": 9}
+
+
+class Computing(Schema):
+    class Meta:
+        unknown = INCLUDE
+
+    note = fields.String(data_key="text")
+    limit = fields.Integer(load_default=9)
+    day = fields.Date(load_default=dt.date.today)
+
+    @pre_load
+    def rename(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {"text" if name == "old_text" else name: value for name, value in data.items()}
+
+    @post_load
+    def add(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {**data, "id": "made"}
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({}, {"day", "id"}),
+        (None, {"day", "id"}),
+        ({"text": "a"}, {"day", "id"}),
+        ({"day": "2025-01-02", "limit": None}, {"id"}),
+        ({"old_text": "a"}, set()),
+    ],
+)
+def test_find_computed_is_what_the_schema_adds_beside_plain_defaults(
+    params: dict[str, Any] | None, expected: set[str]
+) -> None:
+    given = {name: value for name, value in (params or {}).items() if value is not None}
+    fields = {"job_parameters": validate_params(Computing(), given)}
+    assert find_computed(Computing(), params, fields) == expected
+
+
+@pytest.mark.parametrize("schema", [None, Computing()])
+def test_find_computed_without_a_schema_or_names_is_nothing(schema: Schema | None) -> None:
+    assert find_computed(schema, {"args": ["a"]}, {"python_params": ["a"]}) == set()
 
 
 def test_validate_params_lost_parameter_raises_configuration_error() -> None:

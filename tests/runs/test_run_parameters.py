@@ -72,7 +72,7 @@ SAME, DIFFERENT, UNKNOWN = ParameterMatch.SAME, ParameterMatch.DIFFERENT, Parame
 def test_compare_parameters_of_run_and_request(
     started: Run, fields: dict[str, Any], expected: ParameterMatch
 ) -> None:
-    assert compare_parameters(started, fields, ignored=None) is expected
+    assert compare_parameters(started, fields, ignored=set()) is expected
 
 
 @pytest.mark.parametrize(
@@ -84,4 +84,4 @@ def test_compare_parameters_ignores_one(
 ) -> None:
     stated = [{"name": "token", "value": "1"}, *({"name": k, "value": v} for k, v in DAY.items())]
     started = run(job_parameters=stated)
-    assert compare_parameters(started, {"job_parameters": requested}, ignored="token") is expected
+    assert compare_parameters(started, {"job_parameters": requested}, ignored={"token"}) is expected
