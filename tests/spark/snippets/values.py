@@ -141,6 +141,15 @@ row = spark.sql(
     'SELECT to_json(v:a) AS a, v:a.b::int AS b, v:[\'c d\']::int AS c FROM (SELECT parse_json(\'{"a": {"b": 3}, "c d": 4}\') AS v)'
 ).first()
 assert tuple(row) == ('{"b":3}', 3, 4), row
+spark.sql(
+    "CREATE OR REPLACE TEMP VIEW parts AS SELECT parse_json(v) AS v, v AS j FROM VALUES"
+    """ ('{"n": 5, "t": "7", "day": "2024-01-02", "list": [1, 2], "null": null}') AS parts(v)"""
+)
+query = "SELECT v:n::string, v:list::string, v:null::string, v:t::int, v:day::date, v:list::array<int>, v:n::double FROM parts"
+assert tuple(spark.sql(query).first()) == ("5", "[1,2]", None, 7, datetime.date(2024, 1, 2), [1, 2], 5.0)
+query = "SELECT e FROM parts a JOIN parts b ON a.j:n = b.j:n LATERAL VIEW explode(b.v:list::array<int>) x AS e"
+assert spark.sql(query).collect() == [(1,), (2,)]
+assert spark.sql("SELECT pos FROM parts, LATERAL variant_explode(v:list)").count() == 2
 
 # %% patterns
 row = spark.sql("SELECT 'abc' LIKE ANY ('x%', 'a%'), 'abc' LIKE ALL ('x%', 'a%'), 'abc' NOT ILIKE ANY ('A%')").first()

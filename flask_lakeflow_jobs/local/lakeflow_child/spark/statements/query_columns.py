@@ -114,6 +114,8 @@ def _columns_of(
             if (value := select.args.get(key))
         },
     )
+    for path in list(probe.find_all(exp.JSONExtract)):  # Sail takes none, and no column is one
+        path.replace(exp.null())
     return describe_in(select, probe, describe)
 
 

@@ -291,12 +291,28 @@ def _read_paths(select: exp.Select, describe: Describe) -> None:
         if not is_variant:
             path.replace(exp.Anonymous(this="get_json_object", expressions=[root.copy(), text]))
             continue
-        arguments = [root.copy(), text]
-        cast = path.parent
-        if isinstance(cast, exp.Cast):
-            arguments.append(exp.Literal.string(write(cast.args["to"]).lower()))
-        value = exp.Anonymous(this="variant_get", expressions=arguments)
-        (cast if isinstance(cast, exp.Cast) else path).replace(value)
+        cast = path.parent if isinstance(path.parent, exp.Cast) else None
+        (cast or path).replace(_read_variant(root, text, cast))
+
+
+def _read_variant(root: Tree, path: Tree, cast: exp.Cast | None) -> Tree:
+    """Return a part of a variant. Sail converts no text to a number, and only a text to a text."""
+
+    def call(name: str, *arguments: Tree) -> Tree:
+        return exp.Anonymous(this=name, expressions=[each.copy() for each in arguments])
+
+    value = call("variant_get", root, path)
+    if cast is None:
+        return value
+    json = call("nullif", call("to_json", value), exp.Literal.string("null"))
+    text = call("variant_get", root, path, exp.Literal.string("string"))
+    kind = exp.Literal.string(write(cast.to).lower())
+    if cast.is_type(*exp.DataType.TEXT_TYPES):
+        return call("coalesce", text, json)
+    if cast.is_type(*exp.DataType.NESTED_TYPES):
+        return call("from_json", json, kind)
+    converted = type(cast)(this=text, to=cast.to.copy())
+    return call("coalesce", call("variant_get", root, path, kind), converted)
 
 
 def filter_laterals(select: exp.Select) -> None:
