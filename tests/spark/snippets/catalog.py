@@ -81,6 +81,8 @@ spark.sql("CREATE SCHEMA IDENTIFIER('dev' || '.new6')")
 spark.sql("-- daily\nCREATE OR REFRESH STREAMING TABLE dev.new6.t AS SELECT * FROM STREAM(dev.new5.v)")
 spark.sql("create materialized view if not exists dev.new6.m as select stream from stream dev.new6.t")
 assert spark.table("dev.new6.m").collect() == [(1,)]
+spark.sql("drop materialized view if exists dev.new6.m")
+assert not spark.catalog.tableExists("dev.new6.m")
 spark.sql("CREATE TABLE dev.new6.named (a STRING COMMENT 'The identifier (part of a key).')")
 spark.sql("INSERT INTO dev.new6.named /* identifier (1) */ VALUES ('it''s identifier (1)') -- identifier (2)")
 assert spark.table("dev.new6.named").first().a == "it's identifier (1)"
@@ -89,6 +91,12 @@ assert spark.table("dev.new6.named").first().a == "it's identifier (1)"
 spark.sql("CREATE VOLUME IF NOT EXISTS dev.`made`.files COMMENT 'x'")
 spark.sql("CREATE VOLUME made")
 assert dbutils.fs.ls("/Volumes/dev/made/files") == dbutils.fs.ls("/Volumes/main/default/made") == []
+for name in ("b.csv", "a.csv"):
+    dbutils.fs.put(f"/Volumes/dev/made/files/{name}", "id")
+listed = spark.sql("LIST '/Volumes/dev/made/files/'")
+assert listed.select("path", "name", "size").first() == ("/Volumes/dev/made/files/a.csv", "a.csv", 2)
+assert listed.first().modification_time.year > 2020
+assert spark.sql("LIST '/Volumes/dev/made/files' LIMIT 1").count() == 1
 assert spark.sql("SHOW VOLUMES IN dev.made").collect() == [("made", "files")]
 spark.sql("DROP VOLUME IF EXISTS dev.made.files")
 assert spark.sql("SHOW VOLUMES IN dev.made").collect() == []

@@ -36,6 +36,7 @@ _WRITTEN = {
     "CREATE (DATABASE | SCHEMA) [IF NOT EXISTS] <name> <rest>": "",  # where it is stored
     "CREATE … MATERIALIZED VIEW … <schedule>": "",  # it is always refreshed
     "CREATE … <part: DEEP CLONE>": "CLONE",
+    "DROP <part: MATERIALIZED>": "",
     "<part: REPLACE> TABLE": "CREATE OR REPLACE",
     _EVOLVES: "",
 }

@@ -89,6 +89,9 @@ class SailCommands:
     def replace_view(self, match: Match) -> str:
         return f"CREATE OR REPLACE VIEW {match['name']} AS {match.string[match.end() :]}"
 
+    def drop_view(self, match: Match) -> str:
+        return match.string[: match.start("kind")] + match.string[match.end("kind") :]
+
     def refuse_metrics(self, match: Match) -> str:
         raise ValueError(NO_METRICS.format("Sail"))
 
@@ -226,6 +229,7 @@ class SailCommands:
         r"CREATE [OR REPLACE] TABLE [IF NOT EXISTS] <name> [USING DELTA] [COMMENT <text>]"
         r" [TBLPROPERTIES \( … \)] $": leave_table,
         "ALTER VIEW <name> AS": replace_view,
+        "DROP <kind: MATERIALIZED> VIEW": drop_view,
         "CREATE [OR REPLACE] VIEW [IF NOT EXISTS] <name>": qualify_view,
         "CREATE (SCHEMA | DATABASE) [IF NOT EXISTS] <name> [COMMENT <text>]"
         " [<clause: DEFAULT | MANAGED>]": require_catalog,

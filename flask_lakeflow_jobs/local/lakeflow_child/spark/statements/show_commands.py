@@ -1,4 +1,4 @@
-"""``SHOW``, ``DESCRIBE`` and the information schema on Sail, as queries of what is there.
+"""``SHOW``, ``LIST``, ``DESCRIBE`` and the information schema on Sail, as queries of what is there.
 
 Sail lacks some of them and names columns otherwise.
 """
@@ -145,6 +145,22 @@ def _show_volumes(match: Match, query: Query, volumes: str) -> str:
     found = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     rows = [(schema, each) for each in found if matches_show_pattern(each, match["text"])]
     return write_rows(["database", "volume_name"], rows)
+
+
+def _list_files(match: Match, query: Query, volumes: str) -> str:
+    folder = match["text"].rstrip("/")  # of this machine
+    found = [os.path.join(folder, each) for each in sorted(os.listdir(folder))]
+    rows = [
+        (
+            each.replace(volumes, "/Volumes", 1),
+            os.path.basename(each),
+            os.path.getsize(each),
+            int(os.path.getmtime(each) * 1000),
+        )
+        for each in found[: int(match["limit"] or len(found))]
+    ]
+    columns = "path STRING, name STRING, size BIGINT, modification_time TIMESTAMP"
+    return write_rows(parse_columns(columns), rows)
 
 
 def _describe_volume(match: Match, query: Query, volumes: str) -> str:
@@ -297,6 +313,7 @@ _COMMANDS: dict[str, Callable[[Match, Query, str], str]] = {
     "SHOW CREATE TABLE <name> $": _show_create,
     f"SHOW VOLUMES {_IN} {_LIKE}": _show_volumes,
     "SHOW (GRANT | GRANTS)": lambda *_: write_rows(_GRANTS, []),
+    "LIST <text> [LIMIT <limit>] $": _list_files,
     f"{_DESC} VOLUME <name> $": _describe_volume,
     f"{_DESC} CATALOG [EXTENDED] <name> $": _describe_catalog,
     # Sail finds no schema of a catalog with EXTENDED, which adds properties only.
