@@ -106,8 +106,9 @@ def _explain_init_error(error: Exception) -> str:
             return f"{CACHE.name} requires {cause.name}: pip install '{extra}'."
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, ImportStringError):
+        cache_type = error.import_name.removeprefix("flask_caching.backends.")
         return (
-            f"{CACHE.name} has the unknown CACHE_TYPE {error.import_name!r}. Use one of"
+            f"{CACHE.name} has the unknown CACHE_TYPE {cache_type!r}. Use one of"
             " Flask-Caching, such as 'RedisCache', or the full name of a class."
         )
     reason = first_line(str(error)) or type(error).__name__

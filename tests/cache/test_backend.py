@@ -28,7 +28,7 @@ def test_cache_config_that_is_invalid_names_its_key(
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        ({"CACHE_TYPE": "RedisCash"}, r"CACHE_TYPE 'flask_caching.backends.RedisCash'. Use one of"),
+        ({"CACHE_TYPE": "RedisCash"}, r"CACHE_TYPE 'RedisCash'. Use one of"),
         ({"CACHE_TYPE": "no.such.Cache"}, r"unknown CACHE_TYPE 'no.such.Cache'. Use one of"),
         ({"CACHE_TYPE": "FileSystemCache"}, "needs CACHE_DIR"),
         ({"CACHE_TYPE": "MemcachedCache"}, "MemcachedCache: its clients read pickles"),

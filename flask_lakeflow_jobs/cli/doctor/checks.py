@@ -42,7 +42,8 @@ LOGIN_REMEDY = (
 )
 
 CONNECTION_REMEDY = (
-    "Check that DATABRICKS_HOST is the address of a workspace, and that this machine can reach it."
+    "Check that DATABRICKS_HOST is the address of a workspace without a path, such as"
+    " https://dbc-1234.cloud.databricks.com, and that this machine can reach it."
 )
 
 LOCAL_REMEDY = "Correct that, and try it with 'flask jobs local'."
