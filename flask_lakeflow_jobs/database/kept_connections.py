@@ -32,7 +32,7 @@ class KeptConnections:
         :raises DBAPIError: the driver raised an error.
         :raises SQLAlchemyError: there is no connection.
         """
-        connection = self._take() or _connect(engine)
+        connection = self._take(engine) or _connect(engine)
         driver_connection = connection.connection.driver_connection
         try:
             yield driver_connection
@@ -49,17 +49,21 @@ class KeptConnections:
             raise _translate(error, engine, is_cut=is_cut) from error
         self._connections.append((connection, time.monotonic()))
 
-    def _take(self) -> sa.Connection | None:
+    def _take(self, engine: sa.Engine) -> sa.Connection | None:
         """Return a connection that was used just before, if there is one."""
-        while self._connections:
-            try:
-                connection, used_at = self._connections.pop()
-            except IndexError:  # another thread was faster
-                return None
-            if time.monotonic() - used_at < KEEP_SECONDS:
+        while kept := self._pop():
+            connection, used_at = kept
+            # The file of an earlier engine may be another one.
+            if connection.engine is engine and time.monotonic() - used_at < KEEP_SECONDS:
                 return connection
             connection.close()
         return None
+
+    def _pop(self) -> tuple[sa.Connection, float] | None:
+        try:
+            return self._connections.pop()
+        except IndexError:  # also if another thread has just taken the last one
+            return None
 
     def disown(self) -> None:
         """Keep the connections of the parent process alive, unused: closing them would end them."""
@@ -67,8 +71,8 @@ class KeptConnections:
 
     def close(self) -> None:
         """Give all connections back to the pool."""
-        while self._connections:
-            self._connections.pop()[0].close()
+        while kept := self._pop():
+            kept[0].close()
 
 
 def _translate(error: Exception, engine: sa.Engine, *, is_cut: bool) -> BaseException:

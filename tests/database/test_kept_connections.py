@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,3 +31,27 @@ def test_interrupted_write_loses_its_connection(
         pass
     kept.close()
     assert (after is before) is is_same
+
+
+def test_connection_of_another_engine_is_not_used(tmp_path: Path) -> None:
+    old, new = (
+        open_database(f"sqlite:///{name}", instance_path=tmp_path, setting="X_URL").engine
+        for name in ("old.sqlite3", "new.sqlite3")
+    )
+    kept = KeptConnections()
+    with kept.use(old):
+        pass
+    with kept.use(new) as connection:
+        ((_, _, file),) = connection.execute("PRAGMA database_list")
+    kept.close()
+    assert Path(file).name == "new.sqlite3"
+
+
+def test_close_while_another_thread_takes_the_last_connection_returns() -> None:
+    class TakenMeanwhile(list[Any]):
+        def __bool__(self) -> bool:
+            return True
+
+    kept = KeptConnections()
+    kept._connections = TakenMeanwhile()
+    kept.close()
