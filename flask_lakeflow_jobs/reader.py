@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from numbers import Real
@@ -107,7 +108,8 @@ class JobReader:
         :raises RunNotFound: this job has no such run.
         :raises RunTimeout: the run did not end in time. It continues.
         """
-        *_, last = self.watch(run_id, timeout=timeout)
+        # Without the earlier states: a run of many tasks has thousands, and each may be large.
+        (last,) = deque(self.watch(run_id, timeout=timeout), maxlen=1)
         return last
 
     def get_job(self) -> SdkJob:

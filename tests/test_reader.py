@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
+from weakref import ref
 
 import pytest
+from databricks.sdk.service.jobs import Run
 
 from flask_lakeflow_jobs import (
     InvalidRequest,
     JobHandle,
     NotAllowed,
     RunNotFound,
+    RunStatus,
     current_jobs,
 )
 from flask_lakeflow_jobs.reader import subscribe_to
@@ -318,3 +321,19 @@ def _ended_later(exchange: Exchange) -> None:
 def _no_runs(exchange: Exchange) -> None:
     reply = exchange.forward()
     exchange.respond(type(reply)(200, reply.headers, b"{}"))
+
+
+def test_wait_keeps_no_state_but_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    states: list[ref[RunStatus]] = []
+    alive = []
+
+    def watch(*_: object, **__: object) -> Iterator[RunStatus]:
+        for timestamp in range(5):
+            status = RunStatus(timestamp, Run())
+            states.append(ref(status))
+            yield status
+            alive.append(sum(state() is not None for state in states))
+
+    monkeypatch.setattr(JobHandle, "watch", watch)
+    assert current_jobs["quick"].wait(1).timestamp == 4
+    assert max(alive) <= 2  # that of this test is one of them
