@@ -168,11 +168,8 @@ class SqlCache(BaseCache):
 
     def get_many(self, *keys: str) -> list[Any]:
         names = [self._name(key) for key in keys]
-        rows = self._run(
-            lambda connection: connection.execute(
-                self._statements.get_many, {"keys": self._list(names)}
-            ).all()
-        )
+        arguments, statement = {"keys": self._list(names)}, self._statements.get_many
+        rows = self._run(lambda connection: connection.execute(statement, arguments).all())
         values = {row.key: row.value for row in rows}
         return [
             self.serializer.loads(values[name].encode()) if name in values else None
@@ -198,7 +195,7 @@ class SqlCache(BaseCache):
         else:
             arguments = {"keys": [*entries], "values": [*entries.values()]}
         arguments["lifetime"] = self._lifetime(timeout)
-        self._run(lambda connection: connection.execute(self._statements.set_many, arguments))
+        self._execute(self._statements.set_many, arguments)
         self._purge()
         return [*mapping]
 
@@ -208,9 +205,7 @@ class SqlCache(BaseCache):
             "value": self._dump(value),
             "lifetime": self._lifetime(timeout),
         }
-        added = self._run(
-            lambda connection: connection.execute(self._statements.add, arguments).rowcount
-        )
+        added = self._execute(self._statements.add, arguments)
         self._purge()
         return added > 0
 
@@ -219,12 +214,12 @@ class SqlCache(BaseCache):
 
     def delete_many(self, *keys: str) -> list[Any]:
         arguments = {"keys": self._list([self._name(key) for key in keys])}
-        self._run(lambda connection: connection.execute(self._statements.delete_many, arguments))
+        self._execute(self._statements.delete_many, arguments)
         return [*keys]
 
     def clear(self) -> bool:
         arguments = {"chars": len(self._prefix), "prefix": self._prefix}
-        self._run(lambda connection: connection.execute(self._statements.clear, arguments))
+        self._execute(self._statements.clear, arguments)
         return True
 
     def _purge(self) -> None:
@@ -233,9 +228,13 @@ class SqlCache(BaseCache):
         if now - self._purged_at < PURGE_SECONDS:
             return
         self._purged_at = now
-        purged = self._run(lambda connection: connection.execute(self._statements.purge).rowcount)
+        purged = self._execute(self._statements.purge, {})
         if purged == PURGE_ROWS:  # there may be more
             self._purged_at = now - PURGE_SECONDS
+
+    def _execute(self, statement: sa.TextClause, arguments: Mapping[str, Any]) -> int:
+        """Execute a statement, and return how many rows it has changed."""
+        return self._run(lambda connection: connection.execute(statement, arguments).rowcount)
 
     def _run(self, call: Callable[[sa.Connection], T]) -> T:
         """Run a statement; once more if its connection turned out to be cut."""

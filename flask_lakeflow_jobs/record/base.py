@@ -117,6 +117,10 @@ class RecordBase:
         with self._checked_schema():
             return self.database.run(call)
 
+    def _execute(self, statement: sa.Executable) -> int:
+        """Execute a statement, and return how many rows it has changed."""
+        return self._write(lambda connection: connection.execute(statement).rowcount)
+
     def _write_prepared(self, *steps: Step) -> bool:
         """Execute prepared statements, see :meth:`.PreparedWriter.write`."""
         with self._checked_schema():
@@ -132,7 +136,7 @@ class RecordBase:
         batch = sa.select(table.c.id).where(condition).limit(DELETE_BATCH)
         statement = table.delete().where(table.c.id.in_(batch))
         deleted = 0
-        while count := self._write(lambda connection: connection.execute(statement).rowcount):
+        while count := self._execute(statement):
             deleted += count
         return deleted
 

@@ -103,7 +103,7 @@ class Deliveries(RecordBase):
         """End a claim, unless it was renewed, because its process has died."""
         is_same = [deliveries.c[name] == value for name, value in claim._asdict().items()]
         statement = deliveries.update().where(*is_same).values(claimed_by=None, claimed_until=None)
-        self._write(lambda connection: connection.execute(statement))
+        self._execute(statement)
 
     def next_delivery_at(self, addresses: Collection[ReceiverAddress]) -> int | None:
         """Return when the next delivery is due, or its claim expires.
@@ -143,7 +143,7 @@ class Deliveries(RecordBase):
                 attempts=deliveries.c.attempts + 1,
             )
         )
-        return self._write(lambda connection: connection.execute(statement).rowcount) == 1
+        return self._execute(statement) == 1
 
     def renew_claim(self, delivery_id: str, holder: str, seconds: float) -> None:
         """Extend a claim, while the receiver runs.
@@ -155,7 +155,7 @@ class Deliveries(RecordBase):
             .where(deliveries.c.delivery_id == delivery_id, deliveries.c.claimed_by == holder)
             .values(claimed_until=self._now() + round(seconds * 1000))
         )
-        self._write(lambda connection: connection.execute(statement))
+        self._execute(statement)
 
     def complete_delivery(self, delivery_id: str) -> None:
         """Record that the receiver has returned, in whichever process."""
@@ -186,7 +186,7 @@ class Deliveries(RecordBase):
         if holder is not None:
             statement = statement.where(deliveries.c.claimed_by == holder)
         changed = statement.values(claimed_by=None, claimed_until=None, **values)
-        self._write(lambda connection: connection.execute(changed))
+        self._execute(changed)
 
     def _select_deliveries(self, *conditions: sa.ColumnElement[bool], limit: int) -> list[Delivery]:
         statement = (

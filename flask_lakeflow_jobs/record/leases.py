@@ -42,7 +42,7 @@ class Leases(RecordBase):
             return False
         is_same = leases.c.holder == found[0], leases.c.expires_at == found[1]
         take_over = leases.update().where(leases.c.name == name, *is_same).values(values)
-        return self._write(lambda connection: connection.execute(take_over).rowcount) == 1
+        return self._execute(take_over) == 1
 
     def _find_abandoned(self, name: str, seconds: float) -> tuple[str, int] | None:
         """Return the holder and the expiry of a lease that was not renewed for long enough."""
@@ -59,4 +59,4 @@ class Leases(RecordBase):
     def release_lease(self, name: str, holder: str) -> None:
         """End a lease, if this holder has it."""
         statement = leases.delete().where(leases.c.name == name, leases.c.holder == holder)
-        self._write(lambda connection: connection.execute(statement))
+        self._execute(statement)

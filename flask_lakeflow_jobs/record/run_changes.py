@@ -116,7 +116,7 @@ class RunChanges(RecordedRuns):
             )
             .on_conflict_do_nothing(index_elements=["job_id", "run_id"])
         )
-        self._write(lambda connection: connection.execute(statement))
+        self._execute(statement)
 
     def finish_run(
         self, end: RunEnd, receivers: Sequence[str] = (), *, payload: str | None = None
@@ -192,7 +192,7 @@ class RunChanges(RecordedRuns):
             .where(runs.c.state == RowState.ENDED.value)
             .values(state=RowState.STARTED.value, outcome=None, error=None)
         )
-        self._write(lambda connection: connection.execute(statement))
+        self._execute(statement)
 
     def _update_and_deliver(
         self,
