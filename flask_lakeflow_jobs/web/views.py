@@ -47,7 +47,6 @@ from .responses import encode_read, json_response, text_response, with_age
 from .run_list import read_run_page, read_run_query
 from .sse.encoder import (
     MultiRunEventEncoder,
-    encode_brief_run_update,
     encode_run_update,
     parse_last_event_id,
 )
@@ -240,7 +239,7 @@ def _stream_one(
     last_state = StateId.parse(read_last_event_id(request))
     return stream_opener().open(
         subscribe_to(handle, run_id, last_state),
-        encode_brief_run_update if is_brief else encode_run_update,
+        partial(encode_run_update, is_brief=is_brief),
         [] if last_state is None else [last_state],
         request.environ,
         poll=poll,

@@ -19,18 +19,15 @@ from .format import END, ERROR, FRESH, STALE, format_event
 EventEncoder: TypeAlias = Callable[[RunUpdate], bytes]
 
 
-def encode_run_update(update: RunUpdate) -> bytes:
-    """Encode an update for a stream of one run; the event's id is the run's state."""
+def encode_run_update(update: RunUpdate, *, is_brief: bool = False) -> bytes:
+    """Encode an update for a stream of one run; the event's id is the run's state.
+
+    :param is_brief: leave out the run's document.
+    """
     if update.snapshot is None:
         return _encode_notice(update)
-    return _encode_snapshot(update.run_key, update.snapshot).event
-
-
-def encode_brief_run_update(update: RunUpdate) -> bytes:
-    """Encode an update for a stream of one run, without the run's document."""
-    if update.snapshot is None:
-        return _encode_notice(update)
-    return _encode_snapshot(update.run_key, update.snapshot).brief_event
+    encoded = _encode_snapshot(update.run_key, update.snapshot)
+    return encoded.brief_event if is_brief else encoded.event
 
 
 class MultiRunEventEncoder:

@@ -17,7 +17,6 @@ from flask_lakeflow_jobs.web.responses import build_problem
 from flask_lakeflow_jobs.web.sse.encoder import (
     EventEncoder,
     MultiRunEventEncoder,
-    encode_brief_run_update,
     encode_run_update,
     parse_last_event_id,
 )
@@ -45,13 +44,14 @@ def parse(data: bytes) -> Event:
 
 
 def test_brief_encoders_differ_by_the_run_only() -> None:
-    whole, brief = parse(encode_run_update(state(ETL))), parse(encode_brief_run_update(state(ETL)))
+    update = state(ETL)
+    whole, brief = (parse(encode_run_update(update, is_brief=each)) for each in (False, True))
     assert (brief.name, brief.own_id) == (whole.name, whole.own_id)
     assert brief.json == {name: each for name, each in whole.json.items() if name != "run"}
     encode = MultiRunEventEncoder([("etl", 1001)], {}, is_brief=True).encode
     assert parse(encode(state(ETL))).json == {"job": "etl", "runId": 1001, **brief.json}
     failed = RunUpdate(ETL, transient_error=UNAVAILABLE)
-    assert encode_brief_run_update(failed) == encode_run_update(failed)
+    assert encode_run_update(failed, is_brief=True) == encode_run_update(failed)
 
 
 def multi(*run_keys: RunKey, last_states: dict[int, StateId] | None = None) -> EventEncoder:
