@@ -6,14 +6,13 @@ import io
 from collections.abc import Callable, Iterable
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import partial, wraps
-from threading import Thread
 from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 from flask.cli import ScriptInfo
 
-from ..concurrency import load_module
+from ..concurrency import load_module, start_thread
 from ..runs.job_definition import defined_parameters, defined_tasks
 from ..runs.outcome import outcome_of
 from ..text import join_lines
@@ -129,7 +128,6 @@ def _fetch(read: Callable[[], list[Item]]) -> list[Item]:
             # The shell prints them as they are, and a terminal would obey an escape.
             items.extend(item for item in read() if item.value.isprintable())
 
-    thread = Thread(target=fetch, daemon=True)  # so that it does not delay the end of the process
-    thread.start()
-    thread.join(LOOKUP_TIMEOUT_SECONDS)
+    # A daemon does not delay the end of the process.
+    start_thread(fetch).join(LOOKUP_TIMEOUT_SECONDS)
     return list(items)

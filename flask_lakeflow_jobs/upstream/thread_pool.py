@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from ..concurrency import reset_in_new_processes
+from ..concurrency import reset_in_new_processes, start_thread
 
 T = TypeVar("T")
 
@@ -142,9 +142,8 @@ class DaemonThreadPool:
         if not self._waiting or self._threads >= self._limit:
             return
         self._threads += 1
-        thread = threading.Thread(target=self._run_calls, name="lakeflow-call", daemon=True)
         try:
-            thread.start()
+            start_thread(self._run_calls, "lakeflow-call")
         except RuntimeError:  # the system has no more; another one makes the call
             self._threads -= 1
 

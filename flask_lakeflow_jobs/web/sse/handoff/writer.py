@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
-from ....concurrency import reset_in_new_processes
+from ....concurrency import reset_in_new_processes, start_thread
 from ..format import HEARTBEAT_COMMENT
 
 if TYPE_CHECKING:
@@ -114,12 +114,10 @@ class SocketWriter:
                     os.set_blocking(self._wake_in, False)
                     os.set_blocking(self._wake_out, False)
                     self._epoll.register(self._wake_in, select.EPOLLIN)
-                    thread = threading.Thread(target=self._run, name="lakeflow-push", daemon=True)
-                    thread.start()
+                    self._thread = start_thread(self._run, "lakeflow-push")
                 except (OSError, RuntimeError):
                     return False
                 resources.pop_all()  # they stay open
-            self._thread = thread
             atexit.register(self._wait_at_exit)
             return True
 
