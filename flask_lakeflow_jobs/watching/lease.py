@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from .shared_record import RECORD_TTL_SECONDS, PollRecord
+from .shared_record import RECORD_TTL_SECONDS, PollRecord, new_id
 from .watched_run import NO_CHANGE
 
 if TYPE_CHECKING:
@@ -243,8 +243,13 @@ class LeaseCoordinator:
         self, watched_run: WatchedRun, snapshot: Snapshot | None, ttl: float
     ) -> PollRecord:
         lease = watched_run.lease
-        return PollRecord.create(
-            snapshot, ttl, self._clock.now(), lease.change_id, lease.handled_notification_id
+        return PollRecord(
+            new_id(),
+            None if snapshot is None else str(snapshot.id),
+            ttl,
+            self._clock.now(),
+            lease.change_id,
+            lease.handled_notification_id,
         )
 
     def _publish(

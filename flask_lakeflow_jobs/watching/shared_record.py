@@ -55,23 +55,6 @@ class PollRecord:
     notification_id: str | None = None
 
     @classmethod
-    def create(
-        cls,
-        snapshot: Snapshot | None,
-        ttl: float,
-        now: float,
-        change_id: str = NO_CHANGE,
-        notification_id: str | None = None,
-    ) -> PollRecord:
-        """Create the record of a new poll.
-
-        :param snapshot: the state; ``None`` if the workspace asked for a delay.
-        :param now: seconds since the epoch.
-        """
-        state_id = None if snapshot is None else str(snapshot.id)
-        return cls(_new_id(), state_id, ttl, now, change_id, notification_id)
-
-    @classmethod
     def parse(cls, stored: Any) -> PollRecord | None:
         """Read an entry of the shared cache; ``None`` if it has another shape."""
         match stored:
@@ -203,7 +186,7 @@ class SharedRecords:
         This also voids the polls under way.
         """
         if self.is_shared:
-            change_id = _new_id()
+            change_id = new_id()
             is_stored = self._cache.set(_change_key(run_ids), change_id, RECORD_TTL_SECONDS)
             self._unstored.put(run_ids, "" if is_stored else change_id)
 
@@ -221,5 +204,5 @@ def _parse_change(stored: Any) -> str | None:
     return stored if isinstance(stored, str) and stored else None
 
 
-def _new_id() -> str:
+def new_id() -> str:
     return uuid.uuid4().hex[:12]
