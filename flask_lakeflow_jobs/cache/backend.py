@@ -1,13 +1,14 @@
-"""The Flask-Caching backend of the shared cache, and which backends it may have."""
+"""The Flask-Caching backend of the shared cache: which one it may be, and how it stores texts."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from cachelib import BaseCache
+from cachelib.serializers import BaseSerializer
 from flask_caching import Cache
 from werkzeug.utils import ImportStringError
 
@@ -28,7 +29,7 @@ BACKEND_EXTRAS = {"redis": "redis", "sqlalchemy": "record"}
 
 
 def create_backend(app: Flask, config: Mapping[str, Any], cache: Cache | None) -> BaseCache:
-    """Create the backend of an app, or return that of the host's own cache.
+    """Create the backend of an app, or a copy of that of the host's own cache. It stores texts.
 
     :param config: a Flask-Caching configuration.
     :param cache: the host's own cache, which is used instead of the configuration.
@@ -49,7 +50,7 @@ def create_backend(app: Flask, config: Mapping[str, Any], cache: Cache | None) -
     backend: BaseCache = app.extensions["cache"][cache]
     for each in type(backend).__mro__:
         _refuse_pickles(each.__name__)
-    return backend
+    return _copy_for_texts(backend)
 
 
 def _without_host_cache(app: Flask) -> Flask:
@@ -113,3 +114,49 @@ def _explain_init_error(error: Exception) -> str:
         )
     reason = first_line(str(error)) or type(error).__name__
     return f"{CACHE.name} is not a valid Flask-Caching configuration: {reason}"
+
+
+class PlainTextSerializer(BaseSerializer):
+    """Stores text as it is, in place of cachelib's pickles, and never reads a pickle."""
+
+    def dumps(self, value: str, protocol: int = 0) -> bytes:
+        return value.encode()
+
+    def loads(self, bvalue: bytes | str | None) -> str | None:
+        try:  # with decode_responses, redis-py returns texts
+            return (bvalue.decode() if isinstance(bvalue, bytes) else bvalue) or None
+        except ValueError:  # a pickle, or another thing that another program wrote
+            return None
+
+    def dump(self, value: Any, f: IO[bytes], protocol: int = 0) -> None:
+        f.write(self.dumps(value))
+
+    def load(self, f: IO[bytes]) -> str | None:
+        return self.loads(f.read())
+
+
+def _copy_for_texts(backend: Any) -> BaseCache:
+    """Return a copy of a backend that stores texts. The host's own cache keeps its serializer."""
+    copied: Any = copy.copy(backend)
+    if hasattr(copied, "serializer"):
+        copied.serializer = PlainTextSerializer()
+    if hasattr(copied, "_file_count"):  # of files
+        copied.__class__ = _count_anew(type(copied))
+    if hasattr(copied, "_read_client"):  # of Redis
+        # Sentinel's is a replica, which may lag behind.
+        copied._read_client = copied._write_client
+        # Whether a deleted key is gone takes a round trip for each.
+        copied.has = lambda key: False
+    # A key that another process stores again at once is no failure. The second name is that of
+    # Flask-Caching 2.4.
+    vars(copied).update(ignore_delete_many_errors=True, ignore_errors=True)
+    return cast("BaseCache", copied)
+
+
+def _count_anew(kind: type) -> type:
+    """Let a FileSystemCache count its files: the number in its folder is a pickle of the host's."""
+    methods = {
+        "_file_count": property(lambda self: len(list(self._list_dir()))),
+        "_update_count": lambda self, *_, **__: None,
+    }
+    return type(kind.__name__, (kind,), methods)

@@ -18,7 +18,6 @@ from ..concurrency import reset_in_new_processes
 from ..memo import Memo
 from .availability import Availability
 from .backend import create_backend
-from .text_backend import copy_for_texts
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -126,7 +125,7 @@ class SharedCache:
         :param secret: signs the entries.
         :raises ConfigurationError: as of :func:`create_backend`.
         """
-        backend = copy_for_texts(create_backend(app, config, cache))
+        backend = create_backend(app, config, cache)
         return cls(backend, clock, namespace=namespace, secret=secret)
 
     @property
