@@ -78,9 +78,10 @@ class Registry:
             if reload is None:
                 versions = _read_versions(self._versions)
                 if versions != self._versions:
-                    reload = self._reload = threading.Event()
+                    reload = threading.Event()
                     arguments = versions, reload.set
                     threading.Thread(target=self._load, args=arguments, daemon=True).start()
+                    self._reload = reload  # not before: the process may have too many threads
         if reload is not None:
             reload.wait()
 
@@ -180,7 +181,8 @@ class Registry:
             self._from_bundle = self._jobs_of(bundle)
             _log_warnings(bundle)
         finally:
-            self._reload = None
+            with self._lock:
+                self._reload = None
             on_code()
 
     def _jobs_of(self, bundle: Bundle) -> dict[int, RegisteredJob]:

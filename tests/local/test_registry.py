@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -184,4 +185,24 @@ def test_job_that_is_deleted_meanwhile_does_not_come_back(
         with pytest.raises(JobDoesNotExist):
             registry.delete(job.job_id)
     assert job.job_id not in [each.job_id for each in registry.all()]
+    unit_of_work.close()
+
+
+def test_bundle_is_reloaded_after_a_thread_for_it_could_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    unit_of_work = UnitOfWork(Store(tmp_path / "runs.sqlite"))
+    jobs = {"etl": {"name": "old", "tasks": [python_task("main")]}}
+    path = write_bundle(tmp_path, jobs, {"main.py": ""})
+    registry = Registry(lambda **_: load_bundle(path), unit_of_work, ManualClock())
+    edit(path, "name: old", "name: new")
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start"):
+            registry.all()
+    assert registry._reload is None  # for the end of which all requests would wait
+    assert [each.settings["name"] for each in registry.all()] == ["new"]
     unit_of_work.close()

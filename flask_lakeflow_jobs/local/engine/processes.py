@@ -215,7 +215,12 @@ class ProcessPool:
                 self._queued.append(process)
                 return False
             self._running.add(process)
-        process.start()
+        try:
+            process.start()
+        except RuntimeError:  # this process has too many threads
+            with self._lock:
+                self._running.discard(process)
+            raise
         return True
 
     def stop(self, process: TaskProcess) -> None:

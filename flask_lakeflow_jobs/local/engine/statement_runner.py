@@ -115,7 +115,7 @@ class StatementRunner:
                 del self._statements[statement.statement_id]
             raise
         with self._lock:
-            if not statement.ended.is_set():
+            if not (self._is_closed or statement.ended.is_set()):
                 self._pool.start(statement.process)
         return statement
 

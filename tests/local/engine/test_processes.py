@@ -64,3 +64,19 @@ def test_pool_that_is_closed_kills_running_processes_and_forgets_the_queue(
     assert calls(processes) == [["start", "kill", "join"]] * 2 + [[], []]
     pool.release(processes[0])
     assert processes[2].calls == []
+
+
+def test_process_that_cannot_start_takes_no_place_in_the_pool(
+    pool: ProcessPool, processes: list[Any]
+) -> None:
+    def refuse() -> None:
+        raise RuntimeError("can't start new thread")
+
+    for each in processes:
+        pool.release(each)
+    for _ in range(2):
+        refused: Any = FakeProcess()
+        refused.start = refuse
+        with pytest.raises(RuntimeError, match="can't start"):
+            pool.start(refused)
+    assert pool.start(processes[0])

@@ -74,6 +74,21 @@ def test_statement_after_the_end_of_the_workspace_is_refused(runner: StatementRu
     assert caught.value.status == 503
 
 
+def test_statement_that_begins_while_the_workspace_stops_does_not_run(
+    runner: StatementRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = runner._build_process
+
+    def build_while_the_pool_closes(statement: Statement) -> Any:
+        with monkeypatch.context() as patch:
+            patch.setattr(runner, "cancel", lambda _: None)  # to which close() comes last
+            runner.close()
+        return build(statement)
+
+    monkeypatch.setattr(runner, "_build_process", build_while_the_pool_closes)
+    assert process_of(runner.start(REQUEST)).calls == []
+
+
 def test_statement_ends_although_its_session_cannot(
     runner: StatementRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
