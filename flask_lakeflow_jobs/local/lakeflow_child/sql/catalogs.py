@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -34,11 +35,11 @@ class Warehouse:
     """
 
     def __init__(self, *, is_locked: bool = False) -> None:
-        self._lock = ExitStack()
-        if not is_locked:
-            self._lock.enter_context(locked_warehouse())
-        try:
+        with ExitStack() as resources:
+            if not is_locked:
+                resources.enter_context(locked_warehouse())
             self._database = _retry_while_locked(lambda: duckdb.connect(catalog_file(DATABASE)))
+            resources.callback(self._database.close)
             for catalog in list_catalogs_with_files():
                 if catalog not in _OWN_CATALOGS:
                     _attach(self._database, catalog)
@@ -50,9 +51,7 @@ class Warehouse:
             self._macros: set[str] = set()
             views = "SELECT string_agg(sql, ' ') FROM duckdb_views() WHERE NOT internal"
             self.create_macros(self._database.execute(views).fetchone()[0] or "")
-        except BaseException:
-            self._lock.close()
-            raise
+            self._resources = resources.pop_all()
 
     def create_macros(self, text: str) -> None:
         """Create the functions of Databricks that a text of SQL calls."""
@@ -63,8 +62,7 @@ class Warehouse:
 
     def close(self) -> None:
         """Close the connection, and let the next task open one."""
-        self._database.close()
-        self._lock.close()
+        self._resources.close()
 
 
 @contextmanager
@@ -172,7 +170,7 @@ def _retry_while_locked(attempt: Callable[[], Any]) -> Any:
         try:
             return attempt()
         except duckdb.IOException as error:
-            if "lock" not in str(error).lower() or time.monotonic() > deadline:
+            if not re.search(r"\block\b", str(error)) or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
 
