@@ -47,7 +47,7 @@ class PipelineRegistry:
         self._clock = clock
         self._started = self._now()
         with unit_of_work.exclusive() as store:
-            loaded = [RegisteredPipeline(**each) for each in store.load_pipelines()]
+            loaded = [RegisteredPipeline(**each) for each in store.load_created("pipelines")]
         self._own = {each.pipeline_id: each for each in loaded}
 
     def find(self, pipeline_id: str) -> RegisteredPipeline:
@@ -121,7 +121,7 @@ class PipelineRegistry:
         """
         with self._locked(pipeline_id, "Delete") as (store, _):
             with store.transaction():
-                store.delete_pipeline(pipeline_id)
+                store.delete_created("pipelines", pipeline_id)
             del self._own[pipeline_id]
 
     @contextmanager
@@ -146,9 +146,8 @@ class PipelineRegistry:
             )
 
     def _save(self, store: Store, pipeline: RegisteredPipeline) -> None:
-        store.save_pipeline(
-            pipeline.pipeline_id, pipeline.modified, pipeline.creator, pipeline.settings
-        )
+        own = pipeline.pipeline_id, pipeline.modified, pipeline.creator
+        store.save_created("pipelines", *own, settings=pipeline.settings)
         self._own[pipeline.pipeline_id] = pipeline
 
     def _from_bundle(self) -> dict[str, RegisteredPipeline]:

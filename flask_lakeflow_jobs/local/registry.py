@@ -63,7 +63,7 @@ class Registry:
         self.user = current_user_name()
         self._from_bundle = self._jobs_of(bundle)
         with unit_of_work.exclusive() as store:
-            self._own = {job["job_id"]: RegisteredJob(**job) for job in store.load_jobs()}
+            self._own = {job["job_id"]: RegisteredJob(**job) for job in store.load_created("jobs")}
 
     @property
     def bundle(self) -> Bundle:
@@ -109,7 +109,7 @@ class Registry:
         job = RegisteredJob(self._unit_of_work.new_id(), self._now(), self.user, settings)
         with self._unit_of_work.exclusive() as store:
             with store.transaction():
-                store.save_job(job.job_id, job.created, job.creator, job.settings)
+                _save(store, job)
                 if permissions is not None:
                     store.save_permissions(f"jobs/{job.job_id}", permissions)
             self._own[job.job_id] = job
@@ -131,7 +131,7 @@ class Registry:
                 self._from_bundle[job_id] = changed
                 return
             self._check_not_from_bundle(job, "Change")
-            store.save_job(job_id, job.created, job.creator, changed.settings)
+            _save(store, changed)
             self._own[job_id] = changed
 
     def delete(self, job_id: int) -> None:
@@ -142,7 +142,7 @@ class Registry:
         with self._locked(job_id) as (store, job):
             self._check_not_from_bundle(job, "Delete")
             with store.transaction():
-                store.delete_job(job_id)
+                store.delete_created("jobs", job_id)
             del self._own[job_id]
 
     @contextmanager
@@ -194,6 +194,10 @@ class Registry:
 
     def _now(self) -> int:
         return int(self._clock.time() * 1000)
+
+
+def _save(store: Store, job: RegisteredJob) -> None:
+    store.save_created("jobs", job.job_id, job.created, job.creator, settings=job.settings)
 
 
 def _without_pause(settings: Settings) -> Settings:

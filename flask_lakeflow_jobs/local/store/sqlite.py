@@ -9,10 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..home import WorkspaceError
 from ..model import JobRun, Settings, TaskRun
+
+#: The tables of what clients create.
+Created = Literal["jobs", "pipelines"]
 
 _MAX_DUMPED = 256  # settings of jobs and tasks whose JSON is kept
 _SCHEMA_VERSION = 2
@@ -264,52 +267,28 @@ class Store:
 
     # Jobs and pipelines created through the API
 
-    def save_job(self, job_id: int, created: int, creator: str, settings: Settings) -> None:
-        """Insert or replace a job."""
+    def save_created(self, kind: Created, *values: int | str, settings: Settings) -> None:
+        """Insert or replace a job or a pipeline.
+
+        :param values: of the columns before its settings.
+        """
         self._db.execute(
-            "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?)",
-            (job_id, created, creator, _dump(settings)),
+            f"INSERT OR REPLACE INTO {kind} VALUES (?, ?, ?, ?)",  # noqa: S608 (fixed)
+            (*values, _dump(settings)),
         )
 
-    def delete_job(self, job_id: int) -> None:
-        """Delete a job and its permissions, but not its runs."""
-        self._db.execute("DELETE FROM permissions WHERE object = ?", (f"jobs/{job_id}",))
-        self._db.execute("DELETE FROM jobs WHERE job_id = ?", (job_id,))
+    def delete_created(self, kind: Created, own_id: int | str) -> None:
+        """Delete a job or a pipeline and its permissions, but not the runs of a job."""
+        self._db.execute("DELETE FROM permissions WHERE object = ?", (f"{kind}/{own_id}",))
+        id_column = f"{kind.removesuffix('s')}_id"
+        self._db.execute(f"DELETE FROM {kind} WHERE {id_column} = ?", (own_id,))  # noqa: S608
 
-    def load_jobs(self) -> list[dict[str, Any]]:
-        """Return all jobs: ``job_id``, ``created``, ``creator`` and ``settings``."""
-        rows = self._db.execute("SELECT job_id, created, creator, settings FROM jobs")
-        return [
-            {"job_id": job_id, "created": created, "creator": creator, "settings": _parse(settings)}
-            for job_id, created, creator, settings in rows
-        ]
-
-    def save_pipeline(
-        self, pipeline_id: str, modified: int, creator: str, settings: Settings
-    ) -> None:
-        """Insert or replace a pipeline."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO pipelines VALUES (?, ?, ?, ?)",
-            (pipeline_id, modified, creator, _dump(settings)),
-        )
-
-    def delete_pipeline(self, pipeline_id: str) -> None:
-        """Delete a pipeline and its permissions."""
-        self._db.execute("DELETE FROM permissions WHERE object = ?", (f"pipelines/{pipeline_id}",))
-        self._db.execute("DELETE FROM pipelines WHERE pipeline_id = ?", (pipeline_id,))
-
-    def load_pipelines(self) -> list[dict[str, Any]]:
-        """Return all pipelines: ``pipeline_id``, ``modified``, ``creator`` and ``settings``."""
-        rows = self._db.execute("SELECT pipeline_id, modified, creator, settings FROM pipelines")
-        return [
-            {
-                "pipeline_id": pipeline_id,
-                "modified": modified,
-                "creator": creator,
-                "settings": _parse(settings),
-            }
-            for pipeline_id, modified, creator, settings in rows
-        ]
+    def load_created(self, kind: Created) -> list[dict[str, Any]]:
+        """Return all jobs or pipelines, each with the values of its columns by their names."""
+        rows = self._db.execute(f"SELECT * FROM {kind}")  # noqa: S608 (fixed)
+        names = [column[0] for column in rows.description]
+        found = [dict(zip(names, row, strict=True)) for row in rows]
+        return [{**each, "settings": _parse(each["settings"])} for each in found]
 
     # Permissions
 
