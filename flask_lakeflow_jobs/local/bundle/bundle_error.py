@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 #: A file, and a line in it: counted from 1, or 0 for the file as a whole.
 Location = tuple[Path, int]
+#: Receives a message about what is odd but harmless, and its location, if known.
+Warn = Callable[[str, "Location | None"], None]
 
 
 class BundleError(ValueError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .bundle_error import BundleError, Location, errors_at
+from .bundle_error import BundleError, Warn, errors_at
 from .job_document import normalize_document
 from .merge import copy_mapping, read_section
 from .python_code import PackageMissing, PythonCode, keep_locations
@@ -21,7 +21,7 @@ def add_code_resources(
     jobs: LocatedDict,
     variables: Mapping[str, Any],
     initialize: Callable[[LocatedDict], None],
-    warn: Callable[[str, Location | None], None],
+    warn: Warn,
 ) -> None:
     """Add the resources that code defines to a tree, and change jobs as its mutators do.
 

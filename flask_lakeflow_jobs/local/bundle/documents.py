@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from .bundle_error import BundleError, Location
+from .bundle_error import BundleError, Location, Warn
 from .merge import merge
 from .yaml import LocatedDict, LocatedList, load_yaml
 
@@ -37,19 +37,15 @@ def find_root_file(path: Path) -> Path:
     return next((file for file in candidates if file.is_file()), candidates[0])
 
 
-def read_documents(
-    file: Path, sources: list[Path]
-) -> tuple[LocatedDict, list[tuple[str, Location | None]]]:
+def read_documents(file: Path, sources: list[Path], warn: Warn) -> LocatedDict:
     """Read all files of a bundle and merge them.
 
     :param sources: receives every file that is read, and every folder in which one may yet appear.
-    :return: the merged tree, and warnings with their locations.
     :raises BundleError: a file cannot be read.
     """
     root = file.parent
     sources.append(file)
-    warnings: list[tuple[str, Location | None]] = []
-    tree = _as_mapping(_read(file, warnings), file)
+    tree = read_mapping(file, warn)
     included = {file}
     for pattern, location in _patterns(tree):
         for each in _find_included(pattern, location, root, sources):
@@ -59,24 +55,24 @@ def read_documents(
             included.add(each)
             sources.append(each)
             # A file of comments has no content.
-            if (content := _read(each, warnings)) is None:
+            if (content := _read(each, warn)) is None:
                 continue
             document = _as_mapping(content, each)
             if "include" in document:
                 message = "Only the root file may include others. List these files there."
-                warnings.append((message, document.locations["include"]))
+                warn(message, document.locations["include"])
                 document.pop("include")
             _check_new_jobs(tree, document, root)
             tree = merge(tree, document)
-    return tree, warnings
+    return tree
 
 
-def read_mapping(file: Path) -> LocatedDict:
+def read_mapping(file: Path, warn: Warn = lambda *_: None) -> LocatedDict:
     """Return the mapping in a YAML or JSON file.
 
     :raises BundleError: the file cannot be read, or holds something else.
     """
-    return _as_mapping(_read(file), file)
+    return _as_mapping(_read(file, warn), file)
 
 
 def display_path(file: Path, root: Path) -> str:
@@ -158,11 +154,11 @@ def _as_mapping(content: Any, file: Path) -> LocatedDict:
     return content
 
 
-def _read(file: Path, warnings: list[tuple[str, Location | None]] | None = None) -> Any:
+def _read(file: Path, warn: Warn) -> Any:
     if os.path.exists(file) and not os.path.isfile(file):  # a pipe might never end
         raise BundleError("It is no regular file. Put a file with text there.", (file, 0))
     try:
-        return load_yaml(file, warnings)
+        return load_yaml(file, warn)
     except FileNotFoundError:
         raise BundleError(f"There is no such file in {file.parent}.", (file, 0)) from None
     except (OSError, UnicodeError) as error:

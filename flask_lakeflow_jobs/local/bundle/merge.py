@@ -20,7 +20,8 @@ def merge(base: Any, override: Any, location: Location | None = None) -> Any:
     if isinstance(base, LocatedDict) and isinstance(override, LocatedDict):
         return _merge_mappings(base, override)
     if isinstance(base, LocatedList) and isinstance(override, LocatedList):
-        return _join(base, override)
+        locations = [*base.locations, *override.locations]
+        return LocatedList([*base, *override], locations)
     for text, other in ((base, override), (override, base)):
         if isinstance(text, str) and "${" in text and isinstance(other, (dict, list)):
             kind = "mapping" if isinstance(other, dict) else "list"
@@ -64,12 +65,6 @@ def _merge_mappings(base: LocatedDict, override: LocatedDict) -> LocatedDict:
         result[key] = merge(base[key], value, location) if key in base else value
         if location is not None:
             result.locations[key] = location
-    return result
-
-
-def _join(base: LocatedList, override: LocatedList) -> LocatedList:
-    result = LocatedList([*base, *override])
-    result.locations = [*base.locations, *override.locations]
     return result
 
 
@@ -178,9 +173,7 @@ def normalize_variable(value: object) -> LocatedDict:
 
 def copy_mapping(mapping: LocatedDict) -> LocatedDict:
     """Return a shallow copy with the same locations."""
-    result = LocatedDict(mapping)
-    result.locations = dict(mapping.locations)
-    return result
+    return LocatedDict(mapping, mapping.locations)
 
 
 def _set(tree: LocatedDict, key: str, value: object, location: Location) -> None:

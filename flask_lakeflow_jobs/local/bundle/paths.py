@@ -45,24 +45,17 @@ class PathTranslator:
             if "git_source" not in settings:
                 self._translate_code(task)
             for library in mappings(task.get("libraries")):
-                self._translate_library(library, "jar")
-                self._translate_library(library, "whl")
-                self._translate_library(library, "requirements")
-        for environment in mappings(settings.get("environments")):
-            spec = environment.get("spec")
-            dependencies = spec.get("dependencies") if isinstance(spec, LocatedDict) else None
-            if isinstance(dependencies, LocatedList):
-                self._translate_dependencies(dependencies)
-        for variables in mappings(settings.get("environment_variables")):
-            spec = variables.get("spec")
-            files = spec.get("files") if isinstance(spec, LocatedDict) else None
-            if isinstance(files, LocatedList):
-                self._translate_files(files)
-
-    def _translate_files(self, files: LocatedList) -> None:
-        for index, path in enumerate(files):
-            if isinstance(path, str) and is_relative(path):
-                files[index] = self._library_path(path, files.locations[index])
+                for key in filter(library.__contains__, ("jar", "whl", "requirements")):
+                    library[key] = self._translate_library(library[key], library.locations.get(key))
+        for section, field, translate in (
+            ("environments", "dependencies", self._translate_dependency),
+            ("environment_variables", "files", self._translate_library),
+        ):
+            for item in mappings(settings.get(section)):
+                spec = item.get("spec")
+                texts = spec.get(field) if isinstance(spec, LocatedDict) else None
+                if isinstance(texts, LocatedList):
+                    texts[:] = map(translate, texts, texts.locations)
 
     def _translate_code(self, task: LocatedDict) -> None:
         if isinstance(body := task.get("notebook_task"), LocatedDict):
@@ -102,17 +95,14 @@ class PathTranslator:
         right = Path(os.path.relpath(likely, folder_of(location, self._bundle_root))).as_posix()
         return f"Write {right!r}: paths start at the folder of the file that has them."
 
-    def _translate_library(self, library: LocatedDict, key: str) -> None:
-        path = library.get(key)
-        if isinstance(path, str) and is_relative(path):
-            library[key] = self._library_path(path, library.locations.get(key))
+    def _translate_library(self, path: Any, location: Location | None) -> Any:
+        is_local = isinstance(path, str) and is_relative(path)
+        return self._library_path(path, location) if is_local else path
 
-    def _translate_dependencies(self, dependencies: LocatedList) -> None:
-        for index, location in enumerate(dependencies.locations):
-            dependency = dependencies[index]
-            if isinstance(dependency, str):
-                translate = partial(self._library_path, location=location)
-                dependencies[index] = translate_dependency(dependency, translate)
+    def _translate_dependency(self, dependency: Any, location: Location | None) -> Any:
+        if not isinstance(dependency, str):
+            return dependency
+        return translate_dependency(dependency, partial(self._library_path, location=location))
 
     def _library_path(self, path: str, location: Location | None) -> str:
         local = self._local_path(path, location)

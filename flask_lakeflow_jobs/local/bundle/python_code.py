@@ -245,13 +245,11 @@ def _read_lines(file: Path) -> list[dict[str, Any]]:
 
 def _with_location(value: Any, location: Location) -> Any:
     if isinstance(value, dict):
-        mapping = LocatedDict({key: _with_location(each, location) for key, each in value.items()})
-        mapping.locations = dict.fromkeys(mapping, location)
-        return mapping
+        mapping = {key: _with_location(each, location) for key, each in value.items()}
+        return LocatedDict(mapping, dict.fromkeys(mapping, location))
     if isinstance(value, list):
-        items = LocatedList(_with_location(each, location) for each in value)
-        items.locations = [location] * len(items)
-        return items
+        items = (_with_location(each, location) for each in value)
+        return LocatedList(items, [location] * len(value))
     return value
 
 

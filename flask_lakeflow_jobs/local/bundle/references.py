@@ -107,18 +107,15 @@ def interpolate(
     :raises BundleError: a name has no value, or refers to itself.
     """
     if isinstance(value, LocatedDict):
-        mapping = LocatedDict()
-        for key, each in value.items():
-            mapping[key] = interpolate(each, lookup, value.locations.get(key, location), chain)
-        mapping.locations = dict(value.locations)
-        return mapping
+        mapping = {
+            key: interpolate(each, lookup, value.locations.get(key, location), chain)
+            for key, each in value.items()
+        }
+        return LocatedDict(mapping, value.locations)
     if isinstance(value, LocatedList):
-        items = LocatedList(
-            interpolate(each, lookup, inner, chain)
-            for each, inner in zip(value, value.locations, strict=True)
-        )
-        items.locations = list(value.locations)
-        return items
+        pairs = zip(value, value.locations, strict=True)
+        items = (interpolate(each, lookup, inner, chain) for each, inner in pairs)
+        return LocatedList(items, value.locations)
     if not isinstance(value, str):
         return value
 

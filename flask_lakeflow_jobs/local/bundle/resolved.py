@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ..model import Settings
-from .bundle_error import BundleError, Location, errors_at
+from .bundle_error import BundleError, Warn, errors_at
 from .code_resources import add_code_resources
 from .documents import read_documents, read_mapping
 from .job_document import (
@@ -41,8 +41,6 @@ from .yaml import LocatedDict
 _SECTIONS = ("bundle", "presets", "resources", "sync", "targets", "variables", "workspace")
 # Sections whose references are not replaced, or only where they are used.
 _RAW_SECTIONS = ("definitions", "environments", "include", "scripts", "targets", "variables")
-
-Warn = Callable[[str, "Location | None"], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +115,8 @@ def resolve_bundle(
 
 def _read_tree(file: Path, sources: list[Path], warn: Warn) -> LocatedDict:
     """Read the files of a bundle; each of its sections is a mapping."""
-    tree, warnings = read_documents(file, sources)
-    for message, location in (*warnings, *find_unknown_fields(tree)):
+    tree = read_documents(file, sources, warn)
+    for message, location in find_unknown_fields(tree):
         warn(message, location)
     for key in _SECTIONS:
         read_section(tree, key)

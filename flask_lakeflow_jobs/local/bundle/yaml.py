@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from .bundle_error import BundleError, Location
+from .bundle_error import BundleError, Location, Warn
 
 # A bundle is small. These are far above what people write, and keep a hostile file from taking all
 # time and memory: a few aliases of aliases stand for billions of values.
@@ -23,24 +24,28 @@ class LocatedDict(dict[str, Any]):
     ``anchored`` holds the keys whose values have an anchor, which are there to be repeated.
     """
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.locations: dict[str, Location] = {}
+    def __init__(
+        self,
+        items: Mapping[str, Any] | None = None,
+        locations: Mapping[str, Location] | None = None,
+    ) -> None:
+        super().__init__(items or {})
+        self.locations = dict(locations or {})
         self.anchored: set[str] = set()
 
 
 class LocatedList(list[Any]):
     """A list with the location of each of its items."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.locations: list[Location] = []
+    def __init__(self, items: Iterable[Any] = (), locations: Iterable[Location] = ()) -> None:
+        super().__init__(items)
+        self.locations = [*locations]
 
 
-def load_yaml(path: Path, warnings: list[tuple[str, Location | None]] | None = None) -> Any:
+def load_yaml(path: Path, warn: Warn = lambda *_: None) -> Any:
     """Return the document in a file.
 
-    :param warnings: receives a message and location for each key that occurs twice in a mapping.
+    :param warn: receives a message for each key that occurs twice in a mapping.
     :raises OSError: the file cannot be read.
     :raises yaml.YAMLError: it does not hold YAML.
     :raises BundleError: it holds YAML that JSON cannot express, or too much of it.
@@ -53,8 +58,8 @@ def load_yaml(path: Path, warnings: list[tuple[str, Location | None]] | None = N
     try:
         node = loader.get_single_node()
         document = None if node is None else loader.construct_located(node, ())
-        if warnings is not None:
-            warnings += dict.fromkeys(loader.repeated)
+        for message, location in dict.fromkeys(loader.repeated):
+            warn(message, location)
         return document
     finally:
         loader.dispose()
@@ -129,9 +134,8 @@ class _Loader(yaml.SafeLoader):
                 mapping.locations[key] = self._locate(key_node)
             return mapping
         if isinstance(node, yaml.SequenceNode):
-            items = LocatedList(self.construct_located(each, above) for each in node.value)
-            items.locations = [*map(self._locate, node.value)]
-            return items
+            items = [self.construct_located(each, above) for each in node.value]
+            return LocatedList(items, map(self._locate, node.value))
         try:
             return self.construct_object(node)
         except (AttributeError, KeyError, ValueError):  # PyYAML does not check what a tag names

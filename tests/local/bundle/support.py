@@ -55,11 +55,9 @@ def tasks_text(*tasks: str) -> str:
 def locate(value: Any, line: int = 1, file: Path = FILE) -> Any:
     """Return a value whose mappings and lists are located in one line of a file."""
     if isinstance(value, dict):
-        mapping = LocatedDict({key: locate(each, line, file) for key, each in value.items()})
-        mapping.locations = dict.fromkeys(mapping, (file, line))
-        return mapping
+        mapping = {key: locate(each, line, file) for key, each in value.items()}
+        return LocatedDict(mapping, dict.fromkeys(mapping, (file, line)))
     if isinstance(value, list):
-        items = LocatedList(locate(each, line, file) for each in value)
-        items.locations = [(file, line)] * len(items)
-        return items
+        items = [locate(each, line, file) for each in value]
+        return LocatedList(items, [(file, line)] * len(items))
     return value

@@ -41,7 +41,8 @@ def test_read_documents_merges_included_files(tmp_path: Path) -> None:
     included = write_file(tmp_path, "variables: {a: {default: 1}}", "more/a.yml")
     file = write_file(tmp_path, "include: [more/*.yml]\nvariables: {b: {default: 2}}")
     sources: list[Path] = []
-    tree, warnings = read_documents(file, sources)
+    warnings: list[str] = []
+    tree = read_documents(file, sources, lambda message, _: warnings.append(message))
     assert tree["variables"] == {"b": {"default": 2}, "a": {"default": 1}}
     assert (sources, warnings) == ([file, tmp_path / "more", included], [])
 
@@ -95,7 +96,7 @@ def test_read_documents_sources_have_folders_of_patterns(
     write_file(tmp_path, "", "a.yml")
     file = write_file(tmp_path, f"include: ['{pattern}']")
     sources: list[Path] = []
-    read_documents(file, sources)
+    read_documents(file, sources, lambda *_: None)
     found = {source for source in sources if source.suffix == ""}
     assert found == {tmp_path / folder for folder in folders}
 
@@ -113,7 +114,7 @@ def test_read_documents_sources_have_folders_of_patterns(
 def test_read_documents_refuses_include(folder: Path, text: str, message: str) -> None:
     file = write_file(folder, f"x: 1\n{text}")
     with pytest.raises(BundleError) as error:
-        read_documents(file, [])
+        read_documents(file, [], lambda *_: None)
     assert error.value.message.startswith(message)
     assert error.value.location == (file, 2)
 

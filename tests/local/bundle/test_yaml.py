@@ -122,7 +122,10 @@ def test_load_yaml_refuses_invalid_text(tmp_path: Path, text: str, problem: str 
 def test_load_yaml_last_value_of_repeated_key_counts(tmp_path: Path) -> None:
     warnings: list[Any] = []
     file = write_file(tmp_path, "x: &x {b: 1, b: 2}\ny: *x\n")
-    assert load_yaml(file, warnings) == {"x": {"b": 2}, "y": {"b": 2}}
+    assert load_yaml(file, lambda *warning: warnings.append(warning)) == {
+        "x": {"b": 2},
+        "y": {"b": 2},
+    }
     assert warnings == [("The key 'b' occurs twice. The last value counts.", (file, 1))]
 
 
