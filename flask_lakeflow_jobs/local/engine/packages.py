@@ -22,7 +22,7 @@ from pathlib import Path
 
 from ..lakeflow_child.package_names import CLUSTER_PACKAGES, normalize_name
 from ..model import Settings
-from ..programs import POLL_SECONDS, Stopped, never_stopped, run_program
+from ..programs import POLL_SECONDS, PYTHON, Stopped, never_stopped, run_program
 from .compute import find_environment, list_libraries
 
 # Without the index of a private package, a public one of the same name would be installed.
@@ -244,9 +244,9 @@ def _parse_version(text: str) -> tuple[int, ...]:
 
 def _build_command(target: Path, requirements: Requirements) -> list[str]:
     if uv := shutil.which("uv"):
-        command = [uv, "pip", "install", "--quiet", "--python", sys.executable]
+        command = [uv, "pip", "install", "--quiet", "--python", PYTHON]
     else:
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        command = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     command += ["--target", str(target), *requirements.options]
     for file in requirements.files:
         command += ["-r", file]

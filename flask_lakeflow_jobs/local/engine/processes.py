@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -18,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..programs import CHILD, Lifeline, Stopped
+from ..programs import CHILD, PYTHON, Lifeline, Stopped
 from .packages import InstallFailed
 from .task_logs import TaskLogPart, read_growing, read_tail
 from .task_redaction import SecretRedactor
@@ -175,7 +174,7 @@ class TaskProcess:
                 }
                 payload_file.write_text(json.dumps(payload))
                 self._process = subprocess.Popen(
-                    [sys.executable, str(CHILD), str(payload_file)],
+                    [PYTHON, str(CHILD), str(payload_file)],
                     cwd=self._payload["folder"],
                     env=environment,
                     stdin=subprocess.DEVNULL,

@@ -8,7 +8,6 @@ import select
 import shutil
 import socket
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..lakeflow_child.spark.session.sail import add_catalogs
-from ..programs import CHILD, POLL_SECONDS, Lifeline, Stopped, never_stopped
+from ..programs import CHILD, POLL_SECONDS, PYTHON, Lifeline, Stopped, never_stopped
 from .bundle_catalogs import BUILT_IN_CATALOGS
 
 #: The program that serves Spark, and its arguments.
@@ -81,7 +80,7 @@ class SailServer:
         # Appending, so that it can be cut meanwhile.
         with self._lifeline.passed() as end, open(self._log, "ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, *SAIL_ARGUMENTS, str(end)],
+                [PYTHON, *SAIL_ARGUMENTS, str(end)],
                 cwd=folder,
                 env={**_IN_ORDER, **environment, "RUST_LOG": "warn"},
                 bufsize=0,
