@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from ..errors import InvalidParameterValue, MalformedRequest, UnexpectedType
+
+AnyValue = TypeVar("AnyValue")
 
 _MAX_DIGITS = 25  # of text that is converted to a number
 
@@ -58,10 +60,7 @@ class Request:
         raise UnexpectedType(name, "boolean", value)
 
     def read_text(self, name: str) -> str | None:
-        value = self.fields.get(name)
-        if value is None or isinstance(value, str):
-            return value
-        raise UnexpectedType(name, "string", value)
+        return self._read(name, str, "string")
 
     def require_text(self, name: str) -> str:
         """Read a string that must be neither missing nor blank."""
@@ -81,12 +80,8 @@ class Request:
 
     def read_text_list(self, name: str) -> list[str] | None:
         """Read a list of strings; numbers and booleans become text."""
-        value = self.fields.get(name)
-        if value is None:
-            return None
-        if not isinstance(value, list):
-            raise UnexpectedType(name, "array", value)
-        return [_to_text(name, each) for each in value]
+        value = self._read(name, list, "array")
+        return None if value is None else [_to_text(name, each) for each in value]
 
     def read_text_map(self, name: str) -> dict[str, str] | None:
         """Read a mapping to strings; numbers and booleans become text."""
@@ -96,10 +91,21 @@ class Request:
         return {key: _to_text(f"{name}.{key}", each) for key, each in value.items()}
 
     def read_object(self, name: str) -> dict[str, Any] | None:
+        return self._read(name, dict, "object")
+
+    def read_items(self, name: str) -> list[Request]:
+        """Read a list of objects, each as a request with its fields; empty if it is missing."""
+        items = self._read(name, list, "array") or []
+        for each in items:
+            if not isinstance(each, dict):
+                raise UnexpectedType(name, "object", each)
+        return [Request(self.version, each) for each in items]
+
+    def _read(self, name: str, kind: type[AnyValue], expected: str) -> AnyValue | None:
         value = self.fields.get(name)
-        if value is None or isinstance(value, dict):
+        if value is None or isinstance(value, kind):
             return value
-        raise UnexpectedType(name, "object", value)
+        raise UnexpectedType(name, expected, value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

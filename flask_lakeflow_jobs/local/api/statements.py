@@ -23,7 +23,7 @@ from ..engine.statement_runner import (
     StatementRunner,
 )
 from ..engine.statement_sessions import StatementSession, StatementSessions
-from ..errors import InvalidParameterValue, UnexpectedType
+from ..errors import InvalidParameterValue
 from .reply import RawReply
 from .request import Request, Routes
 from .serializers import Json
@@ -204,7 +204,7 @@ def parse_statement(request: Request, session: StatementSession) -> StatementReq
         statement,
         request.read_text("catalog") or session.catalog,
         request.read_text("schema") or session.schema,
-        _parse_parameters(request.fields.get("parameters")),
+        [_parse_parameter(each) for each in request.read_items("parameters")],
         _parse_limit(request, "row_limit"),
         _parse_limit(request, "byte_limit"),
         disposition,
@@ -212,22 +212,12 @@ def parse_statement(request: Request, session: StatementSession) -> StatementReq
     )
 
 
-def _parse_parameters(value: Any) -> list[dict[str, Any]]:
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise UnexpectedType("parameters", "array", value)
-    parameters = []
-    for each in value:
-        if not isinstance(each, dict):
-            raise UnexpectedType("parameters", "object", each)
-        item = Request("2.0", each)
-        name, ordinal = item.read_text("name"), item.read_int("ordinal")
-        if not (name or ordinal):
-            raise InvalidParameterValue("Each parameter of a statement needs a name or an ordinal.")
-        value, kind = item.read_text("value"), item.read_text("type")
-        parameters.append({"name": name, "ordinal": ordinal, "value": value, "type": kind})
-    return parameters
+def _parse_parameter(item: Request) -> dict[str, Any]:
+    name, ordinal = item.read_text("name"), item.read_int("ordinal")
+    if not (name or ordinal):
+        raise InvalidParameterValue("Each parameter of a statement needs a name or an ordinal.")
+    value, kind = item.read_text("value"), item.read_text("type")
+    return {"name": name, "ordinal": ordinal, "value": value, "type": kind}
 
 
 def _parse_limit(request: Request, name: str) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Set
 from contextlib import AbstractContextManager, suppress
 
 from ..engine.statement_runner import SUCCEEDED, Statement, StatementRequest, StatementRunner
-from ..errors import ApiError, InvalidParameterValue, UnexpectedType
+from ..errors import ApiError, InvalidParameterValue
 from ..user_data.folder import Folder
 from .catalog_objects import (
     Name,
@@ -136,12 +136,9 @@ class UnityCatalogEndpoints:
 
     def update_grants(self, request: Request) -> Json:
         """``PATCH unity-catalog/permissions/{securable_type}/{full_name}``."""
-        changes = request.fields.get("changes", [])
-        if not isinstance(changes, list) or not all(isinstance(each, dict) for each in changes):
-            raise UnexpectedType("changes", "array", changes)
+        changes = request.read_items("changes")
         path = self._find_object(request)
-        requests = [Request(request.version, each) for each in changes]
-        return serialize_privileges(self._grants.change(path, requests))
+        return serialize_privileges(self._grants.change(path, changes))
 
     def list_tables(self, request: Request) -> Json:
         schema = _read_name(request, "catalog_name", "schema_name")
