@@ -155,7 +155,7 @@ def _advise_on_name(error: BaseException) -> str | None:
                 return advice.format(match[1])
             name = _find_full_name(match[1], error)
             is_system = name.lower().startswith("system.")
-            return NO_SYSTEM_TABLES.format(name) if is_system else advice.format(name)
+            return NO_SYSTEM_TABLES if is_system else advice.format(name)
     return None
 
 

@@ -48,6 +48,29 @@ class SailDialect(Databricks):
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 
+class NodeRule:
+    """A change of the nodes of some kinds.
+
+    :param change: returns what takes the place of a node; ``None`` to remove it.
+    """
+
+    def __init__(self, change: Callable[[Any], Tree | None], *kinds: type[Tree]) -> None:
+        self._change = change
+        self._kinds = kinds
+
+    def apply(self, tree: Tree) -> Tree:
+        """Replace the inner nodes first: ``transform`` leaves out what is in a replaced node."""
+        for node in reversed(list(tree.dfs())):
+            replaced = self._change(node) if isinstance(node, self._kinds) else node
+            if replaced is node:
+                continue
+            if node is tree:
+                tree = replaced or tree
+            else:
+                node.replace(replaced)
+        return tree
+
+
 def parse_one(text: str, dialect: type[Databricks] | str) -> Tree:
     """Parse one statement.
 

@@ -26,7 +26,6 @@ from .sql_session import (
     SqlSession,
     assign_session_variables,
     find_missing_variable,
-    insert_session_variables,
     insert_variables,
     list_variables,
 )
@@ -139,11 +138,11 @@ class _Runner:
 
     def _run_with_variables(self, statement: str, tree: exp.Expr) -> Any:
         """Read a name that is no column as the variable of this name, as Databricks does."""
-        tree = tree.transform(insert_session_variables).transform(self._count_with_texts)
+        tree = tree.transform(self._count_with_texts)
         used: set[str] = set()
         while True:
             try:
-                translated = translate(insert_variables(tree, frozenset(used)))
+                translated = translate(insert_variables(tree, used))
                 return self._execute_all(statement, translated)
             except duckdb.BinderException as error:
                 name = find_missing_variable(error, list_variables(self._database))

@@ -9,10 +9,9 @@ from typing import Any
 from sqlglot import exp
 from sqlglot.dialects.databricks import Databricks
 
-from .databricks_sql import fill
+from .databricks_sql import Tree, fill
 from .sql_times import is_date, read_pattern
 
-Tree = exp.Expr
 Rule = Callable[[Any], Tree]
 
 

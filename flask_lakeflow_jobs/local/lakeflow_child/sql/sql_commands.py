@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from ..sql_syntax import match_syntax
 from .catalogs import create_catalog, prepare_create, quote_in_duckdb, transaction, use
-from .databricks_sql import insert_partition, name_of, read_assigned
+from .databricks_sql import Tree, insert_partition, name_of, read_assigned
 from .sql_advice import UnsupportedStatement
 from .sql_expansion import find_created, find_several_matches, name_merged_columns, sequence_of
 from .sql_session import assign_session_variables, declare_variables, drop_variable
@@ -23,7 +23,6 @@ from .sql_show import (
 )
 from .sql_translation import parse, translate
 
-Tree = exp.Expr
 Evaluate = Callable[[Tree], tuple[Any, ...]]
 
 # DuckDB would look for tables of these names.

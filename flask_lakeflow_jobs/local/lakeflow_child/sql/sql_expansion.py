@@ -7,9 +7,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from .databricks_sql import delete_rows
-
-Tree = exp.Expr
+from .databricks_sql import Tree, delete_rows
 
 _SOURCE = "lakeflow_source"
 _BIGINT = f"MINVALUE {-(2**63)} MAXVALUE {2**63 - 1}"

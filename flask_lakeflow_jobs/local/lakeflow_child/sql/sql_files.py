@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 
 from sqlglot import exp
 
-from .databricks_sql import fill
-
-Tree = exp.Expr
+from .databricks_sql import NodeRule, Tree, fill
 
 _READERS = {
     "csv": "read_csv",
@@ -33,24 +30,19 @@ _IGNORED = frozenset(
 )
 
 
-def _read_streams_whole(node: Tree) -> Tree:
+def _read_streams_whole(node: exp.Stream) -> Tree:
     """A stream is read from its beginning."""
-    if isinstance(node, exp.Stream):
-        source: Tree = node.this
-        if isinstance(source, exp.Subquery) and isinstance(source.this, exp.Table):
-            table = source.this  # as in STREAM(t) AS s
-            table.set("alias", source.args.get("alias"))
-            return table
-        return source
-    if isinstance(node, exp.Create) and node.kind == "TABLE" and node.args.get("refresh"):
-        node.set("refresh", False)
-        node.set("replace", True)
-    return node
+    source: Tree = node.this
+    if isinstance(source, exp.Subquery) and isinstance(source.this, exp.Table):
+        table = source.this  # as in STREAM(t) AS s
+        table.set("alias", source.args.get("alias"))
+        return table
+    return source
 
 
-def _read_files(node: Tree) -> Tree:
+def _read_files(node: exp.Table) -> Tree:
     """Replace ``read_files`` by the function of DuckDB for its format, if that has its options."""
-    call = node.this if isinstance(node, exp.Table) else None
+    call = node.this
     if not isinstance(call, exp.Anonymous) or call.name.lower() != "read_files":
         return node
     path, *options = call.expressions or [None]
@@ -77,9 +69,9 @@ def _read_files(node: Tree) -> Tree:
     return node
 
 
-def _read_paths(node: Tree) -> Tree:
+def _read_paths(node: exp.Table) -> Tree:
     """Read the files at a path that is the name of a table, as in ``json.`/Volumes/…```."""
-    if not isinstance(node, exp.Table) or not node.args.get("db") or "/" not in node.name:
+    if not node.args.get("db") or "/" not in node.name:
         return node
     reader = _READERS.get(node.db.lower())
     if reader is None:
@@ -95,9 +87,9 @@ def _read_paths(node: Tree) -> Tree:
     return exp.Subquery(this=fill(query), alias=alias)
 
 
-def _name_files(node: Tree) -> Tree:
+def _name_files(node: exp.Column) -> Tree:
     """Replace ``_metadata.file_path`` and ``_metadata.file_name`` by DuckDB's name of the file."""
-    if not isinstance(node, exp.Column) or node.table.lower() != "_metadata":
+    if node.table.lower() != "_metadata":
         return node
     select = node.find_ancestor(exp.Select)
     calls = select.find_all(exp.Anonymous) if select else ()
@@ -122,9 +114,9 @@ def _match_files(path: str) -> str:
     return path if is_pattern or is_file else path.rstrip("/") + "/**"
 
 
-FILE_RULES: tuple[Callable[[Tree], Tree | None], ...] = (
-    _read_paths,
-    _name_files,
-    _read_streams_whole,
-    _read_files,
+FILE_RULES: tuple[NodeRule, ...] = (
+    NodeRule(_read_paths, exp.Table),
+    NodeRule(_name_files, exp.Column),
+    NodeRule(_read_streams_whole, exp.Stream),
+    NodeRule(_read_files, exp.Table),
 )

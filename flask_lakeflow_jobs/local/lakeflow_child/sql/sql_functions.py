@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 
 from sqlglot import exp
 from sqlglot.dialects.databricks import Databricks
 from sqlglot.errors import SqlglotError
 
+from .databricks_sql import NodeRule, Tree
 from .sql_calls import is_in_window, replace_call
 from .sql_lists import LIST_RULES
 from .sql_times import TIME_RULES
-
-Tree = exp.Expr
 
 _TYPE = exp.DataType.Type
 _INTEGERS = {
@@ -29,12 +27,12 @@ _INTEGERS = {
 _RANKS = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile)
 
 
-def _divide(node: Tree) -> Tree:
+def _divide(node: exp.Div | exp.IntDiv | exp.Mod) -> Tree:
     """A division by zero is an error on Databricks, and infinite or NULL in DuckDB."""
-    if isinstance(node, (exp.Div, exp.IntDiv, exp.Mod)) and not _is_number(node.expression):
-        divisor = node.expression
-        if not (isinstance(divisor, exp.Anonymous) and divisor.name == "lakeflow_divisor"):
-            node.set("expression", exp.func("lakeflow_divisor", divisor.copy()))
+    divisor = node.expression
+    is_checked = isinstance(divisor, exp.Anonymous) and divisor.name == "lakeflow_divisor"
+    if not is_checked and not _is_number(divisor):
+        node.set("expression", exp.func("lakeflow_divisor", divisor.copy()))
     return node
 
 
@@ -43,9 +41,9 @@ def _is_number(node: Tree) -> bool:
     return isinstance(literal, exp.Literal) and float(literal.name or 0) != 0
 
 
-def _truncate(node: Tree) -> Tree:
+def _truncate(node: exp.Cast) -> Tree:
     """A cast to an integer drops the fraction on Databricks, and rounds in DuckDB."""
-    if not isinstance(node, exp.Cast) or node.to.this not in _INTEGERS:
+    if node.to.this not in _INTEGERS:
         return node
     value = node.this
     if isinstance(value, exp.Literal) and value.is_int:
@@ -54,19 +52,17 @@ def _truncate(node: Tree) -> Tree:
     return exp.func(f"lakeflow_{prefix}{_INTEGERS[node.to.this]}", value.copy())
 
 
-def _name_groups(node: Tree) -> Tree:
+def _name_groups(node: exp.RegexpReplace) -> Tree:
     """A group is ``$1`` in a replacement of Java, and ``\\1`` in DuckDB."""
-    replacement = node.args.get("replacement") if isinstance(node, exp.RegexpReplace) else None
+    replacement = node.args.get("replacement")
     if isinstance(replacement, exp.Literal) and replacement.is_string:
         text = re.sub(r"(?<!\\)\$(\d)", r"\\\1", replacement.name)
         node.set("replacement", exp.Literal.string(text))
     return node
 
 
-def _encode(node: Tree) -> Tree:
+def _encode(node: exp.Cast) -> Tree:
     """A text and its bytes in UTF-8 are cast to each other; DuckDB writes bytes as ``\\xC3``."""
-    if not isinstance(node, exp.Cast):
-        return node
     value = node.this
     if node.to.this in (_TYPE.BINARY, _TYPE.VARBINARY):
         return exp.func("lakeflow_binary", value.copy())
@@ -78,9 +74,9 @@ def _encode(node: Tree) -> Tree:
     return node
 
 
-def _count_ranks(node: Tree) -> Tree:
+def _count_ranks(node: exp.Window) -> Tree:
     """The number of a row is an INT on Databricks, and a BIGINT in DuckDB."""
-    if not isinstance(node, exp.Window) or not isinstance(node.this, _RANKS):
+    if not isinstance(node.this, _RANKS):
         return node
     number = exp.cast(node.copy(), "int")
     is_result = isinstance(node.parent, exp.Select) and node.arg_key == "expressions"
@@ -88,9 +84,9 @@ def _count_ranks(node: Tree) -> Tree:
     return exp.alias_(number, name, quoted=True) if is_result else number
 
 
-def _read_structs(node: Tree) -> Tree:
+def _read_structs(node: exp.FromJson) -> Tree:
     """The schema of ``from_json()`` is that of a table on Databricks, and JSON in DuckDB."""
-    schema = node.expression if isinstance(node, exp.FromJson) else None
+    schema = node.expression
     if not isinstance(schema, exp.Literal):
         return node
     structure = json.dumps(_structure(schema.name))
@@ -115,9 +111,9 @@ def _structure_of(kind: exp.DataType) -> object:
     return kind.sql("duckdb")
 
 
-def _skip_nulls(node: Tree) -> Tree:
+def _skip_nulls(node: exp.IgnoreNulls) -> Tree:
     """``first`` and ``last`` may skip NULL, as ``IGNORE NULLS`` or a second argument says."""
-    call = node.this if isinstance(node, exp.IgnoreNulls) else None
+    call = node.this
     if not isinstance(call, (exp.First, exp.Last, exp.FirstValue, exp.LastValue)):
         return node
     is_first = isinstance(call, (exp.First, exp.FirstValue))
@@ -130,17 +126,17 @@ def _skip_nulls(node: Tree) -> Tree:
     return exp.Filter(this=function, expression=found)
 
 
-def _begin_at_one(node: Tree) -> Tree:
+def _begin_at_one(node: exp.Substring) -> Tree:
     """A part of a text from 0 begins at its first letter, which has the number 1."""
-    start = node.args.get("start") if isinstance(node, exp.Substring) else None
+    start = node.args.get("start")
     if isinstance(start, exp.Literal) and start.name == "0":
         start.replace(exp.Literal.number(1))
     return node
 
 
-def _escape_patterns(node: Tree) -> Tree:
+def _escape_patterns(node: exp.Like | exp.ILike) -> Tree:
     """A pattern of ``LIKE`` has escapes by itself, and in DuckDB only with ``ESCAPE``."""
-    pattern = node.expression if isinstance(node, (exp.Like, exp.ILike)) else None
+    pattern = node.expression
     if not isinstance(pattern, (exp.Literal, exp.RawString)) or isinstance(node.parent, exp.Escape):
         return node
     if "\\" not in pattern.name:
@@ -148,30 +144,28 @@ def _escape_patterns(node: Tree) -> Tree:
     return exp.Escape(this=node.copy(), expression=exp.Literal.string("\\"))
 
 
-def _roll_up(node: Tree) -> Tree:
+def _roll_up(node: exp.Group) -> Tree:
     """``GROUP BY a WITH ROLLUP`` is the older form of ``GROUP BY ROLLUP (a)``."""
-    if isinstance(node, exp.Group):
-        for key in ("rollup", "cube"):
-            for each in node.args.get(key) or []:
-                if not each.expressions:
-                    each.set("expressions", node.expressions)
-                    node.set("expressions", [])
+    for key in ("rollup", "cube"):
+        for each in node.args.get(key) or []:
+            if not each.expressions:
+                each.set("expressions", node.expressions)
+                node.set("expressions", [])
     return node
 
 
-#: Functions of a node of a tree that return what takes its place.
-FUNCTION_RULES: tuple[Callable[[Tree], Tree], ...] = (
+FUNCTION_RULES: tuple[NodeRule, ...] = (
     *LIST_RULES,
-    _skip_nulls,
-    replace_call,
-    _count_ranks,
-    _divide,
-    _truncate,
-    _encode,
+    NodeRule(_skip_nulls, exp.IgnoreNulls),
+    NodeRule(replace_call, exp.Expr),
+    NodeRule(_count_ranks, exp.Window),
+    NodeRule(_divide, exp.Div, exp.IntDiv, exp.Mod),
+    NodeRule(_truncate, exp.Cast),
+    NodeRule(_encode, exp.Cast),
     *TIME_RULES,
-    _name_groups,
-    _read_structs,
-    _begin_at_one,
-    _escape_patterns,
-    _roll_up,
+    NodeRule(_name_groups, exp.RegexpReplace),
+    NodeRule(_read_structs, exp.FromJson),
+    NodeRule(_begin_at_one, exp.Substring),
+    NodeRule(_escape_patterns, exp.Like, exp.ILike),
+    NodeRule(_roll_up, exp.Group),
 )

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sqlglot import exp
 
-from .databricks_sql import fill
-
-Tree = exp.Expr
+from .databricks_sql import NodeRule, Tree, fill
 
 # Functions that call a function ``f`` with values of lists or maps: DuckDB has structs in a list.
 _ENTRIES = "map_from_entries(list_transform(map_entries(a), lambda e#: {{'k': {}, 'v': {}}}))"
@@ -70,18 +66,17 @@ def _insert(node: Tree, values: dict[str, Tree]) -> Tree:
     return values[node.name.lower()].copy() if node.name.lower() in values else node
 
 
-def _count_items(node: Tree) -> Tree:
+def _count_items(node: exp.Bracket) -> Tree:
     """An index begins at 0 in a list, but not in a map."""
-    index = node.expressions[0] if isinstance(node, exp.Bracket) and node.expressions else None
+    index = node.expressions[0] if node.expressions else None
     if index is None or node.args.get("offset") or isinstance(index, exp.Slice) or index.is_string:
         return node
     return exp.func("lakeflow_item", node.this.copy(), index.copy())
 
 
-def _count_from_zero(node: Tree) -> Tree:
+def _count_from_zero(node: exp.ArrayFilter | exp.Transform) -> Tree:
     """The second variable of a lambda counts from 0, and from 1 in DuckDB."""
-    call = isinstance(node, (exp.ArrayFilter, exp.Transform))
-    function = node.expression if call else None
+    function = node.expression
     if not isinstance(function, exp.Lambda) or len(function.expressions) != 2:
         return node
     index = function.expressions[1].name
@@ -109,10 +104,8 @@ def _fill_lists(node: Tree) -> Tree:
     return exp.func("coalesce", node.copy(), exp.Array())
 
 
-def _name_fields(node: Tree) -> Tree:
+def _name_fields(node: exp.ArraysZip) -> Tree:
     """The fields of ``arrays_zip()`` have the names of the columns, or numbers."""
-    if not isinstance(node, exp.ArraysZip):
-        return node
     lists = node.expressions
     fields = [
         exp.PropertyEQ(
@@ -127,11 +120,10 @@ def _name_fields(node: Tree) -> Tree:
     return exp.func("list_transform", zipped, function)
 
 
-#: Functions of a node of a tree that return what takes its place.
-LIST_RULES: tuple[Callable[[Tree], Tree], ...] = (
-    _count_items,
-    _count_from_zero,
-    _apply_lambdas,
-    _fill_lists,
-    _name_fields,
+LIST_RULES: tuple[NodeRule, ...] = (
+    NodeRule(_count_items, exp.Bracket),
+    NodeRule(_count_from_zero, exp.ArrayFilter, exp.Transform),
+    NodeRule(_apply_lambdas, exp.ArraySort, exp.Anonymous),
+    NodeRule(_fill_lists, *_AROUND, exp.ArrayAgg, exp.ArrayUniqueAgg),
+    NodeRule(_name_fields, exp.ArraysZip),
 )

@@ -3,15 +3,11 @@
 # ruff: noqa: S608  # names are quoted
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import sqlglot
 from sqlglot import exp
 
 from .catalogs import DATABASE
-from .databricks_sql import fill
-
-Tree = exp.Expr
+from .databricks_sql import NodeRule, Tree, fill
 
 _PAIR = 2
 
@@ -48,10 +44,8 @@ _INFORMATION = {
 }
 
 
-def _expand_projections(node: Tree) -> Tree:
+def _expand_projections(node: exp.Select) -> Tree:
     """A function may make several columns, with a name for each."""
-    if not isinstance(node, exp.Select):
-        return node
     expressions: list[Tree] = []
     for each in node.expressions:
         names = [name.name for name in each.expressions] if isinstance(each, exp.Aliases) else []
@@ -119,31 +113,33 @@ def _stack(function: exp.Stack, names: list[str]) -> list[Tree] | None:
     ]
 
 
-def _name_columns(node: Tree) -> Tree:
-    """Columns without a name are ``col``, or ``col1`` and so on."""
-    if (
-        isinstance(node, exp.Table)
-        and type(node.this) is exp.Explode
-        and not node.alias_column_names
-    ):
-        name = node.alias or "explode"
-        columns = [exp.to_identifier("col")]
-        node.set("alias", exp.TableAlias(this=exp.to_identifier(name), columns=columns))
-    if isinstance(node, exp.Values) and isinstance(node.parent, (exp.From, exp.Join)):
-        alias = node.args.get("alias")
-        if (alias is None or not alias.args.get("columns")) and node.expressions:
-            row = node.expressions[0]
-            width = len(row.expressions) if isinstance(row, exp.Tuple) else 1
-            columns = [exp.to_identifier(f"col{number + 1}") for number in range(width)]
-            table = exp.to_identifier(node.alias or "values_of_query")
-            node.set("alias", exp.TableAlias(this=table, columns=columns))
+def _name_column_of_explode(node: exp.Table) -> Tree:
+    """The column of ``explode()`` is ``col``."""
+    if type(node.this) is exp.Explode and not node.alias_column_names:
+        _set_alias(node, "explode", ["col"])
     return node
 
 
-def _join_laterals(node: Tree) -> Tree:
+def _name_columns_of_values(node: exp.Values) -> Tree:
+    """Columns without a name are ``col1`` and so on."""
+    alias = node.args.get("alias")
+    is_named = alias is not None and alias.args.get("columns")
+    if isinstance(node.parent, (exp.From, exp.Join)) and not is_named and node.expressions:
+        row = node.expressions[0]
+        width = len(row.expressions) if isinstance(row, exp.Tuple) else 1
+        _set_alias(node, "values_of_query", [f"col{number + 1}" for number in range(width)])
+    return node
+
+
+def _set_alias(node: exp.Table | exp.Values, table: str, columns: list[str]) -> None:
+    """Name the columns, and the rows if they have no name."""
+    name = exp.to_identifier(node.alias or table)
+    alias = exp.TableAlias(this=name, columns=[*map(exp.to_identifier, columns)])
+    node.set("alias", alias)
+
+
+def _join_laterals(node: exp.Select) -> Tree:
     """``LATERAL VIEW OUTER``, views of maps, and ``LATERAL`` in a FROM, as joins."""
-    if not isinstance(node, exp.Select):
-        return node
     laterals = node.args.get("laterals") or []
     joins = list(node.args.get("joins") or [])
     found = [(each, _to_join(each)) for each in laterals]
@@ -154,18 +150,18 @@ def _join_laterals(node: Tree) -> Tree:
     return node
 
 
-def _select_rows(node: Tree) -> Tree:
+def _select_rows(node: exp.Table) -> Tree:
     """A function that makes rows in a FROM, where DuckDB has no such function."""
-    function = node.this if isinstance(node, exp.Table) else None
+    function = node.this
     if not isinstance(function, (exp.Inline, exp.Stack, exp.ExplodeOuter, exp.Posexplode)):
         return node
     columns = _make_columns(function, node.alias_column_names)
     return exp.Select(expressions=columns).subquery(node.alias or "rows") if columns else node
 
 
-def _describe_catalog(node: Tree) -> Tree:
+def _describe_catalog(node: exp.Table) -> Tree:
     """An ``information_schema`` has the tables of its catalog, in the words of Databricks."""
-    if not isinstance(node, exp.Table) or node.db.lower() != "information_schema":
+    if node.db.lower() != "information_schema":
         return node
     kind, catalog = node.name.lower(), node.catalog
     if kind not in _INFORMATION or catalog.lower() == "system":
@@ -213,11 +209,11 @@ def _fill(argument: Tree) -> Tree:
     return fill(f"CASE WHEN {empty} THEN [NULL] ELSE :list END", list=argument)
 
 
-#: Functions of a node of a tree that return what takes its place.
-ROW_RULES: tuple[Callable[[Tree], Tree], ...] = (
-    _describe_catalog,
-    _expand_projections,
-    _name_columns,
-    _join_laterals,
-    _select_rows,
+ROW_RULES: tuple[NodeRule, ...] = (
+    NodeRule(_describe_catalog, exp.Table),
+    NodeRule(_expand_projections, exp.Select),
+    NodeRule(_name_column_of_explode, exp.Table),
+    NodeRule(_name_columns_of_values, exp.Values),
+    NodeRule(_join_laterals, exp.Select),
+    NodeRule(_select_rows, exp.Table),
 )

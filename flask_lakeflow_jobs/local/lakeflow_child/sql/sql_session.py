@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from sqlglot import exp
 
 from ..sql_syntax import match_syntax, split_name
 from .catalogs import quote_in_duckdb
-from .databricks_sql import list_declared
+from .databricks_sql import Tree, list_declared
 from .sql_macros import MACRO_NAMES
 
-Tree = exp.Expr
 Evaluate = Callable[[Tree], tuple[Any, ...]]
 
 _MISSING = re.compile(r'Referenced column "(\w+)" (?:not found|was not found)', re.IGNORECASE)
@@ -100,23 +99,16 @@ def list_variables(database: Any) -> dict[str, str]:
     return dict(database.execute("SELECT name, type FROM duckdb_variables()").fetchall())
 
 
-def insert_variables(tree: Tree, names: frozenset[str]) -> Tree:
-    """Replace columns of these names by variables."""
+def insert_variables(tree: Tree, names: Container[str]) -> Tree:
+    """Replace columns of these names, and those such as ``session.name``, by variables."""
 
     def replace(node: Tree) -> Tree:
-        is_bare = isinstance(node, exp.Column) and not node.table
-        if is_bare and node.name.lower() in names:
-            return _variable(node.name)
-        return node
+        if not isinstance(node, exp.Column):
+            return node
+        is_named = not node.table and node.name.lower() in names
+        return _variable(node.name) if is_named or node.table.lower() == "session" else node
 
     return tree.copy().transform(replace)
-
-
-def insert_session_variables(node: Tree) -> Tree:
-    """``session.name`` is a variable in any case."""
-    if isinstance(node, exp.Column) and node.table.lower() == "session":
-        return _variable(node.name)
-    return node
 
 
 def find_missing_variable(error: Exception, variables: dict[str, str]) -> str | None:

@@ -10,9 +10,7 @@ from typing import Any, ClassVar
 from sqlglot import exp
 from sqlglot.time import format_time
 
-from .databricks_sql import DatabricksDialect, fill
-
-Tree = exp.Expr
+from .databricks_sql import DatabricksDialect, NodeRule, Tree, fill
 
 _TYPE = exp.DataType.Type
 _DATES = (exp.CurrentDate, exp.TsOrDsToDate, exp.TsOrDsAdd, exp.StrToDate, exp.LastDay)
@@ -75,9 +73,9 @@ def read_pattern(pattern: Tree) -> str:
     return str(PatternDialect.format_time(pattern)).strip("'").replace("strict", "")
 
 
-def _read_times(node: Tree) -> Tree:
+def _read_times(node: exp.Cast) -> Tree:
     """A time may be a number of seconds, or a text with a zone, which DuckDB refuses or ignores."""
-    if not isinstance(node, exp.Cast) or node.to.this != _TYPE.TIMESTAMP:
+    if node.to.this != _TYPE.TIMESTAMP:
         return node
     value = node.this
     is_plain = isinstance(value, exp.Literal) and value.is_string and not _ZONE.search(value.name)
@@ -91,12 +89,10 @@ def _keep_dates(node: Tree) -> Tree:
     """A date and days are a date on Databricks, and a timestamp in DuckDB."""
     if isinstance(node, exp.AddMonths):
         node.set("this", exp.cast(node.this.copy(), "date"))
-    if isinstance(node.parent, exp.Cast):
+    is_other = isinstance(node, (exp.Add, exp.Sub)) and not _is_shifted_date(node)
+    if is_other or isinstance(node.parent, exp.Cast):
         return node
-    is_shifted = isinstance(node, (exp.Add, exp.Sub)) and _is_shifted_date(node)
-    if is_shifted or isinstance(node, (exp.TsOrDsAdd, exp.AddMonths, exp.DateFromUnixDate)):
-        return exp.cast(node.copy(), "date")
-    return node
+    return exp.cast(node.copy(), "date")
 
 
 def _is_shifted_date(node: exp.Binary) -> bool:
@@ -113,19 +109,17 @@ def is_date(node: Tree) -> bool:
     return isinstance(node, _DATES)
 
 
-def _truncate_dates(node: Tree) -> Tree:
+def _truncate_dates(node: exp.DateTrunc | exp.TimestampTrunc) -> Tree:
     """``trunc()`` has a date as its result, and ``date_trunc()`` a time, also of texts."""
-    if not isinstance(node, (exp.DateTrunc, exp.TimestampTrunc)):
-        return node
     kind = "date" if isinstance(node, exp.DateTrunc) else "timestamp"
     unit = node.text("unit").upper()
     arguments = [exp.Literal.string(_UNITS.get(unit, unit)), exp.cast(node.this.copy(), kind)]
     return exp.cast(exp.Anonymous(this="date_trunc", expressions=arguments), kind)
 
 
-def _count_whole_units(node: Tree) -> Tree:
+def _count_whole_units(node: exp.DateDiff | exp.TimestampDiff) -> Tree:
     """``datediff(unit, …)`` counts whole units on Databricks, and their bounds in DuckDB."""
-    unit = node.args.get("unit") if isinstance(node, (exp.DateDiff, exp.TimestampDiff)) else None
+    unit = node.args.get("unit")
     if unit is None:
         return node
     ends = [exp.cast(each.copy(), "timestamp") for each in (node.expression, node.this)]
@@ -135,16 +129,14 @@ def _count_whole_units(node: Tree) -> Tree:
     return exp.Anonymous(this="date_sub", expressions=[name, *ends])
 
 
-def _count_months(node: Tree) -> Tree:
+def _count_months(node: exp.MonthsBetween) -> Tree:
     """``months_between()`` rounds to 8 digits unless its last argument is false."""
-    if not isinstance(node, exp.MonthsBetween):
-        return node
     count = exp.func("lakeflow_months_between", node.this.copy(), node.expression.copy())
     is_exact = node.args.get("roundoff") == exp.false()
     return count if is_exact else exp.func("round", count, exp.Literal.number(8))
 
 
-def _convert_zones(node: Tree) -> Tree:
+def _convert_zones(node: exp.ConvertTimezone | exp.AtTimeZone) -> Tree:
     """``from_utc_timestamp()`` reads a time in UTC. Databricks has no AT TIME ZONE."""
     if isinstance(node, exp.ConvertTimezone) and not node.args.get("source_tz"):
         node.set("source_tz", exp.Literal.string("UTC"))
@@ -158,7 +150,7 @@ def _convert_zones(node: Tree) -> Tree:
 def _read_patterns(node: Tree) -> Tree:
     """Read what strftime lacks in a pattern: quoted texts, zones, and parts such as quarters."""
     form = node.args.get("format")
-    if not isinstance(node, (*_FORMATTED, *_PARSED)) or not isinstance(form, exp.Literal):
+    if not isinstance(form, exp.Literal):
         return node
     text = re.sub("'([^']*)'", _unquote, form.name)
     if isinstance(node, _PARSED):
@@ -190,10 +182,8 @@ def _unquote(text: re.Match[str]) -> str:
     return str(format_time(text[1], mapping, trie)) if text[1] else "'"
 
 
-def _find_epochs(node: Tree) -> Tree:
+def _find_epochs(node: exp.StrToUnix) -> Tree:
     """``unix_timestamp()`` takes times too, and has an integer as its result."""
-    if not isinstance(node, exp.StrToUnix):
-        return node
     if node.text("format") == _DEFAULT_FORMAT or not node.args.get("format"):
         return exp.func("lakeflow_epoch", node.this.copy())
     if isinstance(node.parent, exp.Cast):
@@ -201,10 +191,10 @@ def _find_epochs(node: Tree) -> Tree:
     return exp.cast(node.copy(), "bigint")
 
 
-def _extract_parts(node: Tree) -> Tree:
+def _extract_parts(node: exp.Extract) -> Tree:
     """A Sunday is 1 on Databricks, and 0 in DuckDB. Seconds have a fraction."""
-    part = node.name.upper() if isinstance(node, exp.Extract) else ""
-    if part and node.expression.is_string:
+    part = node.name.upper()
+    if node.expression.is_string:
         node.set("expression", exp.cast(node.expression.copy(), "timestamp"))
     if part in _DAYS_OF_WEEK:
         return exp.DayOfWeek(this=node.expression.copy())
@@ -216,15 +206,14 @@ def _extract_parts(node: Tree) -> Tree:
     return node
 
 
-#: Functions of a node of a tree that return what takes its place.
-TIME_RULES: tuple[Callable[[Tree], Tree], ...] = (
-    _read_times,
-    _truncate_dates,
-    _count_whole_units,
-    _count_months,
-    _keep_dates,
-    _convert_zones,
-    _read_patterns,
-    _find_epochs,
-    _extract_parts,
+TIME_RULES: tuple[NodeRule, ...] = (
+    NodeRule(_read_times, exp.Cast),
+    NodeRule(_truncate_dates, exp.DateTrunc, exp.TimestampTrunc),
+    NodeRule(_count_whole_units, exp.DateDiff, exp.TimestampDiff),
+    NodeRule(_count_months, exp.MonthsBetween),
+    NodeRule(_keep_dates, exp.Add, exp.Sub, exp.TsOrDsAdd, exp.AddMonths, exp.DateFromUnixDate),
+    NodeRule(_convert_zones, exp.ConvertTimezone, exp.AtTimeZone),
+    NodeRule(_read_patterns, *_FORMATTED, *_PARSED),
+    NodeRule(_find_epochs, exp.StrToUnix),
+    NodeRule(_extract_parts, exp.Extract),
 )

@@ -5,8 +5,6 @@ Pure. Each rule changes the tree that sqlglot has parsed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import duckdb
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
@@ -14,15 +12,13 @@ from sqlglot.errors import ErrorLevel, SqlglotError
 from ..sql_statements import find_skipped, remove_comments
 from ..sql_syntax import match_syntax
 from .catalogs import DATABASE
-from .databricks_sql import drop_key, name_paths, parse_one
+from .databricks_sql import NodeRule, Tree, drop_key, name_paths, parse_one
 from .sql_advice import UnsupportedStatement
 from .sql_expansion import expand
 from .sql_files import FILE_RULES
 from .sql_functions import FUNCTION_RULES
 from .sql_rows import ROW_RULES
 from .sql_times import PatternDialect
-
-Tree = exp.Expr
 
 _SKIPPED_DROPS = "DROP (FEATURE | FOREIGN KEY | PRIMARY KEY)"
 # sqlglot reads the first words of these as something else. They are for ``sql_commands``.
@@ -77,24 +73,11 @@ def translate(tree: Tree) -> list[str]:
     connection: see ``run_sql.run_statement``.
     """
     for rule in (*_RULES, *FILE_RULES, *ROW_RULES, *FUNCTION_RULES):
-        tree = _apply(rule, tree)
+        tree = rule.apply(tree)
     return [
         each.sql("duckdb", unsupported_level=ErrorLevel.IGNORE, comments=False)
         for each in expand(tree)
     ]
-
-
-def _apply(rule: Callable[[Tree], Tree | None], tree: Tree) -> Tree:
-    """Replace the inner nodes first: ``transform`` leaves out what is in a replaced node."""
-    for node in reversed(list(tree.dfs())):
-        replaced = rule(node)
-        if replaced is node:
-            continue
-        if node is tree:
-            tree = replaced or tree
-        else:
-            node.replace(replaced)
-    return tree
 
 
 def skipped_name(statement: str, tree: Tree) -> str | None:
@@ -132,7 +115,7 @@ def _describe(error: SqlglotError) -> Exception:
 
 def _rename_main_catalog(node: Tree) -> Tree:
     """DuckDB allows no database to be called ``main``."""
-    catalog = node.args.get("catalog") if isinstance(node, (exp.Table, exp.Column)) else None
+    catalog = node.args.get("catalog")
     if isinstance(catalog, exp.Identifier) and catalog.name.lower() == "main":
         node.set("catalog", exp.to_identifier(DATABASE))
     # The name of a function: catalog, schema, and the call.
@@ -143,93 +126,86 @@ def _rename_main_catalog(node: Tree) -> Tree:
     return node
 
 
-def _refresh_by_replacing(node: Tree) -> Tree:
-    """A materialized view is a view, which is always up to date."""
-    if isinstance(node, exp.Create) and node.kind == "VIEW" and node.args.get("refresh"):
-        node.set("refresh", False)
-        node.set("replace", True)
+def _refresh_by_replacing(node: exp.Create | exp.Drop) -> Tree:
+    """A materialized view is always up to date, and a streaming table has all rows each time."""
     if isinstance(node, exp.Drop):
         node.set("materialized", False)
+    elif node.kind in ("TABLE", "VIEW") and node.args.get("refresh"):
+        node.set("refresh", False)
+        node.set("replace", True)
     return node
 
 
-def _read_global_views(node: Tree) -> Tree:
+def _read_global_views(node: exp.Table) -> Tree:
     """A global temporary view is one of the session, as there is no other session."""
-    if isinstance(node, exp.Table) and node.db.lower() == "global_temp":
+    if node.db.lower() == "global_temp":
         node.set("db", None)
     return node
 
 
-def _assign_bare_columns(node: Tree) -> Tree:
+def _assign_bare_columns(node: exp.Update) -> Tree:
     """DuckDB takes no table in the name of a column that is assigned."""
-    if isinstance(node, exp.Update):
-        for each in node.expressions:
-            if isinstance(each, exp.EQ) and isinstance(each.this, exp.Column):
-                each.set("this", exp.column(each.this.this.copy()))
+    for each in node.expressions:
+        if isinstance(each, exp.EQ) and isinstance(each.this, exp.Column):
+            each.set("this", exp.column(each.this.this.copy()))
     return node
 
 
-def _compute_columns(node: Tree) -> Tree:
+def _compute_columns(node: exp.ComputedColumnConstraint) -> Tree:
     """DuckDB needs parentheses around the expression of a generated column."""
-    if isinstance(node, exp.ComputedColumnConstraint) and not isinstance(node.this, exp.Paren):
+    if not isinstance(node.this, exp.Paren):
         node.set("this", exp.paren(node.this.copy()))
     return node
 
 
-def _clone_by_query(node: Tree) -> Tree:
+def _clone_by_query(node: exp.Create) -> Tree:
     """A clone is a copy of the rows."""
-    if isinstance(node, exp.Create) and isinstance(clone := node.args.get("clone"), exp.Clone):
+    if isinstance(clone := node.args.get("clone"), exp.Clone):
         node.set("expression", exp.select("*").from_(clone.this.copy()))
         node.set("clone", None)
     return node
 
 
-def _default_parameters(node: Tree) -> Tree:
+def _default_parameters(node: exp.UserDefinedFunction) -> Tree:
     """The default of a parameter of a function follows ``:=`` in DuckDB."""
-    if isinstance(node, exp.UserDefinedFunction):
-        for column in node.find_all(exp.ColumnDef):
-            if duckdb.__version__.startswith("1."):  # which keeps no types of parameters in files
-                column.set("kind", None)
-            for each in column.find_all(exp.DefaultColumnConstraint):
-                text = f"{column.this.sql('duckdb')} := {each.this.sql('duckdb')}"
-                column.replace(exp.Var(this=text))
+    for column in node.find_all(exp.ColumnDef):
+        if duckdb.__version__.startswith("1."):  # which keeps no types of parameters in files
+            column.set("kind", None)
+        for each in column.find_all(exp.DefaultColumnConstraint):
+            text = f"{column.this.sql('duckdb')} := {each.this.sql('duckdb')}"
+            column.replace(exp.Var(this=text))
     return node
 
 
-def _call_databases_schemas(node: Tree) -> Tree:
+def _call_databases_schemas(node: exp.Create | exp.Drop) -> Tree:
     """A schema may be called a database."""
-    if isinstance(node, (exp.Create, exp.Drop)) and node.args.get("kind") == "DATABASE":
+    if node.args.get("kind") == "DATABASE":
         node.set("kind", "SCHEMA")
     return node
 
 
-def _read_paths_as_texts(node: Tree) -> Tree:
+def _read_paths_as_texts(node: exp.JSONExtract) -> Tree:
     """``column:path`` is a text on Databricks, and JSON with its quotes in DuckDB."""
-    if isinstance(node, exp.JSONExtract) and node.args.get("variant_extract"):
+    if node.args.get("variant_extract"):
         return exp.JSONExtractScalar(this=node.this, expression=node.expression)
     return node
 
 
-def _drop_time_zones(node: Tree) -> Tree:
+def _drop_time_zones(node: exp.DataType) -> Tree:
     """A timestamp of Databricks is shown in the zone of the session, which is UTC."""
-    if isinstance(node, exp.DataType) and node.this in (
-        exp.DataType.Type.TIMESTAMPTZ,
-        exp.DataType.Type.TIMESTAMPLTZ,
-    ):
-        return exp.DataType.build("timestamp")
-    return node
+    is_zoned = node.this in (exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.TIMESTAMPLTZ)
+    return exp.DataType.build("timestamp") if is_zoned else node
 
 
-def _size_decimals(node: Tree) -> Tree:
+def _size_decimals(node: exp.DataType) -> Tree:
     """A decimal without a size has 10 digits, and 18 with 3 of them behind the point in DuckDB."""
-    if isinstance(node, exp.DataType) and node.this == exp.DataType.Type.DECIMAL:
-        return node if node.expressions else exp.DataType.build("decimal(10, 0)")
-    return node
+    is_bare = node.this == exp.DataType.Type.DECIMAL and not node.expressions
+    return exp.DataType.build("decimal(10, 0)") if is_bare else node
 
 
-def _name_column_of_range(node: Tree) -> Tree:
+def _name_column_of_range(node: exp.Table) -> Tree:
     """The column of ``range()`` is ``id`` on Databricks, and ``range`` in DuckDB."""
-    if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Anonymous):
+    if not isinstance(node.this, exp.Anonymous):
         return node
     query = node.find_ancestor(exp.Query)
     is_duckdb = query is not None and any(
@@ -242,19 +218,19 @@ def _name_column_of_range(node: Tree) -> Tree:
     return node
 
 
-_RULES: tuple[Callable[[Tree], Tree | None], ...] = (
-    _rename_main_catalog,
-    _refresh_by_replacing,
-    _read_global_views,
-    _assign_bare_columns,
-    _compute_columns,
-    _clone_by_query,
-    _default_parameters,
-    _call_databases_schemas,
-    drop_key,
-    name_paths,
-    _read_paths_as_texts,
-    _drop_time_zones,
-    _size_decimals,
-    _name_column_of_range,
+_RULES: tuple[NodeRule, ...] = (
+    NodeRule(_rename_main_catalog, exp.Table, exp.Column, exp.Dot),
+    NodeRule(_refresh_by_replacing, exp.Create, exp.Drop),
+    NodeRule(_read_global_views, exp.Table),
+    NodeRule(_assign_bare_columns, exp.Update),
+    NodeRule(_compute_columns, exp.ComputedColumnConstraint),
+    NodeRule(_clone_by_query, exp.Create),
+    NodeRule(_default_parameters, exp.UserDefinedFunction),
+    NodeRule(_call_databases_schemas, exp.Create, exp.Drop),
+    NodeRule(drop_key, exp.Expr),
+    NodeRule(name_paths, exp.Select),
+    NodeRule(_read_paths_as_texts, exp.JSONExtract),
+    NodeRule(_drop_time_zones, exp.DataType),
+    NodeRule(_size_decimals, exp.DataType),
+    NodeRule(_name_column_of_range, exp.Table),
 )
