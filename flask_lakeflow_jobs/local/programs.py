@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,28 +38,44 @@ class Stopped(Exception):
     """The result is not needed any more."""
 
 
-class Lifeline:
-    """A pipe that is closed to kill a process, and that closes when this process dies."""
+class SupervisedProcess(subprocess.Popen[bytes]):
+    """A process of the workspace in a session of its own.
 
-    def __init__(self) -> None:
-        self._read_end, self._write_end = os.pipe()
+    Its program gets the end of a pipe. When the other end closes, by :meth:`kill_all` or since this
+    process dies, its supervisor kills it with all that it has started.
 
-    @contextmanager
-    def passed(self) -> Iterator[int]:
-        """Give the other end to a process that the body starts; none starts if the body fails."""
+    :param program: the arguments of Python before that pipe.
+    :param arguments: those behind it.
+    :param pass_fds: files of this process that it gets.
+    :param options: of ``Popen``.
+    """
+
+    def __init__(
+        self,
+        program: Sequence[str],
+        arguments: Sequence[str] = (),
+        pass_fds: Sequence[int] = (),
+        **options: Any,
+    ) -> None:
+        lifeline, self._own_end = os.pipe()
         try:
-            yield self._read_end
+            super().__init__(
+                [PYTHON, *program, str(lifeline), *arguments],
+                start_new_session=True,
+                pass_fds=(lifeline, *pass_fds),
+                **{"stdin": subprocess.DEVNULL, **options},
+            )
         except BaseException:
-            self.cut()
+            self.kill_all()
             raise
         finally:
-            os.close(self._read_end)
+            os.close(lifeline)
 
-    def cut(self) -> None:
-        """Close this process's end of the pipe."""
-        if self._write_end >= 0:
-            os.close(self._write_end)
-            self._write_end = -1
+    def kill_all(self) -> None:
+        """Kill the process and all that it has started, without waiting for that."""
+        if self._own_end >= 0:
+            os.close(self._own_end)
+            self._own_end = -1
 
 
 def never_stopped() -> bool:
@@ -86,15 +102,7 @@ def run_program(
     :raises Stopped: ``is_stopped`` returned true.
     """
     deadline = time.monotonic() + seconds
-    lifeline = Lifeline()
-    with lifeline.passed() as end:
-        process = subprocess.Popen(
-            [PYTHON, str(CHILD), "--run", str(end), *command],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            pass_fds=(end, *pass_fds),
-            **options,
-        )
+    process = SupervisedProcess([str(CHILD), "--run"], command, pass_fds, **options)
     try:
         while True:
             with suppress(subprocess.TimeoutExpired):
@@ -106,5 +114,5 @@ def run_program(
     finally:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        lifeline.cut()
+        process.kill_all()
         process.wait()

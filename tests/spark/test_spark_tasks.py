@@ -167,7 +167,7 @@ def test_spark_server_ends_if_its_workspace_is_killed(tmp_path: Path) -> None:
     server = sail_server.SailServer(folder, dict(os.environ))
     server.open(["main"])
     assert find_server(folder)
-    server._lifeline.cut()  # as the death of this process would
+    server._process.kill_all()  # as the death of this process would
     wait_until(lambda: not find_server(folder), "the end of the server")
     server.stop()
 

@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..programs import CHILD, PYTHON, Lifeline, Stopped
+from ..programs import CHILD, Stopped, SupervisedProcess
 from .packages import InstallFailed
 from .task_logs import TaskLogPart, read_growing, read_tail
 from .task_redaction import SecretRedactor
@@ -75,8 +75,7 @@ class TaskProcess:
         self._on_start = on_start
         self._on_exit = on_exit
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._lifeline: Lifeline | None = None
+        self._process: SupervisedProcess | None = None
         self._thread = threading.Thread(target=self._run, name=f"task {folder.name}", daemon=True)
         self.is_stopped = False
 
@@ -97,8 +96,8 @@ class TaskProcess:
         """Kill the process and everything that it has started."""
         with self._lock:
             self.is_stopped = True
-            if self._lifeline is not None:
-                self._lifeline.cut()
+            if self._process is not None:
+                self._process.kill_all()
         self._signal(signal.SIGCONT)  # its supervisor may be suspended
 
     def join(self) -> None:
@@ -144,9 +143,8 @@ class TaskProcess:
             # The supervisor has ended everything, unless it was killed itself.
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
-        with self._lock:
-            if self._lifeline is not None:
-                self._lifeline.cut()
+            with self._lock:
+                process.kill_all()
         outcome = self._redactor.redact(failure) if failure else self._read_outcome()
         tail = read_tail(self._folder / "log", self._redactor, has_ended=True)
         self._on_exit(Exit(outcome, *tail))
@@ -161,28 +159,19 @@ class TaskProcess:
             "SPARK_SUBMIT_OPTS": java,
         }
         self._folder.mkdir(exist_ok=True)
+        payload = {**self._payload, "result_file": str(self._folder / "result.json")}
         payload_file = self._folder / "payload.json"
+        payload_file.write_text(json.dumps(payload))
         with self._lock, open(self._folder / "log", "wb") as log:
             if self.is_stopped:
                 return False
-            self._lifeline = Lifeline()
-            with self._lifeline.passed() as end:
-                payload = {
-                    **self._payload,
-                    "result_file": str(self._folder / "result.json"),
-                    "lifeline": end,
-                }
-                payload_file.write_text(json.dumps(payload))
-                self._process = subprocess.Popen(
-                    [PYTHON, str(CHILD), str(payload_file)],
-                    cwd=self._payload["folder"],
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    pass_fds=(end,),
-                    start_new_session=True,
-                )
+            self._process = SupervisedProcess(
+                [str(CHILD), str(payload_file)],
+                cwd=self._payload["folder"],
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
         return True
 
     def _read_outcome(self) -> dict[str, Any]:

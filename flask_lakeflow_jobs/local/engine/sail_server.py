@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..lakeflow_child.spark.session.sail import add_catalogs
-from ..programs import CHILD, POLL_SECONDS, PYTHON, Lifeline, Stopped, never_stopped
+from ..programs import CHILD, POLL_SECONDS, Stopped, SupervisedProcess, never_stopped
 from .bundle_catalogs import BUILT_IN_CATALOGS
 
 #: The program that serves Spark, and its arguments.
@@ -76,19 +76,16 @@ class SailServer:
             outdated.unlink(missing_ok=True)
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         self._log.write_bytes(b"")
-        self._lifeline = Lifeline()
         # Appending, so that it can be cut meanwhile.
-        with self._lifeline.passed() as end, open(self._log, "ab") as log:
-            self._process = subprocess.Popen(
-                [PYTHON, *SAIL_ARGUMENTS, str(end)],
+        with open(self._log, "ab") as log:
+            self._process = SupervisedProcess(
+                SAIL_ARGUMENTS,
                 cwd=folder,
                 env={**_IN_ORDER, **environment, "RUST_LOG": "warn"},
                 bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                pass_fds=(end,),
-                start_new_session=True,
             )
         self._input: Any = self._process.stdin
         self._output: Any = self._process.stdout
@@ -121,7 +118,7 @@ class SailServer:
 
     def stop(self) -> None:
         """Kill the process and wait for its end."""
-        self._lifeline.cut()
+        self._process.kill_all()
         for pipe in (self._input, self._output):
             pipe.close()
         with suppress(subprocess.TimeoutExpired):

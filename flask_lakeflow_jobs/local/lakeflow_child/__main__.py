@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-# Python put this folder first on the path: `python <this folder> <task file>`.
+# Python put this folder first on the path: `python <this folder> <task file> <lifeline>`.
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 module = {"--sail": "spark.session.sail", "--run": "supervisor"}.get(sys.argv[1], "main")
 entry = __import__(f"lakeflow_child.{module}", fromlist=["_"])
@@ -19,4 +19,4 @@ if module == "spark.session.sail":
 elif module == "supervisor":
     entry.run_supervised(int(sys.argv[2]), sys.argv[3:])
 else:
-    entry.main(sys.argv[1])
+    entry.main(sys.argv[1], int(sys.argv[2]))

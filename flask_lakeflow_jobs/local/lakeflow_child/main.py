@@ -34,14 +34,15 @@ _KINDS = {
 }
 
 
-def main(payload_file: str) -> None:
+def main(payload_file: str, lifeline: int) -> None:
     """Run a task; exit with 0 if it succeeded, else with 1.
 
     :param payload_file: JSON, see ``ProcessWork`` and ``TaskProcess`` of the engine.
+    :param lifeline: see :func:`.supervise`.
     """
     with open(payload_file, encoding="utf-8") as file:
         payload: dict[str, Any] = json.load(file)
-    supervise(payload["lifeline"])
+    supervise(lifeline)
     # The log of a running task contains everything that it has printed so far.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(  # type: ignore[union-attr]
