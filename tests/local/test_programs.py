@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from flask_lakeflow_jobs.local.programs import Stopped, find_python, run_program
+from flask_lakeflow_jobs.local.programs import (
+    Stopped,
+    SupervisedProcess,
+    find_python,
+    run_program,
+)
 from tests.local.support import is_running
 from tests.support import wait_until
 
@@ -36,6 +41,13 @@ def test_python_in_a_server_that_embeds_it_is_that_of_the_environment(
     (tmp_path / "bin" / "python3").touch()
     assert find_python(executable, str(tmp_path)) == f"{tmp_path}/bin/python3"
     assert find_python("/usr/bin/python3.12", str(tmp_path)) == "/usr/bin/python3.12"
+
+
+def test_process_of_a_server_that_embeds_python_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/uwsgi")
+    process = SupervisedProcess(["-c", "import sys; sys.exit(len(sys.argv))"], ["after the pipe"])
+    assert process.wait() == 3
+    process.kill_all()
 
 
 def test_program_returns_its_exit_code_and_its_children_end(tmp_path: Path) -> None:
