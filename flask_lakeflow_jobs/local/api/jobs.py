@@ -67,7 +67,7 @@ class JobEndpoints:
         return {}
 
     def get(self, request: Request) -> Json:
-        job = self._find(request)
+        job = self._registry.find(request.require_int("job_id"))
         settings = complete_settings(job.settings, request.version)
         settings = paginate_nested(settings, LIST_KEYS, request)
         shape = {**_serialize(job), "run_as_user_name": _run_as(job), "settings": settings}
@@ -92,9 +92,6 @@ class JobEndpoints:
             [start + limit] if start + limit < len(jobs) else None,
             [max(0, start - limit)] if start else None,
         )
-
-    def _find(self, request: Request) -> RegisteredJob:
-        return self._registry.find(request.require_int("job_id"))
 
 
 def _run_as(job: RegisteredJob) -> str:

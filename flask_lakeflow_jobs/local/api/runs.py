@@ -140,11 +140,7 @@ class RunEndpoints:
 
     def cancel(self, request: Request) -> Json:
         """``jobs/runs/cancel``: respond before the run has ended."""
-        run, task = self._find(request.require_int("run_id"))
-        if task:
-            self._engine.cancel_task(run, task)
-        else:
-            self._engine.cancel(run)
+        self._engine.cancel(*self._find(request.require_int("run_id")))
         return {}
 
     def cancel_all(self, request: Request) -> Json:

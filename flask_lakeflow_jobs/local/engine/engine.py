@@ -91,12 +91,11 @@ class Engine:
             self.submit(events.RunSubmitted(run, request.token, request.may_queue))
             return self._unit_of_work.find_run(run.run_id)
 
-    def cancel(self, run: JobRun) -> None:
-        """Cancel a run. It ends once all its tasks have ended."""
-        self.submit(events.CancelRequested(run.run_id))
-
-    def cancel_task(self, run: JobRun, task: TaskRun) -> None:
-        self.submit(events.TaskCancelRequested(run.run_id, task.run_id))
+    def cancel(self, run: JobRun, task: TaskRun | None = None) -> None:
+        """Cancel a run, which ends once all its tasks have ended, or only one attempt of a task."""
+        run_id = run.run_id
+        of_task = events.TaskCancelRequested(run_id, task.run_id) if task else None
+        self.submit(of_task or events.CancelRequested(run_id))
 
     def repair(self, run: JobRun, request: events.RepairRequest) -> int:
         """Run tasks of a run that has ended again.

@@ -62,10 +62,3 @@ class TaskServices:
         without = drop_credentials(environment)
         self.packages.install(work.requirements, without, is_stopped)
         return self.spark.acquire(work.payload, without, is_stopped)
-
-    def end_run(self, run_id: int) -> None:
-        """Note that a run has ended."""
-        self.spark.end_run(run_id)
-
-    def close(self) -> None:
-        self.spark.close()

@@ -115,7 +115,7 @@ class StatementRunner:
                 del self._statements[statement.statement_id]
             raise
         with self._lock:
-            if not (self._is_closed or statement.ended.is_set()):
+            if not (statement.ended.is_set() or self._is_closed):
                 self._pool.start(statement.process)
         return statement
 
@@ -169,16 +169,8 @@ class StatementRunner:
         results.mkdir(mode=0o700, parents=True)
         # Spark knows its runs by a number. Each statement has a session of its own.
         number = uuid.UUID(statement.statement_id).int % 2**53
-        context = TaskContext(
-            settings={},
-            files=self._files,
-            packages=self._services.packages,
-            job_parameters={},
-            overriding={},
-            task_values={},
-            run={"runId": number, "multitaskParentRunId": number},
-            pipelines={},
-        )
+        run = {"runId": number, "multitaskParentRunId": number}
+        context = TaskContext({}, self._files, self._services.packages, run)
         work = context.build_process(
             "statement",
             {},
@@ -202,7 +194,7 @@ class StatementRunner:
         self._set_end(statement, end)
         if statement.process is not None:
             self._pool.release(statement.process)
-        self._services.end_run(number)
+        self._services.spark.end_run(number)
 
     def _set_end(self, statement: Statement, end: Exit) -> None:
         with self._lock:

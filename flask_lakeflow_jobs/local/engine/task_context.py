@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,21 +29,21 @@ from .work import CannotRun, ProcessWork
 class TaskContext:
     """Files, packages and parameters for a task that starts.
 
+    :param run: the run and the task, by the names of Databricks' tags.
     :param job_parameters: the job's parameters with the values of this run.
     :param overriding: the task parameters of run-now (``notebook_params`` …).
     :param task_values: the values that earlier tasks have set, by task key.
-    :param run: the run and the task, by the names of Databricks' tags.
     :param pipelines: the settings of all pipelines by their ids.
     """
 
     settings: Settings
     files: WorkspaceFiles
     packages: Packages
-    job_parameters: Mapping[str, str]
-    overriding: Mapping[str, Any]
-    task_values: Mapping[str, Mapping[str, Any]]
     run: Mapping[str, Any]
-    pipelines: Mapping[str, Settings]
+    job_parameters: Mapping[str, str] = field(default_factory=dict)
+    overriding: Mapping[str, Any] = field(default_factory=dict)
+    task_values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    pipelines: Mapping[str, Settings] = field(default_factory=dict)
 
     def find_file(self, body: Settings, field: str, *, is_notebook: bool = False) -> Path:
         """Return the file that a field of a task's settings names.

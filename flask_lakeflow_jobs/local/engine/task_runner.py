@@ -88,7 +88,7 @@ class TaskRunner:
 
     def end_run(self, run: JobRun) -> None:
         """Note that a run has ended; it may be repaired."""
-        self._services.end_run(run.run_id)
+        self._services.spark.end_run(run.run_id)
 
     def output_of(self, task_id: int) -> dict[str, Any]:
         """Return the output so far of a task that has not ended."""
@@ -106,7 +106,7 @@ class TaskRunner:
     def close(self) -> None:
         """Kill all processes."""
         self._pool.close()
-        self._services.close()
+        self._services.spark.close()
 
     def _start(self, run: JobRun, task: TaskRun) -> None:
         ids = (run.run_id, task.run_id)
