@@ -8,7 +8,7 @@ from ..registry import RegisteredJob, Registry
 from .job_settings import complete_settings, parse_job_settings, update_settings
 from .pagination import page_fields, paginate_nested, parse_limit, parse_start, truncate_nested
 from .request import Request, Routes
-from .serializers import Json
+from .serializers import Json, find_run_as
 
 _DEFAULT_LIMIT = 20
 _MAX_LIMIT = 100
@@ -70,7 +70,11 @@ class JobEndpoints:
         job = self._registry.find(request.require_int("job_id"))
         settings = complete_settings(job.settings, request.version)
         settings = paginate_nested(settings, LIST_KEYS, request)
-        shape = {**_serialize(job), "run_as_user_name": _run_as(job), "settings": settings}
+        shape = {
+            **_serialize(job),
+            "run_as_user_name": find_run_as(job.settings, job.creator),
+            "settings": settings,
+        }
         if token := settings.pop("next_page_token", None):
             shape["next_page_token"] = token
         return shape
@@ -92,12 +96,6 @@ class JobEndpoints:
             [start + limit] if start + limit < len(jobs) else None,
             [max(0, start - limit)] if start else None,
         )
-
-
-def _run_as(job: RegisteredJob) -> str:
-    """Return the user or service principal whose name the runs of a job have."""
-    run_as = job.settings.get("run_as") or {}
-    return str(run_as.get("user_name") or run_as.get("service_principal_name") or job.creator)
 
 
 def _serialize(job: RegisteredJob) -> Json:

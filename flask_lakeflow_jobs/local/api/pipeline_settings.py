@@ -14,7 +14,7 @@ from ..errors import InvalidParameterValue
 from ..model import Settings
 from ..pipeline_registry import RegisteredPipeline
 from .job_settings import to_api_error
-from .serializers import Json
+from .serializers import Json, find_run_as
 
 #: Fields of a request that are no settings.
 _OF_REQUEST = {"allow_duplicate_names", "dry_run", "expected_last_modified", "id", "pipeline_id"}
@@ -57,15 +57,12 @@ def build_spec(settings: Settings, pipeline_id: str = "") -> Json:
 
 def serialize_pipeline(pipeline: RegisteredPipeline) -> Json:
     """Return a pipeline as a list shows it."""
-    run_as = pipeline.settings.get("run_as")
-    run_as = run_as if isinstance(run_as, dict) else {}  # those of the bundle are not checked
-    name = run_as.get("user_name") or run_as.get("service_principal_name") or pipeline.creator
     return {
         "pipeline_id": pipeline.pipeline_id,
         "name": pipeline.name,
         "state": "IDLE",
         "creator_user_name": pipeline.creator,
-        "run_as_user_name": name,
+        "run_as_user_name": find_run_as(pipeline.settings, pipeline.creator),
     }
 
 

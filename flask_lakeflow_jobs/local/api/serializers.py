@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..model import MULTI_TASK, JobRun, Repair, TaskRun, kind_of
+from ..model import MULTI_TASK, JobRun, Repair, Settings, TaskRun, kind_of
 from ..states import State
 
 Json = dict[str, Any]
@@ -263,6 +263,13 @@ def _iteration_stats(attempts: list[TaskRun]) -> Json:
         "succeeded_iterations": sum(state.is_success for state in ended),
         "failed_iterations": sum(state.is_failure for state in ended),
     }
+
+
+def find_run_as(settings: Settings, creator: str) -> str:
+    """Return the user or service principal whose name the runs of a job or a pipeline have."""
+    run_as = settings.get("run_as")
+    run_as = run_as if isinstance(run_as, dict) else {}  # that of a bundle may be a text
+    return str(run_as.get("user_name") or run_as.get("service_principal_name") or creator)
 
 
 def serialize_state(state: State) -> Json:
