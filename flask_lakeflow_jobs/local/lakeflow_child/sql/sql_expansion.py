@@ -112,31 +112,37 @@ def _expand_overwrite(insert: exp.Insert) -> list[Tree]:
 def _expand_identity(create: exp.Create) -> list[Tree]:
     """Number the rows by a sequence: DuckDB has no identity columns."""
     table = find_created(create)
+    identities = [
+        (column.name, kind)
+        for column in create.find_all(exp.ColumnDef)
+        for kind in column.find_all(exp.GeneratedAsIdentityColumnConstraint)
+    ]
+    if table is None or not identities:
+        return [create]
     statements: list[Tree] = []
     form = "SEQUENCE IF NOT EXISTS"
-    has_identity = create.find(exp.GeneratedAsIdentityColumnConstraint) is not None
-    if has_identity and create.args.get("replace") and table is not None:
+    if create.args.get("replace"):
         # The numbers begin again. The sequence cannot be replaced while a table depends on it.
         statements.append(exp.Drop(tables=[table.copy()], kind="TABLE", exists=True))
         create.set("replace", False)
         form = "OR REPLACE SEQUENCE"
-    for column in list(create.find_all(exp.ColumnDef)):
-        for constraint in column.args.get("constraints") or []:
-            kind = constraint.args.get("kind")
-            if not isinstance(kind, exp.GeneratedAsIdentityColumnConstraint) or table is None:
-                continue
-            sequence = table.copy()
-            sequence.set("this", exp.to_identifier(sequence_of(table.name, column.name)))
-            start, step = kind.args.get("start"), kind.args.get("increment")
-            text = f"CREATE {form} {sequence.sql('duckdb', identify=True)}"
-            text += f" INCREMENT {step.sql('duckdb')}" if step else ""
-            if start or step:  # INCREMENT sets bounds, which may exclude the start
-                text += f" {_BIGINT} START {start.sql('duckdb') if start else 1}"
-            statements.append(exp.Command(this=text))
-            name = exp.Literal.string(sequence.sql("duckdb", identify=True))
-            default = exp.DefaultColumnConstraint(this=exp.func("nextval", name))
-            constraint.set("kind", default)
+    for column, kind in identities:
+        sequence = table.copy()
+        sequence.set("this", exp.to_identifier(sequence_of(table.name, column)))
+        name = sequence.sql("duckdb", identify=True)
+        statements.append(exp.Command(this=f"CREATE {form} {name}{_write_numbers(kind)}"))
+        default = exp.func("nextval", exp.Literal.string(name))
+        kind.replace(exp.DefaultColumnConstraint(this=default))
     return [*statements, create]
+
+
+def _write_numbers(identity: exp.GeneratedAsIdentityColumnConstraint) -> str:
+    """Return the step of a sequence and its start, within the bounds of a BIGINT."""
+    start, step = identity.args.get("start"), identity.args.get("increment")
+    text = f" INCREMENT {step.sql('duckdb')}" if step else ""
+    if start or step:  # INCREMENT sets bounds, which may exclude the start
+        text += f" {_BIGINT} START {start.sql('duckdb') if start else 1}"
+    return text
 
 
 def _find_comments(create: exp.Create) -> list[Tree]:
