@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..model import Settings
+from ..model import Settings, map_texts
 from .bundle_error import BundleError, Location
 from .dependencies import find_reachable
 from .documents import display_path, find_root_file
@@ -269,8 +269,4 @@ def _locate(error: FieldError, settings: LocatedDict, default: Location) -> Loca
 
 def _plain(value: Any) -> Any:
     """Return a value without locations, and ``$${`` as the ``${`` for which it stands."""
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    return value.replace("$${", "${") if isinstance(value, str) else value
+    return map_texts(value, lambda text: text.replace("$${", "${"))
