@@ -101,9 +101,7 @@ class WorkspaceService:
         serializer = RunSerializer(self._host, self._workspace_id)
         runs = RunEndpoints(registry, self._unit_of_work, self.engine, self._files, serializer)
         warehouses = WarehouseEndpoints(registry, self._host)
-        workspace_files = WorkspaceFileEndpoints(self._create_tree())
         volume_folder = Folder(folder.volumes, folder.unfinished)
-        volumes = VolumeEndpoints(volume_folder)
         statements = StatementEndpoints(self.runner, warehouses, auth.sign_link, waiting)
         return Application(
             folder,
@@ -118,10 +116,10 @@ class WorkspaceService:
                 registry, self._unit_of_work, warehouses.find, self._pipelines.find
             ).routes,
             statements.routes,
-            workspace_files.routes,
+            WorkspaceFileEndpoints(self._create_tree()).routes,
             SecretEndpoints(self._secrets, user, self._clock).routes,
             DbfsEndpoints(Folder(folder.dbfs, folder.unfinished)).routes,
-            volumes.routes,
+            VolumeEndpoints(volume_folder).routes,
             UnityCatalogEndpoints(
                 self.runner,
                 waiting,
@@ -131,7 +129,6 @@ class WorkspaceService:
                 user,
             ).routes,
             links=statements.links,
-            uploads={**workspace_files.uploads, **volumes.uploads},
         )
 
     def _create_tree(self) -> WorkspaceTree:

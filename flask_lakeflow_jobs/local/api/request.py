@@ -116,6 +116,10 @@ class Upload(Request):
     length: int
 
 
+#: Returns the response to a request.
+Handler = Callable[[Request], Any]
+
+
 @dataclass(frozen=True, slots=True)
 class UploadRoute:
     """The handler of an upload.
@@ -129,9 +133,9 @@ class UploadRoute:
 
 #: Handlers by method and path below ``/api/2.x/``. ``{name}`` in a path stands for one part of it,
 #: ``{name...}`` for all that is left; the request has their values among its fields.
-Routes = Mapping[tuple[str, str], Callable[[Request], Any]]
-#: The same for requests whose body is a file.
-UploadRoutes = Mapping[tuple[str, str], UploadRoute]
+Routes = Mapping[tuple[str, str], Handler | UploadRoute]
+#: Handlers by method and whole path.
+PathRoutes = Mapping[tuple[str, str], Handler]
 
 
 def read_base64(request: Request, name: str) -> bytes:

@@ -25,7 +25,7 @@ from ..engine.statement_runner import (
 from ..engine.statement_sessions import StatementSession, StatementSessions
 from ..errors import InvalidParameterValue
 from .reply import RawReply
-from .request import Request, Routes
+from .request import PathRoutes, Request, Routes
 from .serializers import Json
 from .warehouses import WarehouseEndpoints
 
@@ -68,7 +68,7 @@ class StatementEndpoints:
             ("GET", "connector-service/feature-flags/{client}/{version}"): lambda request: {},
         }
         #: The results behind links, by their whole paths.
-        self.links: Routes = {("GET", "/results/{id}/{index}"): self.get_result}
+        self.links: PathRoutes = {("GET", "/results/{id}/{index}"): self.get_result}
 
     def open_session(self, request: Request) -> Json:
         """``POST sql/sessions``; the configuration of a session has no effect."""

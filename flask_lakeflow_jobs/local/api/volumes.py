@@ -12,7 +12,7 @@ from email.utils import formatdate, parsedate_to_datetime
 from ..errors import ApiError, InvalidParameterValue
 from ..user_data.folder import Folder, Parts, join_path, parse_path, read_chunks
 from .reply import FileBody, RawReply
-from .request import Request, Routes, Upload, UploadRoute, UploadRoutes
+from .request import Request, Routes, Upload, UploadRoute
 from .serializers import Json
 
 MAX_FILE_BYTES = 5 * 2**30
@@ -34,14 +34,12 @@ class VolumeEndpoints:
         self.routes: Routes = {
             ("GET", "fs/files/{path...}"): self.download,
             ("HEAD", "fs/files/{path...}"): self.download,
+            ("PUT", "fs/files/{path...}"): UploadRoute(self.upload, MAX_FILE_BYTES),
             ("DELETE", "fs/files/{path...}"): self.delete_file,
             ("PUT", "fs/directories/{path...}"): self.create_directory,
             ("HEAD", "fs/directories/{path...}"): self.find_directory,
             ("GET", "fs/directories/{path...}"): self.list_directory,
             ("DELETE", "fs/directories/{path...}"): self.delete_directory,
-        }
-        self.uploads: UploadRoutes = {
-            ("PUT", "fs/files/{path...}"): UploadRoute(self.upload, MAX_FILE_BYTES),
         }
 
     def upload(self, request: Upload) -> RawReply:

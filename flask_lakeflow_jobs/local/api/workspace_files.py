@@ -13,7 +13,7 @@ from ..user_data import notebooks
 from ..user_data.folder import Parts, join_path, read_chunks
 from ..user_data.tree import Node, NotEmpty, OfBundle, SameFile, WorkspaceTree
 from .reply import FileBody, RawReply
-from .request import Request, Routes, Upload, UploadRoute, UploadRoutes, read_base64
+from .request import Request, Routes, Upload, UploadRoute, read_base64
 from .serializers import Json
 
 #: Of a notebook, and of what an import or an export carries in JSON.
@@ -37,12 +37,10 @@ class WorkspaceFileEndpoints:
             ("POST", "workspace/import"): self.import_,
             ("GET", "workspace/export"): self.export,
             ("GET", "workspace-files/{path...}"): self.download,
-            ("GET", "repos"): lambda request: {},
-        }
-        self.uploads: UploadRoutes = {
             ("POST", "workspace-files/import-file/{path...}"): UploadRoute(
                 self.import_file, MAX_FILE_BYTES
             ),
+            ("GET", "repos"): lambda request: {},
         }
 
     def get_status(self, request: Request) -> Json:

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 from ..api.auth import AuthEndpoints
 from ..api.html import render_home_page, render_job_page, render_run_page
 from ..api.reply import RawReply
-from ..api.request import Request, Routes, Upload, UploadRoutes
+from ..api.request import PathRoutes, Request, Routes, Upload, UploadRoute
 from ..errors import ApiError, MalformedRequest
 from ..home import WorkspaceFolder
 from .server import MAX_BODY_BYTES, FilePart
@@ -61,7 +61,6 @@ class Application:
     :param get_log: returns a part of the log of an attempt.
     :param routes: those of each API.
     :param links: the routes of signed links, whose requests need no token.
-    :param uploads: the routes whose requests have a file as their body.
     """
 
     def __init__(
@@ -70,16 +69,14 @@ class Application:
         auth: AuthEndpoints,
         get_log: Callable[[Request], Any],
         *routes: Routes,
-        links: Routes,
-        uploads: UploadRoutes,
+        links: PathRoutes,
     ) -> None:
         self._folder = folder
         self._auth = auth
         self.last_request = time.monotonic()
         self._routes = RouteTable(ChainMap(*map(dict, routes)))
         self._links = RouteTable(links)
-        self._uploads = RouteTable(uploads)
-        self._additions: Routes = {
+        self._additions: PathRoutes = {
             ("GET", f"{_ADDITIONS}task-log"): get_log,
             ("POST", "/telemetry-ext"): _drop_telemetry,
         }
@@ -109,8 +106,9 @@ class Application:
         except ApiError:
             return _MAX_ANONYMOUS_BODY_BYTES
         match = _API_PATH.fullmatch(path)
-        upload = match and self._uploads.find(method, match[2])
-        return upload[0].max_bytes if upload else MAX_BODY_BYTES
+        route = match and self._routes.find(method, match[2])
+        handler = route[0] if route else None
+        return handler.max_bytes if isinstance(handler, UploadRoute) else MAX_BODY_BYTES
 
     def _handle(self, environ: Environ) -> Any:
         """Return the response: HTML as a string, a reply, anything else as JSON."""
@@ -130,19 +128,18 @@ class Application:
                 job_id, run_id = match.groups()
                 return render_run_page(job_id, run_id) if run_id else render_job_page(job_id)
             if link := self._links.find("GET", path):
-                handler, variables = link
+                read_linked, variables = link
                 request = Request("local", {**_read_query(environ), **variables})
                 self._auth.check_link(path, request.read_text("signature") or "")
-                return handler(request)
+                return read_linked(request)
         self._auth.check(authorization)
         _check_size(environ, self.max_body_bytes(method, environ["PATH_INFO"], authorization))
         if match := _API_PATH.fullmatch(path):
             version, endpoint = match.groups()
-            if upload := self._uploads.find(method, endpoint):
-                upload_route, variables = upload
-                return upload_route.handle(_read_upload(environ, version, variables))
             if route := self._routes.find(method, endpoint):
                 handler, variables = route
+                if isinstance(handler, UploadRoute):
+                    return handler.handle(_read_upload(environ, version, variables))
                 is_form = endpoint in _FORMS
                 return handler(_read_request(environ, version, variables, may_be_form=is_form))
         if addition := self._additions.get((method, path)):
