@@ -112,7 +112,7 @@ def _find_jars(spec: Settings, context: TaskContext) -> list[str]:
             continue
         local = context.files.to_local_path(path)
         matches = sorted(local.parent.glob(local.name))
-        matches = matches or sorted(_build_folder(context, local.name))
+        matches = matches or sorted(_find_built(context, local.name))
         if not matches:
             raise _not_built("JAR", local)
         jars += [str(each) for each in matches]
@@ -124,7 +124,7 @@ def _find_jars(spec: Settings, context: TaskContext) -> list[str]:
     return list(dict.fromkeys(jars))
 
 
-def _build_folder(context: TaskContext, name: str) -> list[Path]:
+def _find_built(context: TaskContext, name: str) -> list[Path]:
     """Return the built JARs of a name: a deployment uploads them to another folder."""
     found: list[Path] = []
     for folder, folders, names in os.walk(context.files.root):
