@@ -211,11 +211,8 @@ def _fill(folder: Path, requirements: Requirements, run: Callable[[Requirements]
 
 def _needs_numpy_1(folder: Path) -> bool:
     """Return whether packages that were built for numpy 1 were installed with a newer one."""
-    return any(folder.glob("numpy-2.*.dist-info")) and any(
-        _parse_version(info.name.removeprefix(f"{name}-")) < first
-        for name, first in _FIRST_FOR_NUMPY_2.items()
-        for info in folder.glob(f"{name}-*.dist-info")
-    )
+    has_numpy_2 = any(folder.glob("numpy-2.*.dist-info"))
+    return has_numpy_2 and any(_find_older(folder, _FIRST_FOR_NUMPY_2))
 
 
 def _needs_pyarrow(folder: Path) -> bool:
@@ -231,11 +228,19 @@ def _remove_old(folder: Path) -> None:
     oldest = {name: first for name, first in _OLDEST.items() if find_spec(_MODULES[name][0])}
     with suppress(PackageNotFoundError):
         oldest["protobuf"] = _parse_version(version("protobuf"))
-    for name, first in oldest.items():
+    for name, info in [*_find_older(folder, oldest)]:
+        for each in (info, *(folder / module for module in _MODULES[name])):
+            shutil.rmtree(each, ignore_errors=True)
+
+
+def _find_older(
+    folder: Path, versions: Mapping[str, tuple[float, ...]]
+) -> Iterator[tuple[str, Path]]:
+    """Yield the packages in a folder that are older than these versions, with their metadata."""
+    for name, first in versions.items():
         for info in folder.glob(f"{name}-*.dist-info"):
             if _parse_version(info.name.removeprefix(f"{name}-")) < first:
-                for each in (info, *(folder / module for module in _MODULES[name])):
-                    shutil.rmtree(each, ignore_errors=True)
+                yield name, info
 
 
 def _parse_version(text: str) -> tuple[int, ...]:

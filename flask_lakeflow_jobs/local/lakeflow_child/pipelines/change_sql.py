@@ -21,7 +21,7 @@ from ..spark.language.sql_literals import write_text
 from ..spark.language.sql_names import quote_part
 from ..spark.tables.spark_catalog import CHANGE_LOG
 from ..sql_syntax import NAME, NAME_PART, match_syntax, split_name
-from .pipeline_sql import blank_nested
+from .pipeline_sql import blank_nested, find_query
 
 #: Columns of the log: the place in the sequence, and whether a change deletes its key or all rows.
 SEQUENCE, DELETED, TRUNCATED = "__change_sequence", "__change_deleted", "__change_truncated"
@@ -119,9 +119,8 @@ def find_streams(text: str) -> list[str]:
 
 def find_target(statement: str) -> str | None:
     """Return the name of the streaming table that a statement creates without a query."""
-    outer = blank_nested(statement)
-    match = match_syntax(_TARGET, outer)
-    return None if match is None or re.search(r"\bAS\b", outer, re.IGNORECASE) else match["target"]
+    match = match_syntax(_TARGET, statement)
+    return None if match is None or find_query(statement) else match["target"]
 
 
 def write_view(statement: str, query: str) -> str:

@@ -130,9 +130,9 @@ def find_defined(text: str) -> tuple[list[str], bool]:
     return find_tables(text), False
 
 
-def has_query(text: str) -> bool:
-    """Return whether a statement defines a table by a query."""
-    return re.search(r"\bAS\b", blank_nested(text), re.IGNORECASE) is not None
+def find_query(text: str) -> re.Match[str] | None:
+    """Return the ``AS`` before the query by which a statement defines a table."""
+    return re.search(r"\bAS\b", blank_nested(text), re.IGNORECASE)
 
 
 def read_insert(text: str) -> tuple[str, str, str] | None:
@@ -217,7 +217,7 @@ def _write_condition(name: str, condition: str, violation: re.Match[str] | None)
 
 def _filter(statement: str, conditions: list[str]) -> str | None:
     """Return a definition whose query has the rows that meet conditions; none without a query."""
-    found = re.search(r"\bAS\b", blank_nested(statement), re.IGNORECASE)
+    found = find_query(statement)
     start, end = found.end() if found else 0, len(statement.rstrip())
     if found is None or start == end or not conditions:
         return None

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from .pipeline_sql import find_defined, has_query, read_setting
+from .pipeline_sql import find_defined, find_query, read_setting
 
 #: Relations of Spark Connect whose input is resolved at once.
 _EAGER = frozenset(
@@ -171,9 +171,8 @@ class Stages:
         """
         flows = defaultdict(list)
         for each in self._elements:
-            if each.flow or (
-                find_defined(each.text)[0] and not each.is_view and has_query(each.text)
-            ):
+            is_table = find_defined(each.text)[0] and not each.is_view
+            if each.flow or (is_table and find_query(each.text)):
                 flows[next(iter(each.names))].append(each)
         for name, joined in flows.items():
             first, *rest = sorted(joined, key=lambda each: each.flow)
