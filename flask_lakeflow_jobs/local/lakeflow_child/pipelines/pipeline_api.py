@@ -148,17 +148,14 @@ class PipelineApi:
 
     def _create_streaming_table(self, name: str, **options: Any) -> None:
         """Keep a table until all flows are known: a target of changes is a materialized view."""
-        create, create_view = (
-            self._originals.create_streaming_table,
-            self._originals.materialized_view,
-        )
-        arguments = self._arguments(create, {"name": name, **options})
+        originals = self._originals
+        arguments = self._arguments(originals.create_streaming_table, {"name": name, **options})
 
         def define(query: str) -> None:
-            create_view(**arguments)(lambda: self._session.sql(query))
+            originals.materialized_view(**arguments)(lambda: self._session.sql(query))
 
         is_checked = any(options.get(f"expect_all_or_{each}") for each in ("drop", "fail"))
-        register = functools.partial(create, **arguments)
+        register = functools.partial(originals.create_streaming_table, **arguments)
         self.changes.add_target(Target(arguments["name"], register, define, is_checked))
 
     def _create_auto_cdc_flow(
