@@ -236,6 +236,11 @@ assert row.columns[0] == "to_date(a)"
 row = frame.select(F.try_to_date("a"), F.try_to_date(F.lit("x")), F.try_to_date(F.lit("5.1.24"), "d.M.yy"))
 assert row.first()[:] == (day(2024, 1, 5), None, day(2024, 1, 5)), row.first()
 assert spark.sql("SELECT to_date('2024-01-05T10:11:12Z')").first()[0] == day(2024, 1, 5)
+times = spark.sql("SELECT '2024-01-05T10:11:12Z' AS a, TIMESTAMP '2024-01-05 10:11:12' AS b, 'x' AS c")
+row = times.select(F.col("a").cast("date"), times.b.cast(T.DateType()), F.col("c").try_cast("date")).first()
+assert row.asDict() == {"a": day(2024, 1, 5), "b": day(2024, 1, 5), "c": None}, row
+row = times.selectExpr("CAST(a AS DATE)", "CAST(b AS DATE)", "try_cast(c AS DATE)", "a::date").first()
+assert tuple(row) == (day(2024, 1, 5), day(2024, 1, 5), None, day(2024, 1, 5)), row
 
 # %% seconds of times
 found = spark.range(1).selectExpr("bigint(TIMESTAMP'1970-01-01 00:00:05')", "BIGINT ('7')")

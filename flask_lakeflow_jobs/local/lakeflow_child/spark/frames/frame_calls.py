@@ -9,6 +9,7 @@ from pyspark.sql.connect.expressions import LiteralExpression, UnresolvedNamedLa
 from pyspark.sql.connect.proto import Expression
 from pyspark.sql.types import _parse_datatype_json_string
 
+from ...sql_syntax import split_name
 from ..language.connect_plans import list_messages
 from ..language.sail_calls import OF_TEXTS, correct_call
 
@@ -27,7 +28,7 @@ def correct_frame_calls(message: Any, parent: str = "") -> bool:
     :return: whether there are any.
     """
     kind = message.DESCRIPTOR.name
-    name = _write_name(message) if kind == "Expression" and parent in _NAMED else None
+    name = _find_name(message) if kind == "Expression" and parent in _NAMED else None
     is_changed = False
     for each in list_messages(message):  # no comprehension: plans are as deep as Python allows
         if correct_frame_calls(each, kind):
@@ -49,12 +50,25 @@ def _correct(expression: Any, parent: str) -> Any:
     name = call.function_name.lower()
     if name and not call.is_distinct and not (parent == "Window" and name in _OVER):
         return correct_call(_FrameCalls(), name, call.arguments)
+    cast = expression.cast
+    if cast.type_str.lower() == "date" or cast.type.WhichOneof("kind") == "date":
+        # It reads no date of a text that has a T.
+        write, cut = _FrameCalls(), Expression()
+        cut.CopyFrom(expression)
+        cut.cast.expr.CopyFrom(write.call("substring_index", cast.expr, write.literal("T"), 1))
+        return cut
     over = expression.window.window_function.unresolved_function
     if over.function_name == "collect_list" and not over.is_distinct:
         # It keeps NULL over a window.
         write = _FrameCalls()
         return write.each("filter", expression, lambda each: write.call("isnotnull", each))
     return None
+
+
+def _find_name(expression: Any) -> str | None:
+    if converted := expression.cast.expr.unresolved_attribute.unparsed_identifier:
+        return split_name(converted)[-1]
+    return _write_name(expression)
 
 
 def _write_name(expression: Any) -> str | None:

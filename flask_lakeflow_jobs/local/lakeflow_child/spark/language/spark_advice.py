@@ -91,9 +91,6 @@ _ADVICE = {
         "Sail does not take {1} as the option {0} of a file. Write one that it takes, such as one "
         "character as 'sep', or read the lines with spark.read.text and split them."
     ),
-    r"The value '\d+-\d+-\d+T.{1,40} cannot be cast to \"DATE\"": (
-        "Sail casts no text with a T to a date. Write to_date(…), which takes it."
-    ),
     r"Cannot cast (?:string|value) .* to value of \w+|invalid timestamp: |datetime field at byte": (
         "A text is not of this type. Convert it with try_cast or try_to_timestamp, which give "
         "NULL: casts are strict, as on SQL warehouses, serverless compute and runtimes from 17."

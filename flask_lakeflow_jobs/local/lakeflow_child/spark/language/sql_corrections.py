@@ -17,7 +17,10 @@ from ...sql_syntax import LITERAL
 from .call_texts import write_call
 from .sail_calls import CALLS
 
-_CORRECTED = CALLS | {"collect_list"}
+_CORRECTED = CALLS | {"cast", "collect_list", "try_cast"}
+# Spark reads a date up to the T of a text, and Sail none.
+_DATE = re.compile(r"(.*)\sAS\s+DATE\s*", re.IGNORECASE | re.DOTALL)
+_SHORT_DATE = re.compile(rf"{LITERAL}|`[^`]*`|(?P<date>::\s*DATE\b)", re.IGNORECASE | re.DOTALL)
 #: A condition that is false for each row, which Sail does not know before.
 NEVER = "rand(0) < 0"
 _CAST = re.compile(rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<cast>CAST)\s*\(", re.I | re.S)
@@ -48,6 +51,9 @@ _WHOLE = re.compile(r"(?P<integer>[-+]?\s*\d+)\.0*")
 
 def correct_results(statement: str) -> str:
     """Return a statement that has the results of Databricks."""
+    statement = _SHORT_DATE.sub(
+        lambda match: "::TIMESTAMP_NTZ::DATE" if match["date"] else match[0], statement
+    )
     return _correct_calls(write_whole_decimals(statement))
 
 
@@ -56,7 +62,12 @@ def _correct_calls(statement: str) -> str:
 
 
 def _correct_call(call: FunctionCall) -> str | None:
-    name, arguments = call.name, [*map(_correct_calls, call.arguments)]
+    name = call.name
+    if name.endswith("cast"):
+        date = _DATE.fullmatch(call.arguments[0])
+        value = f"substring_index({_correct_calls(date[1])}, 'T', 1)" if date else None
+        return f"{name}({value} AS DATE)" if value else None
+    arguments = [*map(_correct_calls, call.arguments)]
     over = _OVER.match(call.text, call.end)
     if "percentile" in name:
         if over:
