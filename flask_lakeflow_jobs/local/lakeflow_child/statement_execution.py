@@ -26,6 +26,7 @@ _NO_ARROW = (
 _USE = "(USE | SET CATALOG)"
 _LOCATION = "SELECT current_catalog(), current_schema()"
 _MISSING_TABLE = re.compile(r"Catalog Error: Table with name (\S+) does not exist")
+_CHANGED = "num_affected_rows"
 _CHANGE = "(DELETE | INSERT | MERGE | UPDATE)"
 
 
@@ -128,7 +129,7 @@ def _list_fields(statement: str, description: list[Any]) -> list[Field]:
     """Return the fields of a query, or those that Databricks has for a change of rows."""
     if not is_query(statement):
         is_change = match_syntax(_CHANGE, remove_comments(statement)) and len(description) == 1
-        return [("num_affected_rows", simple_type(description[0][1]))] if is_change else []
+        return [(_CHANGED, simple_type(description[0][1]))] if is_change else []
     return [(name, simple_type(kind)) for name, kind, *_ in description]
 
 
@@ -144,7 +145,7 @@ def _run_on_spark(
             session.sql(f"USE {kind.upper()} {quote_part(request[kind])}")
     frame = session.sql(statement, values) if values else session.sql(statement)
     fields: list[Field] = []
-    if is_query(statement):
+    if is_query(statement) or _CHANGED in frame.columns:
         if request["row_limit"]:
             frame = frame.limit(request["row_limit"] + 1)
         fields = [(field.name, field.dataType.simpleString()) for field in frame.schema.fields]

@@ -13,6 +13,7 @@ from ..sql_statements import find_skipped, remove_comments
 from ..sql_syntax import match_syntax
 from .catalogs import DATABASE
 from .databricks_sql import NodeRule, Tree, drop_key, name_paths, parse_one
+from .result_names import name_results
 from .sql_advice import UnsupportedStatement
 from .sql_expansion import expand
 from .sql_files import FILE_RULES
@@ -219,6 +220,8 @@ def _name_column_of_range(node: exp.Table) -> Tree:
 
 
 _RULES: tuple[NodeRule, ...] = (
+    NodeRule(name_paths, exp.Select),
+    NodeRule(name_results, exp.Select),
     NodeRule(_rename_main_catalog, exp.Table, exp.Column, exp.Dot),
     NodeRule(_refresh_by_replacing, exp.Create, exp.Drop),
     NodeRule(_read_global_views, exp.Table),
@@ -228,7 +231,6 @@ _RULES: tuple[NodeRule, ...] = (
     NodeRule(_default_parameters, exp.UserDefinedFunction),
     NodeRule(_call_databases_schemas, exp.Create, exp.Drop),
     NodeRule(drop_key, exp.Expr),
-    NodeRule(name_paths, exp.Select),
     NodeRule(_read_paths_as_texts, exp.JSONExtract),
     NodeRule(_drop_time_zones, exp.DataType),
     NodeRule(_size_decimals, exp.DataType),

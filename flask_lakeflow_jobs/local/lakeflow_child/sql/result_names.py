@@ -1,0 +1,68 @@
+"""The names that Databricks gives to columns of a query without an alias."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlglot import exp
+
+from .databricks_sql import SailDialect, Tree
+
+_NAMED = (exp.Func, exp.Binary, exp.Unary)
+# Their names come from ``sql_rows``, or are too long for anyone to read a column by them.
+_OTHERS = (exp.Explode, exp.Posexplode, exp.Query, exp.UDTF, exp.Window)
+
+
+def name_results(select: exp.Select) -> Tree:
+    """Name the calls and calculations that a query selects, such as ``count(1)``.
+
+    Else DuckDB names them after its own functions.
+    """
+    for each in list(select.expressions):
+        if isinstance(each, _NAMED) and not isinstance(each, exp.Dot) and not each.find(*_OTHERS):
+            is_column = isinstance(each, exp.Cast) and isinstance(each.this, exp.Column)
+            name = each.this.name if is_column else _Names().generate(each)
+            each.replace(exp.alias_(each.copy(), name, quoted=True))
+    return select
+
+
+class _Names(SailDialect.Generator):
+    """Writes an expression as Spark names it: with parentheses, and without quotes."""
+
+    def __init__(self) -> None:
+        super().__init__(normalize_functions=False, comments=False)
+
+    def normalize_func(self, name: str) -> str:
+        return name.lower()
+
+    def binary(self, expression: exp.Binary, op: str) -> str:
+        return f"({super().binary(expression, op)})"
+
+    def connector_sql(
+        self, expression: exp.Connector, op: str, stack: list[Any] | None = None
+    ) -> str:
+        return self.binary(expression, op)
+
+    def dpipe_sql(self, expression: exp.DPipe) -> str:
+        return str(self.func("concat", *expression.flatten()))
+
+    def not_sql(self, expression: exp.Not) -> str:
+        return f"({super().not_sql(expression)})"
+
+    def neg_sql(self, expression: exp.Neg) -> str:
+        return f"(- {self.sql(expression, 'this')})"
+
+    def paren_sql(self, expression: exp.Paren) -> str:
+        return str(self.sql(expression, "this"))
+
+    def literal_sql(self, expression: exp.Literal) -> str:
+        return str(expression.name)
+
+    def column_sql(self, expression: exp.Column) -> str:
+        return str(expression.name)
+
+    def star_sql(self, expression: exp.Star) -> str:
+        return "1"  # of count(*)
+
+    def currentdate_sql(self, expression: exp.CurrentDate) -> str:
+        return "current_date()"
