@@ -104,8 +104,8 @@ class JobHandle(JobReader):
             "performance_target": performance_target,
         }
         with telemetry.observe_trigger(self.key) as observation:
-            user = display_name(requested_by)
-            starter = RunStarter(self._state, self._actor(user), self)
+            actor = self._actor(requested_by)
+            user, starter = actor.requested_by, RunStarter(self._state, actor, self)
             fields = self._check_arguments(params, user, only)
             try:
                 if idempotency_key is None:
@@ -119,8 +119,8 @@ class JobHandle(JobReader):
                 raise
             run_id, replayed = triggered.run_id, triggered.replayed
             if not replayed:
-                self._state.requesters.write(self._actor(user), run_id, "trigger")
-            self._audit("replayed" if replayed else "triggered", run_id, user)
+                self._state.requesters.write(actor, run_id, "trigger")
+            _audit(actor, "replayed" if replayed else "triggered", run_id)
             self._send(signals.run_triggered, run_id, user=user, replayed=replayed)
             observation.set_attribute(telemetry.REPLAYED_ATTRIBUTE, replayed)
             return triggered
@@ -185,28 +185,27 @@ class JobHandle(JobReader):
         run_id = parse_run_id(run_id)
         upstream = self._upstream()
         run = upstream.get_run(run_id).value  # raises for another job's run
-        user = display_name(requested_by)
+        actor = self._actor(requested_by)
         detail = "The run had ended." if has_ended(run) else None
-        with self._recorded("cancel", user, run_id, detail):
+        with self._recorded(actor, "cancel", run_id, detail):
             upstream.cancel_run(run_id)
         if has_ended(run):
             return
-        self._state.requesters.write(self._actor(user), run_id, "cancel")
-        self._state.hub.invalidate(self._run_key(run_id).ids)
-        self._audit("canceled", run_id, user)
-        self._send(signals.run_canceled, run_id, user=user)
+        self._state.requesters.write(actor, run_id, "cancel")
+        self._state.hub.invalidate((self.job.job_id, run_id))
+        _audit(actor, "canceled", run_id)
+        self._send(signals.run_canceled, run_id, user=actor.requested_by)
 
     def cancel_all_runs(self, *, requested_by: str | None = None) -> None:
         """Request the cancellation of all runs of this job.
 
         :param requested_by: the name of the requester, for the log.
         """
-        upstream = self._upstream()
-        user = display_name(requested_by)
-        with self._recorded("cancel_all", user):
+        upstream, actor = self._upstream(), self._actor(requested_by)
+        with self._recorded(actor, "cancel_all"):
             upstream.cancel_all_runs()
         self._state.hub.invalidate_job(self.job.job_id)
-        _log.info("Job %s: all runs canceled, requested by %r.", self.key, self._actor(user).name)
+        _log.info("Job %s: all runs canceled, requested by %r.", self.key, actor.name)
 
     def repair_run(
         self,
@@ -229,7 +228,7 @@ class JobHandle(JobReader):
         :raises InvalidParameters: the job does not accept the parameters.
         """
         run_id = parse_run_id(run_id)
-        upstream = self._upstream()
+        upstream, run_key = self._upstream(), self._run_key(run_id)
         fields = self._build_fields(params, None, partial=True)
         ended = upstream.get_run(run_id, history=True)
         arguments = build_repair_arguments(
@@ -238,14 +237,14 @@ class JobHandle(JobReader):
             rerun_dependent_tasks=rerun_dependent_tasks,
             fields=fields,
         )
-        user = display_name(requested_by)
-        with self._recorded("repair", user, run_id):
+        actor = self._actor(requested_by)
+        with self._recorded(actor, "repair", run_id):
             repair_id = upstream.repair_run(run_id, arguments)
-        self._state.requesters.write(self._actor(user), run_id, "repair")
+        self._state.requesters.write(actor, run_id, "repair")
         status = RunStatus(self._now(), ended.value, document=ended.document)
-        self._state.ends.repair(self._run_key(run_id), status, repair_id, user)
-        self._state.hub.reset(self._run_key(run_id))
-        self._audit("repaired", run_id, user)
+        self._state.ends.repair(run_key, status, repair_id, actor.requested_by)
+        self._state.hub.reset(run_key)
+        _audit(actor, "repaired", run_id)
         return repair_id
 
     def pause(self, *, requested_by: str | None = None) -> None:
@@ -257,18 +256,18 @@ class JobHandle(JobReader):
         :raises Conflict: the job has no schedule and no trigger, or somebody changed them at the
             same time.
         """
-        self._set_paused(True, display_name(requested_by))
+        self._set_paused(True, self._actor(requested_by))
 
     def resume(self, *, requested_by: str | None = None) -> None:
         """Resume the schedule and all triggers of the job. A continuous job starts at once.
 
         Permission, parameter and errors are those of :meth:`pause`.
         """
-        self._set_paused(False, display_name(requested_by))
+        self._set_paused(False, self._actor(requested_by))
 
-    def _set_paused(self, paused: bool, user: str | None) -> None:
+    def _set_paused(self, paused: bool, actor: Actor) -> None:
         upstream, action = self._upstream(), "pause" if paused else "resume"
-        with self._recorded(action, user):
+        with self._recorded(actor, action):
             build = partial(build_pause_update, paused=paused, job=self.key)
             upstream.change_job(build)
             try:
@@ -283,7 +282,7 @@ class JobHandle(JobReader):
                     f"A trigger of the job {self.key!r} is not {action}d: somebody may have changed"
                     " it at the same time. Check the job in the workspace, and try again."
                 )
-        _log.info("Job %s: %sd, requested by %r.", self.key, action, self._actor(user).name)
+        _log.info("Job %s: %sd, requested by %r.", self.key, action, actor.name)
 
     def report_progress(
         self,
@@ -328,20 +327,17 @@ class JobHandle(JobReader):
     def _upstream(self) -> BoundUpstream:
         return self._state.upstream.bind(self._require_identity(), self.job)
 
-    def _actor(self, user: str | None) -> Actor:
-        return Actor(self.job, self._require_identity(), self._find_origin(), user)
+    def _actor(self, requested_by: str | None) -> Actor:
+        name = display_name(requested_by)
+        return Actor(self.job, self._require_identity(), self._find_origin(), name)
 
     @contextmanager
     def _recorded(
-        self,
-        action: str,
-        user: str | None,
-        run_id: int | None = None,
-        detail: str | None = None,
+        self, actor: Actor, action: str, run_id: int | None = None, detail: str | None = None
     ) -> Iterator[None]:
         """Record a change. If it failed but may have been made, poll what it concerns again."""
         try:
-            with self._state.recording.record_call(self._actor(user), action, run_id, detail):
+            with self._state.recording.record_call(actor, action, run_id, detail):
                 yield
         except LakeflowJobsError as error:
             if error.is_ambiguous and run_id is not None:
@@ -350,13 +346,13 @@ class JobHandle(JobReader):
                 self._state.hub.invalidate_job(self.job.job_id)
             raise
 
-    def _audit(self, action: str, run_id: int, user: str | None) -> None:
-        """Log an action and its requester; never parameters, which may be secrets."""
-        name = self._actor(user).name
-        _log.info("Job %s, run %d: %s, requested by %r.", self.key, run_id, action, name)
-
     def _send(self, signal: Any, run_id: int, **payload: Any) -> None:
         signals.send(signal, self._state.app, job=self.key, run_id=run_id, **payload)
+
+
+def _audit(actor: Actor, action: str, run_id: int) -> None:
+    """Log an action and its requester; never parameters, which may be secrets."""
+    _log.info("Job %s, run %d: %s, requested by %r.", actor.job.key, run_id, action, actor.name)
 
 
 class UserHandle(JobHandle):

@@ -108,6 +108,21 @@ class TestAsUser:
         with pytest.raises(HandleClosed):
             handle.get_job()
 
+    def test_as_user_block_that_ends_during_a_trigger_returns_the_started_run(
+        self, app: Flask, fault_proxy: FaultyWorkspace
+    ) -> None:
+        with app.test_request_context(headers=on_behalf_of(ALICE)):
+            block: Any = current_jobs["never"].as_user(request)
+            with block as handle:
+
+                def start_and_end(exchange: Exchange) -> None:
+                    started = exchange.forward()
+                    block.__exit__()
+                    exchange.respond(started)
+
+                fault_proxy.fail(start_and_end, path="run-now")
+                assert handle.run_now().run_id
+
     @pytest.mark.parametrize("headers", [{}, on_behalf_of(""), on_behalf_of("   ")])
     def test_as_user_without_token_makes_no_request(
         self, app: Flask, fault_proxy: FaultyWorkspace, headers: dict[str, str]
