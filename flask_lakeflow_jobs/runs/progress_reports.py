@@ -74,10 +74,6 @@ def _earliest_report(task: Mapping[str, Any]) -> int:
 
 def _active_attempts(run: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the last attempt of each task that has one, by task key, unless it has ended."""
-    last: dict[str, Mapping[str, Any]] = {}
-    for task in run.get("tasks") or ():
-        key = task.get("task_key") or ""
-        number = task.get("attempt_number") or 0
-        if key not in last or number >= (last[key].get("attempt_number") or 0):
-            last[key] = task
+    attempts = sorted(run.get("tasks") or (), key=lambda task: task.get("attempt_number") or 0)
+    last = {task.get("task_key") or "": task for task in attempts}
     return {key: task for key, task in last.items() if not has_ended(task)}
