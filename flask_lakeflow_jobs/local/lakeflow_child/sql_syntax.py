@@ -41,6 +41,7 @@ _KINDS = {
     ),
     "system_table": r"system\s*\.\s*(?!information_schema)\w+\s*\.\s*\w+",
     "source": rf"{_NAME}(?:\s+(?:VERSION|TIMESTAMP)\s+AS\s+OF\s+(?:{TEXT}|\S+))?",
+    "version": r"v\d+",
 }
 _MARKS = {"[": "(?:", "]": ")?", "(": "(?:", ")": ")", "|": "|", "$": r";?\s*$"}
 _MARKS["…"] = rf"(?:{_QUOTED}|[^'\"`])*?"

@@ -91,6 +91,18 @@ spark.sql("SELECT max_by(x, y, 2) FROM VALUES ('a', 1), ('b', 2) AS t(x, y)").co
 # Advice: CAST(… AS DOUBLE)
 spark.sql("SELECT a * 2 FROM VALUES ('1') AS t(a)").collect()
 
+# %% average of texts in a frame
+# Advice: Sail has no function avg of these types
+spark.createDataFrame([("1",)], "s STRING").agg(F.avg("s")).collect()
+
+# %% groups by sessions
+# Advice: Sail does not support this statement or function
+spark.sql("SELECT session_window(t, '1 day') AS w FROM VALUES (TIMESTAMP'2024-01-01') AS v(t) GROUP BY w").collect()
+
+# %% description as JSON
+# Advice: Sail describes nothing as JSON
+spark.sql("DESCRIBE TABLE EXTENDED dev.snippets.saved AS JSON")
+
 # %% map without NULL
 # Advice: has a defect
 spark.sql("SELECT explode(map('a', 1))").collect()

@@ -75,6 +75,8 @@ spark.sql("DELETE FROM dev.snippets.t WHERE n = 4")
 
 # %% time travel
 spark.sql("SELECT * FROM dev.snippets.t VERSION AS OF 0").collect()
+assert spark.sql("SELECT a.n FROM dev.snippets.t@v0 AS a JOIN dev.snippets.t@v0 b ON '@v' = 'JOIN t@v1'").columns == ["n"]
+assert (spark.table("dev.snippets.t@v0").count(), spark.sql("SELECT * FROM dev.snippets.t@v1").count()) == (0, 1)
 
 # %% identifier
 spark.sql("SELECT * FROM IDENTIFIER(:t)", {"t": "dev.snippets.t"}).collect()

@@ -79,6 +79,22 @@ assert top.first().c == 2
 most = spark.sql(f"SELECT k, count(k) {rows} ORDER BY count(k) DESC LIMIT 1")
 assert (most.columns, most.first()[:]) == (["k", "count(k)"], ("a", 2))
 
+# %% groups by times
+query = "SELECT window(t, '1 hour') AS w, count(*) AS n FROM VALUES (TIMESTAMP'2024-01-01 10:10:00') AS v(t) GROUP BY {}"
+for keys in ("w", "1", "ALL"):
+    row = spark.sql(f"{query.format(keys)} HAVING count(*) > 0 ORDER BY w.start").first()
+    assert (row.w.start.hour, row.w.end.hour, row.n) == (10, 11, 1), row
+
+# %% numbers in texts
+rows = spark.createDataFrame([("1", 2), ("4", 2)], "s STRING, n INT")
+rows.createOrReplaceTempView("texts")
+query = "SELECT avg(s), sum(s), median(s), percentile(s, 0.5), max(power(s, n)), avg('3'), max(floor(texts.S)) FROM texts"
+assert spark.sql(query).first()[:] == (2.5, 5, 2.5, 2.5, 16, 3, 4)
+assert spark.sql("SELECT s FROM texts GROUP BY s HAVING avg(s) > 2").collect() == [("4",)]
+found = rows.agg(F.median("s"), F.stddev_pop("s"), F.corr("s", "n"), F.sum("s"), F.expr("var_pop(s)"))
+assert found.first()[:2] == (2.5, 1.5) and found.columns[0] == "median(s)"
+assert rows.select(F.pow("s", F.lit(2))).columns == ["power(s, 2)"]
+
 # %% statistics
 frame = spark.range(5)
 names = [row[0] for row in frame.describe().collect()]

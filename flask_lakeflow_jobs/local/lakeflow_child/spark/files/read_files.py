@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...function_calls import FunctionCall, replace_calls
-from ..language.sql_text import hide_metadata
+from ..language.sql_names import hide_metadata
 from .data_files import Translate, list_files
 from .file_sources import METADATA, FileSource
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from pyspark.sql.connect.expressions import LiteralExpression, UnresolvedNamedLambdaVariable
 from pyspark.sql.connect.proto import Expression
-from pyspark.sql.types import _parse_datatype_json_string
 
 from ...sql_syntax import split_name
 from ..language.connect_plans import list_messages
@@ -135,13 +134,6 @@ class _FrameCalls:
 
     def read(self, value: Any, default: Any = "") -> Any:
         return LiteralExpression._to_value(value.literal) if value.HasField("literal") else default
-
-    def read_unit(self, value: Any) -> str:
-        return str(self.read(value)).lower()
-
-    def read_schema(self, value: Any) -> str:
-        text = str(self.read(value))
-        return _parse_datatype_json_string(text).simpleString() if text[:1] == "{" else text
 
     def read_array(self, value: Any) -> list[Any] | None:
         call = value.unresolved_function

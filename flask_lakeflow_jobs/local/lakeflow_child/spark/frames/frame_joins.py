@@ -101,26 +101,24 @@ class Side:
 def expand_frame_stars(request: Any, session: Any) -> None:
     """Name the columns of ``frame['*']`` and of ``* EXCEPT (…)``, which Sail does not know."""
     relations = list(find_messages(request, "Relation"))
+    frames = {each.common.plan_id: each for each in relations}  # a frame may be there twice
 
-    def expand(rows: Any, expression: Any) -> Iterator[Any]:
+    def expand(rows: Any, expression: Any) -> list[Any]:
+        star, excluded = expression.unresolved_star, set()
         if match := _STAR_EXCEPT.fullmatch(expression.expression_string.expression):
             excluded = {unquote_part(each.strip()).lower() for each in match[1].split(",")}
-            for name in make_frame(session, rows).columns:
-                if name.lower() not in excluded:
-                    column = type(expression)()
-                    column.unresolved_attribute.unparsed_identifier = quote_part(name)
-                    yield column
-            return
-        if not expression.unresolved_star.HasField("plan_id"):
-            yield expression
-            return
-        number = expression.unresolved_star.plan_id
-        frame = next(known for known in relations if known.common.plan_id == number)
-        for name in make_frame(session, frame).columns:
-            column = type(expression)()
-            column.unresolved_attribute.unparsed_identifier = quote_part(name)
-            column.unresolved_attribute.plan_id = number
-            yield column
+        elif star.HasField("plan_id"):
+            rows = frames[star.plan_id]
+        else:
+            return [expression]
+        columns = []
+        for name in make_frame(session, rows).columns:
+            if name.lower() not in excluded:
+                columns.append(column := type(expression)())
+                column.unresolved_attribute.unparsed_identifier = quote_part(name)
+                if star.HasField("plan_id"):
+                    column.unresolved_attribute.plan_id = star.plan_id
+        return columns
 
     for relation in relations:
         if relation.HasField("project"):

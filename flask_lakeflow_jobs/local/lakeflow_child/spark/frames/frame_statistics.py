@@ -22,13 +22,9 @@ _DISTINCT = {
 def find_quantiles(self: Any, col: Any, probabilities: Any, relativeError: float) -> Any:
     """Return quantiles by an aggregate."""
     names = [col] if isinstance(col, str) else col
-    found = [
-        [
-            float(self.select(functions.percentile_approx(name, float(each))).first()[0])
-            for each in probabilities
-        ]
-        for name in names
-    ]
+    shares = [*map(float, probabilities)]
+    row = self.select(*(functions.percentile_approx(name, shares) for name in names)).first()
+    found = [[*map(float, values)] for values in row]
     return found[0] if isinstance(col, str) else found
 
 

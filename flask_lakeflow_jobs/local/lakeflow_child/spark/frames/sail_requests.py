@@ -17,8 +17,8 @@ from ...sql_syntax import LITERAL
 from ..files.metadata_requests import read_file_metadata
 from ..language.connect_plans import find_messages, list_messages, walk
 from ..language.sql_corrections import NEVER, correct_results, try_casts
+from ..language.sql_literals import escape_quotes
 from ..language.sql_names import Prefix, lower_in_sql, lower_name, prefix_name
-from ..language.sql_text import escape_quotes
 from .frame_calls import correct_frame_calls
 from .frame_joins import expand_frame_stars, name_frame_keys
 

@@ -9,9 +9,15 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from ...function_calls import read_arguments
+from .sql_literals import write_text
+
 #: How Databricks writes a time in JSON.
 MILLISECONDS = "yyyy-MM-dd'T'HH:mm:ss.SSSXXX"
 
+_NAME = re.compile(r"(?:[\w.]|`[^`]+`)+")
+_TEXT = re.compile(r"(?P<quote>['\"])(?P<text>(?:(?!(?P=quote))[^\\])*)(?P=quote)", re.DOTALL)
+_PART_OF_TIME = re.compile(r"(\w+|'\w+')\s+FROM\s+(.*)", re.IGNORECASE | re.DOTALL)
 _TIMESTAMP = re.compile(r"(?<=[\s:<])TIMESTAMP(?=\s*(?:[,>]|$|NOT\b|COMMENT\b))", re.IGNORECASE)
 
 
@@ -31,7 +37,7 @@ class CallWriter(Protocol):
         """Write a constant."""
 
     def unit(self, name: str) -> Any:
-        """Write a unit of time, as calls have it."""
+        """Write a unit of time."""
 
     def column(self, name: str) -> Any:
         """Write a column."""
@@ -44,12 +50,6 @@ class CallWriter(Protocol):
 
     def read(self, value: Any, default: Any = "") -> Any:
         """Return the constant that a value is, or a default for another value."""
-
-    def read_unit(self, value: Any) -> str:
-        """Return the unit of time that a value is, in lower case."""
-
-    def read_schema(self, value: Any) -> str:
-        """Return the constant that is the schema of JSON, as SQL has it."""
 
     def read_array(self, value: Any) -> list[Any] | None:
         """Return the elements of a call of ``array``."""
@@ -64,12 +64,14 @@ def correct_call(write: CallWriter, name: str, arguments: Sequence[Any]) -> Any:
 
     :param name: in lower case.
     """
-    needs_text = name in OF_TEXTS and bool(arguments) and write.is_column(arguments[0])
-    if needs_text:
+    own = arguments
+    if name in OF_TEXTS and arguments and write.is_column(arguments[0]):
         arguments = [write.cast(arguments[0], "STRING"), *arguments[1:]]
+    elif name in _OF_DOUBLES and any(map(write.is_column, arguments)):
+        arguments = [write.cast(e, "DOUBLE") if write.is_column(e) else e for e in arguments]
     rule = _RULES.get((name, len(arguments)))
     corrected = rule(write, *arguments) if rule else None
-    return write.call(name, *arguments) if corrected is None and needs_text else corrected
+    return write.call(name, *arguments) if corrected is None and arguments is not own else corrected
 
 
 def split_times(schema: str) -> tuple[str, str] | None:
@@ -165,14 +167,19 @@ def _capitalize(write: CallWriter, text: Any) -> Any:
     return write.call("array_join", words, blank)
 
 
+def _read_unit(write: CallWriter, field: Any) -> str:
+    """Return the unit of time that a value is, in lower case: a text, or in SQL a word."""
+    return str(write.read(field, field)).lower()
+
+
 def _find_day_of_week(write: CallWriter, field: Any, time: Any) -> Any:
-    is_day = write.read_unit(field) in ("dow", "dayofweek")
+    is_day = _read_unit(write, field) in ("dow", "dayofweek")
     return write.call("dayofweek", time) if is_day else None
 
 
 def _count_days(name: str) -> Rule:
     def count(write: CallWriter, unit: Any, start: Any, end: Any) -> Any:
-        if write.read_unit(unit) != "day":
+        if _read_unit(write, unit) != "day":
             return None
         hours = write.call(name, write.unit("HOUR"), start, end)
         return write.cast(write.call("/", hours, 24), "BIGINT")
@@ -181,8 +188,12 @@ def _count_days(name: str) -> Rule:
 
 
 def _read_json(write: CallWriter, text: Any, schema: Any) -> Any:
-    kinds = split_times(write.read_schema(schema))
-    if kinds is None:
+    written = str(write.read(schema))
+    if written.startswith("{"):  # a type of a frame
+        from pyspark.sql.types import _parse_datatype_json_string
+
+        written = _parse_datatype_json_string(written).simpleString()
+    if (kinds := split_times(written)) is None:
         return None
     return write.try_cast(write.call("from_json", text, write.literal(kinds[0])), kinds[1])
 
@@ -290,5 +301,66 @@ OF_TEXTS = frozenset(
     {"btrim", "conv", "initcap", "instr", "ltrim", "regexp_extract", "repeat", "replace", "rtrim"}
     | {"split", "split_part", "trim", "ilike", "like", "rlike"}
 )
+# Functions with a DOUBLE as their result that it refuses for a column of texts, or takes for texts.
+_OF_DOUBLES = frozenset(
+    {"corr", "covar_pop", "covar_samp", "median", "percentile", "pow", "power", "std", "stddev"}
+    | {"stddev_pop", "stddev_samp", "var_pop", "var_samp", "variance"}
+)
 #: The names of functions whose calls are written otherwise.
-CALLS = frozenset(name for name, _ in _RULES) | (OF_TEXTS - {"ilike", "like", "rlike"})
+CALLS = frozenset(
+    {*(name for name, _ in _RULES), *_OF_DOUBLES, *OF_TEXTS} - {"ilike", "like", "rlike"}
+)
+
+
+def write_call(name: str, arguments: list[str]) -> str:
+    """Write a call for Sail.
+
+    :param name: in lower case.
+    """
+    part = _PART_OF_TIME.fullmatch(arguments[0]) if name == "extract" and arguments else None
+    corrected = correct_call(_CallTexts(), name, part.groups() if part else arguments)
+    return f"{name}({', '.join(arguments)})" if corrected is None else str(corrected)
+
+
+class _CallTexts:
+    """Writes texts of SQL."""
+
+    def call(self, name: str, *arguments: Any) -> str:
+        texts = [str(each) for each in arguments]
+        if name.isidentifier():
+            return f"{name}({', '.join(texts)})"
+        operands = (each if _NAME.fullmatch(each) else f"({each})" for each in texts)
+        return f"({f' {name} '.join(operands)})"
+
+    def cast(self, value: str, kind: str) -> str:
+        return f"CAST({value} AS {kind})"
+
+    def try_cast(self, value: str, kind: str) -> str:
+        return f"try_cast({value} AS {kind})"
+
+    def literal(self, value: str | None) -> str:
+        return "NULL" if value is None else write_text(value)
+
+    def unit(self, name: str) -> str:
+        return name
+
+    def column(self, name: str) -> str:
+        return name
+
+    def transform(self, array: str, change: Callable[[str], str]) -> str:
+        return f"transform({array}, element -> {change('element')})"
+
+    def is_column(self, value: str) -> bool:
+        return not value[:1].isdigit() and _NAME.fullmatch(value) is not None
+
+    def read(self, value: str, default: Any = "") -> Any:
+        if match := _TEXT.fullmatch(value):
+            return match["text"]
+        if value.upper() == "NULL":
+            return None
+        return int(value) if value.isdecimal() else default
+
+    def read_array(self, value: str) -> list[str] | None:
+        match = re.match(r"array\s*\(", value, re.IGNORECASE)
+        found = read_arguments(value, match.end()) if match else None
+        return found[0] if found else None

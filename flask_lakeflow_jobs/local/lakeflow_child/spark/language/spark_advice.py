@@ -146,7 +146,7 @@ _ADVICE = {
     r"UnsupportedOperationException|unknown function:": (
         f"Sail does not support this statement or function. Write it otherwise, or {JVM}."
     ),
-    r"No function matches the given name and argument types '(\w+)\(": (
+    r"(?:argument types|Function) '(\w+)(?:\(|' failed to match)": (
         "Sail has no function {} of these types. Convert its arguments, as by CAST(… AS DOUBLE)."
     ),
     r"common type to coerce \w+ and Utf8 in": (
@@ -166,6 +166,7 @@ _REFUSALS = (
     r"|duplicate unqualified field name|concatenate arrays of different|Unsupported CAST from"
     r"|Inconsistent data type across values|CANNOT_SAFELY_CAST|Function not found"
     r"|MERGE INTO tables with Delta identity columns|\bsimplified\b|raise_error expects|granularity"
+    r"|No function matches the given name|failed to match any signature"
 )
 _LACKS = {
     "WITH RECURSIVE": (
@@ -182,6 +183,10 @@ _LACKS = {
     "INSERT … REPLACE (ON | USING)": (
         "Sail replaces the rows of a condition only: INSERT INTO … REPLACE WHERE …. Or delete the "
         "rows first, then insert the new ones."
+    ),
+    "(DESC | DESCRIBE) … AS JSON": (
+        "Sail describes nothing as JSON. Write DESCRIBE EXTENDED, or read the columns of a table: "
+        "spark.table('…').schema.json()."
     ),
     "UNDROP": "Sail does not keep tables that were dropped. Create the table again.",
     "(ALTER | CREATE | DESC | DESCRIBE | DROP | SHOW) (CONNECTION | CONNECTIONS"

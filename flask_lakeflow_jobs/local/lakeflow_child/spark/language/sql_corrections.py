@@ -14,8 +14,7 @@ import re
 
 from ...function_calls import FunctionCall, Span, find_arguments, read_arguments, replace_calls
 from ...sql_syntax import LITERAL
-from .call_texts import write_call
-from .sail_calls import CALLS
+from .sail_calls import CALLS, write_call
 
 _CORRECTED = CALLS | {"cast", "collect_list", "try_cast"}
 # Spark reads a date up to the T of a text, and Sail none.

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from ...sql_statements import replace_tokens
 from ...sql_syntax import split_list
 
+_DOUBLED = re.compile(
+    r"`[^`]*`|--[^\n]*|/\*.*?\*/|\b[rR](?:'[^']*'|\"[^\"]*\")"
+    r"|(?P<text>'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\")",
+    re.DOTALL,
+)
 #: Runs a statement of Sail.
 Query = Callable[[str], Any]
 
@@ -34,6 +41,33 @@ def write_literal(value: Any) -> str:
 def write_text(value: str) -> str:
     """Return a text as a literal of Spark's SQL."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def escape_quotes(statement: str) -> str:
+    """Write each doubled quote in a text as Sail reads it: of ``'it''s'``, it would lose one."""
+
+    def replace(match: re.Match[str]) -> str:
+        if (text := match["text"]) is None:
+            return match[0]
+        quote = text[0]
+        pairs = re.compile(rf"\\.|{quote}{quote}", re.DOTALL)
+        inner = pairs.sub(lambda each: each[0].replace(quote * 2, f"\\{quote}"), text[1:-1])
+        return f"{quote}{inner}{quote}"
+
+    return _DOUBLED.sub(replace, statement)
+
+
+def insert_parameters(statement: str, parameters: dict[str, Any] | Sequence[Any]) -> str:
+    """Replace ``:name`` or ``?`` by its value: Sail takes parameters in queries only."""
+    named = parameters if isinstance(parameters, dict) else {}
+    values = iter(() if named else parameters)
+
+    def replacement(token: re.Match[str]) -> str:
+        if token["mark"]:
+            return next(map(write_literal, values), "?")
+        return write_literal(named[token["named"]]) if token["named"] in named else token[0]
+
+    return replace_tokens(statement, replacement)
 
 
 def write_answer(text: str) -> str:

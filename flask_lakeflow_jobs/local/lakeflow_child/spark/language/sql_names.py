@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from ...function_calls import leave_out_stream
 from ...sql_syntax import LITERAL, NAME, NAME_PART, match_syntax, split_name, unquote_part
 from .sql_literals import Query
 
@@ -29,6 +30,11 @@ _PART = re.compile(NAME_PART)
 _LIST = rf"\s*{NAME_PART}(?:\s*,\s*{NAME_PART})*\s*"
 _STAR = re.compile(rf"{LITERAL}|(?P<name>{NAME_PART})\s*\.\s*\*", re.DOTALL)
 _WORD = re.compile(rf"{LITERAL}|(?P<name>{NAME_PART})", re.DOTALL)
+_TOKEN = re.compile(rf"{LITERAL}|`[^`]*`|\w+|[^\s\w]", re.DOTALL)
+_ALL_COLUMNS = re.compile(
+    rf"{LITERAL}|`[^`]*`|(?P<star>(?:^|,)\s*(?:DISTINCT\s+)?\*)(?P<except>\s*EXCEPT\s*\()?",
+    re.IGNORECASE | re.DOTALL,
+)
 _OF_QUERY = "FROM|JOIN|STREAM|TABLE"
 _OF_COMMAND = (
     r"CATALOG|CLONE|DATABASE|DESC|DESCRIBE|DETAIL|EXTENDED|FORMATTED|FROM|HISTORY|INTO|JOIN|LIKE"
@@ -190,3 +196,21 @@ def _unite_stars(statement: str) -> str:
         return match[0].lower() if is_one else match[0]
 
     return _WORD.sub(replace, statement)
+
+
+def hide_metadata(text: str, view: str) -> str:
+    """Leave the column ``_metadata`` of a view out of all columns of the query that reads it."""
+    end = leave_out_stream(text[: text.index(view)])
+    depth = 0
+    for token in reversed([*_TOKEN.finditer(end)]):
+        depth += (token[0] == ")") - (token[0] == "(")
+        if depth == 0 and token[0].upper() == "SELECT":
+            columns = _ALL_COLUMNS.sub(_hide_in_star, text[token.end() : len(end)])
+            return text[: token.end()] + columns + text[len(end) :]
+    return text
+
+
+def _hide_in_star(match: re.Match[str]) -> str:
+    if not match["star"]:
+        return match[0]
+    return f"{match[0]}_metadata, " if match["except"] else f"{match[0]} EXCEPT (_metadata)"

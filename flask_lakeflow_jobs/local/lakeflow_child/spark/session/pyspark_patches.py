@@ -6,6 +6,7 @@ run ``tests/spark``.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -42,6 +43,7 @@ from ..tables.table_changes import TableChanges, load_changes
 from ..tables.table_writers import append_rows, create_new, insert_into, write_folder, write_table
 
 ZONE = "spark.sql.session.timeZone"
+_VERSION = re.compile(r"(.+)@v(\d+)")
 _CACHES = (
     *("cacheTable", "clearCache", "recoverPartitions", "refreshByPath", "refreshTable"),
     "uncacheTable",
@@ -100,9 +102,6 @@ def patch_pyspark(
             "observe": _observe,
             # Sail finds columns in their own case only.
             "withColumnsRenamed": _rename_columns(DataFrame.withColumnsRenamed),
-            "withColumnRenamed": lambda self, existing, new: self.withColumnsRenamed(
-                {existing: new}
-            ),
             # Sail returns all rows of the left side that the other one has.
             "intersectAll": lambda self, other: self.exceptAll(self.exceptAll(other)),
             # Sail has no hash of a plan, with which MLflow tells datasets apart.
@@ -294,6 +293,8 @@ def _read_table(table: Callable[..., Any]) -> Callable[..., Any]:
     """Read changes of tables, and earlier versions from folders, for their own columns."""
 
     def read_table(self: Any, tableName: str) -> Any:
+        if match := _VERSION.fullmatch(tableName):
+            return self.option("versionAsOf", match[2]).table(match[1])
         own = lower_options(self._options)
         if wants_changes(own):
             return TableChanges(self._client, tableName).read_range(own)

@@ -13,13 +13,12 @@ from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from ...sql_statements import is_query, remove_comments, replace_identifiers
-from ...sql_syntax import Match, match_syntax
+from ...sql_syntax import Match, match_syntax, replace_syntax
 from ...workspace_paths import WorkspacePaths
 from ..files.read_files import replace_read_files, view_files
 from ..language.spark_advice import find_lack, is_refusal
-from ..language.sql_literals import Query
+from ..language.sql_literals import Query, escape_quotes, insert_parameters
 from ..language.sql_names import SELECTS, quote_part
-from ..language.sql_text import escape_quotes, insert_parameters, insert_settings
 from ..tables.delta_log import count_required, find_location, list_versions
 from ..tables.table_changes import replace_table_changes
 from ..tables.table_history import build_counts, replace_descriptions
@@ -30,10 +29,12 @@ _INFORMATION = "information_schema"
 # Queries that Sail takes, with other rows or columns than Databricks, and functions of elements.
 _UNLIKE = re.compile(
     r"\bJOIN\b.*\bUSING\s*\(|\bLATERAL\s+(?!VIEW\b)|\bNATURAL\b.*\bJOIN\b|\bUNPIVOT\b"
-    r"|\bOVER\b.*\bGROUP\s+BY\s+(?:ALL\b|\d)|->|\binitcap\s*\("
+    r"|\bOVER\b.*\bGROUP\s+BY\s+(?:ALL\b|\d)|window\s*\(.*\bGROUP\b|->|\binitcap\s*\("
     r"|\b(?:VERSION|TIMESTAMP)\s+AS\s+OF\b|\bGROUP\s+BY\b.*\b(?:HAVING|ORDER\s+BY)\b.*\w\s*\(",
     re.IGNORECASE | re.DOTALL,
 )
+_SETTING = re.compile(r"\$\{\s*(\w+(?:\.\w+)+)\s*\}")  # ${spark.name}
+_VERSIONED = r"<word: FROM | JOIN> <name> \@ <version>"
 # Beyond it, a statement is data, and parsing takes seconds.
 _MAX_LENGTH = 200_000
 # Sail plans a MERGE in a tenth of a second with this many columns that are NOT NULL, and in twice
@@ -65,7 +66,8 @@ class SailSql:
 
     def sql(self, statement: str, args: Any = None, **names: Any) -> Any:
         """Run a statement of Databricks."""
-        statement = insert_settings(escape_quotes(statement), self.session.conf)
+        settings = self.session.conf
+        statement = _SETTING.sub(lambda key: settings.get(key[1], key[0]), escape_quotes(statement))
         statement = self._paths.translate_sql(remove_comments(statement))
         if args and self._needs_text(statement, args):
             statement, args = insert_parameters(statement, args), None
@@ -92,6 +94,14 @@ class SailSql:
             return run(f"SELECT {expression}").first()[0]
 
         statement = replace_descriptions(statement, self.query)
+        if "@v" in statement.lower():
+            statement = replace_syntax(
+                _VERSIONED,
+                statement,
+                lambda table: (
+                    f"{table['word']} {table['name']} VERSION AS OF {table['version'][1:]}"
+                ),
+            )
         if is_query(statement):
             statement = replace_show(statement, self.query, self._volumes)
         view = partial(view_files, self.session, evaluate, self._paths.translate_uri)

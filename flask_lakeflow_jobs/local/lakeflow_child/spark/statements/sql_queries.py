@@ -29,6 +29,8 @@ _TRIED: dict[type, type[exp.Binary]] = {
     exp.SafeMultiply: exp.Mul,
     exp.SafeSubtract: exp.Sub,
 }
+# Sail has them for numbers only. Databricks computes those of a text with its DOUBLE.
+_OF_NUMBERS = (exp.Avg, exp.Ceil, exp.Floor)
 _AGGREGATES = ("ANY_VALUE", "APPROX_COUNT_DISTINCT", "BOOL_AND", "BOOL_OR", "EVERY", "MODE")
 
 
@@ -43,6 +45,7 @@ def rewrite_queries(tree: Tree, describe: Describe) -> Tree:
         _join_views(select)
         _read_paths(select, describe)
         _expand_aliases(select, describe)
+        _cast_texts(select, describe)
         _group_by_numbers(select)
         expand_stars(select, describe)
         rewritten = _qualify(select)
@@ -223,16 +226,43 @@ def _expand_aliases(select: exp.Select, describe: Describe) -> None:
             aliases[each.alias.lower()] = each.this
 
 
+def _cast_texts(select: exp.Select, describe: Describe) -> None:
+    """Make numbers of texts in calls of functions of numbers."""
+    values = [
+        call.this
+        for call in select.find_all(*_OF_NUMBERS)
+        if isinstance(call.this, (exp.Column, exp.Literal)) and call.parent_select is select
+    ]
+    columns = read_columns(select, describe) if values else {}
+    texts = {name.lower() for name, kind in columns.items() if kind == "string"}
+    for value in values:
+        if value.is_string or (isinstance(value, exp.Column) and value.name.lower() in texts):
+            value.replace(exp.cast(value.copy(), "DOUBLE"))
+
+
 def name_groups(select: exp.Select) -> None:
-    """Write the keys of groups under windows as expressions: Sail loses those with a number."""
-    if not any(each.find(exp.Window) for each in select.expressions):
+    """Write keys of groups as expressions where Sail loses them.
+
+    It loses those with a number under windows over rows, and windows of times with an alias.
+    """
+    times = [each for each in select.expressions if _is_window(each.unalias())]
+    if not (times or any(each.find(exp.Window) for each in select.expressions)):
         return
+    keys = {each.alias.lower(): each for each in times if each.alias}
+    for column in (column for each in times for column in each.find_all(exp.Column)):
+        keys.pop(column.name.lower(), None)  # a column comes before an alias
     _group_by_numbers(select)
+    keys |= {str(number): each for number, each in enumerate(select.expressions, 1)}
     group = select.args.get("group")
-    numbers = {str(number): each for number, each in enumerate(select.expressions, 1)}
     for key in list(group.expressions) if group is not None else ():
-        if key.is_int and key.name in numbers:
-            key.replace(numbers[key.name].unalias().copy())
+        if (key.is_int or isinstance(key, exp.Column)) and key.name.lower() in keys:
+            key.replace(keys[key.name.lower()].unalias().copy())
+
+
+def _is_window(value: Tree) -> bool:
+    """Return whether a value is a window of times."""
+    is_call = isinstance(value, exp.Anonymous)
+    return is_call and value.name.lower() in ("session_window", "window")
 
 
 def _group_by_numbers(select: exp.Select) -> None:

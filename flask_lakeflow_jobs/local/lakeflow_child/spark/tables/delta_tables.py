@@ -13,8 +13,6 @@ from typing import Any
 from ...workspace_paths import drop_scheme
 from ..language.connect_plans import ColumnSql, name_frame
 from .delta_builder import DeltaTableBuilder, IdentityGenerator
-from .delta_log import find_location
-from .table_history import build_detail, build_history
 
 _SOURCE = "lakeflow_merge_source"  # the alias of a source without one
 # Nothing reads manifests here, and Sail chooses the protocol and the features.
@@ -111,10 +109,11 @@ class DeltaTable:
         return DeltaMergeBuilder(self, source, condition)
 
     def history(self, limit: int | None = None) -> Any:
-        return self._session.sql(build_history(self._find_location(), limit))
+        rows = self._session.sql(f"DESCRIBE HISTORY {self._name}")
+        return rows if limit is None else rows.limit(limit)
 
     def detail(self) -> Any:
-        return self._session.sql(build_detail(self._find_location(), self._name))
+        return self._session.sql(f"DESCRIBE DETAIL {self._name}")
 
     def restoreToVersion(self, version: int) -> Any:
         return self._session.sql(f"RESTORE TABLE {self._name} TO VERSION AS OF {int(version)}")
@@ -147,9 +146,6 @@ class DeltaTable:
 
     def _write(self, value: Any) -> str:
         return ColumnSql(self._session.client, lambda _: self._alias).write(value)
-
-    def _find_location(self) -> str:
-        return find_location(self._session.sql, self._name)
 
 
 class DeltaMergeBuilder:

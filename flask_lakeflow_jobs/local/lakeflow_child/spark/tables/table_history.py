@@ -55,10 +55,10 @@ def replace_descriptions(statement: str, query: Query) -> str:
     return replace_syntax(_DESCRIBE, statement, replacement)
 
 
-def build_history(location: str, limit: int | None = None) -> str:
+def build_history(location: str) -> str:
     """Return a query for the commits of a table, the last one first."""
     rows = []
-    for version, actions in list(read_commits(location))[::-1][:limit]:
+    for version, actions in list(read_commits(location))[::-1]:
         info = {"operation": "UNKNOWN", **find_info(actions), "version": version}
         rows.append([info.get(name) for name in _HISTORY])
     return write_rows(_HISTORY, rows)

@@ -92,8 +92,7 @@ def write_table(save: Callable[..., Any]) -> Any:
     ) -> None:
         call_setters(self, options, format=format, mode=mode, partitionBy=partitionBy)
         self._write.options = _drop_features(self._write.options)
-        if (self._write.source or "").lower() == "iceberg":  # see SailCommands.use_delta
-            self._write.source = "delta"
+        self._write.source = _replace_iceberg(self._write.source)
         create_schema(find_schema(name), self._spark.sql)
         name = add_schema(name, self._spark.sql)
         if self._spark.catalog.tableExists(name):
@@ -144,6 +143,11 @@ def call_setters(writer: Any, options: dict[str, Any], **values: Any) -> None:
 
 def _drop_features(options: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if not FEATURE.fullmatch(key)}
+
+
+def _replace_iceberg(name: str | None) -> str | None:
+    """Return the format of a new table: see ``SailCommands.use_delta``."""
+    return "delta" if name and name.lower() == "iceberg" else name
 
 
 def _fits(writer: Any, table: Any, name: str) -> bool:
@@ -343,6 +347,7 @@ def create_new(create: Callable[[Any], None]) -> Callable[[Any], None]:
         create_schema(find_schema(self._table_name), self._spark.sql)
         self._write._child = make_nullable(_frame_of(self))._plan
         self._write.table_properties = _drop_features(self._write.table_properties)
+        self._write.provider = _replace_iceberg(self._write.provider)
         exists = self._spark.catalog.tableExists(self._table_name)
         with nullcontext() if exists else _removed_if_failed(self._spark, self._table_name):
             create(self)

@@ -60,6 +60,10 @@ def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
             "Sail has no function try_add of these types. Convert its arguments",
         ),
         (
+            "Internal error: Function 'avg' failed to match any signature, errors: Error during",
+            "Sail has no function avg of these types. Convert its arguments",
+        ),
+        (
             "Error during planning: Plan does not satisfy order requirements",
             "Sail does not run this. If Databricks does, write it otherwise, or install",
         ),

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_literals import parse_columns
+from typing import Any
+
+import pytest
+
+from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_literals import (
+    escape_quotes,
+    insert_parameters,
+    parse_columns,
+)
 
 
 def test_columns_of_a_text_have_types_with_commas() -> None:
@@ -10,3 +18,35 @@ def test_columns_of_a_text_have_types_with_commas() -> None:
     columns = parse_columns(f"`a` {nested}, c DECIMAL(10, 2), d DATE")
     assert columns == {"a": nested, "c": "DECIMAL(10, 2)", "d": "DATE"}
     assert parse_columns("") == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "literal"),
+    [
+        (1, "1"),
+        (None, "NULL"),
+        (True, "True"),
+        (b"\x01", "X'01'"),
+        ("it's \\", "'it\\'s \\\\'"),
+    ],
+)
+def test_insert_parameters_as_literals(value: Any, literal: str) -> None:
+    statement = "INSERT INTO t VALUES (:n, ':n', :other) -- :n"
+    assert insert_parameters(statement, {"n": value}) == statement.replace(":n", literal, 1)
+
+
+@pytest.mark.parametrize(
+    ("statement", "escaped"),
+    [
+        ("SELECT 'it''s', ''''", r"SELECT 'it\'s', '\''"),
+        ("SELECT '', 'a' 'b', 'c\\''''", r"SELECT '', 'a' 'b', 'c\'\''"),
+        ('SELECT "c""d", \'e "" f\'', r'SELECT "c\"d", ' + "'e \"\" f'"),
+        (r"SELECT 'a\\''b'", r"SELECT 'a\\\'b'"),
+        (
+            "SELECT r'a' /* it''s */ -- ''\nFROM `a''b`",
+            "SELECT r'a' /* it''s */ -- ''\nFROM `a''b`",
+        ),
+    ],
+)
+def test_escape_quotes_changes_doubled_quotes_only(statement: str, escaped: str) -> None:
+    assert escape_quotes(statement) == escaped

@@ -1,10 +1,13 @@
-"""Statements whose names of tables are in lower case."""
+"""Statements whose names of tables are in lower case, and whose stars leave columns out."""
 
 from __future__ import annotations
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_names import lower_in_sql
+from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_names import (
+    hide_metadata,
+    lower_in_sql,
+)
 
 
 @pytest.mark.parametrize(
@@ -55,3 +58,22 @@ def test_schema_named_like_a_catalog_is_one_of_the_current_catalog(
         return "main." if schema == "dev" else ""
 
     assert lower_in_sql(statement, prefix) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("SELECT *, _metadata.f FROM v", "SELECT * EXCEPT (_metadata), _metadata.f FROM v"),
+        ("SELECT a * 2, count(*), '*', * FROM STREAM(v)", None),
+        (
+            "SELECT * FROM (SELECT (SELECT 1) AS n, * FROM STREAM v) WHERE n IN (SELECT * FROM u)",
+            None,
+        ),
+        ("SELECT * EXCEPT (a) FROM v", "SELECT * EXCEPT (_metadata, a) FROM v"),
+    ],
+)
+def test_metadata_of_files_is_no_column_of_the_query(query: str, expected: str | None) -> None:
+    expected = expected or query.replace(", * FROM", ", * EXCEPT (_metadata) FROM")
+    assert hide_metadata(query.replace(" v", " v_1").replace("(v", "(v_1"), "v_1") == (
+        expected.replace(" v", " v_1").replace("(v", "(v_1")
+    )

@@ -67,6 +67,10 @@ def test_columns_are_described_by_queries_without_paths(query: str) -> None:
     [
         ("SELECT * EXCEPT (v) FROM t", "SELECT `id`, `name` FROM t"),
         (
+            "SELECT avg(t.name), floor(id), avg('1') FROM t",
+            "SELECT AVG(CAST(t.name AS DOUBLE)), FLOOR(id), AVG(CAST('1' AS DOUBLE)) FROM t",
+        ),
+        (
             "SELECT t.* EXCEPT (ID, v), n FROM t JOIN u ON t.id = u.id",
             "SELECT t.`name`, n FROM t JOIN u ON t.id = u.id",
         ),
@@ -132,9 +136,11 @@ def test_qualify_filters_in_an_outer_query_which_keeps_the_order() -> None:
         ("SELECT id, rank() OVER (ORDER BY id) FROM u GROUP BY 7", "7"),
         ("SELECT f(id), sum(n) FROM u GROUP BY 1", "1"),
         ("SELECT id, rank() OVER (ORDER BY id) FROM u GROUP BY id", "id"),
+        ("SELECT window(t, '1 day') AS W, id AS i FROM u GROUP BY w, 2", "window(t, '1 day'), id"),
+        ("SELECT window(t, '1 day') AS t FROM u GROUP BY t", "t"),
     ],
 )
-def test_keys_of_groups_under_windows_are_expressions(query: str, named: str) -> None:
+def test_keys_of_groups_with_windows_are_expressions(query: str, named: str) -> None:
     tree = parse_one(query, DatabricksDialect)
     assert isinstance(tree, exp.Select)
     name_groups(tree)
