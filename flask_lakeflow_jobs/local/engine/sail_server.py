@@ -26,11 +26,14 @@ SAIL_ARGUMENTS = (str(CHILD), "--sail")
 _ANSWER_TIMEOUT_SECONDS = 60.0  # it starts with the first request
 _SESSION_TIMEOUT_SECONDS = 24 * 60 * 60  # the next task of a long run may come late
 _MAX_LOG_BYTES = 1024 * 1024
-#: Rows keep their order, and most files are whole: Spark reads and writes a small file so. Several
-#: partitions would return them in any order. A task with much data may set them otherwise.
-_IN_ORDER = {
+_SETTINGS = {
+    # Rows keep their order, and most files are whole: Spark reads and writes a small file so.
+    # Several partitions would return them in any order. A task with much data may set them
+    # otherwise.
     "SAIL_EXECUTION__BATCH_SIZE": "65536",
     "SAIL_EXECUTION__DEFAULT_PARALLELISM": "1",
+    # For frames of as many steps as pyspark takes. By default, about 260 of them end the server.
+    "SAIL_RUNTIME__STACK_SIZE": str(64 * 1024 * 1024),
 }
 
 
@@ -81,7 +84,7 @@ class SailServer:
             self._process = SupervisedProcess(
                 SAIL_ARGUMENTS,
                 cwd=folder,
-                env={**_IN_ORDER, **environment, "RUST_LOG": "warn"},
+                env={**_SETTINGS, **environment, "RUST_LOG": "warn"},
                 bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -154,10 +154,3 @@ spark.sql("SELECT DATE'2024-01-01' AS d UNION ALL SELECT TIMESTAMP'2024-01-01'")
 # %% aggregates of a column and of a cast of it
 # Advice: Cast it before
 spark.range(3).agg(F.avg("id"), F.avg(F.col("id").cast("float"))).collect()
-
-# %% frame of many steps
-# Advice: at most 240 steps
-frame = spark.range(1)
-for number in range(300):
-    frame = frame.withColumn(f"c{number % 5}", F.lit(number))
-frame.collect()

@@ -203,3 +203,9 @@ for name in ("region", "nation", "supplier", "part", "partsupp", "customer"):
     assert spark.table(f"samples.tpch.{name}").collect()[0][-1] == "made up", name
 spark.sql("CREATE OR REPLACE TABLE dev.snippets.customer AS SELECT * FROM samples.tpch.customer")
 assert spark.table("dev.snippets.customer").schema["c_acctbal"].dataType.simpleString() == "decimal(18,2)"
+
+# %% frame of many steps
+frame = spark.range(1)
+for number in range(600):
+    frame = frame.withColumn(f"c{number % 5}", F.lit(number))
+assert frame.first()[:] == (0, 595, 596, 597, 598, 599)

@@ -47,8 +47,6 @@ _PATH = re.compile(
 )
 _TYPE = re.compile(r"\bstruct\s*<", re.IGNORECASE)
 _ALL_ROWS = 2**31 - 1
-#: Sail 0.7 ends by itself from about 260 frames in one another.
-MAX_STEPS = 240
 _LAMBDA = "->"
 #: Types to which Sail has strict casts alone.
 _STRICT = ("boolean", "decimal", "double", "float")
@@ -76,7 +74,6 @@ class RequestStub:
 
         def call(request: Any, *arguments: Any, **named: Any) -> Any:
             self._see(request)
-            refuse_deep_plans(request)
             if request.DESCRIPTOR.name == "ConfigRequest":
                 self._see_settings(request.operation.set.pairs)
             correct_frame_calls(request)
@@ -94,26 +91,6 @@ class RequestStub:
         for pair in pairs:
             if pair.key == "spark.sql.ansi.enabled":
                 self._is_lenient = pair.value.lower() == "false"
-
-
-def refuse_deep_plans(request: Any) -> None:
-    """Refuse a frame of so many steps that the server would end, and other tasks with it.
-
-    :raises NotImplementedError: it has too many.
-    """
-    if (steps := _count_steps(request)) > MAX_STEPS:
-        raise NotImplementedError(
-            f"Sail takes frames of at most {MAX_STEPS} steps, such as withColumn, and this one has "
-            f"{steps}. Add or rename all columns at once, with select or withColumns, or save the "
-            "frame to a table and read that."
-        )
-
-
-def _count_steps(message: Any) -> int:
-    steps = 0
-    for each in list_messages(message):
-        steps = max(steps, _count_steps(each))
-    return steps + int(message.DESCRIPTOR.name == "Relation")
 
 
 def correct_texts(request: Any, prefix: Prefix, *, is_lenient: bool) -> None:

@@ -34,9 +34,10 @@ def list_messages(message: Any) -> Iterator[Any]:
 
 def walk(message: Any) -> Iterator[Any]:
     """Yield a message and all below it, the inner ones first."""
-    for each in list_messages(message):
-        yield from walk(each)
-    yield message
+    found = [message]
+    for each in found:  # which grows meanwhile
+        found += list_messages(each)
+    yield from reversed(found)
 
 
 def find_messages(message: Any, name: str) -> Iterator[Any]:

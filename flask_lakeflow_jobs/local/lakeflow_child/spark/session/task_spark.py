@@ -27,6 +27,7 @@ INSTALL_ADVICE = (
     "pip install 'flask-lakeflow-jobs[spark]'."
 )
 _MAX_RETRIES = 4  # takes some seconds; by default a call waits for ten minutes for a lost server
+_MAX_DEPTH = 3000  # of calls in Python, for about 1400 steps of a frame
 # Databricks, documentation of Spark configuration properties: set on each cluster.
 _TAGS = {
     "spark.databricks.clusterUsageTags.clusterId": "local",
@@ -211,7 +212,7 @@ def _connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
 
 
 def _prepare_client() -> None:
-    """Let the client of Spark Connect take any pandas, and batches of any size."""
+    """Let the client of Spark Connect take any pandas, and batches and plans of any size."""
     import pyspark
     from pyspark.sql.pandas import utils
 
@@ -222,6 +223,8 @@ def _prepare_client() -> None:
     check.__code__ = (lambda: None).__code__
     from pyspark.sql.connect.client import ChannelBuilder
 
+    # Each step of a frame is in the one after it.
+    sys.setrecursionlimit(max(_MAX_DEPTH, sys.getrecursionlimit()))
     # Sail sends a batch of rows as a whole, which may exceed the limits of the client.
     limits = ChannelBuilder.GRPC_DEFAULT_OPTIONS
     ChannelBuilder.GRPC_DEFAULT_OPTIONS = [(name, -1) for name, _ in limits]
