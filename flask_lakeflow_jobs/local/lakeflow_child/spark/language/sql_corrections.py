@@ -26,6 +26,7 @@ _CAST = re.compile(rf"{LITERAL}|`[^`]*`|(?<![\w.])(?P<cast>CAST)\s*\(", re.I | r
 _STRICT = re.compile(
     r".*\sAS\s+(?:BOOLEAN|DEC|DECIMAL|DOUBLE|FLOAT|NUMERIC|REAL)\b[\s\d,()]*", re.I | re.S
 )
+_TABLE = re.compile(r"\b(?:INTO|OVERWRITE|TABLE|WITH)\s+$", re.IGNORECASE)  # with its columns
 _OVER = re.compile(r"\s*(?:FILTER\s*\([^)]*\)\s*)?OVER\b", re.IGNORECASE)
 _FILTER = re.compile(r"\s*FILTER\b", re.IGNORECASE)
 _RANGE = re.compile(
@@ -61,6 +62,8 @@ def _correct_calls(statement: str) -> str:
 
 
 def _correct_call(call: FunctionCall) -> str | None:
+    if _TABLE.search(call.before[-20:]):
+        return None
     name = call.name
     if name.endswith("cast"):
         date = _DATE.fullmatch(call.arguments[0])

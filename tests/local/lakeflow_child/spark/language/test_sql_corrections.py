@@ -113,6 +113,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_corrections imp
             "try_to_date(a), try_to_date(b, 'y')",
             "CAST(try_cast(a AS TIMESTAMP_NTZ) AS DATE), CAST(try_to_timestamp(b, 'y') AS DATE)",
         ),
+        ("INSERT INTO log (a) SELECT log(a)", "INSERT INTO log (a) SELECT ln(a)"),
         ("power(t.a, 2)", "power(CAST(t.a AS DOUBLE), 2)"),
         ("timestamp_seconds(a)", "CAST(a AS TIMESTAMP)"),
         ("log(a), log(10, b), blog(c)", "ln(a), log(10, b), blog(c)"),
