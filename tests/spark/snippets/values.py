@@ -27,6 +27,7 @@ assert row[:] == ("121", "121", ["1", "1"], 2), row
 row = spark.table("numbers").select(F.trim("n"), F.col("n").rlike("^1"), F.initcap("n"), F.expr("ltrim(n)")).first()
 assert row[:] == ("121", True, "121", "121"), row
 assert spark.range(5, 6).select(F.conv("id", 10, 2)).first()[:] == ("101",)
+assert spark.sql("SELECT regexp_like(n, '^1'), levenshtein(n, '12') FROM numbers").first()[:] == (True, 1)
 assert spark.table("numbers").select(F.trim("n")).columns == ["trim(n)"]
 
 # %% last days
@@ -133,6 +134,7 @@ days = spark.sql("SELECT percentile_approx(day, 0.9) AS day FROM VALUES (DATE '2
 assert (days.dtypes, str(days.first().day)) == ([("day", "date")], "2025-01-31")
 assert spark.range(4).agg(F.percentile_approx("id", [0.5, 1.0])).first()[0] == [1, 3]
 assert spark.range(4).approxQuantile("id", [0.5], 0.0) == [1.0]
+assert spark.range(0).approxQuantile(["id"], [0.5, 1], 0.0) == [[]]
 from pyspark.sql import Window
 
 assert spark.range(3).select(F.percentile_approx("id", 0.5).over(Window.partitionBy())).first()[0] == 1

@@ -24,7 +24,7 @@ def find_quantiles(self: Any, col: Any, probabilities: Any, relativeError: float
     names = [col] if isinstance(col, str) else col
     shares = [*map(float, probabilities)]
     row = self.select(*(functions.percentile_approx(name, shares) for name in names)).first()
-    found = [[*map(float, values)] for values in row]
+    found = [[float(each) for each in values if each is not None] for values in row]
     return found[0] if isinstance(col, str) else found
 
 

@@ -298,8 +298,9 @@ _RULES: dict[tuple[str, int], Rule] = {
 
 #: Functions and operators that it refuses for a column of numbers in place of texts.
 OF_TEXTS = frozenset(
-    {"btrim", "conv", "initcap", "instr", "ltrim", "regexp_extract", "repeat", "replace", "rtrim"}
-    | {"split", "split_part", "trim", "ilike", "like", "rlike"}
+    {"btrim", "conv", "ilike", "initcap", "instr", "levenshtein", "like", "ltrim", "regexp_extract"}
+    | {"regexp_extract_all", "regexp_like", "repeat", "replace", "rlike", "rtrim", "soundex"}
+    | {"split", "split_part", "trim"}
 )
 # Functions with a DOUBLE as their result that it refuses for a column of texts, or takes for texts.
 _OF_DOUBLES = frozenset(
