@@ -41,6 +41,36 @@ def replace_part(tree: Tree, part: Tree, by: Tree) -> Tree:
     return tree
 
 
+def wrap_query(inner: exp.Select, name: str, kept: list[str]) -> exp.Select:
+    """Return a query of the columns of another one, without some, in its order."""
+    outer = exp.Select(
+        expressions=[exp.Star(except_=[exp.column(each) for each in kept])],
+        from_=exp.From(this=inner.subquery(name, copy=False)),
+    )
+    for key in ("with_", "order", "limit", "offset"):
+        if value := inner.args.get(key):
+            inner.set(key, None)
+            outer.set(key, value)
+    return outer
+
+
+def list_aliases(select: exp.Select) -> dict[str, Tree]:
+    return {each.alias.lower(): each.this for each in select.expressions if each.alias}
+
+
+def insert_aliases(
+    expression: Tree, aliases: dict[str, Tree], *, in_aggregates: bool = False
+) -> Tree:
+    """Return a copy of an expression with the values of aliases."""
+    copy = exp.paren(expression.copy())
+    for column in list(copy.find_all(exp.Column)):
+        value = None if column.table else aliases.get(column.name.lower())
+        if value is not None and (in_aggregates or column.find_ancestor(exp.AggFunc) is None):
+            column.replace(exp.paren(value.copy()))
+    inner: Tree = copy.this
+    return inner
+
+
 def list_selects(tree: Tree) -> list[exp.Select]:
     """Return the queries in a tree, each after those that it reads: inner ones, and named ones."""
     found: list[Tree] = []

@@ -14,12 +14,16 @@ from .query_columns import (
     Describe,
     Tree,
     expand_stars,
+    insert_aliases,
+    list_aliases,
     list_selects,
     parse_query,
     read_columns,
     replace_part,
+    wrap_query,
     write,
 )
+from .query_groups import number_groups
 
 _KEPT = "lakeflow_qualifies"
 _GENERATORS = (exp.Explode, exp.Inline, exp.Posexplode)
@@ -31,7 +35,6 @@ _TRIED: dict[type, type[exp.Binary]] = {
 }
 # Sail has them for numbers only. Databricks computes those of a text with its DOUBLE.
 _OF_NUMBERS = (exp.Avg, exp.Ceil, exp.Floor)
-_AGGREGATES = ("ANY_VALUE", "APPROX_COUNT_DISTINCT", "BOOL_AND", "BOOL_OR", "EVERY", "MODE")
 
 
 def rewrite_queries(tree: Tree, describe: Describe) -> Tree:
@@ -46,7 +49,7 @@ def rewrite_queries(tree: Tree, describe: Describe) -> Tree:
         _read_paths(select, describe)
         _expand_aliases(select, describe)
         _cast_texts(select, describe)
-        _group_by_numbers(select)
+        number_groups(select)
         expand_stars(select, describe)
         rewritten = _qualify(select)
         if rewritten is not None:
@@ -90,119 +93,13 @@ def _qualify(select: exp.Select) -> exp.Select | None:
     qualify = select.args.get("qualify")
     if qualify is None:
         return None
-    condition = _insert_aliases(qualify.this, _list_aliases(select), in_aggregates=True)
+    condition = insert_aliases(qualify.this, list_aliases(select), in_aggregates=True)
     inner = select.copy()
     inner.set("qualify", None)
     inner.append("expressions", exp.alias_(condition, _KEPT))
-    outer = _wrap(inner, "qualified", [_KEPT])
+    outer = wrap_query(inner, "qualified", [_KEPT])
     outer.set("where", exp.Where(this=exp.column(_KEPT)))
     return outer
-
-
-def _wrap(inner: exp.Select, name: str, kept: list[str]) -> exp.Select:
-    """Return a query of the columns of another one, without some, in its order."""
-    outer = exp.Select(
-        expressions=[exp.Star(except_=[exp.column(each) for each in kept])],
-        from_=exp.From(this=inner.subquery(name, copy=False)),
-    )
-    for key in ("with_", "order", "limit", "offset"):
-        if value := inner.args.get(key):
-            inner.set(key, None)
-            outer.set(key, value)
-    return outer
-
-
-def lift_aggregates(tree: Tree, describe: Describe) -> Tree:
-    """Filter and sort groups in outer queries, where a query does that by aggregates.
-
-    Sail loses those that ORDER BY alone has, and takes a column in HAVING for an alias.
-    """
-    for select in list_selects(tree):
-        lifted = _lift(select)
-        if lifted is not None:
-            tree = replace_part(tree, select, lifted)
-            expand_stars(lifted, describe)
-    return tree
-
-
-def _lift(select: exp.Select) -> exp.Select | None:
-    """Filter and sort groups in an outer query; return ``None`` if the query needs no other."""
-    is_taken = _has_taken_column(select)
-    if not (is_taken or _sorts_by_aggregate(select)):
-        return None
-    if select.args.get("distinct") or select.args.get("qualify"):
-        return None
-    inner = select.copy()
-    aliases = _list_aliases(select)
-    kept: list[str] = []
-
-    def keep(expression: Tree) -> exp.Column:
-        """Compute an expression with the groups; return the column that has it."""
-        kept.append(f"lakeflow_group_{len(kept)}")
-        value = _insert_aliases(expression, aliases)
-        inner.append("expressions", exp.alias_(value, kept[-1]))
-        return exp.column(kept[-1])
-
-    condition = keep(select.args["having"].this) if is_taken else None
-    if condition is not None:
-        inner.set("having", None)
-    names = {each.alias_or_name.lower() for each in select.expressions}
-    for term in _list_terms(inner):
-        is_bare = isinstance(term.this, exp.Column) and not term.this.table
-        if not (is_bare and term.this.name.lower() in names) and not term.this.is_int:
-            term.set("this", keep(term.this))
-    outer = _wrap(inner, "grouped", kept)
-    if condition is not None:
-        outer.set("where", exp.Where(this=condition))
-    return outer
-
-
-def _list_aliases(select: exp.Select) -> dict[str, Tree]:
-    return {each.alias.lower(): each.this for each in select.expressions if each.alias}
-
-
-def _list_terms(select: exp.Select) -> list[Tree]:
-    """Return the terms that a query is sorted by."""
-    order = select.args.get("order")
-    return list(order.expressions) if order is not None else []
-
-
-def _sorts_by_aggregate(select: exp.Select) -> bool:
-    """Return whether a query is sorted by an aggregate that it does not select.
-
-    Sail loses one of a column that the query selects too.
-    """
-    written = [each for each in select.expressions if not each.alias]
-    columns = {each.name.lower() for each in written if isinstance(each, exp.Column)}
-    return any(
-        _has_aggregate(term.this)
-        and (
-            term.this not in written
-            or any(each.name.lower() in columns for each in term.this.find_all(exp.Column))
-        )
-        for term in _list_terms(select)
-    )
-
-
-def _has_taken_column(select: exp.Select) -> bool:
-    """Return whether HAVING aggregates a column that has the name of an alias."""
-    aliases, having = _list_aliases(select), select.args.get("having")
-    aggregates = having.find_all(exp.AggFunc) if having is not None else ()
-    columns = (column for each in aggregates for column in each.find_all(exp.Column))
-    return any(not each.table and each.name.lower() in aliases for each in columns)
-
-
-def _insert_aliases(
-    expression: Tree, aliases: dict[str, Tree], *, in_aggregates: bool = False
-) -> Tree:
-    """Return a copy of an expression with the values of aliases."""
-    copy = exp.paren(expression.copy())
-    for column in list(copy.find_all(exp.Column)):
-        value = None if column.table else aliases.get(column.name.lower())
-        if value is not None and (in_aggregates or column.find_ancestor(exp.AggFunc) is None):
-            column.replace(exp.paren(value.copy()))
-    inner: Tree = copy.this
-    return inner
 
 
 def _expand_aliases(select: exp.Select, describe: Describe) -> None:
@@ -238,62 +135,6 @@ def _cast_texts(select: exp.Select, describe: Describe) -> None:
     for value in values:
         if value.is_string or (isinstance(value, exp.Column) and value.name.lower() in texts):
             value.replace(exp.cast(value.copy(), "DOUBLE"))
-
-
-def name_groups(select: exp.Select) -> None:
-    """Write keys of groups as expressions where Sail loses them.
-
-    It loses those with a number under windows over rows, and windows of times with an alias.
-    """
-    times = [each for each in select.expressions if _is_window(each.unalias())]
-    if not (times or any(each.find(exp.Window) for each in select.expressions)):
-        return
-    keys = {each.alias.lower(): each for each in times if each.alias}
-    for column in (column for each in times for column in each.find_all(exp.Column)):
-        keys.pop(column.name.lower(), None)  # a column comes before an alias
-    _group_by_numbers(select)
-    keys |= {str(number): each for number, each in enumerate(select.expressions, 1)}
-    group = select.args.get("group")
-    for key in list(group.expressions) if group is not None else ():
-        if (key.is_int or isinstance(key, exp.Column)) and key.name.lower() in keys:
-            key.replace(keys[key.name.lower()].unalias().copy())
-
-
-def _is_window(value: Tree) -> bool:
-    """Return whether a value is a window of times."""
-    is_call = isinstance(value, exp.Anonymous)
-    return is_call and value.name.lower() in ("session_window", "window")
-
-
-def _group_by_numbers(select: exp.Select) -> None:
-    """Write ``GROUP BY ALL`` and ``ORDER BY ALL`` with the numbers of the columns."""
-    numbers = range(1, len(select.expressions) + 1)
-    group = select.args.get("group")
-    if group is not None and group.args.get("all"):
-        keys = [
-            exp.Literal.number(number)
-            for number, each in zip(numbers, select.expressions, strict=True)
-            if not _has_aggregate(each)
-        ]
-        select.set("group", exp.Group(expressions=keys) if keys else None)
-    order = select.args.get("order")
-    if order is not None and len(order.expressions) == 1:
-        (ordered,) = order.expressions
-        if isinstance(ordered.this, exp.Var) and ordered.this.name.upper() == "ALL":
-            copies = []
-            for number in numbers:
-                copy = ordered.copy()
-                copy.set("this", exp.Literal.number(number))
-                copies.append(copy)
-            order.set("expressions", copies)
-
-
-def _has_aggregate(expression: Tree) -> bool:
-    for node in expression.find_all(exp.AggFunc, exp.Anonymous):
-        is_aggregate = isinstance(node, exp.AggFunc) or node.name.upper() in _AGGREGATES
-        if is_aggregate and not isinstance(node.parent, exp.Window):
-            return True
-    return False
 
 
 def _read_paths(select: exp.Select, describe: Describe) -> None:

@@ -12,6 +12,7 @@ from ..language.sql_literals import Query
 from ..tables.delta_log import find_filled
 from .merge_in_copy import merge_in_copy
 from .query_columns import Describe, parse_query, write
+from .query_groups import lift_aggregates, name_groups
 from .query_tables import name_folders, name_keys
 from .show_commands import insert_information
 from .sql_changes import rewrite_statement
@@ -19,8 +20,6 @@ from .sql_definitions import SqlFunctions, SqlVariables
 from .sql_queries import (
     filter_laterals,
     hold_filters,
-    lift_aggregates,
-    name_groups,
     refuse_queries,
     rewrite_queries,
 )

@@ -4,16 +4,12 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from sqlglot import exp
 
 from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_columns import write
 from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.sql_queries import (
     filter_laterals,
-    lift_aggregates,
-    name_groups,
     rewrite_queries,
 )
 from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_sql import (
@@ -126,62 +122,6 @@ def test_qualify_filters_in_an_outer_query_which_keeps_the_order() -> None:
             "FROM (SELECT id, row_number() OVER (ORDER BY id) AS rn, (row_number() OVER (ORDER BY id)) < 3 AS lakeflow_qualifies FROM t) AS qualified WHERE lakeflow_qualifies ORDER BY id".lower()
         )
     )
-
-
-@pytest.mark.parametrize(
-    ("query", "named"),
-    [
-        ("SELECT f(id) AS a, sum(sum(n)) OVER (ORDER BY f(id)) FROM u GROUP BY ALL", "f(id)"),
-        ("SELECT f(id), n, rank() OVER (ORDER BY f(id)) FROM u GROUP BY 1, n", "f(id), n"),
-        ("SELECT id, rank() OVER (ORDER BY id) FROM u GROUP BY 7", "7"),
-        ("SELECT f(id), sum(n) FROM u GROUP BY 1", "1"),
-        ("SELECT id, rank() OVER (ORDER BY id) FROM u GROUP BY id", "id"),
-        ("SELECT window(t, '1 day') AS W, id AS i FROM u GROUP BY w, 2", "window(t, '1 day'), id"),
-        ("SELECT window(t, '1 day') AS t FROM u GROUP BY t", "t"),
-    ],
-)
-def test_keys_of_groups_with_windows_are_expressions(query: str, named: str) -> None:
-    tree = parse_one(query, DatabricksDialect)
-    assert isinstance(tree, exp.Select)
-    name_groups(tree)
-    assert write(tree).endswith(f" GROUP BY {named}")
-
-
-@pytest.mark.parametrize(
-    ("query", "lifted"),
-    [
-        (
-            "SELECT id, count(n) AS c FROM u GROUP BY id ORDER BY count(n) DESC, c, 1, upper(id) LIMIT 3",
-            "SELECT `id`, `c` FROM (SELECT id, count(n) AS c, count(n) AS lakeflow_group_0, upper(id) AS lakeflow_group_1 FROM u GROUP BY id) AS grouped ORDER BY lakeflow_group_0 DESC, c, 1, lakeflow_group_1 LIMIT 3",
-        ),
-        (
-            "SELECT u.id FROM u GROUP BY u.id ORDER BY u.id, max(n)",
-            "SELECT `id` FROM (SELECT u.id, u.id AS lakeflow_group_0, max(n) AS lakeflow_group_1 FROM u GROUP BY u.id) AS grouped ORDER BY lakeflow_group_0, lakeflow_group_1",
-        ),
-        (
-            "SELECT id, sum(n) AS n FROM u GROUP BY id HAVING max(n) > 0 AND n < 9",
-            "SELECT `id`, `n` FROM (SELECT id, sum(n) AS n, max(n) > 0 AND (sum(n)) < 9 AS lakeflow_group_0 FROM u GROUP BY id) AS grouped WHERE lakeflow_group_0",
-        ),
-        (
-            "SELECT 1 FROM (SELECT id FROM u GROUP BY id ORDER BY max(n) LIMIT 1)",
-            "SELECT 1 FROM (SELECT `id` FROM (SELECT id, max(n) AS lakeflow_group_0 FROM u GROUP BY id) AS grouped ORDER BY lakeflow_group_0 LIMIT 1)",
-        ),
-        (
-            "SELECT id, count(id) FROM u GROUP BY id ORDER BY count(id)",
-            "SELECT `id` FROM (SELECT id, count(id), count(id) AS lakeflow_group_0 FROM u GROUP BY id) AS grouped ORDER BY lakeflow_group_0",
-        ),
-        ("SELECT id, sum(n) FROM u GROUP BY id HAVING sum(n) > 0 ORDER BY sum(n)", None),
-        ("SELECT id, sum(n) AS s FROM u GROUP BY id HAVING sum(n) > 0 ORDER BY s", None),
-    ],
-)
-def test_aggregates_that_sail_loses_are_columns_of_an_inner_query(
-    query: str, lifted: str | None
-) -> None:
-    def describe(probe: str) -> dict[str, str]:
-        return dict.fromkeys(["id", *re.findall(r" AS (c|n|lakeflow_group_\d)\b", probe)], "int")
-
-    tree = parse_one(query, DatabricksDialect)
-    assert write(lift_aggregates(tree, describe)).lower() == (lifted or query).lower()
 
 
 @pytest.mark.parametrize(
