@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
@@ -121,10 +121,10 @@ class StreamOpener:
         :param is_trigger: as for :func:`decide_stream`.
         :raises LakeflowJobsError: no run can be read.
         """
-        self._close_abandoned()
-        server = find_server(environ)
         with ExitStack() as resources:
             resources.enter_context(closing(subscription))
+            self._close_abandoned()
+            server = find_server(environ)
             permit = None if poll else self._acquire_permit(server)
             if permit is not None:
                 resources.callback(permit.release)
@@ -150,9 +150,12 @@ class StreamOpener:
 
     def _close_abandoned(self) -> None:
         """Close the streams whose bodies are gone, and which the server did not close."""
-        with suppress(IndexError):  # there are no more
-            while True:
-                self._abandoned.popleft().close()
+        while True:
+            try:
+                stream = self._abandoned.popleft()
+            except IndexError:  # there are no more
+                return
+            stream.close()
 
     def _acquire_permit(self, server: Server) -> StreamPermit | None:
         if self._pushes(server):
