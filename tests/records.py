@@ -39,22 +39,16 @@ class SwitchableRecord(Record):
     loses_response = False
 
     def _write(self, call: Callable[[sa.Connection], T]) -> T:
-        self._require()
         result = super()._write(call)
         if self.loses_response:
             self.loses_response = False
             raise DatabaseUnavailable("The response was lost.")
         return result
 
-    @contextmanager
-    def _read(self) -> Iterator[sa.Connection]:
-        self._require()
-        with super()._read() as connection:
-            yield connection
-
-    def _require(self) -> None:
+    def check_schema(self) -> None:
         if not self.is_available:
             raise DatabaseUnavailable("The database does not respond.")
+        super().check_schema()
 
 
 @contextmanager

@@ -42,6 +42,8 @@ OUTBOX_SIGNALS = {"run_finished": signals.run_finished, "run_repaired": signals.
 #: A run that was started elsewhere and is not recorded yet is recorded if it ended since then.
 #: Opening the page of an older run must not notify anyone.
 RECENT_SECONDS = 3600.0
+#: Seconds after an outage of the database in which other processes make the writes that they kept.
+OUTAGE_SECONDS = 600.0
 
 _log = logging.getLogger("flask_lakeflow_jobs")
 
@@ -214,6 +216,8 @@ class EndRecorder(EndSender):
         return True
 
     def _may_be_requested(self, run_key: RunKey, run: Run) -> bool:
+        if self._clock.monotonic() - self._record.unavailable_at < OUTAGE_SECONDS:
+            return True  # its row may wait in the process that has requested it
         started_at = run.start_time or 0
         latest = started_at + round(CLOCK_SKEW_SECONDS * 1000)
         rows = self._record.list_unresolved_runs([run_key.job.job_id], latest)

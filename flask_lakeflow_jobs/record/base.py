@@ -50,6 +50,9 @@ class RecordBase:
         self.failed_writes = 0
         #: Why the last write failed; ``None`` if it did not.
         self.last_error: DatabaseUnavailable | RecordOutdated | None = None
+        #: When the database did not respond to this process for the last time, in seconds of the
+        #: monotonic clock.
+        self.unavailable_at = -math.inf
         self._prepared = PreparedWriter(database)
         self._is_checked = False
         self._suspended_until = self._unreachable_until = -math.inf
@@ -150,7 +153,7 @@ class RecordBase:
             yield
         except DatabaseUnavailable as error:
             self._is_checked = False  # somebody may have dropped the tables, or restored old ones
-            now = self._clock.monotonic()
+            self.unavailable_at = now = self._clock.monotonic()
             if now - began > SLOW_FAILURE_SECONDS and not is_slow_statement(error):
                 self._unreachable_until = now + COOLDOWN_SECONDS
             if error.is_refusal:

@@ -85,6 +85,37 @@ def test_end_that_comes_before_the_row_of_its_run_is_delivered_once(
     assert len(received) == 1
 
 
+def test_end_that_another_process_sees_first_after_an_outage_is_delivered_once(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    app, job, received = Flask("app"), replace(JOB, follow="own"), []
+
+    def receive(sender: Flask, delivery_id: str | None = None, **_: Any) -> None:
+        received.append(delivery_id)
+
+    started = round(clock.now() * 1000)
+    status = RunStatus(1, run(SUCCEEDED, run_id=7, start_time=started, end_time=started + 1))
+    with ExitStack() as stack:
+        stack.enter_context(run_finished.connected_to(receive, app))
+        records = [stack.enter_context(switchable_record(tmp_path, clock)) for _ in range(2)]
+        starting, seeing = (
+            EndRecorder(app, record, {job.key: job}, clock, FakeSource().restore, has_threads=False)
+            for record in records
+        )
+        records[1].is_available = False
+        records[1].attempt(records[1].list_runs)
+        new = request(job.key, job_id=job.job_id, token="token")
+        starting.defer(lambda: records[0].complete_run(records[0].begin_run(new), job.job_id, 7))
+        records[1].is_available = True
+        seeing.finish(RunKey(APP, job, 7), status)
+        for ends in (seeing, starting, starting):
+            ends.outbox.deliver_due()
+        (row,) = records[0].list_runs()
+    assert (row.state, row.source, row.ends) == (RowState.ENDED, "app", 1)
+    assert len(received) == 1
+    assert received[0] is not None
+
+
 def test_ends_of_unrecorded_runs_are_sent_after_an_outage(tmp_path: Path, clock: FakeClock) -> None:
     app, job, received = Flask("app"), replace(JOB, follow="own"), []
 
