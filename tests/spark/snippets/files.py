@@ -130,6 +130,12 @@ kept = (
     .withColumns({"p": F.input_file_name(), "q": F.col("_metadata.file_size") > 0})
 )
 assert kept.columns == ["i", "p", "q"] and kept.first()[1:] == (path, True), kept.first()
+read = spark.read.option("header", True).csv("/Volumes/dev/raw/files")
+named = read.selectExpr("*", "input_file_name() AS f", "_metadata.file_path AS p")
+assert "a.csv" in named.first().f == named.first().p, named.first()
+assert "_metadata" not in named.columns
+(path,) = spark.sql("SELECT input_file_name() FROM read_files('/Volumes/dev/raw/files', format => 'csv')").first()
+assert path.endswith("/a.csv"), path
 frame.withColumn("p", F.input_file_name()).write.mode("overwrite").saveAsTable("dev.snippets.named")
 assert spark.table("dev.snippets.named").columns == ["id", "day", "f", "p"]
 

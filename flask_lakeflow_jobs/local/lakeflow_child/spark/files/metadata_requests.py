@@ -5,6 +5,7 @@ Frames know too late that they need the column, so the requests that name it are
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from typing import Any
 
@@ -26,7 +27,9 @@ def read_file_metadata(request: Any, session: Any) -> None:
     if METADATA.encode() not in request.SerializeToString():
         return
     names = {each.unparsed_identifier for each in find_messages(request, "UnresolvedAttribute")}
-    if not any(each.partition(".")[0] == METADATA for each in names):
+    texts = [each.expression for each in find_messages(request, "ExpressionString")]
+    is_in_text = any(re.search(rf"\b{METADATA}\b", each) for each in texts)
+    if not is_in_text and not any(each.partition(".")[0] == METADATA for each in names):
         return
     if any(METADATA in each.name for each in find_messages(request, "Alias")):
         return  # a stream, whose source has added it

@@ -268,6 +268,7 @@ _RULES: dict[tuple[str, int], Rule] = {
     ("nvl", 2): _rename("coalesce"),
     # It begins a word after each sign.
     ("initcap", 1): _capitalize,
+    ("current_metastore", 0): lambda write: write.literal("local"),
     # It lacks the name of a row's file.
     ("input_file_name", 0): lambda write: write.column("_metadata.file_path"),
     # It counts a negative length from the other end.
@@ -318,6 +319,7 @@ def write_call(name: str, arguments: list[str]) -> str:
 
     :param name: in lower case.
     """
+    arguments = [] if arguments == [""] else arguments
     part = _PART_OF_TIME.fullmatch(arguments[0]) if name == "extract" and arguments else None
     corrected = correct_call(_CallTexts(), name, part.groups() if part else arguments)
     return f"{name}({', '.join(arguments)})" if corrected is None else str(corrected)

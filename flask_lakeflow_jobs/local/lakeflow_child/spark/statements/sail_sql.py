@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
+from ...function_calls import replace_calls
 from ...sql_statements import is_query, remove_comments, replace_identifiers
 from ...sql_syntax import Match, match_syntax, replace_syntax
 from ...workspace_paths import WorkspacePaths
@@ -93,6 +94,7 @@ class SailSql:
         def evaluate(expression: str) -> Any:
             return run(f"SELECT {expression}").first()[0]
 
+        statement = replace_calls(statement, ["input_file_name"], lambda _: "_metadata.file_path")
         statement = replace_descriptions(statement, self.query)
         if "@v" in statement.lower():
             statement = replace_syntax(

@@ -100,6 +100,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_corrections imp
             "CAST(upper(a) AS DATE), try_cast(CAST(b AS DATE) AS STRING), ':: date', c::date",
             "cast(substring_index(upper(a), 'T', 1) AS DATE), try_cast(cast(substring_index(b, 'T', 1) AS DATE) AS STRING), ':: date', c::TIMESTAMP_NTZ::DATE",
         ),
+        ("current_metastore( ), 'current_metastore()'", "'local', 'current_metastore()'"),
         ("to_date(a), to_date(b, 'y')", "to_date(CAST(a AS TIMESTAMP_NTZ)), to_date(b, 'y')"),
         (
             "initcap(a)",
