@@ -230,6 +230,7 @@ def test_run_page_skipped_outcome_is_accessible(
     start(app, "alone", run_gate.params)
     page = open_page(f"{serve(app)}/jobs/alone/runs/{run(app, 'alone', run_gate.params)}")
     assert page.text_content(".lf-big") == "skipped"
+    page.click("summary:text('More')")
     check_accessibility(page)
 
 
