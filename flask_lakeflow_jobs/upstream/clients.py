@@ -6,7 +6,6 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from databricks.sdk.core import Config
 
 from ..concurrency import reset_in_new_processes
 from ..text import is_loopback
+from ..version import find_version
 from .failures import LoginFailed
 from .session import install_session
 
@@ -192,7 +192,7 @@ class Clients:
             _bypass_proxies(arguments.get("host") or os.environ.get("DATABRICKS_HOST", ""))
             config = Config(
                 product="flask-lakeflow-jobs",
-                product_version=version("flask-lakeflow-jobs"),
+                product_version=find_version(),
                 clock=SingleAttemptClock(self._clock),
                 http_timeout_seconds=self._timeout,
                 retry_timeout_seconds=1,

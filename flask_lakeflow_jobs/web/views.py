@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from functools import partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, request, url_for
@@ -24,6 +23,7 @@ from ..runs.ids import parse_run_id
 from ..runs.matrix import MAX_RUNS
 from ..runs.redaction import redact, redact_outputs, summarize_newest_run
 from ..runs.triggers import triggers_of
+from ..version import find_version
 from ..watching.snapshot import StateId
 from ..watching.subscription import Subscription
 from .auth import current_authorizer
@@ -75,7 +75,7 @@ def show_openapi() -> Response:
         build_document(
             list(current_authorizer().viewable_jobs()),
             url=url_for(".list_jobs").partition("?")[0],  # the app's url_defaults may add a query
-            version=version("flask-lakeflow-jobs"),
+            version=find_version(),
             accepts_notifications=current_state().settings.accepts_notifications,
         )
     )
