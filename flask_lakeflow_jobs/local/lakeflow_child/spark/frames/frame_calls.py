@@ -52,10 +52,11 @@ def _correct(expression: Any, parent: str) -> Any:
     cast = expression.cast
     if cast.type_str.lower() == "date" or cast.type.WhichOneof("kind") == "date":
         # It reads no date of a text that has a T.
-        write, cut = _FrameCalls(), Expression()
-        cut.CopyFrom(expression)
-        cut.cast.expr.CopyFrom(write.call("substring_index", cast.expr, write.literal("T"), 1))
-        return cut
+        dated = Expression()
+        dated.CopyFrom(expression)
+        dated.cast.expr.CopyFrom(expression)
+        dated.cast.expr.cast.type_str = "timestamp_ntz"
+        return dated
     over = expression.window.window_function.unresolved_function
     if over.function_name == "collect_list" and not over.is_distinct:
         # It keeps NULL over a window.

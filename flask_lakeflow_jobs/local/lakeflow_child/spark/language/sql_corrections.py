@@ -67,8 +67,9 @@ def _correct_call(call: FunctionCall) -> str | None:
     name = call.name
     if name.endswith("cast"):
         date = _DATE.fullmatch(call.arguments[0])
-        value = f"substring_index({_correct_calls(date[1])}, 'T', 1)" if date else None
-        return f"{name}({value} AS DATE)" if value else None
+        if date is None:
+            return None
+        return f"{name}({name}({_correct_calls(date[1])} AS TIMESTAMP_NTZ) AS DATE)"
     arguments = [*map(_correct_calls, call.arguments)]
     over = _OVER.match(call.text, call.end)
     if "percentile" in name:

@@ -42,7 +42,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_corrections imp
         ),
         (
             "ORDER BY a DESC RANGE 6 PRECEDING",
-            "ORDER BY CASE typeof(a) WHEN 'date' THEN CAST(unix_date(try_cast(substring_index(CAST(a AS STRING), 'T', 1) AS DATE)) AS DOUBLE) ELSE try_cast(CAST(a AS STRING) AS DOUBLE) END DESC RANGE 6 PRECEDING",
+            "ORDER BY CASE typeof(a) WHEN 'date' THEN CAST(unix_date(try_cast(try_cast(CAST(a AS STRING) AS TIMESTAMP_NTZ) AS DATE)) AS DOUBLE) ELSE try_cast(CAST(a AS STRING) AS DOUBLE) END DESC RANGE 6 PRECEDING",
         ),
         ("ORDER BY a RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) + 1",) * 2,
         ("ORDER BY a ROWS BETWEEN 6 PRECEDING AND CURRENT ROW",) * 2,
@@ -98,7 +98,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_corrections imp
         ("get_json_object(a, '$.b[0]')",) * 2,
         (
             "CAST(upper(a) AS DATE), try_cast(CAST(b AS DATE) AS STRING), ':: date', c::date",
-            "cast(substring_index(upper(a), 'T', 1) AS DATE), try_cast(cast(substring_index(b, 'T', 1) AS DATE) AS STRING), ':: date', c::TIMESTAMP_NTZ::DATE",
+            "cast(cast(upper(a) AS TIMESTAMP_NTZ) AS DATE), try_cast(cast(cast(b AS TIMESTAMP_NTZ) AS DATE) AS STRING), ':: date', c::TIMESTAMP_NTZ::DATE",
         ),
         ("current_metastore( ), 'current_metastore()'", "'local', 'current_metastore()'"),
         ("to_date(a), to_date(b, 'y')", "to_date(CAST(a AS TIMESTAMP_NTZ)), to_date(b, 'y')"),
