@@ -101,8 +101,8 @@ def test_build_output_opens_the_catalog_and_attaches_the_others(
     ("code", "translated"),
     [
         (
-            'select "text", nvl(a, 1) from "warehouse"."gold"."orders"',
-            'SELECT \'text\', COALESCE(a, 1) FROM "warehouse"."gold"."orders"',
+            'select "text", nvl(a, 1) as b from "warehouse"."gold"."orders"',
+            'SELECT \'text\', COALESCE(a, 1) AS b FROM "warehouse"."gold"."orders"',
         ),
         ("select `a b` from x;\n", 'SELECT "a b" FROM x'),
         ("GRANT SELECT ON TABLE t TO `x`", "select 1"),
