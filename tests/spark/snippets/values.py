@@ -259,6 +259,13 @@ row = times.select(F.col("a").cast("date"), times.b.cast(T.DateType()), F.col("c
 assert row.asDict() == {"a": day(2024, 1, 5), "b": day(2024, 1, 5), "c": None}, row
 row = times.selectExpr("CAST(a AS DATE)", "CAST(b AS DATE)", "try_cast(c AS DATE)", "a::date").first()
 assert tuple(row) == (day(2024, 1, 5), day(2024, 1, 5), None, day(2024, 1, 5)), row
+named = times.selectExpr("CAST(a AS DATE)", "b :: date")
+assert named.columns == ["a", "b"], named.columns
+times.createOrReplaceTempView("times")
+days = spark.sql("WITH d AS (SELECT CAST(t.a AS DATE), b::DATE, c FROM times t) SELECT a, b, c FROM d")
+assert days.first()[:] == (day(2024, 1, 5), day(2024, 1, 5), "x"), days.first()
+days = spark.sql("SELECT CAST(a AS DATE), count(*) FROM times GROUP BY CAST(a AS DATE) ORDER BY a")
+assert days.first()[:] == (day(2024, 1, 5), 1) and days.columns == ["a", "count(1)"], days.columns
 
 # %% seconds of times
 found = spark.range(1).selectExpr("bigint(TIMESTAMP'1970-01-01 00:00:05')", "BIGINT ('7')")

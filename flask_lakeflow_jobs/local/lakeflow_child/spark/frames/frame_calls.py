@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from pyspark.sql.connect.expressions import LiteralExpression, UnresolvedNamedLambdaVariable
 from pyspark.sql.connect.proto import Expression
 
-from ...sql_syntax import split_name
+from ...sql_syntax import NAME, split_name
 from ..language.connect_plans import list_messages
 from ..language.sail_calls import OF_TEXTS, correct_call
 
 # Messages whose expressions are columns of the result, and have names.
 _NAMED = ("Aggregate", "Project")
+_DATE = re.compile(
+    rf"\s*(?:CAST\s*\(\s*(?P<cast>{NAME})\s+AS\s+DATE\s*\)|(?P<short>{NAME})\s*::\s*DATE)\s*",
+    re.IGNORECASE,
+)
 # Functions that have another correction over a window, or none.
 _OVER = ("approx_percentile", "collect_list", "percentile_approx")
 # Functions that have other names in Spark, and keep them on Sail.
@@ -28,7 +33,7 @@ def correct_frame_calls(message: Any, parent: str = "") -> bool:
     """
     kind = message.DESCRIPTOR.name
     name = _find_name(message) if kind == "Expression" and parent in _NAMED else None
-    is_changed = False
+    is_changed = kind == "Expression" and message.HasField("expression_string") and name is not None
     for each in list_messages(message):  # no comprehension: plans are as deep as Python allows
         if correct_frame_calls(each, kind):
             is_changed = True
@@ -66,6 +71,8 @@ def _correct(expression: Any, parent: str) -> Any:
 
 
 def _find_name(expression: Any) -> str | None:
+    if date := _DATE.fullmatch(expression.expression_string.expression):
+        return split_name(date["cast"] or date["short"])[-1]
     if converted := expression.cast.expr.unresolved_attribute.unparsed_identifier:
         return split_name(converted)[-1]
     return _write_name(expression)

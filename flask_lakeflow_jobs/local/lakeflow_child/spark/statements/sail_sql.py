@@ -31,6 +31,7 @@ _INFORMATION = "information_schema"
 _UNLIKE = re.compile(
     r"\bJOIN\b.*\bUSING\s*\(|\bLATERAL\s+(?!VIEW\b)|\bNATURAL\b.*\bJOIN\b|\bUNPIVOT\b"
     r"|\bOVER\b.*\bGROUP\s+BY\s+(?:ALL\b|\d)|window\s*\(.*\bGROUP\b|->|\binitcap\s*\("
+    r"|\bAS\s+DATE\s*\)\s*(?:,|FROM\b|$)|::\s*DATE\s*(?:,|FROM\b|$)"
     r"|\b(?:VERSION|TIMESTAMP)\s+AS\s+OF\b|\bGROUP\s+BY\b.*\b(?:HAVING|ORDER\s+BY)\b.*\w\s*\(",
     re.IGNORECASE | re.DOTALL,
 )

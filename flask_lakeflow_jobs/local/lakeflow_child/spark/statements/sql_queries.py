@@ -186,6 +186,13 @@ def _read_variant(root: Tree, path: Tree, cast: exp.Cast | None) -> Tree:
     return call("coalesce", call("variant_get", root, path, kind), converted)
 
 
+def name_dates(select: exp.Select) -> None:
+    """Name a column that is cast to a date as Spark does: ``sql_corrections`` writes two casts."""
+    for each in list(select.expressions):
+        if type(each) is exp.Cast and each.is_type("date") and isinstance(each.this, exp.Column):
+            each.replace(exp.alias_(each.copy(), each.this.name, quoted=True))
+
+
 def filter_laterals(select: exp.Select) -> None:
     """Leave out the rows of empty arrays, which Sail keeps in a join with ``LATERAL explode(…)``.
 

@@ -20,6 +20,7 @@ from .sql_definitions import SqlFunctions, SqlVariables
 from .sql_queries import (
     filter_laterals,
     hold_filters,
+    name_dates,
     refuse_queries,
     rewrite_queries,
 )
@@ -76,6 +77,7 @@ class StatementRules:
         name_folders(tree, self._sql.query)
         refuse_queries(tree)
         for select in tree.find_all(exp.Select):
+            name_dates(select)
             name_groups(select)
             filter_laterals(select)
         if tree.find(exp.Lambda, exp.Initcap) is not None:

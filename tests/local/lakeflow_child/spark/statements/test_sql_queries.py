@@ -10,6 +10,7 @@ from sqlglot import exp
 from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_columns import write
 from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.sql_queries import (
     filter_laterals,
+    name_dates,
     rewrite_queries,
 )
 from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_sql import (
@@ -156,6 +157,16 @@ def test_joins_leave_out_the_rows_of_empty_arrays(query: str, filtered: str) -> 
     tree = parse_one(query, DatabricksDialect)
     filter_laterals(tree.assert_is(exp.Select))
     assert write(tree) == filtered
+
+
+def test_columns_that_are_cast_to_dates_keep_their_names() -> None:
+    query = (
+        "SELECT CAST(t.a AS DATE){}, b::DATE{}, CAST(c AS DATE) AS d, try_cast(e AS DATE) FROM t"
+    )
+    tree = parse_one(query.format("", ""), DatabricksDialect)
+    name_dates(tree.assert_is(exp.Select))
+    named = parse_one(query.format(" AS `a`", " AS `b`"), DatabricksDialect)
+    assert write(tree) == write(named)
 
 
 def test_an_array_with_the_name_of_its_elements_is_refused() -> None:
