@@ -11,7 +11,7 @@ from .concurrency import load_module, reset_in_new_processes
 from .config import keys
 from .errors import ConfigurationError
 from .following.ends import EndRecorder, EndSender
-from .following.follower import Follower
+from .following.follower import LEASE_SECONDS, Follower
 from .following.notifier import Notifier
 from .following.run_finder import RunFinder
 from .identity import APP
@@ -199,9 +199,10 @@ class AppState:
         self.upstream.cache.invalidate(run_key.job)
         self.hub.reset(run_key)
 
-    def build_follower(self) -> Follower:
+    def build_follower(self, lease_seconds: float = LEASE_SECONDS) -> Follower:
         """Return what follows the unfinished runs of the record in this process.
 
+        :param lease_seconds: how long another process waits after this one has died.
         :raises ConfigurationError: the app has no record.
         """
         if self.record is None or not isinstance(self.ends, EndRecorder):
@@ -220,6 +221,7 @@ class AppState:
             self.ends,
             finder,
             poll_interval=self.settings.poll_interval,
+            lease_seconds=lease_seconds,
         )
 
 
