@@ -35,15 +35,17 @@ def test_interrupted_write_loses_its_connection(
 
 def test_connection_of_another_engine_is_not_used(tmp_path: Path) -> None:
     old, new = (
-        open_database(f"sqlite:///{name}", instance_path=tmp_path, setting="X_URL").engine
+        open_database(f"sqlite:///{name}", instance_path=tmp_path, setting="X_URL")
         for name in ("old.sqlite3", "new.sqlite3")
     )
     kept = KeptConnections()
-    with kept.use(old):
+    with kept.use(old.engine):
         pass
-    with kept.use(new) as connection:
+    with kept.use(new.engine) as connection:
         ((_, _, file),) = connection.execute("PRAGMA database_list")
     kept.close()
+    for database in (old, new):
+        database.close()
     assert Path(file).name == "new.sqlite3"
 
 
