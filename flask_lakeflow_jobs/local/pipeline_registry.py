@@ -146,8 +146,8 @@ class PipelineRegistry:
             )
 
     def _save(self, store: Store, pipeline: RegisteredPipeline) -> None:
-        own = pipeline.pipeline_id, pipeline.modified, pipeline.creator
-        store.save_created("pipelines", *own, settings=pipeline.settings)
+        own_id, at = pipeline.pipeline_id, pipeline.modified
+        store.save_created("pipelines", own_id, at, pipeline.creator, pipeline.settings)
         self._own[pipeline.pipeline_id] = pipeline
 
     def _from_bundle(self) -> dict[str, RegisteredPipeline]:

@@ -197,7 +197,7 @@ class Registry:
 
 
 def _save(store: Store, job: RegisteredJob) -> None:
-    store.save_created("jobs", job.job_id, job.created, job.creator, settings=job.settings)
+    store.save_created("jobs", job.job_id, job.created, job.creator, job.settings)
 
 
 def _without_pause(settings: Settings) -> Settings:

@@ -16,6 +16,7 @@ from ..model import JobRun, Settings, TaskRun
 
 #: The tables of what clients create.
 Created = Literal["jobs", "pipelines"]
+_ID_COLUMNS: dict[Created, str] = {"jobs": "job_id", "pipelines": "pipeline_id"}
 
 _MAX_DUMPED = 256  # settings of jobs and tasks whose JSON is kept
 _SCHEMA_VERSION = 2
@@ -267,21 +268,23 @@ class Store:
 
     # Jobs and pipelines created through the API
 
-    def save_created(self, kind: Created, *values: int | str, settings: Settings) -> None:
+    def save_created(
+        self, kind: Created, own_id: int | str, at: int, creator: str, settings: Settings
+    ) -> None:
         """Insert or replace a job or a pipeline.
 
-        :param values: of the columns before its settings.
+        :param at: when a job was created, or a pipeline was changed.
         """
         self._db.execute(
             f"INSERT OR REPLACE INTO {kind} VALUES (?, ?, ?, ?)",  # noqa: S608 (fixed)
-            (*values, _dump(settings)),
+            (own_id, at, creator, _dump(settings)),
         )
 
     def delete_created(self, kind: Created, own_id: int | str) -> None:
         """Delete a job or a pipeline and its permissions, but not the runs of a job."""
         self._db.execute("DELETE FROM permissions WHERE object = ?", (f"{kind}/{own_id}",))
-        id_column = f"{kind.removesuffix('s')}_id"
-        self._db.execute(f"DELETE FROM {kind} WHERE {id_column} = ?", (own_id,))  # noqa: S608
+        is_it = f"{_ID_COLUMNS[kind]} = ?"
+        self._db.execute(f"DELETE FROM {kind} WHERE {is_it}", (own_id,))  # noqa: S608 (fixed)
 
     def load_created(self, kind: Created) -> list[dict[str, Any]]:
         """Return all jobs or pipelines, each with the values of its columns by their names."""

@@ -168,9 +168,9 @@ def test_transaction_that_fails_leaves_nothing(store: Store) -> None:
 
 
 def test_jobs_come_back_as_they_were_saved(store: Store) -> None:
-    store.save_created("jobs", 1, 5, "me", settings={"name": "old"})
-    store.save_created("jobs", 1, 5, "me", settings={"name": "new"})
-    store.save_created("jobs", 2, 6, "me", settings={})
+    store.save_created("jobs", 1, 5, "me", {"name": "old"})
+    store.save_created("jobs", 1, 5, "me", {"name": "new"})
+    store.save_created("jobs", 2, 6, "me", {})
     store.delete_created("jobs", 2)
     assert store.load_created("jobs") == [
         {"job_id": 1, "created": 5, "creator": "me", "settings": {"name": "new"}}
@@ -178,9 +178,9 @@ def test_jobs_come_back_as_they_were_saved(store: Store) -> None:
 
 
 def test_pipelines_come_back_as_they_were_saved(store: Store) -> None:
-    store.save_created("pipelines", "a", 5, "me", settings={"name": "old"})
-    store.save_created("pipelines", "a", 6, "me", settings={"name": "new"})
-    store.save_created("pipelines", "b", 6, "me", settings={})
+    store.save_created("pipelines", "a", 5, "me", {"name": "old"})
+    store.save_created("pipelines", "a", 6, "me", {"name": "new"})
+    store.save_created("pipelines", "b", 6, "me", {})
     for pipeline_id in "ab":
         store.save_permissions(f"pipelines/{pipeline_id}", [{"user_name": "me"}])
     store.delete_created("pipelines", "b")
@@ -207,7 +207,7 @@ def test_store_from_before_pipelines_were_kept_opens_and_keeps_them(tmp_path: Pa
     database.execute("DROP TABLE pipelines")
     database.close()
     store = Store(path)
-    store.save_created("pipelines", "a", 5, "me", settings={})
+    store.save_created("pipelines", "a", 5, "me", {})
     assert [each["pipeline_id"] for each in store.load_created("pipelines")] == ["a"]
     store.close()
 

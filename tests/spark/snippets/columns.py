@@ -298,3 +298,12 @@ found = rows.select(F.datediff("d", F.date_sub("d", 2)).alias("n"), F.regexp_cou
 counted = spark.sql("SELECT datediff(d, d - 2) AS n, regexp_count(s, 'a') AS m FROM {rows}", rows=rows)
 for frame in (found, counted, rows.selectExpr("date_diff(d, date_sub(d, 2)) AS n", "regexp_count(s, 'a') AS m")):
     assert frame.dtypes == [("n", "int"), ("m", "int")] and tuple(frame.first()) == (2, 2), frame.dtypes
+
+# %% arrays and empty objects of JSON
+with open(f"/Volumes/dev/raw/values/arrays.json", "w") as file:
+    file.write('[{"a": 1}, {"a": "x"}, {"a": 2}]\n {"a": 3}\n5\n\n[ ]\n')
+rows = spark.read.schema("a INT").json(f"/Volumes/dev/raw/values/arrays.json").collect()
+assert [row.a for row in rows] == [1, None, 2, 3, None], rows
+with open(f"/Volumes/dev/raw/values/empty.json", "w") as file:
+    file.write('{"a": 1, "h": {}}\n')
+assert [tuple(row) for row in spark.read.json(f"/Volumes/dev/raw/values/empty.json").collect()] == [(1,)]

@@ -345,15 +345,6 @@ reader = spark.read.option("header", True)
 assert [row.n for row in reader.csv(f"{values}/nested").collect()] == ["1"]
 assert reader.option("recursiveFileLookup", "true").csv(f"{values}/nested").count() == 2
 
-# %% arrays and empty objects of JSON
-with open(f"{values}/arrays.json", "w") as file:
-    file.write('[{"a": 1}, {"a": "x"}, {"a": 2}]\n {"a": 3}\n5\n\n[ ]\n')
-rows = spark.read.schema("a INT").json(f"{values}/arrays.json").collect()
-assert [row.a for row in rows] == [1, None, 2, 3, None], rows
-with open(f"{values}/empty.json", "w") as file:
-    file.write('{"a": 1, "h": {}}\n')
-assert [tuple(row) for row in spark.read.json(f"{values}/empty.json").collect()] == [(1,)]
-
 # %% JSON files whose types differ
 for number, lines in enumerate(['{"a": 1, "b": 2, "s": {"x": [1]}}', '{"a": 1.5, "b": "t", "s": {"x": [2.5], "y": true}}']):
     dbutils.fs.put(f"/Volumes/dev/raw/differ/{number}.json", lines, True)

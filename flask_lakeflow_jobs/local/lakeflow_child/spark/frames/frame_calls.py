@@ -33,7 +33,8 @@ def correct_frame_calls(message: Any, parent: str = "") -> bool:
     """
     kind = message.DESCRIPTOR.name
     name = _find_name(message) if kind == "Expression" and parent in _NAMED else None
-    is_changed = kind == "Expression" and message.HasField("expression_string") and name is not None
+    # ``correct_texts`` changes such a text later.
+    is_changed = bool(name) and message.HasField("expression_string")
     for each in list_messages(message):  # no comprehension: plans are as deep as Python allows
         if correct_frame_calls(each, kind):
             is_changed = True

@@ -55,7 +55,7 @@ def merge_in_copy(merge: exp.Merge, query: Query) -> Any:
         if not actions:
             return frame  # no row has changed
         _refuse_nulls(fields, copy, query)
-        kept = {each["name"]: _count_ids(each, copy, query) for each in fields}
+        kept = {each["name"]: _note_highest_id(each, copy, query) for each in fields}
         metadata = read_metadata(copy)  # a merge may add columns
         new_fields = [kept.get(each["name"], each) for each in list_fields(metadata)]
         _link_new_files(copy, location, actions)
@@ -97,7 +97,7 @@ def _refuse_nulls(fields: list[dict[str, Any]], copy: str, query: Query) -> None
             )
 
 
-def _count_ids(field: dict[str, Any], copy: str, query: Query) -> dict[str, Any]:
+def _note_highest_id(field: dict[str, Any], copy: str, query: Query) -> dict[str, Any]:
     """Return a column with the highest of its ids, if it has ids."""
     if not _has_ids(field):
         return field
