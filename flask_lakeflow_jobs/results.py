@@ -57,14 +57,18 @@ class Failure(ExecutionResult[Any]):
 
 
 class ResultWatch(Iterator[Success[RunStatus] | Failure]):
-    """The states of a run as they change, each as a result. An error is the last one.
+    """The states of a run as they change, each as a result. An error is the last one."""
 
-    :param run_id: the run's id; ``None`` if no run was started.
-    """
-
-    def __init__(self, run_id: int | None, results: Iterator[Success[RunStatus] | Failure]) -> None:
-        self.run_id = run_id
+    def __init__(
+        self, watch: RunWatch | None, results: Iterator[Success[RunStatus] | Failure]
+    ) -> None:
+        self._watch = watch
         self._results = results
+
+    @property
+    def run_id(self) -> int | None:
+        """The run's id; ``None`` if no run was started."""
+        return None if self._watch is None else self._watch.run_id
 
     def __next__(self) -> Success[RunStatus] | Failure:
         return next(self._results)
@@ -88,7 +92,7 @@ def wrap_watch(call: Callable[P, RunWatch]) -> Callable[P, ResultWatch]:
             watch = call(*args, **kwargs)
         except LakeflowJobsError as error:
             return ResultWatch(None, iter([_to_failure(error)]))
-        return ResultWatch(watch.run_id, _iterate_results(watch))
+        return ResultWatch(watch, _iterate_results(watch))
 
     return wrapped
 

@@ -48,6 +48,13 @@ class TestWatching:
 
         assert current_jobs["never"].get_run(watch.run_id).run_id == watch.run_id
 
+    def test_run_and_wait_that_nobody_iterates_shows_a_warning(self) -> None:
+        never = current_jobs["never"]
+        for run_and_wait in (never.run_and_wait, never.results.run_and_wait):
+            with pytest.warns(RuntimeWarning, match="nothing waited for it") as shown:
+                run_and_wait()
+            assert [warning.filename for warning in shown] == [__file__]
+
     def test_run_and_wait_sends_its_options(self, fault_proxy: FaultyWorkspace) -> None:
         list(current_jobs["never"].run_and_wait(idempotency_key="k", only=["only"], queue=False))
 

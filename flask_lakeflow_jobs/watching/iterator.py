@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -22,9 +23,11 @@ NOT_POLLED_YET = "The workspace has not responded yet."
 class RunWatch(Iterator[RunStatus]):
     """The states of a run as they change. The last one is terminal.
 
-    Iterate with ``for``, or in a coroutine with ``async for``, which holds no thread. ``run_id`` is
-    the run's id.
+    Iterate with ``for``, or in a coroutine with ``async for``, which holds no thread. If nobody
+    iterates or reads ``run_id``, Python shows a :exc:`RuntimeWarning`: nothing waited for the run.
     """
+
+    _is_used = False
 
     def __init__(
         self,
@@ -36,18 +39,35 @@ class RunWatch(Iterator[RunStatus]):
 
         :param open_async: begins the iteration of a coroutine.
         """
-        self.run_id = run_id
+        self._run_id = run_id
         self._states = states
         self._open_async = open_async
 
     def __repr__(self) -> str:
-        return f"<RunWatch of run {self.run_id}>"
+        return f"<RunWatch of run {self._run_id}>"
+
+    @property
+    def run_id(self) -> int:
+        """The run's id."""
+        self._is_used = True
+        return self._run_id
 
     def __next__(self) -> RunStatus:
+        self._is_used = True
         return next(self._states)
 
     def __aiter__(self) -> AsyncIterator[RunStatus]:
+        self._is_used = True
         return self._open_async()
+
+    def __del__(self) -> None:
+        if not self._is_used:
+            warnings.warn(
+                f"The states of run {self._run_id} were never iterated, so nothing waited for it."
+                f" Use a 'for' loop, or wait({self._run_id}).",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
 
 class StateReader:
