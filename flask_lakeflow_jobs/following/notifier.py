@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ _BEFORE_MENTION = re.compile(
     r"(?<=@)(?=\*|everyone|here|(?:channel|all|room)\b|&?\d+>)|(?<=!)(?=\w)|(?<=<)(?=users/)",
     re.IGNORECASE,
 )
+
+#: The HTTP status of a refusal, in the log of Apprise.
+_HTTP_STATUS = re.compile(r"\berror=([1-5]\d\d)\b")
 
 #: What names of receivers begin with, so that none is that of a function.
 RECEIVER_PREFIX = "notify:"
@@ -193,17 +197,22 @@ def send_message(url: NotifyUrl, title: str, text: str, *, is_success: bool = Tr
     service = _open(url)
     if service is None:
         raise NotifyFailed(f"Apprise does not accept the URL {url.name}.")
-    from apprise import NotifyFormat, NotifyType  # an extra
+    from apprise import LogCapture, NotifyFormat, NotifyType  # an extra
 
+    capture: Any = LogCapture  # Apprise does not declare its types
     kind = NotifyType.SUCCESS if is_success else NotifyType.FAILURE
     try:
-        is_sent = service.notify(
-            body=text, title=title, notify_type=kind, body_format=NotifyFormat.TEXT
-        )
+        with capture(level=logging.WARNING) as log:
+            is_sent = service.notify(
+                body=text, title=title, notify_type=kind, body_format=NotifyFormat.TEXT
+            )
     except Exception as error:  # its text may quote the URL
         raise NotifyFailed(f"{url.name} failed: {type(error).__name__}.") from None
     if not is_sent:
-        raise NotifyFailed(f"{url.name} did not accept the message.")
+        # Apprise only logs why. The rest of its text may quote the URL.
+        found = _HTTP_STATUS.search(log.getvalue())
+        status = f" (HTTP {found[1]})" if found else ""
+        raise NotifyFailed(f"{url.name} did not accept the message{status}.")
 
 
 def _open(url: NotifyUrl) -> Any:

@@ -199,7 +199,7 @@ class Clients:
                 **arguments,
             )
         except ValueError as error:
-            raise LoginFailed(str(error)) from error
+            raise LoginFailed(f"{name_missing(arguments, os.environ)}{error}") from error
         token = (config.auth_type == "pat" and config.token) or ""
         if not (identity.is_user or (token.isascii() and token.isprintable())):
             raise LoginFailed(
@@ -219,6 +219,24 @@ def _choose_auth_type(arguments: Mapping[str, Any]) -> str | None:
     if "token" in arguments:
         return None if "client_secret" in arguments else "pat"
     return "oauth-m2m" if "client_secret" in arguments else None
+
+
+def name_missing(arguments: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    """Return a sentence that names what a login lacks; empty if nothing obvious is missing.
+
+    :param arguments: of the SDK's ``Config``, which reads the others from the environment.
+    """
+
+    def is_set(name: str) -> bool:
+        return bool(arguments.get(name) or environ.get(f"DATABRICKS_{name.upper()}"))
+
+    if is_set("profile") or is_set("config_profile"):
+        return ""
+    if not is_set("host"):
+        return "DATABRICKS_HOST is not set. "
+    if not (is_set("token") or is_set("client_secret")):
+        return "Neither DATABRICKS_TOKEN nor DATABRICKS_CLIENT_SECRET is set. "
+    return ""
 
 
 def _bypass_proxies(url: str) -> None:

@@ -216,7 +216,7 @@ class TestSend:
         service.status = 500
         with caplog.at_level(logging.DEBUG), pytest.raises(NotifyFailed) as caught:
             send_message(service.url, "title", "text")
-        assert str(caught.value) == f"{service.url.name} did not accept the message."
+        assert str(caught.value) == f"{service.url.name} did not accept the message (HTTP 500)."
         assert "hunter2" not in caplog.text
 
     def test_error_of_a_service_is_not_quoted(

@@ -27,13 +27,37 @@ from flask_lakeflow_jobs.testing import (
     Refusal,
     hash_token,
 )
-from flask_lakeflow_jobs.upstream.clients import MIN_LOGIN_INTERVAL_SECONDS
+from flask_lakeflow_jobs.upstream.clients import MIN_LOGIN_INTERVAL_SECONDS, name_missing
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
 from tests.support import ALICE, BUNDLE, DEADLINE, RunGate, on_behalf_of
 
 DISCOVERY = "databricks-config"
 TOKENS = "oidc/v1/token"
+
+
+HOST = "https://dbc-1.cloud.databricks.com"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "missing"),
+    [
+        ({}, {}, "DATABRICKS_HOST is"),
+        ({}, {"DATABRICKS_TOKEN": "t"}, "DATABRICKS_HOST is"),
+        ({"token": "t"}, {"DATABRICKS_HOST": ""}, "DATABRICKS_HOST is"),
+        ({"host": HOST}, {}, "Neither DATABRICKS_TOKEN nor DATABRICKS_CLIENT_SECRET is"),
+        ({"client_id": "c"}, {"DATABRICKS_HOST": HOST}, "Neither DATABRICKS_TOKEN nor "),
+        ({"host": HOST}, {"DATABRICKS_TOKEN": "t"}, ""),
+        ({"host": HOST, "client_secret": "s"}, {}, ""),
+        ({"profile": "p"}, {}, ""),
+        ({}, {"DATABRICKS_CONFIG_PROFILE": "p"}, ""),
+    ],
+)
+def test_failed_login_names_what_is_not_set(
+    arguments: dict[str, str], environ: dict[str, str], missing: str
+) -> None:
+    assert name_missing(arguments, environ).startswith(missing)
+    assert bool(name_missing(arguments, environ)) is bool(missing)
 
 
 def test_made_up_tokens_take_the_place_of_no_client(make_app: MakeApp) -> None:
