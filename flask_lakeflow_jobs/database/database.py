@@ -27,6 +27,7 @@ from sqlalchemy.exc import (
 from ..concurrency import reset_in_new_processes
 from ..errors import DatabaseUnavailable, LakeflowJobsError
 from ..text import MAX_ERROR_CHARS, clean_line, first_line
+from .fork_gate import FORK_GATE
 from .kept_connections import KeptConnections
 from .sqlite_connections import begin_writing, create_file, identify_file, set_up_connection
 from .urls import parse_database_url
@@ -96,6 +97,7 @@ class Database:
         self._credentials = credentials
         self._timeout = timeout
         self._autocommit = autocommit
+        self._gate = FORK_GATE.add(self._close_idle) if self.is_sqlite else nullcontext()
         self._initialize()
         reset_in_new_processes(self._initialize)
 
@@ -156,7 +158,7 @@ class Database:
 
         :raises DatabaseUnavailable: the database does not respond.
         """
-        with self._translate_errors(), self._connect_engine() as connection:
+        with self._access(), self._connect_engine() as connection:
             yield connection
 
     @contextmanager
@@ -166,7 +168,7 @@ class Database:
         :raises DatabaseUnavailable: the database does not respond; nothing has changed, except
             where the connection was lost during the commit.
         """
-        with self._writing, self._translate_errors(), self._connect_engine() as connection:
+        with self._writing, self._access(), self._connect_engine() as connection:
             connection.info["write_timeout"] = self._timeout
             try:
                 with connection.begin():
@@ -183,7 +185,7 @@ class Database:
         """
         engine = self.engine
         try:
-            with self._writing, self._translate_errors(), self._kept.use(engine) as connection:
+            with self._writing, self._access(), self._kept.use(engine) as connection:
                 with self._begin_directly(connection, len(statements)):
                     cursors = [connection.execute(*statement) for statement in statements]
                 return [cursor.rowcount for cursor in cursors]
@@ -236,10 +238,17 @@ class Database:
         if engine is not None:
             _dispose(engine, self._kept)
 
+    def _close_idle(self) -> None:
+        if self._engine is not None:
+            self._kept.close()
+            self._engine.dispose()
+
     @contextmanager
-    def _translate_errors(self) -> Iterator[None]:
+    def _access(self) -> Iterator[None]:
+        """Let no fork begin during the block, and translate its errors."""
         try:
-            yield
+            with self._gate:
+                yield
         except SQLAlchemyError as error:
             # SQLite raises the same error for a missing table as for a locked file.
             is_missing = self.is_sqlite and "no such" in str(error.__cause__)
