@@ -97,6 +97,7 @@ def test_addresses_are_whole_if_the_app_adds_a_query_to_all(app: Flask, run_gate
     pages = [client.get(f"/jobs/broken/runs/{ended}").text, client.get("/jobs/gated").text]
     links = re.findall(r'data-(?:source|runs)="(/[^"#]+)', " ".join(pages))
 
+    assert f'data-lakeflow-run="/api/jobs/broken/runs/{ended}"' in pages[0], "its stream is below"
     assert {client.get(link).status_code for link in links} == {200}
     assert f"/api/jobs/gated/runs/{active}" in links
     assert client.get("/api/jobs/openapi.json").get_json()["servers"] == [{"url": "/api/jobs"}]
