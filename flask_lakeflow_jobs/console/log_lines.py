@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: Lines on a page.
 MAX_LINES = 1_000
 
+#: Lines that the page's script adds at once: as many as it keeps.
+MAX_ADDED_LINES = 5_000
+
 #: Lines before the one that a link leads to.
 _LINES_BEFORE = 100
 
@@ -60,20 +63,24 @@ class LogView:
         return self.first is None or self.first > 1
 
 
-def view_log(part: LogPart, *, hide: str = "", line: int | None = None) -> LogView:
+def view_log(
+    part: LogPart, *, hide: str = "", line: int | None = None, max_lines: int | None = None
+) -> LogView:
     """Return the last lines of a part, or those around a line.
 
     :param hide: an end of the log that the page shows elsewhere.
-    :param line: the number of the line; it must be in the part.
+    :param line: the number of the line; one beyond the part stands for its end.
+    :param max_lines: by default those of a page.
     """
+    max_lines = max_lines or MAX_LINES
     text = part.text
     if hide and part.is_final and text.rstrip().endswith(hide.rstrip()):
         text = text.rstrip()[: -len(hide.rstrip())]
     lines = split_lines(text)
-    start = max(0, len(lines) - MAX_LINES)
+    start = max(0, len(lines) - max_lines)
     if line is not None and part.line is not None:
-        start = max(0, min(line - part.line - _LINES_BEFORE, len(lines)))
-    some = render_lines(lines, start, start + MAX_LINES)
+        start = max(0, min(line - part.line - _LINES_BEFORE, start))
+    some = render_lines(lines, start, start + max_lines)
     is_last = start + len(some) == len(lines)
     first = 1 if part.line is None and part.offset == 0 else part.line
     return LogView(

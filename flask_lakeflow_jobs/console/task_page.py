@@ -27,7 +27,7 @@ from ..web.requests import read_number
 from ..web.views import ITERATIONS_PER_PAGE
 from . import page_data
 from .axis import Axis
-from .log_lines import LogView, read_log_view, read_text, view_log
+from .log_lines import MAX_ADDED_LINES, LogView, read_log_view, read_text, view_log
 from .markdown import render_markdown
 from .rendering import render, render_page
 from .rich_text import render_json, render_text
@@ -306,13 +306,18 @@ def show_task(key: str, run_id: str, task_run_id: str) -> str:
 
 
 def show_log_part(key: str, run_id: str, task_run_id: str) -> str:
-    """Render the lines of a log from an offset on, for the page's script."""
+    """Render the lines of a log from an offset on, for the page's script; ``bare``: without ids."""
     with current_authorizer().request_handle(key) as handle:
         reads = cached_reads_of(handle)
         task = _find_task(reads, run_id, task_run_id)
         part = reads.read_log(task, read_number(request, "offset", 0), DEFAULT_PART_BYTES)
     return render(
-        "_log_lines.html", key=key, run_id=run_id, task_run_id=task_run_id, log=view_log(part)
+        "_log_lines.html",
+        key=key,
+        run_id=run_id,
+        task_run_id=task_run_id,
+        log=view_log(part, max_lines=MAX_ADDED_LINES),
+        bare="bare" in request.args,
     )
 
 

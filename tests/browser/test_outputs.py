@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 from flask import Flask
 
@@ -10,6 +12,9 @@ from tests.browser.conftest import CheckAccessibility, OpenPage
 from tests.browser.run_pages import wait_for_task
 from tests.console.support import start
 from tests.support import RunGate
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
 
 
 def test_log_grows_and_is_followed_until_the_reader_scrolls(
@@ -55,3 +60,31 @@ def test_page_of_a_run_has_a_growing_log_in_a_row(
     wait_for_task(page, "wait", "going")
     page.click("[id$=-wait-1] summary")
     page.wait_for_selector(".lf-log-line:has-text('line 40')")
+
+
+def test_rest_of_a_log_that_is_longer_than_a_part_follows_at_once(
+    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    run_id = start(app, "gated", run_gate.params)
+    page = open_page(f"{site}/jobs/gated/runs/{run_id}")
+    wait_for_task(page, "wait", "going")
+    address = page.evaluate("document.querySelector('[id$=-wait-1] [data-output] a').href")
+    offsets: list[int] = []
+
+    def answer(route: Route) -> None:
+        offset = int(parse_qs(urlsplit(route.request.url).query)["offset"][0])
+        offsets.append(offset)
+        size = 250_000 if len(offsets) < 3 else 10
+        span = f'data-offset="{offset}" data-next="{offset + size}"'
+        line = f'<div class="lf-log-line"><span>from {offset}</span></div>'
+        route.fulfill(content_type="text/html", body=f'<div class="lf-lines" {span}>{line}</div>')
+
+    page.route("**/lines?*", answer)
+    page.clock.install(time="2026-01-31T08:00:00")
+    page.clock.pause_at("2026-01-31T09:00:00")
+    page.goto(address)
+    for count in (1, 2, 3):
+        page.wait_for_selector(f".lf-log-line:nth-child({40 + count})", state="attached")
+        page.clock.run_for(10)
+    page.clock.run_for(900)
+    assert len(offsets) == 3, "the task writes on, so the next part is due later"

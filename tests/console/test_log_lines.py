@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import UpstreamUnavailable
 from flask_lakeflow_jobs.console import log_lines, rich_text
-from flask_lakeflow_jobs.console.log_lines import read_log_view, read_text, view_log
+from flask_lakeflow_jobs.console.log_lines import (
+    MAX_ADDED_LINES,
+    read_log_view,
+    read_text,
+    view_log,
+)
 from flask_lakeflow_jobs.runs.output_parts import LogPart
 
 
@@ -40,6 +45,19 @@ def test_log_view_has_the_line_that_a_link_leads_to(lines: list[str], data: st.D
     view = read_log_view(reads, ENDED, line=number, hide="")
     assert view.first is not None
     assert view.lines[number - view.first] == lines[number - 1]
+
+
+def test_log_view_of_a_line_beyond_the_end_has_the_last_ones() -> None:
+    reads: Any = SimpleNamespace(
+        read_log=lambda task, offset, limit: LogPart.from_whole("1\n2\n3\n", offset, limit)
+    )
+    view = read_log_view(reads, ENDED, line=1_000_000, hide="")
+    assert (view.lines, view.first) == (["1", "2", "3"], 1)
+
+
+def test_log_view_for_the_script_has_as_many_lines_as_its_page_keeps() -> None:
+    part = LogPart("x\n" * 4_000, "", 0, 8_000)
+    assert len(view_log(part, max_lines=MAX_ADDED_LINES).lines) == 4_000
 
 
 def test_log_view_renders_the_lines_that_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:

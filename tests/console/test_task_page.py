@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -205,6 +206,19 @@ def test_lines_continue_a_log_from_an_offset(run_pages: tuple[FlaskClient, Any])
     assert "data-final" in lines
     assert "Traceback" in lines
     assert "before" not in lines
+
+
+@pytest.mark.parametrize(("query", "has_ids"), [("", True), ("?bare=1", False)])
+def test_added_lines_of_a_log_have_ids_only_on_the_page_of_their_task(
+    run_pages: tuple[FlaskClient, Any], query: str, has_ids: bool
+) -> None:
+    """A page of a run may show several logs, and ids are unique in a page."""
+    page = html.unescape(page_of(run_pages, "retried", query))
+    source = re.search(r'data-log="([^"]+)"', page)
+    assert source
+    lines = run_pages[0].get(source[1]).text
+    assert ' id="L1"' in page if has_ids else ' id="L' not in page
+    assert ' id="L1"' in lines if has_ids else ' id="L' not in lines
 
 
 ENDED = RunTask("note", state=RunState(life_cycle_state=RunLifeCycleState.TERMINATED))

@@ -6,6 +6,9 @@ import { fetchPage, loggedOut } from "./content.js";
 const LIVE_INTERVAL_MS = 1_000;
 const INTERVAL_MS = 10_000;
 
+/** In characters or bytes. After a part of this size, the next one follows at once. */
+const LARGE_PART = 128 * 1024;
+
 /** The first lines leave the page when there are more. */
 const MAX_LINES = 5_000;
 
@@ -17,7 +20,6 @@ class Log {
   #box;
   #state;
   #next;
-  #line;
   #isFollowing;
   #followButton;
   #search;
@@ -28,10 +30,9 @@ class Log {
     this.#root = root;
     this.#box = root.querySelector(".lf-log");
     this.#state = root.querySelector("[data-log-state]");
-    const lines = this.#lines;
+    this.#next = this.#lines.dataset.next;
     const chosen = root.querySelector(".lf-chosen, .lf-log-line:target");
     this.#isFollowing = !chosen;
-    this.#readPosition(lines);
     this.#addTools();
     if (chosen) chosen.scrollIntoView({ block: "center" });
     else this.#scrollToEnd();
@@ -46,12 +47,6 @@ class Log {
 
   get #isFinal() {
     return "final" in this.#lines.dataset || this.#next === undefined;
-  }
-
-  #readPosition(lines) {
-    this.#next = lines.dataset.next;
-    const numbered = lines.querySelectorAll(".lf-log-line:not(.lf-log-rest)").length;
-    this.#line = lines.dataset.first ? Number(lines.dataset.first) + numbered : undefined;
   }
 
   #addTools() {
@@ -120,35 +115,15 @@ class Log {
     if (!added) throw loggedOut();
     const lines = this.#lines;
     const isContinued = added.dataset.offset === this.#next;
-    const isMore = isContinued && added.dataset.next !== this.#next && !("final" in added.dataset);
     lines.querySelector(".lf-log-rest")?.remove();
     if (!isContinued) lines.replaceChildren(); // the log has been cut or redacted
     for (const name of ["final", "live"]) if (name in added.dataset) lines.dataset[name] = "";
     this.#next = added.dataset.next ?? this.#next;
-    if (!isContinued) this.#line = Number(added.dataset.first) || undefined;
-    this.#append(lines, added);
+    lines.append(...added.children);
+    while (lines.children.length > MAX_LINES) lines.firstElementChild.remove();
     this.#follow(this.#isFollowing);
     if (this.#search.value) this.#find();
-    return isMore && added.children.length > 0;
-  }
-
-  #append(lines, added) {
-    for (const line of [...added.children]) {
-      const link = line.querySelector(":scope > a");
-      if (!line.classList.contains("lf-log-rest") && this.#line) {
-        const number = this.#line++;
-        if (link) this.#number(line, link, number);
-      }
-      lines.append(line);
-    }
-    while (lines.children.length > MAX_LINES) lines.firstElementChild.remove();
-  }
-
-  #number(line, link, number) {
-    const isOnTaskPage = !this.#root.closest(".lf-inside");
-    if (isOnTaskPage) line.id = `L${number}`;
-    link.href = link.getAttribute("href").replace(/\?line=\d+#L\d+$/, `?line=${number}#L${number}`);
-    link.textContent = number;
+    return Number(added.dataset.next) - Number(added.dataset.offset) >= LARGE_PART;
   }
 
   /** Mark a line that is clicked, and put it into the address. */
