@@ -32,7 +32,8 @@ _SPEC = "spark-pipeline.yml"
 _DEFINITIONS = "definitions"
 _CATALOG = "spark_catalog"  # that of all tables
 # By default, each stream would start 200 tasks for each batch.
-_SETTINGS = {"spark.sql.shuffle.partitions": "4", "spark.sql.streaming.schemaInference": "true"}
+_PARTITIONS = "spark.sql.shuffle.partitions"
+_SETTINGS = {_PARTITIONS: "4", "spark.sql.streaming.schemaInference": "true"}
 # Patterns in the errors of Spark, and what to do about them.
 _ADVICE = {
     r"read_files": (
@@ -127,11 +128,14 @@ def _create_samples(session: Any) -> None:
 
 def write_spec(folder: Path, pipeline: dict[str, Any], configuration: dict[str, str]) -> None:
     """Write the pipeline's spec, and a file for each of its definitions, into a folder."""
+    settings = {**_SETTINGS, "pipelines.id": pipeline["id"], **configuration}
+    if settings[_PARTITIONS].lower() == "auto":  # only Databricks has it
+        settings[_PARTITIONS] = _SETTINGS[_PARTITIONS]
     spec = {
         "name": pipeline["name"],
         "storage": create_storage(folder, pipeline["id"]).as_uri(),
         "database": pipeline["schema"],
-        "configuration": {**_SETTINGS, "pipelines.id": pipeline["id"], **configuration},
+        "configuration": settings,
         "libraries": [{"glob": {"include": f"{_DEFINITIONS}/**"}}],
     }
     (folder / _SPEC).write_text(json.dumps(spec))  # JSON is YAML too

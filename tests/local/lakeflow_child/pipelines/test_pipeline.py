@@ -153,6 +153,16 @@ def test_spec_names_a_file_for_each_definition(
     assert files[1].read_text().endswith("\ncurrent.define('/b/x y.py')\n")
 
 
+@pytest.mark.parametrize(("value", "written"), [("auto", "4"), ("8", "8")])
+def test_number_of_partitions_that_only_databricks_chooses_is_left_out(
+    tmp_path: Path, value: str, written: str
+) -> None:
+    body = {"id": "7", "name": "Shop", "schema": "sales", "files": []}
+    write_spec(tmp_path, body, {"spark.sql.shuffle.partitions": value})
+    spec = json.loads((tmp_path / "spark-pipeline.yml").read_text())
+    assert spec["configuration"]["spark.sql.shuffle.partitions"] == written
+
+
 def test_pipelines_share_the_checkpoints_of_tables_but_not_of_sinks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
