@@ -14,6 +14,7 @@ from ...sql_syntax import split_list
 
 _DOUBLED = re.compile(
     r"`[^`]*`|--[^\n]*|/\*.*?\*/|\b[rR](?:'[^']*'|\"[^\"]*\")"
+    r"|(?P<dollars>\$[A-Za-z]*\$).*?(?P=dollars)"
     r"|(?P<text>'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\")",
     re.DOTALL,
 )

@@ -46,6 +46,10 @@ def test_insert_parameters_as_literals(value: Any, literal: str) -> None:
             "SELECT r'a' /* it''s */ -- ''\nFROM `a''b`",
             "SELECT r'a' /* it''s */ -- ''\nFROM `a''b`",
         ),
+        (
+            'CREATE FUNCTION f(x INT) AS $$\n"""Add \'1\'."""\n$$ SELECT \'\'\'\'',
+            'CREATE FUNCTION f(x INT) AS $$\n"""Add \'1\'."""\n$$ SELECT \'\\\'\'',
+        ),
     ],
 )
 def test_escape_quotes_changes_doubled_quotes_only(statement: str, escaped: str) -> None:
