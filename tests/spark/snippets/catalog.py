@@ -139,6 +139,12 @@ spark.udf.register("kept_too", lambda n: n, "long")
 spark.conf.set("spark.snippets.unset", "1")
 spark.conf.unset("spark.snippets.unset")
 name = "env" + "_" + "sales"
+try:
+    spark.sql("CREATE TEMPORARY VIEW failed AS SELECT * FROM no_function(1)")
+except Exception as error:
+    assert "no_function" in str(error), error
+else:
+    raise AssertionError
 spark.sql(f"CREATE CATALOG IF NOT EXISTS {name}")
 spark.sql(f"USE CATALOG {name}")
 spark.sql("CREATE SCHEMA IF NOT EXISTS gold")

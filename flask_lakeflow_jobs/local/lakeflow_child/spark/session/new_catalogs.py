@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 import os
 import socket
+from contextlib import suppress
 from typing import Any
+
+from pyspark.errors import PySparkException
 
 from ...sql_syntax import match_syntax
 from ..frames.sail_requests import RequestStub
@@ -66,7 +69,8 @@ class Catalogs:
             session.client.config(each)
         load_catalog(session)
         for each in commands:
-            session.client.execute_command(each)
+            with suppress(PySparkException):  # as before, or its source is gone
+                session.client.execute_command(each)
         for schema_of, name in _list_temporary(session) - kept:  # ones that the task has dropped
             parts = [each for each in (schema_of, name) if each]
             session.sql(f"DROP VIEW IF EXISTS {'.'.join(map(quote_part, parts))}")
