@@ -76,3 +76,8 @@ spark.readStream.table(name + '_in').writeStream.toTable(name)
 # %% time to begin at
 # Advice: Give startingVersion
 spark.readStream.option('startingTimestamp', '2024-01-01').table('dev.snippets.saved')
+
+
+# %% table in the cloud
+# Advice: Copy it into a volume
+spark.readStream.format('delta').load('abfss://in@account.dfs.core.windows.net/t')

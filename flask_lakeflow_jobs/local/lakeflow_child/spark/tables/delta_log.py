@@ -56,9 +56,10 @@ def find_location(query: Query, name: str) -> str:
     :raises ValueError: it has none on this machine.
     """
     if (location := find_folder(query, name)) is None:
+        advice = "Copy it into a volume" if "://" in name else "Save it as a Delta table first"
         raise ValueError(
             f"{name} is no Delta table with files on this machine, so its history cannot be read "
-            "here. Save it as a Delta table first."
+            f"here. {advice}."
         )
     return location
 

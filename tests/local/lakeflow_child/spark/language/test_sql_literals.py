@@ -47,7 +47,7 @@ def test_insert_parameters_as_literals(value: Any, literal: str) -> None:
             "SELECT r'a' /* it''s */ -- ''\nFROM `a''b`",
         ),
         (
-            'CREATE FUNCTION f(x INT) AS $$\n"""Add \'1\'."""\n$$ SELECT \'\'\'\'',
+            "CREATE FUNCTION f(x INT) AS $$\n\"\"\"Add '1'.\"\"\"\n$$ SELECT ''''",
             'CREATE FUNCTION f(x INT) AS $$\n"""Add \'1\'."""\n$$ SELECT \'\\\'\'',
         ),
     ],
