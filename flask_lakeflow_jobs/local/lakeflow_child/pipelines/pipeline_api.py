@@ -33,7 +33,6 @@ _ALIASES = {
     "apply_changes_from_snapshot": "create_auto_cdc_from_snapshot_flow",
     "view": "temporary_view",
 }
-_NO_EQUAL = ("foreach_batch_sink", "on_event_hook")
 _NAMES = ("name", "target", "source")
 _STREAM = re.compile(r"\bSTREAM\b", re.IGNORECASE)
 
@@ -90,7 +89,8 @@ class PipelineApi:
         functions["create_sink"] = self._adapt(pipelines.create_sink)
         functions["create_auto_cdc_flow"] = self._create_auto_cdc_flow
         functions["create_auto_cdc_from_snapshot_flow"] = self._create_snapshot_flow
-        functions |= {name: _missing(name) for name in _NO_EQUAL}
+        functions["on_event_hook"] = _skip_hook
+        functions["foreach_batch_sink"] = _refuse_batches
         functions |= {alias: functions[name] for alias, name in _ALIASES.items()}
         return functions | {
             "read": lambda name: self._session.table(name),
@@ -361,12 +361,16 @@ def list_columns(columns: Any, name: str) -> tuple[str, ...]:
     return tuple(each.strip("`").replace("``", "`") for each in names)
 
 
-def _missing(name: str) -> Any:
-    def call(*args: Any, **options: Any) -> Any:
-        raise NotInSpark(
-            f"Spark's pipelines have no {name} here. Define the table with table or append_flow, "
-            "merge changes with MERGE in a notebook_task, or simulate the job (tag "
-            "'local_simulation')."
-        )
+def _skip_hook(hook: Any = None, **options: Any) -> Any:
+    if not callable(hook):
+        return _skip_hook
+    print(f"Spark's pipelines have no events, so {hook.__name__} is not called.", file=sys.stderr)
+    return hook
 
-    return call
+
+def _refuse_batches(*args: Any, **options: Any) -> Any:
+    raise NotInSpark(
+        "Spark's pipelines have no foreach_batch_sink here. Define the table with table or "
+        "append_flow, merge changes with MERGE in a notebook_task, or simulate the job (tag "
+        "'local_simulation')."
+    )

@@ -138,6 +138,13 @@ def test_functions_of_databricks_have_equals_or_say_that_they_have_none(
     with pytest.raises(NotInSpark, match="Spark's pipelines have no foreach_batch_sink here"):
         functions["foreach_batch_sink"](name="t")
 
+    def watch(event: Any) -> None:
+        raise AssertionError
+
+    for decorate in (functions["on_event_hook"], functions["on_event_hook"](max_failures=2)):
+        assert decorate(watch) is watch
+        assert "no events, so watch is not called" in capsys.readouterr().err
+
 
 CHANGES: dict[str, Any] = {"target": "t", "source": "s", "keys": ["id"], "sequence_by": "at"}
 
