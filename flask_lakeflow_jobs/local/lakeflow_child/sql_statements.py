@@ -15,6 +15,7 @@ from .sql_syntax import match_syntax
 _TOKENS = re.compile(
     r"\b[rR](?:'[^']*'|\"[^\"]*\")"
     r"|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+    r"|(?<![\w:`)\]]):`(?P<quoted>[A-Za-z_]\w*)`"
     r"|`(?:[^`]|``)+`"
     r"|(?P<dollars>\$[A-Za-z]*\$).*?(?P=dollars)"
     r"|(?P<comment>--(?:\\\n|[^\n])*|/\*)|::"
@@ -53,8 +54,8 @@ NO_ENGINE = (
 def replace_tokens(text: str, replacement: Callable[[re.Match[str]], str]) -> str:
     """Replace the tokens of SQL, except for comments.
 
-    :param replacement: returns the text in place of a token. Its groups ``named``, ``braced``,
-        ``mark`` and ``end`` name its kind; a text has none of them.
+    :param replacement: returns the text in place of a token. Its groups ``named``, ``quoted``,
+        ``braced``, ``mark`` and ``end`` name its kind; a text has none of them.
     """
     return _replace(text, lambda token, part: part if token["comment"] else replacement(token))
 

@@ -27,11 +27,15 @@ def read_parameters(parameters: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def name_marks(statement: str) -> str:
-    """Replace each ``?`` by the name of a parameter."""
+    """Replace each ``?`` by the name of a parameter, and :`name` by a name without quotes."""
     numbers = itertools.count(1)
-    return replace_tokens(
-        statement, lambda token: f":{_name_mark(next(numbers))}" if token["mark"] else token[0]
-    )
+
+    def name(token: re.Match[str]) -> str:
+        if token["mark"]:
+            return f":{_name_mark(next(numbers))}"
+        return f":{token['quoted']}" if token["quoted"] else token[0]
+
+    return replace_tokens(statement, name)
 
 
 def _name_mark(ordinal: int) -> str:

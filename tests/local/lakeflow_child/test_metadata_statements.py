@@ -10,6 +10,11 @@ from flask_lakeflow_jobs.local.lakeflow_child.metadata_statements import replace
 @pytest.mark.parametrize(
     ("statement", "source"),
     [
+        ("SHOW TABLES IN ALL CATALOGS", "FROM system.information_schema.tables WHERE true "),
+        (
+            "SHOW SCHEMAS IN ALL CATALOGS LIKE 'a'",
+            "FROM system.information_schema.schemata WHERE lower(schema_name) LIKE lower('a') ",
+        ),
         ("SHOW TABLES IN CATALOG dev", "FROM dev.information_schema.tables WHERE true "),
         (
             "SHOW TABLES IN CATALOG `a``b` SCHEMA LIKE 's' LIKE 't*'",
@@ -21,8 +26,8 @@ from flask_lakeflow_jobs.local.lakeflow_child.metadata_statements import replace
         (
             "show columns in catalog dev schema like 's' table like 'it''s' like 'C%'",
             (
-                "FROM dev.information_schema.columns WHERE lower(table_schema) LIKE lower('s') AND "
-                "lower(table_name) LIKE lower('it''s') AND lower(column_name) LIKE lower('C%') "
+                "FROM dev.information_schema.columns) WHERE lower(table_schema) LIKE lower('s') "
+                "AND lower(table_name) LIKE lower('it''s') AND lower(column_name) LIKE lower('C%') "
             ),
         ),
     ],
@@ -33,7 +38,12 @@ def test_list_of_a_driver_is_a_query(statement: str, source: str) -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["SHOW TABLES IN dev.s", "SHOW COLUMNS IN t", "SHOW TABLES IN CATALOG dev LIKE 'a' OR 1 = 1"],
+    [
+        "SHOW TABLES IN dev.s",
+        "SHOW COLUMNS IN t",
+        "SHOW SCHEMAS IN dev",
+        "SHOW TABLES IN CATALOG dev LIKE 'a' OR 1 = 1",
+    ],
 )
 def test_other_statement_stays_as_it_is(statement: str) -> None:
     assert replace_metadata_statement(statement) == statement

@@ -69,3 +69,10 @@ def test_parameter_without_a_name_stands_for_its_mark() -> None:
     ).items()
     assert statement == f"SELECT :{first[0]}, '?' AS `?`, :name -- ?\n, :{second[0]}"
     assert (first[1], second[1]) == (7, "x")
+
+
+def test_quoted_name_of_a_parameter_loses_its_quotes() -> None:
+    statement = "SELECT :`id`, (:`id`), raw:`id`, a.`b`:`id`, `:`, ':`id`', :`a b`"
+    assert name_marks(statement) == (
+        "SELECT :id, (:id), raw:`id`, a.`b`:`id`, `:`, ':`id`', :`a b`"
+    )

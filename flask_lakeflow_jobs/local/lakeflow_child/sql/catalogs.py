@@ -19,6 +19,8 @@ from .sql_macros import create_macros
 DATABASE = "warehouse"
 #: The schema of each catalog that Databricks uses where a statement names none.
 DEFAULT_SCHEMA = "default"
+#: The schemas of a database of DuckDB that Databricks does not have.
+HIDDEN_SCHEMAS = ("main", "pg_catalog")
 # DuckDB allows no database to be called ``main``, the most common catalog.
 _OWN_CATALOGS = (DATABASE, "main")
 _EXTENSION = ".duckdb"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sqlglot
 from sqlglot import exp
 
-from .catalogs import DATABASE
+from .catalogs import DATABASE, HIDDEN_SCHEMAS
 from .databricks_sql import NodeRule, Tree, fill
 
 _PAIR = 2
@@ -164,13 +164,19 @@ def _describe_catalog(node: exp.Table) -> Tree:
     if node.db.lower() != "information_schema":
         return node
     kind, catalog = node.name.lower(), node.catalog
-    if kind not in _INFORMATION or catalog.lower() == "system":
+    if kind not in _INFORMATION:
         return node
     name = "catalog_name" if kind == "schemata" else "table_catalog"
-    owner = exp.Literal.string(catalog).sql() if catalog else "system.main.current_database()"
+    schema = "schema_name" if kind == "schemata" else "table_schema"
+    if catalog.lower() == "system":
+        chosen = f"{name} NOT IN ('system', 'temp')"
+    else:
+        owner = exp.Literal.string(catalog).sql() if catalog else "system.main.current_database()"
+        chosen = f"{name} = {owner}"
     query = (
         f"SELECT * REPLACE (CASE {name} WHEN '{DATABASE}' THEN 'main' ELSE {name} END AS {name}"
-        f"{_INFORMATION[kind]} FROM system.information_schema.{kind} WHERE {name} = {owner}"
+        f"{_INFORMATION[kind]} FROM system.information_schema.{kind} WHERE {chosen}"
+        f" AND {schema} NOT IN {HIDDEN_SCHEMAS}"
     )
     alias = exp.TableAlias(this=exp.to_identifier(node.alias or node.name))
     return exp.Subquery(this=sqlglot.parse_one(query, read="duckdb"), alias=alias)

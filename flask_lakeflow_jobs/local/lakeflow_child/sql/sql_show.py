@@ -8,7 +8,7 @@ from typing import Any
 from ..result_types import simple_type
 from ..sql_statements import matches_show_pattern
 from ..sql_syntax import match_syntax, split_name
-from .catalogs import DEFAULT_SCHEMA, from_duckdb, quote_in_duckdb, to_duckdb
+from .catalogs import DEFAULT_SCHEMA, HIDDEN_SCHEMAS, from_duckdb, quote_in_duckdb, to_duckdb
 
 Row = tuple[Any, ...]
 
@@ -19,7 +19,6 @@ _DESCRIBE = (
     "[<kind: CATALOG | DATABASE | SCHEMA | TABLE | VIEW>] [<extended: EXTENDED | FORMATTED>] <name>"
     " [<column>] $"
 )
-_HIDDEN = ("main", "pg_catalog")
 
 
 def show_objects(database: Any, text: str) -> Any | None:
@@ -93,7 +92,7 @@ def _list_schemas(database: Any, names: list[str]) -> list[Row]:
     catalog = to_duckdb(_schema_path(database, [*names, DEFAULT_SCHEMA] if names else [])[0])
     query = "SELECT schema_name FROM information_schema.schemata WHERE catalog_name = $1"
     found = {row[0] for row in database.execute(query, [catalog]).fetchall()}
-    listed = {*found, DEFAULT_SCHEMA, "information_schema"} - {*_HIDDEN}
+    listed = {*found, DEFAULT_SCHEMA, "information_schema"} - {*HIDDEN_SCHEMAS}
     return [(each,) for each in sorted(listed)]
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from flask_lakeflow_jobs.local.lakeflow_child.metadata_statements import replace_metadata_statement
+
 pytest.importorskip("duckdb")
 pytest.importorskip("sqlglot")
 
@@ -121,6 +123,43 @@ def test_answers_of_databricks(
     statement: str, columns: list[str] | None, expected: list[tuple[Any, ...]]
 ) -> None:
     table = run_statements(SETUP + statement, {})
+    assert table is not None
+    assert table.rows == expected
+    assert columns is None or table.columns == columns
+
+
+@pytest.mark.parametrize(
+    ("statement", "columns", "expected"),
+    [
+        (
+            "SHOW SCHEMAS IN ALL CATALOGS LIKE 's*'",
+            ["databaseName", "catalog"],
+            [("sales", "lake"), ("sales", "main")],
+        ),
+        (
+            "SHOW TABLES IN ALL CATALOGS SCHEMA LIKE '*a*l*' LIKE '*a*s'",
+            ["catalogName", "namespace", "tableName", "tableType", "remarks"],
+            [
+                ("lake", "sales", "days", "MANAGED", None),
+                ("main", "default", "totals", "VIEW", None),
+            ],
+        ),
+        (
+            "SHOW COLUMNS IN ALL CATALOGS TABLE LIKE 'orders' LIKE 'name'",
+            None,
+            [("name", "main", "default", "orders", "STRING", "true", 2, None)],
+        ),
+        (
+            "SHOW COLUMNS IN CATALOG lake",
+            None,
+            [("day", "lake", "sales", "days", "DATE", "true", 1, None)],
+        ),
+    ],
+)
+def test_lists_of_drivers(
+    statement: str, columns: list[str] | None, expected: list[tuple[Any, ...]]
+) -> None:
+    table = run_statements(SETUP + replace_metadata_statement(statement), {})
     assert table is not None
     assert table.rows == expected
     assert columns is None or table.columns == columns
