@@ -49,7 +49,8 @@ def fit_widths(widths: Sequence[int], available: int) -> list[int]:
 
     :param available: characters for all columns.
     """
-    fitted = list(widths)
+    most = max(MIN_WIDTH, available)
+    fitted = [*widths[:1], *(min(width, most) for width in widths[1:])]
     if len(fitted) > 1:
         fitted[0] = min(fitted[0], max(MIN_FIRST_WIDTH, available // 3))
         excess = max(0, sum(fitted) - available)

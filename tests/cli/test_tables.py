@@ -58,6 +58,11 @@ def test_long_key_leaves_room_for_the_other_columns() -> None:
     assert fit_widths([19, 9, 19], 40)[0] == 19
 
 
+def test_widths_of_a_huge_cell_take_no_longer_than_others() -> None:
+    """An output may have megabytes in one line, and no width is tried one by one."""
+    assert fit_widths([5, 10**15, 30], 40) == [5, 27, 8]
+
+
 def test_widths_of_the_last_column_shrink_first() -> None:
     assert fit_widths([5, 19, 30], 40) == [5, 19, 16]
     assert fit_widths([5, 19, 30], 28) == [5, 15, 8]
