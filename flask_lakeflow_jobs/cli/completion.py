@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 from flask.cli import ScriptInfo
 
 from ..concurrency import load_module, start_thread
+from ..runs.ids import parse_id
 from ..runs.job_definition import defined_parameters, defined_tasks
 from ..runs.outcome import outcome_of
 from ..text import join_lines
@@ -55,9 +56,8 @@ def complete_key(_ctx: click.Context, _param: click.Parameter, incomplete: str) 
 @_in_app_context
 def complete_words(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Item]:
     """Complete ``[KEY] RUN``: first the key of a job, then one of its newest runs."""
-    words = ctx.params.get("words") or ()
-    if words:
-        return _start_with(incomplete, _fetch(partial(_list_runs, find_handle(words[0]))))
+    if ctx.params.get("words"):
+        return _start_with(incomplete, _fetch(partial(_list_runs, _find_named_handle(ctx))))
     keys = _list_keys()
     runs = _fetch(partial(_list_runs, find_handle(None))) if len(keys) == 1 else []
     return _start_with(incomplete, keys + runs)
@@ -66,9 +66,8 @@ def complete_words(ctx: click.Context, _param: click.Parameter, incomplete: str)
 @_in_app_context
 def complete_tasks(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Item]:
     """Complete the last of several task keys that are separated by commas."""
-    words = ctx.params.get("words") or [ctx.params.get("key") or next(iter(ctx.args), None)]
     *before, typed = incomplete.split(",")
-    tasks = _start_with(typed, _fetch(partial(_list_tasks, find_handle(words[0]))))
+    tasks = _start_with(typed, _fetch(partial(_list_tasks, _find_named_handle(ctx))))
     keys = [task.value for task in tasks if task.value not in before]
     return [CompletionItem(",".join([*before, key])) for key in keys]
 
@@ -76,9 +75,15 @@ def complete_tasks(ctx: click.Context, _param: click.Parameter, incomplete: str)
 @_in_app_context
 def complete_parameter(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Item]:
     """Complete ``name=`` for the parameters of the job on the command line."""
+    return _start_with(incomplete, list_parameters(_find_named_handle(ctx)))
+
+
+def _find_named_handle(ctx: click.Context) -> JobHandle:
+    """Find the job that the command line names so far, or else the only job of the app."""
     # while an option lacks its value, click does not parse the arguments before it
-    key = ctx.params.get("key") or next(iter(ctx.args), None)
-    return _start_with(incomplete, list_parameters(find_handle(key)))
+    word, *_ = ctx.params.get("words") or [ctx.params.get("key") or next(iter(ctx.args), None)]
+    is_run = word not in get_state().settings.jobs and parse_id(word) is not None
+    return find_handle(None if is_run else word)
 
 
 def list_parameters(handle: JobHandle) -> list[Item]:

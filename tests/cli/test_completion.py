@@ -57,6 +57,7 @@ def test_job_option_completes_the_jobs_of_the_app(command: str) -> None:
 def test_parameter_completes_the_fields_of_the_schema(typed: str, names: list[str]) -> None:
     assert complete("run", "etl", "-p", typed=typed) == names
     assert complete("run", "etl", "-p", "rows=1", "--param", typed=typed) == names
+    assert complete("repair", "etl", "7", "-p", typed=typed) == names
 
 
 def test_parameter_completes_those_that_the_job_declares(
@@ -118,6 +119,16 @@ def test_tasks_complete_those_of_the_job(
 ) -> None:
     monkeypatch.setattr(completion, "LOOKUP_TIMEOUT_SECONDS", DEADLINE)
     assert complete(*args, typed=typed) == tasks
+
+
+@pytest.mark.parametrize("args", [("repair", "7", "--only"), ("output", "7", "--task")])
+def test_tasks_complete_those_of_the_only_job(
+    args: tuple[str, ...], job_ids: Mapping[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(completion, "LOOKUP_TIMEOUT_SECONDS", DEADLINE)
+    for key in set(job_ids) - {"held"}:
+        monkeypatch.delenv(build_env_name(key))
+    assert complete(*args, create_app=apps.create_app_without_jobs) == ["wait"]
 
 
 def create_broken_app() -> Flask:
