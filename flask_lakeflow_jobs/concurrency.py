@@ -36,8 +36,8 @@ if hasattr(os, "register_at_fork"):  # Windows does not fork
     )
 
 
-def reset_in_new_processes(method: Callable[[], None]) -> None:
-    """Call a method first thing in every process that is forked from this one.
+def run_in_each_process(method: Callable[[], None]) -> None:
+    """Call a method now, and first thing in every process that is forked from this one.
 
     A forked child has its parent's memory and none of its threads. The method is also called by
     :func:`reset_after_late_patch`.
@@ -52,6 +52,7 @@ def reset_in_new_processes(method: Callable[[], None]) -> None:
     # Not a WeakMethod, whose callback may fail when an interpreter of Python 3.13 ends.
     owner = ref(bound.__self__, lambda _: discard(key, None))
     _resets[key] = (owner, bound.__func__)
+    method()
 
 
 def reset_after_late_patch() -> None:

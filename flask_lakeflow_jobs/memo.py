@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from .concurrency import reset_in_new_processes
+from .concurrency import run_in_each_process
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -24,8 +24,7 @@ class Memo(Generic[K, V]):
     def __init__(self, max_size: int, max_entry_size: int | None = None) -> None:
         self._max_size = max_size
         self._max_entry_size = max_size // 4 if max_entry_size is None else max_entry_size
-        self._reset()
-        reset_in_new_processes(self._reset)
+        run_in_each_process(self._reset)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()

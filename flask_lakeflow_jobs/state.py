@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import signals, telemetry
-from .concurrency import load_module, reset_in_new_processes
+from .concurrency import load_module, run_in_each_process
 from .config import keys
 from .errors import ConfigurationError
 from .following.ends import EndRecorder, EndSender
@@ -106,8 +106,7 @@ class AppState:
         self.matrix_columns: Memo[Hashable, Sequence[MatrixCell]] = Memo(MAX_MATRIX_CELLS)
         self._connect = connect
         self._upstream: Upstream | None = None
-        self._reset()
-        reset_in_new_processes(self._reset)
+        run_in_each_process(self._reset)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()

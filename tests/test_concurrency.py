@@ -25,7 +25,7 @@ from tests.support import DEADLINE, refuse_threads, wait_until
 #: Prints the number of calls in a forked child: one for each object that still exists.
 FORK = """
 import os
-from flask_lakeflow_jobs.concurrency import reset_in_new_processes
+from flask_lakeflow_jobs.concurrency import run_in_each_process
 
 class Counter:
     calls = 0
@@ -35,8 +35,9 @@ class Counter:
 
 kept, dropped = Counter(), Counter()
 for counter in (kept, dropped):
-    reset_in_new_processes(counter.count)
+    run_in_each_process(counter.count)
 del counter, dropped
+Counter.calls = 0
 child = os.fork()
 if child == 0:
     print(Counter.calls, flush=True)
@@ -108,7 +109,7 @@ THREADED_MODULE = "starting.acquire(); ident = get_ident()"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform does not fork")
-def test_reset_in_new_processes_calls_methods_of_living_objects() -> None:
+def test_run_in_each_process_calls_methods_of_living_objects_after_a_fork() -> None:
     """A program of its own forks: this process has threads."""
     done = subprocess.run(
         [sys.executable, "-c", FORK], capture_output=True, text=True, timeout=DEADLINE, check=True
@@ -116,7 +117,7 @@ def test_reset_in_new_processes_calls_methods_of_living_objects() -> None:
     assert done.stdout.split() == ["1", "0"]
 
 
-def test_reset_in_new_processes_keeps_nothing_of_an_object_that_is_gone() -> None:
+def test_run_in_each_process_keeps_nothing_of_an_object_that_is_gone() -> None:
     """A process of tests, for one, creates thousands of apps."""
     before, owner = set(concurrency._resets), Memo[int, int](1)
     entries = set(concurrency._resets) - before

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from cachelib import BaseCache
 
 from ..clock import Clock, SystemClock
-from ..concurrency import reset_in_new_processes
+from ..concurrency import run_in_each_process
 from ..memo import Memo
 from .availability import Availability
 from .backend import create_backend
@@ -98,8 +98,7 @@ class SharedCache:
         self._clock = clock or SystemClock()
         self._prefix = f"{KEY_PREFIX}{namespace}:" if namespace else KEY_PREFIX
         self._entries = EntryFormat(secret)
-        self._reset()
-        reset_in_new_processes(self._reset)
+        run_in_each_process(self._reset)
         self._get_many = self._many("get_many")
         self._parsed: Memo[str, tuple[str, Any]] = Memo(MAX_PARSED_CHARS)
 

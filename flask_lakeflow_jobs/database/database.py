@@ -24,7 +24,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
-from ..concurrency import reset_in_new_processes
+from ..concurrency import run_in_each_process
 from ..errors import DatabaseUnavailable, LakeflowJobsError
 from ..text import MAX_ERROR_CHARS, clean_line, first_line
 from .fork_gate import FORK_GATE
@@ -98,8 +98,7 @@ class Database:
         self._timeout = timeout
         self._autocommit = autocommit
         self._gate = FORK_GATE.add(self._close_idle) if self.is_sqlite else nullcontext()
-        self._initialize()
-        reset_in_new_processes(self._initialize)
+        run_in_each_process(self._initialize)
 
     def _initialize(self) -> None:
         """Set up the state of this process. Connections of its parent stay the parent's."""

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from weakref import WeakMethod
 
-from ..concurrency import reset_in_new_processes
+from ..concurrency import run_in_each_process
 
 #: Seconds that a fork waits for connections in use, as long as a write may wait for another one.
 WAIT_SECONDS = 5
@@ -25,8 +25,7 @@ class ForkGate:
     def __init__(self) -> None:
         #: Methods that close the idle connections of a database.
         self._closers: list[WeakMethod[Callable[[], None]]] = []
-        self._reset()
-        reset_in_new_processes(self._reset)
+        run_in_each_process(self._reset)
         if hasattr(os, "register_at_fork"):  # Windows does not fork
             os.register_at_fork(before=self._close, after_in_parent=self._open)
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..concurrency import reset_in_new_processes
+from ..concurrency import run_in_each_process
 from ..text import MAX_ERROR_CHARS, clean_line
 from .claims import CLAIM_SECONDS, RENEWAL_SECONDS, ClaimWatch
 from .deferred_writes import DeferredWrite, DeferredWrites
@@ -67,8 +67,7 @@ class Outbox:
         self._clock = clock
         self._threads = DeliveryThreads(self.deliver_due)
         self._has_threads = has_threads
-        self._reset()
-        reset_in_new_processes(self._reset)
+        run_in_each_process(self._reset)
 
     def _reset(self) -> None:
         self._holder = uuid.uuid4().hex

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from ..concurrency import reset_in_new_processes, start_thread
+from ..concurrency import run_in_each_process, start_thread
 
 #: How many receivers may take long at once. The other deliveries continue in another thread.
 MAX_SLOW_RECEIVERS = 8
@@ -36,8 +36,7 @@ class DeliveryThreads:
 
     def __init__(self, deliver: Callable[[], float | None]) -> None:
         self._deliver = deliver
-        self._reset()
-        reset_in_new_processes(self._reset)
+        run_in_each_process(self._reset)
 
     def _reset(self) -> None:
         self._changed = threading.Condition()

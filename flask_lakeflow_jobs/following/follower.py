@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..cache import hash_json
-from ..concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inline
+from ..concurrency import Spawn, run_in_each_process, run_in_thread, run_inline
 from ..errors import LakeflowJobsError, RunNotFound
 from .job_selection import choose_jobs, choose_runs
 
@@ -138,8 +138,7 @@ class Follower:
         self._poll_interval = poll_interval
         self._lease_seconds = lease_seconds
         self._spawn = spawn or run_inline
-        self._reset()
-        reset_in_new_processes(self._reset)
+        run_in_each_process(self._reset)
 
     def _reset(self) -> None:
         jobs = choose_jobs(self._jobs)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ..concurrency import reset_in_new_processes
+from ..concurrency import run_in_each_process
 from ..database.database import is_slow_statement
 from ..errors import DatabaseUnavailable, RecordOutdated
 from .prepared import PreparedWriter, Step
@@ -56,8 +56,7 @@ class RecordBase:
         self._prepared = PreparedWriter(database)
         self._is_checked = False
         self._suspended_until = self._unreachable_until = -math.inf
-        self._initialize()
-        reset_in_new_processes(self._initialize)
+        run_in_each_process(self._initialize)
 
     def _initialize(self) -> None:
         self._lock = threading.Lock()

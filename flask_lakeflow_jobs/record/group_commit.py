@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from ..concurrency import reset_in_new_processes
+from ..concurrency import run_in_each_process
 
 V = TypeVar("V")
 T = TypeVar("T")
@@ -52,8 +52,7 @@ class GroupCommit(Generic[V, T]):
 
     def __init__(self, execute: Callable[[Sequence[Write[V, T]]], None]) -> None:
         self._execute = execute
-        self._initialize()
-        reset_in_new_processes(self._initialize)
+        run_in_each_process(self._initialize)
 
     def _initialize(self) -> None:
         self._lock = threading.Lock()

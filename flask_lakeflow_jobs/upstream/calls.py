@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from tenacity import RetryCallState, Retrying
 
 from .. import telemetry
-from ..concurrency import reset_in_new_processes
+from ..concurrency import run_in_each_process
 from ..errors import InvalidUserToken, UpstreamUnavailable
 from .clients import Clients, NotRetried
 from .error_mapping import ErrorContext, clean_error, is_refused_login, translate_error
@@ -71,8 +71,7 @@ class CircuitBreaker:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._reset()
-        reset_in_new_processes(self._reset)
+        run_in_each_process(self._reset)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()

@@ -13,7 +13,7 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.clock import Clock as SdkClock
 from databricks.sdk.core import Config
 
-from ..concurrency import reset_in_new_processes
+from ..concurrency import run_in_each_process
 from ..text import is_loopback
 from ..version import find_version
 from .failures import LoginFailed
@@ -98,8 +98,7 @@ class Clients:
         self._timeout = timeout
         self._connections = connections
         self._clock = clock
-        self._reset()
-        reset_in_new_processes(self._reset)  # the connections are the parent's
+        run_in_each_process(self._reset)  # the connections are the parent's
 
     def _reset(self) -> None:
         self._lock = threading.Lock()

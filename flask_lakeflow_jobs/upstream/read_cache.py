@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from ..concurrency import reset_in_new_processes
+from ..concurrency import run_in_each_process
 from ..errors import LakeflowJobsError
 from .response_store import (
     RETENTION_SECONDS,
@@ -91,8 +91,7 @@ class ReadCache:
         # Processes have no other common clock. Within one, a step of the clock changes no age.
         self._now = clock.monotonic if shared.is_process_memory else clock.now
         self._final_ttl = final_ttl
-        self._reset()
-        reset_in_new_processes(self._reset)
+        run_in_each_process(self._reset)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()

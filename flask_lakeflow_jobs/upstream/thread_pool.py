@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from ..concurrency import reset_in_new_processes, start_thread
+from ..concurrency import run_in_each_process, start_thread
 
 T = TypeVar("T")
 
@@ -93,8 +93,7 @@ class DaemonThreadPool:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._reset()
-        reset_in_new_processes(self._reset)
+        run_in_each_process(self._reset)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..concurrency import (
     Spawn,
-    reset_in_new_processes,
+    run_in_each_process,
     run_in_thread,
     run_inline,
     start_thread,
@@ -76,8 +76,7 @@ class Hub:
         self.is_closing = is_closing
         self._has_thread = spawn is not None
         self._spawn = spawn or run_inline
-        self._initialize()
-        reset_in_new_processes(self._initialize)
+        run_in_each_process(self._initialize)
 
     def _initialize(self) -> None:
         """Set up the state of this process. A forked child has none of its parent's threads."""

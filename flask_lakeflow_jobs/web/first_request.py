@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flask import Response, current_app, request
 
-from ..concurrency import reset_after_late_patch, reset_in_new_processes, start_thread
+from ..concurrency import reset_after_late_patch, run_in_each_process, start_thread
 from ..errors import LakeflowJobsError
 from .servers import Server, find_server
 from .sse.limits import PROCESS_USAGE, limit_connections
@@ -34,8 +34,7 @@ class FirstRequestHook(ABC):
     """
 
     def __init__(self) -> None:
-        self._reset()
-        reset_in_new_processes(self._reset)  # a child has none of its parent's threads
+        run_in_each_process(self._reset)  # a child has none of its parent's threads
 
     def _reset(self) -> None:
         self._is_done = False

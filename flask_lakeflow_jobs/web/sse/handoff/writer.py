@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
-from ....concurrency import reset_in_new_processes, start_thread
+from ....concurrency import run_in_each_process, start_thread
 from ..format import HEARTBEAT_COMMENT
 
 if TYPE_CHECKING:
@@ -82,8 +82,7 @@ class SocketWriter:
         self._heartbeat = heartbeat
         self._check_seconds = min(MAX_CHECK_SECONDS, heartbeat / 4)
         self._is_closing = is_closing
-        self._reset()
-        reset_in_new_processes(self._reset)
+        run_in_each_process(self._reset)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
