@@ -1,8 +1,8 @@
 """Forks of processes that use SQLite.
 
-A forked child inherits what SQLite knows about the locks of its parent. With a connection of its
-own, the child would then wait for a lock that nobody holds. Or it would hold none where it thinks
-that it does, and lose what it writes when its parent ends.
+A forked child inherits what SQLite knows about the locks of its parent. A connection of its own
+would wait for a lock that no process holds. Or it would rely on a lock that the child does not
+hold, and lose what it writes when its parent ends.
 Source: https://sqlite.org/howtocorrupt.html, "Carrying an open database connection across a fork()"
 """
 

@@ -83,6 +83,20 @@ def test_opentelemetry_spans_of_the_extension_are_children_of_the_request(app: F
     assert ALICE not in "".join(span.to_json() for span in spans.values())
 
 
+def test_prometheus_grouped_by_rule_has_no_time_series_for_a_run(app: Flask) -> None:
+    client_library = import_package("prometheus_client")
+    exporter = import_package("prometheus_flask_exporter")
+    registry = client_library.CollectorRegistry()
+    exporter.PrometheusMetrics(app, group_by="url_rule", registry=registry)
+    client = app.test_client()
+
+    run_id = client.post("/api/jobs/quick/run", json={}).get_json()["runId"]
+    assert client.get(f"/api/jobs/quick/runs/{run_id}/stream?poll=true").status_code == 200
+    metrics = client.get("/metrics").text
+    assert 'url_rule="/api/jobs/<key>/runs/<run_id>/stream"' in metrics
+    assert str(run_id) not in metrics
+
+
 def test_debug_toolbar_changes_the_pages_of_the_console_only(make_app: MakeApp) -> None:
     app = make_app(LAKEFLOW_JOBS_CONSOLE=True, SECRET_KEY="of the host")
     app.debug = True
