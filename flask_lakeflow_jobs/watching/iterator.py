@@ -23,7 +23,7 @@ NOT_POLLED_YET = "The workspace has not responded yet."
 class RunWatch(Iterator[RunStatus]):
     """The states of a run as they change. The last one is terminal.
 
-    Iterate with ``for``, or in a coroutine with ``async for``, which holds no thread. If nobody
+    Iterate with ``for``, or in a coroutine with ``async for``, which holds no thread. If nothing
     iterates or reads ``run_id``, Python shows a :exc:`RuntimeWarning`: nothing waited for the run.
     """
 

@@ -111,6 +111,7 @@ spark.sql("ALTER TABLE dev.snippets.a ADD COLUMNS (p VARCHAR(3) COMMENT 'x', q I
 spark.sql("ALTER TABLE dev.snippets.a ALTER COLUMN N COMMENT 'it\\'s'")
 rows = [tuple(row) for row in spark.sql("DESCRIBE dev.snippets.a").limit(6).collect()]
 assert rows[1] == ("n", "int", "it's") and [("p", "string", "x"), ("q", "int", None)] == rows[4:], rows
+spark.sql("CREATE TABLE dev.snippets.taken (a INT)")
 for change, remedy in {
     "ADD COLUMN N STRING": "ADD COLUMN IF NOT EXISTS",
     "ADD COLUMNS (r)": "such as r STRING",
@@ -118,7 +119,8 @@ for change, remedy in {
     "ALTER COLUMN m SET NOT NULL": "Give these rows a value",
     "DROP COLUMNS (n, m)": "SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')",
     "RENAME COLUMN n TO key": "SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')",
-    "RENAME TO dev.snippets.other": "CREATE OR REPLACE TABLE dev.snippets.a AS SELECT",
+    "RENAME TO dev.elsewhere.other": "Write CREATE TABLE dev.elsewhere.other AS SELECT * FROM dev.snippets.a",
+    "RENAME TO taken": "Drop it first",
     "ALTER COLUMN n TYPE BIGINT": "CREATE OR REPLACE TABLE dev.snippets.a AS SELECT",
 }.items():
     try:
@@ -145,6 +147,19 @@ for change, remedy in {"DROP COLUMN d": "no column d", "RENAME COLUMN p TO q": "
         assert remedy in str(error), error
     else:
         raise AssertionError(change)
+
+# %% tables and views that are renamed
+spark.sql("CREATE TABLE dev.snippets.early AS SELECT 1 AS a")
+spark.sql("CREATE VIEW dev.snippets.early_view AS SELECT 2 AS a")
+spark.sql("ALTER TABLE dev.snippets.early RENAME TO dev.snippets.Late")
+spark.sql("ALTER VIEW dev.snippets.early_view RENAME TO late_view")
+spark.sql("CREATE TABLE dev.snippets.early AS SELECT 3 AS a")
+spark.sql("INSERT INTO dev.snippets.late VALUES (4)")
+spark.sql("USE dev.snippets")
+spark.sql("ALTER TABLE early RENAME TO `very late`")
+found = {name: [row.a for row in spark.table(f"dev.snippets.{name}").orderBy("a").collect()] for name in ("late", "late_view", "`very late`")}
+assert found == {"late": [1, 4], "late_view": [2], "`very late`": [3]}, found
+assert not spark.catalog.tableExists("dev.snippets.early")
 
 # %% several columns less
 spark.sql("CREATE TABLE dev.snippets.less (id INT, a STRING, b STRING)")

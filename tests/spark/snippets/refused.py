@@ -107,10 +107,6 @@ spark.sql("DESCRIBE TABLE EXTENDED dev.snippets.saved AS JSON")
 # Advice: has a defect
 spark.sql("SELECT explode(map('a', 1))").collect()
 
-# %% table that is renamed
-# Advice: Write the table again: CREATE OR REPLACE TABLE
-spark.sql("ALTER TABLE dev.snippets.saved RENAME TO dev.snippets.other")
-
 # %% column that is moved
 # Advice: columns in another order
 spark.sql("ALTER TABLE dev.snippets.saved ALTER COLUMN id FIRST")

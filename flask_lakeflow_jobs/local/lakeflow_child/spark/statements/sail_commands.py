@@ -89,6 +89,32 @@ class SailCommands:
     def replace_view(self, match: Match) -> str:
         return f"CREATE OR REPLACE VIEW {match['name']} AS {match.string[match.end() :]}"
 
+    def rename_table(self, match: Match) -> str:
+        """Register a table or a view by another name: its files stay.
+
+        :raises ValueError: the name is taken, or that of a table in another schema.
+        """
+        *schema, table = complete_path(split_name(match["name"]), 3, self.query)
+        *other, name = split_name(match["new"])
+        if other and [each.lower() for each in complete_path(other, 2, self.query)] != schema:
+            raise ValueError(
+                f"A table keeps its schema when it is renamed. Write CREATE TABLE {match['new']} "
+                f"AS SELECT * FROM {match['name']}, then DROP TABLE {match['name']}."
+            )
+        old, new = (".".join(map(quote_part, [*schema, each])) for each in (table, name))
+        if _find_type(new, self.query):
+            raise ValueError(
+                f"[TABLE_OR_VIEW_ALREADY_EXISTS] {match['new']} exists already. Drop it first, or "
+                "choose another name."
+            )
+        details = read_details(self.query, old)
+        if details.get("Type") == "VIEW":
+            self.query(f"CREATE VIEW {new} AS {details['View Text']}")
+            return f"DROP VIEW {old}"
+        location = find_location(self.query, old)
+        self.query(f"CREATE TABLE {new} USING delta LOCATION {write_text(location)}")
+        return f"DROP TABLE {old}"
+
     def drop_view(self, match: Match) -> str:
         return match.string[: match.start("kind")] + match.string[match.end("kind") :]
 
@@ -108,7 +134,7 @@ class SailCommands:
 
         :raises ValueError: there is a table of its name, which Sail would keep without an error.
         """
-        if _is_table(name := match["name"], self.query):
+        if _find_type(name := match["name"], self.query) in ("EXTERNAL", "MANAGED"):
             raise ValueError(
                 f"[TABLE_OR_VIEW_ALREADY_EXISTS] {name} is a table already. Drop it first, with "
                 f"DROP TABLE {name}, or give the view another name."
@@ -228,6 +254,7 @@ class SailCommands:
         "CREATE [OR REPLACE] [EXTERNAL] (TABLE | VIEW) [IF NOT EXISTS] <name>": create_schema_of,
         r"CREATE [OR REPLACE] TABLE [IF NOT EXISTS] <name> [USING DELTA] [COMMENT <text>]"
         r" [TBLPROPERTIES \( … \)] $": leave_table,
+        "ALTER (TABLE | VIEW) <name> RENAME TO <new>": rename_table,
         "ALTER VIEW <name> AS": replace_view,
         "DROP <kind: MATERIALIZED> VIEW": drop_view,
         "CREATE [OR REPLACE] VIEW [IF NOT EXISTS] <name>": qualify_view,
@@ -243,8 +270,9 @@ class SailCommands:
     }
 
 
-def _is_table(name: str, query: Query) -> bool:
+def _find_type(name: str, query: Query) -> str | None:
+    """Return ``VIEW`` or the type of a table; ``None`` if there is nothing of this name."""
     try:
-        return read_details(query, name).get("Type") in ("EXTERNAL", "MANAGED")
-    except Exception:  # there is nothing of this name
-        return False
+        return read_details(query, name).get("Type")
+    except Exception:
+        return None

@@ -32,7 +32,7 @@ Field = dict[str, Any]
 _CHECK = "delta.constraints."
 _MAPPING = "delta.columnMapping."
 _WRITE_AGAIN = (
-    "Sail does not rename tables or columns of partitions, nor move columns or change their types. "
+    "Sail does not rename columns of partitions, nor move columns or change their types. "
     "Write the table again: CREATE OR REPLACE TABLE {0} AS SELECT … FROM {0}."
 )
 
