@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPSConnection, responses
 from io import BufferedIOBase
@@ -93,68 +94,52 @@ class Reply:
         return "\r\n".join(lines).encode("latin-1")
 
 
-@dataclass(frozen=True)
-class ForwardedRequest:
-    """A request for the workspace.
+def send_request(
+    origin: str, method: str, target: str, headers: Mapping[str, str], body: bytes
+) -> Reply:
+    """Send a request to the workspace once, over its own connection.
 
     :param origin: scheme, host and port of the workspace.
     :param target: path and query.
+    :raises OSError: the workspace cannot be reached.
     """
+    parts = urlsplit(origin)
+    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    with closing(connect(parts.netloc, timeout=TIMEOUT_SECONDS)) as connection:
+        connection.request(method, target, body or None, dict(headers))
+        response = connection.getresponse()
+        return Reply(response.status, keep_end_to_end(dict(response.getheaders())), response.read())
 
-    origin: str
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes
 
-    def send(self) -> Reply:
-        """Send the request once, over its own connection.
-
-        :raises OSError: the workspace cannot be reached.
-        """
-        parts = urlsplit(self.origin)
-        connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        connection = connect(parts.netloc, timeout=TIMEOUT_SECONDS)
-        try:
-            connection.request(self.method, self.target, self.body or None, dict(self.headers))
-            response = connection.getresponse()
-            body = response.read()
-        finally:
-            connection.close()
-        headers = {
-            name: value
-            for name, value in response.getheaders()
-            if name.lower() not in HOP_BY_HOP_HEADERS
-        }
-        return Reply(response.status, headers, body)
+def keep_end_to_end(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers without those of a single connection."""
+    return {name: headers[name] for name in headers if name.lower() not in HOP_BY_HOP_HEADERS}
 
 
 class Exchange:
     """A request that waits for its response. Faults are called with it.
 
     :param request: the record of the request.
+    :param send: sends it to the workspace.
     :param connection: the socket to the client.
     :param out: the file that writes to the client.
     :param closing: set when the proxy stops.
-    :param rewrite: replaces the workspace's address in a body with that of the proxy.
     """
 
     def __init__(
         self,
         request: RecordedRequest,
-        forwarded_request: ForwardedRequest,
+        send: Callable[[], Reply],
         connection: socket.socket,
         out: BufferedIOBase,
         closing: threading.Event,
-        rewrite: Callable[[bytes], bytes],
     ) -> None:
         self.request = request
         self.is_over = False
-        self._forwarded_request = forwarded_request
+        self._send = send
         self._connection = connection
         self._out = out
         self._closing = closing
-        self._rewrite = rewrite
 
     def forward(self) -> Reply:
         """Forward the request to the workspace and return its response.
@@ -163,9 +148,9 @@ class Exchange:
 
         :raises OSError: the workspace cannot be reached.
         """
-        reply = self._forwarded_request.send()
+        reply = self._send()
         self.request.forwarded = True
-        return Reply(reply.status, reply.headers, self._rewrite(reply.body))
+        return reply
 
     def respond(self, reply: Reply) -> None:
         """Send a complete response and keep the connection open."""

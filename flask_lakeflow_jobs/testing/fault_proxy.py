@@ -7,19 +7,21 @@ import random as random_module
 import socket
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 from weakref import WeakSet
 
 from .exchange import (
-    HOP_BY_HOP_HEADERS,
     Exchange,
-    ForwardedRequest,
     RecordedRequest,
+    Reply,
     hash_token,
+    keep_end_to_end,
     parse_body,
+    send_request,
 )
 from .faults import Fault
 
@@ -207,23 +209,19 @@ class FaultyWorkspace:
                 )
             return self.find_requests(method, path)
 
-    def build_forwarded_request(
-        self, method: str, target: str, headers: Any, body: bytes
-    ) -> ForwardedRequest:
-        """Return the request for the workspace; user tokens are replaced with its own.
+    def forward(self, method: str, target: str, headers: Any, body: bytes) -> Reply:
+        """Send a request to the workspace, with its token in place of a user's.
 
         :param target: path and query.
+        :return: the response, with the proxy's address in place of the workspace's.
+        :raises OSError: the workspace cannot be reached.
         """
-        forwarded = {
-            name: headers[name] for name in headers if name.lower() not in HOP_BY_HOP_HEADERS
-        }
+        forwarded = keep_end_to_end(headers)
         if read_bearer_token(headers) in self._tokens:
             forwarded["Authorization"] = f"Bearer {self.token}"
-        return ForwardedRequest(self._workspace.host, method, target, forwarded, body)
-
-    def rewrite(self, body: bytes) -> bytes:
-        """Replace the workspace's address in a body with that of the proxy."""
-        return body.replace(self._workspace.host.encode(), self.host.encode())
+        host = self._workspace.host
+        reply = send_request(host, method, target, forwarded, body)
+        return replace(reply, body=reply.body.replace(host.encode(), self.host.encode()))
 
 
 def read_bearer_token(headers: Any) -> str:
@@ -291,11 +289,10 @@ class _Connection(BaseHTTPRequestHandler):
         )
         exchange = Exchange(
             request,
-            workspace.build_forwarded_request(self.command, self.path, self.headers, raw),
+            partial(workspace.forward, self.command, self.path, self.headers, raw),
             self.connection,
             self.wfile,
             self.server.closing,
-            workspace.rewrite,
         )
         fault = workspace.record(request) or _no_fault
         try:
