@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
-from .cache import SharedCache
+from .cache import SharedCache, create_backend
 from .cache.namespace import cache_namespace
 from .cli import command_group
 from .clock import Clock, SystemClock
@@ -153,14 +153,8 @@ class LakeflowJobs:
     def _build_state(self, app: Flask, settings: AppSettings, reader: SettingsReader) -> AppState:
         clock, instance = self._clock, Path(app.instance_path)
         namespace = cache_namespace(reader, settings.bundle, instance)
-        cache = SharedCache.from_config(
-            app,
-            settings.cache,
-            self._cache,
-            clock,
-            namespace=namespace.name,
-            secret=namespace.secret,
-        )
+        backend = create_backend(app, settings.cache, self._cache)
+        cache = SharedCache(backend, clock, namespace=namespace.name, secret=namespace.secret)
         return AppState(
             app,
             settings,

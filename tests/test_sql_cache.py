@@ -18,6 +18,7 @@ from flask import Flask
 from flask_caching import Cache
 
 from flask_lakeflow_jobs import ConfigurationError, DatabaseUnavailable, LakeflowJobs
+from flask_lakeflow_jobs.cache import create_backend
 from flask_lakeflow_jobs.cache.availability import COOLDOWN_SECONDS
 from flask_lakeflow_jobs.cache.shared_cache import ENTRY_VERSION, KEY_PREFIX, SharedCache
 from flask_lakeflow_jobs.database.database import MIN_CONNECT_SECONDS, open_database
@@ -56,7 +57,7 @@ def connect(url: str, **options: Any) -> SqlCache:
 def share(url: str, **options: Any) -> SharedCache:
     """Return a shared cache whose clock stands still, as slow accesses would suspend it."""
     config = {"CACHE_TYPE": PATH, CACHE_SQL_URL: url, **options}
-    return SharedCache.from_config(Flask(__name__), config, None, FakeClock())
+    return SharedCache(create_backend(Flask(__name__), config, None), FakeClock())
 
 
 def execute(url: str, statement: str) -> list[Any]:
@@ -268,7 +269,7 @@ def test_host_cache_on_sql_stores_json_and_refuses_objects(url: str) -> None:
 def test_sql_cache_uses_the_record_database_by_default(url: str, tmp_path: Path) -> None:
     app = Flask(__name__, instance_path=str(tmp_path))
     app.config["LAKEFLOW_JOBS_RECORD_URL"] = url
-    SharedCache.from_config(app, {"CACHE_TYPE": PATH}, None).set("key", 1, 60)
+    SharedCache(create_backend(app, {"CACHE_TYPE": PATH}, None)).set("key", 1, 60)
     assert execute(url, f"SELECT count(*) FROM {TABLE}") == [(1,)]  # noqa: S608
 
 

@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from cachelib import BaseCache
 
@@ -17,11 +17,6 @@ from ..clock import Clock, SystemClock
 from ..concurrency import run_in_each_process
 from ..memo import Memo
 from .availability import Availability
-from .backend import create_backend
-
-if TYPE_CHECKING:
-    from flask import Flask
-    from flask_caching import Cache
 
 KEY_PREFIX = "lakeflow-jobs:"
 
@@ -81,7 +76,7 @@ class SharedCache:
     Entries may disappear at any time. While the backend fails or is slow, each process works by
     itself, which costs freshness only.
 
-    :param backend: a Flask-Caching backend.
+    :param backend: of :func:`.create_backend`.
     :param namespace: entries of another namespace are not found.
     :param secret: entries that were written without it are ignored.
     """
@@ -104,28 +99,6 @@ class SharedCache:
 
     def _reset(self) -> None:
         self._availability = Availability()  # accesses of a forked process's parent never end here
-
-    @classmethod
-    def from_config(
-        cls,
-        app: Flask,
-        config: Mapping[str, Any],
-        cache: Cache | None,
-        clock: Clock | None = None,
-        *,
-        namespace: str = "",
-        secret: str = "",
-    ) -> SharedCache:
-        """Create the cache of an app.
-
-        :param config: a Flask-Caching configuration.
-        :param cache: the host's own cache, which is used instead of the configuration.
-        :param namespace: separates apps that share one cache.
-        :param secret: signs the entries.
-        :raises ConfigurationError: as of :func:`create_backend`.
-        """
-        backend = create_backend(app, config, cache)
-        return cls(backend, clock, namespace=namespace, secret=secret)
 
     @property
     def is_cross_process(self) -> bool:

@@ -13,7 +13,8 @@ from flask_caching import Cache
 from flask_caching.backends import NullCache
 
 from flask_lakeflow_jobs import ConfigurationError, LakeflowJobs
-from flask_lakeflow_jobs.cache.backend import PlainTextSerializer, create_backend
+from flask_lakeflow_jobs.cache import create_backend
+from flask_lakeflow_jobs.cache.backend import PlainTextSerializer
 from flask_lakeflow_jobs.cache.shared_cache import SharedCache
 
 
@@ -107,7 +108,7 @@ def test_entries_are_read_as_bytes_and_as_texts_that_redis_has_decoded(stored: b
 
 def test_files_that_former_processes_wrote_count_for_the_threshold(tmp_path: Path) -> None:
     for process in range(4):
-        shared = SharedCache.from_config(Flask(__name__), _files(tmp_path), None)
+        shared = SharedCache(create_backend(Flask(__name__), _files(tmp_path), None))
         for number in range(4):
             shared.set(f"{process}-{number}", number, 60)
     assert len(list(tmp_path.iterdir())) <= 5 + 1 + 1  # one over the threshold, and the number
@@ -117,7 +118,7 @@ def test_files_of_the_host_cache_are_counted_together(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     app, host = Flask(__name__), Cache(config=_files(tmp_path), with_jinja2_ext=False)
-    shared = SharedCache.from_config(app, {}, host)
+    shared = SharedCache(create_backend(app, {}, host))
     with app.app_context():
         for number in range(10):
             shared.set(f"ours-{number}", number, 60)

@@ -18,6 +18,7 @@ from flask_caching.backends import SimpleCache
 from flask_lakeflow_jobs import (
     LakeflowJobs,
 )
+from flask_lakeflow_jobs.cache import create_backend
 from flask_lakeflow_jobs.cache.availability import (
     COOLDOWN_SECONDS,
     GIVEN_UP_SECONDS,
@@ -41,7 +42,7 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> SharedCache:
     config = (
         files(tmp_path) if request.param == "FileSystemCache" else {"CACHE_TYPE": "SimpleCache"}
     )
-    return SharedCache.from_config(Flask(__name__), config, None)
+    return SharedCache(create_backend(Flask(__name__), config, None))
 
 
 @pytest.mark.parametrize("value", [{"a": [1, None, "ü\u2028"]}, [], "", 0, False, "text", 1.5])
@@ -64,7 +65,7 @@ def test_shared_cache_add_replaces_an_expired_entry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though it is still there: files stay until there are many."""
-    shared = SharedCache.from_config(Flask(__name__), files(tmp_path), None)
+    shared = SharedCache(create_backend(Flask(__name__), files(tmp_path), None))
     assert shared.add("claim", "first", 5)
     now = time.time()
     monkeypatch.setattr("cachelib.file.time", lambda: now + 10)
@@ -76,7 +77,7 @@ def test_shared_cache_that_stores_nothing_leaves_each_process_to_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A full disk: that of files logs it and returns."""
-    shared = SharedCache.from_config(Flask(__name__), files(tmp_path), None)
+    shared = SharedCache(create_backend(Flask(__name__), files(tmp_path), None))
 
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -97,7 +98,7 @@ def test_shared_cache_that_stores_nothing_leaves_each_process_to_itself(
 def test_shared_cache_with_garbage_has_no_value(
     tmp_path: Path, garbage: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shared = SharedCache.from_config(Flask(__name__), files(tmp_path), None)
+    shared = SharedCache(create_backend(Flask(__name__), files(tmp_path), None))
     shared.set("key", 1, 60)
     for path in tmp_path.iterdir():
         content = path.read_bytes()
@@ -113,7 +114,7 @@ def test_shared_cache_with_garbage_has_no_value(
 def test_shared_cache_namespaces_are_separate(tmp_path: Path, part: str) -> None:
     host, options = Flask(__name__), files(tmp_path)
     parts: list[dict[str, Any]] = [{part: "a"}, {part: "a"}, {part: "b"}]
-    one, same, other = (SharedCache.from_config(host, options, None, **each) for each in parts)
+    one, same, other = (SharedCache(create_backend(host, options, None), **each) for each in parts)
     one.set("key", 1, 60)
     assert same.get("key") == 1
     assert other.get("key") is None
@@ -142,7 +143,9 @@ def test_shared_cache_over_its_threshold_keeps_working(
 
 
 def test_shared_cache_on_files_is_cross_process(tmp_path: Path) -> None:
-    one, other = (SharedCache.from_config(Flask(__name__), files(tmp_path), None) for _ in range(2))
+    one, other = (
+        SharedCache(create_backend(Flask(__name__), files(tmp_path), None)) for _ in range(2)
+    )
     one.set("key", {"a": 1}, 60)
     assert other.get("key") == {"a": 1}
     assert [one.add("lease", 1, 60), other.add("lease", 2, 60)] == [True, False]
@@ -152,11 +155,11 @@ def test_shared_cache_on_files_is_cross_process(tmp_path: Path) -> None:
 def test_shared_cache_in_memory_is_not_cross_process() -> None:
     for kind in ("SimpleCache", "NullCache"):
         config = {"CACHE_TYPE": kind, "CACHE_NO_NULL_WARNING": True}
-        assert not SharedCache.from_config(Flask(__name__), config, None).is_cross_process
+        assert not SharedCache(create_backend(Flask(__name__), config, None)).is_cross_process
 
 
 def test_shared_cache_stores_json_with_a_version(tmp_path: Path) -> None:
-    SharedCache.from_config(Flask(__name__), files(tmp_path), None).set("key", {"a": 1}, 60)
+    SharedCache(create_backend(Flask(__name__), files(tmp_path), None)).set("key", {"a": 1}, 60)
     stored = [path.read_bytes()[4:] for path in tmp_path.iterdir()]
     entries = [json.loads(content) for content in stored if content.startswith(b"{")]
     [entry] = entries
@@ -174,7 +177,7 @@ def test_shared_cache_never_reads_a_pickle(tmp_path: Path) -> None:
     host = Cache(config=files(tmp_path), with_jinja2_ext=False)
     app = Flask(__name__)
     host.init_app(app)
-    shared = SharedCache.from_config(Flask(__name__), files(tmp_path), None)
+    shared = SharedCache(create_backend(Flask(__name__), files(tmp_path), None))
     with app.app_context():
         host.set(KEY_PREFIX + "key", Bomb())
     assert shared.get("key") is None
@@ -186,7 +189,7 @@ def test_shared_cache_never_reads_a_pickle(tmp_path: Path) -> None:
 )
 def test_shared_cache_ignores_entries_of_other_formats(stored: object) -> None:
     app, host = Flask(__name__), Cache(config={"CACHE_TYPE": "SimpleCache"})
-    shared = SharedCache.from_config(app, {}, host)
+    shared = SharedCache(create_backend(app, {}, host))
     with app.app_context():
         host.set(KEY_PREFIX + "key", stored)
     assert shared.get("key") is None
@@ -195,7 +198,7 @@ def test_shared_cache_ignores_entries_of_other_formats(stored: object) -> None:
 def test_shared_cache_on_the_hosts_cache_leaves_its_entries(tmp_path: Path) -> None:
     app, host = Flask(__name__), Cache(config=files(tmp_path))
     host.init_app(app)
-    shared = SharedCache.from_config(app, {}, host)
+    shared = SharedCache(create_backend(app, {}, host))
     with app.app_context():
         host.set("its own", {1, 2})
         shared.set("ours", 1, 60)

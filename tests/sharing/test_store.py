@@ -13,6 +13,7 @@ from flask import Flask
 from flask_caching import Cache
 from flask_caching.backends.rediscache import RedisCache
 
+from flask_lakeflow_jobs.cache import create_backend
 from flask_lakeflow_jobs.cache.availability import COOLDOWN_SECONDS
 from flask_lakeflow_jobs.cache.backend import REDIS_TIMEOUT_SECONDS
 from flask_lakeflow_jobs.cache.shared_cache import ENTRY_VERSION, KEY_PREFIX, SharedCache
@@ -22,7 +23,7 @@ from tests.sharing.conftest import RedisServer
 
 
 def connect(server: RedisServer, clock: Clock | None = None) -> SharedCache:
-    return SharedCache.from_config(Flask(__name__), server.config, None, clock)
+    return SharedCache(create_backend(Flask(__name__), server.config, None), clock)
 
 
 def test_redis_entry_is_read_by_every_process(redis_server: RedisServer) -> None:
@@ -54,7 +55,7 @@ def test_redis_entry_is_json_with_a_version_and_expires(redis_server: RedisServe
 def test_host_cache_holds_json_entries_next_to_its_own_pickles(redis_server: RedisServer) -> None:
     app = Flask(__name__)
     host = Cache(app, config={**redis_server.config, "CACHE_KEY_PREFIX": "host:"})
-    shared = SharedCache.from_config(app, {}, host)
+    shared = SharedCache(create_backend(app, {}, host))
     shared.set("key", {"a": 1}, 60)
     with app.app_context():
         host.set("own", {1, 2})
@@ -71,7 +72,7 @@ def test_replica_that_lags_behind_is_not_read(redis_server: RedisServer) -> None
     url = redis_server.url.removesuffix("0") + "1"
     with redis.Redis.from_url(url) as replica:  # no write arrives there
         app.extensions["cache"][host]._read_client = replica
-        shared = SharedCache.from_config(app, {}, host)
+        shared = SharedCache(create_backend(app, {}, host))
         shared.set("key", 1, 60)
         assert shared.get("key") == 1
         assert [shared.add("lease", each, 60) for each in (1, 2)] == [True, False]
@@ -167,7 +168,7 @@ def test_hanging_redis_is_tried_once_per_cooldown(
 
 def test_redis_configuration_gets_a_timeout_unless_it_has_one(redis_server: RedisServer) -> None:
     app = Flask(__name__)
-    SharedCache.from_config(app, redis_server.config, None)
+    create_backend(app, redis_server.config, None)
     [backend] = app.extensions["cache"].values()
     assert (
         backend._read_client.connection_pool.connection_kwargs["socket_timeout"]
@@ -175,6 +176,6 @@ def test_redis_configuration_gets_a_timeout_unless_it_has_one(redis_server: Redi
     )
     configured = {**redis_server.config, "CACHE_OPTIONS": {"socket_timeout": 9}}
     app = Flask(__name__)
-    SharedCache.from_config(app, configured, None)
+    create_backend(app, configured, None)
     [backend] = app.extensions["cache"].values()
     assert backend._read_client.connection_pool.connection_kwargs["socket_timeout"] == 9

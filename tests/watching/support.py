@@ -12,7 +12,7 @@ from flask import Flask
 from flask_caching.backends import SimpleCache
 
 from flask_lakeflow_jobs import RunStatus
-from flask_lakeflow_jobs.cache import SharedCache
+from flask_lakeflow_jobs.cache import SharedCache, create_backend
 from flask_lakeflow_jobs.clock import Clock
 from flask_lakeflow_jobs.concurrency import Spawn
 from flask_lakeflow_jobs.identity import APP, Identity
@@ -108,7 +108,7 @@ class FakeSource(RunSource):
 
 def process_cache() -> SharedCache:
     """A cache that no other process sees."""
-    return SharedCache.from_config(Flask(__name__), {"CACHE_TYPE": "SimpleCache"}, None)
+    return SharedCache(create_backend(Flask(__name__), {"CACHE_TYPE": "SimpleCache"}, None))
 
 
 def subscribe(
