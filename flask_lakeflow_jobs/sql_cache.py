@@ -24,6 +24,7 @@ from .config.readers import SettingsReader, parse_lakebase, parse_record_url
 from .database.database import CHOOSE_SCHEMA, Database, open_database
 from .errors import ConfigurationError, DatabaseUnavailable
 from .state import database_credentials
+from .text import parse_if_json
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -59,10 +60,7 @@ class JsonSerializer:
         return json.dumps(value, separators=(",", ":")).encode()
 
     def loads(self, stored: bytes) -> Any:
-        try:
-            return json.loads(stored)
-        except (ValueError, RecursionError):  # another program wrote it
-            return None
+        return parse_if_json(stored)  # None for what another program wrote
 
 
 class _Statements:

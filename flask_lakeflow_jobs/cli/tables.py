@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 
-from ..text import format_value, join_lines
+from ..text import format_value, join_lines, parse_if_json
 
 #: A column is not cut to fewer characters.
 MIN_WIDTH = 8
@@ -77,10 +76,7 @@ def format_json(text: str, width: int | None = None) -> str | None:
     :param width: as for :func:`format_table`.
     :return: ``None`` for any other text.
     """
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    value = parse_if_json(text)
     if _is_table(value):
         return "\n".join(_format_rows(value, width))
     if not isinstance(value, dict) or not value:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,7 +11,7 @@ from marshmallow.fields import Boolean
 from ..errors import InvalidParameters
 from ..runs.params import flatten_messages
 from ..runs.redaction import REDACTED
-from ..text import parse_json
+from ..text import parse_if_json, parse_json
 
 #: The choices of a flag that may be left out.
 FLAGS = ("true", "false")
@@ -88,7 +87,7 @@ class Control:
         if self.value or self.control in ("password", "checkbox"):
             return False
         if self.control in ("lines", "json"):
-            return (_parse(text) if self.control == "json" else _read_list(text)) is not None
+            return (parse_if_json(text) if self.control == "json" else _read_list(text)) is not None
         return not self.choices or text in self.choices
 
     def text_in(self, sent: Mapping[str, str]) -> str:
@@ -236,16 +235,9 @@ def _as_lines(text: str) -> str:
 
 def _read_list(text: str) -> list[str] | None:
     """Return the items of a list of texts that JSON contains; ``None`` if it is something else."""
-    items = _parse(text)
+    items = parse_if_json(text)
     is_list = isinstance(items, list) and all(isinstance(each, str) for each in items)
     return items if is_list else None
-
-
-def _parse(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _flag(text: str) -> str:

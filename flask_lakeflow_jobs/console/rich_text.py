@@ -5,14 +5,13 @@ The text is hostile. Everything is escaped; all other control sequences are remo
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from markupsafe import Markup, escape
 
-from ..text import DIRECTION_MARKS, DIRECTIONS, format_value
+from ..text import DIRECTION_MARKS, DIRECTIONS, format_value, parse_if_json
 
 _SGR = re.compile(r"\x1b\[([0-9;:]*)m")
 #: Sequences that move the cursor and so on, control characters, and changes of direction.
@@ -165,10 +164,7 @@ def render_json(text: str) -> Markup | None:
     """
     if not text.lstrip().startswith(("{", "[")) or len(text) > MAX_JSON_CHARS:
         return None
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    value = parse_if_json(text)
     if not value or _count_nodes(value, 0) > MAX_JSON_NODES:
         return None
     return _render_value(value, 0)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..text import format_value
+from ..text import format_value, parse_if_json
 from .outcome import NEVER_STARTED, SUCCESSES, Outcome, has_ended, outcome_of
 from .redaction import SecretOverrides, redact
 
@@ -141,10 +141,7 @@ def _read_inputs(run: Document) -> Sequence[Any] | None:
     """Return the inputs, if they are in the definition and not a reference to another task."""
     tasks = run.get("tasks") or ()
     loops = [each["for_each_task"] for each in tasks if each.get("for_each_task")]
-    try:
-        inputs = json.loads(loops[0].get("inputs") or "") if loops else None
-    except (ValueError, RecursionError):
-        return None
+    inputs = parse_if_json(loops[0].get("inputs") or "") if loops else None
     return inputs if isinstance(inputs, list) else None
 
 
