@@ -12,6 +12,7 @@ from marshmallow import fields
 
 from ..errors import InvalidRequest
 from ..runs.ids import parse_run_id
+from ..runs.params import accepted_fields
 from ..runs.run_now_fields import LIST_NAMES, PIPELINE_LISTS, RUN_NOW_FIELDS
 from ..text import parse_json
 from .completion import complete_key, complete_tasks, complete_words
@@ -134,8 +135,7 @@ def takes_object(job: Job, name: str) -> bool:
 
 
 def _field_of(job: Job, name: str) -> fields.Field[Any] | None:
-    declared = job.schema.load_fields if job.schema is not None else {}
-    return next((field for key, field in declared.items() if name == (field.data_key or key)), None)
+    return accepted_fields(job.schema).get(name) if job.schema is not None else None
 
 
 task_option = click.option(

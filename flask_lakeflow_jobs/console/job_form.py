@@ -11,6 +11,7 @@ from marshmallow.fields import AwareDateTime
 
 from ..runs.job_definition import defined_parameters, defined_tasks
 from ..runs.json_schema import build_json_schema
+from ..runs.params import accepted_fields
 from ..runs.redaction import REDACTED, SecretOverrides, has_secret, is_secret, is_secret_name
 from ..runs.run_now_fields import LIST_NAMES, NAMED_FIELDS
 from ..runs.run_parameters import job_parameters_of, overriding_fields
@@ -89,8 +90,8 @@ def _defined_values(job: Job, definition: SdkJob | None) -> dict[str, str]:
 def _fields_with_offset(schema: Schema) -> set[str]:
     """Return the fields that need an offset from UTC, for which browsers have no control."""
     return {
-        field.data_key or name
-        for name, field in schema.load_fields.items()
+        name
+        for name, field in accepted_fields(schema).items()
         if isinstance(field, AwareDateTime) and field.default_timezone is None
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from ..text import format_value
+from .params import accepted_fields
 from .redaction import has_secret, secret_overrides
 from .run_now_fields import (
     ASCII_FIELDS,
@@ -110,7 +111,7 @@ def _describe_object(properties: dict[str, Any]) -> dict[str, Any]:
 
 def _describe_schema(schema: Schema, parents: tuple[type[Schema], ...]) -> dict[str, Any]:
     parents = (*parents, type(schema))
-    accepted = {field.data_key or name: field for name, field in schema.load_fields.items()}
+    accepted = accepted_fields(schema)
     described = {name: _describe_field(field, parents) for name, field in accepted.items()}
     document: dict[str, Any] = {
         "type": "object",

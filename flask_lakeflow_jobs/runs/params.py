@@ -9,11 +9,16 @@ from typing import Any
 from marshmallow import Schema, ValidationError
 from marshmallow import missing as absent
 from marshmallow.exceptions import SCHEMA
-from marshmallow.fields import Date
+from marshmallow.fields import Date, Field
 from marshmallow.utils import get_value
 
 from ..errors import ConfigurationError, InvalidParameters, quote
 from ..text import HALF_CHARACTER, HALF_CHARACTER_MESSAGE
+
+
+def accepted_fields(schema: Schema) -> dict[str, Field[Any]]:
+    """Return the fields of a schema by the names that callers use."""
+    return {field.data_key or name: field for name, field in schema.load_fields.items()}
 
 
 def validate_params(
@@ -76,8 +81,8 @@ def find_computed(
     if schema is None or not given <= sent:
         return set()
     plain = {
-        field.data_key or name
-        for name, field in schema.load_fields.items()
+        name
+        for name, field in accepted_fields(schema).items()
         if field.load_default is not absent and not callable(field.load_default)
     }
     return sent - given - plain
@@ -94,9 +99,7 @@ def _by_data_key(schema: Schema, loaded: object) -> dict[str, Any]:
 
 def _check_dates(schema: Schema, params: Mapping[str, Any], values: Mapping[str, Any]) -> None:
     """Refuse a ``datetime`` for a field that is a date: marshmallow loads it as it is."""
-    names = [
-        field.data_key or name for name, field in schema.load_fields.items() if type(field) is Date
-    ]
+    names = [name for name, field in accepted_fields(schema).items() if type(field) is Date]
     given = [name for name in names if isinstance(params.get(name), dt.datetime)]
     if unchanged := [name for name in given if values.get(name) is params[name]]:
         raise InvalidParameters.by_name(dict.fromkeys(unchanged, "Not a valid date."))
@@ -105,8 +108,7 @@ def _check_dates(schema: Schema, params: Mapping[str, Any], values: Mapping[str,
 def _check_nothing_lost(
     schema: Schema, loaded: object, params: Mapping[str, Any], values: Mapping[str, Any]
 ) -> None:
-    data_keys = {field.data_key or name for name, field in schema.load_fields.items()}
-    if lost := sorted((data_keys & set(params)) - set(values)):
+    if lost := sorted((accepted_fields(schema).keys() & params.keys()) - values.keys()):
         raise ConfigurationError(
             f"{type(schema).__name__} deserializes to a {type(loaded).__name__} without"
             f" {', '.join(lost)}, so the job would not receive it. Deserialize to a dict, or to an"

@@ -14,6 +14,7 @@ from marshmallow import fields
 
 from ..text import PROGRESS_TOKEN_PREFIX, PROGRESS_TOKENS
 from .outcome import life_cycle_of, outcome_of
+from .params import accepted_fields
 from .run_now_fields import NAMED_FIELDS
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _find_overrides(schema: Schema, parents: tuple[type[Schema], ...]) -> dict[s
     """Return what a schema declares and, for other names, what the schemas in its fields do."""
     own: dict[str, bool] = {}
     others: dict[str, bool] = {}
-    for name, field in schema.load_fields.items():
+    for name, field in accepted_fields(schema).items():
         within: dict[str, bool] = {}
         for each in _schemas_within(field):
             if type(each) not in parents:
@@ -99,7 +100,7 @@ def _find_overrides(schema: Schema, parents: tuple[type[Schema], ...]) -> dict[s
         others |= within
         # A list or an object is one parameter, which a secret in it makes secret.
         if "secret" in field.metadata or any(within.values()):
-            own[field.data_key or name] = bool(field.metadata.get("secret", True))
+            own[name] = bool(field.metadata.get("secret", True))
     return others | own
 
 
