@@ -53,9 +53,9 @@ class ForkGate:
         with self._changed:
             self._forks += 1
             self._changed.wait_for(lambda: not self._uses, WAIT_SECONDS)
-        for reference in self._closers:
-            if (method := reference()) is not None:
-                method()
+            for reference in self._closers:  # in turns: two forks may begin at once
+                if (method := reference()) is not None:
+                    method()
 
     def _open(self) -> None:
         with self._changed:

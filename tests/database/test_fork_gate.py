@@ -106,3 +106,24 @@ def test_use_begins_after_the_last_of_two_simultaneous_forks() -> None:
     gate._open()
     thread.join(DEADLINE)
     assert began.is_set()
+
+
+def test_simultaneous_forks_close_connections_in_turns() -> None:
+    """Otherwise one closes a pool, and the other then returns connections to it."""
+    gate = ForkGate()
+    is_free: list[bool] = []
+
+    class Database:
+        def close_idle(self) -> None:
+            def try_to_close() -> None:
+                is_free.append(gate._changed.acquire(blocking=False))
+
+            other_fork = threading.Thread(target=try_to_close)
+            other_fork.start()
+            other_fork.join(DEADLINE)
+
+    database = Database()
+    gate.add(database.close_idle)
+    gate._close()
+    gate._open()
+    assert is_free == [False]
