@@ -101,3 +101,9 @@ all_n = {row.k: row[1] for row in rows.groupBy("k").agg(F.collect_list("n")).col
 assert {k: (first[k], last[k], sorted(all_n[k])) for k in all_n} == {k: (values[0], values[-1], values) for k, values in all_n.items()}
 latest = rows.orderBy(F.desc("n")).dropDuplicates(["k"])
 assert {row.k: row.n for row in latest.collect()} == last
+
+# %% pivot of a source with a name
+spark.createDataFrame([(1, "a", 2), (1, "b", 3)], "id INT, k STRING, n INT").createOrReplaceTempView("facts")
+for source in ("facts f", "(SELECT * FROM facts) AS f"):
+    row = spark.sql(f"SELECT f.id, a, b FROM {source} PIVOT (sum(f.n) FOR f.k IN ('a', 'b'))").first()
+    assert row[:] == (1, 2, 3), row

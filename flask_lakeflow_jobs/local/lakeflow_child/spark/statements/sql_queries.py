@@ -41,6 +41,7 @@ def rewrite_queries(tree: Tree, describe: Describe) -> Tree:
     """Write the queries in a tree with what Sail takes."""
     tree = tree.transform(_rename_functions)
     for pivot in tree.find_all(exp.Pivot):
+        _move_alias(pivot)
         for field in pivot.args.get("fields") or ():
             if isinstance(field, exp.In) and not isinstance(field.this, (exp.Paren, exp.Tuple)):
                 field.set("this", exp.paren(field.this.copy()))
@@ -56,6 +57,20 @@ def rewrite_queries(tree: Tree, describe: Describe) -> Tree:
             tree = replace_part(tree, select, rewritten)
             expand_stars(rewritten, describe)
     return tree
+
+
+def _move_alias(pivot: exp.Pivot) -> None:
+    """Name the rows of a ``PIVOT`` like its source: Sail takes no name before it."""
+    source = pivot.parent
+    alias = source and source.args.get("alias")
+    if pivot.args.get("unpivot") or not alias or alias.columns:
+        return
+    source.set("alias", None)
+    if pivot.args.get("alias") is None:
+        pivot.set("alias", alias)
+    for column in pivot.find_all(exp.Column):
+        if column.table.lower() == alias.name.lower():
+            column.set("table", None)
 
 
 def _rename_functions(node: Tree) -> Tree:

@@ -106,6 +106,14 @@ def test_columns_are_described_by_queries_without_paths(query: str) -> None:
             "SELECT * FROM t PIVOT (sum(id) FOR name IN ('a' AS a))",
             "SELECT * FROM t PIVOT(sum(id) FOR (name) IN ('a' AS a))",
         ),
+        (
+            "SELECT x.a FROM (SELECT * FROM t) AS x PIVOT (sum(X.id) FOR x.name IN ('a'))",
+            "SELECT x.a FROM (SELECT * FROM (SELECT * FROM t) PIVOT(sum(id) FOR (name) IN ('a'))) AS x",
+        ),
+        (
+            "SELECT * FROM t AS x PIVOT (sum(id) FOR name IN ('a')) AS y",
+            "SELECT * FROM (SELECT * FROM t PIVOT(sum(id) FOR (name) IN ('a'))) AS y",
+        ),
         ("SELECT iff(id > 1, 1, 2)", "SELECT IF(id > 1, 1, 2)"),
         ("SELECT try_add(n, 1) * try_multiply(v, 2)", "SELECT ((n) + (1)) * ((v) * (2))"),
     ],
