@@ -57,6 +57,22 @@ def test_dbt_and_sql_tasks_read_each_others_tables(serve: Serve, tmp_path: Path)
     assert written == {Path(name).parts[1] for name in FILES if name.startswith("dbt/")}
 
 
+def test_models_read_samples(serve: Serve) -> None:
+    source = "version: 2\nsources: [{name: tpch, database: samples, tables: [{name: nation}]}]"
+    files = {
+        "dbt/models/samples.yml": source,
+        "dbt/models/nations.sql": "select count(*) as n from {{ source('tpch', 'nation') }}",
+        "nations.sql": "SELECT n FROM main.ann.nations",
+    }
+    tasks = [
+        dbt_task("dbt", *[f"dbt run --select nations {VARS}"] * 2),
+        sql_task("read", "nations.sql", depends_on=depends_on("dbt")),
+    ]
+    client = serve({"etl": {"tasks": tasks}}, {**FILES, **files})
+    run = client.run("etl")
+    assert client.rows(run, "read") == [["n"], ["25"]], client.outputs(run)
+
+
 def test_dbt_tasks_and_sql_tasks_wait_for_each_other(serve: Serve) -> None:
     commands = [f"dbt run --select daily {VARS}"]
     tasks = [

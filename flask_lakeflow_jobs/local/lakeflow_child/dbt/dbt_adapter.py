@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import re
 import textwrap
+from threading import Lock
 from typing import Any
 
 from ..spark.statements.query_tables import qualify
-from ..sql.catalogs import DATABASE, create_catalog, from_duckdb
+from ..sql.catalogs import DATABASE, add_samples, create_catalog, from_duckdb
 from ..sql.sql_advice import UnsupportedStatement
 from ..sql.sql_macros import ALL_MACROS, create_macros
 from ..sql.sql_translation import parse, skipped_name, translate
@@ -76,6 +77,7 @@ def adapt(folder: str) -> None:
     package = _write_package(folder)
     find_names, find_types = FACTORY.get_adapter_package_names, FACTORY.get_adapter_type_names
     compile_code, execute = Compiler._compile_code, DuckDBCursorWrapper.execute
+    adding_samples = Lock()  # the threads have one database
 
     def compile_and_translate(self: Any, node: Any, *arguments: Any, **options: Any) -> Any:
         node = compile_code(self, node, *arguments, **options)
@@ -88,6 +90,8 @@ def adapt(folder: str) -> None:
         if not hasattr(self, _MARK):
             setattr(self, _MARK, True)  # before the first statement of each thread
             create_macros(self._cursor, set(), ALL_MACROS)
+            with adding_samples:
+                add_samples(self._cursor)
         if match := _CREATE_SCHEMA.match(sql):
             create_catalog(self._cursor, match[1])  # one that only a macro names
         return execute(self, skip_command(sql), bindings)

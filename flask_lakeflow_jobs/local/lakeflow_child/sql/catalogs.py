@@ -49,7 +49,7 @@ class Warehouse:
             self._database.execute("SET TimeZone = 'UTC'")  # as Databricks by default
             user = os.environ.get("LAKEFLOW_LOCAL_USER")
             self._database.execute("SET VARIABLE lakeflow_user = ?", [user])
-            _add_samples(self._database)
+            add_samples(self._database)
             self._macros: set[str] = set()
             views = "SELECT string_agg(sql, ' ') FROM duckdb_views() WHERE NOT internal"
             self.create_macros(self._database.execute(views).fetchone()[0] or "")
@@ -152,8 +152,10 @@ def _create_schema(database: Any, names: list[str]) -> list[str]:
     return path
 
 
-def _add_samples(database: Any) -> None:
-    if not os.path.exists(catalog_file("samples")):
+def add_samples(database: Any) -> None:
+    """Attach the catalog of samples, unless the database has one."""
+    known = "SELECT count(*) FROM duckdb_databases() WHERE database_name = 'samples'"
+    if database.execute(known).fetchone() == (0,):
         database.execute("ATTACH ':memory:' AS samples")
         for statement in DUCKDB_SAMPLES:
             database.execute(statement)

@@ -22,7 +22,7 @@ def test_warehouse_that_cannot_be_opened_leaves_no_connection(
         raise OSError("no space")
 
     with monkeypatch.context() as patch:
-        patch.setattr(catalogs, "_add_samples", fail)
+        patch.setattr(catalogs, "add_samples", fail)
         with pytest.raises(OSError, match="no space"):
             Warehouse()
     with pytest.raises(duckdb.ConnectionException):
