@@ -38,6 +38,7 @@ _KINDS = {
     "schedule": (
         r"SCHEDULE\s+(?:REFRESH\s+)?"
         rf"(?:EVERY\s+\d+\s+\w+|CRON\s+(?:{TEXT})(?:\s+AT\s+TIME\s+ZONE\s+(?:{TEXT}))?)"
+        rf"|TRIGGER\s+ON\s+UPDATE(?:\s+AT\s+MOST\s+EVERY\s+INTERVAL\s+(?:{TEXT}|\d+)\s+\w+)?"
     ),
     "system_table": r"system\s*\.\s*(?!information_schema)\w+\s*\.\s*\w+",
     "source": rf"{_NAME}(?:\s+(?:VERSION|TIMESTAMP)\s+AS\s+OF\s+(?:{TEXT}|\S+))?",

@@ -7,7 +7,7 @@ spark.sql(
 assert spark.table("dev.snippets.streamed").count() > 0
 
 # %% materialized view
-spark.sql("CREATE OR REPLACE MATERIALIZED VIEW dev.snippets.m AS SELECT * FROM dev.snippets.t")
+spark.sql("CREATE OR REPLACE MATERIALIZED VIEW dev.snippets.m SCHEDULE EVERY 1 DAY AS SELECT * FROM dev.snippets.t")
 spark.table("dev.snippets.m").collect()
 
 # %% rows of a subquery

@@ -71,6 +71,7 @@ def rows(text: str) -> list[tuple[Any, ...]]:
         ("REPLACE TABLE t AS SELECT 3 AS id", ALL, [(3,)]),
         ("CREATE MATERIALIZED VIEW v COMMENT 'c' SCHEDULE CRON '0 0 0 * * ?' AT TIME ZONE 'UTC' AS SELECT 1", "SELECT * FROM v", [(1,)]),
         ("CREATE MATERIALIZED VIEW v SCHEDULE REFRESH EVERY 2 HOURS AS SELECT 1", "SELECT * FROM v", [(1,)]),
+        ("CREATE MATERIALIZED VIEW v TRIGGER ON UPDATE AT MOST EVERY INTERVAL 1 HOUR AS SELECT 1", "SELECT * FROM v", [(1,)]),
         ("CREATE MATERIALIZED VIEW v AS SELECT 1; DROP MATERIALIZED VIEW IF EXISTS v; CREATE TABLE v AS SELECT 2", "SELECT * FROM v", [(2,)]),
         ("CREATE FUNCTION main.default.f(a STRING) RETURNS STRING RETURN upper(a)", "SELECT main.default.f(name), default.f('q') FROM t WHERE id = 1", [("A", "Q")]),
         ("FSCK REPAIR TABLE t; SET TAG ON TABLE t a = b", COUNT, [(2,)]),

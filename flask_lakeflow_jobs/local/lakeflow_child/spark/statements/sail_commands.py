@@ -74,6 +74,10 @@ class SailCommands:
         """Write a table of Iceberg as one of Delta: Sail cannot read it in the next run."""
         return f"{match.string[: match.start('kind')]}DELTA{match.string[match.end('kind') :]}"
 
+    def drop_schedule(self, match: Match) -> str:
+        """Leave out when it is refreshed, since each run creates it."""
+        return match.string[: match.start("schedule")] + match.string[match.end() :]
+
     def create_whole(self, match: Match) -> str:
         """Create a streaming table or a materialized view whole, since Sail has none of them."""
         query = replace_syntax(
@@ -246,6 +250,8 @@ class SailCommands:
         "<what: COMMENT ON | SET TIME ZONE | SET TIMEZONE>": skip,
         "(ALTER | CREATE)": drop_features,
         "CREATE [OR REPLACE] [EXTERNAL] TABLE … USING <kind: ICEBERG>": use_delta,
+        "CREATE [OR (REFRESH | REPLACE)] (MATERIALIZED | STREAMING) (TABLE | VIEW) …"
+        " <schedule>": drop_schedule,
         "CREATE [OR (REFRESH | REPLACE)] (MATERIALIZED | STREAMING) <kind: TABLE | VIEW>"
         " [IF NOT EXISTS]": create_whole,
         "CREATE [OR REPLACE] TABLE [IF NOT EXISTS] <name> [DEEP | SHALLOW] CLONE"

@@ -62,6 +62,16 @@ def run(statement: str, mounts: dict[str, str]) -> tuple[list[str], str]:
         ),
         ("CREATE CATALOG IF NOT EXISTS ", [], "CREATE CATALOG IF NOT EXISTS "),
         ("CREATE SCHEMA sales", [], "CREATE SCHEMA sales"),
+        (
+            "CREATE STREAMING TABLE t COMMENT 'c' SCHEDULE EVERY 1 HOUR AS SELECT 1",
+            [],
+            "CREATE OR REPLACE TABLE t COMMENT 'c' AS SELECT 1",
+        ),
+        (
+            "CREATE OR REFRESH STREAMING TABLE t TRIGGER ON UPDATE AS SELECT * FROM STREAM(u)",
+            [],
+            "CREATE OR REPLACE TABLE t AS SELECT * FROM u",
+        ),
         ("CREATE DATABASE dev.sales", ["catalog dev"], "CREATE DATABASE dev.sales"),
         (
             "CREATE SCHEMA IF NOT EXISTS dev.`my s` COMMENT 'x' MANAGED LOCATION 's3://c'",
