@@ -61,9 +61,10 @@ def rewrite_queries(tree: Tree, describe: Describe) -> Tree:
 
 def _move_alias(pivot: exp.Pivot) -> None:
     """Name the rows of a ``PIVOT`` like its source: Sail takes no name before it."""
-    source = pivot.parent
-    alias = source and source.args.get("alias")
-    if pivot.args.get("unpivot") or not alias or alias.columns:
+    if pivot.args.get("unpivot") or (source := pivot.parent) is None:
+        return
+    alias = source.args.get("alias")
+    if alias is None or alias.columns:
         return
     source.set("alias", None)
     if pivot.args.get("alias") is None:
