@@ -93,20 +93,9 @@ def _zone_of(milliseconds: int) -> str:
     return dt.datetime.fromtimestamp(milliseconds / 1000).astimezone().tzname() or "local"
 
 
-def final_duration(run: AnyRun) -> float | None:
-    """Return the seconds that an ended run or task took, without its time in the queue."""
-    if not has_ended(run):
-        return None
-    if seconds := duration_of(run):
-        return seconds
-    phases = (run.setup_duration, run.execution_duration, run.cleanup_duration)
-    milliseconds = run.run_duration or sum(phase or 0 for phase in phases)
-    return milliseconds / 1000 if milliseconds else None
-
-
 def format_final_duration(run: AnyRun) -> str:
     """Format the duration of a run or task; the text is empty until it has ended."""
-    return format_duration(final_duration(run))
+    return format_duration(duration_of(run) or None)
 
 
 def format_elapsed(run: AnyRun, now: float, counts_from: int | None = None) -> str:

@@ -13,12 +13,11 @@ from flask.cli import with_appcontext
 from ..config.jobs import NO_JOBS_MESSAGE
 from ..errors import JobNotFound, LakeflowJobsError, NotAllowed
 from ..reader import cached_reads_of, read_efforts
-from ..runs.durations import counts_from_of_efforts
+from ..runs.durations import counts_from_of_efforts, duration_of
 from ..runs.outcome import SUCCESSES, has_ended, outcome_of
 from ..runs.redaction import redact, summarize_newest_run
 from ..runs.run_parameters import parameters_of
 from .formatting import (
-    final_duration,
     format_comparison,
     format_explanation,
     format_jobs,
@@ -178,7 +177,7 @@ def _describe_run(handle: JobHandle, document: dict[str, Any]) -> dict[str, Any]
     actions = state.requesters.read_one(handle.job.job_id, run.run_id or 0)
     return described | {
         "outcome": outcome_of(run).value,
-        "duration": final_duration(run),
+        "duration": duration_of(run),
         "requested_by": actions.started_by or run.creator_user_name,
         "url": find_run_url(state, handle.job, run),
     }

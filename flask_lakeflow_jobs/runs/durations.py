@@ -21,16 +21,20 @@ PHASES = (
 
 
 def duration_of(run: AnyRun) -> float | None:
-    """Return the seconds that a run took, or ``None`` while it is active.
+    """Return the seconds that a run or a task took; ``None`` while it is active, or if unknown.
 
     The time in the queue, and between the end of the run and a repair, does not count.
     """
-    if not run.start_time or not run.end_time:
+    if not has_ended(run):
         return None
-    took = run.end_time - run.start_time - (run.queue_duration or 0)
-    if run.run_duration:  # "it took the job run and all of its repairs" (Jobs API, Run)
-        took = min(took, run.run_duration)
-    return max(0.0, took / 1000)
+    took: int | None = None
+    if run.start_time and run.end_time:
+        took = max(0, run.end_time - run.start_time - (run.queue_duration or 0))
+        # "it took the job run and all of its repairs" (Jobs API, Run)
+        took = min(took, run.run_duration or took)
+    phases = (run.setup_duration, run.execution_duration, run.cleanup_duration)
+    took = took or run.run_duration or sum(phase or 0 for phase in phases) or took
+    return None if took is None else took / 1000
 
 
 def age_of(run: AnyRun, now: float) -> float:
@@ -65,8 +69,7 @@ def length_of(run: Run | BaseRun, now: float) -> float | None:
     """
     if not run.start_time:
         return None
-    seconds = (duration_of(run) or 0.0) if has_ended(run) else age_of(run, now / 1000)
-    return seconds * 1000
+    return 1000 * ((duration_of(run) or 0.0) if has_ended(run) else age_of(run, now / 1000))
 
 
 def counts_from_of_efforts(efforts: Sequence[Run], now: float) -> int | None:

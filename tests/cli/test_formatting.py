@@ -9,7 +9,6 @@ import click
 import pytest
 
 from flask_lakeflow_jobs.cli.formatting import (
-    final_duration,
     format_comparison,
     format_datetime,
     format_error,
@@ -213,23 +212,6 @@ def test_times_are_local() -> None:
 @pytest.mark.parametrize("milliseconds", [None, 0])
 def test_missing_time_is_an_empty_text(milliseconds: int | None) -> None:
     assert format_datetime(milliseconds) == ""
-
-
-@pytest.mark.parametrize(
-    ("fields", "seconds"),
-    [
-        ({"setup_duration": 1, "execution_duration": 2, "cleanup_duration": 3}, 0.006),
-        ({"run_duration": 9, "execution_duration": 2}, 0.009),
-        ({"start_time": 100, "end_time": 150}, 0.05),
-        ({}, None),
-    ],
-)
-def test_final_duration_of_an_ended_run(fields: dict[str, Any], seconds: float | None) -> None:
-    assert final_duration(run_documents.run(SUCCEEDED, **fields)) == seconds
-
-
-def test_final_duration_of_an_active_run_is_none() -> None:
-    assert final_duration(run_documents.run(start_time=100, run_duration=5)) is None
 
 
 COMPARED_ERROR = (

@@ -23,6 +23,11 @@ from tests.run_documents import FAILED, SUCCEEDED, run
     ("fields", "seconds"),
     [
         ({"start_time": 1000, "end_time": 0}, None),
+        ({}, None),
+        ({"setup_duration": 1, "execution_duration": 2, "cleanup_duration": 3}, 0.006),
+        ({"run_duration": 9, "execution_duration": 2}, 0.009),
+        ({"start_time": 1000, "end_time": 1000}, 0.0),
+        ({"start_time": 1000, "end_time": 1000, "execution_duration": 2}, 0.002),
         ({"start_time": 1000, "end_time": 11_000}, 10.0),
         ({"start_time": 1000, "end_time": 11_000, "run_duration": 10_000}, 10.0),
         ({"start_time": 1000, "end_time": 11_000, "queue_duration": 4000}, 6.0),
@@ -43,6 +48,10 @@ def test_duration_excludes_the_queue_and_the_time_until_a_repair(
     fields: dict[str, Any], seconds: float | None
 ) -> None:
     assert duration_of(run(SUCCEEDED, **fields)) == seconds
+
+
+def test_duration_of_an_active_run_is_not_known() -> None:
+    assert duration_of(run(start_time=100, run_duration=5)) is None
 
 
 @pytest.mark.parametrize(
