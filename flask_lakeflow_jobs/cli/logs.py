@@ -12,6 +12,7 @@ from flask.cli import with_appcontext
 from ..runs.ids import validate_task_keys
 from ..runs.outcome import has_ended, is_root_cause, select_last_attempts
 from ..runs.output_parts import DEFAULT_PART_BYTES
+from .end_signals import interrupt_on_signals
 from .exit_codes import ExitCode, exit_code_of, format_exit_codes
 from .formatting import format_outcome
 from .handles import get_handle, get_state
@@ -65,8 +66,9 @@ def logs(key: str | None, run_id: int, follow: bool, failed: bool, tasks: Sequen
         printer.print_ended(run)
         return
     try:
-        for status in printer.follow():
-            printer.print_ended(status.run)
+        with interrupt_on_signals():
+            for status in printer.follow():
+                printer.print_ended(status.run)
     except KeyboardInterrupt:
         print_progress(f"Interrupted. Run {run_id} continues.")
         raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None

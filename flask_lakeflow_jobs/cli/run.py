@@ -16,6 +16,7 @@ from ..runs.outcome import has_ended, outcome_of
 from ..runs.repair import plan_repair
 from ..runs.triggers import triggers_of
 from .completion import complete_parameter, complete_tasks
+from .end_signals import interrupt_on_signals
 from .exit_codes import ExitCode, format_exit_codes
 from .formatting import format_error, format_moment, format_outcome
 from .handles import get_handle, get_state
@@ -328,7 +329,8 @@ def cancel_active_runs(handle: JobHandle, timeout: float | None) -> None:
     :raises click.exceptions.Exit: they have not ended, for a reason that was printed.
     """
     try:
-        _cancel_active_runs(handle, handle.job.wait_timeout if timeout is None else timeout)
+        with interrupt_on_signals():
+            _cancel_active_runs(handle, handle.job.wait_timeout if timeout is None else timeout)
     except LakeflowJobsError as error:
         print_error(f"{format_error(error)}\nNo new run was started.")
         raise click.exceptions.Exit(error.exit_code) from None

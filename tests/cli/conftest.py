@@ -74,6 +74,22 @@ def start_run(flask_jobs: RunFlask, *args: str) -> str:
     return result.stdout.strip()
 
 
+def interrupt_a_wait(number: int = signal.SIGINT) -> None:
+    """Fail as ``threading.Condition.wait`` does if a signal comes between two of its steps."""
+    try:
+        signal.raise_signal(number)
+    except KeyboardInterrupt:
+        raise RuntimeError("cannot release un-acquired lock") from None
+
+
+@pytest.fixture
+def _default_interrupt() -> Iterator[None]:
+    """SIGINT is not ignored, as it is in processes that a script starts in the background."""
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, inherited)
+
+
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
     """The local workspace, with the jobs of this folder's bundle."""

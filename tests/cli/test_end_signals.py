@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from flask_lakeflow_jobs.cli.end_signals import handle_end_signals, interrupt_on_signals
+from tests.cli.conftest import interrupt_a_wait
 
 END_SIGNALS = [signal.SIGINT, signal.SIGHUP, signal.SIGTERM]
 
@@ -39,14 +40,6 @@ def test_signals_are_left_alone_in_a_thread() -> None:
     thread.start()
     thread.join()
     assert errors == []
-
-
-def interrupt_a_wait(number: int) -> None:
-    """Fail as ``threading.Condition.wait`` does if a signal comes between two of its steps."""
-    try:
-        signal.raise_signal(number)
-    except KeyboardInterrupt:
-        raise RuntimeError("cannot release un-acquired lock") from None
 
 
 @pytest.mark.parametrize("number", END_SIGNALS)

@@ -8,8 +8,9 @@ import pytest
 
 from flask_lakeflow_jobs import run_changed
 from flask_lakeflow_jobs.cli import task_outputs
+from flask_lakeflow_jobs.cli.logs import LogPrinter
 from tests.cli.apps import create_app
-from tests.cli.conftest import RunFlask, StartFlask, start_run
+from tests.cli.conftest import RunFlask, StartFlask, interrupt_a_wait, start_run
 from tests.support import RunGate
 
 
@@ -51,6 +52,17 @@ def test_followed_logs_print_each_task_once_and_exit_as_the_run(flask_jobs: RunF
     result = flask_jobs("logs", "broken", run_id, "-f")
     assert result.exit_code == 1
     assert result.stderr.endswith(f"Run {run_id} of broken: FAILED.\n")
+
+
+@pytest.mark.usefixtures("_default_interrupt")
+def test_followed_logs_signal_that_breaks_the_lock_of_a_wait_is_an_interrupt(
+    flask_jobs: RunFlask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = start_run(flask_jobs, "words")
+    monkeypatch.setattr(LogPrinter, "follow", lambda _: iter(interrupt_a_wait, None))
+    result = flask_jobs("logs", "words", run_id, "-f")
+    assert result.stderr == f"Interrupted. Run {run_id} continues.\n"
+    assert result.exit_code == 130
 
 
 def test_followed_logs_are_printed_until_the_end_of_a_run_that_takes_long(

@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from flask_lakeflow_jobs.handle import JobHandle
 from flask_lakeflow_jobs.testing import (
     Exchange,
     Fault,
@@ -16,7 +17,7 @@ from flask_lakeflow_jobs.testing import (
     Reply,
 )
 from tests.cli import apps
-from tests.cli.conftest import RunFlask, StartFlask, start_run
+from tests.cli.conftest import RunFlask, StartFlask, interrupt_a_wait, start_run
 from tests.support import DEADLINE, RunGate
 
 
@@ -139,6 +140,16 @@ def test_restart_does_not_claim_the_state_of_an_unreadable_run(
     assert result.exit_code == 4
     assert f"Error: No end of run {active_run} was observed within 0.3 seconds." in result.stderr
     assert "It continues." not in result.stderr
+
+
+@pytest.mark.usefixtures("_default_interrupt", "active_run")
+def test_restart_signal_that_breaks_the_lock_of_a_wait_is_an_interrupt(
+    flask_jobs: RunFlask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JobHandle, "wait", lambda *_, **__: interrupt_a_wait())
+    result = flask_jobs("run", "held", "--restart")
+    assert result.stderr.endswith("Interrupted. No new run was started.\n")
+    assert result.exit_code == 130
 
 
 @pytest.mark.processes
