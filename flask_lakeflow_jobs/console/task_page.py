@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, request, stream_with_context
 from markupsafe import Markup
 from werkzeug.exceptions import NotFound
+from werkzeug.utils import secure_filename
 
 from ..errors import InvalidRequest, LakeflowJobsError
 from ..pages import build_run_url
@@ -356,12 +357,9 @@ def _find_task(reads: CachedReads, run_id: str, task_run_id: str) -> RunTask:
 
 
 def _file(lines: Iterable[str], media_type: str, name: str) -> Response:
-    """Send whole lines, under a name of letters, digits and hyphens."""
-    safe = "".join(
-        each if each.isascii() and (each.isalnum() or each in "-.") else "-" for each in name
-    )
+    """Send whole lines as a file."""
     return Response(
         (redact_progress_tokens(each).encode(errors="replace") for each in lines),
         mimetype=media_type,
-        headers={"Content-Disposition": f'attachment; filename="{safe}"'},
+        headers={"Content-Disposition": f'attachment; filename="{secure_filename(name)}"'},
     )

@@ -16,17 +16,10 @@ from io import BufferedIOBase
 from typing import Any
 from urllib.parse import urlsplit
 
-#: Headers of a single connection, and headers that the proxy sets itself.
-HOP_BY_HOP_HEADERS = frozenset(
-    {
-        "accept-encoding",
-        "connection",
-        "content-length",
-        "host",
-        "keep-alive",
-        "transfer-encoding",
-    }
-)
+from werkzeug.http import is_hop_by_hop_header
+
+#: Headers that the proxy sets itself.
+OWN_HEADERS = ("accept-encoding", "content-length", "host")
 
 #: How long the workspace may take to respond.
 TIMEOUT_SECONDS = 60.0
@@ -112,8 +105,12 @@ def send_request(
 
 
 def keep_end_to_end(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return headers without those of a single connection."""
-    return {name: headers[name] for name in headers if name.lower() not in HOP_BY_HOP_HEADERS}
+    """Return headers without those of a single connection, and those that the proxy sets itself."""
+    return {
+        name: headers[name]
+        for name in headers
+        if not is_hop_by_hop_header(name) and name.lower() not in OWN_HEADERS
+    }
 
 
 class Exchange:
