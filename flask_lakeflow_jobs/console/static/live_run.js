@@ -66,7 +66,7 @@ export class LiveRun {
       },
       end: () => {
         this.#showState(this.#latest);
-        if (this.#status) this.#notifier.tell(this.#status.outcome);
+        if (this.#status) this.#notifier.announce(this.#status.outcome);
       },
       error: ({ message }) => this.#show({ streamError: message }),
       connection: (connection) => {

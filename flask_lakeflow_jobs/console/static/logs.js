@@ -95,7 +95,7 @@ class Log {
     if (!document.hidden) {
       try {
         isMore = await this.#load();
-        this.#tellMatches();
+        this.#showMatches();
       } catch (error) {
         this.#state.textContent = error.message; // the next load may succeed
         hasFailed = true;
@@ -148,10 +148,10 @@ class Log {
       if (isMatch) this.#matches.push(line);
     }
     this.#current = this.#matches.indexOf(current);
-    this.#tellMatches();
+    this.#showMatches();
   }
 
-  #tellMatches() {
+  #showMatches() {
     const count = this.#matches.length;
     const where = this.#current < 0 ? "" : `${this.#current + 1} of `;
     this.#state.textContent = this.#search.value ? `${where}${count} ${count === 1 ? "match" : "matches"}` : "";
@@ -166,7 +166,7 @@ class Log {
     line.classList.add("lf-current");
     this.#follow(false);
     line.scrollIntoView({ block: "center" });
-    this.#tellMatches();
+    this.#showMatches();
   }
 }
 

@@ -2,7 +2,7 @@
 
 const isSupported = () => "Notification" in window && window.isSecureContext;
 
-/** Tells the user about the end of one run, after a click on its button. */
+/** Announces the end of one run to the user, after a click on its button. */
 export class EndNotifier {
   #isOn = false;
   #button;
@@ -35,8 +35,8 @@ export class EndNotifier {
     this.#button.title = this.#isOn ? "On while this page is open" : "";
   }
 
-  /** Tell the user, once. */
-  tell(outcome) {
+  /** Announce the end of the run to the user, once. */
+  announce(outcome) {
     if (!this.#isOn) return;
     this.#isOn = false;
     try {
