@@ -74,8 +74,8 @@ def view_log(
     """
     max_lines = max_lines or MAX_LINES
     text = part.text
-    if hide and part.is_final and text.rstrip().endswith(hide.rstrip()):
-        text = text.rstrip()[: -len(hide.rstrip())]
+    if hide.strip() and part.is_final and text.rstrip().endswith(hide.rstrip()):
+        text = text.rstrip().removesuffix(hide.rstrip())
     lines = split_lines(text)
     start = max(0, len(lines) - max_lines)
     if line is not None and part.line is not None:

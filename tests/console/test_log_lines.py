@@ -131,6 +131,11 @@ def test_log_download_without_its_first_part_is_an_error() -> None:
         next(read_text(cast(Any, SimpleNamespace(read_log=read_log)), ENDED))
 
 
+def test_log_view_hides_nothing_for_a_blank_end() -> None:
+    """The trace of a task may be a line feed."""
+    assert view_log(LogPart("a\nb\n", "", 0, 4, is_final=True), hide="\n").lines == ["a", "b"]
+
+
 def test_log_view_hides_an_end_that_the_page_has_elsewhere() -> None:
     part = LogPart("a\nTrace\nE: x\n", "", 0, 12, is_final=True)
     assert view_log(part, hide="Trace\nE: x\n").lines == ["a"]
