@@ -61,12 +61,12 @@ class JobsGroup(AppGroup):
             IS_RESULT_LOST,
             print_error,
             print_progress,
-            quiet_sdk,
+            quiet_loggers,
             report_retries,
         )
 
         try:
-            with quiet_sdk(), report_retries():
+            with quiet_loggers(), report_retries():
                 result = super().invoke(ctx)
         except LakeflowJobsError as error:
             print_error(format_error(error))

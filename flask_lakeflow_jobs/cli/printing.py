@@ -67,8 +67,9 @@ def remove_escapes(text: str, pattern: re.Pattern[str]) -> str:
     return cleaned + _RESET if pattern is KEEP_COLORS and "\x1b" in cleaned else cleaned
 
 
-#: The parent of the loggers of the SDK.
-SDK_LOGGER = "databricks"
+#: The logger that reports retries, and loggers whose warnings an error of a command repeats.
+UPSTREAM_LOGGER = "flask_lakeflow_jobs.upstream"
+QUIET_LOGGERS = ("databricks", UPSTREAM_LOGGER)
 
 #: The entry of the context of a command whose result could not be written.
 IS_RESULT_LOST = "flask_lakeflow_jobs.is_result_lost"
@@ -174,55 +175,54 @@ def table_width() -> int | None:
 
 
 @contextmanager
-def quiet_sdk() -> Iterator[None]:
-    """Keep warnings of the SDK from stderr, unless the app logs them.
+def quiet_loggers() -> Iterator[None]:
+    """Keep warnings about the workspace from stderr, unless the app logs them.
 
     Python prints those for which there is no handler. An error of the command says the same.
     """
-    logger, handler = logging.getLogger(SDK_LOGGER), logging.NullHandler()
-    logger.addHandler(handler)
+    loggers, handler = [*map(logging.getLogger, QUIET_LOGGERS)], logging.NullHandler()
+    for logger in loggers:
+        logger.addHandler(handler)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
+        for logger in loggers:
+            logger.removeHandler(handler)
 
 
 @contextmanager
 def report_retries() -> Iterator[None]:
     """Print why the first retried call to the workspace failed, to explain a long wait.
 
-    The logger ``flask_lakeflow_jobs.upstream`` reports each retry at level INFO. If the app does
-    not log this level, a handler that prints the first one is attached for the duration of the
-    block. Meanwhile the level is lower and propagation is off, so the app's own handlers get no
-    messages that the app did not enable.
+    The logger reports each retry at level INFO. If the app does not log this level, the level is
+    lower during the block. A filter prints the first retry, and keeps all from the app's handlers.
     """
-    logger = logging.getLogger("flask_lakeflow_jobs.upstream")
+    logger = logging.getLogger(UPSTREAM_LOGGER)
     if logger.isEnabledFor(logging.INFO):
         yield
         return
-    level, propagate = logger.level, logger.propagate
-    handler = _FirstRetryHandler()
-    logger.addHandler(handler)
+    level, retry_filter = logger.level, _RetryFilter(logger.getEffectiveLevel())
+    logger.addFilter(retry_filter)
     logger.setLevel(logging.INFO)
-    logger.propagate = False
     try:
         yield
     finally:
-        logger.removeHandler(handler)
+        logger.removeFilter(retry_filter)
         logger.setLevel(level)
-        logger.propagate = propagate
 
 
-class _FirstRetryHandler(logging.Handler):
-    def __init__(self) -> None:
+class _RetryFilter(logging.Filter):
+    def __init__(self, level: int) -> None:
         super().__init__()
+        self._level = level
         self._has_printed = False
 
-    def emit(self, record: logging.LogRecord) -> None:
-        if not self._has_printed:
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < self._level and not self._has_printed:
             self._has_printed = True
             message = record.getMessage()
             print_progress(textwrap.shorten(message, MAX_RETRY_NOTICE_CHARACTERS, placeholder=" …"))
+        return record.levelno >= self._level
 
 
 def choose_fields(

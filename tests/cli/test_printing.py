@@ -33,7 +33,7 @@ from flask_lakeflow_jobs.cli.printing import (
     print_progress,
     print_result,
     print_warning,
-    quiet_sdk,
+    quiet_loggers,
     remove_escapes,
     report_retries,
     select_fields,
@@ -83,6 +83,15 @@ def test_report_retries_restores_the_logger(capsys: pytest.CaptureFixture[str]) 
     assert len(line) <= 300
 
 
+def test_report_retries_leaves_the_app_what_it_logs(caplog: pytest.LogCaptureFixture) -> None:
+    """``flask jobs follow`` runs for as long as a server, and its app logs outages."""
+    logger = logging.getLogger("flask_lakeflow_jobs.upstream")
+    with caplog.at_level(logging.WARNING), report_retries():
+        logger.info("A call failed and is tried again.")
+        logger.warning("The workspace does not respond.")
+    assert caplog.messages == ["The workspace does not respond."]
+
+
 def test_json_lines_are_compact_and_documents_are_not(capsys: pytest.CaptureFixture[str]) -> None:
     print_json_line({"a": [1, "ä"]})
     print_document({"a": 1})
@@ -121,10 +130,10 @@ def test_result_ends_with_one_newline(text: str, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out == "x\n"
 
 
-def test_quiet_sdk_keeps_its_warnings_from_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_loggers_keeps_warnings_from_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     logger = logging.getLogger("databricks.sdk")
     before = list(logging.getLogger("databricks").handlers)
-    with quiet_sdk(), without_handlers():
+    with quiet_loggers(), without_handlers():
         logger.warning("Failed to fetch host metadata")
     assert capsys.readouterr().err == ""
     assert logging.getLogger("databricks").handlers == before
