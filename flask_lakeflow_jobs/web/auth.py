@@ -207,8 +207,8 @@ def authorize(action: PolicyAction, key: str) -> str | None:
     """Check that the user of the current request may do something with a job, before a view of
     your own does it. Return the user's name, for ``requested_by``.
 
-    A request that changes something must come from a page of the app, so that no other site can
-    send it with the user's cookies.
+    A request other than GET, HEAD and OPTIONS must come from a page of the app, so that no other
+    site can send it with the user's cookies. So let no view for GET change anything.
 
     :param action: as for the ``policy``: ``view``, ``run``, ``cancel``, ``repair``, ``schedule``,
         ``report`` or ``audit``.
