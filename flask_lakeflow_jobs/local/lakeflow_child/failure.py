@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 
-from .missing_module import advise_on_module, advise_on_service, find_missing_module
+from .missing_module import advise_on_module, find_missing_module
 from .spark.language.spark_advice import find_spark_advice
 from .surroundings_advice import advise_on_surroundings
 
@@ -44,8 +44,6 @@ def describe_error(
     def advise(cause: BaseException) -> str | None:
         # The advice is about Sail; a pyspark of the user has what Sail lacks.
         if "LAKEFLOW_LOCAL_SAIL" in os.environ and (advice := find_spark_advice(cause)) is not None:
-            return advice
-        if (advice := advise_on_service(cause)) is not None:
             return advice
         if module := find_missing_module(cause):
             return advise_on_module(

@@ -7,7 +7,6 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
-from traceback import walk_tb
 
 from .package_names import find_package, normalize_name
 from .spark.language.spark_advice import JVM
@@ -17,13 +16,7 @@ from .surroundings_advice import PIPELINE_ADVICE
 # Several packages have modules below these names.
 _NAMESPACES = ("azure", "databricks", "google")
 # Modules of clusters whose services are on Databricks only.
-_SERVICES = {
-    "databricks.automl": "AutoML",
-    "databricks.feature_engineering": "feature store",
-    "databricks.feature_store": "feature store",
-}
-# The code that the packages of these services share.
-_SHARED = ("databricks.ml_features",)
+_SERVICES = {"databricks.automl": "AutoML"}
 _LEAVE_OUT = (
     "Leave {} out for a local run, or simulate the job (its tag 'local_simulation'): the local "
     "workspace has no {}."
@@ -34,7 +27,7 @@ _PACKAGES = {"delta": "delta-spark"}
 # Modules of pyspark that its client without Java leaves out.
 _OF_JAVA = ("broadcast", "context", "core", "files", "rdd", "status")
 _MISSING = re.compile(r"ModuleNotFoundError: No module named '([^']+)'\s*$")
-_IMPORTED = re.compile(r"cannot import name '(\w+)'")  # as in from databricks import feature_store
+_IMPORTED = re.compile(r"cannot import name '(\w+)'")  # as in from databricks import automl
 _SETTING = "LAKEFLOW_JOBS_LOCAL_INSTALL = True"
 _MAX_FOLDERS = 2000  # of a bundle that are searched
 # They hold code of others.
@@ -52,17 +45,6 @@ def find_missing_module(error: BaseException) -> str | None:
         match = _IMPORTED.match(error.msg)
         return f"{error.name}.{match[1]}" if match else None
     return None
-
-
-def advise_on_service(error: BaseException) -> str | None:
-    """Return what to do about an error that the package of a service of Databricks raises."""
-    names = [frame.f_globals.get("__name__") for frame, _ in walk_tb(error.__traceback__)]
-    packages = [".".join(str(name).split(".")[:2]) for name in names]
-    if not packages or packages[-1] not in (*_SERVICES, *_SHARED):
-        return None
-    return next(
-        (_LEAVE_OUT.format(each, _SERVICES[each]) for each in packages if each in _SERVICES), None
-    )
 
 
 def advise_on_module(

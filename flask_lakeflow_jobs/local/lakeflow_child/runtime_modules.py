@@ -1,7 +1,7 @@
 """Modules that every cluster of Databricks has, such as ``pyspark.dbutils`` and ``delta.tables``.
 
-They are served only where they are not installed. On Sail, that of Delta Lake takes the place of
-an installed one too, which needs Java.
+They are served only where they are not installed. That of the feature store takes the place of an
+installed one too, which needs the service; on Sail, so does that of Delta Lake, which needs Java.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ class RuntimeModules(ServedModules):
         sys.meta_path.append(self)
         self._shell.install()
         redirect_mlflow()
+        sys.meta_path.insert(0, FeatureModules({}))
         if "LAKEFLOW_LOCAL_SAIL" in os.environ:
             sys.meta_path.insert(0, DeltaModules({}))
 
@@ -101,4 +102,16 @@ class DeltaModules(ServedModules):
             from .spark.tables.delta_tables import build_modules  # few tasks need it
 
             self._names = build_modules()
+        return super().find_spec(name)
+
+
+class FeatureModules(ServedModules):
+    """Finds the modules of the feature store before all other ones."""
+
+    def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
+        """Return how to load a module of the feature store."""
+        if name in ("databricks.feature_engineering", "databricks.feature_store"):
+            from .spark.features.feature_client import build_feature_modules  # few tasks need it
+
+            self._names = self._names or build_feature_modules()
         return super().find_spec(name)

@@ -10,7 +10,6 @@ import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.missing_module import (
     advise_on_module,
-    advise_on_service,
     find_folder_of,
     find_missing_module,
 )
@@ -88,25 +87,9 @@ def test_module_of_spark_on_java_is_not_to_be_installed(installs: bool) -> None:
 
 @pytest.mark.parametrize("installs", [True, False])
 def test_module_of_a_service_of_databricks_is_not_to_be_installed(installs: bool) -> None:
-    advice = advise_on_module("databricks.feature_store", ["a"], installs=installs)
-    assert advice.startswith("Leave databricks.feature_store out for a local run, or simulate the")
-    assert advice.endswith(": the local workspace has no feature store.")
-
-
-@pytest.mark.parametrize("raiser", ["databricks.ml_features.client", "numpy"])
-def test_error_of_the_package_of_a_service_is_about_the_service(raiser: str) -> None:
-    """That of the feature store reads fields of responses which only Databricks sends."""
-    code = "def read(fields={}):\n    return fields['securable_kind']"
-    inner, outer = {"__name__": raiser}, {"__name__": "databricks.feature_engineering"}
-    exec(code, inner)  # noqa: S102 (our own)
-    exec("def read(inner):\n    inner()", outer)  # noqa: S102 (our own)
-    with pytest.raises(KeyError) as raised:
-        outer["read"](inner["read"])  # type: ignore[operator]
-    advice = advise_on_service(raised.value)
-    if raiser == "numpy":
-        assert advice is None
-    else:
-        assert advice == advise_on_module("databricks.feature_engineering", [], installs=True)
+    advice = advise_on_module("databricks.automl", ["a"], installs=installs)
+    assert advice.startswith("Leave databricks.automl out for a local run, or simulate the")
+    assert advice.endswith(": the local workspace has no AutoML.")
 
 
 @pytest.mark.parametrize("installs", [True, False])
@@ -125,7 +108,7 @@ def test_listed_package_with_the_name_of_the_module_of_pipelines_is_installed() 
     ("code", "module"),
     [
         ("import nothing.inner", "nothing"),
-        ("from databricks import feature_store", "databricks.feature_store"),
+        ("from databricks import automl", "databricks.automl"),
         ("from os import nothing", None),
         ("raise ImportError('cannot', name='google')", None),
         ("raise ValueError", None),

@@ -8,6 +8,7 @@ A package uses only those after it:
 - ``session``: ``task_spark`` starts the session of a task, and ``sail`` the server. With
   ``new_catalogs``, a session knows catalogs that its task names. Only ``spark_submit`` runs Spark
   on a Java of the user.
+- ``features``: the feature store, over tables of any Spark.
 - ``statements``: ``sail_sql`` has the steps of each. It, ``sail_commands`` and ``show_commands``
   have tables of commands by their syntax, which ``sql_syntax`` reads. ``statement_rules`` has the
   rules that change the tree of a statement, in their order.
