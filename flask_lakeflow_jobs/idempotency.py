@@ -137,16 +137,18 @@ class RunStarter:
         fields: Mapping[str, Any],
         options: Mapping[str, Any],
         token: str | None = None,
+        fingerprint: str | None = None,
     ) -> Triggered:
         """Start a run, and record it.
 
         :param fields: the fields of run-now that carry parameters.
         :param options: the other arguments of :meth:`.BoundUpstream.run_now`.
         :param token: the idempotency token; ``None``: a new one.
+        :param fingerprint: a digest of the request, for the record.
         """
         sent_token = token or uuid.uuid4().hex
         recording = self._state.recording
-        with recording.request_run(self._actor, sent_token, fields) as entry:
+        with recording.request_run(self._actor, sent_token, fields, fingerprint) as entry:
             response = self._upstream.run_now(
                 self._add_progress_token(fields),
                 token=sent_token,
@@ -208,7 +210,7 @@ class RunStarter:
         record = _parse_record(cache.get(record_key))
         is_known = record is not None
         if record is None:
-            triggered = self._start_or_find(fields, options, computed, token)
+            triggered = self._start_or_find(fields, options, computed, token, fingerprint)
             new_record = {"run_id": triggered.run_id, "fingerprint": fingerprint}
             if cache.add(record_key, new_record, KEY_TTL_SECONDS):
                 return triggered
@@ -228,6 +230,7 @@ class RunStarter:
         options: Mapping[str, Any],
         computed: Set[str],
         token: str,
+        fingerprint: str,
     ) -> Triggered:
         """Start a run for a key without a record, and find out from the run whether it is a replay.
 
@@ -235,7 +238,7 @@ class RunStarter:
         """
         clock = self._state.clock
         started_at = clock.monotonic()
-        triggered = self.start(fields, options, token)
+        triggered = self.start(fields, options, token, fingerprint)
         try:
             run, server_time = self._upstream.get_run_and_server_time(triggered.run_id)
         except LakeflowJobsError:  # the run exists, and the caller needs its id

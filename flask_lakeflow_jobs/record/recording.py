@@ -146,7 +146,7 @@ class Recording:
 
     @contextmanager
     def request_run(
-        self, actor: Actor, token: str, fields: Mapping[str, Any]
+        self, actor: Actor, token: str, fields: Mapping[str, Any], fingerprint: str | None
     ) -> Iterator[RunRequestEntry]:
         """Record a run before the block requests it, and the result afterwards.
 
@@ -155,6 +155,7 @@ class Recording:
 
         :param token: the idempotency token of the request.
         :param fields: the fields of run-now that carry parameters.
+        :param fingerprint: a digest of the request, if the caller has an idempotency key.
         """
         entry = RunRequestEntry()
         if (record := self._record) is None:
@@ -165,6 +166,7 @@ class Recording:
             job_id=actor.job.job_id,
             token=token,
             identity=actor.identity.key,
+            fingerprint=fingerprint,
             requested_by=actor.name,
             params=describe_params(fields, actor.job),
         )

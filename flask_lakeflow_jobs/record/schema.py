@@ -39,6 +39,7 @@ runs = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),  # a RowState
     sa.Column("source", sa.String(8), nullable=False),  # app | found
     sa.Column("token", sa.String(64), unique=True),  # the idempotency token
+    sa.Column("fingerprint", sa.String(64)),
     _name("requested_by", nullable=True),
     sa.Column("identity", sa.String(64), nullable=False),  # Identity.key
     sa.Column("params", sa.Text),  # redacted, as JSON

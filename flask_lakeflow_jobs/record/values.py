@@ -31,6 +31,7 @@ class RequestedRun:
     """A run that is about to be requested.
 
     :param token: the idempotency token that is sent to the workspace.
+    :param fingerprint: a digest of the idempotency key and the request, if there is a key.
     :param identity: the key of the identity that requests it.
     :param params: the parameters as JSON, redacted.
     """
@@ -39,6 +40,7 @@ class RequestedRun:
     job_id: int
     token: str
     identity: str
+    fingerprint: str | None = None
     requested_by: str | None = None
     params: str | None = None
 
@@ -79,6 +81,7 @@ class RecordedRun:
     state: RowState
     source: str
     token: str | None
+    fingerprint: str | None
     requested_by: str | None
     identity: str
     params: str | None

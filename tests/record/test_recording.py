@@ -78,6 +78,7 @@ def test_run_now_repeated_key_records_one_run_and_replay(app: Flask) -> None:
             run_id = current_jobs["quick"].run_now(idempotency_key="one").run_id
     (run,) = record_of(app).list_runs()
     assert run.run_id == run_id
+    assert run.fingerprint is not None
     assert [action.result for action in record_of(app).list_actions()] == ["replayed", "accepted"]
 
 

@@ -33,6 +33,7 @@ def _create_runs() -> None:
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("source", sa.String(8), nullable=False),
         sa.Column("token", sa.String(64), unique=True),
+        sa.Column("fingerprint", sa.String(64)),
         sa.Column("requested_by", sa.String(255)),
         sa.Column("identity", sa.String(64), nullable=False),
         sa.Column("params", sa.Text),
