@@ -101,12 +101,16 @@ FILES = {
 
         CREATE OR REFRESH MATERIALIZED VIEW lines AS
         SELECT who FROM read_files('/Volumes/main/sales/lines', format => 'csv')
+        WHERE _rescued_data IS NULL
         UNION ALL SELECT _c0 FROM read_files('/Volumes/main/sales/lines', header => false)
         UNION ALL SELECT who FROM line_stream;
     """,
     "pipeline/notebook.py": """
         # Databricks notebook source
         import dlt
+
+        spark.conf.set("shop.own", "who")
+        spark.udf.register("is_known", lambda name: name is not None, "boolean")
 
         @dlt.view
         def large():
@@ -126,7 +130,8 @@ FILES = {
         @dlt.table
         def line_stream():
             files = spark.readStream.format("cloudFiles").option("cloudFiles.format", "csv")
-            return files.load("/Volumes/main/sales/lines")
+            lines = files.load("/Volumes/main/sales/lines").where("_rescued_data IS NULL")
+            return lines.where(f"is_known({spark.conf.get('shop.own')})")
 
         @dlt.table
         def changed():
@@ -317,15 +322,16 @@ def test_pipeline_shares_its_tables_and_locates_its_errors(client: Client, tmp_p
     expected = {"shop": "SUCCESS", "read": "SUCCESS", "broken": "FAILED", "lost": "FAILED"}
     assert task_results(run) == expected, outputs
     lines = str(outputs["read"].logs).splitlines()
+    rescued, loud = "_rescued_data=None", "_RESCUED_DATA=None"
     assert [line for line in lines if line.startswith("read ")] == [
         "read on pyspark.sql.connect.session",  # Sail, and the pipeline on Java
         "read orders [Row(n=1), Row(n=2), Row(n=3)]",
         "read totals [Row(n=2, day='mon')]",
-        "read landed [Row(n='0', who='bob'), Row(n='1', who='ann')]",
+        f"read landed [Row(n='0', who='bob', {rescued}), Row(n='1', who='ann', {rescued})]",
         "read changed [Row(who='ann', _commit_version=0), Row(who='bob', _commit_version=0)]",
-        "read shouted [Row(N='2', WHO='ann'), Row(N='2', WHO='bob')]",
+        f"read shouted [Row(N='2', WHO='ann', {loud}), Row(N='2', WHO='bob', {loud})]",
         "read known [Row(who='ann')]",
-        "read files [Row(n=1, who='ann', file='a.json')]",
+        f"read files [Row(n=1, who='ann', {rescued}, file='a.json')]",
         "read lines [Row(who='ann'), Row(who='ann'), Row(who='ann'), Row(who='who')]",
         "read prices [Row(item='tea', price=3)]",
         "read trips [Row(n=2000)]",

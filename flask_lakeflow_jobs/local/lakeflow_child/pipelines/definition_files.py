@@ -57,6 +57,7 @@ class DefinitionFiles:
     def _define(self, file: str) -> None:
         from ..notebook import load_cells, run_cell
 
+        self.api.allow_changes()
         with open(file, encoding="utf-8-sig") as stream:
             text = stream.read()
         names = {

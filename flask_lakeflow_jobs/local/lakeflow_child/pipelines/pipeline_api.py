@@ -16,13 +16,13 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from ..spark.files.data_files import has_folders, has_headers, lower_options
+from ..spark.files.data_files import has_folders, has_headers, lower_options, name_rescued
 from ..workspace_paths import WorkspacePaths
 from .change_flows import ChangeFlows, Target
 from .change_sql import Changes, Flow, find_streams, write_snapshot
 from .expectations import EXPECTATIONS, as_query
 from .pipeline_sql import drop_catalogs, drop_keys, to_spark
-from .stream_readers import is_auto_loader, read_changes, read_with_auto_loader
+from .stream_readers import add_rescued, is_auto_loader, read_changes, read_with_auto_loader
 
 Query = Callable[[], Any]
 _ALIASES = {
@@ -60,6 +60,7 @@ class PipelineApi:
         self._catalogs = catalogs
         self.paths = WorkspacePaths(mounts)
         self._pending: list[Callable[[], None]] = []
+        self._session_methods: list[tuple[Any, str, Any]] = []
 
     def install(self) -> None:
         """Make the names importable, and let readers take names and paths of Databricks."""
@@ -70,7 +71,14 @@ class PipelineApi:
             setattr(pipelines, name, function)
             setattr(dlt, name, function)
         sys.modules["dlt"] = dlt
+        owners = {"set": type(self._session.conf), "register": type(self._session.udf)}
+        self._session_methods = [(each, name, getattr(each, name)) for name, each in owners.items()]
         self._extend_readers()
+
+    def allow_changes(self) -> None:
+        """Let code change settings and register functions, which Spark refuses in its files."""
+        for owner, name, method in self._session_methods:
+            setattr(owner, name, method)
 
     def functions(self, pipelines: Any) -> dict[str, Any]:
         """Return the functions by name.
@@ -276,13 +284,16 @@ class PipelineApi:
     def _with_path(self, method: Any) -> Any:
         def load(reader: Any, path: Any = None, *args: Any, **options: Any) -> Any:
             local = self.paths.translate_uri(path)
-            if is_auto_loader(reader):
-                if has_folders(local):
-                    reader = reader.option("recursiveFileLookup", "true")
-                options, kind = lower_options(reader._options), reader._format or ""
-                if not reader._schema and has_headers(options, kind):
-                    reader = reader.option("header", "true")
-            return method(reader, local, *args, **options)
+            if not is_auto_loader(reader):
+                return method(reader, local, *args, **options)
+            if has_folders(local):
+                reader = reader.option("recursiveFileLookup", "true")
+            own, kind = lower_options(reader._options), reader._format or ""
+            is_inferred = not reader._schema
+            if is_inferred and has_headers(own, kind):
+                reader = reader.option("header", "true")
+            rows = method(reader, local, *args, **options)
+            return add_rescued(rows, name_rescued(own, kind, is_inferred=is_inferred))
 
         return load
 

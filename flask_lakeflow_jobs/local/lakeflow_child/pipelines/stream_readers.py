@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..spark.files.data_files import lower_options, wants_changes
+from ..spark.language.sql_names import quote_part
 
 _AUTO_LOADER = "_is_auto_loader"
 
@@ -29,6 +30,8 @@ def read_with_auto_loader(stream: Any) -> None:
     def option(reader: Any, key: str, value: Any) -> Any:
         if key == "cloudFiles.format":
             return set_format(reader, value)
+        if key == "cloudFiles.rescuedDataColumn":
+            key = "rescuedDataColumn"
         return reader if key.startswith("cloudFiles.") else set_option(reader, key, value)
 
     def options(reader: Any, **values: Any) -> Any:
@@ -37,6 +40,14 @@ def read_with_auto_loader(stream: Any) -> None:
         return reader
 
     stream.format, stream.option, stream.options = format_, option, options
+
+
+def add_rescued(rows: Any, name: str | None) -> Any:
+    """Add the column for values that do not fit, which is always NULL.
+
+    :param name: ``None`` if Auto Loader adds none.
+    """
+    return rows.selectExpr("*", f"CAST(NULL AS STRING) AS {quote_part(name)}") if name else rows
 
 
 def read_changes(reader: Any, rows: Any) -> Any:

@@ -28,7 +28,7 @@ CREATE MATERIALIZED VIEW b AS SELECT 2
 @pytest.fixture
 def files(monkeypatch: pytest.MonkeyPatch) -> DefinitionFiles:
     monkeypatch.setattr(sys, "path", [*sys.path])
-    api: Any = SimpleNamespace(register=lambda: None)
+    api: Any = SimpleNamespace(allow_changes=lambda: None, register=lambda: None)
     dbutils: Any = SimpleNamespace(notebook_names=dict)
     definitions: Any = None
     return DefinitionFiles(api, definitions, dbutils, None, [], {})

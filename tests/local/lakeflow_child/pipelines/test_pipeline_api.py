@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+import sys
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
+from flask_lakeflow_jobs.local.lakeflow_child.pipelines import pipeline_api
 from flask_lakeflow_jobs.local.lakeflow_child.pipelines.expectations import EXPECTATIONS, as_query
 from flask_lakeflow_jobs.local.lakeflow_child.pipelines.pipeline_api import (
     NotInSpark,
@@ -276,3 +278,24 @@ def test_readers_take_the_name_of_a_table_by_its_keyword() -> None:
     PipelineApi(session, frozenset({"dev"}), {}, "sales")._extend_readers()
     for reader in (session, session.read, session.readStream):
         assert reader.table(tableName="dev.sales.orders") == reader.table("sales.orders")
+
+
+def test_files_of_a_pipeline_may_change_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Owner:
+        def set(self) -> str:
+            return "set"
+
+        def register(self) -> str:
+            return "registered"
+
+    session, pipelines = SimpleNamespace(conf=Owner(), udf=Owner()), ModuleType("pipelines")
+    api = PipelineApi(session, frozenset(), {}, "sales")
+    monkeypatch.setattr(pipeline_api, "import_module", lambda name: pipelines)
+    monkeypatch.setattr(api, "functions", lambda module: {})
+    monkeypatch.setattr(api, "_extend_readers", lambda: None)
+    monkeypatch.setitem(sys.modules, "dlt", pipelines)
+    api.install()
+    for name in ("set", "register"):  # as Spark does around each file
+        setattr(Owner, name, None)
+    api.allow_changes()
+    assert (session.conf.set(), session.udf.register()) == ("set", "registered")

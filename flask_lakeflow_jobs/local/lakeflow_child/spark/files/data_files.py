@@ -59,6 +59,17 @@ def has_headers(options: Mapping[str, str], file_format: str) -> bool:
     return file_format.lower() == "csv" and options.get("header", "true").lower() == "true"
 
 
+def name_rescued(options: Mapping[str, Any], file_format: str, *, is_inferred: bool) -> str | None:
+    """Return the name of the column for values that do not fit; ``None`` if there is none.
+
+    :param options: of the reader, with names in lower case.
+    :param is_inferred: whether Auto Loader finds the columns.
+    """
+    name = options.get("rescueddatacolumn") or options.get("cloudfiles.rescueddatacolumn")
+    default = "_rescued_data" if is_inferred and file_format.lower() != "binaryfile" else None
+    return str(name) if name else default
+
+
 def is_file_format(name: str) -> bool:
     """Return whether files of a format can be a source."""
     return name.lower() in FILE_FORMATS - {"delta"} | {"cloudfiles"}

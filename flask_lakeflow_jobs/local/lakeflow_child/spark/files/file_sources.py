@@ -21,10 +21,10 @@ from .data_files import (
     is_true,
     list_files,
     lower_options,
+    name_rescued,
 )
 from .file_values import infer_texts, parse_schema, split_schema
 
-_RESCUED = "_rescued_data"
 #: The columns of formats that have the same ones for all files.
 _COLUMNS = {
     "binaryfile": "path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY",
@@ -60,9 +60,8 @@ class FileSource:
         self._schema = parse_schema(session, schema) if schema else None
         self._hints = own.get("cloudfiles.schemahints")
         self._pattern = own.get("pathglobfilter", "*")
-        self._rescued = own.get("rescueddatacolumn") or own.get("cloudfiles.rescueddatacolumn")
-        if is_auto_loader and not schema and self._format.lower() != "binaryfile":
-            self._rescued = self._rescued or _RESCUED
+        is_inferred = is_auto_loader and not schema
+        self._rescued = name_rescued(own, self._format, is_inferred=is_inferred)
         self._options = {
             key: value
             for key, value in options.items()
@@ -71,7 +70,6 @@ class FileSource:
         is_typed = is_true(own, "cloudfiles.infercolumntypes")
         if is_auto_loader and is_typed:
             self._options["inferSchema"] = "true"
-        is_inferred = is_auto_loader and not schema
         kind = self._format.lower()
         lines = kind == "json" and not is_true(own, "multiline")
         self._has_texts = is_inferred and lines and not is_typed

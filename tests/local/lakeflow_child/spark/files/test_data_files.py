@@ -13,6 +13,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.files.data_files import (
     find_partition,
     has_folders,
     infer_types,
+    name_rescued,
 )
 
 
@@ -57,3 +58,19 @@ def test_copy_has_each_value_in_a_line(value: Any, lines: list[Any], tmp_path: P
     file.write_text(json.dumps(value, indent=2))
     copy = Path(copy_by_line(str(file), str(tmp_path / "copies")))
     assert [*map(json.loads, copy.read_text().splitlines())] == lines
+
+
+@pytest.mark.parametrize(
+    ("options", "file_format", "is_inferred", "name"),
+    [
+        ({}, "json", True, "_rescued_data"),
+        ({}, "binaryFile", True, None),
+        ({}, "json", False, None),
+        ({"rescueddatacolumn": "_r"}, "json", False, "_r"),
+        ({"cloudfiles.rescueddatacolumn": "_r"}, "csv", True, "_r"),
+    ],
+)
+def test_column_for_values_that_do_not_fit_has_a_name_if_columns_are_inferred(
+    options: dict[str, str], file_format: str, is_inferred: bool, name: str | None
+) -> None:
+    assert name_rescued(options, file_format, is_inferred=is_inferred) == name
