@@ -123,6 +123,22 @@ spark.createDataFrame([("x", "y")], ["a", "b"]).crosstab("a", "b")
 # Advice: Name the keys
 spark.sql("SELECT a.* FROM (SELECT 1 AS k) a NATURAL JOIN (SELECT 1 AS k) b").collect()
 
+# %% look-around
+# Advice: Write it without them, or match in Python
+spark.sql(r"SELECT regexp_replace('ab', '(?<=a)b', 'c')").collect()
+
+# %% look-around in a frame
+# Advice: Write it without them, or match in Python
+spark.range(1).select(F.split(F.lit('aB'), '(?=[A-Z])')).collect()
+
+# %% look-around in a condition
+# Advice: Write it without them, or match in Python
+spark.range(1).filter("string(id) RLIKE '^(?!1)'").collect()
+
+# %% reference to a group
+# Advice: Write it without them, or match in Python
+spark.sql(r"SELECT regexp_extract('aa', '(a)\\1', 1)").collect()
+
 # %% unpivot
 # Advice: Use unpivot of a frame
 spark.sql("SELECT * FROM (SELECT 1 AS a, 2 AS b) UNPIVOT (n FOR k IN (a, b))").collect()

@@ -66,6 +66,11 @@ _ADVICE = {
         "Sail has no function {}. Change the elements with transform: those of arrays_zip(x, y) "
         "are e.x and e.y, and those of map_entries(m) are e.key and e.value."
     ),
+    r"regex parse error|Invalid regex|Regular expression did not compile": (
+        "Sail does not take this regular expression: it knows no look-around, such as (?=…), and "
+        "no references to groups, such as \\1. Write it without them, or match in Python, with "
+        "spark.udf.register('…', lambda text: re.sub(…))."
+    ),
     r"unknown function: (ai_\w+|http_request|vector_search)": (
         "Sail has no function {}, which calls a service of Databricks. Simulate the job (its tag "
         "'local_simulation')."
