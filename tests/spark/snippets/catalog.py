@@ -152,7 +152,9 @@ spark.sql("CREATE TABLE gold.t AS SELECT kept_too(id) AS id FROM kept")
 spark.catalog.setCurrentCatalog("main")
 assert spark.table(f"{name}.gold.t").count() == 3
 assert spark.table("dev.snippets.saved").count() > 0
+spark.sql("USE CATALOG system")
 spark.range(1).write.saveAsTable("env" + "_other.gold.t")
+spark.sql("USE CATALOG main")
 assert spark.table(f"{name}.gold.t").count() == 3
 assert not spark.catalog.tableExists("dropped") and not spark.catalog.tableExists("global_temp.dropped")
 assert spark.conf.get("spark.snippets.unset", "none") == "none"

@@ -75,7 +75,8 @@ class Catalogs:
             parts = [each for each in (schema_of, name) if each]
             session.sql(f"DROP VIEW IF EXISTS {'.'.join(map(quote_part, parts))}")
         session.sql(f"USE CATALOG {quote_part(catalog)}")
-        session.sql(f"USE SCHEMA {quote_part(schema)}")
+        if schema != "default":  # that of a new catalog, and system has none
+            session.sql(f"USE SCHEMA {quote_part(schema)}")
 
     def _remember(self, client: Any) -> None:
         """Keep the requests that change the session."""
