@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import reduce
+from operator import and_
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -46,46 +48,61 @@ class FeatureLookup:
 
         :param table: the frame of the table.
         """
-        from pyspark.sql import Window, functions
+        from pyspark.sql.functions import col
 
-        column, renamed = functions.col, self.rename_outputs or {}
-        wanted = [*list_names(self.lookup_key), *list_names(self.timestamp_lookup_key)]
-        times = keys.times[: len(list_names(self.timestamp_lookup_key))]
-        found = [*(keys.primary or list_names(self.lookup_key)), *times]
-        names = list_names(self.feature_names) or [
-            each for each in table.columns if each not in [*keys.primary, *keys.times]
-        ]
-        outputs = {renamed.get(each, each): each for each in names}
+        outputs = self._choose_outputs(table.columns, keys)
         added = [each for each in outputs if each not in frame.columns]
-        # Names of their own, as both may have the others.
-        own = {f"lakeflow_key_{number}": each for number, each in enumerate(found)}
-        sought = {f"lakeflow_sought_{number}": each for number, each in enumerate(wanted)}
+        # Names of their own, as both frames may have those of the other.
+        sought = {f"lakeflow_sought_{number}": each for number, each in enumerate(self._sought)}
+        found = {f"lakeflow_found_{number}": each for number, each in enumerate(self._found(keys))}
+        rows = frame.select(*(col(each).alias(name) for name, each in sought.items())).distinct()
         features = table.select(
-            *(column(each).alias(name) for name, each in own.items()),
-            *(column(outputs[name]).alias(name) for name in added),
+            *(col(each).alias(name) for name, each in found.items()),
+            *(col(outputs[name]).alias(name) for name in added),
         )
-        rows = frame.select(*(column(each).alias(name) for name, each in sought.items()))
-        pairs = list(zip(sought, own, strict=True))
-        conditions = [column(mine) == column(other) for mine, other in pairs]
-        if times:
-            mine, other = pairs[-1]
-            conditions[-1] = column(other) <= column(mine)
-            if self.lookback_window is not None:
-                seconds = self.lookback_window.total_seconds()
-                age = column(mine).cast("double") - column(other).cast("double")
-                conditions.append(age <= seconds)
-        latest = rows.distinct().join(features, _all(conditions))
-        if times:
-            window = Window.partitionBy(*sought).orderBy(column(pairs[-1][1]).desc())
-            latest = latest.withColumn("lakeflow_rank", functions.row_number().over(window))
-            latest = latest.filter("lakeflow_rank = 1")
-        matches = [column(each) == column(name) for name, each in sought.items()]
-        joined = frame.join(latest.select(*sought, *added), _all(matches), "left")
+        matched = self._match(rows, features, list(zip(sought, found, strict=True)))
+        same = [col(each) == col(name) for name, each in sought.items()]
+        joined = frame.join(matched.select(*sought, *added), reduce(and_, same), "left")
+        filled = joined.select(*frame.columns, *added)
         defaults = {
             name: each for name, each in (self.default_values or {}).items() if name in added
         }
-        filled = joined.select(*frame.columns, *added)
         return filled.fillna(defaults) if defaults else filled
+
+    @property
+    def _sought(self) -> list[str]:
+        """The columns of a frame that find the rows of the table, the time last."""
+        return [*list_names(self.lookup_key), *list_names(self.timestamp_lookup_key)]
+
+    def _found(self, keys: TableKeys) -> list[str]:
+        """Return the columns of the table in the same order."""
+        times = keys.times if self.timestamp_lookup_key else []
+        return [*(keys.primary or list_names(self.lookup_key)), *times]
+
+    def _choose_outputs(self, columns: Sequence[str], keys: TableKeys) -> dict[str, str]:
+        """Return the columns of the features, by the names that they get."""
+        own = [each for each in columns if each not in [*keys.primary, *keys.times]]
+        renamed = self.rename_outputs or {}
+        return {renamed.get(each, each): each for each in list_names(self.feature_names) or own}
+
+    def _match(self, rows: Any, features: Any, pairs: list[tuple[str, str]]) -> Any:
+        """Join the keys of a frame with the features that hold, which are the last ones by then."""
+        from pyspark.sql import Window
+        from pyspark.sql.functions import col, row_number
+
+        conditions = [col(sought) == col(found) for sought, found in pairs]
+        if not self.timestamp_lookup_key:
+            return rows.join(features, reduce(and_, conditions))
+        sought, found = pairs[-1]
+        conditions[-1] = col(found) <= col(sought)
+        if self.lookback_window is not None:
+            age = col(sought).cast("double") - col(found).cast("double")
+            conditions.append(age <= self.lookback_window.total_seconds())
+        window = Window.partitionBy(*(name for name, _ in pairs)).orderBy(col(found).desc())
+        joined = rows.join(features, reduce(and_, conditions))
+        return joined.withColumn("lakeflow_rank", row_number().over(window)).filter(
+            "lakeflow_rank = 1"
+        )
 
 
 @dataclass
@@ -105,13 +122,6 @@ class FeatureFunction:
         return frame.sparkSession.sql(
             f"SELECT *, {self.udf_name}({arguments}) AS `{name}` FROM {view}"
         )
-
-
-def _all(conditions: Sequence[Any]) -> Any:
-    combined = conditions[0]
-    for each in conditions[1:]:
-        combined = combined & each
-    return combined
 
 
 class TrainingSet:
