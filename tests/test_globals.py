@@ -23,7 +23,8 @@ def test_current_jobs_is_a_read_only_mapping() -> None:
         assert current_jobs["etl"].key == "etl"
         assert "etl" in repr(current_jobs)
         assert "etl" in repr(current_jobs["etl"])
-        assert repr(current_jobs["etl"].watch(12)) == "<RunWatch of run 12>"
+        watch = current_jobs["etl"].watch(12)
+        assert (repr(watch), watch.run_id) == ("<RunWatch of run 12>", 12)
         with pytest.raises(TypeError):
             current_jobs["new"] = current_jobs["etl"]  # type: ignore[index]
 
