@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import duckdb
 from sqlglot import exp
+
+# Not by its name in the threads of dbt: sqlglot lists a dialect before it is complete.
+from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ErrorLevel, SqlglotError
 
 from ..sql_statements import find_skipped, remove_comments
@@ -76,7 +79,7 @@ def translate(tree: Tree) -> list[str]:
     for rule in (*_RULES, *FILE_RULES, *ROW_RULES, *FUNCTION_RULES):
         tree = rule.apply(tree)
     return [
-        each.sql("duckdb", unsupported_level=ErrorLevel.IGNORE, comments=False)
+        each.sql(DuckDB, unsupported_level=ErrorLevel.IGNORE, comments=False)
         for each in expand(tree)
     ]
 
@@ -173,7 +176,7 @@ def _default_parameters(node: exp.UserDefinedFunction) -> Tree:
         if duckdb.__version__.startswith("1."):  # which keeps no types of parameters in files
             column.set("kind", None)
         for each in column.find_all(exp.DefaultColumnConstraint):
-            text = f"{column.this.sql('duckdb')} := {each.this.sql('duckdb')}"
+            text = f"{column.this.sql(DuckDB)} := {each.this.sql(DuckDB)}"
             column.replace(exp.Var(this=text))
     return node
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 pytest.importorskip("duckdb")
@@ -150,3 +153,9 @@ def test_parse_drops_a_comment_behind_the_statement() -> None:
 def test_parse_of_no_statement_is_an_error_with_advice(text: str, error: str) -> None:
     with pytest.raises(UnsupportedStatement, match=error):
         parse(text)
+
+
+def test_dialect_of_duckdb_is_complete_before_threads_translate() -> None:
+    """A thread that found it half loaded left functions such as TS_OR_DS_ADD in the code."""
+    code = f"import sys, {translate.__module__}; assert 'sqlglot.dialects.duckdb' in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
