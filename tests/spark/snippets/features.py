@@ -69,6 +69,12 @@ found = training.load_df()
 assert found.columns == ["pickup", "fare", "r", "name", "rr"], found.columns
 rows = sorted(map(tuple, found.collect()), key=lambda row: row[1])
 assert rows == [("a", 10.0, 1.0, "A", 2.0), ("a", 20.0, 3.0, "A", 6.0), ("b", 30.0, None, "?", None), ("c", 40.0, None, "?", None)], rows
+try:
+    fs.create_training_set(trips, [FeatureLookup(table_name="dev.snippets.fs_names", lookup_key="pickup", timestamp_lookup_key="t")])
+except ValueError as error:
+    assert "The lookup has the keys pickup, t, and dev.snippets.fs_names has zone." in str(error), error
+else:
+    raise AssertionError
 given = fs.create_training_set(trips.withColumn("r", F.lit(0.5)), lookups, label=None).load_df()
 assert {row.r for row in given.collect()} == {0.5}
 

@@ -166,8 +166,8 @@ def _describe_catalog(node: exp.Table) -> Tree:
     kind, catalog = node.name.lower(), node.catalog
     if kind not in _INFORMATION:
         return node
-    name = "catalog_name" if kind == "schemata" else "table_catalog"
-    schema = "schema_name" if kind == "schemata" else "table_schema"
+    of_schemas, of_tables = ("catalog_name", "schema_name"), ("table_catalog", "table_schema")
+    name, schema = of_schemas if kind == "schemata" else of_tables
     if catalog.lower() == "system":
         chosen = f"{name} NOT IN ('system', 'temp')"
     else:

@@ -96,6 +96,7 @@ class FeatureEngineeringClient:
         """Write rows into a table.
 
         :param mode: ``merge`` replaces the rows with their keys, ``overwrite`` replaces all rows.
+        :return: the query that writes a stream; otherwise ``None``.
         :raises ValueError: the keys of the table are not known.
         """
         if df.isStreaming:
@@ -160,7 +161,10 @@ class FeatureEngineeringClient:
         infer_input_example: bool = False,
         **options: Any,
     ) -> Any:
-        """Log a model with MLflow, and with what it needs to score other rows."""
+        """Log a model with MLflow, and with what it needs to score other rows.
+
+        :param infer_input_example: has no effect.
+        """
         if artifact_path is not None:
             options["artifact_path"] = artifact_path
         if training_set is not None:

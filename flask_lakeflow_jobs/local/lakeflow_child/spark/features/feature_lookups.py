@@ -47,9 +47,16 @@ class FeatureLookup:
         """Add the features to a frame, as far as it does not have them.
 
         :param table: the frame of the table.
+        :raises ValueError: the lookup and the table have different numbers of keys.
         """
         from pyspark.sql.functions import col
 
+        if len(self._sought) != len(self._found(keys)):
+            raise ValueError(
+                f"The lookup has the keys {', '.join(self._sought)}, and {self.table_name} has "
+                f"{', '.join(self._found(keys))}. Name one for each of them in lookup_key and "
+                "timestamp_lookup_key. Keys of time are known of tables that create_table creates."
+            )
         outputs = self._choose_outputs(table.columns, keys)
         added = [each for each in outputs if each not in frame.columns]
         # Names of their own, as both frames may have those of the other.
@@ -86,7 +93,7 @@ class FeatureLookup:
         return {renamed.get(each, each): each for each in list_names(self.feature_names) or own}
 
     def _match(self, rows: Any, features: Any, pairs: list[tuple[str, str]]) -> Any:
-        """Join the keys of a frame with the features that hold, which are the last ones by then."""
+        """Join keys with their features: of several times, those of the last one until then."""
         from pyspark.sql import Window
         from pyspark.sql.functions import col, row_number
 
