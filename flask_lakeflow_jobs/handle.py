@@ -156,7 +156,8 @@ class JobHandle(JobReader):
     def _check_tasks(self, only: Sequence[str] | None) -> None:
         if task_keys := choose_task_keys(only, "only"):
             tasks = [task.task_key for task in defined_tasks(self.get_job())]
-            validate_task_keys(task_keys, tasks, self.key)
+            # "+" before or after a key means the tasks up- or downstream of it.
+            validate_task_keys([key.strip("+") for key in task_keys], tasks, self.key)
 
     def run_and_wait(
         self,

@@ -67,10 +67,10 @@ def test_check_makes_no_request(fault_proxy: FaultyWorkspace) -> None:
 
 
 def test_run_now_sends_options_in_the_jobs_apis_form(fault_proxy: FaultyWorkspace) -> None:
-    current_jobs["pipeline"].run_now(only=["extract"], queue=True, performance_target="STANDARD")
+    current_jobs["pipeline"].run_now(only=["+extract"], queue=True, performance_target="STANDARD")
 
     (sent,) = fault_proxy.find_requests("POST", "jobs/run-now")
-    assert sent.body["only"] == ["extract"]
+    assert sent.body["only"] == ["+extract"]
     assert sent.body["queue"] == {"enabled": True}
     assert sent.body["performance_target"] == "STANDARD"
 

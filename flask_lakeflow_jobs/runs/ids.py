@@ -61,16 +61,15 @@ def choose_task_keys(keys: Sequence[str] | None, argument: str) -> list[str] | N
 def validate_task_keys(only: Sequence[str], tasks: Sequence[str], job: str) -> None:
     """Check that a job has certain tasks.
 
-    :param only: task keys, with ``+`` before or after a key for the tasks up- or downstream.
     :param tasks: the keys of the job's tasks; in a run, one for each attempt.
     :param job: the job's key, for the message.
     :raises InvalidParameters: the job lacks one of the tasks.
     """
-    unknown = [key for key in only if key.strip("+") not in tasks]
+    unknown = [key for key in only if key not in tasks]
     if unknown:
         raise InvalidParameters(
             f"The job {job!r} has no task {', '.join(map(repr, unknown))}."
-            f"{suggest(unknown[0].strip('+'), tasks)}"
+            f"{suggest(unknown[0], tasks)}"
             f" Its tasks: {', '.join(dict.fromkeys(tasks)) or 'none'}.",
             {"only": [f"Has no task {key!r}." for key in unknown]},
         )

@@ -36,11 +36,12 @@ def test_logs_of_failed_tasks_leave_out_the_others(flask_jobs: RunFlask) -> None
     ]
 
 
-def test_logs_of_an_unknown_task_are_a_usage_error(flask_jobs: RunFlask) -> None:
+@pytest.mark.parametrize("task", ["sya", "+say"])
+def test_logs_of_an_unknown_task_are_a_usage_error(flask_jobs: RunFlask, task: str) -> None:
     run_id = start_run(flask_jobs, "words")
-    result = flask_jobs("logs", "words", run_id, "--task", "sya")
+    result = flask_jobs("logs", "words", run_id, "--task", task)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "has no task 'sya'. Did you mean 'say'? Its tasks: say." in result.stderr
+    assert f"has no task '{task}'. Did you mean 'say'? Its tasks: say." in result.stderr
 
 
 def test_followed_logs_print_each_task_once_and_exit_as_the_run(flask_jobs: RunFlask) -> None:

@@ -80,20 +80,19 @@ def test_choose_task_keys_refuses_a_list_without_keys(keys: list[Any]) -> None:
     assert set(raised.value.messages) == {"only"}
 
 
-@pytest.mark.parametrize("name", ["read", "+read", "load+", "+load+"])
-def test_validate_task_keys_accepts_keys_of_the_job(name: str) -> None:
-    validate_task_keys([name], ["read", "load"], "etl")
+def test_validate_task_keys_accepts_keys_of_the_job() -> None:
+    validate_task_keys(["load"], ["read", "load"], "etl")
 
 
 @pytest.mark.parametrize(
     ("only", "tasks", "expected"),
     [
         (
-            ["rad", "+load"],
+            ["rad", "load"],
             ["read", "load"],
             "no task 'rad'. Did you mean 'read'? Its tasks: read, load.",
         ),
-        (["re+ad"], ["read"], "no task 're+ad'. Did you mean 'read'? Its tasks: read."),
+        (["+read"], ["read"], "no task '+read'. Did you mean 'read'? Its tasks: read."),
         (["read", "load"], [], "no task 'read', 'load'. Its tasks: none."),
         (["x"], ["read", "load", "load"], "no task 'x'. Its tasks: read, load."),
     ],
