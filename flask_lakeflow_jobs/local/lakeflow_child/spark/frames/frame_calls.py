@@ -54,7 +54,7 @@ def _correct(expression: Any, parent: str) -> Any:
     call = expression.unresolved_function
     name = call.function_name.lower()
     if name and not call.is_distinct and not (parent == "Window" and name in _OVER):
-        return correct_call(_FrameCalls(), name, call.arguments)
+        return correct_call(FrameCalls(), name, call.arguments)
     cast = expression.cast
     if cast.type_str.lower() == "date" or cast.type.WhichOneof("kind") == "date":
         # It reads no date of a text that has a T.
@@ -66,7 +66,7 @@ def _correct(expression: Any, parent: str) -> Any:
     over = expression.window.window_function.unresolved_function
     if over.function_name == "collect_list" and not over.is_distinct:
         # It keeps NULL over a window.
-        write = _FrameCalls()
+        write = FrameCalls()
         return write.each("filter", expression, lambda each: write.call("isnotnull", each))
     return None
 
@@ -92,7 +92,7 @@ def _write_name(expression: Any) -> str | None:
     return f"{name}({', '.join(map(str, names))})"
 
 
-class _FrameCalls:
+class FrameCalls:
     """Writes expressions of Spark Connect."""
 
     def call(self, name: str, *arguments: Any) -> Any:

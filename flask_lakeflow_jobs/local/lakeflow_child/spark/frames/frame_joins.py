@@ -183,7 +183,7 @@ def _list_plans(relation: Any) -> Iterator[int]:
 def _change(relation: Any, sides: dict[str | int, Side], session: Any) -> None:
     if relation.HasField("project"):
         _expand_each(relation.project, lambda each: _expand(each, sides, session))
-    for expression in _find_own(relation, "Expression"):
+    for expression in find_own(relation, "Expression"):
         kind = expression.WhichOneof("expr_type")
         text = expression.expression_string.expression
         if kind == "expression_string" and (match := _COLUMN.fullmatch(text)):
@@ -236,10 +236,10 @@ def _replace(text: str, sides: dict[str | int, Side]) -> str:
     return re.sub(pattern, replace, text, flags=re.IGNORECASE)
 
 
-def _find_own(message: Any, name: str) -> Iterator[Any]:
+def find_own(message: Any, name: str) -> Iterator[Any]:
     """Yield the messages of a type below a node, without those of the nodes that it reads."""
     for each in list_messages(message):
         if each.DESCRIPTOR.name != "Relation":
             if each.DESCRIPTOR.name == name:
                 yield each
-            yield from _find_own(each, name)
+            yield from find_own(each, name)

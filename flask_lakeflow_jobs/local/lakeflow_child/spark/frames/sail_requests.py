@@ -20,6 +20,7 @@ from ..language.sql_corrections import NEVER, correct_results, try_casts
 from ..language.sql_literals import escape_quotes
 from ..language.sql_names import Prefix, lower_in_sql, lower_name, prefix_name
 from .frame_calls import correct_frame_calls
+from .frame_elements import name_frame_elements
 from .frame_joins import expand_frame_stars, name_frame_keys
 
 _CHANGED = ("AnalyzePlan", "Config", "ExecutePlan")
@@ -78,6 +79,7 @@ class RequestStub:
                 self._see_settings(request.operation.set.pairs)
             correct_frame_calls(request)
             correct_texts(request, self._prefix, is_lenient=self._is_lenient)
+            name_frame_elements(request, self._session, is_lenient=self._is_lenient)
             read_file_metadata(request, self._session)
             expand_frame_stars(request, self._session)
             name_frame_keys(request, self._session)

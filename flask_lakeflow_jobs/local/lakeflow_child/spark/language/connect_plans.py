@@ -102,12 +102,13 @@ class ColumnSql:
         if isinstance(value, str):
             return value
         if hasattr(value, "to_plan"):
-            return self._write(value.to_plan(self.client))
+            return self.write_plan(value.to_plan(self.client))
         from pyspark.sql import functions
 
         return self.write(functions.lit(value))
 
-    def _write(self, node: Any) -> str:
+    def write_plan(self, node: Any) -> str:
+        """Return the SQL of a column in a plan, with the same errors."""
         kind = node.WhichOneof("expr_type")
         write = getattr(self, f"_write_{kind}", None)
         if write is None:
@@ -127,7 +128,7 @@ class ColumnSql:
         return name if alias is None or name.startswith(f"{alias}.") else f"{alias}.{name}"
 
     def _write_alias(self, node: Any) -> str:
-        return self._write(node.expr)
+        return self.write_plan(node.expr)
 
     def _write_cast(self, node: Any) -> str:
         kind = node.type_str if node.WhichOneof("cast_to_type") == "type_str" else None
@@ -136,16 +137,16 @@ class ColumnSql:
 
             kind = proto_schema_to_pyspark_data_type(node.type).simpleString()
         function = "TRY_CAST" if node.eval_mode == node.EVAL_MODE_TRY else "CAST"
-        return f"{function}({self._write(node.expr)} AS {kind})"
+        return f"{function}({self.write_plan(node.expr)} AS {kind})"
 
     def _write_unresolved_extract_value(self, node: Any) -> str:
-        return f"{self._write(node.child)}[{self._write(node.extraction)}]"
+        return f"{self.write_plan(node.child)}[{self.write_plan(node.extraction)}]"
 
     def _write_call_function(self, node: Any) -> str:
-        return f"{node.function_name}({', '.join(map(self._write, node.arguments))})"
+        return f"{node.function_name}({', '.join(map(self.write_plan, node.arguments))})"
 
     def _write_unresolved_function(self, node: Any) -> str:
-        arguments = [self._write(each) for each in node.arguments]
+        arguments = [self.write_plan(each) for each in node.arguments]
         if node.function_name == "when":
             pairs = zip(arguments[::2], arguments[1::2], strict=False)
             branches = " ".join(f"WHEN {test} THEN {result}" for test, result in pairs)

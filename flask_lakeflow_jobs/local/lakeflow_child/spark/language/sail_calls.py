@@ -214,6 +214,17 @@ def _refuse_several(*_: Any) -> None:
     )
 
 
+def find_element(write: CallWriter, array: Any, place: Any, *, is_lenient: bool) -> Any:
+    """Write the element of an array at a place that is no constant.
+
+    :param is_lenient: whether a place outside of the array has NULL.
+    """
+    if is_lenient:
+        return write.call("get", array, place)
+    # A place below zero becomes one behind the array, where Sail has an error too.
+    return write.call("element_at", array, write.call("+", write.call("&", place, 2**32 - 1), 1))
+
+
 #: Rules by the name of a function and the number of its arguments. Comments say what Sail does.
 _RULES: dict[tuple[str, int], Rule] = {
     # It counts no values of some types, such as DOUBLE, and takes no error.
@@ -323,6 +334,11 @@ def write_call(name: str, arguments: list[str]) -> str:
     part = _PART_OF_TIME.fullmatch(arguments[0]) if name == "extract" and arguments else None
     corrected = correct_call(_CallTexts(), name, part.groups() if part else arguments)
     return f"{name}({', '.join(arguments)})" if corrected is None else str(corrected)
+
+
+def write_element(array: str, place: str, *, is_lenient: bool) -> str:
+    """Write the element of an array at a place that is no constant, in SQL."""
+    return str(find_element(_CallTexts(), array, place, is_lenient=is_lenient))
 
 
 class _CallTexts:

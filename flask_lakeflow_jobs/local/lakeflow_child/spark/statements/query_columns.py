@@ -136,17 +136,28 @@ def _columns_of(
 
     :param source: a single one of its tables.
     """
-    probe = exp.Select(
-        expressions=[exp.Column(this=exp.Star(), table=source.copy()) if source else exp.Star()],
-        **{
-            key: [each.copy() for each in value] if isinstance(value, list) else value.copy()
-            for key in ("from_", "joins", "laterals")
-            if (value := select.args.get(key))
-        },
-    )
+    star = exp.Column(this=exp.Star(), table=source.copy()) if source else exp.Star()
+    probe = _select_from(select, star)
     for path in list(probe.find_all(exp.JSONExtract)):  # Sail takes none, and no column is one
         path.replace(exp.null())
     return describe_in(select, probe, describe)
+
+
+def find_kind(select: exp.Select, describe: Describe, text: str) -> str:
+    """Return the type of an expression, which may have aliases of the query."""
+    value = insert_aliases(parse_query(f"SELECT {text}").expressions[0], list_aliases(select))
+    (kind,) = describe_in(select, _select_from(select, value), describe).values()
+    return kind
+
+
+def _select_from(select: exp.Select, value: Tree) -> exp.Select:
+    """Return a query of a value for the rows that another one reads."""
+    sources = {
+        key: [each.copy() for each in part] if isinstance(part, list) else part.copy()
+        for key in ("from_", "joins", "laterals")
+        if (part := select.args.get(key))
+    }
+    return exp.Select(expressions=[value], **sources)
 
 
 def describe_in(select: exp.Select, probe: exp.Select, describe: Describe) -> dict[str, str]:

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlglot import exp
 
+from ..language.array_elements import name_elements
 from ..language.sql_literals import Query
 from ..tables.delta_log import find_filled
 from .merge_in_copy import merge_in_copy
-from .query_columns import Describe, parse_query, write
+from .query_columns import Describe, find_kind, list_selects, parse_query, write
 from .query_groups import lift_aggregates, name_groups
 from .query_tables import name_folders, name_keys
 from .show_commands import insert_information
@@ -82,6 +83,10 @@ class StatementRules:
             filter_laterals(select)
         if tree.find(exp.Lambda, exp.Initcap) is not None:
             hold_filters(tree)
+        if tree.find(exp.Bracket) is not None:
+            is_lenient = self._sql.session.conf.get("spark.sql.ansi.enabled") == "false"
+            for select in list_selects(tree):
+                name_elements(select, partial(find_kind, select, describe), is_lenient=is_lenient)
         name_keys(tree, describe)
         corrected = write(lift_aggregates(tree, describe))
         return statement if corrected == before else corrected

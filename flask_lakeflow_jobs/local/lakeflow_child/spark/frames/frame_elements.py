@@ -1,0 +1,75 @@
+"""Elements of arrays at places that are no constants, in the plans of frames."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from pyspark.sql.connect.proto import Expression
+
+from ..language.connect_plans import ColumnSql, find_messages, list_inputs, make_frame
+from ..language.sail_calls import find_element
+from .frame_calls import FrameCalls
+from .frame_joins import find_own
+
+# A text that may have such an element, which takes less time than a parser.
+_ELEMENT = re.compile(r"\[(?!\s*(?:\d+|'[^']*'|\"[^\"]*\")\s*\])")
+
+
+def name_frame_elements(request: Any, session: Any, *, is_lenient: bool) -> None:
+    """Write elements of arrays as calls of a function: see ``array_elements``."""
+    for relation in list(find_messages(request, "Relation")):
+        elements = [each for each in find_own(relation, "Expression") if _has_element(each)]
+        inputs = list(list_inputs(relation)) if elements else []
+        if len(inputs) != 1:
+            continue
+        find_kind = partial(_find_kind, session, inputs[0])
+        columns = list(relation.project.expressions)
+        for each in reversed(elements):  # the inner ones first
+            is_column = any(each is column for column in columns)
+            with suppress(Exception):  # the query itself says what is wrong with it
+                _change(each, find_kind, is_column=is_column, is_lenient=is_lenient)
+
+
+def _has_element(expression: Any) -> bool:
+    if text := expression.expression_string.expression:
+        return _ELEMENT.search(text) is not None
+    element = expression.unresolved_extract_value
+    return element.HasField("extraction") and not element.extraction.HasField("literal")
+
+
+def _change(
+    expression: Any, find_kind: Callable[[Any], str], *, is_column: bool, is_lenient: bool
+) -> None:
+    if text := expression.expression_string.expression:
+        from ..language.array_elements import correct_elements  # sqlglot takes long to import
+
+        def find_kind_of(value: str) -> str:
+            array = Expression()
+            array.expression_string.expression = value
+            return find_kind(array)
+
+        expression.expression_string.expression = correct_elements(
+            text, find_kind_of, is_column=is_column, is_lenient=is_lenient
+        )
+        return
+    element = expression.unresolved_extract_value
+    if find_kind(element.child).startswith("array"):
+        place = element.extraction
+        changed = find_element(FrameCalls(), element.child, place, is_lenient=is_lenient)
+        if is_column:
+            named = Expression()
+            named.alias.expr.CopyFrom(changed)
+            named.alias.name.append(ColumnSql(None, lambda _: None).write_plan(expression))
+            changed = named
+        expression.CopyFrom(changed)
+
+
+def _find_kind(session: Any, rows: Any, value: Any) -> str:
+    probe = type(rows)()
+    probe.project.input.CopyFrom(rows)
+    probe.project.expressions.add().CopyFrom(value)
+    return str(make_frame(session, probe).schema.fields[0].dataType.simpleString())
