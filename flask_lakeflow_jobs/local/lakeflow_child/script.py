@@ -29,13 +29,20 @@ def create_main_module(path: str, dbutils: DBUtils) -> types.ModuleType:
     return module
 
 
-def extend_import_path(payload: dict[str, Any]) -> None:
-    """Put the code's folder and the task's libraries first, and the bundle's root last."""
+def extend_import_path(payload: dict[str, Any], *folders: str) -> None:
+    """Add folders, the code's own and the task's libraries, and at the end the bundle's root.
+
+    The standard library is before them: on Databricks, a file ``logging.py`` beside the code does
+    not replace it either.
+    """
     libraries = [
         _unpack(each, payload["wheels"]) if each.endswith(".whl") else each
         for each in payload["libraries"]
     ]
-    sys.path[:0] = [payload["folder"], *libraries]
+    modules = os.path.dirname(os.__file__)
+    standard = [each for each in sys.path if each in (modules, f"{modules}/lib-dynload")]
+    others = [each for each in sys.path if each not in standard]
+    sys.path[:] = [*standard, *folders, payload["folder"], *libraries, *others]
     sys.meta_path.append(ProjectFinder(libraries))
     # A Python that the code starts has the libraries too, as on a cluster.
     inherited = filter(None, [os.environ.get("PYTHONPATH")])

@@ -165,15 +165,18 @@ def test_python_file_has_the_surroundings_of_databricks(serve: Serve) -> None:
         {
             "src/main.py": """
                 import os, sys
-                import beside
+                import cProfile
+                import beside, pytest
                 import at_root.module
                 print(os.getcwd() == os.path.dirname(__file__), __name__, sys.argv[0] == __file__)
                 print(sorted(name for name in os.environ if name.startswith("DATABRICKS_")))
                 print(os.path.isdir(os.environ["LAKEFLOW_LOCAL_DATA"]))
                 print(os.environ["MLFLOW_ALLOW_FILE_STORE"], os.environ["MLFLOW_UV_AUTO_DETECT"])
-                print("flask" in sys.modules, sys.path[0] == os.path.dirname(__file__))
+                print("flask" in sys.modules, pytest.origin)
             """,
             "src/beside.py": "",
+            "src/profile.py": "raise ImportError('cProfile imports another module of this name')",
+            "src/pytest.py": "origin = 'beside the code'",
             "at_root/module.py": "",
             "main.py": "",
         },
@@ -184,7 +187,7 @@ def test_python_file_has_the_surroundings_of_databricks(serve: Serve) -> None:
         ['DATABRICKS_HOST', 'DATABRICKS_RUNTIME_VERSION', 'DATABRICKS_TOKEN']
         True
         true false
-        False True
+        False beside the code
     """)
 
 

@@ -86,8 +86,7 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
     """Update the ``pipeline`` of a payload."""
     pipeline = payload["pipeline"]
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
-    extend_import_path(payload)
-    sys.path.insert(0, pipeline["root"])
+    extend_import_path(payload, pipeline["root"])
     folder = Path(payload["result_file"]).parent
     os.chdir(folder)  # Spark leaves files in the working directory
     _set_python(pipeline["files"])
