@@ -80,7 +80,7 @@ def lakeflow_settings(
 
 @pytest.fixture
 def simulated_job(lakeflow_workspace: FaultyWorkspace) -> SimulatedJob:
-    """Create a job with one task that runs no code: ``simulated_job(seconds=2, result="FAILED")``.
+    """Create a job with one notebook that runs no code: ``simulated_job(output="42 rows")``.
 
     The keywords are the fields of a simulation, see :mod:`flask_lakeflow_jobs.local.simulation`.
     The result is the id of the job.
@@ -91,7 +91,7 @@ def simulated_job(lakeflow_workspace: FaultyWorkspace) -> SimulatedJob:
             "name": name,
             "max_concurrent_runs": 1000,
             "tags": {"local_simulation": json.dumps({"seconds": 0, **simulation})},
-            "tasks": [{"task_key": "only", "spark_python_task": {"python_file": "only.py"}}],
+            "tasks": [{"task_key": "only", "notebook_task": {"notebook_path": "/only"}}],
         }
         request = Request(  # noqa: S310
             f"{lakeflow_workspace.host}/api/2.2/jobs/create",

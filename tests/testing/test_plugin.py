@@ -60,6 +60,17 @@ def test_simulated_job_ends_with_its_result(
         assert etl.wait(etl.run_now().run_id, timeout=DEADLINE).outcome == outcome
 
 
+def test_simulated_job_has_its_output_as_the_result_of_a_notebook(
+    lakeflow_settings: Mapping[str, Any], simulated_job: SimulatedJob
+) -> None:
+    with app_with(lakeflow_settings, etl=simulated_job(output="842 rows")).app_context():
+        run = current_jobs["etl"].run_now()
+        run.wait(timeout=DEADLINE)
+        output = current_jobs["etl"].get_outputs(run.run_id)["only"].notebook_output
+    assert output is not None
+    assert output.result == "842 rows"
+
+
 def test_simulated_job_with_a_mistyped_field_says_so(simulated_job: SimulatedJob) -> None:
     with pytest.raises(ValueError, match=r"values, not .*'second': 2"):
         simulated_job(second=2)
