@@ -190,6 +190,15 @@ def test_no_object_of_the_document_looks_empty_to_generators_of_types(document: 
     assert [each for each in objects if not words & each.keys()] == []
 
 
+def test_document_describes_the_rows_of_a_sql_file(document: Json) -> None:
+    result = {"columns": [{"name": "n"}], "rows": [{"values": [{"string_value": "1"}, {}]}]}
+    schema = document["components"]["schemas"]["RunOutput"]
+    for name in ("sql_output", "file_output", "query_result"):
+        schema = schema["properties"][name]
+    assert Draft202012Validator(schema).is_valid(result)
+    assert not Draft202012Validator(schema).is_valid({**result, "rows": [["1"]]})
+
+
 def test_document_describes_what_a_repair_accepts(document: Json) -> None:
     def without_descriptions(schema: Json) -> Json:
         return {
