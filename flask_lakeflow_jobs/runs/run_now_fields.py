@@ -221,7 +221,8 @@ def _format_values(values: Mapping[str, Any]) -> dict[str, str]:
             messages[name] = (
                 f"Must be a finite number, not {value}."
                 if isinstance(value, float | Decimal)
-                else f"Cannot be sent as text: a {type(value).__name__}."
+                else f"Cannot be sent as text: a {type(value).__name__}. Declare it in the job's"
+                " 'params', or send JSON as text."
             )
         else:
             texts[name] = text

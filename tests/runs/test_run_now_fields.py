@@ -137,7 +137,8 @@ def test_build_run_now_fields_null_item_raises() -> None:
     error = refused("python_script", {"args": ["x", None]})
     assert error.messages == {"args[1]": ["Must not be null."]}
     error = refused("spark_jar", {"args": [{"a": 1}]})
-    assert error.messages == {"args[0]": ["Cannot be sent as text: a dict."]}
+    (message,) = error.messages["args[0]"]
+    assert message.startswith("Cannot be sent as text: a dict. Declare it in the job's 'params'")
 
 
 def test_build_run_now_fields_one_list_under_two_names_raises() -> None:
