@@ -77,7 +77,7 @@ class ServerRow:
 
 GUNICORN = ("gunicorn",)
 GUNICORN_BIND = "--bind=127.0.0.1:{port}"
-UWSGI_OPTIONS = "--master --enable-threads --die-on-term --module=app:app"
+UWSGI_OPTIONS = "--master --enable-threads --die-on-term --buffer-size=32768 --module=app:app"
 UWSGI_BIND = "--http=127.0.0.1:{port} --virtualenv={prefix} --pythonpath={root} --need-app"
 
 SERVERS = (

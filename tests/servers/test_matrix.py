@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from docs_servers import THREADS, Stop, Streams
 
+from flask_lakeflow_jobs.web.requests import MAX_STREAMED_RUNS
 from tests.run_documents import run_state
 from tests.servers.conftest import Site
 from tests.sse_client import Event, Stream
@@ -28,6 +29,9 @@ VIEWERS = 2 * THREADS
 POLLING_RETRY = 5000
 
 PINGS = 20
+
+#: As long as the ids of a workspace.
+FIRST_LONG_RUN_ID = 10**15
 
 #: Seconds within which a ping responds, however busy the machine is. A blocked one waits for
 #: streams, which last for minutes.
@@ -220,6 +224,23 @@ def test_client_that_has_the_end_gets_204(
     with site.server.stream(run_id, last_event_id=end.last_id) as again:
         assert again.status == 204
         assert list(again) == []
+
+
+def test_client_that_has_the_ends_of_many_runs_gets_204(
+    site: Site, fake_workspace: FakeWorkspace
+) -> None:
+    """Servers limit the size of a request, of which these runs and their states are most."""
+    skip_if_bodies_are_needed(site)
+    run_ids = [FIRST_LONG_RUN_ID + number for number in range(MAX_STREAMED_RUNS)]
+    for run_id in run_ids:
+        fake_workspace.end_run(run_id)
+    query = "&".join(f"run=etl:{run_id}" for run_id in run_ids)
+    url = f"{site.server.url}/api/jobs/stream?{query}"
+    cookie = {"Cookie": "session=" + 1024 * "x"}
+    with Stream.open(url, headers=cookie) as viewer:
+        *_, end = viewer
+    with Stream.open(url, headers=cookie, last_event_id=end.last_id) as again:
+        assert again.status == 204
 
 
 def test_connection_is_kept_alive(site: Site, run_id: int) -> None:
