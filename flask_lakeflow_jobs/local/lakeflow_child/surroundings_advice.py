@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import types
 from collections.abc import Iterator
 from contextlib import suppress
@@ -41,6 +42,12 @@ _WRAP = (
     "Write io.BytesIO(…) around the {} that files.upload gets, or list the version of "
     "databricks-sdk that your clusters have: newer ones upload only streams."
 )
+_RAISE_PYTHON = (
+    "Run the local workspace on Python 3.12 or newer, which clusters have too, or write the "
+    "f-string without quotes and backslashes of its own in the braces."
+)
+#: Whether an f-string may have any expression.
+_HAS_ANY_EXPRESSION = sys.version_info >= (3, 12)
 PIPELINE_ADVICE = (
     "Run the file in a pipeline, whose tables it defines: list it under 'libraries' of a pipeline, "
     "and let a pipeline_task update that."
@@ -106,6 +113,7 @@ def advise_on_surroundings(
     """
     return (
         _advise_on_missing_file(error, mounts, root)
+        or _advise_on_syntax(error)
         or _advise_on_variable(error)
         or _advise_on_arguments(error)
         or _advise_on_place(error, mounts)
@@ -121,6 +129,11 @@ def _advise_on_missing_file(error: BaseException, mounts: dict[str, str], root: 
     if "/" not in path and _comes_from(error.__traceback__, (subprocess.__file__,)):
         return _PROGRAM.format(path)
     return _advise_on_file(path, mounts, root)
+
+
+def _advise_on_syntax(error: BaseException) -> str | None:
+    is_new = isinstance(error, SyntaxError) and str(error.msg).startswith("f-string")
+    return _RAISE_PYTHON if is_new and not _HAS_ANY_EXPRESSION else None
 
 
 def _advise_on_variable(error: BaseException) -> str | None:

@@ -16,6 +16,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from flask_lakeflow_jobs.local.lakeflow_child import surroundings_advice
 from flask_lakeflow_jobs.local.lakeflow_child.surroundings_advice import advise_on_surroundings
 
 
@@ -136,6 +137,15 @@ def test_advice_on_surroundings(error: object, advice: str | None) -> None:
     assert isinstance(error, BaseException)
     found = advise_on_surroundings(error, {})
     assert found is None if advice is None else (found or "").startswith(advice)
+
+
+def test_f_string_of_python_3_12_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = SyntaxError("f-string: unmatched '('")
+    monkeypatch.setattr(surroundings_advice, "_HAS_ANY_EXPRESSION", False)
+    assert str(advise_on_surroundings(error, {})).startswith("Run the local workspace on Python 3")
+    assert advise_on_surroundings(SyntaxError("invalid syntax"), {}) is None
+    monkeypatch.setattr(surroundings_advice, "_HAS_ANY_EXPRESSION", True)
+    assert advise_on_surroundings(error, {}) is None
 
 
 def test_advice_on_a_connection_finds_the_host_that_the_error_lacks(

@@ -89,6 +89,23 @@ except NotImplementedError as error:
 else:
     raise AssertionError
 
+# %% features of a table that does not exist
+from databricks.feature_engineering import FeatureEngineeringClient, FeatureLookup
+
+fe = FeatureEngineeringClient()
+rows = spark.createDataFrame([(1,)], "id INT")
+lookup = FeatureLookup(table_name="dev.snippets.fs_none", lookup_key="id", timestamp_lookup_key="at")
+for use in (
+    lambda: fe.write_table(name="dev.snippets.fs_none", df=rows),
+    lambda: fe.create_training_set(df=rows, feature_lookups=[lookup], label=None),
+):
+    try:
+        use()
+    except Exception as error:
+        assert "TABLE_OR_VIEW_NOT_FOUND" in str(error), error
+    else:
+        raise AssertionError
+
 # %% models that look up their features
 import json
 import sys

@@ -206,6 +206,7 @@ class FeatureEngineeringClient:
         return frame
 
     def _read_keys(self, name: str) -> TableKeys:
+        _ = self._session.table(name).columns  # which says so if there is none
         kept = read_json(self._find_file(name), {})
         return TableKeys(kept.get("primary", []), kept.get("times", []))
 
