@@ -40,12 +40,10 @@ def is_notebook(name: str, head: bytes) -> bool:
     :param head: its first :data:`HEAD_BYTES` bytes at least.
     """
     suffix = os.path.splitext(name)[1].lower()
+    head = head.removeprefix(b"\xef\xbb\xbf")
     if suffix == JUPYTER_SUFFIX:
         return head.lstrip()[:1] == b"{"
-    if suffix not in SOURCES:
-        return False
-    title = (SOURCES[suffix][1] + TITLE).encode()
-    return head.removeprefix(b"\xef\xbb\xbf").startswith(title)
+    return suffix in SOURCES and head.startswith((SOURCES[suffix][1] + TITLE).encode())
 
 
 def is_notebook_file(file: str | os.PathLike[str]) -> bool:

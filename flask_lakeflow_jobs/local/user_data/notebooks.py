@@ -42,7 +42,7 @@ def to_source(content: bytes, language: str) -> tuple[str, bytes]:
 
 def is_jupyter(content: bytes) -> bool:
     try:
-        notebook = json.loads(content)
+        notebook = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return False
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
@@ -52,7 +52,7 @@ def is_jupyter(content: bytes) -> bool:
 def from_jupyter(content: bytes) -> bytes:
     """Convert a Jupyter notebook to a source notebook of its language."""
     comment = SOURCES[_SUFFIXES[language_of(JUPYTER_SUFFIX, content)]][1]
-    cells = read_cells(f"notebook{JUPYTER_SUFFIX}", content.decode())
+    cells = read_cells(f"notebook{JUPYTER_SUFFIX}", content.decode("utf-8-sig"))
     # JSON may spell half of a character, which no file can have.
     return join_source((cell.text for cell in cells), comment).encode(errors="replace")
 

@@ -52,10 +52,23 @@ def test_source_gets_its_title_once(language: str) -> None:
 
 @pytest.mark.parametrize(
     ("content", "expected"),
-    [("{", False), ("[]", False), ('{"cells": [5]}', False), ('{"cells": []}', True)],
+    [
+        (b"{", False),
+        (b"[]", False),
+        (b'{"cells": [5]}', False),
+        (b'{"cells": []}', True),
+        ('{"cells": []}'.encode("utf-8-sig"), True),
+        ('{"cells": []}'.encode("utf-16-le"), False),
+    ],
 )
-def test_jupyter_is_known_by_its_cells(content: str, expected: bool) -> None:
-    assert is_jupyter(content.encode()) is expected
+def test_jupyter_is_known_by_its_cells(content: bytes, expected: bool) -> None:
+    assert is_jupyter(content) is expected
+
+
+def test_jupyter_with_a_mark_of_its_encoding_is_a_notebook_with_a_source() -> None:
+    content = '{"cells": [{"source": "a"}]}'.encode("utf-8-sig")
+    assert is_notebook("a.ipynb", content)
+    assert from_jupyter(content) == b"# Databricks notebook source\na\n"
 
 
 def test_half_a_character_in_jupyter_is_replaced() -> None:
