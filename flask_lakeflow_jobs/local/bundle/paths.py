@@ -100,8 +100,6 @@ class PathTranslator:
         return self._library_path(path, location) if is_local else path
 
     def _translate_dependency(self, dependency: Any, location: Location | None) -> Any:
-        if not isinstance(dependency, str):
-            return dependency
         return translate_dependency(dependency, partial(self._library_path, location=location))
 
     def _library_path(self, path: str, location: Location | None) -> str:
@@ -160,22 +158,20 @@ def is_relative(path: str) -> bool:
     return not PurePosixPath(path).is_absolute() and ":/" not in path
 
 
-def is_local_dependency(dependency: str) -> bool:
-    """Return whether pip takes a dependency for a path, not for the name of a package."""
-    is_path = dependency.startswith((".", "~")) or dependency.endswith(".whl")
-    return is_path and is_relative(dependency)
-
-
-def translate_dependency(dependency: str, translate: Callable[[str], str]) -> str:
+def translate_dependency(dependency: Any, translate: Callable[[str], str]) -> Any:
     """Return a dependency as pip takes it, with its path translated if that is one of a local file.
 
     :param translate: returns the path to use.
     """
+    if not isinstance(dependency, str):
+        return dependency
     flag = match.group() if (match := _PIP_FLAG.match(dependency)) else ""
     quoted = dependency[len(flag) :].strip()
     path = quoted.strip("\"'")
-    is_path = is_relative(path) if flag else is_local_dependency(path)
-    return flag + quoted.replace(path, translate(path)) if is_path else dependency
+    # Without a flag, anything else is the name of a package.
+    is_path = flag or path.startswith((".", "~")) or path.endswith(".whl")
+    is_local = is_path and is_relative(path)
+    return flag + quoted.replace(path, translate(path)) if is_local else dependency
 
 
 def read_pipelines(section: Any, root: Path) -> dict[str, Settings]:
@@ -217,16 +213,8 @@ def _read_pipeline(pipeline: LocatedDict, default: Location | None, root: Path) 
         settings["environment"] = {
             **environment,
             "dependencies": [
-                _localize_dependency(each, localize, location)
+                translate_dependency(each, partial(localize, location=location))
                 for each, location in zip(dependencies, dependencies.locations, strict=True)
             ],
         }
     return settings
-
-
-def _localize_dependency(dependency: Any, localize: Any, location: Location | None) -> Any:
-    if not isinstance(dependency, str):
-        return dependency
-    if flag := EDITABLE.match(dependency):
-        return f"--editable {localize(dependency[flag.end() :].strip(), location)}"
-    return localize(dependency, location) if is_local_dependency(dependency) else dependency
