@@ -25,12 +25,11 @@ from ..lakeflow_child.notebook_files import (
     read_cells,
 )
 from ..lakeflow_child.package_names import IMPLIED_MODULES, find_package, normalize_name
-from .packages import Requirements
+from .packages import INDEX_OPTIONS, Requirements
 
 # IPython takes a line that begins with the name of a magic for one.
 _INSTALL = re.compile(r"^(?:[ \t]*[%!](?:uv )?pip install|pip install)\b(.*)$", re.MULTILINE)
 _FILE_OPTIONS = ("-r", "--requirement")
-_INDEX_OPTIONS = ("--index-url", "--extra-index-url", "--find-links")
 # Each has a value, which is no package.
 _SKIPPED_OPTIONS = (
     *("-c", "--constraint", "-e", "--editable", "-t", "--target", "--trusted-host"),
@@ -90,12 +89,12 @@ def list_notebook_requirements(notebooks: Iterable[str]) -> Requirements:
             pending = iter(words)
             for word in pending:
                 option, _, value = word.partition("=")
-                if option in (*_FILE_OPTIONS, *_INDEX_OPTIONS, *_SKIPPED_OPTIONS):
+                if option in (*_FILE_OPTIONS, *INDEX_OPTIONS, *_SKIPPED_OPTIONS):
                     value = value or next(pending, "")
                     if option in _FILE_OPTIONS and not re.search(r"[{}$]", value):
                         files.append(str(notebook.parent / value))
-                    elif option in _INDEX_OPTIONS:
-                        options.append(f"{option}={value}")
+                    elif option in INDEX_OPTIONS:
+                        options.append(f"{INDEX_OPTIONS[option]}={value}")
                 elif not _NO_PACKAGE.match(word):
                     packages.append(word)
     return Requirements(tuple(packages), tuple(files), tuple(dict.fromkeys(options)))

@@ -26,7 +26,9 @@ from ..programs import POLL_SECONDS, PYTHON, Stopped, never_stopped, run_program
 from .compute import find_environment, list_libraries
 
 # Without the index of a private package, a public one of the same name would be installed.
-_INDEX = re.compile(r"^(--index-url|--extra-index-url|--find-links)[ =]\s*(\S+)$")
+INDEX_OPTIONS = {each: each for each in ("--index-url", "--extra-index-url", "--find-links")}
+INDEX_OPTIONS |= {"-i": "--index-url", "-f": "--find-links"}
+_INDEX = re.compile(rf"^({'|'.join(INDEX_OPTIONS)})[ =]\s*(\S+)$")
 _FILE = re.compile(r"^(?:-r|--requirement)[ =]?\s*(.+)$")
 # In a requirements file, other ones: -r adds their packages, -c only restricts versions.
 _NESTED = re.compile(r"^(?:(-r|--requirement)|-c|--constraint)[ =]?\s*([^#\s].*?)\s*(?:\s#.*)?$")
@@ -123,7 +125,7 @@ def list_requirements(settings: Settings, spec: Settings) -> Requirements:
         if match := _FILE.match(dependency):
             files.append(match[1].strip().strip("\"'"))
         elif match := _INDEX.match(dependency):
-            options.append(f"{match[1]}={match[2]}")
+            options.append(f"{INDEX_OPTIONS[match[1]]}={match[2]}")
         elif not re.match(r"[-./]|.*\.whl$|\w+://", dependency):
             packages.append(dependency)
     return Requirements(tuple(packages), tuple(files), tuple(dict.fromkeys(options)))

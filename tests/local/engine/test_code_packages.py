@@ -190,8 +190,9 @@ def test_packages_of_a_notebook_in_sql(tmp_path: Path) -> None:
     assert list_notebook_requirements([str(notebook)]) == Requirements(("cowsay", "moo"))
 
 
-def test_files_and_indexes_of_a_jupyter_notebook(tmp_path: Path) -> None:
-    command = "%pip install -r ../dev.txt -r {file} --index-url https://a.example cowsay"
+@pytest.mark.parametrize("option", ["-i", "--index-url"])
+def test_files_and_indexes_of_a_jupyter_notebook(tmp_path: Path, option: str) -> None:
+    command = f"%pip install -r ../dev.txt -r {{file}} {option} https://a.example cowsay"
     cells = [
         {"cell_type": "markdown", "source": ["%pip install nothing"]},
         {"cell_type": "code", "source": ["x = 1\n", command]},

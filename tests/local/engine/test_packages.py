@@ -34,6 +34,8 @@ def environment(*dependencies: Any) -> dict[str, Any]:
         ("--index-url https://a.example", Requirements((), (), ("--index-url=https://a.example",))),
         ("--extra-index-url=https://b", Requirements((), (), ("--extra-index-url=https://b",))),
         ("--find-links ./wheels", Requirements((), (), ("--find-links=./wheels",))),
+        ("-i https://a.example", Requirements((), (), ("--index-url=https://a.example",))),
+        ("-f ./wheels", Requirements((), (), ("--find-links=./wheels",))),
         ("--trusted-host example.com", Requirements()),
         ({"not": "a text"}, Requirements()),
     ],
