@@ -68,6 +68,6 @@ def _read_origin(git: Path) -> str:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(errors="replace").strip()
+        return file.read_text("utf-8", "replace").strip()
     except OSError:
         return ""

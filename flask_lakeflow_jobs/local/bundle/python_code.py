@@ -200,6 +200,10 @@ def find_python_code(tree: LocatedDict, root: Path) -> PythonCode | None:
     used = section or experimental
     if not used.get("resources") and not used.get("mutators"):
         return None
+    for key in ("resources", "mutators"):
+        if not isinstance(used.get(key) or [], list):
+            message = f"{key!r} has to be a list of functions, such as 'my_jobs:load_resources'."
+            raise BundleError(message, used.locations[key])
     return PythonCode(root, used, (tree if section else former).locations["python"])
 
 

@@ -86,6 +86,9 @@ def resolve_bundle(
     target = choose_target(tree, target or read_target())
     default_target = _default_target(tree)
     apply_target(tree, target)
+    for key in _SECTIONS:
+        read_section(tree, key)
+    read_section(read_section(tree, "bundle"), "git")
     references = _read_references(tree, root, target, host, sources, warn)
     references.is_complete = False  # Python code may define what a reference names
     for key in [key for key in tree if key not in _RAW_SECTIONS]:
@@ -114,13 +117,10 @@ def resolve_bundle(
 
 
 def _read_tree(file: Path, sources: list[Path], warn: Warn) -> LocatedDict:
-    """Read the files of a bundle; each of its sections is a mapping."""
+    """Read the files of a bundle, and warn of what is odd in them."""
     tree = read_documents(file, sources, warn)
     for message, location in find_unknown_fields(tree):
         warn(message, location)
-    for key in _SECTIONS:
-        read_section(tree, key)
-    read_section(read_section(tree, "bundle"), "git")
     _warn_of_repeated_items(tree, warn)
     return tree
 

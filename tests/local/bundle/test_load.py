@@ -149,6 +149,11 @@ def test_load_bundle_reads_target_from_environment(
         ("resources: 5", "databricks.yml:1: 'resources' has to be a mapping. List files under"),
         ("variables: 5", "databricks.yml:1: 'variables' has to be a mapping."),
         ("bundle: {git: x}", "databricks.yml:1: 'git' has to be a mapping."),
+        ("targets: {dev: {workspace: x}}", "databricks.yml:1: 'workspace' has to be a mapping."),
+        (
+            "python: {mutators: 5}",
+            "databricks.yml:1: 'mutators' has to be a list of functions, such as 'my_jobs:load",
+        ),
         ("resources: {jobs: {etl: 5}}", "databricks.yml:1: The job 'etl' has to be a mapping."),
         (
             "resources:\n  jobs:\n    etl: {name: x}",
