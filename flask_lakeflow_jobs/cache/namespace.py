@@ -67,7 +67,7 @@ def cache_namespace(
 def _read_profiles(values: Mapping[str, str]) -> str:
     try:
         profiles = Path(values.get("DATABRICKS_CONFIG_FILE", "~/.databrickscfg")).expanduser()
-        return profiles.read_text(errors="replace")
+        return profiles.read_text("utf-8", "replace")
     except (OSError, RuntimeError):  # there are none, or the user has no home
         return ""
 

@@ -128,7 +128,7 @@ class RunEndpoints:
             return {"views": []}
         path = (task.resolved or task.spec)["notebook_task"]["notebook_path"]
         try:
-            source = self._files.find_notebook(path).read_text(errors="replace")
+            source = self._files.find_notebook(path).read_text("utf-8-sig", "replace")
         except FileMissing as error:
             raise InvalidParameterValue(str(error)) from None
         except OSError as error:
