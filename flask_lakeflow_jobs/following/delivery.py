@@ -8,22 +8,22 @@ receiver is called again.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ..concurrency import run_in_each_process
 from ..text import MAX_ERROR_CHARS, clean_line
-from .claims import CLAIM_SECONDS, RENEWAL_SECONDS, ClaimWatch
 from .deferred_writes import DeferredWrite, DeferredWrites
 from .delivery_threads import FAILURE_WAIT_SECONDS, MAX_WAIT_SECONDS, DeliveryThreads
 
 if TYPE_CHECKING:
     from ..clock import Clock
-    from ..record.deliveries import Deliveries, Delivery, ReceiverAddress
+    from ..record.deliveries import Claim, Deliveries, Delivery, ReceiverAddress
     from .receivers import Receiver, Receivers
 
 #: A receiver that raises is called so many times in all, over about three and a half hours.
@@ -35,6 +35,15 @@ MAX_RETRY_SECONDS = 3600.0
 
 #: How many due deliveries are read at once; other processes may claim some of them first.
 CANDIDATES = 10
+
+#: A claim lasts for so long after its process has died. A process that runs a receiver renews it.
+CLAIM_SECONDS = 60.0
+
+#: Seconds between two renewals. After the first, another thread makes the other deliveries.
+RENEWAL_SECONDS = CLAIM_SECONDS / 3
+
+#: Seconds between two checks.
+CHECK_SECONDS = 1.0
 
 _log = logging.getLogger("flask_lakeflow_jobs")
 
@@ -184,3 +193,38 @@ class Outbox:
         finally:
             timer.cancel()
             done.set()
+
+
+class ClaimWatch:
+    """Finds claims whose processes no longer renew them.
+
+    A process that has seen a claim unchanged for as long as claims last takes it for abandoned. It
+    measures this time by its own clock, as those of two processes may differ. While the record is
+    unavailable, no process can renew a claim, so the time then begins again.
+
+    :param seconds: how long a claim lasts.
+    """
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._since: dict[Claim, float] = {}
+        self._checked_at = -math.inf
+
+    def begin_again(self) -> None:
+        """Count the time of each claim from the next check, because the record was unavailable."""
+        self._since = {}
+
+    def find_abandoned(self, read: Callable[[], Sequence[Claim]]) -> list[Claim]:
+        """Return the abandoned claims, at most once in ``CHECK_SECONDS``.
+
+        :param read: reads all claims.
+        """
+        now = self._clock.monotonic()
+        if now - self._checked_at < min(CHECK_SECONDS, self._seconds / 10):
+            return []
+        if now - self._checked_at > self._seconds / 2:
+            self.begin_again()
+        self._checked_at = now
+        self._since = {claim: self._since.get(claim, now) for claim in read()}
+        return [claim for claim, since in self._since.items() if now - since >= self._seconds]

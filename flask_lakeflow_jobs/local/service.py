@@ -29,7 +29,7 @@ from .engine.engine import Engine
 from .engine.events import RunRequest
 from .engine.files import WorkspaceFiles
 from .engine.packages import Packages
-from .engine.services import TaskServices
+from .engine.processes import TaskServices
 from .engine.spark import Spark
 from .engine.statement_runner import StatementRunner
 from .engine.work import CannotRun, NestedRun

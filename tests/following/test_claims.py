@@ -6,8 +6,7 @@ import pytest
 
 from flask_lakeflow_jobs import DatabaseUnavailable
 from flask_lakeflow_jobs.following import delivery
-from flask_lakeflow_jobs.following.claims import CLAIM_SECONDS, ClaimWatch
-from flask_lakeflow_jobs.following.delivery import MAX_ATTEMPTS, Outbox
+from flask_lakeflow_jobs.following.delivery import CLAIM_SECONDS, MAX_ATTEMPTS, ClaimWatch, Outbox
 from flask_lakeflow_jobs.record.deliveries import Claim
 from flask_lakeflow_jobs.record.store import Record
 from tests.clocks import FakeClock

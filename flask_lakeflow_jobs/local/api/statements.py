@@ -21,8 +21,9 @@ from ..engine.statement_runner import (
     Statement,
     StatementRequest,
     StatementRunner,
+    StatementSession,
+    StatementSessions,
 )
-from ..engine.statement_sessions import StatementSession, StatementSessions
 from ..errors import InvalidParameterValue
 from .reply import RawReply
 from .request import PathRoutes, Request, Routes

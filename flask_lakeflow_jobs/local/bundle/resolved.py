@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ..model import Settings
 from .bundle_error import BundleError, Warn, errors_at
-from .code_resources import add_code_resources
 from .documents import read_documents, read_mapping
 from .job_document import (
     find_repeated_items,
@@ -20,7 +20,7 @@ from .job_document import (
 from .merge import apply_target, choose_target, copy_mapping, read_section
 from .paths import PathTranslator, find_files_root, read_pipelines
 from .presets import read_presets, read_run_as
-from .python_code import find_python_code
+from .python_code import PackageMissing, PythonCode, find_python_code, keep_locations
 from .references import (
     CircularReference,
     References,
@@ -41,6 +41,8 @@ from .yaml import LocatedDict
 _SECTIONS = ("bundle", "presets", "resources", "sync", "targets", "variables", "workspace")
 # Sections whose references are not replaced, or only where they are used.
 _RAW_SECTIONS = ("definitions", "environments", "include", "scripts", "targets", "variables")
+
+_SECTIONS_OF_CODE = ("python", "experimental", "workspace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def resolve_bundle(
     if (code := find_python_code(tree, root)) is not None:
         sources += code.find_sources()
         on_code()
-        add_code_resources(tree, code, target, jobs, references.find_variables(), initialize, warn)
+        _add_code_resources(tree, code, target, jobs, references.find_variables(), initialize, warn)
         jobs = _read_jobs(tree)
     catalog_objects = _find_catalog_objects(tree, references)
     references.is_complete = True
@@ -146,6 +148,71 @@ def _read_references(
         short_name(current_user_name()),
     )
     return references
+
+
+def _add_code_resources(
+    tree: LocatedDict,
+    code: PythonCode,
+    target: str,
+    jobs: LocatedDict,
+    variables: Mapping[str, Any],
+    initialize: Callable[[LocatedDict], None],
+    warn: Warn,
+) -> None:
+    """Add the resources that code defines to a tree, and change jobs as its mutators do.
+
+    A bundle that has jobs in YAML too does without the package of the code.
+
+    :param jobs: those in YAML.
+    :param initialize: fills in the presets of a new job.
+    """
+    resources = tree["resources"] = copy_mapping(read_section(tree, "resources"))
+    resources["jobs"] = jobs
+    document = {  # the bundle as the code sees it
+        "bundle": {**read_section(tree, "bundle"), "target": target, "environment": target},
+        "variables": {key: {"value": value} for key, value in variables.items()},
+        "resources": {"jobs": jobs},
+        **{key: tree[key] for key in _SECTIONS_OF_CODE if tree.get(key)},
+    }
+    try:
+        if code.section.get("resources"):
+            _load_resources(code, resources, document, initialize)
+        if code.section.get("mutators") and resources["jobs"]:
+            _apply_mutators(code, resources["jobs"], document)
+    except PackageMissing as error:
+        if not jobs:
+            raise
+        warn(error.message, error.location)
+
+
+def _load_resources(
+    code: PythonCode,
+    resources: LocatedDict,
+    document: dict[str, Any],
+    initialize: Callable[[LocatedDict], None],
+) -> None:
+    for kind, loaded in code.run("load_resources", document).items():
+        known = read_section(resources, kind)
+        for key in [key for key in loaded if key in known and loaded[key] != known[key]]:
+            message = f"{key!r} of {kind!r} is already defined in YAML."
+            raise BundleError(message, loaded.locations[key])
+        all_of_kind = resources[kind] = copy_mapping(known)  # the output has them again
+        for key in [key for key in loaded if key not in known]:
+            all_of_kind[key], all_of_kind.locations[key] = loaded[key], loaded.locations[key]
+            if kind == "jobs":
+                with errors_at(loaded.locations[key]):
+                    normalize_document(loaded[key])
+                initialize(loaded[key])
+
+
+def _apply_mutators(code: PythonCode, jobs: LocatedDict, document: dict[str, Any]) -> None:
+    document["resources"] = {"jobs": jobs}
+    changed = code.run("apply_mutators", document).get("jobs", LocatedDict())
+    for key in [key for key in changed if key in jobs and changed[key] != jobs[key]]:
+        jobs[key] = keep_locations(jobs[key], changed[key])
+        jobs.locations[key] = changed.locations[key]
+        with errors_at(jobs.locations[key]):
+            normalize_document(jobs[key])
 
 
 def _find_catalog_objects(tree: LocatedDict, references: References) -> tuple[str, ...]:

@@ -17,8 +17,7 @@ from ..store.unit_of_work import UnitOfWork
 from . import effects, events
 from .decisions import Decision, decide
 from .files import WorkspaceFiles
-from .processes import MAX_PROCESSES
-from .services import TaskServices
+from .processes import MAX_PROCESSES, TaskServices
 from .task_logs import TaskLogPart, read_stored
 from .task_runner import TaskRunner
 from .work import CannotRun, NestedRun

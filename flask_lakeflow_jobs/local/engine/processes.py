@@ -1,4 +1,4 @@
-"""The processes in which tasks run, each with everything that it starts, and their pool."""
+"""The processes in which tasks run, with all that they start, their services and their pool."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+from ..environment import drop_credentials
+from ..model import Settings
 from ..programs import CHILD, Stopped, SupervisedProcess
-from .packages import InstallFailed
+from .packages import InstallFailed, Packages
+from .spark import Spark
 from .task_logs import TaskLogPart, read_growing, read_tail
 from .task_redaction import SecretRedactor
+from .work import ProcessWork
 
 #: Processes that run at once.
 MAX_PROCESSES = max(8, 4 * (os.cpu_count() or 1))
@@ -182,6 +186,55 @@ class TaskProcess:
         # Later tasks may need the values that this one has set; they are no part of its output.
         values = outcome.pop("values", {})
         return {**self._redactor.redact(outcome), "values": values}
+
+
+@dataclass(frozen=True, slots=True)
+class TaskServices:
+    """The services of a workspace for its tasks.
+
+    :param environment: returns the environment of a process.
+    :param secrets: returns the values that are redacted in the output of a process.
+    :param pipelines: returns the settings of all pipelines by their ids.
+    """
+
+    environment: Callable[[], Mapping[str, str]]
+    secrets: Callable[[], frozenset[str]]
+    packages: Packages
+    spark: Spark
+    pipelines: Callable[[], Mapping[str, Settings]]
+
+    def create_process(
+        self,
+        work: ProcessWork,
+        folder: Path,
+        on_start: Callable[[], None],
+        on_exit: Callable[[Exit], None],
+    ) -> TaskProcess:
+        """Create the process of a task, which uses the services once it starts."""
+        environment = self.environment()
+        return TaskProcess(
+            work.payload,
+            folder,
+            environment,
+            self.secrets,
+            prepare=partial(self.prepare, work, environment),
+            on_start=on_start,
+            on_exit=on_exit,
+        )
+
+    def prepare(
+        self, work: ProcessWork, environment: Mapping[str, str], is_stopped: Callable[[], bool]
+    ) -> dict[str, str]:
+        """Install the packages of a task, and start Spark for it.
+
+        :param is_stopped: returns whether the task has been stopped.
+        :return: further variables of its environment.
+        :raises InstallFailed: a package cannot be installed.
+        :raises Stopped: the task has been stopped.
+        """
+        without = drop_credentials(environment)
+        self.packages.install(work.requirements, without, is_stopped)
+        return self.spark.acquire(work.payload, without, is_stopped)
 
 
 class ProcessPool:

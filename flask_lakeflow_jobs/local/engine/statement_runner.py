@@ -1,7 +1,8 @@
 """Runs the statements of the Statement Execution API, one after another, and keeps their results.
 
 Each runs in a process of its own, like a SQL task, with which it shares the database. Statements
-and results are kept until newer ones need their place, or until a restart.
+and results are kept until newer ones need their place, or until a restart, and so are sessions: the
+catalog and the schema in which the statements of a client run.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from typing import Any
 
 from ..errors import ApiError, ResourceDoesNotExist
 from .files import WorkspaceFiles
-from .processes import Exit, ProcessPool, TaskProcess
-from .services import TaskServices
-from .statement_sessions import StatementSession
+from .processes import Exit, ProcessPool, TaskProcess, TaskServices
 from .task_context import TaskContext
+
+#: A client may open sessions and never close them; the service ends those that are idle.
+MAX_SESSIONS = 1000
 
 MAX_KEPT = 200
 MAX_KEPT_BYTES = 256 * 2**20
@@ -30,6 +32,45 @@ SUCCEEDED, FAILED, CANCELED = "SUCCEEDED", "FAILED", "CANCELED"
 #: Where rows are: in replies; behind links; or where the workspace wants them, which is in replies.
 INLINE, LINKS, ANY_DISPOSITION = "INLINE", "EXTERNAL_LINKS", "INLINE_OR_EXTERNAL_LINKS"
 JSON, ARROW = "JSON_ARRAY", "ARROW_STREAM"
+
+
+@dataclass(slots=True)
+class StatementSession:
+    """The current catalog and schema; empty: the default ones."""
+
+    catalog: str = ""
+    schema: str = ""
+
+
+class StatementSessions:
+    """The sessions of all clients, until a restart."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, StatementSession] = {}
+
+    def open(self, session: StatementSession) -> str:
+        """Keep a session, and return its id. The oldest one may be closed for it."""
+        session_id = str(uuid.uuid4())
+        self._sessions[session_id] = session
+        while len(self._sessions) > MAX_SESSIONS:
+            self._sessions.pop(next(iter(self._sessions)), None)
+        return session_id
+
+    def find(self, session_id: str) -> StatementSession:
+        """Return a session.
+
+        :raises ApiError: it is unknown, or closed.
+        """
+        try:
+            return self._sessions[session_id]
+        except KeyError:
+            raise ResourceDoesNotExist(
+                f"The session {session_id} was not found. Connect again: the local workspace keeps "
+                f"{MAX_SESSIONS} sessions, and none over a restart."
+            ) from None
+
+    def close(self, session_id: str) -> None:
+        self._sessions.pop(session_id, None)
 
 
 @dataclass(frozen=True, slots=True)

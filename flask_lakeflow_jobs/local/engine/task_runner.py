@@ -15,8 +15,7 @@ from ..simulation import read_simulation
 from . import events
 from .files import WorkspaceFiles
 from .kinds import build_work, simulate
-from .processes import Exit, ProcessPool, TaskProcess
-from .services import TaskServices
+from .processes import Exit, ProcessPool, TaskProcess, TaskServices
 from .task_context import TaskContext
 from .task_logs import MAX_ERROR_BYTES, MAX_OUTPUT_BYTES, NO_LOG, TaskLogPart
 from .templating import TaskReferences, UnknownReference, resolve

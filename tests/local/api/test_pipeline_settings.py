@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.local.api.pipeline_settings import (
+from flask_lakeflow_jobs.local.api.pipelines import (
     build_spec,
     parse_pipeline,
     serialize_details,

@@ -12,8 +12,7 @@ from flask_lakeflow_jobs.local.api.statements import (
     parse_timeout_action,
     parse_wait_timeout,
 )
-from flask_lakeflow_jobs.local.engine.statement_runner import StatementRequest
-from flask_lakeflow_jobs.local.engine.statement_sessions import StatementSession
+from flask_lakeflow_jobs.local.engine.statement_runner import StatementRequest, StatementSession
 from flask_lakeflow_jobs.local.errors import ApiError
 from tests.local.support import Client
 

@@ -16,7 +16,7 @@ from flask_lakeflow_jobs.local.engine.events import Event, RunSubmitted, TaskEnd
 from flask_lakeflow_jobs.local.engine.files import WorkspaceFiles
 from flask_lakeflow_jobs.local.engine.kinds import build_work
 from flask_lakeflow_jobs.local.engine.packages import Packages
-from flask_lakeflow_jobs.local.engine.services import TaskServices
+from flask_lakeflow_jobs.local.engine.processes import TaskServices
 from flask_lakeflow_jobs.local.engine.spark import Spark
 from flask_lakeflow_jobs.local.engine.task_context import TaskContext
 from flask_lakeflow_jobs.local.engine.work import CannotRun, ProcessWork

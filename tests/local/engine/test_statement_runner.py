@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.engine import services, statement_runner
+from flask_lakeflow_jobs.local.engine import processes, statement_runner
 from flask_lakeflow_jobs.local.engine.processes import Exit
 from flask_lakeflow_jobs.local.engine.statement_runner import (
     Statement,
     StatementRequest,
     StatementRunner,
+    StatementSession,
 )
-from flask_lakeflow_jobs.local.engine.statement_sessions import StatementSession
 from flask_lakeflow_jobs.local.errors import ApiError
 from tests.local.engine.support import task_services
 
@@ -38,7 +38,7 @@ class FakeProcess:
 @pytest.fixture
 def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StatementRunner]:
     """A runner whose processes are fakes."""
-    monkeypatch.setattr(services, "TaskProcess", FakeProcess)
+    monkeypatch.setattr(processes, "TaskProcess", FakeProcess)
     files: Any = SimpleNamespace(
         root=tmp_path, projects=(), mounts={}, wheels=tmp_path, localize=dict
     )

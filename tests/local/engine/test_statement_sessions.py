@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flask_lakeflow_jobs.local.engine import statement_sessions
-from flask_lakeflow_jobs.local.engine.statement_sessions import StatementSession, StatementSessions
+from flask_lakeflow_jobs.local.engine import statement_runner
+from flask_lakeflow_jobs.local.engine.statement_runner import StatementSession, StatementSessions
 from flask_lakeflow_jobs.local.errors import ApiError
 
 
@@ -21,7 +21,7 @@ def test_session_is_found_until_it_is_closed() -> None:
 
 
 def test_oldest_session_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statement_sessions, "MAX_SESSIONS", 2)
+    monkeypatch.setattr(statement_runner, "MAX_SESSIONS", 2)
     sessions = StatementSessions()
     first, *others = (sessions.open(StatementSession()) for _ in range(3))
     assert [sessions.find(each) for each in others]

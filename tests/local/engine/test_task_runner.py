@@ -20,7 +20,7 @@ from flask_lakeflow_jobs.local.engine.events import (
 )
 from flask_lakeflow_jobs.local.engine.files import WorkspaceFiles
 from flask_lakeflow_jobs.local.engine.packages import InstallFailed
-from flask_lakeflow_jobs.local.engine.services import TaskServices
+from flask_lakeflow_jobs.local.engine.processes import TaskServices
 from flask_lakeflow_jobs.local.engine.task_logs import MAX_ERROR_BYTES
 from flask_lakeflow_jobs.local.engine.task_runner import TaskRunner
 from flask_lakeflow_jobs.local.engine.work import CannotRun, NestedRun, ProcessWork
