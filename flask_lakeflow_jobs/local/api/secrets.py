@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from ..clock import Clock
-from ..errors import ApiError, InvalidParameterValue, ResourceDoesNotExist
-from ..user_data.secret_store import ScopeMissing, SecretMissing, SecretStore
+from ..errors import ApiError, InvalidParameterValue
+from ..user_data.secret_store import SecretStore
 from .request import Request, Routes, read_base64
 from .serializers import Json
 
@@ -65,8 +63,7 @@ class SecretEndpoints:
         return {"scopes": [{"name": each, "backend_type": "DATABRICKS"} for each in scopes]}
 
     def delete_scope(self, request: Request) -> Json:
-        with _errors():
-            self._secrets.delete_scope(request.require_text("scope"))
+        self._secrets.delete_scope(request.require_text("scope"))
         return {}
 
     def put(self, request: Request) -> Json:
@@ -78,24 +75,21 @@ class SecretEndpoints:
         value = read_base64(request, "bytes_value") if text is None else text.encode()
         if len(value) > MAX_SECRET_BYTES:
             raise _limit(f"The secret is larger than {MAX_SECRET_BYTES // 1024} KiB.")
-        with _errors():
-            keys = self._secrets.list(scope)
-            if key not in keys and len(keys) >= MAX_SECRETS:
-                raise _limit(f"Scope {scope} has {MAX_SECRETS:,} secrets. Delete one first.")
-            self._secrets.put(scope, key, value, int(self._clock.time() * 1000))
+        keys = self._secrets.list(scope)
+        if key not in keys and len(keys) >= MAX_SECRETS:
+            raise _limit(f"Scope {scope} has {MAX_SECRETS:,} secrets. Delete one first.")
+        self._secrets.put(scope, key, value, int(self._clock.time() * 1000))
         return {}
 
     def get(self, request: Request) -> Json:
         """``secrets/get``: the value in base64."""
         scope, key = request.require_text("scope"), request.require_text("key")
-        with _errors():
-            value = self._secrets.get(scope, key)
+        value = self._secrets.get(scope, key)
         return {"key": key, "value": base64.b64encode(value).decode()}
 
     def list(self, request: Request) -> Json:
         """``secrets/list``: the keys of a scope."""
-        with _errors():
-            secrets = self._secrets.list(request.require_text("scope"))
+        secrets = self._secrets.list(request.require_text("scope"))
         return {
             "secrets": [
                 {"key": key, "last_updated_timestamp": updated} for key, updated in secrets.items()
@@ -103,36 +97,28 @@ class SecretEndpoints:
         }
 
     def delete(self, request: Request) -> Json:
-        with _errors():
-            self._secrets.delete(request.require_text("scope"), request.require_text("key"))
+        self._secrets.delete(request.require_text("scope"), request.require_text("key"))
         return {}
 
     def put_acl(self, request: Request) -> Json:
         scope, principal = request.require_text("scope"), request.require_text("principal")
         request.require_text("permission")
         permission = request.read_choice("permission", _PERMISSIONS)
-        with _errors():
-            self._secrets.put_acl(scope, principal, permission)
+        self._secrets.put_acl(scope, principal, permission)
         return {}
 
     def get_acl(self, request: Request) -> Json:
         principal = request.require_text("principal")
-        with _errors():
-            acls = self._secrets.acls(request.require_text("scope"))
-        if principal not in acls:
-            raise _no_acl(principal)
-        return {"principal": principal, "permission": acls[principal]}
+        permission = self._secrets.get_acl(request.require_text("scope"), principal)
+        return {"principal": principal, "permission": permission}
 
     def list_acls(self, request: Request) -> Json:
-        with _errors():
-            acls = self._secrets.acls(request.require_text("scope"))
+        acls = self._secrets.acls(request.require_text("scope"))
         return {"items": [{"principal": name, "permission": acls[name]} for name in sorted(acls)]}
 
     def delete_acl(self, request: Request) -> Json:
         scope, principal = request.require_text("scope"), request.require_text("principal")
-        with _errors():
-            if not self._secrets.delete_acl(scope, principal):
-                raise _no_acl(principal)
+        self._secrets.delete_acl(scope, principal)
         return {}
 
 
@@ -141,20 +127,6 @@ def _check_name(name: str, value: str) -> None:
         raise InvalidParameterValue(
             f"{name} has to consist of at most 128 letters, digits and characters of _-@./"
         )
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    try:
-        yield
-    except ScopeMissing as error:
-        raise ResourceDoesNotExist(f"Scope {error} does not exist!") from None
-    except SecretMissing as error:
-        raise ResourceDoesNotExist(str(error)) from None
-
-
-def _no_acl(principal: str) -> ApiError:
-    return ResourceDoesNotExist(f"{principal} has no permission on the scope.")
 
 
 def _limit(message: str) -> ApiError:

@@ -9,18 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..environment import SECRET_PREFIX, find_secrets
+from ..errors import ResourceDoesNotExist
 from ..home import WorkspaceFolder
 
 #: An object of the file: scopes by name.
 _Content = dict[str, Any]
-
-
-class ScopeMissing(LookupError):
-    """A scope that does not exist."""
-
-
-class SecretMissing(LookupError):
-    """A secret that does not exist. The message names its variable."""
 
 
 class SecretStore:
@@ -69,7 +62,7 @@ class SecretStore:
     def delete_scope(self, scope: str) -> None:
         """Delete a scope with its secrets.
 
-        :raises ScopeMissing: it does not exist.
+        :raises ApiError: it does not exist.
         """
         with self._lock:
             self._find(scope)
@@ -78,14 +71,14 @@ class SecretStore:
     def list(self, scope: str) -> dict[str, int]:
         """Return when each secret of a scope was put, in milliseconds since the epoch, by key.
 
-        :raises ScopeMissing: it does not exist.
+        :raises ApiError: it does not exist.
         """
         return {key: each["updated"] for key, each in sorted(self._find(scope)["secrets"].items())}
 
     def get(self, scope: str, key: str) -> bytes:
         """Return a secret.
 
-        :raises SecretMissing: it does not exist.
+        :raises ApiError: it does not exist.
         """
         secret = self._scopes.get(scope, {"secrets": {}})["secrets"].get(key)
         if secret is not None:
@@ -93,7 +86,7 @@ class SecretStore:
         name = SECRET_PREFIX + re.sub(r"\W", "_", f"{scope}_{key}", flags=re.ASCII).upper()
         value = self._environment().get(name)
         if value is None:
-            raise SecretMissing(
+            raise ResourceDoesNotExist(
                 f"Secret does not exist with scope: {scope} and key: {key}. Put it with the API, "
                 f"or set {name} in the environment of the local workspace."
             )
@@ -102,7 +95,7 @@ class SecretStore:
     def put(self, scope: str, key: str, value: bytes, updated: int) -> None:
         """Create or replace a secret.
 
-        :raises ScopeMissing: its scope does not exist.
+        :raises ApiError: its scope does not exist.
         """
         with self._lock:
             secret = {"value": base64.b64encode(value).decode(), "updated": updated}
@@ -112,13 +105,12 @@ class SecretStore:
     def delete(self, scope: str, key: str) -> None:
         """Delete a secret.
 
-        :raises ScopeMissing: its scope does not exist.
-        :raises SecretMissing: it does not exist.
+        :raises ApiError: it does not exist.
         """
         with self._lock:
             rest = dict(self._find(scope)["secrets"])
             if rest.pop(key, None) is None:
-                raise SecretMissing(
+                raise ResourceDoesNotExist(
                     f"Secret does not exist with scope: {scope} and key: {key}. A secret of the "
                     "environment ends with its variable."
                 )
@@ -127,34 +119,43 @@ class SecretStore:
     def acls(self, scope: str) -> dict[str, str]:
         """Return the permissions on a scope by principal. They are kept, not enforced.
 
-        :raises ScopeMissing: it does not exist.
+        :raises ApiError: it does not exist.
         """
         return dict(self._find(scope)["acls"])
+
+    def get_acl(self, scope: str, principal: str) -> str:
+        """Return the permission of a principal on a scope.
+
+        :raises ApiError: it has none, or the scope does not exist.
+        """
+        permission: str | None = self._find(scope)["acls"].get(principal)
+        if permission is None:
+            raise _no_acl(principal)
+        return permission
 
     def put_acl(self, scope: str, principal: str, permission: str) -> None:
         """Grant a permission on a scope to a principal, in place of its former one.
 
-        :raises ScopeMissing: it does not exist.
+        :raises ApiError: it does not exist.
         """
         with self._lock:
             self._change(scope, "acls", {**self._find(scope)["acls"], principal: permission})
 
-    def delete_acl(self, scope: str, principal: str) -> bool:
-        """Revoke the permission of a principal on a scope; return whether it had one.
+    def delete_acl(self, scope: str, principal: str) -> None:
+        """Revoke the permission of a principal on a scope.
 
-        :raises ScopeMissing: it does not exist.
+        :raises ApiError: it has none, or the scope does not exist.
         """
         with self._lock:
             rest = dict(self._find(scope)["acls"])
             if rest.pop(principal, None) is None:
-                return False
+                raise _no_acl(principal)
             self._change(scope, "acls", rest)
-        return True
 
     def _find(self, scope: str) -> _Content:
         found: _Content | None = self._scopes.get(scope)
         if found is None:
-            raise ScopeMissing(scope)
+            raise ResourceDoesNotExist(f"Scope {scope} does not exist!")
         return found
 
     def _change(self, scope: str, part: str, content: _Content) -> None:
@@ -164,6 +165,10 @@ class SecretStore:
         # The old content stays valid, also for readers, until the new one is written.
         self._folder.write_secrets(scopes)
         self._scopes = scopes
+
+
+def _no_acl(principal: str) -> ResourceDoesNotExist:
+    return ResourceDoesNotExist(f"{principal} has no permission on the scope.")
 
 
 def _decode(value: str) -> bytes:
