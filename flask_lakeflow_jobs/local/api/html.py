@@ -42,24 +42,19 @@ def render_home_page() -> str:
     )
 
 
-def render_job_page(job_id: str) -> str:
-    """Render the page of a job, whose id is digits. The Databricks CLI prints its address."""
-    return _PAGE.format(
-        title=f"Job {job_id}",
-        text="This job belongs to the local workspace, which has no pages of its own. "
-        "List its runs with <code>flask jobs runs KEY</code>, or switch on the console of your "
-        "app: <code>LAKEFLOW_JOBS_CONSOLE = True</code>.",
-        script="",
-    )
+def render_job_page(job_id: str, run_id: str | None) -> str:
+    """Render the page of a job, whose address the Databricks CLI prints, or of a run of it.
 
-
-def render_run_page(job_id: str, run_id: str) -> str:
-    """Render the page of a run; both ids are digits."""
+    :param job_id: digits, like the id of the run.
+    """
+    kind, title, command = ("job", f"Job {job_id}", "List its runs with <code>flask jobs runs KEY")
+    if run_id is not None:
+        title = f"Run {run_id} of job {job_id}"
+        kind, command = "run", f"Show it with <code>flask jobs show KEY {run_id}"
     return _PAGE.format(
-        title=f"Run {run_id} of job {job_id}",
-        text="This run belongs to the local workspace, which has no pages of its own. "
-        f"Show it with <code>flask jobs show KEY {run_id}</code>, or switch on the console of your "
-        "app: <code>LAKEFLOW_JOBS_CONSOLE = True</code>.",
+        title=title,
+        text=f"This {kind} belongs to the local workspace, which has no pages of its own. {command}"
+        "</code>, or switch on the console of your app: <code>LAKEFLOW_JOBS_CONSOLE = True</code>.",
         script="",
     )
 

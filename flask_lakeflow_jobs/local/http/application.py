@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 from ..api.auth import AuthEndpoints
-from ..api.html import render_home_page, render_job_page, render_run_page
+from ..api.html import render_home_page, render_job_page
 from ..api.reply import RawReply
 from ..api.request import PathRoutes, Request, Routes, Upload, UploadRoute
 from ..errors import ApiError, MalformedRequest
@@ -125,8 +125,7 @@ class Application:
             if path == "/":
                 return render_home_page()
             if match := _PAGE.fullmatch(path):
-                job_id, run_id = match.groups()
-                return render_run_page(job_id, run_id) if run_id else render_job_page(job_id)
+                return render_job_page(*match.groups())
             if link := self._links.find("GET", path):
                 read_linked, variables = link
                 request = Request("local", {**_read_query(environ), **variables})

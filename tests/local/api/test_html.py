@@ -8,8 +8,8 @@ from urllib.parse import unquote
 
 from flask_lakeflow_jobs.local.api.html import (
     render_home_page,
+    render_job_page,
     render_notebook,
-    render_run_page,
 )
 
 
@@ -18,7 +18,7 @@ def test_home_page_redirects_to_the_run_in_its_fragment() -> None:
 
 
 def test_run_page_names_the_command_that_shows_the_run() -> None:
-    page = render_run_page("5", "7")
+    page = render_job_page("5", "7")
     assert "Run 7 of job 5" in page
     assert "flask jobs show KEY 7" in page
     assert "LAKEFLOW_JOBS_CONSOLE" in page
