@@ -186,6 +186,7 @@ class _Transition:
                 self._put_task(TaskRun(self._new_id(), spec, attempt=attempt))
         self._update_run(
             repairs=(*self._run.repairs, Repair(repair_id, self._now_ms)),
+            settings=request.settings,
             parameters=request.parameters,
             overriding=request.overriding,
             performance_target=request.performance_target,

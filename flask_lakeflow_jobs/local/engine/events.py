@@ -38,7 +38,7 @@ class RunRequest:
 class RepairRequest:
     """A request to run tasks of a run that has ended again.
 
-    :param settings: the current settings of the job.
+    :param settings: the current settings of the job, which the run has from then on.
     :param keys: the keys of the tasks to run again.
     """
 

@@ -160,8 +160,8 @@ class Store:
     def save_run(self, run: JobRun) -> None:
         """Update a run without its tasks."""
         self._db.execute(
-            "UPDATE runs SET active = ?, record = ? WHERE run_id = ?",
-            (run.is_active, _dump(run.to_record()), run.run_id),
+            "UPDATE runs SET active = ?, settings = ?, record = ? WHERE run_id = ?",
+            (run.is_active, self._dump_settings(run.settings), _dump(run.to_record()), run.run_id),
         )
 
     def save_tasks(self, tasks: Iterable[TaskRun]) -> None:

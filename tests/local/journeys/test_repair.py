@@ -127,6 +127,28 @@ def test_repair_of_an_active_run_is_refused(serve: Serve, clock: ManualClock) ->
         client.jobs.repair_run(run_id, rerun_all_failed_tasks=True)
 
 
+def test_repair_runs_with_the_current_settings_of_the_job(serve: Serve) -> None:
+    """SDK, documentation of ``repair_run``: its tasks use the current job and task settings."""
+
+    def settings(day: str) -> dict[str, Any]:
+        cluster = {"num_workers": 1, "spark_version": "1", "spark_env_vars": {"DAY": day}}
+        return {
+            "name": "etl",
+            "job_clusters": [{"job_cluster_key": "main", "new_cluster": cluster}],
+            "tasks": [python_task("main", job_cluster_key="main")],
+        }
+
+    code = "import os; assert os.environ['DAY'] == 'friday'"
+    client = serve({"other": settings("monday")}, {"main.py": code})
+    _, created = client.http("POST", "/api/2.2/jobs/create", settings("monday"))
+    _, started = client.http("POST", "/api/2.2/jobs/run-now", {"job_id": created["job_id"]})
+    assert state_fields(client.finish(started["run_id"]))[1] == "FAILED"
+    change = {"job_id": created["job_id"], "new_settings": settings("friday")}
+    client.http("POST", "/api/2.2/jobs/reset", change)
+    repair(client, started["run_id"], rerun_all_failed_tasks=True)
+    assert state_fields(client.finish(started["run_id"]))[1] == "SUCCESS"
+
+
 def test_repair_takes_other_parameters(serve: Serve) -> None:
     job = {
         "parameters": [{"name": "day", "default": "monday"}],

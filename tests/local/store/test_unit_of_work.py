@@ -45,7 +45,7 @@ def test_save_run_writes_the_changed_and_the_new_tasks(
     saved: list[TaskRun] = []
     save_tasks = store.save_tasks
     monkeypatch.setattr(store, "save_tasks", lambda tasks: saved.extend(tasks))
-    after = replace(run, tasks=(first, changed, new))
+    after = replace(run, settings={"timeout_seconds": 5}, tasks=(first, changed, new))
     unit_of_work.save_run(after, {11: {"logs": "x"}})
     assert saved == [changed]
     assert unit_of_work.find_run(1) is after
