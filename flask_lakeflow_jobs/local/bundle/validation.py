@@ -141,15 +141,23 @@ def find_undefined_keys(settings: Settings) -> Iterator[FieldError]:
 
     :param settings: the settings of a job that could run.
     """
+    tasks: list[tuple[Path, Settings]] = [
+        (("tasks", index), task) for index, task in enumerate(settings["tasks"])
+    ]
+    tasks += [
+        ((*path, "for_each_task", "task"), task["for_each_task"]["task"])
+        for path, task in tasks
+        if "for_each_task" in task
+    ]
     for field, section in (
         ("job_cluster_key", "job_clusters"),
         ("environment_key", "environments"),
     ):
         defined = [each.get(field) for each in settings.get(section, ())]
-        for index, task in enumerate(settings["tasks"]):
+        for path, task in tasks:
             if field in task and task[field] not in defined:
                 yield FieldError(
-                    ("tasks", index, field),
+                    (*path, field),
                     f"Task {task['task_key']!r} names the {field} {task[field]!r}, which is not "
                     f"among the job's {section!r}. A workspace refuses that.",
                 )

@@ -21,6 +21,7 @@ def test_find_undefined_keys_of_clusters_and_environments() -> None:
         task("a", job_cluster_key="c", environment_key="e"),
         task("b", job_cluster_key="x"),
         task("c", environment_key="x"),
+        {"task_key": "d", **loop(task("e", environment_key="x"))},
         job_clusters=[{"job_cluster_key": "c"}],
         environments=[{"environment_key": "e"}],
     )
@@ -36,6 +37,13 @@ def test_find_undefined_keys_of_clusters_and_environments() -> None:
             ("tasks", 2, "environment_key"),
             (
                 "Task 'c' names the environment_key 'x', which is not among the job's "
+                "'environments'. A workspace refuses that."
+            ),
+        ),
+        (
+            ("tasks", 3, "for_each_task", "task", "environment_key"),
+            (
+                "Task 'e' names the environment_key 'x', which is not among the job's "
                 "'environments'. A workspace refuses that."
             ),
         ),
