@@ -25,6 +25,7 @@ from .task_context import TaskContext
 from .templating import format_parameter
 from .work import CannotRun, ProcessWork
 
+_WILDCARD = re.compile(r"[*?[]")
 _SUFFIXES = (".py", ".sql", ".ipynb")
 _ENVIRONMENT = "pipeline"
 _INGESTION_FIELDS = ("ingestion_definition", "gateway_definition")
@@ -145,7 +146,9 @@ def find_definitions(pipeline: Settings, files: WorkspaceFiles) -> list[str]:
             path = library[kind].get(field)
             if not isinstance(path, str):
                 raise CannotRun(f"The {kind!r} among the pipeline's libraries needs a path.")
-            matches = _find_matches(path, files) if kind == "glob" else _find_file(path, files)
+            # The Databricks CLI deploys the matches of a pattern in the path of any kind.
+            is_pattern = kind == "glob" or _WILDCARD.search(path) is not None
+            matches = _find_matches(path, files) if is_pattern else _find_file(path, files)
             if not matches:
                 raise CannotRun(
                     f"The pipeline has no file {path!r} among its libraries (expected at "
@@ -168,7 +171,7 @@ def _find_matches(pattern: str, files: WorkspaceFiles) -> list[Path]:
     if folder.is_dir():
         matches = [*folder.rglob("*")]
     else:
-        fixed = re.split(r"[*?[]", pattern, maxsplit=1)[0].rpartition("/")[0]
+        fixed = _WILDCARD.split(pattern, maxsplit=1)[0].rpartition("/")[0]
         base = glob.escape(str(files.to_local_path(fixed)))
         found = glob.glob(base + "/" + pattern.removeprefix(fixed).lstrip("/"), recursive=True)
         matches = [Path(path) for path in found]

@@ -98,6 +98,8 @@ HOME = f"/Workspace{SHORT}"
         ({"glob": {"include": f"{HOME}/etl/**"}}, HOME, ["etl/a.sql", "etl/b.py"], "."),
         ({"glob": {"include": f"{HOME}/et*/*.py"}}, f"{HOME}/src", ["etl/b.py"], "src"),
         ({"file": {"path": f"{HOME}/etl/b.py"}}, None, ["etl/b.py"], "etl"),
+        ({"file": {"path": f"{HOME}/etl/*.py"}}, None, ["etl/b.py"], "etl"),
+        ({"notebook": {"path": f"{HOME}/etl/*"}}, None, ["etl/a.sql", "etl/b.py"], "etl"),
         ({"notebook": {"path": f"{HOME}/etl/b"}}, None, ["etl/b.py"], "etl"),
         ({"notebook": {"path": f"{SHORT}/etl/b"}}, None, ["etl/b.py"], "etl"),
         ({"glob": {"include": f"{SHORT}/etl/*.sql"}}, None, ["etl/a.sql"], "etl"),
