@@ -11,6 +11,10 @@ JVM = (
     "install pyspark and Java in place of Sail: pip uninstall pysail pyspark-client; "
     "pip install pyspark"
 )
+_NO_CAST = (
+    "A text is not of this type. Convert it with try_cast or try_to_timestamp, which give NULL: "
+    "casts are strict, as on SQL warehouses, serverless compute and runtimes from 17."
+)
 #: Advice by patterns in the errors of Sail 0.7 and pyspark 4, the more special ones first.
 _ADVICE = {
     r"StatusCode\.UNAVAILABLE|session \S+ is not running": (
@@ -96,9 +100,12 @@ _ADVICE = {
         "Sail does not take {1} as the option {0} of a file. Write one that it takes, such as one "
         "character as 'sep', or read the lines with spark.read.text and split them."
     ),
+    r"Cannot cast string '([^\W\d]\w*)' to value of Int64 type": (
+        f"{_NO_CAST} If {{0}} is a field of the structs in an array, read it by one name, such as "
+        "F.col('items.{0}')."
+    ),
     r"Cannot cast (?:string|value) .* to value of \w+|invalid timestamp: |datetime field at byte": (
-        "A text is not of this type. Convert it with try_cast or try_to_timestamp, which give "
-        "NULL: casts are strict, as on SQL warehouses, serverless compute and runtimes from 17."
+        _NO_CAST
     ),
     "UnsupportedOperationException: qualified function name": (
         "Sail has no function of this name with a schema. Create it in an earlier task, with "

@@ -56,6 +56,19 @@ def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
             "A text is not of this type. Convert it with try_cast",
         ),
         (
+            "Cast error: Cannot cast string 'price' to value of Int64 type",
+            "A text is not of this type. Convert it with try_cast",
+        ),
+        (
+            "Cast error: Cannot cast string 'price' to value of Int64 type",
+            (
+                "A text is not of this type. Convert it with try_cast or try_to_timestamp, which "
+                "give NULL: casts are strict, as on SQL warehouses, serverless compute and "
+                "runtimes from 17. If price is a field of the structs in an array, read it by one "
+                "name, such as F.col('items.price')."
+            ),
+        ),
+        (
             "No function matches the given name and argument types 'try_add(Int32, Float64)'.",
             "Sail has no function try_add of these types. Convert its arguments",
         ),
