@@ -88,9 +88,7 @@ def resolve_bundle(
     target = choose_target(tree, target or read_target())
     default_target = _default_target(tree)
     apply_target(tree, target)
-    for key in _SECTIONS:
-        read_section(tree, key)
-    read_section(read_section(tree, "bundle"), "git")
+    _check_sections(tree)
     references = _read_references(tree, root, target, host, sources, warn)
     references.is_complete = False  # Python code may define what a reference names
     for key in [key for key in tree if key not in _RAW_SECTIONS]:
@@ -123,8 +121,16 @@ def _read_tree(file: Path, sources: list[Path], warn: Warn) -> LocatedDict:
     tree = read_documents(file, sources, warn)
     for message, location in find_unknown_fields(tree):
         warn(message, location)
+    _check_sections(tree)
     _warn_of_repeated_items(tree, warn)
     return tree
+
+
+def _check_sections(tree: LocatedDict) -> None:
+    """Check that sections are mappings: those of the files, which a target may hide, or merged."""
+    for key in _SECTIONS:
+        read_section(tree, key)
+    read_section(read_section(tree, "bundle"), "git")
 
 
 def _read_references(

@@ -149,6 +149,10 @@ def test_load_bundle_reads_target_from_environment(
         ("resources: 5", "databricks.yml:1: 'resources' has to be a mapping. List files under"),
         ("variables: 5", "databricks.yml:1: 'variables' has to be a mapping."),
         ("bundle: {git: x}", "databricks.yml:1: 'git' has to be a mapping."),
+        (
+            "workspace: x\ntargets: {dev: {workspace: {host: h}}}",
+            "databricks.yml:1: 'workspace' has to be a mapping.",
+        ),
         ("targets: {dev: {workspace: x}}", "databricks.yml:1: 'workspace' has to be a mapping."),
         (
             "python: {mutators: 5}",
