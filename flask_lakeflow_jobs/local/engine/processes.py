@@ -85,7 +85,11 @@ class TaskProcess:
 
     def start(self) -> None:
         """Start the process without waiting for it. A process that is stopped ends at once."""
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # too many threads
+            failure = {"error": f"The task's process could not be started: {error}."}
+            self._on_exit(Exit(failure, "", logs_truncated=False))
 
     def stop(self) -> None:
         """Ask the process to end, and kill it if it does not within a few seconds."""
@@ -256,12 +260,7 @@ class ProcessPool:
                 self._queued.append(process)
                 return False
             self._running.add(process)
-        try:
-            process.start()
-        except RuntimeError:  # this process has too many threads
-            with self._lock:
-                self._running.discard(process)
-            raise
+        process.start()
         return True
 
     def stop(self, process: TaskProcess) -> None:

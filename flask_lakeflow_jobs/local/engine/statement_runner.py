@@ -129,7 +129,7 @@ class StatementRunner:
         self._services = services
         # Only one process at a time can open the database.
         self._pool = ProcessPool(1)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a process that cannot start ends at once
         self._statements: dict[str, Statement] = {}
         self._is_closed = False
         shutil.rmtree(folder, ignore_errors=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.engine.processes import ProcessPool
+from flask_lakeflow_jobs.local.engine.processes import Exit, ProcessPool, TaskProcess
+from tests.support import refuse_threads
 
 
 class FakeProcess:
@@ -66,17 +68,23 @@ def test_pool_that_is_closed_kills_running_processes_and_forgets_the_queue(
     assert processes[2].calls == []
 
 
-def test_process_that_cannot_start_takes_no_place_in_the_pool(
-    pool: ProcessPool, processes: list[Any]
+def test_process_without_a_thread_fails_and_lets_the_next_one_start(
+    pool: ProcessPool, processes: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse() -> None:
-        raise RuntimeError("can't start new thread")
+    ends: list[Exit] = []
 
-    for each in processes:
-        pool.release(each)
-    for _ in range(2):
-        refused: Any = FakeProcess()
-        refused.start = refuse
-        with pytest.raises(RuntimeError, match="can't start"):
-            pool.start(refused)
-    assert pool.start(processes[0])
+    def end(exit_: Exit) -> None:
+        ends.append(exit_)
+        pool.release(refused)
+
+    refused = TaskProcess({}, tmp_path, {}, frozenset, lambda _: {}, lambda: None, end)
+    pool.stop(processes[2])
+    pool.stop(processes[3])
+    last: Any = FakeProcess()
+    assert [pool.start(refused), pool.start(last)] == [False, False]
+    with monkeypatch.context() as patch:
+        refuse_threads(patch)
+        pool.release(processes[0])
+    error = "The task's process could not be started: can't start new thread."
+    assert [each.outcome for each in ends] == [{"error": error}]
+    assert last.calls == ["start"]

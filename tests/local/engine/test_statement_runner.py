@@ -64,6 +64,17 @@ def test_statement_that_cannot_be_started_does_not_stay(
     assert process_of(statement).calls == ["start"]
 
 
+def test_statement_whose_process_cannot_start_fails(
+    runner: StatementRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(process: FakeProcess) -> None:
+        process.end(Exit({"error": "no thread"}, "", logs_truncated=False))
+
+    monkeypatch.setattr(FakeProcess, "start", start, raising=False)
+    first, second = runner.start(REQUEST), runner.start(REQUEST)
+    assert [(each.state, each.error) for each in (first, second)] == [("FAILED", "no thread")] * 2
+
+
 def test_statement_after_the_end_of_the_workspace_is_refused(runner: StatementRunner) -> None:
     running = runner.start(REQUEST)
     runner.close()
