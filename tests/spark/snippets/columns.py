@@ -322,3 +322,42 @@ assert [row.a for row in rows] == [1, None, 2, 3, None], rows
 with open(f"/Volumes/dev/raw/values/empty.json", "w") as file:
     file.write('{"a": 1, "h": {}}\n')
 assert [tuple(row) for row in spark.read.json(f"/Volumes/dev/raw/values/empty.json").collect()] == [(1,)]
+
+# %% elements of arrays
+spark.sql(
+    "CREATE OR REPLACE TABLE dev.snippets.elements AS SELECT 1 AS i, 'a' AS k, array(5, 6) AS a, array(array(1), array(2, 3)) AS b, map('a', 7) AS m, map(2, 8) AS n"
+)
+row = spark.sql(
+    "SELECT a[i], a[2 - i] AS x, b[i][i], split('p,q', ',') AS parts, parts[size(parts) - 1] AS y, m[k], n[i + 1], "
+    "transform(a, (e, j) -> a[1 - j]) AS z, a[nullif(i, 1)] AS none FROM dev.snippets.elements"
+).first()
+assert tuple(row) == (6, 6, 3, ["p", "q"], "q", 7, 8, [6, 5], None), row
+assert row.__fields__[0] == "a[i]", row.__fields__
+groups = spark.sql("SELECT collect_list(id)[max(id) - 1] AS v FROM range(3)")
+assert groups.first().v in (0, 1, 2)
+frame = spark.table("dev.snippets.elements")
+row = frame.select(
+    F.col("a")[F.col("i")], F.col("a").getItem(F.size("a") - 2), F.expr("a[i]"), F.expr("a[i - 1] AS x"), F.col("m")[F.col("k")],
+    F.array(F.lit(1), F.lit(2))[(F.rand() * 2).cast("int")].isin(1, 2),
+).first()
+assert tuple(row) == (6, 5, 6, 5, 7, True) and row.__fields__[0] == "a[i]" and row.__fields__[2:4] == ["a[i]", "x"], row
+assert frame.filter("a[i] = 6").groupBy("k").agg(F.expr("max(a[i]) AS x")).first().x == 6
+for place in ("-1", "-i - 1", "i + 1"):
+    try:
+        spark.sql(f"SELECT a[{place}] FROM dev.snippets.elements").collect()
+    except Exception as error:
+        assert "out of bounds" in str(error), error
+    else:
+        raise AssertionError(place)
+
+# %% many values of maps by columns
+analyze, requests = spark.client._analyze, []
+spark.client._analyze = lambda *values, **named: requests.append(1) or analyze(*values, **named)
+try:
+    frame = spark.table("dev.snippets.elements")
+    for place in range(12):
+        frame = frame.withColumn(f"v{place}", F.col("m")[F.col("k")])
+    assert frame.first()[-1] == 7
+    assert len(requests) < 50, len(requests)
+finally:
+    spark.client._analyze = analyze

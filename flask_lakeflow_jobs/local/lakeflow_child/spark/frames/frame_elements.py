@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
@@ -17,10 +18,14 @@ from .frame_joins import find_own
 
 # A text that may have such an element, which takes less time than a parser.
 _ELEMENT = re.compile(r"\[(?!\s*(?:\d+|'[^']*'|\"[^\"]*\")\s*\])")
+#: Whether a request asks for a type. The elements in it have been written before.
+_is_probe: ContextVar[bool] = ContextVar("is_probe", default=False)
 
 
 def name_frame_elements(request: Any, session: Any, *, is_lenient: bool) -> None:
     """Write elements of arrays as calls of a function: see ``array_elements``."""
+    if _is_probe.get():
+        return
     for relation in list(find_messages(request, "Relation")):
         elements = [each for each in find_own(relation, "Expression") if _has_element(each)]
         inputs = list(list_inputs(relation)) if elements else []
@@ -72,4 +77,8 @@ def _find_kind(session: Any, rows: Any, value: Any) -> str:
     probe = type(rows)()
     probe.project.input.CopyFrom(rows)
     probe.project.expressions.add().CopyFrom(value)
-    return str(make_frame(session, probe).schema.fields[0].dataType.simpleString())
+    token = _is_probe.set(True)
+    try:
+        return str(make_frame(session, probe).schema.fields[0].dataType.simpleString())
+    finally:
+        _is_probe.reset(token)
