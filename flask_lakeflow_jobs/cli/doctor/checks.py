@@ -101,6 +101,7 @@ def run_checks(setup: Setup) -> Iterator[Finding]:
     yield _check_cache(setup.state)
     if setup.state.record is not None:
         yield check_record(setup.state.record)
+        yield from _check_follow(setup)
     if app_yaml is not None:
         job_keys = [
             key for key in settings.jobs if settings.bundle or build_env_name(key) in setup.environ
@@ -309,6 +310,17 @@ def check_record(record: Record) -> Finding:
         place = "its folder" if record.database.is_sqlite else "the server"
         return Finding.failure("record", error, f"Check {keys.RECORD_URL.name} and {place}.")
     return Finding.ok("record", f"{record.database.address} can be read and written.")
+
+
+def _check_follow(setup: Setup) -> Iterator[Finding]:
+    settings, name = setup.state.settings, keys.FOLLOW.name
+    is_set = settings.follow or name in setup.names_in_app_yaml
+    if not is_set and any(job.notify.urls for job in settings.jobs.values()):
+        yield Finding.warning(
+            "notify",
+            f"{name} is not set, so nobody is notified of the ends of runs that nobody views.",
+            "Set it to true, unless 'flask jobs follow' runs.",
+        )
 
 
 def _check_cache(state: AppState) -> Finding:

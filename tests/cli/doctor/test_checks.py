@@ -375,6 +375,18 @@ def test_settings_that_app_yaml_sets_count(
     assert "its user is always None" in doctor(app).select_one("access")["message"]
 
 
+def test_messages_without_a_process_that_follows_are_a_warning(
+    doctor: RunDoctor, make_app: MakeApp
+) -> None:
+    config = {"LAKEFLOW_JOBS_RECORD_URL": True, "LAKEFLOW_JOBS_NOTIFY": "json://localhost"}
+    warning = doctor(make_app(config)).select_one("notify", Level.WARNING)
+    assert "LAKEFLOW_JOBS_FOLLOW is not set" in warning["message"]
+    follows = make_app({**config, "LAKEFLOW_JOBS_FOLLOW": True})
+    assert doctor(follows).select("notify", Level.WARNING) == []
+    Path("app.yaml").write_text("env: [{name: LAKEFLOW_JOBS_FOLLOW}]")
+    assert doctor(make_app(config)).select("notify", Level.WARNING) == []
+
+
 def test_invalid_app_yaml_does_not_stop_the_doctor(doctor: RunDoctor, app: Flask) -> None:
     Path("app.yaml").write_text("[")
     assert "cannot be read" in doctor(app).select_one("app.yaml")["message"]
