@@ -14,6 +14,7 @@ from .end_signals import handle_end_signals
 from .exit_codes import ExitCode, format_exit_codes
 from .handles import get_state
 from .printing import print_progress
+from .record import get_record
 
 
 class FollowReport:
@@ -46,12 +47,10 @@ def follow() -> None:
     servers whose workers cannot follow themselves, under a supervisor. It runs until it gets
     SIGTERM, and then exits with 0, or until it is interrupted or its terminal closes.
     """
-    state = get_state()
+    state, record = get_state(), get_record()
     follower = state.build_follower()
-    assert state.record is not None  # noqa: S101  # or there would be no follower
-    state.record.check_schema()
-    # such a process may be the only one of the app that runs for long
-    Maintenance(state, state.record).start()
+    record.check_schema()
+    Maintenance(state, record).start()  # this may be the only process of the app that runs for long
     received: list[int] = []
 
     def stop(number: int, _: FrameType | None) -> None:

@@ -82,7 +82,7 @@ def test_follow_without_a_thread_for_the_upkeep_follows(
 def test_follow_without_a_record_names_the_keys(flask_jobs: RunFlask) -> None:
     result = flask_jobs("follow")
     assert result.exit_code == 2
-    assert "LAKEFLOW_JOBS_FOLLOW requires LAKEFLOW_JOBS_RECORD_URL" in result.stderr
+    assert "This app has no record. Set LAKEFLOW_JOBS_RECORD_URL" in result.stderr
 
 
 def test_follow_with_an_outdated_record_names_the_command(
