@@ -66,6 +66,7 @@ _CLUSTER_VERSIONS = [
     CLUSTER_PACKAGES["mlflow"].replace("mlflow", "mlflow-skinny"),
 ]
 _MAX_SECONDS = 15 * 60
+_UNUSED_SECONDS = 30 * 24 * 60 * 60  # after which a set of packages is removed
 _LOG_LINES = 5  # of an installer, in an error
 _LOG_BYTES = 4096
 
@@ -164,7 +165,10 @@ class Packages:
         :raises Stopped: the packages are not needed any more.
         """
         folder = self.find_folder(requirements)
-        if folder is None or folder.is_dir():
+        if folder is None:
+            return
+        if folder.is_dir():
+            os.utime(folder)
             return
         for file in requirements.files:
             if not os.path.exists(file):
@@ -189,6 +193,15 @@ class Packages:
             if _needs_pyarrow(unfinished):
                 run(Requirements((_PYARROW_FOR_NUMPY_1,), (), requirements.options))
             unfinished.rename(folder)
+        self._remove_unused()
+
+    def _remove_unused(self) -> None:
+        """Remove the sets that no task has used for long: each change of a list leaves one."""
+        oldest = time.time() - _UNUSED_SECONDS
+        for each in self._folder.iterdir():
+            with suppress(FileNotFoundError):  # another thread has removed it
+                if each.is_dir() and each.stat().st_mtime < oldest:
+                    shutil.rmtree(each, ignore_errors=True)
 
 
 def _fill(folder: Path, requirements: Requirements, run: Callable[[Requirements], None]) -> None:

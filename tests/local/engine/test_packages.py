@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,26 @@ def test_requirements_file_that_does_not_exist_is_named(tmp_path: Path) -> None:
     requirements = Requirements((), (str(tmp_path / "gone.txt"),))
     with pytest.raises(InstallFailed, match=r"^Create the requirements file .*/gone\.txt, which"):
         Packages(tmp_path, is_enabled=True).install(requirements, {})
+
+
+def test_set_of_packages_that_nothing_uses_for_long_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def install(command: list[str], *_: Any, **__: Any) -> int:
+        Path(command[command.index("--target") + 1]).mkdir()
+        return 0
+
+    monkeypatch.setattr(packages_module, "run_program", install)
+    packages = Packages(tmp_path / "packages", is_enabled=True)
+    unused, used, new = (Requirements((name,)) for name in "abc")
+    folders = []
+    for each in (unused, used):
+        packages.install(each, {})
+        folders.append(packages.find_folder(each) or tmp_path)
+        os.utime(folders[-1], (0, 0))
+    packages.install(used, {})
+    packages.install(new, {})
+    assert [folder.is_dir() for folder in folders] == [False, True]
 
 
 def test_listed_packages_show_no_credentials() -> None:
