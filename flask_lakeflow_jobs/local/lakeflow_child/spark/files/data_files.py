@@ -12,9 +12,11 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from typing import Any
 from urllib.parse import unquote
+from uuid import uuid4
 
 from ...workspace_paths import drop_scheme
 from ..language.sql_names import FILE_FORMATS
@@ -27,6 +29,8 @@ Partition = tuple[tuple[str, str | None], ...]
 #: Stands for NULL in the name of a folder.
 NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
 _MAX_INT = 2**31 - 1
+# A random name, and the number of the file unless its folder is a partition.
+_SAIL_FILE = re.compile(r"[A-Za-z0-9]{16}(?:_(\d+))?(\.[\w.]+)")
 # The types that Spark infers for most values.
 _TYPES = {"int": r"-?\d{1,18}", "double": r"-?\d+\.\d+", "date": r"\d{4}-\d\d-\d\d"}
 
@@ -34,6 +38,12 @@ _TYPES = {"int": r"-?\d{1,18}", "double": r"-?\d+\.\d+", "date": r"\d{4}-\d\d-\d
 def lower_options(options: Mapping[str, Any]) -> dict[str, str]:
     """Return the options of a reader or a writer that have a value, with names in lower case."""
     return {key.lower(): str(value) for key, value in options.items() if value is not None}
+
+
+def take_path(options: dict[str, Any], path: Any = None) -> Any:
+    """Return a path, or else the one that an option names, which is left out of the options."""
+    named = [options.pop(each) for each in [*options] if each.lower() == "path"]
+    return named[-1] if named and path is None else path
 
 
 def is_true(options: Mapping[str, str], name: str) -> bool:
@@ -100,6 +110,22 @@ def _walk_files(root: str) -> Iterator[str]:
     for folder, folders, files in os.walk(root):
         folders[:] = [each for each in folders if not each.startswith(("_", "."))]
         yield from (os.path.join(folder, each) for each in files if not each.startswith(("_", ".")))
+
+
+@contextmanager
+def named_parts(path: str) -> Iterator[None]:
+    """Name the files that the body writes into a folder as Spark does: ``part-00000-…-c000.csv``.
+
+    Code looks for these names, to rename the one file that it has written.
+    """
+    root, number = drop_scheme(path), uuid4()
+    known = {*_walk_files(root)}
+    yield
+    for file in {*_walk_files(root)} - known:
+        folder, name = os.path.split(file)
+        if match := _SAIL_FILE.fullmatch(name):
+            part = f"part-{int(match[1] or 0):05}-{number}-c000{match[2]}"
+            os.rename(file, os.path.join(folder, part))
 
 
 def has_folders(path: Any) -> bool:

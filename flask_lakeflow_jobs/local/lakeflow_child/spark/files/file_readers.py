@@ -36,6 +36,7 @@ from .data_files import (
     list_all_files,
     list_files,
     lower_options,
+    take_path,
 )
 from .file_values import parse_schema, read_csv, read_json_files, split_schema
 
@@ -55,6 +56,7 @@ def wrap_load(load: Load, translate: Translate) -> Load:
         reader = copy(self)  # the one of the task may be used again
         reader._options = {**self._options}
         reader.options(**options)
+        path = take_path(reader._options, path)
         if schema is not None:
             reader.schema(schema)
         _refuse_encodings(reader._options)

@@ -143,7 +143,7 @@ def patch_pyspark(
         DataFrameWriter: {
             "insertInto": insert_into(DataFrameWriter.insertInto),
             "save": write_folder(DataFrameWriter.save, translate),
-            "saveAsTable": write_table(DataFrameWriter.saveAsTable),
+            "saveAsTable": write_table(DataFrameWriter.saveAsTable, translate),
             # Sail refuses it, though the layout of files changes no result.
             **dict.fromkeys(("bucketBy", "clusterBy", "sortBy"), keep),
         },

@@ -180,7 +180,7 @@ class _Stream:
             if table is None:
                 writer.save(path)
             else:
-                writer.saveAsTable(table)
+                writer.saveAsTable(table, **({} if path is None else {"path": path}))
 
     def _convert(self, frame: Any, path: str | None, table: str | None) -> Any:
         """Convert rows to the types of the Delta table that gets them, as streams do."""

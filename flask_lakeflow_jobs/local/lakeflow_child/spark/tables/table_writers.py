@@ -12,7 +12,14 @@ from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.pandas.types import from_arrow_type
 from pyspark.sql.types import NullType, NumericType, StringType, StructField, StructType
 
-from ..files.data_files import Translate, begin_at_root, is_true, lower_options
+from ..files.data_files import (
+    Translate,
+    begin_at_root,
+    is_true,
+    lower_options,
+    named_parts,
+    take_path,
+)
 from ..language.connect_plans import name_frame
 from ..language.sql_literals import write_literal
 from ..language.sql_names import (
@@ -78,8 +85,11 @@ def _find_types(frame: Any) -> StructType:
     )
 
 
-def write_table(save: Callable[..., Any]) -> Any:
-    """Let a writer replace some rows of a table, and write columns that take NULL."""
+def write_table(save: Callable[..., Any], translate: Translate) -> Any:
+    """Let a writer replace some rows of a table, and write columns that take NULL.
+
+    The path of a table is one of the workspace.
+    """
 
     @wraps(save)
     def saveAsTable(
@@ -92,6 +102,8 @@ def write_table(save: Callable[..., Any]) -> Any:
     ) -> None:
         call_setters(self, options, format=format, mode=mode, partitionBy=partitionBy)
         self._write.options = _drop_features(self._write.options)
+        if (path := take_path(self._write.options)) is not None:
+            self._write.options["path"] = translate(begin_at_root(path))
         self._write.source = _replace_iceberg(self._write.source)
         create_schema(find_schema(name), self._spark.sql)
         name = add_schema(name, self._spark.sql)
@@ -243,13 +255,15 @@ def write_folder(save: Callable[..., Any], translate: Translate) -> Any:
         call_setters(self, options, format=format, mode=mode, partitionBy=partitionBy)
         self._write.options = _drop_features(self._write.options)
         source = (self._write.source or "delta").lower()
+        path = take_path(self._write.options, path)
         path = translate(begin_at_root(path) if source in FILE_FORMATS else path)
         if source == "delta":
             _prepare_delta(self, path)
         else:
             options, folders = lower_options(self._write.options), self._write.partitioning_cols
             self._write._child = format_values(_frame_of(self), source, options, folders)._plan
-        save(self, path)
+        with nullcontext() if source == "delta" else named_parts(str(path)):
+            save(self, path)
 
     return save_folder
 
