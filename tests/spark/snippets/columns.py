@@ -361,3 +361,10 @@ try:
     assert len(requests) < 50, len(requests)
 finally:
     spark.client._analyze = analyze
+
+# %% field of the structs in an array
+rows = spark.sql("SELECT 1 AS g, array(named_struct('p', 1, 'q', 'x'), NULL) AS items, map('p', 5) AS m, named_struct('inner', array(named_struct('w', 3))) AS s")
+row = rows.select(rows.items.q, F.col("items")["p"], F.array_compact("items").getItem("p").alias("n"), rows.s.inner.w, F.col("m")["p"]).first()
+assert tuple(row) == (["x", None], [1, None], [1], [3], 5) and row.__fields__[0] == "items.q", row
+assert rows.filter(F.array_contains(rows.items.q, "x")).count() == 1
+assert rows.groupBy("g").agg(F.collect_list(F.struct("g")).getField("g").alias("v")).first().v == [1]

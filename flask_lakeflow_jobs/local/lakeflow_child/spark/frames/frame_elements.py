@@ -1,4 +1,7 @@
-"""Elements of arrays at places that are no constants, in the plans of frames."""
+"""Elements of arrays at places that are no constants, in the plans of frames.
+
+Sail takes a field of the structs in an array for such a place, but for one in the name of a column.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ def name_frame_elements(request: Any, session: Any, *, is_lenient: bool) -> None
         inputs = list(list_inputs(relation)) if elements else []
         if len(inputs) != 1:
             continue
-        find_kind = partial(_find_kind, session, inputs[0])
+        find_kind = partial(_find_kind, session, inputs[0], {})
         columns = list(relation.project.expressions)
         for each in reversed(elements):  # the inner ones first
             is_column = any(each is column for column in columns)
@@ -43,7 +46,10 @@ def _has_element(expression: Any) -> bool:
     if text := expression.expression_string.expression:
         return _ELEMENT.search(text) is not None
     element = expression.unresolved_extract_value
-    return element.HasField("extraction") and not element.extraction.HasField("literal")
+    place = element.extraction
+    return element.HasField("extraction") and (
+        not place.HasField("literal") or place.literal.HasField("string")
+    )
 
 
 def _change(
@@ -63,22 +69,40 @@ def _change(
         return
     element = expression.unresolved_extract_value
     if find_kind(element.child).startswith("array"):
-        place = element.extraction
-        changed = find_element(FrameCalls(), element.child, place, is_lenient=is_lenient)
+        calls, field = FrameCalls(), FrameCalls().read(element.extraction)
+        if field:
+            changed = calls.transform(element.child, partial(_read_field, element.extraction))
+        else:
+            changed = find_element(calls, element.child, element.extraction, is_lenient=is_lenient)
         if is_column:
-            named = Expression()
-            named.alias.expr.CopyFrom(changed)
-            named.alias.name.append(ColumnSql(None, lambda _: None).write_plan(expression))
-            changed = named
+            write = ColumnSql(None, lambda _: None).write_plan
+            with suppress(NotImplementedError):  # a name such as Sail gives has to do
+                name = f"{write(element.child)}.{field}" if field else write(expression)
+                named = Expression()
+                named.alias.expr.CopyFrom(changed)
+                named.alias.name.append(name)
+                changed = named
         expression.CopyFrom(changed)
 
 
-def _find_kind(session: Any, rows: Any, value: Any) -> str:
+def _read_field(field: Any, struct: Any) -> Any:
+    written = Expression()
+    written.unresolved_extract_value.child.CopyFrom(struct)
+    written.unresolved_extract_value.extraction.CopyFrom(field)
+    return written
+
+
+def _find_kind(session: Any, rows: Any, kinds: dict[bytes, str], value: Any) -> str:
+    key = value.SerializeToString()
+    if key in kinds:
+        return kinds[key]
     probe = type(rows)()
     probe.project.input.CopyFrom(rows)
     probe.project.expressions.add().CopyFrom(value)
     token = _is_probe.set(True)
     try:
-        return str(make_frame(session, probe).schema.fields[0].dataType.simpleString())
+        kind = make_frame(session, probe).schema.fields[0].dataType.simpleString()
     finally:
         _is_probe.reset(token)
+    kinds[key] = kind
+    return str(kind)
