@@ -89,7 +89,10 @@ class JobReader:
         run_key = self._run_key(run_id)
         seconds = self._read_timeout(timeout)
         hub, clock = self._state.hub, self._state.clock
-        arguments = (run_key, hub, clock, seconds, self._require_identity)
+        record, on_end = self._state.record, None
+        if record is not None:
+            on_end = partial(_record_watched_end, self._state, record, run_key)
+        arguments = (run_key, hub, clock, seconds, self._require_identity, on_end)
         return RunWatch(
             run_key.run_id, iterate_run(*arguments), partial(iterate_run_async, *arguments)
         )
@@ -319,7 +322,7 @@ def cached_reads_of(handle: JobReader, *, stale_if_error: bool = False) -> Cache
         respond.
     """
     identity, state = handle._require_identity(), handle._state
-    on_end = None if state.record is None else partial(_record_end, handle, state.record)
+    on_end = None if state.record is None else partial(_record_read_end, handle, state.record)
     return CachedReads(
         state.upstream, identity, handle.job, stale_if_error=stale_if_error, on_end=on_end
     )
@@ -340,14 +343,33 @@ def parse_efforts(upstream: Upstream, items: Sequence[dict[str, Any]]) -> list[R
     return sorted(map(upstream.parse_run, items), key=lambda each: each.start_time or 0)
 
 
-def _record_end(handle: JobReader, record: Record, document: dict[str, Any]) -> None:
-    """Record the end that a read has shown, if the record has the run without it."""
-    state, run_key = handle._state, handle._run_key(document["run_id"])
+def _record_read_end(handle: JobReader, record: Record, document: dict[str, Any]) -> None:
+    """Record the end that a read has shown."""
+    state = handle._state
+
+    def parse() -> RunStatus:
+        run, timestamp = state.upstream.parse_run(document), round(state.clock.now() * 1000)
+        return RunStatus(timestamp, run, document=document)
+
+    _record_end(state, record, handle._run_key(document["run_id"]), parse)
+
+
+def _record_watched_end(
+    state: AppState, record: Record, run_key: RunKey, status: RunStatus
+) -> None:
+    """Record the end that a watch has shown. The thread that polls does so too, but only after it
+    has woken the watch: by then a script may be over."""
+    _record_end(state, record, run_key, lambda: status)
+
+
+def _record_end(
+    state: AppState, record: Record, run_key: RunKey, read_status: Callable[[], RunStatus]
+) -> None:
+    """Record the end of a run, if the record has the run without it."""
     try:
         recorded = record.get_run(*run_key.ids)
         if recorded is not None and recorded.state is RowState.STARTED:
-            run, timestamp = state.upstream.parse_run(document), round(state.clock.now() * 1000)
-            state.ends.finish(run_key, RunStatus(timestamp, run, document=document))
+            state.ends.finish(run_key, read_status())
     except Exception as error:  # the reader gets the run nevertheless
         _log.warning("The end of run %s was not recorded: %s", run_key.run_id, error)
 

@@ -118,30 +118,48 @@ class StateReader:
 
 
 def iterate_run(
-    run_key: RunKey, hub: Hub, clock: Clock, seconds: float, check_open: Callable[[], object]
+    run_key: RunKey,
+    hub: Hub,
+    clock: Clock,
+    seconds: float,
+    check_open: Callable[[], object],
+    on_end: Callable[[RunStatus], object] | None = None,
 ) -> Iterator[RunStatus]:
     """Yield the states of a run as they change. The last one is terminal.
 
     :param seconds: the timeout, from the first call of ``next`` on.
     :param check_open: raises an error if the caller may not continue, such as a closed handle.
+    :param on_end: called before a terminal state is yielded.
     :raises RunTimeout: the run has not ended in time. It continues.
     """
     reader = StateReader(run_key, clock, seconds, check_open)
     with closing(hub.subscribe(run_key)) as subscription:
         while True:
-            yield from reader.read(subscription.wait(reader.remaining))
+            for status in reader.read(subscription.wait(reader.remaining)):
+                if on_end is not None and status.is_terminal:
+                    on_end(status)
+                yield status
             if reader.is_finished(subscription):
                 return
 
 
 async def iterate_run_async(
-    run_key: RunKey, hub: Hub, clock: Clock, seconds: float, check_open: Callable[[], object]
+    run_key: RunKey,
+    hub: Hub,
+    clock: Clock,
+    seconds: float,
+    check_open: Callable[[], object],
+    on_end: Callable[[RunStatus], object] | None = None,
 ) -> AsyncIterator[RunStatus]:
-    """Yield what :func:`iterate_run` does, without a thread that waits."""
+    """Yield what :func:`iterate_run` does, without a thread that waits for the end."""
+    import asyncio  # few apps have coroutines
+
     reader = StateReader(run_key, clock, seconds, check_open)
     with closing(hub.subscribe(run_key)) as subscription:
         while True:
             for status in reader.read(await subscription.wait_async(reader.remaining)):
+                if on_end is not None and status.is_terminal:
+                    await asyncio.to_thread(on_end, status)
                 yield status
             if reader.is_finished(subscription):
                 return

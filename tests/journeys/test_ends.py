@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_lakeflow_jobs import RunStatus, current_jobs, run_finished, run_repaired
+from flask_lakeflow_jobs import RunStatus, current_jobs, run_changed, run_finished, run_repaired
 from flask_lakeflow_jobs.following.ends import EndRecorder
 from flask_lakeflow_jobs.following.follower import Follower
 from flask_lakeflow_jobs.record.recorded_runs import RunFilter
@@ -20,7 +21,7 @@ from flask_lakeflow_jobs.record.values import RowState
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
 from tests.conftest import MakeApp
 from tests.records import record_of, state_of
-from tests.support import RunGate, wait_until
+from tests.support import DEADLINE, RunGate, wait_until
 
 
 @pytest.fixture
@@ -74,6 +75,39 @@ def start_run(app: Flask, job: str = "never", params: Any = None) -> int:
     """Start a run that is recorded and that nobody views."""
     with app.app_context():
         return current_jobs[job].run_now(params).run_id
+
+
+@pytest.fixture
+def app_that_polls_slowly(make_process: Callable[..., Flask]) -> Iterator[Flask]:
+    """An app whose polling thread is busy with the end of a run until the test is over."""
+    app, is_over = make_process(), threading.Event()
+
+    def occupy(sender: Flask, *, status: RunStatus, **_: Any) -> None:
+        if status.is_terminal:
+            is_over.wait(DEADLINE)
+
+    run_changed.connect(occupy, app)
+    yield app
+    is_over.set()
+
+
+class TestScript:
+    """A process that waits for its run and is over then, before its polling thread."""
+
+    def test_wait_records_the_end_that_it_returns(self, app_that_polls_slowly: Flask) -> None:
+        with app_that_polls_slowly.app_context():
+            status = current_jobs["never"].run_now().wait()
+        (run,) = record_of(app_that_polls_slowly).list_runs()
+        assert (run.state, run.outcome) == (RowState.ENDED, status.outcome)
+
+    def test_coroutine_records_the_end_that_it_yields(self, app_that_polls_slowly: Flask) -> None:
+        async def follow() -> list[RunStatus]:
+            return [status async for status in current_jobs["never"].run_and_wait()]
+
+        with app_that_polls_slowly.app_context():
+            *_, status = asyncio.run(follow())
+        (run,) = record_of(app_that_polls_slowly).list_runs()
+        assert (run.state, run.outcome) == (RowState.ENDED, status.outcome)
 
 
 class TestWithoutViewers:
