@@ -28,7 +28,7 @@ _PACKAGES = {"delta": "delta-spark"}
 _OF_JAVA = ("broadcast", "context", "core", "files", "rdd", "status")
 _MISSING = re.compile(r"ModuleNotFoundError: No module named '([^']+)'\s*$")
 _IMPORTED = re.compile(r"cannot import name '(\w+)'")  # as in from databricks import automl
-_SETTING = "LAKEFLOW_JOBS_LOCAL_INSTALL = True"
+_SETTING = "LAKEFLOW_JOBS_LOCAL_INSTALL = True (without an app, pass --install)"
 _MAX_FOLDERS = 2000  # of a bundle that are searched
 # They hold code of others.
 _FOLDERS_OF_OTHERS = frozenset(["__pycache__", "build", "dist", "node_modules", "site-packages"])
