@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from uuid import UUID
 
 from .config.keys import ATTRIBUTION_PARAMETER
@@ -21,6 +21,9 @@ from .errors import (
     NotAllowed,
 )
 from .text import UNPRINTABLE
+
+if TYPE_CHECKING:
+    from flask import Request
 
 #: The header in which Databricks Apps forwards the token of a user who authorized the app.
 #: Source: Databricks Apps documentation, "HTTP headers passed to Databricks apps".
@@ -136,17 +139,16 @@ def read_proxy_user(headers: Headers) -> ProxyUser | None:
     return None if user == ProxyUser() else user
 
 
-def read_proxy_address(headers: Headers) -> str | None:
-    """Read the client's address from the header of the proxy of Databricks Apps.
+def read_address(request: Request, *, trust_proxy: bool) -> str | None:
+    """Read the address of the client that sent a request.
 
-    Any client can send it, so call this only behind that proxy.
-
-    :return: ``None`` if there is no valid one.
+    :param trust_proxy: whether the proxy of Databricks Apps sets ``X-Real-Ip``, which any client
+        can send elsewhere.
     """
-    try:
-        return str(ipaddress.ip_address(headers.get("X-Real-Ip") or ""))
-    except ValueError:
-        return None
+    if trust_proxy:
+        with contextlib.suppress(ValueError):
+            return str(ipaddress.ip_address(request.headers.get("X-Real-Ip") or ""))
+    return request.remote_addr
 
 
 def _decode_header(header: str | None) -> str | None:

@@ -10,7 +10,10 @@ from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+from flask import has_request_context, request
+
 from .errors import HandleClosed, InvalidRequest, MissingUserToken, RunNotFound, quote
+from .identity import read_address
 from .record.recording import Origin
 from .record.values import RowState
 from .runs.comparison import Comparison, build_comparison
@@ -50,7 +53,8 @@ class JobReader:
 
     :param is_operator: the caller operates the app on its command line and may use the app's own
         identity even for a job that runs as its users.
-    :param find_origin: returns where the caller's actions come from, for the record.
+    :param find_origin: returns where the caller's actions come from, for the record; by default
+        from code of the app, and the client of its request, if there is one.
     """
 
     def __init__(
@@ -60,14 +64,20 @@ class JobReader:
         identity: Identity,
         *,
         is_operator: bool = False,
-        find_origin: Callable[[], Origin] = Origin,
+        find_origin: Callable[[], Origin] | None = None,
     ) -> None:
         self._state = state
         self._identity = identity
         self._is_operator = is_operator
-        self._find_origin = find_origin
+        self._find_origin = find_origin or self._read_origin
         self._block = Block()
         self.job = job
+
+    def _read_origin(self) -> Origin:
+        if not has_request_context():
+            return Origin()
+        trust_proxy = self._state.settings.trust_proxy_headers
+        return Origin(address=read_address(request, trust_proxy=trust_proxy))
 
     def __repr__(self) -> str:
         actor = "a user" if self._identity.is_user else "the app"

@@ -16,15 +16,20 @@ from ..config.jobs import Job
 from ..errors import NotAllowed, UnknownJob
 from ..globals import current_state
 from ..handle import JobHandle
-from ..identity import APP, display_name, read_proxy_address, read_proxy_user
+from ..identity import APP, display_name, read_address, read_proxy_user
 from ..progress_receiver import invalid_token
-from ..record.recording import Actor, Origin
+from ..record.recording import Actor, Origin, Source
 from ..state import AppState
 from .csrf import require_same_origin
 from .requests import MAX_QUOTED_NAME_LENGTH
 
+BLUEPRINT = "lakeflow_jobs"
+
 #: The console has the same users and policies.
 CONSOLE_BLUEPRINT = "lakeflow_console"
+
+#: Other views are the app's own.
+_SOURCES: dict[str, Source] = {BLUEPRINT: "http", CONSOLE_BLUEPRINT: "console"}
 
 PolicyAction = Literal["view", "run", "cancel", "repair", "schedule", "report", "audit"]
 
@@ -105,10 +110,9 @@ class Authorizer:
             self._state.recording.record_action(actor, name, "refused", detail=refusal)
 
     def _find_origin(self) -> Origin:
-        is_console = self._request.blueprint == CONSOLE_BLUEPRINT
-        is_trusted = self._state.settings.trust_proxy_headers
-        address = read_proxy_address(self._request.headers) if is_trusted else None
-        return Origin("console" if is_console else "http", address or self._request.remote_addr)
+        trust_proxy = self._state.settings.trust_proxy_headers
+        address = read_address(self._request, trust_proxy=trust_proxy)
+        return Origin(_SOURCES.get(self._request.blueprint or "", "python"), address)
 
     def _is_permitted(self, policy: Policy, user: Any, action: PolicyAction, key: str) -> bool:
         try:

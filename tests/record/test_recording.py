@@ -18,6 +18,7 @@ from flask_lakeflow_jobs import (
     RecordOutdated,
     UpstreamThrottled,
     UpstreamTimeout,
+    authorize,
     current_jobs,
     run_finished,
 )
@@ -224,6 +225,25 @@ def test_trigger_over_http_records_user_and_address(make_app: MakeApp) -> None:
     action = only_action(app)
     assert (action.source, action.address) == ("http", "192.0.2.7")
     assert action.requested_by == "ada@example.com"
+
+
+@pytest.mark.parametrize("is_allowed", [True, False])
+def test_action_of_an_own_view_records_the_address_of_its_client(
+    make_app: MakeApp, is_allowed: bool
+) -> None:
+    app = make_app(LAKEFLOW_JOBS_RECORD_URL=True, LAKEFLOW_JOBS_TRUST_PROXY_HEADERS=True)
+    state_of(app).policy = lambda _, action, __: is_allowed or action == "view"
+
+    @app.post("/start")
+    def start() -> str:
+        authorize("run", "quick")
+        return str(current_jobs["quick"].run_now().run_id)
+
+    headers = {"X-Real-Ip": "192.0.2.7", "Sec-Fetch-Site": "same-origin"}
+    app.test_client().post("/start", headers=headers)
+    action = only_action(app)
+    assert action.result == ("accepted" if is_allowed else "refused")
+    assert (action.source, action.address) == ("python", "192.0.2.7")
 
 
 @pytest.mark.parametrize("address", ["192.0.2.7", "not-an-address"])
