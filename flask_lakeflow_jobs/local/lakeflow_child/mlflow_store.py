@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from copy import copy
+from functools import partial, wraps
 
 from .import_hooks import change_when_loaded
 
@@ -19,6 +20,18 @@ if TYPE_CHECKING:
 
 _OF_DATABRICKS = "databricks"  # how the addresses of its tracking and of its registries begin
 _FILE_STORE = "mlflow.store.model_registry.file_store"
+# The methods of a client that return versions of models.
+_VERSIONED = (
+    "_create_model_version",
+    "copy_model_version",
+    "create_model_version",
+    "get_latest_versions",
+    "get_model_version",
+    "get_model_version_by_alias",
+    "search_model_versions",
+    "transition_model_version_stage",
+    "update_model_version",
+)
 _VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 
 
@@ -46,6 +59,8 @@ def _redirect(module: types.ModuleType) -> None:
                 setattr(each, name, _ignore_databricks(function))
     if (client := getattr(module, "MlflowClient", None)) is not None:
         client.__init__ = _drop_databricks(client.__init__)
+        for name in filter(partial(hasattr, client), _VERSIONED):
+            setattr(client, name, _write_numbers(getattr(client, name)))
     # It would use what else a cluster has, such as its own folders.
     if (utils := sys.modules.get("mlflow.utils.databricks_utils")) is not None:
         vars(utils)["get_databricks_runtime_version"] = lambda: None
@@ -66,6 +81,20 @@ def _drop_databricks(initialize: Callable[..., Any]) -> Callable[..., Any]:
             key: each for key, each in named.items() if not str(each).startswith(_OF_DATABRICKS)
         }
         initialize(self, *kept, **rest)
+
+    return call
+
+
+def _write_numbers(find: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a method return versions whose numbers are texts, as in Unity Catalog."""
+
+    @wraps(find)
+    def call(self: Any, *arguments: Any, **named: Any) -> Any:
+        found = find(self, *arguments, **named)
+        for each in found if isinstance(found, list) else [found]:
+            if isinstance(getattr(each, "_version", None), int):
+                each._version = str(each._version)
+        return found
 
     return call
 

@@ -30,6 +30,12 @@ class MlflowClient:
     def __init__(self, tracking_uri=None, registry_uri=None):
         self.uris = [tracking_uri, registry_uri]
 
+    def get_model_version(self, name, version):
+        return SimpleNamespace(name=name, _version=int(version))
+
+    def search_model_versions(self, filter_string=None):
+        return [self.get_model_version("m", 1), self.get_model_version("m", 2)]
+
 tracking = SimpleNamespace(set_tracking_uri=set_tracking_uri)
 """
 
@@ -83,6 +89,13 @@ def test_mlflow_does_not_look_for_what_else_a_cluster_has(
 def test_client_takes_only_the_addresses_of_others(mlflow: Any) -> None:
     assert mlflow.MlflowClient("databricks", registry_uri="databricks-uc").uris == [None, None]
     assert mlflow.MlflowClient(None, "https://a.example").uris == [None, "https://a.example"]
+
+
+def test_numbers_of_versions_are_texts_as_in_unity_catalog(mlflow: Any) -> None:
+    client = mlflow.MlflowClient()
+    assert vars(client.get_model_version("m", version="3")) == {"name": "m", "_version": "3"}
+    assert [each._version for each in client.search_model_versions("name='m'")] == ["1", "2"]
+    assert not hasattr(client, "get_latest_versions")
 
 
 STORE = """\
