@@ -89,6 +89,39 @@ except NotImplementedError as error:
 else:
     raise AssertionError
 
+# %% tables that tasks of a run write at the same time
+from threading import Barrier, Thread
+
+from databricks.feature_engineering import FeatureEngineeringClient
+
+fe, both = FeatureEngineeringClient(), Barrier(2)
+own_sql, failures = spark.sql, []
+
+def run_together(statement, *arguments, **named):
+    if statement.startswith("MERGE"):
+        both.wait(60)
+    return own_sql(statement, *arguments, **named)
+
+def write_side(side):
+    try:
+        fe.write_table(name=f"dev.snippets.fs_{side}", df=own_sql(f"SELECT 1 AS id, 2 AS {side}"))
+    except BaseException as error:
+        failures.append(error)
+
+for side in ("left", "right"):
+    fe.create_table(name=f"dev.snippets.fs_{side}", primary_keys=["id"], df=own_sql(f"SELECT 0 AS id, 0 AS {side}"))
+spark.sql = run_together
+try:
+    threads = [Thread(target=write_side, args=(side,)) for side in ("left", "right")]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+finally:
+    spark.sql = own_sql
+assert not failures, failures
+assert [spark.table(f"dev.snippets.fs_{side}").count() for side in ("left", "right")] == [2, 2]
+
 # %% features of a table that does not exist
 from databricks.feature_engineering import FeatureEngineeringClient, FeatureLookup
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from ...json_files import read_json, write_json
 from ...sql_syntax import split_name
+from ..language.connect_plans import name_frame
 from ..language.sql_names import complete_path
 from .feature_lookups import (
     FeatureFunction,
@@ -117,8 +118,9 @@ class FeatureEngineeringClient:
         if new:
             columns = ", ".join(f"`{each.name}` {each.dataType.simpleString()}" for each in new)
             self._session.sql(f"ALTER TABLE {name} ADD COLUMNS ({columns})")
-        df.createOrReplaceTempView("lakeflow_features")
-        self._session.sql(_write_merge(name, df.columns, [*keys.primary, *keys.times]))
+        with name_frame(df) as view:
+            merge = _write_merge(name, view, df.columns, [*keys.primary, *keys.times])
+            self._session.sql(merge)
         return None
 
     def read_table(self, name: str) -> Any:
@@ -217,7 +219,7 @@ class FeatureEngineeringClient:
         return os.path.join(os.environ["LAKEFLOW_LOCAL_DATA"], "features", file)
 
 
-def _write_merge(name: str, columns: Sequence[str], keys: Sequence[str]) -> str:
+def _write_merge(name: str, view: str, columns: Sequence[str], keys: Sequence[str]) -> str:
     """Return the statement that merges the view of new rows into a table."""
     same = " AND ".join(f"old.`{each}` = new.`{each}`" for each in keys)
     names = [f"`{each}`" for each in columns]
@@ -225,7 +227,7 @@ def _write_merge(name: str, columns: Sequence[str], keys: Sequence[str]) -> str:
     changed = [f"`{each}`" for each in columns if each.lower() not in own]
     update = ", ".join(f"{each} = new.{each}" for each in changed)
     return (
-        f"MERGE INTO {name} AS old USING lakeflow_features AS new ON {same} "
+        f"MERGE INTO {name} AS old USING {view} AS new ON {same} "
         f"{f'WHEN MATCHED THEN UPDATE SET {update} ' if update else ''}"
         f"WHEN NOT MATCHED THEN INSERT ({', '.join(names)}) "
         f"VALUES ({', '.join(f'new.{each}' for each in names)})"
