@@ -128,14 +128,15 @@ class TaskValuesUtils:
         self.collected: dict[str, Any] = {}
 
     def set(self, key: str, value: Any) -> None:
-        """Set a value of this task."""
-        size = len(json.dumps(value).encode())
+        """Set a value of this task, which the code may change later."""
+        text = json.dumps(value)
+        size = len(text)
         if size > _MAX_TASK_VALUE_BYTES:
             raise ValueError(
                 f"The task value {key!r} takes {size} bytes as JSON. The limit is "
                 f"{_MAX_TASK_VALUE_BYTES}."
             )
-        self.collected[key] = value
+        self.collected[key] = json.loads(text)
 
     def get(
         self,
@@ -293,7 +294,7 @@ class DBUtils:
         """Return the ``dbutils`` of a notebook that this one runs."""
         payload = {**self._payload, "path": path, "parameters": parameters}
         inner = DBUtils(payload, self._run_notebook, self.task_spark)
-        inner.jobs = self.jobs
+        inner.jobs, inner.secrets = self.jobs, self.secrets
         return inner
 
     def notebook_names(self) -> dict[str, Any]:

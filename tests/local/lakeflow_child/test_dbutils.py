@@ -60,6 +60,13 @@ def test_task_value_is_limited_to_48_kib(size: int, is_accepted: bool) -> None:
     assert ("a" in values.collected) is is_accepted
 
 
+def test_task_value_is_the_one_at_the_time_of_set() -> None:
+    values, names = TaskValuesUtils({}), ["a"]
+    values.set("names", names)
+    names.append("b")
+    assert values.collected == {"names": ["a"]}
+
+
 def test_widgets_are_run_over_job_over_task_over_notebook(serve: Serve) -> None:
     task = notebook_task("main")
     own = dict.fromkeys(("day", "minute", "place"), "from task")
@@ -181,6 +188,20 @@ def test_scopes_and_keys_are_listed(secrets: SecretsUtils) -> None:
     assert (scope.getName(), repr(scope)) == ("prod", "SecretScope(name='prod')")
     (secret,) = secrets.list("prod")
     assert (secret.key, repr(secret)) == ("key", "SecretMetadata(key='key')")
+
+
+def test_notebook_that_another_one_runs_has_the_secrets_of_this_workspace(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code sets the variables of the SDK to call another workspace."""
+    monkeypatch.setenv("LAKEFLOW_SECRET_PROD_USER", "writer")
+    text = """
+import os
+os.environ["DATABRICKS_HOST"] = os.environ["DATABRICKS_TOKEN"] = "http://127.0.0.1:1"
+dbutils.notebook.exit(dbutils.notebook.run("inner", 60))
+"""
+    inner = "dbutils.notebook.exit(len(dbutils.secrets.get('prod', 'user')))"
+    assert result_of(notebook_client(serve, text, inner=inner)) == "6"
 
 
 def test_insert_replaces_references(secrets: SecretsUtils) -> None:
