@@ -73,7 +73,7 @@ class FileSystemUtils:
 
     def head(self, file: str, max_bytes: int = 65536, maxBytes: int | None = None) -> str:  # noqa: N803
         """Return the beginning of a file as text. In the SDK, its length is called maxBytes."""
-        length = max_bytes if maxBytes is None else maxBytes
+        length = int(max_bytes if maxBytes is None else maxBytes)  # of %fs, it is a text
         with open(_require(self._file(file)), "rb") as opened:
             return opened.read(length).decode(errors="replace")
 

@@ -87,6 +87,9 @@ def run_other_notebook(
             run_cells(file, names)
     except NotebookExit as exit_call:
         return exit_call.value
+    except SystemExit as error:  # on Databricks, it ends a run of its own
+        if error.code not in (None, 0):
+            raise RuntimeError(f"The notebook {path!r} called sys.exit({error.code!r}).") from error
     return ""
 
 
@@ -163,10 +166,19 @@ def run_cell(cell: Cell, path: str, names: dict[str, Any]) -> None:
     elif cell.language == _WRITER:
         _write_file(text)
     elif cell.language == "fs":
-        command, *arguments = text.split()
-        print(getattr(names["dbutils"].fs, command)(*arguments))
+        _call_fs(text, names)
     else:
         raise NotImplementedError(_NO_CELL.format(f"%{cell.language}"))
+
+
+def _call_fs(text: str, names: dict[str, Any]) -> None:
+    """Run ``%fs rm -r /tmp/in``: an option stands for the last argument, which is then true."""
+    import shlex  # few notebooks need it
+
+    command, *words = shlex.split(text)
+    arguments: list[Any] = [word for word in words if not word.startswith("-")]
+    arguments += [True] * (len(arguments) < len(words))
+    print(getattr(names["dbutils"].fs, command)(*arguments))
 
 
 def _run_python(cell: Cell, path: str, names: dict[str, Any]) -> None:
@@ -265,8 +277,7 @@ def _run_line_magic(names: dict[str, Any], line: str) -> None:
     elif name == "sh":
         _run_shell(line.partition(" ")[2])
     elif name == "env":
-        variable, _, value = line.partition(" ")[2].partition("=")
-        os.environ[variable.strip()] = value.strip()
+        _set_variable(_insert_values(line.partition(" ")[2].strip(), names))
     elif name == "cd":
         _change_folder(line.partition(" ")[2], names)
     elif name not in _IGNORED_MAGICS:
@@ -285,6 +296,15 @@ def _insert_values(command: str, names: dict[str, Any]) -> str:
             return match[0]
 
     return re.sub(r"(?<!\$)\{([^{}]+)\}|\$([^\W\d]\w*)", find, command)
+
+
+def _set_variable(text: str) -> None:
+    """Run ``%env NAME=value`` or ``%env NAME value``; ``%env NAME`` shows the value."""
+    name, mark, value = text.partition("=" if "=" in text else " ")
+    if mark:
+        os.environ[name.strip()] = value.strip()
+    else:
+        print(os.environ.get(name, ""))
 
 
 def _change_folder(argument: str, names: dict[str, Any]) -> None:
@@ -321,7 +341,13 @@ def _run_shell(text: str, *, may_fail: bool = True, returns: bool = False) -> li
     if text.split(maxsplit=1)[:1] == ["-e"]:
         command, text, may_fail = [*command, "-e"], text.replace("-e", "", 1), False
     output = subprocess.PIPE if returns else None
-    ended = subprocess.run([*command, "-c", text], check=not may_fail, stdout=output, text=True)
+    ended = subprocess.run(
+        [*command, "-c", text],
+        check=not may_fail,
+        stdout=output,
+        encoding="utf-8",
+        errors="replace",
+    )
     if ended.returncode:
         print(f"The shell ended with exit status {ended.returncode}.", file=sys.stderr)
     return ended.stdout.splitlines() if returns else None

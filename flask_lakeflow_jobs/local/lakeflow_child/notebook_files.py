@@ -138,8 +138,9 @@ def read_cells(path: str, text: str) -> list[Cell]:
 
 
 def _uncomment_magic(line: str, comment: str) -> str:
-    mark = f"{comment} MAGIC"
-    return line.removeprefix(mark).removeprefix(" ") if line.startswith(mark) else line
+    rest = line.removeprefix(f"{comment} MAGIC")
+    is_word = rest[:1].isidentifier()  # as in MAGICAL
+    return line if rest == line or is_word else rest.removeprefix(" ")
 
 
 def _read_jupyter(path: str, text: str) -> list[Cell]:

@@ -234,6 +234,45 @@ def test_line_separators_in_text_do_not_end_lines(serve: Serve) -> None:
     assert result_of(notebook_client(serve, text)) == "3"
 
 
+def test_env_shows_a_variable_or_sets_it_with_values_of_the_notebook(serve: Serve) -> None:
+    text = """
+import os
+os.environ["KEPT"], word = "as it was", "b c"
+%env KEPT
+%env FIRST a {word}
+%env SECOND=$word
+dbutils.notebook.exit([os.environ[name] for name in ("KEPT", "FIRST", "SECOND")])
+"""
+    assert result_of(notebook_client(serve, text)) == "['as it was', 'a b c', 'b c']"
+
+
+def test_shell_line_may_print_bytes_that_are_no_text(serve: Serve) -> None:
+    text = r"lines = !printf 'a\377\n'" + "\ndbutils.notebook.exit(lines)"
+    assert result_of(notebook_client(serve, text)) == "['a\ufffd']"
+
+
+def test_comment_that_begins_like_a_magic_is_no_magic(serve: Serve) -> None:
+    text = "# MAGICAL numbers come first.\n# MAGIC\ndbutils.notebook.exit('ran')"
+    assert result_of(notebook_client(serve, text)) == "ran"
+
+
+def test_fs_magic_takes_options_and_numbers(serve: Serve) -> None:
+    text = """
+# MAGIC %fs put /a/b.txt "two words"
+# COMMAND ----------
+# MAGIC %fs put -f /a/b.txt hello
+# COMMAND ----------
+# MAGIC %fs cp -r /a /c
+# COMMAND ----------
+# MAGIC %fs head /c/b.txt 4
+# COMMAND ----------
+# MAGIC %fs rm -r /a
+# COMMAND ----------
+dbutils.notebook.exit([each.name for each in dbutils.fs.ls("/")])
+"""
+    assert result_of(notebook_client(serve, text)) == "['c/']"
+
+
 @pytest.mark.parametrize("magic", ["%sh -e", "%sh -e false ||", "%%bash"])
 def test_failing_shell_cell_fails_the_notebook(serve: Serve, magic: str) -> None:
     client = notebook_client(serve, f"# MAGIC {magic}\n# MAGIC exit 3")
@@ -318,6 +357,22 @@ dbutils.notebook.exit(__builtins__.str(first) + '!')  # str may be a name of the
     )
     files = {"tools/inner": inner, "tools/unit": "x = 'inner '"}
     assert result_of(notebook_client(serve, text, **files)) == "inner 2!"
+
+
+def test_exit_of_python_ends_only_the_notebook_that_calls_it(serve: Serve) -> None:
+    text = """
+results = []
+for name in "done", "bad":
+    try:
+        results.append(dbutils.notebook.run(name, 60))
+    except Exception as error:
+        results.append(str(error))
+dbutils.notebook.exit(results)
+"""
+    inner = {"done": "import sys\nsys.exit()", "bad": "import sys\nsys.exit('no rows')"}
+    assert result_of(notebook_client(serve, text, **inner)) == str(
+        ["", "The notebook 'bad' called sys.exit('no rows')."]
+    )
 
 
 def test_run_raises_when_its_time_is_up(serve: Serve) -> None:
