@@ -13,6 +13,8 @@ from .errors import ConfigurationError
 from .following.ends import EndRecorder, EndSender
 from .following.follower import LEASE_SECONDS, Follower
 from .following.notifier import Notifier
+from .following.receivers import OwnReceivers
+from .following.root_causes import RootCauseRecorder
 from .following.run_finder import RunFinder
 from .identity import APP
 from .memo import Memo
@@ -80,9 +82,12 @@ class AppState:
         self.ends = EndSender(app)
         source = RunSource(lambda: self.upstream)
         if record is not None:
-            notifier = Notifier(app, record, lambda: self.upstream, settings.jobs)
+            own: list[OwnReceivers] = [
+                RootCauseRecorder(record, lambda: self.upstream, settings.jobs),
+                Notifier(app, record, lambda: self.upstream, settings.jobs),
+            ]
             self.ends = EndRecorder(
-                app, record, settings.jobs, clock, source.restore, notifier=notifier
+                app, record, settings.jobs, clock, source.restore, own_receivers=own
             )
         self.recording = Recording(record, clock, self.ends.defer)
         self.hub = Hub(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from ..runs.redaction import redact_text
 from ..text import MAX_ERROR_CHARS, clean_line
 from .deferred_writes import DeferredWrite
 from .delivery import Outbox
-from .receivers import PayloadCodec, Receivers
+from .receivers import OwnReceivers, PayloadCodec, Receivers
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from ..sdk_types import Run
     from ..watching.snapshot import Restore
     from ..watching.watched_run import RunKey
-    from .notifier import Notifier
 
 #: The signals that go through the outbox, by the names that the record has.
 OUTBOX_SIGNALS = {"run_finished": signals.run_finished, "run_repaired": signals.run_repaired}
@@ -93,13 +92,13 @@ class EndRecorder(EndSender):
         clock: Clock,
         restore: Restore,
         *,
-        notifier: Notifier | None = None,
+        own_receivers: Sequence[OwnReceivers] = (),
         has_threads: bool = True,
     ) -> None:
         super().__init__(app)
         self._record = record
         self._clock = clock
-        self._receivers = Receivers(app, OUTBOX_SIGNALS, PayloadCodec(jobs, restore), notifier)
+        self._receivers = Receivers(app, OUTBOX_SIGNALS, PayloadCodec(jobs, restore), own_receivers)
         self.outbox = Outbox(record, self._receivers, clock, has_threads=has_threads)
 
     def defer(self, write: DeferredWrite) -> None:
@@ -256,6 +255,7 @@ def summarize_error(job: Job, status: RunStatus) -> str | None:
     """Return why a run did not succeed, in one line without secrets; ``None`` if it did.
 
     This makes no request, so the line has the messages of the workspace, and no task's own error.
+    ``root_causes`` adds that.
     """
     if status.outcome in SUCCESSES:
         return None

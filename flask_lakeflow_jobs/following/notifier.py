@@ -14,15 +14,13 @@ from flask import Flask
 from ..config.keys import NOTIFY
 from ..config.notify import NotifyRule, NotifyUrl, describe_url
 from ..errors import ConfigurationError
-from ..identity import APP
 from ..pages import find_run_page, normalize_page_url
 from ..runs.durations import duration_of, format_duration
-from ..runs.explanation import explain_run
 from ..runs.outcome import SUCCESSES, Outcome
 from ..runs.redaction import redact_text
 from ..text import MAX_ERROR_CHARS, clean_line
-from ..upstream.cached_reads import CachedReads
 from .job_selection import find_job
+from .root_causes import read_root_cause
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -134,7 +132,8 @@ class Notifier:
         """
         job = self._find_job(key, status)
         row = self._record.get_run(int(status.run.job_id or 0), run_id)
-        error = (job and self._explain(job, status)) or (row and row.error) or ""
+        cause = read_root_cause(self._upstream, job, status) if job else ""
+        error = cause or (row and row.error) or ""
         overrides = job.secret_overrides if job else {}
         return EndMessage(
             job=key,
@@ -151,19 +150,6 @@ class Notifier:
         if job is None or job is not self._jobs.get(job.key):
             return None
         return find_run_page(self._app, job.key, run_id, job.notify.base_url)
-
-    def _explain(self, job: Job, status: RunStatus) -> str:
-        """Return the root cause; empty if it cannot be read as the app."""
-        if status.outcome in SUCCESSES or job.run_as != "app":
-            return ""
-        reads = CachedReads(self._upstream(), APP, job)
-        tasks = explain_run(status.run, reads, status.document).tasks
-        if not tasks:
-            return ""
-        first, others = tasks[0], len(tasks) - 1
-        more = f" (and {others} other tasks)" if others > 1 else " (and another task)"
-        text = first.error or first.message
-        return f"{first.task_key}: {text}{more if others else ''}" if text else ""
 
 
 def _without_mentions(text: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from weakref import ref
 
 from ..runs.outcome import RunStatus
@@ -17,16 +17,26 @@ if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..record.deliveries import Delivery, ReceiverAddress
     from ..watching.snapshot import Restore
-    from .notifier import Notifier
 
 Receiver: TypeAlias = Callable[..., Any]
 
 
+class OwnReceivers(Protocol):
+    """Receivers of the extension itself, such as those that send messages to people."""
+
+    def select(self, signal: str, payload: Mapping[str, Any]) -> Sequence[str]:
+        """Return the names of those that an event is for."""
+        ...
+
+    def find(self, signal: str) -> Mapping[str, Receiver]:
+        """Return all of a signal by their names."""
+        ...
+
+
 class Receivers:
-    """The receivers of one app that are connected now, in code and in ``LAKEFLOW_JOBS_NOTIFY``.
+    """The receivers of one app that are connected now, and those of the extension.
 
     :param signals: those that go through the outbox, by the name that the record has.
-    :param notifier: has further receivers, which send messages to people.
     """
 
     def __init__(
@@ -34,26 +44,27 @@ class Receivers:
         app: Flask,
         signals: Mapping[str, NamedSignal],
         codec: PayloadCodec,
-        notifier: Notifier | None = None,
+        own: Sequence[OwnReceivers] = (),
     ) -> None:
         self._app = app
         self._signals = signals
         self._codec = codec
-        self._notifier = notifier
+        self._own = own
 
     def prepare(self, signal: str, payload: Mapping[str, Any]) -> tuple[list[str], str | None]:
         """Return the names of an event's receivers, and its payload as the record stores it."""
         names = [*name_receivers(self._signals[signal], self._app)]
-        if self._notifier is not None:
-            names += self._notifier.select(signal, payload)
+        for each in self._own:
+            names += each.select(signal, payload)
         return names, self._codec.encode(payload) if names else None
 
     def find(self) -> dict[ReceiverAddress, Receiver]:
         """Return all receivers by their addresses."""
         found: dict[ReceiverAddress, Receiver] = {}
         for name, signal in self._signals.items():
-            messages = {} if self._notifier is None else self._notifier.find(name)
-            named = {**name_receivers(signal, self._app), **messages}
+            named = name_receivers(signal, self._app)
+            for each in self._own:
+                named.update(each.find(name))
             found.update({(name, receiver): call for receiver, call in named.items()})
         return found
 

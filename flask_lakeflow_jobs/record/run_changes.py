@@ -145,6 +145,14 @@ class RunChanges(RecordedRuns):
         )
         return self._update_and_deliver(update, "run_finished", receivers, payload)
 
+    def explain_end(self, job_id: int, run_id: int, ended_at: int, error: str) -> None:
+        """Record why a run failed, unless it has ended again since.
+
+        :param ended_at: the end, in milliseconds since the epoch.
+        """
+        update = runs.update().where(runs.c.job_id == job_id, runs.c.run_id == run_id)
+        self._execute(update.where(runs.c.ended_at == ended_at).values(error=error))
+
     def reopen_run(
         self,
         job_id: int,

@@ -17,7 +17,7 @@ from marshmallow import Schema, fields
 from flask_lakeflow_jobs import ConfigurationError, Outcome, RunStatus
 from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.config.notify import NotifyRule, NotifyUrl, parse_notify
-from flask_lakeflow_jobs.following import notifier
+from flask_lakeflow_jobs.following import root_causes
 from flask_lakeflow_jobs.following.notifier import (
     EndMessage,
     Notifier,
@@ -157,7 +157,7 @@ def test_message_has_the_root_cause_that_the_app_may_read(
 ) -> None:
     schema = Schema.from_dict({"note": fields.String(metadata={"secret": True})})()
     job = replace(build_job("etl"), schema=schema, run_as=run_as)
-    monkeypatch.setattr(notifier, "CachedReads", lambda *_: FakeReads(error))
+    monkeypatch.setattr(root_causes, "CachedReads", lambda *_: FakeReads(error))
     builder = Notifier(Flask("app"), record, lambda: cast(Any, None), {"etl": job})
     add_run(record, 7, job_id=JOB_ID)
     record.finish_run(end(7, "failed", job_id=JOB_ID, error="recorded"))

@@ -129,6 +129,15 @@ class TestWithoutViewers:
         (run,) = record_of(second).list_runs()
         assert (run.run_id, run.outcome, run.ends) == (run_id, "succeeded", 1)
 
+    def test_error_of_the_record_is_that_of_the_task_that_failed(
+        self, make_process: Callable[..., Flask]
+    ) -> None:
+        app = make_process()
+        with following(app):
+            start_run(app, "failing")
+            error = "broken: ValueError: the boat is leaking"
+            wait_until(lambda: record_of(app).list_runs()[0].error == error, "the root cause")
+
     def test_refusals_of_the_workspace_delay_the_end_and_lose_none(
         self,
         make_process: Callable[..., Flask],
