@@ -245,7 +245,7 @@ def _bypass_proxies(url: str) -> None:
     host = urlsplit(url).hostname or ""
     for name in ("no_proxy", "NO_PROXY"):
         hosts = os.environ.get(name, "")
-        if hosts and hosts != "*" and host not in hosts:
+        if hosts and hosts != "*" and host not in map(str.strip, hosts.split(",")):
             os.environ[name] = f"{hosts},{host}"
     if not any(name in os.environ for name in ("no_proxy", "NO_PROXY")):
         os.environ["no_proxy"] = host

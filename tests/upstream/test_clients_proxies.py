@@ -80,7 +80,7 @@ def test_no_proxy_of_the_environment_is_respected(
     assert not proxy.paths
 
 
-@pytest.mark.parametrize("no_proxy", [None, "example.com", "*"])
+@pytest.mark.parametrize("no_proxy", [None, "example.com", "127.0.0.10", "*"])
 def test_workspace_on_this_machine_is_reached_without_a_proxy(
     app: Flask,
     proxy: ForwardingProxy,
