@@ -118,6 +118,10 @@ _ADVICE = {
         "Sail does not aggregate both a column and a cast of it. Cast it before, in a subquery or "
         "with withColumn."
     ),
+    "element_at: the index is out of bounds": (
+        "An array has no element at this place, which is an error on Databricks too. Write "
+        "get(array, place), or try_element_at, for NULL in its place."
+    ),
     "decoded message length too large": (
         "Sail takes at most 128 MiB of rows at once. Write them to a file and read it, such as "
         "frame.to_parquet('/Volumes/…') of pandas, or create a frame of each part and union them."

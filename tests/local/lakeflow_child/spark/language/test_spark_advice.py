@@ -109,6 +109,10 @@ def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
             "Sail takes IN and EXISTS with a subquery only to filter rows. Join the table",
         ),
         (
+            "element_at: the index is out of bounds",
+            "An array has no element at this place, which is an error on Databricks too. Write ge",
+        ),
+        (
             "OUT_OF_RANGE: Error, decoded message length too large: found 139625644 bytes",
             "Sail takes at most 128 MiB of rows at once. Write them to a file",
         ),
