@@ -163,7 +163,7 @@ def parse_time(name: str, text: str, *, is_end: bool = False) -> int | None:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00").replace(" ", "+"))
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=timezone.utc)
-        if is_end and len(text) == len("2026-01-31"):
+        if is_end and len(text) <= len("2026-01-31"):  # or 20260131
             moment += timedelta(days=1)
         return max(0, round(moment.timestamp() * 1000))
     except (ValueError, OverflowError):
