@@ -19,7 +19,7 @@ MAX_WAIT_SECONDS = 10.0
 #: The wait before the record is used again after it failed.
 FAILURE_WAIT_SECONDS = 1.0
 
-#: How long a process that ends waits for the receiver that runs.
+#: How long a process that ends makes deliveries that are due, and waits for the receiver that runs.
 STOP_SECONDS = 5.0
 
 _log = logging.getLogger("flask_lakeflow_jobs")
@@ -43,6 +43,7 @@ class DeliveryThreads:
         self._thread: threading.Thread | None = None
         self._relieved: set[threading.Thread] = set()
         self._is_due = False
+        self._is_finishing = False
         self._is_stopping = False
         self._is_registered = False
 
@@ -60,11 +61,23 @@ class DeliveryThreads:
                 return
             if not self._is_registered:
                 self._is_registered = True
-                atexit.register(self.stop)
+                atexit.register(self.finish)
             try:
                 self._thread = start_thread(self._run, "lakeflow-outbox")
             except RuntimeError as error:  # too many threads, or the process ends
                 _log.warning("Deliveries are delayed: %s", error)
+
+    def finish(self, timeout: float = STOP_SECONDS) -> None:
+        """Make the deliveries that are due, and then stop: a script may be over with its run.
+
+        :param timeout: seconds. Another process makes what is left.
+        """
+        with self._changed:
+            thread, self._is_finishing = self._thread, True
+            self._changed.notify_all()
+        if thread is not None:
+            thread.join(timeout)
+        self.stop(0)
 
     def stop(self, timeout: float = STOP_SECONDS) -> None:
         """Start no further delivery, and wait for the one that runs.
@@ -99,7 +112,8 @@ class DeliveryThreads:
             if self._end_relieved_thread():
                 return
             with self._changed:
-                if self._is_stopping or (delay is None and not self._is_due):
+                is_done = delay is None or self._is_finishing
+                if self._is_stopping or (is_done and not self._is_due):
                     self._thread = None
                     return
                 if not self._is_due and delay is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -64,6 +65,18 @@ class TestThread:
         wait_until(lambda: not outboxes_besides(others), "the thread's end")
         assert len(harness.calls) == 1
 
+    def test_process_that_ends_makes_the_deliveries_that_are_due(self, harness: Harness) -> None:
+        others, outbox = set(threading.enumerate()), harness.outbox_with_threads()
+        harness.connect("a", fail_once())
+        harness.connect("b")
+        for _ in range(2):
+            harness.send()
+        outbox.wake()
+        outbox._threads.finish()
+        assert len(harness.calls) == 4
+        assert len(harness.undelivered()) == 1  # its next try is not due yet
+        assert not outboxes_besides(others)
+
     def test_receivers_that_hang_delay_no_others(
         self, harness: Harness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -92,6 +105,16 @@ class TestThread:
             waking._thread = threading.Thread(name=f"slow-{number}")
             waking.relieve(waking._thread)
         assert len(waking._relieved) == 1
+
+
+def fail_once() -> Callable[[], None]:
+    failures = [ConnectionError("The receiver's own.")]
+
+    def fail() -> None:
+        if failures:
+            raise failures.pop()
+
+    return fail
 
 
 def outboxes_besides(others: set[threading.Thread]) -> list[threading.Thread]:
