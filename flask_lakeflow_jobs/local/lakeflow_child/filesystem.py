@@ -114,11 +114,12 @@ class FileSystemUtils:
         return True
 
     def mv(self, source: str, dest: str, recurse: bool = False) -> bool:
-        """Move a file or a folder."""
-        origin, target = _require(self._file_to_remove(source)), self._file(dest)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        shutil.move(origin, target)
-        return True
+        """Copy a file or a folder, and remove it then, as Databricks documents it."""
+        origin = _require(self._file_to_remove(source))
+        if f"{self._file(dest)}/".startswith(f"{origin}/"):
+            raise ValueError(f"Move {source!r} elsewhere: {dest!r} is itself or a path in it.")
+        self.cp(source, dest, recurse=True)
+        return self.rm(source, recurse=True)
 
     def mount(self, source: str, mount_point: str = "", *_: Any, **options: Any) -> bool:
         """Create an empty folder in place of a storage, for files that are copied by hand.

@@ -142,6 +142,28 @@ def test_cp_and_mv_create_folders(fs: FileSystemUtils) -> None:
     assert fs.ls("/z") == []
 
 
+def test_mv_is_a_copy_and_a_removal(fs: FileSystemUtils) -> None:
+    """Databricks documents it so. Files of a folder move into a folder that exists."""
+    for path in ("/new/a.txt", "/new/deep/b.txt", "/x/c.txt"):
+        fs.put(path, "new")
+    for path in ("/day/a.txt", "/day/deep/kept.txt", "/y/c.txt"):
+        fs.put(path, "old")
+    assert fs.mv("/new", "/day", recurse=True)
+    assert fs.mv("/x/c.txt", "/y/")
+    files = ("/day/a.txt", "/day/deep/b.txt", "/day/deep/kept.txt", "/y/c.txt")
+    assert [fs.head(path) for path in files] == ["new", "new", "old", "new"]
+    assert [each.name for each in fs.ls("/")] == ["day/", "x/", "y/"]
+    assert fs.ls("/x") == []
+
+
+def test_folder_does_not_move_into_itself(fs: FileSystemUtils) -> None:
+    fs.put("/a/b/c.txt", "kept")
+    for target in ("/a", "/a/b", "/a/d"):
+        with pytest.raises(ValueError, match="itself"):
+            fs.mv("/a", target, recurse=True)
+    assert fs.head("/a/b/c.txt") == "kept"
+
+
 def test_rm_removes_full_folders_only_with_recurse(fs: FileSystemUtils) -> None:
     fs.put("/x/a.txt", "")
     with pytest.raises(OSError, match="not empty"):
