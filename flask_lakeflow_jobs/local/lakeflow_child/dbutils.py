@@ -8,6 +8,7 @@ import re
 import sys
 import types
 from collections import namedtuple
+from contextlib import suppress
 
 from .ipython_shell import Shell
 from .not_served import raise_not_served
@@ -223,8 +224,8 @@ class SecretsUtils:
         return content
 
 
-def display(*values: Any) -> None:
-    """Print what Databricks shows as a table or a picture."""
+def display(*values: Any, **_: Any) -> None:
+    """Print what Databricks shows as a table or a picture, or with options as a stream."""
     for value in values:
         if hasattr(value, "show") and hasattr(value, "sparkSession"):
             value.show()
@@ -240,6 +241,14 @@ class LazyObject:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._create(), name)
+
+    @property
+    def __class__(self) -> type[Any]:  # type: ignore[override]
+        """The class that ``isinstance`` sees. Code that asks for one of Spark has loaded it."""
+        if "pyspark.sql" in sys.modules:
+            with suppress(Exception):  # this Spark may have no context
+                return type(self._create())
+        return LazyObject
 
 
 def udf(*args: Any, **options: Any) -> Any:

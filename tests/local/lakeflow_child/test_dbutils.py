@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.dbutils import (
+    LazyObject,
     SecretsUtils,
     TaskValuesUtils,
     WidgetsUtils,
@@ -122,7 +125,7 @@ def test_exit_value_is_truncated_to_five_megabytes(serve: Serve) -> None:
 def test_names_that_are_defined_in_a_notebook(serve: Serve) -> None:
     text = """
 dbutils.widgets.text("day", "monday")
-display("shown", 5)
+display("shown", 5, checkpointLocation="/Volumes/main/default/display")
 displayHTML("<b>é</b>")
 try:
     dbutils.data.summarize(1)
@@ -159,6 +162,16 @@ def test_spark_without_pyspark_is_an_error(serve: Serve) -> None:
     output = output_of(client)
     assert output.error is not None
     assert output.error.startswith("RuntimeError: There is no Spark in this environment.")
+
+
+def test_lazy_object_has_its_class_once_spark_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code asks for one of Spark's classes, and other objects' checks start no Spark."""
+    lazy = LazyObject(dict)
+    monkeypatch.delitem(sys.modules, "pyspark.sql", raising=False)
+    assert not isinstance(lazy, dict)
+    monkeypatch.setitem(sys.modules, "pyspark.sql", sys)
+    assert isinstance(lazy, dict)
+    assert not isinstance(LazyObject(lambda: 1 / 0), dict)
 
 
 @pytest.fixture

@@ -187,6 +187,11 @@ spark.conf.get("spark.databricks.workspaceUrl")
 assert spark.conf.get("spark.master").startswith("local")
 spark.conf.set("spark.sql.shuffle.partitions", "8")
 
+# %% spark is a session
+from pyspark.sql.connect.session import SparkSession as ConnectSession
+
+assert isinstance(spark, (SparkSession, ConnectSession))
+
 # %% another session
 SparkSession.builder.master("local[2]").appName("a").getOrCreate().range(1).count()
 
