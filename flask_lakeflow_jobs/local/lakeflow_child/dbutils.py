@@ -242,8 +242,8 @@ class LazyObject:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._create(), name)
 
-    @property
-    def __class__(self) -> type[Any]:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> type[Any]:
         """The class that ``isinstance`` sees. Code that asks for one of Spark has loaded it."""
         if "pyspark.sql" in sys.modules:
             with suppress(Exception):  # this Spark may have no context
