@@ -7,6 +7,7 @@ libraries that open files without Python, such as polars.
 
 from __future__ import annotations
 
+import _io
 import builtins
 import io
 import os
@@ -228,6 +229,8 @@ class WorkspacePaths:
         """Let Python's file operations, and commands of a shell, take paths of the workspace."""
         _installed.append(self)
         builtins.open = io.open = self._wrap(io.open)
+        # Python loads a module with the second one.
+        io.open_code = _io.open_code = self._wrap(_io.open_code)
         for name in filter(os.__dict__.__contains__, _ONE_PATH):  # some only exist on Linux
             setattr(os, name, self._wrap(getattr(os, name)))
         os.scandir = self._wrap(os.scandir, _Entries)

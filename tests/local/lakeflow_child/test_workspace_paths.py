@@ -177,6 +177,19 @@ dbutils.notebook.exit(f"{shop.price} {names} {folder.exists()}")
     assert result_of(client) == f"3 [['moved'], 'a/', {moved}] False"
 
 
+def test_python_loads_code_by_paths_of_the_workspace(serve: Serve) -> None:
+    text = """
+import importlib.util, pathlib, runpy
+path = "/Volumes/main/raw/in/prices.py"
+pathlib.Path(path).write_text("price = 3")
+spec = importlib.util.spec_from_file_location("prices", path)
+prices = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(prices)
+dbutils.notebook.exit(prices.price + runpy.run_path(path)["price"])
+"""
+    assert result_of(notebook_client(serve, text)) == "6"
+
+
 @pytest.mark.parametrize(
     ("command", "translated"),
     [
