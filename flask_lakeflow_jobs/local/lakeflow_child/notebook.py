@@ -38,6 +38,7 @@ _IGNORED_MAGICS = (
 )
 _SETTERS = ("cd", "env")
 _TIMERS = ("time", "timeit")
+_TIMER = re.compile(r"^%+(?:timeit(?:\s+-[a-z]\s*\d*)*|time)\b\s*")
 _INSTALLERS = ("pip", "uv", "conda")
 # Lines of a block with another '%' in front may continue an expression.
 _IN_BLOCKS = tuple(f"%{name}" for name in (*_INSTALLERS, *_SETTERS, "sh"))
@@ -253,7 +254,8 @@ def _replace_magics(text: str) -> str:
 
 def _is_call(line: str) -> bool:
     if line[:1].isspace():
-        return line.strip().partition(" ")[0] in _IN_BLOCKS
+        word = line.strip().partition(" ")[0]
+        return word in _IN_BLOCKS or (word.startswith("!") and not word.startswith("!="))
     if re.match("pip [a-z]", line):  # IPython takes it for the magic of this name
         return True
     return line.startswith(("%", "!")) and line.partition(" ")[0].lstrip("%") not in _TIMERS
@@ -265,7 +267,7 @@ def _replace_magic(line: str) -> str:
         return f"{line.removesuffix(text)}__lakeflow_magic__({text!r})"
     if match := _ASSIGNED.fullmatch(line):
         return f"{match[1]}__lakeflow_shell__({match[2]!r})"
-    return line.partition(" ")[2] if line.startswith("%") else line
+    return _TIMER.sub("", line)
 
 
 def _run_line_magic(names: dict[str, Any], line: str) -> None:

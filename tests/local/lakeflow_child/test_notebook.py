@@ -134,6 +134,23 @@ dbutils.notebook.exit(total)
     assert result_of(notebook_client(serve, text)) == "4"
 
 
+def test_shell_lines_of_a_block_and_options_of_timers(serve: Serve) -> None:
+    text = """
+for name in "a", "b":
+    !touch {name}.txt
+    if (name
+        != "a"):
+        !touch c.txt
+%timeit -n 1 -r2 sum([1])
+# COMMAND ----------
+# MAGIC %%timeit -n 1
+# MAGIC import os
+# COMMAND ----------
+dbutils.notebook.exit(sorted(name for name in os.listdir() if name.endswith(".txt")))
+"""
+    assert result_of(notebook_client(serve, text)) == "['a.txt', 'b.txt', 'c.txt']"
+
+
 def test_cell_may_be_indented(serve: Serve) -> None:
     text = """
 # As IPython, Databricks takes the first line for the margin.
