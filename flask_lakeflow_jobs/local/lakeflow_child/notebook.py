@@ -243,7 +243,11 @@ def _replace_magics(text: str) -> str:
     """Replace magics and shell commands by calls; other lines keep their numbers."""
     lines: list[str] = []
     pending = iter(text.split("\n"))
+    in_texts = notebook_files.find_lines_in_texts(text)
     for line in pending:
+        if len(lines) in in_texts:
+            lines.append(line)
+            continue
         continuations = 0
         while _is_call(line) and line.endswith("\\") and (more := next(pending, None)) is not None:
             line = line[:-1].rstrip() + " " + more.strip()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 from .workspace_paths import to_local_path
 
@@ -32,6 +33,12 @@ SUFFIXES = (*SOURCES, JUPYTER_SUFFIX)
 HEAD_BYTES = 64
 #: The magic of a cell with text. Jupyter has cells of a kind for it.
 MARKDOWN = "%md"
+# In Python: a comment, a text of several lines, or one of a line.
+_TEXT = re.compile(
+    r"#[^\n]*|(?P<quotes>'{3}|\"{3})(?:\\.|[^\\])*?(?P=quotes)"
+    r"|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"",
+    re.DOTALL,
+)
 
 
 def is_notebook(name: str, head: bytes) -> bool:
@@ -202,3 +209,12 @@ def split_at_code(text: str) -> tuple[str, str, str]:
     )
     above = "".join("\n" for _ in lines[:number])
     return above, lines[number], "".join("\n" + line for line in lines[number + 1 :])
+
+
+def find_lines_in_texts(code: str) -> set[int]:
+    """Return the numbers, from 0, of the lines of Python that begin inside a text."""
+    found: set[int] = set()
+    for match in filter(lambda each: each["quotes"], _TEXT.finditer(code)):
+        first = code.count("\n", 0, match.start())
+        found.update(range(first + 1, first + 1 + match[0].count("\n")))
+    return found

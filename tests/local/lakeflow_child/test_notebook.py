@@ -134,6 +134,19 @@ dbutils.notebook.exit(total)
     assert result_of(notebook_client(serve, text)) == "4"
 
 
+def test_text_in_a_cell_with_magics_stays_as_it_is(serve: Serve) -> None:
+    text = """
+# MAGIC %pip install nothing  # it's not here
+kept = '''"%d" rows
+%pip of 'a'
+!done'''
+# MAGIC %env KIND=local one
+import os
+dbutils.notebook.exit(kept + " " + os.environ["KIND"])
+"""
+    assert result_of(notebook_client(serve, text)) == "\"%d\" rows\n%pip of 'a'\n!done local one"
+
+
 def test_shell_lines_of_a_block_and_options_of_timers(serve: Serve) -> None:
     text = """
 for name in "a", "b":
