@@ -284,7 +284,11 @@ class WorkspacePaths:
 
     def _wrap_both(self, function: Callable[..., Any]) -> Any:
         def call(src: Any, dst: Any, *more: Any, **named: Any) -> Any:
-            return function(self.translate(src), self.translate(dst), *more, **named)
+            try:
+                return function(self.translate(src), self.translate(dst), *more, **named)
+            except OSError as error:
+                error.filename, error.filename2 = src, dst  # as the code knows them
+                raise
 
         return _replace(function, call)
 

@@ -177,6 +177,13 @@ dbutils.notebook.exit(f"{shop.price} {names} {folder.exists()}")
     assert result_of(client) == f"3 [['moved'], 'a/', {moved}] False"
 
 
+def test_failed_rename_names_the_paths_of_the_code(paths: WorkspacePaths) -> None:
+    rename = paths._wrap_both(os.rename)
+    with pytest.raises(FileNotFoundError) as caught:
+        rename("/Volumes/a/b/c/old", "/dbfs/new")
+    assert (caught.value.filename, caught.value.filename2) == ("/Volumes/a/b/c/old", "/dbfs/new")
+
+
 def test_python_loads_code_by_paths_of_the_workspace(serve: Serve) -> None:
     text = """
 import importlib.util, pathlib, runpy
