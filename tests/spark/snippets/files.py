@@ -301,41 +301,6 @@ rows = spark.createDataFrame([(n * 7919 % 20011,) for n in range(20011)], "n INT
 assert read_written(rows.orderBy("n").filter("n > 5")) == [str(n) for n in range(6, 20011)]
 assert [row.n for row in spark.read.csv(f"{values}/ordered", schema="n INT").filter("n % 2 = 0").collect()] == [*range(6, 20011, 2)]
 
-# %% names of written files
-import os
-
-written = "/Volumes/dev/raw/written"
-rows = spark.range(3).selectExpr("id", "string(id % 2) AS s")
-
-def list_names(folder):
-    return sorted(name.split("-")[0] + "-" + name.split("-")[1] + name[name.index("-c000") :] for name in os.listdir(folder))
-
-rows.coalesce(1).write.csv(f"{written}/one")
-rows.write.mode("append").option("header", "true").csv(f"dbfs:{written}/one")
-assert list_names(f"{written}/one") == ["part-00000-c000.csv"] * 2, os.listdir(f"{written}/one")
-[part, _] = [each.path for each in dbutils.fs.ls(f"{written}/one") if each.name.startswith("part-")]
-dbutils.fs.mv(part, f"dbfs:{written}/one.csv")
-rows.write.partitionBy("s").option("compression", "gzip").json(f"{written}/days")
-assert list_names(f"{written}/days/s=1") == ["part-00000-c000.json.gz"], os.listdir(f"{written}/days/s=1")
-assert spark.read.json(f"{written}/days").count() == 3
-spark.range(70_000).write.parquet(f"{written}/many")
-names = os.listdir(f"{written}/many")
-assert len({name[:10] for name in names}) == len(names) and all(name.startswith("part-0000") for name in names), names
-
-# %% paths in options
-import os
-
-optional = "/Volumes/dev/raw/optional"
-rows.write.format("csv").option("path", f"{optional}/in").save()
-assert spark.read.format("csv").option("path", f"dbfs:{optional}/in").load().count() == 3
-rows.write.option("path", f"{optional}/t").saveAsTable("dev.snippets.optional")
-rows.write.mode("append").saveAsTable("dev.snippets.optional", path=f"{optional}/t")
-assert spark.read.format("delta").load(f"{optional}/t").count() == spark.table("dev.snippets.optional").count() == 6
-stream = spark.readStream.schema("id INT, s STRING").csv(f"{optional}/in").writeStream.option("checkpointLocation", f"{optional}/c")
-stream.option("path", f"{optional}/streamed").trigger(availableNow=True).toTable("dev.snippets.streamed_to_path").awaitTermination()
-assert spark.read.format("delta").load(f"{optional}/streamed").count() == 3
-assert sorted(os.listdir(optional)) == ["c", "in", "streamed", "t"], os.listdir(optional)
-
 # %% a batch of rows above 128 MiB
 spark.range(34_000).selectExpr("id", "repeat(md5(string(id)), 128) AS t").write.parquet(f"{values}/wide")
 assert spark.read.parquet(f"{values}/wide").orderBy("id").toArrow().num_rows == 34_000
