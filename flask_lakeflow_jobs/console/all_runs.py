@@ -13,7 +13,7 @@ from flask import Response, request
 
 from ..errors import InvalidRequest, RunNotFound, UpstreamTimeout, quote
 from ..globals import current_state
-from ..runs.durations import end_of
+from ..runs.durations import duration_of, end_of
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
 from ..text import format_csv_line
 from ..upstream.concurrent_reads import read_each
@@ -128,12 +128,13 @@ def _read_present(handle: JobHandle, run: ListedRun) -> ListedRun:
     try:
         found, _ = page_data.read_run(handle, run.run_id)
     except RunNotFound:  # the workspace has deleted it, and nobody knows how long it took
-        return replace(run, outcome=Outcome.UNKNOWN, started_at=None)
+        return replace(run, outcome=Outcome.UNKNOWN, started_at=None, seconds=None)
     return replace(
         run,
         outcome=outcome_of(found),
         started_at=found.start_time or run.started_at,
         ended_at=end_of(found),
+        seconds=duration_of(found),
         error=(parse_state(found).message or None) if has_ended(found) else None,
     )
 

@@ -115,13 +115,15 @@ def summarize_listed(run: ListedRun, now: float, error: str | None) -> Summary:
     :param error: one line.
     """
     started, ended = run.started_at, run.ended_at
-    has_run = started is not None and run.outcome not in NEVER_STARTED
+    length = None if run.seconds is None else 1000 * run.seconds
+    if started is not None and ended is None:
+        length = max(0.0, now - started)
     return Summary(
         run_id=run.run_id,
         state=StateLabel(run.outcome),
         started=started,
         ended=ended,
-        length=max(0.0, (ended or now) - (started or 0)) if has_run else None,
+        length=None if run.outcome in NEVER_STARTED else length,
         who=run.requested_by,
         trigger=None,
         message=error or "",

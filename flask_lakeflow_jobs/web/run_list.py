@@ -21,7 +21,7 @@ from ..globals import current_state
 from ..identity import display_name
 from ..record.values import PageToken, RecordedRun, RowState
 from ..runs import RUNS_PER_PAGE
-from ..runs.durations import end_of
+from ..runs.durations import duration_of, end_of
 from ..runs.outcome import ACTIVE_OUTCOMES, Outcome, has_ended, outcome_of, parse_state
 from ..runs.redaction import redact
 from ..runs.run_parameters import fields_of, requester_of
@@ -49,6 +49,8 @@ class ListedRun:
     """A run in the list. Times are in milliseconds since the epoch.
 
     :param params: the fields of run-now with parameters, redacted; no part of the HTTP API.
+    :param seconds: how long it took, without the time before a repair; ``None`` while it is active,
+        or if that is not known.
     :param is_of_former_id: the key had another id then. The app reads runs of the present id only.
     """
 
@@ -61,6 +63,7 @@ class ListedRun:
     error: str | None
     position: PageToken
     params: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
     is_of_former_id: bool = False
 
     @property
@@ -265,8 +268,16 @@ def _from_row(row: RecordedRun, present_id: int) -> ListedRun:
         error=row.error,
         position=row.page_token,
         params=json.loads(row.params) if row.params else {},
+        seconds=_seconds_of(row),
         is_of_former_id=row.job_id != present_id,
     )
+
+
+def _seconds_of(row: RecordedRun) -> float | None:
+    """Return the duration of a recorded run. That of a repaired one is not recorded."""
+    if row.started_at is None or row.ended_at is None or row.repairs or row.ends > 1:
+        return None
+    return (row.ended_at - row.started_at) / 1000
 
 
 def _read_workspace(
@@ -321,4 +332,5 @@ def _from_run(job: Job, run: BaseRun, started_by: str | None) -> ListedRun:
         error=(parse_state(run).message or None) if has_ended(run) else None,
         position=PageToken(run.start_time or 0, run.run_id or 0),
         params=redact(fields_of(run), job.secret_overrides),
+        seconds=duration_of(run),
     )
