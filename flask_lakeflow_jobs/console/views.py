@@ -15,7 +15,6 @@ from werkzeug.wrappers import Response as BaseResponse
 from ..errors import InvalidRequest, LakeflowJobsError, RunNotFound
 from ..globals import current_state
 from ..pages import HOST_PAGES, PageUrl, page_url
-from ..record.values import PageToken
 from ..runs.comparison import parse_pair
 from ..runs.ids import parse_run_id
 from ..web import assets
@@ -23,7 +22,7 @@ from ..web.auth import current_authorizer
 from ..web.bodies import read_form
 from ..web.csrf import require_same_origin
 from ..web.responses import encode_json, log_failure
-from ..web.run_list import PAGE_SIZE
+from ..web.run_list import PAGE_SIZE, read_run_query
 from . import all_runs, fragments, history, labels, page_data, task_page
 from .form_page import show_form, start_run
 from .jobs_page import show_jobs
@@ -123,17 +122,32 @@ def show_comparison(key: str) -> str:
 
 
 def show_audit() -> str:
-    """Show who did what, for the jobs whose policy allows the user to ``audit`` them."""
+    """Show who did what, for the jobs whose policy allows the user to ``audit`` them; filters as of
+    ``GET /api/jobs/runs`` without ``outcome``.
+    """
     authorizer = current_authorizer()
     jobs = current_state().settings.jobs.values()
     keys = [job.key for job in jobs if authorizer.allows("audit", job)]
     record = current_state().record
     if record is None or not keys:
         raise NotFound("There are no actions that you may see. They require a record.")
-    token = PageToken.parse(request.args.get("pageToken", ""))
-    actions = record.list_actions(job_keys=keys, limit=PAGE_SIZE, token=token)
-    last = str(actions[-1].page_token) if len(actions) == PAGE_SIZE else None
-    return render_page("audit.html", actions=actions, next=last)
+    query = read_run_query(request, authorizer)
+    actions = record.list_actions(
+        job_keys=[key for key in keys if query.job in (None, key)],
+        requested_by=query.by,
+        since=query.since,
+        until=query.until,
+        limit=PAGE_SIZE,
+        token=query.after,
+    )
+    return render_page(
+        "audit.html",
+        actions=actions,
+        keys=keys,
+        query=query,
+        wanted=all_runs.filters_of(request.args),
+        next=str(actions[-1].page_token) if len(actions) == PAGE_SIZE else None,
+    )
 
 
 def show_cards() -> Markup:

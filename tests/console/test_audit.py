@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from flask import Flask
 
 from tests.console.conftest import MakeShop
@@ -23,6 +24,26 @@ def test_audit_shows_actions_of_jobs_that_the_policy_allows(make_shop: MakeShop)
     assert 'rel="next"' not in app.test_client().get(AUDIT).text
     assert app.test_client().get(f"{AUDIT}?pageToken=x").status_code == 400
     assert f'href="{AUDIT}"' in app.test_client().get("/jobs/").text
+    app.extensions["lakeflow_jobs"].record.database.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("?job=flaky", ["flaky"]),
+        ("?by=nobody", []),
+        ("?from=2020-01-01", ["broken", "flaky"]),
+        ("?to=2020-01-01", []),
+    ],
+)
+def test_audit_filters_select_actions(make_shop: MakeShop, query: str, shown: list[str]) -> None:
+    app = make_shop(
+        config={"LAKEFLOW_JOBS_RECORD_URL": True},
+        policy=lambda user, action, job: action != "audit" or job in ("broken", "flaky"),
+    )
+    runs = {key: run(app, key) for key in ("broken", "flaky")}
+    text = app.test_client().get(f"{AUDIT}{query}").text
+    assert [key for key in runs if f"/runs/{runs[key]}" in text] == shown
     app.extensions["lakeflow_jobs"].record.database.close()
 
 
