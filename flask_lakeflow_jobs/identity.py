@@ -124,18 +124,19 @@ def read_proxy_user(headers: Headers) -> ProxyUser | None:
     Any client can send these headers, so call this only behind that proxy.
 
     :return: ``None`` if there are none.
-    :raises NotAllowed: there are several addresses.
+    :raises NotAllowed: there are several addresses or ids.
     """
     user = ProxyUser(
         id=_decode_header(headers.get("X-Forwarded-User")),
         name=_decode_header(headers.get("X-Forwarded-Preferred-Username")),
         email=_decode_header(headers.get("X-Forwarded-Email")),
     )
-    if "," in (user.email or ""):  # servers join repeated headers; one of them is the client's
-        raise NotAllowed(
-            "X-Forwarded-Email has several addresses. The proxy must replace this header, and"
-            " remove X_Forwarded_Email."
-        )
+    for name, value in (("Email", user.email), ("User", user.id)):
+        if "," in (value or ""):  # servers join repeated headers; one of them is the client's
+            raise NotAllowed(
+                f"X-Forwarded-{name} has several values. The proxy must replace this header, and"
+                f" remove X_Forwarded_{name}."
+            )
     return None if user == ProxyUser() else user
 
 

@@ -212,13 +212,22 @@ def test_proxy_headers_are_decoded_as_utf_8_if_they_are(make_app: MakeApp, encod
     assert set(policy.users) == {ProxyUser(name="Jörg Müller")}
 
 
-@pytest.mark.parametrize("address", ["a@example.com, b@evil.example", "b@evil.example,a@x"])
-def test_user_with_several_addresses_is_403(make_app: MakeApp, address: str) -> None:
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("X-Forwarded-Email", "a@example.com, b@evil.example"),
+        ("X-Forwarded-Email", "b@evil.example,a@x"),
+        ("X-Forwarded-User", "4711@7, 12@7"),
+    ],
+)
+def test_user_with_several_addresses_or_ids_is_403(
+    make_app: MakeApp, header: str, value: str
+) -> None:
     """A server joins the proxy's header with that of the client, which a policy might believe."""
     policy = UserPolicy()
     client = make_app(policy=policy, LAKEFLOW_JOBS_TRUST_PROXY_HEADERS=True).test_client()
 
-    response = client.get("/api/jobs/never", headers={"X-Forwarded-Email": address})
+    response = client.get("/api/jobs/never", headers={header: value})
 
     assert response.status_code == 403
     assert "The proxy must replace this header" in response.text
