@@ -23,13 +23,13 @@ from ..state import AppState
 from .csrf import require_same_origin
 from .requests import MAX_QUOTED_NAME_LENGTH
 
-BLUEPRINT = "lakeflow_jobs"
+API_BLUEPRINT = "lakeflow_jobs"
 
 #: The console has the same users and policies.
 CONSOLE_BLUEPRINT = "lakeflow_console"
 
 #: Other views are the app's own.
-_SOURCES: dict[str, Source] = {BLUEPRINT: "http", CONSOLE_BLUEPRINT: "console"}
+_SOURCES: dict[str, Source] = {API_BLUEPRINT: "http", CONSOLE_BLUEPRINT: "console"}
 
 PolicyAction = Literal["view", "run", "cancel", "repair", "schedule", "report", "audit"]
 

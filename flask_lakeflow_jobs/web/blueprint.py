@@ -17,7 +17,7 @@ from ..errors import ConfigurationError
 from ..state import EXTENSION_KEY
 from . import views
 from .assets import FILES, build_view
-from .auth import BLUEPRINT
+from .auth import API_BLUEPRINT
 from .csrf import SAFE_METHODS, refuse_cross_site
 from .responses import NOSNIFF, register_error_handlers
 from .servers import is_closing
@@ -84,7 +84,7 @@ def build_blueprint(url_prefix: str, *, accepts_notifications: bool) -> Blueprin
     has_prefix = url_prefix not in ("", "/")
     if has_prefix:
         parse_path_prefix("url_prefix", url_prefix.rstrip("/"))
-    blueprint = Blueprint(BLUEPRINT, __name__, url_prefix=url_prefix)
+    blueprint = Blueprint(API_BLUEPRINT, __name__, url_prefix=url_prefix)
     routes = [*ROUTES, WEBHOOK_ROUTE] if accepts_notifications else ROUTES
     for rule, view, methods in routes:
         blueprint.add_url_rule(

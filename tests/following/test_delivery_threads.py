@@ -105,6 +105,7 @@ class TestThread:
             waking._thread = threading.Thread(name=f"slow-{number}")
             waking.relieve(waking._thread)
         assert len(waking._relieved) == 1
+        waking._thread = None  # it was not started, so the process cannot wait for it at its end
 
 
 def fail_once() -> Callable[[], None]:

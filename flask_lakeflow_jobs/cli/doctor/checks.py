@@ -318,7 +318,7 @@ def _check_follow(setup: Setup) -> Iterator[Finding]:
     if not is_set and any(job.notify.urls for job in settings.jobs.values()):
         yield Finding.warning(
             "notify",
-            f"{name} is not set, so nobody is notified of the ends of runs that nobody views.",
+            f"{name} is not set, so the end of a run without a viewer sends no message.",
             "Set it to true, unless 'flask jobs follow' runs.",
         )
 

@@ -47,14 +47,16 @@ def render_job_page(job_id: str, run_id: str | None) -> str:
 
     :param job_id: digits, like the id of the run.
     """
-    kind, title, command = ("job", f"Job {job_id}", "List its runs with <code>flask jobs runs KEY")
-    if run_id is not None:
-        title = f"Run {run_id} of job {job_id}"
-        kind, command = "run", f"Show it with <code>flask jobs show KEY {run_id}"
+    if run_id is None:
+        kind, title = "job", f"Job {job_id}"
+        advice = "List its runs with <code>flask jobs runs KEY</code>"
+    else:
+        kind, title = "run", f"Run {run_id} of job {job_id}"
+        advice = f"Show it with <code>flask jobs show KEY {run_id}</code>"
     return _PAGE.format(
         title=title,
-        text=f"This {kind} belongs to the local workspace, which has no pages of its own. {command}"
-        "</code>, or switch on the console of your app: <code>LAKEFLOW_JOBS_CONSOLE = True</code>.",
+        text=f"This {kind} belongs to the local workspace, which has no pages of its own. {advice},"
+        " or switch on the console of your app: <code>LAKEFLOW_JOBS_CONSOLE = True</code>.",
         script="",
     )
 

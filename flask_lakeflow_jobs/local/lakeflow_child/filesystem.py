@@ -114,7 +114,7 @@ class FileSystemUtils:
         return True
 
     def mv(self, source: str, dest: str, recurse: bool = False) -> bool:
-        """Copy a file or a folder, and remove it then, as Databricks documents it."""
+        """Copy a file or a folder, into a folder that may exist, and remove it then."""
         origin = _require(self._file_to_remove(source))
         if f"{self._file(dest)}/".startswith(f"{origin}/"):
             raise ValueError(f"Move {source!r} elsewhere: {dest!r} is itself or a path in it.")

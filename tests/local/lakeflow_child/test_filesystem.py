@@ -143,7 +143,7 @@ def test_cp_and_mv_create_folders(fs: FileSystemUtils) -> None:
 
 
 def test_mv_is_a_copy_and_a_removal(fs: FileSystemUtils) -> None:
-    """Databricks documents it so. Files of a folder move into a folder that exists."""
+    """Files of a folder move into a folder that exists."""
     for path in ("/new/a.txt", "/new/deep/b.txt", "/x/c.txt"):
         fs.put(path, "new")
     for path in ("/day/a.txt", "/day/deep/kept.txt", "/y/c.txt"):

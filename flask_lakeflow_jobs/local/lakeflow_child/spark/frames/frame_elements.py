@@ -1,6 +1,7 @@
 """Elements of arrays at places that are no constants, in the plans of frames.
 
-Sail takes a field of the structs in an array for such a place, but for one in the name of a column.
+Sail also takes ``getField('price')`` of an array of structs for one. It reads the field only in the
+name of a column, such as ``items.price``.
 """
 
 from __future__ import annotations
@@ -69,14 +70,15 @@ def _change(
         return
     element = expression.unresolved_extract_value
     if find_kind(element.child).startswith("array"):
-        calls, field = FrameCalls(), FrameCalls().read(element.extraction)
+        calls = FrameCalls()
+        field = calls.read(element.extraction)
         if field:
             changed = calls.transform(element.child, partial(_read_field, element.extraction))
         else:
             changed = find_element(calls, element.child, element.extraction, is_lenient=is_lenient)
         if is_column:
             write = ColumnSql(None, lambda _: None).write_plan
-            with suppress(NotImplementedError):  # a name such as Sail gives has to do
+            with suppress(NotImplementedError):  # Sail names the column
                 name = f"{write(element.child)}.{field}" if field else write(expression)
                 named = Expression()
                 named.alias.expr.CopyFrom(changed)
