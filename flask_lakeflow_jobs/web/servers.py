@@ -8,6 +8,7 @@ guessed, so an unknown server holds no streams and its viewers poll.
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
@@ -39,6 +40,9 @@ CALL_SHARE = 0.8
 
 UNKNOWN = "unknown server"
 TEST_CLIENT = "test client"
+
+#: Held while the garbage collector is off, so that no other thread turns it on.
+_collector_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -156,14 +160,35 @@ def _read_cheroot(environ: Environ, frame: FrameType) -> Server:
 
 
 def _read_granian(environ: Environ, frame: FrameType) -> Server:
+    limits = _read_granian_limits()
+    threads = min(limits) if limits else None
+    return Server("granian", threads=threads, longest_stream=SHORT_STREAM_SECONDS)
+
+
+@cache
+def _read_granian_limits() -> tuple[int, int] | None:
     """Read the arguments of the function that runs the worker in the process's main thread."""
-    main = sys._current_frames().get(threading.main_thread().ident or 0)
-    for caller in _callers(main):
+    for caller in _callers(_read_main_frame()):
         is_worker = caller.f_code.co_name == "_spawn_wsgi_worker"
         if is_worker and caller.f_globals.get("__name__") == "granian.server.mp":
-            limits = caller.f_locals["blocking_threads"], caller.f_locals["backpressure"]
-            return Server("granian", threads=min(limits), longest_stream=SHORT_STREAM_SECONDS)
-    return Server("granian", longest_stream=SHORT_STREAM_SECONDS)
+            return caller.f_locals["blocking_threads"], caller.f_locals["backpressure"]
+    return None
+
+
+def _read_main_frame() -> FrameType | None:
+    """Return the frame that the main thread runs.
+
+    Before Python 3.12, a garbage collection within ``_current_frames`` stops the process for ever
+    if another thread ends meanwhile (CPython's issue 106883).
+    """
+    with _collector_lock:
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return sys._current_frames().get(threading.main_thread().ident or 0)
+        finally:
+            if was_enabled:
+                gc.enable()
 
 
 def _read_a2wsgi(environ: Environ, frame: FrameType) -> Server:

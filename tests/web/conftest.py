@@ -42,5 +42,8 @@ def _restored_signal_handler() -> Iterator[None]:
 
 
 @pytest.fixture
-def _no_found_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_found_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(servers, "_found", servers.Server("none yet"))
+    servers._read_granian_limits.cache_clear()
+    yield
+    servers._read_granian_limits.cache_clear()

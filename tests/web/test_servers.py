@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
@@ -319,12 +320,22 @@ def test_find_server_granian_reads_the_arguments_of_its_worker(
 
     unknown = found("granian.wsgi", "_runner")  # a version whose worker has another function
     assert unknown.max_stream_seconds == SHORT_STREAM_SECONDS
+    servers._read_granian_limits.cache_clear()
     spawn_worker = rename(spawn, "granian.server.mp", "_spawn_wsgi_worker", sys=sys)
     frames = {threading.main_thread().ident: spawn_worker(4, 1024)}
-    monkeypatch.setattr(sys, "_current_frames", lambda: frames)
-    server = found("granian.wsgi", "_runner")
-    assert server.stream_capacity == 3
-    assert server.max_stream_seconds == SHORT_STREAM_SECONDS
+    collected: list[bool] = []
+
+    def read_frames() -> dict[int | None, FrameType]:
+        collected.append(gc.isenabled())
+        return frames
+
+    monkeypatch.setattr(sys, "_current_frames", read_frames)
+    for _ in range(2):
+        server = found("granian.wsgi", "_runner")
+        assert server.stream_capacity == 3
+        assert server.max_stream_seconds == SHORT_STREAM_SECONDS
+    assert collected == [False]  # a collection could stop the process
+    assert gc.isenabled()
 
 
 def test_no_module_finds_gunicorn_by_its_signal_handler_alone() -> None:
