@@ -128,25 +128,27 @@ def show_audit() -> str:
     authorizer = current_authorizer()
     jobs = current_state().settings.jobs.values()
     keys = [job.key for job in jobs if authorizer.allows("audit", job)]
+    viewable_ids = {job.key: job.job_id for job in authorizer.viewable_jobs()}
     record = current_state().record
     if record is None or not keys:
         raise NotFound("There are no actions that you may see. They require a record.")
-    query = read_run_query(request, authorizer)
+    query = read_run_query(request, keys)
     actions = record.list_actions(
-        job_keys=[key for key in keys if query.job in (None, key)],
+        job_keys=keys if query.job is None else [query.job],
         requested_by=query.by,
         since=query.since,
         until=query.until,
-        limit=PAGE_SIZE,
+        limit=PAGE_SIZE + 1,
         token=query.after,
     )
     return render_page(
         "audit.html",
-        actions=actions,
+        actions=actions[:PAGE_SIZE],
+        viewable_ids=viewable_ids,
         keys=keys,
         query=query,
         wanted=all_runs.filters_of(request.args),
-        next=str(actions[-1].page_token) if len(actions) == PAGE_SIZE else None,
+        next=str(actions[PAGE_SIZE - 1].page_token) if len(actions) > PAGE_SIZE else None,
     )
 
 

@@ -139,7 +139,8 @@ def list_runs(key: str) -> Response:
 
 def list_all_runs() -> Response:
     authorizer = current_authorizer()
-    return json_response(read_run_page(authorizer, read_run_query(request, authorizer)).to_dict())
+    query = read_run_query(request, [job.key for job in authorizer.viewable_jobs()])
+    return json_response(read_run_page(authorizer, query).to_dict())
 
 
 def show_status(key: str) -> Response:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import re
+
 import pytest
 from flask import Flask
 
+from flask_lakeflow_jobs.record.values import Action
+from flask_lakeflow_jobs.web.run_list import PAGE_SIZE
 from tests.console.conftest import MakeShop
 from tests.console.support import run
 
@@ -58,3 +63,46 @@ def test_audit_is_404_for_those_who_may_not(make_shop: MakeShop) -> None:
 def test_audit_without_a_record_is_404_and_has_no_link(app: Flask) -> None:
     assert app.test_client().get(AUDIT).status_code == 404
     assert AUDIT not in app.test_client().get("/jobs/").text
+
+
+def test_auditor_who_may_not_view_a_job_can_select_it_and_gets_no_links(
+    make_shop: MakeShop,
+) -> None:
+    denied: list[str] = []
+    app = make_shop(
+        config={"LAKEFLOW_JOBS_RECORD_URL": True},
+        policy=lambda user, action, job: action not in denied,
+    )
+    broken = run(app, "broken")
+    assert f'href="/jobs/broken/runs/{broken}"' in app.test_client().get(AUDIT).text
+    denied.append("view")
+    response = app.test_client().get(f"{AUDIT}?job=broken")
+    assert response.status_code == 200
+    assert str(broken) in response.text
+    assert f"/runs/{broken}" not in response.text
+    app.extensions["lakeflow_jobs"].record.database.close()
+
+
+def test_audit_links_no_run_of_a_former_id_of_its_job(make_shop: MakeShop) -> None:
+    app = make_shop(config={"LAKEFLOW_JOBS_RECORD_URL": True})
+    record = app.extensions["lakeflow_jobs"].record
+    record.record_action(Action("cancel", "accepted", "broken", job_id=1, run_id=77))
+    text = app.test_client().get(AUDIT).text
+    assert "<td>77</td>" in text
+    record.database.close()
+
+
+def test_audit_offers_no_page_after_the_last_action(make_shop: MakeShop) -> None:
+    app = make_shop(config={"LAKEFLOW_JOBS_RECORD_URL": True})
+    record = app.extensions["lakeflow_jobs"].record
+    for _ in range(PAGE_SIZE):
+        record.record_action(Action("pause", "accepted", "broken", job_id=1))
+    assert 'rel="next"' not in app.test_client().get(AUDIT).text
+    record.record_action(Action("resume", "accepted", "broken", job_id=1))
+    first = app.test_client().get(AUDIT).text
+    assert first.count("<td>pause</td>") == PAGE_SIZE - 1
+    older = html.unescape(re.findall(r'rel="next" href="([^"]+)"', first)[0])
+    second = app.test_client().get(older).text
+    assert second.count("<td>pause</td>") == 1
+    assert 'rel="next"' not in second
+    record.database.close()
