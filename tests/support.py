@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Flask
@@ -53,6 +54,20 @@ def refuse_threads(patch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("can't start new thread")
 
     patch.setattr(threading.Thread, "start", refuse)
+
+
+def interrupt_lines(handler: Callable[[], object]) -> None:
+    """Call a handler before each line of the functions that this thread calls from now on.
+
+    A signal may come at any of these moments.
+    """
+
+    def trace(_frame: FrameType, event: str, _argument: object) -> Any:
+        if event == "line":
+            handler()
+        return trace
+
+    sys.settrace(trace)
 
 
 def on_behalf_of(token: str) -> dict[str, str]:

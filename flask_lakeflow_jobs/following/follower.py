@@ -7,7 +7,6 @@ A lease decides which process it is.
 from __future__ import annotations
 
 import logging
-import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from ..cache import hash_json
 from ..concurrency import Spawn, run_in_each_process, run_in_thread, run_inline
 from ..errors import LakeflowJobsError, RunNotFound
+from ..watching.subscription import Subscription, Wakeup
 from .job_selection import choose_jobs, choose_runs
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..record.store import Record
     from ..watching.hub import Hub
-    from ..watching.subscription import Subscription
     from ..watching.watched_run import RunKey
     from .ends import EndRecorder
     from .run_finder import RunFinder
@@ -148,7 +147,9 @@ class Follower:
         self._search_at = self._clock.monotonic()
         self._is_searching = False
         self._is_leading = False
-        self._stop = threading.Event()
+        self._is_stopped = False
+        # No Event: a signal handler that sets one may wait for a lock that its own thread holds.
+        self._wakeup = Wakeup()
 
     @property
     def is_leading(self) -> bool:
@@ -166,21 +167,22 @@ class Follower:
         :param report: called after each step.
         """
         try:
-            while not (self._stop.is_set() or self._hub.is_closing()):
+            while not (self._is_stopped or self._hub.is_closing()):
                 try:
                     delay = self.step()
                 except Exception:
                     _log.exception("Unexpected error while following runs.")
                     delay = self._lease.renewal_delay
                 report()
-                self._stop.wait(delay)
+                self._wakeup.wait(delay)
         finally:
             self._leave()
             self._lease.release()
 
     def stop(self) -> None:
         """End :meth:`run`. It may be called from a signal handler."""
-        self._stop.set()
+        self._is_stopped = True
+        self._wakeup()
 
     def step(self) -> float:
         """Renew the lease; while it is held, follow the runs that are unfinished now.

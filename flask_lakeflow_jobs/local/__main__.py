@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from . import Address, BundleError, Workspace, WorkspaceError
@@ -27,11 +28,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parse(arguments)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    stopped = threading.Event()
+    # No Event: a signal handler that sets one may wait for a lock that its own thread holds.
+    stopped = threading.Lock()
+    stopped.acquire()
+
+    def stop(*_: object) -> None:
+        with suppress(RuntimeError):  # another signal came before
+            stopped.release()
+
     # A thread of uWSGI blocks all signals, and so does a process that it starts.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, stop)
     beside_bundle = find_root_file(Path(options.bundle)).parent / ".lakeflow"
     folder = WorkspaceFolder(options.folder or beside_bundle)
     workspace = Workspace(
@@ -53,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.quiet:
         _print_exports(address, workspace)
     is_serving = True
-    while not stopped.wait(_CHECK_INTERVAL_SECONDS):
+    while not stopped.acquire(timeout=_CHECK_INTERVAL_SECONDS):
         if not (is_serving := workspace.is_serving):
             break  # the server has logged why; the next client starts another workspace
         if options.idle_exit and workspace.idle_seconds > options.idle_exit:

@@ -6,14 +6,22 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from flask_lakeflow_jobs.local import ensure_workspace, load_bundle, stop_workspace
+from flask_lakeflow_jobs.local import (
+    Address,
+    Workspace,
+    ensure_workspace,
+    load_bundle,
+    stop_workspace,
+)
 from flask_lakeflow_jobs.local.__main__ import main
 from tests.local.support import break_new_servers
-from tests.support import DEADLINE
+from tests.support import DEADLINE, interrupt_lines
 
 
 def command(bundle: Path, folder: Path, *options: str) -> list[str]:
@@ -39,6 +47,26 @@ def test_command_prints_exports_and_serves_until_a_signal(
         f"export DATABRICKS_JOB_ETL={jobs['etl'].job_id}\n",
         f"export DATABRICKS_JOB_MY_JOB={jobs['my-job'].job_id}\n",
     ]
+
+
+def test_command_ends_at_a_signal_at_any_moment_of_its_wait(
+    etl_bundle: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handlers: list[Callable[..., object]] = []
+    monkeypatch.setattr(signal, "signal", lambda _, handler: handlers.append(handler))
+    start = Workspace.start
+
+    def start_and_interrupt(workspace: Workspace) -> Address:
+        address = start(workspace)
+        interrupt_lines(lambda: handlers[0](signal.SIGTERM, None))
+        return address
+
+    monkeypatch.setattr(Workspace, "start", start_and_interrupt)
+    options = ["--bundle", str(etl_bundle), "--folder", str(workspace_folder), "--quiet"]
+    serving = threading.Thread(target=main, args=(options,), daemon=True)
+    serving.start()
+    serving.join(DEADLINE)
+    assert not serving.is_alive()
 
 
 def test_command_that_inherits_blocked_signals_ends_at_a_signal(
