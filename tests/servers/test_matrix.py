@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from urllib.parse import urlsplit
@@ -98,9 +98,6 @@ def open_viewers(server: Server, run_id: int, count: int = VIEWERS) -> Iterator[
     """Let viewers come at the same moment, and read the first state of each."""
     with ExitStack() as stack, ThreadPoolExecutor(count) as pool:
         opening = [pool.submit(Viewer, server, run_id) for _ in range(count)]
-        while wait(opening, timeout=PING_SECONDS).not_done:
-            # granian may start the thread for a request only when another one comes.
-            count_missed_pings(server)
         for opened in opening:
             stack.callback(opened.result().close)
         yield [opened.result() for opened in opening]
