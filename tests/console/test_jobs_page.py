@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from types import SimpleNamespace
 from typing import Any, cast
@@ -20,6 +21,8 @@ from flask_lakeflow_jobs.runs.outcome import Outcome
 from flask_lakeflow_jobs.runs.triggers import Trigger
 from tests.console.conftest import MakeShop
 from tests.console.support import JOB_IDS, run, text_of
+
+PAUSED_LINK = r'<a href="([^"]*state=paused[^"]*)" data-kind="never"'
 
 NOTHING = Permissions(*[False] * 4)
 
@@ -109,6 +112,18 @@ def test_search_in_more_jobs_than_one_page_has_finds_those_of_all_pages(
     assert [len(page) for page in pages] == [3, 3, 1]
     assert len({*pages[0], *pages[1], *pages[2]}) == 7
     assert rows_of(client.get("/jobs/?view=table&q=says").text) == ["listed"]
+
+
+def test_count_of_jobs_in_a_state_leads_to_these_jobs_of_the_same_page(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_page, "CARDS_PER_PAGE", 1)
+    pages = [client.get(f"/jobs/?view=table&page={at}").text for at in range(2, 8)]
+    (link,) = (html.unescape(each) for page in pages for each in re.findall(PAUSED_LINK, page))
+    shown = client.get(link).text
+    assert rows_of(shown) == ["hourly"]
+    (whole,) = re.findall(r'<a href="([^"]*)"><strong>1</strong> job<', shown)
+    assert rows_of(client.get(html.unescape(whole)).text) == ["hourly"]
 
 
 def test_jobs_page_of_many_jobs_is_a_table(make_shop: MakeShop) -> None:
