@@ -57,7 +57,8 @@ class DeliveryThreads:
         with self._changed:
             self._is_due = True
             self._changed.notify_all()
-            if self._thread is not None or self._is_stopping:
+            # An interrupt, such as a receiver's own timeout, may have ended the thread.
+            if self._is_stopping or (self._thread is not None and self._thread.is_alive()):
                 return
             if not self._is_registered:
                 self._is_registered = True

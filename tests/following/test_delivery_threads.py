@@ -41,6 +41,20 @@ class TestThread:
         wait_until(lambda: len(rounds) > 1 and not outboxes_besides(others), "the thread's end")
         assert len(rounds) == 2
 
+    def test_thread_that_an_interrupt_has_ended_is_started_again(self) -> None:
+        others, rounds = set(threading.enumerate()), []
+
+        def deliver() -> None:
+            rounds.append("round")
+            if len(rounds) == 1:
+                raise KeyboardInterrupt
+
+        waking = DeliveryThreads(deliver)
+        waking.wake()
+        wait_until(lambda: rounds and not outboxes_besides(others), "the interrupted thread's end")
+        waking.wake()
+        wait_until(lambda: len(rounds) == 2, "the next round")
+
     def test_deferred_write_is_tried_in_the_background_until_it_succeeds(
         self, harness: Harness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
