@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 #: The folder that runs as the program of each process of the workspace.
 CHILD = Path(__file__).parent / "lakeflow_child"
@@ -38,6 +39,19 @@ class Stopped(Exception):
     """The result is not needed any more."""
 
 
+#: Those of this process whose pipe may be open.
+_supervised: WeakSet[SupervisedProcess] = WeakSet()
+
+
+def _close_inherited_pipes() -> None:
+    """Close the pipes in a forked child: while it lived, its parent could kill none of these."""
+    for process in list(_supervised):
+        process.kill_all()
+
+
+os.register_at_fork(after_in_child=_close_inherited_pipes)
+
+
 class SupervisedProcess(subprocess.Popen[bytes]):
     """A process of the workspace in a session of its own.
 
@@ -58,6 +72,7 @@ class SupervisedProcess(subprocess.Popen[bytes]):
         **options: Any,
     ) -> None:
         lifeline, self._own_end = os.pipe()
+        _supervised.add(self)
         try:
             super().__init__(
                 [PYTHON, *program, str(lifeline), *arguments],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from flask_lakeflow_jobs.local.programs import (
+    CHILD,
     Stopped,
     SupervisedProcess,
     find_python,
     run_program,
 )
 from tests.local.support import is_running
-from tests.support import wait_until
+from tests.support import DEADLINE, wait_until
 
 # Starts a child that sleeps for an hour, and tells that it runs.
 PARENT = """
@@ -47,6 +49,34 @@ def test_process_of_a_server_that_embeds_python_starts(monkeypatch: pytest.Monke
     monkeypatch.setattr(sys, "executable", "/no/uwsgi")
     process = SupervisedProcess(["-c", "import sys; sys.exit(len(sys.argv))"], ["after the pipe"])
     assert process.wait() == 3
+    process.kill_all()
+
+
+def test_process_is_killed_while_a_forked_child_lives() -> None:
+    """It may be a server that a test has forked; the workspace waits for the process."""
+    sleep = [sys.executable, "-c", "import time; time.sleep(3600)"]
+    process = SupervisedProcess([str(CHILD), "--run"], sleep)
+    child = os.fork()
+    if child == 0:
+        while True:
+            signal.pause()
+    try:
+        process.kill_all()
+        assert process.wait(DEADLINE) == -signal.SIGKILL
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_forked_child_ends_no_process_of_its_parent() -> None:
+    process = SupervisedProcess(["-c", "input()"], stdin=subprocess.PIPE)
+    child = os.fork()
+    if child == 0:
+        os._exit(process._own_end + 1)
+    assert os.waitpid(child, 0)[1] == 0
+    os.fstat(process._own_end)
+    process.communicate(b"\n")
+    assert process.returncode == 0
     process.kill_all()
 
 
