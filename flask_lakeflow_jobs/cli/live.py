@@ -178,7 +178,7 @@ def _render_tasks(tasks: Iterable[RunTask], now: float, progress: Mapping[str, P
     table.add_column("TASK", overflow="ellipsis")
     table.add_column("STATE", no_wrap=True)
     table.add_column("DURATION", no_wrap=True)
-    table.add_column("", no_wrap=True)
+    table.add_column("")  # the widest of the two columns that wrap is narrowed first
     for task in tasks:
         table.add_row(
             Text(task.task_key, no_wrap=True, overflow="ellipsis"),
@@ -191,9 +191,9 @@ def _render_tasks(tasks: Iterable[RunTask], now: float, progress: Mapping[str, P
 
 def _render_details(task: RunTask, report: Progress | None) -> Text:
     details = ", ".join(filter(None, [format_attempt(task), format_iterations(task)]))
-    if report is None:
-        return Text(details)
-    return Text.assemble(details, "  " if details else "", _render_bar(report))
+    bar = Text() if report is None else _render_bar(report)
+    gap = "  " if details and report is not None else ""
+    return Text.assemble(details, gap, bar, no_wrap=True, overflow="ellipsis")
 
 
 def _render_outcome(run: AnyRun) -> Text:

@@ -110,6 +110,20 @@ def test_attempts_and_iterations_are_drawn() -> None:
     ]
 
 
+@pytest.mark.parametrize("width", [60, 80])
+def test_long_message_of_progress_leaves_the_task_readable(width: int) -> None:
+    report = Progress(50, "reading the orders of the last quarter from Frankfurt", "read", MOMENT)
+    progress = RunProgress(50, "half", "read", MOMENT, {"read": report})
+    lines = render(
+        replace(state(None, task("read", run_state("RUNNING"))), progress=progress), width=width
+    )
+    assert lines[1].split() == ["TASK", "STATE", "DURATION"]
+    assert lines[2].startswith("read  RUNNING")
+    assert "50 %" in lines[2]
+    assert lines[2].endswith("…")
+    assert len(lines) == 3
+
+
 @pytest.mark.parametrize("width", [20, 40, 60])
 def test_narrow_terminal_truncates_lines(width: int) -> None:
     status = state(
