@@ -41,7 +41,8 @@ class ForkGate:
 
     def __enter__(self) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: not self._forks)
+            if not self._changed.wait_for(lambda: not self._forks, 2 * WAIT_SECONDS):
+                self._forks = 0  # a signal handler that raises has interrupted this count
             self._uses += 1
 
     def __exit__(self, *_: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,25 @@ def test_use_begins_after_the_last_of_two_simultaneous_forks() -> None:
     gate._open()
     thread.join(DEADLINE)
     assert began.is_set()
+
+
+@pytest.mark.parametrize("half", [ForkGate._close, ForkGate._open])
+def test_fork_of_which_a_signal_interrupts_one_half_blocks_no_use_forever(
+    half: Callable[[ForkGate], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fork_gate, "WAIT_SECONDS", 0)
+    gate = ForkGate()
+    half(gate)
+
+    def use() -> None:
+        with gate:
+            pass
+
+    thread = threading.Thread(target=use, daemon=True)
+    thread.start()
+    thread.join(DEADLINE)
+    assert not thread.is_alive()
+    assert gate._forks == 0
 
 
 def test_simultaneous_forks_close_connections_in_turns() -> None:
