@@ -259,25 +259,28 @@ class Hub:
 
     def check_thread(self) -> None:
         """Start the thread that starts the polls, unless it runs. Without one, poll here."""
-        with self._changed:
-            if self._has_thread:
-                self._start_thread()
-            is_missing = self._has_thread and self._thread is None
-        if is_missing:
+        if self._has_thread and not self._start_thread():
             self.step()
 
-    def _start_thread(self) -> None:
-        elapsed = self._clock.monotonic() - self._stepped_at
-        if self._thread is not None and elapsed <= STALLED_SECONDS:
-            return
-        if self._thread is not None:
+    def _start_thread(self) -> bool:
+        """Start the thread, unless it runs. Return whether it does."""
+        failure: RuntimeError | None = None
+        with self._changed:
+            elapsed = self._clock.monotonic() - self._stepped_at
+            stalls = self._thread is not None
+            if stalls and elapsed <= STALLED_SECONDS:
+                return True
+            self._stepped_at += elapsed
+            try:
+                self._thread = start_thread(self._run, "lakeflow-watch")
+            except RuntimeError as error:  # the system has no more
+                self._thread, failure = None, error
+        # Without the lock: another thread may hold that of a log's handler, and need this one.
+        if stalls:
             _log.error("No polls were started for %.0f s. Starting again.", elapsed)
-        self._stepped_at += elapsed
-        try:
-            self._thread = start_thread(self._run, "lakeflow-watch")
-        except RuntimeError as error:  # the system has no more
-            self._thread = None
-            log_once(_log.name, f"Requests poll, because no thread can be started: {error}.")
+        if failure is not None:
+            log_once(_log.name, f"Requests poll, because no thread can be started: {failure}.")
+        return failure is None
 
     def _run(self) -> None:
         while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -43,6 +44,29 @@ def test_thread_that_stalls_is_started_again_while_a_subscriber_waits(
             harness.clock.sleep(POLL_INTERVAL)
         harness.hub._run()
     assert harness.hub._thread is None
+
+
+def test_hub_can_be_used_while_a_stall_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that holds the lock of the log's handler may be one that leaves a run."""
+    harness = HubHarness(spawn=run_inline)
+    monkeypatch.setattr(hubs, "start_thread", lambda *_: threading.Thread())
+    counts: list[int] = []
+
+    class Handler(logging.Handler):
+        def emit(self, _: logging.LogRecord) -> None:
+            other = threading.Thread(target=lambda: counts.append(harness.hub.subscribed_run_count))
+            other.start()
+            other.join(DEADLINE)
+            counts.append(-1)
+
+    subscription, handler = harness.subscribe(), Handler()
+    hubs._log.addHandler(handler)
+    try:
+        harness.clock.sleep(STALLED_SECONDS + 1)
+        assert subscription.wait(0.0) == []
+    finally:
+        hubs._log.removeHandler(handler)
+    assert counts == [1, -1]
 
 
 def test_thread_goes_on_after_an_error_and_wakes_subscribers_before_the_process_ends(
