@@ -55,6 +55,22 @@ def run_in_each_process(method: Callable[[], None]) -> None:
     method()
 
 
+class ModuleLock:
+    """A lock of a module. A forked child gets a new one, as another thread may have held it."""
+
+    def __init__(self) -> None:
+        run_in_each_process(self._reset)
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
 def reset_after_late_patch() -> None:
     """Create all locks again if gevent has replaced threads since they were created.
 

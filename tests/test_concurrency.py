@@ -20,7 +20,7 @@ from flask_lakeflow_jobs.concurrency import (
     start_thread,
 )
 from flask_lakeflow_jobs.memo import Memo
-from tests.support import DEADLINE, refuse_threads, wait_until
+from tests.support import DEADLINE, refuse_threads, run_python, wait_until
 
 #: Prints the number of calls in a forked child: one for each object that still exists.
 FORK = """
@@ -64,6 +64,41 @@ if child == 0:
     print(slow.name, flush=True)
     os._exit(0)
 os.waitpid(child, 0)
+"""
+
+#: Forks while another thread holds the locks of modules, which the child then takes.
+FORK_WHILE_LOCKED = """
+import os, signal, threading
+from contextlib import ExitStack
+from flask_lakeflow_jobs.database import database, sqlite_connections
+from flask_lakeflow_jobs.web import servers
+from flask_lakeflow_jobs.web.sse import limits
+
+locks = (
+    database._databases_lock, sqlite_connections._creating, servers._collector_lock, limits._lock
+)
+
+def hold():
+    with ExitStack() as held:
+        for lock in locks:
+            held.enter_context(lock)
+        is_held.set()
+        is_over.wait()
+
+is_held, is_over = threading.Event(), threading.Event()
+thread = threading.Thread(target=hold)
+thread.start()
+is_held.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm({seconds:.0f})
+    for lock in locks:
+        with lock:
+            pass
+    os._exit(0)
+print(os.waitpid(child, 0)[1])
+is_over.set()
+thread.join()
 """
 
 SLOW_MODULE = "is_importing.set(); is_forking.wait(); name = 'slow'"
@@ -115,6 +150,11 @@ def test_run_in_each_process_calls_methods_of_living_objects_after_a_fork() -> N
         [sys.executable, "-c", FORK], capture_output=True, text=True, timeout=DEADLINE, check=True
     )
     assert done.stdout.split() == ["1", "0"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform does not fork")
+def test_forked_child_does_not_wait_for_a_lock_that_a_thread_of_its_parent_held() -> None:
+    assert run_python(FORK_WHILE_LOCKED.format(seconds=DEADLINE)) == "0\n"
 
 
 def test_run_in_each_process_keeps_nothing_of_an_object_that_is_gone() -> None:

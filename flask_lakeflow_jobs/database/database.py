@@ -24,7 +24,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
-from ..concurrency import run_in_each_process
+from ..concurrency import ModuleLock, run_in_each_process
 from ..errors import DatabaseUnavailable, LakeflowJobsError
 from ..text import MAX_ERROR_CHARS, clean_line, first_line
 from .fork_gate import FORK_GATE
@@ -72,7 +72,7 @@ T = TypeVar("T")
 Credentials = Callable[[], str]
 
 _databases: WeakValueDictionary[str, Database] = WeakValueDictionary()
-_databases_lock = threading.Lock()
+_databases_lock = ModuleLock()
 
 
 class Database:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..clock import Clock, SystemClock
+from ..concurrency import ModuleLock
 from ..errors import DatabaseUnavailable
 
 #: After so many written pages (16 MB), SQLite moves them into the database. A page that was written
@@ -26,7 +26,7 @@ MAX_PAUSE = 0.005
 
 SYSTEM_CLOCK = SystemClock()
 
-_creating = threading.Lock()
+_creating = ModuleLock()
 
 
 def create_file(path: Path) -> None:

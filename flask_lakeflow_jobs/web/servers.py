@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 
 from flask import has_request_context, request
 
-from ..concurrency import is_gevent_patched
+from ..concurrency import ModuleLock, is_gevent_patched
 
 #: The threads of a server that starts as many as there are requests.
 UNLIMITED = sys.maxsize
@@ -42,7 +42,7 @@ UNKNOWN = "unknown server"
 TEST_CLIENT = "test client"
 
 #: Held while the garbage collector is off, so that no other thread turns it on.
-_collector_lock = threading.Lock()
+_collector_lock = ModuleLock()
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ...concurrency import descriptor_limit
+from ...concurrency import ModuleLock, descriptor_limit
 from ...config.keys import MAX_STREAMS
 from ...loggers import log_once
 from ..servers import UNKNOWN, Server
@@ -78,7 +77,7 @@ class Usage:
 #: All apps of this process share its threads and files.
 PROCESS_USAGE = Usage()
 
-_lock = threading.Lock()
+_lock = ModuleLock()
 
 
 class StreamLimiter:
