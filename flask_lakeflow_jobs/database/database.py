@@ -97,8 +97,8 @@ class Database:
         self._credentials = credentials
         self._timeout = timeout
         self._autocommit = autocommit
-        self._gate = FORK_GATE.add(self._close_idle) if self.is_sqlite else nullcontext()
         run_in_each_process(self._initialize)
+        self._gate = FORK_GATE.add(self._close_idle) if self.is_sqlite else nullcontext()
 
     def _initialize(self) -> None:
         """Set up the state of this process. Connections of its parent stay the parent's."""

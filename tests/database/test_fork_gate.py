@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from flask_lakeflow_jobs.database import fork_gate
+from flask_lakeflow_jobs.database.database import open_database
 from flask_lakeflow_jobs.database.fork_gate import ForkGate
 from tests.support import DEADLINE, run_python
 
@@ -78,6 +79,22 @@ def test_child_forked_during_a_transaction_can_write(tmp_path: Path) -> None:
 def test_rows_of_a_forked_child_outlast_the_connections_of_its_parent(tmp_path: Path) -> None:
     program = DATABASE.format(path=str(tmp_path)) + CLOSE_BEFORE_CHILD
     assert run_python(program) == "first second\n"
+
+
+def test_fork_during_the_creation_of_a_database_closes_the_connections_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of one would be printed, and those after it would stay open."""
+    closed: list[None] = []
+
+    def add(close_idle: Callable[[], None]) -> ForkGate:
+        close_idle()
+        closed.append(None)
+        return ForkGate()
+
+    monkeypatch.setattr(fork_gate.FORK_GATE, "add", add)
+    open_database(True, instance_path=tmp_path, setting="X_URL")
+    assert closed == [None]
 
 
 def test_fork_does_not_wait_forever_for_a_connection_in_use(
