@@ -45,8 +45,7 @@ def run_in_each_process(method: Callable[[], None]) -> None:
     :param method: a bound method that creates locks, and drops what belongs to other threads. Its
         object is referenced weakly: once it is gone, nothing is called.
     """
-    global _was_patched
-    _was_patched = _was_patched or is_gevent_patched()
+    reset_after_late_patch()  # from here on, this object's locks are new
     bound, discard = cast(MethodType, method), _resets.pop
     key = (id(bound.__self__), bound.__name__)
     # Not a WeakMethod, whose callback may fail when an interpreter of Python 3.13 ends.

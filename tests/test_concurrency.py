@@ -181,6 +181,7 @@ LakeflowJobs(app)
 
 from gevent import monkey
 monkey.patch_all()
+{after_patch}
 with app.app_context():
     state = current_state()
 print(type(state._lock).__module__)
@@ -189,9 +190,15 @@ os._exit(0)  # gevent complains of what was loaded before it
 """
 
 
-def test_locks_of_an_app_that_was_loaded_before_gevent_patched_are_those_of_gevent() -> None:
+@pytest.mark.parametrize("after_patch", ["", "LakeflowJobs(Flask('other'))"])
+def test_locks_of_an_app_that_was_loaded_before_gevent_patched_are_those_of_gevent(
+    after_patch: str,
+) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", LATE_PATCH], capture_output=True, text=True, timeout=DEADLINE
+        [sys.executable, "-c", LATE_PATCH.format(after_patch=after_patch)],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
     )
     assert done.stderr == ""
     modules = done.stdout.split()
