@@ -64,22 +64,16 @@ class GroupCommit(Generic[V, T]):
     def write(self, value: V) -> T | None:
         """Write a value, perhaps together with those of other threads, and return its result."""
         write: Write[V, T] = Write(value)
-        with self._lock:
-            self._writes.append(write)
-            leads = self._leader is None
-            if leads:
-                self._leader = write
-        if not leads:
-            self._wait(write)
-        if self._leader is write:
-            self._lead()
-        if write.error is not None:
-            raise write.error
-        return write.result
-
-    def _wait(self, write: Write[V, T]) -> None:
         try:
-            write.wait()
+            with self._lock:
+                self._writes.append(write)
+                leads = self._leader is None
+                if leads:
+                    self._leader = write
+            if not leads:
+                write.wait()
+            if self._leader is write:
+                self._lead()
         except BaseException:  # such as a timeout of gevent, or the end of the process
             with self._lock:  # another thread may be about to let this one lead
                 write.is_abandoned = True
@@ -87,11 +81,15 @@ class GroupCommit(Generic[V, T]):
             if leads:
                 self._pass_on()
             raise
+        if write.error is not None:
+            raise write.error
+        return write.result
 
     def _lead(self) -> None:
-        with self._lock:
-            writes, self._writes = self._writes, []
+        writes: list[Write[V, T]] = []
         try:
+            with self._lock:
+                writes, self._writes = self._writes, writes
             self._execute(writes)
         except Exception as error:
             for write in writes:

@@ -110,3 +110,24 @@ def test_write_whose_thread_gave_up_waiting_lets_others_lead(
     results = disk.write_while_busy(in_threads, "a", "b")
     assert isinstance(results["a"], TimeoutError)
     assert (results["b"], disk.groups[1:]) == ("B", [["a", "b"]])
+
+
+def test_thread_that_a_signal_interrupts_as_it_begins_to_lead_blocks_no_other(
+    in_threads: InThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, lead, results = Disk(), GroupCommit._lead, list[str | None]()
+    disk.go_on.set()
+    interrupts = [SystemExit()]
+
+    def begin_to_lead(commit: GroupCommit[str, str]) -> None:
+        if interrupts:
+            raise interrupts.pop()
+        lead(commit)
+
+    monkeypatch.setattr(GroupCommit, "_lead", begin_to_lead)
+    with pytest.raises(SystemExit):
+        disk.commit.write("a")
+    (thread,) = in_threads(lambda: results.append(disk.commit.write("b")))
+    thread.join(DEADLINE)
+    assert results == ["B"]
+    assert disk.groups == [["a", "b"]]
