@@ -55,19 +55,18 @@ def run_in_each_process(method: Callable[[], None]) -> None:
 
 
 class ModuleLock:
-    """A lock of a module. A forked child gets a new one, as another thread may have held it."""
+    """A lock of a module. A forked child gets a new one, as another thread may have held it.
+
+    Hold it with ``with lock.current:``, so that a lock that was replaced meanwhile is released.
+    """
+
+    current: threading.Lock
 
     def __init__(self) -> None:
         run_in_each_process(self._reset)
 
     def _reset(self) -> None:
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
+        self.current = threading.Lock()
 
 
 def reset_after_late_patch() -> None:

@@ -81,7 +81,7 @@ locks = (
 def hold():
     with ExitStack() as held:
         for lock in locks:
-            held.enter_context(lock)
+            held.enter_context(lock.current)
         is_held.set()
         is_over.wait()
 
@@ -93,7 +93,7 @@ child = os.fork()
 if child == 0:
     signal.alarm({seconds:.0f})
     for lock in locks:
-        with lock:
+        with lock.current:
             pass
     os._exit(0)
 print(os.waitpid(child, 0)[1])
@@ -172,7 +172,9 @@ def test_run_in_each_process_keeps_nothing_of_an_object_that_is_gone() -> None:
 LATE_PATCH = """
 import os
 from flask import Flask
+from pathlib import Path
 from flask_lakeflow_jobs import LakeflowJobs
+from flask_lakeflow_jobs.database.database import open_database
 from flask_lakeflow_jobs.globals import current_state
 
 app = Flask("app")
@@ -190,7 +192,14 @@ os._exit(0)  # gevent complains of what was loaded before it
 """
 
 
-@pytest.mark.parametrize("after_patch", ["", "LakeflowJobs(Flask('other'))"])
+@pytest.mark.parametrize(
+    "after_patch",
+    [
+        "",
+        "LakeflowJobs(Flask('other'))",
+        "open_database(True, instance_path=Path(), setting='')",  # holds a lock of its module
+    ],
+)
 def test_locks_of_an_app_that_was_loaded_before_gevent_patched_are_those_of_gevent(
     after_patch: str,
 ) -> None:

@@ -349,7 +349,7 @@ def open_database(
     if credentials is not None:  # they are those of one app
         return Database(parsed, credentials, timeout=timeout, autocommit=autocommit)
     name = f"{parsed.render_as_string(hide_password=False)} {timeout} {autocommit}"
-    with _databases_lock:
+    with _databases_lock.current:
         database = _databases.get(name)
         if database is None:
             database = _databases[name] = Database(parsed, timeout=timeout, autocommit=autocommit)

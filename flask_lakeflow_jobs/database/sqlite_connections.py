@@ -37,7 +37,7 @@ def create_file(path: Path) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _creating:  # no other thread connects before the file is closed
+        with _creating.current:  # no other thread connects before the file is closed
             if not path.exists():
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:

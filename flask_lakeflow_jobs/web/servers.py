@@ -181,7 +181,7 @@ def _read_main_frame() -> FrameType | None:
     Before Python 3.12, a garbage collection within ``_current_frames`` stops the process for ever
     if another thread ends meanwhile (CPython's issue 106883).
     """
-    with _collector_lock:
+    with _collector_lock.current:
         was_enabled = gc.isenabled()
         gc.disable()
         try:

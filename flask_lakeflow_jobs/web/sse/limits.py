@@ -111,7 +111,7 @@ class StreamLimiter:
 
     def count_sent_to_poll(self) -> None:
         """Count a viewer that asked for a stream and has to poll."""
-        with _lock:
+        with _lock.current:
             self._sent_to_poll += 1
 
     @property
@@ -124,7 +124,7 @@ class StreamLimiter:
 
     def acquire_socket(self, server: Server) -> StreamPermit | None:
         """Return a permit for a stream that needs no thread, or ``None`` at the limit."""
-        with _lock:
+        with _lock.current:
             self._limit = self.capacity(server, is_pushed=True)
             if self.held >= self._limit:
                 return None
@@ -137,7 +137,7 @@ class StreamLimiter:
         reason = explain_polling(server)
         if reason and self._thread_limit(server) == 0 and self._max_streams != 0:
             log_once("flask_lakeflow_jobs.web", f"Viewers poll, because {reason}.")
-        with _lock:
+        with _lock.current:
             self._limit = self.capacity(server, is_pushed=False)
             if self._process.held >= descriptor_capacity() or not self._has_thread(server):
                 return None
@@ -146,7 +146,7 @@ class StreamLimiter:
 
     def exchange_for_thread(self, server: Server) -> bool:
         """Count a stream that needs no thread as one that holds a thread, if the limit allows."""
-        with _lock:
+        with _lock.current:
             has_thread = self._has_thread(server)
             if has_thread:
                 self._count(sockets=-1, threads=1)
@@ -189,7 +189,7 @@ class StreamLimiter:
         return max(0, min(capacity, limit))
 
     def remove(self, *, holds_thread: bool) -> None:
-        with _lock:
+        with _lock.current:
             if holds_thread:
                 self._count(threads=-1)
             else:
@@ -204,14 +204,14 @@ class StreamLimiter:
 
         :param has_thread: the request has a permit to hold its thread.
         """
-        with _lock:
+        with _lock.current:
             spare = (server.spare_threads or 0) - self._process.threads
             is_counted = not has_thread and self._process.waiting < max(1, spare)
             self._process.waiting += is_counted
         try:
             yield has_thread or is_counted
         finally:
-            with _lock:
+            with _lock.current:
                 self._process.waiting -= is_counted
 
 
