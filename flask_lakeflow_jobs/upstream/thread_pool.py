@@ -171,6 +171,8 @@ class DaemonThreadPool:
             with self._lock:
                 if inbox in self._idle:
                     self._idle.remove(inbox)
-                    self._threads -= 1
-                    return None
-            return inbox.get()  # it was put at the last moment
+                elif not inbox.empty():
+                    return inbox.get()  # it was put at the last moment
+                # Otherwise a signal has interrupted the caller before it put its call.
+                self._threads -= 1
+                return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import queue
 import sys
 import threading
 import weakref
@@ -211,3 +212,22 @@ print(sum(call.value for call in calls) + pool.run(lambda: 1, 60))
 def test_threads_of_gevent_that_patches_late_wait_for_calls() -> None:
     pytest.importorskip("gevent")
     assert run_python(ON_GEVENT) == "21\n"
+
+
+def test_thread_whose_caller_was_interrupted_before_it_put_its_call_ends() -> None:
+    """A signal handler may raise at that moment; the thread would count forever."""
+    pool = DaemonThreadPool(1)
+    pool._threads = 1
+
+    class Inbox:
+        def get(self, timeout: float | None = None) -> None:
+            assert timeout is not None, "it would wait forever"
+            pool._idle.pop()
+            raise queue.Empty
+
+        def empty(self) -> bool:
+            return True
+
+    inbox: Any = Inbox()
+    assert pool._get_next(inbox) is None
+    assert pool._threads == 0
