@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ..concurrency import run_in_each_process
@@ -166,32 +167,35 @@ class ReadCache:
         is_final: Callable[[Any], bool],
     ) -> CachedResponse:
         """Fetch a response, or wait for the one that another thread fetches."""
-        while True:
-            with self._lock:
-                read = (key.key, begun.generation.id, self._writes[key.job.job_id])
-                existing = self._in_flight.get(read)
-                if existing is None:
-                    future = self._in_flight[read] = Future()
-                    break
-            try:
-                return existing.result()
-            except CancelledError:
-                continue
+        future: Future[CachedResponse] = Future()
         try:
+            while (leader := self._get_leader(key, begun, future)) is not future:
+                with suppress(CancelledError):
+                    return leader.result()
             value = fetch()
             self.store(key, begun, value, is_final=is_final(value))
+            response = CachedResponse(value)
+            self._release(future)
+            future.set_result(response)
         except LakeflowJobsError as error:
-            self._release(read)
+            self._release(future)
             future.set_exception(error)
             raise
         except BaseException:  # concerns this thread alone: the waiting ones fetch for themselves
-            self._release(read)
+            self._release(future)
             future.cancel()
             raise
-        self._release(read)
-        future.set_result(CachedResponse(value))
-        return CachedResponse(value)
+        return response
 
-    def _release(self, read: InFlightRead) -> None:
+    def _get_leader(
+        self, key: CacheKey, begun: BegunRead, future: Future[CachedResponse]
+    ) -> Future[CachedResponse]:
+        """Return the future of the thread that fetches a response: the given one if none does."""
         with self._lock:
-            self._in_flight.pop(read, None)
+            read = (key.key, begun.generation.id, self._writes[key.job.job_id])
+            return self._in_flight.setdefault(read, future)
+
+    def _release(self, future: Future[CachedResponse]) -> None:
+        with self._lock:
+            for read in [read for read, known in self._in_flight.items() if known is future]:
+                del self._in_flight[read]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from cachelib import NullCache
 
 from flask_lakeflow_jobs import LakeflowJobsError, NotAllowed
+from flask_lakeflow_jobs.upstream.read_cache import ReadCache
 from tests.support import DEADLINE, run_python, wait_until
 from tests.upstream.reads import KEY, Reads, SharedMemory
 
@@ -143,3 +145,20 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 def test_forked_child_does_not_wait_for_a_read_of_its_parent() -> None:
     run_python(FORKING)
+
+
+def test_reader_that_a_signal_interrupts_before_its_request_blocks_no_other(
+    reads: Reads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get_leader, interrupts = ReadCache._get_leader, [SystemExit()]
+
+    def interrupted(*arguments: Any) -> Any:
+        leader = get_leader(*arguments)
+        if interrupts:
+            raise interrupts.pop()
+        return leader
+
+    monkeypatch.setattr(ReadCache, "_get_leader", interrupted)
+    with pytest.raises(SystemExit):
+        reads.read()
+    assert reads.cache._in_flight == {}
