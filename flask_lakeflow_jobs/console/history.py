@@ -83,7 +83,8 @@ class Page:
 def show_history(key: str) -> str:
     """Show the history of a job, page by page; ``outcome`` and ``who`` select runs."""
     authorizer = current_authorizer()
-    wanted = Filter(request.args.get("outcome", ""), request.args.get("who", "").strip())
+    kind, who = request.args.get("outcome", ""), request.args.get("who", "").strip()
+    wanted = Filter(kind if kind in KIND_NAMES else "", who)
     after = PageToken.parse(request.args.get("pageToken", ""))
     with authorizer.request_handle(key) as handle:
         page = read_page(handle, wanted, after)

@@ -50,6 +50,7 @@ def test_history_filters_by_outcome_and_person(app: Flask) -> None:
     assert row in client.get("/jobs/broken?outcome=bad").text
     assert 'width="100.0%"' in client.get("/jobs/broken").text, "the longest run"
     assert row not in client.get("/jobs/broken?outcome=good").text
+    assert row in client.get("/jobs/broken?outcome=failed").text, "no kind of outcome"
     assert row in client.get("/jobs/broken?who=localhost").text
     assert "None of the runs read so far match" in client.get("/jobs/broken?who=nobody").text
 
