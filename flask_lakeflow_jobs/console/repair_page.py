@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flask import redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from ..errors import InvalidParameters
+from ..errors import InvalidParameters, LakeflowJobsError
 from ..handle import JobHandle
 from ..pages import page_url
 from ..runs.ids import parse_run_id
@@ -20,7 +20,7 @@ from .form_page import read_form_page, read_sent
 from .forms import Form
 from .job_form import read_run_values
 from .page_data import build_title
-from .rendering import render_page
+from .rendering import render_page, retry_after
 from .summaries import StateLabel, summarize_run
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def show_repair(key: str, run_id: str) -> str:
         return _read_page(handle, parse_run_id(run_id)).render()
 
 
-def repair_run(key: str, run_id: str) -> BaseResponse | tuple[str, int]:
+def repair_run(key: str, run_id: str) -> BaseResponse | tuple[str, int, dict[str, str]]:
     """Rerun tasks of a run, by default those that failed, and redirect to its page."""
     authorizer = current_authorizer()
     with authorizer.request_handle(key, "repair") as handle:
@@ -83,7 +83,9 @@ def repair_run(key: str, run_id: str) -> BaseResponse | tuple[str, int]:
     return redirect(page_url("lakeflow_console.show_run", key=key, run_id=run_id), 303)
 
 
-def _repair(handle: JobHandle, run_id: int, user: str | None) -> tuple[str, int] | None:
+def _repair(
+    handle: JobHandle, run_id: int, user: str | None
+) -> tuple[str, int, dict[str, str]] | None:
     """Repair a run as the reader has chosen; return the page with the errors if that fails."""
     before, sent = _read_page(handle, run_id), read_sent(request.form)
     page = replace(
@@ -106,7 +108,14 @@ def _repair(handle: JobHandle, run_id: int, user: str | None) -> tuple[str, int]
             requested_by=user,
         )
     except InvalidParameters as error:
-        return replace(page, form=page.form.with_errors(error)).render(), error.code
+        form = page.form.with_errors(error)
+        return replace(page, form=form).render(), error.code, {}
+    except LakeflowJobsError as error:
+        if not error.retryable:
+            raise
+        # nothing was rerun: an error after which that is unknown is not retryable
+        form = replace(page.form, errors=[f"{error.detail} Nothing was rerun."])
+        return replace(page, form=form).render(), error.code, retry_after(error)
     return None
 
 

@@ -12,7 +12,9 @@ from marshmallow import Schema, fields
 
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.console.forms import Control, Form
-from flask_lakeflow_jobs.testing import FaultyWorkspace
+from flask_lakeflow_jobs.local import Address
+from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal
+from tests.clocks import FakeClock
 from tests.console.conftest import MakeShop
 from tests.console.support import OWN, run, shop_app, start, text_of
 from tests.support import RunGate
@@ -94,6 +96,39 @@ def test_repair_form_without_tasks_is_refused(app: Flask, fault_proxy: FaultyWor
     assert refused.status_code == 400
     assert "Choose at least one task." in refused.text
     assert not fault_proxy.find_requests("POST", "runs/repair")
+
+
+def test_repair_form_that_the_workspace_cannot_take_now_keeps_values(
+    shop: Address, tmp_path: Path, clock: FakeClock
+) -> None:
+    jobs = {"broken": {"params": Failing, "task_type": "job"}}
+    run_id = run(shop_app(shop, tmp_path / "first", jobs=jobs), "broken", {"day": "2026-11-20"})
+    with FaultyWorkspace(shop) as fault_proxy:
+        app = shop_app(fault_proxy, tmp_path / "instance", jobs=jobs, clock=clock)
+        url, client = f"/jobs/broken/runs/{run_id}/repair", app.test_client()
+        fault_proxy.fail(Refusal(429), path="runs/repair")
+        data = {"~choice": "1", "~task": "only", "~dependents": "true", "day": "2026-11-21"}
+        failed = client.post(url, data=data, headers=OWN)
+        assert failed.status_code == 429
+        assert "Nothing was rerun." in failed.text
+        assert 'value="2026-11-21"' in failed.text
+        assert 'name="~dependents" value="true" checked' in failed.text
+        fault_proxy.clear_faults()
+        assert client.post(url, data=data, headers=OWN).status_code == 303
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_repair_form_that_may_have_been_carried_out_is_an_error_page(
+    shop: Address, tmp_path: Path, clock: FakeClock, accepted: bool
+) -> None:
+    url = f"/jobs/flaky/runs/{run(shop_app(shop, tmp_path / 'first'), 'flaky')}/repair"
+    with FaultyWorkspace(shop) as fault_proxy:
+        app = shop_app(fault_proxy, tmp_path / "instance", clock=clock)
+        fault_proxy.fail(Drop(accepted=accepted), path="runs/repair")
+        data = {"~choice": "1", "~task": "load"}
+        failed = app.test_client().post(url, data=data, headers=OWN)
+    assert failed.status_code in (502, 503, 504)
+    assert "Nothing was rerun." not in failed.text
 
 
 def test_repair_form_needs_the_permission_to_view(make_shop: MakeShop) -> None:
