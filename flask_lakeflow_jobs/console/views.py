@@ -186,6 +186,11 @@ def change_schedule(key: str) -> BaseResponse:
             raise InvalidRequest("'paused' must be 'true' or 'false'.")
         change = handle.pause if paused == "true" else handle.resume
         change(requested_by=authorizer.user_name)
+    return redirect_to_history(key)
+
+
+def redirect_to_history(key: str) -> BaseResponse:
+    """Redirect to the job's page: after an action, or if its address is opened by GET."""
     return redirect(page_url("lakeflow_console.show_history", key=key), 303)
 
 
@@ -242,6 +247,7 @@ ROUTES: list[tuple[str, Callable[..., Any], list[str]]] = [
     ("/<key>/matrix", show_matrix, ["GET"]),
     ("/<key>/compare", show_comparison, ["GET"]),
     ("/<key>/schedule", change_schedule, ["POST"]),
+    ("/<key>/schedule", redirect_to_history, ["GET"]),
     ("/~runs", all_runs.show_all_runs, ["GET"]),
     ("/~runs/export", all_runs.export_all_runs, ["GET"]),
     ("/~audit", show_audit, ["GET"]),

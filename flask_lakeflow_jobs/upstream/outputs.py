@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..errors import InvalidRequest, RunNotFound, UpstreamError, quote
+from ..errors import InvalidRequest, RunNotFound, UpstreamError, quote, suggest
 from ..runs.outcome import has_ended, select_last_attempts
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ def select_outputs(
     keys = [*attempts]
     for key in [*tasks, *([] if after is None else [after])]:
         if key not in attempts:
-            raise InvalidRequest(f"The run has no task {quote(key)} that has started.")
+            raise InvalidRequest(
+                f"The run has no task {quote(key)} that has started.{suggest(key, attempts)}"
+            )
     first = 0 if after is None else keys.index(after) + 1
     wanted = [key for key in keys[first:] if not tasks or key in tasks]
     page = wanted[:MAX_OUTPUTS]

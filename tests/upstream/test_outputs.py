@@ -108,3 +108,8 @@ def test_outputs_of_named_tasks_are_read_alone() -> None:
 def test_outputs_of_unknown_task_are_refused(query: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest, match="has no task 'x'"):
         select_outputs(MANY, **query)
+
+
+def test_outputs_of_mistyped_task_suggest_its_key() -> None:
+    with pytest.raises(InvalidRequest, match=r"that has started\. Did you mean 'load'\?"):
+        select_outputs(run(tasks=[task("load", SUCCEEDED, run_id=1)]), ["laod"])
