@@ -224,19 +224,9 @@ def test_run_page_says_once_who_canceled_it_and_when(
     assert "cancelled" not in text.lower()
 
 
-@pytest.mark.parametrize(
-    ("form", "page"),
-    [
-        ("/jobs/hourly/runs/7/cancel", "/jobs/hourly/runs/7"),
-        ("/jobs/hourly/schedule", "/jobs/hourly"),
-    ],
-)
-def test_get_of_a_form_without_a_page_redirects_to_the_page_that_has_it(
-    client: FlaskClient, form: str, page: str
-) -> None:
-    """A login that interrupted the action may lead there."""
-    asked = client.get(form)
-    assert (asked.status_code, asked.headers["Location"]) == (303, page)
+def test_get_of_cancel_redirects_to_the_run(client: FlaskClient) -> None:
+    asked = client.get("/jobs/hourly/runs/7/cancel")
+    assert (asked.status_code, asked.headers["Location"]) == (303, "/jobs/hourly/runs/7")
 
 
 def test_error_page_of_missing_run_has_no_run_link(client: FlaskClient) -> None:

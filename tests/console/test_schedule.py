@@ -173,6 +173,12 @@ def test_schedule_form_without_a_choice_changes_nothing(
     assert not fault_proxy.find_requests("POST", "jobs/update")
 
 
+def test_get_of_the_schedule_redirects_to_the_job(client: FlaskClient) -> None:
+    """A login that interrupted the action may lead there."""
+    asked = client.get("/jobs/hourly/schedule")
+    assert (asked.status_code, asked.headers["Location"]) == (303, "/jobs/hourly")
+
+
 def test_schedule_form_of_another_site_is_refused(client: FlaskClient) -> None:
     headers = {"Origin": "https://evil.example"}
     sent = client.post("/jobs/hourly/schedule", data={"paused": "false"}, headers=headers)
