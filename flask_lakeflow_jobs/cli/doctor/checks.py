@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
@@ -28,7 +29,13 @@ from ..exit_codes import ExitCode
 from .app_yaml import AppYaml, binding_lines, check_app_yaml
 from .findings import Finding
 from .permissions import check_parameters, check_permissions, report_unreadable_job
-from .server import RUNNING, check_descriptors, check_running_server, check_server
+from .server import (
+    GUNICORN_CONFIG,
+    RUNNING,
+    check_descriptors,
+    check_running_server,
+    check_server,
+)
 
 if TYPE_CHECKING:
     from ...record.store import Record
@@ -76,6 +83,11 @@ class Setup:
         return ON_APPS in self.environ or self.app_yaml is not None
 
     @property
+    def start_folder(self) -> Path:
+        """The folder in which the server starts: that of ``app.yaml`` if its command starts it."""
+        return self.app_yaml.path.parent if self.app_yaml and not self.server else Path.cwd()
+
+    @property
     def names_in_app_yaml(self) -> frozenset[str]:
         """The variables that ``app.yaml`` will set; none on Databricks Apps, where they are set."""
         if self.app_yaml is None or ON_APPS in self.environ:
@@ -94,6 +106,7 @@ def run_checks(setup: Setup) -> Iterator[Finding]:
         setup.environ,
         has_push=settings.push,
         shares_cache=setup.state.cache.is_cross_process,
+        has_config=(setup.start_folder / GUNICORN_CONFIG).exists(),
     )
     if setup.url is not None:
         yield _check_running_server(setup.url)

@@ -16,6 +16,9 @@ ABOUT, RUNNING = "server", "running server"
 
 ADVICE = "The page on servers in the docs says which to choose."
 
+#: The file that gunicorn reads where it starts. Source: gunicorn documentation, "Settings".
+GUNICORN_CONFIG = "gunicorn.conf.py"
+
 #: With fewer threads in a gthread worker, streams leave too few for other requests.
 MIN_THREADS = 8
 
@@ -51,17 +54,22 @@ class Gunicorn:
 
     :param worker_class: the effective one: with several threads, a sync worker becomes gthread.
     :param threads: per worker.
+    :param config: the file that may set the rest of its options; empty: there is none.
     """
 
     worker_class: str
     workers: int
     threads: int
+    config: str = ""
 
 
-def parse_gunicorn(command: Sequence[str], environ: Mapping[str, str]) -> Gunicorn | None:
+def parse_gunicorn(
+    command: Sequence[str], environ: Mapping[str, str], *, has_config: bool
+) -> Gunicorn | None:
     """Parse a command line that starts gunicorn; ``None`` if it starts something else.
 
     :param environ: may set ``GUNICORN_CMD_ARGS`` and ``WEB_CONCURRENCY``.
+    :param has_config: there is a :data:`GUNICORN_CONFIG` where it starts.
     """
     programs = [Path(word).name for word in command]
     if "gunicorn" not in programs:
@@ -72,6 +80,7 @@ def parse_gunicorn(command: Sequence[str], environ: Mapping[str, str]) -> Gunico
     # argparse converts a default that is text
     parser.add_argument("-w", "--workers", type=int, default=environ.get("WEB_CONCURRENCY") or "1")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("-c", "--config", default=GUNICORN_CONFIG if has_config else "")
     try:
         options, _ = parser.parse_known_args(
             [*shlex.split(environ.get("GUNICORN_CMD_ARGS", "")), *arguments]
@@ -80,19 +89,26 @@ def parse_gunicorn(command: Sequence[str], environ: Mapping[str, str]) -> Gunico
         return None
     is_threaded = options.worker_class == "sync" and options.threads > 1
     worker_class = "gthread" if is_threaded else str(options.worker_class)
-    return Gunicorn(worker_class, max(1, options.workers), max(1, options.threads))
+    workers, threads = max(1, options.workers), max(1, options.threads)
+    return Gunicorn(worker_class, workers, threads, str(options.config))
 
 
 def check_server(
-    command: Sequence[str], environ: Mapping[str, str], *, has_push: bool, shares_cache: bool
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    has_push: bool,
+    shares_cache: bool,
+    has_config: bool,
 ) -> Iterator[Finding]:
     """Check that a server can hold event streams.
 
     :param command: the command line that starts it; may be empty.
     :param has_push: streams need no thread each.
     :param shares_cache: the workers share a cache.
+    :param has_config: as for :func:`parse_gunicorn`.
     """
-    server = parse_gunicorn(command, environ)
+    server = parse_gunicorn(command, environ, has_config=has_config)
     if server is None:
         yield _check_other_server(command)
         return
@@ -108,6 +124,12 @@ def check_server(
 
 def _check_worker(server: Gunicorn, *, has_push: bool) -> Finding:
     name = f"gunicorn with {server.worker_class} workers"
+    if server.worker_class == "sync" and server.config:
+        return Finding.warning(
+            ABOUT,
+            f"{server.config} may set the worker class and the threads. It is not read here.",
+            "Start the app, and check what it found with --url.",
+        )
     if server.worker_class == "sync":
         return Finding.error(
             ABOUT,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from flask import Flask
 
 from flask_lakeflow_jobs.cli.doctor.findings import Level
 from flask_lakeflow_jobs.cli.doctor.server import (
@@ -12,6 +15,7 @@ from flask_lakeflow_jobs.cli.doctor.server import (
     check_server,
     parse_gunicorn,
 )
+from tests.cli.doctor.conftest import RunDoctor
 
 
 @pytest.mark.parametrize(
@@ -29,6 +33,7 @@ from flask_lakeflow_jobs.cli.doctor.server import (
         ("gunicorn a:b", {"GUNICORN_CMD_ARGS": "-k gthread -w 2"}, Gunicorn("gthread", 2, 1)),
         ("gunicorn -w 5 a:b", {"GUNICORN_CMD_ARGS": "-w 2"}, Gunicorn("sync", 5, 1)),
         ("gunicorn -w many a:b", {}, None),
+        ("gunicorn -c deploy.py a:b", {}, Gunicorn("sync", 1, 1, "deploy.py")),
         ("flask run", {}, None),
         ("", {}, None),
     ],
@@ -36,7 +41,7 @@ from flask_lakeflow_jobs.cli.doctor.server import (
 def test_parse_gunicorn_reads_options_and_the_environment(
     command: str, environ: dict[str, str], server: Gunicorn | None
 ) -> None:
-    assert parse_gunicorn(command.split(), environ) == server
+    assert parse_gunicorn(command.split(), environ, has_config=False) == server
 
 
 @pytest.mark.parametrize(
@@ -46,6 +51,9 @@ def test_parse_gunicorn_reads_options_and_the_environment(
         ("gunicorn -k gthread --threads 64 a:b", {}, [Level.OK]),
         ("gunicorn -k gthread --threads 4 a:b", {}, [Level.OK]),
         ("gunicorn -k gthread --threads 4 a:b", {"has_push": False}, [Level.ERROR]),
+        ("gunicorn a:b", {"has_config": True}, [Level.WARNING]),
+        ("gunicorn -c python:deploy a:b", {}, [Level.WARNING]),
+        ("gunicorn --threads 64 a:b", {"has_config": True}, [Level.OK]),
         ("gunicorn -k gevent a:b", {}, [Level.OK]),
         ("gunicorn -k eventlet a:b", {}, [Level.WARNING]),
         ("gunicorn -k gevent -w 4 a:b", {}, [Level.OK]),
@@ -70,7 +78,7 @@ def test_parse_gunicorn_reads_options_and_the_environment(
 def test_level_of_a_server_depends_on_the_streams_it_holds(
     command: str, options: dict[str, bool], levels: list[Level]
 ) -> None:
-    options = {"has_push": True, "shares_cache": True, **options}
+    options = {"has_push": True, "shares_cache": True, "has_config": False, **options}
     findings = check_server(command.split(), {}, **options)
     assert [finding.level for finding in findings] == levels
 
@@ -83,7 +91,9 @@ def test_check_descriptors_warns_about_a_low_limit(limit: int | None, level: Lev
 
 
 def test_check_server_names_what_runs_the_app() -> None:
-    (finding,) = check_server(["python", "-m", "uvicorn"], {}, has_push=True, shares_cache=True)
+    (finding,) = check_server(
+        ["python", "-m", "uvicorn"], {}, has_push=True, shares_cache=True, has_config=False
+    )
     assert finding.message.startswith("uvicorn holds no streams")
 
 
@@ -107,3 +117,13 @@ def test_check_running_server_that_is_hidden_is_a_warning() -> None:
     finding = check_running_server({"status": "ok"})
     assert finding.level is Level.WARNING
     assert "may view no job" in finding.message
+
+
+def test_config_of_gunicorn_may_set_what_its_command_does_not(
+    doctor: RunDoctor, app: Flask, tmp_path: Path
+) -> None:
+    command = ("--server", "gunicorn app:app")
+    assert "holds no streams" in doctor(app, *command).select_one("server")["message"]
+    (tmp_path / "gunicorn.conf.py").touch()
+    finding = doctor(app, *command).select_one("server", Level.WARNING)
+    assert finding["message"].startswith("gunicorn.conf.py may set the worker class")
