@@ -178,7 +178,7 @@ def _render_tasks(tasks: Iterable[RunTask], now: float, progress: Mapping[str, P
     table.add_column("TASK", overflow="ellipsis")
     table.add_column("STATE", no_wrap=True)
     table.add_column("DURATION", no_wrap=True)
-    table.add_column("")  # the widest of the two columns that wrap is narrowed first
+    table.add_column("")  # the wider of the two columns that wrap is narrowed first
     for task in tasks:
         table.add_row(
             Text(task.task_key, no_wrap=True, overflow="ellipsis"),

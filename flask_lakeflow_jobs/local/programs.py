@@ -49,7 +49,8 @@ def _close_inherited_pipes() -> None:
         process.kill_all()
 
 
-os.register_at_fork(after_in_child=_close_inherited_pipes)
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_close_inherited_pipes)
 
 
 class SupervisedProcess(subprocess.Popen[bytes]):

@@ -128,7 +128,9 @@ def test_use_begins_after_the_last_of_two_simultaneous_forks() -> None:
 
 @pytest.mark.parametrize("half", [ForkGate._close, ForkGate._open])
 def test_fork_of_which_a_signal_interrupts_one_half_blocks_no_use_forever(
-    half: Callable[[ForkGate], None], monkeypatch: pytest.MonkeyPatch
+    half: Callable[[ForkGate], None],
+    monkeypatch: pytest.MonkeyPatch,
+    in_threads: Callable[..., list[threading.Thread]],
 ) -> None:
     monkeypatch.setattr(fork_gate, "WAIT_SECONDS", 0)
     gate = ForkGate()
@@ -138,10 +140,8 @@ def test_fork_of_which_a_signal_interrupts_one_half_blocks_no_use_forever(
         with gate:
             pass
 
-    thread = threading.Thread(target=use, daemon=True)
-    thread.start()
+    (thread,) = in_threads(use)
     thread.join(DEADLINE)
-    assert not thread.is_alive()
     assert gate._forks == 0
 
 

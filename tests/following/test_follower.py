@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
@@ -26,7 +25,7 @@ from tests.clocks import FakeClock
 from tests.record.rows import add_run, end
 from tests.records import SwitchableRecord
 from tests.run_documents import SUCCEEDED, build_job, run
-from tests.support import DEADLINE, interrupt_lines
+from tests.support import interrupt_lines
 from tests.watching.support import LONG_RUNNING, POLL_INTERVAL, HubHarness
 
 ETL = build_job("etl")
@@ -376,14 +375,11 @@ class TestFollower:
         process.follower.run(report)
         assert reports == [1, 2]
 
-    def test_signal_at_any_moment_of_the_wait_stops_the_follower(self, process: Process) -> None:
-        def follow() -> None:
-            process.follower.run(lambda: interrupt_lines(process.follower.stop))
-
-        following = threading.Thread(target=follow, daemon=True)
-        following.start()
-        following.join(DEADLINE)
-        assert not following.is_alive()
+    def test_signal_at_any_moment_of_the_wait_stops_the_follower(
+        self, process: Process, in_threads: Callable[..., object]
+    ) -> None:
+        run, stop = process.follower.run, process.follower.stop
+        in_threads(lambda: run(lambda: interrupt_lines(stop)))
 
     def test_stopped_follower_releases_its_lease(
         self, record: SwitchableRecord, process: Process, make_process: Callable[[], Process]

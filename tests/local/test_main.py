@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,7 +49,10 @@ def test_command_prints_exports_and_serves_until_a_signal(
 
 
 def test_command_ends_at_a_signal_at_any_moment_of_its_wait(
-    etl_bundle: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
+    etl_bundle: Path,
+    workspace_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    in_threads: Callable[..., object],
 ) -> None:
     handlers: list[Callable[..., object]] = []
     monkeypatch.setattr(signal, "signal", lambda _, handler: handlers.append(handler))
@@ -63,10 +65,7 @@ def test_command_ends_at_a_signal_at_any_moment_of_its_wait(
 
     monkeypatch.setattr(Workspace, "start", start_and_interrupt)
     options = ["--bundle", str(etl_bundle), "--folder", str(workspace_folder), "--quiet"]
-    serving = threading.Thread(target=main, args=(options,), daemon=True)
-    serving.start()
-    serving.join(DEADLINE)
-    assert not serving.is_alive()
+    in_threads(lambda: main(options))
 
 
 def test_command_that_inherits_blocked_signals_ends_at_a_signal(
