@@ -115,10 +115,12 @@ class SharedStore:
 
     def __init__(self, shared: SharedCache) -> None:
         self._shared = shared
+        # A cache that was unavailable at a write still has the responses from before it.
+        self._unstored: dict[int, Generation] = {}
 
     def get(self, key: CacheKey) -> tuple[Generation, Entry | None]:
-        generation, entry = self._shared.get_parsed(_generation_key(key.job), key.key)
-        return _parse_generation(generation), _parse_entry(entry)
+        stored, entry = self._shared.get_parsed(_generation_key(key.job), key.key)
+        return self._choose_generation(key.job, stored), _parse_entry(entry)
 
     def put(self, key: CacheKey, entry: Entry) -> None:
         generation = entry.generation or self._begin_generation(key.job)
@@ -133,12 +135,23 @@ class SharedStore:
         self._shared.set(key.key, stored, RETENTION_SECONDS, max_chars=MAX_RESPONSE_CHARS)
 
     def get_generation(self, job: Job) -> Generation:
-        return _parse_generation(self._shared.get(_generation_key(job)))
+        return self._choose_generation(job, self._shared.get(_generation_key(job)))
+
+    def _choose_generation(self, job: Job, stored: Any) -> Generation:
+        """Return the generation of a job. One that could not be stored is tried again."""
+        unstored = self._unstored.get(job.job_id)
+        if unstored is None:
+            return _parse_generation(stored)
+        self.set_generation(job, unstored)
+        return unstored
 
     def set_generation(self, job: Job, generation: Generation) -> None:
         key = _generation_key(job)
-        if not self._shared.set(key, generation._asdict(), GENERATION_SECONDS):
-            self._shared.delete(key)  # a full cache still deletes: then no response is served
+        if self._shared.set(key, generation._asdict(), GENERATION_SECONDS):
+            self._unstored.pop(job.job_id, None)
+        else:
+            self._unstored[job.job_id] = generation
+            self._shared.delete(key)  # a full cache still deletes: then no process serves any
 
     def _begin_generation(self, job: Job) -> str | None:
         """Begin the first generation of a job, and return its id; ``None`` if there is one by now.

@@ -21,7 +21,7 @@ from flask_lakeflow_jobs.upstream.response_store import (
     CacheKey,
 )
 from tests.run_documents import JOB_ID, build_job
-from tests.support import FullStore
+from tests.support import FailingStore, FullStore
 from tests.upstream.reads import FINAL_TTL, KEY, Reads, SharedMemory
 
 
@@ -95,6 +95,17 @@ def test_response_from_before_a_write_is_not_served_from_a_full_cache() -> None:
     store.is_full = True
     reads.cache.invalidate(KEY.job)
     assert reads.read(is_final=True).value == 2
+
+
+def test_response_from_before_a_write_is_not_served_after_the_cache_was_unavailable() -> None:
+    store = FailingStore()
+    store.is_available = True
+    reads, other = Reads(backend=store), Reads(backend=store)
+    assert reads.read(is_final=True).value == other.read(is_final=True).value == 1
+    store.is_available = False
+    reads.cache.invalidate(KEY.job)
+    store.is_available = True
+    assert reads.read(is_final=True).value == other.read(is_final=True).value == 2
 
 
 def test_response_that_was_requested_before_the_first_write_is_not_stored() -> None:
