@@ -214,3 +214,23 @@ frame = spark.range(1)
 for number in range(600):
     frame = frame.withColumn(f"c{number % 5}", F.lit(number))
 assert frame.first()[:] == (0, 595, 596, 597, 598, 599)
+
+# %% calculations with texts
+rows = spark.createDataFrame([("a", "1", "2.5"), ("b", "4", "0.5")], "k STRING, n STRING, x STRING")
+rows.createOrReplaceTempView("unread")
+row = spark.sql("SELECT n * 2, 10 - n, x * 2.0, n / 2, n div 2 FROM unread ORDER BY k").first()
+assert row[:] == (2, 9, 5.0, 0.5, 0), row
+frame = rows.select(F.col("n") * 2, F.col("x") + 0.5, F.ceil("x"), F.expr("n % 3 + 1"))
+assert frame.columns == ["(n * 2)", "(x + 0.5)", "ceil(x)", "((n % 3) + 1)"], frame.columns
+assert frame.first()[:] == (2, 3.0, 3, 2), frame.first()
+found = rows.withColumn("m", F.col("n") * 2).groupBy().agg(F.avg("x"), F.sum(F.col("m") - F.col("n")))
+assert found.first()[:] == (1.5, 5) and found.columns[0] == "avg(x)", found.collect()
+assert [row.k for row in rows.filter("n * 2 > 4").collect()] == ["b"]
+rows.withColumn("total", F.col("n") * F.lit(2)).write.saveAsTable("dev.snippets.unread")
+assert spark.table("dev.snippets.unread").schema["total"].dataType.simpleString() == "bigint"
+spark.conf.set("spark.sql.ansi.enabled", "false")
+try:
+    found = [each[:] for each in rows.select(F.col("n") * F.col("x"), F.col("k") * 2).collect()]
+finally:
+    spark.conf.set("spark.sql.ansi.enabled", "true")
+assert found == [(2.5, None), (2.0, None)], found

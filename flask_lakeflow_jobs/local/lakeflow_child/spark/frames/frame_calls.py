@@ -21,6 +21,7 @@ _DATE = re.compile(
 )
 # Functions that have another correction over a window, or none.
 _OVER = ("approx_percentile", "collect_list", "percentile_approx")
+_SIGNS = ("%", "*", "+", "-", "/")
 # Functions that have other names in Spark, and keep them on Sail.
 _UNNAMED = OF_TEXTS - {"initcap", "split"}
 
@@ -32,7 +33,7 @@ def correct_frame_calls(message: Any, parent: str = "") -> bool:
     :return: whether there are any.
     """
     kind = message.DESCRIPTOR.name
-    name = _find_name(message) if kind == "Expression" and parent in _NAMED else None
+    name = find_name(message) if kind == "Expression" and parent in _NAMED else None
     # ``correct_texts`` changes such a text later.
     is_changed = bool(name) and message.HasField("expression_string")
     for each in list_messages(message):  # no comprehension: plans are as deep as Python allows
@@ -71,7 +72,8 @@ def _correct(expression: Any, parent: str) -> Any:
     return None
 
 
-def _find_name(expression: Any) -> str | None:
+def find_name(expression: Any) -> str | None:
+    """Return the name of a column, as Spark has it; ``None`` if Sail has the same."""
     if date := _DATE.fullmatch(expression.expression_string.expression):
         return split_name(date["cast"] or date["short"])[-1]
     if converted := expression.cast.expr.unresolved_attribute.unparsed_identifier:
@@ -87,6 +89,8 @@ def _write_name(expression: Any) -> str | None:
         return str(name)
     call = expression.unresolved_function
     name, names = call.function_name, [_write_name(each) for each in call.arguments]
+    if name in _SIGNS and len(names) == 2 and None not in names:
+        return f"({names[0]} {name} {names[1]})"
     if not name.isidentifier() or name in _UNNAMED or call.is_distinct or None in names:
         return None
     return f"{name}({', '.join(map(str, names))})"

@@ -22,20 +22,20 @@ from .frame_joins import find_own
 
 # A text that may have such an element, which takes less time than a parser.
 _ELEMENT = re.compile(r"\[(?!\s*(?:\d+|'[^']*'|\"[^\"]*\")\s*\])")
-#: Whether a request asks for a type. The elements in it have been written before.
-_is_probe: ContextVar[bool] = ContextVar("is_probe", default=False)
+#: Whether a request asks for a type. What it has was written for Sail before.
+is_probe: ContextVar[bool] = ContextVar("is_probe", default=False)
 
 
 def name_frame_elements(request: Any, session: Any, *, is_lenient: bool) -> None:
     """Write elements of arrays as calls of a function: see ``array_elements``."""
-    if _is_probe.get():
+    if is_probe.get():
         return
     for relation in list(find_messages(request, "Relation")):
         elements = [each for each in find_own(relation, "Expression") if _has_element(each)]
         inputs = list(list_inputs(relation)) if elements else []
         if len(inputs) != 1:
             continue
-        find_kind = partial(_find_kind, session, inputs[0], {})
+        find_kind = partial(find_kind_in, session, inputs[0], {})
         columns = list(relation.project.expressions)
         for each in reversed(elements):  # the inner ones first
             is_column = any(each is column for column in columns)
@@ -59,13 +59,8 @@ def _change(
     if text := expression.expression_string.expression:
         from ..language.array_elements import correct_elements  # sqlglot takes long to import
 
-        def find_kind_of(value: str) -> str:
-            array = Expression()
-            array.expression_string.expression = value
-            return find_kind(array)
-
         expression.expression_string.expression = correct_elements(
-            text, find_kind_of, is_column=is_column, is_lenient=is_lenient
+            text, find_kind, is_column=is_column, is_lenient=is_lenient
         )
         return
     element = expression.unresolved_extract_value
@@ -94,17 +89,24 @@ def _read_field(field: Any, struct: Any) -> Any:
     return written
 
 
-def _find_kind(session: Any, rows: Any, kinds: dict[bytes, str], value: Any) -> str:
+def find_kind_in(session: Any, rows: Any, kinds: dict[bytes, str], value: Any) -> str:
+    """Return the type of an expression of a relation, or of a text in SQL.
+
+    :param kinds: those that are known, by their expressions.
+    """
+    if isinstance(value, str):
+        value, text = Expression(), value
+        value.expression_string.expression = text
     key = value.SerializeToString()
     if key in kinds:
         return kinds[key]
     probe = type(rows)()
     probe.project.input.CopyFrom(rows)
     probe.project.expressions.add().CopyFrom(value)
-    token = _is_probe.set(True)
+    token = is_probe.set(True)
     try:
         kind = make_frame(session, probe).schema.fields[0].dataType.simpleString()
     finally:
-        _is_probe.reset(token)
+        is_probe.reset(token)
     kinds[key] = kind
     return str(kind)

@@ -10,7 +10,8 @@ Sail moves filters into the scan of a Delta table, which fails for functions of 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from ...sql_syntax import LITERAL
@@ -20,8 +21,9 @@ from ..language.sql_corrections import NEVER, correct_results, try_casts
 from ..language.sql_literals import escape_quotes
 from ..language.sql_names import Prefix, lower_in_sql, lower_name, prefix_name
 from .frame_calls import correct_frame_calls
-from .frame_elements import name_frame_elements
+from .frame_elements import is_probe, name_frame_elements
 from .frame_joins import expand_frame_stars, name_frame_keys
+from .frame_texts import REFUSED, convert_frame_texts
 
 _CHANGED = ("AnalyzePlan", "Config", "ExecutePlan")
 #: The fields with names, by the types of messages, and the parts of these below a catalog; 0 for
@@ -85,14 +87,43 @@ class RequestStub:
             name_frame_keys(request, self._session)
             keep_order(request)
             hold_frame_filters(request)
-            return method(request, *arguments, **named)
+            send = partial(method, request, *arguments, **named)
+            if name == "Config" or is_probe.get():
+                return send()
+            again = partial(self._convert, request)
+            return _stream(send, again) if name == "ExecutePlan" else _call(send, again)
 
         return call
+
+    def _convert(self, request: Any, error: Exception) -> bool:
+        """Convert the texts for which Sail has refused a request; return whether it did."""
+        if is_refused := REFUSED.search(str(error)) is not None:
+            convert_frame_texts(request, self._session, is_lenient=self._is_lenient)
+        return is_refused
 
     def _see_settings(self, pairs: Any) -> None:
         for pair in pairs:
             if pair.key == "spark.sql.ansi.enabled":
                 self._is_lenient = pair.value.lower() == "false"
+
+
+def _call(send: Callable[[], Any], change: Callable[[Exception], bool]) -> Any:
+    try:
+        return send()
+    except Exception as error:
+        if not change(error):
+            raise
+    return send()
+
+
+def _stream(send: Callable[[], Any], change: Callable[[Exception], bool]) -> Iterator[Any]:
+    try:
+        yield from send()
+        return
+    except Exception as error:  # before the first response
+        if not change(error):
+            raise
+    yield from send()
 
 
 def correct_texts(request: Any, prefix: Prefix, *, is_lenient: bool) -> None:

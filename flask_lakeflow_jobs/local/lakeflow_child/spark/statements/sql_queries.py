@@ -5,15 +5,19 @@ The rules change the tree that sqlglot has parsed, from the inner queries to the
 
 from __future__ import annotations
 
+from functools import partial
+
 from sqlglot import exp
 
 from ...sql.databricks_sql import name_paths
 from ..language.sail_calls import check_path
 from ..language.sql_corrections import NEVER
+from ..language.text_numbers import convert_texts
 from .query_columns import (
     Describe,
     Tree,
     expand_stars,
+    find_kind,
     insert_aliases,
     list_aliases,
     list_selects,
@@ -33,12 +37,13 @@ _TRIED: dict[type, type[exp.Binary]] = {
     exp.SafeMultiply: exp.Mul,
     exp.SafeSubtract: exp.Sub,
 }
-# Sail has them for numbers only. Databricks computes those of a text with its DOUBLE.
-_OF_NUMBERS = (exp.Avg, exp.Ceil, exp.Floor)
 
 
-def rewrite_queries(tree: Tree, describe: Describe) -> Tree:
-    """Write the queries in a tree with what Sail takes."""
+def rewrite_queries(tree: Tree, describe: Describe, *, is_lenient: bool = False) -> Tree:
+    """Write the queries in a tree with what Sail takes.
+
+    :param is_lenient: whether two texts are calculated as numbers.
+    """
     tree = tree.transform(_rename_functions)
     for pivot in tree.find_all(exp.Pivot):
         _move_alias(pivot)
@@ -49,7 +54,7 @@ def rewrite_queries(tree: Tree, describe: Describe) -> Tree:
         _join_views(select)
         _read_paths(select, describe)
         _expand_aliases(select, describe)
-        _cast_texts(select, describe)
+        convert_texts(select, partial(find_kind, select, describe), is_lenient=is_lenient)
         number_groups(select)
         expand_stars(select, describe)
         rewritten = _qualify(select)
@@ -137,20 +142,6 @@ def _expand_aliases(select: exp.Select, describe: Describe) -> None:
                 column.replace(exp.paren(aliases[column.name.lower()].copy()))
         if isinstance(each, exp.Alias):
             aliases[each.alias.lower()] = each.this
-
-
-def _cast_texts(select: exp.Select, describe: Describe) -> None:
-    """Make numbers of texts in calls of functions of numbers."""
-    values = [
-        call.this
-        for call in select.find_all(*_OF_NUMBERS)
-        if isinstance(call.this, (exp.Column, exp.Literal)) and call.parent_select is select
-    ]
-    columns = read_columns(select, describe) if values else {}
-    texts = {name.lower() for name, kind in columns.items() if kind == "string"}
-    for value in values:
-        if value.is_string or (isinstance(value, exp.Column) and value.name.lower() in texts):
-            value.replace(exp.cast(value.copy(), "DOUBLE"))
 
 
 def _read_paths(select: exp.Select, describe: Describe) -> None:

@@ -84,7 +84,7 @@ class StatementRules:
         if tree.find(exp.Lambda, exp.Initcap) is not None:
             hold_filters(tree)
         if tree.find(exp.Bracket) is not None:
-            is_lenient = self._sql.session.conf.get("spark.sql.ansi.enabled") == "false"
+            is_lenient = self._is_lenient()
             for select in list_selects(tree):
                 name_elements(select, partial(find_kind, select, describe), is_lenient=is_lenient)
         name_keys(tree, describe)
@@ -107,8 +107,11 @@ class StatementRules:
         tree = self.functions.insert(insert_information(tree, query))
         self._variables.insert(tree, describe)
         tree = rewrite_statement(tree, describe, partial(find_filled, query))
-        after = write(rewrite_queries(tree, describe))
+        after = write(rewrite_queries(tree, describe, is_lenient=self._is_lenient()))
         return run(after) if after != before or isinstance(tree, exp.Query) else None
+
+    def _is_lenient(self) -> bool:
+        return bool(self._sql.session.conf.get("spark.sql.ansi.enabled") == "false")
 
 
 def _describe_by(run: Query) -> Describe:

@@ -1,0 +1,96 @@
+"""Texts in calculations, which Databricks converts to numbers and Sail refuses. Pure.
+
+Databricks makes a BIGINT of a text beside a whole number, and else a DOUBLE (its "SQL data type
+rules"). It computes two texts only while a session is lenient, with their DOUBLE.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from sqlglot import exp
+
+from ...sql.databricks_sql import DatabricksDialect, SailDialect, parse_one
+from .array_elements import FindKind
+
+_CALCULATIONS: dict[type[exp.Expr], str] = {
+    exp.Add: "+",
+    exp.Div: "/",
+    exp.IntDiv: "div",
+    exp.Mod: "%",
+    exp.Mul: "*",
+    exp.Sub: "-",
+}
+_OF_NUMBERS = (exp.Avg, exp.Ceil, exp.Floor)
+_TEXT = "string"
+_WHOLE = ("bigint", "int", "smallint", "tinyint")
+_FRACTIONS = ("decimal", "double", "float")
+
+
+def choose_numbers(kinds: list[str], *, is_lenient: bool) -> list[str | None]:
+    """Return the types to which the operands of a calculation are cast; ``None`` for no cast.
+
+    :param kinds: the types of the operands. A single one is that of a function of numbers.
+    """
+    number: str | None = None
+    if len(kinds) == 1 or any(each.startswith(_FRACTIONS) for each in kinds):
+        number = "DOUBLE"
+    elif any(each in _WHOLE for each in kinds):
+        number = "DOUBLE" if is_lenient else "BIGINT"
+    elif is_lenient and set(kinds) == {_TEXT}:
+        number = "DOUBLE"
+    return [number if each == _TEXT else None for each in kinds]
+
+
+def convert_texts(
+    select: exp.Expr, find_kind: FindKind, *, is_named: bool = True, is_lenient: bool
+) -> bool:
+    """Cast the texts in the calculations of a query.
+
+    :param is_named: whether a column of the query keeps its name.
+    :return: whether there are any.
+    """
+    found = [
+        each
+        for each in select.find_all(*_CALCULATIONS, *_OF_NUMBERS)
+        if each.parent_select is select
+    ]
+    columns = {id(each): (_write(each), _name(each)) for each in select.expressions}
+    cast = exp.TryCast if is_lenient else exp.Cast
+    is_changed = False
+    for each in reversed(found):  # the inner ones first
+        operands = [each.this, each.expression] if type(each) in _CALCULATIONS else [each.this]
+        with suppress(Exception):  # the query itself says what is wrong with it
+            kinds = [find_kind(_write(operand)) for operand in operands]
+            numbers = choose_numbers(kinds, is_lenient=is_lenient)
+            for operand, number in zip(operands, numbers, strict=True):
+                if number is not None:
+                    kind = exp.DataType.build(number)
+                    operand.replace(cast(this=operand.copy(), to=kind))
+                    is_changed = True
+    for each in select.expressions if is_named and is_changed else ():
+        before, name = columns[id(each)]
+        if not each.alias_or_name and _write(each) != before:
+            each.replace(exp.alias_(each.copy(), name, quoted=True))
+    return is_changed
+
+
+def convert_in_text(text: str, find_kind: FindKind, *, is_column: bool, is_lenient: bool) -> str:
+    """Return an expression in SQL with the texts in its calculations cast.
+
+    :param is_column: whether it is a column of a frame, and has a name.
+    """
+    select = parse_one(f"SELECT {text}", DatabricksDialect)
+    is_changed = convert_texts(select, find_kind, is_named=is_column, is_lenient=is_lenient)
+    return ", ".join(map(_write, select.expressions)) if is_changed else text
+
+
+def _name(tree: exp.Expr) -> str:
+    """Return the name of a column, as Spark has it."""
+    if (sign := _CALCULATIONS.get(type(tree))) is None:
+        return _write(tree.unnest(), normalize_functions="lower")
+    return f"({_name(tree.this.unnest())} {sign} {_name(tree.expression.unnest())})"
+
+
+def _write(tree: exp.Expr, *, normalize_functions: str | bool = False) -> str:
+    return tree.sql(SailDialect, normalize_functions=normalize_functions, comments=False)
