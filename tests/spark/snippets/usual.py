@@ -234,3 +234,12 @@ try:
 finally:
     spark.conf.set("spark.sql.ansi.enabled", "true")
 assert found == [(2.5, None), (2.0, None)], found
+
+# %% fields of the structs in an array
+lines = spark.createDataFrame([("a", 2), ("b", 5)], "k STRING, n INT")
+lines.createOrReplaceTempView("lines")
+query = "SELECT sort_array(collect_list(struct(n, k))).k AS k, array(struct(struct(1 AS b) AS a)).a.b AS b FROM lines"
+assert spark.sql(query).first()[:] == (["a", "b"], [1])
+row = lines.agg(F.expr("filter(collect_list(struct(n, k)), line -> line.n > 2).k"), F.expr("max(struct(n, k)).k")).first()
+assert row[:] == (["b"], "b"), row
+assert spark.sql("SELECT k FROM lines WHERE array_contains(array(struct(k)).k, 'a')").first().k == "a"

@@ -21,7 +21,7 @@ from .frame_calls import FrameCalls
 from .frame_joins import find_own
 
 # A text that may have such an element, which takes less time than a parser.
-_ELEMENT = re.compile(r"\[(?!\s*(?:\d+|'[^']*'|\"[^\"]*\")\s*\])")
+_ELEMENT = re.compile(r"\[(?!\s*(?:\d+|'[^']*'|\"[^\"]*\")\s*\])|\)\s*\.\s*[`\w]")
 #: Whether a request asks for a type. What it has was written for Sail before.
 is_probe: ContextVar[bool] = ContextVar("is_probe", default=False)
 

@@ -1,7 +1,8 @@
 """Elements of arrays at places that are no constants, such as ``a[size(a) - 1]``.
 
 Sail takes a column in the brackets for a name, and refuses another expression. For maps, it takes
-both. So the rule asks for the type of what is before the brackets.
+both. So the rule asks for the type of what is before the brackets. A field of the structs in an
+array, as in ``filter(a, …).price``, is for Sail one of the array. It reads that of a column.
 """
 
 from __future__ import annotations
@@ -32,27 +33,42 @@ def correct_elements(text: str, find_kind: FindKind, *, is_column: bool, is_leni
 def name_elements(
     select: exp.Expr, find_kind: FindKind, *, is_named: bool = True, is_lenient: bool
 ) -> bool:
-    """Write the elements of arrays in a query as calls of a function.
+    """Write the elements of arrays in a query, and fields of them, as calls of a function.
 
     :param is_named: whether a column of the query keeps its name.
     :return: whether there are any.
     """
-    brackets = [
+    found = [
         each
-        for each in select.find_all(exp.Bracket)
-        if each.parent_select is select and not isinstance(each.expressions[0], exp.Literal)
+        for each in select.find_all(exp.Bracket, exp.Dot)
+        if each.parent_select is select and _is_element(each)
     ]
     is_changed = False
-    for bracket in reversed(brackets):  # the inner ones first
-        name, array, place = map(_write, (bracket, bracket.this, bracket.expressions[0]))
+    for each in reversed(found):  # the inner ones first
+        is_field = isinstance(each, exp.Dot)
+        place = each.expression if is_field else each.expressions[0]
+        name, array = _write(each), _write(each.this)
         with suppress(Exception):  # the query itself says what is wrong with it
             if find_kind(array).startswith("array"):
-                call = _parse(write_element(array, place, is_lenient=is_lenient)).expressions[0]
-                is_column = is_named and bracket.parent is select
-                is_column = is_column and bracket.arg_key == "expressions"
-                bracket.replace(exp.alias_(call, name, quoted=True) if is_column else call)
+                text = (
+                    f"transform({array}, element -> element.{_write(place)})"
+                    if is_field
+                    else write_element(array, _write(place), is_lenient=is_lenient)
+                )
+                call = _parse(text).expressions[0]
+                is_column = is_named and each.parent is select and each.arg_key == "expressions"
+                each.replace(exp.alias_(call, name, quoted=True) if is_column else call)
                 is_changed = True
     return is_changed
+
+
+def _is_element(tree: exp.Expr) -> bool:
+    if isinstance(tree, exp.Bracket):
+        return not isinstance(tree.expressions[0], exp.Literal)
+    root = tree.this
+    while isinstance(root, exp.Dot):
+        root = root.this
+    return not isinstance(root, exp.Column)
 
 
 def _parse(text: str) -> exp.Expr:

@@ -33,7 +33,7 @@ _UNLIKE = re.compile(
     r"|\bOVER\b.*\bGROUP\s+BY\s+(?:ALL\b|\d)|window\s*\(.*\bGROUP\b|->|\binitcap\s*\("
     r"|\bAS\s+DATE\s*\)\s*(?:,|FROM\b|$)|::\s*DATE\s*(?:,|FROM\b|$)"
     r"|[\w)`\]]\s*\[(?!\s*(?:\d+|'[^']*'|\"[^\"]*\")\s*\])"
-    r"|\b(?:VERSION|TIMESTAMP)\s+AS\s+OF\b|\bGROUP\s+BY\b.*\b(?:HAVING|ORDER\s+BY)\b.*\w\s*\(",
+    r"|\)\s*\.\s*[`\w]|\b(?:VERSION|TIMESTAMP)\s+AS\s+OF\b|\bGROUP\s+BY\b.*\b(?:HAVING|ORDER\s+BY)\b.*\w\s*\(",
     re.IGNORECASE | re.DOTALL,
 )
 _SETTING = re.compile(r"\$\{\s*(\w+(?:\.\w+)+)\s*\}")  # ${spark.name}

@@ -83,7 +83,7 @@ class StatementRules:
             filter_laterals(select)
         if tree.find(exp.Lambda, exp.Initcap) is not None:
             hold_filters(tree)
-        if tree.find(exp.Bracket) is not None:
+        if tree.find(exp.Bracket, exp.Dot) is not None:
             is_lenient = self._is_lenient()
             for select in list_selects(tree):
                 name_elements(select, partial(find_kind, select, describe), is_lenient=is_lenient)
