@@ -20,17 +20,18 @@ from ..runs.ids import parse_run_id
 from ..runs.job_definition import defined_tasks
 from ..text import format_value
 from ..web.auth import current_authorizer
+from ..web.responses import error_headers
 from . import page_data
 from .cards import Card, read_cards
 from .forms import Form
 from .job_form import build_form, read_run_values
 from .page_data import find_permissions
-from .rendering import render_page, retry_after
+from .rendering import render_page
 from .summaries import usual_length
 from .tasks import kind_label
 
 if TYPE_CHECKING:
-    from werkzeug.datastructures import MultiDict
+    from werkzeug.datastructures import Headers, MultiDict
 
     from ..sdk_types import SdkJob
 
@@ -156,7 +157,7 @@ def show_form(key: str) -> str:
         return replace(page, started_run_id=parse_run_id(started) if started else None).render()
 
 
-def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str]]:
+def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, Headers]:
     """Start a run with the values of the form, and redirect to its page."""
     authorizer = current_authorizer()
     with authorizer.request_handle(key, "run") as handle:
@@ -182,7 +183,7 @@ def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict
                 raise
             # a run may have started: the same nonce finds it
             notice = f"{error.detail} {RETRY_NOTICE}"
-            return page.render(notice=notice, nonce=nonce), error.code, retry_after(error)
+            return page.render(notice=notice, nonce=nonce), error.code, error_headers(error)
         may_view = authorizer.allows("view", handle.job)
     run_id, replayed = triggered.run_id, "1" if triggered.replayed else None
     where = (

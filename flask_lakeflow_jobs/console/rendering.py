@@ -11,7 +11,6 @@ from typing import Any, cast
 from flask import Request, Response, current_app, render_template
 from jinja2 import Environment, Undefined
 from markupsafe import Markup
-from werkzeug.exceptions import HTTPException
 
 from ..errors import NotAllowed
 from ..globals import current_state
@@ -107,11 +106,6 @@ def _read_nonce() -> str | None:
         return nonce
     _log.error("csp_nonce returned %r, which is not base64. The page allows no nonce.", nonce)
     return None
-
-
-def retry_after(error: HTTPException) -> dict[str, str]:
-    """Return the ``Retry-After`` header of an error, if it has one."""
-    return {name: value for name, value in error.get_headers() if name == "Retry-After"}
 
 
 def compress(response: Response, request: Request) -> Response:

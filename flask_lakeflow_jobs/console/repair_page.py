@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from flask import redirect, request
+from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..errors import InvalidParameters, LakeflowJobsError
@@ -15,12 +16,13 @@ from ..pages import page_url
 from ..runs.ids import parse_run_id
 from ..runs.repair import check_has_ended, plan_repair
 from ..web.auth import current_authorizer
+from ..web.responses import error_headers
 from . import page_data
 from .form_page import read_form_page, read_sent
 from .forms import Form
 from .job_form import read_run_values
 from .page_data import build_title
-from .rendering import render_page, retry_after
+from .rendering import render_page
 from .summaries import StateLabel, summarize_run
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def show_repair(key: str, run_id: str) -> str:
         return _read_page(handle, parse_run_id(run_id)).render()
 
 
-def repair_run(key: str, run_id: str) -> BaseResponse | tuple[str, int, dict[str, str]]:
+def repair_run(key: str, run_id: str) -> BaseResponse | tuple[str, int, Headers]:
     """Rerun tasks of a run, by default those that failed, and redirect to its page."""
     authorizer = current_authorizer()
     with authorizer.request_handle(key, "repair") as handle:
@@ -83,9 +85,7 @@ def repair_run(key: str, run_id: str) -> BaseResponse | tuple[str, int, dict[str
     return redirect(page_url("lakeflow_console.show_run", key=key, run_id=run_id), 303)
 
 
-def _repair(
-    handle: JobHandle, run_id: int, user: str | None
-) -> tuple[str, int, dict[str, str]] | None:
+def _repair(handle: JobHandle, run_id: int, user: str | None) -> tuple[str, int, Headers] | None:
     """Repair a run as the reader has chosen; return the page with the errors if that fails."""
     before, sent = _read_page(handle, run_id), read_sent(request.form)
     page = replace(
@@ -109,13 +109,13 @@ def _repair(
         )
     except InvalidParameters as error:
         form = page.form.with_errors(error)
-        return replace(page, form=form).render(), error.code, {}
+        return replace(page, form=form).render(), error.code, Headers()
     except LakeflowJobsError as error:
         if not error.retryable:
             raise
         # nothing was rerun: an error after which that is unknown is not retryable
         form = replace(page.form, errors=[f"{error.detail} Nothing was rerun."])
-        return replace(page, form=form).render(), error.code, retry_after(error)
+        return replace(page, form=form).render(), error.code, error_headers(error)
     return None
 
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from flask import Blueprint, Response, current_app, make_response, redirect, request
 from markupsafe import Markup
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -21,12 +22,12 @@ from ..web import assets
 from ..web.auth import current_authorizer
 from ..web.bodies import read_form
 from ..web.csrf import require_same_origin
-from ..web.responses import encode_json, log_failure
+from ..web.responses import encode_json, error_headers, log_failure
 from ..web.run_list import PAGE_SIZE, read_run_query
 from . import all_runs, fragments, history, labels, page_data, task_page
 from .form_page import show_form, start_run
 from .jobs_page import show_jobs
-from .rendering import CSP_NONCE, compress, protect, render, render_page, retry_after
+from .rendering import CSP_NONCE, compress, protect, render, render_page
 from .repair_page import repair_run, show_repair
 from .run_page import RunView, build_run_view
 from .tasks import TaskFilter
@@ -199,7 +200,9 @@ def redirect_to_run(key: str, run_id: str) -> BaseResponse:
     return redirect(page_url("lakeflow_console.show_run", key=key, run_id=run_id), 303)
 
 
-def _show_error(error: HTTPException) -> tuple[str, int, dict[str, str]]:
+def _show_error(error: HTTPException) -> BaseResponse | tuple[str, int, Headers]:
+    if error.response is not None:  # the app has chosen it
+        return cast("BaseResponse", error.response)
     code = cast("int", error.code)  # Flask calls no handler for a redirect, or without a code
     if code == 500 and current_app.testing:
         raise error
@@ -208,10 +211,10 @@ def _show_error(error: HTTPException) -> tuple[str, int, dict[str, str]]:
     log_failure(error)
     if request.endpoint in FRAGMENTS:
         page = render("_problem.html", error={"title": title, "detail": detail})
-        return page, code, retry_after(error)
+        return page, code, error_headers(error)
     about = _find_subject(error)
     page = render_page("error.html", title=title, detail=detail, code=code, about=about)
-    return page, code, retry_after(error)
+    return page, code, error_headers(error)
 
 
 def _find_subject(error: HTTPException) -> dict[str, str]:

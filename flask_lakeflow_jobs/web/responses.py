@@ -6,9 +6,10 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import Blueprint, Response
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
 from ..errors import InvalidParameters, LakeflowJobsError, UpstreamError
@@ -102,6 +103,8 @@ def register_error_handlers(blueprint: Blueprint) -> None:
 
 
 def respond_with_problem(error: HTTPException) -> Response:
+    if error.response is not None:  # the app has chosen it, as for its own rate limit
+        return cast("Response", error.response)
     if isinstance(error, InternalServerError) and error.original_exception is not None:
         error = LakeflowJobsError(
             "The app failed to process the request. See the app's log, or try again later."
@@ -110,10 +113,15 @@ def respond_with_problem(error: HTTPException) -> Response:
     document = _build_any_problem(error)
     text = json.dumps(document, default=str)  # a message may be a lazy translation
     response = text_response(text, status=document["status"], mimetype=PROBLEM_JSON)
-    for name, value in error.get_headers():
-        if name.lower() != "content-type":
-            response.headers[name] = value
+    response.headers.update(error_headers(error))
     return response
+
+
+def error_headers(error: HTTPException) -> Headers:
+    """Return the headers of an error, such as ``Retry-After`` or the challenges of a login."""
+    headers = Headers(error.get_headers())
+    headers.remove("Content-Type")  # that of werkzeug's page
+    return headers
 
 
 def log_failure(error: HTTPException) -> None:

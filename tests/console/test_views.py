@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from flask import Flask, Response, abort, redirect, render_template_string
 from flask.testing import FlaskClient
+from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_lakeflow_jobs import ConfigurationError, LakeflowJobs
@@ -31,6 +32,22 @@ def test_console_is_off_by_default(make_shop: MakeShop) -> None:
 def test_app_may_lead_to_its_login_instead_of_a_page(app: Flask) -> None:
     app.before_request(lambda: abort(redirect("/login")))
     assert app.test_client().get("/jobs/").location == "/login"
+
+
+def test_app_may_ask_for_a_login_by_http(app: Flask) -> None:
+    challenges = [WWWAuthenticate("basic"), WWWAuthenticate("bearer")]
+    app.before_request(lambda: abort(401, www_authenticate=challenges))
+    for path in ("/jobs/", "/jobs/~cards", "/api/jobs/"):
+        response = app.test_client().get(path)
+        assert response.status_code == 401
+        assert response.headers.getlist("WWW-Authenticate") == ["Basic", "Bearer"]
+
+
+def test_app_may_choose_the_response_to_its_error(app: Flask) -> None:
+    app.before_request(lambda: abort(429, response=Response("Come back later.", 429)))
+    for path in ("/jobs/", "/jobs/~cards", "/api/jobs/"):
+        response = app.test_client().get(path)
+        assert (response.status_code, response.text) == (429, "Come back later.")
 
 
 def test_pages_are_html_where_responses_are_json_by_default(app: Flask) -> None:
