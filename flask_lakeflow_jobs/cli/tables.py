@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ..runs.ids import MAX_DIGITS
 from ..text import format_value, join_lines, parse_if_json
 
 #: A column is not cut to fewer characters.
@@ -25,40 +26,48 @@ def format_table(
 
     Each row is one line, so that no text of the workspace makes up another one.
 
-    :param width: the characters of the terminal, to which the columns of a wider table are cut.
-        ``None``: cut nothing.
+    :param width: the characters of the terminal, to which the columns of a wider table are cut,
+        but no ids. ``None``: cut nothing.
     """
     cells = [list(header), *([*map(join_lines, row)] for row in rows)]
-    widths = [
-        max(len(click.unstyle(cell)) for cell in column) for column in zip(*cells, strict=True)
-    ]
+    columns = [[*map(click.unstyle, column)] for column in zip(*cells, strict=True)]
+    widths = [max(map(len, column)) for column in columns]
     if width is not None:
-        widths = fit_widths(widths, width - len(GAP) * (len(widths) - 1))
+        ids = [max(map(_length_of_id, column)) for column in columns]
+        widths = fit_widths(widths, width - len(GAP) * (len(widths) - 1), ids)
     return [
         GAP.join(map(_pad, row, widths)).rstrip()  # the last column needs no padding
         for row in cells
     ]
 
 
-def fit_widths(widths: Sequence[int], available: int) -> list[int]:
+def _length_of_id(cell: str) -> int:
+    """Return the length of a cell that may be an id, which people copy; otherwise 0."""
+    return len(cell) if len(cell) <= MAX_DIGITS and cell.isdigit() else 0
+
+
+def fit_widths(widths: Sequence[int], available: int, ids: Sequence[int] = ()) -> list[int]:
     """Narrow columns until all fit: first the last one, which has text, then the widest.
 
     The first column identifies the row. It keeps its width, up to a third of the characters,
     or to what the others leave.
 
     :param available: characters for all columns.
+    :param ids: the width that each column keeps in any case; by default none.
     """
     most = max(MIN_WIDTH, available)
-    fitted = [*widths[:1], *(min(width, most) for width in widths[1:])]
+    least = [max(MIN_WIDTH, kept) for kept in ids or [0] * len(widths)]
+    fitted = [min(width, max(most, kept)) for width, kept in zip(widths, least, strict=True)]
+    fitted[:1] = widths[:1]
     if len(fitted) > 1:
         fitted[0] = min(fitted[0], max(MIN_FIRST_WIDTH, available // 3))
         excess = max(0, sum(fitted) - available)
-        fitted[-1] = max(min(MIN_WIDTH, fitted[-1]), fitted[-1] - excess)
+        fitted[-1] = max(min(least[-1], fitted[-1]), fitted[-1] - excess)
     while sum(fitted) > available:
-        widest = max(range(1, len(fitted)), key=fitted.__getitem__, default=0)
-        if widest == 0 or fitted[widest] <= MIN_WIDTH:
+        wider = [number for number in range(1, len(fitted)) if fitted[number] > least[number]]
+        if not wider:
             break
-        fitted[widest] -= 1
+        fitted[max(wider, key=fitted.__getitem__)] -= 1
     fitted[0] = min(widths[0], max(fitted[0], available - sum(fitted[1:])))
     return fitted
 

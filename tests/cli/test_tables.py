@@ -41,12 +41,26 @@ def test_table_cut_cell_keeps_its_color() -> None:
     assert row == "a  " + click.style("UPSTREAM…", fg="red")
 
 
-@given(st.lists(st.integers(0, 60), min_size=1), st.integers(0, 300))
-def test_widths_fit_or_are_as_small_as_allowed(widths: list[int], available: int) -> None:
-    fitted = fit_widths(widths, available)
+@pytest.mark.parametrize("width", [1, 20, 40, 60])
+def test_table_never_cuts_an_id(width: int) -> None:
+    rows = [["2026-12-01 19:04:48", "1733065303992824", "The boat is leaking."]]
+    (_, row) = format_table(["TIME", "RUN ID", "DETAIL"], rows, width)
+    assert row.split("  ")[1] == "1733065303992824"
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 19)), min_size=1), st.integers(0, 300))
+def test_widths_fit_or_are_as_small_as_allowed(
+    columns: list[tuple[int, int]], available: int
+) -> None:
+    widths = [width for width, _ in columns]
+    ids = [min(column) for column in columns]
+    fitted = fit_widths(widths, available, ids)
     assert fitted[0] == widths[0] or fitted[0] >= max(MIN_FIRST_WIDTH, available // 3)
-    assert all(new <= old for new, old in zip(fitted, widths, strict=True))
-    assert sum(fitted) <= available or all(width <= MIN_WIDTH for width in fitted[1:])
+    assert all(kept <= new <= old for kept, new, old in zip(ids, fitted, widths, strict=True))
+    least = [max(MIN_WIDTH, kept) for kept in ids]
+    assert sum(fitted) <= available or all(
+        new <= narrow for new, narrow in zip(fitted[1:], least[1:], strict=True)
+    )
     assert sum(fitted) >= min(available, sum(widths))
 
 
