@@ -72,6 +72,17 @@ def parse_idempotency_key(text: str) -> str:
     return text
 
 
+def parse_run_option(text: str) -> int:
+    """Parse the id of a run.
+
+    :raises click.BadParameter: it is not an id.
+    """
+    try:
+        return parse_run_id(text)
+    except InvalidRequest as error:
+        raise click.BadParameter(error.detail) from None
+
+
 def read_json_object(
     _ctx: click.Context, _param: click.Parameter, file: IO[bytes] | None
 ) -> dict[str, Any] | None:
@@ -200,6 +211,8 @@ def pair_argument(command: Command) -> Command:
             )
         *key, first, second = words
         run_ids = (_parse_run(first, is_alone=not key), _parse_run(second, is_alone=False))
+        if run_ids[0] == run_ids[1]:
+            raise click.UsageError("These are the same run. Name two different ones.")
         return command(*args, key=key[0] if key else None, run_ids=run_ids, **kwargs)
 
     return cast("Command", with_pair)
@@ -214,10 +227,7 @@ def _words_argument(metavar: str) -> Callable[[Command], Command]:
 def _parse_run(text: str, *, is_alone: bool) -> int:
     if is_alone and text in get_state().settings.jobs:
         raise click.UsageError(f"Which run of {text}? List them with: flask jobs runs {text}")
-    try:
-        return parse_run_id(text)
-    except InvalidRequest as error:
-        raise click.UsageError(error.detail) from None
+    return parse_run_option(text)
 
 
 def _with_formats(*formats: str, help: str) -> Callable[[Command], Command]:  # noqa: A002

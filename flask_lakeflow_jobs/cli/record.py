@@ -4,31 +4,39 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from flask.cli import AppGroup, with_appcontext
 
 from ..config.keys import RECORD_DAYS, RECORD_URL
 from ..config.notify import END_OUTCOMES
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, LakeflowJobsError
 from ..maintenance import Maintenance
+from ..record.values import RowState
 from ..text import format_csv_line
+from ..unfinished_runs import PresentState, is_unfinished, read_present_state
+from ..upstream.concurrent_reads import read_each
 from .completion import complete_key
-from .formatting import format_datetime, format_moment, local_zones
-from .handles import get_state
-from .options import limit_option, output_option
-from .printing import print_document, print_progress, print_result, table_width
-from .tables import format_table
+from .handles import find_handle, get_state
+from .local import is_workspace_available
+from .options import limit_option, parse_run_option, table_option
+from .printing import (
+    print_document,
+    print_progress,
+    print_result,
+    print_warning,
+    table_width,
+)
+from .record_tables import format_actions, format_deliveries, format_recorded_runs
 
 if TYPE_CHECKING:
-    from ..record.actions import RecordedAction
     from ..record.store import Record
     from ..record.values import PageToken, RecordedRun
-
-    RecordRow = RecordedRun | RecordedAction
+    from ..runs.outcome import Outcome
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -40,6 +48,9 @@ MAX_DAYS = 100_000
 
 #: Rows that an export reads at once.
 PAGE_SIZE = 500
+
+#: Unfinished runs that are read again for one table, the newest; and the seconds for all of them.
+MAX_READS, MAX_READ_SECONDS = 50, 10.0
 
 
 @click.group(cls=AppGroup)
@@ -96,6 +107,12 @@ _FILTERS = (
         help="Only what this person or user requested.",
     ),
     click.option(
+        *("--run", "run_id"),
+        type=parse_run_option,
+        metavar="RUN_ID",
+        help="Only this run of the app's jobs.",
+    ),
+    click.option(
         "--outcome",
         type=OUTCOMES,
         metavar="OUTCOME",
@@ -141,30 +158,75 @@ def upgrade() -> None:
     help="Ends that have not reached a receiver, with the last error, in place of runs.",
 )
 @limit_option
-@output_option
-def show(undelivered: bool, limit: int, as_json: bool, **filters: Any) -> None:
+@table_option
+def show(undelivered: bool, limit: int, as_json: bool, is_wide: bool, **filters: Any) -> None:
     """Show recorded runs, newest first.
 
-    Options select actions, or what could not be delivered, in place of runs.
+    Runs without a recorded end are read again from the workspace. Options select actions, or what
+    could not be delivered, in place of runs.
     """
     if undelivered and not all(each is None or each is False for each in filters.values()):
         raise click.UsageError("--undelivered lists all deliveries. Omit it, or the filters.")
-    found = get_record()
+    found, width = get_record(), None if is_wide else table_width()
+    table: Sequence[str]
     rows: Sequence[Any]
     if undelivered:
-        name, format_rows = "deliveries", format_deliveries
-        rows = found.list_undelivered(limit)
+        name, rows = "deliveries", found.list_undelivered(limit)
+        table = format_deliveries(rows, width)
+    elif filters["actions"]:
+        name, rows = "actions", _read_page(found, filters, limit)
+        table = format_actions(rows, width)
     else:
-        name, format_rows = (
-            ("actions", format_actions) if filters["actions"] else ("runs", format_recorded_runs)
-        )
-        rows = _read_page(found, filters, limit)
+        name, rows = "runs", _read_page(found, filters, limit)
+        if present := read_present_outcomes(rows):
+            rows = _read_page(found, filters, limit)  # with the ends that the reads have recorded
+        table = format_recorded_runs(rows, present, width)
     if as_json:
-        print_document({name: [asdict(cast("Any", row)) for row in rows]})
+        print_document({name: [asdict(row) for row in rows]})
     elif rows:
-        print_result(format_rows(rows))
+        print_result(table)
     else:
         print_progress(f"The record has no such {name}.")
+
+
+def read_present_outcomes(rows: Sequence[RecordedRun]) -> dict[int, Outcome]:
+    """Read runs without a recorded end again, and print how many could not be read.
+
+    :return: the outcomes by row.
+    """
+    jobs = get_state().settings.jobs
+    started = [row for row in rows if row.state is RowState.STARTED]
+    unfinished = [
+        row
+        for row in started
+        if (job := jobs.get(row.job_key)) is not None and is_unfinished(row, job.job_id)
+    ]
+    can_read = not unfinished or is_workspace_available()
+    chosen = unfinished[:MAX_READS] if can_read else []
+    states = read_each(_read_present_state, chosen, MAX_READ_SECONDS)
+    limit = (
+        f"Only the newest {MAX_READS} are read."
+        if can_read
+        else "Start the local workspace: flask jobs local"
+    )
+    reasons = Counter(
+        {
+            limit: len(unfinished) - len(chosen),
+            "The app has no job with their key and id now.": len(started) - len(unfinished),
+        }
+    )
+    reasons.update(each.detail for each in states if isinstance(each, LakeflowJobsError))
+    for reason, count in (+reasons).items():
+        print_warning(f"Runs that may have ended, but could not be read: {count}. {reason}")
+    return {
+        row.id: state.outcome
+        for row, state in zip(chosen, states, strict=True)
+        if isinstance(state, PresentState)
+    }
+
+
+def _read_present_state(row: RecordedRun) -> PresentState:
+    return read_present_state(find_handle(row.job_key), row.run_id or 0, row.started_at)
 
 
 @record.command()
@@ -210,8 +272,11 @@ def prune(days: int | None) -> None:
 
 def _read_page(
     found: Record, filters: Mapping[str, Any], limit: int, token: PageToken | None = None
-) -> Sequence[RecordRow]:
+) -> Sequence[Any]:
+    """Read a page of runs or actions."""
     filters = dict(filters)
+    if filters["run_id"] is not None:
+        filters["job_ids"] = [job.job_id for job in get_state().settings.jobs.values()]
     if not filters.pop("actions"):
         from ..record.recorded_runs import RunFilter  # the extra "record"
 
@@ -221,7 +286,7 @@ def _read_page(
     return found.list_actions(**filters, limit=limit, token=token)
 
 
-def _read_all(found: Record, filters: Mapping[str, Any]) -> Iterator[RecordRow]:
+def _read_all(found: Record, filters: Mapping[str, Any]) -> Iterator[Any]:
     token = None
     while page := _read_page(found, filters, PAGE_SIZE, token):
         yield from page
@@ -242,69 +307,3 @@ def _format_csv(rows: Iterator[Any]) -> Iterator[str]:
 def _format_json_lines(rows: Iterator[Any]) -> Iterator[str]:
     for row in rows:
         yield json.dumps(asdict(row))
-
-
-def format_recorded_runs(rows: Sequence[Any]) -> list[str]:
-    zones = local_zones(at for row in rows for at in (row.requested_at, row.ended_at))
-    return format_table(
-        ["RUN ID", "JOB", "STATE", f"REQUESTED ({zones})", "ENDED", "BY", "ERROR"],
-        (
-            [
-                str(row.run_id or "-"),
-                row.job_key,
-                row.outcome or row.state.value,
-                format_datetime(row.requested_at),
-                format_datetime(row.ended_at),
-                row.requested_by or "",
-                row.error or "",
-            ]
-            for row in rows
-        ),
-        table_width(),
-    )
-
-
-def format_actions(rows: Sequence[Any]) -> list[str]:
-    zones = local_zones(row.at for row in rows)
-    return format_table(
-        [f"TIME ({zones})", "ACTION", "RESULT", "JOB", "RUN ID", "BY", "FROM", "DETAIL"],
-        (
-            [
-                format_datetime(row.at),
-                row.action,
-                row.result,
-                row.job_key,
-                str(row.run_id or ""),
-                row.requested_by or "",
-                f"{row.source} {row.address or ''}".strip(),
-                row.detail or "",
-            ]
-            for row in rows
-        ),
-        table_width(),
-    )
-
-
-def _describe_state(delivery: Any) -> str:
-    if delivery.failed_at:
-        return "given up"
-    due_at = max(delivery.created_at, delivery.next_attempt_at)  # the latter may be AT_ONCE
-    return f"next {format_moment(due_at)}"
-
-
-def format_deliveries(rows: Sequence[Any]) -> list[str]:
-    return format_table(
-        ["RUN ID", "JOB", "RECEIVER", "ATTEMPTS", "STATE", "ERROR"],
-        (
-            [
-                str(row.run_id),
-                row.job_key,
-                row.receiver,
-                str(row.attempts),
-                _describe_state(row),
-                row.last_error or "",
-            ]
-            for row in rows
-        ),
-        table_width(),
-    )

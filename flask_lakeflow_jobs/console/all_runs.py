@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 
-from ..errors import InvalidRequest, RunNotFound, UpstreamTimeout, quote
-from ..globals import current_state
-from ..runs.durations import duration_of, end_of
-from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
+from ..errors import InvalidRequest, UpstreamTimeout, quote
+from ..runs.outcome import Outcome
 from ..text import format_csv_line
+from ..unfinished_runs import read_present_state
 from ..upstream.concurrent_reads import read_each
 from ..web.auth import current_authorizer
 from ..web.run_list import (
@@ -102,11 +101,12 @@ def read_run_rows(
             titles[key] = page_data.read_title(handles[key])
 
         def read_present(run: ListedRun) -> None:
-            present[run.job, run.run_id] = _read_present(handles[run.job], run)
+            handle = handles[run.job]
+            state = read_present_state(handle, run.run_id, run.started_at, stale_if_error=True)
+            present[run.job, run.run_id] = replace(run, **state._asdict())
 
         reads = [partial(read_title, key) for key in keys]
-        if current_state().record is not None:
-            reads += [partial(read_present, run) for run in runs if _is_unfinished(run)]
+        reads += [partial(read_present, run) for run in runs if run.is_unfinished]
         is_reachable = _read_in_time(reads)
         runs = [present.get((run.job, run.run_id), run) for run in runs]
         readable = [run for run in runs if not run.is_of_former_id]
@@ -116,29 +116,6 @@ def read_run_rows(
         for run in runs
     ]
     return rows, titles
-
-
-def _is_unfinished(run: ListedRun) -> bool:
-    return run.ended_at is None and run.outcome is not Outcome.PENDING and not run.is_of_former_id
-
-
-def _read_present(handle: JobHandle, run: ListedRun) -> ListedRun:
-    """Return a run as it is now.
-
-    The record learns of an end when somebody reads the run, or if the app follows its runs.
-    """
-    try:
-        found, _ = page_data.read_run(handle, run.run_id)
-    except RunNotFound:  # the workspace has deleted it, and nobody knows how long it took
-        return replace(run, outcome=Outcome.UNKNOWN, started_at=None, seconds=None)
-    return replace(
-        run,
-        outcome=outcome_of(found),
-        started_at=found.start_time or run.started_at,
-        ended_at=end_of(found),
-        seconds=duration_of(found),
-        error=(parse_state(found).message or None) if has_ended(found) else None,
-    )
 
 
 def _read_errors(

@@ -158,7 +158,7 @@ class RunFinder:
         from ..record.recorded_runs import RunFilter  # needs SQLAlchemy, an extra
 
         now = begin = self._now()
-        of_job = RunFilter(job_id=job.job_id)
+        of_job = RunFilter(job_ids=[job.job_id])
         of_key = RunFilter([job.key])  # its job may have another id now
         for filters in (of_job, of_key):
             # The app may have started runs while no process followed.

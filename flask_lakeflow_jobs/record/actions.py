@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -55,6 +55,8 @@ class RecordedActions(RecordBase):
         self,
         *,
         job_keys: Sequence[str] | None = None,
+        job_ids: Collection[int] | None = None,
+        run_id: int | None = None,
         requested_by: str | None = None,
         since: int | None = None,
         until: int | None = None,
@@ -63,6 +65,7 @@ class RecordedActions(RecordBase):
     ) -> list[RecordedAction]:
         """Return one page of actions, newest first.
 
+        :param job_ids: with ``run_id``, so that the index of runs serves.
         :param since: milliseconds since the epoch, inclusive.
         :param until: milliseconds since the epoch, exclusive.
         :param token: the ``page_token`` of the last action of the page before.
@@ -70,6 +73,10 @@ class RecordedActions(RecordBase):
         conditions: list[sa.ColumnElement[bool]] = []
         if job_keys is not None:
             conditions.append(actions.c.job_key.in_(job_keys))
+        if job_ids is not None:
+            conditions.append(actions.c.job_id.in_(job_ids))
+        if run_id is not None:
+            conditions.append(actions.c.run_id == run_id)
         if requested_by is not None:
             conditions.append(actions.c.requested_by == requested_by)
         if since is not None:

@@ -25,6 +25,7 @@ class RunFilter:
     """The filters of a list of runs. ``None``: all.
 
     :param job_keys: the jobs, at least one.
+    :param job_ids: the ids of the jobs; with ``run_id``, so that the index of runs serves.
     :param outcome: the value of an :class:`~.Outcome`.
     :param source: as in :class:`RecordedRun`.
     :param has_run_id: leave out requests for which the workspace has started no run, or not yet.
@@ -33,7 +34,8 @@ class RunFilter:
     """
 
     job_keys: Sequence[str] | None = None
-    job_id: int | None = None
+    job_ids: Collection[int] | None = None
+    run_id: int | None = None
     outcome: str | None = None
     requested_by: str | None = None
     state: RowState | None = None
@@ -44,7 +46,9 @@ class RunFilter:
 
     def conditions(self) -> Iterator[sa.ColumnElement[bool]]:
         """Yield the conditions, except that on the keys of jobs."""
-        for name in ("job_id", "outcome", "requested_by", "state", "source"):
+        if self.job_ids is not None:
+            yield runs.c.job_id.in_(self.job_ids)
+        for name in ("run_id", "outcome", "requested_by", "state", "source"):
             if (value := getattr(self, name)) is not None:
                 yield runs.c[name] == value
         if self.has_run_id:

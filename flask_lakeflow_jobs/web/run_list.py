@@ -25,6 +25,7 @@ from ..runs.durations import duration_of, end_of
 from ..runs.outcome import ACTIVE_OUTCOMES, Outcome, has_ended, outcome_of, parse_state
 from ..runs.redaction import redact
 from ..runs.run_parameters import fields_of, requester_of
+from ..unfinished_runs import is_unfinished
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -51,6 +52,7 @@ class ListedRun:
     :param params: the fields of run-now with parameters, redacted; no part of the HTTP API.
     :param seconds: how long it took, without the time before a repair; ``None`` while it is active,
         or if that is not known.
+    :param is_unfinished: the record has no end of it, so it may have ended.
     :param is_of_former_id: the key had another id then. The app reads runs of the present id only.
     """
 
@@ -64,6 +66,7 @@ class ListedRun:
     position: PageToken
     params: Mapping[str, Any] = field(default_factory=dict)
     seconds: float | None = None
+    is_unfinished: bool = False
     is_of_former_id: bool = False
 
     @property
@@ -269,6 +272,7 @@ def _from_row(row: RecordedRun, present_id: int) -> ListedRun:
         position=row.page_token,
         params=json.loads(row.params) if row.params else {},
         seconds=_seconds_of(row),
+        is_unfinished=is_unfinished(row, present_id),
         is_of_former_id=row.job_id != present_id,
     )
 

@@ -60,8 +60,8 @@ def test_show_filters_runs(app: Flask, record: Record) -> None:
     result = run(app, "show")
     _, *rows = [line.split() for line in result.stdout.splitlines()]
     assert [" ".join([*row[:3], *row[5:]]) for row in rows] == [
-        "8 report failed 1970-01-01 00:00:02 bob Boom",
-        "7 etl started ada",
+        "8 report FAILED 1970-01-01 00:00:02 bob Boom",
+        "7 etl STARTED ada",
     ]
     for arguments in (["--job", "report"], ["--by", "bob"], ["--outcome", "FAILED"]):
         result = run(app, "show", *arguments)

@@ -84,7 +84,8 @@ def test_list_runs_any_filter_pages_are_complete(
     [
         (RunFilter(), {None, 1, 2, 3}),
         (RunFilter(has_run_id=True), {1, 2, 3}),
-        (RunFilter(job_id=2), {3}),
+        (RunFilter(job_ids=[2]), {3}),
+        (RunFilter(job_ids=[1, 2], run_id=2), {2}),
         (RunFilter(source="found"), {1}),
         (RunFilter(state=RowState.ENDED), {2}),
     ],
