@@ -226,7 +226,7 @@ class JobHandle(JobReader):
         :return: the id of the repair.
         :raises RunNotFound: this job has no such run.
         :raises Conflict: the run has not ended, or it succeeded and no tasks were named.
-        :raises InvalidParameters: the job does not accept the parameters.
+        :raises InvalidParameters: the job does not accept the parameters, or has no such task.
         """
         run_id = parse_run_id(run_id)
         upstream, run_key = self._upstream(), self._run_key(run_id)
@@ -239,8 +239,13 @@ class JobHandle(JobReader):
             fields=fields,
         )
         actor = self._actor(requested_by)
-        with self._recorded(actor, "repair", run_id):
-            repair_id = upstream.repair_run(run_id, arguments)
+        try:
+            with self._recorded(actor, "repair", run_id):
+                repair_id = upstream.repair_run(run_id, arguments)
+        except InvalidParameters:  # names the run's tasks; the workspace does not
+            tasks = [task.task_key for task in ended.value.tasks or ()]
+            validate_task_keys(arguments["rerun_tasks"] or (), tasks, self.key, "rerun_tasks")
+            raise
         self._state.requesters.write(actor, run_id, "repair")
         status = RunStatus(self._now(), ended.value, document=ended.document)
         self._state.ends.repair(run_key, status, repair_id, actor.requested_by)

@@ -114,6 +114,15 @@ class TestWatching:
 
         assert not fault_proxy.find_requests("POST", "runs/repair")
 
+    def test_repair_with_a_mistyped_task_suggests_the_one_that_was_meant(self) -> None:
+        handle = current_jobs["pipeline"]
+        run_id = handle.run_now().run_id
+        handle.wait(run_id)
+        with pytest.raises(InvalidParameters, match=r"Did you mean 'load'\? Its tasks: ") as caught:
+            handle.repair_run(run_id, rerun_tasks=["laod"])
+
+        assert caught.value.messages == {"rerun_tasks": ["Has no task 'laod'."]}
+
     def test_task_keys_as_string_are_one_key(self, fault_proxy: FaultyWorkspace) -> None:
         handle = current_jobs["pipeline"]
         handle.check(only="load")

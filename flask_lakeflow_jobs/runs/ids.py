@@ -58,11 +58,14 @@ def choose_task_keys(keys: Sequence[str] | None, argument: str) -> list[str] | N
     return task_keys
 
 
-def validate_task_keys(only: Sequence[str], tasks: Sequence[str], job: str) -> None:
+def validate_task_keys(
+    only: Sequence[str], tasks: Sequence[str], job: str, argument: str = "only"
+) -> None:
     """Check that a job has certain tasks.
 
     :param tasks: the keys of the job's tasks; in a run, one for each attempt.
     :param job: the job's key, for the message.
+    :param argument: as for :func:`choose_task_keys`.
     :raises InvalidParameters: the job lacks one of the tasks.
     """
     unknown = [key for key in only if key not in tasks]
@@ -71,5 +74,5 @@ def validate_task_keys(only: Sequence[str], tasks: Sequence[str], job: str) -> N
             f"The job {job!r} has no task {', '.join(map(repr, unknown))}."
             f"{suggest(unknown[0], tasks)}"
             f" Its tasks: {', '.join(dict.fromkeys(tasks)) or 'none'}.",
-            {"only": [f"Has no task {key!r}." for key in unknown]},
+            {argument: [f"Has no task {key!r}." for key in unknown]},
         )
