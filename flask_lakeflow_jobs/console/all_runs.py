@@ -57,7 +57,7 @@ def show_all_runs() -> str:
     """Show the runs of all jobs, page by page; filters as of ``GET /api/jobs/runs``."""
     authorizer = current_authorizer()
     keys = [job.key for job in authorizer.viewable_jobs()]
-    query = read_run_query(request, keys)
+    query = read_run_query(request.args, keys)
     page = read_run_page(authorizer, query)
     rows, titles = read_run_rows(authorizer, page.runs, page_data.now())
     return render_page(
@@ -77,7 +77,7 @@ def export_all_runs() -> Response:
     """Export the runs of all jobs as a file; ``format`` is ``csv`` or ``json``."""
     authorizer = current_authorizer()
     name = read_export_format(request.args.get("format", ""))
-    query = read_run_query(request, [job.key for job in authorizer.viewable_jobs()])
+    query = read_run_query(request.args, [job.key for job in authorizer.viewable_jobs()])
     text, file = export_runs(authorizer, query, name)
     headers = {"Content-Disposition": f"attachment; filename={file}"}
     return Response(text, mimetype=EXPORT_TYPES[name], headers=headers)

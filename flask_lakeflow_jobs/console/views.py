@@ -133,7 +133,8 @@ def show_audit() -> str:
     record = current_state().record
     if record is None or not keys:
         raise NotFound("There are no actions that you may see. They require a record.")
-    query = read_run_query(request, keys)
+    arguments = {name: text for name, text in request.args.items() if name != "outcome"}
+    query = read_run_query(arguments, keys)
     actions = record.list_actions(
         job_keys=keys if query.job is None else [query.job],
         requested_by=query.by,
@@ -148,7 +149,7 @@ def show_audit() -> str:
         viewable_ids=viewable_ids,
         keys=keys,
         query=query,
-        wanted=all_runs.filters_of(request.args),
+        wanted=all_runs.filters_of(arguments),
         next=str(actions[PAGE_SIZE - 1].page_token) if len(actions) > PAGE_SIZE else None,
     )
 

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from flask import Request
-
 from ..errors import InvalidRequest, InvalidUserToken, MissingUserToken, NotAllowed, quote
 from ..globals import current_state
 from ..identity import display_name
@@ -126,13 +124,14 @@ class RunPage:
         }
 
 
-def read_run_query(request: Request, keys: Sequence[str]) -> RunQuery:
+def read_run_query(arguments: Mapping[str, str], keys: Sequence[str]) -> RunQuery:
     """Read the filters of a request.
 
+    :param arguments: of its query.
     :param keys: of the jobs that it may select.
     :raises InvalidRequest: a filter is invalid. The message says what is accepted.
     """
-    values = {name: request.args.get(name, "").strip() for name in FILTERS}
+    values = {name: arguments.get(name, "").strip() for name in FILTERS}
     if values["job"] and values["job"] not in keys:
         accepted = f"one of {', '.join(keys)}" if keys else "left out: there is no job"
         raise InvalidRequest(f"'job' must be {accepted}, not {quote(values['job'])}.")

@@ -139,7 +139,7 @@ def list_runs(key: str) -> Response:
 
 def list_all_runs() -> Response:
     authorizer = current_authorizer()
-    query = read_run_query(request, [job.key for job in authorizer.viewable_jobs()])
+    query = read_run_query(request.args, [job.key for job in authorizer.viewable_jobs()])
     return json_response(read_run_page(authorizer, query).to_dict())
 
 

@@ -39,6 +39,7 @@ def test_audit_shows_actions_of_jobs_that_the_policy_allows(make_shop: MakeShop)
         ("?by=nobody", []),
         ("?from=2020-01-01", ["broken", "flaky"]),
         ("?to=2020-01-01", []),
+        ("?outcome=no-filter-of-this-page", ["broken", "flaky"]),
     ],
 )
 def test_audit_filters_select_actions(make_shop: MakeShop, query: str, shown: list[str]) -> None:
