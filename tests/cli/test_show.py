@@ -197,3 +197,9 @@ def test_job_without_runs_is_reported_on_stderr(
 
 def send_no_runs(exchange: Exchange) -> None:
     exchange.respond(Reply(200, {"Content-Type": "application/json"}, b"{}"))
+
+
+def test_compare_needs_two_different_runs(flask_jobs: RunFlask) -> None:
+    """As over HTTP and in the console: one run beside itself says nothing."""
+    result = flask_jobs("compare", "etl", "5", "5")
+    assert (result.exit_code, "Name two different ones." in result.stderr) == (2, True)
