@@ -19,11 +19,18 @@ def name_results(select: exp.Select) -> Tree:
     Else DuckDB names them after its own functions.
     """
     for each in list(select.expressions):
-        if isinstance(each, _NAMED) and not isinstance(each, exp.Dot) and not each.find(*_OTHERS):
-            is_column = isinstance(each, exp.Cast) and isinstance(each.this, exp.Column)
-            name = each.this.name if is_column else _Names().generate(each)
+        if (name := find_result_name(each)) is not None:
             each.replace(exp.alias_(each.copy(), name, quoted=True))
     return select
+
+
+def find_result_name(column: Tree) -> str | None:
+    """Return the name of a call or a calculation; ``None`` for another column."""
+    if not isinstance(column, _NAMED) or isinstance(column, exp.Dot) or column.find(*_OTHERS):
+        return None
+    if isinstance(column, exp.Cast) and isinstance(column.this, exp.Column):
+        return str(column.this.name)
+    return str(_Names().generate(column))
 
 
 class _Names(SailDialect.Generator):

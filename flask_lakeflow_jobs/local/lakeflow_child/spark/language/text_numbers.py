@@ -11,16 +11,10 @@ from contextlib import suppress
 from sqlglot import exp
 
 from ...sql.databricks_sql import DatabricksDialect, SailDialect, parse_one
+from ...sql.result_names import find_result_name
 from .array_elements import FindKind
 
-_CALCULATIONS: dict[type[exp.Expr], str] = {
-    exp.Add: "+",
-    exp.Div: "/",
-    exp.IntDiv: "div",
-    exp.Mod: "%",
-    exp.Mul: "*",
-    exp.Sub: "-",
-}
+_CALCULATIONS = (exp.Add, exp.Div, exp.IntDiv, exp.Mod, exp.Mul, exp.Sub)
 _OF_NUMBERS = (exp.Avg, exp.Ceil, exp.Floor)
 _TEXT = "string"
 _WHOLE = ("bigint", "int", "smallint", "tinyint")
@@ -55,11 +49,11 @@ def convert_texts(
         for each in select.find_all(*_CALCULATIONS, *_OF_NUMBERS)
         if each.parent_select is select
     ]
-    columns = {id(each): (_write(each), _name(each)) for each in select.expressions}
+    names = [(_write(each), find_result_name(each)) for each in select.expressions]
     cast = exp.TryCast if is_lenient else exp.Cast
     is_changed = False
     for each in reversed(found):  # the inner ones first
-        operands = [each.this, each.expression] if type(each) in _CALCULATIONS else [each.this]
+        operands = [each.this, each.expression] if isinstance(each, _CALCULATIONS) else [each.this]
         with suppress(Exception):  # the query itself says what is wrong with it
             kinds = [find_kind(_write(operand)) for operand in operands]
             numbers = choose_numbers(kinds, is_lenient=is_lenient)
@@ -68,10 +62,9 @@ def convert_texts(
                     kind = exp.DataType.build(number)
                     operand.replace(cast(this=operand.copy(), to=kind))
                     is_changed = True
-    for each in select.expressions if is_named and is_changed else ():
-        before, name = columns[id(each)]
-        if not each.alias_or_name and _write(each) != before:
-            each.replace(exp.alias_(each.copy(), name, quoted=True))
+    for column, (before, name) in zip(list(select.expressions), names, strict=True):
+        if is_named and name is not None and _write(column) != before:
+            column.replace(exp.alias_(column.copy(), name, quoted=True))
     return is_changed
 
 
@@ -85,12 +78,5 @@ def convert_in_text(text: str, find_kind: FindKind, *, is_column: bool, is_lenie
     return ", ".join(map(_write, select.expressions)) if is_changed else text
 
 
-def _name(tree: exp.Expr) -> str:
-    """Return the name of a column, as Spark has it."""
-    if (sign := _CALCULATIONS.get(type(tree))) is None:
-        return _write(tree.unnest(), normalize_functions="lower")
-    return f"({_name(tree.this.unnest())} {sign} {_name(tree.expression.unnest())})"
-
-
-def _write(tree: exp.Expr, *, normalize_functions: str | bool = False) -> str:
-    return tree.sql(SailDialect, normalize_functions=normalize_functions, comments=False)
+def _write(tree: exp.Expr) -> str:
+    return tree.sql(SailDialect, normalize_functions=False, comments=False)

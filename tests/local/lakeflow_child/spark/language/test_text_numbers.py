@@ -41,6 +41,7 @@ def test_text_becomes_the_number_that_databricks_makes_of_it(
         ("s * 2", "CAST(s AS BIGINT) * 2 AS `(s * 2)`"),
         ("s * 2 + n AS total", "CAST(s AS BIGINT) * 2 + n AS total"),
         ("(s + 1) / x", "(CAST(s AS BIGINT) + 1) / x AS `((s + 1) / x)`"),
+        ("round(s * 2, 1)", "ROUND(CAST(s AS BIGINT) * 2, 1) AS `round((s * 2), 1)`"),
         ("AVG(s)", "AVG(CAST(s AS DOUBLE)) AS `avg(s)`"),
         ("s * s", "s * s"),
         ("n  *  2", "n  *  2"),
