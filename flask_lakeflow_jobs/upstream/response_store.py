@@ -115,7 +115,8 @@ class SharedStore:
 
     def __init__(self, shared: SharedCache) -> None:
         self._shared = shared
-        # A cache that was unavailable at a write still has the responses from before it.
+        # Of writes during an outage, after which the cache still has responses from before them. No
+        # response is stored under these.
         self._unstored: dict[int, Generation] = {}
 
     def get(self, key: CacheKey) -> tuple[Generation, Entry | None]:
@@ -123,6 +124,9 @@ class SharedStore:
         return self._choose_generation(key.job, stored), _parse_entry(entry)
 
     def put(self, key: CacheKey, entry: Entry) -> None:
+        unstored = self._unstored.get(key.job.job_id)
+        if unstored is not None and unstored.id == entry.generation:
+            return
         generation = entry.generation or self._begin_generation(key.job)
         if generation is None:
             return
@@ -138,20 +142,30 @@ class SharedStore:
         return self._choose_generation(job, self._shared.get(_generation_key(job)))
 
     def _choose_generation(self, job: Job, stored: Any) -> Generation:
-        """Return the generation of a job. One that could not be stored is tried again."""
+        """Return the generation of a job, and store one if that was not possible at a write."""
         unstored = self._unstored.get(job.job_id)
         if unstored is None:
             return _parse_generation(stored)
-        self.set_generation(job, unstored)
-        return unstored
+        # Not the same one: another process may have begun a later one since.
+        new = unstored._replace(id=uuid.uuid4().hex)
+        if not self._store_generation(job, new):
+            return unstored
+        if self._unstored.get(job.job_id) is unstored:
+            self._unstored.pop(job.job_id, None)
+        return new
 
     def set_generation(self, job: Job, generation: Generation) -> None:
-        key = _generation_key(job)
-        if self._shared.set(key, generation._asdict(), GENERATION_SECONDS):
+        if self._store_generation(job, generation):
             self._unstored.pop(job.job_id, None)
         else:
             self._unstored[job.job_id] = generation
-            self._shared.delete(key)  # a full cache still deletes: then no process serves any
+
+    def _store_generation(self, job: Job, generation: Generation) -> bool:
+        key = _generation_key(job)
+        if self._shared.set(key, generation._asdict(), GENERATION_SECONDS):
+            return True
+        self._shared.delete(key)  # a full cache still deletes: then no process serves any
+        return False
 
     def _begin_generation(self, job: Job) -> str | None:
         """Begin the first generation of a job, and return its id; ``None`` if there is one by now.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from cachelib import SimpleCache
@@ -40,3 +41,20 @@ class Reads:
 
 class SharedMemory(SimpleCache):
     """A store that passes for one of several processes: its type is not that of one."""
+
+
+class BrokenStore(SharedMemory):
+    """The same, but accesses fail as ``failures`` says of the next ones."""
+
+    failures: Sequence[bool] = ()
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.split("_")[0] in ("get", "set", "add", "delete") and self.failures:
+            is_failing, *self.failures = self.failures
+            if is_failing:
+                return _fail
+        return super().__getattribute__(name)
+
+
+def _fail(*_: Any, **__: Any) -> None:
+    raise ConnectionError("The store is unavailable.")

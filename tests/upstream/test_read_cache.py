@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import LakeflowJobsError, NotAllowed, UpstreamUnavailable
 from flask_lakeflow_jobs.identity import Identity
@@ -22,7 +24,7 @@ from flask_lakeflow_jobs.upstream.response_store import (
 )
 from tests.run_documents import JOB_ID, build_job
 from tests.support import FailingStore, FullStore
-from tests.upstream.reads import FINAL_TTL, KEY, Reads, SharedMemory
+from tests.upstream.reads import FINAL_TTL, KEY, BrokenStore, Reads, SharedMemory
 
 
 @pytest.mark.parametrize("name", [KEY.key, f"generation:{KEY.job.job_id}"])
@@ -106,6 +108,28 @@ def test_response_from_before_a_write_is_not_served_after_the_cache_was_unavaila
     reads.cache.invalidate(KEY.job)
     store.is_available = True
     assert reads.read(is_final=True).value == other.read(is_final=True).value == 2
+
+
+#: Which of the next accesses fail, the first one first.
+FAILURES = ["", "1", "01", "11", "111", "001", "1101"]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.sampled_from(FAILURES)), min_size=6))
+def test_response_from_before_a_write_is_not_served_whatever_fails(
+    steps: list[tuple[bool, bool, str]],
+) -> None:
+    store, version, written = BrokenStore(), 0, [0, 0]
+    processes = [Reads(backend=store), Reads(backend=store)]
+    for number, is_write, failures in steps:
+        store.failures, cache = [each == "1" for each in failures], processes[number].cache
+        if is_write:
+            version += 1
+            cache.invalidate(KEY.job)
+            written = [*written] if failures else [version, version]
+            written[number] = version
+        else:
+            cached = cache.read(KEY, lambda known=version: known, lambda _: True)
+            assert cached.value >= written[number]
 
 
 def test_response_that_was_requested_before_the_first_write_is_not_stored() -> None:
