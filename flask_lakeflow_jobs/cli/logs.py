@@ -63,7 +63,8 @@ def logs(key: str | None, run_id: int, follow: bool, failed: bool, tasks: Sequen
         validate_task_keys(tasks, [task.task_key for task in run.tasks or ()], handle.key)
     printer = LogPrinter(handle, run_id, only_failed=failed, only=tasks)
     if not follow:
-        printer.print_ended(run)
+        if not printer.print_ended(run):
+            print_progress(describe_no_log(run, handle.key, only_failed=failed))
         return
     try:
         with interrupt_on_signals():
@@ -73,7 +74,14 @@ def logs(key: str | None, run_id: int, follow: bool, failed: bool, tasks: Sequen
         print_progress(f"Interrupted. Run {run_id} continues.")
         raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
     print_progress(f"Run {run_id} of {handle.key}: {format_outcome(status.outcome)}.")
-    raise click.exceptions.Exit(exit_code_of(status.outcome))
+    if code := exit_code_of(status.outcome):
+        raise click.exceptions.Exit(code)
+
+
+def describe_no_log(run: Run, key: str, *, only_failed: bool) -> str:
+    if not has_ended(run):
+        return f"There is no log yet. Follow the run: flask jobs logs -f {key} {run.run_id}"
+    return "No task made the run fail." if only_failed else "There is no log."
 
 
 class LogPrinter:
@@ -105,15 +113,18 @@ class LogPrinter:
                     self._live.print_new(task, len(status.run.tasks or ()))
             yield status
 
-    def print_ended(self, run: Run) -> None:
-        """Print the logs of the tasks that have ended since the last call."""
+    def print_ended(self, run: Run) -> bool:
+        """Print the logs of the tasks that have ended since the last call.
+
+        :return: whether there is any.
+        """
         ended = [
             task
             for task in select_last_attempts(run.tasks)
             if has_ended(task) and task.run_id not in self._printed and self._is_wanted(task)
         ]
         if not ended:
-            return
+            return False
         keys = [task.task_key for task in ended]
         outputs = read_outputs(self._handle, self._run_id, keys)
         loops = read_loops(self._handle, run, keys, only_failed=self._only_failed)
@@ -125,6 +136,7 @@ class LogPrinter:
             loop = loops.get(task.task_key)
             text = "\n".join(format_task_log(task, output, loop, printed=printed or ""))
             print_output(text, needs_reader=self._is_following)
+        return True
 
     def _is_wanted(self, task: RunTask) -> bool:
         if self._only and task.task_key not in self._only:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
+import click
 import pytest
 
 from flask_lakeflow_jobs import run_changed
@@ -88,6 +91,31 @@ def test_followed_logs_come_line_by_line_while_a_task_runs(
     gate.touch()
     assert process.stdout.read().splitlines()[0].startswith("=== wait: SUCCEEDED after ")
     assert process.wait() == 0
+
+
+def test_logs_without_any_say_so(flask_jobs: RunFlask, run_gate: RunGate) -> None:
+    ended = str(flask_jobs("run", "words", "--json").document["runId"])
+    result = flask_jobs("logs", "words", ended, "--failed")
+    assert (result.stdout, result.stderr) == ("", "No task made the run fail.\n")
+    active = start_run(flask_jobs, "held", "-p", f"gate={run_gate.params['gate']}")
+    result = flask_jobs("logs", "held", active)
+    assert f"There is no log yet. Follow the run: flask jobs logs -f held {active}" in result.stderr
+
+
+def test_followed_logs_that_cannot_be_written_are_a_failure(
+    flask_jobs: RunFlask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with ``> /dev/full``."""
+    run_id = str(flask_jobs("run", "words", "-p", "args=x", "--json").document["runId"])
+    echo = click.echo
+
+    def refuse(text: str, err: bool = False) -> None:
+        if not err:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        echo(text, err=True)
+
+    monkeypatch.setattr(click, "echo", refuse)
+    assert flask_jobs("logs", "words", run_id, "-f").exit_code == 1
 
 
 def test_logs_of_a_for_each_task_have_its_iterations(flask_jobs: RunFlask) -> None:
