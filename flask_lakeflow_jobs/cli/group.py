@@ -9,7 +9,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from ..errors import LakeflowJobsError
+from ..errors import LakeflowJobsError, suggest
 from .exit_codes import ExitCode, format_exit_codes
 
 #: Where each command is defined. Its module is imported on first use, because an app that only
@@ -52,6 +52,14 @@ class JobsGroup(AppGroup):
         module, name = COMMANDS[cmd_name].split(":")
         command: click.Command = getattr(import_module(module, __package__), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:  # click suggests only commands that are loaded
+            ctx.fail(f"{error.message}{suggest(args[0], COMMANDS)}")
 
     def invoke(self, ctx: click.Context) -> Any:
         if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":

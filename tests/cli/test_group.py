@@ -116,9 +116,9 @@ def test_colors_are_for_terminals_without_no_color(
 
 
 def test_unknown_command_is_a_usage_error(flask_jobs: RunFlask) -> None:
-    result = flask_jobs("start")
+    result = flask_jobs("compair")
     assert result.exit_code == 2
-    assert "No such command 'start'" in result.stderr
+    assert "No such command 'compair'. Did you mean 'compare'?" in result.stderr
 
 
 @pytest.mark.parametrize("group", [[], ["record"]])
