@@ -15,6 +15,9 @@ from ..identity import APP
 from ..record.recording import Origin
 from ..state import AppState
 
+#: Seconds that a table waits for what it can do without, such as in an outage.
+MAX_TABLE_READ_SECONDS = 10.0
+
 
 def get_state() -> AppState:
     """Return the state of the current app.

@@ -75,12 +75,12 @@ def parse_idempotency_key(text: str) -> str:
 def parse_run_option(text: str) -> int:
     """Parse the id of a run.
 
-    :raises click.BadParameter: it is not an id.
+    :raises click.UsageError: it is not an id.
     """
     try:
         return parse_run_id(text)
     except InvalidRequest as error:
-        raise click.BadParameter(error.detail) from None
+        raise click.UsageError(error.detail) from None
 
 
 def read_json_object(

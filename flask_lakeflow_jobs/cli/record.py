@@ -21,7 +21,7 @@ from ..text import format_csv_line
 from ..unfinished_runs import PresentState, is_unfinished, read_present_state
 from ..upstream.concurrent_reads import read_each
 from .completion import complete_key
-from .handles import find_handle, get_state
+from .handles import MAX_TABLE_READ_SECONDS, find_handle, get_state
 from .local import is_workspace_available
 from .options import limit_option, parse_run_option, table_option
 from .printing import (
@@ -49,8 +49,8 @@ MAX_DAYS = 100_000
 #: Rows that an export reads at once.
 PAGE_SIZE = 500
 
-#: Unfinished runs that are read again for one table, the newest; and the seconds for all of them.
-MAX_READS, MAX_READ_SECONDS = 50, 10.0
+#: Unfinished runs that are read again for one table, the newest.
+MAX_READS = 50
 
 
 @click.group(cls=AppGroup)
@@ -203,7 +203,7 @@ def read_present_outcomes(rows: Sequence[RecordedRun]) -> dict[int, Outcome]:
     ]
     can_read = not unfinished or is_workspace_available()
     chosen = unfinished[:MAX_READS] if can_read else []
-    states = read_each(_read_present_state, chosen, MAX_READ_SECONDS)
+    states = read_each(_read_present_state, chosen, MAX_TABLE_READ_SECONDS)
     limit = (
         f"Only the newest {MAX_READS} are read."
         if can_read

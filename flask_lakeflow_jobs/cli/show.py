@@ -17,6 +17,7 @@ from ..runs.durations import counts_from_of_efforts, duration_of
 from ..runs.outcome import SUCCESSES, has_ended, outcome_of
 from ..runs.redaction import redact, summarize_newest_run
 from ..runs.run_parameters import parameters_of
+from ..upstream.concurrent_reads import read_each
 from .formatting import (
     format_comparison,
     format_explanation,
@@ -24,7 +25,7 @@ from .formatting import (
     format_run,
     format_runs,
 )
-from .handles import get_handle, get_state
+from .handles import MAX_TABLE_READ_SECONDS, get_handle, get_state
 from .local import is_workspace_available
 from .options import (
     document_option,
@@ -74,17 +75,20 @@ def list_jobs(as_json: bool, is_wide: bool) -> None:
 
 
 def read_newest_runs(jobs: Sequence[Job]) -> dict[str, BaseRun]:
-    """Read the newest run of each job; of none if the workspace does not respond."""
+    """Read the newest run of each job that has one and can be read in time."""
     if not is_workspace_available():
         print_progress("For the newest runs, start the local workspace: flask jobs local")
         return {}
-    handles = [get_handle(job.key) for job in jobs]
-    try:
-        runs = cached_reads_of(handles[0]).run_concurrently(_read_newest_run, handles)
-    except LakeflowJobsError as error:
-        print_warning(f"Cannot read the newest runs: {error.detail}")
-        return {}
-    return {job.key: run for job, run in zip(jobs, runs, strict=True) if run is not None}
+    runs = read_each(
+        lambda job: _read_newest_run(get_handle(job.key)), jobs, MAX_TABLE_READ_SECONDS
+    )
+    errors = [run for run in runs if isinstance(run, LakeflowJobsError)]
+    if errors:
+        print_warning(
+            f"Cannot read the newest runs of {len(errors)} of {len(jobs)} jobs: {errors[0].detail}"
+        )
+    found = zip(jobs, runs, strict=True)
+    return {job.key: run for job, run in found if run and not isinstance(run, LakeflowJobsError)}
 
 
 def _read_newest_run(handle: JobHandle) -> BaseRun | None:
@@ -246,5 +250,8 @@ def output(key: str | None, run_id: int, tasks: Sequence[str], as_json: bool) ->
         print_document(documents)
         return
     run = handle.get_run(run_id)
-    for text in format_outputs(run.tasks, documents, read_loops(handle, run, documents)):
+    texts = format_outputs(run.tasks, documents, read_loops(handle, run, documents))
+    if not texts:
+        print_progress("There is no output." if has_ended(run) else "There is no output yet.")
+    for text in texts:
         print_output(text)

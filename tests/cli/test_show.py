@@ -11,6 +11,7 @@ import click
 import pytest
 from flask import Flask
 
+from flask_lakeflow_jobs.cli import show as show_commands
 from flask_lakeflow_jobs.testing import Drop, Exchange, FaultyWorkspace, Refusal, Reply
 from tests.cli import apps
 from tests.cli.conftest import RunFlask, start_run
@@ -61,7 +62,21 @@ def test_list_without_workspace_warns_and_has_its_jobs(
     fault_proxy.fail(Drop())
     result = flask_jobs("list")
     assert (result.exit_code, len(result.stdout.splitlines())) == (0, 1 + len(job_ids))
-    assert result.stderr.count("Warning: Cannot read the newest runs:") == 1
+    assert (
+        f"Warning: Cannot read the newest runs of {len(job_ids)} of {len(job_ids)} jobs:"
+        in result.stderr
+    )
+    assert result.stderr.count("Warning:") == 1
+
+
+def test_list_waits_only_so_long_for_the_newest_runs(
+    flask_jobs: RunFlask, monkeypatch: pytest.MonkeyPatch, job_ids: Mapping[str, int]
+) -> None:
+    """The workspace has no time at all."""
+    monkeypatch.setattr(show_commands, "MAX_TABLE_READ_SECONDS", 0)
+    result = flask_jobs("list")
+    assert "did not respond within 0 seconds" in result.stderr
+    assert len(result.stdout.splitlines()) == 1 + len(job_ids)
 
 
 def test_list_with_a_hidden_job_has_the_runs_of_the_others(
@@ -197,6 +212,12 @@ def test_job_without_runs_is_reported_on_stderr(
 
 def send_no_runs(exchange: Exchange) -> None:
     exchange.respond(Reply(200, {"Content-Type": "application/json"}, b"{}"))
+
+
+def test_output_of_a_task_that_never_ran_says_that_there_is_none(flask_jobs: RunFlask) -> None:
+    run_id = str(flask_jobs("run", "broken", "--json").document["runId"])
+    result = flask_jobs("output", "broken", run_id, "--task", "load")
+    assert (result.stdout, result.stderr) == ("", "There is no output.\n")
 
 
 def test_compare_needs_two_different_runs(flask_jobs: RunFlask) -> None:
