@@ -56,8 +56,9 @@ def complete_key(_ctx: click.Context, _param: click.Parameter, incomplete: str) 
 @_in_app_context
 def complete_words(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Item]:
     """Complete ``[KEY] RUN``: first the key of a job, then one of its newest runs."""
-    if ctx.params.get("words"):
-        return _start_with(incomplete, _fetch(partial(_list_runs, _find_named_handle(ctx))))
+    if words := ctx.params.get("words"):
+        runs = _fetch(partial(_list_runs, _find_named_handle(ctx)))
+        return _start_with(incomplete, [run for run in runs if run.value not in words])
     keys = _list_keys()
     runs = _fetch(partial(_list_runs, find_handle(None))) if len(keys) == 1 else []
     return _start_with(incomplete, keys + runs)

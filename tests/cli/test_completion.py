@@ -100,6 +100,7 @@ def test_run_completes_the_newest_runs_of_the_job(
     older, newer = start_run(flask_jobs, "words"), start_run(flask_jobs, "words")
     assert complete("show", "words")[:2] == [newer, older]
     assert complete("watch", "words", typed=older) == [older]
+    assert complete("compare", "words", newer)[:1] == [older]
     assert complete("show", "nope") == []
     shown = complete_items("show", "words")[newer] or ""
     assert re.fullmatch(r"\w+ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", shown)
