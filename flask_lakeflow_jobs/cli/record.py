@@ -177,9 +177,7 @@ def show(undelivered: bool, limit: int, as_json: bool, is_wide: bool, **filters:
         name, rows = "actions", _read_page(found, filters, limit)
         table = format_actions(rows, width)
     else:
-        name, rows = "runs", _read_page(found, filters, limit)
-        if present := read_present_outcomes(rows):
-            rows = _read_page(found, filters, limit)  # with the ends that the reads have recorded
+        name, (rows, present) = "runs", _read_present_runs(found, filters, limit)
         table = format_recorded_runs(rows, present, width)
     if as_json:
         print_document({name: [asdict(row) for row in rows]})
@@ -187,6 +185,18 @@ def show(undelivered: bool, limit: int, as_json: bool, is_wide: bool, **filters:
         print_result(table)
     else:
         print_progress(f"The record has no such {name}.")
+
+
+def _read_present_runs(
+    found: Record, filters: Mapping[str, Any], limit: int
+) -> tuple[Sequence[RecordedRun], dict[int, Outcome]]:
+    """Return a page of runs, and the outcomes of those that were read again."""
+    rows = unfinished = _read_page(found, filters, limit)
+    if filters["outcome"] is not None:  # a run may have it whose end is not recorded
+        started = {**filters, "outcome": None, "state": RowState.STARTED}
+        unfinished = _read_page(found, started, limit)
+    present = read_present_outcomes(unfinished)
+    return (_read_page(found, filters, limit) if present else rows), present
 
 
 def read_present_outcomes(rows: Sequence[RecordedRun]) -> dict[int, Outcome]:

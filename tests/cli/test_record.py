@@ -63,6 +63,13 @@ def test_show_reads_unfinished_runs_again(
     assert [row["outcome"] for row in rows] == ["failed", None]
 
 
+def test_show_by_outcome_has_a_run_whose_end_nobody_has_read(
+    flask_jobs: RunFlask, ended: int
+) -> None:
+    assert row_of(flask_jobs("record", "show", "--outcome", "FAILED").stdout, ended)
+    assert flask_jobs("record", "show", "--outcome", "canceled").stdout == ""
+
+
 def test_show_says_that_a_run_is_running(flask_jobs: RunFlask, run_gate: RunGate) -> None:
     run_id = start_run(flask_jobs, "held", "-p", f"gate={run_gate.params['gate']}")
     result = flask_jobs("record", "show")
