@@ -6,15 +6,16 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from flask import Flask
 
 from tests.browser.conftest import CheckAccessibility, OpenPage
 from tests.browser.run_pages import wait_for_task
 from tests.console.support import start
-from tests.support import RunGate
+from tests.support import RunGate, wait_until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Route
+    from playwright.sync_api import Page, Route
 
 
 def test_log_grows_and_is_followed_until_the_reader_scrolls(
@@ -62,13 +63,21 @@ def test_page_of_a_run_has_a_growing_log_in_a_row(
     page.wait_for_selector(".lf-log-line:has-text('line 40')")
 
 
+def address_of_log(page: Page) -> str:
+    """Return the address of the task of a run that has printed its first lines, and waits."""
+    wait_for_task(page, "wait", "going")
+    address = page.evaluate("document.querySelector('[id$=-wait-1] [data-output] a').href")
+    page.click("[id$=-wait-1] summary")
+    page.wait_for_selector("[id$=-wait-1] .lf-log-line:has-text('line 41')")
+    return str(address)
+
+
 def test_rest_of_a_log_that_is_longer_than_a_part_follows_at_once(
     app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     run_id = start(app, "gated", run_gate.params)
     page = open_page(f"{site}/jobs/gated/runs/{run_id}")
-    wait_for_task(page, "wait", "going")
-    address = page.evaluate("document.querySelector('[id$=-wait-1] [data-output] a').href")
+    address = address_of_log(page)
     offsets: list[int] = []
 
     def answer(route: Route) -> None:
@@ -84,7 +93,45 @@ def test_rest_of_a_log_that_is_longer_than_a_part_follows_at_once(
     page.clock.pause_at("2026-01-31T09:00:00")
     page.goto(address)
     for count in (1, 2, 3):
-        page.wait_for_selector(f".lf-log-line:nth-child({40 + count})", state="attached")
+        page.wait_for_selector(f".lf-log-line:nth-child({41 + count})", state="attached")
         page.clock.run_for(10)
     page.clock.run_for(900)
     assert len(offsets) == 3, "the task writes on, so the next part is due later"
+
+
+def test_lines_that_leave_a_long_log_do_not_move_the_others(
+    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    run_id = start(app, "gated", run_gate.params)
+    page = open_page(f"{site}/jobs/gated/runs/{run_id}")
+    address = address_of_log(page)
+
+    sizes = [6_000, 2_000]  # lines of the responses; later ones have none
+
+    def answer(route: Route) -> None:
+        offset = int(parse_qs(urlsplit(route.request.url).query)["offset"][0])
+        lines = '<div class="lf-log-line"><span>more</span></div>' * (sizes.pop(0) if sizes else 0)
+        span = f'data-offset="{offset}" data-next="{offset + 1}" data-live'
+        body = f'<div class="lf-lines" {span}>{lines}</div>'
+        route.fulfill(content_type="text/html", body=body)
+
+    page.route("**/lines?*", answer)
+    page.clock.install(time="2026-01-31T08:00:00")
+    page.clock.pause_at("2026-01-31T09:00:00")
+    page.goto(address)
+    count = "document.querySelectorAll('.lf-log-line').length"
+    wait_until(lambda: page.evaluate(count) == 5_000, "the first lines")
+    page.evaluate(
+        """() => {
+          window.line = document.querySelectorAll(".lf-log-line")[3_000];
+          window.line.scrollIntoView();
+        }"""
+    )
+    pressed = "document.querySelector('[data-log-tools] [aria-pressed]').ariaPressed"
+    wait_until(lambda: page.evaluate(pressed) == "false", "the end of following")
+    top = "window.line.getBoundingClientRect().top"
+    before = page.evaluate(top)
+    page.clock.run_for(1_000)
+    first = "document.querySelectorAll('.lf-log-line')[1_000] === window.line"
+    wait_until(lambda: page.evaluate(first), "the next lines")
+    assert page.evaluate(top) == pytest.approx(before, abs=1)

@@ -9,17 +9,29 @@ import "./strips.js";
 import { watchTaskLinks } from "./task_links.js";
 import { localize } from "./times.js";
 
+/** Put a newer output in the place of one. A log with lines stays: it grows by itself, and a reader may be in it. */
+function update(place, loaded) {
+  const [log, other] = [place, loaded].map((each) => each.querySelector(".lf-log-part:has(.lf-log-line)"));
+  if (!log || !other) {
+    place.replaceWith(loaded);
+    return loaded;
+  }
+  for (const each of [...log.parentElement.children]) if (each !== log) each.remove();
+  log.before(...[...other.parentElement.children].filter((each) => each !== other));
+  place.dataset.output = loaded.dataset.output;
+  return place;
+}
+
 /** Load the output of a task when its row is opened. */
 async function loadOutput(details) {
   const place = details.querySelector("[data-output]");
   if (!place || place.dataset.output === "whole") return;
   try {
     const loaded = await loadContent(details.dataset.source, document.createElement("div"), ".lf-texts");
-    const isOver = !details.querySelector("[data-ticks]");
-    loaded.dataset.output = isOver ? "whole" : "part";
-    place.replaceWith(loaded);
-    addCopyButtons(loaded);
-    activateLogs(loaded);
+    loaded.dataset.output = loaded.querySelector("[data-ended]") ? "whole" : "part";
+    const shown = update(place, loaded);
+    addCopyButtons(shown);
+    activateLogs(shown);
   } catch (error) {
     const note = place.querySelector("span") ?? place.appendChild(document.createElement("span"));
     note.textContent = ` (${error.message})`;

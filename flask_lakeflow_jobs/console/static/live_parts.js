@@ -22,6 +22,7 @@ export class LivePart {
   #server;
   #skew;
   #isLoading = false;
+  #isOutdated = false;
   #stateTime = Date.now();
   #notice;
 
@@ -47,9 +48,19 @@ export class LivePart {
     return [...this.#root.querySelectorAll("[data-runs]")].flatMap((each) => each.dataset.runs.match(/\S+/g) ?? []);
   }
 
+  /** Load the part. A call during a load causes one more load. */
   async load() {
+    this.#isOutdated = true;
     if (this.#isLoading) return;
     this.#isLoading = true;
+    while (this.#isOutdated) {
+      this.#isOutdated = false;
+      await this.#loadOnce();
+    }
+    this.#isLoading = false;
+  }
+
+  async #loadOnce() {
     try {
       const after = await loadContent(this.#root.dataset.reloads, this.#root, "[data-part]");
       patch(this.#root, this.#server, after);
@@ -61,8 +72,6 @@ export class LivePart {
       this.#notify("");
     } catch (error) {
       this.#notify(`${error.message} ${formatAge(this.#stateTime)}`); // the next load may succeed
-    } finally {
-      this.#isLoading = false;
     }
   }
 

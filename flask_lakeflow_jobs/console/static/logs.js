@@ -1,6 +1,7 @@
 // Logs of tasks: new lines, following, search, and links to lines.
 
 import { fetchPage, loggedOut } from "./content.js";
+import { setText } from "./times.js";
 
 /** While the workspace has new lines at once, and otherwise, also after a failure. */
 const LIVE_INTERVAL_MS = 1_000;
@@ -97,7 +98,7 @@ class Log {
         isMore = await this.#load();
         this.#showMatches();
       } catch (error) {
-        this.#state.textContent = error.message; // the next load may succeed
+        setText(this.#state, error.message); // the next load may succeed
         hasFailed = true;
       }
     }
@@ -120,10 +121,17 @@ class Log {
     for (const name of ["final", "live"]) if (name in added.dataset) lines.dataset[name] = "";
     this.#next = added.dataset.next ?? this.#next;
     lines.append(...added.children);
-    while (lines.children.length > MAX_LINES) lines.firstElementChild.remove();
+    this.#dropFirstLines();
     this.#follow(this.#isFollowing);
     if (this.#search.value) this.#find();
     return Number(added.dataset.next) - Number(added.dataset.offset) >= LARGE_PART;
+  }
+
+  /** Drop the first lines of a long log. What is in view stays where it is. */
+  #dropFirstLines() {
+    const [lines, height] = [this.#lines, this.#lines.offsetHeight];
+    while (lines.children.length > MAX_LINES) lines.firstElementChild.remove();
+    this.#box.scrollTop -= height - lines.offsetHeight;
   }
 
   /** Mark a line that is clicked, and put it into the address. */
@@ -154,7 +162,7 @@ class Log {
   #showMatches() {
     const count = this.#matches.length;
     const where = this.#current < 0 ? "" : `${this.#current + 1} of `;
-    this.#state.textContent = this.#search.value ? `${where}${count} ${count === 1 ? "match" : "matches"}` : "";
+    setText(this.#state, this.#search.value ? `${where}${count} ${count === 1 ? "match" : "matches"}` : "");
   }
 
   #goTo(index) {

@@ -36,19 +36,43 @@ export function patch(live, before, after) {
 }
 
 /**
- * Replace a part by its new version, or, if the element is not a part, its content. Keep focus and scroll positions.
+ * Replace a part by its new version, or, if the element is not a part, its content. Keep focus, selection and scroll
+ * positions.
  * @returns {Element} the element in the page
  */
 export function replace(live, after) {
-  const restoreFocus = keepFocus(live);
+  const [restoreFocus, restoreSelection] = [keepFocus(live), keepSelection(live)];
   const scrolled = new Map([...live.querySelectorAll("[role=region]")].map((each, at) => [at, [each.scrollLeft, each.scrollTop]]));
   const next = document.importNode(after, true);
   keepOpen(live, next);
   if (live.matches("[data-part]")) live.replaceWith(next);
   else live.replaceChildren(...next.childNodes);
-  [...(next.isConnected ? next : live).querySelectorAll("[role=region]")].forEach((each, at) => each.scrollTo(...(scrolled.get(at) ?? [0, 0])));
-  restoreFocus(next.isConnected ? next : live);
-  return next.isConnected ? next : live;
+  const shown = next.isConnected ? next : live;
+  [...shown.querySelectorAll("[role=region]")].forEach((each, at) => each.scrollTo(...(scrolled.get(at) ?? [0, 0])));
+  restoreSelection(shown);
+  restoreFocus(shown);
+  return shown;
+}
+
+/** Return the path from an element to a node in it, as indexes of children. */
+const pathTo = (node, root) => (node === root ? [] : [...pathTo(node.parentNode, root), [...node.parentNode.childNodes].indexOf(node)]);
+
+/**
+ * Return a function that selects again what is selected in an element, unless an update has changed or moved it.
+ * @param {Element} live  what will be replaced
+ * @returns {(next: Element) => void}  takes what is in the page now
+ */
+function keepSelection(live) {
+  const { isCollapsed, anchorNode, anchorOffset, focusNode, focusOffset } = getSelection();
+  if (isCollapsed || !live.contains(anchorNode) || !live.contains(focusNode)) return () => {};
+  const ends = [anchorNode, focusNode].map((node) => ({ path: pathTo(node, live), text: node.textContent }));
+  return (next) => {
+    const [from, to] = ends.map(({ path, text }) => {
+      const node = path.reduce((each, at) => each?.childNodes[at], next);
+      return node?.textContent === text ? node : null;
+    });
+    if (from && to) getSelection().setBaseAndExtent(from, anchorOffset, to, focusOffset);
+  };
 }
 
 /**
@@ -78,13 +102,15 @@ function partOf(root, name) {
   return root.querySelector(`[data-part="${CSS.escape(name)}"]`);
 }
 
-/** Keep open what is open, with the content that was loaded into it. */
+/** Keep open what is open, with what scripts have put into it. */
 function keepOpen(live, next) {
   for (const open of [live, ...live.querySelectorAll("details[open][id]")].filter((each) => each.open && each.id)) {
     const same = next.id === open.id ? next : next.querySelector(`#${CSS.escape(open.id)}`);
     if (!same) continue;
     same.open = true;
-    const [loaded, place] = [open, same].map((each) => each.querySelector(":scope [data-output]"));
+    const [loaded, place] = [open, same].map((each) => each.querySelector(":scope > .lf-inside > [data-output]"));
     if (loaded?.dataset.output && place) place.replaceWith(loaded);
+    const button = open.querySelector(":scope > .lf-inside > [data-copies-link]");
+    if (button) same.querySelector(".lf-inside").append(button);
   }
 }

@@ -1,5 +1,7 @@
 // The list of a run's tasks: filtered by state and searched by key. The address of the page keeps both.
 
+import { setText } from "./times.js";
+
 /** Filters the rows of a run, and what its updates add to them. */
 export class TaskList {
   #root;
@@ -36,7 +38,7 @@ export class TaskList {
       if (!row.hidden && (!show || row.dataset.group === show)) found.add(row.dataset.group);
     }
     this.#openGroups(text || show ? found : new Set());
-    this.#root.querySelector("[data-none]").textContent = found.size ? "" : "No task matches.";
+    setText(this.#root.querySelector("[data-none]"), found.size ? "" : "No task matches.");
   }
 
   /** Open the groups with matches, and close them when the filter is gone. */

@@ -54,14 +54,18 @@ export function readSkew(root) {
 /** The reader's choice: `local`, `utc` or `relative`. */
 const readChoice = () => document.documentElement.dataset.lfTimes ?? "local";
 
+/** Set a text that has changed. Otherwise a selection would end, and screen readers would announce the text again. */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 function show(time, choice, now) {
   const { form } = time.dataset;
   const moment = new Date(time.dateTime);
   time.title = describe(moment);
   const isRelative = form === "ago" || (choice === "relative" && form !== "clock");
-  if (isRelative) time.textContent = formatRelative(now - moment);
-  else time.textContent = formatIso(moment, choice === "utc" ? 0 : offsetOf(moment)).slice(...FORMS[form]);
-  if (choice === "utc" && !isRelative) time.append(" UTC");
+  const [offset, zone] = choice === "utc" ? [0, " UTC"] : [offsetOf(moment), ""];
+  setText(time, isRelative ? formatRelative(now - moment) : formatIso(moment, offset).slice(...FORMS[form]) + zone);
 }
 
 /** Show the times in an element as the reader has chosen. */
@@ -88,7 +92,7 @@ export const formatAge = (moment) => `Shown is the state of ${formatClock(moment
 
 /** Update the growing durations. */
 export function updateDurations(root, now) {
-  for (const each of root.querySelectorAll("[data-ticks]")) each.textContent = formatDuration(now - Number(each.dataset.ticks));
+  for (const each of root.querySelectorAll("[data-ticks]")) setText(each, formatDuration(now - Number(each.dataset.ticks)));
   for (const each of root.querySelectorAll("[data-since]")) each.value = now - Number(each.dataset.since);
 }
 

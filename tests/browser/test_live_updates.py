@@ -1,0 +1,149 @@
+"""What a reader does on a page while its run changes: updates leave it as it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.run_pages import wait_for_end, wait_for_task
+from tests.console.support import start
+from tests.support import RunGate, wait_until
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from playwright.sync_api import Page
+
+    from tests.browser.conftest import OpenPage
+
+WAIT = "[id$=-wait-1]"
+
+#: Calls `load` twice, the second time before the first response is there.
+LOAD_TWICE = """async (script) => {
+  const { LivePart } = await import(script);
+  const root = document.createElement("div");
+  root.dataset.reloads = "";
+  root.innerHTML = "<p data-part=state>running</p>";
+  document.body.append(root);
+  const responses = [];
+  window.fetch = () => new Promise((resolve) => responses.push(resolve));
+  const answer = (state) => {
+    const body = `<div><p data-part=state>${state}</p></div>`;
+    responses.shift()(new Response(body, { headers: { "Content-Type": "text/html" } }));
+  };
+  const part = new LivePart(root);
+  const loaded = part.load();
+  part.load();
+  answer("running");
+  while (!responses.length && (await Promise.race([loaded.then(() => true), 0])) !== true)
+    await new Promise(requestAnimationFrame);
+  if (responses.length) answer("ended");
+  await loaded;
+  return root.textContent;
+}"""
+
+
+@pytest.fixture
+def page(app: Flask, site: str, open_page: OpenPage, run_gate: RunGate) -> Page:
+    """The page of a run whose second task of three waits for the gate."""
+    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
+    wait_for_task(page, "wait", "going")
+    return page
+
+
+def test_row_that_was_opened_before_its_task_ran_has_its_output(
+    page: Page, run_gate: RunGate
+) -> None:
+    page.click("[id$=-after-1] summary")
+    page.wait_for_selector("[id$=-after-1] .lf-log")
+    run_gate.open()
+    wait_for_end(page)
+    page.wait_for_selector("[id$=-after-1]:has-text('The task has left no output.')")
+
+
+def test_end_of_a_task_leaves_the_reader_in_its_log(page: Page, run_gate: RunGate) -> None:
+    page.click(f"{WAIT} summary")
+    page.wait_for_selector(f"{WAIT} .lf-log-line:has-text('line 40')")
+    page.fill(f"{WAIT} [type=search]", "line 1")
+    page.focus(f"{WAIT} .lf-log")  # as a mouse that selects
+    page.evaluate(
+        """(log) => {
+          document.querySelector(log).scrollTop = 50;
+          getSelection().selectAllChildren(document.querySelectorAll(`${log} span`)[11]);
+        }""",
+        f"{WAIT} .lf-log",
+    )
+    page.wait_for_selector(f"{WAIT} [aria-pressed=false]")
+    run_gate.open()
+    page.wait_for_selector(f"{WAIT} [data-output=whole]")
+    page.wait_for_selector(f"{WAIT} .lf-lines[data-final]")
+    assert page.locator(f"{WAIT} .lf-log-line").last.text_content() == "42over"
+    assert page.evaluate("log => document.querySelector(log).scrollTop", f"{WAIT} .lf-log") == 50
+    assert page.input_value(f"{WAIT} [type=search]") == "line 1"
+    assert page.evaluate("String(getSelection())") == "line 12"
+
+
+def test_end_of_a_task_keeps_the_focus_on_the_button_of_its_row(
+    page: Page, run_gate: RunGate
+) -> None:
+    button = f"{WAIT} [data-copies-link]"
+    page.click(f"{WAIT} summary")
+    page.wait_for_selector(f"{WAIT} .lf-log")
+    page.focus(button)
+    run_gate.open()
+    wait_for_end(page)
+    page.wait_for_selector(f"{WAIT} [data-output=whole]")
+    assert page.locator(button).count() == 1
+    assert page.evaluate("button => document.activeElement.matches(button)", button)
+
+
+def test_update_keeps_the_selected_text(page: Page) -> None:
+    selected = page.evaluate(
+        """() => {
+          window.facts = document.querySelector("[data-part=facts]");
+          const id = facts.querySelector(":scope > div:nth-last-child(2) dd");
+          getSelection().selectAllChildren(id);
+          document.querySelector("[data-part=axis]").dataset.to = 0; // an update is due now
+          return id.textContent;
+        }"""
+    )
+    wait_until(lambda: page.evaluate("!window.facts.isConnected"), "the update")
+    assert page.evaluate("String(getSelection())") == selected
+
+
+def test_unchanged_times_are_not_written_again(page: Page) -> None:
+    """They are checked every few seconds, and a written text loses its selection."""
+    assert page.evaluate(
+        """async () => {
+          const time = document.querySelector(".lf-facts time");
+          const text = time.firstChild;
+          document.documentElement.dataset.lfTimes = "local";
+          await new Promise(requestAnimationFrame);
+          return text.isConnected;
+        }"""
+    )
+
+
+def test_unchanged_count_of_matches_is_not_announced_again(page: Page) -> None:
+    page.click(f"{WAIT} summary")
+    page.wait_for_selector(f"{WAIT} .lf-log-line:has-text('line 40')")
+    page.fill(f"{WAIT} [type=search]", "line 1")
+    page.evaluate(
+        """(state) => {
+          window.announced = 0;
+          new MutationObserver(() => announced++)
+            .observe(document.querySelector(state), { childList: true, characterData: true });
+        }""",
+        f"{WAIT} [data-log-state]",
+    )
+    for _ in range(2):
+        with page.expect_response("**/lines*"):
+            pass
+    assert page.text_content(f"{WAIT} [data-log-state]") == "10 matches"
+    assert page.evaluate("window.announced") == 0
+
+
+def test_update_during_a_load_is_loaded_after_it(site: str, open_page: OpenPage) -> None:
+    page = open_page(f"{site}/jobs")
+    script = page.evaluate("document.querySelector('script[src*=\"console.js\"]').src")
+    assert page.evaluate(LOAD_TWICE, script.replace("console.js", "live_parts.js")) == "ended"
