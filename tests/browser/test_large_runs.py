@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from flask import Flask
@@ -13,6 +14,9 @@ from tests.browser.conftest import CheckAccessibility, OpenPage
 from tests.conftest import Serve
 from tests.console.support import run, shop_app, start
 from tests.local.support import write_bundle
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
 
 TASKS = 60
 
@@ -108,6 +112,21 @@ def test_address_of_a_task_opens_its_row(
     assert page.url.endswith("#task-task_33")
 
 
+def test_load_of_the_other_tasks_leaves_an_output_in_its_row(
+    app: Flask, serve: Serve, open_page: OpenPage, ended: str
+) -> None:
+    held: list[Route] = []
+    page = open_page()
+    page.route("**/live", lambda route: held.append(route))
+    page.goto(f"{serve(app)}{ended}?find=task_33#task-task_33")
+    page.wait_for_selector("[data-task=task_33] [data-output=whole]")
+    expect(page.locator(".lf-attempt")).to_have_count(1)
+    held[0].continue_()
+    expect(page.locator(".lf-attempt")).to_have_count(TASKS)
+    assert page.locator("[data-output=whole]").count() == 1
+    assert page.locator("[data-task=task_33] [data-output=whole]").count() == 1
+
+
 def test_nodes_of_many_tasks_have_few_elements_and_a_label(
     app: Flask, serve: Serve, open_page: OpenPage, ended: str
 ) -> None:
@@ -160,6 +179,43 @@ def test_graph_zooms_and_fits_by_keyboard(
             assert shown["width"] == pytest.approx(factor * full["width"], abs=2)
         else:
             assert graph.evaluate("each => each.scrollWidth <= each.clientWidth")
+
+
+def test_tab_in_the_graph_ends_following(
+    app: Flask, serve: Serve, open_page: OpenPage, ended: str
+) -> None:
+    """The next update would move the node with the focus out of view."""
+    page = open_page(serve(app) + ended)
+    page.evaluate("document.querySelector('[data-graph-action=follow]').hidden = false")
+    follow = page.locator("[data-graph-action=follow]")
+    follow.click()
+    expect(follow).to_have_attribute("aria-pressed", "true")
+    page.focus(".lf-graph")
+    page.keyboard.press("Tab")
+    expect(follow).to_have_attribute("aria-pressed", "false")
+
+
+def test_nothing_moves_for_readers_who_want_less_motion(
+    app: Flask, serve: Serve, open_page: OpenPage, ended: str
+) -> None:
+    page = open_page(serve(app) + ended, reduced_motion="reduce")
+    page.evaluate(
+        "document.querySelectorAll('[data-kind]').forEach(each => each.dataset.kind = 'going')"
+    )
+    assert page.evaluate("document.getAnimations().length") == 0
+    page.emulate_media(reduced_motion="no-preference")
+    assert page.evaluate("document.getAnimations().length") > 0
+
+
+def test_pressed_button_is_marked_in_forced_colors(
+    app: Flask, serve: Serve, open_page: OpenPage, ended: str
+) -> None:
+    page = open_page(serve(app) + ended, forced_colors="active")
+    follow = page.locator("[data-graph-action=follow]")
+    outline = "each => getComputedStyle(each).outlineStyle"
+    assert follow.evaluate(outline) == "none"
+    follow.evaluate("each => each.setAttribute('aria-pressed', 'true')")
+    assert follow.evaluate(outline) == "solid"
 
 
 def test_filters_work_without_scripts(

@@ -234,6 +234,30 @@ def test_run_page_skipped_outcome_is_accessible(
     check_accessibility(page)
 
 
+def test_nodes_of_the_graph_hold_their_text_at_double_size(
+    app: Flask, site: str, open_page: OpenPage
+) -> None:
+    page = open_page()
+    fonts = {"fontSizes": {"standard": 32, "fixed": 26}}
+    page.context.new_cdp_session(page).send("Page.setFontSizes", fonts)
+    page.goto(f"{site}/jobs/flaky/runs/{run(app, 'flaky')}")
+    assert page.evaluate("getComputedStyle(document.documentElement).fontSize") == "32px"
+    for name in page.locator(".lf-node strong").all():
+        assert name.evaluate("each => each.scrollHeight <= each.clientHeight")
+
+
+def test_dark_page_is_printed_in_the_colors_of_paper(
+    app: Flask, site: str, open_page: OpenPage
+) -> None:
+    page = open_page(f"{site}/jobs")
+    color = "getComputedStyle(document.querySelector('main')).color"
+    dark_on_light = page.evaluate(color)
+    page.evaluate("document.documentElement.dataset.lfTheme = 'dark'")
+    assert page.evaluate(color) != dark_on_light
+    page.emulate_media(media="print")
+    assert page.evaluate(color) == dark_on_light
+
+
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_all_pages_are_accessible(
     make_shop: MakeShop,

@@ -65,7 +65,7 @@ export class Graph {
     const box = this.#box;
     box.addEventListener("scroll", () => this.#showWindow());
     for (const name of ["wheel", "pointerdown"]) box.addEventListener(name, () => this.#setFollowing(false), { passive: true });
-    box.addEventListener("keydown", ({ key }) => /^(Arrow|Page|Home|End)/.test(key) && this.#setFollowing(false));
+    box.addEventListener("keydown", ({ key }) => /^(Arrow|Page|Home|End|Tab)/.test(key) && this.#setFollowing(false));
     new ResizeObserver(() => this.#showTools()).observe(box);
     const scale = this.#scale;
     this.#scale = 1; // as the server draws it
