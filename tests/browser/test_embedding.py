@@ -67,6 +67,7 @@ def test_fragments_that_htmx_inserts_are_live(
     check_accessibility(page)
     page.evaluate(LOAD, f"/jobs/gated/runs/{run_id}/fragment")
     wait_for_end(page)
+    assert page.locator("#place > [role=status]").count() == 0, "an ended run leaves nothing behind"
 
 
 def test_cards_in_the_hosts_page_have_a_gap(app: Flask, serve: Serve, open_page: OpenPage) -> None:

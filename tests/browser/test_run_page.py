@@ -122,6 +122,9 @@ def test_run_page_workspace_failure_shows_age_of_state(
         fault_proxy.fail(Drop())
         page.wait_for_selector("[data-connection=stale]")
         assert "Shown is the state of" in (page.text_content("[data-connection]") or "")
+        announced = page.text_content(".lf-run + [role=status]")
+        assert announced
+        assert announced in (page.text_content("[data-connection]") or "")
         fault_proxy.clear_faults()
         page.wait_for_selector("[data-connection=live]")
         run_gate.open()

@@ -42,6 +42,7 @@ export class LiveRun {
   #connection = "connecting";
   #streamError = "";
   #loadError = "";
+  #problem = ""; // that is shown
   #stateTime = 0; // when the state that is shown was current
   #announcer;
   #stop;
@@ -52,11 +53,11 @@ export class LiveRun {
     this.#parts = new RunParts(root);
     this.#graph = new Graph(root);
     this.#tasks = new TaskList(root);
-    this.#announcer = createAnnouncer(root);
     this.#notifier = new EndNotifier(root.querySelector(".lf-title").textContent.trim());
     this.#adapt();
     if (this.#parts.isPartial) this.#refresh();
     if (this.#meta.over) return;
+    this.#announcer = createAnnouncer(root);
     const handlers = {
       status: (status, url, state) => this.#handleStatus(status, stateWithoutProgress(state)),
       stale: ({ detail }) => this.#show({ streamError: detail }),
@@ -126,7 +127,7 @@ export class LiveRun {
       this.#retryAt = Infinity;
       this.#adapt();
       const now = this.#meta.word;
-      if (now !== word) this.#announcer.textContent = `State of the run: ${now}.`;
+      if (now !== word) this.#announce(`State of the run: ${now}.`);
     } catch (error) {
       this.#handleFailure(error.message);
     }
@@ -180,6 +181,13 @@ export class LiveRun {
     const problem = this.#loadError || streamError || (this.#meta.staleSince && "The workspace cannot be reached.");
     place.dataset.connection = problem ? "stale" : connection;
     place.textContent = problem ? `${problem} ${formatAge(this.#stateTime)}` : (CONNECTIONS[connection] ?? connection);
+    if (problem !== this.#problem) this.#announce(problem);
+    this.#problem = problem;
+  }
+
+  /** Announce a text to readers with screen readers. */
+  #announce(text) {
+    if (this.#announcer) this.#announcer.textContent = text;
   }
 
   /** Stop after another script has removed the run from the page. */
