@@ -80,7 +80,7 @@ def test_unknown_values_of_query_count_as_empty(app: Flask) -> None:
 
 
 def rows_of(page: str) -> list[str]:
-    return re.findall(r'<tr data-part="(\w+)"', page)
+    return re.findall(r'<tr data-part="job-(\w+)"', page)
 
 
 def test_jobs_page_filters_by_text_and_state(client: FlaskClient, app: Flask) -> None:
@@ -135,3 +135,13 @@ def test_jobs_page_of_many_jobs_is_a_table(make_shop: MakeShop) -> None:
     assert "<table" in few.get("/jobs/?view=table").text
     assert "<table" in many.get("/jobs/").text
     assert "<table" not in many.get("/jobs/?view=cards").text
+
+
+@pytest.mark.parametrize("view", ["cards", "table"])
+def test_job_has_a_part_of_its_own_whatever_its_key_is(make_shop: MakeShop, view: str) -> None:
+    """The script of the page finds a part by its name, and the page has parts without jobs."""
+    app = make_shop(jobs={key: {"job_id": 7} for key in ("now", "jobs", "counts")})
+    page = app.test_client().get(f"/jobs/?view={view}").text
+    names = re.findall(r'data-part="([^"]+)"', page)
+    assert sorted({*names} - {"now"}) == sorted(name for name in names if name != "now")
+    assert {"job-now", "job-jobs", "job-counts"} <= {*names}
