@@ -111,6 +111,24 @@ def test_update_keeps_the_selected_text(page: Page) -> None:
     assert page.evaluate("String(getSelection())") == selected
 
 
+def test_new_row_has_its_size_in_its_first_frame(page: Page) -> None:
+    """Otherwise each update moves the rows below it, and back."""
+    tops = page.evaluate(
+        """async () => {
+          const [row, next] = document.querySelectorAll(".lf-attempt");
+          const copies = Array.from({ length: 8 }, () => row.cloneNode(true));
+          row.replaceWith(...copies); // differences of a pixel add up
+          const tops = [];
+          for (let frame = 0; frame < 4; frame++) {
+            await new Promise(requestAnimationFrame);
+            tops.push(next.getBoundingClientRect().top);
+          }
+          return tops;
+        }"""
+    )
+    assert len({*tops}) == 1
+
+
 def test_unchanged_times_are_not_written_again(page: Page) -> None:
     """They are checked every few seconds, and a written text loses its selection."""
     assert page.evaluate(

@@ -8,10 +8,11 @@ import pytest
 
 from tests.browser.conftest import CheckAccessibility, OpenPage
 from tests.conftest import Serve
-from tests.console.support import run
+from tests.console.support import run, start
 
 if TYPE_CHECKING:
     from tests.console.conftest import MakeShop
+    from tests.support import RunGate
 
 
 def test_row_of_the_history_opens_its_run(
@@ -31,6 +32,19 @@ def test_row_of_the_history_opens_its_run(
     with page.expect_navigation():
         page.keyboard.press("Enter")
     assert page.url.endswith(f"/runs/{run_id}")
+
+
+def test_control_key_opens_the_run_of_a_row_in_another_tab(
+    make_shop: MakeShop, serve: Serve, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    app = make_shop()
+    run_id = start(app, "gated", run_gate.params)
+    page = open_page(f"{serve(app)}/jobs/gated")
+    with page.context.expect_page() as opened:
+        parameters = page.locator(f"[data-part=run-{run_id}] .lf-parameters span")
+        parameters.click(modifiers=["Control"])
+    opened.value.wait_for_url(f"**/runs/{run_id}")
+    assert page.url.endswith("/jobs/gated")
 
 
 @pytest.mark.parametrize("width", [1440, 390])

@@ -6,7 +6,7 @@ const INTERACTIVE = "a, button, input, label, summary, select";
 document.addEventListener("click", (event) => {
   const row = event.target.closest?.(".lf-runs tbody tr");
   if (!row || event.target.closest(INTERACTIVE) || String(getSelection())) return;
-  row.querySelector(".lf-row-link")?.click();
+  row.querySelector(".lf-row-link")?.dispatchEvent(new MouseEvent("click", event)); // with the keys that are held down
 });
 
 const MAX_SELECTED = 2;
