@@ -101,7 +101,8 @@ class SharedRecords:
         self._cache = cache
         self._restore = restore
         self._lease_seconds = lease_seconds
-        # A full cache still serves old records. These changes void them in this process.
+        # A cache that is full, or was unavailable, still has old records. These changes void them
+        # in this process until the cache can store others in their place.
         self._unstored: Memo[RunIds, str] = Memo(MAX_UNSTORED_CHANGES)
 
     @property
@@ -128,11 +129,24 @@ class SharedRecords:
         changes = [_change_key(ids) for ids in all_ids]
         stored = iter(self._cache.get_many([*polls, *changes, *others]))
         records = [PollRecord.parse(next(stored)) for _ in polls]
-        change_ids = [_parse_change(next(stored)) for _ in changes]
+        change_ids = [self._choose_change(ids, next(stored)) for ids in all_ids]
         return [
-            (choose_record(record, self._unstored.get(ids) or change_id), next(stored, None))
-            for ids, record, change_id in zip(all_ids, records, change_ids, strict=True)
+            (choose_record(record, change_id), next(stored, None))
+            for record, change_id in zip(records, change_ids, strict=True)
         ]
+
+    def _choose_change(self, run_ids: RunIds, stored: Any) -> str | None:
+        """Return the last change of a run, and store one if that was not possible before."""
+        unstored = self._unstored.get(run_ids)
+        if not unstored:
+            return _parse_change(stored)
+        # Not the same one: another process may have made a later one since.
+        change_id = new_id()
+        if not self._store_change(run_ids, change_id):
+            return unstored
+        if self._unstored.get(run_ids) == unstored:
+            self._unstored.put(run_ids, "")
+        return change_id
 
     def read_snapshots(self, run_keys: Sequence[RunKey]) -> list[Snapshot | None]:
         stored = self._cache.get_many([f"state:{run_key.key}" for run_key in run_keys])
@@ -187,8 +201,11 @@ class SharedRecords:
         """
         if self.is_shared:
             change_id = new_id()
-            is_stored = self._cache.set(_change_key(run_ids), change_id, RECORD_TTL_SECONDS)
+            is_stored = self._store_change(run_ids, change_id)
             self._unstored.put(run_ids, "" if is_stored else change_id)
+
+    def _store_change(self, run_ids: RunIds, change_id: str) -> bool:
+        return bool(self._cache.set(_change_key(run_ids), change_id, RECORD_TTL_SECONDS))
 
     @staticmethod
     def _lease_key(run_key: RunKey, after: str) -> str:

@@ -12,7 +12,7 @@ from flask_lakeflow_jobs.runs.outcome import outcome_of
 from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
 from flask_lakeflow_jobs.watching.hub import Hub
 from flask_lakeflow_jobs.watching.lease import TICK_SECONDS
-from flask_lakeflow_jobs.watching.watched_run import RunKey
+from flask_lakeflow_jobs.watching.watched_run import KEPT_SECONDS, RunKey
 from tests.run_documents import FAILED, build_job, run, run_state
 from tests.watching.support import (
     ALICES,
@@ -141,3 +141,23 @@ def test_end_is_not_shown_after_a_repair(changing: int, identity: RunKey) -> Non
     late = processes.subscribe()
     processes.run(2 * TICK_SECONDS)
     assert [outcomes(each.collect()) for each in late] == [["pending"]] * 2
+
+
+def test_change_during_an_outage_hides_no_later_one() -> None:
+    processes = Processes(0.0, 0.0)
+    processes.source.set_response(LONG_RUNNING)
+    subscriptions = processes.subscribe()
+    processes.run(POLL_INTERVAL)
+    processes.store.is_away = True
+    processes.hubs[0].invalidate(ONE.ids)
+    processes.store.is_away = False
+    processes.source.set_response(FAILED_RUN)
+    processes.run(POLL_INTERVAL)
+    for subscription in subscriptions:
+        subscription.close()
+    processes.run(KEPT_SECONDS + POLL_INTERVAL)
+    processes.source.set_response(REPAIRED)
+    processes.hubs[1].reset(ONE)
+    late = processes.hubs[0].subscribe(ONE)
+    processes.run(2 * TICK_SECONDS)
+    assert outcomes(late.collect()) == ["pending"]

@@ -140,20 +140,23 @@ def test_change_frees_the_lease_and_calls_for_a_poll(records: SharedRecords) -> 
 def test_change_that_a_full_store_refuses_calls_for_a_poll(
     records: SharedRecords, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the process that made it, until the store accepts a later one."""
+    """In the process that made it, and in all as soon as the store accepts one."""
+    other = SharedRecords(SharedCache(store), restore, lease_seconds=5.0)
     records.publish({ONE: RECORD}, {})
     with monkeypatch.context() as full:
         full.setattr(store, "set", lambda *_, **__: False)
         records.invalidate(ONE.ids)
-    assert records.read([ONE]) != [RECORD]
-    records.invalidate(ONE.ids)
-    other = SharedRecords(SharedCache(store), restore, lease_seconds=5.0)
+        assert records.read([ONE]) == records.read([ONE]) != [RECORD]
+        assert other.read([ONE]) == [RECORD]
+    assert records.read([ONE]) == other.read([ONE]) != [RECORD]
     other.invalidate(ONE.ids)
     [change] = other.read([ONE])
     assert change is not None
     newest = replace(RECORD, change_id=change.change_id)
     other.publish({ONE: newest}, {})
     assert records.read([ONE]) == [newest]
+    other.invalidate(ONE.ids)
+    assert records.read([ONE]) == other.read([ONE]) != [newest]
 
 
 def test_change_concerns_every_identity_and_no_other_run(records: SharedRecords) -> None:
