@@ -218,6 +218,17 @@ def test_pressed_button_is_marked_in_forced_colors(
     assert follow.evaluate(outline) == "solid"
 
 
+def test_bars_of_progress_keep_their_colors_in_forced_colors(
+    app: Flask, serve: Serve, open_page: OpenPage, ended: str
+) -> None:
+    """Otherwise the bar and what is behind it have the color of the page."""
+    page = open_page(serve(app) + ended)
+    bar = page.locator("progress").first
+    color = bar.evaluate("each => getComputedStyle(each).backgroundColor")
+    page.emulate_media(forced_colors="active")
+    assert bar.evaluate("each => getComputedStyle(each).backgroundColor") == color
+
+
 def test_filters_work_without_scripts(
     app: Flask, serve: Serve, open_page: OpenPage, ended: str
 ) -> None:

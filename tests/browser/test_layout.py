@@ -246,6 +246,20 @@ def test_nodes_of_the_graph_hold_their_text_at_double_size(
         assert name.evaluate("each => each.scrollHeight <= each.clientHeight")
 
 
+def test_small_graph_is_printed_in_its_size_and_without_buttons(
+    app: Flask, site: str, open_page: OpenPage
+) -> None:
+    page = open_page(f"{site}/jobs/flaky/runs/{run(app, 'flaky')}")
+    graph = page.locator(".lf-graph > svg")
+    shown = graph.bounding_box()
+    page.emulate_media(media="print")
+    printed = graph.bounding_box()
+    assert shown
+    assert printed
+    assert (printed["width"], printed["height"]) == (shown["width"], shown["height"])
+    assert page.locator(".lf-button:visible").count() == 0
+
+
 def test_dark_page_is_printed_in_the_colors_of_paper(
     app: Flask, site: str, open_page: OpenPage
 ) -> None:
