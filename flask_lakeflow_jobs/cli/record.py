@@ -6,7 +6,6 @@ import datetime as dt
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -180,7 +179,7 @@ def show(undelivered: bool, limit: int, as_json: bool, is_wide: bool, **filters:
         name, (rows, present) = "runs", _read_present_runs(found, filters, limit)
         table = format_recorded_runs(rows, present, width)
     if as_json:
-        print_document({name: [asdict(row) for row in rows]})
+        print_document({name: [vars(row) for row in rows]})
     elif rows:
         print_result(table)
     else:
@@ -307,7 +306,7 @@ def _format_csv(rows: Iterator[Any]) -> Iterator[str]:
     """Yield the header and one line per row, without names of columns if there are no rows."""
     header: list[str] = []
     for row in rows:
-        values = asdict(row)
+        values = vars(row)
         if not header:
             header = list(values)
             yield format_csv_line(header)
@@ -316,4 +315,4 @@ def _format_csv(rows: Iterator[Any]) -> Iterator[str]:
 
 def _format_json_lines(rows: Iterator[Any]) -> Iterator[str]:
     for row in rows:
-        yield json.dumps(asdict(row))
+        yield json.dumps(vars(row))
