@@ -117,4 +117,4 @@ def test_repair_of_a_successful_run_needs_task_keys(flask_jobs: RunFlask) -> Non
     assert "Name the tasks to rerun." in result.stderr
     refused = flask_jobs("repair", "words", run_id, "--only", "nope")
     assert refused.exit_code == 2
-    assert "Task nope does not exist" in refused.stderr
+    assert refused.stderr == "Error: The job 'words' has no task 'nope'. Its tasks: say.\n"
