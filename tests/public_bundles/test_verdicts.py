@@ -17,6 +17,7 @@ from tests.public_bundles.verdicts import (
     [
         ("The task needs cowsay, which its environment lists. Set X = True.", Verdict.EXTRA, True),
         ("Sail has no RDDs. Use DataFrames. More.", Verdict.NOT_HERE, True),
+        ("NotImplementedError: Sail runs no scripts. Write them.", Verdict.NOT_HERE, True),
         ("Copy the file to /Volumes/a. FileNotFoundError: x", Verdict.SURROUNDINGS, True),
         ("ValueError: No secret with scope: a. Put it with the API.", Verdict.SURROUNDINGS, True),
         ("The task needs the module a, and lists b. Build it.", Verdict.EXTRA, True),

@@ -39,7 +39,7 @@ _PATTERNS = {
         r"|The local workspace (?:cannot|does not serve))"
         r"|Write the cell in"
         r"|^DuckDB "
-        r"|Sail has no (?!access)|: DuckDB has no|JVM|No API found for"
+        r"|Sail (?:has no (?!access)|runs no )|: DuckDB has no|JVM|No API found for"
     ),
     Verdict.SURROUNDINGS: (
         r"[Ss]ecret |cannot reach|Copy the file|is not in the local workspace|There is no file"
