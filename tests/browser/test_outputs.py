@@ -33,7 +33,7 @@ def test_log_grows_and_is_followed_until_the_reader_scrolls(
     page.wait_for_selector("#L40")
     box = page.locator(".lf-log")
     is_at_end = "box => box.scrollHeight - box.scrollTop - box.clientHeight < 40"
-    page.wait_for_function(f"({is_at_end})(document.querySelector('.lf-log'))")
+    wait_until(lambda: box.evaluate(is_at_end), "the end of the log")
     follow = page.get_by_role("button", name="Follow")
     assert follow.get_attribute("aria-pressed") == "true"
     box.evaluate("box => { box.scrollTop = 0; }")

@@ -12,7 +12,7 @@ from flask import Flask
 from flask_lakeflow_jobs import current_jobs
 from tests.browser.conftest import ALLOW_NOTIFICATIONS, CheckAccessibility, OpenPage
 from tests.console.support import start
-from tests.support import RunGate
+from tests.support import RunGate, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -128,7 +128,7 @@ def test_button_tells_when_the_run_ends(
     page.wait_for_selector("[data-connection=live]")
     assert page.evaluate("window.asked") is None
     page.click("[data-notify]")
-    page.wait_for_function("window.asked")
+    wait_until(lambda: page.evaluate("window.asked"), "the question")
     if answer == "granted":
         page.wait_for_selector("[data-notify][aria-pressed=true]")
     else:
@@ -137,8 +137,7 @@ def test_button_tells_when_the_run_ends(
     page.wait_for_selector(ENDED, state="attached")
     assert page.locator("[data-notify]").count() == 0
     notified = ["gated: succeeded"] if answer == "granted" else []
-    page.wait_for_function(f"window.notified.length === {len(notified)}")
-    assert page.evaluate("window.notified") == notified
+    wait_until(lambda: page.evaluate("window.notified") == notified, "the notification")
 
 
 def test_button_is_hidden_where_notifications_do_not_exist(

@@ -39,7 +39,7 @@ def test_times_are_local_utc_or_relative_and_move_nothing(
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", utc)
     page = open_page(url, timezone_id="Asia/Kolkata")
     page.add_init_script(ADDS_SHIFTS)
-    page.wait_for_function("document.querySelector('time').title.includes('+05:30')")
+    page.wait_for_selector("time[title*='+05:30']", state="attached")
     local = page.inner_text(TIME)
     assert local != utc
     assert page.get_attribute(TIME, "title") == f"{local} UTC+05:30\n{utc}"
