@@ -63,6 +63,22 @@ def test_page_of_a_run_has_a_growing_log_in_a_row(
     page.wait_for_selector(".lf-log-line:has-text('line 40')")
 
 
+def test_log_that_was_empty_can_be_downloaded_once_it_has_lines(
+    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
+    wait_for_task(page, "wait", "going")
+    row = page.locator("[id$=-after-1]")
+    row.locator("summary").first.click()
+    row.locator(".lf-log").wait_for()
+    download = row.locator("[download]")
+    assert download.count() == 1
+    assert download.is_hidden()
+    lines = row.locator(".lf-lines")
+    lines.evaluate("each => each.innerHTML = '<div class=lf-log-line><span>1</span></div>'")
+    assert download.is_visible()
+
+
 def address_of_log(page: Page) -> str:
     """Return the address of the task of a run that has printed its first lines, and waits."""
     wait_for_task(page, "wait", "going")

@@ -180,7 +180,7 @@ export class LiveRun {
     if (!place) return;
     const problem = this.#loadError || streamError || (this.#meta.staleSince && "The workspace cannot be reached.");
     place.dataset.connection = problem ? "stale" : connection;
-    place.textContent = problem ? `${problem} ${formatAge(this.#stateTime)}` : (CONNECTIONS[connection] ?? connection);
+    place.textContent = problem ? `${problem} ${formatAge(this.#stateTime)}` : CONNECTIONS[connection];
     if (problem !== this.#problem) this.#announce(problem);
     this.#problem = problem;
   }
