@@ -43,7 +43,12 @@ class _Names(SailDialect.Generator):
         return name.lower()
 
     def binary(self, expression: exp.Binary, op: str) -> str:
-        return f"({super().binary(expression, op)})"
+        if isinstance(expression, exp.Is) or expression.args.get("negate"):  # it changes the sign
+            return f"({super().binary(expression, op)})"
+        return f"({self.sql(expression, 'this')} {op} {self.sql(expression, 'expression')})"
+
+    def mod_sql(self, expression: exp.Mod) -> str:
+        return self.binary(expression, "%")
 
     def connector_sql(
         self, expression: exp.Connector, op: str, stack: list[Any] | None = None
