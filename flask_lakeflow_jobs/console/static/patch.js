@@ -57,14 +57,22 @@ export function replace(live, after) {
 /** Return the path from an element to a node in it, as indexes of children. */
 const pathTo = (node, root) => (node === root ? [] : [...pathTo(node.parentNode, root), [...node.parentNode.childNodes].indexOf(node)]);
 
+let selected = null;
+
+/** Reading the selection lays out the page, so an update does not do it for each of its parts. */
+document.addEventListener("selectionchange", () => {
+  const { isCollapsed, anchorNode, anchorOffset, focusNode, focusOffset } = getSelection();
+  selected = isCollapsed ? null : { anchorNode, anchorOffset, focusNode, focusOffset };
+});
+
 /**
  * Return a function that selects again what is selected in an element, unless an update has changed or moved it.
  * @param {Element} live  what will be replaced
  * @returns {(next: Element) => void}  takes what is in the page now
  */
 function keepSelection(live) {
-  const { isCollapsed, anchorNode, anchorOffset, focusNode, focusOffset } = getSelection();
-  if (isCollapsed || !live.contains(anchorNode) || !live.contains(focusNode)) return () => {};
+  if (!selected || !live.contains(selected.anchorNode) || !live.contains(selected.focusNode)) return () => {};
+  const { anchorNode, anchorOffset, focusNode, focusOffset } = selected;
   const ends = [anchorNode, focusNode].map((node) => ({ path: pathTo(node, live), text: node.textContent }));
   return (next) => {
     const [from, to] = ends.map(({ path, text }) => {
