@@ -165,3 +165,27 @@ def test_update_during_a_load_is_loaded_after_it(site: str, open_page: OpenPage)
     page = open_page(f"{site}/jobs")
     script = page.evaluate("document.querySelector('script[src*=\"console.js\"]').src")
     assert page.evaluate(LOAD_TWICE, script.replace("console.js", "live_parts.js")) == "ended"
+
+
+def test_update_of_a_part_does_not_read_the_selection(site: str, open_page: OpenPage) -> None:
+    """That lays out the page, and an update may have hundreds of parts."""
+    page = open_page(f"{site}/jobs")
+    script = page.evaluate("document.querySelector('script[src*=\"console.js\"]').src")
+    reads = page.evaluate(
+        """async (script) => {
+          const { replace } = await import(script);
+          const [live, next] = ["1", "2"].map((text) => {
+            const part = document.createElement("p");
+            part.dataset.part = "part";
+            part.textContent = text;
+            return part;
+          });
+          document.body.append(live);
+          let reads = 0;
+          window.getSelection = () => void reads++;
+          replace(live, next);
+          return reads;
+        }""",
+        script.replace("console.js", "patch.js"),
+    )
+    assert reads == 0
