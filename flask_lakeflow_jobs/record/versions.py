@@ -67,6 +67,9 @@ def upgrade_schema(database: Database) -> tuple[str | None, str]:
     :raises RecordOutdated: the schema is that of a newer version of the package.
     :raises DatabaseUnavailable: the database does not respond.
     """
+    # Before the transaction: without bytecode it takes a second, in which no process could write.
+    from alembic import command  # noqa: F401
+
     with database.write() as connection:
         if not database.is_sqlite:  # SQLite has let only this transaction write
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
@@ -80,7 +83,7 @@ def upgrade_schema(database: Database) -> tuple[str | None, str]:
 
 
 def _migrate(connection: sa.Connection) -> None:
-    # Needed by this command and the first start only; it takes a tenth of a second.
+    # Needed by this command and the first start only.
     from alembic import command
     from alembic.config import Config
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -73,6 +75,29 @@ def test_upgrade_with_nothing_to_do_needs_no_privilege_to_create(
     url = postgres_server.url(name, role, "p")
     reader = open_record(url, tmp_path, clock).database
     assert upgrade_schema(reader) == (VERSIONS[-1], VERSIONS[-1])
+
+
+#: Prints whether Alembic is loaded when the right to write is asked for.
+UPGRADE = """
+import sys
+from pathlib import Path
+from flask_lakeflow_jobs.clock import SystemClock
+from flask_lakeflow_jobs.database.database import Database
+from flask_lakeflow_jobs.record.store import open_record
+from flask_lakeflow_jobs.record.versions import upgrade_schema
+write = Database.write
+def print_and_write(database):
+    print("alembic.command" in sys.modules)
+    return write(database)
+Database.write = print_and_write
+upgrade_schema(open_record(True, Path(sys.argv[1]), SystemClock()).database)
+"""
+
+
+def test_upgrade_loads_alembic_before_it_keeps_others_from_writing(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", UPGRADE, str(tmp_path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["True"]
 
 
 def test_upgrade_by_many_at_once_succeeds(
