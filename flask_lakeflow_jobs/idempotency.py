@@ -212,7 +212,9 @@ class RunStarter:
         if record is None:
             triggered = self._start_or_find(fields, options, computed, token, fingerprint)
             new_record = {"run_id": triggered.run_id, "fingerprint": fingerprint}
-            if cache.add(record_key, new_record, KEY_TTL_SECONDS):
+            # A replay leaves the record to the call that started the run, which would otherwise
+            # look like a replay too if it is the slower one.
+            if not triggered.replayed and cache.add(record_key, new_record, KEY_TTL_SECONDS):
                 return triggered
             record = _parse_record(cache.get(record_key))
             if record is None:

@@ -189,6 +189,29 @@ class TestIdempotency:
 
         assert (again.run_id, again.replayed) == (first.run_id, True)
 
+    def test_run_now_that_a_repeated_request_overtakes_is_no_replay(
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace
+    ) -> None:
+        """Receivers of ``run_triggered`` that leave out replays must not miss the run."""
+        clock, replayed = FakeClock(time.time()), []
+        app = make_app(clock=clock)
+        state = app.extensions["lakeflow_jobs"]
+        state.settings = replace(state.settings, bundle=BUNDLE)  # replays are detected at once
+
+        def repeat_first(exchange: Exchange) -> None:
+            if not clock.elapsed:
+                clock.sleep(1)
+                with app.app_context():
+                    again = current_jobs["never"].run_now(idempotency_key="click-16")
+                replayed.append(again.replayed)
+            exchange.respond(exchange.forward())
+
+        fault_proxy.fail(repeat_first, path="runs/get")
+        with app.app_context():
+            started = current_jobs["never"].run_now(idempotency_key="click-16")
+
+        assert (started.replayed, replayed) == (False, [True])
+
     def test_run_now_new_run_without_stated_parameters_is_no_conflict(
         self, fault_proxy: FaultyWorkspace
     ) -> None:
