@@ -132,7 +132,6 @@ class JobHandle(JobReader):
 
         :param params: as for :meth:`run_now`.
         :param only: as for :meth:`run_now`. Reads the definition of the job.
-
         :raises InvalidParameters: the job does not accept the parameters or has no such task.
         :raises ConfigurationError: the job cannot receive the name of the requester.
         """
@@ -183,8 +182,7 @@ class JobHandle(JobReader):
         :param requested_by: the name of the requester, for the log and the signal.
         :raises RunNotFound: this job has no such run.
         """
-        run_id = parse_run_id(run_id)
-        upstream = self._upstream()
+        run_id, upstream = parse_run_id(run_id), self._upstream()
         run = upstream.get_run(run_id).value  # raises for another job's run
         actor = self._actor(requested_by)
         detail = "The run had ended." if has_ended(run) else None
@@ -325,10 +323,6 @@ class JobHandle(JobReader):
         refuse_parameter(fields, self._state.settings.progress_parameter)
         attribution = self._state.settings.attribution_parameter
         return add_requester(fields, attribution, user, job=self.key)
-
-    def _now(self) -> int:
-        """Return the milliseconds since the epoch."""
-        return int(self._state.clock.now() * 1000)
 
     def _upstream(self) -> BoundUpstream:
         return self._state.upstream.bind(self._require_identity(), self.job)

@@ -253,7 +253,7 @@ class JobReader:
         :param limit: the maximum number of runs, from 1 to 25.
         :raises InvalidRequest: the limit is below 1.
         """
-        state, now = self._state, self._state.clock.now() * 1000
+        state, now = self._state, self._now()
         listed = cached_reads_of(self).list_runs(min(limit, MAX_RUNS)).value
         runs = [
             state.upstream.parse_base_run(redact(each, self.job.secret_overrides))
@@ -298,7 +298,7 @@ class JobReader:
         found = reads.run_concurrently(read, [parse_run_id(run_id), parse_run_id(other_run_id)])
         found.sort(key=lambda pair: (pair[0].start_time or 0, pair[0].run_id or 0))
         runs, errors = zip(*found, strict=True)
-        return build_comparison(runs, errors, self._state.clock.now() * 1000)
+        return build_comparison(runs, errors, self._now())
 
     def explain(self, run_id: int | str) -> Explanation:
         """Explain why a run failed: its root-cause tasks, last attempt only, with error and trace.
@@ -309,6 +309,10 @@ class JobReader:
         document = reads.get_run(parse_run_id(run_id)).value
         run = self._state.upstream.parse_run(document)
         return explain_run(run, reads, document)
+
+    def _now(self) -> int:
+        """Return the milliseconds since the epoch."""
+        return int(self._state.clock.now() * 1000)
 
     def _require_identity(self) -> Identity:
         """Return the identity to act with, or raise if this handle must not act."""
@@ -358,8 +362,7 @@ def _record_read_end(handle: JobReader, record: Record, document: dict[str, Any]
     state = handle._state
 
     def parse() -> RunStatus:
-        run, timestamp = state.upstream.parse_run(document), round(state.clock.now() * 1000)
-        return RunStatus(timestamp, run, document=document)
+        return RunStatus(handle._now(), state.upstream.parse_run(document), document=document)
 
     _record_end(state, record, handle._run_key(document["run_id"]), parse)
 

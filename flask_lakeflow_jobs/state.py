@@ -22,6 +22,7 @@ from .record.recording import Recording
 from .record.requesters import Requesters
 from .watching.hub import Hub
 from .watching.schedule import PollSettings
+from .watching.snapshot import Snapshot
 from .watching.source import RunSource
 from .watching.watched_run import RunKey
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from .identity import UserLoader
     from .record.store import Record
     from .runs.matrix import MatrixCell
-    from .runs.outcome import RunStatus
     from .upstream.gateway import Upstream
 
 #: The key of the state in ``app.extensions``.
@@ -188,13 +188,17 @@ class AppState:
         self.hub.receive_notification(job_id, run_id, run_keys)
         return True
 
-    def _send_changed(self, run_key: RunKey, status: RunStatus) -> None:
-        payload = {"job": run_key.job.key, "run_id": run_key.run_id, "status": status}
+    def _send_changed(self, run_key: RunKey, snapshot: Snapshot) -> None:
+        changed = signals.run_changed
         with self.app.app_context():
             try:
-                signals.send(signals.run_changed, self.app, **payload)
+                # A status needs the SDK, whose import would delay the next states of the run.
+                if changed.has_receivers_for(self.app):
+                    payload = {"job": run_key.job.key, "run_id": run_key.run_id}
+                    signals.send(changed, self.app, **payload, status=snapshot.status)
             finally:  # a receiver may have been interrupted
-                if status.is_terminal:
+                if snapshot.is_terminal:
+                    status = snapshot.status
                     telemetry.count_finished_run(run_key.job.key, status.outcome.value)
                     self.ends.finish(run_key, status)
 

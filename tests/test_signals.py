@@ -10,6 +10,10 @@ import pytest
 from flask import Flask
 
 from flask_lakeflow_jobs import run_canceled, run_changed, run_finished, run_triggered, signals
+from flask_lakeflow_jobs.identity import APP
+from flask_lakeflow_jobs.watching.snapshot import Snapshot, StateId
+from flask_lakeflow_jobs.watching.watched_run import RunKey
+from tests.run_documents import build_job
 
 ALL = [run_triggered, run_changed, run_finished, run_canceled]
 
@@ -84,3 +88,19 @@ def test_send_raises_an_interrupt_after_it_has_called_the_other_receivers() -> N
 
 def test_signals_have_distinct_names() -> None:
     assert len({signal.name for signal in ALL}) == len(ALL)
+
+
+def test_state_is_restored_only_for_a_receiver_of_it(app: Flask) -> None:
+    """It needs the SDK, whose import would keep the viewers of a new process waiting."""
+    restored: list[dict[str, Any]] = []
+    hub = app.extensions["lakeflow_jobs"].hub
+
+    def dispatch(done: int) -> None:
+        state_id = StateId(attempts=0, rank=2, done=done, digest="0" * 12)
+        snapshot = Snapshot(state_id, f'{{"done": {done}}}', restored.append)  # type: ignore[arg-type]
+        hub._dispatcher.dispatch(RunKey(APP, build_job(), 1), snapshot)
+
+    dispatch(1)
+    with run_changed.connected_to(lambda _, **extra: None, app):
+        dispatch(2)
+    assert restored == [{"done": 2}]

@@ -49,7 +49,7 @@ MAX_BATCH_SECONDS = TICK_SECONDS
 #: How many runs the dispatcher remembers the last state of.
 MAX_DISPATCHED_RUNS = 10_000
 
-OnChange = Callable[["RunKey", RunStatus], None]
+OnChange = Callable[["RunKey", Snapshot], None]
 
 #: The result of reading a run.
 Result = Union["ApiResponse[Run]", LakeflowJobsError]
@@ -325,7 +325,7 @@ class StateChangeDispatcher:
             if last == snapshot.id or (last and snapshot.id.is_before(last)):
                 return
             self._last.put(run, snapshot.id)
-        self._on_change(run_key, snapshot.status)
+        self._on_change(run_key, snapshot)
 
     def reset(self, run_key: RunKey) -> None:
         """Call the app with the run's next state, even if the app had that state before."""

@@ -23,6 +23,7 @@ from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.runs.outcome import RunStatus, has_ended, outcome_of
 from flask_lakeflow_jobs.watching.hub import Hub
 from flask_lakeflow_jobs.watching.schedule import PollSettings
+from flask_lakeflow_jobs.watching.snapshot import Snapshot
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
 from tests.record.rows import add_run
@@ -114,9 +115,9 @@ class Process:
         with suppress(DatabaseUnavailable):
             self.ends.outbox.deliver_due()
 
-    def _handle_change(self, run_key: RunKey, status: RunStatus) -> None:
-        if status.is_terminal:
-            self.ends.finish(run_key, status)
+    def _handle_change(self, run_key: RunKey, snapshot: Snapshot) -> None:
+        if snapshot.is_terminal:
+            self.ends.finish(run_key, snapshot.status)
 
 
 class EveryEnd(RuleBasedStateMachine):

@@ -133,7 +133,7 @@ class HubHarness:
         self.changes: list[tuple[RunKey, RunStatus]] = []
         self.hub = Hub(
             self.source,
-            lambda run_key, status: self.changes.append((run_key, status)),
+            lambda run_key, snapshot: self.changes.append((run_key, snapshot.status)),
             cache or process_cache(),
             clock or self.clock,
             PollSettings(POLL_INTERVAL, TERMINAL_TTL),
@@ -270,7 +270,7 @@ class Processes:
         clock = ProcessClock(self.time, skew)
         return Hub(
             self.source,
-            lambda run_key, status: self.changes.append((run_key, status)),
+            lambda run_key, snapshot: self.changes.append((run_key, snapshot.status)),
             SharedCache(self.store if is_sharing else SimpleCache(), clock),
             clock,
             PollSettings(POLL_INTERVAL, TERMINAL_TTL, accepts_notifications),

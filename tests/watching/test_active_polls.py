@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs import RunStatus, UpstreamTimeout
+from flask_lakeflow_jobs import UpstreamTimeout
 from flask_lakeflow_jobs.concurrency import run_inline
 from flask_lakeflow_jobs.watching import active_polls
 from flask_lakeflow_jobs.watching.active_polls import STUCK_SECONDS, Poll, PollAbandoned
 from flask_lakeflow_jobs.watching.lease import TICK_SECONDS
+from flask_lakeflow_jobs.watching.snapshot import Snapshot
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.watching.support import (
     ENDED,
@@ -44,7 +45,7 @@ class HangingReceiver:
         self._seconds = seconds
         self.calls = 0
 
-    def __call__(self, run_key: RunKey, status: RunStatus) -> None:
+    def __call__(self, run_key: RunKey, snapshot: Snapshot) -> None:
         self.calls += 1
         if self.calls == 1:
             step_for(self._harness, self._seconds)
