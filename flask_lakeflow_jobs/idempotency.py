@@ -211,15 +211,22 @@ class RunStarter:
         is_known = record is not None
         if record is None:
             triggered = self._start_or_find(fields, options, computed, token, fingerprint)
-            new_record = {"run_id": triggered.run_id, "fingerprint": fingerprint}
-            # A replay leaves the record to the call that started the run, which would otherwise
-            # look like a replay too if it is the slower one.
-            if not triggered.replayed and cache.add(record_key, new_record, KEY_TTL_SECONDS):
+            is_start = not triggered.replayed
+            new_record = {
+                "run_id": triggered.run_id,
+                "fingerprint": fingerprint,
+                "is_start": is_start,
+            }
+            if cache.add(record_key, new_record, KEY_TTL_SECONDS):
                 return triggered
             record = _parse_record(cache.get(record_key))
             if record is None:
                 return triggered
-        run_id, recorded_fingerprint = record
+            # The call that started the run is no replay, even if a repeated request was faster.
+            is_overtaken = is_start and not record[2]
+            if is_overtaken and cache.add(f"{record_key}:start", True, KEY_TTL_SECONDS):
+                return triggered
+        run_id, recorded_fingerprint, _ = record
         if recorded_fingerprint != fingerprint:
             raise _conflict()
         if is_known:  # otherwise the request to the workspace has recorded it
@@ -257,11 +264,14 @@ class RunStarter:
         return self._triggered(triggered.run_id, number, replayed=is_replay)
 
 
-def _parse_record(record: Any) -> tuple[int, str] | None:
-    """Return the run id and the fingerprint of a record; another version's may have neither."""
+def _parse_record(record: Any) -> tuple[int, str, bool] | None:
+    """Return the run id and the fingerprint of a record, and whether its request started the run.
+
+    :return: ``None`` for a record of another version, which may have no such fields.
+    """
     match record:
-        case {"run_id": int(run_id), "fingerprint": str(fingerprint)}:
-            return run_id, fingerprint
+        case {"run_id": int(run_id), "fingerprint": str(fingerprint), "is_start": bool(is_start)}:
+            return run_id, fingerprint, is_start
         case _:
             return None
 

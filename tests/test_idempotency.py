@@ -152,9 +152,13 @@ class TestIdempotency:
         fault_proxy.fail(shift_clock(3, seconds_later=10))
         with make_app().app_context():
             second = current_jobs["never"].run_now(idempotency_key="click-6")
+            asked = len(fault_proxy.requests)
+            third = current_jobs["never"].run_now(idempotency_key="click-6")
 
-        assert second.run_id == first.run_id
+        assert second.run_id == third.run_id == first.run_id
         assert second.replayed
+        assert third.replayed
+        assert len(fault_proxy.requests) == asked, "the workspace was asked again"
 
     def test_run_now_whose_response_took_long_is_no_replay(
         self, make_app: MakeApp, fault_proxy: FaultyWorkspace, clock: FakeClock
