@@ -1,4 +1,4 @@
-"""What a reader does on a page while its run changes: updates leave it as it is."""
+"""Updates of a page leave its reader where they are: selection, focus, scroll position, search."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser.run_pages import wait_for_end, wait_for_task
 from tests.console.support import start
-from tests.support import RunGate, wait_until
+from tests.support import RunGate
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -97,18 +97,28 @@ def test_end_of_a_task_keeps_the_focus_on_the_button_of_its_row(
     assert page.evaluate("button => document.activeElement.matches(button)", button)
 
 
-def test_update_keeps_the_selected_text(page: Page) -> None:
-    selected = page.evaluate(
-        """() => {
-          window.facts = document.querySelector("[data-part=facts]");
-          const id = facts.querySelector(":scope > div:nth-last-child(2) dd");
-          getSelection().selectAllChildren(id);
-          document.querySelector("[data-part=axis]").dataset.to = 0; // an update is due now
-          return id.textContent;
-        }"""
+def test_updates_of_a_part_keep_the_selected_text(site: str, open_page: OpenPage) -> None:
+    page = open_page(f"{site}/jobs")
+    script = page.evaluate("document.querySelector('script[src*=\"console.js\"]').src")
+    selected, text = page.evaluate(
+        """async (script) => {
+          const { replace } = await import(script);
+          const [live, next, last] = ["1 s", "2 s", "3 s"].map((took) => {
+            const part = document.createElement("div");
+            part.dataset.part = "part";
+            part.innerHTML = `<p>run</p><p>${took}</p>`;
+            return part;
+          });
+          document.body.append(live);
+          const noticed = new Promise((each) => document.addEventListener("selectionchange", each));
+          getSelection().selectAllChildren(live.firstChild);
+          await noticed;
+          const shown = replace(replace(live, next), last); // at once, before another event
+          return [String(getSelection()), shown.textContent];
+        }""",
+        script.replace("console.js", "patch.js"),
     )
-    wait_until(lambda: page.evaluate("!window.facts.isConnected"), "the update")
-    assert page.evaluate("String(getSelection())") == selected
+    assert (selected, text) == ("run", "run3 s")
 
 
 def test_new_row_has_its_size_in_its_first_frame(page: Page) -> None:

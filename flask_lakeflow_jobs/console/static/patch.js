@@ -79,7 +79,9 @@ function keepSelection(live) {
       const node = path.reduce((each, at) => each?.childNodes[at], next);
       return node?.textContent === text ? node : null;
     });
-    if (from && to) getSelection().setBaseAndExtent(from, anchorOffset, to, focusOffset);
+    if (!from || !to) return;
+    getSelection().setBaseAndExtent(from, anchorOffset, to, focusOffset);
+    selected = { anchorNode: from, anchorOffset, focusNode: to, focusOffset }; // the event comes after the next part
   };
 }
 
