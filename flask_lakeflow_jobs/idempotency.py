@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import InitVar, asdict, dataclass
 from enum import Enum
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict
 
 from flask import current_app, has_request_context, request
 
@@ -212,23 +212,19 @@ class RunStarter:
         if record is None:
             triggered = self._start_or_find(fields, options, computed, token, fingerprint)
             is_start = not triggered.replayed
-            new_record = {
-                "run_id": triggered.run_id,
-                "fingerprint": fingerprint,
-                "is_start": is_start,
-            }
-            if cache.add(record_key, new_record, KEY_TTL_SECONDS):
+            used = KeyRecord(triggered.run_id, fingerprint, is_start)
+            if cache.add(record_key, used._asdict(), KEY_TTL_SECONDS):
                 return triggered
             record = _parse_record(cache.get(record_key))
             if record is None:
                 return triggered
             # The call that started the run is no replay, even if a repeated request was faster.
-            is_overtaken = is_start and not record[2]
+            is_overtaken = is_start and not record.is_start
             if is_overtaken and cache.add(f"{record_key}:start", True, KEY_TTL_SECONDS):
                 return triggered
-        run_id, recorded_fingerprint, _ = record
-        if recorded_fingerprint != fingerprint:
+        if record.fingerprint != fingerprint:
             raise _conflict()
+        run_id = record.run_id
         if is_known:  # otherwise the request to the workspace has recorded it
             self._state.recording.record_action(self._actor, "trigger", "replayed", run_id=run_id)
         return self._triggered(run_id, run_id, replayed=True)
@@ -264,14 +260,23 @@ class RunStarter:
         return self._triggered(triggered.run_id, number, replayed=is_replay)
 
 
-def _parse_record(record: Any) -> tuple[int, str, bool] | None:
-    """Return the run id and the fingerprint of a record, and whether its request started the run.
+class KeyRecord(NamedTuple):
+    """The first recorded use of an idempotency key.
 
-    :return: ``None`` for a record of another version, which may have no such fields.
+    :param fingerprint: of the parameters and the options.
+    :param is_start: whether that request started the run.
     """
+
+    run_id: int
+    fingerprint: str
+    is_start: bool
+
+
+def _parse_record(record: Any) -> KeyRecord | None:
+    """Parse the record of a key; return ``None`` for another version's, with other fields."""
     match record:
         case {"run_id": int(run_id), "fingerprint": str(fingerprint), "is_start": bool(is_start)}:
-            return run_id, fingerprint, is_start
+            return KeyRecord(run_id, fingerprint, is_start)
         case _:
             return None
 

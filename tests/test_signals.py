@@ -95,9 +95,12 @@ def test_state_is_restored_only_for_a_receiver_of_it(app: Flask) -> None:
     restored: list[dict[str, Any]] = []
     hub = app.extensions["lakeflow_jobs"].hub
 
+    def restore(document: dict[str, Any]) -> Any:
+        restored.append(document)
+
     def dispatch(done: int) -> None:
         state_id = StateId(attempts=0, rank=2, done=done, digest="0" * 12)
-        snapshot = Snapshot(state_id, f'{{"done": {done}}}', restored.append)  # type: ignore[arg-type]
+        snapshot = Snapshot(state_id, f'{{"done": {done}}}', restore)
         hub._dispatcher.dispatch(RunKey(APP, build_job(), 1), snapshot)
 
     dispatch(1)

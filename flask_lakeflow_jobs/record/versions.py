@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from ..concurrency import load_module
 from ..database.database import CHOOSE_SCHEMA
 from ..errors import RecordOutdated
 from .schema import VERSION_TABLE
@@ -68,8 +69,7 @@ def upgrade_schema(database: Database) -> tuple[str | None, str]:
     :raises DatabaseUnavailable: the database does not respond.
     """
     # Before the transaction: without bytecode it takes a second, in which no process could write.
-    from alembic import command  # noqa: F401
-
+    load_module("alembic.command")
     with database.write() as connection:
         if not database.is_sqlite:  # SQLite has let only this transaction write
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))

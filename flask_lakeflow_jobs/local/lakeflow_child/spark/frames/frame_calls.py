@@ -44,10 +44,7 @@ def correct_frame_calls(message: Any, parent: str = "") -> bool:
         message.CopyFrom(corrected)
         is_changed = True
     if name and is_changed:
-        named = Expression()
-        named.alias.expr.CopyFrom(message)
-        named.alias.name.append(name)
-        message.CopyFrom(named)
+        name_column(message, name)
     return is_changed
 
 
@@ -70,6 +67,14 @@ def _correct(expression: Any, parent: str) -> Any:
         write = FrameCalls()
         return write.each("filter", expression, lambda each: write.call("isnotnull", each))
     return None
+
+
+def name_column(expression: Any, name: str) -> None:
+    """Give a column a name."""
+    named = Expression()
+    named.alias.expr.CopyFrom(expression)
+    named.alias.name.append(name)
+    expression.CopyFrom(named)
 
 
 def find_name(expression: Any) -> str | None:

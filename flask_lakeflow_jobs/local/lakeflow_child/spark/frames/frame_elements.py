@@ -17,7 +17,7 @@ from pyspark.sql.connect.proto import Expression
 
 from ..language.connect_plans import ColumnSql, find_messages, list_inputs, make_frame
 from ..language.sail_calls import find_element
-from .frame_calls import FrameCalls
+from .frame_calls import FrameCalls, name_column
 from .frame_joins import find_own
 
 # A text that may have such an element, which takes less time than a parser.
@@ -75,10 +75,7 @@ def _change(
             write = ColumnSql(None, lambda _: None).write_plan
             with suppress(NotImplementedError):  # Sail names the column
                 name = f"{write(element.child)}.{field}" if field else write(expression)
-                named = Expression()
-                named.alias.expr.CopyFrom(changed)
-                named.alias.name.append(name)
-                changed = named
+                name_column(changed, name)
         expression.CopyFrom(changed)
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from ..language.connect_plans import find_messages, list_inputs
-from .frame_calls import FrameCalls, find_name
+from .frame_calls import FrameCalls, find_name, name_column
 from .frame_elements import find_kind_in
 from .frame_joins import find_own
 
@@ -40,10 +40,7 @@ def convert_frame_texts(request: Any, session: Any, *, is_lenient: bool) -> None
                 _convert(each, find_kind, is_column=is_column, is_lenient=is_lenient)
         for column, name in zip(columns, names, strict=True):
             if name and find_name(column) != name:
-                named = type(column)()
-                named.alias.expr.CopyFrom(column)
-                named.alias.name.append(name)
-                column.CopyFrom(named)
+                name_column(column, name)
 
 
 def _convert(

@@ -27,7 +27,7 @@ def correct_elements(text: str, find_kind: FindKind, *, is_column: bool, is_leni
     """
     select = _parse(text)
     is_changed = name_elements(select, find_kind, is_named=is_column, is_lenient=is_lenient)
-    return ", ".join(map(_write, select.expressions)) if is_changed else text
+    return ", ".join(map(write_sql, select.expressions)) if is_changed else text
 
 
 def name_elements(
@@ -47,13 +47,13 @@ def name_elements(
     for each in reversed(found):  # the inner ones first
         is_field = isinstance(each, exp.Dot)
         place = each.expression if is_field else each.expressions[0]
-        name, array = _write(each), _write(each.this)
+        name, array = write_sql(each), write_sql(each.this)
         with suppress(Exception):  # the query itself says what is wrong with it
             if find_kind(array).startswith("array"):
                 text = (
-                    f"transform({array}, element -> element.{_write(place)})"
+                    f"transform({array}, element -> element.{write_sql(place)})"
                     if is_field
-                    else write_element(array, _write(place), is_lenient=is_lenient)
+                    else write_element(array, write_sql(place), is_lenient=is_lenient)
                 )
                 call = _parse(text).expressions[0]
                 is_column = is_named and each.parent is select and each.arg_key == "expressions"
@@ -75,5 +75,6 @@ def _parse(text: str) -> exp.Expr:
     return parse_one(f"SELECT {text}", DatabricksDialect)
 
 
-def _write(tree: exp.Expr) -> str:
+def write_sql(tree: exp.Expr) -> str:
+    """Return the SQL of a tree, with functions as their author has written them."""
     return tree.sql(SailDialect, normalize_functions=False, comments=False)

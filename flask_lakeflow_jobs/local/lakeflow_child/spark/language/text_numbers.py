@@ -10,9 +10,9 @@ from contextlib import suppress
 
 from sqlglot import exp
 
-from ...sql.databricks_sql import DatabricksDialect, SailDialect, parse_one
+from ...sql.databricks_sql import DatabricksDialect, parse_one
 from ...sql.result_names import find_result_name
-from .array_elements import FindKind
+from .array_elements import FindKind, write_sql
 
 _CALCULATIONS = (exp.Add, exp.Div, exp.IntDiv, exp.Mod, exp.Mul, exp.Sub)
 _OF_NUMBERS = (exp.Avg, exp.Ceil, exp.Floor)
@@ -49,13 +49,13 @@ def convert_texts(
         for each in select.find_all(*_CALCULATIONS, *_OF_NUMBERS)
         if each.parent_select is select
     ]
-    names = [(_write(each), find_result_name(each)) for each in select.expressions]
+    names = [(write_sql(each), find_result_name(each)) for each in select.expressions]
     cast = exp.TryCast if is_lenient else exp.Cast
     is_changed = False
     for each in reversed(found):  # the inner ones first
         operands = [each.this, each.expression] if isinstance(each, _CALCULATIONS) else [each.this]
         with suppress(Exception):  # the query itself says what is wrong with it
-            kinds = [find_kind(_write(operand)) for operand in operands]
+            kinds = [find_kind(write_sql(operand)) for operand in operands]
             numbers = choose_numbers(kinds, is_lenient=is_lenient)
             for operand, number in zip(operands, numbers, strict=True):
                 if number is not None:
@@ -63,7 +63,7 @@ def convert_texts(
                     operand.replace(cast(this=operand.copy(), to=kind))
                     is_changed = True
     for column, (before, name) in zip(list(select.expressions), names, strict=True):
-        if is_named and name is not None and _write(column) != before:
+        if is_named and name is not None and write_sql(column) != before:
             column.replace(exp.alias_(column.copy(), name, quoted=True))
     return is_changed
 
@@ -75,8 +75,4 @@ def convert_in_text(text: str, find_kind: FindKind, *, is_column: bool, is_lenie
     """
     select = parse_one(f"SELECT {text}", DatabricksDialect)
     is_changed = convert_texts(select, find_kind, is_named=is_column, is_lenient=is_lenient)
-    return ", ".join(map(_write, select.expressions)) if is_changed else text
-
-
-def _write(tree: exp.Expr) -> str:
-    return tree.sql(SailDialect, normalize_functions=False, comments=False)
+    return ", ".join(map(write_sql, select.expressions)) if is_changed else text
