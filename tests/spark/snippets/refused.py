@@ -24,9 +24,9 @@ spark.sql("SELECT map('a', 1) AS m").select(F.transform_values("m", lambda k, v:
 # Advice: local_simulation
 spark.sql("SELECT ai_query('m', 'p')").collect()
 
-# %% column that a select dropped
-# Advice: no column id here
-spark.table("dev.snippets.saved").selectExpr("1 AS n").distinct().where("id = 1").count()
+# %% column that a table does not have
+# Advice: no column size here
+spark.table("dev.snippets.saved").select("id").distinct().where("size = 1").count()
 
 # %% text for a number in a table that gets columns
 # Advice: does not convert the column id here. Give it the type

@@ -396,3 +396,10 @@ assert groups.agg(F.sum("id")).orderBy("g").count() == 60
 groups.agg(F.max("id").alias("m")).orderBy(F.desc("m")).write.format("delta").save(f"{folder}/maxima")
 assert spark.read.format("delta").load(f"{folder}/maxima").first() == (59, 599)
 assert spark.sql("SELECT id % 60 AS g, max(id) AS m FROM range(600) GROUP BY 1 ORDER BY m").count() == 60
+
+# %% column that a select with distinct has left out
+spark.sql("SELECT * FROM VALUES ('a', 2, TRUE), ('b', 1, TRUE), ('c', 3, FALSE) AS t(k, v, active)").createOrReplaceTempView("left_out")
+rows = spark.table("left_out")
+assert [row.k for row in rows.select("k").distinct().where("active = true").orderBy("k").collect()] == ["a", "b"]
+assert [row.k for row in rows.select("k").dropDuplicates(["k"]).where(rows.active).orderBy("k").collect()] == ["a", "b"]
+assert rows.select("k").distinct().orderBy("v").collect() == [("b",), ("a",), ("c",)]

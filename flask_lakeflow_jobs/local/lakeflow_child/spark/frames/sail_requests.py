@@ -21,6 +21,7 @@ from ..language.sql_corrections import NEVER, correct_results, try_casts
 from ..language.sql_literals import escape_quotes
 from ..language.sql_names import Prefix, lower_in_sql, lower_name, prefix_name
 from .frame_calls import correct_frame_calls
+from .frame_duplicates import read_below_duplicates
 from .frame_elements import is_probe, name_frame_elements
 from .frame_joins import expand_frame_stars, name_frame_keys
 from .frame_texts import REFUSED, convert_frame_texts
@@ -90,16 +91,17 @@ class RequestStub:
             send = partial(method, request, *arguments, **named)
             if name == "Config" or is_probe.get():
                 return send()
-            again = partial(self._convert, request)
+            again = partial(self._change, request)
             return _stream(send, again) if name == "ExecutePlan" else _call(send, again)
 
         return call
 
-    def _convert(self, request: Any, error: Exception) -> bool:
-        """Convert the texts for which Sail has refused a request; return whether it did."""
-        if is_refused := REFUSED.search(str(error)) is not None:
+    def _change(self, request: Any, error: Exception) -> bool:
+        """Change what Sail has refused in a request; return whether it may take it now."""
+        if REFUSED.search(str(error)):
             convert_frame_texts(request, self._session, is_lenient=self._is_lenient)
-        return is_refused
+            return True
+        return read_below_duplicates(request, self._session, error)
 
     def _see_settings(self, pairs: Any) -> None:
         for pair in pairs:
