@@ -364,7 +364,7 @@ def _record_read_end(handle: JobReader, record: Record, document: dict[str, Any]
     def parse() -> RunStatus:
         return RunStatus(handle._now(), state.upstream.parse_run(document), document=document)
 
-    _record_end(state, record, handle._run_key(document["run_id"]), parse)
+    record_end(state, record, handle._run_key(document["run_id"]), parse)
 
 
 def _record_watched_end(
@@ -372,10 +372,10 @@ def _record_watched_end(
 ) -> None:
     """Record the end that a watch has shown. The thread that polls does so too, but only after it
     has woken the watch: by then a script may be over."""
-    _record_end(state, record, run_key, lambda: status)
+    record_end(state, record, run_key, lambda: status)
 
 
-def _record_end(
+def record_end(
     state: AppState, record: Record, run_key: RunKey, read_status: Callable[[], RunStatus]
 ) -> None:
     """Record the end of a run, if the record has the run without it."""

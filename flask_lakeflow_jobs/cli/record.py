@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -13,14 +13,12 @@ from flask.cli import AppGroup, with_appcontext
 
 from ..config.keys import RECORD_DAYS, RECORD_URL
 from ..config.notify import END_OUTCOMES
-from ..errors import ConfigurationError, LakeflowJobsError
+from ..errors import ConfigurationError
 from ..maintenance import Maintenance
-from ..record.values import RowState
+from ..present_runs import EXPORT_LIMIT, PAGE_LIMIT, PresentRuns, ReadLimit
 from ..text import format_csv_line
-from ..unfinished_runs import PresentState, is_unfinished, read_present_state
-from ..upstream.concurrent_reads import read_each
 from .completion import complete_key
-from .handles import MAX_TABLE_READ_SECONDS, find_handle, get_state
+from .handles import MAX_TABLE_READ_SECONDS, get_state
 from .local import is_workspace_available
 from .options import limit_option, parse_run_option, table_option
 from .printing import (
@@ -34,8 +32,6 @@ from .record_tables import format_actions, format_deliveries, format_recorded_ru
 
 if TYPE_CHECKING:
     from ..record.store import Record
-    from ..record.values import PageToken, RecordedRun
-    from ..runs.outcome import Outcome
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -48,8 +44,9 @@ MAX_DAYS = 100_000
 #: Rows that an export reads at once.
 PAGE_SIZE = 500
 
-#: Unfinished runs that are read again for one table, the newest.
-MAX_READS = 50
+#: The limit for a table, and if the local workspace does not run.
+TABLE_LIMIT = PAGE_LIMIT._replace(seconds=MAX_TABLE_READ_SECONDS)
+NOT_SERVED = ReadLimit(0, 0.0, "Start the local workspace: flask jobs local")
 
 
 @click.group(cls=AppGroup)
@@ -129,7 +126,7 @@ _FILTERS = (
 
 
 def filter_options(command: Command) -> Command:
-    """Add the options that select rows; :func:`_read_page` takes them all."""
+    """Add the options that select rows; :func:`_find_reader` takes them all."""
     for option in reversed(_FILTERS):
         command = option(command)
     return command
@@ -161,23 +158,25 @@ def upgrade() -> None:
 def show(undelivered: bool, limit: int, as_json: bool, is_wide: bool, **filters: Any) -> None:
     """Show recorded runs, newest first.
 
-    Runs without a recorded end are read again from the workspace. Options select actions, or what
-    could not be delivered, in place of runs.
+    Runs without a recorded end are read again from the workspace, the newest 50 of them. Options
+    select actions, or what could not be delivered, in place of runs.
     """
     if undelivered and not all(each is None or each is False for each in filters.values()):
         raise click.UsageError("--undelivered lists all deliveries. Omit it, or the filters.")
     found, width = get_record(), None if is_wide else table_width()
+    present = _present_runs(TABLE_LIMIT)
     table: Sequence[str]
     rows: Sequence[Any]
     if undelivered:
         name, rows = "deliveries", found.list_undelivered(limit)
         table = format_deliveries(rows, width)
     elif filters["actions"]:
-        name, rows = "actions", _read_page(found, filters, limit)
+        name, rows = "actions", _find_reader(filters, present)(limit=limit)
         table = format_actions(rows, width)
     else:
-        name, (rows, present) = "runs", _read_present_runs(found, filters, limit)
-        table = format_recorded_runs(rows, present, width)
+        name, rows = "runs", _find_reader(filters, present)(limit=limit)
+        table = format_recorded_runs(rows, width)
+        _print_unread(present)
     if as_json:
         print_document({name: [vars(row) for row in rows]})
     elif rows:
@@ -186,56 +185,15 @@ def show(undelivered: bool, limit: int, as_json: bool, is_wide: bool, **filters:
         print_progress(f"The record has no such {name}.")
 
 
-def _read_present_runs(
-    found: Record, filters: Mapping[str, Any], limit: int
-) -> tuple[Sequence[RecordedRun], dict[int, Outcome]]:
-    """Return a page of runs, and the outcomes of those that were read again."""
-    rows = unfinished = _read_page(found, filters, limit)
-    if filters["outcome"] is not None:  # a run may have it whose end is not recorded
-        started = {**filters, "outcome": None, "state": RowState.STARTED}
-        unfinished = _read_page(found, started, limit)
-    present = read_present_outcomes(unfinished)
-    return (_read_page(found, filters, limit) if present else rows), present
+def _present_runs(limit: ReadLimit) -> PresentRuns:
+    """Return lists of the record; they read no run if that would start a local workspace."""
+    return PresentRuns(get_state(), limit if is_workspace_available() else NOT_SERVED)
 
 
-def read_present_outcomes(rows: Sequence[RecordedRun]) -> dict[int, Outcome]:
-    """Read runs without a recorded end again, and print how many could not be read.
-
-    :return: the outcomes by row.
-    """
-    jobs = get_state().settings.jobs
-    started = [row for row in rows if row.state is RowState.STARTED]
-    unfinished = [
-        row
-        for row in started
-        if (job := jobs.get(row.job_key)) is not None and is_unfinished(row, job.job_id)
-    ]
-    can_read = not unfinished or is_workspace_available()
-    chosen = unfinished[:MAX_READS] if can_read else []
-    states = read_each(_read_present_state, chosen, MAX_TABLE_READ_SECONDS)
-    limit = (
-        f"Only the newest {MAX_READS} are read."
-        if can_read
-        else "Start the local workspace: flask jobs local"
-    )
-    reasons = Counter(
-        {
-            limit: len(unfinished) - len(chosen),
-            "The app has no job with their key and id now.": len(started) - len(unfinished),
-        }
-    )
-    reasons.update(each.detail for each in states if isinstance(each, LakeflowJobsError))
-    for reason, count in (+reasons).items():
+def _print_unread(present: PresentRuns) -> None:
+    """Print how many runs may have ended, but could not be read."""
+    for reason, count in present.unread.items():
         print_warning(f"Runs that may have ended, but could not be read: {count}. {reason}")
-    return {
-        row.id: state.outcome
-        for row, state in zip(chosen, states, strict=True)
-        if isinstance(state, PresentState)
-    }
-
-
-def _read_present_state(row: RecordedRun) -> PresentState:
-    return read_present_state(find_handle(row.job_key), row.run_id or 0, row.started_at)
 
 
 @record.command()
@@ -252,12 +210,16 @@ def _read_present_state(row: RecordedRun) -> PresentState:
 def export(file_format: str, **filters: Any) -> None:
     """Print all recorded runs or actions, newest first, as CSV or JSON.
 
-    Times are in milliseconds since the epoch.
+    Times are in milliseconds since the epoch. Runs without a recorded end are read again from the
+    workspace, the newest 1,000 of them, for ten seconds.
     """
-    rows = _read_all(get_record(), filters)
+    get_record()
+    present = _present_runs(EXPORT_LIMIT)
+    rows = _read_all(_find_reader(filters, present))
     write = _format_csv if file_format == "csv" else _format_json_lines
     for text in write(rows):
         print_result(text, needs_reader=True)
+    _print_unread(present)
 
 
 @record.command()
@@ -279,25 +241,23 @@ def prune(days: int | None) -> None:
     print_progress(f"Deleted {runs} runs and {actions} actions that were older than {days} days.")
 
 
-def _read_page(
-    found: Record, filters: Mapping[str, Any], limit: int, token: PageToken | None = None
-) -> Sequence[Any]:
-    """Read a page of runs or actions."""
+def _find_reader(filters: Mapping[str, Any], present: PresentRuns) -> Callable[..., Sequence[Any]]:
+    """Return the function that reads a page of runs or actions."""
     filters = dict(filters)
     if filters["run_id"] is not None:
         filters["job_ids"] = [job.job_id for job in get_state().settings.jobs.values()]
     if not filters.pop("actions"):
         from ..record.recorded_runs import RunFilter  # the extra "record"
 
-        return found.list_runs(RunFilter(**filters), limit=limit, token=token)
+        return partial(present.list_runs, RunFilter(**filters))
     if filters.pop("outcome") is not None:
         raise click.UsageError("Actions have no outcome. Omit --outcome or --actions.")
-    return found.list_actions(**filters, limit=limit, token=token)
+    return partial(get_record().list_actions, **filters)
 
 
-def _read_all(found: Record, filters: Mapping[str, Any]) -> Iterator[Any]:
+def _read_all(read: Callable[..., Sequence[Any]]) -> Iterator[Any]:
     token = None
-    while page := _read_page(found, filters, PAGE_SIZE, token):
+    while page := read(limit=PAGE_SIZE, token=token):
         yield from page
         token = page[-1].page_token
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..runs.outcome import Outcome
@@ -17,12 +17,10 @@ if TYPE_CHECKING:
 
 def format_recorded_runs(
     rows: Sequence[RecordedRun],
-    present: Mapping[int, Outcome],
     width: int | None,
 ) -> list[str]:
     """Format runs.
 
-    :param present: the outcomes that runs without a recorded one have now, by row.
     :param width: as for :func:`.format_table`.
     """
     zones = local_zones(at for row in rows for at in (row.requested_at, row.ended_at))
@@ -32,7 +30,7 @@ def format_recorded_runs(
             [
                 str(row.run_id or "-"),
                 row.job_key,
-                _format_outcome(row, present),
+                _format_outcome(row),
                 format_datetime(row.requested_at),
                 format_datetime(row.ended_at),
                 row.requested_by or "",
@@ -44,10 +42,9 @@ def format_recorded_runs(
     )
 
 
-def _format_outcome(row: RecordedRun, present: Mapping[int, Outcome]) -> str:
+def _format_outcome(row: RecordedRun) -> str:
     """Format the outcome of a run, or else the state of its row."""
-    outcome = Outcome.parse(row.outcome) if row.outcome else present.get(row.id)
-    return row.state.value.upper() if outcome is None else format_outcome(outcome)
+    return format_outcome(Outcome.parse(row.outcome)) if row.outcome else row.state.value.upper()
 
 
 def format_actions(rows: Sequence[RecordedAction], width: int | None) -> list[str]:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, request
 
 from ..errors import InvalidRequest, UpstreamTimeout, quote
+from ..globals import current_state
+from ..present_runs import EXPORT_LIMIT, PAGE_LIMIT, PresentRuns
 from ..runs.outcome import Outcome
 from ..text import format_csv_line
-from ..unfinished_runs import read_present_state
 from ..upstream.concurrent_reads import read_each
 from ..web.auth import current_authorizer
 from ..web.run_list import (
@@ -58,8 +59,9 @@ def show_all_runs() -> str:
     authorizer = current_authorizer()
     keys = [job.key for job in authorizer.viewable_jobs()]
     query = read_run_query(request.args, keys)
-    page = read_run_page(authorizer, query)
-    rows, titles = read_run_rows(authorizer, page.runs, page_data.now())
+    present = PresentRuns(current_state(), PAGE_LIMIT)
+    page = read_run_page(authorizer, query, present=present)
+    rows, titles = read_run_rows(authorizer, page.runs, present)
     return render_page(
         "all_runs.html",
         rows=rows,
@@ -84,33 +86,28 @@ def export_all_runs() -> Response:
 
 
 def read_run_rows(
-    authorizer: Authorizer, runs: Sequence[ListedRun], now: float
+    authorizer: Authorizer, runs: Sequence[ListedRun], present: PresentRuns
 ) -> tuple[list[tuple[ListedRun, Summary]], dict[str, JobTitle]]:
-    """Read what the record does not know of the runs of a page: the names of their jobs by job key,
-    the present states of active runs, and root errors.
+    """Read what the list does not have of the runs of a page: the names of their jobs by job key,
+    and root errors.
 
     In an outage the rows are as listed, and jobs have the names that the app knows.
+
+    :param present: has listed the runs. If it was too late, the page does not wait again.
     """
     keys = list(dict.fromkeys(run.job for run in runs))
     with ExitStack() as stack:
         handles = {key: stack.enter_context(authorizer.request_handle(key)) for key in keys}
         titles = {key: build_title(handle.job, None) for key, handle in handles.items()}
-        present: dict[tuple[str, int], ListedRun] = {}
 
         def read_title(key: str) -> None:
             titles[key] = page_data.read_title(handles[key])
 
-        def read_present(run: ListedRun) -> None:
-            handle = handles[run.job]
-            state = read_present_state(handle, run.run_id, run.started_at, stale_if_error=True)
-            present[run.job, run.run_id] = replace(run, **state._asdict())
-
         reads = [partial(read_title, key) for key in keys]
-        reads += [partial(read_present, run) for run in runs if run.is_unfinished]
-        is_reachable = _read_in_time(reads)
-        runs = [present.get((run.job, run.run_id), run) for run in runs]
+        is_reachable = not present.is_late and _read_in_time(reads)
         readable = [run for run in runs if not run.is_of_former_id]
         errors = _read_errors(handles, readable) if is_reachable else {}
+    now = page_data.now()
     rows = [
         (run, summarize_listed(run, now, errors.get((run.job, run.run_id), run.error)))
         for run in runs
@@ -179,8 +176,9 @@ def export_runs(authorizer: Authorizer, query: RunQuery, format_name: str) -> tu
 
 def _read_all(authorizer: Authorizer, query: RunQuery) -> RunPage:
     runs: list[ListedRun] = []
+    present = PresentRuns(current_state(), EXPORT_LIMIT)
     for _ in range(MAX_EXPORT_PAGES):
-        page = read_run_page(authorizer, query, EXPORT_PAGE_SIZE)
+        page = read_run_page(authorizer, query, EXPORT_PAGE_SIZE, present)
         runs += page.runs
         if page.next is None:
             break

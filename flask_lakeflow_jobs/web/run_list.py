@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InvalidRequest, InvalidUserToken, MissingUserToken, NotAllowed, quote
 from ..globals import current_state
 from ..identity import display_name
+from ..present_runs import PAGE_LIMIT, PresentRuns
 from ..record.values import PageToken, RecordedRun, RowState
 from ..runs import RUNS_PER_PAGE
 from ..runs.durations import duration_of, end_of
 from ..runs.outcome import ACTIVE_OUTCOMES, Outcome, has_ended, outcome_of, parse_state
 from ..runs.redaction import redact
 from ..runs.run_parameters import fields_of, requester_of
-from ..unfinished_runs import is_unfinished
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -36,7 +36,7 @@ PAGE_SIZE = 50
 #: Runs of one read of the workspace.
 READ_SIZE = RUNS_PER_PAGE
 
-#: Reads for one page besides the first of each job, if the filters match few runs.
+#: Reads for one page besides the first of each source, if the filters match few runs.
 MAX_MORE_READS = 20
 
 #: The query parameters that select runs.
@@ -50,7 +50,6 @@ class ListedRun:
     :param params: the fields of run-now with parameters, redacted; no part of the HTTP API.
     :param seconds: how long it took, without the time before a repair; ``None`` while it is active,
         or if that is not known.
-    :param is_unfinished: the record has no end of it, so it may have ended.
     :param is_of_former_id: the key had another id then. The app reads runs of the present id only.
     """
 
@@ -64,7 +63,6 @@ class ListedRun:
     position: PageToken
     params: Mapping[str, Any] = field(default_factory=dict)
     seconds: float | None = None
-    is_unfinished: bool = False
     is_of_former_id: bool = False
 
     @property
@@ -188,11 +186,17 @@ class _ReadsSpent(Exception):
     """A page has read as much as it may."""
 
 
-def read_run_page(authorizer: Authorizer, query: RunQuery, limit: int | None = None) -> RunPage:
+def read_run_page(
+    authorizer: Authorizer,
+    query: RunQuery,
+    limit: int | None = None,
+    present: PresentRuns | None = None,
+) -> RunPage:
     """Read one page of the runs that the user may view.
 
     Jobs that the workspace does not show to the caller are left out, unless it shows none.
 
+    :param present: the lists of the record; ``None``: the page is the only one.
     :raises MissingUserToken: the query names a job that runs as its users, and the request carries
         no token.
     :raises InvalidUserToken: the same, but the token is invalid.
@@ -204,10 +208,11 @@ def read_run_page(authorizer: Authorizer, query: RunQuery, limit: int | None = N
     has_record = current_state().record is not None
     recorded = {job.key: job.job_id for job in jobs if has_record and job.run_as == "app"}
     read = [job.key for job in jobs if job.key not in recorded]
-    reads = iter(range(len(read) + MAX_MORE_READS))  # of all sources together
+    reads = iter(range(bool(recorded) + len(read) + MAX_MORE_READS))  # of all sources together
     refusals: list[NotAllowed | InvalidUserToken] = []
     with ExitStack() as stack:
-        sources = [_read_record(recorded, query, limit + 1)] if recorded else []
+        present = present or PresentRuns(current_state(), PAGE_LIMIT)
+        sources = [_read_record(present, recorded, query, limit + 1, reads)] if recorded else []
         for key in read:
             try:
                 handle = stack.enter_context(authorizer.request_handle(key))
@@ -238,25 +243,38 @@ def _merge(sources: Sequence[Iterable[ListedRun]], query: RunQuery, limit: int) 
     return RunPage(found, None)
 
 
-def _read_record(job_ids: Mapping[str, int], query: RunQuery, limit: int) -> Iterator[ListedRun]:
+def _read_record(
+    present: PresentRuns,
+    job_ids: Mapping[str, int],
+    query: RunQuery,
+    limit: int,
+    reads: Iterator[int],
+) -> Iterator[ListedRun]:
+    """Yield the runs of the record, newest first; for an active outcome, all that have not ended.
+
+    :param reads: as for :func:`_read_workspace`, like the error.
+    """
     # Only apps with a record import it.
     from ..record.recorded_runs import RunFilter
 
-    record = current_state().record
-    state = RowState.STARTED if query.outcome is Outcome.RUNNING else None
-    if record is None or (query.outcome in ACTIVE_OUTCOMES.values() and state is None):
-        return
+    is_active = query.outcome in ACTIVE_OUTCOMES.values()
     filters = RunFilter(
         job_keys=[*job_ids],
-        outcome=query.outcome.value if query.outcome and state is None else None,
+        outcome=query.outcome.value if query.outcome and not is_active else None,
         requested_by=query.by,
-        state=state,
+        state=RowState.STARTED if is_active else None,
         has_run_id=True,  # here, not below: a page with fewer runs would count as the last
         since=query.since,
         until=query.until,
     )
-    for row in record.list_runs(filters, limit=limit, token=query.after):
-        yield _from_row(row, job_ids[row.job_key])
+    last = query.after
+    for _ in reads:
+        rows = present.list_runs(filters, limit=limit, token=last)
+        yield from (_from_row(row, job_ids[row.job_key]) for row in rows)
+        if len(rows) < limit:
+            return
+        last = rows[-1].page_token
+    raise _ReadsSpent
 
 
 def _from_row(row: RecordedRun, present_id: int) -> ListedRun:
@@ -271,7 +289,6 @@ def _from_row(row: RecordedRun, present_id: int) -> ListedRun:
         position=row.page_token,
         params=json.loads(row.params) if row.params else {},
         seconds=_seconds_of(row),
-        is_unfinished=is_unfinished(row, present_id),
         is_of_former_id=row.job_id != present_id,
     )
 

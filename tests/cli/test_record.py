@@ -10,6 +10,7 @@ from flask import Flask
 
 from flask_lakeflow_jobs.cli import record as record_commands
 from flask_lakeflow_jobs.local import Address
+from flask_lakeflow_jobs.present_runs import ReadLimit
 from flask_lakeflow_jobs.record.store import Record
 from flask_lakeflow_jobs.state import EXTENSION_KEY
 from tests.cli import apps
@@ -60,7 +61,7 @@ def test_show_reads_unfinished_runs_again(
     assert row_of(result.stdout, GONE)[2] == "UNKNOWN"
     assert result.stderr == ""
     rows = flask_jobs("record", "show", "--json").document["runs"]
-    assert [row["outcome"] for row in rows] == ["failed", None]
+    assert [row["outcome"] for row in rows] == ["failed", "unknown"]
 
 
 def test_show_by_outcome_has_a_run_whose_end_nobody_has_read(
@@ -87,21 +88,26 @@ def test_show_without_login_says_what_it_could_not_read(
     assert result.exit_code == 0
 
 
-def test_show_reads_few_runs_and_none_of_former_ids(
+@pytest.mark.parametrize("command", ["show", "export"])
+def test_few_runs_are_read_and_none_of_a_former_job(
     flask_jobs: RunFlask,
     record: Record,
     job_ids: dict[str, int],
     monkeypatch: pytest.MonkeyPatch,
+    command: str,
 ) -> None:
-    monkeypatch.setattr(record_commands, "MAX_READS", 1)
+    for name in ("TABLE_LIMIT", "EXPORT_LIMIT"):
+        monkeypatch.setattr(record_commands, name, ReadLimit(2, 10.0, "Only two are read."))
     record.add_found_run("broken", job_ids["broken"], GONE, started_at=1000)
     record.add_found_run("broken", job_ids["broken"], GONE + 1, started_at=2000)
     record.add_found_run("broken", FORMER_ID, GONE + 2, started_at=3000)
-    result = flask_jobs("record", "show")
-    outcomes = [row_of(result.stdout, GONE + number)[2] for number in range(3)]
-    assert outcomes == ["STARTED", "UNKNOWN", "STARTED"]
-    assert "could not be read: 1. Only the newest 1 are read." in result.stderr
-    assert "could not be read: 1. The app has no job with their key" in result.stderr
+    record.add_found_run("former", FORMER_ID, GONE + 3, started_at=4000)
+    result = flask_jobs("record", command)
+    if command == "show":
+        outcomes = [row_of(result.stdout, GONE + number)[2] for number in range(4)]
+        assert outcomes == ["STARTED", "UNKNOWN", "UNKNOWN", "STARTED"]
+    assert "could not be read: 1. Only two are read." in result.stderr
+    assert "could not be read: 1. The app no longer has their job." in result.stderr
 
 
 def test_show_one_run_and_its_actions(flask_jobs: RunFlask) -> None:

@@ -39,8 +39,9 @@ def record_runs(app: Flask, clock: FakeClock, count: int, **values: Any) -> None
 
 
 @pytest.fixture
-def recorded(make_app: MakeApp, clock: FakeClock) -> Iterator[Flask]:
-    """An app with a record of seven runs."""
+def recorded(make_app: MakeApp, clock: FakeClock, fault_proxy: FaultyWorkspace) -> Iterator[Flask]:
+    """An app with a record of seven runs, which it cannot read in the workspace."""
+    fault_proxy.fail(Refusal(403), path="runs/get")
     app = make_app(LAKEFLOW_JOBS_RECORD_URL=True, LAKEFLOW_JOBS_CONSOLE=True, clock=clock)
     record_runs(app, clock, 7, requested_by="alice")
     yield app
@@ -54,7 +55,7 @@ def list_ids(client: FlaskClient, query: str = "", **headers: Any) -> list[int]:
 
 
 class TestFromTheRecord:
-    def test_runs_are_listed_newest_first_without_a_request(
+    def test_runs_are_listed_newest_first_without_a_list_of_the_workspace(
         self, recorded: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
         response = recorded.test_client().get(URL)

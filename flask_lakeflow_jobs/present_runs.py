@@ -1,0 +1,138 @@
+"""Lists of recorded runs in which a run without a recorded end is as the workspace has it now.
+
+The record learns of an end when somebody reads the run, or if the app follows its runs. So every
+list reads such runs again, and records the ends that it finds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from .errors import LakeflowJobsError, RunNotFound, UpstreamTimeout
+from .following.ends import build_end
+from .following.job_selection import find_job
+from .identity import APP
+from .reader import record_end
+from .record.values import RowState
+from .runs.outcome import Outcome, RunStatus, has_ended, outcome_of
+from .upstream.cached_reads import CachedReads
+from .upstream.concurrent_reads import read_each
+from .watching.watched_run import RunKey
+
+if TYPE_CHECKING:
+    from .config.jobs import Job
+    from .record.recorded_runs import RunFilter
+    from .record.store import Record
+    from .record.values import PageToken, RecordedRun
+    from .state import AppState
+
+
+class ReadLimit(NamedTuple):
+    """The limit on reads of the workspace for one list.
+
+    :param runs: the newest unfinished runs that are read.
+    :param seconds: how long the list waits for all of them.
+    :param reason: says why the others are not read.
+    """
+
+    runs: int
+    seconds: float
+    reason: str
+
+
+#: The limit for a page.
+PAGE_LIMIT = ReadLimit(50, 3.0, "Only the newest 50 are read.")
+
+#: The limit for an export of any number of pages.
+EXPORT_LIMIT = ReadLimit(1_000, 10.0, "Only the newest 1,000 are read, for 10 seconds.")
+
+
+class PresentRuns:
+    """The pages of one list. They share the limit, and no run is read twice.
+
+    Runs are read as the app.
+
+    :param state: of an app with a record; without one, each page is empty.
+    """
+
+    def __init__(self, state: AppState, limit: ReadLimit) -> None:
+        self._state = state
+        self._limit = limit
+        self._runs_left, self._seconds_left = limit.runs, limit.seconds
+        self._present: dict[int, RecordedRun] = {}  # as far as read, by row
+        #: How many runs may have ended, but could not be read, by the reason.
+        self.unread: Counter[str] = Counter()
+        #: True if a read was too late, such as in an outage.
+        self.is_late = False
+
+    def list_runs(
+        self, filters: RunFilter, *, limit: int, token: PageToken | None = None
+    ) -> list[RecordedRun]:
+        """Return one page as :meth:`.RecordedRuns.list_runs` does, with active outcomes too.
+
+        A run that could not be read is as recorded, without an outcome.
+
+        :param filters: an outcome must be one of ended runs.
+        """
+        if (record := self._state.record) is None:
+            return []
+        rows = unfinished = record.list_runs(filters, limit=limit, token=token)
+        if filters.outcome is not None:  # a run may have it whose end is not recorded
+            started = replace(filters, outcome=None, state=RowState.STARTED)
+            most = max(limit, self._runs_left)
+            unfinished = record.list_runs(started, limit=most, token=token)
+        while self._read(record, unfinished):
+            # Among the unfinished runs, others follow those that have ended.
+            rows = unfinished = record.list_runs(filters, limit=limit, token=token)
+        return [
+            self._present.get(row.id, row) if row.state is RowState.STARTED else row for row in rows
+        ]
+
+    def _read(self, record: Record, rows: Sequence[RecordedRun]) -> bool:
+        """Read unfinished runs for the first time, and return whether one of them has ended."""
+        rows = [row for row in rows if row.state is RowState.STARTED]
+        rows = [row for row in rows if row.id not in self._present]
+        self._present.update((row.id, row) for row in rows)
+        jobs = self._state.settings.jobs
+        found = [(row, job) for row in rows if (job := find_job(jobs, row.job_key, row.job_id))]
+        chosen = found[: self._runs_left] if self._seconds_left > 0 else []
+        self._runs_left -= len(chosen)
+        clock = self._state.clock
+        began = clock.monotonic()
+        results = read_each(lambda pair: self._read_run(record, *pair), chosen, self._seconds_left)
+        self._seconds_left -= clock.monotonic() - began
+        read = [result for result in results if not isinstance(result, LakeflowJobsError)]
+        self._present.update((row.id, row) for row in read)
+        errors = [result for result in results if isinstance(result, LakeflowJobsError)]
+        self.is_late = self.is_late or any(isinstance(each, UpstreamTimeout) for each in errors)
+        self.unread.update(error.detail for error in errors)
+        self.unread[self._limit.reason] += len(found) - len(chosen)
+        self.unread["The app no longer has their job."] += len(rows) - len(found)
+        self.unread = +self.unread
+        return any(row.state is RowState.ENDED for row in read)
+
+    def _read_run(self, record: Record, row: RecordedRun, job: Job) -> RecordedRun:
+        """Return a run as it is now; its end is recorded."""
+        state, run_key = self._state, RunKey(APP, job, row.run_id or 0)
+        # It does not record ends itself: it may be cached since before the record had the run.
+        reads = CachedReads(state.upstream, APP, job, stale_if_error=True)
+        try:
+            # In the cache of this process, a run that was repaired elsewhere may have its last end.
+            document = (
+                reads.poll(run_key.run_id).document
+                if row.ends
+                else reads.get_run(run_key.run_id).value
+            )
+        except RunNotFound:  # the workspace has deleted it, and nobody knows how long it took
+            return replace(row, outcome=Outcome.UNKNOWN.value, started_at=None)
+        if not has_ended(document):
+            started_at = document.get("start_time") or row.started_at
+            return replace(row, outcome=outcome_of(document).value, started_at=started_at)
+        now = int(state.clock.now() * 1000)
+        status = RunStatus(now, state.upstream.parse_run(document), document=document)
+        record_end(state, record, run_key, lambda: status)
+        end = {name: value for name, value in vars(build_end(run_key, status)).items() if value}
+        return replace(row, **end, state=RowState.ENDED)

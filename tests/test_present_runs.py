@@ -1,0 +1,232 @@
+"""Lists of recorded runs in which unfinished runs are as they are now."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from databricks.sdk import WorkspaceClient
+from flask import Flask
+
+from flask_lakeflow_jobs.clock import SystemClock
+from flask_lakeflow_jobs.present_runs import EXPORT_LIMIT, PAGE_LIMIT, PresentRuns, ReadLimit
+from flask_lakeflow_jobs.record.recorded_runs import RunFilter
+from flask_lakeflow_jobs.record.values import RowState
+from flask_lakeflow_jobs.runs.outcome import Outcome, outcome_of
+from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
+from flask_lakeflow_jobs.testing.fault_proxy import HasAddress
+from flask_lakeflow_jobs.web import run_list
+from tests.conftest import MakeApp
+from tests.records import record_of, state_of
+from tests.support import RunGate, wait_until
+
+FAILED = RunFilter(outcome="failed")
+LIMIT = ReadLimit(2, 10.0, "Only two are read.")
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Flask:
+    """An app with a record that nobody follows."""
+    return make_app(LAKEFLOW_JOBS_RECORD_URL=True, LAKEFLOW_JOBS_CONSOLE=True)
+
+
+@pytest.fixture
+def add_ended(app: Flask, workspace: HasAddress) -> Callable[[int], list[int]]:
+    """Adds runs that have failed, which the record does not know; the newest first."""
+    jobs = WorkspaceClient(host=workspace.host, token=workspace.token).jobs
+
+    def add(count: int) -> list[int]:
+        job_id = state_of(app).settings.jobs["failing"].job_id
+        run_ids = [int(jobs.run_now(job_id).run_id) for _ in range(count)]
+        wait_until(lambda: all(jobs.get_run(each).end_time for each in run_ids), "the ends")
+        for number, run_id in enumerate(run_ids):
+            record_of(app).add_found_run("failing", job_id, run_id, started_at=1_000 + number)
+        return run_ids[::-1]
+
+    return add
+
+
+@pytest.fixture
+def active(app: Flask, workspace: HasAddress, run_gate: RunGate) -> int:
+    """A run that is active, with no end in the record."""
+    jobs = WorkspaceClient(host=workspace.host, token=workspace.token).jobs
+    job_id = state_of(app).settings.jobs["gated"].job_id
+    run_id = int(jobs.run_now(job_id, job_parameters=run_gate.params).run_id)
+    wait_until(lambda: outcome_of(jobs.get_run(run_id)) is Outcome.RUNNING, "the run")
+    record_of(app).add_found_run("gated", job_id, run_id, started_at=500)
+    return run_id
+
+
+def list_by_api(app: Flask, query: str) -> Sequence[Any]:
+    return [(run["runId"], run["outcome"]) for run in read_json(app, f"/api/jobs/runs?{query}")]
+
+
+def list_by_json_export(app: Flask, query: str) -> Sequence[Any]:
+    exported = read_json(app, f"/jobs/~runs/export?format=json&{query}")
+    return [(run["runId"], run["outcome"]) for run in exported]
+
+
+def read_json(app: Flask, url: str) -> Sequence[Any]:
+    found: Sequence[Any] = app.test_client().get(url).get_json()["runs"]
+    return found
+
+
+def list_by_csv_export(app: Flask, query: str) -> Sequence[Any]:
+    text = app.test_client().get(f"/jobs/~runs/export?format=csv&{query}").text
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    return [(int(row["runId"]), row["outcome"]) for row in rows]
+
+
+def list_by_command(app: Flask, query: str) -> Sequence[Any]:
+    options = [f"--{part}" for part in query.split("&") if part]
+    command = ["jobs", "record", "export", "--format", "json", *options]
+    rows = [json.loads(line) for line in run_command(app, *command).splitlines()]
+    return [(row["run_id"], row["outcome"]) for row in rows]
+
+
+def list_by_table(app: Flask, query: str) -> Sequence[Any]:
+    options = [f"--{part}" for part in query.split("&") if part]
+    shown = json.loads(run_command(app, "jobs", "record", "show", "--json", *options))
+    return [(row["run_id"], row["outcome"]) for row in shown["runs"]]
+
+
+def run_command(app: Flask, *arguments: str) -> str:
+    result = app.test_cli_runner().invoke(args=arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+LISTS = [list_by_api, list_by_json_export, list_by_csv_export, list_by_command, list_by_table]
+
+
+@pytest.mark.parametrize("list_runs", LISTS)
+def test_every_list_has_runs_without_a_recorded_end_as_they_are_now(
+    app: Flask,
+    add_ended: Callable[[int], list[int]],
+    active: int,
+    list_runs: Callable[[Flask, str], Sequence[Any]],
+) -> None:
+    (ended,) = add_ended(1)
+    assert list_runs(app, "") == [(ended, "failed"), (active, "running")]
+    assert record_of(app).list_runs()[0].outcome == "failed", "the list has recorded the end"
+
+
+@pytest.mark.parametrize("list_runs", LISTS)
+def test_every_list_finds_an_outcome_whose_end_is_not_recorded(
+    app: Flask,
+    add_ended: Callable[[int], list[int]],
+    list_runs: Callable[[Flask, str], Sequence[Any]],
+) -> None:
+    (ended,) = add_ended(1)
+    assert list_runs(app, "outcome=failed") == [(ended, "failed")]
+    assert list_runs(app, "outcome=succeeded") == []
+
+
+def test_pages_of_an_active_outcome_have_each_run_once(
+    app: Flask,
+    add_ended: Callable[[int], list[int]],
+    active: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A run that has ended since takes no place on its page."""
+    monkeypatch.setattr(run_list, "PAGE_SIZE", 1)
+    add_ended(3)
+    assert list_by_api(app, "outcome=running") == [(active, "running")]
+    assert list_by_api(app, "outcome=queued") == []
+
+
+def test_an_end_that_was_read_before_the_run_was_recorded_is_recorded(
+    app: Flask, add_ended: Callable[[int], list[int]]
+) -> None:
+    """The response is in the cache, so no read of the workspace shows the end."""
+    (ended,) = add_ended(1)
+    record, client = record_of(app), app.test_client()
+    assert client.get(f"/api/jobs/failing/runs/{ended}").status_code == 200
+    (row,) = record.list_runs()
+    assert (row.state, record.prune(2**50)) == (RowState.ENDED, 1)
+    record.add_found_run("failing", row.job_id, ended, started_at=1_000)
+    assert list_by_api(app, "outcome=failed") == [(ended, "failed")]
+
+
+def test_end_from_before_a_repair_elsewhere_is_not_taken_from_the_cache(
+    app: Flask, add_ended: Callable[[int], list[int]], workspace: HasAddress
+) -> None:
+    (run_id,) = add_ended(1)
+    assert list_by_api(app, "") == [(run_id, "failed")]
+    record, jobs = record_of(app), WorkspaceClient(host=workspace.host, token=workspace.token).jobs
+    (ended,) = record.list_runs()
+    jobs.repair_run(run_id, rerun_all_failed_tasks=True)
+    wait_until(lambda: (jobs.get_run(run_id).end_time or 0) > (ended.ended_at or 0), "the repair")
+    record.continue_run(ended)
+    assert list_by_api(app, "outcome=failed") == [(run_id, "failed")]
+    assert record.list_runs()[0].ends == 2
+
+
+def test_pages_share_the_limit_and_read_no_run_twice(
+    app: Flask, add_ended: Callable[[int], list[int]], active: int, fault_proxy: FaultyWorkspace
+) -> None:
+    ended = add_ended(3)
+    present = PresentRuns(state_of(app), LIMIT)
+    first = present.list_runs(FAILED, limit=1)
+    assert [row.run_id for row in first] == ended[:1]
+    second = present.list_runs(FAILED, limit=1, token=first[-1].page_token)
+    assert [row.run_id for row in second] == ended[1:2]
+    rest = present.list_runs(RunFilter(), limit=9, token=second[-1].page_token)
+    assert [(row.run_id, row.outcome) for row in rest] == [(ended[2], None), (active, None)]
+    assert len(fault_proxy.find_requests("GET", "runs/get")) == 2
+    assert present.unread == {"Only two are read.": 2}
+
+
+def test_runs_that_cannot_be_read_are_as_recorded_and_counted_by_the_reason(
+    app: Flask, active: int, fault_proxy: FaultyWorkspace
+) -> None:
+    record_of(app).add_found_run("former", 99, 7, started_at=1)
+    fault_proxy.fail(Refusal(403, message="Not yours."), path="runs/get")
+    present = PresentRuns(state_of(app), PAGE_LIMIT)
+    rows = present.list_runs(RunFilter(), limit=9)
+    assert [(row.run_id, row.outcome) for row in rows] == [(active, None), (7, None)]
+    assert sorted(present.unread.values()) == [1, 1]
+    assert "The app no longer has their job." in present.unread
+
+
+class SlowClock(SystemClock):
+    """A clock by which each look takes a minute."""
+
+    def monotonic(self) -> float:
+        self.looks = getattr(self, "looks", 0) + 1
+        return time.monotonic() + 60 * self.looks
+
+
+def test_no_run_is_read_once_the_time_is_up(
+    app: Flask,
+    add_ended: Callable[[int], list[int]],
+    fault_proxy: FaultyWorkspace,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = add_ended(2)
+    monkeypatch.setattr(state_of(app), "clock", SlowClock())
+    present = PresentRuns(state_of(app), PAGE_LIMIT)
+    first = present.list_runs(RunFilter(), limit=1)
+    assert [row.outcome for row in first] == ["failed"]
+    (second,) = present.list_runs(RunFilter(), limit=1, token=first[0].page_token)
+    assert (second.run_id, second.outcome) == (ended[1], None)
+    assert present.unread == {PAGE_LIMIT.reason: 1}
+
+
+def test_export_reads_more_runs_than_a_page(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[ReadLimit] = []
+    made = PresentRuns.__init__
+
+    def make(self: PresentRuns, state: Any, limit: ReadLimit) -> None:
+        limits.append(limit)
+        made(self, state, limit)
+
+    monkeypatch.setattr(PresentRuns, "__init__", make)
+    for url in ("~runs", "~runs/export?format=csv"):
+        assert app.test_client().get(f"/jobs/{url}").status_code == 200
+    assert limits == [PAGE_LIMIT, EXPORT_LIMIT]
