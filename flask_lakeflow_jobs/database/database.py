@@ -168,12 +168,9 @@ class Database:
             where the connection was lost during the commit.
         """
         with self._writing, self._access(), self._connect_engine() as connection:
-            connection.info["write_timeout"] = self._timeout
-            try:
-                with connection.begin():
-                    yield connection
-            finally:
-                connection.info.pop("write_timeout", None)
+            connection.execution_options(write_timeout=self._timeout)
+            with connection.begin():
+                yield connection
 
     def execute_directly(self, statements: Sequence[tuple[str, Any]]) -> list[int]:
         """Execute statements by the driver in one transaction.
@@ -358,7 +355,7 @@ def open_database(
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     """Take the right to write first: a transaction that reads first could not wait for it."""
-    if timeout := connection.info.get("write_timeout"):
+    if timeout := connection.get_execution_options().get("write_timeout"):
         begin_writing(connection.exec_driver_sql, timeout)
     else:
         connection.exec_driver_sql("BEGIN")

@@ -20,9 +20,10 @@ class ResponseTimeout(psycopg.OperationalError, TimeoutError):
 
 
 class TimedConnection(psycopg.Connection[Any]):
-    """A connection that is closed if a statement takes too long.
+    """A connection that is closed if a statement takes too long, or if its server became read-only.
 
-    The driver waits forever, and a server that is paused cannot enforce a timeout of its own.
+    The driver waits forever, and a server that is paused cannot enforce a timeout of its own. After
+    a failover, a new connection may lead to a server that can be written to.
     """
 
     #: The maximum seconds for one statement.
@@ -44,7 +45,7 @@ class TimedConnection(psycopg.Connection[Any]):
         deadline = time.monotonic() + self.timeout
         try:
             return super().wait(_limit(gen, deadline), *args, **options)
-        except ResponseTimeout:
+        except (ResponseTimeout, psycopg.errors.ReadOnlySqlTransaction):
             self.pgconn.finish()
             raise
 

@@ -35,7 +35,8 @@ def parse_database_url(url: str | bool, *, instance_path: Path, setting: str) ->
         " password, write '@' as %40, ':' as %3A, '/' as %2F and '%' as %25."
     )
     try:
-        parsed = make_url(str(url))
+        # Many hosts write the scheme as libpq also takes it.
+        parsed = make_url(re.sub("^postgres:", "postgresql:", str(url)))
         backend = parsed.get_backend_name()
     except (ArgumentError, ValueError):
         raise invalid from None

@@ -143,7 +143,8 @@ class RunChanges(RecordedRuns):
             .values(values)
             .returning(runs.c.id, runs.c.ends)
         )
-        return self._update_and_deliver(update, "run_finished", receivers, payload)
+        event = (end.job_id, end.run_id, end.ended_at)
+        return self._update_and_deliver(update, "run_finished", event, receivers, payload)
 
     def explain_end(self, job_id: int, run_id: int, ended_at: int, error: str) -> None:
         """Record why a run failed, unless it has ended again since.
@@ -184,7 +185,8 @@ class RunChanges(RecordedRuns):
             )
             .returning(runs.c.id, runs.c.repairs)
         )
-        is_new = self._update_and_deliver(update, "run_repaired", receivers, payload)
+        event = (job_id, run_id, repair_id)
+        is_new = self._update_and_deliver(update, "run_repaired", event, receivers, payload)
         return is_new or self.get_run(job_id, run_id) is not None
 
     def continue_run(self, ended: RecordedRun) -> None:
@@ -206,12 +208,17 @@ class RunChanges(RecordedRuns):
         self,
         update: sa.Executable,
         signal: str,
+        event: tuple[int, ...],
         receivers: Sequence[str],
         payload: str | None,
     ) -> bool:
         """Update a run and, in the same transaction, add a delivery for each receiver.
 
+        The id of a delivery depends on what happened. So it is the same if the database is restored
+        from a copy, or if a failover loses its last transactions.
+
         :param update: returns the row and the number of the event.
+        :param event: the ids and times that identify it.
         :return: whether there is such a run.
         """
 
@@ -220,8 +227,9 @@ class RunChanges(RecordedRuns):
                 return False
             row_id, number = row
             for receiver in dict.fromkeys(receivers):
+                name = f"{[*event, number, signal, receiver]}"
                 delivery = deliveries.insert().values(
-                    delivery_id=str(uuid.uuid4()),
+                    delivery_id=str(uuid.uuid5(uuid.NAMESPACE_OID, name)),
                     run=row_id,
                     end_number=number,
                     signal=signal,

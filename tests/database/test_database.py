@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -151,6 +152,40 @@ def test_read_only_server_refuses_statements(postgres_url: str, tmp_path: Path) 
     with pytest.raises(DatabaseUnavailable) as caught, database.write() as connection:
         connection.exec_driver_sql("CREATE TABLE refused (a INT)")
     assert "refuses a statement: cannot execute CREATE TABLE in a read-only" in caught.value.detail
+    database.close()
+
+
+def test_write_after_a_failover_leaves_a_server_that_became_read_only(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    """A name or a proxy leads to another server then, but open connections to the old one stay."""
+    database = open_database(postgres_url, instance_path=tmp_path, setting="X_URL")
+    become_read_only = "SET default_transaction_read_only = on"  # on this connection alone
+    create = "CREATE TABLE IF NOT EXISTS names (name TEXT)"
+    with database.write() as connection:
+        connection.exec_driver_sql(become_read_only)
+    database.run(lambda connection: connection.exec_driver_sql(create))
+
+    database.execute_directly([(become_read_only, None)])
+    with pytest.raises(DatabaseUnavailable, match="read-only"):
+        database.execute_directly([(create, None)])
+    database.execute_directly([(create, None)])
+    database.close()
+
+
+def test_statement_that_takes_too_long_costs_no_other_connection(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    """To a server that hangs, it would take as long again."""
+    database = open_database(postgres_url, instance_path=tmp_path, setting="X_URL")
+    opened: list[Any] = []
+    event.listen(database.engine, "connect", lambda connection, _: opened.append(connection))
+    with database.read():
+        (connection,) = opened
+        connection.timeout = 0
+    with pytest.raises(DatabaseUnavailable, match="in time"):
+        database.run(lambda connection: connection.exec_driver_sql("SELECT pg_sleep(60)"))
+    assert len(opened) == 1
     database.close()
 
 

@@ -93,6 +93,14 @@ def test_other_url_is_refused_without_being_quoted(url: str) -> None:
         parse(url)
 
 
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_scheme_of_postgres_selects_the_driver(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_psycopg("3.3.0", monkeypatch)
+    assert parse(f"{scheme}://app@db/jobs") == "postgresql+psycopg://app@db/jobs"
+
+
 @pytest.mark.parametrize("password", ["s3@cret", "s3@cret/x", "s3@cret:1"])
 def test_password_with_an_at_sign_is_refused_and_not_shown(
     password: str, monkeypatch: pytest.MonkeyPatch

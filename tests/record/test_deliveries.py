@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from flask_lakeflow_jobs.record.deliveries import AT_ONCE, Delivery
-from flask_lakeflow_jobs.record.schema import deliveries
+from flask_lakeflow_jobs.record.schema import deliveries, runs
 from flask_lakeflow_jobs.record.store import Record
 from tests.clocks import FakeClock
 from tests.record.rows import add_run, end
@@ -32,6 +32,21 @@ def test_ends_and_repairs_in_one_millisecond_are_delivered_in_their_order(record
         expected += [(*ended, "a"), (*ended, "b"), ("run_repaired", number, "a")]
     due = record.list_due_deliveries()
     assert [(each.signal, each.end_number, each.receiver) for each in due] == expected
+
+
+def test_event_that_a_restored_record_has_lost_gets_the_same_delivery_ids(record: Record) -> None:
+    def deliver() -> set[str]:
+        add_run(record)
+        record.finish_run(end(ended_at=1), ["a", "b"])
+        record.reopen_run(end().job_id, end().run_id, 5, 1, ["a"])
+        record.finish_run(end(ended_at=2), ["a"])
+        return {each.delivery_id for each in record.list_due_deliveries()}
+
+    before = deliver()
+    with record.database.write() as connection:
+        connection.execute(runs.delete())
+    assert deliver() == before
+    assert len(before) == 4
 
 
 def test_ends_are_due_at_once_in_their_order_though_clocks_differ(
