@@ -16,8 +16,10 @@ from .following.ends import build_end
 from .following.job_selection import find_job
 from .identity import APP
 from .reader import record_end
+from .record.recording import describe_params
 from .record.values import RowState
 from .runs.outcome import Outcome, RunStatus, has_ended, outcome_of
+from .runs.run_parameters import fields_of
 from .upstream.cached_reads import CachedReads
 from .upstream.concurrent_reads import read_each
 from .watching.watched_run import RunKey
@@ -129,10 +131,23 @@ class PresentRuns:
         except RunNotFound:  # the workspace has deleted it, and nobody knows how long it took
             return replace(row, outcome=Outcome.UNKNOWN.value, started_at=None)
         if not has_ended(document):
-            started_at = document.get("start_time") or row.started_at
-            return replace(row, outcome=outcome_of(document).value, started_at=started_at)
+            fields = {name: value for name, value in document.items() if name != "tasks"}
+            run = state.upstream.parse_run(fields)
+            return replace(
+                row,
+                outcome=outcome_of(document).value,
+                started_at=run.start_time or row.started_at,
+                params=_choose_params(row, describe_params(fields_of(run), job)),
+            )
         now = int(state.clock.now() * 1000)
         status = RunStatus(now, state.upstream.parse_run(document), document=document)
         record_end(state, record, run_key, lambda: status)
-        end = {name: value for name, value in vars(build_end(run_key, status)).items() if value}
-        return replace(row, **end, state=RowState.ENDED)
+        end = build_end(run_key, status)
+        changes = {name: value for name, value in vars(end).items() if value is not None}
+        changes["params"] = _choose_params(row, end.params)
+        return replace(row, **changes, state=RowState.ENDED)
+
+
+def _choose_params(row: RecordedRun, present: str | None) -> str | None:
+    """Return the parameters that the record will have, see :meth:`.RunChanges.finish_run`."""
+    return row.params if row.params and not row.ends else present or row.params

@@ -22,10 +22,10 @@ def share_migration() -> None:
     made: dict[str, list[tuple[str, Any]]] = {}
 
     @wraps(migrate)
-    def repeat(connection: sa.Connection) -> None:
+    def repeat(connection: sa.Connection, version: str = "head") -> None:
         statements: list[tuple[str, Any]] = []
         if versions.read_version(connection) is not None:
-            migrate(connection)
+            migrate(connection, version)
         elif connection.dialect.name in made:
             for statement, parameters in made[connection.dialect.name]:
                 connection.exec_driver_sql(statement, parameters)
@@ -35,7 +35,7 @@ def share_migration() -> None:
                 statements.append((statement, parameters))
 
             sa.event.listen(connection, "before_cursor_execute", record)
-            migrate(connection)
+            migrate(connection, version)
             sa.event.remove(connection, "before_cursor_execute", record)
             made[connection.dialect.name] = statements
 

@@ -7,16 +7,19 @@ import io
 import json
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from databricks.sdk import WorkspaceClient
 from flask import Flask
 
+from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.present_runs import EXPORT_LIMIT, PAGE_LIMIT, PresentRuns, ReadLimit
 from flask_lakeflow_jobs.record.recorded_runs import RunFilter
 from flask_lakeflow_jobs.record.values import RowState
+from flask_lakeflow_jobs.runs.durations import duration_of, format_duration
 from flask_lakeflow_jobs.runs.outcome import Outcome, outcome_of
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
 from flask_lakeflow_jobs.testing.fault_proxy import HasAddress
@@ -230,3 +233,40 @@ def test_export_reads_more_runs_than_a_page(app: Flask, monkeypatch: pytest.Monk
     for url in ("~runs", "~runs/export?format=csv"):
         assert app.test_client().get(f"/jobs/{url}").status_code == 200
     assert limits == [PAGE_LIMIT, EXPORT_LIMIT]
+
+
+def test_repaired_run_has_the_parameters_of_the_repair_and_its_duration(app: Flask) -> None:
+    with app.app_context():
+        handle = current_jobs["greeting"]
+        run_id = handle.run_now({"who": "ada"}).run_id
+        handle.wait(run_id)
+        handle.repair_run(run_id, rerun_tasks=["greet"], params={"who": "grace"})
+        status = handle.wait(run_id)
+    took = duration_of(status.run)
+    assert took is not None
+    (run,) = read_json(app, "/api/jobs/runs")
+    assert run["duration"] == round(1000 * took)
+    page = app.test_client().get("/jobs/~runs").text
+    assert ("who=grace" in page, "who=ada" in page) == (True, False)
+    assert format_duration(took) in page
+
+
+def test_run_that_is_repaired_now_has_the_parameters_of_the_repair(
+    app: Flask, run_gate: RunGate, tmp_path: Path
+) -> None:
+    with app.app_context():
+        handle = current_jobs["gated"]
+        run_id = handle.run_now({"gate": str(tmp_path / "closed")}).run_id
+        handle.cancel_run(run_id)
+        handle.wait(run_id)
+        handle.repair_run(run_id, params=run_gate.params)
+    (run,) = PresentRuns(state_of(app), PAGE_LIMIT).list_runs(RunFilter(), limit=9)
+    assert json.loads(run.params or "") == {"job_parameters": run_gate.params}
+    assert (run.state, run.duration) == (RowState.STARTED, None)
+
+
+def test_found_run_has_the_parameters_of_the_workspace(
+    app: Flask, active: int, run_gate: RunGate
+) -> None:
+    (run,) = PresentRuns(state_of(app), PAGE_LIMIT).list_runs(RunFilter(), limit=9)
+    assert json.loads(run.params or "") == {"job_parameters": run_gate.params}

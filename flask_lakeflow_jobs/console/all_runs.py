@@ -50,7 +50,7 @@ EXPORT_TYPES: Mapping[str, str] = {"csv": "text/csv", "json": "application/json"
 #: The columns of CSV, as JSON names them.
 EXPORT_COLUMNS = (
     *("job", "runId", "outcome", "requestedBy"),
-    *("requestedAt", "startedAt", "endedAt", "error"),
+    *("requestedAt", "startedAt", "endedAt", "duration", "error"),
 )
 
 

@@ -95,13 +95,12 @@ def summarize_run(
 
 
 def summarize_recorded(run: RecordedRun) -> Summary:
-    started, ended = run.started_at or run.requested_at, run.ended_at or 0
     return Summary(
         run_id=run.run_id or 0,
         state=StateLabel(Outcome.parse(run.outcome or "")),
-        started=started,
-        ended=ended,
-        length=float(max(0, ended - started)),
+        started=run.started_at or run.requested_at,
+        ended=run.ended_at or 0,
+        length=run.duration,
         who=run.requested_by,
         trigger=None,
         message=run.error or "",
@@ -115,7 +114,7 @@ def summarize_listed(run: ListedRun, now: float, error: str | None) -> Summary:
     :param error: one line.
     """
     started, ended = run.started_at, run.ended_at
-    length = None if run.seconds is None else 1000 * run.seconds
+    length: float | None = run.duration
     if started is not None and ended is None:
         length = max(0.0, now - started)
     return Summary(

@@ -11,7 +11,9 @@ from .. import signals
 from ..clock import CLOCK_SKEW_SECONDS
 from ..errors import DatabaseUnavailable, RecordOutdated
 from ..identity import display_name
+from ..record.recording import describe_params
 from ..record.values import RunEnd
+from ..runs.durations import duration_of
 from ..runs.outcome import (
     SUCCESSES,
     RunStatus,
@@ -20,6 +22,7 @@ from ..runs.outcome import (
     select_last_attempts,
 )
 from ..runs.redaction import redact_text
+from ..runs.run_parameters import fields_of
 from ..text import MAX_ERROR_CHARS, clean_line
 from .deferred_writes import DeferredWrite
 from .delivery import Outbox
@@ -238,7 +241,7 @@ def _repair_payload(run_key: RunKey, repair_id: int, user: str | None) -> dict[s
 
 def build_end(run_key: RunKey, status: RunStatus) -> RunEnd:
     """Return the end of a run as the record has it: the same in every process that sees it."""
-    run = status.run
+    run, took = status.run, duration_of(status.run)
     return RunEnd(
         job_id=run_key.job.job_id,
         run_id=run_key.run_id,
@@ -248,6 +251,8 @@ def build_end(run_key: RunKey, status: RunStatus) -> RunEnd:
         error=summarize_error(run_key.job, status),
         attempts=sum((task.attempt_number or 0) + 1 for task in select_last_attempts(run.tasks)),
         page_url=run.run_page_url,
+        duration=None if took is None else round(1000 * took),
+        params=describe_params(fields_of(run), run_key.job),
     )
 
 

@@ -155,5 +155,5 @@ def _parse(row: Any) -> RecordedRun:
     values = dict(row._mapping)
     state = RowState(values["state"])
     if state in (RowState.REQUESTED, RowState.STARTED):  # a repaired run keeps its last end
-        values["ended_at"] = None
+        values["ended_at"] = values["duration"] = None
     return RecordedRun(**{**values, "state": state})

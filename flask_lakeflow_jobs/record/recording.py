@@ -212,4 +212,5 @@ def describe_params(fields: Mapping[str, Any], job: Job) -> str | None:
 
     :param fields: the fields of run-now that carry them.
     """
+    fields = {name: value for name, value in fields.items() if value}
     return json.dumps(redact(fields, job.secret_overrides)) if fields else None

@@ -21,9 +21,9 @@ UNFINISHED_EXTRA_MS = 60 * 86_400_000
 
 #: The values of a row before there is a run.
 _OF_NO_RUN = {
-    **dict.fromkeys(("run_id", "started_at", "ended_at", "outcome", "error", "page_url")),
+    **dict.fromkeys(("run_id", "started_at", "ended_at", "duration", "outcome")),
     **dict.fromkeys(("attempts", "repairs", "ends"), 0),
-    "last_repair_id": None,
+    **dict.fromkeys(("error", "page_url", "last_repair_id")),
     "state": RowState.REQUESTED.value,
 }
 
@@ -134,9 +134,13 @@ class RunChanges(RecordedRuns):
         values: dict[str, Any] = {
             **{name: value for name, value in vars(end).items() if value is not None},
             "error": end.error,
+            "duration": end.duration,
             "state": RowState.ENDED.value,
             "ends": runs.c.ends + 1,
         }
+        if end.params is not None:  # those of the request stay until a repair
+            of_request = sa.case((runs.c.ends == 0, runs.c.params))
+            values["params"] = sa.func.coalesce(of_request, end.params)
         update = (
             runs.update()
             .where(runs.c.job_id == end.job_id, runs.c.run_id == end.run_id, is_new)

@@ -42,7 +42,7 @@ runs = sa.Table(
     sa.Column("fingerprint", sa.String(64)),
     _name("requested_by", nullable=True),
     sa.Column("identity", sa.String(64), nullable=False),  # Identity.key
-    sa.Column("params", sa.Text),  # redacted, as JSON
+    sa.Column("params", sa.Text),  # redacted, as JSON; after a repair those of the repair
     _time("requested_at", nullable=False),
     _time("started_at"),
     _time("ended_at"),
@@ -53,6 +53,7 @@ runs = sa.Table(
     sa.Column("last_repair_id", sa.BigInteger),  # of those through the app
     sa.Column("ends", sa.Integer, nullable=False, server_default="0"),
     sa.Column("page_url", sa.Text),
+    sa.Column("duration", sa.BigInteger),  # milliseconds; null if not known
     sa.UniqueConstraint("job_id", "run_id", name="lakeflow_runs_run"),
 )
 

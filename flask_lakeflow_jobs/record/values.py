@@ -52,6 +52,9 @@ class RunEnd:
     :param outcome: the value of an :class:`~.Outcome`.
     :param error: one line.
     :param attempts: of all tasks.
+    :param duration: milliseconds, without the time in the queue and before a repair; ``None`` if
+        not known.
+    :param params: those that the run has now, as JSON, redacted.
     """
 
     job_id: int
@@ -62,6 +65,8 @@ class RunEnd:
     error: str | None = None
     attempts: int = 0
     page_url: str | None = None
+    duration: int | None = None
+    params: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,9 @@ class RecordedRun:
 
     :param id: the row.
     :param run_id: ``None`` until the workspace has responded.
+    :param params: those of the request; those of the workspace for a run that was repaired, or
+        started elsewhere.
+    :param duration: as in :class:`RunEnd`; ``None`` while the run is active.
     :param source: ``app``, or ``found`` for a run that was started elsewhere.
     :param ends: how many ends were recorded; a repaired run ends again.
     """
@@ -94,6 +102,7 @@ class RecordedRun:
     repairs: int
     ends: int
     page_url: str | None
+    duration: int | None
 
     @property
     def page_token(self) -> PageToken:

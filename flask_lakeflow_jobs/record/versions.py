@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..database.database import Database
 
 #: All versions of the schema, oldest first; one migration each.
-VERSIONS = ("0001",)
+VERSIONS = ("0001", "0002")
 
 UPGRADE_COMMAND = "flask jobs record upgrade"
 
@@ -82,7 +82,7 @@ def upgrade_schema(database: Database) -> tuple[str | None, str]:
     return before, VERSIONS[-1]
 
 
-def _migrate(connection: sa.Connection) -> None:
+def _migrate(connection: sa.Connection, version: str = "head") -> None:
     # Needed by this command and the first start only.
     from alembic import command
     from alembic.config import Config
@@ -90,4 +90,4 @@ def _migrate(connection: sa.Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, version)

@@ -48,8 +48,8 @@ class ListedRun:
     """A run in the list. Times are in milliseconds since the epoch.
 
     :param params: the fields of run-now with parameters, redacted; no part of the HTTP API.
-    :param seconds: how long it took, without the time before a repair; ``None`` while it is active,
-        or if that is not known.
+    :param duration: milliseconds that it took, without the time before a repair; ``None`` while it
+        is active, or if that is not known.
     :param is_of_former_id: the key had another id then. The app reads runs of the present id only.
     """
 
@@ -62,7 +62,7 @@ class ListedRun:
     error: str | None
     position: PageToken
     params: Mapping[str, Any] = field(default_factory=dict)
-    seconds: float | None = None
+    duration: int | None = None
     is_of_former_id: bool = False
 
     @property
@@ -78,6 +78,7 @@ class ListedRun:
             "requestedAt": self.requested_at,
             "startedAt": self.started_at,
             "endedAt": self.ended_at,
+            "duration": self.duration,
             "error": self.error,
         }
 
@@ -288,16 +289,9 @@ def _from_row(row: RecordedRun, present_id: int) -> ListedRun:
         error=row.error,
         position=row.page_token,
         params=json.loads(row.params) if row.params else {},
-        seconds=_seconds_of(row),
+        duration=row.duration,
         is_of_former_id=row.job_id != present_id,
     )
-
-
-def _seconds_of(row: RecordedRun) -> float | None:
-    """Return the duration of a recorded run. That of a repaired one is not recorded."""
-    if row.started_at is None or row.ended_at is None or row.repairs or row.ends > 1:
-        return None
-    return (row.ended_at - row.started_at) / 1000
 
 
 def _read_workspace(
@@ -342,6 +336,7 @@ def _list_runs(handle: JobHandle, query: RunQuery, last: PageToken | None) -> li
 
 def _from_run(job: Job, run: BaseRun, started_by: str | None) -> ListedRun:
     parameter = current_state().settings.attribution_parameter
+    took = duration_of(run)
     return ListedRun(
         job=job.key,
         run_id=run.run_id or 0,
@@ -352,5 +347,5 @@ def _from_run(job: Job, run: BaseRun, started_by: str | None) -> ListedRun:
         error=(parse_state(run).message or None) if has_ended(run) else None,
         position=PageToken(run.start_time or 0, run.run_id or 0),
         params=redact(fields_of(run), job.secret_overrides),
-        seconds=duration_of(run),
+        duration=None if took is None else round(1000 * took),
     )

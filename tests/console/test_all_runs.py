@@ -26,7 +26,7 @@ GONE = 7
 
 ROW: dict[str, Any] = {
     "job": "etl", "runId": 1, "outcome": "failed", "requestedBy": None, "requestedAt": "t",
-    "startedAt": None, "endedAt": None, "error": None,
+    "startedAt": None, "endedAt": None, "duration": None, "error": None,
 }  # fmt: skip
 
 

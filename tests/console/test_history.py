@@ -177,7 +177,8 @@ def test_trend_shows_recorded_runs_only_of_jobs_that_run_as_the_app(
     job_id = state.settings.jobs["alone"].job_id
     for number in range(1, 6):
         state.record.add_found_run("alone", job_id, number, started_at=number)
-        state.record.finish_run(RunEnd(job_id, number, "succeeded", number, number + DAY_MS))
+        end = RunEnd(job_id, number, "succeeded", number, number + DAY_MS, duration=DAY_MS)
+        state.record.finish_run(end)
     page = app.test_client().get("/jobs/alone", headers=on_behalf_of(shop.token))
     state.record.database.close()
     assert page.status_code == 200

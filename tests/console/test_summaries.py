@@ -35,26 +35,26 @@ def test_summary_of_active_run_has_growing_duration() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "started", "ended", "seconds", "length", "counts_from"),
+    ("outcome", "started", "ended", "duration", "length", "counts_from"),
     [
-        (Outcome.SUCCEEDED, START, START + 500, 0.5, 500, None),
+        (Outcome.SUCCEEDED, START, START + 500, 450, 450, None),
         (Outcome.SUCCEEDED, START, START + 60_000, None, None, None),  # it was repaired
         (Outcome.RUNNING, START, START + 500, None, None, None),  # it is repaired
         (Outcome.RUNNING, START, None, None, 900, START),
         (Outcome.PENDING, None, None, None, None, None),
-        (Outcome.SKIPPED, START, START + 500, 0.5, None, None),
+        (Outcome.SKIPPED, START, START + 500, 500, None, None),
     ],
 )
 def test_listed_run_has_a_duration_if_it_ran(
     outcome: Outcome,
     started: int | None,
     ended: int | None,
-    seconds: float | None,
+    duration: int | None,
     length: float | None,
     counts_from: int | None,
 ) -> None:
     position = PageToken(START, 1)
-    listed = ListedRun("etl", 1, outcome, None, started, ended, None, position, seconds=seconds)
+    listed = ListedRun("etl", 1, outcome, None, started, ended, None, position, duration=duration)
     summary = summarize_listed(listed, START + 900, None)
     assert (summary.length, summary.counts_from) == (length, counts_from)
 

@@ -17,6 +17,7 @@ from flask import Flask
 from flask_lakeflow_jobs.cli.record import parse_time_option
 from flask_lakeflow_jobs.record.store import Record
 from flask_lakeflow_jobs.record.values import Action
+from flask_lakeflow_jobs.record.versions import VERSIONS
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
 from tests.record.rows import add_run, end
@@ -48,8 +49,8 @@ def test_commands_without_record_name_key(make_app: MakeApp) -> None:
 def test_upgrade_creates_tables_once(make_app: MakeApp, tmp_path: Path) -> None:
     app = make_app(LAKEFLOW_JOBS_RECORD_URL=f"sqlite:///{tmp_path}/record.sqlite3")
     assert "flask jobs record upgrade" in run(app, "show").stderr
-    assert "has version 0001 now" in run(app, "upgrade").stderr
-    assert "has version 0001 already" in run(app, "upgrade").stderr
+    assert f"has version {VERSIONS[-1]} now" in run(app, "upgrade").stderr
+    assert f"has version {VERSIONS[-1]} already" in run(app, "upgrade").stderr
     assert "no such runs" in run(app, "show").stderr
 
 

@@ -280,3 +280,24 @@ def test_prune_keeps_unfinished_runs_for_longer(record: Record, clock: FakeClock
     assert [run.run_id for run in record.list_runs()] == [3, 2]
     assert record.list_undelivered() == []
     assert record.prune(later + UNFINISHED_EXTRA_MS) == 2
+
+
+def test_parameters_of_the_request_stay_until_a_repair(record: Record) -> None:
+    row_id = add_run(record, 7, params='{"args": ["first"]}')
+    record.finish_run(end(7, params='{"args": ["first"], "job_parameters": {"a": "1"}}'))
+    assert get(record, row_id).params == '{"args": ["first"]}'
+    record.finish_run(end(7, ended_at=9_000, params='{"args": ["second"]}'))
+    assert get(record, row_id).params == '{"args": ["second"]}'
+    record.finish_run(end(7, ended_at=9_500))
+    assert get(record, row_id).params == '{"args": ["second"]}'
+
+
+def test_found_run_has_the_parameters_and_the_duration_of_its_last_end(record: Record) -> None:
+    record.add_found_run("etl", 1, 7, started_at=1_000)
+    record.finish_run(end(7, params='{"args": ["first"]}', duration=900))
+    (run,) = record.list_runs()
+    assert (run.params, run.duration) == ('{"args": ["first"]}', 900)
+    record.reopen_run(1, 7, 70, 2_000, [])
+    assert get(record, run.id).duration is None
+    record.finish_run(end(7, ended_at=9_000))
+    assert get(record, run.id).duration is None, "that of the first end does not stay"

@@ -17,6 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from flask_lakeflow_jobs import RecordOutdated
+from flask_lakeflow_jobs.database.database import CHOOSE_SCHEMA
 from flask_lakeflow_jobs.record import versions
 from flask_lakeflow_jobs.record.schema import VERSION_TABLE, metadata
 from flask_lakeflow_jobs.record.store import Record, open_record
@@ -61,6 +62,32 @@ def test_upgrade_creates_the_tables_of_the_schema(record: Record) -> None:
 def test_upgrade_twice_changes_nothing(empty: Record) -> None:
     assert upgrade_schema(empty.database) == (None, VERSIONS[-1])
     assert upgrade_schema(empty.database) == (VERSIONS[-1], VERSIONS[-1])
+
+
+OLD_RUNS = """
+INSERT INTO lakeflow_runs
+(job_key, job_id, run_id, state, source, identity, requested_at,
+ started_at, ended_at, outcome, repairs, ends) VALUES
+('etl', 1, 1, 'ended', 'app', 'app', 900, 1000, 3000, 'succeeded', 0, 1),
+('etl', 1, 2, 'ended', 'app', 'app', 800, 1000, 9000, 'succeeded', 1, 2),
+('etl', 1, 3, 'ended', 'app', 'app', 700, 1000, 9000, 'unknown', 0, 1),
+('etl', 1, 4, 'started', 'app', 'app', 600, 1000, NULL, NULL, 0, 0)
+"""
+
+
+def test_upgrade_from_the_first_version_keeps_the_durations_that_are_known(empty: Record) -> None:
+    with empty.database.write() as connection:
+        if not empty.database.is_sqlite:
+            connection.exec_driver_sql(CHOOSE_SCHEMA)
+        versions._migrate(connection, "0001")
+        connection.exec_driver_sql(OLD_RUNS)
+    with pytest.raises(RecordOutdated, match=r"the old schema 0001\. Run 'flask jobs record"):
+        empty.list_runs()
+    assert upgrade_schema(empty.database) == ("0001", VERSIONS[-1])
+    assert [run.duration for run in empty.list_runs()] == [2000, None, None, None]
+    with empty.database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        assert compare_metadata(context, metadata) == []
 
 
 def test_upgrade_with_nothing_to_do_needs_no_privilege_to_create(

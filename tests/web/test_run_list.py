@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -65,7 +64,7 @@ class TestFromTheRecord:
         assert runs[0] == {
             "job": "quick", "runId": 1006, "outcome": "running", "requestedBy": "alice",
             "requestedAt": runs[0]["requestedAt"], "startedAt": None, "endedAt": None,
-            "error": None,
+            "duration": None, "error": None,
         }  # fmt: skip
         assert runs[1]["endedAt"] - runs[1]["startedAt"] == 500
         assert not fault_proxy.find_requests("GET", "runs/list")
@@ -233,20 +232,3 @@ def test_date_as_the_end_includes_its_day() -> None:
     begin = run_list.parse_time("from", "2026-01-31T02:00:00+02:00")
     assert begin is not None
     assert begin % day == 0
-
-
-@pytest.mark.parametrize(
-    ("fields", "seconds"),
-    [
-        ({}, 1.0),
-        ({"ended_at": None}, None),
-        ({"started_at": None}, None),
-        ({"repairs": 1}, None),
-        ({"ends": 2}, None),  # it was repaired elsewhere
-    ],
-)
-def test_duration_of_a_repaired_run_is_not_the_time_from_its_first_start(
-    fields: dict[str, Any], seconds: float | None
-) -> None:
-    row = {"started_at": 1_000, "ended_at": 2_000, "repairs": 0, "ends": 1, **fields}
-    assert run_list._seconds_of(cast(Any, SimpleNamespace(**row))) == seconds
