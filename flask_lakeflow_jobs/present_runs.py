@@ -12,13 +12,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import LakeflowJobsError, RunNotFound, UpstreamTimeout
-from .following.ends import build_end
+from .following.ends import NO_RUN, build_end
 from .following.job_selection import find_job
 from .identity import APP
 from .reader import record_end
 from .record.recording import describe_params
 from .record.values import RowState
-from .runs.outcome import Outcome, RunStatus, has_ended, outcome_of
+from .runs.outcome import RunStatus, has_ended, outcome_of
 from .runs.run_parameters import fields_of
 from .upstream.cached_reads import CachedReads
 from .upstream.concurrent_reads import read_each
@@ -119,6 +119,7 @@ class PresentRuns:
     def _read_run(self, record: Record, row: RecordedRun, job: Job) -> RecordedRun:
         """Return a run as it is now; its end is recorded."""
         state, run_key = self._state, RunKey(APP, job, row.run_id or 0)
+        now = int(state.clock.now() * 1000)
         # It does not record ends itself: it may be cached since before the record had the run.
         reads = CachedReads(state.upstream, APP, job, stale_if_error=True)
         try:
@@ -128,8 +129,9 @@ class PresentRuns:
                 if row.ends
                 else reads.get_run(run_key.run_id).value
             )
-        except RunNotFound:  # the workspace has deleted it, and nobody knows how long it took
-            return replace(row, outcome=Outcome.UNKNOWN.value, started_at=None)
+        except RunNotFound:  # the workspace has deleted it
+            state.ends.abandon(run_key)
+            return replace(row, state=RowState.ENDED, outcome="unknown", ended_at=now, error=NO_RUN)
         if not has_ended(document):
             fields = {name: value for name, value in document.items() if name != "tasks"}
             run = state.upstream.parse_run(fields)
@@ -139,13 +141,11 @@ class PresentRuns:
                 started_at=run.start_time or row.started_at,
                 params=_choose_params(row, describe_params(fields_of(run), job)),
             )
-        now = int(state.clock.now() * 1000)
         status = RunStatus(now, state.upstream.parse_run(document), document=document)
         record_end(state, record, run_key, lambda: status)
-        end = build_end(run_key, status)
-        changes = {name: value for name, value in vars(end).items() if value is not None}
-        changes["params"] = _choose_params(row, end.params)
-        return replace(row, **changes, state=RowState.ENDED)
+        end = {name: value for name, value in vars(build_end(run_key, status)).items() if value}
+        end["params"] = _choose_params(row, end.get("params"))
+        return replace(row, **end, state=RowState.ENDED)
 
 
 def _choose_params(row: RecordedRun, present: str | None) -> str | None:

@@ -16,6 +16,7 @@ from flask import Flask
 
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.clock import SystemClock
+from flask_lakeflow_jobs.following.ends import NO_RUN
 from flask_lakeflow_jobs.present_runs import EXPORT_LIMIT, PAGE_LIMIT, PresentRuns, ReadLimit
 from flask_lakeflow_jobs.record.recorded_runs import RunFilter
 from flask_lakeflow_jobs.record.values import RowState
@@ -29,6 +30,9 @@ from tests.records import record_of, state_of
 from tests.support import RunGate, wait_until
 
 FAILED = RunFilter(outcome="failed")
+#: A run that the workspace has deleted.
+GONE = 7
+
 LIMIT = ReadLimit(2, 10.0, "Only two are read.")
 
 
@@ -168,6 +172,23 @@ def test_end_from_before_a_repair_elsewhere_is_not_taken_from_the_cache(
     record.continue_run(ended)
     assert list_by_api(app, "outcome=failed") == [(run_id, "failed")]
     assert record.list_runs()[0].ends == 2
+
+
+@pytest.mark.parametrize("list_runs", LISTS)
+def test_deleted_run_is_read_once_and_has_an_unknown_end(
+    app: Flask,
+    fault_proxy: FaultyWorkspace,
+    list_runs: Callable[[Flask, str], Sequence[Any]],
+) -> None:
+    record, job_id = record_of(app), state_of(app).settings.jobs["failing"].job_id
+    record.add_found_run("failing", job_id, GONE, started_at=1_000)
+    assert list_runs(app, "outcome=unknown") == [(GONE, "unknown")]
+    (row,) = record.list_runs()
+    assert (row.state, row.ends, row.duration) == (RowState.ENDED, 1, None)
+    assert row.error == NO_RUN
+    assert list_runs(app, "") == [(GONE, "unknown")]
+    assert record.list_runs() == [row]
+    assert len(fault_proxy.find_requests("GET", "runs/get")) == 1
 
 
 def test_pages_share_the_limit_and_read_no_run_twice(

@@ -44,6 +44,9 @@ OUTBOX_SIGNALS = {"run_finished": signals.run_finished, "run_repaired": signals.
 #: A run that was started elsewhere and is not recorded yet is recorded if it ended since then.
 #: Opening the page of an older run must not notify anyone.
 RECENT_SECONDS = 3600.0
+#: The error of a run whose end will never be known.
+NO_RUN = "The workspace no longer has this run, so its end is unknown."
+
 #: Seconds after an outage of the database in which other processes make the writes that they kept.
 OUTAGE_SECONDS = 600.0
 
@@ -70,6 +73,9 @@ class EndSender:
         :param user: the name of the requester.
         """
         self._send("run_repaired", _repair_payload(run_key, repair_id, user))
+
+    def abandon(self, run_key: RunKey) -> None:
+        """Record that the end of a run will never be known, because the workspace deleted it."""
 
     def defer(self, write: DeferredWrite) -> None:
         """Write something to the record, if there is one, as soon as it can be reached again."""
@@ -148,20 +154,9 @@ class EndRecorder(EndSender):
             _log.error("The %s of run %d is not recorded: %s", what, run_key.run_id, error)
             self._send(signal, payload)
 
-    def abandon(self, run_key: RunKey, reason: str) -> None:
-        """Record that the end of a run will never be known, because the workspace dropped it."""
-        _log.warning("Run %s of %s: %s", run_key.run_id, run_key.job.key, reason)
-        now = int(self._clock.now() * 1000)
-        self._record.finish_run(
-            RunEnd(
-                job_id=run_key.job.job_id,
-                run_id=run_key.run_id,
-                outcome="unknown",
-                started_at=None,
-                ended_at=now,
-                error=clean_line(reason, MAX_ERROR_CHARS),
-            )
-        )
+    def abandon(self, run_key: RunKey) -> None:
+        _log.warning("Run %d of %s: %s", run_key.run_id, run_key.job.key, NO_RUN)
+        self._record.attempt(partial(self._record.abandon_run, *run_key.ids, NO_RUN))
 
     def _finish(self, run_key: RunKey, status: RunStatus) -> None:
         if self._record_end(run_key, status):

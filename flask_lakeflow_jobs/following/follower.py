@@ -230,7 +230,7 @@ class Follower:
         if state.error is None and state.snapshot is not None:
             self._ends.finish(run_key, state.snapshot.status)
         elif isinstance(state.error, RunNotFound):
-            self._ends.abandon(run_key, state.error.detail)
+            self._ends.abandon(run_key)
         else:
             self._skipped_until[run_key] = self._clock.monotonic() + ERROR_WAIT_SECONDS
             _log.warning(

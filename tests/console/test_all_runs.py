@@ -14,6 +14,7 @@ from flask import Flask
 from flask_lakeflow_jobs import UpstreamTimeout, present_runs
 from flask_lakeflow_jobs.console import all_runs
 from flask_lakeflow_jobs.console.all_runs import write_csv
+from flask_lakeflow_jobs.following.ends import NO_RUN
 from flask_lakeflow_jobs.record.recorded_runs import RunFilter
 from flask_lakeflow_jobs.record.values import RunEnd
 from flask_lakeflow_jobs.text import FORMULA_STARTS
@@ -128,10 +129,10 @@ def test_run_whose_end_is_not_recorded_is_shown_as_it_is_now(behind: Flask) -> N
     assert sorted(list_outcomes(behind)) == ["failed", "unknown"]
     text = text_of(behind.test_client().get("/jobs/~runs?job=broken").text)
     assert re.search(r"failed only: ValueError: the boat is leaking [\d.]+ m?s ", text)
-    assert "unknown \N{EN DASH}" in text, "nobody knows how long it took"
+    assert f"unknown {NO_RUN} \N{EN DASH}" in text, "nobody knows how long it took"
     record = behind.extensions["lakeflow_jobs"].record
     outcomes = {row.outcome for row in record.list_runs(RunFilter(job_keys=["broken"]), limit=9)}
-    assert outcomes == {"failed", None}, "the read has recorded the end"
+    assert outcomes == {"failed", "unknown"}, "the read has recorded the ends"
 
 
 def test_run_of_a_former_id_of_its_job_has_no_link(behind: Flask) -> None:

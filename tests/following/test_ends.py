@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from flask_lakeflow_jobs import Outcome, RunStatus, run_finished, run_repaired
-from flask_lakeflow_jobs.following.ends import RECENT_SECONDS, EndRecorder, summarize_error
+from flask_lakeflow_jobs.following.ends import NO_RUN, RECENT_SECONDS, EndRecorder, summarize_error
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.record.values import RowState
 from flask_lakeflow_jobs.watching.watched_run import RunKey
@@ -225,8 +225,8 @@ def test_run_that_the_workspace_dropped_has_no_known_outcome(
         ends = EndRecorder(
             Flask("app"), record, {JOB.key: JOB}, clock, lambda _: NotImplemented, has_threads=False
         )
-        ends.abandon(RunKey(APP, JOB, 7), "The job has no run 7.")
+        ends.abandon(RunKey(APP, JOB, 7))
         (row,) = record.list_runs()
-        assert (row.outcome, row.error) == ("unknown", "The job has no run 7.")
+        assert (row.outcome, row.error) == ("unknown", NO_RUN)
         assert record.list_unfinished_runs([JOB.job_id]) == []
         assert record.list_undelivered() == []

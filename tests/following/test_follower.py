@@ -77,7 +77,7 @@ class Process:
     def finish(self, run_key: RunKey, status: RunStatus) -> None:
         self.ends.append((run_key.run_id, status.outcome.value))
 
-    def abandon(self, run_key: RunKey, _: str) -> None:
+    def abandon(self, run_key: RunKey) -> None:
         self.abandoned.append(run_key.run_id)
 
     def wake(self) -> None:

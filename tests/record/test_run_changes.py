@@ -301,3 +301,15 @@ def test_found_run_has_the_parameters_and_the_duration_of_its_last_end(record: R
     assert get(record, run.id).duration is None
     record.finish_run(end(7, ended_at=9_000))
     assert get(record, run.id).duration is None, "that of the first end does not stay"
+
+
+def test_abandon_run_changes_no_end_that_is_known(record: Record, clock: FakeClock) -> None:
+    for run_id in (7, 8):
+        add_run(record, run_id)
+    record.finish_run(end(8))
+    for run_id in (7, 8, 9):
+        record.abandon_run(1, run_id, "Gone.")
+    clock.sleep(1)
+    record.abandon_run(1, 7, "Gone again.")
+    ends = {run.run_id: (run.outcome, run.ends, run.error) for run in record.list_runs()}
+    assert ends == {7: ("unknown", 1, "Gone."), 8: ("succeeded", 1, None)}
