@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -34,14 +37,16 @@ COMMANDS = {
     "watch": ".run:watch",
 }
 
-#: Commands that are of no use without their result, so they fail if it cannot be written.
-READING_COMMANDS = frozenset(
-    {"compare", "list", "local", "logs", "output", "record", "runs", "show", "status"}
-)
-
 
 class JobsGroup(AppGroup):
-    """A group that loads its commands lazily and ends with the exit code of an error."""
+    """A group that loads its commands lazily and ends with the exit code of an error.
+
+    A command fails if its result cannot be written, unless its exit code reports something else.
+    """
+
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        with _fail_without_space():  # of the help, which click prints
+            return super().make_context(*args, **options)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
@@ -74,7 +79,7 @@ class JobsGroup(AppGroup):
         )
 
         try:
-            with quiet_loggers(), report_retries():
+            with _fail_without_space(), quiet_loggers(), report_retries():
                 result = super().invoke(ctx)
         except LakeflowJobsError as error:
             print_error(format_error(error))
@@ -82,9 +87,24 @@ class JobsGroup(AppGroup):
         except (KeyboardInterrupt, click.Abort):  # Ctrl-C, and Ctrl-D as the answer to a question
             print_progress("Interrupted.")
             ctx.exit(ExitCode.INTERRUPTED)
-        if ctx.invoked_subcommand in READING_COMMANDS and IS_RESULT_LOST in ctx.meta:
+        if IS_RESULT_LOST in ctx.meta:
             ctx.exit(ExitCode.FAILED)
         return result
+
+
+@contextmanager
+def _fail_without_space() -> Iterator[None]:
+    """Exit if the block cannot write because a device is full, such as that of stdout."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        from .printing import discard_output, print_error  # only for commands: see COMMANDS
+
+        discard_output()
+        print_error(f"The output could not be written: {error.strerror}.")
+        raise click.exceptions.Exit(ExitCode.FAILED) from None
 
 
 command_group = JobsGroup(

@@ -151,7 +151,7 @@ def _print(text: str, *, to_stderr: bool, needs_reader: bool = False) -> None:
         click.echo(text.encode(encoding, "backslashreplace").decode(encoding), err=to_stderr)
     except OSError as error:
         # The exit code reports how the run ended, even if nobody reads the output.
-        _redirect_to_null(stream)
+        discard_output(stream)
         if needs_reader and isinstance(error, BrokenPipeError):
             raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
         if not to_stderr and not isinstance(error, BrokenPipeError):
@@ -160,8 +160,12 @@ def _print(text: str, *, to_stderr: bool, needs_reader: bool = False) -> None:
                 context.meta[IS_RESULT_LOST] = True
 
 
-def _redirect_to_null(stream: TextIO) -> None:
-    """Discard later writes, and the buffered text, which would fail when the process ends."""
+def discard_output(stream: TextIO | None = None) -> None:
+    """Discard later writes, and the buffered text, which would fail when the process ends.
+
+    :param stream: ``None``: stdout.
+    """
+    stream = sys.stdout if stream is None else stream
     with suppress(OSError):  # some streams are not files
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
@@ -255,14 +259,16 @@ def select_fields(
     known = {*optional, *(name for item in items for name in item)}
     for name in names:
         if items and name.partition(".")[0] not in known:
-            raise click.UsageError(_describe_unknown(name, known))
+            raise click.UsageError(_describe_unknown(name, known, items[0]))
     selected = [{name: _find(item, name) for name in names} for item in items]
     return {first: selected} if is_list else selected[0]
 
 
-def _describe_unknown(name: str, known: Collection[str]) -> str:
+def _describe_unknown(name: str, known: Collection[str], item: Mapping[str, Any]) -> str:
     names = ", ".join(sorted(known))
-    return f"There is no field {name!r}.{suggest(name, known)} The fields: {names}."
+    inner = [f"{outer}.{name}" for outer in item if _find(item, f"{outer}.{name}") is not None]
+    suggestion = suggest(inner[0], inner) if inner else suggest(name, known)
+    return f"There is no field {name!r}.{suggestion} The fields: {names}."
 
 
 def _find(document: Any, name: str) -> Any:

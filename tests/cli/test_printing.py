@@ -170,6 +170,9 @@ def test_select_fields_unknown_name_suggests_known_ones() -> None:
     assert caught.value.message == (
         "There is no field 'runid'. Did you mean 'run_id'? The fields: end_time, run_id."
     )
+    with pytest.raises(click.UsageError) as inner:
+        select_fields({"run": {"state": {"result": 1}}, "status": 2}, ["state.result"])
+    assert "There is no field 'state.result'. Did you mean 'run.state.result'?" in str(inner.value)
     assert select_fields({"run_id": 1}, ["end_time"], ["end_time"]) == {"end_time": None}
 
 

@@ -157,8 +157,15 @@ def test_unwritable_result_is_a_warning() -> None:
     assert warning in result.stderr
 
 
-@pytest.mark.parametrize("command", ["list", "runs words"])
-def test_command_that_only_reads_fails_if_its_result_is_unwritable(command: str) -> None:
+@pytest.mark.parametrize("command", ["--help", "record --help", "run --help"])
+def test_help_that_is_unwritable_is_an_error_without_a_traceback(command: str) -> None:
+    result = run_in_shell(f"jobs {command} > /dev/full")
+    assert result.exit_code == 1
+    assert result.stderr == ("Error: The output could not be written: No space left on device.\n")
+
+
+@pytest.mark.parametrize("command", ["list", "runs words", "run words -p args=x --no-wait"])
+def test_command_fails_if_its_only_result_is_unwritable(command: str) -> None:
     run_in_shell("jobs run words")
     result = run_in_shell(f"jobs {command} > /dev/full")
     assert result.exit_code == 1
