@@ -67,6 +67,8 @@ class PresentRuns:
         self._present: dict[int, RecordedRun] = {}  # as far as read, by row
         #: How many runs may have ended, but could not be read, by the reason.
         self.unread: Counter[str] = Counter()
+        #: The newest run that the limit left unread, by its token; ``None``: all were read.
+        self.unread_from: PageToken | None = None
         #: True if a read was too late, such as in an outage.
         self.is_late = False
 
@@ -84,7 +86,7 @@ class PresentRuns:
         rows = unfinished = record.list_runs(filters, limit=limit, token=token)
         if filters.outcome is not None:  # a run may have it whose end is not recorded
             started = replace(filters, outcome=None, state=RowState.STARTED)
-            most = max(limit, self._runs_left)
+            most = max(limit, self._runs_left + 1)  # one more, to know whether it is read
             unfinished = record.list_runs(started, limit=most, token=token)
         while self._read(record, unfinished):
             # Among the unfinished runs, others follow those that have ended.
@@ -102,6 +104,8 @@ class PresentRuns:
         found = [(row, job) for row in rows if (job := find_job(jobs, row.job_key, row.job_id))]
         chosen = found[: self._runs_left] if self._seconds_left > 0 else []
         self._runs_left -= len(chosen)
+        if len(chosen) < len(found) and self.unread_from is None:
+            self.unread_from = found[len(chosen)][0].page_token
         clock = self._state.clock
         began = clock.monotonic()
         results = read_each(lambda pair: self._read_run(record, *pair), chosen, self._seconds_left)

@@ -16,6 +16,7 @@ from flask import Flask
 
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.clock import SystemClock
+from flask_lakeflow_jobs.console import all_runs
 from flask_lakeflow_jobs.following.ends import NO_RUN
 from flask_lakeflow_jobs.present_runs import EXPORT_LIMIT, PAGE_LIMIT, PresentRuns, ReadLimit
 from flask_lakeflow_jobs.record.recorded_runs import RunFilter
@@ -71,6 +72,16 @@ def active(app: Flask, workspace: HasAddress, run_gate: RunGate) -> int:
 
 def list_by_api(app: Flask, query: str) -> Sequence[Any]:
     return [(run["runId"], run["outcome"]) for run in read_json(app, f"/api/jobs/runs?{query}")]
+
+
+def list_by_api_pages(app: Flask, query: str) -> Sequence[Any]:
+    found, token = [], ""
+    for _ in range(9):
+        page = app.test_client().get(f"/api/jobs/runs?{query}&pageToken={token}").get_json()
+        found += [(run["runId"], run["outcome"]) for run in page["runs"]]
+        if (token := page["nextPageToken"]) is None:
+            return found
+    raise AssertionError("The pages do not end.")
 
 
 def list_by_json_export(app: Flask, query: str) -> Sequence[Any]:
@@ -145,6 +156,31 @@ def test_pages_of_an_active_outcome_have_each_run_once(
     add_ended(3)
     assert list_by_api(app, "outcome=running") == [(active, "running")]
     assert list_by_api(app, "outcome=queued") == []
+
+
+def test_page_by_outcome_ends_where_the_limit_leaves_a_run_unread(
+    app: Flask,
+    add_ended: Callable[[int], list[int]],
+    active: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = add_ended(3)
+    monkeypatch.setattr(run_list, "PAGE_LIMIT", ReadLimit(1, 10.0, "One is read."))
+    assert list_by_api_pages(app, "outcome=running") == [(active, "running")]
+    assert list_by_api_pages(app, "outcome=failed") == [(run_id, "failed") for run_id in ended]
+
+
+def test_export_by_outcome_ends_where_the_limit_leaves_a_run_unread(
+    app: Flask, add_ended: Callable[[int], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = add_ended(3)
+    monkeypatch.setattr(all_runs, "EXPORT_LIMIT", ReadLimit(2, 10.0, "Two are read."))
+    url = "/jobs/~runs/export?format=json&outcome=failed"
+    exported = app.test_client().get(url).get_json()
+    assert [run["runId"] for run in exported["runs"]] == ended[:2]
+    rest = app.test_client().get(f"{url}&pageToken={exported['nextPageToken']}").get_json()
+    assert [run["runId"] for run in rest["runs"]] == ended[2:]
+    assert rest["nextPageToken"] is None
 
 
 def test_an_end_that_was_read_before_the_run_was_recorded_is_recorded(

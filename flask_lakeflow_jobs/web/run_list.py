@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import InvalidRequest, InvalidUserToken, MissingUserToken, NotAllowed, quote
 from ..globals import current_state
@@ -183,6 +183,12 @@ def format_time(at: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+class _Position(NamedTuple):
+    """A position in the list up to which a source has all runs that match."""
+
+    position: PageToken
+
+
 class _ReadsSpent(Exception):
     """A page has read as much as it may."""
 
@@ -213,7 +219,9 @@ def read_run_page(
     refusals: list[NotAllowed | InvalidUserToken] = []
     with ExitStack() as stack:
         present = present or PresentRuns(current_state(), PAGE_LIMIT)
-        sources = [_read_record(present, recorded, query, limit + 1, reads)] if recorded else []
+        sources: list[Iterator[ListedRun | _Position]] = []
+        if recorded:
+            sources.append(_read_record(present, recorded, query, limit + 1, reads))
         for key in read:
             try:
                 handle = stack.enter_context(authorizer.request_handle(key))
@@ -228,7 +236,9 @@ def read_run_page(
     return page
 
 
-def _merge(sources: Sequence[Iterable[ListedRun]], query: RunQuery, limit: int) -> RunPage:
+def _merge(
+    sources: Sequence[Iterable[ListedRun | _Position]], query: RunQuery, limit: int
+) -> RunPage:
     merged = heapq.merge(*sources, key=lambda run: run.position, reverse=True)
     found: list[ListedRun] = []
     last = query.after
@@ -237,7 +247,7 @@ def _merge(sources: Sequence[Iterable[ListedRun]], query: RunQuery, limit: int) 
             if len(found) == limit:
                 return RunPage(found, last)
             last = run.position
-            if query.matches(run):
+            if isinstance(run, ListedRun) and query.matches(run):
                 found.append(run)
     except _ReadsSpent:
         return RunPage(found, last)
@@ -250,8 +260,11 @@ def _read_record(
     query: RunQuery,
     limit: int,
     reads: Iterator[int],
-) -> Iterator[ListedRun]:
+) -> Iterator[ListedRun | _Position]:
     """Yield the runs of the record, newest first; for an active outcome, all that have not ended.
+
+    A run may have the outcome of the query only in the workspace, so the page ends where the limit
+    leaves a run unread.
 
     :param reads: as for :func:`_read_workspace`, like the error.
     """
@@ -271,10 +284,15 @@ def _read_record(
     last = query.after
     for _ in reads:
         rows = present.list_runs(filters, limit=limit, token=last)
-        yield from (_from_row(row, job_ids[row.job_key]) for row in rows)
-        if len(rows) < limit:
-            return
-        last = rows[-1].page_token
+        unread = present.unread_from if query.outcome else None
+        exact = [row for row in rows if unread is None or row.page_token > unread]
+        yield from (_from_row(row, job_ids[row.job_key]) for row in exact)
+        if len(exact) < limit:
+            if unread is None:
+                return
+            yield _Position(unread._replace(number=unread.number + 1))
+            break
+        last = exact[-1].page_token
     raise _ReadsSpent
 
 
