@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -19,8 +20,8 @@ from ..text import first_line
 if TYPE_CHECKING:
     from flask import Flask
 
-#: Default timeouts of a Redis server, unless ``CACHE_OPTIONS`` sets them. Some versions of redis-py
-#: would wait forever.
+#: Default timeouts of Redis and Sentinel servers, unless ``CACHE_OPTIONS`` sets them. Some versions
+#: of redis-py would wait forever, and others try ten times.
 REDIS_TIMEOUT_SECONDS = 1.0
 REDIS_CONNECT_TIMEOUT_SECONDS = 2.0
 
@@ -37,20 +38,48 @@ def create_backend(app: Flask, config: Mapping[str, Any], cache: Cache | None) -
         would be read as pickles.
     """
     if cache is None:
-        cache = Cache(with_jinja2_ext=False)  # templates keep the host's own cache
         _check_config(config)
-        try:
-            cache.init_app(_without_host_cache(app), config=_add_redis_timeouts(config))
-        except ConfigurationError:
-            raise
-        except Exception as error:
-            raise ConfigurationError(_explain_init_error(error)) from error
-    elif cache not in app.extensions.get("cache", {}):
+        return _create_from_config(app, _add_redis_options(config))
+    if cache not in app.extensions.get("cache", {}):
         cache.init_app(app)
-    backend: BaseCache = app.extensions["cache"][cache]
-    for each in type(backend).__mro__:
-        _refuse_pickles(each.__name__)
-    return _copy_for_texts(backend)
+    return _copy_for_texts(app.extensions["cache"][cache])
+
+
+def _create_from_config(app: Flask, config: Mapping[str, Any]) -> BaseCache:
+    create = partial(_init_backend, app, config)
+    try:
+        return create()
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        if type(error).__module__ == "redis.exceptions":
+            return cast("BaseCache", UnconnectedCluster(create))
+        raise ConfigurationError(_explain_init_error(error)) from error
+
+
+def _init_backend(app: Flask, config: Mapping[str, Any]) -> BaseCache:
+    cache = Cache(with_jinja2_ext=False)  # templates keep the host's own cache
+    cache.init_app(_without_host_cache(app), config={**config})
+    return _copy_for_texts(app.extensions["cache"][cache])
+
+
+class UnconnectedCluster:
+    """A Redis cluster that did not respond when the app started: its client connects at once.
+
+    Each access tries to create it, until one succeeds.
+    """
+
+    def __init__(self, create: Callable[[], BaseCache]) -> None:
+        self._create = create
+        self._backend: BaseCache | None = None
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return partial(self._access, name)
+
+    def _access(self, name: str, *args: Any) -> Any:
+        if self._backend is None:
+            self._backend = self._create()
+        return getattr(self._backend, name)(*args)
 
 
 def _without_host_cache(app: Flask) -> Flask:
@@ -89,14 +118,23 @@ def _refuse_pickles(backend: str) -> None:
         )
 
 
-def _add_redis_timeouts(config: Mapping[str, Any]) -> dict[str, Any]:
-    if "redis" not in str(config.get("CACHE_TYPE")).lower():
-        return dict(config)
-    timeouts = {
+def _add_redis_options(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    name = str(config.get("CACHE_TYPE")).lower()
+    if "redis" not in name:
+        return config
+    try:  # an extra
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+    except ModuleNotFoundError:  # the backend says so
+        return config
+    options = {
         "socket_timeout": REDIS_TIMEOUT_SECONDS,
         "socket_connect_timeout": REDIS_CONNECT_TIMEOUT_SECONDS,
+        "retry": Retry(NoBackoff(), 0),
     }
-    return {**config, "CACHE_OPTIONS": {**timeouts, **(config.get("CACHE_OPTIONS") or {})}}
+    if "sentinel" in name:
+        options |= {f"sentinel_{option}": value for option, value in options.items()}
+    return {**config, "CACHE_OPTIONS": {**options, **(config.get("CACHE_OPTIONS") or {})}}
 
 
 def _explain_init_error(error: Exception) -> str:
@@ -137,6 +175,8 @@ class PlainTextSerializer(BaseSerializer):
 
 def _copy_for_texts(backend: Any) -> BaseCache:
     """Return a copy of a backend that stores texts. The host's own cache keeps its serializer."""
+    for each in type(backend).__mro__:
+        _refuse_pickles(each.__name__)
     copied: Any = copy.copy(backend)
     if hasattr(copied, "serializer"):
         copied.serializer = PlainTextSerializer()
@@ -147,10 +187,17 @@ def _copy_for_texts(backend: Any) -> BaseCache:
         copied._read_client = copied._write_client
         # Whether a deleted key is gone takes a round trip for each.
         copied.has = lambda key: False
+        copied.add = partial(_add_to_redis, copied)
     # A key that another process stores again at once is no failure. The second name is that of
     # Flask-Caching 2.4.
     vars(copied).update(ignore_delete_many_errors=True, ignore_errors=True)
     return cast("BaseCache", copied)
+
+
+def _add_to_redis(backend: Any, key: str, value: str, seconds: int) -> bool:
+    """Add an entry in one command: after cachelib's first of two, it would never expire."""
+    name, stored = f"{backend._get_prefix()}{key}", backend.serializer.dumps(value)
+    return bool(backend._write_client.set(name, stored, ex=seconds, nx=True))
 
 
 def _count_anew(kind: type) -> type:

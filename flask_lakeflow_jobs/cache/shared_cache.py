@@ -27,7 +27,7 @@ MAX_PARSED_CHARS = 4_000_000
 PROCESS_ONLY_BACKENDS = frozenset({"NullCache", "SimpleCache"})
 
 #: Backends whose entries are on several servers, so that one command cannot read many of them.
-SHARDED_BACKENDS = frozenset({"RedisClusterCache"})
+SHARDED_BACKENDS = frozenset({"RedisClusterCache", "UnconnectedCluster"})
 
 #: Version of the format of entries. Entries of another version are ignored.
 ENTRY_VERSION = 2

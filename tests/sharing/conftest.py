@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import pytest
 import redis
@@ -17,17 +16,22 @@ import redis
 from flask_lakeflow_jobs.sql_cache import CACHE_SQL_URL, TABLE
 from tests.postgres import PostgresServer
 from tests.streaming.conftest import fake_workspace, run_id, start_server
+from tests.streaming.servers import find_free_port
 from tests.support import DEADLINE, wait_until
 
 __all__ = [
+    "RedisCluster",
     "RedisServer",
     "SharedStore",
     "fake_workspace",
+    "redis_cluster",
     "redis_server",
     "run_id",
     "shared_store",
     "start_server",
 ]
+
+AnyRedis = TypeVar("AnyRedis", bound="RedisServer")
 
 EXECUTABLE = shutil.which("redis-server")
 
@@ -51,11 +55,11 @@ class SharedStore(Protocol):
 class RedisServer:
     """A Redis server that stores nothing on disk."""
 
+    options: Sequence[str] = ()
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = int(free.getsockname()[1])
+        self._port = find_free_port()
         self.url = f"redis://127.0.0.1:{self._port}/0"
 
     @property
@@ -65,8 +69,9 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it empty, on the same port each time."""
+        options = ["--port", str(self._port), "--bind", "127.0.0.1", "--save", "", *self.options]
         self._process = subprocess.Popen(
-            [EXECUTABLE or "", "--port", str(self._port), "--bind", "127.0.0.1", "--save", ""],
+            [EXECUTABLE or "", *options],
             cwd=self._folder,
             stdout=subprocess.DEVNULL,
         )
@@ -101,11 +106,43 @@ class RedisServer:
             return False
 
 
+class RedisCluster(RedisServer):
+    """A cluster of one server."""
+
+    options = ("--cluster-enabled", "yes")
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """A value of ``LAKEFLOW_JOBS_CACHE``."""
+        cluster = f"127.0.0.1:{self._port}"
+        return {"CACHE_TYPE": "RedisClusterCache", "CACHE_REDIS_CLUSTER": cluster}
+
+    def start(self) -> None:
+        """Start it empty, with all slots."""
+        (self._folder / "nodes.conf").unlink(missing_ok=True)
+        super().start()
+        with self.client() as client:
+            client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
+            wait_until(lambda: self._read_state(client) == "ok", "a cluster with all slots")
+
+    @staticmethod
+    def _read_state(client: Any) -> str:
+        return str(client.execute_command("CLUSTER INFO")["cluster_state"])
+
+
 @pytest.fixture
 def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    yield from _running(RedisServer(tmp_path))
+
+
+@pytest.fixture
+def redis_cluster(tmp_path: Path) -> Iterator[RedisCluster]:
+    yield from _running(RedisCluster(tmp_path))
+
+
+def _running(server: AnyRedis) -> Iterator[AnyRedis]:
     if EXECUTABLE is None and not os.environ.get("CI"):
         pytest.skip("There is no redis-server: apt-get install redis-server")
-    server = RedisServer(tmp_path)
     server.start()
     yield server
     server.resume()

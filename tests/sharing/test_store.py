@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import socket
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -19,7 +24,10 @@ from flask_lakeflow_jobs.cache.backend import REDIS_TIMEOUT_SECONDS
 from flask_lakeflow_jobs.cache.shared_cache import ENTRY_VERSION, KEY_PREFIX, SharedCache
 from flask_lakeflow_jobs.clock import Clock
 from tests.clocks import FakeClock
-from tests.sharing.conftest import RedisServer
+from tests.sharing.conftest import RedisCluster, RedisServer
+from tests.streaming.servers import ROOT
+
+InThreads = Callable[..., list[threading.Thread]]
 
 
 def connect(server: RedisServer, clock: Clock | None = None) -> SharedCache:
@@ -111,6 +119,76 @@ def test_concurrent_adds_of_one_entry_succeed_once(redis_server: RedisServer) ->
         for number in range(20):
             name = f"lease-{number}"
             assert sum(pool.map(lambda store: store.add(name, 1, 60), stores)) == 1  # noqa: B023
+
+
+def test_entry_is_added_with_its_expiry_in_one_command(redis_server: RedisServer) -> None:
+    """A process that is killed between two would leave a lease for ever."""
+    with redis_server.client() as client:
+        client.config_resetstat()
+        assert connect(redis_server).add("lease", 1, 60)
+        used: Any = client.info("commandstats")
+    assert used.keys() & {"cmdstat_set", "cmdstat_setnx", "cmdstat_expire"} == {"cmdstat_set"}
+
+
+def test_user_with_few_rights_uses_the_cache_over_the_documented_commands(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    documented = (ROOT / "docs/reference/configuration.md").read_text()
+    (rights,) = re.findall(r"ACL SETUSER jobs on '>…' (.*)`", documented)
+    with redis_server.client() as client:
+        client.execute_command("ACL", "SETUSER", "jobs", "on", ">secret", *rights.split())
+    url = redis_server.url.replace("//", "//jobs:secret@")
+    shared = SharedCache(
+        create_backend(Flask(__name__), {**redis_server.config, "CACHE_REDIS_URL": url}, None)
+    )
+    shared.set_many({"a": 1, "b": 2}, 60)
+    shared.set("c", 3, 60)
+    assert shared.add("lease", 1, 60)
+    shared.delete("b")
+    assert [shared.get("c"), *shared.get_many(["a", "b", "lease"])] == [3, 1, None, 1]
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("kind", ["RedisCache", "RedisSentinelCache"])
+def test_server_that_cuts_connections_is_tried_once_per_access(
+    kind: str, in_threads: InThreads
+) -> None:
+    connections: list[object] = []
+
+    def cut_connections() -> None:
+        with suppress(OSError):  # the listener is closed
+            while True:
+                connection, _ = listener.accept()
+                connections.append(connection)
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        in_threads(cut_connections)
+        host, port = listener.getsockname()
+        config = {"CACHE_TYPE": kind, "CACHE_REDIS_HOST": host, "CACHE_REDIS_PORT": port}
+        config["CACHE_REDIS_SENTINELS"] = [(host, port)]
+        assert SharedCache(create_backend(Flask(__name__), config, None)).get("key") is None
+        listener.shutdown(socket.SHUT_RDWR)
+    assert len(connections) == 1
+
+
+def test_sentinels_get_the_timeouts_of_redis() -> None:
+    backend: Any = create_backend(Flask(__name__), {"CACHE_TYPE": "RedisSentinelCache"}, None)
+    (sentinel,) = backend._write_client.connection_pool.sentinel_manager.sentinels
+    assert sentinel.connection_pool.connection_kwargs["socket_timeout"] == REDIS_TIMEOUT_SECONDS
+
+
+def test_app_starts_while_its_redis_cluster_is_down(
+    redis_cluster: RedisCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis_cluster.kill()
+    shared = connect(redis_cluster)
+    assert shared.get("key") is None
+    assert "unavailable" in caplog.text
+    redis_cluster.start()
+    shared.set_many({"key": 1, "other": 2}, 60)
+    assert shared.get_many(["key", "other"]) == [1, 2]
+    assert not shared.add("key", 3, 60)
 
 
 def test_dead_redis_costs_entries_and_one_warning(
