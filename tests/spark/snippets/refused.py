@@ -111,10 +111,6 @@ spark.sql("ALTER TABLE dev.snippets.saved ALTER COLUMN id FIRST")
 # Advice: Write a frame into the folder
 spark.sql("-- more\nINSERT INTO delta.`/Volumes/dev/raw/in/none` VALUES (1)")
 
-# %% pairs of values
-# Advice: leaves rows out of crosstab. Write .groupBy('a').pivot('b').count()
-spark.createDataFrame([("x", "y")], ["a", "b"]).crosstab("a", "b")
-
 # %% natural join
 # Advice: Name the keys
 spark.sql("SELECT a.* FROM (SELECT 1 AS k) a NATURAL JOIN (SELECT 1 AS k) b").collect()

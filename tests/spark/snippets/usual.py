@@ -221,7 +221,7 @@ rows.createOrReplaceTempView("unread")
 row = spark.sql("SELECT n * 2, 10 - n, x * 2.0, n / 2, n div 2 FROM unread ORDER BY k").first()
 assert row[:] == (2, 9, 5.0, 0.5, 0), row
 frame = rows.select(F.col("n") * 2, F.col("x") + 0.5, F.ceil("x"), F.expr("n % 3 + 1"))
-assert frame.columns == ["(n * 2)", "(x + 0.5)", "ceil(x)", "((n % 3) + 1)"], frame.columns
+assert frame.columns == ["(n * 2)", "(x + 0.5)", "CEIL(x)", "((n % 3) + 1)"], frame.columns
 assert frame.first()[:] == (2, 3.0, 3, 2), frame.first()
 found = rows.withColumn("m", F.col("n") * 2).groupBy().agg(F.avg("x"), F.sum(F.col("m") - F.col("n")))
 assert found.first()[:] == (1.5, 5) and found.columns[0] == "avg(x)", found.collect()

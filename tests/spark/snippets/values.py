@@ -94,7 +94,7 @@ assert spark.sql(query).first()[:] == (2.5, 5, 2.5, 2.5, 16, 3, 4)
 assert spark.sql("SELECT s FROM texts GROUP BY s HAVING avg(s) > 2").collect() == [("4",)]
 found = rows.agg(F.median("s"), F.stddev_pop("s"), F.corr("s", "n"), F.sum("s"), F.expr("var_pop(s)"))
 assert found.first()[:2] == (2.5, 1.5) and found.columns[0] == "median(s)"
-assert rows.select(F.pow("s", F.lit(2))).columns == ["power(s, 2)"]
+assert rows.select(F.pow("s", F.lit(2))).columns == ["POWER(s, 2)"]
 
 # %% statistics
 frame = spark.range(5)
@@ -403,3 +403,29 @@ rows = spark.table("left_out")
 assert [row.k for row in rows.select("k").distinct().where("active = true").orderBy("k").collect()] == ["a", "b"]
 assert [row.k for row in rows.select("k").dropDuplicates(["k"]).where(rows.active).orderBy("k").collect()] == ["a", "b"]
 assert rows.select("k").distinct().orderBy("v").collect() == [("b",), ("a",), ("c",)]
+
+# %% rows of maps whose values cannot be NULL
+spark.sql("SELECT * FROM VALUES ('a', 1, CAST(NULL AS INT)), ('b', 2, 5) AS t(k, v, n)").createOrReplaceTempView("filled_in")
+rows = spark.table("filled_in")
+assert spark.sql("SELECT explode(map(k, v)) FROM filled_in ORDER BY ALL").collect() == [("a", 1), ("b", 2)]
+assert spark.sql("SELECT k, x, y FROM filled_in LATERAL VIEW explode(map(k, v)) AS x, y ORDER BY k").first()[:] == ("a", "a", 1)
+found = rows.withColumn("m", F.create_map(F.lit("x"), "v")).select("k", F.explode("m")).orderBy("k")
+assert found.columns == ["k", "key", "value"] and found.collect() == [("a", "x", 1), ("b", "x", 2)]
+assert rows.select("k", F.explode(F.create_map("k", "v"))).columns == ["k", "key", "value"]
+assert rows.select(F.create_map("k", "v")["a"]).columns == ["map(k, v)[a]"]
+assert spark.sql("SELECT array_union(array(v), array(n)) AS u FROM filled_in ORDER BY u DESC").first().u == [2, 5]
+
+# %% unpivot of columns of which only some have NULL
+assert rows.unpivot(["k"], ["v", "n"], "name", "value").orderBy("k", "name").collect() == [
+    ("a", "n", None), ("a", "v", 1), ("b", "n", 5), ("b", "v", 2)
+]
+assert rows.melt("k", None, "name", "value").groupBy("name").count().orderBy("name").collect() == [("n", 2), ("v", 2)]
+mixed = rows.withColumn("x", F.lit(0.5)).unpivot([F.col("k")], ["v", F.col("x")], "name", "value")
+assert mixed.schema["value"].dataType.simpleString() == "double" and mixed.count() == 4
+
+# %% pairs of values
+assert rows.crosstab("n", "k").orderBy("n_k").collect() == [("5", 0, 1), ("null", 1, 0)]
+
+# %% names of calls that Sail computes otherwise
+query = "SELECT datediff(max(d), min(d)), to_date('2024-01-01'), percentile_approx(1, 0.5) FROM VALUES (DATE '2024-01-01') AS t(d)"
+assert spark.sql(query).columns == ["datediff(max(d), min(d))", "to_date(2024-01-01)", "percentile_approx(1, 0.5)"]

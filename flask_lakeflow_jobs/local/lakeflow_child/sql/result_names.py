@@ -8,6 +8,8 @@ from sqlglot import exp
 
 from .databricks_sql import SailDialect, Tree
 
+# Functions whose names Spark writes in capitals.
+_CAPITALS = frozenset({"CEIL", "EXP", "FLOOR", "SQRT"})
 _NAMED = (exp.Func, exp.Binary, exp.Unary)
 # Their names come from ``sql_rows``, or are too long for anyone to read a column by them.
 _OTHERS = (exp.Explode, exp.Posexplode, exp.Query, exp.UDTF, exp.Window)
@@ -40,7 +42,7 @@ class _Names(SailDialect.Generator):
         super().__init__(normalize_functions=False, comments=False)
 
     def normalize_func(self, name: str) -> str:
-        return name.lower()
+        return name.upper() if name.upper() in _CAPITALS else name.lower()
 
     def binary(self, expression: exp.Binary, op: str) -> str:
         if isinstance(expression, exp.Is) or expression.args.get("negate"):  # it changes the sign
@@ -62,7 +64,11 @@ class _Names(SailDialect.Generator):
         return f"({super().not_sql(expression)})"
 
     def neg_sql(self, expression: exp.Neg) -> str:
-        return f"(- {self.sql(expression, 'this')})"
+        value = self.sql(expression, "this")
+        return f"-{value}" if isinstance(expression.this, exp.Literal) else f"(- {value})"
+
+    def boolean_sql(self, expression: exp.Boolean) -> str:
+        return str(super().boolean_sql(expression)).lower()
 
     def paren_sql(self, expression: exp.Paren) -> str:
         return str(self.sql(expression, "this"))

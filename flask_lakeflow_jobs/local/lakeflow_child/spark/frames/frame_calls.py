@@ -10,6 +10,7 @@ from pyspark.sql.connect.expressions import LiteralExpression, UnresolvedNamedLa
 from pyspark.sql.connect.proto import Expression
 
 from ...sql_syntax import NAME, split_name
+from ..language.column_names import GENERATORS
 from ..language.connect_plans import list_messages
 from ..language.sail_calls import OF_TEXTS, correct_call
 
@@ -23,7 +24,9 @@ _DATE = re.compile(
 _OVER = ("approx_percentile", "collect_list", "percentile_approx")
 _SIGNS = ("%", "*", "+", "-", "/")
 # Functions that have other names in Spark, and keep them on Sail.
-_UNNAMED = OF_TEXTS - {"initcap", "split"}
+_UNNAMED = (OF_TEXTS - {"initcap", "split"}) | GENERATORS
+# Functions whose names Spark writes in capitals.
+_CAPITALS = ("ceil", "exp", "floor", "log10", "log2", "power", "signum", "sqrt")
 
 
 def correct_frame_calls(message: Any, parent: str = "") -> bool:
@@ -92,13 +95,17 @@ def _write_name(expression: Any) -> str | None:
         return str(LiteralExpression._to_value(expression.literal))
     if name := expression.unresolved_attribute.unparsed_identifier:
         return str(name)
+    element = expression.unresolved_extract_value
+    if element.child.HasField("unresolved_function"):
+        return f"{_write_name(element.child)}[{_write_name(element.extraction)}]"
     call = expression.unresolved_function
     name, names = call.function_name, [_write_name(each) for each in call.arguments]
     if name in _SIGNS and len(names) == 2 and None not in names:
         return f"({names[0]} {name} {names[1]})"
     if not name.isidentifier() or name in _UNNAMED or call.is_distinct or None in names:
         return None
-    return f"{name}({', '.join(map(str, names))})"
+    written = name.upper() if name in _CAPITALS else name
+    return f"{written}({', '.join(map(str, names))})"
 
 
 class FrameCalls:

@@ -1,4 +1,4 @@
-"""Statistics of frames that Sail lacks, or computes otherwise."""
+"""Methods of frames that Sail lacks, or computes otherwise."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..language.sql_names import quote_part
 
 #: In the order of Spark.
 _STATISTICS = ("count", "mean", "stddev", "min", "25%", "50%", "75%", "max")
+_PLACE = "lakeflow_place"
 _DISTINCT = {
     "count_distinct": functions.count_distinct,
     "approx_count_distinct": functions.approx_count_distinct,
@@ -26,6 +27,29 @@ def find_quantiles(self: Any, col: Any, probabilities: Any, relativeError: float
     row = self.select(*(functions.percentile_approx(name, shares) for name in names)).first()
     found = [[float(each) for each in values if each is not None] for values in row]
     return found[0] if isinstance(col, str) else found
+
+
+def count_pairs(self: Any, col1: str, col2: str) -> Any:
+    """Count the pairs of values of two columns, of which NULL is one."""
+    columns = [functions.col(quote_part(name)).cast("string") for name in (col1, col2)]
+    texts = [functions.coalesce(each, functions.lit("null")) for each in columns]
+    key = f"{col1}_{col2}"
+    pairs = self.select(texts[0].alias(key), texts[1].alias("value"))
+    return pairs.groupBy(key).pivot("value").count().na.fill(0)
+
+
+def unpivot(self: Any, ids: Any, values: Any, variableColumnName: str, valueColumnName: str) -> Any:
+    """Return a row for each value of some columns."""
+    kept = [*ids] if isinstance(ids, (list, tuple)) else [ids]
+    if isinstance(values, (list, tuple)):
+        columns = [*values]
+    else:
+        columns = self.drop(*kept).columns if values is None else [values]
+    names = self.select(*columns).columns
+    pairs = functions.posexplode(functions.array(*columns)).alias(_PLACE, valueColumnName)
+    name = functions.element_at(functions.lit(names), functions.col(_PLACE) + 1)
+    rows = self.select(*kept, pairs).withColumn(variableColumnName, name)
+    return rows.select(*self.select(*kept).columns, variableColumnName, valueColumnName)
 
 
 def order_statistics(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ...sql_syntax import LITERAL
 from ..files.metadata_requests import read_file_metadata
+from ..language.column_names import change_columns
 from ..language.connect_plans import find_messages, list_messages, walk
 from ..language.sql_corrections import NEVER, correct_results, try_casts
 from ..language.sql_literals import escape_quotes
@@ -143,7 +144,8 @@ def correct_texts(request: Any, prefix: Prefix, *, is_lenient: bool) -> None:
                 message.eval_mode = message.EVAL_MODE_TRY
         elif kind.name in _STATEMENT_FIELDS:
             field = _STATEMENT_FIELDS[kind.name]
-            statement = correct_results(lower_in_sql(getattr(message, field), prefix))
+            statement = lower_in_sql(getattr(message, field), prefix)
+            statement = change_columns(statement, correct_results)
             setattr(message, field, try_casts(statement) if is_lenient else statement)
         elif kind.file.name.endswith("/catalog.proto"):
             is_use = kind.name == "SetCurrentDatabase"  # of the current catalog

@@ -16,6 +16,8 @@ from .sql_literals import write_text
 MILLISECONDS = "yyyy-MM-dd'T'HH:mm:ss.SSSXXX"
 
 _NAME = re.compile(r"(?:[\w.]|`[^`]+`)+")
+#: Longer calls of ``map`` stay as they are.
+_MOST_IN_MAP = 100
 _TEXT = re.compile(r"(?P<quote>['\"])(?P<text>(?:(?!(?P=quote))[^\\])*)(?P=quote)", re.DOTALL)
 _PART_OF_TIME = re.compile(r"(\w+|'\w+')\s+FROM\s+(.*)", re.IGNORECASE | re.DOTALL)
 _TIMESTAMP = re.compile(r"(?<=[\s:<])TIMESTAMP(?=\s*(?:[,>]|$|NOT\b|COMMENT\b))", re.IGNORECASE)
@@ -109,15 +111,27 @@ def _count_distinct(write: CallWriter, value: Any, error: Any = None) -> Any:
     return write.call("approx_count_distinct", write.cast(value, "STRING"))
 
 
-def _make_nullable(write: CallWriter, first: Any, second: Any) -> Any:
-    if write.read(second) is None:
-        return None
+def _make_nullable(name: str) -> Rule:
+    def make_nullable(write: CallWriter, first: Any, second: Any) -> Any:
+        if write.read(second) is None:
+            return None
 
-    def allow_null(array: Any) -> Any:
-        longer = write.call("array_append", array, write.literal(None))
-        return write.call("slice", longer, 1, write.call("size", array))
+        def allow_null(array: Any) -> Any:
+            longer = write.call("array_append", array, write.literal(None))
+            return write.call("slice", longer, 1, write.call("size", array))
 
-    return write.call("array_except", allow_null(first), allow_null(second))
+        return write.call(name, allow_null(first), allow_null(second))
+
+    return make_nullable
+
+
+def _make_map(name: str) -> Rule:
+    def make_map(write: CallWriter, *arguments: Any) -> Any:
+        if all(isinstance(write.read(each, None), str) for each in arguments):
+            return None  # options of a function, which have to be constants
+        return write.call("map_concat", write.call(name, *arguments))
+
+    return make_map
 
 
 def _find_percentile(write: CallWriter, value: Any, by: Any, accuracy: Any = None) -> Any:
@@ -231,7 +245,8 @@ _RULES: dict[tuple[str, int], Rule] = {
     ("approx_count_distinct", 1): _count_distinct,
     ("approx_count_distinct", 2): _count_distinct,
     # It refuses two arrays if only one of them may have NULL.
-    ("array_except", 2): _make_nullable,
+    ("array_except", 2): _make_nullable("array_except"),
+    ("array_union", 2): _make_nullable("array_union"),
     # It returns a value between two others, and takes no array of shares.
     ("approx_percentile", 2): _find_percentile,
     ("approx_percentile", 3): _find_percentile,
@@ -285,6 +300,10 @@ _RULES: dict[tuple[str, int], Rule] = {
     # It counts a negative length from the other end.
     ("left", 2): _cut("left"),
     ("right", 2): _cut("right"),
+    # It explodes no map whose values cannot be NULL.
+    **{("map", count): _make_map("map") for count in range(2, _MOST_IN_MAP, 2)},
+    ("map_from_arrays", 2): _make_map("map_from_arrays"),
+    ("map_from_entries", 1): _make_map("map_from_entries"),
     # It leaves out the number of values.
     ("max_by", 3): _refuse_several,
     ("min_by", 3): _refuse_several,

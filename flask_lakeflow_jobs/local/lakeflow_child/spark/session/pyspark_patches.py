@@ -25,7 +25,13 @@ from pyspark.sql.connect.streaming.readwriter import DataStreamReader, DataStrea
 
 from ..files.data_files import Translate, lower_options, wants_changes
 from ..files.file_readers import wrap_load
-from ..frames.frame_statistics import find_quantiles, order_statistics, summarize
+from ..frames.frame_statistics import (
+    count_pairs,
+    find_quantiles,
+    order_statistics,
+    summarize,
+    unpivot,
+)
 from ..frames.local_rdds import LocalContext, LocalRdd, take_rdds
 from ..language.sql_names import quote_part
 from ..statements.sail_sql import SailSql
@@ -107,7 +113,9 @@ def patch_pyspark(
             # Sail has no hash of a plan, with which MLflow tells datasets apart.
             "semanticHash": lambda self: crc32(self._explain_string().encode()),
             # Sail leaves out the rows with NULL.
-            "crosstab": _refuse_pairs,
+            "crosstab": count_pairs,
+            # Sail refuses values of which only some may be NULL.
+            **dict.fromkeys(("melt", "unpivot"), unpivot),
             # Sail lacks quantiles and RDDs.
             "approxQuantile": find_quantiles,
             "rdd": property(lambda self: LocalRdd(self.sparkSession, lambda: iter(self.collect()))),
@@ -281,12 +289,6 @@ def _observe(self: Any, observation: Any, *exprs: Any) -> Any:
     if not isinstance(observation, str):  # listeners are called for a name only
         observation._result = self.agg(*exprs).first().asDict()
     return self
-
-
-def _refuse_pairs(self: Any, col1: str, col2: str) -> Any:
-    raise NotImplementedError(
-        f"Sail leaves rows out of crosstab. Write .groupBy({col1!r}).pivot({col2!r}).count()."
-    )
 
 
 def _read_table(table: Callable[..., Any]) -> Callable[..., Any]:
