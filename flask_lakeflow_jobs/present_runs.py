@@ -45,6 +45,9 @@ class ReadLimit(NamedTuple):
     reason: str
 
 
+#: Seconds that a list waits while the workspace does not respond.
+OUTAGE_SECONDS = 0.25
+
 #: The limit for a page.
 PAGE_LIMIT = ReadLimit(50, 3.0, "Only the newest 50 are read.")
 
@@ -108,7 +111,11 @@ class PresentRuns:
             self.unread_from = found[len(chosen)][0].page_token
         clock = self._state.clock
         began = clock.monotonic()
-        results = read_each(lambda pair: self._read_run(record, *pair), chosen, self._seconds_left)
+        # In an outage, calls that test whether it is over may hang.
+        most = OUTAGE_SECONDS if self._state.is_circuit_open else self._seconds_left
+        results = read_each(
+            lambda pair: self._read_run(record, *pair), chosen, min(most, self._seconds_left)
+        )
         self._seconds_left -= clock.monotonic() - began
         read = [result for result in results if not isinstance(result, LakeflowJobsError)]
         self._present.update((row.id, row) for row in read)

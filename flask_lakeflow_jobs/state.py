@@ -123,6 +123,11 @@ class AppState:
         return [*(config.get("SECRET_KEY_FALLBACKS") or ()), config["SECRET_KEY"]]
 
     @property
+    def is_circuit_open(self) -> bool:
+        """True while the workspace does not respond to this process."""
+        return self._upstream is not None and self._upstream.call_resources.breaker.is_open
+
+    @property
     def upstream(self) -> Upstream:
         """The calls to the workspace."""
         # Connect without the lock: while the SDK is loaded, other greenlets may ask too.
@@ -137,8 +142,7 @@ class AppState:
 
     def health(self) -> dict[str, Any]:
         """Return how the extension is doing in this process. This makes no call."""
-        upstream, seconds_since_poll = self._upstream, self.hub.seconds_since_poll
-        is_circuit_open = upstream is not None and upstream.call_resources.breaker.is_open
+        is_circuit_open, seconds_since_poll = self.is_circuit_open, self.hub.seconds_since_poll
         latest = self.settings.read_timeout + LATE_INTERVALS * self.settings.poll_interval
         is_late = seconds_since_poll is not None and seconds_since_poll > latest
         is_degraded = is_circuit_open or is_late or self.cache.is_failing

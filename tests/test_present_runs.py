@@ -14,7 +14,7 @@ import pytest
 from databricks.sdk import WorkspaceClient
 from flask import Flask
 
-from flask_lakeflow_jobs import current_jobs
+from flask_lakeflow_jobs import UpstreamTimeout, current_jobs, present_runs
 from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.console import all_runs
 from flask_lakeflow_jobs.following.ends import NO_RUN
@@ -252,6 +252,24 @@ def test_runs_that_cannot_be_read_are_as_recorded_and_counted_by_the_reason(
     assert [(row.run_id, row.outcome) for row in rows] == [(active, None), (7, None)]
     assert sorted(present.unread.values()) == [1, 1]
     assert "The app no longer has their job." in present.unread
+
+
+def test_list_waits_shortly_while_the_workspace_does_not_respond(
+    app: Flask, active: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    def read_none(_read: Any, items: Sequence[Any], seconds: float) -> list[UpstreamTimeout]:
+        waits.append(seconds)
+        return [UpstreamTimeout("The time is up.") for _ in items]
+
+    monkeypatch.setattr(present_runs, "read_each", read_none)
+    breaker = state_of(app).upstream.call_resources.breaker
+    for is_open in (False, True):
+        while breaker.is_open is not is_open:
+            breaker.record_failure()
+        assert list_by_api(app, "") == [(active, "running")]
+    assert waits == [PAGE_LIMIT.seconds, present_runs.OUTAGE_SECONDS]
 
 
 class SlowClock(SystemClock):
