@@ -71,7 +71,12 @@ def wait_for_outcome(page: Page, outcome: str) -> None:
 
 def run_clock_until_end(page: Page) -> None:
     """Let the time of a page pass until its run has ended."""
-    while not read_calls(page)["ends"]:
+    run_clock_until_call(page, "ends")
+
+
+def run_clock_until_call(page: Page, handler: str) -> None:
+    """Let the time of a page pass until a handler is called, such as ``fresh``."""
+    while not read_calls(page)[handler]:
         page.clock.run_for(500)
 
 

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from flask import abort, request
 
+from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace
 from tests.browser.conftest import OpenPage
 from tests.browser.module_page import (
     read_calls,
+    run_clock_until_call,
     run_clock_until_end,
     start_gated,
     wait_for_end,
@@ -154,6 +156,54 @@ def test_watch_run_keeps_a_silent_stream_after_a_check(
     run_gate.open()
     assert wait_for_end(page) == ["running", "succeeded"]
     assert proxy.count("/stream") == 1 + proxy.count("poll=1")  # the module kept the stream
+
+
+def test_watch_run_keeps_its_stream_in_an_outage_of_the_workspace(
+    site: str,
+    make_proxy: MakeProxy,
+    open_page: OpenPage,
+    run_gate: RunGate,
+    fault_proxy: FaultyWorkspace,
+) -> None:
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/page")
+    page.clock.install()
+    watch(page, start_gated(page, run_gate))
+    wait_for_outcome(page, "running")
+    fault_proxy.fail(Drop())
+    page.wait_for_function("calls.stale === 1")
+    page.clock.run_for(31_000)
+    wait_until(lambda: proxy.count("poll=1"), "the check")
+    fault_proxy.clear_faults()
+    page.wait_for_function("calls.fresh === 1")
+    run_gate.open()
+    wait_for_end(page)
+    assert read_calls(page)["connections"] == ["connecting", "live", "closed"]
+
+
+@pytest.mark.parametrize("hide", ["EventSource", ""])
+def test_watch_run_is_fresh_again_in_the_next_response(
+    site: str,
+    make_proxy: MakeProxy,
+    open_page: OpenPage,
+    run_gate: RunGate,
+    fault_proxy: FaultyWorkspace,
+    hide: str,
+) -> None:
+    """A poll never has the event, and neither has a new stream."""
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/page")
+    page.clock.install()
+    watch(page, start_gated(page, run_gate), hide=hide)
+    wait_for_outcome(page, "running")
+    fault_proxy.fail(Drop())
+    run_clock_until_call(page, "stale")
+    with proxy.hold():
+        proxy.cut()
+        fault_proxy.clear_faults()
+    run_clock_until_call(page, "fresh")
+    run_gate.open()
+    run_clock_until_end(page)
 
 
 def test_watch_run_polls_if_a_gateway_refuses_streams(

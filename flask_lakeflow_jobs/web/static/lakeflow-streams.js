@@ -26,6 +26,7 @@ export class Watch {
   #source;
   #lastId = "";
   #failed = new Set(); // URLs of runs that cannot be followed
+  #stale = new Set(); // URLs of runs whose last state may be outdated
   #isOver = false;
   #connection = "";
   #streamFailures = 0;
@@ -77,6 +78,7 @@ export class Watch {
       this.#openedAt = performance.now();
       if (this.#hasShortStreams()) this.#setTimer("live", SHORT_STREAM_MS, () => this.#setConnection("live"));
       else this.#setConnection("live");
+      this.#handleAll([]);
     };
     source.onmessage = (event) => {
       this.#streamFailures = 0;
@@ -121,7 +123,7 @@ export class Watch {
       if (document.hidden || !navigator.onLine) return this.#checkAfter(delay);
       const lastId = this.#lastId;
       const events = await this.#fetchEvents().catch(() => []);
-      const isBuffered = events.some(({ name }) => name !== "retry") && lastId === this.#lastId;
+      const isBuffered = events.some(({ name }) => !["retry", "stale"].includes(name)) && lastId === this.#lastId;
       if (this.#isOver) return;
       if (!isBuffered) return this.#checkAfter(SILENCE_MS);
       this.#close();
@@ -210,8 +212,12 @@ export class Watch {
     return parameters ? `${this.url}${this.url.includes("?") ? "&" : "?"}${parameters}` : this.url;
   }
 
+  /** Handle the first events of a response. It says which runs are stale, so the others are fresh again. */
   #handleAll(events) {
+    const before = this.#stale;
+    this.#stale = new Set();
     for (const { name, data, id } of events) if (!this.#isOver) this.#handle(name, data, id);
+    for (const url of before) if (!this.#isOver && !this.#stale.has(url)) this.handlers.fresh?.(url);
   }
 
   #handle(name, data, id) {
@@ -219,9 +225,13 @@ export class Watch {
     if (name === "end") return this.#end();
     const { job, runId, ...body } = JSON.parse(data);
     const runUrl = this.urlOf({ job, runId });
-    if (name === "stale") this.handlers.stale?.(body, runUrl);
-    else if (name === "fresh") this.handlers.fresh?.(runUrl);
-    else if (name === "error") this.#handleError(new JobsError(body), runUrl);
+    if (name === "stale") {
+      this.#stale.add(runUrl);
+      this.handlers.stale?.(body, runUrl);
+    } else if (name === "fresh") {
+      this.#stale.delete(runUrl);
+      this.handlers.fresh?.(runUrl);
+    } else if (name === "error") this.#handleError(new JobsError(body), runUrl);
     else if (id !== this.#lastId) {
       this.#lastId = id;
       this.#failed.delete(runUrl);
