@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Route
     from werkzeug.wrappers import Response as BaseResponse
 
+    from tests.browser.proxy import MakeProxy
+
 
 def test_console_journey_from_form_to_ended_run(site: str, open_page: OpenPage) -> None:
     page = open_page(f"{site}/jobs")
@@ -56,6 +58,34 @@ def test_form_error_is_at_its_field_and_focused(site: str, open_page: OpenPage) 
     assert page.input_value("[name=sample]") == "700"
     page.wait_for_selector("[name=day]:focus")  # browsers apply autofocus at the next frame
     assert page.get_attribute("[name=sample]", "aria-invalid") == "true"
+
+
+def test_form_is_usable_again_after_its_request_is_stopped(
+    site: str, open_page: OpenPage, make_proxy: MakeProxy
+) -> None:
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/jobs/flaky/run")
+    browser = page.context.new_cdp_session(page)
+    with proxy.hold():
+        page.click("button:has-text('Run')", no_wait_after=True)
+        wait_until(lambda: proxy.count("POST") == 1, "the request")
+        browser.send("Page.stopLoading")  # what Escape does
+        page.wait_for_selector(".lf-form button:enabled")
+
+
+def test_back_restores_all_of_a_half_filled_form_but_secrets(
+    site: str, open_page: OpenPage
+) -> None:
+    values = {"day": "2025-05-05", "sample": "7", "tags": '{"a": 1}'}
+    page = open_page(f"{site}/jobs/nightly/run")
+    for name, value in {**values, "apiToken": "secret"}.items():
+        page.fill(f"[name={name}]", value)
+    page.check("[name=full]")
+    click_link(page, "nav[aria-label='You are here'] a")
+    page.go_back()
+    assert {name: page.input_value(f"[name={name}]") for name in values} == values
+    assert page.is_checked("[name=full]")
+    assert page.input_value("[name=apiToken]") == ""
 
 
 class Login:

@@ -353,3 +353,33 @@ def test_all_pages_are_accessible(
     check()
     page.goto(page.evaluate("document.querySelector('[data-output] a').href"))
     check()
+
+
+def test_text_in_a_right_to_left_script_has_its_direction(
+    make_shop: MakeShop, serve: Serve, open_page: OpenPage
+) -> None:
+    app = make_shop(jobs={"hourly": {"description": "تحميل الطلبات (hourly)."}})
+    url = f"{serve(app)}/jobs"
+    page = open_page()
+    paths = ("?q=hourly", "?q=hourly&view=table", "/hourly", "/hourly/run")
+    for path in (*paths, f"/hourly/runs/{run(app, 'hourly')}"):
+        page.goto(f"{url}{path}")
+        assert page.locator("main :dir(rtl):text('تحميل')").count() == 1, path
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_scripts_of_a_live_run_move_little(
+    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate, width: int
+) -> None:
+    page = open_page(viewport={"width": width, "height": 800})
+    page.add_init_script(ALLOW_NOTIFICATIONS)
+    page.add_init_script(
+        """window.moved = 0;
+        new PerformanceObserver((list) => {
+          for (const { value } of list.getEntries()) moved += value;
+        }).observe({ type: "layout-shift", buffered: true });"""
+    )
+    page.goto(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
+    page.wait_for_selector("[data-connection=live]")
+    moved = page.evaluate("moved")
+    assert moved < 0.02

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask import Flask
 
+from flask_lakeflow_jobs.local import Workspace, load_bundle
 from tests.browser.conftest import CheckAccessibility, OpenPage
 from tests.browser.run_pages import wait_for_task
-from tests.console.support import start
+from tests.conftest import Serve
+from tests.console.support import run, shop_app, start
+from tests.local.support import simulated_job, simulated_task, write_bundle
 from tests.support import RunGate, wait_until
 
 if TYPE_CHECKING:
@@ -43,6 +47,7 @@ def test_log_grows_and_is_followed_until_the_reader_scrolls(
     page.press("input[type=search]", "Enter")
     assert page.text_content("[data-log-state]") == "1 of 1 match"
     assert page.text_content(".lf-current > span") == "line 7"
+    assert re.search(r"/tasks/\d+\?line=7#L7$", page.url), "the keyboard links to a line, too"
     page.click("#L9 > a")
     assert re.search(r"/tasks/\d+\?line=9#L9$", page.url)
     run_gate.open()
@@ -51,6 +56,9 @@ def test_log_grows_and_is_followed_until_the_reader_scrolls(
     assert follow.is_hidden()
     page.reload()
     assert page.text_content(".lf-chosen > span") == "line 9"
+    page.click("#L7 > a")
+    ground = "each => getComputedStyle(each).backgroundColor"
+    assert page.locator("#L9").evaluate(ground) == page.locator("#L8").evaluate(ground)
 
 
 def test_page_of_a_run_has_a_growing_log_in_a_row(
@@ -77,6 +85,31 @@ def test_log_that_was_empty_can_be_downloaded_once_it_has_lines(
     lines = row.locator(".lf-lines")
     lines.evaluate("each => each.innerHTML = '<div class=lf-log-line><span>1</span></div>'")
     assert download.is_visible()
+
+
+def test_number_of_a_line_in_a_long_log_is_not_broken(
+    app: Flask, site: str, open_page: OpenPage
+) -> None:
+    run_id = run(app, "broken")
+    page = open_page(f"{site}/jobs/broken/runs/{run_id}", viewport={"width": 390, "height": 500})
+    number = page.locator(".lf-log-line > a").first
+    height = "each => { each.textContent = %s; return each.getBoundingClientRect().height; }"
+    assert number.evaluate(height % 123456) == number.evaluate(height % 1)
+
+
+def test_iterations_of_a_task_fit_a_phone(
+    tmp_path: Path, serve: Serve, open_page: OpenPage
+) -> None:
+    each = {"inputs": '["2026-11-23"]', "task": simulated_task("each_day")}
+    job = simulated_job({"task_key": "days", "for_each_task": each})
+    bundle = write_bundle(tmp_path, {"loop": job}, {})
+    with Workspace(bundle, tmp_path / "workspace") as workspace:
+        job_id = load_bundle(bundle).jobs["loop"].job_id
+        app = shop_app(workspace, tmp_path / "instance", jobs={"loop": {"job_id": job_id}})
+        url = f"{serve(app)}/jobs/loop/runs/{run(app, 'loop')}"
+        page = open_page(url, viewport={"width": 320, "height": 256})
+        page.wait_for_selector(".lf-attempt[open] .lf-data")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def address_of_log(page: Page) -> str:

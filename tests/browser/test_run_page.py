@@ -117,10 +117,15 @@ def test_run_page_workspace_failure_shows_age_of_state(
 ) -> None:
     with FaultyWorkspace(shop) as fault_proxy:
         app = shop_app(fault_proxy, tmp_path / "instance")
-        page = open_page(f"{serve(app)}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
+        page = open_page()
+        page.clock.install()
+        page.goto(f"{serve(app)}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
         wait_for_task(page, "wait", "going")
         fault_proxy.fail(Drop())
         page.wait_for_selector("[data-connection=stale]")
+        durations = page.locator("[data-ticks]").all_text_contents()
+        page.clock.run_for(5_000)
+        assert page.locator("[data-ticks]").all_text_contents() == durations
         assert "Shown is the state of" in (page.text_content("[data-connection]") or "")
         announced = page.text_content(".lf-run + [role=status]")
         assert announced

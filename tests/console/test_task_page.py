@@ -142,7 +142,9 @@ def test_failed_task_page_has_its_error_once_and_its_attempts(
 def test_run_page_links_addresses_in_an_error(run_pages: tuple[FlaskClient, Any]) -> None:
     client, run = run_pages
     page = client.get(f"/jobs/daily/runs/{run.run_id}").text
-    assert 'lf-error-line">ValueError: row 7, see <a href="https://example.org/7"' in page
+    assert (
+        'lf-error-line" dir="auto">ValueError: row 7, see <a href="https://example.org/7"' in page
+    )
 
 
 def test_for_each_page_has_its_iterations_and_they_have_pages(

@@ -55,9 +55,11 @@ document.addEventListener("submit", ({ target }) => {
   if (!("once" in target.dataset)) return;
   for (const button of target.querySelectorAll("button")) setTimeout(() => (button.disabled = true));
 });
-addEventListener("pageshow", () => {
+function enableForms() {
   for (const button of document.querySelectorAll("form[data-once] button")) button.disabled = false;
-});
+}
+addEventListener("pageshow", enableForms);
+globalThis.navigation?.addEventListener("navigateerror", enableForms); // the reader has stopped the request
 
 const liveParts = new LiveParts();
 const activated = new WeakSet();

@@ -76,6 +76,7 @@ export class Graph {
   /** Fit the graph if that keeps it readable. Otherwise show it in full size, at the tasks that matter. */
   #open() {
     const fit = this.#fitScale();
+    this.#box.style.minHeight = `${this.#box.offsetHeight}px`; // so that what is below it stays where it is
     this.#zoom(fit >= READABLE_SCALE ? fit : 1);
     const follow = this.#section.querySelector('[data-graph-action="follow"]');
     this.#setFollowing(!follow.hidden && fit < READABLE_SCALE);

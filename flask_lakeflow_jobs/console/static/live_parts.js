@@ -32,7 +32,7 @@ export class LivePart {
     this.#skew = readSkew(root);
     this.#notice = createNotice(root);
     const ticker = setInterval(() => {
-      if (this.isOnPage) return updateDurations(this.#root, Date.now() + this.#skew);
+      if (this.isOnPage) return this.#notice.hidden && updateDurations(this.#root, Date.now() + this.#skew);
       clearInterval(ticker);
       this.#notice.remove();
     }, TICK_MS);

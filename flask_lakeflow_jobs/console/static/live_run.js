@@ -21,9 +21,11 @@ const CONNECTIONS = {
   live: "Live",
   polling: "Updated every few seconds",
   paused: "Paused while the page is hidden",
-  offline: "No network",
   closed: "",
 };
+
+/** The connections with which the shown state is current. */
+const CURRENT = ["live", "polling"];
 
 /** A run on a page, updated as it changes. */
 export class LiveRun {
@@ -100,7 +102,6 @@ export class LiveRun {
   #showState(state) {
     this.#latest = state;
     if (!this.#isUpToDate || this.#meta.staleSince) this.#refresh();
-    else this.#stateTime = Date.now();
   }
 
   /** Load the page until it shows the latest state. A call during a load causes one more load. */
@@ -178,7 +179,8 @@ export class LiveRun {
     this.#streamError = streamError;
     const place = this.#root.querySelector("[data-connection]");
     if (!place) return;
-    const problem = this.#loadError || streamError || (this.#meta.staleSince && "The workspace cannot be reached.");
+    const outage = connection === "offline" ? "No network." : this.#meta.staleSince && "The workspace cannot be reached.";
+    const problem = this.#loadError || streamError || outage;
     place.dataset.connection = problem ? "stale" : connection;
     place.textContent = problem ? `${problem} ${formatAge(this.#stateTime)}` : CONNECTIONS[connection];
     if (problem !== this.#problem) this.#announce(problem);
@@ -202,14 +204,15 @@ export class LiveRun {
   #tick() {
     if (!this.#root.isConnected) return this.#close();
     if (this.#meta.over) return;
-    const now = Date.now() + this.#skew;
+    if (!this.#problem && CURRENT.includes(this.#connection)) this.#stateTime = Date.now();
+    const now = this.#stateTime + this.#skew; // durations do not grow while the shown state is old
     updateDurations(this.#root, now);
     const axis = this.#root.querySelector("[data-part=axis]").dataset;
     const [from, to] = [Number(axis.from), Number(axis.to)];
     for (const bar of this.#root.querySelectorAll("[data-grows]")) {
       bar.setAttribute("width", Math.max(0, now - from - Number(bar.dataset.grows)));
     }
-    const isDue = this.#loadError ? Date.now() > this.#retryAt : now > to;
+    const isDue = this.#loadError ? Date.now() > this.#retryAt : Date.now() + this.#skew > to;
     if (isDue && !this.#isLoading) this.#refresh();
   }
 }

@@ -34,6 +34,7 @@ class Log {
     this.#next = this.#lines.dataset.next;
     const chosen = root.querySelector(".lf-chosen, .lf-log-line:target");
     this.#isFollowing = !chosen;
+    chosen?.classList.add("lf-chosen");
     this.#addTools();
     if (chosen) chosen.scrollIntoView({ block: "center" });
     else this.#scrollToEnd();
@@ -134,12 +135,19 @@ class Log {
     this.#box.scrollTop -= height - lines.offsetHeight;
   }
 
-  /** Mark a line that is clicked, and put it into the address. */
+  /** Mark a line whose number is clicked. The keyboard comes to a line by the search. */
   #choose(event) {
     const link = event.target.closest(".lf-log-line > a:first-child");
     const line = link?.parentElement;
     if (!line?.id || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
+    this.#mark(line);
+  }
+
+  /** Mark a line, and put it into the address if the page is that of the log. */
+  #mark(line) {
+    const link = line.id && line.querySelector("a");
+    if (!link) return;
     history.replaceState(null, "", link.href);
     for (const each of this.#box.querySelectorAll(".lf-chosen")) each.classList.remove("lf-chosen");
     line.classList.add("lf-chosen");
@@ -173,6 +181,7 @@ class Log {
     const line = this.#matches[this.#current];
     line.classList.add("lf-current");
     this.#follow(false);
+    this.#mark(line);
     line.scrollIntoView({ block: "center" });
     this.#showMatches();
   }

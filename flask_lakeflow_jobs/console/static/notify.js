@@ -12,11 +12,12 @@ export class EndNotifier {
     this.name = name;
   }
 
-  /** Show the button in new markup. Where notifications do not exist, it stays hidden. */
+  /** Prepare the button in new markup. Where notifications do not exist, it is hidden. */
   adapt(button) {
-    if (!button || !isSupported()) return;
+    if (!button) return;
+    button.hidden = !isSupported();
+    if (button.hidden) return;
     this.#button = button;
-    button.hidden = false;
     button.onclick = () => this.#toggle();
     this.#show();
   }

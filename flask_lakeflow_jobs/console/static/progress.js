@@ -34,7 +34,7 @@ function createBar({ task, percent, message }, link) {
   bar.value = percent;
   bar.setAttribute("aria-label", `Progress of ${task ?? "the run"}`);
   item.append(name, bar, createElement("span", "lf-number", formatPercent(percent)));
-  item.append(createElement("span", "lf-muted", message));
+  item.append(Object.assign(createElement("span", "lf-muted", message), { dir: "auto" }));
   return item;
 }
 
