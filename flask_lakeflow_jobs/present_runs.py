@@ -49,10 +49,10 @@ class ReadLimit(NamedTuple):
 OUTAGE_SECONDS = 0.25
 
 #: The limit for a page.
-PAGE_LIMIT = ReadLimit(50, 3.0, "Only the newest 50 are read.")
+PAGE_LIMIT = ReadLimit(50, 3.0, "Only the newest 50 are read. There may be more.")
 
 #: The limit for an export of any number of pages.
-EXPORT_LIMIT = ReadLimit(1_000, 10.0, "Only the newest 1,000 are read, for 10 seconds.")
+EXPORT_LIMIT = ReadLimit(1_000, 10.0, "Only the newest 1,000 are read. There may be more.")
 
 
 class PresentRuns:
@@ -87,10 +87,11 @@ class PresentRuns:
         if (record := self._state.record) is None:
             return []
         rows = unfinished = record.list_runs(filters, limit=limit, token=token)
-        if filters.outcome is not None:  # a run may have it whose end is not recorded
+        if filters.outcome is not None and not self._present:
+            # A run may have it whose end is not recorded. One more than is read shows that there
+            # are more.
             started = replace(filters, outcome=None, state=RowState.STARTED)
-            most = max(limit, self._runs_left + 1)  # one more, to know whether it is read
-            unfinished = record.list_runs(started, limit=most, token=token)
+            unfinished = record.list_runs(started, limit=self._runs_left + 1, token=token)
         while self._read(record, unfinished):
             # Among the unfinished runs, others follow those that have ended.
             rows = unfinished = record.list_runs(filters, limit=limit, token=token)
