@@ -154,7 +154,8 @@ class PresentRuns:
                 params=_choose_params(row, describe_params(fields_of(run), job)),
             )
         status = RunStatus(now, state.upstream.parse_run(document), document=document)
-        record_end(state, record, run_key, lambda: status)
+        if not state.ends.has_deferred:  # otherwise each list would defer this end again
+            record_end(state, record, run_key, lambda: status)
         end = {name: value for name, value in vars(build_end(run_key, status)).items() if value}
         end["params"] = _choose_params(row, end.get("params"))
         return replace(row, **end, state=RowState.ENDED)

@@ -14,9 +14,10 @@ import pytest
 from databricks.sdk import WorkspaceClient
 from flask import Flask
 
-from flask_lakeflow_jobs import UpstreamTimeout, current_jobs, present_runs
+from flask_lakeflow_jobs import DatabaseUnavailable, UpstreamTimeout, current_jobs, present_runs
 from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.console import all_runs
+from flask_lakeflow_jobs.following.delivery import Outbox
 from flask_lakeflow_jobs.following.ends import NO_RUN
 from flask_lakeflow_jobs.present_runs import EXPORT_LIMIT, PAGE_LIMIT, PresentRuns, ReadLimit
 from flask_lakeflow_jobs.record.recorded_runs import RunFilter
@@ -270,6 +271,22 @@ def test_list_waits_shortly_while_the_workspace_does_not_respond(
             breaker.record_failure()
         assert list_by_api(app, "") == [(active, "running")]
     assert waits == [PAGE_LIMIT.seconds, present_runs.OUTAGE_SECONDS]
+
+
+def test_end_that_cannot_be_recorded_waits_once(
+    app: Flask, add_ended: Callable[[int], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_call: object) -> None:
+        raise DatabaseUnavailable("The disk is full.")
+
+    (ended,) = add_ended(1)
+    deferred: list[object] = []
+    monkeypatch.setattr(record_of(app), "_write", refuse)
+    monkeypatch.setattr(Outbox, "defer", lambda _, write: deferred.append(write))
+    monkeypatch.setattr(Outbox, "has_deferred", property(lambda _: bool(deferred)))
+    for _ in range(3):
+        assert list_by_api(app, "") == [(ended, "failed")]
+    assert len(deferred) == 1
 
 
 class SlowClock(SystemClock):

@@ -59,6 +59,11 @@ class EndSender:
     An app without a record needs no more.
     """
 
+    @property
+    def has_deferred(self) -> bool:
+        """True while the record refuses writes, which wait."""
+        return False
+
     def __init__(self, app: Flask) -> None:
         self._app = app
 
@@ -109,6 +114,10 @@ class EndRecorder(EndSender):
         self._clock = clock
         self._receivers = Receivers(app, OUTBOX_SIGNALS, PayloadCodec(jobs, restore), own_receivers)
         self.outbox = Outbox(record, self._receivers, clock, has_threads=has_threads)
+
+    @property
+    def has_deferred(self) -> bool:
+        return self.outbox.has_deferred
 
     def defer(self, write: DeferredWrite) -> None:
         self.outbox.defer(write)
