@@ -29,7 +29,13 @@ from ..errors import DatabaseUnavailable, LakeflowJobsError
 from ..text import MAX_ERROR_CHARS, clean_line, first_line
 from .fork_gate import FORK_GATE
 from .kept_connections import KeptConnections
-from .sqlite_connections import begin_writing, create_file, identify_file, set_up_connection
+from .sqlite_connections import (
+    BEGIN_WRITING,
+    begin_writing,
+    create_file,
+    identify_file,
+    set_up_connection,
+)
 from .urls import parse_database_url
 
 #: Seconds that a write waits for the write of another process, and that a connection may take.
@@ -390,6 +396,12 @@ def was_disconnected(error: DatabaseUnavailable) -> bool:
 
 
 def is_slow_statement(error: DatabaseUnavailable) -> bool:
-    """Return whether a statement took too long, after the database had responded."""
+    """Return whether a statement took too long, after the database had responded.
+
+    While another process writes to SQLite, reads need not wait.
+    """
     cause = error.__cause__
-    return isinstance(cause, DBAPIError) and isinstance(cause.orig, TimeoutError)
+    if not isinstance(cause, DBAPIError):
+        return False
+    is_locked = isinstance(cause.orig, sqlite3.OperationalError) and "locked" in str(cause.orig)
+    return isinstance(cause.orig, TimeoutError) or (is_locked and cause.statement == BEGIN_WRITING)

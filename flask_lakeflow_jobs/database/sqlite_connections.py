@@ -24,6 +24,9 @@ CHECKPOINT_PAGES = 4_000
 FIRST_PAUSE = 0.000_2
 MAX_PAUSE = 0.005
 
+#: The statement that waits until no other process writes.
+BEGIN_WRITING = "BEGIN IMMEDIATE"
+
 SYSTEM_CLOCK = SystemClock()
 
 _creating = ModuleLock()
@@ -86,7 +89,7 @@ def begin_writing(
 
 def _try_to_begin(execute: Callable[[str], object], *, is_last: bool) -> bool:
     try:
-        execute("BEGIN IMMEDIATE")
+        execute(BEGIN_WRITING)
     except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
         if is_last or "locked" not in str(error):
             raise

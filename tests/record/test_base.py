@@ -18,6 +18,8 @@ from flask_lakeflow_jobs.record.values import Action
 from flask_lakeflow_jobs.record.versions import UPGRADE_COMMAND, upgrade_schema
 from tests.clocks import FakeClock
 
+LOCKED = sqlite3.OperationalError("database is locked")
+
 
 @pytest.fixture
 def record(tmp_path: Path, clock: FakeClock) -> Record:
@@ -41,7 +43,13 @@ def test_attempt_after_slow_failure_waits_no_more(record: Record, clock: FakeClo
 
 
 @pytest.mark.parametrize(
-    ("cause", "tries"), [(None, 1), (DBAPIError(None, None, TimeoutError()), 3)]
+    ("cause", "tries"),
+    [
+        (None, 1),
+        (DBAPIError(None, None, TimeoutError()), 3),
+        (DBAPIError("BEGIN IMMEDIATE", None, LOCKED), 3),
+        (DBAPIError("SELECT 1", None, LOCKED), 1),
+    ],
 )
 def test_read_without_a_connection_makes_the_next_ones_fail_at_once(
     record: Record,
