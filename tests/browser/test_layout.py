@@ -155,6 +155,12 @@ def test_all_runs_page_has_the_same_columns_in_each_row_on_a_phone(
     )
     assert len(places) > 1
     assert len({*places}) == 1
+    page.set_viewport_size({"width": 320, "height": 256})
+    for row in page.locator(".lf-runs tbody tr").all():
+        start, job = (row.locator(each).bounding_box() for each in (".lf-row-link", ".lf-job-key"))
+        assert start
+        assert job
+        assert start["x"] + start["width"] + 8 <= job["x"]
 
 
 @pytest.mark.parametrize(

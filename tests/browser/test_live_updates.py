@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from tests.browser.conftest import OpenPage
+    from tests.browser.proxy import MakeProxy
 
 WAIT = "[id$=-wait-1]"
 
@@ -169,6 +170,22 @@ def test_unchanged_count_of_matches_is_not_announced_again(page: Page) -> None:
             pass
     assert page.text_content(f"{WAIT} [data-log-state]") == "10 matches"
     assert page.evaluate("window.announced") == 0
+
+
+def test_durations_of_a_list_stand_still_while_it_cannot_be_loaded(
+    app: Flask, site: str, open_page: OpenPage, make_proxy: MakeProxy, run_gate: RunGate
+) -> None:
+    start(app, "gated", run_gate.params)
+    proxy = make_proxy(site)
+    page = open_page()
+    page.clock.install()
+    page.goto(f"{proxy.url}/jobs/gated")
+    proxy.is_down = True
+    page.clock.run_for(30_000)
+    page.wait_for_selector(".lf-notice:has-text('Shown is the state of')")
+    durations = page.locator("[data-ticks]").all_text_contents()
+    page.clock.run_for(5_000)
+    assert page.locator("[data-ticks]").all_text_contents() == durations != []
 
 
 def test_update_during_a_load_is_loaded_after_it(site: str, open_page: OpenPage) -> None:

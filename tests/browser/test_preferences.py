@@ -76,6 +76,16 @@ def test_shortcuts_lead_to_pages_but_not_while_typing(jobs_page: Page, site: str
     assert jobs_page.url.endswith("/jobs/")
 
 
+def test_shortcut_of_a_link_that_a_narrow_page_lacks_leads_to_its_page(
+    jobs_page: Page, site: str
+) -> None:
+    jobs_page.set_viewport_size({"width": 640, "height": 400})  # 200 % of 1280 by 800
+    jobs_page.goto(f"{site}/jobs/nightly")
+    with jobs_page.expect_navigation():
+        jobs_page.keyboard.type("gr")
+    assert jobs_page.url.endswith("/jobs/~runs")
+
+
 def test_shortcut_on_a_field_puts_the_cursor_there(jobs_page: Page, site: str) -> None:
     jobs_page.goto(f"{site}/jobs/nightly")
     jobs_page.evaluate("document.querySelector('[name=who]').dataset.shortcut = '/'")
@@ -126,6 +136,16 @@ def test_display_menu_works_and_switches_shortcuts_off(
     choose(jobs_page, "Off")
     jobs_page.keyboard.press("?")
     assert jobs_page.locator("#lf-shortcuts").is_hidden()
+
+
+def test_display_menu_fits_a_page_at_400_percent(jobs_page: Page) -> None:
+    jobs_page.set_viewport_size({"width": 320, "height": 256})
+    jobs_page.click("text='Display'")
+    choice = jobs_page.get_by_role("button", name="Show all shortcuts")
+    choice.scroll_into_view_if_needed()
+    box = choice.bounding_box()
+    assert box
+    assert box["y"] + box["height"] <= 256
 
 
 @at_two_widths

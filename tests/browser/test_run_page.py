@@ -11,7 +11,7 @@ from flask import Flask, request
 from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace
 from tests.browser.conftest import OpenPage
 from tests.browser.proxy import MakeProxy
-from tests.browser.run_pages import wait_for_end, wait_for_task
+from tests.browser.run_pages import click_link, wait_for_end, wait_for_task
 from tests.conftest import Serve
 from tests.console.support import run, shop_app, start
 from tests.support import RunGate, wait_until
@@ -241,6 +241,8 @@ def test_run_page_failed_task_link_opens_its_row(
     page = open_page(f"{site}/jobs/flaky/runs/{run(app, 'flaky')}")
     page.click(".lf-cause a")
     page.wait_for_selector("[id$=-load-1][open] pre:text('no orders')")
+    click_link(page, "[id$=-load-1] a:text('own page')")
+    assert page.text_content("h1") == "load"
 
 
 def test_run_page_link_to_a_row_is_no_url(app: Flask, site: str, open_page: OpenPage) -> None:

@@ -7,12 +7,12 @@ const PAUSE_MS = 1000;
 const TAKES_TEXT = "input:not([type=checkbox], [type=radio], [type=button], [type=submit]), textarea, select";
 const IGNORES_SHORTCUTS = `${TAKES_TEXT}, [contenteditable], dialog, [popover]`;
 
-/** Return the visible elements with shortcuts, by their keys. The first one of the page wins. */
+/** Return the elements with shortcuts, by their keys. The first one wins. A narrow page has them without their links. */
 function findShortcuts() {
   const found = new Map();
   for (const element of document.querySelectorAll("[data-shortcut]")) {
     const keys = element.dataset.shortcut;
-    if (!found.has(keys) && !element.disabled && element.checkVisibility()) found.set(keys, element);
+    if (!found.has(keys) && !element.disabled && !element.closest("[hidden]")) found.set(keys, element);
   }
   return found;
 }
