@@ -26,6 +26,8 @@ from flask_lakeflow_jobs.local.lakeflow_child.sql.sql_translation import parse, 
         ("'a' || n || 'b'", "concat(a, n, b)"),
         ("NOT b OR id = 1 AND b", "((NOT b) OR ((id = 1) AND b))"),
         ("current_user()", "current_user()"),
+        ("datediff(max(d), min(d))", "datediff(max(d), min(d))"),
+        ("ceil(x) - floor(-1.5) + sqrt(TRUE)", "((CEIL(x) - FLOOR(-1.5)) + SQRT(true))"),
         ("own(id)", "own(id)"),
     ],
 )
