@@ -99,9 +99,9 @@ spark.sql("SELECT session_window(t, '1 day') AS w FROM VALUES (TIMESTAMP'2024-01
 # Advice: Sail describes nothing as JSON
 spark.sql("DESCRIBE TABLE EXTENDED dev.snippets.saved AS JSON")
 
-# %% map without NULL
+# %% map of constant texts
 # Advice: has a defect
-spark.sql("SELECT explode(map('a', 1))").collect()
+spark.sql("SELECT explode(map('a', 'b'))").collect()
 
 # %% column that is moved
 # Advice: columns in another order
@@ -131,9 +131,9 @@ spark.range(1).filter("string(id) RLIKE '^(?!1)'").collect()
 # Advice: Write it without them, or match in Python
 spark.sql(r"SELECT regexp_extract('aa', '(a)\\1', 1)").collect()
 
-# %% unpivot
-# Advice: Use unpivot of a frame
-spark.sql("SELECT * FROM (SELECT 1 AS a, 2 AS b) UNPIVOT (n FOR k IN (a, b))").collect()
+# %% unpivot of several values
+# Advice: Write a SELECT for each name
+spark.sql("SELECT * FROM (SELECT 1 AS a, 2 AS b) UNPIVOT ((n, m) FOR k IN ((a, b), (b, a)))").collect()
 
 # %% cached query
 # Advice: Write it otherwise

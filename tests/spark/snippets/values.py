@@ -429,3 +429,29 @@ assert rows.crosstab("n", "k").orderBy("n_k").collect() == [("5", 0, 1), ("null"
 # %% names of calls that Sail computes otherwise
 query = "SELECT datediff(max(d), min(d)), to_date('2024-01-01'), percentile_approx(1, 0.5) FROM VALUES (DATE '2024-01-01') AS t(d)"
 assert spark.sql(query).columns == ["datediff(max(d), min(d))", "to_date(2024-01-01)", "percentile_approx(1, 0.5)"]
+
+# %% unpivot in SQL
+spark.sql("SELECT * FROM VALUES ('a', 1, NULL), ('b', 2, 0.5) AS t(k, v, x)").createOrReplaceTempView("wide")
+query = "SELECT * FROM wide UNPIVOT (n FOR name IN (v, x AS `other`)) AS u ORDER BY ALL"
+frame = spark.sql(query)
+assert frame.columns == ["k", "name", "n"] and frame.collect() == [("a", "v", 1), ("b", "other", 0.5), ("b", "v", 2)]
+query = "WITH u AS (SELECT * FROM wide UNPIVOT INCLUDE NULLS (n FOR name IN (v, x))) SELECT name, count(*) FROM u GROUP BY ALL ORDER BY ALL"
+assert spark.sql(query).collect() == [("v", 2), ("x", 2)]
+
+# %% calls of a statement that is written otherwise
+query = "SELECT upper(k), element_at(array('x', 'y'), v), array('x', 'y')[v - 1] FROM wide ORDER BY ALL"
+frame = spark.sql(query)
+assert frame.columns[0] == "upper(k)" and frame.collect() == [("A", "x", "x"), ("B", "y", "y")], frame.collect()
+query = "SELECT sum(v), percentile_cont(0.5) WITHIN GROUP (ORDER BY v), datediff(max(t), min(t)) FROM (SELECT v, TIMESTAMP '2024-01-01 23:00:00' + make_interval(0, 0, 0, 0, 2 * v) AS t FROM wide UNION ALL SELECT 0, TIMESTAMP '2024-01-01 23:00:00') GROUP BY ALL"
+assert spark.sql(query).first()[:] == (3, 1.0, 1), spark.sql(query).first()
+assert spark.sql(query).columns[0] == "sum(v)"
+
+# %% order by all columns of a star
+rows = [("a", 4), ("b", 1), ("a", 1)]
+spark.createDataFrame(rows, ["k", "v"]).createOrReplaceTempView("pairs")
+assert spark.sql("SELECT * FROM pairs ORDER BY ALL").collect() == sorted(rows)
+assert spark.sql("SELECT *, v AS w FROM pairs ORDER BY ALL DESC").first()[:] == ("b", 1, 1)
+
+# %% rows in parts
+assert spark.sql("SELECT v FROM pairs DISTRIBUTE BY k SORT BY v").collect() == [(1,), (1,), (4,)]
+assert spark.sql("SELECT v FROM pairs CLUSTER BY v").first().v == 1

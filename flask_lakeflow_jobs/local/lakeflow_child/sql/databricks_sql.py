@@ -19,6 +19,15 @@ from .sql_advice import UnsupportedStatement
 Tree = exp.Expr
 
 _SOURCE = "lakeflow_source"
+_DATE_PAIR = 2
+
+
+def read_difference(arguments: list[Tree]) -> Tree:
+    """Return a ``datediff``: without a unit, it counts midnights, and with DAY whole days."""
+    if len(arguments) != _DATE_PAIR:
+        read: Callable[[list[Tree]], Tree] = Databricks.Parser.FUNCTIONS["DATEDIFF"]
+        return read(arguments)
+    return exp.DateDiff(this=arguments[0], expression=arguments[1])
 
 
 class DatabricksDialect(Databricks):
@@ -28,20 +37,33 @@ class DatabricksDialect(Databricks):
         STRING_ESCAPES = ["'", '"', "\\"]  # noqa: RUF012 (as in the base class)
 
     class Parser(Databricks.Parser):  # type: ignore[misc, valid-type]
-        FUNCTIONS = {  # noqa: RUF012 (as in the base class)
+        FUNCTIONS: dict[str, Callable[..., Any]] = {  # noqa: RUF012 (as in the base class)
             **Databricks.Parser.FUNCTIONS,
             # The base class takes the key for the map.
             "MAP_CONTAINS_KEY": lambda args: exp.ArrayContains(
                 this=exp.MapKeys(this=args[0]), expression=args[1]
             ),
+            **dict.fromkeys(("DATEDIFF", "DATE_DIFF"), read_difference),
         }
 
 
 class SailDialect(Databricks):
-    """Databricks as Sail takes it: WITH may not stand before INSERT, to which sqlglot moves it."""
+    """Databricks as Sail takes it: WITH may not stand before INSERT, to which sqlglot moves it.
+
+    Functions of a user keep their case. The others have small letters, as names of columns have.
+    """
 
     class Generator(Databricks.Generator):  # type: ignore[misc, valid-type]
         EXPRESSIONS_WITHOUT_NESTED_CTES: frozenset[type[exp.Expr]] = frozenset()
+        TRANSFORMS = {  # noqa: RUF012 (as in the base class)
+            key: write
+            for key, write in Databricks.Generator.TRANSFORMS.items()
+            # Its differences have a unit, and its percentiles are approximate ones.
+            if key not in (exp.DateDiff, exp.WithinGroup)
+        }
+
+        def normalize_func(self, name: str) -> str:
+            return name.lower() if name.isupper() else name
 
 
 # Its warnings about statements that it does not parse are errors here, with advice.

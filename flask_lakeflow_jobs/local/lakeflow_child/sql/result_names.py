@@ -38,12 +38,6 @@ def find_result_name(column: Tree) -> str | None:
 class _Names(SailDialect.Generator):
     """Writes an expression as Spark names it: with parentheses, and without quotes."""
 
-    TRANSFORMS = {  # noqa: RUF012 (as in the base class)
-        key: write
-        for key, write in SailDialect.Generator.TRANSFORMS.items()
-        if key is not exp.DateDiff
-    }
-
     def __init__(self) -> None:
         super().__init__(normalize_functions=False, comments=False)
 
@@ -90,7 +84,7 @@ class _Names(SailDialect.Generator):
 
     def datediff_sql(self, expression: exp.DateDiff) -> str:
         unit = expression.text("unit").upper()
-        if unit in ("", "DAY"):
+        if not unit:
             return str(self.func("datediff", expression.this, expression.expression))
         return str(self.func("timestampdiff", unit, expression.expression, expression.this))
 

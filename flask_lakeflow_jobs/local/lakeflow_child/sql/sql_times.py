@@ -10,12 +10,11 @@ from typing import Any, ClassVar
 from sqlglot import exp
 from sqlglot.time import format_time
 
-from .databricks_sql import DatabricksDialect, NodeRule, Tree, fill
+from .databricks_sql import DatabricksDialect, NodeRule, Tree, fill, read_difference
 
 _TYPE = exp.DataType.Type
 _DATES = (exp.CurrentDate, exp.TsOrDsToDate, exp.TsOrDsAdd, exp.StrToDate, exp.LastDay)
 _DAYS = {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"}
-_DATE_PAIR = 2
 _MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
 _DAYS_OF_WEEK = ("DAYOFWEEK", "DOW")
 _UNITS = {"DD": "DAY", "MM": "MONTH", "MON": "MONTH", "YYYY": "YEAR", "YY": "YEAR"}
@@ -47,10 +46,11 @@ _PARTS = {_MARKS[each]: value for each, value in _PART_LETTERS.items()}
 
 def _subtract_dates(arguments: list[Tree]) -> Tree:
     """Without a unit, ``datediff()`` counts days between dates, also of two times."""
-    if len(arguments) != _DATE_PAIR:
-        return DatabricksDialect.Parser.FUNCTIONS["DATEDIFF"](arguments)
-    end, start = (exp.TsOrDsToDate(this=each) for each in arguments)
-    return exp.DateDiff(this=end, expression=start)
+    difference = read_difference(arguments)
+    if difference.args.get("unit") is None:
+        for name in ("this", "expression"):
+            difference.set(name, exp.TsOrDsToDate(this=difference.args[name]))
+    return difference
 
 
 class PatternDialect(DatabricksDialect):

@@ -63,8 +63,8 @@ def name_elements(
 
 
 def _is_element(tree: exp.Expr) -> bool:
-    if isinstance(tree, exp.Bracket):
-        return not isinstance(tree.expressions[0], exp.Literal)
+    if isinstance(tree, exp.Bracket):  # with an offset, it is element_at
+        return not isinstance(tree.expressions[0], exp.Literal) and not tree.args.get("offset")
     root = tree.this
     while isinstance(root, exp.Dot):
         root = root.this
@@ -76,5 +76,5 @@ def _parse(text: str) -> exp.Expr:
 
 
 def write_sql(tree: exp.Expr) -> str:
-    """Return the SQL of a tree, with functions as their author has written them."""
+    """Return the SQL of a tree."""
     return tree.sql(SailDialect, normalize_functions=False, comments=False)

@@ -24,7 +24,7 @@ def parse_query(statement: str) -> Any:
 
 
 def write(tree: Tree) -> str:
-    """Return the text of a tree, with functions as their author has written them."""
+    """Return the text of a tree."""
     return tree.sql(SailDialect, normalize_functions=False, comments=False)
 
 

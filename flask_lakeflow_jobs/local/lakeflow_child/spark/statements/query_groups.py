@@ -13,6 +13,7 @@ from .query_columns import (
     list_selects,
     replace_part,
     wrap_query,
+    write,
 )
 
 _AGGREGATES = ("ANY_VALUE", "APPROX_COUNT_DISTINCT", "BOOL_AND", "BOOL_OR", "EVERY", "MODE")
@@ -130,16 +131,35 @@ def number_groups(select: exp.Select) -> None:
             if not _has_aggregate(each)
         ]
         select.set("group", exp.Group(expressions=keys) if keys else None)
-    order = select.args.get("order")
-    if order is not None and len(order.expressions) == 1:
-        (ordered,) = order.expressions
-        if isinstance(ordered.this, exp.Var) and ordered.this.name.upper() == "ALL":
-            copies = []
-            for number in numbers:
-                copy = ordered.copy()
-                copy.set("this", exp.Literal.number(number))
-                copies.append(copy)
-            order.set("expressions", copies)
+    _number_order(select, len(select.expressions))
+
+
+def _number_order(query: Tree, count: int) -> None:
+    order = query.args.get("order")
+    if order is not None and _is_all(order):
+        ordered = order.expressions[0]
+        copies = []
+        for number in range(1, count + 1):
+            copies.append(copy := ordered.copy())
+            copy.set("this", exp.Literal.number(number))
+        order.set("expressions", copies)
+
+
+def _is_all(order: Tree) -> bool:
+    first = order.expressions[0].this
+    return isinstance(first, exp.Var) and first.name.upper() == "ALL"
+
+
+def order_by_stars(tree: Tree, describe: Describe) -> None:
+    """Write the ``ORDER BY ALL`` of a query with the numbers of its columns.
+
+    Sail takes ``*`` for one column.
+    """
+    order = tree.args.get("order")
+    if isinstance(tree, exp.Select) and tree.is_star and order is not None and _is_all(order):
+        plain = tree.copy()
+        plain.set("order", None)
+        _number_order(tree, len(describe(write(plain))))
 
 
 def _has_aggregate(expression: Tree) -> bool:

@@ -30,6 +30,7 @@ from .query_columns import (
 from .query_groups import number_groups
 
 _KEPT = "lakeflow_qualifies"
+_PLACE = "lakeflow_place"
 _GENERATORS = (exp.Explode, exp.Inline, exp.Posexplode)
 # Sail has them for whole numbers of one type, where they are NULL if the result is too large.
 _TRIED: dict[type, type[exp.Binary]] = {
@@ -51,6 +52,9 @@ def rewrite_queries(tree: Tree, describe: Describe, *, is_lenient: bool = False)
             if isinstance(field, exp.In) and not isinstance(field.this, (exp.Paren, exp.Tuple)):
                 field.set("this", exp.paren(field.this.copy()))
     for select in list_selects(tree):
+        select.set("distribute", None)  # rows are in no parts
+        if (cluster := select.args.pop("cluster", None)) is not None:
+            select.set("sort", exp.Sort(expressions=cluster.expressions))
         _join_views(select)
         _read_paths(select, describe)
         _expand_aliases(select, describe)
@@ -64,9 +68,45 @@ def rewrite_queries(tree: Tree, describe: Describe, *, is_lenient: bool = False)
     return tree
 
 
+def replace_unpivots(tree: Tree) -> Tree:
+    """Write each ``UNPIVOT`` as a query: Sail keeps the rows of NULL, and drops the names.
+
+    :raises NotImplementedError: one has several values.
+    """
+    for pivot in reversed(list(tree.find_all(exp.Pivot))):  # the inner ones first
+        if pivot.args.get("unpivot") and (source := pivot.parent) is not None:
+            tree = replace_part(tree, source, _unpivot(pivot, source.copy()))
+    return tree
+
+
+def _unpivot(pivot: exp.Pivot, source: Tree) -> Tree:
+    (field,), (value,) = pivot.args["fields"], pivot.expressions
+    if isinstance(value, exp.Tuple):
+        raise NotImplementedError(
+            "Sail has no UNPIVOT of several values. Write a SELECT for each name, with UNION ALL."
+        )
+    columns = [
+        each.this if isinstance(each, exp.PivotAlias) else each for each in field.expressions
+    ]
+    names = [each.alias_or_name for each in field.expressions]
+    alias = pivot.args.get("alias") or (source.args.get("alias") if source.alias else None)
+    source.set("pivots", None)
+    listed, kept = ", ".join(map(write, columns)), write(value)
+    texts = ", ".join(write(exp.Literal.string(each)) for each in names)
+    query = (
+        f"SELECT * EXCEPT ({listed}, {_PLACE}, {kept}),"
+        f" get(array({texts}), {_PLACE}) AS {write(field.this)}, {kept}"
+        f" FROM {write(source)}"
+        f" LATERAL VIEW posexplode(array({listed})) lakeflow_values AS {_PLACE}, {kept}"
+    )
+    if not pivot.args.get("include_nulls"):
+        query += f" WHERE {kept} IS NOT NULL"
+    return exp.Subquery(this=parse_query(query), alias=alias and alias.copy())
+
+
 def _move_alias(pivot: exp.Pivot) -> None:
     """Name the rows of a ``PIVOT`` like its source: Sail takes no name before it."""
-    if pivot.args.get("unpivot") or (source := pivot.parent) is None:
+    if (source := pivot.parent) is None:
         return
     alias = source.args.get("alias")
     if alias is None or alias.columns:
@@ -266,10 +306,7 @@ def _join_views(select: exp.Select) -> None:
 
 
 def refuse_queries(tree: Tree) -> None:
-    """Refuse natural joins and ``UNPIVOT``.
-
-    After a natural join, ``u.*`` lacks the keys on Sail. ``UNPIVOT`` keeps the rows of NULL there,
-    and drops the names after ``AS``.
+    """Refuse natural joins, after which ``u.*`` lacks the keys on Sail.
 
     :raises NotImplementedError: there is one.
     """
@@ -277,9 +314,4 @@ def refuse_queries(tree: Tree) -> None:
         raise NotImplementedError(
             "Sail has other columns for NATURAL JOIN than Databricks. Name the keys: JOIN … USING "
             "(…)."
-        )
-    if any(each.args.get("unpivot") for each in tree.find_all(exp.Pivot)):
-        raise NotImplementedError(
-            "Sail has other rows for UNPIVOT than Databricks. Use unpivot of a frame, or UNION ALL "
-            "with a SELECT for each column."
         )

@@ -13,7 +13,7 @@ from ..language.sql_literals import Query
 from ..tables.delta_log import find_filled
 from .merge_in_copy import merge_in_copy
 from .query_columns import Describe, find_kind, list_selects, parse_query, write
-from .query_groups import lift_aggregates, name_groups
+from .query_groups import lift_aggregates, name_groups, order_by_stars
 from .query_tables import name_folders, name_keys
 from .show_commands import insert_information
 from .sql_changes import rewrite_statement
@@ -23,6 +23,7 @@ from .sql_queries import (
     hold_filters,
     name_dates,
     refuse_queries,
+    replace_unpivots,
     rewrite_queries,
 )
 from .sql_writes import copy_into, create_by_frame, limit_texts, replace_rows
@@ -77,6 +78,7 @@ class StatementRules:
         before = write(tree)
         name_folders(tree, self._sql.query)
         refuse_queries(tree)
+        tree = replace_unpivots(tree)
         for select in tree.find_all(exp.Select):
             name_dates(select)
             name_groups(select)
@@ -88,6 +90,7 @@ class StatementRules:
             for select in list_selects(tree):
                 name_elements(select, partial(find_kind, select, describe), is_lenient=is_lenient)
         name_keys(tree, describe)
+        order_by_stars(tree, describe)
         corrected = write(lift_aggregates(tree, describe))
         return statement if corrected == before else corrected
 
@@ -105,7 +108,8 @@ class StatementRules:
             return run(description)
         describe, before = _describe_by(run), write(tree)
         tree = self.functions.insert(insert_information(tree, query))
-        self._variables.insert(tree, describe)
+        # Queries in the tree may be such as Sail refuses.
+        self._variables.insert(tree, _describe_by(lambda text: self._sql.run(text, run)))
         tree = rewrite_statement(tree, describe, partial(find_filled, query))
         after = write(rewrite_queries(tree, describe, is_lenient=self._is_lenient()))
         return run(after) if after != before or isinstance(tree, exp.Query) else None

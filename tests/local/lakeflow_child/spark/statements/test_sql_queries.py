@@ -147,13 +147,13 @@ def test_other_queries_stay(query: str) -> None:
     [
         (
             "SELECT x FROM t, LATERAL explode(t.v) AS a(x) WHERE x > 1 OR id = 2",
-            "SELECT x FROM t CROSS JOIN LATERAL EXPLODE(t.v) AS a(x) WHERE (x > 1 OR id = 2) AND size(t.v) > 0",
+            "SELECT x FROM t CROSS JOIN LATERAL explode(t.v) AS a(x) WHERE (x > 1 OR id = 2) AND size(t.v) > 0",
         ),
         (
             "SELECT x FROM t JOIN LATERAL inline(v) AS a",
-            "SELECT x FROM t CROSS JOIN LATERAL INLINE(v) AS a WHERE size(v) > 0",
+            "SELECT x FROM t CROSS JOIN LATERAL inline(v) AS a WHERE size(v) > 0",
         ),
-        ("SELECT x FROM t LEFT JOIN LATERAL EXPLODE(v) AS a(x) ON TRUE",) * 2,
+        ("SELECT x FROM t LEFT JOIN LATERAL explode(v) AS a(x) ON TRUE",) * 2,
         ("SELECT x FROM t CROSS JOIN LATERAL (SELECT 1 AS x) AS a",) * 2,
     ],
 )
@@ -182,9 +182,9 @@ def test_an_array_with_the_name_of_its_elements_is_refused() -> None:
 def test_rows_are_filtered_after_views_of_arrays() -> None:
     query = "SELECT x FROM t LATERAL VIEW explode(v) AS x LATERAL VIEW OUTER explode(w) b AS y WHERE x = y"
     assert rewrite(query) == (
-        "SELECT x FROM t CROSS JOIN LATERAL EXPLODE(v) AS lateral_0(x) CROSS JOIN LATERAL EXPLODE(w) AS b(y) "
+        "SELECT x FROM t CROSS JOIN LATERAL explode(v) AS lateral_0(x) CROSS JOIN LATERAL explode(w) AS b(y) "
         "WHERE x = y AND size(v) > 0"
     )
     assert rewrite("SELECT x FROM t LATERAL VIEW explode(v) a AS x") == (
-        "SELECT x FROM t LATERAL VIEW EXPLODE(v) a AS x"
+        "SELECT x FROM t LATERAL VIEW explode(v) a AS x"
     )
