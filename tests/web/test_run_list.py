@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,12 +10,17 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from flask_lakeflow_jobs import current_jobs
+from flask_lakeflow_jobs import NotAllowed, RunNotFound, current_jobs, present_runs
+from flask_lakeflow_jobs.config.jobs import Job
+from flask_lakeflow_jobs.present_runs import ReadLimit
 from flask_lakeflow_jobs.record.values import RequestedRun, RunEnd
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
+from flask_lakeflow_jobs.upstream.read_cache import CachedResponse
 from flask_lakeflow_jobs.web import run_list
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
+from tests.records import record_of, state_of
+from tests.run_documents import run_state
 from tests.support import ALICE, on_behalf_of
 
 URL = "/api/jobs/runs"
@@ -232,3 +238,56 @@ def test_date_as_the_end_includes_its_day() -> None:
     begin = run_list.parse_time("from", "2026-01-31T02:00:00+02:00")
     assert begin is not None
     assert begin % day == 0
+
+
+#: What the workspace has of a run, and the outcome that the list has.
+STATES: dict[str, tuple[Any, str]] = {
+    "running": (run_state("RUNNING", status="RUNNING"), "running"),
+    "queued": (run_state("QUEUED", status="QUEUED"), "queued"),
+    "succeeded": (run_state("TERMINATED", "SUCCESS"), "succeeded"),
+    "failed": (run_state("TERMINATED", "FAILED"), "failed"),
+    "deleted": (RunNotFound(1, "quick"), "unknown"),
+    "refused": (NotAllowed("Not yours."), "running"),  # as recorded
+}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_pages_by_outcome_have_each_run_that_has_it_once(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Whatever the limits are, and whichever ends are recorded."""
+    choice = random.Random(seed)
+    app = make_app(LAKEFLOW_JOBS_RECORD_URL=True)
+    record, jobs = record_of(app), state_of(app).settings.jobs
+    states: dict[int, str] = {}
+    for run_id in range(1, 30):
+        key, states[run_id] = choice.choice(["quick", "failing"]), choice.choice([*STATES])
+        job_id = jobs[key].job_id
+        record.add_found_run(key, job_id, run_id, started_at=choice.randint(1, 8))
+        if states[run_id] in ("succeeded", "failed") and choice.random() < 0.5:
+            record.finish_run(RunEnd(job_id, run_id, states[run_id], 1_000, 2_000))
+
+    class Reads:
+        def __init__(self, _: object, __: object, job: Job, **___: object) -> None:
+            self._job_id = job.job_id
+
+        def get_run(self, run_id: int) -> Any:
+            if isinstance(found := STATES[states[run_id]][0], Exception):
+                raise found
+            times = {"start_time": 1_000, "end_time": 2_000}
+            return CachedResponse({"run_id": run_id, "job_id": self._job_id, **times, **found})
+
+    monkeypatch.setattr(present_runs, "CachedReads", Reads)
+    monkeypatch.setattr(run_list, "PAGE_SIZE", choice.randint(1, 6))
+    limit = ReadLimit(choice.randint(1, 5), 10.0, "The others are not read.")
+    monkeypatch.setattr(run_list, "PAGE_LIMIT", limit)
+    client, outcomes = app.test_client(), sorted({outcome for _, outcome in STATES.values()})
+    for outcome in choice.sample(outcomes, len(outcomes)):
+        listed: list[int] = []
+        page: dict[str, Any] = {"nextPageToken": ""}
+        while (token := page["nextPageToken"]) is not None:
+            page = client.get(f"{URL}?outcome={outcome}&pageToken={token}").get_json()
+            assert page["nextPageToken"] != token, "the pages would never end"
+            listed += [run["runId"] for run in page["runs"]]
+        expected = [run_id for run_id, state in states.items() if STATES[state][1] == outcome]
+        assert sorted(listed) == expected
