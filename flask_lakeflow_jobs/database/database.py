@@ -312,7 +312,7 @@ class Database:
             arguments["password"] = self._create_password(self._credentials)
         connection = TimedConnection.connect(*args, **arguments)
         connection.timeout = self._timeout
-        connection.prepare_only_without_pooler()
+        connection.set_up_session()
         return connection
 
     def _create_password(self, credentials: Credentials) -> str:

@@ -12,6 +12,9 @@ from typing import Any, TypeVar
 
 import psycopg
 
+#: At higher levels, statements of two processes at once could fail.
+READ_COMMITTED = "read committed"
+
 T = TypeVar("T")
 
 
@@ -29,17 +32,21 @@ class TimedConnection(psycopg.Connection[Any]):
     #: The maximum seconds for one statement.
     timeout = math.inf
 
-    def prepare_only_without_pooler(self) -> None:
-        """Use no prepared statements through a pooler such as PgBouncer.
+    def set_up_session(self) -> None:
+        """Let each statement see what others have committed, for any default of the database.
 
-        It may run each transaction on another connection to the server, which has prepared others
-        by the same names. A pooler gives its clients numbers of processes of its own.
+        Change nothing through a pooler such as PgBouncer, and use no prepared statements. It may
+        run each transaction on another connection to the server, where other clients have prepared
+        statements by the same names. A pooler gives its clients numbers of processes of its own.
         """
         self.autocommit = True
-        row = self.execute("SELECT pg_backend_pid()").fetchone()
-        self.autocommit = False
-        if row != (self.info.backend_pid,):
+        session = "SELECT pg_backend_pid(), current_setting('default_transaction_isolation')"
+        process, isolation = self.execute(session).fetchone() or (None, None)
+        if process != self.info.backend_pid:
             self.prepare_threshold = None
+        elif isolation != READ_COMMITTED:
+            self.execute(f"SET default_transaction_isolation = '{READ_COMMITTED}'")
+        self.autocommit = False
 
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **options: Any) -> T:
         deadline = time.monotonic() + self.timeout

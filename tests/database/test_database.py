@@ -15,6 +15,7 @@ from sqlalchemy import event
 from flask_lakeflow_jobs import DatabaseUnavailable
 from flask_lakeflow_jobs.database.database import Database, open_database
 from flask_lakeflow_jobs.database.urls import DEFAULT_FILE
+from tests.postgres import PostgresServer
 from tests.support import run_python
 
 
@@ -152,6 +153,25 @@ def test_read_only_server_refuses_statements(postgres_url: str, tmp_path: Path) 
     with pytest.raises(DatabaseUnavailable) as caught, database.write() as connection:
         connection.exec_driver_sql("CREATE TABLE refused (a INT)")
     assert "refuses a statement: cannot execute CREATE TABLE in a read-only" in caught.value.detail
+    database.close()
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_write_succeeds_although_another_changed_the_row_at_any_default_isolation(
+    level: str, postgres_url: str, postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    name = postgres_url.rpartition("/")[2]
+    postgres_server.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = '{level}'")
+    database = open_database(postgres_url, instance_path=tmp_path, setting="X_URL")
+    update = "UPDATE counts SET number = number + 1"
+    with database.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE counts AS SELECT 0 AS number")
+    with database.write() as connection:
+        connection.exec_driver_sql("SELECT * FROM counts")
+        database.run(lambda other: other.exec_driver_sql(update))
+        connection.exec_driver_sql(update)
+    with database.read() as connection:
+        assert connection.exec_driver_sql("SELECT number FROM counts").scalar() == 2
     database.close()
 
 
