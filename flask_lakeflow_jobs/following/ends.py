@@ -164,8 +164,9 @@ class EndRecorder(EndSender):
             self._send(signal, payload)
 
     def abandon(self, run_key: RunKey) -> None:
-        _log.warning("Run %d of %s: %s", run_key.run_id, run_key.job.key, NO_RUN)
-        self._record.attempt(partial(self._record.abandon_run, *run_key.ids, NO_RUN))
+        abandon = partial(self._record.abandon_run, *run_key.ids, NO_RUN)
+        if self._record.attempt(abandon):  # other readers may have been earlier
+            _log.warning("Run %d of %s: %s", run_key.run_id, run_key.job.key, NO_RUN)
 
     def _finish(self, run_key: RunKey, status: RunStatus) -> None:
         if self._record_end(run_key, status):

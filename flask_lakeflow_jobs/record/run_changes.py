@@ -150,10 +150,11 @@ class RunChanges(RecordedRuns):
         event = (end.job_id, end.run_id, end.ended_at)
         return self._update_and_deliver(update, "run_finished", event, receivers, payload)
 
-    def abandon_run(self, job_id: int, run_id: int, error: str) -> None:
+    def abandon_run(self, job_id: int, run_id: int, error: str) -> bool:
         """Record that the end of an unfinished run will never be known. Nothing is delivered.
 
         :param error: one line.
+        :return: whether the record has the run without an end.
         """
         update = runs.update().where(runs.c.job_id == job_id, runs.c.run_id == run_id)
         values = {
@@ -164,7 +165,8 @@ class RunChanges(RecordedRuns):
             "duration": None,
             "ends": runs.c.ends + 1,
         }
-        self._execute(update.where(runs.c.state == RowState.STARTED.value).values(values))
+        is_unfinished = runs.c.state == RowState.STARTED.value
+        return self._execute(update.where(is_unfinished).values(values)) > 0
 
     def explain_end(self, job_id: int, run_id: int, ended_at: int, error: str) -> None:
         """Record why a run failed, unless it has ended again since.

@@ -218,15 +218,17 @@ def test_end_from_before_a_repair_that_is_seen_late_ends_no_run(
 
 
 def test_run_that_the_workspace_dropped_has_no_known_outcome(
-    tmp_path: Path, clock: FakeClock
+    tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     with switchable_record(tmp_path, clock) as record:
         add_run(record, 7, job_id=JOB.job_id)
         ends = EndRecorder(
             Flask("app"), record, {JOB.key: JOB}, clock, lambda _: NotImplemented, has_threads=False
         )
-        ends.abandon(RunKey(APP, JOB, 7))
+        for _ in range(2):
+            ends.abandon(RunKey(APP, JOB, 7))
         (row,) = record.list_runs()
         assert (row.outcome, row.error) == ("unknown", NO_RUN)
+        assert len(caplog.records) == 1
         assert record.list_unfinished_runs([JOB.job_id]) == []
         assert record.list_undelivered() == []
