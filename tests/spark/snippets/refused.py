@@ -99,6 +99,10 @@ spark.sql("SELECT session_window(t, '1 day') AS w FROM VALUES (TIMESTAMP'2024-01
 # Advice: Sail describes nothing as JSON
 spark.sql("DESCRIBE TABLE EXTENDED dev.snippets.saved AS JSON")
 
+# %% path of JSON in a column
+# Advice: Write one in place of the column
+spark.sql("SELECT get_json_object(t, p) FROM VALUES ('{}', '$.a') AS v(t, p)").collect()
+
 # %% map of constant texts
 # Advice: has a defect
 spark.sql("SELECT explode(map('a', 'b'))").collect()

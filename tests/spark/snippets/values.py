@@ -455,3 +455,7 @@ assert spark.sql("SELECT *, v AS w FROM pairs ORDER BY ALL DESC").first()[:] == 
 # %% rows in parts
 assert spark.sql("SELECT v FROM pairs DISTRIBUTE BY k SORT BY v").collect() == [(1,), (1,), (4,)]
 assert spark.sql("SELECT v FROM pairs CLUSTER BY v").first().v == 1
+
+# %% NULL and numbers that are none
+rows = spark.sql("SELECT * FROM VALUES (1.5D), (CAST('NaN' AS DOUBLE)), (NULL) AS t(x)")
+assert rows.filter(~F.isnan("x")).count() == 2 and rows.filter("NOT isnan(x)").count() == 2

@@ -218,7 +218,17 @@ def _write_json(write: CallWriter, value: Any) -> Any:
 
 
 def _check_json_path(write: CallWriter, text: Any, path: Any) -> None:
+    if write.is_column(path):  # which has NULL there
+        raise NotImplementedError(
+            "Sail reads a path of JSON that is a constant. Write one in place of the column, or "
+            "parse the text with from_json."
+        )
     check_path(write.read(path))
+
+
+def _find_nan(write: CallWriter, value: Any) -> Any:
+    no = write.call("isnotnull", write.literal(None))
+    return write.call("coalesce", write.call("isnan", value), no)
 
 
 def _refuse_several(*_: Any) -> None:
@@ -295,6 +305,8 @@ _RULES: dict[tuple[str, int], Rule] = {
     # It begins a word after each sign.
     ("initcap", 1): _capitalize,
     ("current_metastore", 0): lambda write: write.literal("local"),
+    # It has NULL for NULL.
+    ("isnan", 1): _find_nan,
     # It lacks the name of a row's file.
     ("input_file_name", 0): lambda write: write.column("_metadata.file_path"),
     # It counts a negative length from the other end.

@@ -117,6 +117,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.language.sql_corrections imp
         ("INSERT INTO log (a) SELECT log(a)", "INSERT INTO log (a) SELECT ln(a)"),
         ("power(t.a, 2)", "power(CAST(t.a AS DOUBLE), 2)"),
         ("timestamp_seconds(a)", "CAST(a AS TIMESTAMP)"),
+        ("NOT isnan(a)", "NOT coalesce(isnan(a), isnotnull(NULL))"),
         (
             "map(a, 1), map('mode', 'x'), map(), map_from_entries(b)",
             "map_concat(map(a, 1)), map('mode', 'x'), map(), map_concat(map_from_entries(b))",
