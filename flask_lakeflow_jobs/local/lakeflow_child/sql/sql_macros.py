@@ -184,6 +184,7 @@ _MACROS = {
     "csc(x)": "1 / sin(x)",
     "hypot(a, b)": "sqrt(CAST(a AS DOUBLE) * a + CAST(b AS DOUBLE) * b)",
     "rint(x)": "round_even(CAST(x AS DOUBLE), 0)",
+    "isnan(x)": "coalesce(system.main.isnan(x), false)",
     "nanvl(a, b)": "CASE WHEN isnan(CAST(a AS DOUBLE)) THEN b ELSE a END",
     "negative(x)": "-x",
     "positive(x)": "x",
@@ -226,7 +227,9 @@ _MACROS = {
         "length(array_to_string(system.main.str_split_regex(s, p)[1:n - 1], '')) + "
         "length(array_to_string(regexp_extract_all(s, p)[1:n - 1], '')) AS BIGINT))) END"
     ),
-    "find_in_set(s, l)": "coalesce(list_position(string_split(l, ','), s), 0)",
+    "find_in_set(s, l)": (
+        "CASE WHEN s || l IS NOT NULL THEN coalesce(list_position(string_split(l, ','), s), 0) END"
+    ),
     "mask(s, u := 'X', l := 'x', d := 'n', o := NULL)": (
         "array_to_string(list_transform(string_split(s, ''), lambda c: coalesce(CASE "
         "WHEN regexp_matches(c, '[[:upper:]]') THEN u WHEN regexp_matches(c, '[[:lower:]]') THEN l "

@@ -741,3 +741,5 @@ SELECT get_json_object('{"a": [{"b": 1}, {"b": 2}]}', '$.a[*].b');
 
 SELECT zip_with(array(struct(1 AS n)), array(2), (x, y) -> x.n + y);
 -- [["[3]"]]
+SELECT isnan(x), find_in_set(s, 'a,b') FROM VALUES (CAST('NaN' AS DOUBLE), 'b'), (NULL, NULL), (1.5D, 'c') AS t(x, s);
+-- [["true", "2"], ["false", null], ["false", "0"]]

@@ -13,6 +13,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_columns imp
 from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_groups import (
     lift_aggregates,
     name_groups,
+    order_by_stars,
 )
 from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_sql import (
     DatabricksDialect,
@@ -74,3 +75,18 @@ def test_aggregates_that_sail_loses_are_columns_of_an_inner_query(
 
     tree = parse_one(query, DatabricksDialect)
     assert write(lift_aggregates(tree, describe)).lower() == (lifted or query).lower()
+
+
+@pytest.mark.parametrize(
+    ("query", "order"),
+    [
+        ("SELECT * FROM t ORDER BY ALL DESC", "1 DESC, 2 DESC, 3 DESC"),
+        ("SELECT u.*, 1 AS x FROM u ORDER BY ALL LIMIT 1", "1, 2, 3 LIMIT 1"),
+        ("SELECT a FROM t ORDER BY ALL", "ALL"),
+        ("SELECT * FROM t ORDER BY a", "a"),
+    ],
+)
+def test_order_by_all_takes_each_column_of_a_star(query: str, order: str) -> None:
+    tree = parse_one(query, DatabricksDialect)
+    order_by_stars(tree, lambda _: dict.fromkeys("abc", "int"))
+    assert write(tree).partition(" ORDER BY ")[2] == order

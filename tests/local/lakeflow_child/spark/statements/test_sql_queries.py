@@ -11,6 +11,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_columns imp
 from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.sql_queries import (
     filter_laterals,
     name_dates,
+    replace_unpivots,
     rewrite_queries,
 )
 from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_sql import (
@@ -188,3 +189,49 @@ def test_rows_are_filtered_after_views_of_arrays() -> None:
     assert rewrite("SELECT x FROM t LATERAL VIEW explode(v) a AS x") == (
         "SELECT x FROM t LATERAL VIEW explode(v) a AS x"
     )
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT sum(x), myFunction(x), datediff(a, b), datediff(DAY, a, b) FROM t",
+        "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY x DESC) FROM t",
+        "SELECT element_at(a, n), try_element_at(a, n), a[n] FROM t",
+    ],
+)
+def test_query_that_is_parsed_and_written_stays_the_same(query: str) -> None:
+    assert write(parse_one(query, DatabricksDialect)) == query
+
+
+@pytest.mark.parametrize(
+    ("query", "written"),
+    [
+        (
+            "SELECT x FROM t AS s UNPIVOT (x FOR y IN (a, b AS `c`)) AS u",
+            "SELECT x FROM (SELECT * EXCEPT (a, b, lakeflow_place, x), get(array('a', 'c'), lakeflow_place) AS y, x FROM t AS s LATERAL VIEW posexplode(array(a, b)) lakeflow_values AS lakeflow_place, x WHERE NOT x IS NULL) AS u",
+        ),
+        (
+            "SELECT x FROM (SELECT 1 AS a) AS s UNPIVOT INCLUDE NULLS (x FOR y IN (a))",
+            "SELECT x FROM (SELECT * EXCEPT (a, lakeflow_place, x), get(array('a'), lakeflow_place) AS y, x FROM (SELECT 1 AS a) AS s LATERAL VIEW posexplode(array(a)) lakeflow_values AS lakeflow_place, x) AS s",
+        ),
+    ],
+)
+def test_unpivot_is_a_query_of_values_and_their_names(query: str, written: str) -> None:
+    assert write(replace_unpivots(parse_one(query, DatabricksDialect))) == written
+
+
+def test_unpivot_of_several_values_is_refused() -> None:
+    query = "SELECT * FROM t UNPIVOT ((x, y) FOR z IN ((a, b), (b, a)))"
+    with pytest.raises(NotImplementedError, match="Write a SELECT for each name"):
+        replace_unpivots(parse_one(query, DatabricksDialect))
+
+
+@pytest.mark.parametrize(
+    ("query", "written"),
+    [
+        ("SELECT n FROM u DISTRIBUTE BY id SORT BY n", "SELECT n FROM u SORT BY n"),
+        ("SELECT n FROM u CLUSTER BY id", "SELECT n FROM u SORT BY id"),
+    ],
+)
+def test_rows_are_in_no_parts(query: str, written: str) -> None:
+    assert rewrite(query) == written
