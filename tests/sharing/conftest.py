@@ -143,10 +143,12 @@ def redis_cluster(tmp_path: Path) -> Iterator[RedisCluster]:
 def _running(server: AnyRedis) -> Iterator[AnyRedis]:
     if EXECUTABLE is None and not os.environ.get("CI"):
         pytest.skip("There is no redis-server: apt-get install redis-server")
-    server.start()
-    yield server
-    server.resume()
-    server.kill()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.resume()
+        server.kill()
 
 
 class PostgresStore:
