@@ -29,13 +29,8 @@ from ..errors import DatabaseUnavailable, LakeflowJobsError
 from ..text import MAX_ERROR_CHARS, clean_line, first_line
 from .fork_gate import FORK_GATE
 from .kept_connections import KeptConnections
-from .sqlite_connections import (
-    BEGIN_WRITING,
-    begin_writing,
-    create_file,
-    identify_file,
-    set_up_connection,
-)
+from .sqlite_connections import begin_writing, create_file, identify_file, set_up_connection
+from .statement_failures import was_disconnected
 from .urls import parse_database_url
 
 #: Seconds that a write waits for the write of another process, and that a connection may take.
@@ -374,34 +369,3 @@ def _describe(error: SQLAlchemyError) -> str:
     if isinstance(error, REFUSALS):  # further lines of Postgres have the values of a row
         text = first_line(text)
     return clean_line(text, MAX_ERROR_CHARS)
-
-
-def concerns_statement(error: Exception) -> bool:
-    """Return whether other statements may succeed: the database responds."""
-    cause = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
-    if isinstance(cause, DBAPIError):
-        is_busy = isinstance(cause.orig, (sqlite3.OperationalError, TimeoutError))
-        return not cause.connection_invalidated and not is_busy
-    return not isinstance(error, LakeflowJobsError)
-
-
-def was_disconnected(error: DatabaseUnavailable) -> bool:
-    """Return whether a new connection may work. After a timeout, it would time out too."""
-    cause = error.__cause__
-    return (
-        isinstance(cause, DBAPIError)
-        and cause.connection_invalidated
-        and not is_slow_statement(error)
-    )
-
-
-def is_slow_statement(error: DatabaseUnavailable) -> bool:
-    """Return whether a statement took too long, after the database had responded.
-
-    While another process writes to SQLite, reads need not wait.
-    """
-    cause = error.__cause__
-    if not isinstance(cause, DBAPIError):
-        return False
-    is_locked = isinstance(cause.orig, sqlite3.OperationalError) and "locked" in str(cause.orig)
-    return isinstance(cause.orig, TimeoutError) or (is_locked and cause.statement == BEGIN_WRITING)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..concurrency import run_in_each_process
-from ..database.database import is_slow_statement
+from ..database.statement_failures import is_slow_statement
 from ..errors import DatabaseUnavailable, RecordOutdated
 from .prepared import PreparedWriter, Step
 from .schema import actions

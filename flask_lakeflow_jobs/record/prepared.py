@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from ..database.database import concerns_statement, was_disconnected
+from ..database.statement_failures import concerns_statement, was_disconnected
 from ..errors import DatabaseUnavailable
 from .group_commit import GroupCommit, Write
 from .schema import actions, runs
