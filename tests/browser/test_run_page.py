@@ -177,6 +177,23 @@ def test_run_page_recovers_as_soon_as_the_network_is_back(
     wait_for_end(page)
 
 
+def test_run_page_says_at_once_that_the_network_is_lost(
+    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
+    wait_for_task(page, "wait", "going")
+    page.wait_for_selector("[data-connection=live]")
+    page.clock.set_fixed_time(
+        page.evaluate("Date.now() / 1000 - 3_600")
+    )  # no load is due by itself
+    page.context.set_offline(True)  # the stream stays open: its end never arrives
+    page.wait_for_selector("[data-connection=stale]:has-text('cannot be reached')")
+    page.context.set_offline(False)
+    page.wait_for_selector("[data-connection=live]")
+    run_gate.open()
+    wait_for_end(page)
+
+
 def test_run_page_cancels_after_confirmation(
     app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:

@@ -78,6 +78,7 @@ export class LiveRun {
       },
     };
     addEventListener("online", this.#retry);
+    addEventListener("offline", this.#check);
     addEventListener("lf-loggedout", this.#handleLogout);
     this.#stop = watchRun(root.dataset.lakeflowRun, handlers, { whileHidden: () => true, brief: true });
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
@@ -143,6 +144,9 @@ export class LiveRun {
   /** Another request of the page, such as that of a log, was answered with a login page. */
   #handleLogout = () => this.#handleFailure(LOGGED_OUT);
 
+  /** Find out whether the app can be reached: a stream does not notice that its network is gone. */
+  #check = () => this.#refresh();
+
   /** Load the page at the next tick if the last load failed, because the app can be reached again. */
   #retry = () => {
     this.#retryAt = 0;
@@ -196,6 +200,7 @@ export class LiveRun {
   #close() {
     clearInterval(this.#ticker);
     removeEventListener("online", this.#retry);
+    removeEventListener("offline", this.#check);
     removeEventListener("lf-loggedout", this.#handleLogout);
     this.#stop();
     this.#announcer.remove();
