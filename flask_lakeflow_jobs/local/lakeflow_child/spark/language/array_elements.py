@@ -13,7 +13,7 @@ from contextlib import suppress
 from sqlglot import exp
 
 from ...sql.databricks_sql import DatabricksDialect, SailDialect, parse_one
-from .sail_calls import write_element
+from .call_texts import write_element
 
 #: Returns the type of an expression of a query; an error if it has none there.
 FindKind = Callable[[str], str]

@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from .sail_calls import CALLS, write_call
+from .call_texts import write_call
+from .sail_calls import CALLS
 from .sql_literals import write_literal
 
 # pyspark is imported in functions: its import starts a session, and that of ``delta`` does not.

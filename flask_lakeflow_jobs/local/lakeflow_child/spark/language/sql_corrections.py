@@ -14,7 +14,8 @@ import re
 
 from ...function_calls import FunctionCall, Span, find_arguments, read_arguments, replace_calls
 from ...sql_syntax import LITERAL
-from .sail_calls import CALLS, write_call
+from .call_texts import write_call
+from .sail_calls import CALLS
 
 _CORRECTED = CALLS | {"cast", "collect_list", "try_cast"}
 # Spark reads a date up to the T of a text, and Sail none.
