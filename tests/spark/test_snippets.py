@@ -9,8 +9,10 @@ from typing import Any
 from tests.spark.support import check_snippets, read_advised, read_snippets
 
 #: The first creates tables and a volume for the others.
-RUNNING = ("usual", "files", "columns", "changes", "catalog", "joins", "values", "queries")
-RUNNING += ("features",)
+RUNNING = (
+    *("usual", "files", "columns", "changes", "catalog"),
+    *("joins", "values", "queries", "features"),
+)
 
 
 def test_usual_snippets_run_or_say_what_to_do(workspaces: Callable[..., Any]) -> None:
