@@ -62,3 +62,9 @@ assert spark.sql("SELECT v FROM pairs CLUSTER BY v").first().v == 1
 # %% NULL and numbers that are none
 rows = spark.sql("SELECT * FROM VALUES (1.5D), (CAST('NaN' AS DOUBLE)), (NULL) AS t(x)")
 assert rows.filter(~F.isnan("x")).count() == 2 and rows.filter("NOT isnan(x)").count() == 2
+
+# %% keys of groups that Sail computes otherwise
+query = "SELECT datediff(DATE '2024-01-09', d), count(*) FROM VALUES (DATE '2024-01-01'), (DATE '2024-01-02') AS t(d) GROUP BY"
+for key in ("1", "ALL", "datediff(DATE '2024-01-09', d)"):
+    for end in ("ORDER BY datediff(DATE '2024-01-09', d)", "HAVING datediff(DATE '2024-01-09', d) < 9 ORDER BY 1", "ORDER BY 1"):
+        assert spark.sql(f"{query} {key} {end}").collect()[0][:] == (7, 1), (key, end)

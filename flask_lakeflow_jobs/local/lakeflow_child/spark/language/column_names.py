@@ -9,6 +9,10 @@ from ...function_calls import Span
 from ...sql_syntax import LITERAL
 
 _SELECT = re.compile(r"\s*SELECT\s+(?:(?:ALL|DISTINCT)\s+)?", re.IGNORECASE)
+# With an alias for the key of a group, Sail does not find it in calls of these.
+_AFTER_GROUPS = re.compile(
+    r"\bGROUP\s+BY\b.*\b(?:HAVING|ORDER\s+BY)\b.*\w\s*\(", re.IGNORECASE | re.DOTALL
+)
 _EDGE = re.compile(
     rf"{LITERAL}|`[^`]*`|\bDISTINCT\s+FROM\b|(?P<edge>[()\[\],;])|(?P<word>\b(?:FROM|GROUP|HAVING"
     r"|LATERAL|LIMIT|ORDER|QUALIFY|UNION|WHERE|WINDOW)\b)",
@@ -27,10 +31,10 @@ _PART_OF_CALL = re.compile(rf"\s*(?:{_PART})\s*", re.DOTALL)
 def change_columns(query: str, change: Callable[[str], str]) -> str:
     """Change the text of a query, that of each column it selects by itself.
 
-    Columns whose texts change keep the names that Spark takes from them, if they are calls.
+    Calls that change keep the names that Spark takes from them, where Sail takes an alias.
     """
     places = _find_columns(query)
-    if not places:
+    if not places or _AFTER_GROUPS.search(query, places[-1][1]):
         return change(query)
     texts = [query[start:end] for start, end in places]
     columns = [_rename(each, change(each)) for each in texts]
@@ -68,7 +72,9 @@ def name_call(column: str) -> str | None:
         parts.append(_write(match))
         position = match.end()
     function, is_call, _ = parts[0].partition("(") if parts else ("", "", "")
-    return "".join(parts) if function and is_call and function not in GENERATORS else None
+    name = "".join(parts)
+    is_named = function and is_call and function not in GENERATORS and "`" not in name
+    return name if is_named else None
 
 
 def _write(match: re.Match[str]) -> str:

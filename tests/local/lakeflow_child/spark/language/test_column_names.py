@@ -29,7 +29,7 @@ def test_call_has_the_name_that_spark_gives_it(column: str, name: str) -> None:
     [
         *("a", "1", "'x'", "(a)", "f(a) b", "f(a) AS b", "f(a) + 1", "f(-1)", "sum(DISTINCT a)"),
         *("cast(a AS int)", "max(a) OVER (x)", "f(a).b", "f(a)::int", "f(t.*)", "f(x -> x)"),
-        *("f(date'2024-01-01')", "explode(map(a, b))", ""),
+        *("f(date'2024-01-01')", "explode(map(a, b))", "f('`')", ""),
     ],
 )
 def test_column_that_is_no_plain_call_keeps_the_name_of_sail(column: str) -> None:
@@ -50,6 +50,14 @@ def test_column_that_is_no_plain_call_keeps_the_name_of_sail(column: str) -> Non
             "WITH q AS (SELECT g(a)) SELECT g(a) FROM q",
         ),
         ("INSERT INTO t SELECT f(a)", "INSERT INTO t SELECT g(a)"),
+        (
+            "SELECT f(a) FROM t GROUP BY 1 ORDER BY 1",
+            "SELECT g(a) AS `f(a)` FROM t GROUP BY 1 ORDER BY 1",
+        ),
+        (
+            "SELECT f(a) FROM t GROUP BY 1 ORDER BY f(a)",
+            "SELECT g(a) FROM t GROUP BY 1 ORDER BY g(a)",
+        ),
         ("SELECT f('FROM, x'), [f(a), f(b)]", "SELECT g('FROM, x') AS `f(FROM, x)` , [g(a), g(b)]"),
     ],
 )
