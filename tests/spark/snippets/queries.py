@@ -68,3 +68,7 @@ query = "SELECT datediff(DATE '2024-01-09', d), count(*) FROM VALUES (DATE '2024
 for key in ("1", "ALL", "datediff(DATE '2024-01-09', d)"):
     for end in ("ORDER BY datediff(DATE '2024-01-09', d)", "HAVING datediff(DATE '2024-01-09', d) < 9 ORDER BY 1", "ORDER BY 1"):
         assert spark.sql(f"{query} {key} {end}").collect()[0][:] == (7, 1), (key, end)
+for key in ("1", "days", "ALL"):
+    query = f"SELECT datediff(DATE '2024-01-09', d) AS days, count(*) FROM VALUES (DATE '2024-01-01'), (DATE '2024-01-02') AS t(d) GROUP BY {key}"
+    for end in ("ORDER BY datediff(DATE '2024-01-09', d)", "HAVING datediff(DATE '2024-01-09', d) < 9 ORDER BY days + 1"):
+        assert spark.sql(f"{query} {end}").collect()[0][:] == (7, 1), (key, end)

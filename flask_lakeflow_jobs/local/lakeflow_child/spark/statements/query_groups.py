@@ -114,6 +114,24 @@ def name_groups(select: exp.Select) -> None:
             key.replace(keys[key.name.lower()].unalias().copy())
 
 
+def name_repeated_keys(select: exp.Select) -> None:
+    """Write keys of groups by their aliases in HAVING and ORDER BY: Sail finds them by these."""
+    if select.args.get("group") is None:
+        return
+    columns = {
+        column.name.lower() for each in select.expressions for column in each.find_all(exp.Column)
+    }
+    aliases = {
+        each.unalias(): each.alias
+        for each in select.expressions
+        if each.alias and each.alias.lower() not in columns and not _has_aggregate(each)
+    }
+    parts = [select.args[name] for name in ("having", "order") if select.args.get(name)]
+    for node in [node for part in parts for node in part.walk()]:
+        if (alias := aliases.get(node)) and node.find_ancestor(exp.AggFunc, exp.Select) is select:
+            node.replace(exp.column(alias))
+
+
 def _is_window(value: Tree) -> bool:
     """Return whether a value is a window of times."""
     is_call = isinstance(value, exp.Anonymous)

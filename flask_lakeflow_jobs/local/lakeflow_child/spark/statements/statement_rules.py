@@ -13,7 +13,7 @@ from ..language.sql_literals import Query
 from ..tables.delta_log import find_filled
 from .merge_in_copy import merge_in_copy
 from .query_columns import Describe, find_kind, list_selects, parse_query, write
-from .query_groups import lift_aggregates, name_groups, order_by_stars
+from .query_groups import lift_aggregates, name_groups, name_repeated_keys, order_by_stars
 from .query_tables import name_folders, name_keys
 from .show_commands import insert_information
 from .sql_changes import rewrite_statement
@@ -82,6 +82,7 @@ class StatementRules:
         for select in tree.find_all(exp.Select):
             name_dates(select)
             name_groups(select)
+            name_repeated_keys(select)
             filter_laterals(select)
         if tree.find(exp.Lambda, exp.Initcap) is not None:
             hold_filters(tree)

@@ -13,6 +13,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_columns imp
 from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_groups import (
     lift_aggregates,
     name_groups,
+    name_repeated_keys,
     order_by_stars,
 )
 from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_sql import (
@@ -90,3 +91,22 @@ def test_order_by_all_takes_each_column_of_a_star(query: str, order: str) -> Non
     tree = parse_one(query, DatabricksDialect)
     order_by_stars(tree, lambda _: dict.fromkeys("abc", "int"))
     assert write(tree).partition(" ORDER BY ")[2] == order
+
+
+@pytest.mark.parametrize(
+    ("query", "end"),
+    [
+        ("SELECT f(a) AS x, count(*) FROM t GROUP BY 1 ORDER BY f(a) DESC", "ORDER BY x DESC"),
+        ("SELECT f(a) AS x FROM t GROUP BY x HAVING f(a) > 1", "HAVING x > 1"),
+        ("SELECT a + 1 AS x FROM t GROUP BY ALL ORDER BY (a + 1) * 2", "ORDER BY (x) * 2"),
+        ("SELECT f(a) AS a FROM t GROUP BY 1 ORDER BY f(a)", "ORDER BY f(a)"),
+        ("SELECT f(x) AS y FROM t GROUP BY y ORDER BY max(f(x))", "ORDER BY max(f(x))"),
+        ("SELECT sum(x) AS y FROM t GROUP BY a ORDER BY sum(x)", "ORDER BY sum(x)"),
+        ("SELECT f(a) AS x FROM t ORDER BY f(a)", "ORDER BY f(a)"),
+    ],
+)
+def test_key_of_groups_is_sorted_and_filtered_by_its_alias(query: str, end: str) -> None:
+    tree = parse_one(query, DatabricksDialect)
+    assert isinstance(tree, exp.Select)
+    name_repeated_keys(tree)
+    assert write(tree).endswith(f" {end}")
