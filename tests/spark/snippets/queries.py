@@ -72,3 +72,8 @@ for key in ("1", "days", "ALL"):
     query = f"SELECT datediff(DATE '2024-01-09', d) AS days, count(*) FROM VALUES (DATE '2024-01-01'), (DATE '2024-01-02') AS t(d) GROUP BY {key}"
     for end in ("ORDER BY datediff(DATE '2024-01-09', d)", "HAVING datediff(DATE '2024-01-09', d) < 9 ORDER BY days + 1"):
         assert spark.sql(f"{query} {end}").collect()[0][:] == (7, 1), (key, end)
+
+# %% rows between two aggregates
+query = "SELECT explode(sequence(min(d), max(d), interval 1 day)) AS day FROM VALUES (DATE '2024-01-01'), (DATE '2024-01-03') AS t(d)"
+assert [str(row.day) for row in spark.sql(f"{query} ORDER BY day").collect()] == ["2024-01-01", "2024-01-02", "2024-01-03"]
+assert spark.sql(f"WITH days AS ({query}) SELECT count(*) FROM days").first()[0] == 3

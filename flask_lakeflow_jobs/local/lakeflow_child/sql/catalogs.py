@@ -47,6 +47,8 @@ class Warehouse:
                     _attach(self._database, catalog)
             use(self._database, is_catalog=True, names=["main"])
             self._database.execute("SET TimeZone = 'UTC'")  # as Databricks by default
+            # Texts for numbers and times, and these for texts.
+            self._database.execute("SET old_implicit_casting = true")
             user = os.environ.get("LAKEFLOW_LOCAL_USER")
             self._database.execute("SET VARIABLE lakeflow_user = ?", [user])
             add_samples(self._database)

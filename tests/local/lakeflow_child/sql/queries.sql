@@ -743,3 +743,7 @@ SELECT zip_with(array(struct(1 AS n)), array(2), (x, y) -> x.n + y);
 -- [["[3]"]]
 SELECT isnan(x), find_in_set(s, 'a,b') FROM VALUES (CAST('NaN' AS DOUBLE), 'b'), (NULL, NULL), (1.5D, 'c') AS t(x, s);
 -- [["true", "2"], ["false", null], ["false", "0"]]
+SELECT s > 9, s = 10.0, s IN (10), d > day, d BETWEEN '2024-01-01' AND day, greatest(s, '9'), n || s FROM VALUES (123, '10', DATE '2024-01-02', '2024-01-01') AS t(n, s, d, day);
+-- [["true", "true", "true", "true", "false", "9", "12310"]]
+SELECT lpad(n, 5, '0'), length(n), n LIKE '12%', substr(d, 1, 4), upper(d > '2024-01-01'), replace(n, '2', 'x') FROM VALUES (123, DATE '2024-01-02') AS t(n, d);
+-- [["00123", "3", "true", "2024", "TRUE", "1x3"]]

@@ -16,16 +16,17 @@ from .query_columns import (
     write,
 )
 
+_ROWS = "lakeflow_rows"
 _AGGREGATES = ("ANY_VALUE", "APPROX_COUNT_DISTINCT", "BOOL_AND", "BOOL_OR", "EVERY", "MODE")
 
 
 def lift_aggregates(tree: Tree, describe: Describe) -> Tree:
-    """Filter and sort groups in outer queries, where a query does that by aggregates.
+    """Filter, sort and explode groups in outer queries, where a query does that by aggregates.
 
     Sail loses those that ORDER BY alone has, and takes a column in HAVING for an alias.
     """
     for select in list_selects(tree):
-        lifted = _lift(select)
+        lifted = _lift(select) or _lift_rows(select)
         if lifted is not None:
             tree = replace_part(tree, select, lifted)
             expand_stars(lifted, describe)
@@ -61,6 +62,21 @@ def _lift(select: exp.Select) -> exp.Select | None:
     outer = wrap_query(inner, "grouped", kept)
     if condition is not None:
         outer.set("where", exp.Where(this=condition))
+    return outer
+
+
+def _lift_rows(select: exp.Select) -> exp.Select | None:
+    """Make rows of an aggregate in an outer query; return ``None`` if a query makes none."""
+    column = select.expressions[0]
+    is_single = len(select.expressions) == 1 and isinstance(column.unalias(), exp.UDTF)
+    if not (is_single and _has_aggregate(column)):
+        return None
+    inner, rows = select.copy(), column.copy()
+    aggregate = exp.alias_(column.unalias().this.copy(), _ROWS)
+    inner.set("expressions", [aggregate])
+    outer = wrap_query(inner, "grouped", [])
+    rows.unalias().set("this", exp.column(_ROWS))
+    outer.set("expressions", [rows])
     return outer
 
 

@@ -110,3 +110,19 @@ def test_key_of_groups_is_sorted_and_filtered_by_its_alias(query: str, end: str)
     assert isinstance(tree, exp.Select)
     name_repeated_keys(tree)
     assert write(tree).endswith(f" {end}")
+
+
+@pytest.mark.parametrize(
+    ("query", "lifted"),
+    [
+        (
+            "SELECT explode(sequence(min(a), max(a))) AS x FROM t WHERE a > 1",
+            "SELECT explode(lakeflow_rows) AS x FROM (SELECT sequence(min(a), max(a)) AS lakeflow_rows FROM t WHERE a > 1) AS grouped",
+        ),
+        ("SELECT explode(sequence(1, a)) AS x FROM t", None),
+        ("SELECT max(a) AS x FROM t", None),
+    ],
+)
+def test_aggregate_is_exploded_by_an_outer_query(query: str, lifted: str | None) -> None:
+    tree = lift_aggregates(parse_one(query, DatabricksDialect), lambda _: {"a": "int"})
+    assert write(tree) == (lifted or query)
