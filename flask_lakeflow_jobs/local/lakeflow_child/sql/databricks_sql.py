@@ -106,6 +106,11 @@ def parse_one(text: str, dialect: type[Databricks] | str) -> Tree:
     return trees[0]
 
 
+def write_sql(tree: Tree) -> str:
+    """Return the SQL of a tree, as Sail takes it."""
+    return tree.sql(SailDialect, normalize_functions=False, comments=False)
+
+
 def fill(template: str, **values: Tree) -> Tree:
     """Return the tree of an expression of DuckDB, with copies of values in place of ``:name``."""
 

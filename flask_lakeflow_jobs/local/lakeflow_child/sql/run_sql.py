@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import duckdb
 from sqlglot import exp
 
-from ..result_types import ResultTable
+from ..result_types import ResultTable, simple_type
 from ..sql_statements import (
     describe_skipped,
     replace_braces,
@@ -20,6 +21,7 @@ from ..sql_statements import (
 from ..workspace_paths import localize_sql
 from .catalogs import Warehouse, transaction
 from .databricks_sql import Immediate, number_markers
+from .query_scopes import find_kind, list_selects
 from .sql_advice import UnsupportedStatement
 from .sql_commands import Commands
 from .sql_session import (
@@ -30,7 +32,11 @@ from .sql_session import (
     list_variables,
 )
 from .sql_translation import parse, skipped_name, translate
+from .text_numbers import convert_texts
 
+_TEXT_OPERAND = re.compile(
+    r"(?:No function matches|Could not choose a best candidate).*(?:VARCHAR|STRING_LITERAL)"
+)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
 
 
@@ -112,7 +118,7 @@ class _Runner:
         is_done, result = self._commands.run(named, tree)
         if not is_done:
             self._commands.prepare(tree)
-            result = self._run_with_variables(named, tree)
+            result = self._run_corrected(named, tree)
             self._commands.clean_up(tree)
         return result if result is not None and result.description else None
 
@@ -136,19 +142,35 @@ class _Runner:
         )
         return None
 
-    def _run_with_variables(self, statement: str, tree: exp.Expr) -> Any:
-        """Read a name that is no column as the variable of this name, as Databricks does."""
+    def _run_corrected(self, statement: str, tree: exp.Expr) -> Any:
+        """Run a statement as Databricks reads it, where DuckDB refuses that.
+
+        A name that is no column is the variable of this name, and a text in a calculation a number.
+        """
         tree = tree.transform(self._count_with_texts)
         used: set[str] = set()
+        may_convert = True
         while True:
             try:
                 translated = translate(insert_variables(tree, used))
                 return self._execute_all(statement, translated)
             except duckdb.BinderException as error:
                 name = find_missing_variable(error, list_variables(self._database))
-                if name is None or name in used:
+                if name is not None and name not in used:
+                    used.add(name)
+                elif may_convert and _TEXT_OPERAND.search(str(error)):
+                    may_convert = False  # once
+                    for select in list_selects(tree):
+                        find = partial(find_kind, select, self._describe)
+                        convert_texts(select, find, is_lenient=False)
+                else:
                     raise
-                used.add(name)
+
+    def _describe(self, query: str) -> dict[str, str]:
+        """Return the columns of a query and their types, as Spark names these."""
+        (translated,) = translate(parse(f"SELECT * FROM ({query}) LIMIT 0"))  # noqa: S608 (a query)
+        described = self._execute(query, translated).description
+        return {name: simple_type(kind) for name, kind, *_ in described}
 
     def _count_with_texts(self, node: exp.Expr) -> exp.Expr:
         """Take a parameter for a number in a calculation, as those of a task are texts."""
@@ -190,7 +212,7 @@ class _Runner:
     def _evaluate(self, tree: exp.Expr) -> tuple[Any, ...]:
         """Return the first row of a query, or the value of an expression."""
         query = tree if isinstance(tree, exp.Query) else exp.select(tree.copy())
-        row = self._run_with_variables(query.sql("databricks"), query).fetchone()
+        row = self._run_corrected(query.sql("databricks"), query).fetchone()
         return tuple(row) if row else tuple(None for _ in query.selects)
 
 

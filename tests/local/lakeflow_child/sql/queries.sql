@@ -747,3 +747,7 @@ SELECT s > 9, s = 10.0, s IN (10), d > day, d BETWEEN '2024-01-01' AND day, grea
 -- [["true", "true", "true", "true", "false", "9", "12310"]]
 SELECT lpad(n, 5, '0'), length(n), n LIKE '12%', substr(d, 1, 4), upper(d > '2024-01-01'), replace(n, '2', 'x') FROM VALUES (123, DATE '2024-01-02') AS t(n, d);
 -- [["00123", "3", "true", "2024", "TRUE", "1x3"]]
+SELECT s + 1, s * 2.5, -s, s / 4, round(s, 0), ceil(s), sqrt(m), concat(s + 1, 'x'), s % 3 FROM VALUES ('10', '4') AS t(s, m);
+-- [["11", "25.0", "-10.0", "2.5", "10.0", "10", "2.0", "11x", "1"]]
+WITH q AS (SELECT k, s AS n FROM VALUES ('a', '1'), ('a', '4') AS t(k, s)) SELECT k, sum(n), avg(n + 1), max(n) + 1 FROM q GROUP BY k HAVING sum(n) > 3;
+-- [["a", "5.0", "3.5", "5"]]

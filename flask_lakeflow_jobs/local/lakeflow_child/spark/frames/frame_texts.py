@@ -46,7 +46,7 @@ def convert_frame_texts(request: Any, session: Any, *, is_lenient: bool) -> None
 def _convert(
     expression: Any, find_kind: Callable[[Any], str], *, is_column: bool, is_lenient: bool
 ) -> None:
-    from ..language.text_numbers import choose_numbers, convert_in_text  # sqlglot is slow to import
+    from ...sql.text_numbers import choose_numbers, convert_in_text  # sqlglot is slow to import
 
     if text := expression.expression_string.expression:
         expression.expression_string.expression = convert_in_text(

@@ -7,16 +7,13 @@ array, as in ``filter(a, …).price``, is for Sail one of the array. It reads th
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 
 from sqlglot import exp
 
-from ...sql.databricks_sql import DatabricksDialect, SailDialect, parse_one
+from ...sql.databricks_sql import DatabricksDialect, parse_one, write_sql
+from ...sql.query_scopes import FindKind
 from .call_texts import write_element
-
-#: Returns the type of an expression of a query; an error if it has none there.
-FindKind = Callable[[str], str]
 
 
 def correct_elements(text: str, find_kind: FindKind, *, is_column: bool, is_lenient: bool) -> str:
@@ -73,8 +70,3 @@ def _is_element(tree: exp.Expr) -> bool:
 
 def _parse(text: str) -> exp.Expr:
     return parse_one(f"SELECT {text}", DatabricksDialect)
-
-
-def write_sql(tree: exp.Expr) -> str:
-    """Return the SQL of a tree."""
-    return tree.sql(SailDialect, normalize_functions=False, comments=False)

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from sqlglot import exp, parse_one
 
+from ...sql.databricks_sql import write_sql
 from ..language.sql_literals import Query
 from ..language.sql_names import quote_part
 from ..tables.delta_log import (
@@ -24,7 +25,7 @@ from ..tables.delta_log import (
     write_fields,
     write_metadata,
 )
-from .query_columns import write, write_name
+from .query_columns import write_name
 
 _COPY = "_lakeflow_merge_"
 _ID = "lakeflow_id"
@@ -50,7 +51,7 @@ def merge_in_copy(merge: exp.Merge, query: Query) -> Any:
         _name_folder(merge, copy)
         for field in filter(_has_ids, fields):
             _bring_ids(merge, field)
-        frame = query(write(merge))
+        frame = query(write_sql(merge))
         actions = [each for _, merged in read_commits(copy, version) for each in merged]
         if not actions:
             return frame  # no row has changed

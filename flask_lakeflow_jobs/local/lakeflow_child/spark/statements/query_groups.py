@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from .query_columns import (
-    Describe,
-    Tree,
-    expand_stars,
-    insert_aliases,
-    list_aliases,
-    list_selects,
-    replace_part,
-    wrap_query,
-    write,
-)
+from ...sql.databricks_sql import Tree, write_sql
+from ...sql.query_scopes import Describe, insert_aliases, list_aliases, list_selects
+from .query_columns import expand_stars, replace_part, wrap_query
 
 _ROWS = "lakeflow_rows"
 _AGGREGATES = ("ANY_VALUE", "APPROX_COUNT_DISTINCT", "BOOL_AND", "BOOL_OR", "EVERY", "MODE")
@@ -193,7 +185,7 @@ def order_by_stars(tree: Tree, describe: Describe) -> None:
     if isinstance(tree, exp.Select) and tree.is_star and order is not None and _is_all(order):
         plain = tree.copy()
         plain.set("order", None)
-        _number_order(tree, len(describe(write(plain))))
+        _number_order(tree, len(describe(write_sql(plain))))
 
 
 def _has_aggregate(expression: Tree) -> bool:

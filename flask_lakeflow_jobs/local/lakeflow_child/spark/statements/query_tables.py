@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from ...sql.databricks_sql import Tree
+from ...sql.query_scopes import Describe, list_selects
 from ..language.sql_literals import Query
 from ..language.sql_names import FILE_FORMATS, quote_part
 from ..tables.delta_log import find_folder
-from .query_columns import Describe, Tree, expand_stars, list_selects, parse_query, write_name
+from .query_columns import expand_stars, parse_query, write_name
 
 
 def qualify(query: str, catalog: str, schema: str) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from ...sql.databricks_sql import delete_rows, drop_key, insert_partition
+from ...sql.databricks_sql import Tree, delete_rows, drop_key, insert_partition, write_sql
+from ...sql.query_scopes import Describe
 from ...sql.sql_expansion import name_merged_columns
 from ..language.sql_names import quote_part
 from ..tables.delta_log import FEATURE
-from .query_columns import Describe, Tree, parse_query, write, write_name
+from .query_columns import parse_query, write_name
 
 _SOURCE, _TARGET = "lakeflow_source", "lakeflow_target"
 
@@ -30,7 +31,7 @@ def rewrite_statement(
     if isinstance(tree, exp.Delete):
         return _delete(tree, describe)
     if isinstance(tree, exp.Insert):
-        whole = insert_partition(tree, lambda table: describe(f"SELECT * FROM {write(table)}"))
+        whole = insert_partition(tree, lambda table: describe(f"SELECT * FROM {write_sql(table)}"))
         return _insert(whole, describe, find_filled)
     if isinstance(tree, exp.Merge):
         _name_source(tree.args["using"])
@@ -72,10 +73,10 @@ def _delete(delete: exp.Delete, describe: Describe) -> Tree:
     where = delete.args.get("where")
     if where is None:
         return delete
-    table, name = write(delete.this), write_name(delete.this)
-    target, rows, same = table, "SELECT 1", write(where.this)
+    table, name = write_sql(delete.this), write_name(delete.this)
+    target, rows, same = table, "SELECT 1", write_sql(where.this)
     if where.find(exp.Query) is not None:
-        target, rows = f"{name} AS {_TARGET}", f"SELECT DISTINCT * FROM {table} {write(where)}"
+        target, rows = f"{name} AS {_TARGET}", f"SELECT DISTINCT * FROM {table} {write_sql(where)}"
         columns = [*map(quote_part, describe(f"SELECT * FROM {name}"))]
         same = " AND ".join(f"{_TARGET}.{each} <=> {_SOURCE}.{each}" for each in columns)
     tree: Tree = parse_query(
@@ -95,11 +96,11 @@ def _insert(insert: exp.Insert, describe: Describe, find_filled: Callable[[str],
         return insert
     has_names = isinstance(target, exp.Schema)
     table = target.this if has_names else target
-    kinds = describe(f"SELECT * FROM {write(table)}")
+    kinds = describe(f"SELECT * FROM {write_sql(table)}")
     named = [each.name for each in target.expressions] if has_names else list(kinds)
     known = {name.lower() for name in named}
     if has_names:
-        known |= find_filled(write(table))
+        known |= find_filled(write_sql(table))
     missing = {name: kind for name, kind in kinds.items() if name.lower() not in known}
     if (queries := insert.args.get("with_")) is not None:
         source.set("with_", queries.copy())
@@ -108,7 +109,7 @@ def _insert(insert: exp.Insert, describe: Describe, find_filled: Callable[[str],
         _cast_values(source, named, kinds)
     if not missing and not _may_repeat(source, named):
         return insert
-    rows = write(source) if isinstance(source, exp.Values) else f"({write(source)})"
+    rows = write_sql(source) if isinstance(source, exp.Values) else f"({write_sql(source)})"
     columns = [*map(quote_part, named)]
     nulls = [f"CAST(NULL AS {kind}) AS {quote_part(name)}" for name, kind in missing.items()]
     query = (

@@ -13,11 +13,12 @@ from typing import Any
 from sqlglot import exp
 
 from ...json_files import read_json, write_json
-from ...sql.databricks_sql import Immediate, list_declared, name_of, read_assigned
+from ...sql.databricks_sql import Immediate, list_declared, name_of, read_assigned, write_sql
+from ...sql.query_scopes import Describe
 from ...sql_statements import matches_show_pattern
 from ...sql_syntax import Match, split_name
 from ..language.sql_literals import write_answer, write_literal, write_rows
-from .query_columns import Describe, parse_query, read_columns, replace_part, write
+from .query_columns import parse_query, read_columns, replace_part
 
 #: Runs a statement, which may have arguments, and returns its frame.
 Run = Callable[..., Any]
@@ -162,14 +163,14 @@ def describe_function(tree: exp.Create) -> tuple[str, Function]:
     parameters = [
         (
             column.name,
-            next((write(d.this) for d in column.find_all(exp.DefaultColumnConstraint)), None),
+            next((write_sql(d.this) for d in column.find_all(exp.DefaultColumnConstraint)), None),
         )
         for column in tree.this.expressions
     ]
     return ".".join(name_of(tree.this.this)).lower(), {
         "parameters": parameters,
-        "body": body if isinstance(body, str) else write(body),
-        "returns": "" if returns is None or is_table else write(returns.this),
+        "body": body if isinstance(body, str) else write_sql(body),
+        "returns": "" if returns is None or is_table else write_sql(returns.this),
         "language": kind,
     }
 
@@ -259,11 +260,11 @@ class SqlVariables:
             for names, _, value in list_declared(tree):
                 for each in names:
                     self._kinds[each.lower()] = None  # that of its value
-                self._keep(names, self._run(write(exp.select(*[value] * len(names)))))
+                self._keep(names, self._run(write_sql(exp.select(*[value] * len(names)))))
         elif isinstance(tree, exp.Set) and tree.expressions[0].args.get("kind") == "VARIABLE":
             for item in tree.expressions:
                 names, query = read_assigned(item)
-                self._keep(names, self._run(write(query)))
+                self._keep(names, self._run(write_sql(query)))
         elif isinstance(tree, exp.Command) and tree.name.upper() == "DROP":
             name = tree.text("expression").split()[-1].strip("`").lower()
             self._values.pop(name, None)
@@ -309,7 +310,7 @@ class SqlVariables:
 
     def _execute(self, immediate: Immediate) -> Any:
         ((statement,),) = self._run(f"SELECT {immediate.statement}").collect()
-        values = [self._run(f"SELECT {write(each)}").first()[0] for each in immediate.using]
+        values = [self._run(f"SELECT {write_sql(each)}").first()[0] for each in immediate.using]
         names = [each.alias for each in immediate.using]
         arguments = dict(zip(names, values, strict=True)) if any(names) else values
         frame = self._run(statement, arguments or None)

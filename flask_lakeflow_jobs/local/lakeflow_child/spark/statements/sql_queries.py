@@ -9,24 +9,12 @@ from functools import partial
 
 from sqlglot import exp
 
-from ...sql.databricks_sql import name_paths
+from ...sql.databricks_sql import Tree, name_paths, write_sql
+from ...sql.query_scopes import Describe, find_kind, insert_aliases, list_aliases, list_selects
+from ...sql.text_numbers import convert_texts
 from ..language.sail_calls import check_path
 from ..language.sql_corrections import NEVER
-from ..language.text_numbers import convert_texts
-from .query_columns import (
-    Describe,
-    Tree,
-    expand_stars,
-    find_kind,
-    insert_aliases,
-    list_aliases,
-    list_selects,
-    parse_query,
-    read_columns,
-    replace_part,
-    wrap_query,
-    write,
-)
+from .query_columns import expand_stars, parse_query, read_columns, replace_part, wrap_query
 from .query_groups import number_groups
 
 _KEPT = "lakeflow_qualifies"
@@ -91,12 +79,12 @@ def _unpivot(pivot: exp.Pivot, source: Tree) -> Tree:
     names = [each.alias_or_name for each in field.expressions]
     alias = pivot.args.get("alias") or (source.args.get("alias") if source.alias else None)
     source.set("pivots", None)
-    listed, kept = ", ".join(map(write, columns)), write(value)
-    texts = ", ".join(write(exp.Literal.string(each)) for each in names)
+    listed, kept = ", ".join(map(write_sql, columns)), write_sql(value)
+    texts = ", ".join(write_sql(exp.Literal.string(each)) for each in names)
     query = (
         f"SELECT * EXCEPT ({listed}, {_PLACE}, {kept}),"
-        f" get(array({texts}), {_PLACE}) AS {write(field.this)}, {kept}"
-        f" FROM {write(source)}"
+        f" get(array({texts}), {_PLACE}) AS {write_sql(field.this)}, {kept}"
+        f" FROM {write_sql(source)}"
         f" LATERAL VIEW posexplode(array({listed})) lakeflow_values AS {_PLACE}, {kept}"
     )
     if not pivot.args.get("include_nulls"):
@@ -224,7 +212,7 @@ def _read_variant(root: Tree, path: Tree, cast: exp.Cast | None) -> Tree:
         return value
     json = call("nullif", call("to_json", value), exp.Literal.string("null"))
     text = call("variant_get", root, path, exp.Literal.string("string"))
-    kind = exp.Literal.string(write(cast.to).lower())
+    kind = exp.Literal.string(write_sql(cast.to).lower())
     if cast.is_type(*exp.DataType.TEXT_TYPES):
         return call("coalesce", text, json)
     if cast.is_type(*exp.DataType.NESTED_TYPES):

@@ -12,7 +12,7 @@ from typing import Any
 from sqlglot import exp
 
 from ...json_files import read_json, write_json
-from ...sql.databricks_sql import insert_partition
+from ...sql.databricks_sql import insert_partition, write_sql
 from ..files.data_files import is_true, list_files
 from ..files.file_sources import METADATA, FileSource
 from ..language.connect_plans import name_frame
@@ -28,7 +28,6 @@ from ..tables.delta_log import (
 )
 from ..tables.table_writers import check_replaced, is_dynamic
 from ..tables.written_values import cast_columns
-from .query_columns import write
 
 _STATE = "_lakeflow_copied.json"  # in the folder of the table, so that it goes with it
 
@@ -39,16 +38,16 @@ def replace_rows(insert: exp.Insert, session: Any) -> Any:
     :return: a frame; ``None`` if the statement can run as it is.
     :raises ValueError: there are rows beside those that are replaced.
     """
-    whole = insert_partition(insert.copy(), lambda table: session.table(write(table)).columns)
+    whole = insert_partition(insert.copy(), lambda table: session.table(write_sql(table)).columns)
     target, condition = whole.this, insert.args.get("where")
     if isinstance(target, exp.Schema):
         return None
-    query = write(whole.expression)
+    query = write_sql(whole.expression)
     if condition is not None:
-        rows = session.sql(query).toDF(*session.table(write(target)).columns)
-        check_replaced(rows, write(condition))
+        rows = session.sql(query).toDF(*session.table(write_sql(target)).columns)
+        check_replaced(rows, write_sql(condition))
     elif whole.args.get("overwrite") and is_dynamic(session, {}):
-        session.sql(query).write.insertInto(write(target), overwrite=True)
+        session.sql(query).write.insertInto(write_sql(target), overwrite=True)
         return session.sql(write_answer("The partitions are written."))
     return None
 
@@ -61,12 +60,12 @@ def create_by_frame(create: exp.Create, session: Any, query: Query) -> Any:
     """
     if not isinstance(create.this, exp.Table):
         return None
-    table = add_schema(write(create.this), session.sql)
+    table = add_schema(write_sql(create.this), session.sql)
     is_replaced = bool(create.args.get("replace"))
     if not is_replaced and session.catalog.tableExists(table):
         return None
     options, metadata = _read_properties(create)
-    writer = query(write(create.expression)).write.format(options["provider"]).mode("overwrite")
+    writer = query(write_sql(create.expression)).write.format(options["provider"]).mode("overwrite")
     writer = writer.option("overwriteSchema", "true")
     if options["partitions"]:
         writer = writer.partitionBy(*options["partitions"])
@@ -113,7 +112,7 @@ def limit_texts(create: exp.Create, query: Query) -> None:
         if kind is not None and kind.is_type("char", "varchar") and kind.expressions:
             length = f"coalesce(length(rtrim({quote_part(each.name)})), 0)"
             conditions[each.name] = f"{length} <= {kind.expressions[0].name}"
-    table = write(create.this.this)
+    table = write_sql(create.this.this)
     location = find_folder(query, table) if conditions else None
     if location is not None and limit_columns(location, conditions):
         reload_table(query, table)
@@ -124,7 +123,7 @@ def copy_into(tree: exp.Copy, session: Any) -> str:
 
     :raises ValueError: the statement names no files, or there are none to give a new table columns.
     """
-    table, options = write(tree.this), _read_parameters(tree)
+    table, options = write_sql(tree.this), _read_parameters(tree)
     (source,) = tree.args["files"]
     path = source.find(exp.Table) if isinstance(source, exp.Subquery) else source
     if path is None:
@@ -143,7 +142,7 @@ def copy_into(tree: exp.Copy, session: Any) -> str:
         )
     count = 0
     if new:
-        if METADATA in write(source):
+        if METADATA in write_sql(source):
             reader = FileSource(session, new[0], options["format"], None, options["read"])
             rows = reader.with_metadata().read(new)
         else:
@@ -193,7 +192,7 @@ def _select(session: Any, source: exp.Expr, view: str) -> Any:
     table = source.find(exp.Table)
     if table is not None:
         table.replace(exp.to_table(view))
-    return session.sql(write(source.this))
+    return session.sql(write_sql(source.this))
 
 
 def _mark(file: str) -> str:

@@ -8,11 +8,13 @@ from typing import Any
 
 from sqlglot import exp
 
+from ...sql.databricks_sql import write_sql
+from ...sql.query_scopes import Describe, find_kind, list_selects
 from ..language.array_elements import name_elements
 from ..language.sql_literals import Query
 from ..tables.delta_log import find_filled
 from .merge_in_copy import merge_in_copy
-from .query_columns import Describe, find_kind, list_selects, parse_query, write
+from .query_columns import parse_query
 from .query_groups import lift_aggregates, name_groups, name_repeated_keys, order_by_stars
 from .query_tables import name_folders, name_keys
 from .show_commands import insert_information
@@ -75,7 +77,7 @@ class StatementRules:
         if (tree := parse_query(statement)) is None:
             return statement
         describe = _describe_by(lambda text: self._sql.run(text, run))
-        before = write(tree)
+        before = write_sql(tree)
         name_folders(tree, self._sql.query)
         refuse_queries(tree)
         tree = replace_unpivots(tree)
@@ -92,7 +94,7 @@ class StatementRules:
                 name_elements(select, partial(find_kind, select, describe), is_lenient=is_lenient)
         name_keys(tree, describe)
         order_by_stars(tree, describe)
-        corrected = write(lift_aggregates(tree, describe))
+        corrected = write_sql(lift_aggregates(tree, describe))
         return statement if corrected == before else corrected
 
     def run_refused(self, statement: str, error: Exception, run: Query) -> Any:
@@ -107,12 +109,12 @@ class StatementRules:
             return None
         if (description := self.functions.describe(tree)) is not None:
             return run(description)
-        describe, before = _describe_by(run), write(tree)
+        describe, before = _describe_by(run), write_sql(tree)
         tree = self.functions.insert(insert_information(tree, query))
         # Queries in the tree may be such as Sail refuses.
         self._variables.insert(tree, _describe_by(lambda text: self._sql.run(text, run)))
         tree = rewrite_statement(tree, describe, partial(find_filled, query))
-        after = write(rewrite_queries(tree, describe, is_lenient=self._is_lenient()))
+        after = write_sql(rewrite_queries(tree, describe, is_lenient=self._is_lenient()))
         return run(after) if after != before or isinstance(tree, exp.Query) else None
 
     def _is_lenient(self) -> bool:

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from sqlglot import exp
 
+from ...sql.databricks_sql import Tree, write_sql
 from ..language.sql_literals import Query, write_answer
 from ..language.sql_names import quote_part
 from ..tables.delta_log import (
@@ -23,7 +24,6 @@ from ..tables.delta_log import (
     write_fields,
     write_metadata,
 )
-from .query_columns import Tree, write
 from .sql_changes import is_feature
 
 #: A column in the log of a table.
@@ -43,7 +43,7 @@ def alter_table(tree: exp.Alter, query: Query) -> str | None:
     :return: ``None`` if it alters no table.
     :raises NotImplementedError: the files of the table would have to change.
     """
-    table = write(tree.this)
+    table = write_sql(tree.this)
     actions = tree.args.get("actions") or []
     if not actions or tree.args.get("kind") != "TABLE":
         return None
@@ -120,7 +120,7 @@ def _add_field(fields: list[Field], definition: exp.ColumnDef, query: Query) -> 
             f"[PARSE_SYNTAX_ERROR] The column {definition.name} has no type. Write one behind its "
             f"name, such as {definition.name} STRING."
         )
-    text = "STRING" if kind.is_type("char", "varchar") else write(kind)
+    text = "STRING" if kind.is_type("char", "varchar") else write_sql(kind)
     (column,) = query(f"SELECT CAST(NULL AS {text}) AS {quote_part(definition.name)}").schema.fields
     field = {**column.jsonValue(), "name": definition.name, "nullable": True}
     return [*fields[:index], field, *fields[index:]]

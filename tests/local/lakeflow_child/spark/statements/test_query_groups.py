@@ -9,7 +9,6 @@ import re
 import pytest
 from sqlglot import exp
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_columns import write
 from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_groups import (
     lift_aggregates,
     name_groups,
@@ -19,6 +18,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_groups impo
 from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_sql import (
     DatabricksDialect,
     parse_one,
+    write_sql,
 )
 
 
@@ -38,7 +38,7 @@ def test_keys_of_groups_with_windows_are_expressions(query: str, named: str) -> 
     tree = parse_one(query, DatabricksDialect)
     assert isinstance(tree, exp.Select)
     name_groups(tree)
-    assert write(tree).endswith(f" GROUP BY {named}")
+    assert write_sql(tree).endswith(f" GROUP BY {named}")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_aggregates_that_sail_loses_are_columns_of_an_inner_query(
         return dict.fromkeys(["id", *re.findall(r" AS (c|n|lakeflow_group_\d)\b", probe)], "int")
 
     tree = parse_one(query, DatabricksDialect)
-    assert write(lift_aggregates(tree, describe)).lower() == (lifted or query).lower()
+    assert write_sql(lift_aggregates(tree, describe)).lower() == (lifted or query).lower()
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_aggregates_that_sail_loses_are_columns_of_an_inner_query(
 def test_order_by_all_takes_each_column_of_a_star(query: str, order: str) -> None:
     tree = parse_one(query, DatabricksDialect)
     order_by_stars(tree, lambda _: dict.fromkeys("abc", "int"))
-    assert write(tree).partition(" ORDER BY ")[2] == order
+    assert write_sql(tree).partition(" ORDER BY ")[2] == order
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_key_of_groups_is_sorted_and_filtered_by_its_alias(query: str, end: str)
     tree = parse_one(query, DatabricksDialect)
     assert isinstance(tree, exp.Select)
     name_repeated_keys(tree)
-    assert write(tree).endswith(f" {end}")
+    assert write_sql(tree).endswith(f" {end}")
 
 
 @pytest.mark.parametrize(
@@ -125,4 +125,4 @@ def test_key_of_groups_is_sorted_and_filtered_by_its_alias(query: str, end: str)
 )
 def test_aggregate_is_exploded_by_an_outer_query(query: str, lifted: str | None) -> None:
     tree = lift_aggregates(parse_one(query, DatabricksDialect), lambda _: {"a": "int"})
-    assert write(tree) == (lifted or query)
+    assert write_sql(tree) == (lifted or query)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_columns import write
 from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.sql_changes import rewrite_statement
 from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_sql import (
     DatabricksDialect,
     parse_one,
+    write_sql,
 )
 
 SAME = "lakeflow_target.`{0}` IS NOT DISTINCT FROM lakeflow_source.`{0}`"
@@ -19,7 +19,7 @@ SAME = "lakeflow_target.`{0}` IS NOT DISTINCT FROM lakeflow_source.`{0}`"
 
 def rewrite(statement: str) -> str:
     tree = parse_one(statement, DatabricksDialect)
-    return write(rewrite_statement(tree, lambda _: {"id": "int", "name": "string"}))
+    return write_sql(rewrite_statement(tree, lambda _: {"id": "int", "name": "string"}))
 
 
 @pytest.mark.parametrize(

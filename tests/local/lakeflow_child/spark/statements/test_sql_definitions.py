@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_columns import (
-    parse_query,
-    write,
-)
+from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_columns import parse_query
 from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.sql_definitions import SqlFunctions
+from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_sql import write_sql
 
 UPPER = """CREATE FUNCTION dev.s.up(a STRING) RETURNS STRING LANGUAGE PYTHON AS $$
   return a.upper()
@@ -27,14 +25,14 @@ def test_functions_last_longer_than_a_task_and_temporary_ones_do_not(tmp_path: P
     assert first.run(parse_query("CREATE TEMPORARY FUNCTION best() RETURNS INT RETURN 5"))
     assert first.run(parse_query(UPPER))
     later = SqlFunctions(str(tmp_path), register)
-    assert "+" in write(later.insert(parse_query("SELECT plus(1)")))
+    assert "+" in write_sql(later.insert(parse_query("SELECT plus(1)")))
     described = str(later.describe(parse_query("DESCRIBE FUNCTION EXTENDED s.plus")))
     assert "Function: dev.s.plus" in described
     assert "Returns: INT" in described
     assert later.describe(parse_query("DESCRIBE FUNCTION best")) is None
-    assert write(later.insert(parse_query("SELECT best()"))) == "SELECT best()"
+    assert write_sql(later.insert(parse_query("SELECT best()"))) == "SELECT best()"
     later.insert(parse_query("SELECT up('a')"))
     function, kind = registered["lakeflow_udf_dev_s_up"]
     assert (function("a"), kind) == ("A", "STRING")
     later.run(parse_query("DROP FUNCTION IF EXISTS dev.s.plus"))
-    assert write(later.insert(parse_query("SELECT plus(1)"))) == "SELECT plus(1)"
+    assert write_sql(later.insert(parse_query("SELECT plus(1)"))) == "SELECT plus(1)"

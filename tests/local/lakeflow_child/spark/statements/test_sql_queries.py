@@ -7,7 +7,6 @@ from __future__ import annotations
 import pytest
 from sqlglot import exp
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.query_columns import write
 from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.sql_queries import (
     filter_laterals,
     name_dates,
@@ -17,6 +16,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.spark.statements.sql_queries impor
 from flask_lakeflow_jobs.local.lakeflow_child.sql.databricks_sql import (
     DatabricksDialect,
     parse_one,
+    write_sql,
 )
 
 #: The columns of each table.
@@ -36,7 +36,7 @@ def describe(query: str) -> dict[str, str]:
 
 
 def rewrite(query: str) -> str:
-    return write(rewrite_queries(parse_one(query, DatabricksDialect), describe))
+    return write_sql(rewrite_queries(parse_one(query, DatabricksDialect), describe))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_qualify_filters_in_an_outer_query_which_keeps_the_order() -> None:
     ],
 )
 def test_other_queries_stay(query: str) -> None:
-    assert rewrite(query) == write(parse_one(query, DatabricksDialect))
+    assert rewrite(query) == write_sql(parse_one(query, DatabricksDialect))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_other_queries_stay(query: str) -> None:
 def test_joins_leave_out_the_rows_of_empty_arrays(query: str, filtered: str) -> None:
     tree = parse_one(query, DatabricksDialect)
     filter_laterals(tree.assert_is(exp.Select))
-    assert write(tree) == filtered
+    assert write_sql(tree) == filtered
 
 
 def test_columns_that_are_cast_to_dates_keep_their_names() -> None:
@@ -171,7 +171,7 @@ def test_columns_that_are_cast_to_dates_keep_their_names() -> None:
     tree = parse_one(query.format("", ""), DatabricksDialect)
     name_dates(tree.assert_is(exp.Select))
     named = parse_one(query.format(" AS `a`", " AS `b`"), DatabricksDialect)
-    assert write(tree) == write(named)
+    assert write_sql(tree) == write_sql(named)
 
 
 def test_an_array_with_the_name_of_its_elements_is_refused() -> None:
@@ -200,7 +200,7 @@ def test_rows_are_filtered_after_views_of_arrays() -> None:
     ],
 )
 def test_query_that_is_parsed_and_written_stays_the_same(query: str) -> None:
-    assert write(parse_one(query, DatabricksDialect)) == query
+    assert write_sql(parse_one(query, DatabricksDialect)) == query
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_query_that_is_parsed_and_written_stays_the_same(query: str) -> None:
     ],
 )
 def test_unpivot_is_a_query_of_values_and_their_names(query: str, written: str) -> None:
-    assert write(replace_unpivots(parse_one(query, DatabricksDialect))) == written
+    assert write_sql(replace_unpivots(parse_one(query, DatabricksDialect))) == written
 
 
 def test_unpivot_of_several_values_is_refused() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.spark.language.text_numbers import (
+from flask_lakeflow_jobs.local.lakeflow_child.sql.text_numbers import (
     choose_numbers,
     convert_in_text,
 )
@@ -43,6 +43,7 @@ def test_text_becomes_the_number_that_databricks_makes_of_it(
         ("(s + 1) / x", "(CAST(s AS BIGINT) + 1) / x AS `((s + 1) / x)`"),
         ("round(s * 2, 1)", "round(CAST(s AS BIGINT) * 2, 1) AS `round((s * 2), 1)`"),
         ("AVG(s)", "avg(CAST(s AS DOUBLE)) AS `avg(s)`"),
+        ("sum(s) + -s", "sum(CAST(s AS DOUBLE)) + -CAST(s AS DOUBLE) AS `(sum(s) + (- s))`"),
         ("s * s", "s * s"),
         ("n  *  2", "n  *  2"),
         ("missing * 2", "missing * 2"),

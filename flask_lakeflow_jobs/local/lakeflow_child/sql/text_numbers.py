@@ -1,4 +1,4 @@
-"""Texts in calculations, which Databricks converts to numbers and Sail refuses. Pure.
+"""Texts in calculations, which Databricks converts to numbers. Sail and DuckDB refuse them. Pure.
 
 Databricks makes a BIGINT of a text beside a whole number, and else a DOUBLE (its "SQL data type
 rules"). It computes two texts only while a session is lenient, with their DOUBLE.
@@ -10,12 +10,12 @@ from contextlib import suppress
 
 from sqlglot import exp
 
-from ...sql.databricks_sql import DatabricksDialect, parse_one
-from ...sql.result_names import find_result_name
-from .array_elements import FindKind, write_sql
+from .databricks_sql import DatabricksDialect, parse_one, write_sql
+from .query_scopes import FindKind
+from .result_names import find_result_name
 
 _CALCULATIONS = (exp.Add, exp.Div, exp.IntDiv, exp.Mod, exp.Mul, exp.Sub)
-_OF_NUMBERS = (exp.Avg, exp.Ceil, exp.Floor)
+_OF_NUMBERS = (exp.Abs, exp.Avg, exp.Ceil, exp.Floor, exp.Neg, exp.Round, exp.Sqrt, exp.Sum)
 _TEXT = "string"
 _WHOLE = ("bigint", "int", "smallint", "tinyint")
 _FRACTIONS = ("decimal", "double", "float")
