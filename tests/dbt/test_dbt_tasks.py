@@ -61,7 +61,9 @@ def test_models_read_samples(serve: Serve) -> None:
     source = "version: 2\nsources: [{name: tpch, database: samples, tables: [{name: nation}]}]"
     files = {
         "dbt/models/samples.yml": source,
-        "dbt/models/nations.sql": "select count(*) as n from {{ source('tpch', 'nation') }}",
+        "dbt/models/nations.sql": (
+            "select count(*) as n from {{ source('tpch', 'nation') }} where length(n_nationkey) < 3"
+        ),
         "nations.sql": "SELECT n FROM main.ann.nations",
     }
     tasks = [

@@ -13,6 +13,7 @@ from typing import Any
 from ..dbutils import DBUtils
 from ..sql.catalogs import (
     DATABASE,
+    SETTINGS,
     Warehouse,
     catalog_file,
     list_catalogs_with_files,
@@ -235,6 +236,7 @@ def build_output(output: dict[str, Any], catalogs: list[str]) -> dict[str, Any]:
         "schema": output["schema"],
         "threads": output["threads"],
         "attach": [{"path": catalog_file(each), "alias": each} for each in attached],
+        "settings": SETTINGS,
     }
 
 

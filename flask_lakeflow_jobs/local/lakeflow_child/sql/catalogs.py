@@ -21,6 +21,9 @@ DATABASE = "warehouse"
 DEFAULT_SCHEMA = "default"
 #: The schemas of a database of DuckDB that Databricks does not have.
 HIDDEN_SCHEMAS = ("main", "pg_catalog")
+#: The settings of a connection: the zone is that of Databricks by default, and texts are taken for
+#: numbers and times, and these for texts.
+SETTINGS = {"TimeZone": "UTC", "old_implicit_casting": "true"}
 # DuckDB allows no database to be called ``main``, the most common catalog.
 _OWN_CATALOGS = (DATABASE, "main")
 _EXTENSION = ".duckdb"
@@ -46,9 +49,8 @@ class Warehouse:
                 if catalog not in _OWN_CATALOGS:
                     _attach(self._database, catalog)
             use(self._database, is_catalog=True, names=["main"])
-            self._database.execute("SET TimeZone = 'UTC'")  # as Databricks by default
-            # Texts for numbers and times, and these for texts.
-            self._database.execute("SET old_implicit_casting = true")
+            for name, value in SETTINGS.items():
+                self._database.execute(f"SET {name} = '{value}'")
             user = os.environ.get("LAKEFLOW_LOCAL_USER")
             self._database.execute("SET VARIABLE lakeflow_user = ?", [user])
             add_samples(self._database)

@@ -94,6 +94,7 @@ def test_build_output_opens_the_catalog_and_attaches_the_others(
         "schema": "gold",
         "threads": 2,
         "attach": [{"path": f"/data/{each}.duckdb", "alias": each} for each in attached],
+        "settings": {"TimeZone": "UTC", "old_implicit_casting": "true"},
     }
 
 
