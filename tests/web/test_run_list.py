@@ -255,7 +255,7 @@ STATES: dict[str, tuple[Any, str]] = {
 def test_pages_by_outcome_have_each_run_that_has_it_once(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    """Whatever the limits are, and whichever ends are recorded."""
+    """For any limits, and with any of the ends recorded."""
     choice = random.Random(seed)
     app = make_app(LAKEFLOW_JOBS_RECORD_URL=True)
     record, jobs = record_of(app), state_of(app).settings.jobs

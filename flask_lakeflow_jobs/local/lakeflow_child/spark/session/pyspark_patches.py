@@ -25,7 +25,7 @@ from pyspark.sql.connect.streaming.readwriter import DataStreamReader, DataStrea
 
 from ..files.data_files import Translate, lower_options, wants_changes
 from ..files.file_readers import wrap_load
-from ..frames.frame_statistics import (
+from ..frames.frame_methods import (
     count_pairs,
     find_quantiles,
     order_statistics,
