@@ -20,6 +20,7 @@ from flask_lakeflow_jobs import (
     LakeflowJobs,
     current_jobs,
 )
+from flask_lakeflow_jobs.config.keys import ARGUMENTS
 from tests.clocks import FakeClock
 from tests.support import run_python
 
@@ -182,6 +183,11 @@ def test_url_prefix_sets_the_prefix_of_the_routes() -> None:
     client = app.test_client()
     assert client.get("/my/jobs").status_code == client.get("/my/jobs/").status_code == 200
     assert client.get("/api/jobs/").status_code == 404
+
+
+def test_arguments_that_are_no_settings_are_known() -> None:
+    arguments = inspect.signature(LakeflowJobs).parameters
+    assert set(ARGUMENTS) == set(arguments) - {"app", "jobs", "cache", "clock"}
 
 
 @pytest.mark.parametrize("prefix", ["/jobs/", "/a/b.c/~d-e"])

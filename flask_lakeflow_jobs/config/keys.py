@@ -15,6 +15,9 @@ PREFIX = "LAKEFLOW_JOBS"
 #: Prefixes that are easily written instead.
 PREFIX_SLIPS = ("LAKEFLOW", "LAKEFLOW_JOB")
 
+#: Arguments of ``LakeflowJobs`` that are no settings.
+ARGUMENTS = ("policy", "user_loader", "url_prefix", "register_blueprint", "page_url", "csp_nonce")
+
 
 @dataclass(frozen=True)
 class Key:
@@ -103,7 +106,11 @@ WARM_UP = Key(
     " request.",
 )
 CONSOLE = Key(f"{PREFIX}_CONSOLE", False, "Whether to serve the console.")
-CONSOLE_PREFIX = Key(f"{PREFIX}_CONSOLE_PREFIX", "/jobs", "URL prefix of the console.")
+CONSOLE_PREFIX = Key(
+    f"{PREFIX}_CONSOLE_PREFIX",
+    "/jobs",
+    "URL prefix of the console. That of the API is the argument `url_prefix`.",
+)
 READ_ONLY = Key(
     f"{PREFIX}_READ_ONLY",
     False,
@@ -187,8 +194,8 @@ SDK_KEYS: Mapping[str, str] = {
 }
 
 
-def find_unknown_keys(names: Iterable[object]) -> Iterator[tuple[str, str | None]]:
-    """Yield each name with our prefix that is no key, and the key that is spelled most alike.
+def find_unknown_keys(names: Iterable[object]) -> Iterator[tuple[str, str]]:
+    """Yield each name with our prefix that is no key, and what to do about it.
 
     Names of keys without ``JOBS``, or with ``JOB``, are found, too.
 
@@ -199,5 +206,9 @@ def find_unknown_keys(names: Iterable[object]) -> Iterator[tuple[str, str | None
     slips = {f"{slip}{each}": PREFIX + each for each in suffixes if each for slip in PREFIX_SLIPS}
     named = {name for name in names if isinstance(name, str)} - {key.name for key in KEYS}
     for name in sorted(each for each in named if each in slips or each.startswith(f"{PREFIX}_")):
+        if (argument := name.removeprefix(f"{PREFIX}_").lower()) in ARGUMENTS:
+            yield name, f"Pass {argument} to LakeflowJobs instead."
+            continue
         closest = difflib.get_close_matches(name.removeprefix(PREFIX), suffixes, n=1)
-        yield name, slips.get(name) or (PREFIX + closest[0] if closest else None)
+        key = slips.get(name) or (PREFIX + closest[0] if closest else None)
+        yield name, f"Did you mean {key}?" if key else "Remove it."

@@ -105,9 +105,8 @@ def load_settings(
     :param root: the folder for a relative ``LAKEFLOW_JOBS_BUNDLE``, if it exists there.
     :raises ConfigurationError: a setting is invalid. The message names its key.
     """
-    for name, closest in keys.find_unknown_keys([*reader.config, *reader.environ]):
-        suggestion = f" Did you mean {closest}?" if closest else ""
-        _log.warning("%s is not a setting and is ignored.%s", name, suggestion)
+    for name, remedy in keys.find_unknown_keys([*reader.config, *reader.environ]):
+        _log.warning("%s is not a setting and is ignored. %s", name, remedy)
     bundle = None if reader.get("DATABRICKS_HOST") else _read_bundle(reader, root)
     local_jobs = read_bundle_jobs(bundle) if bundle else {}
     notify = parse_notify(keys.NOTIFY.name, reader.get(keys.NOTIFY.name) or None)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-from flask import Flask
+from pathlib import Path
 
+import pytest
+from flask import Flask, render_template_string
+
+import flask_lakeflow_jobs
 from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal
 from tests.browser.conftest import OpenPage
 from tests.browser.module_page import (
@@ -19,6 +22,7 @@ from tests.browser.module_page import (
 )
 from tests.browser.proxy import MakeProxy
 from tests.conftest import MakeApp, Serve
+from tests.docs.blocks import blocks_in
 from tests.support import RunGate, wait_until
 
 
@@ -43,6 +47,20 @@ def test_run_job_starts_a_run(site: str, open_page: OpenPage) -> None:
     assert not started["replayed"]
     watch(page, started["url"])
     wait_for_end(page)
+
+
+def test_page_of_the_guide_starts_and_shows_a_run(
+    make_app: MakeApp, serve: Serve, open_page: OpenPage
+) -> None:
+    guide = Path(flask_lakeflow_jobs.__file__).parents[1] / "docs" / "guides" / "watching.md"
+    (template,) = (each.text for each in blocks_in(guide.read_text(), "") if each.file)
+    app = make_app(jobs={"etl": {"of": "greeting", "task_type": "job"}})
+    app.add_url_rule("/load", "load", lambda: render_template_string(template))
+    page = open_page(f"{serve(app)}/load")
+    page.fill("[name=startDate]", "2025-02-03")
+    page.click("button")
+    page.wait_for_selector("[role=status]:has-text('succeeded')")
+    assert page.is_enabled("button")
 
 
 def test_run_job_with_one_key_starts_one_run(site: str, open_page: OpenPage) -> None:

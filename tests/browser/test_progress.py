@@ -77,6 +77,7 @@ def test_progress_is_a_bar_with_its_message_at_the_run_and_its_task(
     assert mini.evaluate("bar => [bar.value, bar.hidden]") == [40, False]
     check_accessibility(page)
     mini.evaluate("bar => bar.dataset.progress = 'constructor'")  # what each object has
+    report(app, "gated", run_id, 45, "9 of 20 files", task="wait")
     report(app, "gated", run_id, 65, "13 of 20 files")
     page.wait_for_selector(f"{bar}[aria-label='Progress of the run'][value='65']")
     other = page.locator("progress[data-progress=constructor]")

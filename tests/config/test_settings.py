@@ -280,7 +280,7 @@ def test_settings_unknown_key_warns_and_suggests_the_closest(
         "LAKEFLOW_JOBS_BUNDLE?",
     ]
     assert first.endswith("and is ignored. Did you mean LAKEFLOW_JOBS_POLL_INTERVAL?")
-    assert second == "LAKEFLOW_JOBS_QX is not a setting and is ignored."
+    assert second == "LAKEFLOW_JOBS_QX is not a setting and is ignored. Remove it."
 
 
 def test_settings_known_keys_give_no_warning(caplog: pytest.LogCaptureFixture) -> None:

@@ -32,7 +32,7 @@ def by_page(*languages: str) -> list[Any]:
     return [pytest.param(list(blocks), id=page) for page, blocks in found]
 
 
-@pytest.mark.parametrize("blocks", by_page("python", "yaml", "sh", "text", "html"))
+@pytest.mark.parametrize("blocks", by_page("python", "yaml", "sh", "text", "html", "ini"))
 def test_page_examples_run(
     blocks: list[Block],
     folder: Path,

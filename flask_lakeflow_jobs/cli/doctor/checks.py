@@ -185,9 +185,8 @@ def find_unknown_variables(environ: Mapping[str, str], jobs: Collection[str]) ->
 
 
 def check_key_names(names: Iterable[object]) -> Iterator[Finding]:
-    """Find keys with our prefix that no setting has, and suggest the closest one."""
-    for name, closest in keys.find_unknown_keys(names):
-        remedy = f"Did you mean {closest}?" if closest else "Remove it."
+    """Find keys with our prefix that no setting has."""
+    for name, remedy in keys.find_unknown_keys(names):
         yield Finding.error("settings", f"{name} is not a setting.", remedy)
 
 

@@ -81,6 +81,7 @@ def test_app_without_jobs_is_an_error_with_lines_to_add(
     [
         ("LAKEFLOW_JOBS_POLL_INTERVALL", "Did you mean LAKEFLOW_JOBS_POLL_INTERVAL?"),
         ("LAKEFLOW_JOBS_UTTER_NONSENSE", "Remove it."),
+        ("LAKEFLOW_JOBS_URL_PREFIX", "Pass url_prefix to LakeflowJobs instead."),
         ("LAKEFLOW_JOBS_POLL_INTERVAL", None),
         ("LAKEFLOW_JOBS", None),
         ("LAKEFLOW_JOBSX", None),
