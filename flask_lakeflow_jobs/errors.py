@@ -117,9 +117,10 @@ class ConfigurationError(LakeflowJobsError):
 
 
 class RecordOutdated(ConfigurationError):
-    """The record's tables are of an older or newer version of this package.
+    """The record's tables are older than this version of the package needs.
 
-    The message names the command to run.
+    The message names the command to run. Those of a newer version work, unless they refuse a
+    statement.
     """
 
     kind = "record-outdated"

@@ -157,6 +157,7 @@ class RecordBase:
                 self._unreachable_until = now + COOLDOWN_SECONDS
             if error.is_refusal:
                 self.check_schema()
+                check_version(self.database, is_exact=True)
             raise
 
     def _now(self) -> int:

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from ..concurrency import load_module
-from ..database.database import CHOOSE_SCHEMA
+from ..database.database import CHOOSE_SCHEMA, WAIT_SECONDS
 from ..errors import RecordOutdated
 from .schema import VERSION_TABLE
 
 if TYPE_CHECKING:
     from ..database.database import Database
 
-#: All versions of the schema, oldest first; one migration each.
+#: All versions of the schema, oldest first; one migration each. A migration only adds: tables, or
+#: columns that may be null or have a default. So an app can use the tables of a newer version, such
+#: as a worker that ends after the upgrade.
 VERSIONS = ("0001", "0002")
 
 UPGRADE_COMMAND = "flask jobs record upgrade"
 
 #: Held while the schema is upgraded on Postgres; any number that nothing else uses.
 ADVISORY_LOCK = 0x6C616B65
+
+#: An upgrade gives up if others use a table for so long: writes would wait behind it.
+LOCK_TIMEOUT = f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'"
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -35,24 +41,24 @@ def read_version(connection: sa.Connection) -> str | None:
     return version
 
 
-def check_version(database: Database) -> None:
-    """Check that the schema is the one that this version of the package uses.
+def check_version(database: Database, *, is_exact: bool = False) -> None:
+    """Check that the schema has what this version of the package uses.
 
-    :raises RecordOutdated: it is not. The message says what to run.
+    :param is_exact: it has no more, because a statement was refused.
+    :raises RecordOutdated: it has not. The message says what to run.
     :raises DatabaseUnavailable: the database does not respond.
     """
     with database.read() as connection:
         version = read_version(connection)
-    if version == VERSIONS[-1]:
-        return
-    if version is None or version in VERSIONS:
+    if version is None or version in VERSIONS[:-1]:
         state = "has no tables yet" if version is None else f"has the old schema {version}"
         raise _outdated(database, f"{state}. Run '{UPGRADE_COMMAND}'. The app needs no restart.")
-    raise _outdated(
-        database,
-        f"has the schema {version!r} of a newer version of flask-lakeflow-jobs."
-        f" Install that version; '{UPGRADE_COMMAND}' cannot go back.",
-    )
+    if is_exact and version != VERSIONS[-1]:
+        raise _outdated(
+            database,
+            f"has the schema {version!r} of a newer version of flask-lakeflow-jobs."
+            f" Install that version; '{UPGRADE_COMMAND}' cannot go back.",
+        )
 
 
 def _outdated(database: Database, text: str) -> RecordOutdated:
@@ -64,22 +70,32 @@ def _outdated(database: Database, text: str) -> RecordOutdated:
 def upgrade_schema(database: Database) -> tuple[str | None, str]:
     """Bring the schema to the newest version. Processes that do it at once take turns.
 
+    The schema of a newer version of the package stays.
+
     :return: the version before and after.
-    :raises RecordOutdated: the schema is that of a newer version of the package.
     :raises DatabaseUnavailable: the database does not respond.
     """
     # Before the transaction: without bytecode it takes a second, in which no process could write.
     load_module("alembic.command")
     with database.write() as connection:
         if not database.is_sqlite:  # SQLite has let only this transaction write
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+            _wait_for_turn(connection)
         before = read_version(connection)
-        if before is None or before in VERSIONS[:-1]:
-            if not database.is_sqlite:
-                connection.exec_driver_sql(CHOOSE_SCHEMA)
-            _migrate(connection)
-    check_version(database)
+        if before is not None and before not in VERSIONS[:-1]:
+            return before, before
+        if not database.is_sqlite:
+            connection.exec_driver_sql(CHOOSE_SCHEMA)
+        _migrate(connection)
     return before, VERSIONS[-1]
+
+
+def _wait_for_turn(connection: sa.Connection) -> None:
+    """Wait for other upgrades, and let the statements of this one take as long as they need."""
+    driver_connection: Any = connection.connection.driver_connection
+    driver_connection.timeout = math.inf
+    connection.detach()  # so that no other transaction gets it
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+    connection.exec_driver_sql(LOCK_TIMEOUT)
 
 
 def _migrate(connection: sa.Connection, version: str = "head") -> None:

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,12 +17,12 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from flask_lakeflow_jobs import RecordOutdated
-from flask_lakeflow_jobs.database.database import CHOOSE_SCHEMA
+from flask_lakeflow_jobs import DatabaseUnavailable, RecordOutdated
+from flask_lakeflow_jobs.database.database import CHOOSE_SCHEMA, open_database
 from flask_lakeflow_jobs.record import versions
 from flask_lakeflow_jobs.record.schema import VERSION_TABLE, metadata
 from flask_lakeflow_jobs.record.store import Record, open_record
-from flask_lakeflow_jobs.record.versions import MIGRATIONS, VERSIONS, check_version, upgrade_schema
+from flask_lakeflow_jobs.record.versions import MIGRATIONS, VERSIONS, upgrade_schema
 from tests.clocks import FakeClock
 from tests.postgres import PostgresServer
 from tests.support import DEADLINE
@@ -142,13 +143,62 @@ def test_list_runs_without_tables_names_command(empty: Record) -> None:
         empty.list_runs()
 
 
-def test_check_version_newer_schema_names_remedy(record: Record) -> None:
+def test_migrations_only_add_what_older_versions_need_not_know(empty: Record) -> None:
+    before: dict[str, dict[str, sa.Column[Any]]] = {}
+    for version in VERSIONS:
+        with empty.database.write() as connection:
+            if not empty.database.is_sqlite:
+                connection.exec_driver_sql(CHOOSE_SCHEMA)
+            versions._migrate(connection, version)
+            reflected = sa.MetaData()
+            reflected.reflect(connection)
+        after = {name: dict(table.columns) for name, table in reflected.tables.items()}
+        for name, columns in before.items():
+            for column, old in columns.items():
+                new = after[name].pop(column)
+                assert (repr(new.type), new.nullable) == (repr(old.type), old.nullable)
+            assert all(new.nullable or new.server_default for new in after[name].values())
+        before = {name: dict(table.columns) for name, table in reflected.tables.items()}
+
+
+def test_app_uses_the_tables_of_a_newer_version(
+    record: Record, database_url: str, tmp_path: Path, clock: FakeClock
+) -> None:
+    """Such as a worker whose first request comes after the upgrade."""
     set_version(record, "9999")
+    older = open_record(database_url, tmp_path, clock)
+    older.add_found_run("etl", 1, 7, started_at=1)
+    assert older.get_run(1, 7) is not None
+    older.database.close()
+
+
+def test_refusal_by_the_tables_of_a_newer_version_names_remedy(record: Record) -> None:
+    set_version(record, "9999")
+    with record.database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE lakeflow_runs DROP COLUMN duration")
     with pytest.raises(RecordOutdated, match=r"'9999' of a newer version.*cannot go back"):
-        check_version(record.database)
+        record.get_run(1, 7)
 
 
 def test_upgrade_newer_schema_changes_nothing(record: Record) -> None:
     set_version(record, "9999")
-    with pytest.raises(RecordOutdated, match="newer version"):
-        upgrade_schema(record.database)
+    assert upgrade_schema(record.database) == ("9999", "9999")
+
+
+def test_upgrade_may_take_longer_than_other_statements(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as that of many runs. But it does not let others wait for a table that is in use."""
+    database = open_database(postgres_url, instance_path=tmp_path, setting="URL", timeout=0.0)
+    seen: list[object] = []
+
+    def migrate(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("SELECT pg_sleep(0.2)")  # a driver checks ten times a second
+        seen.append(connection.exec_driver_sql("SHOW lock_timeout").scalar())
+
+    monkeypatch.setattr(versions, "_migrate", migrate)
+    upgrade_schema(database)
+    assert seen == ["5s"]
+    with pytest.raises(DatabaseUnavailable, match="did not respond in time"), database.read() as it:
+        it.exec_driver_sql("SELECT pg_sleep(60)")
+    database.close()
