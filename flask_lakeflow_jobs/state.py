@@ -84,7 +84,7 @@ class AppState:
         if record is not None:
             own: list[OwnReceivers] = [
                 RootCauseRecorder(record, lambda: self.upstream, settings.jobs),
-                Notifier(app, record, lambda: self.upstream, settings.jobs),
+                Notifier(app, record, lambda: self.upstream, settings.jobs, clock),
             ]
             self.ends = EndRecorder(
                 app, record, settings.jobs, clock, source.restore, own_receivers=own

@@ -20,6 +20,7 @@ from ..concurrency import run_in_each_process
 from ..text import MAX_ERROR_CHARS, clean_line
 from .deferred_writes import DeferredWrite, DeferredWrites
 from .delivery_threads import FAILURE_WAIT_SECONDS, MAX_WAIT_SECONDS, DeliveryThreads
+from .receivers import DeliveryDeclined
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -155,6 +156,11 @@ class Outbox:
     def _result(self, delivery: Delivery, error: BaseException | None) -> DeferredWrite:
         if error is None:
             return partial(self._store.complete_delivery, delivery.delivery_id)
+        if isinstance(error, DeliveryDeclined):
+            _log.info("Run %d of %s: %s", delivery.run_id, delivery.job_key, error)
+            return partial(
+                self._store.fail_delivery, delivery.delivery_id, self._holder, str(error)
+            )
         attempts = delivery.attempts + 1
         delay = retry_delay(attempts)
         outlook = "It is not called again." if delay is None else f"Next try in {delay:g} s."

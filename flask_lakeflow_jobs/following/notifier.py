@@ -20,9 +20,11 @@ from ..runs.outcome import SUCCESSES, Outcome
 from ..runs.redaction import redact_text
 from ..text import MAX_ERROR_CHARS, clean_line
 from .job_selection import find_job
+from .receivers import DeliveryDeclined
 from .root_causes import read_root_cause
 
 if TYPE_CHECKING:
+    from ..clock import Clock
     from ..config.jobs import Job
     from ..record.recorded_runs import RecordedRuns
     from ..runs.outcome import RunStatus
@@ -39,6 +41,12 @@ _BEFORE_MENTION = re.compile(
 
 #: The HTTP status of a refusal, in the log of Apprise.
 _HTTP_STATUS = re.compile(r"\berror=([1-5]\d\d)\b")
+
+#: No message is sent about an earlier end. After a time in which no process followed, those of all
+#: its ends would flood people.
+MAX_MESSAGE_AGE_MS = 86_400_000
+
+TOO_OLD = "No message is sent, because the run ended more than a day ago."
 
 #: What names of receivers begin with, so that none is that of a function.
 RECEIVER_PREFIX = "notify:"
@@ -93,9 +101,11 @@ class Notifier:
         record: RecordedRuns,
         upstream: Callable[[], Upstream],
         jobs: Mapping[str, Job],
+        clock: Clock,
     ) -> None:
         self._app = app
         self._record = record
+        self._clock = clock
         self._upstream = upstream
         self._jobs = jobs
         self._urls = {url.name: url for job in jobs.values() for url in job.notify.urls}
@@ -117,6 +127,9 @@ class Notifier:
     def _send(
         self, url: NotifyUrl, _app: Flask, *, job: str, run_id: int, status: RunStatus, **_: Any
     ) -> None:
+        ended_at = status.run.end_time
+        if ended_at and self._clock.now() * 1000 - ended_at > MAX_MESSAGE_AGE_MS:
+            raise DeliveryDeclined(TOO_OLD)
         message = self.build_message(job, run_id, status)
         found = self._find_job(job, status)
         text = message.format(found.notify.template if found else None)

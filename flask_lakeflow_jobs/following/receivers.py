@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 Receiver: TypeAlias = Callable[..., Any]
 
 
+class DeliveryDeclined(Exception):
+    """A receiver of the extension does not take a delivery, and is not called again for it."""
+
+
 class OwnReceivers(Protocol):
     """Receivers of the extension itself, such as those that send messages to people."""
 

@@ -13,6 +13,7 @@ from ..runs import RUNS_PER_PAGE
 from ..runs.outcome import has_ended
 from ..watching.watched_run import RunKey
 from .job_selection import choose_jobs
+from .notifier import MAX_MESSAGE_AGE_MS
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -36,9 +37,8 @@ OVERLAP_MS = 60_000
 #: the active runs, or if the repair took less time, among the newest ones.
 REPAIRED_SECONDS = 30.0
 
-#: How far back runs are searched for that started while no process followed. Older ones would
-#: flood people with messages.
-LOOKBACK_MS = 86_400_000
+#: How far back runs are searched for that started while no process followed.
+LOOKBACK_MS = MAX_MESSAGE_AGE_MS
 
 #: How long after its request a run that did not succeed may still be repaired. It counts for jobs
 #: of which only the app's own runs are followed.

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from flask_lakeflow_jobs import DatabaseUnavailable
 from flask_lakeflow_jobs.following.delivery import MAX_ATTEMPTS, MAX_RETRY_SECONDS, retry_delay
 from flask_lakeflow_jobs.following.delivery_threads import MAX_WAIT_SECONDS
+from flask_lakeflow_jobs.following.receivers import DeliveryDeclined
 from tests.following.conftest import Harness
 
 
@@ -92,6 +93,17 @@ class TestOutbox:
         assert harness.undelivered() == [
             (f"{Harness.__module__}.a", MAX_ATTEMPTS, True, "ValueError: token …")
         ]
+
+    def test_delivery_that_the_receiver_declines_is_given_up_with_the_reason(
+        self, harness: Harness
+    ) -> None:
+        def decline() -> None:
+            raise DeliveryDeclined("It is too old.")
+
+        harness.connect("a", decline)
+        harness.send()
+        assert harness.outbox().deliver_due() is None
+        assert harness.undelivered() == [(f"{Harness.__module__}.a", 1, True, "It is too old.")]
 
     def test_failing_receiver_does_not_delay_others(self, harness: Harness) -> None:
         harness.connect("a", lambda: 1 / 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Literal, cast
 
@@ -25,7 +26,9 @@ from flask_lakeflow_jobs.following.notifier import (
     check_urls,
     send_message,
 )
+from flask_lakeflow_jobs.following.receivers import DeliveryDeclined
 from flask_lakeflow_jobs.pages import RUN_PAGE
+from tests.clocks import FakeClock
 from tests.messages import Service
 from tests.record.rows import add_run, end
 from tests.records import SwitchableRecord
@@ -90,7 +93,7 @@ def test_message_has_the_page_that_exists_if_the_key_or_the_id_of_the_job_has_ch
     app.add_url_rule("/jobs/<key>/runs/<run_id>", RUN_PAGE, lambda **_: "")
     rule = NotifyRule(base_url="https://portal.example.com")
     by_key = {job.key: replace(job, notify=rule) for job in jobs}
-    notifier = Notifier(app, record, lambda: pytest.fail("called"), by_key)
+    notifier = Notifier(app, record, lambda: pytest.fail("called"), by_key, FakeClock())
     add_run(record, 7, job_id=JOB_ID, requested_by="alice")
     status = RunStatus(1, run(SUCCEEDED, run_page_url="https://dbc.example.com/run/7"))
     message = notifier.build_message("etl", 7, status)
@@ -113,7 +116,7 @@ def test_message_has_the_page_that_exists_if_the_key_or_the_id_of_the_job_has_ch
 def test_message_has_no_mentions_that_a_user_wrote(
     record: SwitchableRecord, text: str, expected: str
 ) -> None:
-    notifier = Notifier(Flask("app"), record, lambda: pytest.fail("called"), {})
+    notifier = Notifier(Flask("app"), record, lambda: pytest.fail("called"), {}, FakeClock())
     add_run(record, 7, job_id=JOB_ID, requested_by=text)
     record.finish_run(end(7, "failed", job_id=JOB_ID, error=text))
     message = notifier.build_message("etl", 7, RunStatus(1, run(FAILED)))
@@ -158,7 +161,7 @@ def test_message_has_the_root_cause_that_the_app_may_read(
     schema = Schema.from_dict({"note": fields.String(metadata={"secret": True})})()
     job = replace(build_job("etl"), schema=schema, run_as=run_as)
     monkeypatch.setattr(root_causes, "CachedReads", lambda *_: FakeReads(error))
-    builder = Notifier(Flask("app"), record, lambda: cast(Any, None), {"etl": job})
+    builder = Notifier(Flask("app"), record, lambda: cast(Any, None), {"etl": job}, FakeClock())
     add_run(record, 7, job_id=JOB_ID)
     record.finish_run(end(7, "failed", job_id=JOB_ID, error="recorded"))
     state = run_state("TERMINATED", "FAILED", message=message)
@@ -170,9 +173,9 @@ def test_message_has_the_root_cause_that_the_app_may_read(
     assert builder.build_message("etl", 7, succeeded).error == "recorded"
 
 
-def make_notifier(record: SwitchableRecord, rule: NotifyRule) -> Notifier:
-    job = replace(build_job("etl"), notify=rule, run_as="user")
-    return Notifier(Flask("app"), record, lambda: pytest.fail("called"), {"etl": job})
+def make_notifier(record: SwitchableRecord, rule: NotifyRule, now: float = 0) -> Notifier:
+    jobs = {"etl": replace(build_job("etl"), notify=rule, run_as="user")}
+    return Notifier(Flask("app"), record, lambda: pytest.fail("called"), jobs, FakeClock(now))
 
 
 class TestNotifier:
@@ -207,6 +210,17 @@ class TestNotifier:
         assert message["type"] == "failure"
         send_message(service.url, "title", "text")
         assert service.messages[-1]["type"] == "success"
+
+    @pytest.mark.parametrize(("age", "count"), [(86_400, 1), (86_401, 0)])
+    def test_receiver_declines_the_message_about_an_end_of_days_ago(
+        self, record: SwitchableRecord, service: Service, age: int, count: int
+    ) -> None:
+        notifier = make_notifier(record, NotifyRule((service.url,)), 1_000_000 + age)
+        (receiver,) = notifier.find("run_finished").values()
+        status = RunStatus(1, run(FAILED, end_time=1_000_000_000))
+        with nullcontext() if count else pytest.raises(DeliveryDeclined, match="more than a day"):
+            receiver(Flask("app"), job="etl", run_id=7, status=status, delivery_id="1")
+        assert len(service.messages) == count
 
 
 class TestSend:
