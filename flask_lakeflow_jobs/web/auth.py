@@ -149,6 +149,8 @@ class Authorizer:
             refusal = self.find_refusal(action, job)
             if refusal is None:
                 return JobHandle(self._state, job, APP, find_origin=self._find_origin)
+            user = "an unknown user" if self.user is None else "a known user"
+            _log.info("Refused to %s: %s", user, refusal)
             if self.allows("view", job):
                 self._record_refusal(action, job, refusal)
                 raise NotAllowed(refusal)

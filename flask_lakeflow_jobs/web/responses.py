@@ -12,7 +12,13 @@ from flask import Blueprint, Response
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
-from ..errors import InvalidParameters, LakeflowJobsError, UpstreamError
+from ..errors import (
+    InvalidParameters,
+    JobNotFound,
+    LakeflowJobsError,
+    NotAllowed,
+    UpstreamError,
+)
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -125,9 +131,14 @@ def error_headers(error: HTTPException) -> Headers:
 
 
 def log_failure(error: HTTPException) -> None:
-    """Log an error of the workspace or of the record, which the response may not say in full."""
+    """Log an error of the workspace or of the record, which the operator should know.
+
+    A policy's refusal has no code of the workspace.
+    """
     if isinstance(error, LakeflowJobsError) and (
-        isinstance(error, UpstreamError) or error.public_detail is not None
+        isinstance(error, UpstreamError | JobNotFound)
+        or (isinstance(error, NotAllowed) and error.upstream_code is not None)
+        or error.public_detail is not None
     ):
         _log.warning("%s (%s)", error, error.upstream_code or error.kind)
 

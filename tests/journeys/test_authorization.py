@@ -108,6 +108,15 @@ class TestPolicy:
                 response = client.open(f"/api/jobs/{path}", method=method)
                 assert (path, response.status_code) == (path, status)
 
+    def test_refusal_is_logged_as_the_response_does_not_name_it(
+        self, make_app: MakeApp, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        client = make_app(policy=lambda user, action, job: False).test_client()
+        with caplog.at_level("INFO", "flask_lakeflow_jobs.web"):
+            client.get("/api/jobs/never")
+        (message,) = caplog.messages
+        assert message.startswith("Refused to an unknown user: The app's policy does not allow")
+
     def test_allowing_policy_is_called_once_with_the_action(self, make_app: MakeApp) -> None:
         policy = RecordingPolicy(True)
         client = make_app(policy=policy).test_client()

@@ -289,6 +289,27 @@ def test_error_code_of_the_workspace_forges_no_line(
 
 
 @pytest.mark.parametrize(
+    ("fault", "text"),
+    [
+        (Refusal(403), "The workspace denies access"),
+        (Refusal(404, "RESOURCE_DOES_NOT_EXIST"), "The workspace has no job"),
+    ],
+)
+def test_lost_grant_and_lost_job_are_logged(
+    client: FlaskClient,
+    fault_proxy: FaultyWorkspace,
+    caplog: pytest.LogCaptureFixture,
+    fault: Any,
+    text: str,
+) -> None:
+    fault_proxy.fail(fault, path="jobs/run-now")
+
+    client.post("/api/jobs/never/run", json={})
+
+    assert [text in message for message in caplog.messages] == [True]
+
+
+@pytest.mark.parametrize(
     ("status", "retryable"),
     [
         *((status, True) for status in (408, 425, 429, 502, 503, 504)),

@@ -20,7 +20,13 @@ from ...concurrency import descriptor_limit
 from ...config import keys
 from ...config.job_config import parse_job_id
 from ...config.jobs import JOB_PREFIX, Job, build_env_name
-from ...errors import DatabaseUnavailable, LakeflowJobsError, RecordOutdated
+from ...errors import (
+    DatabaseUnavailable,
+    LakeflowJobsError,
+    RecordOutdated,
+    UpstreamThrottled,
+    UpstreamUnavailable,
+)
 from ...following.notifier import NotifyFailed, send_message
 from ...identity import APP
 from ...state import AppState
@@ -44,13 +50,18 @@ if TYPE_CHECKING:
 ON_APPS = "DATABRICKS_APP_NAME"
 
 LOGIN_REMEDY = (
-    "Give the app a service principal: set DATABRICKS_HOST, DATABRICKS_CLIENT_ID and"
-    " DATABRICKS_CLIENT_SECRET. Databricks Apps sets them itself."
+    "Set DATABRICKS_HOST, and DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET of a service"
+    " principal, or a DATABRICKS_TOKEN that is valid. Databricks Apps sets the first three itself."
 )
 
 CONNECTION_REMEDY = (
     "Check that DATABRICKS_HOST is the address of a workspace without a path, such as"
     " https://dbc-1234.cloud.databricks.com, and that this machine can reach it."
+)
+
+LATER_REMEDY = (
+    "The workspace responds, so the settings are right. Try again later; if it does not recover,"
+    " see the status page of Databricks."
 )
 
 LOCAL_REMEDY = "Correct that, and try it with 'flask jobs local'."
@@ -197,9 +208,11 @@ def _check_workspace(setup: Setup) -> Iterator[Finding]:
         user = state.upstream.get_current_user()
         responded = state.clock.now()
     except LakeflowJobsError as error:
-        is_refused = error.exit_code == ExitCode.NOT_AUTHORIZED
-        remedy = LOCAL_REMEDY if state.settings.bundle else CONNECTION_REMEDY
-        yield Finding.failure("login", error, LOGIN_REMEDY if is_refused else remedy)
+        if error.exit_code == ExitCode.NOT_AUTHORIZED:
+            remedy = LOGIN_REMEDY
+        else:
+            remedy = LOCAL_REMEDY if state.settings.bundle else _connection_remedy(error)
+        yield Finding.failure("login", error, remedy)
         yield Finding.warning("jobs", "They cannot be checked without a login.")
         return
     where = "the local workspace" if state.settings.bundle else "the workspace"
@@ -209,6 +222,11 @@ def _check_workspace(setup: Setup) -> Iterator[Finding]:
     yield check_clock(user.get("Date"), requested, responded)
     for job in state.settings.jobs.values():
         yield from _check_job(state, job, user)
+
+
+def _connection_remedy(error: LakeflowJobsError) -> str:
+    has_passed = isinstance(error, UpstreamThrottled | UpstreamUnavailable) and error.upstream_code
+    return LATER_REMEDY if has_passed else CONNECTION_REMEDY
 
 
 def check_identity(name: str) -> Iterator[Finding]:
@@ -251,7 +269,7 @@ def _check_job(state: AppState, job: Job, user: Mapping[str, Any]) -> Iterator[F
         definition = state.upstream.bind(APP, job).get_job().value
     except LakeflowJobsError as error:
         if error.retryable:
-            yield Finding.failure(about, error, CONNECTION_REMEDY)
+            yield Finding.failure(about, error, _connection_remedy(error))
         else:
             yield report_unreadable_job(job, error, user)
         return

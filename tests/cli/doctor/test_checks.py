@@ -208,6 +208,13 @@ def test_unreachable_workspace_exits_with_7(
     assert "cannot be reached" in result.select_one("login")["message"]
 
 
+def test_unavailable_workspace_is_no_wrong_address(
+    doctor: RunDoctor, app: Flask, fault_proxy: FaultyWorkspace
+) -> None:
+    fault_proxy.fail(Refusal(503))
+    assert "DATABRICKS_HOST" not in doctor(app).select_one("login")["remedy"]
+
+
 def test_unknown_job_is_an_error_with_lines_to_add(doctor: RunDoctor, make_app: MakeApp) -> None:
     result = doctor(make_app(jobs={"gone": {"job_id": 17}}))
     assert result.exit_code == 1
@@ -223,10 +230,12 @@ def test_unknown_job_is_an_error_with_lines_to_add(doctor: RunDoctor, make_app: 
     [
         (Refusal(403), 6, "CAN_MANAGE_RUN on the job"),
         (Refusal(403, message="Missing required scopes: jobs"), 6, "Access fails before"),
+        (Refusal(503), 7, "Try again later"),
+        (Refusal(429), 7, "Try again later"),
         (GatewayPage(), 7, "Check that DATABRICKS_HOST"),
         (InvalidBody(), 7, "Check that DATABRICKS_HOST"),
     ],
-    ids=["no grant", "no scope", "failing", "invalid"],
+    ids=["no grant", "no scope", "unavailable", "throttled", "failing", "invalid"],
 )
 def test_unreadable_job_is_an_error(
     doctor: RunDoctor,
