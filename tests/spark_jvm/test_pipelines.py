@@ -74,6 +74,11 @@ FILES = {
 
             return frame.mapInPandas(repeat, frame.schema)
 
+        @dp.table
+        def texts():
+            files = "STREAM read_files('/Volumes/main/sales/landing', format => 'json')"
+            return spark.sql(f"SELECT who, '{{}}' AS braces FROM {files} WHERE n = '1'")
+
         @dp.temporary_view
         def loud():
             frame = spark.readStream.table("landed")  # of a later file
@@ -198,7 +203,7 @@ FILES = {
 
         spark = SparkSession.builder.getOrCreate()
         print("read on", type(spark).__module__)
-        tables = "orders totals landed changed shouted known files lines prices trips".split()
+        tables = "orders totals landed changed shouted known files lines prices trips texts".split()
         for name in tables:
             print("read", name, sorted(spark.table(f"sales.{name}").collect()))
         print("read rides", spark.table("sales.rides").count())
@@ -335,6 +340,7 @@ def test_pipeline_shares_its_tables_and_locates_its_errors(client: Client, tmp_p
         "read lines [Row(who='ann'), Row(who='ann'), Row(who='ann'), Row(who='who')]",
         "read prices [Row(item='tea', price=3)]",
         "read trips [Row(n=2000)]",
+        "read texts [Row(who='ann', braces='{}')]",
         "read rides 1068",
     ]
     assert outputs["broken"].error == "ValueError: no day"

@@ -184,6 +184,11 @@ spark.sql("CREATE TEMPORARY FUNCTION best() RETURNS INT RETURN (SELECT max(n) FR
 spark.sql("CREATE FUNCTION pairs(a INT) RETURNS TABLE (x INT) RETURN SELECT a AS x")
 row = spark.sql("SELECT sum2(1, x), sum2(a => 1), more(5), best(), snippets.plus(x) FROM pairs(2) p").first()
 assert tuple(row) == (3, 4, 16, 7, 3), row
+spark.sql("CREATE FUNCTION ids(id INT) RETURNS TABLE (id INT, `two x` STRING) RETURN SELECT id, id * 2 FROM range(3)")
+assert spark.sql("SELECT `two x` FROM ids(2)").collect() == [("4",)] * 3
+assert spark.sql("SELECT b FROM ids(1) AS t(a, b)").columns == ["b"]
+called = spark.sql("SELECT r.id, p.x FROM range(2) r, LATERAL pairs(CAST(r.id AS INT)) p")
+assert sorted(called.collect()) == [(0, 0), (1, 1)]
 shown = [each.function for each in spark.sql("SHOW USER FUNCTIONS IN dev.snippets").collect()]
 assert {"dev.snippets.twice", "dev.snippets.more", "dev.snippets.best"} <= set(shown), shown
 assert spark.sql("SHOW FUNCTIONS LIKE 'twi*'").collect() == [("dev.snippets.twice",)]

@@ -368,3 +368,9 @@ row = rows.select(rows.items.q, F.col("items")["p"], F.array_compact("items").ge
 assert tuple(row) == (["x", None], [1, None], [1], [3], 5) and row.__fields__[0] == "items.q", row
 assert rows.filter(F.array_contains(rows.items.q, "x")).count() == 1
 assert rows.groupBy("g").agg(F.collect_list(F.struct("g")).getField("g").alias("v")).first().v == [1]
+
+# %% part of a variant in a frame
+frame = spark.sql("""SELECT parse_json(j) AS v, j FROM VALUES ('{"n": 5, "t": "7", "list": [1, 2]}') AS t(j)""")
+frame = frame.selectExpr("v:n::int + 1 AS n", "v:t::string", "j:t AS j", "to_json(v:list) AS list", "v").where("v:t::int > 6")
+row = frame.withColumn("m", F.expr("v:n").cast("long")).withColumn("v", F.expr("v:n")).first()
+assert (tuple(row)[:4], str(row.v), row.m) == ((6, "7", "7", "[1,2]"), "5", 5), row

@@ -20,6 +20,11 @@ spark.sql("SELECT zip_with(array(1), array(2), (a, b) -> a + b)").collect()
 # Advice: no function transform_values
 spark.sql("SELECT map('a', 1) AS m").select(F.transform_values("m", lambda k, v: v + 1)).collect()
 
+# %% NULL in a group of two frames
+# Advice: no NULL in cogroup
+groups = spark.sql("SELECT 1 AS k, CAST(NULL AS INT) AS n").groupBy("k")
+groups.cogroup(groups).applyInPandas(lambda left, right: left, "k INT, n INT").collect()
+
 # %% function of a model
 # Advice: local_simulation
 spark.sql("SELECT ai_query('m', 'p')").collect()

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from importlib import import_module
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 from ..dbutils import DBUtils
-from ..function_calls import FunctionCall
 from ..notebook_files import is_notebook_file
-from ..spark.language.sql_literals import parse_columns
-from ..spark.language.sql_names import quote_part
 from ..sql_statements import split_statements
 from .definitions import Definitions
 from .pipeline_api import PipelineApi
-from .pipeline_sql import find_tables, insert_configuration, read_literal, to_spark
-from .stream_readers import mark_auto_loader
+from .pipeline_sql import find_tables, insert_configuration, to_spark
 
 
 @dataclass
@@ -38,7 +33,6 @@ class DefinitionFiles:
     session: Any
     catalogs: Collection[str]
     configuration: Mapping[str, str]
-    _numbers: Iterator[int] = field(default_factory=count, init=False)
 
     def define(self, file: str) -> None:
         """Run a file in its own folder, and register what it defines.
@@ -86,11 +80,9 @@ class DefinitionFiles:
             print(f"{file}: Expectations are not checked here: {', '.join(lost)}.", file=sys.stderr)
         for name in find_tables(translated):
             self.definitions.note_table(name)
-        if "read_files" in translated.lower():
-            from ..spark.files.read_files import replace_read_files
-
-            statements = split_statements(translated)
-            translated = ";".join(replace_read_files(e, self._define_view) for e in statements)
+        define = self._define_view
+        statements = split_statements(translated)
+        translated = ";".join(self.api.file_views.replace(e, define) for e in statements)
 
         def register(statements: str) -> None:
             registry.get_active_graph_element_registry().register_sql(statements, Path(file))
@@ -99,36 +91,8 @@ class DefinitionFiles:
         if translated.strip():
             register(translated)
 
-    def _define_view(self, call: FunctionCall, has_metadata: bool) -> str:
-        """Return the name of a new view of the files of a call."""
-        from ..spark.files.read_files import FILES_PREFIX, find_format, read_options
-
-        path, options = read_options(call.arguments, read_literal)
-        name = f"{FILES_PREFIX}{next(self._numbers)}_"
-        schema, hints = options.pop("schema", None), options.pop("cloudFiles.schemaHints", "")
-        if (file_format := options.pop("cloudFiles.format", None)) is None:
-            file_format = find_format(str(self.api.paths.translate_uri(path)))
-        if options.pop("cloudFiles.inferColumnTypes") == "true":
-            options.setdefault("inferSchema", "true")
-
-        def query() -> Any:
-            reader = self.session.readStream if call.is_stream else self.session.read
-            reader = mark_auto_loader(reader.format(file_format)).options(**options)
-            frame = (reader.schema(schema) if schema else reader).load(path)
-            frame = _cast_columns(frame, hints)
-            return frame.select("*", "_metadata") if has_metadata else frame
-
+    def _define_view(self, name: str, query: Callable[[], Any]) -> None:
         import_module("pyspark.pipelines").temporary_view(name=name)(query)
-        return name
-
-
-def _cast_columns(frame: Any, hints: str) -> Any:
-    """Cast the columns that hints name, such as ``"id BIGINT, price DECIMAL(10, 2)"``."""
-    from pyspark.sql import functions
-
-    for name, kind in parse_columns(hints).items():
-        frame = frame.withColumn(name, functions.expr(f"try_cast({quote_part(name)} AS {kind})"))
-    return frame
 
 
 #: Those of the update that runs in this process, for the code that Spark runs.

@@ -36,10 +36,6 @@ _PARTITIONS = "spark.sql.shuffle.partitions"
 _SETTINGS = {_PARTITIONS: "4", "spark.sql.streaming.schemaInference": "true"}
 # Patterns in the errors of Spark, and what to do about them.
 _ADVICE = {
-    r"read_files": (
-        "Spark has no read_files. Use spark.read in Python, or SQL such as SELECT * FROM "
-        "csv.`path`."
-    ),
     r"PARSE_SYNTAX_ERROR.*'GENERATED'": (
         "Leave GENERATED out of the columns of the table, and compute their values in its query, "
         "or simulate the job (tag 'local_simulation'): Spark's pipelines have no such columns."

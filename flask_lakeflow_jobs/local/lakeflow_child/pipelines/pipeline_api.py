@@ -21,6 +21,7 @@ from ..workspace_paths import WorkspacePaths
 from .change_flows import ChangeFlows, Target
 from .change_sql import Changes, Flow, find_streams, write_snapshot
 from .expectations import EXPECTATIONS, as_query
+from .file_views import FileViews
 from .pipeline_sql import drop_catalogs, drop_keys, to_spark
 from .stream_readers import add_rescued, is_auto_loader, read_changes, read_with_auto_loader
 
@@ -59,6 +60,7 @@ class PipelineApi:
         self._session = session
         self._catalogs = catalogs
         self.paths = WorkspacePaths(mounts)
+        self.file_views = FileViews(session, self.paths)
         self._pending: list[Callable[[], None]] = []
         self._session_methods: list[tuple[Any, str, Any]] = []
 
@@ -267,7 +269,15 @@ class PipelineApi:
         def run(session: Any, text: str, *args: Any, **options: Any) -> Any:
             translated, _ = to_spark(text, self._catalogs)
             self.changes.note_streams(find_streams(translated))
-            return sql(session, translated, *args, **options)
+            frames = {}
+            replaced = self.file_views.replace(
+                translated, lambda name, query: frames.update({name: query()})
+            )
+            if frames:  # views of the statement alone, which pyspark calls {name}
+                if not options:
+                    replaced = replaced.replace("{", "{{").replace("}", "}}")
+                replaced = re.sub(rf"\b(?:{'|'.join(frames)})\b", r"{\g<0>}", replaced)
+            return sql(session, replaced, *args, **frames, **options)
 
         session_class.sql = run
         read_with_auto_loader(stream)

@@ -67,13 +67,6 @@ def test_arguments_of_a_pipeline_choose_its_tables(
             "a Error: Traceback (most recent call last): KeyError: 'day'",
         ),
         (
-            ["b\nError: could not resolve read_files to a function", "Failed."],
-            (
-                "Spark has no read_files. Use spark.read in Python, or SQL such as SELECT * FROM "
-                "csv.`path`. b Error: could not resolve read_files to a function"
-            ),
-        ),
-        (
             ["t\nError: There are [1] sources in the checkpoint offsets and now there are [2]"],
             (
                 "Update the table with full_refresh_selection once: the flows that write to it are "

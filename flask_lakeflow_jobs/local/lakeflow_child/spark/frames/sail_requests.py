@@ -26,6 +26,7 @@ from .frame_duplicates import read_below_duplicates
 from .frame_elements import is_probe, name_frame_elements
 from .frame_joins import expand_frame_stars, name_frame_keys
 from .frame_texts import REFUSED, convert_frame_texts
+from .frame_variants import REFUSED_VARIANT, read_frame_variants
 
 _CHANGED = ("AnalyzePlan", "Config", "ExecutePlan")
 #: The fields with names, by the types of messages, and the parts of these below a catalog; 0 for
@@ -101,6 +102,9 @@ class RequestStub:
         """Change what Sail has refused in a request; return whether it may take it now."""
         if REFUSED.search(str(error)):
             convert_frame_texts(request, self._session, is_lenient=self._is_lenient)
+            return True
+        if REFUSED_VARIANT.search(str(error)):
+            read_frame_variants(request, self._session)
             return True
         return read_below_duplicates(request, self._session, error)
 

@@ -70,6 +70,10 @@ _ADVICE = {
         "Sail has no function {}. Change the elements with transform: those of arrays_zip(x, y) "
         "are e.x and e.y, and those of map_entries(m) are e.key and e.value."
     ),
+    "Found unmasked nulls for non-nullable StructArray field": (
+        "Sail takes no NULL in cogroup(…). Fill the columns before, with fillna(…), or join the "
+        "frames and write groupBy(…).applyInPandas(…)."
+    ),
     r"regex parse error|Invalid regex|Regular expression did not compile": (
         "Sail does not take this regular expression: it knows no look-around, such as (?=…), and "
         "no references to groups, such as \\1. Write it without them, or match in Python, with "

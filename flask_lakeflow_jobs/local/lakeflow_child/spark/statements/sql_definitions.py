@@ -22,7 +22,8 @@ from .query_columns import parse_query, read_columns, replace_part
 
 #: Runs a statement, which may have arguments, and returns its frame.
 Run = Callable[..., Any]
-#: ``parameters`` (names and defaults), ``body``, ``returns`` and ``language``.
+#: ``parameters`` (names and defaults), ``body``, ``returns`` and ``language``; ``columns`` (names
+#: and types) if it returns a table that declares them.
 Function = dict[str, Any]
 
 _MAX_DEPTH = 20  # of functions that call others
@@ -139,7 +140,9 @@ class SqlFunctions:
                 self._register(known, compile_function(function), function["returns"])
                 self._registered.add(name)
             return exp.Anonymous(this=known, expressions=list(arguments.values()))
-        return expand_body(name, parse_query(function["body"]), arguments, function["returns"])
+        value = expand_body(name, parse_query(function["body"]), arguments, function["returns"])
+        columns = function.get("columns")
+        return name_columns(value, columns) if columns else value
 
     def _read(self) -> dict[str, Function]:
         return dict(read_json(self._file, {}))
@@ -158,7 +161,11 @@ def describe_function(tree: exp.Create) -> tuple[str, Function]:
             f"The local workspace runs no functions in {kind}. Write it in SQL or Python."
         )
     returns = properties.get(exp.ReturnsProperty)
-    is_table = returns is not None and returns.args.get("is_table")
+    returned, columns = "", []
+    if returns is not None and returns.args.get("is_table"):
+        columns = [(each.name, write_sql(each.args["kind"])) for each in returns.this.expressions]
+    elif returns is not None:
+        returned = write_sql(returns.this)
     body = tree.expression.this
     parameters = [
         (
@@ -170,8 +177,9 @@ def describe_function(tree: exp.Create) -> tuple[str, Function]:
     return ".".join(name_of(tree.this.this)).lower(), {
         "parameters": parameters,
         "body": body if isinstance(body, str) else write_sql(body),
-        "returns": "" if returns is None or is_table else write_sql(returns.this),
+        "returns": returned,
         "language": kind,
+        "columns": columns,
     }
 
 
@@ -224,6 +232,25 @@ def expand_body(
     return exp.cast(filled, returns, dialect="databricks") if returns else filled
 
 
+def name_columns(query: exp.Expr, columns: list[tuple[str, str]]) -> exp.Expr:
+    """Give the columns of a query the names and types that its function declares."""
+
+    def convert(value: exp.Expr, name: str, kind: str) -> exp.Expr:
+        return exp.alias_(exp.cast(value, kind, dialect="databricks"), name, quoted=True)
+
+    inner = query.unnest()
+    if isinstance(inner, exp.Select) and inner.args.get("from_") is None:  # perhaps of a LATERAL
+        values = [each.unalias() for each in inner.expressions]
+    else:
+        values = [exp.column(name, quoted=True) for name, _ in columns]
+        names = [exp.to_identifier(name, quoted=True) for name, _ in columns]
+        alias = exp.TableAlias(this=exp.to_identifier("returned"), columns=names)
+        inner = exp.select().from_(exp.Subquery(this=inner, alias=alias))
+    pairs = zip(values, columns, strict=True)
+    inner.set("expressions", [convert(value, *column) for value, column in pairs])
+    return exp.Subquery(this=inner)
+
+
 def compile_function(function: Function) -> Any:
     names = ", ".join(parameter for parameter, _ in function["parameters"])
     source = f"def handler({names}):\n{indent(dedent(function['body']).strip(chr(10)), '    ')}\n"
@@ -235,7 +262,7 @@ def compile_function(function: Function) -> Any:
 def _replace(tree: exp.Expr, call: exp.Expr, value: exp.Expr) -> exp.Expr:
     table = call.parent
     if isinstance(table, exp.Table):
-        alias = exp.TableAlias(this=exp.to_identifier(table.alias or "called"))
+        alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier("called"))
         query = value if isinstance(value, exp.Subquery) else exp.Subquery(this=value)
         query.set("alias", alias)
         table.replace(query)
