@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from .runs.progress import Progress, RunProgress
     from .signals import run_canceled, run_changed, run_finished, run_repaired, run_triggered
     from .watching.iterator import RunWatch
-    from .web.auth import authorize
+    from .web.authorization import authorize
 
 __all__ = [
     "ConfigurationError",
@@ -111,7 +111,7 @@ _MODULES = (
     "idempotency",
     "handle",
     "globals",
-    "web.auth",
+    "web.authorization",
     "extension",
 )
 

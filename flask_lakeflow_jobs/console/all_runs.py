@@ -17,7 +17,7 @@ from ..present_runs import EXPORT_LIMIT, PAGE_LIMIT, PresentRuns
 from ..runs.outcome import Outcome
 from ..text import format_csv_line
 from ..upstream.concurrent_reads import read_each
-from ..web.auth import current_authorizer
+from ..web.authorization import current_authorizer
 from ..web.run_list import (
     FILTERS,
     ListedRun,
@@ -35,7 +35,7 @@ from .summaries import Summary, summarize_listed
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
-    from ..web.auth import Authorizer
+    from ..web.authorization import Authorizer
 
 #: Seconds that a page waits for what it can do without. It takes far less, except in an outage.
 MAX_READ_SECONDS = 3.0

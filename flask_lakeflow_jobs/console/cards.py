@@ -24,7 +24,7 @@ from .summaries import Bar, Summary, Trend, build_strip, build_trend, summarize_
 
 if TYPE_CHECKING:
     from ..sdk_types import JobSettings
-    from ..web.auth import Authorizer
+    from ..web.authorization import Authorizer
 
 #: Jobs on a page.
 CARDS_PER_PAGE = 100

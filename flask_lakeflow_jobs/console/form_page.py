@@ -19,7 +19,7 @@ from ..pages import page_url
 from ..runs.ids import parse_run_id
 from ..runs.job_definition import defined_tasks
 from ..text import format_value
-from ..web.auth import current_authorizer
+from ..web.authorization import current_authorizer
 from ..web.responses import error_headers
 from . import page_data
 from .cards import Card, read_cards

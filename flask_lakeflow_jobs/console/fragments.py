@@ -12,7 +12,7 @@ from ..errors import LakeflowJobsError, NotAllowed
 from ..globals import current_state
 from ..runs.durations import format_change
 from ..runs.ids import parse_run_id
-from ..web.auth import current_authorizer
+from ..web.authorization import current_authorizer
 from . import labels, page_data
 from .cards import CARDS_PER_PAGE, read_cards
 from .parts import RunMarkup
@@ -21,7 +21,7 @@ from .run_page import RunView, build_run_view
 from .summaries import StateLabel
 
 if TYPE_CHECKING:
-    from ..web.auth import Authorizer
+    from ..web.authorization import Authorizer
 
 
 def register(pages: Blueprint) -> None:

@@ -16,7 +16,7 @@ from ..pages import page_url
 from ..record.values import PageToken, RowState
 from ..runs import RUNS_PER_PAGE
 from ..runs.ids import parse_run_id
-from ..web.auth import current_authorizer
+from ..web.authorization import current_authorizer
 from . import page_data
 from .cards import read_cards
 from .labels import KIND_NAMES

@@ -12,7 +12,7 @@ from flask import request
 from ..config.jobs import NO_JOBS_MESSAGE
 from ..globals import current_state
 from ..pages import page_url
-from ..web.auth import current_authorizer
+from ..web.authorization import current_authorizer
 from .cards import CARDS_PER_PAGE, Card, read_cards
 from .rendering import render_page
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..handle import JobHandle
     from ..sdk_types import BaseRun, JobSettings, Run, RunTask, SdkJob
     from ..upstream.read_cache import CachedResponse
-    from ..web.auth import Authorizer
+    from ..web.authorization import Authorizer
 
 #: The field of a task with the keys of the tasks that it waits for.
 DEPENDENCIES = "depends_on"

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from ..errors import NotAllowed
 from ..globals import current_state
 from ..pages import page_url
-from ..web.auth import current_authorizer
+from ..web.authorization import current_authorizer
 
 #: The key of an app's environment in ``app.extensions``.
 ENVIRONMENT_KEY = "lakeflow_jobs.environment"

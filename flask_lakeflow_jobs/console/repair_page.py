@@ -15,7 +15,7 @@ from ..handle import JobHandle
 from ..pages import page_url
 from ..runs.ids import parse_run_id
 from ..runs.repair import check_has_ended, plan_repair
-from ..web.auth import current_authorizer
+from ..web.authorization import current_authorizer
 from ..web.responses import error_headers
 from . import page_data
 from .form_page import read_form_page, read_sent

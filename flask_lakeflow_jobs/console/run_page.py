@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from ..record.requesters import RunActions
     from ..runs.progress import Progress, RunProgress
     from ..sdk_types import Run
-    from ..web.auth import Authorizer
+    from ..web.authorization import Authorizer
     from .page_data import JobTitle
     from .parts import TaskPart
     from .task_markup import TaskMarkup

@@ -23,7 +23,7 @@ from ..runs.iterations import Iteration, select_failed
 from ..runs.outcome import select_last_attempts
 from ..runs.output_parts import DEFAULT_PART_BYTES, Rows, drop_repeated, read_rows
 from ..runs.redaction import redact, redact_output, redact_progress_tokens
-from ..web.auth import Authorizer, current_authorizer
+from ..web.authorization import Authorizer, current_authorizer
 from ..web.requests import read_number
 from ..web.views import ITERATIONS_PER_PAGE
 from . import page_data

@@ -19,7 +19,7 @@ from ..pages import HOST_PAGES, PageUrl, page_url
 from ..runs.comparison import parse_pair
 from ..runs.ids import parse_run_id
 from ..web import assets
-from ..web.auth import current_authorizer
+from ..web.authorization import current_authorizer
 from ..web.bodies import read_form
 from ..web.csrf import require_same_origin
 from ..web.responses import encode_json, error_headers, log_failure

@@ -17,7 +17,7 @@ from ..errors import ConfigurationError
 from ..state import EXTENSION_KEY
 from . import views
 from .assets import FILES, build_view
-from .auth import API_BLUEPRINT
+from .authorization import API_BLUEPRINT
 from .csrf import SAFE_METHODS, refuse_cross_site
 from .responses import NOSNIFF, register_error_handlers
 from .servers import is_closing

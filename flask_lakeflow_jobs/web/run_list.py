@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..handle import JobHandle
     from ..sdk_types import BaseRun
-    from .auth import Authorizer
+    from .authorization import Authorizer
 
 PAGE_SIZE = 50
 

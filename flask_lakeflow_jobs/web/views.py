@@ -26,7 +26,7 @@ from ..runs.triggers import triggers_of
 from ..version import find_version
 from ..watching.snapshot import StateId
 from ..watching.subscription import Subscription
-from .auth import current_authorizer
+from .authorization import current_authorizer
 from .openapi import build_document
 from .requests import (
     read_flag,

@@ -13,7 +13,6 @@ ROOT = Path(__file__).parents[2]
 #: What two programs or interfaces have alike: the app and the local workspace, which is independent
 #: of it, and pages and HTTP. ``progress.py`` is a file for the tasks of users.
 SHARED_MODULE_NAMES = {
-    "auth",
     "clock",
     "errors",
     "jobs",

@@ -22,7 +22,7 @@ from flask_lakeflow_jobs import (
 )
 from flask_lakeflow_jobs.config.job_config import Policy
 from flask_lakeflow_jobs.globals import current_state
-from flask_lakeflow_jobs.web.auth import Authorizer
+from flask_lakeflow_jobs.web.authorization import Authorizer
 
 
 def check(of_app: Policy | None, of_job: Policy | None) -> None:
