@@ -142,7 +142,8 @@ class PresentRuns:
                 else reads.get_run(run_key.run_id).value
             )
         except RunNotFound:  # the workspace has deleted it
-            state.ends.abandon(run_key)
+            if not state.ends.abandon(run_key):
+                raise
             return replace(row, state=RowState.ENDED, outcome="unknown", ended_at=now, error=NO_RUN)
         if not has_ended(document):
             fields = {name: value for name, value in document.items() if name != "tasks"}

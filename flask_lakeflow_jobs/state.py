@@ -87,7 +87,9 @@ class AppState:
                 Notifier(app, record, lambda: self.upstream, settings.jobs, clock),
             ]
             self.ends = EndRecorder(
-                app, record, settings.jobs, clock, source.restore, own_receivers=own
+                *(app, record, settings.jobs, clock, source.restore),
+                lambda job: self.upstream.bind(APP, job).get_job(),
+                own_receivers=own,
             )
         self.recording = Recording(record, clock, self.ends.defer)
         self.hub = Hub(

@@ -228,6 +228,18 @@ def test_deleted_run_is_read_once_and_has_an_unknown_end(
     assert len(fault_proxy.find_requests("GET", "runs/get")) == 1
 
 
+def test_list_leaves_a_run_open_that_another_workspace_may_have(make_app: MakeApp) -> None:
+    """The workspace has neither the run nor its job, since the host was changed."""
+    app = make_app(LAKEFLOW_JOBS_RECORD_URL=True, jobs={"etl": {"job_id": 5}})
+    now = round(state_of(app).clock.now() * 1000)
+    record_of(app).add_found_run("etl", 5, GONE, started_at=now)
+    present = PresentRuns(state_of(app), LIMIT)
+    (row,) = present.list_runs(RunFilter(), limit=9)
+    assert (row.state, row.outcome) == (RowState.STARTED, None)
+    assert [*present.unread] == ["The job 'etl' has no run 7. List its runs to find the right id."]
+    assert record_of(app).list_runs() == [row]
+
+
 def test_pages_share_the_limit_and_read_no_run_twice(
     app: Flask, add_ended: Callable[[int], list[int]], active: int, fault_proxy: FaultyWorkspace
 ) -> None:

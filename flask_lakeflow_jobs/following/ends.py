@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .. import signals
 from ..clock import CLOCK_SKEW_SECONDS
-from ..errors import DatabaseUnavailable, RecordOutdated
+from ..errors import DatabaseUnavailable, JobNotFound, LakeflowJobsError, RecordOutdated
 from ..identity import display_name
 from ..record.recording import describe_params
 from ..record.values import RunEnd
+from ..runs import RETENTION_MS
 from ..runs.durations import duration_of
 from ..runs.outcome import (
     SUCCESSES,
@@ -44,6 +45,10 @@ OUTBOX_SIGNALS = {"run_finished": signals.run_finished, "run_repaired": signals.
 #: A run that was started elsewhere and is not recorded yet is recorded if it ended since then.
 #: Opening the page of an older run must not notify anyone.
 RECENT_SECONDS = 3600.0
+
+#: Seconds for which it is known that the workspace has no such job.
+MISSING_JOB_SECONDS = 60.0
+
 #: The error of a run whose end will never be known.
 NO_RUN = "The workspace no longer has this run, so its end is unknown."
 
@@ -79,8 +84,13 @@ class EndSender:
         """
         self._send("run_repaired", _repair_payload(run_key, repair_id, user))
 
-    def abandon(self, run_key: RunKey) -> None:
-        """Record that the end of a run will never be known, because the workspace deleted it."""
+    def abandon(self, run_key: RunKey) -> bool:
+        """Record that the end of a run will never be known, because the workspace deleted it.
+
+        :return: whether it did. If the workspace does not have the job of the run either, the run
+            may belong to another workspace, which the app used before.
+        """
+        return True
 
     def defer(self, write: DeferredWrite) -> None:
         """Write something to the record, if there is one, as soon as it can be reached again."""
@@ -96,6 +106,7 @@ class EndRecorder(EndSender):
     """Records ends and repairs of runs, and has the outbox deliver them.
 
     :param jobs: by key.
+    :param read_job: reads a job from the workspace.
     """
 
     def __init__(
@@ -105,6 +116,7 @@ class EndRecorder(EndSender):
         jobs: Mapping[str, Job],
         clock: Clock,
         restore: Restore,
+        read_job: Callable[[Job], object],
         *,
         own_receivers: Sequence[OwnReceivers] = (),
         has_threads: bool = True,
@@ -112,6 +124,8 @@ class EndRecorder(EndSender):
         super().__init__(app)
         self._record = record
         self._clock = clock
+        self._read_job = read_job
+        self._missing_until: dict[int, float] = {}  # jobs that the workspace does not have
         self._receivers = Receivers(app, OUTBOX_SIGNALS, PayloadCodec(jobs, restore), own_receivers)
         self.outbox = Outbox(record, self._receivers, clock, has_threads=has_threads)
 
@@ -163,10 +177,30 @@ class EndRecorder(EndSender):
             _log.error("The %s of run %d is not recorded: %s", what, run_key.run_id, error)
             self._send(signal, payload)
 
-    def abandon(self, run_key: RunKey) -> None:
+    def abandon(self, run_key: RunKey) -> bool:
+        if not self._is_lost(run_key):
+            return False
         abandon = partial(self._record.abandon_run, *run_key.ids, NO_RUN)
         if self._record.attempt(abandon):  # other readers may have been earlier
             _log.warning("Run %d of %s: %s", run_key.run_id, run_key.job.key, NO_RUN)
+        return True
+
+    def _is_lost(self, run_key: RunKey) -> bool:
+        """Return whether no workspace has a run that the workspace of the app does not have."""
+        job, now = run_key.job, self._clock.monotonic()
+        try:
+            row = self._record.get_run(*run_key.ids)
+            if row and self._clock.now() * 1000 - row.requested_at > RETENTION_MS:
+                return True
+            if now < self._missing_until.get(job.job_id, now):
+                return False
+            self._read_job(job)
+        except JobNotFound:
+            self._missing_until[job.job_id] = now + MISSING_JOB_SECONDS
+            return False
+        except LakeflowJobsError:
+            return False
+        return True
 
     def _finish(self, run_key: RunKey, status: RunStatus) -> None:
         if self._record_end(run_key, status):

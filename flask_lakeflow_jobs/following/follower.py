@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 #: A run that cannot be read for a lasting reason, such as missing permissions, is read again.
 ERROR_WAIT_SECONDS = 60.0
 
+#: A run that may belong to another workspace, which the app used before, is read again.
+MISSING_WAIT_SECONDS = 3600.0
+
 #: So many of the oldest unfinished runs are followed at once. Those that cannot be read are extra.
 MAX_UNFINISHED_RUNS = 1_000
 
@@ -229,14 +232,16 @@ class Follower:
         subscription.close()
         if state.error is None and state.snapshot is not None:
             self._ends.finish(run_key, state.snapshot.status)
-        elif isinstance(state.error, RunNotFound):
-            self._ends.abandon(run_key)
-        else:
-            self._skipped_until[run_key] = self._clock.monotonic() + ERROR_WAIT_SECONDS
-            _log.warning(
-                "Run %s of %s cannot be followed. Next try in %g s: %s",
-                *(run_key.run_id, run_key.job.key, ERROR_WAIT_SECONDS, state.error),
-            )
+            return
+        is_missing = isinstance(state.error, RunNotFound)
+        if is_missing and self._ends.abandon(run_key):
+            return
+        wait = MISSING_WAIT_SECONDS if is_missing else ERROR_WAIT_SECONDS
+        self._skipped_until[run_key] = self._clock.monotonic() + wait
+        _log.warning(
+            "Run %s of %s cannot be followed. Next try in %g s: %s",
+            *(run_key.run_id, run_key.job.key, wait, state.error),
+        )
 
     def _skipped(self) -> set[RunKey]:
         now = self._clock.monotonic()

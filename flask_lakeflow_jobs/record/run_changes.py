@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..runs import RETENTION_MS
 from .base import insert_action
 from .deliveries import AT_ONCE
 from .prepared import ADD_TRIGGER, BEGIN_RUN, COMPLETE_RUN
@@ -15,9 +16,9 @@ from .recorded_runs import RecordedRuns
 from .schema import deliveries, runs
 from .values import Action, RecordedRun, RequestedRun, RowState, RunEnd
 
-#: How much longer unfinished runs are kept than others. Databricks keeps ended runs for 60 days, so
-#: after that, nobody can know how a run has ended that nobody viewed.
-UNFINISHED_EXTRA_MS = 60 * 86_400_000
+#: How much longer unfinished runs are kept than others. After that, nobody can know how a run has
+#: ended that nobody viewed.
+UNFINISHED_EXTRA_MS = RETENTION_MS
 
 #: The values of a row before there is a run.
 _OF_NO_RUN = {

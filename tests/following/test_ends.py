@@ -10,10 +10,19 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_lakeflow_jobs import Outcome, RunStatus, run_finished, run_repaired
+from flask_lakeflow_jobs import (
+    JobNotFound,
+    Outcome,
+    RunStatus,
+    UpstreamUnavailable,
+    run_finished,
+    run_repaired,
+)
+from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.following.ends import NO_RUN, RECENT_SECONDS, EndRecorder, summarize_error
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.record.values import RowState
+from flask_lakeflow_jobs.runs import RETENTION_MS
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
 from tests.record.rows import add_run, request
@@ -45,6 +54,10 @@ def test_error_of_an_end_is_the_message_of_its_cause(
     assert summarize_error(JOB, RunStatus(1, run(state, tasks=tasks))) == error
 
 
+def read_job(_: Job) -> None:
+    """Read a job that the workspace has."""
+
+
 @pytest.mark.parametrize("is_deferred", [False, True])
 def test_end_that_comes_before_the_row_of_its_run_is_delivered_once(
     is_deferred: bool, tmp_path: Path, clock: FakeClock
@@ -67,7 +80,7 @@ def test_end_that_comes_before_the_row_of_its_run_is_delivered_once(
             record.complete_run("token", job.job_id, run_key.run_id)
 
         restore = FakeSource().restore
-        ends = EndRecorder(app, record, {job.key: job}, clock, restore, has_threads=False)
+        ends = EndRecorder(app, record, {job.key: job}, clock, restore, read_job, has_threads=False)
         if is_deferred:  # the record was unavailable when the run was started
             ends.outbox.defer(begin)
             ends.outbox.defer(complete)
@@ -99,7 +112,10 @@ def test_end_that_another_process_sees_first_after_an_outage_is_delivered_once(
         stack.enter_context(run_finished.connected_to(receive, app))
         records = [stack.enter_context(switchable_record(tmp_path, clock)) for _ in range(2)]
         starting, seeing = (
-            EndRecorder(app, record, {job.key: job}, clock, FakeSource().restore, has_threads=False)
+            EndRecorder(
+                *(app, record, {job.key: job}, clock, FakeSource().restore, read_job),
+                has_threads=False,
+            )
             for record in records
         )
         records[1].is_available = False
@@ -124,7 +140,7 @@ def test_ends_of_unrecorded_runs_are_sent_after_an_outage(tmp_path: Path, clock:
 
     with switchable_record(tmp_path, clock) as record, run_finished.connected_to(receive, app):
         restore = FakeSource().restore
-        ends = EndRecorder(app, record, {job.key: job}, clock, restore, has_threads=False)
+        ends = EndRecorder(app, record, {job.key: job}, clock, restore, read_job, has_threads=False)
         record.is_available = False
         for run_id in (7, 8):
             status = RunStatus(1, run(SUCCEEDED, run_id=run_id, start_time=1_000, end_time=2_000))
@@ -158,7 +174,7 @@ def test_end_of_a_run_from_elsewhere_is_recorded_if_its_job_is_followed(
     status = RunStatus(1, run(SUCCEEDED, run_id=7, start_time=ended - 1, end_time=ended))
     with switchable_record(tmp_path, clock) as record:
         restore = FakeSource().restore
-        ends = EndRecorder(app, record, {job.key: job}, clock, restore, has_threads=False)
+        ends = EndRecorder(app, record, {job.key: job}, clock, restore, read_job, has_threads=False)
         ends.finish(RunKey(APP, job, 7), status)
         assert [row.run_id for row in record.list_runs()] == ([7] if is_recorded else [])
 
@@ -180,7 +196,7 @@ def test_repair_that_comes_before_the_row_of_its_run_is_delivered(
         for signal in (run_finished, run_repaired):
             stack.enter_context(signal.connected_to(receive, app))
         restore = FakeSource().restore
-        ends = EndRecorder(app, record, {job.key: job}, clock, restore, has_threads=False)
+        ends = EndRecorder(app, record, {job.key: job}, clock, restore, read_job, has_threads=False)
         if is_deferred:  # the record was unavailable when the run was started
             new = request(job.key, job_id=job.job_id, token="token")
             ends.outbox.defer(lambda: record.complete_run(record.begin_run(new), job.job_id, 7))
@@ -206,7 +222,7 @@ def test_end_from_before_a_repair_that_is_seen_late_ends_no_run(
     with switchable_record(tmp_path, clock) as record, run_finished.connected_to(receive, app):
         add_run(record, 7, job_id=JOB.job_id)
         restore = FakeSource().restore
-        ends = EndRecorder(app, record, {JOB.key: JOB}, clock, restore, has_threads=False)
+        ends = EndRecorder(app, record, {JOB.key: JOB}, clock, restore, read_job, has_threads=False)
         ends.repair(run_key, before, 1, None)
         ends.finish(run_key, before)
         (row,) = record.list_runs()
@@ -222,8 +238,9 @@ def test_run_that_the_workspace_dropped_has_no_known_outcome(
 ) -> None:
     with switchable_record(tmp_path, clock) as record:
         add_run(record, 7, job_id=JOB.job_id)
+        restore = FakeSource().restore
         ends = EndRecorder(
-            Flask("app"), record, {JOB.key: JOB}, clock, lambda _: NotImplemented, has_threads=False
+            *(Flask("app"), record, {JOB.key: JOB}, clock, restore, read_job), has_threads=False
         )
         for _ in range(2):
             ends.abandon(RunKey(APP, JOB, 7))
@@ -232,3 +249,27 @@ def test_run_that_the_workspace_dropped_has_no_known_outcome(
         assert len(caplog.records) == 1
         assert record.list_unfinished_runs([JOB.job_id]) == []
         assert record.list_undelivered() == []
+
+
+@pytest.mark.parametrize(
+    "error", [JobNotFound("No such job."), UpstreamUnavailable("Down.")], ids=["job", "workspace"]
+)
+def test_run_is_not_lost_while_another_workspace_may_have_it(
+    tmp_path: Path, clock: FakeClock, error: Exception
+) -> None:
+    """Such as after DATABRICKS_HOST was changed."""
+
+    def fail(_: Job) -> None:
+        raise error
+
+    with switchable_record(tmp_path, clock) as record:
+        add_run(record, 7, job_id=JOB.job_id)
+        restore = FakeSource().restore
+        ends = EndRecorder(
+            *(Flask("app"), record, {JOB.key: JOB}, clock, restore, fail), has_threads=False
+        )
+        assert [ends.abandon(RunKey(APP, JOB, 7)) for _ in range(2)] == [False, False]
+        assert [run.run_id for run in record.list_unfinished_runs([JOB.job_id])] == [7]
+        clock.sleep(RETENTION_MS / 1000 + 1)
+        assert ends.abandon(RunKey(APP, JOB, 7))
+        assert record.list_unfinished_runs([JOB.job_id]) == []

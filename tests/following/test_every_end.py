@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from flask_lakeflow_jobs import DatabaseUnavailable, UpstreamUnavailable, run_finished, run_repaired
+from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.following.ends import EndRecorder
 from flask_lakeflow_jobs.following.follower import Follower
 from flask_lakeflow_jobs.following.run_finder import RunFinder
@@ -69,6 +70,9 @@ class FakeWorkspace(FakeSource):
             and not (active_only and has_ended(each))
         ][:limit]
 
+    def read_job(self, _: Job) -> None:
+        self._record_read()
+
     def get_run(self, run_id: int) -> Any:
         return self.read_run(RunKey(APP, JOB, run_id))
 
@@ -88,7 +92,10 @@ class Process:
         self.app = Flask("app")
         run_finished.connect(receive_end, self.app)
         run_repaired.connect(receive_repair, self.app)
-        self.ends = EndRecorder(self.app, record, jobs, clock, workspace.restore, has_threads=False)
+        self.ends = EndRecorder(
+            *(self.app, record, jobs, clock, workspace.restore, workspace.read_job),
+            has_threads=False,
+        )
         self.hub = Hub(
             workspace,
             self._handle_change,

@@ -16,6 +16,7 @@ from flask_lakeflow_jobs.following import follower
 from flask_lakeflow_jobs.following.follower import (
     ERROR_WAIT_SECONDS,
     LEASE_SECONDS,
+    MISSING_WAIT_SECONDS,
     Follower,
     FollowerLease,
 )
@@ -50,6 +51,7 @@ class Process:
         self.clock = clock
         self.ends: list[tuple[int, str]] = []
         self.abandoned: list[int] = []
+        self.is_lost = True
         self.searches = self.ticks = 0
         self.error: Exception | None = None
         self.follower = Follower(
@@ -77,8 +79,9 @@ class Process:
     def finish(self, run_key: RunKey, status: RunStatus) -> None:
         self.ends.append((run_key.run_id, status.outcome.value))
 
-    def abandon(self, run_key: RunKey) -> None:
+    def abandon(self, run_key: RunKey) -> bool:
         self.abandoned.append(run_key.run_id)
+        return self.is_lost
 
     def wake(self) -> None:
         self.ticks += 1
@@ -274,6 +277,21 @@ class TestFollower:
         process.step()
         process.step()
         assert (process.abandoned, process.ends) == ([7], [])
+
+    def test_run_that_another_workspace_may_have_is_read_again_after_an_hour(
+        self, record: SwitchableRecord, process: Process
+    ) -> None:
+        add_run(record, 7, job_id=ETL.job_id)
+        process.source.set_response(RunNotFound(7, "etl"), key(7))
+        process.is_lost = False
+        for _ in range(3):
+            process.step()
+            process.clock.sleep(MISSING_WAIT_SECONDS / 4)
+        assert process.abandoned == [7]
+        process.clock.sleep(MISSING_WAIT_SECONDS / 2)
+        process.step()
+        process.step()
+        assert process.abandoned == [7, 7]
 
     def test_transient_error_does_not_end_following(
         self, record: SwitchableRecord, process: Process, clock: FakeClock
