@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Union
 from weakref import WeakSet
 
-from ..errors import LakeflowJobsError, UpstreamThrottled
+from ..errors import LakeflowJobsError, RunNotFound, UpstreamThrottled
 from ..memo import Memo
 from ..runs.outcome import RunStatus
 from ..runs.progress_reports import reports_of, select_progress
@@ -244,6 +244,8 @@ class RunPoller:
     def _handle_error(self, watched_run: WatchedRun, error: LakeflowJobsError) -> None:
         now, interval = self._clock.monotonic(), self._settings.poll_interval
         if not error.retryable:
+            if not (isinstance(error, RunNotFound) or watched_run.run_key.identity.is_user):
+                self._log_outage(watched_run, error)
             watched_run.publish(error=error)
             watched_run.next_poll_at = now + min(ERROR_DELAY_SECONDS, interval)
             return
@@ -261,8 +263,11 @@ class RunPoller:
             self._failing.add(watched_run)
         if is_first:
             _log.warning(
-                "Run %s could not be polled and will be polled again, as will others: %s",
+                "Run %s could not be polled, and %s: %s",
                 watched_run.run_key.run_id,
+                "will be polled again, as will others"
+                if error.retryable
+                else "its streams end, as do those of others",
                 error,
             )
 

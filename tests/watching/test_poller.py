@@ -8,8 +8,8 @@ import logging
 import pytest
 from databricks.sdk.service.jobs import BaseRun
 
-from flask_lakeflow_jobs import NotAllowed, UpstreamThrottled, UpstreamUnavailable
-from flask_lakeflow_jobs.errors import LakeflowJobsError
+from flask_lakeflow_jobs import NotAllowed, RunNotFound, UpstreamThrottled, UpstreamUnavailable
+from flask_lakeflow_jobs.errors import LakeflowJobsError, UpstreamUnauthenticated
 from flask_lakeflow_jobs.watching.lease import TICK_SECONDS
 from flask_lakeflow_jobs.watching.poller import throttled_seconds
 from flask_lakeflow_jobs.watching.schedule import MIN_DELAY_SECONDS, TERMINAL_DELAY_SECONDS
@@ -75,6 +75,25 @@ def test_outage_is_logged_once_for_all_runs_when_it_begins_and_ends(
     harness.source.set_response(RUNNING, TWO)
     harness.poll(after=POLL_INTERVAL)
     assert caplog.messages[1:] == ["All runs can be polled again."]
+
+
+@pytest.mark.parametrize(
+    ("error", "lines"),
+    [
+        (UpstreamUnauthenticated("Renew the credentials."), 1),
+        (NotAllowed("Grant it."), 1),
+        (RunNotFound(1001, "etl"), 0),
+    ],
+)
+def test_error_that_ends_streams_is_logged_once_unless_the_run_is_gone(
+    harness: HubHarness, caplog: pytest.LogCaptureFixture, error: LakeflowJobsError, lines: int
+) -> None:
+    harness.subscribe(ONE, TWO)
+    harness.source.set_response(error, ONE, TWO)
+    harness.poll()
+    assert [f"its streams end, as do those of others: {error}" in m for m in caplog.messages] == (
+        [True] * lines
+    )
 
 
 def test_end_of_a_run_that_nobody_watches_any_more_does_not_hide_the_next_outage(
