@@ -37,16 +37,6 @@ THREAD_OPTIONS: dict[str, tuple[str, int | None]] = {
     "mod_wsgi-express": ("--threads", 5),
 }
 
-COMMAND_LINES = {
-    "app.yaml": """\
-command:
-  - gunicorn
-  - app:app
-  - --worker-class=gthread
-  - --threads=64
-  - --bind=0.0.0.0:$DATABRICKS_APP_PORT"""
-}
-
 
 @dataclass(frozen=True)
 class Gunicorn:
@@ -135,7 +125,6 @@ def _check_worker(server: Gunicorn, *, has_push: bool) -> Finding:
             ABOUT,
             f"{name} holds no streams: viewers poll, and each poll occupies a worker.",
             f"Start it with --worker-class=gthread --threads=64. {ADVICE}",
-            COMMAND_LINES,
         )
     if server.worker_class == "gthread":
         name = f"{name} and {server.threads} threads"
@@ -144,7 +133,6 @@ def _check_worker(server: Gunicorn, *, has_push: bool) -> Finding:
                 ABOUT,
                 f"{name} holds few streams, because {PUSH.name} is off.",
                 f"Start it with --threads=64, or turn {PUSH.name} on. {ADVICE}",
-                COMMAND_LINES,
             )
         return Finding.ok(ABOUT, f"{name} holds streams.")
     if server.worker_class == "gevent":

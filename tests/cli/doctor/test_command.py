@@ -15,11 +15,14 @@ from tests.cli.conftest import RunFlask
 from tests.messages import Service
 
 
-def test_doctor_as_text_prints_remedies_and_lines(flask_jobs: RunFlask, app: Flask) -> None:
-    result = flask_jobs("doctor", "--server", "gunicorn -w 4 app:app", of=app)
+def test_doctor_as_text_prints_remedies_and_names_no_other_app(
+    flask_jobs: RunFlask, app: Flask
+) -> None:
+    result = flask_jobs("doctor", "--server", "gunicorn -w 4 shop:create_app()", of=app)
     assert result.exit_code == 1
     assert "error    server: gunicorn with sync workers holds no streams" in result.stdout
-    assert "In app.yaml:\n           command:\n             - gunicorn" in result.stdout
+    assert "Start it with --worker-class=gthread --threads=64." in result.stdout
+    assert "app:app" not in result.stdout
 
 
 def test_server_command_with_an_open_quote_is_a_usage_error(
