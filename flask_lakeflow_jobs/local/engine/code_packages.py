@@ -80,11 +80,14 @@ def read_notebook_environment(notebook: Path) -> list[str]:
 
 
 def list_notebook_requirements(notebooks: Iterable[str]) -> Requirements:
-    """List the packages that notebooks install, and those that they run."""
+    """List the packages that notebooks install, and those that they run.
+
+    A path of a file begins in the folder of the notebook, also in those that it reads by ``%run``.
+    """
     packages: list[str] = []
     files: list[str] = []
     options: list[str] = []
-    for notebook, code in _read_all(notebooks):
+    for folder, code in _read_all(notebooks):
         for words in _split_commands(code):
             pending = iter(words)
             for word in pending:
@@ -92,7 +95,7 @@ def list_notebook_requirements(notebooks: Iterable[str]) -> Requirements:
                 if option in (*_FILE_OPTIONS, *INDEX_OPTIONS, *_SKIPPED_OPTIONS):
                     value = value or next(pending, "")
                     if option in _FILE_OPTIONS and not re.search(r"[{}$]", value):
-                        files.append(str(notebook.parent / value))
+                        files.append(str(folder / value))
                     elif option in INDEX_OPTIONS:
                         options.append(f"{INDEX_OPTIONS[option]}={value}")
                 elif not _NO_PACKAGE.match(word):
@@ -101,16 +104,18 @@ def list_notebook_requirements(notebooks: Iterable[str]) -> Requirements:
 
 
 def _read_all(notebooks: Iterable[str]) -> Iterator[tuple[Path, str]]:
-    """Yield each notebook and all that they run, once, with its code."""
+    """Yield the code of each notebook and of all that they run, once, with its working folder."""
     visited: set[Path] = set()
-    pending = [*map(Path, notebooks)]
+    pending = [(Path(each).parent, Path(each)) for each in notebooks]
     while pending:
-        notebook = Path(os.path.normpath(pending.pop(0)))
+        folder, path = pending.pop(0)
+        notebook = Path(os.path.normpath(path))
         if notebook not in visited and is_notebook_file(notebook):
             visited.add(notebook)
             code = _read_code(notebook)
-            yield notebook, code
-            pending += _find_included(code, notebook)
+            yield folder, code
+            for each, is_inside in _find_included(code, notebook):
+                pending.append((folder if is_inside else each.parent, each))
 
 
 def _split_commands(code: str) -> Iterator[list[str]]:
@@ -143,7 +148,7 @@ def list_cluster_packages(
             continue
         visited.add(file)
         code = _read_code(file)
-        pending += _find_included(code, file)
+        pending += [each for each, _ in _find_included(code, file)]
         for module in _list_imports(code):
             own = _find_own_files(module, file.parent, folders)
             pending += own
@@ -224,8 +229,8 @@ def _read_code(file: Path) -> str:
         return ""
 
 
-def _find_included(code: str, file: Path) -> Iterator[Path]:
-    """Yield the notebooks that a notebook runs in its own process."""
+def _find_included(code: str, file: Path) -> Iterator[tuple[Path, bool]]:
+    """Yield the notebooks that a notebook runs, and whether ``%run`` does: in its own folder."""
     for match in _RUN.finditer(code):
         if (included := find_notebook_file(file.parent / (match[1] or match[2]))) is not None:
-            yield Path(included)
+            yield Path(included), bool(match[1])

@@ -228,6 +228,20 @@ def test_packages_of_notebooks_that_a_notebook_runs(tmp_path: Path, command: str
     assert list_notebook_requirements([str(notebook)]) == Requirements(("cowsay",))
 
 
+@pytest.mark.parametrize(
+    ("command", "folder"),
+    [("# MAGIC %run ./config/setup", "."), ("dbutils.notebook.run('config/setup', 60)", "config")],
+)
+def test_file_of_packages_is_where_the_notebook_works(
+    tmp_path: Path, command: str, folder: str
+) -> None:
+    """The code of ``%run`` works in the folder of the notebook that has it."""
+    install = f"{HEADER}# MAGIC %pip install -r requirements.txt"
+    write(tmp_path, {"config/setup.py": install, "load.py": f"{HEADER}{command}"})
+    expected = (str(tmp_path / folder / "requirements.txt"),)
+    assert list_notebook_requirements([str(tmp_path / "load.py")]).files == expected
+
+
 def test_plain_file_installs_nothing(tmp_path: Path) -> None:
     file = tmp_path / "main.py"
     file.write_text('"""Install once:\n\n%pip install cowsay\n"""')

@@ -32,6 +32,13 @@ for act, remedy in {
         raise AssertionError(remedy)
 fe.drop_table("dev.snippets.fs_keys")
 assert not spark.catalog.tableExists("dev.snippets.fs_keys")
+for call in (fe.drop_table, fe.get_table):
+    try:
+        call("dev.snippets.fs_keys")
+    except ValueError as error:
+        assert "no table dev.snippets.fs_keys" in str(error), error
+    else:
+        raise AssertionError(call)
 
 # %% features of a stream
 from databricks.feature_store import FeatureStoreClient

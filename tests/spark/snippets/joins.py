@@ -42,6 +42,12 @@ assert read("SELECT l.*, r.n FROM ul l JOIN (SELECT * FROM ur WHERE n > :n) r US
 assert read("SELECT l.k, l.* EXCEPT (k) FROM ul l LEFT JOIN ur USING (k) WHERE l.k > 1 ORDER BY l.k") == [(2, "y")]
 assert read("SELECT ur.*, s FROM ul RIGHT JOIN ur USING (k)") == [(1, 5, "x"), (3, 6, None)]
 assert read("SELECT ul.* FROM ul LEFT ANTI JOIN ur USING (k)") == [(2, "y")]
+assert read("SELECT k, ul.k IS NULL, count(ur.k) FROM ul FULL JOIN ur USING (k) GROUP BY k, ul.k ORDER BY k") == [
+    (1, False, 1),
+    (2, False, 0),
+    (3, True, 1),
+]
+assert read("SELECT k, s FROM ul LEFT JOIN ur r USING (k) WHERE r.k IS NULL") == [(2, "y")]
 assert read("SELECT s, (SELECT max(ul.k) FROM ur ul) FROM ul JOIN ur USING (k)") == [("x", 3)]
 text = "WITH o AS (SELECT 1), a AS (SELECT l.*, r.n FROM ul l LEFT JOIN ur r USING (k)), b AS (SELECT a.* FROM a JOIN ur USING (k)) "
 assert read(text + "SELECT b.*, EXISTS (SELECT 1 FROM ur WHERE ur.k = 3) FROM b JOIN ur USING (k)") == [

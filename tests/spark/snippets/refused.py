@@ -25,6 +25,11 @@ spark.sql("SELECT map('a', 1) AS m").select(F.transform_values("m", lambda k, v:
 groups = spark.sql("SELECT 1 AS k, CAST(NULL AS INT) AS n").groupBy("k")
 groups.cogroup(groups).applyInPandas(lambda left, right: left, "k INT, n INT").collect()
 
+# %% files that are overwritten while they are read
+# Advice: overwrites the folder that its frame reads
+spark.range(3).write.parquet(f"{folder}/own")
+spark.read.parquet(f"{folder}/own").where("id > 0").write.mode("overwrite").parquet(f"{folder}/own")
+
 # %% function of a model
 # Advice: local_simulation
 spark.sql("SELECT ai_query('m', 'p')").collect()

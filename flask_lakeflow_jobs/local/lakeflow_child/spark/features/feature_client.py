@@ -128,16 +128,30 @@ class FeatureEngineeringClient:
         return self._session.table(name)
 
     def get_table(self, name: str) -> FeatureTable:
-        """Return what is known of a table."""
+        """Return what is known of a table.
+
+        :raises ValueError: there is none of this name, as on Databricks.
+        """
+        self._require(name)
         keys = self._read_keys(name)
         description = read_json(self._find_file(name), {}).get("description", "")
         return FeatureTable(name, *keys, self._session.table(name).columns, description)
 
     def drop_table(self, name: str) -> None:
-        """Drop a table, with its keys."""
+        """Drop a table, with its keys.
+
+        :raises ValueError: there is none of this name, as on Databricks.
+        """
+        self._require(name)
         self._session.sql(f"DROP TABLE {name}")
         if os.path.exists(file := self._find_file(name)):
             os.unlink(file)
+
+    def _require(self, name: str) -> None:
+        if not self._session.catalog.tableExists(name):
+            raise ValueError(
+                f"There is no table {name}. Create it in an earlier task, or correct its name."
+            )
 
     def create_training_set(
         self,

@@ -74,6 +74,10 @@ _ADVICE = {
         "Sail takes no NULL in cogroup(…). Fill the columns before, with fillna(…), or join the "
         "frames and write groupBy(…).applyInPandas(…)."
     ),
+    r"Object at location (\S+) not found": (
+        "Sail finds the file {} no more: perhaps the task overwrites the folder that its frame "
+        "reads. Write to another folder, or to a table."
+    ),
     r"regex parse error|Invalid regex|Regular expression did not compile": (
         "Sail does not take this regular expression: it knows no look-around, such as (?=…), and "
         "no references to groups, such as \\1. Write it without them, or match in Python, with "
@@ -87,7 +91,10 @@ _ADVICE = {
         "Only Databricks has the function {0}. Define one of its name in Python, with "
         f"spark.udf.register('{{0}}', …), or {SIMULATE}."
     ),
-    r"Generic (?:GCS|S3|MicrosoftAzure) error": (
+    (
+        r"Generic (?:GCS|S3|MicrosoftAzure) error|failed to lookup address information"
+        r"|Server returned non-2xx status"
+    ): (
         "Sail has no access to this storage in the cloud. Copy the files into a volume, such as "
         f"/Volumes/main/default/files, or {SIMULATE}."
     ),

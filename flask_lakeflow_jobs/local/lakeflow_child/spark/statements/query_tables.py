@@ -79,13 +79,13 @@ class _Side:
 
 
 def name_keys(tree: Tree, describe: Describe) -> None:
-    """Name the keys of joins without their table.
+    """Name the keys of joins without their table, or join two tables by ON in place of USING.
 
     :raises NotImplementedError: a merged key has not the values of the table.
     """
     for select in list_selects(tree):
         sides = {name: side for name, side in _find_sides(select).items() if side.keys}
-        if sides:
+        if sides and not _join_by_condition(select, sides):
             expand_stars(select, describe, {name: each.source for name, each in sides.items()})
             _name_columns(select, sides)
 
@@ -104,6 +104,36 @@ def _find_sides(select: exp.Select) -> dict[str, _Side]:
             side.join(each, ("LEFT", "FULL"))
         sides[each.this.alias_or_name.lower()] = side
     return sides
+
+
+def _join_by_condition(select: exp.Select, sides: dict[str, _Side]) -> bool:
+    """Write ON in place of USING if a key has not the values of its table, such as a NULL of it.
+
+    :return: whether it is a query of two tables without ``*``, in which this is possible.
+    """
+    joins = [*(select.args.get("joins") or ())]
+    if len(joins) != 1 or any(isinstance(each, exp.Star) for each in select.expressions):
+        return False
+    join = joins[0]
+    columns = [c for c in select.find_all(exp.Column) if c.find_ancestor(exp.Select) is select]
+    named = [(sides[c.table.lower()], c.name.lower()) for c in columns if c.table.lower() in sides]
+    if all(side.keys.get(name, True) for side, name in named):
+        return False
+    tables = [each.alias_or_name for each in (select.args["from_"].this, join.this)]
+    keys = [each.name for each in join.args["using"]]
+    pairs = {key.lower(): [exp.column(key, table) for table in tables] for key in keys}
+    join.set("using", None)
+    join.set(
+        "on", exp.and_(*(exp.EQ(this=left, expression=right) for left, right in pairs.values()))
+    )
+    for column in columns:
+        if column.table or (pair := pairs.get(column.name.lower())) is None:
+            continue
+        left, right = (each.copy() for each in pair)
+        merged = {"LEFT": left, "RIGHT": right}.get(join.side) or exp.func("coalesce", left, right)
+        is_result = column.parent is select and column.arg_key == "expressions"
+        column.replace(exp.alias_(merged, column.name) if is_result else merged)
+    return True
 
 
 def _name_columns(select: exp.Select, sides: dict[str, _Side]) -> None:

@@ -120,6 +120,10 @@ def test_statement_that_is_not_sql_is_to_be_corrected(found: str) -> None:
             "No data source found for: com.crealytics.spark.excel",
             "Sail does not read or write the format com.crealytics.spark.excel. Use",
         ),
+        (
+            "failed to lookup address information: Name or service not known",
+            "Sail has no access to this storage in the cloud. Copy the files into a volume",
+        ),
     ],
 )
 def test_what_sail_lacks_is_to_be_written_otherwise(error: str, advice: str) -> None:
