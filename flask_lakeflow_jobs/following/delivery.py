@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -144,12 +145,14 @@ class Outbox:
 
     def _deliver(self, delivery: Delivery, receiver: Receiver) -> None:
         """Call a receiver. Its result is written as soon as the record can be reached."""
-        error = None
+        error, process = None, os.getpid()
         with self._keep_claim(delivery.delivery_id):
             try:
                 self._receivers.call(receiver, delivery)
             except BaseException as raised:  # asyncio's cancellation must not end the thread
                 error = raised
+            if os.getpid() != process:  # a child that the receiver has forked must deliver nothing
+                os._exit(error is not None)
         # before all others: the next delivery waits until this result is written
         self._deferred.add_first(self._result(delivery, error))
 

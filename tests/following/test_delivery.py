@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,6 +17,7 @@ from flask_lakeflow_jobs.following.delivery import MAX_ATTEMPTS, MAX_RETRY_SECON
 from flask_lakeflow_jobs.following.delivery_threads import MAX_WAIT_SECONDS
 from flask_lakeflow_jobs.following.receivers import DeliveryDeclined
 from tests.following.conftest import Harness
+from tests.support import DEADLINE
 
 
 @given(st.integers(1, MAX_ATTEMPTS - 1))
@@ -111,6 +115,42 @@ class TestOutbox:
         harness.send()
         harness.outbox().deliver_due()
         assert sorted(name for name, _ in harness.calls) == ["a", "b"]
+
+
+#: A receiver that forks. Its child returns or raises, and the process prints what it sees.
+FORK = """
+import os, sys, warnings
+from pathlib import Path
+from tests.clocks import FakeClock
+from tests.following.conftest import Harness
+from tests.records import switchable_record
+
+warnings.simplefilter("ignore", DeprecationWarning)  # of forks with threads
+statuses = []
+
+def fork():
+    if child := os.fork():
+        statuses.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    elif sys.argv[2] == "raise":
+        sys.exit(3)
+
+clock = FakeClock()
+with switchable_record(Path(sys.argv[1]), clock) as record:
+    harness = Harness(record, clock)
+    harness.connect("a", fork)
+    harness.send()
+    harness.outbox().deliver_due()
+    print(statuses, harness.undelivered())
+"""
+
+
+@pytest.mark.parametrize(("way", "status"), [("return", 0), ("raise", 1)])
+def test_child_that_a_receiver_forks_ends_and_delivers_nothing(
+    tmp_path: Path, way: str, status: int
+) -> None:
+    command = [sys.executable, "-c", FORK, str(tmp_path), way]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=False)
+    assert (done.stdout, done.stderr) == (f"[{status}] []\n", "")
 
 
 class TestDeferred:
