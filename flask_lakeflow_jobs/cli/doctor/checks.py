@@ -144,7 +144,10 @@ def _check_running_server(url: str) -> Finding:
     except BuildError:
         return Finding.warning(RUNNING, "The app does not serve the HTTP routes.")
     except (HTTPError, ValueError, AttributeError, LookupError, TypeError) as error:
-        status = f": {error}" if isinstance(error, HTTPError) else ""  # otherwise a page or JSON
+        status = ""  # a page or JSON
+        if isinstance(error, HTTPError):
+            error.close()
+            status = f": {error}"
         return Finding.error(
             RUNNING,
             f"The response at {url}{path} is not the health of this app{status}.",
