@@ -42,6 +42,7 @@ def __getattr__(name: str) -> Any:
             if hasattr(found := import_module(f"{__name__}.{module}"), name):
                 return getattr(found, name)
     except ModuleNotFoundError as error:
-        message = f"{error}. Install the local workspace: pip install 'flask-lakeflow-jobs[local]'."
+        # Python 3.15 appends a question to the name of a module.
+        message = f"Install the local workspace: pip install 'flask-lakeflow-jobs[local]'. {error}"
         raise ModuleNotFoundError(message, name=error.name) from None
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

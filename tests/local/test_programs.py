@@ -52,6 +52,11 @@ def test_process_of_a_server_that_embeds_python_starts(monkeypatch: pytest.Monke
     process.kill_all()
 
 
+# Threads of other tests may still run in the process of the tests.
+ignore_threads = pytest.mark.filterwarnings("ignore:.*is multi-threaded:DeprecationWarning")
+
+
+@ignore_threads
 def test_process_is_killed_while_a_forked_child_lives() -> None:
     """It may be a server that a test has forked; the workspace waits for the process."""
     sleep = [sys.executable, "-c", "import time; time.sleep(3600)"]
@@ -68,6 +73,7 @@ def test_process_is_killed_while_a_forked_child_lives() -> None:
         os.waitpid(child, 0)
 
 
+@ignore_threads
 def test_forked_child_ends_no_process_of_its_parent() -> None:
     process = SupervisedProcess(["-c", "input()"], stdin=subprocess.PIPE)
     child = os.fork()

@@ -158,7 +158,8 @@ spark.range(1)
 
 
 def test_spark_without_pyspark_is_an_error(serve: Serve) -> None:
-    client = notebook_client(serve, "import sys\nsys.modules['pyspark'] = None\nspark.range(1)")
+    without_packages = "sys.path[:] = [path for path in sys.path if 'packages' not in path]"
+    client = notebook_client(serve, f"import sys\n{without_packages}\nspark.range(1)")
     output = output_of(client)
     assert output.error is not None
     assert output.error.startswith("RuntimeError: There is no Spark in this environment.")
