@@ -51,12 +51,15 @@ def find_kind(select: exp.Select, describe: Describe, text: str) -> str:
 
 
 def select_from(select: exp.Select, value: Tree) -> exp.Select:
-    """Return a query of a value for the rows that another one reads."""
+    """Return a query of a value for the rows that another one reads, joined on any condition."""
     sources = {
         key: [each.copy() for each in part] if isinstance(part, list) else part.copy()
         for key in ("from_", "joins", "laterals")
         if (part := select.args.get(key))
     }
+    for join in sources.get("joins", ()):
+        if join.args.get("on") is not None:  # it may be what is asked about
+            join.set("on", exp.true())
     return exp.Select(expressions=[value], **sources)
 
 

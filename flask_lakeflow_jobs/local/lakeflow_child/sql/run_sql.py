@@ -32,7 +32,7 @@ from .sql_session import (
     list_variables,
 )
 from .sql_translation import parse, skipped_name, translate
-from .text_numbers import convert_texts
+from .text_casts import convert_texts
 
 _TEXT_OPERAND = re.compile(
     r"(?:No function matches|Could not choose a best candidate).*(?:VARCHAR|STRING_LITERAL)"

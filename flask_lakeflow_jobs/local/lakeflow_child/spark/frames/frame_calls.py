@@ -84,8 +84,9 @@ def find_name(expression: Any) -> str | None:
     """Return the name of a column, as Spark has it; ``None`` if Sail has the same."""
     if date := _DATE.fullmatch(expression.expression_string.expression):
         return split_name(date["cast"] or date["short"])[-1]
-    if converted := expression.cast.expr.unresolved_attribute.unparsed_identifier:
-        return split_name(converted)[-1]
+    for column in (expression, expression.cast.expr):
+        if name := column.unresolved_attribute.unparsed_identifier:
+            return split_name(name)[-1]
     return _write_name(expression)
 
 

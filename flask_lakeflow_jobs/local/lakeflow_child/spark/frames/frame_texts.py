@@ -1,4 +1,4 @@
-"""Texts in calculations of frames: see ``text_numbers``. Only what Sail has refused is changed."""
+"""Texts that Sail has refused in frames: see ``text_casts``, and keys of maps: see ``map_keys``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from .frame_calls import FrameCalls, find_name, name_column
 from .frame_elements import find_kind_in
 from .frame_joins import find_own
 
-#: The errors of Sail for calculations with texts.
+#: The errors of Sail for texts beside numbers and booleans, and for keys of maps.
 REFUSED = re.compile(
-    r"Cannot coerce arithmetic expression|Function 'avg' failed to match any signature"
+    r"is missing from the schema|comparison operation .*Boolean|types to compare Boolean"
+    r"|Cannot coerce arithmetic expression|Function 'avg' failed to match any signature"
     r"|No function matches the given name and argument types 'spark_(?:ceil|floor)\("
 )
 #: The number of operands, by the names of calculations and functions of numbers.
@@ -23,16 +24,22 @@ _OPERANDS = {
     **dict.fromkeys(("%", "*", "+", "-", "/", "div"), 2),
     **dict.fromkeys(("avg", "ceil", "ceiling", "floor", "mean"), 1),
 }
+_COMPARISONS = ("<=>", "==", "in")
 
 
 def convert_frame_texts(request: Any, session: Any, *, is_lenient: bool) -> None:
-    """Cast the texts in the calculations of a request; columns keep their names."""
+    """Cast the texts in a request, and read keys of maps; columns keep their names."""
     for relation in list(find_messages(request, "Relation")):
         inputs = list(list_inputs(relation))
         if len(inputs) != 1:
             continue
         find_kind = partial(find_kind_in, session, inputs[0], {})
-        columns = [*relation.project.expressions, *relation.aggregate.aggregate_expressions]
+        groups = relation.aggregate
+        columns = [
+            *relation.project.expressions,
+            *groups.grouping_expressions,
+            *groups.aggregate_expressions,
+        ]
         names = list(map(find_name, columns))
         for each in reversed(list(find_own(relation, "Expression"))):  # the inner ones first
             is_column = any(each is column for column in columns)
@@ -46,17 +53,28 @@ def convert_frame_texts(request: Any, session: Any, *, is_lenient: bool) -> None
 def _convert(
     expression: Any, find_kind: Callable[[Any], str], *, is_column: bool, is_lenient: bool
 ) -> None:
-    from ...sql.text_numbers import choose_numbers, convert_in_text  # sqlglot is slow to import
+    # sqlglot is slow to import
+    from ...sql.text_casts import choose_casts, choose_compared, convert_in_text
+    from ..language.map_keys import find_map, read_keys_in_text
 
     if text := expression.expression_string.expression:
+        text = read_keys_in_text(text, find_kind, is_column=is_column)
         expression.expression_string.expression = convert_in_text(
             text, find_kind, is_column=is_column, is_lenient=is_lenient
         )
+    if name := expression.unresolved_attribute.unparsed_identifier:
+        if (found := find_map(name, find_kind)) is not None:
+            expression.expression_string.expression = found
+        return
     call = expression.unresolved_function
-    if len(call.arguments) == _OPERANDS.get(call.function_name):
+    is_compared = call.function_name in _COMPARISONS
+    if is_compared or len(call.arguments) == _OPERANDS.get(call.function_name):
         cast = FrameCalls().try_cast if is_lenient else FrameCalls().cast
         kinds = list(map(find_kind, call.arguments))
-        numbers = choose_numbers(kinds, is_lenient=is_lenient)
-        for each, number in zip(call.arguments, numbers, strict=True):
-            if number is not None:
-                each.CopyFrom(cast(each, number))
+        if is_compared:
+            casts = choose_compared(kinds)
+        else:
+            casts = choose_casts(kinds, is_lenient=is_lenient)
+        for each, kind in zip(call.arguments, casts, strict=True):
+            if kind is not None:
+                each.CopyFrom(cast(each, kind))

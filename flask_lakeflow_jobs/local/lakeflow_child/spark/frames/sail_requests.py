@@ -101,8 +101,10 @@ class RequestStub:
     def _change(self, request: Any, error: Exception) -> bool:
         """Change what Sail has refused in a request; return whether it may take it now."""
         if REFUSED.search(str(error)):
+            before = request.SerializeToString(deterministic=True)
             convert_frame_texts(request, self._session, is_lenient=self._is_lenient)
-            return True
+            if request.SerializeToString(deterministic=True) != before:
+                return True
         if REFUSED_VARIANT.search(str(error)):
             read_frame_variants(request, self._session)
             return True

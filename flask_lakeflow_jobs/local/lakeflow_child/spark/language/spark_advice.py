@@ -194,7 +194,7 @@ _REFUSALS = (
     r"|Inconsistent data type across values|CANNOT_SAFELY_CAST|Function not found"
     r"|MERGE INTO tables with Delta identity columns|\bsimplified\b|raise_error expects|granularity"
     r"|No function matches the given name|failed to match any signature"
-    r"|Cannot coerce arithmetic expression"
+    r"|Cannot coerce arithmetic expression|comparison operation .*Boolean|types to compare Boolean"
 )
 _LACKS = {
     "WITH RECURSIVE": (

@@ -27,13 +27,14 @@ from .sail_commands import SailCommands
 from .show_commands import replace_show
 
 _INFORMATION = "information_schema"
-# Queries that Sail takes, with other rows or columns than Databricks, and functions of elements.
+# Queries that Sail takes, with other rows or columns than Databricks or an error when they run, and
+# functions of elements.
 _UNLIKE = re.compile(
     r"\bJOIN\b.*\bUSING\s*\(|\bLATERAL\s+(?!VIEW\b)|\bNATURAL\b.*\bJOIN\b|\bUNPIVOT\b"
     r"|\*.*\bORDER\s+BY\s+ALL\b|\bexplode\s*\(.*\b(?:max|min)\s*\("
     r"|\bOVER\b.*\bGROUP\s+BY\s+(?:ALL\b|\d)|window\s*\(.*\bGROUP\b|->|\binitcap\s*\("
     r"|\bAS\s+DATE\s*\)\s*(?:,|FROM\b|$)|::\s*DATE\s*(?:,|FROM\b|$)"
-    r"|[\w)`\]]\s*\[(?!\s*(?:\d+|'[^']*'|\"[^\"]*\")\s*\])"
+    r"|'(?:true|false)'|[\w)`\]]\s*\[(?!\s*(?:\d+|'[^']*'|\"[^\"]*\")\s*\])"
     r"|\)\s*\.\s*[`\w]|\b(?:VERSION|TIMESTAMP)\s+AS\s+OF\b|\bGROUP\s+BY\b.*\b(?:HAVING|ORDER\s+BY)\b.*\w\s*\(",
     re.IGNORECASE | re.DOTALL,
 )

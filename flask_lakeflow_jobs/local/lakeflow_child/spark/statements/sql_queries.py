@@ -11,7 +11,8 @@ from sqlglot import exp
 
 from ...sql.databricks_sql import Tree, name_paths, write_sql
 from ...sql.query_scopes import Describe, find_kind, insert_aliases, list_aliases, list_selects
-from ...sql.text_numbers import convert_texts
+from ...sql.text_casts import convert_texts
+from ..language.map_keys import read_keys
 from ..language.sail_calls import check_path
 from ..language.sql_corrections import NEVER
 from .query_columns import expand_stars, parse_query, read_columns, replace_part, wrap_query
@@ -46,7 +47,9 @@ def rewrite_queries(tree: Tree, describe: Describe, *, is_lenient: bool = False)
         _join_views(select)
         _read_paths(select, describe)
         _expand_aliases(select, describe)
-        convert_texts(select, partial(find_kind, select, describe), is_lenient=is_lenient)
+        find = partial(find_kind, select, describe)
+        read_keys(select, find)
+        convert_texts(select, find, is_lenient=is_lenient)
         number_groups(select)
         expand_stars(select, describe)
         rewritten = _qualify(select)

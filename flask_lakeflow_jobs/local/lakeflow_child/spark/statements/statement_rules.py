@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from ...sql.databricks_sql import write_sql
 from ...sql.query_scopes import Describe, find_kind, list_selects
+from ...sql.text_casts import convert_texts
 from ..language.array_elements import name_elements
 from ..language.sql_literals import Query
 from ..tables.delta_log import find_filled
@@ -31,6 +32,7 @@ from .sql_queries import (
 from .sql_writes import copy_into, create_by_frame, limit_texts, replace_rows
 from .table_alterations import alter_table
 
+_BOOLEANS = ("false", "true")  # as texts, which Sail does not compare with booleans
 _NO_IDS = "MERGE INTO tables with Delta identity columns"
 
 
@@ -88,10 +90,15 @@ class StatementRules:
             filter_laterals(select)
         if tree.find(exp.Lambda, exp.Initcap) is not None:
             hold_filters(tree)
-        if tree.find(exp.Bracket, exp.Dot) is not None:
-            is_lenient = self._is_lenient()
-            for select in list_selects(tree):
-                name_elements(select, partial(find_kind, select, describe), is_lenient=is_lenient)
+        has_elements = tree.find(exp.Bracket, exp.Dot) is not None
+        has_booleans = any(each.name.lower() in _BOOLEANS for each in tree.find_all(exp.Literal))
+        is_lenient = self._is_lenient() if has_elements or has_booleans else False
+        for select in list_selects(tree):
+            find = partial(find_kind, select, describe)
+            if has_elements:
+                name_elements(select, find, is_lenient=is_lenient)
+            if has_booleans:
+                convert_texts(select, find, is_lenient=is_lenient)
         name_keys(tree, describe)
         order_by_stars(tree, describe)
         corrected = write_sql(lift_aggregates(tree, describe))

@@ -1,16 +1,16 @@
-"""Texts in calculations."""
+"""Texts beside numbers and booleans."""
 
 from __future__ import annotations
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.sql.text_numbers import (
-    choose_numbers,
+from flask_lakeflow_jobs.local.lakeflow_child.sql.text_casts import (
+    choose_casts,
     convert_in_text,
 )
 
 #: The types of columns.
-KINDS = {"s": "string", "n": "int", "x": "double", "d": "date"}
+KINDS = {"s": "string", "n": "int", "x": "double", "d": "date", "b": "boolean"}
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,8 @@ KINDS = {"s": "string", "n": "int", "x": "double", "d": "date"}
 def test_text_becomes_the_number_that_databricks_makes_of_it(
     kinds: list[str], numbers: list[str | None], lenient: list[str | None]
 ) -> None:
-    assert choose_numbers(kinds, is_lenient=False) == numbers
-    assert choose_numbers(kinds, is_lenient=True) == lenient
+    assert choose_casts(kinds, is_lenient=False) == numbers
+    assert choose_casts(kinds, is_lenient=True) == lenient
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,10 @@ def test_text_becomes_the_number_that_databricks_makes_of_it(
         ("round(s * 2, 1)", "round(CAST(s AS BIGINT) * 2, 1) AS `round((s * 2), 1)`"),
         ("AVG(s)", "avg(CAST(s AS DOUBLE)) AS `avg(s)`"),
         ("sum(s) + -s", "sum(CAST(s AS DOUBLE)) + -CAST(s AS DOUBLE) AS `(sum(s) + (- s))`"),
+        ("b = s", "b = CAST(s AS BOOLEAN) AS `(b = s)`"),
+        ("s <> b", "CAST(s AS BOOLEAN) <> b AS `(s <> b)`"),
+        ("b IN (s, b) AS c", "b IN (CAST(s AS BOOLEAN), b) AS c"),
+        ("s = s", "s = s"),
         ("s * s", "s * s"),
         ("n  *  2", "n  *  2"),
         ("missing * 2", "missing * 2"),

@@ -1,7 +1,8 @@
-"""Texts in calculations, which Databricks converts to numbers. Sail and DuckDB refuse them. Pure.
+"""Texts beside numbers and booleans, which Databricks casts. Sail and DuckDB refuse them. Pure.
 
-Databricks makes a BIGINT of a text beside a whole number, and else a DOUBLE (its "SQL data type
-rules"). It computes two texts only while a session is lenient, with their DOUBLE.
+Databricks makes a BIGINT of a text beside a whole number, a BOOLEAN beside a boolean, and else a
+DOUBLE (its "SQL data type rules"). It computes two texts only while a session is lenient, with
+their DOUBLE.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from .result_names import find_result_name
 
 _CALCULATIONS = (exp.Add, exp.Div, exp.IntDiv, exp.Mod, exp.Mul, exp.Sub)
 _OF_NUMBERS = (exp.Abs, exp.Avg, exp.Ceil, exp.Floor, exp.Neg, exp.Round, exp.Sqrt, exp.Sum)
+_COMPARISONS = (exp.EQ, exp.In, exp.NEQ, exp.NullSafeEQ)
 _TEXT = "string"
 _WHOLE = ("bigint", "int", "smallint", "tinyint")
 _FRACTIONS = ("decimal", "double", "float")
 
 
-def choose_numbers(kinds: list[str], *, is_lenient: bool) -> list[str | None]:
+def choose_casts(kinds: list[str], *, is_lenient: bool) -> list[str | None]:
     """Return the types to which the operands of a calculation are cast; ``None`` for no cast.
 
     :param kinds: the types of the operands. A single one is that of a function of numbers.
@@ -36,31 +38,41 @@ def choose_numbers(kinds: list[str], *, is_lenient: bool) -> list[str | None]:
     return [number if each == _TEXT else None for each in kinds]
 
 
+def choose_compared(kinds: list[str]) -> list[str | None]:
+    """Return the types to which the operands of a comparison are cast; ``None`` for no cast."""
+    has_boolean = "boolean" in kinds
+    return ["BOOLEAN" if has_boolean and each == _TEXT else None for each in kinds]
+
+
 def convert_texts(
     select: exp.Expr, find_kind: FindKind, *, is_named: bool = True, is_lenient: bool
 ) -> bool:
-    """Cast the texts in the calculations of a query.
+    """Cast the texts in the calculations and comparisons of a query.
 
     :param is_named: whether a column of the query keeps its name.
     :return: whether there are any.
     """
     found = [
         each
-        for each in select.find_all(*_CALCULATIONS, *_OF_NUMBERS)
+        for each in select.find_all(*_CALCULATIONS, *_OF_NUMBERS, *_COMPARISONS)
         if each.parent_select is select
     ]
     names = [(write_sql(each), find_result_name(each)) for each in select.expressions]
     cast = exp.TryCast if is_lenient else exp.Cast
     is_changed = False
     for each in reversed(found):  # the inner ones first
-        operands = [each.this, each.expression] if isinstance(each, _CALCULATIONS) else [each.this]
+        operands = [each.this]
+        if not isinstance(each, _OF_NUMBERS):
+            operands += each.expressions or [each.expression]
         with suppress(Exception):  # the query itself says what is wrong with it
             kinds = [find_kind(write_sql(operand)) for operand in operands]
-            numbers = choose_numbers(kinds, is_lenient=is_lenient)
-            for operand, number in zip(operands, numbers, strict=True):
-                if number is not None:
-                    kind = exp.DataType.build(number)
-                    operand.replace(cast(this=operand.copy(), to=kind))
+            if isinstance(each, _COMPARISONS):
+                casts = choose_compared(kinds)
+            else:
+                casts = choose_casts(kinds, is_lenient=is_lenient)
+            for operand, kind in zip(operands, casts, strict=True):
+                if kind is not None:
+                    operand.replace(cast(this=operand.copy(), to=exp.DataType.build(kind)))
                     is_changed = True
     for column, (before, name) in zip(list(select.expressions), names, strict=True):
         if is_named and name is not None and write_sql(column) != before:
@@ -69,7 +81,7 @@ def convert_texts(
 
 
 def convert_in_text(text: str, find_kind: FindKind, *, is_column: bool, is_lenient: bool) -> str:
-    """Return an expression in SQL with the texts in its calculations cast.
+    """Return an expression in SQL with the texts in it cast.
 
     :param is_column: whether it is a column of a frame, and has a name.
     """

@@ -1,0 +1,1 @@
+"""What Spark answers to many statements, recorded, for Sail and DuckDB to be compared with."""
