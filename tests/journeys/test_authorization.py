@@ -344,29 +344,6 @@ def test_stream_of_several_runs_with_a_hidden_job_is_404(
         assert stream.status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [("POST", "never/run"), ("DELETE", "never/runs/1"), ("POST", "never/runs/1/repair")],
-)
-def test_read_only_app_refuses_changes_over_http(
-    make_app: MakeApp, fault_proxy: FaultyWorkspace, method: str, path: str
-) -> None:
-    client = make_app(LAKEFLOW_JOBS_READ_ONLY=True).test_client()
-
-    response = client.open(f"/api/jobs/{path}", method=method)
-
-    assert response.status_code == 403
-    assert "read-only" in response.get_json()["detail"]
-    assert fault_proxy.requests == []
-    assert client.get("/api/jobs/never").status_code == 200
-    assert client.get("/api/jobs/never/runs").status_code == 200
-
-
-def test_read_only_app_accepts_changes_on_the_command_line(make_app: MakeApp) -> None:
-    runner = make_app(LAKEFLOW_JOBS_READ_ONLY=True).test_cli_runner()
-    assert runner.invoke(args=["jobs", "run", "never", "--no-wait"]).exit_code == 0
-
-
 class Member(LoginUser):
     """A user who is logged in."""
 

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.error import HTTPError
-from urllib.request import ProxyHandler, build_opener
-
-from flask import current_app
-from werkzeug.routing import BuildError
 
 from ...clock import CLOCK_SKEW_SECONDS, parse_server_time
 from ...concurrency import descriptor_limit
@@ -30,18 +23,12 @@ from ...errors import (
 from ...following.notifier import NotifyFailed, send_message
 from ...identity import APP
 from ...state import AppState
-from ...text import is_loopback
 from ..exit_codes import ExitCode
 from .app_yaml import AppYaml, binding_lines, check_app_yaml
 from .findings import Finding
 from .permissions import check_parameters, check_permissions, report_unreadable_job
-from .server import (
-    GUNICORN_CONFIG,
-    RUNNING,
-    check_descriptors,
-    check_running_server,
-    check_server,
-)
+from .running_server import check_running_server
+from .server import GUNICORN_CONFIG, check_descriptors, check_server
 
 if TYPE_CHECKING:
     from ...record.store import Record
@@ -65,9 +52,6 @@ LATER_REMEDY = (
 )
 
 LOCAL_REMEDY = "Correct that, and try it with 'flask jobs local'."
-
-#: Seconds within which a running app responds with its health.
-HEALTH_TIMEOUT = 5.0
 
 #: The message that tests who is notified of ends.
 TEST_TITLE = "Test of flask-lakeflow-jobs"
@@ -120,7 +104,7 @@ def run_checks(setup: Setup) -> Iterator[Finding]:
         has_config=(setup.start_folder / GUNICORN_CONFIG).exists(),
     )
     if setup.url is not None:
-        yield _check_running_server(setup.url)
+        yield check_running_server(setup.url)
     yield check_descriptors(descriptor_limit())
     yield _check_cache(setup.state)
     if setup.state.record is not None:
@@ -131,35 +115,6 @@ def run_checks(setup: Setup) -> Iterator[Finding]:
             key for key in settings.jobs if settings.bundle or build_env_name(key) in setup.environ
         ]
         yield from check_app_yaml(app_yaml, job_keys)
-
-
-def _check_running_server(url: str) -> Finding:
-    try:
-        # url_for would call the app's url_defaults, which may need the values of a real request
-        adapter = current_app.url_map.bind("", current_app.config["APPLICATION_ROOT"])
-        path = adapter.build("lakeflow_jobs.show_health")
-        opener = build_opener(*([ProxyHandler({})] if is_loopback(url) else []))
-        with opener.open(url + path, timeout=HEALTH_TIMEOUT) as response:
-            return check_running_server(json.load(response))
-    except BuildError:
-        return Finding.warning(RUNNING, "The app does not serve the HTTP routes.")
-    except (HTTPError, ValueError, AttributeError, LookupError, TypeError) as error:
-        status = ""  # a page or JSON
-        if isinstance(error, HTTPError):
-            error.close()
-            status = f": {error}"
-        return Finding.error(
-            RUNNING,
-            f"The response at {url}{path} is not the health of this app{status}.",
-            "Pass the address at which the app listens, and start it with this version. If the app"
-            " asks for a login, read this address as a user who may view a job.",
-        )
-    except (OSError, HTTPException) as error:
-        return Finding.error(
-            RUNNING,
-            f"The app does not respond at {url}: {error}.",
-            "Start it, and pass the address at which it listens.",
-        )
 
 
 def _check_settings(setup: Setup) -> Iterator[Finding]:

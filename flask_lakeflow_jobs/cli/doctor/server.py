@@ -7,12 +7,11 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ...config.keys import MAX_STREAMS, PUSH
 from .findings import Finding
 
-ABOUT, RUNNING = "server", "running server"
+ABOUT = "server"
 
 ADVICE = "The page on servers in the docs says which to choose."
 
@@ -184,25 +183,6 @@ def _check_threads(
             f"Start it with {option}=64. {ADVICE}",
         )
     return Finding.ok(ABOUT, f"{program} holds streams in three quarters of its {threads} threads.")
-
-
-def check_running_server(health: Mapping[str, Any]) -> Finding:
-    """Check that the server that runs the app holds streams.
-
-    :param health: the document of ``GET /api/jobs/health``.
-    """
-    server = health.get("server")
-    if not isinstance(server, Mapping):
-        return Finding.warning(
-            RUNNING,
-            "The app hides its server from clients who may view no job.",
-            "Read it from GET /api/jobs/health as a user who may view one.",
-        )
-    name, threads = server["name"], server["threads"]
-    known = f"{name} with {threads} thread{'s' if threads > 1 else ''}" if threads else name
-    if not server["streamCapacity"]:
-        return Finding.warning(RUNNING, f"{known} holds no streams: viewers poll.", ADVICE)
-    return Finding.ok(RUNNING, f"{known} holds up to {server['streamCapacity']} streams.")
 
 
 def check_descriptors(limit: int | None) -> Finding:

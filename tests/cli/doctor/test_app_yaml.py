@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from flask_lakeflow_jobs.cli.doctor.app_yaml import (
     AppYaml,
@@ -13,6 +14,7 @@ from flask_lakeflow_jobs.cli.doctor.app_yaml import (
     parse_app_yaml,
     read_app_yaml,
 )
+from tests.cli.doctor.conftest import RunDoctor
 
 PATH = Path("app.yaml")
 
@@ -55,3 +57,8 @@ def test_job_id_that_app_yaml_does_not_set_is_an_error() -> None:
     assert finding.about == "job nightly-load"
     assert "name: DATABRICKS_JOB_NIGHTLY_LOAD" in finding.lines["app.yaml"]
     assert "id: ${resources.jobs.nightly-load.id}" in finding.lines["databricks.yml"]
+
+
+def test_invalid_app_yaml_does_not_stop_the_doctor(doctor: RunDoctor, app: Flask) -> None:
+    PATH.write_text("[")
+    assert "cannot be read" in doctor(app).select_one("app.yaml")["message"]

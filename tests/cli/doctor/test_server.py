@@ -11,7 +11,6 @@ from flask_lakeflow_jobs.cli.doctor.findings import Level
 from flask_lakeflow_jobs.cli.doctor.server import (
     Gunicorn,
     check_descriptors,
-    check_running_server,
     check_server,
     parse_gunicorn,
 )
@@ -95,28 +94,6 @@ def test_check_server_names_what_runs_the_app() -> None:
         ["python", "-m", "uvicorn"], {}, has_push=True, shares_cache=True, has_config=False
     )
     assert finding.message.startswith("uvicorn holds no streams")
-
-
-@pytest.mark.parametrize(
-    ("threads", "capacity", "level", "message"),
-    [
-        (8, 704, Level.OK, "a server with 8 threads holds up to 704 streams."),
-        (None, 1000, Level.OK, "a server holds up to 1000 streams."),
-        (1, 0, Level.WARNING, "a server with 1 thread holds no streams: viewers poll."),
-    ],
-)
-def test_check_running_server_reports_what_the_app_recognized(
-    threads: int | None, capacity: int, level: Level, message: str
-) -> None:
-    server = {"name": "a server", "threads": threads, "streamCapacity": capacity}
-    finding = check_running_server({"status": "ok", "server": server})
-    assert (finding.level, finding.message) == (level, message)
-
-
-def test_check_running_server_that_is_hidden_is_a_warning() -> None:
-    finding = check_running_server({"status": "ok"})
-    assert finding.level is Level.WARNING
-    assert "may view no job" in finding.message
 
 
 def test_config_of_gunicorn_may_set_what_its_command_does_not(

@@ -9,6 +9,7 @@ from flask import Flask, g
 from flask.typing import ResponseReturnValue
 
 from flask_lakeflow_jobs.cli.doctor.findings import Level
+from flask_lakeflow_jobs.cli.doctor.running_server import check_health
 from tests.cli.doctor.conftest import RunDoctor
 from tests.conftest import MakeApp, Serve
 
@@ -73,3 +74,25 @@ def test_app_without_routes_is_a_warning(doctor: RunDoctor, make_app: MakeApp) -
 
 def test_url_of_another_kind_is_a_usage_error(doctor: RunDoctor, app: Flask) -> None:
     assert doctor(app, "--url", "file:///etc/passwd").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("threads", "capacity", "level", "message"),
+    [
+        (8, 704, Level.OK, "a server with 8 threads holds up to 704 streams."),
+        (None, 1000, Level.OK, "a server holds up to 1000 streams."),
+        (1, 0, Level.WARNING, "a server with 1 thread holds no streams: viewers poll."),
+    ],
+)
+def test_health_with_its_server_reports_what_the_app_recognized(
+    threads: int | None, capacity: int, level: Level, message: str
+) -> None:
+    server = {"name": "a server", "threads": threads, "streamCapacity": capacity}
+    finding = check_health({"status": "ok", "server": server})
+    assert (finding.level, finding.message) == (level, message)
+
+
+def test_health_without_its_server_is_a_warning() -> None:
+    finding = check_health({"status": "ok"})
+    assert finding.level is Level.WARNING
+    assert "may view no job" in finding.message
