@@ -117,10 +117,10 @@ class ConfigurationError(LakeflowJobsError):
 
 
 class RecordOutdated(ConfigurationError):
-    """The record's tables are older than this version of the package needs.
+    """The record's tables are of an older or newer version of this package.
 
-    The message names the command to run. Those of a newer version work, unless they refuse a
-    statement.
+    The message names the command to run. An app that runs uses those of a newer version until they
+    refuse a statement.
     """
 
     kind = "record-outdated"

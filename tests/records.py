@@ -45,10 +45,10 @@ class SwitchableRecord(Record):
             raise DatabaseUnavailable("The response was lost.")
         return result
 
-    def check_schema(self) -> None:
+    def check_schema(self, *, is_exact: bool = False) -> None:
         if not self.is_available:
             raise DatabaseUnavailable("The database does not respond.")
-        super().check_schema()
+        super().check_schema(is_exact=is_exact)
 
 
 @contextmanager

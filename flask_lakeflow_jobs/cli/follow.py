@@ -49,7 +49,6 @@ def follow() -> None:
     """
     state, record = get_state(), get_record()
     follower = state.build_follower()
-    record.check_schema()
     Maintenance(state, record).start()  # this may be the only process of the app that runs for long
     received: list[int] = []
 

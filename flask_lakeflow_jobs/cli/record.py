@@ -55,10 +55,17 @@ def record() -> None:
 
 
 def get_record() -> Record:
-    """Return the record of the current app.
+    """Return the record of the current app, with the tables of this version.
 
     :raises ConfigurationError: the app has none.
+    :raises RecordOutdated: it has the tables of another version. The message says what to run.
     """
+    found = _find_record()
+    found.check_schema(is_exact=True)
+    return found
+
+
+def _find_record() -> Record:
     found = get_state().record
     if found is None:
         raise ConfigurationError(
@@ -138,7 +145,7 @@ def upgrade() -> None:
     """Create or upgrade the tables of the record."""
     from ..record.versions import upgrade_schema  # the extra "record"
 
-    before, after = upgrade_schema(get_record().database)
+    before, after = upgrade_schema(_find_record().database)
     if before == after:
         print_progress(f"The record has version {after} already.")
     else:

@@ -98,21 +98,23 @@ class RecordBase:
         if was_failing:
             _log.warning("Runs and actions are recorded again.")
 
-    def check_schema(self) -> None:
+    def check_schema(self, *, is_exact: bool = False) -> None:
         """Check the version of the schema, at the first use and after each failure.
 
+        :param is_exact: whether a newer one is an error too, also later.
         :raises RecordOutdated: it is another one. The message says what to run.
         :raises DatabaseUnavailable: the database does not respond.
         """
-        if self._is_checked:
-            return
-        try:
-            check_version(self.database)
-        except RecordOutdated:
-            if not self._upgrades_itself:
-                raise
-            upgrade_schema(self.database)  # only now: it waits for the right to write
-        self._is_checked = True
+        if not self._is_checked:
+            try:
+                check_version(self.database)
+            except RecordOutdated:
+                if not self._upgrades_itself:
+                    raise
+                upgrade_schema(self.database)  # only now: it waits for the right to write
+            self._is_checked = True
+        if is_exact:
+            check_version(self.database, is_exact=True)
 
     def _write(self, call: Callable[[sa.Connection], T]) -> T:
         """Run a call in a transaction; it may run twice, see :meth:`.Database.run`."""
@@ -156,8 +158,7 @@ class RecordBase:
             if now - began > SLOW_FAILURE_SECONDS and not is_slow_statement(error):
                 self._unreachable_until = now + COOLDOWN_SECONDS
             if error.is_refusal:
-                self.check_schema()
-                check_version(self.database, is_exact=True)
+                self.check_schema(is_exact=True)
             raise
 
     def _now(self) -> int:

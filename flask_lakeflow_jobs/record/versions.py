@@ -44,7 +44,7 @@ def read_version(connection: sa.Connection) -> str | None:
 def check_version(database: Database, *, is_exact: bool = False) -> None:
     """Check that the schema has what this version of the package uses.
 
-    :param is_exact: it has no more, because a statement was refused.
+    :param is_exact: whether that of a newer version is an error too.
     :raises RecordOutdated: it has not. The message says what to run.
     :raises DatabaseUnavailable: the database does not respond.
     """
@@ -70,9 +70,8 @@ def _outdated(database: Database, text: str) -> RecordOutdated:
 def upgrade_schema(database: Database) -> tuple[str | None, str]:
     """Bring the schema to the newest version. Processes that do it at once take turns.
 
-    The schema of a newer version of the package stays.
-
     :return: the version before and after.
+    :raises RecordOutdated: the schema is that of a newer version of the package.
     :raises DatabaseUnavailable: the database does not respond.
     """
     # Before the transaction: without bytecode it takes a second, in which no process could write.
@@ -81,11 +80,12 @@ def upgrade_schema(database: Database) -> tuple[str | None, str]:
         if not database.is_sqlite:  # SQLite has let only this transaction write
             _wait_for_turn(connection)
         before = read_version(connection)
-        if before is not None and before not in VERSIONS[:-1]:
-            return before, before
-        if not database.is_sqlite:
-            connection.exec_driver_sql(CHOOSE_SCHEMA)
-        _migrate(connection)
+        if before is None or before in VERSIONS[:-1]:
+            if not database.is_sqlite:
+                connection.exec_driver_sql(CHOOSE_SCHEMA)
+            _migrate(connection)
+    if before not in (None, *VERSIONS):
+        check_version(database, is_exact=True)
     return before, VERSIONS[-1]
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import sqlalchemy as sa
+
+from flask_lakeflow_jobs.record.schema import VERSION_TABLE
 from flask_lakeflow_jobs.record.store import Record
 from flask_lakeflow_jobs.record.values import RequestedRun, RunEnd
 
@@ -28,3 +31,10 @@ def add_run(record: Record, run_id: int = 7, job_key: str = "etl", **values: Any
     run = record.get_run(new.job_id, run_id)
     assert run is not None
     return run.id
+
+
+def set_version(record: Record, version: str) -> None:
+    """Write another version of the schema to a record."""
+    with record.database.write() as connection:
+        table = sa.table(VERSION_TABLE, sa.column("version_num"))
+        connection.execute(sa.update(table).values(version_num=version))

@@ -20,7 +20,7 @@ from flask_lakeflow_jobs.record.values import Action
 from flask_lakeflow_jobs.record.versions import VERSIONS
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
-from tests.record.rows import add_run, end
+from tests.record.rows import add_run, end, set_version
 from tests.records import record_of
 
 REFUSE_WRITES = "PRAGMA query_only = 1"
@@ -52,6 +52,18 @@ def test_upgrade_creates_tables_once(make_app: MakeApp, tmp_path: Path) -> None:
     assert f"has version {VERSIONS[-1]} now" in run(app, "upgrade").stderr
     assert f"has version {VERSIONS[-1]} already" in run(app, "upgrade").stderr
     assert "no such runs" in run(app, "show").stderr
+
+
+@pytest.mark.parametrize("command", ["show", "export", "prune", "upgrade"])
+def test_command_with_the_tables_of_a_newer_version_names_remedy(
+    app: Flask, record: Record, command: str
+) -> None:
+    add_run(record)
+    set_version(record, "9999")
+    result = run(app, command)
+    assert result.exit_code == 2
+    assert "newer version of flask-lakeflow-jobs. Install that version" in result.stderr
+    assert doctor(app)["record"]["level"] == "error"
 
 
 def test_show_filters_runs(app: Flask, record: Record) -> None:

@@ -288,7 +288,7 @@ def check_record(record: Record) -> Finding:
     """Check that the record can be read and written, and has the tables of this version."""
     name = f"doctor:{uuid.uuid4().hex}"
     try:
-        record.check_schema()
+        record.check_schema(is_exact=True)
         record.list_unfinished_runs([], limit=1)
         record.acquire_lease(name, name, 60.0)
         record.release_lease(name, name)

@@ -1,4 +1,4 @@
-"""Whether the server that runs an app holds streams, by the health of the app."""
+"""Checks whether the server that runs an app holds streams, by the health of the app."""
 
 from __future__ import annotations
 
