@@ -154,3 +154,10 @@ def run_python(program: str) -> str:
         check=True,
     )
     return ended.stdout
+
+
+def own_messages(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the messages of the package, without those of tracers that other tests have started."""
+    return [
+        each.getMessage() for each in caplog.records if each.name.startswith("flask_lakeflow_jobs")
+    ]

@@ -12,7 +12,7 @@ from flask_login import LoginManager, current_user, login_user
 from flask_lakeflow_jobs import ProxyUser, current_jobs, run_triggered
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.conftest import MakeApp
-from tests.support import RunGate
+from tests.support import RunGate, own_messages
 
 #: Method, path and the action that the policy is asked about.
 ROUTES = [
@@ -114,7 +114,7 @@ class TestPolicy:
         client = make_app(policy=lambda user, action, job: False).test_client()
         with caplog.at_level("INFO", "flask_lakeflow_jobs.web"):
             client.get("/api/jobs/never")
-        (message,) = caplog.messages
+        (message,) = own_messages(caplog)
         assert message.startswith("Refused to an unknown user: The app's policy does not allow")
 
     def test_allowing_policy_is_called_once_with_the_action(self, make_app: MakeApp) -> None:
