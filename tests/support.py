@@ -157,7 +157,6 @@ def run_python(program: str) -> str:
 
 
 def own_messages(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return the messages of the package, without those of tracers that other tests have started."""
-    return [
-        each.getMessage() for each in caplog.records if each.name.startswith("flask_lakeflow_jobs")
-    ]
+    """Return the messages of the package, without those of tracers that other tests started."""
+    own = [each for each in caplog.records if each.name.startswith("flask_lakeflow_jobs")]
+    return [each.getMessage() for each in own]

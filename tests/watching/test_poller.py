@@ -92,9 +92,8 @@ def test_error_that_ends_streams_is_logged_once_unless_the_run_is_gone(
     harness.subscribe(ONE, TWO)
     harness.source.set_response(error, ONE, TWO)
     harness.poll()
-    assert [
-        f"its streams end, as do those of others: {error}" in m for m in own_messages(caplog)
-    ] == ([True] * lines)
+    text = f"its streams end, as do those of others: {error}"
+    assert [text in message for message in own_messages(caplog)] == [True] * lines
 
 
 def test_end_of_a_run_that_nobody_watches_any_more_does_not_hide_the_next_outage(
