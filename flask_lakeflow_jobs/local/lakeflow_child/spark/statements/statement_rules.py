@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
@@ -32,6 +33,9 @@ from .sql_queries import (
 from .sql_writes import copy_into, create_by_frame, limit_texts, replace_rows
 from .table_alterations import alter_table
 
+# What is asked about a statement may have to be corrected too, and may have what is asked about.
+_MAX_DEPTH = 2
+_depth: ContextVar[int] = ContextVar("depth", default=0)
 _BOOLEANS = ("false", "true")  # as texts, which Sail does not compare with booleans
 _NO_IDS = "MERGE INTO tables with Delta identity columns"
 
@@ -76,8 +80,15 @@ class StatementRules:
 
     def correct(self, statement: str, run: Query) -> str:
         """Return a statement that has the rows of Databricks on Sail."""
-        if (tree := parse_query(statement)) is None:
+        if _depth.get() == _MAX_DEPTH or (tree := parse_query(statement)) is None:
             return statement
+        token = _depth.set(_depth.get() + 1)
+        try:
+            return self._correct(statement, tree, run)
+        finally:
+            _depth.reset(token)
+
+    def _correct(self, statement: str, tree: exp.Expr, run: Query) -> str:
         describe = _describe_by(lambda text: self._sql.run(text, run))
         before = write_sql(tree)
         name_folders(tree, self._sql.query)
