@@ -1,1 +1,1 @@
-"""What Spark answers to many statements, recorded, for Sail and DuckDB to be compared with."""
+"""Recorded results of Spark, with which those of Sail and DuckDB are compared."""

@@ -1,4 +1,4 @@
-"""Record what Spark answers to new statements: ``tox run -e spark-reference``, with a JRE.
+"""Record the results of Spark for new statements: ``tox run -e spark-reference``, with a JRE.
 
 Delete ``results.jsonl`` before, to record all of them with another version.
 """
@@ -9,14 +9,12 @@ import os
 import sys
 import tempfile
 
+from pyspark.sql import SparkSession
+
 from tests.spark_reference.statements import read_results, run_all, write_results
 
-# Spark leaves its warehouse in the current folder.
-os.chdir(tempfile.mkdtemp())
+os.chdir(tempfile.mkdtemp())  # Spark leaves its warehouse in the current folder
 os.environ["PYSPARK_PYTHON"] = sys.executable
-
-from pyspark.sql import SparkSession  # noqa: E402  (it reads the variable)
-
 results = read_results()
 builder = SparkSession.builder.remote("local[2]").config("spark.ui.enabled", "false")
 spark = builder.config("spark.sql.shuffle.partitions", "2").getOrCreate()

@@ -106,6 +106,15 @@ def parse_one(text: str, dialect: type[Databricks] | str) -> Tree:
     return trees[0]
 
 
+def rewrite_text(text: str, rewrite: Callable[[exp.Expr], bool]) -> str:
+    """Return an expression in SQL, or a list of them, as a rule writes it.
+
+    :param rewrite: changes the query that selects the expression, and returns whether it did.
+    """
+    select = parse_one(f"SELECT {text}", DatabricksDialect)
+    return ", ".join(map(write_sql, select.expressions)) if rewrite(select) else text
+
+
 def write_sql(tree: Tree) -> str:
     """Return the SQL of a tree, as Sail takes it."""
     return tree.sql(SailDialect, normalize_functions=False, comments=False)

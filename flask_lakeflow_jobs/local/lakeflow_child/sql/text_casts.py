@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from sqlglot import exp
 
-from .databricks_sql import DatabricksDialect, parse_one, write_sql
+from .databricks_sql import rewrite_text, write_sql
 from .query_scopes import FindKind
 from .result_names import find_result_name
 
@@ -85,6 +85,5 @@ def convert_in_text(text: str, find_kind: FindKind, *, is_column: bool, is_lenie
 
     :param is_column: whether it is a column of a frame, and has a name.
     """
-    select = parse_one(f"SELECT {text}", DatabricksDialect)
-    is_changed = convert_texts(select, find_kind, is_named=is_column, is_lenient=is_lenient)
-    return ", ".join(map(write_sql, select.expressions)) if is_changed else text
+    options = {"is_named": is_column, "is_lenient": is_lenient}
+    return rewrite_text(text, lambda select: convert_texts(select, find_kind, **options))

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from sqlglot import exp
 
-from ...sql.databricks_sql import DatabricksDialect, parse_one, write_sql
+from ...sql.databricks_sql import DatabricksDialect, parse_one, rewrite_text, write_sql
 from ...sql.query_scopes import FindKind
 from .call_texts import write_element
 
@@ -22,9 +22,8 @@ def correct_elements(text: str, find_kind: FindKind, *, is_column: bool, is_leni
     :param is_column: whether it is a column of a frame, and has a name.
     :param is_lenient: whether a place outside of the array has NULL.
     """
-    select = _parse(text)
-    is_changed = name_elements(select, find_kind, is_named=is_column, is_lenient=is_lenient)
-    return ", ".join(map(write_sql, select.expressions)) if is_changed else text
+    options = {"is_named": is_column, "is_lenient": is_lenient}
+    return rewrite_text(text, lambda select: name_elements(select, find_kind, **options))
 
 
 def name_elements(

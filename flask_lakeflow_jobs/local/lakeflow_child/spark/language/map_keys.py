@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from sqlglot import exp
 
-from ...sql.databricks_sql import DatabricksDialect, parse_one, write_sql
+from ...sql.databricks_sql import DatabricksDialect, parse_one, rewrite_text, write_sql
 from ...sql.query_scopes import FindKind
 
 
@@ -15,9 +15,7 @@ def read_keys_in_text(text: str, find_kind: FindKind, *, is_column: bool) -> str
 
     :param is_column: whether it is a column of a frame, and has a name.
     """
-    select = parse_one(f"SELECT {text}", DatabricksDialect)
-    is_changed = read_keys(select, find_kind, is_named=is_column)
-    return ", ".join(map(write_sql, select.expressions)) if is_changed else text
+    return rewrite_text(text, lambda select: read_keys(select, find_kind, is_named=is_column))
 
 
 def read_keys(select: exp.Expr, find_kind: FindKind, *, is_named: bool = True) -> bool:
