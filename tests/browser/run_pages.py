@@ -9,6 +9,14 @@ if TYPE_CHECKING:
 
 ENDED = "[data-part=meta][data-over=yes]"
 
+#: A function that shows or hides the page, as far as its scripts can see.
+DEFINE_SHOW = """() => {
+  window.show = (visible) => {
+    Object.defineProperty(document, "hidden", { value: !visible, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  };
+}"""
+
 
 def wait_for_end(page: Page) -> None:
     page.wait_for_selector(ENDED, state="attached")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.run_pages import wait_for_end, wait_for_task
+from tests.browser.run_pages import DEFINE_SHOW, wait_for_end, wait_for_task
 from tests.console.support import start
 from tests.support import RunGate
 
@@ -186,6 +186,20 @@ def test_durations_of_a_list_stand_still_while_it_cannot_be_loaded(
     durations = page.locator("[data-ticks]").all_text_contents()
     page.clock.run_for(5_000)
     assert page.locator("[data-ticks]").all_text_contents() == durations != []
+
+
+def test_list_that_is_visible_again_shows_runs_started_meanwhile(
+    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    """Firefox and Safari keep a list that has no stream, and show it after Back as it was."""
+    page = open_page()
+    page.add_init_script("window.setInterval = () => 0")  # none of its regular loads
+    page.goto(f"{site}/jobs/gated")
+    page.evaluate(DEFINE_SHOW)
+    page.evaluate("show(false)")
+    run_id = start(app, "gated", run_gate.params)
+    page.evaluate("show(true)")
+    page.wait_for_selector(f"[data-part=run-{run_id}]")
 
 
 def test_update_during_a_load_is_loaded_after_it(site: str, open_page: OpenPage) -> None:

@@ -20,16 +20,9 @@ from tests.browser.module_page import (
     with_page,
 )
 from tests.browser.proxy import MakeProxy
+from tests.browser.run_pages import DEFINE_SHOW
 from tests.conftest import MakeApp, Serve
 from tests.support import RunGate, wait_until
-
-#: A function that shows or hides the page, as far as its scripts can see.
-DEFINE_SHOW = """() => {
-  window.show = (visible) => {
-    Object.defineProperty(document, "hidden", { value: !visible, configurable: true });
-    document.dispatchEvent(new Event("visibilitychange"));
-  };
-}"""
 
 
 @pytest.fixture

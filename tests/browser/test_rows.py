@@ -34,12 +34,19 @@ def test_row_of_the_history_opens_its_run(
     assert page.url.endswith(f"/runs/{run_id}")
 
 
+#: A control-click in a cell of a table selects the cell.
+SELECT_LIKE_FIREFOX = """() => addEventListener("mouseup", ({ target }) => {
+  getSelection().selectAllChildren(target.closest("td"));
+})"""
+
+
 def test_control_key_opens_the_run_of_a_row_in_another_tab(
     make_shop: MakeShop, serve: Serve, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     app = make_shop()
     run_id = start(app, "gated", run_gate.params)
     page = open_page(f"{serve(app)}/jobs/gated")
+    page.evaluate(SELECT_LIKE_FIREFOX)
     with page.context.expect_page() as opened:
         parameters = page.locator(f"[data-part=run-{run_id}] .lf-parameters span")
         parameters.click(modifiers=["Control"])

@@ -106,7 +106,9 @@ export class LiveParts {
   #stop = () => {};
 
   constructor() {
-    setInterval(() => document.hidden || this.#load(), RELOAD_INTERVAL_MS);
+    const load = () => document.hidden || this.#load();
+    setInterval(load, RELOAD_INTERVAL_MS);
+    document.addEventListener("visibilitychange", load); // also after Back, when the browser has kept the page
   }
 
   add(parts) {

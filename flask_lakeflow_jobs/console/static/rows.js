@@ -5,7 +5,8 @@ const INTERACTIVE = "a, button, input, label, summary, select";
 /** Open the run of a row. The link covers the row, except where a text has a tooltip of its own. */
 document.addEventListener("click", (event) => {
   const row = event.target.closest?.(".lf-runs tbody tr");
-  if (!row || event.target.closest(INTERACTIVE) || String(getSelection())) return;
+  const isSelecting = !event.ctrlKey && !event.metaKey && String(getSelection()); // Firefox selects a cell with these keys
+  if (!row || event.target.closest(INTERACTIVE) || isSelecting) return;
   row.querySelector(".lf-row-link")?.dispatchEvent(new MouseEvent("click", event)); // with the keys that are held down
 });
 
