@@ -43,6 +43,14 @@ def test_bars_have_tooltips_and_links_by_keyboard(
     page.wait_for_url(f"**/broken/runs/{newer}")
 
 
+def test_bars_are_printed(app: Flask, site: str, open_page: OpenPage) -> None:
+    """Browsers print no backgrounds, unless the style sheet asks for them."""
+    run(app, "broken")
+    page = open_page(f"{site}/jobs/?q=broken")
+    bar = page.locator(".lf-strip a").first
+    assert bar.evaluate("bar => getComputedStyle(bar, '::before').printColorAdjust") == "exact"
+
+
 @pytest.mark.parametrize("link", [".lf-primary", "h2 a", ".lf-plain", ".lf-strip li:first-child a"])
 def test_update_keeps_the_focus_on_a_link_of_a_card(
     app: Flask, site: str, open_page: OpenPage, run_gate: RunGate, link: str
