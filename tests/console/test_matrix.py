@@ -11,7 +11,8 @@ from flask_lakeflow_jobs.testing import FaultyWorkspace
 from flask_lakeflow_jobs.testing.fault_proxy import HasAddress
 from tests.console.conftest import MakeShop
 from tests.console.support import run as run_job
-from tests.console.support import text_of
+from tests.console.support import start, text_of
+from tests.support import RunGate
 
 
 def test_matrix_reads_ended_runs_once(make_shop: MakeShop, shop: HasAddress) -> None:
@@ -39,6 +40,12 @@ def test_comparison_page_shows_parameters_without_secrets(app: Flask) -> None:
         for each in re.findall(r'<input form="lf-compare" name="run" value="(\d+)"', page.text)
     ]
     assert shown == ids, "the earlier run is first, and others can be entered in their place"
+
+
+def test_comparison_of_active_runs_has_no_error(app: Flask, run_gate: RunGate) -> None:
+    first, second = (start(app, "gated", run_gate.params) for _ in range(2))
+    page = app.test_client().get(f"/jobs/gated/compare?run={first}&run={second}")
+    assert "Error" not in text_of(page.text)
 
 
 @pytest.mark.parametrize(
