@@ -26,7 +26,14 @@ from tests.support import wait_until
 Create = Callable[[Mapping[str, Any], Mapping[str, str]], SparkWorkspace]
 
 NOTEBOOK = "# Databricks notebook source\n"
-READ = NOTEBOOK + "dbutils.notebook.exit(str(spark.table('dev.sales.totals').collect()))\n"
+READ = (
+    NOTEBOOK
+    + """
+assert spark.table("main.default.counted").columns == ["n"]
+assert spark.table("main.default.`by name`").columns == ["Who is it", "m"]
+dbutils.notebook.exit(str(spark.table("dev.sales.totals").collect()))
+"""
+)
 
 ETL = {
     "etl": {
@@ -83,6 +90,7 @@ assert spark.range(1).select(allowed("id")).first()[0] == "true"
 # MAGIC INSERT INTO main.default.visits VALUES ('a;b');
 # MAGIC USE main.default;
 # MAGIC CREATE OR REPLACE VIEW main.default.counted AS SELECT count(*) AS n FROM visits;
+# MAGIC CREATE OR REPLACE VIEW `by name` (`Who is it`, m) AS SELECT who, 2 AS `No` FROM visits;
 # MAGIC OPTIMIZE main.default.visits;
 # MAGIC CREATE WIDGET TEXT schema_name DEFAULT 'default';
 # MAGIC SELECT n FROM main.${schema_name}.counted WHERE '$schema_name' = getArgument('schema_name')

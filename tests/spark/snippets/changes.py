@@ -214,6 +214,8 @@ assert read("SELECT * FROM dev.snippets.oldest") == [(1, "x"), (1, "x")]
 assert spark.read.option("versionAsOf", 1).table("dev.snippets.older").columns == ["a", "b"]
 spark.sql("CREATE VIEW dev.snippets.latest AS SELECT a FROM dev.snippets.older VERSION AS OF 4")
 assert read("SELECT * FROM dev.snippets.latest") == [(1,), (2,)]
+spark.sql("CREATE VIEW dev.snippets.first_rows AS SELECT * FROM dev.snippets.older VERSION AS OF 1")
+assert read("SELECT * FROM dev.snippets.first_rows") == [(1, "x")]
 last = spark.sql("DESCRIBE HISTORY dev.snippets.older").first()
 spark.sql("RESTORE TABLE dev.snippets.Older TO VERSION AS OF 1")
 assert read("SELECT * FROM dev.snippets.older") == [(1, "x")]

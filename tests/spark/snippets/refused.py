@@ -153,6 +153,10 @@ spark.sql("SELECT * FROM (SELECT 1 AS a, 2 AS b) UNPIVOT ((n, m) FOR k IN ((a, b
 # Advice: Write it otherwise
 spark.sql("CACHE TABLE kept AS SELECT 1 AS n")
 
+# %% view of files
+# Advice: or CREATE TEMPORARY VIEW
+spark.sql("CREATE VIEW dev.snippets.m AS SELECT * FROM read_files('/Volumes/dev/raw/in/n', format => 'text')")
+
 # %% metric view
 # Advice: Write a plain view
 spark.sql("CREATE VIEW dev.snippets.m WITH METRICS LANGUAGE YAML AS $$source: t$$")

@@ -18,6 +18,7 @@ from ..json_files import read_json, write_json
 from ..samples import SPARK_SAMPLES
 from ..spark.language.sql_literals import write_text
 from ..spark.language.sql_names import quote_name, quote_part
+from ..spark.language.view_texts import recreate_view
 from ..spark.tables.delta_log import find_files, find_metadata, read_commits
 from ..spark.tables.spark_catalog import OFFERED, create_all, list_saved_catalogs, read_catalog
 from ..sql_syntax import split_name
@@ -130,7 +131,8 @@ class SailTables:
         """Return the text of a view, or the location of a table, its columns and its files."""
         if entry["type"] == "view":
             self._refuse_hidden(entry["text"])
-            return {"view": drop_catalogs(entry["text"], list_saved_catalogs(self._folder))}
+            text = drop_catalogs(entry["text"], list_saved_catalogs(self._folder))
+            return {"view": text, "names": entry.get("names", [])}
         return _describe_table(entry)
 
     def _drop(self, name: str) -> None:
@@ -143,7 +145,7 @@ class SailTables:
         query, quoted = self._session.sql, quote_name(name)
         query(f"CREATE DATABASE IF NOT EXISTS {quote_part(name.partition('.')[0])}")
         if "view" in table:
-            query(f"CREATE VIEW {quoted} AS {table['view']}")
+            query(recreate_view(name, table["names"], table["view"]))
             return
         columns, partitions, location = "", "", table["location"]
         if "files" in table:

@@ -27,7 +27,7 @@ class Session:
 
     def sql(self, statement: str) -> None:
         self.statements.append(statement)
-        if statement.startswith("CREATE VIEW") and "missing" in statement:
+        if statement.startswith("CREATE OR REPLACE VIEW") and "missing" in statement:
             raise ValueError("[TABLE_OR_VIEW_NOT_FOUND] missing")
 
 
@@ -43,7 +43,11 @@ def tables(tmp_path: Path, session: Session) -> SailTables:
 
     entries: dict[str, Any] = {
         "main.raw": {"type": "schema"},
-        "main.raw.a_view": {"type": "view", "text": "SELECT * FROM main . raw . orders"},
+        "main.raw.a_view": {
+            "type": "view",
+            "names": ["n"],
+            "text": "SELECT * FROM main . raw . orders",
+        },
         "main.raw.lost": {"type": "view", "text": "SELECT * FROM missing"},
         "main.raw.mixed": {"type": "view", "text": "SELECT * FROM dev . `raw` . orders"},
         "main.raw.orders": table("main"),
@@ -65,7 +69,7 @@ def test_tables_of_the_own_catalog_and_views_are_offered(
     tables.offer()
     created = [each.rstrip() for each in session.statements if each.startswith("CREATE")]
     assert "CREATE TABLE `raw`.`orders`  USING parquet  LOCATION '/data/main'" in created
-    assert "CREATE VIEW `raw`.`a_view` AS SELECT * FROM raw . orders" in created
+    assert "CREATE OR REPLACE VIEW `raw`.`a_view` (`n`) AS SELECT * FROM raw . orders" in created
     assert not [each for each in created if "own" in each or "/data/dev" in each]
     printed = capsys.readouterr().out
     assert "cannot read main.raw.lost, which is on Sail: [TABLE_OR_VIEW_NOT_FOUND]" in printed

@@ -52,18 +52,25 @@ def read_columns(select: exp.Select, describe: Describe) -> dict[str, str]:
 
 
 def expand_stars(
-    select: exp.Select, describe: Describe, sources: Mapping[str, Tree] | None = None
+    select: exp.Select,
+    describe: Describe,
+    sources: Mapping[str, Tree] | None = None,
+    *,
+    is_all: bool = False,
 ) -> None:
     """Name the columns of ``* EXCEPT (…)`` and of ``u.*``.
 
     :param sources: those of which Sail has not all columns in ``u.*``, by name in lower case.
+    :param is_all: whether to name those of any other ``*`` too.
     """
     expressions: list[Tree] = []
     for each in select.expressions:
         star = each.this if isinstance(each, exp.Column) else each
         table = each.args.get("table") if isinstance(each, exp.Column) else None
         source = (sources or {}).get(table.name.lower()) if table else None
-        if not isinstance(star, exp.Star) or not (source or star.args.get("except_")):
+        is_plain = isinstance(star, exp.Star) and not any(star.args.values())
+        is_known = source or (is_plain and is_all)
+        if not isinstance(star, exp.Star) or not (is_known or star.args.get("except_")):
             expressions.append(each)
             continue
         excluded = {column.name.lower() for column in star.args.get("except_") or ()}

@@ -48,12 +48,7 @@ def _find_names(statement: str) -> list[tuple[int, bool]]:
 
 
 def name_folders(tree: Tree, query: Query) -> None:
-    """Read earlier versions from the folders of tables, which may have had other columns.
-
-    Sail cannot read a folder in a view.
-    """
-    if isinstance(tree, exp.Create) and tree.kind == "VIEW":
-        return
+    """Read earlier versions from the folders of tables, which may have had other columns."""
     for table in list(tree.find_all(exp.Table)):
         if table.args.get("version") is None:
             continue

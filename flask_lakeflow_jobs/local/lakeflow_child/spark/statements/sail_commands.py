@@ -20,6 +20,7 @@ from ..language.sql_names import (
     find_schema,
     quote_part,
 )
+from ..language.view_texts import read_view, recreate_view
 from ..tables.delta_log import (
     EVOLVES,
     Commit,
@@ -113,7 +114,9 @@ class SailCommands:
             )
         details = read_details(self.query, old)
         if details.get("Type") == "VIEW":
-            self.query(f"CREATE VIEW {new} AS {details['View Text']}")
+            columns = self.query(f"SELECT * FROM {old}").columns
+            path = ".".join([*schema, name])
+            self.query(recreate_view(path, columns, read_view(details["View Text"])))
             return f"DROP VIEW {old}"
         location = find_location(self.query, old)
         self.query(f"CREATE TABLE {new} USING delta LOCATION {write_text(location)}")

@@ -170,6 +170,8 @@ class SailSql:
         # It keeps the columns of a table that it replaces, and checks no lengths of texts.
         r"CREATE [OR REPLACE] TABLE … AS (SELECT | WITH | VALUES | TABLE | FROM | \()": run_by_tree,
         r"CREATE [OR REPLACE] TABLE … (CHAR | VARCHAR) \(": run_by_tree,
+        # It keeps the text of a view without the quotes of its names.
+        "CREATE [OR REPLACE] VIEW": run_by_tree,
         # It knows its own functions only.
         "SHOW [ALL | <user: USER>] FUNCTIONS [(IN | FROM) <name>] [[LIKE] <text>] $": (
             show_functions

@@ -20,6 +20,7 @@ from ..language.sql_names import (
     quote_name,
     quote_part,
 )
+from ..language.view_texts import read_view
 from ..tables.delta_log import (
     find_folder,
     find_info,
@@ -27,6 +28,7 @@ from ..tables.delta_log import (
     find_metadata,
     list_fields,
     read_commits,
+    read_details,
     read_metadata,
 )
 from ..tables.spark_catalog import read_description
@@ -134,8 +136,16 @@ def _show_partitions(match: Match, query: Query, _: str) -> str:
 
 def _show_create(match: Match, query: Query, _: str) -> str:
     fields = query(f"SELECT * FROM {match['name']}").schema.fields
-    columns = ",\n  ".join(f"{each.name} {each.dataType.simpleString().upper()}" for each in fields)
-    text = f"CREATE TABLE {match['name']} (\n  {columns})\nUSING delta"
+    details = read_details(query, match["name"])
+    is_view = details.get("Type") == "VIEW"
+    columns = ",\n  ".join(
+        (each.name if each.name.isidentifier() else quote_part(each.name))
+        + ("" if is_view else f" {each.dataType.simpleString().upper()}")
+        for each in fields
+    )
+    body = f"AS {read_view(details['View Text'])}" if is_view else "USING delta"
+    kind = "VIEW" if is_view else "TABLE"
+    text = f"CREATE {kind} {match['name']} (\n  {columns})\n{body}"
     return write_rows(["createtab_stmt"], [(text,)])
 
 
@@ -188,6 +198,8 @@ def _describe_table(match: Match, query: Query, _: str) -> str:
     name, wanted = match["name"], (match["column"] or "").strip("`").lower()
     description = [tuple(row)[:3] for row in query(f"DESCRIBE EXTENDED {name}").collect()]
     details = read_description([row[:2] for row in description])[1]
+    if "View Text" in details:
+        details["View Text"] = read_view(details["View Text"])
     comments = {row[0]: row[2] for row in description}
     partitions: list[str] = []
     if details.get("Provider") == "delta":

@@ -12,11 +12,13 @@ from sqlglot import exp
 from ...sql.databricks_sql import write_sql
 from ...sql.query_scopes import Describe, find_kind, list_selects
 from ...sql.text_casts import convert_texts
+from ..files.read_files import FILES_PREFIX
 from ..language.array_elements import name_elements
 from ..language.sql_literals import Query
+from ..language.view_texts import hold_query
 from ..tables.delta_log import find_filled
 from .merge_in_copy import merge_in_copy
-from .query_columns import parse_query
+from .query_columns import expand_stars, parse_query
 from .query_groups import lift_aggregates, name_groups, name_repeated_keys, order_by_stars
 from .query_tables import name_folders, name_keys
 from .show_commands import insert_information
@@ -37,6 +39,10 @@ from .table_alterations import alter_table
 _MAX_DEPTH = 2
 _depth: ContextVar[int] = ContextVar("depth", default=0)
 _BOOLEANS = ("false", "true")  # as texts, which Sail does not compare with booleans
+_NO_FILES = (
+    "Sail keeps no view of read_files. Write CREATE TABLE … AS SELECT, or CREATE TEMPORARY VIEW "
+    "for this run."
+)
 _NO_IDS = "MERGE INTO tables with Delta identity columns"
 
 
@@ -65,6 +71,8 @@ class StatementRules:
             return replace_rows(tree, sql.session)
         if isinstance(tree, exp.Merge):
             return merge_in_copy(tree, lambda text: sql.run(text, run))
+        if isinstance(tree, exp.Create) and tree.kind == "VIEW":
+            return self._create_view(tree, run)
         if isinstance(tree, exp.Create) and tree.kind == "TABLE":
             if tree.expression is not None:
                 return create_by_frame(tree, sql.session, lambda text: sql.run(text, run))
@@ -73,6 +81,24 @@ class StatementRules:
             return frame
         message = self.functions.run(tree)
         return None if message is None else run(message)
+
+    def _create_view(self, tree: exp.Create, run: Query) -> Any:
+        """Create a view with the columns that its query has now, as Sail needs them later."""
+        if any(each.name.startswith(FILES_PREFIX) for each in tree.find_all(exp.Table)):
+            raise NotImplementedError(_NO_FILES)
+
+        def keep(statement: str) -> Any:
+            created = parse_query(statement)
+            if not isinstance(created, exp.Create):
+                return run(statement)
+            query = hold_query(write_sql(created.args["expression"].pop()))
+            return run(f"{write_sql(created)} AS {query}")
+
+        describe = _describe_by(lambda text: self._sql.run(text, run))
+        for select in list_selects(tree):
+            if select.args.get("from_"):
+                expand_stars(select, describe, is_all=True)
+        return self._sql.run(write_sql(tree), keep)
 
     def change_variables(self, statement: str) -> Any:
         tree = parse_query(statement)

@@ -20,6 +20,7 @@ from ...workspace_paths import drop_scheme
 from ..files.data_files import list_files
 from ..language.sql_literals import write_text
 from ..language.sql_names import list_catalogs, list_schemas, list_tables, quote_name, quote_part
+from ..language.view_texts import read_view, recreate_view
 
 Entries = dict[str, dict[str, Any]]
 
@@ -157,7 +158,7 @@ def _create_statement(name: str, entry: dict[str, Any]) -> str:
     if entry["type"] == "schema":
         return f"CREATE SCHEMA IF NOT EXISTS {quoted}"
     if entry["type"] == "view":
-        return f"CREATE OR REPLACE VIEW {quoted} AS {entry['text']}"
+        return recreate_view(name, entry.get("names", []), entry["text"])
     columns = ", ".join(f"{quote_part(column)} {kind}" for column, kind in entry.get("columns", ()))
     options = ", ".join(
         f"{write_text(key)} {write_text(value)}" for key, value in entry.get("options", {}).items()
@@ -196,7 +197,8 @@ def _describe_table(session: Any, name: str) -> dict[str, Any]:
     rows = session.sql(f"DESCRIBE EXTENDED {quote_name(name)}").collect()
     columns, details = read_description([(row.col_name, row.data_type) for row in rows])
     if details["Type"] == "VIEW":
-        return {"type": "view", "text": details["View Text"]}
+        names = [column for column, _ in columns]
+        return {"type": "view", "names": names, "text": read_view(details["View Text"])}
     provider = details["Provider"]
     entry: dict[str, Any] = {"type": "table", "provider": provider, "location": details["Location"]}
     if provider not in _SELF_DESCRIBING:
