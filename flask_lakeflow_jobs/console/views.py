@@ -118,8 +118,8 @@ def show_comparison(key: str) -> str:
     with authorizer.request_handle(key) as handle:
         compared, title = handle.compare(first, second), page_data.read_title(handle)
         runs = page_data.summarize_runs(handle, compared.runs)
-    shown = zip(compared.errors, runs, strict=True)
-    errors = [error or (run.message if run.ended else "") for error, run in shown]
+    pairs = zip(compared.errors, runs, strict=True)
+    errors = [error or (run.message if run.ended else "") for error, run in pairs]
     return render_page("comparison.html", compared=compared, runs=runs, errors=errors, title=title)
 
 

@@ -11,7 +11,7 @@ from tests.spark.support import check_snippets, read_advised, read_snippets
 #: The first creates tables and a volume for the others.
 RUNNING = (
     *("usual", "files", "columns", "changes", "catalog"),
-    *("joins", "values", "queries", "features"),
+    *("joins", "values", "views", "queries", "features"),
 )
 
 

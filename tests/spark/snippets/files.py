@@ -136,8 +136,16 @@ assert "a.csv" in named.first().f == named.first().p, named.first()
 assert "_metadata" not in named.columns
 (path,) = spark.sql("SELECT input_file_name() FROM read_files('/Volumes/dev/raw/files', format => 'csv')").first()
 assert path.endswith("/a.csv"), path
-frame.withColumn("p", F.input_file_name()).write.mode("overwrite").saveAsTable("dev.snippets.named")
-assert spark.table("dev.snippets.named").columns == ["id", "day", "f", "p"]
+for _ in range(2):  # the second one writes into the columns of the table
+    frame.withColumn("p", F.input_file_name()).write.mode("overwrite").saveAsTable("dev.snippets.named")
+    assert spark.table("dev.snippets.named").columns == ["id", "day", "f", "p"]
+for name in "ab":
+    open(f"/Volumes/dev/raw/alike/{name}.csv", "w").write("id\n1\n")
+alike = spark.read.option("header", True).csv("/Volumes/dev/raw/alike").withColumn("f", F.col("_metadata.file_size") > 0)
+assert alike.dropDuplicates().count() == 1
+counted = alike.mapInPandas(lambda parts: (part.assign(n=part.shape[1]) for part in parts), "id string, f boolean, n int")
+assert counted.first().n == 2
+assert alike.localCheckpoint().columns == alike.toDF("i", "g").toDF("id", "f").columns == ["id", "f"]
 
 # %% files with NULL where their schema has none
 open("/Volumes/dev/raw/values/null.csv", "w").write("id,s\n1,\n,b\n")

@@ -13,12 +13,25 @@ from ..language.connect_plans import find_messages
 from .data_files import is_file_format, list_all_files
 from .file_sources import METADATA, FileSource
 
-_HOLDERS = ("root", "input")  # the fields of a plan or a command that have a frame
-_SIDES = ("left_input", "right_input")
+_HOLDERS = ("root", "input", "relation")  # the fields of a plan or a command that have a frame
+_INPUTS = ("input", "left_input", "right_input")
 _PRINTERS = ("show_string", "html_string")  # those of show() and of notebooks
 # The relations with one frame behind which Spark still finds the column.
 _CARRIERS = frozenset(
     ["drop", "filter", "limit", "project", "sort", "with_columns", "with_columns_renamed"]
+)
+# The relations whose rows depend on each column that they get.
+_BY_ALL_COLUMNS = frozenset(
+    [
+        "describe",
+        "map_partitions",
+        "set_op",
+        "summary",
+        "to_df",
+        "to_schema",
+        "transpose",
+        "unpivot",
+    ]
 )
 
 
@@ -42,9 +55,11 @@ def read_file_metadata(request: Any, session: Any) -> None:
         if (source := _find_source(relation)) is not None:
             _read_files(relation, source, session)
             changed = True
-        elif changed and METADATA not in names and relation.HasField("set_op"):
-            for side in _SIDES:
-                _drop(getattr(relation.set_op, side))
+        elif changed and METADATA not in names and _uses_all_columns(relation):
+            body = getattr(relation, relation.WhichOneof("rel_type"))
+            for name in _INPUTS:
+                if name in body.DESCRIPTOR.fields_by_name:
+                    _drop(getattr(body, name))
     if changed and METADATA not in names:
         _hide(request)
 
@@ -71,6 +86,13 @@ def _find_source(relation: Any) -> Any:
 def _find_carrier(relation: Any) -> Any:
     kind = relation.WhichOneof("rel_type")
     return getattr(relation, kind) if kind in _CARRIERS else None
+
+
+def _uses_all_columns(relation: Any) -> bool:
+    return bool(
+        relation.WhichOneof("rel_type") in _BY_ALL_COLUMNS
+        or (relation.HasField("deduplicate") and relation.deduplicate.all_columns_as_keys)
+    )
 
 
 def _uses_metadata(body: Any) -> bool:
