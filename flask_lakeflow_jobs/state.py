@@ -130,6 +130,12 @@ class AppState:
         return self._upstream is not None and self._upstream.call_resources.breaker.is_open
 
     @property
+    def are_credentials_refused(self) -> bool:
+        """Return whether the workspace does not accept the app's credentials any more."""
+        upstream = self._upstream
+        return upstream is not None and upstream.call_resources.are_credentials_refused
+
+    @property
     def upstream(self) -> Upstream:
         """The calls to the workspace."""
         # Connect without the lock: while the SDK is loaded, other greenlets may ask too.
@@ -147,7 +153,8 @@ class AppState:
         is_circuit_open, seconds_since_poll = self.is_circuit_open, self.hub.seconds_since_poll
         latest = self.settings.read_timeout + LATE_INTERVALS * self.settings.poll_interval
         is_late = seconds_since_poll is not None and seconds_since_poll > latest
-        is_degraded = is_circuit_open or is_late or self.cache.is_failing
+        is_refused = self.are_credentials_refused
+        is_degraded = is_circuit_open or is_refused or is_late or self.cache.is_failing
         record = {}
         if self.record is not None:
             is_degraded = is_degraded or self.record.is_failing
@@ -162,6 +169,7 @@ class AppState:
             "watchedRuns": self.hub.subscribed_run_count,
             "secondsSincePoll": seconds_since_poll,
             "circuitBreakerOpen": is_circuit_open,
+            "credentialsRefused": is_refused,
             "cacheAvailable": not self.cache.is_failing,
             **record,
         }

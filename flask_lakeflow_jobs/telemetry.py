@@ -130,6 +130,13 @@ GAUGES = (
         max,
     ),
     Gauge(
+        "lakeflow.credentials.refused",
+        "1",
+        "1 while the workspace does not accept the app's credentials, otherwise 0",
+        "credentialsRefused",
+        max,
+    ),
+    Gauge(
         "lakeflow.cache.available",
         "1",
         "1 while the shared cache can be used, otherwise 0",

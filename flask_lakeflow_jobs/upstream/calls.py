@@ -14,7 +14,7 @@ from tenacity import RetryCallState, Retrying
 
 from .. import telemetry
 from ..concurrency import run_in_each_process
-from ..errors import InvalidUserToken, UpstreamUnavailable
+from ..errors import InvalidUserToken, UpstreamUnauthenticated, UpstreamUnavailable
 from .clients import Clients, NotRetried
 from .error_mapping import ErrorContext, clean_error, is_refused_login, translate_error
 from .failures import (
@@ -184,6 +184,9 @@ class AttemptFailed(Exception):
 class CallResources:
     """Clients, threads and circuit breaker, shared by the calls of one app.
 
+    ``are_credentials_refused``: the workspace did not accept the app's credentials, and no call
+    with them has succeeded since.
+
     :param get_max_timeout: returns the seconds that a call of the current thread may take.
     """
 
@@ -198,6 +201,7 @@ class CallResources:
         self.get_max_timeout = get_max_timeout
         self.breaker = CircuitBreaker(clock.monotonic)
         self.threads = DaemonThreadPool(MAX_CONCURRENT_CALLS)
+        self.are_credentials_refused = False
 
 
 class Call(Generic[T]):
@@ -217,6 +221,7 @@ class Call(Generic[T]):
         *,
         job: str | None = None,
     ) -> None:
+        self._resources = resources
         self._clients = resources.clients
         self._clock = resources.clock
         self._breaker = resources.breaker
@@ -241,6 +246,8 @@ class Call(Generic[T]):
             except AttemptFailed as failed:
                 result = self._retry(failed)
             self._breaker.record_response()
+            if not self._context.identity.is_user:
+                self._resources.are_credentials_refused = False
             return result
 
     def _retry(self, first: AttemptFailed) -> T:
@@ -266,6 +273,8 @@ class Call(Generic[T]):
         except AttemptFailed as failed:
             self._record_failure(failed.error)
             error = self._translate(failed.error)
+            if isinstance(error, UpstreamUnauthenticated):
+                self._resources.are_credentials_refused = True
             if isinstance(error, InvalidUserToken):  # anyone can send one: keep nothing for it
                 self._clients.discard(self._context.identity)
             raise error from failed.error

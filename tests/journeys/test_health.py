@@ -10,10 +10,10 @@ from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs import health
 from flask_lakeflow_jobs.globals import current_state
-from flask_lakeflow_jobs.testing import FaultyWorkspace
+from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
 from flask_lakeflow_jobs.web.sse.limits import DEFAULT_MAX_STREAMS
 from tests.conftest import MakeApp
-from tests.support import RunGate
+from tests.support import ALICE, RunGate, on_behalf_of
 
 HEALTHY = {
     "status": "ok",
@@ -21,6 +21,7 @@ HEALTHY = {
     "watchedRuns": 0,
     "secondsSincePoll": None,
     "circuitBreakerOpen": False,
+    "credentialsRefused": False,
     "cacheAvailable": True,
 }
 
@@ -92,6 +93,29 @@ def test_health_is_degraded_and_says_why(
     else:
         monkeypatch.setattr(type(state.hub), "seconds_since_poll", 1000.0)
     assert health(app) == {**HEALTHY, **changes[what], "status": "degraded"}
+
+
+def test_refused_credentials_count_until_a_call_with_them_succeeds(
+    app: Flask, client: FlaskClient, fault_proxy: FaultyWorkspace
+) -> None:
+    statuses = []
+    for fault in (Refusal(401), Refusal(400), None):
+        fault_proxy.clear_faults()
+        if fault is not None:
+            fault_proxy.fail(fault)
+        status = client.get("/api/jobs/gated/runs").status_code
+        statuses.append((status, health(app)["credentialsRefused"], health(app)["status"]))
+    assert statuses == [(502, True, "degraded"), (502, True, "degraded"), (200, False, "ok")]
+
+
+def test_refused_token_of_a_user_is_no_fault_of_the_app(
+    make_app: MakeApp, fault_proxy: FaultyWorkspace
+) -> None:
+    app = make_app(jobs={"theirs": {"of": "gated", "task_type": "job", "run_as": "user"}})
+    fault_proxy.fail(Refusal(401))
+    response = app.test_client().get("/api/jobs/theirs/runs", headers=on_behalf_of(ALICE))
+    assert response.status_code == 401
+    assert health(app) == HEALTHY
 
 
 def test_those_who_may_view_no_job_get_the_status_only(make_app: MakeApp) -> None:
