@@ -210,8 +210,8 @@ RESPONSE_RULES = (
     Rule(
         _is_unauthenticated,
         UpstreamUnauthenticated,
-        "The workspace does not accept the app's credentials: {message} Renew the configured"
-        " credentials.",
+        "The workspace does not accept the app's credentials: {message} Renew them (such as"
+        " DATABRICKS_CLIENT_SECRET or DATABRICKS_TOKEN), and restart the app.",
     ),
     Rule(
         _is_denied_with(NON_API_MESSAGE),

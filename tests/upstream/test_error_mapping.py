@@ -282,7 +282,7 @@ def test_token_in_message_is_removed(token: str, kind: type[DatabricksError]) ->
             "Token is expired. Config: host=https://w, client_id=abc. Env: DATABRICKS_HOST",
             "Token is expired.",
         ),
-        ("No scope: jobs. Env: DATABRICKS_TOKEN", "No scope: jobs."),
+        ("No scope: jobs. Env: DATABRICKS_HOST", "No scope: jobs."),
         ("First line\nTraceback: secret", "First line."),
         (
             "unable to parse response. This is likely a bug in the SDK. Request log:```secret",
@@ -293,7 +293,7 @@ def test_token_in_message_is_removed(token: str, kind: type[DatabricksError]) ->
 def test_text_that_the_sdk_appends_is_removed(message: str, expected: str) -> None:
     detail = translate_error(sdk.PermissionDenied(message), READ).detail
     assert expected in detail
-    for private in ("client_id", "Env:", "Config:", "secret", "DATABRICKS", "Request log"):
+    for private in ("client_id", "Env:", "Config:", "secret", "DATABRICKS_HOST", "Request log"):
         assert private not in detail
 
 
