@@ -29,9 +29,10 @@ NOTEBOOK = "# Databricks notebook source\n"
 READ = (
     NOTEBOOK
     + """
+totals = spark.table("dev.sales.totals").collect()
 assert spark.table("main.default.counted").columns == ["n"]
 assert spark.table("main.default.`by name`").columns == ["Who is it", "m"]
-dbutils.notebook.exit(str(spark.table("dev.sales.totals").collect()))
+dbutils.notebook.exit(str(totals))
 """
 )
 
