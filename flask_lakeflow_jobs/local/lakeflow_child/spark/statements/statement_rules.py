@@ -83,7 +83,7 @@ class StatementRules:
         return None if message is None else run(message)
 
     def _create_view(self, tree: exp.Create, run: Query) -> Any:
-        """Create a view with the columns that its query has now, as Sail needs them later."""
+        """Create a view with the columns that it has now, and with the quotes of its names."""
         if any(each.name.startswith(FILES_PREFIX) for each in tree.find_all(exp.Table)):
             raise NotImplementedError(_NO_FILES)
 
