@@ -119,7 +119,8 @@ def read_text(reads: CachedReads, task: RunTask) -> Iterator[str]:
     expected, rest = 0, ""
     try:
         for part in read_parts(reads, task):
-            if part.offset != expected:
+            # A log that redaction has changed begins at another offset, with its first line.
+            if part.offset != expected and (expected or part.line != 1):
                 yield GAP
             yield part.text
             expected, rest = part.next_offset, part.rest

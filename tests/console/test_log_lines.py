@@ -94,13 +94,14 @@ DOWN = UpstreamUnavailable("The workspace is down.")
     [
         # more than any limit of a page
         ([LogPart("x\n", "", at * MIB, (at + 1) * MIB, at == 40) for at in range(41)], "x\n" * 41),
-        ([LogPart("late\n", "", 5, 10, is_final=True)], f"{log_lines.GAP}late\n"),
+        ([LogPart("late\n", "", 5, 10, is_final=True, line=None)], f"{log_lines.GAP}late\n"),
+        ([LogPart("redacted\n", "", 5, 14, is_final=True)], "redacted\n"),
         (
             [LogPart("x\n", "half", 0, MIB), DOWN],
             "x\n[The log continues, but could not be read: The workspace is down.]\n",
         ),
     ],
-    ids=["long", "without its beginning", "interrupted"],
+    ids=["long", "without its beginning", "rewritten", "interrupted"],
 )
 def test_log_download_is_whole_or_says_what_is_missing(
     parts: list[LogPart | UpstreamUnavailable], expected: str

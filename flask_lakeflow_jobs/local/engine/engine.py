@@ -124,7 +124,13 @@ class Engine:
         if not task.state.is_terminal:
             return part
         output = self._unit_of_work.load_output(task)
-        return read_stored(output.get("logs", ""), output.get("logs_start", 0), offset, limit)
+        return read_stored(
+            output.get("logs", ""),
+            output.get("logs_start", 0),
+            offset,
+            limit,
+            is_whole=not output.get("logs_truncated"),
+        )
 
     def close(self) -> None:
         """Kill all processes. Active runs are marked as lost at the next start."""

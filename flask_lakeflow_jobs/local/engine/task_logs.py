@@ -80,11 +80,12 @@ def read_growing(path: Path, redactor: SecretRedactor, offset: int, limit: int) 
         return NO_LOG
 
 
-def read_stored(text: str, start: int, offset: int, limit: int) -> TaskLogPart:
+def read_stored(text: str, start: int, offset: int, limit: int, *, is_whole: bool) -> TaskLogPart:
     """Read a part of the log that is stored of a task that has ended.
 
-    :param start: the position of the stored text, whose beginning may be missing.
+    :param start: the position of the stored text.
     :param offset: as for :func:`read_growing`.
+    :param is_whole: whether the stored text has the beginning of the log.
     """
     data = text.encode(errors="replace")
     inner = offset if offset < 0 else offset - start if start <= offset else 0
@@ -101,7 +102,7 @@ def read_stored(text: str, start: int, offset: int, limit: int) -> TaskLogPart:
         rest="",
         offset=part.offset + start,
         next_offset=part.next_offset + start,
-        line=part.line if start == 0 else None,
+        line=part.line if is_whole else None,
     )
 
 

@@ -151,6 +151,17 @@ def test_task_may_end_while_its_log_is_read(
     assert workshop.engine.read_log_part(task_id, 0, 100).text == "all"
 
 
+@pytest.mark.parametrize(("is_truncated", "line"), [(False, 1), (True, None)])
+def test_line_numbers_of_a_stored_log_are_known_if_it_has_its_beginning(
+    workshop: Workshop, is_truncated: bool, line: int | None
+) -> None:
+    run_id = workshop.start(simulation={"seconds": 5})
+    task_id = workshop.runs.find_run(run_id).tasks[0].run_id
+    output = {"logs": "[REDACTED]\n", "logs_start": 9, "logs_truncated": is_truncated}
+    workshop.engine.submit(TaskEnded(run_id, task_id, states.SUCCESS, output))
+    assert workshop.engine.read_log_part(task_id, 0, 100).line == line
+
+
 # The queue of a job
 
 

@@ -50,7 +50,7 @@ def test_log_from_inside_a_line_begins_with_the_next(
     log.write_text(whole := "abc\ncc\nd\n")
     part = read_growing(log, NO_SECRETS, offset, 4096)
     assert (part.text, part.line) == (whole if text is ... else text, line)
-    stored = read_stored(whole, 0, offset, 4096)
+    stored = read_stored(whole, 0, offset, 4096, is_whole=True)
     assert stored == replace(part, is_final=True)
 
 
@@ -68,7 +68,8 @@ def test_log_from_inside_a_long_line_begins_with_the_next_word(
     log: str, start: int, first: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(task_logs, "MIN_PART_BYTES", 8)
-    assert read_stored(log, 0, start - len(log), 4096).offset == first
+    part = read_stored(log, 0, start - len(log), 4096, is_whole=True)
+    assert part.offset == first
 
 
 @pytest.mark.parametrize(
@@ -124,19 +125,22 @@ def test_log_of_a_task_that_has_not_started_is_empty(log: Path) -> None:
 
 def test_stored_log_continues_where_the_growing_one_was_read_to() -> None:
     start = position_of_stored("cd\n", size=5, start=2)
-    assert read_stored("cd\n", start, 5, 4096) == TaskLogPart(
+    assert read_stored("cd\n", start, 5, 4096, is_whole=False) == TaskLogPart(
         "", "", 5, 5, is_final=True, line=None
     )
-    assert read_stored("cd\n", start, 0, 4096).offset == 2
-    later = read_stored("cd\nef\n", 3, 6, 4096)
+    assert read_stored("cd\n", start, 0, 4096, is_whole=False).offset == 2
+    later = read_stored("cd\nef\n", 3, 6, 4096, is_whole=False)
     assert (later.text, later.offset, later.next_offset) == ("ef\n", 6, 9)
 
 
 def test_stored_log_with_redacted_lines_begins_again() -> None:
-    start = position_of_stored("[REDACTED]\n", size=5, start=0)
-    part = read_stored("[REDACTED]\n", start, 5, 4096)
-    assert (part.text, part.offset, part.is_final) == ("[REDACTED]\n", 6, True)
-    assert read_stored("[REDACTED]\n", start, part.next_offset, 4096).text == ""
+    log = "[REDACTED]\nab\n"
+    start = position_of_stored(log, size=8, start=0)
+    part = read_stored(log, start, 8, 4096, is_whole=True)
+    assert (part.text, part.offset, part.is_final, part.line) == (log, 9, True, 1)
+    assert read_stored(log, start, -3, 4096, is_whole=True).line == 2
+    rest = read_stored(log, start, part.next_offset, 4096, is_whole=True)
+    assert (rest.text, rest.line) == ("", 3)
 
 
 def test_line_number_far_into_a_log_is_unknown(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
