@@ -214,8 +214,13 @@ class WatchedRun:
         return self.poll_state is PollState.POLLING_VOID
 
     def is_expired(self, now: float) -> bool:
-        """Return whether the state is too old for a new subscriber."""
-        return not self.is_waited_for and self.next_poll_at <= now
+        """Return whether the state is too old for a new subscriber.
+
+        A first poll that is still under way serves it too. Otherwise viewers that come and go, as
+        those of a sync worker do, would each start another one while the workspace is slow.
+        """
+        is_first_poll = self.is_polling and not self.state.is_known
+        return not (self.is_waited_for or is_first_poll) and self.next_poll_at <= now
 
     def is_kept(self, now: float) -> bool:
         """Return whether the state is still of use without subscribers."""

@@ -107,6 +107,22 @@ def test_active_run_is_not_polled_per_short_subscription() -> None:
     assert len(processes.source.polls) <= 9
 
 
+def test_viewers_that_come_and_go_cost_one_poll_while_the_workspace_is_slow() -> None:
+    """On a sync worker, each client leaves after a few seconds. The first poll may take longer."""
+    harness = HubHarness()
+    polls: list[Callable[[], None]] = []
+    harness.hub._spawn = polls.append
+    for _ in range(3):
+        with closing(harness.subscribe()) as subscription:
+            harness.poll(LONG_RUNNING, after=POLL_INTERVAL)
+            assert subscription.collect() == []
+    with closing(harness.subscribe()) as subscription:
+        [poll] = polls
+        poll()
+        assert outcomes(subscription.collect()) == ["running"]
+    assert len(harness.source.polls) == 1
+
+
 def test_one_identity_never_gets_the_state_that_another_read(harness: HubHarness) -> None:
     subscriptions = harness.subscribe(ONE), harness.subscribe(ALICES)
     harness.poll(RUNNING)
