@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from .yaml import LocatedDict
 
 # Fields of a job in a bundle that are not settings of the job.
 _NOT_SETTINGS = ("id", "lifecycle", "permissions")
+# The members of a uv workspace. Reading TOML needs Python 3.11.
+_MEMBERS = re.compile(r"\[tool\.uv\.workspace\](?:(?!\n\[).)*?\nmembers\s*=\s*\[(.*?)\]", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,10 +243,23 @@ def _find_artifacts(tree: LocatedDict, root: Path) -> Iterator[Path]:
         folder = root
         if isinstance(path := artifact.get("path"), str):
             folder = artifact.locations["path"][0].parent / path
-        words = re.findall(r"(?<![\w./-])[\w.][\w./-]*", str(artifact.get("build", "")))
-        for each in ("", *words):
+        build = str(artifact.get("build", ""))
+        for each in ("", *re.findall(r"(?<![\w./-])[\w.][\w./-]*", build)):
             if (folder / each).is_dir():
                 yield Path(os.path.normpath(folder / each))
+        if re.search(r"\buv build\b.* --(?:all-packages|package)\b", build):
+            yield from _find_workspace_members(folder)
+
+
+def _find_workspace_members(folder: Path) -> Iterator[Path]:
+    """Yield the projects of the uv workspace that a folder is in."""
+    for root in (folder, *folder.parents):
+        with suppress(OSError, ValueError, NotImplementedError):  # no path
+            text = (root / "pyproject.toml").read_text(encoding="utf-8", errors="replace")
+            if match := _MEMBERS.search(text):
+                members = (each for _, each in re.findall(r"""(["'])(.+?)\1""", match[1]))
+                yield from (each for member in members for each in sorted(root.glob(member)))
+                return
 
 
 def _find_calls(key: str, settings: LocatedDict, default: Location) -> Iterator[_JobCall]:
