@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
-from werkzeug.routing import Map, MapAdapter, Rule
+from werkzeug.routing import Map, MapAdapter, RequestRedirect, Rule
 
 from ..clock import Clock
 from ..config.readers import parse_path_prefix
@@ -19,7 +19,7 @@ from . import views
 from .assets import FILES, build_view
 from .authorization import API_BLUEPRINT
 from .csrf import SAFE_METHODS, refuse_cross_site
-from .responses import NOSNIFF, register_error_handlers
+from .responses import NOSNIFF, register_error_handlers, respond_with_problem
 from .servers import is_closing
 from .sse.opener import OPENER_KEY, StreamOpener
 from .webhook import take_notification
@@ -74,6 +74,22 @@ def register_routes(app: Flask, settings: AppSettings, clock: Clock, *, url_pref
     app.register_blueprint(
         build_blueprint(url_prefix, accepts_notifications=settings.accepts_notifications)
     )
+    if prefix := url_prefix.rstrip("/"):
+        app.before_request(_build_unrouted(f"{prefix}/"))
+
+
+def _build_unrouted(prefix: str) -> Callable[[], Response | None]:
+    """Build the response to a request under the prefix that reaches no route, not even the
+    fallback: for a host that is not trusted, or with a method of its own. It has no blueprint.
+    """
+
+    def respond_to_unrouted() -> Response | None:
+        error = request.routing_exception
+        if error is None or isinstance(error, RequestRedirect):
+            return None
+        return respond_with_problem(error) if f"{request.path}/".startswith(prefix) else None
+
+    return respond_to_unrouted
 
 
 def build_blueprint(url_prefix: str, *, accepts_notifications: bool) -> Blueprint:

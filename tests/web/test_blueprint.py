@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from flask_lakeflow_jobs import LakeflowJobs
 from flask_lakeflow_jobs.config.jobs import RESERVED_KEYS
 from tests.conftest import MakeApp
+from tests.web.problem_documents import document_of
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE"}
 
@@ -53,6 +54,26 @@ def test_other_path_is_404(client: FlaskClient, path: str) -> None:
         assert (method, response.status_code) == (method, 404)
         assert response.mimetype == "application/problem+json"
         assert "openapi.json" in response.get_json(force=True)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "host", "status"), [("PROPFIND", "localhost", 405), ("GET", "a" * 64, 400)]
+)
+def test_request_that_reaches_no_route_gets_a_problem_document_under_the_prefix(
+    client: FlaskClient, method: str, host: str, status: int
+) -> None:
+    for path in ("/api/jobs/", "/api/jobs/never/runs"):
+        response = client.open(path, method=method, headers={"Host": host})
+        assert response.status_code == status
+        document_of(response)
+    for path in ("/api/jobs2", "/api"):
+        response = client.open(path, method=method, headers={"Host": host})
+        assert response.mimetype == "text/html"
+
+
+def test_redirect_of_the_router_is_kept(client: FlaskClient) -> None:
+    response = client.get("/api//jobs/never")
+    assert (response.status_code, response.location) == (308, "http://localhost/api/jobs/never")
 
 
 def test_browsers_do_not_guess_the_type_of_a_response(client: FlaskClient) -> None:
