@@ -167,7 +167,7 @@ def _advise_on_name(error: BaseException) -> str | None:
             if advice is not _CREATE_TABLE:
                 return advice.format(match[1])
             name = _find_full_name(match[1], error)
-            is_system = name.lower().startswith("system.")
+            is_system = re.search(r"^system\.|\binformation_schema\.", name, re.IGNORECASE)
             return NO_SYSTEM_TABLES if is_system else advice.format(name)
     return None
 

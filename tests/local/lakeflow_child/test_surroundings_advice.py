@@ -199,6 +199,7 @@ def test_advice_on_a_refused_connection_reads_the_host_of_the_request(url: str, 
         ('query: "SELECT o.orders FROM orders o JOIN raw.orders_old"', "The table orders is not"),
         ('unparsed_identifier: "system.orders.jobs"', "The local workspace has no system tables."),
         ('unparsed_identifier: "system.a.orders"', "The local workspace has no system tables."),
+        ('"FROM dev.information_schema.orders"', "The local workspace has no system tables."),
     ],
 )
 def test_advice_on_a_table_names_its_schema_which_sail_leaves_out(

@@ -357,6 +357,19 @@ query = (
 assert spark.sql(query).columns == ["table_name", "column_name"] and not spark.sql(query).collect()
 assert spark.sql("SELECT tag_value FROM system.information_schema.table_tags WHERE tag_name = 'pii'").count() == 0
 
+# %% information schema of functions
+spark.sql("USE CATALOG dev")
+spark.sql("USE SCHEMA snippets")
+spark.sql("CREATE OR REPLACE FUNCTION routine_sold(n INT) RETURNS TABLE (a INT) RETURN SELECT n")
+spark.sql("CREATE OR REPLACE FUNCTION dev.snippets.routine_up(s STRING) RETURNS STRING LANGUAGE PYTHON AS $$\nreturn s.upper()\n$$")
+query = (
+    "SELECT routine_name, data_type, routine_body, external_language FROM DEV.information_schema.routines "
+    "WHERE routine_schema = 'snippets' AND routine_type = 'FUNCTION' AND routine_name LIKE 'routine_%' ORDER BY 1"
+)
+rows = [("routine_sold", "TABLE_TYPE", "SQL", None), ("routine_up", "STRING", "EXTERNAL", "PYTHON")]
+assert [tuple(each) for each in spark.sql(query).collect()] == rows
+assert spark.sql("SELECT * FROM main.information_schema.routines WHERE specific_name LIKE 'routine_%'").count() == 0
+
 # %% temporary function that is dropped
 spark.sql("CREATE TEMPORARY FUNCTION passing(n INT) RETURNS INT RETURN n + 1")
 assert spark.sql("SELECT passing(1)").first()[0] == 2

@@ -39,7 +39,8 @@ _IN = "[(IN | FROM) <name>]"
 _LIKE = "[[LIKE] <text>] $"
 _DESC = "(DESC | DESCRIBE)"
 #: The columns of the tables of an information schema.
-_TABLE = ["table_catalog", "table_schema", "table_name"]
+_PARTS = ("catalog", "schema", "name")
+_TABLE = [f"table_{each}" for each in _PARTS]
 _INFORMATION = {
     "catalogs": parse_columns("catalog_name STRING"),
     "columns": dict.fromkeys(_TABLE, "STRING")
@@ -47,6 +48,10 @@ _INFORMATION = {
         "column_name STRING, ordinal_position INT, is_nullable STRING, data_type STRING,"
         " full_data_type STRING, comment STRING"
     ),
+    "routines": [
+        *(f"{kind}_{part}" for kind in ("specific", "routine") for part in _PARTS),
+        *("routine_type", "data_type", "routine_body", "external_language", "routine_definition"),
+    ],
     "schemata": parse_columns("catalog_name STRING, schema_name STRING"),
     "tables": dict.fromkeys(_TABLE, "STRING")
     | parse_columns(
@@ -55,7 +60,7 @@ _INFORMATION = {
     ),
     "views": dict.fromkeys(_TABLE, "STRING"),
 }
-_CONSTRAINT = ["constraint_catalog", "constraint_schema", "constraint_name"]
+_CONSTRAINT = [f"constraint_{each}" for each in _PARTS]
 _NAMES = ["catalog_name", "schema_name", "table_name"]
 _TAG = ["tag_name", "tag_value"]
 _PRIVILEGE = ["privilege_type", "is_grantable", "inherited_from"]
@@ -226,8 +231,13 @@ def _describe_table(match: Match, query: Query, _: str) -> str:
     return write_rows(_DESCRIBED, listed)
 
 
-def insert_information(tree: Any, query: Query) -> Any:
-    """Replace the tables of information schemas by queries."""
+def insert_information(
+    tree: Any, query: Query, list_routines: Callable[[list[str]], Iterable[Row]]
+) -> Any:
+    """Replace the tables of information schemas by queries.
+
+    :param list_routines: returns the rows of functions in catalogs.
+    """
     from sqlglot import exp  # it takes long to import
 
     from .query_columns import parse_query
@@ -239,7 +249,11 @@ def insert_information(tree: Any, query: Query) -> Any:
             continue
         rows: list[Row] = []
         if name in _INFORMATION:
-            rows = list(_list_information(name, _list_catalogs(table.catalog, query), query))
+            catalogs = _list_catalogs(table.catalog, query)
+            if name == "routines":
+                rows = list(list_routines(catalogs))
+            else:
+                rows = list(_list_information(name, catalogs, query))
         alias = exp.TableAlias(this=exp.to_identifier(table.alias_or_name))
         table.replace(exp.Subquery(this=parse_query(write_rows(columns, rows)), alias=alias))
     return tree

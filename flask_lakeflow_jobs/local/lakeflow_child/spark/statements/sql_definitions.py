@@ -6,7 +6,7 @@ Functions are kept in a file of the workspace, temporary ones and variables in t
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from textwrap import dedent, indent
 from typing import Any
 
@@ -18,12 +18,13 @@ from ...sql.query_scopes import Describe
 from ...sql_statements import matches_show_pattern
 from ...sql_syntax import Match, split_name
 from ..language.sql_literals import write_answer, write_literal, write_rows
+from ..language.sql_names import complete_path
 from .query_columns import parse_query, read_columns, replace_part
 
 #: Runs a statement, which may have arguments, and returns its frame.
 Run = Callable[..., Any]
 #: ``parameters`` (names and defaults), ``body``, ``returns`` and ``language``; ``columns`` (names
-#: and types) if it returns a table that declares them.
+#: and types) if it returns a table that declares them; the whole ``path`` of one that is kept.
 Function = dict[str, Any]
 
 _MAX_DEPTH = 20  # of functions that call others
@@ -53,7 +54,7 @@ class SqlFunctions:
         self._temporary: dict[str, Function] = {}
         self._registered: set[str] = set()
 
-    def run(self, tree: exp.Expr) -> str | None:
+    def run(self, tree: exp.Expr, query: Run) -> str | None:
         """Create or drop a function; return a query for a message, else ``None``."""
         if isinstance(tree, exp.Drop) and tree.args.get("kind") == "FUNCTION":
             (table,) = tree.args["tables"]
@@ -69,7 +70,8 @@ class SqlFunctions:
         if tree.find(exp.TemporaryProperty) is not None:
             self._temporary[name] = function
         elif not tree.args.get("exists") or name not in self._read():
-            write_json(self._file, {**self._read(), name: function})
+            path = complete_path(name.split("."), 3, query)
+            write_json(self._file, {**self._read(), name: {**function, "path": path}})
         self._registered.discard(name)
         return write_answer("The function is created.")
 
@@ -108,6 +110,15 @@ class SqlFunctions:
                 if matches_show_pattern(name.rpartition(".")[2], match["text"])
             ],
         )
+
+    def list_routines(self, catalogs: list[str]) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of catalogs in the information schema."""
+        for function in self._read().values():
+            path, language = function["path"], function["language"]
+            if path[0] in map(str.lower, catalogs):
+                own = ("SQL", None) if language == "SQL" else ("EXTERNAL", language)
+                kind = function["returns"] or "TABLE_TYPE"
+                yield *path, *path, "FUNCTION", kind, *own, function["body"]
 
     def insert(self, tree: exp.Expr) -> exp.Expr:
         """Replace the calls in a tree by what the functions return."""

@@ -79,7 +79,7 @@ class StatementRules:
             frame = sql.run(statement, run)
             limit_texts(tree, sql.query)
             return frame
-        message = self.functions.run(tree)
+        message = self.functions.run(tree, sql.query)
         return None if message is None else run(message)
 
     def _create_view(self, tree: exp.Create, run: Query) -> Any:
@@ -154,7 +154,8 @@ class StatementRules:
         if (description := self.functions.describe(tree)) is not None:
             return run(description)
         describe, before = _describe_by(run), write_sql(tree)
-        tree = self.functions.insert(insert_information(tree, query))
+        tree = insert_information(tree, query, self.functions.list_routines)
+        tree = self.functions.insert(tree)
         # Queries in the tree may be such as Sail refuses.
         self._variables.insert(tree, _describe_by(lambda text: self._sql.run(text, run)))
         tree = rewrite_statement(tree, describe, partial(find_filled, query))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ def test_functions_last_longer_than_a_task_and_temporary_ones_do_not(tmp_path: P
         registered[name] = (function, kind)
 
     first = SqlFunctions(str(tmp_path), register)
-    assert first.run(parse_query("CREATE FUNCTION dev.s.plus(a INT) RETURNS INT RETURN a + 1"))
-    assert first.run(parse_query("CREATE TEMPORARY FUNCTION best() RETURNS INT RETURN 5"))
-    assert first.run(parse_query(UPPER))
+    create = partial(first.run, query=None)
+    assert create(parse_query("CREATE FUNCTION dev.s.plus(a INT) RETURNS INT RETURN a + 1"))
+    assert create(parse_query("CREATE TEMPORARY FUNCTION best() RETURNS INT RETURN 5"))
+    assert create(parse_query(UPPER))
     later = SqlFunctions(str(tmp_path), register)
     assert "+" in write_sql(later.insert(parse_query("SELECT plus(1)")))
     described = str(later.describe(parse_query("DESCRIBE FUNCTION EXTENDED s.plus")))
@@ -34,5 +36,5 @@ def test_functions_last_longer_than_a_task_and_temporary_ones_do_not(tmp_path: P
     later.insert(parse_query("SELECT up('a')"))
     function, kind = registered["lakeflow_udf_dev_s_up"]
     assert (function("a"), kind) == ("A", "STRING")
-    later.run(parse_query("DROP FUNCTION IF EXISTS dev.s.plus"))
+    later.run(parse_query("DROP FUNCTION IF EXISTS dev.s.plus"), query=None)
     assert write_sql(later.insert(parse_query("SELECT plus(1)"))) == "SELECT plus(1)"
