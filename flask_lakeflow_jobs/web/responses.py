@@ -112,9 +112,8 @@ def respond_with_problem(error: HTTPException) -> Response:
     if error.response is not None:  # the app has chosen it, as for its own rate limit
         return cast("Response", error.response)
     if isinstance(error, InternalServerError) and error.original_exception is not None:
-        error = LakeflowJobsError(
-            "The app failed to process the request. See the app's log, or try again later."
-        )
+        # It does not advise to repeat the request: a run may have started.
+        error = LakeflowJobsError("The app failed to process the request. See the app's log.")
     log_failure(error)
     document = _build_any_problem(error)
     text = json.dumps(document, default=str)  # a message may be a lazy translation

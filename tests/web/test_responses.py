@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask, request
+from flask import Flask, Response, request
 from flask.testing import FlaskClient
 from marshmallow import Schema, fields, validate
 from werkzeug.exceptions import HTTPException
@@ -262,6 +262,20 @@ class TestSecrets:
         assert "secret" not in response.text
         document_of(response)
         assert "the secret of the app" in caplog.text
+
+    def test_failure_after_a_trigger_does_not_advise_to_repeat_it(
+        self, app: Flask, fault_proxy: FaultyWorkspace
+    ) -> None:
+        @app.after_request
+        def fail(response: Response) -> Response:
+            raise LookupError("surprise")
+
+        response = app.test_client().post("/api/jobs/never/run")
+
+        assert response.status_code == 500
+        assert fault_proxy.requests
+        document = document_of(response)
+        assert (document["retryable"], "again" in document["detail"]) == (False, False)
 
 
 def test_half_of_a_character_in_a_parameter_is_400(
