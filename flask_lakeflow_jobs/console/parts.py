@@ -24,13 +24,13 @@ DIGEST_LENGTH = 5
 BUCKETS = 256
 
 #: Stands for the length of the axis. It changes often, and the page's script sets it in all rows.
-SPAN = "\0"
+SPAN = Markup("<!--span-->")
 
 #: Stands for the field with the host's CSRF token. Updates are compressed, so they leave it empty,
 #: and the page's script fills it: the length of a response must not depend on a secret.
 FIELD = "<!--csrf-->"
 
-#: No text of a run can contain one, since templates escape it.
+#: No text of a run can contain one of these, since templates escape it.
 _PLACE = re.compile(r"<!--(part|list) ([^ ]+)-->")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import escape
 
 from flask_lakeflow_jobs.console import parts
 from flask_lakeflow_jobs.console.parts import DIGEST_LENGTH, SPAN, RunMarkup, TaskPart, bucket_of
@@ -111,3 +112,12 @@ def test_text_of_a_run_is_no_place_of_a_part() -> None:
     markup.finish(f"{place}")
     assert markup.render() == "<!--part head-->"
     assert parts._PLACE.search("&lt;!--part head--&gt;") is None
+
+
+def test_character_in_a_text_does_not_stand_for_the_length_of_the_axis() -> None:
+    rows = {"t1": "b\0c", "t2": f"{escape(str(SPAN))}"}
+    markup = build({"facts": "x\0y"}, rows, span=74)
+    empty = markup.version[:DIGEST_LENGTH].ljust(len(markup.version), "~")
+    for text in ("x\0y", "b\0c 74", "&lt;!--span--&gt; 74"):
+        assert text in markup.render()
+        assert any(text in part for part in markup.difference(empty)["parts"].values())
