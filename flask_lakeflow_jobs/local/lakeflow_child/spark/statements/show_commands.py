@@ -38,10 +38,10 @@ Row = tuple[Any, ...]
 _IN = "[(IN | FROM) <name>]"
 _LIKE = "[[LIKE] <text>] $"
 _DESC = "(DESC | DESCRIBE)"
-#: The columns of the tables of an information schema.
 _PARTS = ("catalog", "schema", "name")
 _TABLE = [f"table_{each}" for each in _PARTS]
-_INFORMATION = {
+#: The columns of the tables of an information schema.
+_INFORMATION: dict[str, dict[str, str] | list[str]] = {
     "catalogs": parse_columns("catalog_name STRING"),
     "columns": dict.fromkeys(_TABLE, "STRING")
     | parse_columns(

@@ -15,6 +15,10 @@ UPPER = """CREATE FUNCTION dev.s.up(a STRING) RETURNS STRING LANGUAGE PYTHON AS 
 $$"""
 
 
+def fail_query(text: str) -> None:
+    raise AssertionError(f"A whole name needs no query: {text}")
+
+
 def test_functions_last_longer_than_a_task_and_temporary_ones_do_not(tmp_path: Path) -> None:
     registered: dict[str, tuple[Any, str]] = {}
 
@@ -22,7 +26,7 @@ def test_functions_last_longer_than_a_task_and_temporary_ones_do_not(tmp_path: P
         registered[name] = (function, kind)
 
     first = SqlFunctions(str(tmp_path), register)
-    create = partial(first.run, query=None)
+    create = partial(first.run, query=fail_query)
     assert create(parse_query("CREATE FUNCTION dev.s.plus(a INT) RETURNS INT RETURN a + 1"))
     assert create(parse_query("CREATE TEMPORARY FUNCTION best() RETURNS INT RETURN 5"))
     assert create(parse_query(UPPER))
@@ -36,5 +40,5 @@ def test_functions_last_longer_than_a_task_and_temporary_ones_do_not(tmp_path: P
     later.insert(parse_query("SELECT up('a')"))
     function, kind = registered["lakeflow_udf_dev_s_up"]
     assert (function("a"), kind) == ("A", "STRING")
-    later.run(parse_query("DROP FUNCTION IF EXISTS dev.s.plus"), query=None)
+    later.run(parse_query("DROP FUNCTION IF EXISTS dev.s.plus"), query=fail_query)
     assert write_sql(later.insert(parse_query("SELECT plus(1)"))) == "SELECT plus(1)"
