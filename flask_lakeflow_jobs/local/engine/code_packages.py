@@ -38,6 +38,8 @@ _SKIPPED_OPTIONS = (
 )
 # A path, or a text of Python that only the run of the notebook knows.
 _NO_PACKAGE = re.compile(r"[-./~$\\]|.*[{}$]|.*\.(?:whl|tar\.gz|zip)$|\w+:")
+_COMPUTED = re.compile(r"[{}$]")
+_WHEEL = re.compile(r"^(?!\w+://).*\.whl$|[{$].*wh(?:ee)?l", re.IGNORECASE)
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import\b[ \t]*\(?([\w, \t]*)|import[ \t]+([\w., \t]+))",
     re.MULTILINE,
@@ -94,13 +96,29 @@ def list_notebook_requirements(notebooks: Iterable[str]) -> Requirements:
                 option, _, value = word.partition("=")
                 if option in (*_FILE_OPTIONS, *INDEX_OPTIONS, *_SKIPPED_OPTIONS):
                     value = value or next(pending, "")
-                    if option in _FILE_OPTIONS and not re.search(r"[{}$]", value):
+                    if option in _FILE_OPTIONS and not _COMPUTED.search(value):
                         files.append(str(folder / value))
                     elif option in INDEX_OPTIONS:
                         options.append(f"{INDEX_OPTIONS[option]}={value}")
                 elif not _NO_PACKAGE.match(word):
                     packages.append(word)
     return Requirements(tuple(packages), tuple(files), tuple(dict.fromkeys(options)))
+
+
+def list_notebook_wheels(notebooks: Iterable[str]) -> Iterator[str]:
+    """Yield the paths of the wheels that notebooks install.
+
+    Of a path that only the run of the notebook knows, it yields the name, or a pattern of all.
+    """
+    for folder, code in _read_all(notebooks):
+        for word in (each for words in _split_commands(code) for each in words):
+            name = os.path.basename(word)
+            if not _WHEEL.search(word):
+                continue
+            if _COMPUTED.search(word):
+                yield "*.whl" if _COMPUTED.search(name) else name
+            else:
+                yield os.path.normpath(folder / word)
 
 
 def _read_all(notebooks: Iterable[str]) -> Iterator[tuple[Path, str]]:

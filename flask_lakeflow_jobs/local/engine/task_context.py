@@ -9,7 +9,11 @@ from typing import Any
 
 from ..lakeflow_child.package_names import normalize_name
 from ..model import Settings
-from .code_packages import list_cluster_packages, list_notebook_requirements
+from .code_packages import (
+    list_cluster_packages,
+    list_notebook_requirements,
+    list_notebook_wheels,
+)
 from .compute import (
     find_import_paths,
     find_local_libraries,
@@ -87,7 +91,7 @@ class TaskContext:
         :param code: the files with the code of the task.
         :param package: the one whose code the task runs.
         """
-        libraries, missing, projects = self._find_libraries(spec)
+        libraries, missing, projects = self._find_libraries(spec, code)
         requirements = self._list_requirements(spec, projects, code)
         if self.packages.is_enabled:
             folders = [*libraries, str(self.files.root)]
@@ -116,15 +120,19 @@ class TaskContext:
             requirements,
         )
 
-    def _find_libraries(self, spec: Settings) -> tuple[list[str], list[str], list[Path]]:
+    def _find_libraries(
+        self, spec: Settings, code: Sequence[str]
+    ) -> tuple[list[str], list[str], list[Path]]:
         """Return the folders to import from, the libraries that have none, and the projects."""
         libraries: list[str] = []
         missing: list[str] = []
         projects: list[Path] = []
-        for library in self._list_libraries(spec):
+        listed = self._list_libraries(spec)
+        installed = map(self.files.to_local_path, list_notebook_wheels(code))
+        for library in (*listed, *installed):
             sources = find_projects(library, self.files.projects)
             found = find_import_paths(library, sources)
-            if not found:
+            if not found and library in listed:
                 missing.append(str(library))
             libraries += found
             projects += sources

@@ -13,6 +13,7 @@ import pytest
 from flask_lakeflow_jobs.local.engine.code_packages import (
     list_cluster_packages,
     list_notebook_requirements,
+    list_notebook_wheels,
     read_notebook_environment,
 )
 from flask_lakeflow_jobs.local.engine.packages import Requirements
@@ -177,6 +178,26 @@ def test_packages_of_a_source_notebook(
     notebook = tmp_path / "load.py"
     notebook.write_text(f"{HEADER}# MAGIC {command}\n\n# COMMAND ----------\nimport cowsay")
     assert list_notebook_requirements([str(notebook)]) == Requirements(packages)
+
+
+@pytest.mark.parametrize(
+    ("words", "wheels"),
+    [
+        ("../dist/shop-*.whl --force-reinstall", ["dist/shop-*.whl"]),
+        ("/Workspace/Users/a/shop-1-any.whl", ["/Workspace/Users/a/shop-1-any.whl"]),
+        ("{folder}/shop-1-py3-none-any.whl", ["shop-1-py3-none-any.whl"]),
+        ("$wheel_path", ["*.whl"]),
+        ("{wheels}/{name}.whl", ["*.whl"]),
+        ("https://a.example/shop-1-py3-none-any.whl {package} $PACKAGE", []),
+    ],
+)
+def test_wheels_of_a_notebook(tmp_path: Path, words: str, wheels: list[str]) -> None:
+    # As in SunnyDataInc/dab_training, which installs all wheels of the deployment in a loop.
+    notebook = tmp_path / "src" / "load.py"
+    notebook.parent.mkdir()
+    notebook.write_text(f"{HEADER}for each in found:\n    %pip install -q {words}\n")
+    found = list(list_notebook_wheels([str(notebook)]))
+    assert [each.removeprefix(f"{tmp_path}/") for each in found] == wheels
 
 
 def test_packages_of_a_notebook_in_sql(tmp_path: Path) -> None:

@@ -219,6 +219,21 @@ def test_notebook_has_its_own_environment_unless_its_task_names_compute(
     assert payload(work)["requirements"] == packages
 
 
+@pytest.mark.parametrize("wheel", ["{wheel}", "{folder}/shop-1-py3-none-any.whl"])
+def test_wheels_that_a_notebook_installs_are_imported_from_their_projects(
+    folder: Path, wheel: str
+) -> None:
+    (folder / "notebook.py").write_text(f"# Databricks notebook source\n%pip install {wheel}\n")
+    (folder / "libs" / "shop" / "src").mkdir(parents=True)
+    (folder / "libs" / "shop" / "pyproject.toml").write_text("[project]\nname = 'shop'\n")
+    with (folder / "databricks.yml").open("a") as file:
+        file.write("\nartifacts: {shop: {path: libs/shop}}\n")
+    spec = {"task_key": "main", "notebook_task": {"notebook_path": "notebook"}}
+    work = payload(build_work(spec, context(folder)))
+    assert str(folder / "libs" / "shop" / "src") in work["libraries"]
+    assert work["missing_libraries"] == []
+
+
 def test_folder_of_installed_packages_is_named_for_functions_of_spark(folder: Path) -> None:
     packages = Packages(folder / "packages", is_enabled=True)
     libraries = [{"pypi": {"package": "cowsay"}}]
