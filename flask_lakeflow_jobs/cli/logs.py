@@ -11,7 +11,7 @@ from flask.cli import with_appcontext
 
 from ..runs.ids import validate_task_keys
 from ..runs.outcome import has_ended, is_root_cause, select_last_attempts
-from ..runs.output_parts import DEFAULT_PART_BYTES
+from ..runs.output_parts import DEFAULT_PART_BYTES, LogPart
 from .end_signals import interrupt_on_signals
 from .exit_codes import ExitCode, exit_code_of, format_exit_codes
 from .formatting import format_outcome
@@ -153,6 +153,7 @@ class LiveLogs:
         self._run_id = run_id
         self._offsets: dict[int, int] = {}
         self._printed: dict[int, str] = {}
+        self._line_counts: dict[int, int] = {}
         self._finished: set[int] = set()
 
     def is_supported(self) -> bool:
@@ -187,14 +188,27 @@ class LiveLogs:
             part = self._handle.read_log(
                 self._run_id, task.run_id, offset=offset, limit=DEFAULT_PART_BYTES
             )
-            if part.text:
-                lines = part.text.removesuffix("\n").split("\n")
+            if text := self._drop_printed(task.run_id, part):
+                lines = text.removesuffix("\n").split("\n")
                 print_output("\n".join(prefix + line for line in lines), needs_reader=True)
                 before = self._printed.get(task.run_id, "")
-                self._printed[task.run_id] = (before + part.text)[-_KEPT_CHARS:]
+                self._printed[task.run_id] = (before + text)[-_KEPT_CHARS:]
             self._offsets[task.run_id] = part.next_offset
             if part.is_final:
                 self._finished.add(task.run_id)
             if part.next_offset <= offset or part.is_final:
                 return
             offset = part.next_offset
+
+    def _drop_printed(self, task_run_id: int, part: LogPart) -> str:
+        """Return the text of a part without lines that were printed before.
+
+        A log begins again after its end if redaction has moved its lines.
+        """
+        if part.line is None:
+            return part.text
+        before = self._line_counts.get(task_run_id, 0)
+        self._line_counts[task_run_id] = max(before, part.line - 1 + part.text.count("\n"))
+        repeated = max(0, before - (part.line - 1))
+        lines = part.text.split("\n", repeated)
+        return lines[repeated] if len(lines) > repeated else ""

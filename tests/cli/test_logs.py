@@ -5,15 +5,20 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import click
 import pytest
+from databricks.sdk.service.jobs import RunTask
 
 from flask_lakeflow_jobs import run_changed
 from flask_lakeflow_jobs.cli import task_outputs
-from flask_lakeflow_jobs.cli.logs import LogPrinter
+from flask_lakeflow_jobs.cli.logs import LiveLogs, LogPrinter
+from flask_lakeflow_jobs.runs.output_parts import LogPart
 from tests.cli.apps import create_app
 from tests.cli.conftest import RunFlask, StartFlask, interrupt_a_wait, start_run
+from tests.clocks import FakeClock
 from tests.support import RunGate
 
 
@@ -148,3 +153,21 @@ def test_logs_of_many_iterations_have_those_that_failed(
         assert "ValueError: no such region" in lines
         assert "--- iteration 1: north" not in lines
         assert "[the outputs of 1 more iterations are left out]" in lines
+
+
+def test_followed_log_that_begins_again_repeats_no_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    parts = iter(
+        [
+            LogPart("one\ntwo\n", "", 0, 8, line=1),
+            # The task has ended, and its log is read again from a new position.
+            LogPart("ONE\n", "", 20, 24, line=1),
+            LogPart("TWO\nthree\n", "", 24, 34, line=2),
+            LogPart("four", "", 34, 38, is_final=True, line=4),
+        ]
+    )
+    handle: Any = SimpleNamespace(read_log=lambda *_, **__: next(parts))
+    logs = LiveLogs(handle, 1, FakeClock())
+    logs.print_new(RunTask("say", run_id=2), task_count=1)
+    assert capsys.readouterr().out == "one\ntwo\nthree\nfour\n"
