@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..model import Settings, map_texts
+from .artifacts import find_artifacts
 from .bundle_error import BundleError, Location
 from .dependencies import find_reachable
 from .documents import display_path, find_root_file
@@ -22,8 +21,6 @@ from .yaml import LocatedDict
 
 # Fields of a job in a bundle that are not settings of the job.
 _NOT_SETTINGS = ("id", "lifecycle", "permissions")
-# The members of a uv workspace. Reading TOML needs Python 3.11.
-_MEMBERS = re.compile(r"\[tool\.uv\.workspace\](?:(?!\n\[).)*?\nmembers\s*=\s*\[(.*?)\]", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +134,7 @@ class _Loader:
             self._load_jobs(resolved),
             resolved.files_path,
             resolved.files_root,
-            (self._root, *_find_artifacts(resolved.tree, self._root)),
+            (self._root, *find_artifacts(resolved.tree, self._root)),
             _plain(resolved.pipelines),
             resolved.catalog_objects,
             tuple(self._sources),
@@ -232,34 +229,6 @@ class _Loader:
         file, line = location or (self._file, 0)
         name = display_path(file, self._root)
         return f"{name}:{line}: {message}" if line else f"{name}: {message}"
-
-
-def _find_artifacts(tree: LocatedDict, root: Path) -> Iterator[Path]:
-    """Yield the folder of each artifact, and the folders that its build command names."""
-    artifacts = tree.get("artifacts")
-    for artifact in artifacts.values() if isinstance(artifacts, LocatedDict) else ():
-        if not isinstance(artifact, LocatedDict):
-            continue
-        folder = root
-        if isinstance(path := artifact.get("path"), str):
-            folder = artifact.locations["path"][0].parent / path
-        build = str(artifact.get("build", ""))
-        for each in ("", *re.findall(r"(?<![\w./-])[\w.][\w./-]*", build)):
-            if (folder / each).is_dir():
-                yield Path(os.path.normpath(folder / each))
-        if re.search(r"\buv build\b.* --(?:all-packages|package)\b", build):
-            yield from _find_workspace_members(folder)
-
-
-def _find_workspace_members(folder: Path) -> Iterator[Path]:
-    """Yield the projects of the uv workspace that a folder is in."""
-    for root in (folder, *folder.parents):
-        with suppress(OSError, ValueError, NotImplementedError):  # no path
-            text = (root / "pyproject.toml").read_text(encoding="utf-8", errors="replace")
-            if match := _MEMBERS.search(text):
-                members = (each for _, each in re.findall(r"""(["'])(.+?)\1""", match[1]))
-                yield from (each for member in members for each in sorted(root.glob(member)))
-                return
 
 
 def _find_calls(key: str, settings: LocatedDict, default: Location) -> Iterator[_JobCall]:

@@ -128,7 +128,7 @@ class TaskContext:
         missing: list[str] = []
         projects: list[Path] = []
         listed = self._list_libraries(spec)
-        installed = map(self.files.to_local_path, list_notebook_wheels(code))
+        installed = (self.files.to_local_path(each) for each in list_notebook_wheels(code))
         for library in (*listed, *installed):
             sources = find_projects(library, self.files.projects)
             found = find_import_paths(library, sources)

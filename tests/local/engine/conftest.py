@@ -15,7 +15,14 @@ from flask_lakeflow_jobs.local.engine.work import CannotRun, NestedRun
 from flask_lakeflow_jobs.local.store.sqlite import Store
 from flask_lakeflow_jobs.local.store.unit_of_work import UnitOfWork
 from tests.local.engine.support import task_services
-from tests.local.support import simulated_job, simulated_task
+from tests.local.support import python_task, simulated_job, simulated_task, write_bundle
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of a bundle with a file of each kind."""
+    files = {"main.py": "", "notebook.py": "", "src/query.sql": ""}
+    return write_bundle(tmp_path, {"etl": {"tasks": [python_task("main")]}}, files).parent
 
 
 class Workshop:
