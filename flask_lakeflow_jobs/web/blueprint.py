@@ -79,8 +79,10 @@ def register_routes(app: Flask, settings: AppSettings, clock: Clock, *, url_pref
 
 
 def _build_unrouted(prefix: str) -> Callable[[], Response | None]:
-    """Build the response to a request under the prefix that reaches no route, not even the
-    fallback: for a host that is not trusted, or with a method of its own. It has no blueprint.
+    """Build the function that responds to requests under the prefix that reach no route.
+
+    A host that is not trusted or an unknown method does not even reach the fallback. Flask then
+    knows no blueprint, so the function is called before each request of the app.
     """
 
     def respond_to_unrouted() -> Response | None:

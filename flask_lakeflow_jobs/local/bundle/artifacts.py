@@ -14,8 +14,11 @@ from .yaml import LocatedDict
 _MEMBERS = re.compile(r"\[tool\.uv\.workspace\](?:(?!\n\[).)*?\nmembers\s*=\s*\[(.*?)\]", re.DOTALL)
 
 
-def find_artifacts(tree: LocatedDict, root: Path) -> Iterator[Path]:
-    """Yield the folder of each artifact, and the folders that its build command names."""
+def find_built_projects(tree: LocatedDict, root: Path) -> Iterator[Path]:
+    """Yield the folder of each artifact, and those that its build command is about.
+
+    These are the folders that it names, and the members of the uv workspace if it builds them.
+    """
     artifacts = tree.get("artifacts")
     for artifact in artifacts.values() if isinstance(artifacts, LocatedDict) else ():
         if not isinstance(artifact, LocatedDict):
@@ -34,7 +37,8 @@ def find_artifacts(tree: LocatedDict, root: Path) -> Iterator[Path]:
 def _find_workspace_members(folder: Path) -> Iterator[Path]:
     """Yield the projects of the uv workspace that a folder is in."""
     for root in (folder, *folder.parents):
-        with suppress(OSError, ValueError, NotImplementedError):  # no path
+        # It has no such file, or members that are no relative patterns.
+        with suppress(OSError, ValueError, NotImplementedError):
             text = (root / "pyproject.toml").read_text(encoding="utf-8", errors="replace")
             if match := _MEMBERS.search(text):
                 members = (each for _, each in re.findall(r"""(["'])(.+?)\1""", match[1]))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model import Settings, map_texts
-from .artifacts import find_artifacts
+from .artifacts import find_built_projects
 from .bundle_error import BundleError, Location
 from .dependencies import find_reachable
 from .documents import display_path, find_root_file
@@ -134,7 +134,7 @@ class _Loader:
             self._load_jobs(resolved),
             resolved.files_path,
             resolved.files_root,
-            (self._root, *find_artifacts(resolved.tree, self._root)),
+            (self._root, *find_built_projects(resolved.tree, self._root)),
             _plain(resolved.pipelines),
             resolved.catalog_objects,
             tuple(self._sources),

@@ -13,6 +13,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,9 @@ _SKIPPED_OPTIONS = (
 )
 # A path, or a text of Python that only the run of the notebook knows.
 _NO_PACKAGE = re.compile(r"[-./~$\\]|.*[{}$]|.*\.(?:whl|tar\.gz|zip)$|\w+:")
+# A variable in a command of a notebook.
 _COMPUTED = re.compile(r"[{}$]")
+# The path of a wheel, or a variable whose name says that it is one, such as {wheel_path}.
 _WHEEL = re.compile(r"^(?!\w+://).*\.whl$|[{$].*wh(?:ee)?l", re.IGNORECASE)
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import\b[ \t]*\(?([\w, \t]*)|import[ \t]+([\w., \t]+))",
@@ -108,17 +111,15 @@ def list_notebook_requirements(notebooks: Iterable[str]) -> Requirements:
 def list_notebook_wheels(notebooks: Iterable[str]) -> Iterator[str]:
     """Yield the paths of the wheels that notebooks install.
 
-    Of a path that only the run of the notebook knows, it yields the name, or a pattern of all.
+    Of a path with variables, it yields the name of the file, or ``*.whl`` if that has some too.
     """
     for folder, code in _read_all(notebooks):
-        for word in (each for words in _split_commands(code) for each in words):
+        for word in filter(_WHEEL.search, chain.from_iterable(_split_commands(code))):
             name = os.path.basename(word)
-            if not _WHEEL.search(word):
-                continue
-            if _COMPUTED.search(word):
-                yield "*.whl" if _COMPUTED.search(name) else name
-            else:
+            if not _COMPUTED.search(word):
                 yield os.path.normpath(folder / word)
+            else:
+                yield "*.whl" if _COMPUTED.search(name) else name
 
 
 def _read_all(notebooks: Iterable[str]) -> Iterator[tuple[Path, str]]:
