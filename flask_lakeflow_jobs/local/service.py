@@ -127,6 +127,7 @@ class WorkspaceService:
                 volume_folder,
                 Grants(self._unit_of_work),
                 user,
+                self._workspace_id,
             ).routes,
             links=statements.links,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from contextlib import AbstractContextManager, suppress
 
+from ..engine.bundle_catalogs import BUILT_IN_CATALOGS
 from ..engine.statement_runner import SUCCEEDED, Statement, StatementRequest, StatementRunner
 from ..errors import ApiError, InvalidParameterValue
 from ..user_data.folder import Folder
@@ -44,6 +45,7 @@ class UnityCatalogEndpoints:
     :param volumes: the folder of volumes.
     :param grants: on all objects.
     :param owner: of all objects.
+    :param workspace_id: of the workspace, to which the metastore is assigned.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class UnityCatalogEndpoints:
         volumes: Folder,
         grants: Grants,
         owner: str,
+        workspace_id: int,
     ) -> None:
         self._runner = runner
         self._waiting = waiting
@@ -61,7 +64,9 @@ class UnityCatalogEndpoints:
         self._volumes = volumes
         self._grants = grants
         self._owner = owner
+        self._workspace_id = workspace_id
         self.routes: Routes = {
+            ("GET", "unity-catalog/current-metastore-assignment"): self.get_metastore,
             ("GET", "unity-catalog/catalogs"): self.list_catalogs,
             ("GET", "unity-catalog/catalogs/{full_name}"): self.get_catalog,
             ("GET", "unity-catalog/schemas"): self.list_schemas,
@@ -78,6 +83,14 @@ class UnityCatalogEndpoints:
             ("POST", "unity-catalog/volumes"): self.create_volume,
             ("GET", "unity-catalog/volumes/{full_name}"): self.read_volume,
             ("DELETE", "unity-catalog/volumes/{full_name}"): self.delete_volume,
+        }
+
+    def get_metastore(self, _request: Request) -> Json:
+        """``GET unity-catalog/current-metastore-assignment``; templates of bundles read it."""
+        return {
+            "default_catalog_name": BUILT_IN_CATALOGS[0],
+            "metastore_id": "local",  # as SQL calls it
+            "workspace_id": self._workspace_id,
         }
 
     def list_catalogs(self, request: Request) -> Json:

@@ -220,3 +220,14 @@ def test_invalid_request_is_refused(
 def test_other_objects_are_refused(module_client: Client) -> None:
     with pytest.raises(NotFound, match="No API found for 'GET /unity-catalog/connections'"):
         list(module_client.sdk.connections.list())
+
+
+@pytest.mark.ledger(
+    "GET unity-catalog/current-metastore-assignment",
+    differs="The metastore is called local, and its default catalog main, as in SQL.",
+)
+def test_metastore_is_assigned(serve: Serve) -> None:
+    sdk = serve({"etl": {"tasks": [notebook_task("main")]}}, {"notebook.py": ""}).sdk
+    assigned = sdk.metastores.current()
+    assert (assigned.default_catalog_name, assigned.metastore_id) == ("main", "local")
+    assert assigned.workspace_id == sdk.get_workspace_id()
