@@ -50,7 +50,7 @@ class JobEndpoints:
         return {}
 
     def reset(self, request: Request) -> Json:
-        new_settings = request.read_object("new_settings") or {}
+        new_settings = request.require_object("new_settings")
 
         def edit(job: RegisteredJob) -> Settings:
             settings = parse_job_settings(new_settings, job.settings["name"])

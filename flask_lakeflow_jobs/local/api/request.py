@@ -93,6 +93,13 @@ class Request:
     def read_object(self, name: str) -> dict[str, Any] | None:
         return self._read(name, dict, "object")
 
+    def require_object(self, name: str) -> dict[str, Any]:
+        """Read an object that may be empty, but must not be missing."""
+        value = self.read_object(name)
+        if value is None:
+            raise InvalidParameterValue(f"Missing required field: {name}")
+        return value
+
     def read_items(self, name: str) -> list[Request]:
         """Read a list of objects, each as a request with its fields; empty if it is missing."""
         items = self._read(name, list, "array") or []

@@ -162,6 +162,17 @@ def test_reset_keeps_run_as(client: Client) -> None:
     assert (job["settings"]["run_as"], "tags" in job["settings"]) == (run_as, False)
 
 
+@pytest.mark.parametrize("fields", [{}, {"new_settings": None}])
+def test_reset_without_settings_is_refused(client: Client, fields: dict[str, None]) -> None:
+    """The SDK for Java lets a program leave them out. It would lose the tasks of the job."""
+    job_id = client.jobs.create(tasks=[task("a")]).job_id
+    status, error = client.http("POST", "/api/2.2/jobs/reset", {"job_id": job_id, **fields})
+    assert (status, error["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+    assert error["message"] == "Missing required field: new_settings"
+    _, job = client.http("GET", f"/api/2.2/jobs/get?job_id={job_id}")
+    assert [each["task_key"] for each in job["settings"]["tasks"]] == ["a"]
+
+
 @pytest.mark.parametrize("path", ["create", "runs/submit", "reset", "update"])
 @pytest.mark.parametrize(
     ("settings", "code", "message"),
