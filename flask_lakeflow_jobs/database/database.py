@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary, finalize
@@ -29,7 +29,13 @@ from ..errors import DatabaseUnavailable, LakeflowJobsError
 from ..text import MAX_ERROR_CHARS, clean_line, first_line
 from .fork_gate import FORK_GATE
 from .kept_connections import KeptConnections
-from .sqlite_connections import begin_writing, create_file, identify_file, set_up_connection
+from .sqlite_connections import (
+    WriteTurns,
+    begin_writing,
+    create_file,
+    identify_file,
+    set_up_connection,
+)
 from .statement_failures import was_disconnected
 from .urls import parse_database_url
 
@@ -111,8 +117,7 @@ class Database:
         self._engine: sa.Engine | None = None
         self._kept = KeptConnections()
         self._lock = threading.Lock()
-        #: SQLite lets a process that waits sleep for longer and longer, so its threads take turns.
-        self._writing = threading.Lock() if self.is_sqlite else nullcontext()
+        self._turns = WriteTurns(self._timeout) if self.is_sqlite else None
 
     def __repr__(self) -> str:
         return f"<Database {self.address}>"
@@ -168,10 +173,13 @@ class Database:
         :raises DatabaseUnavailable: the database does not respond; nothing has changed, except
             where the connection was lost during the commit.
         """
-        with self._writing, self._access(), self._connect_engine() as connection:
-            connection.execution_options(write_timeout=self._timeout)
+        with self._access(), self._take_turn() as waited, self._connect_engine() as connection:
+            connection.execution_options(write_timeout=(self._timeout, waited))
             with connection.begin():
                 yield connection
+
+    def _take_turn(self) -> AbstractContextManager[float]:
+        return nullcontext(0.0) if self._turns is None else self._turns.take()
 
     def execute_directly(self, statements: Sequence[tuple[str, Any]]) -> list[int]:
         """Execute statements by the driver in one transaction.
@@ -182,17 +190,17 @@ class Database:
         """
         engine = self.engine
         try:
-            with self._writing, self._access(), self._kept.use(engine) as connection:
-                with self._begin_directly(connection, len(statements)):
+            with self._access(), self._take_turn() as waited, self._kept.use(engine) as connection:
+                with self._begin_directly(connection, len(statements), waited):
                     cursors = [connection.execute(*statement) for statement in statements]
                 return [cursor.rowcount for cursor in cursors]
         finally:
             self._dispose_closed(engine)
 
     @contextmanager
-    def _begin_directly(self, connection: Any, count: int) -> Iterator[None]:
+    def _begin_directly(self, connection: Any, count: int, waited: float) -> Iterator[None]:
         if self.is_sqlite:
-            begin_writing(connection.execute, self._timeout)
+            begin_writing(connection.execute, self._timeout, waited)
             yield
             connection.execute("COMMIT")
         elif count == 1:  # is a transaction by itself
@@ -357,7 +365,7 @@ def open_database(
 def _begin_sqlite(connection: sa.Connection) -> None:
     """Take the right to write first: a transaction that reads first could not wait for it."""
     if timeout := connection.get_execution_options().get("write_timeout"):
-        begin_writing(connection.exec_driver_sql, timeout)
+        begin_writing(connection.exec_driver_sql, *timeout)
     else:
         connection.exec_driver_sql("BEGIN")
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,14 +70,48 @@ def set_up_connection(connection: Any) -> None:
     cursor.close()
 
 
+class WriteTurns:
+    """The turns of the threads of one process: they write one after the other.
+
+    SQLite lets a process that waits sleep for longer and longer. With turns, one thread does.
+
+    :param timeout: seconds to wait for other threads and processes.
+    """
+
+    def __init__(self, timeout: float, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._timeout = timeout
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def take(self) -> Iterator[float]:
+        """Wait for a turn, and yield the seconds that the wait took.
+
+        :raises OperationalError: the others take too long, for example because another process
+            lets each of them wait.
+        """
+        began = self._clock.monotonic()
+        if not self._lock.acquire(timeout=self._timeout):
+            locked = sqlite3.OperationalError("database is locked")
+            raise sa.exc.OperationalError(BEGIN_WRITING, None, locked) from locked
+        try:
+            yield self._clock.monotonic() - began
+        finally:
+            self._lock.release()
+
+
 def begin_writing(
-    execute: Callable[[str], object], timeout: float, clock: Clock = SYSTEM_CLOCK
+    execute: Callable[[str], object],
+    timeout: float,
+    waited: float = 0.0,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> None:
     """Begin a transaction that writes, as soon as no other process writes.
 
-    :param timeout: seconds to wait for another process.
+    :param timeout: seconds to wait for other threads and processes.
+    :param waited: seconds of these that are over.
     """
-    deadline = clock.monotonic() + timeout
+    deadline = clock.monotonic() + timeout - waited
     pause = FIRST_PAUSE
     execute("PRAGMA busy_timeout = 0")
     try:

@@ -14,6 +14,7 @@ from sqlalchemy import event
 
 from flask_lakeflow_jobs import DatabaseUnavailable
 from flask_lakeflow_jobs.database.database import Database, open_database
+from flask_lakeflow_jobs.database.statement_failures import is_slow_statement
 from flask_lakeflow_jobs.database.urls import DEFAULT_FILE
 from tests.postgres import PostgresServer
 from tests.support import run_python
@@ -145,6 +146,18 @@ def test_locked_file_does_not_respond_and_a_call_is_not_repeated(tmp_path: Path)
     with pytest.raises(DatabaseUnavailable, match="no such table"):
         database.run(read)
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize("use", [_write, _execute_directly])
+def test_write_waits_for_other_threads_no_longer_than_for_other_processes(
+    use: Callable[[Database], None], tmp_path: Path
+) -> None:
+    """Each of them may wait for a process that keeps the file locked, one after the other."""
+    database = open_database(True, instance_path=tmp_path, setting="X_URL", timeout=0)
+    with database.write(), pytest.raises(DatabaseUnavailable, match=r"locked$") as caught:
+        use(database)
+    assert is_slow_statement(caught.value)
+    use(database)
 
 
 def test_read_only_server_refuses_statements(postgres_url: str, tmp_path: Path) -> None:

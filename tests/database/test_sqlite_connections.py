@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.database.sqlite_connections import MAX_PAUSE, begin_writing
+from flask_lakeflow_jobs.database.sqlite_connections import MAX_PAUSE, WriteTurns, begin_writing
 from tests.clocks import FakeClock
 
 LOCKED = sqlite3.OperationalError("database is locked")
@@ -33,7 +33,7 @@ class Connection:
 @given(st.integers(0, 500))
 def test_write_begins_soon_after_another_process_is_done(failures: int) -> None:
     clock, connection = FakeClock(), Connection(failures)
-    begin_writing(connection.execute, TIMEOUT, clock)
+    begin_writing(connection.execute, TIMEOUT, clock=clock)
     assert connection.statements.count("BEGIN IMMEDIATE") == failures + 1
     assert clock.elapsed <= failures * MAX_PAUSE
     assert connection.statements[-1] == "PRAGMA busy_timeout = 5000"
@@ -42,7 +42,7 @@ def test_write_begins_soon_after_another_process_is_done(failures: int) -> None:
 def test_write_waits_for_another_process_until_its_timeout() -> None:
     clock, connection = FakeClock(), Connection(10_000)
     with pytest.raises(sqlite3.OperationalError, match="locked"):
-        begin_writing(connection.execute, TIMEOUT, clock)
+        begin_writing(connection.execute, TIMEOUT, clock=clock)
     assert TIMEOUT <= clock.elapsed <= TIMEOUT + MAX_PAUSE
     assert connection.statements[-1] == "PRAGMA busy_timeout = 5000"
 
@@ -57,5 +57,23 @@ def test_write_waits_for_another_process_until_its_timeout() -> None:
 def test_write_does_not_wait_after_another_error(error: Exception) -> None:
     clock, connection = FakeClock(), Connection(1, error)
     with pytest.raises(type(error)):
-        begin_writing(connection.execute, TIMEOUT, clock)
+        begin_writing(connection.execute, TIMEOUT, clock=clock)
     assert clock.elapsed == 0
+
+
+def test_wait_for_a_turn_is_part_of_the_timeout() -> None:
+    clock, connection = FakeClock(), Connection(10_000)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        begin_writing(connection.execute, TIMEOUT, waited=TIMEOUT - 1, clock=clock)
+    assert 1 <= clock.elapsed <= 1 + MAX_PAUSE
+    assert connection.statements[-1] == "PRAGMA busy_timeout = 5000"
+
+
+def test_turn_says_how_long_it_was_waited_for_and_ends() -> None:
+    turns = WriteTurns(0)
+    with turns.take() as waited:
+        assert 0 <= waited < 1
+        with pytest.raises(sa.exc.OperationalError, match="locked"), turns.take():
+            pytest.fail("two turns at once")
+    with turns.take():
+        pass
