@@ -98,6 +98,17 @@ def test_end_of_a_task_keeps_the_focus_on_the_button_of_its_row(
     assert page.evaluate("button => document.activeElement.matches(button)", button)
 
 
+def test_end_of_a_run_moves_the_focus_from_cancel_to_the_title(
+    page: Page, run_gate: RunGate
+) -> None:
+    page.focus("summary:has-text('Cancel')")
+    run_gate.open()
+    wait_for_end(page)
+    assert page.evaluate("document.activeElement.className") == "lf-title"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Copy link"
+
+
 def test_updates_of_a_part_keep_the_selected_text(site: str, open_page: OpenPage) -> None:
     page = open_page(f"{site}/jobs")
     script = page.evaluate("document.querySelector('script[src*=\"console.js\"]').src")

@@ -87,7 +87,8 @@ function keepSelection(live) {
 
 /**
  * Return a function that gives the focus back after an update. If the element that has it was replaced, its successor
- * gets it: that with the same id, or else the same address, or else the same place in its part.
+ * gets it: that with the same id, or else the same address, or else the same place in its part. If it has none, the
+ * title gets it, so that the Tab key does not start again at the top of the page.
  * @param {Element} root  what will be updated
  * @returns {(root: Element) => void}  takes what is in the page now
  */
@@ -102,7 +103,7 @@ export function keepFocus(root) {
     const [peers, address] = [listPeers(root), focused.getAttribute("href")];
     const byAddress = address && peers.find((each) => each.getAttribute("href") === address);
     const successor = focused.id ? document.getElementById(focused.id) : byAddress || peers[at];
-    (focused.isConnected ? focused : successor)?.focus({ preventScroll: true });
+    (focused.isConnected ? focused : successor || root.querySelector(".lf-title"))?.focus({ preventScroll: true });
   };
 }
 
