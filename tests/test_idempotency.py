@@ -9,10 +9,10 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from email.utils import formatdate
+from enum import Enum
 from typing import Any
 
 import pytest
-from databricks.sdk.service.jobs import PerformanceTarget
 from marshmallow import fields
 
 from flask_lakeflow_jobs import (
@@ -26,6 +26,13 @@ from tests.clocks import FakeClock
 from tests.conftest import MakeApp
 from tests.run_documents import run
 from tests.support import BUNDLE, FailingStore
+
+
+class PerformanceTarget(Enum):
+    """The SDK's own, which its older versions lack."""
+
+    STANDARD = "STANDARD"
+    PERFORMANCE_OPTIMIZED = "PERFORMANCE_OPTIMIZED"
 
 
 def change_responses(

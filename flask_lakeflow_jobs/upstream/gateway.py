@@ -31,7 +31,6 @@ from .jobs_api import (
     check_list_arguments,
     parse_performance_target,
     parse_queue,
-    parse_run_now_fields,
 )
 from .read_cache import ReadCache
 
@@ -254,10 +253,10 @@ class BoundUpstream:
         :param only: the task keys to run.
         :param queue: whether to queue the run if the job is at its limit of concurrent runs.
         :param performance_target: ``STANDARD`` or ``PERFORMANCE_OPTIMIZED``.
-        :raises InvalidParameters: the workspace or the installed SDK does not accept them.
+        :raises InvalidParameters: the workspace does not accept them.
         """
-        arguments: dict[str, Any] = {
-            **parse_run_now_fields(fields),
+        body: dict[str, Any] = {
+            **fields,
             "idempotency_token": token,
             "only": list(only) if only else None,
             "queue": parse_queue(queue),
@@ -265,7 +264,7 @@ class BoundUpstream:
         }
         return self._write(
             "run_now",
-            lambda api: api.run_now(self._job.job_id, arguments),
+            lambda api: api.run_now(self._job.job_id, body),
             has_params=True,
             is_repeatable=is_repeatable,
         )
@@ -298,15 +297,14 @@ class BoundUpstream:
 
         self._write("update_job", change)
 
-    def repair_run(self, run_id: int, arguments: Mapping[str, Any]) -> int:
+    def repair_run(self, run_id: int, fields: Mapping[str, Any]) -> int:
         """Run tasks of an ended run again.
 
         The call is never retried: a second repair request would start a second repair.
 
-        :param arguments: of the SDK's ``repair_run``.
+        :param fields: of runs/repair, as the Jobs API names them.
         :return: the id of the repair.
         """
-        fields = parse_run_now_fields(arguments)
         return self._write(
             "repair_run",
             lambda api: api.repair_run(run_id, fields),

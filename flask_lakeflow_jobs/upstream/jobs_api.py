@@ -12,9 +12,6 @@ from databricks.sdk.service.jobs import (
     ExportRunOutput,
     Job,
     JobPermissions,
-    PerformanceTarget,
-    PipelineParams,
-    QueueSettings,
     RepairRunResponse,
     Run,
     RunNowResponse,
@@ -40,6 +37,9 @@ T = TypeVar("T")
 PAGED_RUN_FIELDS = ("tasks", "iterations", "job_clusters", "job_parameters", "repair_history")
 PAGED_SETTINGS_FIELDS = ("tasks", "job_clusters", "parameters", "environments")
 
+#: Source: Databricks REST API, run-now.
+PERFORMANCE_TARGETS = ("PERFORMANCE_OPTIMIZED", "STANDARD")
+
 
 @dataclass(frozen=True)
 class ApiResponse(Generic[T]):
@@ -56,6 +56,7 @@ class JobsApiClient:
     """The calls of the Jobs API that the extension makes.
 
     Pages are joined, and a response without required fields raises :exc:`IncompleteResponse`.
+    Requests have the fields that the Jobs API has, also those that the installed SDK does not know.
     """
 
     def __init__(self, client: WorkspaceClient) -> None:
@@ -138,41 +139,35 @@ class JobsApiClient:
     def get_permissions(self, job_id: int) -> JobPermissions:
         return self._client.jobs.get_permissions(str(job_id))
 
-    def run_now(self, job_id: int, arguments: Mapping[str, Any]) -> RunNowResponse:
+    def run_now(self, job_id: int, fields: Mapping[str, Any]) -> RunNowResponse:
         """Start a run.
 
-        :param arguments: of the SDK's ``run_now``.
+        :param fields: of run-now, as the Jobs API names them.
         """
-        try:
-            response: RunNowResponse = self._client.jobs.run_now(job_id, **arguments).response
-        except KeyError as error:  # the SDK reads run_id without a check
-            raise IncompleteResponse("A response to run-now has no run_id.") from error
+        response = _parse(self._post("run-now", job_id=job_id, **fields), RunNowResponse).value
         response.run_id = _require_id("run_id", response.run_id)
         return response
 
     def cancel_run(self, run_id: int) -> None:
-        self._client.jobs.cancel_run(run_id)
+        self._post("runs/cancel", run_id=run_id)
 
     def cancel_all_runs(self, job_id: int) -> None:
-        self._client.jobs.cancel_all_runs(job_id=job_id)
+        self._post("runs/cancel-all", job_id=job_id)
 
-    def repair_run(self, run_id: int, arguments: Mapping[str, Any]) -> int:
+    def repair_run(self, run_id: int, fields: Mapping[str, Any]) -> int:
         """Run tasks of an ended run again, and return the id of the repair.
 
-        :param arguments: of the SDK's ``repair_run``.
+        :param fields: of runs/repair, as the Jobs API names them.
         """
-        response: RepairRunResponse = self._client.jobs.repair_run(run_id, **arguments).response
-        return _require_id("repair_id", response.repair_id)
+        response = _parse(self._post("runs/repair", run_id=run_id, **fields), RepairRunResponse)
+        return _require_id("repair_id", response.value.repair_id)
 
     def update_job(self, job_id: int, changes: Mapping[str, Any]) -> None:
         """Replace some settings of a job.
 
-        :param changes: the settings as the Jobs API names them. The SDK's dataclass would lose the
-            fields that its version does not know.
+        :param changes: the settings as the Jobs API names them.
         """
-        body = {"job_id": job_id, "new_settings": dict(changes)}
-        headers = {"Content-Type": "application/json", **self._workspace_headers}
-        self._client.api_client.do("POST", "/api/2.2/jobs/update", body=body, headers=headers)
+        self._post("update", job_id=job_id, new_settings=dict(changes))
 
     @property
     def _workspace_headers(self) -> dict[str, str]:
@@ -201,6 +196,15 @@ class JobsApiClient:
     def _get(self, path: str, response_headers: Sequence[str] = (), **query: Any) -> dict[str, Any]:
         """Return a page of a response, with some of its headers among its fields."""
         return self._do(f"/api/2.2/jobs/{path}", query, response_headers)
+
+    def _post(self, path: str, **body: Any) -> Any:
+        """Send a request whose body has these fields; ``None``: the request lacks the field."""
+        return self._client.api_client.do(
+            "POST",
+            f"/api/2.2/jobs/{path}",
+            body={name: value for name, value in body.items() if value is not None},
+            headers={"Accept": "application/json", **self._workspace_headers},
+        )
 
     def _do(
         self, path: str, query: Mapping[str, Any], response_headers: Sequence[str]
@@ -259,27 +263,8 @@ def check_list_arguments(limit: Any, filters: Mapping[str, Any]) -> None:
         raise InvalidRequest("Set active_only or completed_only, not both.")
 
 
-def parse_run_now_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of the SDK's ``run_now`` for fields of run-now.
-
-    :raises InvalidParameters: the installed SDK would drop some of them.
-    """
-    pipeline = fields.get("pipeline_params")
-    if not isinstance(pipeline, Mapping):
-        return dict(fields)
-    params = PipelineParams.from_dict(dict(pipeline))
-    unknown = [name for name in pipeline if not hasattr(params, name)]
-    if unknown:
-        raise InvalidParameters(
-            f"The installed databricks-sdk does not support {', '.join(unknown)}. Upgrade it:"
-            " pip install --upgrade databricks-sdk.",
-            {name: ["The installed databricks-sdk does not support it."] for name in unknown},
-        )
-    return {**fields, "pipeline_params": params}
-
-
-def parse_queue(queue: object) -> QueueSettings | None:
-    """Return the SDK's settings of the queue.
+def parse_queue(queue: object) -> dict[str, bool] | None:
+    """Return the settings of the queue, as the Jobs API names them.
 
     :raises InvalidParameters: it is neither a boolean nor ``None``.
     """
@@ -289,21 +274,20 @@ def parse_queue(queue: object) -> QueueSettings | None:
         raise InvalidParameters(
             f"queue must be True or False, not {queue!r}.", {"queue": ["Must be a boolean."]}
         )
-    return QueueSettings(enabled=queue)
+    return {"enabled": queue}
 
 
-def parse_performance_target(name: str | None) -> PerformanceTarget | None:
-    """Return the SDK's performance target of this name.
+def parse_performance_target(target: object) -> str | None:
+    """Return the performance target as the Jobs API names it.
 
-    :raises InvalidParameters: there is none.
+    :param target: its name, or the SDK's value.
+    :raises InvalidParameters: there is none of this name.
     """
-    if name is None:
-        return None
-    try:
-        return PerformanceTarget(name)
-    except ValueError:
-        names = ", ".join(target.value for target in PerformanceTarget)
-        raise InvalidParameters(
-            f"performance_target must be one of {names}, not {name!r}.",
-            {"performance_target": [f"Must be one of {names}."]},
-        ) from None
+    name = getattr(target, "value", target)
+    if name is None or name in PERFORMANCE_TARGETS:
+        return name
+    names = ", ".join(PERFORMANCE_TARGETS)
+    raise InvalidParameters(
+        f"performance_target must be one of {names}, not {name!r}.",
+        {"performance_target": [f"Must be one of {names}."]},
+    )

@@ -174,7 +174,7 @@ def install_session(client: WorkspaceClient, connections: int) -> None:
 
     :param connections: the maximum number of pooled connections.
     """
-    sender: Any = getattr(client.api_client, "_api_client", None)
+    sender: Any = getattr(client.api_client, "_api_client", client.api_client)  # older SDKs
     existing = getattr(sender, "_session", None)
     if isinstance(existing, requests.Session):
         session = WorkspaceSession(client.config.host, connections)

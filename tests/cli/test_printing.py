@@ -179,12 +179,12 @@ def test_select_fields_unknown_name_suggests_known_ones() -> None:
 def test_commands_print_chosen_fields_as_json(flask_jobs: RunFlask) -> None:
     run_id = int(start_run(flask_jobs, "words", "-p", "args=x"))
     flask_jobs("watch", "words", str(run_id))
-    names = "run_id,outcome,requested_by,state.result_state,effective_performance_target"
+    names = "run_id,outcome,requested_by,state.result_state,git_source"
     expected = {
         "run_id": run_id,
         "outcome": "succeeded",
         "state.result_state": "SUCCESS",
-        "effective_performance_target": None,
+        "git_source": None,
     }
     shown = flask_jobs("show", "words", str(run_id), "--fields", names).document
     assert shown.pop("requested_by").endswith("(command line)")

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from databricks.sdk.service.jobs import PipelineParams
 from marshmallow import Schema, fields, validate
 
 from flask_lakeflow_jobs import InvalidParameters, current_jobs
@@ -104,16 +103,11 @@ class TestParametersSent:
             "pipeline_params": {"full_refresh": True}
         }
 
-    def test_field_that_the_installed_sdk_lacks_is_refused(
-        self, send_params: Callable[..., Any], fault_proxy: FaultyWorkspace
+    def test_field_that_the_installed_sdk_may_lack_is_sent(
+        self, send_params: Callable[..., Any]
     ) -> None:
-        params = {"refresh_selection": ["a"]}
-        if hasattr(PipelineParams(), "refresh_selection"):
-            assert send_params(params, task_type="pipeline") == {"pipeline_params": params}
-        else:
-            with pytest.raises(InvalidParameters, match="Upgrade it"):
-                send_params(params, task_type="pipeline")
-            assert not fault_proxy.find_requests("POST")
+        params = {"refresh_selection": ["a"], "reset_checkpoint_selection": ["b"]}
+        assert send_params(params, task_type="pipeline") == {"pipeline_params": params}
 
     def test_run_now_fields_without_task_type_are_sent_unchanged(
         self, send_params: Callable[..., Any]

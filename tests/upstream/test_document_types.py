@@ -70,7 +70,7 @@ def test_unknown_field_that_cannot_be_sent_on_is_left_out(unknown: Any) -> None:
         ("run_name", True, "true"),
         ("run_name", ["a"], None),
         ("run_name", 10**400, None),
-        ("has_more", "true", None),
+        ("cluster_spec", {"new_cluster": {"enable_elastic_disk": "true"}}, {"new_cluster": {}}),
         ("state", "TERMINATED", None),
         ("state", {"life_cycle_state": "OF_TOMORROW"}, {"life_cycle_state": "OF_TOMORROW"}),
         ("state", {"life_cycle_state": {}}, {}),

@@ -10,6 +10,7 @@ from databricks.sdk.errors import InvalidParameterValue, InvalidState, ResourceD
 from databricks.sdk.service.jobs import JobParameterDefinition, JobSettings, NotebookTask, Task
 
 from tests.local.support import Client, call_at_once, job_names, simulated_task, task_results
+from tests.support import needs_newer_sdk
 
 SIMULATED = {"local_simulation": "{}"}
 
@@ -19,6 +20,7 @@ def task(key: str) -> Task:
 
 
 @pytest.mark.ledger("POST jobs/create", "GET jobs/list", "POST jobs/delete", same="API")
+@needs_newer_sdk
 def test_created_job_is_listed_run_and_deleted(client: Client) -> None:
     job_id = client.jobs.create(name="mine", tasks=[task("a")], tags=SIMULATED).job_id
     assert job_id is not None

@@ -27,6 +27,7 @@ from flask_lakeflow_jobs.local.api.request import Request
 from flask_lakeflow_jobs.local.errors import InvalidParameterValue
 from tests.local.conftest import Serve
 from tests.local.support import Client, simulated_job, simulated_task
+from tests.support import needs_newer_sdk
 
 
 def request(version: str = "2.2", **fields: Any) -> Request:
@@ -218,6 +219,7 @@ def test_version_2_0_lists_all_jobs_and_up_to_1000_runs(
     assert error["message"] == "Invalid limit 1001 - it has to be no more than 1000."
 
 
+@needs_newer_sdk
 def test_job_and_run_of_120_tasks_come_in_pages(serve: Serve) -> None:
     job = simulated_job(*(simulated_task(f"t{number:03}") for number in range(120)))
     job["parameters"] = [{"name": f"p{number}", "default": ""} for number in range(101)]

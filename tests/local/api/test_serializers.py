@@ -15,6 +15,7 @@ from flask_lakeflow_jobs.local.api.serializers import (
 )
 from flask_lakeflow_jobs.local.model import JobRun, Repair, TaskRun
 from flask_lakeflow_jobs.local.states import State
+from tests.support import needs_newer_sdk
 
 SERIALIZER = RunSerializer("http://127.0.0.1:8080", 5)
 NOTEBOOK = {"task_key": "a", "notebook_task": {"notebook_path": "/x"}, "health": {}}
@@ -89,6 +90,7 @@ def test_state_and_status_of_each_kind(
     assert serialize_status(state) == new
 
 
+@needs_newer_sdk
 def test_run_is_read_by_the_sdk_without_loss() -> None:
     task = TaskRun(101, NOTEBOOK, state=states.SUCCESS, start_time=1000, end_time=3000)
     run = job_run(

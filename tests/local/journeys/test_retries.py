@@ -13,9 +13,11 @@ from tests.local.support import (
     state_fields,
     task_results,
 )
+from tests.support import needs_newer_sdk
 
 
 @pytest.mark.ledger("task: max_retries", "task: min_retry_interval_millis", same="API")
+@needs_newer_sdk
 def test_failed_task_is_retried_after_its_interval(serve: Serve, clock: ManualClock) -> None:
     parts = {"a": {"result": ["FAILED", "FAILED", "SUCCESS"]}}
     job = simulated_job(

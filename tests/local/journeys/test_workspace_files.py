@@ -27,7 +27,11 @@ from flask_lakeflow_jobs.local.user_data.folder import Parts
 from flask_lakeflow_jobs.local.user_data.tree import Node, WorkspaceTree
 from tests.local.conftest import Serve
 from tests.local.support import Client, notebook_task, python_task, task_results
+from tests.support import needs_newer_sdk
 
+pytestmark = needs_newer_sdk
+
+RAW: Any = getattr(ImportFormat, "RAW", None)
 SOURCE = b"# Databricks notebook source\nprint('hello')\n"
 JUPYTER = json.dumps(
     {
@@ -74,7 +78,7 @@ def make_home(client: Client) -> str:
 def test_upload_of_each_kind_is_listed(client: Client, home: str) -> None:
     workspace = client.sdk.workspace
     workspace.upload(f"{home}/load.py", SOURCE, format=ImportFormat.AUTO)
-    workspace.upload(f"{home}/data ü.bin", b"\x00\r\n--\xff", format=ImportFormat.RAW)
+    workspace.upload(f"{home}/data ü.bin", b"\x00\r\n--\xff", format=RAW)
     workspace.upload(f"{home}/query", b"SELECT 1", language=Language.SQL)
     workspace.upload(f"{home}/book", JUPYTER, format=ImportFormat.JUPYTER)
     workspace.upload(f"{home}/plain.py", io.BytesIO(b"x = 1"), format=ImportFormat.AUTO)
@@ -127,7 +131,7 @@ def test_notebook_is_exported_in_a_format(
     assert base64.b64decode(exported.content or "") == content
 
 
-@pytest.mark.parametrize("format_", [ImportFormat.RAW, ImportFormat.AUTO])
+@pytest.mark.parametrize("format_", [RAW, ImportFormat.AUTO])
 @pytest.mark.parametrize("content", [SOURCE, b"x = 1"])
 def test_upload_is_downloaded_by_the_same_path(
     client: Client, home: str, format_: ImportFormat, content: bytes
@@ -184,7 +188,7 @@ ERRORS: list[tuple[Callable[[Any, str], Any], type[DatabricksError], str]] = [
         "/nb) already exists.",
     ),
     (
-        lambda w, h: w.upload(f"{h}/folder", b"", format=ImportFormat.RAW, overwrite=True),
+        lambda w, h: w.upload(f"{h}/folder", b"", format=RAW, overwrite=True),
         ResourceAlreadyExists,
         "/folder) already exists.",
     ),
@@ -206,7 +210,7 @@ ERRORS: list[tuple[Callable[[Any, str], Any], type[DatabricksError], str]] = [
     ),
     (lambda w, h: w.import_(f"{h}/x", content="%%"), BadRequest, "content is not base64."),
     (
-        lambda w, h: w.upload(f"{h}/nb.py", b"x", format=ImportFormat.RAW, overwrite=True),
+        lambda w, h: w.upload(f"{h}/nb.py", b"x", format=RAW, overwrite=True),
         ResourceAlreadyExists,
         "/nb. Delete that, or use another name.",
     ),
@@ -271,10 +275,10 @@ def test_import_file_follows_the_cli(client: Client, home: str) -> None:
 
 def test_import_is_limited(client: Client, home: str) -> None:
     text = base64.b64encode(b"x" * MAX_NOTEBOOK_BYTES).decode()
-    client.sdk.workspace.import_(f"{home}/a", content=text, format=ImportFormat.RAW)
+    client.sdk.workspace.import_(f"{home}/a", content=text, format=RAW)
     assert client.sdk.workspace.get_status(f"{home}/a").size == MAX_NOTEBOOK_BYTES
     with pytest.raises(BadRequest, match="/b is larger than 10 MiB"):
-        client.sdk.workspace.import_(f"{home}/b", content="eHh4" + text, format=ImportFormat.RAW)
+        client.sdk.workspace.import_(f"{home}/b", content="eHh4" + text, format=RAW)
     status, error = import_file(client, f"{home}/c.py", SOURCE + b"x" * MAX_NOTEBOOK_BYTES)
     assert (status, error["error_code"]) == (400, "MAX_NOTEBOOK_SIZE_EXCEEDED")
 
@@ -299,7 +303,7 @@ def test_link_that_leads_out_is_refused(client: Client, home: str, tmp_path: Pat
     for call in (
         lambda: workspace.download(f"{home}/link/a.txt"),
         lambda: workspace.list(f"{home}/link").__next__(),
-        lambda: workspace.upload(f"{home}/link/b", b"", format=ImportFormat.RAW),
+        lambda: workspace.upload(f"{home}/link/b", b"", format=RAW),
         lambda: workspace.delete(f"{home}/link/a.txt"),
     ):
         with pytest.raises(PermissionDenied, match="leads out of the file system"):
@@ -322,8 +326,8 @@ def test_job_runs_uploaded_code(client: Client, home: str) -> None:
     workspace.mkdirs(f"{home}/jobs")
     code = b"dbutils.notebook.exit(open(dbutils.widgets.get('file')).read())"
     workspace.upload(f"{home}/jobs/nb", code, language=Language.PYTHON)
-    workspace.upload(f"{home}/jobs/main.py", b"print('from a file')", format=ImportFormat.RAW)
-    workspace.upload(f"{home}/jobs/in.txt", b"content", format=ImportFormat.RAW)
+    workspace.upload(f"{home}/jobs/main.py", b"print('from a file')", format=RAW)
+    workspace.upload(f"{home}/jobs/in.txt", b"content", format=RAW)
     without = home.removeprefix("/Workspace")
     notebook = {
         "notebook_path": f"{without}/jobs/nb",
