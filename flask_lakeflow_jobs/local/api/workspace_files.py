@@ -222,7 +222,8 @@ def _errors(path: _Path, *, exists: int = 400) -> Iterator[None]:
         raise ApiError(400, "DIRECTORY_NOT_EMPTY", f"Folder ({text}) is not empty") from None
     except OfBundle as error:
         message = f"{text} is a file of the bundle. Change it there: {error}."
-        raise ApiError(403, "PERMISSION_DENIED", message) from None
+        # The Databricks CLI hides the message of a 403 behind advice on permissions.
+        raise InvalidParameterValue(message) from None
     except PermissionError as error:
         raise ApiError(403, "PERMISSION_DENIED", str(error)) from None
     except NotADirectoryError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from .function_calls import find_arguments
@@ -12,6 +12,7 @@ from .sql_syntax import match_syntax
 
 # The parts of SQL that are translated. Texts, quoted names, comments and casts come first: colons,
 # braces and semicolons in them mean nothing. Apache Spark, SqlBaseLexer.g4, has their rules.
+_BRACED = re.compile(r"\{\{\s*(?P<braced>[A-Za-z_]\w*)\s*\}\}")
 _TOKENS = re.compile(
     r"\b[rR](?:'[^']*'|\"[^\"]*\")"
     r"|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
@@ -20,7 +21,7 @@ _TOKENS = re.compile(
     r"|(?P<dollars>\$[A-Za-z]*\$).*?(?P=dollars)"
     r"|(?P<comment>--(?:\\\n|[^\n])*|/\*)|::"
     r"|(?<![\w:]):(?P<named>[A-Za-z_]\w*)"
-    r"|\{\{\s*(?P<braced>[A-Za-z_]\w*)\s*\}\}"
+    rf"|{_BRACED.pattern}"
     r"|(?P<mark>\?)"
     r"|(?P<identifier>\b(?i:IDENTIFIER)\s*\()"
     r"|(?P<end>;)",
@@ -105,11 +106,22 @@ def describe_skipped(name: str) -> str:
     return f"{name} is skipped: it changes no result in the local workspace."
 
 
-def replace_braces(text: str) -> str:
-    """Replace parameters such as ``{{name}}`` by ``:name``."""
-    return replace_tokens(
-        text, lambda token: f":{token['braced']}" if token["braced"] else token[0]
-    )
+def replace_braces(text: str, parameters: Mapping[str, Any]) -> str:
+    """Replace parameters such as ``{{name}}`` by ``:name``.
+
+    In a quoted name, such as the one in ``USE CATALOG `{{catalog}}```, they become their values.
+    """
+
+    def replace(token: re.Match[str]) -> str:
+        if token["braced"]:
+            return f":{token['braced']}"
+        return _BRACED.sub(insert, token[0]) if token[0].startswith("`") else token[0]
+
+    def insert(braced: re.Match[str]) -> str:
+        name = braced["braced"]
+        return str(parameters[name]).replace("`", "``") if name in parameters else braced[0]
+
+    return replace_tokens(text, replace)
 
 
 def replace_identifiers(statement: str, evaluate: Callable[[str], Any]) -> str:

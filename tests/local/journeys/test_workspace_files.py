@@ -375,9 +375,9 @@ def test_bundle_appears_under_its_file_path(serve: Serve, tmp_path: Path) -> Non
     assert (status, error["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
     assert client.raw("GET", f"/api/2.0/workspace-files{source}/x.txt") == (200, b"x")
     status, error = import_file(client, f"{source}/x.txt", b"y", "?overwrite=true")
-    assert (status, error["error_code"]) == (403, "PERMISSION_DENIED")
+    assert (status, error["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
     assert "is a file of the bundle. Change it there: " in error["message"]
-    with pytest.raises(PermissionDenied):
+    with pytest.raises(InvalidParameterValue, match="is a file of the bundle"):
         workspace.delete(f"{source}/x.txt")
     workspace.delete(source, recursive=True)
     assert {each.path for each in workspace.list(source)} == {path, f"{source}/x.txt"}

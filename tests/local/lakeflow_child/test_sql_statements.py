@@ -57,7 +57,7 @@ def test_split_statements_ends_them_at_semicolons_only(parts: list[list[str]]) -
 @given(st.lists(texts | comments))
 def test_texts_and_comments_are_neither_translated_nor_mixed_up(parts: list[str]) -> None:
     text = " ".join(parts)
-    assert replace_braces(text) == text
+    assert replace_braces(text, {}) == text
     kept = [each for each in parts if not each.startswith(("--", "/*"))]
     assert remove_comments(text).split() == " ".join(kept).split()
     assert len(remove_comments(text)) == len(text)
@@ -70,10 +70,11 @@ def test_texts_and_comments_are_neither_translated_nor_mixed_up(parts: list[str]
         (r"SELECT 'it\'s {{a}}', {{b}}", r"SELECT 'it\'s {{a}}', :b"),
         (r"SELECT r'\', {{b}}", r"SELECT r'\', :b"),
         ("/* /* */ {{a}} */ {{b}}", "/* /* */ {{a}} */ :b"),
+        ("USE `{{ catalog }}`.`x_{{b}}`", "USE `a``b`.`x_{{b}}`"),
     ],
 )
 def test_replace_braces(text: str, replaced: str) -> None:
-    assert replace_braces(text) == replaced
+    assert replace_braces(text, {"catalog": "a`b"}) == replaced
 
 
 def test_comment_without_an_end_hides_the_rest() -> None:

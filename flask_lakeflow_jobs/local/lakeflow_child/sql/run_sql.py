@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -66,7 +66,7 @@ def run_statements(
             session.restore(database)
         # ${name} is the older form of a parameter, which may be a part of anything.
         text = re.sub(r"\$\{(\w+)\}", lambda match: parameters.get(match[1], match[0]), text)
-        for statement, offset in _list_statements(text):
+        for statement, offset in _list_statements(text, parameters):
             try:
                 result = run_statement(database, statement, parameters)
                 table = None
@@ -216,9 +216,9 @@ class _Runner:
         return tuple(row) if row else tuple(None for _ in query.selects)
 
 
-def _list_statements(text: str) -> Iterator[tuple[str, int]]:
+def _list_statements(text: str, parameters: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
     """Yield each statement, and the line from 0 at which it begins."""
-    text = replace_braces(text)
+    text = replace_braces(text, parameters)
     end = 0
     for statement in split_statements(text):
         start = text.index(statement, end)

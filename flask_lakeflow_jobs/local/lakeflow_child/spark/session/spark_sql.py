@@ -28,7 +28,7 @@ def run_spark_statements(session: Any, text: str, parameters: dict[str, str]) ->
     :param parameters: of the notebook; ``CREATE WIDGET`` adds to them.
     """
     frame = None
-    for statement in split_statements(replace_braces(text)):
+    for statement in split_statements(replace_braces(text, parameters)):
         if match := match_syntax(_WIDGET, remove_comments(statement)):
             parameters.setdefault(match["name"], match["text"])
             continue
@@ -47,7 +47,7 @@ def run_sql_task(payload: dict[str, Any], dbutils: Any) -> dict[str, Any]:
         return run_sql(path, parameters)
     session = dbutils.task_spark.session
     with open(path, encoding="utf-8-sig") as file:
-        statements = split_statements(replace_braces(file.read()))
+        statements = split_statements(replace_braces(file.read(), parameters))
     table = None
     for statement in statements:
         frame = session.sql(statement, parameters)
