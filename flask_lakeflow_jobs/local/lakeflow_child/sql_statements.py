@@ -10,9 +10,9 @@ from typing import Any
 from .function_calls import find_arguments
 from .sql_syntax import match_syntax
 
+_BRACED = re.compile(r"\{\{\s*(?P<braced>[A-Za-z_]\w*)\s*\}\}")
 # The parts of SQL that are translated. Texts, quoted names, comments and casts come first: colons,
 # braces and semicolons in them mean nothing. Apache Spark, SqlBaseLexer.g4, has their rules.
-_BRACED = re.compile(r"\{\{\s*(?P<braced>[A-Za-z_]\w*)\s*\}\}")
 _TOKENS = re.compile(
     r"\b[rR](?:'[^']*'|\"[^\"]*\")"
     r"|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
@@ -109,7 +109,8 @@ def describe_skipped(name: str) -> str:
 def replace_braces(text: str, parameters: Mapping[str, Any]) -> str:
     """Replace parameters such as ``{{name}}`` by ``:name``.
 
-    In a quoted name, such as the one in ``USE CATALOG `{{catalog}}```, they become their values.
+    In a name between backticks, they become their values. Source: the template ``default-sql`` of
+    the Databricks CLI.
     """
 
     def replace(token: re.Match[str]) -> str:
