@@ -22,7 +22,8 @@ from .serializers import Json
 #: The id of the warehouse, like those of the service 16 hexadecimal digits.
 WAREHOUSE_ID = "10ca10ca10ca10ca"
 _IDS = re.compile("[0-9a-f]{16}")
-_NAME = "Local warehouse"
+#: The name of the warehouse that new workspaces have, which bundles look up.
+_NAME = "Serverless Starter Warehouse"
 # Airflow's button that tests a connection lists them.
 _SPARK_VERSIONS = [
     {"key": "16.4.x-scala2.12", "name": "16.4 LTS (includes Apache Spark 3.5.2, Scala 2.12)"}

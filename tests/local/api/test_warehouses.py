@@ -22,7 +22,10 @@ def test_warehouse_is_listed_stopped_and_started(client: Client) -> None:
     warehouses = client.sdk.warehouses
     assert [each.id for each in warehouses.list()] == [WAREHOUSE]
     found = warehouses.get(WAREHOUSE)
-    assert (found.name, found.state and found.state.value) == ("Local warehouse", "RUNNING")
+    assert (found.name, found.state and found.state.value) == (
+        "Serverless Starter Warehouse",
+        "RUNNING",
+    )
     assert found.odbc_params
     assert found.odbc_params.path == f"/sql/1.0/warehouses/{WAREHOUSE}"
     assert str(warehouses.stop(WAREHOUSE).result().state) == "State.STOPPED"
@@ -40,9 +43,10 @@ def test_warehouse_answers_to_each_id_that_a_job_names(serve: Serve) -> None:
     parameters = [{"name": "warehouse", "default": "Starter"}]
     client = serve({"etl": {"tasks": tasks, "parameters": parameters}}, {"a.sql": "SELECT 1"})
     names = {each.name: each.id for each in client.sdk.warehouses.list()}
-    assert names == {"Local warehouse": WAREHOUSE, "Shared Endpoint": "Shared Endpoint"} | {
-        "Two": "Two"
-    }
+    assert names == {
+        "Serverless Starter Warehouse": WAREHOUSE,
+        "Shared Endpoint": "Shared Endpoint",
+    } | {"Two": "Two"}
     assert client.sdk.warehouses.get("Two").name == "Two"
     assert client.sdk.warehouses.get("Starter").id == "Starter"
     assert client.sdk.warehouses.get("beb00aeaaa803c3e").id == "beb00aeaaa803c3e"
