@@ -29,7 +29,7 @@ from tests.support import BUNDLE, FailingStore
 
 
 class PerformanceTarget(Enum):
-    """The SDK's own, which its older versions lack."""
+    """Like that of the SDK, which its older versions lack."""
 
     STANDARD = "STANDARD"
     PERFORMANCE_OPTIMIZED = "PERFORMANCE_OPTIMIZED"

@@ -223,7 +223,7 @@ class JobsApiClient:
 
 
 def _require_id(name: str, value: object) -> int:
-    """Return an id of a response; older SDKs do not check its type."""
+    """Return an id of a response, unless it is missing or not positive."""
     if (number := parse_id(value)) is None:
         raise IncompleteResponse(f"A response has no {name}.")
     return number

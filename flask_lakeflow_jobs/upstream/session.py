@@ -174,7 +174,8 @@ def install_session(client: WorkspaceClient, connections: int) -> None:
 
     :param connections: the maximum number of pooled connections.
     """
-    sender: Any = getattr(client.api_client, "_api_client", client.api_client)  # older SDKs
+    # The client of older SDKs has it itself.
+    sender: Any = getattr(client.api_client, "_api_client", client.api_client)
     existing = getattr(sender, "_session", None)
     if isinstance(existing, requests.Session):
         session = WorkspaceSession(client.config.host, connections)

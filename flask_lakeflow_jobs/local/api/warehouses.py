@@ -22,7 +22,7 @@ from .serializers import Json
 #: The id of the warehouse, like those of the service 16 hexadecimal digits.
 WAREHOUSE_ID = "10ca10ca10ca10ca"
 _IDS = re.compile("[0-9a-f]{16}")
-#: The name of the warehouse that new workspaces have, which bundles look up.
+#: Public bundles look up a warehouse of this name.
 _NAME = "Serverless Starter Warehouse"
 # Airflow's button that tests a connection lists them.
 _SPARK_VERSIONS = [

@@ -46,7 +46,8 @@ def test_warehouse_answers_to_each_id_that_a_job_names(serve: Serve) -> None:
     assert names == {
         "Serverless Starter Warehouse": WAREHOUSE,
         "Shared Endpoint": "Shared Endpoint",
-    } | {"Two": "Two"}
+        "Two": "Two",
+    }
     assert client.sdk.warehouses.get("Two").name == "Two"
     assert client.sdk.warehouses.get("Starter").id == "Starter"
     assert client.sdk.warehouses.get("beb00aeaaa803c3e").id == "beb00aeaaa803c3e"
