@@ -8,9 +8,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from .api.auth import AuthEndpoints
+from .api.catalog_tree import CatalogTree
 from .api.dbfs import DbfsEndpoints
 from .api.grants import Grants
 from .api.jobs import JobEndpoints
+from .api.kept_objects import KeptObjects
 from .api.parameters import parse_run_request
 from .api.permissions import PermissionEndpoints
 from .api.pipelines import PipelineEndpoints
@@ -100,8 +102,15 @@ class WorkspaceService:
         auth = AuthEndpoints(self._token, self._host, user, self._workspace_id, self._clock)
         serializer = RunSerializer(self._host, self._workspace_id)
         runs = RunEndpoints(registry, self._unit_of_work, self.engine, self._files, serializer)
-        warehouses = WarehouseEndpoints(registry, self._host)
+        objects = KeptObjects(self._unit_of_work)
+        warehouses = WarehouseEndpoints(registry, objects, self._host)
         volume_folder = Folder(folder.volumes, folder.unfinished)
+        tree = CatalogTree(
+            self.runner,
+            waiting,
+            lambda: {*BUILT_IN_CATALOGS, *self._find_catalogs()} - {"spark_catalog"},
+            volume_folder,
+        )
         statements = StatementEndpoints(self.runner, warehouses, auth.sign_link, waiting)
         return Application(
             folder,
@@ -121,10 +130,9 @@ class WorkspaceService:
             DbfsEndpoints(Folder(folder.dbfs, folder.unfinished)).routes,
             VolumeEndpoints(volume_folder).routes,
             UnityCatalogEndpoints(
-                self.runner,
-                waiting,
-                lambda: {*BUILT_IN_CATALOGS, *self._find_catalogs()} - {"spark_catalog"},
+                tree,
                 volume_folder,
+                objects,
                 Grants(self._unit_of_work),
                 user,
                 self._workspace_id,

@@ -17,6 +17,7 @@ from .serializers import Json
 #: Catalog, schema and name, as far as an object has them.
 Name = tuple[str, ...]
 
+_OF_NAME = {"catalog_name", "full_name", "name", "new_name", "schema_name"}
 _KINDS = ("", "Catalog", "Schema")
 # Databricks takes quotes. Without them, a name can stand in a statement.
 _INVALID = re.compile(r"[\s/\\`'\"\x00-\x1f\x7f\ud800-\udfff]")
@@ -39,6 +40,18 @@ def parse_name(text: str, length: int) -> Name:
     return tuple(parts)
 
 
+def read_object_details(request: Request) -> Json:
+    """Return what a request has about an object besides its name, such as its comment.
+
+    :raises ApiError: a field has the wrong type.
+    """
+    request.read_text("comment"), request.read_text("owner")
+    details = {key: value for key, value in request.fields.items() if key not in _OF_NAME}
+    if (properties := request.read_text_map("properties")) is not None:
+        details["properties"] = properties
+    return details
+
+
 def does_not_exist(name: Name, kind: str = "") -> ApiError:
     """Return the error for an object that is missing.
 
@@ -57,6 +70,11 @@ def serialize_object(name: Name, owner: str, **fields: object) -> Json:
     """Return the fields of a catalog, a schema, a table or a volume."""
     places = dict(zip(("catalog_name", "schema_name"), name[:-1], strict=False))
     return {"name": name[-1], **places, "full_name": ".".join(name), "owner": owner, **fields}
+
+
+def name_of_object(fields: Json) -> Name:
+    """Return the name of an object, from its fields."""
+    return tuple(fields["full_name"].split("."))
 
 
 def build_columns_query(tables: Sequence[Name]) -> str:

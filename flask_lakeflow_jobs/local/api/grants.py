@@ -44,11 +44,6 @@ class Grants:
             store.save_permissions(path, entries)
         return granted
 
-    def clear(self, path: str) -> None:
-        """Grant nothing on an object: it is new."""
-        with self._unit_of_work.exclusive() as store:
-            store.save_permissions(path, [])
-
 
 def change_privileges(granted: Privileges, changes: Iterable[Request]) -> Privileges:
     """Return privileges after changes, each of which has a ``principal``, ``add`` and ``remove``.

@@ -6,43 +6,42 @@ the catalogs, schemas and tables that SQL shows. A volume is a folder.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 
 from ..engine.bundle_catalogs import BUILT_IN_CATALOGS
-from ..engine.statement_runner import SUCCEEDED, Statement, StatementRequest, StatementRunner
 from ..errors import ApiError, InvalidParameterValue
 from ..user_data.folder import Folder
 from .catalog_objects import (
     Name,
     already_exists,
-    build_columns_query,
-    build_information_query,
     does_not_exist,
+    name_of_object,
     paginate,
     parse_name,
     quote_object,
+    read_object_details,
     serialize_object,
-    split_columns,
 )
+from .catalog_tree import CatalogTree
 from .grants import Grants, serialize_privileges
+from .kept_objects import KeptObjects
 from .request import Request, Routes
 from .serializers import Json
 
-#: Below the 60 seconds for which the SDK waits.
-MAX_WAIT_SECONDS = 50
 MAX_PAGE_OBJECTS = 1000
 #: A page of tables has their columns too.
 MAX_PAGE_TABLES = 50
 _VOLUME_TYPES = ("MANAGED", "EXTERNAL")
+#: They do not keep a catalog from being deleted.
+_BUILT_IN_SCHEMAS = {"default", "information_schema"}
 
 
 class UnityCatalogEndpoints:
     """The handlers of ``unity-catalog/…``.
 
-    :param waiting: see :class:`.StatementEndpoints`.
-    :param named_catalogs: returns the catalogs that exist before a task has created them.
     :param volumes: the folder of volumes.
+    :param objects: the comments, properties and other fields of objects.
     :param grants: on all objects.
     :param owner: of all objects.
     :param workspace_id: of the workspace, to which the metastore is assigned.
@@ -50,28 +49,30 @@ class UnityCatalogEndpoints:
 
     def __init__(
         self,
-        runner: StatementRunner,
-        waiting: Callable[[], AbstractContextManager[bool]],
-        named_catalogs: Callable[[], Set[str]],
+        tree: CatalogTree,
         volumes: Folder,
+        objects: KeptObjects,
         grants: Grants,
         owner: str,
         workspace_id: int,
     ) -> None:
-        self._runner = runner
-        self._waiting = waiting
-        self._named_catalogs = named_catalogs
+        self._tree = tree
         self._volumes = volumes
+        self._objects = objects
         self._grants = grants
         self._owner = owner
         self._workspace_id = workspace_id
         self.routes: Routes = {
             ("GET", "unity-catalog/current-metastore-assignment"): self.get_metastore,
             ("GET", "unity-catalog/catalogs"): self.list_catalogs,
+            ("POST", "unity-catalog/catalogs"): self.create_catalog,
             ("GET", "unity-catalog/catalogs/{full_name}"): self.get_catalog,
+            ("PATCH", "unity-catalog/catalogs/{full_name}"): self.update_catalog,
+            ("DELETE", "unity-catalog/catalogs/{full_name}"): self.delete_catalog,
             ("GET", "unity-catalog/schemas"): self.list_schemas,
             ("POST", "unity-catalog/schemas"): self.create_schema,
             ("GET", "unity-catalog/schemas/{full_name}"): self.get_schema,
+            ("PATCH", "unity-catalog/schemas/{full_name}"): self.update_schema,
             ("DELETE", "unity-catalog/schemas/{full_name}"): self.delete_schema,
             ("GET", "unity-catalog/permissions/{securable_type}/{full_name}"): self.get_grants,
             ("PATCH", "unity-catalog/permissions/{securable_type}/{full_name}"): self.update_grants,
@@ -82,6 +83,7 @@ class UnityCatalogEndpoints:
             ("GET", "unity-catalog/volumes"): self.list_volumes,
             ("POST", "unity-catalog/volumes"): self.create_volume,
             ("GET", "unity-catalog/volumes/{full_name}"): self.read_volume,
+            ("PATCH", "unity-catalog/volumes/{full_name}"): self.update_volume,
             ("DELETE", "unity-catalog/volumes/{full_name}"): self.delete_volume,
         }
 
@@ -94,42 +96,73 @@ class UnityCatalogEndpoints:
         }
 
     def list_catalogs(self, request: Request) -> Json:
-        names, following = paginate(request, sorted(self._find_catalogs()), MAX_PAGE_OBJECTS)
+        names, following = paginate(request, sorted(self._tree.find_catalogs()), MAX_PAGE_OBJECTS)
         return {"catalogs": [self._serialize_catalog((each,)) for each in names], **following}
 
-    def get_catalog(self, request: Request) -> Json:
-        name = _read_name(request, length=1)
-        if not self._has_catalog(name[0]):
-            raise does_not_exist(name)
+    def create_catalog(self, request: Request) -> Json:
+        """``POST unity-catalog/catalogs``; one that the bundle names is new the first time."""
+        name = _read_name(request, "name")
+        details = read_object_details(request)
+        is_kept = self._objects.has(_path("catalog", name))
+        if is_kept or name[0] in {*BUILT_IN_CATALOGS, *self._tree.find_created_catalogs()}:
+            raise already_exists(name, "Catalog")
+        self._tree.run(f"CREATE CATALOG IF NOT EXISTS {quote_object(name)}")
+        self._objects.create(_path("catalog", name), details)
         return self._serialize_catalog(name)
+
+    def get_catalog(self, request: Request) -> Json:
+        return self._serialize_catalog(self._require_catalog(request))
+
+    def update_catalog(self, request: Request) -> Json:
+        name = self._require_catalog(request)
+        self._update("catalog", name, request)
+        return self._serialize_catalog(name)
+
+    def delete_catalog(self, request: Request) -> Json:
+        """``DELETE unity-catalog/catalogs/{full_name}``; ``force`` deletes what is in it too."""
+        name = self._require_catalog(request)
+        schemas = self._tree.find_schemas(name[0]) - _BUILT_IN_SCHEMAS
+        if schemas and not request.read_bool("force"):
+            raise ApiError(
+                400,
+                "INVALID_STATE",
+                f"Catalog '{name[0]}' is not empty. The catalog has {len(schemas)} schema(s)",
+            )
+        self._tree.run(f"DROP CATALOG IF EXISTS {quote_object(name)} CASCADE")
+        self._remove("catalog", name)
+        return {}
 
     def list_schemas(self, request: Request) -> Json:
         (catalog,) = _read_name(request, "catalog_name")
-        found = sorted(self._find_schemas(catalog))
+        found = sorted(self._tree.find_schemas(catalog))
         names, following = paginate(request, found, MAX_PAGE_OBJECTS)
-        schemas = [serialize_object((catalog, each), self._owner) for each in names]
+        schemas = [self._serialize_schema((catalog, each)) for each in names]
         return {"schemas": schemas, **following}
 
     def create_schema(self, request: Request) -> Json:
         """``POST unity-catalog/schemas``; its catalog is created with it, as in SQL."""
         name = _read_name(request, "catalog_name", "name")
-        if self._has_catalog(name[0]) and name[1] in self._find_schemas(name[0]):
+        details = read_object_details(request)
+        if self._tree.has_catalog(name[0]) and name[1] in self._tree.find_schemas(name[0]):
             raise already_exists(name, "Schema")
-        self._run(f"CREATE SCHEMA {quote_object(name)}")
-        self._grants.clear(f"schema/{'.'.join(name)}")
-        return serialize_object(name, self._owner)
+        self._tree.run(f"CREATE SCHEMA {quote_object(name)}")
+        self._objects.create(_path("schema", name), details)
+        return self._serialize_schema(name)
 
     def get_schema(self, request: Request) -> Json:
-        name = _read_name(request, length=2)
-        self._require_schema(name)
-        return serialize_object(name, self._owner)
+        return self._serialize_schema(self._require_schema(request))
+
+    def update_schema(self, request: Request) -> Json:
+        name = self._require_schema(request)
+        self._update("schema", name, request)
+        return self._serialize_schema(name)
 
     def delete_schema(self, request: Request) -> Json:
         """``DELETE unity-catalog/schemas/{full_name}``; ``force`` deletes what is in it too."""
         name = _read_name(request, length=2)
-        tables, volumes = self._find_tables(name), self._list_folder(*name)
+        tables, volumes = self._tree.find_tables(name), self._tree.list_folder(*name)
         if not (tables or volumes):
-            self._require_schema(name)
+            self._tree.require_schema(name)
         elif not request.read_bool("force"):
             raise ApiError(
                 400,
@@ -137,9 +170,8 @@ class UnityCatalogEndpoints:
                 f"Schema '{'.'.join(name)}' is not empty. The schema has {len(tables)} table(s), 0 "
                 f"function(s), {len(volumes)} volume(s)",
             )
-        self._run(f"DROP SCHEMA IF EXISTS {quote_object(name)} CASCADE")
-        with suppress(FileNotFoundError):
-            self._volumes.remove(name, recursive=True)
+        self._tree.run(f"DROP SCHEMA IF EXISTS {quote_object(name)} CASCADE")
+        self._remove("schema", name)
         return {}
 
     def get_grants(self, request: Request) -> Json:
@@ -155,36 +187,36 @@ class UnityCatalogEndpoints:
 
     def list_tables(self, request: Request) -> Json:
         schema = _read_name(request, "catalog_name", "schema_name")
-        found = self._find_tables(schema)
+        found = self._tree.find_tables(schema)
         if not found:
-            self._require_schema(schema)
+            self._tree.require_schema(schema)
         names, following = paginate(request, sorted(found), MAX_PAGE_TABLES)
         tables = [self._serialize_table((*schema, each), found[each]) for each in names]
         if tables and not request.read_bool("omit_columns"):
-            self._add_columns(tables)
+            self._tree.add_columns(tables)
         return {"tables": tables, **following}
 
     def get_table(self, request: Request) -> Json:
         table = self._require_table(request)
-        self._add_columns([table])
+        self._tree.add_columns([table])
         return table
 
     def find_table(self, request: Request) -> Json:
         """``GET unity-catalog/tables/{full_name}/exists``."""
         *schema, table = _read_name(request, length=3)
-        return {"table_exists": table in self._find_tables(tuple(schema))}
+        return {"table_exists": table in self._tree.find_tables(tuple(schema))}
 
     def delete_table(self, request: Request) -> Json:
         table = self._require_table(request)
         kind = "VIEW" if table["table_type"] == "VIEW" else "TABLE"
-        self._run(f"DROP {kind} {quote_object(_name_of(table))}")
+        self._tree.run(f"DROP {kind} {quote_object(name_of_object(table))}")
         return {}
 
     def list_volumes(self, request: Request) -> Json:
         schema = _read_name(request, "catalog_name", "schema_name", keeps_case=True)
-        found = self._list_folder(*schema)
+        found = self._tree.list_folder(*schema)
         if not found:
-            self._require_schema((schema[0].lower(), schema[1].lower()))
+            self._tree.require_schema((schema[0].lower(), schema[1].lower()))
         names, following = paginate(request, found, MAX_PAGE_OBJECTS)
         volumes = [self._serialize_volume((*schema, each)) for each in names]
         return {"volumes": volumes, **following}
@@ -193,19 +225,25 @@ class UnityCatalogEndpoints:
         """``POST unity-catalog/volumes``; its schema is created with it, as by a path."""
         name = _read_name(request, "catalog_name", "schema_name", "name", keeps_case=True)
         request.require_text("volume_type")
-        kind = request.read_choice("volume_type", _VOLUME_TYPES)
-        if name[2] in self._list_folder(*name[:2]):
+        request.read_choice("volume_type", _VOLUME_TYPES)
+        details = read_object_details(request)
+        if name[2] in self._tree.list_folder(*name[:2]):
             raise already_exists(name, "Volume")
         self._volumes.make(name)
-        self._grants.clear(f"volume/{'.'.join(name)}")
-        return {**self._serialize_volume(name), "volume_type": kind}
+        self._objects.create(_path("volume", name), details)
+        return self._serialize_volume(name)
 
     def read_volume(self, request: Request) -> Json:
         return self._serialize_volume(self._require_volume(request))
 
+    def update_volume(self, request: Request) -> Json:
+        name = self._require_volume(request)
+        self._update("volume", name, request)
+        return self._serialize_volume(name)
+
     def delete_volume(self, request: Request) -> Json:
         """``DELETE unity-catalog/volumes/{full_name}``, with its files."""
-        self._volumes.remove(self._require_volume(request), recursive=True)
+        self._remove("volume", self._require_volume(request))
         return {}
 
     def _find_object(self, request: Request) -> str:
@@ -223,81 +261,49 @@ class UnityCatalogEndpoints:
             )
         return f"{kind}/{find[kind](request)['full_name']}"
 
-    def _find_catalogs(self) -> set[str]:
-        found = self._fetch_names("SHOW CATALOGS") - {"spark_catalog"}
-        return {*found, *self._named_catalogs(), *map(str.lower, self._list_folder())}
-
-    def _has_catalog(self, name: str) -> bool:
-        return name in self._named_catalogs() or name in self._find_catalogs()
-
-    def _find_schemas(self, catalog: str) -> set[str]:
-        if not self._has_catalog(catalog):
-            raise does_not_exist((catalog,))
-        found = self._fetch_names(f"SHOW SCHEMAS IN `{catalog}`")
-        return {*found, *map(str.lower, self._list_folder(catalog))}
-
-    def _require_schema(self, name: Name) -> None:
-        if name[1] not in self._find_schemas(name[0]):
+    def _require_catalog(self, request: Request) -> Name:
+        name = _read_name(request, length=1)
+        if not self._tree.has_catalog(name[0]):
             raise does_not_exist(name)
+        return name
 
-    def _find_tables(self, schema: Name) -> dict[str, Json]:
-        """Return the type and the comment of the tables and views of a schema by name."""
-        if not self._has_catalog(schema[0]):
-            return {}
-        rows = self._fetch(build_information_query(schema, "tables", "table_type", "comment"))
-        return {
-            str(name).lower(): {"table_type": kind} | ({"comment": comment} if comment else {})
-            for name, kind, comment in rows
-        }
+    def _require_schema(self, request: Request) -> Name:
+        name = _read_name(request, length=2)
+        self._tree.require_schema(name)
+        return name
 
     def _require_table(self, request: Request) -> Json:
         name = _read_name(request, length=3)
-        fields = self._find_tables(name[:2]).get(name[2])
+        fields = self._tree.find_tables(name[:2]).get(name[2])
         if fields is None:
-            self._require_schema(name[:2])
+            self._tree.require_schema(name[:2])
             raise does_not_exist(name, "Table")
         return self._serialize_table(name, fields)
 
-    def _add_columns(self, tables: list[Json]) -> None:
-        """Add the columns of tables of one schema; a view that reads a dropped table has none."""
-        self._add_types(tables)
-        schema = _name_of(tables[0])[:2]
-        query = build_information_query(schema, "columns", "column_name", "is_nullable", "comment")
-        found = {(str(row[0]).lower(), row[1]): row[2:] for row in self._fetch(query)}
-        for table in tables:
-            for column in table.get("columns", []):
-                null, comment = found.get((table["name"], column["name"]), ("YES", None))
-                column["nullable"] = null == "YES"
-                column |= {"comment": comment} if comment else {}
-
-    def _add_types(self, tables: list[Json]) -> None:
-        try:
-            described = self._run(build_columns_query([*map(_name_of, tables)])).columns
-        except ApiError as error:
-            if error.status != 400:
-                raise
-            half = len(tables) // 2
-            for part in (tables[:half], tables[half:]) if half else ():
-                self._add_types(part)
-            return
-        for table, columns in zip(tables, split_columns(described, len(tables)), strict=True):
-            table["columns"] = columns
-
     def _require_volume(self, request: Request) -> Name:
         name = _read_name(request, length=3, keeps_case=True)
-        if name[2] not in self._list_folder(*name[:2]):
+        if name[2] not in self._tree.list_folder(*name[:2]):
             raise does_not_exist(name, "Volume")
         return name
 
-    def _list_folder(self, *parts: str) -> list[str]:
-        """Return the volumes of a schema, or the schemas or catalogs that have volumes."""
-        with suppress(FileNotFoundError, NotADirectoryError):
-            folder = self._volumes.locate(parts)
-            return [each for each in self._volumes.names(parts) if (folder / each).is_dir()]
-        return []
+    def _update(self, kind: str, name: Name, request: Request) -> None:
+        if request.read_text("new_name") not in (None, "", name[-1]):
+            raise InvalidParameterValue(
+                f"The local workspace cannot rename a {kind}. Create one with the new name."
+            )
+        self._objects.update(_path(kind, name), read_object_details(request))
+
+    def _remove(self, kind: str, name: Name) -> None:
+        """Remove the files of an object, and what is kept about it."""
+        with suppress(FileNotFoundError):
+            self._volumes.remove(name, recursive=True)
+        self._objects.delete(_path(kind, name))
 
     def _serialize_catalog(self, name: Name) -> Json:
-        return serialize_object(name, self._owner, catalog_type="MANAGED_CATALOG")
+        return self._serialize("catalog", name, catalog_type="MANAGED_CATALOG")
+
+    def _serialize_schema(self, name: Name) -> Json:
+        return self._serialize("schema", name)
 
     def _serialize_table(self, name: Name, fields: Json) -> Json:
         source = {} if fields["table_type"] == "VIEW" else {"data_source_format": "DELTA"}
@@ -305,36 +311,16 @@ class UnityCatalogEndpoints:
 
     def _serialize_volume(self, name: Name) -> Json:
         path = f"/Volumes/{'/'.join(name)}"
-        fields = {"volume_type": "MANAGED", "storage_location": path}
-        return serialize_object(name, self._owner, **fields)
+        return self._serialize("volume", name, volume_type="MANAGED", storage_location=path)
 
-    def _fetch_names(self, query: str) -> set[str]:
-        return {str(name).lower() for (name,) in self._fetch(query)}
-
-    def _fetch(self, query: str) -> list[list[str | None]]:
-        statement = self._run(query)
-        chunks = range(len(statement.chunks))
-        return [row for index in chunks for row in self._runner.read_rows(statement, index)]
-
-    def _run(self, text: str) -> Statement:
-        """Run a statement to its end.
-
-        :raises ApiError: it fails, or others use the tables for too long.
-        """
-        statement = self._runner.start(StatementRequest(text))
-        with self._waiting() as may_wait:
-            has_ended = statement.ended.wait(MAX_WAIT_SECONDS if may_wait else 0)
-        if not has_ended:
-            self._runner.cancel(statement)
-            message = "Other tasks use the tables of the local workspace. Try again later."
-            raise ApiError(503, "TEMPORARILY_UNAVAILABLE", message)
-        if statement.state != SUCCEEDED:
-            raise ApiError(400, "BAD_REQUEST", statement.error or "The workspace is stopping.")
-        return statement
+    def _serialize(self, kind: str, name: Name, **fields: object) -> Json:
+        kept = self._objects.find(_path(kind, name))
+        return {**serialize_object(name, self._owner, **fields), **(kept or {})}
 
 
-def _name_of(table: Json) -> Name:
-    return tuple(table["full_name"].split("."))
+def _path(kind: str, name: Name) -> str:
+    """Return the key of an object among those that are kept."""
+    return f"{kind}/{'.'.join(name)}"
 
 
 def _read_name(request: Request, *fields: str, length: int = 0, keeps_case: bool = False) -> Name:

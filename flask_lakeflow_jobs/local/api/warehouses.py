@@ -1,7 +1,8 @@
 """Endpoints of compute: ``sql/warehouses/…`` and ``clusters/…``.
 
-The workspace has one SQL warehouse, its DuckDB database. It also answers to each ``warehouse_id``
-that a job names, so that a deployment finds the warehouse that it looks up. It answers to each
+The workspace has one SQL warehouse, its DuckDB database. Those that clients create are other names
+of it. It also answers to each ``warehouse_id`` that a job names, so that a deployment finds the
+warehouse that it looks up. It answers to each
 other value in the settings of a job, since jobs pass on in parameters what they look up. It answers
 to any other id of 16 hexadecimal digits, since code often names the warehouse of its author. There
 are no clusters.
@@ -10,12 +11,14 @@ are no clusters.
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import InvalidParameterValue, ResourceDoesNotExist
 from ..registry import Registry
+from .kept_objects import KeptObjects
 from .request import Request, Routes
 from .serializers import Json
 
@@ -51,21 +54,43 @@ _NODE_TYPES = [
     }
 ]
 _RUNNING, _STOPPED = "RUNNING", "STOPPED"
+_KIND = "sql/warehouses"
+#: The fields of a request that are kept.
+_SETTINGS = {
+    "auto_stop_mins",
+    "channel",
+    "cluster_size",
+    "creator_name",
+    "enable_photon",
+    "enable_serverless_compute",
+    "instance_profile_arn",
+    "max_num_clusters",
+    "min_num_clusters",
+    "name",
+    "spot_instance_policy",
+    "tags",
+    "warehouse_type",
+}
 
 
 class WarehouseEndpoints:
     """The handlers of ``sql/warehouses/…`` and ``clusters/…``.
 
+    :param objects: the settings of warehouses that clients created or edited.
     :param host: the address of the workspace.
     """
 
-    def __init__(self, registry: Registry, host: str) -> None:
+    def __init__(self, registry: Registry, objects: KeptObjects, host: str) -> None:
         self._registry = registry
+        self._objects = objects
         self._host = urlsplit(host)
         self._stopped: set[str] = set()
         self.routes: Routes = {
             ("GET", "sql/warehouses"): self.list,
+            ("POST", "sql/warehouses"): self.create,
             ("GET", "sql/warehouses/{id}"): self.get,
+            ("POST", "sql/warehouses/{id}/edit"): self.edit,
+            ("DELETE", "sql/warehouses/{id}"): self.delete,
             ("POST", "sql/warehouses/{id}/start"): self.start,
             ("POST", "sql/warehouses/{id}/stop"): self.stop,
             ("GET", "clusters/list"): lambda request: {},
@@ -76,11 +101,28 @@ class WarehouseEndpoints:
 
     def list(self, request: Request) -> Json:
         found = self._find_all()
-        return {"warehouses": [self._serialize(each, name) for each, name in found.items()]}
+        return {"warehouses": [self._serialize(*each) for each in found.items()]}
 
     def get(self, request: Request) -> Json:
         warehouse_id = self.find(request.fields["id"])
-        return self._serialize(warehouse_id, self._find_all().get(warehouse_id, warehouse_id))
+        return self._serialize(warehouse_id, self._find_all().get(warehouse_id, {}))
+
+    def create(self, request: Request) -> Json:
+        """``POST sql/warehouses``: another name of the one that there is."""
+        request.require_text("name")
+        warehouse_id = secrets.token_hex(8)
+        self._objects.create(_path(warehouse_id), _read_settings(request))
+        return {"id": warehouse_id}
+
+    def edit(self, request: Request) -> Json:
+        warehouse_id = self.find(request.fields["id"])
+        request.read_text("name")
+        self._objects.update(_path(warehouse_id), _read_settings(request))
+        return {}
+
+    def delete(self, request: Request) -> Json:
+        self._objects.delete(_path(self.find(request.fields["id"])))
+        return {}
 
     def start(self, request: Request) -> Json:
         self.wake(request.fields["id"])
@@ -119,17 +161,22 @@ class WarehouseEndpoints:
     def _is_in_a_job(self, warehouse_id: str) -> bool:
         return any(_has_value(job.settings, warehouse_id) for job in self._registry.all())
 
-    def _find_all(self) -> dict[str, str]:
-        """Return the names of the warehouses by id."""
+    def _find_all(self) -> dict[str, Json]:
+        """Return the settings of the warehouses by id."""
         named = {each for job in self._registry.all() for each in _find_ids(job.settings)}
-        return {WAREHOUSE_ID: _NAME, **{each: each for each in sorted(named - {WAREHOUSE_ID})}}
+        found = {
+            WAREHOUSE_ID: {"name": _NAME},
+            **{each: {} for each in sorted(named - {WAREHOUSE_ID})},
+        }
+        for each, settings in self._objects.find_all(_KIND).items():
+            found[each] = {**found.get(each, {}), **settings}
+        return found
 
-    def _serialize(self, warehouse_id: str, name: str) -> Json:
+    def _serialize(self, warehouse_id: str, settings: Json) -> Json:
         is_running = warehouse_id not in self._stopped
         path = f"/sql/1.0/warehouses/{warehouse_id}"
         return {
-            "id": warehouse_id,
-            "name": name,
+            "name": warehouse_id,
             "cluster_size": "2X-Small",
             "min_num_clusters": 1,
             "max_num_clusters": 1,
@@ -137,12 +184,14 @@ class WarehouseEndpoints:
             "num_active_sessions": 0,
             "auto_stop_mins": 10,
             "creator_name": self._registry.user,
-            "state": _RUNNING if is_running else _STOPPED,
             "warehouse_type": "PRO",
             "enable_photon": True,
             "enable_serverless_compute": True,
             "spot_instance_policy": "COST_OPTIMIZED",
             "channel": {"name": "CHANNEL_NAME_CURRENT"},
+            **settings,
+            "id": warehouse_id,
+            "state": _RUNNING if is_running else _STOPPED,
             "health": {"status": "HEALTHY"},
             "odbc_params": {
                 "hostname": self._host.hostname,
@@ -151,6 +200,15 @@ class WarehouseEndpoints:
                 "protocol": "https",
             },
         }
+
+
+def _path(warehouse_id: str) -> str:
+    """Return the key of a warehouse among the objects that are kept, and in permissions."""
+    return f"{_KIND}/{warehouse_id}"
+
+
+def _read_settings(request: Request) -> Json:
+    return {key: value for key, value in request.fields.items() if key in _SETTINGS}
 
 
 def _find_ids(value: Any) -> Iterator[str]:

@@ -42,12 +42,13 @@ CREATE TABLE outputs (run_id INTEGER PRIMARY KEY, record TEXT NOT NULL);
 CREATE TABLE tokens (token TEXT PRIMARY KEY, run_id INTEGER NOT NULL);
 CREATE TABLE permissions (object TEXT PRIMARY KEY, entries TEXT NOT NULL);
 """
-# Added without a new version: older code does without it.
-_PIPELINES = """
+# Added without a new version: older code does without them.
+_ADDED_SCHEMA = """
 CREATE TABLE IF NOT EXISTS pipelines (
     pipeline_id TEXT PRIMARY KEY, modified INTEGER NOT NULL, creator TEXT NOT NULL,
     settings TEXT NOT NULL
-)
+);
+CREATE TABLE IF NOT EXISTS objects (path TEXT PRIMARY KEY, fields TEXT NOT NULL);
 """
 
 
@@ -95,7 +96,7 @@ class Store:
                 f"{path} was written by another version of the local workspace. "
                 f"Move {path.parent} away, or name another folder."
             )
-        self._db.execute(_PIPELINES)
+        self._db.executescript(_ADDED_SCHEMA)
 
     def close(self) -> None:
         self._db.close()
@@ -292,6 +293,25 @@ class Store:
         names = [column[0] for column in rows.description]
         found = [dict(zip(names, row, strict=True)) for row in rows]
         return [{**each, "settings": _parse(each["settings"])} for each in found]
+
+    # Other objects that clients create
+
+    def save_object(self, path: str, fields: Mapping[str, Any]) -> None:
+        """Insert or replace the fields of an object, by its path such as ``schema/main.sales``."""
+        self._db.execute("INSERT OR REPLACE INTO objects VALUES (?, ?)", (path, _dump(fields)))
+
+    def delete_object(self, path: str) -> None:
+        """Delete the fields of an object and its permissions."""
+        self._db.execute("DELETE FROM permissions WHERE object = ?", (path,))
+        self._db.execute("DELETE FROM objects WHERE path = ?", (path,))
+
+    def load_objects(self, prefix: str) -> dict[str, dict[str, Any]]:
+        """Return the fields of all objects whose path begins with a prefix, by their paths."""
+        rows = self._db.execute(
+            "SELECT path, fields FROM objects WHERE substr(path, 1, ?) = ? ORDER BY path",
+            (len(prefix), prefix),
+        )
+        return {path: _parse(fields) for path, fields in rows}
 
     # Permissions
 

@@ -50,13 +50,13 @@ NOTEBOOK = """
 @pytest.mark.ledger(
     "GET unity-catalog/catalogs",
     "GET unity-catalog/catalogs/{full_name}",
-    differs="A catalog exists if the bundle names it, or once SQL uses it.",
+    differs="A catalog also exists if the bundle names it, or once SQL uses it.",
 )
 @pytest.mark.ledger(
     "GET unity-catalog/schemas",
     "GET unity-catalog/schemas/{full_name}",
     "POST unity-catalog/schemas",
-    differs="Comments, properties and locations are not kept. The catalog is created too.",
+    differs="The catalog is created too. Comments and properties of SQL are not shown.",
 )
 @pytest.mark.ledger(
     "DELETE unity-catalog/schemas/{full_name}",
@@ -122,6 +122,65 @@ def test_objects_of_a_task_are_found_and_deleted(
     assert client.http("DELETE", path) == (200, {})
     with pytest.raises(NotFound, match=r"Schema 'dev.bronze' does not exist."):
         list(sdk.tables.list("dev", "bronze"))
+
+
+@pytest.mark.ledger(
+    "POST unity-catalog/catalogs", "DELETE unity-catalog/catalogs/{full_name}", same="SDK"
+)
+def test_catalog_is_created_once_and_deleted_with_its_schemas(client: Client) -> None:
+    require_duckdb()
+    sdk = client.sdk
+    assert sdk.catalogs.create("Sales", comment="a").full_name == "sales"
+    with pytest.raises(BadRequest, match="Catalog 'sales' already exists"):
+        sdk.catalogs.create("sales")
+    sdk.schemas.create("raw", "sales")
+    sdk.volumes.create("sales", "raw", "files", VolumeType.MANAGED)
+    with pytest.raises(BadRequest, match=r"Catalog 'sales' is not empty\. .* 1 schema"):
+        sdk.catalogs.delete("sales")
+    sdk.catalogs.delete("sales", force=True)
+    assert "sales" not in {each.name for each in sdk.catalogs.list()}
+    with pytest.raises(NotFound, match="Catalog 'sales' does not exist"):
+        sdk.volumes.list("sales", "raw").__next__()
+    assert sdk.catalogs.create("sales").comment is None
+
+
+def test_catalog_that_the_bundle_names_is_created_once(serve: Serve) -> None:
+    """The bundle may be deployed to the workspace that serves it."""
+    require_duckdb()
+    job = {"tasks": [notebook_task("main")], "parameters": [{"name": "catalog", "default": "dev"}]}
+    catalogs = serve({"etl": job}, {"notebook.py": ""}).sdk.catalogs
+    assert catalogs.create("dev", comment="first").comment == "first"
+    for name in ("dev", "main"):
+        with pytest.raises(BadRequest, match=f"Catalog '{name}' already exists"):
+            catalogs.create(name)
+
+
+@pytest.mark.ledger(
+    "PATCH unity-catalog/catalogs/{full_name}",
+    "PATCH unity-catalog/schemas/{full_name}",
+    "PATCH unity-catalog/volumes/{full_name}",
+    differs="No object is renamed, and properties have no effect.",
+)
+def test_comment_owner_and_properties_of_an_object_are_kept(client: Client) -> None:
+    require_duckdb()
+    sdk = client.sdk
+    sdk.catalogs.create("sales", comment="first", properties={"a": "b"})
+    sdk.schemas.create("raw", "sales", comment="first", properties={"a": "b"})
+    sdk.volumes.create("sales", "raw", "files", VolumeType.EXTERNAL, storage_location="s3://a/b")
+    volume = sdk.volumes.update("sales.raw.files", comment="second")
+    assert volume == sdk.volumes.read("sales.raw.files")
+    assert (volume.comment, volume.storage_location) == ("second", "s3://a/b")
+    assert volume.volume_type is VolumeType.EXTERNAL
+    catalog = sdk.catalogs.update("sales", comment="second")
+    schema = sdk.schemas.update("sales.raw", owner="ann", new_name="raw")
+    assert (catalog, schema) == (sdk.catalogs.get("sales"), sdk.schemas.get("sales.raw"))
+    assert (catalog.comment, catalog.properties) == ("second", {"a": "b"})
+    assert (schema.comment, schema.owner, schema.properties) == ("first", "ann", {"a": "b"})
+    assert [each.comment for each in sdk.schemas.list("sales") if each.name == "raw"] == ["first"]
+    with pytest.raises(BadRequest, match="cannot rename a schema"):
+        sdk.schemas.update("sales.raw", new_name="bronze")
+    sdk.schemas.delete("sales.raw", force=True)
+    assert sdk.schemas.create("raw", "sales").comment is None
 
 
 def test_missing_object_is_named(client: Client) -> None:
@@ -208,6 +267,8 @@ def test_schema_and_volume_of_the_bundle_exist(tmp_path: Path) -> None:
             {"catalog_name": "..", "schema_name": "s", "name": "v", "volume_type": "MANAGED"},
         ),
         ("DELETE", "volumes/main.s", None),
+        ("POST", "catalogs", {"comment": "no name"}),
+        ("POST", "catalogs", {"name": "a.b"}),
     ],
 )
 def test_invalid_request_is_refused(
@@ -215,6 +276,14 @@ def test_invalid_request_is_refused(
 ) -> None:
     status, error = module_client.http(method, f"/api/2.1/unity-catalog/{path}", fields)
     assert (status, error["error_code"]) == (400, "INVALID_PARAMETER_VALUE"), error
+
+
+@pytest.mark.parametrize("fields", [{"comment": 1}, {"owner": []}, {"properties": "a"}])
+def test_detail_with_the_wrong_type_is_refused(module_client: Client, fields: Any) -> None:
+    """An object that exists before its first task needs neither DuckDB nor Spark."""
+    path = "/api/2.1/unity-catalog/catalogs/main"
+    status, error = module_client.http("PATCH", path, fields)
+    assert (status, error["error_code"]) == (400, "MALFORMED_REQUEST"), error
 
 
 def test_other_objects_are_refused(module_client: Client) -> None:

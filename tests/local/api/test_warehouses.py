@@ -16,7 +16,7 @@ WAREHOUSE = "10ca10ca10ca10ca"
     "GET sql/warehouses/{id}",
     "POST sql/warehouses/{id}/start",
     "POST sql/warehouses/{id}/stop",
-    differs="There is one warehouse, the DuckDB database. Stopping it has no effect.",
+    differs="Each warehouse is the same DuckDB database. Stopping it has no effect.",
 )
 def test_warehouse_is_listed_stopped_and_started(client: Client) -> None:
     warehouses = client.sdk.warehouses
@@ -51,6 +51,26 @@ def test_warehouse_answers_to_each_id_that_a_job_names(serve: Serve) -> None:
     assert client.sdk.warehouses.get("Two").name == "Two"
     assert client.sdk.warehouses.get("Starter").id == "Starter"
     assert client.sdk.warehouses.get("beb00aeaaa803c3e").id == "beb00aeaaa803c3e"
+
+
+@pytest.mark.ledger(
+    "POST sql/warehouses",
+    "POST sql/warehouses/{id}/edit",
+    "DELETE sql/warehouses/{id}",
+    differs="Each warehouse is the same DuckDB database. Its settings are kept, without effect.",
+)
+def test_warehouse_is_created_edited_and_deleted(client: Client) -> None:
+    warehouses = client.sdk.warehouses
+    new_id = client.http("POST", "/api/2.0/sql/warehouses", {"name": "own", "tags": {}})[1]["id"]
+    assert {each.id: each.name for each in warehouses.list()}[new_id] == "own"
+    path = f"/api/2.0/sql/warehouses/{new_id}/edit"
+    assert client.http("POST", path, {"cluster_size": "Large"}) == (200, {})
+    found = warehouses.get(new_id)
+    assert (found.name, found.cluster_size, str(found.state)) == ("own", "Large", "State.RUNNING")
+    warehouses.delete(new_id)
+    assert new_id not in {each.id for each in warehouses.list()}
+    status, error = client.http("POST", "/api/2.0/sql/warehouses", {})
+    assert (status, error["message"]) == (400, "Missing required field: name")
 
 
 @pytest.mark.ledger("GET clusters/list", "GET clusters/get", differs="There are no clusters.")

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -121,6 +122,30 @@ def create_catalog(database: Any, name: str) -> str:
         raise ValueError(f"{name!r} is no name of a catalog.")
     _attach(database, name)
     return name
+
+
+def drop_catalog(database: Any, name: str, *, is_cascade: bool) -> None:
+    """Drop the schemas of a catalog, and remove its file unless it is the own one.
+
+    :param is_cascade: allow that it has schemas.
+    :raises ValueError: it has schemas, which is not allowed.
+    """
+    catalog = to_duckdb(name)
+    query = (
+        "SELECT schema_name FROM duckdb_schemas() WHERE NOT internal AND "
+        "lower(database_name) = lower(?) AND schema_name <> ?"
+    )
+    schemas = [row[0] for row in database.execute(query, [catalog, DEFAULT_SCHEMA]).fetchall()]
+    if schemas and not is_cascade:
+        raise ValueError(
+            f"Write CASCADE to drop the catalog {name} with its schemas: {', '.join(schemas)}."
+        )
+    use(database, is_catalog=True, names=["main"])
+    for schema in schemas:
+        database.execute(f"DROP SCHEMA {quote_in_duckdb([catalog, schema])} CASCADE")
+    if name.lower() not in _OWN_CATALOGS:
+        database.execute(f"DETACH DATABASE IF EXISTS {quote_in_duckdb([catalog])}")
+        Path(catalog_file(catalog)).unlink(missing_ok=True)
 
 
 def prepare_create(database: Any, kind: str, names: list[str]) -> None:

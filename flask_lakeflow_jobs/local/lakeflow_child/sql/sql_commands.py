@@ -10,7 +10,14 @@ import sqlglot
 from sqlglot import exp
 
 from ..sql_syntax import match_syntax
-from .catalogs import create_catalog, prepare_create, quote_in_duckdb, transaction, use
+from .catalogs import (
+    create_catalog,
+    drop_catalog,
+    prepare_create,
+    quote_in_duckdb,
+    transaction,
+    use,
+)
 from .databricks_sql import Tree, insert_partition, name_of, read_assigned
 from .sql_advice import UnsupportedStatement
 from .sql_expansion import find_created, find_several_matches, name_merged_columns, sequence_of
@@ -27,6 +34,7 @@ Evaluate = Callable[[Tree], tuple[Any, ...]]
 
 # DuckDB would look for tables of these names.
 _UNKNOWN = ("ALL FUNCTIONS", "FUNCTIONS", "SYSTEM FUNCTIONS", "USER FUNCTIONS", "VOLUMES")
+_DROPPED_CATALOG = "DROP CATALOG [IF EXISTS] <column> [RESTRICT] [<clause: CASCADE>] $"
 _OLD = "lakeflow_old"
 _FILE_FORMATS = {"AVRO", "CSV", "JSON", "ORC", "PARQUET", "TEXT"}
 _IS_TABLE = "database_name = $1 AND schema_name = $2 AND lower(table_name) = lower($3)"
@@ -133,7 +141,11 @@ class Commands:
                 (translated,) = translate(parse(match["query"]))
                 self._database.create_macros(translated)
                 result = describe_query(self._database, translated)
-        elif match := match_syntax("CATALOG [IF NOT EXISTS] <column>", text):
+        elif match := match_syntax(_DROPPED_CATALOG, f"{word} {text}"):
+            name = match["column"].strip("`")
+            drop_catalog(self._database, name, is_cascade=bool(match["clause"]))
+            return True, None
+        elif match := match_syntax("CREATE CATALOG [IF NOT EXISTS] <column>", f"{word} {text}"):
             create_catalog(self._database, match["column"].strip("`"))
             return True, None
         elif match := match_syntax("WIDGET <column> <name> DEFAULT <text>", text):

@@ -64,6 +64,17 @@ def test_run_statement_creates_what_the_statement_needs(
     assert files == sorted([*catalogs, "warehouse"])
 
 
+def test_dropped_catalog_has_no_file_and_no_tables(tmp_path: Path) -> None:
+    rows("CREATE CATALOG Sales; CREATE TABLE sales.daily.days AS SELECT 1; USE CATALOG sales")
+    with pytest.raises(ValueError, match="Write CASCADE to drop the catalog sales"):
+        rows("DROP CATALOG IF EXISTS sales")
+    rows("USE CATALOG sales; DROP CATALOG IF EXISTS `sales` CASCADE; CREATE TABLE days AS SELECT 1")
+    rows("DROP CATALOG IF EXISTS other; CREATE SCHEMA daily; DROP CATALOG main CASCADE")
+    assert [file.name for file in tmp_path.glob("*.duckdb*")] == ["warehouse.duckdb"]
+    schemas = [row[0] for row in rows("SHOW SCHEMAS IN main")]
+    assert schemas == ["default", "information_schema"]
+
+
 @pytest.mark.parametrize("name", ["../sales", ".sales"])
 def test_create_catalog_outside_of_its_folder_is_an_error(database: Any, name: str) -> None:
     with pytest.raises(ValueError, match="is no name of a catalog"):
