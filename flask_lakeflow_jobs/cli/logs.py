@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 from flask.cli import with_appcontext
 
+from ..errors import LakeflowJobsError
 from ..runs.ids import validate_task_keys
 from ..runs.outcome import has_ended, is_root_cause, select_last_attempts
 from ..runs.output_parts import DEFAULT_PART_BYTES, LogPart
+from ..watching.schedule import delay_after_failures
 from .end_signals import interrupt_on_signals
 from .exit_codes import ExitCode, exit_code_of, format_exit_codes
 from .formatting import format_outcome
@@ -33,6 +36,8 @@ POLL_SECONDS = 0.5
 
 #: Characters of a log that are kept to find a trace in them.
 _KEPT_CHARS = 64 * 1024
+
+T = TypeVar("T")
 
 
 @click.command(epilog=format_exit_codes())
@@ -69,7 +74,7 @@ def logs(key: str | None, run_id: int, follow: bool, failed: bool, tasks: Sequen
     try:
         with interrupt_on_signals():
             for status in printer.follow():
-                printer.print_ended(status.run)
+                outlast_failures(partial(printer.print_ended, status.run))
     except KeyboardInterrupt:
         print_progress(f"Interrupted. Run {run_id} continues.")
         raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
@@ -82,6 +87,22 @@ def describe_no_log(run: Run, key: str, *, only_failed: bool) -> str:
     if not has_ended(run):
         return f"There is no log yet. Follow the run: flask jobs logs -f {key} {run.run_id}"
     return "No task made the run fail." if only_failed else "There is no log."
+
+
+def outlast_failures(read: Callable[[], T]) -> T:
+    """Return the result of a read, and repeat it while it fails temporarily."""
+    state, failures = get_state(), 0
+    while True:
+        try:
+            return read()
+        except LakeflowJobsError as error:
+            if not error.retryable:
+                raise
+            failures += 1
+            delay = delay_after_failures(
+                failures, error.retry_seconds, state.settings.poll_interval
+            )
+            state.clock.sleep(delay)
 
 
 class LogPrinter:
@@ -104,13 +125,13 @@ class LogPrinter:
     def follow(self) -> Iterator[RunStatus]:
         """Yield the states of the run until its end, and print the logs that grow meanwhile."""
         self._is_following = True
-        if self._only_failed or not self._live.is_supported():
+        if self._only_failed or not outlast_failures(self._live.is_supported):
             yield from self._handle.watch(self._run_id, timeout=math.inf)
             return
         for status in self._live.poll():
-            for task in status.run.tasks or ():
-                if self._is_wanted(task):
-                    self._live.print_new(task, len(status.run.tasks or ()))
+            tasks = status.run.tasks or ()
+            for task in filter(self._is_wanted, tasks):
+                outlast_failures(partial(self._live.print_new, task, len(tasks)))
             yield status
 
     def print_ended(self, run: Run) -> bool:
@@ -166,7 +187,8 @@ class LiveLogs:
 
     def poll(self) -> Iterator[RunStatus]:
         """Yield the state of the run at intervals; the last one is terminal."""
-        while not (status := self._handle.status(self._run_id)).is_terminal:
+        read = partial(self._handle.status, self._run_id)
+        while not (status := outlast_failures(read)).is_terminal:
             yield status
             self._clock.sleep(POLL_SECONDS)
         yield status

@@ -132,7 +132,6 @@ def run(
         handle.check(merged, only=only)
         cancel_active_runs(handle, timeout)
     triggered = trigger_run(handle, merged, only=only, idempotency_key=idempotency_key)
-    warn_of_unknown_parameters(handle, merged)
     if triggered.replayed:
         print_progress(
             f"This idempotency key started run {triggered.run_id} before. No new run was started."
@@ -285,7 +284,9 @@ def trigger_run(handle: JobHandle, params: Mapping[str, Any], **options: Any) ->
     """
     try:
         with advise_if_interrupted("run was being started", f"flask jobs runs {handle.key}"):
-            return handle.run_now(params, **options)
+            triggered = handle.run_now(params, **options)
+            warn_of_unknown_parameters(handle, params)
+            return triggered
     except InvalidParameters:
         for name, value in params.items():
             if isinstance(value, str) and takes_object(handle.job, name):
@@ -307,7 +308,8 @@ def warn_of_unknown_parameters(handle: JobHandle, params: Mapping[str, Any]) -> 
 def advise_if_interrupted(what: str, command: str) -> Iterator[None]:
     """Exit if the block is interrupted, and print how to see whether it was carried out."""
     try:
-        yield
+        with interrupt_on_signals():
+            yield
     except KeyboardInterrupt:
         print_progress(f"Interrupted while the {what}. Check whether it was: {command}")
         raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +18,7 @@ from flask_lakeflow_jobs import run_changed
 from flask_lakeflow_jobs.cli import task_outputs
 from flask_lakeflow_jobs.cli.logs import LiveLogs, LogPrinter
 from flask_lakeflow_jobs.runs.output_parts import LogPart
+from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal
 from tests.cli.apps import create_app
 from tests.cli.conftest import RunFlask, StartFlask, interrupt_a_wait, start_run
 from tests.clocks import FakeClock
@@ -96,6 +99,28 @@ def test_followed_logs_come_line_by_line_while_a_task_runs(
     gate.touch()
     assert process.stdout.read().splitlines()[0].startswith("=== wait: SUCCEEDED after ")
     assert process.wait() == 0
+
+
+@pytest.mark.parametrize("options", [[], ["--failed"]])
+def test_followed_logs_outlast_failures_of_the_workspace(
+    flask_jobs: RunFlask, fault_proxy: FaultyWorkspace, options: Sequence[str]
+) -> None:
+    run_id = start_run(flask_jobs, "partly")
+    count = itertools.count()
+
+    def fail_every_second(exchange: Exchange) -> None:
+        if next(count) % 2:
+            Refusal(503)(exchange)
+        else:
+            exchange.respond(exchange.forward())
+
+    fault_proxy.fail(fail_every_second, path="jobs/runs/get")
+    for path in ("jobs/runs/get-output", "local/task-log"):
+        fault_proxy.fail(Refusal(503), path=path, times=1)
+    result = flask_jobs("logs", "partly", run_id, "-f", *options, of=create_app())
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.endswith(f"Run {run_id} of partly: SUCCEEDED_WITH_FAILURES.\n")
+    assert "=== clean: FAILED" in headings(result.stdout)
 
 
 def test_logs_without_any_say_so(flask_jobs: RunFlask, run_gate: RunGate) -> None:

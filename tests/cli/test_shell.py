@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -103,26 +104,39 @@ def test_signal_stops_following_and_the_run_continues(
     assert (watched.exit_code, watched.stdout) == (0, "waiting\n")
 
 
-def test_ctrl_c_while_starting_suggests_a_check(
-    start_flask_jobs: StartFlask, fault_proxy: FaultyWorkspace
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("path", "args"),
+    [("jobs/run-now", ["words"]), ("jobs/get", ["held", "-p", f"gate={os.devnull}"])],
+)
+def test_signal_while_starting_suggests_a_check(
+    number: int,
+    path: str,
+    args: Sequence[str],
+    start_flask_jobs: StartFlask,
+    fault_proxy: FaultyWorkspace,
 ) -> None:
-    fault_proxy.fail(Silence(), path="jobs/run-now")
-    process = start_flask_jobs("run", "words", env={"DATABRICKS_HOST": fault_proxy.host})
-    fault_proxy.wait_for(path="jobs/run-now", timeout=DEADLINE)
-    process.send_signal(signal.SIGINT)
+    fault_proxy.fail(Silence(), path=path)
+    process = start_flask_jobs("run", *args, env={"DATABRICKS_HOST": fault_proxy.host})
+    fault_proxy.wait_for(path=path, timeout=DEADLINE)
+    process.send_signal(number)
     result = read_to_end(process)
     assert (result.exit_code, result.stdout) == (130, ""), result.stderr
-    assert "Check whether it was: flask jobs runs words" in result.stderr
+    assert f"Check whether it was: flask jobs runs {args[0]}" in result.stderr
 
 
-def test_ctrl_c_while_repairing_suggests_a_check(
-    start_flask_jobs: StartFlask, flask_jobs_process: RunFlask, fault_proxy: FaultyWorkspace
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signal_while_repairing_suggests_a_check(
+    number: int,
+    start_flask_jobs: StartFlask,
+    flask_jobs_process: RunFlask,
+    fault_proxy: FaultyWorkspace,
 ) -> None:
     run_id = parse_run_id(flask_jobs_process("run", "broken").stderr.splitlines()[-1])
     fault_proxy.fail(Silence(), path="jobs/runs/repair")
     process = start_flask_jobs("repair", "broken", run_id)
     fault_proxy.wait_for(path="jobs/runs/repair", timeout=DEADLINE)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     result = read_to_end(process)
     assert (result.exit_code, result.stdout) == (130, ""), result.stderr
     assert f"Check whether it was: flask jobs show broken {run_id}" in result.stderr
