@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from .errors import Conflict, InvalidParameters, NotAllowed, RunNotFound, quote
 from .runs.outcome import has_ended
-from .runs.progress_token import contains_hash, find_token_hashes, is_token_valid
+from .runs.progress_token import RunFacts, contains_hash, is_token_valid
 from .upstream.cached_reads import CachedReads
 
 if TYPE_CHECKING:
@@ -17,24 +17,6 @@ if TYPE_CHECKING:
 
 #: How long the facts about an active run are used before the run is read again.
 FACTS_SECONDS = 300.0
-
-
-class RunFacts(NamedTuple):
-    """The facts about a run that stay the same while it is active.
-
-    :param tokens: the hashes of the progress tokens in its parameters.
-    """
-
-    tokens: list[str]
-    tasks: list[str]
-
-    @classmethod
-    def parse(cls, stored: Any) -> RunFacts | None:
-        """Read an entry of the shared cache; ``None`` if it has another shape."""
-        match stored:
-            case [[*tokens], [*tasks]] if all(isinstance(each, str) for each in (*tokens, *tasks)):
-                return cls(tokens, tasks)
-        return None
 
 
 class ProgressReceiver:
@@ -81,19 +63,15 @@ class ProgressReceiver:
     def _read_facts(self, run_id: int) -> tuple[RunFacts, bool]:
         """Return the facts about a run, and whether it has ended."""
         state, run_ids = self._state, (self._job.job_id, run_id)
-        key = f"progress-run:{self._identity.key}:{self._job.job_id}:{run_id}"
-        facts = RunFacts.parse(state.cache.get(key))
-        if facts is not None:
-            return facts, state.hub.has_ended(run_ids)
+        key, now = (self._identity.key, *run_ids), state.clock.monotonic()
+        known = state.run_facts.get(key)
+        if known is not None and now < known[0]:
+            return known[1], state.hub.has_ended(run_ids)
         document = CachedReads(state.upstream, self._identity, self._job).get_run(run_id).value
-        parameter = state.settings.progress_parameter
-        facts = RunFacts(
-            [] if parameter is None else find_token_hashes(document, parameter),
-            sorted({str(task.get("task_key")) for task in document.get("tasks") or ()}),
-        )
+        facts = RunFacts.of(document, state.settings.progress_parameter)
         is_over = has_ended(document) or state.hub.has_ended(run_ids)
         if not is_over:
-            state.cache.set(key, list(facts), FACTS_SECONDS)
+            state.run_facts.put(key, (now + FACTS_SECONDS, facts))
         return facts, is_over
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .identity import UserLoader
     from .record.store import Record
     from .runs.matrix import MatrixCell
+    from .runs.progress_token import RunFacts
     from .upstream.gateway import Upstream
 
 #: The key of the state in ``app.extensions``.
@@ -46,6 +47,9 @@ LATE_INTERVALS = 3
 
 #: Cells of matrices in the memory of one process.
 MAX_MATRIX_CELLS = 50_000
+
+#: Runs that report progress, which a process knows.
+MAX_RUN_FACTS = 10_000
 
 
 class AppState:
@@ -111,6 +115,9 @@ class AppState:
         self.read_streams: Callable[[], dict[str, Any]] = dict
         #: The tasks of ended runs in matrices, by identity, job, run and end.
         self.matrix_columns: Memo[Hashable, Sequence[MatrixCell]] = Memo(MAX_MATRIX_CELLS)
+        #: What a report about a run is checked against, with the moment at which it expires. Not in
+        #: the shared cache: without it, each report would read the run.
+        self.run_facts: Memo[Hashable, tuple[float, RunFacts]] = Memo(MAX_RUN_FACTS)
         self._connect = connect
         self._upstream: Upstream | None = None
         run_in_each_process(self._reset)

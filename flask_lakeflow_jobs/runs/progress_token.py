@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from hmac import compare_digest
-from typing import Any
+from typing import Any, NamedTuple
 
 from itsdangerous import BadData, URLSafeSerializer
 
@@ -117,3 +117,23 @@ def _values_of(run: Mapping[str, Any], parameter: str) -> Iterator[Any]:
 def contains_hash(hashes: Sequence[str], token: str) -> bool:
     expected = hash_progress_token(token)
     return any(compare_digest(each, expected) for each in hashes)
+
+
+class RunFacts(NamedTuple):
+    """The facts about a run that stay the same while it is active.
+
+    :param tokens: the hashes of the progress tokens in its parameters.
+    """
+
+    tokens: Sequence[str]
+    tasks: Collection[str]
+
+    @classmethod
+    def of(cls, run: Mapping[str, Any], parameter: str | None) -> RunFacts:
+        """Return the facts about a run.
+
+        :param run: the document of the Jobs API.
+        :param parameter: the one for the token; ``None``: the app passes no tokens.
+        """
+        tokens = [] if parameter is None else find_token_hashes(run, parameter)
+        return cls(tokens, {str(task.get("task_key")) for task in run.get("tasks") or ()})

@@ -21,6 +21,7 @@ from ..concurrency import (
 )
 from ..errors import UpstreamTimeout
 from ..loggers import log_once
+from ..runs.progress_reports import WHOLE_RUN
 from .active_polls import ActivePolls, Poll, PollAbandoned
 from .lease import TICK_SECONDS, LeaseCoordinator, lease_seconds
 from .notifications import Notification, Notifications
@@ -183,6 +184,10 @@ class Hub:
         They get at most one update per second and run in between polls.
         """
         self._progress.add(run_ids, report)
+        with self._changed:
+            for run_key, watched_run in self._watched_runs.items():
+                if run_key.ids == run_ids:  # the cache may not have stored it
+                    watched_run.add_reports({report.task or WHOLE_RUN: report})
         if self._progress.is_update_due(run_ids):
             notification = self._notifications.publish(*run_ids, is_progress=True)
             self._show_progress([notification])

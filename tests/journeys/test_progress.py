@@ -54,14 +54,21 @@ def test_report_with_the_token_of_the_run_is_in_its_events(app: Flask, run_gate:
     }
 
 
+@pytest.mark.parametrize("cache", ["SimpleCache", "NullCache"])  # which is as one that fails
 def test_report_reaches_a_viewer_without_a_poll(
+    cache: str,
     make_app: MakeApp,
     run_gate: RunGate,
     stopped_clock: FakeClock,
     fault_proxy: FaultyWorkspace,
     in_threads: Callable[..., Any],
 ) -> None:
-    app = make_app(LAKEFLOW_JOBS_POLL_INTERVAL=600, clock=stopped_clock, **SETTINGS)
+    app = make_app(
+        LAKEFLOW_JOBS_POLL_INTERVAL=600,
+        LAKEFLOW_JOBS_CACHE={"CACHE_TYPE": cache, "CACHE_NO_NULL_WARNING": True},
+        clock=stopped_clock,
+        **SETTINGS,
+    )
     run_id = start_run(app, run_gate.params)
     states = follow(app, run_id, in_threads)
     token = token_of(app, run_id)
