@@ -80,6 +80,10 @@ KINDS: Mapping[str, ObjectKind] = {
             _MANAGER: "Can do anything with the warehouse but own it",
         },
     ),
+    "apps": ObjectKind(
+        "apps", {"CAN_USE": "Can use the app", _MANAGER: "Can do anything with the app"}
+    ),
+    "dashboards": ObjectKind("dashboard", _FILES),
     "directories": ObjectKind("directory", _FILES),
     "files": ObjectKind("file", _FILES),
     "notebooks": ObjectKind("notebook", _FILES),

@@ -13,6 +13,7 @@ from .api.dbfs import DbfsEndpoints
 from .api.grants import Grants
 from .api.jobs import JobEndpoints
 from .api.kept_objects import KeptObjects
+from .api.other_objects import OtherObjectEndpoints
 from .api.parameters import parse_run_request
 from .api.permissions import PermissionEndpoints
 from .api.pipelines import PipelineEndpoints
@@ -74,6 +75,7 @@ class WorkspaceService:
         self._workspace_id = 10**15 + zlib.crc32(str(folder.path).encode())
         self._files = WorkspaceFiles(lambda: registry.bundle, folder)
         self._pipelines = PipelineRegistry(registry, unit_of_work, clock)
+        self._objects = KeptObjects(unit_of_work)
         self._secrets = SecretStore(folder, read_environment)
         services = TaskServices(
             self._task_environment,
@@ -102,8 +104,9 @@ class WorkspaceService:
         auth = AuthEndpoints(self._token, self._host, user, self._workspace_id, self._clock)
         serializer = RunSerializer(self._host, self._workspace_id)
         runs = RunEndpoints(registry, self._unit_of_work, self.engine, self._files, serializer)
-        objects = KeptObjects(self._unit_of_work)
+        objects = self._objects
         warehouses = WarehouseEndpoints(registry, objects, self._host)
+        others = OtherObjectEndpoints(objects, user, self._clock)
         volume_folder = Folder(folder.volumes, folder.unfinished)
         tree = CatalogTree(
             self.runner,
@@ -121,8 +124,16 @@ class WorkspaceService:
             runs.routes,
             PipelineEndpoints(self._pipelines).routes,
             warehouses.routes,
+            others.routes,
             PermissionEndpoints(
-                registry, self._unit_of_work, warehouses.find, self._pipelines.find
+                registry,
+                self._unit_of_work,
+                {
+                    "apps": others.find_app,
+                    "dashboards": others.find_dashboard,
+                    "pipelines": self._pipelines.find,
+                    "sql/warehouses": warehouses.find,
+                },
             ).routes,
             statements.routes,
             WorkspaceFileEndpoints(self._create_tree()).routes,
@@ -170,10 +181,12 @@ class WorkspaceService:
             return parse_path("/Bundle"), bundle.files_root
 
     def _find_catalogs(self) -> set[str]:
-        """Return the catalogs that the bundle names in its jobs, pipelines and files."""
+        """Return the catalogs that clients created, and those that the bundle names in its jobs,
+        pipelines and files."""
         bundle = self._registry.bundle
         settings = [*(job.settings for job in bundle.jobs.values()), *bundle.pipelines.values()]
-        return find_catalogs(settings) | find_catalogs_in_folder(bundle.root)
+        named = find_catalogs(settings) | find_catalogs_in_folder(bundle.root)
+        return {*named, *self._objects.find_all("catalog")}
 
     def _task_environment(self) -> Mapping[str, str]:
         """Return the environment of this process, with credentials for this workspace only."""

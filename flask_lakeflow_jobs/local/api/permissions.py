@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ..errors import ApiError, InvalidParameterValue, ResourceDoesNotExist
 from ..object_permissions import (
@@ -27,20 +27,18 @@ _ALIASES = {"warehouses": "sql/warehouses"}
 class PermissionEndpoints:
     """The handlers of ``permissions/…``.
 
-    :param find_warehouse: raises an ``ApiError`` for the id of an unknown warehouse.
-    :param find_pipeline: the same for a pipeline.
+    :param finders: of objects by their kinds. Each raises an ``ApiError`` for an unknown id.
     """
 
     def __init__(
         self,
         registry: Registry,
         unit_of_work: UnitOfWork,
-        find_warehouse: Callable[[str], object],
-        find_pipeline: Callable[[str], object],
+        finders: Mapping[str, Callable[[str], object]],
     ) -> None:
         self._registry = registry
         self._unit_of_work = unit_of_work
-        self._finders = {"pipelines": find_pipeline, "sql/warehouses": find_warehouse}
+        self._finders = finders
         self.routes: Routes = {
             ("GET", "permissions/{kind}/{object_id}"): self.get,
             ("PUT", "permissions/{kind}/{object_id}"): self.set,

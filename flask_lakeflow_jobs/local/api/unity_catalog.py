@@ -250,6 +250,7 @@ class UnityCatalogEndpoints:
         """Return the type and the name of an object that can be granted."""
         find: dict[str, Callable[[Request], Json]] = {
             "catalog": self.get_catalog,
+            "function": self._get_model,
             "schema": self.get_schema,
             "table": self.get_table,
             "volume": self.read_volume,
@@ -260,6 +261,13 @@ class UnityCatalogEndpoints:
                 f"The local workspace has no grants on {kind}. It has those on {', '.join(find)}."
             )
         return f"{kind}/{find[kind](request)['full_name']}"
+
+    def _get_model(self, request: Request) -> Json:
+        """A registered model is granted as a function."""
+        name = _read_name(request, length=3)
+        if not self._objects.has(f"unity-catalog/models/{'.'.join(name)}"):
+            raise does_not_exist(name, "Function")
+        return serialize_object(name, self._owner)
 
     def _require_catalog(self, request: Request) -> Name:
         name = _read_name(request, length=1)

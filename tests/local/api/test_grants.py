@@ -56,7 +56,7 @@ def test_new_object_has_no_grants_until_they_are_added(client: Client) -> None:
 @pytest.mark.parametrize(
     ("path", "changes", "message"),
     [
-        ("function/main.s.f", [], "has no grants on function. It has those on catalog, schema"),
+        ("share/main", [], "has no grants on share. It has those on catalog, function, schema"),
         ("catalog/main", [{"add": ["USE"]}], "Missing required field: principal"),
         ("catalog/main", {}, "changes"),
         ("catalog/main", ["ann"], "changes"),

@@ -151,7 +151,7 @@ def test_warehouse_has_the_same_permissions_by_both_names(client: Client) -> Non
         ("directories/%FF", 404, "Could not parse request object: Expected integer"),
         ("clusters/x", 404, "Cluster x does not exist"),
         ("pipelines/x", 404, "The specified pipeline x was not found."),
-        ("apps/x", 400, "The local workspace has no permissions on apps. It has those on jobs,"),
+        ("models/x", 400, "The local workspace has no permissions on models. It has those on"),
         (
             "sql/queries/x",
             400,
