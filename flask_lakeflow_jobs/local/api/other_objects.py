@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 
 from ..clock import Clock
 from ..errors import ApiError, InvalidParameterValue, ResourceDoesNotExist
@@ -52,19 +53,56 @@ class OtherObjectEndpoints:
         self._objects = objects
         self._user = user
         self._clock = clock
-        app, dashboard = "apps/{id}", "lakeview/dashboards/{id}/published"
         self.routes: Routes = {
-            **self._build_routes(_APP),
-            **self._build_routes(_DASHBOARD),
-            **self._build_routes(_MODEL),
-            ("POST", f"{app}/update"): self.update_app,
-            ("GET", f"{app}/update"): self.get_app_update,
-            ("POST", f"{app}/deployments"): self.refuse_to_run,
-            ("POST", f"{app}/start"): self.refuse_to_run,
-            ("POST", dashboard): self.publish,
-            ("GET", dashboard): self.get_published,
-            ("DELETE", dashboard): self.unpublish,
+            ("GET", "apps"): partial(self.list, _APP),
+            ("POST", "apps"): partial(self.create, _APP),
+            ("GET", "apps/{id}"): partial(self.get, _APP),
+            ("PATCH", "apps/{id}"): partial(self.update, _APP),
+            ("DELETE", "apps/{id}"): partial(self.delete, _APP),
+            ("GET", "lakeview/dashboards"): partial(self.list, _DASHBOARD),
+            ("POST", "lakeview/dashboards"): partial(self.create, _DASHBOARD),
+            ("GET", "lakeview/dashboards/{id}"): partial(self.get, _DASHBOARD),
+            ("PATCH", "lakeview/dashboards/{id}"): partial(self.update, _DASHBOARD),
+            ("DELETE", "lakeview/dashboards/{id}"): partial(self.delete, _DASHBOARD),
+            ("GET", "unity-catalog/models"): partial(self.list, _MODEL),
+            ("POST", "unity-catalog/models"): partial(self.create, _MODEL),
+            ("GET", "unity-catalog/models/{id}"): partial(self.get, _MODEL),
+            ("PATCH", "unity-catalog/models/{id}"): partial(self.update, _MODEL),
+            ("DELETE", "unity-catalog/models/{id}"): partial(self.delete, _MODEL),
+            ("GET", "apps/{id}/update"): self.get_app_update,
+            ("POST", "apps/{id}/update"): self.update_app,
+            ("POST", "apps/{id}/deployments"): self.refuse_to_run,
+            ("POST", "apps/{id}/start"): self.refuse_to_run,
+            ("GET", "lakeview/dashboards/{id}/published"): self.get_published,
+            ("POST", "lakeview/dashboards/{id}/published"): self.publish,
+            ("DELETE", "lakeview/dashboards/{id}/published"): self.unpublish,
         }
+
+    def list(self, kind: _Kind, _request: Request) -> Json:
+        found = self._objects.find_all(kind.path)
+        return {kind.list_field: [self._serialize(kind, each, found[each]) for each in found]}
+
+    def create(self, kind: _Kind, request: Request) -> Json:
+        new_id = kind.read_id(request)
+        if self._objects.has(f"{kind.path}/{new_id}"):
+            message = f"{kind.noun} {new_id} already exists."
+            raise ApiError(409, "RESOURCE_ALREADY_EXISTS", message)
+        fields = {**_read_settings(request), "create_time": self._now(), "update_time": self._now()}
+        self._objects.create(f"{kind.path}/{new_id}", fields)
+        return self._serialize(kind, new_id, fields)
+
+    def get(self, kind: _Kind, request: Request) -> Json:
+        return self._find(kind, request.fields["id"])
+
+    def update(self, kind: _Kind, request: Request) -> Json:
+        return self._update(kind, request.fields["id"], request)
+
+    def delete(self, kind: _Kind, request: Request) -> Json:
+        found = self._find(kind, request.fields["id"])
+        self._objects.delete(f"{kind.path}/{request.fields['id']}")
+        if kind is _DASHBOARD:
+            self._objects.delete(f"published/{request.fields['id']}")
+        return found
 
     def update_app(self, request: Request) -> Json:
         """``POST apps/{name}/update``: change the fields of ``app`` at once."""
@@ -121,31 +159,6 @@ class OtherObjectEndpoints:
         """
         return self._find(_DASHBOARD, dashboard_id)
 
-    def _build_routes(self, kind: _Kind) -> Routes:
-        def update(request: Request) -> Json:
-            return self._update(kind, request.fields["id"], request)
-
-        return {
-            ("GET", kind.path): lambda _: {kind.list_field: self._list(kind)},
-            ("POST", kind.path): lambda request: self._create(kind, request),
-            ("GET", f"{kind.path}/{{id}}"): lambda request: self._find(kind, request.fields["id"]),
-            ("PATCH", f"{kind.path}/{{id}}"): update,
-            ("DELETE", f"{kind.path}/{{id}}"): lambda request: self._delete(kind, request),
-        }
-
-    def _list(self, kind: _Kind) -> list[Json]:
-        found = self._objects.find_all(kind.path)
-        return [self._serialize(kind, each, found[each]) for each in found]
-
-    def _create(self, kind: _Kind, request: Request) -> Json:
-        new_id = kind.read_id(request)
-        if self._objects.has(f"{kind.path}/{new_id}"):
-            message = f"{kind.noun} {new_id} already exists."
-            raise ApiError(409, "RESOURCE_ALREADY_EXISTS", message)
-        fields = {**_read_settings(request), "create_time": self._now(), "update_time": self._now()}
-        self._objects.create(f"{kind.path}/{new_id}", fields)
-        return self._serialize(kind, new_id, fields)
-
     def _find(self, kind: _Kind, own_id: str) -> Json:
         fields = self._objects.find(f"{kind.path}/{own_id}")
         if fields is None:
@@ -159,13 +172,6 @@ class OtherObjectEndpoints:
             changes["etag"] = str(int(revision) + 1)
         self._objects.update(f"{kind.path}/{own_id}", changes)
         return self._find(kind, own_id)
-
-    def _delete(self, kind: _Kind, request: Request) -> Json:
-        found = self._find(kind, request.fields["id"])
-        self._objects.delete(f"{kind.path}/{request.fields['id']}")
-        if kind is _DASHBOARD:
-            self._objects.delete(f"published/{request.fields['id']}")
-        return found
 
     def _serialize(self, kind: _Kind, own_id: str, fields: Json) -> Json:
         fixed: Json = {kind.id_field: own_id}
