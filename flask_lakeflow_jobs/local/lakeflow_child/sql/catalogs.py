@@ -143,7 +143,7 @@ def drop_catalog(database: Any, name: str, *, is_cascade: bool) -> None:
     use(database, is_catalog=True, names=["main"])
     for schema in schemas:
         database.execute(f"DROP SCHEMA {quote_in_duckdb([catalog, schema])} CASCADE")
-    if name.lower() not in _OWN_CATALOGS:
+    if name.lower() not in _OWN_CATALOGS and name.lower() in list_catalogs_with_files():
         database.execute(f"DETACH DATABASE IF EXISTS {quote_in_duckdb([catalog])}")
         Path(catalog_file(catalog)).unlink(missing_ok=True)
 

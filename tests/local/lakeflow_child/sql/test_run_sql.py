@@ -75,6 +75,17 @@ def test_dropped_catalog_has_no_file_and_no_tables(tmp_path: Path) -> None:
     assert schemas == ["default", "information_schema"]
 
 
+def test_drop_of_a_catalog_outside_of_its_folder_removes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.duckdb"
+    other.touch()
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("LAKEFLOW_LOCAL_DATA", str(tmp_path / "data"))
+    rows("DROP CATALOG `../other` CASCADE")
+    assert other.exists()
+
+
 @pytest.mark.parametrize("name", ["../sales", ".sales"])
 def test_create_catalog_outside_of_its_folder_is_an_error(database: Any, name: str) -> None:
     with pytest.raises(ValueError, match="is no name of a catalog"):
