@@ -46,7 +46,7 @@ def test_each_version_serves_jobs(client: Client, version: str) -> None:
         ("GET", "/api/2.2/jobs", "/jobs"),
         ("POST", "/api/2.2/jobs/list", "/jobs/list"),
         ("POST", "/api/2.1/clusters/create", "/clusters/create"),
-        ("DELETE", "/api/2.0/sql/warehouses/7", "/sql/warehouses/7"),
+        ("DELETE", "/api/2.0/sql/queries/7", "/sql/queries/7"),
         ("PUT", "/api/2.2/jobs/run-now", "/jobs/run-now"),
     ],
 )
