@@ -45,7 +45,8 @@ def read_object_details(request: Request) -> Json:
 
     :raises ApiError: a field has the wrong type.
     """
-    request.read_text("comment"), request.read_text("owner")
+    for field in ("comment", "owner"):
+        request.read_text(field)
     details = {key: value for key, value in request.fields.items() if key not in _OF_NAME}
     if (properties := request.read_text_map("properties")) is not None:
         details["properties"] = properties

@@ -23,7 +23,9 @@ from .serializers import Json
 
 _APP_NAME = re.compile("[a-z0-9-]{2,30}")
 #: Fields of requests that are no settings of an object.
-_OF_REQUEST = {"dataset_catalog", "dataset_schema", "id", "no_compute", "update_mask"}
+_OF_REQUEST = {"dataset_catalog", "dataset_schema", "etag", "id", "no_compute", "update_mask"}
+#: Those of an object that must be text.
+_TEXTS = ("comment", "description", "display_name", "owner", "parent_path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,8 @@ class OtherObjectEndpoints:
 
 
 def _read_settings(request: Request) -> Json:
+    for field in _TEXTS:
+        request.read_text(field)
     return {key: value for key, value in request.fields.items() if key not in _OF_REQUEST}
 
 

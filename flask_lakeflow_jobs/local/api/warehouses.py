@@ -1,11 +1,10 @@
 """Endpoints of compute: ``sql/warehouses/…`` and ``clusters/…``.
 
 The workspace has one SQL warehouse, its DuckDB database. Those that clients create are other names
-of it. It also answers to each ``warehouse_id`` that a job names, so that a deployment finds the
-warehouse that it looks up. It answers to each
-other value in the settings of a job, since jobs pass on in parameters what they look up. It answers
-to any other id of 16 hexadecimal digits, since code often names the warehouse of its author. There
-are no clusters.
+for it. It also answers to each ``warehouse_id`` that a job names, so that a deployment finds the
+warehouse that it looks up. It answers to each other value in the settings of a job, since jobs pass
+on in parameters what they look up. It answers to any other id of 16 hexadecimal digits, since code
+often names the warehouse of its author. There are no clusters.
 """
 
 from __future__ import annotations

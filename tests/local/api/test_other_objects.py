@@ -71,7 +71,7 @@ def test_app_that_should_run_is_refused_with_the_command_to_write(
 )
 def test_dashboard_is_kept_published_and_deleted(client: Client) -> None:
     fields = {"display_name": "Sales", "parent_path": "/Workspace/Shared", "warehouse_id": "a"}
-    dashboard_id = create(client, "lakeview/dashboards", **fields)["dashboard_id"]
+    dashboard_id = create(client, "lakeview/dashboards", **fields, etag="x")["dashboard_id"]
     path = f"lakeview/dashboards/{dashboard_id}"
     assert client.http("GET", f"{API}{path}/published")[0] == 404
     create(client, f"{path}/published", embed_credentials=True)
@@ -122,6 +122,7 @@ def test_registered_model_is_kept_granted_and_deleted(client: Client) -> None:
         ("apps", {"name": "My_App"}, "'My_App' is not a valid name of an app. Use 2 to 30"),
         ("apps/none/update", {"app": {}}, "App none does not exist."),
         ("lakeview/dashboards", {}, "Missing required field: display_name"),
+        ("lakeview/dashboards", {"display_name": "a", "parent_path": 1}, "parent_path"),
         ("lakeview/dashboards/none/published", {}, "Dashboard none does not exist."),
         ("unity-catalog/models", {"name": "a"}, "Missing required field: catalog_name"),
     ],

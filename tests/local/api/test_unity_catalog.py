@@ -140,7 +140,7 @@ def test_catalog_is_created_once_and_deleted_with_its_schemas(client: Client) ->
     sdk.catalogs.delete("sales", force=True)
     assert "sales" not in {each.name for each in sdk.catalogs.list()}
     with pytest.raises(NotFound, match="Catalog 'sales' does not exist"):
-        sdk.volumes.list("sales", "raw").__next__()
+        list(sdk.volumes.list("sales", "raw"))
     assert sdk.catalogs.create("sales").comment is None
 
 
