@@ -87,7 +87,13 @@ def read_user_identity(request: HasHeaders) -> Identity:
 
     :raises MissingUserToken: the request has no token.
     :raises InvalidUserToken: the token cannot be sent.
+    :raises TypeError: it is no request.
     """
+    if not hasattr(request, "headers"):
+        raise TypeError(
+            "as_user takes the request of the user, whose header has the token, not"
+            f" {type(request).__name__}. Use as_user(flask.request)."
+        )
     token = (request.headers.get(USER_TOKEN_HEADER) or "").strip()
     if not token:
         raise MissingUserToken(

@@ -76,6 +76,11 @@ def test_read_user_identity_with_token_that_cannot_be_sent_raises(token: str) ->
     assert caught.value.code == 401
 
 
+def test_read_user_identity_of_a_token_names_the_request() -> None:
+    with pytest.raises(TypeError, match=r"not str\. Use as_user\(flask\.request\)"):
+        read_user_identity(TOKEN)  # type: ignore[arg-type]
+
+
 def test_read_user_identity_ignores_the_authorization_header() -> None:
     with (
         Flask(__name__).test_request_context(headers={"Authorization": f"Bearer {TOKEN}"}),

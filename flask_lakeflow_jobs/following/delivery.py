@@ -11,6 +11,7 @@ import logging
 import math
 import os
 import threading
+import traceback
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -34,6 +35,10 @@ MAX_ATTEMPTS = 10
 FIRST_RETRY_SECONDS = 5.0
 RETRY_FACTOR = 3
 MAX_RETRY_SECONDS = 3600.0
+
+#: How many ends one receiver may handle at once, while its calls take longer than a renewal. Each
+#: call keeps a thread.
+MAX_CALLS_AT_ONCE = 8
 
 #: How many due deliveries are read at once; other processes may claim some of them first.
 CANDIDATES = 10
@@ -82,6 +87,7 @@ class Outbox:
 
     def _reset(self) -> None:
         self._holder = uuid.uuid4().hex
+        self._calls: list[ReceiverAddress] = []  # those that run
         self._deferred = DeferredWrites()
         self._claims = ClaimWatch(self._clock, CLAIM_SECONDS)
 
@@ -120,7 +126,12 @@ class Outbox:
         receivers = self._receivers.find()
         if not receivers:
             return None
-        while not self._threads.must_end and (delivery := self._claim(receivers)) is not None:
+        while True:
+            if self._threads.must_end:
+                return None
+            free = [each for each in receivers if self._calls.count(each) < MAX_CALLS_AT_ONCE]
+            if (delivery := self._claim(free)) is None:
+                break
             if delivery.attempts >= MAX_ATTEMPTS:  # the last ones were interrupted
                 self._store.fail_delivery(
                     delivery.delivery_id, self._holder, "Every attempt was interrupted."
@@ -128,7 +139,7 @@ class Outbox:
             else:
                 self._deliver(delivery, receivers[delivery.signal, delivery.receiver])
             self._deferred.make()
-        next_at = self._store.next_delivery_at([*receivers])
+        next_at = self._store.next_delivery_at(free)
         if next_at is None:
             return None
         # A claim may have expired by this process's clock only.
@@ -138,7 +149,7 @@ class Outbox:
         store = self._store
         for claim in self._claims.find_abandoned(store.list_claims):
             store.end_claim(claim)
-        for delivery in store.list_due_deliveries(CANDIDATES, addresses=[*receivers]):
+        for delivery in store.list_due_deliveries(CANDIDATES, addresses=receivers):
             if store.claim_delivery(delivery.delivery_id, self._holder, CLAIM_SECONDS):
                 return delivery
         return None
@@ -146,7 +157,7 @@ class Outbox:
     def _deliver(self, delivery: Delivery, receiver: Receiver) -> None:
         """Call a receiver. Its result is written as soon as the record can be reached."""
         error, process = None, os.getpid()
-        with self._keep_claim(delivery.delivery_id):
+        with self._count_call(delivery), self._keep_claim(delivery.delivery_id):
             try:
                 self._receivers.call(receiver, delivery)
             except BaseException as raised:  # asyncio's cancellation must not end the thread
@@ -172,12 +183,22 @@ class Outbox:
             *(delivery.receiver, delivery.signal, attempts, MAX_ATTEMPTS, outlook),
             exc_info=error,
         )
-        message = clean_line(f"{type(error).__name__}: {error}", MAX_ERROR_CHARS)
+        text = "".join(traceback.format_exception_only(error))  # its __str__ may raise
+        message = clean_line(text.strip(), MAX_ERROR_CHARS)
         if delay is None:
             return partial(self._store.fail_delivery, delivery.delivery_id, self._holder, message)
         return partial(
             self._store.retry_delivery, delivery.delivery_id, self._holder, message, delay
         )
+
+    @contextmanager
+    def _count_call(self, delivery: Delivery) -> Iterator[None]:
+        address = (delivery.signal, delivery.receiver)
+        self._calls.append(address)
+        try:
+            yield
+        finally:
+            self._calls.remove(address)
 
     @contextmanager
     def _keep_claim(self, delivery_id: str) -> Iterator[None]:

@@ -9,9 +9,6 @@ from collections.abc import Callable
 
 from ..concurrency import run_in_each_process, start_thread
 
-#: How many receivers may take long at once. The other deliveries continue in another thread.
-MAX_SLOW_RECEIVERS = 8
-
 #: The longest wait of the thread, so that it notices deliveries of other processes, and tries again
 #: what the database has refused.
 MAX_WAIT_SECONDS = 10.0
@@ -94,7 +91,7 @@ class DeliveryThreads:
     def relieve(self, thread: threading.Thread) -> None:
         """Make the other deliveries in another thread, because a receiver takes long."""
         with self._changed:
-            if thread is not self._thread or len(self._relieved) >= MAX_SLOW_RECEIVERS:
+            if thread is not self._thread:
                 return
             self._relieved.add(thread)
             self._thread = None

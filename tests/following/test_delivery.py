@@ -98,6 +98,24 @@ class TestOutbox:
             (f"{Harness.__module__}.a", MAX_ATTEMPTS, True, "ValueError: token …")
         ]
 
+    def test_error_of_a_receiver_without_text_is_recorded_by_its_name(
+        self, harness: Harness
+    ) -> None:
+        class Unreadable(Exception):
+            def __str__(self) -> str:
+                raise AttributeError("request")
+
+        def fail() -> None:
+            raise Unreadable
+
+        harness.connect("a", fail)
+        harness.send()
+        harness.outbox().deliver_due()
+        [(_, attempts, _, error)] = harness.undelivered()
+        assert attempts == 1
+        assert error is not None
+        assert "Unreadable" in error
+
     def test_delivery_that_the_receiver_declines_is_given_up_with_the_reason(
         self, harness: Harness
     ) -> None:

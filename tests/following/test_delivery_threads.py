@@ -112,14 +112,28 @@ class TestThread:
         wait_until(lambda: not outboxes_besides(others), "the end of the threads")
         assert len(harness.calls) == 6
 
-    def test_receivers_that_hang_are_limited(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(delivery_threads, "MAX_SLOW_RECEIVERS", 1)
-        waking = DeliveryThreads(lambda: None)
-        for number in range(3):
-            waking._thread = threading.Thread(name=f"slow-{number}")
-            waking.relieve(waking._thread)
-        assert len(waking._relieved) == 1
-        waking._thread = None  # it was not started, so the process cannot wait for it at its end
+    def test_receiver_that_hangs_in_all_its_calls_delays_no_others(
+        self, harness: Harness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(delivery, "RENEWAL_SECONDS", 0.1)
+        monkeypatch.setattr(delivery, "MAX_CALLS_AT_ONCE", 2)
+        others, returns = set(threading.enumerate()), threading.Event()
+        harness.connect("hanging", lambda: returns.wait(DEADLINE))
+        harness.connect("well")
+        for _ in range(4):
+            harness.send()
+        outbox = harness.outbox_with_threads()
+        outbox.wake()
+
+        def calls() -> list[str]:
+            return sorted(name for name, _ in harness.calls)
+
+        wait_until(lambda: calls() == ["hanging"] * 2 + ["well"] * 4, "calls of the other receiver")
+        wait_until(lambda: len(outboxes_besides(others)) == 2, "the end of the idle thread")
+        returns.set()
+        wait_until(lambda: harness.undelivered() == [], "results of all receivers")
+        wait_until(lambda: not outboxes_besides(others), "the end of the threads")
+        assert calls() == ["hanging"] * 4 + ["well"] * 4
 
 
 def fail_once() -> Callable[[], None]:
