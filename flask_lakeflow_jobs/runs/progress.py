@@ -24,7 +24,8 @@ class Progress:
     :param percent: from 0 to 100.
     :param message: one line.
     :param task: the task key; ``None``: the run as a whole.
-    :param timestamp: when the report arrived, in milliseconds since the epoch.
+    :param timestamp: when the report arrived, in milliseconds since the epoch. It is later than
+        those of the run's earlier reports, also if the clock was put back.
     """
 
     percent: float

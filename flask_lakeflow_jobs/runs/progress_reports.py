@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from ..clock import CLOCK_SKEW_SECONDS
@@ -17,6 +18,15 @@ WHOLE_RUN = ""
 
 #: The newest report of each task, by task key, and that of the run under :data:`WHOLE_RUN`.
 Reports: TypeAlias = Mapping[str, Progress]
+
+
+def order_report(report: Progress, earlier: Reports) -> Progress:
+    """Return a report with a timestamp after those of the earlier ones.
+
+    The clocks of processes differ, and may be put back. A report that seemed old would be dropped.
+    """
+    newest = max((each.timestamp for each in earlier.values()), default=0)
+    return replace(report, timestamp=max(report.timestamp, newest + 1))
 
 
 def merge_reports(*sources: Reports) -> dict[str, Progress]:
@@ -69,6 +79,8 @@ def select_progress(run: Mapping[str, Any], reports: Reports) -> RunProgress | N
 
 def _earliest_report(task: Mapping[str, Any]) -> int:
     """Return the moment from which a report can be about an attempt."""
+    if not task.get("attempt_number"):  # whatever the clock says: there was none before
+        return 0
     return (task.get("start_time") or 0) - round(CLOCK_SKEW_SECONDS * 1000)
 
 

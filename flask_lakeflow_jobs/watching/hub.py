@@ -183,7 +183,7 @@ class Hub:
 
         They get at most one update per second and run in between polls.
         """
-        self._progress.add(run_ids, report)
+        report = self._progress.add(run_ids, report)
         with self._changed:
             for run_key, watched_run in self._watched_runs.items():
                 if run_key.ids == run_ids:  # the cache may not have stored it

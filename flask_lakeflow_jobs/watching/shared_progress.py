@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..memo import Memo
-from ..runs.progress_reports import WHOLE_RUN, Reports, merge_reports, parse_reports
+from ..runs.progress_reports import (
+    WHOLE_RUN,
+    Reports,
+    merge_reports,
+    order_report,
+    parse_reports,
+)
 
 if TYPE_CHECKING:
     from ..cache import SharedCache
@@ -40,13 +46,18 @@ class SharedProgress:
         self._lock = threading.Lock()
         self._updated_at: Memo[RunIds, float] = Memo(MAX_REMEMBERED_RUNS)
 
-    def add(self, run_ids: RunIds, report: Progress) -> None:
-        """Add a report, in place of an earlier one about the same task."""
+    def add(self, run_ids: RunIds, report: Progress) -> Progress:
+        """Add a report, in place of an earlier one about the same task.
+
+        :return: the report with a timestamp after those of the others.
+        """
         with self._lock:
             [reports] = self.read([run_ids])
+            report = order_report(report, reports)
             merged = merge_reports(reports, {report.task or WHOLE_RUN: report})
             stored = [each.to_dict() for each in merged.values()]
             self._cache.set(progress_key(run_ids), stored, REPORTS_TTL_SECONDS)
+        return report
 
     def is_update_due(self, run_ids: RunIds) -> bool:
         """Return whether viewers get the run's progress now, and note the time if they do."""

@@ -14,6 +14,7 @@ from flask_lakeflow_jobs.runs.progress_reports import (
     MAX_REPORTS,
     WHOLE_RUN,
     merge_reports,
+    order_report,
     parse_reports,
     reports_of,
     select_progress,
@@ -58,6 +59,13 @@ def test_merge_keeps_a_limited_number_of_the_newest_reports() -> None:
     random.Random(1).shuffle(reports)
     merged = merge_reports(by_task(*reports))
     assert sorted(each.timestamp for each in merged.values()) == [*range(5, MAX_REPORTS + 5)]
+
+
+def test_report_comes_after_the_earlier_ones_when_the_clock_was_put_back() -> None:
+    earlier = by_task(report(10, "a"), report(20, "b", NOW + 5))
+    assert order_report(report(30, "a", NOW - 3_600_000), earlier) == report(30, "a", NOW + 6)
+    assert order_report(report(30, "a", NOW + 9), earlier) == report(30, "a", NOW + 9)
+    assert order_report(report(1), {}) == report(1)
 
 
 def test_stored_reports_are_parsed_and_others_ignored() -> None:
@@ -110,3 +118,8 @@ def test_new_attempt_shows_nothing_of_the_attempt_before() -> None:
         shown = select_progress(run, by_task(report(5, "a", NOW - SKEW_MS)))
         assert shown is not None
         assert shown.tasks["a"].percent == 5
+
+
+def test_first_attempt_shows_a_report_by_a_clock_that_is_behind() -> None:
+    run = run_with(task("a", RUNNING, start_time=NOW))
+    assert select_progress(run, by_task(report(5, "a", NOW - 3_600_000))) is not None

@@ -45,10 +45,10 @@ def percents(subscription: Subscription) -> list[float | None]:
 
 def test_report_replaces_the_one_of_the_same_task() -> None:
     progress = SharedProgress(process_cache(), FakeClock())
-    for each in (report(1), report(2, "a"), report(3, "a"), report(4, at=1)):
+    for each in (report(1), report(2, "a"), report(3, "a"), report(4)):
         progress.add(ONE.ids, each)
     [reports, others] = progress.read([ONE.ids, TWO.ids])
-    assert {key: each.percent for key, each in reports.items()} == {WHOLE_RUN: 1, "a": 3}
+    assert {key: each.percent for key, each in reports.items()} == {WHOLE_RUN: 4, "a": 3}
     assert others == {}
     progress.discard(ONE.ids)
     assert progress.read([ONE.ids]) == [{}]
@@ -232,6 +232,17 @@ def test_reports_never_go_back(processes: Processes) -> None:
     for values in shown:
         assert values == sorted(values)
         assert values[-1] == 29
+
+
+def test_reports_continue_when_a_clock_jumps(processes: Processes) -> None:
+    """The clock of one process is an hour ahead for a while, and that of another is behind."""
+    subscriptions = processes.subscribe()
+    processes.run(POLL_INTERVAL)
+    for percent, offset in enumerate((0, 3600, 0, -3600, 0)):
+        at = 10**13 + percent + offset * 1000
+        processes.hubs[percent % 3].report_progress(ONE.ids, report(percent, at=at))
+        processes.run(2 * POLL_INTERVAL)
+        assert collect(subscriptions) == [[percent]] * 3
 
 
 def test_notification_of_progress_replaces_the_one_before(processes: Processes) -> None:
