@@ -142,7 +142,7 @@ class _Transition:
 
     def _begin(self) -> None:
         if self._run.state.life_cycle == "QUEUED":
-            self._update_run(queue_duration=self._now_ms - self._run.start_time)
+            self._update_run(queue_duration=self._milliseconds_since(self._run.start_time))
         self._update_run(state=states.RUNNING)
         if timeout := self._run.settings.get("timeout_seconds"):
             timed_out = events.RunTimedOut(self._run.run_id, len(self._run.repairs))
@@ -262,7 +262,7 @@ class _Transition:
         self._effects.append(effects.StartTask(task.run_id))
 
     def _mark_started(self, task: TaskRun) -> None:
-        waited = self._now_ms - task.start_time
+        waited = self._milliseconds_since(task.start_time)
         if task.state.life_cycle == "QUEUED":
             task = replace(task, queue_duration=waited)
         else:
@@ -303,7 +303,7 @@ class _Transition:
             task,
             state=state,
             start_time=start_time,
-            end_time=self._now_ms,
+            end_time=max(self._now_ms, start_time),
             execution_duration=max(0, duration),
         )
         self._put_task(task)
@@ -325,7 +325,7 @@ class _Transition:
         )
         self._put_task(retry)
         due = events.RetryDue(self._run.run_id, retry.run_id)
-        when = max(self._now, rules.earliest_retry(task))
+        when = rules.earliest_retry(task, self._now)
         self._effects.append(effects.ScheduleEvent(when, due))
 
     # For-each tasks
@@ -355,6 +355,10 @@ class _Transition:
         return list({each.index: each for each in iterations}.values())
 
     # Records
+
+    def _milliseconds_since(self, moment: int) -> int:
+        """Return the milliseconds since a moment; 0 if the clock was put back behind it."""
+        return max(0, self._now_ms - moment)
 
     def _latest(self) -> dict[str, TaskRun]:
         return {task.key: task for task in self._tasks.values() if not task.parent}

@@ -118,13 +118,14 @@ def may_retry(task: TaskRun) -> bool:
     return task.state.result == "FAILED" and task.state.code != "INVALID_RUN_CONFIGURATION"
 
 
-def earliest_retry(task: TaskRun) -> float:
+def earliest_retry(task: TaskRun, now: float) -> float:
     """Return the moment, in seconds since the epoch, before which no other attempt begins.
 
-    The documentation of the field counts from the start of the failed attempt.
+    The documentation of the field counts from the start of the failed attempt. If the clock was put
+    back behind that start, the interval counts from now.
     """
-    delay: int = task.spec.get("min_retry_interval_millis", 0)
-    return (task.start_time + delay) / 1000
+    interval: float = task.spec.get("min_retry_interval_millis", 0) / 1000
+    return max(now, min(now, task.start_time / 1000) + interval)
 
 
 def select_keys(tasks: list[Settings], only: list[str]) -> set[str]:

@@ -191,11 +191,38 @@ def test_durations_of_a_task(events: list[Event], durations: tuple[int, int, int
     assert end.end_time - end.start_time == sum(durations)
 
 
-def test_task_that_ends_after_the_clock_was_put_back_has_no_negative_duration() -> None:
+@pytest.mark.parametrize("before", [[], [TaskQueued(RUN, 100)]], ids=["not queued", "queued"])
+@pytest.mark.parametrize("is_early", [True, False])
+def test_task_of_a_clock_that_is_put_back_has_no_negative_duration(
+    before: list[Event], is_early: bool
+) -> None:
+    """The clock is put back before the task starts, or while it runs."""
     course = started(task("a"))
+    for event, is_here in ((TaskStarted(RUN, 100), is_early), (ended(100), not is_early)):
+        course.now -= 3600 if is_here else 0
+        for each in (*before, event):
+            course.apply(each)
+        before = []
+    end = course.task("a")
+    assert (end.queue_duration, end.setup_duration, end.execution_duration) == (0, 0, 0)
+    assert end.end_time == end.start_time
+
+
+def test_run_that_was_queued_when_the_clock_was_put_back_has_no_negative_duration() -> None:
+    run = job_run(task("a"))
+    course = Course(run)
+    course.apply(RunSubmitted(run, may_queue=True), running_runs=1)
     course.now -= 3600
-    course.apply(ended(100))
-    assert course.task("a").execution_duration == 0
+    course.apply(QueueAdvanced(RUN))
+    assert course.run.queue_duration == 0
+
+
+@pytest.mark.parametrize("interval", [0, 8000])
+def test_retry_waits_no_longer_after_the_clock_was_put_back(interval: int) -> None:
+    course = started(task("a", max_retries=1, min_retry_interval_millis=interval))
+    course.now -= 3600
+    [scheduled] = course.apply(ended(100, states.FAILED))
+    assert scheduled == ScheduleEvent(course.now + interval / 1000, RetryDue(RUN, 200))
 
 
 def test_skipped_task_begins_and_ends_at_once() -> None:
