@@ -177,7 +177,8 @@ def _build_schema(where: str, params: Params | None) -> Schema | None:
     if isinstance(model, type) and hasattr(model, "model_validate"):
         return _build_model_schema(where, model)
     raise ConfigurationError(
-        f"{where} must be a marshmallow Schema, a dict of fields, or a pydantic model."
+        f"{where} must be a marshmallow Schema, a dict of fields, or a pydantic model,"
+        f" not {quote(params)}."
     )
 
 

@@ -102,7 +102,9 @@ def parse_parameter_name(name: str, value: Any) -> str:
 
 
 def parse_path_prefix(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"(/[\w.~-]+)+", value, re.ASCII):
+    if not isinstance(value, str) or not re.fullmatch(
+        r"(/(?!\.\.?(/|$))[\w.~-]+)+", value, re.ASCII
+    ):
         raise ConfigurationError(f"{name} must be a path such as '/jobs', not {quote(value)}.")
     return value
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from marshmallow import Schema, fields
@@ -87,6 +87,10 @@ def test_job_mapping_has_the_keys_of_job_config() -> None:
 @pytest.mark.parametrize("params", [RootModel[int], int, "day"])
 def test_other_params_name_what_is_accepted(params: Any) -> None:
     assert "pydantic model" in refused(JobConfig(11, params=params))
+
+
+def test_params_of_a_plain_type_are_quoted() -> None:
+    assert "not <class 'str'>." in refused(JobConfig(11, params=cast(Any, str)))
 
 
 def test_unknown_setting_suggests_a_known_one() -> None:

@@ -84,12 +84,14 @@ def test_parse_seconds_of_other_values_raises(value: object) -> None:
         parse_seconds("KEY", value, minimum=0.0)
 
 
-@pytest.mark.parametrize("path", ["/jobs", "/a/b.c/~d-e"])
+@pytest.mark.parametrize("path", ["/jobs", "/a/b.c/~d-e", "/.well/a..b"])
 def test_parse_path_prefix_returns_a_path(path: str) -> None:
     assert parse_path_prefix("KEY", path) == path
 
 
-@pytest.mark.parametrize("path", ["", "jobs", "/", "/jobs/", "//", "/a b", "/<x>", None, 5])
+@pytest.mark.parametrize(
+    "path", ["", "jobs", "/", "/jobs/", "//", "/a b", "/<x>", "/..", "/a/../b", "/./a", None, 5]
+)
 def test_parse_path_prefix_of_other_values_raises(path: object) -> None:
     with pytest.raises(ConfigurationError, match=r"^KEY must be a path"):
         parse_path_prefix("KEY", path)
