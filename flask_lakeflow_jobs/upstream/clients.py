@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
+import requests
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.clock import Clock as SdkClock
 from databricks.sdk.core import Config
@@ -16,7 +17,7 @@ from databricks.sdk.core import Config
 from ..concurrency import run_in_each_process
 from ..text import is_loopback
 from ..version import find_version
-from .failures import LoginFailed
+from .failures import LoginFailed, NoTokenEndpoint, is_retryable
 from .session import install_session
 
 if TYPE_CHECKING:
@@ -198,6 +199,12 @@ class Clients:
                 **arguments,
             )
         except ValueError as error:
+            if is_unanswered(error):
+                raise NoTokenEndpoint(
+                    "It does not name the endpoint of its tokens. Check that DATABRICKS_HOST is a"
+                    " workspace, that this machine can reach it, and that its certificate is"
+                    " trusted (REQUESTS_CA_BUNDLE)."
+                ) from error
             raise LoginFailed(f"{name_missing(arguments, os.environ)}{error}") from error
         token = (config.auth_type == "pat" and config.token) or ""
         if not (identity.is_user or (token.isascii() and token.isprintable())):
@@ -236,6 +243,19 @@ def name_missing(arguments: Mapping[str, Any], environ: Mapping[str, str]) -> st
     if not (is_set("token") or is_set("client_secret")):
         return "Neither DATABRICKS_TOKEN nor DATABRICKS_CLIENT_SECRET is set. "
     return ""
+
+
+def is_unanswered(error: BaseException | None) -> bool:
+    """Return whether an error of the SDK's ``Config`` comes from a request that failed.
+
+    Newer SDKs ignore that the workspace does not name its endpoints, and then fail to request the
+    URL ``None``.
+    """
+    while error is not None:
+        if isinstance(error, requests.RequestException) or is_retryable(error):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _bypass_proxies(url: str) -> None:

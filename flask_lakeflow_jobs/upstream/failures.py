@@ -35,6 +35,10 @@ class LoginUnavailable(LoginFailed):
     """The service that issues tokens failed. It may issue one a little later."""
 
 
+class NoTokenEndpoint(LoginUnavailable):
+    """The host does not name the endpoint of its tokens. It may be down, or be no workspace."""
+
+
 #: Responses after which the same request may succeed.
 TRANSIENT_RESPONSES = (
     sdk.TooManyRequests,
@@ -89,7 +93,8 @@ def is_retryable(error: BaseException) -> bool:
 def seldom_passes(error: BaseException) -> bool:
     """Return whether a transient error is likely to last for longer than a call may take."""
     is_wrong_host = isinstance(error, sdk.NotFound) and NON_API_MESSAGE in str(error)
-    return is_wrong_host or is_unreachable(error) or isinstance(error, IncompleteResponse)
+    is_no_workspace = isinstance(error, IncompleteResponse | NoTokenEndpoint)
+    return is_wrong_host or is_unreachable(error) or is_no_workspace
 
 
 def is_timeout(error: BaseException) -> bool:

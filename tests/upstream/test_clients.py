@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databricks.sdk.errors import NotFound, TemporarilyUnavailable
 from flask import Flask, request
+from requests.exceptions import MissingSchema, SSLError
 
 from flask_lakeflow_jobs import (
     LakeflowJobs,
@@ -27,7 +29,11 @@ from flask_lakeflow_jobs.testing import (
     Refusal,
     hash_token,
 )
-from flask_lakeflow_jobs.upstream.clients import MIN_LOGIN_INTERVAL_SECONDS, name_missing
+from flask_lakeflow_jobs.upstream.clients import (
+    MIN_LOGIN_INTERVAL_SECONDS,
+    is_unanswered,
+    name_missing,
+)
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
 from tests.support import ALICE, BUNDLE, DEADLINE, RunGate, on_behalf_of
@@ -58,6 +64,25 @@ def test_failed_login_names_what_is_not_set(
 ) -> None:
     assert name_missing(arguments, environ).startswith(missing)
     assert bool(name_missing(arguments, environ)) is bool(missing)
+
+
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [
+        (MissingSchema("Invalid URL 'None'"), True),
+        (SSLError("self-signed certificate"), True),
+        (TemporarilyUnavailable("It restarts."), True),
+        (NotFound("No such endpoint."), False),
+        (ValueError("no credentials"), False),
+    ],
+    ids=repr,
+)
+def test_request_that_failed_is_found_in_the_error_of_a_login(
+    cause: Exception, expected: bool
+) -> None:
+    inner, outer = ValueError("oauth-m2m: …"), ValueError("default auth: …")
+    inner.__cause__, outer.__cause__ = cause, inner
+    assert is_unanswered(outer) is expected
 
 
 def test_made_up_tokens_take_the_place_of_no_client(make_app: MakeApp) -> None:
@@ -216,6 +241,19 @@ class TestClientSecret:
 
         assert caught.value.retryable
         assert not fault_proxy.find_requests("POST", "run-now")
+
+    def test_workspace_that_cannot_be_reached_is_a_retryable_error(
+        self, make_oauth_app: MakeApp, fault_proxy: FaultyWorkspace
+    ) -> None:
+        app = make_oauth_app(clock=FakeClock())
+        fault_proxy.stop()
+
+        with app.app_context(), pytest.raises(UpstreamUnavailable) as caught:
+            current_jobs["never"].run_now()
+        fault_proxy.start()
+
+        assert caught.value.retryable
+        assert "that this machine can reach it" in str(caught.value)
 
     def test_user_token_is_used_despite_app_credentials(
         self, app: Flask, fault_proxy: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
