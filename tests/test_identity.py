@@ -77,8 +77,9 @@ def test_read_user_identity_with_token_that_cannot_be_sent_raises(token: str) ->
 
 
 def test_read_user_identity_of_a_token_names_the_request() -> None:
+    token: Any = TOKEN
     with pytest.raises(TypeError, match=r"not str\. Use as_user\(flask\.request\)"):
-        read_user_identity(TOKEN)  # type: ignore[arg-type]
+        read_user_identity(token)
 
 
 def test_read_user_identity_ignores_the_authorization_header() -> None:

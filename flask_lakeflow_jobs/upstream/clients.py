@@ -199,7 +199,7 @@ class Clients:
                 **arguments,
             )
         except ValueError as error:
-            if is_unanswered(error):
+            if is_request_failure(error):
                 raise NoTokenEndpoint(
                     "It does not name the endpoint of its tokens. Check that DATABRICKS_HOST is a"
                     " workspace, that this machine can reach it, and that its certificate is"
@@ -245,7 +245,7 @@ def name_missing(arguments: Mapping[str, Any], environ: Mapping[str, str]) -> st
     return ""
 
 
-def is_unanswered(error: BaseException | None) -> bool:
+def is_request_failure(error: BaseException | None) -> bool:
     """Return whether an error of the SDK's ``Config`` comes from a request that failed.
 
     Newer SDKs ignore that the workspace does not name its endpoints, and then fail to request the

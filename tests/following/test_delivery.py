@@ -98,7 +98,7 @@ class TestOutbox:
             (f"{Harness.__module__}.a", MAX_ATTEMPTS, True, "ValueError: token …")
         ]
 
-    def test_error_of_a_receiver_without_text_is_recorded_by_its_name(
+    def test_error_whose_text_cannot_be_read_is_recorded_by_its_name(
         self, harness: Harness
     ) -> None:
         class Unreadable(Exception):

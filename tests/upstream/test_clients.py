@@ -31,7 +31,7 @@ from flask_lakeflow_jobs.testing import (
 )
 from flask_lakeflow_jobs.upstream.clients import (
     MIN_LOGIN_INTERVAL_SECONDS,
-    is_unanswered,
+    is_request_failure,
     name_missing,
 )
 from tests.clocks import FakeClock
@@ -82,7 +82,7 @@ def test_request_that_failed_is_found_in_the_error_of_a_login(
 ) -> None:
     inner, outer = ValueError("oauth-m2m: …"), ValueError("default auth: …")
     inner.__cause__, outer.__cause__ = cause, inner
-    assert is_unanswered(outer) is expected
+    assert is_request_failure(outer) is expected
 
 
 def test_made_up_tokens_take_the_place_of_no_client(make_app: MakeApp) -> None:
