@@ -192,18 +192,28 @@ class LeaseCoordinator:
                 polled.append(watched_run)
         return polled
 
-    def find_void(self, watched_runs: Sequence[WatchedRun]) -> set[RunKey]:
-        """Return those runs that a process has changed since our poll of them began.
+    def catch_up(
+        self, watched_runs: Sequence[WatchedRun]
+    ) -> tuple[set[RunKey], Mapping[RunKey, Snapshot]]:
+        """Read what other processes have published since our polls of runs began.
 
         The same round trip brings the progress that the runs have reported.
+
+        :return: the runs that were changed, whose polls do not count, and new states of others: if
+            our process was stopped meanwhile, its results may be older.
         """
         void = {run.run_key for run in watched_runs if run.is_poll_void}
+        new = []
         stored = self._records.read_with_reports([run.run_key for run in watched_runs])
         for run, (record, reports) in zip(watched_runs, stored, strict=True):
             run.add_reports(reports)
-            if record is not None and record.change_id != run.lease.change_id:
+            if record is None:
+                continue
+            if record.change_id != run.lease.change_id:
                 void.add(run.run_key)
-        return void
+            elif record.poll_id != run.lease.poll_id:
+                new.append((run, record))
+        return void, self._read_snapshots(new)
 
     def publish(self, results: Sequence[PollResult]) -> None:
         """Publish the results of our polls for the other processes."""

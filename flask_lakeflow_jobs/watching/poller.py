@@ -127,18 +127,23 @@ class RunPoller:
         due = [run for run in watched_runs if run.next_poll_at <= now]
         acquired, snapshots = self._leases.acquire(due)
         for watched_run in due:
-            if (snapshot := snapshots.get(watched_run.run_key)) is not None:
-                with _log_unexpected_error(watched_run):
-                    watched_run.failures = 0
-                    self._publish(watched_run, self._update_progress(watched_run, snapshot))
+            with _log_unexpected_error(watched_run):
+                self._publish_shared(watched_run, snapshots)
         return acquired
 
-    def _update_progress(self, watched_run: WatchedRun, snapshot: Snapshot) -> Snapshot:
-        """Return another process's state with the reports that have arrived here since."""
-        if not watched_run.reports or snapshot.is_terminal:
-            return snapshot
-        watched_run.add_reports(reports_of(snapshot.status.progress))
-        return _add_progress(watched_run.reports, snapshot)
+    def _publish_shared(
+        self, watched_run: WatchedRun, snapshots: Mapping[RunKey, Snapshot]
+    ) -> None:
+        """Publish another process's state, if there is one, with the reports that have arrived here
+        since."""
+        snapshot = snapshots.get(watched_run.run_key)
+        if snapshot is None:
+            return
+        watched_run.failures = 0
+        if watched_run.reports and not snapshot.is_terminal:
+            watched_run.add_reports(reports_of(snapshot.status.progress))
+            snapshot = _add_progress(watched_run.reports, snapshot)
+        self._publish(watched_run, snapshot)
 
     def _read_group(
         self, acquired: Sequence[WatchedRun], watched_runs: Sequence[WatchedRun], group_size: int
@@ -176,7 +181,7 @@ class RunPoller:
         if not batch:
             return
         poll.advance()
-        void = self._leases.find_void([watched_run for watched_run, _ in batch])
+        void, snapshots = self._leases.catch_up([watched_run for watched_run, _ in batch])
         polls: list[PollResult] = []
         failures: dict[WatchedRun, float | None] = {}
         for watched_run, result in batch:
@@ -184,7 +189,9 @@ class RunPoller:
             with _log_unexpected_error(watched_run):
                 if watched_run.run_key in void:
                     watched_run.poll_again()
-                elif isinstance(result, LakeflowJobsError):
+                    continue
+                self._publish_shared(watched_run, snapshots)
+                if isinstance(result, LakeflowJobsError):
                     failures[watched_run] = throttled_seconds(result)
                     self._handle_error(watched_run, result)
                 else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,6 +23,12 @@ from tests.watching.support import (
     run_keys,
     subscribe,
 )
+
+if TYPE_CHECKING:
+    from databricks.sdk.service.jobs import Run
+
+    from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
+    from flask_lakeflow_jobs.watching.watched_run import RunKey
 
 SKEWS = [(0.0,) * 4, (0.0, 30.0), (0.0, 30.0, -30.0, 2.0), (0.0, -2.0, 4.0), (0.0, 0.05, -3600.0)]
 
@@ -237,6 +243,30 @@ def test_store_that_comes_back_empty_is_shared_again() -> None:
     late.subscribe(ONE)
     late.step()
     assert processes.source.polls == [], "the state is in the store again"
+
+
+def test_process_that_was_stopped_during_a_poll_shares_no_older_state() -> None:
+    processes = Processes(0.0, 0.0)
+    stopped, other = processes.hubs
+    processes.source.set_response(LONG_RUNNING)
+    subscription = stopped.subscribe(ONE)
+    read_run = processes.source.read_run
+
+    def read_and_stop(run_key: RunKey) -> ApiResponse[Run]:
+        outdated = read_run(run_key)
+        processes.source.read_run = read_run  # type: ignore[method-assign]
+        processes.source.set_response(ENDED)
+        other.subscribe(ONE)
+        processes.run(2 * POLL_INTERVAL, [other])
+        return outdated
+
+    processes.source.read_run = read_and_stop  # type: ignore[method-assign]
+    stopped.step()
+    late_process = processes.add_hub()
+    late = late_process.subscribe(ONE)
+    processes.run(TICK_SECONDS, [late_process])
+    assert [outcomes(each.collect()) for each in (subscription, late)] == [["succeeded"]] * 2
+    assert len(processes.source.polls) == 2
 
 
 def test_retry_after_of_one_process_is_respected_by_all() -> None:

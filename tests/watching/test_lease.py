@@ -138,7 +138,7 @@ class Process:
         self.leases.publish([PollResult(self.run, snapshot, ttl, is_new)])
 
     def is_void(self) -> bool:
-        return self.leases.find_void([self.run]) == {ONE}
+        return self.leases.catch_up([self.run])[0] == {ONE}
 
 
 @pytest.fixture
