@@ -41,8 +41,9 @@ NAME_TYPES = (str, int, UUID)
 
 MAX_NAME_CHARS = 255
 
-#: Visible characters of ASCII, and no more than servers accept in a header.
-_TOKEN = re.compile(r"[!-~]{1,32768}")
+#: Visible characters of ASCII, and no more than servers accept in a header. No comma: servers join
+#: repeated headers with one, and one of the tokens is the client's.
+_TOKEN = re.compile(r"[!-+\--~]{1,32768}")
 
 
 class Headers(Protocol):
