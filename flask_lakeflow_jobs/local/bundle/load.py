@@ -15,7 +15,7 @@ from .dependencies import find_reachable
 from .documents import display_path, find_root_file
 from .paths import iter_tasks
 from .resolved import ResolvedBundle, resolve_bundle
-from .validation import FieldError, find_undefined_keys, validate_settings
+from .validation import FieldError, find_undefined_compute, validate_settings
 from .variables import derive_job_id
 from .yaml import LocatedDict
 
@@ -183,7 +183,7 @@ class _Loader:
 
     def _load_job(self, key: str, settings: LocatedDict, location: Location) -> BundleJob:
         self._validate(key, settings, location)
-        for undefined in find_undefined_keys(settings):
+        for undefined in find_undefined_compute(settings):
             place = _locate(undefined, settings, location)
             self._warn(f"Job {key!r}: {undefined.message}", place)
         self._calls += _find_calls(key, settings, location)

@@ -103,6 +103,16 @@ def drop_unknown_fields(value: object, field: Field = JOB) -> None:
         drop_unknown_fields(value[key], child)  # type: ignore[index]
 
 
+# A notebook without any of them runs on serverless compute.
+_NEED_COMPUTE = {
+    "dbt_task",
+    "python_wheel_task",
+    "spark_jar_task",
+    "spark_python_task",
+    "spark_submit_task",
+}
+_COMPUTE = {"environment_key", "existing_cluster_id", "job_cluster_key", "new_cluster"}
+
 #: As many as the service accepts.
 MAX_TASKS = 1000
 
@@ -136,8 +146,11 @@ def validate_settings(settings: Settings, *, needs_tasks: bool = True) -> None:
         )
 
 
-def find_undefined_keys(settings: Settings) -> Iterator[FieldError]:
-    """Yield an error for each cluster or environment of a task that the job does not define.
+def find_undefined_compute(settings: Settings) -> Iterator[FieldError]:
+    """Yield an error for each cluster or environment of a task that the job does not define, and
+    for each task that names none though it needs one.
+
+    Source: the CLI's ``bundle/config/validate/job_task_cluster_spec.go``.
 
     :param settings: the settings of a job that could run.
     """
@@ -161,6 +174,14 @@ def find_undefined_keys(settings: Settings) -> Iterator[FieldError]:
                     f"Task {task['task_key']!r} names the {field} {task[field]!r}, which is not "
                     f"among the job's {section!r}. A workspace refuses that.",
                 )
+    for path, task in tasks:
+        if _NEED_COMPUTE & task.keys() and not _COMPUTE & task.keys():
+            yield FieldError(
+                path,
+                f"Task {task['task_key']!r} names no cluster and no environment. A workspace "
+                "refuses that. Add an 'environment_key', or one of 'job_cluster_key', "
+                "'new_cluster' and 'existing_cluster_id'.",
+            )
 
 
 def _suggest(name: str, names: Iterable[str]) -> str:

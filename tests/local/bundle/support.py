@@ -10,7 +10,7 @@ from flask_lakeflow_jobs.local.bundle.yaml import LocatedDict, LocatedList
 
 #: The file in which :func:`locate` locates values.
 FILE = Path("/databricks.yml")
-SCRIPT = "spark_python_task: {python_file: main.py}"
+SCRIPT = "existing_cluster_id: x, spark_python_task: {python_file: main.py}"
 
 
 def write_file(folder: Path, text: str, name: str = "databricks.yml") -> Path:

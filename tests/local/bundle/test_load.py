@@ -36,6 +36,7 @@ def test_load_bundle_completes_job_as_deployed(folder: Path) -> None:
         "tasks": [
             {
                 "task_key": "main",
+                "existing_cluster_id": "x",
                 "spark_python_task": {"python_file": f"{bundle.files_path}/main.py"},
             }
         ],
@@ -88,18 +89,18 @@ print(sorted({"waitress", "sqlite3", "databricks.sdk"} & sys.modules.keys()))
 
 
 def test_load_bundle_ignores_null_fields(load: Load) -> None:
-    text = f"""
+    text = """
         resources:
           jobs:
             etl:
               name:
               schedule:
-              parameters: [{{name: day, default: }}]
+              parameters: [{name: day, default: }]
               tasks:
                 - task_key: main
                   depends_on:
                   max_retries:
-                  {SCRIPT[:-1]}, parameters: [x, ]}}
+                  spark_python_task: {python_file: main.py, parameters: [x, ]}
     """
     job = load(text).jobs["etl"].settings
     assert (job["name"], "schedule" in job) == ("Untitled", False)

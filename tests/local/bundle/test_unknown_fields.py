@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs.local.bundle.validation import (
-    find_undefined_keys,
+    find_undefined_compute,
     find_unknown_fields,
 )
 from flask_lakeflow_jobs.local.bundle.yaml import load_yaml
@@ -16,7 +16,7 @@ from tests.local.bundle.settings import job, loop, task
 from tests.local.bundle.support import SCRIPT, bundle_text, locate, write_file
 
 
-def test_find_undefined_keys_of_clusters_and_environments() -> None:
+def test_find_undefined_compute_of_keys() -> None:
     settings = job(
         task("a", job_cluster_key="c", environment_key="e"),
         task("b", job_cluster_key="x"),
@@ -25,7 +25,7 @@ def test_find_undefined_keys_of_clusters_and_environments() -> None:
         job_clusters=[{"job_cluster_key": "c"}],
         environments=[{"environment_key": "e"}],
     )
-    assert [(error.path, error.message) for error in find_undefined_keys(settings)] == [
+    assert [(error.path, error.message) for error in find_undefined_compute(settings)] == [
         (
             ("tasks", 1, "job_cluster_key"),
             (
@@ -48,6 +48,33 @@ def test_find_undefined_keys_of_clusters_and_environments() -> None:
             ),
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_refused"),
+    [
+        ({"spark_python_task": {}}, True),
+        ({"python_wheel_task": {}}, True),
+        ({"dbt_task": {}}, True),
+        ({"spark_jar_task": {}}, True),
+        ({"spark_submit_task": {}}, True),
+        ({"spark_python_task": {}, "existing_cluster_id": "x"}, False),
+        ({"spark_python_task": {}, "new_cluster": {}}, False),
+        ({"notebook_task": {}}, False),  # on serverless compute
+        ({"sql_task": {}}, False),
+        ({"run_job_task": {}}, False),
+    ],
+)
+@pytest.mark.parametrize("is_inner", [False, True])
+def test_find_undefined_compute_of_tasks_that_need_one(
+    fields: dict[str, Any], is_refused: bool, is_inner: bool
+) -> None:
+    tested = task("a", **fields)
+    settings = job(loop(tested) | {"task_key": "outer"} if is_inner else tested)
+    path = ("tasks", 0, "for_each_task", "task") if is_inner else ("tasks", 0)
+    found = [(error.path, error.message) for error in find_undefined_compute(settings)]
+    assert [path for path, _ in found] == [path] * is_refused
+    assert all(message.startswith("Task 'a' names no cluster") for _, message in found)
 
 
 @pytest.mark.parametrize(
