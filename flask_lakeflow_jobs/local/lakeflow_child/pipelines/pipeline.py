@@ -36,9 +36,10 @@ _PARTITIONS = "spark.sql.shuffle.partitions"
 _SETTINGS = {_PARTITIONS: "4", "spark.sql.streaming.schemaInference": "true"}
 # Patterns in the errors of Spark, and what to do about them.
 _ADVICE = {
-    r"PARSE_SYNTAX_ERROR.*'GENERATED'": (
-        "Leave GENERATED out of the columns of the table, and compute their values in its query, "
-        "or simulate the job (tag 'local_simulation'): Spark's pipelines have no such columns."
+    r"PARSE_SYNTAX_ERROR.*'(GENERATED|DEFAULT)'": (
+        "Leave GENERATED and DEFAULT out of the columns of the table, and compute their values in "
+        "its query, or simulate the job (tag 'local_simulation'): Spark's pipelines have no such "
+        "columns."
     ),
     r"PARSE_SYNTAX_ERROR": (
         "Spark's pipelines do not know this statement of Databricks. Define the table in Python, "

@@ -93,9 +93,19 @@ def test_arguments_of_a_pipeline_choose_its_tables(
         (
             ["[PARSE_SYNTAX_ERROR] Syntax error at or near 'GENERATED'."],
             (
-                "Leave GENERATED out of the columns of the table, and compute their values in its "
-                "query, or simulate the job (tag 'local_simulation'): Spark's pipelines have no "
-                "such columns. [PARSE_SYNTAX_ERROR] Syntax error at or near 'GENERATED'."
+                "Leave GENERATED and DEFAULT out of the columns of the table, and compute their "
+                "values in its query, or simulate the job (tag 'local_simulation'): Spark's "
+                "pipelines have no such columns. [PARSE_SYNTAX_ERROR] Syntax error at or near "
+                "'GENERATED'."
+            ),
+        ),
+        (
+            ["[PARSE_SYNTAX_ERROR] Syntax error at or near 'DEFAULT'."],
+            (
+                "Leave GENERATED and DEFAULT out of the columns of the table, and compute their "
+                "values in its query, or simulate the job (tag 'local_simulation'): Spark's "
+                "pipelines have no such columns. [PARSE_SYNTAX_ERROR] Syntax error at or near "
+                "'DEFAULT'."
             ),
         ),
         (
