@@ -40,6 +40,20 @@ for call in (fe.drop_table, fe.get_table):
     else:
         raise AssertionError(call)
 
+# %% names that need quotes
+from databricks.feature_engineering import FeatureEngineeringClient, FeatureLookup
+
+fe = FeatureEngineeringClient()
+rows = spark.createDataFrame([(1, 2.0)], "id INT, x DOUBLE")
+for name in ("dev.snippets.fs-quoted", "dev.snippets.`fs-quoted`"):
+    table = fe.create_table(name=name, primary_keys=["id"], df=rows)
+    assert (table.name, table.primary_keys) == (name, ["id"]), table
+fe.write_table("dev.snippets.fs-quoted", spark.createDataFrame([(1, 3.0, 4)], "id INT, x DOUBLE, y INT"))
+found = fe.create_training_set(rows.select("id"), [FeatureLookup("dev.snippets.fs-quoted", "id")], label=None).load_df()
+assert [tuple(row) for row in found.collect()] == [(1, 3.0, 4)], found.collect()
+fe.drop_table("dev.snippets.fs-quoted")
+assert not spark.catalog.tableExists("dev.snippets.`fs-quoted`")
+
 # %% features of a stream
 from databricks.feature_store import FeatureStoreClient
 

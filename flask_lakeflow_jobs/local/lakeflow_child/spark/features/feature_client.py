@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 from urllib.parse import quote
 
 from ...json_files import read_json, write_json
-from ...sql_syntax import split_name
+from ...sql_syntax import split_name, unquote_part
 from ..language.connect_plans import name_frame
-from ..language.sql_names import complete_path
+from ..language.sql_names import complete_path, quote_part
 from .feature_lookups import (
     FeatureFunction,
     FeatureLookup,
@@ -75,11 +75,11 @@ class FeatureEngineeringClient:
         """
         if df is None and schema is None:
             raise ValueError(f"The table {name} has no columns. Pass df or schema.")
-        if not self._session.catalog.tableExists(name):
+        if not self._session.catalog.tableExists(_quote(name)):
             rows = df if df is not None and not df.isStreaming else None
             if rows is None:
                 rows = self._session.createDataFrame([], schema or df.schema)
-            rows.write.partitionBy(*list_names(partition_columns)).saveAsTable(name)
+            rows.write.partitionBy(*list_names(partition_columns)).saveAsTable(_quote(name))
         times = list_names(timestamp_keys or timeseries_columns or timeseries_column)
         primary = [each for each in list_names(primary_keys) if each not in times]
         kept = {"primary": primary, "times": times, "description": description or ""}
@@ -106,26 +106,26 @@ class FeatureEngineeringClient:
                 stream = stream.option("checkpointLocation", checkpoint_location)
             return stream.trigger(availableNow=True).start()
         if mode == "overwrite":
-            return df.write.mode("overwrite").saveAsTable(name)
+            return df.write.mode("overwrite").saveAsTable(_quote(name))
         keys = self._read_keys(name)
         if not keys.primary:
             raise ValueError(
                 f"The keys of {name} are not known here. Create the table with create_table, or "
                 "write it with mode='overwrite'."
             )
-        known = {each.lower() for each in self._session.table(name).columns}
+        known = {each.lower() for each in self.read_table(name).columns}
         new = [each for each in df.schema.fields if each.name.lower() not in known]
         if new:
             columns = ", ".join(f"`{each.name}` {each.dataType.simpleString()}" for each in new)
-            self._session.sql(f"ALTER TABLE {name} ADD COLUMNS ({columns})")
+            self._session.sql(f"ALTER TABLE {_quote(name)} ADD COLUMNS ({columns})")
         with name_frame(df) as view:
-            merge = _write_merge(name, view, df.columns, [*keys.primary, *keys.times])
+            merge = _write_merge(_quote(name), view, df.columns, [*keys.primary, *keys.times])
             self._session.sql(merge)
         return None
 
     def read_table(self, name: str) -> Any:
         """Return the frame of a table."""
-        return self._session.table(name)
+        return self._session.table(_quote(name))
 
     def get_table(self, name: str) -> FeatureTable:
         """Return what is known of a table.
@@ -135,7 +135,7 @@ class FeatureEngineeringClient:
         self._require(name)
         keys = self._read_keys(name)
         description = read_json(self._find_file(name), {}).get("description", "")
-        return FeatureTable(name, *keys, self._session.table(name).columns, description)
+        return FeatureTable(name, *keys, self.read_table(name).columns, description)
 
     def drop_table(self, name: str) -> None:
         """Drop a table, with its keys.
@@ -143,12 +143,12 @@ class FeatureEngineeringClient:
         :raises ValueError: there is none of this name, as on Databricks.
         """
         self._require(name)
-        self._session.sql(f"DROP TABLE {name}")
+        self._session.sql(f"DROP TABLE {_quote(name)}")
         if os.path.exists(file := self._find_file(name)):
             os.unlink(file)
 
     def _require(self, name: str) -> None:
-        if not self._session.catalog.tableExists(name):
+        if not self._session.catalog.tableExists(_quote(name)):
             raise ValueError(
                 f"There is no table {name}. Create it in an earlier task, or correct its name."
             )
@@ -217,20 +217,25 @@ class FeatureEngineeringClient:
             if isinstance(each, FeatureFunction):
                 frame = each.add_to(frame)
             else:
-                table = self._session.table(each.table_name)
+                table = self.read_table(each.table_name)
                 frame = each.add_to(frame, table, self._read_keys(each.table_name))
         return frame
 
     def _read_keys(self, name: str) -> TableKeys:
-        _ = self._session.table(name).columns  # which says so if there is none
+        _ = self.read_table(name).columns  # which says so if there is none
         kept = read_json(self._find_file(name), {})
         return TableKeys(kept.get("primary", []), kept.get("times", []))
 
     def _find_file(self, name: str) -> str:
         """Return the file that keeps the keys of a table."""
-        path = complete_path(split_name(name), 3, self._session.sql)
+        path = complete_path(split_name(_quote(name)), 3, self._session.sql)
         file = quote(".".join(path).lower(), safe="") + ".json"
         return os.path.join(os.environ["LAKEFLOW_LOCAL_DATA"], "features", file)
+
+
+def _quote(name: str) -> str:
+    """Quote the parts of a name, which may be such as ``dev.my-features``, as the package does."""
+    return ".".join(quote_part(unquote_part(part)) for part in name.split("."))
 
 
 def _write_merge(name: str, view: str, columns: Sequence[str], keys: Sequence[str]) -> str:
