@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 ON_APPS = "DATABRICKS_APP_NAME"
 
 LOGIN_REMEDY = (
-    "Set DATABRICKS_HOST, and DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET of a service"
-    " principal, or a DATABRICKS_TOKEN that is valid. Databricks Apps sets the first three itself."
+    "Set DATABRICKS_HOST, and either DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET of a service"
+    " principal or a DATABRICKS_TOKEN that is valid, not both. Databricks Apps sets the first three"
+    " itself."
 )
 
 CONNECTION_REMEDY = (
@@ -133,11 +134,10 @@ def _check_settings(setup: Setup) -> Iterator[Finding]:
     if settings.bundle is not None:
         yield Finding.ok("bundle", f"{settings.bundle} is valid, and its jobs run locally.")
     elif setup.config.get(keys.BUNDLE.name) or setup.environ.get(keys.BUNDLE.name):
-        yield Finding.warning(
-            "bundle",
-            f"DATABRICKS_HOST is set, so {keys.BUNDLE.name} is not used: jobs run on that"
-            " workspace.",
-        )
+        message = f"DATABRICKS_HOST is set, so {keys.BUNDLE.name} is not used: jobs run on that"
+        message += " workspace."
+        is_expected = ON_APPS in setup.environ  # one configuration serves there and at home
+        yield (Finding.ok if is_expected else Finding.warning)("bundle", message)
 
 
 def find_unknown_variables(environ: Mapping[str, str], jobs: Collection[str]) -> Iterator[Finding]:
