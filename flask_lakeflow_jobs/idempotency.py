@@ -164,7 +164,7 @@ class RunStarter:
     def _find_page(self, run_id: int) -> str | None:
         """Return the address of a run's page in the app; ``None`` without one."""
         app, base_url = self._state.app, self._job.notify.base_url
-        if has_request_context() and current_app == app:
+        if has_request_context() and current_app == app and request.host:
             base_url = request.url_root
         return find_run_page(app, self._job.key, run_id, base_url)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -80,6 +81,8 @@ class TestWatching:
         with app.app_context():  # its address is not known
             run = current_jobs["never"].get_run(triggered.run_id)
             assert triggered.url == normalize_page_url(run.run_page_url)
+        with app.test_request_context(headers={"Host": "my_app"}):  # for werkzeug, it is no host
+            assert urlsplit(triggered.url).netloc
 
     def test_run_now_with_unknown_task_names_those_of_the_job(self) -> None:
         with pytest.raises(InvalidParameters, match="'onyl'\\. Did you mean 'only'\\? Its tasks"):

@@ -36,7 +36,9 @@ def _is_other_origin(origin: str | None, request: Request) -> bool:
         return False
     # Pages of other sites cannot set this header. Each proxy adds the host that it received.
     forwarded = request.headers.get("X-Forwarded-Host", "").split(",")
-    hosts = {request.host, *(host.strip() for host in forwarded)} - {""}
+    # The header, because werkzeug takes a host such as my_app for none.
+    hosts = {request.host, request.headers.get("Host"), *(host.strip() for host in forwarded)}
+    hosts -= {"", None}
     return origin.partition("://")[2] not in hosts
 
 

@@ -114,9 +114,10 @@ def trigger(key: str) -> Response:
 
 def _with_location(response: Response, key: str, triggered: Triggered) -> Response:
     # An absolute URI: gateways like CGI respond to a 200 with a path in Location with the document
-    # at that path. RFC 3875, section 6.2.2.
+    # at that path. RFC 3875, section 6.2.2. For werkzeug, a host such as my_app is none.
+    has_host = bool(request.host)
     try:
-        location = url_for(".show_run", key=key, run_id=triggered.run_id, _external=True)
+        location = url_for(".show_run", key=key, run_id=triggered.run_id, _external=has_host)
     except Exception:  # of the app's url_defaults: the client still needs the id of its run
         _log.exception("The response to a trigger has no Location.")
     else:

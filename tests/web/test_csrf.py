@@ -34,6 +34,8 @@ APP = Flask(__name__)
         {"Origin": "http://evil.example", "X-Forwarded-Host": "other.example"},
         {"Origin": "http://evil.example", "X-Forwarded-Host": "other.example, inner.example"},
         {"Origin": "", "X-Forwarded-Host": "other.example,"},
+        {"Origin": "", "Host": ""},
+        {"Origin": "http://evil.example", "Host": "my_app:8000"},
         {"Origin": "http://evil.app.example", "Sec-Fetch-Site": "same-site"},
     ],
 )
@@ -55,6 +57,7 @@ def test_refuse_cross_site_request_of_another_site_raises_not_allowed(
         {"Sec-Fetch-Site": "same-origin"},
         {"Sec-Fetch-Site": "none"},
         {"Origin": "http://app.example"},
+        {"Origin": "http://my_app:8000", "Host": "my_app:8000"},  # for werkzeug, it is no host
         {"Origin": "https://public.example", "X-Forwarded-Host": "public.example"},
         {"Origin": "https://public.example", "X-Forwarded-Host": "public.example, inner.example"},
         {"Origin": "https://public.example", "X-Forwarded-Host": "edge.example,public.example"},

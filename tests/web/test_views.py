@@ -58,6 +58,14 @@ class TestTrigger:
         (sent,) = fault_proxy.find_requests("POST", "run-now")
         assert sent.body["job_parameters"] == {"day": "2013-01-02"}
 
+    def test_trigger_returns_a_location_for_a_host_that_werkzeug_takes_for_none(
+        self, client: FlaskClient, end: str
+    ) -> None:
+        response = client.post(f"/api/jobs/never/run{end}", headers={"Host": "my_app:8000"})
+
+        location = response.headers["Location"].removeprefix("http://my_app:8000")  # older werkzeug
+        assert location == f"/api/jobs/never/runs/{response.get_json()['runId']}"
+
     def test_trigger_returns_the_run_id_if_the_app_cannot_build_its_location(
         self, app: Flask, client: FlaskClient, end: str
     ) -> None:
