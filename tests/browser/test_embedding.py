@@ -37,6 +37,23 @@ LOAD = """async (url) => {
   for (const each of place.children) each.dispatchEvent(new Event("htmx:load", { bubbles: true }));
 }"""
 
+#: Styles for elements by their name, as Bootstrap 3 to 5 have them.
+HOST_STYLES = """
+a { color: rgb(1, 2, 3); text-decoration: none }
+a:hover, a:focus { color: rgb(1, 2, 3); text-decoration: underline }
+h1, p { text-transform: uppercase }
+label { margin-bottom: 8px; font-weight: 700 }
+legend { float: left; width: 100%; font-size: 24px }
+summary { display: block }
+"""
+
+INSERT = "styles => document.head.insertAdjacentHTML('afterbegin', `<style>${styles}</style>`)"
+
+COMPUTE_STYLES = """() => [...document.querySelectorAll("main.lakeflow *")].map((each) => {
+  const { cssText, ...style } = getComputedStyle(each);
+  return [each.outerHTML.slice(0, 80), style];
+})"""
+
 
 @pytest.fixture
 def app(make_shop: MakeShop) -> Flask:
@@ -78,6 +95,28 @@ def test_cards_in_the_hosts_page_have_a_gap(app: Flask, serve: Serve, open_page:
     assert first
     assert second
     assert second["y"] - first["y"] - first["height"] == 16
+
+
+@pytest.mark.parametrize("path", ["flaky", "nightly/run"])
+def test_styles_of_the_host_for_elements_do_not_apply_in_the_console(
+    app: Flask, serve: Serve, open_page: OpenPage, path: str
+) -> None:
+    page = open_page(f"{serve(app)}/jobs/{path}", bypass_csp=True)
+    expected = page.evaluate(COMPUTE_STYLES)
+    page.evaluate(INSERT, HOST_STYLES)
+    assert page.evaluate(COMPUTE_STYLES) == expected
+
+
+def test_styles_of_the_host_for_links_do_not_apply_to_buttons(
+    app: Flask, serve: Serve, open_page: OpenPage
+) -> None:
+    page = open_page(f"{serve(app)}/jobs/flaky", bypass_csp=True)
+    page.evaluate(INSERT, HOST_STYLES)
+    for button in page.locator("main a.lf-button").all():
+        color = button.evaluate("each => getComputedStyle(each).color")
+        button.hover()
+        style = button.evaluate("each => ({ ...getComputedStyle(each) })")
+        assert (style["color"], style["textDecorationLine"]) == (color, "none")
 
 
 def csp_nonce() -> str:
