@@ -167,9 +167,10 @@ def parse_time(name: str, text: str, *, is_end: bool = False) -> int | None:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00").replace(" ", "+"))
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=timezone.utc)
+        seconds = moment.timestamp()
         if is_end and len(text) <= len("2026-01-31"):  # or 20260131
-            moment += timedelta(days=1)
-        return max(0, round(moment.timestamp() * 1000))
+            seconds += timedelta(days=1).total_seconds()  # 9999-12-31 has no next day
+        return max(0, round(seconds * 1000))
     except (ValueError, OverflowError):
         raise InvalidRequest(
             f"{name!r} must be a date such as 2026-01-31 or a time such as 2026-01-31T08:00:00Z,"

@@ -217,7 +217,7 @@ class TestFromTheWorkspace:
         ("outcome=fine", "'outcome' must be one of queued, pending"),
         ("from=yesterday", "'from' must be a date such as 2026-01-31"),
         ("to=9999-99-99", "'to' must be a date"),
-        ("to=9999-12-31", "'to' must be a date"),
+        ("to=10000-01-01", "'to' must be a date"),
         ("from=2026-01-02&to=2026-01-01", "'from' must be earlier than 'to'"),
         ("pageToken=x", "'pageToken' must be the nextPageToken"),
     ],
@@ -235,6 +235,9 @@ def test_date_as_the_end_includes_its_day() -> None:
     assert run_list.parse_time("to", "2026-01-31", is_end=True) == run_list.parse_time(
         "from", "2026-02-01"
     )
+    last = run_list.parse_time("from", "9999-12-31")
+    assert last is not None
+    assert run_list.parse_time("to", "9999-12-31", is_end=True) == last + day
     begin = run_list.parse_time("from", "2026-01-31T02:00:00+02:00")
     assert begin is not None
     assert begin % day == 0
